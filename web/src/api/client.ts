@@ -1,0 +1,49 @@
+import { Client, fetchExchange, type TypedDocumentNode } from '@urql/core';
+import { useModelStore } from '../model/store.ts';
+import { Failure, toFailure } from './failure.ts';
+
+/** Pages and records are kept by the screens that show them, so the client itself caches nothing and never serves stale rows. */
+const records = new Client({
+  url: '/graphql',
+  exchanges: [fetchExchange],
+  preferGetMethod: false,
+  fetchOptions: () => {
+    const version = useModelStore.getState().model?.version;
+    return { credentials: 'same-origin', headers: version === undefined ? {} : { 'X-Metadata-Version': String(version) } };
+  },
+});
+
+const metadata = new Client({ url: '/metadata', exchanges: [fetchExchange], preferGetMethod: false, fetchOptions: { credentials: 'same-origin' } });
+
+type Variables = { [name: string]: unknown };
+
+let onSignedOut: () => void = () => undefined;
+export const whenSignedOut = (listener: () => void): void => {
+  onSignedOut = listener;
+};
+
+async function run<Data, Vars extends Variables>(client: Client, document: TypedDocumentNode<Data, Vars>, variables: Vars): Promise<{ data: Data | undefined; failure: Failure | undefined }> {
+  const isMutation = document.definitions.some((definition) => 'operation' in definition && definition.operation === 'mutation');
+  const result = await (isMutation ? client.mutation(document, variables) : client.query(document, variables, { requestPolicy: 'network-only' })).toPromise();
+  const failure = result.error ? toFailure(result.error) : undefined;
+  if (failure?.code === 'UNAUTHENTICATED') onSignedOut();
+  return { data: result.data, failure };
+}
+
+/** Runs an operation and gives its data, or throws the first thing that went wrong. */
+export async function request<Data, Vars extends Variables>(document: TypedDocumentNode<Data, Vars>, variables: Vars): Promise<Data> {
+  const { data, failure } = await run(records, document, variables);
+  if (failure) throw failure;
+  if (!data) throw new Failure('The server sent no answer.', 'SERVER');
+  return data;
+}
+
+/** As `request`, for operations of which a part may fail: gives what succeeded and what did not. */
+export const attempt = <Data, Vars extends Variables>(document: TypedDocumentNode<Data, Vars>, variables: Vars) => run(records, document, variables);
+
+export async function requestMetadata<Data, Vars extends Variables>(document: TypedDocumentNode<Data, Vars>, variables: Vars): Promise<Data> {
+  const { data, failure } = await run(metadata, document, variables);
+  if (failure) throw failure;
+  if (!data) throw new Failure('The server sent no answer.', 'SERVER');
+  return data;
+}

@@ -1,0 +1,59 @@
+import { CombinedError } from '@urql/core';
+
+/** What a person needs to know when a request did not work. */
+export class Failure extends Error {
+  readonly code: string;
+  readonly hint: string | undefined;
+  readonly field: string | undefined;
+
+  constructor(message: string, code: string, hint?: string, field?: string) {
+    super(message);
+    this.name = 'Failure';
+    this.code = code;
+    this.hint = hint;
+    this.field = field;
+  }
+}
+
+interface ApiError {
+  message?: string;
+  code?: string;
+  hint?: string;
+  field?: string;
+}
+
+const UNREACHABLE = 'The server cannot be reached. Your change was not saved.';
+
+const fromApi = (error: ApiError, fallback: string): Failure =>
+  new Failure(error.message ?? fallback, error.code ?? 'UNKNOWN', error.hint, error.field);
+
+export function toFailure(cause: unknown): Failure {
+  if (cause instanceof Failure) return cause;
+  if (cause instanceof CombinedError) {
+    const [first] = cause.graphQLErrors;
+    if (first) return fromApi({ message: first.message, ...(first.extensions as ApiError) }, first.message);
+    if (cause.networkError) {
+      const status = (cause.response as Response | undefined)?.status;
+      if (status === 401) return new Failure('You have been signed out.', 'UNAUTHENTICATED');
+      return new Failure(status ? `The server answered with status ${status}.` : UNREACHABLE, status ? 'SERVER' : 'UNREACHABLE');
+    }
+  }
+  return new Failure(cause instanceof Error ? cause.message : String(cause), 'UNKNOWN');
+}
+
+export async function fetchJson<Result>(path: string, body?: unknown): Promise<Result> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method: body === undefined ? 'GET' : 'POST',
+      credentials: 'same-origin',
+      headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch {
+    throw new Failure('The server cannot be reached. Check your connection and try again.', 'UNREACHABLE');
+  }
+  const answer = (await response.json().catch(() => null)) as ({ error?: ApiError } & Result) | null;
+  if (response.ok) return answer as Result;
+  throw fromApi({ code: response.status === 401 ? 'UNAUTHENTICATED' : 'SERVER', ...answer?.error }, `The server answered with status ${response.status}.`);
+}

@@ -1,0 +1,64 @@
+import { create } from 'zustand';
+
+export interface RecordChange {
+  object: string;
+  table: string;
+  ids?: string[];
+  batch: number;
+}
+
+type Listener = (changes: RecordChange[]) => void;
+
+const recordListeners = new Set<Listener>();
+const modelListeners = new Set<(version: number) => void>();
+const reconnectListeners = new Set<() => void>();
+
+interface LiveState {
+  status: 'connecting' | 'open' | 'lost';
+}
+
+export const useLive = create<LiveState>(() => ({ status: 'connecting' }));
+
+const subscribe = <T>(set: Set<T>, listener: T): (() => void) => {
+  set.add(listener);
+  return () => set.delete(listener);
+};
+
+export const onRecords = (listener: Listener) => subscribe(recordListeners, listener);
+export const onModel = (listener: (version: number) => void) => subscribe(modelListeners, listener);
+/** Called after the stream was away: what happened meanwhile was not heard and must be read again. */
+export const onReconnect = (listener: () => void) => subscribe(reconnectListeners, listener);
+
+/** One stream for the whole page. The browser reconnects by itself after a drop; after a refusal we try again ourselves. */
+export function openLive(): () => void {
+  let source: EventSource | null = null;
+  let retry: ReturnType<typeof setTimeout> | undefined;
+  let wasOpen = false;
+
+  const connect = (): void => {
+    source = new EventSource('/live', { withCredentials: true });
+    source.addEventListener('open', () => {
+      useLive.setState({ status: 'open' });
+      if (wasOpen) for (const listener of reconnectListeners) listener();
+      wasOpen = true;
+    });
+    source.addEventListener('records', (event) => {
+      const changes = JSON.parse((event as MessageEvent<string>).data) as RecordChange[];
+      for (const listener of recordListeners) listener(changes);
+    });
+    source.addEventListener('model', (event) => {
+      const { version } = JSON.parse((event as MessageEvent<string>).data) as { version: number };
+      for (const listener of modelListeners) listener(version);
+    });
+    source.addEventListener('error', () => {
+      useLive.setState({ status: 'lost' });
+      if (source?.readyState === EventSource.CLOSED) retry = setTimeout(connect, 2000);
+    });
+  };
+  connect();
+  return () => {
+    clearTimeout(retry);
+    source?.close();
+    useLive.setState({ status: 'connecting' });
+  };
+}

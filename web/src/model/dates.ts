@@ -1,0 +1,112 @@
+/**
+ * A DATE is a day on a calendar, the same everywhere, so it stays text of the form 2026-11-22 and never becomes an instant.
+ * A DATE_TIME is an instant: the server sends it with an offset and it is shown in the reader's zone.
+ */
+
+const pad = (value: number, width = 2): string => String(value).padStart(width, '0');
+
+const daysIn = (year: number, month: number): number => [31, year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] ?? 0;
+
+function day(year: number, month: number, date: number): string | null {
+  if (month < 1 || month > 12 || date < 1 || date > daysIn(year, month)) return null;
+  return `${pad(year, 4)}-${pad(month)}-${pad(date)}`;
+}
+
+const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
+const LONG_MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+export const localDay = (instant: Date): string =>
+  `${pad(instant.getFullYear(), 4)}-${pad(instant.getMonth() + 1)}-${pad(instant.getDate())}`;
+
+export function addDays(value: string, days: number): string {
+  const [year = 0, month = 1, date = 1] = value.split('-').map(Number);
+  // Noon keeps the arithmetic clear of the hour that a clock change removes.
+  return localDay(new Date(year, month - 1, date + days, 12));
+}
+
+/** Reads what people type for a day: 2026-11-22, 22.11.2026, 11/22/2026, 22 Nov 2026, Nov 22, today, tomorrow, +3. */
+export function parseDay(text: string, now: Date = new Date()): string | null {
+  const value = text.trim().toLowerCase();
+  const today = localDay(now);
+  if (value === 'today') return today;
+  if (value === 'tomorrow') return addDays(today, 1);
+  if (value === 'yesterday') return addDays(today, -1);
+  const relative = /^([+-]\d{1,4})d?$/.exec(value);
+  if (relative) return addDays(today, Number(relative[1]));
+  const iso = /^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:t.*)?$/.exec(value);
+  if (iso) return day(Number(iso[1]), Number(iso[2]), Number(iso[3]));
+  const dotted = /^(\d{1,2})\.(\d{1,2})\.(\d{4})?$/.exec(value);
+  if (dotted) return day(Number(dotted[3] ?? now.getFullYear()), Number(dotted[2]), Number(dotted[1]));
+  const slashed = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/.exec(value);
+  if (slashed) {
+    const [first, second, year] = [Number(slashed[1]), Number(slashed[2]), Number(slashed[3])];
+    return first > 12 ? day(year, second, first) : day(year, first, second);
+  }
+  const named = /^(?:(\d{1,2})\s+)?([a-z]{3})[a-z]*\.?(?:\s+(\d{1,2})(?!\d))?(?:,?\s+(\d{4}))?$/.exec(value);
+  if (named && MONTHS.includes(named[2] ?? '')) {
+    const date = named[1] ?? named[3];
+    return date ? day(Number(named[4] ?? now.getFullYear()), MONTHS.indexOf(named[2] ?? '') + 1, Number(date)) : null;
+  }
+  return null;
+}
+
+export function formatDay(value: string): string {
+  const [year = '', month = '1', date = '1'] = value.slice(0, 10).split('-');
+  return `${Number(date)} ${LONG_MONTHS[Number(month) - 1] ?? month} ${year}`;
+}
+
+/** An instant as the two inputs of an editor: the day and the time in the reader's zone. */
+export function splitInstant(value: string): { day: string; time: string } {
+  const instant = new Date(value);
+  return { day: localDay(instant), time: `${pad(instant.getHours())}:${pad(instant.getMinutes())}` };
+}
+
+export function joinInstant(dayText: string, time: string): string | null {
+  const [year = 0, month = 1, date = 1] = dayText.split('-').map(Number);
+  const clock = /^(\d{1,2})(?::(\d{2}))?\s*(am|pm)?$/i.exec(time.trim());
+  if (!clock) return null;
+  const half = clock[3]?.toLowerCase();
+  const hour = (Number(clock[1]) % (half ? 12 : 24)) + (half === 'pm' ? 12 : 0);
+  const minute = Number(clock[2] ?? 0);
+  if (Number(clock[1]) > 23 || minute > 59) return null;
+  return new Date(year, month - 1, date, hour, minute).toISOString();
+}
+
+/** A day, optionally followed by a time; a day alone means its start. */
+export function parseInstant(text: string, now: Date = new Date()): string | null {
+  const value = text.trim();
+  if (value.toLowerCase() === 'now') return now.toISOString();
+  if (/^\d{4}-\d{2}-\d{2}t.*(z|[+-]\d{2}:?\d{2})$/i.test(value)) {
+    const instant = new Date(value);
+    return Number.isNaN(instant.getTime()) ? null : instant.toISOString();
+  }
+  const parts = /^(.*?)[\s,T]+(\d{1,2}:\d{2}(?:\s*[ap]m)?|\d{1,2}\s*[ap]m)$/i.exec(value);
+  const dayText = parseDay(parts?.[1] ?? value, now);
+  return dayText ? joinInstant(dayText, parts?.[2] ?? '00:00') : null;
+}
+
+export function formatInstant(value: string): string {
+  const { day: dayText, time } = splitInstant(value);
+  return `${formatDay(dayText)}, ${time}`;
+}
+
+const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [
+  [60, 'second'],
+  [60, 'minute'],
+  [24, 'hour'],
+  [7, 'day'],
+  [4.35, 'week'],
+  [12, 'month'],
+  [Infinity, 'year'],
+];
+
+export function formatRelative(value: string, now: Date = new Date()): string {
+  let amount = (new Date(value).getTime() - now.getTime()) / 1000;
+  if (Math.abs(amount) < 45) return 'just now';
+  const format = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+  for (const [size, unit] of STEPS) {
+    if (Math.abs(amount) < size) return format.format(Math.round(amount), unit);
+    amount /= size;
+  }
+  return formatInstant(value);
+}

@@ -1,0 +1,130 @@
+import { gql, type TypedDocumentNode } from '@urql/core';
+import { labelField } from './lookup.ts';
+import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from './types.ts';
+
+/**
+ * A workspace's objects are not known when this program is built, so their operations are written from the model at run time.
+ * The same object and the same columns always give the same document, which keeps both caches, urql's and the server's, warm.
+ */
+
+export interface Page {
+  nodes: RecordRow[];
+  pageInfo: { hasNextPage: boolean; endCursor: string | null };
+}
+
+export interface ListVariables {
+  [name: string]: unknown;
+  first: number;
+  after?: string | null;
+  filter?: { [key: string]: ColumnValue } | null;
+  orderBy?: string[];
+}
+
+const upperFirst = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
+
+const typeName = (object: ModelObject): string => upperFirst(object.nameSingular);
+
+function relationSelection(model: Model, field: ModelField): string[] {
+  return field.relations.flatMap((relation) => {
+    const target = model.objects.find((object) => object.id === relation.targetObjectId);
+    if (!target?.isActive) return [relation.columnName];
+    const label = labelField(target)?.columns.map((column) => column.name) ?? [];
+    return [relation.columnName, `${relation.name} { ${['id', ...label].join(' ')} }`];
+  });
+}
+
+export function selection(model: Model, object: ModelObject, fields: ModelField[]): string {
+  const label = labelField(object);
+  const wanted = label && !fields.includes(label) ? [label, ...fields] : fields;
+  const names = wanted.flatMap((field) =>
+    field.relations.length > 0 ? relationSelection(model, field) : field.columns.map((column) => column.name),
+  );
+  return ['id', ...new Set(names.filter((name) => name !== 'id').sort())].join(' ');
+}
+
+const documents = new Map<string, TypedDocumentNode<never, never>>();
+
+function cached<Data, Variables>(text: string): TypedDocumentNode<Data, Variables & { [name: string]: unknown }> {
+  let document = documents.get(text);
+  if (!document) documents.set(text, (document = gql(text)));
+  return document as TypedDocumentNode<Data, Variables & { [name: string]: unknown }>;
+}
+
+export function listDocument(model: Model, object: ModelObject, fields: ModelField[]) {
+  const type = typeName(object);
+  return cached<{ list: Page }, ListVariables>(
+    `query List${upperFirst(object.namePlural)}($first: Int!, $after: Cursor, $filter: ${type}Filter, $orderBy: [${type}OrderBy!]) {
+  list: ${object.namePlural}(first: $first, after: $after, filter: $filter, orderBy: $orderBy) {
+    nodes { ${selection(model, object, fields)} }
+    pageInfo { hasNextPage endCursor }
+  }
+}`,
+  );
+}
+
+/** The list of a join object with the records at its far end, as a person's tasks through their targets. */
+export function throughDocument(model: Model, holder: ModelObject, relationName: string, target: ModelObject, fields: ModelField[]) {
+  const type = typeName(holder);
+  return cached<{ list: Page }, ListVariables>(
+    `query List${upperFirst(holder.namePlural)}To${upperFirst(target.namePlural)}($first: Int!, $filter: ${type}Filter) {
+  list: ${holder.namePlural}(first: $first, filter: $filter) {
+    nodes { id ${relationName} { ${selection(model, target, fields)} } }
+    pageInfo { hasNextPage endCursor }
+  }
+}`,
+  );
+}
+
+export function countDocument(object: ModelObject) {
+  return cached<{ list: { totalCount: number } }, { filter: { [key: string]: ColumnValue } | null }>(
+    `query Count${upperFirst(object.namePlural)}($filter: ${typeName(object)}Filter) {
+  list: ${object.namePlural}(filter: $filter) { totalCount }
+}`,
+  );
+}
+
+export function oneDocument(model: Model, object: ModelObject, fields: ModelField[]) {
+  return cached<{ record: RecordRow | null }, { id: string }>(
+    `query One${typeName(object)}($id: UUID!) {
+  record: ${object.nameSingular}(id: $id) { ${selection(model, object, fields)} }
+}`,
+  );
+}
+
+export function createDocument(model: Model, object: ModelObject, fields: ModelField[]) {
+  const type = typeName(object);
+  return cached<{ change: { record: RecordRow } }, { record: { [name: string]: ColumnValue } }>(
+    `mutation Create${type}($record: ${type}Input!) {
+  change: create${type}(input: { ${object.nameSingular}: $record }) { record: ${object.nameSingular} { ${selection(model, object, fields)} } }
+}`,
+  );
+}
+
+export function updateDocument(model: Model, object: ModelObject, fields: ModelField[]) {
+  const type = typeName(object);
+  return cached<{ change: { record: RecordRow } }, { id: string; patch: { [name: string]: ColumnValue } }>(
+    `mutation Update${type}($id: UUID!, $patch: ${type}Patch!) {
+  change: update${type}(input: { id: $id, patch: $patch }) { record: ${object.nameSingular} { ${selection(model, object, fields)} } }
+}`,
+  );
+}
+
+/** One request for many records: each delete is its own field, so that one refusal is told apart from the rest. */
+export function deleteDocument(object: ModelObject, count: number) {
+  const type = typeName(object);
+  const each = (line: (index: number) => string) => Array.from({ length: count }, (_, index) => line(index));
+  return cached<{ [alias: string]: { clientMutationId: string | null } | null }, { [name: string]: string }>(
+    `mutation Delete${type}(${each((i) => `$id${i}: UUID!`).join(', ')}) {
+  ${each((i) => `d${i}: delete${type}(input: { id: $id${i} }) { clientMutationId }`).join('\n  ')}
+}`,
+  );
+}
+
+export function restoreDocument(count: number) {
+  const each = (line: (index: number) => string) => Array.from({ length: count }, (_, index) => line(index));
+  return cached<{ [alias: string]: { clientMutationId: string | null } | null }, { [name: string]: string }>(
+    `mutation Restore($object: String!, ${each((i) => `$id${i}: UUID!`).join(', ')}) {
+  ${each((i) => `r${i}: restoreRecord(input: { objectName: $object, recordId: $id${i} }) { clientMutationId }`).join('\n  ')}
+}`,
+  );
+}

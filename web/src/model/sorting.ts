@@ -1,0 +1,50 @@
+import type { FieldType, ModelField, ModelObject } from './types.ts';
+
+export interface Sort {
+  field: string;
+  descending: boolean;
+}
+
+/** The parts that a field sorts by, most telling first. A type that is missing here does not sort. */
+const SORT_PARTS: { [type in FieldType]?: string[] } = {
+  TEXT: [''],
+  NUMBER: [''],
+  NUMERIC: [''],
+  BOOLEAN: [''],
+  DATE: [''],
+  DATE_TIME: [''],
+  SELECT: [''],
+  RATING: [''],
+  FULL_NAME: ['firstName', 'lastName'],
+  EMAILS: ['primaryEmail'],
+  PHONES: ['primaryPhoneNumber'],
+  LINKS: ['primaryLinkUrl'],
+  CURRENCY: ['amountMicros'],
+  ADDRESS: ['city'],
+  ACTOR: ['name'],
+};
+
+export const isSortable = (field: ModelField): boolean => SORT_PARTS[field.type] !== undefined;
+
+/** How PostGraphile spells an enum value: `nameFirstName` becomes NAME_FIRST_NAME. */
+export const constantCase = (name: string): string =>
+  name
+    .replace(/[A-Z]+/g, '_$&')
+    .replace(/__+/g, '_')
+    .replace(/^_/, '')
+    .toUpperCase();
+
+/** Newest first unless asked otherwise; the key last, so that a cursor always means one place. */
+export function orderBy(object: ModelObject, sort: Sort | null): string[] {
+  const field = sort ? object.fields.find((f) => f.name === sort.field && f.isActive) : undefined;
+  const parts = field ? SORT_PARTS[field.type] : undefined;
+  if (!field || !parts || !sort) return ['CREATED_AT_DESC', 'ID_DESC'];
+  const direction = sort.descending ? 'DESC' : 'ASC';
+  const columns = parts.flatMap((part) => field.columns.filter((column) => column.part === part));
+  return [...columns.map((column) => `${constantCase(column.name)}_${direction}`), `ID_${direction}`];
+}
+
+export const encodeSort = (sort: Sort | null): string | undefined => (sort ? `${sort.descending ? '-' : ''}${sort.field}` : undefined);
+
+export const decodeSort = (text: string | undefined): Sort | null =>
+  text ? { field: text.replace(/^-/, ''), descending: text.startsWith('-') } : null;

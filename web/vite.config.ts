@@ -1,0 +1,55 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import react from '@vitejs/plugin-react';
+import { defineConfig, type Plugin } from 'vite';
+
+// Vendors keep their own files so that their hashes survive a deploy of the application.
+const vendors: [string, RegExp][] = [
+  ['react', /node_modules\/(react|react-dom|scheduler|use-sync-external-store)\//],
+  ['mantine', /node_modules\/(@mantine\/(core|hooks|store|notifications|modals|spotlight)|@floating-ui|clsx|react-remove-scroll|react-number-format)\//],
+  ['graphql', /node_modules\/(urql|@urql|wonka|@0no-co)\//],
+  ['router', /node_modules\/@tanstack\/(react-router|router-core|history|react-store|store)\//],
+];
+
+/** The server sends these files as they are, so compression costs nothing per request and can be as slow as it likes. */
+function precompress(): Plugin {
+  return {
+    name: 'precompress',
+    apply: 'build',
+    async writeBundle({ dir }) {
+      const root = dir ?? '';
+      for (const name of await readdir(root, { recursive: true })) {
+        if (!/\.(js|css|html|svg)$/.test(name)) continue;
+        const path = join(root, name);
+        const source = await readFile(path);
+        if (source.length < 1024) continue;
+        const params = { [constants.BROTLI_PARAM_QUALITY]: 10, [constants.BROTLI_PARAM_SIZE_HINT]: source.length };
+        await writeFile(`${path}.br`, brotliCompressSync(source, { params }));
+        await writeFile(`${path}.gz`, gzipSync(source, { level: 9 }));
+      }
+    },
+  };
+}
+
+const target = `http://127.0.0.1:${process.env.PORT ?? 3000}`;
+
+export default defineConfig({
+  root: import.meta.dirname,
+  plugins: [react(), precompress()],
+  build: {
+    target: 'es2023',
+    outDir: 'dist',
+    emptyOutDir: true,
+    reportCompressedSize: false,
+    manifest: true,
+    rolldownOptions: {
+      output: {
+        codeSplitting: { groups: vendors.map(([name, test], index) => ({ name, test, priority: 10 - index })) },
+      },
+    },
+  },
+  server: {
+    proxy: Object.fromEntries(['/graphql', '/metadata', '/auth', '/live', '/healthz'].map((path) => [path, { target }])),
+  },
+});

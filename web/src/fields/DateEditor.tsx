@@ -1,0 +1,109 @@
+import { Popover } from '@mantine/core';
+import { DatePicker } from '@mantine/dates';
+import '@mantine/dates/styles.css';
+import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
+import type { Move } from '../grid/types.ts';
+import { joinInstant, parseDay, splitInstant } from '../model/dates.ts';
+import { parseValue } from '../model/text.ts';
+import type { ModelField } from '../model/types.ts';
+import { sameValue, type FieldValue } from '../model/values.ts';
+import classes from './fields.module.css';
+
+interface DateEditorProps {
+  field: ModelField;
+  value: FieldValue;
+  typed: string | null;
+  onSave: (value: FieldValue) => void;
+  done: (move: Move) => void;
+}
+
+function startText(field: ModelField, value: FieldValue): string {
+  if (typeof value !== 'string') return '';
+  if (field.type === 'DATE') return value.slice(0, 10);
+  const { day, time } = splitInstant(value);
+  return `${day} ${time}`;
+}
+
+/** Typed or picked. The calendar speaks in days as text, so no time zone ever touches a DATE. */
+export default function DateEditor({ field, value, typed, onSave, done }: DateEditorProps) {
+  const withTime = field.type === 'DATE_TIME';
+  const [text, setText] = useState(typed ?? startText(field, value));
+  const [reason, setReason] = useState<string | null>(null);
+  const input = useRef<HTMLInputElement>(null);
+  const closed = useRef(false);
+  const day = parseDay(text.split(/[\s,T]+\d{1,2}(:|\s*[ap]m)/i)[0] ?? '');
+
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => {
+      input.current?.focus({ preventScroll: true });
+      if (typed === null) input.current?.select();
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [typed]);
+
+  const finish = (move: Move, keep: boolean, source = text, force = false) => {
+    if (closed.current) return;
+    if (keep && source !== startText(field, value)) {
+      const parsed = parseValue(field, source, value);
+      if ('reason' in parsed) {
+        if (!force) {
+          setReason(parsed.reason);
+          return;
+        }
+      } else if (!sameValue(parsed.value, value)) onSave(parsed.value);
+    }
+    closed.current = true;
+    done(move);
+  };
+
+  const pick = (picked: string | null) => {
+    if (!picked) return;
+    if (!withTime) {
+      finish('stay', true, picked);
+      return;
+    }
+    const time = typeof value === 'string' ? splitInstant(value).time : '09:00';
+    if (joinInstant(picked, time)) setText(`${picked} ${time}`);
+    input.current?.focus();
+  };
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    event.stopPropagation();
+    if (event.key === 'Enter' && event.target === input.current) finish(event.shiftKey ? 'up' : 'down', true);
+    else if (event.key === 'Tab' && event.target === input.current) finish(event.shiftKey ? 'left' : 'right', true);
+    else if (event.key === 'Escape') finish('stay', false);
+    else return;
+    event.preventDefault();
+  };
+
+  return (
+    <Popover opened position="bottom-start" offset={4} shadow="md" radius="md" transitionProps={{ duration: 0 }} returnFocus={false} closeOnEscape={false} onChange={(opened) => !opened && finish('stay', true, text, true)}>
+      <Popover.Target>
+        <div onKeyDown={onKeyDown}>
+          <input
+            ref={input}
+            className={classes.input}
+            style={{ minWidth: withTime ? 170 : 120 }}
+            value={text}
+            placeholder={withTime ? '2026-11-22 14:30' : '2026-11-22'}
+            aria-label={field.label}
+            aria-invalid={reason !== null}
+            autoComplete="off"
+            onChange={(event) => {
+              setText(event.currentTarget.value);
+              setReason(null);
+            }}
+          />
+          {reason ? (
+            <div className={classes.reason} role="alert">
+              {reason}
+            </div>
+          ) : null}
+        </div>
+      </Popover.Target>
+      <Popover.Dropdown p="xs" onKeyDown={onKeyDown}>
+        <DatePicker key={day ?? 'none'} value={day} defaultDate={day ?? undefined} onChange={pick} size="xs" firstDayOfWeek={1} />
+      </Popover.Dropdown>
+    </Popover>
+  );
+}

@@ -1,0 +1,89 @@
+import { useEffect, useRef, useState, type FocusEvent, type KeyboardEvent } from 'react';
+import type { Move } from '../grid/types.ts';
+import type { ModelField } from '../model/types.ts';
+import { isParts, sameValue, type FieldValue, type Parts } from '../model/values.ts';
+import classes from './fields.module.css';
+
+const PARTS: { [type: string]: [string, string][] } = {
+  FULL_NAME: [
+    ['firstName', 'First name'],
+    ['lastName', 'Last name'],
+  ],
+  ADDRESS: [
+    ['street1', 'Street'],
+    ['street2', 'Second line'],
+    ['postcode', 'Postcode'],
+    ['city', 'City'],
+    ['state', 'State'],
+    ['country', 'Country'],
+  ],
+};
+
+interface PartsEditorProps {
+  field: ModelField;
+  value: FieldValue;
+  typed: string | null;
+  onSave: (value: FieldValue) => void;
+  done: (move: Move) => void;
+}
+
+/** A value of several texts, each in its own input: a full name in one line, an address in a small form. */
+export function PartsEditor({ field, value, typed, onSave, done }: PartsEditorProps) {
+  const parts = PARTS[field.type] ?? [];
+  const start: Parts = isParts(value) ? value : {};
+  const [texts, setTexts] = useState<{ [part: string]: string }>(() =>
+    Object.fromEntries(parts.map(([part], index) => [part, typed !== null && index === 0 ? typed : String(start[part] ?? '')])),
+  );
+  const first = useRef<HTMLInputElement>(null);
+  const closed = useRef(false);
+  useEffect(() => {
+    first.current?.focus({ preventScroll: true });
+    if (typed === null) first.current?.select();
+  }, [typed]);
+
+  const finish = (move: Move, keep: boolean) => {
+    if (closed.current) return;
+    closed.current = true;
+    if (keep) {
+      const next: Parts = { ...start };
+      for (const [part] of parts) next[part] = texts[part]?.trim() || null;
+      const blank = parts.every(([part]) => next[part] === null);
+      const saved = blank ? null : next;
+      if (!sameValue(saved, value)) onSave(saved);
+    }
+    done(move);
+  };
+
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    event.stopPropagation();
+    const inputs = [...event.currentTarget.querySelectorAll('input')];
+    const at = inputs.indexOf(event.target as HTMLInputElement);
+    if (event.key === 'Enter') finish(event.shiftKey ? 'up' : 'down', true);
+    else if (event.key === 'Escape') finish('stay', false);
+    else if (event.key === 'Tab' && !event.shiftKey && at === inputs.length - 1) finish('right', true);
+    else if (event.key === 'Tab' && event.shiftKey && at === 0) finish('left', true);
+    else return;
+    event.preventDefault();
+  };
+
+  const onBlur = (event: FocusEvent<HTMLElement>) => {
+    if (!event.currentTarget.contains(event.relatedTarget as Node | null)) finish('stay', true);
+  };
+
+  return (
+    <div onKeyDown={onKeyDown} onBlur={onBlur} className={field.type === 'FULL_NAME' ? classes.pair : classes.stack} role="group" aria-label={field.label}>
+      {parts.map(([part, label], index) => (
+        <input
+          key={part}
+          ref={index === 0 ? first : undefined}
+          className={classes.input}
+          value={texts[part] ?? ''}
+          placeholder={label}
+          aria-label={`${field.label}: ${label.toLowerCase()}`}
+          autoComplete="off"
+          onChange={(event) => setTexts({ ...texts, [part]: event.currentTarget.value })}
+        />
+      ))}
+    </div>
+  );
+}

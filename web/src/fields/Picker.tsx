@@ -1,0 +1,129 @@
+import { Popover } from '@mantine/core';
+import { IconCheck } from '@tabler/icons-react';
+import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import type { Move } from '../grid/types.ts';
+import classes from './fields.module.css';
+
+export interface Choice {
+  value: string;
+  label: string;
+  node?: ReactNode;
+  note?: string;
+}
+
+interface PickerProps {
+  label: string;
+  choices: Choice[];
+  chosen: string[];
+  multiple?: boolean;
+  typed?: string | null;
+  /** When given, the choices follow the query and the owner filters; otherwise they are filtered here by label. */
+  onQuery?: (query: string) => void;
+  busy?: boolean;
+  onChoose: (value: string, move: Move) => void;
+  onClear?: () => void;
+  onCreate?: (query: string) => void;
+  onClose: (move: Move) => void;
+}
+
+const CLEAR = '\u0000clear';
+const CREATE = '\u0000create';
+
+/** A list to choose from with a search field on top, opened where the value stands. */
+export function Picker({ label, choices, chosen, multiple, typed, onQuery, busy, onChoose, onClear, onCreate, onClose }: PickerProps) {
+  const [query, setQuery] = useState(typed ?? '');
+  const [active, setActive] = useState(0);
+  const input = useRef<HTMLInputElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  const listId = useId();
+
+  useEffect(() => onQuery?.(query), [query, onQuery]);
+  // A portal mounts its content a moment later than the effect of its owner.
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => input.current?.focus());
+    return () => cancelAnimationFrame(frame);
+  }, []);
+
+  const shown = useMemo(() => {
+    const wanted = query.trim().toLowerCase();
+    const found = onQuery ? choices : choices.filter((choice) => choice.label.toLowerCase().includes(wanted));
+    const rows: Choice[] = [...found];
+    if (onClear && wanted === '' && chosen.length > 0) rows.unshift({ value: CLEAR, label: 'Clear' });
+    if (onCreate && wanted !== '' && !busy && !found.some((choice) => choice.label.toLowerCase() === wanted)) {
+      rows.push({ value: CREATE, label: `Create “${query.trim()}”` });
+    }
+    return rows;
+  }, [choices, query, onQuery, onClear, onCreate, chosen.length, busy]);
+
+  const at = Math.min(active, shown.length - 1);
+  useEffect(() => {
+    list.current?.querySelector('[data-active]')?.scrollIntoView({ block: 'nearest' });
+  }, [at]);
+
+  const choose = (choice: Choice | undefined, move: Move) => {
+    if (!choice) return;
+    if (choice.value === CLEAR) onClear?.();
+    else if (choice.value === CREATE) onCreate?.(query.trim());
+    else onChoose(choice.value, move);
+  };
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    const keys: { [key: string]: () => void } = {
+      ArrowDown: () => setActive(Math.min(shown.length - 1, at + 1)),
+      ArrowUp: () => setActive(Math.max(0, at - 1)),
+      Enter: () => choose(shown[at], multiple ? 'stay' : 'down'),
+      Escape: () => onClose('stay'),
+      Tab: () => onClose(event.shiftKey ? 'left' : 'right'),
+    };
+    const act = keys[event.key];
+    event.stopPropagation();
+    if (!act) return;
+    event.preventDefault();
+    act();
+  };
+
+  return (
+    <Popover opened position="bottom-start" offset={2} width={260} shadow="md" radius="md" transitionProps={{ duration: 0 }} returnFocus={false} onChange={(opened) => !opened && onClose('stay')}>
+      <Popover.Target>
+        <span style={{ position: 'absolute', left: 0, bottom: 0, width: 1, height: 1 }} />
+      </Popover.Target>
+      <Popover.Dropdown p={0} onKeyDown={onKeyDown} aria-label={label}>
+        <input
+          ref={input}
+          className={classes.pickerSearch}
+          value={query}
+          onChange={(event) => {
+            setQuery(event.currentTarget.value);
+            setActive(0);
+          }}
+          placeholder={`Search ${label.toLowerCase()}`}
+          role="combobox"
+          aria-label={label}
+          aria-expanded
+          aria-controls={listId}
+          aria-activedescendant={at >= 0 ? `${listId}-${at}` : undefined}
+          autoComplete="off"
+        />
+        <div className={classes.pickerList} role="listbox" id={listId} ref={list} aria-label={label} aria-multiselectable={multiple} tabIndex={-1}>
+          {shown.map((choice, index) => (
+            <div
+              key={choice.value}
+              id={`${listId}-${index}`}
+              role="option"
+              aria-selected={chosen.includes(choice.value)}
+              data-active={index === at || undefined}
+              className={classes.option}
+              onPointerMove={() => index !== at && setActive(index)}
+              onClick={() => choose(choice, 'stay')}
+            >
+              <span className={classes.optionLabel}>{choice.node ?? choice.label}</span>
+              {choice.note ? <span className={classes.optionNote}>{choice.note}</span> : null}
+              {chosen.includes(choice.value) ? <IconCheck size={14} aria-hidden /> : null}
+            </div>
+          ))}
+        </div>
+        {shown.length === 0 ? <div className={classes.pickerEmpty}>{busy ? 'Searching…' : 'Nothing found.'}</div> : null}
+      </Popover.Dropdown>
+    </Popover>
+  );
+}

@@ -1,0 +1,128 @@
+import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
+import { useRef, useState, type PointerEvent } from 'react';
+import type { ColumnWindow } from './columnWindow.ts';
+import classes from './Grid.module.css';
+import type { GridActions, GridColumn } from './types.ts';
+
+const MIN_WIDTH = 72;
+const DRAG_AFTER = 5;
+
+interface HeadProps<Row> {
+  columns: GridColumn[];
+  window: ColumnWindow;
+  sort: { column: string; descending: boolean } | null;
+  actions: GridActions<Row>;
+  allSelected: boolean;
+  someSelected: boolean;
+  onSelectAll: () => void;
+  setWidth: (column: string, width: number) => void;
+}
+
+export function GridHead<Row>({ columns, window, sort, actions, allSelected, someSelected, onSelectAll, setWidth }: HeadProps<Row>) {
+  const [drag, setDrag] = useState<{ from: string; before: string | null } | null>(null);
+  const moved = useRef(false);
+
+  const startResize = (event: PointerEvent<HTMLSpanElement>, column: GridColumn) => {
+    event.preventDefault();
+    event.stopPropagation();
+    const handle = event.currentTarget;
+    handle.setPointerCapture(event.pointerId);
+    const startX = event.clientX;
+    const startWidth = handle.parentElement?.offsetWidth ?? column.width;
+    const widthAt = (x: number) => Math.max(MIN_WIDTH, Math.round(startWidth + x - startX));
+    // The width is a variable on the scroller: dragging repaints without React, which hears of it at the end.
+    handle.onpointermove = (move) => setWidth(column.id, widthAt(move.clientX));
+    handle.onpointerup = (up) => {
+      handle.onpointermove = null;
+      handle.onpointerup = null;
+      actions.onResize(column, widthAt(up.clientX));
+    };
+  };
+
+  const startDrag = (event: PointerEvent<HTMLDivElement>, column: GridColumn) => {
+    moved.current = false;
+    if (event.button !== 0 || event.pointerType === 'touch' || column.id === columns[0]?.id) return;
+    const head = event.currentTarget;
+    const startX = event.clientX;
+    let latest: string | null | undefined;
+    head.onpointermove = (move) => {
+      if (!moved.current && Math.abs(move.clientX - startX) < DRAG_AFTER) return;
+      if (!moved.current) head.setPointerCapture(event.pointerId);
+      moved.current = true;
+      const under = [...(head.parentElement?.querySelectorAll<HTMLElement>('[data-head]') ?? [])].slice(1);
+      latest = under.find((element) => {
+        const box = element.getBoundingClientRect();
+        return move.clientX < box.left + box.width / 2;
+      })?.dataset['head'] ?? null;
+      setDrag({ from: column.id, before: latest });
+    };
+    const end = (drop: boolean) => {
+      head.onpointermove = null;
+      head.onpointerup = null;
+      head.onpointercancel = null;
+      setDrag(null);
+      if (drop && moved.current && latest !== undefined && latest !== column.id) actions.onReorder(column.id, latest);
+    };
+    head.onpointerup = () => end(true);
+    head.onpointercancel = () => end(false);
+  };
+
+  const [first, ...rest] = columns;
+  const header = (column: GridColumn, index: number) => {
+    const sorted = sort?.column === column.id ? sort : null;
+    const last = index === columns.length - 1;
+    return (
+      <div
+        key={column.id}
+        role="columnheader"
+        aria-colindex={index + 2}
+        aria-sort={sorted ? (sorted.descending ? 'descending' : 'ascending') : column.sortable ? 'none' : undefined}
+        data-head={column.id}
+        data-drop={drag && drag.before === column.id ? 'before' : drag && drag.before === null && last ? 'after' : undefined}
+        data-dragged={drag?.from === column.id || undefined}
+        data-align={column.align}
+        className={index === 0 ? `${classes.headCell} ${classes.pinned}` : classes.headCell}
+        style={{ width: `var(--w-${column.id})` }}
+        onPointerDown={(event) => startDrag(event, column)}
+      >
+        <button
+          type="button"
+          tabIndex={-1}
+          className={classes.headButton}
+          disabled={!column.sortable}
+          title={column.title}
+          onClick={() => {
+            if (!moved.current) actions.onSort(column);
+          }}
+        >
+          {column.icon}
+          <span className={classes.headTitle}>{column.title}</span>
+          {sorted ? sorted.descending ? <IconArrowDown size={13} stroke={2} /> : <IconArrowUp size={13} stroke={2} /> : null}
+        </button>
+        <span className={classes.resize} data-resize={column.id} aria-hidden onPointerDown={(event) => startResize(event, column)} />
+      </div>
+    );
+  };
+
+  return (
+    <div role="row" aria-rowindex={1} className={classes.head}>
+      <div role="columnheader" aria-colindex={1} className={`${classes.headCell} ${classes.check}`}>
+        <input
+          type="checkbox"
+          tabIndex={-1}
+          className={classes.checkbox}
+          checked={allSelected}
+          ref={(input) => {
+            if (input) input.indeterminate = someSelected && !allSelected;
+          }}
+          onChange={onSelectAll}
+          aria-label="Select all loaded rows"
+        />
+      </div>
+      {first ? header(first, 0) : null}
+      {window.before > 0 ? <div style={{ width: window.before }} className={classes.gap} /> : null}
+      {rest.slice(window.start, window.end + 1).map((column, offset) => header(column, window.start + offset + 1))}
+      {window.after > 0 ? <div style={{ width: window.after }} className={classes.gap} /> : null}
+    </div>
+  );
+}

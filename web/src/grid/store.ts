@@ -1,0 +1,58 @@
+import { createStore, type StoreApi } from 'zustand/vanilla';
+
+export interface Place {
+  row: string;
+  column: string;
+}
+
+export interface GridState {
+  active: Place | null;
+  editing: { typed: string | null } | null;
+  selected: ReadonlySet<string>;
+  /** Cells that someone else changed a moment ago, as row + column, with the number of the change. */
+  flashes: ReadonlyMap<string, number>;
+}
+
+export type GridStore = StoreApi<GridState> & {
+  focus: (place: Place | null) => void;
+  edit: (typed: string | null) => void;
+  stopEditing: () => void;
+  toggleSelected: (row: string) => void;
+  setSelected: (rows: Iterable<string>) => void;
+  flash: (cells: string[]) => void;
+};
+
+export const cellKey = (row: string, column: string): string => `${row} ${column}`;
+
+const FLASH_MS = 1600;
+
+export function createGridStore(): GridStore {
+  const store = createStore<GridState>(() => ({ active: null, editing: null, selected: new Set(), flashes: new Map() }));
+  const { setState, getState } = store;
+  let change = 0;
+  return Object.assign(store, {
+    focus: (active: Place | null) => setState({ active, editing: null }),
+    edit: (typed: string | null) => {
+      if (getState().active) setState({ editing: { typed } });
+    },
+    stopEditing: () => setState({ editing: null }),
+    toggleSelected: (row: string) => {
+      const selected = new Set(getState().selected);
+      if (!selected.delete(row)) selected.add(row);
+      setState({ selected });
+    },
+    setSelected: (rows: Iterable<string>) => setState({ selected: new Set(rows) }),
+    flash: (cells: string[]) => {
+      if (cells.length === 0) return;
+      const number = ++change;
+      const flashes = new Map(getState().flashes);
+      for (const cell of cells) flashes.set(cell, number);
+      setState({ flashes });
+      setTimeout(() => {
+        const left = new Map(getState().flashes);
+        for (const cell of cells) if (left.get(cell) === number) left.delete(cell);
+        setState({ flashes: left });
+      }, FLASH_MS);
+    },
+  });
+}

@@ -1,0 +1,40 @@
+import type { ReactNode } from 'react';
+
+export interface GridColumn {
+  id: string;
+  title: string;
+  icon?: ReactNode;
+  width: number;
+  align?: 'right';
+  sortable: boolean;
+  editable: boolean;
+}
+
+export type Move = 'stay' | 'down' | 'up' | 'right' | 'left';
+
+export interface EditorProps<Row> {
+  row: Row;
+  column: GridColumn;
+  /** The character that started the edit and takes the old value's place, if typing started it. */
+  typed: string | null;
+  /** Ends the edit; the editor has already handed over its value. */
+  done: (move: Move) => void;
+}
+
+/** What the grid asks of its owner. It knows rows by key and columns by id, and nothing of what they mean. */
+export interface GridActions<Row> {
+  renderCell: (row: Row, column: GridColumn) => ReactNode;
+  renderEditor: (props: EditorProps<Row>) => ReactNode;
+  textOf: (row: Row, column: GridColumn) => string;
+  onPaste: (row: Row, column: GridColumn, text: string) => void;
+  onClear: (row: Row, column: GridColumn) => void;
+  /** Space or Enter on a cell that switches rather than being edited; says whether it did. */
+  onToggle: (row: Row, column: GridColumn) => boolean;
+  onOpen: (row: Row) => void;
+  onDelete: (keys: string[]) => void;
+  onSort: (column: GridColumn) => void;
+  onResize: (column: GridColumn, width: number) => void;
+  onReorder: (from: string, before: string | null) => void;
+  /** The last row index in view, so that the owner may fetch what comes next. */
+  onSeen: (first: number, last: number) => void;
+}

@@ -1,0 +1,79 @@
+-- Creating a workspace is a difference from nothing: rows of metadata, one reconciliation.
+
+create function engine.create_workspace(slug text, name text, owner_email text, owner_name text default null, owner_password_hash text default null) returns uuid
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_id uuid;
+  v_schema text;
+begin
+  if slug !~ '^[a-z][a-z0-9-]{1,38}[a-z0-9]$' then
+    raise exception '"%" cannot be the slug of a workspace.', slug using errcode = 'RV040', column = 'slug',
+      hint = 'Use 3 to 40 small letters, digits and hyphens, beginning with a letter.';
+  end if;
+  if exists (select from core.workspaces w where w.slug = create_workspace.slug) then
+    raise exception 'There is a workspace "%" already.', slug using errcode = 'RV041', column = 'slug', hint = 'Choose another slug.';
+  end if;
+  -- Roles belong to the whole cluster, so the name must not meet one of another database.
+  v_schema := 'ws_' || engine.base36(('x' || substr(replace(gen_random_uuid()::text, '-', ''), 18, 15))::bit(60)::bigint);
+  insert into core.workspaces (slug, name, schema_name) values (create_workspace.slug, create_workspace.name, v_schema) returning id into v_id;
+  insert into metadata.roles (workspace_id, name, description, pg_role, is_system, can_manage_model) values
+    (v_id, 'Admin', 'May do everything, including changing the data model.', v_schema || '_r_1', true, true),
+    (v_id, 'Member', 'May read and change all records.', v_schema || '_r_2', true, false);
+  if not exists (select from engine.standard_manifest) then
+    raise exception 'The standard objects are not loaded.' using errcode = 'RV042', hint = 'Run the migrations again; they load them.';
+  end if;
+  perform metadata.sync_application(v_id, m.manifest) from engine.standard_manifest m;
+  perform engine.apply(v_id);
+  delete from engine.pending p where p.workspace_id = v_id;
+  perform core.add_member(create_workspace.slug, owner_email, coalesce(owner_name, split_part(owner_email, '@', 1)), 'Admin', owner_password_hash);
+  return v_id;
+end
+$$;
+comment on function engine.create_workspace(text, text, text, text, text) is
+  'Creates a workspace with the standard objects, the roles Admin and Member, and its owner. password hash: argon2id, or null for a user who has one or gets one later.';
+
+create function engine.base36(n bigint) returns text
+language plpgsql immutable strict parallel safe set search_path = ''
+as $$
+declare
+  v_digits text := '';
+  v_n bigint := n;
+begin
+  loop
+    v_digits := substr('0123456789abcdefghijklmnopqrstuvwxyz', (v_n % 36)::int + 1, 1) || v_digits;
+    v_n := v_n / 36;
+    exit when v_n = 0;
+  end loop;
+  return v_digits;
+end
+$$;
+
+create function engine.drop_workspace(slug text) returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_workspace core.workspaces;
+  v_role text;
+begin
+  select * into v_workspace from core.workspaces w where w.slug = drop_workspace.slug for update;
+  if not found then
+    raise exception 'There is no workspace "%".', slug using errcode = 'RV012', hint = 'relvar workspace list shows them.';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || v_workspace.id, 0));
+  execute format('drop schema %I cascade', v_workspace.schema_name);
+  for v_role in
+    select r.rolname from pg_catalog.pg_roles r
+    where (r.rolname >= v_workspace.schema_name || '_r_' and r.rolname < v_workspace.schema_name || '_r`') or r.rolname = v_workspace.schema_name
+    order by length(r.rolname) desc
+  loop
+    execute format('drop role %I', v_role);
+  end loop;
+  delete from core.members m where m.workspace_id = v_workspace.id;
+  delete from core.workspaces w where w.id = v_workspace.id;
+  delete from engine.outbox o where o.workspace_id = v_workspace.id;
+  delete from core.users u where not exists (select from core.members m where m.user_id = u.id);
+  perform pg_notify('relvar_model', json_build_object('workspace', v_workspace.id, 'version', null, 'shape', null)::text);
+end
+$$;
+comment on function engine.drop_workspace(text) is 'Drops a workspace with all its records, roles and metadata, and the users who belong to no other.';

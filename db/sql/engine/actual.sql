@@ -1,0 +1,120 @@
+-- What stands in a tenant's schema, read from the catalogue, as facts with the identities that
+-- their comments bear. Everything is found through pg_depend by the schema's oid and then by
+-- indexed joins, so that a thousand other workspaces cost nothing.
+
+create function engine.identity_of(comment text) returns text
+language sql immutable strict parallel safe
+  return (regexp_match(comment, '^@relvar (\S+)'))[1];
+
+create function engine.actual(schema_name text) returns setof engine.fact
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_schema oid := to_regnamespace(quote_ident(schema_name))::oid;
+  v_tables oid[];
+begin
+  if v_schema is null then
+    return;
+  end if;
+  v_tables := array(
+    select d.objid from pg_catalog.pg_depend d
+    join pg_catalog.pg_class c on c.oid = d.objid
+    where d.refclassid = 'pg_catalog.pg_namespace'::regclass and d.refobjid = v_schema
+      and d.classid = 'pg_catalog.pg_class'::regclass and c.relkind in ('r', 'p'));
+
+  return query
+  with t as materialized (
+    select c.oid, c.relname::text as name, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity, d.description as comment,
+      engine.identity_of(d.description) as key
+    from unnest(v_tables) as u (oid)
+    join pg_catalog.pg_class c on c.oid = u.oid
+    left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
+  )
+  select case when t.key in ('record_events', 'trash') then 'internal' else 'table' end,
+    coalesce(t.key, 'unmanaged:' || t.name), t.key, t.name, t.name, null::text, t.comment, null::text, null::boolean, null::text, null::text, t.oid
+  from t
+  union all
+  select 'column', coalesce(engine.identity_of(d.description), t.key || ' unmanaged:' || a.attname), t.key, t.name, a.attname::text, null, d.description,
+    pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
+    case when a.attgenerated = '' then pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) end,
+    case when a.attgenerated <> '' then pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) end, null
+  from t
+  join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+  left join pg_catalog.pg_attrdef ad on ad.adrelid = a.attrelid and ad.adnum = a.attnum
+  left join pg_catalog.pg_description d on d.objoid = t.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = a.attnum
+  where t.key not in ('record_events', 'trash')
+  union all
+  -- PostgreSQL 18 lists NOT NULL as constraints too; they are a property of the column here.
+  select 'constraint', t.key || ' ' || coalesce(engine.identity_of(d.description), 'unmanaged:' || c.conname), t.key, t.name, c.conname::text,
+    null, d.description, null, null, null, null, c.oid
+  from t
+  join pg_catalog.pg_constraint c on c.conrelid = t.oid and c.contype in ('p', 'u', 'f', 'c', 'x')
+  left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_constraint'::regclass and d.objsubid = 0
+  where t.key not in ('record_events', 'trash')
+  union all
+  select 'index', t.key || ' ' || coalesce(engine.identity_of(d.description), 'unmanaged:' || c.relname), t.key, t.name, c.relname::text,
+    null, d.description, null, i.indisvalid, null, null, c.oid
+  from t
+  join pg_catalog.pg_index i on i.indrelid = t.oid and not i.indisprimary
+  join pg_catalog.pg_class c on c.oid = i.indexrelid
+  left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
+  where t.key not in ('record_events', 'trash')
+    and not exists (select from pg_catalog.pg_constraint k where k.conindid = i.indexrelid and k.conrelid = t.oid)
+  union all
+  select 'trigger', t.key || ' ' || coalesce(engine.identity_of(d.description), 'unmanaged:' || g.tgname), t.key, t.name, g.tgname::text,
+    null, case when g.tgenabled = 'O' then d.description else 'disabled' end, null, null, null, null, g.oid
+  from t
+  join pg_catalog.pg_trigger g on g.tgrelid = t.oid and not g.tgisinternal
+  left join pg_catalog.pg_description d on d.objoid = g.oid and d.classoid = 'pg_catalog.pg_trigger'::regclass and d.objsubid = 0
+  union all
+  select 'rls', t.key, t.key, t.name, null,
+    case when t.relrowsecurity and t.relforcerowsecurity then 'forced' when t.relrowsecurity then 'enabled' else 'off' end,
+    null, null, null, null, null, t.oid
+  from t
+  where t.key is not null
+  union all
+  -- A policy's comment survives ALTER POLICY, so what it says is checked as well.
+  select 'policy', t.key || ' ' || coalesce(replace(engine.identity_of(d.description), 'policy:', ''), 'unmanaged:' || p.polname), t.key, t.name, p.polname::text,
+    null,
+    case
+      when not p.polpermissive then 'altered'
+      when p.polcmd = '*' and pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true' and pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) = 'true' then d.description
+      when p.polcmd = 'r' and t.key in ('record_events', 'trash')
+        and pg_catalog.pg_get_expr(p.polqual, p.polrelid) ~ '^\(object_id = ANY \(ARRAY\( SELECT engine\.readable_objects\(CURRENT_USER\) AS readable_objects\)\)\)$' then d.description
+      else 'altered'
+    end,
+    null, null, null, null, p.oid
+  from t
+  join pg_catalog.pg_policy p on p.polrelid = t.oid
+  left join pg_catalog.pg_description d on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_policy'::regclass and d.objsubid = 0
+  union all
+  select 'grant', g.key || ' ' || g.grantee, g.key, g.name, g.grantee, string_agg(g.privilege, ', ' order by g.privilege collate "C"), null, null, null, null, null, null
+  from (
+    select t.key, t.name, coalesce(r.rolname, 'public')::text as grantee, lower(e.privilege_type) as privilege
+    from t cross join lateral pg_catalog.aclexplode(t.relacl) e
+    left join pg_catalog.pg_roles r on r.oid = e.grantee
+    where t.key is not null and e.grantee <> t.relowner
+    union all
+    select t.key, t.name, coalesce(r.rolname, 'public')::text,
+      lower(e.privilege_type) || ' (' || string_agg(quote_ident(a.attname), ', ' order by a.attname collate "C") || ')'
+    from t
+    join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attacl is not null and not a.attisdropped
+    cross join lateral pg_catalog.aclexplode(a.attacl) e
+    left join pg_catalog.pg_roles r on r.oid = e.grantee
+    where t.key is not null and e.grantee <> t.relowner
+    group by 1, 2, 3, e.privilege_type
+  ) g
+  group by g.key, g.name, g.grantee
+  union all
+  select 'function', coalesce(engine.identity_of(d.description), 'unmanaged:' || p.proname), null, null, p.proname::text, null, d.description, null, null, null, null, p.oid
+  from pg_catalog.pg_depend dep
+  join pg_catalog.pg_proc p on p.oid = dep.objid
+  left join pg_catalog.pg_description d on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_proc'::regclass and d.objsubid = 0
+  where dep.refclassid = 'pg_catalog.pg_namespace'::regclass and dep.refobjid = v_schema and dep.classid = 'pg_catalog.pg_proc'::regclass
+  union all
+  select 'role', r.rolname::text, null, null, r.rolname::text, null, null, null, null, null, null, r.oid
+  from pg_catalog.pg_roles r
+  where r.rolname >= schema_name || '_r_' and r.rolname < schema_name || '_r`';
+end
+$$;
+comment on function engine.actual(text) is 'What stands in a tenant schema, read from the catalogue.';

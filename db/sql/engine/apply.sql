@@ -1,0 +1,63 @@
+-- Makes a workspace's schema equal to its metadata, in the caller's transaction.
+create function engine.apply(workspace_id uuid) returns int
+language plpgsql volatile security definer set search_path = '' set lock_timeout = '2s'
+as $$
+declare
+  v_schema text;
+  v_step engine.step;
+  v_count int := 0;
+  v_version bigint;
+  v_shape text;
+begin
+  if not (select s.ddl_enabled from engine.settings s) then
+    raise exception 'Changes of the data model are switched off on this server.'
+      using errcode = 'RV020', hint = 'An upgrade may be running. Try again when it is done.';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
+  select w.schema_name into v_schema from core.workspaces w where w.id = workspace_id;
+  perform engine.assert_columns_differ(workspace_id);
+  for v_step in select * from engine.plan(workspace_id) loop
+    begin
+      execute v_step.statement;
+    exception
+      when lock_not_available then
+        raise exception 'The table % is busy, so the change was not made.', v_step.object_name
+          using errcode = 'RV021', hint = 'Somebody is working with it in a long transaction. Try again in a moment.';
+      when duplicate_object or duplicate_table or duplicate_column then
+        raise exception 'Something named like that stands in the database already: %', sqlerrm
+          using errcode = 'RV022', hint = v_step.statement;
+    end;
+    v_count := v_count + 1;
+  end loop;
+  v_shape := engine.shape(v_schema);
+  update core.workspaces w set shape = v_shape where w.id = workspace_id and w.shape is distinct from v_shape;
+  select w.model_version into v_version from core.workspaces w where w.id = workspace_id;
+  -- A change of the model is rare and human-paced; NOTIFY is delivered at commit, if it commits.
+  perform pg_notify('relvar_model', json_build_object('workspace', workspace_id, 'version', v_version, 'shape', v_shape)::text);
+  return v_count;
+end
+$$;
+comment on function engine.apply(uuid) is 'Runs engine.plan for a workspace. Returns the number of statements run.';
+
+create function engine.assert_columns_differ(workspace_id uuid) returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_clash record;
+begin
+  select c.table_name, c.name, array_agg(distinct f.label) as labels into v_clash
+  from engine.columns(workspace_id) c join metadata.fields f on f.id = c.field_id
+  group by c.table_name, c.name having count(*) > 1 limit 1;
+  if found then
+    raise exception 'The fields % of % would both need the column %.', array_to_string(v_clash.labels, ' and '), v_clash.table_name, v_clash.name
+      using errcode = 'RV003', column = 'name', hint = 'Give one of them another API name.';
+  end if;
+  select o.label_plural, count(*) into v_clash
+  from engine.columns(workspace_id) c join metadata.objects o on o.id = c.object_id
+  group by o.id, o.label_plural having count(*) > 1500 limit 1;
+  if found then
+    raise exception '% would have more than 1,500 columns.', v_clash.label_plural
+      using errcode = 'RV004', hint = 'PostgreSQL holds 1,600 columns a table. Move some fields to a related object.';
+  end if;
+end
+$$;

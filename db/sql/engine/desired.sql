@@ -1,0 +1,270 @@
+-- What should stand in a tenant's schema, as facts. A fact has an identity (kind and key) that
+-- survives renames: the engine writes it, with a hash of what the thing depends on, into the
+-- comment of what it creates, as "@relvar <key> <hash>". Comparing desired with actual facts by
+-- identity is the whole of planning.
+
+create type engine.fact as (
+  kind text,          -- table, column, constraint, index, rls, policy, trigger, grant, function, internal, role
+  key text,
+  table_key text,     -- the object's id, or the name of an internal table
+  table_name text,
+  name text,
+  definition text,    -- the clause that creates it
+  comment text,
+  pg_type text,
+  not_null boolean,
+  default_expr text,
+  generated_expr text,
+  oid oid             -- actual facts only
+);
+
+-- PostgreSQL cuts names at 63 bytes; cutting them ourselves keeps them unique.
+create function engine.fit_name(name text) returns text
+language sql immutable strict parallel safe set search_path = ''
+  return case when octet_length(name) <= 63 then name else left(name, 54) || '_' || left(md5(name), 8) end;
+
+create function engine.fact_comment(key text, basis text, tags text default null, description text default null) returns text
+language sql immutable parallel safe set search_path = ''
+  return '@relvar ' || key || coalesce(' ' || left(md5(basis), 12), '')
+    || coalesce(E'\n' || nullif(tags, ''), '') || coalesce(E'\n' || nullif(description, ''), '');
+
+create function engine.desired_tables(workspace_id uuid) returns setof engine.fact
+language sql stable set search_path = ''
+as $$
+  select 'table', o.id::text, o.id::text, o.table_name, o.table_name, null,
+    engine.fact_comment(o.id::text, null,
+      '@singular ' || o.name_singular || E'\n@plural ' || o.name_plural || case when o.is_active then '' else E'\n@behavior -*' end,
+      case when o.description = '' then o.label_plural else o.description end),
+    null, null::boolean, null, null, null::oid
+  from metadata.objects o
+  where o.workspace_id = desired_tables.workspace_id
+$$;
+
+create function engine.desired_columns(workspace_id uuid) returns setof engine.fact
+language sql stable set search_path = ''
+as $$
+  select 'column', c.key, c.object_id::text, c.table_name, c.name, null,
+    engine.fact_comment(c.key, c.generated_basis,
+      case when not c.is_active or c.generated_expr is not null then '@behavior -*' end, c.description),
+    c.pg_type, c.not_null, c.default_expr, c.generated_expr, null::oid
+  from engine.columns(desired_columns.workspace_id) c
+$$;
+
+create function engine.desired_constraints(workspace_id uuid, schema_name text) returns setof engine.fact
+language sql stable set search_path = ''
+as $$
+  with spec as materialized (
+    select * from engine.columns(desired_constraints.workspace_id)
+  ), constraints as (
+    select o.id as object_id, o.table_name, 'pk' as key, o.table_name || '_pkey' as name, 'primary key (id)' as definition,
+      'pk' as basis, null as tags
+    from metadata.objects o where o.workspace_id = desired_constraints.workspace_id
+    union all
+    select s.object_id, s.table_name, 'fk:' || r.id, s.table_name || '_' || s.name || '_fkey',
+      format('foreign key (%I) references %I.%I (id) on delete %s', s.name, schema_name, t.table_name,
+        lower(replace(r.on_delete, '_', ' '))),
+      r.target_object_id || r.on_delete,
+      case when s.is_active and t.is_active and o.is_active
+        then '@fieldName ' || engine.camel_case(left(s.name, -3)) || E'\n@foreignFieldName ' || r.inverse_name
+        else '@behavior -*' end
+    from metadata.relations r
+    join spec s on s.relation_id = r.id
+    join metadata.objects t on t.id = r.target_object_id
+    join metadata.objects o on o.id = s.object_id
+    where r.workspace_id = desired_constraints.workspace_id
+    union all
+    select s.object_id, s.table_name, 'one_target:' || s.field_id, s.table_name || '_' || engine.snake_case(f.name) || '_check',
+      format('check (num_nonnulls(%s) <= 1)', string_agg(quote_ident(s.name), ', ' order by s.name)),
+      string_agg(s.key, ',' order by s.key), null
+    from spec s join metadata.fields f on f.id = s.field_id
+    where f.type = 'MORPH_RELATION'
+    group by s.object_id, s.table_name, s.field_id, f.name
+    having count(*) > 1
+    union all
+    select s.object_id, s.table_name, 'options:' || f.id, s.table_name || '_' || s.name || '_check',
+      case f.type when 'SELECT' then format('check (%I = any (%L::text[]))', s.name, v.list)
+        else format('check (%I <@ %L::text[])', s.name, v.list) end,
+      v.list::text, null
+    from metadata.fields f
+    join spec s on s.field_id = f.id
+    cross join lateral (select array_agg(e ->> 'value' order by e ->> 'value') as list from jsonb_array_elements(f.options) e) v
+    where f.workspace_id = desired_constraints.workspace_id and f.type in ('SELECT', 'MULTI_SELECT') and v.list is not null
+    union all
+    select s.object_id, s.table_name, 'rating:' || s.field_id, s.table_name || '_' || s.name || '_check',
+      format('check (%I between 1 and 5)', s.name), 'rating', null
+    from spec s join metadata.fields f on f.id = s.field_id
+    where f.type = 'RATING'
+  )
+  select 'constraint', c.object_id || ' ' || c.key, c.object_id::text, c.table_name, engine.fit_name(c.name), c.definition,
+    engine.fact_comment(c.key, c.basis, c.tags), null, null::boolean, null, null, null::oid
+  from constraints c
+$$;
+
+create function engine.desired_indexes(workspace_id uuid) returns setof engine.fact
+language sql stable set search_path = ''
+as $$
+  with spec as materialized (
+    select s.*, f.type, f.is_unique from engine.columns(desired_indexes.workspace_id) s join metadata.fields f on f.id = s.field_id
+  ), indexes as (
+    select s.object_id, s.table_name, 'unique:' || s.key as key, s.table_name || '_' || s.name || '_key' as name,
+      format(case when s.type in ('EMAILS', 'LINKS') then 'unique (lower(%I))' else 'unique (%I)' end, s.name) as definition,
+      s.key || s.type as basis
+    from spec s
+    where s.is_unique and s.ordinal = 1 and s.type not in ('MORPH_RELATION', 'FULL_NAME', 'RAW_JSON', 'TS_VECTOR')
+      and not (s.type = 'UUID' and s.name = 'id')
+    union all
+    select s.object_id, s.table_name, 'fk:' || s.relation_id, s.table_name || '_' || s.name || '_idx', format('(%I)', s.name), s.key
+    from spec s
+    where s.relation_id is not null and not (s.is_unique and s.type = 'RELATION')
+    union all
+    select s.object_id, s.table_name, 'search', s.table_name || '_' || s.name || '_idx', format('using gin (%I)', s.name), s.key
+    from spec s where s.type = 'TS_VECTOR'
+    union all
+    select o.id, o.table_name, 'label', o.table_name || '_label_idx',
+      format('using gin (engine.search_text(%s) public.gin_trgm_ops)', engine.label_expression(o.id)), f.id::text
+    from metadata.objects o
+    join metadata.fields f on f.id = o.label_field_id and f.type in ('TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS')
+    where o.workspace_id = desired_indexes.workspace_id and o.is_searchable
+  )
+  select 'index', i.object_id || ' ' || i.key, i.object_id::text, i.table_name, engine.fit_name(i.name), i.definition,
+    engine.fact_comment(i.key, i.basis), null, null::boolean, null, null, null::oid
+  from indexes i
+$$;
+
+create function engine.desired_triggers(workspace_id uuid) returns setof engine.fact
+language sql stable set search_path = ''
+as $$
+  select 'trigger', o.id || ' ' || t.name, o.id::text, o.table_name, t.name, t.definition,
+    engine.fact_comment(t.name, t.definition), null, null::boolean, null, null, null::oid
+  from metadata.objects o
+  cross join lateral (values
+    ('_100_touch', 'before update on %s for each row execute function engine.tg_records__touch()', true),
+    ('_200_log_insert', format('after insert on %%s referencing new table as new_rows for each statement execute function engine.tg_records__log(%L, %L)', o.id, o.workspace_id), o.is_audited),
+    ('_200_log_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log(%L, %L)', o.id, o.workspace_id), o.is_audited),
+    ('_200_log_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log(%L, %L)', o.id, o.workspace_id), o.is_audited),
+    ('_300_trash', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__trash(%L)', o.id), true)
+  ) as t (name, definition, wanted)
+  where o.workspace_id = desired_triggers.workspace_id and t.wanted
+$$;
+
+-- What each role may do with each object: its own defaults, unless object_permissions says else.
+create function engine.effective_permissions(workspace_id uuid)
+returns table (role_id uuid, pg_role text, object_id uuid, can_read boolean, can_create boolean, can_update boolean, can_delete boolean)
+language sql stable set search_path = ''
+as $$
+  select r.id, r.pg_role, o.id,
+    o.is_active and coalesce(p.can_read, r.can_read_all), o.is_active and coalesce(p.can_create, r.can_create_all),
+    o.is_active and coalesce(p.can_update, r.can_update_all), o.is_active and coalesce(p.can_delete, r.can_delete_all)
+  from metadata.roles r
+  join metadata.objects o on o.workspace_id = r.workspace_id
+  left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
+  where r.workspace_id = effective_permissions.workspace_id
+$$;
+
+-- Objects whose events and trash a role may see; used by policies.
+create function engine.readable_objects(caller name) returns setof uuid
+language sql stable security definer set search_path = ''
+as $$
+  select o.id
+  from metadata.roles r
+  join metadata.objects o on o.workspace_id = r.workspace_id
+  left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
+  where r.pg_role = caller and o.is_active and coalesce(p.can_read, r.can_read_all)
+$$;
+grant execute on function engine.readable_objects(name) to public;
+
+create function engine.desired_security(workspace_id uuid) returns setof engine.fact
+language sql stable set search_path = ''
+as $$
+  with permission as materialized (
+    select * from engine.effective_permissions(desired_security.workspace_id)
+  ), tables as (
+    select o.id::text as table_key, o.table_name, o.id as object_id
+    from metadata.objects o where o.workspace_id = desired_security.workspace_id
+    union all
+    values ('record_events', 'record_events', null::uuid), ('trash', 'trash', null)
+  ), writable as (
+    select c.object_id,
+      string_agg(quote_ident(c.name), ', ' order by c.name collate "C") as insertable,
+      string_agg(quote_ident(c.name), ', ' order by c.name collate "C") filter (where not c.key = c.field_id::text or c.name <> 'id') as updatable
+    from engine.columns(desired_security.workspace_id) c
+    where c.is_writable and c.is_active and c.generated_expr is null
+    group by c.object_id
+  ), policies as (
+    select t.table_key, t.table_name, 'relvar_owner' as pg_role, 'owner' as name, 'for all to relvar_owner using (true) with check (true)' as definition
+    from tables t
+    union all
+    select t.table_key, t.table_name, p.pg_role, regexp_replace(p.pg_role, '^.*_r_', 'r_'),
+      format('for all to %I using (true) with check (true)', p.pg_role)
+    from tables t join permission p on p.object_id = t.object_id
+    where p.can_read or p.can_create or p.can_update or p.can_delete
+    union all
+    select t.table_key, t.table_name, r.pg_role, regexp_replace(r.pg_role, '^.*_r_', 'r_'),
+      format('for select to %I using (object_id = any (array(select engine.readable_objects(current_user))))', r.pg_role)
+    from tables t cross join metadata.roles r
+    where t.object_id is null and r.workspace_id = desired_security.workspace_id
+  ), grants as (
+    select t.table_key, t.table_name, p.pg_role, concat_ws(', ',
+        case when p.can_delete then 'delete' end,
+        case when p.can_create then 'insert (' || w.insertable || ')' end,
+        case when p.can_read then 'select' end,
+        case when p.can_update then 'update (' || w.updatable || ')' end) as definition
+    from tables t
+    join permission p on p.object_id = t.object_id
+    join writable w on w.object_id = t.object_id
+    union all
+    select t.table_key, t.table_name, r.pg_role, 'select'
+    from tables t cross join metadata.roles r
+    where t.object_id is null and r.workspace_id = desired_security.workspace_id
+  )
+  select 'rls', t.table_key, t.table_key, t.table_name, null, 'forced', null, null, null::boolean, null, null, null::oid from tables t
+  union all
+  select 'policy', p.table_key || ' ' || p.pg_role, p.table_key, p.table_name, p.name, p.definition,
+    engine.fact_comment('policy:' || p.pg_role, p.definition), null, null, null, null, null
+  from policies p
+  union all
+  select 'grant', g.table_key || ' ' || g.pg_role, g.table_key, g.table_name, g.pg_role, g.definition, null, null, null, null, null, null
+  from grants g where g.definition <> ''
+$$;
+
+-- What every tenant has besides its objects.
+create function engine.desired_internals(workspace_id uuid, schema_name text) returns setof engine.fact
+language sql stable set search_path = ''
+as $$
+  select v.kind, v.key, null, null, v.key, v.definition, engine.fact_comment(v.key, v.definition, v.tags, v.description),
+    null, null::boolean, null, null, null::oid
+  from (values
+    ('internal', 'record_events', format(
+      'create table %1$I.record_events (
+        batch bigint not null, seq int not null, object_id uuid not null, record_id uuid not null, action text not null,
+        before jsonb, after jsonb, actor_type text not null, actor_id uuid, actor_name text, source text not null, request_id text,
+        transaction_id xid8 not null default pg_current_xact_id(), happened_at timestamptz not null default now(),
+        primary key (batch, seq));
+      create index record_events_record_id_batch_idx on %1$I.record_events (record_id, batch);
+      create index record_events_transaction_id_idx on %1$I.record_events (transaction_id)', schema_name),
+      '@behavior -insert -update -delete', 'Every change of every record: what, who, when. Written by triggers in the transaction of the change.'),
+    ('internal', 'trash', format(
+      'create table %1$I.trash (
+        id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null, label text, data jsonb not null,
+        deleted_at timestamptz not null default now(), deleted_by_name text, transaction_id xid8 not null default pg_current_xact_id(),
+        unique (object_id, record_id));
+      create index trash_transaction_id_idx on %1$I.trash (transaction_id)', schema_name, engine.uuid_default()),
+      E'@behavior -insert -update -delete\n@singular trashedRecord\n@plural trashedRecords', 'Deleted records, as they were. Restorable until they are destroyed.'),
+    ('function', 'search_records', format(
+      'create or replace function %1$I.search_records(query text, max_results int default 20)
+       returns table (object_name text, record_id uuid, label text, rank real) language sql stable rows 20
+       begin atomic select s.object_name, s.record_id, s.label, s.rank from engine.search(current_user, %1$L, query, max_results) s; end', schema_name),
+      null, 'Records whose words begin with the words of the query, or whose label is spelt alike, best first.'),
+    ('function', 'restore_record', format(
+      'create or replace function %1$I.restore_record(object_name text, record_id uuid) returns boolean language sql volatile
+       begin atomic select engine.restore_record(current_user, %1$L, object_name, record_id); end', schema_name),
+      null, 'Puts a deleted record back, with what its deletion took along and the links that it cut. False when it is not in the trash.'),
+    ('function', 'destroy_record', format(
+      'create or replace function %1$I.destroy_record(object_name text, record_id uuid) returns boolean language sql volatile
+       begin atomic select engine.destroy_record(current_user, %1$L, object_name, record_id); end', schema_name),
+      null, 'Takes a deleted record out of the trash for good. False when it is not there.')
+  ) as v (kind, key, definition, tags, description)
+  union all
+  select 'role', r.pg_role, null, null, r.pg_role, null, null, null, null, null, null, null
+  from metadata.roles r where r.workspace_id = desired_internals.workspace_id
+$$;

@@ -1,0 +1,71 @@
+-- Desired against actual: every fact that is missing, extra or not as it should be.
+
+create type engine.difference as (
+  kind text,
+  key text,
+  want engine.fact,
+  have engine.fact,
+  is_missing boolean,
+  is_extra boolean,
+  is_recreated boolean,  -- dropped and made anew, since what it depends on has changed
+  old_table text,        -- the table's name before renames, and after them
+  new_table text,
+  row_estimate bigint
+);
+
+create function engine.desired(workspace_id uuid, schema_name text) returns setof engine.fact
+language sql stable set search_path = ''
+as $$
+  select * from engine.desired_tables(workspace_id)
+  union all select * from engine.desired_columns(workspace_id)
+  union all select * from engine.desired_constraints(workspace_id, schema_name)
+  union all select * from engine.desired_indexes(workspace_id)
+  union all select * from engine.desired_triggers(workspace_id)
+  union all select * from engine.desired_security(workspace_id)
+  union all select * from engine.desired_internals(workspace_id, schema_name)
+$$;
+comment on function engine.desired(uuid, text) is 'What should stand in a tenant schema, derived from metadata.';
+
+create function engine.difference(workspace_id uuid, schema_name text) returns setof engine.difference
+language sql stable set search_path = ''
+as $$
+  with want as materialized (
+    select * from engine.desired(workspace_id, schema_name)
+  ), have as materialized (
+    select * from engine.actual(schema_name) where key is not null
+  ), pair as (
+    select coalesce(w.kind, h.kind) as kind, coalesce(w.key, h.key) as key,
+      w as want, h as have, w.key is null as is_extra, h.key is null as is_missing,
+      -- The first line of a comment is the identity and the hash of what the thing depends on.
+      split_part(coalesce(w.comment, ''), E'\n', 1) is distinct from split_part(coalesce(h.comment, ''), E'\n', 1) as is_rebased,
+      w.name is distinct from h.name or w.comment is distinct from h.comment as is_relabelled
+    from want w full join have h on h.kind = w.kind and h.key = w.key
+  ), judged as (
+    select p.*, not p.is_missing and not p.is_extra and case p.kind
+        when 'constraint' then p.is_rebased
+        when 'trigger' then p.is_rebased
+        when 'policy' then p.is_rebased
+        when 'function' then p.is_rebased
+        -- not_null of an actual index says whether it is valid.
+        when 'index' then p.is_rebased or not (p.have).not_null
+        -- A generated column is compared by what it depends on, which its comment bears.
+        when 'column' then ((p.want).generated_expr is not null or (p.have).generated_expr is not null)
+          and (p.is_rebased or (p.want).generated_expr is null or (p.have).generated_expr is null)
+        else false
+      end as is_recreated
+    from pair p
+  )
+  select j.kind, j.key, row((j.want).*)::engine.fact, row((j.have).*)::engine.fact, j.is_missing, j.is_extra, j.is_recreated,
+    coalesce(ht.name, (j.have).table_name), coalesce((j.want).table_name, wt.name, (j.have).table_name),
+    greatest(coalesce(c.reltuples, 0), 0)::bigint
+  from judged j
+  left join have ht on ht.kind in ('table', 'internal') and ht.key = coalesce((j.want).table_key, (j.have).table_key)
+  left join want wt on wt.kind = 'table' and wt.key = (j.have).table_key
+  left join pg_catalog.pg_class c on c.oid = ht.oid
+  where j.is_missing or j.is_extra or j.is_recreated
+    or (j.is_relabelled and j.kind not in ('rls', 'grant', 'role'))
+    or ((j.want).definition is distinct from (j.have).definition and j.kind in ('rls', 'grant'))
+    or (j.kind = 'column' and ((j.want).pg_type <> (j.have).pg_type or (j.want).not_null <> (j.have).not_null
+      or ((j.want).generated_expr is null and (j.want).default_expr is distinct from (j.have).default_expr)))
+$$;
+comment on function engine.difference(uuid, text) is 'Facts in which a tenant schema differs from its metadata.';

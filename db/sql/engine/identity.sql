@@ -1,0 +1,113 @@
+-- Who is asking. The workspace follows from the PostgreSQL role, which nobody can forge: it is
+-- reached only by a SET ROLE that was granted. The member is a setting, which anybody can set, so
+-- it is believed only from sessions of the server, the worker and administrators; a person's own
+-- database login is mapped to the member it was given to.
+
+create function engine.is_trusted_session() returns boolean
+language sql stable set search_path = ''
+  return session_user in ('relvar_server', 'relvar_worker')
+    or pg_catalog.pg_has_role(session_user, 'relvar_owner', 'member');
+
+create function engine.workspace_of_role(pg_role name) returns uuid
+language sql stable security definer set search_path = ''
+as $$ select r.workspace_id from metadata.roles r where r.pg_role = workspace_of_role.pg_role $$;
+grant execute on function engine.workspace_of_role(name) to public;
+
+create function engine.current_workspace() returns uuid
+language sql stable set search_path = ''
+  return engine.workspace_of_role(current_user);
+comment on function engine.current_workspace() is 'The workspace whose CRM role the session has taken; null outside of one.';
+grant execute on function engine.current_workspace() to public;
+
+-- Inside a definer function current_user is the owner, while the setting "role" is still the role
+-- that was taken. Checking the member against that role's workspace keeps a member of one
+-- workspace from signing records of another.
+create function engine.current_member() returns uuid
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  if engine.is_trusted_session() then
+    return (
+      select m.id from core.members m
+      where m.id = nullif(current_setting('relvar.member_id', true), '')::uuid
+        and m.is_active
+        and m.workspace_id = (select r.workspace_id from metadata.roles r where r.pg_role = current_setting('role'))
+    );
+  end if;
+  return (
+    select m.id from core.members m
+    join metadata.roles r on r.id = m.role_id
+    where m.login_role = session_user and m.is_active
+      and r.pg_role = current_setting('role')
+  );
+end
+$$;
+comment on function engine.current_member() is 'The member on whose behalf the session acts; null for none.';
+grant execute on function engine.current_member() to public;
+
+create type engine.actor as (type text, id uuid, name text);
+
+create function engine.current_actor() returns engine.actor
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_actor engine.actor;
+  v_member uuid := engine.current_member();
+begin
+  if v_member is not null then
+    select 'member', m.id, m.name into v_actor from core.members m where m.id = v_member;
+  elsif engine.is_trusted_session() and nullif(current_setting('relvar.api_key_id', true), '') is not null then
+    select 'api_key', k.id, k.name into v_actor from core.api_keys k
+    where k.id = current_setting('relvar.api_key_id')::uuid;
+  elsif session_user in ('relvar_server', 'relvar_worker') then
+    v_actor := ('system', null, 'System');
+  else
+    v_actor := ('psql', null, session_user);
+  end if;
+  return v_actor;
+end
+$$;
+comment on function engine.current_actor() is 'Who changes a record: a member, an API key, the system, or a database login.';
+
+create function engine.current_source() returns text
+language sql stable set search_path = ''
+  return coalesce(nullif(current_setting('relvar.source', true), ''),
+    case when session_user in ('relvar_server', 'relvar_worker') then 'SYSTEM' else 'MANUAL' end);
+
+-- Defaults of createdBy and updatedBy.
+create function engine.actor_name() returns text
+language sql stable security definer set search_path = ''
+  return (engine.current_actor()).name;
+grant execute on function engine.current_source(), engine.actor_name() to public;
+
+-- For administrators in psql: take a CRM role and act as a member, until "reset role".
+create function engine.become(workspace_slug text, who text) returns text
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_role text;
+  v_schema text;
+  v_member uuid;
+begin
+  select r.pg_role, w.schema_name, m.id into v_role, v_schema, v_member
+  from core.workspaces w
+  join core.members m on m.workspace_id = w.id
+  join core.users u on u.id = m.user_id
+  join metadata.roles r on r.id = m.role_id
+  where w.slug = workspace_slug and lower(u.email) = lower(who);
+  if not found then
+    select r.pg_role, w.schema_name into v_role, v_schema
+    from core.workspaces w join metadata.roles r on r.workspace_id = w.id
+    where w.slug = workspace_slug and r.name = who;
+  end if;
+  if v_role is null then
+    raise exception 'Workspace "%" has no member or role "%".', workspace_slug, who
+      using errcode = 'RV010', hint = 'Give a member''s e-mail address or a role''s name. select * from core.workspaces shows the workspaces.';
+  end if;
+  perform set_config('relvar.member_id', coalesce(v_member::text, ''), false),
+    set_config('search_path', format('%I, public', v_schema), false),
+    set_config('role', v_role, false);
+  return v_role;
+end
+$$;
+comment on function engine.become(text, text) is 'Take the role of a member (by e-mail) or a role (by name) of a workspace for the rest of the session. "reset role" ends it.';

@@ -1,0 +1,75 @@
+-- Rules of the catalogue, checked in the catalogue. Each row is a finding.
+create function engine.lint() returns table (lint text, title text, detail text, remedy text)
+language sql stable set search_path = ''
+as $$
+  with ours as (
+    select n.oid, n.nspname from pg_catalog.pg_namespace n
+    where n.nspname in ('core', 'metadata', 'engine') or n.oid in (select to_regnamespace(quote_ident(w.schema_name)) from core.workspaces w)
+  ), tenants as (
+    select * from ours where nspname not in ('core', 'metadata', 'engine')
+  )
+  select 'rls_not_forced', 'A tenant table without forced row-level security', format('%I.%I', t.nspname, c.relname),
+    format('alter table %I.%I enable row level security, force row level security;', t.nspname, c.relname)
+  from tenants t join pg_catalog.pg_class c on c.relnamespace = t.oid
+  where c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity)
+  union all
+  select 'metadata_without_rls', 'A metadata table without row-level security', format('%I.%I', n.nspname, c.relname),
+    format('alter table %I.%I enable row level security;', n.nspname, c.relname)
+  from ours n join pg_catalog.pg_class c on c.relnamespace = n.oid
+  where n.nspname = 'metadata' and c.relkind in ('r', 'p') and not c.relrowsecurity
+  union all
+  select 'foreign_key_without_index', 'A foreign key without an index', format('%s on %s', k.conname, k.conrelid::regclass),
+    format('create index on %s (%s);', k.conrelid::regclass, (select string_agg(quote_ident(a.attname), ', ' order by u.i)
+      from unnest(k.conkey) with ordinality u (attnum, i) join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.attnum))
+  from ours n join pg_catalog.pg_constraint k on k.connamespace = n.oid
+  where k.contype = 'f' and not exists (
+    select from pg_catalog.pg_index i
+    where i.indrelid = k.conrelid and i.indpred is null
+      -- One leading column is enough where the first is the workspace: few rows share the second.
+      and (k.conkey <@ (string_to_array(i.indkey::text, ' ')::int2[])[1:array_length(k.conkey, 1)]
+        or (string_to_array(i.indkey::text, ' ')::int2[])[1] = k.conkey[array_length(k.conkey, 1)]))
+  union all
+  select 'definer_without_search_path', 'A definer function without a pinned search_path', p.oid::regprocedure::text,
+    format('alter function %s set search_path = '''';', p.oid::regprocedure)
+  from ours n join pg_catalog.pg_proc p on p.pronamespace = n.oid
+  where p.prosecdef and not exists (select from unnest(p.proconfig) s where s like 'search_path=%')
+  union all
+  select 'definer_open_to_public', 'A definer function that anybody may execute, beyond those that policies and defaults call', p.oid::regprocedure::text,
+    format('revoke execute on function %s from public;', p.oid::regprocedure)
+  from ours n join pg_catalog.pg_proc p on p.pronamespace = n.oid
+  where p.prosecdef and (p.proacl is null or exists (select from pg_catalog.aclexplode(p.proacl) a where a.grantee = 0))
+    and not (n.nspname = 'engine' and p.proname in ('workspace_of_role', 'current_member', 'actor_name', 'readable_objects', 'role_manages_model'))
+  union all
+  select 'policy_shape', 'A tenant policy in a shape that is slow or unknown', format('%s on %s', p.polname, p.polrelid::regclass),
+    'Let the engine write policies: true, column = (select f()), or column = any (array(select f())).'
+  from tenants t
+  join pg_catalog.pg_class c on c.relnamespace = t.oid
+  join pg_catalog.pg_policy p on p.polrelid = c.oid
+  cross join lateral (values (pg_catalog.pg_get_expr(p.polqual, p.polrelid)), (pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))) as e (expr)
+  where e.expr is not null and e.expr <> 'true'
+    and e.expr !~ '^\(\w+ = \( SELECT [\w.]+\([^()]*\) AS \w+\)\)$'
+    and e.expr !~ '^\(\w+ = ANY \(ARRAY\( SELECT [\w.]+\([^()]*\) AS \w+\)\)\)$'
+  union all
+  select 'policy_for_everyone', 'A tenant policy that applies to every role', format('%s on %s', p.polname, p.polrelid::regclass), 'Name the role: create policy … to role.'
+  from tenants t join pg_catalog.pg_class c on c.relnamespace = t.oid join pg_catalog.pg_policy p on p.polrelid = c.oid
+  where 0 = any (p.polroles)
+  union all
+  select 'no_comment', 'An exposed thing without a comment', d.what, 'comment on … is ''One sentence that says what it is for'';'
+  from (
+    select 'table ' || c.oid::regclass as what
+    from ours n join pg_catalog.pg_class c on c.relnamespace = n.oid
+    where n.nspname not in ('core', 'engine') and c.relkind in ('r', 'p', 'v') and pg_catalog.obj_description(c.oid, 'pg_class') is null
+    union all
+    select 'function ' || p.oid::regprocedure
+    from ours n join pg_catalog.pg_proc p on p.pronamespace = n.oid
+    where n.nspname not in ('core', 'engine') and pg_catalog.obj_description(p.oid, 'pg_proc') is null
+  ) d
+  union all
+  select 'tenant_reaches_outside', 'A tenant foreign key that leaves its schema', format('%s on %s', k.conname, k.conrelid::regclass), 'Keep a tenant whole: refer inside its schema, or not at all.'
+  from tenants t join pg_catalog.pg_constraint k on k.connamespace = t.oid join pg_catalog.pg_class f on f.oid = k.confrelid
+  where k.contype = 'f' and f.relnamespace <> t.oid
+  union all
+  select 'bypass_rls', 'A role of Relvar that bypasses row-level security', r.rolname, format('alter role %I nosuperuser nobypassrls;', r.rolname)
+  from pg_catalog.pg_roles r where r.rolname like 'relvar\_%' and (r.rolbypassrls or r.rolsuper)
+$$;
+comment on function engine.lint() is 'Findings about the catalogue: what breaks a rule of the design, and the cure. No rows when all is well.';

@@ -1,0 +1,76 @@
+-- Search reads text without accents, case or the punctuation of addresses, so that "jose" finds
+-- José and "example" finds ann@example.com.
+create function engine.search_text(content text) returns text
+language sql immutable strict parallel safe set search_path = ''
+as $$ select lower(public.unaccent('public.unaccent'::regdictionary, translate(content, '@._-/+:', '       '))) $$;
+comment on function engine.search_text(text) is 'A text as search compares it: lower case, no accents, addresses split into words.';
+-- Called by generated columns with the rights of whoever writes.
+grant execute on function engine.search_text(text) to public;
+
+-- Each word must match the beginning of a word in the record.
+create function engine.search_query(query text) returns tsquery
+language sql immutable strict parallel safe set search_path = ''
+as $$
+  select string_agg(quote_literal(w) || ':*', ' & ')::tsquery
+  from regexp_split_to_table(engine.search_text(query), '[^[:alnum:]]+') w
+  where w <> ''
+$$;
+
+-- Search over every searchable object of a tenant that the role may read. It runs as the owner,
+-- because under a policy PostgreSQL uses no index for full text (the operators are not
+-- leakproof); the caller's rights on each table are asked first.
+create function engine.search(caller name, schema_name text, query text, max_results int)
+returns table (object_name text, record_id uuid, label text, rank real)
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_parts text := '';
+  v_query tsquery := engine.search_query(query);
+  v_limit int := least(greatest(max_results, 1), 100);
+  o record;
+begin
+  if v_query is null then
+    return;
+  end if;
+  for o in
+    select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label
+    from core.workspaces w
+    join metadata.objects ob on ob.workspace_id = w.id
+    where w.schema_name = search.schema_name and ob.is_active and ob.is_searchable and not ob.is_system
+      and has_table_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'select')
+    order by ob.position
+  loop
+    v_parts := v_parts || case when v_parts = '' then '' else ' union all ' end || format(
+      '(select %L::text as object_name, t.id, %s as label, ts_rank(t.search_vector, $1) as rank
+        from %I.%I t where t.search_vector @@ $1 limit 1000)', o.name_singular, o.label, schema_name, o.table_name);
+  end loop;
+  if v_parts = '' then
+    return;
+  end if;
+  return query execute 'select s.object_name, s.id, s.label, s.rank from (' || v_parts || ') s
+    order by starts_with(engine.search_text(s.label), $3) desc, s.rank desc, length(s.label), s.id limit $2'
+    using v_query, v_limit, engine.search_text(query);
+  -- Nothing begins with these letters: offer labels that are spelt alike.
+  if not found then
+    v_parts := '';
+    for o in
+      select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label
+      from core.workspaces w
+      join metadata.objects ob on ob.workspace_id = w.id
+      where w.schema_name = search.schema_name and ob.is_active and ob.is_searchable and not ob.is_system
+        and ob.label_field_id is not null
+        and has_table_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'select')
+    loop
+      v_parts := v_parts || case when v_parts = '' then '' else ' union all ' end || format(
+        '(select %L::text as object_name, t.id, %s as label, public.word_similarity($1, engine.search_text(%3$s)) as rank
+          from %I.%I t where engine.search_text(%3$s) operator(public.%%>) $1 limit 1000)',
+        o.name_singular, o.label, o.label, schema_name, o.table_name);
+    end loop;
+    return query execute 'select s.object_name, s.id, s.label, s.rank from (' || v_parts || ') s
+      order by s.rank desc, length(s.label), s.id limit $2' using engine.search_text(query), v_limit;
+  end if;
+end
+$$;
+
+-- Reached only through the tenant's own search_records, which names the caller.
+grant execute on function engine.search(name, text, text, int) to relvar_crm;

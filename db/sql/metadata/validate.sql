@@ -1,0 +1,160 @@
+-- Rules of the model that a check constraint cannot say well: each refuses with a sentence, a code
+-- and a way out, whoever writes.
+
+-- Names that the API itself uses.
+create function engine.is_reserved_name(name text) returns boolean
+language sql immutable strict parallel safe
+  return name = any ('{query,mutation,subscription,node,nodeId,nodes,edges,cursor,pageInfo,totalCount,filter,orderBy,first,last,after,before,offset,
+    recordEvent,recordEvents,trash,trashedRecord,trashedRecords,searchRecords,restoreRecord,destroyRecord,clientMutationId,input,patch}'::text[]);
+
+create function engine.assert_name(name text, what text) returns void
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  if name is null or not engine.is_api_name(name) then
+    raise exception '"%" cannot be the API name of %.', name, what using errcode = 'RV001', column = 'name',
+      hint = 'Use Latin letters and digits, beginning with a small letter, at most 36 characters (each capital counts twice), such as projectPhase.';
+  end if;
+  if engine.is_reserved_name(name) then
+    raise exception 'The name "%" is used by the API itself.', name using errcode = 'RV002', column = 'name',
+      hint = format('Try "%sItem" or "custom%s%s".', name, upper(left(name, 1)), substr(name, 2));
+  end if;
+end
+$$;
+
+create function engine.tg_objects__validate() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_taken text;
+begin
+  new.name_singular := coalesce(new.name_singular, engine.name_from_label(new.label_singular));
+  new.name_plural := coalesce(new.name_plural, engine.name_from_label(new.label_plural));
+  perform engine.assert_name(new.name_singular, 'an object'), engine.assert_name(new.name_plural, 'an object');
+  if new.name_singular = new.name_plural then
+    raise exception 'The singular and the plural API name are both "%".', new.name_singular using errcode = 'RV001', column = 'name_plural',
+      hint = format('Name the plural "%sRecords", for example.', new.name_singular);
+  end if;
+  select o.label_plural into v_taken from metadata.objects o
+  where o.workspace_id = new.workspace_id and o.id <> new.id
+    and (o.name_singular in (new.name_singular, new.name_plural) or o.name_plural in (new.name_singular, new.name_plural)) limit 1;
+  if found then
+    raise exception 'The object "%" already has this API name.', v_taken using errcode = 'RV005', column = 'name_singular',
+      hint = format('Try "%s2", or rename the other object first.', new.name_singular);
+  end if;
+  if new.label_field_id is not null and not exists (select from metadata.fields f where f.id = new.label_field_id and f.object_id = new.id) then
+    raise exception 'The label field must be a field of the object itself.' using errcode = 'RV006', column = 'label_field_id';
+  end if;
+  if tg_op = 'UPDATE' and old.is_system and (new.name_singular, new.name_plural) is distinct from (old.name_singular, old.name_plural) then
+    raise exception 'The API names of % are fixed.', old.label_plural using errcode = 'RV007', column = 'name_singular',
+      hint = 'Change its labels instead; they are what people see.';
+  end if;
+  return new;
+end
+$$;
+create trigger _100_validate before insert or update on metadata.objects for each row execute function engine.tg_objects__validate();
+
+-- Every object has these; they come with the object, in the same transaction.
+create function engine.tg_objects__add_system_fields() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  insert into metadata.fields (workspace_id, object_id, application_id, name, label, description, icon, type, default_value, is_system, position)
+  select new.workspace_id, new.id, new.application_id, f.name, f.label, f.description, f.icon, f.type, f.default_value, true, f.position
+  from (values
+    ('id', 'Id', 'Identifies the record for good.', 'IconKey', 'UUID', '"uuid"'::jsonb, 1000),
+    ('createdAt', 'Created', 'When the record was created.', 'IconCalendarPlus', 'DATE_TIME', '"now"', 1001),
+    ('updatedAt', 'Last changed', 'When the record was last changed.', 'IconCalendarClock', 'DATE_TIME', '"now"', 1002),
+    ('createdBy', 'Created by', 'Who created the record.', 'IconUserPlus', 'ACTOR', null, 1003),
+    ('updatedBy', 'Changed by', 'Who last changed the record.', 'IconUserEdit', 'ACTOR', null, 1004),
+    ('position', 'Position', 'Place of the record where people order by hand.', 'IconArrowsSort', 'POSITION', '0', 1005),
+    ('searchVector', 'Search', 'What search reads.', 'IconSearch', 'TS_VECTOR', null, 1006)
+  ) as f (name, label, description, icon, type, default_value, position)
+  where f.type <> 'TS_VECTOR' or new.is_searchable;
+  return null;
+end
+$$;
+create trigger _200_add_system_fields after insert on metadata.objects for each row execute function engine.tg_objects__add_system_fields();
+
+create function engine.tg_fields__validate() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_value text;
+begin
+  -- Somebody at a psql prompt need not repeat the workspace of the object.
+  new.workspace_id := coalesce(new.workspace_id, (select o.workspace_id from metadata.objects o where o.id = new.object_id));
+  new.name := coalesce(new.name, engine.name_from_label(new.label));
+  perform engine.assert_name(new.name, 'a field');
+  if exists (select from metadata.fields f where f.object_id = new.object_id and f.name = new.name and f.id <> new.id) then
+    raise exception 'The object already has a field with the API name "%".', new.name using errcode = 'RV005', column = 'name',
+      hint = format('Try "%s2", or use the field that exists.', new.name);
+  end if;
+  if not new.is_system and new.type in ('TS_VECTOR', 'ACTOR', 'POSITION') then
+    raise exception 'Fields of type % are made by the engine.', new.type using errcode = 'RV008', column = 'type';
+  end if;
+  if new.type in ('SELECT', 'MULTI_SELECT') then
+    if jsonb_array_length(new.options) = 0 then
+      raise exception 'A select needs at least one option.' using errcode = 'RV009', column = 'options',
+        hint = 'Give options such as [{"value": "NEW", "label": "New", "color": "blue"}].';
+    end if;
+    for v_value in select e ->> 'value' from jsonb_array_elements(new.options) e loop
+      if v_value is null or v_value !~ '^[A-Za-z][A-Za-z0-9_]{0,62}$' then
+        raise exception '"%" cannot be the value of an option.', v_value using errcode = 'RV009', column = 'options',
+          hint = 'Use Latin letters, digits and underscores, such as IN_PROGRESS. The label may be any text.';
+      end if;
+    end loop;
+    if (select count(distinct e ->> 'value') <> count(*) from jsonb_array_elements(new.options) e) then
+      raise exception 'Two options have the same value.' using errcode = 'RV009', column = 'options';
+    end if;
+    if new.type = 'SELECT' and new.default_value is not null and new.default_value <> 'null'
+      and not exists (select from jsonb_array_elements(new.options) e where e -> 'value' = new.default_value) then
+      raise exception 'The default % is not one of the options.', new.default_value using errcode = 'RV009', column = 'default_value';
+    end if;
+  end if;
+  begin
+    if new.type not in ('RELATION', 'MORPH_RELATION') and exists (select from engine.field_type_columns c where c.type = new.type and c.part = '') then
+      perform engine.default_expression(new.type, c.pg_type, new.default_value) from engine.field_type_columns c where c.type = new.type;
+    end if;
+  exception when data_exception or invalid_text_representation then
+    raise exception 'The default % does not fit the type %.', new.default_value, new.type using errcode = 'RV009', column = 'default_value';
+  end;
+  if tg_op = 'UPDATE' then
+    if new.type <> old.type then
+      raise exception 'The type of a field cannot be changed yet.' using errcode = 'RV008', column = 'type',
+        hint = 'Add a field of the other type and copy the values with an update.';
+    end if;
+    if old.is_system and (new.name, new.is_active, new.is_required, new.is_unique) is distinct from (old.name, old.is_active, old.is_required, old.is_unique) then
+      raise exception 'The field "%" is kept by the engine.', old.label using errcode = 'RV007', column = 'name', hint = 'Its label, icon and description can be changed.';
+    end if;
+    if not new.is_active and old.is_active and exists (select from metadata.objects o where o.label_field_id = new.id) then
+      raise exception 'The field "%" names the records of its object.', old.label using errcode = 'RV007', column = 'is_active',
+        hint = 'Choose another label field for the object first.';
+    end if;
+  end if;
+  return new;
+end
+$$;
+create trigger _100_validate before insert or update on metadata.fields for each row execute function engine.tg_fields__validate();
+
+create function engine.tg_relations__validate() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  new.workspace_id := coalesce(new.workspace_id, (select f.workspace_id from metadata.fields f where f.id = new.field_id));
+  new.inverse_name := coalesce(new.inverse_name, engine.name_from_label(new.inverse_label));
+  perform engine.assert_name(new.inverse_name, 'a relation');
+  if exists (select from metadata.fields f where f.object_id = new.target_object_id and f.name = new.inverse_name) then
+    raise exception 'The other object already has a field with the API name "%".', new.inverse_name using errcode = 'RV005', column = 'inverse_name',
+      hint = format('Try "%s2".', new.inverse_name);
+  end if;
+  if not exists (select from metadata.fields f where f.id = new.field_id and f.type in ('RELATION', 'MORPH_RELATION')) then
+    raise exception 'Only fields of type RELATION or MORPH_RELATION have relations.' using errcode = 'RV008', column = 'field_id';
+  end if;
+  if exists (select from metadata.fields f join metadata.relations r on r.field_id = f.id and r.id <> new.id where f.id = new.field_id and f.type = 'RELATION') then
+    raise exception 'A RELATION points to one object.' using errcode = 'RV008', column = 'field_id', hint = 'Use MORPH_RELATION to point to several.';
+  end if;
+  return new;
+end
+$$;
+create trigger _100_validate before insert or update on metadata.relations for each row execute function engine.tg_relations__validate();

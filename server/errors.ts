@@ -1,0 +1,168 @@
+/**
+ * Every error that the server itself answers with: its HTTP status, its sentence, and what the reader
+ * can do. docs/errors.md explains each; a test compares the two lists. Rules that the database keeps
+ * (codes RV…) speak for themselves and are listed there too.
+ */
+export const ERRORS = {
+  NOT_SIGNED_IN: {
+    status: 401,
+    message: 'You are not signed in.',
+    hint: 'Sign in, or send an API key as "Authorization: Bearer rv_…".',
+  },
+  SIGN_IN_FAILED: {
+    status: 401,
+    message: 'The e-mail address or the password is not right.',
+    hint: 'Check both. An administrator can set a new password.',
+  },
+  WORKSPACE_REQUIRED: {
+    status: 409,
+    message: 'You are a member of several workspaces.',
+    hint: 'Send "workspace" with the slug of the one to enter.',
+  },
+  NO_WORKSPACE: {
+    status: 403,
+    message: 'You are not a member of this workspace.',
+    hint: 'Ask an administrator of the workspace to add you.',
+  },
+  TOO_MANY_ATTEMPTS: {
+    status: 429,
+    message: 'Too many attempts to sign in.',
+    hint: 'Wait a few minutes, then try again.',
+  },
+  CROSS_SITE: {
+    status: 403,
+    message: 'This request comes from another site.',
+    hint: 'Requests with a session cookie must come from the site itself; programs use an API key.',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    message: 'The body of this request must be JSON.',
+    hint: 'Send "Content-Type: application/json".',
+  },
+  INVALID_JSON: {
+    status: 400,
+    message: 'The body of this request is not valid JSON.',
+    hint: null,
+  },
+  INVALID_REQUEST: {
+    status: 400,
+    message: 'This request cannot be understood.',
+    hint: null,
+  },
+  BODY_TOO_LARGE: {
+    status: 413,
+    message: 'The body of this request is too large.',
+    hint: 'Send at most 1 MB; larger amounts of data go through the import.',
+  },
+  NOT_FOUND: {
+    status: 404,
+    message: 'There is nothing at this address.',
+    hint: null,
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    message: 'This address does not answer this method.',
+    hint: 'Send a POST.',
+  },
+  INVALID_QUERY: {
+    status: 400,
+    message: 'The GraphQL document does not fit the schema.',
+    hint: null,
+  },
+  MODEL_NOT_READY: {
+    status: 503,
+    message: 'The data model asked for is not being served yet.',
+    hint: 'Try again in a few seconds.',
+  },
+  MODEL_CHANGED: {
+    status: 409,
+    message: 'The data model has changed since this request was written.',
+    hint: 'Load the data model again, then repeat the request.',
+  },
+  FORBIDDEN: {
+    status: 403,
+    message: 'Your role does not permit this.',
+    hint: 'Ask an administrator to change the permissions of your role.',
+  },
+  NOT_UNIQUE: {
+    status: 409,
+    message: 'Another record has this value already, and it must be unique.',
+    hint: 'Choose another value, or open the record that has it.',
+  },
+  RELATED_RECORD_MISSING: {
+    status: 409,
+    message: 'The record that this one should point to does not exist.',
+    hint: 'It may have been deleted. Choose another one.',
+  },
+  STILL_REFERENCED: {
+    status: 409,
+    message: 'Other records point to this one, so it cannot be removed.',
+    hint: 'Remove or change those records first.',
+  },
+  VALUE_NOT_ALLOWED: {
+    status: 422,
+    message: 'This value is not one of those allowed.',
+    hint: 'Choose one of the options of the field.',
+  },
+  VALUE_REQUIRED: {
+    status: 422,
+    message: 'A value is required here.',
+    hint: null,
+  },
+  VALUE_INVALID: {
+    status: 422,
+    message: 'This value does not fit the type of the field.',
+    hint: null,
+  },
+  CONFLICT: {
+    status: 409,
+    message: 'Someone else changed the same data at the same moment.',
+    hint: 'Try again.',
+  },
+  TIMEOUT: {
+    status: 503,
+    message: 'This took too long and was stopped.',
+    hint: 'Ask for fewer records, or filter by a field that has an index.',
+  },
+  DATABASE_UNAVAILABLE: {
+    status: 503,
+    message: 'The database does not answer.',
+    hint: 'Try again in a few seconds. Nothing of this request was saved unless you were told so.',
+  },
+  UI_NOT_BUILT: {
+    status: 503,
+    message: 'The user interface has not been built.',
+    hint: 'Run "npm run build", then reload. The API works without it.',
+  },
+  STOPPING: {
+    status: 503,
+    message: 'This server is stopping.',
+    hint: 'Try again in a few seconds.',
+  },
+  INTERNAL: {
+    status: 500,
+    message: 'Something went wrong on our side.',
+    hint: 'The id in this answer finds the cause in the log of the server.',
+  },
+} as const satisfies Record<string, { status: number; message: string; hint: string | null }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error with a code, meant for the person who made the request. */
+export class RequestError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly hint: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    code: ErrorCode,
+    details: { message?: string; hint?: string; headers?: Record<string, string> } = {},
+  ) {
+    super(details.message ?? ERRORS[code].message);
+    this.code = code;
+    this.status = ERRORS[code].status;
+    this.hint = details.hint ?? ERRORS[code].hint;
+    this.headers = details.headers ?? {};
+  }
+}

@@ -1,0 +1,88 @@
+import type { DatabaseError } from 'pg';
+import { ERRORS } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
+
+/** What a person is told about an error of the database. `code` is one of ERRORS or one of the engine's. */
+export interface FriendlyError {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+  /** The API name of the field at fault, where the database says which. */
+  readonly field?: string;
+  /** The table at fault, by which the caller may find out more. */
+  readonly table?: string;
+}
+
+export function isDatabaseError(error: unknown): error is DatabaseError {
+  return error instanceof Error && 'severity' in error && 'code' in error;
+}
+
+/** The friendly form of a database error; undefined for those that nobody but us should read. */
+export function explainDatabaseError(error: DatabaseError): FriendlyError | undefined {
+  const code = error.code ?? '';
+  // The engine and the metadata's rules: written for people, with their own code, field and hint.
+  if (code.startsWith('RV')) {
+    return { code, message: error.message, hint: error.hint ?? null, ...fieldOf(error.column) };
+  }
+  switch (code) {
+    case '23505': {
+      const columns = /^Key \((.+?)\)=\(/.exec(error.detail ?? '')?.[1]?.split(', ') ?? [];
+      return { ...known('NOT_UNIQUE'), ...fieldOf(columns[0]) };
+    }
+    case '23503': {
+      const columns = /^Key \((.+?)\)=\(/.exec(error.detail ?? '')?.[1]?.split(', ') ?? [];
+      const isReferenced = / is still referenced from table /.test(error.detail ?? '');
+      return isReferenced
+        ? known('STILL_REFERENCED')
+        : { ...known('RELATED_RECORD_MISSING'), ...fieldOf(columns[0]) };
+    }
+    case '23001':
+      return known('STILL_REFERENCED');
+    case '23514':
+      return { ...known('VALUE_NOT_ALLOWED'), ...fieldOf(columnOfCheck(error)) };
+    case '23502':
+      return { ...known('VALUE_REQUIRED'), ...fieldOf(error.column) };
+    case '42501': {
+      const table = /^permission denied for (?:table|view) "?([^"]+)"?$/.exec(error.message)?.[1];
+      return { ...known('FORBIDDEN'), ...(table && { table }) };
+    }
+    // The table or column is gone: the schema that served this is older than the data model.
+    case '42703':
+    case '42P01':
+    case '42883':
+      return known('MODEL_CHANGED');
+    case '40001':
+    case '40P01':
+    case '55P03':
+      return known('CONFLICT');
+    case '57014':
+      return known('TIMEOUT');
+  }
+  if (code.startsWith('22')) {
+    return { ...known('VALUE_INVALID'), message: sentence(error.message), ...fieldOf(error.column) };
+  }
+  if (/^(08|53|57P)/.test(code)) return known('DATABASE_UNAVAILABLE');
+  return undefined;
+}
+
+function known(code: ErrorCode): FriendlyError {
+  return { code, message: ERRORS[code].message, hint: ERRORS[code].hint };
+}
+
+function fieldOf(column: string | undefined): { field?: string } {
+  return column === undefined ? {} : { field: camelCase(column) };
+}
+
+export function camelCase(column: string): string {
+  return column.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** The engine names a check after its table and column: `opportunities_stage_check`. */
+function columnOfCheck({ table, constraint }: DatabaseError): string | undefined {
+  if (!table || !constraint?.startsWith(`${table}_`)) return undefined;
+  return constraint.slice(table.length + 1).replace(/_[a-z]+$/, '') || undefined;
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
+}

@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import type { Request, Response } from 'express';
+import type { Pool } from 'pg';
+import { Kind } from 'postgraphile/graphql';
+import type { DocumentNode } from 'postgraphile/graphql';
+import type { WithPgClient } from 'postgraphile/@dataplan/pg';
+import type { Identity } from '../auth/identity.ts';
+import { ERRORS, RequestError } from '../errors.ts';
+import { readJson } from '../http/body.ts';
+import { logHidden } from '../log.ts';
+import { execute } from './execute.ts';
+import { explainErrors, explainInvalidDocument } from './graphqlErrors.ts';
+import type { AnswerError } from './graphqlErrors.ts';
+import type { Instance } from './instance.ts';
+import type { RequestSettings } from './pgClient.ts';
+
+/** What one GraphQL endpoint adds to the common handling of a request. */
+export interface Endpoint {
+  readonly pool: Pool;
+  readonly withPgClient: WithPgClient;
+  readonly identify: (request: Request) => Identity | Promise<Identity>;
+  /** The schema that serves the request, at least as new as `minVersion`. */
+  readonly acquire: (
+    identity: Identity,
+    minVersion: number,
+  ) => Promise<{ instance: Instance; version: number }>;
+  readonly settings: (identity: Identity, requestId: string) => RequestSettings;
+}
+
+interface Body {
+  readonly query: string;
+  readonly operationName: string | undefined;
+  readonly variables: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A GraphQL-over-HTTP endpoint. It answers with text that Grafast has written, not with objects. */
+export function makeGraphqlHandler(endpoint: Endpoint) {
+  return async (request: Request, response: Response): Promise<void> => {
+    const requestId = randomUUID();
+    try {
+      const identity = await endpoint.identify(request);
+      const body = parseBody(await readJson(request));
+      await answer(endpoint, { request, response, identity, body, requestId });
+    } catch (error) {
+      fail(response, error, requestId);
+    }
+  };
+}
+
+async function answer(
+  endpoint: Endpoint,
+  call: { request: Request; response: Response; identity: Identity; body: Body; requestId: string },
+): Promise<void> {
+  const { request, response, identity, body, requestId } = call;
+  let minVersion = requestedVersion(request);
+  const settings = endpoint.settings(identity, requestId);
+  // Twice at most: what failed because the data model moved on is repeated on the newest schema.
+  for (let attempt = 1; ; attempt += 1) {
+    const { instance, version } = await endpoint.acquire(identity, minVersion);
+    const document = instance.document(body.query);
+    if (!('kind' in document)) {
+      send(request, response, version, 400, undefined, explainInvalidDocument(document));
+      return;
+    }
+    const operation = { ...body, document };
+    const { data, errors } = await execute(instance, operation, {
+      pgSettings: settings,
+      withPgClient: endpoint.withPgClient,
+    });
+    const explained = errors && (await explainErrors(errors, { ...endpoint, settings, document, requestId }));
+    const isStale = explained?.some(({ extensions }) => extensions.code === 'MODEL_CHANGED');
+    if (isStale && attempt === 1 && !isMutation(document, body.operationName)) {
+      minVersion = version + 1;
+      continue;
+    }
+    send(request, response, version, 200, data, explained);
+    return;
+  }
+}
+
+function send(
+  request: Request,
+  response: Response,
+  version: number,
+  invalidStatus: number,
+  data: string | null | undefined,
+  errors: readonly AnswerError[] | undefined,
+): void {
+  const modern = request.headers.accept?.includes('application/graphql-response+json') ?? false;
+  let text = '{';
+  if (errors && errors.length > 0) text += `"errors":${JSON.stringify(errors)}`;
+  if (data !== undefined) text += `${text.length > 1 ? ',' : ''}"data":${data}`;
+  text += '}';
+  response.writeHead(modern ? invalidStatus : 200, {
+    'content-type': modern
+      ? 'application/graphql-response+json; charset=utf-8'
+      : 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    'x-metadata-version': version,
+  });
+  response.end(text);
+}
+
+function fail(response: Response, error: unknown, requestId: string): void {
+  const known = error instanceof RequestError ? error : undefined;
+  const id = known ? undefined : logHidden(error, { requestId });
+  const { message, hint, status } = known ?? ERRORS.INTERNAL;
+  const extensions = { code: known?.code ?? 'INTERNAL', hint, ...(id && { id }) };
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  response.status(status).set(known?.headers ?? {}).json({ errors: [{ message, extensions }] });
+}
+
+function requestedVersion(request: Request): number {
+  const header = request.headers['x-metadata-version'];
+  if (header === undefined) return 0;
+  const version = Number(header);
+  if (Number.isSafeInteger(version) && version >= 0) return version;
+  throw new RequestError('INVALID_REQUEST', {
+    message: `X-Metadata-Version is "${String(header)}", which is not a version number.`,
+  });
+}
+
+function parseBody(body: unknown): Body {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new RequestError('INVALID_REQUEST', { message: 'The body must be one JSON object with "query".' });
+  }
+  const { query, operationName, variables } = body as Record<string, unknown>;
+  if (typeof query !== 'string') {
+    throw new RequestError('INVALID_REQUEST', { message: '"query" must be the text of a GraphQL document.' });
+  }
+  if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') {
+    throw new RequestError('INVALID_REQUEST', { message: '"operationName" must be a text.' });
+  }
+  if (
+    variables !== undefined &&
+    variables !== null &&
+    (typeof variables !== 'object' || Array.isArray(variables))
+  ) {
+    throw new RequestError('INVALID_REQUEST', { message: '"variables" must be an object.' });
+  }
+  return {
+    query,
+    operationName: operationName ?? undefined,
+    variables: (variables as Record<string, unknown> | null | undefined) ?? undefined,
+  };
+}
+
+function isMutation(document: DocumentNode, operationName: string | undefined): boolean {
+  return document.definitions.some(
+    (definition) =>
+      definition.kind === Kind.OPERATION_DEFINITION &&
+      definition.operation === 'mutation' &&
+      (operationName === undefined || definition.name?.value === operationName),
+  );
+}

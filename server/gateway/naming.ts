@@ -1,0 +1,59 @@
+import type {} from "postgraphile";
+import type { PgCodec } from "postgraphile/@dataplan/pg";
+
+/**
+ * The API's names. An object's singular and plural come from metadata as smart tags, since nobody can
+ * derive "staffMembers" from "staff"; relations carry @fieldName and @foreignFieldName, which
+ * PostGraphile honours by itself. Tables without the tags (those of `metadata`) use their own names.
+ */
+export const NamingPlugin: GraphileConfig.Plugin = {
+  name: "RelvarNamingPlugin",
+  version: "1.0.0",
+  description: "Names types and fields as the data model does: Person, people, person(id:), createPerson",
+  inflection: {
+    replace: {
+      // The record's uuid is `id`; the global object identifier is `nodeId`.
+      nodeIdFieldName: () => "nodeId",
+      _attributeName(_previous, _options, { attributeName, codec }) {
+        const tag = codec.attributes[attributeName]?.extensions?.tags?.name;
+        return this.coerceToGraphQLName(typeof tag === "string" ? tag : attributeName);
+      },
+      _singularizedCodecName(previous, _options, codec) {
+        return tagOf(codec, "singular") ?? previous!(codec);
+      },
+      _singularizedResourceName(previous, _options, resource) {
+        return tagOf(resource.codec, "singular") ?? previous!(resource);
+      },
+      _allRows(_previous, _options, resource) {
+        return tagOf(resource.codec, "plural") ?? this.camelCase(this.pluralize(this._singularizedResourceName(resource)));
+      },
+      rowByUnique(previous, _options, details) {
+        if (!details.unique.isPrimary) return previous!(details);
+        return this.camelCase(this._singularizedResourceName(details.resource));
+      },
+      updateByKeysField(previous, _options, details) {
+        if (!details.unique.isPrimary) return previous!(details);
+        return this.camelCase(`update-${this._singularizedResourceName(details.resource)}`);
+      },
+      deleteByKeysField(previous, _options, details) {
+        if (!details.unique.isPrimary) return previous!(details);
+        return this.camelCase(`delete-${this._singularizedResourceName(details.resource)}`);
+      },
+      patchField: () => "patch",
+      // A relation without tags, as in `metadata`: fields.object_id gives `object` and `fields`.
+      _singleRelationRaw(previous, _options, details) {
+        const relation = details.registry.pgRelations[details.codec.name]?.[details.relationName];
+        const column = relation?.localAttributes.length === 1 ? relation.localAttributes[0] : undefined;
+        if (!column?.endsWith("_id") || typeof relation?.extensions?.tags?.fieldName === "string") {
+          return previous!(details);
+        }
+        return column.slice(0, -"_id".length);
+      },
+    },
+  },
+};
+
+function tagOf(codec: PgCodec, tag: "singular" | "plural"): string | undefined {
+  const value = codec.extensions?.tags?.[tag];
+  return typeof value === "string" ? value : undefined;
+}

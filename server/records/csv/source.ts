@@ -1,0 +1,163 @@
+import { parse } from 'csv-parse';
+import type { Readable } from 'node:stream';
+import { RecordsError } from '../recordsError.ts';
+
+/** Anything that can be read from its beginning more than once: the second time finds the rejected rows again. */
+export interface CsvSource {
+  name: string;
+  open: () => Readable;
+}
+
+export interface CsvFormat {
+  delimiter: string;
+  encoding: string;
+}
+
+export interface CsvRecord {
+  /** The line of the file that the record begins on; the header is on line 1. */
+  line: number;
+  cells: string[];
+}
+
+const DELIMITERS = [',', ';', '\t', '|'];
+
+/** A record longer than this is taken for a quote that was never closed. */
+const MAX_RECORD_SIZE = 16 * 1024 * 1024;
+
+/** Finds out how a file is written from its first bytes. */
+export async function sniffFormat(source: CsvSource, wanted: Partial<CsvFormat>): Promise<CsvFormat> {
+  const stream = source.open();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size >= 65536) break;
+  }
+  const head = Buffer.concat(chunks);
+  const encoding = wanted.encoding ?? sniffEncoding(head);
+  return { encoding, delimiter: wanted.delimiter ?? sniffDelimiter(decoder(encoding, false).decode(head)) };
+}
+
+function sniffEncoding(head: Buffer): string {
+  if (head[0] === 0xff && head[1] === 0xfe) return 'utf-16le';
+  if (head[0] === 0xfe && head[1] === 0xff) return 'utf-16be';
+  return 'utf-8';
+}
+
+/** The delimiter that the header line has most of, outside of quotes. */
+function sniffDelimiter(head: string): string {
+  const header = /^(?:"(?:[^"]|"")*"|[^"\r\n])*/.exec(head)?.[0].replace(/"(?:[^"]|"")*"/g, '') ?? '';
+  const counts = DELIMITERS.map((delimiter) => header.split(delimiter).length);
+  return DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ',';
+}
+
+function decoder(encoding: string, fatal: boolean): TextDecoder {
+  try {
+    return new TextDecoder(encoding, { fatal });
+  } catch {
+    throw new RecordsError('CSV_ENCODING', `"${encoding}" is not an encoding that can be read.`, 'Name one such as utf-8, utf-16le or windows-1252.'); // prettier-ignore
+  }
+}
+
+/** Decodes strictly: a file read in the wrong encoding would fill the CRM with broken names. */
+async function* decode(source: CsvSource, encoding: string, onBytes: (bytes: number) => void) {
+  const text = decoder(encoding, true);
+  let bytes = 0;
+  for await (const chunk of source.open() as AsyncIterable<Buffer>) {
+    let decoded: string;
+    try {
+      decoded = text.decode(chunk, { stream: true });
+    } catch {
+      throw new RecordsError(
+        'CSV_ENCODING',
+        `${source.name} is not ${encoding}: after ${bytes} bytes comes something that cannot be read.`,
+        'Save it as UTF-8, or say how it is written, such as --encoding windows-1252 for files of Excel on Windows.',
+      );
+    }
+    bytes += chunk.length;
+    onBytes(bytes);
+    if (decoded !== '') yield decoded;
+  }
+}
+
+/**
+ * The records of a file, the header first; wholly empty ones are left out. Lines are counted here
+ * because the parser's own counting costs as much again as its parsing.
+ */
+export async function* readCsv(
+  source: CsvSource,
+  format: CsvFormat,
+  onBytes: (bytes: number) => void = () => {},
+): AsyncGenerator<CsvRecord> {
+  const parser = parse({
+    delimiter: format.delimiter,
+    bom: true,
+    relax_column_count: true,
+    // A quote inside a cell that does not begin with one is a character like any other.
+    relax_quotes: true,
+    max_record_size: MAX_RECORD_SIZE,
+  });
+  const feeding = feed(parser, decode(source, format.encoding, onBytes));
+  let line = 1;
+  try {
+    for await (const cells of parser as AsyncIterable<string[]>) {
+      const start = line;
+      line += 1;
+      let isEmpty = true;
+      for (const cell of cells) {
+        if (cell === '') continue;
+        isEmpty = false;
+        if (cell.includes('\n') || cell.includes('\r')) line += lineBreaks(cell);
+      }
+      if (!isEmpty) yield { line: start, cells };
+    }
+    await feeding;
+  } catch (error) {
+    throw readable(error, source.name, line);
+  } finally {
+    parser.destroy();
+  }
+}
+
+async function feed(parser: ReturnType<typeof parse>, texts: AsyncIterable<string>): Promise<void> {
+  try {
+    for await (const text of texts) {
+      if (parser.destroyed) return;
+      if (!parser.write(text)) await drained(parser);
+    }
+    parser.end();
+  } catch (error) {
+    parser.destroy(error as Error);
+  }
+}
+
+function drained(parser: ReturnType<typeof parse>): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      parser.off('drain', done).off('close', done);
+      resolve();
+    };
+    parser.on('drain', done).on('close', done);
+  });
+}
+
+function lineBreaks(cell: string): number {
+  return cell.match(/\r\n|\r|\n/g)?.length ?? 0;
+}
+
+function readable(error: unknown, name: string, line: number): unknown {
+  const code = (error as { code?: string }).code;
+  if (code === 'CSV_QUOTE_NOT_CLOSED' || code === 'CSV_MAX_RECORD_SIZE')
+    return new RecordsError(
+      'CSV_QUOTES',
+      `${name}, line ${line}: a quote is opened and not closed.`,
+      'Close the quote, or double it where it belongs to the text.',
+    );
+  if (code?.startsWith('CSV_'))
+    return new RecordsError('CSV_QUOTES', `${name}, line ${line}: ${(error as Error).message}.`);
+  if (code === 'ENOENT') return new RecordsError('FILE_NOT_FOUND', `There is no file ${name}.`);
+  if (code === 'EACCES') return new RecordsError('FILE_NOT_READABLE', `${name} may not be read.`, 'Check its permissions.');
+  if (code === 'EISDIR') return new RecordsError('FILE_NOT_READABLE', `${name} is a folder.`, 'Give the path of a CSV file.');
+  return error;
+}

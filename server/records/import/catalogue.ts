@@ -1,0 +1,47 @@
+import type { ClientBase } from 'pg';
+
+/** What the catalogue knows about the table, so that nothing of it is said twice. */
+export interface TableFacts {
+  columns: Map<string, { type: string; isRequired: boolean; defaultExpression: string | null }>;
+  /** Unique keys other than the id, as the expressions that PostgreSQL itself prints. */
+  uniqueKeys: { name: string; expressions: string[]; predicate: string | null; columns: string[] }[];
+  checks: { name: string; expression: string; columns: string[] }[];
+}
+
+export async function readTable(client: ClientBase, schema: string, table: string): Promise<TableFacts> {
+  const { rows: columns } = await client.query<{ name: string; type: string; required: boolean; expression: string | null }>(
+    `select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as required,
+            pg_get_expr(d.adbin, d.adrelid) as expression
+     from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+     where a.attrelid = format('%I.%I', $1::text, $2::text)::regclass and a.attnum > 0 and not a.attisdropped`,
+    [schema, table],
+  );
+  const { rows: uniqueKeys } = await client.query<TableFacts['uniqueKeys'][number]>(
+    `select c.relname as name, pg_get_expr(i.indpred, i.indrelid) as predicate,
+            (select array_agg(pg_get_indexdef(i.indexrelid, k, true) order by k) from generate_series(1, i.indnkeyatts) k) as expressions,
+            (select array_agg(distinct a.attname::text) from pg_depend d
+               join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+              where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
+                and d.refclassid = 'pg_class'::regclass and d.refobjid = i.indrelid and d.refobjsubid > 0) as columns
+     from pg_index i join pg_class c on c.oid = i.indexrelid
+     where i.indrelid = format('%I.%I', $1::text, $2::text)::regclass and i.indisunique and i.indisvalid
+     order by i.indisprimary desc, c.relname`,
+    [schema, table],
+  );
+  const { rows: checks } = await client.query<TableFacts['checks'][number]>(
+    `select c.conname as name, pg_get_expr(c.conbin, c.conrelid) as expression,
+            (select array_agg(a.attname::text) from pg_attribute a where a.attrelid = c.conrelid and a.attnum = any (c.conkey)) as columns
+     from pg_constraint c
+     where c.conrelid = format('%I.%I', $1::text, $2::text)::regclass and c.contype = 'c'
+     order by c.conname`,
+    [schema, table],
+  );
+  return {
+    columns: new Map(
+      columns.map(({ name, type, required, expression }) => [name, { type, isRequired: required, defaultExpression: expression }]),
+    ),
+    // The primary key, which depends on its column through a constraint, has no such dependency.
+    uniqueKeys: uniqueKeys.map((key) => ({ ...key, columns: key.columns ?? key.expressions })),
+    checks,
+  };
+}

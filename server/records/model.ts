@@ -1,0 +1,73 @@
+import type { ClientBase } from 'pg';
+import { nearest } from './nearest.ts';
+import { RecordsError } from './recordsError.ts';
+
+/** The data model of a workspace as metadata.model() tells it; only what import and export use. */
+export interface Model {
+  version: number;
+  objects: ObjectModel[];
+}
+
+export interface ObjectModel {
+  id: string;
+  nameSingular: string;
+  namePlural: string;
+  labelSingular: string;
+  labelPlural: string;
+  tableName: string;
+  labelFieldId: string | null;
+  isActive: boolean;
+  fields: FieldModel[];
+}
+
+export interface FieldModel {
+  id: string;
+  name: string;
+  label: string;
+  type: string;
+  settings: { dataType?: string; type?: string };
+  options: { value: string; label: string }[];
+  defaultValue: unknown;
+  isUnique: boolean;
+  isActive: boolean;
+  isSystem: boolean;
+  columns: { part: string; column: string; name: string }[];
+  relations: { targetObjectId: string; name: string; column: string }[];
+}
+
+/** Reads the model as the role that the session has taken. */
+export async function loadModel(client: ClientBase): Promise<Model> {
+  const { rows } = await client.query<{ model: Model }>('select metadata.model() as model');
+  const model = rows[0]?.model;
+  if (!model) throw new Error('metadata.model() returned no row');
+  return model;
+}
+
+/** An object by any of its names or labels, in any case. */
+export function findObject(model: Model, name: string): ObjectModel {
+  const wanted = name.trim().toLowerCase();
+  const active = model.objects.filter((object) => object.isActive);
+  const found = active.find((object) =>
+    [object.nameSingular, object.namePlural, object.labelSingular, object.labelPlural, object.tableName].some(
+      (known) => known.toLowerCase() === wanted,
+    ),
+  );
+  if (found) return found;
+  const names = active.map((object) => object.nameSingular);
+  const near = nearest(name, [...names, ...active.map((object) => object.namePlural)]);
+  throw new RecordsError(
+    'OBJECT_UNKNOWN',
+    `There is no object "${name}" in this workspace.`,
+    near ? `Did you mean "${near}"?` : `The objects are ${names.sort().join(', ')}.`,
+  );
+}
+
+export function labelField(object: ObjectModel): FieldModel | undefined {
+  return object.fields.find((field) => field.id === object.labelFieldId);
+}
+
+export function objectById(model: Model, id: string): ObjectModel {
+  const object = model.objects.find((candidate) => candidate.id === id);
+  if (!object) throw new Error(`The model refers to object ${id}, which it does not list`);
+  return object;
+}

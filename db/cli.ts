@@ -1,0 +1,56 @@
+import pg from 'pg';
+import { loadConfig } from './config.ts';
+import { openDatabase, type Database } from './database.ts';
+import { migrate } from './migrate.ts';
+
+/** The commands behind `npm run db:…`: url, migrate and reset. */
+const COMMANDS: Record<string, (database: Database) => Promise<void>> = {
+  url: async ({ adminUrl, isTemporary }) => {
+    if (isTemporary)
+      throw new Error('The embedded database is not running. Start Relvar first: npm start.');
+    process.stdout.write(`${adminUrl}\n`);
+  },
+  migrate: async (database) => {
+    await migrate(database.adminUrl, database);
+    process.stdout.write('The database is up to date.\n');
+  },
+  reset: async (database) => {
+    await recreate(database.adminUrl);
+    await migrate(database.adminUrl, database);
+    process.stdout.write('The database is new and empty. `npm start` fills in the demo workspace.\n');
+  },
+};
+
+async function recreate(adminUrl: string) {
+  const url = new URL(adminUrl);
+  const name = pg.escapeIdentifier(decodeURIComponent(url.pathname.slice(1)));
+  url.pathname = '/postgres';
+  const client = new pg.Client({ connectionString: url.href });
+  await client.connect();
+  try {
+    await client.query(`drop database if exists ${name} with (force)`);
+    await client.query(`create database ${name} encoding 'UTF8' template template0`);
+  } finally {
+    await client.end();
+  }
+}
+
+const command = COMMANDS[process.argv[2] ?? ''];
+if (!command) {
+  process.stderr.write(`Usage: node db/cli.ts ${Object.keys(COMMANDS).join('|')}\n`);
+  process.exit(1);
+}
+try {
+  const config = loadConfig();
+  if (process.argv[2] === 'reset' && config.isProduction)
+    throw new Error('db:reset deletes everything and is refused while NODE_ENV is production.');
+  const database = await openDatabase(config);
+  try {
+    await command(database);
+  } finally {
+    await database.close();
+  }
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,136 @@
+import { createHmac } from 'node:crypto';
+import { resolve } from 'node:path';
+
+/** Everything Relvar reads from its environment. Read once, validated together. */
+export interface Config {
+  /** An administrator's URL of your own PostgreSQL; null means the embedded server in `dataDir`. */
+  databaseUrl: string | null;
+  /** Where the embedded server, its passwords and uploaded files live. */
+  dataDir: string;
+  /** The port of the embedded server; null means any free one, remembered in `dataDir`. */
+  pgPort: number | null;
+  /** The one port that serves UI, API and live updates. */
+  port: number;
+  /** The URL with which server/ logs in (role relvar_server). */
+  serverUrl: string | null;
+  /** The URL with which worker/ logs in (role relvar_worker). */
+  workerUrl: string | null;
+  /** Passwords to give the two login roles; null leaves them as they are. */
+  serverPassword: string | null;
+  workerPassword: string | null;
+  /** How many jobs one worker process runs at a time. */
+  workerConcurrency: number;
+  isProduction: boolean;
+}
+
+/** The variables, each with the sentence that people read when it is wrong or in the documentation. */
+const VARIABLES = {
+  DATABASE_URL:
+    'A postgres:// URL of an administrator (superuser, or a role with CREATEROLE and CREATE on the database). Without it an embedded PostgreSQL runs in RELVAR_DATA.',
+  RELVAR_DATA:
+    'The folder of the embedded database, its passwords and files. Default: ./data.',
+  RELVAR_PG_PORT:
+    'The port of the embedded PostgreSQL, a whole number from 1 to 65535. Default: a free one, kept from then on.',
+  PORT: 'The port Relvar is served on, a whole number from 1 to 65535. Default: 3000.',
+  RELVAR_SERVER_URL:
+    'A postgres:// URL for the role relvar_server. Default: derived from DATABASE_URL.',
+  RELVAR_WORKER_URL:
+    'A postgres:// URL for the role relvar_worker. Default: derived from DATABASE_URL.',
+  RELVAR_SERVER_PASSWORD:
+    'The password to give to relvar_server. Default: derived from the password in DATABASE_URL.',
+  RELVAR_WORKER_PASSWORD:
+    'The password to give to relvar_worker. Default: derived from the password in DATABASE_URL.',
+  RELVAR_WORKER_CONCURRENCY:
+    'How many jobs one worker runs at a time, a whole number from 1 to 100. Default: 4.',
+  NODE_ENV: 'development, test or production. Default: development.',
+};
+
+type Variable = keyof typeof VARIABLES;
+
+/** Thrown with one line for each variable that cannot be used. */
+export class ConfigError extends Error {
+  code = 'CONFIG_INVALID';
+}
+
+export function loadConfig(env: Record<string, string | undefined> = process.env): Config {
+  const problems: string[] = [];
+
+  const text = (name: Variable): string | null => env[name]?.trim() || null;
+
+  const refuse = (name: Variable, value: string) =>
+    problems.push(`${name} is "${value}", which cannot be used. ${VARIABLES[name]}`);
+
+  const integer = (name: Variable, min: number, max: number): number | null => {
+    const value = text(name);
+    if (value === null) return null;
+    const number = Number(value);
+    if (Number.isInteger(number) && number >= min && number <= max) return number;
+    refuse(name, value);
+    return null;
+  };
+
+  const url = (name: Variable): string | null => {
+    const value = text(name);
+    if (value === null) return null;
+    const parsed = URL.canParse(value) ? new URL(value) : null;
+    if (parsed && /^postgres(ql)?:$/.test(parsed.protocol) && parsed.pathname.length > 1)
+      return value;
+    // The value may hold a password, so it is not repeated.
+    problems.push(`${name} is not a postgres://user:password@host:port/database URL. ${VARIABLES[name]}`);
+    return null;
+  };
+
+  const mode = text('NODE_ENV') ?? 'development';
+  if (!['development', 'test', 'production'].includes(mode)) refuse('NODE_ENV', mode);
+
+  const databaseUrl = url('DATABASE_URL');
+  const serverPassword =
+    text('RELVAR_SERVER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_server');
+  const workerPassword =
+    text('RELVAR_WORKER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_worker');
+
+  const config: Config = {
+    databaseUrl,
+    dataDir: resolve(text('RELVAR_DATA') ?? 'data'),
+    pgPort: integer('RELVAR_PG_PORT', 1, 65535),
+    port: integer('PORT', 1, 65535) ?? 3000,
+    serverUrl: url('RELVAR_SERVER_URL') ?? loginUrl(databaseUrl, 'relvar_server', serverPassword),
+    workerUrl: url('RELVAR_WORKER_URL') ?? loginUrl(databaseUrl, 'relvar_worker', workerPassword),
+    serverPassword,
+    workerPassword,
+    workerConcurrency: integer('RELVAR_WORKER_CONCURRENCY', 1, 100) ?? 4,
+    isProduction: mode === 'production',
+  };
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  return config;
+}
+
+/** The same server and database for another login. */
+export function loginUrl(adminUrl: string, user: string, password: string | null): string;
+export function loginUrl(
+  adminUrl: string | null,
+  user: string,
+  password: string | null,
+): string | null;
+export function loginUrl(
+  adminUrl: string | null,
+  user: string,
+  password: string | null,
+): string | null {
+  if (adminUrl === null) return null;
+  const url = new URL(adminUrl);
+  url.username = user;
+  url.password = password === null ? '' : encodeURIComponent(password);
+  return url.href;
+}
+
+/**
+ * Several processes on several machines know DATABASE_URL and nothing else, and must agree on the
+ * login roles' passwords; so these follow from the administrator's. An administrator without a
+ * password (trust, peer) means that the server asks none.
+ */
+function derivePassword(databaseUrl: string | null, role: string): string | null {
+  const secret = databaseUrl === null ? '' : decodeURIComponent(new URL(databaseUrl).password);
+  if (secret === '') return null;
+  return createHmac('sha256', secret).update(role).digest('base64url');
+}

@@ -1,0 +1,176 @@
+import type { Client, PoolClient } from 'pg';
+import type { Writable } from 'node:stream';
+import { identitySettings, type Identity } from '../../../db/pool.ts';
+import { readCsv, sniffFormat, type CsvFormat, type CsvRecord, type CsvSource } from '../csv/source.ts';
+import { findObject, loadModel, type FieldModel, type ObjectModel } from '../model.ts';
+import { RecordsError } from '../recordsError.ts';
+import { identifier } from '../sql.ts';
+import type { DateOrder } from '../values/date.ts';
+import { readTable, type TableFacts } from './catalogue.ts';
+import { resolveLinks, type StagedRelation } from './links.ts';
+import { mapHeaders, type MappedHeader } from './mapping.ts';
+import { RowChecks } from './reject.ts';
+import { writeRejects, type Reject } from './rejectsFile.ts';
+import { copyRows, createStage, RowStage, STAGE } from './stage.ts';
+import { findTarget, listTargets } from './target.ts';
+import { RowWriter } from './write.ts';
+
+export interface ImportOptions {
+  /** A connection of the server's or an administrator's login; the import runs as `identity` on it. */
+  client: Client | PoolClient;
+  identity: Omit<Identity, 'source'>;
+  /** Any name of the object: "person", "people", "Companies". */
+  object: string;
+  source: CsvSource;
+  format?: Partial<CsvFormat>;
+  /** Header → path of a field ("address.city"); an empty path leaves the column out. */
+  map?: ReadonlyMap<string, string>;
+  /** The field by which rows find the records they update; without it every row is a new record. */
+  match?: string;
+  createMissing?: boolean;
+  dryRun?: boolean;
+  dateOrder?: DateOrder;
+  /** Where times without an offset are. */
+  timeZone?: string;
+  /** Opens the rejects file; called only when rows were rejected. */
+  openRejects?: () => Writable;
+  onMapping?: (object: ObjectModel, mapping: MappedHeader[]) => void;
+  onProgress?: (progress: ImportProgress) => void;
+}
+
+export interface ImportProgress {
+  phase: 'reading' | 'checking' | 'writing';
+  rows: number;
+  bytes: number;
+}
+
+export interface ImportResult {
+  object: ObjectModel;
+  rows: number;
+  created: number;
+  updated: number;
+  unchanged: number;
+  rejected: number;
+  /** Records of related objects made by createMissing. */
+  createdRelated: { object: ObjectModel; created: number }[];
+  /** The first few rejected rows. */
+  rejects: Reject[];
+}
+
+/**
+ * Imports a CSV file in one transaction: the good rows go in together or, when anything but a row is
+ * wrong, nothing does. Memory does not grow with the file: rows stream into a temporary table, are
+ * checked there by one statement a rule, and move into place in large batches, under the caller's
+ * role, with row-level security, triggers and events as for any other write.
+ */
+export async function importRecords(options: ImportOptions): Promise<ImportResult> {
+  const { client } = options;
+  const format = await sniffFormat(options.source, options.format ?? {});
+  await client.query('begin');
+  try {
+    const result = await runImport(options, format);
+    await client.query(options.dryRun ? 'rollback' : 'commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => {});
+    throw permissionError(error, options.object);
+  }
+}
+
+async function runImport(options: ImportOptions, format: CsvFormat): Promise<ImportResult> {
+  const { client, identity, source } = options;
+  const progress = (phase: ImportProgress['phase'], rows: number, bytes: number) =>
+    options.onProgress?.({ phase, rows, bytes });
+  await becomeCaller(options);
+  const model = await loadModel(client);
+  const object = findObject(model, options.object);
+  const table = `${identifier(identity.schemaName)}.${identifier(object.tableName)}`;
+  // The model must not change between reading it and writing by it.
+  await client.query(`lock table ${table} in row exclusive mode`);
+  const facts = await readTable(client, identity.schemaName, object.tableName);
+
+  let bytes = 0;
+  const records = readCsv(source, format, (read) => (bytes = read));
+  const headers = await readHeaders(records, source);
+  const mapping = mapHeaders(model, object, headers, options.map ?? new Map());
+  options.onMapping?.(object, mapping);
+  const matchField = options.match === undefined ? null : findMatch(options.match, object, mapping, listTargets(model, object));
+  requireColumns(mapping, object);
+
+  const stage = new RowStage(mapping, options.dateOrder);
+  const relations: StagedRelation[] = mapping.flatMap(({ header, target }) =>
+    target?.relation ? [{ header, relation: target.relation }] : [],
+  );
+  const relationColumns = relations.map(({ relation }) => relation.column);
+
+  // A CRM role owns nothing, so the login makes the staging table and lets the role read it.
+  await client.query('set local role none');
+  await createStage(client, stage.columns.map((name) => ({ name, type: stagedType(name, facts, relationColumns) })), identity.pgRole);
+  await copyRows(client, stage, records, (rows) => progress('reading', rows, bytes));
+  await client.query(`analyze ${STAGE}`);
+  await becomeCaller(options);
+
+  progress('checking', stage.rows, bytes);
+  const checks = new RowChecks(client, table, object, facts, stage.columns, relationColumns);
+  if (matchField) await checks.match(matchField);
+  await checks.required();
+  await checks.constraints();
+  await checks.unique();
+  const createdRelated = await resolveLinks(client, identity.schemaName, relations, options.createMissing ?? false);
+
+  const writer = new RowWriter(client, table, facts, stage.columns, relationColumns, matchField !== null);
+  const { created, updated } = await writer.writeAll((rows) => progress('writing', rows, bytes));
+  const { rows: counts } = await client.query<{ rejected: number }>(
+    `select ((select count(*) from ${STAGE} where reject is not null) + (select count(*) from relvar_import_rejects))::float8 as rejected`,
+  );
+  const rejected = counts[0]?.rejected ?? 0;
+  const rejects =
+    rejected > 0 && options.openRejects ? await writeRejects(client, source, format, options.openRejects()) : [];
+  return { object, rows: stage.rows, created, updated, unchanged: stage.rows - created - updated - rejected, rejected, createdRelated, rejects };
+}
+
+async function becomeCaller({ client, identity, timeZone }: ImportOptions): Promise<void> {
+  const settings = { ...identitySettings({ ...identity, source: 'IMPORT' }), TimeZone: timeZone ?? 'UTC' };
+  const names = Object.keys(settings);
+  await client.query(
+    `select ${names.map((_, index) => `set_config($${2 * index + 1}, $${2 * index + 2}, true)`).join(', ')}`,
+    Object.entries(settings).flat(),
+  );
+}
+
+async function readHeaders(records: AsyncGenerator<CsvRecord>, source: CsvSource): Promise<string[]> {
+  const first = await records.next();
+  if (first.done) throw new RecordsError('CSV_EMPTY', `${source.name} is empty.`, 'Its first line should name the columns.');
+  return first.value.cells.map((header) => header.trim());
+}
+
+function findMatch(path: string, object: ObjectModel, mapping: readonly MappedHeader[], targets: ReturnType<typeof listTargets>): FieldModel {
+  const target = findTarget(targets, object, path);
+  const isMapped = mapping.some((mapped) => mapped.target?.field === target.field);
+  if (target.relation || ['RICH_TEXT', 'RAW_JSON', 'ADDRESS', 'CURRENCY'].includes(target.field.type))
+    throw new RecordsError('MATCH_IMPOSSIBLE', `Records cannot be matched by "${path}".`, 'Match by a field that tells records apart, such as an e-mail address, a domain or a name.');
+  if (!isMapped)
+    throw new RecordsError('MATCH_UNMAPPED', `No header of the file is mapped to "${path}", which the rows are to be matched by.`, `Say which one holds it: --map "HEADER=${path}".`);
+  return target.field;
+}
+
+function requireColumns(mapping: readonly MappedHeader[], object: ObjectModel): void {
+  if (mapping.some(({ target }) => target !== null)) return;
+  throw new RecordsError(
+    'MAPPING_EMPTY',
+    `None of the headers could be mapped to a field of ${object.labelPlural.toLowerCase()}: ${mapping.map(({ header }) => `"${header}"`).join(', ')}.`,
+    'Say what they are with --map "HEADER=field", or name another object.',
+  );
+}
+
+function stagedType(column: string, facts: TableFacts, relationColumns: readonly string[]): string {
+  if (relationColumns.includes(column)) return 'text';
+  const fact = facts.columns.get(column);
+  if (!fact) throw new Error(`The table has no column ${column}, though the model says so`);
+  return fact.type;
+}
+
+function permissionError(error: unknown, object: string): unknown {
+  if ((error as { code?: string }).code !== '42501') return error;
+  return new RecordsError('NOT_ALLOWED', `Your role may not import into "${object}": ${(error as Error).message}.`, 'Ask an administrator for the right to create and update these records.');
+}

@@ -3,19 +3,16 @@ import type { IncomingMessage } from 'node:http';
 import type { Pool } from 'pg';
 import { RequestError } from '../errors.ts';
 import { assertSameOrigin } from '../http/sameOrigin.ts';
+import type { Identity as DatabaseIdentity } from '../../db/pool.ts';
 import { readSessionToken } from './cookie.ts';
 
 /** Who makes a request: a member with a session, or an API key; always with one CRM role. */
-export interface Identity {
+export interface Identity extends DatabaseIdentity {
   readonly workspaceId: string;
   readonly workspaceSlug: string;
   readonly workspaceName: string;
-  readonly schemaName: string;
-  readonly pgRole: string;
   readonly roleName: string;
-  readonly memberId: string | null;
   readonly userId: string | null;
-  readonly apiKeyId: string | null;
   readonly email: string | null;
   readonly displayName: string | null;
   readonly modelVersion: number;
@@ -52,6 +49,8 @@ export class Identities {
   readonly #pool: Pool;
   readonly #cache = new Map<string, { identity: Identity; until: number }>();
   readonly #onResolved: (identity: Identity) => void;
+  /** Counts what was forgotten: an answer that was asked for before must not be remembered after. */
+  #forgotten = 0;
 
   constructor(pool: Pool, onResolved: (identity: Identity) => void) {
     this.#pool = pool;
@@ -75,16 +74,19 @@ export class Identities {
 
   /** Roles and permissions are part of the model, so its changes end what is remembered. */
   forgetWorkspace(workspaceId: string): void {
+    this.#forgotten += 1;
     for (const [key, { identity }] of this.#cache) {
       if (identity.workspaceId === workspaceId) this.#cache.delete(key);
     }
   }
 
   forgetSession(hash: Buffer): void {
+    this.#forgotten += 1;
     this.#cache.delete(cacheKey('session', hash));
   }
 
   forgetAll(): void {
+    this.#forgotten += 1;
     this.#cache.clear();
   }
 
@@ -96,6 +98,7 @@ export class Identities {
   }
 
   async #resolve(kind: keyof typeof RESOLVERS, hash: Buffer, key: string): Promise<Identity> {
+    const forgotten = this.#forgotten;
     const { rows } = await this.#pool.query<IdentityRow>({
       name: `relvar_resolve_${kind}`,
       text: RESOLVERS[kind],
@@ -108,6 +111,7 @@ export class Identities {
     }
     const identity = fromRow(row);
     this.#onResolved(identity);
+    if (forgotten !== this.#forgotten) return identity;
     if (this.#cache.size >= MAX_CACHED) this.#cache.delete(this.#cache.keys().next().value!);
     this.#cache.set(key, { identity, until: Date.now() + MAX_AGE_MS });
     return identity;
@@ -130,6 +134,7 @@ function fromRow(row: IdentityRow): Identity {
     workspaceName: row.workspace_name,
     schemaName: row.schema_name,
     pgRole: row.pg_role,
+    source: row.api_key_id === null ? 'MANUAL' : 'API',
     roleName: row.role_name,
     memberId: row.member_id,
     userId: row.user_id,

@@ -37,6 +37,11 @@ export class Models {
     if (known) this.#onChange(workspaceId, model);
   }
 
+  /** The newest version known of a workspace; 0 when none is. */
+  version(workspaceId: string): number {
+    return this.#known.get(workspaceId)?.version ?? 0;
+  }
+
   /** The model of a workspace at `version` or later, waiting until `deadline` for it to be committed. */
   async atLeast(workspaceId: string, version: number, deadline: number): Promise<Model> {
     let model = this.#known.get(workspaceId);

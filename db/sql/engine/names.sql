@@ -46,3 +46,6 @@ begin
 end
 $$;
 comment on function engine.name_from_label(text) is 'The API name that a label suggests: "Sales order" gives salesOrder.';
+
+-- Generated columns and checks of metadata call these with the rights of whoever writes.
+grant execute on function engine.snake_case(text), engine.is_api_name(text) to public;

@@ -17,11 +17,15 @@ export interface TestDatabase {
   workerUrl: string;
   /** Runs `work` as the administrator in a transaction that is always rolled back. */
   inTransaction: <T>(work: (client: pg.PoolClient) => Promise<T>) => Promise<T>;
+  /** Ends what uses the database, before it is dropped (jest runs afterAll in the order of definition). */
+  onEnd: (end: () => Promise<unknown>) => void;
 }
 
 /** Registers a database for the tests of this file: made before them and dropped after them. */
 export function useDatabase(): TestDatabase {
   const database = {} as TestDatabase;
+  const ends: (() => Promise<unknown>)[] = [];
+  database.onEnd = (end) => void ends.push(end);
   let drop = async () => {};
 
   beforeAll(async () => {
@@ -50,6 +54,7 @@ export function useDatabase(): TestDatabase {
         inTransaction(pools.admin, work),
     });
     drop = async () => {
+      for (const end of ends.reverse()) await end();
       await Promise.all(Object.values(pools).map((pool) => pool.end()));
       await asAdministrator(clusterUrl, (client) =>
         client.query(`drop database ${name} with (force)`),

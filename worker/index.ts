@@ -1,0 +1,24 @@
+import { loadConfig } from '../db/config.ts';
+import { log, messageOf } from './log.ts';
+import { startWorker } from './start.ts';
+
+/** Whoever does not end in time is ended: the supervisor promises to stop within five seconds. */
+const STOP_WITHIN_MS = 4_500;
+
+try {
+  const { workerUrl, workerConcurrency } = loadConfig();
+  if (workerUrl === null)
+    throw new Error('The worker has no database: set RELVAR_WORKER_URL or DATABASE_URL, or use npm start.');
+  const worker = startWorker({ url: workerUrl, concurrency: workerConcurrency });
+  log('worker started', { concurrency: workerConcurrency });
+
+  const stop = () => {
+    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
+    void worker.stop().then(() => process.exit(0));
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exit(1);
+}

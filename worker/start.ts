@@ -1,0 +1,30 @@
+import { createPool } from '../db/pool.ts';
+import { runQueue } from './queue.ts';
+import { runRelay } from './relay.ts';
+
+/** Runs the relay and the job queue until `stop`, which returns when all work has ended. */
+export function startWorker({ url, concurrency }: { url: string; concurrency: number }) {
+  const engine = createPool({
+    connectionString: url,
+    applicationName: 'relvar worker',
+    max: concurrency + 2,
+  });
+  const queue = createPool({
+    connectionString: url,
+    applicationName: 'relvar worker queue',
+    role: 'relvar_jobs',
+    max: concurrency + 3,
+  });
+  const stopping = new AbortController();
+  const loops = Promise.all([
+    runRelay(engine, stopping.signal),
+    runQueue({ engine, queue }, concurrency, stopping.signal),
+  ]);
+  return {
+    stop: async () => {
+      stopping.abort();
+      await loops;
+      await Promise.all([engine.end(), queue.end()]);
+    },
+  };
+}

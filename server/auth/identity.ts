@@ -72,6 +72,11 @@ export class Identities {
     return this.#find('session', hashToken(token));
   }
 
+  /** The identity of a session that has just begun. */
+  ofSession(token: string): Identity | Promise<Identity> {
+    return this.#find('session', hashToken(token));
+  }
+
   /** Roles and permissions are part of the model, so its changes end what is remembered. */
   forgetWorkspace(workspaceId: string): void {
     this.#forgotten += 1;

@@ -5,6 +5,25 @@ import { GraphQLError, parse, specifiedRules, validate } from 'postgraphile/grap
 import type { DocumentNode, GraphQLSchema } from 'postgraphile/graphql';
 import { gatewayPreset } from './preset.ts';
 
+declare global {
+  namespace Grafast {
+    /** What a request brings along. */
+    interface Context {
+      pgSettings: Record<string, string | undefined> | null;
+      withPgClient: WithPgClient;
+    }
+  }
+  namespace GraphileConfig {
+    interface PgAdaptors {
+      catalogue: {
+        adaptorSettings: { catalogue: string };
+        makePgServiceOptions: never;
+        client: PgClient;
+      };
+    }
+  }
+}
+
 /** Documents that an instance keeps parsed, validated and (in Grafast) planned. */
 const MAX_DOCUMENTS = 500;
 
@@ -59,7 +78,7 @@ export async function buildInstance(schemaName: string, catalogue: string): Prom
         withPgClientKey: 'withPgClient',
         // Requests bring their own client; a build asks for nothing but the catalogue.
         adaptor: { createWithPgClient: () => answerWith(catalogue), makePgService: refuse },
-        adaptorSettings: {},
+        adaptorSettings: { catalogue },
       },
     ],
   });

@@ -1,28 +1,37 @@
-import type { Pool, PoolClient } from "pg";
-import type { PgClient, PgClientQuery, PgClientResult, WithPgClient } from "postgraphile/@dataplan/pg";
-import { PipelinedQuery } from "./pipelinedQuery.ts";
-import type { PipelinedResult, PipelinedStatement } from "./pipelinedQuery.ts";
+import type { Pool, PoolClient } from 'pg';
+import type {
+  PgClient,
+  PgClientQuery,
+  PgClientResult,
+  WithPgClient,
+} from 'postgraphile/@dataplan/pg';
+import { PipelinedQuery } from './pipelinedQuery.ts';
+import type { PipelinedResult, PipelinedStatement } from './pipelinedQuery.ts';
 
 /** Settings of one request: `role`, `search_path`, `relvar.member_id` and so on. */
 export type RequestSettings = Readonly<Record<string, string>>;
 
 /**
- * The way in which PostGraphile reaches the database: every statement carries its settings with it in
- * one round trip (see PipelinedQuery), so each is a transaction of its own. That is what PostGraphile
- * sends anyway, one statement at a time; `withTransaction` is there for several that belong together.
+ * The way in which PostGraphile reaches the database. Every statement carries its settings with it in
+ * one round trip (see PipelinedQuery) and so is a transaction of its own, which is how PostGraphile
+ * uses its client anyway: one statement for a list with its relations, one for each mutation.
  */
 export function makeWithPgClient(pool: Pool): WithPgClient {
   return async (settings, callback) => {
     const client = await pool.connect();
-    const flat = flatten(settings);
+    const flat = flatten(settings ?? {});
     let broken = false;
     const runner: PgClient = {
-      query: <TData>(query: PgClientQuery) =>
-        send(client, flat, query).catch((error: unknown) => {
+      query: async <TData>(query: PgClientQuery) => {
+        try {
+          return await send<TData>(client, flat, query);
+        } catch (error) {
           broken = !isFromServer(error);
           throw error;
-        }) as Promise<PgClientResult<TData>>,
-      withTransaction: (inner) => transaction(client, flat, inner as (client: PgClient) => Promise<never>),
+        }
+      },
+      // Only streamed lists ask for one, and this gateway does not offer @stream.
+      withTransaction: () => Promise.reject(new Error('The gateway sends single statements.')),
     };
     try {
       return await callback(runner);
@@ -33,31 +42,42 @@ export function makeWithPgClient(pool: Pool): WithPgClient {
 }
 
 /** One statement with settings, on a connection that the caller holds. */
-export async function sendWithSettings(
+export function sendWithSettings(
   client: PoolClient,
-  settings: RequestSettings,
+  settings: Readonly<Record<string, string>>,
   statement: PipelinedStatement,
 ): Promise<PipelinedResult> {
   return pipelined(client, flatten(settings), statement);
 }
 
-async function send(client: PoolClient, settings: readonly string[], query: PgClientQuery) {
+async function send<TData>(
+  client: PoolClient,
+  settings: readonly string[],
+  query: PgClientQuery,
+): Promise<PgClientResult<TData>> {
   if (!query.arrayMode) {
-    throw new Error("The gateway's client answers in array mode only; ask with arrayMode: true.");
+    throw new Error("The gateway's client answers in array mode only: ask with arrayMode: true.");
   }
   const statement = { text: query.text, name: query.name, values: query.values ?? [] };
+  let result: PipelinedResult;
   try {
-    return await pipelined(client, settings, statement);
+    result = await pipelined(client, settings, statement);
   } catch (error) {
+    if (!statement.name || !isStalePlan(error)) throw error;
     // A statement that was prepared when a column had another type says so before it runs anything;
     // its name is forgotten by then, so that the second attempt prepares it anew.
-    if (statement.name && isStalePlan(error)) return pipelined(client, settings, statement);
-    throw error;
+    result = await pipelined(client, settings, statement);
   }
+  const rows: readonly unknown[] = result.rows;
+  return { rows: rows as readonly TData[], rowCount: result.rowCount };
 }
 
-function pipelined(client: PoolClient, settings: readonly string[], statement: PipelinedStatement) {
-  return new Promise<PipelinedResult>((resolve, reject) => {
+function pipelined(
+  client: PoolClient,
+  settings: readonly string[],
+  statement: PipelinedStatement,
+): Promise<PipelinedResult> {
+  return new Promise((resolve, reject) => {
     client.query(
       new PipelinedQuery(settings, statement, (error, result) => {
         if (error) reject(error);
@@ -67,31 +87,7 @@ function pipelined(client: PoolClient, settings: readonly string[], statement: P
   });
 }
 
-async function transaction<T>(
-  client: PoolClient,
-  settings: readonly string[],
-  callback: (client: PgClient) => Promise<T>,
-): Promise<T> {
-  await client.query("begin");
-  try {
-    const inner: PgClient = {
-      query: <TData>(query: PgClientQuery) =>
-        send(client, [], query) as Promise<PgClientResult<TData>>,
-      withTransaction: () => {
-        throw new Error("A transaction inside a transaction: use savepoints in SQL instead.");
-      },
-    };
-    await pipelined(client, settings, { text: "select", values: [] });
-    const result = await callback(inner);
-    await client.query("commit");
-    return result;
-  } catch (error) {
-    await client.query("rollback");
-    throw error;
-  }
-}
-
-function flatten(settings: Record<string, string | undefined> | null): string[] {
+function flatten(settings: Readonly<Record<string, string | undefined>>): string[] {
   const flat: string[] = [];
   for (const name in settings) {
     const value = settings[name];
@@ -100,15 +96,16 @@ function flatten(settings: Record<string, string | undefined> | null): string[] 
   return flat;
 }
 
-/** Errors that Postgres reports carry a severity; a broken connection's do not. */
+/** Errors that Postgres reports carry a severity; those of a broken connection do not. */
 function isFromServer(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "severity" in error;
+  return error instanceof Error && 'severity' in error && error.severity !== 'FATAL';
 }
 
 function isStalePlan(error: unknown): boolean {
   return (
-    isFromServer(error) &&
-    (error as { code?: string }).code === "0A000" &&
-    /cached plan must not change result type/.test((error as Error).message)
+    error instanceof Error &&
+    'code' in error &&
+    error.code === '0A000' &&
+    error.message.includes('cached plan must not change result type')
   );
 }

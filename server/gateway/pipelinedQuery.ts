@@ -7,8 +7,9 @@ interface DataRow {
 interface CommandComplete {
   text: string;
 }
-interface Wire extends Connection {
-  stream: NodeJS.WritableStream & { cork(): void; uncork(): void };
+/** The part of `pg`'s connection that writes messages; its published types are those of an old version. */
+interface Wire {
+  stream: { cork(): void; uncork(): void };
   parse(message: { name: string; text: string; types: number[] }): void;
   bind(message: { portal: string; statement: string; values: unknown[]; valueMapper: (value: unknown) => unknown }): void;
   describe(message: { type: "S" | "P"; name: string }): void;
@@ -32,7 +33,7 @@ export interface PipelinedStatement {
 /** Prepared statements that one connection keeps before the least recently used one is closed. */
 const MAX_PREPARED = 200;
 
-const preparedByConnection = new WeakMap<Connection, Map<string, true>>();
+const preparedByConnection = new WeakMap<object, Map<string, true>>();
 
 const SETTINGS_STATEMENT = "relvar_settings_";
 
@@ -71,7 +72,7 @@ export class PipelinedQuery implements Submittable {
   }
 
   submit(connection: Connection): void {
-    const wire = connection as Wire;
+    const wire = connection as unknown as Wire;
     wire.stream.cork();
     try {
       if (this.#settings.length > 0) {

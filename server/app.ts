@@ -1,0 +1,116 @@
+import express from 'express';
+import type { Express } from 'express';
+import type { Pool } from 'pg';
+import { installAuth } from './auth/auth.ts';
+import { Identities } from './auth/identity.ts';
+import { Gateway } from './gateway/gateway.ts';
+import { buildInstance } from './gateway/instance.ts';
+import type { Instance } from './gateway/instance.ts';
+import { installGateway } from './gateway/installGateway.ts';
+import { introspectSchema } from './gateway/introspect.ts';
+import { installHealth } from './health/health.ts';
+import { handleError } from './http/answer.ts';
+import { installLive, Live } from './live/live.ts';
+import { ReadableObjectsCache } from './live/readableObjects.ts';
+import { log } from './log.ts';
+import { Notices } from './notices/notices.ts';
+import { installStatic } from './static/static.ts';
+
+export interface AppOptions {
+  /** Logs in as relvar_server. */
+  readonly pool: Pool;
+  /** The same login, for the connection that listens. */
+  readonly serverUrl: string;
+  /** The built user interface. */
+  readonly webDirectory: string;
+  /** Offers GraphiQL at GET /graphql and /metadata. */
+  readonly development: boolean;
+  /** Migrations that the database lacks. */
+  readonly pendingMigrations: () => Promise<readonly string[]>;
+  readonly maxSchemas?: number;
+}
+
+export interface App {
+  /** The Express application. It does not listen, so that tests need no port. */
+  readonly handler: Express;
+  readonly gateway: Gateway;
+  readonly notices: Notices;
+  readonly live: Live;
+  /** Ends what keeps the process alive: the listening connection and the event streams. */
+  readonly stop: () => Promise<void>;
+}
+
+export async function makeApp(options: AppOptions): Promise<App> {
+  const { pool } = options;
+  const notices = new Notices(options.serverUrl);
+  const gateway = new Gateway(pool, { count: options.maxSchemas ?? 50, heapShare: 0.7 });
+  const identities = new Identities(pool, ({ workspaceId, modelVersion, shape }) =>
+    gateway.models.note(workspaceId, { version: modelVersion, shape }),
+  );
+  const live = new Live({
+    identities,
+    models: gateway.models,
+    notices,
+    readable: new ReadableObjectsCache(pool),
+  });
+  followModel({ notices, gateway, identities });
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  // A proxy on the same machine says who the client is; from anywhere else that would be a claim.
+  app.set('trust proxy', 'loopback');
+
+  // The hot path comes first: each thing before it would be paid for by every request.
+  installGateway(app, { pool, identities, gateway, metadata: metadataInstance(pool) });
+  installAuth(app, { pool, identities });
+  installLive(app, live, identities);
+  installHealth(app, { ...options, notices });
+  if (options.development) {
+    const { installRuru } = await import('./gateway/ruru.ts');
+    installRuru(app, identities);
+  }
+  installStatic(app, options.webDirectory);
+  app.use(handleError);
+
+  await notices.start();
+  return {
+    handler: app,
+    gateway,
+    notices,
+    live,
+    stop: async () => {
+      live.stop();
+      await notices.stop();
+    },
+  };
+}
+
+/** Keeps what is remembered in step with the database. */
+function followModel(parts: { notices: Notices; gateway: Gateway; identities: Identities }): void {
+  const { notices, gateway, identities } = parts;
+  notices.prependListener('model', ({ workspace, version, shape }) => {
+    identities.forgetWorkspace(workspace);
+    gateway.models.note(workspace, { version, shape });
+  });
+  notices.prependListener('resumed', () => {
+    identities.forgetAll();
+    gateway.models.compare().catch((error: Error) => {
+      log('cannot compare model versions after reconnecting', { error: error.message });
+    });
+  });
+}
+
+/** Built at the first request, or sooner by whoever calls it; a failure is not remembered. */
+function metadataInstance(pool: Pool): () => Promise<Instance> {
+  let instance: Promise<Instance> | undefined;
+  return () => {
+    if (!instance) {
+      instance = introspectSchema(pool, 'metadata').then((catalogue) => buildInstance('metadata', catalogue));
+      instance.catch(() => {
+        instance = undefined;
+      });
+    }
+    return instance;
+  };
+}

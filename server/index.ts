@@ -1,0 +1,50 @@
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { loadConfig } from '../db/config.ts';
+import { createPool } from '../db/pool.ts';
+import { makeApp } from './app.ts';
+import { pendingMigrations } from './health/pendingMigrations.ts';
+import { log } from './log.ts';
+
+/** How long requests that run may take to finish once the server is told to stop. */
+const STOP_MS = 4_000;
+
+const config = loadConfig();
+if (config.serverUrl === null) {
+  throw new Error('RELVAR_SERVER_URL is not set. "npm start" sets it; or set it together with DATABASE_URL.');
+}
+const pool = createPool({ connectionString: config.serverUrl, applicationName: 'relvar server', max: 20 });
+const app = await makeApp({
+  pool,
+  serverUrl: config.serverUrl,
+  webDirectory: join(import.meta.dirname, '../web/dist'),
+  development: !config.isProduction,
+  pendingMigrations: () => pendingMigrations(pool),
+});
+const server = createServer(app.handler);
+server.on('error', (error: NodeJS.ErrnoException) => {
+  const taken = error.code === 'EADDRINUSE';
+  log(taken ? `Port ${config.port} is taken. Set PORT to another one.` : error.message);
+  process.exit(1);
+});
+server.listen(config.port, () => {
+  log('listening', { port: config.port });
+  // The supervisor waits for this when it has started us.
+  process.send?.({ ready: true, port: config.port });
+});
+
+let stopping = false;
+async function stop(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  const closed = new Promise((resolve) => server.close(resolve));
+  await app.stop();
+  server.closeIdleConnections();
+  const late = setTimeout(() => server.closeAllConnections(), STOP_MS);
+  await closed;
+  clearTimeout(late);
+  await pool.end();
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop());
+// Whoever started us is gone; nobody would ever stop us.
+process.on('disconnect', () => void stop());

@@ -1,0 +1,60 @@
+import type { Pool } from 'pg';
+import { identitySettings } from '../../db/pool.ts';
+import type { Identity } from '../auth/identity.ts';
+import { sendWithSettings } from '../gateway/pgClient.ts';
+
+/** The objects whose changes a role may hear of. The value says whether it sees all their records. */
+export type ReadableObjects = ReadonlyMap<string, boolean>;
+
+/**
+ * Asks the database as the caller: privileges decide about objects, and a policy other than `true`
+ * means that some records are hidden, so that their ids must not be told.
+ */
+const QUESTION = `
+  select o.id::text, coalesce((
+      select bool_or(pg_get_expr(p.polqual, p.polrelid) = 'true')
+      from pg_catalog.pg_policy p
+      where p.polrelid = c.oid and p.polcmd in ('r', '*') and p.polroles @> array[current_role::regrole::oid]), false)
+  from metadata.objects o
+  join pg_catalog.pg_class c on c.oid = to_regclass(quote_ident(o.table_name))
+  where o.is_active and has_any_column_privilege(c.oid, 'select')`;
+
+const MAX_CACHED = 1_000;
+
+/** Remembers the answer for each role; a change of permissions is a change of the model's version. */
+export class ReadableObjectsCache {
+  readonly #pool: Pool;
+  readonly #byRole = new Map<string, Promise<ReadableObjects>>();
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  of(identity: Identity, version: number): Promise<ReadableObjects> {
+    const key = `${identity.pgRole} ${version}`;
+    let answer = this.#byRole.get(key);
+    if (!answer) {
+      answer = this.#ask(identity);
+      answer.catch(() => this.#byRole.delete(key));
+      if (this.#byRole.size >= MAX_CACHED) this.#byRole.delete(this.#byRole.keys().next().value!);
+      this.#byRole.set(key, answer);
+    }
+    return answer;
+  }
+
+  async #ask(identity: Identity): Promise<ReadableObjects> {
+    const client = await this.#pool.connect();
+    let broken = true;
+    try {
+      const { rows } = await sendWithSettings(client, identitySettings(identity), {
+        name: 'relvar_readable_objects',
+        text: QUESTION,
+        values: [],
+      });
+      broken = false;
+      return new Map(rows.map(([id, all]) => [id!, all === 't']));
+    } finally {
+      client.release(broken);
+    }
+  }
+}

@@ -24,6 +24,11 @@ begin
     raise exception 'The standard objects are not loaded.' using errcode = 'RV042', hint = 'Run the migrations again; they load them.';
   end if;
   perform metadata.sync_application(v_id, m.manifest) from engine.standard_manifest m;
+  -- Members come and go by invitation, not by creating or deleting a record.
+  insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete)
+  select v_id, r.id, o.id, true, false, r.can_manage_model, false
+  from metadata.roles r join metadata.objects o on o.workspace_id = r.workspace_id
+  where r.workspace_id = v_id and o.universal_identifier = 'standard:workspaceMember';
   perform engine.apply(v_id);
   delete from engine.pending p where p.workspace_id = v_id;
   perform core.add_member(create_workspace.slug, owner_email, coalesce(owner_name, split_part(owner_email, '@', 1)), 'Admin', owner_password_hash);

@@ -1,15 +1,11 @@
 import pg from 'pg';
 import { loadConfig } from './config.ts';
-import { openDatabase, type Database } from './database.ts';
+import { findDatabase, openDatabase, type Database } from './database.ts';
 import { migrate } from './migrate.ts';
 
 /** The commands behind `npm run db:…`: url, migrate and reset. */
 const COMMANDS: Record<string, (database: Database) => Promise<void>> = {
-  url: async ({ adminUrl, isTemporary }) => {
-    if (isTemporary)
-      throw new Error('The embedded database is not running. Start Relvar first: npm start.');
-    process.stdout.write(`${adminUrl}\n`);
-  },
+  url: async ({ adminUrl }) => void process.stdout.write(`${adminUrl}\n`),
   migrate: async (database) => {
     await migrate(database.adminUrl, database);
     process.stdout.write('The database is up to date.\n');
@@ -44,7 +40,9 @@ try {
   const config = loadConfig();
   if (process.argv[2] === 'reset' && config.isProduction)
     throw new Error('db:reset deletes everything and is refused while NODE_ENV is production.');
-  const database = await openDatabase(config);
+  const database = process.argv[2] === 'url' ? await findDatabase(config) : await openDatabase(config);
+  if (database === null)
+    throw new Error('The embedded database is not running. Start Relvar first: npm start.');
   try {
     await command(database);
   } finally {

@@ -1,5 +1,5 @@
 import { loginUrl, type Config } from './config.ts';
-import { attachEmbedded, startEmbedded } from './embedded.ts';
+import { attachEmbedded, startEmbedded, type EmbeddedServer } from './embedded/server.ts';
 
 /** A database that is there to be used, wherever it runs. */
 export interface Database {
@@ -8,20 +8,28 @@ export interface Database {
   workerUrl: string;
   serverPassword: string | null;
   workerPassword: string | null;
-  /** True when the embedded server runs only until `close`. */
-  isTemporary: boolean;
-  /** Leaves the database as it was found: stops the embedded server only if it was started here. */
+  /** Leaves things as they were found: stops the embedded server only if it was started here. */
   close: () => Promise<void>;
 }
 
 /**
- * Opens the database of the configuration for a command: your own server, the embedded server if it
- * runs, or the embedded server started for as long as the command takes.
+ * The database of the configuration, for a command: your own server, the embedded server if it runs, or the embedded
+ * server started for as long as the command takes.
  */
 export async function openDatabase(config: Config): Promise<Database> {
-  if (config.databaseUrl !== null) return ownServer(config, config.databaseUrl);
-  const options = { dataDir: config.dataDir, port: config.pgPort };
-  const server = (await attachEmbedded(options)) ?? (await startEmbedded(options));
+  return (await findDatabase(config)) ?? fromEmbedded(await startEmbedded(embeddedOptions(config)));
+}
+
+/** The same, but null where it does not run. */
+export async function findDatabase(config: Config): Promise<Database | null> {
+  if (config.databaseUrl !== null) return fromUrl(config, config.databaseUrl);
+  const server = await attachEmbedded(embeddedOptions(config));
+  return server && fromEmbedded(server);
+}
+
+export const embeddedOptions = ({ dataDir, pgPort }: Config) => ({ dataDir, port: pgPort });
+
+export function fromEmbedded(server: EmbeddedServer): Database {
   const { adminUrl, serverPassword, workerPassword } = server;
   return {
     adminUrl,
@@ -29,13 +37,12 @@ export async function openDatabase(config: Config): Promise<Database> {
     workerUrl: loginUrl(adminUrl, 'relvar_worker', workerPassword),
     serverPassword,
     workerPassword,
-    isTemporary: !server.attached,
-    // Another command may have attached to this server meanwhile; it may finish.
+    // Another command may be using the same server by now; it may finish.
     close: () => server.stop('smart'),
   };
 }
 
-function ownServer(config: Config, adminUrl: string): Database {
+function fromUrl(config: Config, adminUrl: string): Database {
   const { serverPassword, workerPassword } = config;
   return {
     adminUrl,
@@ -43,7 +50,6 @@ function ownServer(config: Config, adminUrl: string): Database {
     workerUrl: config.workerUrl ?? loginUrl(adminUrl, 'relvar_worker', workerPassword),
     serverPassword,
     workerPassword,
-    isTemporary: false,
     close: async () => {},
   };
 }

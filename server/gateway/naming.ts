@@ -40,14 +40,21 @@ export const NamingPlugin: GraphileConfig.Plugin = {
         return this.camelCase(`delete-${this._singularizedResourceName(details.resource)}`);
       },
       patchField: () => "patch",
-      // A relation without tags, as in `metadata`: fields.object_id gives `object` and `fields`.
+      // Relations without tags, as in `metadata`: fields.object_id gives `object` and `object.fields`.
       _singleRelationRaw(previous, _options, details) {
-        const relation = details.registry.pgRelations[details.codec.name]?.[details.relationName];
-        const column = relation?.localAttributes.length === 1 ? relation.localAttributes[0] : undefined;
-        if (!column?.endsWith("_id") || typeof relation?.extensions?.tags?.fieldName === "string") {
-          return previous!(details);
-        }
-        return column.slice(0, -"_id".length);
+        const relation = details.registry.pgRelations[details.codec.name]![details.relationName]!;
+        const column = keyColumn(relation.localAttributes);
+        if (!column || typeof relation.extensions?.tags?.fieldName === 'string') return previous!(details);
+        return column;
+      },
+      _manyRelationRaw(previous, _options, details) {
+        const relation = details.registry.pgRelations[details.codec.name]![details.relationName]!;
+        const column = keyColumn(relation.remoteAttributes);
+        if (!column || typeof relation.extensions?.tags?.foreignFieldName === 'string') return previous!(details);
+        const plural = this.pluralize(this.tableType(relation.remoteResource.codec));
+        return this.camelCase(this.tableType(details.codec)) === this.camelCase(column)
+          ? plural
+          : `${plural}-by-${column}`;
       },
     },
   },
@@ -56,4 +63,11 @@ export const NamingPlugin: GraphileConfig.Plugin = {
 function tagOf(codec: PgCodec, tag: "singular" | "plural"): string | undefined {
   const value = codec.extensions?.tags?.[tag];
   return typeof value === "string" ? value : undefined;
+}
+
+/** The column that names a relation, without `_id`; keys of `metadata` hold the workspace as well. */
+function keyColumn(columns: readonly string[]): string | undefined {
+  const [column, ...others] = columns.filter((name) => name !== 'workspace_id');
+  if (!column?.endsWith('_id') || others.length > 0) return undefined;
+  return column.slice(0, -'_id'.length);
 }

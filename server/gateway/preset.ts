@@ -2,6 +2,8 @@ import "./grafastMode.ts";
 import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
 import { PostGraphileConnectionFilterPreset } from "postgraphile-plugin-connection-filter";
 import { NamingPlugin } from "./naming.ts";
+import { OneWayPlugin } from "./oneWay.ts";
+import { Xid8Plugin } from "./xid8.ts";
 
 /** What people filter by. The plugin offers some forty operators more, each in memory for each type. */
 const FILTER_OPERATORS = [
@@ -23,7 +25,7 @@ const FILTER_OPERATORS = [
 
 export const gatewayPreset: GraphileConfig.Preset = {
   extends: [PostGraphileAmberPreset, PostGraphileConnectionFilterPreset],
-  plugins: [NamingPlugin],
+  plugins: [NamingPlugin, OneWayPlugin, Xid8Plugin],
   disablePlugins: [
     // People filter and sort by any column; an index is offered where a big table needs one.
     "PgIndexBehaviorsPlugin",
@@ -34,6 +36,9 @@ export const gatewayPreset: GraphileConfig.Preset = {
     "PgConditionCustomFieldsPlugin",
     // One way to a record: by its id. `node(nodeId:)` stays for caches that key on it.
     "NodeAccessorPlugin",
+    // For Relay 1 only.
+    "QueryQueryPlugin",
+    "PgMutationPayloadEdgePlugin",
     // The model has none of these, and each costs time at every build.
     "PgJWTPlugin",
     "PgLtreePlugin",

@@ -9,7 +9,8 @@ const records = new Client({
   preferGetMethod: false,
   fetchOptions: () => {
     const version = useModelStore.getState().model?.version;
-    return { credentials: 'same-origin', headers: version === undefined ? {} : { 'X-Metadata-Version': String(version) } };
+    const headers: { [name: string]: string } = version === undefined ? {} : { 'X-Metadata-Version': String(version) };
+    return { credentials: 'same-origin', headers };
   },
 });
 
@@ -17,16 +18,24 @@ const metadata = new Client({ url: '/metadata', exchanges: [fetchExchange], pref
 
 type Variables = { [name: string]: unknown };
 
-let onSignedOut: () => void = () => undefined;
-export const whenSignedOut = (listener: () => void): void => {
-  onSignedOut = listener;
+interface Handlers {
+  signedOut: () => void;
+  modelChanged: () => Promise<void>;
+}
+
+let handlers: Handlers | null = null;
+/** What the application does when the server says that this page's session or model is no longer the current one. */
+export const handleWith = (given: Handlers): void => {
+  handlers = given;
 };
 
 async function run<Data, Vars extends Variables>(client: Client, document: TypedDocumentNode<Data, Vars>, variables: Vars): Promise<{ data: Data | undefined; failure: Failure | undefined }> {
   const isMutation = document.definitions.some((definition) => 'operation' in definition && definition.operation === 'mutation');
   const result = await (isMutation ? client.mutation(document, variables) : client.query(document, variables, { requestPolicy: 'network-only' })).toPromise();
   const failure = result.error ? toFailure(result.error) : undefined;
-  if (failure?.code === 'UNAUTHENTICATED') onSignedOut();
+  if (failure?.code === 'NOT_SIGNED_IN') handlers?.signedOut();
+  // The screen that asked is drawn anew from the new model, and asks again from there.
+  if (failure?.code === 'MODEL_CHANGED') await handlers?.modelChanged();
   return { data: result.data, failure };
 }
 

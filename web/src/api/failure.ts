@@ -34,7 +34,7 @@ export function toFailure(cause: unknown): Failure {
     if (first) return fromApi({ message: first.message, ...(first.extensions as ApiError) }, first.message);
     if (cause.networkError) {
       const status = (cause.response as Response | undefined)?.status;
-      if (status === 401) return new Failure('You have been signed out.', 'UNAUTHENTICATED');
+      if (status === 401) return new Failure('You have been signed out.', 'NOT_SIGNED_IN');
       return new Failure(status ? `The server answered with status ${status}.` : UNREACHABLE, status ? 'SERVER' : 'UNREACHABLE');
     }
   }
@@ -55,5 +55,5 @@ export async function fetchJson<Result>(path: string, body?: unknown): Promise<R
   }
   const answer = (await response.json().catch(() => null)) as ({ error?: ApiError } & Result) | null;
   if (response.ok) return answer as Result;
-  throw fromApi({ code: response.status === 401 ? 'UNAUTHENTICATED' : 'SERVER', ...answer?.error }, `The server answered with status ${response.status}.`);
+  throw fromApi({ code: response.status === 401 ? 'NOT_SIGNED_IN' : 'SERVER', ...answer?.error }, `The server answered with status ${response.status}.`);
 }

@@ -128,9 +128,9 @@ function textClause(field: ModelField, filter: Filter): Clause | null {
     case 'lacks':
       return allOf(names.map((name) => ({ or: [{ [name]: { isNull: true } }, { [name]: { notIncludesInsensitive: value } }] })));
     case 'is':
-      return allOf(words.map((word) => some('equalToInsensitive', word)));
+      return allOf(words.map((word) => some('equalTo', word)));
     case 'isNot':
-      return { not: allOf(words.map((word) => anyOf(names.map((name) => ({ and: [{ [name]: { isNull: false } }, { [name]: { equalToInsensitive: word } }] }))))) };
+      return { not: allOf(words.map((word) => anyOf(names.map((name) => ({ and: [{ [name]: { isNull: false } }, { [name]: { equalTo: word } }] }))))) };
     case 'starts':
       return some('startsWithInsensitive', value);
     case 'empty':
@@ -215,9 +215,10 @@ function clauseOf(field: ModelField, filter: Filter, now: Date = new Date()): Cl
 
 /** The GraphQL filter for all the chips at once. A chip whose field is gone or whose value does not fit is left out. */
 export function toGraphQLFilter(object: ModelObject, filters: Filter[], now: Date = new Date()): Clause | null {
-  const clauses = filters.flatMap((filter) => {
+  const clauses = filters.flatMap((filter): Clause[] => {
     const field = object.fields.find((f) => f.name === filter.field && f.isActive);
-    return (field && clauseOf(field, filter, now)) ?? [];
+    const clause = field ? clauseOf(field, filter, now) : null;
+    return clause ? [clause] : [];
   });
   return clauses.length === 0 ? null : allOf(clauses);
 }

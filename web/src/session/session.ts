@@ -19,7 +19,7 @@ export async function resumeSession(): Promise<void> {
   try {
     useSession.setState({ identity: await fetchJson<Identity>('/auth/me') });
   } catch (cause) {
-    if (toFailure(cause).code !== 'UNAUTHENTICATED' && toFailure(cause).code !== 'unauthenticated') throw cause;
+    if (toFailure(cause).code !== 'NOT_SIGNED_IN') throw cause;
     useSession.setState({ identity: null });
   }
 }

@@ -1,0 +1,55 @@
+import { Button } from '@mantine/core';
+import { RouterProvider } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
+import { handleWith } from '../api/client.ts';
+import { toFailure, type Failure } from '../api/failure.ts';
+import { onModel, onReconnect, openLive } from '../api/live.ts';
+import { refreshModel } from '../model/metadata.ts';
+import { useModelStore } from '../model/store.ts';
+import { forgetSession, resumeSession, useSession } from '../session/session.ts';
+import { SignInPage } from '../session/SignInPage.tsx';
+import { Message } from './Message.tsx';
+import { router } from './router.tsx';
+
+handleWith({ signedOut: forgetSession, modelChanged: refreshModel });
+
+/** Decides between the sign-in page, the application and what stands in the way of both. */
+export function App() {
+  const identity = useSession((state) => state.identity);
+  const ready = useModelStore((state) => state.model !== null);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const [attempt, setAttempt] = useState(0);
+
+  useEffect(() => {
+    if (identity === undefined) resumeSession().catch((cause: unknown) => setFailure(toFailure(cause)));
+    else if (identity) refreshModel().catch((cause: unknown) => setFailure(toFailure(cause)));
+  }, [identity, attempt]);
+
+  const signedIn = Boolean(identity);
+  useEffect(() => {
+    if (!signedIn) return;
+    const read = () => void refreshModel().catch(() => undefined);
+    const stops = [
+      onModel((version) => {
+        if (version > (useModelStore.getState().model?.version ?? 0)) read();
+      }),
+      onReconnect(read),
+      openLive(),
+    ];
+    return () => stops.forEach((stop) => stop());
+  }, [signedIn]);
+
+  if (failure && !ready) {
+    const retry = () => {
+      setFailure(null);
+      setAttempt(attempt + 1);
+    };
+    return (
+      <Message tone="alert" title={failure.message} actions={<Button onClick={retry}>Try again</Button>}>
+        {failure.hint}
+      </Message>
+    );
+  }
+  if (identity === null) return <SignInPage />;
+  return identity && ready ? <RouterProvider router={router} /> : null;
+}

@@ -1,0 +1,144 @@
+import { useMantineColorScheme } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { Spotlight } from '@mantine/spotlight';
+import '@mantine/spotlight/styles.css';
+import { IconDatabaseCog, IconKeyboard, IconLogout, IconPlus, IconSearch, IconSunMoon } from '@tabler/icons-react';
+import { useRouter } from '@tanstack/react-router';
+import { gql } from '@urql/core';
+import { useEffect, useState, type ReactNode } from 'react';
+import { request } from '../api/client.ts';
+import { Avatar } from '../fields/Avatar.tsx';
+import { ObjectIcon } from '../fields/ObjectIcon.tsx';
+import { navigationObjects } from '../model/lookup.ts';
+import { useModel } from '../model/store.ts';
+import { signOut } from '../session/session.ts';
+import { askToCreate, commandStore, useHelp } from './commandStore.ts';
+import { goLetters } from './shortcuts.ts';
+
+interface Hit {
+  objectName: string;
+  recordId: string;
+  label: string | null;
+}
+
+const SEARCH = gql<{ searchRecords: { nodes: Hit[] } }, { query: string }>(
+  'query Search($query: String!) { searchRecords(query: $query, maxResults: 12) { nodes { objectName recordId label } } }',
+);
+
+interface Entry {
+  id: string;
+  label: string;
+  note?: string;
+  icon: ReactNode;
+  run: () => void;
+}
+
+const matches = (entry: Entry, query: string): boolean => {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  return words.every((word) => entry.label.toLowerCase().includes(word));
+};
+
+function useRecordSearch(query: string): { hits: Hit[]; busy: boolean } {
+  const [wanted] = useDebouncedValue(query.trim(), 140);
+  const [found, setFound] = useState<{ query: string; hits: Hit[] }>({ query: '', hits: [] });
+  useEffect(() => {
+    let current = true;
+    if (wanted === '') return;
+    request(SEARCH, { query: wanted })
+      .then(({ searchRecords }) => current && setFound({ query: wanted, hits: searchRecords.nodes }))
+      .catch(() => current && setFound({ query: wanted, hits: [] }));
+    return () => {
+      current = false;
+    };
+  }, [wanted]);
+  const asked = query.trim();
+  return { hits: asked === '' ? [] : found.hits, busy: asked !== '' && found.query !== asked };
+}
+
+export default function CommandMenu() {
+  const model = useModel();
+  const router = useRouter();
+  const [query, setQuery] = useState('');
+  const { hits, busy } = useRecordSearch(query);
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const objects = navigationObjects(model);
+  const letters = new Map([...goLetters(model)].map(([letter, object]) => [object.id, letter.toUpperCase()]));
+
+  const go: Entry[] = [
+    ...objects.map((object) => ({
+      id: `go-${object.id}`,
+      label: object.labelPlural,
+      note: letters.has(object.id) ? `G ${letters.get(object.id)}` : undefined,
+      icon: <ObjectIcon name={object.icon} color={object.color} />,
+      run: () => void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } }),
+    })),
+    { id: 'go-model', label: 'Settings: data model', note: 'G S', icon: <IconDatabaseCog size={16} />, run: () => void router.navigate({ to: '/settings/model' }) },
+  ];
+  const actions: Entry[] = [
+    ...objects.map((object) => ({
+      id: `new-${object.id}`,
+      label: `Create ${object.labelSingular.toLowerCase()}`,
+      icon: <IconPlus size={16} />,
+      run: () => {
+        askToCreate(object.id);
+        void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } });
+      },
+    })),
+    { id: 'theme', label: colorScheme === 'dark' ? 'Use the light theme' : 'Use the dark theme', icon: <IconSunMoon size={16} />, run: () => setColorScheme(colorScheme === 'dark' ? 'light' : 'dark') },
+    { id: 'keys', label: 'Keyboard shortcuts', note: '?', icon: <IconKeyboard size={16} />, run: () => useHelp.setState({ opened: true }) },
+    { id: 'out', label: 'Sign out', icon: <IconLogout size={16} />, run: () => void signOut() },
+  ];
+  const records: Entry[] = hits.flatMap((hit) => {
+    const object = model.objects.find((candidate) => candidate.nameSingular === hit.objectName);
+    if (!object?.isActive) return [];
+    const label = hit.label || 'Untitled';
+    return [
+      {
+        id: `record-${hit.recordId}`,
+        label,
+        note: object.labelSingular,
+        icon: <Avatar label={label} seed={hit.recordId} size={18} />,
+        run: () => void router.navigate({ to: '/objects/$namePlural/$id', params: { namePlural: object.namePlural, id: hit.recordId } }),
+      },
+    ];
+  });
+
+  const groups = [
+    { label: 'Go to', entries: go.filter((entry) => matches(entry, query)) },
+    { label: 'Records', entries: records },
+    { label: 'Actions', entries: actions.filter((entry) => matches(entry, query)) },
+  ].filter((group) => group.entries.length > 0);
+
+  return (
+    <Spotlight.Root
+      store={commandStore}
+      query={query}
+      onQueryChange={setQuery}
+      shortcut={null}
+      scrollable
+      maxHeight={420}
+      size={580}
+      overlayProps={{ blur: 0, backgroundOpacity: 0.3 }}
+      transitionProps={{ duration: 80 }}
+      aria-label="Search and commands"
+    >
+      <Spotlight.Search placeholder="Search records, or type a command" leftSection={<IconSearch size={18} stroke={1.75} />} aria-label="Search records, or type a command" />
+      <Spotlight.ActionsList>
+        {groups.map((group) => (
+          <Spotlight.ActionsGroup key={group.label} label={group.label}>
+            {group.entries.map((entry) => (
+              <Spotlight.Action
+                key={entry.id}
+                label={entry.label}
+                leftSection={entry.icon}
+                rightSection={entry.note ? <span style={{ fontSize: 12, opacity: 0.75 }}>{entry.note}</span> : undefined}
+                onClick={entry.run}
+              />
+            ))}
+          </Spotlight.ActionsGroup>
+        ))}
+        {groups.length === 0 ? <Spotlight.Empty>{busy ? 'Searching…' : `Nothing matches “${query}”.`}</Spotlight.Empty> : null}
+      </Spotlight.ActionsList>
+    </Spotlight.Root>
+  );
+}

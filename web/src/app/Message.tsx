@@ -1,0 +1,39 @@
+import { Button } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import classes from './Message.module.css';
+
+interface MessageProps {
+  icon?: ReactNode;
+  title: string;
+  children?: ReactNode;
+  actions?: ReactNode;
+  tone?: 'alert';
+}
+
+/** The middle of an otherwise empty place: what is the case, and what one can do. */
+export function Message({ icon, title, children, actions, tone }: MessageProps) {
+  return (
+    <div className={classes.message} role={tone}>
+      {icon ? <div className={classes.icon}>{icon}</div> : null}
+      <h2 className={classes.title}>{title}</h2>
+      {children ? <div className={classes.text}>{children}</div> : null}
+      {actions ? <div className={classes.actions}>{actions}</div> : null}
+    </div>
+  );
+}
+
+export function NotFound() {
+  return (
+    <Message
+      title="There is nothing at this address"
+      actions={
+        <Button variant="default" renderRoot={(props) => <Link to="/" {...props} />}>
+          Go to the start
+        </Button>
+      }
+    >
+      The object may have been renamed or deactivated.
+    </Message>
+  );
+}

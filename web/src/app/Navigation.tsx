@@ -1,0 +1,92 @@
+import { Menu } from '@mantine/core';
+import { useMantineColorScheme } from '@mantine/core';
+import { IconDatabaseCog, IconDeviceDesktop, IconLogout, IconMoon, IconSearch, IconSelector, IconSun } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { useLive } from '../api/live.ts';
+import { Avatar } from '../fields/Avatar.tsx';
+import { ObjectIcon } from '../fields/ObjectIcon.tsx';
+import { navigationObjects } from '../model/lookup.ts';
+import { useModel } from '../model/store.ts';
+import { personName, signOut, useSession } from '../session/session.ts';
+import { openCommand } from './commandStore.ts';
+import { COMMAND_KEY } from './shortcuts.ts';
+import classes from './Shell.module.css';
+
+const SCHEMES = [
+  { value: 'light', label: 'Light', icon: IconSun },
+  { value: 'dark', label: 'Dark', icon: IconMoon },
+  { value: 'auto', label: 'As the system', icon: IconDeviceDesktop },
+] as const;
+
+function WorkspaceMenu() {
+  const model = useModel();
+  const identity = useSession((state) => state.identity);
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  return (
+    <Menu position="bottom-start" width={220}>
+      <Menu.Target>
+        <button type="button" className={classes.workspace}>
+          <Avatar label={model.workspace.name} seed={model.workspace.id} size={22} />
+          <span className={classes.workspaceName}>{model.workspace.name}</span>
+          <IconSelector size={14} aria-hidden />
+        </button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {identity ? (
+          <Menu.Label>
+            {personName(identity)}
+            <br />
+            {identity.user?.email}
+          </Menu.Label>
+        ) : null}
+        <Menu.Divider />
+        <Menu.Label>Appearance</Menu.Label>
+        {SCHEMES.map(({ value, label, icon: SchemeIcon }) => (
+          <Menu.Item key={value} role="menuitemradio" aria-checked={colorScheme === value} leftSection={<SchemeIcon size={15} />} onClick={() => setColorScheme(value)} bg={colorScheme === value ? 'var(--rv-hover-strong)' : undefined}>
+            {label}
+          </Menu.Item>
+        ))}
+        <Menu.Divider />
+        <Menu.Item leftSection={<IconLogout size={15} />} onClick={() => void signOut()}>
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+export function Navigation() {
+  const model = useModel();
+  const live = useLive((state) => state.status);
+  return (
+    <nav className={classes.nav} aria-label="Main">
+      <WorkspaceMenu />
+      <button type="button" className={classes.search} onClick={openCommand}>
+        <IconSearch size={15} aria-hidden />
+        <span>Search</span>
+        <kbd>{COMMAND_KEY} K</kbd>
+      </button>
+      <div className={classes.heading} id="nav-records">
+        Records
+      </div>
+      {navigationObjects(model).map((object) => (
+        <Link key={object.id} to="/objects/$namePlural" params={{ namePlural: object.namePlural }} className={classes.link} activeOptions={{ includeSearch: false }}>
+          <ObjectIcon name={object.icon} color={object.color} />
+          <span className={classes.linkLabel}>{object.labelPlural}</span>
+        </Link>
+      ))}
+      <div className={classes.foot}>
+        {live === 'lost' ? (
+          <div className={classes.status} role="status">
+            <span className={classes.dot} />
+            Reconnecting…
+          </div>
+        ) : null}
+        <Link to="/settings/model" className={classes.link}>
+          <IconDatabaseCog size={16} stroke={1.75} aria-hidden />
+          <span className={classes.linkLabel}>Data model</span>
+        </Link>
+      </div>
+    </nav>
+  );
+}

@@ -1,0 +1,64 @@
+import { Modal } from '@mantine/core';
+import { Fragment } from 'react';
+import { useModel } from '../model/store.ts';
+import { useHelp } from './commandStore.ts';
+import { COMMAND_KEY, goLetters } from './shortcuts.ts';
+import classes from './ShortcutHelp.module.css';
+
+const TABLE: [string[], string][] = [
+  [['↑', '↓', '←', '→'], 'Move between cells'],
+  [['Tab'], 'Next cell'],
+  [['Enter'], 'Edit the cell; again to save and go down'],
+  [['A', '…'], 'Start typing to overwrite'],
+  [['Esc'], 'Drop the edit, then the selection'],
+  [['Space'], 'Switch yes or no; elsewhere select the row'],
+  [['Delete'], 'Empty the cell'],
+  [[COMMAND_KEY, 'Enter'], 'Open the record'],
+  [[COMMAND_KEY, '⌫'], 'Delete the selected records'],
+  [['Home', 'End'], 'First or last column'],
+  [[COMMAND_KEY, 'C'], 'Copy the cell, or the selected rows'],
+];
+
+function Keys({ keys }: { keys: string[] }) {
+  return (
+    <dt>
+      {keys.map((key) => (
+        <kbd key={key}>{key}</kbd>
+      ))}
+    </dt>
+  );
+}
+
+export default function ShortcutHelp() {
+  const opened = useHelp((state) => state.opened);
+  const model = useModel();
+  const everywhere: [string[], string][] = [
+    [[COMMAND_KEY, 'K'], 'Search and commands'],
+    [['C'], 'New record'],
+    [['?'], 'This list'],
+    ...[...goLetters(model)].map(([letter, object]): [string[], string] => [['G', letter.toUpperCase()], object.labelPlural]),
+    [['G', 'S'], 'Data model'],
+  ];
+  return (
+    <Modal opened={opened} onClose={() => useHelp.setState({ opened: false })} title="Keyboard shortcuts" size="lg">
+      <div className={classes.columns}>
+        {[
+          { title: 'Everywhere', rows: everywhere },
+          { title: 'In a table', rows: TABLE },
+        ].map(({ title, rows }) => (
+          <section key={title}>
+            <h3>{title}</h3>
+            <dl className={classes.list}>
+              {rows.map(([keys, text]) => (
+                <Fragment key={text}>
+                  <Keys keys={keys} />
+                  <dd>{text}</dd>
+                </Fragment>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+    </Modal>
+  );
+}

@@ -1,0 +1,22 @@
+import { createSpotlight } from '@mantine/spotlight';
+import { create } from 'zustand';
+
+const [commandStore, command] = createSpotlight();
+
+export { commandStore };
+export const openCommand = (): void => command.open();
+export const closeCommand = (): void => command.close();
+
+interface HelpState {
+  opened: boolean;
+}
+
+export const useHelp = create<HelpState>(() => ({ opened: false }));
+
+/** The object whose page should begin a new record when it is shown next. */
+interface CreateState {
+  objectId: string | null;
+}
+
+export const useCreate = create<CreateState>(() => ({ objectId: null }));
+export const askToCreate = (objectId: string): void => useCreate.setState({ objectId });

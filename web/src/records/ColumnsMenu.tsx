@@ -1,0 +1,60 @@
+import { ActionIcon, Popover, Tooltip } from '@mantine/core';
+import { IconChevronDown, IconChevronUp, IconColumns } from '@tabler/icons-react';
+import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
+import type { ModelObject } from '../model/types.ts';
+import { orderedFields, type ColumnLayout } from './columnLayout.ts';
+import classes from './records.module.css';
+
+interface ColumnsMenuProps {
+  object: ModelObject;
+  layout: ColumnLayout;
+  onChange: (layout: ColumnLayout) => void;
+}
+
+/** Which columns show, and in which order: by button here, by dragging their heads in the table. */
+export function ColumnsMenu({ object, layout, onChange }: ColumnsMenuProps) {
+  const fields = orderedFields(object, layout);
+  const names = fields.map((field) => field.name);
+  const toggle = (name: string) =>
+    onChange({ ...layout, hidden: layout.hidden.includes(name) ? layout.hidden.filter((each) => each !== name) : [...layout.hidden, name] });
+  const move = (index: number, by: number) => {
+    const order = [...names];
+    const [name] = order.splice(index, 1);
+    if (name) order.splice(index + by, 0, name);
+    onChange({ ...layout, order });
+  };
+  return (
+    <Popover position="bottom-end" width={280} trapFocus>
+      <Popover.Target>
+        <Tooltip label="Columns">
+          <ActionIcon variant="subtle" color="gray" size="md" aria-label="Choose columns">
+            <IconColumns size={16} stroke={1.75} />
+          </ActionIcon>
+        </Tooltip>
+      </Popover.Target>
+      <Popover.Dropdown p={6}>
+        <ul className={classes.columnList} aria-label="Columns">
+          {fields.map((field, index) => {
+            const TypeIcon = FIELD_TYPES[field.type].icon;
+            const isLabel = field.id === object.labelFieldId;
+            return (
+              <li key={field.id} className={classes.columnRow}>
+                <label className={classes.columnLabel}>
+                  <input type="checkbox" checked={isLabel || !layout.hidden.includes(field.name)} disabled={isLabel} onChange={() => toggle(field.name)} />
+                  <TypeIcon size={14} stroke={1.75} aria-hidden />
+                  <span>{field.label}</span>
+                </label>
+                <ActionIcon variant="subtle" color="gray" size="sm" disabled={isLabel || index <= 1} aria-label={`Move ${field.label} up`} onClick={() => move(index, -1)}>
+                  <IconChevronUp size={14} />
+                </ActionIcon>
+                <ActionIcon variant="subtle" color="gray" size="sm" disabled={isLabel || index === fields.length - 1} aria-label={`Move ${field.label} down`} onClick={() => move(index, 1)}>
+                  <IconChevronDown size={14} />
+                </ActionIcon>
+              </li>
+            );
+          })}
+        </ul>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}

@@ -1,0 +1,79 @@
+import { ActionIcon } from '@mantine/core';
+import { IconPlus, IconX } from '@tabler/icons-react';
+import { useCallback, useEffect, useState } from 'react';
+import { request } from '../api/client.ts';
+import { FieldDisplay } from '../fields/FieldDisplay.tsx';
+import { FieldEditor } from '../fields/FieldEditor.tsx';
+import { listDocument } from '../model/documents.ts';
+import { joinedFrom } from '../model/lookup.ts';
+import type { FieldRelation, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
+import { isLink, readValue } from '../model/values.ts';
+import { announceFailure } from './announce.tsx';
+import { createRecord, deleteRecords } from './changes.ts';
+import classes from './RecordView.module.css';
+import { useLiveObjects } from './useLiveObject.ts';
+
+/** On the page of a task or a note: the people, companies and others that it is about. */
+function Joined({ model, holder, own, morph, id }: { model: Model; holder: ModelObject; own: FieldRelation; morph: ModelField; id: string }) {
+  const [joins, setJoins] = useState<RecordRow[]>([]);
+  const [adding, setAdding] = useState(false);
+  const read = useCallback(async () => {
+    const { list } = await request(listDocument(model, holder, [morph]), { first: 50, filter: { [own.columnName]: { equalTo: id } } });
+    setJoins(list.nodes);
+  }, [model, holder, morph, own.columnName, id]);
+  useEffect(() => void read().catch(() => undefined), [read]);
+  useLiveObjects([holder.id], () => void read().catch(() => undefined));
+
+  const add = async (value: unknown) => {
+    if (!isLink(value as never)) return;
+    const link = value as { relationId: string; id: string };
+    const relation = morph.relations.find((each) => each.id === link.relationId);
+    if (!relation) return;
+    try {
+      await createRecord(model, holder, [], { [own.columnName]: id, [relation.columnName]: link.id });
+      await read();
+    } catch (cause) {
+      announceFailure('Not linked', cause);
+    }
+  };
+  const remove = async (join: RecordRow) => {
+    try {
+      await deleteRecords(holder, [join.id]);
+      await read();
+    } catch (cause) {
+      announceFailure('Link not removed', cause);
+    }
+  };
+
+  return (
+    <section className={classes.block} aria-label="About">
+      <div className={classes.blockHead}>
+        <h2 className={classes.blockTitle}>About</h2>
+        <div style={{ marginLeft: 'auto', position: 'relative' }}>
+          <ActionIcon variant="subtle" color="gray" size="sm" aria-label="Link a record" onClick={() => setAdding(true)}>
+            <IconPlus size={15} />
+          </ActionIcon>
+          {adding ? <FieldEditor field={{ ...morph, label: 'Record', isRequired: true }} value={null} typed={null} onSave={(value) => void add(value)} done={() => setAdding(false)} /> : null}
+        </div>
+      </div>
+      {joins.length === 0 ? <p className={classes.quiet}>Not linked to anything yet.</p> : null}
+      <ul className={classes.joined}>
+        {joins.map((join) => {
+          const link = readValue(model, morph, join);
+          return link === null ? null : (
+            <li key={join.id} className={classes.joinedItem}>
+              <FieldDisplay field={morph} value={link} />
+              <button type="button" className={classes.unlink} aria-label={`Remove the link to ${isLink(link) ? link.label : 'this record'}`} onClick={() => void remove(join)}>
+                <IconX size={12} />
+              </button>
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}
+
+export function JoinedRecords({ model, object, id }: { model: Model; object: ModelObject; id: string }) {
+  return joinedFrom(model, object).map(({ holder, own, morph }) => <Joined key={holder.id} model={model} holder={holder} own={own} morph={morph} id={id} />);
+}

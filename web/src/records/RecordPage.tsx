@@ -1,0 +1,13 @@
+import { useParams } from '@tanstack/react-router';
+import { NotFound } from '../app/Message.tsx';
+import { objectByPlural } from '../model/lookup.ts';
+import { useModel } from '../model/store.ts';
+import { RecordView } from './RecordView.tsx';
+
+export function RecordPage() {
+  const model = useModel();
+  const { namePlural = '', id = '' } = useParams({ strict: false });
+  const object = objectByPlural(model, namePlural);
+  if (!object?.isActive) return <NotFound />;
+  return <RecordView key={`${object.id} ${id}`} model={model} object={object} id={id} />;
+}

@@ -1,0 +1,155 @@
+import { ActionIcon, Button, Tooltip } from '@mantine/core';
+import { IconChevronDown, IconChevronRight, IconChevronUp, IconTrash } from '@tabler/icons-react';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { useEffect, useMemo } from 'react';
+import { Message } from '../app/Message.tsx';
+import { Avatar } from '../fields/Avatar.tsx';
+import { ObjectIcon } from '../fields/ObjectIcon.tsx';
+import { labelField, relatedLists, visibleFields } from '../model/lookup.ts';
+import type { Model, ModelObject } from '../model/types.ts';
+import { recordLabel } from '../model/values.ts';
+import { announceFailure, offerUndo } from './announce.tsx';
+import { deleteRecords, restoreRecords } from './changes.ts';
+import { FieldRow } from './FieldRow.tsx';
+import { JoinedRecords } from './JoinedRecords.tsx';
+import classes from './RecordView.module.css';
+import { neighbours } from './recordSequence.ts';
+import { RelatedList } from './RelatedList.tsx';
+import { Timeline } from './Timeline.tsx';
+import { useRecord } from './useRecord.ts';
+
+export function RecordView({ model, object, id }: { model: Model; object: ModelObject; id: string }) {
+  const navigate = useNavigate();
+  const fields = useMemo(() => visibleFields(object), [object]);
+  const { row, status, failure, saves, flashing, save, read } = useRecord(model, object, id, fields);
+  const { previous, next, place } = neighbours(object, id);
+  const lists = useMemo(() => relatedLists(model, object), [model, object]);
+  const label = row ? recordLabel(model, object, row) || 'Untitled' : '';
+
+  const open = (other: string | undefined) => {
+    if (other) void navigate({ to: '/objects/$namePlural/$id', params: { namePlural: object.namePlural, id: other } });
+  };
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      const target = event.target as HTMLElement;
+      if (event.metaKey || event.ctrlKey || event.altKey || /^(input|textarea|select)$/i.test(target.tagName) || document.querySelector('[role="dialog"]')) return;
+      if (event.key === 'j') open(next);
+      else if (event.key === 'k') open(previous);
+    };
+    document.addEventListener('keydown', onKeyDown);
+    return () => document.removeEventListener('keydown', onKeyDown);
+  });
+
+  const remove = async () => {
+    try {
+      await deleteRecords(object, [id]);
+    } catch (cause) {
+      announceFailure(`${object.labelSingular} not deleted`, cause);
+      return;
+    }
+    void navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } });
+    offerUndo(object, 1, async () => {
+      try {
+        await restoreRecords(object, [id]);
+        open(id);
+      } catch (cause) {
+        announceFailure('Not restored', cause);
+      }
+    });
+  };
+
+  const backToList = (
+    <Button variant="default" renderRoot={(props) => <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} {...props} />}>
+      All {object.labelPlural.toLowerCase()}
+    </Button>
+  );
+  if (status === 'missing') {
+    return (
+      <Message title={`This ${object.labelSingular.toLowerCase()} is not here`} actions={backToList}>
+        It may have been deleted, or your role may not see it.
+      </Message>
+    );
+  }
+  if (status === 'failed') {
+    const forbidden = failure?.code === 'FORBIDDEN';
+    return (
+      <Message tone="alert" title={forbidden ? 'You may not see this record' : 'The record could not be read'} actions={forbidden ? backToList : <Button onClick={() => void read()}>Try again</Button>}>
+        {[failure?.message, failure?.hint].filter(Boolean).join(' ')}
+      </Message>
+    );
+  }
+
+  const titleField = labelField(object);
+  const long = fields.filter((field) => field.type === 'RICH_TEXT');
+  const short = fields.filter((field) => field.type !== 'RICH_TEXT');
+  return (
+    <>
+      <header className={classes.header}>
+        <nav aria-label="Breadcrumb" className={classes.crumbs}>
+          <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} className={classes.crumb}>
+            <ObjectIcon name={object.icon} color={object.color} />
+            {object.labelPlural}
+          </Link>
+          <IconChevronRight size={14} aria-hidden className={classes.crumbArrow} />
+          <span className={classes.crumbHere}>{label}</span>
+        </nav>
+        <div className={classes.tools}>
+          {place ? <span className={classes.place}>{place}</span> : null}
+          <Tooltip label="Previous (K)">
+            <ActionIcon variant="subtle" color="gray" disabled={!previous} onClick={() => open(previous)} aria-label="Previous record">
+              <IconChevronUp size={17} />
+            </ActionIcon>
+          </Tooltip>
+          <Tooltip label="Next (J)">
+            <ActionIcon variant="subtle" color="gray" disabled={!next} onClick={() => open(next)} aria-label="Next record">
+              <IconChevronDown size={17} />
+            </ActionIcon>
+          </Tooltip>
+          <Tooltip label="Delete">
+            <ActionIcon variant="subtle" color="gray" disabled={!row} onClick={() => void remove()} aria-label={`Delete this ${object.labelSingular.toLowerCase()}`}>
+              <IconTrash size={16} />
+            </ActionIcon>
+          </Tooltip>
+        </div>
+      </header>
+      <div className={classes.page} aria-busy={row === null} tabIndex={0} role="region" aria-label={label || object.labelSingular}>
+        <section className={classes.side} aria-label="Fields">
+          <div className={classes.titleRow}>
+            {row ? <Avatar label={label} seed={id} size={40} round={object.nameSingular === 'person'} /> : <span className={classes.bone} style={{ width: 40, height: 40 }} />}
+            <h1 className={classes.title}>{row ? label : <span className={classes.bone} style={{ width: 180, height: 18 }} />}</h1>
+          </div>
+          <div className={classes.fields}>
+            {short.map((field) =>
+              row ? (
+                <FieldRow key={field.id} model={model} field={field} row={row} save={saves[field.id]} flashing={flashing.includes(field.name)} emphasis={field === titleField} onSave={(value) => void save(field, value)} />
+              ) : (
+                <div key={field.id} className={classes.boneRow}>
+                  <span className={classes.bone} style={{ width: 90 }} />
+                  <span className={classes.bone} style={{ width: 140 }} />
+                </div>
+              ),
+            )}
+          </div>
+        </section>
+        <div className={classes.content}>
+          {row
+            ? long.map((field) => (
+                <section key={field.id} className={classes.block} aria-label={field.label}>
+                  <FieldRow model={model} field={field} row={row} save={saves[field.id]} flashing={flashing.includes(field.name)} wide onSave={(value) => void save(field, value)} />
+                </section>
+              ))
+            : null}
+          {row ? (
+            <>
+              <JoinedRecords model={model} object={object} id={id} />
+              {lists.map((list) => (
+                <RelatedList key={list.key} model={model} list={list} id={id} />
+              ))}
+              <Timeline model={model} object={object} id={id} />
+            </>
+          ) : null}
+        </div>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,81 @@
+import { gql } from '@urql/core';
+import { useCallback, useEffect, useState } from 'react';
+import { request } from '../api/client.ts';
+import { Avatar } from '../fields/Avatar.tsx';
+import { formatInstant, formatRelative } from '../model/dates.ts';
+import type { ColumnValue, Model, ModelObject } from '../model/types.ts';
+import classes from './RecordView.module.css';
+import { changedFields } from './timelineText.ts';
+import { useLiveObjects } from './useLiveObject.ts';
+
+interface RecordEvent {
+  batch: string;
+  seq: number;
+  action: string;
+  changes: { [column: string]: [ColumnValue, ColumnValue] } | string | null;
+  actorType: string | null;
+  actorName: string | null;
+  source: string | null;
+  happenedAt: string;
+}
+
+const EVENTS = gql<{ recordEvents: { nodes: RecordEvent[] } }, { id: string; object: string }>(`query Timeline($id: UUID!, $object: UUID!) {
+  recordEvents(first: 30, filter: { recordId: { equalTo: $id }, objectId: { equalTo: $object } }, orderBy: [BATCH_DESC, SEQ_DESC]) {
+    nodes { batch seq action changes actorType actorName source happenedAt }
+  }
+}`);
+
+const VERBS: { [action: string]: string } = { created: 'created this', updated: 'changed', deleted: 'deleted this', restored: 'restored this', destroyed: 'destroyed this' };
+
+const actorOf = (event: RecordEvent): string => event.actorName || (event.actorType === 'psql' ? 'Someone in psql' : event.actorType === 'api_key' ? 'An API key' : 'The system');
+
+/** The record's own history, from the event log that the database writes with every change. */
+export function Timeline({ model, object, id }: { model: Model; object: ModelObject; id: string }) {
+  const [events, setEvents] = useState<RecordEvent[] | null>(null);
+  const [hidden, setHidden] = useState(false);
+  const read = useCallback(async () => {
+    try {
+      const { recordEvents } = await request(EVENTS, { id, object: object.id });
+      setEvents(recordEvents.nodes);
+    } catch {
+      // A role that may not read the log sees the record without its history.
+      setHidden(true);
+    }
+  }, [id, object.id]);
+  useEffect(() => void read(), [read]);
+  useLiveObjects([object.id], () => void read());
+
+  if (hidden || events?.length === 0) return null;
+  return (
+    <section className={classes.block} aria-label="Timeline">
+      <div className={classes.blockHead}>
+        <h2 className={classes.blockTitle}>Timeline</h2>
+      </div>
+      <ol className={classes.timeline}>
+        {(events ?? []).map((event) => {
+          const changes = typeof event.changes === 'string' ? (JSON.parse(event.changes) as { [column: string]: [ColumnValue, ColumnValue] }) : event.changes;
+          const lines = event.action === 'updated' && changes ? changedFields(model, object, changes) : [];
+          const actor = actorOf(event);
+          return (
+            <li key={`${event.batch} ${event.seq}`} className={classes.event}>
+              <Avatar label={actor} seed={actor} size={20} round />
+              <div className={classes.eventText}>
+                <div>
+                  <b>{actor}</b> {VERBS[event.action] ?? event.action} {lines.length > 1 ? `${lines.length} fields` : ''}
+                  <time className={classes.eventTime} dateTime={event.happenedAt} title={formatInstant(event.happenedAt)}>
+                    {formatRelative(event.happenedAt)}
+                  </time>
+                </div>
+                {lines.map((line) => (
+                  <div key={line.label} className={classes.eventChange}>
+                    <span>{line.label}</span> {line.before ? <s>{line.before}</s> : null} <span aria-hidden>→</span> <span className={classes.eventAfter}>{line.after || 'empty'}</span>
+                  </div>
+                ))}
+              </div>
+            </li>
+          );
+        })}
+      </ol>
+    </section>
+  );
+}

@@ -1,0 +1,58 @@
+import { create } from 'zustand';
+import { visibleFields } from '../model/lookup.ts';
+import type { Model, ModelField, ModelObject } from '../model/types.ts';
+
+/** What a person chose for an object's table. Fields that are in neither list are new, and shown. */
+export interface ColumnLayout {
+  order: string[];
+  hidden: string[];
+  widths: { [field: string]: number };
+}
+
+const DEFAULT_HIDDEN = ['updatedAt', 'createdBy', 'updatedBy'];
+const EMPTY: ColumnLayout = { order: [], hidden: DEFAULT_HIDDEN, widths: {} };
+
+interface LayoutState {
+  layouts: { [object: string]: ColumnLayout };
+}
+
+const useLayouts = create<LayoutState>(() => ({ layouts: {} }));
+
+const storageKey = (model: Model, object: ModelObject): string => `relvar.columns.${model.workspace.id}.${object.id}`;
+
+function read(key: string): ColumnLayout {
+  try {
+    return { ...EMPTY, ...(JSON.parse(localStorage.getItem(key) ?? '{}') as Partial<ColumnLayout>) };
+  } catch {
+    return EMPTY;
+  }
+}
+
+export function useColumnLayout(model: Model, object: ModelObject): [ColumnLayout, (layout: ColumnLayout) => void] {
+  const key = storageKey(model, object);
+  const kept = useLayouts((state) => state.layouts[key]);
+  const layout = kept ?? (useLayouts.getState().layouts[key] = read(key));
+  const change = (next: ColumnLayout) => {
+    useLayouts.setState((state) => ({ layouts: { ...state.layouts, [key]: next } }));
+    try {
+      localStorage.setItem(key, JSON.stringify(next));
+    } catch {
+      // Storage is full or blocked: the choice holds until the page is left.
+    }
+  };
+  return [layout, change];
+}
+
+/** All the fields of an object in the person's order. The label leads always: it is what a row is called. */
+export function orderedFields(object: ModelObject, layout: ColumnLayout): ModelField[] {
+  const fields = visibleFields(object);
+  const place = (field: ModelField) => {
+    if (field.id === object.labelFieldId) return -1;
+    const kept = layout.order.indexOf(field.name);
+    return kept < 0 ? layout.order.length + fields.indexOf(field) : kept;
+  };
+  return [...fields].sort((a, b) => place(a) - place(b));
+}
+
+export const shownFields = (object: ModelObject, layout: ColumnLayout): ModelField[] =>
+  orderedFields(object, layout).filter((field) => field.id === object.labelFieldId || !layout.hidden.includes(field.name));

@@ -1,0 +1,13 @@
+import type { ModelObject } from '../model/types.ts';
+
+/** The ids of the list that a record was opened from, so that its page can go to the next and the previous. */
+const lists = new Map<string, string[]>();
+
+export const rememberList = (object: ModelObject, ids: string[]): void => void lists.set(object.id, ids);
+
+export function neighbours(object: ModelObject, id: string): { previous: string | undefined; next: string | undefined; place: string } {
+  const ids = lists.get(object.id) ?? [];
+  const at = ids.indexOf(id);
+  if (at < 0) return { previous: undefined, next: undefined, place: '' };
+  return { previous: ids[at - 1], next: ids[at + 1], place: `${at + 1} of ${ids.length}` };
+}

@@ -1,0 +1,167 @@
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import { request } from '../api/client.ts';
+import { toFailure, type Failure } from '../api/failure.ts';
+import { countDocument, listDocument } from '../model/documents.ts';
+import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
+import { applyValue, type FieldValue } from '../model/values.ts';
+import { saveField } from './changes.ts';
+import { changedCells, mergeRows } from './mergeRows.ts';
+
+const PAGE = 100;
+const LARGEST_PAGE = 500;
+/** Up to here a live change reads everything loaded again; beyond it, only what is in view. */
+const REREAD_ALL = 300;
+
+export interface Query {
+  model: Model;
+  object: ModelObject;
+  fields: ModelField[];
+  filter: { [key: string]: ColumnValue } | null;
+  orderBy: string[];
+}
+
+export interface TableState {
+  query: Query | null;
+  rows: RecordRow[];
+  endCursor: string | null;
+  hasMore: boolean;
+  total: number | null;
+  status: 'loading' | 'ready' | 'failed';
+  failure: Failure | null;
+}
+
+export interface TableStore extends StoreApi<TableState> {
+  load: (query: Query) => Promise<void>;
+  more: (wanted: number) => Promise<void>;
+  /** Reads again what is loaded or in view; gives the cells that someone changed meanwhile. */
+  refresh: (first: number, last: number) => Promise<{ row: string; field: string }[]>;
+  save: (id: string, field: ModelField, value: FieldValue) => Promise<void>;
+  insert: (row: RecordRow) => void;
+  remove: (ids: string[]) => () => void;
+}
+
+/** The rows of one table on screen: pages read by cursor as one scrolls, edits shown before they are saved. */
+export function createTableStore(): TableStore {
+  const store = createStore<TableState>(() => ({ query: null, rows: [], endCursor: null, hasMore: false, total: null, status: 'loading', failure: null }));
+  const { getState, setState } = store;
+  let run = 0;
+  let fetching = false;
+  let refreshes = 0;
+  /** Edits on their way to the server, which a reading that began before them must not undo on screen. */
+  const unsaved = new Map<string, { id: string; field: ModelField; value: FieldValue }>();
+
+  const page = async (query: Query, first: number, after: string | null, filter = query.filter) =>
+    (await request(listDocument(query.model, query.object, query.fields), { first, after, filter, orderBy: query.orderBy })).list;
+
+  const overlay = (query: Query, rows: RecordRow[]): RecordRow[] => {
+    if (unsaved.size === 0) return rows;
+    return rows.map((row) => [...unsaved.values()].filter((edit) => edit.id === row.id).reduce((next, edit) => applyValue(query.model, edit.field, next, edit.value), row));
+  };
+
+  const replace = (id: string, change: (row: RecordRow) => RecordRow) =>
+    setState({ rows: getState().rows.map((row) => (row.id === id ? change(row) : row)) });
+
+  const count = async (query: Query, mine: number) => {
+    const { list } = await request(countDocument(query.object), { filter: query.filter });
+    if (mine === run) setState({ total: list.totalCount });
+  };
+
+  return Object.assign(store, {
+    async load(query: Query) {
+      const mine = ++run;
+      const other = getState().query?.object.id !== query.object.id;
+      setState({ query, status: 'loading', failure: null, ...(other ? { rows: [], hasMore: false, endCursor: null, total: null } : {}) });
+      try {
+        const list = await page(query, PAGE, null);
+        if (mine !== run) return;
+        setState({ rows: overlay(query, list.nodes), endCursor: list.pageInfo.endCursor, hasMore: list.pageInfo.hasNextPage, status: 'ready', total: list.pageInfo.hasNextPage ? null : list.nodes.length });
+        if (list.pageInfo.hasNextPage) await count(query, mine).catch(() => undefined);
+      } catch (cause) {
+        if (mine === run) setState({ status: 'failed', failure: toFailure(cause) });
+      }
+    },
+
+    async more(wanted: number) {
+      const mine = run;
+      while (!fetching && mine === run) {
+        const { query, rows, hasMore, endCursor, status } = getState();
+        if (!query || !hasMore || status !== 'ready' || rows.length >= wanted) return;
+        fetching = true;
+        try {
+          const list = await page(query, Math.min(LARGEST_PAGE, Math.max(PAGE, wanted - rows.length)), endCursor);
+          if (mine !== run) return;
+          const known = new Set(getState().rows.map((row) => row.id));
+          setState({ rows: [...getState().rows, ...overlay(query, list.nodes.filter((row) => !known.has(row.id)))], endCursor: list.pageInfo.endCursor, hasMore: list.pageInfo.hasNextPage });
+          if (!list.pageInfo.hasNextPage) setState({ total: getState().rows.length });
+        } catch (cause) {
+          if (mine === run) setState({ failure: toFailure(cause), hasMore: false });
+          return;
+        } finally {
+          fetching = false;
+        }
+      }
+    },
+
+    async refresh(first: number, last: number) {
+      const { query, rows, status } = getState();
+      const mine = run;
+      const refreshing = ++refreshes;
+      if (!query || status !== 'ready') return [];
+      const all = rows.length <= REREAD_ALL;
+      const seen = rows.slice(Math.max(0, first - 10), last + 10).map((row) => row.id);
+      const inView = { id: { in: seen } };
+      const list = all
+        ? await page(query, Math.max(PAGE, rows.length), null)
+        : await page(query, seen.length, null, query.filter ? { and: [query.filter, inView] } : inView);
+      if (mine !== run || refreshing !== refreshes) return [];
+      const current = getState().rows;
+      const fresh = overlay(query, list.nodes);
+      const cells = changedCells(current, fresh, query.fields);
+      if (all) {
+        setState({ rows: mergeRows(current, fresh), hasMore: list.pageInfo.hasNextPage, endCursor: list.pageInfo.endCursor, ...(list.pageInfo.hasNextPage ? {} : { total: list.nodes.length }) });
+      } else {
+        const byId = new Map(fresh.map((row) => [row.id, row]));
+        const gone = new Set(seen.filter((id) => !byId.has(id)));
+        setState({ rows: current.filter((row) => !gone.has(row.id)).map((row) => byId.get(row.id) ?? row) });
+      }
+      if (getState().hasMore) void count(query, mine).catch(() => undefined);
+      return cells;
+    },
+
+    async save(id: string, field: ModelField, value: FieldValue) {
+      const { query, rows } = getState();
+      const before = rows.find((row) => row.id === id);
+      if (!query || !before) return;
+      const key = `${id} ${field.id}`;
+      const edit = { id, field, value };
+      unsaved.set(key, edit);
+      replace(id, (row) => applyValue(query.model, field, row, value));
+      try {
+        const saved = await saveField(query.model, query.object, id, field, value);
+        if (unsaved.get(key) === edit) replace(id, (row) => ({ ...row, ...saved }));
+      } catch (cause) {
+        // A later edit of the same cell stands on its own; only the latest one is taken back.
+        if (unsaved.get(key) === edit) {
+          const names = field.relations.length > 0 ? field.relations.flatMap((relation) => [relation.name, relation.columnName]) : field.columns.map((column) => column.name);
+          replace(id, (row) => ({ ...row, ...Object.fromEntries(names.map((name) => [name, before[name] ?? null])) }));
+        }
+        throw cause;
+      } finally {
+        if (unsaved.get(key) === edit) unsaved.delete(key);
+      }
+    },
+
+    insert(row: RecordRow) {
+      const { rows, total } = getState();
+      if (rows.some((each) => each.id === row.id)) return;
+      setState({ rows: [row, ...rows], total: total === null ? null : total + 1 });
+    },
+
+    remove(ids: string[]) {
+      const { rows, total } = getState();
+      const left = rows.filter((row) => !ids.includes(row.id));
+      setState({ rows: left, total: total === null ? null : total - (rows.length - left.length) });
+      return () => setState({ rows, total });
+    },
+  });
+}

@@ -26,6 +26,9 @@ begin
       when duplicate_object or duplicate_table or duplicate_column then
         raise exception 'Something named like that stands in the database already: %', sqlerrm
           using errcode = 'RV022', hint = v_step.statement;
+      when not_null_violation or check_violation or unique_violation or foreign_key_violation or data_exception then
+        raise exception 'Records of % do not fit the change, so it was not made: %', v_step.object_name, sqlerrm
+          using errcode = 'RV023', hint = 'Correct those records first: fill in what is empty, replace options that go, make values unique.';
     end;
     v_count := v_count + 1;
   end loop;

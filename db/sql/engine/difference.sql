@@ -32,7 +32,9 @@ as $$
   with want as materialized (
     select * from engine.desired(workspace_id, schema_name)
   ), have as materialized (
-    select * from engine.actual(schema_name) where key is not null
+    -- What somebody made beside the engine (a table, a column, an index, a trigger) is theirs and stays;
+    -- a policy or a grant is not, since it opens what the engine keeps shut.
+    select * from engine.actual(schema_name) a where a.key is not null and (a.kind = 'policy' or a.key !~ '(^| )unmanaged:')
   ), pair as (
     select coalesce(w.kind, h.kind) as kind, coalesce(w.key, h.key) as key,
       w as want, h as have, w.key is null as is_extra, h.key is null as is_missing,

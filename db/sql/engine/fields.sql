@@ -1,5 +1,10 @@
 -- The columns that a workspace's fields come to.
 
+-- quote_literal would write E'' around backslashes, and PostgreSQL does not print that back.
+create function engine.literal(value text) returns text
+language sql immutable strict parallel safe set search_path = ''
+  return '''' || replace(value, '''', '''''') || '''';
+
 -- The text of a default as PostgreSQL prints it back, so that comparing texts compares meanings.
 create function engine.default_expression(field_type text, pg_type text, value jsonb) returns text
 language plpgsql stable set search_path = ''
@@ -13,29 +18,31 @@ begin
   case pg_type
     when 'timestamp with time zone' then
       if v_text = 'now' then return 'now()'; end if;
-      return quote_literal(v_text::timestamptz) || '::timestamp with time zone';
+      return engine.literal((v_text::timestamptz)::text) || '::timestamp with time zone';
     when 'date' then
       if v_text = 'now' then return 'CURRENT_DATE'; end if;
-      return quote_literal(v_text::date) || '::date';
+      return engine.literal((v_text::date)::text) || '::date';
     when 'uuid' then
       if v_text = 'uuid' then return engine.uuid_default(); end if;
-      return quote_literal(v_text::uuid) || '::uuid';
+      return engine.literal((v_text::uuid)::text) || '::uuid';
     when 'boolean' then
       return (v_text::boolean)::text;
     when 'double precision' then
-      return quote_literal(v_text::double precision) || '::double precision';
+      return engine.literal((v_text::double precision)::text) || '::double precision';
     when 'bigint' then
-      return quote_literal(v_text::bigint) || '::bigint';
+      return engine.literal((v_text::bigint)::text) || '::bigint';
     when 'smallint' then
-      return quote_literal(v_text::smallint) || '::smallint';
+      return engine.literal((v_text::smallint)::text) || '::smallint';
     when 'numeric' then
-      return case when v_text ~ '^[0-9]+\.[0-9]+$' then v_text else quote_literal(v_text::numeric) || '::numeric' end;
+      v_text := (v_text::numeric)::text;
+      -- A fraction is printed bare, a whole or negative number in quotes.
+      return case when v_text ~ '^[0-9]+\.[0-9]+$' then v_text else engine.literal(v_text) || '::numeric' end;
     when 'text[]' then
-      return quote_literal((select coalesce(array_agg(e), '{}') from jsonb_array_elements_text(value) e)::text) || '::text[]';
+      return engine.literal((select coalesce(array_agg(e), '{}') from jsonb_array_elements_text(value) e)::text) || '::text[]';
     when 'jsonb' then
-      return quote_literal(value) || '::jsonb';
+      return engine.literal(value::text) || '::jsonb';
     else
-      return quote_literal(v_text) || '::text';
+      return engine.literal(v_text) || '::text';
   end case;
 end
 $$;

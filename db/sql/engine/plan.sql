@@ -36,7 +36,11 @@ begin
   with d as materialized (
     select * from engine.difference(workspace_id, v_schema)
   ), dropped_tables as (
-    select (d.have).table_key from d where d.kind = 'table' and d.is_extra and (d.have).comment is not null
+    select (d.have).table_key from d where d.kind = 'table' and d.is_extra
+  ), renamed as (
+    select * from d
+    where d.kind in ('table', 'column', 'constraint', 'index', 'policy') and not d.is_missing and not d.is_extra and not d.is_recreated
+      and (d.want).name <> (d.have).name
   ), steps as (
     -- 0. The schema, its group and its roles.
     select 0 as phase, 'schema' as kind, v_schema as object_name, s.statement, null::text as lock_level, false as rewrites, 0::bigint as row_estimate, null::text as note
@@ -81,27 +85,36 @@ begin
       case when d.is_extra then 'The column and its data are dropped.' end
     from d
     where d.kind = 'column' and (d.is_extra or d.is_recreated) and (d.have).table_key not in (select table_key from dropped_tables)
-      and (d.have).comment is not null
     union all
     select 22, 'table', (d.have).name, format('drop table %I.%I', v_schema, (d.have).name), 'AccessExclusive', false, d.row_estimate,
       'The table and its records are dropped.'
-    from d where d.kind = 'table' and d.is_extra and (d.have).comment is not null
-    -- 2. Renames keep the data.
+    from d where d.kind = 'table' and d.is_extra
     union all
-    select 30, d.kind, d.old_table, format('alter table %I.%I rename to %I', v_schema, (d.have).name, (d.want).name), 'AccessExclusive', false, 0, null
-    from d where d.kind = 'table' and not d.is_missing and not d.is_extra and (d.want).name <> (d.have).name
+    -- 2. Renames keep the data. Where the new name is still that of another thing which is renamed
+    -- too, the way leads over a name that nobody has.
+    select case r.kind when 'table' then 30 when 'column' then 32 else 34 end + s.n, r.kind, r.object_name, s.statement, 'AccessExclusive', false, 0, null
+    from (
+      select d.kind, case d.kind when 'table' then d.old_table else d.new_table end as object_name, (d.have).name as old, (d.want).name as new,
+        case d.kind
+          when 'table' then format('alter table %I.%%I rename to %%I', v_schema)
+          when 'column' then format('alter table %I.%I rename column %%I to %%I', v_schema, d.new_table)
+          when 'constraint' then format('alter table %I.%I rename constraint %%I to %%I', v_schema, d.new_table)
+          when 'index' then format('alter index %I.%%I rename to %%I', v_schema)
+          when 'policy' then format('alter policy %%I on %I.%I rename to %%I', v_schema, d.new_table)
+        end as template,
+        case when exists (
+          select from renamed o
+          where o.key <> d.key and (o.have).name = (d.want).name and (o.kind = d.kind or o.kind in ('constraint', 'index') and d.kind in ('constraint', 'index'))
+            and (d.kind <> 'column' or (o.have).table_key = (d.have).table_key)
+        ) then 'relvar_' || md5(d.kind || d.key) end as detour
+      from renamed d
+    ) r
+    cross join lateral (values
+      (0, format(r.template, r.old, coalesce(r.detour, r.new))),
+      (1, case when r.detour is not null then format(r.template, r.detour, r.new) end)
+    ) as s (n, statement)
     union all
-    select 31, d.kind, d.new_table, format('alter table %I.%I rename column %I to %I', v_schema, d.new_table, (d.have).name, (d.want).name), 'AccessExclusive', false, 0, null
-    from d where d.kind = 'column' and not d.is_missing and not d.is_extra and not d.is_recreated and (d.want).name <> (d.have).name
-    union all
-    select 32, d.kind, d.new_table,
-      case d.kind when 'constraint' then format('alter table %I.%I rename constraint %I to %I', v_schema, d.new_table, (d.have).name, (d.want).name)
-        when 'index' then format('alter index %I.%I rename to %I', v_schema, (d.have).name, (d.want).name)
-        when 'policy' then format('alter policy %I on %I.%I rename to %I', (d.have).name, v_schema, d.new_table, (d.want).name) end,
-      'AccessExclusive', false, 0, null
-    from d where d.kind in ('constraint', 'index', 'policy') and not d.is_missing and not d.is_extra and not d.is_recreated and (d.want).name <> (d.have).name
     -- 3. New tables, whole.
-    union all
     select 40, 'table', (d.want).name, (
         select format('create table %I.%I (%s)', v_schema, (d.want).name, string_agg(engine.column_clause(c.want), ', ' order by (c.want).name = 'id' desc, (c.want).generated_expr is not null, (c.want).name))
         from d c where c.kind = 'column' and (c.want).table_key = d.key), null, false, 0, null

@@ -76,6 +76,34 @@ end
 $$;
 create trigger _200_add_system_fields after insert on metadata.objects for each row execute function engine.tg_objects__add_system_fields();
 
+-- A default is refused when it is written, not when the first record meets it.
+create function engine.assert_default(field_type text, value jsonb) returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_is_composite boolean := not exists (select from engine.field_type_columns c where c.type = field_type and c.part = '');
+begin
+  if value is null or value = 'null' or field_type in ('RELATION', 'MORPH_RELATION') then
+    return;
+  end if;
+  if v_is_composite and (jsonb_typeof(value) <> 'object'
+    or exists (select from jsonb_object_keys(value) k where k not in (select c.part from engine.field_type_columns c where c.type = field_type))) then
+    raise exception 'The default % does not fit the type %.', value, field_type using errcode = 'RV009', column = 'default_value',
+      hint = 'Give an object with some of the parts '
+        || (select string_agg(c.part, ', ' order by c.position) from engine.field_type_columns c where c.type = field_type) || '.';
+  end if;
+  begin
+    perform engine.default_expression(field_type, c.pg_type, case when v_is_composite then value -> c.part else value end)
+    from engine.field_type_columns c where c.type = field_type;
+    if field_type = 'RATING' and (value #>> '{}')::smallint not between 1 and 5 then
+      raise numeric_value_out_of_range;
+    end if;
+  exception when data_exception then
+    raise exception 'The default % does not fit the type %.', value, field_type using errcode = 'RV009', column = 'default_value';
+  end;
+end
+$$;
+
 create function engine.tg_fields__validate() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -107,18 +135,14 @@ begin
     if (select count(distinct e ->> 'value') <> count(*) from jsonb_array_elements(new.options) e) then
       raise exception 'Two options have the same value.' using errcode = 'RV009', column = 'options';
     end if;
-    if new.type = 'SELECT' and new.default_value is not null and new.default_value <> 'null'
-      and not exists (select from jsonb_array_elements(new.options) e where e -> 'value' = new.default_value) then
+    if exists (
+      select from jsonb_array_elements(case jsonb_typeof(new.default_value) when 'array' then new.default_value else jsonb_build_array(new.default_value) end) d
+      where new.default_value <> 'null' and not new.options @> jsonb_build_array(jsonb_build_object('value', d))
+    ) then
       raise exception 'The default % is not one of the options.', new.default_value using errcode = 'RV009', column = 'default_value';
     end if;
   end if;
-  begin
-    if new.type not in ('RELATION', 'MORPH_RELATION') and exists (select from engine.field_type_columns c where c.type = new.type and c.part = '') then
-      perform engine.default_expression(new.type, c.pg_type, new.default_value) from engine.field_type_columns c where c.type = new.type;
-    end if;
-  exception when data_exception or invalid_text_representation then
-    raise exception 'The default % does not fit the type %.', new.default_value, new.type using errcode = 'RV009', column = 'default_value';
-  end;
+  perform engine.assert_default(new.type, new.default_value);
   if tg_op = 'UPDATE' then
     if new.type <> old.type then
       raise exception 'The type of a field cannot be changed yet.' using errcode = 'RV008', column = 'type',

@@ -12,12 +12,17 @@ try {
   const worker = startWorker({ url: workerUrl, concurrency: workerConcurrency });
   log('worker started', { concurrency: workerConcurrency });
 
+  let isStopping = false;
   const stop = () => {
+    if (isStopping) return;
+    isStopping = true;
     setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
     void worker.stop().then(() => process.exit(0));
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
+  // The supervisor is gone, even if it was killed with -9.
+  process.once('disconnect', stop);
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n`);
   process.exit(1);

@@ -9,8 +9,9 @@ export interface FriendlyError {
   readonly hint: string | null;
   /** The API name of the field at fault, where the database says which. */
   readonly field?: string;
-  /** The table at fault, by which the caller may find out more. */
+  /** The table at fault and the constraint, by which the catalogue can tell the field. */
   readonly table?: string;
+  readonly constraint?: string;
 }
 
 export function isDatabaseError(error: unknown): error is DatabaseError {
@@ -25,21 +26,17 @@ export function explainDatabaseError(error: DatabaseError): FriendlyError | unde
     return { code, message: error.message, hint: error.hint ?? null, ...fieldOf(error.column) };
   }
   switch (code) {
-    case '23505': {
-      const columns = /^Key \((.+?)\)=\(/.exec(error.detail ?? '')?.[1]?.split(', ') ?? [];
-      return { ...known('NOT_UNIQUE'), ...fieldOf(columns[0]) };
-    }
-    case '23503': {
-      const columns = /^Key \((.+?)\)=\(/.exec(error.detail ?? '')?.[1]?.split(', ') ?? [];
-      const isReferenced = / is still referenced from table /.test(error.detail ?? '');
-      return isReferenced
+    case '23505':
+      return { ...known('NOT_UNIQUE'), ...constraintOf(error) };
+    case '23503':
+      // Row-level security hides the detail, so the sentence has to say which side it is.
+      return error.message.startsWith('update or delete on table')
         ? known('STILL_REFERENCED')
-        : { ...known('RELATED_RECORD_MISSING'), ...fieldOf(columns[0]) };
-    }
+        : { ...known('RELATED_RECORD_MISSING'), ...constraintOf(error) };
     case '23001':
       return known('STILL_REFERENCED');
     case '23514':
-      return { ...known('VALUE_NOT_ALLOWED'), ...fieldOf(columnOfCheck(error)) };
+      return { ...known('VALUE_NOT_ALLOWED'), ...constraintOf(error) };
     case '23502':
       return { ...known('VALUE_REQUIRED'), ...fieldOf(error.column) };
     case '42501': {
@@ -77,10 +74,8 @@ export function camelCase(column: string): string {
   return column.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** The engine names a check after its table and column: `opportunities_stage_check`. */
-function columnOfCheck({ table, constraint }: DatabaseError): string | undefined {
-  if (!table || !constraint?.startsWith(`${table}_`)) return undefined;
-  return constraint.slice(table.length + 1).replace(/_[a-z]+$/, '') || undefined;
+function constraintOf({ table, constraint }: DatabaseError): { table?: string; constraint?: string } {
+  return table && constraint ? { table, constraint } : {};
 }
 
 function sentence(text: string): string {

@@ -79,12 +79,11 @@ export class Gateway {
       this.#served.set(source.workspaceId, { source, model });
       return;
     }
-    const { shape, version } = served.model;
-    if (version >= model.version) return;
+    const before = served.model;
+    if (before.version >= model.version) return;
     served.model = model;
-    if (shape === model.shape) return;
-    for (const other of this.#served.values()) if (other.model.shape === shape) return;
-    this.instances.drop(shape);
+    if (before.shape === model.shape) return;
+    this.instances.retire(new Set([...this.#served.values()].map((other) => other.model.shape)));
   }
 }
 

@@ -32,9 +32,8 @@ export class Instance {
   readonly schema: GraphQLSchema;
   readonly resolvedPreset: GraphileConfig.ResolvedPreset;
   readonly #documents = new Map<string, DocumentNode>();
-  /** Requests that run on it now, and when the last one came: what is busy or recent is kept. */
+  /** Requests that run on it now. */
   inFlight = 0;
-  usedAt = 0;
 
   constructor(schema: GraphQLSchema, resolvedPreset: GraphileConfig.ResolvedPreset) {
     this.schema = schema;

@@ -37,7 +37,6 @@ export class Instances {
     if (!instance) return undefined;
     this.#ready.delete(shape);
     this.#ready.set(shape, instance);
-    instance.usedAt = Date.now();
     return instance;
   }
 
@@ -57,9 +56,11 @@ export class Instances {
     return build;
   }
 
-  /** Drops a schema that no workspace needs any more, unless requests still run on it. */
-  drop(shape: string): void {
-    if (this.#ready.get(shape)?.inFlight === 0) this.#ready.delete(shape);
+  /** Drops the schemas that no workspace needs any more, except those on which requests still run. */
+  retire(needed: ReadonlySet<string>): void {
+    for (const [shape, { inFlight }] of this.#ready) {
+      if (inFlight === 0 && !needed.has(shape)) this.#ready.delete(shape);
+    }
   }
 
   async #build(shape: string, source: WorkspaceSource): Promise<Model> {

@@ -1,0 +1,117 @@
+import { useServer } from '../testing/server.ts';
+import type { Caller, GraphqlAnswer } from '../testing/server.ts';
+
+const server = useServer();
+let acme: Caller;
+
+beforeAll(async () => {
+  acme = await server.createWorkspace('acme');
+});
+
+const createPerson = (person: object): Promise<GraphqlAnswer> =>
+  acme.records(
+    'mutation ($person: PersonInput!) { createPerson(input: { person: $person }) { person { id } } }',
+    { person },
+  );
+
+const idOf = (answer: GraphqlAnswer): string => (answer.data!.createPerson as { person: { id: string } }).person.id;
+
+/** The only error of an answer. */
+function errorOf(answer: GraphqlAnswer) {
+  expect(answer.errors).toHaveLength(1);
+  const { message, path, extensions } = answer.errors![0]!;
+  expect(message).toMatch(/^[A-Z].*[.]$/s);
+  return { path, ...extensions };
+}
+
+test('a value that must be unique names its field', async () => {
+  await createPerson({ emailsPrimaryEmail: 'ada@x.test' });
+  expect(errorOf(await createPerson({ emailsPrimaryEmail: 'ada@x.test' }))).toMatchObject({
+    code: 'NOT_UNIQUE',
+    field: 'emailsPrimaryEmail',
+    path: ['createPerson'],
+    hint: expect.any(String),
+  });
+});
+
+test('a relation to a record that does not exist names its field', async () => {
+  expect(
+    errorOf(await createPerson({ companyId: '00000000-0000-4000-8000-000000000000' })),
+  ).toMatchObject({ code: 'RELATED_RECORD_MISSING', field: 'companyId' });
+});
+
+test('an option that does not exist names its field', async () => {
+  const answer = await acme.records(
+    'mutation { createOpportunity(input: { opportunity: { name: "Big one", stage: "DREAMT_UP" } }) { opportunity { id } } }',
+  );
+  expect(errorOf(answer)).toMatchObject({ code: 'VALUE_NOT_ALLOWED', field: 'stage' });
+});
+
+test('a value of the wrong type is told before or by the database', async () => {
+  const malformed = await acme.records('{ person(id: "not-a-uuid") { id } }');
+  expect(['INVALID_QUERY', 'VALUE_INVALID', 'INVALID_REQUEST']).toContain(malformed.errors![0]!.extensions.code);
+  const date = await acme.records(
+    'mutation { createOpportunity(input: { opportunity: { name: "x", closeDate: "someday" } }) { opportunity { id } } }',
+  );
+  expect(errorOf(date)).toMatchObject({ code: 'VALUE_INVALID' });
+});
+
+test('a column without a grant is forbidden by name; a query without it succeeds', async () => {
+  const id = idOf(await createPerson({ nameFirstName: 'Ada', city: 'London' }));
+  const { schemaName } = acme;
+  const role = `${schemaName}_r_2`;
+  const member = await server.createKey('acme', 'Member');
+  const { rows } = await server.db.admin.query<{ columns: string }>(
+    `select string_agg(quote_ident(attname), ', ') as columns from pg_attribute
+     where attrelid = ($1 || '.people')::regclass and attnum > 0 and not attisdropped and attname <> 'city'`,
+    [schemaName],
+  );
+  await server.db.admin.query(`revoke select, update on ${schemaName}.people from ${role};
+    grant select (${rows[0]!.columns}) on ${schemaName}.people to ${role};
+    grant update (job_title) on ${schemaName}.people to ${role}`);
+
+  expect(await member.records('query ($id: UUID!) { person(id: $id) { nameFirstName } }', { id })).toEqual({
+    data: { person: { nameFirstName: 'Ada' } },
+  });
+  const read = await member.records('query ($id: UUID!) { person(id: $id) { nameFirstName city } }', { id });
+  expect(errorOf(read)).toMatchObject({ code: 'FORBIDDEN', field: 'city', path: ['person'] });
+  expect(read.data).toEqual({ person: null });
+  const write = await member.records(
+    'mutation ($id: UUID!, $patch: PersonPatch!) { updatePerson(input: { id: $id, patch: $patch }) { person { id } } }',
+    { id, patch: { city: 'Paris' } },
+  );
+  expect(errorOf(write)).toMatchObject({ code: 'FORBIDDEN', field: 'city' });
+});
+
+test("a rule of the engine keeps the engine's words, code and field", async () => {
+  const { data } = await acme.metadata('{ objects(filter: { nameSingular: { equalTo: "person" } }) { nodes { id } } }');
+  const [object] = (data!.objects as { nodes: { id: string }[] }).nodes;
+  const answer = await acme.metadata(
+    'mutation ($id: UUID!) { createField(input: { objectId: $id, label: "!!!", type: "TEXT" }) { result { id } } }',
+    { id: object!.id },
+  );
+  expect(errorOf(answer)).toMatchObject({ code: expect.stringMatching(/^RV\d{3}$/), hint: expect.any(String) });
+});
+
+test('an unforeseen error is masked, with the id under which it was logged', async () => {
+  await server.db.admin.query(`alter function ${acme.schemaName}.restore_record rename to restore_record_away`);
+  await server.db.admin.query(
+    `create function ${acme.schemaName}.restore_record(object_name text, record_id uuid) returns boolean
+     language plpgsql as $$ begin raise exception 'secret detail' using errcode = 'XX001'; end $$;
+     grant execute on function ${acme.schemaName}.restore_record to public`,
+  );
+  const answer = await acme.records(
+    'mutation { restoreRecord(input: { objectName: "person", recordId: "00000000-0000-4000-8000-000000000000" }) { result } }',
+  );
+  expect(errorOf(answer)).toMatchObject({ code: 'INTERNAL', id: expect.stringMatching(/^[\w-]{36}$/) });
+  expect(JSON.stringify(answer)).not.toContain('secret');
+});
+
+test('a document that does not fit the schema says why', async () => {
+  const answer = await acme.records('{ people { nodes { shoeSize } } }');
+  expect(answer.errors![0]).toMatchObject({
+    message: expect.stringContaining('shoeSize'),
+    extensions: { code: 'INVALID_QUERY' },
+  });
+  expect((await acme.records('{ people {')).errors![0]!.extensions.code).toBe('INVALID_QUERY');
+});

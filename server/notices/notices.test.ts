@@ -1,0 +1,48 @@
+import { eventually, useServer } from '../testing/server.ts';
+
+const server = useServer();
+
+/** Ends the listening connection as a restart of the database or a failing network would. */
+async function killListener(): Promise<number> {
+  const { rows } = await server.db.admin.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = current_database() and application_name = 'relvar server: notices'`,
+  );
+  return rows.length;
+}
+
+test('a listening connection that is killed comes back, and what was missed is caught up with', async () => {
+  const acme = await server.createWorkspace('acme');
+  await acme.records('{ __typename }');
+  const { gateway, notices } = server.app;
+  const before = gateway.models.version(acme.workspaceId);
+
+  // Committed while nobody listens: the notice of it is lost for good.
+  notices.once('resumed', () => expect(notices.isListening).toBe(true));
+  expect(await killListener()).toBe(1);
+  await eventually('the loss is noticed', () => !notices.isListening);
+  await server.db.admin.query("update metadata.objects set label_plural = 'Persons' where name_singular = 'person'");
+  await eventually('listening again', () => notices.isListening);
+
+  const after = await eventually('the missed version', () => {
+    const version = gateway.models.version(acme.workspaceId);
+    return version > before && version;
+  });
+
+  // And the new connection hears the next change by itself.
+  await server.db.admin.query("update metadata.objects set label_plural = 'People' where name_singular = 'person'");
+  await eventually('the next notice', () => gateway.models.version(acme.workspaceId) > after);
+});
+
+test('the new schema is built when the notice comes, before anyone asks', async () => {
+  const beta = await server.createWorkspace('beta');
+  await beta.records('{ __typename }');
+  const size = server.app.gateway.instances.size;
+  await server.db.admin.query(
+    `insert into metadata.fields (workspace_id, object_id, name, label, type)
+     select workspace_id, id, 'mascot', 'Mascot', 'TEXT' from metadata.objects
+     where workspace_id = $1 and name_singular = 'company'`,
+    [beta.workspaceId],
+  );
+  await eventually('a second schema', () => server.app.gateway.instances.size > size);
+});

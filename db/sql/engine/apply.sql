@@ -15,7 +15,7 @@ begin
   end if;
   perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
   select w.schema_name into v_schema from core.workspaces w where w.id = workspace_id;
-  perform engine.assert_columns_differ(workspace_id);
+  perform engine.assert_columns_differ(workspace_id), engine.assert_relations(workspace_id);
   for v_step in select * from engine.plan(workspace_id) loop
     begin
       execute v_step.statement;

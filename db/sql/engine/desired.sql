@@ -26,7 +26,9 @@ language sql immutable strict parallel safe set search_path = ''
 create function engine.fact_comment(key text, basis text, tags text default null, description text default null) returns text
 language sql immutable parallel safe set search_path = ''
   return '@relvar ' || key || coalesce(' ' || left(md5(basis), 12), '')
-    || coalesce(E'\n' || nullif(tags, ''), '') || coalesce(E'\n' || nullif(description, ''), '');
+    || coalesce(E'\n' || nullif(tags, ''), '')
+    -- Lines at the top that begin with @ steer the API; a space keeps what people write from being one.
+    || coalesce(E'\n' || case when description like '@%' then ' ' else '' end || nullif(description, ''), '');
 
 create function engine.desired_tables(workspace_id uuid) returns setof engine.fact
 language sql stable set search_path = ''

@@ -1,11 +1,12 @@
 -- Rules of the model that a check constraint cannot say well: each refuses with a sentence, a code
 -- and a way out, whoever writes.
 
--- Names that the API itself uses.
+-- Names that the API itself uses, and PostgreSQL's own columns.
 create function engine.is_reserved_name(name text) returns boolean
 language sql immutable strict parallel safe
   return name = any ('{query,mutation,subscription,node,nodeId,nodes,edges,cursor,pageInfo,totalCount,filter,orderBy,first,last,after,before,offset,
-    recordEvent,recordEvents,trash,trashedRecord,trashedRecords,searchRecords,restoreRecord,destroyRecord,clientMutationId,input,patch}'::text[]);
+    recordEvent,recordEvents,trash,trashedRecord,trashedRecords,searchRecords,restoreRecord,destroyRecord,clientMutationId,input,patch,
+    ctid,tableoid,xmin,xmax,cmin,cmax}'::text[]);
 
 create function engine.assert_name(name text, what text) returns void
 language plpgsql immutable set search_path = ''
@@ -16,7 +17,7 @@ begin
       hint = 'Use Latin letters and digits, beginning with a small letter, at most 36 characters (each capital counts twice), such as projectPhase.';
   end if;
   if engine.is_reserved_name(name) then
-    raise exception 'The name "%" is used by the API itself.', name using errcode = 'RV002', column = 'name',
+    raise exception 'The name "%" is used by the API or the database itself.', name using errcode = 'RV002', column = 'name',
       hint = format('Try "%sItem" or "custom%s%s".', name, upper(left(name, 1)), substr(name, 2));
   end if;
 end
@@ -74,6 +75,22 @@ begin
   return null;
 end
 $$;
+-- The vector comes and goes with is_searchable.
+create function engine.tg_objects__switch_search() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  delete from metadata.fields f where f.object_id = new.id and f.type = 'TS_VECTOR';
+  if new.is_searchable then
+    insert into metadata.fields (workspace_id, object_id, application_id, name, label, description, icon, type, is_system, position)
+    values (new.workspace_id, new.id, new.application_id, 'searchVector', 'Search', 'What search reads.', 'IconSearch', 'TS_VECTOR', true, 1006);
+  end if;
+  return null;
+end
+$$;
+create trigger _200_switch_search after update of is_searchable on metadata.objects for each row
+  when (new.is_searchable <> old.is_searchable) execute function engine.tg_objects__switch_search();
+
 create trigger _200_add_system_fields after insert on metadata.objects for each row execute function engine.tg_objects__add_system_fields();
 
 -- A default is refused when it is written, not when the first record meets it.
@@ -117,6 +134,10 @@ begin
   if exists (select from metadata.fields f where f.object_id = new.object_id and f.name = new.name and f.id <> new.id) then
     raise exception 'The object already has a field with the API name "%".', new.name using errcode = 'RV005', column = 'name',
       hint = format('Try "%s2", or use the field that exists.', new.name);
+  end if;
+  if exists (select from metadata.relations r where r.target_object_id = new.object_id and r.inverse_name = new.name) then
+    raise exception 'The object already shows related records under the API name "%".', new.name using errcode = 'RV005', column = 'name',
+      hint = format('Try "%s2".', new.name);
   end if;
   if not new.is_system and new.type in ('TS_VECTOR', 'ACTOR', 'POSITION') then
     raise exception 'Fields of type % are made by the engine.', new.type using errcode = 'RV008', column = 'type';
@@ -168,8 +189,9 @@ begin
   new.workspace_id := coalesce(new.workspace_id, (select f.workspace_id from metadata.fields f where f.id = new.field_id));
   new.inverse_name := coalesce(new.inverse_name, engine.name_from_label(new.inverse_label));
   perform engine.assert_name(new.inverse_name, 'a relation');
-  if exists (select from metadata.fields f where f.object_id = new.target_object_id and f.name = new.inverse_name) then
-    raise exception 'The other object already has a field with the API name "%".', new.inverse_name using errcode = 'RV005', column = 'inverse_name',
+  if exists (select from metadata.fields f where f.object_id = new.target_object_id and f.name = new.inverse_name)
+    or exists (select from metadata.relations r where r.target_object_id = new.target_object_id and r.inverse_name = new.inverse_name and r.id <> new.id) then
+    raise exception 'The other object already uses the API name "%".', new.inverse_name using errcode = 'RV005', column = 'inverse_name',
       hint = format('Try "%s2".', new.inverse_name);
   end if;
   if not exists (select from metadata.fields f where f.id = new.field_id and f.type in ('RELATION', 'MORPH_RELATION')) then
@@ -182,3 +204,40 @@ begin
 end
 $$;
 create trigger _100_validate before insert or update on metadata.relations for each row execute function engine.tg_relations__validate();
+
+-- A relation field that points to nothing any more has no column: it goes with its last relation.
+create function engine.tg_relations__drop_empty_fields() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  delete from metadata.fields f
+  using gone g
+  where f.id = g.field_id and not exists (select from metadata.relations r where r.field_id = f.id);
+  return null;
+end
+$$;
+create trigger _200_drop_empty_fields after delete on metadata.relations
+  referencing old table as gone for each statement execute function engine.tg_relations__drop_empty_fields();
+
+-- What spans a field and its relations can be judged only when both are written.
+create function engine.assert_relations(workspace_id uuid) returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_label text;
+begin
+  select f.label into v_label from metadata.fields f
+  where f.workspace_id = assert_relations.workspace_id and f.type in ('RELATION', 'MORPH_RELATION')
+    and not exists (select from metadata.relations r where r.field_id = f.id) limit 1;
+  if found then
+    raise exception 'The relation "%" points to no object.', v_label using errcode = 'RV008', column = 'target_object_id',
+      hint = 'Insert a row of metadata.relations in the same transaction, or use metadata.create_field.';
+  end if;
+  select f.label into v_label from metadata.fields f join metadata.relations r on r.field_id = f.id
+  where f.workspace_id = assert_relations.workspace_id and f.type = 'RELATION' and f.is_required and r.on_delete = 'SET_NULL' limit 1;
+  if found then
+    raise exception 'The relation "%" is required, so deleting its other side cannot empty it.', v_label using errcode = 'RV008', column = 'on_delete',
+      hint = 'Choose CASCADE (these records go too) or RESTRICT (the deletion is refused).';
+  end if;
+end
+$$;

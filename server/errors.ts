@@ -134,11 +134,6 @@ export const ERRORS = {
     message: 'The user interface has not been built.',
     hint: 'Run "npm run build", then reload. The API works without it.',
   },
-  STOPPING: {
-    status: 503,
-    message: 'This server is stopping.',
-    hint: 'Try again in a few seconds.',
-  },
   INTERNAL: {
     status: 500,
     message: 'Something went wrong on our side.',

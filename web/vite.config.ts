@@ -39,6 +39,8 @@ export default defineConfig({
   plugins: [react(), precompress()],
   build: {
     target: 'es2023',
+    // The first versions with light-dark(), which the style sheets use as it is.
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     outDir: 'dist',
     emptyOutDir: true,
     reportCompressedSize: false,

@@ -50,6 +50,10 @@ export function openLive(): () => void {
       const { version } = JSON.parse((event as MessageEvent<string>).data) as { version: number };
       for (const listener of modelListeners) listener(version);
     });
+    // The server itself was deaf for a moment: what it missed, so did we.
+    source.addEventListener('resync', () => {
+      for (const listener of reconnectListeners) listener();
+    });
     source.addEventListener('error', () => {
       useLive.setState({ status: 'lost' });
       if (source?.readyState === EventSource.CLOSED) retry = setTimeout(connect, 2000);

@@ -1,10 +1,9 @@
 import { Drawer } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconMenu2, IconSearch } from '@tabler/icons-react';
 import { Outlet, useRouterState } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect } from 'react';
 import { Navigation } from './Navigation.tsx';
-import { openCommand } from './commandStore.ts';
+import { PhoneBar } from './PhoneBar.tsx';
 import { usePhone } from './phone.ts';
 import classes from './Shell.module.css';
 import { useShortcuts } from './shortcuts.ts';
@@ -26,26 +25,16 @@ export function Shell() {
         Skip to content
       </a>
       {phone ? (
-        <>
-          <Drawer opened={opened} onClose={drawer.close} size={288} padding={0} withCloseButton={false} title={<span className="visually-hidden">Navigation</span>} styles={{ header: { minHeight: 0, padding: 0 }, body: { height: '100%' } }} transitionProps={{ duration: 140 }}>
-            <Navigation />
-          </Drawer>
-          <div className={classes.bar}>
-            <button type="button" className={classes.barButton} onClick={drawer.open} aria-label="Open navigation">
-              <IconMenu2 size={20} />
-            </button>
-            <span className={classes.barTitle} id="bar-title" />
-            <button type="button" className={classes.barButton} onClick={openCommand} aria-label="Search and commands">
-              <IconSearch size={20} />
-            </button>
-          </div>
-        </>
+        <Drawer opened={opened} onClose={drawer.close} size={300} padding={0} withCloseButton={false} aria-label="Navigation" transitionProps={{ duration: 140 }} styles={{ body: { height: '100%' } }}>
+          <Navigation />
+        </Drawer>
       ) : (
         <Navigation />
       )}
       <main id="main" className={classes.main} tabIndex={-1}>
         <Outlet />
       </main>
+      {phone ? <PhoneBar onMore={drawer.open} /> : null}
       <Suspense fallback={null}>
         <CommandMenu />
         <ShortcutHelp />

@@ -19,6 +19,7 @@ export const theme = createTheme({
   headings: { fontWeight: '600', sizes: { h1: { fontSize: '22px' }, h2: { fontSize: '17px' }, h3: { fontSize: '14px' } } },
   respectReducedMotion: true,
   components: {
+    ActionIcon: { classNames: { root: 'rv-action' } },
     Button: { defaultProps: { size: 'xs', fw: 550 } },
     Modal: { defaultProps: { overlayProps: { backgroundOpacity: 0.35 }, transitionProps: { duration: 120 } } },
     Tooltip: { defaultProps: { openDelay: 400, transitionProps: { duration: 80 } } },

@@ -16,7 +16,7 @@ async function search(model: Model, object: ModelObject, query: string): Promise
   const words = query.trim();
   const filter = label && words !== '' ? toGraphQLFilter(object, [{ field: label.name, operator: 'contains', value: words }]) : null;
   const order = label && isSortable(label) ? orderBy(object, { field: label.name, descending: false }) : orderBy(object, null);
-  const { list } = await request(listDocument(model, object, []), { first: LIMIT, filter, orderBy: order });
+  const { list } = await request(listDocument(model, object, []), { first: LIMIT, ...(filter ? { filter } : {}), orderBy: order });
   return list.nodes.map((row) => ({ id: row.id, label: recordLabel(model, object, row) }));
 }
 

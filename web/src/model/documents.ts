@@ -16,7 +16,8 @@ export interface ListVariables {
   [name: string]: unknown;
   first: number;
   after?: string | null;
-  filter?: { [key: string]: ColumnValue } | null;
+  /** Left out rather than null when there is none: the server refuses a null filter. */
+  filter?: { [key: string]: ColumnValue };
   orderBy?: string[];
 }
 
@@ -76,7 +77,7 @@ export function throughDocument(model: Model, holder: ModelObject, relationName:
 }
 
 export function countDocument(object: ModelObject) {
-  return cached<{ list: { totalCount: number } }, { filter: { [key: string]: ColumnValue } | null }>(
+  return cached<{ list: { totalCount: number } }, { filter?: { [key: string]: ColumnValue } }>(
     `query Count${upperFirst(object.namePlural)}($filter: ${typeName(object)}Filter) {
   list: ${object.namePlural}(filter: $filter) { totalCount }
 }`,

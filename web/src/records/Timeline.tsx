@@ -3,16 +3,19 @@ import { useCallback, useEffect, useState } from 'react';
 import { request } from '../api/client.ts';
 import { Avatar } from '../fields/Avatar.tsx';
 import { formatInstant, formatRelative } from '../model/dates.ts';
-import type { ColumnValue, Model, ModelObject } from '../model/types.ts';
+import { objectById } from '../model/lookup.ts';
+import type { Model, ModelObject } from '../model/types.ts';
+import { knownLabel, readLabels } from './recordLabels.ts';
 import classes from './RecordView.module.css';
-import { changedFields } from './timelineText.ts';
+import { changedFields, mentionedIds, type Columns } from './timelineText.ts';
 import { useLiveObjects } from './useLiveObject.ts';
 
 interface RecordEvent {
   batch: string;
   seq: number;
   action: string;
-  changes: { [column: string]: [ColumnValue, ColumnValue] } | string | null;
+  before: Columns | null;
+  after: Columns | null;
   actorType: string | null;
   actorName: string | null;
   source: string | null;
@@ -21,7 +24,7 @@ interface RecordEvent {
 
 const EVENTS = gql<{ recordEvents: { nodes: RecordEvent[] } }, { id: string; object: string }>(`query Timeline($id: UUID!, $object: UUID!) {
   recordEvents(first: 30, filter: { recordId: { equalTo: $id }, objectId: { equalTo: $object } }, orderBy: [BATCH_DESC, SEQ_DESC]) {
-    nodes { batch seq action changes actorType actorName source happenedAt }
+    nodes { batch seq action before after actorType actorName source happenedAt }
   }
 }`);
 
@@ -36,12 +39,19 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
   const read = useCallback(async () => {
     try {
       const { recordEvents } = await request(EVENTS, { id, object: object.id });
+      const updates = recordEvents.nodes.filter((event) => event.action === 'updated');
+      const mentioned = mentionedIds(object, updates.flatMap((event) => [event.before, event.after]));
+      const reading = [...mentioned].flatMap(([objectId, ids]) => {
+        const target = objectById(model, objectId);
+        return target?.isActive ? readLabels(model, target, [...ids]).catch(() => undefined) : [];
+      });
+      await Promise.all(reading);
       setEvents(recordEvents.nodes);
     } catch {
       // A role that may not read the log sees the record without its history.
       setHidden(true);
     }
-  }, [id, object.id]);
+  }, [id, model, object]);
   useEffect(() => void read(), [read]);
   useLiveObjects([object.id], () => void read());
 
@@ -53,8 +63,7 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
       </div>
       <ol className={classes.timeline}>
         {(events ?? []).map((event) => {
-          const changes = typeof event.changes === 'string' ? (JSON.parse(event.changes) as { [column: string]: [ColumnValue, ColumnValue] }) : event.changes;
-          const lines = event.action === 'updated' && changes ? changedFields(model, object, changes) : [];
+          const lines = event.action === 'updated' ? changedFields(model, object, event.before ?? {}, event.after ?? {}, (other) => knownLabel(other) ?? 'a record') : [];
           const actor = actorOf(event);
           return (
             <li key={`${event.batch} ${event.seq}`} className={classes.event}>

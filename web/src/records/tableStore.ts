@@ -51,7 +51,7 @@ export function createTableStore(): TableStore {
   const unsaved = new Map<string, { id: string; field: ModelField; value: FieldValue }>();
 
   const page = async (query: Query, first: number, after: string | null, filter = query.filter) =>
-    (await request(listDocument(query.model, query.object, query.fields), { first, after, filter, orderBy: query.orderBy })).list;
+    (await request(listDocument(query.model, query.object, query.fields), { first, after, ...(filter ? { filter } : {}), orderBy: query.orderBy })).list;
 
   const overlay = (query: Query, rows: RecordRow[]): RecordRow[] => {
     if (unsaved.size === 0) return rows;
@@ -62,7 +62,7 @@ export function createTableStore(): TableStore {
     setState({ rows: getState().rows.map((row) => (row.id === id ? change(row) : row)) });
 
   const count = async (query: Query, mine: number) => {
-    const { list } = await request(countDocument(query.object), { filter: query.filter });
+    const { list } = await request(countDocument(query.object), query.filter ? { filter: query.filter } : {});
     if (mine === run) setState({ total: list.totalCount });
   };
 

@@ -1,6 +1,9 @@
 import { formatValue } from '../model/text.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
-import { readValue } from '../model/values.ts';
+import { isLink, readValue } from '../model/values.ts';
+
+/** A side of an event: what changed, by the database's column names. */
+export type Columns = { [column: string]: ColumnValue };
 
 export interface Changed {
   label: string;
@@ -8,26 +11,36 @@ export interface Changed {
   after: string;
 }
 
-/** What an event's columns mean to people: one line a field, with its values as the field shows them. */
-export function changedFields(model: Model, object: ModelObject, changes: { [column: string]: [ColumnValue, ColumnValue] }): Changed[] {
-  const lines: Changed[] = [];
-  for (const field of object.fields) {
-    if (field.isSystem || field.type === 'TS_VECTOR' || field.type === 'POSITION') continue;
-    const columns = field.relations.length > 0 ? field.relations.map((relation) => ({ column: relation.column, name: relation.columnName })) : field.columns;
-    if (!columns.some(({ column }) => column in changes)) continue;
-    const side = (index: 0 | 1): string => {
-      const row: RecordRow = { id: '' };
-      for (const { column, name } of columns) row[name] = changes[column]?.[index] ?? null;
-      return sideText(model, field, row);
-    };
-    lines.push({ label: field.label, before: side(0), after: side(1) });
+const columnsOf = (field: ModelField): { column: string; name: string }[] =>
+  field.relations.length > 0 ? field.relations.map((relation) => ({ column: relation.column, name: relation.columnName })) : field.columns;
+
+const isTold = (field: ModelField): boolean => !field.isSystem && field.type !== 'TS_VECTOR' && field.type !== 'POSITION';
+
+/** The ids of related records that an event names, by object, so that their labels can be read at once. */
+export function mentionedIds(object: ModelObject, sides: (Columns | null)[]): Map<string, Set<string>> {
+  const mentioned = new Map<string, Set<string>>();
+  for (const relation of object.fields.flatMap((field) => field.relations)) {
+    for (const side of sides) {
+      const id = side?.[relation.column];
+      if (typeof id !== 'string') continue;
+      const ids = mentioned.get(relation.targetObjectId) ?? new Set();
+      mentioned.set(relation.targetObjectId, ids.add(id));
+    }
   }
-  return lines;
+  return mentioned;
 }
 
-function sideText(model: Model, field: ModelField, row: RecordRow): string {
-  const value = readValue(model, field, row);
-  // The log keeps ids; without reading each related record, that one was set is all there is to say.
-  if (field.relations.length > 0) return value === null ? '' : 'a record';
-  return formatValue(field, value);
+/** What an event's columns mean to people: one line a field, with its values as the field shows them. */
+export function changedFields(model: Model, object: ModelObject, before: Columns, after: Columns, labelOf: (id: string) => string): Changed[] {
+  return object.fields.filter(isTold).flatMap((field) => {
+    const columns = columnsOf(field);
+    if (!columns.some(({ column }) => column in before || column in after)) return [];
+    const side = (values: Columns): string => {
+      const row: RecordRow = { id: '' };
+      for (const { column, name } of columns) row[name] = values[column] ?? null;
+      const value = readValue(model, field, row);
+      return isLink(value) ? labelOf(value.id) : formatValue(field, value);
+    };
+    return [{ label: field.label, before: side(before), after: side(after) }];
+  });
 }

@@ -1,0 +1,32 @@
+import { IconMenu2, IconSearch } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { ObjectIcon } from '../fields/ObjectIcon.tsx';
+import { navigationObjects } from '../model/lookup.ts';
+import { useModel } from '../model/store.ts';
+import { openCommand } from './commandStore.ts';
+import classes from './Shell.module.css';
+
+/** On a phone: the first objects under the thumb, search, and the rest behind a drawer. */
+export function PhoneBar({ onMore }: { onMore: () => void }) {
+  const model = useModel();
+  return (
+    <nav className={classes.bar} aria-label="Quick">
+      {navigationObjects(model)
+        .slice(0, 3)
+        .map((object) => (
+          <Link key={object.id} to="/objects/$namePlural" params={{ namePlural: object.namePlural }} className={classes.barItem} activeOptions={{ includeSearch: false }}>
+            <ObjectIcon name={object.icon} size={20} />
+            <span>{object.labelPlural}</span>
+          </Link>
+        ))}
+      <button type="button" className={classes.barItem} onClick={openCommand}>
+        <IconSearch size={20} stroke={1.75} aria-hidden />
+        <span>Search</span>
+      </button>
+      <button type="button" className={classes.barItem} onClick={onMore}>
+        <IconMenu2 size={20} stroke={1.75} aria-hidden />
+        <span>More</span>
+      </button>
+    </nav>
+  );
+}

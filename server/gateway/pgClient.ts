@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import type {
   PgClient,
   PgClientQuery,
@@ -43,7 +43,7 @@ export function makeWithPgClient(pool: Pool): WithPgClient {
 
 /** One statement with settings, on a connection that the caller holds. */
 export function sendWithSettings(
-  client: PoolClient,
+  client: ClientBase,
   settings: Readonly<Record<string, string>>,
   statement: PipelinedStatement,
 ): Promise<PipelinedResult> {
@@ -51,7 +51,7 @@ export function sendWithSettings(
 }
 
 async function send<TData>(
-  client: PoolClient,
+  client: ClientBase,
   settings: readonly string[],
   query: PgClientQuery,
 ): Promise<PgClientResult<TData>> {
@@ -73,7 +73,7 @@ async function send<TData>(
 }
 
 function pipelined(
-  client: PoolClient,
+  client: ClientBase,
   settings: readonly string[],
   statement: PipelinedStatement,
 ): Promise<PipelinedResult> {

@@ -2,56 +2,57 @@
 -- the change, and one outbox row per statement for the relay. No NOTIFY and no job is added here:
 -- both take a lock for the whole database at commit.
 
+-- The statements are written out, not put together: PL/pgSQL compiles a function once for each
+-- trigger, so each table's trigger has its own plans and keeps them. Which record_events they mean
+-- follows from the search path, set to the schema that the trigger fires in. Nobody but the owner
+-- creates things there, and temporary tables, which anybody creates, come last.
 create function engine.tg_records__log() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_object uuid := tg_argv[0];
-  v_workspace uuid := tg_argv[1];
   v_batch bigint := nextval('engine.event_batch');
   v_actor engine.actor := engine.current_actor();
+  v_source text := engine.current_source();
+  v_request text := nullif(current_setting('relvar.request_id', true), '');
   v_action text;
-  v_count bigint;
 begin
+  perform set_config('search_path', quote_ident(tg_table_schema) || ', pg_temp', true);
   case tg_op
     when 'INSERT' then
-      v_action := coalesce(nullif(current_setting('relvar.action', true), ''), 'created');
-      execute format(
-        'insert into %I.record_events (batch, seq, object_id, record_id, action, after, actor_type, actor_id, actor_name, source, request_id)
-         select $1, row_number() over (), $2, n.id, $3, jsonb_strip_nulls(to_jsonb(n) - ''search_vector''), $4, $5, $6, $7, $8
-         from new_rows n', tg_table_schema)
-      using v_batch, v_object, v_action, v_actor.type, v_actor.id, v_actor.name, engine.current_source(),
-        nullif(current_setting('relvar.request_id', true), '');
+      -- Anybody can write a setting; only what lies in the trash can be restored.
+      v_action := case when current_setting('relvar.action', true) = 'restored' and not exists (
+          select from new_rows n where not exists (select from trash t where t.object_id = v_object and t.record_id = n.id))
+        then 'restored' else 'created' end;
+      insert into record_events (batch, seq, object_id, record_id, action, after, actor_type, actor_id, actor_name, source, request_id)
+      select v_batch, row_number() over (), v_object, n.id, v_action, jsonb_strip_nulls(to_jsonb(n)) - 'search_vector',
+        v_actor.type, v_actor.id, v_actor.name, v_source, v_request
+      from new_rows n;
     when 'UPDATE' then
       v_action := 'updated';
       -- Only what changed, and nothing for a row that did not.
-      execute format(
-        'insert into %I.record_events (batch, seq, object_id, record_id, action, before, after, actor_type, actor_id, actor_name, source, request_id)
-         select $1, row_number() over (), $2, c.id, $3, c.before, c.after, $4, $5, $6, $7, $8
-         from (
-           select n.id, jsonb_object_agg(e.key, e.value) as before, jsonb_object_agg(e.key, j.new -> e.key) as after
-           from new_rows n
-           join old_rows o on o.id = n.id
-           cross join lateral (select to_jsonb(o) as old, to_jsonb(n) as new) j
-           cross join lateral jsonb_each(j.old) e
-           where e.value is distinct from j.new -> e.key
-             and e.key not in (''search_vector'', ''updated_at'', ''updated_by_source'', ''updated_by_member_id'', ''updated_by_name'')
-           group by n.id
-         ) c', tg_table_schema)
-      using v_batch, v_object, v_action, v_actor.type, v_actor.id, v_actor.name, engine.current_source(),
-        nullif(current_setting('relvar.request_id', true), '');
+      insert into record_events (batch, seq, object_id, record_id, action, before, after, actor_type, actor_id, actor_name, source, request_id)
+      select v_batch, row_number() over (), v_object, c.id, v_action, c.before, c.after,
+        v_actor.type, v_actor.id, v_actor.name, v_source, v_request
+      from (
+        select n.id, jsonb_object_agg(e.key, e.value) as before, jsonb_object_agg(e.key, j.new -> e.key) as after
+        from new_rows n
+        join old_rows o on o.id = n.id
+        cross join lateral (select to_jsonb(o) as old, to_jsonb(n) as new) j
+        cross join lateral jsonb_each(j.old) e
+        where e.value is distinct from j.new -> e.key
+          and e.key not in ('search_vector', 'updated_at', 'updated_by_source', 'updated_by_member_id', 'updated_by_name')
+        group by n.id
+      ) c;
     when 'DELETE' then
       v_action := 'deleted';
-      execute format(
-        'insert into %I.record_events (batch, seq, object_id, record_id, action, before, actor_type, actor_id, actor_name, source, request_id)
-         select $1, row_number() over (), $2, o.id, $3, jsonb_strip_nulls(to_jsonb(o) - ''search_vector''), $4, $5, $6, $7, $8
-         from old_rows o', tg_table_schema)
-      using v_batch, v_object, v_action, v_actor.type, v_actor.id, v_actor.name, engine.current_source(),
-        nullif(current_setting('relvar.request_id', true), '');
+      insert into record_events (batch, seq, object_id, record_id, action, before, actor_type, actor_id, actor_name, source, request_id)
+      select v_batch, row_number() over (), v_object, o.id, v_action, jsonb_strip_nulls(to_jsonb(o)) - 'search_vector',
+        v_actor.type, v_actor.id, v_actor.name, v_source, v_request
+      from old_rows o;
   end case;
-  get diagnostics v_count = row_count;
-  if v_count > 0 then
-    insert into engine.outbox (batch, workspace_id, object_id, action) values (v_batch, v_workspace, v_object, v_action);
+  if found then
+    insert into engine.outbox (batch, workspace_id, object_id, action) values (v_batch, tg_argv[1]::uuid, v_object, v_action);
   end if;
   return null;
 end

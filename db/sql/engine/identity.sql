@@ -4,7 +4,7 @@
 -- database login is mapped to the member it was given to.
 
 create function engine.is_trusted_session() returns boolean
-language sql stable set search_path = ''
+language sql stable
   return session_user in ('relvar_server', 'relvar_worker')
     or pg_catalog.pg_has_role(session_user, 'relvar_owner', 'member');
 
@@ -19,66 +19,97 @@ language sql stable set search_path = ''
 comment on function engine.current_workspace() is 'The workspace whose CRM role the session has taken; null outside of one.';
 grant execute on function engine.current_workspace() to public;
 
+create type engine.actor as (type text, id uuid, name text);
+
+-- Every write asks several times who makes it (four column defaults and the log), so the answer is
+-- kept in settings for the rest of the transaction, with the basis that it follows from: when that
+-- changes, it is found anew. Anybody can write a setting, so a session that is not trusted with
+-- relvar.member_id is not trusted with these either.
+--
+-- The functions without a search_path of their own become parts of the statements that call them,
+-- where each costs a microsecond; they name nothing that a search path could change.
+create function engine.actor_basis() returns text
+language sql stable
+  return pg_catalog.concat_ws('|', session_user, current_setting('role'),
+    current_setting('relvar.member_id', true), current_setting('relvar.api_key_id', true));
+
+create function engine.actor_is_known() returns boolean
+language sql stable
+  return engine.is_trusted_session() and current_setting('relvar.actor_basis', true) = engine.actor_basis();
+
 -- Inside a definer function current_user is the owner, while the setting "role" is still the role
 -- that was taken. Checking the member against that role's workspace keeps a member of one
 -- workspace from signing records of another.
-create function engine.current_member() returns uuid
-language plpgsql stable security definer set search_path = ''
-as $$
-begin
-  if engine.is_trusted_session() then
-    return (
-      select m.id from core.members m
-      where m.id = nullif(current_setting('relvar.member_id', true), '')::uuid
-        and m.is_active
-        and m.workspace_id = (select r.workspace_id from metadata.roles r where r.pg_role = current_setting('role'))
-    );
-  end if;
-  return (
-    select m.id from core.members m
-    join metadata.roles r on r.id = m.role_id
-    where m.login_role = session_user and m.is_active
-      and r.pg_role = current_setting('role')
-  );
-end
-$$;
-comment on function engine.current_member() is 'The member on whose behalf the session acts; null for none.';
-grant execute on function engine.current_member() to public;
-
-create type engine.actor as (type text, id uuid, name text);
-
-create function engine.current_actor() returns engine.actor
+create function engine.find_actor() returns engine.actor
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
   v_actor engine.actor;
-  v_member uuid := engine.current_member();
+  v_is_trusted boolean := engine.is_trusted_session();
 begin
-  if v_member is not null then
-    select 'member', m.id, m.name into v_actor from core.members m where m.id = v_member;
-  elsif engine.is_trusted_session() and nullif(current_setting('relvar.api_key_id', true), '') is not null then
-    select 'api_key', k.id, k.name into v_actor from core.api_keys k
-    where k.id = current_setting('relvar.api_key_id')::uuid;
-  elsif session_user in ('relvar_server', 'relvar_worker') then
-    v_actor := ('system', null, 'System');
+  if v_is_trusted then
+    select 'member', m.id, m.name into v_actor from core.members m
+    where m.id = nullif(current_setting('relvar.member_id', true), '')::uuid
+      and m.is_active
+      and m.workspace_id = (select r.workspace_id from metadata.roles r where r.pg_role = current_setting('role'));
   else
-    v_actor := ('psql', null, session_user);
+    select 'member', m.id, m.name into v_actor from core.members m
+    join metadata.roles r on r.id = m.role_id
+    where m.login_role = session_user and m.is_active
+      and r.pg_role = current_setting('role');
+  end if;
+  if v_actor.id is null then
+    if v_is_trusted and nullif(current_setting('relvar.api_key_id', true), '') is not null then
+      select 'api_key', k.id, k.name into v_actor from core.api_keys k
+      where k.id = current_setting('relvar.api_key_id')::uuid;
+    elsif session_user in ('relvar_server', 'relvar_worker') then
+      v_actor := ('system', null, 'System');
+    else
+      v_actor := ('psql', null, session_user);
+    end if;
+  end if;
+  if v_is_trusted then
+    perform set_config('relvar.actor_basis', engine.actor_basis(), true),
+      set_config('relvar.actor_type', v_actor.type, true),
+      set_config('relvar.actor_id', coalesce(v_actor.id::text, ''), true),
+      set_config('relvar.actor_name', coalesce(v_actor.name, ''), true);
   end if;
   return v_actor;
 end
 $$;
+comment on function engine.find_actor() is 'Finds out who changes a record, and remembers it for the rest of the transaction.';
+
+create function engine.current_actor() returns engine.actor
+language sql stable
+  return case when engine.actor_is_known()
+    then (current_setting('relvar.actor_type'), nullif(current_setting('relvar.actor_id'), '')::uuid, current_setting('relvar.actor_name'))::engine.actor
+    else engine.find_actor() end;
 comment on function engine.current_actor() is 'Who changes a record: a member, an API key, the system, or a database login.';
 
-create function engine.current_source() returns text
+create function engine.find_member() returns uuid
 language sql stable set search_path = ''
+  return (select a.id from engine.find_actor() a where a.type = 'member');
+
+create function engine.current_member() returns uuid
+language sql stable
+  return case when engine.actor_is_known()
+    then case when current_setting('relvar.actor_type') = 'member' then current_setting('relvar.actor_id')::uuid end
+    else engine.find_member() end;
+comment on function engine.current_member() is 'The member on whose behalf the session acts; null for none.';
+
+create function engine.current_source() returns text
+language sql stable
   return coalesce(nullif(current_setting('relvar.source', true), ''),
     case when session_user in ('relvar_server', 'relvar_worker') then 'SYSTEM' else 'MANUAL' end);
 
 -- Defaults of createdBy and updatedBy.
 create function engine.actor_name() returns text
-language sql stable security definer set search_path = ''
-  return (engine.current_actor()).name;
-grant execute on function engine.current_source(), engine.actor_name() to public;
+language sql stable
+  return case when engine.actor_is_known() then current_setting('relvar.actor_name') else (engine.find_actor()).name end;
+
+-- They say who the caller is, to whoever asks.
+grant execute on function engine.is_trusted_session(), engine.actor_basis(), engine.actor_is_known(), engine.find_actor(),
+  engine.find_member(), engine.current_actor(), engine.current_member(), engine.current_source(), engine.actor_name() to public;
 
 -- For administrators in psql: take a CRM role and act as a member, until "reset role".
 create function engine.become(workspace_slug text, who text) returns text

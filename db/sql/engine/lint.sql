@@ -38,7 +38,7 @@ as $$
     format('revoke execute on function %s from public;', p.oid::regprocedure)
   from ours n join pg_catalog.pg_proc p on p.pronamespace = n.oid
   where p.prosecdef and (p.proacl is null or exists (select from pg_catalog.aclexplode(p.proacl) a where a.grantee = 0))
-    and not (n.nspname = 'engine' and p.proname in ('workspace_of_role', 'current_member', 'actor_name', 'readable_objects', 'role_manages_model'))
+    and not (n.nspname = 'engine' and p.proname in ('workspace_of_role', 'find_actor', 'readable_objects', 'role_manages_model'))
   union all
   select 'policy_shape', 'A tenant policy in a shape that is slow or unknown', format('%s on %s', p.polname, p.polrelid::regclass),
     'Let the engine write policies: true, column = (select f()), or column = any (array(select f())).'

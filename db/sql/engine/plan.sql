@@ -114,6 +114,15 @@ begin
       (1, case when r.detour is not null then format(r.template, r.detour, r.new) end)
     ) as s (n, statement)
     union all
+    -- What lies in the trash goes by the names of columns, too.
+    select 36, 'trash', r.new_table, format(
+        'update %1$I.trash set data = data - %2$L::text[] || (select coalesce(jsonb_object_agg(n.new, data -> n.old), ''{}'') from unnest(%2$L::text[], %3$L::text[]) n (old, new) where data ? n.old) where object_id = %4$L and data ?| %2$L::text[]',
+        v_schema, array_agg((r.have).name order by r.key), array_agg((r.want).name order by r.key), (r.want).table_key), 'RowExclusive', false, 0::bigint, null
+    from renamed r where r.kind = 'column' group by r.new_table, (r.want).table_key
+    union all
+    select 37, 'trash', (d.have).name, format('delete from %I.trash where object_id = %L', v_schema, d.key), 'RowExclusive', false, 0, null
+    from d where d.kind = 'table' and d.is_extra
+    union all
     -- 3. New tables, whole.
     select 40, 'table', (d.want).name, (
         select format('create table %I.%I (%s)', v_schema, (d.want).name, string_agg(engine.column_clause(c.want), ', ' order by (c.want).name = 'id' desc, (c.want).generated_expr is not null, (c.want).name))

@@ -6,76 +6,151 @@ create function engine.tg_records__trash() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  -- An id may have been used again since a record of that id was deleted: the later one is kept.
   execute format(
     'insert into %I.trash (object_id, record_id, label, data, deleted_by_name)
-     select $1, o.id, %s, to_jsonb(o) - ''search_vector'', $2 from old_rows o',
+     select $1, o.id, %s, to_jsonb(o) - ''search_vector'', $2 from old_rows o
+     on conflict (object_id, record_id) do update set label = excluded.label, data = excluded.data, deleted_at = excluded.deleted_at,
+       deleted_by_name = excluded.deleted_by_name, transaction_id = excluded.transaction_id',
     tg_table_schema, engine.label_expression(tg_argv[0]::uuid, 'o'))
   using tg_argv[0]::uuid, (engine.current_actor()).name;
   return null;
 end
 $$;
 
--- Puts a deleted record back, with the records that its deletion took along (cascade) and the
--- links that it cut (set null), which the event log of that transaction knows.
-create function engine.restore_record(caller name, schema_name text, object_name text, record_id uuid) returns boolean
-language plpgsql volatile security definer set search_path = ''
+-- The object that a caller names. Who may delete its records may also restore and destroy them.
+create function engine.trashed_object(caller name, schema_name text, object_name text) returns metadata.objects
+language plpgsql stable set search_path = ''
 as $$
 declare
-  v_object record;
-  v_trash record;
-  v_columns text;
-  r record;
-  v_child uuid;
+  v_object metadata.objects;
 begin
-  select o.id, o.table_name, w.id as workspace_id into v_object
+  select o.* into v_object
   from core.workspaces w join metadata.objects o on o.workspace_id = w.id
-  where w.schema_name = restore_record.schema_name and o.name_singular = object_name;
+  where w.schema_name = trashed_object.schema_name and o.name_singular = object_name;
   if not found then
     raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
   end if;
   if not has_table_privilege(caller, format('%I.%I', schema_name, v_object.table_name), 'delete') then
-    raise exception 'Your role may not restore %.', object_name using errcode = '42501';
+    raise exception 'Your role may not delete %, nor restore or destroy what was deleted.', v_object.label_plural using errcode = '42501';
   end if;
-  execute format('delete from %I.trash where object_id = $1 and record_id = $2 returning *', schema_name)
-    into v_trash using v_object.id, record_id;
+  return v_object;
+end
+$$;
+
+-- Puts a deleted record back, with the records that its deletion took along (cascade) and the
+-- links that it cut (set null).
+create function engine.restore_record(caller name, schema_name text, object_name text, record_id uuid) returns boolean
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  return engine.put_back(schema_name, engine.trashed_object(caller, schema_name, object_name), record_id);
+end
+$$;
+
+-- Asks for no rights, so that a deletion that reached further than the caller's own rights is
+-- undone as far as it reached.
+create function engine.put_back(schema_name text, object metadata.objects, record_id uuid) returns boolean
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_trash record;
+  v_data jsonb;
+  v_columns text;
+  v_detail text;
+begin
+  execute format('select * from %I.trash where object_id = $1 and record_id = $2 for update', schema_name)
+    into v_trash using (object).id, record_id;
   if v_trash.id is null then
     return false;
   end if;
-
+  v_data := engine.without_dead_links(schema_name, object, record_id, v_trash.data);
   select string_agg(quote_ident(a.attname), ', ') into v_columns
   from pg_catalog.pg_attribute a
-  where a.attrelid = format('%I.%I', schema_name, v_object.table_name)::regclass
+  where a.attrelid = format('%I.%I', schema_name, (object).table_name)::regclass
     and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
-    and v_trash.data ? a.attname;
-  perform set_config('relvar.action', 'restored', true);
-  execute format('insert into %1$I.%2$I (%3$s) select %3$s from jsonb_populate_record(null::%1$I.%2$I, $1)',
-    schema_name, v_object.table_name, v_columns) using v_trash.data;
-  perform set_config('relvar.action', '', true);
+    and v_data ? a.attname;
+  begin
+    -- The log believes this setting only of records that are in the trash, so they leave it last.
+    perform set_config('relvar.action', 'restored', true);
+    execute format('insert into %1$I.%2$I (%3$s) select %3$s from jsonb_populate_record(null::%1$I.%2$I, $1)',
+      schema_name, (object).table_name, v_columns) using v_data;
+    perform set_config('relvar.action', '', true);
+  exception
+    when unique_violation then
+      get stacked diagnostics v_detail = pg_exception_detail;
+      raise exception '"%" cannot be restored: another record has taken its place.', v_trash.label
+        using errcode = 'RV014', detail = v_detail, hint = 'Change or delete the other record first.';
+    when not_null_violation or check_violation or data_exception then
+      raise exception '"%" cannot be restored, since it does not fit its object any more: %', v_trash.label, sqlerrm
+        using errcode = 'RV013', hint = 'The object was changed after the record was deleted. Change it back, restore, and change it again.';
+  end;
+  execute format('delete from %I.trash where id = $1', schema_name) using v_trash.id;
+  perform engine.put_back_links(schema_name, object, record_id, v_trash.transaction_id);
+  return true;
+end
+$$;
 
+-- A link to a record that is gone itself stays empty, as it would be had this record been there.
+create function engine.without_dead_links(schema_name text, object metadata.objects, record_id uuid, data jsonb) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_data jsonb := data;
+  v_lives boolean;
+  r record;
+begin
   for r in
-    select c.name as column_name, c.table_name, ob.name_singular, ob.id as object_id, rel.on_delete
+    select c.name, c.not_null, t.table_name, t.label_singular
+    from engine.columns((object).workspace_id) c
+    join metadata.relations rel on rel.id = c.relation_id
+    join metadata.objects t on t.id = rel.target_object_id
+    where c.object_id = (object).id and jsonb_typeof(data -> c.name) = 'string'
+      and not (t.id = (object).id and data ->> c.name = record_id::text)
+  loop
+    execute format('select exists (select from %I.%I where id = $1)', schema_name, r.table_name) into v_lives using (data ->> r.name)::uuid;
+    if not v_lives and r.not_null then
+      raise exception 'The record needs its %, which is deleted too.', r.label_singular
+        using errcode = 'RV013', hint = format('Restore the %s first.', r.label_singular);
+    elsif not v_lives then
+      v_data := v_data || jsonb_build_object(r.name, null);
+    end if;
+  end loop;
+  return v_data;
+end
+$$;
+
+-- The event log and the trash know what the transaction that deleted the record did to others.
+create function engine.put_back_links(schema_name text, object metadata.objects, record_id uuid, deleted_in xid8) returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_child uuid;
+  r record;
+begin
+  for r in
+    select c.name as column_name, ob as object, rel.on_delete
     from metadata.relations rel
-    join engine.columns(v_object.workspace_id) c on c.relation_id = rel.id
+    join engine.columns((object).workspace_id) c on c.relation_id = rel.id
     join metadata.objects ob on ob.id = c.object_id
-    where rel.target_object_id = v_object.id
+    where rel.target_object_id = (object).id
   loop
     if r.on_delete = 'SET_NULL' then
       execute format(
         'update %1$I.%2$I t set %3$I = $1 from %1$I.record_events e
          where e.transaction_id = $2 and e.object_id = $3 and e.action = ''updated''
-           and e.before ->> %4$L = $1::text and t.id = e.record_id and t.%3$I is null',
-        schema_name, r.table_name, r.column_name, r.column_name)
-      using record_id, v_trash.transaction_id, r.object_id;
+           and e.before ->> %3$L = $1::text and t.id = e.record_id and t.%3$I is null',
+        schema_name, (r.object).table_name, r.column_name)
+      using record_id, deleted_in, (r.object).id;
     elsif r.on_delete = 'CASCADE' then
       for v_child in execute format(
         'select record_id from %I.trash where transaction_id = $1 and object_id = $2 and data ->> $3 = $4', schema_name)
-        using v_trash.transaction_id, r.object_id, r.column_name, record_id::text
+        using deleted_in, (r.object).id, r.column_name, record_id::text
       loop
-        perform engine.restore_record(caller, schema_name, r.name_singular, v_child);
+        perform engine.put_back(schema_name, r.object, v_child);
       end loop;
     end if;
   end loop;
-  return true;
 end
 $$;
 
@@ -84,25 +159,17 @@ create function engine.destroy_record(caller name, schema_name text, object_name
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_object record;
+  v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name);
   v_actor engine.actor := engine.current_actor();
-  v_batch bigint := nextval('engine.event_batch');
-  v_data jsonb;
+  v_batch bigint;
+  v_id uuid;
 begin
-  select o.id, o.table_name, w.id as workspace_id into v_object
-  from core.workspaces w join metadata.objects o on o.workspace_id = w.id
-  where w.schema_name = destroy_record.schema_name and o.name_singular = object_name;
-  if not found then
-    raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
-  end if;
-  if not has_table_privilege(caller, format('%I.%I', schema_name, v_object.table_name), 'delete') then
-    raise exception 'Your role may not destroy %.', object_name using errcode = '42501';
-  end if;
-  execute format('delete from %I.trash where object_id = $1 and record_id = $2 returning data', schema_name)
-    into v_data using v_object.id, record_id;
-  if v_data is null then
+  execute format('delete from %I.trash where object_id = $1 and record_id = $2 returning id', schema_name)
+    into v_id using v_object.id, record_id;
+  if v_id is null then
     return false;
   end if;
+  v_batch := nextval('engine.event_batch');
   execute format(
     'insert into %I.record_events (batch, seq, object_id, record_id, action, actor_type, actor_id, actor_name, source)
      values ($1, 1, $2, $3, ''destroyed'', $4, $5, $6, $7)', schema_name)

@@ -58,15 +58,14 @@ begin
     where m.login_role = session_user and m.is_active
       and r.pg_role = current_setting('role');
   end if;
+  if v_actor.id is null and v_is_trusted then
+    select 'api_key', k.id, k.name into v_actor from core.api_keys k
+    where k.id = nullif(current_setting('relvar.api_key_id', true), '')::uuid
+      and k.workspace_id = (select r.workspace_id from metadata.roles r where r.pg_role = current_setting('role'));
+  end if;
   if v_actor.id is null then
-    if v_is_trusted and nullif(current_setting('relvar.api_key_id', true), '') is not null then
-      select 'api_key', k.id, k.name into v_actor from core.api_keys k
-      where k.id = current_setting('relvar.api_key_id')::uuid;
-    elsif session_user in ('relvar_server', 'relvar_worker') then
-      v_actor := ('system', null, 'System');
-    else
-      v_actor := ('psql', null, session_user);
-    end if;
+    v_actor := case when session_user in ('relvar_server', 'relvar_worker') then ('system', null, 'System')::engine.actor
+      else ('psql', null, session_user)::engine.actor end;
   end if;
   if v_is_trusted then
     perform set_config('relvar.actor_basis', engine.actor_basis(), true),

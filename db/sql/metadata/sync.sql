@@ -10,8 +10,9 @@ declare
   v_application metadata.applications;
   v_id uuid;
 begin
-  -- Members call it with their own workspace only; the owner and administrators with any.
-  if current_setting('role') <> 'none' and current_setting('role') <> 'relvar_owner'
+  -- Members call it with their own workspace only, administrators with any. A person's own login
+  -- may have inherited the right to call it without having taken a role.
+  if not (current_setting('role') in ('none', 'relvar_owner') and pg_catalog.pg_has_role(session_user, 'relvar_owner', 'member'))
     and (engine.workspace_of_role(current_setting('role')::name) is distinct from sync_application.workspace_id
       or not engine.role_manages_model(current_setting('role')::name)) then
     raise exception 'Your role may not install applications here.' using errcode = '42501';

@@ -93,7 +93,7 @@ async function runImport(object: string, file: string, options: Options): Promis
         ...(options.dateOrder === undefined ? {} : { dateOrder: options.dateOrder }),
         ...(options.timeZone === undefined ? {} : { timeZone: options.timeZone }),
         openRejects: () => createWriteStream(rejectsFile),
-        onMapping: (found, mapping) => process.stderr.write(describeMapping(found.labelPlural, mapping)),
+        onMapping: (found, mapping) => process.stdout.write(describeMapping(found.labelPlural, mapping)),
         onProgress: (state) => progress.show(state),
       }),
     );

@@ -29,10 +29,14 @@ export async function sniffFormat(source: CsvSource, wanted: Partial<CsvFormat>)
   const stream = source.open();
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size >= 65536) break;
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= 65536) break;
+    }
+  } catch (error) {
+    throw readable(error, source.name, 1);
   }
   const head = Buffer.concat(chunks);
   const encoding = wanted.encoding ?? sniffEncoding(head);
@@ -64,10 +68,9 @@ function decoder(encoding: string, fatal: boolean): InstanceType<typeof TextDeco
 async function* decode(source: CsvSource, encoding: string, onBytes: (bytes: number) => void) {
   const text = decoder(encoding, true);
   let bytes = 0;
-  for await (const chunk of source.open() as AsyncIterable<Buffer>) {
-    let decoded: string;
+  const strictly = (chunk?: Buffer) => {
     try {
-      decoded = text.decode(chunk, { stream: true });
+      return chunk ? text.decode(chunk, { stream: true }) : text.decode();
     } catch {
       throw new RecordsError(
         'CSV_ENCODING',
@@ -75,10 +78,15 @@ async function* decode(source: CsvSource, encoding: string, onBytes: (bytes: num
         'Save it as UTF-8, or say how it is written, such as --encoding windows-1252 for files of Excel on Windows.',
       );
     }
+  };
+  for await (const chunk of source.open() as AsyncIterable<Buffer>) {
+    const decoded = strictly(chunk);
     bytes += chunk.length;
     onBytes(bytes);
     if (decoded !== '') yield decoded;
   }
+  // A character may have been cut off at the end.
+  yield strictly();
 }
 
 /**
@@ -93,6 +101,8 @@ export async function* readCsv(
   const parser = parse({
     delimiter: format.delimiter,
     bom: true,
+    // Found out from the first line otherwise, and files put together from others mix them.
+    record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
     // A quote inside a cell that does not begin with one is a character like any other.
     relax_quotes: true,
@@ -147,6 +157,7 @@ function lineBreaks(cell: string): number {
 }
 
 function readable(error: unknown, name: string, line: number): unknown {
+  if (error instanceof RecordsError) return error;
   const code = (error as { code?: string }).code;
   if (code === 'CSV_QUOTE_NOT_CLOSED' || code === 'CSV_MAX_RECORD_SIZE')
     return new RecordsError(

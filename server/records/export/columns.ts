@@ -17,8 +17,9 @@ export interface ExportColumn {
 export function exportColumns(model: Model, object: ObjectModel, schema: string): { columns: ExportColumn[]; joins: string[] } {
   const columns: ExportColumn[] = [];
   const joins: string[] = [];
-  for (const field of object.fields) {
-    if (!field.isActive || field.type === 'TS_VECTOR') continue;
+  const fields = object.fields.filter((field) => field.isActive && field.type !== 'TS_VECTOR');
+  fields.sort((a, b) => Number(b.name === 'id') - Number(a.name === 'id'));
+  for (const field of fields) {
     for (const relation of field.relations) {
       const target = objectById(model, relation.targetObjectId);
       const alias = `r${joins.length}`;

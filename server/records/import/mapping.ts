@@ -92,12 +92,15 @@ function guess(targets: readonly Target[], object: ObjectModel, header: string):
   const short = own.map((name) => (folded.startsWith(name) ? folded.slice(name.length) : '')).find((rest) => rest !== '');
   return targets.flatMap((target) => {
     const score = Math.max(
-      header.trim().toLowerCase() === target.path.toLowerCase() ? 100 : 0,
+      // An export holds the label and the id of each related record: the id cannot be mistaken.
+      header.trim().toLowerCase() === target.path.toLowerCase() ? (target.relation?.lookup?.name === 'id' ? 101 : 100) : 0,
       scoreName(target, object, folded),
       short === undefined ? 0 : scoreName(target, object, short) - 5,
       target.field === label && target.part === '' && own.includes(folded) ? 60 : 0,
     );
-    return score > 0 ? [{ target, score }] : [];
+    // Parts are looked for before the whole, which adds nothing where they are found.
+    const isWholeName = target.field.type === 'FULL_NAME' && target.part === '';
+    return score > 0 ? [{ target, score: isWholeName ? score / 2 : score }] : [];
   });
 }
 

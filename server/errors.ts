@@ -114,6 +114,11 @@ export const ERRORS = {
     message: 'This value does not fit the type of the field.',
     hint: null,
   },
+  TOO_MANY_RECORDS: {
+    status: 422,
+    message: 'This list has more than 10,000 records.',
+    hint: 'Ask for a page with "first" and "after", or filter. Everything at once comes with the export.',
+  },
   CONFLICT: {
     status: 409,
     message: 'Someone else changed the same data at the same moment.',

@@ -26,7 +26,9 @@ export class Attempts {
       const failures = this.#failures.get(key(email, address));
       if (failures && failures.until > now && failures.count >= max) {
         const seconds = Math.ceil((failures.until - now) / 1000);
-        throw new RequestError('TOO_MANY_ATTEMPTS', { headers: { 'retry-after': String(seconds) } });
+        throw new RequestError('TOO_MANY_ATTEMPTS', {
+          headers: { 'retry-after': String(seconds) },
+        });
       }
     }
   }
@@ -41,7 +43,8 @@ export class Attempts {
       const count = failures && failures.until > now ? failures.count : 0;
       const until = failures && failures.until > now ? failures.until : now + WINDOW_MS;
       this.#failures.delete(name);
-      if (this.#failures.size >= MAX_TRACKED) this.#failures.delete(this.#failures.keys().next().value!);
+      if (this.#failures.size >= MAX_TRACKED)
+        this.#failures.delete(this.#failures.keys().next().value!);
       this.#failures.set(name, { count: count + 1, until });
     }
   }

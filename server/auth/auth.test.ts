@@ -46,7 +46,9 @@ test('the cookie cannot be read by scripts, and over https never travels in the 
   const plain = (await signIn(right)).headers['set-cookie']![0]!;
   expect(plain).toMatch(/^relvar_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Expires=/);
   expect(plain).not.toContain('Secure');
-  const behindProxy = (await signIn(right, { 'x-forwarded-proto': 'https' })).headers['set-cookie']![0]!;
+  const behindProxy = (await signIn(right, { 'x-forwarded-proto': 'https' })).headers[
+    'set-cookie'
+  ]![0]!;
   expect(behindProxy).toContain('; Secure');
 });
 
@@ -63,7 +65,9 @@ test('a wrong password and an unknown e-mail get the same answer', async () => {
 test('a member of two workspaces says which one, and enters no third', async () => {
   await server.createWorkspace('two');
   await server.createWorkspace('three');
-  await server.db.admin.query("select core.add_member('two', 'owner@acme.test', 'Olive', 'Member')");
+  await server.db.admin.query(
+    "select core.add_member('two', 'owner@acme.test', 'Olive', 'Member')",
+  );
   const undecided = await signIn(right);
   expect(undecided.status).toBe(409);
   expect(undecided.body.error).toMatchObject({
@@ -86,12 +90,16 @@ test('after ten failures the e-mail is closed to that address for a while, even 
   expect(refused.body.error.code).toBe('TOO_MANY_ATTEMPTS');
   expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
   // Behind the proxy, another address is another person.
-  const elsewhere = await signIn({ email, password: PASSWORD }, { 'x-forwarded-for': '203.0.113.9' });
+  const elsewhere = await signIn(
+    { email, password: PASSWORD },
+    { 'x-forwarded-for': '203.0.113.9' },
+  );
   expect(elsewhere.status).toBe(200);
 });
 
 test('nobody is signed in without a token, with an invented one or with a revoked key', async () => {
-  const me = (headers: Record<string, string>) => request(server.app.handler).get('/auth/me').set(headers);
+  const me = (headers: Record<string, string>) =>
+    request(server.app.handler).get('/auth/me').set(headers);
   for (const headers of [
     {},
     { cookie: `relvar_session=${'A'.repeat(43)}` },
@@ -103,12 +111,18 @@ test('nobody is signed in without a token, with an invented one or with a revoke
     expect(response.body.error.code).toBe('NOT_SIGNED_IN');
   }
   const other = await server.createKey('acme', 'Member');
-  await server.db.admin.query('update core.api_keys set revoked_at = now() where token_hash = sha256($1::text::bytea)', [
-    other.apiKey,
-  ]);
+  await server.db.admin.query(
+    'update core.api_keys set revoked_at = now() where token_hash = sha256($1::text::bytea)',
+    [other.apiKey],
+  );
   expect((await me({ authorization: `Bearer ${other.apiKey}` })).status).toBe(401);
   const key = await me({ authorization: `Bearer ${acme.apiKey}` });
-  expect(key.body).toMatchObject({ user: null, member: null, apiKey: { role: 'Admin' }, workspace: { slug: 'acme' } });
+  expect(key.body).toMatchObject({
+    user: null,
+    member: null,
+    apiKey: { role: 'Admin' },
+    workspace: { slug: 'acme' },
+  });
 });
 
 test('a session counts only in requests of our own pages, with a JSON body', async () => {
@@ -124,13 +138,14 @@ test('a session counts only in requests of our own pages, with a JSON body', asy
   expect((await send({ ...json, 'sec-fetch-site': 'same-origin' })).status).toBe(200);
   expect((await send({ ...json, host: 'crm.test', origin: 'https://crm.test' })).status).toBe(200);
 
-  for (const foreign of [
+  const foreigners: Record<string, string>[] = [
     { 'sec-fetch-site': 'cross-site' },
     { 'sec-fetch-site': 'same-site' },
     { host: 'crm.test', origin: 'https://evil.test' },
     { host: 'crm.test', origin: 'null' },
-  ]) {
-    const response = await send({ ...json, ...(foreign as Record<string, string>) });
+  ];
+  for (const foreign of foreigners) {
+    const response = await send({ ...json, ...foreign });
     expect(response.status).toBe(403);
     expect(response.body.errors[0].extensions.code).toBe('CROSS_SITE');
   }

@@ -20,7 +20,10 @@ interface Login {
   workspaces: { id: string; slug: string; name: string }[];
 }
 
-export function installAuth(app: Express, { pool, identities }: { pool: Pool; identities: Identities }): void {
+export function installAuth(
+  app: Express,
+  { pool, identities }: { pool: Pool; identities: Identities },
+): void {
   const attempts = new Attempts();
 
   app.post('/auth/sign-in', async (request, response) => {
@@ -58,13 +61,19 @@ export function installAuth(app: Express, { pool, identities }: { pool: Pool; id
   });
 }
 
-function parseSignIn(body: unknown): { email: string; password: string; workspace: string | undefined } {
+function parseSignIn(body: unknown): {
+  email: string;
+  password: string;
+  workspace: string | undefined;
+} {
   const { email, password, workspace } = (body ?? {}) as Record<string, unknown>;
   if (typeof email !== 'string' || typeof password !== 'string') {
     throw new RequestError('INVALID_REQUEST', { message: '"email" and "password" must be texts.' });
   }
   if (workspace !== undefined && workspace !== null && typeof workspace !== 'string') {
-    throw new RequestError('INVALID_REQUEST', { message: '"workspace" must be the slug of a workspace.' });
+    throw new RequestError('INVALID_REQUEST', {
+      message: '"workspace" must be the slug of a workspace.',
+    });
   }
   if (password.length > MAX_PASSWORD_LENGTH) throw new RequestError('SIGN_IN_FAILED');
   return { email: email.trim().toLowerCase(), password, workspace: workspace ?? undefined };

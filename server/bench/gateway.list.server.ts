@@ -30,7 +30,11 @@ process.once('message', (task: ListServerTask) => void serve(task));
 process.once('disconnect', () => process.exit());
 
 async function serve({ serverUrl, identity }: ListServerTask): Promise<void> {
-  const pool = createPool({ connectionString: serverUrl, applicationName: 'relvar bench server', max: 8 });
+  const pool = createPool({
+    connectionString: serverUrl,
+    applicationName: 'relvar bench server',
+    max: 8,
+  });
   const app = await makeApp({
     pool,
     serverUrl,
@@ -45,7 +49,11 @@ async function serve({ serverUrl, identity }: ListServerTask): Promise<void> {
     const { first } = request.body as { first: number };
     const client = await pool.connect();
     try {
-      const { rows } = await sendWithSettings(client, settings, { name: 'reference', text: REFERENCE, values: [first] });
+      const { rows } = await sendWithSettings(client, settings, {
+        name: 'reference',
+        text: REFERENCE,
+        values: [first],
+      });
       response.type('json').send(`{"data":{"people":{"nodes":${rows[0]![0]!}}}}`);
     } finally {
       client.release();

@@ -22,7 +22,8 @@ const QUERY = `query List($first: Int!) {
 
 export const gatewayList: Bench = {
   name: 'gateway.list',
-  compares: '50 people with their company over GraphQL, against an Express handler with hand-written json_agg',
+  compares:
+    '50 people with their company over GraphQL, against an Express handler with hand-written json_agg',
   async run(lab) {
     const database = await lab.small();
     const workspace = database.workspaces[0]!;
@@ -36,13 +37,22 @@ export const gatewayList: Bench = {
       const post = (path: string, headers: Record<string, string>, body: object) =>
         makePost({ port: server.port, agent, path, headers, body: JSON.stringify(body) });
       const authorization = `Bearer ${await database.apiKey(workspace.slug)}`;
-      const graphql = post('/graphql', { authorization }, { query: QUERY, variables: { first: 50 } });
+      const graphql = post(
+        '/graphql',
+        { authorization },
+        { query: QUERY, variables: { first: 50 } },
+      );
       const reference = post('/reference', {}, { first: 50 });
       const isSame = sameAnswer(await graphql(), await reference());
       const workers = Array.from({ length: CONCURRENCY }, (_, i) => i);
       const measure = (send: () => Promise<string>) => async () =>
         CONCURRENCY / (await throughput(workers, ROUND_MS, send));
-      const { ratio, ratios, subject, reference: other } = await alternate(ROUNDS, measure(graphql), measure(reference));
+      const {
+        ratio,
+        ratios,
+        subject,
+        reference: other,
+      } = await alternate(ROUNDS, measure(graphql), measure(reference));
       return {
         ratio,
         bound: 2,
@@ -77,7 +87,9 @@ async function fill({ admin }: BenchDatabase, { schemaName }: Workspace): Promis
   await admin.query(`analyze ${schemaName}.companies; analyze ${schemaName}.people`);
 }
 
-async function startListServer(task: ListServerTask): Promise<{ process: ChildProcess; port: number }> {
+async function startListServer(
+  task: ListServerTask,
+): Promise<{ process: ChildProcess; port: number }> {
   const child = fork(join(import.meta.dirname, 'gateway.list.server.ts'), {
     env: { ...process.env, NODE_ENV: 'production' },
     // Its log of builds belongs to no report.
@@ -104,7 +116,11 @@ function makePost({ port, agent, path, headers, body }: Post): () => Promise<str
     path,
     agent,
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...headers },
+    headers: {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      ...headers,
+    },
   };
   return () =>
     new Promise((resolve, reject) => {
@@ -125,8 +141,8 @@ function makePost({ port, agent, path, headers, body }: Post): () => Promise<str
 /** Compares what both have found: the same fifty people in the same order, each with the same company. */
 function sameAnswer(one: string, other: string): boolean {
   const people = (text: string) =>
-    (JSON.parse(text) as { data: { people: { nodes: { id: string; company: { id: string } }[] } } }).data.people.nodes.map(
-      ({ id, company }) => `${id} ${company.id}`,
-    );
+    (
+      JSON.parse(text) as { data: { people: { nodes: { id: string; company: { id: string } }[] } } }
+    ).data.people.nodes.map(({ id, company }) => `${id} ${company.id}`);
   return people(one).length === 50 && people(one).join() === people(other).join();
 }

@@ -14,7 +14,8 @@ const createPerson = (person: object): Promise<GraphqlAnswer> =>
     { person },
   );
 
-const idOf = (answer: GraphqlAnswer): string => (answer.data!.createPerson as { person: { id: string } }).person.id;
+const idOf = (answer: GraphqlAnswer): string =>
+  (answer.data!.createPerson as { person: { id: string } }).person.id;
 
 /** The only error of an answer. */
 function errorOf(answer: GraphqlAnswer) {
@@ -49,7 +50,9 @@ test('an option that does not exist names its field', async () => {
 
 test('a value of the wrong type is told before or by the database', async () => {
   const malformed = await acme.records('{ person(id: "not-a-uuid") { id } }');
-  expect(['INVALID_QUERY', 'VALUE_INVALID', 'INVALID_REQUEST']).toContain(malformed.errors![0]!.extensions.code);
+  expect(['INVALID_QUERY', 'VALUE_INVALID', 'INVALID_REQUEST']).toContain(
+    malformed.errors![0]!.extensions.code,
+  );
   const date = await acme.records(
     'mutation { createOpportunity(input: { opportunity: { name: "x", closeDate: "someday" } }) { opportunity { id } } }',
   );
@@ -70,10 +73,15 @@ test('a column without a grant is forbidden by name; a query without it succeeds
     grant select (${rows[0]!.columns}) on ${schemaName}.people to ${role};
     grant update (job_title) on ${schemaName}.people to ${role}`);
 
-  expect(await member.records('query ($id: UUID!) { person(id: $id) { nameFirstName } }', { id })).toEqual({
+  expect(
+    await member.records('query ($id: UUID!) { person(id: $id) { nameFirstName } }', { id }),
+  ).toEqual({
     data: { person: { nameFirstName: 'Ada' } },
   });
-  const read = await member.records('query ($id: UUID!) { person(id: $id) { nameFirstName city } }', { id });
+  const read = await member.records(
+    'query ($id: UUID!) { person(id: $id) { nameFirstName city } }',
+    { id },
+  );
   expect(errorOf(read)).toMatchObject({ code: 'FORBIDDEN', field: 'city', path: ['person'] });
   expect(read.data).toEqual({ person: null });
   const write = await member.records(
@@ -84,17 +92,24 @@ test('a column without a grant is forbidden by name; a query without it succeeds
 });
 
 test("a rule of the engine keeps the engine's words, code and field", async () => {
-  const { data } = await acme.metadata('{ objects(filter: { nameSingular: { equalTo: "person" } }) { nodes { id } } }');
+  const { data } = await acme.metadata(
+    '{ objects(filter: { nameSingular: { equalTo: "person" } }) { nodes { id } } }',
+  );
   const [object] = (data!.objects as { nodes: { id: string }[] }).nodes;
   const answer = await acme.metadata(
     'mutation ($id: UUID!) { createField(input: { objectId: $id, label: "!!!", type: "TEXT" }) { result { id } } }',
     { id: object!.id },
   );
-  expect(errorOf(answer)).toMatchObject({ code: expect.stringMatching(/^RV\d{3}$/), hint: expect.any(String) });
+  expect(errorOf(answer)).toMatchObject({
+    code: expect.stringMatching(/^RV\d{3}$/),
+    hint: expect.any(String),
+  });
 });
 
 test('an unforeseen error is masked, with the id under which it was logged', async () => {
-  await server.db.admin.query(`alter function ${acme.schemaName}.restore_record rename to restore_record_away`);
+  await server.db.admin.query(
+    `alter function ${acme.schemaName}.restore_record rename to restore_record_away`,
+  );
   await server.db.admin.query(
     `create function ${acme.schemaName}.restore_record(object_name text, record_id uuid) returns boolean
      language plpgsql as $$ begin raise exception 'secret detail' using errcode = 'XX001'; end $$;
@@ -103,7 +118,10 @@ test('an unforeseen error is masked, with the id under which it was logged', asy
   const answer = await acme.records(
     'mutation { restoreRecord(input: { objectName: "person", recordId: "00000000-0000-4000-8000-000000000000" }) { result } }',
   );
-  expect(errorOf(answer)).toMatchObject({ code: 'INTERNAL', id: expect.stringMatching(/^[\w-]{36}$/) });
+  expect(errorOf(answer)).toMatchObject({
+    code: 'INTERNAL',
+    id: expect.stringMatching(/^[\w-]{36}$/),
+  });
   expect(JSON.stringify(answer)).not.toContain('secret');
 });
 
@@ -114,4 +132,14 @@ test('a document that does not fit the schema says why', async () => {
     extensions: { code: 'INVALID_QUERY' },
   });
   expect((await acme.records('{ people {')).errors![0]!.extensions.code).toBe('INVALID_QUERY');
+});
+
+test('a list of more records than one answer holds is refused, and the next request is served', async () => {
+  await server.db.admin.query(
+    `insert into ${acme.schemaName}.companies (name) select 'Company ' || i from generate_series(1, 10001) i`,
+  );
+  const answer = await acme.records('{ companies { nodes { id } } }');
+  expect(errorOf(answer)).toMatchObject({ code: 'TOO_MANY_RECORDS', path: ['companies'] });
+  const page = await acme.records('{ companies(first: 2) { nodes { name } totalCount } }');
+  expect(page.data!.companies).toMatchObject({ nodes: [{}, {}], totalCount: 10001 });
 });

@@ -56,7 +56,11 @@ export function explainDatabaseError(error: DatabaseError): FriendlyError | unde
       return known('TIMEOUT');
   }
   if (code.startsWith('22')) {
-    return { ...known('VALUE_INVALID'), message: sentence(error.message), ...fieldOf(error.column) };
+    return {
+      ...known('VALUE_INVALID'),
+      message: sentence(error.message),
+      ...fieldOf(error.column),
+    };
   }
   if (/^(08|53|57P)/.test(code)) return known('DATABASE_UNAVAILABLE');
   return undefined;
@@ -74,7 +78,10 @@ export function camelCase(column: string): string {
   return column.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-function constraintOf({ table, constraint }: DatabaseError): { table?: string; constraint?: string } {
+function constraintOf({ table, constraint }: DatabaseError): {
+  table?: string;
+  constraint?: string;
+} {
   return table && constraint ? { table, constraint } : {};
 }
 

@@ -31,15 +31,24 @@ export async function findField(
 
   const { selected, given } = namesIn(request);
   const root = String(error.path?.[0]);
-  const write = root.startsWith('create') ? 'insert' : root.startsWith('update') ? 'update' : undefined;
+  const write = root.startsWith('create')
+    ? 'insert'
+    : root.startsWith('update')
+      ? 'update'
+      : undefined;
   // An update names its record by id, which is not the field that it may not write.
   if (write === 'update') given.delete('id');
-  const unwritable = write && (await forbiddenColumns(request, table, write)).find((name) => given.has(name));
+  const unwritable =
+    write && (await forbiddenColumns(request, table, write)).find((name) => given.has(name));
   if (unwritable) return unwritable;
   return (await forbiddenColumns(request, table, 'select')).find((name) => selected.has(name));
 }
 
-function constraintColumns(request: FailedRequest, table: string, constraint: string): Promise<string[]> {
+function constraintColumns(
+  request: FailedRequest,
+  table: string,
+  constraint: string,
+): Promise<string[]> {
   return columns(request, {
     name: 'relvar_constraint_columns',
     text: `
@@ -92,7 +101,10 @@ async function columns(
 }
 
 /** The names that a request reads and those that it writes. */
-function namesIn({ document, variables }: FailedRequest): { selected: Set<string>; given: Set<string> } {
+function namesIn({ document, variables }: FailedRequest): {
+  selected: Set<string>;
+  given: Set<string>;
+} {
   const selected = new Set<string>();
   const given = new Set<string>();
   visit(document, {

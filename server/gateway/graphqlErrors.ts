@@ -49,7 +49,11 @@ async function explain(error: GraphQLError, request: FailedRequest): Promise<Ans
   }
   // GraphQL's own complaints about variables, and Grafast's about arguments, are safe to read.
   if (!cause || cause instanceof GraphQLError || isSafe(cause)) {
-    return { message: error.message, ...place, extensions: { code: 'INVALID_REQUEST', hint: null } };
+    return {
+      message: error.message,
+      ...place,
+      extensions: { code: 'INVALID_REQUEST', hint: null },
+    };
   }
   const id = logHidden(cause, { requestId: request.requestId, path: error.path });
   const { message, hint } = ERRORS.INTERNAL;

@@ -67,7 +67,8 @@ async function answer(
       pgSettings: settings,
       withPgClient: endpoint.withPgClient,
     });
-    const explained = errors && (await explainErrors(errors, { ...endpoint, ...operation, settings, requestId }));
+    const explained =
+      errors && (await explainErrors(errors, { ...endpoint, ...operation, settings, requestId }));
     const isStale = explained?.some(({ extensions }) => extensions.code === 'MODEL_CHANGED');
     if (isStale && attempt === 1 && !isMutation(document, body.operationName)) {
       minVersion = version + 1;
@@ -111,7 +112,10 @@ function fail(response: Response, error: unknown, requestId: string): void {
     response.destroy();
     return;
   }
-  response.status(status).set(known?.headers ?? {}).json({ errors: [{ message, extensions }] });
+  response
+    .status(status)
+    .set(known?.headers ?? {})
+    .json({ errors: [{ message, extensions }] });
 }
 
 function requestedVersion(request: Request): number {
@@ -126,11 +130,15 @@ function requestedVersion(request: Request): number {
 
 function parseBody(body: unknown): Body {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new RequestError('INVALID_REQUEST', { message: 'The body must be one JSON object with "query".' });
+    throw new RequestError('INVALID_REQUEST', {
+      message: 'The body must be one JSON object with "query".',
+    });
   }
   const { query, operationName, variables } = body as Record<string, unknown>;
   if (typeof query !== 'string') {
-    throw new RequestError('INVALID_REQUEST', { message: '"query" must be the text of a GraphQL document.' });
+    throw new RequestError('INVALID_REQUEST', {
+      message: '"query" must be the text of a GraphQL document.',
+    });
   }
   if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') {
     throw new RequestError('INVALID_REQUEST', { message: '"operationName" must be a text.' });

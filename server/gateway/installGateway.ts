@@ -9,6 +9,9 @@ import type { Instance } from './instance.ts';
 import { makeWithPgClient } from './pgClient.ts';
 import type { RequestSettings } from './pgClient.ts';
 
+/** What a list or a save may take. Changes of the data model may take longer and have no such limit. */
+const STATEMENT_TIMEOUT = '25s';
+
 export interface GatewayOptions {
   readonly pool: Pool;
   readonly identities: Identities;
@@ -29,7 +32,10 @@ export function installGateway(app: Express, options: GatewayOptions): void {
       pool,
       withPgClient,
       identify,
-      settings,
+      settings: (identity, requestId) => ({
+        ...settings(identity, requestId),
+        statement_timeout: STATEMENT_TIMEOUT,
+      }),
       acquire: (identity, minVersion) => gateway.acquire(identity, minVersion),
     }),
   );

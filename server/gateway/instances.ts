@@ -7,6 +7,9 @@ import { introspectWorkspace } from './introspect.ts';
 import type { WorkspaceSource } from './introspect.ts';
 import type { Model } from './models.ts';
 
+/** A shape that cannot be built is not tried again at once: each attempt costs a second of CPU. */
+const PAUSE_AFTER_FAILURE_MS = 5_000;
+
 export interface InstanceLimits {
   /** Schemas kept at most. */
   readonly count: number;
@@ -51,8 +54,8 @@ export class Instances {
     const build = this.#queue.then(() => this.#build(shape, source));
     this.#building.set(shape, build);
     this.#queue = build.catch(() => undefined);
-    const forget = () => this.#building.delete(shape);
-    build.then(forget, forget);
+    const forget = () => void this.#building.delete(shape);
+    build.then(forget, () => setTimeout(forget, PAUSE_AFTER_FAILURE_MS).unref());
     return build;
   }
 
@@ -91,7 +94,11 @@ export class Instances {
       if (!tooMany && !tooMuch) return;
       if (instance.inFlight > 0 || shape === keep) continue;
       this.#ready.delete(shape);
-      log('dropped a schema', { shape, schemas: this.#ready.size, heapMb: Math.round(used / 2 ** 20) });
+      log('dropped a schema', {
+        shape,
+        schemas: this.#ready.size,
+        heapMb: Math.round(used / 2 ** 20),
+      });
       if (!tooMany) return;
     }
   }

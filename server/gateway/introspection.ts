@@ -6,34 +6,35 @@
  */
 const LIMITS: readonly { part: string; find: string; replace: (schema: string) => string }[] = [
   {
-    part: "namespaces",
+    part: 'namespaces',
     find: "from pg_catalog.pg_namespace\n    where nspname <> 'information_schema'\n",
-    replace: (schema) => `from pg_catalog.pg_namespace\n    where nspname in ('pg_catalog', ${schema})\n`,
+    replace: (schema) =>
+      `from pg_catalog.pg_namespace\n    where nspname in ('pg_catalog', ${schema})\n`,
   },
   {
     // `metadata` has keys to `core`, which no API reads; PostGraphile stumbles over half a relation.
-    part: "constraints",
-    find: "from pg_catalog.pg_constraint\n    where connamespace in",
+    part: 'constraints',
+    find: 'from pg_catalog.pg_constraint\n    where connamespace in',
     replace: () =>
-      "from pg_catalog.pg_constraint\n" +
+      'from pg_catalog.pg_constraint\n' +
       "    where (contype <> 'f' or confrelid in (select classes._id from classes)) and connamespace in",
   },
   {
     // A cluster holds a Postgres role for every CRM role of every workspace; owners are all we need.
-    part: "roles",
-    find: "from pg_catalog.pg_roles\n  ),",
+    part: 'roles',
+    find: 'from pg_catalog.pg_roles\n  ),',
     replace: () =>
-      "from pg_catalog.pg_roles\n    where rolname = current_user\n" +
-      "      or oid in (select nspowner from namespaces)\n" +
-      "      or oid in (select relowner from classes)\n" +
-      "      or oid in (select proowner from procs)\n  ),",
+      'from pg_catalog.pg_roles\n    where rolname = current_user\n' +
+      '      or oid in (select nspowner from namespaces)\n' +
+      '      or oid in (select relowner from classes)\n' +
+      '      or oid in (select proowner from procs)\n  ),',
   },
   {
     // By default the members of those roles, and relvar_server is a member of every CRM role.
-    part: "auth_members",
-    find: "where roleid in (select roles._id from roles)\n",
+    part: 'auth_members',
+    find: 'where roleid in (select roles._id from roles)\n',
     replace: () =>
-      "where roleid in (select roles._id from roles) and member in (select roles._id from roles)\n",
+      'where roleid in (select roles._id from roles) and member in (select roles._id from roles)\n',
   },
 ];
 
@@ -46,7 +47,7 @@ export function limitIntrospection(query: string, schema: string): string {
     if (text.split(find).length !== 2) {
       throw new Error(
         `pg-introspection has changed the "${part}" part of its query, so it can no longer be limited to ` +
-          "one schema. Compare its makeIntrospectionQuery() with server/gateway/introspection.ts.",
+          'one schema. Compare its makeIntrospectionQuery() with server/gateway/introspection.ts.',
       );
     }
     return text.replace(find, () => replace(`'${schema}'`));

@@ -6,7 +6,9 @@ let acme: Caller;
 
 beforeAll(async () => {
   acme = await server.createWorkspace('acme');
-  await acme.records('mutation { createCompany(input: { company: { name: "Initech" } }) { company { id } } }');
+  await acme.records(
+    'mutation { createCompany(input: { company: { name: "Initech" } }) { company { id } } }',
+  );
 });
 
 async function objectId(nameSingular: string): Promise<string> {
@@ -25,7 +27,9 @@ async function createField(label: string): Promise<number> {
     { object: await objectId('company'), label },
   );
   expect(answer.errors).toBeUndefined();
-  return Number((answer.data!.createField as { query: { modelVersion: string } }).query.modelVersion);
+  return Number(
+    (answer.data!.createField as { query: { modelVersion: string } }).query.modelVersion,
+  );
 }
 
 test('the API has a new field at once for whoever asks for that version, while others are served on', async () => {
@@ -50,7 +54,9 @@ test('the API has a new field at once for whoever asks for that version, while o
 }, 60_000);
 
 test('a version that nobody has made yet is waited for, then refused', async () => {
-  const answer = await acme.records('{ __typename }', undefined, { 'x-metadata-version': '1000000' });
+  const answer = await acme.records('{ __typename }', undefined, {
+    'x-metadata-version': '1000000',
+  });
   expect(answer.errors![0]!.extensions.code).toBe('MODEL_NOT_READY');
   const nonsense = await acme.records('{ __typename }', undefined, { 'x-metadata-version': 'new' });
   expect(nonsense.errors![0]!.extensions.code).toBe('INVALID_REQUEST');
@@ -65,7 +71,9 @@ test('the schema of a model that is gone is dropped', async () => {
 
 test('a query for a field that has just been renamed is told so by the new schema', async () => {
   await acme.records('{ companies { nodes { crest } } }');
-  await server.db.admin.query("update metadata.fields set name = 'coatOfArms' where name = 'crest'");
+  await server.db.admin.query(
+    "update metadata.fields set name = 'coatOfArms' where name = 'crest'",
+  );
   // Whichever schema it meets, it never fails with the database's own words.
   const answer = await acme.records('{ companies { nodes { crest } } }');
   if (answer.errors) expect(answer.errors[0]!.extensions.code).toBe('INVALID_QUERY');

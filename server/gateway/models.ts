@@ -61,9 +61,11 @@ export class Models {
   /** After notices may have been missed: what changed meanwhile is noted as if they had come. */
   async compare(): Promise<void> {
     if (this.#known.size === 0) return;
-    const { rows } = await this.#pool.query<{ workspace_id: string; model_version: string; shape: string }>(
-      'select workspace_id, model_version, shape from core.list_versions()',
-    );
+    const { rows } = await this.#pool.query<{
+      workspace_id: string;
+      model_version: string;
+      shape: string;
+    }>('select workspace_id, model_version, shape from core.list_versions()');
     for (const row of rows) {
       if (!this.#known.has(row.workspace_id)) continue;
       this.note(row.workspace_id, { version: Number(row.model_version), shape: row.shape });

@@ -55,7 +55,9 @@ test('a record is created, read, changed and deleted under the names of the data
     { id: person.id },
   );
   expect(deleted).toEqual({ data: { deletePerson: { person: { id: person.id } } } });
-  expect(await acme.records(`query ($id: UUID!) { person(id: $id) { id } }`, { id: person.id })).toEqual({
+  expect(
+    await acme.records(`query ($id: UUID!) { person(id: $id) { id } }`, { id: person.id }),
+  ).toEqual({
     data: { person: null },
   });
   expect(
@@ -70,7 +72,9 @@ test('people filter by any column, with and, or, not, and by a related record; a
   await acme.records(
     `mutation { a: createCompany(input: { company: { name: "Zeta Works" } }) { company { id } } }`,
   );
-  const { data } = await acme.records(`{ companies(filter: { name: { equalTo: "Zeta Works" } }) { nodes { id } } }`);
+  const { data } = await acme.records(
+    `{ companies(filter: { name: { equalTo: "Zeta Works" } }) { nodes { id } } }`,
+  );
   const { nodes } = data!.companies as { nodes: { id: string }[] };
   await acme.records(
     `mutation ($company: UUID) {
@@ -85,33 +89,59 @@ test('people filter by any column, with and, or, not, and by a related record; a
       `{ people(filter: ${filter}, orderBy: [${order}]) { nodes { nameFirstName } } }`,
     );
     expect(answer.errors).toBeUndefined();
-    return (answer.data!.people as { nodes: { nameFirstName: string }[] }).nodes.map((node) => node.nameFirstName);
+    return (answer.data!.people as { nodes: { nameFirstName: string }[] }).nodes.map(
+      (node) => node.nameFirstName,
+    );
   };
-  expect(await names('{ city: { equalTo: "Oslo" } }', 'NAME_FIRST_NAME_DESC')).toEqual(['Di', 'Bo']);
-  expect(await names('{ company: { name: { startsWithInsensitive: "zeta" } } }')).toEqual(['Bo', 'Cy']);
+  expect(await names('{ city: { equalTo: "Oslo" } }', 'NAME_FIRST_NAME_DESC')).toEqual([
+    'Di',
+    'Bo',
+  ]);
+  expect(await names('{ company: { name: { startsWithInsensitive: "zeta" } } }')).toEqual([
+    'Bo',
+    'Cy',
+  ]);
   expect(
-    await names('{ or: [{ city: { in: ["Rome"] } }, { and: [{ companyId: { isNull: true } }, { not: { city: { isNull: true } } }] }] }'),
+    await names(
+      '{ or: [{ city: { in: ["Rome"] } }, { and: [{ companyId: { isNull: true } }, { not: { city: { isNull: true } } }] }] }',
+    ),
   ).toEqual(['Cy', 'Di']);
   expect(await names('{ nameFirstName: { includesInsensitive: "b" } }')).toEqual(['Bo']);
-  expect(await names('{ createdAt: { greaterThan: "2020-01-01T00:00:00Z" }, city: { equalTo: "Rome" } }')).toEqual(['Cy']);
+  expect(
+    await names(
+      '{ createdAt: { greaterThan: "2020-01-01T00:00:00Z" }, city: { equalTo: "Rome" } }',
+    ),
+  ).toEqual(['Cy']);
 });
 
 test('descriptions are those of the data model, without the marks of the engine', async () => {
   const { data } = await acme.records(
     `{ __type(name: "Person") { description fields { name description } } __schema { types { description fields { description } } } }`,
   );
-  const type = data!.__type as { description: string; fields: { name: string; description: string }[] };
+  const type = data!.__type as {
+    description: string;
+    fields: { name: string; description: string }[];
+  };
   expect(type.description.trim()).not.toBe('');
   expect(type.fields.map(({ name }) => name)).not.toContain('searchVector');
   expect(JSON.stringify(data)).not.toContain('@relvar');
 });
 
 test('records have one way in: no accessors for other unique columns, none by node id', async () => {
-  const { data } = await acme.records(`{ __schema { queryType { fields { name } } mutationType { fields { name } } } }`);
-  const schema = data!.__schema as Record<'queryType' | 'mutationType', { fields: { name: string }[] }>;
-  const fields = [...schema.queryType.fields, ...schema.mutationType.fields].map(({ name }) => name);
+  const { data } = await acme.records(
+    `{ __schema { queryType { fields { name } } mutationType { fields { name } } } }`,
+  );
+  const schema = data!.__schema as Record<
+    'queryType' | 'mutationType',
+    { fields: { name: string }[] }
+  >;
+  const fields = [...schema.queryType.fields, ...schema.mutationType.fields].map(
+    ({ name }) => name,
+  );
   expect(fields.filter((name) => /By[A-Z]/.test(name))).toEqual([]);
-  expect(fields).toEqual(expect.arrayContaining(['person', 'people', 'searchRecords', 'restoreRecord', 'destroyRecord']));
+  expect(fields).toEqual(
+    expect.arrayContaining(['person', 'people', 'searchRecords', 'restoreRecord', 'destroyRecord']),
+  );
 });
 
 test('/metadata serves the model and its relations under short names', async () => {

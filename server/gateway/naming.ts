@@ -1,5 +1,5 @@
-import type {} from "postgraphile";
-import type { PgCodec } from "postgraphile/@dataplan/pg";
+import type {} from 'postgraphile';
+import type { PgCodec } from 'postgraphile/@dataplan/pg';
 
 /**
  * The API's names. An object's singular and plural come from metadata as smart tags, since nobody can
@@ -7,25 +7,29 @@ import type { PgCodec } from "postgraphile/@dataplan/pg";
  * PostGraphile honours by itself. Tables without the tags (those of `metadata`) use their own names.
  */
 export const NamingPlugin: GraphileConfig.Plugin = {
-  name: "RelvarNamingPlugin",
-  version: "1.0.0",
-  description: "Names types and fields as the data model does: Person, people, person(id:), createPerson",
+  name: 'RelvarNamingPlugin',
+  version: '1.0.0',
+  description:
+    'Names types and fields as the data model does: Person, people, person(id:), createPerson',
   inflection: {
     replace: {
       // The record's uuid is `id`; the global object identifier is `nodeId`.
-      nodeIdFieldName: () => "nodeId",
+      nodeIdFieldName: () => 'nodeId',
       _attributeName(_previous, _options, { attributeName, codec }) {
         const tag = codec.attributes[attributeName]?.extensions?.tags?.name;
-        return this.coerceToGraphQLName(typeof tag === "string" ? tag : attributeName);
+        return this.coerceToGraphQLName(typeof tag === 'string' ? tag : attributeName);
       },
       _singularizedCodecName(previous, _options, codec) {
-        return tagOf(codec, "singular") ?? previous!(codec);
+        return tagOf(codec, 'singular') ?? previous!(codec);
       },
       _singularizedResourceName(previous, _options, resource) {
-        return tagOf(resource.codec, "singular") ?? previous!(resource);
+        return tagOf(resource.codec, 'singular') ?? previous!(resource);
       },
       _allRows(_previous, _options, resource) {
-        return tagOf(resource.codec, "plural") ?? this.camelCase(this.pluralize(this._singularizedResourceName(resource)));
+        return (
+          tagOf(resource.codec, 'plural') ??
+          this.camelCase(this.pluralize(this._singularizedResourceName(resource)))
+        );
       },
       rowByUnique(previous, _options, details) {
         if (!details.unique.isPrimary) return previous!(details);
@@ -39,18 +43,20 @@ export const NamingPlugin: GraphileConfig.Plugin = {
         if (!details.unique.isPrimary) return previous!(details);
         return this.camelCase(`delete-${this._singularizedResourceName(details.resource)}`);
       },
-      patchField: () => "patch",
+      patchField: () => 'patch',
       // Relations without tags, as in `metadata`: fields.object_id gives `object` and `object.fields`.
       _singleRelationRaw(previous, _options, details) {
         const relation = details.registry.pgRelations[details.codec.name]![details.relationName]!;
         const column = keyColumn(relation.localAttributes);
-        if (!column || typeof relation.extensions?.tags?.fieldName === 'string') return previous!(details);
+        if (!column || typeof relation.extensions?.tags?.fieldName === 'string')
+          return previous!(details);
         return column;
       },
       _manyRelationRaw(previous, _options, details) {
         const relation = details.registry.pgRelations[details.codec.name]![details.relationName]!;
         const column = keyColumn(relation.remoteAttributes);
-        if (!column || typeof relation.extensions?.tags?.foreignFieldName === 'string') return previous!(details);
+        if (!column || typeof relation.extensions?.tags?.foreignFieldName === 'string')
+          return previous!(details);
         const plural = this.pluralize(this.tableType(relation.remoteResource.codec));
         return this.camelCase(this.tableType(details.codec)) === this.camelCase(column)
           ? plural
@@ -60,9 +66,9 @@ export const NamingPlugin: GraphileConfig.Plugin = {
   },
 };
 
-function tagOf(codec: PgCodec, tag: "singular" | "plural"): string | undefined {
+function tagOf(codec: PgCodec, tag: 'singular' | 'plural'): string | undefined {
   const value = codec.extensions?.tags?.[tag];
-  return typeof value === "string" ? value : undefined;
+  return typeof value === 'string' ? value : undefined;
 }
 
 /** The column that names a relation, without `_id`; keys of `metadata` hold the workspace as well. */

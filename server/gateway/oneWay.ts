@@ -8,7 +8,8 @@ import type {} from 'postgraphile';
 export const OneWayPlugin: GraphileConfig.Plugin = {
   name: 'RelvarOneWayPlugin',
   version: '1.0.0',
-  description: 'Offers no accessors and mutations for unique constraints other than the primary key',
+  description:
+    'Offers no accessors and mutations for unique constraints other than the primary key',
   schema: {
     entityBehavior: {
       pgResourceUnique: {
@@ -16,7 +17,12 @@ export const OneWayPlugin: GraphileConfig.Plugin = {
           provides: ['relvarOneWay'],
           callback(behavior, [_resource, unique]) {
             if (unique.isPrimary) return behavior;
-            return [behavior, '-single', '-constraint:resource:update', '-constraint:resource:delete'];
+            return [
+              behavior,
+              '-single',
+              '-constraint:resource:update',
+              '-constraint:resource:delete',
+            ];
           },
         },
       },

@@ -1,4 +1,5 @@
-import type { Connection, Submittable } from "pg";
+import type { Connection, Submittable } from 'pg';
+import { RequestError } from '../errors.ts';
 
 /** What `pg` passes to a query that is running; its own types leave these out. */
 interface DataRow {
@@ -9,12 +10,17 @@ interface CommandComplete {
 }
 /** The part of `pg`'s connection that writes messages; its published types are those of an old version. */
 interface Wire {
-  stream: { cork(): void; uncork(): void };
+  stream: { cork(): void; uncork(): void; destroy(): void };
   parse(message: { name: string; text: string; types: number[] }): void;
-  bind(message: { portal: string; statement: string; values: unknown[]; valueMapper: (value: unknown) => unknown }): void;
-  describe(message: { type: "S" | "P"; name: string }): void;
+  bind(message: {
+    portal: string;
+    statement: string;
+    values: unknown[];
+    valueMapper: (value: unknown) => unknown;
+  }): void;
+  describe(message: { type: 'S' | 'P'; name: string }): void;
   execute(message: { portal: string; rows: number }): void;
-  close(message: { type: "S" | "P"; name: string }): void;
+  close(message: { type: 'S' | 'P'; name: string }): void;
   sync(): void;
 }
 
@@ -30,12 +36,15 @@ export interface PipelinedStatement {
   values: readonly unknown[];
 }
 
+/** A list without `first` must not take the process with it. */
+const MAX_ROWS = 10_000;
+
 /** Prepared statements that one connection keeps before the least recently used one is closed. */
 const MAX_PREPARED = 200;
 
 const preparedByConnection = new WeakMap<object, Map<string, true>>();
 
-const SETTINGS_STATEMENT = "relvar_settings_";
+const SETTINGS_STATEMENT = 'relvar_settings_';
 
 /**
  * One round trip for a statement and the settings it runs under.
@@ -58,6 +67,7 @@ export class PipelinedQuery implements Submittable {
   #rowCount: number | null = null;
   #newlyPrepared: string[] = [];
   #settled = false;
+  #wire: Wire | undefined;
 
   /** `settings` alternates names and values. */
   constructor(
@@ -73,6 +83,7 @@ export class PipelinedQuery implements Submittable {
 
   submit(connection: Connection): void {
     const wire = connection as unknown as Wire;
+    this.#wire = wire;
     wire.stream.cork();
     try {
       if (this.#settings.length > 0) {
@@ -80,7 +91,7 @@ export class PipelinedQuery implements Submittable {
         this.#send(wire, name, () => settingsText(this.#settings.length), this.#settings);
       }
       const { text, name, values } = this.#statement;
-      this.#send(wire, name ?? "", () => text, values);
+      this.#send(wire, name ?? '', () => text, values);
       wire.sync();
     } finally {
       wire.stream.uncork();
@@ -88,11 +99,11 @@ export class PipelinedQuery implements Submittable {
   }
 
   #send(wire: Wire, name: string, text: () => string, values: readonly unknown[]): void {
-    if (name === "" || !this.#isPrepared(wire, name)) {
+    if (name === '' || !this.#isPrepared(wire, name)) {
       wire.parse({ name, text: text(), types: [] });
     }
-    wire.bind({ portal: "", statement: name, values: values as unknown[], valueMapper: toWire });
-    wire.execute({ portal: "", rows: 0 });
+    wire.bind({ portal: '', statement: name, values: values as unknown[], valueMapper: toWire });
+    wire.execute({ portal: '', rows: 0 });
   }
 
   #isPrepared(wire: Wire, name: string): boolean {
@@ -104,17 +115,23 @@ export class PipelinedQuery implements Submittable {
     this.#newlyPrepared.push(name);
     // Closing a statement that does not exist is no error. It may exist: a first use that failed after
     // its Parse had succeeded was forgotten here but not by the server.
-    wire.close({ type: "S", name });
+    wire.close({ type: 'S', name });
     if (prepared.size > MAX_PREPARED) {
       const oldest = prepared.keys().next().value!;
       prepared.delete(oldest);
-      wire.close({ type: "S", name: oldest });
+      wire.close({ type: 'S', name: oldest });
     }
     return false;
   }
 
   handleDataRow(message: DataRow): void {
-    if (this.#answering) this.#rows.push(message.fields);
+    if (!this.#answering || this.#settled) return;
+    this.#rows.push(message.fields);
+    if (this.#rows.length <= MAX_ROWS) return;
+    // Only closing the connection stops the server at once; the pool opens another.
+    this.#settle(new RequestError('TOO_MANY_RECORDS'));
+    this.#rows.length = 0;
+    this.#wire?.stream.destroy();
   }
 
   handleCommandComplete(message: CommandComplete): void {
@@ -159,22 +176,22 @@ export class PipelinedQuery implements Submittable {
 function settingsText(length: number): string {
   const calls: string[] = [];
   for (let i = 1; i < length; i += 2) calls.push(`set_config($${i}, $${i + 1}, true)`);
-  return `select ${calls.join(", ")}`;
+  return `select ${calls.join(', ')}`;
 }
 
 function toWire(value: unknown): unknown {
   if (value === null || value === undefined) return null;
-  if (typeof value === "string" || Buffer.isBuffer(value)) return value;
+  if (typeof value === 'string' || Buffer.isBuffer(value)) return value;
   if (Array.isArray(value)) return arrayLiteral(value);
-  if (typeof value === "object") return JSON.stringify(value);
+  if (typeof value === 'object') return JSON.stringify(value);
   return String(value);
 }
 
 function arrayLiteral(items: readonly unknown[]): string {
   const elements = items.map((item) => {
-    if (item === null || item === undefined) return "NULL";
+    if (item === null || item === undefined) return 'NULL';
     if (Array.isArray(item)) return arrayLiteral(item);
-    return `"${String(toWire(item)).replace(/["\\]/g, "\\$&")}"`;
+    return `"${String(toWire(item)).replace(/["\\]/g, '\\$&')}"`;
   });
-  return `{${elements.join(",")}}`;
+  return `{${elements.join(',')}}`;
 }

@@ -1,26 +1,26 @@
-import "./grafastMode.ts";
-import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
-import { PostGraphileConnectionFilterPreset } from "postgraphile-plugin-connection-filter";
-import { NamingPlugin } from "./naming.ts";
-import { OneWayPlugin } from "./oneWay.ts";
-import { Xid8Plugin } from "./xid8.ts";
+import './grafastMode.ts';
+import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
+import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
+import { NamingPlugin } from './naming.ts';
+import { OneWayPlugin } from './oneWay.ts';
+import { Xid8Plugin } from './xid8.ts';
 
 /** What people filter by. The plugin offers some forty operators more, each in memory for each type. */
 const FILTER_OPERATORS = [
-  "isNull",
-  "equalTo",
-  "notEqualTo",
-  "in",
-  "notIn",
-  "lessThan",
-  "lessThanOrEqualTo",
-  "greaterThan",
-  "greaterThanOrEqualTo",
-  "includesInsensitive",
-  "notIncludesInsensitive",
-  "startsWithInsensitive",
-  "contains",
-  "overlaps",
+  'isNull',
+  'equalTo',
+  'notEqualTo',
+  'in',
+  'notIn',
+  'lessThan',
+  'lessThanOrEqualTo',
+  'greaterThan',
+  'greaterThanOrEqualTo',
+  'includesInsensitive',
+  'notIncludesInsensitive',
+  'startsWithInsensitive',
+  'contains',
+  'overlaps',
 ];
 
 export const gatewayPreset: GraphileConfig.Preset = {
@@ -28,37 +28,37 @@ export const gatewayPreset: GraphileConfig.Preset = {
   plugins: [NamingPlugin, OneWayPlugin, Xid8Plugin],
   disablePlugins: [
     // People filter and sort by any column; an index is offered where a big table needs one.
-    "PgIndexBehaviorsPlugin",
+    'PgIndexBehaviorsPlugin',
     // One schema serves roles with different grants: what is not granted is an error of that field.
-    "PgRBACPlugin",
+    'PgRBACPlugin',
     // `filter` does all that `condition` does.
-    "PgConditionArgumentPlugin",
-    "PgConditionCustomFieldsPlugin",
+    'PgConditionArgumentPlugin',
+    'PgConditionCustomFieldsPlugin',
     // One way to a record: by its id. `node(nodeId:)` stays for caches that key on it.
-    "NodeAccessorPlugin",
+    'NodeAccessorPlugin',
     // For Relay 1 only.
-    "QueryQueryPlugin",
-    "PgMutationPayloadEdgePlugin",
+    'QueryQueryPlugin',
+    'PgMutationPayloadEdgePlugin',
     // The model has none of these, and each costs time at every build.
-    "PgJWTPlugin",
-    "PgLtreePlugin",
-    "PgEnumTablesPlugin",
-    "PgEnumDomainsPlugin",
-    "PgFakeConstraintsPlugin",
-    "PgConnectionArgFilterComputedAttributesPlugin",
-    "PgConnectionArgFilterCompositeTypeAttributesPlugin",
-    "PgConnectionArgFilterRecordFunctionsPlugin",
+    'PgJWTPlugin',
+    'PgLtreePlugin',
+    'PgEnumTablesPlugin',
+    'PgEnumDomainsPlugin',
+    'PgFakeConstraintsPlugin',
+    'PgConnectionArgFilterComputedAttributesPlugin',
+    'PgConnectionArgFilterCompositeTypeAttributesPlugin',
+    'PgConnectionArgFilterRecordFunctionsPlugin',
     // to-many filters read a subquery a row; lists are filtered by their own and their parents' fields
-    "PgConnectionArgFilterBackwardRelationsPlugin",
+    'PgConnectionArgFilterBackwardRelationsPlugin',
   ],
-  gather: { pgIdentifiers: "unqualified" },
+  gather: { pgIdentifiers: 'unqualified' },
   schema: {
     connectionFilterAllowedOperators: FILTER_OPERATORS,
     connectionFilterRelations: true,
     connectionFilterAllowEmptyObjectInput: true,
-    defaultBehavior: "-nodeId:resource:update -nodeId:resource:delete -nodeId:base",
+    defaultBehavior: '-nodeId:resource:update -nodeId:resource:delete -nodeId:base',
     // Two names that collide cost a workspace one field, which is logged, not its API. Tests are strict.
-    dontSwallowErrors: process.env.NODE_ENV === "test",
+    dontSwallowErrors: process.env.NODE_ENV === 'test',
   },
   grafast: { explain: false, timeouts: { planning: 5_000, execution: 30_000 } },
 };

@@ -8,7 +8,10 @@ const beat = () => server.db.worker.query("select engine.heartbeat('relay')");
 test('all is well when the database answers, is migrated and the relay was seen lately', async () => {
   await beat();
   const { status, body } = await health();
-  expect(body).toMatchObject({ status: 'ok', checks: { database: { ok: true }, migrations: { ok: true }, relay: { ok: true } } });
+  expect(body).toMatchObject({
+    status: 'ok',
+    checks: { database: { ok: true }, migrations: { ok: true }, relay: { ok: true } },
+  });
   expect(status).toBe(200);
 });
 
@@ -16,12 +19,20 @@ test('a relay that was never or long ago seen is named', async () => {
   await server.db.admin.query('delete from engine.heartbeats');
   const never = await health();
   expect(never.status).toBe(503);
-  expect(never.body).toMatchObject({ status: 'failing', checks: { relay: { ok: false, problem: 'The relay has never run.' } } });
+  expect(never.body).toMatchObject({
+    status: 'failing',
+    checks: { relay: { ok: false, problem: 'The relay has never run.' } },
+  });
 
   await beat();
-  await server.db.admin.query("update engine.heartbeats set seen_at = now() - interval '2 minutes'");
+  await server.db.admin.query(
+    "update engine.heartbeats set seen_at = now() - interval '2 minutes'",
+  );
   const old = await health();
-  expect(old.body.checks.relay).toMatchObject({ ok: false, problem: expect.stringMatching(/^The relay was last seen 1\d\d s ago/) });
+  expect(old.body.checks.relay).toMatchObject({
+    ok: false,
+    problem: expect.stringMatching(/^The relay was last seen 1\d\d s ago/),
+  });
   await beat();
 });
 
@@ -36,13 +47,18 @@ test('a missing migration is named', async () => {
 test('a database that refuses is named, and the server recovers with it', async () => {
   await server.db.admin.query('alter role relvar_server nologin');
   try {
-    await server.db.admin.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'relvar_server' and datname = current_database()");
+    await server.db.admin.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'relvar_server' and datname = current_database()",
+    );
     const { status, body } = await eventually('failing', async () => {
       const response = await health();
       return response.status === 503 && response;
     });
     expect(status).toBe(503);
-    expect(body.checks.database).toMatchObject({ ok: false, hint: expect.stringContaining('PostgreSQL') });
+    expect(body.checks.database).toMatchObject({
+      ok: false,
+      hint: expect.stringContaining('PostgreSQL'),
+    });
   } finally {
     await server.db.admin.query('alter role relvar_server login');
   }

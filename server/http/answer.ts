@@ -11,7 +11,12 @@ export function sendError(response: Response, error: RequestError): void {
 }
 
 /** Express' last handler: what was thrown becomes an answer, and what nobody foresaw is masked. */
-export function handleError(error: unknown, _request: Request, response: Response, _next: NextFunction): void {
+export function handleError(
+  error: unknown,
+  _request: Request,
+  response: Response,
+  _next: NextFunction,
+): void {
   if (response.headersSent) {
     response.destroy();
     return;

@@ -74,9 +74,10 @@ test('changes reach the members of the workspace, and nobody else', async () => 
     },
   ]);
 
-  await server.db.admin.query("update metadata.objects set label_plural = 'Persons' where name_singular = 'person' and workspace_id = $1", [
-    acme.workspaceId,
-  ]);
+  await server.db.admin.query(
+    "update metadata.objects set label_plural = 'Persons' where name_singular = 'person' and workspace_id = $1",
+    [acme.workspaceId],
+  );
   await eventually('the model event', () => mine.events.some(({ event }) => event === 'model'));
   expect(mine.events.at(-1)).toEqual({ event: 'model', data: { version: expect.any(Number) } });
 

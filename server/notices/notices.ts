@@ -95,7 +95,9 @@ export class Notices extends EventEmitter<Events> {
     this.#client = undefined;
     clearInterval(this.#ping);
     client.end().catch(() => undefined);
-    log('lost the connection that listens to the database; connecting again', { error: error.message });
+    log('lost the connection that listens to the database; connecting again', {
+      error: error.message,
+    });
     this.#reconnectLater();
   }
 

@@ -306,6 +306,7 @@ create table engine.heartbeats (
 --!include engine/search.sql
 --!include engine/outbox.sql
 --!include engine/lint.sql
+--!include metadata/comments.sql
 --!include metadata/access.sql
 --!include metadata/validate.sql
 --!include metadata/model.sql

@@ -243,14 +243,36 @@ as $$
         transaction_id xid8 not null default pg_current_xact_id(), happened_at timestamptz not null default now(),
         primary key (batch, seq));
       create index record_events_record_id_batch_idx on %1$I.record_events (record_id, batch);
-      create index record_events_transaction_id_idx on %1$I.record_events (transaction_id)', schema_name),
+      create index record_events_transaction_id_idx on %1$I.record_events (transaction_id);
+      comment on column %1$I.record_events.batch is ''Number of the statement that made the change. Rises with time.'';
+      comment on column %1$I.record_events.seq is ''Number of the change within its statement.'';
+      comment on column %1$I.record_events.object_id is ''The object of the record: metadata.objects.id.'';
+      comment on column %1$I.record_events.record_id is ''The record.'';
+      comment on column %1$I.record_events.action is ''created, updated, deleted, restored or destroyed.'';
+      comment on column %1$I.record_events.before is ''The values that were changed, as they were; of a deleted record all of them.'';
+      comment on column %1$I.record_events.after is ''The values that were changed, as they are now; of a created record all of them.'';
+      comment on column %1$I.record_events.actor_type is ''Who did it: member, api_key, psql (a database login) or system.'';
+      comment on column %1$I.record_events.actor_id is ''The member or the API key.'';
+      comment on column %1$I.record_events.actor_name is ''What they were called at the time.'';
+      comment on column %1$I.record_events.source is ''By which way the change came: MANUAL, API, IMPORT, SYSTEM and so on.'';
+      comment on column %1$I.record_events.request_id is ''The request that made the change, as in the log of the server.'';
+      comment on column %1$I.record_events.transaction_id is ''The transaction of the change: what was changed together has the same.'';
+      comment on column %1$I.record_events.happened_at is ''When the transaction of the change began.''', schema_name),
       '@behavior -insert -update -delete', 'Every change of every record: what, who, when. Written by triggers in the transaction of the change.'),
     ('internal', 'trash', format(
       'create table %1$I.trash (
         id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null, label text, data jsonb not null,
         deleted_at timestamptz not null default now(), deleted_by_name text, transaction_id xid8 not null default pg_current_xact_id(),
         unique (object_id, record_id));
-      create index trash_transaction_id_idx on %1$I.trash (transaction_id)', schema_name, engine.uuid_default()),
+      create index trash_transaction_id_idx on %1$I.trash (transaction_id);
+      comment on column %1$I.trash.id is ''Identifies the entry.'';
+      comment on column %1$I.trash.object_id is ''The object of the record: metadata.objects.id.'';
+      comment on column %1$I.trash.record_id is ''The id that the record had and has again when it is restored.'';
+      comment on column %1$I.trash.label is ''How the record was named.'';
+      comment on column %1$I.trash.data is ''The record as it was, by column.'';
+      comment on column %1$I.trash.deleted_at is ''When it was deleted.'';
+      comment on column %1$I.trash.deleted_by_name is ''Who deleted it.'';
+      comment on column %1$I.trash.transaction_id is ''The transaction that deleted it: what went with it has the same.''', schema_name, engine.uuid_default()),
       E'@behavior -insert -update -delete\n@singular trashedRecord\n@plural trashedRecords', 'Deleted records, as they were. Restorable until they are destroyed.'),
     ('function', 'search_records', format(
       'create or replace function %1$I.search_records(query text, max_results int default 20)

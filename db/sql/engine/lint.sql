@@ -63,6 +63,11 @@ as $$
     select 'function ' || p.oid::regprocedure
     from ours n join pg_catalog.pg_proc p on p.pronamespace = n.oid
     where n.nspname not in ('core', 'engine') and pg_catalog.obj_description(p.oid, 'pg_proc') is null
+    union all
+    select format('column %s.%I', c.oid::regclass, a.attname)
+    from ours n join pg_catalog.pg_class c on c.relnamespace = n.oid
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where n.nspname not in ('core', 'engine') and c.relkind in ('r', 'p', 'v') and pg_catalog.col_description(c.oid, a.attnum) is null
   ) d
   union all
   select 'tenant_reaches_outside', 'A tenant foreign key that leaves its schema', format('%s on %s', k.conname, k.conrelid::regclass), 'Keep a tenant whole: refer inside its schema, or not at all.'

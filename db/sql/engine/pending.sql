@@ -4,10 +4,15 @@
 -- Changes of one workspace's model follow one another; other workspaces are not held up. The
 -- version rises once a transaction, so that a mutation can return it before the commit.
 create function engine.note_change(workspace_id uuid) returns void
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = '' set lock_timeout = '5s'
 as $$
 begin
-  perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
+  begin
+    perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
+  exception when lock_not_available then
+    raise exception 'Somebody else is changing the data model of this workspace.'
+      using errcode = 'RV021', hint = 'Their transaction has been open for a while. Try again in a moment.';
+  end;
   insert into engine.pending (workspace_id) values (note_change.workspace_id) on conflict do nothing;
   if found then
     update core.workspaces w set model_version = w.model_version + 1 where w.id = note_change.workspace_id;

@@ -132,7 +132,7 @@ begin
     select 41, 'internal', d.key, (d.want).definition, null, false, 0, null
     from d where d.kind = 'internal' and d.is_missing
     union all
-    select 42, 'column', d.new_table, format('alter table %I.%I add column %s', v_schema, d.new_table, engine.column_clause(d.want)), 'AccessExclusive',
+    select case when (d.want).generated_expr is null then 42 else 44 end, 'column', d.new_table, format('alter table %I.%I add column %s', v_schema, d.new_table, engine.column_clause(d.want)), 'AccessExclusive',
       (d.want).generated_expr is not null or coalesce((d.want).default_expr ~ '\(', false) and (d.want).default_expr <> 'now()', d.row_estimate, null
     from d where d.kind = 'column' and (d.is_missing or d.is_recreated)
       and not exists (select from d t where t.kind = 'table' and t.is_missing and t.key = (d.want).table_key)

@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { useDatabase } from './testing/database.ts';
+import { createWorkspace } from './testing/workspace.ts';
+
+// docs/psql.md promises that each of its blocks can be pasted as it stands, in its order. They run
+// here in one session, and some are looked at closer.
+const page = readFileSync(join(import.meta.dirname, '..', 'docs', 'psql.md'), 'utf8');
+const blocks = [...page.matchAll(/```sql\n([\s\S]*?)```/g)].map(([, sql]) => sql!.trim());
+
+const db = useDatabase();
+let client: pg.Client;
+
+beforeAll(async () => {
+  const workspace = await createWorkspace(db.admin, 'demo');
+  await db.admin.query(`select core.add_member('demo', 'member@demo.example', 'Ann Member', 'Member')`);
+  await db.admin.query(`insert into ${workspace.schema}.companies (name) values ('Acme')`);
+  await db.admin.query(
+    `insert into ${workspace.schema}.people (name_first_name, name_last_name, company_id) select 'Ann', 'Smith', id from ${workspace.schema}.companies`,
+  );
+  client = new pg.Client({ connectionString: db.adminUrl });
+  // Its database is dropped before the session ends.
+  client.on('error', () => {});
+  await client.connect();
+});
+afterAll(async () => {
+  await client?.end();
+  // Roles outlive the database of the test.
+  const cluster = new pg.Client({ connectionString: process.env.RELVAR_TEST_ADMIN_URL });
+  await cluster.connect();
+  await cluster.query('drop role if exists ann_reports');
+  await cluster.end();
+});
+
+type Rows = Record<string, unknown>[];
+
+/** What a reader would see, by words that the block contains. */
+const expectations: Record<string, (results: Rows[]) => void> = {
+  'from core.workspaces order by slug': ([rows]) => expect(rows).toMatchObject([{ slug: 'demo', model_version: '1' }]),
+  'order by p.created_at': ([rows]) => expect(rows).toEqual([{ name_first_name: 'Ann', name_last_name: 'Smith', company: 'Acme' }]),
+  'count(*) as fields': ([rows]) => expect(rows!.map((row) => row.name_singular)).toEqual(expect.arrayContaining(['company', 'person', 'opportunity'])),
+  "search_records('acm')": ([rows]) => expect(rows).toEqual([{ object_name: 'company', label: 'Acme' }]),
+  'order by batch desc': ([rows]) =>
+    expect(rows).toMatchObject([
+      { action: 'updated', before: { name: 'Psql & Sons' }, name: 'Psql & Daughters', actor_type: 'psql' },
+      { action: 'created', name: 'Psql & Sons' },
+    ]),
+  'select restore_record': ([rows]) => expect(rows).toEqual([{ restore_record: true }]),
+  "'Newsletter'": (results) => expect(results[2]!.map((row) => row.statement).join('\n')).toMatch(/alter table \w+\.people add column newsletter boolean default false/),
+  'count(*) as steps': ([rows]) => expect(rows).toEqual([{ steps: '0' }]),
+  'metadata.create_object': (results) => expect(results[2]).toEqual([{ name_singular: 'serviceContract', table_name: 'service_contracts' }]),
+  'insert into service_contracts': ([rows]) => expect(rows).toEqual([{ name: 'Lift maintenance', state: 'DRAFT' }]),
+  'from agreements': ([rows]) => expect(rows).toEqual([{ name: 'Lift maintenance', state: 'DRAFT' }]),
+  "p.kind = 'index'": ([rows]) => expect(rows).toHaveLength(1),
+  'select engine.apply': ([rows]) => expect(Number(rows![0]!.statements)).toBeGreaterThan(0),
+  'count(*) as people': ([rows]) => expect(rows).toEqual([{ current_user: expect.stringMatching(/^ws_.*_r_2$/), people: '1' }]),
+  'r.can_manage_model from': ([rows]) => expect(rows).toMatchObject([{ name: 'Admin', can_manage_model: true }, { name: 'Member', can_manage_model: false }]),
+  'metadata.object_permissions': (results) => expect(results[2]!.map((row) => row.statement).join('\n')).toMatch(/grant select on \w+\.opportunities/),
+};
+
+test('the blocks of docs/psql.md run, in their order, and show what the page says', async () => {
+  const unused = new Set(Object.keys(expectations));
+  for (const block of blocks) {
+    const code = /^-- error: (\w+)\n/.exec(block)?.[1];
+    if (code) {
+      await expect(client.query(block)).rejects.toMatchObject({ code });
+      continue;
+    }
+    const answer = (await client.query(block).catch((error: Error) => {
+      throw new Error(`${error.message}\n${block}`, { cause: error });
+    })) as unknown as pg.QueryResult | pg.QueryResult[];
+    const results = [answer].flat().map((result) => result.rows as Rows);
+    for (const [words, check] of Object.entries(expectations))
+      if (block.includes(words) && unused.delete(words)) check(results);
+  }
+  expect([...unused]).toEqual([]);
+});
+
+test('the login of the page is the member, at once', async () => {
+  const url = new URL(db.adminUrl);
+  url.username = 'ann_reports';
+  url.password = 'change me';
+  const ann = new pg.Client({ connectionString: url.href });
+  await ann.connect();
+  try {
+    const { rows } = await ann.query(`insert into companies (name) values ('By Ann') returning created_by_name as name`);
+    expect(rows).toEqual([{ name: 'Ann Member' }]);
+    await expect(ann.query('select * from core.users')).rejects.toMatchObject({ code: '42501' });
+  } finally {
+    await ann.end();
+  }
+  const { rows } = await client.query(`select count(*)::int as n from engine.outbox where action = 'created'`);
+  expect(rows[0].n).toBeGreaterThan(0);
+});

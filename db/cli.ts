@@ -1,9 +1,11 @@
+import { writeFileSync } from 'node:fs';
 import pg from 'pg';
 import { loadConfig } from './config.ts';
 import { findDatabase, openDatabase, type Database } from './database.ts';
+import { dumpedVersion, dumpStructure, majorVersion, schemaFile } from './dump.ts';
 import { migrate } from './migrate.ts';
 
-/** The commands behind `npm run db:…`: url, migrate and reset. */
+/** The commands behind `npm run db:…`: url, migrate, reset and dump. */
 const COMMANDS: Record<string, (database: Database) => Promise<void>> = {
   url: async ({ adminUrl }) => void process.stdout.write(`${adminUrl}\n`),
   migrate: async (database) => {
@@ -14,6 +16,19 @@ const COMMANDS: Record<string, (database: Database) => Promise<void>> = {
     await recreate(database.adminUrl);
     await migrate(database.adminUrl, database);
     process.stdout.write('The database is new and empty. `npm start` fills in the demo workspace.\n');
+  },
+  dump: async ({ adminUrl }) => {
+    const client = new pg.Client({ connectionString: adminUrl });
+    await client.connect();
+    try {
+      const version = await majorVersion(client);
+      if (version !== dumpedVersion)
+        throw new Error(`The structure is dumped from PostgreSQL ${dumpedVersion}; this server is ${version}.`);
+      writeFileSync(schemaFile, await dumpStructure(client));
+      process.stdout.write(`Wrote ${schemaFile}.\n`);
+    } finally {
+      await client.end();
+    }
   },
 };
 

@@ -119,7 +119,7 @@ export default function CommandMenu() {
       maxHeight={420}
       size={580}
       overlayProps={{ blur: 0, backgroundOpacity: 0.3 }}
-      transitionProps={{ duration: 80 }}
+      transitionProps={{ duration: 0 }}
       aria-label="Search and commands"
     >
       <Spotlight.Search placeholder="Search records, or type a command" leftSection={<IconSearch size={18} stroke={1.75} />} aria-label="Search records, or type a command" />

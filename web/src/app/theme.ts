@@ -44,6 +44,7 @@ export const variables: CSSVariablesResolver = () => ({
     '--mantine-color-placeholder': '#6f6f6a',
     '--mantine-color-anchor': '#0f6b57',
     '--mantine-color-error': '#c02626',
+    '--mantine-color-default-border': '#d6d6d1',
     '--rv-surface': '#ffffff',
     '--rv-raised': '#ffffff',
     '--rv-sunken': '#f7f7f5',

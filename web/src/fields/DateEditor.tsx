@@ -1,13 +1,14 @@
 import { Popover } from '@mantine/core';
-import { DatePicker } from '@mantine/dates';
-import '@mantine/dates/styles.css';
-import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import type { Move } from '../grid/types.ts';
 import { joinInstant, parseDay, splitInstant } from '../model/dates.ts';
 import { parseValue } from '../model/text.ts';
 import type { ModelField } from '../model/types.ts';
 import { sameValue, type FieldValue } from '../model/values.ts';
 import classes from './fields.module.css';
+
+// The calendar weighs more than all editors together, and typing a day needs none.
+const Calendar = lazy(() => import('./Calendar.tsx'));
 
 interface DateEditorProps {
   field: ModelField;
@@ -25,7 +26,7 @@ function startText(field: ModelField, value: FieldValue): string {
 }
 
 /** Typed or picked. The calendar speaks in days as text, so no time zone ever touches a DATE. */
-export default function DateEditor({ field, value, typed, onSave, done }: DateEditorProps) {
+export function DateEditor({ field, value, typed, onSave, done }: DateEditorProps) {
   const withTime = field.type === 'DATE_TIME';
   const [text, setText] = useState(typed ?? startText(field, value));
   const [reason, setReason] = useState<string | null>(null);
@@ -34,11 +35,8 @@ export default function DateEditor({ field, value, typed, onSave, done }: DateEd
   const day = parseDay(text.split(/[\s,T]+\d{1,2}(:|\s*[ap]m)/i)[0] ?? '');
 
   useEffect(() => {
-    const frame = requestAnimationFrame(() => {
-      input.current?.focus({ preventScroll: true });
-      if (typed === null) input.current?.select();
-    });
-    return () => cancelAnimationFrame(frame);
+    input.current?.focus({ preventScroll: true });
+    if (typed === null) input.current?.select();
   }, [typed]);
 
   const finish = (move: Move, keep: boolean, source = text, force = false) => {
@@ -102,7 +100,9 @@ export default function DateEditor({ field, value, typed, onSave, done }: DateEd
         </div>
       </Popover.Target>
       <Popover.Dropdown p="xs" onKeyDown={onKeyDown}>
-        <DatePicker key={day ?? 'none'} value={day} defaultDate={day ?? undefined} onChange={pick} size="xs" firstDayOfWeek={1} />
+        <Suspense fallback={<div style={{ width: 210, height: 240 }} />}>
+          <Calendar key={day ?? 'none'} day={day} onPick={pick} />
+        </Suspense>
       </Popover.Dropdown>
     </Popover>
   );

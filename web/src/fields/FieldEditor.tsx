@@ -1,13 +1,10 @@
-import { lazy, Suspense } from 'react';
 import type { Move } from '../grid/types.ts';
 import type { ModelField } from '../model/types.ts';
 import type { FieldValue } from '../model/values.ts';
 import { OptionEditor, RelationEditor } from './ChoiceEditor.tsx';
+import { DateEditor } from './DateEditor.tsx';
 import { PartsEditor } from './PartsEditor.tsx';
 import { TextEditor } from './TextEditor.tsx';
-
-// The calendar weighs more than all other editors together, and few sessions open it first.
-const DateEditor = lazy(() => import('./DateEditor.tsx'));
 
 export interface FieldEditorProps {
   field: ModelField;
@@ -28,11 +25,7 @@ export function FieldEditor(props: FieldEditorProps) {
       return <RelationEditor {...props} />;
     case 'DATE':
     case 'DATE_TIME':
-      return (
-        <Suspense fallback={null}>
-          <DateEditor {...props} />
-        </Suspense>
-      );
+      return <DateEditor {...props} />;
     case 'FULL_NAME':
     case 'ADDRESS':
       return <PartsEditor {...props} />;

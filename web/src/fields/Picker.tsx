@@ -38,6 +38,9 @@ export function Picker({ label, choices, chosen, multiple, typed, onQuery, busy,
   const listId = useId();
 
   useEffect(() => onQuery?.(query), [query, onQuery]);
+  useEffect(() => {
+    if (typed && document.activeElement !== input.current) setQuery(typed);
+  }, [typed]);
   // A portal mounts its content a moment later than the effect of its owner.
   useEffect(() => {
     const frame = requestAnimationFrame(() => input.current?.focus());

@@ -1,5 +1,6 @@
 import {
   IconAlignLeft,
+  IconArrowUpRight,
   IconBraces,
   IconCalendar,
   IconCalendarClock,
@@ -11,14 +12,13 @@ import {
   IconMapPin,
   IconPaperclip,
   IconPhone,
-  IconRelationManyToMany,
-  IconRobot,
   IconSelect,
   IconStar,
   IconTags,
   IconToggleLeft,
   IconTypography,
   IconUser,
+  IconUserCircle,
   type Icon,
 } from '@tabler/icons-react';
 import type { FieldType } from '../model/types.ts';
@@ -52,9 +52,9 @@ export const FIELD_TYPES: { [type in FieldType]: TypeInfo } = {
   LINKS: { label: 'Link', icon: IconLink, width: 180 },
   CURRENCY: { label: 'Currency', icon: IconCurrencyDollar, width: 140, align: 'right' },
   ADDRESS: { label: 'Address', icon: IconMapPin, width: 240 },
-  ACTOR: { label: 'Actor', icon: IconRobot, width: 150 },
+  ACTOR: { label: 'Actor', icon: IconUserCircle, width: 150 },
   FILES: { label: 'Files', icon: IconPaperclip, width: 120 },
-  RELATION: { label: 'Relation', icon: IconRelationManyToMany, width: 180 },
-  MORPH_RELATION: { label: 'Relation to several', icon: IconRelationManyToMany, width: 180 },
+  RELATION: { label: 'Relation', icon: IconArrowUpRight, width: 180 },
+  MORPH_RELATION: { label: 'Relation to several', icon: IconArrowUpRight, width: 180 },
   TS_VECTOR: { label: 'Search', icon: IconHash, width: 100 },
 };

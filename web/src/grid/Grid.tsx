@@ -121,7 +121,13 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
   const rowOf = (key: string) => rows[byKey.get(key) ?? -1];
 
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
-    if (store.getState().editing || event.target !== event.currentTarget) return;
+    if (event.target !== event.currentTarget) return;
+    const { editing } = store.getState();
+    if (editing) {
+      // The editor is about to take the focus; what is typed until then belongs to it.
+      if (event.key.length === 1 && !event.metaKey && !event.ctrlKey) store.edit((editing.typed ?? '') + event.key);
+      return;
+    }
     const pageRows = Math.floor(((scroller.current?.clientHeight ?? 0) - HEAD_HEIGHT) / ROW_HEIGHT) - 1;
     if (!handleKey({ event, store, rows: keys, columns, pageRows, rowOf, actions, go })) return;
     event.preventDefault();
@@ -132,6 +138,21 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
     const cell = (event.target as Element).closest<HTMLElement>('[data-column]');
     const row = cell?.closest<HTMLElement>('[data-row]');
     return cell?.dataset['column'] && row?.dataset['row'] ? { row: row.dataset['row'], column: cell.dataset['column'] } : null;
+  };
+
+  const isActive = (place: Place): boolean => {
+    const { active: current } = store.getState();
+    return current?.row === place.row && current.column === place.column;
+  };
+
+  // A link within a value follows only from the cell in hand: the first click on a cell is for taking it.
+  const onClickCapture = (event: MouseEvent<HTMLDivElement>) => {
+    const link = (event.target as Element).closest('a');
+    const place = link && !('direct' in link.dataset) && !event.metaKey && !event.ctrlKey ? placeOf(event) : null;
+    if (!place || isActive(place)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    store.focus(place);
   };
 
   const onClick = (event: MouseEvent<HTMLDivElement>) => {
@@ -149,9 +170,7 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
     }
     const place = placeOf(event);
     if (!place || target.closest('a, button')) return;
-    const current = store.getState().active;
-    const again = current?.row === place.row && current.column === place.column;
-    if (!again) {
+    if (!isActive(place)) {
       store.focus(place);
       return;
     }
@@ -195,6 +214,7 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
       tabIndex={0}
       className={classes.grid}
       onKeyDown={onKeyDown}
+      onClickCapture={onClickCapture}
       onClick={onClick}
       onCopy={onCopy}
       onPaste={onPaste}

@@ -15,7 +15,7 @@ export function columnWindow(widths: number[], scrollLeft: number, viewWidth: nu
   if (widths.length <= WINDOW_ABOVE) return { start: 0, end: widths.length - 1, before: 0, after: 0 };
   let start = 0;
   let offset = 0;
-  while (start < widths.length - 1 && offset + (widths[start] ?? 0) < scrollLeft) offset += widths[start++] ?? 0;
+  while (start < widths.length - 1 && offset + (widths[start] ?? 0) <= scrollLeft) offset += widths[start++] ?? 0;
   let end = start;
   let seen = offset;
   while (end < widths.length - 1 && seen < scrollLeft + viewWidth) seen += widths[end++] ?? 0;

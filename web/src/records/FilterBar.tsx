@@ -1,6 +1,6 @@
 import { Menu, Popover } from '@mantine/core';
 import { IconPlus, IconX } from '@tabler/icons-react';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { encodeFilter, OPERATOR_LABELS, operatorsOf, takesValue, type Filter } from '../model/filters.ts';
 import { visibleFields } from '../model/lookup.ts';
@@ -43,9 +43,6 @@ function Chip({ model, field, filter, initiallyOpen, onChange, onRemove }: { mod
 /** The filters as sentences, each to be changed or removed; all of them must hold. */
 export function FilterBar({ model, object, filters, adding, onAdding, onChange }: FilterBarProps) {
   const [fresh, setFresh] = useState<number | null>(null);
-  useEffect(() => {
-    if (fresh !== null && fresh >= filters.length) setFresh(null);
-  }, [filters.length, fresh]);
   if (filters.length === 0 && !adding) return null;
   const fields = visibleFields(object).filter((field) => operatorsOf(field).length > 0);
   const add = (field: ModelField) => {

@@ -65,7 +65,7 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
     [table, filterKey, order, fieldKey, object.namePlural],
   );
   useEffect(() => void reload(), [reload]);
-  useEffect(() => rememberList(object, rows.map((row) => row.id)), [object, rows]);
+  useEffect(() => rememberList(object, rows.map((row) => row.id), total), [object, rows, total]);
 
   useLiveObjects([object.id, ...fields.flatMap((field) => field.relations.map((relation) => relation.targetObjectId))], () => {
     void table.refresh(seen.current.first, seen.current.last).then(

@@ -42,7 +42,7 @@ function LabelCell({ model, object, row }: { model: Model; object: ModelObject; 
   const label = recordLabel(model, object, row);
   if (row.id === DRAFT) return <span className={classes.draft}>{label || `New ${object.labelSingular.toLowerCase()}`}</span>;
   return (
-    <Link to="/objects/$namePlural/$id" params={{ namePlural: object.namePlural, id: row.id }} className={classes.labelLink} tabIndex={-1}>
+    <Link to="/objects/$namePlural/$id" params={{ namePlural: object.namePlural, id: row.id }} className={classes.labelLink} tabIndex={-1} data-direct>
       <Avatar label={label || '?'} seed={row.id} size={18} round={object.nameSingular === 'person'} />
       <span className={classes.labelText} data-untitled={label === '' || undefined}>
         {label || 'Untitled'}

@@ -1,0 +1,52 @@
+import { addDays, formatDay, joinInstant, parseDay, parseInstant, splitInstant } from './dates.ts';
+
+const now = new Date(2026, 10, 22, 23, 30);
+
+describe('days', () => {
+  test.each([
+    ['2026-11-22', '2026-11-22'],
+    ['2026/1/5', '2026-01-05'],
+    ['5.1.2027', '2027-01-05'],
+    ['5.1.', '2026-01-05'],
+    ['11/22/2026', '2026-11-22'],
+    ['22/11/2026', '2026-11-22'],
+    ['22 Nov 2026', '2026-11-22'],
+    ['Nov 22, 2027', '2027-11-22'],
+    ['3 march', '2026-03-03'],
+    ['today', '2026-11-22'],
+    ['Tomorrow', '2026-11-23'],
+    ['+10', '2026-12-02'],
+    ['-1d', '2026-11-21'],
+  ])('reads %s', (text, day) => expect(parseDay(text, now)).toBe(day));
+
+  test.each(['', 'soon', '2026-13-01', '2026-02-30', '31.4.2026', 'Nov'])('refuses “%s”', (text) => expect(parseDay(text, now)).toBeNull());
+
+  test('a leap day exists in leap years alone', () => {
+    expect(parseDay('2028-02-29')).toBe('2028-02-29');
+    expect(parseDay('2100-02-29')).toBeNull();
+  });
+
+  test('never move by the time zone', () => {
+    for (const zone of ['Pacific/Kiritimati', 'America/Los_Angeles', 'Europe/Berlin']) {
+      process.env['TZ'] = zone;
+      expect(parseDay('2026-03-29')).toBe('2026-03-29');
+      expect(formatDay('2026-03-29')).toBe('29 Mar 2026');
+      expect(addDays('2026-03-28', 1)).toBe('2026-03-29');
+      expect(addDays('2026-10-24', 2)).toBe('2026-10-26');
+    }
+    process.env['TZ'] = 'UTC';
+  });
+});
+
+describe('instants', () => {
+  test('are read in the reader’s zone and come back as typed', () => {
+    const instant = parseInstant('2026-11-22 14:30');
+    expect(instant && splitInstant(instant)).toEqual({ day: '2026-11-22', time: '14:30' });
+  });
+  test('understand the twelve-hour clock', () => {
+    expect(splitInstant(joinInstant('2026-11-22', '12:05 am') ?? '').time).toBe('00:05');
+    expect(splitInstant(joinInstant('2026-11-22', '9pm') ?? '').time).toBe('21:00');
+  });
+  test('of a day alone are its start', () => expect(splitInstant(parseInstant('tomorrow', now) ?? '')).toEqual({ day: '2026-11-23', time: '00:00' }));
+  test.each(['', 'soon', '2026-11-22 25:00', '14:30'])('refuse “%s”', (text) => expect(parseInstant(text, now)).toBeNull());
+});

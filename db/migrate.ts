@@ -35,17 +35,21 @@ async function runSqlMigrations(adminUrl: string) {
     // Only in development does the file for the next migration hold anything.
     const draft = join(migrationsFolder, 'current.sql');
     if (existsSync(draft) && readFileSync(draft, 'utf8').trim() !== '')
-      await graphileMigrate.current(settings);
-  } catch (error) {
-    // graphile-migrate keeps the place in the file beside the message and prints it in colour.
-    const place = (error as { _gmMessageOverride?: string })._gmMessageOverride;
-    if (place === undefined) throw error;
-    throw new Error(`A migration failed.\n${place}`, { cause: error });
+      await graphileMigrate.current(settings).catch((error: unknown) => {
+        throw new Error(
+          `The draft migration failed.\n${placeOf(error)}\nIf this database ran an earlier draft, make it anew: npm run db:reset`,
+          { cause: error },
+        );
+      });
   } finally {
     // Kept open, they would end this process when the server stops before they time out.
     graphileMigratePools.clearAllPools();
   }
 }
+
+/** graphile-migrate keeps the place in the file beside the message. */
+const placeOf = (error: unknown): string =>
+  (error as { _gmMessageOverride?: string })._gmMessageOverride ?? (error as Error).message;
 
 /**
  * graphile-worker's tables have row-level security and no policies: whoever runs jobs needs the

@@ -1,4 +1,4 @@
-import type { Client, PoolClient } from 'pg';
+import { DatabaseError, type Client, type PoolClient } from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -40,7 +40,9 @@ export async function exportRecords({ client, identity, object: name, format, ou
     await pipeline(client.query(copyTo(statement)), out, { end: false });
     await client.query('commit');
   } catch (error) {
-    await client.query('rollback').catch(() => {});
+    // When the reader left (EPIPE), the server is still sending: only the end of the connection stops it.
+    if (error instanceof DatabaseError) await client.query('rollback');
+    else client.connection.stream.destroy();
     if ((error as { code?: string }).code === '42501')
       throw new RecordsError('NOT_ALLOWED', `Your role may not read "${name}".`, 'Ask an administrator for the right to read these records.');
     throw error;

@@ -46,9 +46,8 @@ begin
     select 0 as phase, 'schema' as kind, v_schema as object_name, s.statement, null::text as lock_level, false as rewrites, 0::bigint as row_estimate, null::text as note
     from (values
       (1, format('create role %I nologin', v_schema)),
-      (2, format('grant relvar_crm to %I', v_schema)),
-      (3, format('create schema %I', v_schema)),
-      (4, format('grant usage on schema %I to %I', v_schema, v_schema))
+      (2, format('create schema %I', v_schema)),
+      (3, format('grant usage on schema %I to %I', v_schema, v_schema))
     ) as s (n, statement)
     where to_regnamespace(quote_ident(v_schema)) is null
     union all
@@ -197,7 +196,12 @@ begin
         when 'function' then format('function %I.%I', v_schema, (d.want).name)
         else format('%s %I on %I.%I', d.kind, (d.want).name, v_schema, d.new_table) end as target) c
     where (d.want).comment is not null and (d.is_missing or d.is_recreated or (d.want).comment is distinct from (d.have).comment)
-    -- 7. Roles that no longer are.
+    -- 7. Until the commit this locks relvar_crm, which all workspaces share: last, so that several
+    -- can be made at a time.
+    union all
+    select 85, 'schema', v_schema, format('grant relvar_crm to %I', v_schema), null, false, 0, null
+    where to_regnamespace(quote_ident(v_schema)) is null
+    -- 8. Roles that no longer are.
     union all
     select 90, 'role', d.key, format('drop role %I', d.key), null, false, 0, null
     from d where d.kind = 'role' and d.is_extra

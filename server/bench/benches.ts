@@ -1,5 +1,17 @@
 import type { Bench } from './bench.ts';
+import { gatewayBuild } from './gateway.build.ts';
+import { gatewayTenants } from './gateway.tenants.ts';
+import { modelChange } from './model.change.ts';
+import { poolMemory } from './pool.memory.ts';
+import { workspaceCreate } from './workspace.create.ts';
 import { writeCreate } from './write.create.ts';
 
 /** In the order in which they run: those that need one workspace alone come first. */
-export const BENCHES: readonly Bench[] = [writeCreate];
+export const BENCHES: readonly Bench[] = [
+  writeCreate,
+  workspaceCreate,
+  gatewayBuild,
+  gatewayTenants,
+  modelChange,
+  poolMemory,
+];

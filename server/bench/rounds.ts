@@ -59,7 +59,7 @@ export async function time(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-/** Runs `work` over and over in each of `workers`, and answers how often a second. */
+/** Runs `work` over and over in each of `workers`, and answers how often a second it was done. */
 export async function throughput<T>(
   workers: readonly T[],
   milliseconds: number,

@@ -64,7 +64,7 @@ export class ServerProcess {
     query: string,
     variables: object = {},
     headers: Readonly<Record<string, string>> = {},
-  ): Promise<{ data: Record<string, unknown>; version: number }> {
+  ): Promise<Record<string, unknown>> {
     const response = await fetch(this.url + path, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${key}`, ...headers },
@@ -72,7 +72,7 @@ export class ServerProcess {
     });
     const { data, errors } = (await response.json()) as { data: Record<string, unknown>; errors?: { message: string }[] };
     if (errors) throw new Error(`${path} answered: ${errors[0]!.message}`);
-    return { data, version: Number(response.headers.get('x-metadata-version')) };
+    return data;
   }
 }
 

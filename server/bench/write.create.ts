@@ -2,7 +2,7 @@ import pg from 'pg';
 import { identitySettings } from '../../db/pool.ts';
 import { sendWithSettings, type RequestSettings } from '../gateway/pgClient.ts';
 import type { Bench } from './bench.ts';
-import type { BenchDatabase, Workspace } from './lab.ts';
+import type { BenchDatabase, Workspace } from './database.ts';
 import { alternate, median, throughput } from './rounds.ts';
 
 const CONNECTIONS = 16;

@@ -96,6 +96,16 @@ test('waits for a slow reader', async () => {
   expect(most).toBeLessThan(400_000);
 });
 
+test('ends when the reader leaves early', async () => {
+  await importCsv('note', `Title,Body\n${Array.from({ length: 3000 }, (_, i) => `E${i},${'x'.repeat(4000)}`).join('\n')}\n`);
+  const gone = new Writable({
+    write(_chunk, _encoding, done) {
+      done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+    },
+  });
+  await expect(withServer((client) => exportRecords({ client, identity, object: 'note', format: 'csv', out: gone }))).rejects.toMatchObject({ code: 'EPIPE' });
+});
+
 test('an unknown object is refused with the nearest', async () => {
   await expect(exported('persn', 'csv')).rejects.toMatchObject({ code: 'OBJECT_UNKNOWN', hint: 'Did you mean "person"?' });
 });

@@ -23,6 +23,15 @@ async function freePort(): Promise<number> {
   return free;
 }
 
+const all: Started[] = [];
+// A test that failed half-way must not take the next one's port.
+afterEach(async () => {
+  for (const { process: launcher, ended } of all.splice(0)) {
+    launcher.kill('SIGTERM');
+    await ended;
+  }
+});
+
 /** What `npm start` runs, with its output and its end. */
 class Started {
   output = '';
@@ -30,6 +39,7 @@ class Started {
   ended: Promise<number | null>;
 
   constructor() {
+    all.push(this);
     this.process = spawn(process.execPath, ['server/cli/install.mjs', 'server/cli/start.ts'], {
       cwd: root,
       env: { ...process.env, RELVAR_DATA: dataDir, PORT: String(port), NODE_ENV: undefined, NODE_OPTIONS: '' },

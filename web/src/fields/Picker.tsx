@@ -38,14 +38,7 @@ export function Picker({ label, choices, chosen, multiple, typed, onQuery, busy,
   const listId = useId();
 
   useEffect(() => onQuery?.(query), [query, onQuery]);
-  useEffect(() => {
-    if (typed && document.activeElement !== input.current) setQuery(typed);
-  }, [typed]);
-  // A portal mounts its content a moment later than the effect of its owner.
-  useEffect(() => {
-    const frame = requestAnimationFrame(() => input.current?.focus());
-    return () => cancelAnimationFrame(frame);
-  }, []);
+  useEffect(() => input.current?.focus({ preventScroll: true }), []);
 
   const shown = useMemo(() => {
     const wanted = query.trim().toLowerCase();
@@ -85,21 +78,23 @@ export function Picker({ label, choices, chosen, multiple, typed, onQuery, busy,
     act();
   };
 
+  // Leaving the input for anything but the list ends the choice; the list never takes the focus.
+  const onBlur = () => onClose('stay');
+
   return (
-    <Popover opened position="bottom-start" offset={2} width={260} shadow="md" radius="md" transitionProps={{ duration: 0 }} returnFocus={false} onChange={(opened) => !opened && onClose('stay')}>
+    <Popover opened position="bottom-start" offset={3} width={260} shadow="md" radius="md" transitionProps={{ duration: 0 }} returnFocus={false} closeOnEscape={false} closeOnClickOutside={false}>
       <Popover.Target>
-        <span style={{ position: 'absolute', left: 0, bottom: 0, width: 1, height: 1 }} />
-      </Popover.Target>
-      <Popover.Dropdown p={0} onKeyDown={onKeyDown} aria-label={label}>
         <input
           ref={input}
-          className={classes.pickerSearch}
+          className={classes.input}
           value={query}
           onChange={(event) => {
             setQuery(event.currentTarget.value);
             setActive(0);
           }}
-          placeholder={`Search ${label.toLowerCase()}`}
+          onKeyDown={onKeyDown}
+          onBlur={onBlur}
+          placeholder={label}
           role="combobox"
           aria-label={label}
           aria-expanded
@@ -107,7 +102,9 @@ export function Picker({ label, choices, chosen, multiple, typed, onQuery, busy,
           aria-activedescendant={at >= 0 ? `${listId}-${at}` : undefined}
           autoComplete="off"
         />
-        <div className={classes.pickerList} role="listbox" id={listId} ref={list} aria-label={label} aria-multiselectable={multiple} tabIndex={-1}>
+      </Popover.Target>
+      <Popover.Dropdown p={0} onPointerDown={(event) => event.preventDefault()} onMouseDown={(event) => event.preventDefault()}>
+        <div className={classes.pickerList} role="listbox" id={listId} ref={list} aria-label={label} aria-multiselectable={multiple}>
           {shown.map((choice, index) => (
             <div
               key={choice.value}

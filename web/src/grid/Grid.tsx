@@ -88,7 +88,12 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
       if (top < element.scrollTop) element.scrollTop = top;
       else if (top + ROW_HEIGHT > element.scrollTop + visible) element.scrollTop = top + ROW_HEIGHT - visible;
       const position = columns.findIndex((column) => column.id === place.column);
-      if (position < 1) return;
+      if (position < 0) return;
+      if (position === 0) {
+        // The first column is pinned and always seen; what people expect beside it is the start of the row.
+        element.scrollLeft = 0;
+        return;
+      }
       const left = columns.slice(1, position).reduce((sum, column) => sum + column.width, 0);
       const width = columns[position]?.width ?? 0;
       const room = element.clientWidth - pinnedWidth;
@@ -121,13 +126,7 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
   const rowOf = (key: string) => rows[byKey.get(key) ?? -1];
 
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
-    if (event.target !== event.currentTarget) return;
-    const { editing } = store.getState();
-    if (editing) {
-      // The editor is about to take the focus; what is typed until then belongs to it.
-      if (event.key.length === 1 && !event.metaKey && !event.ctrlKey) store.edit((editing.typed ?? '') + event.key);
-      return;
-    }
+    if (store.getState().editing || event.target !== event.currentTarget) return;
     const pageRows = Math.floor(((scroller.current?.clientHeight ?? 0) - HEAD_HEIGHT) / ROW_HEIGHT) - 1;
     if (!handleKey({ event, store, rows: keys, columns, pageRows, rowOf, actions, go })) return;
     event.preventDefault();

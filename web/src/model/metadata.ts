@@ -72,7 +72,7 @@ export const createField = (input: NewField): Promise<void> =>
 export interface ObjectPatch {
   labelSingular?: string;
   labelPlural?: string;
-  description?: string | null;
+  description?: string;
   icon?: string;
   color?: string;
   isActive?: boolean;
@@ -83,7 +83,7 @@ export const updateObject = (id: string, patch: ObjectPatch): Promise<void> =>
 
 export interface FieldPatch {
   label?: string;
-  description?: string | null;
+  description?: string;
   icon?: string;
   options?: FieldOption[];
   isActive?: boolean;

@@ -53,7 +53,11 @@ function Joined({ model, holder, own, morph, id }: { model: Model; holder: Model
           <ActionIcon variant="subtle" color="gray" size="sm" aria-label="Link a record" onClick={() => setAdding(true)}>
             <IconPlus size={15} />
           </ActionIcon>
-          {adding ? <FieldEditor field={{ ...morph, label: 'Record', isRequired: true }} value={null} typed={null} onSave={(value) => void add(value)} done={() => setAdding(false)} /> : null}
+          {adding ? (
+            <div className={classes.linkEditor}>
+              <FieldEditor field={{ ...morph, label: 'Record', isRequired: true }} value={null} typed={null} onSave={(value) => void add(value)} done={() => setAdding(false)} />
+            </div>
+          ) : null}
         </div>
       </div>
       {joins.length === 0 ? <p className={classes.quiet}>Not linked to anything yet.</p> : null}

@@ -18,7 +18,7 @@ export function EditField({ field, onClose }: { field: ModelField; onClose: () =
         className={classes.form}
         onSubmit={(event) => {
           event.preventDefault();
-          void submit(() => updateField(field.id, { label: label.trim(), description: description.trim() || null, ...(hasOptions ? { options: cleanOptions(options) } : {}) }));
+          void submit(() => updateField(field.id, { label: label.trim(), description: description.trim(), ...(hasOptions ? { options: cleanOptions(options) } : {}) }));
         }}
       >
         <TextInput label="Label" value={label} onChange={(event) => setLabel(event.currentTarget.value)} error={problemAt('label')} data-autofocus />

@@ -18,7 +18,7 @@ export function EditObject({ object, onClose }: { object: ModelObject; onClose: 
         className={classes.form}
         onSubmit={(event) => {
           event.preventDefault();
-          void submit(() => updateObject(object.id, { labelSingular: labelSingular.trim(), labelPlural: labelPlural.trim(), description: description.trim() || null, ...look }));
+          void submit(() => updateObject(object.id, { labelSingular: labelSingular.trim(), labelPlural: labelPlural.trim(), description: description.trim(), ...look }));
         }}
       >
         <Group align="flex-end" wrap="nowrap" gap="xs">

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { useDatabase } from '../testing/database.ts';
 import { addField, addObject, createWorkspace, failure, reconcile, statements, type Workspace } from '../testing/workspace.ts';
 
@@ -48,21 +48,24 @@ const types: Record<string, { columns: Record<string, string>; default?: unknown
   },
 };
 
-test.each(Object.entries(types))('%s: a plain field', (type, { columns, options: list }) =>
+test('every type has its columns, all of them optional', () =>
   db.inTransaction(async (client) => {
     const object = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things' });
-    await addField(client, object, { label: 'F', type, ...(list ? { options: list } : {}) });
+    const expected: Record<string, string> = {};
+    for (const [i, [type, { columns, options: list }]] of Object.entries(types).entries()) {
+      await addField(client, object, { label: `F${i}`, type, ...(list ? { options: list } : {}) });
+      for (const [column, pgType] of Object.entries(columns)) expected[column.replace(/^f/, `f${i}`)] = pgType;
+    }
     await reconcile(client);
     const { rows } = await client.query(
       `select attname, format_type(atttypid, atttypmod) as type, attnotnull from pg_attribute
-        where attrelid = '${ws.schema}.things'::regclass and attname ~ '^f(_|$)'`,
+        where attrelid = '${ws.schema}.things'::regclass and attname ~ '^f\\d'`,
     );
-    expect(Object.fromEntries(rows.map((row) => [row.attname, row.type]))).toEqual(columns);
+    expect(Object.fromEntries(rows.map((row) => [row.attname, row.type]))).toEqual(expected);
     expect(rows.every((row) => !row.attnotnull)).toBe(true);
     expect(await statements(client, ws)).toEqual([]);
     await client.query(`insert into ${ws.schema}.things default values`);
-  }),
-);
+  }));
 
 test.each(Object.entries(types))('%s: required and unique, with its default', (type, { columns, options: list, default: value, row }) =>
   db.inTransaction(async (client) => {
@@ -88,23 +91,20 @@ test.each(Object.entries(types))('%s: required and unique, with its default', (t
   }),
 );
 
-describe('defaults print the same whatever they hold, so that a plan stays empty', () => {
-  const cases: [string, unknown][] = [
-    ['TEXT', ''], ['TEXT', 'back\\slash'], ['TEXT', "'); drop schema core; --"], ['TEXT', '$$ %I %s'], ['TEXT', 'now'], ['TEXT', 'naïve 日本 🎉\n\t'],
-    ['NUMBER', 0], ['NUMBER', 1e300], ['NUMBER', 0.1], ['NUMERIC', 7], ['NUMERIC', '1e-3'], ['NUMERIC', '-0.5'], ['NUMERIC', '007.50'], ['NUMERIC', 'NaN'],
-    ['DATE', 'now'], ['DATE_TIME', 'now'], ['UUID', 'uuid'], ['ARRAY', []], ['RAW_JSON', []], ['RAW_JSON', 'a'], ['RAW_JSON', { '\\': "'" }],
-    ['LINKS', { primaryLinkUrl: 'https://a.example/\\', secondaryLinks: [{ url: "x'y" }] }],
-  ];
-  test.each(cases)('%s %j', (type, value) =>
-    db.inTransaction(async (client) => {
-      const object = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things' });
-      await addField(client, object, { label: 'F', type, default_value: value });
-      await reconcile(client);
-      expect(await statements(client, ws)).toEqual([]);
-      await client.query(`insert into ${ws.schema}.things default values`);
-    }),
-  );
-});
+test('defaults print the same whatever they hold, so that a plan stays empty', () =>
+  db.inTransaction(async (client) => {
+    const cases: [string, unknown][] = [
+      ['TEXT', ''], ['TEXT', 'back\\slash'], ['TEXT', "'); drop schema core; --"], ['TEXT', '$$ %I %s'], ['TEXT', 'now'], ['TEXT', 'naïve 日本 🎉\n\t'],
+      ['NUMBER', 0], ['NUMBER', 1e300], ['NUMBER', 0.1], ['NUMERIC', 7], ['NUMERIC', '1e-3'], ['NUMERIC', '-0.5'], ['NUMERIC', '007.50'], ['NUMERIC', 'NaN'],
+      ['DATE', 'now'], ['DATE_TIME', 'now'], ['UUID', 'uuid'], ['ARRAY', []], ['RAW_JSON', []], ['RAW_JSON', 'a'], ['RAW_JSON', { '\\': "'" }],
+      ['LINKS', { primaryLinkUrl: 'https://a.example/\\', secondaryLinks: [{ url: "x'y" }] }],
+    ];
+    const object = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things' });
+    for (const [i, [type, value]] of cases.entries()) await addField(client, object, { label: `F${i}`, type, default_value: value });
+    await reconcile(client);
+    expect(await statements(client, ws)).toEqual([]);
+    await client.query(`insert into ${ws.schema}.things default values`);
+  }));
 
 test.each([
   ['NUMBER', 'many'], ['BOOLEAN', 'perhaps'], ['DATE', 'someday'], ['UUID', 'x'], ['ARRAY', 'x'], ['RATING', 9],

@@ -1,6 +1,8 @@
 import type { Bench } from './bench.ts';
 import { gatewayBuild } from './gateway.build.ts';
+import { gatewayList } from './gateway.list.ts';
 import { gatewayTenants } from './gateway.tenants.ts';
+import { importCopy } from './import.copy.ts';
 import { modelChange } from './model.change.ts';
 import { poolMemory } from './pool.memory.ts';
 import { workspaceCreate } from './workspace.create.ts';
@@ -8,7 +10,9 @@ import { writeCreate } from './write.create.ts';
 
 /** In the order in which they run: those that need one workspace alone come first. */
 export const BENCHES: readonly Bench[] = [
+  gatewayList,
   writeCreate,
+  importCopy,
   workspaceCreate,
   gatewayBuild,
   gatewayTenants,

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import pg from 'pg';
 import { loginUrl } from '../../db/config.ts';
 import { startEmbedded, type EmbeddedServer } from '../../db/embedded/server.ts';
@@ -115,6 +114,5 @@ export class BenchDatabase {
     this.#isClosed = true;
     await Promise.all(this.#processes.map((process) => process.stop()));
     await this.#stop().catch(() => {});
-    rmSync(this.#dataDir, { recursive: true, force: true });
   }
 }

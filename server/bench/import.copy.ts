@@ -1,7 +1,6 @@
 import pg from 'pg';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
@@ -33,7 +32,7 @@ export const importCopy: Bench = {
     );
     const identity = { pgRole: roles[0]?.pgRole ?? '', schemaName: workspace.schemaName, memberId: null, apiKeyId: null };
     const schema = pg.escapeIdentifier(workspace.schemaName);
-    const folder = await mkdtemp(join(tmpdir(), 'relvar-bench-'));
+    const folder = await mkdtemp(join(lab.directory, 'import-'));
     const file = join(folder, 'people.csv');
     const rows = join(folder, 'people.copy');
     const client = new pg.Client({ connectionString: serverUrl });

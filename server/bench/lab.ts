@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BenchDatabase } from './database.ts';
@@ -14,6 +14,8 @@ const PREFIX = 'relvar-bench-';
  * whole server, and they run side by side, so that "with 1" and "with 500" can be measured by turns.
  */
 export class Lab {
+  /** For all files of the run; it goes when the run ends, however it ends. */
+  readonly directory: string;
   readonly #say: (text: string) => void;
   readonly #databases: BenchDatabase[] = [];
   #small: Promise<BenchDatabase> | undefined;
@@ -22,6 +24,9 @@ export class Lab {
   constructor(say: (text: string) => void) {
     this.#say = say;
     removeAbandoned();
+    this.directory = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
+    // A server that root starts runs as another user, who must get in.
+    chmodSync(this.directory, 0o755);
   }
 
   /** A server with the one workspace "bench-1". */
@@ -37,9 +42,8 @@ export class Lab {
   }
 
   async #open(workspaces: number): Promise<BenchDatabase> {
-    const dataDir = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
-    // A server that root starts runs as another user, who must get in.
-    chmodSync(dataDir, 0o755);
+    const dataDir = join(this.directory, `beside-${workspaces}`);
+    mkdirSync(dataDir);
     const database = new BenchDatabase(dataDir);
     this.#databases.push(database);
     const start = performance.now();
@@ -52,6 +56,7 @@ export class Lab {
   /** Stops all that was started and removes its files. Safe at any moment, more than once. */
   async close(): Promise<void> {
     await Promise.all(this.#databases.map((database) => database.close()));
+    rmSync(this.directory, { recursive: true, force: true });
   }
 }
 

@@ -26,7 +26,8 @@ export class ServerProcess {
     const log = openSync(this.#logFile, 'a', 0o600);
     const child = spawn(process.execPath, [...nodeFlags, ENTRY], {
       env: { ...process.env, NODE_ENV: 'production', PORT: String(port), RELVAR_SERVER_URL: serverUrl, DATABASE_URL: '' },
-      stdio: ['ignore', log, log],
+      // The server stops when the channel closes: when this process is killed, too.
+      stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);
     child.on('error', () => {});

@@ -20,7 +20,7 @@ export interface ExportOptions {
 
 /**
  * Streams every record that the caller may read, in one snapshot. PostgreSQL writes the text, and
- * waits while `out` is full, so that memory stays flat.
+ * waits while `out` is full, so that memory stays flat. After an error of `out` the connection is to be ended.
  */
 export async function exportRecords({ client, identity, object: name, format, out }: ExportOptions): Promise<void> {
   await client.query('begin transaction isolation level repeatable read read only');
@@ -40,9 +40,9 @@ export async function exportRecords({ client, identity, object: name, format, ou
     await pipeline(client.query(copyTo(statement)), out, { end: false });
     await client.query('commit');
   } catch (error) {
-    // When the reader left (EPIPE), the server is still sending: only the end of the connection stops it.
+    // When the reader left (EPIPE), PostgreSQL is still sending: a rollback would wait for ever, and only
+    // ending the connection, which its owner does, stops it.
     if (error instanceof DatabaseError) await client.query('rollback');
-    else client.connection.stream.destroy();
     if ((error as { code?: string }).code === '42501')
       throw new RecordsError('NOT_ALLOWED', `Your role may not read "${name}".`, 'Ask an administrator for the right to read these records.');
     throw error;

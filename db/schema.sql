@@ -2768,7 +2768,7 @@ begin
           select from new_rows n where not exists (select from trash t where t.object_id = v_object and t.record_id = n.id))
         then 'restored' else 'created' end;
       insert into record_events (batch, seq, object_id, record_id, action, after, actor_type, actor_id, actor_name, source, request_id)
-      select v_batch, row_number() over (), v_object, n.id, v_action, jsonb_strip_nulls(to_jsonb(n)) - 'search_vector',
+      select v_batch, row_number() over (), v_object, n.id, v_action, to_jsonb(n) - 'search_vector',
         v_actor.type, v_actor.id, v_actor.name, v_source, v_request
       from new_rows n;
     when 'UPDATE' then
@@ -2790,7 +2790,7 @@ begin
     when 'DELETE' then
       v_action := 'deleted';
       insert into record_events (batch, seq, object_id, record_id, action, before, actor_type, actor_id, actor_name, source, request_id)
-      select v_batch, row_number() over (), v_object, o.id, v_action, jsonb_strip_nulls(to_jsonb(o)) - 'search_vector',
+      select v_batch, row_number() over (), v_object, o.id, v_action, to_jsonb(o) - 'search_vector',
         v_actor.type, v_actor.id, v_actor.name, v_source, v_request
       from old_rows o;
   end case;

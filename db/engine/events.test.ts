@@ -55,6 +55,14 @@ test('an update that changes nothing leaves nothing: no event, no outbox row, no
     expect({ log: await events(client), outbox: await outbox(client) }).toEqual(before);
   }));
 
+test('the log keeps values whole, nulls inside JSON too', () =>
+  db.inTransaction(async (client) => {
+    const id = await insert(client, `${ws.schema}.things`, { name: 'a', data: '{"a": null, "b": [null, {"c": null}]}' });
+    await client.query(`delete from ${ws.schema}.things where id = $1`, [id]);
+    const [created, deleted] = await events(client);
+    expect(created.after.data).toEqual({ a: null, b: [null, { c: null }] });
+    expect(deleted.before.data).toEqual({ a: null, b: [null, { c: null }] });
+  }));
 
 test('upsert, copy and merge are logged like any other write', () =>
   db.inTransaction(async (client) => {

@@ -37,7 +37,7 @@ const types: Record<string, { columns: Record<string, string>; default?: unknown
       f_primary_phone_calling_code: 'text', f_additional_phones: 'text[]',
     },
   },
-  LINKS: { columns: { f_primary_link_label: 'text', f_primary_link_url: 'text', f_secondary_links: 'jsonb' } },
+  LINKS: { columns: { f_primary_link_url: 'text', f_primary_link_label: 'text', f_secondary_links: 'jsonb' } },
   CURRENCY: { columns: { f_amount_micros: 'bigint', f_currency_code: 'text' }, default: { amountMicros: '-5', currencyCode: 'EUR' }, row: -5 },
   ADDRESS: {
     columns: {
@@ -193,6 +193,17 @@ test('names change places in one transaction', () =>
     await reconcile(client);
     expect((await client.query(`select a, b from ${ws.schema}.things`)).rows).toEqual([{ a: 'was b', b: 'was a' }]);
     expect(await statements(client, ws)).toEqual([]);
+  }));
+
+test('a unique link or e-mail is one address, whatever its case and its label', () =>
+  db.inTransaction(async (client) => {
+    const companies = `${ws.schema}.companies`;
+    await client.query(`insert into ${companies} (domain_name_primary_link_url, domain_name_primary_link_label) values ('https://a.example', 'A'), ('https://b.example', 'A')`);
+    const link = await failure(client, () => client.query(`insert into ${companies} (domain_name_primary_link_url) values ('https://A.example')`));
+    expect(link.code).toBe('23505');
+    await client.query(`insert into ${ws.schema}.people (emails_primary_email) values ('ann@a.example')`);
+    const email = await failure(client, () => client.query(`insert into ${ws.schema}.people (emails_primary_email) values ('Ann@a.example')`));
+    expect(email.code).toBe('23505');
   }));
 
 test('options: more, fewer, and one that records still use', () =>

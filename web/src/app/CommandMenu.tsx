@@ -5,7 +5,7 @@ import '@mantine/spotlight/styles.css';
 import { IconDatabaseCog, IconKeyboard, IconLogout, IconPlus, IconSearch, IconSunMoon } from '@tabler/icons-react';
 import { useRouter } from '@tanstack/react-router';
 import { gql } from '@urql/core';
-import { useEffect, useState, type ReactNode } from 'react';
+import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { request } from '../api/client.ts';
 import { Avatar } from '../fields/Avatar.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
@@ -53,6 +53,16 @@ function useRecordSearch(query: string): { hits: Hit[]; busy: boolean } {
   }, [wanted]);
   const asked = query.trim();
   return { hits: asked === '' ? [] : found.hits, busy: asked !== '' && found.query !== asked };
+}
+
+/** Spotlight keeps its selection on the elements, and makes it when the query changes: results that come later need it made again. */
+function selectFirst(): HTMLElement | undefined {
+  const { listId } = commandStore.getState();
+  const actions = [...(document.getElementById(listId)?.querySelectorAll<HTMLElement>('[data-action]') ?? [])];
+  const selected = Math.max(0, actions.findIndex((action) => action.hasAttribute('data-selected')));
+  actions[selected]?.setAttribute('data-selected', 'true');
+  commandStore.updateState((state) => ({ ...state, selected }));
+  return actions[selected];
 }
 
 export default function CommandMenu() {
@@ -103,6 +113,14 @@ export default function CommandMenu() {
     ];
   });
 
+  const enterWaits = useRef(false);
+  useEffect(() => {
+    if (busy) return;
+    const first = query.trim() === '' ? undefined : selectFirst();
+    if (enterWaits.current) first?.click();
+    enterWaits.current = false;
+  }, [hits, busy, query]);
+
   const groups = [
     { label: 'Go to', entries: go.filter((entry) => matches(entry, query)) },
     { label: 'Records', entries: records },
@@ -122,7 +140,13 @@ export default function CommandMenu() {
       transitionProps={{ duration: 0 }}
       aria-label="Search and commands"
     >
-      <Spotlight.Search placeholder="Search records, or type a command" leftSection={<IconSearch size={18} stroke={1.75} />} aria-label="Search records, or type a command" />
+      <Spotlight.Search
+        placeholder="Search records, or type a command" leftSection={<IconSearch size={18} stroke={1.75} />} aria-label="Search records, or type a command"
+        onKeyDown={(event) => {
+          // Who types a name and Enter at once means the record that is still being looked for.
+          if (event.key === 'Enter' && busy && groups.length === 0) enterWaits.current = true;
+        }}
+      />
       <Spotlight.ActionsList>
         {groups.map((group) => (
           <Spotlight.ActionsGroup key={group.label} label={group.label}>

@@ -1,6 +1,9 @@
 export const CURRENCIES = ['USD', 'EUR', 'GBP', 'CHF', 'JPY', 'CNY', 'INR', 'CAD', 'AUD', 'NZD', 'SEK', 'NOK', 'DKK', 'PLN', 'CZK', 'HUF', 'RON', 'BRL', 'MXN', 'ZAR', 'SGD', 'HKD', 'KRW', 'AED', 'ILS', 'TRY'];
 
 const SYMBOLS: { [symbol: string]: string } = { $: 'USD', '€': 'EUR', '£': 'GBP', '¥': 'JPY', '₹': 'INR' };
+/** What a bigint of micros can hold. */
+const LARGEST = 9.2e12;
+
 const SCALE: { [suffix: string]: number } = { '': 1, k: 1e3, m: 1e6, b: 1e9 };
 
 /** Reads a number as people write it: 1,234.5, 1 234,5, 1.234,5, -3e4, 12 %. */
@@ -29,8 +32,11 @@ export function parseMoney(text: string, fallbackCode: string): { amountMicros: 
   const scaled = /^(.*?)([kmb]?)$/i.exec(rest.trim());
   const amount = parseNumber(scaled?.[1] ?? '');
   if (amount === null) return null;
-  const micros = Math.round(amount * (SCALE[scaled?.[2]?.toLowerCase() ?? ''] ?? 1) * 1e6);
-  return Number.isSafeInteger(micros) ? { amountMicros: String(micros), currencyCode } : null;
+  const units = amount * (SCALE[scaled?.[2]?.toLowerCase() ?? ''] ?? 1);
+  if (Math.abs(units) > LARGEST) return null;
+  // A number holds micros exactly up to nine billion; of larger amounts it holds the cents.
+  const micros = Math.abs(units) < 9e9 ? BigInt(Math.round(units * 1e6)) : BigInt(Math.round(units * 100)) * 10_000n;
+  return { amountMicros: String(micros), currencyCode };
 }
 
 export function formatMoney(micros: string | number, currencyCode: string | null): string {

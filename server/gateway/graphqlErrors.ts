@@ -47,6 +47,10 @@ async function explain(error: GraphQLError, request: FailedRequest): Promise<Ans
       };
     }
   }
+  if (cause && / forbidden in filter argument input\.$/.test(cause.message)) {
+    const hint = 'Leave the filter out, or ask for what is empty with "isNull".';
+    return { message: cause.message, ...place, extensions: { code: 'INVALID_REQUEST', hint } };
+  }
   // GraphQL's own complaints about variables, and Grafast's about arguments, are safe to read.
   if (!cause || cause instanceof GraphQLError || isSafe(cause)) {
     return {

@@ -114,6 +114,55 @@ test('people filter by any column, with and, or, not, and by a related record; a
   ).toEqual(['Cy']);
 });
 
+test('empties come last in either direction, and pages go through them', async () => {
+  const gamma = await server.createWorkspace('gamma');
+  const created = await gamma.records(
+    `mutation {
+       a: createCompany(input: { company: { name: "a", employees: "5" } }) { company { id } }
+       b: createCompany(input: { company: { name: "b" } }) { company { id } }
+       c: createCompany(input: { company: { name: "c", employees: "7" } }) { company { id } }
+       d: createCompany(input: { company: { name: "d" } }) { company { id } }
+     }`,
+  );
+  expect(created.errors).toBeUndefined();
+  for (const [direction, expected] of [
+    ['DESC', 'cabd'],
+    ['ASC', 'acbd'],
+  ] as const) {
+    let [seen, after]: [string, string | null] = ['', null];
+    for (let page = 0; page < 4; page += 1) {
+      const { data, errors } = await gamma.records(
+        `query ($after: Cursor) { companies(first: 1, after: $after, orderBy: [EMPLOYEES_${direction}, NAME_ASC]) {
+           nodes { name } pageInfo { endCursor } } }`,
+        { after },
+      );
+      expect(errors).toBeUndefined();
+      const companies = data!.companies as {
+        nodes: { name: string }[];
+        pageInfo: { endCursor: string };
+      };
+      seen += companies.nodes[0]?.name ?? '-';
+      after = companies.pageInfo.endCursor;
+    }
+    expect(seen).toBe(expected);
+  }
+});
+
+test('amounts of money can be compared; a filter that is null is refused in words', async () => {
+  const answer = await acme.records(
+    '{ opportunities(filter: { amountAmountMicros: { greaterThan: "1" } }) { nodes { id } } }',
+  );
+  expect(answer).toEqual({ data: { opportunities: { nodes: [] } } });
+  const empty = await acme.records(
+    'query ($filter: PersonFilter) { people(filter: $filter) { nodes { id } } }',
+    { filter: null },
+  );
+  expect(empty.errors![0]!.extensions).toMatchObject({
+    code: 'INVALID_REQUEST',
+    hint: expect.any(String),
+  });
+});
+
 test('descriptions are those of the data model, without the marks of the engine', async () => {
   const { data } = await acme.records(
     `{ __type(name: "Person") { description fields { name description } } __schema { types { description fields { description } } } }`,

@@ -1,6 +1,7 @@
 import './grafastMode.ts';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
+import { EmptiesLastPlugin } from './emptiesLast.ts';
 import { NamingPlugin } from './naming.ts';
 import { OneWayPlugin } from './oneWay.ts';
 import { Xid8Plugin } from './xid8.ts';
@@ -25,7 +26,7 @@ const FILTER_OPERATORS = [
 
 export const gatewayPreset: GraphileConfig.Preset = {
   extends: [PostGraphileAmberPreset, PostGraphileConnectionFilterPreset],
-  plugins: [NamingPlugin, OneWayPlugin, Xid8Plugin],
+  plugins: [NamingPlugin, OneWayPlugin, EmptiesLastPlugin, Xid8Plugin],
   disablePlugins: [
     // People filter and sort by any column; an index is offered where a big table needs one.
     'PgIndexBehaviorsPlugin',

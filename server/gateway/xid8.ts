@@ -12,11 +12,16 @@ const xid8: PgCodec<'xid8', undefined, string, string> = {
   executor: null,
 };
 
-/** Transaction ids are 64 bits wide, so they are BigInt in the API: a text of digits. */
+const TYPE = 'TransactionId';
+
+/**
+ * A scalar of its own: filters of BigInt lose "less than" as soon as one codec under that name, such as
+ * this one, is unknown to the plugin that makes them.
+ */
 export const Xid8Plugin: GraphileConfig.Plugin = {
   name: 'RelvarXid8Plugin',
   version: '1.0.0',
-  description: 'Shows columns of the type xid8 as BigInt',
+  description: 'Shows columns of the type xid8 as TransactionId',
   gather: {
     hooks: {
       pgCodecs_findPgCodec(_info, event) {
@@ -28,7 +33,17 @@ export const Xid8Plugin: GraphileConfig.Plugin = {
     hooks: {
       init: {
         callback(init, build) {
-          build.setGraphQLTypeForPgCodec(xid8, ['input', 'output'], 'BigInt');
+          build.registerScalarType(
+            TYPE,
+            {},
+            () => ({
+              description: 'The number of a transaction of the database, as a text of digits.',
+              serialize: String,
+              parseValue: String,
+            }),
+            'xid8',
+          );
+          build.setGraphQLTypeForPgCodec(xid8, ['input', 'output'], TYPE);
           return init;
         },
       },

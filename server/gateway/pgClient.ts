@@ -7,6 +7,7 @@ import type {
 } from 'postgraphile/@dataplan/pg';
 import { PipelinedQuery } from './pipelinedQuery.ts';
 import type { PipelinedResult, PipelinedStatement } from './pipelinedQuery.ts';
+import { isSpent } from './recycling.ts';
 
 /** Settings of one request: `role`, `search_path`, `relvar.member_id` and so on. */
 export type RequestSettings = Readonly<Record<string, string>>;
@@ -36,7 +37,7 @@ export function makeWithPgClient(pool: Pool): WithPgClient {
     try {
       return await callback(runner);
     } finally {
-      client.release(broken);
+      client.release(isSpent(client, settings?.search_path ?? '') || broken);
     }
   };
 }

@@ -16,7 +16,7 @@ import { log } from './log.ts';
 import { Notices } from './notices/notices.ts';
 import { installStatic } from './static/static.ts';
 
-export interface AppOptions {
+interface AppOptions {
   /** Logs in as relvar_server. */
   readonly pool: Pool;
   /** The same login, for the connection that listens. */

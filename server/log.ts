@@ -14,7 +14,7 @@ export function logHidden(error: unknown, details: Record<string, unknown> = {})
   return id;
 }
 
-export function describe(error: unknown): Record<string, unknown> {
+function describe(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: String(error) };
   const { code, detail, where } = error as Error & Record<string, unknown>;
   return { error: error.message, code, detail, where, stack: error.stack };

@@ -1,4 +1,3 @@
-import type {} from 'postgraphile';
 import type { PgCodecWithAttributes, PgSelectQueryBuilder } from 'postgraphile/@dataplan/pg';
 
 /**

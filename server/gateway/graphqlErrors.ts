@@ -47,7 +47,7 @@ async function explain(error: GraphQLError, request: FailedRequest): Promise<Ans
       };
     }
   }
-  if (cause && / forbidden in filter argument input\.$/.test(cause.message)) {
+  if (cause?.message.endsWith(' forbidden in filter argument input.')) {
     const hint = 'Leave the filter out, or ask for what is empty with "isNull".';
     return { message: cause.message, ...place, extensions: { code: 'INVALID_REQUEST', hint } };
   }

@@ -15,7 +15,7 @@ import type { Instance } from './instance.ts';
 import type { RequestSettings } from './pgClient.ts';
 
 /** What one GraphQL endpoint adds to the common handling of a request. */
-export interface Endpoint {
+interface Endpoint {
   readonly pool: Pool;
   readonly withPgClient: WithPgClient;
   readonly identify: (request: Request) => Identity | Promise<Identity>;

@@ -12,7 +12,7 @@ import type { RequestSettings } from './pgClient.ts';
 /** What a list or a save may take. Changes of the data model may take longer and have no such limit. */
 const STATEMENT_TIMEOUT = '25s';
 
-export interface GatewayOptions {
+interface GatewayOptions {
   readonly pool: Pool;
   readonly identities: Identities;
   readonly gateway: Gateway;

@@ -1,8 +1,8 @@
 import './grafastMode.ts';
 import { makeSchema } from 'postgraphile';
 import type { PgClient, WithPgClient } from 'postgraphile/@dataplan/pg';
-import { GraphQLError, parse, specifiedRules, validate } from 'postgraphile/graphql';
-import type { DocumentNode, GraphQLSchema } from 'postgraphile/graphql';
+import { parse, specifiedRules, validate } from 'postgraphile/graphql';
+import type { DocumentNode, GraphQLError, GraphQLSchema } from 'postgraphile/graphql';
 import { gatewayPreset } from './preset.ts';
 
 declare global {

@@ -1,4 +1,3 @@
-import type {} from 'postgraphile';
 import type { PgCodec } from 'postgraphile/@dataplan/pg';
 
 /**

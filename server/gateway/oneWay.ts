@@ -1,5 +1,3 @@
-import type {} from 'postgraphile';
-
 /**
  * Records are reached by their id alone. PostGraphile would add an accessor, an update and a delete for
  * every unique constraint; `filter: { email: { equalTo } }` finds the same record, and each shape is

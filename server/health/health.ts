@@ -8,7 +8,7 @@ const TIMEOUT_MS = 3_000;
 
 type Check = { ok: true } | { ok: false; problem: string; hint: string };
 
-export interface HealthOptions {
+interface HealthOptions {
   readonly pool: Pool;
   readonly notices: Notices;
   /** The migrations that this version of the server needs, by file name. */

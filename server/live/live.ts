@@ -4,13 +4,12 @@ import { RequestError } from '../errors.ts';
 import type { Models } from '../gateway/models.ts';
 import { log } from '../log.ts';
 import type { ModelNotice, Notices, RecordsNotice } from '../notices/notices.ts';
-import { ReadableObjectsCache } from './readableObjects.ts';
-import type { ReadableObjects } from './readableObjects.ts';
+import type { ReadableObjects, ReadableObjectsCache } from './readableObjects.ts';
 import { Stream } from './stream.ts';
 
 const HEARTBEAT_MS = 20_000;
 
-export interface LiveOptions {
+interface LiveOptions {
   readonly identities: Identities;
   readonly models: Models;
   readonly notices: Notices;

@@ -29,7 +29,7 @@ export interface Caller {
   metadata: (query: string, variables?: object) => Promise<GraphqlAnswer>;
 }
 
-export interface TestServer {
+interface TestServer {
   db: TestDatabase;
   app: App;
   pending: string[];

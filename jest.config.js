@@ -11,4 +11,5 @@ export default {
   // Two cores are the least that a machine has; each worker also keeps a few database sessions busy.
   maxWorkers: 2,
   testTimeout: 30_000,
+  reporters: ['default', '<rootDir>/db/testing/summary-reporter.js'],
 };

@@ -89,8 +89,7 @@ async function assertPrivileges(admin: pg.Client) {
   const found = rows[0]!;
   if (found.is_superuser) return;
   const missing: { right: string; cure: string }[] = [];
-  if (!found.can_create_roles)
-    missing.push({ right: 'create roles', cure: `alter role ${found.login} createrole;` });
+  if (!found.can_create_roles) missing.push({ right: 'create roles', cure: `alter role ${found.login} createrole;` });
   if (!found.can_create || !found.can_grant_create)
     missing.push({
       right: `create schemas in the database ${found.database} and grant that right`,
@@ -115,10 +114,9 @@ const ROLES = [
 ];
 
 async function createRoles(admin: pg.Client) {
-  const { rows } = await admin.query<{ rolname: string }>(
-    'select rolname from pg_roles where rolname = any($1)',
-    [ROLES.map(({ name }) => name)],
-  );
+  const { rows } = await admin.query<{ rolname: string }>('select rolname from pg_roles where rolname = any($1)', [
+    ROLES.map(({ name }) => name),
+  ]);
   const existing = new Set(rows.map(({ rolname }) => rolname));
   for (const { name, attributes } of ROLES)
     if (!existing.has(name)) await admin.query(`create role ${name} ${attributes}`);
@@ -155,12 +153,7 @@ async function grantRole(admin: pg.Client, role: string, member: string) {
   }
 }
 
-async function setPassword(
-  admin: pg.Client,
-  adminUrl: string,
-  role: string,
-  password: string | null,
-) {
+async function setPassword(admin: pg.Client, adminUrl: string, role: string, password: string | null) {
   if (password === null || (await canLogIn(loginUrl(adminUrl, role, password)))) return;
   const { rows } = await admin.query<{ statement: string }>(
     `select format('alter role %I password %L', $1::text, $2::text) as statement`,

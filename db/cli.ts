@@ -56,8 +56,7 @@ try {
   if (process.argv[2] === 'reset' && config.isProduction)
     throw new Error('db:reset deletes everything and is refused while NODE_ENV is production.');
   const database = process.argv[2] === 'url' ? await findDatabase(config) : await openDatabase(config);
-  if (database === null)
-    throw new Error('The embedded database is not running. Start Relvar first: npm start.');
+  if (database === null) throw new Error('The embedded database is not running. Start Relvar first: npm start.');
   try {
     await command(database);
   } finally {

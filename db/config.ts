@@ -27,21 +27,15 @@ export interface Config {
 const VARIABLES = {
   DATABASE_URL:
     'A postgres:// URL of an administrator (superuser, or a role with CREATEROLE and CREATE on the database). Without it an embedded PostgreSQL runs in RELVAR_DATA.',
-  RELVAR_DATA:
-    'The folder of the embedded database, its passwords and files. Default: ./data.',
+  RELVAR_DATA: 'The folder of the embedded database, its passwords and files. Default: ./data.',
   RELVAR_PG_PORT:
     'The port of the embedded PostgreSQL, a whole number from 1 to 65535. Default: a free one, kept from then on.',
   PORT: 'The port Relvar is served on, a whole number from 1 to 65535. Default: 3000.',
-  RELVAR_SERVER_URL:
-    'A postgres:// URL for the role relvar_server. Default: derived from DATABASE_URL.',
-  RELVAR_WORKER_URL:
-    'A postgres:// URL for the role relvar_worker. Default: derived from DATABASE_URL.',
-  RELVAR_SERVER_PASSWORD:
-    'The password to give to relvar_server. Default: derived from the password in DATABASE_URL.',
-  RELVAR_WORKER_PASSWORD:
-    'The password to give to relvar_worker. Default: derived from the password in DATABASE_URL.',
-  RELVAR_WORKER_CONCURRENCY:
-    'How many jobs one worker runs at a time, a whole number from 1 to 100. Default: 4.',
+  RELVAR_SERVER_URL: 'A postgres:// URL for the role relvar_server. Default: derived from DATABASE_URL.',
+  RELVAR_WORKER_URL: 'A postgres:// URL for the role relvar_worker. Default: derived from DATABASE_URL.',
+  RELVAR_SERVER_PASSWORD: 'The password to give to relvar_server. Default: derived from the password in DATABASE_URL.',
+  RELVAR_WORKER_PASSWORD: 'The password to give to relvar_worker. Default: derived from the password in DATABASE_URL.',
+  RELVAR_WORKER_CONCURRENCY: 'How many jobs one worker runs at a time, a whole number from 1 to 100. Default: 4.',
   NODE_ENV: 'development, test or production. Default: development.',
 };
 
@@ -73,8 +67,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     const value = text(name);
     if (value === null) return null;
     const parsed = URL.canParse(value) ? new URL(value) : null;
-    if (parsed && /^postgres(ql)?:$/.test(parsed.protocol) && parsed.pathname.length > 1)
-      return value;
+    if (parsed && /^postgres(ql)?:$/.test(parsed.protocol) && parsed.pathname.length > 1) return value;
     // The value may hold a password, so it is not repeated.
     problems.push(`${name} is not a postgres://user:password@host:port/database URL. ${VARIABLES[name]}`);
     return null;
@@ -84,10 +77,8 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
   if (!['development', 'test', 'production'].includes(mode)) refuse('NODE_ENV', mode);
 
   const databaseUrl = url('DATABASE_URL');
-  const serverPassword =
-    text('RELVAR_SERVER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_server');
-  const workerPassword =
-    text('RELVAR_WORKER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_worker');
+  const serverPassword = text('RELVAR_SERVER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_server');
+  const workerPassword = text('RELVAR_WORKER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_worker');
 
   const config: Config = {
     databaseUrl,
@@ -107,16 +98,8 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
 
 /** The same server and database for another login. */
 export function loginUrl(adminUrl: string, user: string, password: string | null): string;
-export function loginUrl(
-  adminUrl: string | null,
-  user: string,
-  password: string | null,
-): string | null;
-export function loginUrl(
-  adminUrl: string | null,
-  user: string,
-  password: string | null,
-): string | null {
+export function loginUrl(adminUrl: string | null, user: string, password: string | null): string | null;
+export function loginUrl(adminUrl: string | null, user: string, password: string | null): string | null {
   if (adminUrl === null) return null;
   const url = new URL(adminUrl);
   url.username = user;

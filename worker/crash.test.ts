@@ -13,7 +13,12 @@ const RECORDS = 120;
 
 function startWorkerProcess(): ChildProcess {
   return spawn(process.execPath, [join(import.meta.dirname, 'index.ts')], {
-    env: { ...process.env, RELVAR_WORKER_URL: db.workerUrl, RELVAR_WORKER_CONCURRENCY: String(CONCURRENCY), NODE_OPTIONS: '' },
+    env: {
+      ...process.env,
+      RELVAR_WORKER_URL: db.workerUrl,
+      RELVAR_WORKER_CONCURRENCY: String(CONCURRENCY),
+      NODE_OPTIONS: '',
+    },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
 }
@@ -41,11 +46,16 @@ test('a worker killed with -9 in the middle of deliveries: every event arrives, 
   await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
   const ws = await createWorkspace(db.admin);
   await db.admin.query('insert into metadata.webhooks (workspace_id, target_url, events) values ($1, $2, $3)', [
-    ws.id, `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`, ['company.created'],
+    ws.id,
+    `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`,
+    ['company.created'],
   ]);
   const ids: string[] = [];
   for (let i = 0; i < RECORDS; i++)
-    ids.push((await db.admin.query(`insert into ${ws.schema}.companies (name) values ($1) returning id`, [`c${i}`])).rows[0].id);
+    ids.push(
+      (await db.admin.query(`insert into ${ws.schema}.companies (name) values ($1) returning id`, [`c${i}`])).rows[0]
+        .id,
+    );
 
   let worker = startWorkerProcess();
   try {
@@ -57,10 +67,16 @@ test('a worker killed with -9 in the middle of deliveries: every event arrives, 
     expect(left[0]!.n).toBeGreaterThan(0);
 
     // As if the 20 seconds had passed after which a silent runner is taken for dead.
-    await db.admin.query(`update graphile_worker._private_jobs set locked_at = locked_at - interval '1 minute' where locked_at is not null`);
+    await db.admin.query(
+      `update graphile_worker._private_jobs set locked_at = locked_at - interval '1 minute' where locked_at is not null`,
+    );
     await db.admin.query(`update engine.heartbeats set seen_at = seen_at - interval '1 minute'`);
     worker = startWorkerProcess();
-    await until(async () => deliveries.size === RECORDS && (await db.admin.query('select from graphile_worker.jobs')).rowCount === 0, 'all deliveries');
+    await until(
+      async () =>
+        deliveries.size === RECORDS && (await db.admin.query('select from graphile_worker.jobs')).rowCount === 0,
+      'all deliveries',
+    );
   } finally {
     worker.kill('SIGTERM');
     receiver.closeAllConnections();

@@ -3,5 +3,4 @@ export function log(message: string, details: Record<string, unknown> = {}): voi
   process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), message, ...details })}\n`);
 }
 
-export const messageOf = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error);
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -44,11 +44,7 @@ export async function runQueue(
   }
 }
 
-async function start(
-  pools: { engine: Pool; queue: Pool },
-  concurrency: number,
-  life: AbortSignal,
-): Promise<Runner> {
+async function start(pools: { engine: Pool; queue: Pool }, concurrency: number, life: AbortSignal): Promise<Runner> {
   const events: WorkerEvents = new EventEmitter();
   events.once('pool:create', ({ workerPool }) => void watchRunners(workerPool.id, pools, life));
   return run({

@@ -17,10 +17,7 @@ export async function runRelay(pool: Pool, signal: AbortSignal): Promise<void> {
   let nextHeartbeat = 0;
   while (!signal.aborted) {
     try {
-      const { rows } = await pool.query<{ moved: number }>(
-        'select engine.relay_outbox($1) as moved',
-        [BATCH],
-      );
+      const { rows } = await pool.query<{ moved: number }>('select engine.relay_outbox($1) as moved', [BATCH]);
       if (Date.now() >= nextHeartbeat) {
         await pool.query(`select engine.heartbeat('relay')`);
         nextHeartbeat = Date.now() + HEARTBEAT_MS;

@@ -98,9 +98,7 @@ test('a change made in SQL reaches a subscriber that refuses it twice', async ()
 test('a change that was rolled back reaches nobody, and other events neither', async () => {
   const receiver = new Receiver();
   await subscribe(await receiver.listen(), ['person.created']);
-  await db.inTransaction((client) =>
-    client.query(`insert into ${schema}.people (name_first_name) values ('Nobody')`),
-  );
+  await db.inTransaction((client) => client.query(`insert into ${schema}.people (name_first_name) values ('Nobody')`));
   await db.admin.query(`insert into ${schema}.companies (name) values ('Elsewhere')`);
   await db.admin.query(`insert into ${schema}.people (name_first_name) values ('Ada')`);
   await until(() => receiver.accepted.length > 0, 'the delivery');
@@ -138,8 +136,6 @@ test('jobs of a worker that was killed are done by another', async () => {
 });
 
 test('the heartbeat of the relay is fresh', async () => {
-  const { rows } = await db.worker.query<{ age: number }>(
-    `select engine.seconds_since_heartbeat('relay') as age`,
-  );
+  const { rows } = await db.worker.query<{ age: number }>(`select engine.seconds_since_heartbeat('relay') as age`);
   expect(rows[0]!.age).toBeLessThan(5);
 });

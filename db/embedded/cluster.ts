@@ -19,8 +19,7 @@ export function createCluster(
   mkdirSync(workshop);
   const passwordFile = join(workshop, 'password');
   writeFileSync(passwordFile, adminPassword, { mode: 0o600 });
-  for (const path of [workshop, passwordFile])
-    if (launch.uid !== undefined) chownSync(path, launch.uid, launch.gid!);
+  for (const path of [workshop, passwordFile]) if (launch.uid !== undefined) chownSync(path, launch.uid, launch.gid!);
 
   const [program, ...args] = commandLine(launch, join(binDir, 'initdb'), [
     `--pgdata=${join(workshop, 'cluster')}`,
@@ -49,9 +48,7 @@ function localeFlags(binDir: string, launch: Launch): string[] {
   const [program, ...args] = commandLine(launch, join(binDir, 'postgres'), ['--version']);
   const { stdout } = spawnSync(program, args, { ...identity(launch), cwd: '/', encoding: 'utf8' });
   const major = Number(/(\d+)/.exec(stdout ?? '')?.[1] ?? 18);
-  return major >= 17
-    ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
-    : ['--locale=C.UTF-8'];
+  return major >= 17 ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'] : ['--locale=C.UTF-8'];
 }
 
 /** Where the programs of the embedded server are. */

@@ -67,6 +67,4 @@ export function commandLine(launch: Launch, program: string, args: string[]): [s
 
 /** setpriv changes the user itself when it must keep a capability; otherwise Node does. */
 export const identity = (launch: Launch) =>
-  launch.prefix.some((part) => part.startsWith('--reuid'))
-    ? {}
-    : { uid: launch.uid, gid: launch.gid };
+  launch.prefix.some((part) => part.startsWith('--reuid')) ? {} : { uid: launch.uid, gid: launch.gid };

@@ -23,8 +23,7 @@ const query = async (url: string, text: string) => {
   }
 };
 
-const postmasterPid = () =>
-  Number(readFileSync(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]);
+const postmasterPid = () => Number(readFileSync(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]);
 
 test('starts, keeps its port, and starts again in under two seconds', async () => {
   const first = await start();

@@ -1,15 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -93,8 +85,7 @@ async function startClaimed(options: EmbeddedOptions, release: () => void): Prom
   credentials.port = await choosePort(options.port ?? null, credentials.port);
   writeFileSync(credentialsFile(dataDir), JSON.stringify(credentials, null, 2), { mode: 0o600 });
 
-  if (!existsSync(cluster))
-    createCluster(cluster, binDir, launch, credentials.adminPassword, disposable);
+  if (!existsSync(cluster)) createCluster(cluster, binDir, launch, credentials.adminPassword, disposable);
   const server = await launchServer(cluster, binDir, launch, credentials, options);
   const exited = once(server, 'exit').then(release);
   await createDatabase(credentials);
@@ -109,8 +100,7 @@ async function startClaimed(options: EmbeddedOptions, release: () => void): Prom
         spawnSync(join(binDir, 'pg_ctl'), ['stop', '-m', mode, '-D', cluster]);
       } else server.kill(mode === 'fast' ? 'SIGINT' : 'SIGTERM');
       // Ended at once, the server has more to do at its next start, and loses nothing.
-      const impatience =
-        withinMs === undefined ? undefined : setTimeout(() => server.kill('SIGQUIT'), withinMs);
+      const impatience = withinMs === undefined ? undefined : setTimeout(() => server.kill('SIGQUIT'), withinMs);
       await exited;
       clearTimeout(impatience);
     },
@@ -130,9 +120,7 @@ async function launchServer(
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     max_connections: '100',
-    ...(options.disposable
-      ? { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
-      : {}),
+    ...(options.disposable ? { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' } : {}),
   };
   const [program, ...args] = commandLine(launch, join(binDir, 'postgres'), [
     '-D',
@@ -154,8 +142,7 @@ async function launchServer(
     closeSync(log);
     server.on('error', () => {});
     try {
-      if (await becomesReady(server, urlOf(credentials, credentials.port, 'postgres')))
-        return server;
+      if (await becomesReady(server, urlOf(credentials, credentials.port, 'postgres'))) return server;
     } catch (error) {
       server.kill('SIGINT');
       await once(server, 'exit');
@@ -166,9 +153,7 @@ async function launchServer(
       await delay(300);
       continue;
     }
-    throw new Error(
-      `The embedded PostgreSQL did not start. The end of ${logFile}:\n${lines.slice(-6).join('\n')}`,
-    );
+    throw new Error(`The embedded PostgreSQL did not start. The end of ${logFile}:\n${lines.slice(-6).join('\n')}`);
   }
 }
 
@@ -191,6 +176,7 @@ async function answers(url: string): Promise<boolean> {
     if ((error as pg.DatabaseError).code !== '28P01') return false;
     throw new Error(
       'The embedded PostgreSQL refuses the password in credentials.json. Put back the file that belongs to this data directory.',
+      { cause: error },
     );
   } finally {
     await client.end().catch(() => {});
@@ -217,7 +203,11 @@ async function stopOrphan(cluster: string) {
     const command = readFileOrEmpty(`/proc/${postmaster.pid}/cmdline`).split('\0');
     if (!command.includes(cluster)) return;
   }
-  for (const [signal, seconds] of [['SIGINT', 15], ['SIGQUIT', 5], ['SIGKILL', 5]] as const) {
+  for (const [signal, seconds] of [
+    ['SIGINT', 15],
+    ['SIGQUIT', 5],
+    ['SIGKILL', 5],
+  ] as const) {
     try {
       process.kill(postmaster.pid, signal);
     } catch {

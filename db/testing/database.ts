@@ -50,15 +50,12 @@ export function useDatabase(): TestDatabase {
       adminUrl,
       serverUrl,
       workerUrl,
-      inTransaction: <T>(work: (client: pg.PoolClient) => Promise<T>) =>
-        inTransaction(pools.admin, work),
+      inTransaction: <T>(work: (client: pg.PoolClient) => Promise<T>) => inTransaction(pools.admin, work),
     });
     drop = async () => {
       for (const end of ends.reverse()) await end();
       await Promise.all(Object.values(pools).map((pool) => pool.end()));
-      await asAdministrator(clusterUrl, (client) =>
-        client.query(`drop database ${name} with (force)`),
-      );
+      await asAdministrator(clusterUrl, (client) => client.query(`drop database ${name} with (force)`));
     };
   });
   afterAll(() => drop());
@@ -89,6 +86,7 @@ async function asAdministrator(url: string, work: (client: pg.Client) => Promise
 
 function required(name: string): string {
   const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set: run this test through jest, whose global set-up starts the database.`);
+  if (!value)
+    throw new Error(`${name} is not set: run this test through jest, whose global set-up starts the database.`);
   return value;
 }

@@ -87,8 +87,7 @@ class Supervisor {
 
   async #buildWeb() {
     const started = Date.now();
-    if ((await buildWeb()) === 'built')
-      say(`Built the user interface in ${seconds(Date.now() - started)}.`);
+    if ((await buildWeb()) === 'built') say(`Built the user interface in ${seconds(Date.now() - started)}.`);
   }
 
   async #createDemo({ adminUrl }: Database) {
@@ -162,8 +161,7 @@ Ctrl-C stops everything.`);
 
 try {
   const supervisor = new Supervisor(loadConfig());
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => void supervisor.stop(0));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void supervisor.stop(0));
   process.on('disconnect', () => void supervisor.stop(0));
   process.channel?.unref();
   await supervisor.start().catch(async (error: unknown) => {

@@ -54,11 +54,7 @@ async function post(url: string, change: { id: string }, helpers: JobHelpers) {
 
 function asJob(payload: unknown): Job {
   const job = payload as Partial<Job> | null;
-  if (
-    typeof job?.workspace_id === 'string' &&
-    typeof job.webhook_id === 'string' &&
-    typeof job.batch === 'number'
-  )
+  if (typeof job?.workspace_id === 'string' && typeof job.webhook_id === 'string' && typeof job.batch === 'number')
     return job as Job;
   throw new Error(`Not a job of webhook__deliver: ${JSON.stringify(payload)}.`);
 }

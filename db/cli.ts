@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import pg from 'pg';
+import { commitMigration } from './commit.ts';
 import { loadConfig } from './config.ts';
 import { findDatabase, openDatabase, type Database } from './database.ts';
 import { dumpedVersion, dumpStructure, majorVersion, schemaFile } from './dump.ts';
 import { migrate } from './migrate.ts';
 
-/** The commands behind `npm run db:…`: url, migrate, reset and dump. */
+/** The commands behind `npm run db:…`: url, migrate, reset, commit and dump. */
 const COMMANDS: Record<string, (database: Database) => Promise<void>> = {
   url: async ({ adminUrl }) => void process.stdout.write(`${adminUrl}\n`),
   migrate: async (database) => {
@@ -16,6 +17,11 @@ const COMMANDS: Record<string, (database: Database) => Promise<void>> = {
     await recreate(database.adminUrl);
     await migrate(database.adminUrl, database);
     process.stdout.write('The database is new and empty. `npm start` fills in the demo workspace.\n');
+  },
+  commit: async (database) => {
+    const message = process.argv[3];
+    if (!message) throw new Error('Say what the migration does: npm run db:commit -- "add invoices"');
+    process.stdout.write(`Wrote ${await commitMigration(database, message)}.\n`);
   },
   dump: async ({ adminUrl }) => {
     const client = new pg.Client({ connectionString: adminUrl });

@@ -23,13 +23,15 @@ export async function migrate(adminUrl: string, passwords: LoginPasswords) {
   });
 }
 
+export const migrationSettings = (adminUrl: string) => ({
+  connectionString: actingAs(adminUrl, 'relvar_owner'),
+  databaseOwner: 'relvar_owner',
+  migrationsFolder,
+  logger: new graphileMigrate.Logger(() => () => {}),
+});
+
 async function runSqlMigrations(adminUrl: string) {
-  const settings = {
-    connectionString: actingAs(adminUrl, 'relvar_owner'),
-    databaseOwner: 'relvar_owner',
-    migrationsFolder,
-    logger: new graphileMigrate.Logger(() => () => {}),
-  };
+  const settings = migrationSettings(adminUrl);
   try {
     await graphileMigrate.migrate(settings);
     // Only in development does the file for the next migration hold anything.

@@ -487,7 +487,9 @@ describe('the walk', () => {
     await page.getByRole('heading', { level: 1, name: 'People' }).waitFor();
     await page.locator('body').press('?');
     await page.getByRole('dialog').getByText('Keyboard shortcuts').waitFor();
+    await shot('shortcuts');
     await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
   });
 
   test('is as good in the dark', async () => {

@@ -138,7 +138,7 @@ export default function CommandMenu() {
       size={580}
       overlayProps={{ blur: 0, backgroundOpacity: 0.3 }}
       transitionProps={{ duration: 0 }}
-      aria-label="Search and commands"
+      attributes={{ content: { 'aria-label': 'Search and commands' } }}
     >
       <Spotlight.Search
         placeholder="Search records, or type a command" leftSection={<IconSearch size={18} stroke={1.75} />} aria-label="Search records, or type a command"
@@ -155,7 +155,7 @@ export default function CommandMenu() {
                 key={entry.id}
                 label={entry.label}
                 leftSection={entry.icon}
-                rightSection={entry.note ? <span style={{ fontSize: 12, opacity: 0.75 }}>{entry.note}</span> : undefined}
+                rightSection={entry.note ? <span style={{ fontSize: 12, color: 'var(--mantine-color-dimmed)' }}>{entry.note}</span> : undefined}
                 onClick={entry.run}
               />
             ))}

@@ -25,7 +25,7 @@ export function Shell() {
         Skip to content
       </a>
       {phone ? (
-        <Drawer opened={opened} onClose={drawer.close} size={300} padding={0} withCloseButton={false} aria-label="Navigation" transitionProps={{ duration: 140 }} styles={{ body: { height: '100%' } }}>
+        <Drawer opened={opened} onClose={drawer.close} size={300} padding={0} withCloseButton={false} attributes={{ content: { 'aria-label': 'Navigation' } }} transitionProps={{ duration: 140 }} styles={{ body: { height: '100%' } }}>
           <Navigation />
         </Drawer>
       ) : (

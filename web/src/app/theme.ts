@@ -1,6 +1,6 @@
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
 
-const pine: MantineColorsTuple = ['#e8f6f1', '#d0ebe2', '#a3d8c7', '#72c3aa', '#4bb191', '#2f9f7e', '#1c8a6b', '#0f6b57', '#0d5c4b', '#08443a'];
+const pine: MantineColorsTuple = ['#e8f6f1', '#d0ebe2', '#a3d8c7', '#72c3aa', '#4bb191', '#2f9f7e', '#167d62', '#0f6b57', '#0d5c4b', '#08443a'];
 
 // Neutrals with a breath of warmth; dark is ink rather than black.
 const gray: MantineColorsTuple = ['#fafaf9', '#f4f4f2', '#e9e9e6', '#dcdcd8', '#c5c5c0', '#a1a19b', '#7b7b76', '#5c5c58', '#3b3b38', '#232321'];
@@ -9,7 +9,7 @@ const dark: MantineColorsTuple = ['#e4e5e3', '#b3b5b2', '#8e918f', '#626664', '#
 export const theme = createTheme({
   colors: { pine, gray, dark },
   primaryColor: 'pine',
-  primaryShade: { light: 7, dark: 5 },
+  primaryShade: { light: 7, dark: 6 },
   autoContrast: true,
   luminanceThreshold: 0.28,
   defaultRadius: 'md',
@@ -21,7 +21,7 @@ export const theme = createTheme({
   components: {
     ActionIcon: { classNames: { root: 'rv-action' } },
     Button: { defaultProps: { size: 'xs', fw: 550 } },
-    Modal: { defaultProps: { overlayProps: { backgroundOpacity: 0.35 }, transitionProps: { duration: 120 } } },
+    Modal: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, overlayProps: { backgroundOpacity: 0.35 }, transitionProps: { duration: 120 } } },
     Tooltip: { defaultProps: { openDelay: 400, transitionProps: { duration: 80 } } },
     Menu: { defaultProps: { transitionProps: { duration: 80 }, shadow: 'md' } },
     Popover: { defaultProps: { transitionProps: { duration: 80 }, shadow: 'md' } },

@@ -76,9 +76,10 @@ export function DateEditor({ field, value, typed, onSave, done }: DateEditorProp
 
   return (
     <Popover opened position="bottom-start" offset={4} shadow="md" radius="md" transitionProps={{ duration: 0 }} returnFocus={false} closeOnEscape={false} onChange={(opened) => !opened && finish('stay', true, text, true)}>
-      <Popover.Target>
-        <div onKeyDown={onKeyDown}>
+      <div onKeyDown={onKeyDown}>
+        <Popover.Target>
           <input
+            role="combobox"
             ref={input}
             className={classes.input}
             style={{ minWidth: withTime ? 170 : 120 }}
@@ -92,13 +93,13 @@ export function DateEditor({ field, value, typed, onSave, done }: DateEditorProp
               setReason(null);
             }}
           />
-          {reason ? (
-            <div className={classes.reason} role="alert">
-              {reason}
-            </div>
-          ) : null}
-        </div>
-      </Popover.Target>
+        </Popover.Target>
+        {reason ? (
+          <div className={classes.reason} role="alert">
+            {reason}
+          </div>
+        ) : null}
+      </div>
       <Popover.Dropdown p="xs" onKeyDown={onKeyDown}>
         <Suspense fallback={<div style={{ width: 210, height: 240 }} />}>
           <Calendar key={day ?? 'none'} day={day} onPick={pick} />

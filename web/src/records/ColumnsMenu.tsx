@@ -1,4 +1,4 @@
-import { ActionIcon, Popover, Tooltip } from '@mantine/core';
+import { ActionIcon, Popover } from '@mantine/core';
 import { IconChevronDown, IconChevronUp, IconColumns } from '@tabler/icons-react';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import type { ModelObject } from '../model/types.ts';
@@ -26,13 +26,11 @@ export function ColumnsMenu({ object, layout, onChange }: ColumnsMenuProps) {
   return (
     <Popover position="bottom-end" width={280} trapFocus>
       <Popover.Target>
-        <Tooltip label="Columns">
-          <ActionIcon variant="subtle" color="gray" size="md" aria-label="Choose columns">
-            <IconColumns size={16} stroke={1.75} />
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon variant="subtle" color="gray" size="md" aria-label="Choose columns" title="Columns">
+          <IconColumns size={16} stroke={1.75} />
+        </ActionIcon>
       </Popover.Target>
-      <Popover.Dropdown p={6}>
+      <Popover.Dropdown p={6} aria-label="Columns">
         <ul className={classes.columnList} aria-label="Columns">
           {fields.map((field, index) => {
             const TypeIcon = FIELD_TYPES[field.type].icon;

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Tooltip } from '@mantine/core';
+import { ActionIcon, Button } from '@mantine/core';
 import { IconFilter, IconPlus } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
@@ -141,11 +141,9 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
         note={status === 'loading' && rows.length === 0 ? '' : counted}
         actions={
           <>
-            <Tooltip label="Filter">
-              <ActionIcon variant="subtle" color="gray" size="md" aria-label="Add a filter" onClick={() => setAddingFilter(true)}>
-                <IconFilter size={16} stroke={1.75} />
-              </ActionIcon>
-            </Tooltip>
+            <ActionIcon variant="subtle" color="gray" size="md" aria-label="Add a filter" title="Filter" onClick={() => setAddingFilter(true)}>
+              <IconFilter size={16} stroke={1.75} />
+            </ActionIcon>
             <SortMenu object={object} sort={sort} onSort={(next) => show({ sort: next, filters })} />
             <ColumnsMenu object={object} layout={layout} onChange={setLayout} />
             <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={startCreating} ml={4}>

@@ -1,4 +1,4 @@
-import { ActionIcon, Menu, Tooltip } from '@mantine/core';
+import { ActionIcon, Menu } from '@mantine/core';
 import { IconArrowDown, IconArrowsSort, IconArrowUp } from '@tabler/icons-react';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { visibleFields } from '../model/lookup.ts';
@@ -9,11 +9,9 @@ export function SortMenu({ object, sort, onSort }: { object: ModelObject; sort: 
   return (
     <Menu position="bottom-end" width={230}>
       <Menu.Target>
-        <Tooltip label="Sort">
-          <ActionIcon variant={sort ? 'light' : 'subtle'} color={sort ? 'pine' : 'gray'} size="md" aria-label="Sort">
-            <IconArrowsSort size={16} stroke={1.75} />
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon variant={sort ? 'light' : 'subtle'} color={sort ? 'pine' : 'gray'} size="md" aria-label="Sort" title="Sort">
+          <IconArrowsSort size={16} stroke={1.75} />
+        </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown mah={420} style={{ overflow: 'auto' }}>
         <Menu.Item onClick={() => onSort(null)}>Newest first</Menu.Item>

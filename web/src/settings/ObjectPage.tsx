@@ -89,7 +89,9 @@ function ObjectSettings({ model, object }: { model: Model; object: ModelObject }
                 <Table.Th className={classes.wideOnly}>API name</Table.Th>
                 <Table.Th className={classes.wideOnly}>Rules</Table.Th>
                 <Table.Th>State</Table.Th>
-                <Table.Th w={44} aria-label="Actions" />
+                <Table.Th w={44}>
+                  <span className="visually-hidden">Actions</span>
+                </Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>

@@ -1,3 +1,4 @@
+import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Express } from 'express';
 import type { Pool } from 'pg';
 import { identitySettings } from '../../db/pool.ts';
@@ -20,31 +21,25 @@ interface GatewayOptions {
   readonly metadata: () => Promise<Instance>;
 }
 
-/** The two GraphQL endpoints: records at /graphql, the data model at /metadata. */
-export function installGateway(app: Express, options: GatewayOptions): void {
+/** The two GraphQL endpoints by their paths: records at /graphql, the data model at /metadata. */
+export function makeEndpoints(options: GatewayOptions): Record<string, RequestListener> {
   const { pool, identities, gateway, metadata } = options;
-  const withPgClient = makeWithPgClient(pool);
-  const identify = (request: Parameters<Identities['of']>[0]) => identities.of(request);
-
-  app.post(
-    '/graphql',
-    makeGraphqlHandler({
-      pool,
-      withPgClient,
-      identify,
+  const common = {
+    pool,
+    withPgClient: makeWithPgClient(pool),
+    identify: (request: IncomingMessage) => identities.of(request),
+  };
+  return {
+    '/graphql': makeGraphqlHandler({
+      ...common,
       settings: (identity, requestId) => ({
         ...settings(identity, requestId),
         statement_timeout: STATEMENT_TIMEOUT,
       }),
       acquire: (identity, minVersion) => gateway.acquire(identity, minVersion),
     }),
-  );
-  app.post(
-    '/metadata',
-    makeGraphqlHandler({
-      pool,
-      withPgClient,
-      identify,
+    '/metadata': makeGraphqlHandler({
+      ...common,
       settings: (identity, requestId) => ({
         ...settings(identity, requestId),
         search_path: 'metadata, public',
@@ -54,8 +49,13 @@ export function installGateway(app: Express, options: GatewayOptions): void {
         version: gateway.models.version(identity.workspaceId),
       }),
     }),
-  );
-  for (const path of ['/graphql', '/metadata']) {
+  };
+}
+
+/** For addresses that are not exactly an endpoint's, such as with a query string, and other methods. */
+export function installGateway(app: Express, endpoints: Record<string, RequestListener>): void {
+  for (const [path, listener] of Object.entries(endpoints)) {
+    app.post(path, listener);
     app.all(path, () => {
       throw new RequestError('METHOD_NOT_ALLOWED', { headers: { allow: 'POST' } });
     });

@@ -7,7 +7,10 @@ import { defineConfig, type Plugin } from 'vite';
 // Vendors keep their own files so that their hashes survive a deploy of the application.
 const vendors: [string, RegExp][] = [
   ['react', /node_modules\/(react|react-dom|scheduler|use-sync-external-store)\//],
-  ['mantine', /node_modules\/(@mantine\/(core|hooks|store|notifications|modals|spotlight)|@floating-ui|clsx|react-remove-scroll|react-number-format)\//],
+  [
+    'mantine',
+    /node_modules\/(@mantine\/(core|hooks|store|notifications|modals|spotlight)|@floating-ui|clsx|react-remove-scroll|react-number-format)\//,
+  ],
   ['graphql', /node_modules\/(urql|@urql|wonka|@0no-co)\//],
   ['router', /node_modules\/@tanstack\/(react-router|router-core|history|react-store|store)\//],
 ];
@@ -52,6 +55,8 @@ export default defineConfig({
     },
   },
   server: {
-    proxy: Object.fromEntries(['/graphql', '/metadata', '/auth', '/live', '/healthz'].map((path) => [path, { target }])),
+    proxy: Object.fromEntries(
+      ['/graphql', '/metadata', '/auth', '/live', '/healthz'].map((path) => [path, { target }]),
+    ),
   },
 });

@@ -15,7 +15,11 @@ async function freePort(): Promise<number> {
 }
 
 async function run(script: string[], env: { [name: string]: string }): Promise<ChildProcess> {
-  const child = spawn(process.execPath, script, { cwd: root, env: { ...process.env, NODE_ENV: 'production', DATABASE_URL: '', ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, script, {
+    cwd: root,
+    env: { ...process.env, NODE_ENV: 'production', DATABASE_URL: '', ...env },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
   return child;
 }
@@ -29,8 +33,14 @@ async function stop(child: ChildProcess): Promise<void> {
 
 /** The whole product on a database of its own: the demo workspace, the bundle, the server and the worker. */
 export async function startApplication(database: TestDatabase): Promise<string> {
-  const build = await run([join(root, 'node_modules/vite/bin/vite.js'), 'build', '--config', 'web/vite.config.ts', '--logLevel', 'error'], {});
-  const [code] = (await Promise.all([new Promise((resolve) => build.once('exit', resolve)), createDemo(database.admin)])) as [number, void];
+  const build = await run(
+    [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--config', 'web/vite.config.ts', '--logLevel', 'error'],
+    {},
+  );
+  const [code] = (await Promise.all([
+    new Promise((resolve) => build.once('exit', resolve)),
+    createDemo(database.admin),
+  ])) as [number, void];
   if (code !== 0) throw new Error('The bundle could not be built.');
   const port = await freePort();
   const env = { PORT: String(port), RELVAR_SERVER_URL: database.serverUrl, RELVAR_WORKER_URL: database.workerUrl };
@@ -38,7 +48,10 @@ export async function startApplication(database: TestDatabase): Promise<string> 
   database.onEnd(() => Promise.all(children.map(stop)));
   const address = `http://127.0.0.1:${port}`;
   for (let attempt = 0; attempt < 100; attempt++) {
-    const healthy = await fetch(`${address}/healthz`).then((response) => response.ok, () => false);
+    const healthy = await fetch(`${address}/healthz`).then(
+      (response) => response.ok,
+      () => false,
+    );
     if (healthy) return address;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }

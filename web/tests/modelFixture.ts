@@ -1,11 +1,27 @@
 import type { FieldType, Model, ModelField, ModelObject } from '../src/model/types.ts';
 
 const PARTS: { [type in FieldType]?: [string, string][] } = {
-  FULL_NAME: [['firstName', 'FirstName'], ['lastName', 'LastName']],
-  CURRENCY: [['amountMicros', 'AmountMicros'], ['currencyCode', 'CurrencyCode']],
-  EMAILS: [['primaryEmail', 'PrimaryEmail'], ['additionalEmails', 'AdditionalEmails']],
-  LINKS: [['primaryLinkLabel', 'PrimaryLinkLabel'], ['primaryLinkUrl', 'PrimaryLinkUrl'], ['secondaryLinks', 'SecondaryLinks']],
-  RICH_TEXT: [['markdown', 'Markdown'], ['document', 'Document']],
+  FULL_NAME: [
+    ['firstName', 'FirstName'],
+    ['lastName', 'LastName'],
+  ],
+  CURRENCY: [
+    ['amountMicros', 'AmountMicros'],
+    ['currencyCode', 'CurrencyCode'],
+  ],
+  EMAILS: [
+    ['primaryEmail', 'PrimaryEmail'],
+    ['additionalEmails', 'AdditionalEmails'],
+  ],
+  LINKS: [
+    ['primaryLinkLabel', 'PrimaryLinkLabel'],
+    ['primaryLinkUrl', 'PrimaryLinkUrl'],
+    ['secondaryLinks', 'SecondaryLinks'],
+  ],
+  RICH_TEXT: [
+    ['markdown', 'Markdown'],
+    ['document', 'Document'],
+  ],
 };
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -29,13 +45,20 @@ export function field(name: string, type: FieldType, rest: Partial<ModelField> =
     isActive: true,
     isSystem: false,
     position: 1,
-    columns: related ? [] : parts.map(([part, suffix]) => ({ part, name: name + suffix, column: snake(name + suffix) })),
+    columns: related
+      ? []
+      : parts.map(([part, suffix]) => ({ part, name: name + suffix, column: snake(name + suffix) })),
     relations: [],
     ...rest,
   };
 }
 
-function object(nameSingular: string, namePlural: string, fields: ModelField[], labelFieldId: string | null): ModelObject {
+function object(
+  nameSingular: string,
+  namePlural: string,
+  fields: ModelField[],
+  labelFieldId: string | null,
+): ModelObject {
   return {
     id: `object-${nameSingular}`,
     nameSingular,
@@ -67,7 +90,12 @@ const relation = (name: string, target: string, inverseName: string) => ({
   onDelete: 'SET_NULL' as const,
 });
 
-export const company = object('company', 'companies', [field('name', 'TEXT'), field('revenue', 'CURRENCY'), field('domain', 'LINKS')], 'field-name');
+export const company = object(
+  'company',
+  'companies',
+  [field('name', 'TEXT'), field('revenue', 'CURRENCY'), field('domain', 'LINKS')],
+  'field-name',
+);
 
 export const person = object(
   'person',
@@ -79,7 +107,12 @@ export const person = object(
     field('seenAt', 'DATE_TIME'),
     field('score', 'NUMBER'),
     field('active', 'BOOLEAN'),
-    field('stage', 'SELECT', { options: [{ value: 'NEW', label: 'New', color: 'red', position: 0 }, { value: 'OLD', label: 'Old', color: 'blue', position: 1 }] }),
+    field('stage', 'SELECT', {
+      options: [
+        { value: 'NEW', label: 'New', color: 'red', position: 0 },
+        { value: 'OLD', label: 'Old', color: 'blue', position: 1 },
+      ],
+    }),
     field('tags', 'MULTI_SELECT', { options: [{ value: 'A', label: 'A', color: 'red', position: 0 }] }),
     field('notes', 'RICH_TEXT'),
     field('company', 'RELATION', { relations: [relation('company', 'company', 'people')] }),
@@ -95,9 +128,18 @@ export const taskTarget = object(
   'taskTargets',
   [
     field('task', 'RELATION', { relations: [relation('task', 'task', 'taskTargets')] }),
-    field('target', 'MORPH_RELATION', { relations: [relation('targetPerson', 'person', 'taskTargets'), relation('targetCompany', 'company', 'taskTargets')] }),
+    field('target', 'MORPH_RELATION', {
+      relations: [
+        relation('targetPerson', 'person', 'taskTargets'),
+        relation('targetCompany', 'company', 'taskTargets'),
+      ],
+    }),
   ],
   null,
 );
 
-export const model: Model = { version: 1, workspace: { id: 'w', slug: 'w', name: 'W' }, objects: [company, person, task, taskTarget] };
+export const model: Model = {
+  version: 1,
+  workspace: { id: 'w', slug: 'w', name: 'W' },
+  objects: [company, person, task, taskTarget],
+};

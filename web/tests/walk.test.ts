@@ -23,7 +23,9 @@ beforeAll(async () => {
   mkdirSync(shots, { recursive: true });
   [address, browser] = await Promise.all([startApplication(database), launchChromium()]);
   database.onEnd(() => browser.close());
-  const found = await database.admin.query<{ nspname: string }>(`select nspname from pg_namespace where nspname like 'ws\\_%'`);
+  const found = await database.admin.query<{ nspname: string }>(
+    `select nspname from pg_namespace where nspname like 'ws\\_%'`,
+  );
   schema = found.rows[0]?.nspname ?? '';
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
   context.setDefaultTimeout(10_000);
@@ -53,10 +55,15 @@ async function eventually(check: () => Promise<boolean>, what: string, within = 
 }
 
 const saved = (table: string, column: string, id: string, value: unknown) =>
-  eventually(async () => {
-    const [row] = await sql<{ value: unknown }>(`select ${column} as value from $schema.${table} where id = $1`, [id]);
-    return JSON.stringify(row?.value) === JSON.stringify(value);
-  }, `${table}.${column} is ${JSON.stringify(value)}`);
+  eventually(
+    async () => {
+      const [row] = await sql<{ value: unknown }>(`select ${column} as value from $schema.${table} where id = $1`, [
+        id,
+      ]);
+      return JSON.stringify(row?.value) === JSON.stringify(value);
+    },
+    `${table}.${column} is ${JSON.stringify(value)}`,
+  );
 
 async function idOf(row: Locator): Promise<string> {
   const id = await row.getAttribute('data-row');
@@ -125,7 +132,9 @@ describe('the walk', () => {
     await page.getByLabel('City: value').fill('berl');
     await page.getByLabel('City: value').press('Enter');
     await page.waitForURL(/filters=/);
-    const [{ count } = { count: '' }] = await sql<{ count: string }>(`select count(*)::text as count from $schema.people where city ilike '%berl%'`);
+    const [{ count } = { count: '' }] = await sql<{ count: string }>(
+      `select count(*)::text as count from $schema.people where city ilike '%berl%'`,
+    );
     await page.locator('header').getByText(count, { exact: true }).waitFor();
     await shot('people-filtered');
     await page.reload();
@@ -154,7 +163,9 @@ describe('the walk', () => {
     const id = await idOf(row);
     await overwrite(cellOf(row, 'jobTitle'), 'Chief Walker');
     await cellOf(row, 'jobTitle').getByText('Chief Walker').waitFor();
-    expect(await page.locator('[data-active]').evaluate((cell) => cell.closest('[data-row]')?.getAttribute('aria-rowindex'))).toBe('3');
+    expect(
+      await page.locator('[data-active]').evaluate((cell) => cell.closest('[data-row]')?.getAttribute('aria-rowindex')),
+    ).toBe('3');
     await saved('people', 'job_title', id, 'Chief Walker');
   });
 
@@ -191,13 +202,17 @@ describe('the walk', () => {
     await saved('people', 'emails_primary_email', id, 'walda@stepper.example');
     await overwrite(cellOf(row, 'phones'), '+49 30 901820');
     await saved('people', 'phones_primary_phone_calling_code', id, '+49');
-    const [company] = await sql<{ id: string; name: string }>('select id, name from $schema.companies order by name desc limit 1');
+    const [company] = await sql<{ id: string; name: string }>(
+      'select id, name from $schema.companies order by name desc limit 1',
+    );
     await take(cellOf(row, 'company'));
     await page.keyboard.press('Enter');
     await page.getByRole('combobox', { name: 'Company' }).fill(company?.name ?? '');
     await page.getByRole('option', { name: company?.name }).first().waitFor();
     await page.keyboard.press('Enter');
-    await cellOf(row, 'company').getByText(company?.name ?? '').waitFor();
+    await cellOf(row, 'company')
+      .getByText(company?.name ?? '')
+      .waitFor();
     await saved('people', 'company_id', id, company?.id);
   });
 
@@ -221,19 +236,24 @@ describe('the walk', () => {
     await cellOf(row, 'annualRevenue').getByText('€2,500,000').waitFor();
     await overwrite(cellOf(row, 'linkedinLink'), 'linkedin.com/company/walker');
     await saved('companies', 'linkedin_link_primary_link_url', id, 'https://linkedin.com/company/walker');
-    const [before] = await sql<{ ideal: boolean | null }>('select ideal_customer_profile as ideal from $schema.companies where id = $1', [id]);
+    const [before] = await sql<{ ideal: boolean | null }>(
+      'select ideal_customer_profile as ideal from $schema.companies where id = $1',
+      [id],
+    );
     await cellOf(row, 'idealCustomerProfile').scrollIntoViewIfNeeded();
     await take(cellOf(row, 'idealCustomerProfile'));
     await page.keyboard.press('Space');
     await saved('companies', 'ideal_customer_profile', id, before?.ideal !== true);
-
   });
 
   test('takes a refused edit back, with the reason', async () => {
     await openTable('People');
     const row = rows().nth(5);
     const own = await cellOf(row, 'emails').innerText();
-    const [taken] = await sql<{ email: string }>('select emails_primary_email as email from $schema.people where id <> $1 and emails_primary_email is not null limit 1', [await idOf(row)]);
+    const [taken] = await sql<{ email: string }>(
+      'select emails_primary_email as email from $schema.people where id <> $1 and emails_primary_email is not null limit 1',
+      [await idOf(row)],
+    );
     await overwrite(cellOf(row, 'emails'), taken?.email ?? '');
     await page.getByRole('alert').filter({ hasText: 'Emails not saved' }).waitFor();
     await cellOf(row, 'emails').getByText(own).waitFor();
@@ -259,7 +279,10 @@ describe('the walk', () => {
     await page.getByLabel('Name', { exact: true }).fill('Walkabout Ltd');
     await page.keyboard.press('Enter');
     await rowOf('Walkabout Ltd').waitFor();
-    await eventually(async () => (await sql('select from $schema.companies where name = $1', ['Walkabout Ltd'])).length === 1, 'the company is saved');
+    await eventually(
+      async () => (await sql('select from $schema.companies where name = $1', ['Walkabout Ltd'])).length === 1,
+      'the company is saved',
+    );
 
     const ids = await Promise.all([rows().nth(0), rows().nth(1)].map(idOf));
     for (const index of [0, 1]) {
@@ -269,7 +292,8 @@ describe('the walk', () => {
     await page.getByRole('region', { name: 'Selection' }).getByText('2 companies selected').waitFor();
     await page.getByRole('region', { name: 'Selection' }).getByRole('button', { name: 'Delete' }).click();
     await page.getByText('2 companies deleted').waitFor();
-    const left = () => sql('select from $schema.companies where id = any($1::uuid[])', [ids]).then((found) => found.length);
+    const left = () =>
+      sql('select from $schema.companies where id = any($1::uuid[])', [ids]).then((found) => found.length);
     await eventually(async () => (await left()) === 0, 'both are gone');
     await page.getByRole('button', { name: 'Undo' }).click();
     await eventually(async () => (await left()) === 2, 'both are back');
@@ -284,7 +308,9 @@ describe('the walk', () => {
     await page.getByRole('columnheader', { name: 'LinkedIn' }).waitFor({ state: 'detached' });
     await page.reload();
     await rows().first().waitFor();
-    const heads = await page.getByRole('columnheader').evaluateAll((all) => all.map((head) => head.getAttribute('data-head')));
+    const heads = await page
+      .getByRole('columnheader')
+      .evaluateAll((all) => all.map((head) => head.getAttribute('data-head')));
     expect(heads).not.toContain('linkedinLink');
     expect(heads.indexOf('employees')).toBeLessThan(heads.indexOf('address'));
   });
@@ -397,8 +423,18 @@ describe('the walk', () => {
     await page.getByRole('option').first().click();
     await shot('projects');
 
-    const query = '{ projects { nodes { name codeName headCount billable startsOn phase budgetAmountMicros websitePrimaryLinkUrl contactPrimaryEmail client { name } } } }';
-    const ask = () => page.evaluate((text) => fetch('/graphql', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query: text }) }).then((response) => response.json()), query);
+    const query =
+      '{ projects { nodes { name codeName headCount billable startsOn phase budgetAmountMicros websitePrimaryLinkUrl contactPrimaryEmail client { name } } } }';
+    const ask = () =>
+      page.evaluate(
+        (text) =>
+          fetch('/graphql', {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify({ query: text }),
+          }).then((response) => response.json()),
+        query,
+      );
     await eventually(async () => Boolean((await ask()).data?.projects.nodes[0].client), 'the API has the client');
     expect((await ask()).data.projects.nodes).toEqual([
       {
@@ -432,7 +468,10 @@ describe('the walk', () => {
 
     await page.getByRole('button', { name: 'Actions for Head count' }).click();
     await page.getByRole('menuitem', { name: 'Deactivate' }).click();
-    await page.getByRole('row', { name: /Head count/ }).getByText('Inactive').waitFor();
+    await page
+      .getByRole('row', { name: /Head count/ })
+      .getByText('Inactive')
+      .waitFor();
     await navigation().getByRole('link', { name: 'Ventures', exact: true }).click();
     await rowOf('Moon landing').waitFor();
     await page.getByRole('columnheader', { name: 'State' }).waitFor();

@@ -14,7 +14,12 @@ const records = new Client({
   },
 });
 
-const metadata = new Client({ url: '/metadata', exchanges: [fetchExchange], preferGetMethod: false, fetchOptions: { credentials: 'same-origin' } });
+const metadata = new Client({
+  url: '/metadata',
+  exchanges: [fetchExchange],
+  preferGetMethod: false,
+  fetchOptions: { credentials: 'same-origin' },
+});
 
 type Variables = { [name: string]: unknown };
 
@@ -29,9 +34,19 @@ export const handleWith = (given: Handlers): void => {
   handlers = given;
 };
 
-async function run<Data, Vars extends Variables>(client: Client, document: TypedDocumentNode<Data, Vars>, variables: Vars): Promise<{ data: Data | undefined; failure: Failure | undefined }> {
-  const isMutation = document.definitions.some((definition) => 'operation' in definition && definition.operation === 'mutation');
-  const result = await (isMutation ? client.mutation(document, variables) : client.query(document, variables, { requestPolicy: 'network-only' })).toPromise();
+async function run<Data, Vars extends Variables>(
+  client: Client,
+  document: TypedDocumentNode<Data, Vars>,
+  variables: Vars,
+): Promise<{ data: Data | undefined; failure: Failure | undefined }> {
+  const isMutation = document.definitions.some(
+    (definition) => 'operation' in definition && definition.operation === 'mutation',
+  );
+  const result = await (
+    isMutation
+      ? client.mutation(document, variables)
+      : client.query(document, variables, { requestPolicy: 'network-only' })
+  ).toPromise();
   const failure = result.error ? toFailure(result.error) : undefined;
   if (failure?.code === 'NOT_SIGNED_IN') handlers?.signedOut();
   // The screen that asked is drawn anew from the new model, and asks again from there.
@@ -40,7 +55,10 @@ async function run<Data, Vars extends Variables>(client: Client, document: Typed
 }
 
 /** Runs an operation and gives its data, or throws the first thing that went wrong. */
-export async function request<Data, Vars extends Variables>(document: TypedDocumentNode<Data, Vars>, variables: Vars): Promise<Data> {
+export async function request<Data, Vars extends Variables>(
+  document: TypedDocumentNode<Data, Vars>,
+  variables: Vars,
+): Promise<Data> {
   const { data, failure } = await run(records, document, variables);
   if (failure) throw failure;
   if (!data) throw new Failure('The server sent no answer.', 'SERVER');
@@ -48,9 +66,13 @@ export async function request<Data, Vars extends Variables>(document: TypedDocum
 }
 
 /** As `request`, for operations of which a part may fail: gives what succeeded and what did not. */
-export const attempt = <Data, Vars extends Variables>(document: TypedDocumentNode<Data, Vars>, variables: Vars) => run(records, document, variables);
+export const attempt = <Data, Vars extends Variables>(document: TypedDocumentNode<Data, Vars>, variables: Vars) =>
+  run(records, document, variables);
 
-export async function requestMetadata<Data, Vars extends Variables>(document: TypedDocumentNode<Data, Vars>, variables: Vars): Promise<Data> {
+export async function requestMetadata<Data, Vars extends Variables>(
+  document: TypedDocumentNode<Data, Vars>,
+  variables: Vars,
+): Promise<Data> {
   const { data, failure } = await run(metadata, document, variables);
   if (failure) throw failure;
   if (!data) throw new Failure('The server sent no answer.', 'SERVER');

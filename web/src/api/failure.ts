@@ -35,7 +35,10 @@ export function toFailure(cause: unknown): Failure {
     if (cause.networkError) {
       const status = (cause.response as Response | undefined)?.status;
       if (status === 401) return new Failure('You have been signed out.', 'NOT_SIGNED_IN');
-      return new Failure(status ? `The server answered with status ${status}.` : UNREACHABLE, status ? 'SERVER' : 'UNREACHABLE');
+      return new Failure(
+        status ? `The server answered with status ${status}.` : UNREACHABLE,
+        status ? 'SERVER' : 'UNREACHABLE',
+      );
     }
   }
   return new Failure(cause instanceof Error ? cause.message : String(cause), 'UNKNOWN');
@@ -55,5 +58,8 @@ export async function fetchJson<Result>(path: string, body?: unknown): Promise<R
   }
   const answer = (await response.json().catch(() => null)) as ({ error?: ApiError } & Result) | null;
   if (response.ok) return answer as Result;
-  throw fromApi({ code: response.status === 401 ? 'NOT_SIGNED_IN' : 'SERVER', ...answer?.error }, `The server answered with status ${response.status}.`);
+  throw fromApi(
+    { code: response.status === 401 ? 'NOT_SIGNED_IN' : 'SERVER', ...answer?.error },
+    `The server answered with status ${response.status}.`,
+  );
 }

@@ -59,7 +59,10 @@ function useRecordSearch(query: string): { hits: Hit[]; busy: boolean } {
 function selectFirst(): HTMLElement | undefined {
   const { listId } = commandStore.getState();
   const actions = [...(document.getElementById(listId)?.querySelectorAll<HTMLElement>('[data-action]') ?? [])];
-  const selected = Math.max(0, actions.findIndex((action) => action.hasAttribute('data-selected')));
+  const selected = Math.max(
+    0,
+    actions.findIndex((action) => action.hasAttribute('data-selected')),
+  );
   actions[selected]?.setAttribute('data-selected', 'true');
   commandStore.updateState((state) => ({ ...state, selected }));
   return actions[selected];
@@ -82,7 +85,13 @@ export default function CommandMenu() {
       icon: <ObjectIcon name={object.icon} color={object.color} />,
       run: () => void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } }),
     })),
-    { id: 'go-model', label: 'Settings: data model', note: 'G S', icon: <IconDatabaseCog size={16} />, run: () => void router.navigate({ to: '/settings/model' }) },
+    {
+      id: 'go-model',
+      label: 'Settings: data model',
+      note: 'G S',
+      icon: <IconDatabaseCog size={16} />,
+      run: () => void router.navigate({ to: '/settings/model' }),
+    },
   ];
   const actions: Entry[] = [
     ...objects.map((object) => ({
@@ -94,8 +103,19 @@ export default function CommandMenu() {
         void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } });
       },
     })),
-    { id: 'theme', label: colorScheme === 'dark' ? 'Use the light theme' : 'Use the dark theme', icon: <IconSunMoon size={16} />, run: () => setColorScheme(colorScheme === 'dark' ? 'light' : 'dark') },
-    { id: 'keys', label: 'Keyboard shortcuts', note: '?', icon: <IconKeyboard size={16} />, run: () => useHelp.setState({ opened: true }) },
+    {
+      id: 'theme',
+      label: colorScheme === 'dark' ? 'Use the light theme' : 'Use the dark theme',
+      icon: <IconSunMoon size={16} />,
+      run: () => setColorScheme(colorScheme === 'dark' ? 'light' : 'dark'),
+    },
+    {
+      id: 'keys',
+      label: 'Keyboard shortcuts',
+      note: '?',
+      icon: <IconKeyboard size={16} />,
+      run: () => useHelp.setState({ opened: true }),
+    },
     { id: 'out', label: 'Sign out', icon: <IconLogout size={16} />, run: () => void signOut() },
   ];
   const records: Entry[] = hits.flatMap((hit) => {
@@ -108,7 +128,11 @@ export default function CommandMenu() {
         label,
         note: object.labelSingular,
         icon: <Avatar label={label} seed={hit.recordId} size={18} />,
-        run: () => void router.navigate({ to: '/objects/$namePlural/$id', params: { namePlural: object.namePlural, id: hit.recordId } }),
+        run: () =>
+          void router.navigate({
+            to: '/objects/$namePlural/$id',
+            params: { namePlural: object.namePlural, id: hit.recordId },
+          }),
       },
     ];
   });
@@ -141,7 +165,9 @@ export default function CommandMenu() {
       attributes={{ content: { 'aria-label': 'Search and commands' } }}
     >
       <Spotlight.Search
-        placeholder="Search records, or type a command" leftSection={<IconSearch size={18} stroke={1.75} />} aria-label="Search records, or type a command"
+        placeholder="Search records, or type a command"
+        leftSection={<IconSearch size={18} stroke={1.75} />}
+        aria-label="Search records, or type a command"
         onKeyDown={(event) => {
           // Who types a name and Enter at once means the record that is still being looked for.
           if (event.key === 'Enter' && busy && groups.length === 0) enterWaits.current = true;
@@ -155,13 +181,19 @@ export default function CommandMenu() {
                 key={entry.id}
                 label={entry.label}
                 leftSection={entry.icon}
-                rightSection={entry.note ? <span style={{ fontSize: 12, color: 'var(--mantine-color-dimmed)' }}>{entry.note}</span> : undefined}
+                rightSection={
+                  entry.note ? (
+                    <span style={{ fontSize: 12, color: 'var(--mantine-color-dimmed)' }}>{entry.note}</span>
+                  ) : undefined
+                }
                 onClick={entry.run}
               />
             ))}
           </Spotlight.ActionsGroup>
         ))}
-        {groups.length === 0 ? <Spotlight.Empty>{busy ? 'Searching…' : `Nothing matches “${query}”.`}</Spotlight.Empty> : null}
+        {groups.length === 0 ? (
+          <Spotlight.Empty>{busy ? 'Searching…' : `Nothing matches “${query}”.`}</Spotlight.Empty>
+        ) : null}
       </Spotlight.ActionsList>
     </Spotlight.Root>
   );

@@ -1,6 +1,14 @@
 import { Menu } from '@mantine/core';
 import { useMantineColorScheme } from '@mantine/core';
-import { IconDatabaseCog, IconDeviceDesktop, IconLogout, IconMoon, IconSearch, IconSelector, IconSun } from '@tabler/icons-react';
+import {
+  IconDatabaseCog,
+  IconDeviceDesktop,
+  IconLogout,
+  IconMoon,
+  IconSearch,
+  IconSelector,
+  IconSun,
+} from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useLive } from '../api/live.ts';
 import { Avatar } from '../fields/Avatar.tsx';
@@ -42,7 +50,14 @@ function WorkspaceMenu() {
         <Menu.Divider />
         <Menu.Label>Appearance</Menu.Label>
         {SCHEMES.map(({ value, label, icon: SchemeIcon }) => (
-          <Menu.Item key={value} role="menuitemradio" aria-checked={colorScheme === value} leftSection={<SchemeIcon size={15} />} onClick={() => setColorScheme(value)} bg={colorScheme === value ? 'var(--rv-hover-strong)' : undefined}>
+          <Menu.Item
+            key={value}
+            role="menuitemradio"
+            aria-checked={colorScheme === value}
+            leftSection={<SchemeIcon size={15} />}
+            onClick={() => setColorScheme(value)}
+            bg={colorScheme === value ? 'var(--rv-hover-strong)' : undefined}
+          >
             {label}
           </Menu.Item>
         ))}
@@ -70,7 +85,13 @@ export function Navigation() {
         Records
       </div>
       {navigationObjects(model).map((object) => (
-        <Link key={object.id} to="/objects/$namePlural" params={{ namePlural: object.namePlural }} className={classes.link} activeOptions={{ includeSearch: false }}>
+        <Link
+          key={object.id}
+          to="/objects/$namePlural"
+          params={{ namePlural: object.namePlural }}
+          className={classes.link}
+          activeOptions={{ includeSearch: false }}
+        >
           <ObjectIcon name={object.icon} color={object.color} />
           <span className={classes.linkLabel}>{object.labelPlural}</span>
         </Link>

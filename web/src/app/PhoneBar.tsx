@@ -14,7 +14,13 @@ export function PhoneBar({ onMore }: { onMore: () => void }) {
       {navigationObjects(model)
         .slice(0, 3)
         .map((object) => (
-          <Link key={object.id} to="/objects/$namePlural" params={{ namePlural: object.namePlural }} className={classes.barItem} activeOptions={{ includeSearch: false }}>
+          <Link
+            key={object.id}
+            to="/objects/$namePlural"
+            params={{ namePlural: object.namePlural }}
+            className={classes.barItem}
+            activeOptions={{ includeSearch: false }}
+          >
             <ObjectIcon name={object.icon} size={20} />
             <span>{object.labelPlural}</span>
           </Link>

@@ -14,9 +14,9 @@ const ShortcutHelp = lazy(() => import('./ShortcutHelp.tsx'));
 /** The frame of every page: navigation at the side, or in a drawer where there is no room for one. */
 export function Shell() {
   const phone = usePhone();
-  const [opened, drawer] = useDisclosure(false);
+  const [opened, { open, close }] = useDisclosure(false);
   const path = useRouterState({ select: (state) => state.location.pathname });
-  useEffect(drawer.close, [path, drawer.close]);
+  useEffect(() => close(), [path, close]);
   useShortcuts();
 
   return (
@@ -25,7 +25,16 @@ export function Shell() {
         Skip to content
       </a>
       {phone ? (
-        <Drawer opened={opened} onClose={drawer.close} size={300} padding={0} withCloseButton={false} attributes={{ content: { 'aria-label': 'Navigation' } }} transitionProps={{ duration: 140 }} styles={{ body: { height: '100%' } }}>
+        <Drawer
+          opened={opened}
+          onClose={close}
+          size={300}
+          padding={0}
+          withCloseButton={false}
+          attributes={{ content: { 'aria-label': 'Navigation' } }}
+          transitionProps={{ duration: 140 }}
+          styles={{ body: { height: '100%' } }}
+        >
           <Navigation />
         </Drawer>
       ) : (
@@ -34,7 +43,7 @@ export function Shell() {
       <main id="main" className={classes.main} tabIndex={-1}>
         <Outlet />
       </main>
-      {phone ? <PhoneBar onMore={drawer.open} /> : null}
+      {phone ? <PhoneBar onMore={open} /> : null}
       <Suspense fallback={null}>
         <CommandMenu />
         <ShortcutHelp />

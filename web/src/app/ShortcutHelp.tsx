@@ -36,7 +36,10 @@ export default function ShortcutHelp() {
     [[COMMAND_KEY, 'K'], 'Search and commands'],
     [['C'], 'New record'],
     [['?'], 'This list'],
-    ...[...goLetters(model)].map(([letter, object]): [string[], string] => [['G', letter.toUpperCase()], object.labelPlural]),
+    ...[...goLetters(model)].map(([letter, object]): [string[], string] => [
+      ['G', letter.toUpperCase()],
+      object.labelPlural,
+    ]),
     [['G', 'S'], 'Data model'],
   ];
   return (

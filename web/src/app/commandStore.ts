@@ -5,7 +5,6 @@ const [commandStore, command] = createSpotlight();
 
 export { commandStore };
 export const openCommand = (): void => command.open();
-export const closeCommand = (): void => command.close();
 
 interface HelpState {
   opened: boolean;

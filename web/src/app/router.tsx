@@ -12,7 +12,9 @@ const home = createRoute({
   beforeLoad: () => {
     const { model } = useModelStore.getState();
     const [first] = model ? navigationObjects(model) : [];
-    throw first ? redirect({ to: '/objects/$namePlural', params: { namePlural: first.namePlural }, replace: true }) : redirect({ to: '/settings/model', replace: true });
+    throw first
+      ? redirect({ to: '/objects/$namePlural', params: { namePlural: first.namePlural }, replace: true })
+      : redirect({ to: '/settings/model', replace: true });
   },
 });
 
@@ -27,7 +29,9 @@ const table = createRoute({
   path: '/objects/$namePlural',
   validateSearch: (search: { [key: string]: unknown }): TableSearch => ({
     ...(typeof search['sort'] === 'string' ? { sort: search['sort'] } : {}),
-    ...(Array.isArray(search['filters']) ? { filters: search['filters'].filter((text) => typeof text === 'string') } : {}),
+    ...(Array.isArray(search['filters'])
+      ? { filters: search['filters'].filter((text) => typeof text === 'string') }
+      : {}),
   }),
   component: lazyRouteComponent(() => import('../records/TablePage.tsx'), 'TablePage'),
 });

@@ -11,7 +11,9 @@ export const COMMAND_KEY = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 
 export function goLetters(model: Model): Map<string, ModelObject> {
   const letters = new Map<string, ModelObject>();
   for (const object of navigationObjects(model)) {
-    const free = [...object.labelPlural.toLowerCase()].find((letter) => /[a-z]/.test(letter) && letter !== 's' && !letters.has(letter));
+    const free = [...object.labelPlural.toLowerCase()].find(
+      (letter) => /[a-z]/.test(letter) && letter !== 's' && !letters.has(letter),
+    );
     if (free) letters.set(free, object);
   }
   return letters;
@@ -22,7 +24,9 @@ const isTyping = (target: EventTarget | null): boolean =>
 
 /** While the grid has a cell in hand, letters are what people write into it. */
 const inGrid = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && target.getAttribute('role') === 'grid' && target.hasAttribute('aria-activedescendant');
+  target instanceof HTMLElement &&
+  target.getAttribute('role') === 'grid' &&
+  target.hasAttribute('aria-activedescendant');
 
 const GO_WINDOW_MS = 1200;
 
@@ -36,7 +40,15 @@ export function useShortcuts(): void {
         openCommand();
         return;
       }
-      if (event.metaKey || event.ctrlKey || event.altKey || event.defaultPrevented || isTyping(event.target) || inGrid(event.target)) return;
+      if (
+        event.metaKey ||
+        event.ctrlKey ||
+        event.altKey ||
+        event.defaultPrevented ||
+        isTyping(event.target) ||
+        inGrid(event.target)
+      )
+        return;
       if (document.querySelector('[role="dialog"]')) return;
       const { model } = useModelStore.getState();
       if (!model) return;

@@ -1,10 +1,43 @@
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
 
-const pine: MantineColorsTuple = ['#e8f6f1', '#d0ebe2', '#a3d8c7', '#72c3aa', '#4bb191', '#2f9f7e', '#167d62', '#0f6b57', '#0d5c4b', '#08443a'];
+const pine: MantineColorsTuple = [
+  '#e8f6f1',
+  '#d0ebe2',
+  '#a3d8c7',
+  '#72c3aa',
+  '#4bb191',
+  '#2f9f7e',
+  '#167d62',
+  '#0f6b57',
+  '#0d5c4b',
+  '#08443a',
+];
 
 // Neutrals with a breath of warmth; dark is ink rather than black.
-const gray: MantineColorsTuple = ['#fafaf9', '#f4f4f2', '#e9e9e6', '#dcdcd8', '#c5c5c0', '#a1a19b', '#7b7b76', '#5c5c58', '#3b3b38', '#232321'];
-const dark: MantineColorsTuple = ['#e4e5e3', '#b3b5b2', '#8e918f', '#626664', '#454846', '#353837', '#272a29', '#1c1f1e', '#161817', '#101211'];
+const gray: MantineColorsTuple = [
+  '#fafaf9',
+  '#f4f4f2',
+  '#e9e9e6',
+  '#dcdcd8',
+  '#c5c5c0',
+  '#a1a19b',
+  '#7b7b76',
+  '#5c5c58',
+  '#3b3b38',
+  '#232321',
+];
+const dark: MantineColorsTuple = [
+  '#e4e5e3',
+  '#b3b5b2',
+  '#8e918f',
+  '#626664',
+  '#454846',
+  '#353837',
+  '#272a29',
+  '#1c1f1e',
+  '#161817',
+  '#101211',
+];
 
 export const theme = createTheme({
   colors: { pine, gray, dark },
@@ -16,12 +49,21 @@ export const theme = createTheme({
   fontFamily: "'Inter Variable', ui-sans-serif, system-ui, -apple-system, 'Segoe UI', sans-serif",
   fontFamilyMonospace: "ui-monospace, 'SF Mono', Menlo, Consolas, 'Liberation Mono', monospace",
   fontSizes: { xs: '12px', sm: '13px', md: '14px', lg: '16px', xl: '19px' },
-  headings: { fontWeight: '600', sizes: { h1: { fontSize: '22px' }, h2: { fontSize: '17px' }, h3: { fontSize: '14px' } } },
+  headings: {
+    fontWeight: '600',
+    sizes: { h1: { fontSize: '22px' }, h2: { fontSize: '17px' }, h3: { fontSize: '14px' } },
+  },
   respectReducedMotion: true,
   components: {
     ActionIcon: { classNames: { root: 'rv-action' } },
     Button: { defaultProps: { size: 'xs', fw: 550 } },
-    Modal: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, overlayProps: { backgroundOpacity: 0.35 }, transitionProps: { duration: 120 } } },
+    Modal: {
+      defaultProps: {
+        closeButtonProps: { 'aria-label': 'Close' },
+        overlayProps: { backgroundOpacity: 0.35 },
+        transitionProps: { duration: 120 },
+      },
+    },
     Tooltip: { defaultProps: { openDelay: 400, transitionProps: { duration: 80 } } },
     Menu: { defaultProps: { transitionProps: { duration: 80 }, shadow: 'md' } },
     Popover: { defaultProps: { transitionProps: { duration: 80 }, shadow: 'md' } },
@@ -30,10 +72,22 @@ export const theme = createTheme({
   },
 });
 
-const INKS: { [color: string]: number } = { red: 22, orange: 52, yellow: 80, green: 148, turquoise: 180, sky: 225, blue: 260, purple: 300, pink: 350 };
+const INKS: { [color: string]: number } = {
+  red: 22,
+  orange: 52,
+  yellow: 80,
+  green: 148,
+  turquoise: 180,
+  sky: 225,
+  blue: 260,
+  purple: 300,
+  pink: 350,
+};
 
 const inks = (lightness: number, chroma: number): { [name: string]: string } =>
-  Object.fromEntries(Object.entries(INKS).map(([color, hue]) => [`--rv-ink-${color}`, `oklch(${lightness} ${chroma} ${hue})`]));
+  Object.fromEntries(
+    Object.entries(INKS).map(([color, hue]) => [`--rv-ink-${color}`, `oklch(${lightness} ${chroma} ${hue})`]),
+  );
 
 export const variables: CSSVariablesResolver = () => ({
   variables: {},

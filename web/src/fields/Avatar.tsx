@@ -9,12 +9,27 @@ function initials(label: string): string {
 }
 
 /** A record's mark: its initials on a tint that always is the same for the same record. */
-export function Avatar({ label, seed, size = 20, round = false }: { label: string; seed: string; size?: number; round?: boolean }) {
+export function Avatar({
+  label,
+  seed,
+  size = 20,
+  round = false,
+}: {
+  label: string;
+  seed: string;
+  size?: number;
+  round?: boolean;
+}) {
   return (
     <span
       className={classes.avatar}
       data-color={COLORS[1 + (hash(seed) % (COLORS.length - 1))]}
-      style={{ width: size, height: size, fontSize: Math.round(size * 0.46), borderRadius: round ? '50%' : size * 0.25 }}
+      style={{
+        width: size,
+        height: size,
+        fontSize: Math.round(size * 0.46),
+        borderRadius: round ? '50%' : size * 0.25,
+      }}
       aria-hidden
     >
       {size < 24 ? initials(label).slice(0, 1) : initials(label)}

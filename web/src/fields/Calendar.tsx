@@ -2,5 +2,15 @@ import { DatePicker } from '@mantine/dates';
 import '@mantine/dates/styles.css';
 
 export default function Calendar({ day, onPick }: { day: string | null; onPick: (day: string | null) => void }) {
-  return <DatePicker value={day} defaultDate={day ?? undefined} onChange={onPick} size="xs" firstDayOfWeek={1} hideOutsideDates ariaLabels={{ nextMonth: 'Next month', previousMonth: 'Previous month' }} />;
+  return (
+    <DatePicker
+      value={day}
+      defaultDate={day ?? undefined}
+      onChange={onPick}
+      size="xs"
+      firstDayOfWeek={1}
+      hideOutsideDates
+      ariaLabels={{ nextMonth: 'Next month', previousMonth: 'Previous month' }}
+    />
+  );
 }

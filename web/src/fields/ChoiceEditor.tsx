@@ -27,7 +27,11 @@ export function OptionEditor({ field, value, typed, onSave, done }: ChoiceEditor
   const choices = useMemo<Choice[]>(() => {
     if (field.type === 'RATING') return STARS;
     const sorted = [...(field.options ?? [])].sort((a, b) => a.position - b.position);
-    return sorted.map((option) => ({ value: option.value, label: option.label, node: <Tag label={option.label} color={option.color} /> }));
+    return sorted.map((option) => ({
+      value: option.value,
+      label: option.label,
+      node: <Tag label={option.label} color={option.color} />,
+    }));
   }, [field]);
   const choose = (picked: string, move: Move) => {
     if (multiple) {
@@ -86,7 +90,11 @@ export function RelationEditor({ field, value, typed, onSave, done }: ChoiceEdit
       onSave({ relationId: only.id, ...made });
       done('stay');
     } catch (cause) {
-      notifications.show({ color: 'red', title: `${target.labelSingular} not created`, message: cause instanceof Error ? cause.message : String(cause) });
+      notifications.show({
+        color: 'red',
+        title: `${target.labelSingular} not created`,
+        message: cause instanceof Error ? cause.message : String(cause),
+      });
     }
   };
 

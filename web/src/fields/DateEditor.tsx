@@ -75,7 +75,17 @@ export function DateEditor({ field, value, typed, onSave, done }: DateEditorProp
   };
 
   return (
-    <Popover opened position="bottom-start" offset={4} shadow="md" radius="md" transitionProps={{ duration: 0 }} returnFocus={false} closeOnEscape={false} onChange={(opened) => !opened && finish('stay', true, text, true)}>
+    <Popover
+      opened
+      position="bottom-start"
+      offset={4}
+      shadow="md"
+      radius="md"
+      transitionProps={{ duration: 0 }}
+      returnFocus={false}
+      closeOnEscape={false}
+      onChange={(opened) => !opened && finish('stay', true, text, true)}
+    >
       <div onKeyDown={onKeyDown}>
         <Popover.Target>
           <input

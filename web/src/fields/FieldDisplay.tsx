@@ -18,8 +18,18 @@ function RelationDisplay({ field, value }: { field: ModelField; value: FieldValu
   const label = value.label || 'Untitled';
   if (!target?.isActive) return <span>{label}</span>;
   return (
-    <Link to="/objects/$namePlural/$id" params={{ namePlural: target.namePlural, id: value.id }} className={classes.chip} tabIndex={-1}>
-      <Avatar label={label} seed={value.id} size={16} round={target.nameSingular === 'person' || target.nameSingular === 'workspaceMember'} />
+    <Link
+      to="/objects/$namePlural/$id"
+      params={{ namePlural: target.namePlural, id: value.id }}
+      className={classes.chip}
+      tabIndex={-1}
+    >
+      <Avatar
+        label={label}
+        seed={value.id}
+        size={16}
+        round={target.nameSingular === 'person' || target.nameSingular === 'workspaceMember'}
+      />
       <span className={classes.ellipsis}>{label}</span>
     </Link>
   );
@@ -28,7 +38,12 @@ function RelationDisplay({ field, value }: { field: ModelField; value: FieldValu
 function OutsideLink({ href, text }: { href: string; text: string }) {
   const web = /^https?:/.test(href);
   return (
-    <a href={href} className={classes.link} tabIndex={-1} {...(web ? { target: '_blank', rel: 'noreferrer noopener' } : {})}>
+    <a
+      href={href}
+      className={classes.link}
+      tabIndex={-1}
+      {...(web ? { target: '_blank', rel: 'noreferrer noopener' } : {})}
+    >
       {text}
     </a>
   );
@@ -73,7 +88,13 @@ export function FieldDisplay({ field, value }: { field: ModelField; value: Field
     case 'LINKS': {
       const url = partOf(value, 'primaryLinkUrl');
       // Only the web's own schemes become links: a stored javascript: address must never run.
-      return /^(https?:|mailto:|tel:)/i.test(url) ? <OutsideLink href={url} text={text} /> : /^[a-z][a-z0-9+.-]*:/i.test(url) ? <span>{text}</span> : <OutsideLink href={`https://${url}`} text={text} />;
+      return /^(https?:|mailto:|tel:)/i.test(url) ? (
+        <OutsideLink href={url} text={text} />
+      ) : /^[a-z][a-z0-9+.-]*:/i.test(url) ? (
+        <span>{text}</span>
+      ) : (
+        <OutsideLink href={`https://${url}`} text={text} />
+      );
     }
     case 'RATING':
       return (

@@ -32,7 +32,9 @@ export function PartsEditor({ field, value, typed, onSave, done }: PartsEditorPr
   const parts = PARTS[field.type] ?? [];
   const start: Parts = isParts(value) ? value : {};
   const [texts, setTexts] = useState<{ [part: string]: string }>(() =>
-    Object.fromEntries(parts.map(([part], index) => [part, typed !== null && index === 0 ? typed : String(start[part] ?? '')])),
+    Object.fromEntries(
+      parts.map(([part], index) => [part, typed !== null && index === 0 ? typed : String(start[part] ?? '')]),
+    ),
   );
   const first = useRef<HTMLInputElement>(null);
   const closed = useRef(false);
@@ -71,7 +73,13 @@ export function PartsEditor({ field, value, typed, onSave, done }: PartsEditorPr
   };
 
   return (
-    <div onKeyDown={onKeyDown} onBlur={onBlur} className={field.type === 'FULL_NAME' ? classes.pair : classes.stack} role="group" aria-label={field.label}>
+    <div
+      onKeyDown={onKeyDown}
+      onBlur={onBlur}
+      className={field.type === 'FULL_NAME' ? classes.pair : classes.stack}
+      role="group"
+      aria-label={field.label}
+    >
       {parts.map(([part, label], index) => (
         <input
           key={part}

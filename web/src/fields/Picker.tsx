@@ -30,9 +30,28 @@ const CLEAR = '\u0000clear';
 const CREATE = '\u0000create';
 
 /** A list to choose from with a search field on top, opened where the value stands. */
-export function Picker({ label, choices, chosen, multiple, typed, onQuery, busy, onChoose, onClear, onCreate, onClose }: PickerProps) {
+export function Picker({
+  label,
+  choices,
+  chosen,
+  multiple,
+  typed,
+  onQuery,
+  busy,
+  onChoose,
+  onClear,
+  onCreate,
+  onClose,
+}: PickerProps) {
   const [query, setQuery] = useState(typed ?? '');
-  const [active, setActive] = useState(0);
+  const [active, setActive] = useState(() =>
+    typed
+      ? 0
+      : Math.max(
+          0,
+          choices.findIndex((choice) => chosen.includes(choice.value)) + (onClear && chosen.length > 0 ? 1 : 0),
+        ),
+  );
   const input = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const listId = useId();
@@ -82,7 +101,18 @@ export function Picker({ label, choices, chosen, multiple, typed, onQuery, busy,
   const onBlur = () => onClose('stay');
 
   return (
-    <Popover opened position="bottom-start" offset={3} width={260} shadow="md" radius="md" transitionProps={{ duration: 0 }} returnFocus={false} closeOnEscape={false} closeOnClickOutside={false}>
+    <Popover
+      opened
+      position="bottom-start"
+      offset={3}
+      width={260}
+      shadow="md"
+      radius="md"
+      transitionProps={{ duration: 0 }}
+      returnFocus={false}
+      closeOnEscape={false}
+      closeOnClickOutside={false}
+    >
       <Popover.Target>
         <input
           ref={input}
@@ -103,8 +133,19 @@ export function Picker({ label, choices, chosen, multiple, typed, onQuery, busy,
           autoComplete="off"
         />
       </Popover.Target>
-      <Popover.Dropdown p={0} onPointerDown={(event) => event.preventDefault()} onMouseDown={(event) => event.preventDefault()}>
-        <div className={classes.pickerList} role="listbox" id={listId} ref={list} aria-label={label} aria-multiselectable={multiple}>
+      <Popover.Dropdown
+        p={0}
+        onPointerDown={(event) => event.preventDefault()}
+        onMouseDown={(event) => event.preventDefault()}
+      >
+        <div
+          className={classes.pickerList}
+          role="listbox"
+          id={listId}
+          ref={list}
+          aria-label={label}
+          aria-multiselectable={multiple}
+        >
           {shown.map((choice, index) => (
             <div
               key={choice.value}
@@ -122,7 +163,9 @@ export function Picker({ label, choices, chosen, multiple, typed, onQuery, busy,
             </div>
           ))}
         </div>
-        {shown.length === 0 ? <div className={classes.pickerEmpty}>{busy ? 'Searching…' : 'Nothing found.'}</div> : null}
+        {shown.length === 0 ? (
+          <div className={classes.pickerEmpty}>{busy ? 'Searching…' : 'Nothing found.'}</div>
+        ) : null}
       </Popover.Dropdown>
     </Popover>
   );

@@ -18,7 +18,11 @@ interface TextEditorProps {
 /** Enter keeps the edit and goes down, Tab keeps it and goes on, Escape drops it, leaving keeps it if it can be read. */
 export function TextEditor({ field, value, typed, multiline, onSave, done }: TextEditorProps) {
   const [text, setText] = useState(typed ?? editText(field, value));
-  const [code, setCode] = useState(isParts(value) && typeof value['currencyCode'] === 'string' && value['currencyCode'] ? value['currencyCode'] : 'USD');
+  const [code, setCode] = useState(
+    isParts(value) && typeof value['currencyCode'] === 'string' && value['currencyCode']
+      ? value['currencyCode']
+      : 'USD',
+  );
   const [reason, setReason] = useState<string | null>(null);
   const input = useRef<HTMLInputElement & HTMLTextAreaElement>(null);
   const closed = useRef(false);
@@ -73,16 +77,39 @@ export function TextEditor({ field, value, typed, multiline, onSave, done }: Tex
     },
   };
   const numeric = field.type === 'NUMBER' || field.type === 'NUMERIC' || field.type === 'CURRENCY';
-  const mode = numeric ? 'decimal' : field.type === 'EMAILS' ? 'email' : field.type === 'PHONES' ? 'tel' : field.type === 'LINKS' ? 'url' : undefined;
+  const mode = numeric
+    ? 'decimal'
+    : field.type === 'EMAILS'
+      ? 'email'
+      : field.type === 'PHONES'
+        ? 'tel'
+        : field.type === 'LINKS'
+          ? 'url'
+          : undefined;
   return (
     <div onKeyDown={onKeyDown} onBlur={onBlur} className={field.type === 'CURRENCY' ? classes.pair : undefined}>
       {multiline ? (
-        <textarea {...shared} className={`${classes.input} ${classes.area}`} rows={Math.min(14, Math.max(4, text.split('\n').length + 1))} />
+        <textarea
+          {...shared}
+          className={`${classes.input} ${classes.area}`}
+          rows={Math.min(14, Math.max(4, text.split('\n').length + 1))}
+        />
       ) : (
-        <input {...shared} className={classes.input} inputMode={mode} autoComplete="off" spellCheck={field.type === 'TEXT'} />
+        <input
+          {...shared}
+          className={classes.input}
+          inputMode={mode}
+          autoComplete="off"
+          spellCheck={field.type === 'TEXT'}
+        />
       )}
       {field.type === 'CURRENCY' ? (
-        <select className={classes.code} value={code} aria-label={`${field.label}: currency`} onChange={(event) => setCode(event.currentTarget.value)}>
+        <select
+          className={classes.code}
+          value={code}
+          aria-label={`${field.label}: currency`}
+          onChange={(event) => setCode(event.currentTarget.value)}
+        >
           {(CURRENCIES.includes(code) ? CURRENCIES : [code, ...CURRENCIES]).map((each) => (
             <option key={each}>{each}</option>
           ))}

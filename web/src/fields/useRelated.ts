@@ -14,9 +14,15 @@ const PAUSE_MS = 120;
 async function search(model: Model, object: ModelObject, query: string): Promise<{ id: string; label: string }[]> {
   const label = labelField(object);
   const words = query.trim();
-  const filter = label && words !== '' ? toGraphQLFilter(object, [{ field: label.name, operator: 'contains', value: words }]) : null;
-  const order = label && isSortable(label) ? orderBy(object, { field: label.name, descending: false }) : orderBy(object, null);
-  const { list } = await request(listDocument(model, object, []), { first: LIMIT, ...(filter ? { filter } : {}), orderBy: order });
+  const filter =
+    label && words !== '' ? toGraphQLFilter(object, [{ field: label.name, operator: 'contains', value: words }]) : null;
+  const order =
+    label && isSortable(label) ? orderBy(object, { field: label.name, descending: false }) : orderBy(object, null);
+  const { list } = await request(listDocument(model, object, []), {
+    first: LIMIT,
+    ...(filter ? { filter } : {}),
+    orderBy: order,
+  });
   return list.nodes.map((row) => ({ id: row.id, label: recordLabel(model, object, row) }));
 }
 
@@ -39,7 +45,12 @@ export function useRelated(model: Model, field: ModelField) {
               const target = objectById(model, relation.targetObjectId);
               if (!target?.isActive) return [];
               const rows = await search(model, target, query).catch(() => []);
-              return rows.map((row) => ({ relationId: relation.id, id: row.id, label: row.label || 'Untitled', object: target.labelSingular }));
+              return rows.map((row) => ({
+                relationId: relation.id,
+                id: row.id,
+                label: row.label || 'Untitled',
+                object: target.labelSingular,
+              }));
             }),
           );
           if (mine !== latest.current) return;
@@ -56,10 +67,16 @@ export function useRelated(model: Model, field: ModelField) {
 }
 
 /** Makes a record that has only its label, for a picker that did not find it. */
-export async function createLabelled(model: Model, object: ModelObject, text: string): Promise<{ id: string; label: string }> {
+export async function createLabelled(
+  model: Model,
+  object: ModelObject,
+  text: string,
+): Promise<{ id: string; label: string }> {
   const label = labelField(object);
   const parsed = label ? parseValue(label, text, null) : { value: null };
   if ('reason' in parsed) throw new Error(parsed.reason);
-  const { change } = await request(createDocument(model, object, []), { record: label ? toPatch(label, parsed.value) : {} });
+  const { change } = await request(createDocument(model, object, []), {
+    record: label ? toPatch(label, parsed.value) : {},
+  });
   return { id: change.record.id, label: text };
 }

@@ -1,5 +1,16 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type ClipboardEvent, type KeyboardEvent, type MouseEvent } from 'react';
+import {
+  useCallback,
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  type ClipboardEvent,
+  type KeyboardEvent,
+  type MouseEvent,
+} from 'react';
 import { useStore } from 'zustand';
 import { columnWindow, type ColumnWindow } from './columnWindow.ts';
 import classes from './Grid.module.css';
@@ -27,7 +38,8 @@ interface GridProps<Row> {
   actions: GridActions<Row>;
 }
 
-const sameWindow = (a: ColumnWindow, b: ColumnWindow) => a.start === b.start && a.end === b.end && a.before === b.before && a.after === b.after;
+const sameWindow = (a: ColumnWindow, b: ColumnWindow) =>
+  a.start === b.start && a.end === b.end && a.before === b.before && a.after === b.after;
 
 export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, store, actions }: GridProps<Row>) {
   const gridId = useId();
@@ -73,7 +85,10 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
   const lastSeen = virtualizer.range?.endIndex ?? 0;
   useEffect(() => actions.onSeen(firstSeen, lastSeen), [actions, firstSeen, lastSeen, rows.length]);
 
-  const setWidth = useCallback((column: string, width: number) => scroller.current?.style.setProperty(`--w-${column}`, `${width}px`), []);
+  const setWidth = useCallback(
+    (column: string, width: number) => scroller.current?.style.setProperty(`--w-${column}`, `${width}px`),
+    [],
+  );
   useLayoutEffect(() => {
     for (const column of columns) setWidth(column.id, column.width);
   }, [columns, setWidth]);
@@ -117,8 +132,17 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
       store.stopEditing();
       // The editor took the focus, and gives it back unless the person has already moved on to something else.
       const focused = document.activeElement;
-      if (!focused || focused === document.body || scroller.current?.contains(focused)) scroller.current?.focus({ preventScroll: true });
-      if (place && move !== 'stay') go(after(move, keys, columns.map((column) => column.id), place));
+      if (!focused || focused === document.body || scroller.current?.contains(focused))
+        scroller.current?.focus({ preventScroll: true });
+      if (place && move !== 'stay')
+        go(
+          after(
+            move,
+            keys,
+            columns.map((column) => column.id),
+            place,
+          ),
+        );
     },
     [store, go, keys, columns],
   );
@@ -136,7 +160,9 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
   const placeOf = (event: MouseEvent): Place | null => {
     const cell = (event.target as Element).closest<HTMLElement>('[data-column]');
     const row = cell?.closest<HTMLElement>('[data-row]');
-    return cell?.dataset['column'] && row?.dataset['row'] ? { row: row.dataset['row'], column: cell.dataset['column'] } : null;
+    return cell?.dataset['column'] && row?.dataset['row']
+      ? { row: row.dataset['row'], column: cell.dataset['column'] }
+      : null;
   };
 
   const isActive = (place: Place): boolean => {
@@ -183,9 +209,16 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
     const picked = store.getState().selected.size > 0 ? keys.filter((key) => store.getState().selected.has(key)) : null;
     const line = (key: string, wanted: GridColumn[]) => {
       const row = rowOf(key);
-      return row === undefined ? '' : wanted.map((column) => actions.textOf(row, column).replace(/[\t\n]/g, ' ')).join('\t');
+      return row === undefined
+        ? ''
+        : wanted.map((column) => actions.textOf(row, column).replace(/[\t\n]/g, ' ')).join('\t');
     };
-    const text = picked ? picked.map((key) => line(key, columns)).join('\n') : line(active.row, columns.filter((c) => c.id === active.column));
+    const text = picked
+      ? picked.map((key) => line(key, columns)).join('\n')
+      : line(
+          active.row,
+          columns.filter((c) => c.id === active.column),
+        );
     event.clipboardData.setData('text/plain', text);
     event.preventDefault();
   };
@@ -221,7 +254,14 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
       onFocus={(event) => {
         const [row] = keys;
         const [column] = columns;
-        if (event.target === event.currentTarget && !store.getState().active && row && column && event.currentTarget.matches(':focus-visible')) store.focus({ row, column: column.id });
+        if (
+          event.target === event.currentTarget &&
+          !store.getState().active &&
+          row &&
+          column &&
+          event.currentTarget.matches(':focus-visible')
+        )
+          store.focus({ row, column: column.id });
       }}
     >
       <GridHead
@@ -240,7 +280,19 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
           const key = keys[index];
           const top = index * ROW_HEIGHT;
           return row !== undefined && key !== undefined ? (
-            <GridRow key={key} row={row} rowKey={key} index={index} top={top} columns={columns} window={window} store={store} actions={actions} done={done} gridId={gridId} />
+            <GridRow
+              key={key}
+              row={row}
+              rowKey={key}
+              index={index}
+              top={top}
+              columns={columns}
+              window={window}
+              store={store}
+              actions={actions}
+              done={done}
+              gridId={gridId}
+            />
           ) : (
             <SkeletonRow key={`bone-${index}`} columns={columns} index={index} top={top} />
           );

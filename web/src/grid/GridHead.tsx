@@ -18,7 +18,16 @@ interface HeadProps<Row> {
   setWidth: (column: string, width: number) => void;
 }
 
-export function GridHead<Row>({ columns, window, sort, actions, allSelected, someSelected, onSelectAll, setWidth }: HeadProps<Row>) {
+export function GridHead<Row>({
+  columns,
+  window,
+  sort,
+  actions,
+  allSelected,
+  someSelected,
+  onSelectAll,
+  setWidth,
+}: HeadProps<Row>) {
   const [drag, setDrag] = useState<{ from: string; before: string | null } | null>(null);
   const moved = useRef(false);
 
@@ -50,10 +59,11 @@ export function GridHead<Row>({ columns, window, sort, actions, allSelected, som
       if (!moved.current) head.setPointerCapture(event.pointerId);
       moved.current = true;
       const under = [...(head.parentElement?.querySelectorAll<HTMLElement>('[data-head]') ?? [])].slice(1);
-      latest = under.find((element) => {
-        const box = element.getBoundingClientRect();
-        return move.clientX < box.left + box.width / 2;
-      })?.dataset['head'] ?? null;
+      latest =
+        under.find((element) => {
+          const box = element.getBoundingClientRect();
+          return move.clientX < box.left + box.width / 2;
+        })?.dataset['head'] ?? null;
       setDrag({ from: column.id, before: latest });
     };
     const end = (drop: boolean) => {
@@ -78,7 +88,9 @@ export function GridHead<Row>({ columns, window, sort, actions, allSelected, som
         aria-colindex={index + 2}
         aria-sort={sorted ? (sorted.descending ? 'descending' : 'ascending') : column.sortable ? 'none' : undefined}
         data-head={column.id}
-        data-drop={drag && drag.before === column.id ? 'before' : drag && drag.before === null && last ? 'after' : undefined}
+        data-drop={
+          drag && drag.before === column.id ? 'before' : drag && drag.before === null && last ? 'after' : undefined
+        }
         data-dragged={drag?.from === column.id || undefined}
         data-align={column.align}
         className={index === 0 ? `${classes.headCell} ${classes.pinned}` : classes.headCell}
@@ -97,9 +109,20 @@ export function GridHead<Row>({ columns, window, sort, actions, allSelected, som
         >
           {column.icon}
           <span className={classes.headTitle}>{column.title}</span>
-          {sorted ? sorted.descending ? <IconArrowDown size={13} stroke={2} /> : <IconArrowUp size={13} stroke={2} /> : null}
+          {sorted ? (
+            sorted.descending ? (
+              <IconArrowDown size={13} stroke={2} />
+            ) : (
+              <IconArrowUp size={13} stroke={2} />
+            )
+          ) : null}
         </button>
-        <span className={classes.resize} data-resize={column.id} aria-hidden onPointerDown={(event) => startResize(event, column)} />
+        <span
+          className={classes.resize}
+          data-resize={column.id}
+          aria-hidden
+          onPointerDown={(event) => startResize(event, column)}
+        />
       </div>
     );
   };

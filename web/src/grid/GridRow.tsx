@@ -87,7 +87,15 @@ function GridRowInner<Row>({ row, rowKey, index, top, columns, window, store, ac
       style={{ top }}
     >
       <div role="gridcell" aria-colindex={1} className={`${classes.cell} ${classes.check}`}>
-        <input type="checkbox" className={classes.checkbox} checked={selected} readOnly tabIndex={-1} aria-label={`Select row ${index + 1}`} data-check />
+        <input
+          type="checkbox"
+          className={classes.checkbox}
+          checked={selected}
+          readOnly
+          tabIndex={-1}
+          aria-label={`Select row ${index + 1}`}
+          data-check
+        />
       </div>
       {first ? cell(first, 0) : null}
       {window.before > 0 ? <div style={{ width: window.before }} className={classes.gap} /> : null}
@@ -99,7 +107,15 @@ function GridRowInner<Row>({ row, rowKey, index, top, columns, window, store, ac
 
 export const GridRow = memo(GridRowInner) as typeof GridRowInner;
 
-export const SkeletonRow = memo(function SkeletonRow({ columns, index, top }: { columns: GridColumn[]; index: number; top: number }) {
+export const SkeletonRow = memo(function SkeletonRow({
+  columns,
+  index,
+  top,
+}: {
+  columns: GridColumn[];
+  index: number;
+  top: number;
+}) {
   return (
     <div role="row" aria-rowindex={index + 2} aria-busy="true" className={classes.row} style={{ top }}>
       <div role="gridcell" className={`${classes.cell} ${classes.check}`} />

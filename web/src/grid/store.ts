@@ -27,7 +27,12 @@ export const cellKey = (row: string, column: string): string => `${row} ${column
 const FLASH_MS = 1600;
 
 export function createGridStore(): GridStore {
-  const store = createStore<GridState>(() => ({ active: null, editing: null, selected: new Set(), flashes: new Map() }));
+  const store = createStore<GridState>(() => ({
+    active: null,
+    editing: null,
+    selected: new Set(),
+    flashes: new Map(),
+  }));
   const { setState, getState } = store;
   let change = 0;
   return Object.assign(store, {

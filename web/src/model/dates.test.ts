@@ -19,7 +19,9 @@ describe('days', () => {
     ['-1d', '2026-11-21'],
   ])('reads %s', (text, day) => expect(parseDay(text, now)).toBe(day));
 
-  test.each(['', 'soon', '2026-13-01', '2026-02-30', '31.4.2026', 'Nov'])('refuses “%s”', (text) => expect(parseDay(text, now)).toBeNull());
+  test.each(['', 'soon', '2026-13-01', '2026-02-30', '31.4.2026', 'Nov'])('refuses “%s”', (text) =>
+    expect(parseDay(text, now)).toBeNull(),
+  );
 
   test('a leap day exists in leap years alone', () => {
     expect(parseDay('2028-02-29')).toBe('2028-02-29');
@@ -47,6 +49,9 @@ describe('instants', () => {
     expect(splitInstant(joinInstant('2026-11-22', '12:05 am') ?? '').time).toBe('00:05');
     expect(splitInstant(joinInstant('2026-11-22', '9pm') ?? '').time).toBe('21:00');
   });
-  test('of a day alone are its start', () => expect(splitInstant(parseInstant('tomorrow', now) ?? '')).toEqual({ day: '2026-11-23', time: '00:00' }));
-  test.each(['', 'soon', '2026-11-22 25:00', '14:30'])('refuse “%s”', (text) => expect(parseInstant(text, now)).toBeNull());
+  test('of a day alone are its start', () =>
+    expect(splitInstant(parseInstant('tomorrow', now) ?? '')).toEqual({ day: '2026-11-23', time: '00:00' }));
+  test.each(['', 'soon', '2026-11-22 25:00', '14:30'])('refuse “%s”', (text) =>
+    expect(parseInstant(text, now)).toBeNull(),
+  );
 });

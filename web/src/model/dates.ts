@@ -5,7 +5,10 @@
 
 const pad = (value: number, width = 2): string => String(value).padStart(width, '0');
 
-const daysIn = (year: number, month: number): number => [31, year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] ?? 0;
+const daysIn = (year: number, month: number): number =>
+  [31, year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][
+    month - 1
+  ] ?? 0;
 
 function day(year: number, month: number, date: number): string | null {
   if (month < 1 || month > 12 || date < 1 || date > daysIn(year, month)) return null;

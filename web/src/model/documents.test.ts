@@ -1,6 +1,15 @@
 import { parse, print } from 'graphql';
 import { model, person, taskTarget } from '../../tests/modelFixture.ts';
-import { createDocument, deleteDocument, listDocument, oneDocument, restoreDocument, selection, throughDocument, updateDocument } from './documents.ts';
+import {
+  createDocument,
+  deleteDocument,
+  listDocument,
+  oneDocument,
+  restoreDocument,
+  selection,
+  throughDocument,
+  updateDocument,
+} from './documents.ts';
 import { joinTarget, relatedLists } from './lookup.ts';
 import { orderBy } from './sorting.ts';
 
@@ -16,7 +25,8 @@ test('the order of columns on screen does not change the document', () => {
   expect(listDocument(model, person, fields)).toBe(listDocument(model, person, [...fields].reverse()));
 });
 
-test('other fields are another document', () => expect(listDocument(model, person, fields)).not.toBe(listDocument(model, person, fields.slice(0, 2))));
+test('other fields are another document', () =>
+  expect(listDocument(model, person, fields)).not.toBe(listDocument(model, person, fields.slice(0, 2))));
 
 test('every document parses', () => {
   const [task] = taskTarget.fields;
@@ -35,11 +45,17 @@ test('every document parses', () => {
 test('a join object is seen through: its records are listed, it is not', () => {
   expect(joinTarget(taskTarget)?.name).toBe('task');
   const lists = relatedLists(model, person);
-  expect(lists.map((list) => [list.holder.nameSingular, list.through?.target.nameSingular])).toEqual([['taskTarget', 'task']]);
+  expect(lists.map((list) => [list.holder.nameSingular, list.through?.target.nameSingular])).toEqual([
+    ['taskTarget', 'task'],
+  ]);
 });
 
 test('sorts by the parts of a field and ends with the key', () => {
-  expect(orderBy(person, { field: 'fullName', descending: true })).toEqual(['FULL_NAME_FIRST_NAME_DESC', 'FULL_NAME_LAST_NAME_DESC', 'ID_DESC']);
+  expect(orderBy(person, { field: 'fullName', descending: true })).toEqual([
+    'FULL_NAME_FIRST_NAME_DESC',
+    'FULL_NAME_LAST_NAME_DESC',
+    'ID_DESC',
+  ]);
   expect(orderBy(person, { field: 'company', descending: false })).toEqual(['CREATED_AT_DESC', 'ID_DESC']);
   expect(orderBy(person, null)).toEqual(['CREATED_AT_DESC', 'ID_DESC']);
 });

@@ -64,7 +64,13 @@ export function listDocument(model: Model, object: ModelObject, fields: ModelFie
 }
 
 /** The list of a join object with the records at its far end, as a person's tasks through their targets. */
-export function throughDocument(model: Model, holder: ModelObject, relationName: string, target: ModelObject, fields: ModelField[]) {
+export function throughDocument(
+  model: Model,
+  holder: ModelObject,
+  relationName: string,
+  target: ModelObject,
+  fields: ModelField[],
+) {
   const type = typeName(holder);
   return cached<{ list: Page }, ListVariables>(
     `query List${upperFirst(holder.namePlural)}To${upperFirst(target.namePlural)}($first: Int!, $filter: ${type}Filter) {

@@ -110,7 +110,8 @@ export function filterProblem(field: ModelField, filter: Filter): string | null 
   return clauseOf(field, filter) ? null : 'This value does not fit the field.';
 }
 
-const column = (field: ModelField, part: string): string | undefined => field.columns.find((c) => c.part === part)?.name;
+const column = (field: ModelField, part: string): string | undefined =>
+  field.columns.find((c) => c.part === part)?.name;
 
 const anyOf = (clauses: Clause[]): Clause => (clauses.length === 1 && clauses[0] ? clauses[0] : { or: clauses });
 const allOf = (clauses: Clause[]): Clause => (clauses.length === 1 && clauses[0] ? clauses[0] : { and: clauses });
@@ -126,11 +127,19 @@ function textClause(field: ModelField, filter: Filter): Clause | null {
     case 'contains':
       return allOf(words.map((word) => some('includesInsensitive', word)));
     case 'lacks':
-      return allOf(names.map((name) => ({ or: [{ [name]: { isNull: true } }, { [name]: { notIncludesInsensitive: value } }] })));
+      return allOf(
+        names.map((name) => ({ or: [{ [name]: { isNull: true } }, { [name]: { notIncludesInsensitive: value } }] })),
+      );
     case 'is':
       return allOf(words.map((word) => some('equalTo', word)));
     case 'isNot':
-      return { not: allOf(words.map((word) => anyOf(names.map((name) => ({ and: [{ [name]: { isNull: false } }, { [name]: { equalTo: word } }] }))))) };
+      return {
+        not: allOf(
+          words.map((word) =>
+            anyOf(names.map((name) => ({ and: [{ [name]: { isNull: false } }, { [name]: { equalTo: word } }] }))),
+          ),
+        ),
+      };
     case 'starts':
       return some('startsWithInsensitive', value);
     case 'empty':
@@ -203,7 +212,10 @@ function clauseOf(field: ModelField, filter: Filter, now: Date = new Date()): Cl
   if (!operatorsOf(field).includes(filter.operator)) return null;
   if (TEXT_PARTS[field.type]) return textClause(field, filter);
   if (!takesValue(filter.operator)) {
-    const names = field.relations.length > 0 ? field.relations.map((relation) => relation.columnName) : [column(field, field.type === 'CURRENCY' ? 'amountMicros' : '') ?? ''];
+    const names =
+      field.relations.length > 0
+        ? field.relations.map((relation) => relation.columnName)
+        : [column(field, field.type === 'CURRENCY' ? 'amountMicros' : '') ?? ''];
     const isNull = filter.operator === 'empty';
     const clauses = names.map((name) => ({ [name]: { isNull } }));
     return isNull ? allOf(clauses) : anyOf(clauses);

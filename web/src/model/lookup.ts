@@ -18,7 +18,9 @@ export function visibleFields(object: ModelObject): ModelField[] {
   const own = object.fields
     .filter((field) => field.isActive && !field.isSystem && !HIDDEN_TYPES.includes(field.type))
     .sort((a, b) => Number(b === label) - Number(a === label) || a.position - b.position);
-  const system = SYSTEM_VISIBLE.flatMap((name) => object.fields.filter((f) => f.isSystem && f.isActive && f.name === name));
+  const system = SYSTEM_VISIBLE.flatMap((name) =>
+    object.fields.filter((f) => f.isSystem && f.isActive && f.name === name),
+  );
   return [...own, ...system];
 }
 
@@ -76,7 +78,10 @@ export function relatedLists(model: Model, object: ModelObject): RelatedList[] {
 }
 
 /** From a record that is joined, as a task is, the records of other objects at the far end. */
-export function joinedFrom(model: Model, object: ModelObject): { holder: ModelObject; own: FieldRelation; morph: ModelField }[] {
+export function joinedFrom(
+  model: Model,
+  object: ModelObject,
+): { holder: ModelObject; own: FieldRelation; morph: ModelField }[] {
   return model.objects.flatMap((holder) => {
     const own = holder.isActive ? joinTarget(holder) : undefined;
     const morph = holder.fields.find((field) => field.type === 'MORPH_RELATION' && field.isActive);

@@ -48,7 +48,9 @@ export interface NewObject {
 }
 
 export const createObject = (input: NewObject): Promise<void> =>
-  change('mutation CreateObject($input: CreateObjectInput!) { createObject(input: $input) { clientMutationId } }', { ...input });
+  change('mutation CreateObject($input: CreateObjectInput!) { createObject(input: $input) { clientMutationId } }', {
+    ...input,
+  });
 
 export interface NewField {
   objectId: string;
@@ -67,7 +69,9 @@ export interface NewField {
 }
 
 export const createField = (input: NewField): Promise<void> =>
-  change('mutation CreateField($input: CreateFieldInput!) { createField(input: $input) { clientMutationId } }', { ...input });
+  change('mutation CreateField($input: CreateFieldInput!) { createField(input: $input) { clientMutationId } }', {
+    ...input,
+  });
 
 export interface ObjectPatch {
   labelSingular?: string;
@@ -79,7 +83,10 @@ export interface ObjectPatch {
 }
 
 export const updateObject = (id: string, patch: ObjectPatch): Promise<void> =>
-  change('mutation UpdateObject($input: UpdateObjectInput!) { updateObject(input: $input) { clientMutationId } }', { id, patch });
+  change('mutation UpdateObject($input: UpdateObjectInput!) { updateObject(input: $input) { clientMutationId } }', {
+    id,
+    patch,
+  });
 
 export interface FieldPatch {
   label?: string;
@@ -90,4 +97,7 @@ export interface FieldPatch {
 }
 
 export const updateField = (id: string, patch: FieldPatch): Promise<void> =>
-  change('mutation UpdateField($input: UpdateFieldInput!) { updateField(input: $input) { clientMutationId } }', { id, patch });
+  change('mutation UpdateField($input: UpdateFieldInput!) { updateField(input: $input) { clientMutationId } }', {
+    id,
+    patch,
+  });

@@ -20,7 +20,9 @@ test.each([
   ['£ 5', '5000000', 'GBP'],
   ['0.000001', '1', 'SEK'],
   ['25.4b', '25400000000000000', 'SEK'],
-])('%s is an amount', (text, amountMicros, currencyCode) => expect(parseMoney(text, 'SEK')).toEqual({ amountMicros, currencyCode }));
+])('%s is an amount', (text, amountMicros, currencyCode) =>
+  expect(parseMoney(text, 'SEK')).toEqual({ amountMicros, currencyCode }),
+);
 
 test('an amount that the database cannot hold is refused', () => expect(parseMoney('9999999999999', 'USD')).toBeNull());
 

@@ -1,4 +1,31 @@
-export const CURRENCIES = ['USD', 'EUR', 'GBP', 'CHF', 'JPY', 'CNY', 'INR', 'CAD', 'AUD', 'NZD', 'SEK', 'NOK', 'DKK', 'PLN', 'CZK', 'HUF', 'RON', 'BRL', 'MXN', 'ZAR', 'SGD', 'HKD', 'KRW', 'AED', 'ILS', 'TRY'];
+export const CURRENCIES = [
+  'USD',
+  'EUR',
+  'GBP',
+  'CHF',
+  'JPY',
+  'CNY',
+  'INR',
+  'CAD',
+  'AUD',
+  'NZD',
+  'SEK',
+  'NOK',
+  'DKK',
+  'PLN',
+  'CZK',
+  'HUF',
+  'RON',
+  'BRL',
+  'MXN',
+  'ZAR',
+  'SGD',
+  'HKD',
+  'KRW',
+  'AED',
+  'ILS',
+  'TRY',
+];
 
 const SYMBOLS: { [symbol: string]: string } = { $: 'USD', '€': 'EUR', '£': 'GBP', '¥': 'JPY', '₹': 'INR' };
 /** What a bigint of micros can hold. */
@@ -8,10 +35,15 @@ const SCALE: { [suffix: string]: number } = { '': 1, k: 1e3, m: 1e6, b: 1e9 };
 
 /** Reads a number as people write it: 1,234.5, 1 234,5, 1.234,5, -3e4, 12 %. */
 export function parseNumber(text: string): number | null {
-  let value = text.trim().replace(/[\s\u00a0'’]/g, '').replace(/%$/, '').replace(/^\u2212/, '-');
+  let value = text
+    .trim()
+    .replace(/[\s\u00a0'’]/g, '')
+    .replace(/%$/, '')
+    .replace(/^\u2212/, '-');
   const comma = value.lastIndexOf(',');
   const dot = value.lastIndexOf('.');
-  if (comma > dot && (dot >= 0 || !/^[+-]?\d{1,3}(,\d{3})+$/.test(value))) value = value.replaceAll('.', '').replace(',', '.');
+  if (comma > dot && (dot >= 0 || !/^[+-]?\d{1,3}(,\d{3})+$/.test(value)))
+    value = value.replaceAll('.', '').replace(',', '.');
   else value = value.replaceAll(',', '');
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? Number(value) : null;
 }
@@ -43,7 +75,13 @@ export function formatMoney(micros: string | number, currencyCode: string | null
   const amount = Number(micros) / 1e6;
   const digits = Number.isInteger(amount) ? 0 : 2;
   try {
-    return new Intl.NumberFormat('en', { style: 'currency', currency: currencyCode || 'USD', currencyDisplay: 'narrowSymbol', minimumFractionDigits: digits, maximumFractionDigits: digits }).format(amount);
+    return new Intl.NumberFormat('en', {
+      style: 'currency',
+      currency: currencyCode || 'USD',
+      currencyDisplay: 'narrowSymbol',
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    }).format(amount);
   } catch {
     return `${new Intl.NumberFormat('en', { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(amount)} ${currencyCode}`;
   }

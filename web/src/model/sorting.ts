@@ -44,7 +44,8 @@ export function orderBy(object: ModelObject, sort: Sort | null): string[] {
   return [...columns.map((column) => `${constantCase(column.name)}_${direction}`), `ID_${direction}`];
 }
 
-export const encodeSort = (sort: Sort | null): string | undefined => (sort ? `${sort.descending ? '-' : ''}${sort.field}` : undefined);
+export const encodeSort = (sort: Sort | null): string | undefined =>
+  sort ? `${sort.descending ? '-' : ''}${sort.field}` : undefined;
 
 export const decodeSort = (text: string | undefined): Sort | null =>
   text ? { field: text.replace(/^-/, ''), descending: text.startsWith('-') } : null;

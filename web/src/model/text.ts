@@ -15,7 +15,10 @@ const partText = (value: FieldValue, part: string): string => {
 export function formatNumber(field: ModelField, value: number | string): string {
   const integer = field.settings?.dataType === 'int' || field.settings?.dataType === 'bigint';
   const decimals = field.settings?.decimals;
-  const format = new Intl.NumberFormat('en', { minimumFractionDigits: decimals ?? 0, maximumFractionDigits: integer ? 0 : (decimals ?? 6) });
+  const format = new Intl.NumberFormat('en', {
+    minimumFractionDigits: decimals ?? 0,
+    maximumFractionDigits: integer ? 0 : (decimals ?? 6),
+  });
   const text = typeof value === 'string' && integer ? format.format(BigInt(value)) : format.format(Number(value));
   return field.settings?.type === 'percentage' ? `${text} %` : text;
 }
@@ -50,13 +53,18 @@ export function formatValue(field: ModelField, value: FieldValue): string {
     case 'EMAILS':
       return partText(value, 'primaryEmail');
     case 'PHONES':
-      return [partText(value, 'primaryPhoneCallingCode'), partText(value, 'primaryPhoneNumber')].filter(Boolean).join(' ');
+      return [partText(value, 'primaryPhoneCallingCode'), partText(value, 'primaryPhoneNumber')]
+        .filter(Boolean)
+        .join(' ');
     case 'LINKS':
       return partText(value, 'primaryLinkLabel') || displayUrl(partText(value, 'primaryLinkUrl'));
     case 'CURRENCY':
       return formatMoney(partText(value, 'amountMicros'), partText(value, 'currencyCode'));
     case 'ADDRESS':
-      return ['street1', 'street2', 'postcode', 'city', 'state', 'country'].map((part) => partText(value, part)).filter(Boolean).join(', ');
+      return ['street1', 'street2', 'postcode', 'city', 'state', 'country']
+        .map((part) => partText(value, part))
+        .filter(Boolean)
+        .join(', ');
     case 'ACTOR':
       return partText(value, 'name') || partText(value, 'source').toLowerCase();
     case 'RICH_TEXT':
@@ -107,12 +115,17 @@ export function parseValue(field: ModelField, text: string, current: FieldValue)
     }
     case 'DATE_TIME': {
       const instant = parseInstant(trimmed);
-      return instant ? { value: instant } : { reason: `“${trimmed}” is not a time. Try 2026-11-22 14:30 or tomorrow 9am.` };
+      return instant
+        ? { value: instant }
+        : { reason: `“${trimmed}” is not a time. Try 2026-11-22 14:30 or tomorrow 9am.` };
     }
     case 'SELECT':
     case 'MULTI_SELECT': {
       const wanted = field.type === 'SELECT' ? [trimmed] : trimmed.split(/\s*,\s*/);
-      const values = wanted.map((label) => field.options?.find((o) => o.label.toLowerCase() === label.toLowerCase() || o.value === label)?.value);
+      const values = wanted.map(
+        (label) =>
+          field.options?.find((o) => o.label.toLowerCase() === label.toLowerCase() || o.value === label)?.value,
+      );
       const missing = wanted.find((_, index) => values[index] === undefined);
       if (missing !== undefined) return { reason: `${field.label} has no option “${missing}”.` };
       return { value: field.type === 'SELECT' ? (values[0] ?? null) : (values as string[]) };
@@ -125,7 +138,12 @@ export function parseValue(field: ModelField, text: string, current: FieldValue)
       return { value: trimmed.split(/\s*,\s*/) };
     case 'FULL_NAME': {
       const space = trimmed.lastIndexOf(' ');
-      return { value: { firstName: space < 0 ? trimmed : trimmed.slice(0, space), lastName: space < 0 ? '' : trimmed.slice(space + 1) } };
+      return {
+        value: {
+          firstName: space < 0 ? trimmed : trimmed.slice(0, space),
+          lastName: space < 0 ? '' : trimmed.slice(space + 1),
+        },
+      };
     }
     case 'EMAILS':
       if (!/^[^\s@]+@[^\s@]+$/.test(trimmed)) return { reason: `“${trimmed}” is not an e-mail address.` };
@@ -145,7 +163,8 @@ export function parseValue(field: ModelField, text: string, current: FieldValue)
     }
     case 'LINKS': {
       const url = /^[a-z][a-z0-9+.-]*:/i.test(trimmed) ? trimmed : `https://${trimmed}`;
-      if (!/^(https?|ftp|mailto|tel):/i.test(url) || /\s/.test(url)) return { reason: `“${trimmed}” is not a web address.` };
+      if (!/^(https?|ftp|mailto|tel):/i.test(url) || /\s/.test(url))
+        return { reason: `“${trimmed}” is not a web address.` };
       return { value: { ...others, primaryLinkUrl: url } };
     }
     case 'CURRENCY': {

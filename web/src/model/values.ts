@@ -18,7 +18,8 @@ export const isParts = (value: FieldValue): value is Parts =>
 
 export const isLink = (value: FieldValue): value is Link => isParts(value) && typeof value['relationId'] === 'string';
 
-const filled = (value: ColumnValue): boolean => value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
+const filled = (value: ColumnValue): boolean =>
+  value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
 
 export function readValue(model: Model, field: ModelField, row: RecordRow): FieldValue {
   if (field.relations.length > 0) {
@@ -52,7 +53,9 @@ const LEADING_PART: { [type: string]: string[] } = {
 export function isEmpty(field: ModelField, value: FieldValue): boolean {
   if (!isParts(value) || isLink(value)) return !filled(value);
   const leading = LEADING_PART[field.type];
-  return leading ? leading.every((part) => !filled(value[part] ?? null)) : Object.values(value).every((part) => !filled(part));
+  return leading
+    ? leading.every((part) => !filled(value[part] ?? null))
+    : Object.values(value).every((part) => !filled(part));
 }
 
 /** The columns that an edit of the field writes, by their API names. */

@@ -16,7 +16,10 @@ export function ColumnsMenu({ object, layout, onChange }: ColumnsMenuProps) {
   const fields = orderedFields(object, layout);
   const names = fields.map((field) => field.name);
   const toggle = (name: string) =>
-    onChange({ ...layout, hidden: layout.hidden.includes(name) ? layout.hidden.filter((each) => each !== name) : [...layout.hidden, name] });
+    onChange({
+      ...layout,
+      hidden: layout.hidden.includes(name) ? layout.hidden.filter((each) => each !== name) : [...layout.hidden, name],
+    });
   const move = (index: number, by: number) => {
     const order = [...names];
     const [name] = order.splice(index, 1);
@@ -38,14 +41,33 @@ export function ColumnsMenu({ object, layout, onChange }: ColumnsMenuProps) {
             return (
               <li key={field.id} className={classes.columnRow}>
                 <label className={classes.columnLabel}>
-                  <input type="checkbox" checked={isLabel || !layout.hidden.includes(field.name)} disabled={isLabel} onChange={() => toggle(field.name)} />
+                  <input
+                    type="checkbox"
+                    checked={isLabel || !layout.hidden.includes(field.name)}
+                    disabled={isLabel}
+                    onChange={() => toggle(field.name)}
+                  />
                   <TypeIcon size={14} stroke={1.75} aria-hidden />
                   <span>{field.label}</span>
                 </label>
-                <ActionIcon variant="subtle" color="gray" size="sm" disabled={isLabel || index <= 1} aria-label={`Move ${field.label} up`} onClick={() => move(index, -1)}>
+                <ActionIcon
+                  variant="subtle"
+                  color="gray"
+                  size="sm"
+                  disabled={isLabel || index <= 1}
+                  aria-label={`Move ${field.label} up`}
+                  onClick={() => move(index, -1)}
+                >
                   <IconChevronUp size={14} />
                 </ActionIcon>
-                <ActionIcon variant="subtle" color="gray" size="sm" disabled={isLabel || index === fields.length - 1} aria-label={`Move ${field.label} down`} onClick={() => move(index, 1)}>
+                <ActionIcon
+                  variant="subtle"
+                  color="gray"
+                  size="sm"
+                  disabled={isLabel || index === fields.length - 1}
+                  aria-label={`Move ${field.label} down`}
+                  onClick={() => move(index, 1)}
+                >
                   <IconChevronDown size={14} />
                 </ActionIcon>
               </li>

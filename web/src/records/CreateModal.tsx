@@ -32,7 +32,10 @@ export function CreateModal({ model, object, fields, values, onClose, onCreated 
     }
     setBusy(true);
     try {
-      const row = await createRecord(model, object, fields, { ...values, ...(label ? toPatch(label, parsed.value) : {}) });
+      const row = await createRecord(model, object, fields, {
+        ...values,
+        ...(label ? toPatch(label, parsed.value) : {}),
+      });
       onClose();
       onCreated(row);
     } catch (cause) {
@@ -45,7 +48,14 @@ export function CreateModal({ model, object, fields, values, onClose, onCreated 
   return (
     <Modal opened onClose={onClose} title={`New ${object.labelSingular.toLowerCase()}`} size="sm">
       <form onSubmit={submit}>
-        <TextInput label={label?.label ?? 'Label'} value={text} error={problem} onChange={(event) => setText(event.currentTarget.value)} data-autofocus autoComplete="off" />
+        <TextInput
+          label={label?.label ?? 'Label'}
+          value={text}
+          error={problem}
+          onChange={(event) => setText(event.currentTarget.value)}
+          data-autofocus
+          autoComplete="off"
+        />
         <Group justify="flex-end" mt="md">
           <Button variant="default" onClick={onClose}>
             Cancel

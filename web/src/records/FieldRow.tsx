@@ -43,22 +43,51 @@ export function FieldRow({ model, field, row, save, flashing, emphasis, wide, on
   const long = wide && isParts(value) ? String(value['markdown'] ?? '') : '';
 
   return (
-    <div className={classes.field} data-wide={wide || undefined} data-flash={flashing || undefined} data-field={field.name}>
+    <div
+      className={classes.field}
+      data-wide={wide || undefined}
+      data-flash={flashing || undefined}
+      data-field={field.name}
+    >
       <div className={classes.fieldLabel} id={`label-${field.id}`} title={field.description ?? undefined}>
         <TypeIcon size={14} stroke={1.75} aria-hidden />
         <span>{field.label}</span>
       </div>
-      <div className={classes.fieldValue} data-emphasis={emphasis || undefined} data-editing={editing || undefined} data-readonly={!editable || undefined} onClick={edit}>
+      <div
+        className={classes.fieldValue}
+        data-emphasis={emphasis || undefined}
+        data-editing={editing || undefined}
+        data-readonly={!editable || undefined}
+        onClick={edit}
+      >
         {field.type === 'BOOLEAN' && editable ? (
-          <Switch size="xs" checked={value === true} aria-label={field.label} onChange={(event) => onSave(event.currentTarget.checked)} onClick={(event) => event.stopPropagation()} />
+          <Switch
+            size="xs"
+            checked={value === true}
+            aria-label={field.label}
+            onChange={(event) => onSave(event.currentTarget.checked)}
+            onClick={(event) => event.stopPropagation()}
+          />
         ) : editing ? (
           <FieldEditor field={field} value={value} typed={null} onSave={onSave} done={done} />
         ) : null}
         {field.type === 'BOOLEAN' && editable ? null : editing && !wide ? null : (
           <>
-            {wide && long ? <div className={classes.longText}>{long}</div> : value === null ? <span className={classes.emptyValue}>{editable ? (wide ? 'Write something…' : 'Empty') : '–'}</span> : wide ? null : <FieldDisplay field={field} value={value} />}
+            {wide && long ? (
+              <div className={classes.longText}>{long}</div>
+            ) : value === null ? (
+              <span className={classes.emptyValue}>{editable ? (wide ? 'Write something…' : 'Empty') : '–'}</span>
+            ) : wide ? null : (
+              <FieldDisplay field={field} value={value} />
+            )}
             {editable ? (
-              <button ref={button} type="button" className={classes.editButton} aria-label={`Edit ${field.label}: ${formatValue(field, value) || 'empty'}`} onClick={() => setEditing(true)} />
+              <button
+                ref={button}
+                type="button"
+                className={classes.editButton}
+                aria-label={`Edit ${field.label}: ${formatValue(field, value) || 'empty'}`}
+                onClick={() => setEditing(true)}
+              />
             ) : null}
           </>
         )}

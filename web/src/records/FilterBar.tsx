@@ -18,7 +18,21 @@ interface FilterBarProps {
   onChange: (filters: Filter[]) => void;
 }
 
-function Chip({ model, field, filter, initiallyOpen, onChange, onRemove }: { model: Model; field: ModelField; filter: Filter; initiallyOpen: boolean; onChange: (filter: Filter) => void; onRemove: () => void }) {
+function Chip({
+  model,
+  field,
+  filter,
+  initiallyOpen,
+  onChange,
+  onRemove,
+}: {
+  model: Model;
+  field: ModelField;
+  filter: Filter;
+  initiallyOpen: boolean;
+  onChange: (filter: Filter) => void;
+  onRemove: () => void;
+}) {
   const [opened, setOpened] = useState(initiallyOpen);
   const text = useFilterText(model, field, filter);
   return (
@@ -26,14 +40,21 @@ function Chip({ model, field, filter, initiallyOpen, onChange, onRemove }: { mod
       <Popover opened={opened} onChange={setOpened} position="bottom-start" width={280} trapFocus>
         <Popover.Target>
           <button type="button" className={classes.filterButton} onClick={() => setOpened(!opened)}>
-            <span>{field.label}</span> <span className={classes.filterOperator}>{OPERATOR_LABELS[filter.operator]}</span> {takesValue(filter.operator) ? <b>{text || '…'}</b> : null}
+            <span>{field.label}</span>{' '}
+            <span className={classes.filterOperator}>{OPERATOR_LABELS[filter.operator]}</span>{' '}
+            {takesValue(filter.operator) ? <b>{text || '…'}</b> : null}
           </button>
         </Popover.Target>
         <Popover.Dropdown p="sm">
           <FilterForm field={field} filter={filter} onChange={onChange} onDone={() => setOpened(false)} />
         </Popover.Dropdown>
       </Popover>
-      <button type="button" className={classes.filterRemove} aria-label={`Remove the filter on ${field.label}`} onClick={onRemove}>
+      <button
+        type="button"
+        className={classes.filterRemove}
+        aria-label={`Remove the filter on ${field.label}`}
+        onClick={onRemove}
+      >
         <IconX size={13} />
       </button>
     </span>
@@ -58,7 +79,15 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange }
         const field = object.fields.find((f) => f.name === filter.field && f.isActive);
         const remove = () => onChange(filters.filter((_, position) => position !== index));
         return field ? (
-          <Chip key={`${index}-${filter.field}`} model={model} field={field} filter={filter} initiallyOpen={index === fresh} onChange={(next) => onChange(filters.map((each, position) => (position === index ? next : each)))} onRemove={remove} />
+          <Chip
+            key={`${index}-${filter.field}`}
+            model={model}
+            field={field}
+            filter={filter}
+            initiallyOpen={index === fresh}
+            onChange={(next) => onChange(filters.map((each, position) => (position === index ? next : each)))}
+            onRemove={remove}
+          />
         ) : (
           <span key={encodeFilter(filter)} className={classes.filterChip}>
             <span className={classes.filterButton}>{filter.field} is no field any more</span>

@@ -3,7 +3,14 @@ import { useEffect, useState } from 'react';
 import fieldClasses from '../fields/fields.module.css';
 import { Tag } from '../fields/Tag.tsx';
 import { useRelated } from '../fields/useRelated.ts';
-import { filterProblem, OPERATOR_LABELS, operatorsOf, takesValue, type Filter, type Operator } from '../model/filters.ts';
+import {
+  filterProblem,
+  OPERATOR_LABELS,
+  operatorsOf,
+  takesValue,
+  type Filter,
+  type Operator,
+} from '../model/filters.ts';
 import { useModel } from '../model/store.ts';
 import type { ModelField } from '../model/types.ts';
 import classes from './records.module.css';
@@ -16,9 +23,24 @@ interface FilterFormProps {
 }
 
 const SETTLE_MS = 250;
-const PLACEHOLDERS: { [type: string]: string } = { CURRENCY: '10k', DATE: 'today, 2026-11-22, 3 Dec', DATE_TIME: 'today, 2026-11-22, 3 Dec', RATING: '1 to 5' };
+const PLACEHOLDERS: { [type: string]: string } = {
+  CURRENCY: '10k',
+  DATE: 'today, 2026-11-22, 3 Dec',
+  DATE_TIME: 'today, 2026-11-22, 3 Dec',
+  RATING: '1 to 5',
+};
 
-function Choices({ label, choices, value, onChange }: { label: string; choices: { value: string; label: string; color?: string }[]; value: string; onChange: (value: string) => void }) {
+function Choices({
+  label,
+  choices,
+  value,
+  onChange,
+}: {
+  label: string;
+  choices: { value: string; label: string; color?: string }[];
+  value: string;
+  onChange: (value: string) => void;
+}) {
   const chosen = value.split(',').filter(Boolean);
   return (
     <div className={classes.filterChoices} role="group" aria-label={label}>
@@ -27,24 +49,56 @@ function Choices({ label, choices, value, onChange }: { label: string; choices: 
           <input
             type="checkbox"
             checked={chosen.includes(choice.value)}
-            onChange={() => onChange((chosen.includes(choice.value) ? chosen.filter((each) => each !== choice.value) : [...chosen, choice.value]).join(','))}
+            onChange={() =>
+              onChange(
+                (chosen.includes(choice.value)
+                  ? chosen.filter((each) => each !== choice.value)
+                  : [...chosen, choice.value]
+                ).join(','),
+              )
+            }
           />
-          {choice.color ? <Tag label={choice.label} color={choice.color} /> : <span className={fieldClasses.optionLabel}>{choice.label}</span>}
+          {choice.color ? (
+            <Tag label={choice.label} color={choice.color} />
+          ) : (
+            <span className={fieldClasses.optionLabel}>{choice.label}</span>
+          )}
         </label>
       ))}
     </div>
   );
 }
 
-function RelatedChoices({ field, value, onChange }: { field: ModelField; value: string; onChange: (value: string) => void }) {
+function RelatedChoices({
+  field,
+  value,
+  onChange,
+}: {
+  field: ModelField;
+  value: string;
+  onChange: (value: string) => void;
+}) {
   const model = useModel();
   const { links, busy, find } = useRelated(model, field);
   const [query, setQuery] = useState('');
   useEffect(() => find(query), [find, query]);
   return (
     <>
-      <TextInput size="xs" mb={4} placeholder={`Search ${field.label.toLowerCase()}`} aria-label={`Search ${field.label}`} value={query} onChange={(event) => setQuery(event.currentTarget.value)} data-autofocus />
-      <Choices label={field.label} choices={links.map((link) => ({ value: link.id, label: link.label }))} value={value} onChange={onChange} />
+      <TextInput
+        size="xs"
+        mb={4}
+        placeholder={`Search ${field.label.toLowerCase()}`}
+        aria-label={`Search ${field.label}`}
+        value={query}
+        onChange={(event) => setQuery(event.currentTarget.value)}
+        data-autofocus
+      />
+      <Choices
+        label={field.label}
+        choices={links.map((link) => ({ value: link.id, label: link.label }))}
+        value={value}
+        onChange={onChange}
+      />
       {links.length === 0 && !busy ? <div className={fieldClasses.pickerEmpty}>Nothing found.</div> : null}
     </>
   );

@@ -14,11 +14,26 @@ import classes from './RecordView.module.css';
 import { useLiveObjects } from './useLiveObject.ts';
 
 /** On the page of a task or a note: the people, companies and others that it is about. */
-function Joined({ model, holder, own, morph, id }: { model: Model; holder: ModelObject; own: FieldRelation; morph: ModelField; id: string }) {
+function Joined({
+  model,
+  holder,
+  own,
+  morph,
+  id,
+}: {
+  model: Model;
+  holder: ModelObject;
+  own: FieldRelation;
+  morph: ModelField;
+  id: string;
+}) {
   const [joins, setJoins] = useState<RecordRow[]>([]);
   const [adding, setAdding] = useState(false);
   const read = useCallback(async () => {
-    const { list } = await request(listDocument(model, holder, [morph]), { first: 50, filter: { [own.columnName]: { equalTo: id } } });
+    const { list } = await request(listDocument(model, holder, [morph]), {
+      first: 50,
+      filter: { [own.columnName]: { equalTo: id } },
+    });
     setJoins(list.nodes);
   }, [model, holder, morph, own.columnName, id]);
   useEffect(() => void read().catch(() => undefined), [read]);
@@ -50,12 +65,24 @@ function Joined({ model, holder, own, morph, id }: { model: Model; holder: Model
       <div className={classes.blockHead}>
         <h2 className={classes.blockTitle}>About</h2>
         <div style={{ marginLeft: 'auto', position: 'relative' }}>
-          <ActionIcon variant="subtle" color="gray" size="sm" aria-label="Link a record" onClick={() => setAdding(true)}>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size="sm"
+            aria-label="Link a record"
+            onClick={() => setAdding(true)}
+          >
             <IconPlus size={15} />
           </ActionIcon>
           {adding ? (
             <div className={classes.linkEditor}>
-              <FieldEditor field={{ ...morph, label: 'Record', isRequired: true }} value={null} typed={null} onSave={(value) => void add(value)} done={() => setAdding(false)} />
+              <FieldEditor
+                field={{ ...morph, label: 'Record', isRequired: true }}
+                value={null}
+                typed={null}
+                onSave={(value) => void add(value)}
+                done={() => setAdding(false)}
+              />
             </div>
           ) : null}
         </div>
@@ -67,7 +94,12 @@ function Joined({ model, holder, own, morph, id }: { model: Model; holder: Model
           return link === null ? null : (
             <li key={join.id} className={classes.joinedItem}>
               <FieldDisplay field={morph} value={link} />
-              <button type="button" className={classes.unlink} aria-label={`Remove the link to ${isLink(link) ? link.label : 'this record'}`} onClick={() => void remove(join)}>
+              <button
+                type="button"
+                className={classes.unlink}
+                aria-label={`Remove the link to ${isLink(link) ? link.label : 'this record'}`}
+                onClick={() => void remove(join)}
+              >
                 <IconX size={12} />
               </button>
             </li>
@@ -79,5 +111,7 @@ function Joined({ model, holder, own, morph, id }: { model: Model; holder: Model
 }
 
 export function JoinedRecords({ model, object, id }: { model: Model; object: ModelObject; id: string }) {
-  return joinedFrom(model, object).map(({ holder, own, morph }) => <Joined key={holder.id} model={model} holder={holder} own={own} morph={morph} id={id} />);
+  return joinedFrom(model, object).map(({ holder, own, morph }) => (
+    <Joined key={holder.id} model={model} holder={holder} own={own} morph={morph} id={id} />
+  ));
 }

@@ -49,30 +49,48 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
   const seen = useRef({ first: 0, last: 40 });
 
   const usable = useMemo(
-    () => filters.filter((filter) => {
-      const field = object.fields.find((f) => f.name === filter.field && f.isActive);
-      return field && filterProblem(field, filter) === null;
-    }),
+    () =>
+      filters.filter((filter) => {
+        const field = object.fields.find((f) => f.name === filter.field && f.isActive);
+        return field && filterProblem(field, filter) === null;
+      }),
     [filters, object],
   );
   const filterKey = JSON.stringify(toGraphQLFilter(object, usable));
   const order = orderBy(object, sort).join();
   // Which columns show decides what is read; in which order they stand does not.
-  const fieldKey = fields.map((field) => `${field.id}:${field.relations.map((r) => model.objects.find((o) => o.id === r.targetObjectId)?.labelFieldId).join()}`).sort().join();
+  const fieldKey = fields
+    .map(
+      (field) =>
+        `${field.id}:${field.relations.map((r) => model.objects.find((o) => o.id === r.targetObjectId)?.labelFieldId).join()}`,
+    )
+    .sort()
+    .join();
   const reload = useCallback(
     () => table.load({ model, object, fields, filter: JSON.parse(filterKey) as null, orderBy: order.split(',') }),
     // eslint-disable-next-line react-hooks/exhaustive-deps -- fieldKey stands for fields, model and object: the query is the same while it is.
     [table, filterKey, order, fieldKey, object.namePlural],
   );
   useEffect(() => void reload(), [reload]);
-  useEffect(() => rememberList(object, rows.map((row) => row.id), total), [object, rows, total]);
+  useEffect(
+    () =>
+      rememberList(
+        object,
+        rows.map((row) => row.id),
+        total,
+      ),
+    [object, rows, total],
+  );
 
-  useLiveObjects([object.id, ...fields.flatMap((field) => field.relations.map((relation) => relation.targetObjectId))], () => {
-    void table.refresh(seen.current.first, seen.current.last).then(
-      (cells) => grid.flash(cells.map((cell) => cellKey(cell.row, cell.field))),
-      () => undefined,
-    );
-  });
+  useLiveObjects(
+    [object.id, ...fields.flatMap((field) => field.relations.map((relation) => relation.targetObjectId))],
+    () => {
+      void table.refresh(seen.current.first, seen.current.last).then(
+        (cells) => grid.flash(cells.map((cell) => cellKey(cell.row, cell.field))),
+        () => undefined,
+      );
+    },
+  );
 
   const label = labelField(object);
   const startCreating = useCallback(() => {
@@ -120,7 +138,10 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
     [table, grid, object, reload],
   );
 
-  const open = useCallback((id: string) => void navigate({ to: '/objects/$namePlural/$id', params: { namePlural: object.namePlural, id } }), [navigate, object.namePlural]);
+  const open = useCallback(
+    (id: string) => void navigate({ to: '/objects/$namePlural/$id', params: { namePlural: object.namePlural, id } }),
+    [navigate, object.namePlural],
+  );
   const onSeen = useCallback(
     (first: number, last: number) => {
       seen.current = { first, last };
@@ -130,7 +151,8 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
   );
 
   const empty = status === 'ready' && rows.length === 0 && !drafting;
-  const counted = total === null ? (rows.length > 0 ? `${rows.length.toLocaleString('en')}+` : '') : total.toLocaleString('en');
+  const counted =
+    total === null ? (rows.length > 0 ? `${rows.length.toLocaleString('en')}+` : '') : total.toLocaleString('en');
   const lower = object.labelPlural.toLowerCase();
 
   return (
@@ -141,7 +163,14 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
         note={status === 'loading' && rows.length === 0 ? '' : counted}
         actions={
           <>
-            <ActionIcon variant="subtle" color="gray" size="md" aria-label="Add a filter" title="Filter" onClick={() => setAddingFilter(true)}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="md"
+              aria-label="Add a filter"
+              title="Filter"
+              onClick={() => setAddingFilter(true)}
+            >
               <IconFilter size={16} stroke={1.75} />
             </ActionIcon>
             <SortMenu object={object} sort={sort} onSort={(next) => show({ sort: next, filters })} />
@@ -152,9 +181,20 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
           </>
         }
       />
-      <FilterBar model={model} object={object} filters={filters} adding={addingFilter} onAdding={setAddingFilter} onChange={(next) => show({ sort, filters: next })} />
+      <FilterBar
+        model={model}
+        object={object}
+        filters={filters}
+        adding={addingFilter}
+        onAdding={setAddingFilter}
+        onChange={(next) => show({ sort, filters: next })}
+      />
       {status === 'failed' ? (
-        <Message tone="alert" title={`The ${lower} could not be read`} actions={<Button onClick={() => void reload()}>Try again</Button>}>
+        <Message
+          tone="alert"
+          title={`The ${lower} could not be read`}
+          actions={<Button onClick={() => void reload()}>Try again</Button>}
+        >
           {[failure?.message, failure?.hint].filter(Boolean).join(' ')}
         </Message>
       ) : empty && filters.length > 0 ? (
@@ -181,7 +221,14 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
           {object.description}
         </Message>
       ) : phone ? (
-        <RecordList model={model} object={object} fields={fields} rows={rows} pending={status === 'loading' && rows.length === 0 ? 12 : hasMore ? 8 : 0} onSeen={onSeen} />
+        <RecordList
+          model={model}
+          object={object}
+          fields={fields}
+          rows={rows}
+          pending={status === 'loading' && rows.length === 0 ? 12 : hasMore ? 8 : 0}
+          onSeen={onSeen}
+        />
       ) : (
         <RecordGrid
           model={model}
@@ -201,7 +248,16 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
         />
       )}
       {phone ? null : <SelectionBar object={object} grid={grid} onDelete={remove} />}
-      {phone && drafting ? <CreateModal model={model} object={object} fields={fields} values={{}} onClose={() => setDrafting(false)} onCreated={(row) => open(row.id)} /> : null}
+      {phone && drafting ? (
+        <CreateModal
+          model={model}
+          object={object}
+          fields={fields}
+          values={{}}
+          onClose={() => setDrafting(false)}
+          onCreated={(row) => open(row.id)}
+        />
+      ) : null}
     </>
   );
 }

@@ -1,7 +1,17 @@
 import type { ReactNode } from 'react';
 import classes from './records.module.css';
 
-export function PageHeader({ icon, title, note, actions }: { icon: ReactNode; title: string; note?: string; actions?: ReactNode }) {
+export function PageHeader({
+  icon,
+  title,
+  note,
+  actions,
+}: {
+  icon: ReactNode;
+  title: string;
+  note?: string;
+  actions?: ReactNode;
+}) {
   return (
     <header className={classes.header}>
       {icon}

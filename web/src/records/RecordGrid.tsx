@@ -40,9 +40,16 @@ interface RecordGridProps {
 
 function LabelCell({ model, object, row }: { model: Model; object: ModelObject; row: RecordRow }) {
   const label = recordLabel(model, object, row);
-  if (row.id === DRAFT) return <span className={classes.draft}>{label || `New ${object.labelSingular.toLowerCase()}`}</span>;
+  if (row.id === DRAFT)
+    return <span className={classes.draft}>{label || `New ${object.labelSingular.toLowerCase()}`}</span>;
   return (
-    <Link to="/objects/$namePlural/$id" params={{ namePlural: object.namePlural, id: row.id }} className={classes.labelLink} tabIndex={-1} data-direct>
+    <Link
+      to="/objects/$namePlural/$id"
+      params={{ namePlural: object.namePlural, id: row.id }}
+      className={classes.labelLink}
+      tabIndex={-1}
+      data-direct
+    >
       <Avatar label={label || '?'} seed={row.id} size={18} round={object.nameSingular === 'person'} />
       <span className={classes.labelText} data-untitled={label === '' || undefined}>
         {label || 'Untitled'}
@@ -130,7 +137,16 @@ export function RecordGrid(props: RecordGridProps) {
       renderEditor: ({ row, column, typed, done }) => {
         const field = fieldOf(column);
         if (!field || !column.editable) return null;
-        if (row.id !== DRAFT) return <FieldEditor field={field} value={readValue(model, field, row)} typed={typed} onSave={(value) => save(row, field, value)} done={done} />;
+        if (row.id !== DRAFT)
+          return (
+            <FieldEditor
+              field={field}
+              value={readValue(model, field, row)}
+              typed={typed}
+              onSave={(value) => save(row, field, value)}
+              done={done}
+            />
+          );
         return (
           <FieldEditor
             field={field}
@@ -184,7 +200,9 @@ export function RecordGrid(props: RecordGridProps) {
       },
       onReorder: (from, before) => {
         const { layout: current, fields: shown, object: o } = latest.current;
-        const all = [...new Set([...shown.map((field) => field.name), ...o.fields.map((field) => field.name)])].filter((name) => name !== from);
+        const all = [...new Set([...shown.map((field) => field.name), ...o.fields.map((field) => field.name)])].filter(
+          (name) => name !== from,
+        );
         const at = before === null ? shown.length - 1 : all.indexOf(before);
         all.splice(at < 0 ? all.length : at, 0, from);
         latest.current.onLayout({ ...current, order: all });

@@ -22,7 +22,12 @@ interface RecordListProps {
 /** A table on a phone: each record in two lines, its label and the first things one would ask about it. */
 export function RecordList({ model, object, fields, rows, pending, onSeen }: RecordListProps) {
   const scroller = useRef<HTMLDivElement>(null);
-  const virtualizer = useVirtualizer({ count: rows.length + pending, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 8 });
+  const virtualizer = useVirtualizer({
+    count: rows.length + pending,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW,
+    overscan: 8,
+  });
   const first = virtualizer.range?.startIndex ?? 0;
   const last = virtualizer.range?.endIndex ?? 0;
   useEffect(() => onSeen(first, last), [onSeen, first, last, rows.length]);
@@ -31,7 +36,14 @@ export function RecordList({ model, object, fields, rows, pending, onSeen }: Rec
   const details = others.filter((field) => field !== select && field.type !== 'BOOLEAN');
 
   return (
-    <div ref={scroller} className={classes.listScroll} role="feed" aria-label={object.labelPlural} aria-busy={pending > 0 && rows.length === 0} tabIndex={0}>
+    <div
+      ref={scroller}
+      className={classes.listScroll}
+      role="feed"
+      aria-label={object.labelPlural}
+      aria-busy={pending > 0 && rows.length === 0}
+      tabIndex={0}
+    >
       <div style={{ position: 'relative', height: virtualizer.getTotalSize() }}>
         {virtualizer.getVirtualItems().map(({ index, start }) => {
           const row = rows[index];
@@ -46,8 +58,18 @@ export function RecordList({ model, object, fields, rows, pending, onSeen }: Rec
           const lines = details.flatMap((field) => formatValue(field, readValue(model, field, row)) || []).slice(0, 3);
           const option = select?.options?.find((each) => each.value === readValue(model, select, row));
           return (
-            <article key={row.id} aria-posinset={index + 1} aria-setsize={-1} className={classes.listRow} style={{ top: start }}>
-              <Link to="/objects/$namePlural/$id" params={{ namePlural: object.namePlural, id: row.id }} className={classes.listLink}>
+            <article
+              key={row.id}
+              aria-posinset={index + 1}
+              aria-setsize={-1}
+              className={classes.listRow}
+              style={{ top: start }}
+            >
+              <Link
+                to="/objects/$namePlural/$id"
+                params={{ namePlural: object.namePlural, id: row.id }}
+                className={classes.listLink}
+              >
                 <Avatar label={label} seed={row.id} size={34} round={object.nameSingular === 'person'} />
                 <span className={classes.listText}>
                   <span className={classes.listLabel}>{label}</span>

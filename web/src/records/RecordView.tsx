@@ -32,7 +32,14 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
-      if (event.metaKey || event.ctrlKey || event.altKey || /^(input|textarea|select)$/i.test(target.tagName) || document.querySelector('[role="dialog"]')) return;
+      if (
+        event.metaKey ||
+        event.ctrlKey ||
+        event.altKey ||
+        /^(input|textarea|select)$/i.test(target.tagName) ||
+        document.querySelector('[role="dialog"]')
+      )
+        return;
       if (event.key === 'j') open(next);
       else if (event.key === 'k') open(previous);
     };
@@ -59,7 +66,10 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   };
 
   const backToList = (
-    <Button variant="default" renderRoot={(props) => <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} {...props} />}>
+    <Button
+      variant="default"
+      renderRoot={(props) => <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} {...props} />}
+    >
       All {object.labelPlural.toLowerCase()}
     </Button>
   );
@@ -73,7 +83,11 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   if (status === 'failed') {
     const forbidden = failure?.code === 'FORBIDDEN';
     return (
-      <Message tone="alert" title={forbidden ? 'You may not see this record' : 'The record could not be read'} actions={forbidden ? backToList : <Button onClick={() => void read()}>Try again</Button>}>
+      <Message
+        tone="alert"
+        title={forbidden ? 'You may not see this record' : 'The record could not be read'}
+        actions={forbidden ? backToList : <Button onClick={() => void read()}>Try again</Button>}
+      >
         {[failure?.message, failure?.hint].filter(Boolean).join(' ')}
       </Message>
     );
@@ -96,32 +110,71 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
         <div className={classes.tools}>
           {place ? <span className={classes.place}>{place}</span> : null}
           <Tooltip label="Previous (K)">
-            <ActionIcon variant="subtle" color="gray" disabled={!previous} onClick={() => open(previous)} aria-label="Previous record">
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              disabled={!previous}
+              onClick={() => open(previous)}
+              aria-label="Previous record"
+            >
               <IconChevronUp size={17} />
             </ActionIcon>
           </Tooltip>
           <Tooltip label="Next (J)">
-            <ActionIcon variant="subtle" color="gray" disabled={!next} onClick={() => open(next)} aria-label="Next record">
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              disabled={!next}
+              onClick={() => open(next)}
+              aria-label="Next record"
+            >
               <IconChevronDown size={17} />
             </ActionIcon>
           </Tooltip>
           <Tooltip label="Delete">
-            <ActionIcon variant="subtle" color="gray" disabled={!row} onClick={() => void remove()} aria-label={`Delete this ${object.labelSingular.toLowerCase()}`}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              disabled={!row}
+              onClick={() => void remove()}
+              aria-label={`Delete this ${object.labelSingular.toLowerCase()}`}
+            >
               <IconTrash size={16} />
             </ActionIcon>
           </Tooltip>
         </div>
       </header>
-      <div className={classes.page} aria-busy={row === null} tabIndex={0} role="region" aria-label={label || object.labelSingular}>
+      <div
+        className={classes.page}
+        aria-busy={row === null}
+        tabIndex={0}
+        role="region"
+        aria-label={label || object.labelSingular}
+      >
         <section className={classes.side} aria-label="Fields">
           <div className={classes.titleRow}>
-            {row ? <Avatar label={label} seed={id} size={40} round={object.nameSingular === 'person'} /> : <span className={classes.bone} style={{ width: 40, height: 40 }} />}
-            <h1 className={classes.title}>{row ? label : <span className={classes.bone} style={{ width: 180, height: 18 }} />}</h1>
+            {row ? (
+              <Avatar label={label} seed={id} size={40} round={object.nameSingular === 'person'} />
+            ) : (
+              <span className={classes.bone} style={{ width: 40, height: 40 }} />
+            )}
+            <h1 className={classes.title}>
+              {row ? label : <span className={classes.bone} style={{ width: 180, height: 18 }} />}
+            </h1>
           </div>
           <div className={classes.fields}>
             {short.map((field) =>
               row ? (
-                <FieldRow key={field.id} model={model} field={field} row={row} save={saves[field.id]} flashing={flashing.includes(field.name)} emphasis={field === titleField} onSave={(value) => void save(field, value)} />
+                <FieldRow
+                  key={field.id}
+                  model={model}
+                  field={field}
+                  row={row}
+                  save={saves[field.id]}
+                  flashing={flashing.includes(field.name)}
+                  emphasis={field === titleField}
+                  onSave={(value) => void save(field, value)}
+                />
               ) : (
                 <div key={field.id} className={classes.boneRow}>
                   <span className={classes.bone} style={{ width: 90 }} />
@@ -135,7 +188,15 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
           {row
             ? long.map((field) => (
                 <section key={field.id} className={classes.block} aria-label={field.label}>
-                  <FieldRow model={model} field={field} row={row} save={saves[field.id]} flashing={flashing.includes(field.name)} wide onSave={(value) => void save(field, value)} />
+                  <FieldRow
+                    model={model}
+                    field={field}
+                    row={row}
+                    save={saves[field.id]}
+                    flashing={flashing.includes(field.name)}
+                    wide
+                    onSave={(value) => void save(field, value)}
+                  />
                 </section>
               ))
             : null}

@@ -24,7 +24,9 @@ const TELLING: FieldType[] = ['SELECT', 'CURRENCY', 'DATE_TIME', 'DATE', 'EMAILS
 
 /** The two fields that say most about a record in a short list. */
 function details(object: ModelObject, except: ModelField): ModelField[] {
-  const fields = visibleFields(object).filter((field) => !field.isSystem && field.id !== object.labelFieldId && field !== except);
+  const fields = visibleFields(object).filter(
+    (field) => !field.isSystem && field.id !== object.labelFieldId && field !== except,
+  );
   return TELLING.flatMap((type) => fields.find((field) => field.type === type) ?? []).slice(0, 2);
 }
 
@@ -42,11 +44,18 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
     const filter = { [relation.columnName]: { equalTo: id } };
     try {
       if (through) {
-        const { list: page } = await request(throughDocument(model, holder, through.relation.name, through.target, shown), { first: LIMIT, filter });
+        const { list: page } = await request(
+          throughDocument(model, holder, through.relation.name, through.target, shown),
+          { first: LIMIT, filter },
+        );
         setRows(page.nodes.flatMap((join) => (join[through.relation.name] as RecordRow | null) ?? []));
         setMore(page.pageInfo.hasNextPage);
       } else {
-        const { list: page } = await request(listDocument(model, holder, shown), { first: LIMIT, filter, orderBy: orderBy(holder, null) });
+        const { list: page } = await request(listDocument(model, holder, shown), {
+          first: LIMIT,
+          filter,
+          orderBy: orderBy(holder, null),
+        });
         setRows(page.nodes);
         setMore(page.pageInfo.hasNextPage);
       }
@@ -78,15 +87,28 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
       <div className={classes.blockHead}>
         <ObjectIcon name={object.icon} color={object.color} size={15} />
         <h2 className={classes.blockTitle}>{list.label}</h2>
-        {rows && rows.length > 0 ? <span className={classes.count}>{more ? `${rows.length}+` : rows.length}</span> : null}
+        {rows && rows.length > 0 ? (
+          <span className={classes.count}>{more ? `${rows.length}+` : rows.length}</span>
+        ) : null}
         {canCreate ? (
-          <ActionIcon variant="subtle" color="gray" size="sm" ml="auto" aria-label={`Add ${object.labelSingular.toLowerCase()}`} onClick={() => setCreating(true)}>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size="sm"
+            ml="auto"
+            aria-label={`Add ${object.labelSingular.toLowerCase()}`}
+            onClick={() => setCreating(true)}
+          >
             <IconPlus size={15} />
           </ActionIcon>
         ) : null}
       </div>
       {problem ? <p className={classes.quiet}>{problem}</p> : null}
-      {rows === null && !problem ? <div className={classes.boneRow}><span className={classes.bone} style={{ width: '60%' }} /></div> : null}
+      {rows === null && !problem ? (
+        <div className={classes.boneRow}>
+          <span className={classes.bone} style={{ width: '60%' }} />
+        </div>
+      ) : null}
       {rows?.length === 0 ? <p className={classes.quiet}>None yet.</p> : null}
       {rows && rows.length > 0 ? (
         <ul className={classes.rows}>
@@ -94,7 +116,11 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
             const label = recordLabel(model, object, row) || 'Untitled';
             return (
               <li key={row.id} className={classes.relatedRow}>
-                <Link to="/objects/$namePlural/$id" params={{ namePlural: object.namePlural, id: row.id }} className={classes.relatedLink}>
+                <Link
+                  to="/objects/$namePlural/$id"
+                  params={{ namePlural: object.namePlural, id: row.id }}
+                  className={classes.relatedLink}
+                >
                   <Avatar label={label} seed={row.id} size={20} round={object.nameSingular === 'person'} />
                   <span className={classes.relatedLabel}>{label}</span>
                 </Link>
@@ -109,11 +135,25 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
         </ul>
       ) : null}
       {more && !through && list.field.type === 'RELATION' && !joinTarget(holder) ? (
-        <Link to="/objects/$namePlural" params={{ namePlural: holder.namePlural }} search={{ filters: [encodeFilter({ field: list.field.name, operator: 'is', value: id })] }} className={classes.showAll}>
+        <Link
+          to="/objects/$namePlural"
+          params={{ namePlural: holder.namePlural }}
+          search={{ filters: [encodeFilter({ field: list.field.name, operator: 'is', value: id })] }}
+          className={classes.showAll}
+        >
           Show all
         </Link>
       ) : null}
-      {creating ? <CreateModal model={model} object={object} fields={shown} values={through ? {} : { [relation.columnName]: id }} onClose={() => setCreating(false)} onCreated={(row) => void created(row)} /> : null}
+      {creating ? (
+        <CreateModal
+          model={model}
+          object={object}
+          fields={shown}
+          values={through ? {} : { [relation.columnName]: id }}
+          onClose={() => setCreating(false)}
+          onCreated={(row) => void created(row)}
+        />
+      ) : null}
     </section>
   );
 }

@@ -5,11 +5,25 @@ import { visibleFields } from '../model/lookup.ts';
 import { isSortable, type Sort } from '../model/sorting.ts';
 import type { ModelObject } from '../model/types.ts';
 
-export function SortMenu({ object, sort, onSort }: { object: ModelObject; sort: Sort | null; onSort: (sort: Sort | null) => void }) {
+export function SortMenu({
+  object,
+  sort,
+  onSort,
+}: {
+  object: ModelObject;
+  sort: Sort | null;
+  onSort: (sort: Sort | null) => void;
+}) {
   return (
     <Menu position="bottom-end" width={230}>
       <Menu.Target>
-        <ActionIcon variant={sort ? 'light' : 'subtle'} color={sort ? 'pine' : 'gray'} size="md" aria-label="Sort" title="Sort">
+        <ActionIcon
+          variant={sort ? 'light' : 'subtle'}
+          color={sort ? 'pine' : 'gray'}
+          size="md"
+          aria-label="Sort"
+          title="Sort"
+        >
           <IconArrowsSort size={16} stroke={1.75} />
         </ActionIcon>
       </Menu.Target>
@@ -25,7 +39,9 @@ export function SortMenu({ object, sort, onSort }: { object: ModelObject; sort: 
               <Menu.Item
                 key={field.id}
                 leftSection={<TypeIcon size={14} />}
-                rightSection={current ? sort.descending ? <IconArrowDown size={14} /> : <IconArrowUp size={14} /> : null}
+                rightSection={
+                  current ? sort.descending ? <IconArrowDown size={14} /> : <IconArrowUp size={14} /> : null
+                }
                 onClick={() => onSort({ field: field.name, descending: current ? !sort.descending : false })}
                 closeMenuOnClick={false}
               >

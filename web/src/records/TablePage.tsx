@@ -16,7 +16,10 @@ export function TablePage() {
   const object = objectByPlural(model, namePlural);
   const sort = useMemo(() => decodeSort(search.sort), [search.sort]);
   const filterKey = JSON.stringify(search.filters ?? []);
-  const filters = useMemo(() => (JSON.parse(filterKey) as string[]).flatMap((text) => decodeFilter(text) ?? []), [filterKey]);
+  const filters = useMemo(
+    () => (JSON.parse(filterKey) as string[]).flatMap((text) => decodeFilter(text) ?? []),
+    [filterKey],
+  );
 
   const show = useCallback(
     (next: { sort: Sort | null; filters: Filter[] }) => {
@@ -24,7 +27,10 @@ export function TablePage() {
       void navigate({
         to: '/objects/$namePlural',
         params: { namePlural },
-        search: { ...(encoded ? { sort: encoded } : {}), ...(next.filters.length > 0 ? { filters: next.filters.map(encodeFilter) } : {}) },
+        search: {
+          ...(encoded ? { sort: encoded } : {}),
+          ...(next.filters.length > 0 ? { filters: next.filters.map(encodeFilter) } : {}),
+        },
         replace: true,
       });
     },

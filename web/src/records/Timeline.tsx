@@ -22,15 +22,26 @@ interface RecordEvent {
   happenedAt: string;
 }
 
-const EVENTS = gql<{ recordEvents: { nodes: RecordEvent[] } }, { id: string; object: string }>(`query Timeline($id: UUID!, $object: UUID!) {
+const EVENTS = gql<
+  { recordEvents: { nodes: RecordEvent[] } },
+  { id: string; object: string }
+>(`query Timeline($id: UUID!, $object: UUID!) {
   recordEvents(first: 30, filter: { recordId: { equalTo: $id }, objectId: { equalTo: $object } }, orderBy: [BATCH_DESC, SEQ_DESC]) {
     nodes { batch seq action before after actorType actorName source happenedAt }
   }
 }`);
 
-const VERBS: { [action: string]: string } = { created: 'created this', updated: 'changed', deleted: 'deleted this', restored: 'restored this', destroyed: 'destroyed this' };
+const VERBS: { [action: string]: string } = {
+  created: 'created this',
+  updated: 'changed',
+  deleted: 'deleted this',
+  restored: 'restored this',
+  destroyed: 'destroyed this',
+};
 
-const actorOf = (event: RecordEvent): string => event.actorName || (event.actorType === 'psql' ? 'Someone in psql' : event.actorType === 'api_key' ? 'An API key' : 'The system');
+const actorOf = (event: RecordEvent): string =>
+  event.actorName ||
+  (event.actorType === 'psql' ? 'Someone in psql' : event.actorType === 'api_key' ? 'An API key' : 'The system');
 
 /** The record's own history, from the event log that the database writes with every change. */
 export function Timeline({ model, object, id }: { model: Model; object: ModelObject; id: string }) {
@@ -40,7 +51,10 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
     try {
       const { recordEvents } = await request(EVENTS, { id, object: object.id });
       const updates = recordEvents.nodes.filter((event) => event.action === 'updated');
-      const mentioned = mentionedIds(object, updates.flatMap((event) => [event.before, event.after]));
+      const mentioned = mentionedIds(
+        object,
+        updates.flatMap((event) => [event.before, event.after]),
+      );
       const reading = [...mentioned].flatMap(([objectId, ids]) => {
         const target = objectById(model, objectId);
         return target?.isActive ? readLabels(model, target, [...ids]).catch(() => undefined) : [];
@@ -63,21 +77,36 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
       </div>
       <ol className={classes.timeline}>
         {(events ?? []).map((event) => {
-          const lines = event.action === 'updated' ? changedFields(model, object, event.before ?? {}, event.after ?? {}, (other) => knownLabel(other) ?? 'a record') : [];
+          const lines =
+            event.action === 'updated'
+              ? changedFields(
+                  model,
+                  object,
+                  event.before ?? {},
+                  event.after ?? {},
+                  (other) => knownLabel(other) ?? 'a record',
+                )
+              : [];
           const actor = actorOf(event);
           return (
             <li key={`${event.batch} ${event.seq}`} className={classes.event}>
               <Avatar label={actor} seed={actor} size={20} round />
               <div className={classes.eventText}>
                 <div>
-                  <b>{actor}</b> {VERBS[event.action] ?? event.action} {lines.length > 1 ? `${lines.length} fields` : ''}
-                  <time className={classes.eventTime} dateTime={event.happenedAt} title={formatInstant(event.happenedAt)}>
+                  <b>{actor}</b> {VERBS[event.action] ?? event.action}{' '}
+                  {lines.length > 1 ? `${lines.length} fields` : ''}
+                  <time
+                    className={classes.eventTime}
+                    dateTime={event.happenedAt}
+                    title={formatInstant(event.happenedAt)}
+                  >
                     {formatRelative(event.happenedAt)}
                   </time>
                 </div>
                 {lines.map((line) => (
                   <div key={line.label} className={classes.eventChange}>
-                    <span>{line.label}</span> {line.before ? <s>{line.before}</s> : null} <span aria-hidden>→</span> <span className={classes.eventAfter}>{line.after || 'empty'}</span>
+                    <span>{line.label}</span> {line.before ? <s>{line.before}</s> : null} <span aria-hidden>→</span>{' '}
+                    <span className={classes.eventAfter}>{line.after || 'empty'}</span>
                   </div>
                 ))}
               </div>

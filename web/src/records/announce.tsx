@@ -6,7 +6,13 @@ import type { ModelObject } from '../model/types.ts';
 /** Says in a corner what did not work and why, in the server's own words. */
 export function announceFailure(title: string, cause: unknown): void {
   const failure = toFailure(cause);
-  notifications.show({ color: 'red', title, message: [failure.message, failure.hint].filter(Boolean).join(' '), autoClose: 8000, role: 'alert' });
+  notifications.show({
+    color: 'red',
+    title,
+    message: [failure.message, failure.hint].filter(Boolean).join(' '),
+    autoClose: 8000,
+    role: 'alert',
+  });
 }
 
 /** Says that records were deleted, and offers them back. */

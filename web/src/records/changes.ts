@@ -4,13 +4,24 @@ import { createDocument, deleteDocument, restoreDocument, updateDocument } from 
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { toPatch, type FieldValue } from '../model/values.ts';
 
-export async function saveField(model: Model, object: ModelObject, id: string, field: ModelField, value: FieldValue): Promise<RecordRow> {
+export async function saveField(
+  model: Model,
+  object: ModelObject,
+  id: string,
+  field: ModelField,
+  value: FieldValue,
+): Promise<RecordRow> {
   const { change } = await request(updateDocument(model, object, [field]), { id, patch: toPatch(field, value) });
   if (!change?.record) throw new Failure('This record no longer exists, or your role may not change it.', 'NOT_FOUND');
   return change.record;
 }
 
-export async function createRecord(model: Model, object: ModelObject, fields: ModelField[], values: { [name: string]: ColumnValue }): Promise<RecordRow> {
+export async function createRecord(
+  model: Model,
+  object: ModelObject,
+  fields: ModelField[],
+  values: { [name: string]: ColumnValue },
+): Promise<RecordRow> {
   const { change } = await request(createDocument(model, object, fields), { record: values });
   return change.record;
 }

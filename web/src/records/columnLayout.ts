@@ -55,4 +55,6 @@ export function orderedFields(object: ModelObject, layout: ColumnLayout): ModelF
 }
 
 export const shownFields = (object: ModelObject, layout: ColumnLayout): ModelField[] =>
-  orderedFields(object, layout).filter((field) => field.id === object.labelFieldId || !layout.hidden.includes(field.name));
+  orderedFields(object, layout).filter(
+    (field) => field.id === object.labelFieldId || !layout.hidden.includes(field.name),
+  );

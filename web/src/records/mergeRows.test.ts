@@ -14,6 +14,9 @@ test('what stays keeps its place, what is new follows what it follows, what is g
 
 test('only cells that read differently are changed', () => {
   const old = [{ id: 'a', score: 1, companyId: 'c', company: { id: 'c', name: 'Old' } }];
-  const fresh: RecordRow[] = [{ id: 'a', score: 1, companyId: 'c', company: { id: 'c', name: 'New' } }, { id: 'b', score: 2 }];
+  const fresh: RecordRow[] = [
+    { id: 'a', score: 1, companyId: 'c', company: { id: 'c', name: 'New' } },
+    { id: 'b', score: 2 },
+  ];
   expect(changedCells(old, fresh, person.fields)).toEqual([{ row: 'a', field: 'company' }]);
 });

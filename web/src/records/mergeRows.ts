@@ -20,7 +20,11 @@ export function mergeRows(old: RecordRow[], fresh: RecordRow[]): RecordRow[] {
 const QUIET = ['updatedAt', 'updatedBy'];
 
 /** The cells, as row and field, that read differently now. */
-export function changedCells(old: RecordRow[], fresh: RecordRow[], fields: ModelField[]): { row: string; field: string }[] {
+export function changedCells(
+  old: RecordRow[],
+  fresh: RecordRow[],
+  fields: ModelField[],
+): { row: string; field: string }[] {
   const before = new Map(old.map((row) => [row.id, row]));
   const cells: { row: string; field: string }[] = [];
   for (const row of fresh) {
@@ -28,8 +32,12 @@ export function changedCells(old: RecordRow[], fresh: RecordRow[], fields: Model
     if (!previous) continue;
     for (const field of fields) {
       if (QUIET.includes(field.name)) continue;
-      const names = field.relations.length > 0 ? field.relations.flatMap((relation) => [relation.columnName, relation.name]) : field.columns.map((column) => column.name);
-      if (names.some((name) => JSON.stringify(previous[name] ?? null) !== JSON.stringify(row[name] ?? null))) cells.push({ row: row.id, field: field.name });
+      const names =
+        field.relations.length > 0
+          ? field.relations.flatMap((relation) => [relation.columnName, relation.name])
+          : field.columns.map((column) => column.name);
+      if (names.some((name) => JSON.stringify(previous[name] ?? null) !== JSON.stringify(row[name] ?? null)))
+        cells.push({ row: row.id, field: field.name });
     }
   }
   return cells;

@@ -11,7 +11,10 @@ export const knownLabel = (id: string): string | undefined => labels.get(id);
 export async function readLabels(model: Model, object: ModelObject, ids: string[]): Promise<void> {
   const missing = ids.filter((id) => !labels.has(id));
   if (missing.length === 0) return;
-  const { list } = await request(listDocument(model, object, []), { first: missing.length, filter: { id: { in: missing } } });
+  const { list } = await request(listDocument(model, object, []), {
+    first: missing.length,
+    filter: { id: { in: missing } },
+  });
   for (const row of list.nodes) labels.set(row.id, recordLabel(model, object, row) || 'Untitled');
   for (const id of missing) if (!labels.has(id)) labels.set(id, 'a deleted record');
 }

@@ -3,9 +3,13 @@ import type { ModelObject } from '../model/types.ts';
 /** The ids of the list that a record was opened from, so that its page can go to the next and the previous. */
 const lists = new Map<string, { ids: string[]; total: number | null }>();
 
-export const rememberList = (object: ModelObject, ids: string[], total: number | null): void => void lists.set(object.id, { ids, total });
+export const rememberList = (object: ModelObject, ids: string[], total: number | null): void =>
+  void lists.set(object.id, { ids, total });
 
-export function neighbours(object: ModelObject, id: string): { previous: string | undefined; next: string | undefined; place: string } {
+export function neighbours(
+  object: ModelObject,
+  id: string,
+): { previous: string | undefined; next: string | undefined; place: string } {
   const { ids, total } = lists.get(object.id) ?? { ids: [], total: null };
   const at = ids.indexOf(id);
   if (at < 0) return { previous: undefined, next: undefined, place: '' };

@@ -42,7 +42,15 @@ export interface TableStore extends StoreApi<TableState> {
 
 /** The rows of one table on screen: pages read by cursor as one scrolls, edits shown before they are saved. */
 export function createTableStore(): TableStore {
-  const store = createStore<TableState>(() => ({ query: null, rows: [], endCursor: null, hasMore: false, total: null, status: 'loading', failure: null }));
+  const store = createStore<TableState>(() => ({
+    query: null,
+    rows: [],
+    endCursor: null,
+    hasMore: false,
+    total: null,
+    status: 'loading',
+    failure: null,
+  }));
   const { getState, setState } = store;
   let run = 0;
   let fetching = false;
@@ -51,11 +59,22 @@ export function createTableStore(): TableStore {
   const unsaved = new Map<string, { id: string; field: ModelField; value: FieldValue }>();
 
   const page = async (query: Query, first: number, after: string | null, filter = query.filter) =>
-    (await request(listDocument(query.model, query.object, query.fields), { first, after, ...(filter ? { filter } : {}), orderBy: query.orderBy })).list;
+    (
+      await request(listDocument(query.model, query.object, query.fields), {
+        first,
+        after,
+        ...(filter ? { filter } : {}),
+        orderBy: query.orderBy,
+      })
+    ).list;
 
   const overlay = (query: Query, rows: RecordRow[]): RecordRow[] => {
     if (unsaved.size === 0) return rows;
-    return rows.map((row) => [...unsaved.values()].filter((edit) => edit.id === row.id).reduce((next, edit) => applyValue(query.model, edit.field, next, edit.value), row));
+    return rows.map((row) =>
+      [...unsaved.values()]
+        .filter((edit) => edit.id === row.id)
+        .reduce((next, edit) => applyValue(query.model, edit.field, next, edit.value), row),
+    );
   };
 
   const replace = (id: string, change: (row: RecordRow) => RecordRow) =>
@@ -70,11 +89,22 @@ export function createTableStore(): TableStore {
     async load(query: Query) {
       const mine = ++run;
       const other = getState().query?.object.id !== query.object.id;
-      setState({ query, status: 'loading', failure: null, ...(other ? { rows: [], hasMore: false, endCursor: null, total: null } : {}) });
+      setState({
+        query,
+        status: 'loading',
+        failure: null,
+        ...(other ? { rows: [], hasMore: false, endCursor: null, total: null } : {}),
+      });
       try {
         const list = await page(query, PAGE, null);
         if (mine !== run) return;
-        setState({ rows: overlay(query, list.nodes), endCursor: list.pageInfo.endCursor, hasMore: list.pageInfo.hasNextPage, status: 'ready', total: list.pageInfo.hasNextPage ? null : list.nodes.length });
+        setState({
+          rows: overlay(query, list.nodes),
+          endCursor: list.pageInfo.endCursor,
+          hasMore: list.pageInfo.hasNextPage,
+          status: 'ready',
+          total: list.pageInfo.hasNextPage ? null : list.nodes.length,
+        });
         if (list.pageInfo.hasNextPage) await count(query, mine).catch(() => undefined);
       } catch (cause) {
         if (mine === run) setState({ status: 'failed', failure: toFailure(cause) });
@@ -91,7 +121,17 @@ export function createTableStore(): TableStore {
           const list = await page(query, Math.min(LARGEST_PAGE, Math.max(PAGE, wanted - rows.length)), endCursor);
           if (mine !== run) return;
           const known = new Set(getState().rows.map((row) => row.id));
-          setState({ rows: [...getState().rows, ...overlay(query, list.nodes.filter((row) => !known.has(row.id)))], endCursor: list.pageInfo.endCursor, hasMore: list.pageInfo.hasNextPage });
+          setState({
+            rows: [
+              ...getState().rows,
+              ...overlay(
+                query,
+                list.nodes.filter((row) => !known.has(row.id)),
+              ),
+            ],
+            endCursor: list.pageInfo.endCursor,
+            hasMore: list.pageInfo.hasNextPage,
+          });
           if (!list.pageInfo.hasNextPage) setState({ total: getState().rows.length });
         } catch (cause) {
           if (mine === run) setState({ failure: toFailure(cause), hasMore: false });
@@ -118,7 +158,12 @@ export function createTableStore(): TableStore {
       const fresh = overlay(query, list.nodes);
       const cells = changedCells(current, fresh, query.fields);
       if (all) {
-        setState({ rows: mergeRows(current, fresh), hasMore: list.pageInfo.hasNextPage, endCursor: list.pageInfo.endCursor, ...(list.pageInfo.hasNextPage ? {} : { total: list.nodes.length }) });
+        setState({
+          rows: mergeRows(current, fresh),
+          hasMore: list.pageInfo.hasNextPage,
+          endCursor: list.pageInfo.endCursor,
+          ...(list.pageInfo.hasNextPage ? {} : { total: list.nodes.length }),
+        });
       } else {
         const byId = new Map(fresh.map((row) => [row.id, row]));
         const gone = new Set(seen.filter((id) => !byId.has(id)));
@@ -142,7 +187,10 @@ export function createTableStore(): TableStore {
       } catch (cause) {
         // A later edit of the same cell stands on its own; only the latest one is taken back.
         if (unsaved.get(key) === edit) {
-          const names = field.relations.length > 0 ? field.relations.flatMap((relation) => [relation.name, relation.columnName]) : field.columns.map((column) => column.name);
+          const names =
+            field.relations.length > 0
+              ? field.relations.flatMap((relation) => [relation.name, relation.columnName])
+              : field.columns.map((column) => column.name);
           replace(id, (row) => ({ ...row, ...Object.fromEntries(names.map((name) => [name, before[name] ?? null])) }));
         }
         throw cause;

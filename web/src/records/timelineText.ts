@@ -12,9 +12,12 @@ export interface Changed {
 }
 
 const columnsOf = (field: ModelField): { column: string; name: string }[] =>
-  field.relations.length > 0 ? field.relations.map((relation) => ({ column: relation.column, name: relation.columnName })) : field.columns;
+  field.relations.length > 0
+    ? field.relations.map((relation) => ({ column: relation.column, name: relation.columnName }))
+    : field.columns;
 
-const isTold = (field: ModelField): boolean => !field.isSystem && field.type !== 'TS_VECTOR' && field.type !== 'POSITION';
+const isTold = (field: ModelField): boolean =>
+  !field.isSystem && field.type !== 'TS_VECTOR' && field.type !== 'POSITION';
 
 /** The ids of related records that an event names, by object, so that their labels can be read at once. */
 export function mentionedIds(object: ModelObject, sides: (Columns | null)[]): Map<string, Set<string>> {
@@ -31,7 +34,13 @@ export function mentionedIds(object: ModelObject, sides: (Columns | null)[]): Ma
 }
 
 /** What an event's columns mean to people: one line a field, with its values as the field shows them. */
-export function changedFields(model: Model, object: ModelObject, before: Columns, after: Columns, labelOf: (id: string) => string): Changed[] {
+export function changedFields(
+  model: Model,
+  object: ModelObject,
+  before: Columns,
+  after: Columns,
+  labelOf: (id: string) => string,
+): Changed[] {
   return object.fields.filter(isTold).flatMap((field) => {
     const columns = columnsOf(field);
     if (!columns.some(({ column }) => column in before || column in after)) return [];

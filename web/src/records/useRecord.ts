@@ -35,16 +35,19 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
         setState({ row: null, status: 'missing', failure: null });
         return;
       }
-      const row = [...unsaved.current.values()].reduce((next, edit) => applyValue(model, edit.field, next, edit.value), record);
+      const fresh = [...unsaved.current.values()].reduce(
+        (next, edit) => applyValue(model, edit.field, next, edit.value),
+        record,
+      );
       if (shown.current) {
-        const changed = changedCells([shown.current], [row], fields).map((cell) => cell.field);
+        const changed = changedCells([shown.current], [fresh], fields).map((cell) => cell.field);
         if (changed.length > 0) {
           setFlashing(changed);
           setTimeout(() => setFlashing([]), FLASH_MS);
         }
       }
-      shown.current = row;
-      setState({ row, status: 'ready', failure: null });
+      shown.current = fresh;
+      setState({ row: fresh, status: 'ready', failure: null });
     } catch (cause) {
       setState((state) => (state.row ? state : { row: null, status: 'failed', failure: toFailure(cause) }));
     }
@@ -56,8 +59,7 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
     if (changes.length === 0 || changes.some((change) => !change.ids || change.ids.includes(id))) void read();
   });
 
-  const mark = (field: ModelField, state: SaveState | null) =>
-    setSaves(({ [field.id]: _, ...others }) => (state ? { ...others, [field.id]: state } : others));
+  const mark = (field: ModelField, state: SaveState) => setSaves((all) => ({ ...all, [field.id]: state }));
 
   const show = (change: (row: RecordRow) => RecordRow) => {
     if (!shown.current) return;
@@ -77,10 +79,21 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
       const saved = await saveField(model, object, id, field, value);
       show((current) => ({ ...current, ...saved }));
       mark(field, { kind: 'saved' });
-      setTimeout(() => setSaves((all) => (all[field.id]?.kind === 'saved' ? Object.fromEntries(Object.entries(all).filter(([key]) => key !== field.id)) : all)), SAVED_MS);
+      setTimeout(
+        () =>
+          setSaves((all) =>
+            all[field.id]?.kind === 'saved'
+              ? Object.fromEntries(Object.entries(all).filter(([key]) => key !== field.id))
+              : all,
+          ),
+        SAVED_MS,
+      );
     } catch (cause) {
       const { message, hint } = toFailure(cause);
-      const names = field.relations.length > 0 ? field.relations.flatMap((relation) => [relation.name, relation.columnName]) : field.columns.map((column) => column.name);
+      const names =
+        field.relations.length > 0
+          ? field.relations.flatMap((relation) => [relation.name, relation.columnName])
+          : field.columns.map((column) => column.name);
       show((current) => ({ ...current, ...Object.fromEntries(names.map((name) => [name, before[name] ?? null])) }));
       mark(field, { kind: 'failed', reason: [message, hint].filter(Boolean).join(' ') });
     } finally {

@@ -25,7 +25,10 @@ export function SignInPage() {
     } catch (cause) {
       const failure = toFailure(cause);
       if (failure.code === 'WORKSPACE_REQUIRED') setAskWorkspace(true);
-      setProblem({ message: failure.message, hint: failure.code === 'WORKSPACE_REQUIRED' ? 'Name the one to enter below.' : failure.hint });
+      setProblem({
+        message: failure.message,
+        hint: failure.code === 'WORKSPACE_REQUIRED' ? 'Name the one to enter below.' : failure.hint,
+      });
       setBusy(false);
     }
   });
@@ -43,10 +46,24 @@ export function SignInPage() {
             {problem.hint}
           </Alert>
         ) : null}
-        <TextInput label="E-mail" type="email" autoComplete="username" size="md" data-autofocus autoFocus {...form.getInputProps('email')} />
+        <TextInput
+          label="E-mail"
+          type="email"
+          autoComplete="username"
+          size="md"
+          data-autofocus
+          autoFocus
+          {...form.getInputProps('email')}
+        />
         <PasswordInput label="Password" autoComplete="current-password" size="md" {...form.getInputProps('password')} />
         {askWorkspace ? (
-          <TextInput label="Workspace" description="Its short name, as in the address your administrator gave you" autoComplete="organization" size="md" {...form.getInputProps('workspace')} />
+          <TextInput
+            label="Workspace"
+            description="Its short name, as in the address your administrator gave you"
+            autoComplete="organization"
+            size="md"
+            {...form.getInputProps('workspace')}
+          />
         ) : (
           <button type="button" className={classes.more} onClick={() => setAskWorkspace(true)}>
             Choose a workspace

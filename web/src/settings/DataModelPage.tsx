@@ -18,7 +18,10 @@ export function DataModelPage() {
   const wanted = query.trim().toLowerCase();
   const objects = [...model.objects]
     .filter((object) => `${object.labelPlural} ${object.namePlural}`.toLowerCase().includes(wanted))
-    .sort((a, b) => Number(b.isActive) - Number(a.isActive) || Number(a.isSystem) - Number(b.isSystem) || a.position - b.position);
+    .sort(
+      (a, b) =>
+        Number(b.isActive) - Number(a.isActive) || Number(a.isSystem) - Number(b.isSystem) || a.position - b.position,
+    );
   return (
     <>
       <PageHeader
@@ -33,8 +36,20 @@ export function DataModelPage() {
       />
       <div className={classes.page} tabIndex={0} role="region" aria-label="Objects">
         <div className={classes.inner}>
-          <p className={classes.intro}>Each object is a table in PostgreSQL. What you change here is in the navigation, in every table and in the API as soon as it is saved.</p>
-          <TextInput size="xs" w={240} mb="sm" leftSection={<IconSearch size={14} />} placeholder="Find an object" aria-label="Find an object" value={query} onChange={(event) => setQuery(event.currentTarget.value)} />
+          <p className={classes.intro}>
+            Each object is a table in PostgreSQL. What you change here is in the navigation, in every table and in the
+            API as soon as it is saved.
+          </p>
+          <TextInput
+            size="xs"
+            w={240}
+            mb="sm"
+            leftSection={<IconSearch size={14} />}
+            placeholder="Find an object"
+            aria-label="Find an object"
+            value={query}
+            onChange={(event) => setQuery(event.currentTarget.value)}
+          />
           <Table highlightOnHover className={classes.table}>
             <Table.Thead>
               <Table.Tr>
@@ -50,7 +65,11 @@ export function DataModelPage() {
               {objects.map((object) => (
                 <Table.Tr key={object.id} data-inactive={!object.isActive || undefined} className={classes.row}>
                   <Table.Td>
-                    <Link to="/settings/model/$namePlural" params={{ namePlural: object.namePlural }} className={classes.name}>
+                    <Link
+                      to="/settings/model/$namePlural"
+                      params={{ namePlural: object.namePlural }}
+                      className={classes.name}
+                    >
                       <ObjectIcon name={object.icon} color={object.color} />
                       {object.labelPlural}
                     </Link>
@@ -62,7 +81,9 @@ export function DataModelPage() {
                     <code>{object.tableName}</code>
                   </Table.Td>
                   <Table.Td>{kind(object)}</Table.Td>
-                  <Table.Td ta="right">{object.fields.filter((field) => field.isActive && !field.isSystem).length}</Table.Td>
+                  <Table.Td ta="right">
+                    {object.fields.filter((field) => field.isActive && !field.isSystem).length}
+                  </Table.Td>
                   <Table.Td>{object.isActive ? 'Active' : 'Inactive'}</Table.Td>
                 </Table.Tr>
               ))}

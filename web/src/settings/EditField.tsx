@@ -18,11 +18,29 @@ export function EditField({ field, onClose }: { field: ModelField; onClose: () =
         className={classes.form}
         onSubmit={(event) => {
           event.preventDefault();
-          void submit(() => updateField(field.id, { label: label.trim(), description: description.trim(), ...(hasOptions ? { options: cleanOptions(options) } : {}) }));
+          void submit(() =>
+            updateField(field.id, {
+              label: label.trim(),
+              description: description.trim(),
+              ...(hasOptions ? { options: cleanOptions(options) } : {}),
+            }),
+          );
         }}
       >
-        <TextInput label="Label" value={label} onChange={(event) => setLabel(event.currentTarget.value)} error={problemAt('label')} data-autofocus />
-        <Textarea label="Description" autosize minRows={2} value={description} onChange={(event) => setDescription(event.currentTarget.value)} />
+        <TextInput
+          label="Label"
+          value={label}
+          onChange={(event) => setLabel(event.currentTarget.value)}
+          error={problemAt('label')}
+          data-autofocus
+        />
+        <Textarea
+          label="Description"
+          autosize
+          minRows={2}
+          value={description}
+          onChange={(event) => setDescription(event.currentTarget.value)}
+        />
         {hasOptions ? <OptionList options={options} onChange={setOptions} /> : null}
         <p className={classes.preview}>
           The API keeps calling it <code>{field.name}</code>.
@@ -36,7 +54,11 @@ export function EditField({ field, onClose }: { field: ModelField; onClose: () =
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button type="submit" loading={busy} disabled={label.trim() === '' || (hasOptions && cleanOptions(options).length === 0)}>
+          <Button
+            type="submit"
+            loading={busy}
+            disabled={label.trim() === '' || (hasOptions && cleanOptions(options).length === 0)}
+          >
             Save
           </Button>
         </Group>

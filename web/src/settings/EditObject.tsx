@@ -18,15 +18,41 @@ export function EditObject({ object, onClose }: { object: ModelObject; onClose: 
         className={classes.form}
         onSubmit={(event) => {
           event.preventDefault();
-          void submit(() => updateObject(object.id, { labelSingular: labelSingular.trim(), labelPlural: labelPlural.trim(), description: description.trim(), ...look }));
+          void submit(() =>
+            updateObject(object.id, {
+              labelSingular: labelSingular.trim(),
+              labelPlural: labelPlural.trim(),
+              description: description.trim(),
+              ...look,
+            }),
+          );
         }}
       >
         <Group align="flex-end" wrap="nowrap" gap="xs">
           <IconPicker {...look} onChange={(icon, color) => setLook({ icon, color })} />
-          <TextInput label="One is called" value={labelSingular} onChange={(event) => setSingular(event.currentTarget.value)} error={problemAt('labelSingular')} data-autofocus flex={1} />
-          <TextInput label="Many are called" value={labelPlural} onChange={(event) => setPlural(event.currentTarget.value)} error={problemAt('labelPlural')} flex={1} />
+          <TextInput
+            label="One is called"
+            value={labelSingular}
+            onChange={(event) => setSingular(event.currentTarget.value)}
+            error={problemAt('labelSingular')}
+            data-autofocus
+            flex={1}
+          />
+          <TextInput
+            label="Many are called"
+            value={labelPlural}
+            onChange={(event) => setPlural(event.currentTarget.value)}
+            error={problemAt('labelPlural')}
+            flex={1}
+          />
         </Group>
-        <Textarea label="What it is for" autosize minRows={2} value={description} onChange={(event) => setDescription(event.currentTarget.value)} />
+        <Textarea
+          label="What it is for"
+          autosize
+          minRows={2}
+          value={description}
+          onChange={(event) => setDescription(event.currentTarget.value)}
+        />
         <p className={classes.preview}>
           The API keeps calling them <code>{object.nameSingular}</code> and <code>{object.namePlural}</code>.
         </p>

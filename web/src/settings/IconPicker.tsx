@@ -10,7 +10,11 @@ interface IconPickerProps {
   onChange: (icon: string, color: string) => void;
 }
 
-const spoken = (name: string): string => name.replace(/^Icon/, '').replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+const spoken = (name: string): string =>
+  name
+    .replace(/^Icon/, '')
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toLowerCase();
 
 export function IconPicker({ icon, color, onChange }: IconPickerProps) {
   const names = useIconNames();
@@ -25,12 +29,27 @@ export function IconPicker({ icon, color, onChange }: IconPickerProps) {
       <Popover.Dropdown p="xs">
         <div className={classes.swatches} role="group" aria-label="Colour">
           {COLORS.map((each) => (
-            <button key={each} type="button" aria-label={each} aria-pressed={each === color} className={classes.swatch} style={{ background: `var(--rv-ink-${each}, var(--mantine-color-dimmed))` }} onClick={() => onChange(icon, each)} />
+            <button
+              key={each}
+              type="button"
+              aria-label={each}
+              aria-pressed={each === color}
+              className={classes.swatch}
+              style={{ background: `var(--rv-ink-${each}, var(--mantine-color-dimmed))` }}
+              onClick={() => onChange(icon, each)}
+            />
           ))}
         </div>
         <div className={classes.icons} role="group" aria-label="Icon">
           {names.map((name) => (
-            <ActionIcon key={name} variant={name === icon ? 'light' : 'subtle'} color={name === icon ? 'pine' : 'gray'} aria-label={spoken(name)} aria-pressed={name === icon} onClick={() => onChange(name, color)}>
+            <ActionIcon
+              key={name}
+              variant={name === icon ? 'light' : 'subtle'}
+              color={name === icon ? 'pine' : 'gray'}
+              aria-label={spoken(name)}
+              aria-pressed={name === icon}
+              onClick={() => onChange(name, color)}
+            >
               <ObjectIcon name={name} size={17} />
             </ActionIcon>
           ))}

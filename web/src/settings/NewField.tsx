@@ -8,7 +8,22 @@ import { useSubmit } from './formFailure.ts';
 import { cleanOptions, newOption, OptionList } from './OptionList.tsx';
 import classes from './settings.module.css';
 
-const TYPES: FieldType[] = ['TEXT', 'NUMBER', 'BOOLEAN', 'DATE', 'DATE_TIME', 'SELECT', 'MULTI_SELECT', 'CURRENCY', 'LINKS', 'EMAILS', 'PHONES', 'RATING', 'RICH_TEXT', 'RELATION'];
+const TYPES: FieldType[] = [
+  'TEXT',
+  'NUMBER',
+  'BOOLEAN',
+  'DATE',
+  'DATE_TIME',
+  'SELECT',
+  'MULTI_SELECT',
+  'CURRENCY',
+  'LINKS',
+  'EMAILS',
+  'PHONES',
+  'RATING',
+  'RICH_TEXT',
+  'RELATION',
+];
 const UNIQUE_TYPES: FieldType[] = ['TEXT', 'NUMBER', 'EMAILS', 'LINKS', 'PHONES'];
 
 export function NewField({ model, object, onClose }: { model: Model; object: ModelObject; onClose: () => void }) {
@@ -25,9 +40,12 @@ export function NewField({ model, object, onClose }: { model: Model; object: Mod
   const hasOptions = type === 'SELECT' || type === 'MULTI_SELECT';
   const name = apiName(label);
   const taken = object.fields.find((field) => field.name === name);
-  const targets = model.objects.filter((each) => each.isActive && !each.fields.some((field) => field.type === 'MORPH_RELATION'));
+  const targets = model.objects.filter(
+    (each) => each.isActive && !each.fields.some((field) => field.type === 'MORPH_RELATION'),
+  );
   const chosen = targets.find((each) => each.id === target);
-  const complete = name !== '' && !taken && (!hasOptions || cleanOptions(options).length > 0) && (type !== 'RELATION' || chosen);
+  const complete =
+    name !== '' && !taken && (!hasOptions || cleanOptions(options).length > 0) && (type !== 'RELATION' || chosen);
 
   const save = () =>
     createField({
@@ -39,7 +57,9 @@ export function NewField({ model, object, onClose }: { model: Model; object: Mod
       ...(type === 'NUMBER' && whole ? { settings: { dataType: 'int' } } : {}),
       ...(hasOptions ? { options: cleanOptions(options) } : {}),
       ...(isUnique && UNIQUE_TYPES.includes(type) ? { isUnique: true } : {}),
-      ...(type === 'RELATION' && chosen ? { targetObjectId: chosen.id, inverseLabel: (inverse ?? object.labelPlural).trim() } : {}),
+      ...(type === 'RELATION' && chosen
+        ? { targetObjectId: chosen.id, inverseLabel: (inverse ?? object.labelPlural).trim() }
+        : {}),
     });
 
   return (
@@ -77,11 +97,25 @@ export function NewField({ model, object, onClose }: { model: Model; object: Mod
           data-autofocus
           autoComplete="off"
         />
-        {type === 'NUMBER' ? <Checkbox label="Whole numbers only" checked={whole} onChange={(event) => setWhole(event.currentTarget.checked)} /> : null}
+        {type === 'NUMBER' ? (
+          <Checkbox
+            label="Whole numbers only"
+            checked={whole}
+            onChange={(event) => setWhole(event.currentTarget.checked)}
+          />
+        ) : null}
         {hasOptions ? <OptionList options={options} onChange={setOptions} /> : null}
         {type === 'RELATION' ? (
           <>
-            <Select label="Points to" placeholder="Choose an object" searchable value={target} onChange={setTarget} error={problemAt('targetObjectId')} data={targets.map((each) => ({ value: each.id, label: each.labelSingular }))} />
+            <Select
+              label="Points to"
+              placeholder="Choose an object"
+              searchable
+              value={target}
+              onChange={setTarget}
+              error={problemAt('targetObjectId')}
+              data={targets.map((each) => ({ value: each.id, label: each.labelSingular }))}
+            />
             <TextInput
               label={`On the page of ${chosen ? `a ${chosen.labelSingular.toLowerCase()}` : 'the other object'}, the list is called`}
               value={inverse ?? object.labelPlural}
@@ -90,8 +124,20 @@ export function NewField({ model, object, onClose }: { model: Model; object: Mod
             />
           </>
         ) : null}
-        {UNIQUE_TYPES.includes(type) ? <Checkbox label="No two records may have the same value" checked={isUnique} onChange={(event) => setUnique(event.currentTarget.checked)} /> : null}
-        <Textarea label="Description" autosize minRows={1} value={description} onChange={(event) => setDescription(event.currentTarget.value)} />
+        {UNIQUE_TYPES.includes(type) ? (
+          <Checkbox
+            label="No two records may have the same value"
+            checked={isUnique}
+            onChange={(event) => setUnique(event.currentTarget.checked)}
+          />
+        ) : null}
+        <Textarea
+          label="Description"
+          autosize
+          minRows={1}
+          value={description}
+          onChange={(event) => setDescription(event.currentTarget.value)}
+        />
         {problem ? (
           <Alert color="red" role="alert">
             {problem}

@@ -17,8 +17,12 @@ import classes from './settings.module.css';
 
 const typeText = (model: Model, field: ModelField): string => {
   const label = FIELD_TYPES[field.type].label;
-  const targets = field.relations.flatMap((relation) => objectById(model, relation.targetObjectId)?.labelSingular ?? []);
-  return targets.length > 0 ? `${label}: ${targets.length > 2 ? `${targets.length} objects` : targets.join(', ')}` : label;
+  const targets = field.relations.flatMap(
+    (relation) => objectById(model, relation.targetObjectId)?.labelSingular ?? [],
+  );
+  return targets.length > 0
+    ? `${label}: ${targets.length > 2 ? `${targets.length} objects` : targets.join(', ')}`
+    : label;
 };
 
 export function ObjectPage() {
@@ -31,11 +35,20 @@ export function ObjectPage() {
 function ObjectSettings({ model, object }: { model: Model; object: ModelObject }) {
   const [dialog, setDialog] = useState<{ kind: 'field' | 'object' } | { kind: 'edit'; field: ModelField } | null>(null);
   const [showSystem, setShowSystem] = useState(false);
-  const fields = object.fields.filter((field) => showSystem || !field.isSystem).sort((a, b) => Number(b.isActive) - Number(a.isActive) || Number(a.isSystem) - Number(b.isSystem) || a.position - b.position);
+  const fields = object.fields
+    .filter((field) => showSystem || !field.isSystem)
+    .sort(
+      (a, b) =>
+        Number(b.isActive) - Number(a.isActive) || Number(a.isSystem) - Number(b.isSystem) || a.position - b.position,
+    );
   const close = () => setDialog(null);
 
-  const setActive = (isActive: boolean) => updateObject(object.id, { isActive }).catch((cause: unknown) => announceFailure(`${object.labelPlural} not changed`, cause));
-  const setFieldActive = (field: ModelField, isActive: boolean) => updateField(field.id, { isActive }).catch((cause: unknown) => announceFailure(`${field.label} not changed`, cause));
+  const setActive = (isActive: boolean) =>
+    updateObject(object.id, { isActive }).catch((cause: unknown) =>
+      announceFailure(`${object.labelPlural} not changed`, cause),
+    );
+  const setFieldActive = (field: ModelField, isActive: boolean) =>
+    updateField(field.id, { isActive }).catch((cause: unknown) => announceFailure(`${field.label} not changed`, cause));
 
   return (
     <>
@@ -53,11 +66,22 @@ function ObjectSettings({ model, object }: { model: Model; object: ModelObject }
         </nav>
         <div className={classes.tools}>
           {object.isActive ? (
-            <Button variant="default" leftSection={<IconTable size={14} />} renderRoot={(props) => <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} {...props} />} className={classes.wideOnly}>
+            <Button
+              variant="default"
+              leftSection={<IconTable size={14} />}
+              renderRoot={(props) => (
+                <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} {...props} />
+              )}
+              className={classes.wideOnly}
+            >
               Open table
             </Button>
           ) : null}
-          <Button variant="default" leftSection={<IconPencil size={14} />} onClick={() => setDialog({ kind: 'object' })}>
+          <Button
+            variant="default"
+            leftSection={<IconPencil size={14} />}
+            onClick={() => setDialog({ kind: 'object' })}
+          >
             Edit
           </Button>
           {object.isSystem ? null : (
@@ -71,13 +95,23 @@ function ObjectSettings({ model, object }: { model: Model; object: ModelObject }
         <div className={classes.inner}>
           {object.description ? <p className={classes.intro}>{object.description}</p> : null}
           <p className={classes.preview}>
-            In the API <code>{object.nameSingular}</code> and <code>{object.namePlural}</code>, in psql <code>{object.tableName}</code>.
+            In the API <code>{object.nameSingular}</code> and <code>{object.namePlural}</code>, in psql{' '}
+            <code>{object.tableName}</code>.
             {object.isActive ? '' : ' It is kept with its records, but shown nowhere, until you reactivate it.'}
           </p>
           <div className={classes.listHead}>
             <h2>Fields</h2>
-            <Switch size="xs" label="System fields" checked={showSystem} onChange={(event) => setShowSystem(event.currentTarget.checked)} />
-            <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={() => setDialog({ kind: 'field' })} disabled={!object.isActive}>
+            <Switch
+              size="xs"
+              label="System fields"
+              checked={showSystem}
+              onChange={(event) => setShowSystem(event.currentTarget.checked)}
+            />
+            <Button
+              leftSection={<IconPlus size={14} stroke={2.2} />}
+              onClick={() => setDialog({ kind: 'field' })}
+              disabled={!object.isActive}
+            >
               Add field
             </Button>
           </div>
@@ -97,7 +131,11 @@ function ObjectSettings({ model, object }: { model: Model; object: ModelObject }
             <Table.Tbody>
               {fields.map((field) => {
                 const TypeIcon = FIELD_TYPES[field.type].icon;
-                const rules = [field.id === object.labelFieldId ? 'label' : '', field.isRequired ? 'required' : '', field.isUnique ? 'unique' : ''].filter(Boolean);
+                const rules = [
+                  field.id === object.labelFieldId ? 'label' : '',
+                  field.isRequired ? 'required' : '',
+                  field.isUnique ? 'unique' : '',
+                ].filter(Boolean);
                 return (
                   <Table.Tr key={field.id} data-inactive={!field.isActive || undefined} className={classes.row}>
                     <Table.Td>
@@ -122,7 +160,10 @@ function ObjectSettings({ model, object }: { model: Model; object: ModelObject }
                           </Menu.Target>
                           <Menu.Dropdown>
                             <Menu.Item onClick={() => setDialog({ kind: 'edit', field })}>Edit</Menu.Item>
-                            <Menu.Item disabled={field.id === object.labelFieldId} onClick={() => void setFieldActive(field, !field.isActive)}>
+                            <Menu.Item
+                              disabled={field.id === object.labelFieldId}
+                              onClick={() => void setFieldActive(field, !field.isActive)}
+                            >
                               {field.isActive ? 'Deactivate' : 'Reactivate'}
                             </Menu.Item>
                           </Menu.Dropdown>

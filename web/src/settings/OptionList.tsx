@@ -16,10 +16,17 @@ export interface DraftOption {
 
 let nextKey = 0;
 
-export const newOption = (index: number): DraftOption => ({ key: nextKey++, value: null, label: '', color: COLORS[1 + (index % (COLORS.length - 1))] ?? 'gray' });
+export const newOption = (index: number): DraftOption => ({
+  key: nextKey++,
+  value: null,
+  label: '',
+  color: COLORS[1 + (index % (COLORS.length - 1))] ?? 'gray',
+});
 
 export const draftOptions = (options: FieldOption[]): DraftOption[] =>
-  [...options].sort((a, b) => a.position - b.position).map(({ value, label, color }) => ({ key: nextKey++, value, label, color }));
+  [...options]
+    .sort((a, b) => a.position - b.position)
+    .map(({ value, label, color }) => ({ key: nextKey++, value, label, color }));
 
 /** The options as they are stored: those without a label dropped, each value unlike the others. */
 export function cleanOptions(drafts: DraftOption[]): FieldOption[] {
@@ -34,7 +41,13 @@ export function cleanOptions(drafts: DraftOption[]): FieldOption[] {
     });
 }
 
-export function OptionList({ options, onChange }: { options: DraftOption[]; onChange: (options: DraftOption[]) => void }) {
+export function OptionList({
+  options,
+  onChange,
+}: {
+  options: DraftOption[];
+  onChange: (options: DraftOption[]) => void;
+}) {
   const list = useRef<HTMLDivElement>(null);
   const focusLast = useRef(false);
   useEffect(() => {
@@ -42,7 +55,8 @@ export function OptionList({ options, onChange }: { options: DraftOption[]; onCh
     focusLast.current = false;
     list.current?.querySelector<HTMLInputElement>(':scope > div:last-of-type input')?.focus();
   });
-  const set = (index: number, patch: Partial<DraftOption>) => onChange(options.map((option, position) => (position === index ? { ...option, ...patch } : option)));
+  const set = (index: number, patch: Partial<DraftOption>) =>
+    onChange(options.map((option, position) => (position === index ? { ...option, ...patch } : option)));
   const swap = (index: number, other: number) => {
     const next = [...options];
     const [moved] = next.splice(index, 1);
@@ -61,11 +75,25 @@ export function OptionList({ options, onChange }: { options: DraftOption[]; onCh
           <div key={option.key} className={classes.option}>
             <Menu position="bottom-start">
               <Menu.Target>
-                <button type="button" className={classes.swatch} aria-label={`Colour of option ${index + 1}: ${option.color}`} style={{ background: `var(--rv-ink-${option.color}, var(--mantine-color-dimmed))` }} />
+                <button
+                  type="button"
+                  className={classes.swatch}
+                  aria-label={`Colour of option ${index + 1}: ${option.color}`}
+                  style={{ background: `var(--rv-ink-${option.color}, var(--mantine-color-dimmed))` }}
+                />
               </Menu.Target>
               <Menu.Dropdown>
                 {COLORS.map((color) => (
-                  <Menu.Item key={color} leftSection={<span className={classes.swatch} style={{ background: `var(--rv-ink-${color}, var(--mantine-color-dimmed))` }} />} onClick={() => set(index, { color })}>
+                  <Menu.Item
+                    key={color}
+                    leftSection={
+                      <span
+                        className={classes.swatch}
+                        style={{ background: `var(--rv-ink-${color}, var(--mantine-color-dimmed))` }}
+                      />
+                    }
+                    onClick={() => set(index, { color })}
+                  >
                     {color}
                   </Menu.Item>
                 ))}
@@ -85,13 +113,33 @@ export function OptionList({ options, onChange }: { options: DraftOption[]; onCh
                 add();
               }}
             />
-            <ActionIcon variant="subtle" color="gray" size="sm" disabled={index === 0} aria-label={`Move option ${index + 1} up`} onClick={() => swap(index, index - 1)}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="sm"
+              disabled={index === 0}
+              aria-label={`Move option ${index + 1} up`}
+              onClick={() => swap(index, index - 1)}
+            >
               <IconChevronUp size={14} />
             </ActionIcon>
-            <ActionIcon variant="subtle" color="gray" size="sm" disabled={index === options.length - 1} aria-label={`Move option ${index + 1} down`} onClick={() => swap(index, index + 1)}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="sm"
+              disabled={index === options.length - 1}
+              aria-label={`Move option ${index + 1} down`}
+              onClick={() => swap(index, index + 1)}
+            >
               <IconChevronDown size={14} />
             </ActionIcon>
-            <ActionIcon variant="subtle" color="gray" size="sm" aria-label={`Remove option ${index + 1}`} onClick={() => onChange(options.filter((_, position) => position !== index))}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="sm"
+              aria-label={`Remove option ${index + 1}`}
+              onClick={() => onChange(options.filter((_, position) => position !== index))}
+            >
               <IconX size={14} />
             </ActionIcon>
           </div>

@@ -17,5 +17,10 @@ export function useSubmit(onDone: () => void) {
     setBusy(false);
   };
   const text = failure ? [failure.message, failure.hint].filter(Boolean).join(' ') : null;
-  return { busy, submit, problem: failure?.field ? null : text, problemAt: (field: string) => (failure?.field === field ? text : null) };
+  return {
+    busy,
+    submit,
+    problem: failure?.field ? null : text,
+    problemAt: (field: string) => (failure?.field === field ? text : null),
+  };
 }

@@ -1010,14 +1010,16 @@ declare
   v_clash record;
 begin
   select c.table_name, c.name, array_agg(distinct f.label) as labels into v_clash
-  from engine.columns(workspace_id) c join metadata.fields f on f.id = c.field_id
+  from engine.columns(workspace_id) c
+  join metadata.fields f on f.id = c.field_id and f.workspace_id = assert_columns_differ.workspace_id
   group by c.table_name, c.name having count(*) > 1 limit 1;
   if found then
     raise exception 'The fields % of % would both need the column %.', array_to_string(v_clash.labels, ' and '), v_clash.table_name, v_clash.name
       using errcode = 'RV003', column = 'name', hint = 'Give one of them another API name.';
   end if;
   select o.label_plural, count(*) into v_clash
-  from engine.columns(workspace_id) c join metadata.objects o on o.id = c.object_id
+  from engine.columns(workspace_id) c
+  join metadata.objects o on o.id = c.object_id and o.workspace_id = assert_columns_differ.workspace_id
   group by o.id, o.label_plural having count(*) > 1500 limit 1;
   if found then
     raise exception '% would have more than 1,500 columns.', v_clash.label_plural
@@ -1085,12 +1087,12 @@ declare
 begin
   select f.label into v_label from metadata.fields f
   where f.workspace_id = assert_relations.workspace_id and f.type in ('RELATION', 'MORPH_RELATION')
-    and not exists (select from metadata.relations r where r.field_id = f.id) limit 1;
+    and not exists (select from metadata.relations r where r.field_id = f.id and r.workspace_id = f.workspace_id) limit 1;
   if found then
     raise exception 'The relation "%" points to no object.', v_label using errcode = 'RV008', column = 'target_object_id',
       hint = 'Insert a row of metadata.relations in the same transaction, or use metadata.create_field.';
   end if;
-  select f.label into v_label from metadata.fields f join metadata.relations r on r.field_id = f.id
+  select f.label into v_label from metadata.fields f join metadata.relations r on r.field_id = f.id and r.workspace_id = f.workspace_id
   where f.workspace_id = assert_relations.workspace_id and f.type = 'RELATION' and f.is_required and r.on_delete = 'SET_NULL' limit 1;
   if found then
     raise exception 'The relation "%" is required, so deleting its other side cannot empty it.', v_label using errcode = 'RV008', column = 'on_delete',
@@ -1178,7 +1180,7 @@ AS $function$
   with field as (
     select f.*, o.table_name, engine.snake_case(f.name) as base
     from metadata.fields f
-    join metadata.objects o on o.id = f.object_id
+    join metadata.objects o on o.id = f.object_id and o.workspace_id = f.workspace_id
     where f.workspace_id = columns.workspace_id
   ), search as (
     select s.object_id,
@@ -1202,7 +1204,7 @@ AS $function$
       '', r.id, 'uuid', 1, f.type, f.name, null, f.is_required, f.is_system, f.is_active, f.position, f.label, f.description
     from field f
     join metadata.relations r on r.field_id = f.id
-    join metadata.objects t on t.id = r.target_object_id
+    join metadata.objects t on t.id = r.target_object_id and t.workspace_id = columns.workspace_id
     where f.type in ('RELATION', 'MORPH_RELATION')
   )
   select e.object_id, e.table_name, e.field_id, e.key, e.name, e.part, e.relation_id, e.pg_type,
@@ -1392,14 +1394,14 @@ AS $function$
         else '@behavior -*' end
     from metadata.relations r
     join spec s on s.relation_id = r.id
-    join metadata.objects t on t.id = r.target_object_id
-    join metadata.objects o on o.id = s.object_id
+    join metadata.objects t on t.id = r.target_object_id and t.workspace_id = r.workspace_id
+    join metadata.objects o on o.id = s.object_id and o.workspace_id = r.workspace_id
     where r.workspace_id = desired_constraints.workspace_id
     union all
     select s.object_id, s.table_name, 'one_target:' || s.field_id, s.table_name || '_' || engine.snake_case(f.name) || '_check',
       format('check (num_nonnulls(%s) <= 1)', string_agg(quote_ident(s.name), ', ' order by s.name)),
       string_agg(s.key, ',' order by s.key), null
-    from spec s join metadata.fields f on f.id = s.field_id
+    from spec s join metadata.fields f on f.id = s.field_id and f.workspace_id = desired_constraints.workspace_id
     where f.type = 'MORPH_RELATION'
     group by s.object_id, s.table_name, s.field_id, f.name
     having count(*) > 1
@@ -1415,7 +1417,7 @@ AS $function$
     union all
     select s.object_id, s.table_name, 'rating:' || s.field_id, s.table_name || '_' || s.name || '_check',
       format('check (%I between 1 and 5)', s.name), 'rating', null
-    from spec s join metadata.fields f on f.id = s.field_id
+    from spec s join metadata.fields f on f.id = s.field_id and f.workspace_id = desired_constraints.workspace_id
     where f.type = 'RATING'
   )
   select 'constraint', c.object_id || ' ' || c.key, c.object_id::text, c.table_name, engine.fit_name(c.name), c.definition,
@@ -1430,7 +1432,8 @@ CREATE OR REPLACE FUNCTION engine.desired_indexes(workspace_id uuid)
  SET search_path TO ''
 AS $function$
   with spec as materialized (
-    select s.*, f.type, f.is_unique from engine.columns(desired_indexes.workspace_id) s join metadata.fields f on f.id = s.field_id
+    select s.*, f.type, f.is_unique from engine.columns(desired_indexes.workspace_id) s
+    join metadata.fields f on f.id = s.field_id and f.workspace_id = desired_indexes.workspace_id
   ), indexes as (
     select s.object_id, s.table_name, 'unique:' || s.key as key, s.table_name || '_' || s.name || '_key' as name,
       format(case when s.type in ('EMAILS', 'LINKS') then 'unique (lower(%I))' else 'unique (%I)' end, s.name) as definition,
@@ -1449,7 +1452,7 @@ AS $function$
     select o.id, o.table_name, 'label', o.table_name || '_label_idx',
       format('using gin (engine.search_text(%s) public.gin_trgm_ops)', engine.label_expression(o.id)), f.id::text
     from metadata.objects o
-    join metadata.fields f on f.id = o.label_field_id and f.type in ('TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS')
+    join metadata.fields f on f.id = o.label_field_id and f.workspace_id = o.workspace_id and f.type in ('TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS')
     where o.workspace_id = desired_indexes.workspace_id and o.is_searchable
   )
   select 'index', i.object_id || ' ' || i.key, i.object_id::text, i.table_name, engine.fit_name(i.name), i.definition,
@@ -2491,7 +2494,7 @@ CREATE OR REPLACE FUNCTION engine.search_columns(workspace_id uuid)
 AS $function$
   select f.object_id, f.id || ':' || c.part, engine.snake_case(f.name) || c.suffix
   from metadata.fields f
-  join metadata.objects o on o.id = f.object_id
+  join metadata.objects o on o.id = f.object_id and o.workspace_id = f.workspace_id
   join engine.field_type_columns c on c.type = f.type
   where f.workspace_id = search_columns.workspace_id
     and (f.id = o.label_field_id or f.settings ->> 'searchable' = 'true')
@@ -2632,7 +2635,7 @@ begin
     if old.is_system and (new.name, new.is_active, new.is_required, new.is_unique) is distinct from (old.name, old.is_active, old.is_required, old.is_unique) then
       raise exception 'The field "%" is kept by the engine.', old.label using errcode = 'RV007', column = 'name', hint = 'Its label, icon and description can be changed.';
     end if;
-    if not new.is_active and old.is_active and exists (select from metadata.objects o where o.label_field_id = new.id) then
+    if not new.is_active and old.is_active and exists (select from metadata.objects o where o.workspace_id = new.workspace_id and o.label_field_id = new.id) then
       raise exception 'The field "%" names the records of its object.', old.label using errcode = 'RV007', column = 'is_active',
         hint = 'Choose another label field for the object first.';
     end if;

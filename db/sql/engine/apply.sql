@@ -51,14 +51,16 @@ declare
   v_clash record;
 begin
   select c.table_name, c.name, array_agg(distinct f.label) as labels into v_clash
-  from engine.columns(workspace_id) c join metadata.fields f on f.id = c.field_id
+  from engine.columns(workspace_id) c
+  join metadata.fields f on f.id = c.field_id and f.workspace_id = assert_columns_differ.workspace_id
   group by c.table_name, c.name having count(*) > 1 limit 1;
   if found then
     raise exception 'The fields % of % would both need the column %.', array_to_string(v_clash.labels, ' and '), v_clash.table_name, v_clash.name
       using errcode = 'RV003', column = 'name', hint = 'Give one of them another API name.';
   end if;
   select o.label_plural, count(*) into v_clash
-  from engine.columns(workspace_id) c join metadata.objects o on o.id = c.object_id
+  from engine.columns(workspace_id) c
+  join metadata.objects o on o.id = c.object_id and o.workspace_id = assert_columns_differ.workspace_id
   group by o.id, o.label_plural having count(*) > 1500 limit 1;
   if found then
     raise exception '% would have more than 1,500 columns.', v_clash.label_plural

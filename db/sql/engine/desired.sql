@@ -71,14 +71,14 @@ as $$
         else '@behavior -*' end
     from metadata.relations r
     join spec s on s.relation_id = r.id
-    join metadata.objects t on t.id = r.target_object_id
-    join metadata.objects o on o.id = s.object_id
+    join metadata.objects t on t.id = r.target_object_id and t.workspace_id = r.workspace_id
+    join metadata.objects o on o.id = s.object_id and o.workspace_id = r.workspace_id
     where r.workspace_id = desired_constraints.workspace_id
     union all
     select s.object_id, s.table_name, 'one_target:' || s.field_id, s.table_name || '_' || engine.snake_case(f.name) || '_check',
       format('check (num_nonnulls(%s) <= 1)', string_agg(quote_ident(s.name), ', ' order by s.name)),
       string_agg(s.key, ',' order by s.key), null
-    from spec s join metadata.fields f on f.id = s.field_id
+    from spec s join metadata.fields f on f.id = s.field_id and f.workspace_id = desired_constraints.workspace_id
     where f.type = 'MORPH_RELATION'
     group by s.object_id, s.table_name, s.field_id, f.name
     having count(*) > 1
@@ -94,7 +94,7 @@ as $$
     union all
     select s.object_id, s.table_name, 'rating:' || s.field_id, s.table_name || '_' || s.name || '_check',
       format('check (%I between 1 and 5)', s.name), 'rating', null
-    from spec s join metadata.fields f on f.id = s.field_id
+    from spec s join metadata.fields f on f.id = s.field_id and f.workspace_id = desired_constraints.workspace_id
     where f.type = 'RATING'
   )
   select 'constraint', c.object_id || ' ' || c.key, c.object_id::text, c.table_name, engine.fit_name(c.name), c.definition,
@@ -106,7 +106,8 @@ create function engine.desired_indexes(workspace_id uuid) returns setof engine.f
 language sql stable set search_path = ''
 as $$
   with spec as materialized (
-    select s.*, f.type, f.is_unique from engine.columns(desired_indexes.workspace_id) s join metadata.fields f on f.id = s.field_id
+    select s.*, f.type, f.is_unique from engine.columns(desired_indexes.workspace_id) s
+    join metadata.fields f on f.id = s.field_id and f.workspace_id = desired_indexes.workspace_id
   ), indexes as (
     select s.object_id, s.table_name, 'unique:' || s.key as key, s.table_name || '_' || s.name || '_key' as name,
       format(case when s.type in ('EMAILS', 'LINKS') then 'unique (lower(%I))' else 'unique (%I)' end, s.name) as definition,
@@ -125,7 +126,7 @@ as $$
     select o.id, o.table_name, 'label', o.table_name || '_label_idx',
       format('using gin (engine.search_text(%s) public.gin_trgm_ops)', engine.label_expression(o.id)), f.id::text
     from metadata.objects o
-    join metadata.fields f on f.id = o.label_field_id and f.type in ('TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS')
+    join metadata.fields f on f.id = o.label_field_id and f.workspace_id = o.workspace_id and f.type in ('TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS')
     where o.workspace_id = desired_indexes.workspace_id and o.is_searchable
   )
   select 'index', i.object_id || ' ' || i.key, i.object_id::text, i.table_name, engine.fit_name(i.name), i.definition,

@@ -74,7 +74,7 @@ language sql stable set search_path = ''
 as $$
   select f.object_id, f.id || ':' || c.part, engine.snake_case(f.name) || c.suffix
   from metadata.fields f
-  join metadata.objects o on o.id = f.object_id
+  join metadata.objects o on o.id = f.object_id and o.workspace_id = f.workspace_id
   join engine.field_type_columns c on c.type = f.type
   where f.workspace_id = search_columns.workspace_id
     and (f.id = o.label_field_id or f.settings ->> 'searchable' = 'true')
@@ -82,13 +82,15 @@ as $$
     and c.part not in ('primaryPhoneCountryCode', 'primaryLinkLabel', 'currencyCode')
 $$;
 
+-- Here and wherever a workspace's model is read, joins repeat the workspace: without it the planner
+-- reads the objects and fields of all workspaces to join with these few.
 create function engine.columns(workspace_id uuid) returns setof engine.column_spec
 language sql stable set search_path = ''
 as $$
   with field as (
     select f.*, o.table_name, engine.snake_case(f.name) as base
     from metadata.fields f
-    join metadata.objects o on o.id = f.object_id
+    join metadata.objects o on o.id = f.object_id and o.workspace_id = f.workspace_id
     where f.workspace_id = columns.workspace_id
   ), search as (
     select s.object_id,
@@ -112,7 +114,7 @@ as $$
       '', r.id, 'uuid', 1, f.type, f.name, null, f.is_required, f.is_system, f.is_active, f.position, f.label, f.description
     from field f
     join metadata.relations r on r.field_id = f.id
-    join metadata.objects t on t.id = r.target_object_id
+    join metadata.objects t on t.id = r.target_object_id and t.workspace_id = columns.workspace_id
     where f.type in ('RELATION', 'MORPH_RELATION')
   )
   select e.object_id, e.table_name, e.field_id, e.key, e.name, e.part, e.relation_id, e.pg_type,

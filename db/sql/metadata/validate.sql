@@ -172,7 +172,7 @@ begin
     if old.is_system and (new.name, new.is_active, new.is_required, new.is_unique) is distinct from (old.name, old.is_active, old.is_required, old.is_unique) then
       raise exception 'The field "%" is kept by the engine.', old.label using errcode = 'RV007', column = 'name', hint = 'Its label, icon and description can be changed.';
     end if;
-    if not new.is_active and old.is_active and exists (select from metadata.objects o where o.label_field_id = new.id) then
+    if not new.is_active and old.is_active and exists (select from metadata.objects o where o.workspace_id = new.workspace_id and o.label_field_id = new.id) then
       raise exception 'The field "%" names the records of its object.', old.label using errcode = 'RV007', column = 'is_active',
         hint = 'Choose another label field for the object first.';
     end if;
@@ -228,12 +228,12 @@ declare
 begin
   select f.label into v_label from metadata.fields f
   where f.workspace_id = assert_relations.workspace_id and f.type in ('RELATION', 'MORPH_RELATION')
-    and not exists (select from metadata.relations r where r.field_id = f.id) limit 1;
+    and not exists (select from metadata.relations r where r.field_id = f.id and r.workspace_id = f.workspace_id) limit 1;
   if found then
     raise exception 'The relation "%" points to no object.', v_label using errcode = 'RV008', column = 'target_object_id',
       hint = 'Insert a row of metadata.relations in the same transaction, or use metadata.create_field.';
   end if;
-  select f.label into v_label from metadata.fields f join metadata.relations r on r.field_id = f.id
+  select f.label into v_label from metadata.fields f join metadata.relations r on r.field_id = f.id and r.workspace_id = f.workspace_id
   where f.workspace_id = assert_relations.workspace_id and f.type = 'RELATION' and f.is_required and r.on_delete = 'SET_NULL' limit 1;
   if found then
     raise exception 'The relation "%" is required, so deleting its other side cannot empty it.', v_label using errcode = 'RV008', column = 'on_delete',

@@ -8,7 +8,7 @@ import { median } from './rounds.ts';
 const REQUESTS = 20_000;
 const CONCURRENCY = 16;
 /** See docs/benchmarks.md for how it follows from the pool's limits. */
-const BOUND_MB = 600;
+const BOUND_MB = 400;
 
 export const poolMemory: Bench = {
   name: 'pool.memory',

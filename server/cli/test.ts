@@ -30,7 +30,7 @@ const jest = spawn(
   {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, NODE_ENV: 'test', RELVAR_CHROMIUM: chromium.stdout.trim() },
+    env: { ...process.env, NODE_ENV: 'test', RELVAR_WEB_BUILT: '1', RELVAR_CHROMIUM: chromium.stdout.trim() },
   },
 );
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => jest.kill(signal));

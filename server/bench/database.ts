@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import { loginUrl } from '../../db/config.ts';
 import { startEmbedded, type EmbeddedServer } from '../../db/embedded/server.ts';
 import { migrate } from '../../db/migrate.ts';

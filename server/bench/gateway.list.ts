@@ -22,8 +22,7 @@ const QUERY = `query List($first: Int!) {
 
 export const gatewayList: Bench = {
   name: 'gateway.list',
-  compares:
-    '50 people with their company over GraphQL, against an Express handler with hand-written json_agg',
+  compares: '50 people with their company over GraphQL, against an Express handler with hand-written json_agg',
   async run(lab) {
     const database = await lab.small();
     const workspace = database.workspaces[0]!;
@@ -37,11 +36,7 @@ export const gatewayList: Bench = {
       const post = (path: string, headers: Record<string, string>, body: object) =>
         makePost({ port: server.port, agent, path, headers, body: JSON.stringify(body) });
       const authorization = `Bearer ${await database.apiKey(workspace.slug)}`;
-      const graphql = post(
-        '/graphql',
-        { authorization },
-        { query: QUERY, variables: { first: 50 } },
-      );
+      const graphql = post('/graphql', { authorization }, { query: QUERY, variables: { first: 50 } });
       const reference = post('/reference', {}, { first: 50 });
       const isSame = sameAnswer(await graphql(), await reference());
       const workers = Array.from({ length: CONCURRENCY }, (_, i) => i);
@@ -87,9 +82,7 @@ async function fill({ admin }: BenchDatabase, { schemaName }: Workspace): Promis
   await admin.query(`analyze ${schemaName}.companies; analyze ${schemaName}.people`);
 }
 
-async function startListServer(
-  task: ListServerTask,
-): Promise<{ process: ChildProcess; port: number }> {
+async function startListServer(task: ListServerTask): Promise<{ process: ChildProcess; port: number }> {
   const child = fork(join(import.meta.dirname, 'gateway.list.server.ts'), {
     env: { ...process.env, NODE_ENV: 'production' },
     // Its log of builds belongs to no report.

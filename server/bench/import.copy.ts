@@ -30,7 +30,12 @@ export const importCopy: Bench = {
       `select pg_role as "pgRole" from metadata.roles where workspace_id = $1 and name = 'Admin'`,
       [workspace.id],
     );
-    const identity = { pgRole: roles[0]?.pgRole ?? '', schemaName: workspace.schemaName, memberId: null, apiKeyId: null };
+    const identity = {
+      pgRole: roles[0]?.pgRole ?? '',
+      schemaName: workspace.schemaName,
+      memberId: null,
+      apiKeyId: null,
+    };
     const schema = pg.escapeIdentifier(workspace.schemaName);
     const folder = await mkdtemp(join(lab.directory, 'import-'));
     const file = join(folder, 'people.csv');
@@ -41,7 +46,9 @@ export const importCopy: Bench = {
     try {
       await client.connect();
       await writeFile(file, people());
-      await reference.query(`insert into ${schema}.companies (name) select 'Company ' || i from generate_series(1, 1000) i`);
+      await reference.query(
+        `insert into ${schema}.companies (name) select 'Company ' || i from generate_series(1, 1000) i`,
+      );
       const importPeople = async () => {
         const result = await importRecords({
           client,
@@ -52,7 +59,10 @@ export const importCopy: Bench = {
         });
         if (result.created !== ROWS) throw new Error(`The import created ${result.created} of ${ROWS} people`);
       };
-      const empty = () => reference.query(`truncate ${schema}.people, ${schema}.record_events cascade; delete from engine.outbox; checkpoint`);
+      const empty = () =>
+        reference.query(
+          `truncate ${schema}.people, ${schema}.record_events cascade; delete from engine.outbox; checkpoint`,
+        );
 
       // The rows to copy are those that an import made.
       const rounds = (await time(importPeople)) < BUSY_MS ? 3 : 1;
@@ -66,7 +76,12 @@ export const importCopy: Bench = {
       await reference.query(`create table public.copied_people (like ${schema}.people including all)`);
       await empty();
 
-      const { ratio, subject, reference: plain, ratios } = await alternate(
+      const {
+        ratio,
+        subject,
+        reference: plain,
+        ratios,
+      } = await alternate(
         rounds,
         async () => {
           await empty();
@@ -74,13 +89,25 @@ export const importCopy: Bench = {
         },
         async () => {
           await reference.query('truncate public.copied_people; checkpoint');
-          return time(() => pipeline(createReadStream(rows), reference.query(copyFrom(`copy public.copied_people (${list}) from stdin`))));
+          return time(() =>
+            pipeline(
+              createReadStream(rows),
+              reference.query(copyFrom(`copy public.copied_people (${list}) from stdin`)),
+            ),
+          );
         },
       );
       return {
         ratio,
         bound: 3,
-        detail: { rows: ROWS, importMs: subject, copyMs: plain, rowsPerSecond: ROWS / (subject / 1000), ratios, peakMemoryMb: peakMemory / 1e6 },
+        detail: {
+          rows: ROWS,
+          importMs: subject,
+          copyMs: plain,
+          rowsPerSecond: ROWS / (subject / 1000),
+          ratios,
+          peakMemoryMb: peakMemory / 1e6,
+        },
       };
     } finally {
       await reference.query('drop table if exists public.copied_people').catch(() => {});

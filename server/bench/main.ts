@@ -7,10 +7,17 @@ import { formatHead, formatLine } from './report.ts';
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 async function main(): Promise<void> {
-  const { names, isJson } = readArguments(process.argv.slice(2), BENCHES.map(({ name }) => name));
+  const { names, isJson } = readArguments(
+    process.argv.slice(2),
+    BENCHES.map(({ name }) => name),
+  );
   const lab = new Lab((text) => process.stderr.write(`${text}\n`));
+  let isInterrupted = false;
   for (const [signal, status] of Object.entries(SIGNALS)) {
-    process.once(signal, () => void lab.close().finally(() => process.exit(status)));
+    process.once(signal, () => {
+      isInterrupted = true;
+      void lab.close().finally(() => process.exit(status));
+    });
   }
   if (!isJson) process.stdout.write(`${formatHead()}\n`);
   let isOk = true;
@@ -23,6 +30,8 @@ async function main(): Promise<void> {
       } catch (error) {
         line = failedLine(bench.name, error);
       }
+      // What the end of its database made of a bench is no result.
+      if (isInterrupted) return;
       process.stdout.write(`${isJson ? JSON.stringify(line) : formatLine(line)}\n`);
       isOk &&= line.ok;
     }

@@ -16,7 +16,9 @@ test('no name means all, in their order; names are run in that order too', () =>
 test('an unknown name is refused with the nearest', () => {
   expect(() => readArguments(['write.creates'], KNOWN)).toThrow(UsageError);
   expect(() => readArguments(['write.creates'], KNOWN)).toThrow('Did you mean write.create?');
-  expect(() => readArguments(['nonsense'], KNOWN)).toThrow('The benchmarks are gateway.list, gateway.build, write.create.');
+  expect(() => readArguments(['nonsense'], KNOWN)).toThrow(
+    'The benchmarks are gateway.list, gateway.build, write.create.',
+  );
 });
 
 test('an unknown option is refused with the usage', () => {
@@ -44,17 +46,27 @@ test('a line has the headline, its bound, whether it holds, and the detail', () 
 test('a bound may be the least, and further conditions must hold as well', () => {
   expect(toLine('write.create', { ratio: 0.5, bound: 0.55, atLeast: true, detail: {} }).ok).toBe(false);
   expect(toLine('write.create', { ratio: 0.6, bound: 0.55, atLeast: true, detail: {} }).ok).toBe(true);
-  const line = toLine('write.create', { ratio: 0.6, bound: 0.55, atLeast: true, checks: { 'rises': false }, detail: {} });
+  const line = toLine('write.create', { ratio: 0.6, bound: 0.55, atLeast: true, checks: { rises: false }, detail: {} });
   expect(line).toMatchObject({ ok: false, detail: { boundIs: 'at least', failed: ['rises'] } });
 });
 
 test('what was not measured or threw is not ok', () => {
   expect(toLine('x', { ratio: Number.NaN, bound: 1, detail: {} }).ok).toBe(false);
-  expect(failedLine('x', new Error('No disk.'))).toEqual({ name: 'x', bound: 0, ok: false, detail: { error: 'No disk.' } });
+  expect(failedLine('x', new Error('No disk.'))).toEqual({
+    name: 'x',
+    bound: 0,
+    ok: false,
+    detail: { error: 'No disk.' },
+  });
 });
 
 test('people read one line a benchmark, without the single rounds', () => {
-  const line = toLine('write.create', { ratio: 0.6, bound: 0.55, atLeast: true, detail: { createsPerSecond: 1200, ratios: [1, 2] } });
+  const line = toLine('write.create', {
+    ratio: 0.6,
+    bound: 0.55,
+    atLeast: true,
+    detail: { createsPerSecond: 1200, ratios: [1, 2] },
+  });
   expect(formatLine(line)).toBe('write.create      0.6 ×           ≥ 0.55          yes     createsPerSecond 1200');
 });
 

@@ -25,7 +25,13 @@ export class ServerProcess {
     this.url = `http://127.0.0.1:${port}`;
     const log = openSync(this.#logFile, 'a', 0o600);
     const child = spawn(process.execPath, [...nodeFlags, ENTRY], {
-      env: { ...process.env, NODE_ENV: 'production', PORT: String(port), RELVAR_SERVER_URL: serverUrl, DATABASE_URL: '' },
+      env: {
+        ...process.env,
+        NODE_ENV: 'production',
+        PORT: String(port),
+        RELVAR_SERVER_URL: serverUrl,
+        DATABASE_URL: '',
+      },
       // The server stops when the channel closes: when this process is killed, too.
       stdio: ['ignore', log, log, 'ipc'],
     });
@@ -37,7 +43,7 @@ export class ServerProcess {
 
   async ready(): Promise<void> {
     const child = await this.#started;
-    for (const end = Date.now() + READY_MS; Date.now() < end && child.exitCode === null; ) {
+    for (const end = Date.now() + READY_MS; Date.now() < end && child.exitCode === null;) {
       // Unhealthy without a worker, but any answer means that it serves.
       const answer = await fetch(`${this.url}/healthz`).catch(() => null);
       await answer?.text();
@@ -71,7 +77,10 @@ export class ServerProcess {
       headers: { 'content-type': 'application/json', authorization: `Bearer ${key}`, ...headers },
       body: JSON.stringify({ query, variables }),
     });
-    const { data, errors } = (await response.json()) as { data: Record<string, unknown>; errors?: { message: string }[] };
+    const { data, errors } = (await response.json()) as {
+      data: Record<string, unknown>;
+      errors?: { message: string }[];
+    };
     if (errors) throw new Error(`${path} answered: ${errors[0]!.message}`);
     return data;
   }

@@ -1,16 +1,7 @@
 /** The parts of the query whose things have dependencies and comments, and the tables these stand in. */
 const DESCRIBED = ['namespaces', 'classes', 'constraints', 'procs', 'types', 'enums', 'extensions'];
 const DESCRIBED_IDS = `array(${DESCRIBED.map((part) => `select _id from ${part}`).join(' union all ')})`;
-const DESCRIBED_TABLES = [
-  'namespace',
-  'class',
-  'attribute',
-  'constraint',
-  'proc',
-  'type',
-  'enum',
-  'extension',
-]
+const DESCRIBED_TABLES = ['namespace', 'class', 'attribute', 'constraint', 'proc', 'type', 'enum', 'extension']
   .map((name) => `'pg_catalog.pg_${name}'::regclass`)
   .join(', ');
 
@@ -24,8 +15,7 @@ const LIMITS: readonly { part: string; find: string; replace: (schema: string) =
   {
     part: 'namespaces',
     find: "from pg_catalog.pg_namespace\n    where nspname <> 'information_schema'\n",
-    replace: (schema) =>
-      `from pg_catalog.pg_namespace\n    where nspname in ('pg_catalog', ${schema})\n`,
+    replace: (schema) => `from pg_catalog.pg_namespace\n    where nspname in ('pg_catalog', ${schema})\n`,
   },
   {
     // `metadata` has keys to `core`, which no API reads; PostGraphile stumbles over half a relation.
@@ -49,8 +39,7 @@ const LIMITS: readonly { part: string; find: string; replace: (schema: string) =
     // By default the members of those roles, and relvar_server is a member of every CRM role.
     part: 'auth_members',
     find: 'where roleid in (select roles._id from roles)\n',
-    replace: () =>
-      'where roleid in (select roles._id from roles) and member in (select roles._id from roles)\n',
+    replace: () => 'where roleid in (select roles._id from roles) and member in (select roles._id from roles)\n',
   },
   // What follows changes no result. These three read their table of the catalogue whole, which with 500
   // workspaces took half of a build; said like this, they use its index.
@@ -65,8 +54,7 @@ const LIMITS: readonly { part: string; find: string; replace: (schema: string) =
   {
     part: 'descriptions',
     find: 'from pg_catalog.pg_description\n    where (',
-    replace: () =>
-      `from pg_catalog.pg_description\n    where objoid = any (${DESCRIBED_IDS}) and (`,
+    replace: () => `from pg_catalog.pg_description\n    where objoid = any (${DESCRIBED_IDS}) and (`,
   },
   {
     part: 'catalog_by_oid',

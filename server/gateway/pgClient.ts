@@ -1,10 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
-import type {
-  PgClient,
-  PgClientQuery,
-  PgClientResult,
-  WithPgClient,
-} from 'postgraphile/@dataplan/pg';
+import type { PgClient, PgClientQuery, PgClientResult, WithPgClient } from 'postgraphile/@dataplan/pg';
 import { PipelinedQuery } from './pipelinedQuery.ts';
 import type { PipelinedResult, PipelinedStatement } from './pipelinedQuery.ts';
 import { isSpent } from './recycling.ts';

@@ -715,6 +715,13 @@ end
 $function$;
 comment on function core.add_member(text,text,text,text,text) is 'Adds a user, made if need be, to a workspace with a role. Returns the member''s id, which is also the id of the record in workspace_members.';
 
+CREATE OR REPLACE FUNCTION core.applied_migrations()
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select m.filename from graphile_migrate.migrations m $function$;
+
 CREATE OR REPLACE FUNCTION core.create_api_key(workspace_slug text, role_name text, name text, prefix text, token_hash bytea, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -1367,7 +1374,10 @@ CREATE OR REPLACE FUNCTION engine.desired_columns(workspace_id uuid)
 AS $function$
   select 'column', c.key, c.object_id::text, c.table_name, c.name, null,
     engine.fact_comment(c.key, c.generated_basis,
-      case when not c.is_active or c.generated_expr is not null then '@behavior -*' end, c.description),
+      case when not c.is_active or c.generated_expr is not null then '@behavior -*'
+        -- What roles may not write, the API does not offer to write.
+        when not c.is_writable then '@behavior -attribute:insert -attribute:update'
+        when c.name = 'id' then '@behavior -attribute:update' end, c.description),
     c.pg_type, c.not_null, c.default_expr, c.generated_expr, null::oid
   from engine.columns(desired_columns.workspace_id) c
 $function$;
@@ -3151,6 +3161,8 @@ begin
 end
 $function$;
 comment on function metadata.sync_application(uuid,jsonb) is 'Installs or upgrades an application from its manifest: objects, fields and relations. Returns the application''s id. What the workspace has changed itself is kept.';
+
+grant execute on function core.applied_migrations() to relvar_server;
 
 grant execute on function core.create_session(uuid,uuid,bytea,timestamp with time zone) to relvar_server;
 

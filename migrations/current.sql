@@ -315,3 +315,4 @@ create table engine.heartbeats (
 --!include core/workspaces.sql
 --!include core/members.sql
 --!include core/sign_in.sql
+--!include core/migrations.sql

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -81,6 +82,17 @@ async function untilGone(pids: number[], withinMs: number) {
   }
 }
 
+/** How long the quickest of three Node processes takes that does nothing; 40 to 60 ms on an idle machine. */
+async function bareNodeMs(): Promise<number> {
+  const times: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const before = performance.now();
+    await once(spawn(process.execPath, ['-e', '0']), 'exit');
+    times.push(performance.now() - before);
+  }
+  return Math.min(...times);
+}
+
 test('the first start makes everything, SIGINT ends everything, the second start takes under 5 s', async () => {
   const first = new Started();
   await first.ready();
@@ -94,18 +106,16 @@ test('the first start makes everything, SIGINT ends everything, the second start
   await untilGone(pids, 5_000);
   await first.ended;
 
-  // The best of three, since the other tests want the processors as well.
-  const times: number[] = [];
-  for (let round = 0; round < 3 && !times.some((ms) => ms < 5_000); round++) {
-    const before = performance.now();
-    const again = new Started();
-    await again.ready();
-    times.push(performance.now() - before);
-    expect(again.output).not.toContain('demo workspace in');
-    again.process.kill('SIGTERM');
-    await again.ended;
-  }
-  expect(Math.min(...times)).toBeLessThan(5_000);
+  // Alone on two cores it takes under 5 s; how much slower this machine is now, a bare Node tells.
+  const before = performance.now();
+  const again = new Started();
+  await again.ready();
+  const elapsed = performance.now() - before;
+  expect(again.output).not.toContain('demo workspace in');
+  again.process.kill('SIGTERM');
+  await again.ended;
+  const slowdown = Math.max(1, (await bareNodeMs()) / 60);
+  expect(elapsed / slowdown).toBeLessThan(5_000);
 }, 180_000);
 
 test('a crashed worker, server and database come back', async () => {

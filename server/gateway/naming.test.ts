@@ -68,6 +68,19 @@ test('a record is created, read, changed and deleted under the names of the data
   ).toEqual({ data: { restoreRecord: { result: true } } });
 });
 
+test('what no role may write is not offered to be written', async () => {
+  const { data } = await acme.records(
+    `{ create: __type(name: "PersonInput") { inputFields { name } } patch: __type(name: "PersonPatch") { inputFields { name } } }`,
+  );
+  const names = (type: string) =>
+    (data![type] as { inputFields: { name: string }[] }).inputFields.map(({ name }) => name);
+  expect(names('create')).toEqual(expect.arrayContaining(['id', 'nameFirstName', 'position']));
+  expect(names('patch')).toEqual(expect.arrayContaining(['nameFirstName', 'position']));
+  expect(names('patch')).not.toContain('id');
+  for (const type of ['create', 'patch'])
+    expect(names(type).filter((name) => /^(created|updated)|searchVector/.test(name))).toEqual([]);
+});
+
 test('people filter by any column, with and, or, not, and by a related record; and sort by any column', async () => {
   await acme.records(
     `mutation { a: createCompany(input: { company: { name: "Zeta Works" } }) { company { id } } }`,

@@ -47,7 +47,10 @@ language sql stable set search_path = ''
 as $$
   select 'column', c.key, c.object_id::text, c.table_name, c.name, null,
     engine.fact_comment(c.key, c.generated_basis,
-      case when not c.is_active or c.generated_expr is not null then '@behavior -*' end, c.description),
+      case when not c.is_active or c.generated_expr is not null then '@behavior -*'
+        -- What roles may not write, the API does not offer to write.
+        when not c.is_writable then '@behavior -attribute:insert -attribute:update'
+        when c.name = 'id' then '@behavior -attribute:update' end, c.description),
     c.pg_type, c.not_null, c.default_expr, c.generated_expr, null::oid
   from engine.columns(desired_columns.workspace_id) c
 $$;

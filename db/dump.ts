@@ -26,6 +26,8 @@ export async function dumpStructure(client: pg.ClientBase): Promise<string> {
 }
 
 export async function majorVersion(client: pg.ClientBase): Promise<number> {
-  const { rows } = await client.query<{ version: number }>(`select current_setting('server_version_num')::int / 10000 as version`);
+  const { rows } = await client.query<{ version: number }>(
+    `select current_setting('server_version_num')::int / 10000 as version`,
+  );
   return rows[0]!.version;
 }

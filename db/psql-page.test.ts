@@ -39,8 +39,10 @@ type Rows = Record<string, unknown>[];
 /** What a reader would see, by words that the block contains. */
 const expectations: Record<string, (results: Rows[]) => void> = {
   'from core.workspaces order by slug': ([rows]) => expect(rows).toMatchObject([{ slug: 'demo', model_version: '1' }]),
-  'order by p.created_at': ([rows]) => expect(rows).toEqual([{ name_first_name: 'Ann', name_last_name: 'Smith', company: 'Acme' }]),
-  'count(*) as fields': ([rows]) => expect(rows!.map((row) => row.name_singular)).toEqual(expect.arrayContaining(['company', 'person', 'opportunity'])),
+  'order by p.created_at': ([rows]) =>
+    expect(rows).toEqual([{ name_first_name: 'Ann', name_last_name: 'Smith', company: 'Acme' }]),
+  'count(*) as fields': ([rows]) =>
+    expect(rows!.map((row) => row.name_singular)).toEqual(expect.arrayContaining(['company', 'person', 'opportunity'])),
   "search_records('acm')": ([rows]) => expect(rows).toEqual([{ object_name: 'company', label: 'Acme' }]),
   'order by batch desc': ([rows]) =>
     expect(rows).toMatchObject([
@@ -48,16 +50,26 @@ const expectations: Record<string, (results: Rows[]) => void> = {
       { action: 'created', name: 'Psql & Sons' },
     ]),
   'select restore_record': ([rows]) => expect(rows).toEqual([{ restore_record: true }]),
-  "'Newsletter'": (results) => expect(results[2]!.map((row) => row.statement).join('\n')).toMatch(/alter table \w+\.people add column newsletter boolean default false/),
+  "'Newsletter'": (results) =>
+    expect(results[2]!.map((row) => row.statement).join('\n')).toMatch(
+      /alter table \w+\.people add column newsletter boolean default false/,
+    ),
   'count(*) as steps': ([rows]) => expect(rows).toEqual([{ steps: '0' }]),
-  'metadata.create_object': (results) => expect(results[2]).toEqual([{ name_singular: 'serviceContract', table_name: 'service_contracts' }]),
+  'metadata.create_object': (results) =>
+    expect(results[2]).toEqual([{ name_singular: 'serviceContract', table_name: 'service_contracts' }]),
   'insert into service_contracts': ([rows]) => expect(rows).toEqual([{ name: 'Lift maintenance', state: 'DRAFT' }]),
   'from agreements': ([rows]) => expect(rows).toEqual([{ name: 'Lift maintenance', state: 'DRAFT' }]),
   "p.kind = 'index'": ([rows]) => expect(rows).toHaveLength(1),
   'select engine.apply': ([rows]) => expect(Number(rows![0]!.statements)).toBeGreaterThan(0),
-  'count(*) as people': ([rows]) => expect(rows).toEqual([{ current_user: expect.stringMatching(/^ws_.*_r_2$/), people: '1' }]),
-  'r.can_manage_model from': ([rows]) => expect(rows).toMatchObject([{ name: 'Admin', can_manage_model: true }, { name: 'Member', can_manage_model: false }]),
-  'metadata.object_permissions': (results) => expect(results[2]!.map((row) => row.statement).join('\n')).toMatch(/grant select on \w+\.opportunities/),
+  'count(*) as people': ([rows]) =>
+    expect(rows).toEqual([{ current_user: expect.stringMatching(/^ws_.*_r_2$/), people: '1' }]),
+  'r.can_manage_model from': ([rows]) =>
+    expect(rows).toMatchObject([
+      { name: 'Admin', can_manage_model: true },
+      { name: 'Member', can_manage_model: false },
+    ]),
+  'metadata.object_permissions': (results) =>
+    expect(results[2]!.map((row) => row.statement).join('\n')).toMatch(/grant select on \w+\.opportunities/),
 };
 
 test('the blocks of docs/psql.md run, in their order, and show what the page says', async () => {
@@ -85,7 +97,9 @@ test('the login of the page is the member, at once', async () => {
   const ann = new pg.Client({ connectionString: url.href });
   await ann.connect();
   try {
-    const { rows } = await ann.query(`insert into companies (name) values ('By Ann') returning created_by_name as name`);
+    const { rows } = await ann.query(
+      `insert into companies (name) values ('By Ann') returning created_by_name as name`,
+    );
     expect(rows).toEqual([{ name: 'Ann Member' }]);
     await expect(ann.query('select * from core.users')).rejects.toMatchObject({ code: '42501' });
   } finally {

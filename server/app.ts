@@ -110,9 +110,7 @@ function metadataInstance(pool: Pool): () => Promise<Instance> {
   let instance: Promise<Instance> | undefined;
   return () => {
     if (!instance) {
-      instance = introspectSchema(pool, 'metadata').then((catalogue) =>
-        buildInstance('metadata', catalogue),
-      );
+      instance = introspectSchema(pool, 'metadata').then((catalogue) => buildInstance('metadata', catalogue));
       instance.catch(() => {
         instance = undefined;
       });

@@ -21,11 +21,19 @@ async function freePort(): Promise<number> {
 test('a server killed with -9 in the middle of writes has lost nothing that it acknowledged', async () => {
   const ws = await createWorkspace(db.admin);
   const key = `rv_${randomBytes(32).toString('base64url')}`;
-  await db.admin.query(`select core.create_api_key('acme', 'Admin', 'crash', 'rv_', $1)`, [createHash('sha256').update(key).digest()]);
+  await db.admin.query(`select core.create_api_key('acme', 'Admin', 'crash', 'rv_', $1)`, [
+    createHash('sha256').update(key).digest(),
+  ]);
   const port = await freePort();
   const start = async () => {
     const server = spawn(process.execPath, [join(import.meta.dirname, 'index.ts')], {
-      env: { ...process.env, RELVAR_SERVER_URL: db.serverUrl, PORT: String(port), NODE_ENV: 'production', NODE_OPTIONS: '' },
+      env: {
+        ...process.env,
+        RELVAR_SERVER_URL: db.serverUrl,
+        PORT: String(port),
+        NODE_ENV: 'production',
+        NODE_OPTIONS: '',
+      },
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     await new Promise<void>((resolve, reject) => {
@@ -38,9 +46,15 @@ test('a server killed with -9 in the middle of writes has lost nothing that it a
     const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-      body: JSON.stringify({ query: 'mutation ($name: String!) { createCompany(input: { company: { name: $name } }) { company { id } } }', variables: { name } }),
+      body: JSON.stringify({
+        query: 'mutation ($name: String!) { createCompany(input: { company: { name: $name } }) { company { id } } }',
+        variables: { name },
+      }),
     });
-    const answer = (await response.json()) as { data?: { createCompany: { company: { id: string } } }; errors?: { message: string }[] };
+    const answer = (await response.json()) as {
+      data?: { createCompany: { company: { id: string } } };
+      errors?: { message: string }[];
+    };
     if (!answer.data) throw new Error(answer.errors?.[0]?.message);
     return answer.data.createCompany.company.id;
   };
@@ -50,7 +64,11 @@ test('a server killed with -9 in the middle of writes has lost nothing that it a
   try {
     let isRunning = true;
     const write = async () => {
-      while (isRunning) await create('c').then((id) => acknowledged.push(id), () => delay(5));
+      while (isRunning)
+        await create('c').then(
+          (id) => acknowledged.push(id),
+          () => delay(5),
+        );
     };
     const loops = Promise.all([write(), write(), write(), write()]);
     const deadline = Date.now() + 30_000;

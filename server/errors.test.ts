@@ -16,14 +16,11 @@ function sources(folder: string, suffix: string): string {
 
 function used(): Set<string> {
   const codes = new Set<string>(Object.keys(ERRORS));
-  for (const [, code] of sources('db/sql', '.sql').matchAll(/errcode = '(RV\d{3})'/g))
-    codes.add(code!);
+  for (const [, code] of sources('db/sql', '.sql').matchAll(/errcode = '(RV\d{3})'/g)) codes.add(code!);
   for (const folder of ['db', 'server', 'worker']) {
     const text = sources(folder, '.ts');
-    for (const [, code] of text.matchAll(/new \w*Error\(\s*'([A-Z]+(?:_[A-Z]+)+)'/g))
-      codes.add(code!);
-    for (const [, code] of text.matchAll(/^ +(?:readonly )?code = '([A-Z]+(?:_[A-Z]+)+)'/gm))
-      codes.add(code!);
+    for (const [, code] of text.matchAll(/new \w*Error\(\s*'([A-Z]+(?:_[A-Z]+)+)'/g)) codes.add(code!);
+    for (const [, code] of text.matchAll(/^ +(?:readonly )?code = '([A-Z]+(?:_[A-Z]+)+)'/gm)) codes.add(code!);
   }
   return codes;
 }

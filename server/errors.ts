@@ -155,10 +155,7 @@ export class RequestError extends Error {
   readonly hint: string | null;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(
-    code: ErrorCode,
-    details: { message?: string; hint?: string; headers?: Record<string, string> } = {},
-  ) {
+  constructor(code: ErrorCode, details: { message?: string; hint?: string; headers?: Record<string, string> } = {}) {
     super(details.message ?? ERRORS[code].message);
     this.code = code;
     this.status = ERRORS[code].status;

@@ -11,9 +11,7 @@ const STOP_MS = 4_000;
 
 const config = loadConfig();
 if (config.serverUrl === null) {
-  throw new Error(
-    'RELVAR_SERVER_URL is not set. "npm start" sets it; or set it together with DATABASE_URL.',
-  );
+  throw new Error('RELVAR_SERVER_URL is not set. "npm start" sets it; or set it together with DATABASE_URL.');
 }
 const pool = createPool({
   connectionString: config.serverUrl,

@@ -2,9 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 /** One line of JSON on stderr: machines collect it, people can read it. */
 export function log(message: string, details: Record<string, unknown> = {}): void {
-  process.stderr.write(
-    JSON.stringify({ at: new Date().toISOString(), message, ...details }) + '\n',
-  );
+  process.stderr.write(JSON.stringify({ at: new Date().toISOString(), message, ...details }) + '\n');
 }
 
 /** Logs an error that its reader must not see, and gives the id by which to find it. */

@@ -17,7 +17,9 @@ test('the demo workspace is there in under ten seconds, whole', async () => {
     expect([object, found.rows[0].n]).toEqual([object, count]);
   }
   // Through the ordinary tables: each record has its event.
-  const events = await db.admin.query(`select count(*)::int as n from ${schema}.record_events where action = 'created'`);
+  const events = await db.admin.query(
+    `select count(*)::int as n from ${schema}.record_events where action = 'created'`,
+  );
   expect(events.rows[0].n).toBeGreaterThan(4800);
   const owner = await db.admin.query('select * from core.find_login($1)', [DEMO_EMAIL]);
   expect(owner.rows[0].workspaces).toMatchObject([{ slug: 'demo' }]);
@@ -31,6 +33,7 @@ test('the same day gives the same demo', () => {
 
 test('nobody can be reached: every domain is an example', () => {
   const { companies, people } = generateDemo(['a'], new Date());
-  for (const company of companies) expect(company['domain_name_primary_link_url']).toMatch(/^https:\/\/[a-z-]+\.example$/);
+  for (const company of companies)
+    expect(company['domain_name_primary_link_url']).toMatch(/^https:\/\/[a-z-]+\.example$/);
   for (const person of people) expect(person['emails_primary_email']).toMatch(/^[a-z.0-9-]+@[a-z-]+\.example$/);
 });

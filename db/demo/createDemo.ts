@@ -16,7 +16,12 @@ const OWNER = { name: 'Tim Lindholm', jobTitle: 'Head of Sales', timeZone: 'Euro
 const COLLEAGUES = [
   { email: 'amara@relvar.example', name: 'Amara Okafor', jobTitle: 'Account Executive', timeZone: 'Europe/London' },
   { email: 'jonas@relvar.example', name: 'Jonas Weber', jobTitle: 'Account Executive', timeZone: 'Europe/Berlin' },
-  { email: 'priya@relvar.example', name: 'Priya Raman', jobTitle: 'Customer Success Manager', timeZone: 'Asia/Kolkata' },
+  {
+    email: 'priya@relvar.example',
+    name: 'Priya Raman',
+    jobTitle: 'Customer Success Manager',
+    timeZone: 'Asia/Kolkata',
+  },
   { email: 'lucia@relvar.example', name: 'Lucía Ferrer', jobTitle: 'Sales Development', timeZone: 'Europe/Madrid' },
   { email: 'kenji@relvar.example', name: 'Kenji Mori', jobTitle: 'Partner Manager', timeZone: 'Asia/Tokyo' },
 ];
@@ -46,9 +51,21 @@ export async function createDemo(pool: Pool, today = new Date()): Promise<void> 
 }
 
 async function fillDemo(client: PoolClient, today: Date): Promise<void> {
-  await client.query('select engine.create_workspace($1, $2, $3, $4, $5)', [DEMO_SLUG, 'Relvar demo', DEMO_EMAIL, OWNER.name, DEMO_PASSWORD_HASH]);
+  await client.query('select engine.create_workspace($1, $2, $3, $4, $5)', [
+    DEMO_SLUG,
+    'Relvar demo',
+    DEMO_EMAIL,
+    OWNER.name,
+    DEMO_PASSWORD_HASH,
+  ]);
   for (const { email, name } of COLLEAGUES)
-    await client.query('select core.add_member($1, $2, $3, $4, $5)', [DEMO_SLUG, email, name, 'Member', DEMO_PASSWORD_HASH]);
+    await client.query('select core.add_member($1, $2, $3, $4, $5)', [
+      DEMO_SLUG,
+      email,
+      name,
+      'Member',
+      DEMO_PASSWORD_HASH,
+    ]);
   const { rows: members } = await client.query<{ id: string; email: string; pgRole: string; schemaName: string }>(
     `select m.id, u.email, r.pg_role as "pgRole", w.schema_name as "schemaName"
      from core.members m
@@ -68,7 +85,11 @@ async function fillDemo(client: PoolClient, today: Date): Promise<void> {
 
   await act(0);
   for (const { id, jobTitle, timeZone } of inOrder)
-    await client.query('update workspace_members set job_title = $2, time_zone = $3 where id = $1', [id, jobTitle, timeZone]);
+    await client.query('update workspace_members set job_title = $2, time_zone = $3 where id = $1', [
+      id,
+      jobTitle,
+      timeZone,
+    ]);
   const memberIds = inOrder.map(({ id }) => id);
   const demo = generateDemo(memberIds, today);
   await insertRows(client, 'companies', demo.companies);
@@ -84,12 +105,18 @@ async function fillDemo(client: PoolClient, today: Date): Promise<void> {
   for (const [table, rows] of written)
     for (const owner of memberIds.keys()) {
       await act(owner);
-      await insertRows(client, table, rows.filter((each) => each.owner === owner).map(({ row }) => row));
+      await insertRows(
+        client,
+        table,
+        rows.filter((each) => each.owner === owner).map(({ row }) => row),
+      );
     }
   await client.query('set local role none');
   const { schemaName = '' } = inOrder[0] ?? {};
   const { rows: tables } = await client.query<{ name: string }>(
-    `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = $1`, [schemaName]);
+    `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = $1`,
+    [schemaName],
+  );
   for (const { name } of tables) await client.query(`analyze ${name}`);
 }
 

@@ -95,7 +95,8 @@ function makePeople(random: Random, companies: readonly Company[]): Person[] {
   const taken = new Set<string>();
   return Array.from({ length: COUNTS.people }, (_, index) => {
     // Everyone has a company, every company has someone, and some have many.
-    const company = companies[index] ?? companies[Math.floor(random.next() ** 1.6 * companies.length)] ?? random.pick(companies);
+    const company =
+      companies[index] ?? companies[Math.floor(random.next() ** 1.6 * companies.length)] ?? random.pick(companies);
     // Some people work far from where their name is common.
     const origin = random.chance(0.85) ? company.region : random.pick(REGIONS);
     const first = random.pick(origin.firstNames);
@@ -155,26 +156,30 @@ function makeOpportunities(
   at: (days: number) => string,
 ): Deal[] {
   const stages = STAGES.flatMap((stage) => Array.from({ length: stage.weight }, () => stage));
-  return random.shuffle(people).slice(0, COUNTS.opportunities).map((person) => {
-    const { stage, days } = random.pick(stages);
-    const owner = random.integer(0, memberIds.length - 1);
-    const amount = random.magnitude(2_000, 400_000);
-    const step = amount > 50_000 ? 5_000 : 500;
-    const { company } = person;
-    const row: Row = {
-      id: random.uuid(),
-      name: `${company.name}, ${random.pick(DEALS)}`,
-      // A yen or a rupee is worth about a hundredth: the number of a deal is larger there.
-      amount_amount_micros: Math.ceil(amount / step) * step * 1_000_000 * (['JPY', 'INR'].includes(company.region.currency) ? 100 : 1),
-      amount_currency_code: company.region.currency,
-      close_date: at(random.integer(days[0], days[1])),
-      stage,
-      point_of_contact_id: person.row.id,
-      company_id: company.row.id,
-      owner_id: memberIds[owner],
-    };
-    return { owner, row, person };
-  });
+  return random
+    .shuffle(people)
+    .slice(0, COUNTS.opportunities)
+    .map((person) => {
+      const { stage, days } = random.pick(stages);
+      const owner = random.integer(0, memberIds.length - 1);
+      const amount = random.magnitude(2_000, 400_000);
+      const step = amount > 50_000 ? 5_000 : 500;
+      const { company } = person;
+      const row: Row = {
+        id: random.uuid(),
+        name: `${company.name}, ${random.pick(DEALS)}`,
+        // A yen or a rupee is worth about a hundredth: the number of a deal is larger there.
+        amount_amount_micros:
+          Math.ceil(amount / step) * step * 1_000_000 * (['JPY', 'INR'].includes(company.region.currency) ? 100 : 1),
+        amount_currency_code: company.region.currency,
+        close_date: at(random.integer(days[0], days[1])),
+        stage,
+        point_of_contact_id: person.row.id,
+        company_id: company.row.id,
+        owner_id: memberIds[owner],
+      };
+      return { owner, row, person };
+    });
 }
 
 interface Subjects {
@@ -188,7 +193,10 @@ interface Subjects {
 function chooseSubject({ random, people, opportunities }: Subjects, owner: number, reference: Record<string, string>) {
   const deal = random.chance(0.4) ? random.pick(opportunities) : null;
   const person = deal?.person ?? random.pick(people);
-  const target = (column: string, id: string): OwnedRow => ({ owner, row: { id: random.uuid(), ...reference, [column]: id } });
+  const target = (column: string, id: string): OwnedRow => ({
+    owner,
+    row: { id: random.uuid(), ...reference, [column]: id },
+  });
   const targets = [target('target_person_id', person.row.id)];
   if (deal) targets.push(target('target_opportunity_id', deal.row.id));
   else if (random.chance(0.6)) targets.push(target('target_company_id', person.company.row.id));
@@ -214,7 +222,9 @@ function makeTasks(subjects: Subjects, at: (days: number) => string): { records:
         body_v2_markdown: random.pick(TASK_BODIES) || null,
         due_at: at(days),
         status,
-        assignee_id: random.chance(0.9) ? memberIds[random.chance(0.7) ? owner : random.integer(0, memberIds.length - 1)] : null,
+        assignee_id: random.chance(0.9)
+          ? memberIds[random.chance(0.7) ? owner : random.integer(0, memberIds.length - 1)]
+          : null,
       },
     };
   });

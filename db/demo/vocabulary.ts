@@ -1,9 +1,15 @@
 // Words that the demo is made of. The companies are invented, their domains end in .example and
 // their telephone numbers come from ranges kept for fiction, so that a demo can reach nobody.
 
-export const STEMS = 'Aldermoor Amberley Arcadian Arvika Ashdown Aurelia Bellweather Birchgate Blackthorn Bluefern Borealis Bramwell Brightwater Brookhaven Calder Cedarline Clearbrook Corvid Crestfall Dunmore Eastvale Elmstead Emberly Evergrove Fairhaven Fenwick Fjordal Foxglove Glasswing Greyfriars Halden Harrowgate Hawkridge Heliora Highmark Ironwood Juniper Kestrel Kingsmere Lakehurst Lindqvist Lochmere Lumenor Marlowe Meridale Millbrook Montclare Mossgate Nordhaven Norrvik Oakhurst Oberlin Ostara Pellworth Pinecrest Quillon Ravenswood Redfield Ridgeway Rosswell Sablewood Silverlake Solenne Stonebridge Summerfield Tamarind Thornbury Tideway Valmont Vantor Westbrook Wexley Whitlock Windmere Yarrow Zephyrine'.split(' ');
+export const STEMS =
+  'Aldermoor Amberley Arcadian Arvika Ashdown Aurelia Bellweather Birchgate Blackthorn Bluefern Borealis Bramwell Brightwater Brookhaven Calder Cedarline Clearbrook Corvid Crestfall Dunmore Eastvale Elmstead Emberly Evergrove Fairhaven Fenwick Fjordal Foxglove Glasswing Greyfriars Halden Harrowgate Hawkridge Heliora Highmark Ironwood Juniper Kestrel Kingsmere Lakehurst Lindqvist Lochmere Lumenor Marlowe Meridale Millbrook Montclare Mossgate Nordhaven Norrvik Oakhurst Oberlin Ostara Pellworth Pinecrest Quillon Ravenswood Redfield Ridgeway Rosswell Sablewood Silverlake Solenne Stonebridge Summerfield Tamarind Thornbury Tideway Valmont Vantor Westbrook Wexley Whitlock Windmere Yarrow Zephyrine'.split(
+    ' ',
+  );
 
-export const TRADES = 'Analytics,Architects,Biosciences,Capital,Ceramics,Components,Dairy,Energy,Foods,Freight,Health,Insurance,Instruments,Interiors,Logistics,Marine,Materials,Optics,Packaging,Partners,Pharma,Publishing,Robotics,Semiconductors,Software,Studios,Systems,Textiles,Tools,Travel'.split(',');
+export const TRADES =
+  'Analytics,Architects,Biosciences,Capital,Ceramics,Components,Dairy,Energy,Foods,Freight,Health,Insurance,Instruments,Interiors,Logistics,Marine,Materials,Optics,Packaging,Partners,Pharma,Publishing,Robotics,Semiconductors,Software,Studios,Systems,Textiles,Tools,Travel'.split(
+    ',',
+  );
 
 export interface Region {
   country: string;
@@ -94,13 +100,55 @@ export const JOB_TITLES = [
   'Chief Executive Officer', 'Chief Financial Officer', 'Chief Technology Officer', 'Head of Procurement', 'Head of Operations', 'Head of Marketing', 'Head of People', 'Purchasing Manager', 'Operations Manager', 'Product Manager', 'Office Manager', 'Finance Manager', 'Quality Manager', 'IT Manager', 'Sales Director', 'Plant Director', 'Software Engineer', 'Data Analyst', 'Account Executive', 'Customer Success Lead', 'Legal Counsel', 'Supply Chain Planner', 'Research Scientist', 'Executive Assistant', 'Buyer', 'Project Lead',
 ]; // prettier-ignore
 
-export const DEALS = ['annual licence', 'pilot project', 'renewal', 'expansion to all sites', 'migration', 'support contract', 'training programme', 'framework agreement', 'second phase', 'integration work', 'trial for one team', 'three-year plan'];
+export const DEALS = [
+  'annual licence',
+  'pilot project',
+  'renewal',
+  'expansion to all sites',
+  'migration',
+  'support contract',
+  'training programme',
+  'framework agreement',
+  'second phase',
+  'integration work',
+  'trial for one team',
+  'three-year plan',
+];
 
-export const TASKS = ['Call {first} about the proposal', 'Send {company} the revised quote', 'Prepare the demo for {company}', 'Ask {first} for the purchase order', 'Follow up with {first} after the meeting', 'Check the contract terms with {company}', 'Introduce {first} to the support team', 'Send {first} the case study', 'Book a site visit at {company}', 'Clarify the security questions of {company}', 'Update the forecast for {company}', 'Plan the kick-off with {company}'];
+export const TASKS = [
+  'Call {first} about the proposal',
+  'Send {company} the revised quote',
+  'Prepare the demo for {company}',
+  'Ask {first} for the purchase order',
+  'Follow up with {first} after the meeting',
+  'Check the contract terms with {company}',
+  'Introduce {first} to the support team',
+  'Send {first} the case study',
+  'Book a site visit at {company}',
+  'Clarify the security questions of {company}',
+  'Update the forecast for {company}',
+  'Plan the kick-off with {company}',
+];
 
-export const TASK_BODIES = ['Best reached in the morning.', 'See the note of the last meeting first.', 'They need it before their board meets.', '- price\n- delivery\n- support hours', 'Keep it to one page.', ''];
+export const TASK_BODIES = [
+  'Best reached in the morning.',
+  'See the note of the last meeting first.',
+  'They need it before their board meets.',
+  '- price\n- delivery\n- support hours',
+  'Keep it to one page.',
+  '',
+];
 
-export const NOTE_TITLES = ['First call with {first}', 'Meeting at {company}', 'Feedback on the demo', 'What {company} needs', 'Budget and timing', 'Who decides at {company}', 'Lunch with {first}', 'Questions after the trial'];
+export const NOTE_TITLES = [
+  'First call with {first}',
+  'Meeting at {company}',
+  'Feedback on the demo',
+  'What {company} needs',
+  'Budget and timing',
+  'Who decides at {company}',
+  'Lunch with {first}',
+  'Questions after the trial',
+];
 
 export const NOTE_BODIES = [
   '{first} runs a team of {n} and wants to replace three tools with one.\n\n**Next step:** a demo with their own data.',

@@ -71,7 +71,10 @@ test('a table that somebody holds is not waited for: RV021, and nothing is half 
     await a.query(`insert into ${one.schema}.companies (name) values ('long work')`);
     await addField(b, await objectNamed(b, one, 'company'), { label: 'Blocked', type: 'TEXT' });
     const started = Date.now();
-    await expect(b.query('commit')).rejects.toMatchObject({ code: 'RV021', hint: expect.stringContaining('Try again') });
+    await expect(b.query('commit')).rejects.toMatchObject({
+      code: 'RV021',
+      hint: expect.stringContaining('Try again'),
+    });
     expect(Date.now() - started).toBeLessThan(6000);
   });
   expect(await statements(db.admin, one)).toEqual([]);
@@ -88,7 +91,8 @@ test('a change of the model that another holds up is refused in time', () =>
 test('two sessions that change the same object in turn do not lock each other out', () =>
   sessions(2, async (a, b) => {
     const company = await objectNamed(a, one, 'company');
-    const rename = (client: pg.PoolClient, label: string) => client.query('update metadata.objects set label_singular = $2 where id = $1', [company, label]);
+    const rename = (client: pg.PoolClient, label: string) =>
+      client.query('update metadata.objects set label_singular = $2 where id = $1', [company, label]);
     await rename(a, 'Firm');
     const second = rename(b, 'Business');
     expect(await waits(second)).toBe(true);

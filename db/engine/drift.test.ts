@@ -14,17 +14,38 @@ const apply = (client: pg.ClientBase) => client.query('select engine.apply($1)',
 
 test.each<[string, (schema: string) => string, RegExp]>([
   ['an index dropped', (s) => `drop index ${s}.people_company_id_idx`, /^create index people_company_id_idx/],
-  ['a unique index dropped', (s) => `do $$ begin execute (select format('drop index %s', i.indexrelid::regclass) from pg_index i where i.indrelid = '${s}.people'::regclass and indisunique and not indisprimary limit 1); end $$`, /^create unique index/],
+  [
+    'a unique index dropped',
+    (s) =>
+      `do $$ begin execute (select format('drop index %s', i.indexrelid::regclass) from pg_index i where i.indrelid = '${s}.people'::regclass and indisunique and not indisprimary limit 1); end $$`,
+    /^create unique index/,
+  ],
   ['a trigger disabled', (s) => `alter table ${s}.people disable trigger _200_log_insert`, /trigger _200_log_insert/],
   ['a trigger dropped', (s) => `drop trigger _300_trash on ${s}.people`, /^create trigger _300_trash/],
-  ['a trigger that fires in replicas alone', (s) => `alter table ${s}.people enable replica trigger _100_touch`, /trigger _100_touch/],
-  ['row-level security switched off', (s) => `alter table ${s}.people disable row level security`, /enable row level security/],
-  ['row-level security not forced', (s) => `alter table ${s}.people no force row level security`, /force row level security/],
+  [
+    'a trigger that fires in replicas alone',
+    (s) => `alter table ${s}.people enable replica trigger _100_touch`,
+    /trigger _100_touch/,
+  ],
+  [
+    'row-level security switched off',
+    (s) => `alter table ${s}.people disable row level security`,
+    /enable row level security/,
+  ],
+  [
+    'row-level security not forced',
+    (s) => `alter table ${s}.people no force row level security`,
+    /force row level security/,
+  ],
   ['a policy dropped', (s) => `drop policy r_2 on ${s}.people`, /^create policy r_2/],
   ['a policy altered', (s) => `alter policy r_2 on ${s}.people using (name_first_name = 'x')`, /policy r_2/],
   ['a policy opened to everyone', (s) => `alter policy r_2 on ${s}.people to public`, /policy r_2/],
   ['a policy of the log opened', (s) => `alter policy r_2 on ${s}.record_events using (true)`, /policy r_2/],
-  ['a policy made beside', (s) => `create policy mine on ${s}.people for select to public using (true)`, /^drop policy mine/],
+  [
+    'a policy made beside',
+    (s) => `create policy mine on ${s}.people for select to public using (true)`,
+    /^drop policy mine/,
+  ],
   ['a right revoked', (s) => `revoke select on ${s}.people from ${s}_r_2`, /^grant/],
   ['a right granted', (s) => `grant truncate on ${s}.people to ${s}_r_2`, /^revoke/],
   ['a right granted on a column', (s) => `grant update (created_at) on ${s}.people to ${s}_r_2`, /^revoke/],
@@ -33,14 +54,35 @@ test.each<[string, (schema: string) => string, RegExp]>([
   ['a default changed', (s) => `alter table ${s}.people alter column position set default 7`, /set default/],
   ['a default dropped', (s) => `alter table ${s}.people alter column created_at drop default`, /set default now\(\)/],
   ['a default added', (s) => `alter table ${s}.people alter column name_first_name set default 'x'`, /drop default/],
-  ['a column made required', (s) => `alter table ${s}.people alter column name_first_name set not null`, /drop not null/],
+  [
+    'a column made required',
+    (s) => `alter table ${s}.people alter column name_first_name set not null`,
+    /drop not null/,
+  ],
   ['a column made optional', (s) => `alter table ${s}.people alter column created_at drop not null`, /set not null/],
-  ['a column of another type', (s) => `alter table ${s}.people alter column position type numeric`, /type double precision/],
-  ['a column renamed', (s) => `alter table ${s}.people rename column name_first_name to forename`, /rename column forename to name_first_name/],
+  [
+    'a column of another type',
+    (s) => `alter table ${s}.people alter column position type numeric`,
+    /type double precision/,
+  ],
+  [
+    'a column renamed',
+    (s) => `alter table ${s}.people rename column name_first_name to forename`,
+    /rename column forename to name_first_name/,
+  ],
   ['a column dropped', (s) => `alter table ${s}.people drop column city cascade`, /add column/],
   ['a table renamed', (s) => `alter table ${s}.people rename to persons`, /rename to people/],
-  ['a foreign key dropped', (s) => `alter table ${s}.people drop constraint people_company_id_fkey`, /add constraint people_company_id_fkey/],
-  ['a comment rewritten', (s) => `do $$ begin execute format('comment on table ${s}.people is %L', obj_description('${s}.people'::regclass) || ' and more'); end $$`, /^comment on table/],
+  [
+    'a foreign key dropped',
+    (s) => `alter table ${s}.people drop constraint people_company_id_fkey`,
+    /add constraint people_company_id_fkey/,
+  ],
+  [
+    'a comment rewritten',
+    (s) =>
+      `do $$ begin execute format('comment on table ${s}.people is %L', obj_description('${s}.people'::regclass) || ' and more'); end $$`,
+    /^comment on table/,
+  ],
   ['a function dropped', (s) => `drop function ${s}.search_records`, /function .*search_records/],
   ['a table dropped', (s) => `drop table ${s}.people cascade`, /^create table/],
 ])('%s', (_, change, expected) =>
@@ -55,7 +97,9 @@ test.each<[string, (schema: string) => string, RegExp]>([
 
 test('a table nobody recorded the events of gets its log back, and keeps its records', () =>
   db.inTransaction(async (client) => {
-    await client.query(`insert into ${ws.schema}.companies (name) values ('kept'); drop trigger _200_log_update on ${ws.schema}.companies`);
+    await client.query(
+      `insert into ${ws.schema}.companies (name) values ('kept'); drop trigger _200_log_update on ${ws.schema}.companies`,
+    );
     await apply(client);
     await client.query(`update ${ws.schema}.companies set name = 'changed'`);
     expect((await client.query(`select 1 from ${ws.schema}.record_events where action = 'updated'`)).rowCount).toBe(1);
@@ -75,7 +119,9 @@ test('what somebody made beside the engine stays, whether it has a comment or no
     `);
     expect(await statements(client, ws)).toEqual([]);
     // Also when the table itself changes.
-    await client.query(`update metadata.objects set name_plural = 'humans' where name_singular = 'person' and not is_system`);
+    await client.query(
+      `update metadata.objects set name_plural = 'humans' where name_singular = 'person' and not is_system`,
+    );
     await apply(client);
     const { rows } = await client.query(
       `select to_regclass('${s}.bi_summary') is not null and to_regclass('${s}.bi_totals') is not null and to_regclass('${s}.bi_idx') is not null and to_regclass('${s}.bi_described') is not null as ok,

@@ -2,7 +2,15 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import type pg from 'pg';
 import { withIdentity } from '../pool.ts';
 import { useDatabase } from '../testing/database.ts';
-import { addField, addObject, createWorkspace, failure, insert, reconcile, type Workspace } from '../testing/workspace.ts';
+import {
+  addField,
+  addObject,
+  createWorkspace,
+  failure,
+  insert,
+  reconcile,
+  type Workspace,
+} from '../testing/workspace.ts';
 
 const db = useDatabase();
 let ws: Workspace;
@@ -17,8 +25,13 @@ beforeAll(async () => {
 });
 
 const events = async (client: pg.ClientBase | pg.Pool) =>
-  (await client.query(`select batch, seq, action, before, after, actor_type as actor, actor_id, actor_name as name, source, request_id
-                         from ${ws.schema}.record_events where object_id = $1 order by batch, seq`, [object])).rows;
+  (
+    await client.query(
+      `select batch, seq, action, before, after, actor_type as actor, actor_id, actor_name as name, source, request_id
+                         from ${ws.schema}.record_events where object_id = $1 order by batch, seq`,
+      [object],
+    )
+  ).rows;
 const outbox = async (client: pg.ClientBase | pg.Pool) =>
   (await client.query('select batch, action from engine.outbox where object_id = $1 order by batch', [object])).rows;
 
@@ -28,19 +41,44 @@ test('one event a record, one outbox row a statement', () =>
     await client.query(`update ${ws.schema}.things set name = 'x' || name where name <> 'n3'`);
     await client.query(`delete from ${ws.schema}.things`);
     const log = await events(client);
-    expect(log.map((e) => e.action)).toEqual(['created', 'created', 'created', 'updated', 'updated', 'deleted', 'deleted', 'deleted']);
+    expect(log.map((e) => e.action)).toEqual([
+      'created',
+      'created',
+      'created',
+      'updated',
+      'updated',
+      'deleted',
+      'deleted',
+      'deleted',
+    ]);
     expect(log.map((e) => e.seq)).toEqual([1, 2, 3, 1, 2, 1, 2, 3]);
-    expect(await outbox(client)).toEqual(['created', 'updated', 'deleted'].map((action) => ({ action, batch: log.find((e) => e.action === action).batch })));
+    expect(await outbox(client)).toEqual(
+      ['created', 'updated', 'deleted'].map((action) => ({
+        action,
+        batch: log.find((e) => e.action === action).batch,
+      })),
+    );
   }));
 
 test('an update says what changed, and only that', () =>
   db.inTransaction(async (client) => {
     const id = await insert(client, `${ws.schema}.things`, { name: 'a', price_amount_micros: 1 });
-    await client.query(`update ${ws.schema}.things set name = 'b', price_currency_code = 'EUR', position = position where id = $1`, [id]);
+    await client.query(
+      `update ${ws.schema}.things set name = 'b', price_currency_code = 'EUR', position = position where id = $1`,
+      [id],
+    );
     const [created, updated] = await events(client);
-    expect(created).toMatchObject({ action: 'created', before: null, after: { id, name: 'a', price_amount_micros: 1 } });
+    expect(created).toMatchObject({
+      action: 'created',
+      before: null,
+      after: { id, name: 'a', price_amount_micros: 1 },
+    });
     expect(created.after).not.toHaveProperty('search_vector');
-    expect(updated).toMatchObject({ action: 'updated', before: { name: 'a', price_currency_code: null }, after: { name: 'b', price_currency_code: 'EUR' } });
+    expect(updated).toMatchObject({
+      action: 'updated',
+      before: { name: 'a', price_currency_code: null },
+      after: { name: 'b', price_currency_code: 'EUR' },
+    });
     expect(Object.keys(updated.after).sort()).toEqual(['name', 'price_currency_code']);
   }));
 
@@ -57,7 +95,10 @@ test('an update that changes nothing leaves nothing: no event, no outbox row, no
 
 test('the log keeps values whole, nulls inside JSON too', () =>
   db.inTransaction(async (client) => {
-    const id = await insert(client, `${ws.schema}.things`, { name: 'a', data: '{"a": null, "b": [null, {"c": null}]}' });
+    const id = await insert(client, `${ws.schema}.things`, {
+      name: 'a',
+      data: '{"a": null, "b": [null, {"c": null}]}',
+    });
     await client.query(`delete from ${ws.schema}.things where id = $1`, [id]);
     const [created, deleted] = await events(client);
     expect(created.after.data).toEqual({ a: null, b: [null, { c: null }] });
@@ -67,13 +108,24 @@ test('the log keeps values whole, nulls inside JSON too', () =>
 test('upsert, copy and merge are logged like any other write', () =>
   db.inTransaction(async (client) => {
     const id = await insert(client, `${ws.schema}.things`, { name: 'a' });
-    await client.query(`insert into ${ws.schema}.things (id, name) values ($1, 'b'), (gen_random_uuid(), 'c') on conflict (id) do update set name = excluded.name`, [id]);
+    await client.query(
+      `insert into ${ws.schema}.things (id, name) values ($1, 'b'), (gen_random_uuid(), 'c') on conflict (id) do update set name = excluded.name`,
+      [id],
+    );
     await client.query(
       `merge into ${ws.schema}.things t using (values ('b'), ('d')) v (name) on t.name = v.name
          when matched then update set name = 'bb' when not matched then insert (name) values (v.name)`,
     );
-    expect((await events(client)).map((e) => e.action).sort()).toEqual(['created', 'created', 'created', 'updated', 'updated']);
-    expect(await failure(client, () => client.query(`truncate ${ws.schema}.things`)).catch((error: Error) => error.message)).toContain('expected to fail');
+    expect((await events(client)).map((e) => e.action).sort()).toEqual([
+      'created',
+      'created',
+      'created',
+      'updated',
+      'updated',
+    ]);
+    expect(
+      await failure(client, () => client.query(`truncate ${ws.schema}.things`)).catch((error: Error) => error.message),
+    ).toContain('expected to fail');
   }));
 
 describe('who did it', () => {
@@ -81,17 +133,33 @@ describe('who did it', () => {
     await client.query(`insert into ${ws.schema}.things (name) values ('by somebody')`);
   };
   const last = async () => (await events(db.admin)).at(-1);
-  const identity = () => ({ pgRole: ws.memberRole, schemaName: ws.schema, memberId: null, apiKeyId: null, source: 'API' });
+  const identity = () => ({
+    pgRole: ws.memberRole,
+    schemaName: ws.schema,
+    memberId: null,
+    apiKeyId: null,
+    source: 'API',
+  });
 
   test('a member', async () => {
     await withIdentity(db.server, { ...identity(), memberId: member, source: 'MANUAL', requestId: 'r-1' }, write);
-    expect(await last()).toMatchObject({ actor: 'member', actor_id: member, name: 'owner', source: 'MANUAL', request_id: 'r-1' });
-    const { rows } = await db.admin.query(`select created_by_member_id, created_by_name, created_by_source from ${ws.schema}.things order by id desc limit 1`);
+    expect(await last()).toMatchObject({
+      actor: 'member',
+      actor_id: member,
+      name: 'owner',
+      source: 'MANUAL',
+      request_id: 'r-1',
+    });
+    const { rows } = await db.admin.query(
+      `select created_by_member_id, created_by_name, created_by_source from ${ws.schema}.things order by id desc limit 1`,
+    );
     expect(rows).toEqual([{ created_by_member_id: member, created_by_name: 'owner', created_by_source: 'MANUAL' }]);
   });
 
   test('an API key', async () => {
-    const { rows } = await db.admin.query(`select core.create_api_key('acme', 'Member', 'Zapier', 'rv_x', '\\x01') as id`);
+    const { rows } = await db.admin.query(
+      `select core.create_api_key('acme', 'Member', 'Zapier', 'rv_x', '\\x01') as id`,
+    );
     await withIdentity(db.server, { ...identity(), apiKeyId: rows[0].id }, write);
     expect(await last()).toMatchObject({ actor: 'api_key', actor_id: rows[0].id, name: 'Zapier', source: 'API' });
   });
@@ -109,17 +177,35 @@ describe('who did it', () => {
   test('the last to change is kept beside the first', () =>
     db.inTransaction(async (client) => {
       const id = await insert(client, `${ws.schema}.things`, { name: 'a' });
-      await client.query(`select set_config('role', $1, true), set_config('relvar.member_id', $2, true), set_config('relvar.source', 'API', true)`, [ws.memberRole, member]);
+      await client.query(
+        `select set_config('role', $1, true), set_config('relvar.member_id', $2, true), set_config('relvar.source', 'API', true)`,
+        [ws.memberRole, member],
+      );
       await client.query(`update ${ws.schema}.things set name = 'b' where id = $1`, [id]);
-      expect((await client.query(`select created_by_name, updated_by_name, updated_by_member_id, updated_by_source from ${ws.schema}.things where id = $1`, [id])).rows).toEqual([
-        { created_by_name: 'postgres', updated_by_name: 'owner', updated_by_member_id: member, updated_by_source: 'API' },
+      expect(
+        (
+          await client.query(
+            `select created_by_name, updated_by_name, updated_by_member_id, updated_by_source from ${ws.schema}.things where id = $1`,
+            [id],
+          )
+        ).rows,
+      ).toEqual([
+        {
+          created_by_name: 'postgres',
+          updated_by_name: 'owner',
+          updated_by_member_id: member,
+          updated_by_source: 'API',
+        },
       ]);
     }));
 
   test('a person who changes role within a transaction signs each change as who they then are', () =>
     db.inTransaction(async (client) => {
       await write(client);
-      await client.query(`select set_config('role', $1, true), set_config('relvar.member_id', $2, true)`, [ws.memberRole, member]);
+      await client.query(`select set_config('role', $1, true), set_config('relvar.member_id', $2, true)`, [
+        ws.memberRole,
+        member,
+      ]);
       await write(client);
       await client.query('reset role');
       await write(client);

@@ -16,7 +16,8 @@ interface Finding {
   detail: string;
   remedy: string;
 }
-const lint = async (client: { query: typeof db.admin.query }) => (await client.query<Finding>('select * from engine.lint()')).rows;
+const lint = async (client: { query: typeof db.admin.query }) =>
+  (await client.query<Finding>('select * from engine.lint()')).rows;
 
 test('there are no findings', async () => {
   expect(await lint(db.admin)).toEqual([]);
@@ -30,17 +31,49 @@ test.each<[name: string, sin: string, cure: string | null]>([
   ['metadata_without_rls', 'alter table metadata.webhooks disable row level security', null],
   ['foreign_key_without_index', 'drop index SCHEMA.people_company_id_idx', null],
   ['foreign_key_without_index', 'drop index core.sessions_user_id_idx', null],
-  ['definer_without_search_path', `create function engine.f() returns int language sql stable security definer as 'select 1'; revoke execute on function engine.f() from public`, null],
-  ['definer_open_to_public', `create function core.f() returns int language sql stable security definer set search_path = '' as 'select 1'; grant execute on function core.f() to public`, null],
-  ['policy_shape', `alter policy r_2 on SCHEMA.people using (name_first_name like 'A%')`, 'alter policy r_2 on SCHEMA.people using (true)'],
-  ['policy_shape', `alter policy r_2 on SCHEMA.people using (engine.current_member() is not null)`, 'alter policy r_2 on SCHEMA.people using (created_by_member_id = (select engine.current_member()))'],
-  ['policy_for_everyone', 'alter policy r_2 on SCHEMA.people to public', 'alter policy r_2 on SCHEMA.people to SCHEMA_r_2'],
+  [
+    'definer_without_search_path',
+    `create function engine.f() returns int language sql stable security definer as 'select 1'; revoke execute on function engine.f() from public`,
+    null,
+  ],
+  [
+    'definer_open_to_public',
+    `create function core.f() returns int language sql stable security definer set search_path = '' as 'select 1'; grant execute on function core.f() to public`,
+    null,
+  ],
+  [
+    'policy_shape',
+    `alter policy r_2 on SCHEMA.people using (name_first_name like 'A%')`,
+    'alter policy r_2 on SCHEMA.people using (true)',
+  ],
+  [
+    'policy_shape',
+    `alter policy r_2 on SCHEMA.people using (engine.current_member() is not null)`,
+    'alter policy r_2 on SCHEMA.people using (created_by_member_id = (select engine.current_member()))',
+  ],
+  [
+    'policy_for_everyone',
+    'alter policy r_2 on SCHEMA.people to public',
+    'alter policy r_2 on SCHEMA.people to SCHEMA_r_2',
+  ],
   ['no_comment', 'comment on table SCHEMA.trash is null', `comment on table SCHEMA.trash is 'x'`],
   ['no_comment', `${table} comment on table SCHEMA.sinners is null`, `comment on table SCHEMA.sinners is 'x'`],
-  ['no_comment', `create function metadata.f() returns int language sql stable as 'select 1'`, `comment on function metadata.f() is 'x'`],
+  [
+    'no_comment',
+    `create function metadata.f() returns int language sql stable as 'select 1'`,
+    `comment on function metadata.f() is 'x'`,
+  ],
   ['no_comment', 'comment on column metadata.objects.icon is null', `comment on column metadata.objects.icon is 'x'`],
-  ['no_comment', 'comment on column SCHEMA.people.created_at is null', `comment on column SCHEMA.people.created_at is 'x'`],
-  ['tenant_reaches_outside', `${table} alter table SCHEMA.sinners add foreign key (id) references core.users`, 'alter table SCHEMA.sinners drop constraint sinners_id_fkey'],
+  [
+    'no_comment',
+    'comment on column SCHEMA.people.created_at is null',
+    `comment on column SCHEMA.people.created_at is 'x'`,
+  ],
+  [
+    'tenant_reaches_outside',
+    `${table} alter table SCHEMA.sinners add foreign key (id) references core.users`,
+    'alter table SCHEMA.sinners drop constraint sinners_id_fkey',
+  ],
   ['bypass_rls', 'alter role relvar_crm bypassrls', null],
 ])('%s: %s', (name, sin, cure) =>
   db.inTransaction(async (client) => {

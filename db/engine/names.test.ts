@@ -1,6 +1,16 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { useDatabase } from '../testing/database.ts';
-import { addField, addObject, addRelation, createWorkspace, failure, objectNamed, reconcile, statements, type Workspace } from '../testing/workspace.ts';
+import {
+  addField,
+  addObject,
+  addRelation,
+  createWorkspace,
+  failure,
+  objectNamed,
+  reconcile,
+  statements,
+  type Workspace,
+} from '../testing/workspace.ts';
 
 const db = useDatabase();
 let ws: Workspace;
@@ -9,8 +19,24 @@ beforeAll(async () => {
 });
 
 test.each([
-  'Upper', 'snake_case', '1st', 'two words', 'quote"', "it's", 'drop table', 'ünï', '日本', '🎉', '', 'a-b', 'pg$', 'x;y',
-  'a'.repeat(37), 'aBCDEFGHIJKLMNOPQRSTU', '\n', 'select\u0000'.slice(0, 6) + ' ',
+  'Upper',
+  'snake_case',
+  '1st',
+  'two words',
+  'quote"',
+  "it's",
+  'drop table',
+  'ünï',
+  '日本',
+  '🎉',
+  '',
+  'a-b',
+  'pg$',
+  'x;y',
+  'a'.repeat(37),
+  'aBCDEFGHIJKLMNOPQRSTU',
+  '\n',
+  'select\u0000'.slice(0, 6) + ' ',
 ])('"%s" is no API name, and the refusal says what would be', (name) =>
   db.inTransaction(async (client) => {
     const object = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things' });
@@ -25,22 +51,52 @@ test.each([
   }),
 );
 
-test.each(['query', 'nodeId', 'filter', 'orderBy', 'trash', 'recordEvents', 'totalCount'])('"%s" is the API\'s own', (name) =>
-  db.inTransaction(async (client) => {
-    const object = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things' });
-    const error = await failure(client, () => addField(client, object, { label: 'F', type: 'TEXT', name }));
-    expect(error).toMatchObject({ code: 'RV002', column: 'name' });
-    expect(error.hint).toContain('custom');
-  }),
+test.each(['query', 'nodeId', 'filter', 'orderBy', 'trash', 'recordEvents', 'totalCount'])(
+  '"%s" is the API\'s own',
+  (name) =>
+    db.inTransaction(async (client) => {
+      const object = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things' });
+      const error = await failure(client, () => addField(client, object, { label: 'F', type: 'TEXT', name }));
+      expect(error).toMatchObject({ code: 'RV002', column: 'name' });
+      expect(error.hint).toContain('custom');
+    }),
 );
 
 // Words of SQL and of PostgreSQL are good names: identifiers are always quoted.
-test.each(['select', 'table', 'user', 'order', 'group', 'default', 'check', 'end', 'all', 'xmin2', 'a', 'a'.repeat(36)])('"%s" is a good name', (name) =>
+test.each([
+  'select',
+  'table',
+  'user',
+  'order',
+  'group',
+  'default',
+  'check',
+  'end',
+  'all',
+  'xmin2',
+  'a',
+  'a'.repeat(36),
+])('"%s" is a good name', (name) =>
   db.inTransaction(async (client) => {
-    const object = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things', name_singular: 'thing', name_plural: name });
+    const object = await addObject(client, ws, {
+      label_singular: 'Thing',
+      label_plural: 'Things',
+      name_singular: 'thing',
+      name_plural: name,
+    });
     await addField(client, object, { label: 'F', type: 'TEXT', name, is_unique: true });
-    await addField(client, object, { label: 'P', type: 'PHONES', name: `${name}`.length > 30 ? 'b'.repeat(36) : `${name}P` });
-    await addField(client, object, { label: 'S', type: 'SELECT', name: 'c'.repeat(36), options: [{ value: 'select', label: 'x' }], is_unique: true });
+    await addField(client, object, {
+      label: 'P',
+      type: 'PHONES',
+      name: `${name}`.length > 30 ? 'b'.repeat(36) : `${name}P`,
+    });
+    await addField(client, object, {
+      label: 'S',
+      type: 'SELECT',
+      name: 'c'.repeat(36),
+      options: [{ value: 'select', label: 'x' }],
+      is_unique: true,
+    });
     await addRelation(client, object, 'Self', object, { label: 'Selves' });
     await reconcile(client);
     expect(await statements(client, ws)).toEqual([]);
@@ -52,16 +108,18 @@ test.each(['select', 'table', 'user', 'order', 'group', 'default', 'check', 'end
 );
 
 // The system columns of PostgreSQL and of Relvar itself.
-test.each(['id', 'createdAt', 'position', 'searchVector', 'xmin', 'ctid', 'tableoid', 'cmin'])('a field cannot take the column %s', (name) =>
-  db.inTransaction(async (client) => {
-    const object = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things' });
-    const error = await failure(client, async () => {
-      await addField(client, object, { label: 'F', type: 'TEXT', name });
-      await reconcile(client);
-    });
-    expect(error.code).toMatch(/^RV00[25]$/);
-    expect(error.hint).toBeTruthy();
-  }),
+test.each(['id', 'createdAt', 'position', 'searchVector', 'xmin', 'ctid', 'tableoid', 'cmin'])(
+  'a field cannot take the column %s',
+  (name) =>
+    db.inTransaction(async (client) => {
+      const object = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things' });
+      const error = await failure(client, async () => {
+        await addField(client, object, { label: 'F', type: 'TEXT', name });
+        await reconcile(client);
+      });
+      expect(error.code).toMatch(/^RV00[25]$/);
+      expect(error.hint).toBeTruthy();
+    }),
 );
 
 test('columns of different fields that would meet are refused with both labels', () =>
@@ -91,7 +149,9 @@ test('an object, a field, an inverse of the same name is refused with another to
     await addRelation(client, object, 'Buyer', company, { label: 'Bought' });
     const error = await failure(client, () => addRelation(client, object, 'Seller', company, { label: 'Bought' }));
     expect(error.code).toBe('RV005');
-    expect(await failure(client, () => addField(client, company, { label: 'Bought', type: 'TEXT' }))).toMatchObject({ code: 'RV005' });
+    expect(await failure(client, () => addField(client, company, { label: 'Bought', type: 'TEXT' }))).toMatchObject({
+      code: 'RV005',
+    });
   }));
 
 test('names differ in the database even where only capitals differ in the API', () =>
@@ -111,12 +171,17 @@ test('an object may not take a table that the workspace has of its own', () =>
       await reconcile(client);
     });
     expect(error.code).toBe('RV022');
-    expect(await failure(client, () => addObject(client, ws, { label_singular: 'Event', label_plural: 'Record events' }))).toMatchObject({ code: 'RV002' });
+    expect(
+      await failure(client, () => addObject(client, ws, { label_singular: 'Event', label_plural: 'Record events' })),
+    ).toMatchObject({ code: 'RV002' });
   }));
 
 test.each([
-  ["Robert'); drop table students; --", 'robertDropTableStudents'], ['  Ünïcödé  Näme ', 'unicodeName'], ['2nd place', 'n2ndPlace'],
-  ['Ö', 'o'], ['A/B test %I %s $1', 'aBTestISn1'.replace('Sn1', 'S1')],
+  ["Robert'); drop table students; --", 'robertDropTableStudents'],
+  ['  Ünïcödé  Näme ', 'unicodeName'],
+  ['2nd place', 'n2ndPlace'],
+  ['Ö', 'o'],
+  ['A/B test %I %s $1', 'aBTestISn1'.replace('Sn1', 'S1')],
 ])('the label %j gives the name %s', (label, name) =>
   db.inTransaction(async (client) => {
     const object = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things' });
@@ -140,8 +205,20 @@ test.each(['日本語', '🎉🎉', '---', "'"])('from the label %j no name can 
 
 test('labels and descriptions cannot smuggle tags into the comments that steer the API', () =>
   db.inTransaction(async (client) => {
-    for (const [i, text] of ['@behavior -*', '@relvar other 123', '@name x\n@omit', "@singular '; drop", '\n@behavior -*'].entries()) {
-      const object = await addObject(client, ws, { label_singular: text, label_plural: text, name_singular: `thing${i}`, name_plural: `things${i}`, description: text });
+    for (const [i, text] of [
+      '@behavior -*',
+      '@relvar other 123',
+      '@name x\n@omit',
+      "@singular '; drop",
+      '\n@behavior -*',
+    ].entries()) {
+      const object = await addObject(client, ws, {
+        label_singular: text,
+        label_plural: text,
+        name_singular: `thing${i}`,
+        name_plural: `things${i}`,
+        description: text,
+      });
       await addField(client, object, { label: text, name: 'f', type: 'TEXT', description: text });
       await reconcile(client);
       const { rows } = await client.query<{ comment: string }>(
@@ -150,8 +227,13 @@ test('labels and descriptions cannot smuggle tags into the comments that steer t
       );
       for (const { comment } of rows) {
         // Tags are the lines from the top that begin with @.
-        const tags = comment.split('\n').slice(0, comment.split('\n').findIndex((line) => !/^@[a-z]/i.test(line)));
-        expect(tags.filter((tag) => !/^@(relvar [0-9a-f-]{36}|singular thing\d|plural things\d)$/.test(tag))).toEqual([]);
+        const tags = comment.split('\n').slice(
+          0,
+          comment.split('\n').findIndex((line) => !/^@[a-z]/i.test(line)),
+        );
+        expect(tags.filter((tag) => !/^@(relvar [0-9a-f-]{36}|singular thing\d|plural things\d)$/.test(tag))).toEqual(
+          [],
+        );
         expect(comment).toContain(text);
       }
       expect(await statements(client, ws)).toEqual([]);

@@ -1,7 +1,17 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { useDatabase } from '../testing/database.ts';
 import {
-  act, addField, addObject, addRelation, createWorkspace, failure, objectNamed, plan, reconcile, statements, type Workspace,
+  act,
+  addField,
+  addObject,
+  addRelation,
+  createWorkspace,
+  failure,
+  objectNamed,
+  plan,
+  reconcile,
+  statements,
+  type Workspace,
 } from '../testing/workspace.ts';
 
 const db = useDatabase();
@@ -55,15 +65,27 @@ test('a member who may manage the model creates an object and fields by function
     expect(object.label_field_id).toBeTruthy();
     const company = await objectNamed(client, ws, 'company');
     await client.query(`select metadata.create_field($1, 'Budget', 'CURRENCY')`, [object.id]);
-    await client.query(`select metadata.create_field(object_id => $1, label => 'Customer', type => 'RELATION', target_object_id => $2)`, [object.id, company]);
+    await client.query(
+      `select metadata.create_field(object_id => $1, label => 'Customer', type => 'RELATION', target_object_id => $2)`,
+      [object.id, company],
+    );
     await reconcile(client);
     await client.query(`insert into projekte (name, budget_amount_micros, customer_id)
       values ('a', 1, (select id from companies limit 1))`);
     const model = (await client.query('select metadata.model() as model')).rows[0].model;
     const found = model.objects.find((o: { nameSingular: string }) => o.nameSingular === 'projekt');
-    expect(found.fields.map((f: { name: string }) => f.name)).toEqual(expect.arrayContaining(['name', 'budget', 'customer', 'createdBy']));
+    expect(found.fields.map((f: { name: string }) => f.name)).toEqual(
+      expect.arrayContaining(['name', 'budget', 'customer', 'createdBy']),
+    );
     expect(found.fields.find((f: { name: string }) => f.name === 'customer').relations).toMatchObject([
-      { targetObjectId: company, name: 'customer', column: 'customer_id', columnName: 'customerId', inverseName: 'projekte', onDelete: 'SET_NULL' },
+      {
+        targetObjectId: company,
+        name: 'customer',
+        column: 'customer_id',
+        columnName: 'customerId',
+        inverseName: 'projekte',
+        onDelete: 'SET_NULL',
+      },
     ]);
     await client.query('reset role');
     expect(await statements(client, ws)).toEqual([]);
@@ -78,7 +100,10 @@ test('renaming keeps the records, and what hangs on the table follows', () =>
     await addRelation(client, id, 'Customer', company, { label: 'Orders' });
     await reconcile(client);
     await client.query(`insert into ${ws.schema}.sales_orders (name, number) values ('kept', '1')`);
-    await client.query(`update metadata.objects set name_singular = 'invoice', name_plural = 'invoices', label_plural = 'Invoices' where id = $1`, [id]);
+    await client.query(
+      `update metadata.objects set name_singular = 'invoice', name_plural = 'invoices', label_plural = 'Invoices' where id = $1`,
+      [id],
+    );
     await reconcile(client);
     expect((await client.query(`select name from ${ws.schema}.invoices`)).rows).toEqual([{ name: 'kept' }]);
     const { rows } = await client.query(
@@ -97,7 +122,11 @@ test('two objects change names with each other', () =>
     await reconcile(client);
     await client.query(`insert into ${ws.schema}.alphas (name) values ('was alpha')`);
     const rename = (id: string, singular: string) =>
-      client.query('update metadata.objects set name_singular = $2, name_plural = $3 where id = $1', [id, singular, `${singular}s`]);
+      client.query('update metadata.objects set name_singular = $2, name_plural = $3 where id = $1', [
+        id,
+        singular,
+        `${singular}s`,
+      ]);
     await rename(a, 'gamma');
     await rename(b, 'alpha');
     await rename(a, 'beta');
@@ -116,8 +145,11 @@ test('deactivating takes the grants and leaves the data; reactivating brings the
 
     await client.query('update metadata.objects set is_active = false where id = $1', [id]);
     await reconcile(client);
-    for (const role of [ws.adminRole, ws.memberRole]) expect(await privileges(client, 'sales_orders', role)).toEqual([]);
-    expect((await client.query(`select obj_description('${ws.schema}.sales_orders'::regclass) as c`)).rows[0].c).toContain('@behavior -*');
+    for (const role of [ws.adminRole, ws.memberRole])
+      expect(await privileges(client, 'sales_orders', role)).toEqual([]);
+    expect(
+      (await client.query(`select obj_description('${ws.schema}.sales_orders'::regclass) as c`)).rows[0].c,
+    ).toContain('@behavior -*');
     expect(await statements(client, ws)).toEqual([]);
 
     await client.query('update metadata.objects set is_active = true where id = $1', [id]);
@@ -137,7 +169,9 @@ test('deleting an object takes its table and the relations that point to it, wit
     await reconcile(client);
     await client.query('delete from metadata.objects where id = $1', [id]);
     await reconcile(client);
-    const { rows } = await client.query('select name from metadata.fields where object_id = $1 and not is_system', [line]);
+    const { rows } = await client.query('select name from metadata.fields where object_id = $1 and not is_system', [
+      line,
+    ]);
     expect(rows).toEqual([{ name: 'name' }]);
     expect((await client.query(`select to_regclass('${ws.schema}.sales_orders') as t`)).rows[0].t).toBeNull();
     expect(await statements(client, ws)).toEqual([]);
@@ -146,7 +180,9 @@ test('deleting an object takes its table and the relations that point to it, wit
 
 test('ten changes of metadata are one reconciliation and one step of the version', async () => {
   const versionOf = async () =>
-    Number((await db.admin.query('select model_version from core.workspaces where id = $1', [ws.id])).rows[0].model_version);
+    Number(
+      (await db.admin.query('select model_version from core.workspaces where id = $1', [ws.id])).rows[0].model_version,
+    );
   const before = await versionOf();
   const listener = await db.admin.connect();
   const notices: string[] = [];
@@ -178,8 +214,12 @@ test('a dry run: the plan says what would be done, and rolling back leaves no tr
     const id = await addObject(client, ws, labels);
     await addField(client, id, { label: 'Amount', type: 'CURRENCY' });
     const steps = await plan(client, ws);
-    expect(steps.map((step) => step.kind)).toEqual(expect.arrayContaining(['table', 'constraint', 'index', 'rls', 'policy', 'trigger', 'grant', 'comment']));
-    expect(steps.find((step) => step.kind === 'table')!.statement).toMatch(new RegExp(`^create table ${ws.schema}\\.sales_orders \\(id uuid`));
+    expect(steps.map((step) => step.kind)).toEqual(
+      expect.arrayContaining(['table', 'constraint', 'index', 'rls', 'policy', 'trigger', 'grant', 'comment']),
+    );
+    expect(steps.find((step) => step.kind === 'table')!.statement).toMatch(
+      new RegExp(`^create table ${ws.schema}\\.sales_orders \\(id uuid`),
+    );
   });
   expect(await db.admin.query(`select shape, model_version from core.workspaces`)).toMatchObject({ rows: before.rows });
   expect((await db.admin.query(`select to_regclass('${ws.schema}.sales_orders') as t`)).rows[0].t).toBeNull();
@@ -191,14 +231,25 @@ test('the plan names the lock, and the rewrite, of what it would do', () =>
     const id = await addObject(client, ws, labels);
     const field = await addField(client, id, { label: 'Amount', type: 'NUMBER' });
     await reconcile(client);
-    await client.query(`update metadata.fields set settings = '{"dataType": "bigint"}', name = 'sum' where id = $1`, [field]);
+    await client.query(`update metadata.fields set settings = '{"dataType": "bigint"}', name = 'sum' where id = $1`, [
+      field,
+    ]);
     const steps = await plan(client, ws);
     expect(steps.filter((step) => step.kind === 'column')).toMatchObject([
-      { statement: `alter table ${ws.schema}.sales_orders rename column amount to sum`, lock_level: 'AccessExclusive', rewrites: false },
-      { statement: `alter table ${ws.schema}.sales_orders alter column sum type bigint using sum::bigint`, rewrites: true },
+      {
+        statement: `alter table ${ws.schema}.sales_orders rename column amount to sum`,
+        lock_level: 'AccessExclusive',
+        rewrites: false,
+      },
+      {
+        statement: `alter table ${ws.schema}.sales_orders alter column sum type bigint using sum::bigint`,
+        rewrites: true,
+      },
     ]);
     await client.query('delete from metadata.fields where id = $1', [field]);
-    expect((await plan(client, ws)).find((step) => step.kind === 'column')!.note).toBe('The column and its data are dropped.');
+    expect((await plan(client, ws)).find((step) => step.kind === 'column')!.note).toBe(
+      'The column and its data are dropped.',
+    );
   }));
 
 test('the switch refuses every change of a model while it is off', () =>
@@ -219,17 +270,31 @@ test('the label field of another object is refused, and so is deactivating the l
     const a = await addObject(client, ws, labels);
     const b = await addObject(client, ws, { label_singular: 'Line', label_plural: 'Lines' });
     const foreign = await addField(client, b, { label: 'Title', type: 'TEXT' });
-    expect(await failure(client, () => client.query('update metadata.objects set label_field_id = $2 where id = $1', [a, foreign]))).toMatchObject({ code: 'RV006' });
     expect(
-      await failure(client, () => client.query('update metadata.fields f set is_active = false from metadata.objects o where o.id = $1 and f.id = o.label_field_id', [a])),
+      await failure(client, () =>
+        client.query('update metadata.objects set label_field_id = $2 where id = $1', [a, foreign]),
+      ),
+    ).toMatchObject({ code: 'RV006' });
+    expect(
+      await failure(client, () =>
+        client.query(
+          'update metadata.fields f set is_active = false from metadata.objects o where o.id = $1 and f.id = o.label_field_id',
+          [a],
+        ),
+      ),
     ).toMatchObject({ code: 'RV007' });
     // Deleting it leaves an object whose records are named by their ids.
-    await client.query('delete from metadata.fields f using metadata.objects o where o.id = $1 and f.id = o.label_field_id', [a]);
+    await client.query(
+      'delete from metadata.fields f using metadata.objects o where o.id = $1 and f.id = o.label_field_id',
+      [a],
+    );
     await reconcile(client);
     expect(await statements(client, ws)).toEqual([]);
     await client.query(`insert into ${ws.schema}.sales_orders default values`);
     await client.query(`delete from ${ws.schema}.sales_orders`);
-    expect((await client.query(`select label = record_id::text as ok from ${ws.schema}.trash`)).rows).toEqual([{ ok: true }]);
+    expect((await client.query(`select label = record_id::text as ok from ${ws.schema}.trash`)).rows).toEqual([
+      { ok: true },
+    ]);
   }));
 
 test('an object that is not searched or not audited has no vector and no log', () =>
@@ -237,12 +302,16 @@ test('an object that is not searched or not audited has no vector and no log', (
     const id = await addObject(client, ws, { ...labels, is_searchable: false, is_audited: false });
     await reconcile(client);
     await client.query(`insert into ${ws.schema}.sales_orders (name) values ('quiet')`);
-    expect((await client.query(`select 1 from ${ws.schema}.record_events where object_id = $1`, [id])).rowCount).toBe(0);
+    expect((await client.query(`select 1 from ${ws.schema}.record_events where object_id = $1`, [id])).rowCount).toBe(
+      0,
+    );
     await client.query('update metadata.objects set is_audited = true, is_searchable = true where id = $1', [id]);
     await reconcile(client);
     expect(await statements(client, ws)).toEqual([]);
     await client.query(`insert into ${ws.schema}.sales_orders (name) values ('loud')`);
-    expect((await client.query(`select 1 from ${ws.schema}.record_events where object_id = $1`, [id])).rowCount).toBe(1);
+    expect((await client.query(`select 1 from ${ws.schema}.record_events where object_id = $1`, [id])).rowCount).toBe(
+      1,
+    );
     await act(client, ws.memberRole);
     expect((await client.query(`select label from search_records('loud')`)).rows).toEqual([{ label: 'loud' }]);
   }));
@@ -250,9 +319,15 @@ test('an object that is not searched or not audited has no vector and no log', (
 test('an object of hundreds of fields, up to what PostgreSQL holds', () =>
   db.inTransaction(async (client) => {
     const id = await addObject(client, ws, labels);
-    await client.query(`insert into metadata.fields (object_id, label, type) select $1, 'Field ' || i, 'TEXT' from generate_series(1, 300) i`, [id]);
+    await client.query(
+      `insert into metadata.fields (object_id, label, type) select $1, 'Field ' || i, 'TEXT' from generate_series(1, 300) i`,
+      [id],
+    );
     await reconcile(client);
     expect(await statements(client, ws)).toEqual([]);
-    await client.query(`insert into metadata.fields (object_id, label, type) select $1, 'More ' || i, 'ADDRESS' from generate_series(1, 160) i`, [id]);
+    await client.query(
+      `insert into metadata.fields (object_id, label, type) select $1, 'More ' || i, 'ADDRESS' from generate_series(1, 160) i`,
+      [id],
+    );
     expect(await failure(client, () => reconcile(client))).toMatchObject({ code: 'RV004' });
   }));

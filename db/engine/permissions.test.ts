@@ -1,7 +1,16 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type pg from 'pg';
 import { useDatabase } from '../testing/database.ts';
-import { act, createWorkspace, failure, insert, objectNamed, reconcile, statements, type Workspace } from '../testing/workspace.ts';
+import {
+  act,
+  createWorkspace,
+  failure,
+  insert,
+  objectNamed,
+  reconcile,
+  statements,
+  type Workspace,
+} from '../testing/workspace.ts';
 
 const db = useDatabase();
 let ws: Workspace;
@@ -73,8 +82,12 @@ test('events, trash, search and restoring are for readers of the object', () =>
     await permit(client, company, {});
     await act(client, ws.memberRole);
     expect(await seen()).toEqual({ events: 0, trash: 0, found: 0 });
-    expect(await failure(client, () => client.query(`select restore_record('company', $1)`, [id]))).toMatchObject({ code: '42501' });
-    expect(await failure(client, () => client.query(`select destroy_record('company', $1)`, [id]))).toMatchObject({ code: '42501' });
+    expect(await failure(client, () => client.query(`select restore_record('company', $1)`, [id]))).toMatchObject({
+      code: '42501',
+    });
+    expect(await failure(client, () => client.query(`select destroy_record('company', $1)`, [id]))).toMatchObject({
+      code: '42501',
+    });
   }));
 
 test('the log and the trash are read, never written', () =>
@@ -83,36 +96,65 @@ test('the log and the trash are read, never written', () =>
     await client.query(`delete from ${ws.schema}.companies`);
     await act(client, ws.adminRole);
     for (const statement of [
-      `update record_events set actor_name = 'nobody'`, 'delete from record_events', 'truncate record_events',
+      `update record_events set actor_name = 'nobody'`,
+      'delete from record_events',
+      'truncate record_events',
       `insert into record_events (batch, seq, object_id, record_id, action, actor_type, source) values (1, 1, gen_random_uuid(), gen_random_uuid(), 'x', 'x', 'x')`,
-      `update trash set label = 'x'`, 'delete from trash', 'truncate trash', `insert into trash (object_id, record_id, data) values (gen_random_uuid(), gen_random_uuid(), '{}')`,
+      `update trash set label = 'x'`,
+      'delete from trash',
+      'truncate trash',
+      `insert into trash (object_id, record_id, data) values (gen_random_uuid(), gen_random_uuid(), '{}')`,
     ])
       expect(await failure(client, () => client.query(statement))).toMatchObject({ code: '42501' });
   }));
 
-test.each(['created_at', 'updated_at', 'created_by_source', 'created_by_member_id', 'created_by_name', 'updated_by_name', 'updated_by_member_id'])(
-  'no role writes the system column %s',
-  (column) =>
-    db.inTransaction(async (client) => {
-      await act(client, ws.adminRole);
-      expect(await failure(client, () => client.query(`insert into companies (${column}) values (default)`))).toMatchObject({ code: '42501' });
-      expect(await failure(client, () => client.query(`update companies set ${column} = default`))).toMatchObject({ code: '42501' });
-    }),
+test.each([
+  'created_at',
+  'updated_at',
+  'created_by_source',
+  'created_by_member_id',
+  'created_by_name',
+  'updated_by_name',
+  'updated_by_member_id',
+])('no role writes the system column %s', (column) =>
+  db.inTransaction(async (client) => {
+    await act(client, ws.adminRole);
+    expect(
+      await failure(client, () => client.query(`insert into companies (${column}) values (default)`)),
+    ).toMatchObject({ code: '42501' });
+    expect(await failure(client, () => client.query(`update companies set ${column} = default`))).toMatchObject({
+      code: '42501',
+    });
+  }),
 );
 
 test('an id may be given and not changed, the search vector neither', () =>
   db.inTransaction(async (client) => {
     await act(client, ws.adminRole);
     await client.query('insert into companies (id, name) values (gen_random_uuid(), $1)', ['a']);
-    for (const statement of ['update companies set id = gen_random_uuid()', `update companies set search_vector = ''`, `insert into companies (search_vector) values ('')`])
+    for (const statement of [
+      'update companies set id = gen_random_uuid()',
+      `update companies set search_vector = ''`,
+      `insert into companies (search_vector) values ('')`,
+    ])
       expect((await failure(client, () => client.query(statement))).code).toMatch(/^42501$|^428C9$/);
   }));
 
 test.each([
-  'truncate companies', 'drop table companies', 'alter table companies add column x int', 'create table mine (x int)', 'create index on companies (name)',
-  'alter table companies disable row level security', 'alter table companies no force row level security', 'drop policy owner on companies',
-  'create policy p on companies using (true)', 'alter table companies disable trigger all', 'create trigger t after insert on companies execute function engine.tg_records__trash()',
-  'create function f() returns int language sql return 1', 'create schema s', 'set session_replication_role = replica',
+  'truncate companies',
+  'drop table companies',
+  'alter table companies add column x int',
+  'create table mine (x int)',
+  'create index on companies (name)',
+  'alter table companies disable row level security',
+  'alter table companies no force row level security',
+  'drop policy owner on companies',
+  'create policy p on companies using (true)',
+  'alter table companies disable trigger all',
+  'create trigger t after insert on companies execute function engine.tg_records__trash()',
+  'create function f() returns int language sql return 1',
+  'create schema s',
+  'set session_replication_role = replica',
 ])('Admin is no owner: %s', (statement) =>
   db.inTransaction(async (client) => {
     await act(client, ws.adminRole);
@@ -124,8 +166,14 @@ describe('the model', () => {
   const writes: [string, string][] = [
     ['insert an object', `insert into metadata.objects (label_singular, label_plural) values ('Thing', 'Things')`],
     ['create an object', `select metadata.create_object('Thing', 'Things')`],
-    ['create a field', `select metadata.create_field((select id from metadata.objects where name_singular = 'company'), 'Extra', 'TEXT')`],
-    ['insert a field', `insert into metadata.fields (object_id, label, type) select id, 'Extra', 'TEXT' from metadata.objects where name_singular = 'company'`],
+    [
+      'create a field',
+      `select metadata.create_field((select id from metadata.objects where name_singular = 'company'), 'Extra', 'TEXT')`,
+    ],
+    [
+      'insert a field',
+      `insert into metadata.fields (object_id, label, type) select id, 'Extra', 'TEXT' from metadata.objects where name_singular = 'company'`,
+    ],
     ['insert a webhook', `insert into metadata.webhooks (target_url) values ('https://a.example')`],
   ];
   test.each(writes)('Admin may %s, Member may not', (_, statement) =>
@@ -135,7 +183,9 @@ describe('the model', () => {
       await client.query('reset role');
       await reconcile(client);
       await act(client, ws.memberRole);
-      expect(await failure(client, () => client.query(statement.replaceAll('Thing', 'Other').replace('Extra', 'More')))).toMatchObject({ code: '42501' });
+      expect(
+        await failure(client, () => client.query(statement.replaceAll('Thing', 'Other').replace('Extra', 'More'))),
+      ).toMatchObject({ code: '42501' });
     }),
   );
 
@@ -152,10 +202,17 @@ describe('the model', () => {
   );
 
   test.each([
-    `update metadata.roles set can_manage_model = true`, `insert into metadata.roles (name, pg_role) values ('Root', 'postgres')`,
-    `update metadata.object_permissions set can_read = true`, `update metadata.objects set is_system = false`, `update metadata.objects set workspace_id = null`,
-    `update metadata.fields set is_system = false`, `update metadata.fields set object_id = null`, `update metadata.fields set type = 'TEXT'`, 'select manifest from metadata.applications',
-    `insert into metadata.objects (workspace_id, label_singular, label_plural) values (gen_random_uuid(), 'A', 'B')`, 'truncate metadata.objects cascade',
+    `update metadata.roles set can_manage_model = true`,
+    `insert into metadata.roles (name, pg_role) values ('Root', 'postgres')`,
+    `update metadata.object_permissions set can_read = true`,
+    `update metadata.objects set is_system = false`,
+    `update metadata.objects set workspace_id = null`,
+    `update metadata.fields set is_system = false`,
+    `update metadata.fields set object_id = null`,
+    `update metadata.fields set type = 'TEXT'`,
+    'select manifest from metadata.applications',
+    `insert into metadata.objects (workspace_id, label_singular, label_plural) values (gen_random_uuid(), 'A', 'B')`,
+    'truncate metadata.objects cascade',
   ])('even Admin may not: %s', (statement) =>
     db.inTransaction(async (client) => {
       await act(client, ws.adminRole);
@@ -165,7 +222,8 @@ describe('the model', () => {
 
   test('Member installs no application; Admin does, here', () =>
     db.inTransaction(async (client) => {
-      const install = () => client.query(`select metadata.sync_application($1, '{"name": "app", "objects": []}')`, [ws.id]);
+      const install = () =>
+        client.query(`select metadata.sync_application($1, '{"name": "app", "objects": []}')`, [ws.id]);
       await act(client, ws.memberRole);
       expect(await failure(client, install)).toMatchObject({ code: '42501' });
       await act(client, ws.adminRole);

@@ -1,7 +1,17 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import type pg from 'pg';
 import { useDatabase } from '../testing/database.ts';
-import { addField, addObject, addRelation, createWorkspace, failure, insert, reconcile, statements, type Workspace } from '../testing/workspace.ts';
+import {
+  addField,
+  addObject,
+  addRelation,
+  createWorkspace,
+  failure,
+  insert,
+  reconcile,
+  statements,
+  type Workspace,
+} from '../testing/workspace.ts';
 
 const db = useDatabase();
 let ws: Workspace;
@@ -19,7 +29,8 @@ async function library(client: pg.ClientBase, onDelete = 'SET_NULL') {
   await insert(client, `${ws.schema}.books`, { name: 'Gösta', writer_id: writer });
   return { author, book, writer, ...relation };
 }
-const books = async (client: pg.ClientBase) => (await client.query(`select name, writer_id from ${ws.schema}.books`)).rows;
+const books = async (client: pg.ClientBase) =>
+  (await client.query(`select name, writer_id from ${ws.schema}.books`)).rows;
 
 test('SET_NULL cuts the link', () =>
   db.inTransaction(async (client) => {
@@ -34,7 +45,10 @@ test('CASCADE takes the record along', () =>
     await library(client, 'CASCADE');
     await client.query(`delete from ${ws.schema}.authors`);
     expect(await books(client)).toEqual([]);
-    expect((await client.query(`select label from ${ws.schema}.trash order by 1`)).rows).toEqual([{ label: 'Gösta' }, { label: 'Selma' }]);
+    expect((await client.query(`select label from ${ws.schema}.trash order by 1`)).rows).toEqual([
+      { label: 'Gösta' },
+      { label: 'Selma' },
+    ]);
   }));
 
 test('RESTRICT refuses', () =>
@@ -48,14 +62,26 @@ test('RESTRICT refuses', () =>
 test('what deleting does can be changed, and the key with its index follows', () =>
   db.inTransaction(async (client) => {
     const { relation } = await library(client);
-    for (const [value, letter] of [['CASCADE', 'c'], ['RESTRICT', 'r'], ['SET_NULL', 'n']]) {
+    for (const [value, letter] of [
+      ['CASCADE', 'c'],
+      ['RESTRICT', 'r'],
+      ['SET_NULL', 'n'],
+    ]) {
       await client.query('update metadata.relations set on_delete = $2 where id = $1', [relation, value]);
       await reconcile(client);
-      const { rows } = await client.query(`select confdeltype from pg_constraint where conrelid = '${ws.schema}.books'::regclass and contype = 'f'`);
+      const { rows } = await client.query(
+        `select confdeltype from pg_constraint where conrelid = '${ws.schema}.books'::regclass and contype = 'f'`,
+      );
       expect(rows).toEqual([{ confdeltype: letter }]);
       expect(await statements(client, ws)).toEqual([]);
     }
-    expect((await client.query(`select 1 from pg_indexes where schemaname = $1 and indexname = 'books_writer_id_idx'`, [ws.schema])).rowCount).toBe(1);
+    expect(
+      (
+        await client.query(`select 1 from pg_indexes where schemaname = $1 and indexname = 'books_writer_id_idx'`, [
+          ws.schema,
+        ])
+      ).rowCount,
+    ).toBe(1);
   }));
 
 test('an object refers to itself', () =>
@@ -96,17 +122,23 @@ test('a required relation cannot be empty, a unique one is one to one', () =>
     await client.query('update metadata.fields set is_required = true, is_unique = true where id = $1', [field]);
     await reconcile(client);
     expect(await statements(client, ws)).toEqual([]);
-    expect(await failure(client, () => insert(client, `${ws.schema}.books`, { name: 'x' }))).toMatchObject({ code: '23502' });
-    expect(await failure(client, () => insert(client, `${ws.schema}.books`, { name: 'x', writer_id: writer }))).toMatchObject({ code: '23505' });
+    expect(await failure(client, () => insert(client, `${ws.schema}.books`, { name: 'x' }))).toMatchObject({
+      code: '23502',
+    });
+    expect(
+      await failure(client, () => insert(client, `${ws.schema}.books`, { name: 'x', writer_id: writer })),
+    ).toMatchObject({ code: '23505' });
   }));
 
 test('required and "cut the link" contradict each other', () =>
   db.inTransaction(async (client) => {
     const { field } = await library(client);
-    expect(await failure(client, async () => {
-      await client.query('update metadata.fields set is_required = true where id = $1', [field]);
-      await reconcile(client);
-    })).toMatchObject({ code: 'RV008' });
+    expect(
+      await failure(client, async () => {
+        await client.query('update metadata.fields set is_required = true where id = $1', [field]);
+        await reconcile(client);
+      }),
+    ).toMatchObject({ code: 'RV008' });
   }));
 
 test('a morph relation has one key per target, and at most one of them set', () =>
@@ -115,7 +147,12 @@ test('a morph relation has one key per target, and at most one of them set', () 
     const note = await addObject(client, ws, { label_singular: 'Remark', label_plural: 'Remarks' });
     const field = await addField(client, note, { label: 'Target', type: 'MORPH_RELATION' });
     const to = (target: string) =>
-      insert(client, 'metadata.relations', { field_id: field, target_object_id: target, inverse_label: 'Remarks', on_delete: 'CASCADE' });
+      insert(client, 'metadata.relations', {
+        field_id: field,
+        target_object_id: target,
+        inverse_label: 'Remarks',
+        on_delete: 'CASCADE',
+      });
     await to(author);
     await reconcile(client);
     expect(await statements(client, ws)).toEqual([]);
@@ -124,12 +161,19 @@ test('a morph relation has one key per target, and at most one of them set', () 
     expect(await statements(client, ws)).toEqual([]);
     const remark = await insert(client, `${ws.schema}.remarks`, { name: 'r', target_author_id: writer });
     expect(
-      await failure(client, () => client.query(`update ${ws.schema}.remarks set target_book_id = (select id from ${ws.schema}.books)`)),
+      await failure(client, () =>
+        client.query(`update ${ws.schema}.remarks set target_book_id = (select id from ${ws.schema}.books)`),
+      ),
     ).toMatchObject({ code: '23514' });
     // Renaming a target renames the column and keeps the link.
-    await client.query(`update metadata.objects set name_singular = 'novelist', name_plural = 'novelists' where id = $1`, [author]);
+    await client.query(
+      `update metadata.objects set name_singular = 'novelist', name_plural = 'novelists' where id = $1`,
+      [author],
+    );
     await reconcile(client);
-    expect((await client.query(`select target_novelist_id from ${ws.schema}.remarks where id = $1`, [remark])).rows).toEqual([{ target_novelist_id: writer }]);
+    expect(
+      (await client.query(`select target_novelist_id from ${ws.schema}.remarks where id = $1`, [remark])).rows,
+    ).toEqual([{ target_novelist_id: writer }]);
     expect(await statements(client, ws)).toEqual([]);
     await client.query('delete from metadata.relations where id = $1', [second]);
     await reconcile(client);
@@ -145,14 +189,17 @@ test('relations only from relation fields, and a RELATION to one object', () =>
   db.inTransaction(async (client) => {
     const { author, book, field } = await library(client);
     const text = await addField(client, book, { label: 'Subtitle', type: 'TEXT' });
-    const to = (from: string, target: string) => insert(client, 'metadata.relations', { field_id: from, target_object_id: target, inverse_label: 'Xs' });
+    const to = (from: string, target: string) =>
+      insert(client, 'metadata.relations', { field_id: from, target_object_id: target, inverse_label: 'Xs' });
     expect(await failure(client, () => to(text, author))).toMatchObject({ code: 'RV008' });
     expect(await failure(client, () => to(field, book))).toMatchObject({ code: 'RV008' });
     // A relation field that points nowhere would be a field without columns.
-    expect(await failure(client, async () => {
-      await addField(client, book, { label: 'Nowhere', type: 'RELATION' });
-      await reconcile(client);
-    })).toMatchObject({ code: 'RV008' });
+    expect(
+      await failure(client, async () => {
+        await addField(client, book, { label: 'Nowhere', type: 'RELATION' });
+        await reconcile(client);
+      }),
+    ).toMatchObject({ code: 'RV008' });
   }));
 
 test('deactivating either side hides the relation and keeps the links', () =>
@@ -160,7 +207,9 @@ test('deactivating either side hides the relation and keeps the links', () =>
     const { author, writer } = await library(client);
     await client.query('update metadata.objects set is_active = false where id = $1', [author]);
     await reconcile(client);
-    const { rows } = await client.query(`select obj_description(oid) as c from pg_constraint where conname = 'books_writer_id_fkey' and connamespace = '${ws.schema}'::regnamespace`);
+    const { rows } = await client.query(
+      `select obj_description(oid) as c from pg_constraint where conname = 'books_writer_id_fkey' and connamespace = '${ws.schema}'::regnamespace`,
+    );
     expect(rows[0].c).toContain('@behavior -*');
     await client.query('update metadata.objects set is_active = true where id = $1', [author]);
     await reconcile(client);
@@ -175,8 +224,14 @@ test('a relation to an object of another workspace is refused by the database it
     const target = await addObject(client, other, { label_singular: 'Spy', label_plural: 'Spies' });
     await client.query('delete from metadata.relations where field_id = $1', [field]);
     const link = await addField(client, book, { label: 'Link', type: 'RELATION' });
-    expect(await failure(client, () =>
-      insert(client, 'metadata.relations', { field_id: link, target_object_id: target, inverse_label: 'Xs' }))).toMatchObject({ code: '23503' });
-    expect(await failure(client, () =>
-      insert(client, 'metadata.fields', { workspace_id: ws.id, object_id: target, label: 'F', type: 'TEXT' }))).toMatchObject({ code: '23503' });
+    expect(
+      await failure(client, () =>
+        insert(client, 'metadata.relations', { field_id: link, target_object_id: target, inverse_label: 'Xs' }),
+      ),
+    ).toMatchObject({ code: '23503' });
+    expect(
+      await failure(client, () =>
+        insert(client, 'metadata.fields', { workspace_id: ws.id, object_id: target, label: 'F', type: 'TEXT' }),
+      ),
+    ).toMatchObject({ code: '23503' });
   }));

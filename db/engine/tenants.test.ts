@@ -17,7 +17,8 @@ const login = `person_${randomBytes(4).toString('hex')}`;
 beforeAll(async () => {
   mine = await createWorkspace(db.admin, 'mine');
   theirs = await createWorkspace(db.admin, 'theirs');
-  theirCompany = (await db.admin.query(`insert into ${theirs.schema}.companies (name) values ('Theirs') returning id`)).rows[0].id;
+  theirCompany = (await db.admin.query(`insert into ${theirs.schema}.companies (name) values ('Theirs') returning id`))
+    .rows[0].id;
   theirMember = (await db.admin.query('select id from core.members where workspace_id = $1', [theirs.id])).rows[0].id;
   await db.admin.query(`create role ${login} login password 'secret'`);
   await db.admin.query(`grant ${mine.memberRole} to ${login}`);
@@ -60,59 +61,112 @@ describe('the server in a role of one workspace', () => {
   const enter = () => `set local role ${mine.memberRole}`;
 
   test('reaches its own records and not those of others, whatever the search path says', async () => {
-    expect(await asServer(enter(), `set local search_path = ${mine.schema}`, 'select count(*)::int as n from companies')).toEqual([{ n: 0 }]);
+    expect(
+      await asServer(enter(), `set local search_path = ${mine.schema}`, 'select count(*)::int as n from companies'),
+    ).toEqual([{ n: 0 }]);
     // A schema that may not be used is passed over, so the table is not there at all.
-    await expect(asServer(enter(), `set local search_path = ${theirs.schema}`, 'select * from companies')).rejects.toMatchObject({ code: '42P01' });
+    await expect(
+      asServer(enter(), `set local search_path = ${theirs.schema}`, 'select * from companies'),
+    ).rejects.toMatchObject({ code: '42P01' });
     await expect(asServer(enter(), `select * from ${theirs.schema}.companies`)).rejects.toMatchObject(denied);
-    await expect(asServer(enter(), `insert into ${theirs.schema}.companies (name) values ('x')`)).rejects.toMatchObject(denied);
+    await expect(asServer(enter(), `insert into ${theirs.schema}.companies (name) values ('x')`)).rejects.toMatchObject(
+      denied,
+    );
     await expect(asServer(enter(), `select ${theirs.schema}.search_records('theirs')`)).rejects.toMatchObject(denied);
   });
 
   test('the second wall stands without the first: a leaked grant shows no row', () =>
     db.inTransaction(async (client) => {
-      await client.query(`grant usage on schema ${theirs.schema} to ${mine.memberRole}; grant all on all tables in schema ${theirs.schema} to ${mine.memberRole}; set local role ${mine.memberRole}`);
+      await client.query(
+        `grant usage on schema ${theirs.schema} to ${mine.memberRole}; grant all on all tables in schema ${theirs.schema} to ${mine.memberRole}; set local role ${mine.memberRole}`,
+      );
       for (const table of ['companies', 'record_events', 'trash'])
         expect((await client.query(`select * from ${theirs.schema}.${table}`)).rows).toEqual([]);
       expect((await client.query(`delete from ${theirs.schema}.companies`)).rowCount).toBe(0);
-      await expect(client.query(`insert into ${theirs.schema}.companies (name) values ('x')`)).rejects.toMatchObject(denied);
+      await expect(client.query(`insert into ${theirs.schema}.companies (name) values ('x')`)).rejects.toMatchObject(
+        denied,
+      );
     }));
 
   test('sees the model of its own workspace alone, and of that no other', async () => {
     for (const table of ['objects', 'fields', 'relations', 'roles'])
-      expect(await asServer(enter(), `select distinct workspace_id from metadata.${table}`)).toEqual([{ workspace_id: mine.id }]);
-    const [row] = await asServer(enter(), 'select metadata.model() #>> \'{workspace,slug}\' as slug, metadata.model_version() as version');
+      expect(await asServer(enter(), `select distinct workspace_id from metadata.${table}`)).toEqual([
+        { workspace_id: mine.id },
+      ]);
+    const [row] = await asServer(
+      enter(),
+      "select metadata.model() #>> '{workspace,slug}' as slug, metadata.model_version() as version",
+    );
     expect(row!.slug).toBe('mine');
   });
 
   test('changes no model but its own', async () => {
     const company = await objectNamed(db.admin, theirs, 'company');
     const admin = `set local role ${mine.adminRole}`;
-    await expect(asServer(admin, `select metadata.create_field('${company}', 'X', 'TEXT')`)).rejects.toMatchObject({ code: 'RV011' });
-    await expect(asServer(admin, `insert into metadata.fields (object_id, label, type) values ('${company}', 'X', 'TEXT')`)).rejects.toThrow();
-    await expect(asServer(admin, `select metadata.sync_application('${theirs.id}', '{"name":"a","objects":[]}')`)).rejects.toMatchObject(denied);
+    await expect(asServer(admin, `select metadata.create_field('${company}', 'X', 'TEXT')`)).rejects.toMatchObject({
+      code: 'RV011',
+    });
+    await expect(
+      asServer(admin, `insert into metadata.fields (object_id, label, type) values ('${company}', 'X', 'TEXT')`),
+    ).rejects.toThrow();
+    await expect(
+      asServer(admin, `select metadata.sync_application('${theirs.id}', '{"name":"a","objects":[]}')`),
+    ).rejects.toMatchObject(denied);
     const target = `select id from metadata.objects where name_singular = 'company'`;
     await expect(
-      asServer(admin, `select metadata.create_field(object_id => (${target}), label => 'X', type => 'RELATION', target_object_id => '${company}')`),
+      asServer(
+        admin,
+        `select metadata.create_field(object_id => (${target}), label => 'X', type => 'RELATION', target_object_id => '${company}')`,
+      ),
     ).rejects.toThrow();
   });
 
   test('signs for no member of another workspace', async () => {
     const write = `insert into ${mine.schema}.companies (name) values ('x') returning created_by_member_id as member`;
     expect(await asServer(enter(), `set local relvar.member_id = '${theirMember}'`, write)).toEqual([{ member: null }]);
-    const [key] = (await db.admin.query(`select core.create_api_key('theirs', 'Member', 'Their key', 'rv_t', '\\x${randomBytes(8).toString('hex')}') as id`)).rows;
-    expect(await asServer(enter(), `set local relvar.api_key_id = '${key.id}'`, `insert into ${mine.schema}.companies (name) values ('x') returning created_by_name as name`)).toEqual([{ name: 'System' }]);
+    const [key] = (
+      await db.admin.query(
+        `select core.create_api_key('theirs', 'Member', 'Their key', 'rv_t', '\\x${randomBytes(8).toString('hex')}') as id`,
+      )
+    ).rows;
+    expect(
+      await asServer(
+        enter(),
+        `set local relvar.api_key_id = '${key.id}'`,
+        `insert into ${mine.schema}.companies (name) values ('x') returning created_by_name as name`,
+      ),
+    ).toEqual([{ name: 'System' }]);
   });
 
   test('calls nothing of core or engine', async () => {
     for (const call of [
-      `core.find_login('owner@theirs.example')`, `core.list_versions()`, `core.create_api_key('mine', 'Admin', 'x', 'x', '\\x00')`, `core.add_member('mine', 'a@b.example', 'a', 'Admin')`,
-      `engine.plan('${mine.id}')`, `engine.apply('${mine.id}')`, `engine.restore_record('${theirs.adminRole}', '${theirs.schema}', 'company', '${theirCompany}')`,
-      `engine.search('${theirs.adminRole}', '${theirs.schema}', 'theirs', 5)`, `engine.create_workspace('new', 'New', 'a@b.example')`, `engine.drop_workspace('theirs')`,
-      `engine.relay_outbox()`, `engine.become('theirs', 'Admin')`, `engine.model_of('${theirs.id}')`, `engine.note_change('${theirs.id}')`, `engine.webhook_delivery('${theirs.id}', '${theirs.id}', 1)`,
+      `core.find_login('owner@theirs.example')`,
+      `core.list_versions()`,
+      `core.create_api_key('mine', 'Admin', 'x', 'x', '\\x00')`,
+      `core.add_member('mine', 'a@b.example', 'a', 'Admin')`,
+      `engine.plan('${mine.id}')`,
+      `engine.apply('${mine.id}')`,
+      `engine.restore_record('${theirs.adminRole}', '${theirs.schema}', 'company', '${theirCompany}')`,
+      `engine.search('${theirs.adminRole}', '${theirs.schema}', 'theirs', 5)`,
+      `engine.create_workspace('new', 'New', 'a@b.example')`,
+      `engine.drop_workspace('theirs')`,
+      `engine.relay_outbox()`,
+      `engine.become('theirs', 'Admin')`,
+      `engine.model_of('${theirs.id}')`,
+      `engine.note_change('${theirs.id}')`,
+      `engine.webhook_delivery('${theirs.id}', '${theirs.id}', 1)`,
       `graphile_worker.add_job('x')`,
     ])
       await expect(asServer(enter(), `select ${call}`)).rejects.toMatchObject(denied);
-    for (const table of ['core.users', 'core.sessions', 'core.members', 'core.api_keys', 'core.workspaces', 'engine.outbox', 'engine.settings'])
+    for (const table of [
+      'core.users',
+      'core.sessions',
+      'core.members',
+      'core.api_keys',
+      'core.workspaces',
+      'engine.outbox',
+      'engine.settings',
+    ])
       await expect(asServer(enter(), `select * from ${table}`)).rejects.toMatchObject(denied);
   });
 });
@@ -120,9 +174,17 @@ describe('the server in a role of one workspace', () => {
 describe('the server before it has become anybody', () => {
   test('owns nothing and reads nothing, also after reset role', async () => {
     const enter = `set local role ${mine.memberRole}`;
-    for (const statement of [`select * from ${mine.schema}.companies`, 'select * from metadata.objects', 'select * from core.users', `select engine.plan('${mine.id}')`, 'create temp table t (x int); select * from core.sessions'])
+    for (const statement of [
+      `select * from ${mine.schema}.companies`,
+      'select * from metadata.objects',
+      'select * from core.users',
+      `select engine.plan('${mine.id}')`,
+      'create temp table t (x int); select * from core.sessions',
+    ])
       await expect(asServer(enter, 'reset role', statement)).rejects.toMatchObject(denied);
-    const { rows } = await db.admin.query(`select count(*)::int as n from pg_class where relowner in ('relvar_server'::regrole, 'relvar_worker'::regrole)`);
+    const { rows } = await db.admin.query(
+      `select count(*)::int as n from pg_class where relowner in ('relvar_server'::regrole, 'relvar_worker'::regrole)`,
+    );
     expect(rows).toEqual([{ n: 0 }]);
   });
 
@@ -136,16 +198,29 @@ describe('the server before it has become anybody', () => {
 });
 
 describe("a person's own login", () => {
-  const write = () => `insert into ${mine.schema}.companies (name) values ('x') returning created_by_member_id as member, created_by_name as name`;
-  const member = async () => (await db.admin.query('select id from core.members where login_role = $1', [login])).rows[0].id;
+  const write = () =>
+    `insert into ${mine.schema}.companies (name) values ('x') returning created_by_member_id as member, created_by_name as name`;
+  const member = async () =>
+    (await db.admin.query('select id from core.members where login_role = $1', [login])).rows[0].id;
 
   test('acts as the member it is mapped to, once in the role', async () => {
-    expect(await asPerson(`set local role ${mine.memberRole}`, write())).toEqual([{ member: await member(), name: 'owner' }]);
-    expect(await asPerson(`set local role ${mine.memberRole}`, 'select distinct workspace_id as id from metadata.objects')).toEqual([{ id: mine.id }]);
+    expect(await asPerson(`set local role ${mine.memberRole}`, write())).toEqual([
+      { member: await member(), name: 'owner' },
+    ]);
+    expect(
+      await asPerson(`set local role ${mine.memberRole}`, 'select distinct workspace_id as id from metadata.objects'),
+    ).toEqual([{ id: mine.id }]);
   });
 
   test('takes no role that was not granted', async () => {
-    for (const role of [mine.adminRole, theirs.memberRole, theirs.adminRole, 'relvar_owner', 'relvar_server', 'postgres'])
+    for (const role of [
+      mine.adminRole,
+      theirs.memberRole,
+      theirs.adminRole,
+      'relvar_owner',
+      'relvar_server',
+      'postgres',
+    ])
       await expect(asPerson(`set local role ${role}`)).rejects.toMatchObject(denied);
     await expect(asPerson(`set session authorization relvar_server`)).rejects.toMatchObject(denied);
     await expect(asPerson(`select set_config('role', '${theirs.adminRole}', true)`)).rejects.toMatchObject(denied);
@@ -153,18 +228,38 @@ describe("a person's own login", () => {
 
   test('is not believed when it says to be somebody else', async () => {
     const { rows } = await db.admin.query(`select core.add_member('mine', 'boss@mine.example', 'Boss', 'Admin') as id`);
-    const [key] = (await db.admin.query(`select core.create_api_key('mine', 'Admin', 'Key', 'rv_k', '\\x${randomBytes(8).toString('hex')}') as id`)).rows;
-    const forged = [`set local role ${mine.memberRole}`, `set local relvar.member_id = '${rows[0].id}'`, `set local relvar.api_key_id = '${key.id}'`];
+    const [key] = (
+      await db.admin.query(
+        `select core.create_api_key('mine', 'Admin', 'Key', 'rv_k', '\\x${randomBytes(8).toString('hex')}') as id`,
+      )
+    ).rows;
+    const forged = [
+      `set local role ${mine.memberRole}`,
+      `set local relvar.member_id = '${rows[0].id}'`,
+      `set local relvar.api_key_id = '${key.id}'`,
+    ];
     expect(await asPerson(...forged, write())).toEqual([{ member: await member(), name: 'owner' }]);
     // Without the role the login is only itself, however it calls itself.
-    expect(await asPerson(`set local relvar.member_id = '${rows[0].id}'`, write())).toEqual([{ member: null, name: login }]);
+    expect(await asPerson(`set local relvar.member_id = '${rows[0].id}'`, write())).toEqual([
+      { member: null, name: login },
+    ]);
     // Every setting that Relvar reads.
     const names = await db.admin.query<{ name: string }>(
       `select distinct m[1] as name from pg_proc p, regexp_matches(pg_get_functiondef(p.oid), 'current_setting\\(''(relvar\\.\\w+)''', 'g') m where p.pronamespace in ('engine'::regnamespace, 'core'::regnamespace)`,
     );
     for (const { name } of names.rows.filter(({ name }) => name !== 'relvar.source'))
-      for (const value of [rows[0].id, '(member,' + rows[0].id + ',Boss)', `{"type":"member","id":"${rows[0].id}","name":"Boss"}`])
-        expect(await asPerson(`set local role ${mine.memberRole}`, `select set_config('${name}', $$${value}$$, true)`, write())).toEqual([{ member: await member(), name: 'owner' }]);
+      for (const value of [
+        rows[0].id,
+        '(member,' + rows[0].id + ',Boss)',
+        `{"type":"member","id":"${rows[0].id}","name":"Boss"}`,
+      ])
+        expect(
+          await asPerson(
+            `set local role ${mine.memberRole}`,
+            `select set_config('${name}', $$${value}$$, true)`,
+            write(),
+          ),
+        ).toEqual([{ member: await member(), name: 'owner' }]);
   });
 
   test('an inactive member signs no more', async () => {
@@ -175,7 +270,9 @@ describe("a person's own login", () => {
 
   test('rights that are inherited without taking the role open nothing more', async () => {
     for (const id of [mine.id, theirs.id])
-      await expect(asPerson(`select metadata.sync_application('${id}', '{"name":"a","objects":[]}')`)).rejects.toMatchObject(denied);
+      await expect(
+        asPerson(`select metadata.sync_application('${id}', '{"name":"a","objects":[]}')`),
+      ).rejects.toMatchObject(denied);
     await expect(asPerson(`select metadata.create_object('A', 'B')`)).rejects.toThrow();
     expect(await asPerson('select metadata.model() as model')).toEqual([{ model: null }]);
     expect(await asPerson('select * from metadata.objects')).toEqual([]);
@@ -184,12 +281,20 @@ describe("a person's own login", () => {
 
   test('temporary tables and functions put nothing in the way of what Relvar calls', async () => {
     const traps = [
-      'create temp table record_events (like information_schema.sql_features)', 'create temp table trash (x int)', 'create temp table companies (id uuid)',
+      'create temp table record_events (like information_schema.sql_features)',
+      'create temp table trash (x int)',
+      'create temp table companies (id uuid)',
       `create function pg_temp.now() returns timestamptz language sql return '2000-01-01'::timestamptz`,
       `create function pg_temp.lower(text) returns text language sql return 'x'`,
     ];
     const enter = `set local role ${mine.memberRole}`;
-    const rows = await asPerson(enter, ...traps, `set local search_path = pg_temp, ${mine.schema}, pg_catalog`, write(), `select count(*)::int as n from ${mine.schema}.record_events where after ->> 'name' = 'x'`);
+    const rows = await asPerson(
+      enter,
+      ...traps,
+      `set local search_path = pg_temp, ${mine.schema}, pg_catalog`,
+      write(),
+      `select count(*)::int as n from ${mine.schema}.record_events where after ->> 'name' = 'x'`,
+    );
     expect(rows[0]!.n).toBeGreaterThan(0);
   });
 });

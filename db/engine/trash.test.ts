@@ -1,7 +1,17 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import type pg from 'pg';
 import { useDatabase } from '../testing/database.ts';
-import { act, addField, addObject, addRelation, createWorkspace, failure, insert, reconcile, type Workspace } from '../testing/workspace.ts';
+import {
+  act,
+  addField,
+  addObject,
+  addRelation,
+  createWorkspace,
+  failure,
+  insert,
+  reconcile,
+  type Workspace,
+} from '../testing/workspace.ts';
 
 const db = useDatabase();
 let ws: Workspace;
@@ -34,7 +44,10 @@ test('deleting moves to the trash, restoring brings back the record as it was', 
     const { id } = await shop(client);
     const before = (await client.query('select to_jsonb(c) as row from clients c')).rows[0].row;
     await client.query('delete from clients');
-    const { rows } = await client.query(`select label, data ->> 'code' as code, deleted_by_name as by from trash where record_id = $1`, [id]);
+    const { rows } = await client.query(
+      `select label, data ->> 'code' as code, deleted_by_name as by from trash where record_id = $1`,
+      [id],
+    );
     expect(rows).toEqual([{ label: 'Ann', code: 'A1', by: 'postgres' }]);
     expect(await restore(client, 'client', id)).toBe(true);
     expect((await client.query('select to_jsonb(c) as row from clients c')).rows[0].row).toEqual(before);
@@ -51,7 +64,9 @@ test('what went along comes back, and links that were cut are tied again', () =>
     await restore(client, 'client', id);
     expect((await client.query('select id, client_id from visits')).rows).toEqual([{ id: visit, client_id: id }]);
     expect((await client.query('select client_id from letters')).rows).toEqual([{ client_id: id }]);
-    const { rows } = await client.query(`select action, count(*)::int as n from record_events where action = 'restored' group by 1`);
+    const { rows } = await client.query(
+      `select action, count(*)::int as n from record_events where action = 'restored' group by 1`,
+    );
     expect(rows).toEqual([{ action: 'restored', n: 2 }]);
   }));
 
@@ -73,13 +88,18 @@ test('a record whose linked record is gone comes back with that link empty', () 
     await client.query('delete from clients');
     expect(await restore(client, 'letter', letter)).toBe(true);
     expect(await restore(client, 'visit', visit)).toBe(true);
-    expect((await client.query('select client_id from letters union all select client_id from visits')).rows).toEqual([{ client_id: null }, { client_id: null }]);
+    expect((await client.query('select client_id from letters union all select client_id from visits')).rows).toEqual([
+      { client_id: null },
+      { client_id: null },
+    ]);
   }));
 
 test('a record whose required link is gone cannot come back, and says what is missing', () =>
   db.inTransaction(async (client) => {
     const { visits, visit } = await shop(client);
-    await client.query(`update metadata.fields set is_required = true where object_id = $1 and name = 'client'`, [visits]);
+    await client.query(`update metadata.fields set is_required = true where object_id = $1 and name = 'client'`, [
+      visits,
+    ]);
     await reconcile(client);
     await client.query('delete from visits');
     await client.query('delete from clients');
@@ -112,8 +132,16 @@ test('a self relation: children come back under their parents', () =>
     await client.query('delete from folders where id = $1', [root]);
     expect(await count(client, 'folders')).toBe(0);
     await restore(client, 'folder', root);
-    expect((await client.query('select c.name, p.name as parent from folders c left join folders p on p.id = c.parent_id order by 1')).rows).toEqual([
-      { name: 'child', parent: 'root' }, { name: 'grandchild', parent: 'child' }, { name: 'root', parent: null },
+    expect(
+      (
+        await client.query(
+          'select c.name, p.name as parent from folders c left join folders p on p.id = c.parent_id order by 1',
+        )
+      ).rows,
+    ).toEqual([
+      { name: 'child', parent: 'root' },
+      { name: 'grandchild', parent: 'child' },
+      { name: 'root', parent: null },
     ]);
   }));
 
@@ -124,8 +152,15 @@ test('destroying takes it out of the trash; the event stays', () =>
     expect((await client.query(`select destroy_record('client', $1) as done`, [id])).rows[0].done).toBe(true);
     expect((await client.query(`select destroy_record('client', $1) as done`, [id])).rows[0].done).toBe(false);
     expect(await restore(client, 'client', id)).toBe(false);
-    expect((await client.query('select action from record_events where record_id = $1 order by batch', [id])).rows.map((r) => r.action)).toEqual(['created', 'deleted', 'destroyed']);
-    expect((await client.query(`select 1 from engine.outbox where object_id = $1 and action = 'destroyed'`, [clients])).rowCount).toBe(1);
+    expect(
+      (await client.query('select action from record_events where record_id = $1 order by batch', [id])).rows.map(
+        (r) => r.action,
+      ),
+    ).toEqual(['created', 'deleted', 'destroyed']);
+    expect(
+      (await client.query(`select 1 from engine.outbox where object_id = $1 and action = 'destroyed'`, [clients]))
+        .rowCount,
+    ).toBe(1);
   }));
 
 test('the trash keeps up with the model: renamed, added and deleted fields', () =>
@@ -138,10 +173,14 @@ test('the trash keeps up with the model: renamed, added and deleted fields', () 
     await client.query(`update metadata.fields set name = 'number' where object_id = $1 and name = 'code'`, [clients]);
     await client.query('delete from metadata.fields where id = $1', [gone]);
     await addField(client, clients, { label: 'Grade', type: 'TEXT', default_value: 'new', is_required: true });
-    await client.query(`update metadata.objects set name_singular = 'patron', name_plural = 'patrons' where id = $1`, [clients]);
+    await client.query(`update metadata.objects set name_singular = 'patron', name_plural = 'patrons' where id = $1`, [
+      clients,
+    ]);
     await reconcile(client);
     expect(await restore(client, 'patron', id)).toBe(true);
-    expect((await client.query('select name, number, grade from patrons')).rows).toEqual([{ name: 'Ann', number: 'A1', grade: 'new' }]);
+    expect((await client.query('select name, number, grade from patrons')).rows).toEqual([
+      { name: 'Ann', number: 'A1', grade: 'new' },
+    ]);
     expect((await client.query('select client_id from letters')).rows).toEqual([{ client_id: id }]);
     expect(await count(client, 'visits')).toBe(1);
   }));
@@ -163,7 +202,9 @@ test('an id that is used again and deleted again does not stand in the way', () 
     await client.query(`insert into clients (id, name) values ($1, 'Again')`, [id]);
     expect(await failure(client, () => restore(client, 'client', id))).toMatchObject({ code: 'RV014' });
     await client.query('delete from clients');
-    expect((await client.query('select label from trash where record_id = $1', [id])).rows).toEqual([{ label: 'Again' }]);
+    expect((await client.query('select label from trash where record_id = $1', [id])).rows).toEqual([
+      { label: 'Again' },
+    ]);
   }));
 
 test('a member restores and destroys what the role may delete, and with it what went along', () =>
@@ -189,6 +230,10 @@ test('a member restores and destroys what the role may delete, and with it what 
     await reconcile(client);
     await act(client, ws.memberRole);
     for (const verb of ['restore', 'destroy'])
-      expect(await failure(client, () => client.query(`select ${verb}_record('client', $1)`, [id]))).toMatchObject({ code: '42501' });
-    expect(await failure(client, () => client.query(`select restore_record('nothing', $1)`, [id]))).toMatchObject({ code: 'RV011' });
+      expect(await failure(client, () => client.query(`select ${verb}_record('client', $1)`, [id]))).toMatchObject({
+        code: '42501',
+      });
+    expect(await failure(client, () => client.query(`select restore_record('nothing', $1)`, [id]))).toMatchObject({
+      code: 'RV011',
+    });
   }));

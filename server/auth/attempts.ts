@@ -43,8 +43,7 @@ export class Attempts {
       const count = failures && failures.until > now ? failures.count : 0;
       const until = failures && failures.until > now ? failures.until : now + WINDOW_MS;
       this.#failures.delete(name);
-      if (this.#failures.size >= MAX_TRACKED)
-        this.#failures.delete(this.#failures.keys().next().value!);
+      if (this.#failures.size >= MAX_TRACKED) this.#failures.delete(this.#failures.keys().next().value!);
       this.#failures.set(name, { count: count + 1, until });
     }
   }

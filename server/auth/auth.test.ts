@@ -46,9 +46,7 @@ test('the cookie cannot be read by scripts, and over https never travels in the 
   const plain = (await signIn(right)).headers['set-cookie']![0]!;
   expect(plain).toMatch(/^relvar_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Expires=/);
   expect(plain).not.toContain('Secure');
-  const behindProxy = (await signIn(right, { 'x-forwarded-proto': 'https' })).headers[
-    'set-cookie'
-  ]![0]!;
+  const behindProxy = (await signIn(right, { 'x-forwarded-proto': 'https' })).headers['set-cookie']![0]!;
   expect(behindProxy).toContain('; Secure');
 });
 
@@ -65,9 +63,7 @@ test('a wrong password and an unknown e-mail get the same answer', async () => {
 test('a member of two workspaces says which one, and enters no third', async () => {
   await server.createWorkspace('two');
   await server.createWorkspace('three');
-  await server.db.admin.query(
-    "select core.add_member('two', 'owner@acme.test', 'Olive', 'Member')",
-  );
+  await server.db.admin.query("select core.add_member('two', 'owner@acme.test', 'Olive', 'Member')");
   const undecided = await signIn(right);
   expect(undecided.status).toBe(409);
   expect(undecided.body.error).toMatchObject({
@@ -90,16 +86,12 @@ test('after ten failures the e-mail is closed to that address for a while, even 
   expect(refused.body.error.code).toBe('TOO_MANY_ATTEMPTS');
   expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
   // Behind the proxy, another address is another person.
-  const elsewhere = await signIn(
-    { email, password: PASSWORD },
-    { 'x-forwarded-for': '203.0.113.9' },
-  );
+  const elsewhere = await signIn({ email, password: PASSWORD }, { 'x-forwarded-for': '203.0.113.9' });
   expect(elsewhere.status).toBe(200);
 });
 
 test('nobody is signed in without a token, with an invented one or with a revoked key', async () => {
-  const me = (headers: Record<string, string>) =>
-    request(server.app.handler).get('/auth/me').set(headers);
+  const me = (headers: Record<string, string>) => request(server.app.handler).get('/auth/me').set(headers);
   for (const headers of [
     {},
     { cookie: `relvar_session=${'A'.repeat(43)}` },

@@ -20,10 +20,7 @@ interface Login {
   workspaces: { id: string; slug: string; name: string }[];
 }
 
-export function installAuth(
-  app: Express,
-  { pool, identities }: { pool: Pool; identities: Identities },
-): void {
+export function installAuth(app: Express, { pool, identities }: { pool: Pool; identities: Identities }): void {
   const attempts = new Attempts();
 
   app.post('/auth/sign-in', async (request, response) => {
@@ -104,10 +101,12 @@ function chooseWorkspace({ workspaces }: Login, slug: string | undefined): strin
 async function createSession(pool: Pool, login: Login, workspaceId: string) {
   const token = randomBytes(32).toString('base64url');
   const expires = new Date(Date.now() + SESSION_DAYS * 86_400_000);
-  const { rows } = await pool.query<{ id: string | null }>(
-    'select core.create_session($1, $2, $3, $4) as id',
-    [login.user_id, workspaceId, hashToken(token), expires],
-  );
+  const { rows } = await pool.query<{ id: string | null }>('select core.create_session($1, $2, $3, $4) as id', [
+    login.user_id,
+    workspaceId,
+    hashToken(token),
+    expires,
+  ]);
   // Membership ended between the two statements.
   if (!rows[0]?.id) throw new RequestError('NO_WORKSPACE');
   return { token, expires };

@@ -10,13 +10,7 @@ export function readSessionToken(request: IncomingMessage): string | undefined {
 
 /** `Secure` follows the connection, ours or that of the proxy in front: over plain http it would lock people out. */
 export function sessionCookie(request: IncomingMessage, token: string, expires: Date): string {
-  const parts = [
-    `${NAME}=${token}`,
-    'Path=/',
-    'HttpOnly',
-    'SameSite=Lax',
-    `Expires=${expires.toUTCString()}`,
-  ];
+  const parts = [`${NAME}=${token}`, 'Path=/', 'HttpOnly', 'SameSite=Lax', `Expires=${expires.toUTCString()}`];
   if (isHttps(request)) parts.push('Secure');
   return parts.join('; ');
 }

@@ -10,10 +10,7 @@ export function hashPassword(password: string): Promise<string> {
   return hash(password, OPTIONS);
 }
 
-export async function isPassword(
-  stored: string | null | undefined,
-  password: string,
-): Promise<boolean> {
+export async function isPassword(stored: string | null | undefined, password: string): Promise<boolean> {
   const matches = await verify(stored ?? (await NOBODY), password);
   return matches && stored !== null && stored !== undefined;
 }

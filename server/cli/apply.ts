@@ -9,7 +9,9 @@ export function applyCommand(): Command {
       await withDatabase(async (admin) => {
         const workspaces = slug === undefined ? await listWorkspaces(admin) : [await findWorkspace(admin, slug)];
         for (const workspace of workspaces) {
-          const { rows } = await admin.query<{ statements: number }>('select engine.apply($1) as statements', [workspace.id]);
+          const { rows } = await admin.query<{ statements: number }>('select engine.apply($1) as statements', [
+            workspace.id,
+          ]);
           const count = rows[0]?.statements ?? 0;
           process.stdout.write(`${workspace.slug}: ${count === 0 ? 'nothing to do' : `${count} statements run`}\n`);
         }

@@ -41,11 +41,18 @@ async function checkVersion(admin: Client): Promise<Finding> {
   const { number = 0, version = '?' } = rows[0] ?? {};
   const [major, minor] = [Math.floor(number / 10_000), number % 10_000];
   const title = 'PostgreSQL';
-  if (major < 15) return { state: 'wrong', title, detail: `${version} is too old`, remedy: 'Relvar needs PostgreSQL 15 or later.' };
+  if (major < 15)
+    return { state: 'wrong', title, detail: `${version} is too old`, remedy: 'Relvar needs PostgreSQL 15 or later.' };
   const safe = SAFE_MINORS[major];
   if (safe !== undefined && minor < safe)
-    return { state: 'warning', title, detail: `${version} lacks security fixes that were published`, remedy: `Install ${major}.${safe} or later of the same major version and restart; the data stays as it is.` };
-  if (safe === undefined) return { state: 'warning', title, detail: `${version} is newer than this version of Relvar knows` };
+    return {
+      state: 'warning',
+      title,
+      detail: `${version} lacks security fixes that were published`,
+      remedy: `Install ${major}.${safe} or later of the same major version and restart; the data stays as it is.`,
+    };
+  if (safe === undefined)
+    return { state: 'warning', title, detail: `${version} is newer than this version of Relvar knows` };
   return { state: 'well', title, detail: version };
 }
 
@@ -69,7 +76,12 @@ async function checkRoles(admin: Client): Promise<Finding> {
   );
   return rows.length === 0
     ? { state: 'well', title: 'Roles' }
-    : { state: 'wrong', title: 'Roles', detail: firstFew(rows.map(({ problem }) => problem)), remedy: 'Run npm run db:migrate, then relvar apply.' };
+    : {
+        state: 'wrong',
+        title: 'Roles',
+        detail: firstFew(rows.map(({ problem }) => problem)),
+        remedy: 'Run npm run db:migrate, then relvar apply.',
+      };
 }
 
 async function checkMigrations(admin: Client): Promise<Finding> {
@@ -80,9 +92,19 @@ async function checkMigrations(admin: Client): Promise<Finding> {
   const unknown = [...done].filter((file) => !files.includes(file));
   const title = 'Migrations';
   if (missing.length > 0)
-    return { state: 'wrong', title, detail: `${missing.length} not run yet: ${firstFew(missing)}`, remedy: 'Run npm run db:migrate, or restart Relvar.' };
+    return {
+      state: 'wrong',
+      title,
+      detail: `${missing.length} not run yet: ${firstFew(missing)}`,
+      remedy: 'Run npm run db:migrate, or restart Relvar.',
+    };
   if (unknown.length > 0)
-    return { state: 'wrong', title, detail: `the database is of a newer version of Relvar: ${firstFew(unknown)}`, remedy: 'Update Relvar to that version.' };
+    return {
+      state: 'wrong',
+      title,
+      detail: `the database is of a newer version of Relvar: ${firstFew(unknown)}`,
+      remedy: 'Update Relvar to that version.',
+    };
   return { state: 'well', title, detail: `${files.length} run` };
 }
 
@@ -105,7 +127,9 @@ async function checkWorkspaces(admin: Client): Promise<Finding[]> {
 }
 
 async function checkLints(admin: Client): Promise<Finding[]> {
-  const { rows } = await admin.query<{ title: string; detail: string; remedy: string }>('select title, detail, remedy from engine.lint()');
+  const { rows } = await admin.query<{ title: string; detail: string; remedy: string }>(
+    'select title, detail, remedy from engine.lint()',
+  );
   return rows.length === 0
     ? [{ state: 'well', title: 'Catalogue' }]
     : rows.map((lint) => ({ state: 'wrong', ...lint }));
@@ -115,11 +139,17 @@ async function checkRelay(admin: Client, isServed: boolean): Promise<Finding> {
   const { rows } = await admin.query<{ age: number | null }>(`select engine.seconds_since_heartbeat('relay') as age`);
   const age = rows[0]?.age ?? null;
   const title = 'Worker';
-  if (age !== null && age <= RELAY_PATIENCE_SECONDS) return { state: 'well', title, detail: `seen ${Math.round(age)} s ago` };
+  if (age !== null && age <= RELAY_PATIENCE_SECONDS)
+    return { state: 'well', title, detail: `seen ${Math.round(age)} s ago` };
   const detail = age === null ? 'has never been seen' : `was last seen ${duration(age)} ago`;
   // The embedded server was started for this command alone: nobody can be expected to work on it.
   if (!isServed) return { state: 'warning', title, detail, remedy: 'Relvar is not running. Start it: npm start.' };
-  return { state: 'wrong', title, detail, remedy: 'Webhooks and live updates wait. Start the worker, or see its log for why it stopped.' };
+  return {
+    state: 'wrong',
+    title,
+    detail,
+    remedy: 'Webhooks and live updates wait. Start the worker, or see its log for why it stopped.',
+  };
 }
 
 async function checkOutbox(admin: Client): Promise<Finding> {

@@ -20,4 +20,3 @@ export function doctorCommand(): Command {
 function describe({ state, title, detail, remedy }: Finding): string {
   return `${MARKS[state]} ${title}${detail ? `: ${detail}` : ''}\n${remedy ? `  ${remedy}\n` : ''}`;
 }
-

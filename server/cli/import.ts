@@ -28,7 +28,12 @@ export function importCommand(): Command {
     .argument('<file>', 'a CSV file whose first line names the columns')
     .requiredOption('--workspace <slug>', 'the workspace to import into')
     .option('--match <field>', 'update the record with the same value of this field, such as emails or domainName')
-    .option('--map <header=field>', 'say where a column goes, such as "Town=address.city"; "Town=" leaves it out', collectMap, new Map())
+    .option(
+      '--map <header=field>',
+      'say where a column goes, such as "Town=address.city"; "Town=" leaves it out',
+      collectMap,
+      new Map(),
+    )
     .option('--create-missing', 'create the related records that a row names and nobody has')
     .option('--dry-run', 'do everything, say how it went, and undo it')
     .option('--as <email>', 'import as this member, with the rights of the member’s role')
@@ -59,13 +64,15 @@ function parseDelimiter(text: string): string {
 }
 
 function parseDateOrder(text: string): DateOrder {
-  if (text !== 'dmy' && text !== 'mdy') throw new InvalidArgumentError('It should be dmy (day first) or mdy (month first).');
+  if (text !== 'dmy' && text !== 'mdy')
+    throw new InvalidArgumentError('It should be dmy (day first) or mdy (month first).');
   return text;
 }
 
 async function runImport(object: string, file: string, options: Options): Promise<void> {
   const stats = statSync(file, { throwIfNoEntry: false });
-  if (!stats) throw new RecordsError('FILE_NOT_FOUND', `There is no file ${file}.`, `It was looked for in ${process.cwd()}.`);
+  if (!stats)
+    throw new RecordsError('FILE_NOT_FOUND', `There is no file ${file}.`, `It was looked for in ${process.cwd()}.`);
   if (!stats.isFile()) throw new RecordsError('FILE_NOT_READABLE', `${file} is not a file.`);
   const rejectsFile = options.rejects ?? rejectsPath(file);
   // What an earlier import left must not be taken for the outcome of this one.
@@ -136,7 +143,7 @@ function describeResult(result: ImportResult, options: Options, rejectsFile: str
     ({ object: { labelSingular, labelPlural }, created: number }) =>
       `Related records created: ${count(number)} ${(number === 1 ? labelSingular : labelPlural).toLowerCase()}.\n`,
   );
-  const noun = (rows === 1 ? 'row' : 'rows');
+  const noun = rows === 1 ? 'row' : 'rows';
   let text = `${count(rows)} ${noun} for ${object.labelPlural.toLowerCase()}: ${count(created)} created, ${count(updated)} updated, ${count(unchanged)} unchanged, ${count(rejected)} rejected.\n${related.join('')}`;
   if (rejected > 0) {
     text += result.rejects.map(({ line, reason }) => `  line ${line}: ${reason}\n`).join('');

@@ -17,8 +17,16 @@ interface Outcome {
 }
 
 function relvar(...args: string[]): Promise<Outcome> {
-  const env = { ...process.env, DATABASE_URL: db.adminUrl, RELVAR_SERVER_URL: db.serverUrl, RELVAR_WORKER_URL: db.workerUrl };
-  const child = spawn(process.execPath, [join(root, 'server/cli/relvar.ts'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = {
+    ...process.env,
+    DATABASE_URL: db.adminUrl,
+    RELVAR_SERVER_URL: db.serverUrl,
+    RELVAR_WORKER_URL: db.workerUrl,
+  };
+  const child = spawn(process.execPath, [join(root, 'server/cli/relvar.ts'), ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let [out, err] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (out += chunk));
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (err += chunk));
@@ -31,7 +39,17 @@ beforeAll(async () => {
 });
 
 test('workspace create makes an owner who can sign in with the password that is printed', async () => {
-  const { out } = await relvar('workspace', 'create', 'fresh', '--name', 'Fresh', '--owner', 'bob@cli.example', '--owner-name', 'Bob Ray');
+  const { out } = await relvar(
+    'workspace',
+    'create',
+    'fresh',
+    '--name',
+    'Fresh',
+    '--owner',
+    'bob@cli.example',
+    '--owner-name',
+    'Bob Ray',
+  );
   const password = /Password, shown only now: (\S+)/.exec(out)?.[1] ?? '';
   const { rows } = await db.admin.query('select * from core.find_login($1)', ['bob@cli.example']);
   expect(await isPassword(rows[0].password_hash, password)).toBe(true);
@@ -42,18 +60,34 @@ test('workspace create makes an owner who can sign in with the password that is 
 test('workspace list and drop', async () => {
   await relvar('workspace', 'create', 'short-lived', '--name', 'Short', '--owner', 'cy@cli.example');
   expect((await relvar('workspace', 'list')).out).toMatch(/^short-lived +Short/m);
-  expect(await relvar('workspace', 'drop', 'short-lifed')).toMatchObject({ code: 1, err: expect.stringContaining('Did you mean "short-lived"?') });
+  expect(await relvar('workspace', 'drop', 'short-lifed')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('Did you mean "short-lived"?'),
+  });
   expect(await relvar('workspace', 'drop', 'short-lived')).toMatchObject({ code: 0 });
   expect((await relvar('workspace', 'list')).out).not.toContain('short-lived');
 });
 
 test('api-key create prints the key alone on stdout, and it opens the workspace', async () => {
-  const { code, out } = await relvar('api-key', 'create', '--workspace', 'cli-test', '--role', 'Member', '--name', 'Test');
+  const { code, out } = await relvar(
+    'api-key',
+    'create',
+    '--workspace',
+    'cli-test',
+    '--role',
+    'Member',
+    '--name',
+    'Test',
+  );
   expect(code).toBe(0);
   expect(out).toMatch(/^rv_[\w-]{43}\n$/);
-  const { rows } = await db.admin.query(`select * from core.resolve_api_key(sha256(convert_to($1, 'UTF8')))`, [out.trim()]);
+  const { rows } = await db.admin.query(`select * from core.resolve_api_key(sha256(convert_to($1, 'UTF8')))`, [
+    out.trim(),
+  ]);
   expect(rows).toMatchObject([{ workspace_slug: 'cli-test', role_name: 'Member' }]);
-  expect(await relvar('api-key', 'create', '--workspace', 'cli-test', '--role', 'King', '--name', 'Test')).toMatchObject({ code: 1, out: '' });
+  expect(
+    await relvar('api-key', 'create', '--workspace', 'cli-test', '--role', 'King', '--name', 'Test'),
+  ).toMatchObject({ code: 1, out: '' });
 });
 
 test('import prints the mapping and the outcome, and writes the rejects beside the file', async () => {
@@ -64,20 +98,32 @@ test('import prints the mapping and the outcome, and writes the rejects beside t
   expect(out).toMatch(/Security +→ name/);
   expect(out).toMatch(/Colour +left out/);
   expect(out).toContain('2 rows for companies: 1 created, 0 updated, 0 unchanged, 1 rejected.');
-  expect(readFileSync(join(folder, 'companies.rejects.csv'), 'utf8')).toContain('3,"Website: ""no address"" is not a web address.",Bolt');
+  expect(readFileSync(join(folder, 'companies.rejects.csv'), 'utf8')).toContain(
+    '3,"Website: ""no address"" is not a web address.",Bolt',
+  );
   writeFileSync(file, 'Security,Website\nAcme,acme.example\n');
-  expect((await relvar('import', 'company', file, '--workspace', 'cli-test', '--match', 'name', '--map', 'Website=')).out).toContain('1 unchanged');
+  expect(
+    (await relvar('import', 'company', file, '--workspace', 'cli-test', '--match', 'name', '--map', 'Website=')).out,
+  ).toContain('1 unchanged');
   expect(existsSync(join(folder, 'companies.rejects.csv'))).toBe(false);
 });
 
 test('import as a member signs the records', async () => {
   const file = join(folder, 'signed.csv');
   writeFileSync(file, 'Name\nSigned\n');
-  expect(await relvar('import', 'company', file, '--workspace', 'cli-test', '--as', 'ada@cli.example')).toMatchObject({ code: 0 });
+  expect(await relvar('import', 'company', file, '--workspace', 'cli-test', '--as', 'ada@cli.example')).toMatchObject({
+    code: 0,
+  });
   const { out } = await relvar('export', 'company', '--workspace', 'cli-test', '--format', 'ndjson');
-  const signed = out.trim().split('\n').map((line) => JSON.parse(line)).find(({ name }) => name === 'Signed');
+  const signed = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .find(({ name }) => name === 'Signed');
   expect(signed.createdBy).toMatchObject({ source: 'IMPORT', name: expect.stringMatching(/ada/i) });
-  expect(await relvar('import', 'company', file, '--workspace', 'cli-test', '--as', 'eve@cli.example')).toMatchObject({ code: 1 });
+  expect(await relvar('import', 'company', file, '--workspace', 'cli-test', '--as', 'eve@cli.example')).toMatchObject({
+    code: 1,
+  });
 });
 
 test('import and export of the real legislators', async () => {
@@ -95,14 +141,20 @@ test('plan and apply find and mend what psql changed', async () => {
   await db.admin.query(`drop index ${rows[0].schema}.people_company_id_idx`);
   const plan = await relvar('plan', '--workspace', 'cli-test');
   expect(plan.out).toMatch(/create index/i);
-  expect(await relvar('doctor')).toMatchObject({ code: 1, out: expect.stringContaining('relvar apply --workspace cli-test') });
+  expect(await relvar('doctor')).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('relvar apply --workspace cli-test'),
+  });
   expect((await relvar('apply', '--workspace', 'cli-test')).out).toMatch(/cli-test: \d+ statements? run/);
   expect((await relvar('plan', '--workspace', 'cli-test')).err).toContain('Nothing to do');
 });
 
 test('doctor is content only with a living worker', async () => {
   await db.admin.query(`delete from engine.heartbeats`);
-  expect(await relvar('doctor')).toMatchObject({ code: 1, out: expect.stringContaining('✗ Worker: has never been seen') });
+  expect(await relvar('doctor')).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('✗ Worker: has never been seen'),
+  });
   await db.admin.query(`select engine.heartbeat('relay')`);
   const { code, out } = await relvar('doctor');
   expect(out).not.toContain('✗');
@@ -113,7 +165,13 @@ test('unknown options, commands and values are refused with the nearest name', a
   const mistyped = await relvar('import', 'company', 'x.csv', '--workspce', 'demo');
   expect(mistyped).toMatchObject({ code: 1, err: expect.stringContaining('--workspace') });
   expect(await relvar('improt')).toMatchObject({ code: 1, err: expect.stringContaining('import') });
-  expect(await relvar('export', 'company', '--workspace', 'cli-test', '--format', 'xml')).toMatchObject({ code: 1, out: '' });
-  expect(await relvar('import', 'company', join(folder, 'none.csv'), '--workspace', 'cli-test')).toMatchObject({ code: 1, err: expect.stringContaining('There is no file') });
+  expect(await relvar('export', 'company', '--workspace', 'cli-test', '--format', 'xml')).toMatchObject({
+    code: 1,
+    out: '',
+  });
+  expect(await relvar('import', 'company', join(folder, 'none.csv'), '--workspace', 'cli-test')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('There is no file'),
+  });
   expect((await relvar('plan')).code).toBe(1);
 });

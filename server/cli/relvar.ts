@@ -15,7 +15,15 @@ const program = new Command('relvar')
   })
   .exitOverride();
 
-for (const command of [workspaceCommand(), apiKeyCommand(), importCommand(), exportCommand(), planCommand(), applyCommand(), doctorCommand()])
+for (const command of [
+  workspaceCommand(),
+  apiKeyCommand(),
+  importCommand(),
+  exportCommand(),
+  planCommand(),
+  applyCommand(),
+  doctorCommand(),
+])
   program.addCommand(inherit(command));
 
 /** addCommand, unlike command(), does not hand down how errors are written and what they do. */

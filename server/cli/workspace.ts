@@ -40,12 +40,24 @@ interface CreateOptions {
 
 async function create(slug: string, options: CreateOptions): Promise<void> {
   await withDatabase(async (admin) => {
-    const { rowCount: known } = await admin.query('select from core.users where lower(email) = lower($1)', [options.owner]);
+    const { rowCount: known } = await admin.query('select from core.users where lower(email) = lower($1)', [
+      options.owner,
+    ]);
     const password = known ? null : (options.password ?? randomBytes(12).toString('base64url'));
     if (known && options.password !== undefined)
-      throw new RecordsError('USER_EXISTS', `${options.owner} is a user already and keeps the password.`, 'Leave --password out.');
+      throw new RecordsError(
+        'USER_EXISTS',
+        `${options.owner} is a user already and keeps the password.`,
+        'Leave --password out.',
+      );
     const hash = password === null ? null : await hashPassword(password);
-    await admin.query('select engine.create_workspace($1, $2, $3, $4, $5)', [slug, options.name, options.owner, options.ownerName ?? null, hash]);
+    await admin.query('select engine.create_workspace($1, $2, $3, $4, $5)', [
+      slug,
+      options.name,
+      options.owner,
+      options.ownerName ?? null,
+      hash,
+    ]);
     process.stdout.write(`The workspace "${slug}" is ready. ${options.owner} owns it.\n`);
     if (password !== null && options.password === undefined)
       process.stdout.write(`Password, shown only now: ${password}\n`);
@@ -54,7 +66,13 @@ async function create(slug: string, options: CreateOptions): Promise<void> {
 
 async function list(): Promise<void> {
   await withDatabase(async (admin) => {
-    const { rows } = await admin.query<{ slug: string; name: string; schema: string; members: string; created: string }>(
+    const { rows } = await admin.query<{
+      slug: string;
+      name: string;
+      schema: string;
+      members: string;
+      created: string;
+    }>(
       `select w.slug, w.name, w.schema_name as schema, count(m.id)::text as members, to_char(w.created_at, 'YYYY-MM-DD') as created
        from core.workspaces w left join core.members m on m.workspace_id = w.id and m.is_active
        group by w.id order by w.slug`,
@@ -76,7 +94,9 @@ async function drop(slug: string, options: { yes?: boolean }): Promise<void> {
 async function confirm(slug: string, name: string): Promise<void> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await terminal.question(`This deletes "${name}" with all its records for good. Type ${slug} to go on: `);
+    const answer = await terminal.question(
+      `This deletes "${name}" with all its records for good. Type ${slug} to go on: `,
+    );
     if (answer.trim() !== slug) throw new RecordsError('NOT_CONFIRMED', 'Nothing was deleted.');
   } finally {
     terminal.close();

@@ -9,13 +9,11 @@ beforeAll(async () => {
 });
 
 const createPerson = (person: object): Promise<GraphqlAnswer> =>
-  acme.records(
-    'mutation ($person: PersonInput!) { createPerson(input: { person: $person }) { person { id } } }',
-    { person },
-  );
+  acme.records('mutation ($person: PersonInput!) { createPerson(input: { person: $person }) { person { id } } }', {
+    person,
+  });
 
-const idOf = (answer: GraphqlAnswer): string =>
-  (answer.data!.createPerson as { person: { id: string } }).person.id;
+const idOf = (answer: GraphqlAnswer): string => (answer.data!.createPerson as { person: { id: string } }).person.id;
 
 /** The only error of an answer. */
 function errorOf(answer: GraphqlAnswer) {
@@ -36,9 +34,10 @@ test('a value that must be unique names its field', async () => {
 });
 
 test('a relation to a record that does not exist names its field', async () => {
-  expect(
-    errorOf(await createPerson({ companyId: '00000000-0000-4000-8000-000000000000' })),
-  ).toMatchObject({ code: 'RELATED_RECORD_MISSING', field: 'companyId' });
+  expect(errorOf(await createPerson({ companyId: '00000000-0000-4000-8000-000000000000' }))).toMatchObject({
+    code: 'RELATED_RECORD_MISSING',
+    field: 'companyId',
+  });
 });
 
 test('an option that does not exist names its field', async () => {
@@ -50,9 +49,7 @@ test('an option that does not exist names its field', async () => {
 
 test('a value of the wrong type is told before or by the database', async () => {
   const malformed = await acme.records('{ person(id: "not-a-uuid") { id } }');
-  expect(['INVALID_QUERY', 'VALUE_INVALID', 'INVALID_REQUEST']).toContain(
-    malformed.errors![0]!.extensions.code,
-  );
+  expect(['INVALID_QUERY', 'VALUE_INVALID', 'INVALID_REQUEST']).toContain(malformed.errors![0]!.extensions.code);
   const date = await acme.records(
     'mutation { createOpportunity(input: { opportunity: { name: "x", closeDate: "someday" } }) { opportunity { id } } }',
   );
@@ -73,15 +70,10 @@ test('a column without a grant is forbidden by name; a query without it succeeds
     grant select (${rows[0]!.columns}) on ${schemaName}.people to ${role};
     grant update (job_title) on ${schemaName}.people to ${role}`);
 
-  expect(
-    await member.records('query ($id: UUID!) { person(id: $id) { nameFirstName } }', { id }),
-  ).toEqual({
+  expect(await member.records('query ($id: UUID!) { person(id: $id) { nameFirstName } }', { id })).toEqual({
     data: { person: { nameFirstName: 'Ada' } },
   });
-  const read = await member.records(
-    'query ($id: UUID!) { person(id: $id) { nameFirstName city } }',
-    { id },
-  );
+  const read = await member.records('query ($id: UUID!) { person(id: $id) { nameFirstName city } }', { id });
   expect(errorOf(read)).toMatchObject({ code: 'FORBIDDEN', field: 'city', path: ['person'] });
   expect(read.data).toEqual({ person: null });
   const write = await member.records(
@@ -92,9 +84,7 @@ test('a column without a grant is forbidden by name; a query without it succeeds
 });
 
 test("a rule of the engine keeps the engine's words, code and field", async () => {
-  const { data } = await acme.metadata(
-    '{ objects(filter: { nameSingular: { equalTo: "person" } }) { nodes { id } } }',
-  );
+  const { data } = await acme.metadata('{ objects(filter: { nameSingular: { equalTo: "person" } }) { nodes { id } } }');
   const [object] = (data!.objects as { nodes: { id: string }[] }).nodes;
   const answer = await acme.metadata(
     'mutation ($id: UUID!) { createField(input: { objectId: $id, label: "!!!", type: "TEXT" }) { result { id } } }',
@@ -107,9 +97,7 @@ test("a rule of the engine keeps the engine's words, code and field", async () =
 });
 
 test('an unforeseen error is masked, with the id under which it was logged', async () => {
-  await server.db.admin.query(
-    `alter function ${acme.schemaName}.restore_record rename to restore_record_away`,
-  );
+  await server.db.admin.query(`alter function ${acme.schemaName}.restore_record rename to restore_record_away`);
   await server.db.admin.query(
     `create function ${acme.schemaName}.restore_record(object_name text, record_id uuid) returns boolean
      language plpgsql as $$ begin raise exception 'secret detail' using errcode = 'XX001'; end $$;

@@ -31,24 +31,15 @@ export async function findField(
 
   const { selected, given } = namesIn(request);
   const root = String(error.path?.[0]);
-  const write = root.startsWith('create')
-    ? 'insert'
-    : root.startsWith('update')
-      ? 'update'
-      : undefined;
+  const write = root.startsWith('create') ? 'insert' : root.startsWith('update') ? 'update' : undefined;
   // An update names its record by id, which is not the field that it may not write.
   if (write === 'update') given.delete('id');
-  const unwritable =
-    write && (await forbiddenColumns(request, table, write)).find((name) => given.has(name));
+  const unwritable = write && (await forbiddenColumns(request, table, write)).find((name) => given.has(name));
   if (unwritable) return unwritable;
   return (await forbiddenColumns(request, table, 'select')).find((name) => selected.has(name));
 }
 
-function constraintColumns(
-  request: FailedRequest,
-  table: string,
-  constraint: string,
-): Promise<string[]> {
+function constraintColumns(request: FailedRequest, table: string, constraint: string): Promise<string[]> {
   return columns(request, {
     name: 'relvar_constraint_columns',
     text: `

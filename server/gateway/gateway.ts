@@ -31,10 +31,7 @@ export class Gateway {
   }
 
   /** A schema for the workspace that is not older than `minVersion`, and the version it is of. */
-  async acquire(
-    source: WorkspaceSource,
-    minVersion: number,
-  ): Promise<{ instance: Instance; version: number }> {
+  async acquire(source: WorkspaceSource, minVersion: number): Promise<{ instance: Instance; version: number }> {
     const deadline = Date.now() + MAX_WAIT_MS;
     let model = await this.models.atLeast(source.workspaceId, minVersion, deadline);
     for (;;) {

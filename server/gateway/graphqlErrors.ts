@@ -23,10 +23,7 @@ export function explainInvalidDocument(errors: readonly GraphQLError[]): AnswerE
 }
 
 /** Turns what went wrong while running into errors for people; the rest is logged and masked. */
-export async function explainErrors(
-  errors: readonly GraphQLError[],
-  request: FailedRequest,
-): Promise<AnswerError[]> {
+export async function explainErrors(errors: readonly GraphQLError[], request: FailedRequest): Promise<AnswerError[]> {
   return Promise.all(errors.map((error) => explain(error, request)));
 }
 

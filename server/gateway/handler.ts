@@ -20,10 +20,7 @@ interface Endpoint {
   readonly withPgClient: WithPgClient;
   readonly identify: (request: IncomingMessage) => Identity | Promise<Identity>;
   /** The schema that serves the request, at least as new as `minVersion`. */
-  readonly acquire: (
-    identity: Identity,
-    minVersion: number,
-  ) => Promise<{ instance: Instance; version: number }>;
+  readonly acquire: (identity: Identity, minVersion: number) => Promise<{ instance: Instance; version: number }>;
   readonly settings: (identity: Identity, requestId: string) => RequestSettings;
 }
 
@@ -83,8 +80,7 @@ async function answer(
       pgSettings: settings,
       withPgClient: endpoint.withPgClient,
     });
-    const explained =
-      errors && (await explainErrors(errors, { ...endpoint, ...operation, settings, requestId }));
+    const explained = errors && (await explainErrors(errors, { ...endpoint, ...operation, settings, requestId }));
     const isStale = explained?.some(({ extensions }) => extensions.code === 'MODEL_CHANGED');
     if (isStale && attempt === 1 && !isMutation(document, body.operationName)) {
       minVersion = version + 1;
@@ -109,9 +105,7 @@ function send(
   if (data !== undefined) text += `${text.length > 1 ? ',' : ''}"data":${data}`;
   text += '}';
   response.writeHead(modern ? invalidStatus : 200, {
-    'content-type': modern
-      ? 'application/graphql-response+json; charset=utf-8'
-      : 'application/json; charset=utf-8',
+    'content-type': modern ? 'application/graphql-response+json; charset=utf-8' : 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',
     'x-metadata-version': version,
@@ -160,11 +154,7 @@ function parseBody(body: unknown): Body {
   if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') {
     throw new RequestError('INVALID_REQUEST', { message: '"operationName" must be a text.' });
   }
-  if (
-    variables !== undefined &&
-    variables !== null &&
-    (typeof variables !== 'object' || Array.isArray(variables))
-  ) {
+  if (variables !== undefined && variables !== null && (typeof variables !== 'object' || Array.isArray(variables))) {
     throw new RequestError('INVALID_REQUEST', { message: '"variables" must be an object.' });
   }
   return {

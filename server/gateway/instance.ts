@@ -86,8 +86,7 @@ export async function buildInstance(schemaName: string, catalogue: string): Prom
 
 function answerWith(catalogue: string): WithPgClient {
   const client: PgClient = {
-    query: <TData>() =>
-      Promise.resolve({ rows: [{ introspection: catalogue } as TData], rowCount: 1 }),
+    query: <TData>() => Promise.resolve({ rows: [{ introspection: catalogue } as TData], rowCount: 1 }),
     withTransaction: refuse,
   };
   return async (_settings, callback) => callback(client);

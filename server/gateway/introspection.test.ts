@@ -26,36 +26,27 @@ test('an upgrade of PostGraphile that changes the introspection query is noticed
     if (part === 'pg_catalog.pg_auth_members') continue;
     expect(() => limitIntrospection(changed, 'ws_1')).toThrow(/has changed the "\w+" part/);
   }
-  expect(() =>
-    limitIntrospection(query.replace('select roles._id from roles', 'select 1'), 'ws_1'),
-  ).toThrow(/"auth_members" part/);
+  expect(() => limitIntrospection(query.replace('select roles._id from roles', 'select 1'), 'ws_1')).toThrow(
+    /"auth_members" part/,
+  );
 });
 
 test('only names of schemas get into the query', () => {
-  expect(() => limitIntrospection(makeIntrospectionQuery(), "x' or true --")).toThrow(
-    /not the name/,
-  );
+  expect(() => limitIntrospection(makeIntrospectionQuery(), "x' or true --")).toThrow(/not the name/);
 });
 
 test('of twenty other workspaces nothing is read: no schema, no table, no role', async () => {
   const acme = await server.createWorkspace('acme');
   const alone = await introspectSchema(server.db.server, acme.schemaName);
   for (let i = 0; i < 20; i += 1) {
-    await server.db.admin.query('select engine.create_workspace($1, $1, $2)', [
-      `other-${i}`,
-      `a@other-${i}.test`,
-    ]);
+    await server.db.admin.query('select engine.create_workspace($1, $1, $2)', [`other-${i}`, `a@other-${i}.test`]);
   }
   const among = await introspectSchema(server.db.server, acme.schemaName);
   const catalogue = JSON.parse(among) as Catalogue;
 
-  expect(catalogue.namespaces.map(({ nspname }) => nspname).sort()).toEqual(
-    ['pg_catalog', acme.schemaName].sort(),
-  );
+  expect(catalogue.namespaces.map(({ nspname }) => nspname).sort()).toEqual(['pg_catalog', acme.schemaName].sort());
   expect(new Set(catalogue.classes.map(({ relnamespace }) => relnamespace)).size).toBe(1);
-  expect(
-    catalogue.roles.map(({ rolname }) => rolname).filter((name) => name.startsWith('ws_')),
-  ).toEqual([]);
+  expect(catalogue.roles.map(({ rolname }) => rolname).filter((name) => name.startsWith('ws_'))).toEqual([]);
   expect(among).not.toContain(await schemaOf('other-7'));
   // The statistics and sequence numbers in the catalogue vary by a few digits.
   expect(Math.abs(among.length - alone.length)).toBeLessThan(alone.length * 0.02);

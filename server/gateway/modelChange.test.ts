@@ -6,9 +6,7 @@ let acme: Caller;
 
 beforeAll(async () => {
   acme = await server.createWorkspace('acme');
-  await acme.records(
-    'mutation { createCompany(input: { company: { name: "Initech" } }) { company { id } } }',
-  );
+  await acme.records('mutation { createCompany(input: { company: { name: "Initech" } }) { company { id } } }');
 });
 
 async function objectId(nameSingular: string): Promise<string> {
@@ -27,9 +25,7 @@ async function createField(label: string): Promise<number> {
     { object: await objectId('company'), label },
   );
   expect(answer.errors).toBeUndefined();
-  return Number(
-    (answer.data!.createField as { query: { modelVersion: string } }).query.modelVersion,
-  );
+  return Number((answer.data!.createField as { query: { modelVersion: string } }).query.modelVersion);
 }
 
 test('the API has a new field at once for whoever asks for that version, while others are served on', async () => {
@@ -71,9 +67,7 @@ test('the schema of a model that is gone is dropped', async () => {
 
 test('a query for a field that has just been renamed is told so by the new schema', async () => {
   await acme.records('{ companies { nodes { crest } } }');
-  await server.db.admin.query(
-    "update metadata.fields set name = 'coatOfArms' where name = 'crest'",
-  );
+  await server.db.admin.query("update metadata.fields set name = 'coatOfArms' where name = 'crest'");
   // Whichever schema it meets, it never fails with the database's own words.
   const answer = await acme.records('{ companies { nodes { crest } } }');
   if (answer.errors) expect(answer.errors[0]!.extensions.code).toBe('INVALID_QUERY');

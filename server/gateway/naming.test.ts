@@ -50,14 +50,11 @@ test('a record is created, read, changed and deleted under the names of the data
     },
   });
 
-  const deleted = await acme.records(
-    `mutation ($id: UUID!) { deletePerson(input: { id: $id }) { person { id } } }`,
-    { id: person.id },
-  );
+  const deleted = await acme.records(`mutation ($id: UUID!) { deletePerson(input: { id: $id }) { person { id } } }`, {
+    id: person.id,
+  });
   expect(deleted).toEqual({ data: { deletePerson: { person: { id: person.id } } } });
-  expect(
-    await acme.records(`query ($id: UUID!) { person(id: $id) { id } }`, { id: person.id }),
-  ).toEqual({
+  expect(await acme.records(`query ($id: UUID!) { person(id: $id) { id } }`, { id: person.id })).toEqual({
     data: { person: null },
   });
   expect(
@@ -82,12 +79,8 @@ test('what no role may write is not offered to be written', async () => {
 });
 
 test('people filter by any column, with and, or, not, and by a related record; and sort by any column', async () => {
-  await acme.records(
-    `mutation { a: createCompany(input: { company: { name: "Zeta Works" } }) { company { id } } }`,
-  );
-  const { data } = await acme.records(
-    `{ companies(filter: { name: { equalTo: "Zeta Works" } }) { nodes { id } } }`,
-  );
+  await acme.records(`mutation { a: createCompany(input: { company: { name: "Zeta Works" } }) { company { id } } }`);
+  const { data } = await acme.records(`{ companies(filter: { name: { equalTo: "Zeta Works" } }) { nodes { id } } }`);
   const { nodes } = data!.companies as { nodes: { id: string }[] };
   await acme.records(
     `mutation ($company: UUID) {
@@ -98,33 +91,21 @@ test('people filter by any column, with and, or, not, and by a related record; a
     { company: nodes[0]!.id },
   );
   const names = async (filter: string, order = 'NAME_FIRST_NAME_ASC') => {
-    const answer = await acme.records(
-      `{ people(filter: ${filter}, orderBy: [${order}]) { nodes { nameFirstName } } }`,
-    );
+    const answer = await acme.records(`{ people(filter: ${filter}, orderBy: [${order}]) { nodes { nameFirstName } } }`);
     expect(answer.errors).toBeUndefined();
-    return (answer.data!.people as { nodes: { nameFirstName: string }[] }).nodes.map(
-      (node) => node.nameFirstName,
-    );
+    return (answer.data!.people as { nodes: { nameFirstName: string }[] }).nodes.map((node) => node.nameFirstName);
   };
-  expect(await names('{ city: { equalTo: "Oslo" } }', 'NAME_FIRST_NAME_DESC')).toEqual([
-    'Di',
-    'Bo',
-  ]);
-  expect(await names('{ company: { name: { startsWithInsensitive: "zeta" } } }')).toEqual([
-    'Bo',
-    'Cy',
-  ]);
+  expect(await names('{ city: { equalTo: "Oslo" } }', 'NAME_FIRST_NAME_DESC')).toEqual(['Di', 'Bo']);
+  expect(await names('{ company: { name: { startsWithInsensitive: "zeta" } } }')).toEqual(['Bo', 'Cy']);
   expect(
     await names(
       '{ or: [{ city: { in: ["Rome"] } }, { and: [{ companyId: { isNull: true } }, { not: { city: { isNull: true } } }] }] }',
     ),
   ).toEqual(['Cy', 'Di']);
   expect(await names('{ nameFirstName: { includesInsensitive: "b" } }')).toEqual(['Bo']);
-  expect(
-    await names(
-      '{ createdAt: { greaterThan: "2020-01-01T00:00:00Z" }, city: { equalTo: "Rome" } }',
-    ),
-  ).toEqual(['Cy']);
+  expect(await names('{ createdAt: { greaterThan: "2020-01-01T00:00:00Z" }, city: { equalTo: "Rome" } }')).toEqual([
+    'Cy',
+  ]);
 });
 
 test('empties come last in either direction, and pages go through them', async () => {
@@ -166,10 +147,9 @@ test('amounts of money can be compared; a filter that is null is refused in word
     '{ opportunities(filter: { amountAmountMicros: { greaterThan: "1" } }) { nodes { id } } }',
   );
   expect(answer).toEqual({ data: { opportunities: { nodes: [] } } });
-  const empty = await acme.records(
-    'query ($filter: PersonFilter) { people(filter: $filter) { nodes { id } } }',
-    { filter: null },
-  );
+  const empty = await acme.records('query ($filter: PersonFilter) { people(filter: $filter) { nodes { id } } }', {
+    filter: null,
+  });
   expect(empty.errors![0]!.extensions).toMatchObject({
     code: 'INVALID_REQUEST',
     hint: expect.any(String),
@@ -193,13 +173,8 @@ test('records have one way in: no accessors for other unique columns, none by no
   const { data } = await acme.records(
     `{ __schema { queryType { fields { name } } mutationType { fields { name } } } }`,
   );
-  const schema = data!.__schema as Record<
-    'queryType' | 'mutationType',
-    { fields: { name: string }[] }
-  >;
-  const fields = [...schema.queryType.fields, ...schema.mutationType.fields].map(
-    ({ name }) => name,
-  );
+  const schema = data!.__schema as Record<'queryType' | 'mutationType', { fields: { name: string }[] }>;
+  const fields = [...schema.queryType.fields, ...schema.mutationType.fields].map(({ name }) => name);
   expect(fields.filter((name) => /By[A-Z]/.test(name))).toEqual([]);
   expect(fields).toEqual(
     expect.arrayContaining(['person', 'people', 'searchRecords', 'restoreRecord', 'destroyRecord']),

@@ -8,8 +8,7 @@ import type { PgCodec } from 'postgraphile/@dataplan/pg';
 export const NamingPlugin: GraphileConfig.Plugin = {
   name: 'RelvarNamingPlugin',
   version: '1.0.0',
-  description:
-    'Names types and fields as the data model does: Person, people, person(id:), createPerson',
+  description: 'Names types and fields as the data model does: Person, people, person(id:), createPerson',
   inflection: {
     replace: {
       // The record's uuid is `id`; the global object identifier is `nodeId`.
@@ -26,8 +25,7 @@ export const NamingPlugin: GraphileConfig.Plugin = {
       },
       _allRows(_previous, _options, resource) {
         return (
-          tagOf(resource.codec, 'plural') ??
-          this.camelCase(this.pluralize(this._singularizedResourceName(resource)))
+          tagOf(resource.codec, 'plural') ?? this.camelCase(this.pluralize(this._singularizedResourceName(resource)))
         );
       },
       rowByUnique(previous, _options, details) {
@@ -47,15 +45,13 @@ export const NamingPlugin: GraphileConfig.Plugin = {
       _singleRelationRaw(previous, _options, details) {
         const relation = details.registry.pgRelations[details.codec.name]![details.relationName]!;
         const column = keyColumn(relation.localAttributes);
-        if (!column || typeof relation.extensions?.tags?.fieldName === 'string')
-          return previous!(details);
+        if (!column || typeof relation.extensions?.tags?.fieldName === 'string') return previous!(details);
         return column;
       },
       _manyRelationRaw(previous, _options, details) {
         const relation = details.registry.pgRelations[details.codec.name]![details.relationName]!;
         const column = keyColumn(relation.remoteAttributes);
-        if (!column || typeof relation.extensions?.tags?.foreignFieldName === 'string')
-          return previous!(details);
+        if (!column || typeof relation.extensions?.tags?.foreignFieldName === 'string') return previous!(details);
         const plural = this.pluralize(this.tableType(relation.remoteResource.codec));
         return this.camelCase(this.tableType(details.codec)) === this.camelCase(column)
           ? plural

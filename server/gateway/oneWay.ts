@@ -6,8 +6,7 @@
 export const OneWayPlugin: GraphileConfig.Plugin = {
   name: 'RelvarOneWayPlugin',
   version: '1.0.0',
-  description:
-    'Offers no accessors and mutations for unique constraints other than the primary key',
+  description: 'Offers no accessors and mutations for unique constraints other than the primary key',
   schema: {
     entityBehavior: {
       pgResourceUnique: {
@@ -15,12 +14,7 @@ export const OneWayPlugin: GraphileConfig.Plugin = {
           provides: ['relvarOneWay'],
           callback(behavior, [_resource, unique]) {
             if (unique.isPrimary) return behavior;
-            return [
-              behavior,
-              '-single',
-              '-constraint:resource:update',
-              '-constraint:resource:delete',
-            ];
+            return [behavior, '-single', '-constraint:resource:update', '-constraint:resource:delete'];
           },
         },
       },

@@ -6,9 +6,7 @@ const server = useServer();
 test('GraphiQL is there for developers who are signed in; other methods are told which one to use', async () => {
   const { apiKey } = await server.createWorkspace('acme');
   for (const path of ['/graphql', '/metadata']) {
-    const page = await request(server.app.handler)
-      .get(path)
-      .set('authorization', `Bearer ${apiKey}`);
+    const page = await request(server.app.handler).get(path).set('authorization', `Bearer ${apiKey}`);
     expect(page.status).toBe(200);
     expect(page.text).toContain(path);
     expect((await request(server.app.handler).get(path)).status).toBe(401);

@@ -68,29 +68,21 @@ test('settings end with their statement, whether it succeeds or fails', async ()
   const client = await pool.connect();
   try {
     const settings = { role: `${acme.schemaName}_r_1`, search_path: acme.schemaName };
-    const ask = () =>
-      sendWithSettings(client, settings, { text: 'select current_role::text', values: [] });
+    const ask = () => sendWithSettings(client, settings, { text: 'select current_role::text', values: [] });
     expect((await ask()).rows).toEqual([[`${acme.schemaName}_r_1`]]);
-    await expect(
-      sendWithSettings(client, settings, { text: 'select 1/0', values: [] }),
-    ).rejects.toThrow('division');
-    const { rows } = await client.query(
-      'select current_role::text as role, current_setting($1) as path',
-      ['search_path'],
-    );
+    await expect(sendWithSettings(client, settings, { text: 'select 1/0', values: [] })).rejects.toThrow('division');
+    const { rows } = await client.query('select current_role::text as role, current_setting($1) as path', [
+      'search_path',
+    ]);
     expect(rows).toEqual([{ role: 'relvar_server', path: '"$user", public' }]);
     // A role that cannot be taken runs nothing at all.
-    await expect(
-      sendWithSettings(client, { role: 'postgres' }, { text: 'select 1', values: [] }),
-    ).rejects.toThrow(/permission denied|role/);
+    await expect(sendWithSettings(client, { role: 'postgres' }, { text: 'select 1', values: [] })).rejects.toThrow(
+      /permission denied|role/,
+    );
     expect((await ask()).rows).toEqual([[`${acme.schemaName}_r_1`]]);
     // A limit of time counts from the statement that it comes with.
     const slow = (limit: string) =>
-      sendWithSettings(
-        client,
-        { statement_timeout: limit },
-        { text: 'select pg_sleep(0.3)', values: [] },
-      );
+      sendWithSettings(client, { statement_timeout: limit }, { text: 'select pg_sleep(0.3)', values: [] });
     await expect(slow('50ms')).rejects.toMatchObject({ code: '57014' });
     expect((await slow('10s')).rowCount).toBe(1);
   } finally {
@@ -104,11 +96,7 @@ test('a prepared statement that failed when it was first used can be used again'
   const client = await pool.connect();
   try {
     const divide = (by: number) =>
-      sendWithSettings(
-        client,
-        {},
-        { name: 'divide', text: 'select (10 / $1::int)::text', values: [by] },
-      );
+      sendWithSettings(client, {}, { name: 'divide', text: 'select (10 / $1::int)::text', values: [by] });
     await expect(divide(0)).rejects.toThrow('division by zero');
     expect((await divide(5)).rows).toEqual([['2']]);
     expect((await divide(2)).rows).toEqual([['5']]);

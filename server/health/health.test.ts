@@ -25,9 +25,7 @@ test('a relay that was never or long ago seen is named', async () => {
   });
 
   await beat();
-  await server.db.admin.query(
-    "update engine.heartbeats set seen_at = now() - interval '2 minutes'",
-  );
+  await server.db.admin.query("update engine.heartbeats set seen_at = now() - interval '2 minutes'");
   const old = await health();
   expect(old.body.checks.relay).toMatchObject({
     ok: false,

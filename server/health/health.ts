@@ -61,10 +61,7 @@ async function checkRelay(pool: Pool): Promise<Check> {
   if (seconds !== null && seconds < RELAY_SECONDS) return { ok: true };
   return {
     ok: false,
-    problem:
-      seconds === null
-        ? 'The relay has never run.'
-        : `The relay was last seen ${Math.round(seconds)} s ago.`,
+    problem: seconds === null ? 'The relay has never run.' : `The relay was last seen ${Math.round(seconds)} s ago.`,
     hint: 'Is a worker running? Without one there are no webhooks and no live updates.',
   };
 }
@@ -81,10 +78,7 @@ function checkNotices(notices: Notices): Check {
 async function check(question: () => Promise<Check>): Promise<Check> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`No answer within ${TIMEOUT_MS / 1000} s.`)),
-      TIMEOUT_MS,
-    );
+    timer = setTimeout(() => reject(new Error(`No answer within ${TIMEOUT_MS / 1000} s.`)), TIMEOUT_MS);
   });
   try {
     return await Promise.race([question(), late]);

@@ -8,9 +8,7 @@ const COMMITTED = join(import.meta.dirname, '../../migrations/committed');
 export async function pendingMigrations(pool: Pool): Promise<readonly string[]> {
   const needed = (await readdir(COMMITTED)).filter((name) => name.endsWith('.sql'));
   if (needed.length === 0) return [];
-  const { rows } = await pool.query<{ name: string }>(
-    'select name from core.applied_migrations() as name',
-  );
+  const { rows } = await pool.query<{ name: string }>('select name from core.applied_migrations() as name');
   const applied = new Set(rows.map(({ name }) => name));
   return needed.filter((name) => !applied.has(name));
 }

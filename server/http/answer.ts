@@ -11,12 +11,7 @@ export function sendError(response: Response, error: RequestError): void {
 }
 
 /** Express' last handler: what was thrown becomes an answer, and what nobody foresaw is masked. */
-export function handleError(
-  error: unknown,
-  _request: Request,
-  response: Response,
-  _next: NextFunction,
-): void {
+export function handleError(error: unknown, _request: Request, response: Response, _next: NextFunction): void {
   if (response.headersSent) {
     response.destroy();
     return;
@@ -26,7 +21,5 @@ export function handleError(
     return;
   }
   const id = logHidden(error);
-  response
-    .status(500)
-    .json({ error: { ...ERRORS.INTERNAL, status: undefined, code: 'INTERNAL', id } });
+  response.status(500).json({ error: { ...ERRORS.INTERNAL, status: undefined, code: 'INTERNAL', id } });
 }

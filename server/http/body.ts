@@ -31,9 +31,7 @@ function readText(request: IncomingMessage): Promise<string> {
       }
     });
     request.on('end', () => {
-      resolve(
-        chunks.length === 1 ? chunks[0]!.toString('utf8') : Buffer.concat(chunks).toString('utf8'),
-      );
+      resolve(chunks.length === 1 ? chunks[0]!.toString('utf8') : Buffer.concat(chunks).toString('utf8'));
     });
     request.on('error', reject);
   });

@@ -32,10 +32,7 @@ export class Live {
     notices.on('model', (notice) => this.#passOnModel(notice));
     // Nobody knows what was missed: each client loads again what it shows.
     notices.on('resumed', () => this.#each((stream) => stream.send('resync', {})));
-    this.#heartbeat = setInterval(
-      () => this.#each((stream) => void this.#beat(stream)),
-      HEARTBEAT_MS,
-    );
+    this.#heartbeat = setInterval(() => this.#each((stream) => void this.#beat(stream)), HEARTBEAT_MS);
     this.#heartbeat.unref();
   }
 

@@ -21,9 +21,7 @@ test('a listening connection that is killed comes back, and what was missed is c
   notices.once('resumed', () => expect(notices.isListening).toBe(true));
   expect(await killListener()).toBe(1);
   await eventually('the loss is noticed', () => !notices.isListening);
-  await server.db.admin.query(
-    "update metadata.objects set label_plural = 'Persons' where name_singular = 'person'",
-  );
+  await server.db.admin.query("update metadata.objects set label_plural = 'Persons' where name_singular = 'person'");
   await eventually('listening again', () => notices.isListening);
 
   const after = await eventually('the missed version', () => {
@@ -32,9 +30,7 @@ test('a listening connection that is killed comes back, and what was missed is c
   });
 
   // And the new connection hears the next change by itself.
-  await server.db.admin.query(
-    "update metadata.objects set label_plural = 'People' where name_singular = 'person'",
-  );
+  await server.db.admin.query("update metadata.objects set label_plural = 'People' where name_singular = 'person'");
   await eventually('the next notice', () => gateway.models.version(acme.workspaceId) > after);
 });
 

@@ -18,11 +18,7 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-export function setSecurityHeaders(
-  _request: Request,
-  response: Response,
-  next: NextFunction,
-): void {
+export function setSecurityHeaders(_request: Request, response: Response, next: NextFunction): void {
   response.setHeader('content-security-policy', CONTENT_SECURITY_POLICY);
   response.setHeader('x-content-type-options', 'nosniff');
   response.setHeader('x-frame-options', 'DENY');

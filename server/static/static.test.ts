@@ -26,10 +26,7 @@ describe('with a bundle', () => {
     mkdirSync(join(directory, 'assets'));
     writeFileSync(join(directory, 'index.html'), '<!doctype html><title>Relvar</title>');
     writeFileSync(join(directory, 'assets/index-Ab12Cd34.js'), 'console.log(1)');
-    writeFileSync(
-      join(directory, 'assets/index-Ab12Cd34.js.br'),
-      brotliCompressSync('console.log(1)'),
-    );
+    writeFileSync(join(directory, 'assets/index-Ab12Cd34.js.br'), brotliCompressSync('console.log(1)'));
     writeFileSync(join(directory, 'favicon.svg'), '<svg/>');
   });
 
@@ -53,9 +50,7 @@ describe('with a bundle', () => {
     expect(headers['content-type']).toMatch(/javascript/);
     expect(headers['cache-control']).toBe('public, max-age=31536000, immutable');
     expect(text ?? '').not.toBe('x');
-    const plain = await request(app)
-      .get('/assets/index-Ab12Cd34.js')
-      .set('accept-encoding', 'identity');
+    const plain = await request(app).get('/assets/index-Ab12Cd34.js').set('accept-encoding', 'identity');
     expect(plain.headers['content-encoding']).toBeUndefined();
     expect(plain.text).toBe('console.log(1)');
     const icon = await request(app).get('/favicon.svg');
@@ -63,9 +58,7 @@ describe('with a bundle', () => {
   });
 
   test('what is not there is missing: scripts, other methods, files outside', async () => {
-    expect((await request(app).get('/assets/gone-Ab12Cd34.js').set('accept', '*/*')).status).toBe(
-      404,
-    );
+    expect((await request(app).get('/assets/gone-Ab12Cd34.js').set('accept', '*/*')).status).toBe(404);
     expect((await page('/assets/gone.js').set('sec-fetch-mode', 'no-cors')).status).toBe(404);
     expect((await request(app).post('/').send({})).status).toBe(404);
     const outside = await request(app).get('/..%2f..%2fetc/passwd').set('accept', '*/*');

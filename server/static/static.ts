@@ -48,9 +48,7 @@ function sendFile(
   { directory, files, path }: { directory: string; files: ReadonlySet<string>; path: string },
 ): void {
   const accepted = request.headers['accept-encoding'] ?? '';
-  const encoding = ENCODINGS.find(
-    ({ name, suffix }) => accepted.includes(name) && files.has(path + suffix),
-  );
+  const encoding = ENCODINGS.find(({ name, suffix }) => accepted.includes(name) && files.has(path + suffix));
   response.type(path.slice(path.lastIndexOf('.')));
   response.vary('accept-encoding');
   if (encoding) response.setHeader('content-encoding', encoding.name);
@@ -79,10 +77,7 @@ function listFiles(directory: string): () => Promise<ReadonlySet<string>> {
         new Set(
           entries
             .filter((entry) => entry.isFile())
-            .map(
-              (entry) =>
-                `/${relative(directory, join(entry.parentPath, entry.name)).split(sep).join('/')}`,
-            ),
+            .map((entry) => `/${relative(directory, join(entry.parentPath, entry.name)).split(sep).join('/')}`),
         ),
     );
     return files;

@@ -21,11 +21,7 @@ export interface Caller {
   readonly schemaName: string;
   readonly slug: string;
   readonly apiKey: string;
-  records: (
-    query: string,
-    variables?: object,
-    headers?: Record<string, string>,
-  ) => Promise<GraphqlAnswer>;
+  records: (query: string, variables?: object, headers?: Record<string, string>) => Promise<GraphqlAnswer>;
   metadata: (query: string, variables?: object) => Promise<GraphqlAnswer>;
 }
 

@@ -48,13 +48,19 @@ test.each([
 
 test('another encoding is refused with the way out, and read when it is named', async () => {
   const latin = Buffer.from('Name\nJos\xe9', 'latin1');
-  await expect(read(latin)).rejects.toMatchObject({ code: 'CSV_ENCODING', hint: expect.stringContaining('windows-1252') });
+  await expect(read(latin)).rejects.toMatchObject({
+    code: 'CSV_ENCODING',
+    hint: expect.stringContaining('windows-1252'),
+  });
   expect((await read(latin, { encoding: 'windows-1252' }))[1]?.cells).toEqual(['José']);
   await expect(read(latin, { encoding: 'klingon' })).rejects.toMatchObject({ code: 'CSV_ENCODING' });
 });
 
 test('a quote that is not closed says where it opens', async () => {
-  await expect(read('a\n1\n"two\nthree')).rejects.toMatchObject({ code: 'CSV_QUOTES', message: expect.stringContaining('line 3') });
+  await expect(read('a\n1\n"two\nthree')).rejects.toMatchObject({
+    code: 'CSV_QUOTES',
+    message: expect.stringContaining('line 3'),
+  });
 });
 
 test('a file that is not there', async () => {
@@ -70,13 +76,24 @@ test('an empty file has no records', async () => {
 
 test('what csvLine writes is read back, with the lines counted right', async () => {
   const cell = fc.string().filter((text) => !text.startsWith('\ufeff'));
-  const rows = fc.array(fc.array(cell, { minLength: 2, maxLength: 4 }).filter((cells) => cells.some((each) => each !== '')), { minLength: 1, maxLength: 6 });
+  const rows = fc.array(
+    fc.array(cell, { minLength: 2, maxLength: 4 }).filter((cells) => cells.some((each) => each !== '')),
+    { minLength: 1, maxLength: 6 },
+  );
   await fc.assert(
     fc.asyncProperty(rows, async (cells) => {
       const text = cells.map(csvLine).join('');
       const records = await read(text, { delimiter: ',' });
       expect(records.map((record) => record.cells)).toEqual(cells);
-      const lines = cells.map((_, index) => 1 + (cells.slice(0, index).map(csvLine).join('').match(/\r\n|\r|\n/g)?.length ?? 0));
+      const lines = cells.map(
+        (_, index) =>
+          1 +
+          (cells
+            .slice(0, index)
+            .map(csvLine)
+            .join('')
+            .match(/\r\n|\r|\n/g)?.length ?? 0),
+      );
       expect(records.map(({ line }) => line)).toEqual(lines);
     }),
   );

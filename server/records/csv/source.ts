@@ -168,7 +168,9 @@ function readable(error: unknown, name: string, line: number): unknown {
   if (code?.startsWith('CSV_'))
     return new RecordsError('CSV_QUOTES', `${name}, line ${line}: ${(error as Error).message}.`);
   if (code === 'ENOENT') return new RecordsError('FILE_NOT_FOUND', `There is no file ${name}.`);
-  if (code === 'EACCES') return new RecordsError('FILE_NOT_READABLE', `${name} may not be read.`, 'Check its permissions.');
-  if (code === 'EISDIR') return new RecordsError('FILE_NOT_READABLE', `${name} is a folder.`, 'Give the path of a CSV file.');
+  if (code === 'EACCES')
+    return new RecordsError('FILE_NOT_READABLE', `${name} may not be read.`, 'Check its permissions.');
+  if (code === 'EISDIR')
+    return new RecordsError('FILE_NOT_READABLE', `${name} is a folder.`, 'Give the path of a CSV file.');
   return error;
 }

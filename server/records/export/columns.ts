@@ -14,7 +14,11 @@ export interface ExportColumn {
  * The columns of an export, over rows "r": every field, composite ones in their parts, and each
  * relation twice, as the label that people read and the id that programs follow.
  */
-export function exportColumns(model: Model, object: ObjectModel, schema: string): { columns: ExportColumn[]; joins: string[] } {
+export function exportColumns(
+  model: Model,
+  object: ObjectModel,
+  schema: string,
+): { columns: ExportColumn[]; joins: string[] } {
   const columns: ExportColumn[] = [];
   const joins: string[] = [];
   const fields = object.fields.filter((field) => field.isActive && field.type !== 'TS_VECTOR');

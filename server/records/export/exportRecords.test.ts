@@ -15,8 +15,14 @@ beforeAll(async () => {
      join metadata.roles r on r.workspace_id = w.id and r.name = 'Admin' where w.slug = 'export-test'`,
   );
   identity = { ...rows[0], memberId: null, apiKeyId: null };
-  await importCsv('company', 'Name,Domain,Other domains,Revenue\n"Acme, ""the"" firm",acme.example,"a.example; b.example",1234.5 EUR\n');
-  await importCsv('person', 'First name,Last name,Email,Company\nAda,"Love\nlace",ada@a.example; ada@b.example,"Acme, ""the"" firm"\n=1+1,,x@a.example,\n');
+  await importCsv(
+    'company',
+    'Name,Domain,Other domains,Revenue\n"Acme, ""the"" firm",acme.example,"a.example; b.example",1234.5 EUR\n',
+  );
+  await importCsv(
+    'person',
+    'First name,Last name,Email,Company\nAda,"Love\nlace",ada@a.example; ada@b.example,"Acme, ""the"" firm"\n=1+1,,x@a.example,\n',
+  );
 });
 
 async function withServer<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
@@ -32,7 +38,9 @@ async function withServer<T>(work: (client: pg.Client) => Promise<T>): Promise<T
 
 function importCsv(object: string, csv: string, match?: string) {
   const source = { name: 'test.csv', open: () => Readable.from([Buffer.from(csv)], { objectMode: false }) };
-  return withServer((client) => importRecords({ client, identity, object, source, ...(match === undefined ? {} : { match }) }));
+  return withServer((client) =>
+    importRecords({ client, identity, object, source, ...(match === undefined ? {} : { match }) }),
+  );
 }
 
 async function exported(object: string, format: ExportFormat): Promise<string> {
@@ -54,7 +62,10 @@ test('CSV has relations as labels and ids, and lists as JSON', async () => {
 });
 
 test('NDJSON nests the parts and escapes nothing twice', async () => {
-  const people = (await exported('person', 'ndjson')).trimEnd().split('\n').map((line) => JSON.parse(line));
+  const people = (await exported('person', 'ndjson'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   expect(people[0]).toMatchObject({
     name: { firstName: 'Ada', lastName: 'Love\nlace' },
     emails: { primaryEmail: 'ada@a.example', additionalEmails: ['ada@b.example'] },
@@ -73,7 +84,9 @@ test('what was exported is imported again without a change', async () => {
 });
 
 test('every object can be exported in both formats, empty ones with their header', async () => {
-  const { rows } = await db.admin.query(`select o.name_singular as name from metadata.objects o join core.workspaces w on w.id = o.workspace_id where w.slug = 'export-test'`);
+  const { rows } = await db.admin.query(
+    `select o.name_singular as name from metadata.objects o join core.workspaces w on w.id = o.workspace_id where w.slug = 'export-test'`,
+  );
   for (const { name } of rows) {
     expect(await exported(name, 'csv')).toMatch(/^id,/);
     expect(await exported(name, 'ndjson')).toMatch(/^$|^\{/);
@@ -81,7 +94,10 @@ test('every object can be exported in both formats, empty ones with their header
 });
 
 test('waits for a slow reader', async () => {
-  await importCsv('note', `Title,Body\n${Array.from({ length: 500 }, (_, i) => `N${i},${'x'.repeat(2000)}`).join('\n')}\n`);
+  await importCsv(
+    'note',
+    `Title,Body\n${Array.from({ length: 500 }, (_, i) => `N${i},${'x'.repeat(2000)}`).join('\n')}\n`,
+  );
   let pending = 0;
   let most = 0;
   const slow = new Writable({
@@ -107,9 +123,14 @@ test('ends when the reader leaves early', async () => {
       done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
     },
   });
-  await expect(withServer((client) => exportRecords({ client, identity, object: 'note', format: 'csv', out: gone }))).rejects.toMatchObject({ code: 'EPIPE' });
+  await expect(
+    withServer((client) => exportRecords({ client, identity, object: 'note', format: 'csv', out: gone })),
+  ).rejects.toMatchObject({ code: 'EPIPE' });
 });
 
 test('an unknown object is refused with the nearest', async () => {
-  await expect(exported('persn', 'csv')).rejects.toMatchObject({ code: 'OBJECT_UNKNOWN', hint: 'Did you mean "person"?' });
+  await expect(exported('persn', 'csv')).rejects.toMatchObject({
+    code: 'OBJECT_UNKNOWN',
+    hint: 'Did you mean "person"?',
+  });
 });

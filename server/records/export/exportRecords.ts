@@ -44,7 +44,11 @@ export async function exportRecords({ client, identity, object: name, format, ou
     // ending the connection, which its owner does, stops it.
     if (error instanceof DatabaseError) await client.query('rollback');
     if ((error as { code?: string }).code === '42501')
-      throw new RecordsError('NOT_ALLOWED', `Your role may not read "${name}".`, 'Ask an administrator for the right to read these records.');
+      throw new RecordsError(
+        'NOT_ALLOWED',
+        `Your role may not read "${name}".`,
+        'Ask an administrator for the right to read these records.',
+      );
     throw error;
   }
 }

@@ -9,7 +9,12 @@ export interface TableFacts {
 }
 
 export async function readTable(client: ClientBase, schema: string, table: string): Promise<TableFacts> {
-  const { rows: columns } = await client.query<{ name: string; type: string; required: boolean; expression: string | null }>(
+  const { rows: columns } = await client.query<{
+    name: string;
+    type: string;
+    required: boolean;
+    expression: string | null;
+  }>(
     `select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as required,
             pg_get_expr(d.adbin, d.adrelid) as expression
      from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -38,7 +43,10 @@ export async function readTable(client: ClientBase, schema: string, table: strin
   );
   return {
     columns: new Map(
-      columns.map(({ name, type, required, expression }) => [name, { type, isRequired: required, defaultExpression: expression }]),
+      columns.map(({ name, type, required, expression }) => [
+        name,
+        { type, isRequired: required, defaultExpression: expression },
+      ]),
     ),
     // The primary key, which depends on its column through a constraint, has no such dependency.
     uniqueKeys: uniqueKeys.map((key) => ({ ...key, columns: key.columns ?? key.expressions })),

@@ -50,7 +50,12 @@ function wholeReader(field: FieldModel, dateOrder?: DateOrder): CellReader {
       return { columns: columns('primaryEmail', 'additionalEmails'), read: parseEmails };
     case 'PHONES':
       return {
-        columns: columns('primaryPhoneNumber', 'primaryPhoneCountryCode', 'primaryPhoneCallingCode', 'additionalPhones'),
+        columns: columns(
+          'primaryPhoneNumber',
+          'primaryPhoneCountryCode',
+          'primaryPhoneCallingCode',
+          'additionalPhones',
+        ),
         read: (cell) => {
           const phones = parsePhones(cell);
           if (phones instanceof Unreadable) return phones;
@@ -175,7 +180,11 @@ function parseJson(cell: string): string | Unreadable {
 function splitName(cell: string): readonly [string | null, string | null] {
   const text = cell.trim().replace(/\s+/g, ' ');
   const inverted = /^([^,]+),\s*([^,]+)$/.exec(text);
-  if (inverted && !/^(jr|sr|ii|iii|iv|phd|md)\.?$/i.test(inverted[2] ?? '')) return [inverted[2] ?? null, inverted[1] ?? null];
-  const match = /^(.*?)\s((?:(?:van|von|de|der|den|del|della|di|da|dos|la|le|bin|al)\s)*\S+(?:,?\s(?:jr|sr|ii|iii|iv)\.?)?)$/i.exec(text);
+  if (inverted && !/^(jr|sr|ii|iii|iv|phd|md)\.?$/i.test(inverted[2] ?? ''))
+    return [inverted[2] ?? null, inverted[1] ?? null];
+  const match =
+    /^(.*?)\s((?:(?:van|von|de|der|den|del|della|di|da|dos|la|le|bin|al)\s)*\S+(?:,?\s(?:jr|sr|ii|iii|iv)\.?)?)$/i.exec(
+      text,
+    );
   return match ? [match[1] ?? null, match[2] ?? null] : [text, null];
 }

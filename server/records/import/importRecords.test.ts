@@ -26,7 +26,11 @@ beforeEach(async () => {
 
 type Options = Partial<Omit<ImportOptions, 'client' | 'identity' | 'source'>> & { role?: string; file?: string };
 
-async function run(object: string, csv: string | Buffer, options: Options = {}): Promise<ImportResult & { rejectsFile: string }> {
+async function run(
+  object: string,
+  csv: string | Buffer,
+  options: Options = {},
+): Promise<ImportResult & { rejectsFile: string }> {
   const rejects = new PassThrough();
   const rejectsFile = text(rejects);
   const client = new pg.Client({ connectionString: db.serverUrl });
@@ -38,7 +42,10 @@ async function run(object: string, csv: string | Buffer, options: Options = {}):
       client,
       identity: { pgRole: role ?? workspace.admin, schemaName: workspace.schema, memberId: null, apiKeyId: null },
       object,
-      source: { name: file ?? 'test.csv', open: () => (file ? createReadStream(file) : Readable.from([bytes], { objectMode: false })) },
+      source: {
+        name: file ?? 'test.csv',
+        open: () => (file ? createReadStream(file) : Readable.from([bytes], { objectMode: false })),
+      },
       openRejects: () => rejects,
       ...rest,
     });
@@ -57,15 +64,30 @@ async function select(columns: string, table: string, rest = ''): Promise<unknow
 const counts = ({ created, updated, unchanged, rejected }: ImportResult) => ({ created, updated, unchanged, rejected });
 
 test('creates records, as an import, with events and one outbox row', async () => {
-  const result = await run('companies', 'Name,Website,Employees,Annual revenue,HQ\n"Acme, Inc",ACME.example/,"1,200",$1.5m,"Saint Paul, Minnesota"\n');
+  const result = await run(
+    'companies',
+    'Name,Website,Employees,Annual revenue,HQ\n"Acme, Inc",ACME.example/,"1,200",$1.5m,"Saint Paul, Minnesota"\n',
+  );
   expect(counts(result)).toEqual({ created: 1, updated: 0, unchanged: 0, rejected: 0 });
   expect(
     await select(
       'name, domain_name_primary_link_url as url, employees, annual_revenue_amount_micros as micros, annual_revenue_currency_code as code, address_city as city, created_by_source as source',
       'companies',
     ),
-  ).toEqual([{ name: 'Acme, Inc', url: 'https://acme.example', employees: '1200', micros: '1500000000000', code: 'USD', city: 'Saint Paul', source: 'IMPORT' }]);
-  expect(await select('action, source', 'record_events')).toEqual(expect.arrayContaining([{ action: 'created', source: 'IMPORT' }]));
+  ).toEqual([
+    {
+      name: 'Acme, Inc',
+      url: 'https://acme.example',
+      employees: '1200',
+      micros: '1500000000000',
+      code: 'USD',
+      city: 'Saint Paul',
+      source: 'IMPORT',
+    },
+  ]);
+  expect(await select('action, source', 'record_events')).toEqual(
+    expect.arrayContaining([{ action: 'created', source: 'IMPORT' }]),
+  );
 });
 
 test('rejects bad rows with line and reason, and lets the others in', async () => {
@@ -84,7 +106,11 @@ test('rejects bad rows with line and reason, and lets the others in', async () =
       '',
     ].join('\n'),
   );
-  expect(await select('name_first_name as name', 'people', 'order by 1')).toEqual([{ name: '=HYPERLINK(1)' }, { name: 'Ada' }, { name: 'Dee' }]);
+  expect(await select('name_first_name as name', 'people', 'order by 1')).toEqual([
+    { name: '=HYPERLINK(1)' },
+    { name: 'Ada' },
+    { name: 'Dee' },
+  ]);
 });
 
 test('the rejects file, mended, is a file to import', async () => {
@@ -140,16 +166,28 @@ test('relations: by name, by domain, by id, missing, ambiguous, created', async 
   const again = await run('person', file, { createMissing: true });
   expect(counts(again)).toEqual({ created: 6, updated: 0, unchanged: 0, rejected: 1 });
   expect(again.createdRelated.map(({ object, created }) => [object.nameSingular, created])).toEqual([['company', 1]]);
-  expect(await select('count(*)::int as n', 'people', `p join ${workspace.schema}.companies c on c.id = p.company_id where c.name = 'Acme'`)).toEqual([{ n: 6 }]);
+  expect(
+    await select(
+      'count(*)::int as n',
+      'people',
+      `p join ${workspace.schema}.companies c on c.id = p.company_id where c.name = 'Acme'`,
+    ),
+  ).toEqual([{ n: 6 }]);
 });
 
 test('options by label, dates without shifts, and times in the zone that is given', async () => {
-  const result = await run('opportunity', 'Name,Stage,Close date,Amount\nA,proposal,2026-03-01 09:00,€5\nB,,2026-03-01,\nC,Lost,,\n', { timeZone: 'America/New_York' });
+  const result = await run(
+    'opportunity',
+    'Name,Stage,Close date,Amount\nA,proposal,2026-03-01 09:00,€5\nB,,2026-03-01,\nC,Lost,,\n',
+    { timeZone: 'America/New_York' },
+  );
   expect(counts(result)).toEqual({ created: 2, updated: 0, unchanged: 0, rejected: 1 });
-  expect(await select(`name, stage, close_date at time zone 'UTC' || '' as at`, 'opportunities', 'order by 1')).toEqual([
-    { name: 'A', stage: 'PROPOSAL', at: '2026-03-01 14:00:00' },
-    { name: 'B', stage: 'NEW', at: '2026-03-01 05:00:00' },
-  ]);
+  expect(await select(`name, stage, close_date at time zone 'UTC' || '' as at`, 'opportunities', 'order by 1')).toEqual(
+    [
+      { name: 'A', stage: 'PROPOSAL', at: '2026-03-01 14:00:00' },
+      { name: 'B', stage: 'NEW', at: '2026-03-01 05:00:00' },
+    ],
+  );
 });
 
 test('a dry run reports the same and changes nothing', async () => {
@@ -185,8 +223,14 @@ test('a cell of a megabyte comes in', async () => {
 });
 
 test('system fields cannot be imported, mistyped ones are refused', async () => {
-  await expect(run('company', 'Name,X\nA,b\n', { map: new Map([['X', 'createdAt']]) })).rejects.toMatchObject({ code: 'FIELD_UNKNOWN', message: expect.stringContaining('kept by Relvar') });
-  await expect(run('compny', 'Name\nA\n')).rejects.toMatchObject({ code: 'OBJECT_UNKNOWN', hint: 'Did you mean "company"?' });
+  await expect(run('company', 'Name,X\nA,b\n', { map: new Map([['X', 'createdAt']]) })).rejects.toMatchObject({
+    code: 'FIELD_UNKNOWN',
+    message: expect.stringContaining('kept by Relvar'),
+  });
+  await expect(run('compny', 'Name\nA\n')).rejects.toMatchObject({
+    code: 'OBJECT_UNKNOWN',
+    hint: 'Did you mean "company"?',
+  });
   await expect(run('company', 'Foo\nA\n')).rejects.toMatchObject({ code: 'MAPPING_EMPTY' });
   await expect(run('company', '')).rejects.toMatchObject({ code: 'CSV_EMPTY' });
   await expect(run('company', 'Name\nA\n', { match: 'domainName' })).rejects.toMatchObject({ code: 'MATCH_UNMAPPED' });
@@ -215,21 +259,41 @@ describe('the real files', () => {
     expect(counts(first)).toEqual({ created: 503, updated: 0, unchanged: 0, rejected: 0 });
     const second = await run('company', '', { file: fixture('sp500-companies.csv'), match: 'name' });
     expect(counts(second)).toEqual({ created: 0, updated: 0, unchanged: 503, rejected: 0 });
-    expect(await select('address_city as city, address_state as state, address_country as country', 'companies', `where name = '3M'`)).toEqual([
-      { city: 'Saint Paul', state: 'Minnesota', country: 'United States' },
-    ]);
+    expect(
+      await select(
+        'address_city as city, address_state as state, address_country as country',
+        'companies',
+        `where name = '3M'`,
+      ),
+    ).toEqual([{ city: 'Saint Paul', state: 'Minnesota', country: 'United States' }]);
   });
 
   test('ten thousand universities, but for two that share a domain', async () => {
     const options = { file: fixture('universities.csv'), match: 'domainName' };
-    expect(counts(await run('company', '', options))).toEqual({ created: 10_249, updated: 0, unchanged: 0, rejected: 2 });
-    expect(counts(await run('company', '', options))).toEqual({ created: 0, updated: 0, unchanged: 10_249, rejected: 2 });
+    expect(counts(await run('company', '', options))).toEqual({
+      created: 10_249,
+      updated: 0,
+      unchanged: 0,
+      rejected: 2,
+    });
+    expect(counts(await run('company', '', options))).toEqual({
+      created: 0,
+      updated: 0,
+      unchanged: 10_249,
+      rejected: 2,
+    });
   }, 120_000);
 
   test('the members of Congress belong to their chambers', async () => {
     const result = await run('person', '', { file: fixture('us-legislators.csv'), createMissing: true });
     expect(counts(result)).toEqual({ created: 537, updated: 0, unchanged: 0, rejected: 0 });
-    expect(await select('c.name, count(*)::int as n', 'people', `p join ${workspace.schema}.companies c on c.id = p.company_id group by 1 order by 1`)).toEqual([
+    expect(
+      await select(
+        'c.name, count(*)::int as n',
+        'people',
+        `p join ${workspace.schema}.companies c on c.id = p.company_id group by 1 order by 1`,
+      ),
+    ).toEqual([
       { name: 'United States House of Representatives', n: 437 },
       { name: 'United States Senate', n: 100 },
     ]);

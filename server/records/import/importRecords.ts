@@ -94,7 +94,8 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Imp
   const headers = await readHeaders(records, source);
   const mapping = mapHeaders(model, object, headers, options.map ?? new Map());
   options.onMapping?.(object, mapping);
-  const matchField = options.match === undefined ? null : findMatch(options.match, object, mapping, listTargets(model, object));
+  const matchField =
+    options.match === undefined ? null : findMatch(options.match, object, mapping, listTargets(model, object));
   requireColumns(mapping, object);
 
   const stage = new RowStage(mapping, options.dateOrder);
@@ -105,7 +106,11 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Imp
 
   // A CRM role owns nothing, so the login makes the staging table and lets the role read it.
   await client.query('set local role none');
-  await createStage(client, stage.columns.map((name) => ({ name, type: stagedType(name, facts, relationColumns) })), identity.pgRole);
+  await createStage(
+    client,
+    stage.columns.map((name) => ({ name, type: stagedType(name, facts, relationColumns) })),
+    identity.pgRole,
+  );
   await copyRows(client, stage, records, (rows) => progress('reading', rows, bytes));
   await client.query(`analyze ${STAGE}`);
   await becomeCaller(options);
@@ -126,7 +131,16 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Imp
   const rejected = counts[0]?.rejected ?? 0;
   const rejects =
     rejected > 0 && options.openRejects ? await writeRejects(client, source, format, options.openRejects()) : [];
-  return { object, rows: stage.rows, created, updated, unchanged: stage.rows - created - updated - rejected, rejected, createdRelated, rejects };
+  return {
+    object,
+    rows: stage.rows,
+    created,
+    updated,
+    unchanged: stage.rows - created - updated - rejected,
+    rejected,
+    createdRelated,
+    rejects,
+  };
 }
 
 async function becomeCaller({ client, identity, timeZone }: ImportOptions): Promise<void> {
@@ -140,17 +154,31 @@ async function becomeCaller({ client, identity, timeZone }: ImportOptions): Prom
 
 async function readHeaders(records: AsyncGenerator<CsvRecord>, source: CsvSource): Promise<string[]> {
   const first = await records.next();
-  if (first.done) throw new RecordsError('CSV_EMPTY', `${source.name} is empty.`, 'Its first line should name the columns.');
+  if (first.done)
+    throw new RecordsError('CSV_EMPTY', `${source.name} is empty.`, 'Its first line should name the columns.');
   return first.value.cells.map((header) => header.trim());
 }
 
-function findMatch(path: string, object: ObjectModel, mapping: readonly MappedHeader[], targets: ReturnType<typeof listTargets>): FieldModel {
+function findMatch(
+  path: string,
+  object: ObjectModel,
+  mapping: readonly MappedHeader[],
+  targets: ReturnType<typeof listTargets>,
+): FieldModel {
   const target = findTarget(targets, object, path);
   const isMapped = mapping.some((mapped) => mapped.target?.field === target.field);
   if (target.relation || ['RICH_TEXT', 'RAW_JSON', 'ADDRESS', 'CURRENCY'].includes(target.field.type))
-    throw new RecordsError('MATCH_IMPOSSIBLE', `Records cannot be matched by "${path}".`, 'Match by a field that tells records apart, such as an e-mail address, a domain or a name.');
+    throw new RecordsError(
+      'MATCH_IMPOSSIBLE',
+      `Records cannot be matched by "${path}".`,
+      'Match by a field that tells records apart, such as an e-mail address, a domain or a name.',
+    );
   if (!isMapped)
-    throw new RecordsError('MATCH_UNMAPPED', `No header of the file is mapped to "${path}", which the rows are to be matched by.`, `Say which one holds it: --map "HEADER=${path}".`);
+    throw new RecordsError(
+      'MATCH_UNMAPPED',
+      `No header of the file is mapped to "${path}", which the rows are to be matched by.`,
+      `Say which one holds it: --map "HEADER=${path}".`,
+    );
   return target.field;
 }
 
@@ -172,5 +200,9 @@ function stagedType(column: string, facts: TableFacts, relationColumns: readonly
 
 function permissionError(error: unknown, object: string): unknown {
   if ((error as { code?: string }).code !== '42501') return error;
-  return new RecordsError('NOT_ALLOWED', `Your role may not import into "${object}": ${(error as Error).message}.`, 'Ask an administrator for the right to create and update these records.');
+  return new RecordsError(
+    'NOT_ALLOWED',
+    `Your role may not import into "${object}": ${(error as Error).message}.`,
+    'Ask an administrator for the right to create and update these records.',
+  );
 }

@@ -60,9 +60,7 @@ async function createRecords(client: ClientBase, schema: string, relation: Relat
   const [first, last] = label.columns.map(({ column }) => identifier(column));
   const columns = label.type === 'FULL_NAME' ? `${first}, ${last}` : first;
   const values =
-    label.type === 'FULL_NAME'
-      ? `regexp_replace(m.name, '\\s*\\S+$', ''), substring(m.name from '\\S+$')`
-      : 'm.name';
+    label.type === 'FULL_NAME' ? `regexp_replace(m.name, '\\s*\\S+$', ''), substring(m.name from '\\S+$')` : 'm.name';
   const table = `${identifier(schema)}.${identifier(relation.object.tableName)}`;
   const { rowCount } = await client.query(`insert into ${table} (${columns}) select ${values} from (${missing}) m`);
   if (rowCount) {

@@ -61,7 +61,10 @@ export function lookupKeyReader(relation: RelationTarget): (cell: string) => str
       : link >= 0 && /^https?:\/\//i.test(text) ? link
       : label; // prettier-ignore
     const field = lookups[index];
-    if (!field) return new Unreadable(`${quote(cell)} does not say which ${relation.object.labelSingular.toLowerCase()} is meant`);
+    if (!field)
+      return new Unreadable(
+        `${quote(cell)} does not say which ${relation.object.labelSingular.toLowerCase()} is meant`,
+      );
     const value = readKey(field, text);
     return value instanceof Unreadable ? value : `${index}:${value}`;
   };

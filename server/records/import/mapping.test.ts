@@ -35,7 +35,11 @@ function standardModel(): Model {
       id: `${object.nameSingular}.${field.name}`,
       isActive: true,
       isSystem: false,
-      columns: (PARTS[field.type] ?? ['']).map((part) => ({ part, column: `${field.name}_${part}`, name: `${field.name}${part}` })),
+      columns: (PARTS[field.type] ?? ['']).map((part) => ({
+        part,
+        column: `${field.name}_${part}`,
+        name: `${field.name}${part}`,
+      })),
       relations: field.relations.map(({ target }) => ({
         targetObjectId: target,
         name: field.relations.length > 1 ? `${field.name}${target}` : field.name,
@@ -48,7 +52,11 @@ function standardModel(): Model {
 
 const model = standardModel();
 
-function map(objectName: string, headers: string[], overrides: Record<string, string> = {}): Record<string, string | null> {
+function map(
+  objectName: string,
+  headers: string[],
+  overrides: Record<string, string> = {},
+): Record<string, string | null> {
   const object = model.objects.find(({ nameSingular }) => nameSingular === objectName);
   if (!object) throw new Error(`No object ${objectName}`);
   const mapping = mapHeaders(model, object, headers, new Map(Object.entries(overrides)));
@@ -74,11 +82,23 @@ test('people: parts before wholes', () => {
 
 test('headers that name the object or a field of a relation', () => {
   expect(map('company', ['Company', 'Company domain'])).toEqual({ Company: 'name', 'Company domain': 'domainName' });
-  expect(map('person', ['Person name', 'Company domain name'])).toEqual({ 'Person name': 'name', 'Company domain name': 'company.domainName' });
+  expect(map('person', ['Person name', 'Company domain name'])).toEqual({
+    'Person name': 'name',
+    'Company domain name': 'company.domainName',
+  });
 });
 
 test('the headers of an export lead back to where they came from', () => {
-  const headers = ['id', 'name.firstName', 'name.lastName', 'emails.primaryEmail', 'emails.additionalEmails', 'company', 'company.id', 'createdAt'];
+  const headers = [
+    'id',
+    'name.firstName',
+    'name.lastName',
+    'emails.primaryEmail',
+    'emails.additionalEmails',
+    'company',
+    'company.id',
+    'createdAt',
+  ];
   expect(map('person', headers)).toEqual({
     id: null, 'name.firstName': 'name.firstName', 'name.lastName': 'name.lastName', 'emails.primaryEmail': 'emails.primaryEmail',
     'emails.additionalEmails': 'emails.additionalEmails', company: 'company', 'company.id': null, createdAt: null,
@@ -92,7 +112,13 @@ test('what is given goes before what is guessed', () => {
 });
 
 test('mistyped names are refused with the nearest one', () => {
-  expect(() => map('company', ['Name'], { Nmae: 'name' })).toThrow(expect.objectContaining({ code: 'HEADER_UNKNOWN', hint: 'Did you mean "Name"?' }));
-  expect(() => map('company', ['Name'], { Name: 'domainNmae' })).toThrow(expect.objectContaining({ code: 'FIELD_UNKNOWN', hint: 'Did you mean "domainName"?' }));
-  expect(() => map('company', ['A', 'B'], { A: 'name', B: 'name' })).toThrow(expect.objectContaining({ code: 'MAPPING_TWICE' }));
+  expect(() => map('company', ['Name'], { Nmae: 'name' })).toThrow(
+    expect.objectContaining({ code: 'HEADER_UNKNOWN', hint: 'Did you mean "Name"?' }),
+  );
+  expect(() => map('company', ['Name'], { Name: 'domainNmae' })).toThrow(
+    expect.objectContaining({ code: 'FIELD_UNKNOWN', hint: 'Did you mean "domainName"?' }),
+  );
+  expect(() => map('company', ['A', 'B'], { A: 'name', B: 'name' })).toThrow(
+    expect.objectContaining({ code: 'MAPPING_TWICE' }),
+  );
 });

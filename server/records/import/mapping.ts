@@ -31,13 +31,19 @@ export function mapHeaders(
     const index = findHeader(headers, header);
     const target = path.trim() === '' ? null : findTarget(targets, object, path);
     if (target && taken.has(slot(target)))
-      throw new RecordsError('MAPPING_TWICE', `Two headers are mapped to "${target.path}".`, 'Map one of them to nothing: --map "HEADER=".');
+      throw new RecordsError(
+        'MAPPING_TWICE',
+        `Two headers are mapped to "${target.path}".`,
+        'Map one of them to nothing: --map "HEADER=".',
+      );
     if (target) taken.add(slot(target));
     mapped[index] = { index, header: headers[index] ?? header, target, note: target ? 'given' : 'ignored' };
   }
 
   const guesses = headers
-    .flatMap((header, index) => (mapped[index] ? [] : guess(targets, object, header).map((found) => ({ ...found, index }))))
+    .flatMap((header, index) =>
+      mapped[index] ? [] : guess(targets, object, header).map((found) => ({ ...found, index })),
+    )
     .sort((a, b) => b.score - a.score || a.index - b.index);
   const wanted = new Set<number>();
   for (const { target, index } of guesses) {
@@ -47,8 +53,7 @@ export function mapHeaders(
     mapped[index] = { index, header: headers[index] ?? '', target, note: 'guessed' };
   }
   return headers.map(
-    (header, index) =>
-      mapped[index] ?? { index, header, target: null, note: wanted.has(index) ? 'taken' : 'unknown' },
+    (header, index) => mapped[index] ?? { index, header, target: null, note: wanted.has(index) ? 'taken' : 'unknown' },
   );
 }
 
@@ -89,11 +94,17 @@ function guess(targets: readonly Target[], object: ObjectModel, header: string):
   const label = labelField(object);
   const own = [fold(object.labelSingular), fold(object.nameSingular)];
   // "Company domain" in a file of companies is the domain.
-  const short = own.map((name) => (folded.startsWith(name) ? folded.slice(name.length) : '')).find((rest) => rest !== '');
+  const short = own
+    .map((name) => (folded.startsWith(name) ? folded.slice(name.length) : ''))
+    .find((rest) => rest !== '');
   return targets.flatMap((target) => {
     const score = Math.max(
       // An export holds the label and the id of each related record: the id cannot be mistaken.
-      header.trim().toLowerCase() === target.path.toLowerCase() ? (target.relation?.lookup?.name === 'id' ? 101 : 100) : 0,
+      header.trim().toLowerCase() === target.path.toLowerCase()
+        ? target.relation?.lookup?.name === 'id'
+          ? 101
+          : 100
+        : 0,
       scoreName(target, object, folded),
       short === undefined ? 0 : scoreName(target, object, short) - 5,
       target.field === label && target.part === '' && own.includes(folded) ? 60 : 0,
@@ -106,10 +117,7 @@ function guess(targets: readonly Target[], object: ObjectModel, header: string):
 
 function scoreName(target: Target, object: ObjectModel, folded: string): number {
   const { field, part, relation } = target;
-  const synonyms = [
-    ...(SYNONYMS[object.nameSingular]?.[target.path] ?? []),
-    ...(SYNONYMS['*']?.[target.path] ?? []),
-  ];
+  const synonyms = [...(SYNONYMS[object.nameSingular]?.[target.path] ?? []), ...(SYNONYMS['*']?.[target.path] ?? [])];
   const synonym = synonyms.indexOf(folded);
   const bySynonym = synonym < 0 ? 0 : 80 - synonym;
   if (relation?.lookup) {
@@ -127,5 +135,8 @@ function scoreName(target: Target, object: ObjectModel, folded: string): number 
 }
 
 function fold(text: string): string {
-  return text.toLowerCase().normalize('NFKC').replace(/[^\p{L}\p{N}]+/gu, '');
+  return text
+    .toLowerCase()
+    .normalize('NFKC')
+    .replace(/[^\p{L}\p{N}]+/gu, '');
 }

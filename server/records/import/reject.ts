@@ -113,7 +113,9 @@ export class RowChecks {
 
   private labelOf(column: string): string {
     const field = this.object.fields.find((candidate) =>
-      [...candidate.columns.map((each) => each.column), ...candidate.relations.map((each) => each.column)].includes(column),
+      [...candidate.columns.map((each) => each.column), ...candidate.relations.map((each) => each.column)].includes(
+        column,
+      ),
     );
     return field?.label ?? column;
   }

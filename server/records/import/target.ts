@@ -50,9 +50,7 @@ export function listTargets(model: Model, object: ObjectModel): Target[] {
 /** The fields that tell one record of an object from the others: id, the unique ones, the label. */
 export function lookupFields(object: ObjectModel): FieldModel[] {
   const label = labelField(object);
-  return object.fields.filter(
-    (field) => field.isActive && (field.name === 'id' || field.isUnique || field === label),
-  );
+  return object.fields.filter((field) => field.isActive && (field.name === 'id' || field.isUnique || field === label));
 }
 
 /** The target that a path of --map means; parts may be given in any case and without the field's name. */

@@ -117,7 +117,10 @@ export class RowWriter {
     );
     const { first = 0, middle = 0, last = 0 } = rows[0] ?? {};
     if (first === last) {
-      await this.client.query('insert into relvar_import_rejects (line, reason) values ($1, $2)', [first, `${error.message}.`]);
+      await this.client.query('insert into relvar_import_rejects (line, reason) values ($1, $2)', [
+        first,
+        `${error.message}.`,
+      ]);
       return { created: 0, updated: 0 };
     }
     const left = await this.writeRange({ ...range, fromLine: first, toLine: middle });

@@ -22,8 +22,7 @@ export function choiceReader(options: readonly Option[]): (cell: string) => stri
   for (const option of options) byName.set(fold(option.value), option.value);
   const names = options.slice(0, 8).map((option) => option.label);
   const list = names.join(', ') + (options.length > names.length ? ', …' : '');
-  return (cell) =>
-    byName.get(fold(cell)) ?? new Unreadable(`${quote(cell)} is not one of the options: ${list}`);
+  return (cell) => byName.get(fold(cell)) ?? new Unreadable(`${quote(cell)} is not one of the options: ${list}`);
 }
 
 export function choicesReader(options: readonly Option[]): (cell: string) => string | Unreadable {
@@ -43,7 +42,10 @@ export function choicesReader(options: readonly Option[]): (cell: string) => str
 }
 
 function fold(text: string): string {
-  return text.trim().toLowerCase().replace(/[\s_-]+/g, ' ');
+  return text
+    .trim()
+    .toLowerCase()
+    .replace(/[\s_-]+/g, ' ');
 }
 
 /** "4", "4/5", "RATING_4" or four stars. */

@@ -8,8 +8,7 @@ const EMAIL = /^[^\s@<>()[\]",;:\\]{1,64}@[^\s@<>()[\]",;:\\.]+(?:\.[^\s@<>()[\]
 /** One address, out of "Ada <ada@example.com>" or "mailto:ada@example.com"; the domain in lower case. */
 export function parseEmail(cell: string): string | Unreadable {
   const text = (/<([^<>]+)>\s*$/.exec(cell)?.[1] ?? cell).trim().replace(/^mailto:/i, '');
-  if (text.length > 254 || !EMAIL.test(text))
-    return new Unreadable(`${quote(cell)} is not an e-mail address`);
+  if (text.length > 254 || !EMAIL.test(text)) return new Unreadable(`${quote(cell)} is not an e-mail address`);
   const at = text.lastIndexOf('@');
   return text.slice(0, at) + text.slice(at).toLowerCase();
 }
@@ -30,9 +29,7 @@ export interface Phone {
  * country is guessed: a number without one is kept as it was meant, without its punctuation.
  */
 export function parsePhone(cell: string): Phone | Unreadable {
-  const match = /^(.*?)(?:\s*(?:;\s*)?(?:ext\.?|extension|x|#)\s*(\d{1,6}))?$/i.exec(
-    cell.trim().replace(/^tel:/i, ''),
-  );
+  const match = /^(.*?)(?:\s*(?:;\s*)?(?:ext\.?|extension|x|#)\s*(\d{1,6}))?$/i.exec(cell.trim().replace(/^tel:/i, ''));
   const body = (match?.[1] ?? '').replace(/^00(?=[1-9])/, '+').replace(/\(0\)/g, '');
   const digits = body.replace(/[\s\u00a0().\-–/]/g, '');
   if (!/^\+?\d{3,15}$/.test(digits)) return new Unreadable(`${quote(cell)} is not a telephone number`);

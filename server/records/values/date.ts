@@ -24,16 +24,16 @@ function readDate(text: string, order?: DateOrder): string | Unreadable | null {
   if (numeric) {
     const [first, second, year] = [Number(numeric[1]), Number(numeric[3]), Number(numeric[4])];
     // A point between the parts is written only where the day comes first.
-    const isDayFirst =
-      numeric[2] === '.' || first > 12 || first === second || (second <= 12 && order === 'dmy');
+    const isDayFirst = numeric[2] === '.' || first > 12 || first === second || (second <= 12 && order === 'dmy');
     if (isDayFirst) return calendarDate(text, year, second, first);
     if (second > 12 || order === 'mdy') return calendarDate(text, year, first, second);
-    return new Unreadable(
-      `${quote(text)} may be day/month or month/day; say which with --date-order dmy or mdy`,
-    );
+    return new Unreadable(`${quote(text)} may be day/month or month/day; say which with --date-order dmy or mdy`);
   }
 
-  const words = text.toLowerCase().replace(/(\d)(st|nd|rd|th)\b/, '$1').replace(/^[a-z]+day,?\s+/, '');
+  const words = text
+    .toLowerCase()
+    .replace(/(\d)(st|nd|rd|th)\b/, '$1')
+    .replace(/^[a-z]+day,?\s+/, '');
   const named =
     /^(\d{1,2})[\s-]+([a-z]+)\.?,?[\s-]+(\d{4})$/.exec(words) ??
     rearranged(/^([a-z]+)\.?[\s-]+(\d{1,2}),?[\s-]+(\d{4})$/.exec(words), [2, 1, 3]) ??
@@ -71,7 +71,9 @@ function pad(value: number, width: number): string {
 export function parseDateTime(cell: string, order?: DateOrder): string | Unreadable {
   const text = cell.trim();
   const match =
-    /^(.+?)(?:T|,?\s+)(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)?\s*([ap]\.?m\.?)?\s*(z|utc|gmt|[+-]\d{2}(?::?\d{2})?)?$/i.exec(text);
+    /^(.+?)(?:T|,?\s+)(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)?\s*([ap]\.?m\.?)?\s*(z|utc|gmt|[+-]\d{2}(?::?\d{2})?)?$/i.exec(
+      text,
+    );
   if (!match) {
     const date = readDate(text, order);
     return typeof date === 'string'

@@ -11,7 +11,9 @@ export function parseMoney(cell: string): { micros: string; code: string | null 
   const isAccountingNegative = /^\(.*\)$/.test(cell.trim());
   const text = isAccountingNegative ? cell.trim().slice(1, -1) : cell.trim();
   const match =
-    /^([+\-−]?)\s*([^\d\s+\-−.,()]{0,3})\s*([+\-−]?[\d.,\s\u00a0\u202f'’]*\d[.,]?)\s*(k|mn|mio|m|bn|b)?\s*([^\d\s]{0,3})$/iu.exec(text);
+    /^([+\-−]?)\s*([^\d\s+\-−.,()]{0,3})\s*([+\-−]?[\d.,\s\u00a0\u202f'’]*\d[.,]?)\s*(k|mn|mio|m|bn|b)?\s*([^\d\s]{0,3})$/iu.exec(
+      text,
+    );
   if (!match) return new Unreadable(`${quote(cell)} is not an amount of money`);
   const [, sign = '', before = '', digits = '', magnitude = '', after = ''] = match;
   const code = currencyCode(before || after);

@@ -10,12 +10,23 @@ test.each([
   expect(parseDecimal(cell)).toBe(expected);
 }); // prettier-ignore
 
-test.each(['', 'abc', '1,2,3', '1.2.3', '1902 (1888)', '2013 (1888)', '1-2', '--1', '1,234,5', '0x10', 'NaN', 'Infinity', '12abc'])(
-  'refuses %j',
-  (cell) => {
-    expect(parseDecimal(cell)).toBeInstanceOf(Unreadable);
-  },
-);
+test.each([
+  '',
+  'abc',
+  '1,2,3',
+  '1.2.3',
+  '1902 (1888)',
+  '2013 (1888)',
+  '1-2',
+  '--1',
+  '1,234,5',
+  '0x10',
+  'NaN',
+  'Infinity',
+  '12abc',
+])('refuses %j', (cell) => {
+  expect(parseDecimal(cell)).toBeInstanceOf(Unreadable);
+});
 
 test('any number that a locale writes is read back', () => {
   fc.assert(

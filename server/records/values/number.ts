@@ -40,14 +40,10 @@ function plainDigits(text: string): string | null {
   }
   if (lastComma >= 0) {
     if (GROUPED_BY_COMMA.test(text) && !text.startsWith('0')) return text.replaceAll(',', '');
-    return text.indexOf(',') === lastComma
-      ? decimal(text.slice(0, lastComma), text.slice(lastComma + 1))
-      : null;
+    return text.indexOf(',') === lastComma ? decimal(text.slice(0, lastComma), text.slice(lastComma + 1)) : null;
   }
   if (GROUPED_BY_DOT.test(text)) return text.replaceAll('.', '');
-  return text.indexOf('.') === lastDot
-    ? decimal(text.slice(0, lastDot), text.slice(lastDot + 1))
-    : null;
+  return text.indexOf('.') === lastDot ? decimal(text.slice(0, lastDot), text.slice(lastDot + 1)) : null;
 }
 
 function decimal(whole: string, fraction: string): string {

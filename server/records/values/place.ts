@@ -35,9 +35,16 @@ export function countryName(text: string): string | null {
  * Footnote marks of copied tables ("Virginia[2]") and a second place after a semicolon are left out.
  */
 export function parsePlace(cell: string): Place | null {
-  const text = cell.split(';')[0]?.replace(/\[\d+\]/g, '').trim() ?? '';
+  const text =
+    cell
+      .split(';')[0]
+      ?.replace(/\[\d+\]/g, '')
+      .trim() ?? '';
   if (/^(none|n\/?a|unknown|-)?$/i.test(text)) return null;
-  const parts = text.split(',').map((part) => part.trim()).filter((part) => part !== '');
+  const parts = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
   const place: Place = { street1: null, city: null, state: null, country: null };
   const last = parts.at(-1) ?? '';
   const isState = US_STATES.has(last.toLowerCase());

@@ -1,4 +1,4 @@
-import { Client, fetchExchange, type TypedDocumentNode } from '@urql/core';
+import { Client, fetchExchange, type TypedDocumentNode } from 'urql';
 import { useModelStore } from '../model/store.ts';
 import { Failure, toFailure } from './failure.ts';
 

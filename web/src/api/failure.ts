@@ -1,4 +1,4 @@
-import { CombinedError } from '@urql/core';
+import { CombinedError } from 'urql';
 
 /** What a person needs to know when a request did not work. */
 export class Failure extends Error {

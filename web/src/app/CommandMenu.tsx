@@ -4,7 +4,7 @@ import { Spotlight } from '@mantine/spotlight';
 import '@mantine/spotlight/styles.css';
 import { IconDatabaseCog, IconKeyboard, IconLogout, IconPlus, IconSearch, IconSunMoon } from '@tabler/icons-react';
 import { useRouter } from '@tanstack/react-router';
-import { gql } from '@urql/core';
+import { gql } from 'urql';
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { request } from '../api/client.ts';
 import { Avatar } from '../fields/Avatar.tsx';

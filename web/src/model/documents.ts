@@ -1,4 +1,4 @@
-import { gql, type TypedDocumentNode } from '@urql/core';
+import { gql, type TypedDocumentNode } from 'urql';
 import { labelField } from './lookup.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from './types.ts';
 

@@ -1,4 +1,4 @@
-import { gql } from '@urql/core';
+import { gql } from 'urql';
 import { requestMetadata } from '../api/client.ts';
 import { useModelStore } from './store.ts';
 import type { FieldOption, FieldType, Model } from './types.ts';

@@ -1,4 +1,4 @@
-import { gql } from '@urql/core';
+import { gql } from 'urql';
 import { useCallback, useEffect, useState } from 'react';
 import { request } from '../api/client.ts';
 import { Avatar } from '../fields/Avatar.tsx';

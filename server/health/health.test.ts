@@ -1,5 +1,6 @@
 import request from 'supertest';
 import { eventually, useServer } from '../testing/server.ts';
+import { pendingMigrations } from './pendingMigrations.ts';
 
 const server = useServer();
 const health = () => request(server.app.handler).get('/healthz');
@@ -32,6 +33,20 @@ test('a relay that was never or long ago seen is named', async () => {
     problem: expect.stringMatching(/^The relay was last seen 1\d\d s ago/),
   });
   await beat();
+});
+
+test('a migrated database lacks none of the committed migrations, an older one is told', async () => {
+  expect(await pendingMigrations(server.db.server)).toEqual([]);
+  const { rows } = await server.db.admin.query(
+    'delete from graphile_migrate.migrations returning *, date::text as date',
+  );
+  expect(rows.length).toBeGreaterThan(0);
+  expect(await pendingMigrations(server.db.server)).toContain('000001-foundation.sql');
+  for (const row of rows)
+    await server.db.admin.query(
+      'insert into graphile_migrate.migrations (hash, previous_hash, filename, date) values ($1, $2, $3, $4)',
+      [row.hash, row.previous_hash, row.filename, row.date],
+    );
 });
 
 test('a missing migration is named', async () => {

@@ -10,5 +10,6 @@ export async function pendingMigrations(pool: Pool): Promise<readonly string[]> 
   if (needed.length === 0) return [];
   const { rows } = await pool.query<{ name: string }>('select name from core.applied_migrations() as name');
   const applied = new Set(rows.map(({ name }) => name));
-  return needed.filter((name) => !applied.has(name));
+  // graphile-migrate remembers a migration by its number: 000001.sql for 000001-foundation.sql.
+  return needed.filter((name) => !applied.has(`${name.slice(0, 6)}.sql`));
 }

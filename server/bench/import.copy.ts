@@ -47,7 +47,7 @@ export const importCopy: Bench = {
       await client.connect();
       await writeFile(file, people());
       await reference.query(
-        `insert into ${schema}.companies (name) select 'Company ' || i from generate_series(1, 1000) i`,
+        `insert into ${schema}.companies (name) select 'Imported company ' || i from generate_series(1, 1000) i`,
       );
       const importPeople = async () => {
         const result = await importRecords({
@@ -122,7 +122,7 @@ function people(): string {
   let text = 'First name,Last name,Email,Phone,Job title,City,Company\n';
   for (let i = 0; i < ROWS; i++) {
     const phone = `+1 202 555 ${String(i % 10_000).padStart(4, '0')}`;
-    text += `${FIRST_NAMES[i % 9]},${LAST_NAMES[i % 7]}-${i},person${i}@mail${i % 5000}.example,${phone},Engineer ${i % 40},City ${i % 300},company ${1 + (i % 1000)}\n`;
+    text += `${FIRST_NAMES[i % 9]},${LAST_NAMES[i % 7]}-${i},person${i}@mail${i % 5000}.example,${phone},Engineer ${i % 40},City ${i % 300},imported company ${1 + (i % 1000)}\n`;
   }
   return text;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { loadConfig } from '../db/config.ts';
 import { createPool } from '../db/pool.ts';
 import { makeApp } from './app.ts';
-import { pendingMigrations } from './health/pendingMigrations.ts';
+import { compareMigrations } from './health/compareMigrations.ts';
 import { log } from './log.ts';
 
 /** How long requests that run may take to finish once the server is told to stop. */
@@ -23,7 +23,7 @@ const app = await makeApp({
   serverUrl: config.serverUrl,
   webDirectory: join(import.meta.dirname, '../web/dist'),
   development: !config.isProduction,
-  pendingMigrations: () => pendingMigrations(pool),
+  pendingMigrations: async () => (await compareMigrations(pool)).pending,
 });
 const server = createServer(app.handler);
 server.on('error', (error: NodeJS.ErrnoException) => {

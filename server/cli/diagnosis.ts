@@ -1,6 +1,5 @@
 import type { Client } from 'pg';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { compareMigrations } from '../health/compareMigrations.ts';
 import { planSteps } from './plan.ts';
 import { listWorkspaces } from './session.ts';
 
@@ -19,8 +18,6 @@ const SAFE_MINORS: Record<number, number> = { 15: 18, 16: 14, 17: 10, 18: 4 };
 
 /** The relay says every two seconds that it lives. */
 const RELAY_PATIENCE_SECONDS = 15;
-
-const MIGRATIONS = join(import.meta.dirname, '..', '..', 'migrations', 'committed');
 
 export async function checkDatabase(admin: Client, { isServed }: { isServed: boolean }): Promise<Finding[]> {
   return [
@@ -85,17 +82,13 @@ async function checkRoles(admin: Client): Promise<Finding> {
 }
 
 async function checkMigrations(admin: Client): Promise<Finding> {
-  const files = readdirSync(MIGRATIONS).filter((name) => /^\d+.*\.sql$/.test(name));
-  const { rows } = await admin.query<{ filename: string }>('select filename from graphile_migrate.migrations');
-  const done = new Set(rows.map(({ filename }) => filename));
-  const missing = files.filter((file) => !done.has(file));
-  const unknown = [...done].filter((file) => !files.includes(file));
+  const { committed, pending, unknown } = await compareMigrations(admin);
   const title = 'Migrations';
-  if (missing.length > 0)
+  if (pending.length > 0)
     return {
       state: 'wrong',
       title,
-      detail: `${missing.length} not run yet: ${firstFew(missing)}`,
+      detail: `${pending.length} not run yet: ${firstFew(pending)}`,
       remedy: 'Run npm run db:migrate, or restart Relvar.',
     };
   if (unknown.length > 0)
@@ -105,7 +98,7 @@ async function checkMigrations(admin: Client): Promise<Finding> {
       detail: `the database is of a newer version of Relvar: ${firstFew(unknown)}`,
       remedy: 'Update Relvar to that version.',
     };
-  return { state: 'well', title, detail: `${files.length} run` };
+  return { state: 'well', title, detail: `${committed.length} run` };
 }
 
 async function checkWorkspaces(admin: Client): Promise<Finding[]> {

@@ -1,11 +1,10 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, rmSync } from 'node:fs';
 import pg from 'pg';
 import { loginUrl } from './config.ts';
 import { startEmbedded, type EmbeddedServer } from './embedded/server.ts';
 import { migrate } from './migrate.ts';
 import { urlFor } from './testing/cluster.ts';
+import { makeTemporaryDir } from './testing/temporary.ts';
 
 /** The newest supported server is always tested, the oldest where Debian has put it. */
 const SERVERS = [{ version: 18, binDir: null as string | null }];
@@ -16,7 +15,7 @@ const passwords = { serverPassword: 'of-the-server', workerPassword: 'of-the-wor
 
 // Roles belong to a whole cluster, so these tests have one of their own.
 describe.each(SERVERS)('on PostgreSQL $version', ({ binDir }) => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'relvar-bootstrap-'));
+  const dataDir = makeTemporaryDir();
   let server: EmbeddedServer;
   let superuser: pg.Client;
 

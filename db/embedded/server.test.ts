@@ -1,15 +1,17 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { makeTemporaryDir } from '../testing/temporary.ts';
 import { isRunning } from './processes.ts';
 import { attachEmbedded, startEmbedded } from './server.ts';
 
 /** Under a directory that only its owner may enter, as `mktemp -d` and /root are. */
-const dataDir = join(mkdtempSync(join(tmpdir(), 'relvar-embedded-')), 'data');
-afterAll(() => rmSync(join(dataDir, '..'), { recursive: true, force: true }));
+const parent = makeTemporaryDir();
+chmodSync(parent, 0o700);
+const dataDir = join(parent, 'data');
+afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
 const start = () => startEmbedded({ dataDir, disposable: true });
 

@@ -12,11 +12,12 @@ export default async function globalSetup() {
   process.env.RELVAR_TEST_SERVER_PASSWORD = cluster.server.serverPassword;
   process.env.RELVAR_TEST_WORKER_PASSWORD = cluster.server.workerPassword;
 
-  // Jest skips its teardown when it is interrupted.
+  // Jest skips its teardown when it is interrupted. Not `once`: as soon as no listener is left, a library of Jest's ends
+  // the process on the spot.
   for (const [signal, status] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 129],
   ] as const)
-    process.once(signal, () => void cluster.stop().finally(() => process.exit(status)));
+    process.on(signal, () => void cluster.stop().finally(() => process.exit(status)));
 }

@@ -24,6 +24,7 @@ const jest = spawn(
   [
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
+    '--import=./db/testing/end-with-parent.js',
     join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
     ...process.argv.slice(2),
   ],

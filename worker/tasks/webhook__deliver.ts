@@ -48,7 +48,7 @@ async function post(url: string, change: { id: string }, helpers: JobHelpers) {
     signal: AbortSignal.any(signals),
   }).catch((error: Error) => {
     // "fetch failed" says nothing; its cause says which address refused.
-    const reason = error.cause instanceof Error ? error.cause.message : error.message;
+    const reason = (error.cause as Error | undefined)?.message ?? error.message;
     throw new Error(`${url} could not be reached: ${reason}`, { cause: error });
   });
   // An unread answer would keep the connection; its content is of no interest.

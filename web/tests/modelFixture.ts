@@ -44,7 +44,13 @@ export function field(name: string, type: FieldType, rest: Partial<ModelField> =
     isUnique: false,
     isActive: true,
     isSystem: false,
+    isCustom: false,
+    isComputed: false,
+    resultType: null,
+    requiredFrom: null,
     position: 1,
+    junction: null,
+    aliases: [],
     columns: related
       ? []
       : parts.map(([part, suffix]) => ({ part, name: name + suffix, column: snake(name + suffix) })),
@@ -71,11 +77,18 @@ function object(
     isActive: true,
     isSystem: false,
     isSearchable: true,
+    isAudited: true,
     isCustom: false,
+    isJunction: false,
     labelFieldId,
+    imageFieldId: null,
+    duplicateCriteria: [],
     tableName: snake(namePlural),
     position: 1,
     fields,
+    rules: [],
+    indexes: [],
+    aliases: [],
   };
 }
 

@@ -25,7 +25,20 @@ export type FieldType =
   | 'FILES'
   | 'RELATION'
   | 'MORPH_RELATION'
-  | 'TS_VECTOR';
+  | 'TS_VECTOR'
+  | 'FORMULA'
+  | 'ROLLUP'
+  | 'AUTO_NUMBER'
+  | 'PERCENT'
+  | 'DURATION'
+  | 'MEMBER'
+  | 'MANY_TO_MANY'
+  | 'COLOR'
+  | 'LOCATION';
+
+/** What a formula or a rollup gives: shown, filtered and sorted as a field of the type of the same name. */
+export type ResultType =
+  'TEXT' | 'NUMBER' | 'BOOLEAN' | 'DATE' | 'DATE_TIME' | 'CURRENCY' | 'DURATION' | 'PERCENT' | 'ARRAY';
 
 export interface FieldOption {
   value: string;
@@ -54,6 +67,53 @@ export interface FieldRelation {
   onDelete: 'SET_NULL' | 'CASCADE' | 'RESTRICT';
 }
 
+export type Aggregate = 'COUNT' | 'SUM' | 'AVG' | 'MIN' | 'MAX' | 'FIRST' | 'LAST' | 'LIST';
+
+/** What the types keep besides options. Which of these a field has follows from its type. */
+export interface FieldSettings {
+  /** NUMBER: int, bigint or, when absent, a number with decimals. */
+  dataType?: string;
+  /** NUMBER, NUMERIC, PERCENT, CURRENCY: how many decimals are shown. */
+  decimals?: number;
+  type?: string;
+  /** FORMULA: its text, in API names. */
+  expression?: string;
+  /** ROLLUP: the foreign key whose records are counted or added up. */
+  relationId?: string;
+  aggregate?: Aggregate;
+  fieldId?: string;
+  filter?: string;
+  orderFieldId?: string;
+  /** AUTO_NUMBER: A-0001 is made of a prefix, a number and its padding. */
+  prefix?: string;
+  padding?: number;
+  start?: number;
+  [name: string]: unknown;
+}
+
+/** Many-to-many, seen from one side: where the links are, and which relations of a link lead here and to the other side. */
+export interface FieldJunction {
+  objectId: string;
+  /** The link's relation to this object. */
+  fieldId: string;
+  /** The link's relation to the other object. */
+  otherFieldId: string;
+  targetObjectId: string;
+  /** The field of the other object that shows the same links. */
+  inverseFieldId: string | null;
+  /** API name of the list of links on a record of this object. */
+  linkConnection: string;
+  /** API name, on a link, of the record at the other end. */
+  otherName: string;
+}
+
+/** A former API name, which goes on working until it is released. */
+export interface ModelAlias {
+  id: string;
+  kind: 'SINGULAR' | 'PLURAL' | 'FIELD';
+  name: string;
+}
+
 export interface ModelField {
   id: string;
   name: string;
@@ -61,16 +121,58 @@ export interface ModelField {
   description: string | null;
   icon: string | null;
   type: FieldType;
-  settings: { dataType?: string; decimals?: number; type?: string } | null;
+  settings: FieldSettings | null;
   options: FieldOption[] | null;
   defaultValue: unknown;
   isRequired: boolean;
   isUnique: boolean;
   isActive: boolean;
   isSystem: boolean;
+  isCustom: boolean;
+  /** The database computes it: nobody writes it. */
+  isComputed: boolean;
+  resultType: ResultType | null;
+  /** Set when only records created since then must have a value. */
+  requiredFrom: string | null;
   position: number;
   columns: FieldColumn[];
   relations: FieldRelation[];
+  junction: FieldJunction | null;
+  aliases: ModelAlias[];
+}
+
+export type RuleKind = 'REQUIRED' | 'RANGE' | 'LENGTH' | 'PATTERN' | 'CONDITION' | 'UNIQUE';
+
+export interface ModelRule {
+  id: string;
+  /** Null when the rule is about the whole record. */
+  fieldId: string | null;
+  kind: RuleKind;
+  settings: { [name: string]: unknown };
+  /** When the rule holds, as a formula; null means always. */
+  condition: string | null;
+  message: string;
+  /** The rule in plain words, by the database. */
+  text: string;
+  /** Set when only records created since then must fulfil it. */
+  appliesFrom: string | null;
+  isActive: boolean;
+}
+
+export type IndexKind = 'BTREE' | 'GIN' | 'TRIGRAM';
+
+export interface IndexPart {
+  fieldId: string;
+  part?: string;
+  descending?: boolean;
+}
+
+export interface ModelIndex {
+  id: string;
+  name: string;
+  kind: IndexKind;
+  parts: IndexPart[];
+  condition: string | null;
 }
 
 export interface ModelObject {
@@ -85,11 +187,20 @@ export interface ModelObject {
   isActive: boolean;
   isSystem: boolean;
   isSearchable: boolean;
+  isAudited: boolean;
   isCustom: boolean;
+  /** Holds the links of a many-to-many relation: people see through it, not it. */
+  isJunction: boolean;
   labelFieldId: string | null;
+  imageFieldId: string | null;
+  /** Each inner list names fields that together tell that two records are the same. */
+  duplicateCriteria: string[][];
   tableName: string;
   position: number;
   fields: ModelField[];
+  rules: ModelRule[];
+  indexes: ModelIndex[];
+  aliases: ModelAlias[];
 }
 
 export interface Model {

@@ -2,7 +2,7 @@
 -- in the tenant's workspace_members, so that records can refer to members by foreign key without
 -- a reference that leaves the tenant's schema.
 
-create function core.add_member(workspace_slug text, email text, name text, role_name text, password_hash text default null) returns uuid
+create or replace function core.add_member(workspace_slug text, email text, name text, role_name text, password_hash text default null) returns uuid
 language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column

@@ -7,7 +7,7 @@ create type core.identity as (
   member_id uuid, user_id uuid, api_key_id uuid, email text, display_name text, model_version bigint, shape text
 );
 
-create function core.find_login(email text)
+create or replace function core.find_login(email text)
 returns table (user_id uuid, password_hash text, workspaces jsonb)
 language sql stable security definer set search_path = ''
 as $$
@@ -18,7 +18,7 @@ as $$
   from core.users u where lower(u.email) = lower(btrim(find_login.email))
 $$;
 
-create function core.create_session(user_id uuid, workspace_id uuid, token_hash bytea, expires_at timestamptz) returns uuid
+create or replace function core.create_session(user_id uuid, workspace_id uuid, token_hash bytea, expires_at timestamptz) returns uuid
 language sql volatile security definer set search_path = ''
 as $$
   -- No membership, no session.
@@ -29,7 +29,7 @@ as $$
   returning id
 $$;
 
-create function core.resolve_session(token_hash bytea) returns setof core.identity
+create or replace function core.resolve_session(token_hash bytea) returns setof core.identity
 language sql stable security definer set search_path = ''
 as $$
   select w.id, w.slug, w.name, w.schema_name, r.pg_role, r.name, m.id, u.id, null::uuid, u.email, m.name, w.model_version, w.shape
@@ -41,11 +41,11 @@ as $$
   where s.token_hash = resolve_session.token_hash and s.expires_at > now()
 $$;
 
-create function core.end_session(token_hash bytea) returns void
+create or replace function core.end_session(token_hash bytea) returns void
 language sql volatile security definer set search_path = ''
 as $$ delete from core.sessions s where s.token_hash = end_session.token_hash $$;
 
-create function core.create_api_key(workspace_slug text, role_name text, name text, prefix text, token_hash bytea, expires_at timestamptz default null) returns uuid
+create or replace function core.create_api_key(workspace_slug text, role_name text, name text, prefix text, token_hash bytea, expires_at timestamptz default null) returns uuid
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -67,7 +67,7 @@ end
 $$;
 comment on function core.create_api_key(text, text, text, text, bytea, timestamptz) is 'Registers an API key for a role. Only its SHA-256 is stored.';
 
-create function core.resolve_api_key(token_hash bytea) returns setof core.identity
+create or replace function core.resolve_api_key(token_hash bytea) returns setof core.identity
 language sql stable security definer set search_path = ''
 as $$
   select w.id, w.slug, w.name, w.schema_name, r.pg_role, r.name, null::uuid, null::uuid, k.id, null::text, k.name, w.model_version, w.shape
@@ -77,11 +77,11 @@ as $$
   where k.token_hash = resolve_api_key.token_hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
 $$;
 
-create function core.gateway_workspace(workspace_id uuid) returns table (schema_name text, shape text, model_version bigint)
+create or replace function core.gateway_workspace(workspace_id uuid) returns table (schema_name text, shape text, model_version bigint)
 language sql stable security definer set search_path = ''
 as $$ select w.schema_name, w.shape, w.model_version from core.workspaces w where w.id = gateway_workspace.workspace_id $$;
 
-create function core.list_versions() returns table (workspace_id uuid, model_version bigint, shape text)
+create or replace function core.list_versions() returns table (workspace_id uuid, model_version bigint, shape text)
 language sql stable security definer set search_path = ''
 as $$ select w.id, w.model_version, w.shape from core.workspaces w $$;
 

@@ -1,6 +1,6 @@
 -- Creating a workspace is a difference from nothing: rows of metadata, one reconciliation.
 
-create function engine.create_workspace(slug text, name text, owner_email text, owner_name text default null, owner_password_hash text default null) returns uuid
+create or replace function engine.create_workspace(slug text, name text, owner_email text, owner_name text default null, owner_password_hash text default null) returns uuid
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -38,7 +38,7 @@ $$;
 comment on function engine.create_workspace(text, text, text, text, text) is
   'Creates a workspace with the standard objects, the roles Admin and Member, and its owner. password hash: argon2id, or null for a user who has one or gets one later.';
 
-create function engine.base36(n bigint) returns text
+create or replace function engine.base36(n bigint) returns text
 language plpgsql immutable strict parallel safe set search_path = ''
 as $$
 declare
@@ -54,7 +54,7 @@ begin
 end
 $$;
 
-create function engine.drop_workspace(slug text) returns void
+create or replace function engine.drop_workspace(slug text) returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare

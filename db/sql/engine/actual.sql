@@ -2,15 +2,16 @@
 -- their comments bear. Everything is found through pg_depend by the schema's oid and then by
 -- indexed joins, so that a thousand other workspaces cost nothing.
 
-create function engine.identity_of(comment text) returns text
+create or replace function engine.identity_of(comment text) returns text
 language sql immutable strict parallel safe
   return (regexp_match(comment, '^@relvar (\S+)'))[1];
 
-create function engine.actual(schema_name text) returns setof engine.fact
+create or replace function engine.actual(schema_name text, scope uuid[] default null) returns setof engine.fact
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_schema oid := to_regnamespace(quote_ident(schema_name))::oid;
+  v_scope text[] := scope::text[];
   v_tables oid[];
 begin
   if v_schema is null then
@@ -19,7 +20,8 @@ begin
   v_tables := array(
     select d.objid from pg_catalog.pg_depend d
     join pg_catalog.pg_class c on c.oid = d.objid
-    where d.refclassid = 'pg_catalog.pg_namespace'::regclass and d.refobjid = v_schema
+    left join pg_catalog.pg_description e on e.objoid = c.oid and e.classoid = 'pg_catalog.pg_class'::regclass and e.objsubid = 0
+    where (v_scope is null or engine.identity_of(e.description) = any (v_scope)) and d.refclassid = 'pg_catalog.pg_namespace'::regclass and d.refobjid = v_schema
       and d.classid = 'pg_catalog.pg_class'::regclass and c.relkind in ('r', 'p'));
 
   return query
@@ -36,7 +38,7 @@ begin
   union all
   select 'column', coalesce(engine.identity_of(d.description), t.key || ' unmanaged:' || a.attname), t.key, t.name, a.attname::text, null, d.description,
     pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
-    case when a.attgenerated = '' then pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) end,
+    case when a.attidentity <> '' then 'identity' when a.attgenerated = '' then pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) end,
     case when a.attgenerated <> '' then pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) end, null
   from t
   join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
@@ -107,15 +109,18 @@ begin
   ) g
   group by g.key, g.name, g.grantee
   union all
-  select 'function', coalesce(engine.identity_of(d.description), 'unmanaged:' || p.proname), null, null, p.proname::text, null, d.description, null, null, null, null, p.oid
+  -- Functions of one object's triggers have its id in their identity.
+  select 'function', coalesce(engine.identity_of(d.description), 'unmanaged:' || p.proname), substring(engine.identity_of(d.description) from '^[a-z_]+:([0-9a-f-]{36})'),
+    null, p.proname::text, null, d.description, null, null, null, null, p.oid
   from pg_catalog.pg_depend dep
   join pg_catalog.pg_proc p on p.oid = dep.objid
   left join pg_catalog.pg_description d on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_proc'::regclass and d.objsubid = 0
   where dep.refclassid = 'pg_catalog.pg_namespace'::regclass and dep.refobjid = v_schema and dep.classid = 'pg_catalog.pg_proc'::regclass
+    and (v_scope is null or substring(engine.identity_of(d.description) from '^[a-z_]+:([0-9a-f-]{36})') = any (v_scope))
   union all
   select 'role', r.rolname::text, null, null, r.rolname::text, null, null, null, null, null, null, r.oid
   from pg_catalog.pg_roles r
-  where r.rolname >= schema_name || '_r_' and r.rolname < schema_name || '_r`';
+  where scope is null and r.rolname >= schema_name || '_r_' and r.rolname < schema_name || '_r`';
 end
 $$;
-comment on function engine.actual(text) is 'What stands in a tenant schema, read from the catalogue.';
+comment on function engine.actual(text, uuid[]) is 'What stands in a tenant schema, read from the catalogue; of the objects in scope, or everything.';

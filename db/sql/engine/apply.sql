@@ -1,11 +1,13 @@
--- Makes a workspace's schema equal to its metadata, in the caller's transaction.
-create function engine.apply(workspace_id uuid) returns int
+-- Makes a workspace's schema equal to its metadata, in the caller's transaction: the objects in
+-- scope, or all.
+create or replace function engine.apply(workspace_id uuid, scope uuid[] default null) returns int
 language plpgsql volatile security definer set search_path = '' set lock_timeout = '2s'
 as $$
 declare
   v_schema text;
   v_step engine.step;
-  v_count int := 0;
+  v_statements text[] := '{}';
+  v_shape_scope uuid[] := scope;
   v_version bigint;
   v_shape text;
 begin
@@ -15,13 +17,17 @@ begin
   end if;
   perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
   select w.schema_name into v_schema from core.workspaces w where w.id = workspace_id;
-  perform engine.assert_columns_differ(workspace_id), engine.assert_relations(workspace_id);
+  perform engine.assert_columns_differ(workspace_id, scope), engine.assert_relations(workspace_id);
   -- One block around all statements, not one around each: a block is a subtransaction, and more
   -- than 64 of these in a transaction slow every other session down.
   begin
-    for v_step in select * from engine.plan(workspace_id) loop
+    for v_step in select * from engine.plan(workspace_id, scope) loop
       execute v_step.statement;
-      v_count := v_count + 1;
+      v_statements := v_statements || v_step.statement;
+      -- The keys of other objects name the table that they point to.
+      if v_step.kind = 'table' then
+        v_shape_scope := null;
+      end if;
     end loop;
   exception
     when lock_not_available then
@@ -34,24 +40,29 @@ begin
       raise exception 'Records of % do not fit the change, so it was not made: %', v_step.object_name, sqlerrm
         using errcode = 'RV023', hint = 'Correct those records first: fill in what is empty, replace options that go, make values unique.';
   end;
-  v_shape := engine.shape(v_schema);
+  v_shape := engine.refresh_shape(workspace_id, v_schema, v_shape_scope);
   update core.workspaces w set shape = v_shape where w.id = workspace_id and w.shape is distinct from v_shape;
   select w.model_version into v_version from core.workspaces w where w.id = workspace_id;
+  -- What a new workspace is made by is known from the standard objects.
+  if v_version > 1 and v_statements <> '{}' then
+    perform engine.note_statements(workspace_id, v_version, v_statements);
+  end if;
   -- A change of the model is rare and human-paced; NOTIFY is delivered at commit, if it commits.
   perform pg_notify('relvar_model', json_build_object('workspace', workspace_id, 'version', v_version, 'shape', v_shape)::text);
-  return v_count;
+  return cardinality(v_statements);
 end
 $$;
-comment on function engine.apply(uuid) is 'Runs engine.plan for a workspace. Returns the number of statements run.';
+comment on function engine.apply(uuid, uuid[]) is 'Runs engine.plan for a workspace, or for some of its objects. Returns the number of statements run.';
 
-create function engine.assert_columns_differ(workspace_id uuid) returns void
+create or replace function engine.assert_columns_differ(workspace_id uuid, scope uuid[]) returns void
 language plpgsql stable set search_path = ''
 as $$
 declare
+  v_spec engine.column_spec[] := array(select c from engine.columns(workspace_id, scope) c);
   v_clash record;
 begin
   select c.table_name, c.name, array_agg(distinct f.label) as labels into v_clash
-  from engine.columns(workspace_id) c
+  from unnest(v_spec) c
   join metadata.fields f on f.id = c.field_id and f.workspace_id = assert_columns_differ.workspace_id
   group by c.table_name, c.name having count(*) > 1 limit 1;
   if found then
@@ -59,7 +70,7 @@ begin
       using errcode = 'RV003', column = 'name', hint = 'Give one of them another API name.';
   end if;
   select o.label_plural, count(*) into v_clash
-  from engine.columns(workspace_id) c
+  from unnest(v_spec) c
   join metadata.objects o on o.id = c.object_id and o.workspace_id = assert_columns_differ.workspace_id
   group by o.id, o.label_plural having count(*) > 1500 limit 1;
   if found then

@@ -19,63 +19,72 @@ create type engine.fact as (
 );
 
 -- PostgreSQL cuts names at 63 bytes; cutting them ourselves keeps them unique.
-create function engine.fit_name(name text) returns text
+create or replace function engine.fit_name(name text) returns text
 language sql immutable strict parallel safe set search_path = ''
   return case when octet_length(name) <= 63 then name else left(name, 54) || '_' || left(md5(name), 8) end;
 
-create function engine.fact_comment(key text, basis text, tags text default null, description text default null) returns text
+create or replace function engine.fact_comment(key text, basis text, tags text default null, description text default null) returns text
 language sql immutable parallel safe set search_path = ''
   return '@relvar ' || key || coalesce(' ' || left(md5(basis), 12), '')
     || coalesce(E'\n' || nullif(tags, ''), '')
     -- Lines at the top that begin with @ steer the API; a space keeps what people write from being one.
     || coalesce(E'\n' || case when description like '@%' then ' ' else '' end || nullif(description, ''), '');
 
-create function engine.desired_tables(workspace_id uuid) returns setof engine.fact
+create or replace function engine.desired_tables(workspace_id uuid, scope uuid[]) returns setof engine.fact
 language sql stable set search_path = ''
 as $$
   select 'table', o.id::text, o.id::text, o.table_name, o.table_name, null,
     engine.fact_comment(o.id::text, null,
-      '@singular ' || o.name_singular || E'\n@plural ' || o.name_plural || case when o.is_active then '' else E'\n@behavior -*' end,
+      '@singular ' || o.name_singular || E'\n@plural ' || o.name_plural || case when o.is_active and o.deleted_at is null then '' else E'\n@behavior -*' end,
       case when o.description = '' then o.label_plural else o.description end),
     null, null::boolean, null, null, null::oid
   from metadata.objects o
-  where o.workspace_id = desired_tables.workspace_id
+  where o.workspace_id = desired_tables.workspace_id and (scope is null or o.id = any (scope))
 $$;
 
-create function engine.desired_columns(workspace_id uuid) returns setof engine.fact
+create or replace function engine.desired_columns(workspace_id uuid, spec engine.column_spec[], scope uuid[]) returns setof engine.fact
 language sql stable set search_path = ''
 as $$
-  select 'column', c.key, c.object_id::text, c.table_name, c.name, null,
+  select 'column', c.key, c.object_id::text, c.table_name, c.name, c.generated_kind,
     engine.fact_comment(c.key, c.generated_basis,
-      case when not c.is_active or c.generated_expr is not null then '@behavior -*'
+      case when not c.is_active or c.type = 'TS_VECTOR' then '@behavior -*'
         -- What roles may not write, the API does not offer to write.
         when not c.is_writable then '@behavior -attribute:insert -attribute:update'
         when c.name = 'id' then '@behavior -attribute:update' end, c.description),
     c.pg_type, c.not_null, c.default_expr, c.generated_expr, null::oid
-  from engine.columns(desired_columns.workspace_id) c
+  from unnest(spec) c
+  union all
+  -- Columns of former types keep their values for as long as the change can be undone.
+  select 'column', r.key, r.object_id::text, o.table_name, r.name, null, engine.fact_comment(r.key, null, '@behavior -*', 'Values of a former type.'),
+    r.pg_type, false, null, null, null
+  from engine.retired_columns r
+  join metadata.objects o on o.id = r.object_id and o.workspace_id = r.workspace_id
+  where r.workspace_id = desired_columns.workspace_id and (scope is null or r.object_id = any (scope))
 $$;
 
-create function engine.desired_constraints(workspace_id uuid, schema_name text) returns setof engine.fact
+create or replace function engine.desired_constraints(workspace_id uuid, schema_name text, spec engine.column_spec[], scope uuid[]) returns setof engine.fact
 language sql stable set search_path = ''
 as $$
   with spec as materialized (
-    select * from engine.columns(desired_constraints.workspace_id)
+    select * from unnest(spec)
   ), constraints as (
     select o.id as object_id, o.table_name, 'pk' as key, o.table_name || '_pkey' as name, 'primary key (id)' as definition,
       'pk' as basis, null as tags
-    from metadata.objects o where o.workspace_id = desired_constraints.workspace_id
+    from metadata.objects o where o.workspace_id = desired_constraints.workspace_id and (scope is null or o.id = any (scope))
     union all
     select s.object_id, s.table_name, 'fk:' || r.id, s.table_name || '_' || s.name || '_fkey',
       format('foreign key (%I) references %I.%I (id) on delete %s', s.name, schema_name, t.table_name,
-        lower(replace(r.on_delete, '_', ' '))),
-      r.target_object_id || r.on_delete,
-      case when s.is_active and t.is_active and o.is_active
+        lower(replace(e.on_delete, '_', ' '))),
+      r.target_object_id || e.on_delete,
+      case when s.is_active and t.is_active and o.is_active and o.deleted_at is null
         then '@fieldName ' || engine.camel_case(left(s.name, -3)) || E'\n@foreignFieldName ' || r.inverse_name
         else '@behavior -*' end
     from metadata.relations r
     join spec s on s.relation_id = r.id
     join metadata.objects t on t.id = r.target_object_id and t.workspace_id = r.workspace_id
     join metadata.objects o on o.id = s.object_id and o.workspace_id = r.workspace_id
+    -- A link that nobody sees any more neither holds a record back nor takes one along.
+    cross join lateral (select case when r.deleted_at is null and s.name !~ '^deleted_' and o.deleted_at is null then r.on_delete else 'SET_NULL' end as on_delete) e
     where r.workspace_id = desired_constraints.workspace_id
     union all
     select s.object_id, s.table_name, 'one_target:' || s.field_id, s.table_name || '_' || engine.snake_case(f.name) || '_check',
@@ -93,51 +102,67 @@ as $$
     from metadata.fields f
     join spec s on s.field_id = f.id
     cross join lateral (select array_agg(e ->> 'value' order by e ->> 'value') as list from jsonb_array_elements(f.options) e) v
-    where f.workspace_id = desired_constraints.workspace_id and f.type in ('SELECT', 'MULTI_SELECT') and v.list is not null
+    where f.workspace_id = desired_constraints.workspace_id and f.type in ('SELECT', 'MULTI_SELECT') and v.list is not null and f.deleted_at is null
+      and (scope is null or f.object_id = any (scope))
     union all
     select s.object_id, s.table_name, 'rating:' || s.field_id, s.table_name || '_' || s.name || '_check',
       format('check (%I between 1 and 5)', s.name), 'rating', null
+    from spec s where s.type = 'RATING'
+    union all
+    select s.object_id, s.table_name, 'colour:' || s.field_id, s.table_name || '_' || s.name || '_check',
+      format('check (%I ~ ''^#[0-9a-f]{6}$'')', s.name), 'colour', null
+    from spec s where s.type = 'COLOR'
+    union all
+    select s.object_id, s.table_name, s.part || ':' || s.field_id, s.table_name || '_' || s.name || '_check',
+      format('check (%I between %s and %2$s * -1)', s.name, case s.part when 'lat' then -90 else -180 end), s.part, null
+    from spec s where s.type = 'LOCATION'
+    union all
+    -- Required of records that are created from some moment on, while older ones may stay as they are.
+    select s.object_id, s.table_name, 'required:' || s.field_id, s.table_name || '_' || s.name || '_required',
+      format('check (created_at < %L::timestamptz or %I is not null)', f.required_from, s.name), f.required_from::text, null
     from spec s join metadata.fields f on f.id = s.field_id and f.workspace_id = desired_constraints.workspace_id
-    where f.type = 'RATING'
+    where f.is_required and f.required_from is not null and s.is_active and s.ordinal = 1 and f.type <> 'MORPH_RELATION'
   )
   select 'constraint', c.object_id || ' ' || c.key, c.object_id::text, c.table_name, engine.fit_name(c.name), c.definition,
     engine.fact_comment(c.key, c.basis, c.tags), null, null::boolean, null, null, null::oid
   from constraints c
 $$;
 
-create function engine.desired_indexes(workspace_id uuid) returns setof engine.fact
+create or replace function engine.desired_indexes(workspace_id uuid, spec engine.column_spec[], scope uuid[]) returns setof engine.fact
 language sql stable set search_path = ''
 as $$
   with spec as materialized (
-    select s.*, f.type, f.is_unique from engine.columns(desired_indexes.workspace_id) s
+    select s.*, f.is_unique and f.deleted_at is null as is_unique, f.settings
+    from unnest(spec) s
     join metadata.fields f on f.id = s.field_id and f.workspace_id = desired_indexes.workspace_id
   ), indexes as (
     select s.object_id, s.table_name, 'unique:' || s.key as key, s.table_name || '_' || s.name || '_key' as name,
-      format(case when s.type in ('EMAILS', 'LINKS') then 'unique (lower(%I))' else 'unique (%I)' end, s.name) as definition,
-      s.key || s.type as basis
+      format(case when u.ignores_case then 'unique (lower(%I))' else 'unique (%I)' end, s.name) as definition,
+      s.key || s.type || case when u.ignores_case and s.type not in ('EMAILS', 'LINKS') then ' ignores case' else '' end as basis
     from spec s
+    cross join lateral (select s.pg_type = 'text' and (s.type in ('EMAILS', 'LINKS') or s.settings ->> 'uniqueIgnoresCase' = 'true') as ignores_case) u
     where s.is_unique and s.ordinal = 1 and s.type not in ('MORPH_RELATION', 'FULL_NAME', 'RAW_JSON', 'TS_VECTOR')
       and not (s.type = 'UUID' and s.name = 'id')
     union all
     select s.object_id, s.table_name, 'fk:' || s.relation_id, s.table_name || '_' || s.name || '_idx', format('(%I)', s.name), s.key
     from spec s
-    where s.relation_id is not null and not (s.is_unique and s.type = 'RELATION')
+    where s.relation_id is not null and not (s.is_unique and s.type in ('RELATION', 'MEMBER'))
     union all
     select s.object_id, s.table_name, 'search', s.table_name || '_' || s.name || '_idx', format('using gin (%I)', s.name), s.key
     from spec s where s.type = 'TS_VECTOR'
     union all
     select o.id, o.table_name, 'label', o.table_name || '_label_idx',
-      format('using gin (engine.search_text(%s) public.gin_trgm_ops)', engine.label_expression(o.id)), f.id::text
+      format('using gin (engine.search_text(%s) public.gin_trgm_ops)', engine.label_expression(o.id)), engine.column_key(f.id, f.revision, '')
     from metadata.objects o
-    join metadata.fields f on f.id = o.label_field_id and f.workspace_id = o.workspace_id and f.type in ('TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS')
-    where o.workspace_id = desired_indexes.workspace_id and o.is_searchable
+    join metadata.fields f on f.id = o.label_field_id and f.workspace_id = o.workspace_id and f.type in ('TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'AUTO_NUMBER')
+    where o.workspace_id = desired_indexes.workspace_id and o.is_searchable and (scope is null or o.id = any (scope))
   )
   select 'index', i.object_id || ' ' || i.key, i.object_id::text, i.table_name, engine.fit_name(i.name), i.definition,
     engine.fact_comment(i.key, i.basis), null, null::boolean, null, null, null::oid
   from indexes i
 $$;
 
-create function engine.desired_triggers(workspace_id uuid) returns setof engine.fact
+create or replace function engine.desired_triggers(workspace_id uuid, scope uuid[]) returns setof engine.fact
 language sql stable set search_path = ''
 as $$
   select 'trigger', o.id || ' ' || t.name, o.id::text, o.table_name, t.name, t.definition,
@@ -150,50 +175,51 @@ as $$
     ('_200_log_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log(%L, %L)', o.id, o.workspace_id), o.is_audited),
     ('_300_trash', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__trash(%L)', o.id), true)
   ) as t (name, definition, wanted)
-  where o.workspace_id = desired_triggers.workspace_id and t.wanted
+  where o.workspace_id = desired_triggers.workspace_id and t.wanted and (scope is null or o.id = any (scope))
 $$;
 
 -- What each role may do with each object: its own defaults, unless object_permissions says else.
-create function engine.effective_permissions(workspace_id uuid)
+create or replace function engine.effective_permissions(workspace_id uuid, scope uuid[] default null)
 returns table (role_id uuid, pg_role text, object_id uuid, can_read boolean, can_create boolean, can_update boolean, can_delete boolean)
 language sql stable set search_path = ''
 as $$
   select r.id, r.pg_role, o.id,
-    o.is_active and coalesce(p.can_read, r.can_read_all), o.is_active and coalesce(p.can_create, r.can_create_all),
-    o.is_active and coalesce(p.can_update, r.can_update_all), o.is_active and coalesce(p.can_delete, r.can_delete_all)
+    a.is_visible and coalesce(p.can_read, r.can_read_all), a.is_visible and coalesce(p.can_create, r.can_create_all),
+    a.is_visible and coalesce(p.can_update, r.can_update_all), a.is_visible and coalesce(p.can_delete, r.can_delete_all)
   from metadata.roles r
   join metadata.objects o on o.workspace_id = r.workspace_id
+  cross join lateral (select o.is_active and o.deleted_at is null as is_visible) a
   left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
-  where r.workspace_id = effective_permissions.workspace_id
+  where r.workspace_id = effective_permissions.workspace_id and (scope is null or o.id = any (scope))
 $$;
 
 -- Objects whose events and trash a role may see; used by policies.
-create function engine.readable_objects(caller name) returns setof uuid
+create or replace function engine.readable_objects(caller name) returns setof uuid
 language sql stable security definer set search_path = ''
 as $$
   select o.id
   from metadata.roles r
   join metadata.objects o on o.workspace_id = r.workspace_id
   left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
-  where r.pg_role = caller and o.is_active and coalesce(p.can_read, r.can_read_all)
+  where r.pg_role = caller and o.is_active and o.deleted_at is null and coalesce(p.can_read, r.can_read_all)
 $$;
 grant execute on function engine.readable_objects(name) to public;
 
-create function engine.desired_security(workspace_id uuid) returns setof engine.fact
+create or replace function engine.desired_security(workspace_id uuid, spec engine.column_spec[], scope uuid[]) returns setof engine.fact
 language sql stable set search_path = ''
 as $$
   with permission as materialized (
-    select * from engine.effective_permissions(desired_security.workspace_id)
+    select * from engine.effective_permissions(desired_security.workspace_id, scope)
   ), tables as (
     select o.id::text as table_key, o.table_name, o.id as object_id
-    from metadata.objects o where o.workspace_id = desired_security.workspace_id
+    from metadata.objects o where o.workspace_id = desired_security.workspace_id and (scope is null or o.id = any (scope))
     union all
-    values ('record_events', 'record_events', null::uuid), ('trash', 'trash', null)
+    select v.key, v.key, null from (values ('record_events'), ('trash')) v (key) where scope is null
   ), writable as (
     select c.object_id,
       string_agg(quote_ident(c.name), ', ' order by c.name collate "C") as insertable,
       string_agg(quote_ident(c.name), ', ' order by c.name collate "C") filter (where not c.key = c.field_id::text or c.name <> 'id') as updatable
-    from engine.columns(desired_security.workspace_id) c
+    from unnest(spec) c
     where c.is_writable and c.is_active and c.generated_expr is null
     group by c.object_id
   ), policies as (
@@ -234,7 +260,7 @@ as $$
 $$;
 
 -- What every tenant has besides its objects.
-create function engine.desired_internals(workspace_id uuid, schema_name text) returns setof engine.fact
+create or replace function engine.desired_internals(workspace_id uuid, schema_name text) returns setof engine.fact
 language sql stable set search_path = ''
 as $$
   select v.kind, v.key, null, null, v.key, v.definition, engine.fact_comment(v.key, v.definition, v.tags, v.description),

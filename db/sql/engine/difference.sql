@@ -13,28 +13,35 @@ create type engine.difference as (
   row_estimate bigint
 );
 
-create function engine.desired(workspace_id uuid, schema_name text) returns setof engine.fact
-language sql stable set search_path = ''
+-- The columns are what most else follows from: found once, and handed on.
+create or replace function engine.desired(workspace_id uuid, schema_name text, scope uuid[] default null) returns setof engine.fact
+language plpgsql stable set search_path = ''
 as $$
-  select * from engine.desired_tables(workspace_id)
-  union all select * from engine.desired_columns(workspace_id)
-  union all select * from engine.desired_constraints(workspace_id, schema_name)
-  union all select * from engine.desired_indexes(workspace_id)
-  union all select * from engine.desired_triggers(workspace_id)
-  union all select * from engine.desired_security(workspace_id)
-  union all select * from engine.desired_internals(workspace_id, schema_name)
+declare
+  v_spec engine.column_spec[] := array(select c from engine.columns(workspace_id, scope) c);
+begin
+  return query select * from engine.desired_tables(workspace_id, scope);
+  return query select * from engine.desired_columns(workspace_id, v_spec, scope);
+  return query select * from engine.desired_constraints(workspace_id, schema_name, v_spec, scope);
+  return query select * from engine.desired_indexes(workspace_id, v_spec, scope);
+  return query select * from engine.desired_triggers(workspace_id, scope);
+  return query select * from engine.desired_security(workspace_id, v_spec, scope);
+  if scope is null then
+    return query select * from engine.desired_internals(workspace_id, schema_name);
+  end if;
+end
 $$;
-comment on function engine.desired(uuid, text) is 'What should stand in a tenant schema, derived from metadata.';
+comment on function engine.desired(uuid, text, uuid[]) is 'What should stand in a tenant schema, derived from metadata; for the objects in scope, or for all.';
 
-create function engine.difference(workspace_id uuid, schema_name text) returns setof engine.difference
+create or replace function engine.difference(workspace_id uuid, schema_name text, scope uuid[] default null) returns setof engine.difference
 language sql stable set search_path = ''
 as $$
   with want as materialized (
-    select * from engine.desired(workspace_id, schema_name)
+    select * from engine.desired(workspace_id, schema_name, scope)
   ), have as materialized (
     -- What somebody made beside the engine (a table, a column, an index, a trigger) is theirs and stays;
     -- a policy or a grant is not, since it opens what the engine keeps shut.
-    select * from engine.actual(schema_name) a where a.key is not null and (a.kind = 'policy' or a.key !~ '(^| )unmanaged:')
+    select * from engine.actual(schema_name, scope) a where a.key is not null and (a.kind = 'policy' or a.key !~ '(^| )unmanaged:')
   ), pair as (
     select coalesce(w.kind, h.kind) as kind, coalesce(w.key, h.key) as key,
       w as want, h as have, w.key is null as is_extra, h.key is null as is_missing,
@@ -70,4 +77,4 @@ as $$
     or (j.kind = 'column' and ((j.want).pg_type <> (j.have).pg_type or (j.want).not_null <> (j.have).not_null
       or ((j.want).generated_expr is null and (j.want).default_expr is distinct from (j.have).default_expr)))
 $$;
-comment on function engine.difference(uuid, text) is 'Facts in which a tenant schema differs from its metadata.';
+comment on function engine.difference(uuid, text, uuid[]) is 'Facts in which a tenant schema differs from its metadata.';

@@ -6,7 +6,7 @@
 -- trigger, so each table's trigger has its own plans and keeps them. Which record_events they mean
 -- follows from the search path, set to the schema that the trigger fires in. Nobody but the owner
 -- creates things there, and temporary tables, which anybody creates, come last.
-create function engine.tg_records__log() returns trigger
+create or replace function engine.tg_records__log() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -59,7 +59,7 @@ end
 $$;
 
 -- updatedAt and updatedBy, kept by the database so that no client can forge or forget them.
-create function engine.tg_records__touch() returns trigger
+create or replace function engine.tg_records__touch() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin

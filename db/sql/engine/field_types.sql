@@ -1,6 +1,7 @@
 -- How each type of field lies in a table. Composite types are flat columns, so that they filter,
--- sort, index and export like any other. RELATION and MORPH_RELATION have one column for each row
--- of metadata.relations and stand in no row here.
+-- sort, index and export like any other. RELATION, MEMBER and MORPH_RELATION have one column for each
+-- row of metadata.relations, FORMULA and ROLLUP those of their result's type, MANY_TO_MANY none: they
+-- stand in no row here.
 insert into engine.field_types (type, label) values
   ('TEXT', 'Text'), ('NUMBER', 'Number'), ('NUMERIC', 'Exact number'), ('BOOLEAN', 'True/false'),
   ('DATE', 'Date'), ('DATE_TIME', 'Date and time'), ('UUID', 'Unique id'), ('SELECT', 'Select'),
@@ -8,7 +9,9 @@ insert into engine.field_types (type, label) values
   ('RICH_TEXT', 'Rich text'), ('POSITION', 'Position'), ('FULL_NAME', 'Full name'), ('EMAILS', 'E-mails'),
   ('PHONES', 'Phones'), ('LINKS', 'Links'), ('CURRENCY', 'Currency'), ('ADDRESS', 'Address'),
   ('ACTOR', 'Actor'), ('FILES', 'Files'), ('RELATION', 'Relation'), ('MORPH_RELATION', 'Relation to several objects'),
-  ('TS_VECTOR', 'Search vector');
+  ('TS_VECTOR', 'Search vector'), ('FORMULA', 'Formula'), ('ROLLUP', 'Rollup'), ('AUTO_NUMBER', 'Auto-number'), ('PERCENT', 'Percent'),
+  ('DURATION', 'Duration'), ('MEMBER', 'Member'), ('MANY_TO_MANY', 'Relation to many'), ('COLOR', 'Colour'), ('LOCATION', 'Location')
+on conflict (type) do update set label = excluded.label;
 
 insert into engine.field_type_columns (type, part, suffix, pg_type, position) values
   ('TEXT', '', '', 'text', 1),
@@ -51,4 +54,12 @@ insert into engine.field_type_columns (type, part, suffix, pg_type, position) va
   ('ACTOR', 'memberId', '_member_id', 'uuid', 2),
   ('ACTOR', 'name', '_name', 'text', 3),
   ('FILES', '', '', 'jsonb', 1),
-  ('TS_VECTOR', '', '', 'tsvector', 1);
+  ('TS_VECTOR', '', '', 'tsvector', 1),
+  ('AUTO_NUMBER', '', '', 'bigint', 1),
+  ('AUTO_NUMBER', 'text', '_text', 'text', 2),
+  ('PERCENT', '', '', 'double precision', 1),
+  ('DURATION', '', '', 'bigint', 1),
+  ('COLOR', '', '', 'text', 1),
+  ('LOCATION', 'lat', '_lat', 'double precision', 1),
+  ('LOCATION', 'lng', '_lng', 'double precision', 2)
+on conflict (type, part) do update set suffix = excluded.suffix, pg_type = excluded.pg_type, position = excluded.position;

@@ -1,12 +1,12 @@
 -- The columns that a workspace's fields come to.
 
 -- quote_literal would write E'' around backslashes, and PostgreSQL does not print that back.
-create function engine.literal(value text) returns text
+create or replace function engine.literal(value text) returns text
 language sql immutable strict parallel safe set search_path = ''
   return '''' || replace(value, '''', '''''') || '''';
 
 -- The text of a default as PostgreSQL prints it back, so that comparing texts compares meanings.
-create function engine.default_expression(field_type text, pg_type text, value jsonb) returns text
+create or replace function engine.default_expression(field_type text, pg_type text, value jsonb) returns text
 language plpgsql stable set search_path = ''
 as $$
 declare
@@ -51,14 +51,16 @@ create type engine.column_spec as (
   object_id uuid,
   table_name text,
   field_id uuid,
-  key text,            -- identity of the column: field id, and part or relation where a field has several
+  key text,            -- identity of the column: field, revision of its type, part or relation
   name text,
   part text,
   relation_id uuid,
+  type text,           -- of the field
   pg_type text,
   not_null boolean,
-  default_expr text,
+  default_expr text,   -- 'identity' for a column that counts by itself
   generated_expr text,
+  generated_kind text, -- stored or virtual
   generated_basis text, -- what the expression depends on, by identity; a rename does not change it
   is_writable boolean,
   position double precision,
@@ -67,82 +69,108 @@ create type engine.column_spec as (
   description text
 );
 
+-- What a deleted object or field is called until it is purged, so that its name is free again.
+create or replace function engine.deleted_name(id uuid) returns text
+language sql immutable strict parallel safe
+  return 'deleted_' || right(replace(id::text, '-', ''), 12);
+
+-- How a field's columns are identified: a change of type makes new columns beside the old.
+create or replace function engine.column_key(field_id uuid, revision int, part text) returns text
+language sql immutable parallel safe
+  return field_id || case when revision > 1 then '~' || revision else '' end || case when part = '' then '' else '.' || part end;
+
 -- A search vector reads the label field and the fields whose settings say "searchable".
-create function engine.search_columns(workspace_id uuid)
+create or replace function engine.search_columns(workspace_id uuid, scope uuid[] default null)
 returns table (object_id uuid, key text, name text)
 language sql stable set search_path = ''
 as $$
-  select f.object_id, f.id || ':' || c.part, engine.snake_case(f.name) || c.suffix
+  select f.object_id, engine.column_key(f.id, f.revision, c.part), engine.snake_case(f.name) || c.suffix
   from metadata.fields f
   join metadata.objects o on o.id = f.object_id and o.workspace_id = f.workspace_id
   join engine.field_type_columns c on c.type = f.type
-  where f.workspace_id = search_columns.workspace_id
+  where f.workspace_id = search_columns.workspace_id and (scope is null or f.object_id = any (scope)) and f.deleted_at is null
     and (f.id = o.label_field_id or f.settings ->> 'searchable' = 'true')
-    and c.pg_type = 'text'
+    and c.pg_type = 'text' and f.type <> 'AUTO_NUMBER'
     and c.part not in ('primaryPhoneCountryCode', 'primaryLinkLabel', 'currencyCode')
 $$;
 
+-- The text of an auto-number: "INV-" and 42 padded to 5 digits is INV-00042. As PostgreSQL prints it.
+create or replace function engine.auto_number_text(column_name text, settings jsonb) returns text
+language sql immutable set search_path = ''
+  return format('(%s || lpad((%I)::text, GREATEST(%s, length((%2$I)::text)), ''0''::text))',
+    engine.literal(coalesce(settings ->> 'prefix', '')) || '::text', column_name, coalesce((settings ->> 'padding')::int, 0));
+
 -- Here and wherever a workspace's model is read, joins repeat the workspace: without it the planner
 -- reads the objects and fields of all workspaces to join with these few.
-create function engine.columns(workspace_id uuid) returns setof engine.column_spec
-language sql stable set search_path = ''
+create or replace function engine.columns(workspace_id uuid, scope uuid[] default null) returns setof engine.column_spec
+language plpgsql stable set search_path = ''
 as $$
+begin
+  return query
   with field as (
-    select f.*, o.table_name, engine.snake_case(f.name) as base
+    select f.*, o.table_name, case when f.deleted_at is null then engine.snake_case(f.name) else engine.deleted_name(f.id) end as base
     from metadata.fields f
     join metadata.objects o on o.id = f.object_id and o.workspace_id = f.workspace_id
-    where f.workspace_id = columns.workspace_id
+    where f.workspace_id = columns.workspace_id and (scope is null or f.object_id = any (scope))
   ), search as (
     select s.object_id,
       string_agg(s.key, ',' order by s.key) as basis,
       'to_tsvector(''simple''::regconfig, engine.search_text('
         || string_agg(format('COALESCE(%I, ''''::text)', s.name), ' || '' ''::text || ' order by s.key) || '))' as expr
-    from engine.search_columns(columns.workspace_id) s
+    from engine.search_columns(columns.workspace_id, scope) s
     group by s.object_id
   ), expanded as (
-    select f.object_id, f.table_name, f.id as field_id,
-      f.id || case when c.part = '' then '' else '.' || c.part end as key,
-      f.base || c.suffix as name, c.part, null::uuid as relation_id,
+    select f.object_id, f.table_name, f.id as field_id, engine.column_key(f.id, f.revision, c.part) as key,
+      f.base || c.suffix as name, f.base as base, c.part, null::uuid as relation_id,
       case when f.type = 'NUMBER' and f.settings ->> 'dataType' in ('int', 'bigint') then 'bigint' else c.pg_type end as pg_type,
-      c.position as ordinal, f.type, f.name as field_name, f.default_value, f.is_required, f.is_system, f.is_active,
-      f.position, f.label, f.description
+      c.position as ordinal, f.type, f.name as field_name, f.settings, f.default_value, f.is_required and f.required_from is null as is_required, f.is_system,
+      f.is_active and f.deleted_at is null as is_active, f.position, f.label, f.description
     from field f
     join engine.field_type_columns c on c.type = f.type
     union all
-    select f.object_id, f.table_name, f.id, f.id || '.' || r.id,
-      case f.type when 'RELATION' then f.base else f.base || '_' || engine.snake_case(t.name_singular) end || '_id',
-      '', r.id, 'uuid', 1, f.type, f.name, null, f.is_required, f.is_system, f.is_active, f.position, f.label, f.description
+    select f.object_id, f.table_name, f.id, engine.column_key(f.id, f.revision, r.id::text),
+      case when f.deleted_at is not null then f.base when r.deleted_at is not null then engine.deleted_name(r.id)
+        when f.type = 'MORPH_RELATION' then f.base || '_' || engine.snake_case(t.name_singular) else f.base end || '_id',
+      f.base, '', r.id, 'uuid', 1, f.type, f.name, f.settings, f.default_value, f.is_required and f.required_from is null, f.is_system,
+      f.is_active and f.deleted_at is null and r.deleted_at is null, f.position, f.label, f.description
     from field f
     join metadata.relations r on r.field_id = f.id
     join metadata.objects t on t.id = r.target_object_id and t.workspace_id = columns.workspace_id
-    where f.type in ('RELATION', 'MORPH_RELATION')
+    where f.type in ('RELATION', 'MEMBER', 'MORPH_RELATION')
   )
-  select e.object_id, e.table_name, e.field_id, e.key, e.name, e.part, e.relation_id, e.pg_type,
-    e.type <> 'TS_VECTOR' and (
+  select e.object_id, e.table_name, e.field_id, e.key, e.name, e.part, e.relation_id, e.type, e.pg_type,
+    e.type not in ('TS_VECTOR') and (
       (e.is_system and (e.field_name in ('id', 'createdAt', 'updatedAt', 'position') or e.part = 'source'))
-      -- A composite field is present when its first part is.
-      or (e.is_required and e.ordinal = 1 and e.type <> 'MORPH_RELATION')
+      or (e.type = 'AUTO_NUMBER' and e.part = '')
+      -- A composite field is present when its first part is. What is hidden is nobody's to fill in.
+      or (e.is_required and e.is_active and e.ordinal = 1 and e.type <> 'MORPH_RELATION')
     ),
     case
-      when e.type = 'TS_VECTOR' then null
+      when e.type = 'TS_VECTOR' or e.type = 'AUTO_NUMBER' and e.part = 'text' then null
+      when e.type = 'AUTO_NUMBER' then 'identity'
       when e.type = 'ACTOR' and e.part = 'source' then 'engine.current_source()'
       when e.type = 'ACTOR' and e.part = 'memberId' then 'engine.current_member()'
       when e.type = 'ACTOR' and e.part = 'name' then 'engine.actor_name()'
+      when e.relation_id is not null and e.default_value = '"currentMember"' then 'engine.current_member()'
       else engine.default_expression(e.type, e.pg_type,
         case when e.part = '' then e.default_value else e.default_value -> e.part end)
     end,
-    case when e.type = 'TS_VECTOR' then coalesce(s.expr, 'to_tsvector(''simple''::regconfig, ''''::text)') end,
-    case when e.type = 'TS_VECTOR' then coalesce(s.basis, '') end,
-    not e.is_system or e.field_name in ('id', 'position'),
+    case when e.type = 'TS_VECTOR' then coalesce(s.expr, 'to_tsvector(''simple''::regconfig, ''''::text)')
+      when e.type = 'AUTO_NUMBER' and e.part = 'text' then engine.auto_number_text(e.base, e.settings) end,
+    case when e.type = 'TS_VECTOR' or e.type = 'AUTO_NUMBER' and e.part = 'text' then 'stored' end,
+    case when e.type = 'TS_VECTOR' then coalesce(s.basis, '')
+      when e.type = 'AUTO_NUMBER' and e.part = 'text' then engine.auto_number_text('', e.settings) end,
+    (not e.is_system or e.field_name in ('id', 'position')) and e.type <> 'AUTO_NUMBER',
     e.position, e.ordinal, e.is_active,
     case when e.description = '' then e.label else e.description end
   from expanded e
-  left join search s on s.object_id = e.object_id
+  left join search s on s.object_id = e.object_id;
+end
 $$;
-comment on function engine.columns(uuid) is 'Every column that the fields of a workspace come to, as it should be.';
+comment on function engine.columns(uuid, uuid[]) is 'Every column that the fields of a workspace come to, as it should be; of the objects in scope, or of all.';
 
 -- How a record of an object is named, as SQL over one of its rows.
-create function engine.label_expression(object_id uuid, alias text default null) returns text
+create or replace function engine.label_expression(object_id uuid, alias text default null) returns text
 language sql stable set search_path = ''
 as $$
   select coalesce((
@@ -152,6 +180,6 @@ as $$
     join metadata.fields f on f.id = o.label_field_id
     join engine.field_type_columns c on c.type = f.type
     where o.id = label_expression.object_id and c.pg_type = 'text'
-      and (f.type = 'FULL_NAME' or c.position = 1)
+      and (f.type in ('FULL_NAME', 'AUTO_NUMBER') or c.position = 1)
   ), coalesce(quote_ident(alias) || '.', '') || 'id::text')
 $$;

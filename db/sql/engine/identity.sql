@@ -3,17 +3,17 @@
 -- it is believed only from sessions of the server, the worker and administrators; a person's own
 -- database login is mapped to the member it was given to.
 
-create function engine.is_trusted_session() returns boolean
+create or replace function engine.is_trusted_session() returns boolean
 language sql stable
   return session_user in ('relvar_server', 'relvar_worker')
     or pg_catalog.pg_has_role(session_user, 'relvar_owner', 'member');
 
-create function engine.workspace_of_role(pg_role name) returns uuid
+create or replace function engine.workspace_of_role(pg_role name) returns uuid
 language sql stable security definer set search_path = ''
 as $$ select r.workspace_id from metadata.roles r where r.pg_role = workspace_of_role.pg_role $$;
 grant execute on function engine.workspace_of_role(name) to public;
 
-create function engine.current_workspace() returns uuid
+create or replace function engine.current_workspace() returns uuid
 language sql stable set search_path = ''
   return engine.workspace_of_role(current_user);
 comment on function engine.current_workspace() is 'The workspace whose CRM role the session has taken; null outside of one.';
@@ -28,19 +28,19 @@ create type engine.actor as (type text, id uuid, name text);
 --
 -- The functions without a search_path of their own become parts of the statements that call them,
 -- where each costs a microsecond; they name nothing that a search path could change.
-create function engine.actor_basis() returns text
+create or replace function engine.actor_basis() returns text
 language sql stable
   return pg_catalog.concat_ws('|', session_user, current_setting('role'),
     current_setting('relvar.member_id', true), current_setting('relvar.api_key_id', true));
 
-create function engine.actor_is_known() returns boolean
+create or replace function engine.actor_is_known() returns boolean
 language sql stable
   return engine.is_trusted_session() and current_setting('relvar.actor_basis', true) = engine.actor_basis();
 
 -- Inside a definer function current_user is the owner, while the setting "role" is still the role
 -- that was taken. Checking the member against that role's workspace keeps a member of one
 -- workspace from signing records of another.
-create function engine.find_actor() returns engine.actor
+create or replace function engine.find_actor() returns engine.actor
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
@@ -78,31 +78,31 @@ end
 $$;
 comment on function engine.find_actor() is 'Finds out who changes a record, and remembers it for the rest of the transaction.';
 
-create function engine.current_actor() returns engine.actor
+create or replace function engine.current_actor() returns engine.actor
 language sql stable
   return case when engine.actor_is_known()
     then (current_setting('relvar.actor_type'), nullif(current_setting('relvar.actor_id'), '')::uuid, current_setting('relvar.actor_name'))::engine.actor
     else engine.find_actor() end;
 comment on function engine.current_actor() is 'Who changes a record: a member, an API key, the system, or a database login.';
 
-create function engine.find_member() returns uuid
+create or replace function engine.find_member() returns uuid
 language sql stable set search_path = ''
   return (select a.id from engine.find_actor() a where a.type = 'member');
 
-create function engine.current_member() returns uuid
+create or replace function engine.current_member() returns uuid
 language sql stable
   return case when engine.actor_is_known()
     then case when current_setting('relvar.actor_type') = 'member' then current_setting('relvar.actor_id')::uuid end
     else engine.find_member() end;
 comment on function engine.current_member() is 'The member on whose behalf the session acts; null for none.';
 
-create function engine.current_source() returns text
+create or replace function engine.current_source() returns text
 language sql stable
   return coalesce(nullif(current_setting('relvar.source', true), ''),
     case when session_user in ('relvar_server', 'relvar_worker') then 'SYSTEM' else 'MANUAL' end);
 
 -- Defaults of createdBy and updatedBy.
-create function engine.actor_name() returns text
+create or replace function engine.actor_name() returns text
 language sql stable
   return case when engine.actor_is_known() then current_setting('relvar.actor_name') else (engine.find_actor()).name end;
 
@@ -111,7 +111,7 @@ grant execute on function engine.is_trusted_session(), engine.actor_basis(), eng
   engine.find_member(), engine.current_actor(), engine.current_member(), engine.current_source(), engine.actor_name() to public;
 
 -- For administrators in psql: take a CRM role and act as a member, until "reset role".
-create function engine.become(workspace_slug text, who text) returns text
+create or replace function engine.become(workspace_slug text, who text) returns text
 language plpgsql volatile set search_path = ''
 as $$
 declare

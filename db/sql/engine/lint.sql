@@ -1,5 +1,5 @@
 -- Rules of the catalogue, checked in the catalogue. Each row is a finding.
-create function engine.lint() returns table (lint text, title text, detail text, remedy text)
+create or replace function engine.lint() returns table (lint text, title text, detail text, remedy text)
 language sql stable set search_path = ''
 as $$
   with ours as (

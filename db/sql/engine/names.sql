@@ -1,11 +1,11 @@
 -- API names are camelCase, database names are snake_case, and the one follows from the other both
 -- ways: a capital letter is an underscore and its lower case.
-create function engine.snake_case(name text) returns text
+create or replace function engine.snake_case(name text) returns text
 language sql immutable strict parallel safe
   return lower(regexp_replace(name, '([A-Z])', '_\1', 'g'));
 comment on function engine.snake_case(text) is 'The database name of a camelCase API name: annualRevenue becomes annual_revenue.';
 
-create function engine.camel_case(name text) returns text
+create or replace function engine.camel_case(name text) returns text
 language sql immutable strict parallel safe set search_path = ''
 as $$
   select string_agg(case when i = 1 then w else upper(left(w, 1)) || substr(w, 2) end, '' order by i)
@@ -15,13 +15,13 @@ comment on function engine.camel_case(text) is 'The API name of a snake_case dat
 
 -- 40 bytes leave room below PostgreSQL's 63 for what the engine appends
 -- (_primary_phone_country_code is the longest part of a composite field).
-create function engine.is_api_name(name text) returns boolean
+create or replace function engine.is_api_name(name text) returns boolean
 language sql immutable strict parallel safe
   return name ~ '^[a-z][a-zA-Z0-9]*$' and octet_length(engine.snake_case(name)) <= 36;
 comment on function engine.is_api_name(text) is 'Whether a text can be an API name: letters and digits, starting with a small letter, at most 36 bytes in snake_case.';
 
 -- A default API name for a label typed by a person, in any script.
-create function engine.name_from_label(label text) returns text
+create or replace function engine.name_from_label(label text) returns text
 language plpgsql stable strict set search_path = ''
 as $$
 declare

@@ -1,11 +1,11 @@
 -- The relay: takes what writers left in the outbox, turns it into jobs in one call, and tells the
 -- servers with one NOTIFY. Only the worker runs it, so that writers never pay for either.
 
-create function engine.event_matches(patterns text[], object_name text, action text) returns boolean
+create or replace function engine.event_matches(patterns text[], object_name text, action text) returns boolean
 language sql immutable parallel safe set search_path = ''
   return patterns && array[object_name || '.' || action, object_name || '.*', '*.' || action, '*.*'];
 
-create function engine.relay_outbox(max_rows int default 500) returns int
+create or replace function engine.relay_outbox(max_rows int default 500) returns int
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -50,7 +50,7 @@ $$;
 comment on function engine.relay_outbox(int) is 'Moves up to max_rows outbox rows to jobs and one notification. Returns how many; 0 when the outbox is empty.';
 
 -- What one statement's changes look like to one webhook, or null when the hook is gone or off.
-create function engine.webhook_delivery(workspace_id uuid, webhook_id uuid, batch bigint) returns jsonb
+create or replace function engine.webhook_delivery(workspace_id uuid, webhook_id uuid, batch bigint) returns jsonb
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
@@ -74,7 +74,7 @@ begin
 end
 $$;
 
-create function engine.heartbeat(name text) returns void
+create or replace function engine.heartbeat(name text) returns void
 language sql volatile security definer set search_path = ''
 as $$
   insert into engine.heartbeats (name, seen_at) values (heartbeat.name, clock_timestamp())
@@ -82,7 +82,7 @@ as $$
 $$;
 comment on function engine.heartbeat(text) is 'Says that a part of the worker is alive; health checks read engine.heartbeats.';
 
-create function engine.seconds_since_heartbeat(name text) returns double precision
+create or replace function engine.seconds_since_heartbeat(name text) returns double precision
 language sql stable security definer set search_path = ''
 as $$ select extract(epoch from clock_timestamp() - h.seen_at) from engine.heartbeats h where h.name = seconds_since_heartbeat.name $$;
 

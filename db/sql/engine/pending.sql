@@ -2,10 +2,14 @@
 -- reconciliation, and metadata and tables commit together or not at all.
 
 -- Changes of one workspace's model follow one another; other workspaces are not held up. The
--- version rises once a transaction, so that a mutation can return it before the commit.
-create function engine.note_change(workspace_id uuid) returns void
+-- version rises once a transaction, so that a mutation can return it before the commit. `objects`
+-- are those that were touched, null for all.
+create or replace function engine.note_change(workspace_id uuid, objects uuid[]) returns bigint
 language plpgsql volatile security definer set search_path = '' set lock_timeout = '5s'
 as $$
+declare
+  v_version bigint;
+  v_actor engine.actor;
 begin
   begin
     perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
@@ -13,21 +17,77 @@ begin
     raise exception 'Somebody else is changing the data model of this workspace.'
       using errcode = 'RV021', hint = 'Their transaction has been open for a while. Try again in a moment.';
   end;
-  insert into engine.pending (workspace_id) values (note_change.workspace_id) on conflict do nothing;
+  update engine.pending p set objects = case when p.objects is null or note_change.objects is null then null
+    else array(select distinct u from unnest(p.objects || note_change.objects) u) end
+  where p.workspace_id = note_change.workspace_id;
   if found then
-    update core.workspaces w set model_version = w.model_version + 1 where w.id = note_change.workspace_id;
+    select w.model_version into v_version from core.workspaces w where w.id = note_change.workspace_id;
+    return v_version;
   end if;
+  insert into engine.pending (workspace_id, objects) values (note_change.workspace_id, note_change.objects);
+  update core.workspaces w set model_version = w.model_version + 1 where w.id = note_change.workspace_id
+  returning w.model_version into v_version;
+  v_actor := engine.current_actor();
+  insert into metadata.model_versions (workspace_id, version, actor_type, actor_id, actor_name, source)
+  values (note_change.workspace_id, v_version, v_actor.type, v_actor.id, v_actor.name, engine.current_source());
+  return v_version;
 end
 $$;
 
-create function engine.tg_metadata__changed() returns trigger
+-- What a change of the model came to, in the history. A repair changes no metadata and still belongs there.
+create or replace function engine.note_statements(workspace_id uuid, version bigint, statements text[]) returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_actor engine.actor := engine.current_actor();
+begin
+  insert into metadata.model_versions as v (workspace_id, version, actor_type, actor_id, actor_name, source, statements)
+  values (note_statements.workspace_id, note_statements.version, v_actor.type, v_actor.id, v_actor.name, engine.current_source(), note_statements.statements)
+  on conflict on constraint model_versions_pkey do update set statements = v.statements || excluded.statements;
+end
+$$;
+
+create or replace function engine.tg_metadata__changed() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_workspace uuid;
+  v_rows jsonb[];
+  v_version bigint;
+  r record;
 begin
-  for v_workspace in select distinct c.workspace_id from changed c join core.workspaces w on w.id = c.workspace_id loop
-    perform engine.note_change(v_workspace);
+  case tg_op
+    when 'INSERT' then
+      v_rows := array(select jsonb_build_object('after', to_jsonb(n)) from new_rows n);
+    when 'UPDATE' then
+      v_rows := array(select jsonb_build_object('before', to_jsonb(o), 'after', to_jsonb(n))
+        from new_rows n join old_rows o on o.id = n.id where o is distinct from n);
+    when 'DELETE' then
+      v_rows := array(select jsonb_build_object('before', to_jsonb(o)) from old_rows o);
+  end case;
+  for r in
+    select c.workspace_id, array_agg(c.row) as rows,
+      -- Rights of a role concern all objects.
+      case when tg_table_name <> 'roles' then coalesce(array_agg(distinct c.object_id) filter (where c.object_id is not null), '{}') end as objects
+    from (
+      select (v.value ->> 'workspace_id')::uuid as workspace_id, u.row,
+        case tg_table_name
+          when 'objects' then (v.value ->> 'id')::uuid
+          when 'relations' then (select f.object_id from metadata.fields f where f.id = (v.value ->> 'field_id')::uuid)
+          when 'views' then null
+          else (v.value ->> 'object_id')::uuid end as object_id
+      from unnest(v_rows) u (row)
+      cross join lateral (select coalesce(u.row -> 'after', u.row -> 'before') as value) v
+    ) c
+    join core.workspaces w on w.id = c.workspace_id
+    group by c.workspace_id
+  loop
+    v_version := engine.note_change(r.workspace_id, r.objects);
+    -- The rows of a new workspace are those of the standard objects.
+    if v_version > 1 then
+      insert into metadata.model_changes (workspace_id, version, table_name, row_id, before, after)
+      select r.workspace_id, v_version, tg_table_name, (coalesce(u -> 'after', u -> 'before') ->> 'id')::uuid, u -> 'before', u -> 'after'
+      from unnest(r.rows) u;
+    end if;
   end loop;
   return null;
 end
@@ -37,25 +97,28 @@ do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['objects', 'fields', 'relations', 'roles', 'object_permissions'] loop
-    execute format('create trigger _900_changed_insert after insert on metadata.%I referencing new table as changed for each statement execute function engine.tg_metadata__changed()', v_table);
-    execute format('create trigger _900_changed_update after update on metadata.%I referencing new table as changed for each statement execute function engine.tg_metadata__changed()', v_table);
-    execute format('create trigger _900_changed_delete after delete on metadata.%I referencing old table as changed for each statement execute function engine.tg_metadata__changed()', v_table);
+  foreach v_table in array array['objects', 'fields', 'relations', 'rules', 'indexes', 'views', 'view_fields', 'aliases', 'roles', 'object_permissions'] loop
+    execute format('create or replace trigger _900_changed_insert after insert on metadata.%I referencing new table as new_rows for each statement execute function engine.tg_metadata__changed()', v_table);
+    execute format('create or replace trigger _900_changed_update after update on metadata.%I referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_metadata__changed()', v_table);
+    execute format('create or replace trigger _900_changed_delete after delete on metadata.%I referencing old table as old_rows for each statement execute function engine.tg_metadata__changed()', v_table);
   end loop;
 end
 $$;
 
-create function engine.tg_pending__apply() returns trigger
+create or replace function engine.tg_pending__apply() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
+declare
+  v_objects uuid[];
 begin
   -- Reconciled earlier in this transaction, as creating a workspace does.
-  delete from engine.pending p where p.workspace_id = new.workspace_id;
+  delete from engine.pending p where p.workspace_id = new.workspace_id returning p.objects into v_objects;
   if found then
-    perform engine.apply(new.workspace_id);
+    perform engine.apply(new.workspace_id, v_objects);
   end if;
   return null;
 end
 $$;
+drop trigger if exists apply on engine.pending;
 create constraint trigger apply after insert on engine.pending
   deferrable initially deferred for each row execute function engine.tg_pending__apply();

@@ -1,6 +1,6 @@
 -- Search reads text without accents, case or the punctuation of addresses, so that "jose" finds
 -- José and "example" finds ann@example.com.
-create function engine.search_text(content text) returns text
+create or replace function engine.search_text(content text) returns text
 language sql immutable strict parallel safe set search_path = ''
 as $$ select lower(public.unaccent('public.unaccent'::regdictionary, translate(content, '@._-/+:', '       '))) $$;
 comment on function engine.search_text(text) is 'A text as search compares it: lower case, no accents, addresses split into words.';
@@ -8,7 +8,7 @@ comment on function engine.search_text(text) is 'A text as search compares it: l
 grant execute on function engine.search_text(text) to public;
 
 -- Each word must match the beginning of a word in the record.
-create function engine.search_query(query text) returns tsquery
+create or replace function engine.search_query(query text) returns tsquery
 language sql immutable strict parallel safe set search_path = ''
 as $$
   select string_agg(quote_literal(w) || ':*', ' & ')::tsquery
@@ -19,7 +19,7 @@ $$;
 -- Search over every searchable object of a tenant that the role may read. It runs as the owner,
 -- because under a policy PostgreSQL uses no index for full text (the operators are not
 -- leakproof); the caller's rights on each table are asked first.
-create function engine.search(caller name, schema_name text, query text, max_results int)
+create or replace function engine.search(caller name, schema_name text, query text, max_results int)
 returns table (object_name text, record_id uuid, label text, rank real)
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -36,7 +36,7 @@ begin
     select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label
     from core.workspaces w
     join metadata.objects ob on ob.workspace_id = w.id
-    where w.schema_name = search.schema_name and ob.is_active and ob.is_searchable and not ob.is_system
+    where w.schema_name = search.schema_name and ob.is_active and ob.deleted_at is null and ob.is_searchable and not ob.is_system
       and has_table_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'select')
     order by ob.position
   loop
@@ -57,7 +57,7 @@ begin
       select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label
       from core.workspaces w
       join metadata.objects ob on ob.workspace_id = w.id
-      where w.schema_name = search.schema_name and ob.is_active and ob.is_searchable and not ob.is_system
+      where w.schema_name = search.schema_name and ob.is_active and ob.deleted_at is null and ob.is_searchable and not ob.is_system
         and ob.label_field_id is not null
         and has_table_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'select')
     loop

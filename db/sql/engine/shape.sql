@@ -1,23 +1,47 @@
 -- Workspaces with equal shapes can be served by one GraphQL schema. The fingerprint covers all
 -- that such a schema is made of: tables, columns, types, keys, names and descriptions, without
--- identities and without the schema's own name.
-create function engine.shape(schema_name text) returns text
-language sql stable set search_path = ''
+-- identities and without the schema's own name. Each object has its own, so that a change of one
+-- object reads one object.
+create or replace function engine.shapes(schema_name text, scope uuid[] default null) returns table (object_key text, shape text)
+language plpgsql stable set search_path = ''
 as $$
-  with fact as (
-    select * from engine.actual(schema_name)
+begin
+  return query
+  with fact as materialized (
+    select * from engine.actual(schema_name, scope)
   )
-  select md5(string_agg(line, E'\n' order by line collate "C"))
+  select s.object_key, md5(string_agg(s.line, E'\n' order by s.line collate "C"))
   from (
-    select concat_ws('|', f.kind, f.table_name, f.name, f.pg_type, f.not_null, (f.default_expr is not null), (f.generated_expr is not null),
-      case when f.kind = 'constraint' then replace(pg_catalog.pg_get_constraintdef(f.oid), schema_name, 'ws') end,
-      regexp_replace(coalesce(f.comment, ''), '@relvar[^\n]*\n?', '')) as line
+    select coalesce(f.table_key, '') as object_key,
+      concat_ws('|', f.kind, f.table_name, f.name, f.pg_type, f.not_null, (f.default_expr is not null), (f.generated_expr is not null),
+        case when f.kind = 'constraint' then replace(pg_catalog.pg_get_constraintdef(f.oid), schema_name, 'ws') end,
+        regexp_replace(coalesce(f.comment, ''), '@relvar[^\n]*\n?', '')) as line
     from fact f
-    where f.kind in ('table', 'internal', 'column', 'constraint', 'function')
+    where f.kind in ('table', 'internal', 'column', 'constraint')
+      -- Functions that belong to an object run in triggers, which no API shows.
+      or f.kind = 'function' and f.table_key is null
     union all
     -- The API shows what some role may do, so privileges are part of the shape, roles by number.
-    select concat_ws('|', 'grant', f.table_name, replace(f.name, schema_name, 'ws'), f.definition)
+    select f.table_key, concat_ws('|', 'grant', f.table_name, replace(f.name, schema_name, 'ws'), f.definition)
     from fact f where f.kind = 'grant'
   ) s
+  group by s.object_key;
+end
 $$;
+
+create or replace function engine.shape(schema_name text) returns text
+language sql stable set search_path = ''
+as $$ select md5(string_agg(s.shape, '' order by s.shape)) from engine.shapes(schema_name) s $$;
 comment on function engine.shape(text) is 'Fingerprint of what an API over a tenant schema is made of. Equal shapes share one GraphQL schema.';
+
+-- Reads the objects in scope anew and returns the shape of the whole.
+create or replace function engine.refresh_shape(workspace_id uuid, schema_name text, scope uuid[]) returns text
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  delete from engine.object_shapes s where s.workspace_id = refresh_shape.workspace_id and (scope is null or s.object_key = any (scope::text[]));
+  insert into engine.object_shapes (workspace_id, object_key, shape)
+  select refresh_shape.workspace_id, s.object_key, s.shape from engine.shapes(schema_name, scope) s;
+  return (select md5(string_agg(s.shape, '' order by s.shape)) from engine.object_shapes s where s.workspace_id = refresh_shape.workspace_id);
+end
+$$;

@@ -2,7 +2,7 @@
 -- whoever deletes it and however. No query of the product needs a "not deleted" filter, and unique
 -- constraints and foreign keys mean what they say.
 
-create function engine.tg_records__trash() returns trigger
+create or replace function engine.tg_records__trash() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
@@ -19,7 +19,7 @@ end
 $$;
 
 -- The object that a caller names. Who may delete its records may also restore and destroy them.
-create function engine.trashed_object(caller name, schema_name text, object_name text) returns metadata.objects
+create or replace function engine.trashed_object(caller name, schema_name text, object_name text) returns metadata.objects
 language plpgsql stable set search_path = ''
 as $$
 declare
@@ -27,7 +27,7 @@ declare
 begin
   select o.* into v_object
   from core.workspaces w join metadata.objects o on o.workspace_id = w.id
-  where w.schema_name = trashed_object.schema_name and o.name_singular = object_name;
+  where w.schema_name = trashed_object.schema_name and o.name_singular = object_name and o.deleted_at is null;
   if not found then
     raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
   end if;
@@ -40,7 +40,7 @@ $$;
 
 -- Puts a deleted record back, with the records that its deletion took along (cascade) and the
 -- links that it cut (set null).
-create function engine.restore_record(caller name, schema_name text, object_name text, record_id uuid) returns boolean
+create or replace function engine.restore_record(caller name, schema_name text, object_name text, record_id uuid) returns boolean
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
@@ -50,7 +50,7 @@ $$;
 
 -- Asks for no rights, so that a deletion that reached further than the caller's own rights is
 -- undone as far as it reached.
-create function engine.put_back(schema_name text, object metadata.objects, record_id uuid) returns boolean
+create or replace function engine.put_back(schema_name text, object metadata.objects, record_id uuid) returns boolean
 language plpgsql volatile set search_path = ''
 as $$
 declare
@@ -92,7 +92,7 @@ end
 $$;
 
 -- A link to a record that is gone itself stays empty, as it would be had this record been there.
-create function engine.without_dead_links(schema_name text, object metadata.objects, record_id uuid, data jsonb) returns jsonb
+create or replace function engine.without_dead_links(schema_name text, object metadata.objects, record_id uuid, data jsonb) returns jsonb
 language plpgsql stable set search_path = ''
 as $$
 declare
@@ -121,7 +121,7 @@ end
 $$;
 
 -- The event log and the trash know what the transaction that deleted the record did to others.
-create function engine.put_back_links(schema_name text, object metadata.objects, record_id uuid, deleted_in xid8) returns void
+create or replace function engine.put_back_links(schema_name text, object metadata.objects, record_id uuid, deleted_in xid8) returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
@@ -155,7 +155,7 @@ end
 $$;
 
 -- Takes a record out of the trash for good. What it was stays in the event log.
-create function engine.destroy_record(caller name, schema_name text, object_name text, record_id uuid) returns boolean
+create or replace function engine.destroy_record(caller name, schema_name text, object_name text, record_id uuid) returns boolean
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare

@@ -4,9 +4,10 @@ do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['applications', 'objects', 'fields', 'relations', 'roles', 'object_permissions', 'webhooks'] loop
+  foreach v_table in array array['applications', 'objects', 'fields', 'relations', 'roles', 'object_permissions', 'webhooks',
+    'rules', 'indexes', 'views', 'view_fields', 'aliases', 'model_versions', 'model_changes', 'type_changes', 'online_changes', 'ignored_drift'] loop
     execute format('comment on column metadata.%I.workspace_id is ''The workspace that this belongs to; follows from the role of whoever writes.''', v_table);
-    if v_table <> 'object_permissions' then
+    if v_table not in ('model_versions', 'model_changes', 'ignored_drift') then
       execute format('comment on column metadata.%I.id is ''Identifies it for good, through every rename.''', v_table);
     end if;
   end loop;
@@ -43,7 +44,7 @@ comment on column metadata.fields.name is 'API name, camelCase, such as annualRe
 comment on column metadata.fields.label is 'What people read. Any text.';
 comment on column metadata.fields.description is 'What the field is for, in a sentence. Shown in the API''s documentation.';
 comment on column metadata.fields.icon is 'Name of a Tabler icon, such as IconMail.';
-comment on column metadata.fields.type is 'What it holds: TEXT, NUMBER, SELECT, CURRENCY, RELATION and so on. Cannot be changed yet.';
+comment on column metadata.fields.type is 'What it holds: TEXT, NUMBER, SELECT, CURRENCY, RELATION and so on. A change converts the values.';
 comment on column metadata.fields.settings is 'Details of the type, such as {"dataType": "int"} for whole numbers or {"searchable": true}.';
 comment on column metadata.fields.options is 'The choices of a SELECT or MULTI_SELECT: [{"value": "NEW", "label": "New", "color": "blue"}].';
 comment on column metadata.fields.default_value is 'The value of new records as JSON; for a type of several parts an object of them, for dates also "now".';
@@ -81,3 +82,116 @@ comment on column metadata.webhooks.name is 'What people call it.';
 comment on column metadata.webhooks.target_url is 'The address that is called with a POST, http or https.';
 comment on column metadata.webhooks.is_active is 'Whether it is called at present.';
 comment on column metadata.webhooks.created_at is 'When it was added.';
+
+comment on column metadata.applications.removed is 'What of the application was purged here and does not come back with an upgrade.';
+
+comment on column metadata.objects.deleted_at is 'When it was deleted. Until the grace period ends it can be restored.';
+comment on column metadata.objects.deleted_by_name is 'Who deleted it.';
+comment on column metadata.objects.is_junction is 'Whether its records are the links of a many-to-many relation.';
+comment on column metadata.objects.image_field_id is 'The field whose picture stands beside a record wherever it is mentioned.';
+comment on column metadata.objects.duplicate_criteria is 'Lists of field ids: records with equal values in all fields of one list are taken for duplicates.';
+
+comment on column metadata.fields.deleted_at is 'When it was deleted. Until the grace period ends it can be restored.';
+comment on column metadata.fields.deleted_by_name is 'Who deleted it.';
+comment on column metadata.fields.required_from is 'Required only of records created since; null when it is required of all.';
+comment on column metadata.fields.junction_field_id is 'Of a MANY_TO_MANY: the relation of the junction that points to this object.';
+comment on column metadata.fields.result_type is 'Of a FORMULA or ROLLUP: the type of what it comes to.';
+comment on column metadata.fields.compiled is E'@behavior -*\nOf a FORMULA or ROLLUP: what its text means, by the ids of fields.';
+comment on column metadata.fields.revision is E'@behavior -*\nRises with each change of type that makes new columns.';
+
+comment on column metadata.relations.deleted_at is 'When it was deleted.';
+
+comment on column metadata.rules.object_id is 'The object whose records it holds for.';
+comment on column metadata.rules.field_id is 'The field that it is about, where it is about one.';
+comment on column metadata.rules.application_id is 'The application that brought it; null for one made here.';
+comment on column metadata.rules.universal_identifier is 'By which the application finds it again when it is upgraded.';
+comment on column metadata.rules.kind is 'REQUIRED, RANGE, LENGTH, PATTERN, CONDITION or UNIQUE.';
+comment on column metadata.rules.settings is 'Its details: {"min", "max"} of RANGE and LENGTH, {"pattern"} of PATTERN, {"fieldIds", "ignoreCase"} of UNIQUE.';
+comment on column metadata.rules.condition is 'A formula. Of CONDITION what must be true; of the others when the rule applies.';
+comment on column metadata.rules.compiled is E'@behavior -*\nWhat the condition means, by the ids of fields.';
+comment on column metadata.rules.message is 'What people read who break it. Empty for a sentence made from the rule.';
+comment on column metadata.rules.applies_from is 'Holds only for records created since; null when it holds for all.';
+comment on column metadata.rules.is_active is 'Whether it holds at present.';
+comment on column metadata.rules.position is 'Place among the rules of the object, smallest first.';
+comment on column metadata.rules.created_at is 'When it was made.';
+
+comment on column metadata.indexes.object_id is 'The object whose records it finds.';
+comment on column metadata.indexes.application_id is 'The application that brought it; null for one made here.';
+comment on column metadata.indexes.universal_identifier is 'By which the application finds it again when it is upgraded.';
+comment on column metadata.indexes.name is 'What people call it.';
+comment on column metadata.indexes.kind is 'BTREE for equality, ranges and order, GIN for lists and JSON, TRIGRAM for "contains".';
+comment on column metadata.indexes.parts is 'What it goes by, in order: [{"fieldId", "part", "descending"}].';
+comment on column metadata.indexes.condition is 'A formula: only records for which it is true are in the index.';
+comment on column metadata.indexes.compiled is E'@behavior -*\nWhat the condition means, by the ids of fields.';
+comment on column metadata.indexes.created_at is 'When it was made.';
+
+comment on column metadata.views.object_id is 'The object whose records it shows.';
+comment on column metadata.views.application_id is 'The application that brought it; null for one made here.';
+comment on column metadata.views.universal_identifier is 'By which the application finds it again when it is upgraded.';
+comment on column metadata.views.name is 'What people call it.';
+comment on column metadata.views.icon is 'Name of a Tabler icon.';
+comment on column metadata.views.type is 'TABLE, BOARD, CALENDAR or GALLERY.';
+comment on column metadata.views.filter is 'Which records it shows, as a filter of the API whose keys are ids of fields; null for all.';
+comment on column metadata.views.sorts is 'Their order: [{"fieldId", "part", "descending"}].';
+comment on column metadata.views.group_field_id is 'The field by whose values it groups.';
+comment on column metadata.views.position is 'Place among the views of the object, smallest first.';
+comment on column metadata.views.created_at is 'When it was made.';
+
+comment on column metadata.view_fields.view_id is 'The view.';
+comment on column metadata.view_fields.field_id is 'The field that the column shows.';
+comment on column metadata.view_fields.width is 'Width in pixels; null for the usual one.';
+comment on column metadata.view_fields.is_visible is 'Whether the column is shown.';
+comment on column metadata.view_fields.position is 'Place among the columns, smallest first.';
+
+comment on column metadata.aliases.object_id is 'The object that had the name, or whose field had it.';
+comment on column metadata.aliases.field_id is 'The field that had the name.';
+comment on column metadata.aliases.kind is 'SINGULAR or PLURAL for a name of the object, FIELD for one of a field.';
+comment on column metadata.aliases.name is 'The former API name.';
+comment on column metadata.aliases.created_at is 'When it was given up.';
+
+comment on column metadata.model_versions.version is 'Number of the model that the change made.';
+comment on column metadata.model_versions.actor_type is 'Who made it: member, api_key, psql (a database login) or system.';
+comment on column metadata.model_versions.actor_id is 'The member or the API key.';
+comment on column metadata.model_versions.actor_name is 'What they were called at the time.';
+comment on column metadata.model_versions.source is 'By which way the change came: MANUAL, API, SYSTEM and so on.';
+comment on column metadata.model_versions.statements is 'What was run in the database for it.';
+comment on column metadata.model_versions.happened_at is 'When its transaction began.';
+
+comment on column metadata.model_changes.version is 'The version that changed the row.';
+comment on column metadata.model_changes.seq is 'Order within the version.';
+comment on column metadata.model_changes.table_name is 'The table of metadata that was changed.';
+comment on column metadata.model_changes.row_id is 'The row.';
+comment on column metadata.model_changes.before is 'The row as it was; null for a new one.';
+comment on column metadata.model_changes.after is 'The row as it is; null for one that was dropped.';
+
+comment on column metadata.type_changes.field_id is 'The field.';
+comment on column metadata.type_changes.from_type is 'Its type before.';
+comment on column metadata.type_changes.from_settings is 'Its settings before.';
+comment on column metadata.type_changes.from_options is 'Its options before.';
+comment on column metadata.type_changes.from_default_value is 'Its default before.';
+comment on column metadata.type_changes.from_revision is 'Which of its columns held the values before.';
+comment on column metadata.type_changes.to_type is 'Its type since.';
+comment on column metadata.type_changes.to_revision is 'Which of its columns hold the values since.';
+comment on column metadata.type_changes.failed_values is 'How many values did not fit the new type and were left empty.';
+comment on column metadata.type_changes.status is 'RUNNING while a job converts, then DONE; UNDONE when it was undone.';
+comment on column metadata.type_changes.changed_at is 'When it was made.';
+
+comment on column metadata.online_changes.object_id is 'The object whose table is worked on.';
+comment on column metadata.online_changes.key is 'What it makes: the identity of an index, constraint or column.';
+comment on column metadata.online_changes.kind is 'INDEX builds, VALIDATE checks old records, NOT_NULL checks that none is empty, BACKFILL fills a column, TYPE converts one.';
+comment on column metadata.online_changes.statement is 'What is run.';
+comment on column metadata.online_changes.status is 'QUEUED, RUNNING, DONE, or FAILED after the last attempt.';
+comment on column metadata.online_changes.rows_done is 'Records done so far.';
+comment on column metadata.online_changes.rows_total is 'Records to do, about; null when it cannot be counted.';
+comment on column metadata.online_changes.attempts is 'How often it was tried.';
+comment on column metadata.online_changes.error is 'Why the last attempt failed.';
+comment on column metadata.online_changes.created_at is 'When it was asked for.';
+comment on column metadata.online_changes.started_at is 'When the last attempt began.';
+comment on column metadata.online_changes.finished_at is 'When it was done.';
+
+comment on column metadata.ignored_drift.kind is 'What differs: table, column, constraint, index, trigger, policy, grant.';
+comment on column metadata.ignored_drift.key is 'Identity of what differs.';
+comment on column metadata.ignored_drift.basis is 'What it was like: when it changes again, it is shown again.';
+comment on column metadata.ignored_drift.reason is 'Why it is left.';
+comment on column metadata.ignored_drift.ignored_by_name is 'Who decided so.';
+comment on column metadata.ignored_drift.ignored_at is 'When it was decided.';

@@ -1,40 +1,58 @@
 -- The whole model of a workspace in one value: what the screen reads once and again when the
 -- version rises.
-create function engine.model_of(workspace_id uuid) returns jsonb
+create or replace function engine.model_of(workspace_id uuid) returns jsonb
 language sql stable set search_path = ''
 as $$
-  with columns as materialized (
+  with spec as materialized (
+    select * from engine.columns(model_of.workspace_id)
+  ), columns as materialized (
     select c.field_id, jsonb_agg(jsonb_build_object('part', c.part, 'column', c.name, 'name', engine.camel_case(c.name)) order by c.ordinal, c.name) as list
-    from engine.columns(model_of.workspace_id) c group by c.field_id
+    from spec c group by c.field_id
   ), relations as materialized (
     select r.field_id, jsonb_agg(jsonb_build_object(
       'id', r.id, 'targetObjectId', r.target_object_id, 'name', engine.camel_case(left(c.name, -3)), 'column', c.name,
       'columnName', engine.camel_case(c.name), 'inverseName', r.inverse_name, 'inverseLabel', r.inverse_label, 'onDelete', r.on_delete) order by c.name) as list
-    from metadata.relations r join engine.columns(model_of.workspace_id) c on c.relation_id = r.id
-    where r.workspace_id = model_of.workspace_id group by r.field_id
+    from metadata.relations r join spec c on c.relation_id = r.id
+    where r.workspace_id = model_of.workspace_id and r.deleted_at is null group by r.field_id
+  ), junctions as materialized (
+    -- Where a relation to many leads: through the links of this record, then along the link's other relation.
+    select m.id as field_id, jsonb_build_object(
+      'objectId', near.object_id, 'fieldId', near.id, 'otherFieldId', far.id, 'targetObjectId', far_relation.target_object_id,
+      'inverseFieldId', (select i.id from metadata.fields i where i.junction_field_id = far.id),
+      'linkConnection', near_relation.inverse_name, 'otherName', far.name) as value
+    from metadata.fields m
+    join metadata.fields near on near.id = m.junction_field_id
+    join metadata.relations near_relation on near_relation.field_id = near.id
+    join metadata.fields far on far.object_id = near.object_id and far.id <> near.id
+      and exists (select from metadata.fields i where i.junction_field_id = far.id)
+    join metadata.relations far_relation on far_relation.field_id = far.id
+    where m.workspace_id = model_of.workspace_id and m.deleted_at is null
   ), fields as materialized (
     select f.object_id, jsonb_agg(jsonb_build_object(
       'id', f.id, 'name', f.name, 'label', f.label, 'description', f.description, 'icon', f.icon, 'type', f.type, 'settings', f.settings,
-      'options', f.options, 'defaultValue', f.default_value, 'isRequired', f.is_required, 'isUnique', f.is_unique, 'isActive', f.is_active,
+      'options', f.options, 'defaultValue', f.default_value, 'isRequired', f.is_required, 'requiredFrom', f.required_from, 'resultType', f.result_type, 'isComputed', f.type in ('FORMULA', 'ROLLUP'), 'isUnique', f.is_unique, 'isActive', f.is_active,
       'isSystem', f.is_system, 'isCustom', f.application_id is null and not f.is_system, 'position', f.position,
+      'junction', j.value,
       'columns', coalesce(c.list, '[]'), 'relations', coalesce(r.list, '[]')) order by f.position, f.id) as list
     from metadata.fields f
     left join columns c on c.field_id = f.id
     left join relations r on r.field_id = f.id
-    where f.workspace_id = model_of.workspace_id group by f.object_id
+    left join junctions j on j.field_id = f.id
+    where f.workspace_id = model_of.workspace_id and f.deleted_at is null group by f.object_id
   )
   select jsonb_build_object('version', w.model_version, 'workspace', jsonb_build_object('id', w.id, 'slug', w.slug, 'name', w.name),
     'objects', (
       select coalesce(jsonb_agg(jsonb_build_object(
         'id', o.id, 'nameSingular', o.name_singular, 'namePlural', o.name_plural, 'labelSingular', o.label_singular, 'labelPlural', o.label_plural,
         'description', o.description, 'icon', o.icon, 'color', o.color, 'isActive', o.is_active, 'isSystem', o.is_system, 'isSearchable', o.is_searchable,
+        'isJunction', o.is_junction, 'isAudited', o.is_audited, 'imageFieldId', o.image_field_id, 'duplicateCriteria', o.duplicate_criteria,
         'isCustom', o.application_id is null, 'labelFieldId', o.label_field_id, 'tableName', o.table_name, 'position', o.position,
         'fields', coalesce(f.list, '[]')) order by o.position, o.id), '[]')
-      from metadata.objects o left join fields f on f.object_id = o.id where o.workspace_id = w.id))
+      from metadata.objects o left join fields f on f.object_id = o.id where o.workspace_id = w.id and o.deleted_at is null))
   from core.workspaces w where w.id = model_of.workspace_id
 $$;
 
-create function metadata.model() returns jsonb
+create or replace function metadata.model() returns jsonb
 language sql stable security definer set search_path = ''
 as $$
   select engine.model_of(engine.workspace_of_role(current_setting('role')::name))
@@ -42,7 +60,7 @@ $$;
 comment on function metadata.model() is 'The data model of the workspace: version, objects, fields, columns and relations, as one JSON value.';
 
 
-create function metadata.model_version() returns bigint
+create or replace function metadata.model_version() returns bigint
 language sql stable security definer set search_path = ''
 as $$
   select w.model_version from core.workspaces w where w.id = engine.workspace_of_role(current_setting('role')::name)

@@ -3,7 +3,7 @@
 -- that renaming a label here does not make a second field on the next upgrade. On an upgrade only
 -- what differs between the old and the new manifest is written: what the workspace changed stays.
 
-create function metadata.sync_application(workspace_id uuid, manifest jsonb) returns uuid
+create or replace function metadata.sync_application(workspace_id uuid, manifest jsonb) returns uuid
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -99,7 +99,7 @@ comment on function metadata.sync_application(uuid, jsonb) is
   'Installs or upgrades an application from its manifest: objects, fields and relations. Returns the application''s id. What the workspace has changed itself is kept.';
 grant execute on function metadata.sync_application(uuid, jsonb) to relvar_crm;
 
-create function engine.manifest_objects(manifest jsonb)
+create or replace function engine.manifest_objects(manifest jsonb)
 returns table (universal_identifier text, name_singular text, name_plural text, label_singular text, label_plural text,
   description text, icon text, color text, label_field text, is_system boolean, is_searchable boolean, "position" double precision)
 language sql immutable set search_path = ''
@@ -110,7 +110,7 @@ as $$
   from jsonb_array_elements(manifest -> 'objects') o
 $$;
 
-create function engine.manifest_fields(manifest jsonb)
+create or replace function engine.manifest_fields(manifest jsonb)
 returns table (object_identifier text, universal_identifier text, name text, label text, description text, icon text, type text, settings jsonb,
   options jsonb, default_value jsonb, is_required boolean, is_unique boolean, "position" double precision, relations jsonb)
 language sql immutable set search_path = ''
@@ -125,7 +125,7 @@ as $$
 $$;
 
 -- Called after migrations: every workspace gets the standard objects of this release.
-create function engine.sync_standard_application() returns int
+create or replace function engine.sync_standard_application() returns int
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare

@@ -2,13 +2,13 @@
 -- and a way out, whoever writes.
 
 -- Names that the API itself uses, and PostgreSQL's own columns.
-create function engine.is_reserved_name(name text) returns boolean
+create or replace function engine.is_reserved_name(name text) returns boolean
 language sql immutable strict parallel safe
   return name = any ('{query,mutation,subscription,node,nodeId,nodes,edges,cursor,pageInfo,totalCount,filter,orderBy,first,last,after,before,offset,
     recordEvent,recordEvents,trash,trashedRecord,trashedRecords,searchRecords,restoreRecord,destroyRecord,clientMutationId,input,patch,
     ctid,tableoid,xmin,xmax,cmin,cmax}'::text[]);
 
-create function engine.assert_name(name text, what text) returns void
+create or replace function engine.assert_name(name text, what text) returns void
 language plpgsql immutable set search_path = ''
 as $$
 begin
@@ -23,12 +23,19 @@ begin
 end
 $$;
 
-create function engine.tg_objects__validate() returns trigger
+create or replace function engine.tg_objects__validate() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_taken text;
 begin
+  -- Null as "not given", from functions that take them as optional arguments.
+  new.id := coalesce(new.id, engine.uuidv7());
+  new.workspace_id := coalesce(new.workspace_id, engine.workspace_of_role(current_setting('role')::name));
+  -- What is deleted gave its names up; they are judged again when it is restored.
+  if new.deleted_at is not null then
+    return new;
+  end if;
   new.name_singular := coalesce(new.name_singular, engine.name_from_label(new.label_singular));
   new.name_plural := coalesce(new.name_plural, engine.name_from_label(new.label_plural));
   perform engine.assert_name(new.name_singular, 'an object'), engine.assert_name(new.name_plural, 'an object');
@@ -37,7 +44,7 @@ begin
       hint = format('Name the plural "%sRecords", for example.', new.name_singular);
   end if;
   select o.label_plural into v_taken from metadata.objects o
-  where o.workspace_id = new.workspace_id and o.id <> new.id
+  where o.workspace_id = new.workspace_id and o.id <> new.id and o.deleted_at is null
     and (o.name_singular in (new.name_singular, new.name_plural) or o.name_plural in (new.name_singular, new.name_plural)) limit 1;
   if found then
     raise exception 'The object "%" already has this API name.', v_taken using errcode = 'RV005', column = 'name_singular',
@@ -53,10 +60,10 @@ begin
   return new;
 end
 $$;
-create trigger _100_validate before insert or update on metadata.objects for each row execute function engine.tg_objects__validate();
+create or replace trigger _100_validate before insert or update on metadata.objects for each row execute function engine.tg_objects__validate();
 
 -- Every object has these; they come with the object, in the same transaction.
-create function engine.tg_objects__add_system_fields() returns trigger
+create or replace function engine.tg_objects__add_system_fields() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
@@ -76,7 +83,7 @@ begin
 end
 $$;
 -- The vector comes and goes with is_searchable.
-create function engine.tg_objects__switch_search() returns trigger
+create or replace function engine.tg_objects__switch_search() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
@@ -88,19 +95,19 @@ begin
   return null;
 end
 $$;
-create trigger _200_switch_search after update of is_searchable on metadata.objects for each row
+create or replace trigger _200_switch_search after update of is_searchable on metadata.objects for each row
   when (new.is_searchable <> old.is_searchable) execute function engine.tg_objects__switch_search();
 
-create trigger _200_add_system_fields after insert on metadata.objects for each row execute function engine.tg_objects__add_system_fields();
+create or replace trigger _200_add_system_fields after insert on metadata.objects for each row execute function engine.tg_objects__add_system_fields();
 
 -- A default is refused when it is written, not when the first record meets it.
-create function engine.assert_default(field_type text, value jsonb) returns void
+create or replace function engine.assert_default(field_type text, value jsonb) returns void
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_is_composite boolean := not exists (select from engine.field_type_columns c where c.type = field_type and c.part = '');
 begin
-  if value is null or value = 'null' or field_type in ('RELATION', 'MORPH_RELATION') then
+  if value is null or value = 'null' or field_type in ('RELATION', 'MEMBER', 'MORPH_RELATION', 'MANY_TO_MANY') then
     return;
   end if;
   if v_is_composite and (jsonb_typeof(value) <> 'object'
@@ -121,23 +128,30 @@ begin
 end
 $$;
 
-create function engine.tg_fields__validate() returns trigger
+create or replace function engine.tg_fields__validate() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_value text;
 begin
   -- Somebody at a psql prompt need not repeat the workspace of the object.
+  new.id := coalesce(new.id, engine.uuidv7());
   new.workspace_id := coalesce(new.workspace_id, (select o.workspace_id from metadata.objects o where o.id = new.object_id));
+  if new.deleted_at is not null then
+    return new;
+  end if;
   new.name := coalesce(new.name, engine.name_from_label(new.label));
   perform engine.assert_name(new.name, 'a field');
-  if exists (select from metadata.fields f where f.object_id = new.object_id and f.name = new.name and f.id <> new.id) then
+  if exists (select from metadata.fields f where f.object_id = new.object_id and f.name = new.name and f.id <> new.id and f.deleted_at is null) then
     raise exception 'The object already has a field with the API name "%".', new.name using errcode = 'RV005', column = 'name',
       hint = format('Try "%s2", or use the field that exists.', new.name);
   end if;
-  if exists (select from metadata.relations r where r.target_object_id = new.object_id and r.inverse_name = new.name) then
+  if exists (select from metadata.relations r where r.target_object_id = new.object_id and r.inverse_name = new.name and r.deleted_at is null) then
     raise exception 'The object already shows related records under the API name "%".', new.name using errcode = 'RV005', column = 'name',
       hint = format('Try "%s2".', new.name);
+  end if;
+  if new.type = 'MANY_TO_MANY' and (new.is_required or new.is_unique) then
+    raise exception 'A relation to many can be neither required nor unique.' using errcode = 'RV008', column = 'is_required';
   end if;
   if not new.is_system and new.type in ('TS_VECTOR', 'ACTOR', 'POSITION') then
     raise exception 'Fields of type % are made by the engine.', new.type using errcode = 'RV008', column = 'type';
@@ -180,33 +194,37 @@ begin
   return new;
 end
 $$;
-create trigger _100_validate before insert or update on metadata.fields for each row execute function engine.tg_fields__validate();
+create or replace trigger _100_validate before insert or update on metadata.fields for each row execute function engine.tg_fields__validate();
 
-create function engine.tg_relations__validate() returns trigger
+create or replace function engine.tg_relations__validate() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   new.workspace_id := coalesce(new.workspace_id, (select f.workspace_id from metadata.fields f where f.id = new.field_id));
+  if new.deleted_at is not null then
+    return new;
+  end if;
   new.inverse_name := coalesce(new.inverse_name, engine.name_from_label(new.inverse_label));
   perform engine.assert_name(new.inverse_name, 'a relation');
-  if exists (select from metadata.fields f where f.object_id = new.target_object_id and f.name = new.inverse_name)
-    or exists (select from metadata.relations r where r.target_object_id = new.target_object_id and r.inverse_name = new.inverse_name and r.id <> new.id) then
+  if exists (select from metadata.fields f where f.object_id = new.target_object_id and f.name = new.inverse_name and f.deleted_at is null)
+    or exists (select from metadata.relations r where r.target_object_id = new.target_object_id and r.inverse_name = new.inverse_name and r.id <> new.id and r.deleted_at is null) then
     raise exception 'The other object already uses the API name "%".', new.inverse_name using errcode = 'RV005', column = 'inverse_name',
       hint = format('Try "%s2".', new.inverse_name);
   end if;
-  if not exists (select from metadata.fields f where f.id = new.field_id and f.type in ('RELATION', 'MORPH_RELATION')) then
-    raise exception 'Only fields of type RELATION or MORPH_RELATION have relations.' using errcode = 'RV008', column = 'field_id';
+  if not exists (select from metadata.fields f where f.id = new.field_id and f.type in ('RELATION', 'MEMBER', 'MORPH_RELATION')) then
+    raise exception 'Only fields of type RELATION, MEMBER or MORPH_RELATION have relations.' using errcode = 'RV008', column = 'field_id';
   end if;
-  if exists (select from metadata.fields f join metadata.relations r on r.field_id = f.id and r.id <> new.id where f.id = new.field_id and f.type = 'RELATION') then
+  if exists (select from metadata.fields f join metadata.relations r on r.field_id = f.id and r.id <> new.id and r.deleted_at is null
+      where f.id = new.field_id and f.type in ('RELATION', 'MEMBER')) then
     raise exception 'A RELATION points to one object.' using errcode = 'RV008', column = 'field_id', hint = 'Use MORPH_RELATION to point to several.';
   end if;
   return new;
 end
 $$;
-create trigger _100_validate before insert or update on metadata.relations for each row execute function engine.tg_relations__validate();
+create or replace trigger _100_validate before insert or update on metadata.relations for each row execute function engine.tg_relations__validate();
 
 -- A relation field that points to nothing any more has no column: it goes with its last relation.
-create function engine.tg_relations__drop_empty_fields() returns trigger
+create or replace function engine.tg_relations__drop_empty_fields() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
@@ -216,25 +234,25 @@ begin
   return null;
 end
 $$;
-create trigger _200_drop_empty_fields after delete on metadata.relations
+create or replace trigger _200_drop_empty_fields after delete on metadata.relations
   referencing old table as gone for each statement execute function engine.tg_relations__drop_empty_fields();
 
 -- What spans a field and its relations can be judged only when both are written.
-create function engine.assert_relations(workspace_id uuid) returns void
+create or replace function engine.assert_relations(workspace_id uuid) returns void
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_label text;
 begin
   select f.label into v_label from metadata.fields f
-  where f.workspace_id = assert_relations.workspace_id and f.type in ('RELATION', 'MORPH_RELATION')
+  where f.workspace_id = assert_relations.workspace_id and f.type in ('RELATION', 'MEMBER', 'MORPH_RELATION') and f.deleted_at is null
     and not exists (select from metadata.relations r where r.field_id = f.id and r.workspace_id = f.workspace_id) limit 1;
   if found then
     raise exception 'The relation "%" points to no object.', v_label using errcode = 'RV008', column = 'target_object_id',
       hint = 'Insert a row of metadata.relations in the same transaction, or use metadata.create_field.';
   end if;
   select f.label into v_label from metadata.fields f join metadata.relations r on r.field_id = f.id and r.workspace_id = f.workspace_id
-  where f.workspace_id = assert_relations.workspace_id and f.type = 'RELATION' and f.is_required and r.on_delete = 'SET_NULL' limit 1;
+  where f.workspace_id = assert_relations.workspace_id and f.type in ('RELATION', 'MEMBER') and f.is_required and f.required_from is null and f.deleted_at is null and r.deleted_at is null and r.on_delete = 'SET_NULL' limit 1;
   if found then
     raise exception 'The relation "%" is required, so deleting its other side cannot empty it.', v_label using errcode = 'RV008', column = 'on_delete',
       hint = 'Choose CASCADE (these records go too) or RESTRICT (the deletion is refused).';

@@ -5,6 +5,7 @@ import {
   addField,
   addObject,
   addRelation,
+  insert,
   createWorkspace,
   failure,
   objectNamed,
@@ -159,7 +160,7 @@ test('deactivating takes the grants and leaves the data; reactivating brings the
     expect(await statements(client, ws)).toEqual([]);
   }));
 
-test('deleting an object takes its table and the relations that point to it, with their fields', () =>
+test('deleting an object hides its table and the relations that point to it; restoring brings all back; deleting twice drops them', () =>
   db.inTransaction(async (client) => {
     const id = await addObject(client, ws, labels);
     const line = await addObject(client, ws, { label_singular: 'Line', label_plural: 'Lines' });
@@ -167,15 +168,41 @@ test('deleting an object takes its table and the relations that point to it, wit
     await addRelation(client, line, 'Order', id, { label: 'Lines', onDelete: 'CASCADE' });
     await addRelation(client, id, 'Customer', company, { label: 'Orders' });
     await reconcile(client);
-    await client.query('delete from metadata.objects where id = $1', [id]);
-    await reconcile(client);
-    const { rows } = await client.query('select name from metadata.fields where object_id = $1 and not is_system', [
-      line,
-    ]);
-    expect(rows).toEqual([{ name: 'name' }]);
+    const order = await insert(client, `${ws.schema}.sales_orders`, { name: 'first' });
+    await client.query(`insert into ${ws.schema}.lines (name, order_id) values ('kept', $1)`, [order]);
+
+    const fieldsOfLine = async () =>
+      (
+        await client.query(
+          'select name from metadata.fields where object_id = $1 and not is_system and deleted_at is null order by name',
+          [line],
+        )
+      ).rows.map((row) => row.name);
+    const erase = async () => {
+      await client.query('delete from metadata.objects where id = $1', [id]);
+      await reconcile(client);
+      expect(await statements(client, ws)).toEqual([]);
+    };
+    await erase();
+    expect(await fieldsOfLine()).toEqual(['name']);
     expect((await client.query(`select to_regclass('${ws.schema}.sales_orders') as t`)).rows[0].t).toBeNull();
-    expect(await statements(client, ws)).toEqual([]);
     await client.query(`insert into ${ws.schema}.lines (name) values ('x')`);
+
+    await client.query('update metadata.objects set deleted_at = null where id = $1', [id]);
+    await reconcile(client);
+    expect(await statements(client, ws)).toEqual([]);
+    expect(await fieldsOfLine()).toEqual(['name', 'order']);
+    expect((await client.query(`select order_id from ${ws.schema}.lines where name = 'kept'`)).rows).toEqual([
+      { order_id: order },
+    ]);
+
+    await erase();
+    await erase();
+    expect((await client.query('select 1 from metadata.objects where id = $1', [id])).rowCount).toBe(0);
+    expect(
+      (await client.query('select 1 from metadata.fields where object_id = $1 and deleted_at is not null', [line]))
+        .rowCount,
+    ).toBe(0);
   }));
 
 test('ten changes of metadata are one reconciliation and one step of the version', async () => {
@@ -247,6 +274,7 @@ test('the plan names the lock, and the rewrite, of what it would do', () =>
       },
     ]);
     await client.query('delete from metadata.fields where id = $1', [field]);
+    await client.query('delete from metadata.fields where id = $1', [field]);
     expect((await plan(client, ws)).find((step) => step.kind === 'column')!.note).toBe(
       'The column and its data are dropped.',
     );
@@ -283,11 +311,20 @@ test('the label field of another object is refused, and so is deactivating the l
         ),
       ),
     ).toMatchObject({ code: 'RV007' });
-    // Deleting it leaves an object whose records are named by their ids.
-    await client.query(
-      'delete from metadata.fields f using metadata.objects o where o.id = $1 and f.id = o.label_field_id',
-      [a],
-    );
+    expect(
+      await failure(client, () =>
+        client.query(
+          'delete from metadata.fields f using metadata.objects o where o.id = $1 and f.id = o.label_field_id',
+          [a],
+        ),
+      ),
+    ).toMatchObject({ code: 'RV007' });
+  }));
+
+test('an object without a label field names its records by their ids', () =>
+  db.inTransaction(async (client) => {
+    const id = await addObject(client, ws, labels);
+    await client.query('update metadata.objects set label_field_id = null where id = $1', [id]);
     await reconcile(client);
     expect(await statements(client, ws)).toEqual([]);
     await client.query(`insert into ${ws.schema}.sales_orders default values`);

@@ -178,8 +178,15 @@ test('a morph relation has one key per target, and at most one of them set', () 
     await client.query('delete from metadata.relations where id = $1', [second]);
     await reconcile(client);
     expect(await statements(client, ws)).toEqual([]);
-    // The last target gone, the field is gone.
+    // The last target gone, the field is gone: hidden first, then for good.
     await client.query('delete from metadata.objects where id = $1', [author]);
+    await reconcile(client);
+    expect((await client.query('select deleted_at from metadata.fields where id = $1', [field])).rows).toEqual([
+      { deleted_at: expect.any(Date) },
+    ]);
+    expect(await statements(client, ws)).toEqual([]);
+    await client.query('delete from metadata.objects where id = $1', [author]);
+    await client.query('delete from metadata.fields where id = $1', [field]);
     await reconcile(client);
     expect((await client.query('select 1 from metadata.fields where id = $1', [field])).rowCount).toBe(0);
     expect(await statements(client, ws)).toEqual([]);

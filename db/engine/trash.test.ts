@@ -185,14 +185,17 @@ test('the trash keeps up with the model: renamed, added and deleted fields', () 
     expect(await count(client, 'visits')).toBe(1);
   }));
 
-test('with its object deleted, its records leave the trash', () =>
+test('with its object deleted nothing is restored, and when it is purged its records leave the trash', () =>
   db.inTransaction(async (client) => {
     const { clients, id } = await shop(client);
     await client.query('delete from clients');
     await client.query('delete from metadata.objects where id = $1', [clients]);
     await reconcile(client);
-    expect((await client.query('select 1 from trash where record_id = $1', [id])).rowCount).toBe(0);
     expect(await failure(client, () => restore(client, 'client', id))).toMatchObject({ code: 'RV011' });
+    expect((await client.query('select 1 from trash where record_id = $1', [id])).rowCount).toBe(1);
+    await client.query('delete from metadata.objects where id = $1', [clients]);
+    await reconcile(client);
+    expect((await client.query('select 1 from trash where record_id = $1', [id])).rowCount).toBe(0);
   }));
 
 test('an id that is used again and deleted again does not stand in the way', () =>

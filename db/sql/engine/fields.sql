@@ -129,7 +129,7 @@ begin
     join engine.field_type_columns c on c.type = f.type
     union all
     select f.object_id, f.table_name, f.id, engine.column_key(f.id, f.revision, r.id::text),
-      case when f.deleted_at is not null then f.base when r.deleted_at is not null then engine.deleted_name(r.id)
+      case when f.deleted_at is not null or r.deleted_at is not null then engine.deleted_name(r.id)
         when f.type = 'MORPH_RELATION' then f.base || '_' || engine.snake_case(t.name_singular) else f.base end || '_id',
       f.base, '', r.id, 'uuid', 1, f.type, f.name, f.settings, f.default_value, f.is_required and f.required_from is null, f.is_system,
       f.is_active and f.deleted_at is null and r.deleted_at is null, f.position, f.label, f.description

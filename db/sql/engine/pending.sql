@@ -65,11 +65,19 @@ begin
       v_rows := array(select jsonb_build_object('before', to_jsonb(o)) from old_rows o);
   end case;
   for r in
-    select c.workspace_id, array_agg(c.row) as rows,
+    select c.workspace_id, array_agg(c.row) filter (where c.row is not null) as rows,
       -- Rights of a role concern all objects.
       case when tg_table_name <> 'roles' then coalesce(array_agg(distinct c.object_id) filter (where c.object_id is not null), '{}') end as objects
     from (
-      select (v.value ->> 'workspace_id')::uuid as workspace_id, u.row,
+      -- Others that point to an object know its name, and whether it is there.
+      select (v.value ->> 'workspace_id')::uuid as workspace_id, null::jsonb as row, f.object_id
+      from unnest(v_rows) u (row)
+      cross join lateral (select u.row -> 'after' as value) v
+      join metadata.relations rel on rel.target_object_id = (v.value ->> 'id')::uuid
+      join metadata.fields f on f.id = rel.field_id
+      where tg_table_name = 'objects' and tg_op = 'UPDATE'
+      union all
+      select (v.value ->> 'workspace_id')::uuid, u.row,
         case tg_table_name
           when 'objects' then (v.value ->> 'id')::uuid
           when 'relations' then (select f.object_id from metadata.fields f where f.id = (v.value ->> 'field_id')::uuid)

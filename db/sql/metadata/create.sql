@@ -17,8 +17,8 @@ begin
     coalesce(create_object.icon, 'IconBox'), create_object.color,
     (select coalesce(max(o.position), 0) + 1 from metadata.objects o where create_object.workspace_id is null or o.workspace_id = create_object.workspace_id))
   returning * into v_object;
-  insert into metadata.fields (object_id, name, label, type, icon, position)
-  values (v_object.id, 'name', 'Name', 'TEXT', 'IconAbc', 0) returning id into v_field;
+  insert into metadata.fields as f (object_id, name, label, type, icon, position)
+  values (v_object.id, 'name', 'Name', 'TEXT', 'IconAbc', 0) returning f.id into v_field;
   update metadata.objects o set label_field_id = v_field where o.id = v_object.id returning * into v_object;
   return v_object;
 end

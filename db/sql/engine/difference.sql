@@ -63,6 +63,10 @@ as $$
         else false
       end as is_recreated
     from pair p
+  ), renamed as (
+    -- Privileges stay with a column through its rename. Where names change hands they are given anew.
+    select distinct (p.have).table_key as table_key from pair p
+    where p.kind = 'column' and not p.is_missing and not p.is_extra and (p.want).name <> (p.have).name
   )
   select j.kind, j.key, row((j.want).*)::engine.fact, row((j.have).*)::engine.fact, j.is_missing, j.is_extra, j.is_recreated,
     coalesce(ht.name, (j.have).table_name), coalesce((j.want).table_name, wt.name, (j.have).table_name),
@@ -74,6 +78,7 @@ as $$
   where j.is_missing or j.is_extra or j.is_recreated
     or (j.is_relabelled and j.kind not in ('rls', 'grant', 'role'))
     or ((j.want).definition is distinct from (j.have).definition and j.kind in ('rls', 'grant'))
+    or (j.kind = 'grant' and (j.want).table_key in (select r.table_key from renamed r))
     or (j.kind = 'column' and ((j.want).pg_type <> (j.have).pg_type or (j.want).not_null <> (j.have).not_null
       or ((j.want).generated_expr is null and (j.want).default_expr is distinct from (j.have).default_expr)))
 $$;

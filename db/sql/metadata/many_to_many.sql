@@ -68,7 +68,8 @@ begin
   values (new.workspace_id, v_near, v_source.id, engine.free_field_name(v_source.id, new.name || 'Links'), new.label, 'CASCADE');
   insert into metadata.fields (workspace_id, object_id, name, label, type, icon, junction_field_id, position)
   values (new.workspace_id, v_target.id,
-    coalesce(new.settings ->> 'inverseName', engine.free_field_name(v_target.id, v_source.name_plural)),
+    coalesce(new.settings ->> 'inverseName', engine.free_field_name(v_target.id, case when coalesce(new.settings ->> 'inverseLabel', '') = ''
+      then v_source.name_plural else engine.name_from_label(new.settings ->> 'inverseLabel') end)),
     coalesce(nullif(new.settings ->> 'inverseLabel', ''), v_source.label_plural), 'MANY_TO_MANY', v_source.icon, v_far,
     (select coalesce(max(f.position), 0) + 1 from metadata.fields f where f.object_id = v_target.id and not f.is_system));
   insert into metadata.relations (workspace_id, field_id, target_object_id, inverse_name, inverse_label, on_delete)

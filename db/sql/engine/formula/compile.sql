@@ -53,7 +53,7 @@ as $$
     union
     select p.via - (jsonb_array_length(p.via) - 1) from path p where jsonb_array_length(p.via) > 1
   )
-  select coalesce(string_agg(format(' left join %I.%I %s on %2$s.id = %s.%I',
+  select coalesce(string_agg(format(' left join %1$I.%2$I %3$s on %3$s.id = %4$s.%5$I',
       schema_name, o.table_name, engine.formula_alias(p.via),
       case when jsonb_array_length(p.via) = 1 then quote_ident(alias) else engine.formula_alias(p.via - (jsonb_array_length(p.via) - 1)) end,
       engine.snake_case(f.name) || '_id'), '' order by jsonb_array_length(p.via), p.via), '')

@@ -20,7 +20,7 @@ returns table (name text, params text, result text, template text, defaults text
 language sql immutable parallel safe set search_path = ''
 as $$
   select * from (values
-    ('if', '*', null, null, null, 'if(condition, value, otherwise)'),
+    ('if', '*', null, null, null::text[], 'if(condition, value, otherwise)'),
     ('switch', '*', null, null, null, 'switch(value, "A", result, "B", result, otherwise)'),
     ('and', '*', null, null, null, 'and(condition, condition, …)'),
     ('or', '*', null, null, null, 'or(condition, condition, …)'),

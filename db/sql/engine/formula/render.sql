@@ -20,11 +20,6 @@ create or replace function engine.formula_bounded(sql text, low text, high text)
 language sql immutable parallel safe set search_path = ''
   return format('nullif(nullif(least(greatest(%s, %s), %s), %3$s), %2$s)', sql, low, high);
 
-create or replace function engine.formula_date_bounded(sql text, t text) returns text
-language sql immutable parallel safe set search_path = ''
-  return case t when 'DATE' then engine.formula_bounded(sql, '''0001-01-01''::date', '''9999-12-31''::date')
-    else engine.formula_bounded(sql, '''0001-01-01 00:00:00''::timestamp', '''9999-12-31 00:00:00''::timestamp') end;
-
 -- Does a formula read other records? What reads only its own is a generated column.
 create or replace function engine.formula_reads_relations(compiled jsonb) returns boolean
 language sql immutable parallel safe set search_path = ''
@@ -130,29 +125,59 @@ $$;
 
 -- A condition is true or false: what is empty does not fulfil it.
 create or replace function engine.formula_condition(node jsonb, alias text) returns text
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
+as $$
+begin
   return case when node ->> 'k' = 'op' or node ->> 'k' = 'bool' or node ->> 'fn' in ('and', 'or', 'isEmpty', 'contains', 'startsWith', 'endsWith')
     then engine.formula_render(node, alias) else format('coalesce(%s, false)', engine.formula_render(node, alias)) end;
+end
+$$;
 
 create or replace function engine.formula_whole(node jsonb, alias text, low int, high int) returns text
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
+as $$
+begin
   return case when node ->> 'k' = 'num' and (node ->> 'v')::numeric > low and (node ->> 'v')::numeric < high
     then trunc((node ->> 'v')::numeric)::int::text
     else engine.formula_bounded(format('trunc(%s)', engine.formula_render(node, alias)), low || '::numeric', high || '::numeric') || '::int' end;
+end
+$$;
 
 -- A moment as a timestamp of UTC, whose functions are immutable; those of timestamptz depend on
--- the time zone of the session.
+-- the time zone of the session. Adding to one takes it between the years 1 and 9999 only, so that
+-- no sum is out of PostgreSQL's range.
 create or replace function engine.formula_moment(node jsonb, alias text) returns text
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return format(case node ->> 't' when 'DATE' then '%s' else '(%s at time zone ''UTC'')' end, engine.formula_render(node, alias));
+end
+$$;
+
+create or replace function engine.formula_near_moment(node jsonb, alias text) returns text
 language sql stable set search_path = ''
-  return case node ->> 't' when 'DATE' then engine.formula_date_bounded(engine.formula_render(node, alias), 'DATE')
-    else engine.formula_date_bounded(format('(%s at time zone ''UTC'')', engine.formula_render(node, alias)), 'DATE_TIME') end;
+  return case node ->> 't'
+    when 'DATE' then engine.formula_bounded(engine.formula_moment(node, alias), '''0001-12-31 BC''::date', '''10000-01-01''::date')
+    else engine.formula_bounded(engine.formula_moment(node, alias), '''0001-12-31 BC''::timestamp', '''10000-01-01''::timestamp') end;
+
+create or replace function engine.formula_near(node jsonb, alias text, bound numeric) returns text
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return case when node ->> 'k' = 'num' and (node ->> 'v')::numeric < bound then engine.formula_render(node, alias)
+    else engine.formula_bounded(engine.formula_render(node, alias), -bound || '::numeric', bound || '::numeric') end;
+end
+$$;
 
 create or replace function engine.formula_switch(args jsonb, alias text, results text[]) returns text
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
+begin
+  return (
   select 'case ' || string_agg(format('when %s is not distinct from %s then %s', engine.formula_render(args -> 0, alias), engine.formula_render(args -> (2 * i - 1), alias), results[i]), ' ' order by i)
     || coalesce(' else ' || results[(jsonb_array_length(args) - 1) / 2 + 1], '') || ' end'
-  from generate_series(1, (jsonb_array_length(args) - 1) / 2) i
+  from generate_series(1, (jsonb_array_length(args) - 1) / 2) i);
+end
 $$;
 
 create or replace function engine.formula_as_text(node jsonb, sql text, alias text) returns text
@@ -160,7 +185,7 @@ language sql stable set search_path = ''
   return case node ->> 't'
     when 'NUMBER' then format('trim_scale(%s)::text', sql)
     when 'PERCENT' then format('trim_scale(%s * 100)::text || '' %%''', sql)
-    when 'CURRENCY' then format('concat_ws('' '', nullif(round(%s / 1000000, 2)::text, ''''), %s)', sql, engine.formula_currency(node, alias))
+    when 'CURRENCY' then format('round(%s / 1000000, 2)::text || coalesce('' '' || %s, '''')', sql, engine.formula_currency(node, alias))
     when 'BOOLEAN' then format('case %s when true then ''true'' when false then ''false'' end', sql)
     when 'DATE' then format('lpad(extract(year from %1$s)::text, 4, ''0'') || ''-'' || lpad(extract(month from %1$s)::text, 2, ''0'') || ''-'' || lpad(extract(day from %1$s)::text, 2, ''0'')', engine.formula_moment(node, alias))
     when 'DATE_TIME' then format('lpad(extract(year from %1$s)::text, 4, ''0'') || ''-'' || lpad(extract(month from %1$s)::text, 2, ''0'') || ''-'' || lpad(extract(day from %1$s)::text, 2, ''0'') || '' '' || lpad(extract(hour from %1$s)::text, 2, ''0'') || '':'' || lpad(extract(minute from %1$s)::text, 2, ''0'')', engine.formula_moment(node, alias))
@@ -203,17 +228,17 @@ begin
     if ta in ('NUMBER', 'PERCENT') then
       return engine.formula_render_operation(node || jsonb_build_object('args', jsonb_build_array(v_args -> 1, v_args -> 0)), alias);
     end if;
-    return case ta when 'DATE' then format('(%s %s %s)', engine.formula_moment(v_args -> 0, alias), v_op, engine.formula_whole(v_args -> 1, alias, -4000000, 4000000))
-      else format('((%s %s make_interval(secs => (%s * 86400)::double precision)) at time zone ''UTC'')', engine.formula_moment(v_args -> 0, alias), v_op, engine.formula_bounded(b, '-4000000::numeric', '4000000::numeric')) end;
+    return case ta when 'DATE' then format('(%s %s %s)', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_whole(v_args -> 1, alias, -4000000, 4000000))
+      else format('((%s %s make_interval(secs => (%s * 86400)::double precision)) at time zone ''UTC'')', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_near(v_args -> 1, alias, 4000000)) end;
   elsif v_op in ('+', '-') and (ta = 'DATE_TIME' and tb = 'DURATION' or ta = 'DURATION' and tb = 'DATE_TIME') then
     if ta = 'DURATION' then
       return engine.formula_render_operation(node || jsonb_build_object('args', jsonb_build_array(v_args -> 1, v_args -> 0)), alias);
     end if;
-    return format('((%s %s make_interval(secs => (%s)::double precision)) at time zone ''UTC'')', engine.formula_moment(v_args -> 0, alias), v_op, engine.formula_bounded(b, '-345600000000::numeric', '345600000000::numeric'));
+    return format('((%s %s make_interval(secs => (%s)::double precision)) at time zone ''UTC'')', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_near(v_args -> 1, alias, 345600000000));
   elsif v_op = '-' and ta = 'DATE' and tb = 'DATE' then
-    return format('(%s - %s)::numeric', engine.formula_moment(v_args -> 0, alias), engine.formula_moment(v_args -> 1, alias));
+    return format('(%s - %s)::numeric', engine.formula_near_moment(v_args -> 0, alias), engine.formula_near_moment(v_args -> 1, alias));
   elsif v_op = '-' and ta = 'DATE_TIME' and tb = 'DATE_TIME' then
-    return format('extract(epoch from %s - %s)', engine.formula_moment(v_args -> 0, alias), engine.formula_moment(v_args -> 1, alias));
+    return format('extract(epoch from %s - %s)', engine.formula_near_moment(v_args -> 0, alias), engine.formula_near_moment(v_args -> 1, alias));
   elsif v_op in ('=', '!=') and (v_args #>> '{0,k}' = 'null' or v_args #>> '{1,k}' = 'null') then
     return format('(%s is %s)', case when v_args #>> '{1,k}' = 'null' then a else b end, case v_op when '=' then 'null' else 'not null' end);
   end if;
@@ -269,7 +294,7 @@ begin
       return '(' || (select string_agg(engine.formula_condition(e, alias), ' ' || f.name || ' ' order by n) from jsonb_array_elements(v_args) with ordinality as u (e, n)) || ')';
     when f.name = 'if' then
       return format('case when %s then %s else %s end', engine.formula_condition(v_args -> 0, alias), engine.formula_render(v_args -> 1, alias),
-        case when v_args ? 2 or jsonb_array_length(v_args) = 3 then engine.formula_render(v_args -> 2, alias) else 'null::' || engine.formula_pg_type(node ->> 't') end);
+        case when jsonb_array_length(v_args) = 3 then engine.formula_render(v_args -> 2, alias) else 'null::' || engine.formula_pg_type(node ->> 't') end);
     when f.name = 'now' then return 'now()';
     when f.name = 'today' then return '(now() at time zone ''UTC'')::date';
     when f.name = 'currentMember' then return 'engine.current_member()';
@@ -289,26 +314,26 @@ begin
       when 'month' then engine.formula_whole(v_args -> 1, alias, -120000, 120000) when 'day' then engine.formula_whole(v_args -> 1, alias, -4000000, 4000000)
       when 'week' then engine.formula_whole(v_args -> 1, alias, -500000, 500000) else engine.formula_whole(v_args -> 1, alias, -2000000000, 2000000000) end;
     return case
-      when t = 'DATE' and v_unit = 'day' then format('(%s + %s)', engine.formula_moment(v_args -> 0, alias), v_count)
-      when t = 'DATE' and v_unit = 'week' then format('(%s + %s * 7)', engine.formula_moment(v_args -> 0, alias), v_count)
-      when t = 'DATE' then format('(%s + make_interval(%ss => %s))::date', engine.formula_moment(v_args -> 0, alias), case v_unit when 'quarter' then 'month' else v_unit end, v_count)
-      else format('((%s + make_interval(%s => %s)) at time zone ''UTC'')', engine.formula_moment(v_args -> 0, alias),
+      when t = 'DATE' and v_unit = 'day' then format('(%s + %s)', engine.formula_near_moment(v_args -> 0, alias), v_count)
+      when t = 'DATE' and v_unit = 'week' then format('(%s + %s * 7)', engine.formula_near_moment(v_args -> 0, alias), v_count)
+      when t = 'DATE' then format('(%s + make_interval(%ss => %s))::date', engine.formula_near_moment(v_args -> 0, alias), case v_unit when 'quarter' then 'month' else v_unit end, v_count)
+      else format('((%s + make_interval(%s => %s)) at time zone ''UTC'')', engine.formula_near_moment(v_args -> 0, alias),
         case v_unit when 'quarter' then 'months' when 'minute' then 'mins' when 'second' then 'secs' else v_unit || 's' end, v_count) end;
   elsif f.name = 'dateDiff' then
-    v_sql := array[engine.formula_moment(v_args -> 0, alias), engine.formula_moment(v_args -> 1, alias)];
+    v_sql := array[engine.formula_near_moment(v_args -> 0, alias), engine.formula_near_moment(v_args -> 1, alias)];
     return case when v_unit in ('month', 'quarter', 'year')
       then format('trunc((extract(year from age(%2$s, %1$s)) * 12 + extract(month from age(%2$s, %1$s))) / %3$s)', v_sql[1], v_sql[2], case v_unit when 'month' then 1 when 'quarter' then 3 else 12 end)
       else format('trunc(extract(epoch from %2$s - %1$s) / %3$s)', v_sql[1], v_sql[2],
         case v_unit when 'second' then 1 when 'minute' then 60 when 'hour' then 3600 when 'day' then 86400 else 604800 end) end;
   elsif f.name = 'startOf' then
-    return case t when 'DATE' then format('date_trunc(%L, %s::timestamp)::date', v_unit, engine.formula_moment(v_args -> 0, alias))
-      else format('(date_trunc(%L, %s) at time zone ''UTC'')', v_unit, engine.formula_moment(v_args -> 0, alias)) end;
+    return case t when 'DATE' then format('date_trunc(%L, %s::timestamp)::date', v_unit, engine.formula_near_moment(v_args -> 0, alias))
+      else format('(date_trunc(%L, %s) at time zone ''UTC'')', v_unit, engine.formula_near_moment(v_args -> 0, alias)) end;
   elsif f.name = 'duration' then
     return format('(%s * %s)', engine.formula_render(v_args -> 0, alias), case v_unit when 'second' then 1 when 'minute' then 60 when 'hour' then 3600 when 'day' then 86400 else 604800 end);
   elsif f.name in ('date', 'dateTime') and jsonb_array_length(v_args) = 1 then
     return case
       when f.name = 'date' and v_args #>> '{0,k}' = 'str' then format('%L::date', v_args #>> '{0,v}')
-      when f.name = 'date' then format('%s::date', engine.formula_moment(v_args -> 0, alias))
+      when f.name = 'date' then format('%s::date', engine.formula_near_moment(v_args -> 0, alias))
       when v_args #>> '{0,k}' = 'str' then format('(%L::timestamp at time zone ''UTC'')', v_args #>> '{0,v}')
       else engine.formula_render(v_args -> 0, alias) end;
   elsif f.name in ('date', 'dateTime') then
@@ -320,6 +345,7 @@ begin
       from jsonb_array_elements(v_args) with ordinality as u (e, n) where n > 3)) end;
   end if;
 
+  v_count := case when f.name = 'round' and jsonb_array_length(v_args) = 2 then engine.formula_whole(v_args -> 1, alias, -30, 30) else '0' end;
   v_sql := array(select engine.formula_render(e, alias) from jsonb_array_elements(v_args) with ordinality as u (e, n) order by n);
   v_differ := case when f.name in ('min', 'max') and node ->> 't' = 'CURRENCY' then engine.formula_currencies_differ(v_args, alias) end;
   return case f.name
@@ -329,8 +355,8 @@ begin
       when 'JSON' then format('(coalesce(%s, ''null''::jsonb) in (''null''::jsonb, ''[]''::jsonb, ''{}''::jsonb))', v_sql[1])
       else format('(%s is null)', v_sql[1]) end
     when 'coalesce' then format('coalesce(%s)', array_to_string(v_sql, ', '))
-    when 'min' then coalesce(format('case when %s then null else least(%s) end', v_differ, array_to_string(v_sql, ', ')), format('least(%s)', array_to_string(v_sql, ', ')))
-    when 'max' then coalesce(format('case when %s then null else greatest(%s) end', v_differ, array_to_string(v_sql, ', ')), format('greatest(%s)', array_to_string(v_sql, ', ')))
+    when 'min' then format(case when v_differ is null then 'least(%2$s)' else 'case when %1$s then null else least(%2$s) end' end, v_differ, array_to_string(v_sql, ', '))
+    when 'max' then format(case when v_differ is null then 'greatest(%2$s)' else 'case when %1$s then null else greatest(%2$s) end' end, v_differ, array_to_string(v_sql, ', '))
     when 'concat' then '(' || (select string_agg(format('coalesce(%s, '''')', s), ' || ' order by n) from unnest(v_sql) with ordinality as u (s, n)) || ')'
     when 'length' then case t when 'ARRAY' then format('coalesce(cardinality(%s), 0)::numeric', v_sql[1]) else format('coalesce(length(%s), 0)::numeric', v_sql[1]) end
     when 'contains' then case t when 'ARRAY' then format('coalesce(%s = any (%s), false)', v_sql[2], v_sql[1]) else format('coalesce(strpos(%s, %s) > 0, false)', v_sql[1], v_sql[2]) end
@@ -338,8 +364,8 @@ begin
     -- What is no number gives null.
     when 'number' then case t when 'TEXT' then format('substring(%s from ''^[[:space:]]*([+-]?[0-9]{1,30}(?:[.][0-9]{1,30})?)[[:space:]]*$'')::numeric', v_sql[1]) else v_sql[1] end
     when 'round' then case
-      when t = 'CURRENCY' then format('round(%s, %s - 6)', v_sql[1], coalesce(engine.formula_whole(v_args -> 1, alias, -30, 7), '0'))
-      else format('round(%s, %s)', v_sql[1], coalesce(engine.formula_whole(v_args -> 1, alias, -30, 30), '0')) end
+      when t = 'CURRENCY' then format('round(%s, %s - 6)', v_sql[1], v_count)
+      else format('round(%s, %s)', v_sql[1], v_count) end
     when 'floor' then case t when 'CURRENCY' then format('(floor(%s / 1000000) * 1000000)', v_sql[1]) else format('floor(%s)', v_sql[1]) end
     when 'ceil' then case t when 'CURRENCY' then format('(ceil(%s / 1000000) * 1000000)', v_sql[1]) else format('ceil(%s)', v_sql[1]) end
     when 'abs' then format('abs(%s)', v_sql[1])
@@ -366,7 +392,7 @@ begin
     when 'op' then engine.formula_render_operation(node, alias)
     when 'call' then engine.formula_render_call(node, alias)
     when 'cast' then case
-      when node ->> 't' = 'DATE_TIME' then format('(%s::timestamp at time zone ''UTC'')', engine.formula_moment(node #> '{args,0}', alias))
+      when node ->> 't' = 'DATE_TIME' then format('(%s::timestamp at time zone ''UTC'')', engine.formula_near_moment(node #> '{args,0}', alias))
       when node ->> 't' = 'CURRENCY' then format('(%s * 1000000)', engine.formula_render(node #> '{args,0}', alias))
       else format('(%s)', engine.formula_as_text(node #> '{args,0}', engine.formula_render(node #> '{args,0}', alias), alias)) end
   end;

@@ -274,6 +274,7 @@ begin
         when v_op = '+' and 'TEXT' in (ta, tb) then 'Texts are joined by &.'
         when (ta, tb) in (('DURATION', 'NUMBER'), ('NUMBER', 'DURATION')) then 'duration(2, "hour") makes a duration of a number.'
         when ta = 'CURRENCY' and tb = 'CURRENCY' then 'Money is multiplied by a number; amount(…) gives the number of an amount of money.'
+        when 'UUID' in (ta, tb) then 'Compare a field of the record, such as company.name.'
         when 'TEXT' in (ta, tb) and v_op <> '&' then 'number(…) reads a number from a text, text(…) makes a text of a value.'
       end);
   end if;

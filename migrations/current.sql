@@ -277,6 +277,15 @@ alter table engine.settings
 -- ── functions, in the order of their types ──────────────────────────────────────────────────────
 --!include engine/field_types.sql
 --!include engine/fields.sql
+--!include engine/formula/refusals.sql
+--!include engine/formula/functions.sql
+--!include engine/formula/tokens.sql
+--!include engine/formula/parse.sql
+--!include engine/formula/types.sql
+--!include engine/formula/check.sql
+--!include engine/formula/render.sql
+--!include engine/formula/print.sql
+--!include engine/formula/compile.sql
 --!include engine/desired.sql
 --!include engine/actual.sql
 --!include engine/difference.sql

@@ -61,6 +61,10 @@ begin
   v_columns := engine.formula_columns(v_field, node ->> 'part',
     case when v_via is not null then engine.formula_alias(v_via) || '.' when alias is not null then quote_ident(alias) || '.' else '' end);
   return case
+    -- Generated as well.
+    when v_field.type = 'AUTO_NUMBER' and node ->> 'part' = 'text' and v_via is null then
+      format('(%1$L::text || lpad(%2$s::text, greatest(%3$s, length(%2$s::text)), ''0''))', coalesce(v_field.settings ->> 'prefix', ''),
+        case when alias is not null then quote_ident(alias) || '.' else '' end || quote_ident(engine.snake_case(v_field.name)), coalesce((v_field.settings ->> 'padding')::int, 0))
     when v_columns = '{}' then 'null::' || engine.formula_pg_type(node ->> 't')
     when v_field.type = 'FULL_NAME' and node ->> 'part' = '' then
       format('nullif(btrim(coalesce(%s, '''') || '' '' || coalesce(%s, '''')), '''')', v_columns[1], v_columns[2])

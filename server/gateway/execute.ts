@@ -6,13 +6,13 @@ import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { Instance } from './instance.ts';
 import type { RequestSettings } from './pgClient.ts';
 
-interface Operation {
+export interface Operation {
   readonly document: DocumentNode;
   readonly operationName: string | undefined;
   readonly variables: Readonly<Record<string, unknown>> | undefined;
 }
 
-interface Outcome {
+export interface Outcome {
   /** The `data` of the answer, as JSON text already; undefined when nothing could be run. */
   readonly data: string | null | undefined;
   readonly errors: readonly GraphQLError[] | undefined;

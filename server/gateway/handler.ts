@@ -8,11 +8,14 @@ import type { Identity } from '../auth/identity.ts';
 import { ERRORS, RequestError } from '../errors.ts';
 import { readJson } from '../http/body.ts';
 import { logHidden } from '../log.ts';
-import { execute } from './execute.ts';
 import { explainErrors, explainInvalidDocument } from './graphqlErrors.ts';
 import type { AnswerError } from './graphqlErrors.ts';
 import type { Instance } from './instance.ts';
+import { findDocument, run } from './operation.ts';
+import type { Served } from './operation.ts';
 import type { RequestSettings } from './pgClient.ts';
+import type { Deprecation } from './presentDocument.ts';
+import type { RenamedDocuments } from './renamedDocuments.ts';
 
 /** What one GraphQL endpoint adds to the common handling of a request. */
 interface Endpoint {
@@ -22,6 +25,8 @@ interface Endpoint {
   /** The schema that serves the request, at least as new as `minVersion`. */
   readonly acquire: (identity: Identity, minVersion: number) => Promise<{ instance: Instance; version: number }>;
   readonly settings: (identity: Identity, requestId: string) => RequestSettings;
+  /** Documents that use names which the workspace's objects and fields had before; where names can change. */
+  readonly renamed?: RenamedDocuments;
 }
 
 interface Body {
@@ -70,39 +75,44 @@ async function answer(
   // Twice at most: what failed because the data model moved on is repeated on the newest schema.
   for (let attempt = 1; ; attempt += 1) {
     const { instance, version } = await endpoint.acquire(identity, minVersion);
-    const document = instance.document(body.query);
-    if (!('kind' in document)) {
-      send(request, response, version, 400, undefined, explainInvalidDocument(document));
+    const served: Served = { ...endpoint, workspaceId: identity.workspaceId, instance, version, settings };
+    const found = await findDocument(served, body.query);
+    if (!('document' in found)) {
+      send(request, response, { version, invalidStatus: 400, errors: explainInvalidDocument(found) });
       return;
     }
-    const operation = { ...body, document };
-    const { data, errors } = await execute(instance, operation, {
-      pgSettings: settings,
-      withPgClient: endpoint.withPgClient,
-    });
+    const { operation, outcome, deprecated } = await run(served, { ...body, ...found });
+    const { data, errors } = outcome;
     const explained = errors && (await explainErrors(errors, { ...endpoint, ...operation, settings, requestId }));
     const isStale = explained?.some(({ extensions }) => extensions.code === 'MODEL_CHANGED');
-    if (isStale && attempt === 1 && !isMutation(document, body.operationName)) {
+    if (isStale && attempt === 1 && !isMutation(operation.document, body.operationName)) {
       minVersion = version + 1;
       continue;
     }
-    send(request, response, version, 200, data, explained);
+    send(request, response, { version, invalidStatus: 200, data, errors: explained, deprecated });
     return;
   }
+}
+
+interface Answer {
+  readonly version: number;
+  /** The status for whoever accepts GraphQL's own media type; others get 200. */
+  readonly invalidStatus: number;
+  readonly data?: string | null | undefined;
+  readonly errors?: readonly AnswerError[] | undefined;
+  readonly deprecated?: readonly Deprecation[];
 }
 
 function send(
   request: IncomingMessage,
   response: ServerResponse,
-  version: number,
-  invalidStatus: number,
-  data: string | null | undefined,
-  errors: readonly AnswerError[] | undefined,
+  { version, invalidStatus, data, errors, deprecated = [] }: Answer,
 ): void {
   const modern = request.headers.accept?.includes('application/graphql-response+json') ?? false;
   let text = '{';
   if (errors && errors.length > 0) text += `"errors":${JSON.stringify(errors)}`;
   if (data !== undefined) text += `${text.length > 1 ? ',' : ''}"data":${data}`;
+  if (deprecated.length > 0) text += `,"extensions":${JSON.stringify({ deprecated })}`;
   text += '}';
   response.writeHead(modern ? invalidStatus : 200, {
     'content-type': modern ? 'application/graphql-response+json; charset=utf-8' : 'application/json; charset=utf-8',

@@ -9,6 +9,7 @@ import { makeGraphqlHandler } from './handler.ts';
 import type { Instance } from './instance.ts';
 import { makeWithPgClient } from './pgClient.ts';
 import type { RequestSettings } from './pgClient.ts';
+import { RenamedDocuments } from './renamedDocuments.ts';
 
 /** What a list or a save may take. Changes of the data model may take longer and have no such limit. */
 const STATEMENT_TIMEOUT = '25s';
@@ -37,6 +38,7 @@ export function makeEndpoints(options: GatewayOptions): Record<string, RequestLi
         statement_timeout: STATEMENT_TIMEOUT,
       }),
       acquire: (identity, minVersion) => gateway.acquire(identity, minVersion),
+      renamed: new RenamedDocuments(pool),
     }),
     '/metadata': makeGraphqlHandler({
       ...common,

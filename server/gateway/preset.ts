@@ -2,6 +2,8 @@ import './grafastMode.ts';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import { EmptiesLastPlugin } from './emptiesLast.ts';
+import { LabelOrderPlugin } from './labelOrder.ts';
+import { ManyToManyPlugin } from './manyToMany.ts';
 import { NamingPlugin } from './naming.ts';
 import { OneWayPlugin } from './oneWay.ts';
 import { Xid8Plugin } from './xid8.ts';
@@ -26,7 +28,7 @@ const FILTER_OPERATORS = [
 
 export const gatewayPreset: GraphileConfig.Preset = {
   extends: [PostGraphileAmberPreset, PostGraphileConnectionFilterPreset],
-  plugins: [NamingPlugin, OneWayPlugin, EmptiesLastPlugin, Xid8Plugin],
+  plugins: [NamingPlugin, OneWayPlugin, EmptiesLastPlugin, LabelOrderPlugin, ManyToManyPlugin, Xid8Plugin],
   disablePlugins: [
     // People filter and sort by any column; an index is offered where a big table needs one.
     'PgIndexBehaviorsPlugin',
@@ -49,8 +51,6 @@ export const gatewayPreset: GraphileConfig.Preset = {
     'PgConnectionArgFilterComputedAttributesPlugin',
     'PgConnectionArgFilterCompositeTypeAttributesPlugin',
     'PgConnectionArgFilterRecordFunctionsPlugin',
-    // to-many filters read a subquery a row; lists are filtered by their own and their parents' fields
-    'PgConnectionArgFilterBackwardRelationsPlugin',
   ],
   gather: { pgIdentifiers: 'unqualified' },
   schema: {

@@ -130,7 +130,9 @@ function describeMapping(object: string, mapping: readonly MappedHeader[]): stri
         ? '  left out, as asked'
         : note === 'taken'
           ? '  left out: another column fills this field'
-          : '  left out: no field of this name';
+          : note === 'computed'
+            ? '  left out: Relvar works this field out itself'
+            : '  left out: no field of this name';
     return `  ${header.padEnd(width)}  ${to}${note === 'given' ? ' (given)' : ''}\n`;
   });
   return `${object}:\n${lines.join('')}`;

@@ -56,23 +56,21 @@ export class FormerNames {
 
   /** The present name of a value of an enum, such as an order. Its words are compared without underscores. */
   enumValue(typeName: string, name: string, values: readonly string[]): string | undefined {
-    const fields = this.#fields.get(typeName) ?? [];
     const bare = bareWords(name);
-    const candidates = new Set([bare]);
-    for (const { former, present } of fields) {
+    const candidates = [bare];
+    for (const { former, present } of this.#fields.get(typeName) ?? []) {
       const start = bareWords(former);
-      if (bare.startsWith(start)) candidates.add(bareWords(present) + bare.slice(start.length));
+      if (bare.startsWith(start)) candidates.push(bareWords(present) + bare.slice(start.length));
     }
     for (const { former, present } of this.#objects) {
-      for (const candidate of [...candidates]) {
-        for (const at of occurrences(candidate, bareWords(former))) {
-          candidates.add(candidate.slice(0, at) + bareWords(present) + candidate.slice(at + bareWords(former).length));
-        }
-      }
-      if (candidates.size > MAX_CANDIDATES) break;
+      const [word, other] = [bareWords(former), bareWords(present)];
+      const replaced = (candidate: string) =>
+        occurrences(candidate, word).map((at) => candidate.slice(0, at) + other + candidate.slice(at + word.length));
+      candidates.push(...candidates.flatMap(replaced));
+      if (candidates.length > MAX_CANDIDATES) break;
     }
-    candidates.delete(bare);
-    return values.find((value) => candidates.has(bareWords(value)));
+    const possible = new Set(candidates.slice(1));
+    return values.find((value) => possible.has(bareWords(value)));
   }
 
   #withFields(typeName: string, name: string): string[] {
@@ -87,7 +85,7 @@ export class FormerNames {
   #withObjects(names: readonly string[]): string[] {
     const found = [...names];
     for (const { former, present } of this.#objects) {
-      for (const name of [...found]) found.push(...replaceWord(name, former, present));
+      found.push(...found.flatMap((name) => replaceWord(name, former, present)));
       if (found.length > MAX_CANDIDATES) break;
     }
     return found;

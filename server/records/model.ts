@@ -25,6 +25,8 @@ export interface FieldModel {
   name: string;
   label: string;
   type: string;
+  /** What a FORMULA or ROLLUP comes to, as a type. */
+  resultType: string | null;
   settings: { dataType?: string; type?: string };
   options: { value: string; label: string }[];
   defaultValue: unknown;
@@ -33,6 +35,17 @@ export interface FieldModel {
   isSystem: boolean;
   columns: { part: string; column: string; name: string }[];
   relations: { targetObjectId: string; name: string; column: string }[];
+  /** Of a MANY_TO_MANY: the object of its links, and that object's relations to this side and the other. */
+  junction: { objectId: string; fieldId: string; otherFieldId: string; targetObjectId: string } | null;
+}
+
+/** Where the links of a MANY_TO_MANY stand. */
+export interface Junction {
+  table: string;
+  /** Points to the record that has the field. */
+  nearColumn: string;
+  farColumn: string;
+  target: ObjectModel;
 }
 
 /** Reads the model as the role that the session has taken. */
@@ -70,4 +83,21 @@ export function objectById(model: Model, id: string): ObjectModel {
   const object = model.objects.find((candidate) => candidate.id === id);
   if (!object) throw new Error(`The model refers to object ${id}, which it does not list`);
   return object;
+}
+
+export function junctionOf(model: Model, field: FieldModel): Junction | null {
+  if (!field.junction) return null;
+  const { objectId, fieldId, otherFieldId, targetObjectId } = field.junction;
+  const { tableName, fields } = objectById(model, objectId);
+  const column = (id: string) => {
+    const found = fields.find((candidate) => candidate.id === id)?.relations[0];
+    if (!found) throw new Error(`The links ${tableName} lack the relation ${id}, which the model says they have`);
+    return found.column;
+  };
+  return {
+    table: tableName,
+    nearColumn: column(fieldId),
+    farColumn: column(otherFieldId),
+    target: objectById(model, targetObjectId),
+  };
 }

@@ -1,4 +1,12 @@
-import { labelField, objectById, type FieldModel, type Model, type ObjectModel } from '../model.ts';
+import {
+  junctionOf,
+  labelField,
+  objectById,
+  type FieldModel,
+  type Junction,
+  type Model,
+  type ObjectModel,
+} from '../model.ts';
 import { identifier } from '../sql.ts';
 
 export interface ExportColumn {
@@ -6,8 +14,8 @@ export interface ExportColumn {
   path: string;
   /** How the value looks in CSV. */
   csv: string;
-  /** Where the value stands in an NDJSON record, and how it is written there. */
-  json: { keys: string[]; expression: string };
+  /** Where the value stands in an NDJSON record, and how it is written there; null for what stands there in another column. */
+  json: { keys: string[]; expression: string } | null;
 }
 
 /**
@@ -36,7 +44,11 @@ export function exportColumns(
       );
     }
     if (field.relations.length > 0) continue;
-    for (const { part, column } of field.columns) columns.push(fieldColumn(field, part, `r.${identifier(column)}`));
+    const junction = junctionOf(model, field);
+    if (junction) columns.push(...linkColumns(field, junction, schema));
+    else if (field.type === 'AUTO_NUMBER') columns.push(autoNumberColumn(field));
+    else
+      for (const { part, column } of field.columns) columns.push(fieldColumn(field, part, `r.${identifier(column)}`));
   }
   return { columns, joins };
 }
@@ -46,13 +58,70 @@ function fieldColumn(field: FieldModel, part: string, value: string): ExportColu
   const keys = part === '' ? [field.name] : [field.name, part];
   const isList = ['MULTI_SELECT', 'ARRAY'].includes(field.type) || /^additional(Emails|Phones)$/.test(part);
   // Lists are JSON in CSV too: no separator is safe from being in a value.
-  return { path, csv: isList ? `array_to_json(${value})` : value, json: { keys, expression: value } };
+  return {
+    path,
+    csv: isList ? `array_to_json(${value})` : csvExpression(field, value),
+    json: { keys, expression: value },
+  };
+}
+
+/** What import reads back as the same value, and people as what it is. */
+function csvExpression(field: FieldModel, value: string): string {
+  switch (field.resultType ?? field.type) {
+    case 'PERCENT':
+      // By way of the text, which has every digit that the number needs.
+      return `trim_scale(${value}::text::numeric * 100) || ' %'`;
+    case 'DURATION':
+      return `case when ${value} < 0 then '-' else '' end || abs(${value}) / 3600 || to_char(abs(${value}) / 60 % 60, 'FM":"00') || to_char(abs(${value}) % 60, 'FM":"00')`;
+    default:
+      return value;
+  }
+}
+
+/** The number as people know it, with its prefix. */
+function autoNumberColumn(field: FieldModel): ExportColumn {
+  const text = field.columns.find(({ part }) => part === 'text') ?? field.columns[0];
+  if (!text) throw new Error(`The auto-number ${field.name} has no column`);
+  const value = `r.${identifier(text.column)}`;
+  return { path: field.name, csv: value, json: { keys: [field.name], expression: value } };
+}
+
+/** What a record is linked with: in CSV labels between semicolons, and ids; in JSON both of each. */
+function linkColumns(
+  field: FieldModel,
+  { table, nearColumn, farColumn, target }: Junction,
+  schema: string,
+): ExportColumn[] {
+  const label = labelExpression(target, 't');
+  const from = `from ${identifier(schema)}.${identifier(table)} j
+    join ${identifier(schema)}.${identifier(target.tableName)} t on t.id = j.${identifier(farColumn)}
+    where j.${identifier(nearColumn)} = r.id`;
+  // A label with a semicolon makes the list JSON, which import reads as well.
+  const labels = `case when bool_or(${label} ~ '^\\[|;') then jsonb_agg(${label} order by ${label}, t.id)::text
+    else string_agg(${label}, '; ' order by ${label}, t.id) end`;
+  return [
+    {
+      path: field.name,
+      csv: `(select ${labels} ${from})`,
+      json: {
+        keys: [field.name],
+        expression: `(select coalesce(jsonb_agg(jsonb_build_object('label', ${label}, 'id', t.id) order by ${label}, t.id), '[]') ${from})`,
+      },
+    },
+    {
+      path: `${field.name}.id`,
+      csv: `(select string_agg(t.id::text, '; ' order by ${label}, t.id) ${from})`,
+      json: null,
+    },
+  ];
 }
 
 /** What a record is called; null where there is no record or it has no label. */
 export function labelExpression(object: ObjectModel, row: string): string {
   const field = labelField(object);
   const columns = (field?.columns ?? []).map(({ column }) => `${row}.${identifier(column)}`);
+  const text = field?.columns.find(({ part }) => part === 'text');
+  if (text) return `${row}.${identifier(text.column)}`;
   if (field?.type === 'FULL_NAME') return `nullif(concat_ws(' ', ${columns.join(', ')}), '')`;
   return columns[0] === undefined ? `${row}.id::text` : `${columns[0]}::text`;
 }
@@ -65,6 +134,7 @@ export function jsonSelectList(columns: readonly ExportColumn[]): string {
   const nested = new Map<string, string[]>();
   const list: string[] = [];
   for (const { json } of columns) {
+    if (!json) continue;
     const [key = '', part] = json.keys;
     if (part === undefined) {
       list.push(`${json.expression} as ${identifier(key)}`);

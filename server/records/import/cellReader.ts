@@ -3,11 +3,14 @@ import { parseEmail, parseEmails, parsePhones } from '../values/contact.ts';
 import { parseDate, parseDateTime, type DateOrder } from '../values/date.ts';
 import { linksJson, parseLink } from '../values/link.ts';
 import { currencyCode, parseMoney } from '../values/money.ts';
-import { parseDecimal, parseFloat8, parseInteger } from '../values/number.ts';
+import { parseDecimal, parseFloat8, parseInteger, parsePercent } from '../values/number.ts';
+import { parseColor } from '../values/color.ts';
+import { parseDuration } from '../values/duration.ts';
+import { parseDegrees, parseLocation } from '../values/location.ts';
 import { countryName, parsePlace } from '../values/place.ts';
 import { Unreadable, quote } from '../values/unreadable.ts';
 import type { FieldModel } from '../model.ts';
-import { lookupKeyReader } from './lookup.ts';
+import { lookupKeyReader, lookupKeysReader } from './lookup.ts';
 import type { Target } from './target.ts';
 
 /** Reads a cell into the columns of its field, as texts that PostgreSQL reads. */
@@ -20,7 +23,10 @@ const UUID = /^[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}$/i;
 
 export function cellReader(target: Target, dateOrder?: DateOrder): CellReader {
   const { field, part, relation } = target;
-  if (relation) return { columns: [relation.column], read: single(lookupKeyReader(relation)) };
+  if (relation) {
+    const read = relation.junction ? lookupKeysReader(relation) : lookupKeyReader(relation);
+    return { columns: [relation.column], read: single(read) };
+  }
   if (part !== '') return { columns: [columnOf(field, part)], read: single(partReader(field, part)) };
   return wholeReader(field, dateOrder);
 }
@@ -83,6 +89,8 @@ function wholeReader(field: FieldModel, dateOrder?: DateOrder): CellReader {
           return place ? [place.street1, place.city, place.state, place.country] : [null, null, null, null];
         },
       };
+    case 'LOCATION':
+      return { columns: columns('lat', 'lng'), read: parseLocation };
     case 'RICH_TEXT':
       return { columns: columns('markdown'), read: single((cell) => cell) };
     default:
@@ -100,6 +108,12 @@ function scalarParser(field: FieldModel, dateOrder?: DateOrder): Parse {
       return (cell) => parseFloat8(cell);
     case 'NUMERIC':
       return parseDecimal;
+    case 'PERCENT':
+      return parsePercent;
+    case 'DURATION':
+      return parseDuration;
+    case 'COLOR':
+      return parseColor;
     case 'BOOLEAN':
       return parseBoolean;
     case 'DATE':
@@ -145,8 +159,9 @@ function partReader(field: FieldModel, part: string): Parse {
     case 'country':
       return (cell) => countryName(cell) ?? cell.trim();
     case 'lat':
+      return (cell) => parseDegrees(cell, 90);
     case 'lng':
-      return (cell) => parseFloat8(cell);
+      return (cell) => parseDegrees(cell, 180);
     case 'document':
       return parseJson;
     default:

@@ -103,12 +103,18 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Imp
     target?.relation ? [{ header, relation: target.relation }] : [],
   );
   const relationColumns = relations.map(({ relation }) => relation.column);
+  const links = relations.flatMap(({ relation: { column, junction } }) =>
+    junction ? [{ column, junction, table: `${identifier(identity.schemaName)}.${identifier(junction.table)}` }] : [],
+  );
 
   // A CRM role owns nothing, so the login makes the staging table and lets the role read it.
   await client.query('set local role none');
   await createStage(
     client,
-    stage.columns.map((name) => ({ name, type: stagedType(name, facts, relationColumns) })),
+    stage.columns.map((name) => ({
+      name,
+      type: links.some(({ column }) => column === name) ? 'text[]' : stagedType(name, facts, relationColumns),
+    })),
     identity.pgRole,
   );
   await copyRows(client, stage, records, (rows) => progress('reading', rows, bytes));
@@ -123,7 +129,7 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Imp
   await checks.unique();
   const createdRelated = await resolveLinks(client, identity.schemaName, relations, options.createMissing ?? false);
 
-  const writer = new RowWriter(client, table, facts, stage.columns, relationColumns, matchField !== null);
+  const writer = new RowWriter(client, table, facts, stage.columns, relationColumns, links, matchField !== null);
   const { created, updated } = await writer.writeAll((rows) => progress('writing', rows, bytes));
   const { rows: counts } = await client.query<{ rejected: number }>(
     `select ((select count(*) from ${STAGE} where reject is not null) + (select count(*) from relvar_import_rejects))::float8 as rejected`,

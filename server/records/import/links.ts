@@ -40,7 +40,8 @@ async function findRecords(client: ClientBase, schema: string, relation: Relatio
     await client.query(
       `insert into relvar_import_links (relation, key, id, found)
        select $1, k.key, (array_agg(t.id))[1], count(t.id)
-       from (select distinct s.${column} as key from ${LIVE_ROWS} and s.${column} like '${index}:%') k
+       from (select distinct key from (select ${relation.junction ? `unnest(s.${column})` : `s.${column}`} as key from ${LIVE_ROWS}) s
+             where key like '${index}:%') k
        left join ${table} t on ${identityExpression(field, 't')} = ${value}
        group by k.key`,
       [relation.column],
@@ -76,10 +77,11 @@ async function rejectUnresolved(client: ClientBase, header: string, relation: Re
   const name = `'"' || substr(l.key, strpos(l.key, ':') + 1) || '"'`;
   await client.query(
     `insert into relvar_import_rejects (line, reason)
-     select s.line, ${literal(`${header}: `)} || case l.found
+     select distinct on (s.line) s.line, ${literal(`${header}: `)} || case l.found
        when 0 then ${literal(`there is no ${labelSingular.toLowerCase()} `)} || ${name} || '.'
        else l.found || ${literal(` ${labelPlural.toLowerCase()} are called `)} || ${name} || '.' end
-     from ${LIVE_ROWS.replace(' where', ` join relvar_import_links l on l.relation = ${literal(relation.column)} and l.key = s.${column} where`)}
-       and l.found <> 1`,
+     from ${LIVE_ROWS.replace(' where', ` join relvar_import_links l on l.relation = ${literal(relation.column)} and ${relation.junction ? `l.key = any (s.${column})` : `l.key = s.${column}`} where`)}
+       and l.found <> 1
+     order by s.line`,
   );
 }

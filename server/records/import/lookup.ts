@@ -1,4 +1,5 @@
 import type { FieldModel } from '../model.ts';
+import { arrayLiteral, splitLabels } from '../values/choice.ts';
 import { parseEmail } from '../values/contact.ts';
 import { parseLink } from '../values/link.ts';
 import { Unreadable, quote } from '../values/unreadable.ts';
@@ -26,6 +27,8 @@ export function identityExpression(field: FieldModel, row: string): string {
       return `nullif(concat(${column('primaryPhoneCallingCode')}, ${column('primaryPhoneNumber')}), '')`;
     case 'LINKS':
       return `regexp_replace(lower(${column('primaryLinkUrl')}), '^https?://(www\\.)?', '')`;
+    case 'AUTO_NUMBER':
+      return `lower(${column('text')})`;
     case 'TEXT':
       return `nullif(lower(${column('')}), '')`;
     default:
@@ -36,12 +39,26 @@ export function identityExpression(field: FieldModel, row: string): string {
 /** The same for a value that came from a cell. */
 export function identityOfValue(field: FieldModel, value: string): string {
   if (field.type === 'LINKS') return `regexp_replace(lower(${value}), '^https?://(www\\.)?', '')`;
-  return ['FULL_NAME', 'EMAILS', 'TEXT'].includes(field.type) ? `lower(${value})` : value;
+  return ['FULL_NAME', 'EMAILS', 'TEXT', 'AUTO_NUMBER'].includes(field.type) ? `lower(${value})` : value;
 }
 
 /** The fields by which the cells of a relation may name its records; a key begins with an index into them. */
 export function relationLookups(relation: RelationTarget): FieldModel[] {
   return relation.lookup ? [relation.lookup] : lookupFields(relation.object);
+}
+
+/** Reads a cell of a relation to many, a list, into an array of such keys. */
+export function lookupKeysReader(relation: RelationTarget): (cell: string) => string | Unreadable {
+  const readOne = lookupKeyReader(relation);
+  return (cell) => {
+    const keys = new Set<string>();
+    for (const item of splitLabels(cell)) {
+      const key = readOne(item);
+      if (key instanceof Unreadable) return key;
+      keys.add(key);
+    }
+    return arrayLiteral([...keys]);
+  };
 }
 
 /** Reads a cell into "<index of the lookup field>:<value>". */

@@ -1,8 +1,8 @@
 import { nearest } from '../nearest.ts';
-import { labelField, type Model, type ObjectModel } from '../model.ts';
+import { labelField, type FieldModel, type Model, type ObjectModel } from '../model.ts';
 import { RecordsError } from '../recordsError.ts';
 import { SYNONYMS } from './synonyms.ts';
-import { findTarget, listTargets, type Target } from './target.ts';
+import { findTarget, isComputed, listTargets, type Target } from './target.ts';
 
 /** What becomes of one column of the file. */
 export interface MappedHeader {
@@ -10,7 +10,7 @@ export interface MappedHeader {
   header: string;
   target: Target | null;
   /** Why a column is left out, or that it was asked for. */
-  note: 'guessed' | 'given' | 'ignored' | 'unknown' | 'taken';
+  note: 'guessed' | 'given' | 'ignored' | 'unknown' | 'taken' | 'computed';
 }
 
 /**
@@ -53,8 +53,17 @@ export function mapHeaders(
     mapped[index] = { index, header: headers[index] ?? '', target, note: 'guessed' };
   }
   return headers.map(
-    (header, index) => mapped[index] ?? { index, header, target: null, note: wanted.has(index) ? 'taken' : 'unknown' },
+    (header, index) =>
+      mapped[index] ?? { index, header, target: null, note: leftOutFor(object, header, wanted.has(index)) },
   );
+}
+
+function leftOutFor(object: ObjectModel, header: string, isTaken: boolean): MappedHeader['note'] {
+  if (isTaken) return 'taken';
+  const folded = fold(header);
+  const isOfComputed = (field: FieldModel) =>
+    isComputed(field) && [fold(field.name), fold(field.label)].includes(folded);
+  return object.fields.some(isOfComputed) ? 'computed' : 'unknown';
 }
 
 /** What can be filled once: a relation however it is looked up, otherwise the field and part. */

@@ -10,6 +10,9 @@ import type { MappedHeader } from './mapping.ts';
 
 export const STAGE = 'pg_temp.relvar_import_rows';
 
+/** The id that a new record gets when others are to be linked with it. */
+export const ROW_ID = '_id';
+
 /** How much text is gathered before it is sent. */
 const CHUNK_SIZE = 65536;
 
@@ -91,7 +94,7 @@ function copyText(value: string): string {
 export async function createStage(client: ClientBase, columns: readonly StagedColumn[], pgRole: string): Promise<void> {
   const list = columns.map(({ name, type }) => `, ${identifier(name)} ${type}`).join('');
   await client.query(`
-    create temp table relvar_import_rows (line bigint not null, reject text${list}) on commit drop;
+    create temp table relvar_import_rows (line bigint not null, reject text, ${ROW_ID} uuid not null default gen_random_uuid()${list}) on commit drop;
     create temp table relvar_import_rejects (line bigint primary key, reason text not null) on commit drop;
     create temp table relvar_import_matches (line bigint not null, id uuid not null) on commit drop;
     create temp table relvar_import_links (relation text not null, key text not null, id uuid, found bigint not null) on commit drop;

@@ -1,5 +1,13 @@
 import { nearest } from '../nearest.ts';
-import { labelField, objectById, type FieldModel, type Model, type ObjectModel } from '../model.ts';
+import {
+  junctionOf,
+  labelField,
+  objectById,
+  type FieldModel,
+  type Junction,
+  type Model,
+  type ObjectModel,
+} from '../model.ts';
 import { RecordsError } from '../recordsError.ts';
 
 /** Where the cells of a header go: a whole field, a part of one, or a relation found by a field of its object. */
@@ -13,33 +21,49 @@ export interface Target {
 }
 
 export interface RelationTarget {
+  /** The column; of a relation to many, which has none, the name under which its cells are staged. */
   column: string;
+  /** Where the links of a relation to many go. */
+  junction: Junction | null;
   object: ObjectModel;
   /** How the cell names the related record; null tries id, unique fields and label by what the cell looks like. */
   lookup: FieldModel | null;
 }
 
 const NOT_IMPORTABLE = new Set(['TS_VECTOR', 'ACTOR', 'FILES']);
+/** The database works these out. */
+const COMPUTED = new Set(['FORMULA', 'ROLLUP', 'AUTO_NUMBER']);
 const WRITABLE_SYSTEM_FIELDS = new Set(['id', 'position']);
 
 export function isImportable(field: FieldModel): boolean {
-  if (!field.isActive || NOT_IMPORTABLE.has(field.type)) return false;
+  if (!field.isActive || NOT_IMPORTABLE.has(field.type) || isComputed(field)) return false;
   return !field.isSystem || WRITABLE_SYSTEM_FIELDS.has(field.name);
+}
+
+export function isComputed(field: FieldModel): boolean {
+  return COMPUTED.has(field.type);
 }
 
 /** Every target that the object offers. */
 export function listTargets(model: Model, object: ObjectModel): Target[] {
   const targets: Target[] = [];
   for (const field of object.fields.filter(isImportable)) {
-    for (const relation of field.relations) {
-      const related = objectById(model, relation.targetObjectId);
+    const junction = junctionOf(model, field);
+    const relations: { name: string; at: Omit<RelationTarget, 'lookup'> }[] = field.relations.map(
+      ({ name, column, targetObjectId }) => ({
+        name,
+        at: { column, junction: null, object: objectById(model, targetObjectId) },
+      }),
+    );
+    if (junction)
+      relations.push({ name: field.name, at: { column: `links:${field.name}`, junction, object: junction.target } });
+    for (const { name, at } of relations) {
       const base = { field, part: '' };
-      const at = { column: relation.column, object: related };
-      targets.push({ ...base, path: relation.name, relation: { ...at, lookup: null } });
-      for (const lookup of lookupFields(related))
-        targets.push({ ...base, path: `${relation.name}.${lookup.name}`, relation: { ...at, lookup } });
+      targets.push({ ...base, path: name, relation: { ...at, lookup: null } });
+      for (const lookup of lookupFields(at.object))
+        targets.push({ ...base, path: `${name}.${lookup.name}`, relation: { ...at, lookup } });
     }
-    if (field.relations.length > 0) continue;
+    if (relations.length > 0) continue;
     targets.push({ path: field.name, field, part: '', relation: null });
     for (const { part } of field.columns)
       if (part !== '') targets.push({ path: `${field.name}.${part}`, field, part, relation: null });
@@ -65,7 +89,7 @@ export function findTarget(targets: readonly Target[], object: ObjectModel, path
   throw new RecordsError(
     'FIELD_UNKNOWN',
     known && !isImportable(known)
-      ? `The field "${known.name}" of ${object.labelPlural.toLowerCase()} is kept by Relvar and cannot be imported.`
+      ? `The field "${known.name}" of ${object.labelPlural.toLowerCase()} ${isComputed(known) ? 'is worked out' : 'is kept'} by Relvar and cannot be imported.`
       : `${object.labelPlural} have no field "${path}".`,
     near
       ? `Did you mean "${near}"?`

@@ -1,7 +1,8 @@
 import type { ClientBase, DatabaseError } from 'pg';
 import { identifier, literal } from '../sql.ts';
 import type { TableFacts } from './catalogue.ts';
-import { STAGE } from './stage.ts';
+import { ROW_ID, STAGE } from './stage.ts';
+import type { Junction } from '../model.ts';
 
 /** Rows a statement, roughly: enough that its cost is spread thin, few enough to retry in halves. */
 const BATCH_ROWS = 25_000;
@@ -9,6 +10,13 @@ const BATCH_ROWS = 25_000;
 export interface Written {
   created: number;
   updated: number;
+}
+
+/** A relation to many: the staged column with its keys, and where its links go. */
+export interface StagedLinks {
+  column: string;
+  table: string;
+  junction: Junction;
 }
 
 interface Range {
@@ -27,34 +35,54 @@ export class RowWriter {
   private readonly client: ClientBase;
   private readonly insertion: string;
   private readonly update: string | null;
+  private readonly linking: string[];
 
   constructor(
     client: ClientBase,
     table: string,
     facts: TableFacts,
-    columns: readonly string[],
+    staged: readonly string[],
     relationColumns: readonly string[],
+    many: readonly StagedLinks[],
     isMatching: boolean,
   ) {
     this.client = client;
-    const links = relationColumns.map(
-      (column, index) =>
-        `left join relvar_import_links l${index} on l${index}.relation = ${literal(column)} and l${index}.key = s.${identifier(column)}`,
+    const columns = staged.filter((column) => !many.some((link) => link.column === column));
+    const created = columns.includes('id') ? `coalesce(s.id, s.${ROW_ID})` : `s.${ROW_ID}`;
+    const joins = relationColumns.map((column, index) =>
+      many.some((link) => link.column === column)
+        ? ''
+        : `left join relvar_import_links l${index} on l${index}.relation = ${literal(column)} and l${index}.key = s.${identifier(column)}`,
     );
     const value = (column: string) => {
       const link = relationColumns.indexOf(column);
       return link < 0 ? `s.${identifier(column)}` : `l${link}.id`;
     };
-    const rows = `${STAGE} s ${links.join(' ')}`;
+    const rows = `${STAGE} s ${joins.join(' ')}`;
     const accepted = `s.ctid >= $1::tid and s.ctid < $2::tid and s.line between $3 and $4 and s.reject is null
       and not exists (select from relvar_import_rejects r where r.line = s.line)`;
     const withDefault = (column: string) => {
       const fallback = facts.columns.get(column)?.defaultExpression ?? null;
       return fallback === null ? value(column) : `coalesce(${value(column)}, ${fallback})`;
     };
-    this.insertion = `insert into ${table} (${columns.map(identifier).join(', ')})
-      select ${columns.map(withDefault).join(', ')} from ${rows}
+    // The links need to know the ids of the records that they are of.
+    const others = many.length > 0 ? columns.filter((column) => column !== 'id') : columns;
+    const names = [...(many.length > 0 ? ['id'] : []), ...others];
+    const values = [...(many.length > 0 ? [created] : []), ...others.map(withDefault)];
+    this.insertion = `insert into ${table} (${names.map(identifier).join(', ')})
+      select ${values.join(', ')} from ${rows}
       where ${accepted} ${isMatching ? 'and not exists (select from relvar_import_matches m where m.line = s.line)' : ''}`;
+
+    // What a record is linked with already stays: a list says what is there, not what is not.
+    this.linking = many.map(
+      ({ column, table: links, junction: { nearColumn, farColumn } }) => `
+        insert into ${links} (${identifier(nearColumn)}, ${identifier(farColumn)})
+        select distinct ${isMatching ? `coalesce(m.id, ${created})` : created}, l.id
+        from ${STAGE} s ${isMatching ? 'left join relvar_import_matches m on m.line = s.line' : ''}
+        join relvar_import_links l on l.relation = ${literal(column)} and l.key = any (s.${identifier(column)})
+        where ${accepted}
+        on conflict (${identifier(nearColumn)}, ${identifier(farColumn)}) do nothing`,
+    );
 
     const updatable = columns.filter((column) => column !== 'id');
     // An empty cell says nothing about the record, so it leaves what is there.
@@ -98,6 +126,7 @@ export class RowWriter {
       const parameters = [`(${range.fromBlock},0)`, `(${range.toBlock},0)`, range.fromLine, range.toLine];
       const updated = this.update ? ((await this.client.query(this.update, parameters)).rowCount ?? 0) : 0;
       const created = (await this.client.query(this.insertion, parameters)).rowCount ?? 0;
+      for (const statement of this.linking) await this.client.query(statement, parameters);
       await this.client.query('release savepoint relvar_import_batch');
       return { created, updated };
     } catch (error) {

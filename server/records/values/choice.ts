@@ -59,17 +59,29 @@ export function parseRating(cell: string): string | Unreadable {
 
 /** A list as a JSON array, or as texts between semicolons, else line breaks, else commas. */
 export function splitList(cell: string): string[] {
+  return jsonList(cell) ?? split(cell, cell.includes(';') ? ';' : cell.includes('\n') ? '\n' : ',');
+}
+
+/** The same for what records are called, in which commas are common: "Acme, Inc". */
+export function splitLabels(cell: string): string[] {
+  return jsonList(cell) ?? split(cell, cell.includes(';') ? ';' : '\n');
+}
+
+function jsonList(cell: string): string[] | null {
   const text = cell.trim();
-  if (text.startsWith('[')) {
-    try {
-      const values: unknown = JSON.parse(text);
-      if (Array.isArray(values)) return values.map(String);
-    } catch {
-      // Not JSON after all: it is split like any other text.
-    }
+  if (!text.startsWith('[')) return null;
+  try {
+    const values: unknown = JSON.parse(text);
+    return Array.isArray(values) ? values.map(String) : null;
+  } catch {
+    // Not JSON after all: it is split like any other text.
+    return null;
   }
-  const separator = text.includes(';') ? ';' : text.includes('\n') ? '\n' : ',';
-  return text
+}
+
+function split(cell: string, separator: string): string[] {
+  return cell
+    .trim()
     .split(separator)
     .map((item) => item.trim())
     .filter((item) => item !== '');

@@ -59,6 +59,18 @@ export function parseFloat8(cell: string, isPercentage = false): string | Unread
   return isPercent ? shiftDecimal(text, -2) : text;
 }
 
+/**
+ * A fraction from a percentage: "25 %" is 0.25. Without the sign it is the fraction itself, which beyond
+ * 1 is rather a percentage that lacks its sign, so that is asked back.
+ */
+export function parsePercent(cell: string): string | Unreadable {
+  const value = parseFloat8(cell, true);
+  if (value instanceof Unreadable) return new Unreadable(`${quote(cell)} is not a percentage`);
+  if (!cell.includes('%') && Math.abs(Number(value)) > 1)
+    return new Unreadable(`${quote(cell)} may be ${value} % or ${shiftDecimal(value, 2)} %; write it with its sign`);
+  return value;
+}
+
 /** A whole number that a bigint can hold. */
 export function parseInteger(cell: string): string | Unreadable {
   const text = parseDecimal(cell);

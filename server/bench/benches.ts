@@ -1,9 +1,11 @@
 import type { Bench } from './bench.ts';
 import { gatewayBuild } from './gateway.build.ts';
 import { gatewayList } from './gateway.list.ts';
+import { gatewayScale } from './gateway.scale.ts';
 import { gatewayTenants } from './gateway.tenants.ts';
 import { importCopy } from './import.copy.ts';
 import { modelChange } from './model.change.ts';
+import { modelWide } from './model.wide.ts';
 import { poolMemory } from './pool.memory.ts';
 import { workspaceCreate } from './workspace.create.ts';
 import { writeCreate } from './write.create.ts';
@@ -13,9 +15,11 @@ export const BENCHES: readonly Bench[] = [
   gatewayList,
   writeCreate,
   importCopy,
+  modelWide,
   workspaceCreate,
   gatewayBuild,
   gatewayTenants,
   modelChange,
   poolMemory,
+  gatewayScale,
 ];

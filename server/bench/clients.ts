@@ -1,4 +1,4 @@
-import type { BenchDatabase } from './database.ts';
+import type { BenchDatabase, Workspace } from './database.ts';
 import type { ServerProcess } from './serverProcess.ts';
 
 /** What the screen's table asks for. */
@@ -9,10 +9,10 @@ export const LIST_PEOPLE = `query People($first: Int!) {
   }
 }`;
 
-/** One API key for each of the first `count` workspaces. */
-export async function makeKeys(database: BenchDatabase, count: number): Promise<string[]> {
+/** One API key for each of the workspaces. */
+export async function makeKeys(database: BenchDatabase, workspaces: readonly Workspace[]): Promise<string[]> {
   const keys: string[] = [];
-  for (const { slug } of database.workspaces.slice(0, count)) keys.push(await database.apiKey(slug));
+  for (const { slug } of workspaces) keys.push(await database.apiKey(slug));
   return keys;
 }
 

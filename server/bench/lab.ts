@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { BenchDatabase } from './database.ts';
 
 /** As many workspaces as the bounds of the benches speak of. */
-export const MANY = 500;
+export const MANY = 1000;
 
 const PREFIX = 'relvar-bench-';
 
 /**
- * What benches measure on: one database server with a single workspace, and one with 500, started when
+ * What benches measure on: one database server with a single workspace, and one with 1,000, started when
  * first asked for and shared by the benches of a run. They are two servers, because roles belong to a
- * whole server, and they run side by side, so that "with 1" and "with 500" can be measured by turns.
+ * whole server, and they run side by side, so that "with 1" and "with 1,000" can be measured by turns.
  */
 export class Lab {
   /** For all files of the run; it goes when the run ends, however it ends. */
@@ -35,7 +35,7 @@ export class Lab {
     return this.#small;
   }
 
-  /** A server with the workspaces "bench-1" to "bench-500". */
+  /** A server with the workspaces "bench-1" to "bench-1000". */
   large(): Promise<BenchDatabase> {
     this.#large ??= this.#open(MANY);
     return this.#large;

@@ -17,6 +17,11 @@ export function residentMemory(pid: number): number {
   return readKilobytes(`/proc/${pid}/status`, 'VmRSS') / 1024;
 }
 
+/** The most resident megabytes that a process has had. */
+export function peakMemory(pid: number): number {
+  return readKilobytes(`/proc/${pid}/status`, 'VmHWM') / 1024;
+}
+
 /** Resident megabytes of a process, where what several processes share counts in parts. */
 export function proportionalMemory(pid: number): number {
   return readKilobytes(`/proc/${pid}/smaps_rollup`, 'Pss') / 1024;

@@ -12,10 +12,10 @@ const BOUND_MB = 400;
 
 export const poolMemory: Bench = {
   name: 'pool.memory',
-  compares: "resident memory of all of one server's Postgres backends while it serves 500 workspaces by turns",
+  compares: `resident memory of all of one server's Postgres backends while it serves ${MANY} workspaces by turns`,
   async run(lab) {
     const database = await lab.large();
-    const keys = await makeKeys(database, MANY);
+    const keys = await makeKeys(database, database.workspaces);
     const server = await database.startServer();
     const totals: number[] = [];
     const backends = new Set<number>();

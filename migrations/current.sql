@@ -299,6 +299,7 @@ alter table engine.settings
 --!include metadata/validate.sql
 --!include metadata/deletion.sql
 --!include metadata/many_to_many.sql
+--!include metadata/aliases.sql
 --!include metadata/create.sql
 --!include metadata/model.sql
 --!include metadata/comments.sql

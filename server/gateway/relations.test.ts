@@ -6,22 +6,27 @@ let acme: Caller;
 
 beforeAll(async () => {
   acme = await server.createWorkspace('acme');
-  const s = acme.schemaName;
+  const { data } = await acme.metadata(`mutation {
+    createObject(input: { labelSingular: "Tag", labelPlural: "Tags" }) { result { id } } }`);
+  const { id: tag } = (data!.createObject as { result: { id: string } }).result;
+  const people = await acme.metadata('{ objects(filter: { nameSingular: { equalTo: "person" } }) { nodes { id } } }');
+  const field = await acme.metadata(
+    `mutation ($person: UUID!, $tag: UUID!) {
+       createField(input: { objectId: $person, label: "Tags", type: "MANY_TO_MANY", targetObjectId: $tag,
+                            inverseLabel: "Tagged people", inverseName: "taggedPeople" }) {
+         query { modelVersion } } }`,
+    { person: (people.data!.objects as { nodes: { id: string }[] }).nodes[0]!.id, tag },
+  );
+  expect(field.errors).toBeUndefined();
   await server.db.admin.query(`
-    set search_path = ${s};
-comment on table companies is E'@singular company\\n@plural companies\\n@labelColumn name';
-comment on table people is E'@singular person\\n@plural people\\n@labelColumn name_first_name name_last_name';
-create table tags (id uuid primary key default gen_random_uuid(), name text);
-comment on table tags is E'@singular tag\\n@plural tags\\n@labelColumn name';
-create table people_tags (id uuid primary key default gen_random_uuid(), person_id uuid not null constraint pt_p references people on delete cascade, tag_id uuid not null constraint pt_t references tags on delete cascade, role text, unique (person_id, tag_id));
-comment on table people_tags is E'@singular personTag\\n@plural peopleTags';
-comment on constraint pt_p on people_tags is E'@fieldName person\\n@foreignFieldName tagLinks\\n@manyToMany tags';
-comment on constraint pt_t on people_tags is E'@fieldName tag\\n@foreignFieldName personLinks\\n@manyToMany taggedPeople';
-insert into companies(id,name) values ('00000000-0000-4000-8000-000000000001','Zeta'),('00000000-0000-4000-8000-000000000002','Alpha');
-insert into people(name_first_name, company_id) values ('A','00000000-0000-4000-8000-000000000001'),('B','00000000-0000-4000-8000-000000000002'),('C',null);
-insert into tags(name) values ('red'),('blue');
-insert into people_tags(person_id, tag_id) select p.id, t.id from people p, tags t where p.name_first_name='A' or (p.name_first_name='B' and t.name='blue');
-grant all on tags, people_tags to ${s}_r_1;
+    set search_path = ${acme.schemaName};
+    insert into companies (id, name) values
+      ('00000000-0000-4000-8000-000000000001', 'Zeta'), ('00000000-0000-4000-8000-000000000002', 'Alpha');
+    insert into people (name_first_name, company_id) values
+      ('A', '00000000-0000-4000-8000-000000000001'), ('B', '00000000-0000-4000-8000-000000000002'), ('C', null);
+    insert into tags (name) values ('red'), ('blue');
+    insert into person_tag_links (person_id, tag_id) select p.id, t.id from people p, tags t
+      where p.name_first_name = 'A' or (p.name_first_name = 'B' and t.name = 'blue');
     reset search_path`);
 });
 
@@ -58,7 +63,7 @@ test('a many-to-many relation is read from both sides, ordered, filtered and pag
     people(orderBy: [NAME_FIRST_NAME_ASC]) { nodes { nameFirstName
       tags(orderBy: [NAME_ASC], first: 1, filter: { name: { startsWithInsensitive: "r" } }) { totalCount nodes { name } }
       all: tags(orderBy: [NAME_ASC]) { totalCount nodes { name taggedPeople(orderBy: [NAME_FIRST_NAME_ASC]) { nodes { nameFirstName } } } }
-      tagLinks(first: 5) { nodes { role tag { name } } }
+      tagsLinks(first: 5) { nodes { tag { name } } }
     } } }`);
   expect(answer.errors).toBeUndefined();
   expect(answer.data!.people).toMatchObject({
@@ -72,7 +77,7 @@ test('a many-to-many relation is read from both sides, ordered, filtered and pag
             { name: 'red', taggedPeople: { nodes: [{ nameFirstName: 'A' }] } },
           ],
         },
-        tagLinks: { nodes: [{ role: null }, { role: null }] },
+        tagsLinks: { nodes: [{}, {}] },
       },
       { tags: { totalCount: 0, nodes: [] }, all: { totalCount: 1 } },
       { all: { totalCount: 0, nodes: [] } },
@@ -87,7 +92,7 @@ test('records are filtered by some, every or none of what they are linked with',
   expect(await firstNames('filter: { tagsExist: false }')).toEqual(['C']);
   expect((await firstNames('filter: { tagsExist: true }')).sort()).toEqual(['A', 'B']);
   // To-many relations of one key are filtered in the same way, and so is what they lead to.
-  expect(await firstNames('filter: { tagLinks: { some: { tag: { name: { equalTo: "red" } } } } }')).toEqual(['A']);
+  expect(await firstNames('filter: { tagsLinks: { some: { tag: { name: { equalTo: "red" } } } } }')).toEqual(['A']);
   const answer = await acme.records(
     '{ companies(filter: { people: { some: { tags: { some: { name: { equalTo: "red" } } } } } }) { nodes { name } } }',
   );

@@ -13,6 +13,7 @@ export interface GraphqlAnswer {
     path?: (string | number)[];
     extensions: { code: string; hint?: string | null; field?: string; id?: string };
   }[];
+  extensions?: { deprecated: { name: string; use: string }[] };
 }
 
 /** Sends GraphQL as one API key. */

@@ -35,10 +35,17 @@ language sql stable set search_path = ''
 as $$
   select 'table', o.id::text, o.id::text, o.table_name, o.table_name, null,
     engine.fact_comment(o.id::text, null,
-      '@singular ' || o.name_singular || E'\n@plural ' || o.name_plural || case when o.is_active and o.deleted_at is null then '' else E'\n@behavior -*' end,
+      '@singular ' || o.name_singular || E'\n@plural ' || o.name_plural || case when o.is_active and o.deleted_at is null then '' else E'\n@behavior -*' end
+        || coalesce(E'\n@labelColumn ' || l.columns, ''),
       case when o.description = '' then o.label_plural else o.description end),
     null, null::boolean, null, null, null::oid
   from metadata.objects o
+  -- The API sorts records by what their relations' targets are called.
+  cross join lateral (
+    select string_agg(engine.snake_case(f.name) || c.suffix, ' ' order by c.position) as columns
+    from metadata.fields f join engine.field_type_columns c on c.type = f.type
+    where f.id = o.label_field_id and f.workspace_id = o.workspace_id and f.deleted_at is null and (f.type = 'FULL_NAME' or c.position = 1)
+  ) l
   where o.workspace_id = desired_tables.workspace_id and (scope is null or o.id = any (scope))
 $$;
 
@@ -78,6 +85,9 @@ as $$
       r.target_object_id || e.on_delete,
       case when s.is_active and t.is_active and o.is_active and o.deleted_at is null
         then '@fieldName ' || engine.camel_case(left(s.name, -3)) || E'\n@foreignFieldName ' || r.inverse_name
+          -- By the two keys of a junction the API leads from each side to the other.
+          || coalesce((select E'\n@manyToMany' || case when m.deleted_at is null and m.is_active then ' ' || m.name else '' end
+            from metadata.fields m where m.workspace_id = r.workspace_id and m.junction_field_id = r.field_id), '')
         else '@behavior -*' end
     from metadata.relations r
     join spec s on s.relation_id = r.id

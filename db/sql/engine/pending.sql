@@ -77,6 +77,12 @@ begin
       join metadata.fields f on f.id = rel.field_id
       where tg_table_name = 'objects' and tg_op = 'UPDATE'
       union all
+      -- And a junction the names of the fields that lead over it.
+      select f.workspace_id, null, f.object_id
+      from unnest(v_rows) u (row)
+      join metadata.fields f on f.id = (u.row -> 'after' ->> 'junction_field_id')::uuid
+      where tg_table_name = 'fields' and tg_op = 'UPDATE'
+      union all
       select (v.value ->> 'workspace_id')::uuid, u.row,
         case tg_table_name
           when 'objects' then (v.value ->> 'id')::uuid

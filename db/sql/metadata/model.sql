@@ -27,17 +27,22 @@ as $$
       and exists (select from metadata.fields i where i.junction_field_id = far.id)
     join metadata.relations far_relation on far_relation.field_id = far.id
     where m.workspace_id = model_of.workspace_id and m.deleted_at is null
+  ), aliases as materialized (
+    select coalesce(a.field_id, a.object_id) as owner_id,
+      jsonb_agg(jsonb_build_object('id', a.id, 'kind', a.kind, 'name', a.name) order by a.created_at, a.name) as list
+    from metadata.aliases a where a.workspace_id = model_of.workspace_id group by 1
   ), fields as materialized (
     select f.object_id, jsonb_agg(jsonb_build_object(
       'id', f.id, 'name', f.name, 'label', f.label, 'description', f.description, 'icon', f.icon, 'type', f.type, 'settings', f.settings,
       'options', f.options, 'defaultValue', f.default_value, 'isRequired', f.is_required, 'requiredFrom', f.required_from, 'resultType', f.result_type, 'isComputed', f.type in ('FORMULA', 'ROLLUP'), 'isUnique', f.is_unique, 'isActive', f.is_active,
       'isSystem', f.is_system, 'isCustom', f.application_id is null and not f.is_system, 'position', f.position,
-      'junction', j.value,
+      'junction', j.value, 'aliases', coalesce(a.list, '[]'),
       'columns', coalesce(c.list, '[]'), 'relations', coalesce(r.list, '[]')) order by f.position, f.id) as list
     from metadata.fields f
     left join columns c on c.field_id = f.id
     left join relations r on r.field_id = f.id
     left join junctions j on j.field_id = f.id
+    left join aliases a on a.owner_id = f.id
     where f.workspace_id = model_of.workspace_id and f.deleted_at is null group by f.object_id
   )
   select jsonb_build_object('version', w.model_version, 'workspace', jsonb_build_object('id', w.id, 'slug', w.slug, 'name', w.name),
@@ -47,8 +52,8 @@ as $$
         'description', o.description, 'icon', o.icon, 'color', o.color, 'isActive', o.is_active, 'isSystem', o.is_system, 'isSearchable', o.is_searchable,
         'isJunction', o.is_junction, 'isAudited', o.is_audited, 'imageFieldId', o.image_field_id, 'duplicateCriteria', o.duplicate_criteria,
         'isCustom', o.application_id is null, 'labelFieldId', o.label_field_id, 'tableName', o.table_name, 'position', o.position,
-        'fields', coalesce(f.list, '[]')) order by o.position, o.id), '[]')
-      from metadata.objects o left join fields f on f.object_id = o.id where o.workspace_id = w.id and o.deleted_at is null))
+        'aliases', coalesce(a.list, '[]'), 'fields', coalesce(f.list, '[]')) order by o.position, o.id), '[]')
+      from metadata.objects o left join fields f on f.object_id = o.id left join aliases a on a.owner_id = o.id where o.workspace_id = w.id and o.deleted_at is null))
   from core.workspaces w where w.id = model_of.workspace_id
 $$;
 

@@ -368,3 +368,13 @@ test('an object of hundreds of fields, up to what PostgreSQL holds', () =>
     );
     expect(await failure(client, () => reconcile(client))).toMatchObject({ code: 'RV004' });
   }));
+
+test('an object written at a psql prompt comes last in the navigation', () =>
+  db.inTransaction(async (client) => {
+    const id = await addObject(client, ws, labels);
+    const { rows } = await client.query(
+      'select id from metadata.objects where workspace_id = $1 order by position desc limit 1',
+      [ws.id],
+    );
+    expect(rows).toEqual([{ id }]);
+  }));

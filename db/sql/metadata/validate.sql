@@ -32,6 +32,10 @@ begin
   -- Null as "not given", from functions that take them as optional arguments.
   new.id := coalesce(new.id, engine.uuidv7());
   new.workspace_id := coalesce(new.workspace_id, engine.workspace_of_role(current_setting('role')::name));
+  -- At a psql prompt nobody counts: what is new comes last.
+  if tg_op = 'INSERT' and new.position = 0 and new.application_id is null then
+    new.position := (select coalesce(max(o.position), 0) + 1 from metadata.objects o where o.workspace_id = new.workspace_id);
+  end if;
   -- What is deleted gave its names up; they are judged again when it is restored.
   if new.deleted_at is not null then
     return new;

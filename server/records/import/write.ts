@@ -77,11 +77,12 @@ export class RowWriter {
     this.linking = many.map(
       ({ column, table: links, junction: { nearColumn, farColumn } }) => `
         insert into ${links} (${identifier(nearColumn)}, ${identifier(farColumn)})
-        select distinct ${isMatching ? `coalesce(m.id, ${created})` : created}, l.id
+        select distinct r.id, l.id
         from ${STAGE} s ${isMatching ? 'left join relvar_import_matches m on m.line = s.line' : ''}
+        cross join lateral (select ${isMatching ? `coalesce(m.id, ${created})` : created} as id) r
         join relvar_import_links l on l.relation = ${literal(column)} and l.key = any (s.${identifier(column)})
         where ${accepted}
-        on conflict (${identifier(nearColumn)}, ${identifier(farColumn)}) do nothing`,
+          and not exists (select from ${links} j where j.${identifier(nearColumn)} = r.id and j.${identifier(farColumn)} = l.id)`,
     );
 
     const updatable = columns.filter((column) => column !== 'id');

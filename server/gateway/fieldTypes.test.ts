@@ -1,0 +1,105 @@
+import { useServer } from '../testing/server.ts';
+import type { Caller, GraphqlAnswer } from '../testing/server.ts';
+
+const server = useServer();
+let acme: Caller;
+let version = '0';
+let objectId: string;
+
+const FIELDS = [
+  { label: 'Number', type: 'AUTO_NUMBER', settings: { prefix: 'INV-', padding: 4 } },
+  { label: 'Share', type: 'PERCENT' },
+  { label: 'Effort', type: 'DURATION' },
+  { label: 'Tint', type: 'COLOR' },
+  { label: 'Place', type: 'LOCATION' },
+  { label: 'Reviewer', type: 'MEMBER' },
+];
+
+beforeAll(async () => {
+  acme = await server.createWorkspace('acme');
+  const created = await acme.metadata(
+    'mutation { createObject(input: { labelSingular: "Invoice", labelPlural: "Invoices" }) { result { id } } }',
+  );
+  objectId = (created.data!.createObject as { result: { id: string } }).result.id;
+  for (const field of FIELDS) {
+    const answer = await acme.metadata(
+      `mutation ($input: CreateFieldInput!) { createField(input: $input) { query { modelVersion } } }`,
+      { input: { objectId, ...field } },
+    );
+    expect(answer.errors).toBeUndefined();
+    version = (answer.data!.createField as { query: { modelVersion: string } }).query.modelVersion;
+  }
+});
+
+const ask = (query: string, variables?: object): Promise<GraphqlAnswer> =>
+  acme.records(query, variables, { 'x-metadata-version': version });
+
+const create = (invoice: object) =>
+  ask(
+    `mutation ($invoice: InvoiceInput!) { createInvoice(input: { invoice: $invoice }) {
+       invoice { number numberText share effort tint placeLat placeLng reviewer { userEmail } } } }`,
+    { invoice },
+  );
+
+test('the types of one column each are written, read, filtered and sorted', async () => {
+  const members = await ask('{ workspaceMembers { nodes { id userEmail } } }');
+  const [member] = (members.data!.workspaceMembers as { nodes: { id: string; userEmail: string }[] }).nodes;
+  const first = await create({
+    name: 'First',
+    share: 0.25,
+    effort: '5400',
+    tint: '#3b82f6',
+    placeLat: 48.2,
+    placeLng: 16.4,
+    reviewerId: member!.id,
+  });
+  expect(first).toEqual({
+    data: {
+      createInvoice: {
+        invoice: {
+          number: '1',
+          numberText: 'INV-0001',
+          share: 0.25,
+          effort: '5400',
+          tint: '#3b82f6',
+          placeLat: 48.2,
+          placeLng: 16.4,
+          reviewer: { userEmail: member!.userEmail },
+        },
+      },
+    },
+  });
+  await create({ name: 'Second', share: 0.5 });
+  const list = async (args: string) => {
+    const answer = await ask(`{ invoices(${args}) { nodes { name } } }`);
+    expect(answer.errors).toBeUndefined();
+    return (answer.data!.invoices as { nodes: { name: string }[] }).nodes.map(({ name }) => name);
+  };
+  expect(await list('filter: { effort: { greaterThan: "3600" } }')).toEqual(['First']);
+  expect(await list('filter: { share: { lessThanOrEqualTo: 0.25 } }')).toEqual(['First']);
+  expect(await list('filter: { numberText: { startsWithInsensitive: "inv-0002" } }')).toEqual(['Second']);
+  expect(await list('filter: { reviewer: { userEmail: { isNull: false } } }')).toEqual(['First']);
+  expect(await list('orderBy: [NUMBER_DESC]')).toEqual(['Second', 'First']);
+  expect(await list('orderBy: [SHARE_DESC]')).toEqual(['Second', 'First']);
+  expect(await list('orderBy: [REVIEWER__LABEL_ASC]')).toEqual(['First', 'Second']);
+});
+
+test('what a type does not allow is refused by field', async () => {
+  expect((await create({ name: 'x', tint: 'blue' })).errors).toMatchObject([
+    { extensions: { code: 'VALUE_NOT_ALLOWED', field: 'tint' } },
+  ]);
+  expect((await create({ name: 'x', placeLat: 91, placeLng: 0 })).errors).toMatchObject([
+    { extensions: { code: 'VALUE_NOT_ALLOWED', field: 'placeLat' } },
+  ]);
+});
+
+test('what the database works out is nobody’s to write', async () => {
+  const { data } = await ask(
+    '{ input: __type(name: "InvoiceInput") { inputFields { name } } patch: __type(name: "InvoicePatch") { inputFields { name } } }',
+  );
+  const names = Object.values(data as Record<string, { inputFields: { name: string }[] }>).flatMap(({ inputFields }) =>
+    inputFields.map(({ name }) => name),
+  );
+  expect(names).toContain('share');
+  for (const name of ['number', 'numberText']) expect(names).not.toContain(name);
+});

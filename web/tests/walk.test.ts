@@ -250,17 +250,25 @@ describe('the walk', () => {
     await saved('companies', 'ideal_customer_profile', id, before?.ideal !== true);
   });
 
-  test('takes a refused edit back, with the reason', async () => {
+  test('keeps a refused edit with its reason, to be corrected or taken back', async () => {
     await openTable('People');
     const row = rows().nth(5);
-    const own = await cellOf(row, 'emails').innerText();
+    const cell = cellOf(row, 'emails');
+    const own = await cell.innerText();
     const [taken] = await sql<{ email: string }>(
       'select emails_primary_email as email from $schema.people where id <> $1 and emails_primary_email is not null limit 1',
       [await idOf(row)],
     );
-    await overwrite(cellOf(row, 'emails'), taken?.email ?? '');
-    await page.getByRole('alert').filter({ hasText: 'Emails not saved' }).waitFor();
-    await cellOf(row, 'emails').getByText(own).waitFor();
+    await overwrite(cell, taken?.email ?? '');
+    await cell.getByRole('alert').filter({ hasText: 'already' }).waitFor();
+    await cell.getByText(taken?.email ?? '', { exact: true }).waitFor();
+    await shot('refused');
+    await cell.and(page.locator('[data-active]')).waitFor();
+    await page.keyboard.press('Enter');
+    expect(await page.getByRole('textbox', { name: 'Emails' }).inputValue()).toBe(taken?.email);
+    await page.keyboard.press('Escape');
+    await cell.getByText(own).waitFor();
+    expect(await cell.getByRole('alert').count()).toBe(0);
   });
 
   test('edits a select and a date with time', async () => {

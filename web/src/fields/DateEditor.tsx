@@ -2,21 +2,15 @@ import { Popover } from '@mantine/core';
 import { lazy, Suspense, useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import type { Move } from '../grid/types.ts';
 import { joinInstant, parseDay, splitInstant } from '../model/dates.ts';
-import { parseValue } from '../model/text.ts';
+import { parseValue } from '../model/parse.ts';
 import type { ModelField } from '../model/types.ts';
 import { sameValue, type FieldValue } from '../model/values.ts';
+import { EditorNote } from './EditorNote.tsx';
+import type { FieldEditorProps } from './FieldEditor.tsx';
 import classes from './fields.module.css';
 
 // The calendar weighs more than all editors together, and typing a day needs none.
 const Calendar = lazy(() => import('./Calendar.tsx'));
-
-interface DateEditorProps {
-  field: ModelField;
-  value: FieldValue;
-  typed: string | null;
-  onSave: (value: FieldValue) => void;
-  done: (move: Move) => void;
-}
 
 function startText(field: ModelField, value: FieldValue): string {
   if (typeof value !== 'string') return '';
@@ -26,10 +20,10 @@ function startText(field: ModelField, value: FieldValue): string {
 }
 
 /** Typed or picked. The calendar speaks in days as text, so no time zone ever touches a DATE. */
-export function DateEditor({ field, value, typed, onSave, done }: DateEditorProps) {
+export function DateEditor({ field, value, typed, problem, onSave, onUnread, onDrop, done }: FieldEditorProps) {
   const withTime = field.type === 'DATE_TIME';
   const [text, setText] = useState(typed ?? startText(field, value));
-  const [reason, setReason] = useState<string | null>(null);
+  const [reason, setReason] = useState<string | null>(problem ?? null);
   const input = useRef<HTMLInputElement>(null);
   const closed = useRef(false);
   const day = parseDay(text.split(/[\s,T]+\d{1,2}(:|\s*[ap]m)/i)[0] ?? '');
@@ -39,16 +33,18 @@ export function DateEditor({ field, value, typed, onSave, done }: DateEditorProp
     if (typed === null) input.current?.select();
   }, [typed]);
 
-  const finish = (move: Move, keep: boolean, source = text, force = false) => {
+  const finish = (move: Move, keep: boolean, source = text, leaving = false) => {
     if (closed.current) return;
-    if (keep && source !== startText(field, value)) {
+    if (!keep) onDrop?.();
+    else if (problem || source !== startText(field, value)) {
       const parsed = parseValue(field, source, value);
       if ('reason' in parsed) {
-        if (!force) {
+        if (!leaving) {
           setReason(parsed.reason);
           return;
         }
-      } else if (!sameValue(parsed.value, value)) onSave(parsed.value);
+        onUnread?.(source, parsed.reason);
+      } else if (problem || !sameValue(parsed.value, value)) onSave(parsed.value);
     }
     closed.current = true;
     done(move);
@@ -104,13 +100,11 @@ export function DateEditor({ field, value, typed, onSave, done }: DateEditorProp
             }}
           />
         </Popover.Target>
-        {reason ? (
-          <div className={classes.reason} role="alert">
-            {reason}
-          </div>
-        ) : null}
       </div>
       <Popover.Dropdown p="xs" onKeyDown={onKeyDown}>
+        <div className={classes.inside}>
+          <EditorNote field={field} reason={reason} />
+        </div>
         <Suspense fallback={<div style={{ width: 210, height: 240 }} />}>
           <Calendar key={day ?? 'none'} day={day} onPick={pick} />
         </Suspense>

@@ -1,38 +1,50 @@
-import { IconCheck, IconMinus, IconStarFilled } from '@tabler/icons-react';
+import { IconCheck, IconMinus, IconPaperclip, IconStarFilled } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
-import { formatRelative } from '../model/dates.ts';
+import { formatInstant, formatRelative } from '../model/dates.ts';
 import { objectById } from '../model/lookup.ts';
 import { useModel } from '../model/store.ts';
-import { formatValue } from '../model/text.ts';
+import { allEmails, allLinks, allPhones, displayUrl, fileName, formatValue } from '../model/text.ts';
 import type { ModelField } from '../model/types.ts';
-import { isLink, isParts, type FieldValue } from '../model/values.ts';
+import { isLink, type FieldValue } from '../model/values.ts';
+import { valueType } from '../model/valueType.ts';
 import { Avatar } from './Avatar.tsx';
 import classes from './fields.module.css';
 import { Tag } from './Tag.tsx';
 
-function RelationDisplay({ field, value }: { field: ModelField; value: FieldValue }) {
+interface DisplayProps {
+  field: ModelField;
+  value: FieldValue;
+  /** On a record page there is room for all of a value; in a cell for the first of it. */
+  full?: boolean;
+}
+
+function RecordChip({ objectId, id, label }: { objectId: string | undefined; id: string; label: string }) {
   const model = useModel();
-  if (!isLink(value)) return null;
-  const relation = field.relations.find((r) => r.id === value.relationId);
-  const target = relation ? objectById(model, relation.targetObjectId) : undefined;
-  const label = value.label || 'Untitled';
-  if (!target?.isActive) return <span>{label}</span>;
+  const target = objectId ? objectById(model, objectId) : undefined;
+  const text = label || 'Untitled';
+  if (!target?.isActive) return <span>{text}</span>;
   return (
     <Link
       to="/objects/$namePlural/$id"
-      params={{ namePlural: target.namePlural, id: value.id }}
+      params={{ namePlural: target.namePlural, id }}
       className={classes.chip}
       tabIndex={-1}
     >
       <Avatar
-        label={label}
-        seed={value.id}
+        label={text}
+        seed={id}
         size={16}
         round={target.nameSingular === 'person' || target.nameSingular === 'workspaceMember'}
       />
-      <span className={classes.ellipsis}>{label}</span>
+      <span className={classes.ellipsis}>{text}</span>
     </Link>
   );
+}
+
+function RelationDisplay({ field, value }: DisplayProps) {
+  if (!isLink(value)) return null;
+  const relation = field.relations.find((each) => each.id === value.relationId);
+  return <RecordChip objectId={relation?.targetObjectId} id={value.id} label={value.label} />;
 }
 
 function OutsideLink({ href, text }: { href: string; text: string }) {
@@ -49,11 +61,43 @@ function OutsideLink({ href, text }: { href: string; text: string }) {
   );
 }
 
-const partOf = (value: FieldValue, part: string): string => (isParts(value) ? String(value[part] ?? '') : '');
+/** Only the web's own schemes become links: a stored javascript: address must never run. */
+function WebLinkDisplay({ url, label }: { url: string; label: string }) {
+  const text = label || displayUrl(url);
+  if (/^(https?:|mailto:|tel:)/i.test(url)) return <OutsideLink href={url} text={text} />;
+  return /^[a-z][a-z0-9+.-]*:/i.test(url) ? <span>{text}</span> : <OutsideLink href={`https://${url}`} text={text} />;
+}
+
+interface Item {
+  key: string;
+  href?: string;
+  text: string;
+}
+
+/** The first of several values with a count of the others; on a record page each in its own line. */
+function Several({ items, full }: { items: Item[]; full: boolean | undefined }) {
+  const [first] = items;
+  const one = ({ key, href, text }: Item) =>
+    href === undefined ? (
+      <WebLinkDisplay key={key} url={key} label={text} />
+    ) : (
+      <OutsideLink key={key} href={href} text={text} />
+    );
+  if (!first) return null;
+  if (items.length === 1) return one(first);
+  if (full) return <span className={classes.lines}>{items.map(one)}</span>;
+  return (
+    <span className={classes.several} title={items.map(({ text }) => text).join('\n')}>
+      <span className={classes.ellipsis}>{one(first)}</span>
+      <span className={classes.more}>+{items.length - 1}</span>
+    </span>
+  );
+}
 
 /** A field's value as people read it. Nothing here can be focused by Tab: the cell or the form row around it is. */
-export function FieldDisplay({ field, value }: { field: ModelField; value: FieldValue }) {
-  if (field.type === 'BOOLEAN') {
+export function FieldDisplay({ field, value, full }: DisplayProps) {
+  const type = valueType(field);
+  if (type === 'BOOLEAN') {
     if (value === null) return null;
     const Mark = value === true ? IconCheck : IconMinus;
     return (
@@ -65,37 +109,75 @@ export function FieldDisplay({ field, value }: { field: ModelField; value: Field
   }
   if (value === null) return null;
   const text = formatValue(field, value);
-  switch (field.type) {
+  switch (type) {
     case 'SELECT':
       return <Tag label={text} color={field.options?.find((option) => option.value === value)?.color ?? 'gray'} />;
     case 'MULTI_SELECT':
     case 'ARRAY':
       return (
-        <span className={classes.tags}>
-          {(Array.isArray(value) ? value : []).map((item) => {
+        <span className={classes.tags} data-wrap={full || undefined}>
+          {(Array.isArray(value) ? value : []).map((item, index) => {
             const option = field.options?.find((o) => o.value === item);
-            return <Tag key={String(item)} label={option?.label ?? String(item)} color={option?.color ?? 'gray'} />;
+            return (
+              <Tag
+                key={`${index} ${String(item)}`}
+                label={option?.label ?? String(item)}
+                color={option?.color ?? 'gray'}
+              />
+            );
           })}
         </span>
       );
     case 'RELATION':
     case 'MORPH_RELATION':
+    case 'MEMBER':
       return <RelationDisplay field={field} value={value} />;
-    case 'EMAILS':
-      return <OutsideLink href={`mailto:${partOf(value, 'primaryEmail')}`} text={text} />;
-    case 'PHONES':
-      return <OutsideLink href={`tel:${text.replace(/[^+\d]/g, '')}`} text={text} />;
-    case 'LINKS': {
-      const url = partOf(value, 'primaryLinkUrl');
-      // Only the web's own schemes become links: a stored javascript: address must never run.
-      return /^(https?:|mailto:|tel:)/i.test(url) ? (
-        <OutsideLink href={url} text={text} />
-      ) : /^[a-z][a-z0-9+.-]*:/i.test(url) ? (
-        <span>{text}</span>
-      ) : (
-        <OutsideLink href={`https://${url}`} text={text} />
+    case 'MANY_TO_MANY':
+      return (
+        <span className={classes.tags} data-wrap={full || undefined} title={text}>
+          {(Array.isArray(value) ? value : []).filter(isLink).map((link) => (
+            <span key={link.id} className={classes.linkChip}>
+              <RecordChip objectId={field.junction?.targetObjectId} id={link.id} label={link.label} />
+            </span>
+          ))}
+        </span>
       );
-    }
+    case 'EMAILS':
+      return (
+        <Several
+          full={full}
+          items={allEmails(value).map((each) => ({ key: each, href: `mailto:${each}`, text: each }))}
+        />
+      );
+    case 'PHONES':
+      return (
+        <Several
+          full={full}
+          items={allPhones(value).map((each) => ({
+            key: each,
+            href: `tel:${each.replace(/[^+\d]/g, '')}`,
+            text: each,
+          }))}
+        />
+      );
+    case 'LINKS':
+      return (
+        <Several
+          full={full}
+          items={allLinks(value).map(({ url, label }) => ({ key: url, text: label || displayUrl(url) }))}
+        />
+      );
+    case 'FILES':
+      return (
+        <span className={full ? classes.lines : classes.several} title={text}>
+          {(Array.isArray(value) ? value : []).map((file, index) => (
+            <span key={index} className={classes.file}>
+              <IconPaperclip size={13} stroke={1.75} aria-hidden />
+              <span className={classes.ellipsis}>{fileName(file)}</span>
+            </span>
+          ))}
+        </span>
+      );
     case 'RATING':
       return (
         <span className={classes.stars} role="img" aria-label={text}>
@@ -104,8 +186,33 @@ export function FieldDisplay({ field, value }: { field: ModelField; value: Field
           ))}
         </span>
       );
+    case 'COLOR':
+      return (
+        <span className={classes.color}>
+          <span className={classes.swatch} style={{ background: text }} aria-hidden />
+          <span>{text}</span>
+        </span>
+      );
+    case 'RAW_JSON':
+      return full ? (
+        <code className={classes.json}>{text.length > 60 ? JSON.stringify(value, null, 2) : text}</code>
+      ) : (
+        <code className={classes.mono}>{text}</code>
+      );
     case 'DATE_TIME':
-      return field.isSystem ? <span title={text}>{formatRelative(String(value))}</span> : <span>{text}</span>;
+      return field.isSystem ? (
+        <span title={formatInstant(String(value))}>{formatRelative(String(value))}</span>
+      ) : (
+        <span title={field.settings?.displayFormat ? formatInstant(String(value)) : undefined}>{text}</span>
+      );
+    case 'TEXT':
+      return full && (field.settings?.displayedMaxRows ?? 1) > 1 ? (
+        <span className={classes.clamped} style={{ WebkitLineClamp: field.settings?.displayedMaxRows }}>
+          {text}
+        </span>
+      ) : (
+        <span>{text}</span>
+      );
     default:
       return <span>{text}</span>;
   }

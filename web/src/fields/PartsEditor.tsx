@@ -1,7 +1,10 @@
 import { useEffect, useRef, useState, type FocusEvent, type KeyboardEvent } from 'react';
 import type { Move } from '../grid/types.ts';
+import { addressParts } from '../model/text.ts';
 import type { ModelField } from '../model/types.ts';
-import { isParts, sameValue, type FieldValue, type Parts } from '../model/values.ts';
+import { isParts, sameValue, type Parts } from '../model/values.ts';
+import { EditorNote } from './EditorNote.tsx';
+import type { FieldEditorProps } from './FieldEditor.tsx';
 import classes from './fields.module.css';
 
 const PARTS: { [type: string]: [string, string][] } = {
@@ -19,17 +22,16 @@ const PARTS: { [type: string]: [string, string][] } = {
   ],
 };
 
-interface PartsEditorProps {
-  field: ModelField;
-  value: FieldValue;
-  typed: string | null;
-  onSave: (value: FieldValue) => void;
-  done: (move: Move) => void;
+function partsOf(field: ModelField): [string, string][] {
+  const parts = PARTS[field.type] ?? [];
+  if (field.type !== 'ADDRESS') return parts;
+  const shown = addressParts(field);
+  return parts.filter(([part]) => shown.includes(part));
 }
 
 /** A value of several texts, each in its own input: a full name in one line, an address in a small form. */
-export function PartsEditor({ field, value, typed, onSave, done }: PartsEditorProps) {
-  const parts = PARTS[field.type] ?? [];
+export function PartsEditor({ field, value, typed, problem, onSave, onDrop, done }: FieldEditorProps) {
+  const parts = partsOf(field);
   const start: Parts = isParts(value) ? value : {};
   const [texts, setTexts] = useState<{ [part: string]: string }>(() =>
     Object.fromEntries(
@@ -46,12 +48,13 @@ export function PartsEditor({ field, value, typed, onSave, done }: PartsEditorPr
   const finish = (move: Move, keep: boolean) => {
     if (closed.current) return;
     closed.current = true;
-    if (keep) {
+    if (!keep) onDrop?.();
+    else {
       const next: Parts = { ...start };
       for (const [part] of parts) next[part] = texts[part]?.trim() || null;
-      const blank = parts.every(([part]) => next[part] === null);
+      const blank = Object.values(next).every((part) => part === null || part === '');
       const saved = blank ? null : next;
-      if (!sameValue(saved, value)) onSave(saved);
+      if (problem || !sameValue(saved, value)) onSave(saved);
     }
     done(move);
   };
@@ -92,6 +95,7 @@ export function PartsEditor({ field, value, typed, onSave, done }: PartsEditorPr
           onChange={(event) => setTexts({ ...texts, [part]: event.currentTarget.value })}
         />
       ))}
+      <EditorNote field={field} reason={problem ?? null} />
     </div>
   );
 }

@@ -1,7 +1,9 @@
 import { Popover } from '@mantine/core';
 import { IconCheck } from '@tabler/icons-react';
-import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { Fragment, useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import type { Move } from '../grid/types.ts';
+import type { ModelField } from '../model/types.ts';
+import { EditorNote } from './EditorNote.tsx';
 import classes from './fields.module.css';
 
 export interface Choice {
@@ -9,10 +11,19 @@ export interface Choice {
   label: string;
   node?: ReactNode;
   note?: string;
+  /** Choices of one group stand under its name. */
+  group?: string;
+}
+
+/** Something that can be made of the query when it is not among the choices. */
+export interface Creation {
+  name: string;
+  create: (query: string) => void;
 }
 
 interface PickerProps {
-  label: string;
+  field: ModelField;
+  problem?: string | null;
   choices: Choice[];
   chosen: string[];
   multiple?: boolean;
@@ -22,7 +33,8 @@ interface PickerProps {
   busy?: boolean;
   onChoose: (value: string, move: Move) => void;
   onClear?: () => void;
-  onCreate?: (query: string) => void;
+  creations?: Creation[];
+  onDrop?: () => void;
   onClose: (move: Move) => void;
 }
 
@@ -31,7 +43,8 @@ const CREATE = '\u0000create';
 
 /** A list to choose from with a search field on top, opened where the value stands. */
 export function Picker({
-  label,
+  field,
+  problem,
   choices,
   chosen,
   multiple,
@@ -40,9 +53,11 @@ export function Picker({
   busy,
   onChoose,
   onClear,
-  onCreate,
+  creations = [],
+  onDrop,
   onClose,
 }: PickerProps) {
+  const { label } = field;
   const [query, setQuery] = useState(typed ?? '');
   const [active, setActive] = useState(() =>
     typed
@@ -59,16 +74,17 @@ export function Picker({
   useEffect(() => onQuery?.(query), [query, onQuery]);
   useEffect(() => input.current?.focus({ preventScroll: true }), []);
 
-  const shown = useMemo(() => {
-    const wanted = query.trim().toLowerCase();
-    const found = onQuery ? choices : choices.filter((choice) => choice.label.toLowerCase().includes(wanted));
-    const rows: Choice[] = [...found];
-    if (onClear && wanted === '' && chosen.length > 0) rows.unshift({ value: CLEAR, label: 'Clear' });
-    if (onCreate && wanted !== '' && !busy && !found.some((choice) => choice.label.toLowerCase() === wanted)) {
-      rows.push({ value: CREATE, label: `Create “${query.trim()}”` });
-    }
-    return rows;
-  }, [choices, query, onQuery, onClear, onCreate, chosen.length, busy]);
+  const wanted = query.trim().toLowerCase();
+  const matching = onQuery ? choices : choices.filter((choice) => choice.label.toLowerCase().includes(wanted));
+  const shown: Choice[] = [...matching];
+  if (onClear && wanted === '' && chosen.length > 0) shown.unshift({ value: CLEAR, label: 'Clear' });
+  if (wanted !== '' && !busy && !matching.some((choice) => choice.label.toLowerCase() === wanted)) {
+    for (const [index, { name }] of creations.entries())
+      shown.push({
+        value: `${CREATE}${index}`,
+        label: creations.length > 1 ? `Create ${name} “${query.trim()}”` : `Create “${query.trim()}”`,
+      });
+  }
 
   const at = Math.min(active, shown.length - 1);
   useEffect(() => {
@@ -78,7 +94,8 @@ export function Picker({
   const choose = (choice: Choice | undefined, move: Move) => {
     if (!choice) return;
     if (choice.value === CLEAR) onClear?.();
-    else if (choice.value === CREATE) onCreate?.(query.trim());
+    else if (choice.value.startsWith(CREATE))
+      creations[Number(choice.value.slice(CREATE.length))]?.create(query.trim());
     else onChoose(choice.value, move);
   };
 
@@ -87,7 +104,10 @@ export function Picker({
       ArrowDown: () => setActive(Math.min(shown.length - 1, at + 1)),
       ArrowUp: () => setActive(Math.max(0, at - 1)),
       Enter: () => choose(shown[at], multiple ? 'stay' : 'down'),
-      Escape: () => onClose('stay'),
+      Escape: () => {
+        onDrop?.();
+        onClose('stay');
+      },
       Tab: () => onClose(event.shiftKey ? 'left' : 'right'),
     };
     const act = keys[event.key];
@@ -138,6 +158,9 @@ export function Picker({
         onPointerDown={(event) => event.preventDefault()}
         onMouseDown={(event) => event.preventDefault()}
       >
+        <div className={classes.inside}>
+          <EditorNote field={field} reason={problem ?? null} />
+        </div>
         <div
           className={classes.pickerList}
           role="listbox"
@@ -147,20 +170,26 @@ export function Picker({
           aria-multiselectable={multiple}
         >
           {shown.map((choice, index) => (
-            <div
-              key={choice.value}
-              id={`${listId}-${index}`}
-              role="option"
-              aria-selected={chosen.includes(choice.value)}
-              data-active={index === at || undefined}
-              className={classes.option}
-              onPointerMove={() => index !== at && setActive(index)}
-              onClick={() => choose(choice, 'stay')}
-            >
-              <span className={classes.optionLabel}>{choice.node ?? choice.label}</span>
-              {choice.note ? <span className={classes.optionNote}>{choice.note}</span> : null}
-              {chosen.includes(choice.value) ? <IconCheck size={14} aria-hidden /> : null}
-            </div>
+            <Fragment key={choice.value}>
+              {choice.group && choice.group !== shown[index - 1]?.group ? (
+                <div className={classes.pickerGroup} role="presentation">
+                  {choice.group}
+                </div>
+              ) : null}
+              <div
+                id={`${listId}-${index}`}
+                role="option"
+                aria-selected={chosen.includes(choice.value)}
+                data-active={index === at || undefined}
+                className={classes.option}
+                onPointerMove={() => index !== at && setActive(index)}
+                onClick={() => choose(choice, 'stay')}
+              >
+                <span className={classes.optionLabel}>{choice.node ?? choice.label}</span>
+                {choice.note ? <span className={classes.optionNote}>{choice.note}</span> : null}
+                {chosen.includes(choice.value) ? <IconCheck size={14} aria-hidden /> : null}
+              </div>
+            </Fragment>
           ))}
         </div>
         {shown.length === 0 ? (

@@ -1,29 +1,45 @@
 import { useEffect, useRef, useState, type FocusEvent, type KeyboardEvent } from 'react';
 import type { Move } from '../grid/types.ts';
 import { CURRENCIES } from '../model/money.ts';
-import { editText, parseValue } from '../model/text.ts';
-import type { ModelField } from '../model/types.ts';
-import { isParts, sameValue, type FieldValue } from '../model/values.ts';
+import { editText, parseColor, parseValue } from '../model/parse.ts';
+import type { FieldType, ModelField } from '../model/types.ts';
+import { isParts, sameValue } from '../model/values.ts';
+import { EditorNote } from './EditorNote.tsx';
+import type { FieldEditorProps } from './FieldEditor.tsx';
 import classes from './fields.module.css';
 
-interface TextEditorProps {
-  field: ModelField;
-  value: FieldValue;
-  typed: string | null;
-  multiline: boolean;
-  onSave: (value: FieldValue) => void;
-  done: (move: Move) => void;
-}
+const PLACEHOLDERS: { [type in FieldType]?: string } = {
+  PERCENT: '25%',
+  DURATION: '1h 30m',
+  LOCATION: '48.137, 11.575',
+  COLOR: '#1c8a6b',
+};
+const HINTS: { [type in FieldType]?: string } = {
+  DURATION: 'As in 1h 30m, 90m or 1:30.',
+  LOCATION: 'Latitude, longitude.',
+};
+const MODES: { [type in FieldType]?: 'decimal' } = {
+  NUMBER: 'decimal',
+  NUMERIC: 'decimal',
+  CURRENCY: 'decimal',
+  PERCENT: 'decimal',
+};
 
-/** Enter keeps the edit and goes down, Tab keeps it and goes on, Escape drops it, leaving keeps it if it can be read. */
-export function TextEditor({ field, value, typed, multiline, onSave, done }: TextEditorProps) {
+const isMultiline = (field: ModelField): boolean =>
+  field.type === 'RICH_TEXT' ||
+  field.type === 'RAW_JSON' ||
+  (field.type === 'TEXT' && (field.settings?.displayedMaxRows ?? 1) > 1);
+
+/** Enter keeps the edit and goes down, Tab keeps it and goes on, Escape drops it, leaving keeps it. */
+export function TextEditor({ field, value, typed, problem, onSave, onUnread, onDrop, done }: FieldEditorProps) {
+  const multiline = isMultiline(field);
   const [text, setText] = useState(typed ?? editText(field, value));
   const [code, setCode] = useState(
     isParts(value) && typeof value['currencyCode'] === 'string' && value['currencyCode']
       ? value['currencyCode']
       : 'USD',
   );
-  const [reason, setReason] = useState<string | null>(null);
+  const [reason, setReason] = useState<string | null>(problem ?? null);
   const input = useRef<HTMLInputElement & HTMLTextAreaElement>(null);
   const closed = useRef(false);
 
@@ -34,17 +50,19 @@ export function TextEditor({ field, value, typed, multiline, onSave, done }: Tex
     else element?.setSelectionRange(element.value.length, element.value.length);
   }, [typed]);
 
-  const finish = (move: Move, keep: boolean, force = false) => {
+  const finish = (move: Move, keep: boolean, leaving = false) => {
     if (closed.current) return;
-    if (keep) {
+    if (!keep) onDrop?.();
+    else {
       const base = field.type === 'CURRENCY' ? { ...(isParts(value) ? value : {}), currencyCode: code } : value;
       const parsed = parseValue(field, text, base);
       if ('reason' in parsed) {
-        if (!force) {
+        if (!leaving) {
           setReason(parsed.reason);
           return;
         }
-      } else if (!sameValue(parsed.value, value)) onSave(parsed.value);
+        onUnread?.(text, parsed.reason);
+      } else if (problem || !sameValue(parsed.value, value)) onSave(parsed.value);
     }
     closed.current = true;
     done(move);
@@ -76,29 +94,35 @@ export function TextEditor({ field, value, typed, multiline, onSave, done }: Tex
       setReason(null);
     },
   };
-  const numeric = field.type === 'NUMBER' || field.type === 'NUMERIC' || field.type === 'CURRENCY';
-  const mode = numeric
-    ? 'decimal'
-    : field.type === 'EMAILS'
-      ? 'email'
-      : field.type === 'PHONES'
-        ? 'tel'
-        : field.type === 'LINKS'
-          ? 'url'
-          : undefined;
+  const color = field.type === 'COLOR' ? parseColor(text) : null;
+  const paired = field.type === 'CURRENCY' || field.type === 'COLOR';
   return (
-    <div onKeyDown={onKeyDown} onBlur={onBlur} className={field.type === 'CURRENCY' ? classes.pair : undefined}>
+    <div onKeyDown={onKeyDown} onBlur={onBlur} className={paired ? classes.pair : undefined}>
+      {color ? (
+        <input
+          type="color"
+          className={classes.colorInput}
+          aria-label={`${field.label}: choose`}
+          value={'value' in color ? String(color.value) : '#888888'}
+          onChange={(event) => {
+            setText(event.currentTarget.value);
+            setReason(null);
+          }}
+        />
+      ) : null}
       {multiline ? (
         <textarea
           {...shared}
           className={`${classes.input} ${classes.area}`}
+          data-mono={field.type === 'RAW_JSON' || undefined}
           rows={Math.min(14, Math.max(4, text.split('\n').length + 1))}
         />
       ) : (
         <input
           {...shared}
           className={classes.input}
-          inputMode={mode}
+          inputMode={MODES[field.type]}
+          placeholder={PLACEHOLDERS[field.type]}
           autoComplete="off"
           spellCheck={field.type === 'TEXT'}
         />
@@ -115,11 +139,7 @@ export function TextEditor({ field, value, typed, multiline, onSave, done }: Tex
           ))}
         </select>
       ) : null}
-      {reason ? (
-        <div className={classes.reason} role="alert">
-          {reason}
-        </div>
-      ) : null}
+      <EditorNote field={field} reason={reason} hint={HINTS[field.type]} />
     </div>
   );
 }

@@ -1,21 +1,49 @@
-import { useCallback, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { request } from '../api/client.ts';
 import { createDocument, listDocument } from '../model/documents.ts';
-import { toGraphQLFilter } from '../model/filters.ts';
+import { toGraphQLFilter, type Operator } from '../model/filters.ts';
 import { labelField, objectById } from '../model/lookup.ts';
+import { parseValue } from '../model/parse.ts';
 import { isSortable, orderBy } from '../model/sorting.ts';
-import { parseValue } from '../model/text.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
-import { recordLabel, toPatch, type Link } from '../model/values.ts';
+import { recordLabel, toPatch } from '../model/values.ts';
 
 const LIMIT = 20;
 const PAUSE_MS = 120;
 
-async function search(model: Model, object: ModelObject, query: string): Promise<{ id: string; label: string }[]> {
+export interface Target {
+  relationId: string;
+  object: ModelObject;
+}
+
+export interface Found extends Target {
+  id: string;
+  label: string;
+}
+
+/** The objects that a field may point at, with what marks a link to each. */
+export function targetsOf(model: Model, field: ModelField): Target[] {
+  const pairs = field.junction
+    ? [{ relationId: field.id, objectId: field.junction.targetObjectId }]
+    : field.relations.map((relation) => ({ relationId: relation.id, objectId: relation.targetObjectId }));
+  return pairs.flatMap(({ relationId, objectId }) => {
+    const object = objectById(model, objectId);
+    return object?.isActive ? [{ relationId, object }] : [];
+  });
+}
+
+/** Records whose label holds the words, or is them. */
+export async function searchLabels(
+  model: Model,
+  object: ModelObject,
+  words: string,
+  operator: Operator = 'contains',
+): Promise<{ id: string; label: string }[]> {
   const label = labelField(object);
-  const words = query.trim();
   const filter =
-    label && words !== '' ? toGraphQLFilter(object, [{ field: label.name, operator: 'contains', value: words }]) : null;
+    label && words.trim() !== ''
+      ? toGraphQLFilter(object, [{ field: label.name, operator, value: words.trim() }])
+      : null;
   const order =
     label && isSortable(label) ? orderBy(object, { field: label.name, descending: false }) : orderBy(object, null);
   const { list } = await request(listDocument(model, object, []), {
@@ -26,44 +54,41 @@ async function search(model: Model, object: ModelObject, query: string): Promise
   return list.nodes.map((row) => ({ id: row.id, label: recordLabel(model, object, row) }));
 }
 
-/** The records that a relation may point at, searched as one types. */
-export function useRelated(model: Model, field: ModelField) {
-  const [links, setLinks] = useState<(Link & { object: string })[]>([]);
+/** The records that a field may point at, searched as one types. */
+export function useRelated(model: Model, targets: Target[]) {
+  const [found, setFound] = useState<Found[]>([]);
   const [busy, setBusy] = useState(true);
+  const [query, setQuery] = useState('');
   const latest = useRef(0);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const wanted = useRef({ model, targets });
+  useEffect(() => {
+    wanted.current = { model, targets };
+  });
+  useEffect(() => () => clearTimeout(timer.current), []);
 
-  const find = useCallback(
-    (query: string) => {
-      const mine = ++latest.current;
-      setBusy(true);
-      clearTimeout(timer.current);
-      timer.current = setTimeout(
-        async () => {
-          const found = await Promise.all(
-            field.relations.map(async (relation) => {
-              const target = objectById(model, relation.targetObjectId);
-              if (!target?.isActive) return [];
-              const rows = await search(model, target, query).catch(() => []);
-              return rows.map((row) => ({
-                relationId: relation.id,
-                id: row.id,
-                label: row.label || 'Untitled',
-                object: target.labelSingular,
-              }));
-            }),
-          );
-          if (mine !== latest.current) return;
-          setLinks(found.flat());
-          setBusy(false);
-        },
-        query === '' ? 0 : PAUSE_MS,
-      );
-    },
-    [model, field],
-  );
+  const find = useCallback((words: string) => {
+    const mine = ++latest.current;
+    setBusy(true);
+    setQuery(words);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(
+      async () => {
+        const all = await Promise.all(
+          wanted.current.targets.map(async (target) => {
+            const rows = await searchLabels(wanted.current.model, target.object, words).catch(() => []);
+            return rows.map((row) => ({ ...target, id: row.id, label: row.label || 'Untitled' }));
+          }),
+        );
+        if (mine !== latest.current) return;
+        setFound(all.flat());
+        setBusy(false);
+      },
+      words === '' ? 0 : PAUSE_MS,
+    );
+  }, []);
 
-  return { links, busy, find };
+  return { found, busy, query, find };
 }
 
 /** Makes a record that has only its label, for a picker that did not find it. */

@@ -18,6 +18,7 @@ import { GridHead } from './GridHead.tsx';
 import { GridRow, SkeletonRow } from './GridRow.tsx';
 import { handleKey } from './keyboard.ts';
 import { after } from './navigation.ts';
+import { readLines } from './tsv.ts';
 import type { GridStore, Place } from './store.ts';
 import type { GridActions, GridColumn, Move } from './types.ts';
 
@@ -37,6 +38,9 @@ interface GridProps<Row> {
   store: GridStore;
   actions: GridActions<Row>;
 }
+
+/** How the owner's own form of the copied cells travels beside the text. */
+const DATA_TYPE = 'application/x-relvar+json';
 
 const sameWindow = (a: ColumnWindow, b: ColumnWindow) =>
   a.start === b.start && a.end === b.end && a.before === b.before && a.after === b.after;
@@ -61,6 +65,9 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
     setWindow((current) => (sameWindow(current, next) ? current : next));
   }, [restWidths, pinnedWidth]);
   useLayoutEffect(measureColumns, [measureColumns]);
+  useEffect(() => {
+    if (columns[0]) actions.onColumns([columns[0], ...columns.slice(window.start + 1, window.end + 2)]);
+  }, [actions, columns, window]);
 
   const activeIndex = active ? (byKey.get(active.row) ?? -1) : -1;
   const virtualizer = useVirtualizer({
@@ -206,20 +213,14 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
 
   const onCopy = (event: ClipboardEvent<HTMLDivElement>) => {
     if (store.getState().editing || !active || String(globalThis.getSelection() ?? '') !== '') return;
-    const picked = store.getState().selected.size > 0 ? keys.filter((key) => store.getState().selected.has(key)) : null;
-    const line = (key: string, wanted: GridColumn[]) => {
-      const row = rowOf(key);
-      return row === undefined
-        ? ''
-        : wanted.map((column) => actions.textOf(row, column).replace(/[\t\n]/g, ' ')).join('\t');
-    };
-    const text = picked
-      ? picked.map((key) => line(key, columns)).join('\n')
-      : line(
-          active.row,
-          columns.filter((c) => c.id === active.column),
-        );
-    event.clipboardData.setData('text/plain', text);
+    const { selected } = store.getState();
+    const from = (selected.size > 0 ? keys.filter((key) => selected.has(key)) : [active.row]).flatMap(
+      (key) => rowOf(key) ?? [],
+    );
+    const wanted = selected.size > 0 ? columns : columns.filter((column) => column.id === active.column);
+    const line = (row: Row) => wanted.map((column) => actions.textOf(row, column).replace(/[\t\n\r]+/g, ' '));
+    event.clipboardData.setData('text/plain', from.map((row) => line(row).join('\t')).join('\n'));
+    event.clipboardData.setData(DATA_TYPE, actions.dataOf(from, wanted));
     event.preventDefault();
   };
 
@@ -227,8 +228,9 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
     if (store.getState().editing || !active || event.target !== event.currentTarget) return;
     const row = rowOf(active.row);
     const column = columns.find((c) => c.id === active.column);
-    if (row === undefined || !column?.editable) return;
-    actions.onPaste(row, column, event.clipboardData.getData('text/plain').split('\n')[0] ?? '');
+    const lines = readLines(event.clipboardData.getData('text/plain'));
+    if (row === undefined || !column || lines.length === 0) return;
+    actions.onPaste(row, column, lines, event.clipboardData.getData(DATA_TYPE));
     event.preventDefault();
   };
 

@@ -102,7 +102,7 @@ export function GridHead<Row>({
           tabIndex={-1}
           className={classes.headButton}
           disabled={!column.sortable}
-          title={column.title}
+          title={column.hint ? `${column.title}\n${column.hint}` : column.title}
           onClick={() => {
             if (!moved.current) actions.onSort(column);
           }}

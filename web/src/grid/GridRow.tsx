@@ -11,11 +11,12 @@ interface CellProps {
   index: number;
   active: boolean;
   flashing: boolean;
+  refused: boolean;
   pinned: boolean;
   children: ReactNode;
 }
 
-function Cell({ id, column, index, active, flashing, pinned, children }: CellProps) {
+function Cell({ id, column, index, active, flashing, refused, pinned, children }: CellProps) {
   return (
     <div
       role="gridcell"
@@ -25,6 +26,7 @@ function Cell({ id, column, index, active, flashing, pinned, children }: CellPro
       data-column={column.id}
       data-active={active || undefined}
       data-flash={flashing || undefined}
+      data-refused={refused || undefined}
       data-align={column.align}
       className={pinned ? `${classes.cell} ${classes.pinned}` : classes.cell}
       style={{ width: `var(--w-${column.id})` }}
@@ -63,6 +65,7 @@ function GridRowInner<Row>({ row, rowKey, index, top, columns, window, store, ac
         index={columnIndex}
         active={active}
         flashing={flashes.has(cellKey(rowKey, column.id))}
+        refused={actions.isRefused(row, column)}
         pinned={columnIndex === 0}
       >
         {actions.renderCell(row, column)}

@@ -1,5 +1,6 @@
 import { columnWindow } from './columnWindow.ts';
 import { after, step } from './navigation.ts';
+import { readLines } from './tsv.ts';
 
 const rows = ['r1', 'r2', 'r3'];
 const columns = ['a', 'b', 'c'];
@@ -22,3 +23,24 @@ test('few columns are all rendered, of many only those in view and a little more
   expect(window.end).toBe(17);
   expect(window.before + window.after + (window.end - window.start + 1) * 100).toBe(6000);
 });
+
+test.each([
+  ['', []],
+  ['one', [['one']]],
+  [
+    'a\tb\nc\td\n',
+    [
+      ['a', 'b'],
+      ['c', 'd'],
+    ],
+  ],
+  [
+    'a\t\r\n\tb',
+    [
+      ['a', ''],
+      ['', 'b'],
+    ],
+  ],
+  ['"a\tb"\t"say ""hi"""\n"two\nlines"', [['a\tb', 'say "hi"'], ['two\nlines']]],
+  ['say "hi"\tb', [['say "hi"', 'b']]],
+])('reads the clipboard’s %j', (text, lines) => expect(readLines(text)).toEqual(lines));

@@ -3,6 +3,8 @@ import type { ReactNode } from 'react';
 export interface GridColumn {
   id: string;
   title: string;
+  /** What the head says further when one points at it. */
+  hint?: string;
   icon?: ReactNode;
   width: number;
   align?: 'right';
@@ -26,10 +28,15 @@ export interface GridActions<Row> {
   renderCell: (row: Row, column: GridColumn) => ReactNode;
   renderEditor: (props: EditorProps<Row>) => ReactNode;
   textOf: (row: Row, column: GridColumn) => string;
-  onPaste: (row: Row, column: GridColumn, text: string) => void;
+  /** What lies on the clipboard besides its text, for the owner's own cells. */
+  dataOf: (rows: Row[], columns: GridColumn[]) => string;
+  /** Lines of cells, the first of which goes into the given row and column. */
+  onPaste: (row: Row, column: GridColumn, lines: string[][], data: string) => void;
   onClear: (row: Row, column: GridColumn) => void;
   /** Space or Enter on a cell that switches rather than being edited; says whether it did. */
   onToggle: (row: Row, column: GridColumn) => boolean;
+  /** Whether the cell holds an edit that was refused. */
+  isRefused: (row: Row, column: GridColumn) => boolean;
   onOpen: (row: Row) => void;
   onDelete: (keys: string[]) => void;
   onSort: (column: GridColumn) => void;
@@ -37,4 +44,6 @@ export interface GridActions<Row> {
   onReorder: (from: string, before: string | null) => void;
   /** The last row index in view, so that the owner may fetch what comes next. */
   onSeen: (first: number, last: number) => void;
+  /** The columns in view, and a few more. */
+  onColumns: (columns: GridColumn[]) => void;
 }

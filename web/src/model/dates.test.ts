@@ -1,4 +1,13 @@
-import { addDays, formatDay, joinInstant, parseDay, parseInstant, splitInstant } from './dates.ts';
+import {
+  addDays,
+  formatDay,
+  formatPattern,
+  formatRelativeDay,
+  joinInstant,
+  parseDay,
+  parseInstant,
+  splitInstant,
+} from './dates.ts';
 
 const now = new Date(2026, 10, 22, 23, 30);
 
@@ -54,4 +63,26 @@ describe('instants', () => {
   test.each(['', 'soon', '2026-11-22 25:00', '14:30'])('refuse “%s”', (text) =>
     expect(parseInstant(text, now)).toBeNull(),
   );
+});
+
+describe('formats', () => {
+  test.each([
+    ['dd.MM.yyyy', '05.03.2027'],
+    ['d MMM yy', '5 Mar 27'],
+    ['EEEE, MMMM d', 'Friday, March 5'],
+    ["M/d 'at' HH:mm", '3/5 at 00:00'],
+  ])('a day by %s', (pattern, text) => expect(formatPattern('2027-03-05', pattern)).toBe(text));
+
+  test('an instant, in the reader’s zone', () => {
+    const instant = joinInstant('2027-03-05', '15:07') ?? '';
+    expect(formatPattern(instant, 'HH:mm')).toBe('15:07');
+    expect(formatPattern(instant, 'h:mm a')).toBe('3:07 pm');
+  });
+
+  test.each([
+    ['2026-11-22', 'today'],
+    ['2026-11-21', 'yesterday'],
+    ['2026-11-25', 'in 3 days'],
+    ['2026-09-01', '3 months ago'],
+  ])('%s as people speak of it', (day, text) => expect(formatRelativeDay(day, now)).toBe(text));
 });

@@ -113,3 +113,63 @@ export function formatRelative(value: string, now: Date = new Date()): string {
   }
   return formatInstant(value);
 }
+
+/** A day as people speak of it: today, yesterday, in 3 days, 2 months ago. */
+export function formatRelativeDay(value: string, now: Date = new Date()): string {
+  const noon = (text: string) => new Date(`${text}T12:00:00Z`).getTime();
+  const days = Math.round((noon(value.slice(0, 10)) - noon(localDay(now))) / 86_400_000);
+  const format = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+  if (Math.abs(days) < 14) return format.format(days, 'day');
+  if (Math.abs(days) < 60) return format.format(Math.round(days / 7), 'week');
+  if (Math.abs(days) < 700) return format.format(Math.round(days / 30.44), 'month');
+  return format.format(Math.round(days / 365.25), 'year');
+}
+
+const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
+const FULL_MONTHS = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];
+
+/** A day or an instant by a pattern of Unicode's letters: dd.MM.yyyy, d MMM yyyy, EEE HH:mm. Text in quotes stays. */
+export function formatPattern(value: string, pattern: string): string {
+  const { day: dayText, time } = value.length > 10 ? splitInstant(value) : { day: value, time: '00:00' };
+  const [year = 0, month = 1, date = 1] = dayText.split('-').map(Number);
+  const [hour = 0, minute = 0] = time.split(':').map(Number);
+  const weekday = WEEKDAYS[new Date(Date.UTC(year, month - 1, date)).getUTCDay()] ?? '';
+  const second = value.length > 10 ? new Date(value).getSeconds() : 0;
+  const letters: { [token: string]: string } = {
+    yyyy: pad(year, 4),
+    yy: pad(year % 100),
+    MMMM: FULL_MONTHS[month - 1] ?? '',
+    MMM: LONG_MONTHS[month - 1] ?? '',
+    MM: pad(month),
+    M: String(month),
+    dd: pad(date),
+    d: String(date),
+    EEEE: weekday,
+    EEE: weekday.slice(0, 3),
+    HH: pad(hour),
+    H: String(hour),
+    hh: pad(hour % 12 || 12),
+    h: String(hour % 12 || 12),
+    mm: pad(minute),
+    ss: pad(second),
+    a: hour < 12 ? 'am' : 'pm',
+  };
+  return pattern.replace(/'([^']*)'|y+|M+|d+|E+|H+|h+|m+|s+|a/g, (token, quoted: string | undefined) =>
+    quoted !== undefined
+      ? quoted || "'"
+      : (letters[token] ?? letters[token.slice(0, 4)] ?? letters[token.slice(0, 2)] ?? token),
+  );
+}

@@ -34,11 +34,27 @@ function relationSelection(model: Model, field: ModelField): string[] {
   });
 }
 
+/** Chips show what fits a cell; the record page reads all links by itself. */
+const LINKS_SHOWN = 12;
+
+function linkSelection(model: Model, field: ModelField): string[] {
+  const { junction } = field;
+  const target = model.objects.find((object) => object.id === junction?.targetObjectId);
+  if (!junction || !target?.isActive) return [];
+  const label = labelField(target)?.columns.map((column) => column.name) ?? [];
+  const names = ['id', ...label].join(' ');
+  return [`${junction.linkConnection}(first: ${LINKS_SHOWN}) { nodes { id ${junction.otherName} { ${names} } } }`];
+}
+
 export function selection(model: Model, object: ModelObject, fields: ModelField[]): string {
   const label = labelField(object);
   const wanted = label && !fields.includes(label) ? [label, ...fields] : fields;
   const names = wanted.flatMap((field) =>
-    field.relations.length > 0 ? relationSelection(model, field) : field.columns.map((column) => column.name),
+    field.junction
+      ? linkSelection(model, field)
+      : field.relations.length > 0
+        ? relationSelection(model, field)
+        : field.columns.map((column) => column.name),
   );
   return ['id', ...new Set(names.filter((name) => name !== 'id').sort())].join(' ');
 }

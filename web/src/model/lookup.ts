@@ -6,6 +6,9 @@ const SYSTEM_VISIBLE = ['createdAt', 'updatedAt', 'createdBy', 'updatedBy'];
 export const objectById = (model: Model, id: string): ModelObject | undefined =>
   model.objects.find((object) => object.id === id);
 
+export const fieldById = (object: ModelObject, id: string | null | undefined): ModelField | undefined =>
+  object.fields.find((field) => field.id === id);
+
 export const objectByPlural = (model: Model, namePlural: string): ModelObject | undefined =>
   model.objects.find((object) => object.namePlural === namePlural);
 
@@ -34,7 +37,7 @@ export function joinTarget(object: ModelObject): FieldRelation | undefined {
 
 export const navigationObjects = (model: Model): ModelObject[] =>
   model.objects
-    .filter((object) => object.isActive && !object.isSystem && !joinTarget(object))
+    .filter((object) => object.isActive && !object.isSystem && !object.isJunction && !joinTarget(object))
     .sort((a, b) => a.position - b.position || a.labelPlural.localeCompare(b.labelPlural));
 
 export interface RelatedList {
@@ -46,13 +49,15 @@ export interface RelatedList {
   relation: FieldRelation;
   /** Set when the holder only joins: the records to show are those at the other end of this relation. */
   through?: { relation: FieldRelation; target: ModelObject };
+  /** At most one record can point here. */
+  single: boolean;
 }
 
 /** The lists of a record page: every foreign key that points at the object, seen from the other side. */
 export function relatedLists(model: Model, object: ModelObject): RelatedList[] {
   const lists: RelatedList[] = [];
   for (const holder of model.objects) {
-    if (!holder.isActive) continue;
+    if (!holder.isActive || holder.isJunction) continue;
     const join = joinTarget(holder);
     for (const field of holder.fields) {
       if (!field.isActive || field.isSystem) continue;
@@ -67,14 +72,18 @@ export function relatedLists(model: Model, object: ModelObject): RelatedList[] {
           field,
           relation,
           through: join && target ? { relation: join, target } : undefined,
+          single: field.isUnique && field.relations.length === 1,
         });
       }
     }
   }
   // A task's own "Targets" list is a list of joins: it is shown from the join's other side instead.
-  return lists
+  const shown = lists
     .filter((list) => list.through || !joinTarget(list.holder))
     .sort((a, b) => a.holder.position - b.holder.position);
+  // Two relations between the same objects may be called the same from here: then each says which one it is.
+  const isTwin = (list: RelatedList) => shown.some((other) => other !== list && other.label === list.label);
+  return shown.map((list) => (isTwin(list) ? { ...list, label: `${list.label} (${list.field.label})` } : list));
 }
 
 /** From a record that is joined, as a task is, the records of other objects at the far end. */

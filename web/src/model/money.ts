@@ -71,9 +71,9 @@ export function parseMoney(text: string, fallbackCode: string): { amountMicros: 
   return { amountMicros: String(micros), currencyCode };
 }
 
-export function formatMoney(micros: string | number, currencyCode: string | null): string {
+export function formatMoney(micros: string | number, currencyCode: string | null, decimals?: number): string {
   const amount = Number(micros) / 1e6;
-  const digits = Number.isInteger(amount) ? 0 : 2;
+  const digits = decimals ?? (Number.isInteger(amount) ? 0 : 2);
   try {
     return new Intl.NumberFormat('en', {
       style: 'currency',
@@ -83,7 +83,7 @@ export function formatMoney(micros: string | number, currencyCode: string | null
       maximumFractionDigits: digits,
     }).format(amount);
   } catch {
-    return `${new Intl.NumberFormat('en', { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(amount)} ${currencyCode}`;
+    return `${new Intl.NumberFormat('en', { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(amount)} ${currencyCode ?? ''}`;
   }
 }
 

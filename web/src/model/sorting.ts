@@ -1,4 +1,5 @@
 import type { FieldType, ModelField, ModelObject } from './types.ts';
+import { valueType } from './valueType.ts';
 
 export interface Sort {
   field: string;
@@ -22,9 +23,13 @@ const SORT_PARTS: { [type in FieldType]?: string[] } = {
   CURRENCY: ['amountMicros'],
   ADDRESS: ['city'],
   ACTOR: ['name'],
+  AUTO_NUMBER: [''],
+  PERCENT: [''],
+  DURATION: [''],
+  COLOR: [''],
 };
 
-export const isSortable = (field: ModelField): boolean => SORT_PARTS[field.type] !== undefined;
+export const isSortable = (field: ModelField): boolean => SORT_PARTS[valueType(field)] !== undefined;
 
 /** How PostGraphile spells an enum value: `nameFirstName` becomes NAME_FIRST_NAME. */
 export const constantCase = (name: string): string =>
@@ -37,7 +42,7 @@ export const constantCase = (name: string): string =>
 /** Newest first unless asked otherwise; the key last, so that a cursor always means one place. */
 export function orderBy(object: ModelObject, sort: Sort | null): string[] {
   const field = sort ? object.fields.find((f) => f.name === sort.field && f.isActive) : undefined;
-  const parts = field ? SORT_PARTS[field.type] : undefined;
+  const parts = field ? SORT_PARTS[valueType(field)] : undefined;
   if (!field || !parts || !sort) return ['CREATED_AT_DESC', 'ID_DESC'];
   const direction = sort.descending ? 'DESC' : 'ASC';
   const columns = parts.flatMap((part) => field.columns.filter((column) => column.part === part));

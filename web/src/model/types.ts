@@ -76,6 +76,15 @@ export interface FieldSettings {
   /** NUMBER, NUMERIC, PERCENT, CURRENCY: how many decimals are shown. */
   decimals?: number;
   type?: string;
+  /** DATE, DATE_TIME: RELATIVE ("3 days ago") or CUSTOM, by a pattern such as "dd.MM.yyyy HH:mm". */
+  displayFormat?: string;
+  customFormat?: string;
+  /** EMAILS, PHONES, LINKS, ARRAY, FILES: how many at most. */
+  maxNumberOfValues?: number;
+  /** TEXT: how many lines of it are shown. */
+  displayedMaxRows?: number;
+  /** ADDRESS: the parts that are shown. */
+  subFields?: string[];
   /** FORMULA: its text, in API names. */
   expression?: string;
   /** ROLLUP: the foreign key whose records are counted or added up. */

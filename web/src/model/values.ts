@@ -1,5 +1,6 @@
 import { labelField } from './lookup.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from './types.ts';
+import { valueType } from './valueType.ts';
 
 /** A field's value in one piece: a scalar, a list, an object of parts, or a link to another record. Null when empty. */
 export type FieldValue = ColumnValue;
@@ -13,6 +14,11 @@ export interface Link {
   label: string;
 }
 
+/** A record at the far end of a many-to-many field. Without `linkId` while the link is on its way to the server. */
+export interface FarLink extends Link {
+  linkId: string | null;
+}
+
 export const isParts = (value: FieldValue): value is Parts =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -21,7 +27,29 @@ export const isLink = (value: FieldValue): value is Link => isParts(value) && ty
 const filled = (value: ColumnValue): boolean =>
   value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
 
+const nodesOf = (connection: ColumnValue | undefined): ColumnValue[] => {
+  const nodes = isParts(connection ?? null) ? (connection as Parts)['nodes'] : null;
+  return Array.isArray(nodes) ? nodes : [];
+};
+
+function readFarLinks(model: Model, field: ModelField, row: RecordRow): FarLink[] {
+  const { junction } = field;
+  const target = model.objects.find((object) => object.id === junction?.targetObjectId);
+  if (!junction || !target) return [];
+  return nodesOf(row[junction.linkConnection]).flatMap((link) => {
+    const record = isParts(link) ? link[junction.otherName] : null;
+    if (!isParts(link) || !isParts(record ?? null)) return [];
+    const far = record as RecordRow;
+    const linkId = typeof link['id'] === 'string' ? link['id'] : null;
+    return [{ relationId: field.id, linkId, id: far.id, label: recordLabel(model, target, far) }];
+  });
+}
+
 export function readValue(model: Model, field: ModelField, row: RecordRow): FieldValue {
+  if (field.junction) {
+    const links = readFarLinks(model, field, row);
+    return links.length > 0 ? links : null;
+  }
   if (field.relations.length > 0) {
     for (const relation of field.relations) {
       const id = row[relation.columnName];
@@ -48,11 +76,12 @@ const LEADING_PART: { [type: string]: string[] } = {
   EMAILS: ['primaryEmail'],
   RICH_TEXT: ['markdown'],
   ACTOR: ['name', 'source'],
+  AUTO_NUMBER: ['', 'text'],
 };
 
 export function isEmpty(field: ModelField, value: FieldValue): boolean {
   if (!isParts(value) || isLink(value)) return !filled(value);
-  const leading = LEADING_PART[field.type];
+  const leading = LEADING_PART[valueType(field)];
   return leading
     ? leading.every((part) => !filled(value[part] ?? null))
     : Object.values(value).every((part) => !filled(part));
@@ -79,6 +108,15 @@ export function toPatch(field: ModelField, value: FieldValue): { [name: string]:
 /** The row as it will read once the edit is saved, related record included. */
 export function applyValue(model: Model, field: ModelField, row: RecordRow, value: FieldValue): RecordRow {
   const next: RecordRow = { ...row, ...toPatch(field, value) };
+  const { junction } = field;
+  const far = model.objects.find((object) => object.id === junction?.targetObjectId);
+  if (junction && far) {
+    const nodes = (Array.isArray(value) ? value : []).filter(isLink).map((link) => ({
+      id: link['linkId'] ?? null,
+      [junction.otherName]: labelRow(far, link.id, link.label),
+    }));
+    next[junction.linkConnection] = { nodes };
+  }
   for (const relation of field.relations) {
     const target = model.objects.find((object) => object.id === relation.targetObjectId);
     next[relation.name] =
@@ -100,7 +138,7 @@ export function recordLabel(model: Model, object: ModelObject, row: RecordRow): 
   if (!field) return `${object.labelSingular} ${row.id.slice(-6)}`;
   const value = readValue(model, field, row);
   if (isParts(value)) {
-    return ['firstName', 'lastName', 'primaryEmail', 'primaryLinkLabel', 'primaryLinkUrl', 'primaryPhoneNumber']
+    return ['firstName', 'lastName', 'text', 'primaryEmail', 'primaryLinkLabel', 'primaryLinkUrl', 'primaryPhoneNumber']
       .map((part) => value[part])
       .filter((part) => typeof part === 'string' && part !== '')
       .join(' ');

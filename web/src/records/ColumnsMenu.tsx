@@ -1,5 +1,6 @@
-import { ActionIcon, Popover } from '@mantine/core';
+import { ActionIcon, Popover, TextInput } from '@mantine/core';
 import { IconChevronDown, IconChevronUp, IconColumns } from '@tabler/icons-react';
+import { useState } from 'react';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import type { ModelObject } from '../model/types.ts';
 import { orderedFields, type ColumnLayout } from './columnLayout.ts';
@@ -11,8 +12,27 @@ interface ColumnsMenuProps {
   onChange: (layout: ColumnLayout) => void;
 }
 
+const SEARCH_ABOVE = 20;
+const SHOWN = 100;
+
 /** Which columns show, and in which order: by button here, by dragging their heads in the table. */
-export function ColumnsMenu({ object, layout, onChange }: ColumnsMenuProps) {
+export function ColumnsMenu(props: ColumnsMenuProps) {
+  return (
+    <Popover position="bottom-end" width={280} trapFocus>
+      <Popover.Target>
+        <ActionIcon variant="subtle" color="gray" size="md" aria-label="Choose columns" title="Columns">
+          <IconColumns size={16} stroke={1.75} />
+        </ActionIcon>
+      </Popover.Target>
+      <Popover.Dropdown p={6} aria-label="Columns">
+        <ColumnList {...props} />
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
+
+function ColumnList({ object, layout, onChange }: ColumnsMenuProps) {
+  const [query, setQuery] = useState('');
   const fields = orderedFields(object, layout);
   const names = fields.map((field) => field.name);
   const toggle = (name: string) =>
@@ -26,55 +46,76 @@ export function ColumnsMenu({ object, layout, onChange }: ColumnsMenuProps) {
     if (name) order.splice(index + by, 0, name);
     onChange({ ...layout, order });
   };
+  const wanted = query.trim().toLowerCase();
+  const found = fields.flatMap((field, index) =>
+    wanted === '' || field.label.toLowerCase().includes(wanted) ? { field, index } : [],
+  );
+  const all = fields.every((field) => field.id === object.labelFieldId || layout.hidden.includes(field.name));
   return (
-    <Popover position="bottom-end" width={280} trapFocus>
-      <Popover.Target>
-        <ActionIcon variant="subtle" color="gray" size="md" aria-label="Choose columns" title="Columns">
-          <IconColumns size={16} stroke={1.75} />
-        </ActionIcon>
-      </Popover.Target>
-      <Popover.Dropdown p={6} aria-label="Columns">
-        <ul className={classes.columnList} aria-label="Columns">
-          {fields.map((field, index) => {
-            const TypeIcon = FIELD_TYPES[field.type].icon;
-            const isLabel = field.id === object.labelFieldId;
-            return (
-              <li key={field.id} className={classes.columnRow}>
-                <label className={classes.columnLabel}>
-                  <input
-                    type="checkbox"
-                    checked={isLabel || !layout.hidden.includes(field.name)}
-                    disabled={isLabel}
-                    onChange={() => toggle(field.name)}
-                  />
-                  <TypeIcon size={14} stroke={1.75} aria-hidden />
-                  <span>{field.label}</span>
-                </label>
-                <ActionIcon
-                  variant="subtle"
-                  color="gray"
-                  size="sm"
-                  disabled={isLabel || index <= 1}
-                  aria-label={`Move ${field.label} up`}
-                  onClick={() => move(index, -1)}
-                >
-                  <IconChevronUp size={14} />
-                </ActionIcon>
-                <ActionIcon
-                  variant="subtle"
-                  color="gray"
-                  size="sm"
-                  disabled={isLabel || index === fields.length - 1}
-                  aria-label={`Move ${field.label} down`}
-                  onClick={() => move(index, 1)}
-                >
-                  <IconChevronDown size={14} />
-                </ActionIcon>
-              </li>
-            );
-          })}
-        </ul>
-      </Popover.Dropdown>
-    </Popover>
+    <>
+      {fields.length > SEARCH_ABOVE ? (
+        <TextInput
+          size="xs"
+          mb={4}
+          placeholder={`Find among ${fields.length} columns`}
+          aria-label="Find a column"
+          value={query}
+          onChange={(event) => setQuery(event.currentTarget.value)}
+          data-autofocus
+        />
+      ) : null}
+      <ul className={classes.columnList} aria-label="Columns">
+        {found.slice(0, SHOWN).map(({ field, index }) => {
+          const TypeIcon = FIELD_TYPES[field.type].icon;
+          const isLabel = field.id === object.labelFieldId;
+          return (
+            <li key={field.id} className={classes.columnRow}>
+              <label className={classes.columnLabel}>
+                <input
+                  type="checkbox"
+                  checked={isLabel || !layout.hidden.includes(field.name)}
+                  disabled={isLabel}
+                  onChange={() => toggle(field.name)}
+                />
+                <TypeIcon size={14} stroke={1.75} aria-hidden />
+                <span>{field.label}</span>
+              </label>
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                size="sm"
+                disabled={isLabel || index <= 1}
+                aria-label={`Move ${field.label} up`}
+                onClick={() => move(index, -1)}
+              >
+                <IconChevronUp size={14} />
+              </ActionIcon>
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                size="sm"
+                disabled={isLabel || index === fields.length - 1}
+                aria-label={`Move ${field.label} down`}
+                onClick={() => move(index, 1)}
+              >
+                <IconChevronDown size={14} />
+              </ActionIcon>
+            </li>
+          );
+        })}
+      </ul>
+      {found.length > SHOWN ? (
+        <div className={classes.columnNote}>{found.length - SHOWN} more: type to find them.</div>
+      ) : null}
+      {fields.length > SEARCH_ABOVE ? (
+        <button
+          type="button"
+          className={classes.filterClear}
+          onClick={() => onChange({ ...layout, hidden: all ? [] : names })}
+        >
+          {all ? 'Show all' : 'Hide all'}
+        </button>
+      ) : null}
+    </>
   );
 }

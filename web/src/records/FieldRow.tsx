@@ -1,9 +1,11 @@
-import { Switch } from '@mantine/core';
+import { Switch, Tooltip } from '@mantine/core';
 import { IconCheck, IconLoader2 } from '@tabler/icons-react';
 import { useRef, useState, type MouseEvent } from 'react';
+import { computedNote } from '../fields/computedNote.ts';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
 import { FieldEditor } from '../fields/FieldEditor.tsx';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
+import { isNeeded } from '../fields/rules.ts';
 import { formatValue, isEditable } from '../model/text.ts';
 import type { Model, ModelField, RecordRow } from '../model/types.ts';
 import { isParts, readValue, type FieldValue } from '../model/values.ts';
@@ -18,14 +20,22 @@ interface FieldRowProps {
   flashing: boolean;
   emphasis?: boolean;
   wide?: boolean;
+  /** Another field's edit waits for this one to have a value. */
+  demand?: string;
   onSave: (value: FieldValue) => void;
+  onUnread?: (text: string, reason: string) => void;
+  onDrop?: () => void;
 }
 
 /** A field of a record page: reads as text, and turns into its editor where it stands. */
-export function FieldRow({ model, field, row, save, flashing, emphasis, wide, onSave }: FieldRowProps) {
+export function FieldRow(props: FieldRowProps) {
+  const { model, field, row, save, flashing, emphasis, wide, demand, onSave, onUnread, onDrop } = props;
   const [editing, setEditing] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
-  const value = readValue(model, field, row);
+  const refusal = save?.kind === 'refused' ? save.refusal : null;
+  const value = refusal ? refusal.value : readValue(model, field, row);
+  const reason = refusal?.reason ?? demand ?? null;
+  const note = computedNote(model, field);
   const editable = isEditable(field);
   const TypeIcon = FIELD_TYPES[field.type].icon;
 
@@ -49,15 +59,30 @@ export function FieldRow({ model, field, row, save, flashing, emphasis, wide, on
       data-flash={flashing || undefined}
       data-field={field.name}
     >
-      <div className={classes.fieldLabel} id={`label-${field.id}`} title={field.description ?? undefined}>
-        <TypeIcon size={14} stroke={1.75} aria-hidden />
-        <span>{field.label}</span>
-      </div>
+      <Tooltip
+        label={[field.description, note].filter(Boolean).join('\n')}
+        disabled={!field.description && !note}
+        position="top-start"
+        multiline
+        maw={360}
+        style={{ whiteSpace: 'pre-line' }}
+      >
+        <div className={classes.fieldLabel} data-computed={note !== null || undefined}>
+          <TypeIcon size={14} stroke={1.75} aria-hidden />
+          <span>{field.label}</span>
+          {editable && isNeeded(model, field) ? (
+            <span className={classes.needed} title="Required" aria-label="required">
+              *
+            </span>
+          ) : null}
+        </div>
+      </Tooltip>
       <div
         className={classes.fieldValue}
         data-emphasis={emphasis || undefined}
         data-editing={editing || undefined}
         data-readonly={!editable || undefined}
+        data-refused={reason !== null || undefined}
         onClick={edit}
       >
         {field.type === 'BOOLEAN' && editable ? (
@@ -69,16 +94,30 @@ export function FieldRow({ model, field, row, save, flashing, emphasis, wide, on
             onClick={(event) => event.stopPropagation()}
           />
         ) : editing ? (
-          <FieldEditor field={field} value={value} typed={null} onSave={onSave} done={done} />
+          <FieldEditor
+            field={field}
+            value={value}
+            typed={refusal?.text ?? null}
+            problem={refusal?.reason}
+            recordId={row.id}
+            onSave={onSave}
+            onUnread={onUnread}
+            onDrop={onDrop}
+            done={done}
+          />
         ) : null}
         {field.type === 'BOOLEAN' && editable ? null : editing && !wide ? null : (
           <>
-            {wide && long ? (
+            {refusal?.text ? (
+              <span>{refusal.text}</span>
+            ) : wide && long ? (
               <div className={classes.longText}>{long}</div>
             ) : value === null ? (
-              <span className={classes.emptyValue}>{editable ? (wide ? 'Write something…' : 'Empty') : '–'}</span>
+              <span className={classes.emptyValue}>
+                {editable ? (wide ? 'Write something…' : isNeeded(model, field) ? 'Required' : 'Empty') : '–'}
+              </span>
             ) : wide ? null : (
-              <FieldDisplay field={field} value={value} />
+              <FieldDisplay field={field} value={value} full />
             )}
             {editable ? (
               <button
@@ -94,9 +133,14 @@ export function FieldRow({ model, field, row, save, flashing, emphasis, wide, on
         {save?.kind === 'saving' ? <IconLoader2 size={14} className={classes.saving} aria-label="Saving" /> : null}
         {save?.kind === 'saved' ? <IconCheck size={14} className={classes.saved} aria-label="Saved" /> : null}
       </div>
-      {save?.kind === 'failed' ? (
+      {reason && !editing ? (
         <div className={classes.fieldError} role="alert">
-          {save.reason}
+          {reason}{' '}
+          {refusal ? (
+            <button type="button" onClick={onDrop}>
+              Take back
+            </button>
+          ) : null}
         </div>
       ) : null}
     </div>

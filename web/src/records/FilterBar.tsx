@@ -1,10 +1,11 @@
 import { Menu, Popover } from '@mantine/core';
 import { IconPlus, IconX } from '@tabler/icons-react';
 import { useState } from 'react';
-import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { encodeFilter, OPERATOR_LABELS, operatorsOf, takesValue, type Filter } from '../model/filters.ts';
 import { visibleFields } from '../model/lookup.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
+import { valueType } from '../model/valueType.ts';
+import { FieldMenuItems } from './FieldMenuItems.tsx';
 import { FilterForm } from './FilterForm.tsx';
 import classes from './records.module.css';
 import { useFilterText } from './useFilterText.ts';
@@ -70,7 +71,7 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange }
     const [operator] = operatorsOf(field);
     if (!operator) return;
     setFresh(filters.length);
-    onChange([...filters, { field: field.name, operator, value: field.type === 'BOOLEAN' ? 'true' : '' }]);
+    onChange([...filters, { field: field.name, operator, value: valueType(field) === 'BOOLEAN' ? 'true' : '' }]);
     onAdding(false);
   };
   return (
@@ -104,14 +105,7 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange }
           </button>
         </Menu.Target>
         <Menu.Dropdown mah={380} style={{ overflow: 'auto' }}>
-          {fields.map((field) => {
-            const TypeIcon = FIELD_TYPES[field.type].icon;
-            return (
-              <Menu.Item key={field.id} leftSection={<TypeIcon size={14} />} onClick={() => add(field)}>
-                {field.label}
-              </Menu.Item>
-            );
-          })}
+          <FieldMenuItems fields={fields} onChoose={add} />
         </Menu.Dropdown>
       </Menu>
       {filters.length > 0 ? (

@@ -2,9 +2,10 @@ import { NativeSelect, TextInput } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import fieldClasses from '../fields/fields.module.css';
 import { Tag } from '../fields/Tag.tsx';
-import { useRelated } from '../fields/useRelated.ts';
+import { targetsOf, useRelated } from '../fields/useRelated.ts';
 import {
   filterProblem,
+  ME,
   OPERATOR_LABELS,
   operatorsOf,
   takesValue,
@@ -13,6 +14,7 @@ import {
 } from '../model/filters.ts';
 import { useModel } from '../model/store.ts';
 import type { ModelField } from '../model/types.ts';
+import { valueType } from '../model/valueType.ts';
 import classes from './records.module.css';
 
 interface FilterFormProps {
@@ -28,6 +30,9 @@ const PLACEHOLDERS: { [type: string]: string } = {
   DATE: 'today, 2026-11-22, 3 Dec',
   DATE_TIME: 'today, 2026-11-22, 3 Dec',
   RATING: '1 to 5',
+  PERCENT: '25%',
+  DURATION: '1h 30m, 90m',
+  COLOR: '#1c8a6b',
 };
 
 function Choices({
@@ -79,7 +84,9 @@ function RelatedChoices({
   onChange: (value: string) => void;
 }) {
   const model = useModel();
-  const { links, busy, find } = useRelated(model, field);
+  const targets = targetsOf(model, field);
+  const { found, busy, find } = useRelated(model, targets);
+  const hasMembers = targets.some(({ object }) => object.nameSingular === 'workspaceMember');
   const [query, setQuery] = useState('');
   useEffect(() => find(query), [find, query]);
   return (
@@ -95,11 +102,17 @@ function RelatedChoices({
       />
       <Choices
         label={field.label}
-        choices={links.map((link) => ({ value: link.id, label: link.label }))}
+        choices={[
+          ...(hasMembers && query === '' ? [{ value: ME, label: 'Me, whoever looks' }] : []),
+          ...found.map(({ id, label, object }) => ({
+            value: id,
+            label: targets.length > 1 ? `${label} (${object.labelSingular.toLowerCase()})` : label,
+          })),
+        ]}
         value={value}
         onChange={onChange}
       />
-      {links.length === 0 && !busy ? <div className={fieldClasses.pickerEmpty}>Nothing found.</div> : null}
+      {found.length === 0 && !busy ? <div className={fieldClasses.pickerEmpty}>Nothing found.</div> : null}
     </>
   );
 }
@@ -119,7 +132,7 @@ function ValueInput({ field, filter, onChange, onDone }: FilterFormProps) {
       value={text}
       error={problem}
       aria-label={`${field.label}: value`}
-      placeholder={days ? 'Number of days' : (PLACEHOLDERS[field.type] ?? 'Value')}
+      placeholder={days ? 'Number of days' : (PLACEHOLDERS[valueType(field)] ?? 'Value')}
       onChange={(event) => setText(event.currentTarget.value)}
       onKeyDown={(event) => {
         if (event.key !== 'Enter') return;
@@ -144,7 +157,7 @@ export function FilterForm({ field, filter, onChange, onDone }: FilterFormProps)
         onChange={(event) => onChange({ ...filter, operator: event.currentTarget.value as Operator })}
         data={operators.map((operator) => ({ value: operator, label: OPERATOR_LABELS[operator] }))}
       />
-      {!takesValue(filter.operator) ? null : field.type === 'BOOLEAN' ? (
+      {!takesValue(filter.operator) ? null : valueType(field) === 'BOOLEAN' ? (
         <NativeSelect
           size="xs"
           aria-label={`${field.label}: value`}
@@ -157,7 +170,7 @@ export function FilterForm({ field, filter, onChange, onDone }: FilterFormProps)
         />
       ) : options.length > 0 ? (
         <Choices label={field.label} choices={options} value={filter.value} onChange={setValue} />
-      ) : field.relations.length > 0 ? (
+      ) : field.relations.length > 0 || field.junction ? (
         <RelatedChoices field={field} value={filter.value} onChange={setValue} />
       ) : (
         <ValueInput key={filter.operator} field={field} filter={filter} onChange={onChange} onDone={onDone} />

@@ -7,17 +7,21 @@ import { useCreate } from '../app/commandStore.ts';
 import { Message } from '../app/Message.tsx';
 import { usePhone } from '../app/phone.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
+import { fieldsToAsk } from '../fields/rules.ts';
 import { cellKey, createGridStore } from '../grid/store.ts';
 import { filterProblem, toGraphQLFilter, type Filter } from '../model/filters.ts';
 import { labelField } from '../model/lookup.ts';
 import { orderBy, type Sort } from '../model/sorting.ts';
 import { isEditable } from '../model/text.ts';
-import type { Model, ModelObject } from '../model/types.ts';
+import type { Model, ModelField, ModelObject } from '../model/types.ts';
+import { useSession } from '../session/session.ts';
 import { announceFailure, offerUndo } from './announce.tsx';
 import { createRecord, deleteRecords, restoreRecords } from './changes.ts';
 import { shownFields, useColumnLayout } from './columnLayout.ts';
 import { ColumnsMenu } from './ColumnsMenu.tsx';
-import { CreateModal } from './CreateModal.tsx';
+import { CreateHost } from './CreateHost.tsx';
+import { CreateModal, type FormStart } from './CreateModal.tsx';
+import { dependencies } from './dependencies.ts';
 import { FilterBar } from './FilterBar.tsx';
 import { PageHeader } from './PageHeader.tsx';
 import { RecordGrid } from './RecordGrid.tsx';
@@ -27,6 +31,11 @@ import { SelectionBar } from './SelectionBar.tsx';
 import { SortMenu } from './SortMenu.tsx';
 import { createTableStore } from './tableStore.ts';
 import { useLiveObjects } from './useLiveObject.ts';
+
+/** Up to here all columns are read with a row; of more, those on screen and a few beside them. */
+const WIDE = 40;
+const READ_AT_FIRST = 16;
+const SETTLE_MS = 80;
 
 interface ObjectTableProps {
   model: Model;
@@ -46,7 +55,31 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
   const { rows, status, failure, hasMore, total } = useStore(table);
   const [drafting, setDrafting] = useState(false);
   const [addingFilter, setAddingFilter] = useState(false);
+  const [form, setForm] = useState<FormStart | 'empty' | null>(null);
   const seen = useRef({ first: 0, last: 40 });
+  const me = useSession((state) => state.identity?.member?.id ?? null);
+
+  const wide = fields.length > WIDE;
+  const [inView, setInView] = useState<string[]>([]);
+  const asked = useMemo(() => {
+    if (!wide) return fields;
+    const names = new Set(inView);
+    const found = fields.filter((field) => names.has(field.name));
+    return found.length > 0 ? found : fields.slice(0, READ_AT_FIRST);
+  }, [wide, fields, inView]);
+  const latestAsked = useRef(asked);
+  useEffect(() => {
+    latestAsked.current = asked;
+  });
+  const fill = useCallback(
+    () => void table.fill(latestAsked.current, seen.current.first, seen.current.last).catch(() => undefined),
+    [table],
+  );
+  useEffect(() => {
+    if (!wide) return;
+    const timer = setTimeout(fill, SETTLE_MS);
+    return () => clearTimeout(timer);
+  }, [wide, asked, fill, rows]);
 
   const usable = useMemo(
     () =>
@@ -56,18 +89,32 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
       }),
     [filters, object],
   );
-  const filterKey = JSON.stringify(toGraphQLFilter(object, usable));
+  const filterKey = JSON.stringify(toGraphQLFilter(object, usable, new Date(), me));
   const order = orderBy(object, sort).join();
   // Which columns show decides what is read; in which order they stand does not.
-  const fieldKey = fields
-    .map(
-      (field) =>
-        `${field.id}:${field.relations.map((r) => model.objects.find((o) => o.id === r.targetObjectId)?.labelFieldId).join()}`,
-    )
-    .sort()
-    .join();
+  const fieldKey = useMemo(() => {
+    const labels = new Map(model.objects.map(({ id, labelFieldId }) => [id, labelFieldId]));
+    const targets = (field: ModelField) =>
+      field.junction ? [field.junction.targetObjectId] : field.relations.map((each) => each.targetObjectId);
+    return fields
+      .map(
+        (field) =>
+          `${field.id}:${field.type}:${targets(field)
+            .map((id) => labels.get(id))
+            .join()}`,
+      )
+      .sort()
+      .join();
+  }, [model, fields]);
   const reload = useCallback(
-    () => table.load({ model, object, fields, filter: JSON.parse(filterKey) as null, orderBy: order.split(',') }),
+    () =>
+      table.load({
+        model,
+        object,
+        fields: latestAsked.current,
+        filter: JSON.parse(filterKey) as null,
+        orderBy: order.split(','),
+      }),
     // eslint-disable-next-line react-hooks/exhaustive-deps -- fieldKey stands for fields, model and object: the query is the same while it is.
     [table, filterKey, order, fieldKey, object.namePlural],
   );
@@ -83,7 +130,7 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
   );
 
   useLiveObjects(
-    [object.id, ...fields.flatMap((field) => field.relations.map((relation) => relation.targetObjectId))],
+    useMemo(() => [object.id, ...dependencies(model, object, asked)], [model, object, asked]),
     () => {
       void table.refresh(seen.current.first, seen.current.last).then(
         (cells) => grid.flash(cells.map((cell) => cellKey(cell.row, cell.field))),
@@ -94,25 +141,29 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
 
   const label = labelField(object);
   const startCreating = useCallback(() => {
+    if (phone || fieldsToAsk(model, object, []).length > 0) {
+      setForm('empty');
+      return;
+    }
     if (label && isEditable(label)) {
       setDrafting(true);
       return;
     }
-    createRecord(model, object, fields, {}).then(
+    createRecord(model, object, latestAsked.current, {}).then(
       (row) => {
         table.insert(row);
         void navigate({ to: '/objects/$namePlural/$id', params: { namePlural: object.namePlural, id: row.id } });
       },
       (cause: unknown) => announceFailure(`${object.labelSingular} not created`, cause),
     );
-  }, [label, model, object, fields, table, navigate]);
+  }, [phone, label, model, object, table, navigate]);
 
-  const asked = useCreate((state) => state.objectId === object.id);
+  const createAsked = useCreate((state) => state.objectId === object.id);
   useEffect(() => {
-    if (!asked) return;
+    if (!createAsked) return;
     useCreate.setState({ objectId: null });
     startCreating();
-  }, [asked, startCreating]);
+  }, [createAsked, startCreating]);
 
   const remove = useCallback(
     async (ids: string[]) => {
@@ -146,8 +197,9 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
     (first: number, last: number) => {
       seen.current = { first, last };
       if (last + 40 > table.getState().rows.length) void table.more(last + 60);
+      if (wide) fill();
     },
-    [table],
+    [table, wide, fill],
   );
 
   const empty = status === 'ready' && rows.length === 0 && !drafting;
@@ -224,7 +276,7 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
         <RecordList
           model={model}
           object={object}
-          fields={fields}
+          fields={asked}
           rows={rows}
           pending={status === 'loading' && rows.length === 0 ? 12 : hasMore ? 8 : 0}
           onSeen={onSeen}
@@ -242,22 +294,30 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
           onSort={(next) => show({ sort: next, filters })}
           drafting={drafting}
           onDrafted={setDrafting}
+          onDraftRefused={(field, value, failed) => setForm({ field, value, failure: failed })}
           onOpen={open}
           onDelete={remove}
           onSeen={onSeen}
+          onColumns={setInView}
         />
       )}
       {phone ? null : <SelectionBar object={object} grid={grid} onDelete={remove} />}
-      {phone && drafting ? (
+      {form ? (
         <CreateModal
           model={model}
           object={object}
-          fields={fields}
+          fields={asked}
           values={{}}
-          onClose={() => setDrafting(false)}
-          onCreated={(row) => open(row.id)}
+          start={form === 'empty' ? undefined : form}
+          onClose={() => setForm(null)}
+          onCreated={(row) => {
+            if (phone) return open(row.id);
+            table.insert(row);
+            grid.focus({ row: row.id, column: label?.name ?? fields[0]?.name ?? '' });
+          }}
         />
       ) : null}
+      <CreateHost model={model} />
     </>
   );
 }

@@ -1,27 +1,51 @@
 import { ActionIcon, Button, Tooltip } from '@mantine/core';
 import { IconChevronDown, IconChevronRight, IconChevronUp, IconTrash } from '@tabler/icons-react';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { useEffect, useMemo } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { Message } from '../app/Message.tsx';
 import { Avatar } from '../fields/Avatar.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { labelField, relatedLists, visibleFields } from '../model/lookup.ts';
-import type { Model, ModelObject } from '../model/types.ts';
+import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
 import { announceFailure, offerUndo } from './announce.tsx';
 import { deleteRecords, restoreRecords } from './changes.ts';
+import { CreateHost } from './CreateHost.tsx';
 import { FieldRow } from './FieldRow.tsx';
 import { JoinedRecords } from './JoinedRecords.tsx';
+import { LinksCard } from './LinksCard.tsx';
+import { ALL_IN_VIEW, FieldSearch, fieldsInView, MoreFields } from './RecordFields.tsx';
 import classes from './RecordView.module.css';
 import { neighbours } from './recordSequence.ts';
 import { RelatedList } from './RelatedList.tsx';
+import { isUnread } from './tableStore.ts';
 import { Timeline } from './Timeline.tsx';
 import { useRecord } from './useRecord.ts';
+
+/** Beyond so many long texts, a page that shows each in full is no page any more. */
+const LONG_TEXTS = 6;
+
+/** Long texts and links have room of their own; the rest is a list. */
+function parted(fields: ModelField[]): { long: ModelField[]; short: ModelField[]; links: ModelField[] } {
+  const long = fields.filter((field) => field.type === 'RICH_TEXT').slice(0, LONG_TEXTS);
+  const links = fields.filter((field) => field.junction);
+  return { long, links, short: fields.filter((field) => !field.junction && !long.includes(field)) };
+}
 
 export function RecordView({ model, object, id }: { model: Model; object: ModelObject; id: string }) {
   const navigate = useNavigate();
   const fields = useMemo(() => visibleFields(object), [object]);
-  const { row, status, failure, saves, flashing, save, read } = useRecord(model, object, id, fields);
+  const titleField = labelField(object);
+  const { long, short, links } = useMemo(() => parted(fields), [fields]);
+  const [view, setView] = useState(ALL_IN_VIEW);
+  const { shown, matching } = fieldsInView(short, view);
+  const asked = [...(titleField ? [titleField] : []), ...shown.filter((field) => field !== titleField), ...long];
+  const { row, status, failure, saves, flashing, save, refuse, drop, read } = useRecord(model, object, id, asked);
+  const demands = new Map(
+    Object.values(saves).flatMap((state) =>
+      state.kind === 'refused' && state.refusal.needs ? [[state.refusal.needs.id, state.refusal.reason]] : [],
+    ),
+  );
   const { previous, next, place } = neighbours(object, id);
   const lists = useMemo(() => relatedLists(model, object), [model, object]);
   const label = row ? recordLabel(model, object, row) || 'Untitled' : '';
@@ -93,9 +117,6 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
     );
   }
 
-  const titleField = labelField(object);
-  const long = fields.filter((field) => field.type === 'RICH_TEXT');
-  const short = fields.filter((field) => field.type !== 'RICH_TEXT');
   return (
     <>
       <header className={classes.header}>
@@ -163,8 +184,9 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
             </h1>
           </div>
           <div className={classes.fields}>
-            {short.map((field) =>
-              row ? (
+            <FieldSearch total={short.length} view={view} onView={setView} />
+            {shown.map((field) =>
+              row && !isUnread(row, field) ? (
                 <FieldRow
                   key={field.id}
                   model={model}
@@ -173,7 +195,10 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                   save={saves[field.id]}
                   flashing={flashing.includes(field.name)}
                   emphasis={field === titleField}
+                  demand={demands.get(field.id)}
                   onSave={(value) => void save(field, value)}
+                  onUnread={(text, reason) => refuse(field, text, reason)}
+                  onDrop={() => drop(field)}
                 />
               ) : (
                 <div key={field.id} className={classes.boneRow}>
@@ -182,6 +207,11 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                 </div>
               ),
             )}
+            {matching === 0 ? <p className={classes.quiet}>No field is called so.</p> : null}
+            <MoreFields
+              rest={row ? matching - shown.length : 0}
+              onMore={(step) => setView((now) => ({ ...now, count: now.count + step }))}
+            />
           </div>
         </section>
         <div className={classes.content}>
@@ -195,18 +225,25 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                     save={saves[field.id]}
                     flashing={flashing.includes(field.name)}
                     wide
+                    demand={demands.get(field.id)}
                     onSave={(value) => void save(field, value)}
+                    onUnread={(text, reason) => refuse(field, text, reason)}
+                    onDrop={() => drop(field)}
                   />
                 </section>
               ))
             : null}
           {row ? (
             <>
+              {links.map((field) => (
+                <LinksCard key={field.id} model={model} field={field} id={id} />
+              ))}
               <JoinedRecords model={model} object={object} id={id} />
               {lists.map((list) => (
                 <RelatedList key={list.key} model={model} list={list} id={id} />
               ))}
               <Timeline model={model} object={object} id={id} />
+              <CreateHost model={model} />
             </>
           ) : null}
         </div>

@@ -31,7 +31,7 @@ function details(object: ModelObject, except: ModelField): ModelField[] {
 }
 
 export function RelatedList({ model, list, id }: { model: Model; list: List; id: string }) {
-  const { holder, relation, through } = list;
+  const { holder, relation, through, single } = list;
   const object = through?.target ?? holder;
   const [rows, setRows] = useState<RecordRow[] | null>(null);
   const [more, setMore] = useState(false);
@@ -87,10 +87,10 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
       <div className={classes.blockHead}>
         <ObjectIcon name={object.icon} color={object.color} size={15} />
         <h2 className={classes.blockTitle}>{list.label}</h2>
-        {rows && rows.length > 0 ? (
+        {rows && rows.length > 0 && !single ? (
           <span className={classes.count}>{more ? `${rows.length}+` : rows.length}</span>
         ) : null}
-        {canCreate ? (
+        {canCreate && !(single && rows && rows.length > 0) ? (
           <ActionIcon
             variant="subtle"
             color="gray"
@@ -134,7 +134,7 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
           })}
         </ul>
       ) : null}
-      {more && !through && list.field.type === 'RELATION' && !joinTarget(holder) ? (
+      {more && !through && !joinTarget(holder) ? (
         <Link
           to="/objects/$namePlural"
           params={{ namePlural: holder.namePlural }}

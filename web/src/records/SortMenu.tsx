@@ -1,9 +1,9 @@
 import { ActionIcon, Menu } from '@mantine/core';
 import { IconArrowDown, IconArrowsSort, IconArrowUp } from '@tabler/icons-react';
-import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { visibleFields } from '../model/lookup.ts';
 import { isSortable, type Sort } from '../model/sorting.ts';
-import type { ModelObject } from '../model/types.ts';
+import type { ModelField, ModelObject } from '../model/types.ts';
+import { FieldMenuItems } from './FieldMenuItems.tsx';
 
 export function SortMenu({
   object,
@@ -14,6 +14,10 @@ export function SortMenu({
   sort: Sort | null;
   onSort: (sort: Sort | null) => void;
 }) {
+  const markOf = (field: ModelField) => {
+    if (sort?.field !== field.name) return null;
+    return sort.descending ? <IconArrowDown size={14} /> : <IconArrowUp size={14} />;
+  };
   return (
     <Menu position="bottom-end" width={230}>
       <Menu.Target>
@@ -30,25 +34,14 @@ export function SortMenu({
       <Menu.Dropdown mah={420} style={{ overflow: 'auto' }}>
         <Menu.Item onClick={() => onSort(null)}>Newest first</Menu.Item>
         <Menu.Divider />
-        {visibleFields(object)
-          .filter(isSortable)
-          .map((field) => {
-            const TypeIcon = FIELD_TYPES[field.type].icon;
-            const current = sort?.field === field.name;
-            return (
-              <Menu.Item
-                key={field.id}
-                leftSection={<TypeIcon size={14} />}
-                rightSection={
-                  current ? sort.descending ? <IconArrowDown size={14} /> : <IconArrowUp size={14} /> : null
-                }
-                onClick={() => onSort({ field: field.name, descending: current ? !sort.descending : false })}
-                closeMenuOnClick={false}
-              >
-                {field.label}
-              </Menu.Item>
-            );
-          })}
+        <FieldMenuItems
+          fields={visibleFields(object).filter(isSortable)}
+          stayOpen
+          markOf={markOf}
+          onChoose={(field) =>
+            onSort({ field: field.name, descending: sort?.field === field.name ? !sort.descending : false })
+          }
+        />
       </Menu.Dropdown>
     </Menu>
   );

@@ -2,22 +2,23 @@ import { Button, Group } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { toFailure } from '../api/failure.ts';
 import type { ModelObject } from '../model/types.ts';
+import { reasonOf } from './refusals.ts';
+
+export const announce = (title: string, message: string): void =>
+  void notifications.show({ color: 'red', title, message, autoClose: 8000, role: 'alert' });
 
 /** Says in a corner what did not work and why, in the server's own words. */
-export function announceFailure(title: string, cause: unknown): void {
-  const failure = toFailure(cause);
-  notifications.show({
-    color: 'red',
-    title,
-    message: [failure.message, failure.hint].filter(Boolean).join(' '),
-    autoClose: 8000,
-    role: 'alert',
-  });
-}
+export const announceFailure = (title: string, cause: unknown): void => announce(title, reasonOf(toFailure(cause)));
 
 /** Says that records were deleted, and offers them back. */
-export function offerUndo(object: ModelObject, count: number, undo: () => Promise<void>): void {
-  const what = count === 1 ? `${object.labelSingular} deleted` : `${count} ${object.labelPlural.toLowerCase()} deleted`;
+export const offerUndo = (object: ModelObject, count: number, undo: () => Promise<void>): void =>
+  offerToTakeBack(
+    count === 1 ? `${object.labelSingular} deleted` : `${count} ${object.labelPlural.toLowerCase()} deleted`,
+    undo,
+  );
+
+/** Says what was done, and offers to take it back. */
+export function offerToTakeBack(what: string, undo: () => Promise<void>): void {
   const id = notifications.show({
     withBorder: true,
     autoClose: 9000,

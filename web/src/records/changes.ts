@@ -1,19 +1,89 @@
 import { attempt, request } from '../api/client.ts';
 import { Failure } from '../api/failure.ts';
-import { createDocument, deleteDocument, restoreDocument, updateDocument } from '../model/documents.ts';
+import {
+  createDocument,
+  deleteDocument,
+  listDocument,
+  oneDocument,
+  restoreDocument,
+  updateDocument,
+} from '../model/documents.ts';
+import { fieldById, objectById } from '../model/lookup.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
-import { toPatch, type FieldValue } from '../model/values.ts';
+import { isLink, readValue, toPatch, type Link } from '../model/values.ts';
+import type { Edit } from './refusals.ts';
 
-export async function saveField(
+const GONE = 'This record no longer exists, or your role may not change it.';
+
+/** The junction's two foreign keys, as the API names them. */
+export function linkColumns(model: Model, field: ModelField): { junction: ModelObject; own: string; other: string } {
+  const junction = field.junction ? objectById(model, field.junction.objectId) : undefined;
+  const own = junction && fieldById(junction, field.junction?.fieldId)?.relations[0]?.columnName;
+  const other = junction && fieldById(junction, field.junction?.otherFieldId)?.relations[0]?.columnName;
+  if (!junction || !own || !other) throw new Failure('This relation is not complete yet.', 'UNKNOWN');
+  return { junction, own, other };
+}
+
+const linksOf = (model: Model, field: ModelField, row: RecordRow): Link[] => {
+  const value = readValue(model, field, row);
+  return Array.isArray(value) ? value.filter(isLink) : [];
+};
+
+async function saveLinks(model: Model, id: string, field: ModelField, before: Link[], after: Link[]): Promise<void> {
+  const { junction, own, other } = linkColumns(model, field);
+  const added = after.filter((link) => !before.some((each) => each.id === link.id));
+  const removed = before.filter((link) => !after.some((each) => each.id === link.id));
+  for (const link of added) await createRecord(model, junction, [], { [own]: id, [other]: link.id });
+  if (removed.length === 0) return;
+  // A link that was made a moment ago is known here by its ends only.
+  const { list } = await request(listDocument(model, junction, []), {
+    first: removed.length,
+    filter: { [own]: { equalTo: id }, [other]: { in: removed.map((link) => link.id) } },
+  });
+  await deleteRecords(
+    junction,
+    list.nodes.map((link) => link.id),
+  );
+}
+
+/** Links are added and removed in the order of the clicks, however fast those come. */
+const queues = new Map<string, Promise<void>>();
+
+async function inTurn(key: string, work: () => Promise<void>): Promise<void> {
+  const turn = (queues.get(key) ?? Promise.resolve()).catch(() => undefined).then(work);
+  queues.set(key, turn);
+  try {
+    await turn;
+  } finally {
+    if (queues.get(key) === turn) queues.delete(key);
+  }
+}
+
+/** Saves edits of one record together, and gives their columns as they are then. */
+export async function saveEdits(
   model: Model,
   object: ModelObject,
-  id: string,
-  field: ModelField,
-  value: FieldValue,
+  before: RecordRow,
+  edits: Edit[],
 ): Promise<RecordRow> {
-  const { change } = await request(updateDocument(model, object, [field]), { id, patch: toPatch(field, value) });
-  if (!change?.record) throw new Failure('This record no longer exists, or your role may not change it.', 'NOT_FOUND');
-  return change.record;
+  const { id } = before;
+  const links = edits.filter(({ field }) => field.junction);
+  const plain = edits.filter(({ field }) => !field.junction);
+  let saved: RecordRow = { id };
+  if (plain.length > 0) {
+    const patch = Object.assign({}, ...plain.map(({ field, value }) => toPatch(field, value))) as RecordRow;
+    const fields = plain.map(({ field }) => field);
+    const { change } = await request(updateDocument(model, object, fields), { id, patch });
+    if (!change?.record) throw new Failure(GONE, 'NOT_FOUND');
+    saved = change.record;
+  }
+  for (const { field, value } of links) {
+    const after = Array.isArray(value) ? value.filter(isLink) : [];
+    await inTurn(`${id} ${field.id}`, () => saveLinks(model, id, field, linksOf(model, field, before), after));
+    const { record } = await request(oneDocument(model, object, [field]), { id });
+    saved = { ...saved, ...record };
+  }
+  return saved;
 }
 
 export async function createRecord(

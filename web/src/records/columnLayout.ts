@@ -46,15 +46,17 @@ export function useColumnLayout(model: Model, object: ModelObject): [ColumnLayou
 /** All the fields of an object in the person's order. The label leads always: it is what a row is called. */
 export function orderedFields(object: ModelObject, layout: ColumnLayout): ModelField[] {
   const fields = visibleFields(object);
-  const place = (field: ModelField) => {
-    if (field.id === object.labelFieldId) return -1;
-    const kept = layout.order.indexOf(field.name);
-    return kept < 0 ? layout.order.length + fields.indexOf(field) : kept;
-  };
-  return [...fields].sort((a, b) => place(a) - place(b));
+  const kept = new Map(layout.order.map((name, index) => [name, index]));
+  const places = new Map(
+    fields.map((field, index) => [
+      field,
+      field.id === object.labelFieldId ? -1 : (kept.get(field.name) ?? layout.order.length + index),
+    ]),
+  );
+  return [...fields].sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0));
 }
 
-export const shownFields = (object: ModelObject, layout: ColumnLayout): ModelField[] =>
-  orderedFields(object, layout).filter(
-    (field) => field.id === object.labelFieldId || !layout.hidden.includes(field.name),
-  );
+export function shownFields(object: ModelObject, layout: ColumnLayout): ModelField[] {
+  const hidden = new Set(layout.hidden);
+  return orderedFields(object, layout).filter((field) => field.id === object.labelFieldId || !hidden.has(field.name));
+}

@@ -1,4 +1,5 @@
 import type { ModelField, RecordRow } from '../model/types.ts';
+import { rowKeys } from '../model/valueType.ts';
 
 /**
  * Puts freshly read rows in place of the old ones without making what people look at jump: rows that stay keep their
@@ -32,12 +33,9 @@ export function changedCells(
     if (!previous) continue;
     for (const field of fields) {
       if (QUIET.includes(field.name)) continue;
-      const names =
-        field.relations.length > 0
-          ? field.relations.flatMap((relation) => [relation.columnName, relation.name])
-          : field.columns.map((column) => column.name);
-      if (names.some((name) => JSON.stringify(previous[name] ?? null) !== JSON.stringify(row[name] ?? null)))
-        cells.push({ row: row.id, field: field.name });
+      const changed = (name: string) =>
+        previous[name] !== undefined && JSON.stringify(previous[name]) !== JSON.stringify(row[name] ?? null);
+      if (rowKeys(field).some(changed)) cells.push({ row: row.id, field: field.name });
     }
   }
   return cells;

@@ -3,18 +3,19 @@ import { listDocument } from '../model/documents.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
 
+const DELETED = 'a deleted record';
 const labels = new Map<string, string>();
 
 export const knownLabel = (id: string): string | undefined => labels.get(id);
 
 /** Reads the labels of records that are known only by id, each once. */
 export async function readLabels(model: Model, object: ModelObject, ids: string[]): Promise<void> {
-  const missing = ids.filter((id) => !labels.has(id));
+  const missing = ids.filter((id) => (labels.get(id) ?? DELETED) === DELETED);
   if (missing.length === 0) return;
   const { list } = await request(listDocument(model, object, []), {
     first: missing.length,
     filter: { id: { in: missing } },
   });
   for (const row of list.nodes) labels.set(row.id, recordLabel(model, object, row) || 'Untitled');
-  for (const id of missing) if (!labels.has(id)) labels.set(id, 'a deleted record');
+  for (const id of missing) if (!labels.has(id)) labels.set(id, DELETED);
 }

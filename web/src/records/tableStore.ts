@@ -3,9 +3,11 @@ import { request } from '../api/client.ts';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { countDocument, listDocument } from '../model/documents.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
-import { applyValue, type FieldValue } from '../model/values.ts';
-import { saveField } from './changes.ts';
+import { applyValue } from '../model/values.ts';
+import { rowKeys } from '../model/valueType.ts';
+import { saveEdits } from './changes.ts';
 import { changedCells, mergeRows } from './mergeRows.ts';
+import { refusalsOf, type Edit, type Refusal } from './refusals.ts';
 
 const PAGE = 100;
 const LARGEST_PAGE = 500;
@@ -28,6 +30,8 @@ export interface TableState {
   total: number | null;
   status: 'loading' | 'ready' | 'failed';
   failure: Failure | null;
+  /** Edits that were refused, by record and field. */
+  refusals: ReadonlyMap<string, Refusal>;
 }
 
 export interface TableStore extends StoreApi<TableState> {
@@ -35,12 +39,25 @@ export interface TableStore extends StoreApi<TableState> {
   more: (wanted: number) => Promise<void>;
   /** Reads again what is loaded or in view; gives the cells that someone changed meanwhile. */
   refresh: (first: number, last: number) => Promise<{ row: string; field: string }[]>;
-  save: (id: string, field: ModelField, value: FieldValue) => Promise<void>;
+  /** Reads, of the rows in view, the columns that were not asked for yet; from now on those are read with each row. */
+  fill: (fields: ModelField[], first: number, last: number) => Promise<void>;
+  /** Saves edits of one record together; gives what stood against it, which is also kept with the cells. */
+  save: (id: string, edits: Edit[]) => Promise<Failure | null>;
+  refuse: (id: string, refusal: Refusal) => void;
+  drop: (id: string, field: ModelField) => void;
   insert: (row: RecordRow) => void;
   remove: (ids: string[]) => () => void;
 }
 
 /** The rows of one table on screen: pages read by cursor as one scrolls, edits shown before they are saved. */
+export const refusalKey = (id: string, field: ModelField): string => `${id} ${field.name}`;
+
+/** Not read yet, which is something else than empty. */
+export const isUnread = (row: RecordRow, field: ModelField): boolean => {
+  const [key] = rowKeys(field);
+  return key !== undefined && row[key] === undefined;
+};
+
 export function createTableStore(): TableStore {
   const store = createStore<TableState>(() => ({
     query: null,
@@ -50,13 +67,15 @@ export function createTableStore(): TableStore {
     total: null,
     status: 'loading',
     failure: null,
+    refusals: new Map(),
   }));
   const { getState, setState } = store;
   let run = 0;
   let fetching = false;
   let refreshes = 0;
   /** Edits on their way to the server, which a reading that began before them must not undo on screen. */
-  const unsaved = new Map<string, { id: string; field: ModelField; value: FieldValue }>();
+  const unsaved = new Map<string, Edit & { id: string }>();
+  const filling = new Set<string>();
 
   const page = async (query: Query, first: number, after: string | null, filter = query.filter) =>
     (
@@ -93,7 +112,7 @@ export function createTableStore(): TableStore {
         query,
         status: 'loading',
         failure: null,
-        ...(other ? { rows: [], hasMore: false, endCursor: null, total: null } : {}),
+        ...(other ? { rows: [], hasMore: false, endCursor: null, total: null, refusals: new Map() } : {}),
       });
       try {
         const list = await page(query, PAGE, null);
@@ -173,30 +192,85 @@ export function createTableStore(): TableStore {
       return cells;
     },
 
-    async save(id: string, field: ModelField, value: FieldValue) {
+    async fill(fields: ModelField[], first: number, last: number) {
       const { query, rows } = getState();
-      const before = rows.find((row) => row.id === id);
-      if (!query || !before) return;
-      const key = `${id} ${field.id}`;
-      const edit = { id, field, value };
-      unsaved.set(key, edit);
-      replace(id, (row) => applyValue(query.model, field, row, value));
+      const mine = run;
+      if (!query) return;
+      setState({ query: { ...query, fields } });
+      const seen = rows.slice(Math.max(0, first - 10), last + 30);
+      const missing = fields.filter((field) => seen.some((row) => isUnread(row, field)));
+      const lacking = seen.filter(
+        (row) =>
+          missing.some((field) => isUnread(row, field)) && !missing.every((f) => filling.has(refusalKey(row.id, f))),
+      );
+      if (lacking.length === 0) return;
+      const keys = lacking.flatMap((row) => missing.map((field) => refusalKey(row.id, field)));
+      for (const key of keys) filling.add(key);
       try {
-        const saved = await saveField(query.model, query.object, id, field, value);
-        if (unsaved.get(key) === edit) replace(id, (row) => ({ ...row, ...saved }));
+        const { list } = await request(listDocument(query.model, query.object, missing), {
+          first: lacking.length,
+          filter: { id: { in: lacking.map((row) => row.id) } },
+        });
+        if (mine !== run) return;
+        const nothing = Object.fromEntries(missing.flatMap(rowKeys).map((name) => [name, null]));
+        const fresh = new Map(overlay(query, list.nodes).map((row) => [row.id, row]));
+        setState({
+          rows: getState().rows.map((row) => (fresh.has(row.id) ? { ...nothing, ...row, ...fresh.get(row.id) } : row)),
+        });
+      } finally {
+        for (const key of keys) filling.delete(key);
+      }
+    },
+
+    async save(id: string, given: Edit[]) {
+      const { query, rows, refusals } = getState();
+      const before = rows.find((row) => row.id === id);
+      if (!query || !before) return null;
+      // What was refused for want of one of these fields is tried again with it.
+      const waiting = [...refusals].flatMap(([key, refusal]) =>
+        key.startsWith(`${id} `) && given.some(({ field }) => field.id === refusal.needs?.id) ? refusal : [],
+      );
+      const edits: Edit[] = [...waiting.map(({ field, value }) => ({ field, value })), ...given];
+      const marked = edits.map((edit) => ({ key: refusalKey(id, edit.field), edit: { ...edit, id } }));
+      const left = new Map(refusals);
+      for (const { key, edit } of marked) {
+        unsaved.set(key, edit);
+        left.delete(key);
+      }
+      setState({ refusals: left });
+      replace(id, (row) => edits.reduce((next, edit) => applyValue(query.model, edit.field, next, edit.value), row));
+      try {
+        const saved = await saveEdits(query.model, query.object, before, edits);
+        if (marked.every(({ key, edit }) => unsaved.get(key) === edit)) replace(id, (row) => ({ ...row, ...saved }));
+        return null;
       } catch (cause) {
-        // A later edit of the same cell stands on its own; only the latest one is taken back.
-        if (unsaved.get(key) === edit) {
-          const names =
-            field.relations.length > 0
-              ? field.relations.flatMap((relation) => [relation.name, relation.columnName])
-              : field.columns.map((column) => column.name);
+        const failure = toFailure(cause);
+        const next = new Map(getState().refusals);
+        for (const [index, refusal] of refusalsOf(query.object, edits, failure).entries()) {
+          const { key, edit } = marked[index] ?? {};
+          // A later edit of the same cell stands on its own; only the latest one is taken back.
+          if (!key || unsaved.get(key) !== edit) continue;
+          next.set(key, refusal);
+          const names = rowKeys(refusal.field);
           replace(id, (row) => ({ ...row, ...Object.fromEntries(names.map((name) => [name, before[name] ?? null])) }));
         }
-        throw cause;
+        setState({ refusals: next });
+        return failure;
       } finally {
-        if (unsaved.get(key) === edit) unsaved.delete(key);
+        for (const { key, edit } of marked) if (unsaved.get(key) === edit) unsaved.delete(key);
       }
+    },
+
+    refuse(id: string, refusal: Refusal) {
+      setState({ refusals: new Map(getState().refusals).set(refusalKey(id, refusal.field), refusal) });
+      replace(id, (row) => ({ ...row }));
+    },
+
+    drop(id: string, field: ModelField) {
+      const refusals = new Map(getState().refusals);
+      if (!refusals.delete(refusalKey(id, field))) return;
+      setState({ refusals });
+      replace(id, (row) => ({ ...row }));
     },
 
     insert(row: RecordRow) {

@@ -3,12 +3,15 @@ import { request } from '../api/client.ts';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { oneDocument } from '../model/documents.ts';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
-import { applyValue, type FieldValue } from '../model/values.ts';
-import { saveField } from './changes.ts';
+import { applyValue, readValue, type FieldValue } from '../model/values.ts';
+import { rowKeys } from '../model/valueType.ts';
+import { saveEdits } from './changes.ts';
+import { dependencies } from './dependencies.ts';
 import { changedCells } from './mergeRows.ts';
+import { refusalsOf, type Edit, type Refusal } from './refusals.ts';
 import { useLiveObjects } from './useLiveObject.ts';
 
-export type SaveState = { kind: 'saving' | 'saved' } | { kind: 'failed'; reason: string };
+export type SaveState = { kind: 'saving' | 'saved' } | { kind: 'refused'; refusal: Refusal };
 
 interface RecordState {
   row: RecordRow | null;
@@ -24,7 +27,7 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
   const [{ row, status, failure }, setState] = useState<RecordState>({ row: null, status: 'loading', failure: null });
   const [saves, setSaves] = useState<{ [field: string]: SaveState }>({});
   const [flashing, setFlashing] = useState<string[]>([]);
-  const unsaved = useRef(new Map<string, { field: ModelField; value: FieldValue }>());
+  const unsaved = useRef(new Map<string, Edit>());
   const shown = useRef<RecordRow | null>(null);
   const fieldKey = fields.map((field) => field.id).join();
 
@@ -46,8 +49,10 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
           setTimeout(() => setFlashing([]), FLASH_MS);
         }
       }
-      shown.current = fresh;
-      setState({ row: fresh, status: 'ready', failure: null });
+      // What further columns were read before stays until they are read again.
+      const merged = { ...shown.current, ...fresh };
+      shown.current = merged;
+      setState({ row: merged, status: 'ready', failure: null });
     } catch (cause) {
       setState((state) => (state.row ? state : { row: null, status: 'failed', failure: toFailure(cause) }));
     }
@@ -55,8 +60,9 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
   }, [object.id, object.nameSingular, id, fieldKey]);
 
   useEffect(() => void read(), [read]);
-  useLiveObjects([object.id], (changes) => {
-    if (changes.length === 0 || changes.some((change) => !change.ids || change.ids.includes(id))) void read();
+  useLiveObjects([object.id, ...dependencies(model, object, fields)], (changes) => {
+    const isOurs = changes.some((change) => change.object !== object.id || !change.ids || change.ids.includes(id));
+    if (changes.length === 0 || isOurs) void read();
   });
 
   const mark = (field: ModelField, state: SaveState) => setSaves((all) => ({ ...all, [field.id]: state }));
@@ -68,38 +74,51 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
     setState((state) => ({ ...state, row: next }));
   };
 
+  const clear = (field: ModelField, kind: SaveState['kind']) =>
+    setSaves((all) =>
+      all[field.id]?.kind === kind ? Object.fromEntries(Object.entries(all).filter(([key]) => key !== field.id)) : all,
+    );
+
   const save = async (field: ModelField, value: FieldValue) => {
     const before = shown.current;
     if (!before) return;
-    const edit = { field, value };
-    unsaved.current.set(field.id, edit);
-    show((current) => applyValue(model, field, current, value));
-    mark(field, { kind: 'saving' });
+    // What was refused for want of this field is tried again with it.
+    const waiting = Object.values(saves).flatMap((state) =>
+      state.kind === 'refused' && state.refusal.needs?.id === field.id ? state.refusal : [],
+    );
+    const edits: Edit[] = [
+      ...waiting.map((refusal) => ({ field: refusal.field, value: refusal.value })),
+      { field, value },
+    ];
+    for (const edit of edits) {
+      unsaved.current.set(edit.field.id, edit);
+      mark(edit.field, { kind: 'saving' });
+    }
+    show((current) => edits.reduce((next, edit) => applyValue(model, edit.field, next, edit.value), current));
     try {
-      const saved = await saveField(model, object, id, field, value);
-      show((current) => ({ ...current, ...saved }));
-      mark(field, { kind: 'saved' });
-      setTimeout(
-        () =>
-          setSaves((all) =>
-            all[field.id]?.kind === 'saved'
-              ? Object.fromEntries(Object.entries(all).filter(([key]) => key !== field.id))
-              : all,
-          ),
-        SAVED_MS,
-      );
+      const saved = await saveEdits(model, object, before, edits);
+      if (edits.every((edit) => unsaved.current.get(edit.field.id) === edit))
+        show((current) => ({ ...current, ...saved }));
+      for (const edit of edits) {
+        mark(edit.field, { kind: 'saved' });
+        setTimeout(() => clear(edit.field, 'saved'), SAVED_MS);
+      }
     } catch (cause) {
-      const { message, hint } = toFailure(cause);
-      const names =
-        field.relations.length > 0
-          ? field.relations.flatMap((relation) => [relation.name, relation.columnName])
-          : field.columns.map((column) => column.name);
-      show((current) => ({ ...current, ...Object.fromEntries(names.map((name) => [name, before[name] ?? null])) }));
-      mark(field, { kind: 'failed', reason: [message, hint].filter(Boolean).join(' ') });
+      for (const refusal of refusalsOf(object, edits, toFailure(cause))) {
+        const names = rowKeys(refusal.field);
+        show((current) => ({ ...current, ...Object.fromEntries(names.map((name) => [name, before[name] ?? null])) }));
+        mark(refusal.field, { kind: 'refused', refusal });
+      }
     } finally {
-      if (unsaved.current.get(field.id) === edit) unsaved.current.delete(field.id);
+      for (const edit of edits) if (unsaved.current.get(edit.field.id) === edit) unsaved.current.delete(edit.field.id);
     }
   };
 
-  return { row, status, failure, saves, flashing, save, read };
+  const refuse = (field: ModelField, text: string, reason: string) => {
+    const value = shown.current ? readValue(model, field, shown.current) : null;
+    mark(field, { kind: 'refused', refusal: { field, value, text, reason, needs: null } });
+  };
+  const drop = (field: ModelField) => clear(field, 'refused');
+
+  return { row, status, failure, saves, flashing, save, refuse, drop, read };
 }

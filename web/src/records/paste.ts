@@ -1,0 +1,98 @@
+import { searchLabels, targetsOf } from '../fields/useRelated.ts';
+import { parseValue, type Parsed } from '../model/parse.ts';
+import { isEditable } from '../model/text.ts';
+import type { FieldType, Model, ModelField, RecordRow } from '../model/types.ts';
+import { readValue, type FieldValue, type Link } from '../model/values.ts';
+import { personName, useSession } from '../session/session.ts';
+import type { Edit, Refusal } from './refusals.ts';
+
+/** A cell as this program copies it: exact, and meant for a field of the same type. */
+interface CopiedCell {
+  type: FieldType;
+  value: FieldValue;
+}
+
+type Copied = (CopiedCell | null)[][];
+
+export const writeData = (cells: Copied): string => JSON.stringify(cells);
+
+function readData(data: string): Copied {
+  try {
+    return data === '' ? [] : (JSON.parse(data) as Copied);
+  } catch {
+    return [];
+  }
+}
+
+/** Links lead to objects: a copied one fits a field that may point at the same. */
+const fits = (field: ModelField, { type, value }: CopiedCell): boolean =>
+  type === field.type &&
+  (value === null ||
+    (field.relations.length === 0 && !field.junction && !field.options?.length) ||
+    (field.relations.length > 0 && field.relations.some(({ id }) => id === (value as Partial<Link>).relationId)));
+
+/** The record that a text names by its label; "me" is who pastes. */
+async function linkNamed(model: Model, field: ModelField, text: string): Promise<Parsed> {
+  const targets = targetsOf(model, field);
+  const identity = useSession.getState().identity;
+  const members = targets.find(({ object }) => object.nameSingular === 'workspaceMember');
+  if (members && identity?.member && text.toLowerCase() === 'me')
+    return { value: { relationId: members.relationId, id: identity.member.id, label: personName(identity) } };
+  const found = await Promise.all(
+    targets.map(async ({ relationId, object }) =>
+      (await searchLabels(model, object, text)).map(({ id, label }) => ({ relationId, id, label })),
+    ),
+  );
+  const exact = found.flat().filter(({ label }) => label.toLowerCase() === text.toLowerCase());
+  const [first] = exact;
+  const what = targets.map(({ object }) => object.labelSingular.toLowerCase()).join(' or ');
+  if (!first) return { reason: `No ${what} is called “${text}”.` };
+  return exact.length > 1 ? { reason: `Several are called “${text}”: choose one from the list.` } : { value: first };
+}
+
+async function read(model: Model, field: ModelField, text: string, current: FieldValue): Promise<Parsed> {
+  const trimmed = text.trim();
+  if (trimmed === '' || (field.relations.length === 0 && !field.junction)) return parseValue(field, text, current);
+  if (!field.junction) return linkNamed(model, field, trimmed);
+  const all = await Promise.all(trimmed.split(/\s*,\s*/).map((each) => linkNamed(model, field, each)));
+  const wrong = all.find((each) => 'reason' in each);
+  return wrong ?? { value: all.map((each) => ('value' in each ? each.value : null)) };
+}
+
+interface Pasted {
+  edits: { id: string; edits: Edit[] }[];
+  /** What could not be read, to be shown in its cell. */
+  refusals: { id: string; refusal: Refusal }[];
+  /** Cells that have nowhere to go. */
+  skipped: number;
+}
+
+/** What pasting lines of cells changes: rows and fields are those from the active cell on. */
+export async function pastedEdits(
+  model: Model,
+  rows: RecordRow[],
+  fields: ModelField[],
+  lines: string[][],
+  data: string,
+): Promise<Pasted> {
+  const copied = readData(data);
+  const pasted: Pasted = { edits: [], refusals: [], skipped: 0 };
+  for (const [lineIndex, cells] of lines.entries()) {
+    const row = rows[lineIndex];
+    const edits: Edit[] = [];
+    for (const [index, text] of cells.entries()) {
+      const field = fields[index];
+      if (!row || !field || !isEditable(field)) {
+        pasted.skipped += 1;
+        continue;
+      }
+      const current = readValue(model, field, row);
+      const exact = copied[lineIndex]?.[index];
+      const parsed = exact && fits(field, exact) ? { value: exact.value } : await read(model, field, text, current);
+      if ('value' in parsed) edits.push({ field, value: parsed.value });
+      else pasted.refusals.push({ id: row.id, refusal: { field, value: current, text, ...parsed, needs: null } });
+    }
+    if (row && edits.length > 0) pasted.edits.push({ id: row.id, edits });
+  }
+  return pasted;
+}

@@ -1,7 +1,18 @@
-import { company, person } from '../../tests/modelFixture.ts';
+import { company, field as made, person, taskTarget } from '../../tests/modelFixture.ts';
 import { decodeFilter, encodeFilter, filterProblem, toGraphQLFilter, type Filter, type Operator } from './filters.ts';
+import type { ModelField } from './types.ts';
 
 const now = new Date(2026, 10, 22, 12);
+const relationTo = (name: string) => ({
+  id: `relation-${name}`,
+  targetObjectId: 'object-person',
+  name,
+  column: `${name}_id`,
+  columnName: `${name}Id`,
+  inverseName: 'x',
+  inverseLabel: 'X',
+  onDelete: 'SET_NULL' as const,
+});
 const one = (field: string, operator: Operator, value = '') =>
   toGraphQLFilter(person, [{ field, operator, value }], now);
 
@@ -85,4 +96,43 @@ test('the address keeps a filter whole, colons and all', () => {
   expect(decodeFilter(encodeFilter(filter))).toEqual(filter);
   expect(decodeFilter('domain:explodes:x')).toBeNull();
   expect(decodeFilter('nonsense')).toBeNull();
+});
+
+describe('the further types', () => {
+  const of = (fields: ModelField[], field: string, operator: Operator, value = '') =>
+    toGraphQLFilter({ ...person, fields }, [{ field, operator, value }], now, 'my-id');
+
+  test('a percentage is compared as a share of one, a duration in seconds', () => {
+    expect(of([made('share', 'PERCENT')], 'share', 'gte', '25%')).toEqual({ share: { greaterThanOrEqualTo: 0.25 } });
+    expect(of([made('effort', 'DURATION')], 'effort', 'lt', '1:30')).toEqual({ effort: { lessThan: '5400' } });
+    const formula = made('ratio', 'FORMULA', { resultType: 'PERCENT', isComputed: true });
+    expect(of([formula], 'ratio', 'gt', '50')).toEqual({ ratio: { greaterThan: 0.5 } });
+  });
+
+  test('“me” is whoever looks', () => {
+    const owner = made('owner', 'MEMBER', { relations: [relationTo('owner')] });
+    expect(of([owner], 'owner', 'is', 'me,other')).toEqual({ ownerId: { in: ['my-id', 'other'] } });
+  });
+
+  test('a relation to several objects is asked by all of its keys', () => {
+    expect(toGraphQLFilter(taskTarget, [{ field: 'target', operator: 'is', value: 'x' }])).toEqual({
+      or: [{ targetPersonId: { in: ['x'] } }, { targetCompanyId: { in: ['x'] } }],
+    });
+  });
+
+  test('many-to-many is asked by what it is linked with', () => {
+    const junction = {
+      objectId: 'j',
+      fieldId: 'a',
+      otherFieldId: 'b',
+      targetObjectId: 'object-task',
+      inverseFieldId: null,
+      linkConnection: 'tagsLinks',
+      otherName: 'tag',
+    };
+    const tags = made('tags', 'MANY_TO_MANY', { junction, columns: [] });
+    expect(of([tags], 'tags', 'contains', 'a,b')).toEqual({ tags: { some: { id: { in: ['a', 'b'] } } } });
+    expect(of([tags], 'tags', 'lacks', 'a')).toEqual({ tags: { none: { id: { in: ['a'] } } } });
+    expect(of([tags], 'tags', 'empty')).toEqual({ tagsExist: false });
+  });
 });

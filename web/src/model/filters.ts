@@ -256,14 +256,11 @@ function choiceClause(field: ModelField, filter: Filter, me: string | null): Cla
 
 /** Links are rows of their own, so a many-to-many field is asked by what exists among them. */
 function linkClause(field: ModelField, filter: Filter): Clause | null {
-  const { junction } = field;
-  if (!junction) return null;
-  const list = junction.linkConnection;
-  if (!takesValue(filter.operator)) return { [`${list}Exist`]: filter.operator === 'filled' };
+  if (!takesValue(filter.operator)) return { [`${field.name}Exist`]: filter.operator === 'filled' };
   const values = filter.value.split(',').filter(Boolean);
   if (values.length === 0) return null;
-  const wanted: Clause = { [`${junction.otherName}Id`]: { in: values } };
-  return { [list]: filter.operator === 'lacks' ? { none: wanted } : { some: wanted } };
+  const wanted: Clause = { id: { in: values } };
+  return { [field.name]: filter.operator === 'lacks' ? { none: wanted } : { some: wanted } };
 }
 
 function clauseOf(field: ModelField, filter: Filter, { now, me }: Reader): Clause | null {

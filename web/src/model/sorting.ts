@@ -1,3 +1,4 @@
+import { useModelStore } from './store.ts';
 import type { FieldType, ModelField, ModelObject } from './types.ts';
 import { valueType } from './valueType.ts';
 
@@ -29,7 +30,16 @@ const SORT_PARTS: { [type in FieldType]?: string[] } = {
   COLOR: [''],
 };
 
-export const isSortable = (field: ModelField): boolean => SORT_PARTS[valueType(field)] !== undefined;
+/** Records sort by what the one record is called that a field points to, if its object has a label. */
+function labelRelation(field: ModelField): string | undefined {
+  const [relation, ...others] = field.relations;
+  if (!relation || others.length > 0) return undefined;
+  const target = useModelStore.getState().model?.objects.find((object) => object.id === relation.targetObjectId);
+  return target?.isActive && target.labelFieldId ? relation.name : undefined;
+}
+
+export const isSortable = (field: ModelField): boolean =>
+  SORT_PARTS[valueType(field)] !== undefined || labelRelation(field) !== undefined;
 
 /** How PostGraphile spells an enum value: `nameFirstName` becomes NAME_FIRST_NAME. */
 export const constantCase = (name: string): string =>
@@ -43,6 +53,11 @@ export const constantCase = (name: string): string =>
 export function orderBy(object: ModelObject, sort: Sort | null): string[] {
   const field = sort ? object.fields.find((f) => f.name === sort.field && f.isActive) : undefined;
   const parts = field ? SORT_PARTS[valueType(field)] : undefined;
+  const related = field && labelRelation(field);
+  if (related && sort) {
+    const way = sort.descending ? 'DESC' : 'ASC';
+    return [`${constantCase(related)}__LABEL_${way}`, `ID_${way}`];
+  }
   if (!field || !parts || !sort) return ['CREATED_AT_DESC', 'ID_DESC'];
   const direction = sort.descending ? 'DESC' : 'ASC';
   const columns = parts.flatMap((part) => field.columns.filter((column) => column.part === part));

@@ -79,8 +79,9 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
     void read();
   };
 
-  // Files come with the capability to upload them; until then there is nothing that a person could add here.
-  const canCreate = !object.isSystem && !object.fields.some((field) => field.type === 'FILES' && field.isActive);
+  // Attachments come with the capability to upload them; until then there is nothing that a person could add here.
+  const isFile = !object.isCustom && object.fields.some((field) => field.type === 'FILES' && field.isActive);
+  const canCreate = !object.isSystem && !isFile;
   if (!canCreate && rows?.length === 0) return null;
   return (
     <section className={classes.block} aria-label={list.label}>

@@ -44,11 +44,13 @@ export function changedFields(
   return object.fields.filter(isTold).flatMap((field) => {
     const columns = columnsOf(field);
     if (!columns.some(({ column }) => column in before || column in after)) return [];
+    // What was "tomorrow" when it was written is some other day when it is read.
+    const lasting = { ...field, settings: { ...field.settings, displayFormat: undefined } };
     const side = (values: Columns): string => {
       const row: RecordRow = { id: '' };
       for (const { column, name } of columns) row[name] = values[column] ?? null;
       const value = readValue(model, field, row);
-      return isLink(value) ? labelOf(value.id) : formatValue(field, value);
+      return isLink(value) ? labelOf(value.id) : formatValue(lasting, value);
     };
     return [{ label: field.label, before: side(before), after: side(after) }];
   });

@@ -211,6 +211,7 @@ test('labels and descriptions cannot smuggle tags into the comments that steer t
       '@name x\n@omit',
       "@singular '; drop",
       '\n@behavior -*',
+      ' \t@behavior -*',
     ].entries()) {
       const object = await addObject(client, ws, {
         label_singular: text,
@@ -226,14 +227,16 @@ test('labels and descriptions cannot smuggle tags into the comments that steer t
          select col_description('${ws.schema}.things${i}'::regclass, (select attnum from pg_attribute where attrelid = '${ws.schema}.things${i}'::regclass and attname = 'f'))`,
       );
       for (const { comment } of rows) {
-        // Tags are the lines from the top that begin with @.
+        // Tags are the lines from the top that begin with @, indented or not.
         const tags = comment.split('\n').slice(
           0,
-          comment.split('\n').findIndex((line) => !/^@[a-z]/i.test(line)),
+          comment.split('\n').findIndex((line) => !/^[ \t]*@[a-z]/i.test(line)),
         );
-        expect(tags.filter((tag) => !/^@(relvar [0-9a-f-]{36}|singular thing\d|plural things\d)$/.test(tag))).toEqual(
-          [],
-        );
+        expect(
+          tags.filter(
+            (tag) => !/^@(relvar [0-9a-f-]{36}|singular thing\d|plural things\d|labelColumn name)$/.test(tag),
+          ),
+        ).toEqual([]);
         expect(comment).toContain(text);
       }
       expect(await statements(client, ws)).toEqual([]);

@@ -50,7 +50,9 @@ test('an object is a table with its system columns, keys, triggers, policies and
       [table],
     );
     expect(rows[0]).toMatchObject({ forced: true, owner: 'relvar_owner', triggers: 5 });
-    expect(rows[0].comment).toMatch(/^@relvar \S+\n@singular salesOrder\n@plural salesOrders\n@labelColumn name\nSales orders$/);
+    expect(rows[0].comment).toMatch(
+      /^@relvar \S+\n@singular salesOrder\n@plural salesOrders\n@labelColumn name\nSales orders$/,
+    );
     expect(await privileges(client, 'sales_orders', ws.memberRole)).toEqual(['delete', 'insert', 'select', 'update']);
     expect(await statements(client, ws)).toEqual([]);
     await act(client, ws.memberRole);

@@ -204,3 +204,16 @@ test('/metadata serves the model and its relations under short names', async () 
     ],
   });
 });
+
+test('a label that looks like a tag of the API hides nothing', async () => {
+  const label = ' @behavior -*';
+  await server.db.admin.query(
+    `select metadata.create_object($1, $1, 'badge', 'badges', description => $1, workspace_id => $2)`,
+    [label, acme.workspaceId],
+  );
+  const { data } = await acme.metadata('{ modelVersion }');
+  const answer = await acme.records('{ badges { nodes { name } } }', undefined, {
+    'x-metadata-version': String(data!.modelVersion),
+  });
+  expect(answer).toEqual({ data: { badges: { nodes: [] } } });
+});

@@ -27,8 +27,9 @@ create or replace function engine.fact_comment(key text, basis text, tags text d
 language sql immutable parallel safe set search_path = ''
   return '@relvar ' || key || coalesce(' ' || left(md5(basis), 12), '')
     || coalesce(E'\n' || nullif(tags, ''), '')
-    -- Lines at the top that begin with @ steer the API; a space keeps what people write from being one.
-    || coalesce(E'\n' || case when description like '@%' then ' ' else '' end || nullif(description, ''), '');
+    -- Lines at the top that begin with @, indented or not, steer the API; an empty line ends them, so
+    -- that what people write is none.
+    || coalesce(E'\n' || case when description ~ '^\s*@' then E'\n' else '' end || nullif(description, ''), '');
 
 create or replace function engine.desired_tables(workspace_id uuid, scope uuid[]) returns setof engine.fact
 language sql stable set search_path = ''

@@ -1,22 +1,28 @@
 -- Metadata that changed is reconciled once, at the end of the transaction: ten inserts are one
 -- reconciliation, and metadata and tables commit together or not at all.
 
--- Changes of one workspace's model follow one another; other workspaces are not held up. The
--- version rises once a transaction, so that a mutation can return it before the commit. `objects`
--- are those that were touched, null for all.
+-- Changes of one workspace's model follow one another; other workspaces are not held up.
+create or replace function engine.lock_model(workspace_id uuid) returns void
+language plpgsql volatile set search_path = '' set lock_timeout = '5s'
+as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
+exception when lock_not_available then
+  raise exception 'Somebody else is changing the data model of this workspace.'
+    using errcode = 'RV021', hint = 'Their transaction has been open for a while. Try again in a moment.';
+end
+$$;
+
+-- The version rises once a transaction, so that a mutation can return it before the commit.
+-- `objects` are those that were touched, null for all.
 create or replace function engine.note_change(workspace_id uuid, objects uuid[]) returns bigint
-language plpgsql volatile security definer set search_path = '' set lock_timeout = '5s'
+language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_version bigint;
   v_actor engine.actor;
 begin
-  begin
-    perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
-  exception when lock_not_available then
-    raise exception 'Somebody else is changing the data model of this workspace.'
-      using errcode = 'RV021', hint = 'Their transaction has been open for a while. Try again in a moment.';
-  end;
+  perform engine.lock_model(workspace_id);
   update engine.pending p set objects = case when p.objects is null or note_change.objects is null then null
     else array(select distinct u from unnest(p.objects || note_change.objects) u) end
   where p.workspace_id = note_change.workspace_id;

@@ -69,7 +69,7 @@ declare
   v_list text;
   v_unknown text;
 begin
-  select p.proargnames, p.proargtypes::oid[] into strict v_names, v_types from pg_catalog.pg_proc p
+  select p.proargnames, array(select unnest(p.proargtypes)) into strict v_names, v_types from pg_catalog.pg_proc p
   where p.pronamespace = 'metadata'::regnamespace and p.proname = function_name;
   -- Output columns follow the arguments in the list of names.
   v_names := v_names[1:array_length(v_types, 1)];

@@ -117,6 +117,24 @@ $$;
 create or replace trigger _300_deletion_spreads after update of deleted_at on metadata.fields for each row
   when (new.deleted_at is distinct from old.deleted_at and new.junction_field_id is not null) execute function engine.tg_fields__deletion_spreads();
 
+-- A junction that has lost one of its ends for good leads nowhere, and so does the field at the other.
+create or replace function engine.tg_objects__drop_junctions() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  -- Such a trigger runs when nothing was deleted, too.
+  if not exists (select from gone) then
+    return null;
+  end if;
+  delete from metadata.objects j
+  where j.is_junction and j.deleted_at is not null and j.workspace_id in (select g.workspace_id from gone g)
+    and (select count(distinct m.junction_field_id) from metadata.fields f join metadata.fields m on m.junction_field_id = f.id where f.object_id = j.id) < 2;
+  return null;
+end
+$$;
+create or replace trigger _200_drop_junctions after delete on metadata.objects
+  referencing old table as gone for each statement execute function engine.tg_objects__drop_junctions();
+
 -- Purges what was deleted longer ago than the grace period. Returns how many things it dropped.
 create or replace function engine.purge_deleted(max_age interval default null) returns int
 language plpgsql volatile security definer set search_path = ''

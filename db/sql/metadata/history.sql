@@ -1,5 +1,12 @@
 -- The history of the model in plain words.
 
+-- Of one that is gone, by what it was called last.
+create or replace function engine.object_label(id text) returns text
+language sql stable set search_path = ''
+  return coalesce((select o.label_plural from metadata.objects o where o.id = object_label.id::uuid),
+    (select coalesce(c.after, c.before) ->> 'label_plural' from metadata.model_changes c
+      where c.table_name = 'objects' and c.row_id = object_label.id::uuid order by c.version desc, c.seq desc limit 1), 'an object that is gone');
+
 create or replace function engine.change_summary(table_name text, before jsonb, after jsonb) returns text
 language sql stable set search_path = ''
 as $$
@@ -35,18 +42,11 @@ as $$
   ) w
 $$;
 
--- Of one that is gone, by what it was called last.
-create or replace function engine.object_label(id text) returns text
-language sql stable set search_path = ''
-  return coalesce((select o.label_plural from metadata.objects o where o.id = object_label.id::uuid),
-    (select coalesce(c.after, c.before) ->> 'label_plural' from metadata.model_changes c
-      where c.table_name = 'objects' and c.row_id = object_label.id::uuid order by c.version desc, c.seq desc limit 1), 'an object that is gone');
-
 create or replace function metadata.model_history(first int default 50, before_version bigint default null) returns jsonb
 language sql stable security definer set search_path = ''
 as $$
   select coalesce(jsonb_agg(jsonb_build_object('version', v.version, 'actorName', v.actor_name, 'actorType', v.actor_type, 'source', v.source,
-    'happenedAt', v.happened_at, 'summary', coalesce(c.summary, 'Reconciled the tables with the model'), 'statements', to_jsonb(v.statements), 'changes', coalesce(c.list, '[]')) order by v.version desc), '[]')
+    'happenedAt', v.happened_at, 'summary', coalesce(c.summary, case v.version when 1 then 'Created the workspace' else 'Reconciled the tables with the model' end), 'statements', to_jsonb(v.statements), 'changes', coalesce(c.list, '[]')) order by v.version desc), '[]')
   from (
     select * from metadata.model_versions v
     where v.workspace_id = engine.workspace_of_role(current_setting('role')::name) and (before_version is null or v.version < before_version)
@@ -62,9 +62,9 @@ as $$
       select c.*, n.summary,
         -- One sentence is said once, and what came with a new thing is not said again.
         n.summary is not null and row_number() over (partition by n.summary order by c.seq) = 1
-          and (c.table_name = 'objects' or c.table_name not in ('relations', 'view_fields') and not exists (
+          and (c.table_name = 'objects' and c.before is null or c.table_name not in ('relations', 'view_fields') and not exists (
             select from metadata.model_changes o where o.workspace_id = c.workspace_id and o.version = c.version and o.table_name = 'objects' and o.before is null
-              and o.row_id::text = coalesce(c.after, c.before) ->> 'object_id')) as is_first
+              and o.row_id::text = coalesce(coalesce(c.after, c.before) ->> 'object_id', c.row_id::text))) as is_first
       from metadata.model_changes c
       cross join lateral (select engine.change_summary(c.table_name, c.before, c.after) as summary) n
       where c.workspace_id = v.workspace_id and c.version = v.version

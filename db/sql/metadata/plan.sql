@@ -18,7 +18,7 @@ language sql immutable set search_path = ''
 -- Whether PostgreSQL rewrites the table is measured where it can be: the statement is run on an
 -- empty copy, where the event trigger relvar_table_rewrite raises before a rewrite begins.
 create or replace function engine.tg_table_rewrite__refuse() returns event_trigger
-language plpgsql set search_path = ''
+language plpgsql volatile set search_path = ''
 as $$
 begin
   if current_setting('relvar.measures_rewrite', true) = 'on' then

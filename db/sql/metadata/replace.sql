@@ -9,6 +9,7 @@ language sql stable set search_path = ''
 create or replace function engine.replace_uses(workspace_id uuid, field_id uuid, with_field_id uuid) returns void
 language plpgsql volatile set search_path = ''
 as $$
+#variable_conflict use_variable
 declare
   v_old metadata.fields;
   v_new metadata.fields;
@@ -65,6 +66,7 @@ $$;
 create or replace function engine.replace_option(workspace_id uuid, field_id uuid, value text, "with" text, is_plan boolean) returns void
 language plpgsql volatile set search_path = ''
 as $$
+#variable_conflict use_variable
 declare
   v_field metadata.fields;
   v_object metadata.objects;

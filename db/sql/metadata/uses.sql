@@ -146,4 +146,59 @@ begin
 end
 $$;
 
+create or replace function engine.tg_metadata__used() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_option text;
+begin
+  if tg_op = 'DELETE' then
+    -- What is deleted already, or goes with its object or workspace, was judged with that.
+    if old.deleted_at is not null or not engine.workspace_exists(old.workspace_id) then
+      return old;
+    end if;
+    case tg_table_name
+      when 'objects' then
+        perform engine.assert_unused(old.workspace_id, 'object', old.id, old.label_plural, 'deleted');
+      when 'fields' then
+        -- What names the records has a refusal of its own.
+        if exists (select from metadata.objects o where o.id = old.object_id and o.label_field_id is distinct from old.id) then
+          perform engine.assert_unused(old.workspace_id, 'field', old.id, old.label, 'deleted');
+        end if;
+      when 'relations' then
+        if exists (select from metadata.objects o where o.id = old.target_object_id) and exists (select from metadata.fields f where f.id = old.field_id and f.deleted_at is null) then
+          perform engine.assert_unused(old.workspace_id, 'field', old.id, old.inverse_label, 'deleted');
+        end if;
+    end case;
+    return old;
+  end if;
+  if old.is_active and not new.is_active then
+    case tg_table_name
+      when 'objects' then perform engine.assert_unused(old.workspace_id, 'object', old.id, old.label_plural, 'switched off');
+      when 'fields' then
+        if exists (select from metadata.objects o where o.id = old.object_id and o.label_field_id is distinct from old.id) then
+          perform engine.assert_unused(old.workspace_id, 'field', old.id, old.label, 'switched off');
+        end if;
+    end case;
+  end if;
+  if tg_table_name = 'fields' then
+    if new.options is distinct from old.options and new.type = old.type and new.deleted_at is null then
+      for v_option in
+        select o ->> 'value' from jsonb_array_elements(old.options) o where not new.options @> jsonb_build_array(jsonb_build_object('value', o -> 'value'))
+      loop
+        if new.default_value is distinct from old.default_value and strpos(coalesce(new.default_value::text, ''), to_jsonb(v_option)::text) = 0 then
+          -- The default is given up with the option.
+          continue when not exists (select from engine.uses(old.workspace_id, 'option', old.id, v_option) u where u.user_kind <> 'default');
+        end if;
+        perform engine.assert_unused(old.workspace_id, 'option', old.id, v_option, 'removed', v_option);
+      end loop;
+    end if;
+  end if;
+  return new;
+end
+$$;
+create or replace trigger _050_used before delete or update of is_active on metadata.objects for each row execute function engine.tg_metadata__used();
+create or replace trigger _050_used before delete or update of is_active, options on metadata.fields for each row execute function engine.tg_metadata__used();
+create or replace trigger _050_used before delete on metadata.relations for each row execute function engine.tg_metadata__used();
+
 grant execute on function metadata.dependents(text, uuid, text) to relvar_crm;

@@ -21,7 +21,7 @@ as $$
       select e ->> 'value' as value, e ->> 'with' as other from jsonb_array_elements(replaced) e
       where engine.identity_of(pg_catalog.col_description(a.attrelid, a.attnum)) ~ ('^' || (e ->> 'fieldId')) limit 1
     ) r on true
-    where a.attrelid = to_regclass(format('%I.%I', schema_name, old_table)) and a.attnum > 0 and not a.attisdropped
+    where a.attrelid = to_regclass(format('%I.%I', schema_name, table_after.old_table)) and a.attnum > 0 and not a.attisdropped
       and not exists (select from changed x where x.is_extra and (x.have).name = a.attname)
     union all
     select (c.want).name, case when (c.want).default_expr is null or (c.want).default_expr = 'identity' or (c.want).generated_expr is not null
@@ -59,7 +59,7 @@ declare
 begin
   foreach d in array differences loop
     v_condition := engine.violation_condition(d);
-    continue when v_condition is null or to_regclass(format('%I.%I', schema_name, d.old_table)) is null;
+    continue when v_condition is null or d.old_table is null or to_regclass(format('%I.%I', schema_name, d.old_table)) is null;
     v_thing := (regexp_match(regexp_replace(d.key, '^\S+ ', ''), '[0-9a-f]{8}-[0-9a-f-]{27}'))[1]::uuid;
     v_query := format('select t.id, %s as label from %s t', engine.label_expression((d.want).table_key::uuid, 't'),
       engine.table_after(schema_name, d.old_table, d.new_table, differences, replaced));

@@ -286,7 +286,13 @@ alter table engine.settings
 --!include engine/formula/render.sql
 --!include engine/formula/print.sql
 --!include engine/formula/compile.sql
+--!include engine/rules/values.sql
 --!include engine/desired.sql
+--!include engine/rules/rules.sql
+--!include engine/rules/fields.sql
+--!include engine/rules/text.sql
+--!include engine/rules/indexes.sql
+--!include engine/rules/explain.sql
 --!include engine/actual.sql
 --!include engine/difference.sql
 --!include engine/plan.sql
@@ -298,6 +304,7 @@ alter table engine.settings
 --!include metadata/access.sql
 --!include metadata/rights.sql
 --!include metadata/validate.sql
+--!include metadata/rules.sql
 --!include metadata/deletion.sql
 --!include metadata/many_to_many.sql
 --!include metadata/aliases.sql
@@ -311,3 +318,7 @@ alter table engine.settings
 --!include metadata/history.sql
 --!include metadata/model.sql
 --!include metadata/comments.sql
+
+-- Required texts and lists could be blank so far; those that are there may stay so.
+update metadata.fields f set settings = f.settings || '{"allowBlank": true}'
+where f.is_required and not f.is_system and f.type in ('TEXT', 'RICH_TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'ADDRESS', 'ARRAY', 'MULTI_SELECT', 'RAW_JSON', 'FILES');

@@ -18,6 +18,7 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
   select w.schema_name into v_schema from core.workspaces w where w.id = workspace_id;
   perform engine.assert_columns_differ(workspace_id, scope), engine.assert_relations(workspace_id);
+  perform engine.assert_rules_hold(workspace_id, v_schema, scope);
   -- One block around all statements, not one around each: a block is a subtransaction, and more
   -- than 64 of these in a transaction slow every other session down.
   begin

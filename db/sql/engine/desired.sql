@@ -130,7 +130,7 @@ as $$
     union all
     -- Required of records that are created from some moment on, while older ones may stay as they are.
     select s.object_id, s.table_name, 'required:' || s.field_id, s.table_name || '_' || s.name || '_required',
-      format('check (created_at < %L::timestamptz or %I is not null)', f.required_from, s.name), f.required_from::text, null
+      format('check (created_at < %s or %I is not null)', engine.moment_literal(f.required_from), s.name), engine.moment_literal(f.required_from), null
     from spec s join metadata.fields f on f.id = s.field_id and f.workspace_id = desired_constraints.workspace_id
     where f.is_required and f.required_from is not null and s.is_active and s.ordinal = 1 and f.type <> 'MORPH_RELATION'
   )

@@ -24,6 +24,9 @@ begin
   return query select * from engine.desired_columns(workspace_id, v_spec, scope);
   return query select * from engine.desired_constraints(workspace_id, schema_name, v_spec, scope);
   return query select * from engine.desired_indexes(workspace_id, v_spec, scope);
+  return query select * from engine.desired_field_checks(workspace_id, v_spec, scope);
+  return query select * from engine.desired_rules(workspace_id, scope);
+  return query select * from engine.desired_model_indexes(workspace_id, scope);
   return query select * from engine.desired_triggers(workspace_id, scope);
   return query select * from engine.desired_security(workspace_id, v_spec, scope);
   if scope is null then

@@ -106,7 +106,7 @@ comment on column metadata.rules.field_id is 'The field that it is about, where 
 comment on column metadata.rules.application_id is 'The application that brought it; null for one made here.';
 comment on column metadata.rules.universal_identifier is 'By which the application finds it again when it is upgraded.';
 comment on column metadata.rules.kind is 'REQUIRED, RANGE, LENGTH, PATTERN, CONDITION or UNIQUE.';
-comment on column metadata.rules.settings is 'Its details: {"min", "max"} of RANGE and LENGTH, {"pattern"} of PATTERN, {"fieldIds", "ignoreCase"} of UNIQUE.';
+comment on column metadata.rules.settings is 'Its details: {"min", "max"} of RANGE and LENGTH, {"pattern", "ignoreCase"} of PATTERN, {"fieldIds", "ignoreCase"} of UNIQUE; {"part"} names a part of a composite field.';
 comment on column metadata.rules.condition is 'A formula. Of CONDITION what must be true; of the others when the rule applies.';
 comment on column metadata.rules.compiled is E'@behavior -*\nWhat the condition means, by the ids of fields.';
 comment on column metadata.rules.message is 'What people read who break it. Empty for a sentence made from the rule.';

@@ -44,6 +44,19 @@ as $$
     left join junctions j on j.field_id = f.id
     left join aliases a on a.owner_id = f.id
     where f.workspace_id = model_of.workspace_id and f.deleted_at is null group by f.object_id
+  ), rules as materialized (
+    -- Those that sleep for want of a field are not shown, those that were switched off are.
+    select r.object_id, jsonb_agg(jsonb_build_object(
+      'id', r.id, 'fieldId', r.field_id, 'kind', r.kind, 'settings', r.settings, 'condition', engine.formula_text(r.compiled),
+      'message', r.message, 'text', engine.rule_text(r), 'appliesFrom', r.applies_from, 'isActive', r.is_active, 'position', r.position) order by r.position, r.id) as list
+    from metadata.rules r
+    where r.workspace_id = model_of.workspace_id
+      and not exists (select from unnest(engine.rule_fields(r)) u (id) where not exists (select from metadata.fields f where f.id = u.id and f.deleted_at is null))
+    group by r.object_id
+  ), indexes as materialized (
+    select i.object_id, jsonb_agg(jsonb_build_object(
+      'id', i.id, 'name', i.name, 'kind', i.kind, 'parts', i.parts, 'condition', engine.formula_text(i.compiled)) order by i.name, i.id) as list
+    from engine.live_indexes(model_of.workspace_id) i group by i.object_id
   )
   select jsonb_build_object('version', w.model_version, 'workspace', jsonb_build_object('id', w.id, 'slug', w.slug, 'name', w.name),
     'objects', (
@@ -52,8 +65,9 @@ as $$
         'description', o.description, 'icon', o.icon, 'color', o.color, 'isActive', o.is_active, 'isSystem', o.is_system, 'isSearchable', o.is_searchable,
         'isJunction', o.is_junction, 'isAudited', o.is_audited, 'imageFieldId', o.image_field_id, 'duplicateCriteria', o.duplicate_criteria,
         'isCustom', o.application_id is null, 'labelFieldId', o.label_field_id, 'tableName', o.table_name, 'position', o.position,
-        'aliases', coalesce(a.list, '[]'), 'fields', coalesce(f.list, '[]')) order by o.position, o.id), '[]')
-      from metadata.objects o left join fields f on f.object_id = o.id left join aliases a on a.owner_id = o.id where o.workspace_id = w.id and o.deleted_at is null))
+        'aliases', coalesce(a.list, '[]'), 'fields', coalesce(f.list, '[]'), 'rules', coalesce(u.list, '[]'), 'indexes', coalesce(i.list, '[]')) order by o.position, o.id), '[]')
+      from metadata.objects o left join fields f on f.object_id = o.id left join aliases a on a.owner_id = o.id
+      left join rules u on u.object_id = o.id left join indexes i on i.object_id = o.id where o.workspace_id = w.id and o.deleted_at is null))
   from core.workspaces w where w.id = model_of.workspace_id
 $$;
 

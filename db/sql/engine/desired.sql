@@ -173,18 +173,24 @@ as $$
   from indexes i
 $$;
 
-create or replace function engine.desired_triggers(workspace_id uuid, scope uuid[]) returns setof engine.fact
+create or replace function engine.desired_triggers(workspace_id uuid, scope uuid[], spec engine.column_spec[]) returns setof engine.fact
 language sql stable set search_path = ''
 as $$
   select 'trigger', o.id || ' ' || t.name, o.id::text, o.table_name, t.name, t.definition,
     engine.fact_comment(t.name, t.definition), null, null::boolean, null, null, null::oid
   from metadata.objects o
+  -- The log and the trash leave out what is not in transition tables; to write what is computed changes nothing.
+  left join (
+    select s.object_id, string_agg(quote_literal(s.name), ', ' order by s.name) filter (where s.generated_kind = 'kept') as kept,
+      string_agg(', ' || quote_literal(s.name), '' order by s.name) filter (where s.generated_kind = 'virtual') as hidden
+    from unnest(spec) s where s.generated_kind in ('kept', 'virtual') group by s.object_id
+  ) c on c.object_id = o.id
   cross join lateral (values
-    ('_100_touch', 'before update on %s for each row execute function engine.tg_records__touch()', true),
-    ('_200_log_insert', format('after insert on %%s referencing new table as new_rows for each statement execute function engine.tg_records__log(%L, %L)', o.id, o.workspace_id), o.is_audited),
-    ('_200_log_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log(%L, %L)', o.id, o.workspace_id), o.is_audited),
-    ('_200_log_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log(%L, %L)', o.id, o.workspace_id), o.is_audited),
-    ('_300_trash', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__trash(%L)', o.id), true)
+    ('_100_touch', format('before update on %%s for each row execute function engine.tg_records__touch(%s)', c.kept), true),
+    ('_200_log_insert', format('after insert on %%s referencing new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
+    ('_200_log_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
+    ('_200_log_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
+    ('_300_trash', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__trash(%L%s)', o.id, c.hidden), true)
   ) as t (name, definition, wanted)
   where o.workspace_id = desired_triggers.workspace_id and t.wanted and (scope is null or o.id = any (scope))
 $$;

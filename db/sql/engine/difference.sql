@@ -27,7 +27,8 @@ begin
   return query select * from engine.desired_field_checks(workspace_id, v_spec, scope);
   return query select * from engine.desired_rules(workspace_id, scope);
   return query select * from engine.desired_model_indexes(workspace_id, scope);
-  return query select * from engine.desired_triggers(workspace_id, scope);
+  return query select * from engine.desired_triggers(workspace_id, scope, v_spec);
+  return query select * from engine.desired_computed(workspace_id, schema_name, scope);
   return query select * from engine.desired_security(workspace_id, v_spec, scope);
   if scope is null then
     return query select * from engine.desired_internals(workspace_id, schema_name);

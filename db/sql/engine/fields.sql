@@ -60,7 +60,7 @@ create type engine.column_spec as (
   not_null boolean,
   default_expr text,   -- 'identity' for a column that counts by itself
   generated_expr text,
-  generated_kind text, -- stored or virtual
+  generated_kind text, -- stored, virtual, or kept by triggers
   generated_basis text, -- what the expression depends on, by identity; a rename does not change it
   is_writable boolean,
   position double precision,
@@ -105,10 +105,12 @@ language sql immutable set search_path = ''
 create or replace function engine.columns(workspace_id uuid, scope uuid[] default null) returns setof engine.column_spec
 language plpgsql stable set search_path = ''
 as $$
+declare
+  v_generates boolean := current_setting('server_version_num')::int >= 180000;
 begin
   return query
   with field as (
-    select f.*, o.table_name, case when f.deleted_at is null then engine.snake_case(f.name) else engine.deleted_name(f.id) end as base
+    select f.*, o.table_name, o.deleted_at is null as object_is_there, case when f.deleted_at is null then engine.snake_case(f.name) else engine.deleted_name(f.id) end as base
     from metadata.fields f
     join metadata.objects o on o.id = f.object_id and o.workspace_id = f.workspace_id
     where f.workspace_id = columns.workspace_id and (scope is null or f.object_id = any (scope))
@@ -123,15 +125,17 @@ begin
     select f.object_id, f.table_name, f.id as field_id, engine.column_key(f.id, f.revision, c.part) as key,
       f.base || c.suffix as name, f.base as base, c.part, null::uuid as relation_id,
       case when f.type = 'NUMBER' and f.settings ->> 'dataType' in ('int', 'bigint') then 'bigint' else c.pg_type end as pg_type,
-      c.position as ordinal, f.type, f.name as field_name, f.settings, f.default_value, f.is_required and f.required_from is null as is_required, f.is_system,
+      c.position as ordinal, f.type, f.compiled, f.name as field_name, f.settings, f.default_value, f.is_required and f.required_from is null as is_required, f.is_system,
       f.is_active and f.deleted_at is null as is_active, f.position, f.label, f.description
     from field f
-    join engine.field_type_columns c on c.type = f.type
+    join engine.field_type_columns c on c.type = case when f.type in ('FORMULA', 'ROLLUP') then f.result_type else f.type end
+    -- What is computed can be computed again: it is not kept beyond its deletion.
+    where f.type not in ('FORMULA', 'ROLLUP') or f.deleted_at is null and f.object_is_there
     union all
     select f.object_id, f.table_name, f.id, engine.column_key(f.id, f.revision, r.id::text),
       case when f.deleted_at is not null or r.deleted_at is not null then engine.deleted_name(r.id)
         when f.type = 'MORPH_RELATION' then f.base || '_' || engine.snake_case(t.name_singular) else f.base end || '_id',
-      f.base, '', r.id, 'uuid', 1, f.type, f.name, f.settings, f.default_value, f.is_required and f.required_from is null, f.is_system,
+      f.base, '', r.id, 'uuid', 1, f.type, f.compiled, f.name, f.settings, f.default_value, f.is_required and f.required_from is null, f.is_system,
       f.is_active and f.deleted_at is null and r.deleted_at is null, f.position, f.label, f.description
     from field f
     join metadata.relations r on r.field_id = f.id
@@ -151,20 +155,26 @@ begin
       when e.type = 'ACTOR' and e.part = 'source' then 'engine.current_source()'
       when e.type = 'ACTOR' and e.part = 'memberId' then 'engine.current_member()'
       when e.type = 'ACTOR' and e.part = 'name' then 'engine.actor_name()'
+      when jsonb_typeof(e.default_value) = 'object' and e.default_value ? 'expression' then e.compiled ->> 'printed'
       when e.relation_id is not null and e.default_value = '"currentMember"' then 'engine.current_member()'
       else engine.default_expression(e.type, e.pg_type,
         case when e.part = '' then e.default_value else e.default_value -> e.part end)
     end,
     case when e.type = 'TS_VECTOR' then coalesce(s.expr, 'to_tsvector(''simple''::regconfig, ''''::text)')
-      when e.type = 'AUTO_NUMBER' and e.part = 'text' then engine.auto_number_text(e.base, e.settings) end,
-    case when e.type = 'TS_VECTOR' or e.type = 'AUTO_NUMBER' and e.part = 'text' then 'stored' end,
+      when e.type = 'AUTO_NUMBER' and e.part = 'text' then engine.auto_number_text(e.base, e.settings)
+      when p.is_generated then engine.formula_sql(e.compiled, e.part) end,
+    case when e.type = 'TS_VECTOR' or e.type = 'AUTO_NUMBER' and e.part = 'text' then 'stored'
+      when p.is_generated then 'virtual' when p.is_computed then 'kept' end,
     case when e.type = 'TS_VECTOR' then coalesce(s.basis, '')
-      when e.type = 'AUTO_NUMBER' and e.part = 'text' then engine.auto_number_text('', e.settings) end,
-    (not e.is_system or e.field_name in ('id', 'position')) and e.type <> 'AUTO_NUMBER',
+      when e.type = 'AUTO_NUMBER' and e.part = 'text' then engine.auto_number_text('', e.settings)
+      when p.is_computed then (select engine.computed_basis(f) from metadata.fields f where f.id = e.field_id) end,
+    (not e.is_system or e.field_name in ('id', 'position')) and e.type <> 'AUTO_NUMBER' and not p.is_computed,
     e.position, e.ordinal, e.is_active,
     case when e.description = '' then e.label else e.description end
   from expanded e
-  left join search s on s.object_id = e.object_id;
+  left join search s on s.object_id = e.object_id
+  cross join lateral (select e.type in ('FORMULA', 'ROLLUP') as is_computed,
+    e.type = 'FORMULA' and v_generates and not engine.formula_reads_relations(e.compiled) as is_generated) p;
 end
 $$;
 comment on function engine.columns(uuid, uuid[]) is 'Every column that the fields of a workspace come to, as it should be; of the objects in scope, or of all.';

@@ -111,7 +111,9 @@ as $$
 declare
   v_is_composite boolean := not exists (select from engine.field_type_columns c where c.type = field_type and c.part = '');
 begin
-  if value is null or value = 'null' or field_type in ('RELATION', 'MEMBER', 'MORPH_RELATION', 'MANY_TO_MANY') then
+  if value is null or value = 'null' or field_type in ('RELATION', 'MEMBER', 'MORPH_RELATION', 'MANY_TO_MANY', 'FORMULA', 'ROLLUP')
+    -- A formula, which is judged where it is compiled.
+    or jsonb_typeof(value) = 'object' and value ? 'expression' then
     return;
   end if;
   if v_is_composite and (jsonb_typeof(value) <> 'object'
@@ -176,7 +178,7 @@ begin
     end if;
     if exists (
       select from jsonb_array_elements(case jsonb_typeof(new.default_value) when 'array' then new.default_value else jsonb_build_array(new.default_value) end) d
-      where new.default_value <> 'null' and not new.options @> jsonb_build_array(jsonb_build_object('value', d))
+      where new.default_value <> 'null' and not new.default_value ? 'expression' and not new.options @> jsonb_build_array(jsonb_build_object('value', d))
     ) then
       raise exception 'The default % is not one of the options.', new.default_value using errcode = 'RV009', column = 'default_value';
     end if;

@@ -17,7 +17,8 @@ begin
   v_compiled := jsonb_build_object('type', v_node ->> 't', 'node', v_node);
   -- Refuses here what is too complicated to be rendered later.
   perform engine.formula_sql(v_compiled);
-  return v_compiled;
+  -- Places served the messages. Within texts of the formula, quotation marks bear a backslash here.
+  return regexp_replace(v_compiled::text, ', "at": [0-9]+', '', 'g')::jsonb;
 end
 $$;
 comment on function engine.formula_compile(uuid, text, text) is

@@ -402,7 +402,7 @@ begin
   end;
   -- Some functions repeat their arguments, and formulas within formulas multiply.
   if length(v_sql) > 100000 then
-    perform engine.formula_limit_error('The formula is too complicated.', engine.formula_said(node), (node ->> 'at')::int);
+    perform engine.formula_limit_error('The formula is too complicated.', engine.formula_said(node), coalesce((node ->> 'at')::int, 1));
   end if;
   return v_sql;
 end

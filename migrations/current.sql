@@ -286,8 +286,12 @@ alter table engine.settings
 --!include engine/formula/render.sql
 --!include engine/formula/print.sql
 --!include engine/formula/compile.sql
+--!include engine/formula/screen.sql
+--!include engine/computed/fields.sql
 --!include engine/rules/values.sql
 --!include engine/desired.sql
+--!include engine/computed/triggers.sql
+--!include engine/computed/fill.sql
 --!include engine/rules/rules.sql
 --!include engine/rules/fields.sql
 --!include engine/rules/text.sql
@@ -299,12 +303,14 @@ alter table engine.settings
 --!include engine/shape.sql
 --!include engine/apply.sql
 --!include engine/pending.sql
+--!include engine/events.sql
 --!include engine/trash.sql
 --!include engine/search.sql
 --!include metadata/access.sql
 --!include metadata/rights.sql
 --!include metadata/validate.sql
 --!include metadata/rules.sql
+--!include metadata/computed.sql
 --!include metadata/deletion.sql
 --!include metadata/many_to_many.sql
 --!include metadata/aliases.sql

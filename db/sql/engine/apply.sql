@@ -23,6 +23,8 @@ begin
   -- than 64 of these in a transaction slow every other session down.
   begin
     for v_step in select * from engine.plan(workspace_id, scope) loop
+      -- To compute a field for the first time changes nothing that anybody did.
+      perform set_config('relvar.quiet', case when v_step.kind = 'fill' then 'on' else '' end, true);
       execute v_step.statement;
       v_statements := v_statements || v_step.statement;
       -- The keys of other objects name the table that they point to.
@@ -30,6 +32,7 @@ begin
         v_shape_scope := null;
       end if;
     end loop;
+    perform set_config('relvar.quiet', '', true);
   exception
     when lock_not_available then
       raise exception 'The table % is busy, so the change was not made.', v_step.object_name

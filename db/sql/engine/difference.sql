@@ -48,12 +48,15 @@ language sql stable set search_path = ''
 create or replace function engine.difference(workspace_id uuid, schema_name text, scope uuid[] default null) returns setof engine.difference
 language sql stable set search_path = ''
 as $$
-  with want as materialized (
-    select * from engine.desired(workspace_id, schema_name, scope)
+  -- With the objects that computed fields link to those in scope.
+  with linked as materialized (
+    select engine.linked_scope(workspace_id, scope) as scope
+  ), want as materialized (
+    select * from engine.desired(workspace_id, schema_name, (select l.scope from linked l))
   ), have as materialized (
     -- What somebody made beside the engine (a table, a column, an index, a trigger) is theirs and stays;
     -- a policy or a grant is not, since it opens what the engine keeps shut.
-    select * from engine.actual(schema_name, scope) a where a.key is not null and (a.kind = 'policy' or a.key !~ '(^| )unmanaged:')
+    select * from engine.actual(schema_name, (select l.scope from linked l)) a where a.key is not null and (a.kind = 'policy' or a.key !~ '(^| )unmanaged:')
   ), pair as (
     select coalesce(w.kind, h.kind) as kind, coalesce(w.key, h.key) as key,
       w as want, h as have, w.key is null as is_extra, h.key is null as is_missing,

@@ -57,7 +57,9 @@ begin
     where d.kind = 'role' and d.is_missing
     -- 1. What must go before tables and columns can change.
     union all
-    select case d.kind when 'policy' then 10 when 'trigger' then 11 when 'constraint' then case when (d.have).comment like '@relvar pk%' then 13 else 12 end else 14 end,
+    select case d.kind when 'policy' then 10 when 'trigger' then 11 when 'constraint' then case when (d.have).comment like '@relvar pk%' then 13 else 12 end
+        -- A trigger's function goes after its table.
+        when 'function' then 23 else 14 end,
       d.kind, d.old_table,
       case d.kind
         when 'policy' then format('drop policy %I on %I.%I', (d.have).name, v_schema, d.old_table)
@@ -69,7 +71,7 @@ begin
       'AccessExclusive', false, 0, null
     from d
     where d.kind in ('policy', 'trigger', 'constraint', 'index', 'function') and (d.is_extra or d.is_recreated)
-      and not (d.is_extra and (d.have).table_key in (select table_key from dropped_tables) and d.kind <> 'constraint')
+      and not (d.is_extra and (d.have).table_key in (select table_key from dropped_tables) and d.kind not in ('constraint', 'function'))
       and not (d.kind = 'function' and d.is_recreated)
     union all
     select case when (d.have).generated_expr is not null then 20 else 21 end, 'column', d.old_table,
@@ -177,10 +179,19 @@ begin
     select 64, d.kind, d.new_table, format('grant %s on %I.%I to %I', (d.want).definition, v_schema, d.new_table, (d.want).name), null, false, 0, null
     from d where d.kind = 'grant' and not d.is_extra
     union all
-    select 70, d.kind, d.key, s.statement, null, false, 0, null
+    -- Functions of an object run in its triggers, which come after them.
+    select case when (d.want).table_key is null then 70 else 57 end, d.kind, d.key, s.statement, null, false, 0, null
     from d cross join lateral (values
-      ((d.want).definition), (format('grant execute on function %I.%I to %I', v_schema, d.key, v_schema))) as s (statement)
+      ((d.want).definition), (case when (d.want).table_key is null then format('grant execute on function %I.%I to %I', v_schema, d.key, v_schema) end)) as s (statement)
     where d.kind = 'function' and (d.is_missing or d.is_recreated)
+    union all
+    -- Computed columns that are new, or computed otherwise than before.
+    select 75, 'fill', d.new_table, engine.fill_statement((d.want).table_key::uuid, v_schema, array_agg(d.key)), 'RowExclusive', false, max(d.row_estimate), 'Computed for every record.'
+    from d
+    where d.kind = 'column' and (d.want).definition = 'kept'
+      and (d.is_missing or split_part((d.want).comment, E'\n', 1) is distinct from split_part((d.have).comment, E'\n', 1))
+      and not exists (select from d t where t.kind = 'table' and t.is_missing and t.key = (d.want).table_key)
+    group by d.new_table, (d.want).table_key
     -- 6. Identities and descriptions.
     union all
     select 80, 'comment', coalesce(d.new_table, d.key), format('comment on %s is %L', c.target, (d.want).comment), 'ShareUpdateExclusive', false, 0, null

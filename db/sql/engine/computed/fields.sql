@@ -50,8 +50,15 @@ begin
   if not engine.is_generated(field) then
     return engine.formula_columns(field, '', '');
   end if;
-  return array(select distinct c from engine.formula_fields((field).compiled) r join metadata.fields g on g.id = r
-    cross join unnest(engine.stored_columns(g)) c order by c);
+  return engine.stored_columns(array(select engine.formula_fields((field).compiled)));
+end
+$$;
+
+create or replace function engine.stored_columns(field_ids uuid[]) returns text[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return array(select distinct c from metadata.fields f cross join unnest(engine.stored_columns(f)) c where f.id = any (field_ids) order by c);
 end
 $$;
 

@@ -220,7 +220,7 @@ begin
   -- Records that others read.
   for r in
     select t as target, reader.id as reader_id, reader.table_name, w.via, w.kept,
-      array(select distinct c from unnest(w.field_ids) i (id) join metadata.fields g on g.id = i.id cross join unnest(engine.stored_columns(g)) c order by c) as columns,
+      engine.stored_columns(w.field_ids) as columns,
       w.next_links
     from metadata.objects reader
     cross join lateral (
@@ -261,9 +261,9 @@ begin
   -- Records that others count.
   for r in
     select rel, co as child, po.table_name as parent_table, engine.relation_column(rel) as link,
-      array(select distinct c from engine.computed_fields(desired_computed.workspace_id, array[po.id]) f cross join engine.formula_fields(f.compiled) i
-        join metadata.fields g on g.id = i cross join unnest(engine.stored_columns(g)) c
-        where f.type = 'ROLLUP' and (f.compiled ->> 'relation')::uuid = rel.id order by c) as columns
+      engine.stored_columns(array(
+        select i from engine.computed_fields(desired_computed.workspace_id, array[po.id]) f cross join engine.formula_fields(f.compiled) i
+        where f.type = 'ROLLUP' and (f.compiled ->> 'relation')::uuid = rel.id)) as columns
     from metadata.relations rel
     join metadata.fields cf on cf.id = rel.field_id
     join metadata.objects co on co.id = cf.object_id and co.deleted_at is null

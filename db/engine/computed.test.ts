@@ -350,7 +350,7 @@ test('circles, and changes that a formula does not allow, are refused', () =>
           fields.kind,
         ]),
       ),
-    ).toMatchObject({ code: 'RV058' });
+    ).toMatchObject({ code: 'RV061' });
   }));
 
 test('defaults may be computed', () =>

@@ -264,6 +264,18 @@ create table engine.object_shapes (
   primary key (workspace_id, object_key)
 );
 
+-- Which settings the fields of a type may have.
+create table engine.field_type_settings (
+  type text not null references engine.field_types,
+  key text not null,
+  json_type text not null check (json_type in ('boolean', 'number', 'string', 'array')),
+  allowed text[],
+  low numeric,
+  high numeric,
+  description text not null,
+  primary key (type, key)
+);
+
 -- The history of the model speaks of rows by their id.
 alter table metadata.object_permissions add column id uuid not null default engine.uuidv7(), add unique (workspace_id, id);
 
@@ -309,6 +321,7 @@ alter table engine.settings
 --!include metadata/access.sql
 --!include metadata/rights.sql
 --!include metadata/validate.sql
+--!include engine/field_settings.sql
 --!include metadata/rules.sql
 --!include metadata/computed.sql
 --!include metadata/deletion.sql

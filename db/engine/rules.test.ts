@@ -491,7 +491,7 @@ test('a rule sleeps while its field is deleted, and wakes up with it', () =>
     const { object, field } = await thing(client, 'NUMBER');
     await addRule(client, object, { kind: 'RANGE', field_id: field, settings: { min: 1 } });
     await reconcile(client);
-    await client.query('delete from metadata.fields where id = $1', [field]);
+    await client.query('update metadata.fields set deleted_at = now() where id = $1', [field]);
     await reconcile(client);
     expect(await statements(client, ws)).toEqual([]);
     await client.query('update metadata.fields set deleted_at = null where id = $1', [field]);

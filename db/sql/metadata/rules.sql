@@ -200,7 +200,7 @@ end
 $$;
 
 -- Count and names of the records that break a rule. To whom the object is not shown, only the count.
-create or replace function engine.violations(rule metadata.rules, shows_records boolean default true) returns jsonb
+create or replace function engine.rule_breakers(rule metadata.rules, shows_records boolean default true) returns jsonb
 language plpgsql stable set search_path = ''
 as $$
 declare
@@ -230,27 +230,6 @@ begin
 end
 $$;
 
--- Who may change the model need not see all records. Administrators in psql do.
-create or replace function engine.caller_may_read(workspace_id uuid, object_id uuid) returns boolean
-language sql stable set search_path = ''
-as $$
-  select coalesce((
-    select p.can_read from engine.effective_permissions(caller_may_read.workspace_id, array[caller_may_read.object_id]) p
-    where p.pg_role = current_setting('role')), true)
-$$;
-
--- For definer functions of metadata: roles that manage the model, and administrators in psql who have taken no role.
-create or replace function engine.assert_manages_model() returns void
-language plpgsql stable set search_path = ''
-as $$
-begin
-  if not (case current_setting('role') when 'none' then pg_catalog.pg_has_role(session_user, 'relvar_owner', 'member')
-    else engine.role_manages_model(current_setting('role')::name) end) then
-    raise exception 'Your role may not change the data model.' using errcode = 'insufficient_privilege';
-  end if;
-end
-$$;
-
 create or replace function metadata.rule_violations(rule jsonb) returns jsonb
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -259,12 +238,12 @@ declare
   v_object uuid := (rule ->> 'objectId')::uuid;
   v_rule metadata.rules;
 begin
-  perform engine.assert_manages_model();
   v_object := coalesce(v_object, (select f.object_id from metadata.fields f where f.id = coalesce((rule ->> 'fieldId')::uuid, (rule #>> '{settings,fieldIds,0}')::uuid)));
   select o.workspace_id into v_workspace from metadata.objects o where o.id = v_object and (v_workspace is null or o.workspace_id = v_workspace);
   if not found then
     raise exception 'There is no such object.' using errcode = 'RV011', column = 'object_id';
   end if;
+  perform engine.assert_manages(v_workspace);
   v_rule.workspace_id := v_workspace;
   v_rule.object_id := v_object;
   v_rule.field_id := (rule ->> 'fieldId')::uuid;
@@ -273,7 +252,7 @@ begin
   v_rule.condition := rule ->> 'condition';
   v_rule.applies_from := (rule ->> 'appliesFrom')::timestamptz;
   v_rule := engine.judged_rule(v_rule);
-  return engine.violations(v_rule, engine.caller_may_read(v_workspace, v_object))
+  return engine.rule_breakers(v_rule, engine.may_list(v_object))
     || jsonb_build_object('text', engine.rule_text(v_rule));
 end
 $$;
@@ -299,7 +278,7 @@ begin
     where split_part(coalesce(pg_catalog.obj_description(k.oid, 'pg_constraint'), pg_catalog.obj_description(i.oid, 'pg_class'), ''), E'\n', 1) <> split_part(d.comment, E'\n', 1)
   loop
     begin
-      v_found := engine.violations(r.rule, engine.caller_may_read(workspace_id, (r.rule).object_id));
+      v_found := engine.rule_breakers(r.rule, engine.may_list((r.rule).object_id));
     exception when undefined_column or undefined_table or datatype_mismatch or undefined_function then
       continue;
     end;

@@ -102,7 +102,7 @@ as $$
       when d.kind = 'column' then case when count = 1 then ' has' else ' have' end || format(' no value in "%s", which is to be required.', coalesce(f.label, (d.want).name))
       when d.kind = 'index' then ' share a value' || coalesce(format(' of "%s"', f.label), '') || ' that is to be unique.'
       when (d.want).comment like '@relvar options:%' then case when count = 1 then ' has' else ' have' end || format(' an option of "%s" that it no longer has.', f.label)
-      else case when count = 1 then ' does' else ' do' end || ' not fulfil ' || coalesce(format('the rule "%s"', nullif(r.message, '')), format('what "%s" asks', f.label), 'the rule ' || quote_ident((d.want).name)) || '.'
+      else case when count = 1 then ' does' else ' do' end || ' not fulfil ' || coalesce(case when r.id is not null then format('the rule "%s"', coalesce(nullif(r.message, ''), rtrim(engine.rule_text(r), '.'))) end, format('what "%s" asks', f.label), 'the rule ' || quote_ident((d.want).name)) || '.'
     end
   from (select) one
   left join metadata.rules r on r.id = thing

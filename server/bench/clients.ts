@@ -16,18 +16,30 @@ export async function makeKeys(database: BenchDatabase, workspaces: readonly Wor
   return keys;
 }
 
-/** Sends `total` requests, `concurrency` at a time, the keys taking turns. */
+/**
+ * Sends `total` requests, `concurrency` at a time, the keys taking turns. Whoever has to wait too long for a
+ * schema is told to try again, and does so after `pause`.
+ */
 export async function askInTurn(
   server: ServerProcess,
   keys: readonly string[],
   total: number,
   concurrency: number,
+  pause?: () => Promise<void>,
 ): Promise<void> {
   let sent = 0;
   const work = async () => {
     while (sent < total) {
       const key = keys[sent++ % keys.length]!;
-      await server.graphql('/graphql', key, LIST_PEOPLE, { first: 20 });
+      for (;;) {
+        try {
+          await server.graphql('/graphql', key, LIST_PEOPLE, { first: 20 });
+          break;
+        } catch (error) {
+          if (!pause || !(error as Error).message.includes('not being served yet')) throw error;
+          await pause();
+        }
+      }
     }
   };
   await Promise.all(Array.from({ length: concurrency }, work));

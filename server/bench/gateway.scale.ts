@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench } from './bench.ts';
 import { askInTurn, makeKeys } from './clients.ts';
 import type { BenchDatabase, Workspace } from './database.ts';
@@ -39,13 +40,15 @@ async function serve(database: BenchDatabase, workspaces: readonly Workspace[], 
   const keys = await makeKeys(database, workspaces);
   const server = await database.startServer();
   try {
-    const ms = await time(() => askInTurn(server, keys, turns * keys.length, CONCURRENCY));
-    return {
-      peakMb: peakMemory(server.pid),
-      workspaces: keys.length,
-      requests: turns * keys.length,
-      msPerRequest: ms / (turns * keys.length),
-    };
+    const requests = turns * keys.length;
+    let refused = 0;
+    const ms = await time(() =>
+      askInTurn(server, keys, requests, CONCURRENCY, async () => {
+        refused += 1;
+        await delay(1_000);
+      }),
+    );
+    return { peakMb: peakMemory(server.pid), workspaces: keys.length, requests, refused, msPerRequest: ms / requests };
   } finally {
     await server.stop();
   }

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BenchDatabase } from './database.ts';
 
-/** As many workspaces as the bounds of the benches speak of. */
-export const MANY = 1000;
+/** As many workspaces as the bounds of the benches speak of; fewer for a look on a busy machine. */
+export const MANY = Number(process.env.RELVAR_BENCH_WORKSPACES ?? 1000);
 
 const PREFIX = 'relvar-bench-';
 

@@ -19,8 +19,8 @@ const idOf = (answer: GraphqlAnswer): string => (answer.data!.createPerson as { 
 function errorOf(answer: GraphqlAnswer) {
   expect(answer.errors).toHaveLength(1);
   const { message, path, extensions } = answer.errors![0]!;
-  expect(message).toMatch(/^[A-Z].*[.]$/s);
-  return { path, ...extensions };
+  expect(message).toMatch(/^["A-Z].*[.]$/s);
+  return { path, message, ...extensions };
 }
 
 test('a value that must be unique names its field', async () => {
@@ -44,7 +44,63 @@ test('an option that does not exist names its field', async () => {
   const answer = await acme.records(
     'mutation { createOpportunity(input: { opportunity: { name: "Big one", stage: "DREAMT_UP" } }) { opportunity { id } } }',
   );
-  expect(errorOf(answer)).toMatchObject({ code: 'VALUE_NOT_ALLOWED', field: 'stage' });
+  expect(errorOf(answer)).toMatchObject({
+    code: 'VALUE_NOT_ALLOWED',
+    field: 'stage',
+    message: '"Stage" is one of: New, Screening, Meeting, Proposal, Customer.',
+    hint: expect.stringContaining('MEETING'),
+  });
+});
+
+test('a rule that is broken speaks in its own words, of its field', async () => {
+  await server.db.admin.query(
+    `insert into metadata.rules (workspace_id, object_id, field_id, kind, condition, settings, message)
+     select o.workspace_id, o.id, f.id, r.kind, r.condition, r.settings::jsonb, r.message
+     from (values ('closeDate', 'REQUIRED', 'stage = "CUSTOMER"', '{}', ''),
+                  ('name', 'LENGTH', null, '{"max": 10}', 'Ten letters must do.'),
+                  (null, 'CONDITION', 'name <> "Nothing"', '{}', 'An opportunity is about something.')) r (field, kind, condition, settings, message)
+     join metadata.objects o on o.name_singular = 'opportunity' and o.workspace_id = $1
+     left join metadata.fields f on f.object_id = o.id and f.name = r.field`,
+    [acme.workspaceId],
+  );
+  const create = async (opportunity: object) =>
+    errorOf(
+      await acme.records(
+        'mutation ($o: OpportunityInput!) { createOpportunity(input: { opportunity: $o }) { opportunity { id } } }',
+        { o: opportunity },
+      ),
+    );
+  expect(await create({ name: 'Won', stage: 'CUSTOMER' })).toMatchObject({
+    code: 'VALUE_NOT_ALLOWED',
+    field: 'closeDate',
+    message: expect.stringMatching(/^Close date is required when stage/),
+  });
+  expect(await create({ name: 'A very long name' })).toMatchObject({
+    field: 'name',
+    message: 'Ten letters must do.',
+    hint: expect.stringContaining('at most 10 characters'),
+  });
+  expect(await create({ name: 'Nothing' })).toMatchObject({ message: 'An opportunity is about something.' });
+});
+
+test('what holds a record back is not told as if it were missing', async () => {
+  await server.db.admin.query(
+    `update metadata.relations r set on_delete = 'RESTRICT' from metadata.fields f join metadata.objects o on o.id = f.object_id
+     where r.field_id = f.id and f.name = 'company' and o.name_singular = 'person' and o.workspace_id = $1`,
+    [acme.workspaceId],
+  );
+  const { data } = await acme.records(
+    'mutation { createCompany(input: { company: { name: "Held" } }) { company { id } } }',
+  );
+  const { id } = (data!.createCompany as { company: { id: string } }).company;
+  await createPerson({ companyId: id });
+  const answer = await acme.records('mutation ($id: UUID!) { deleteCompany(input: { id: $id }) { company { id } } }', {
+    id,
+  });
+  expect(errorOf(answer)).toMatchObject({
+    code: 'STILL_REFERENCED',
+    message: expect.stringContaining('point to this one'),
+  });
 });
 
 test('a value of the wrong type is told before or by the database', async () => {
@@ -129,5 +185,5 @@ test('a list of more records than one answer holds is refused, and the next requ
   const answer = await acme.records('{ companies { nodes { id } } }');
   expect(errorOf(answer)).toMatchObject({ code: 'TOO_MANY_RECORDS', path: ['companies'] });
   const page = await acme.records('{ companies(first: 2) { nodes { name } totalCount } }');
-  expect(page.data!.companies).toMatchObject({ nodes: [{}, {}], totalCount: 10001 });
+  expect(page.data!.companies).toMatchObject({ nodes: [{}, {}], totalCount: 10002 });
 });

@@ -18,15 +18,21 @@ export interface FailedRequest {
 /**
  * The field at fault where the error itself does not say. Under row-level security Postgres keeps the
  * columns of a violated constraint to itself, and of a missing grant it names the table alone; the
- * catalogue, asked as the caller once something has failed, knows both.
+ * catalogue, asked as the caller once something has failed, knows both. `ruleField` is the field of the rule
+ * that was broken.
  */
 export async function findField(
   error: GraphQLError,
   { code, table, constraint }: FriendlyError,
   request: FailedRequest,
+  ruleField?: string | null,
 ): Promise<string | undefined> {
   if (!table) return undefined;
-  if (constraint) return (await constraintColumns(request, table, constraint))[0];
+  if (constraint) {
+    const names = await constraintColumns(request, table, constraint);
+    // A rule knows which of its constraint's columns it is about; of a field of several parts the column says which.
+    return ruleField ? (names.find((name) => name.startsWith(ruleField)) ?? ruleField) : names[0];
+  }
   if (code !== 'FORBIDDEN') return undefined;
 
   const { selected, given } = namesIn(request);

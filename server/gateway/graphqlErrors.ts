@@ -1,6 +1,9 @@
+import type { DatabaseError } from 'pg';
 import { GraphQLError } from 'postgraphile/graphql';
 import { RequestError, ERRORS } from '../errors.ts';
 import { logHidden } from '../log.ts';
+import { brokenBy, explainViolations } from '../violation.ts';
+import type { Violation } from '../violation.ts';
 import { explainDatabaseError, isDatabaseError } from './databaseErrors.ts';
 import { findField } from './errorFields.ts';
 import type { FailedRequest } from './errorFields.ts';
@@ -36,11 +39,12 @@ async function explain(error: GraphQLError, request: FailedRequest): Promise<Ans
   if (isDatabaseError(cause)) {
     const friendly = explainDatabaseError(cause);
     if (friendly) {
-      const field = friendly.field ?? (await findField(error, friendly, request));
+      const violation = await ruleOf(cause, request);
+      const field = friendly.field ?? (await findField(error, friendly, request, violation?.field));
       return {
-        message: friendly.message,
+        message: violation?.message ?? friendly.message,
         ...place,
-        extensions: { code: friendly.code, hint: friendly.hint, ...(field && { field }) },
+        extensions: { code: friendly.code, hint: violation ? violation.hint : friendly.hint, ...(field && { field }) },
       };
     }
   }
@@ -59,6 +63,13 @@ async function explain(error: GraphQLError, request: FailedRequest): Promise<Ans
   const id = logHidden(cause, { requestId: request.requestId, path: error.path });
   const { message, hint } = ERRORS.INTERNAL;
   return { message, ...place, extensions: { code: 'INTERNAL', hint, id } };
+}
+
+async function ruleOf(error: DatabaseError, { pool }: FailedRequest): Promise<Violation | undefined> {
+  const broken = brokenBy(error);
+  if (!broken) return undefined;
+  const [violation] = await explainViolations(pool, broken.schema, broken.table, [broken]);
+  return violation;
 }
 
 /** Grafast marks the errors that it means for the client. */

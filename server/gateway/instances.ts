@@ -13,9 +13,12 @@ const PAUSE_AFTER_FAILURE_MS = 5_000;
 export interface InstanceLimits {
   /** Schemas kept at most. */
   readonly count: number;
-  /** The part of the heap's limit above which the ones used least recently are dropped. */
-  readonly heapShare: number;
+  /** Megabytes of heap above which the ones used least recently are dropped. */
+  readonly heapMb: number;
 }
+
+/** Where the heap may not even grow to the limit, room must be left for requests. */
+const HEAP_SHARE = 0.7;
 
 /** The GraphQL schemas in memory, by shape. */
 export class Instances {
@@ -90,7 +93,7 @@ export class Instances {
       const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
       const tooMany = this.#ready.size > this.#limits.count;
       // The heap shrinks at the next collection, not here, so one a build is dropped for its sake.
-      const tooMuch = used > limit * this.#limits.heapShare;
+      const tooMuch = used > Math.min(this.#limits.heapMb * 2 ** 20, limit * HEAP_SHARE);
       if (!tooMany && !tooMuch) return;
       if (instance.inFlight > 0 || shape === keep) continue;
       this.#ready.delete(shape);

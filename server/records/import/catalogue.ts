@@ -1,8 +1,9 @@
 import type { ClientBase } from 'pg';
+import { explainViolations, type Broken, type Violation } from '../../violation.ts';
 
 /** What the catalogue knows about the table, so that nothing of it is said twice. */
 export interface TableFacts {
-  columns: Map<string, { type: string; isRequired: boolean; defaultExpression: string | null }>;
+  columns: Map<string, { type: string; isRequired: boolean; isGenerated: boolean; defaultExpression: string | null }>;
   /** Unique keys other than the id, as the expressions that PostgreSQL itself prints. */
   uniqueKeys: { name: string; expressions: string[]; predicate: string | null; columns: string[] }[];
   checks: { name: string; expression: string; columns: string[] }[];
@@ -13,9 +14,11 @@ export async function readTable(client: ClientBase, schema: string, table: strin
     name: string;
     type: string;
     required: boolean;
+    generated: boolean;
     expression: string | null;
   }>(
     `select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as required,
+            a.attgenerated <> '' or a.attidentity <> '' as generated,
             pg_get_expr(d.adbin, d.adrelid) as expression
      from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
      where a.attrelid = format('%I.%I', $1::text, $2::text)::regclass and a.attnum > 0 and not a.attisdropped`,
@@ -43,13 +46,35 @@ export async function readTable(client: ClientBase, schema: string, table: strin
   );
   return {
     columns: new Map(
-      columns.map(({ name, type, required, expression }) => [
+      columns.map(({ name, type, required, generated, expression }) => [
         name,
-        { type, isRequired: required, defaultExpression: expression },
+        { type, isRequired: required, isGenerated: generated, defaultExpression: generated ? null : expression },
       ]),
     ),
     // The primary key, which depends on its column through a constraint, has no such dependency.
     uniqueKeys: uniqueKeys.map((key) => ({ ...key, columns: key.columns ?? key.expressions })),
     checks,
   };
+}
+
+/** The rules behind a table's constraints, by the name of the constraint, and of required columns by that of the column. */
+export type Rules = ReadonlyMap<string, Violation>;
+
+/** Reads the rules; to be called while the session is the login's and not a CRM role's. */
+export async function readRules(
+  client: ClientBase,
+  schema: string,
+  table: string,
+  { columns, uniqueKeys, checks }: TableFacts,
+): Promise<Rules> {
+  const required = [...columns].flatMap(([column, { isRequired }]): Broken[] => (isRequired ? [{ column }] : []));
+  const constraints = [...checks, ...uniqueKeys].map(({ name }): Broken => ({ constraint: name }));
+  const broken = [...constraints, ...required];
+  const violations = await explainViolations(client, schema, table, broken);
+  return new Map(
+    broken.flatMap(({ constraint, column }, index) => {
+      const violation = violations[index];
+      return violation ? [[constraint ?? column!, violation] as const] : [];
+    }),
+  );
 }

@@ -147,7 +147,7 @@ test('a value that another record has is rejected before anything is written', a
   await run('person', 'Name,Email\nAda Lovelace,ada@a.example\nBob Ray,bob@a.example\n');
   const result = await run('person', 'Name,Email\nAda King,ADA@a.example\nCy Ed,cy@a.example\n');
   expect(counts(result)).toEqual({ created: 1, updated: 0, unchanged: 0, rejected: 1 });
-  expect(result.rejects[0]?.reason).toBe('Emails: another person has this value already.');
+  expect(result.rejects[0]?.reason).toBe('Another record has this value of "Emails", and it must be unique.');
   const swap = await run('person', 'Name,Email\nAda Lovelace,bob@a.example\n', { match: 'name' });
   expect(counts(swap)).toEqual({ created: 0, updated: 0, unchanged: 0, rejected: 1 });
 });
@@ -297,5 +297,30 @@ describe('the real files', () => {
       { name: 'United States House of Representatives', n: 437 },
       { name: 'United States Senate', n: 100 },
     ]);
+  });
+});
+
+test('rules reject rows in their own words, whether the file or the record says what they ask for', async () => {
+  await db.admin.query(
+    `insert into metadata.rules (workspace_id, object_id, field_id, kind, condition, settings, message, applies_from)
+     select o.workspace_id, o.id, f.id, r.kind, r.condition, r.settings::jsonb, r.message, now()
+     from (values ('employees', 'RANGE', null, '{"min": 1}', 'A company has somebody.'),
+                  ('annualRevenue', 'REQUIRED', 'employees > 100', '{}', '')) r (field, kind, condition, settings, message)
+     join metadata.objects o on o.name_singular = 'company' and o.workspace_id = $1
+     join metadata.fields f on f.object_id = o.id and f.name = r.field`,
+    [workspace.id],
+  );
+  const first = await run('companies', 'Name,Employees\nNobody,0\nSmall,5\nLarge,500\n');
+  expect(counts(first)).toMatchObject({ created: 1, rejected: 2 });
+  expect(first.rejects).toEqual([
+    { line: 2, reason: 'Employees: A company has somebody.' },
+    { line: 4, reason: expect.stringMatching(/^Annual revenue is required when employees > 100/) },
+  ]);
+  // The revenue is not in the file, and the record has none.
+  const second = await run('companies', 'Name,Employees\nSmall,200\n', { match: 'name' });
+  expect(second.rejects).toEqual([{ line: 2, reason: expect.stringMatching(/^Annual revenue is required/) }]);
+  await run('companies', 'Name,Annual revenue\nSmall,5 EUR\n', { match: 'name' });
+  expect(counts(await run('companies', 'Name,Employees\nSmall,200\n', { match: 'name' }))).toMatchObject({
+    updated: 1,
   });
 });

@@ -6,7 +6,7 @@ import { findObject, loadModel, type FieldModel, type ObjectModel } from '../mod
 import { RecordsError } from '../recordsError.ts';
 import { identifier } from '../sql.ts';
 import type { DateOrder } from '../values/date.ts';
-import { readTable, type TableFacts } from './catalogue.ts';
+import { readRules, readTable, type TableFacts } from './catalogue.ts';
 import { resolveLinks, type StagedRelation } from './links.ts';
 import { mapHeaders, type MappedHeader } from './mapping.ts';
 import { RowChecks } from './reject.ts';
@@ -109,6 +109,7 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Imp
 
   // A CRM role owns nothing, so the login makes the staging table and lets the role read it.
   await client.query('set local role none');
+  const rules = await readRules(client, identity.schemaName, object.tableName, facts);
   await createStage(
     client,
     stage.columns.map((name) => ({
@@ -122,14 +123,23 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Imp
   await becomeCaller(options);
 
   progress('checking', stage.rows, bytes);
-  const checks = new RowChecks(client, table, object, facts, stage.columns, relationColumns);
+  const checks = new RowChecks(client, table, object, facts, rules, stage.columns, relationColumns);
   if (matchField) await checks.match(matchField);
   await checks.required();
   await checks.constraints();
   await checks.unique();
   const createdRelated = await resolveLinks(client, identity.schemaName, relations, options.createMissing ?? false);
 
-  const writer = new RowWriter(client, table, facts, stage.columns, relationColumns, links, matchField !== null);
+  const writer = new RowWriter(
+    client,
+    table,
+    facts,
+    stage.columns,
+    relationColumns,
+    links,
+    matchField !== null,
+    (error) => checks.reasonOf(error),
+  );
   const { created, updated } = await writer.writeAll((rows) => progress('writing', rows, bytes));
   const { rows: counts } = await client.query<{ rejected: number }>(
     `select ((select count(*) from ${STAGE} where reject is not null) + (select count(*) from relvar_import_rejects))::float8 as rejected`,

@@ -1,7 +1,7 @@
-import type { ClientBase } from 'pg';
+import type { ClientBase, DatabaseError } from 'pg';
 import type { FieldModel, ObjectModel } from '../model.ts';
 import { identifier, literal } from '../sql.ts';
-import type { TableFacts } from './catalogue.ts';
+import type { Rules, TableFacts } from './catalogue.ts';
 import { identityExpression } from './lookup.ts';
 import { STAGE } from './stage.ts';
 
@@ -15,6 +15,7 @@ export class RowChecks {
   private readonly table: string;
   private readonly object: ObjectModel;
   private readonly facts: TableFacts;
+  private readonly rules: Rules;
   private readonly staged: ReadonlySet<string>;
   private readonly relationColumns: ReadonlySet<string>;
 
@@ -23,6 +24,7 @@ export class RowChecks {
     table: string,
     object: ObjectModel,
     facts: TableFacts,
+    rules: Rules,
     staged: readonly string[],
     relationColumns: readonly string[],
   ) {
@@ -30,6 +32,7 @@ export class RowChecks {
     this.table = table;
     this.object = object;
     this.facts = facts;
+    this.rules = rules;
     this.staged = new Set(staged);
     this.relationColumns = new Set(relationColumns);
   }
@@ -61,27 +64,48 @@ export class RowChecks {
     for (const [column, { isRequired, defaultExpression }] of this.facts.columns) {
       if (!isRequired || defaultExpression !== null || !this.staged.has(column)) continue;
       await this.reject(
-        `select s.line, ${literal(`${this.labelOf(column)}: a value is required.`)} from ${LIVE_ROWS}
+        `select s.line, ${literal(this.reason(column, [column], 'a value is required.'))} from ${LIVE_ROWS}
          and s.${identifier(column)} is null and not exists (select from relvar_import_matches m where m.line = s.line)`,
       );
     }
   }
 
-  /** Check constraints whose columns are all in the file, evaluated by PostgreSQL on the staged rows. */
+  /**
+   * Check constraints, evaluated by PostgreSQL on the rows as they will be: what the file does not say is
+   * the column's default, or stays as the record that is updated has it. Those over columns that
+   * cannot be told before the write are left to the write itself.
+   */
   async constraints(): Promise<void> {
-    for (const { expression, columns } of this.facts.checks) {
-      if (!columns.every((column) => this.staged.has(column) && !this.relationColumns.has(column))) continue;
-      const labels = [...new Set(columns.map((column) => this.labelOf(column)))].join(', ');
+    for (const { name, expression, columns } of this.facts.checks) {
+      if (!columns.some((column) => this.staged.has(column)) || !columns.every((column) => this.isKnown(column)))
+        continue;
+      const values = columns.map((column) => `${this.futureValue(column)} as ${identifier(column)}`).join(', ');
       await this.reject(
-        `select s.line, ${literal(`${labels}: the value is not allowed.`)}
-         from (select * from ${LIVE_ROWS}) s where not (${expression})`,
+        `select x.line, ${literal(this.reason(name, columns, 'the value is not allowed.'))}
+         from (select s.line, ${values} from (select * from ${LIVE_ROWS}) s
+           left join relvar_import_matches m on m.line = s.line left join ${this.table} t on t.id = m.id) x
+         where not (${expression})`,
       );
     }
   }
 
+  private isKnown(column: string): boolean {
+    const fact = this.facts.columns.get(column);
+    if (!fact || fact.isGenerated || this.relationColumns.has(column)) return false;
+    // Functions of the engine are not to be called by name.
+    return this.staged.has(column) || !(fact.defaultExpression ?? '').includes('engine.');
+  }
+
+  private futureValue(column: string): string {
+    const name = identifier(column);
+    const { defaultExpression, type } = this.facts.columns.get(column)!;
+    const fallback = `case when m.id is null then (${defaultExpression ?? 'null'})::${type} else t.${name} end`;
+    return this.staged.has(column) ? `coalesce(s.${name}, ${fallback})` : fallback;
+  }
+
   /** Values that only one record may have: first within the file, then against the records. */
   async unique(): Promise<void> {
-    for (const { expressions, predicate, columns } of this.facts.uniqueKeys) {
+    for (const { name: constraint, expressions, predicate, columns } of this.facts.uniqueKeys) {
       if (!columns.every((column) => this.staged.has(column) && !this.relationColumns.has(column))) continue;
       const key = expressions.join(', ');
       const isPresent = `(${expressions.map((expression) => `(${expression}) is not null`).join(' and ')}) and (${predicate ?? 'true'})`;
@@ -90,13 +114,33 @@ export class RowChecks {
       const aliases = expressions.map((expression, index) => `(${expression}) as k${index}`).join(', ');
       const equal = expressions.map((_, index) => `s.k${index} = t.k${index}`).join(' and ');
       await this.reject(
-        `select distinct s.line, ${literal(`${name}: another ${this.object.labelSingular.toLowerCase()} has this value already.`)}
+        `select distinct s.line, ${literal(this.reason(constraint, columns, `another ${this.object.labelSingular.toLowerCase()} has this value already.`))}
          from (select line, ${aliases} from (select * from ${LIVE_ROWS}) s where ${isPresent}) s
          join (select id, ${aliases} from ${this.table} where ${predicate ?? 'true'}) t on ${equal}
          left join relvar_import_matches m on m.line = s.line
          where m.id is distinct from t.id`,
       );
     }
+  }
+
+  /** Why PostgreSQL refused a row when it was written. */
+  reasonOf(error: DatabaseError): string {
+    const { constraint, column, message } = error;
+    const key = constraint ?? column;
+    if (key === undefined || !error.code?.startsWith('23')) return /[.!?]$/.test(message) ? message : `${message}.`;
+    const columns = this.facts.checks.find(({ name }) => name === constraint)?.columns ?? (column ? [column] : []);
+    return this.reason(key, columns, `${message}.`);
+  }
+
+  /** The field, or fields, and the rule's own sentence where one stands behind the constraint. */
+  private reason(constraint: string, columns: readonly string[], otherwise: string): string {
+    const rule = this.rules.get(constraint);
+    const named = rule && this.object.fields.find((field) => field.name === rule.field);
+    const labels = named ? [named.label] : [...new Set(columns.map((column) => this.labelOf(column)))];
+    const sentence = rule?.message ?? otherwise;
+    // The words of most rules begin with the field that they are of.
+    const isNamed = labels.length === 0 || (rule !== undefined && labels.some((label) => sentence.includes(label)));
+    return isNamed ? sentence : `${labels.join(', ')}: ${sentence}`;
   }
 
   private async rejectRepeated(name: string, key: string, condition: string): Promise<void> {

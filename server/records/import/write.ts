@@ -36,6 +36,7 @@ export class RowWriter {
   private readonly insertion: string;
   private readonly update: string | null;
   private readonly linking: string[];
+  private readonly reasonOf: (error: DatabaseError) => string;
 
   constructor(
     client: ClientBase,
@@ -45,8 +46,10 @@ export class RowWriter {
     relationColumns: readonly string[],
     many: readonly StagedLinks[],
     isMatching: boolean,
+    reasonOf: (error: DatabaseError) => string,
   ) {
     this.client = client;
+    this.reasonOf = reasonOf;
     const columns = staged.filter((column) => !many.some((link) => link.column === column));
     const created = columns.includes('id') ? `coalesce(s.id, s.${ROW_ID})` : `s.${ROW_ID}`;
     const joins = relationColumns.map((column, index) =>
@@ -149,7 +152,7 @@ export class RowWriter {
     if (first === last) {
       await this.client.query('insert into relvar_import_rejects (line, reason) values ($1, $2)', [
         first,
-        `${error.message}.`,
+        this.reasonOf(error),
       ]);
       return { created: 0, updated: 0 };
     }

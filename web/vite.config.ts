@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
+import { mantineStyles } from './mantineStyles.ts';
 
 // Vendors keep their own files so that their hashes survive a deploy of the application.
 const vendors: [string, RegExp][] = [
@@ -39,7 +40,7 @@ const target = `http://127.0.0.1:${process.env.PORT ?? 3000}`;
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [react(), precompress()],
+  plugins: [mantineStyles(), react(), precompress()],
   build: {
     target: 'es2023',
     // The first versions with light-dark(), which the style sheets use as it is.

@@ -13,7 +13,7 @@ interface ColumnsMenuProps {
 }
 
 const SEARCH_ABOVE = 20;
-const SHOWN = 100;
+const SHOWN = 50;
 
 /** Which columns show, and in which order: by button here, by dragging their heads in the table. */
 export function ColumnsMenu(props: ColumnsMenuProps) {

@@ -583,3 +583,84 @@ describe('the record page', () => {
     await shot('project');
   });
 });
+
+describe('what a record needs', () => {
+  const nameInForm = () => page.getByRole('dialog').getByLabel('Name');
+  const bid = async (column: string, name: string) =>
+    (await sql<{ value: unknown }>(`select ${column} as value from $schema.bids where name = $1`, [name]))[0]?.value;
+
+  beforeAll(async () => {
+    const phases = JSON.stringify([
+      { value: 'OPEN', label: 'Open', color: 'green', position: 0 },
+      { value: 'LOST', label: 'Lost', color: 'red', position: 1 },
+    ]);
+    await asAdmin([
+      [`select metadata.create_object('Bid', 'Bids')`, []],
+      [
+        `select metadata.create_field(object_id => ${object('bid')}, label => 'Price', type => 'NUMBER', is_required => true)`,
+        [],
+      ],
+      [
+        `select metadata.create_field(object_id => ${object('bid')}, label => 'Phase', type => 'SELECT', options => $1)`,
+        [phases],
+      ],
+      [`select metadata.create_field(object_id => ${object('bid')}, label => 'Reason', type => 'TEXT')`, []],
+    ]);
+    const rule = `insert into metadata.rules (object_id, field_id, kind, settings, condition)
+       select f.object_id, f.id, $2, $3, $4 from metadata.fields f where f.object_id = ${object('bid')} and f.name = $1`;
+    await asAdmin([
+      [rule, ['price', 'RANGE', '{"min": 1, "max": 100}', null]],
+      [rule, ['reason', 'REQUIRED', '{}', 'phase = "LOST"']],
+    ]);
+  });
+
+  test('a form asks for it, says what it may be, and keeps what was typed when the server refuses it', async () => {
+    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Bids', exact: true }).click();
+    await page.getByRole('button', { name: 'Create the first bid' }).click();
+    await nameInForm().fill('First');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('between 1 and 100').waitFor();
+    await dialog.getByRole('button', { name: 'Create' }).click();
+    await dialog.getByText('Price is required.').waitFor();
+    await dialog.getByLabel(/^Price/).fill('500');
+    await dialog.getByRole('button', { name: 'Create' }).click();
+    await dialog
+      .locator('[id$="-error"]')
+      .filter({ hasText: /1 and 100/ })
+      .waitFor();
+    await shot('form-refused');
+    expect(await dialog.getByLabel(/^Price/).inputValue()).toBe('500');
+    await dialog.getByLabel(/^Price/).fill('50');
+    await dialog.getByRole('button', { name: 'Create' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await rowOf('First').waitFor();
+  });
+
+  test('a choice that demands another field waits for it, and both are saved together', async () => {
+    const row = rowOf('First');
+    await take(row, 'phase');
+    await page.keyboard.type('lost');
+    await page.keyboard.press('Enter');
+    await cellOf(row, 'phase').getByRole('alert').filter({ hasText: 'Reason is required' }).waitFor();
+    await cellOf(row, 'phase').getByText('Lost', { exact: true }).waitFor();
+    expect(await bid('phase', 'First')).toBeNull();
+    expect(await cellOf(row, 'reason').getAttribute('data-refused')).toBe('true');
+    await overwrite(row, 'reason', 'Too dear');
+    await eventually(async () => (await bid('phase', 'First')) === 'LOST', 'the phase is kept');
+    expect(await bid('reason', 'First')).toBe('Too dear');
+    await cellOf(row, 'phase').and(page.locator('[data-refused]')).waitFor({ state: 'detached' });
+  });
+
+  test('the record page marks what is required and says why an edit was refused', async () => {
+    await cellOf(rowOf('First'), 'name').getByRole('link').click();
+    const field = (name: string) => page.locator(`[data-field="${name}"]`);
+    await field('price').getByLabel('required').waitFor();
+    await field('reason').getByRole('button').click();
+    await page.getByRole('textbox', { name: 'Reason' }).fill('');
+    await page.keyboard.press('Enter');
+    await field('reason').getByRole('alert').filter({ hasText: 'Reason is required' }).waitFor();
+    await shot('record-refused');
+    await field('reason').getByRole('button', { name: 'Take back' }).click();
+    await field('reason').getByText('Too dear').waitFor();
+  });
+});

@@ -1,7 +1,7 @@
 import type { Model, ModelField, ModelObject, ModelRule } from '../model/types.ts';
 
 const activeRules = (model: Model, field: ModelField): ModelRule[] =>
-  model.objects.flatMap((object) => (object.rules ?? []).filter((rule) => rule.fieldId === field.id && rule.isActive));
+  model.objects.flatMap((object) => object.rules.filter((rule) => rule.fieldId === field.id && rule.isActive));
 
 const always = (rule: ModelRule): boolean => rule.kind === 'REQUIRED' && !rule.condition;
 
@@ -23,7 +23,7 @@ export function fieldsToAsk(model: Model, object: ModelObject, given: string[]):
       !field.isSystem &&
       !field.isComputed &&
       field.id !== object.labelFieldId &&
-      !['AUTO_NUMBER', 'MANY_TO_MANY', 'BOOLEAN'].includes(field.type) &&
+      !['AUTO_NUMBER', 'MANY_TO_MANY', 'FILES'].includes(field.type) &&
       (field.defaultValue === null || field.defaultValue === undefined) &&
       isNeeded(model, field) &&
       ![...field.columns.map((column) => column.name), ...field.relations.map((each) => each.columnName)].some((name) =>

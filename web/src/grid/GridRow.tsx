@@ -1,4 +1,4 @@
-import { memo, type ReactNode } from 'react';
+import { memo, useLayoutEffect, useRef, type ReactNode } from 'react';
 import { useStore } from 'zustand';
 import type { ColumnWindow } from './columnWindow.ts';
 import classes from './Grid.module.css';
@@ -31,6 +31,24 @@ function Cell({ id, column, index, active, flashing, refused, pinned, children }
       className={pinned ? `${classes.cell} ${classes.pinned}` : classes.cell}
       style={{ width: `var(--w-${column.id})` }}
     >
+      {children}
+    </div>
+  );
+}
+
+/** Lies over its cell; where that would lead out of the grid, it grows to the other side or comes into view. */
+function EditorBox({ children }: { children: ReactNode }) {
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const element = box.current;
+    const view = element?.closest('[role="grid"]')?.getBoundingClientRect();
+    const widest = Math.max(0, ...[...(element?.children ?? [])].map((child) => child.getBoundingClientRect().right));
+    if (!element || !view) return;
+    if (widest > view.right) element.dataset['side'] = 'left';
+    element.firstElementChild?.scrollIntoView({ block: 'nearest' });
+  }, []);
+  return (
+    <div ref={box} className={classes.editor} data-editor>
       {children}
     </div>
   );
@@ -70,9 +88,7 @@ function GridRowInner<Row>({ row, rowKey, index, top, columns, window, store, ac
       >
         {actions.renderCell(row, column)}
         {active && editing ? (
-          <div className={classes.editor} data-editor>
-            {actions.renderEditor({ row, column, typed: editing.typed, done })}
-          </div>
+          <EditorBox>{actions.renderEditor({ row, column, typed: editing.typed, done })}</EditorBox>
         ) : null}
       </Cell>
     );

@@ -35,6 +35,10 @@ type Texts = { [fieldId: string]: string };
 const entryOf = (field: ModelField, value: FieldValue): FormEntry =>
   isChosen(field) || field.type === 'BOOLEAN' ? { value } : { text: editText(field, value) };
 
+/** A switch that nobody touched says no. */
+const emptyEntry = (field: ModelField): FormEntry =>
+  field.type === 'BOOLEAN' ? { value: false } : entryOf(field, null);
+
 /** Which fields the form shows beyond those it asks for anyway: the one that a refusal is about. */
 function refusedField(object: ModelObject, failure: Failure | null | undefined): ModelField[] {
   const field = failure ? fieldNamed(object, failure.field) : undefined;
@@ -72,7 +76,7 @@ export function CreateModal({ model, object, fields, values, start, onClose, onC
     const record = { ...values };
     const at: Texts = {};
     for (const field of shown) {
-      const entry = entries[field.id] ?? { text: '' };
+      const entry = entries[field.id] ?? emptyEntry(field);
       const parsed = 'text' in entry ? parseValue(field, entry.text, null) : entry;
       if ('reason' in parsed) at[field.id] = parsed.reason;
       else if (parsed.value === null && isNeeded(model, field)) at[field.id] = `${field.label} is required.`;
@@ -110,9 +114,7 @@ export function CreateModal({ model, object, fields, values, start, onClose, onC
               key={field.id}
               model={model}
               field={field}
-              entry={
-                entries[field.id] ?? (isChosen(field) || field.type === 'BOOLEAN' ? { value: null } : { text: '' })
-              }
+              entry={entries[field.id] ?? emptyEntry(field)}
               problem={problems.at[field.id] ?? null}
               autofocus={field === focused}
               onChange={(entry) => {

@@ -1,6 +1,6 @@
 -- A typed formula as its canonical text, with the names that fields have now.
 create or replace function engine.formula_print(node jsonb, outer_precedence int default 0) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable strict set search_path = ''
 as $$
 declare
   v_precedence int;

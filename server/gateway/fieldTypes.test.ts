@@ -13,6 +13,8 @@ const FIELDS = [
   { label: 'Tint', type: 'COLOR' },
   { label: 'Place', type: 'LOCATION' },
   { label: 'Reviewer', type: 'MEMBER' },
+  { label: 'Hours', type: 'FORMULA', settings: { expression: 'round(share * 100, 0)' } },
+  { label: 'Title', type: 'FORMULA', settings: { expression: 'name & " by " & reviewer.userEmail' } },
 ];
 
 beforeAll(async () => {
@@ -29,7 +31,25 @@ beforeAll(async () => {
     expect(answer.errors).toBeUndefined();
     version = (answer.data!.createField as { query: { modelVersion: string } }).query.modelVersion;
   }
+  const rollup = await acme.metadata(
+    `mutation ($company: UUID!, $settings: JSON!) { createField(input: { objectId: $company, label: "Staff", type: "ROLLUP", settings: $settings }) {
+       query { modelVersion } } }`,
+    await staffRollup(),
+  );
+  expect(rollup.errors).toBeUndefined();
+  version = (rollup.data!.createField as { query: { modelVersion: string } }).query.modelVersion;
 });
+
+/** Counts the people of a company. */
+async function staffRollup(): Promise<{ company: string; settings: object }> {
+  const { rows } = await server.db.admin.query<{ company: string; relation: string }>(
+    `select r.target_object_id as company, r.id as relation from metadata.relations r
+     join metadata.fields f on f.id = r.field_id join metadata.objects o on o.id = f.object_id
+     where f.name = 'company' and o.name_singular = 'person' and o.workspace_id = $1`,
+    [acme.workspaceId],
+  );
+  return { company: rows[0]!.company, settings: { relationId: rows[0]!.relation, aggregate: 'COUNT' } };
+}
 
 const ask = (query: string, variables?: object): Promise<GraphqlAnswer> =>
   acme.records(query, variables, { 'x-metadata-version': version });
@@ -93,6 +113,32 @@ test('what a type does not allow is refused by field', async () => {
   ]);
 });
 
+test('formulas and rollups are read, filtered and sorted like any other field', async () => {
+  const names = async (args: string) => {
+    const answer = await ask(`{ invoices(${args}) { nodes { name hours title } } }`);
+    expect(answer.errors).toBeUndefined();
+    return (answer.data!.invoices as { nodes: object[] }).nodes;
+  };
+  expect(await names('filter: { hours: { greaterThan: 30 } }')).toMatchObject([{ name: 'Second', hours: 50 }]);
+  expect(await names('filter: { title: { includesInsensitive: "@" } }, orderBy: [HOURS_DESC]')).toMatchObject([
+    { name: 'First', hours: 25, title: 'First by owner@acme.test' },
+  ]);
+  expect(await names('orderBy: [HOURS_ASC]')).toMatchObject([{ name: 'First' }, { name: 'Second' }]);
+
+  const company = await ask(
+    'mutation { createCompany(input: { company: { name: "Initech" } }) { company { id staff } } }',
+  );
+  const { id } = (company.data!.createCompany as { company: { id: string } }).company;
+  await ask('mutation ($c: UUID!) { createPerson(input: { person: { companyId: $c } }) { person { id } } }', { c: id });
+  const counted = await ask(
+    '{ companies(filter: { staff: { greaterThanOrEqualTo: 1 } }, orderBy: [STAFF_DESC]) { nodes { name staff } } }',
+  );
+  expect(counted.errors).toBeUndefined();
+  expect(counted.data).toMatchObject({ companies: { nodes: [{ name: 'Initech' }] } });
+  const input = await ask('{ __type(name: "CompanyPatch") { inputFields { name } } }');
+  expect(JSON.stringify(input.data)).not.toContain('"staff"');
+});
+
 test('what the database works out is nobody’s to write', async () => {
   const { data } = await ask(
     '{ input: __type(name: "InvoiceInput") { inputFields { name } } patch: __type(name: "InvoicePatch") { inputFields { name } } }',
@@ -101,5 +147,5 @@ test('what the database works out is nobody’s to write', async () => {
     inputFields.map(({ name }) => name),
   );
   expect(names).toContain('share');
-  for (const name of ['number', 'numberText']) expect(names).not.toContain(name);
+  for (const name of ['number', 'numberText', 'hours', 'title']) expect(names).not.toContain(name);
 });

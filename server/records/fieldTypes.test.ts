@@ -17,6 +17,7 @@ beforeAll(async () => {
   await addField(db.admin, invoice, { label: 'Number', type: 'AUTO_NUMBER', settings: { prefix: 'INV-', padding: 3 } });
   await addField(db.admin, invoice, { label: 'Share', type: 'PERCENT' });
   await addField(db.admin, invoice, { label: 'Effort', type: 'DURATION' });
+  await addField(db.admin, invoice, { label: 'Twice', type: 'FORMULA', settings: { expression: 'share * 2' } });
   await addField(db.admin, invoice, { label: 'Tint', type: 'COLOR' });
   await addField(db.admin, invoice, { label: 'Place', type: 'LOCATION' });
   await addField(db.admin, invoice, { label: 'Labels', type: 'MANY_TO_MANY', settings: { targetObjectId: tag } });
@@ -135,8 +136,8 @@ test('a list adds links to records that are matched, and a label nobody has reje
 test('what is exported is imported as the same', async () => {
   const csv = await exported('csv');
   const [header, ...lines] = csv.trim().split('\n');
-  expect(header).toContain('number,share,effort,tint,place.lat,place.lng,labels,labels.id,reviewer,reviewer.id');
-  expect(lines.find((line) => line.includes('One'))).toMatch(/INV-\d+,25 %,1:30:00,#3388ff,48.2,16.4,blue; red,/);
+  expect(header).toContain('number,share,effort,twice,tint,place.lat,place.lng,labels,labels.id,reviewer,reviewer.id');
+  expect(lines.find((line) => line.includes('One'))).toMatch(/INV-\d+,25 %,1:30:00,0.5,#3388ff,48.2,16.4,blue; red,/);
   expect(lines.find((line) => line.includes('Seven'))).toContain('"[""a; b""]"');
   const records = (await exported('ndjson'))
     .trim()
@@ -153,6 +154,10 @@ test('what is exported is imported as the same', async () => {
   await db.admin.query(`delete from ${ws.schema}.invoices`);
   const again = await run(csv);
   expect(again).toMatchObject({ created: 3, rejected: 0 });
+  expect(again.mapping.filter(({ note }) => note === 'computed').map((each) => each.header)).toEqual([
+    'number',
+    'twice',
+  ]);
   expect(await linked()).toEqual({ Five: ['blue', 'red'], One: ['blue', 'red'], Seven: ['a; b'] });
   const without = (file: string) =>
     file

@@ -18,6 +18,7 @@ export class RowChecks {
   private readonly rules: Rules;
   private readonly staged: ReadonlySet<string>;
   private readonly relationColumns: ReadonlySet<string>;
+  private isMatching = false;
 
   constructor(
     client: ClientBase,
@@ -42,6 +43,7 @@ export class RowChecks {
    * later ones are rejected: were the last to win, the cells of the others would vanish unseen.
    */
   async match(field: FieldModel): Promise<void> {
+    this.isMatching = true;
     const key = identityExpression(field, 's');
     const name = field.label;
     await this.reject(
@@ -83,7 +85,7 @@ export class RowChecks {
       await this.reject(
         `select x.line, ${literal(this.reason(name, columns, 'the value is not allowed.'))}
          from (select s.line, ${values} from (select * from ${LIVE_ROWS}) s
-           left join relvar_import_matches m on m.line = s.line left join ${this.table} t on t.id = m.id) x
+           ${this.isMatching ? `left join relvar_import_matches m on m.line = s.line left join ${this.table} t on t.id = m.id` : ''}) x
          where not (${expression})`,
       );
     }
@@ -99,7 +101,8 @@ export class RowChecks {
   private futureValue(column: string): string {
     const name = identifier(column);
     const { defaultExpression, type } = this.facts.columns.get(column)!;
-    const fallback = `case when m.id is null then (${defaultExpression ?? 'null'})::${type} else t.${name} end`;
+    const initial = `(${defaultExpression ?? 'null'})::${type}`;
+    const fallback = this.isMatching ? `case when m.id is null then ${initial} else t.${name} end` : initial;
     return this.staged.has(column) ? `coalesce(s.${name}, ${fallback})` : fallback;
   }
 

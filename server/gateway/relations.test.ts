@@ -98,3 +98,57 @@ test('records are filtered by some, every or none of what they are linked with',
   );
   expect(answer).toEqual({ data: { companies: { nodes: [{ name: 'Zeta' }] } } });
 });
+
+test('links are records of the junction: created, refused twice, deleted', async () => {
+  const { data } = await acme.records(
+    '{ people(filter: { nameFirstName: { equalTo: "C" } }) { nodes { id } } tags(filter: { name: { equalTo: "red" } }) { nodes { id } } }',
+  );
+  const { people, tags } = data as Record<string, { nodes: { id: string }[] }>;
+  const link = () =>
+    acme.records(
+      `mutation ($link: PersonTagLinkInput!) { createPersonTagLink(input: { personTagLink: $link }) {
+         personTagLink { id person { tags { nodes { name } } } } } }`,
+      { link: { personId: people!.nodes[0]!.id, tagId: tags!.nodes[0]!.id } },
+    );
+  const created = await link();
+  expect(created.errors).toBeUndefined();
+  const made = (created.data!.createPersonTagLink as { personTagLink: { id: string } }).personTagLink;
+  expect(made).toMatchObject({ person: { tags: { nodes: [{ name: 'red' }] } } });
+  expect((await link()).errors).toMatchObject([
+    {
+      message: expect.stringMatching(/^Another record has the same Person and Tag/),
+      extensions: { code: 'NOT_UNIQUE' },
+    },
+  ]);
+  const deleted = await acme.records(
+    'mutation ($id: UUID!) { deletePersonTagLink(input: { id: $id }) { __typename } }',
+    {
+      id: made.id,
+    },
+  );
+  expect(deleted.errors).toBeUndefined();
+  expect(await firstNames('filter: { tags: { some: { name: { equalTo: "red" } } } }')).toEqual(['A']);
+});
+
+test('a rename of the field or its side is followed', async () => {
+  await server.db.admin.query(
+    `update metadata.fields set name = 'topics' where name = 'tags' and type = 'MANY_TO_MANY' and workspace_id = $1`,
+    [acme.workspaceId],
+  );
+  const { rows } = await server.db.admin.query<{ model_version: string }>(
+    'select model_version from core.workspaces where id = $1',
+    [acme.workspaceId],
+  );
+  const version = { 'x-metadata-version': rows[0]!.model_version };
+  const present = await acme.records('{ people(filter: { topicsExist: true }) { totalCount } }', undefined, version);
+  expect(present.data).toEqual({ people: { totalCount: 2 } });
+  const former = await acme.records(
+    '{ people(filter: { tags: { some: { name: { equalTo: "red" } } } }) { nodes { tags { totalCount } } } }',
+    undefined,
+    version,
+  );
+  expect(former).toMatchObject({
+    data: { people: { nodes: [{ tags: { totalCount: 2 } }] } },
+    extensions: { deprecated: [{ name: 'tags', use: 'topics' }] },
+  });
+});

@@ -38,6 +38,9 @@ const grid = () => page.getByRole('grid');
 const rows = () => grid().locator('[data-row]');
 const cellOf = (row: Locator, column: string) => row.locator(`[data-column="${column}"]`);
 const rowOf = (text: string) => rows().filter({ hasText: text }).first();
+/** A field's line on the page of its object in the settings. */
+const fieldRow = (label: string) =>
+  page.getByRole('row').filter({ has: page.getByRole('button', { name: label, exact: true }) });
 const navigation = () => page.getByRole('navigation', { name: 'Main' });
 
 async function sql<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
@@ -379,23 +382,22 @@ describe('the walk', () => {
 
   test('adds a field of each type', async () => {
     for (const [type, label] of TYPES) {
-      await page.getByRole('button', { name: 'Add field' }).click();
+      await page.getByRole('button', { name: 'Add field', exact: true }).click();
       const dialog = page.getByRole('dialog');
-      await dialog.getByLabel('Type').first().click();
-      await page.getByRole('option', { name: type, exact: true }).click();
+      await dialog.getByRole('button', { name: new RegExp(`^${type}[A-Z]`) }).click();
       await dialog.getByLabel('Label', { exact: true }).fill(label);
       if (type === 'Select') {
         await dialog.getByLabel('Option 1', { exact: true }).fill('Planned');
         await dialog.getByLabel('Option 2', { exact: true }).fill('Under way');
       }
       if (type === 'Relation') {
-        await dialog.getByLabel('Points to').first().fill('Company');
+        await dialog.getByRole('combobox', { name: 'Points to' }).fill('Company');
         await page.getByRole('option', { name: 'Company', exact: true }).click();
       }
       if (label === 'Phase') await shot('new-field');
-      await dialog.getByRole('button', { name: 'Add field' }).click();
+      await dialog.getByRole('button', { name: 'Add field', exact: true }).click();
       await dialog.waitFor({ state: 'detached' });
-      await page.getByRole('cell', { name: label, exact: true }).waitFor();
+      await fieldRow(label).waitFor();
     }
     await shot('object-settings');
   }, 120_000);
@@ -466,30 +468,27 @@ describe('the walk', () => {
 
   test('renames an object and a field, deactivates and reactivates them', async () => {
     await page.goto(`${address}/settings/model/projects`);
-    await page.getByRole('button', { name: 'Edit', exact: true }).click();
+    await page.getByRole('tab', { name: 'Settings' }).click();
     await page.getByLabel('One is called').fill('Venture');
     await page.getByLabel('Many are called').fill('Ventures');
     await page.getByRole('button', { name: 'Save' }).click();
     await navigation().getByRole('link', { name: 'Ventures', exact: true }).waitFor();
 
-    await page.getByRole('button', { name: 'Actions for Phase' }).click();
-    await page.getByRole('menuitem', { name: 'Edit' }).click();
-    await page.getByRole('dialog').getByLabel('Label').fill('State');
-    await page.getByRole('button', { name: 'Save' }).click();
-    await page.getByRole('cell', { name: 'State', exact: true }).waitFor();
+    await page.getByRole('tab', { name: /^Fields/ }).click();
+    await page.getByRole('button', { name: 'Phase', exact: true }).click();
+    await page.getByRole('dialog').getByLabel('Label', { exact: true }).fill('State');
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+    await fieldRow('State').waitFor();
 
-    await page.getByRole('button', { name: 'Actions for Head count' }).click();
-    await page.getByRole('menuitem', { name: 'Deactivate' }).click();
-    await page
-      .getByRole('row', { name: /Head count/ })
-      .getByText('Inactive')
-      .waitFor();
+    await page.getByRole('button', { name: 'Head count', exact: true }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Deactivate' }).click();
+    await fieldRow('Head count').getByText('deactivated').waitFor();
     await navigation().getByRole('link', { name: 'Ventures', exact: true }).click();
     await rowOf('Moon landing').waitFor();
     await page.getByRole('columnheader', { name: 'State' }).waitFor();
     expect(await page.getByRole('columnheader', { name: 'Head count' }).count()).toBe(0);
 
-    await page.goto(`${address}/settings/model/projects`);
+    await page.goto(`${address}/settings/model/projects?tab=settings`);
     await page.getByRole('button', { name: 'Deactivate', exact: true }).click();
     await navigation().getByRole('link', { name: 'Ventures', exact: true }).waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'Reactivate', exact: true }).click();

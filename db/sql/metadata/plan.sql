@@ -202,7 +202,7 @@ as $$
   select md5(concat_ws('|', version,
     (select jsonb_agg(case when c ->> 'op' in ('createObject', 'createField', 'insert') then c - 'id' else c end order by i) from jsonb_array_elements(changes) with ordinality u (c, i)),
     (select string_agg(t.line, E'\n' order by t.line collate "C") from (
-      select regexp_replace(regexp_replace(s.statement, '@relvar \S+( [0-9a-f]{12})?', '', 'g'), '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', '', 'g') as line
+      select regexp_replace(regexp_replace(s.statement, '@relvar \S+( [0-9a-f]{12})?', '', 'g'), '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-|_rule_)[0-9a-f]{12}', '', 'g') as line
       from unnest(steps) s) t)))
 $$;
 

@@ -42,20 +42,58 @@ const record = createRoute({
   component: lazyRouteComponent(() => import('../records/RecordPage.tsx'), 'RecordPage'),
 });
 
+const OBJECTS_SHOWN = ['standard', 'custom', 'inactive', 'deleted'] as const;
+
 const dataModel = createRoute({
   getParentRoute: () => root,
   path: '/settings/model',
+  validateSearch: (search: { [key: string]: unknown }): { show?: (typeof OBJECTS_SHOWN)[number] } => {
+    const show = OBJECTS_SHOWN.find((each) => each === search['show']);
+    return show ? { show } : {};
+  },
   component: lazyRouteComponent(() => import('../settings/DataModelPage.tsx'), 'DataModelPage'),
 });
+
+const OBJECT_TABS = ['relations', 'rules', 'indexes', 'history', 'settings'] as const;
+
+export interface ObjectSearch {
+  tab?: (typeof OBJECT_TABS)[number];
+  /** The API name of the field that is open beside the list. */
+  field?: string;
+}
 
 const objectSettings = createRoute({
   getParentRoute: () => root,
   path: '/settings/model/$namePlural',
+  validateSearch: (search: { [key: string]: unknown }): ObjectSearch => {
+    const tab = OBJECT_TABS.find((each) => each === search['tab']);
+    return { ...(tab ? { tab } : {}), ...(typeof search['field'] === 'string' ? { field: search['field'] } : {}) };
+  },
   component: lazyRouteComponent(() => import('../settings/ObjectPage.tsx'), 'ObjectPage'),
 });
 
+const diagram = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/diagram',
+  validateSearch: (search: { [key: string]: unknown }): { object?: string } =>
+    typeof search['object'] === 'string' ? { object: search['object'] } : {},
+  component: lazyRouteComponent(() => import('../settings/diagram/DiagramPage.tsx'), 'DiagramPage'),
+});
+
+const history = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/history',
+  component: lazyRouteComponent(() => import('../settings/HistoryPage.tsx'), 'HistoryPage'),
+});
+
+const drift = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/drift',
+  component: lazyRouteComponent(() => import('../settings/DriftPage.tsx'), 'DriftPage'),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, table, record, dataModel, objectSettings]),
+  routeTree: root.addChildren([home, table, record, dataModel, objectSettings, diagram, history, drift]),
   defaultPreload: 'intent',
   defaultPreloadDelay: 60,
 });

@@ -12,6 +12,13 @@ export const fieldById = (object: ModelObject, id: string | null | undefined): M
 export const objectByPlural = (model: Model, namePlural: string): ModelObject | undefined =>
   model.objects.find((object) => object.namePlural === namePlural);
 
+/** The object that answers to an API name, in the singular or the plural, now or by an alias. */
+export const objectNamed = (model: Model, name: string): ModelObject | undefined =>
+  model.objects.find(
+    (object) =>
+      object.nameSingular === name || object.namePlural === name || object.aliases.some((alias) => alias.name === name),
+  );
+
 export const labelField = (object: ModelObject): ModelField | undefined =>
   object.fields.find((field) => field.id === object.labelFieldId);
 

@@ -9,8 +9,15 @@ let running: Promise<void> | null = null;
 let again = false;
 
 async function load(): Promise<void> {
-  const { model } = await requestMetadata(MODEL, {});
-  useModelStore.getState().setModel(typeof model === 'string' ? (JSON.parse(model) as Model) : model);
+  const { model: answer } = await requestMetadata(MODEL, {});
+  const model = typeof answer === 'string' ? (JSON.parse(answer) as Model) : answer;
+  for (const object of model.objects) {
+    object.aliases ??= [];
+    object.rules ??= [];
+    object.indexes ??= [];
+    for (const field of object.fields) field.aliases ??= [];
+  }
+  useModelStore.getState().setModel(model);
 }
 
 /** Reads the model anew. Calls that come while one is under way share a single further read. */

@@ -13,6 +13,9 @@ export function apiName(label: string): string {
   return /^[0-9]/.test(name) ? `n${name}` : name;
 }
 
+/** The database's name of what the API calls so. */
+export const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
 export const optionValue = (label: string): string => words(label).join('_').toUpperCase() || 'OPTION';
 
 /** A guess that the form fills in and people may correct. */
@@ -22,3 +25,26 @@ export function plural(label: string): string {
   if (/(s|x|z|ch|sh)$/i.test(label)) return `${label}es`;
   return `${label}s`;
 }
+
+/** What the database does not take as an API name, so that people see it while they type and not when they save. */
+const RESERVED = new Set(
+  (
+    'query mutation subscription node nodeId nodes edges cursor pageInfo totalCount filter orderBy first last after before offset ' +
+    'recordEvent recordEvents trash trashedRecord trashedRecords searchRecords restoreRecord destroyRecord clientMutationId ' +
+    'input patch ctid tableoid xmin xmax cmin cmax'
+  ).split(' '),
+);
+
+const MOST_BYTES = 36;
+
+export function nameProblem(name: string): string | null {
+  if (name === '') return 'Enter a name.';
+  if (!/^[a-z][a-zA-Z0-9]*$/.test(name)) return 'Latin letters and digits only, beginning with a small letter.';
+  const bytes = name.length + (name.match(/[A-Z]/g)?.length ?? 0);
+  if (bytes > MOST_BYTES) return `Too long by ${bytes - MOST_BYTES}: each capital letter counts twice, at most 36.`;
+  if (RESERVED.has(name)) return `The API or the database itself uses “${name}”. Try “${name}Item”.`;
+  return null;
+}
+
+/** "a company", "an opportunity": by the letter, which is right nearly always. */
+export const withArticle = (noun: string): string => `${/^[aeio]/i.test(noun) ? 'an' : 'a'} ${noun.toLowerCase()}`;

@@ -2,29 +2,40 @@ import { Alert, Button, Group, Modal, Textarea, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { createObject } from '../model/metadata.ts';
-import { apiName, plural } from '../model/names.ts';
+import { apiName, nameProblem, plural, snakeCase } from '../model/names.ts';
+import { objectNamed } from '../model/lookup.ts';
 import { useModel } from '../model/store.ts';
 import { useSubmit } from './formFailure.ts';
 import { IconPicker } from './IconPicker.tsx';
 import classes from './settings.module.css';
 
-export function NewObject({ onClose }: { onClose: () => void }) {
+/** `staysHere` for places, such as the diagram, in which the new object shows by itself. */
+export function NewObject({ onClose, staysHere }: { onClose: () => void; staysHere?: boolean }) {
   const model = useModel();
   const navigate = useNavigate();
   const [singular, setSingular] = useState('');
   const [typedPlural, setTypedPlural] = useState<string | null>(null);
+  const [names, setNames] = useState<{ singular?: string; plural?: string }>({});
+  const [showsNames, setShowsNames] = useState(false);
   const [description, setDescription] = useState('');
   const [look, setLook] = useState({ icon: 'IconPackage', color: 'sky' });
   const labelPlural = typedPlural ?? plural(singular.trim());
-  const nameSingular = apiName(singular);
-  const namePlural = apiName(labelPlural);
-  const taken = model.objects.find((object) =>
-    [object.nameSingular, object.namePlural].some((name) => name === nameSingular || name === namePlural),
-  );
-  const same = nameSingular !== '' && nameSingular === namePlural;
+  const nameSingular = names.singular ?? apiName(singular);
+  const namePlural = names.plural ?? apiName(labelPlural);
+  const problemOf = (name: string): string | null => {
+    const taken = objectNamed(model, name);
+    return taken ? `“${taken.labelPlural}” has this name already.` : nameProblem(name);
+  };
+  const typed = singular.trim() !== '';
+  const same = typed && nameSingular === namePlural;
+  const problems = {
+    singular: typed ? problemOf(nameSingular) : null,
+    plural: !typed ? null : same ? 'One and many must have different names.' : problemOf(namePlural),
+  };
+  const opensNames = showsNames || problems.singular !== null || problems.plural !== null;
   const { busy, submit, problem, problemAt } = useSubmit(() => {
     onClose();
-    void navigate({ to: '/settings/model/$namePlural', params: { namePlural } });
+    if (!staysHere) void navigate({ to: '/settings/model/$namePlural', params: { namePlural } });
   });
 
   return (
@@ -52,7 +63,7 @@ export function NewObject({ onClose }: { onClose: () => void }) {
             placeholder="Project"
             value={singular}
             onChange={(event) => setSingular(event.currentTarget.value)}
-            error={problemAt('labelSingular') ?? problemAt('nameSingular')}
+            error={problemAt('labelSingular')}
             data-autofocus
             flex={1}
             autoComplete="off"
@@ -62,7 +73,7 @@ export function NewObject({ onClose }: { onClose: () => void }) {
             placeholder="Projects"
             value={labelPlural}
             onChange={(event) => setTypedPlural(event.currentTarget.value)}
-            error={problemAt('labelPlural') ?? problemAt('namePlural')}
+            error={problemAt('labelPlural')}
             flex={1}
             autoComplete="off"
           />
@@ -75,14 +86,36 @@ export function NewObject({ onClose }: { onClose: () => void }) {
           value={description}
           onChange={(event) => setDescription(event.currentTarget.value)}
         />
-        {nameSingular ? (
+        {opensNames ? (
+          <Group align="flex-start" wrap="nowrap" gap="xs">
+            <TextInput
+              label="API name of one"
+              value={nameSingular}
+              onChange={(event) => setNames({ ...names, singular: event.currentTarget.value })}
+              error={problems.singular ?? problemAt('nameSingular')}
+              classNames={{ input: classes.mono }}
+              flex={1}
+              autoComplete="off"
+            />
+            <TextInput
+              label="API name of many"
+              value={namePlural}
+              onChange={(event) => setNames({ ...names, plural: event.currentTarget.value })}
+              error={problems.plural ?? problemAt('namePlural')}
+              classNames={{ input: classes.mono }}
+              flex={1}
+              autoComplete="off"
+            />
+          </Group>
+        ) : typed ? (
           <p className={classes.preview}>
-            In the API: <code>{nameSingular}</code> and <code>{namePlural}</code>. These names stay when you rename the
-            object.
+            In the API <code>{nameSingular}</code> and <code>{namePlural}</code>, in psql{' '}
+            <code>{snakeCase(namePlural)}</code>.{' '}
+            <button type="button" className={classes.textButton} onClick={() => setShowsNames(true)}>
+              Choose other names
+            </button>
           </p>
         ) : null}
-        {taken ? <Alert color="red">There is an object “{taken.labelPlural}” with this name already.</Alert> : null}
-        {same ? <Alert color="red">One and many must have different names.</Alert> : null}
         {problem ? (
           <Alert color="red" role="alert">
             {problem}
@@ -95,7 +128,7 @@ export function NewObject({ onClose }: { onClose: () => void }) {
           <Button
             type="submit"
             loading={busy}
-            disabled={nameSingular === '' || namePlural === '' || Boolean(taken) || same}
+            disabled={!typed || problems.singular !== null || problems.plural !== null}
           >
             Create object
           </Button>

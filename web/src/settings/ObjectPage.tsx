@@ -1,54 +1,60 @@
-import { Button, Menu, Switch, Table } from '@mantine/core';
-import { IconChevronRight, IconDots, IconPencil, IconPlus, IconTable } from '@tabler/icons-react';
-import { Link, useParams } from '@tanstack/react-router';
+import { ActionIcon, Button, Tabs } from '@mantine/core';
+import { IconChevronRight, IconHierarchy2, IconTable } from '@tabler/icons-react';
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { NotFound } from '../app/Message.tsx';
-import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
+import type { ObjectSearch } from '../app/router.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
-import { objectById, objectByPlural } from '../model/lookup.ts';
-import { updateField, updateObject } from '../model/metadata.ts';
+import { kindOf } from '../model/describe.ts';
+import { fieldById, objectNamed } from '../model/lookup.ts';
 import { useModel } from '../model/store.ts';
-import type { Model, ModelField, ModelObject } from '../model/types.ts';
-import { announceFailure } from '../records/announce.tsx';
-import { EditField } from './EditField.tsx';
-import { EditObject } from './EditObject.tsx';
-import { NewField } from './NewField.tsx';
+import type { ModelObject } from '../model/types.ts';
+import { FieldPanel, type FieldPreset } from './FieldPanel.tsx';
+import { FieldsTab } from './FieldsTab.tsx';
+import { History } from './History.tsx';
+import { IndexesTab } from './IndexesTab.tsx';
+import { ObjectSettingsTab } from './ObjectSettingsTab.tsx';
+import { PlanDialog } from './PlanDialog.tsx';
+import { RelationsTab } from './RelationsTab.tsx';
+import { relationsOf } from './relationRows.ts';
+import { RulesTab } from './RulesTab.tsx';
 import classes from './settings.module.css';
 
-const typeText = (model: Model, field: ModelField): string => {
-  const label = FIELD_TYPES[field.type].label;
-  const targets = field.relations.flatMap(
-    (relation) => objectById(model, relation.targetObjectId)?.labelSingular ?? [],
-  );
-  return targets.length > 0
-    ? `${label}: ${targets.length > 2 ? `${targets.length} objects` : targets.join(', ')}`
-    : label;
-};
+const TABS = ['fields', 'relations', 'rules', 'indexes', 'history', 'settings'] as const;
+type ObjectTab = (typeof TABS)[number];
 
 export function ObjectPage() {
   const model = useModel();
   const { namePlural = '' } = useParams({ strict: false });
-  const object = objectByPlural(model, namePlural);
-  return object ? <ObjectSettings key={object.id} model={model} object={object} /> : <NotFound />;
+  const object = objectNamed(model, namePlural);
+  return object ? <ObjectSettings key={object.id} object={object} /> : <NotFound />;
 }
 
-function ObjectSettings({ model, object }: { model: Model; object: ModelObject }) {
-  const [dialog, setDialog] = useState<{ kind: 'field' | 'object' } | { kind: 'edit'; field: ModelField } | null>(null);
-  const [showSystem, setShowSystem] = useState(false);
-  const fields = object.fields
-    .filter((field) => showSystem || !field.isSystem)
-    .sort(
-      (a, b) =>
-        Number(b.isActive) - Number(a.isActive) || Number(a.isSystem) - Number(b.isSystem) || a.position - b.position,
-    );
-  const close = () => setDialog(null);
-
-  const setActive = (isActive: boolean) =>
-    updateObject(object.id, { isActive }).catch((cause: unknown) =>
-      announceFailure(`${object.labelPlural} not changed`, cause),
-    );
-  const setFieldActive = (field: ModelField, isActive: boolean) =>
-    updateField(field.id, { isActive }).catch((cause: unknown) => announceFailure(`${field.label} not changed`, cause));
+function ObjectSettings({ object }: { object: ModelObject }) {
+  const model = useModel();
+  const navigate = useNavigate();
+  const { tab = 'fields', field: fieldName } = useSearch({ from: '/settings/model/$namePlural' });
+  const [adding, setAdding] = useState<{ preset?: FieldPreset } | null>(null);
+  const open = (search: ObjectSearch, replace = false) =>
+    void navigate({
+      to: '/settings/model/$namePlural',
+      params: { namePlural: object.namePlural },
+      search,
+      replace,
+    });
+  const kept: ObjectSearch = tab === 'fields' ? {} : { tab };
+  const edited = fieldName
+    ? (object.fields.find((field) => field.name === fieldName) ??
+      fieldById(object, fieldName) ??
+      object.fields.find((field) => field.aliases.some((alias) => alias.name === fieldName)))
+    : undefined;
+  const own = object.fields.filter((field) => !field.isSystem);
+  const counts: { [tab in ObjectTab]?: number } = {
+    fields: own.length,
+    relations: relationsOf(model, object).length,
+    rules: object.rules.length,
+    indexes: object.indexes.length,
+  };
 
   return (
     <>
@@ -62,9 +68,18 @@ function ObjectSettings({ model, object }: { model: Model; object: ModelObject }
             <ObjectIcon name={object.icon} color={object.color} />
             {object.labelPlural}
           </h1>
-          {object.isActive ? null : <span className={classes.badge}>Inactive</span>}
+          <span className={classes.badge}>{object.isActive ? kindOf(object) : 'Deactivated'}</span>
         </nav>
         <div className={classes.tools}>
+          <ActionIcon
+            variant="default"
+            size={30}
+            aria-label="Show in the diagram"
+            title="Show in the diagram"
+            renderRoot={(props) => <Link to="/settings/diagram" search={{ object: object.namePlural }} {...props} />}
+          >
+            <IconHierarchy2 size={16} stroke={1.75} />
+          </ActionIcon>
           {object.isActive ? (
             <Button
               variant="default"
@@ -77,109 +92,72 @@ function ObjectSettings({ model, object }: { model: Model; object: ModelObject }
               Open table
             </Button>
           ) : null}
-          <Button
-            variant="default"
-            leftSection={<IconPencil size={14} />}
-            onClick={() => setDialog({ kind: 'object' })}
-          >
-            Edit
-          </Button>
-          {object.isSystem ? null : (
-            <Button variant="default" onClick={() => void setActive(!object.isActive)}>
-              {object.isActive ? 'Deactivate' : 'Reactivate'}
-            </Button>
-          )}
         </div>
       </header>
-      <div className={classes.page} tabIndex={0} role="region" aria-label={`Fields of ${object.labelPlural}`}>
-        <div className={classes.inner}>
-          {object.description ? <p className={classes.intro}>{object.description}</p> : null}
-          <p className={classes.preview}>
-            In the API <code>{object.nameSingular}</code> and <code>{object.namePlural}</code>, in psql{' '}
-            <code>{object.tableName}</code>.
-            {object.isActive ? '' : ' It is kept with its records, but shown nowhere, until you reactivate it.'}
-          </p>
-          <div className={classes.listHead}>
-            <h2>Fields</h2>
-            <Switch
-              size="xs"
-              label="System fields"
-              checked={showSystem}
-              onChange={(event) => setShowSystem(event.currentTarget.checked)}
-            />
-            <Button
-              leftSection={<IconPlus size={14} stroke={2.2} />}
-              onClick={() => setDialog({ kind: 'field' })}
-              disabled={!object.isActive}
-            >
-              Add field
-            </Button>
+      <Tabs
+        value={tab}
+        onChange={(value) => open(value === 'fields' || !value ? {} : { tab: value as ObjectSearch['tab'] }, true)}
+        className={classes.tabs}
+        classNames={{ list: classes.tabList, tab: classes.tab, panel: classes.panel }}
+        keepMounted={false}
+      >
+        <Tabs.List aria-label={`Settings of ${object.labelPlural}`}>
+          {TABS.map((each) => (
+            <Tabs.Tab key={each} value={each}>
+              {each.charAt(0).toUpperCase() + each.slice(1)}
+              {counts[each] ? <span className={classes.tabCount}>{counts[each]}</span> : null}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Tabs.Panel value="fields">
+          <FieldsTab
+            object={object}
+            onOpen={(field) => open({ ...kept, field: field.name })}
+            onAdd={() => setAdding({})}
+          />
+        </Tabs.Panel>
+        <Tabs.Panel value="relations">
+          <RelationsTab
+            object={object}
+            onAdd={() => setAdding({ preset: { type: 'RELATION' } })}
+            onOpen={(owner, field) =>
+              void navigate({
+                to: '/settings/model/$namePlural',
+                params: { namePlural: owner.namePlural },
+                search: { tab: 'relations', field: field.name },
+              })
+            }
+          />
+        </Tabs.Panel>
+        <Tabs.Panel value="rules">
+          <RulesTab object={object} onOpenField={(field) => open({ ...kept, field: field.name })} />
+        </Tabs.Panel>
+        <Tabs.Panel value="indexes">
+          <IndexesTab object={object} />
+        </Tabs.Panel>
+        <Tabs.Panel value="history">
+          <div className={classes.page}>
+            <div className={classes.inner}>
+              <History object={object} />
+            </div>
           </div>
-          <Table highlightOnHover className={classes.table}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Field</Table.Th>
-                <Table.Th>Type</Table.Th>
-                <Table.Th className={classes.wideOnly}>API name</Table.Th>
-                <Table.Th className={classes.wideOnly}>Rules</Table.Th>
-                <Table.Th>State</Table.Th>
-                <Table.Th w={44}>
-                  <span className="visually-hidden">Actions</span>
-                </Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {fields.map((field) => {
-                const TypeIcon = FIELD_TYPES[field.type].icon;
-                const rules = [
-                  field.id === object.labelFieldId ? 'label' : '',
-                  field.isRequired ? 'required' : '',
-                  field.isUnique ? 'unique' : '',
-                ].filter(Boolean);
-                return (
-                  <Table.Tr key={field.id} data-inactive={!field.isActive || undefined} className={classes.row}>
-                    <Table.Td>
-                      <span className={classes.name} title={field.description ?? undefined}>
-                        <TypeIcon size={15} stroke={1.75} aria-hidden />
-                        {field.label}
-                      </span>
-                    </Table.Td>
-                    <Table.Td>{typeText(model, field)}</Table.Td>
-                    <Table.Td className={classes.wideOnly}>
-                      <code>{field.name}</code>
-                    </Table.Td>
-                    <Table.Td className={classes.wideOnly}>{rules.join(', ')}</Table.Td>
-                    <Table.Td>{field.isSystem ? 'System' : field.isActive ? 'Active' : 'Inactive'}</Table.Td>
-                    <Table.Td p={0}>
-                      {field.isSystem ? null : (
-                        <Menu position="bottom-end">
-                          <Menu.Target>
-                            <button type="button" className={classes.more} aria-label={`Actions for ${field.label}`}>
-                              <IconDots size={16} />
-                            </button>
-                          </Menu.Target>
-                          <Menu.Dropdown>
-                            <Menu.Item onClick={() => setDialog({ kind: 'edit', field })}>Edit</Menu.Item>
-                            <Menu.Item
-                              disabled={field.id === object.labelFieldId}
-                              onClick={() => void setFieldActive(field, !field.isActive)}
-                            >
-                              {field.isActive ? 'Deactivate' : 'Reactivate'}
-                            </Menu.Item>
-                          </Menu.Dropdown>
-                        </Menu>
-                      )}
-                    </Table.Td>
-                  </Table.Tr>
-                );
-              })}
-            </Table.Tbody>
-          </Table>
-        </div>
-      </div>
-      {dialog?.kind === 'field' ? <NewField model={model} object={object} onClose={close} /> : null}
-      {dialog?.kind === 'object' ? <EditObject object={object} onClose={close} /> : null}
-      {dialog?.kind === 'edit' ? <EditField field={dialog.field} onClose={close} /> : null}
+        </Tabs.Panel>
+        <Tabs.Panel value="settings">
+          <ObjectSettingsTab object={object} />
+        </Tabs.Panel>
+      </Tabs>
+      {adding ? (
+        <FieldPanel object={object} field={null} preset={adding.preset} onClose={() => setAdding(null)} />
+      ) : null}
+      {edited ? (
+        <FieldPanel
+          key={`${edited.id} ${edited.type}`}
+          object={object}
+          field={edited}
+          onClose={() => open(kept, true)}
+        />
+      ) : null}
+      <PlanDialog />
     </>
   );
 }

@@ -1,55 +1,67 @@
-import { ActionIcon, Button, Menu, TextInput } from '@mantine/core';
-import { IconChevronDown, IconChevronUp, IconPlus, IconX } from '@tabler/icons-react';
-import { useEffect, useRef } from 'react';
+import { ActionIcon, Button, Group, Menu, Select, TextInput } from '@mantine/core';
+import { IconGripVertical, IconPlus, IconX } from '@tabler/icons-react';
+import { useEffect, useRef, useState } from 'react';
 import { COLORS } from '../fields/Tag.tsx';
 import { optionValue } from '../model/names.ts';
-import type { FieldOption } from '../model/types.ts';
-import classes from './settings.module.css';
+import { Dependents } from './Dependents.tsx';
+import classes from './editor.module.css';
+import { newOption, type DraftOption } from './optionDrafts.ts';
+import { inOrder, useReorder } from './useReorder.ts';
 
-export interface DraftOption {
-  key: number;
-  /** Set for options that exist: records hold this value, so it stays when the label changes. */
-  value: string | null;
-  label: string;
-  color: string;
-}
+/** Height and gap of a row, which the drag counts by. */
+const ROW = 36;
 
-let nextKey = 0;
-
-export const newOption = (index: number): DraftOption => ({
-  key: nextKey++,
-  value: null,
-  label: '',
-  color: COLORS[1 + (index % (COLORS.length - 1))] ?? 'gray',
-});
-
-export const draftOptions = (options: FieldOption[]): DraftOption[] =>
-  [...options]
-    .sort((a, b) => a.position - b.position)
-    .map(({ value, label, color }) => ({ key: nextKey++, value, label, color }));
-
-/** The options as they are stored: those without a label dropped, each value unlike the others. */
-export function cleanOptions(drafts: DraftOption[]): FieldOption[] {
-  const taken = new Set(drafts.flatMap((draft) => draft.value ?? []));
-  return drafts
-    .filter((draft) => draft.label.trim() !== '')
-    .map((draft, position) => {
-      let value = draft.value ?? optionValue(draft.label);
-      for (let n = 2; draft.value === null && taken.has(value); n++) value = `${optionValue(draft.label)}_${n}`;
-      taken.add(value);
-      return { value, label: draft.label.trim(), color: draft.color, position };
-    });
-}
-
-export function OptionList({
-  options,
-  onChange,
-}: {
+interface OptionListProps {
   options: DraftOption[];
   onChange: (options: DraftOption[]) => void;
+  /** Set for a field that exists: an option that records may have goes only with what takes its place. */
+  fieldId?: string | undefined;
+  onReplace?: (value: string, replacement: string | null) => void;
+}
+
+function RemoveOption({
+  option,
+  others,
+  fieldId,
+  onRemove,
+  onKeep,
+}: {
+  option: DraftOption;
+  others: DraftOption[];
+  fieldId: string;
+  onRemove: (replacement: string | null) => void;
+  onKeep: () => void;
 }) {
+  const [replacement, setReplacement] = useState<string | null>(null);
+  return (
+    <div className={classes.remove} role="group" aria-label={`Remove ${option.label}`}>
+      <Select
+        size="xs"
+        label={`Records that are “${option.label}” become`}
+        placeholder="Choose the option that takes its place"
+        clearable
+        data={others.flatMap((other) => (other.value ? [{ value: other.value, label: other.label }] : []))}
+        value={replacement}
+        onChange={setReplacement}
+        data-autofocus
+      />
+      <Dependents kind="option" id={fieldId} optionValue={option.value ?? ''} />
+      <Group gap={6} justify="flex-end">
+        <Button variant="default" onClick={onKeep}>
+          Keep it
+        </Button>
+        <Button color="red" onClick={() => onRemove(replacement)}>
+          Remove
+        </Button>
+      </Group>
+    </div>
+  );
+}
+
+export function OptionList({ options, onChange, fieldId, onReplace }: OptionListProps) {
   const list = useRef<HTMLDivElement>(null);
   const focusLast = useRef(false);
+  const [removing, setRemoving] = useState<number | null>(null);
   useEffect(() => {
     if (!focusLast.current) return;
     focusLast.current = false;
@@ -57,22 +69,33 @@ export function OptionList({
   });
   const set = (index: number, patch: Partial<DraftOption>) =>
     onChange(options.map((option, position) => (position === index ? { ...option, ...patch } : option)));
-  const swap = (index: number, other: number) => {
-    const next = [...options];
-    const [moved] = next.splice(index, 1);
-    if (moved) next.splice(other, 0, moved);
-    onChange(next);
-  };
+  const reorder = useReorder(list, ROW, options.length, (from, to) => onChange(inOrder(options, from, to)));
   const add = () => {
     focusLast.current = true;
     onChange([...options, newOption(options.length)]);
   };
+  const drop = (option: DraftOption) => onChange(options.filter((each) => each.key !== option.key));
+  const leaving = options.find((option) => option.key === removing);
+
   return (
     <fieldset className={classes.options}>
       <legend>Options</legend>
       <div ref={list}>
         {options.map((option, index) => (
-          <div key={option.key} className={classes.option}>
+          <div
+            key={option.key}
+            className={classes.option}
+            data-drop={reorder.drop(index)}
+            data-dragged={reorder.drag?.from === index || undefined}
+          >
+            <button
+              type="button"
+              className={classes.grip}
+              aria-label={`Move option ${index + 1}: drag, or use the arrow keys`}
+              {...reorder.handle(index)}
+            >
+              <IconGripVertical size={14} aria-hidden />
+            </button>
             <Menu position="bottom-start">
               <Menu.Target>
                 <button
@@ -101,7 +124,7 @@ export function OptionList({
             </Menu>
             <TextInput
               size="xs"
-              flex={1}
+              flex={2}
               value={option.label}
               placeholder={`Option ${index + 1}`}
               aria-label={`Option ${index + 1}`}
@@ -113,38 +136,46 @@ export function OptionList({
                 add();
               }}
             />
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              size="sm"
-              disabled={index === 0}
-              aria-label={`Move option ${index + 1} up`}
-              onClick={() => swap(index, index - 1)}
-            >
-              <IconChevronUp size={14} />
-            </ActionIcon>
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              size="sm"
-              disabled={index === options.length - 1}
-              aria-label={`Move option ${index + 1} down`}
-              onClick={() => swap(index, index + 1)}
-            >
-              <IconChevronDown size={14} />
-            </ActionIcon>
+            <TextInput
+              size="xs"
+              flex={1}
+              miw={0}
+              value={option.value ?? option.typed ?? ''}
+              placeholder={option.label.trim() ? optionValue(option.label) : 'API value'}
+              readOnly={option.value !== null}
+              variant={option.value === null ? 'default' : 'unstyled'}
+              title={option.value === null ? 'The value in the API' : 'The value in the API stays'}
+              aria-label={`API value of option ${index + 1}`}
+              classNames={{ input: classes.mono }}
+              autoComplete="off"
+              onChange={(event) => set(index, { typed: event.currentTarget.value })}
+            />
             <ActionIcon
               variant="subtle"
               color="gray"
               size="sm"
               aria-label={`Remove option ${index + 1}`}
-              onClick={() => onChange(options.filter((_, position) => position !== index))}
+              onClick={() => (option.value !== null && fieldId ? setRemoving(option.key) : drop(option))}
             >
               <IconX size={14} />
             </ActionIcon>
           </div>
         ))}
       </div>
+      {leaving && fieldId ? (
+        <RemoveOption
+          key={leaving.key}
+          option={leaving}
+          others={options.filter((option) => option.key !== leaving.key)}
+          fieldId={fieldId}
+          onKeep={() => setRemoving(null)}
+          onRemove={(replacement) => {
+            if (leaving.value !== null) onReplace?.(leaving.value, replacement);
+            setRemoving(null);
+            drop(leaving);
+          }}
+        />
+      ) : null}
       <Button variant="subtle" color="gray" leftSection={<IconPlus size={14} />} onClick={add}>
         Add option
       </Button>

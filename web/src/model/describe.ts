@@ -1,0 +1,36 @@
+import { objectById } from './lookup.ts';
+import type { Model, ModelField, ModelObject } from './types.ts';
+
+/** Words about the model's own things, for lists and sentences of the settings. */
+
+export function kindOf(object: ModelObject): 'Standard' | 'Custom' | 'System' | 'Link' {
+  if (object.isSystem) return 'System';
+  if (object.isJunction) return 'Link';
+  return object.isCustom ? 'Custom' : 'Standard';
+}
+
+/** The objects that a field leads to, by their labels. */
+export function targetsOf(model: Model, field: ModelField): ModelObject[] {
+  const ids = field.junction
+    ? [field.junction.targetObjectId]
+    : field.relations.map((relation) => relation.targetObjectId);
+  return ids.flatMap((id) => objectById(model, id) ?? []);
+}
+
+export function bytes(size: number): string {
+  if (size < 1024) return `${size} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  let value = size / 1024;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString('en')} ${units[unit]}`;
+}
+
+/** 1,234 when it was counted, about 1.2 M when it was estimated. */
+export const roughly = (n: number, exact: boolean): string =>
+  exact
+    ? n.toLocaleString('en')
+    : `~${new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 }).format(n)}`;

@@ -1,0 +1,225 @@
+import { Alert, Button, Group, Modal, Radio, Select, Skeleton } from '@mantine/core';
+import { IconArrowNarrowRight } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
+import { previewConversion, type Conversion } from '../model/inquiries.ts';
+import { useModel } from '../model/store.ts';
+import type { FieldOption, FieldSettings, FieldType, ModelField, ModelObject } from '../model/types.ts';
+import classes from './convert.module.css';
+import { convertibleTypes } from './conversions.ts';
+import { emptyDraft, type FieldDraft } from './fieldDraft.ts';
+import { useSubmit } from './formFailure.ts';
+import { cleanOptions, draftOptions } from './optionDrafts.ts';
+import { OptionList } from './OptionList.tsx';
+import { proposeChanges } from './planStore.ts';
+import { count, duration, waitOf } from './planText.ts';
+import { hasOptions } from './typeCatalogue.ts';
+import { TypeSettings } from './TypeSettings.tsx';
+import { useInquiry } from './useInquiry.ts';
+
+const shownValue = (value: unknown): string =>
+  value === null || value === undefined ? 'empty' : typeof value === 'string' ? value : JSON.stringify(value);
+
+function costText(conversion: Conversion): string {
+  const time = duration(conversion.estimatedMs ?? 0);
+  if (conversion.isOnline)
+    return `The values are converted in the background, in about ${time}. People go on working, and the field changes when all is done.`;
+  const wait = waitOf(conversion.lockLevel);
+  const held =
+    wait === 'everybody'
+      ? `Reading and writing wait for about ${time}`
+      : wait === 'writers'
+        ? `Writing waits for about ${time}`
+        : 'Nobody waits';
+  return `${held}${conversion.rewrites ? ', while every record is written anew.' : '.'}`;
+}
+
+function Outcome({ object, conversion }: { object: ModelObject; conversion: Conversion }) {
+  const { total, empty, converts, fails } = conversion;
+  const share = (n: number) => `${total > 0 ? (100 * n) / total : 0}%`;
+  return (
+    <>
+      <div className={classes.bar} role="img" aria-label={`${converts} convert, ${fails} fail, ${empty} are empty`}>
+        <span data-kind="converts" style={{ width: share(converts) }} />
+        <span data-kind="fails" style={{ width: share(fails) }} />
+      </div>
+      <ul className={classes.counts}>
+        <li data-kind="converts">{count(converts, 'value converts', 'values convert')}</li>
+        <li data-kind="fails">{count(fails, 'value does not', 'values do not')}</li>
+        <li data-kind="empty">{count(empty, 'record is empty', 'records are empty')}</li>
+      </ul>
+      {conversion.samples.length > 0 ? (
+        <table className={classes.samples}>
+          <caption className="visually-hidden">Some values before and after</caption>
+          <tbody>
+            {conversion.samples.slice(0, 5).map((sample, index) => (
+              <tr key={`${index} ${shownValue(sample.before)}`}>
+                <td>{shownValue(sample.before)}</td>
+                <td>
+                  <IconArrowNarrowRight size={15} aria-label="becomes" />
+                </td>
+                <td>{shownValue(sample.after)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      ) : null}
+      {conversion.failures.length > 0 ? (
+        <section aria-label="Values that do not convert">
+          <h3 className={classes.heading}>These do not convert</h3>
+          <ul className={classes.failures}>
+            {conversion.failures.slice(0, 20).map((failure) => (
+              <li key={failure.id}>
+                <Link
+                  to="/objects/$namePlural/$id"
+                  params={{ namePlural: object.namePlural, id: failure.id }}
+                  target="_blank"
+                >
+                  {failure.label || 'Untitled'}
+                </Link>
+                <code>{shownValue(failure.value)}</code>
+              </li>
+            ))}
+          </ul>
+          {fails > 20 ? <p className={classes.dim}>{count(fails, 'value')} altogether.</p> : null}
+        </section>
+      ) : null}
+      <p className={classes.dim}>
+        {costText(conversion)} {conversion.note} The former values are kept for a while, so the change can be undone.
+      </p>
+    </>
+  );
+}
+
+export function ChangeType({
+  object,
+  field,
+  onClose,
+}: {
+  object: ModelObject;
+  field: ModelField;
+  onClose: () => void;
+}) {
+  const model = useModel();
+  const [type, setType] = useState<FieldType | null>(null);
+  const [draft, setDraft] = useState<FieldDraft>(() => emptyDraft('TEXT'));
+  const [onFailure, setOnFailure] = useState<'REFUSE' | 'EMPTY'>('REFUSE');
+  const { busy, submit, problem } = useSubmit(() => undefined);
+
+  const choose = (next: FieldType) => {
+    const fresh = emptyDraft(next);
+    // Options survive between select and multi-select; from text they are what the values say, unless people list them.
+    setDraft({ ...fresh, options: hasOptions(next) ? draftOptions(field.options ?? []) : [] });
+    setType(next);
+  };
+  const options: FieldOption[] | null = type && hasOptions(type) ? cleanOptions(draft.options) : null;
+  const givenOptions = options && options.length > 0 ? options : null;
+  const settings: FieldSettings = draft.settings;
+  const key = type ? JSON.stringify([field.id, type, settings, givenOptions, model.version]) : null;
+  const preview = useInquiry(key, () => previewConversion(field.id, type ?? field.type, settings, givenOptions));
+  const conversion = preview.busy ? null : preview.answer;
+  const fails = conversion?.fails ?? 0;
+
+  const save = () =>
+    submit(async () => {
+      if (!type) return;
+      const isApplied = await proposeChanges(
+        `Make “${field.label}” ${FIELD_TYPES[type].label.toLowerCase()}`,
+        [
+          {
+            op: 'update',
+            table: 'fields',
+            id: field.id,
+            values: {
+              type,
+              settings: { ...settings, onFailure },
+              ...(givenOptions ? { options: givenOptions } : {}),
+            },
+          },
+        ],
+        { verb: 'Change type' },
+      );
+      if (isApplied) onClose();
+    });
+
+  return (
+    <Modal opened onClose={onClose} title={`Change the type of “${field.label}”`} size="lg">
+      <form
+        className={classes.form}
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        <Select
+          label={`${FIELD_TYPES[field.type].label} becomes`}
+          placeholder="Choose a type"
+          data={convertibleTypes(field.type).map((each) => ({ value: each, label: FIELD_TYPES[each].label }))}
+          value={type}
+          onChange={(value) => value && choose(value as FieldType)}
+          searchable
+          data-autofocus
+          renderOption={({ option }) => {
+            const TypeIcon = FIELD_TYPES[option.value as FieldType].icon;
+            return (
+              <Group gap={8}>
+                <TypeIcon size={15} stroke={1.75} aria-hidden /> {option.label}
+              </Group>
+            );
+          }}
+        />
+        {type && hasOptions(type) ? (
+          <>
+            <OptionList options={draft.options} onChange={(next) => setDraft({ ...draft, options: next })} />
+            {givenOptions ? null : (
+              <p className={classes.dim}>With no options given, each different value becomes one.</p>
+            )}
+          </>
+        ) : type ? (
+          <TypeSettings draft={draft} onChange={(patch) => setDraft({ ...draft, ...patch })} />
+        ) : null}
+        {preview.failure ? (
+          <Alert color="red" role="alert">
+            {preview.failure.message} {preview.failure.hint}
+          </Alert>
+        ) : type && !conversion ? (
+          <Skeleton height={90} />
+        ) : conversion && !conversion.isPossible ? (
+          <Alert color="orange" role="alert">
+            {conversion.note || 'This conversion is not possible.'}
+          </Alert>
+        ) : conversion ? (
+          <Outcome object={object} conversion={conversion} />
+        ) : null}
+        {fails > 0 && conversion?.isPossible ? (
+          <Radio.Group
+            label="Values that do not convert"
+            value={onFailure}
+            onChange={(value) => setOnFailure(value as 'REFUSE' | 'EMPTY')}
+          >
+            <Radio value="REFUSE" label="Change nothing while there are any" mt={6} size="xs" />
+            <Radio value="EMPTY" label="Empty them" mt={6} size="xs" />
+          </Radio.Group>
+        ) : null}
+        {problem ? (
+          <Alert color="red" role="alert">
+            {problem}
+          </Alert>
+        ) : null}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button
+            type="submit"
+            loading={busy}
+            disabled={!conversion?.isPossible || (fails > 0 && onFailure === 'REFUSE')}
+          >
+            Change type
+          </Button>
+        </Group>
+      </form>
+    </Modal>
+  );
+}

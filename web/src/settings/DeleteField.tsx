@@ -1,0 +1,67 @@
+import { Alert, Button, Group, Modal, Select } from '@mantine/core';
+import { useState } from 'react';
+import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
+import type { Change } from '../model/planning.ts';
+import type { ModelField, ModelObject } from '../model/types.ts';
+import { Dependents } from './Dependents.tsx';
+import classes from './editor.module.css';
+import { useSubmit } from './formFailure.ts';
+import { proposeChanges } from './planStore.ts';
+
+interface DeleteFieldProps {
+  object: ModelObject;
+  field: ModelField;
+  onClose: () => void;
+  onDeleted: () => void;
+}
+
+export function DeleteField({ object, field, onClose, onDeleted }: DeleteFieldProps) {
+  const [replacement, setReplacement] = useState<string | null>(null);
+  const { busy, submit, problem } = useSubmit(() => undefined);
+  const others = object.fields.filter(
+    (other) => other.id !== field.id && other.isActive && !other.isSystem && other.type === field.type,
+  );
+  const remove = () =>
+    submit(async () => {
+      const changes: Change[] = [{ op: 'delete', table: 'fields', id: field.id }];
+      if (replacement) changes.unshift({ op: 'replaceUses', fieldId: field.id, withFieldId: replacement });
+      const isApplied = await proposeChanges(`Delete “${field.label}”`, changes, { verb: 'Delete', always: true });
+      if (isApplied) onDeleted();
+    });
+  return (
+    <Modal opened onClose={onClose} title={`Delete “${field.label}”?`}>
+      <div className={classes.form}>
+        <p className={classes.note}>
+          The field leaves the tables, the API and psql. Its values are kept for a while and can be restored under Data
+          model, Deleted.
+        </p>
+        <Dependents kind="field" id={field.id} />
+        {others.length > 0 ? (
+          <Select
+            label="What uses it takes instead"
+            placeholder="Nothing"
+            clearable
+            searchable
+            data={others.map((other) => ({ value: other.id, label: other.label }))}
+            value={replacement}
+            onChange={setReplacement}
+            description={`Another ${FIELD_TYPES[field.type].label.toLowerCase()} field`}
+          />
+        ) : null}
+        {problem ? (
+          <Alert color="red" role="alert">
+            {problem}
+          </Alert>
+        ) : null}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button color="red" loading={busy} onClick={() => void remove()}>
+            Delete field
+          </Button>
+        </Group>
+      </div>
+    </Modal>
+  );
+}

@@ -1,0 +1,107 @@
+import { Alert, Button, Group, Skeleton, Table } from '@mantine/core';
+import { modals } from '@mantine/modals';
+import { IconTrash } from '@tabler/icons-react';
+import { useState } from 'react';
+import { Message } from '../app/Message.tsx';
+import { formatRelative } from '../model/dates.ts';
+import { deletedItems, purgeItem, restoreItem, type DeletedItem } from '../model/inquiries.ts';
+import { useModel } from '../model/store.ts';
+import { announceFailure } from '../records/announce.tsx';
+import { count } from './planText.ts';
+import classes from './settings.module.css';
+import { useInquiry } from './useInquiry.ts';
+
+const DAY_MS = 86_400_000;
+
+const daysLeft = (item: DeletedItem): number =>
+  Math.max(0, Math.ceil((new Date(item.purgedAt).getTime() - Date.now()) / DAY_MS));
+
+/** What was deleted and can still be had back, and how long for. */
+export function DeletedItems() {
+  const model = useModel();
+  const { answer, failure, again } = useInquiry(`deleted ${model.version}`, deletedItems);
+  const [busy, setBusy] = useState<string | null>(null);
+
+  const act = async (item: DeletedItem, work: (item: DeletedItem) => Promise<void>, title: string) => {
+    setBusy(item.id);
+    try {
+      await work(item);
+    } catch (cause) {
+      announceFailure(title, cause);
+    }
+    setBusy(null);
+    again();
+  };
+  const purge = (item: DeletedItem) =>
+    modals.openConfirmModal({
+      title: `Delete “${item.label}” for good?`,
+      children: `Its data is dropped from the database now and cannot be had back.`,
+      labels: { confirm: 'Delete for good', cancel: 'Keep it' },
+      confirmProps: { color: 'red' },
+      onConfirm: () => void act(item, purgeItem, `“${item.label}” was not deleted`),
+    });
+
+  if (failure)
+    return (
+      <Alert color="red" role="alert">
+        {failure.message} {failure.hint}
+      </Alert>
+    );
+  if (!answer) return <Skeleton height={120} />;
+  if (answer.length === 0)
+    return (
+      <Message icon={<IconTrash size={22} stroke={1.5} />} title="Nothing is deleted">
+        Objects and fields that you delete stay here for a while with their data, and can be restored.
+      </Message>
+    );
+  return (
+    <Table highlightOnHover className={classes.table}>
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>Deleted</Table.Th>
+          <Table.Th className={classes.wideOnly}>By</Table.Th>
+          <Table.Th>Kept for</Table.Th>
+          <Table.Th>
+            <span className="visually-hidden">Actions</span>
+          </Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {answer.map((item) => (
+          <Table.Tr key={item.id}>
+            <Table.Td>
+              <strong>{item.label}</strong>{' '}
+              <span className={classes.dim}>
+                {item.kind === 'object' ? 'object' : `field of ${item.objectLabel ?? 'an object'}`},{' '}
+                {formatRelative(item.deletedAt)}
+              </span>
+            </Table.Td>
+            <Table.Td className={classes.wideOnly}>{item.deletedByName ?? '–'}</Table.Td>
+            <Table.Td>{count(daysLeft(item), 'day')}</Table.Td>
+            <Table.Td>
+              <Group gap={6} justify="flex-end" wrap="nowrap">
+                <Button
+                  variant="default"
+                  loading={busy === item.id}
+                  aria-label={`Restore ${item.label}`}
+                  onClick={() => void act(item, restoreItem, `“${item.label}” was not restored`)}
+                >
+                  Restore
+                </Button>
+                <Button
+                  variant="subtle"
+                  color="red"
+                  className={classes.wideOnly}
+                  aria-label={`Delete ${item.label} for good`}
+                  onClick={() => purge(item)}
+                >
+                  Delete for good
+                </Button>
+              </Group>
+            </Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+}

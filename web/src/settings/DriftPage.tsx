@@ -1,0 +1,141 @@
+import { Alert, Button, Group, Skeleton, Switch, TextInput } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { IconCircleCheck, IconRefresh } from '@tabler/icons-react';
+import { useState } from 'react';
+import { Message } from '../app/Message.tsx';
+import { drift, resolveDrift, type Drift } from '../model/inquiries.ts';
+import { useModel } from '../model/store.ts';
+import { announceFailure } from '../records/announce.tsx';
+import classes from './lists.module.css';
+import plan from './plan.module.css';
+import { count } from './planText.ts';
+import { SettingsFrame } from './SettingsFrame.tsx';
+import page from './settings.module.css';
+import { useInquiry } from './useInquiry.ts';
+
+const PROPOSALS = {
+  REPAIR: { label: 'Repair', hint: 'Make the database as the model says' },
+  ADOPT: { label: 'Adopt', hint: 'Make the model say what the database has' },
+  IGNORE: { label: 'Ignore…', hint: 'Leave it, until it changes again' },
+} as const;
+
+function DriftItem({ item, onResolved }: { item: Drift; onResolved: () => void }) {
+  const [busy, setBusy] = useState(false);
+  const [reason, setReason] = useState<string | null>(null);
+  const act = async (how: 'ADOPT' | 'REPAIR' | 'IGNORE', why = '') => {
+    setBusy(true);
+    try {
+      await resolveDrift(item, how, why);
+      notifications.show({
+        message: how === 'IGNORE' ? 'Left as it is.' : how === 'ADOPT' ? 'The model says so now.' : 'Repaired.',
+      });
+      onResolved();
+    } catch (cause) {
+      announceFailure('Nothing was changed', cause);
+    }
+    setBusy(false);
+  };
+  return (
+    <li className={classes.drift} data-inactive={item.isIgnored || undefined}>
+      <div className={classes.driftHead}>
+        <span className={page.badge}>{item.kind.toLowerCase().replaceAll('_', ' ')}</span>
+        <strong>{[item.objectName, item.name].filter(Boolean).join(' · ')}</strong>
+        {item.isIgnored ? <span className={classes.dim}>ignored</span> : null}
+      </div>
+      <p>{item.detail}</p>
+      {item.statements.length > 0 ? (
+        <pre className={plan.sql} aria-label="What a repair runs">
+          {item.statements.join('\n')}
+        </pre>
+      ) : null}
+      {reason === null ? (
+        <Group gap={6} mt={8}>
+          {item.proposals.map((how) => (
+            <Button
+              key={how}
+              variant={how === 'REPAIR' ? 'filled' : 'default'}
+              title={PROPOSALS[how].hint}
+              loading={busy}
+              disabled={how === 'IGNORE' && item.isIgnored}
+              onClick={() => (how === 'IGNORE' ? setReason('') : void act(how))}
+            >
+              {PROPOSALS[how].label}
+            </Button>
+          ))}
+        </Group>
+      ) : (
+        <Group gap={6} mt={8} align="flex-end">
+          <TextInput
+            size="xs"
+            flex={1}
+            label="Why it may stay"
+            placeholder="Added for the reporting team"
+            value={reason}
+            onChange={(event) => setReason(event.currentTarget.value)}
+            data-autofocus
+          />
+          <Button loading={busy} onClick={() => void act('IGNORE', reason.trim())}>
+            Ignore
+          </Button>
+          <Button variant="default" onClick={() => setReason(null)}>
+            Cancel
+          </Button>
+        </Group>
+      )}
+    </li>
+  );
+}
+
+/** Where the database is not as the model says, because somebody changed it by hand. */
+export function DriftPage() {
+  const model = useModel();
+  const { answer, failure, busy, again } = useInquiry(`drift ${model.version}`, drift);
+  const [showsIgnored, setShowsIgnored] = useState(false);
+  const ignored = answer?.filter((item) => item.isIgnored).length ?? 0;
+  const items = answer?.filter((item) => showsIgnored || !item.isIgnored) ?? [];
+  return (
+    <SettingsFrame
+      actions={
+        <Button variant="default" leftSection={<IconRefresh size={14} />} loading={busy} onClick={again}>
+          Look again
+        </Button>
+      }
+    >
+      <div className={page.page} tabIndex={0} role="region" aria-label="Drift">
+        <div className={page.inner}>
+          <p className={page.intro}>
+            The model says how the tables should be. Here is where they are not, because somebody changed them by hand.
+          </p>
+          {failure ? (
+            <Alert color="red" role="alert">
+              {failure.message} {failure.hint}
+            </Alert>
+          ) : !answer ? (
+            <Skeleton height={120} />
+          ) : (
+            <>
+              {ignored > 0 ? (
+                <Switch
+                  size="xs"
+                  mb="sm"
+                  label={`Show ${count(ignored, 'ignored difference')}`}
+                  checked={showsIgnored}
+                  onChange={(event) => setShowsIgnored(event.currentTarget.checked)}
+                />
+              ) : null}
+              {items.length === 0 ? (
+                <Message icon={<IconCircleCheck size={22} stroke={1.5} />} title="The database is as the model says" />
+              ) : (
+                <ul className={classes.drifts} aria-label="Differences">
+                  {items.map((item) => (
+                    <DriftItem key={`${item.kind} ${item.key}`} item={item} onResolved={again} />
+                  ))}
+                </ul>
+              )}
+            </>
+          )}
+        </div>
+      </div>
+    </SettingsFrame>
+  );
+}

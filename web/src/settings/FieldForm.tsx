@@ -1,0 +1,162 @@
+import { Checkbox, Textarea, TextInput } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { nameProblem } from '../model/names.ts';
+import type { ModelField, ModelObject } from '../model/types.ts';
+import { DefaultEditor } from './DefaultEditor.tsx';
+import classes from './editor.module.css';
+import { draftName, type FieldDraft } from './fieldDraft.ts';
+import { FieldPreview } from './FieldPreview.tsx';
+import { FormulaEditor } from './FormulaEditor.tsx';
+import { OptionList } from './OptionList.tsx';
+import { RelationEnds, RelationNames } from './RelationForm.tsx';
+import { RollupForm } from './RollupForm.tsx';
+import { CASED_TYPES, hasOptions, isRelational, UNIQUE_TYPES, UNREQUIRED_TYPES } from './typeCatalogue.ts';
+import { TypeSettings } from './TypeSettings.tsx';
+
+interface FieldFormProps {
+  object: ModelObject;
+  /** Null for a field that does not exist yet. */
+  field: ModelField | null;
+  draft: FieldDraft;
+  problemAt: (field: string) => string | null;
+  onChange: (patch: Partial<FieldDraft>) => void;
+  onReplaceOption: (value: string, replacement: string | null) => void;
+  /** Whether the formula or the filter of the draft is known to be right. */
+  onFormulaChecked: (isRight: boolean) => void;
+  children?: ReactNode;
+}
+
+/** What is wrong with the draft's API name, seen while it is typed. */
+export function draftNameProblem(object: ModelObject, field: ModelField | null, draft: FieldDraft): string | null {
+  const name = draftName(draft);
+  if (draft.label.trim() === '' && draft.name === null) return null;
+  const taken = object.fields.find(
+    (each) => each.id !== field?.id && (each.name === name || each.aliases.some((alias) => alias.name === name)),
+  );
+  if (taken) return `“${taken.label}” has this name already.`;
+  return name === field?.name ? null : nameProblem(name);
+}
+
+export function FieldForm(props: FieldFormProps) {
+  const { object, field, draft, problemAt, onChange, onReplaceOption, onFormulaChecked, children } = props;
+  const { type } = draft;
+  const nameTrouble = draftNameProblem(object, field, draft) ?? problemAt('name');
+  const computed = type === 'FORMULA' || type === 'ROLLUP';
+  const canRequire = !UNREQUIRED_TYPES.includes(type) && !field?.isSystem && draft.relationKind !== 'ONE_TO_MANY';
+  const canBeUnique = UNIQUE_TYPES.includes(type) && !field?.isSystem;
+
+  return (
+    <div className={classes.form}>
+      {isRelational(type) ? (
+        <RelationEnds object={object} draft={draft} isNew={field === null} problemAt={problemAt} onChange={onChange} />
+      ) : null}
+      <TextInput
+        label="Label"
+        value={draft.label}
+        onChange={(event) => onChange({ label: event.currentTarget.value })}
+        error={problemAt('label')}
+        data-autofocus={!isRelational(type) || field !== null || undefined}
+        autoComplete="off"
+      />
+      <TextInput
+        label="API name"
+        value={draftName(draft)}
+        onChange={(event) => onChange({ name: event.currentTarget.value || null })}
+        error={nameTrouble}
+        description={
+          field && draftName(draft) !== field.name ? `“${field.name}” goes on working until you release it.` : undefined
+        }
+        disabled={field?.isSystem}
+        classNames={{ input: classes.mono }}
+        autoComplete="off"
+      />
+      {type === 'FORMULA' ? (
+        <FormulaEditor
+          object={object}
+          context="FORMULA"
+          label="Formula"
+          description="From fields of this record and of the records it points to, such as company.name"
+          placeholder="amount * probability"
+          value={draft.settings.expression ?? ''}
+          onChange={(expression) => onChange({ settings: { ...draft.settings, expression } })}
+          onChecked={(check) => {
+            onFormulaChecked(check?.ok ?? false);
+            if (check?.ok) onChange({ resultType: check.resultType });
+          }}
+        />
+      ) : null}
+      {type === 'ROLLUP' ? (
+        <RollupForm
+          object={object}
+          settings={draft.settings}
+          onChange={(settings) => onChange({ settings })}
+          onFilterChecked={onFormulaChecked}
+        />
+      ) : null}
+      {isRelational(type) ? (
+        <RelationNames object={object} draft={draft} problemAt={problemAt} onChange={onChange} />
+      ) : null}
+      {hasOptions(type) ? (
+        <OptionList
+          options={draft.options}
+          onChange={(options) => onChange({ options })}
+          fieldId={field?.id}
+          onReplace={onReplaceOption}
+        />
+      ) : null}
+      {field?.isSystem ? null : <TypeSettings draft={draft} onChange={onChange} />}
+      {computed || field?.isSystem || isRelational(type) ? null : (
+        <DefaultEditor object={object} draft={draft} onChange={(defaultValue) => onChange({ defaultValue })} />
+      )}
+      {canRequire || canBeUnique ? (
+        <div className={classes.checks}>
+          {canRequire ? (
+            <Checkbox
+              label="Required"
+              description="No record without a value"
+              checked={draft.isRequired}
+              onChange={(event) => onChange({ isRequired: event.currentTarget.checked })}
+              error={problemAt('isRequired')}
+            />
+          ) : null}
+          {canRequire && draft.isRequired ? (
+            <Checkbox
+              ml={28}
+              label="Of new records only"
+              description="Those that exist may stay without"
+              checked={draft.newOnly}
+              onChange={(event) => onChange({ newOnly: event.currentTarget.checked })}
+            />
+          ) : null}
+          {canBeUnique ? (
+            <Checkbox
+              label="Unique"
+              description="No two records have the same value"
+              checked={draft.isUnique}
+              onChange={(event) => onChange({ isUnique: event.currentTarget.checked })}
+              error={problemAt('isUnique')}
+            />
+          ) : null}
+          {canBeUnique && draft.isUnique && CASED_TYPES.includes(type) ? (
+            <Checkbox
+              ml={28}
+              label="Ignore case"
+              description="“Acme” and “ACME” count as the same"
+              checked={draft.ignoreCase}
+              onChange={(event) => onChange({ ignoreCase: event.currentTarget.checked })}
+            />
+          ) : null}
+        </div>
+      ) : null}
+      <Textarea
+        label="Description"
+        autosize
+        minRows={1}
+        value={draft.description}
+        onChange={(event) => onChange({ description: event.currentTarget.value })}
+      />
+      <FieldPreview object={object} draft={draft} />
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,214 @@
+import { Button, Switch, TextInput, Tooltip } from '@mantine/core';
+import { IconGripVertical, IconKey, IconPlus, IconSearch } from '@tabler/icons-react';
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { useRef, useState } from 'react';
+import { Message } from '../app/Message.tsx';
+import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
+import { targetsOf } from '../model/describe.ts';
+import { useModel } from '../model/store.ts';
+import type { Model, ModelField, ModelObject } from '../model/types.ts';
+import { announceFailure } from '../records/announce.tsx';
+import classes from './fields.module.css';
+import { caseRule } from './fieldDraft.ts';
+import { proposeChanges } from './planStore.ts';
+import page from './settings.module.css';
+import { inOrder, useReorder } from './useReorder.ts';
+
+const ROW = 44;
+
+interface FieldsTabProps {
+  object: ModelObject;
+  onOpen: (field: ModelField) => void;
+  onAdd: () => void;
+}
+
+const typeText = (model: Model, field: ModelField): string => {
+  const label = FIELD_TYPES[field.type].label;
+  if (field.resultType) return `${label}, ${FIELD_TYPES[field.resultType].label.toLowerCase()}`;
+  const targets = field.type === 'MEMBER' ? [] : targetsOf(model, field).map((target) => target.labelSingular);
+  if (targets.length === 0) return label;
+  return `${label}: ${targets.length > 2 ? `${targets.length} objects` : targets.join(', ')}`;
+};
+
+function marks(object: ModelObject, field: ModelField): string[] {
+  return [
+    field.isActive ? '' : 'deactivated',
+    field.isRequired ? (field.requiredFrom ? 'required of new' : 'required') : '',
+    field.isUnique || caseRule(object, field) ? 'unique' : '',
+    field.isSystem ? 'system' : '',
+  ].filter(Boolean);
+}
+
+/** The position that puts a field between its new neighbours, so that a move writes one row. */
+function positionBetween(fields: ModelField[], index: number): number {
+  const before = fields[index - 1]?.position;
+  const after = fields[index + 1]?.position;
+  if (before === undefined) return (after ?? 0) - 1;
+  if (after === undefined) return before + 1;
+  return (before + after) / 2;
+}
+
+export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
+  const model = useModel();
+  const [query, setQuery] = useState('');
+  const [showSystem, setShowSystem] = useState(false);
+  /** The order that people see at once, while the database is told. */
+  const [placed, setPlaced] = useState<string[] | null>(null);
+  const wanted = query.trim().toLowerCase();
+  const sorted = object.fields
+    .filter((field) => showSystem || !field.isSystem)
+    .sort(
+      (a, b) =>
+        Number(b.isActive) - Number(a.isActive) || Number(a.isSystem) - Number(b.isSystem) || a.position - b.position,
+    );
+  const ordered = placed ? [...sorted].sort((a, b) => placed.indexOf(a.id) - placed.indexOf(b.id)) : sorted;
+  const fields =
+    wanted === ''
+      ? ordered
+      : ordered.filter((field) =>
+          `${field.label} ${field.name} ${FIELD_TYPES[field.type].label}`.toLowerCase().includes(wanted),
+        );
+
+  const scroll = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  const rows = useVirtualizer({
+    count: fields.length,
+    getScrollElement: () => scroll.current,
+    estimateSize: () => ROW,
+    overscan: 8,
+    scrollMargin: list.current?.offsetTop ?? 0,
+  });
+  const move = async (from: number, to: number) => {
+    const field = fields[from];
+    if (!field || field.isSystem || wanted !== '') return;
+    const next = inOrder(fields, from, to);
+    setPlaced(next.map((each) => each.id));
+    const position = positionBetween(
+      next.filter((each) => each.isActive === field.isActive && !each.isSystem),
+      next.filter((each) => each.isActive === field.isActive && !each.isSystem).indexOf(field),
+    );
+    try {
+      await proposeChanges('Order of the fields', [
+        { op: 'update', table: 'fields', id: field.id, values: { position } },
+      ]);
+    } catch (cause) {
+      announceFailure('The order was not saved', cause);
+    }
+    setPlaced(null);
+  };
+  const reorder = useReorder(list, ROW, fields.length, (from, to) => void move(from, to));
+
+  return (
+    <div ref={scroll} className={page.page} tabIndex={0} role="region" aria-label={`Fields of ${object.labelPlural}`}>
+      <div className={page.inner}>
+        <div className={page.bar}>
+          <TextInput
+            size="xs"
+            className={page.find}
+            leftSection={<IconSearch size={14} />}
+            placeholder={`Find one of ${sorted.length.toLocaleString('en')} fields`}
+            aria-label="Find a field"
+            value={query}
+            onChange={(event) => setQuery(event.currentTarget.value)}
+          />
+          <Switch
+            size="xs"
+            label="System fields"
+            checked={showSystem}
+            onChange={(event) => setShowSystem(event.currentTarget.checked)}
+          />
+          <Button
+            leftSection={<IconPlus size={14} stroke={2.2} />}
+            onClick={onAdd}
+            disabled={!object.isActive}
+            className={page.barEnd}
+          >
+            Add field
+          </Button>
+        </div>
+        {fields.length === 0 ? (
+          <Message
+            title={wanted ? `No field matches “${query}”` : 'No fields yet'}
+            actions={
+              wanted ? (
+                <Button variant="default" onClick={() => setQuery('')}>
+                  Show all
+                </Button>
+              ) : (
+                <Button onClick={onAdd}>Add the first field</Button>
+              )
+            }
+          />
+        ) : (
+          <div role="table" aria-label="Fields" aria-rowcount={fields.length}>
+            <div role="rowgroup" ref={list} className={classes.list} style={{ height: rows.getTotalSize() }}>
+              {rows.getVirtualItems().map((item) => {
+                const field = fields[item.index];
+                if (!field) return null;
+                const TypeIcon = FIELD_TYPES[field.type].icon;
+                const canMove = !field.isSystem && wanted === '';
+                return (
+                  <div
+                    key={field.id}
+                    role="row"
+                    aria-rowindex={item.index + 1}
+                    className={classes.row}
+                    data-inactive={!field.isActive || undefined}
+                    data-drop={reorder.drop(item.index)}
+                    data-dragged={reorder.drag?.from === item.index || undefined}
+                    style={{ transform: `translateY(${item.start - rows.options.scrollMargin}px)` }}
+                    onClick={(event) => {
+                      if (!(event.target as HTMLElement).closest('button')) onOpen(field);
+                    }}
+                  >
+                    <span role="cell" className={classes.gripCell}>
+                      {canMove ? (
+                        <button
+                          type="button"
+                          className={classes.grip}
+                          aria-label={`Move ${field.label}: drag, or use the arrow keys`}
+                          {...reorder.handle(item.index)}
+                        >
+                          <IconGripVertical size={14} aria-hidden />
+                        </button>
+                      ) : null}
+                    </span>
+                    <span role="cell" className={classes.label}>
+                      <TypeIcon size={16} stroke={1.75} aria-hidden />
+                      <button
+                        type="button"
+                        className={classes.open}
+                        title={field.description ?? undefined}
+                        onClick={() => onOpen(field)}
+                      >
+                        {field.label}
+                      </button>
+                      {field.id === object.labelFieldId ? (
+                        <Tooltip label="Names the records">
+                          <IconKey size={14} stroke={1.75} aria-label="Names the records" />
+                        </Tooltip>
+                      ) : null}
+                    </span>
+                    <span role="cell" className={classes.type}>
+                      {typeText(model, field)}
+                    </span>
+                    <span role="cell" className={classes.name}>
+                      <code>{field.name}</code>
+                    </span>
+                    <span role="cell" className={classes.marks}>
+                      {marks(object, field).map((mark) => (
+                        <span key={mark} className={classes.mark}>
+                          {mark}
+                        </span>
+                      ))}
+                    </span>
+                  </div>
+                );
+              })}
+            </div>
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}

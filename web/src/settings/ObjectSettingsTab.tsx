@@ -1,0 +1,362 @@
+import {
+  ActionIcon,
+  Alert,
+  Button,
+  Group,
+  Modal,
+  MultiSelect,
+  Select,
+  Switch,
+  Textarea,
+  TextInput,
+} from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { IconPlus, IconX } from '@tabler/icons-react';
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { objectNamed } from '../model/lookup.ts';
+import { nameProblem } from '../model/names.ts';
+import { planReset, type Change } from '../model/planning.ts';
+import { useModel } from '../model/store.ts';
+import type { ModelObject } from '../model/types.ts';
+import { announceFailure } from '../records/announce.tsx';
+import { Aliases } from './Aliases.tsx';
+import { Dependents } from './Dependents.tsx';
+import editor from './editor.module.css';
+import { useSubmit } from './formFailure.ts';
+import { IconPicker } from './IconPicker.tsx';
+import { propose, proposeChanges } from './planStore.ts';
+import classes from './settings.module.css';
+
+const LABEL_TYPES = ['TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'AUTO_NUMBER', 'FORMULA', 'UUID'];
+const IMAGE_TYPES = ['LINKS', 'FILES', 'TEXT'];
+const NEVER_ALIKE = ['TS_VECTOR', 'POSITION', 'MANY_TO_MANY', 'RAW_JSON', 'FILES', 'RICH_TEXT', 'AUTO_NUMBER'];
+
+interface Draft {
+  labelSingular: string;
+  labelPlural: string;
+  nameSingular: string;
+  namePlural: string;
+  description: string;
+  icon: string | null;
+  color: string | null;
+  labelFieldId: string | null;
+  imageFieldId: string | null;
+  isSearchable: boolean;
+  isAudited: boolean;
+  duplicateCriteria: string[][];
+}
+
+const draftOf = (object: ModelObject): Draft => ({
+  labelSingular: object.labelSingular,
+  labelPlural: object.labelPlural,
+  nameSingular: object.nameSingular,
+  namePlural: object.namePlural,
+  description: object.description ?? '',
+  icon: object.icon,
+  color: object.color,
+  labelFieldId: object.labelFieldId,
+  imageFieldId: object.imageFieldId,
+  isSearchable: object.isSearchable,
+  isAudited: object.isAudited,
+  duplicateCriteria: object.duplicateCriteria,
+});
+
+function differing(before: Draft, after: Draft): Partial<Draft> {
+  const entries = Object.entries(after).filter(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name as keyof Draft]),
+  );
+  return Object.fromEntries(entries);
+}
+
+function DeleteObject({ object, onClose }: { object: ModelObject; onClose: () => void }) {
+  const navigate = useNavigate();
+  const { busy, submit, problem } = useSubmit(() => undefined);
+  const remove = () =>
+    submit(async () => {
+      const changes: Change[] = [{ op: 'delete', table: 'objects', id: object.id }];
+      const isApplied = await proposeChanges(`Delete ${object.labelPlural.toLowerCase()}`, changes, {
+        verb: 'Delete',
+        always: true,
+      });
+      if (!isApplied) return;
+      notifications.show({ message: `${object.labelPlural} can be restored under Deleted.` });
+      void navigate({ to: '/settings/model' });
+    });
+  return (
+    <Modal opened onClose={onClose} title={`Delete ${object.labelPlural.toLowerCase()}?`}>
+      <div className={editor.form}>
+        <p className={editor.note}>
+          The object, its records and the relations to it leave the screen, the API and psql. They are kept for a while
+          and can be restored under Data model, Deleted.
+        </p>
+        <Dependents kind="object" id={object.id} />
+        {problem ? (
+          <Alert color="red" role="alert">
+            {problem}
+          </Alert>
+        ) : null}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button color="red" loading={busy} onClick={() => void remove()}>
+            Delete object
+          </Button>
+        </Group>
+      </div>
+    </Modal>
+  );
+}
+
+export function ObjectSettingsTab({ object }: { object: ModelObject }) {
+  const model = useModel();
+  const navigate = useNavigate();
+  const [draft, setDraft] = useState(() => draftOf(object));
+  const [deleting, setDeleting] = useState(false);
+  const { busy, submit, problem, problemAt } = useSubmit(() => undefined);
+  const change = (patch: Partial<Draft>) => setDraft({ ...draft, ...patch });
+  const values = differing(draftOf(object), draft);
+  const isChanged = Object.keys(values).length > 0;
+
+  const nameTrouble = (name: string, was: string): string | null => {
+    if (name === was) return null;
+    const taken = objectNamed(model, name);
+    return taken && taken.id !== object.id ? `“${taken.labelPlural}” has this name already.` : nameProblem(name);
+  };
+  const trouble = {
+    singular: nameTrouble(draft.nameSingular, object.nameSingular),
+    plural:
+      draft.nameSingular === draft.namePlural
+        ? 'One and many must have different names.'
+        : nameTrouble(draft.namePlural, object.namePlural),
+  };
+  const isReady =
+    isChanged &&
+    !trouble.singular &&
+    !trouble.plural &&
+    draft.labelSingular.trim() !== '' &&
+    draft.labelPlural.trim() !== '';
+  const choices = (types: string[]) =>
+    object.fields
+      .filter((field) => field.isActive && !field.isSystem && types.includes(field.type))
+      .map((field) => ({ value: field.id, label: field.label }));
+  const alike = object.fields
+    .filter((field) => field.isActive && !field.isSystem && !NEVER_ALIKE.includes(field.type))
+    .map((field) => ({ value: field.id, label: field.label }));
+  const setCriterion = (index: number, ids: string[]) =>
+    change({ duplicateCriteria: draft.duplicateCriteria.map((each, position) => (position === index ? ids : each)) });
+
+  const save = () =>
+    submit(async () => {
+      const wanted = {
+        ...values,
+        ...(values.duplicateCriteria
+          ? { duplicateCriteria: values.duplicateCriteria.filter((ids) => ids.length > 0) }
+          : {}),
+      };
+      const isApplied = await proposeChanges(`Change ${object.labelPlural.toLowerCase()}`, [
+        { op: 'update', table: 'objects', id: object.id, values: wanted },
+      ]);
+      if (!isApplied) return;
+      notifications.show({ message: 'Saved.' });
+      if (values.namePlural)
+        void navigate({
+          to: '/settings/model/$namePlural',
+          params: { namePlural: values.namePlural },
+          search: { tab: 'settings' },
+          replace: true,
+        });
+    });
+  const toggle = () =>
+    proposeChanges(`${object.isActive ? 'Deactivate' : 'Reactivate'} ${object.labelPlural.toLowerCase()}`, [
+      { op: 'update', table: 'objects', id: object.id, values: { isActive: !object.isActive } },
+    ]).catch((cause: unknown) => announceFailure(`${object.labelPlural} were not changed`, cause));
+  const reset = () =>
+    propose({
+      title: `Reset ${object.labelPlural.toLowerCase()} to standard`,
+      verb: 'Reset',
+      replan: () => planReset('object', object.id),
+      always: true,
+    })
+      .then((isApplied) => isApplied && notifications.show({ message: 'As it was delivered.' }))
+      .catch((cause: unknown) => announceFailure('Not reset', cause));
+
+  return (
+    <div className={classes.page} tabIndex={0} role="region" aria-label={`Settings of ${object.labelPlural}`}>
+      <form
+        className={classes.narrow}
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (isReady) void save();
+        }}
+      >
+        <section className={classes.section} aria-label="Names">
+          <h2>Names</h2>
+          <Group align="flex-end" wrap="nowrap" gap="xs">
+            <IconPicker
+              icon={draft.icon ?? 'IconPackage'}
+              color={draft.color ?? 'gray'}
+              onChange={(icon, color) => change({ icon, color })}
+            />
+            <TextInput
+              label="One is called"
+              value={draft.labelSingular}
+              onChange={(event) => change({ labelSingular: event.currentTarget.value })}
+              error={problemAt('labelSingular')}
+              flex={1}
+            />
+            <TextInput
+              label="Many are called"
+              value={draft.labelPlural}
+              onChange={(event) => change({ labelPlural: event.currentTarget.value })}
+              error={problemAt('labelPlural')}
+              flex={1}
+            />
+          </Group>
+          <Group align="flex-start" wrap="nowrap" gap="xs">
+            <TextInput
+              label="API name of one"
+              value={draft.nameSingular}
+              onChange={(event) => change({ nameSingular: event.currentTarget.value })}
+              error={trouble.singular ?? problemAt('nameSingular')}
+              classNames={{ input: editor.mono }}
+              disabled={object.isSystem}
+              flex={1}
+            />
+            <TextInput
+              label="API name of many"
+              value={draft.namePlural}
+              onChange={(event) => change({ namePlural: event.currentTarget.value })}
+              error={trouble.plural ?? problemAt('namePlural')}
+              classNames={{ input: editor.mono }}
+              disabled={object.isSystem}
+              flex={1}
+            />
+          </Group>
+          <p className={editor.note}>
+            In psql it is <code>{object.tableName}</code>. Former API names go on working until you release them.
+          </p>
+          <Aliases aliases={object.aliases} />
+          <Textarea
+            label="What it is for"
+            autosize
+            minRows={2}
+            value={draft.description}
+            onChange={(event) => change({ description: event.currentTarget.value })}
+          />
+        </section>
+        <section className={classes.section} aria-label="Records">
+          <h2>Records</h2>
+          <Group grow align="flex-start" gap="xs">
+            <Select
+              label="Named by"
+              description="The field that stands for a record"
+              data={choices(LABEL_TYPES)}
+              value={draft.labelFieldId}
+              onChange={(labelFieldId) => labelFieldId && change({ labelFieldId })}
+              searchable
+              error={problemAt('labelFieldId')}
+            />
+            <Select
+              label="Pictured by"
+              description="A field with a picture or a web address"
+              placeholder="Its first letters"
+              clearable
+              data={choices(IMAGE_TYPES)}
+              value={draft.imageFieldId}
+              onChange={(imageFieldId) => change({ imageFieldId })}
+              error={problemAt('imageFieldId')}
+            />
+          </Group>
+          <Switch
+            size="sm"
+            label="Found by the search"
+            description="Its texts are indexed for words"
+            checked={draft.isSearchable}
+            onChange={(event) => change({ isSearchable: event.currentTarget.checked })}
+          />
+          <Switch
+            size="sm"
+            label="Changes are noted"
+            description="Who changed what and when, on the timeline of each record"
+            checked={draft.isAudited}
+            onChange={(event) => change({ isAudited: event.currentTarget.checked })}
+          />
+        </section>
+        <section className={classes.section} aria-label="Duplicates">
+          <h2>Duplicates</h2>
+          <p className={editor.note}>Two records count as the same when all fields of one line are equal.</p>
+          {draft.duplicateCriteria.map((ids, index) => (
+            <Group key={index} gap={6} wrap="nowrap">
+              <MultiSelect
+                flex={1}
+                aria-label={`Line ${index + 1}`}
+                placeholder={ids.length === 0 ? 'Choose fields' : undefined}
+                data={alike}
+                value={ids}
+                onChange={(next) => setCriterion(index, next)}
+                searchable
+                hidePickedOptions
+              />
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                aria-label={`Remove line ${index + 1}`}
+                onClick={() =>
+                  change({ duplicateCriteria: draft.duplicateCriteria.filter((_, position) => position !== index) })
+                }
+              >
+                <IconX size={15} />
+              </ActionIcon>
+            </Group>
+          ))}
+          <Button
+            variant="subtle"
+            color="gray"
+            className={classes.start}
+            leftSection={<IconPlus size={14} />}
+            onClick={() => change({ duplicateCriteria: [...draft.duplicateCriteria, []] })}
+          >
+            Add a line
+          </Button>
+        </section>
+        {problem ? (
+          <Alert color="red" role="alert">
+            {problem}
+          </Alert>
+        ) : null}
+        <Group gap={8} className={classes.saveBar} data-shown={isChanged || undefined}>
+          <Button type="submit" loading={busy} disabled={!isReady}>
+            Save
+          </Button>
+          <Button variant="default" disabled={!isChanged} onClick={() => setDraft(draftOf(object))}>
+            Discard
+          </Button>
+        </Group>
+        <section className={classes.section} aria-label="Lifetime">
+          <h2>Lifetime</h2>
+          {object.isSystem ? <p className={editor.note}>The engine needs this object, so it stays.</p> : null}
+          <Group gap={8}>
+            {object.isSystem ? null : (
+              <Button variant="default" onClick={() => void toggle()}>
+                {object.isActive ? 'Deactivate' : 'Reactivate'}
+              </Button>
+            )}
+            {object.isCustom ? null : (
+              <Button variant="default" onClick={() => void reset()}>
+                Reset to standard
+              </Button>
+            )}
+            {object.isCustom ? (
+              <Button variant="subtle" color="red" onClick={() => setDeleting(true)}>
+                Delete object…
+              </Button>
+            ) : null}
+          </Group>
+        </section>
+      </form>
+      {deleting ? <DeleteObject object={object} onClose={() => setDeleting(false)} /> : null}
+    </div>
+  );
+}

@@ -1,0 +1,274 @@
+import { Alert, Badge, Button, Collapse, CopyButton, Group, Modal, Tooltip } from '@mantine/core';
+import {
+  IconAlertTriangle,
+  IconCheck,
+  IconChevronRight,
+  IconClock,
+  IconCopy,
+  IconInfoCircle,
+  IconTrash,
+} from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { toFailure, type Failure } from '../api/failure.ts';
+import { objectById } from '../model/lookup.ts';
+import { applyPlan, type Plan, type PlanStep, type PlanViolation } from '../model/planning.ts';
+import { useModel } from '../model/store.ts';
+import classes from './plan.module.css';
+import { hasMoved, useReview, type Review } from './planStore.ts';
+import { count, duration, planSentences, planSql, WAIT_TEXT, waitOf } from './planText.ts';
+
+function StepLine({ step }: { step: PlanStep }) {
+  const wait = waitOf(step.lockLevel);
+  return (
+    <li className={classes.step}>
+      <pre className={classes.sql}>{step.statement.trim()}</pre>
+      <div className={classes.facts}>
+        {step.isOnline ? (
+          <Badge variant="light" color="blue" size="sm">
+            In the background
+          </Badge>
+        ) : (
+          <Tooltip label={step.lockLevel ? `Lock: ${step.lockLevel}` : 'No lock'}>
+            <Badge
+              variant="light"
+              size="sm"
+              color={wait === 'everybody' ? 'orange' : wait === 'writers' ? 'yellow' : 'gray'}
+            >
+              {WAIT_TEXT[wait]}
+            </Badge>
+          </Tooltip>
+        )}
+        {step.rewrites ? (
+          <Badge variant="light" color="orange" size="sm">
+            Rewrites the table
+          </Badge>
+        ) : null}
+        {step.rowEstimate ? <span>{count(step.rowEstimate, 'row')}</span> : null}
+        {step.estimatedMs ? <span>about {duration(step.estimatedMs)}</span> : null}
+        {step.note ? <span>{step.note}</span> : null}
+      </div>
+    </li>
+  );
+}
+
+export function ViolationList({ violation }: { violation: PlanViolation }) {
+  const model = useModel();
+  const owner =
+    (violation.objectId ? objectById(model, violation.objectId) : undefined) ??
+    model.objects.find(
+      (object) =>
+        object.fields.some((field) => field.id === violation.fieldId) ||
+        object.rules.some((rule) => rule.id === violation.ruleId),
+    );
+  return (
+    <div className={classes.violation}>
+      <strong>{violation.message}</strong>
+      <ul>
+        {violation.records.slice(0, 8).map((record) => (
+          <li key={record.id}>
+            {owner ? (
+              <Link
+                to="/objects/$namePlural/$id"
+                params={{ namePlural: owner.namePlural, id: record.id }}
+                target="_blank"
+                className={classes.record}
+              >
+                {record.label || 'Untitled'}
+              </Link>
+            ) : (
+              (record.label ?? 'Untitled')
+            )}
+            {record.value === undefined || record.value === null ? null : (
+              <code>{typeof record.value === 'string' ? record.value : JSON.stringify(record.value)}</code>
+            )}
+          </li>
+        ))}
+      </ul>
+      {violation.count > Math.min(8, violation.records.length) ? (
+        <p className={classes.more}>{count(violation.count, 'record')} altogether.</p>
+      ) : null}
+    </div>
+  );
+}
+
+function PlanBody({ plan }: { plan: Plan }) {
+  const [showsSql, setShowsSql] = useState(plan.steps.length <= 3);
+  // What is lost has its own list, to which only the way out is added.
+  const isLoss = (code: string | null) => code === 'DATA_HIDDEN' || code === 'DATA_LOST';
+  const hints = new Set(plan.warnings.flatMap(({ code, hint }) => (isLoss(code) && hint ? [hint] : [])));
+  const others = plan.warnings.filter(({ code }) => !isLoss(code));
+  return (
+    <>
+      <ul className={classes.sentences}>
+        {planSentences(plan).map((sentence) => (
+          <li key={sentence}>
+            <IconClock size={15} stroke={1.75} aria-hidden />
+            {sentence}
+          </li>
+        ))}
+      </ul>
+      {plan.losses.length > 0 ? (
+        <Alert
+          color="red"
+          icon={<IconTrash size={16} />}
+          title={plan.losses.every((loss) => loss.isRestorable) ? 'What leaves' : 'What is lost'}
+          className={classes.alert}
+        >
+          <ul className={classes.plain}>
+            {plan.losses.map((loss) => (
+              <li key={`${loss.kind} ${loss.label}`}>
+                {loss.label}
+                {loss.records ? `, with the values of ${count(loss.records, 'record')}` : ''}
+              </li>
+            ))}
+          </ul>
+          {[...hints].join(' ')}
+        </Alert>
+      ) : null}
+      {plan.violations.map((violation) => (
+        <Alert
+          key={`${violation.ruleId} ${violation.fieldId} ${violation.message}`}
+          color="orange"
+          icon={<IconAlertTriangle size={16} />}
+          title={`${count(violation.count, 'record')} ${violation.count === 1 ? 'breaks' : 'break'} the rule`}
+          className={classes.alert}
+        >
+          <ViolationList violation={violation} />
+        </Alert>
+      ))}
+      {others.map((warning) => (
+        <Alert
+          key={`${warning.code} ${warning.message}`}
+          color="yellow"
+          icon={<IconInfoCircle size={16} />}
+          className={classes.alert}
+        >
+          {warning.message} {warning.hint}
+        </Alert>
+      ))}
+      {plan.steps.length > 0 ? (
+        <section>
+          <Group justify="space-between" wrap="nowrap">
+            <button
+              type="button"
+              className={classes.toggle}
+              aria-expanded={showsSql}
+              onClick={() => setShowsSql(!showsSql)}
+            >
+              <IconChevronRight size={14} aria-hidden data-open={showsSql || undefined} />
+              {count(plan.steps.length, 'statement')}
+            </button>
+            <CopyButton value={planSql(plan)}>
+              {({ copied, copy }) => (
+                <Button
+                  variant="subtle"
+                  color="gray"
+                  leftSection={copied ? <IconCheck size={14} /> : <IconCopy size={14} />}
+                  onClick={copy}
+                >
+                  {copied ? 'Copied' : 'Copy SQL'}
+                </Button>
+              )}
+            </CopyButton>
+          </Group>
+          <Collapse expanded={showsSql}>
+            <ol className={classes.steps}>
+              {plan.steps.map((step, index) => (
+                <StepLine key={`${index} ${step.statement}`} step={step} />
+              ))}
+            </ol>
+          </Collapse>
+        </section>
+      ) : null}
+    </>
+  );
+}
+
+function ReviewModal({ review }: { review: Review }) {
+  const [plan, setPlan] = useState(review.plan);
+  const [busy, setBusy] = useState(false);
+  const [moved, setMoved] = useState(false);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const dangerous = plan.losses.length > 0;
+  const blocked = plan.violations.length > 0;
+
+  const work = async (task: () => Promise<void>) => {
+    setBusy(true);
+    setFailure(null);
+    try {
+      await task();
+    } catch (cause) {
+      setFailure(toFailure(cause));
+    }
+    setBusy(false);
+  };
+  const apply = (wanted: Plan) =>
+    work(async () => {
+      try {
+        await applyPlan(wanted);
+      } catch (cause) {
+        if (!hasMoved(cause)) throw cause;
+        setPlan(await review.replan());
+        setMoved(true);
+        return;
+      }
+      review.settle(true);
+    });
+  const takeAlternative = () =>
+    work(async () => {
+      const other = await review.alternative?.replan();
+      if (!other) return;
+      await applyPlan(other);
+      review.settle(true);
+    });
+
+  return (
+    <Modal
+      opened
+      onClose={() => review.settle(false)}
+      title={review.title}
+      size="lg"
+      classNames={{ body: classes.body }}
+    >
+      <div className={classes.scroll}>
+        {moved ? (
+          <Alert color="blue" icon={<IconInfoCircle size={16} />} className={classes.alert} role="status">
+            Somebody changed the model meanwhile. This is the plan for the model as it is now.
+          </Alert>
+        ) : null}
+        <PlanBody key={plan.fingerprint} plan={plan} />
+        {failure ? (
+          <Alert color="red" role="alert" className={classes.alert}>
+            {failure.message} {failure.hint}
+          </Alert>
+        ) : null}
+      </div>
+      <Group justify="flex-end" className={classes.foot}>
+        <Button variant="default" onClick={() => review.settle(false)}>
+          Cancel
+        </Button>
+        {blocked && review.alternative ? (
+          <Button variant="default" loading={busy} onClick={() => void takeAlternative()}>
+            {review.alternative.label}
+          </Button>
+        ) : null}
+        <Button
+          color={dangerous ? 'red' : undefined}
+          loading={busy}
+          disabled={blocked}
+          data-autofocus
+          onClick={() => void apply(plan)}
+        >
+          {review.verb}
+        </Button>
+      </Group>
+    </Modal>
+  );
+}
+
+/** Shown over every page of the settings when a change deserves a look before it is made. */
+export function PlanDialog() {
+  const review = useReview((state) => state.review);
+  return review ? <ReviewModal key={review.plan.fingerprint + review.title} review={review} /> : null;
+}

@@ -1,0 +1,181 @@
+import { Alert, MultiSelect, Radio, Select, TextInput } from '@mantine/core';
+import { IconArrowNarrowRight } from '@tabler/icons-react';
+import { ObjectIcon } from '../fields/ObjectIcon.tsx';
+import { apiName, withArticle } from '../model/names.ts';
+import { useModel } from '../model/store.ts';
+import type { ModelObject } from '../model/types.ts';
+import classes from './editor.module.css';
+import { RELATION_TYPES, type FieldDraft, type OnDelete, type RelationKind } from './fieldDraft.ts';
+
+interface RelationFormProps {
+  object: ModelObject;
+  draft: FieldDraft;
+  isNew: boolean;
+  problemAt: (field: string) => string | null;
+  onChange: (patch: Partial<FieldDraft>) => void;
+}
+
+const lower = (text: string): string => text.toLowerCase();
+
+function kindText(kind: RelationKind, one: ModelObject, other: ModelObject | undefined): [string, string] {
+  const [a, as] = [lower(one.labelSingular), lower(one.labelPlural)];
+  const b = other ? lower(other.labelSingular) : '…';
+  const bs = other ? lower(other.labelPlural) : '…';
+  switch (kind) {
+    case 'MANY_TO_ONE':
+      return ['Many to one', `Each ${a} has one ${b}, each ${b} has many ${as}`];
+    case 'ONE_TO_MANY':
+      return ['One to many', `Each ${a} has many ${bs}, each ${b} has one ${a}`];
+    case 'ONE_TO_ONE':
+      return ['One to one', `Each ${a} has one ${b}, which has one ${a}`];
+    case 'MANY_TO_MANY':
+      return ['Many to many', `Each ${a} has many ${bs}, and each ${b} many ${as}`];
+    case 'SEVERAL':
+      return ['To one of several objects', `Each ${a} has one record, of any of the objects chosen`];
+  }
+}
+
+const KINDS: RelationKind[] = ['MANY_TO_ONE', 'ONE_TO_MANY', 'ONE_TO_ONE', 'MANY_TO_MANY', 'SEVERAL'];
+
+/** What happens to the records that point to one that is deleted. */
+const ON_DELETE: { value: OnDelete; label: (many: string) => string }[] = [
+  { value: 'SET_NULL', label: (many) => `The ${many} stay, without it` },
+  { value: 'CASCADE', label: (many) => `The ${many} are deleted with it` },
+  { value: 'RESTRICT', label: (many) => `It cannot be deleted while there are ${many}` },
+];
+
+/** Which objects a relation joins, and how many of each: what comes first, as its labels follow from it. */
+export function RelationEnds({ object, draft, isNew, problemAt, onChange }: RelationFormProps) {
+  const model = useModel();
+  const { relationKind: kind } = draft;
+  const several = kind === 'SEVERAL';
+  const choices = model.objects
+    .filter((each) => each.isActive && !each.isJunction)
+    .sort((a, b) => Number(a.isSystem) - Number(b.isSystem) || a.labelSingular.localeCompare(b.labelSingular))
+    .map((each) => ({ value: each.id, label: each.labelSingular }));
+  const target = model.objects.find((each) => each.id === draft.targets[0]);
+  const isHere = kind === 'ONE_TO_MANY';
+  const nameOf = (next: RelationKind, other: ModelObject | undefined): string =>
+    (next === 'ONE_TO_MANY' || next === 'MANY_TO_MANY' ? other?.labelPlural : other?.labelSingular) ?? '';
+  /** The label follows the object that is chosen until somebody types another. */
+  const following = (next: RelationKind, id: string | null | undefined): { label?: string } => {
+    if (draft.label !== '' && draft.label !== nameOf(kind, target)) return {};
+    return next === 'SEVERAL'
+      ? {}
+      : {
+          label: nameOf(
+            next,
+            model.objects.find((each) => each.id === id),
+          ),
+        };
+  };
+  const chooseKind = (next: RelationKind) =>
+    onChange({
+      ...following(next, draft.targets[0]),
+      relationKind: next,
+      type: RELATION_TYPES[next],
+      targets: next === 'SEVERAL' ? draft.targets : draft.targets.slice(0, 1),
+    });
+
+  return (
+    <>
+      {several ? (
+        <MultiSelect
+          label="Points to one of"
+          placeholder={draft.targets.length > 0 ? undefined : 'Choose objects'}
+          data={choices}
+          value={draft.targets}
+          onChange={(targets) => onChange({ targets })}
+          searchable
+          hidePickedOptions
+          error={problemAt('targetObjectId') ?? problemAt('targetObjectIds')}
+        />
+      ) : (
+        <Select
+          label={isHere ? 'Has many' : 'Points to'}
+          placeholder="Choose an object"
+          data={choices}
+          value={draft.targets[0] ?? null}
+          onChange={(id) => {
+            onChange({ targets: id ? [id] : [], ...following(kind, id) });
+          }}
+          searchable
+          disabled={!isNew}
+          error={problemAt('targetObjectId')}
+        />
+      )}
+      {isNew ? (
+        <Radio.Group
+          label="Kind"
+          value={kind}
+          onChange={(value) => chooseKind(value as RelationKind)}
+          className={classes.kinds}
+        >
+          {KINDS.map((each) => {
+            const [name, text] = kindText(each, object, each === 'SEVERAL' ? undefined : target);
+            return <Radio key={each} value={each} label={name} description={text} size="xs" />;
+          })}
+        </Radio.Group>
+      ) : null}
+    </>
+  );
+}
+
+/** What each side calls the other, and what becomes of the many when the one is deleted. */
+export function RelationNames({ object, draft, problemAt, onChange }: Omit<RelationFormProps, 'isNew'>) {
+  const model = useModel();
+  const { relationKind: kind } = draft;
+  const several = kind === 'SEVERAL';
+  const isHere = kind === 'ONE_TO_MANY';
+  const target = model.objects.find((each) => each.id === draft.targets[0]);
+  const holder = isHere ? target : object;
+  const inverse = draft.inverseLabel ?? (isHere ? object.labelSingular : object.labelPlural);
+  return (
+    <>
+      <div className={classes.sides}>
+        <div className={classes.side}>
+          <span className={classes.sideObject}>
+            <ObjectIcon name={object.icon} color={object.color} size={15} /> {object.labelSingular}
+          </span>
+          <strong>{draft.label || '…'}</strong>
+        </div>
+        <IconArrowNarrowRight size={18} aria-hidden />
+        <div className={classes.side}>
+          <span className={classes.sideObject}>
+            {target && !several ? <ObjectIcon name={target.icon} color={target.color} size={15} /> : null}{' '}
+            {several ? 'The others' : (target?.labelSingular ?? 'The other')}
+          </span>
+          <strong>{inverse}</strong>
+        </div>
+      </div>
+      <TextInput
+        label={
+          isHere
+            ? `On each ${lower(target?.labelSingular ?? 'record')}, the ${lower(object.labelSingular)} is called`
+            : `On the page of ${target && !several ? withArticle(target.labelSingular) : 'the other record'}, the list is called`
+        }
+        value={inverse}
+        onChange={(event) => onChange({ inverseLabel: event.currentTarget.value })}
+        description={`In the API: ${draft.inverseName ?? apiName(inverse)}`}
+        error={problemAt('inverseLabel') ?? problemAt('inverseName')}
+        autoComplete="off"
+      />
+      {kind === 'MANY_TO_MANY' ? (
+        <Alert color="gray" className={classes.hint}>
+          The links lie in an object of their own, to which you can add fields later, such as a role or a date.
+        </Alert>
+      ) : (
+        <Select
+          label={`When ${target && !several ? withArticle(isHere ? object.labelSingular : target.labelSingular) : 'the other record'} is deleted`}
+          data={ON_DELETE.map(({ value, label }) => ({
+            value,
+            label: label(lower(holder?.labelPlural ?? 'records')),
+          }))}
+          value={draft.onDelete}
+          onChange={(value) => onChange({ onDelete: (value ?? 'SET_NULL') as OnDelete })}
+          allowDeselect={false}
+        />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,84 @@
+import { Button, Table } from '@mantine/core';
+import { IconPlus, IconVectorBezier2 } from '@tabler/icons-react';
+import { Message } from '../app/Message.tsx';
+import { ObjectIcon } from '../fields/ObjectIcon.tsx';
+import { useModel } from '../model/store.ts';
+import type { ModelField, ModelObject } from '../model/types.ts';
+import { relationsOf } from './relationRows.ts';
+import classes from './settings.module.css';
+
+interface RelationsTabProps {
+  object: ModelObject;
+  onAdd: () => void;
+  onOpen: (owner: ModelObject, field: ModelField) => void;
+}
+
+export function RelationsTab({ object, onAdd, onOpen }: RelationsTabProps) {
+  const model = useModel();
+  const rows = relationsOf(model, object);
+  const add = (
+    <Button
+      leftSection={<IconPlus size={14} stroke={2.2} />}
+      onClick={onAdd}
+      disabled={!object.isActive}
+      className={classes.barEnd}
+    >
+      Add relation
+    </Button>
+  );
+  return (
+    <div className={classes.page} tabIndex={0} role="region" aria-label={`Relations of ${object.labelPlural}`}>
+      <div className={classes.inner}>
+        {rows.length === 0 ? (
+          <Message
+            icon={<IconVectorBezier2 size={22} stroke={1.5} />}
+            title={`${object.labelPlural} stand alone`}
+            actions={add}
+          >
+            A relation joins them to other objects, such as an order to its customer.
+          </Message>
+        ) : (
+          <>
+            <div className={classes.bar}>{add}</div>
+            <Table highlightOnHover className={classes.table}>
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Each {object.labelSingular.toLowerCase()} has</Table.Th>
+                  <Table.Th>With</Table.Th>
+                  <Table.Th className={classes.wideOnly}>Kind</Table.Th>
+                  <Table.Th className={classes.wideOnly}>Called there</Table.Th>
+                  <Table.Th className={classes.wideOnly}>When deleted</Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {rows.map((row) => (
+                  <Table.Tr key={row.key} data-inactive={!row.field.isActive || undefined} className={classes.row}>
+                    <Table.Td>
+                      <button type="button" className={classes.rowButton} onClick={() => onOpen(row.owner, row.field)}>
+                        {row.label}
+                      </button>
+                    </Table.Td>
+                    <Table.Td>
+                      <span className={classes.objects}>
+                        {row.others.slice(0, 3).map((other) => (
+                          <span key={other.id} className={classes.objectChip}>
+                            <ObjectIcon name={other.icon} color={other.color} size={14} />
+                            {other.labelPlural}
+                          </span>
+                        ))}
+                        {row.others.length > 3 ? ` +${row.others.length - 3}` : ''}
+                      </span>
+                    </Table.Td>
+                    <Table.Td className={classes.wideOnly}>{row.kind}</Table.Td>
+                    <Table.Td className={classes.wideOnly}>{row.otherLabel}</Table.Td>
+                    <Table.Td className={classes.wideOnly}>{row.onDelete ?? '–'}</Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,72 @@
+import { Button, Group } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { useState } from 'react';
+import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
+import { formatRelative } from '../model/dates.ts';
+import { typeChanges, undoTypeChange } from '../model/inquiries.ts';
+import { useModel } from '../model/store.ts';
+import type { ModelField, ModelObject } from '../model/types.ts';
+import { announceFailure } from '../records/announce.tsx';
+import classes from './editor.module.css';
+import { ChangeType } from './ChangeType.tsx';
+import { convertibleTypes } from './conversions.ts';
+import { useInquiry } from './useInquiry.ts';
+
+/** The type of a field that exists: what it is, how to make it another, and how to take that back. */
+export function TypeRow({ object, field }: { object: ModelObject; field: ModelField }) {
+  const model = useModel();
+  const [opened, setOpened] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const { answer, again } = useInquiry(field.isSystem ? null : `${field.id} ${model.version}`, () =>
+    typeChanges(field.id),
+  );
+  const { icon: TypeIcon, label } = FIELD_TYPES[field.type];
+  const last = answer?.find((change) => change.status !== 'UNDONE');
+
+  const undo = async (id: string, from: string) => {
+    setBusy(true);
+    try {
+      await undoTypeChange(id);
+      notifications.show({ message: `“${field.label}” is ${from} again.` });
+    } catch (cause) {
+      announceFailure('The type was not changed back', cause);
+    }
+    setBusy(false);
+    again();
+  };
+
+  return (
+    <>
+      <div className={classes.typeRow}>
+        <TypeIcon size={17} stroke={1.75} aria-hidden />
+        <span>
+          <strong>{label}</strong>
+          {field.resultType ? ` giving ${FIELD_TYPES[field.resultType].label.toLowerCase()}` : ''}
+        </span>
+        {!field.isSystem && convertibleTypes(field.type).length > 0 ? (
+          <Button variant="default" onClick={() => setOpened(true)}>
+            Change type…
+          </Button>
+        ) : null}
+      </div>
+      {last && last.status !== 'RUNNING' ? (
+        <Group className={classes.undo} justify="space-between" wrap="nowrap">
+          <span>
+            Was {FIELD_TYPES[last.fromType]?.label.toLowerCase() ?? last.fromType} until{' '}
+            {formatRelative(last.changedAt)}
+            {Number(last.failedValues) > 0 ? `; ${last.failedValues} values were emptied` : ''}.
+          </span>
+          <Button
+            variant="subtle"
+            color="gray"
+            loading={busy}
+            onClick={() => void undo(last.id, FIELD_TYPES[last.fromType]?.label.toLowerCase() ?? last.fromType)}
+          >
+            Undo
+          </Button>
+        </Group>
+      ) : null}
+      {opened ? <ChangeType object={object} field={field} onClose={() => setOpened(false)} /> : null}
+    </>
+  );
+}

@@ -1,0 +1,146 @@
+import { Checkbox, Group, NumberInput, Select, TextInput } from '@mantine/core';
+import { CURRENCIES } from '../model/money.ts';
+import type { FieldSettings, FieldType } from '../model/types.ts';
+import type { FieldDraft } from './fieldDraft.ts';
+
+interface TypeSettingsProps {
+  draft: FieldDraft;
+  onChange: (patch: Partial<FieldDraft>) => void;
+}
+
+const DATE_FORMATS = [
+  { value: 'USER_SETTINGS', label: '22 Nov 2026' },
+  { value: 'RELATIVE', label: '3 days ago' },
+];
+
+const SEVERAL: FieldType[] = ['ARRAY', 'EMAILS', 'PHONES', 'LINKS', 'FILES'];
+
+/** The settings of one type, as small as that type's are. */
+export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
+  const { type, settings } = draft;
+  const set = (patch: FieldSettings) => {
+    const next = { ...settings, ...patch };
+    for (const key of Object.keys(next)) if (next[key] === undefined) delete next[key];
+    onChange({ settings: next });
+  };
+  const decimals = (
+    <NumberInput
+      label="Decimals"
+      placeholder="As many as there are"
+      min={0}
+      max={12}
+      allowDecimal={false}
+      value={settings.decimals ?? ''}
+      onChange={(value) => set({ decimals: typeof value === 'number' ? value : undefined })}
+    />
+  );
+
+  switch (type) {
+    case 'TEXT':
+      return (
+        <NumberInput
+          label="Lines shown"
+          description="On the page of a record"
+          min={1}
+          max={20}
+          allowDecimal={false}
+          value={typeof settings['displayedMaxRows'] === 'number' ? settings['displayedMaxRows'] : 1}
+          onChange={(value) => set({ displayedMaxRows: typeof value === 'number' && value > 1 ? value : undefined })}
+        />
+      );
+    case 'NUMBER': {
+      const whole = settings.dataType === 'int' || settings.dataType === 'bigint';
+      return (
+        <>
+          <Checkbox
+            label="Whole numbers only"
+            checked={whole}
+            onChange={(event) =>
+              set({ dataType: event.currentTarget.checked ? 'int' : undefined, decimals: undefined })
+            }
+          />
+          {whole ? (
+            <Checkbox
+              label="Very large ones too"
+              description="Beyond two thousand million"
+              checked={settings.dataType === 'bigint'}
+              onChange={(event) => set({ dataType: event.currentTarget.checked ? 'bigint' : 'int' })}
+            />
+          ) : (
+            decimals
+          )}
+        </>
+      );
+    }
+    case 'NUMERIC':
+    case 'PERCENT':
+      return decimals;
+    case 'CURRENCY': {
+      const value = draft.defaultValue as { currencyCode?: string } | null;
+      return (
+        <Select
+          label="Usual currency"
+          description="Of new records; each amount can have its own"
+          placeholder="None"
+          clearable
+          searchable
+          data={CURRENCIES}
+          value={value?.currencyCode ?? null}
+          onChange={(currencyCode) => onChange({ defaultValue: currencyCode ? { ...value, currencyCode } : null })}
+        />
+      );
+    }
+    case 'AUTO_NUMBER':
+      return (
+        <Group grow align="flex-start" gap="xs">
+          <TextInput
+            label="Before the number"
+            placeholder="INV-"
+            maxLength={20}
+            value={settings.prefix ?? ''}
+            onChange={(event) => set({ prefix: event.currentTarget.value })}
+          />
+          <NumberInput
+            label="Digits"
+            min={0}
+            max={18}
+            allowDecimal={false}
+            value={settings.padding ?? 0}
+            onChange={(value) => set({ padding: typeof value === 'number' ? value : 0 })}
+          />
+          <NumberInput
+            label="First number"
+            min={0}
+            allowDecimal={false}
+            value={settings.start ?? 1}
+            onChange={(value) => set({ start: typeof value === 'number' ? value : 1 })}
+          />
+        </Group>
+      );
+    case 'DATE':
+    case 'DATE_TIME':
+      return (
+        <Select
+          label="Shown as"
+          data={DATE_FORMATS}
+          value={typeof settings['displayFormat'] === 'string' ? settings['displayFormat'] : 'USER_SETTINGS'}
+          onChange={(value) => set({ displayFormat: value === 'RELATIVE' ? value : undefined })}
+          allowDeselect={false}
+        />
+      );
+    default:
+      if (!SEVERAL.includes(type)) return null;
+      return (
+        <NumberInput
+          label="At most"
+          description="How many values a record may have"
+          placeholder="Any number"
+          min={1}
+          max={100}
+          allowDecimal={false}
+          value={typeof settings['maxNumberOfValues'] === 'number' ? settings['maxNumberOfValues'] : ''}
+          onChange={(value) => set({ maxNumberOfValues: typeof value === 'number' ? value : undefined })}
+        />
+      );
+  }
+}

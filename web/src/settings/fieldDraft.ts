@@ -1,0 +1,257 @@
+import { newId, type Change } from '../model/planning.ts';
+import { apiName } from '../model/names.ts';
+import type { FieldSettings, FieldType, ModelField, ModelObject, ResultType } from '../model/types.ts';
+import { cleanOptions, draftOptions, newOption, type DraftOption } from './optionDrafts.ts';
+import { CASED_TYPES, hasOptions, isRelational, UNIQUE_TYPES, UNREQUIRED_TYPES } from './typeCatalogue.ts';
+
+export type RelationKind = 'MANY_TO_ONE' | 'ONE_TO_MANY' | 'ONE_TO_ONE' | 'MANY_TO_MANY' | 'SEVERAL';
+export type OnDelete = 'SET_NULL' | 'CASCADE' | 'RESTRICT';
+
+/** A field as its editor holds it, before it becomes a change of the model. */
+export interface FieldDraft {
+  type: FieldType;
+  label: string;
+  /** Null while it follows from the label. */
+  name: string | null;
+  description: string;
+  settings: FieldSettings;
+  options: DraftOption[];
+  defaultValue: unknown;
+  isRequired: boolean;
+  newOnly: boolean;
+  isUnique: boolean;
+  ignoreCase: boolean;
+  relationKind: RelationKind;
+  targets: string[];
+  inverseLabel: string | null;
+  inverseName: string | null;
+  onDelete: OnDelete;
+  resultType: ResultType | null;
+}
+
+/** The rule that keeps a text field unique whatever the case of its letters. */
+export const caseRule = (object: ModelObject, field: ModelField) =>
+  object.rules.find(
+    (rule) =>
+      rule.kind === 'UNIQUE' &&
+      rule.settings['ignoreCase'] === true &&
+      JSON.stringify(rule.settings['fieldIds']) === JSON.stringify([field.id]),
+  );
+
+export const emptyDraft = (type: FieldType, label = ''): FieldDraft => ({
+  type,
+  label,
+  name: null,
+  description: '',
+  settings:
+    type === 'AUTO_NUMBER'
+      ? { prefix: '', padding: 4, start: 1 }
+      : type === 'ROLLUP'
+        ? { aggregate: 'COUNT' }
+        : type === 'FORMULA'
+          ? { expression: '' }
+          : {},
+  options: hasOptions(type) ? [newOption(0), newOption(1)] : [],
+  defaultValue: null,
+  isRequired: false,
+  newOnly: false,
+  isUnique: false,
+  ignoreCase: false,
+  relationKind: type === 'MANY_TO_MANY' ? 'MANY_TO_MANY' : type === 'MORPH_RELATION' ? 'SEVERAL' : 'MANY_TO_ONE',
+  targets: [],
+  inverseLabel: null,
+  inverseName: null,
+  onDelete: 'SET_NULL',
+  resultType: null,
+});
+
+export function draftOf(object: ModelObject, field: ModelField): FieldDraft {
+  const [relation] = field.relations;
+  const rule = caseRule(object, field);
+  return {
+    type: field.type,
+    label: field.label,
+    name: field.name,
+    description: field.description ?? '',
+    settings: field.settings ?? {},
+    options: draftOptions(field.options ?? []),
+    defaultValue: field.defaultValue,
+    isRequired: field.isRequired,
+    newOnly: field.requiredFrom !== null,
+    isUnique: field.isUnique || rule !== undefined,
+    ignoreCase: rule !== undefined,
+    relationKind:
+      field.type === 'MANY_TO_MANY'
+        ? 'MANY_TO_MANY'
+        : field.type === 'MORPH_RELATION'
+          ? 'SEVERAL'
+          : field.isUnique
+            ? 'ONE_TO_ONE'
+            : 'MANY_TO_ONE',
+    targets: field.relations.map((each) => each.targetObjectId),
+    inverseLabel: relation?.inverseLabel ?? null,
+    inverseName: relation?.inverseName ?? null,
+    onDelete: relation?.onDelete ?? 'SET_NULL',
+    resultType: field.resultType,
+  };
+}
+
+export const draftName = (draft: FieldDraft): string => draft.name ?? apiName(draft.label);
+
+/** Whether the case rule, and not the plain unique constraint, is what the draft asks for. */
+const byRule = (draft: FieldDraft): boolean => draft.isUnique && draft.ignoreCase && CASED_TYPES.includes(draft.type);
+
+const plainUnique = (draft: FieldDraft): boolean =>
+  (draft.type === 'RELATION'
+    ? draft.relationKind === 'ONE_TO_ONE'
+    : UNIQUE_TYPES.includes(draft.type) && draft.isUnique) && !byRule(draft);
+
+const ruleChange = (objectId: string, fieldId: string): Change => ({
+  op: 'insert',
+  table: 'rules',
+  values: { objectId, fieldId, kind: 'UNIQUE', settings: { fieldIds: [fieldId], ignoreCase: true } },
+});
+
+export const RELATION_TYPES: { [kind in RelationKind]: FieldType } = {
+  MANY_TO_ONE: 'RELATION',
+  ONE_TO_ONE: 'RELATION',
+  ONE_TO_MANY: 'RELATION',
+  MANY_TO_MANY: 'MANY_TO_MANY',
+  SEVERAL: 'MORPH_RELATION',
+};
+
+/** The changes that make the field, and the id that it will have. */
+export function createChanges(object: ModelObject, draft: FieldDraft): { id: string; changes: Change[] } {
+  const id = newId();
+  const { type } = draft;
+  const label = draft.label.trim();
+  const text = draft.description.trim();
+  if (isRelational(type) && draft.relationKind === 'ONE_TO_MANY') {
+    // The key lies with the many, so the field is theirs; this side is the list.
+    const change: Change = {
+      op: 'createField',
+      id,
+      objectId: draft.targets[0] ?? '',
+      label: draft.inverseLabel?.trim() || object.labelSingular,
+      ...(draft.inverseName ? { name: draft.inverseName } : {}),
+      type: 'RELATION',
+      targetObjectId: object.id,
+      inverseLabel: label,
+      inverseName: draftName(draft),
+      onDelete: draft.onDelete,
+      ...(text ? { description: text } : {}),
+    };
+    return { id, changes: [change] };
+  }
+  const change: Change = {
+    op: 'createField',
+    id,
+    objectId: object.id,
+    label,
+    name: draftName(draft),
+    type,
+    ...(text ? { description: text } : {}),
+    ...(Object.keys(draft.settings).length > 0 ? { settings: draft.settings } : {}),
+    ...(hasOptions(type) ? { options: cleanOptions(draft.options) } : {}),
+    ...(draft.defaultValue === null ? {} : { defaultValue: draft.defaultValue }),
+    ...(plainUnique(draft) ? { isUnique: true } : {}),
+    ...(draft.isRequired && !UNREQUIRED_TYPES.includes(type)
+      ? { isRequired: true, ...(draft.newOnly ? { requiredFrom: new Date().toISOString() } : {}) }
+      : {}),
+    ...(isRelational(type)
+      ? {
+          ...(type === 'MORPH_RELATION' ? { targetObjectIds: draft.targets } : { targetObjectId: draft.targets[0] }),
+          inverseLabel: (draft.inverseLabel ?? object.labelPlural).trim(),
+          ...(draft.inverseName ? { inverseName: draft.inverseName } : {}),
+          ...(type === 'MANY_TO_MANY' ? {} : { onDelete: draft.onDelete }),
+        }
+      : {}),
+  };
+  return { id, changes: byRule(draft) ? [change, ruleChange(object.id, id)] : [change] };
+}
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+
+/** Only what differs from the field as it is, so that a change of a label stays a harmless one. */
+export function updateChanges(object: ModelObject, field: ModelField, draft: FieldDraft): Change[] {
+  const before = draftOf(object, field);
+  const values: { [name: string]: unknown } = {};
+  if (draft.label.trim() !== field.label) values['label'] = draft.label.trim();
+  if (draft.name !== null && draft.name !== field.name) values['name'] = draft.name;
+  if (draft.description.trim() !== before.description) values['description'] = draft.description.trim();
+  if (!same(draft.settings, before.settings)) values['settings'] = draft.settings;
+  if (hasOptions(draft.type)) {
+    const options = cleanOptions(draft.options);
+    if (!same(options, cleanOptions(before.options))) values['options'] = options;
+  }
+  if (!same(draft.defaultValue, before.defaultValue)) values['defaultValue'] = draft.defaultValue;
+  if (draft.isRequired !== field.isRequired) values['isRequired'] = draft.isRequired;
+  const newOnly = draft.isRequired && draft.newOnly;
+  if (newOnly !== (field.requiredFrom !== null)) values['requiredFrom'] = newOnly ? new Date().toISOString() : null;
+  if (plainUnique(draft) !== field.isUnique) values['isUnique'] = plainUnique(draft);
+
+  const changes: Change[] = [];
+  if (Object.keys(values).length > 0) changes.push({ op: 'update', table: 'fields', id: field.id, values });
+  const rule = caseRule(object, field);
+  if (rule && !byRule(draft)) changes.push({ op: 'delete', table: 'rules', id: rule.id });
+  if (!rule && byRule(draft)) changes.push(ruleChange(object.id, field.id));
+  return [...changes, ...relationChanges(field, draft)];
+}
+
+function relationChanges(field: ModelField, draft: FieldDraft): Change[] {
+  if (field.type !== 'RELATION' && field.type !== 'MORPH_RELATION') return [];
+  const changes: Change[] = [];
+  for (const relation of field.relations) {
+    if (!draft.targets.includes(relation.targetObjectId)) {
+      changes.push({ op: 'delete', table: 'relations', id: relation.id });
+      continue;
+    }
+    const values: { [name: string]: unknown } = {};
+    const inverseLabel = draft.inverseLabel?.trim();
+    if (inverseLabel && inverseLabel !== relation.inverseLabel) values['inverseLabel'] = inverseLabel;
+    if (draft.inverseName && draft.inverseName !== relation.inverseName) values['inverseName'] = draft.inverseName;
+    if (draft.onDelete !== relation.onDelete) values['onDelete'] = draft.onDelete;
+    if (Object.keys(values).length > 0) changes.push({ op: 'update', table: 'relations', id: relation.id, values });
+  }
+  const existing = field.relations.map((relation) => relation.targetObjectId);
+  for (const targetObjectId of draft.targets) {
+    if (existing.includes(targetObjectId)) continue;
+    changes.push({
+      op: 'insert',
+      table: 'relations',
+      values: {
+        fieldId: field.id,
+        targetObjectId,
+        inverseLabel: draft.inverseLabel ?? field.relations[0]?.inverseLabel,
+        onDelete: draft.onDelete,
+      },
+    });
+  }
+  return changes;
+}
+
+/** The draft as the model would describe it, for the preview. */
+export const previewField = (draft: FieldDraft): ModelField => ({
+  id: 'preview',
+  name: draftName(draft),
+  label: draft.label || 'New field',
+  description: null,
+  icon: null,
+  type: draft.type,
+  settings: draft.settings,
+  options: cleanOptions(draft.options),
+  defaultValue: null,
+  isRequired: draft.isRequired,
+  isUnique: draft.isUnique,
+  isActive: true,
+  isSystem: false,
+  isCustom: true,
+  isComputed: draft.type === 'FORMULA' || draft.type === 'ROLLUP',
+  resultType: draft.resultType,
+  requiredFrom: null,
+  position: 0,
+  columns: [],
+  relations: [],
+  junction: null,
+  aliases: [],
+});

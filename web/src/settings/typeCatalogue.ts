@@ -1,0 +1,176 @@
+import type { FieldType, ModelField, ResultType } from '../model/types.ts';
+import type { FieldValue } from '../model/values.ts';
+
+/** The types that people choose from, in groups, each with what it is for and what a value of it looks like. */
+
+export interface TypeChoice {
+  type: FieldType;
+  hint: string;
+}
+
+export const TYPE_GROUPS: { label: string; types: TypeChoice[] }[] = [
+  {
+    label: 'Text and numbers',
+    types: [
+      { type: 'TEXT', hint: 'A name, a title, a code' },
+      { type: 'RICH_TEXT', hint: 'Notes with headings and lists' },
+      { type: 'NUMBER', hint: 'Counts, measures' },
+      { type: 'NUMERIC', hint: 'As many digits as needed, never rounded' },
+      { type: 'CURRENCY', hint: 'An amount and its currency' },
+      { type: 'PERCENT', hint: 'A share, such as a probability' },
+      { type: 'DURATION', hint: 'Hours and minutes' },
+      { type: 'RATING', hint: 'One to five stars' },
+      { type: 'AUTO_NUMBER', hint: 'INV-00042, counted by itself' },
+    ],
+  },
+  {
+    label: 'Choices and dates',
+    types: [
+      { type: 'SELECT', hint: 'One of several options' },
+      { type: 'MULTI_SELECT', hint: 'Any of several options' },
+      { type: 'BOOLEAN', hint: 'A switch' },
+      { type: 'DATE', hint: 'A day' },
+      { type: 'DATE_TIME', hint: 'A day and a time of day' },
+    ],
+  },
+  {
+    label: 'Relations',
+    types: [
+      { type: 'RELATION', hint: 'To a record of another object' },
+      { type: 'MANY_TO_MANY', hint: 'Many on both sides, as people and courses' },
+      { type: 'MORPH_RELATION', hint: 'To a record of one of several objects' },
+      { type: 'MEMBER', hint: 'A colleague, such as the owner' },
+    ],
+  },
+  {
+    label: 'Computed',
+    types: [
+      { type: 'FORMULA', hint: 'From other fields of the record' },
+      { type: 'ROLLUP', hint: 'Counts or adds up related records' },
+    ],
+  },
+  {
+    label: 'People and places',
+    types: [
+      { type: 'FULL_NAME', hint: 'First and last name' },
+      { type: 'EMAILS', hint: 'One or several addresses' },
+      { type: 'PHONES', hint: 'One or several numbers' },
+      { type: 'LINKS', hint: 'Web addresses' },
+      { type: 'ADDRESS', hint: 'Street, city, country' },
+      { type: 'LOCATION', hint: 'Latitude and longitude' },
+    ],
+  },
+  {
+    label: 'Other',
+    types: [
+      { type: 'ARRAY', hint: 'Several texts' },
+      { type: 'COLOR', hint: 'A colour, as #0f6b57' },
+      { type: 'FILES', hint: 'References to files' },
+      { type: 'RAW_JSON', hint: 'Data for programs' },
+      { type: 'UUID', hint: 'A key of another system' },
+      { type: 'ACTOR', hint: 'Who or what did something' },
+    ],
+  },
+];
+
+const RESULT_SAMPLES: { [type in ResultType]: FieldValue } = {
+  TEXT: 'Anna Lindqvist',
+  NUMBER: 42,
+  BOOLEAN: true,
+  DATE: '2026-11-22',
+  DATE_TIME: '2026-11-22T09:30:00Z',
+  CURRENCY: { amountMicros: '25400000000', currencyCode: 'EUR' },
+  DURATION: 5400,
+  PERCENT: 0.25,
+  ARRAY: ['First', 'Second'],
+};
+
+/** What stands in the preview of a field, so that people see its look before there is a record. */
+export function sampleValue(field: ModelField): FieldValue {
+  const [first, second] = field.options ?? [];
+  switch (field.type) {
+    case 'TEXT':
+      return 'Moon landing';
+    case 'RICH_TEXT':
+      return { markdown: 'Agreed on the **next step**: send the offer by Friday.', document: null };
+    case 'NUMBER':
+      return field.settings?.dataType ? 1280 : 1280.5;
+    case 'NUMERIC':
+      return '1280.123456789';
+    case 'RATING':
+      return 4;
+    case 'AUTO_NUMBER':
+      return {
+        '': String(field.settings?.start ?? 1),
+        text: `${field.settings?.prefix ?? ''}${String(field.settings?.start ?? 1).padStart(field.settings?.padding ?? 0, '0')}`,
+      };
+    case 'SELECT':
+      return first?.value ?? null;
+    case 'MULTI_SELECT':
+      return [first, second].flatMap((option) => option?.value ?? []);
+    case 'FULL_NAME':
+      return { firstName: 'Anna', lastName: 'Lindqvist' };
+    case 'EMAILS':
+      return { primaryEmail: 'anna@lindqvist.example', additionalEmails: [] };
+    case 'PHONES':
+      return { primaryPhoneNumber: '555 0142', primaryPhoneCallingCode: '+1', primaryPhoneCountryCode: 'US' };
+    case 'LINKS':
+      return { primaryLinkUrl: 'https://lindqvist.example', primaryLinkLabel: '' };
+    case 'ADDRESS':
+      return { street1: '12 Harbour Street', postcode: '21120', city: 'Malmö', country: 'Sweden' };
+    case 'LOCATION':
+      return { lat: 55.605, lng: 13.0038 };
+    case 'COLOR':
+      return '#0f6b57';
+    case 'RAW_JSON':
+      return { source: 'import' };
+    case 'UUID':
+      return '018f3a52-7c1e-7b3a-9d2f-5a4e6c8b0d1f';
+    case 'ACTOR':
+      return { source: 'MANUAL', name: 'Anna Lindqvist', memberId: null };
+    case 'FILES':
+      return [{ name: 'Offer.pdf' }];
+    case 'FORMULA':
+    case 'ROLLUP':
+      return RESULT_SAMPLES[field.resultType ?? 'NUMBER'];
+    case 'RELATION':
+    case 'MORPH_RELATION':
+    case 'MEMBER':
+    case 'MANY_TO_MANY':
+    case 'POSITION':
+    case 'TS_VECTOR':
+      return null;
+    default:
+      return RESULT_SAMPLES[field.type];
+  }
+}
+
+/** Types of which two records may be refused the same value. */
+export const UNIQUE_TYPES: FieldType[] = [
+  'TEXT',
+  'NUMBER',
+  'NUMERIC',
+  'DATE',
+  'DATE_TIME',
+  'EMAILS',
+  'LINKS',
+  'PHONES',
+  'UUID',
+  'COLOR',
+];
+/** Of these, those that are text, in which upper and lower case may count as the same. */
+export const CASED_TYPES: FieldType[] = ['TEXT', 'EMAILS', 'LINKS'];
+/** Nobody fills these in, so nobody can be required to. */
+export const UNREQUIRED_TYPES: FieldType[] = [
+  'FORMULA',
+  'ROLLUP',
+  'AUTO_NUMBER',
+  'MANY_TO_MANY',
+  'MORPH_RELATION',
+  'POSITION',
+  'TS_VECTOR',
+  'ACTOR',
+];
+export const hasOptions = (type: FieldType): boolean => type === 'SELECT' || type === 'MULTI_SELECT';
+export const isRelational = (type: FieldType): boolean =>
+  type === 'RELATION' || type === 'MORPH_RELATION' || type === 'MANY_TO_MANY';

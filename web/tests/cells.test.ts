@@ -40,7 +40,7 @@ const FIELDS: [label: string, type: string, settings?: object][] = [
   ['Summary', 'TEXT', { displayedMaxRows: 3 }],
   ['Rate', 'NUMBER', { type: 'percentage', decimals: 1 }],
   ['Due', 'DATE', { displayFormat: 'RELATIVE' }],
-  ['Kick-off', 'DATE_TIME', { displayFormat: 'CUSTOM', customFormat: 'dd.MM.yyyy HH:mm' }],
+  ['Kick-off', 'DATE_TIME', { displayFormat: 'CUSTOM', customUnicodeDateFormat: 'dd.MM.yyyy HH:mm' }],
   ['Lead', 'MEMBER'],
 ];
 
@@ -145,7 +145,9 @@ async function take(row: Locator, column: string): Promise<Locator> {
   const name = cellOf(row, 'name');
   const box = await name.boundingBox();
   if (!box) throw new Error('The row is not on screen.');
-  await page.mouse.click(box.x + box.width - 6, box.y + box.height / 2);
+  // A click on the cell in hand would begin an edit.
+  if ((await name.getAttribute('data-active')) === null)
+    await page.mouse.click(box.x + box.width - 6, box.y + box.height / 2);
   await name.and(page.locator('[data-active]')).waitFor();
   for (let step = 0; step < 60; step++) {
     if ((await page.locator('[data-active]').getAttribute('data-column')) === column) return cellOf(row, column);
@@ -662,5 +664,71 @@ describe('what a record needs', () => {
     await shot('record-refused');
     await field('reason').getByRole('button', { name: 'Take back' }).click();
     await field('reason').getByText('Too dear').waitFor();
+  });
+});
+
+describe('computed fields', () => {
+  beforeAll(async () => {
+    await asAdmin([
+      [
+        `select metadata.create_field(object_id => ${object('project')}, label => 'Left', type => 'FORMULA', settings => '{"expression": "1 - progress"}')`,
+        [],
+      ],
+      [
+        `select metadata.create_field(object_id => ${object('project')}, label => 'Customer', type => 'FORMULA', settings => '{"expression": "client.name"}')`,
+        [],
+      ],
+      [
+        `select metadata.create_field(object_id => ${object('company')}, label => 'Work', type => 'ROLLUP', settings => jsonb_build_object(
+           'aggregate', 'SUM', 'relationId', (select r.id from metadata.relations r join metadata.fields f on f.id = r.field_id where f.name = 'client' and f.object_id = ${object('project')}),
+           'fieldId', (select id from metadata.fields where object_id = ${object('project')} and name = 'effort')))`,
+        [],
+      ],
+    ]);
+  });
+
+  beforeAll(() =>
+    sql(
+      `update $schema.projects set client_id = (select id from $schema.companies order by name limit 1) where name = 'Project 3'`,
+    ),
+  );
+
+  test('a formula is computed anew with what it reads, and nobody types over it', async () => {
+    await openProjects();
+    const row = rowOf('Project 3');
+    const [client] = await sql<{ name: string }>(
+      `select c.name from $schema.companies c join $schema.projects p on p.client_id = c.id where p.name = 'Project 3'`,
+    );
+    await take(row, 'customer');
+    await cellOf(row, 'customer')
+      .getByText(client?.name ?? '')
+      .waitFor();
+    await page.keyboard.type('x');
+    expect(await page.locator('[data-editor]').count()).toBe(0);
+    expect(await page.locator('[data-head="customer"] button').getAttribute('title')).toContain('= client.name');
+    await overwrite(row, 'progress', '40%');
+    await take(row, 'left');
+    await cellOf(row, 'left')
+      .getByText(/^0.6$|^60%$/)
+      .waitFor();
+    await sql(
+      `update $schema.companies set name = 'Renamed by psql' where id = (select client_id from $schema.projects where name = 'Project 3')`,
+    );
+    await cellOf(row, 'customer').getByText('Renamed by psql').waitFor();
+  });
+
+  test('a rollup on screen follows the records that it adds up', async () => {
+    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Companies', exact: true }).click();
+    await page.getByRole('heading', { level: 1, name: 'Companies', exact: true }).waitFor();
+    const [company] = await sql<{ id: string }>(`select id from $schema.companies where name = 'Renamed by psql'`);
+    await page.goto(`${address}/objects/companies/${company?.id}`);
+    const field = page.locator('[data-field="work"]');
+    await field.getByText(/^(–|0m)$/).waitFor();
+    await sql(`update $schema.projects set effort = 5400 where name = 'Project 3'`);
+    await field.getByText('1h 30m').waitFor();
+    expect(await field.getByRole('button').count()).toBe(0);
+    await field.getByText('Work').hover();
+    await page.getByRole('tooltip').getByText('Sum of Effort over Projects').waitFor();
+    await shot('rollup');
   });
 });

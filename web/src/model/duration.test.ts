@@ -25,4 +25,5 @@ test('shows hours, minutes and seconds, and reads its own text', () => {
   }
   expect(formatDuration('5400')).toBe('1h 30m');
   expect(formatDuration(360_000)).toBe('100h');
+  expect(formatDuration(3660, true)).toBe('1 hour 1 minute');
 });

@@ -4,15 +4,20 @@ import { parseNumber } from './money.ts';
 
 const UNITS: { [unit: string]: number } = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
-export function formatDuration(seconds: number | string): string {
+/** 1h 30m or, in full, 1 hour 30 minutes. */
+export function formatDuration(seconds: number | string, full = false): string {
   const total = Math.abs(Number(seconds));
   const parts = [
-    [Math.floor(total / 3600), 'h'],
-    [Math.floor(total / 60) % 60, 'm'],
-    [total % 60, 's'],
+    [Math.floor(total / 3600), 'hour'],
+    [Math.floor(total / 60) % 60, 'minute'],
+    [total % 60, 'second'],
   ] as const;
-  const text = parts.flatMap(([amount, unit]) => (amount > 0 ? `${amount.toLocaleString('en')}${unit}` : [])).join(' ');
-  return text === '' ? '0m' : Number(seconds) < 0 ? `\u2212${text}` : text;
+  const part = (amount: number, unit: string): string =>
+    full
+      ? `${amount.toLocaleString('en')} ${unit}${amount === 1 ? '' : 's'}`
+      : `${amount.toLocaleString('en')}${unit.charAt(0)}`;
+  const text = parts.flatMap(([amount, unit]) => (amount > 0 ? part(amount, unit) : [])).join(' ');
+  return text === '' ? part(0, 'minute') : Number(seconds) < 0 ? `\u2212${text}` : text;
 }
 
 /** Reads 1h 30m, 90m, 1.5h, 1:30, 1:30:15, 2 days. A bare number is minutes. */

@@ -31,3 +31,8 @@ test('amounts read with their symbol, whole ones without cents', () => {
   expect(formatMoney('5000000', 'EUR')).toBe('€5');
   expect(formatMoney('5000000', 'not a code')).toBe('5 not a code');
 });
+
+test('a short amount is rounded to what one says', () => {
+  expect(formatMoney('1234567000000', 'EUR', undefined, true)).toBe('€1.2M');
+  expect(formatMoney('1234500000', 'EUR', 2)).toBe('€1,234.50');
+});

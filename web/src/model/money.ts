@@ -71,19 +71,26 @@ export function parseMoney(text: string, fallbackCode: string): { amountMicros: 
   return { amountMicros: String(micros), currencyCode };
 }
 
-export function formatMoney(micros: string | number, currencyCode: string | null, decimals?: number): string {
+export function formatMoney(
+  micros: string | number,
+  currencyCode: string | null,
+  decimals?: number,
+  short?: boolean,
+): string {
   const amount = Number(micros) / 1e6;
   const digits = decimals ?? (Number.isInteger(amount) ? 0 : 2);
+  const shown: Intl.NumberFormatOptions = short
+    ? { notation: 'compact', maximumFractionDigits: decimals ?? 1 }
+    : { minimumFractionDigits: digits, maximumFractionDigits: digits };
   try {
     return new Intl.NumberFormat('en', {
       style: 'currency',
       currency: currencyCode || 'USD',
       currencyDisplay: 'narrowSymbol',
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
+      ...shown,
     }).format(amount);
   } catch {
-    return `${new Intl.NumberFormat('en', { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(amount)} ${currencyCode ?? ''}`;
+    return `${new Intl.NumberFormat('en', shown).format(amount)} ${currencyCode ?? ''}`;
   }
 }
 

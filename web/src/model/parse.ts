@@ -63,10 +63,8 @@ const EMAIL = /^[^\s@]+@[^\s@]+$/;
 const PHONE = /^\+?[\d\s().\-/]{3,}(x\d+)?$/;
 
 const tooMany = (field: ModelField, count: number): string | null => {
-  const most = field.settings?.maxNumberOfValues;
-  return most !== undefined && count > most
-    ? `${field.label} takes ${most === 1 ? 'one value' : `${most} values`} at most.`
-    : null;
+  const most = field.settings?.maxNumberOfValues ?? Infinity;
+  return count > most ? `${field.label} takes ${most === 1 ? 'one value' : `${most} values`} at most.` : null;
 };
 
 const values = (text: string): string[] => text.split(/\s*[,;\n]\s*/).filter(Boolean);

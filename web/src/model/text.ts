@@ -78,9 +78,9 @@ export function addressParts(field: ModelField): string[] {
 }
 
 function formatDate(field: ModelField, value: string, withTime: boolean): string {
-  const { displayFormat, customFormat } = field.settings ?? {};
+  const { displayFormat, customUnicodeDateFormat } = field.settings ?? {};
   if (displayFormat === 'RELATIVE') return withTime ? formatRelative(value) : formatRelativeDay(value);
-  if (displayFormat === 'CUSTOM' && customFormat) return formatPattern(value, customFormat);
+  if (displayFormat === 'CUSTOM' && customUnicodeDateFormat) return formatPattern(value, customUnicodeDateFormat);
   return withTime ? formatInstant(value) : formatDay(value);
 }
 
@@ -97,7 +97,7 @@ export function formatValue(field: ModelField, value: FieldValue): string {
     case 'PERCENT':
       return formatNumber(field, value as number | string);
     case 'DURATION':
-      return formatDuration(value as number | string);
+      return formatDuration(value as number | string, field.settings?.format === 'full');
     case 'BOOLEAN':
       return value === true ? 'Yes' : 'No';
     case 'DATE':
@@ -129,6 +129,7 @@ export function formatValue(field: ModelField, value: FieldValue): string {
         partText(value, 'amountMicros'),
         partText(value, 'currencyCode') || null,
         field.settings?.decimals,
+        field.settings?.format === 'short',
       );
     case 'ADDRESS':
       return addressParts(field)

@@ -78,7 +78,9 @@ export interface FieldSettings {
   type?: string;
   /** DATE, DATE_TIME: RELATIVE ("3 days ago") or CUSTOM, by a pattern such as "dd.MM.yyyy HH:mm". */
   displayFormat?: string;
-  customFormat?: string;
+  customUnicodeDateFormat?: string;
+  /** CURRENCY, DURATION: short or full. */
+  format?: string;
   /** EMAILS, PHONES, LINKS, ARRAY, FILES: how many at most. */
   maxNumberOfValues?: number;
   /** TEXT: how many lines of it are shown. */

@@ -335,6 +335,7 @@ alter table engine.settings
 --!include metadata/violations.sql
 --!include metadata/plan.sql
 --!include metadata/history.sql
+--!include metadata/revert.sql
 --!include metadata/model.sql
 --!include metadata/comments.sql
 

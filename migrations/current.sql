@@ -336,6 +336,7 @@ alter table engine.settings
 --!include metadata/plan.sql
 --!include metadata/history.sql
 --!include metadata/revert.sql
+--!include metadata/manifest.sql
 --!include metadata/model.sql
 --!include metadata/comments.sql
 

@@ -20,6 +20,8 @@ from (values
   ('{MANY_TO_MANY}', 'targetObjectId', 'string', null, 1, 100, 'The object on the other side, while the relation is being made.'),
   ('{MANY_TO_MANY}', 'inverseLabel', 'string', null, 0, 200, 'How the other side calls these records, while the relation is being made.'),
   ('{MANY_TO_MANY}', 'inverseName', 'string', null, 0, 100, 'The API name on the other side, while the relation is being made.'),
+  ('{MANY_TO_MANY}', 'junctionId', 'string', null, 36, 36, 'The id for the junction, while the relation is being made.'),
+  ('{MANY_TO_MANY}', 'inverseId', 'string', null, 36, 36, 'The id for the field on the other side, while the relation is being made.'),
   ('{FORMULA}', 'expression', 'string', null, 0, 10000, 'The formula.'),
   ('{ROLLUP}', 'relationId', 'string', null, 1, 100, 'The relation over whose records it counts.'),
   ('{ROLLUP}', 'aggregate', 'string', '{COUNT,SUM,AVG,MIN,MAX,FIRST,LAST,LIST}', null, null, 'What it makes of them.'),

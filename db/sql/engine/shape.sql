@@ -13,7 +13,7 @@ begin
   select s.object_key, md5(string_agg(s.line, E'\n' order by s.line collate "C"))
   from (
     select coalesce(f.table_key, '') as object_key,
-      concat_ws('|', f.kind, f.table_name, f.name, f.pg_type, f.not_null, (f.default_expr is not null), (f.generated_expr is not null),
+      concat_ws('|', f.kind, f.table_name, regexp_replace(f.name, '_rule_[0-9a-f]{12}$', '_rule'), f.pg_type, f.not_null, (f.default_expr is not null), (f.generated_expr is not null),
         case when f.kind = 'constraint' then replace(pg_catalog.pg_get_constraintdef(f.oid), schema_name, 'ws') end,
         regexp_replace(coalesce(f.comment, ''), '@relvar[^\n]*\n?', '')) as line
     from fact f

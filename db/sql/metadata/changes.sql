@@ -125,6 +125,14 @@ begin
       raise exception 'There is no change called "%".', coalesce(change ->> 'op', '') using errcode = 'RV062', column = 'op',
         hint = coalesce(format('Did you mean %s? ', engine.nearest(change ->> 'op', v_ops)), '') || 'The changes are ' || array_to_string(v_ops, ', ') || '.';
   end case;
+  -- What the engine makes with other things has no id yet when the change is written.
+  if v_id is null and change ->> 'op' = 'update' then
+    select f.id into v_id from metadata.fields f
+    where v_target = 'metadata.fields'::regclass and f.object_id = (change ->> 'objectId')::uuid and f.name = change ->> 'name' and f.deleted_at is null;
+    if v_target = 'metadata.relations'::regclass then
+      select r.id into v_id from metadata.relations r where r.field_id = (change ->> 'fieldId')::uuid and r.target_object_id = (change ->> 'targetObjectId')::uuid;
+    end if;
+  end if;
   if change ->> 'op' <> 'insert' then
     perform engine.assert_row(workspace_id, v_target, v_id);
   end if;

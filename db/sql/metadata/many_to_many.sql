@@ -15,7 +15,7 @@ as $$
   order by i limit 1
 $$;
 
-create or replace function engine.create_junction(source metadata.objects, target metadata.objects) returns uuid
+create or replace function engine.create_junction(source metadata.objects, target metadata.objects, id uuid) returns uuid
 language plpgsql volatile set search_path = ''
 as $$
 declare
@@ -28,16 +28,17 @@ begin
       and (v_name in (o.name_singular, o.name_plural) or v_name || 's' in (o.name_singular, o.name_plural))) then
     v_name := 'link' || left(md5(gen_random_uuid()::text), 8);
   end if;
-  insert into metadata.objects (workspace_id, name_singular, name_plural, label_singular, label_plural, description, icon, is_searchable, position)
-  values ((source).workspace_id, v_name, v_name || 's', (source).label_singular || ' – ' || (target).label_singular, (source).label_plural || ' – ' || (target).label_plural,
+  insert into metadata.objects as j (id, workspace_id, name_singular, name_plural, label_singular, label_plural, description, icon, is_searchable, position)
+  values (create_junction.id, (source).workspace_id, v_name, v_name || 's', (source).label_singular || ' – ' || (target).label_singular, (source).label_plural || ' – ' || (target).label_plural,
     'Links between ' || (source).label_plural || ' and ' || (target).label_plural || '.', 'IconLink', false,
     (select coalesce(max(o.position), 0) + 1 from metadata.objects o where o.workspace_id = (source).workspace_id))
-  returning id into v_id;
+  returning j.id into v_id;
   return v_id;
 end
 $$;
 
--- Inserting the field is enough: settings say {"targetObjectId", "inverseLabel", "inverseName"}, and
+-- Inserting the field is enough: settings say {"targetObjectId", "inverseLabel", "inverseName"} and,
+-- where ids are known beforehand, {"junctionId", "inverseId"}, and
 -- the junction and the other side follow.
 create or replace function engine.tg_fields__join() returns trigger
 language plpgsql volatile security definer set search_path = ''
@@ -55,7 +56,7 @@ begin
   if not found then
     raise exception 'The relation "%" needs the object that it leads to.', new.label using errcode = 'RV008', column = 'target_object_id';
   end if;
-  v_junction := engine.create_junction(v_source, v_target);
+  v_junction := engine.create_junction(v_source, v_target, (new.settings ->> 'junctionId')::uuid);
   insert into metadata.fields (workspace_id, object_id, name, label, type, icon, is_required, position)
   values (new.workspace_id, v_junction, engine.free_field_name(v_junction, v_source.name_singular), v_source.label_singular, 'RELATION', v_source.icon, true, 0)
   returning id into v_near;
@@ -66,8 +67,8 @@ begin
   returning id into v_far;
   insert into metadata.relations (workspace_id, field_id, target_object_id, inverse_name, inverse_label, on_delete)
   values (new.workspace_id, v_near, v_source.id, engine.free_field_name(v_source.id, new.name || 'Links'), new.label, 'CASCADE');
-  insert into metadata.fields (workspace_id, object_id, name, label, type, icon, junction_field_id, position)
-  values (new.workspace_id, v_target.id,
+  insert into metadata.fields (id, workspace_id, object_id, name, label, type, icon, junction_field_id, position)
+  values ((new.settings ->> 'inverseId')::uuid, new.workspace_id, v_target.id,
     coalesce(new.settings ->> 'inverseName', engine.free_field_name(v_target.id, case when coalesce(new.settings ->> 'inverseLabel', '') = ''
       then v_source.name_plural else engine.name_from_label(new.settings ->> 'inverseLabel') end)),
     coalesce(nullif(new.settings ->> 'inverseLabel', ''), v_source.label_plural), 'MANY_TO_MANY', v_source.icon, v_far,
@@ -78,7 +79,7 @@ begin
   -- Two records are linked once.
   insert into metadata.rules (workspace_id, object_id, kind, settings)
   values (new.workspace_id, v_junction, 'UNIQUE', jsonb_build_object('fieldIds', jsonb_build_array(v_near, v_far)));
-  update metadata.fields f set junction_field_id = v_near, settings = f.settings - '{targetObjectId,inverseName,inverseLabel}'::text[] where f.id = new.id;
+  update metadata.fields f set junction_field_id = v_near, settings = f.settings - '{targetObjectId,inverseName,inverseLabel,junctionId,inverseId}'::text[] where f.id = new.id;
   update metadata.objects o set is_junction = true where o.id = v_junction;
   return null;
 end

@@ -67,12 +67,11 @@ $$;
 create or replace trigger _100_validate before insert or update on metadata.objects for each row execute function engine.tg_objects__validate();
 
 -- Every object has these; they come with the object, in the same transaction.
-create or replace function engine.tg_objects__add_system_fields() returns trigger
-language plpgsql volatile security definer set search_path = ''
+create or replace function engine.system_fields()
+returns table (name text, label text, description text, icon text, type text, default_value jsonb, "position" double precision)
+language sql immutable set search_path = ''
 as $$
-begin
-  insert into metadata.fields (workspace_id, object_id, application_id, name, label, description, icon, type, default_value, is_system, position)
-  select new.workspace_id, new.id, new.application_id, f.name, f.label, f.description, f.icon, f.type, f.default_value, true, f.position
+  select *
   from (values
     ('id', 'Id', 'Identifies the record for good.', 'IconKey', 'UUID', '"uuid"'::jsonb, 1000),
     ('createdAt', 'Created', 'When the record was created.', 'IconCalendarPlus', 'DATE_TIME', '"now"', 1001),
@@ -82,6 +81,15 @@ begin
     ('position', 'Position', 'Place of the record where people order by hand.', 'IconArrowsSort', 'POSITION', '0', 1005),
     ('searchVector', 'Search', 'What search reads.', 'IconSearch', 'TS_VECTOR', null, 1006)
   ) as f (name, label, description, icon, type, default_value, position)
+$$;
+
+create or replace function engine.tg_objects__add_system_fields() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  insert into metadata.fields (workspace_id, object_id, application_id, name, label, description, icon, type, default_value, is_system, position)
+  select new.workspace_id, new.id, new.application_id, f.name, f.label, f.description, f.icon, f.type, f.default_value, true, f.position
+  from engine.system_fields() f
   where f.type <> 'TS_VECTOR' or new.is_searchable;
   return null;
 end

@@ -1,0 +1,187 @@
+import { beforeAll, expect, test } from '@jest/globals';
+import type pg from 'pg';
+import { useDatabase } from '../testing/database.ts';
+import {
+  act,
+  createWorkspace,
+  failure,
+  insert,
+  objectNamed,
+  reconcile,
+  statements,
+  type Workspace,
+} from '../testing/workspace.ts';
+
+const db = useDatabase();
+let one: Workspace;
+let two: Workspace;
+beforeAll(async () => {
+  one = await createWorkspace(db.admin, 'one');
+  two = await createWorkspace(db.admin, 'two');
+});
+
+const value = async (client: pg.ClientBase, sql: string, parameters: unknown[] = []) =>
+  Object.values((await client.query(sql, parameters)).rows[0])[0] as never;
+interface Manifest {
+  name: string;
+  version: string;
+  objects: { nameSingular: string; fields: { name: string }[] }[];
+  roles: { name: string }[];
+}
+
+/** The manifest without what says where it is from. */
+async function exported(client: pg.ClientBase, workspace: Workspace): Promise<Manifest> {
+  const {
+    name: _,
+    version: __,
+    ...rest
+  } = (await value(client, 'select engine.manifest_of($1)', [workspace.id])) as Manifest;
+  return rest as Manifest;
+}
+
+/** A model with one of everything. */
+async function build(client: pg.ClientBase, workspace: Workspace) {
+  const company = await objectNamed(client, workspace, 'company');
+  const object = await value(
+    client,
+    `select id from metadata.create_object('Project', 'Projects', workspace_id => $1)`,
+    [workspace.id],
+  );
+  const field = (label: string, type: string, more = '') =>
+    value(client, `select id from metadata.create_field($1, $2, $3${more})`, [object, label, type]);
+  const amount = await field('Amount', 'NUMBER');
+  const stage = await field(
+    'Stage',
+    'SELECT',
+    `, options => '[{"value":"NEW","label":"New","color":"blue"},{"value":"WON","label":"Won"}]', default_value => '"NEW"'`,
+  );
+  await field(
+    'Customer',
+    'RELATION',
+    `, target_object_id => '${company}', inverse_label => 'Projects', on_delete => 'RESTRICT'`,
+  );
+  await field(
+    'About',
+    'MORPH_RELATION',
+    `, target_object_ids => array['${company}', '${await objectNamed(client, workspace, 'person')}']::uuid[], inverse_label => 'Subjects'`,
+  );
+  await field('Lead', 'MEMBER');
+  await field('Partners', 'MANY_TO_MANY', `, target_object_id => '${company}', inverse_label => 'Partnerships'`);
+  const double = await field('Double', 'FORMULA', `, settings => '{"expression": "amount * 2"}'`);
+  const relation = await value(
+    client,
+    `select r.id from metadata.relations r join metadata.fields f on f.id = r.field_id where f.object_id = $1 and f.name = 'customer'`,
+    [object],
+  );
+  await client.query(`select metadata.create_field($1, 'Total', 'ROLLUP', settings => $2)`, [
+    company,
+    JSON.stringify({ relationId: relation, aggregate: 'SUM', fieldId: amount }),
+  ]);
+  const junction = await value(client, 'select id from metadata.objects where is_junction and workspace_id = $1', [
+    workspace.id,
+  ]);
+  await client.query(`select metadata.create_field($1, 'Part', 'TEXT')`, [junction]);
+  const id = { workspace_id: workspace.id, object_id: object };
+  await insert(client, 'metadata.rules', {
+    ...id,
+    kind: 'RANGE',
+    field_id: amount,
+    settings: '{"min": 0}',
+    message: 'Not below zero',
+  });
+  await insert(client, 'metadata.indexes', {
+    ...id,
+    name: 'Stages',
+    parts: JSON.stringify([{ fieldId: stage }, { fieldId: amount, descending: true }]),
+  });
+  const view = await insert(client, 'metadata.views', {
+    ...id,
+    name: 'Board',
+    type: 'BOARD',
+    group_field_id: stage,
+    filter: JSON.stringify({ [amount]: { gt: 1 } }),
+    sorts: JSON.stringify([{ fieldId: double }]),
+  });
+  await insert(client, 'metadata.view_fields', {
+    workspace_id: workspace.id,
+    view_id: view,
+    field_id: amount,
+    width: 120,
+  });
+  await client.query(
+    `update metadata.objects set duplicate_criteria = $2, label_plural = 'Undertakings', is_audited = false where id = $1`,
+    [object, JSON.stringify([[amount, stage]])],
+  );
+  await client.query(`update metadata.fields set label = 'Made' where object_id = $1 and name = 'createdAt'`, [object]);
+  await client.query(`update metadata.objects set label_plural = 'Firms' where id = $1`, [company]);
+  await reconcile(client);
+}
+
+async function take(client: pg.ClientBase, manifest: unknown, workspace: Workspace, prune = false) {
+  const plan: { changes: { op: string }[]; fingerprint: string; violations: unknown[] } = await value(
+    client,
+    'select metadata.plan_manifest($1, $2, $3)',
+    [workspace.id, JSON.stringify(manifest), prune],
+  );
+  await client.query('select metadata.apply_changes($1, $2, $3)', [
+    workspace.id,
+    JSON.stringify(plan.changes),
+    plan.fingerprint,
+  ]);
+  return plan;
+}
+
+test('a model moves from one workspace to another whole, and again changes nothing', () =>
+  db.inTransaction(async (client) => {
+    await build(client, one);
+    await act(client, one.adminRole);
+    const manifest: Manifest = await value(client, 'select metadata.export_manifest()');
+    expect(JSON.stringify(manifest)).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
+    await client.query('reset role');
+    await take(client, manifest, two);
+    expect(await exported(client, two)).toEqual(await exported(client, one));
+    expect((await take(client, manifest, two)).changes).toEqual([]);
+    expect(await statements(client, two)).toEqual([]);
+    const shapes = await client.query('select distinct shape from core.workspaces where id = any ($1)', [
+      [one.id, two.id],
+    ]);
+    expect(shapes.rows).toHaveLength(1);
+  }));
+
+test('what the manifest does not have goes when it is asked to, and else stays', () =>
+  db.inTransaction(async (client) => {
+    const manifest = await exported(client, two);
+    await build(client, one);
+    const named = { ...manifest, name: 'two' };
+    expect((await take(client, named, one)).changes.filter((change) => change.op === 'delete')).toEqual([]);
+    expect((await exported(client, one)).objects.map((o) => o.nameSingular)).toContain('project');
+    await take(client, named, one, true);
+    expect(await exported(client, one)).toEqual(manifest);
+  }));
+
+test('only who manages the model imports, every member exports, and a manifest that leads nowhere is refused', () =>
+  db.inTransaction(async (client) => {
+    await act(client, one.memberRole);
+    const manifest: Manifest = await value(client, 'select metadata.export_manifest()');
+    const plan = (it: unknown) => client.query('select metadata.plan_manifest($1, $2)', [one.id, JSON.stringify(it)]);
+    expect((await failure(client, () => plan(manifest))).code).toBe('42501');
+    await act(client, two.adminRole);
+    expect((await failure(client, () => plan(manifest))).code).toBe('42501');
+    await act(client, one.adminRole);
+    expect((await plan(manifest)).rows[0].plan_manifest.changes).toEqual([]);
+    expect((await failure(client, () => plan({ objects: [] }))).code).toBe('RV030');
+    const object = { nameSingular: 'boat', namePlural: 'boats', labelSingular: 'Boat', labelPlural: 'Boats' };
+    const relation = {
+      name: 'port',
+      label: 'Port',
+      type: 'RELATION',
+      relations: [{ target: 'port', inverseName: 'boats', inverseLabel: 'Boats' }],
+    };
+    expect((await failure(client, () => plan({ name: 'x', objects: [{ ...object, fields: [relation] }] }))).code).toBe(
+      'RV067',
+    );
+    const view = { name: 'All', filter: { 'field:boat.nothing': { eq: 1 } } };
+    expect(
+      (await failure(client, () => plan({ name: 'x', objects: [{ ...object, fields: [], views: [view] }] }))).code,
+    ).toBe('RV067');
+  }));

@@ -1,4 +1,5 @@
 import type { Bench } from './bench.ts';
+import { formulaRead } from './formula.read.ts';
 import { gatewayBuild } from './gateway.build.ts';
 import { gatewayList } from './gateway.list.ts';
 import { gatewayScale } from './gateway.scale.ts';
@@ -7,6 +8,7 @@ import { importCopy } from './import.copy.ts';
 import { modelChange } from './model.change.ts';
 import { modelWide } from './model.wide.ts';
 import { poolMemory } from './pool.memory.ts';
+import { rollupWrite } from './rollup.write.ts';
 import { workspaceCreate } from './workspace.create.ts';
 import { writeCreate } from './write.create.ts';
 
@@ -16,6 +18,8 @@ export const BENCHES: readonly Bench[] = [
   writeCreate,
   importCopy,
   modelWide,
+  rollupWrite,
+  formulaRead,
   workspaceCreate,
   gatewayBuild,
   gatewayTenants,

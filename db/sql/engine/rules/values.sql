@@ -48,7 +48,7 @@ begin
       join metadata.objects o on o.id = r.target_object_id
       cross join lateral (select quote_ident(v_base || '_' || engine.snake_case(o.name_singular) || '_id') as name) c
       where r.field_id = (field).id and r.deleted_at is null and part in ('', r.id::text));
-  elsif (field).type = 'FORMULA' and not engine.formula_reads_relations((field).compiled) then
+  elsif engine.is_generated(field) then
     return '(' || engine.formula_sql((field).compiled, part) || ')';
   elsif engine.value_type(field) = 'FULL_NAME' and part = '' then
     return format('nullif(btrim(coalesce(%I, '''') || '' '' || coalesce(%I, '''')), '''')', v_base || '_first_name', v_base || '_last_name');

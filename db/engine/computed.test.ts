@@ -114,6 +114,27 @@ test('a formula over relations follows the record that it reads, two steps far',
     expect(await line()).toMatchObject({ who: '/', reduced: null });
   }));
 
+test('a formula may read records of its own object', () =>
+  db.inTransaction(async (client) => {
+    const { customers } = await shop(client);
+    await addRelation(client, customers, 'Parent', customers, { label: 'Children' });
+    await formula(client, customers, 'Path', 'parent.name & "/" & name');
+    await formula(client, customers, 'Grandparent', 'parent.parent.name');
+    expect(await undone(client)).toEqual([]);
+    await client.query(`insert into customers (id, name) values ('0198c0de-0000-7000-8000-000000000001', 'a')`);
+    await client.query(
+      `insert into customers (id, name, parent_id) values ('0198c0de-0000-7000-8000-000000000002', 'b', '0198c0de-0000-7000-8000-000000000001')`,
+    );
+    await client.query(`insert into customers (name, parent_id) values ('c', '0198c0de-0000-7000-8000-000000000002')`);
+    await client.query(`update customers set name = upper(name)`);
+    const { rows } = await client.query('select path, grandparent from customers order by name');
+    expect(rows).toEqual([
+      { path: '/A', grandparent: null },
+      { path: 'A/B', grandparent: null },
+      { path: 'B/C', grandparent: 'A' },
+    ]);
+  }));
+
 test('rollups count, add and list what points to a record', () =>
   db.inTransaction(async (client) => {
     const { customers, orders, lines, lineRelation, customerRelation, fields } = await shop(client);

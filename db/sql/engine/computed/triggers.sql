@@ -93,6 +93,10 @@ create or replace function engine.tg_records__push() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  -- A statement trigger runs for no rows as well: where records read others of their own kind, that would never end.
+  if not exists (select from new_rows) then
+    return null;
+  end if;
   if tg_nargs > 1 then
     execute tg_argv[1];
   end if;

@@ -38,7 +38,7 @@ as $$
     ('mid', 'TII?', 'TEXT', 'substr(%1$s, greatest(%2$s, 1), greatest(%3$s, 0))', '{1000000}', 'mid(text, start, count)'),
     ('length', '*', null, null, null, 'length(text)'),
     -- Bounded, for replacing each letter by a long text, and so again, would never end.
-    ('replace', 'TTT', 'TEXT', 'left(replace(left(%1$s, 100000), left(%2$s, 1000), left(%3$s, 1000)), 100000)', null, 'replace(text, old, new)'),
+    ('replace', 'TTT', 'TEXT', 'left(replace(left(%1$s, 10000), left(%2$s, 1000), left(%3$s, 1000)), 10000)', null, 'replace(text, old, new)'),
     ('contains', '*', null, null, null, 'contains(text, part)'),
     ('startsWith', 'TT', 'BOOLEAN', 'coalesce(starts_with(%1$s, %2$s), false)', null, 'startsWith(text, beginning)'),
     ('endsWith', 'TT', 'BOOLEAN', 'coalesce(right(%1$s, length(%2$s)) = %2$s, false)', null, 'endsWith(text, end)'),

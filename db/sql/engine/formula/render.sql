@@ -141,7 +141,7 @@ create or replace function engine.formula_whole(node jsonb, alias text, low int,
 language plpgsql stable set search_path = ''
 as $$
 begin
-  return case when node ->> 'k' = 'num' and (node ->> 'v')::numeric > low and (node ->> 'v')::numeric < high
+  return case when node ->> 'k' = 'num' and trunc((node ->> 'v')::numeric) > low and trunc((node ->> 'v')::numeric) < high
     then trunc((node ->> 'v')::numeric)::int::text
     else engine.formula_bounded(format('trunc(%s)', engine.formula_render(node, alias)), low || '::numeric', high || '::numeric') || '::int' end;
 end

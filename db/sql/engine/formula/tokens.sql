@@ -22,7 +22,7 @@ begin
     case
       when m[1] is not null then null;
       when m[2] is not null then
-        if length(m[2]) > 40 or abs(m[2]::double precision) > 1e30 or (m[2]::double precision > 0 and m[2]::double precision < 1e-30) then
+        if length(m[2]) > 40 or m[2] ~ '[eE][+-]?[0-9]{3}' or abs(m[2]::double precision) > 1e30 or (m[2]::double precision > 0 and m[2]::double precision < 1e-30) then
           perform engine.formula_limit_error(format('The number %s is too long.', left(m[2], 30)), m[2], v_at);
         end if;
         v_tokens := v_tokens || row('number', m[2], v_at)::engine.formula_token;

@@ -337,6 +337,10 @@ alter table engine.settings
 --!include metadata/history.sql
 --!include metadata/revert.sql
 --!include metadata/manifest.sql
+--!include engine/drift/drift.sql
+--!include engine/drift/express.sql
+--!include engine/drift/resolve.sql
+--!include metadata/drift.sql
 --!include metadata/model.sql
 --!include metadata/comments.sql
 

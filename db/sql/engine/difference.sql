@@ -45,7 +45,13 @@ language sql stable set search_path = ''
     select case when c.relpages > 0 and c.reltuples >= 0 then c.reltuples / c.relpages * (pg_catalog.pg_relation_size(c.oid) / 8192) else pg_catalog.pg_relation_size(c.oid) / 150 end
     from pg_catalog.pg_class c where c.oid = relation), 0)::bigint;
 
-create or replace function engine.difference(workspace_id uuid, schema_name text, scope uuid[] default null) returns setof engine.difference
+-- What differs, without the oid, which a restored dump changes.
+create or replace function engine.drift_basis(want engine.fact, have engine.fact) returns text
+language sql immutable set search_path = ''
+  return md5(concat_ws('|', (want).name, (want).definition, (want).comment, (want).pg_type, (want).not_null, (want).default_expr,
+    '>', (have).name, (have).definition, (have).comment, (have).pg_type, (have).not_null, (have).default_expr));
+
+create or replace function engine.difference(workspace_id uuid, schema_name text, scope uuid[] default null, with_ignored boolean default false) returns setof engine.difference
 language sql stable set search_path = ''
 as $$
   -- With the objects that computed fields link to those in scope.
@@ -90,11 +96,16 @@ as $$
   left join have ht on ht.kind in ('table', 'internal') and ht.key = coalesce((j.want).table_key, (j.have).table_key)
   left join want wt on wt.kind = 'table' and wt.key = (j.have).table_key
   left join pg_catalog.pg_class c on c.oid = ht.oid
-  where j.is_missing or j.is_extra or j.is_recreated
+  where (j.is_missing or j.is_extra or j.is_recreated
     or (j.is_relabelled and j.kind not in ('rls', 'grant', 'role'))
     or ((j.want).definition is distinct from (j.have).definition and j.kind in ('rls', 'grant'))
     or (j.kind = 'grant' and (j.want).table_key in (select r.table_key from renamed r))
     or (j.kind = 'column' and ((j.want).pg_type <> (j.have).pg_type or (j.want).not_null <> (j.have).not_null
-      or ((j.want).generated_expr is null and (j.want).default_expr is distinct from (j.have).default_expr)))
+      or ((j.want).generated_expr is null and (j.want).default_expr is distinct from (j.have).default_expr))))
+    -- What somebody decided to leave as it is.
+    and (with_ignored or not exists (
+      select from metadata.ignored_drift i
+      where i.workspace_id = difference.workspace_id and i.kind = j.kind and i.key = j.key
+        and i.basis = engine.drift_basis(row((j.want).*)::engine.fact, row((j.have).*)::engine.fact)))
 $$;
-comment on function engine.difference(uuid, text, uuid[]) is 'Facts in which a tenant schema differs from its metadata.';
+comment on function engine.difference(uuid, text, uuid[], boolean) is 'Facts in which a tenant schema differs from its metadata, but for differences that are ignored.';

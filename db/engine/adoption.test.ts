@@ -77,44 +77,159 @@ test('a fresh workspace has no drift', async () => {
 });
 
 test.each<[string, string, RegExp, string[]]>([
-  ['a column', 'alter table T add column weight double precision', /does not know this column: double/, ['ADOPT', 'REPAIR', 'IGNORE']],
-  ['a column with a default', `alter table T add column colour_name text not null default 'it''s red'`, /know this column/, ['ADOPT', 'REPAIR', 'IGNORE']],
+  [
+    'a column',
+    'alter table T add column weight double precision',
+    /does not know this column: double/,
+    ['ADOPT', 'REPAIR', 'IGNORE'],
+  ],
+  [
+    'a column with a default',
+    `alter table T add column colour_name text not null default 'it''s red'`,
+    /know this column/,
+    ['ADOPT', 'REPAIR', 'IGNORE'],
+  ],
   ['a whole number', 'alter table T add column stock int default 5', /know this column/, ['ADOPT', 'REPAIR', 'IGNORE']],
-  ['a generated column', 'alter table T add column twice float8 generated always as (size * 2) stored', /know this column/, ['REPAIR', 'IGNORE']],
+  [
+    'a generated column',
+    'alter table T add column twice float8 generated always as (size * 2) stored',
+    /know this column/,
+    ['REPAIR', 'IGNORE'],
+  ],
   ['a column of a type of its own', 'alter table T add column net inet', /know this column/, ['REPAIR', 'IGNORE']],
-  ['a column with a default that computes', 'alter table T add column dice float8 default random()', /know this column/, ['REPAIR', 'IGNORE']],
-  ['a relation', 'alter table T add column maker_id uuid references S.companies on delete set null', /know this column/, ['ADOPT', 'REPAIR', 'IGNORE']],
+  [
+    'a column with a default that computes',
+    'alter table T add column dice float8 default random()',
+    /know this column/,
+    ['REPAIR', 'IGNORE'],
+  ],
+  [
+    'a relation',
+    'alter table T add column maker_id uuid references S.companies on delete set null',
+    /know this column/,
+    ['ADOPT', 'REPAIR', 'IGNORE'],
+  ],
   ['an index', 'create index things_mine on T (size desc, name)', /know this index/, ['ADOPT', 'REPAIR', 'IGNORE']],
-  ['an index of trigrams', 'create index things_mine on T using gin (name public.gin_trgm_ops)', /know this index/, ['ADOPT', 'REPAIR', 'IGNORE']],
-  ['an index of lists', 'create index things_mine on T using gin (tags)', /know this index/, ['ADOPT', 'REPAIR', 'IGNORE']],
-  ['a unique index', 'create unique index things_mine on T (size, name)', /know this index/, ['ADOPT', 'REPAIR', 'IGNORE']],
+  [
+    'an index of trigrams',
+    'create index things_mine on T using gin (name public.gin_trgm_ops)',
+    /know this index/,
+    ['ADOPT', 'REPAIR', 'IGNORE'],
+  ],
+  [
+    'an index of lists',
+    'create index things_mine on T using gin (tags)',
+    /know this index/,
+    ['ADOPT', 'REPAIR', 'IGNORE'],
+  ],
+  [
+    'a unique index',
+    'create unique index things_mine on T (size, name)',
+    /know this index/,
+    ['ADOPT', 'REPAIR', 'IGNORE'],
+  ],
   ['an index of an expression', 'create index things_mine on T (lower(name))', /know this index/, ['REPAIR', 'IGNORE']],
-  ['a unique constraint', 'alter table T add constraint mine unique (size)', /know this constraint/, ['ADOPT', 'REPAIR', 'IGNORE']],
-  ['a check of a bound', 'alter table T add constraint mine check (size >= 0)', /know this constraint/, ['ADOPT', 'REPAIR', 'IGNORE']],
-  ['a check of a length', 'alter table T add constraint mine check (length(name) <= 50)', /know this constraint/, ['ADOPT', 'REPAIR', 'IGNORE']],
-  ['a check that something is there', 'alter table T add constraint mine check (size is not null)', /know this constraint/, ['ADOPT', 'REPAIR', 'IGNORE']],
-  ['a check of its own', 'alter table T add constraint mine check (size < length(name) + 1000)', /know this constraint/, ['REPAIR', 'IGNORE']],
-  ['a trigger', 'create trigger mine before update on T for each row execute function suppress_redundant_updates_trigger()', /know this trigger/, ['REPAIR', 'IGNORE']],
-  ['a function', 'create function S.mine() returns int language sql return 1', /know this function/, ['REPAIR', 'IGNORE']],
-  ['a table', 'create table S.machines (id uuid primary key, name text not null, power int); insert into S.machines select gen_random_uuid(), i::text, i from generate_series(1, 3) i; alter table S.machines owner to relvar_owner', /know this table/, ['ADOPT', 'REPAIR', 'IGNORE']],
-  ['a table with a key of its own', 'create table S.machines (nr int primary key)', /know this table/, ['REPAIR', 'IGNORE']],
-  ['a policy', 'create policy mine on T for select to public using (true)', /opens what the engine keeps shut/, ['REPAIR']],
+  [
+    'a unique constraint',
+    'alter table T add constraint mine unique (size)',
+    /know this constraint/,
+    ['ADOPT', 'REPAIR', 'IGNORE'],
+  ],
+  [
+    'a check of a bound',
+    'alter table T add constraint mine check (size >= 0)',
+    /know this constraint/,
+    ['ADOPT', 'REPAIR', 'IGNORE'],
+  ],
+  [
+    'a check of a length',
+    'alter table T add constraint mine check (length(name) <= 50)',
+    /know this constraint/,
+    ['ADOPT', 'REPAIR', 'IGNORE'],
+  ],
+  [
+    'a check that something is there',
+    'alter table T add constraint mine check (size is not null)',
+    /know this constraint/,
+    ['ADOPT', 'REPAIR', 'IGNORE'],
+  ],
+  [
+    'a check of its own',
+    'alter table T add constraint mine check (size < length(name) + 1000)',
+    /know this constraint/,
+    ['REPAIR', 'IGNORE'],
+  ],
+  [
+    'a trigger',
+    'create trigger mine before update on T for each row execute function suppress_redundant_updates_trigger()',
+    /know this trigger/,
+    ['REPAIR', 'IGNORE'],
+  ],
+  [
+    'a function',
+    'create function S.mine() returns int language sql return 1',
+    /know this function/,
+    ['REPAIR', 'IGNORE'],
+  ],
+  [
+    'a table',
+    'create table S.machines (id uuid primary key, name text not null, power int); insert into S.machines select gen_random_uuid(), i::text, i from generate_series(1, 3) i; alter table S.machines owner to relvar_owner',
+    /know this table/,
+    ['ADOPT', 'REPAIR', 'IGNORE'],
+  ],
+  [
+    'a table with a key of its own',
+    'create table S.machines (nr int primary key)',
+    /know this table/,
+    ['REPAIR', 'IGNORE'],
+  ],
+  [
+    'a policy',
+    'create policy mine on T for select to public using (true)',
+    /opens what the engine keeps shut/,
+    ['REPAIR'],
+  ],
   ['a right', 'grant truncate on T to S_r_2', /rights of the role/, ['REPAIR']],
   ['row-level security switched off', 'alter table T disable row level security', /switched off/, ['REPAIR']],
   ['a trigger disabled', 'alter table T disable trigger _200_log_insert', /is disabled/, ['REPAIR']],
-  ['a column that must not be empty', 'alter table T alter column size set not null', /must not be empty/, ['ADOPT', 'REPAIR', 'IGNORE']],
-  ['a default', `alter table T alter column name set default 'x'`, /default is 'x'::text instead of nothing/, ['ADOPT', 'REPAIR', 'IGNORE']],
-  ['a default that computes', 'alter table T alter column size set default random()', /default is random\(\)/, ['REPAIR', 'IGNORE']],
-  ['another type', 'alter table T drop constraint RULE; alter table T alter column size type numeric', /type is numeric/, ['REPAIR', 'IGNORE']],
+  [
+    'a column that must not be empty',
+    'alter table T alter column size set not null',
+    /must not be empty/,
+    ['ADOPT', 'REPAIR', 'IGNORE'],
+  ],
+  [
+    'a default',
+    `alter table T alter column name set default 'x'`,
+    /default is 'x'::text instead of nothing/,
+    ['ADOPT', 'REPAIR', 'IGNORE'],
+  ],
+  [
+    'a default that computes',
+    'alter table T alter column size set default random()',
+    /default is random\(\)/,
+    ['REPAIR', 'IGNORE'],
+  ],
+  [
+    'another type',
+    'alter table T drop constraint RULE; alter table T alter column size type numeric',
+    /type is numeric/,
+    ['REPAIR', 'IGNORE'],
+  ],
   ['another name', 'alter table T rename column size to extent', /called extent instead of size/, ['ADOPT', 'REPAIR']],
-  ['another name of the table', 'alter table T rename to gadgets', /called gadgets instead of things/, ['ADOPT', 'REPAIR']],
+  [
+    'another name of the table',
+    'alter table T rename to gadgets',
+    /called gadgets instead of things/,
+    ['ADOPT', 'REPAIR'],
+  ],
   ['a column that is gone', 'alter table T drop column tags', /is missing/, ['ADOPT', 'REPAIR']],
   ['an index that is gone', 'drop index INDEX', /is missing/, ['ADOPT', 'REPAIR', 'IGNORE']],
   ['uniqueness that is gone', 'drop index S.things_code_key', /is missing/, ['ADOPT', 'REPAIR', 'IGNORE']],
   ['a rule that is gone', 'alter table T drop constraint RULE', /is missing/, ['ADOPT', 'REPAIR', 'IGNORE']],
 ])('%s', (_, change, detail, proposals) =>
   db.inTransaction(async (client) => {
-    const { size } = await things(client);
+    await things(client);
     const { rows } = await client.query(
       `select (select format('%I.%I', '${ws.schema}', relname) from pg_class where relname like 'things_index_%') as index,
               (select conname from pg_constraint where conname like 'things_rule_%') as rule`,
@@ -126,11 +241,12 @@ test.each<[string, string, RegExp, string[]]>([
       .replaceAll('INDEX', rows[0].index)
       .replaceAll('RULE', rows[0].rule);
     await client.query(sql);
-    const before = await contents(client).catch(() => null);
-    const nodes = [await filenode(client, 'things').catch(() => null)];
+    const isRenamed = change.includes('rename to');
+    const before = isRenamed ? null : await contents(client);
+    const nodes = isRenamed ? null : await filenode(client, 'things');
     const found = await drift(client);
     const item = found.find((one) => detail.test(one.detail))!;
-    expect(item, JSON.stringify(found)).toBeTruthy();
+    expect(found).toEqual(expect.arrayContaining([expect.objectContaining({ detail: expect.stringMatching(detail) })]));
     expect(item.proposals).toEqual(proposals);
     expect(item.statements.length).toBeGreaterThan(0);
 
@@ -158,12 +274,11 @@ test.each<[string, string, RegExp, string[]]>([
         await gone();
         expect(await statements(client, ws)).toEqual([]);
         if (before && !/whole number|relation|gone|name|unique constraint/.test(_)) {
-          expect([await filenode(client, 'things').catch(() => null)]).toEqual(nodes);
+          expect(await filenode(client, 'things')).toEqual(nodes);
           expect(await contents(client)).toEqual(before);
         }
       });
     else expect((await failure(client, () => resolve(client, 'adopt', item))).code).toBe('RV085');
-    expect(size).toBeTruthy();
   }),
 );
 
@@ -174,7 +289,9 @@ test('what was ignored is shown again when it changes', () =>
     await resolve(client, 'ignore', (await drift(client))[0]!);
     await reconcile(client);
     // Other changes of the object leave it alone.
-    await client.query(`update metadata.fields set label = 'Title' where name = 'name' and object_id = (select id from metadata.objects where name_plural = 'things')`);
+    await client.query(
+      `update metadata.fields set label = 'Title' where name = 'name' and object_id = (select id from metadata.objects where name_plural = 'things')`,
+    );
     await reconcile(client);
     expect(await drift(client)).toMatchObject([{ isIgnored: true }]);
     expect(await statements(client, ws)).toEqual([]);

@@ -1,6 +1,5 @@
 import type { Client } from 'pg';
 import { compareMigrations } from '../health/compareMigrations.ts';
-import { planSteps } from './plan.ts';
 import { listWorkspaces } from './session.ts';
 
 export interface Finding {
@@ -101,23 +100,48 @@ async function checkMigrations(admin: Client): Promise<Finding> {
   return { state: 'well', title, detail: `${committed.length} run` };
 }
 
+interface Drift {
+  kind: string;
+  object_name: string;
+  name: string;
+  detail: string;
+  proposals: string[];
+  is_beside: boolean;
+}
+
+/** What somebody changed by hand in each workspace, with what can be done about it. */
 async function checkWorkspaces(admin: Client): Promise<Finding[]> {
   const workspaces = await listWorkspaces(admin);
   const drifted: Finding[] = [];
   for (const workspace of workspaces) {
-    const steps = await planSteps(admin, workspace.id);
-    if (steps.length === 0) continue;
+    const { rows } = await admin.query<Drift>(
+      `select kind, object_name, name, detail, proposals, key ~ 'unmanaged:' as is_beside from engine.drift($1) where not is_ignored`,
+      [workspace.id],
+    );
+    if (rows.length === 0) continue;
+    const ways = (way: string) => rows.some(({ proposals }) => proposals.includes(way));
     drifted.push({
-      state: 'wrong',
+      // What was made beside the data model does no harm to it.
+      state: rows.every((row) => row.is_beside) ? 'warning' : 'wrong',
       title: `Workspace ${workspace.slug}`,
-      detail: `its tables differ from its data model in ${steps.length} ${steps.length === 1 ? 'point' : 'points'}`,
-      remedy: `See them: relvar plan --workspace ${workspace.slug}. Mend them: relvar apply --workspace ${workspace.slug}.`,
+      detail: `its tables differ from its data model in ${rows.length} ${rows.length === 1 ? 'point' : 'points'}: ${firstFew(rows.map(describeDrift))}`,
+      remedy: [
+        `See them: select * from metadata.drift('${workspace.id}').`,
+        `Mend all: relvar apply --workspace ${workspace.slug}; one: metadata.repair_drift(kind, key).`,
+        ways('ADOPT') ? 'Make the model say so: metadata.adopt_drift(kind, key).' : '',
+        ways('IGNORE') ? 'Leave it: metadata.ignore_drift(kind, key, reason).' : '',
+      ]
+        .filter((line) => line !== '')
+        .join(' '),
     });
   }
   const title = 'Workspaces';
   if (drifted.length > 0) return drifted;
   return [{ state: 'well', title, detail: `${workspaces.length}, each as its data model says` }];
 }
+
+const describeDrift = ({ kind, object_name, name, detail, proposals }: Drift) =>
+  `${kind} ${object_name === '' ? name : `${object_name} · ${name}`} (${detail.replace(/\.$/, '')}; ${proposals.join(', ').toLowerCase()})`;
 
 async function checkLints(admin: Client): Promise<Finding[]> {
   const { rows } = await admin.query<{ title: string; detail: string; remedy: string }>(

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { makeIntrospectionQuery } from 'postgraphile/graphile-build-pg/pg-introspection';
+import { hideUnmanaged } from './hideUnmanaged.ts';
 import { limitIntrospection } from './introspection.ts';
 import type { Model } from './models.ts';
 
@@ -32,7 +33,7 @@ export async function introspectWorkspace(
     if (!rows[0]) throw new Error(`The workspace ${source.workspaceId} does not exist any more.`);
     return {
       model: { version: Number(rows[0].model_version), shape: rows[0].shape },
-      catalogue: catalogue.rows[0]!.introspection,
+      catalogue: hideUnmanaged(catalogue.rows[0]!.introspection, source.schemaName),
     };
   } finally {
     // A connection in a transaction that failed is not worth saving.

@@ -45,11 +45,24 @@ language sql stable set search_path = ''
     select case when c.relpages > 0 and c.reltuples >= 0 then c.reltuples / c.relpages * (pg_catalog.pg_relation_size(c.oid) / 8192) else pg_catalog.pg_relation_size(c.oid) / 150 end
     from pg_catalog.pg_class c where c.oid = relation), 0)::bigint;
 
--- What differs, without the oid, which a restored dump changes.
+-- What a difference is like. Words for people are no part of it, nor is the oid, which a restored dump changes.
 create or replace function engine.drift_basis(want engine.fact, have engine.fact) returns text
 language sql immutable set search_path = ''
-  return md5(concat_ws('|', (want).name, (want).definition, (want).comment, (want).pg_type, (want).not_null, (want).default_expr,
-    '>', (have).name, (have).definition, (have).comment, (have).pg_type, (have).not_null, (have).default_expr));
+  return md5(case when coalesce((want).kind, (have).kind) = 'column'
+    then concat_ws('|', (want).pg_type, (want).not_null, (want).default_expr, '>', (have).pg_type, (have).not_null, (have).default_expr)
+    else concat_ws('|', split_part((want).comment, E'\n', 1), '>', (have).name, split_part((have).comment, E'\n', 1), (have).not_null) end);
+
+-- A column that somebody decided to leave as it is is wanted as it is, and named and described as ever.
+create or replace function engine.left_alone(want engine.fact, have engine.fact) returns engine.fact
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  want.pg_type := have.pg_type;
+  want.not_null := have.not_null;
+  want.default_expr := have.default_expr;
+  return want;
+end
+$$;
 
 create or replace function engine.difference(workspace_id uuid, schema_name text, scope uuid[] default null, with_ignored boolean default false) returns setof engine.difference
 language sql stable set search_path = ''
@@ -65,11 +78,14 @@ as $$
     select * from engine.actual(schema_name, (select l.scope from linked l)) a where a.key is not null and (a.kind = 'policy' or a.key !~ '(^| )unmanaged:')
   ), pair as (
     select coalesce(w.kind, h.kind) as kind, coalesce(w.key, h.key) as key,
-      w as want, h as have, w.key is null as is_extra, h.key is null as is_missing,
+      case when i.key is null then row(w.*)::engine.fact else engine.left_alone(row(w.*)::engine.fact, row(h.*)::engine.fact) end as want, row(h.*)::engine.fact as have, w.key is null as is_extra, h.key is null as is_missing,
       -- The first line of a comment is the identity and the hash of what the thing depends on.
       split_part(coalesce(w.comment, ''), E'\n', 1) is distinct from split_part(coalesce(h.comment, ''), E'\n', 1) as is_rebased,
       w.name is distinct from h.name or w.comment is distinct from h.comment as is_relabelled
     from want w full join have h on h.kind = w.kind and h.key = w.key
+    left join metadata.ignored_drift i on not with_ignored and i.workspace_id = difference.workspace_id
+      and i.kind = coalesce(w.kind, h.kind) and i.key = coalesce(w.key, h.key) and i.basis = engine.drift_basis(row(w.*)::engine.fact, row(h.*)::engine.fact)
+    where i.key is null or i.kind = 'column'
   ), judged as (
     select p.*, not p.is_missing and not p.is_extra and case p.kind
         when 'constraint' then p.is_rebased
@@ -89,23 +105,18 @@ as $$
     select distinct (p.have).table_key as table_key from pair p
     where p.kind = 'column' and not p.is_missing and not p.is_extra and (p.want).name <> (p.have).name
   )
-  select j.kind, j.key, row((j.want).*)::engine.fact, row((j.have).*)::engine.fact, j.is_missing, j.is_extra, j.is_recreated,
+  select j.kind, j.key, j.want, j.have, j.is_missing, j.is_extra, j.is_recreated,
     coalesce(ht.name, (j.have).table_name), coalesce((j.want).table_name, wt.name, (j.have).table_name),
     engine.row_estimate(c.oid)
   from judged j
   left join have ht on ht.kind in ('table', 'internal') and ht.key = coalesce((j.want).table_key, (j.have).table_key)
   left join want wt on wt.kind = 'table' and wt.key = (j.have).table_key
   left join pg_catalog.pg_class c on c.oid = ht.oid
-  where (j.is_missing or j.is_extra or j.is_recreated
+  where j.is_missing or j.is_extra or j.is_recreated
     or (j.is_relabelled and j.kind not in ('rls', 'grant', 'role'))
     or ((j.want).definition is distinct from (j.have).definition and j.kind in ('rls', 'grant'))
     or (j.kind = 'grant' and (j.want).table_key in (select r.table_key from renamed r))
     or (j.kind = 'column' and ((j.want).pg_type <> (j.have).pg_type or (j.want).not_null <> (j.have).not_null
-      or ((j.want).generated_expr is null and (j.want).default_expr is distinct from (j.have).default_expr))))
-    -- What somebody decided to leave as it is.
-    and (with_ignored or not exists (
-      select from metadata.ignored_drift i
-      where i.workspace_id = difference.workspace_id and i.kind = j.kind and i.key = j.key
-        and i.basis = engine.drift_basis(row((j.want).*)::engine.fact, row((j.have).*)::engine.fact)))
+      or ((j.want).generated_expr is null and (j.want).default_expr is distinct from (j.have).default_expr)))
 $$;
 comment on function engine.difference(uuid, text, uuid[], boolean) is 'Facts in which a tenant schema differs from its metadata, but for differences that are ignored.';

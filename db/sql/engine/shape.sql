@@ -17,9 +17,9 @@ begin
         case when f.kind = 'constraint' then replace(pg_catalog.pg_get_constraintdef(f.oid), schema_name, 'ws') end,
         regexp_replace(coalesce(f.comment, ''), '@relvar[^\n]*\n?', '')) as line
     from fact f
-    where f.kind in ('table', 'internal', 'column', 'constraint')
-      -- Functions that belong to an object run in triggers, which no API shows.
-      or f.kind = 'function' and f.table_key is null
+    -- The API does not show what was made beside the engine. Functions that belong to an object run in triggers.
+    where (f.kind in ('table', 'internal', 'column', 'constraint') or f.kind = 'function' and f.table_key is null)
+      and f.key !~ '(^| )unmanaged:'
     union all
     -- The API shows what some role may do, so privileges are part of the shape, roles by number.
     select f.table_key, concat_ws('|', 'grant', f.table_name, replace(f.name, schema_name, 'ws'), f.definition)

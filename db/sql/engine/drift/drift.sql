@@ -106,7 +106,7 @@ begin
   ), item as (
     select (i.d).kind, (i.d).key, o.id as object_id, coalesce(o.label_plural, (i.d).new_table, '') as object_name,
       coalesce((i.d).have.name, (i.d).want.name, (i.d).new_table, (i.d).key) as name, engine.difference_text(i.d) as detail,
-      engine.drift_proposals(workspace_id, i.d) as proposals,
+      engine.drift_proposals(drift.workspace_id, i.d) as proposals,
       array(select s.statement from engine.steps(v_schema,
         -- A table comes with all that stands on it.
         case when (i.d).kind in ('table', 'internal') and (i.d).key in (select g.key from gone g)
@@ -118,7 +118,7 @@ begin
       or coalesce((i.d).want.table_key, (i.d).have.table_key, '') not in (select g.key from gone g)
     union all
     select b.kind, b.key, b.object_id, b.object_name, b.name, b.detail,
-      engine.beside_proposals(workspace_id, v_schema, b), b.statements, b.basis
+      engine.beside_proposals(drift.workspace_id, v_schema, b), b.statements, b.basis
     from engine.drift_beside(v_schema) b
   )
   select i.kind, i.key, i.object_id, i.object_name, i.name, i.detail, i.proposals, i.statements, g.key is not null, i.basis

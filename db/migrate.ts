@@ -20,7 +20,38 @@ export async function migrate(adminUrl: string, passwords: LoginPasswords) {
     await installJobQueue(admin, adminUrl);
     await runSqlMigrations(adminUrl);
     await syncStandardObjects(admin);
+    await watchRewrites(admin);
+    await reconcileWorkspaces(admin);
   });
+}
+
+/**
+ * An upgrade may want other triggers, names or policies for the same models. One transaction each: what cannot be done
+ * now (a table is busy, records do not fit) is tried again at the next start, and `relvar doctor` reports it.
+ */
+async function reconcileWorkspaces(admin: pg.Client) {
+  const { rows } = await admin.query<{ id: string; slug: string }>(
+    `select w.id, w.slug from core.workspaces w
+       left join engine.reconciled r on r.workspace_id = w.id
+      where r.version is distinct from (select engine.version()) order by w.slug`,
+  );
+  for (const { id, slug } of rows)
+    await admin.query('select engine.reconcile($1)', [id]).catch((error: unknown) => {
+      process.stderr.write(`The tables of "${slug}" could not be brought in line: ${(error as Error).message}\n`);
+    });
+}
+
+/**
+ * Lets plans measure whether a statement rewrites a table. Only a superuser may create event triggers; without one,
+ * plans say what is known of such statements.
+ */
+async function watchRewrites(admin: pg.Client) {
+  await admin.query(`do $$ begin
+    if (select rolsuper from pg_roles where rolname = current_user)
+      and not exists (select from pg_event_trigger where evtname = 'relvar_table_rewrite') then
+      create event trigger relvar_table_rewrite on table_rewrite execute function engine.tg_table_rewrite__refuse();
+    end if;
+  end $$`);
 }
 
 export const migrationSettings = (adminUrl: string) => ({

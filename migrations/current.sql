@@ -276,6 +276,13 @@ create table engine.field_type_settings (
   primary key (type, key)
 );
 
+-- Which engine each workspace was last reconciled by.
+create table engine.reconciled (
+  workspace_id uuid primary key references core.workspaces on delete cascade,
+  version text not null,
+  reconciled_at timestamptz not null default now()
+);
+
 -- The history of the model speaks of rows by their id.
 alter table metadata.object_permissions add column id uuid not null default engine.uuidv7(), add unique (workspace_id, id);
 
@@ -315,6 +322,7 @@ alter table engine.settings
 --!include engine/shape.sql
 --!include engine/apply.sql
 --!include engine/pending.sql
+--!include engine/reconcile.sql
 --!include engine/events.sql
 --!include engine/trash.sql
 --!include engine/search.sql

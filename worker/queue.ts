@@ -5,6 +5,7 @@ import type { Pool } from 'pg';
 import { watchRunners } from './dead-workers.ts';
 import { log, messageOf } from './log.ts';
 import { pause } from './relay.ts';
+import { modelPurge } from './tasks/model__purge.ts';
 import { webhookDeliver } from './tasks/webhook__deliver.ts';
 
 /** A running task gets this long to end by itself when the process is told to stop. */
@@ -55,7 +56,7 @@ async function start(pools: { engine: Pool; queue: Pool }, concurrency: number, 
     events,
     gracefulShutdownAbortTimeout: GRACE_MS,
     crontabFile: join(import.meta.dirname, 'crontab'),
-    taskList: { webhook__deliver: webhookDeliver(pools.engine) },
+    taskList: { model__purge: modelPurge(pools.engine), webhook__deliver: webhookDeliver(pools.engine) },
   });
 }
 

@@ -250,3 +250,19 @@ test('what is lost is counted', () =>
     expect(gone.losses).toMatchObject([{ records: 1, isRestorable: false }]);
     expect(gone.warnings).toMatchObject([{ code: 'DATA_LOST' }]);
   }));
+
+test('whether a table is rewritten is measured on an empty copy', () =>
+  db.inTransaction(async (client) => {
+    const { rows } = await client.query(`select evtevent from pg_event_trigger where evtname = 'relvar_table_rewrite'`);
+    expect(rows).toEqual([{ evtevent: 'table_rewrite' }]);
+    const plan = await planChanges(client, [
+      { op: 'createField', objectId: company, label: 'Number', type: 'AUTO_NUMBER' },
+      { op: 'createField', objectId: company, label: 'Seen', type: 'DATE_TIME', defaultValue: 'now' },
+    ]);
+    const added = (column: string) => plan.steps.find((s) => s.statement.includes(`add column ${column} `))!;
+    expect(added('number').rewrites).toBe(true);
+    expect(added('seen').rewrites).toBe(false);
+    // Else it would be in the way of what is meant.
+    await applyChanges(client, plan);
+    expect(await statements(client, ws)).toEqual([]);
+  }));

@@ -100,6 +100,19 @@ as $$
         else false
       end as is_recreated
     from pair p
+  ), dragged as materialized (
+    -- An index or a rule goes with the column that it is on when that is dropped and made anew.
+    select d.objid as oid
+    from judged c
+    join have t on t.kind = 'table' and t.key = (c.have).table_key
+    join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attname = (c.have).name
+    join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = t.oid and d.refobjsubid = a.attnum
+      and d.classid in ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_constraint'::regclass)
+    where c.kind = 'column' and c.is_recreated
+  ), judged_whole as (
+    select j.kind, j.key, j.want, j.have, j.is_extra, j.is_missing, j.is_relabelled,
+      j.is_recreated or j.kind in ('index', 'constraint') and not j.is_missing and not j.is_extra and (j.have).oid in (select d.oid from dragged d) as is_recreated
+    from judged j
   ), renamed as (
     -- Privileges stay with a column through its rename. Where names change hands they are given anew.
     select distinct (p.have).table_key as table_key from pair p
@@ -108,7 +121,7 @@ as $$
   select j.kind, j.key, j.want, j.have, j.is_missing, j.is_extra, j.is_recreated,
     coalesce(ht.name, (j.have).table_name), coalesce((j.want).table_name, wt.name, (j.have).table_name),
     engine.row_estimate(c.oid)
-  from judged j
+  from judged_whole j
   left join have ht on ht.kind in ('table', 'internal') and ht.key = coalesce((j.want).table_key, (j.have).table_key)
   left join want wt on wt.kind = 'table' and wt.key = (j.have).table_key
   left join pg_catalog.pg_class c on c.oid = ht.oid

@@ -155,3 +155,4 @@ begin
 end
 $$;
 comment on function engine.purge_deleted(interval) is 'Drops objects, fields and former columns that were deleted longer ago than max_age (default: the grace period of engine.settings). A job runs it every night.';
+grant execute on function engine.purge_deleted(interval) to relvar_worker;

@@ -1,0 +1,129 @@
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import graphileMigrate from 'graphile-migrate';
+import graphileMigratePools from 'graphile-migrate/dist/pg.js';
+import { Logger, runMigrations } from 'graphile-worker';
+import pg from 'pg';
+import { bootstrap } from './bootstrap.ts';
+import { startEmbedded, type EmbeddedServer } from './embedded/server.ts';
+import { migrate, migrationSettings } from './migrate.ts';
+import { urlFor } from './testing/cluster.ts';
+import { makeTemporaryDir } from './testing/temporary.ts';
+
+const SERVERS = [{ version: 18, binDir: null as string | null }];
+const oldest = '/usr/lib/postgresql/15/bin';
+if (existsSync(oldest)) SERVERS.push({ version: 15, binDir: oldest });
+
+const passwords = { serverPassword: 'of-the-server', workerPassword: 'of-the-worker' };
+const folder = join(import.meta.dirname, '..', 'migrations');
+
+/** A database as the first release left it: its migration alone, with workspaces and records. */
+async function firstRelease(admin: pg.Client, adminUrl: string, scratch: string) {
+  await bootstrap(admin, adminUrl, passwords);
+  await admin.query('grant create on database first to relvar_jobs');
+  const pool = new pg.Pool({ connectionString: `${adminUrl}?options=-c%20role%3Drelvar_jobs`, max: 1 });
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  await runMigrations({ pgPool: pool, logger: new Logger(() => () => {}) });
+  await pool.end();
+  const migrationsFolder = join(scratch, 'migrations');
+  mkdirSync(join(migrationsFolder, 'committed'), { recursive: true });
+  cpSync(
+    join(folder, 'committed', '000001-foundation.sql'),
+    join(migrationsFolder, 'committed', '000001-foundation.sql'),
+  );
+  writeFileSync(join(migrationsFolder, 'current.sql'), '');
+  await graphileMigrate.migrate({ ...migrationSettings(adminUrl), migrationsFolder });
+  graphileMigratePools.clearAllPools();
+  await admin.query('insert into engine.standard_manifest (manifest) values ($1)', [
+    readFileSync(join(import.meta.dirname, 'standard', 'manifest.json'), 'utf8'),
+  ]);
+  for (const slug of ['one', 'two'])
+    await admin.query('select engine.create_workspace($1, $1, $2)', [slug, `o@${slug}.example`]);
+}
+
+describe.each(SERVERS)('on PostgreSQL $version', ({ binDir }) => {
+  const dataDir = makeTemporaryDir();
+  const scratch = makeTemporaryDir();
+  let server: EmbeddedServer;
+  let admin: pg.Client;
+  let adminUrl: string;
+
+  beforeAll(async () => {
+    server = await startEmbedded({ dataDir, binDir, disposable: true });
+    const superuser = new pg.Client({ connectionString: server.adminUrl });
+    await superuser.connect();
+    await superuser.query('create database first');
+    await superuser.end();
+    adminUrl = urlFor(server.adminUrl, 'first');
+    admin = new pg.Client({ connectionString: adminUrl });
+    await admin.connect();
+    await firstRelease(admin, adminUrl, scratch);
+  });
+  afterAll(async () => {
+    await admin.end();
+    await server.stop();
+    for (const dir of [dataDir, scratch]) rmSync(dir, { recursive: true, force: true });
+  });
+
+  test('the workspaces of the first release are brought in line, and their records are as they were', async () => {
+    const schemas = (
+      await admin.query<{ schema: string }>('select schema_name as schema from core.workspaces order by slug')
+    ).rows.map((row) => row.schema);
+    await admin.query(`
+      insert into metadata.objects (workspace_id, label_singular, label_plural, is_active)
+      select id, 'Boat', 'Boats', slug = 'one' from core.workspaces;
+      insert into metadata.fields (object_id, label, type, options) select id, 'Kind', 'SELECT', '[{"value":"SAIL","label":"Sail"}]' from metadata.objects where name_singular = 'boat';
+      insert into metadata.fields (object_id, label, type) select id, 'Price', 'CURRENCY' from metadata.objects where name_singular = 'boat'`);
+    for (const schema of schemas) {
+      await admin.query(`insert into ${schema}.companies (name) select 'Company ' || i from generate_series(1, 50) i`);
+      await admin.query(
+        `insert into ${schema}.people (name_first_name, company_id) select 'P', id from ${schema}.companies`,
+      );
+      await admin.query(`insert into ${schema}.boats (kind, price_amount_micros) values ('SAIL', 1000000)`);
+      await admin.query(`delete from ${schema}.companies where name = 'Company 7'`);
+    }
+    const content = async () =>
+      Promise.all(
+        schemas.map(
+          async (schema) =>
+            (
+              await admin.query(
+                `select (select jsonb_agg(c order by c.id) from ${schema}.companies c) as a, (select jsonb_agg(b) from ${schema}.boats b) as b`,
+              )
+            ).rows,
+        ),
+      );
+    const before = await content();
+    await migrate(adminUrl, passwords);
+    expect(await content()).toEqual(before);
+    const { rows } = await admin.query('select w.slug, p.statement from core.workspaces w, engine.plan(w.id) p');
+    expect(rows).toEqual([]);
+    expect((await admin.query('select * from engine.lint()')).rows).toEqual([]);
+    expect(
+      (await admin.query('select count(*)::int as n from engine.reconciled where version = engine.version()')).rows[0]
+        .n,
+    ).toBe(2);
+    await admin.query(`select engine.apply(id) from core.workspaces; delete from ${schemas[0]}.people`);
+    expect((await admin.query(`select count(*)::int as n from ${schemas[0]}.trash`)).rows[0].n).toBe(51);
+  }, 120_000);
+
+  test('a workspace that cannot be brought in line holds up no other, and is tried again', async () => {
+    const schema = (await admin.query(`select schema_name as s from core.workspaces where slug = 'one'`)).rows[0].s;
+    await admin.query(
+      `delete from engine.reconciled; alter table ${schema}.boats drop constraint boats_kind_check; insert into ${schema}.boats (kind) values ('ROW')`,
+    );
+    await migrate(adminUrl, passwords);
+    const done = async () =>
+      (
+        await admin.query(
+          'select w.slug from engine.reconciled r join core.workspaces w on w.id = r.workspace_id order by 1',
+        )
+      ).rows.map((row) => row.slug);
+    expect(await done()).toEqual(['two']);
+    await admin.query(`delete from ${schema}.boats where kind = 'ROW'`);
+    await migrate(adminUrl, passwords);
+    expect(await done()).toEqual(['one', 'two']);
+    expect((await admin.query('select p.* from core.workspaces w, engine.plan(w.id) p')).rows).toEqual([]);
+  }, 120_000);
+});

@@ -42,7 +42,7 @@ begin
   for v_table in
     select distinct d.old_table, d.new_table from unnest(differences) d
     where exists (select from unnest(steps) s where s.object_name = d.new_table and s.kind = 'column' and s.statement ~ ' (type .* using |add column .* (default|generated) )')
-      and to_regclass(format('%I.%I', schema_name, d.old_table)) is not null
+      and to_regclass(format('%I.%I', schema_name, coalesce(d.old_table, '-'))) is not null
   loop
     execute format('create temporary table relvar_measure (like %I.%I including all) on commit drop', schema_name, v_table.old_table);
     for i in 1 .. cardinality(steps) loop

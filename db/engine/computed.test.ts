@@ -354,7 +354,7 @@ test('circles, and changes that a formula does not allow, are refused', () =>
       code: 'RV057',
     });
     expect(await failure(client, set(sum, { relationId: lineRelation, aggregate: 'DROP TABLE' }))).toMatchObject({
-      code: 'RV057',
+      code: 'RV084',
     });
     expect(await failure(client, set(sum, { aggregate: 'COUNT' }))).toMatchObject({ code: 'RV057' });
     expect(

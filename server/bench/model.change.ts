@@ -145,12 +145,13 @@ class Editor {
           return this.#use('people(first: 1) { nodes { id } }');
       }
     });
-    // Deleted once more, they are gone, so that the model does not grow from round to round.
+    // The model does not grow from round to round.
     if (kind === 'createField') this.#field = made;
     if (kind === 'createObject') this.#object = made;
+    if (kind === 'relate') await this.#delete('Field', made);
     if (kind === 'relate') await this.#purge('Field', made);
-    if (kind === 'deleteField') await this.#delete('Field', this.#field);
-    if (kind === 'deleteObject') await this.#delete('Object', this.#object);
+    if (kind === 'deleteField') await this.#purge('Field', this.#field);
+    if (kind === 'deleteObject') await this.#purge('Object', this.#object);
     return taken;
   }
 
@@ -168,8 +169,7 @@ class Editor {
   }
 
   async #purge(table: string, id: string): Promise<void> {
-    await this.#delete(table, id);
-    await this.#delete(table, id);
+    await this.#mutate(`purge${table}`, { id }, '__typename');
   }
 
   async #mutate(mutation: string, input: object, selection: string): Promise<Record<string, unknown>> {

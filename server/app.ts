@@ -43,7 +43,7 @@ export interface App {
 export async function makeApp(options: AppOptions): Promise<App> {
   const { pool } = options;
   const notices = new Notices(options.serverUrl);
-  const gateway = new Gateway(pool, { count: options.maxSchemas ?? 50, heapMb: 600 });
+  const gateway = new Gateway(pool, { count: options.maxSchemas ?? 40, heapMb: 480 });
   const identities = new Identities(pool, ({ workspaceId, modelVersion, shape }) =>
     gateway.models.note(workspaceId, { version: modelVersion, shape }),
   );

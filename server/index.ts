@@ -26,6 +26,9 @@ const app = await makeApp({
   pendingMigrations: async () => (await compareMigrations(pool)).pending,
 });
 const server = createServer(app.handler);
+// Longer than proxies and clients keep an idle connection: while a schema is built the process hears nothing, and must
+// not close a connection on which a request has come in meanwhile.
+server.keepAliveTimeout = 75_000;
 server.on('error', (error: NodeJS.ErrnoException) => {
   const taken = error.code === 'EADDRINUSE';
   log(taken ? `Port ${config.port} is taken. Set PORT to another one.` : error.message);

@@ -307,6 +307,8 @@ alter table engine.settings
 --!include engine/formula/compile.sql
 --!include engine/formula/screen.sql
 --!include engine/computed/fields.sql
+--!include engine/convert/parse.sql
+--!include engine/convert/routes.sql
 --!include engine/rules/values.sql
 --!include engine/desired.sql
 --!include engine/computed/triggers.sql
@@ -317,6 +319,7 @@ alter table engine.settings
 --!include engine/rules/indexes.sql
 --!include engine/rules/explain.sql
 --!include engine/actual.sql
+--!include engine/convert/check.sql
 --!include engine/difference.sql
 --!include engine/plan.sql
 --!include engine/shape.sql
@@ -334,6 +337,9 @@ alter table engine.settings
 --!include metadata/computed.sql
 --!include metadata/deletion.sql
 --!include metadata/many_to_many.sql
+--!include engine/convert/change.sql
+--!include engine/convert/undo.sql
+--!include engine/convert/preview.sql
 --!include metadata/aliases.sql
 --!include metadata/uses.sql
 --!include metadata/replace.sql

@@ -34,7 +34,7 @@ begin
     end loop;
     perform set_config('relvar.quiet', '', true);
   exception
-    when lock_not_available then
+    when lock_not_available or deadlock_detected then
       raise exception 'The table % is busy, so the change was not made.', v_step.object_name
         using errcode = 'RV021', hint = 'Somebody is working with it in a long transaction. Try again in a moment.';
     when duplicate_object or duplicate_table or duplicate_column then
@@ -44,6 +44,9 @@ begin
       raise exception 'Records of % do not fit the change, so it was not made: %', v_step.object_name, sqlerrm
         using errcode = 'RV023', hint = 'Correct those records first: fill in what is empty, replace options that go, make values unique.';
   end;
+  update metadata.type_changes c set status = 'DONE'
+  from metadata.fields f
+  where c.workspace_id = apply.workspace_id and c.status = 'RUNNING' and f.id = c.field_id and f.revision = c.to_revision;
   v_shape := engine.refresh_shape(workspace_id, v_schema, v_shape_scope);
   update core.workspaces w set shape = v_shape where w.id = workspace_id and w.shape is distinct from v_shape;
   select w.model_version into v_version from core.workspaces w where w.id = workspace_id;

@@ -109,7 +109,8 @@ as $$
     select s.object_id, s.table_name, 'options:' || f.id, s.table_name || '_' || s.name || '_check',
       case f.type when 'SELECT' then format('check (%I = any (%L::text[]))', s.name, v.list)
         else format('check (%I <@ %L::text[])', s.name, v.list) end,
-      v.list::text, null
+      -- Another type may have the same options in another column.
+      v.list::text || coalesce(substring(s.key from '~.*'), ''), null
     from metadata.fields f
     join spec s on s.field_id = f.id
     cross join lateral (select array_agg(e ->> 'value' order by e ->> 'value') as list from jsonb_array_elements(f.options) e) v
@@ -130,7 +131,7 @@ as $$
     union all
     -- Required of records that are created from some moment on, while older ones may stay as they are.
     select s.object_id, s.table_name, 'required:' || s.field_id, s.table_name || '_' || s.name || '_required',
-      format('check (created_at < %s or %I is not null)', engine.moment_literal(f.required_from), s.name), engine.moment_literal(f.required_from), null
+      format('check (created_at < %s or %I is not null)', engine.moment_literal(f.required_from), s.name), engine.moment_literal(f.required_from) || coalesce(substring(s.key from '~.*'), ''), null
     from spec s join metadata.fields f on f.id = s.field_id and f.workspace_id = desired_constraints.workspace_id
     where f.is_required and f.required_from is not null and s.is_active and s.ordinal = 1 and f.type <> 'MORPH_RELATION'
   )

@@ -18,8 +18,8 @@ declare
   v_action text;
   v_hidden text[] := array['search_vector'] || tg_argv[2:];
 begin
-  -- What the engine itself computes anew, after a change of the model, nobody did. Anybody can write a setting.
-  if current_setting('relvar.quiet', true) = 'on' and engine.is_trusted_session() then
+  -- What the engine itself computes or converts, after a change of the model, nobody did.
+  if engine.is_quiet() then
     return null;
   end if;
   perform set_config('search_path', quote_ident(tg_table_schema) || ', pg_temp', true);
@@ -69,7 +69,7 @@ create or replace function engine.tg_records__touch() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  if new is distinct from old and (tg_nargs = 0 or to_jsonb(new) - tg_argv is distinct from to_jsonb(old) - tg_argv) then
+  if new is distinct from old and (tg_nargs = 0 or to_jsonb(new) - tg_argv is distinct from to_jsonb(old) - tg_argv) and not engine.is_quiet() then
     new.updated_at := now();
     new.updated_by_source := engine.current_source();
     new.updated_by_member_id := engine.current_member();

@@ -30,6 +30,13 @@ begin
     select * from unnest(differences)
   ), dropped_tables as (
     select (d.have).table_key from d where d.kind = 'table' and d.is_extra
+  ), converted as materialized (
+    select * from engine.conversion_steps(v_schema)
+  ), added as (
+    -- A column for the values of a changed type is filled before it must have a value.
+    select d.*, c.column_key is not null as is_converted
+    from d left join (select distinct k.column_key from converted k) c on c.column_key = (regexp_match((d.want).key, '^[^.]*'))[1]
+    where d.kind = 'column' and (d.is_missing or d.is_recreated)
   ), renamed as (
     select * from d
     where d.kind in ('table', 'column', 'constraint', 'index', 'policy') and not d.is_missing and not d.is_extra and not d.is_recreated
@@ -126,10 +133,10 @@ begin
     select 41, 'internal', d.key, (d.want).definition, null, false, 0, null
     from d where d.kind = 'internal' and d.is_missing
     union all
-    select case when (d.want).generated_expr is null then 42 else 44 end, 'column', d.new_table, format('alter table %I.%I add column %s', v_schema, d.new_table, engine.column_clause(d.want)), 'AccessExclusive',
-      coalesce((d.want).definition = 'stored', false) or coalesce((d.want).default_expr ~ '\(|^identity$', false) and (d.want).default_expr <> 'now()', d.row_estimate, null
-    from d where d.kind = 'column' and (d.is_missing or d.is_recreated)
-      and not exists (select from d t where t.kind = 'table' and t.is_missing and t.key = (d.want).table_key)
+    select case when (d.want).generated_expr is null then 42 else 44 end, 'column', d.new_table, format('alter table %I.%I add column %s', v_schema, d.new_table, engine.column_clause(case when d.is_converted then jsonb_populate_record(d.want, '{"not_null": false, "default_expr": null}') else d.want end)), 'AccessExclusive',
+      not d.is_converted and (coalesce((d.want).definition = 'stored', false) or coalesce((d.want).default_expr ~ '\(|^identity$', false) and (d.want).default_expr <> 'now()'), d.row_estimate, null
+    from added d
+    where not exists (select from d t where t.kind = 'table' and t.is_missing and t.key = (d.want).table_key)
     union all
     select 43, 'column', d.new_table, format('alter table %I.%I alter column %I %s', v_schema, d.new_table, (d.want).name, a.action), 'AccessExclusive', a.rewrites, d.row_estimate, a.note
     from d cross join lateral (values
@@ -144,6 +151,15 @@ begin
       (4, case when (d.want).not_null and not (d.have).not_null then 'set not null' when (d.have).not_null and not (d.want).not_null then 'drop not null' end, false, null)
     ) as a (n, action, rewrites, note)
     where d.kind = 'column' and not d.is_missing and not d.is_extra and not d.is_recreated and (d.want).generated_expr is null and a.action is not null
+    union all
+    select 45, 'conversion', c.table_name, engine.quietly(c.statement), 'AccessExclusive', true, coalesce((select max(d.row_estimate) from d where d.new_table = c.table_name), 0),
+      'Values are converted to the new type; the former ones are kept until the grace period ends.'
+    from converted c where c.statement is not null
+    union all
+    select 46, 'column', d.new_table, format('alter table %I.%I alter column %I %s', v_schema, d.new_table, (d.want).name, a.action), 'AccessExclusive', false, d.row_estimate, null
+    from added d cross join lateral (values
+      (case when (d.want).default_expr is not null then 'set default ' || (d.want).default_expr end), (case when (d.want).not_null then 'set not null' end)) a (action)
+    where d.is_converted and a.action is not null
     -- 4. Keys, rules, indexes.
     union all
     select case when (d.want).definition like 'primary key%' then 50 when (d.want).definition like 'check%' then 51 else 53 end, d.kind, d.new_table,

@@ -193,10 +193,6 @@ begin
   end if;
   perform engine.assert_default(new.type, new.default_value);
   if tg_op = 'UPDATE' then
-    if new.type <> old.type then
-      raise exception 'The type of a field cannot be changed yet.' using errcode = 'RV008', column = 'type',
-        hint = 'Add a field of the other type and copy the values with an update.';
-    end if;
     if old.is_system and (new.name, new.is_active, new.is_required, new.is_unique) is distinct from (old.name, old.is_active, old.is_required, old.is_unique) then
       raise exception 'The field "%" is kept by the engine.', old.label using errcode = 'RV007', column = 'name', hint = 'Its label, icon and description can be changed.';
     end if;

@@ -13,7 +13,8 @@ create type engine.standing_field as (
   row_estimate bigint,
   names jsonb,        -- name of each column, by part; of relations by relation
   keys jsonb,         -- its identity
-  types jsonb
+  types jsonb,
+  generated text[]    -- parts that the database computes
 );
 
 -- The columns that a field has at this moment, which in the middle of a transaction may not be those
@@ -21,13 +22,14 @@ create type engine.standing_field as (
 create or replace function engine.standing_field(f metadata.fields) returns engine.standing_field
 language sql stable set search_path = ''
 as $$
-  select (w.schema_name, t.name, t.row_estimate, c.names, c.keys, c.types)::engine.standing_field
+  select (w.schema_name, t.name, t.row_estimate, c.names, c.keys, c.types, c.generated)::engine.standing_field
   from core.workspaces w
   cross join lateral (
     select a.name, greatest(k.reltuples, 0)::bigint as row_estimate
     from engine.actual(w.schema_name, array[(f).object_id]) a join pg_catalog.pg_class k on k.oid = a.oid where a.kind = 'table') t
   cross join lateral (
-    select jsonb_object_agg(p.part, a.name) as names, jsonb_object_agg(p.part, a.key) as keys, jsonb_object_agg(p.part, a.pg_type) as types, count(*) as columns
+    select jsonb_object_agg(p.part, a.name) as names, jsonb_object_agg(p.part, a.key) as keys, jsonb_object_agg(p.part, a.pg_type) as types,
+      coalesce(array_agg(p.part) filter (where a.generated_expr is not null), '{}') as generated, count(*) as columns
     from engine.actual(w.schema_name, array[(f).object_id]) a
     cross join lateral (select regexp_replace(a.key, '^[^.]*\.?', '') as part) p
     where a.kind = 'column' and (a.key = engine.column_key((f).id, (f).revision, '') or starts_with(a.key, engine.column_key((f).id, (f).revision, '') || '.'))) c
@@ -151,7 +153,7 @@ declare
   t metadata.fields := f;
 begin
   t.type := retyped.type;
-  t.settings := coalesce(retyped.settings, (f).settings - 'dataType') - 'onFailure';
+  t.settings := coalesce(retyped.settings, (f).settings) - 'onFailure' - case when retyped.type = 'NUMBER' then '' else 'dataType' end;
   t.options := case when retyped.type not in ('SELECT', 'MULTI_SELECT') then '[]' else coalesce(nullif(retyped.options, '[]'), nullif((f).options, '[]')) end;
   if t.options is null then
     t.options := case when standing is null then '[]' else engine.distinct_options(f, standing, retyped.type = 'MULTI_SELECT') end;

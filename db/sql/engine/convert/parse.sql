@@ -200,8 +200,15 @@ do $$
 begin
   if current_setting('server_version_num')::int >= 160000 then
     create or replace function engine.read_json(content text) returns jsonb
-    language sql immutable strict parallel safe set search_path = ''
-    as $f$ select case when pg_input_is_valid(content, 'jsonb') then content::jsonb when content !~ '^\s*[\[{]' then to_jsonb(content) end $f$;
+    language plpgsql immutable strict parallel safe set search_path = ''
+    as $f$
+    begin
+      if pg_input_is_valid(content, 'jsonb') then
+        return content::jsonb;
+      end if;
+      return case when content !~ '^\s*[\[{]' then to_jsonb(content) end;
+    end
+    $f$;
   else
     -- PostgreSQL 15 can only try. The block writes nothing, so it takes no transaction id of its own.
     create or replace function engine.read_json(content text) returns jsonb

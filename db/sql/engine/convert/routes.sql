@@ -105,7 +105,8 @@ as $$
     when 'ADDRESS' then format('nullif(concat_ws('', '', nullif(%s, ''''), nullif(%s, ''''), nullif(btrim(concat_ws('' '', %s, %s)), ''''), nullif(%s, ''''), nullif(%s, '''')), '''')',
       c ->> 'street1', c ->> 'street2', c ->> 'postcode', c ->> 'city', c ->> 'state', c ->> 'country')
     when 'LOCATION' then format('%s || '', '' || %s', c ->> 'lat', c ->> 'lng')
-    when 'AUTO_NUMBER' then format('coalesce(%s, %s::text)', c ->> 'text', c ->> '')
+    when 'AUTO_NUMBER' then format('%L || lpad((%2$s)::text, greatest(%3$s, length((%2$s)::text)), ''0'')',
+      coalesce((f).settings ->> 'prefix', ''), c ->> '', coalesce((f).settings ->> 'padding', '0')::int)
     when 'ARRAY' then format('array_to_string(%s, '', '')', engine.source_list(f, c))
     when 'MULTI_SELECT' then format('array_to_string(%s, '', '')', engine.source_list(f, c))
     when 'EMAILS' then format('array_to_string(%s, '', '')', engine.source_list(f, c))

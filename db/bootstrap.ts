@@ -124,6 +124,9 @@ async function createRoles(admin: pg.Client) {
   await grantRole(admin, 'relvar_owner', 'current_user');
   await grantRole(admin, 'relvar_jobs', 'relvar_owner');
   await grantRole(admin, 'relvar_jobs', 'relvar_worker');
+  // Who builds an index without blocking must own the table, and does so outside of any function. The
+  // worker inherits nothing: it is the owner only after SET ROLE, on the connection of that task.
+  await grantRole(admin, 'relvar_owner', 'relvar_worker');
 }
 
 async function grantRole(admin: pg.Client, role: string, member: string) {

@@ -200,6 +200,9 @@ create table metadata.type_changes (
   from_default_value jsonb,
   from_revision int not null,
   to_type text not null,
+  to_settings jsonb not null default '{}',
+  to_options jsonb not null default '[]',
+  to_default_value jsonb,
   to_revision int not null,
   failed_values bigint not null default 0,
   status text not null default 'DONE' check (status in ('RUNNING', 'DONE', 'UNDONE')),
@@ -219,6 +222,7 @@ create table metadata.online_changes (
   statement text not null,
   status text not null default 'QUEUED' check (status in ('QUEUED', 'RUNNING', 'FAILED', 'DONE')),
   rows_done bigint not null default 0,
+  last_id uuid,
   rows_total bigint,
   attempts int not null default 0,
   error text,
@@ -310,6 +314,7 @@ alter table engine.settings
 --!include engine/convert/parse.sql
 --!include engine/convert/routes.sql
 --!include engine/rules/values.sql
+--!include engine/online/pending.sql
 --!include engine/desired.sql
 --!include engine/computed/triggers.sql
 --!include engine/computed/fill.sql
@@ -319,8 +324,9 @@ alter table engine.settings
 --!include engine/rules/indexes.sql
 --!include engine/rules/explain.sql
 --!include engine/actual.sql
---!include engine/convert/check.sql
 --!include engine/difference.sql
+--!include engine/convert/check.sql
+--!include engine/online/queue.sql
 --!include engine/plan.sql
 --!include engine/shape.sql
 --!include engine/apply.sql
@@ -339,6 +345,8 @@ alter table engine.settings
 --!include metadata/many_to_many.sql
 --!include engine/convert/change.sql
 --!include engine/convert/undo.sql
+--!include engine/online/conversion.sql
+--!include engine/online/work.sql
 --!include engine/convert/preview.sql
 --!include metadata/aliases.sql
 --!include metadata/uses.sql

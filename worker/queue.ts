@@ -5,6 +5,7 @@ import type { Pool } from 'pg';
 import { watchRunners } from './dead-workers.ts';
 import { log, messageOf } from './log.ts';
 import { pause } from './relay.ts';
+import { modelOnline } from './tasks/model__online.ts';
 import { modelPurge } from './tasks/model__purge.ts';
 import { webhookDeliver } from './tasks/webhook__deliver.ts';
 
@@ -22,7 +23,7 @@ const logger = new Logger(() => (level, message) => {
  */
 export async function runQueue(
   pools: { engine: Pool; queue: Pool },
-  concurrency: number,
+  settings: { url: string; concurrency: number },
   signal: AbortSignal,
 ): Promise<void> {
   let failures = 0;
@@ -31,7 +32,7 @@ export async function runQueue(
     const stopWatching = () => life.abort();
     signal.addEventListener('abort', stopWatching);
     try {
-      const runner = await start(pools, concurrency, life.signal);
+      const runner = await start(pools, settings, life.signal);
       failures = 0;
       await untilStopped(runner, signal);
     } catch (error) {
@@ -45,7 +46,11 @@ export async function runQueue(
   }
 }
 
-async function start(pools: { engine: Pool; queue: Pool }, concurrency: number, life: AbortSignal): Promise<Runner> {
+async function start(
+  pools: { engine: Pool; queue: Pool },
+  { url, concurrency }: { url: string; concurrency: number },
+  life: AbortSignal,
+): Promise<Runner> {
   const events: WorkerEvents = new EventEmitter();
   events.once('pool:create', ({ workerPool }) => void watchRunners(workerPool.id, pools, life));
   return run({
@@ -56,7 +61,11 @@ async function start(pools: { engine: Pool; queue: Pool }, concurrency: number, 
     events,
     gracefulShutdownAbortTimeout: GRACE_MS,
     crontabFile: join(import.meta.dirname, 'crontab'),
-    taskList: { model__purge: modelPurge(pools.engine), webhook__deliver: webhookDeliver(pools.engine) },
+    taskList: {
+      webhook__deliver: webhookDeliver(pools.engine),
+      model__online: modelOnline(url),
+      model__purge: modelPurge(pools.engine),
+    },
   });
 }
 

@@ -18,7 +18,7 @@ export function startWorker({ url, concurrency }: { url: string; concurrency: nu
   const stopping = new AbortController();
   const loops = Promise.all([
     runRelay(engine, stopping.signal),
-    runQueue({ engine, queue }, concurrency, stopping.signal),
+    runQueue({ engine, queue }, { url, concurrency }, stopping.signal),
   ]);
   return {
     stop: async () => {

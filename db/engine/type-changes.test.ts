@@ -281,3 +281,52 @@ describe('relations', () => {
       expect(await rows(client, 'select count(owner_id)::int from $ws.things')).toEqual([[1]]);
     }));
 });
+
+describe('computed fields', () => {
+  test('a formula is frozen to its values, and computes again when that is undone', () =>
+    db.inTransaction(async (client) => {
+      const object = await things(client);
+      const number = await addField(client, object, { label: 'N', type: 'NUMBER' });
+      const field = await addField(client, object, { label: 'F', type: 'FORMULA', settings: { expression: 'n * 2' } });
+      const text = await addField(client, object, { label: 'G', type: 'FORMULA', settings: { expression: 'n + 1' } });
+      await settle(client);
+      await client.query(`insert into ${ws.schema}.things (name, n) values ('a', 1.5)`);
+      await setType(client, field, 'NUMBER');
+      await setType(client, text, 'TEXT');
+      await settle(client);
+      await client.query(`update ${ws.schema}.things set n = 10`);
+      expect(await rows(client, 'select n, f, g from $ws.things')).toEqual([[10, 3, '2.5']]);
+      await client.query(`update ${ws.schema}.things set f = 7`);
+      await undo(client, field);
+      await undo(client, text);
+      expect(await rows(client, 'select n, f, g from $ws.things')).toEqual([[10, 20, 11]]);
+      expect(number).toBeTruthy();
+    }));
+
+  test('a formula follows the type of what it reads, or keeps it from changing: RV058', () =>
+    db.inTransaction(async (client) => {
+      const object = await things(client);
+      const number = await addField(client, object, { label: 'N', type: 'NUMBER' });
+      await addField(client, object, { label: 'F', type: 'FORMULA', settings: { expression: 'n * 2' } });
+      await settle(client);
+      await client.query(`insert into ${ws.schema}.things (name, n) values ('a', 1.5)`);
+      expect(await failure(client, () => setType(client, number, 'TEXT'))).toMatchObject({ code: 'RV058' });
+      await setType(client, number, 'NUMERIC');
+      await settle(client);
+      expect(await rows(client, 'select f from $ws.things')).toEqual([[3]]);
+    }));
+
+  test('rules and indexes follow, or refuse', () =>
+    db.inTransaction(async (client) => {
+      const object = await things(client);
+      const number = await addField(client, object, { label: 'N', type: 'NUMBER' });
+      await client.query(`insert into metadata.rules (object_id, field_id, kind, settings) values ($1, $2, 'RANGE', '{"min": 0}')`, [object, number]);
+      await client.query(`insert into metadata.indexes (object_id, name, parts) values ($1, 'By n', $2)`, [object, JSON.stringify([{ fieldId: number }])]);
+      await settle(client);
+      await client.query(`insert into ${ws.schema}.things (name, n) values ('a', 1.5)`);
+      await setType(client, number, 'NUMERIC');
+      await settle(client);
+      expect((await failure(client, () => client.query(`update ${ws.schema}.things set n = -1`))).code).toBe('23514');
+      expect((await failure(client, async () => { await setType(client, number, 'TEXT'); await settle(client); })).code).toMatch(/^RV/);
+    }));
+});

@@ -48,7 +48,7 @@ begin
   union all
   -- PostgreSQL 18 lists NOT NULL as constraints too; they are a property of the column here.
   select 'constraint', t.key || ' ' || coalesce(engine.identity_of(d.description), 'unmanaged:' || c.conname), t.key, t.name, c.conname::text,
-    null, d.description, null, null, null, null, c.oid
+    null, d.description, null, c.convalidated, null, null, c.oid
   from t
   join pg_catalog.pg_constraint c on c.conrelid = t.oid and c.contype in ('p', 'u', 'f', 'c', 'x')
   left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_constraint'::regclass and d.objsubid = 0

@@ -5,6 +5,7 @@ language plpgsql volatile security definer set search_path = '' set lock_timeout
 as $$
 declare
   v_schema text;
+  v_differences engine.difference[];
   v_step engine.step;
   v_statements text[] := '{}';
   v_shape_scope uuid[] := scope;
@@ -22,17 +23,23 @@ begin
   -- One block around all statements, not one around each: a block is a subtransaction, and more
   -- than 64 of these in a transaction slow every other session down.
   begin
-    for v_step in select * from engine.plan(workspace_id, scope) loop
-      -- To compute a field for the first time changes nothing that anybody did.
-      perform set_config('relvar.quiet', case when v_step.kind = 'fill' then 'on' else '' end, true);
-      execute v_step.statement;
+    v_differences := array(select d from engine.difference(workspace_id, v_schema, scope) d);
+    perform engine.queue_online(workspace_id, v_differences);
+    for v_step in select * from engine.steps(v_schema, v_differences) loop
+      -- To compute a field for the first time, or to convert it, changes nothing that anybody did.
+      if v_step.kind in ('fill', 'conversion') then
+        perform engine.set_quiet(true);
+        execute v_step.statement;
+        perform engine.set_quiet(false);
+      else
+        execute v_step.statement;
+      end if;
       v_statements := v_statements || v_step.statement;
       -- The keys of other objects name the table that they point to.
       if v_step.kind = 'table' then
         v_shape_scope := null;
       end if;
     end loop;
-    perform set_config('relvar.quiet', '', true);
   exception
     when lock_not_available or deadlock_detected then
       raise exception 'The table % is busy, so the change was not made.', v_step.object_name

@@ -68,6 +68,12 @@ as $$
   from engine.retired_columns r
   join metadata.objects o on o.id = r.object_id and o.workspace_id = r.workspace_id
   where r.workspace_id = desired_columns.workspace_id and (scope is null or r.object_id = any (scope))
+  union all
+  -- Columns of coming types, while a job fills them.
+  select 'column', p.key, p.object_id::text, o.table_name, p.name, null, engine.fact_comment(p.key, null, '@behavior -*', 'Values of a coming type.'),
+    p.pg_type, false, null, null, null
+  from engine.pending_columns(desired_columns.workspace_id, scope) p
+  join metadata.objects o on o.id = p.object_id and o.workspace_id = desired_columns.workspace_id
 $$;
 
 create or replace function engine.desired_constraints(workspace_id uuid, schema_name text, spec engine.column_spec[], scope uuid[]) returns setof engine.fact
@@ -160,7 +166,7 @@ as $$
     from spec s
     where s.relation_id is not null and not (s.is_unique and s.type in ('RELATION', 'MEMBER'))
     union all
-    select s.object_id, s.table_name, 'search', s.table_name || '_' || s.name || '_idx', format('using gin (%I)', s.name), s.key
+    select s.object_id, s.table_name, 'search', s.table_name || '_' || s.name || '_idx', format('using gin (%I)', s.name), s.key || s.generated_basis
     from spec s where s.type = 'TS_VECTOR'
     union all
     select o.id, o.table_name, 'label', o.table_name || '_label_idx',

@@ -29,6 +29,7 @@ begin
   return query select * from engine.desired_model_indexes(workspace_id, scope);
   return query select * from engine.desired_triggers(workspace_id, scope, v_spec);
   return query select * from engine.desired_computed(workspace_id, schema_name, scope);
+  return query select * from engine.desired_conversions(workspace_id, schema_name, scope);
   return query select * from engine.desired_security(workspace_id, v_spec, scope);
   if scope is null then
     return query select * from engine.desired_internals(workspace_id, schema_name);
@@ -128,6 +129,8 @@ as $$
   where j.is_missing or j.is_extra or j.is_recreated
     or (j.is_relabelled and j.kind not in ('rls', 'grant', 'role'))
     or ((j.want).definition is distinct from (j.have).definition and j.kind in ('rls', 'grant'))
+    -- Added without a look at the records that were there.
+    or (j.kind = 'constraint' and not (j.have).not_null)
     or (j.kind = 'grant' and (j.want).table_key in (select r.table_key from renamed r))
     or (j.kind = 'column' and ((j.want).pg_type <> (j.have).pg_type or (j.want).not_null <> (j.have).not_null
       or ((j.want).generated_expr is null and (j.want).default_expr is distinct from (j.have).default_expr)))

@@ -30,7 +30,7 @@ begin
           select from new_rows n where not exists (select from trash t where t.object_id = v_object and t.record_id = n.id))
         then 'restored' else 'created' end;
       insert into record_events (batch, seq, object_id, record_id, action, after, actor_type, actor_id, actor_name, source, request_id)
-      select v_batch, row_number() over (), v_object, n.id, v_action, to_jsonb(n) - v_hidden,
+      select v_batch, row_number() over (), v_object, n.id, v_action, to_jsonb(n.*) - v_hidden,
         v_actor.type, v_actor.id, v_actor.name, v_source, v_request
       from new_rows n;
     when 'UPDATE' then
@@ -43,7 +43,7 @@ begin
         select n.id, jsonb_object_agg(e.key, e.value) as before, jsonb_object_agg(e.key, j.new -> e.key) as after
         from new_rows n
         join old_rows o on o.id = n.id
-        cross join lateral (select to_jsonb(o) as old, to_jsonb(n) as new) j
+        cross join lateral (select to_jsonb(o.*) as old, to_jsonb(n.*) as new) j
         cross join lateral jsonb_each(j.old) e
         where e.value is distinct from j.new -> e.key
           and e.key not in ('search_vector', 'updated_at', 'updated_by_source', 'updated_by_member_id', 'updated_by_name')
@@ -52,7 +52,7 @@ begin
     when 'DELETE' then
       v_action := 'deleted';
       insert into record_events (batch, seq, object_id, record_id, action, before, actor_type, actor_id, actor_name, source, request_id)
-      select v_batch, row_number() over (), v_object, o.id, v_action, to_jsonb(o) - v_hidden,
+      select v_batch, row_number() over (), v_object, o.id, v_action, to_jsonb(o.*) - v_hidden,
         v_actor.type, v_actor.id, v_actor.name, v_source, v_request
       from old_rows o;
   end case;

@@ -26,8 +26,13 @@ language plpgsql stable set search_path = ''
 as $$
 begin
   return query
-  with d as materialized (
-    select * from unnest(differences)
+  with queued as materialized (
+    select q.key, q.kind from core.workspaces w join metadata.online_changes q on q.workspace_id = w.id and q.status <> 'DONE' where w.schema_name = v_schema
+  ), d as materialized (
+    -- What a job will do, or is doing, is no difference any more.
+    select u.*, engine.online_kind(u) as online_kind, q.kind is not null as is_queued
+    from unnest(differences) u left join queued q on q.key = u.kind || ' ' || u.key
+    where not coalesce(q.kind = 'INDEX' and not u.is_extra, false)
   ), dropped_tables as (
     select (d.have).table_key from d where d.kind = 'table' and d.is_extra
   ), converted as materialized (
@@ -148,11 +153,11 @@ begin
         when (d.want).default_expr is not null and ((d.want).default_expr is distinct from (d.have).default_expr or (d.want).pg_type <> (d.have).pg_type)
           then 'set default ' || (d.want).default_expr
         when (d.want).default_expr is null and (d.have).default_expr is not null and (d.want).pg_type = (d.have).pg_type then 'drop default' end, false, null),
-      (4, case when (d.want).not_null and not (d.have).not_null then 'set not null' when (d.have).not_null and not (d.want).not_null then 'drop not null' end, false, null)
+      (4, case when (d.want).not_null and not (d.have).not_null then case when not d.is_queued then 'set not null' end when (d.have).not_null and not (d.want).not_null then 'drop not null' end, false, null)
     ) as a (n, action, rewrites, note)
     where d.kind = 'column' and not d.is_missing and not d.is_extra and not d.is_recreated and (d.want).generated_expr is null and a.action is not null
     union all
-    select 45, 'conversion', c.table_name, engine.quietly(c.statement), 'AccessExclusive', true, coalesce((select max(d.row_estimate) from d where d.new_table = c.table_name), 0),
+    select 45, 'conversion', c.table_name, c.statement, 'AccessExclusive', true, coalesce((select max(d.row_estimate) from d where d.new_table = c.table_name), 0),
       'Values are converted to the new type; the former ones are kept until the grace period ends.'
     from converted c where c.statement is not null
     union all
@@ -163,14 +168,17 @@ begin
     -- 4. Keys, rules, indexes.
     union all
     select case when (d.want).definition like 'primary key%' then 50 when (d.want).definition like 'check%' then 51 else 53 end, d.kind, d.new_table,
-      format('alter table %I.%I add constraint %I %s', v_schema, d.new_table, (d.want).name, (d.want).definition), 'ShareRowExclusive', false, d.row_estimate, null
+      format('alter table %I.%I add constraint %I %s', v_schema, d.new_table, (d.want).name, (d.want).definition || case when d.is_queued or d.online_kind is not null then ' not valid' else '' end), 'ShareRowExclusive', false, d.row_estimate, null
     from d where d.kind = 'constraint' and (d.is_missing or d.is_recreated)
+    union all
+    select 54, d.kind, d.new_table, format('alter table %I.%I validate constraint %I', v_schema, d.new_table, (d.want).name), 'ShareUpdateExclusive', false, d.row_estimate, 'The records that there are already are checked.'
+    from d where d.kind = 'constraint' and not d.is_extra and not d.is_queued and (d.online_kind is not null or not d.is_missing and not d.is_recreated and not (d.have).not_null)
     union all
     select 52, d.kind, d.new_table,
       case when (d.want).definition like 'unique %'
-        then format('create unique index %I on %I.%I %s', (d.want).name, v_schema, d.new_table, substr((d.want).definition, 8))
-        else format('create index %I on %I.%I %s', (d.want).name, v_schema, d.new_table, (d.want).definition) end,
-      'Share', false, d.row_estimate, null
+        then format('create unique index ' || case when d.online_kind is not null then 'concurrently ' else '' end || '%I on %I.%I %s', (d.want).name, v_schema, d.new_table, substr((d.want).definition, 8))
+        else format('create index ' || case when d.online_kind is not null then 'concurrently ' else '' end || '%I on %I.%I %s', (d.want).name, v_schema, d.new_table, (d.want).definition) end,
+      case when d.online_kind is not null then 'ShareUpdateExclusive' else 'Share' end, false, d.row_estimate, null
     from d where d.kind = 'index' and (d.is_missing or d.is_recreated)
     -- 5. Who may see and do what. A table without row-level security does not exist for longer than this transaction.
     union all
@@ -204,7 +212,7 @@ begin
     -- Computed columns that are new, or computed otherwise than before.
     select 75, 'fill', d.new_table, engine.fill_statement((d.want).table_key::uuid, v_schema, array_agg(d.key)), 'RowExclusive', false, max(d.row_estimate), 'Computed for every record.'
     from d
-    where d.kind = 'column' and (d.want).definition = 'kept'
+    where d.kind = 'column' and (d.want).definition = 'kept' and not d.is_queued
       and (d.is_missing or split_part((d.want).comment, E'\n', 1) is distinct from split_part((d.have).comment, E'\n', 1))
       and not exists (select from d t where t.kind = 'table' and t.is_missing and t.key = (d.want).table_key)
     group by d.new_table, (d.want).table_key
@@ -230,8 +238,9 @@ begin
     from d where d.kind = 'role' and d.is_extra
   )
   select row_number() over (order by s.phase, s.ord)::int, s.kind, s.object_name, s.statement, s.lock_level, s.rewrites, s.row_estimate,
-    -- What would hold a large table for long. This version applies it at once and says so.
-    s.row_estimate > 50000 and (s.rewrites or s.kind in ('index', 'constraint')), s.note
+    -- What would hold a large table for long is left to a job.
+    s.row_estimate > (select e.online_rows from engine.settings e) and (s.statement ~ '^(create( unique)? index concurrently |alter table .* validate constraint )' or s.kind = 'fill'
+      or s.kind = 'column' and s.statement like '%% set not null' and s.phase = 43), s.note
   from (select steps.*, row_number() over () as ord from steps) s
   where s.statement is not null;
 end

@@ -13,13 +13,15 @@ begin
   select s.object_key, md5(string_agg(s.line, E'\n' order by s.line collate "C"))
   from (
     select coalesce(f.table_key, '') as object_key,
-      concat_ws('|', f.kind, f.table_name, regexp_replace(f.name, '_rule_[0-9a-f]{12}$', '_rule'), f.pg_type, f.not_null, (f.default_expr is not null), (f.generated_expr is not null),
-        case when f.kind = 'constraint' then replace(pg_catalog.pg_get_constraintdef(f.oid), schema_name, 'ws') end,
+      concat_ws('|', f.kind, f.table_name, regexp_replace(f.name, '_rule_[0-9a-f]{12}$', '_rule'), f.pg_type, case when f.kind = 'column' then f.not_null end, (f.default_expr is not null), (f.generated_expr is not null),
+        case when f.kind = 'constraint' then replace(replace(pg_catalog.pg_get_constraintdef(f.oid), schema_name, 'ws'), ' NOT VALID', '') end,
         regexp_replace(coalesce(f.comment, ''), '@relvar[^\n]*\n?', '')) as line
     from fact f
     -- The API does not show what was made beside the engine. Functions that belong to an object run in triggers.
     where (f.kind in ('table', 'internal', 'column', 'constraint') or f.kind = 'function' and f.table_key is null)
       and f.key !~ '(^| )unmanaged:'
+      -- Nor columns of former and of coming types.
+      and not (f.kind = 'column' and f.name ~ '^(former|pending)_[0-9a-f]{12}$')
     union all
     -- The API shows what some role may do, so privileges are part of the shape, roles by number.
     select f.table_key, concat_ws('|', 'grant', f.table_name, replace(f.name, schema_name, 'ws'), f.definition)

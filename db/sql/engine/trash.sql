@@ -9,7 +9,7 @@ begin
   -- An id may have been used again since a record of that id was deleted: the later one is kept.
   execute format(
     'insert into %I.trash (object_id, record_id, label, data, deleted_by_name)
-     select $1, o.id, %s, to_jsonb(o) - $3, $2 from old_rows o
+     select $1, o.id, %s, to_jsonb(o.*) - $3, $2 from old_rows o
      on conflict (object_id, record_id) do update set label = excluded.label, data = excluded.data, deleted_at = excluded.deleted_at,
        deleted_by_name = excluded.deleted_by_name, transaction_id = excluded.transaction_id',
     tg_table_schema, engine.label_expression(tg_argv[0]::uuid, 'o'))

@@ -171,6 +171,9 @@ comment on column metadata.type_changes.from_options is 'Its options before.';
 comment on column metadata.type_changes.from_default_value is 'Its default before.';
 comment on column metadata.type_changes.from_revision is 'Which of its columns held the values before.';
 comment on column metadata.type_changes.to_type is 'Its type since.';
+comment on column metadata.type_changes.to_settings is 'What was asked for with it: settings of the field, and such as say how to read values.';
+comment on column metadata.type_changes.to_options is 'Its options since.';
+comment on column metadata.type_changes.to_default_value is 'Its default since.';
 comment on column metadata.type_changes.to_revision is 'Which of its columns hold the values since.';
 comment on column metadata.type_changes.failed_values is 'How many values did not fit the new type and were left empty.';
 comment on column metadata.type_changes.status is 'RUNNING while a job converts, then DONE; UNDONE when it was undone.';
@@ -182,6 +185,7 @@ comment on column metadata.online_changes.kind is 'INDEX builds, VALIDATE checks
 comment on column metadata.online_changes.statement is 'What is run.';
 comment on column metadata.online_changes.status is 'QUEUED, RUNNING, DONE, or FAILED after the last attempt.';
 comment on column metadata.online_changes.rows_done is 'Records done so far.';
+comment on column metadata.online_changes.last_id is E'@behavior -*\nThe last record that was done, in order of their ids.';
 comment on column metadata.online_changes.rows_total is 'Records to do, about; null when it cannot be counted.';
 comment on column metadata.online_changes.attempts is 'How often it was tried.';
 comment on column metadata.online_changes.error is 'Why the last attempt failed.';

@@ -47,14 +47,14 @@ begin
   if v_ids is null then
     return null;
   end if;
-  perform set_config('relvar.quiet', 'on', true);
+  perform engine.set_quiet(true);
   execute format('select from %I.%I t where t.id = any ($1) order by t.id for no key update', v_schema, v_table) using v_ids;
   if v_field.type = 'ROLLUP' then
     execute engine.rollup_update((select r from metadata.relations r where r.id = (v_field.compiled ->> 'relation')::uuid), v_schema, 'unnest($1) as i (id)') using v_ids;
   else
     execute format('update %I.%I t set %I = t.%3$I where t.id = any ($1)', v_schema, v_table, (engine.formula_columns(v_field, '', ''))[1]) using v_ids;
   end if;
-  perform set_config('relvar.quiet', '', true);
+  perform engine.set_quiet(false);
   return v_ids[cardinality(v_ids)];
 end
 $$;

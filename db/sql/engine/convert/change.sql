@@ -99,6 +99,24 @@ begin
 end
 $$;
 
+create or replace function engine.converted_default(f metadata.fields, t metadata.fields) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_type text := engine.part_types(f) ->> '';
+  v_sql text;
+  v_value jsonb := (f).default_value;
+begin
+  if v_value is null or v_value in ('null', '"now"') or jsonb_typeof(v_value) = 'object' or v_type is null or not engine.part_types(t) ? '' then
+    return case when v_value = '"now"' and (t).type in ('DATE', 'DATE_TIME') then v_value end;
+  end if;
+  v_sql := engine.default_expression((f).type, v_type, v_value);
+  v_sql := engine.conversion_sql(f, t, jsonb_build_object('', '(' || v_sql || ')')) ->> '';
+  execute format('select to_jsonb(%s)', v_sql) into v_value;
+  return v_value;
+end
+$$;
+
 create or replace function engine.tg_fields__convert() returns trigger
 language plpgsql volatile security definer set search_path = '' set lock_timeout = '2s'
 as $$
@@ -106,6 +124,7 @@ declare
   v_may_empty boolean := coalesce(new.settings ->> 'onFailure' = 'EMPTY', false);
   v_is_link boolean := exists (select from engine.conversions c where c.from_type = old.type and c.to_type = new.type and c.route = 'LINK');
   v_is_plain boolean;
+  v_is_large boolean;
   v_standing engine.standing_field;
   v_count engine.conversion_count;
   v_target metadata.fields;
@@ -115,10 +134,34 @@ begin
   if v_is_link then
     perform engine.assert_link_convertible(old, new.type, new.settings);
   end if;
+  if exists (select from metadata.type_changes c where c.field_id = old.id and c.status = 'RUNNING') then
+    raise exception 'The type of "%" is being changed already.', old.label using errcode = 'RV072', column = 'type', hint = 'Wait until that change is done; metadata.online_changes shows how far it is.';
+  end if;
   -- First the model, then its tables: in one order, whoever changes it.
   perform engine.note_change(old.workspace_id, array[old.object_id]);
   v_standing := engine.standing_field(old);
   v_target := engine.retyped(old, new.type, new.settings, new.options, v_standing);
+  -- A default that was not given anew is converted like a value.
+  if new.default_value is not distinct from old.default_value then
+    new.default_value := engine.converted_default(old, v_target);
+  end if;
+  v_target.default_value := new.default_value;
+  v_is_large := not v_is_link and v_standing.row_estimate > (select e.online_rows from engine.settings e);
+  if v_is_large then
+    v_count := engine.count_conversion(old, v_target, v_standing);
+    if not (v_count.is_identical and v_standing.generated = '{}') then
+      if v_count.fails > 0 and (not v_may_empty or new.is_required and new.required_from is null) then
+        perform engine.refuse_losses(old, new.type, v_count);
+      end if;
+      perform engine.queue_type_change(old, v_target, v_standing, v_may_empty, v_count.fails);
+      -- Until the job is done, the field is what it was.
+      new.type := old.type;
+      new.settings := old.settings;
+      new.options := old.options;
+      new.default_value := old.default_value;
+      return new;
+    end if;
+  end if;
   if v_standing is not null then
     begin
       -- Nobody adds a value that does not fit between the count and the conversion.
@@ -136,12 +179,10 @@ begin
       new.revision := engine.next_revision(old);
       perform engine.retire_columns(old, v_standing);
     end if;
-    insert into metadata.type_changes (workspace_id, field_id, from_type, from_settings, from_options, from_default_value, from_revision, to_type, to_revision, failed_values, status, changed_at)
+    insert into metadata.type_changes (workspace_id, field_id, from_type, from_settings, from_options, from_default_value, from_revision, to_type, to_settings, to_options, to_default_value, to_revision, failed_values, status, changed_at)
     values (old.workspace_id, old.id, old.type,
       old.settings || case when old.type in ('FORMULA', 'ROLLUP') then jsonb_build_object('resultType', old.result_type, 'compiled', old.compiled) else '{}' end,
-      old.options, old.default_value, old.revision, new.type, new.revision, v_count.fails, case when v_is_plain then 'DONE' else 'RUNNING' end, v_moment);
-  elsif exists (select from metadata.type_changes c where c.field_id = old.id and c.status = 'RUNNING') then
-    raise exception 'The type of "%" is being changed already.', old.label using errcode = 'RV072', column = 'type', hint = 'Commit that change first.';
+      old.options, old.default_value, old.revision, new.type, v_target.settings, v_target.options, new.default_value, new.revision, v_count.fails, case when v_is_plain then 'DONE' else 'RUNNING' end, v_moment);
   end if;
   if v_is_link and new.type = 'MANY_TO_MANY' then
     new.junction_field_id := null;
@@ -153,13 +194,8 @@ begin
     update metadata.relations r set deleted_at = v_moment where r.field_id = old.id and r.deleted_at is null and r.id <> (engine.kept_relation(old, new.settings)).id;
     v_target.settings := v_target.settings - 'targetObjectId';
   end if;
-  -- A default that was not given anew is kept where it can mean the same.
-  if new.default_value is not distinct from old.default_value
-    and (engine.part_types(v_target) <> engine.part_types(old) or new.type = 'SELECT' or new.type in ('COLOR', 'RATING', 'MULTI_SELECT')) then
-    new.default_value := case when old.default_value <> 'null' and new.type in ('SELECT', 'MULTI_SELECT') and old.type in ('SELECT', 'MULTI_SELECT') then
-      case new.type when 'MULTI_SELECT' then jsonb_build_array(old.default_value) else old.default_value -> 0 end end;
-  end if;
-  new.settings := v_target.settings;
+  -- How values were to be read is of no use to the field afterwards.
+  new.settings := v_target.settings - '{dayOrder,currencyCode}'::text[];
   new.options := v_target.options;
   new.result_type := null;
   new.compiled := null;
@@ -194,8 +230,11 @@ $$;
 create or replace function engine.former_columns(f metadata.fields, alias text) returns jsonb
 language sql stable set search_path = ''
 as $$
-  select engine.qualified(jsonb_object_agg(regexp_replace(r.key, '^[^.]*\.?', ''), r.name), alias)
-  from engine.retired_columns r where r.field_id = (f).id and r.revision = (f).revision
+  select case when (f).type in ('FORMULA', 'ROLLUP') then (
+      select jsonb_object_agg(c.part, engine.formula_sql((f).compiled, c.part, alias)) from engine.field_type_columns c where c.type = (f).result_type)
+    else (
+      select engine.qualified(jsonb_object_agg(regexp_replace(r.key, '^[^.]*\.?', ''), r.name), alias)
+      from engine.retired_columns r where r.field_id = (f).id and r.revision = (f).revision) end
 $$;
 
 create or replace function engine.live_columns(f metadata.fields, alias text) returns jsonb
@@ -208,11 +247,6 @@ $$;
 create or replace function engine.same_sql(a jsonb, b jsonb) returns text
 language sql immutable set search_path = ''
 as $$ select coalesce(string_agg(format('%s is not distinct from %s', e.value, b ->> e.key), ' and '), 'true') from jsonb_each_text(a) e $$;
-
--- Quietly: see engine.quiet.
-create or replace function engine.quietly(statement text) returns text
-language sql immutable strict parallel safe
-  return 'select engine.set_quiet(true); ' || statement || '; select engine.set_quiet(false)';
 
 -- The statement that fills the new columns of a change from the old, for all records or those of a condition.
 create or replace function engine.conversion_update(f metadata.fields, before metadata.fields, schema_name text, table_name text, columns jsonb, condition text default null) returns text
@@ -236,7 +270,7 @@ as $$
     schema_name, (select string_agg(format('%L, %s', engine.snake_case((f).name) || c.suffix, e.value), ', ' order by e.key)
       from jsonb_each_text(engine.conversion_sql(before, f, engine.former_columns(before, 't'))) e join engine.field_type_columns c on c.type = (f).type and c.part = e.key),
     table_name, (f).object_id, (select array_agg(r.name) from engine.retired_columns r where r.field_id = (f).id and r.revision = (before).revision))
-  where (f).type <> 'MANY_TO_MANY'
+  where (f).type <> 'MANY_TO_MANY' and (before).type not in ('FORMULA', 'ROLLUP')
 $$;
 
 -- Fills of the columns that this transaction makes for changed types; one a field.
@@ -256,6 +290,7 @@ begin
   loop
     select x.* into f from metadata.fields x where x.id = v_change.field_id;
     b := engine.field_before(f, v_change);
+    f.settings := v_change.to_settings || f.settings;
     field_id := f.id;
     object_id := f.object_id;
     column_key := engine.column_key(f.id, f.revision, '');
@@ -282,3 +317,33 @@ as $$
   join engine.retired_columns r on r.field_id = (f).id and r.revision = (before).revision
   where near.id = (f).junction_field_id
 $$;
+
+-- Rules and indexes of the field are judged again, as if they were made now.
+create or replace function engine.tg_fields__judge_rules() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_what text;
+  r record;
+begin
+  for r in
+    select 'rules' as of, u.id, engine.rule_text(u) as label from metadata.rules u
+    where u.object_id = new.object_id and (u.field_id = new.id or u.settings -> 'fieldIds' ? new.id::text or new.id in (select engine.formula_fields(u.compiled)))
+    union all
+    select 'indexes', x.id, x.name from metadata.indexes x
+    where x.object_id = new.object_id and (x.parts @> jsonb_build_array(jsonb_build_object('fieldId', new.id)) or new.id in (select engine.formula_fields(x.compiled)))
+  loop
+    v_what := case r.of when 'rules' then 'rule' else 'index' end;
+    execute format('update metadata.%I set compiled = null where id = $1', r.of) using r.id;
+  end loop;
+  return null;
+exception when others then
+  if sqlstate not like 'RV%' then
+    raise;
+  end if;
+  raise exception 'The % "%" does not allow this change of "%": %', v_what, r.label, new.label, sqlerrm
+    using errcode = 'RV072', column = 'type', hint = format('Change or delete the %s first.', v_what);
+end
+$$;
+create or replace trigger _500_judge_rules after update of type on metadata.fields for each row
+  when (new.type <> old.type) execute function engine.tg_fields__judge_rules();

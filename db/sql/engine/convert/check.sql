@@ -25,8 +25,8 @@ as $$
   select (w.schema_name, t.name, t.row_estimate, c.names, c.keys, c.types, c.generated)::engine.standing_field
   from core.workspaces w
   cross join lateral (
-    select a.name, greatest(k.reltuples, 0)::bigint as row_estimate
-    from engine.actual(w.schema_name, array[(f).object_id]) a join pg_catalog.pg_class k on k.oid = a.oid where a.kind = 'table') t
+    select a.name, engine.row_estimate(a.oid) as row_estimate
+    from engine.actual(w.schema_name, array[(f).object_id]) a where a.kind = 'table') t
   cross join lateral (
     select jsonb_object_agg(p.part, a.name) as names, jsonb_object_agg(p.part, a.key) as keys, jsonb_object_agg(p.part, a.pg_type) as types,
       coalesce(array_agg(p.part) filter (where a.generated_expr is not null), '{}') as generated, count(*) as columns
@@ -153,7 +153,10 @@ declare
   t metadata.fields := f;
 begin
   t.type := retyped.type;
-  t.settings := coalesce(retyped.settings, (f).settings) - 'onFailure' - case when retyped.type = 'NUMBER' then '' else 'dataType' end;
+  -- What only the former type knows goes; what nobody knows is refused later.
+  t.settings := coalesce(retyped.settings, (f).settings) - 'onFailure' - array(
+    select k.key from engine.field_type_settings k where k.type = (f).type
+    except select k.key from engine.field_type_settings k where k.type = retyped.type);
   t.options := case when retyped.type not in ('SELECT', 'MULTI_SELECT') then '[]' else coalesce(nullif(retyped.options, '[]'), nullif((f).options, '[]')) end;
   if t.options is null then
     t.options := case when standing is null then '[]' else engine.distinct_options(f, standing, retyped.type = 'MULTI_SELECT') end;

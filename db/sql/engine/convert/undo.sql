@@ -83,8 +83,7 @@ begin
   select x.* into f from metadata.fields x where x.id = v_change.field_id;
   perform engine.assert_undoable(v_change, f);
   b := engine.field_before(f, v_change);
-  update metadata.relations r set deleted_at = null where r.field_id = f.id and r.deleted_at = v_change.changed_at;
-  if v_change.from_revision = v_change.to_revision then
+  if v_change.from_revision = v_change.to_revision and b.type not in ('FORMULA', 'ROLLUP') then
     update metadata.fields x set type = b.type, settings = b.settings, options = b.options, default_value = b.default_value where x.id = f.id;
     delete from metadata.type_changes c where c.field_id = f.id and c.changed_at > v_change.changed_at and c.from_revision = c.to_revision;
   else
@@ -107,10 +106,11 @@ begin
       perform engine.retire_columns(f, v_standing);
     end if;
     select near.object_id into v_junction from metadata.fields near where near.id = f.junction_field_id;
-    update metadata.fields x set type = b.type, settings = b.settings, options = b.options, default_value = b.default_value, revision = b.revision, junction_field_id = null
+    update metadata.fields x set type = b.type, settings = b.settings, options = b.options, default_value = b.default_value, revision = b.revision, junction_field_id = null, compiled = null
     where x.id = f.id;
     update metadata.objects o set deleted_at = clock_timestamp(), deleted_by_name = (engine.current_actor()).name where o.id = v_junction;
   end if;
+  update metadata.relations r set deleted_at = null where r.field_id = f.id and r.deleted_at = v_change.changed_at;
   update metadata.type_changes c set status = 'UNDONE' where c.id = v_change.id;
   return jsonb_build_object('fieldId', f.id, 'type', b.type, 'convertedBack', greatest(v_count, 0), 'note', case
     when v_count < 0 then 'The values are those from before the change. What was written since does not convert back.'

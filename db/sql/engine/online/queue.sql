@@ -1,0 +1,68 @@
+-- What would keep people from a large table is not done in the transaction that changes the model:
+-- it is written down here, and a job does it while everybody goes on working.
+
+create or replace function engine.online_kind(d engine.difference) returns text
+language sql stable set search_path = ''
+as $$
+  select case
+    when (d).row_estimate <= (select s.online_rows from engine.settings s) or (d).is_extra then null
+    when (d).kind = 'index' and ((d).is_missing or (d).is_recreated) then 'INDEX'
+    when (d).kind = 'constraint' and ((d).want).definition !~ '^(primary key|unique)' and ((d).is_missing or (d).is_recreated or not ((d).have).not_null) then 'VALIDATE'
+    when (d).kind = 'column' and ((d).want).definition = 'kept'
+      and ((d).is_missing or split_part(((d).want).comment, E'\n', 1) is distinct from split_part(((d).have).comment, E'\n', 1)) then 'BACKFILL'
+    when (d).kind = 'column' and not (d).is_missing and not (d).is_recreated and ((d).want).not_null and not ((d).have).not_null then 'NOT_NULL'
+  end
+$$;
+
+-- One job works on a workspace at a time, one change after the other.
+create or replace function engine.add_online_job(workspace_id uuid) returns void
+language sql volatile set search_path = ''
+as $$
+  select graphile_worker.add_job('model__online', json_build_object('workspace_id', workspace_id), max_attempts => 100, job_key => 'model__online:' || workspace_id)
+$$;
+
+create or replace function engine.queue_online(workspace_id uuid, differences engine.difference[]) returns void
+language plpgsql volatile set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  insert into metadata.online_changes as c (workspace_id, object_id, key, kind, statement, rows_total)
+  select queue_online.workspace_id, (d.want).table_key::uuid, d.kind || ' ' || d.key, engine.online_kind(d), coalesce((d.want).definition, (d.want).name), d.row_estimate
+  from unnest(differences) d where engine.online_kind(d) is not null
+  on conflict (workspace_id, key) where status <> 'DONE' do update
+    set kind = excluded.kind, statement = excluded.statement, status = 'QUEUED', rows_done = 0, last_id = null, rows_total = excluded.rows_total, attempts = 0, error = null
+    where c.status = 'FAILED' or c.statement <> excluded.statement;
+  if found then
+    perform engine.add_online_job(queue_online.workspace_id);
+  end if;
+end
+$$;
+
+-- Meanwhile a trigger converts what is written.
+create or replace function engine.desired_conversions(workspace_id uuid, schema_name text, scope uuid[]) returns setof engine.fact
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_change metadata.type_changes;
+  v_field metadata.fields;
+  v_table text;
+  v_name text;
+  v_definition text;
+begin
+  for v_change in
+    select c.* from metadata.type_changes c join metadata.fields f on f.id = c.field_id
+    where c.workspace_id = desired_conversions.workspace_id and c.status = 'RUNNING' and f.revision = c.from_revision and f.deleted_at is null and (scope is null or f.object_id = any (scope))
+  loop
+    select f.* into v_field from metadata.fields f where f.id = v_change.field_id;
+    select o.table_name into v_table from metadata.objects o where o.id = v_field.object_id;
+    v_name := 'convert_' || left(md5(v_change.id::text), 12);
+    v_definition := format('create or replace function %I.%I() returns trigger language plpgsql volatile security definer set search_path = '''' as %L',
+      schema_name, v_name, 'begin ' || engine.conversion_assignments(v_change) || ' return new; end');
+    return query select 'function', 'convert:' || v_field.object_id || ':' || v_change.id, v_field.object_id::text, v_table, v_name, v_definition,
+      engine.fact_comment('convert:' || v_field.object_id || ':' || v_change.id, v_definition, null, 'Converts values to a coming type.'), null, null::boolean, null, null, null::oid;
+    return query select 'trigger', v_field.object_id || ' _050_' || v_name, v_field.object_id::text, v_table, '_050_' || v_name,
+      format('before insert or update on %%s for each row execute function %I.%I()', schema_name, v_name),
+      engine.fact_comment('_050_' || v_name, v_definition), null, null::boolean, null, null, null::oid;
+  end loop;
+end
+$$;

@@ -87,7 +87,10 @@ class Runner {
       if (this.signal?.aborted || !isOfPostgres(error)) throw error;
       const message = [error.message, error.hint].filter(Boolean).join(' ');
       if (BUSY.includes(error.code ?? '')) {
-        await this.step(`select engine.note_online($1, 'QUEUED', $2)`, [change.id, 'The table is busy. It will be tried again.']);
+        await this.step(`select engine.note_online($1, 'QUEUED', $2)`, [
+          change.id,
+          'The table is busy. It will be tried again.',
+        ]);
         throw new TableBusyError(`${change.statement}: the table is busy.`, { cause: error });
       }
       await this.cleanUp(change);
@@ -127,7 +130,7 @@ class Runner {
 
   /** Each batch commits together with the place that it reached. */
   async batches(change: Change, statement: string, id: string) {
-    for (let last = change.last_id; ; ) {
+    for (let last = change.last_id; ;) {
       this.signal?.throwIfAborted();
       await this.client.query('begin');
       try {

@@ -2,7 +2,15 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { runOnlineChanges } from '../online.ts';
 import { useDatabase } from '../testing/database.ts';
-import { addField, addObject, addRelation, createWorkspace, objectNamed, statements, type Workspace } from '../testing/workspace.ts';
+import {
+  addField,
+  addObject,
+  addRelation,
+  createWorkspace,
+  objectNamed,
+  statements,
+  type Workspace,
+} from '../testing/workspace.ts';
 
 const db = useDatabase();
 let ws: Workspace;
@@ -51,7 +59,11 @@ const changes = async () =>
   ).rows;
 
 const jobs = async () =>
-  (await db.admin.query(`select task_identifier, key from graphile_worker.jobs where task_identifier = 'model__online'`)).rows;
+  (
+    await db.admin.query(
+      `select task_identifier, key from graphile_worker.jobs where task_identifier = 'model__online'`,
+    )
+  ).rows;
 
 /** What must not be there when all is done. */
 const leftovers = async () =>
@@ -89,9 +101,20 @@ let field: string;
 const kinds: Record<string, Kind> = {
   'an index': {
     prepare: async () => (field = await addField(db.admin, object, { label: 'F', type: 'TEXT' })),
-    change: () => query(`insert into metadata.indexes (object_id, name, parts) values ($1, 'By F', $2)`, [object, JSON.stringify([{ fieldId: field }])]),
+    change: () =>
+      query(`insert into metadata.indexes (object_id, name, parts) values ($1, 'By F', $2)`, [
+        object,
+        JSON.stringify([{ fieldId: field }]),
+      ]),
     kind: 'INDEX',
-    check: async () => expect((await query(`select from pg_indexes where schemaname = '$ws' and tablename = 'things' and indexdef ~ '\\(f\\)'`)).rowCount).toBe(1),
+    check: async () =>
+      expect(
+        (
+          await query(
+            `select from pg_indexes where schemaname = '$ws' and tablename = 'things' and indexdef ~ '\\(f\\)'`,
+          )
+        ).rowCount,
+      ).toBe(1),
   },
   'unique values': {
     prepare: async () => {
@@ -114,7 +137,8 @@ const kinds: Record<string, Kind> = {
       }
     },
     kind: 'VALIDATE',
-    check: () => expect(query('update $ws.things set owner_id = gen_random_uuid()')).rejects.toMatchObject({ code: '23503' }),
+    check: () =>
+      expect(query('update $ws.things set owner_id = gen_random_uuid()')).rejects.toMatchObject({ code: '23503' }),
   },
   'a value that is required': {
     prepare: async () => {
@@ -134,10 +158,21 @@ const kinds: Record<string, Kind> = {
     change: () => query(`update metadata.fields set type = 'NUMBER' where id = $1`, [field]),
     kind: 'TYPE',
     check: async () => {
-      expect((await query('select count(*)::int as n from $ws.things where f is distinct from substr(name, 2)::float8')).rows).toEqual([{ n: 0 }]);
+      expect(
+        (await query('select count(*)::int as n from $ws.things where f is distinct from substr(name, 2)::float8'))
+          .rows,
+      ).toEqual([{ n: 0 }]);
       expect((await query(`select data ->> 'f' as f from $ws.trash`)).rows).toEqual([{ f: '5' }]);
-      expect((await query('select type, default_value from metadata.fields where id = $1', [field])).rows).toEqual([{ type: 'NUMBER', default_value: 7 }]);
-      expect((await query(`select from $ws.record_events where action = 'updated' and jsonb_typeof(after -> 'f') = 'number'`)).rowCount).toBe(0);
+      expect((await query('select type, default_value from metadata.fields where id = $1', [field])).rows).toEqual([
+        { type: 'NUMBER', default_value: 7 },
+      ]);
+      expect(
+        (
+          await query(
+            `select from $ws.record_events where action = 'updated' and jsonb_typeof(after -> 'f') = 'number'`,
+          )
+        ).rowCount,
+      ).toBe(0);
     },
   },
 };
@@ -174,7 +209,8 @@ describe.each(Object.entries(kinds))('%s', (_, { prepare, change, kind, check })
       if (!killed) break;
       kills++;
       expect(await statements(db.admin, ws)).toEqual([]);
-      if (kills > 60) throw new Error(`It never ends: ${JSON.stringify(await changes())} ${JSON.stringify(await work())}`);
+      if (kills > 60)
+        throw new Error(`It never ends: ${JSON.stringify(await changes())} ${JSON.stringify(await work())}`);
     }
     expect(kills).toBeGreaterThan(1);
     await check();

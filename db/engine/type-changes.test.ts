@@ -20,7 +20,11 @@ beforeAll(async () => {
 });
 
 const setType = (client: pg.ClientBase, field: string, type: string, settings: unknown = {}) =>
-  client.query('update metadata.fields set type = $2, settings = $3 where id = $1', [field, type, JSON.stringify(settings)]);
+  client.query('update metadata.fields set type = $2, settings = $3 where id = $1', [
+    field,
+    type,
+    JSON.stringify(settings),
+  ]);
 
 async function rows(client: pg.ClientBase, query: string): Promise<unknown[]> {
   return (await client.query({ text: query.replaceAll('$ws', ws.schema), rowMode: 'array' })).rows;
@@ -58,7 +62,9 @@ describe('undo', () => {
       const object = await things(client);
       const field = await addField(client, object, { label: 'F', type: 'TEXT' });
       await settle(client);
-      await client.query(`insert into ${ws.schema}.things (name, f) values ('a', ' 1 234,5 '), ('b', 'two'), ('c', '3'), ('d', null)`);
+      await client.query(
+        `insert into ${ws.schema}.things (name, f) values ('a', ' 1 234,5 '), ('b', 'two'), ('c', '3'), ('d', null)`,
+      );
       await setType(client, field, 'NUMBER', { onFailure: 'EMPTY' });
       await settle(client);
       await client.query(`update ${ws.schema}.things set f = 33 where name = 'c'`);
@@ -66,8 +72,16 @@ describe('undo', () => {
       await client.query(`insert into ${ws.schema}.things (name, f) values ('e', 5.5)`);
       const done = await undo(client, field);
       expect(done).toMatchObject({ convertedBack: 3, note: expect.stringContaining('3 records') });
-      expect(await rows(client, `select name, f from $ws.things order by name`)).toEqual([['a', ' 1 234,5 '], ['b', '2'], ['c', '33'], ['d', null], ['e', '5.5']]);
-      expect((await client.query('select type, settings, revision from metadata.fields where id = $1', [field])).rows).toEqual([{ type: 'TEXT', settings: {}, revision: 1 }]);
+      expect(await rows(client, `select name, f from $ws.things order by name`)).toEqual([
+        ['a', ' 1 234,5 '],
+        ['b', '2'],
+        ['c', '33'],
+        ['d', null],
+        ['e', '5.5'],
+      ]);
+      expect(
+        (await client.query('select type, settings, revision from metadata.fields where id = $1', [field])).rows,
+      ).toEqual([{ type: 'TEXT', settings: {}, revision: 1 }]);
     }));
 
   test('only of the latest change, and only while the former values are kept: RV074', () =>
@@ -81,19 +95,34 @@ describe('undo', () => {
       const first = await lastChange(client, field);
       await setType(client, field, 'NUMBER');
       await settle(client);
-      expect(await failure(client, () => client.query('select metadata.undo_type_change($1)', [first]))).toMatchObject({ code: 'RV074' });
+      expect(await failure(client, () => client.query('select metadata.undo_type_change($1)', [first]))).toMatchObject({
+        code: 'RV074',
+      });
       await undo(client, field);
       await client.query(`select engine.purge_deleted('-1 second')`);
       await settle(client);
-      expect(await rows(client, `select column_name::text from information_schema.columns where table_schema = '$ws' and table_name = 'things' and column_name like 'former%'`)).toEqual([]);
-      expect(await failure(client, () => client.query('select metadata.undo_type_change($1)', [first]))).toMatchObject({ code: 'RV074', message: expect.stringContaining('not kept') });
+      expect(
+        await rows(
+          client,
+          `select column_name::text from information_schema.columns where table_schema = '$ws' and table_name = 'things' and column_name like 'former%'`,
+        ),
+      ).toEqual([]);
+      expect(await failure(client, () => client.query('select metadata.undo_type_change($1)', [first]))).toMatchObject({
+        code: 'RV074',
+        message: expect.stringContaining('not kept'),
+      });
     }));
 
   test('of a change in place', () =>
     db.inTransaction(async (client) => {
       const object = await things(client);
       const options = JSON.stringify([{ value: 'A', label: 'A', color: 'red' }]);
-      const field = await addField(client, object, { label: 'F', type: 'SELECT', options: JSON.parse(options), default_value: 'A' });
+      const field = await addField(client, object, {
+        label: 'F',
+        type: 'SELECT',
+        options: JSON.parse(options),
+        default_value: 'A',
+      });
       await settle(client);
       await client.query(`insert into ${ws.schema}.things (name) values ('a')`);
       await setType(client, field, 'TEXT');
@@ -102,7 +131,9 @@ describe('undo', () => {
       expect(await failure(client, () => undo(client, field))).toMatchObject({ code: 'RV071' });
       await client.query(`delete from ${ws.schema}.things where name = 'b'`);
       await undo(client, field);
-      expect((await client.query('select type, options, default_value from metadata.fields where id = $1', [field])).rows[0]).toMatchObject({ type: 'SELECT', default_value: 'A' });
+      expect(
+        (await client.query('select type, options, default_value from metadata.fields where id = $1', [field])).rows[0],
+      ).toMatchObject({ type: 'SELECT', default_value: 'A' });
     }));
 });
 
@@ -110,18 +141,32 @@ describe('what hangs on the field', () => {
   test('required, unique, default, index, search and label follow', () =>
     db.inTransaction(async (client) => {
       const object = await things(client);
-      const field = await addField(client, object, { label: 'F', type: 'TEXT', is_required: true, is_unique: true, default_value: '7', settings: { searchable: true } });
-      const label = (await client.query('select label_field_id as id from metadata.objects where id = $1', [object])).rows[0].id;
+      const field = await addField(client, object, {
+        label: 'F',
+        type: 'TEXT',
+        is_required: true,
+        is_unique: true,
+        default_value: '7',
+        settings: { searchable: true },
+      });
+      const label = (await client.query('select label_field_id as id from metadata.objects where id = $1', [object]))
+        .rows[0].id;
       await settle(client);
       await client.query(`insert into ${ws.schema}.things (name, f) values ('Ada Lovelace', '1')`);
       await setType(client, field, 'NUMBER');
       await setType(client, label, 'FULL_NAME');
       await settle(client);
-      expect(await failure(client, () => client.query(`insert into ${ws.schema}.things (f) values (1)`))).toMatchObject({ code: '23505' });
-      expect(await failure(client, () => client.query(`insert into ${ws.schema}.things (f) values (null)`))).toMatchObject({ code: '23502' });
+      expect(await failure(client, () => client.query(`insert into ${ws.schema}.things (f) values (1)`))).toMatchObject(
+        { code: '23505' },
+      );
+      expect(
+        await failure(client, () => client.query(`insert into ${ws.schema}.things (f) values (null)`)),
+      ).toMatchObject({ code: '23502' });
       await client.query(`set local role ${ws.adminRole}`);
       expect(await rows(client, `select label from $ws.search_records('lovelace')`)).toEqual([['Ada Lovelace']]);
-      expect((await failure(client, () => client.query(`update ${ws.schema}.things set ${'former'}_x = 1`))).code).toBe('42703');
+      expect((await failure(client, () => client.query(`update ${ws.schema}.things set ${'former'}_x = 1`))).code).toBe(
+        '42703',
+      );
       await client.query('reset role');
       await undo(client, field);
       await undo(client, label);
@@ -135,9 +180,13 @@ describe('what hangs on the field', () => {
       await settle(client);
       await setType(client, field, 'DATE');
       await settle(client);
-      const [[name]] = (await rows(client, `select name from engine.retired_columns where field_id = '${field}'`)) as [[string]];
+      const [[name]] = (await rows(client, `select name from engine.retired_columns where field_id = '${field}'`)) as [
+        [string],
+      ];
       await client.query(`set local role ${ws.adminRole}`);
-      expect((await failure(client, () => client.query(`update ${ws.schema}.things set ${name} = 'x'`))).code).toBe('42501');
+      expect((await failure(client, () => client.query(`update ${ws.schema}.things set ${name} = 'x'`))).code).toBe(
+        '42501',
+      );
     }));
 
   test('records in the trash are converted, and restored as what their object is now', () =>
@@ -145,11 +194,14 @@ describe('what hangs on the field', () => {
       const object = await things(client);
       const field = await addField(client, object, { label: 'F', type: 'TEXT' });
       await settle(client);
-      const { id } = (await client.query(`insert into ${ws.schema}.things (name, f) values ('a', '12,5') returning id`)).rows[0];
+      const { id } = (await client.query(`insert into ${ws.schema}.things (name, f) values ('a', '12,5') returning id`))
+        .rows[0];
       await client.query(`delete from ${ws.schema}.things`);
       await setType(client, field, 'NUMBER');
       await settle(client);
-      expect((await client.query(`select ${ws.schema}.restore_record('thing', $1) as done`, [id])).rows).toEqual([{ done: true }]);
+      expect((await client.query(`select ${ws.schema}.restore_record('thing', $1) as done`, [id])).rows).toEqual([
+        { done: true },
+      ]);
       expect(await rows(client, 'select name, f from $ws.things')).toEqual([['a', 12.5]]);
       await undo(client, field);
       expect(await rows(client, 'select name, f from $ws.things')).toEqual([['a', '12,5']]);
@@ -166,11 +218,18 @@ describe('what hangs on the field', () => {
       await setType(client, field, 'NUMBER');
       await settle(client);
       expect(await rows(client, 'select updated_at from $ws.things')).toEqual(before);
-      expect(await rows(client, `select count(*)::int from $ws.record_events where action = 'updated' and object_id = '${object}'`)).toEqual([[0]]);
+      expect(
+        await rows(
+          client,
+          `select count(*)::int from $ws.record_events where action = 'updated' and object_id = '${object}'`,
+        ),
+      ).toEqual([[0]]);
       expect(await rows(client, 'select * from engine.quiet')).toEqual([]);
       await client.query(`set local relvar.quiet = 'on'`);
       await client.query(`update ${ws.schema}.things set f = 2`);
-      expect(await rows(client, `select after from $ws.record_events where action = 'updated' and object_id = '${object}'`)).toEqual([[{ f: 2 }]]);
+      expect(
+        await rows(client, `select after from $ws.record_events where action = 'updated' and object_id = '${object}'`),
+      ).toEqual([[{ f: 2 }]]);
     }));
 
   test('a field that is made and changed in one transaction', () =>
@@ -179,7 +238,9 @@ describe('what hangs on the field', () => {
       const field = await addField(client, object, { label: 'F', type: 'TEXT' });
       await setType(client, field, 'NUMBER');
       await settle(client);
-      expect(await rows(client, `select pg_typeof(f)::text from (select null) x left join $ws.things on true`)).toEqual([['double precision']]);
+      expect(await rows(client, `select pg_typeof(f)::text from (select null) x left join $ws.things on true`)).toEqual(
+        [['double precision']],
+      );
     }));
 
   test('renamed and changed in one transaction', () =>
@@ -210,7 +271,9 @@ describe('what hangs on the field', () => {
       const field = await addField(client, object, { label: 'F', type: 'TEXT', is_required: true });
       await settle(client);
       await client.query(`insert into ${ws.schema}.things (name, f) values ('a', 'x')`);
-      expect(await failure(client, () => setType(client, field, 'NUMBER', { onFailure: 'EMPTY' }))).toMatchObject({ code: 'RV071' });
+      expect(await failure(client, () => setType(client, field, 'NUMBER', { onFailure: 'EMPTY' }))).toMatchObject({
+        code: 'RV071',
+      });
     }));
 });
 
@@ -225,18 +288,46 @@ describe('relations', () => {
       await client.query(`insert into ${ws.schema}.things (name, owner_id) select 'a', id from ${ws.schema}.companies`);
       await setType(client, field, 'MORPH_RELATION');
       await settle(client);
-      expect(await rows(client, 'select c.name from $ws.things t join $ws.companies c on c.id = t.owner_company_id')).toEqual([['Acme']]);
-      await client.query(`insert into metadata.relations (field_id, target_object_id, inverse_label) values ($1, $2, 'Owned by people')`, [field, await objectNamed(client, ws, 'person')]);
+      expect(
+        await rows(client, 'select c.name from $ws.things t join $ws.companies c on c.id = t.owner_company_id'),
+      ).toEqual([['Acme']]);
+      await client.query(
+        `insert into metadata.relations (field_id, target_object_id, inverse_label) values ($1, $2, 'Owned by people')`,
+        [field, await objectNamed(client, ws, 'person')],
+      );
       await settle(client);
-      expect(await failure(client, () => setType(client, field, 'RELATION'))).toMatchObject({ code: 'RV070', hint: expect.stringContaining('targetObjectId') });
+      expect(await failure(client, () => setType(client, field, 'RELATION'))).toMatchObject({
+        code: 'RV070',
+        hint: expect.stringContaining('targetObjectId'),
+      });
       await client.query(`insert into ${ws.schema}.people (name_first_name) values ('Ada')`);
-      await client.query(`insert into ${ws.schema}.things (name, owner_person_id) select 'b', id from ${ws.schema}.people`);
-      expect(await failure(client, () => setType(client, field, 'RELATION', { targetObjectId: company }))).toMatchObject({ code: 'RV071' });
+      await client.query(
+        `insert into ${ws.schema}.things (name, owner_person_id) select 'b', id from ${ws.schema}.people`,
+      );
+      expect(
+        await failure(client, () => setType(client, field, 'RELATION', { targetObjectId: company })),
+      ).toMatchObject({ code: 'RV071' });
       await setType(client, field, 'RELATION', { targetObjectId: company, onFailure: 'EMPTY' });
       await settle(client);
-      expect(await rows(client, 'select t.name, c.name from $ws.things t left join $ws.companies c on c.id = t.owner_id order by 1')).toEqual([['a', 'Acme'], ['b', null]]);
+      expect(
+        await rows(
+          client,
+          'select t.name, c.name from $ws.things t left join $ws.companies c on c.id = t.owner_id order by 1',
+        ),
+      ).toEqual([
+        ['a', 'Acme'],
+        ['b', null],
+      ]);
       await undo(client, field);
-      expect(await rows(client, 'select t.name, c.name, p.name_first_name from $ws.things t left join $ws.companies c on c.id = t.owner_company_id left join $ws.people p on p.id = t.owner_person_id order by 1')).toEqual([['a', 'Acme', null], ['b', null, 'Ada']]);
+      expect(
+        await rows(
+          client,
+          'select t.name, c.name, p.name_first_name from $ws.things t left join $ws.companies c on c.id = t.owner_company_id left join $ws.people p on p.id = t.owner_person_id order by 1',
+        ),
+      ).toEqual([
+        ['a', 'Acme', null],
+        ['b', null, 'Ada'],
+      ]);
     }));
 
   test('to one becomes to many: a link for each, both sides, and back', () =>
@@ -246,7 +337,9 @@ describe('relations', () => {
       const { field } = await addRelation(client, object, 'Owner', company, { label: 'Owned things' });
       await settle(client);
       await client.query(`insert into ${ws.schema}.companies (name) values ('Acme'), ('Bell')`);
-      await client.query(`insert into ${ws.schema}.things (name, owner_id) select 'a', id from ${ws.schema}.companies where name = 'Acme'`);
+      await client.query(
+        `insert into ${ws.schema}.things (name, owner_id) select 'a', id from ${ws.schema}.companies where name = 'Acme'`,
+      );
       await client.query(`insert into ${ws.schema}.things (name) values ('b')`);
       await setType(client, field, 'MANY_TO_MANY');
       await settle(client);
@@ -258,21 +351,49 @@ describe('relations', () => {
           [field],
         )
       ).rows[0];
-      expect(await rows(client, `select t.name, c.name from $ws.${junction} j join $ws.things t on t.id = j.${near} join $ws.companies c on c.id = j.${far}`)).toEqual([['a', 'Acme']]);
-      expect(await rows(client, `select name from metadata.fields where object_id = '${company}' and type = 'MANY_TO_MANY'`)).toEqual([['ownedThings']]);
-      await client.query(`insert into ${ws.schema}.${junction} (${near}, ${far}) select t.id, c.id from ${ws.schema}.things t, ${ws.schema}.companies c where c.name = 'Bell'`);
+      expect(
+        await rows(
+          client,
+          `select t.name, c.name from $ws.${junction} j join $ws.things t on t.id = j.${near} join $ws.companies c on c.id = j.${far}`,
+        ),
+      ).toEqual([['a', 'Acme']]);
+      expect(
+        await rows(client, `select name from metadata.fields where object_id = '${company}' and type = 'MANY_TO_MANY'`),
+      ).toEqual([['ownedThings']]);
+      await client.query(
+        `insert into ${ws.schema}.${junction} (${near}, ${far}) select t.id, c.id from ${ws.schema}.things t, ${ws.schema}.companies c where c.name = 'Bell'`,
+      );
       await undo(client, field);
-      expect(await rows(client, 'select t.name, c.name from $ws.things t left join $ws.companies c on c.id = t.owner_id order by 1')).toEqual([['a', 'Acme'], ['b', 'Bell']]);
-      expect(await rows(client, `select count(*)::int from metadata.fields where object_id = '${company}' and type = 'MANY_TO_MANY' and deleted_at is null`)).toEqual([[0]]);
+      expect(
+        await rows(
+          client,
+          'select t.name, c.name from $ws.things t left join $ws.companies c on c.id = t.owner_id order by 1',
+        ),
+      ).toEqual([
+        ['a', 'Acme'],
+        ['b', 'Bell'],
+      ]);
+      expect(
+        await rows(
+          client,
+          `select count(*)::int from metadata.fields where object_id = '${company}' and type = 'MANY_TO_MANY' and deleted_at is null`,
+        ),
+      ).toEqual([[0]]);
     }));
 
   test('to members becomes a member field and back', () =>
     db.inTransaction(async (client) => {
       const object = await things(client);
-      const { field } = await addRelation(client, object, 'Owner', await objectNamed(client, ws, 'workspaceMember'), { label: 'Owned things' });
-      const { field: other } = await addRelation(client, object, 'Firm', await objectNamed(client, ws, 'company'), { label: 'Owned things' });
+      const { field } = await addRelation(client, object, 'Owner', await objectNamed(client, ws, 'workspaceMember'), {
+        label: 'Owned things',
+      });
+      const { field: other } = await addRelation(client, object, 'Firm', await objectNamed(client, ws, 'company'), {
+        label: 'Owned things',
+      });
       await settle(client);
-      await client.query(`insert into ${ws.schema}.things (name, owner_id) select 'a', id from ${ws.schema}.workspace_members`);
+      await client.query(
+        `insert into ${ws.schema}.things (name, owner_id) select 'a', id from ${ws.schema}.workspace_members`,
+      );
       await setType(client, field, 'MEMBER');
       await settle(client);
       expect(await failure(client, () => setType(client, other, 'MEMBER'))).toMatchObject({ code: 'RV070' });
@@ -320,13 +441,26 @@ describe('computed fields', () => {
     db.inTransaction(async (client) => {
       const object = await things(client);
       const number = await addField(client, object, { label: 'N', type: 'NUMBER' });
-      await client.query(`insert into metadata.rules (object_id, field_id, kind, settings) values ($1, $2, 'RANGE', '{"min": 0}')`, [object, number]);
-      await client.query(`insert into metadata.indexes (object_id, name, parts) values ($1, 'By n', $2)`, [object, JSON.stringify([{ fieldId: number }])]);
+      await client.query(
+        `insert into metadata.rules (object_id, field_id, kind, settings) values ($1, $2, 'RANGE', '{"min": 0}')`,
+        [object, number],
+      );
+      await client.query(`insert into metadata.indexes (object_id, name, parts) values ($1, 'By n', $2)`, [
+        object,
+        JSON.stringify([{ fieldId: number }]),
+      ]);
       await settle(client);
       await client.query(`insert into ${ws.schema}.things (name, n) values ('a', 1.5)`);
       await setType(client, number, 'NUMERIC');
       await settle(client);
       expect((await failure(client, () => client.query(`update ${ws.schema}.things set n = -1`))).code).toBe('23514');
-      expect((await failure(client, async () => { await setType(client, number, 'TEXT'); await settle(client); })).code).toMatch(/^RV/);
+      expect(
+        (
+          await failure(client, async () => {
+            await setType(client, number, 'TEXT');
+            await settle(client);
+          })
+        ).code,
+      ).toMatch(/^RV/);
     }));
 });

@@ -203,16 +203,23 @@ language plpgsql stable set search_path = ''
 as $$
 declare
   v_ids text;
+  -- Objects with computed fields, those of them that read others, and the relations that are counted: few, if any.
+  v_objects uuid[];
+  v_readers uuid[];
+  v_relations uuid[];
   r record;
 begin
-  -- Most workspaces and most objects have none.
-  if not exists (select from metadata.fields f where f.workspace_id = desired_computed.workspace_id and f.type in ('FORMULA', 'ROLLUP')) then
+  select array_agg(distinct f.object_id), array_agg(distinct f.object_id) filter (where f.type = 'FORMULA' and engine.formula_reads_relations(f.compiled)),
+      array_agg(distinct (f.compiled ->> 'relation')::uuid) filter (where f.type = 'ROLLUP')
+    into v_objects, v_readers, v_relations
+  from engine.computed_fields(desired_computed.workspace_id) f;
+  if v_objects is null then
     return;
   end if;
   for r in
     select o, engine.compute_function(o, schema_name) as definition from metadata.objects o
     where o.workspace_id = desired_computed.workspace_id and o.deleted_at is null and (scope is null or o.id = any (scope))
-      and exists (select from metadata.fields f where f.object_id = o.id and f.type in ('FORMULA', 'ROLLUP'))
+      and o.id = any (v_objects)
   loop
     if r.definition is not null then
       return query select 'function', 'compute:' || (r.o).id, (r.o).id::text, (r.o).table_name, engine.compute_function_name((r.o).id), r.definition,
@@ -240,7 +247,7 @@ begin
     ) w
     join metadata.relations rel on rel.field_id = (w.via ->> -1)::uuid and rel.deleted_at is null
     join metadata.objects t on t.id = rel.target_object_id and t.deleted_at is null
-    where reader.workspace_id = desired_computed.workspace_id and reader.deleted_at is null and w.kept is not null and (scope is null or t.id = any (scope))
+    where reader.workspace_id = desired_computed.workspace_id and reader.id = any (v_readers) and w.kept is not null and (scope is null or t.id = any (scope))
   loop
     v_ids := format('select n.id from new_rows n join old_rows o on o.id = n.id where row(%s) is distinct from row(%s)',
       (select string_agg('n.' || quote_ident(c), ', ') from unnest(r.columns) c), (select string_agg('o.' || quote_ident(c), ', ') from unnest(r.columns) c));
@@ -273,7 +280,7 @@ begin
     join metadata.objects co on co.id = cf.object_id and co.deleted_at is null
     join metadata.objects po on po.id = rel.target_object_id and po.deleted_at is null
     where rel.workspace_id = desired_computed.workspace_id and rel.deleted_at is null and (scope is null or co.id = any (scope))
-      and exists (select from engine.computed_fields(desired_computed.workspace_id, array[po.id]) f where f.type = 'ROLLUP' and (f.compiled ->> 'relation')::uuid = rel.id)
+      and rel.id = any (v_relations)
   loop
     return query
     select t.*

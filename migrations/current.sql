@@ -3,7 +3,7 @@
 
 -- ── engine: what is derived is dropped first and made anew from db/sql ───────────────────────────
 drop type engine.column_spec, engine.fact, engine.difference, engine.step cascade;
-drop function engine.search_columns(uuid), engine.effective_permissions(uuid), engine.apply(uuid), engine.assert_columns_differ(uuid),
+drop function engine.manifest_fields(jsonb), engine.search_columns(uuid), engine.effective_permissions(uuid), engine.apply(uuid), engine.assert_columns_differ(uuid),
   engine.note_change(uuid), metadata.create_object(text, text, text, text, text, text, text),
   metadata.create_field(uuid, text, text, text, text, text, jsonb, jsonb, jsonb, boolean, boolean, uuid, text, text, text);
 
@@ -359,6 +359,7 @@ alter table engine.settings
 --!include metadata/history.sql
 --!include metadata/revert.sql
 --!include metadata/manifest.sql
+--!include metadata/sync.sql
 --!include engine/drift/drift.sql
 --!include engine/drift/express.sql
 --!include engine/drift/resolve.sql

@@ -155,6 +155,10 @@ begin
   if tg_op = 'DELETE' then
     -- What is deleted already, or goes with its object or workspace, was judged with that.
     if old.deleted_at is not null or not engine.workspace_exists(old.workspace_id) then
+      -- An upgrade of its application does not bring back what was dropped for good.
+      if tg_table_name <> 'relations' then
+        update metadata.applications a set removed = a.removed || old.universal_identifier where a.id = old.application_id and old.universal_identifier is not null;
+      end if;
       return old;
     end if;
     case tg_table_name

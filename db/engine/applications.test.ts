@@ -1,0 +1,172 @@
+import { beforeAll, expect, test } from '@jest/globals';
+import type pg from 'pg';
+import { useDatabase } from '../testing/database.ts';
+import {
+  act,
+  createWorkspace,
+  failure,
+  objectNamed,
+  reconcile,
+  statements,
+  type Workspace,
+} from '../testing/workspace.ts';
+
+const db = useDatabase();
+let ws: Workspace;
+beforeAll(async () => {
+  ws = await createWorkspace(db.admin);
+});
+
+const field = (name: string, more: Record<string, unknown> = {}) => ({
+  name,
+  label: name.toUpperCase(),
+  type: 'TEXT',
+  ...more,
+});
+const fleet = (version: string, fields: unknown[], more: Record<string, unknown> = {}) => ({
+  name: 'fleet',
+  version,
+  objects: [
+    {
+      nameSingular: 'truck',
+      namePlural: 'trucks',
+      labelSingular: 'Truck',
+      labelPlural: 'Trucks',
+      labelField: 'plate',
+      fields: [field('plate'), ...fields],
+      ...more,
+    },
+    { extends: 'standard:company', fields: [field('fleetCode')] },
+  ],
+  roles: [{ name: 'Driver', canReadAll: false, permissions: [{ object: 'truck', canRead: true }] }],
+});
+const sync = async (client: pg.ClientBase, manifest: unknown) => {
+  await client.query('select metadata.sync_application($1, $2)', [ws.id, JSON.stringify(manifest)]);
+  await reconcile(client);
+};
+const one = async (client: pg.ClientBase, sql: string, parameters: unknown[] = []) =>
+  (await client.query(sql, parameters)).rows[0];
+const options = (...list: string[]) => list.map((value) => ({ value, label: value }));
+
+test('an application brings objects, fields of others, rules, indexes, views and roles', () =>
+  db.inTransaction(async (client) => {
+    await act(client, ws.adminRole);
+    await sync(
+      client,
+      fleet(
+        '1',
+        [field('load', { type: 'NUMBER' }), field('twice', { type: 'FORMULA', settings: { expression: 'load * 2' } })],
+        {
+          rules: [{ kind: 'RANGE', field: 'load', settings: { min: 0 } }],
+          indexes: [{ name: 'Loads', parts: [{ fieldId: 'field:truck.load' }] }],
+          views: [
+            { name: 'All', filter: { 'field:truck.load': { gt: 1 } }, fields: [{ field: 'plate' }, { field: 'load' }] },
+          ],
+        },
+      ),
+    );
+    await client.query(`insert into trucks (plate, load) values ('A', 4); update companies set fleet_code = 'x'`);
+    expect((await one(client, 'select twice from trucks')).twice).toBe(8);
+    expect((await failure(client, () => client.query('update trucks set load = -1'))).code).toBe('23514');
+    expect(await one(client, 'select count(*)::int as n from metadata.view_fields')).toEqual({ n: 2 });
+    await act(
+      client,
+      (await one(client, `select pg_role from metadata.roles where name = 'Driver'`)).pg_role,
+      ws.schema,
+    );
+    await client.query('select plate from trucks');
+    expect((await failure(client, () => client.query('select name from companies'))).code).toBe('42501');
+    await client.query('reset role');
+    expect(await statements(client, ws)).toEqual([]);
+  }));
+
+test('an upgrade changes what nobody changed here, and keeps what somebody did', () =>
+  db.inTransaction(async (client) => {
+    await client.query(`set local search_path = ${ws.schema}, public`);
+    const select = (list: unknown[]) => field('size', { type: 'SELECT', options: list });
+    await sync(client, fleet('1', [field('a'), field('b'), field('old'), field('used'), select(options('S', 'M'))]));
+    const truck = await objectNamed(client, ws, 'truck');
+    await client.query(`update metadata.fields set label = 'Mine' where object_id = $1 and name = 'a'`, [truck]);
+    await client.query(`update metadata.fields set options = $2 where object_id = $1 and name = 'size'`, [
+      truck,
+      JSON.stringify(options('S', 'M', 'OWN')),
+    ]);
+    await client.query(
+      `insert into metadata.indexes (workspace_id, object_id, name, parts) select $1, $2, 'Used', jsonb_build_array(jsonb_build_object('fieldId', id)) from metadata.fields where object_id = $2 and name = 'used'`,
+      [ws.id, truck],
+    );
+    // Somebody had the name first.
+    await client.query(`select metadata.create_field($1, 'extra', 'TEXT')`, [truck]);
+    await reconcile(client);
+    await client.query(`insert into trucks (plate, old, used) values ('A', 'kept', 'y')`);
+    await sync(
+      client,
+      fleet('2', [
+        field('a', { label: 'New a' }),
+        field('b', { label: 'New b' }),
+        field('extra'),
+        select(options('S', 'M', 'L')),
+      ]),
+    );
+    const fields = (
+      await client.query(
+        `select name, label, deleted_at is not null as gone, application_id is null as own from metadata.fields where object_id = $1 and not is_system order by id`,
+        [truck],
+      )
+    ).rows;
+    expect(Object.fromEntries(fields.map((f) => [f.name, [f.label, f.gone, f.own]]))).toMatchObject({
+      a: ['Mine', false, false],
+      b: ['New b', false, false],
+      old: ['OLD', true, true],
+      used: ['USED', false, true],
+      extra: ['extra', false, true],
+      extra2: ['EXTRA', false, false],
+    });
+    expect(
+      (
+        await one(
+          client,
+          `select jsonb_path_query_array(options, '$[*].value') as o from metadata.fields where object_id = $1 and name = 'size'`,
+          [truck],
+        )
+      ).o,
+    ).toEqual(['S', 'M', 'OWN', 'L']);
+    expect(await statements(client, ws)).toEqual([]);
+    // What was dropped for good stays away.
+    await client.query(`update metadata.fields set deleted_at = now() where object_id = $1 and name = 'b'`, [truck]);
+    await client.query(`delete from metadata.fields where object_id = $1 and name = 'b'`, [truck]);
+    await sync(client, fleet('3', [field('a'), field('b'), field('c')]));
+    expect(
+      (await client.query(`select name from metadata.fields where object_id = $1 and name in ('b', 'c')`, [truck]))
+        .rows,
+    ).toEqual([{ name: 'c' }]);
+  }));
+
+test('uninstalling takes an application out, unless something was built on it; only who manages the model may', () =>
+  db.inTransaction(async (client) => {
+    await act(client, ws.adminRole);
+    await sync(client, fleet('1', [field('a')]));
+    const truck = await objectNamed(client, ws, 'truck');
+    const { id } = await one(client, `select id from metadata.create_field($1, 'My notes', 'TEXT')`, [truck]);
+    await reconcile(client);
+    const uninstall = (name = 'fleet') => client.query('select metadata.uninstall_application($1, $2)', [ws.id, name]);
+    expect(await failure(client, () => uninstall())).toMatchObject({
+      code: 'RV068',
+      detail: 'the field "My notes" of Trucks',
+    });
+    expect((await failure(client, () => uninstall('none'))).code).toBe('RV063');
+    expect((await failure(client, () => uninstall('standard'))).code).toBe('RV007');
+    await act(client, ws.memberRole);
+    expect((await failure(client, () => uninstall())).code).toBe('42501');
+    await act(client, ws.adminRole);
+    await client.query('select metadata.delete_field($1)', [id]);
+    await uninstall();
+    await reconcile(client);
+    expect((await failure(client, () => client.query('select * from trucks'))).code).toBe('42P01');
+    expect((await failure(client, () => client.query('select fleet_code from companies'))).code).toBe('42703');
+    await client.query('select metadata.restore_object($1)', [truck]);
+    await reconcile(client);
+    await client.query('select a from trucks');
+    await client.query('reset role');
+    expect(await statements(client, ws)).toEqual([]);
+  }));

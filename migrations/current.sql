@@ -364,6 +364,7 @@ alter table engine.settings
 --!include engine/drift/express.sql
 --!include engine/drift/resolve.sql
 --!include metadata/drift.sql
+--!include engine/lint.sql
 --!include metadata/model.sql
 --!include metadata/comments.sql
 

@@ -74,6 +74,18 @@ test.each<[name: string, sin: string, cure: string | null]>([
     `${table} alter table SCHEMA.sinners add foreign key (id) references core.users`,
     'alter table SCHEMA.sinners drop constraint sinners_id_fkey',
   ],
+  [
+    'constraint_not_valid',
+    `alter table SCHEMA.companies add constraint mine check (name <> 'x') not valid; comment on constraint mine on SCHEMA.companies is '@relvar rule:mine'`,
+    null,
+  ],
+  ['table_writable_whole', 'grant update on SCHEMA.people to SCHEMA_r_2', null],
+  [
+    'computed_column_writable',
+    `insert into metadata.fields (object_id, label, type) select id, 'Number', 'AUTO_NUMBER' from metadata.objects where table_name = 'companies';
+     set constraints all immediate; set constraints all deferred; grant update (number) on SCHEMA.companies to SCHEMA_r_2`,
+    null,
+  ],
   ['bypass_rls', 'alter role relvar_crm bypassrls', null],
 ])('%s: %s', (name, sin, cure) =>
   db.inTransaction(async (client) => {

@@ -47,6 +47,9 @@ declare
   v_good boolean;
   s engine.field_type_settings;
 begin
+  if jsonb_typeof((field).settings) <> 'object' then
+    raise exception 'The settings of a field are an object.' using errcode = 'RV084', column = 'settings', hint = 'Give settings such as {"decimals": 2}.';
+  end if;
   for v_key, v_value in select k, v from jsonb_each((field).settings) e (k, v) loop
     select t.* into s from engine.field_type_settings t where t.type = (field).type and t.key = v_key;
     if not found then

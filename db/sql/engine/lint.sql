@@ -74,6 +74,31 @@ as $$
   from tenants t join pg_catalog.pg_constraint k on k.connamespace = t.oid join pg_catalog.pg_class f on f.oid = k.confrelid
   where k.contype = 'f' and f.relnamespace <> t.oid
   union all
+  -- Not valid is what a job still checks, and nothing else.
+  select 'constraint_not_valid', 'A tenant constraint that old records need not fulfil', format('%s on %s', k.conname, k.conrelid::regclass),
+    format('alter table %s validate constraint %I;', k.conrelid::regclass, k.conname)
+  from tenants t
+  join core.workspaces w on w.schema_name = t.nspname
+  join pg_catalog.pg_constraint k on k.connamespace = t.oid
+  where not k.convalidated and engine.identity_of(pg_catalog.obj_description(k.oid, 'pg_constraint')) is not null
+    and not exists (select from metadata.online_changes c where c.workspace_id = w.id and c.status <> 'DONE'
+      and c.key like '%' || engine.identity_of(pg_catalog.obj_description(k.oid, 'pg_constraint')) || '%')
+  union all
+  select 'computed_column_writable', 'A computed column that a role may write', format('%s.%I by %s', c.oid::regclass, a.attname, x.grantee::regrole),
+    format('revoke insert (%I), update (%1$I) on %s from %s;', a.attname, c.oid::regclass, x.grantee::regrole)
+  from tenants t
+  join pg_catalog.pg_class c on c.relnamespace = t.oid and c.relkind in ('r', 'p')
+  join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and a.attacl is not null
+  join metadata.fields f on f.id = substring(engine.identity_of(pg_catalog.col_description(c.oid, a.attnum)) from '^[0-9a-f-]{36}')::uuid
+    and f.type in ('FORMULA', 'ROLLUP', 'AUTO_NUMBER')
+  cross join lateral (select distinct e.grantee from pg_catalog.aclexplode(a.attacl) e where e.privilege_type in ('INSERT', 'UPDATE') and e.grantee <> c.relowner) x
+  union all
+  select 'table_writable_whole', 'A tenant table that a role may write whole, computed columns and all', format('%s by %s', c.oid::regclass, x.grantee::regrole),
+    format('revoke insert, update on %s from %s;', c.oid::regclass, x.grantee::regrole)
+  from tenants t
+  join pg_catalog.pg_class c on c.relnamespace = t.oid and c.relkind in ('r', 'p')
+  cross join lateral (select distinct e.grantee from pg_catalog.aclexplode(c.relacl) e where e.privilege_type in ('INSERT', 'UPDATE') and e.grantee <> c.relowner) x
+  union all
   select 'bypass_rls', 'A role of Relvar that bypasses row-level security', r.rolname, format('alter role %I nosuperuser nobypassrls;', r.rolname)
   from pg_catalog.pg_roles r where r.rolname like 'relvar\_%' and (r.rolbypassrls or r.rolsuper)
 $$;

@@ -92,6 +92,12 @@ declare
   v_type text;
   v_ids uuid[];
 begin
+  if jsonb_typeof(rule.settings) <> 'object' then
+    raise exception 'The settings of a rule are an object.' using errcode = 'RV081', column = 'settings', hint = 'Give settings such as {"min": 1, "max": 100}.';
+  end if;
+  if rule.kind is null or rule.kind <> all ('{REQUIRED,RANGE,LENGTH,PATTERN,CONDITION,UNIQUE}') then
+    raise exception 'There is no kind of rule "%".', rule.kind using errcode = 'RV081', column = 'kind', hint = 'There are: REQUIRED, RANGE, LENGTH, PATTERN, CONDITION, UNIQUE.';
+  end if;
   foreach v_key in array array(select jsonb_object_keys(rule.settings)) loop
     if v_key <> all (engine.rule_settings(rule.kind)) then
       raise exception 'A rule of kind % has no setting "%".', rule.kind, v_key using errcode = 'RV081', column = 'settings',

@@ -93,6 +93,9 @@ begin
   if not exists (select from metadata.objects o where o.id = new.object_id and o.workspace_id = new.workspace_id) then
     raise exception 'There is no such object.' using errcode = 'RV011', column = 'object_id';
   end if;
+  if jsonb_typeof(new.parts) <> 'array' or new.parts = '[]' then
+    raise exception '% are no parts of an index.', left(new.parts::text, 100) using errcode = 'RV083', column = 'parts', hint = 'Give parts such as [{"fieldId": "…", "descending": true}].';
+  end if;
   if jsonb_array_length(new.parts) > 8 then
     raise exception 'An index goes by at most 8 fields.' using errcode = 'RV083', column = 'parts', hint = 'PostgreSQL seldom uses more than the first three.';
   end if;

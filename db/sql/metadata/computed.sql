@@ -44,10 +44,12 @@ begin
       hint = 'Its aggregate is one of COUNT, SUM, AVG, MIN, MAX, FIRST, LAST, LIST.';
   end if;
   select r.* into v_relation from metadata.relations r
+  join metadata.fields f on f.id = r.field_id and f.deleted_at is null
+  join metadata.objects o on o.id = f.object_id and o.deleted_at is null
   where r.id::text = v_settings ->> 'relationId' and r.target_object_id = (field).object_id and r.deleted_at is null;
   if not found then
     raise exception 'The rollup "%" names no relation that points to its object.', (field).label using errcode = 'RV057', column = 'settings',
-      hint = coalesce('Give settings.relationId: ' || (select string_agg(format('%s (%s)', r.id, r.inverse_label), ', ') from metadata.relations r where r.target_object_id = (field).object_id and r.deleted_at is null), 'Nothing points to this object yet.');
+      hint = coalesce('Give settings.relationId: ' || (select string_agg(format('%s (%s)', r.id, r.inverse_label), ', ') from metadata.relations r join metadata.fields f on f.id = r.field_id and f.deleted_at is null where r.target_object_id = (field).object_id and r.deleted_at is null), 'Nothing points to this object yet.');
   end if;
   select f.object_id into v_child from metadata.fields f where f.id = v_relation.field_id;
   if v_aggregate <> 'COUNT' then

@@ -57,29 +57,29 @@ begin
     raise exception 'The relation "%" needs the object that it leads to.', new.label using errcode = 'RV008', column = 'target_object_id';
   end if;
   v_junction := engine.create_junction(v_source, v_target, (new.settings ->> 'junctionId')::uuid);
-  insert into metadata.fields (workspace_id, object_id, name, label, type, icon, is_required, position)
-  values (new.workspace_id, v_junction, engine.free_field_name(v_junction, v_source.name_singular), v_source.label_singular, 'RELATION', v_source.icon, true, 0)
+  insert into metadata.fields (id, workspace_id, object_id, name, label, type, icon, is_required, position)
+  values ((new.settings ->> 'nearId')::uuid, new.workspace_id, v_junction, engine.free_field_name(v_junction, v_source.name_singular), v_source.label_singular, 'RELATION', v_source.icon, true, 0)
   returning id into v_near;
-  insert into metadata.fields (workspace_id, object_id, name, label, type, icon, is_required, position)
-  values (new.workspace_id, v_junction, engine.free_field_name(v_junction, case v_target.id when v_source.id then 'related' else '' end
+  insert into metadata.fields (id, workspace_id, object_id, name, label, type, icon, is_required, position)
+  values ((new.settings ->> 'farId')::uuid, new.workspace_id, v_junction, engine.free_field_name(v_junction, case v_target.id when v_source.id then 'related' else '' end
       || case v_target.id when v_source.id then upper(left(v_target.name_singular, 1)) || substr(v_target.name_singular, 2) else v_target.name_singular end),
     v_target.label_singular, 'RELATION', v_target.icon, true, 1)
   returning id into v_far;
-  insert into metadata.relations (workspace_id, field_id, target_object_id, inverse_name, inverse_label, on_delete)
-  values (new.workspace_id, v_near, v_source.id, engine.free_field_name(v_source.id, new.name || 'Links'), new.label, 'CASCADE');
+  insert into metadata.relations (id, workspace_id, field_id, target_object_id, inverse_name, inverse_label, on_delete)
+  values ((new.settings ->> 'nearRelationId')::uuid, new.workspace_id, v_near, v_source.id, engine.free_field_name(v_source.id, new.name || 'Links'), new.label, 'CASCADE');
   insert into metadata.fields (id, workspace_id, object_id, name, label, type, icon, junction_field_id, position)
   values ((new.settings ->> 'inverseId')::uuid, new.workspace_id, v_target.id,
     coalesce(new.settings ->> 'inverseName', engine.free_field_name(v_target.id, case when coalesce(new.settings ->> 'inverseLabel', '') = ''
       then v_source.name_plural else engine.name_from_label(new.settings ->> 'inverseLabel') end)),
     coalesce(nullif(new.settings ->> 'inverseLabel', ''), v_source.label_plural), 'MANY_TO_MANY', v_source.icon, v_far,
     (select coalesce(max(f.position), 0) + 1 from metadata.fields f where f.object_id = v_target.id and not f.is_system));
-  insert into metadata.relations (workspace_id, field_id, target_object_id, inverse_name, inverse_label, on_delete)
-  select new.workspace_id, v_far, v_target.id, engine.free_field_name(v_target.id, f.name || 'Links'), f.label, 'CASCADE'
+  insert into metadata.relations (id, workspace_id, field_id, target_object_id, inverse_name, inverse_label, on_delete)
+  select (new.settings ->> 'farRelationId')::uuid, new.workspace_id, v_far, v_target.id, engine.free_field_name(v_target.id, f.name || 'Links'), f.label, 'CASCADE'
   from metadata.fields f where f.junction_field_id = v_far;
   -- Two records are linked once.
   insert into metadata.rules (workspace_id, object_id, kind, settings)
   values (new.workspace_id, v_junction, 'UNIQUE', jsonb_build_object('fieldIds', jsonb_build_array(v_near, v_far)));
-  update metadata.fields f set junction_field_id = v_near, settings = f.settings - '{targetObjectId,inverseName,inverseLabel,junctionId,inverseId}'::text[] where f.id = new.id;
+  update metadata.fields f set junction_field_id = v_near, settings = f.settings - '{targetObjectId,inverseName,inverseLabel,junctionId,inverseId,nearId,farId,nearRelationId,farRelationId}'::text[] where f.id = new.id;
   update metadata.objects o set is_junction = true where o.id = v_junction;
   return null;
 end

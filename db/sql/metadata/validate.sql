@@ -210,6 +210,7 @@ create or replace function engine.tg_relations__validate() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  new.id := coalesce(new.id, engine.uuidv7());
   new.workspace_id := coalesce(new.workspace_id, (select f.workspace_id from metadata.fields f where f.id = new.field_id));
   if new.deleted_at is not null then
     return new;

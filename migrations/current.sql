@@ -360,6 +360,7 @@ alter table engine.settings
 --!include metadata/revert.sql
 --!include metadata/manifest.sql
 --!include metadata/sync.sql
+--!include metadata/reset.sql
 --!include engine/drift/drift.sql
 --!include engine/drift/express.sql
 --!include engine/drift/resolve.sql

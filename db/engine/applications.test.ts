@@ -170,3 +170,32 @@ test('uninstalling takes an application out, unless something was built on it; o
     await client.query('reset role');
     expect(await statements(client, ws)).toEqual([]);
   }));
+
+test('what an application brought is reset to how it was brought, as a plan', () =>
+  db.inTransaction(async (client) => {
+    await act(client, ws.adminRole);
+    await sync(client, fleet('1', [field('a')]));
+    const truck = await objectNamed(client, ws, 'truck');
+    const { id } = await one(client, `select id from metadata.create_field($1, 'Mine', 'TEXT')`, [truck]);
+    await client.query(`update metadata.objects set label_plural = 'Lorries', icon = 'IconX' where id = $1`, [truck]);
+    await client.query(
+      `update metadata.fields set label = 'Changed', is_active = false where object_id = $1 and name = 'a'`,
+      [truck],
+    );
+    await reconcile(client);
+    const plan = (kind: string, what: string) =>
+      client.query('select metadata.plan_reset($1, $2, $3) as plan', [ws.id, kind, what]);
+    expect((await failure(client, () => plan('field', id))).code).toBe('RV069');
+    const { changes, fingerprint } = (await plan('object', truck)).rows[0].plan;
+    await client.query('select metadata.apply_changes($1, $2, $3)', [ws.id, JSON.stringify(changes), fingerprint]);
+    expect(await one(client, 'select label_plural, icon from metadata.objects where id = $1', [truck])).toEqual({
+      label_plural: 'Trucks',
+      icon: 'IconBox',
+    });
+    expect(
+      await one(client, `select label, is_active from metadata.fields where object_id = $1 and name = 'a'`, [truck]),
+    ).toEqual({ label: 'A', is_active: true });
+    expect((await plan('object', truck)).rows[0].plan.changes).toEqual([]);
+    await act(client, ws.memberRole);
+    expect((await failure(client, () => plan('object', truck))).code).toBe('42501');
+  }));

@@ -7,6 +7,7 @@ import { gatewayTenants } from './gateway.tenants.ts';
 import { importCopy } from './import.copy.ts';
 import { modelChange } from './model.change.ts';
 import { modelWide } from './model.wide.ts';
+import { modelPlan } from './model.plan.ts';
 import { poolMemory } from './pool.memory.ts';
 import { rollupWrite } from './rollup.write.ts';
 import { workspaceCreate } from './workspace.create.ts';
@@ -23,6 +24,7 @@ export const BENCHES: readonly Bench[] = [
   workspaceCreate,
   gatewayBuild,
   gatewayTenants,
+  modelPlan,
   modelChange,
   poolMemory,
   gatewayScale,

@@ -598,3 +598,39 @@ test('a required text that may be blank says so', () =>
     });
     expect(refused.code).toBe('RV023');
   }));
+
+test('rules and indexes over formulas, stored or virtual', () =>
+  db.inTransaction(async (client) => {
+    const { object, field } = await thing(client, 'NUMBER');
+    const double = await addField(client, object, {
+      label: 'Double',
+      type: 'FORMULA',
+      settings: { expression: 'f * 2' },
+    });
+    await addRule(client, object, { kind: 'RANGE', field_id: double, settings: { max: 10 } });
+    await addRule(client, object, { kind: 'UNIQUE', settings: { fieldIds: [double] } });
+    await insert(client, 'metadata.indexes', {
+      object_id: object,
+      name: 'Double',
+      parts: JSON.stringify([{ fieldId: double, descending: true }, { fieldId: field }]),
+    });
+    await reconcile(client);
+    expect(await statements(client, ws)).toEqual([]);
+    await client.query(`insert into ${table()} (f) values (5), (1)`);
+    for (const [value, code] of [
+      [6, '23514'],
+      [1, '23505'],
+    ] as const)
+      expect((await failure(client, () => client.query(`insert into ${table()} (f) values (${value})`))).code).toBe(
+        code,
+      );
+    // Another formula makes them anew.
+    await client.query(`update metadata.fields set settings = '{"expression": "f * 3"}' where id = $1`, [double]);
+    const refused = await failure(client, () => reconcile(client));
+    expect(refused.code).toMatch(/^RV082$|^RV023$/);
+    await client.query(`update metadata.fields set settings = '{"expression": "f + 3"}' where id = $1`, [double]);
+    await reconcile(client);
+    expect(await statements(client, ws)).toEqual([]);
+    await client.query(`insert into ${table()} (f) values (7)`);
+    expect((await failure(client, () => client.query(`insert into ${table()} (f) values (8)`))).code).toBe('23514');
+  }));

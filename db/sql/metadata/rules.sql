@@ -228,8 +228,8 @@ begin
     where f.id = coalesce((rule).field_id, ((rule).settings #>> '{fieldIds,0}')::uuid);
     v_value := case when v_field.id is not null then engine.value_sql(v_field, coalesce((rule).settings ->> 'part', engine.main_part(v_field))) end;
     execute format($sql$
-        select coalesce(jsonb_agg(jsonb_build_object('id', v.id, 'label', %s, 'value', left((%s)::text, 200)) order by v.id), '[]')
-        from (select * from (%s) b order by id limit 20) v
+        select coalesce(jsonb_agg(jsonb_build_object('id', v.id, 'label', %1$s, 'value', left((%2$s)::text, 200)) order by %1$s, v.id), '[]')
+        from (select v.* from (%3$s) v order by %1$s, v.id limit 20) v
       $sql$, engine.label_expression((rule).object_id, 'v'), coalesce(v_value, 'null'), engine.breaking_sql(rule, v_schema, v_object.table_name)) into v_records;
   end if;
   return jsonb_build_object('count', v_count, 'records', v_records);

@@ -62,7 +62,7 @@ beforeAll(async () => {
   await client.query('commit');
   client.release();
   const columns = Object.keys(EXTREMES);
-  for (let n = 0; n < 40; n++)
+  for (let n = 0; n < 16; n++)
     await db.admin.query(
       `insert into ${ws.schema}.things (${columns.join(', ')}) values (${columns.map((_, i) => `$${i + 1}`).join(', ')})`,
       columns.map((column, i) => EXTREMES[column]![(n + i * (n >> 3)) % EXTREMES[column]!.length]),
@@ -253,10 +253,10 @@ test('an expression that makes sense gives a value for every record', async () =
   const any = fc.oneof(...(['n', 't', 'b', 'd', 'm', 'u'] as const).map((kind) => typed[kind] as fc.Arbitrary<string>));
   await fc.assert(
     fc.asyncProperty(any, async (formula) => void count(await attempt(formula))),
-    { numRuns: 250 },
+    { numRuns: 100 },
   );
   // Most of them were no refusals.
-  expect(outcomes['a value']).toBeGreaterThan(60);
+  expect(outcomes['a value']).toBeGreaterThan(25);
 }, 240_000);
 
 test('any mix of words is refused in words, or gives a value', async () => {
@@ -320,7 +320,7 @@ test('any mix of words is refused in words, or gives a value', async () => {
       fc.constantFrom('FORMULA', 'CONDITION', 'FILTER'),
       async (formula, context) => void (await attempt(formula, context)),
     ),
-    { numRuns: 250 },
+    { numRuns: 150 },
   );
 }, 120_000);
 

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { identitySettings } from '../pool.ts';
+import { extendModel, linkStakeholders } from './extendModel.ts';
 import { generateDemo, type Row } from './generate.ts';
 
 export const DEMO_SLUG = 'demo';
@@ -90,6 +91,7 @@ async function fillDemo(client: PoolClient, today: Date): Promise<void> {
       jobTitle,
       timeZone,
     ]);
+  await extendModel(client);
   const memberIds = inOrder.map(({ id }) => id);
   const demo = generateDemo(memberIds, today);
   await insertRows(client, 'companies', demo.companies);
@@ -111,6 +113,8 @@ async function fillDemo(client: PoolClient, today: Date): Promise<void> {
         rows.filter((each) => each.owner === owner).map(({ row }) => row),
       );
     }
+  await act(0);
+  await linkStakeholders(client);
   await client.query('set local role none');
   const { schemaName = '' } = inOrder[0] ?? {};
   const { rows: tables } = await client.query<{ name: string }>(

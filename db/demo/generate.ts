@@ -149,6 +149,14 @@ const STAGES = [
   { stage: 'CUSTOMER', weight: 16, days: [-300, -2] },
 ] as const;
 
+const PROBABILITY: { [stage: string]: number } = {
+  NEW: 0.1,
+  SCREENING: 0.2,
+  MEETING: 0.4,
+  PROPOSAL: 0.7,
+  CUSTOMER: 1,
+};
+
 function makeOpportunities(
   random: Random,
   people: readonly Person[],
@@ -174,6 +182,7 @@ function makeOpportunities(
         amount_currency_code: company.region.currency,
         close_date: at(random.integer(days[0], days[1])),
         stage,
+        probability: PROBABILITY[stage],
         point_of_contact_id: person.row.id,
         company_id: company.row.id,
         owner_id: memberIds[owner],

@@ -61,6 +61,16 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
 
   const wide = fields.length > WIDE;
   const [inView, setInView] = useState<string[]>([]);
+  // A form that closes leaves the keyboard to nobody: the table takes it, at the record that was made.
+  useEffect(() => {
+    if (form !== null) return undefined;
+    const frame = requestAnimationFrame(() => {
+      if (grid.getState().active && document.activeElement === document.body)
+        document.querySelector<HTMLElement>('[role="grid"]')?.focus({ preventScroll: true });
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [form, grid]);
+
   const asked = useMemo(() => {
     if (!wide) return fields;
     const names = new Set(inView);

@@ -263,7 +263,7 @@ describe('the walk', () => {
       [await idOf(row)],
     );
     await overwrite(cell, taken?.email ?? '');
-    await cell.getByRole('alert').filter({ hasText: 'already' }).waitFor();
+    await cell.getByRole('alert').filter({ hasText: 'must be unique' }).waitFor();
     await cell.getByText(taken?.email ?? '', { exact: true }).waitFor();
     await shot('refused');
     await cell.and(page.locator('[data-active]')).waitFor();

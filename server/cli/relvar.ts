@@ -5,6 +5,7 @@ import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
 import { explain } from './failure.ts';
 import { importCommand } from './import.ts';
+import { modelCommand } from './model.ts';
 import { planCommand } from './plan.ts';
 import { workspaceCommand } from './workspace.ts';
 
@@ -22,6 +23,7 @@ for (const command of [
   exportCommand(),
   planCommand(),
   applyCommand(),
+  modelCommand(),
   doctorCommand(),
 ])
   program.addCommand(inherit(command));

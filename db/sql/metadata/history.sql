@@ -42,14 +42,14 @@ as $$
   ) w
 $$;
 
-create or replace function metadata.model_history(first int default 50, before_version bigint default null) returns jsonb
-language sql stable security definer set search_path = ''
+create or replace function engine.history_of(workspace_id uuid, first int, before_version bigint default null) returns jsonb
+language sql stable set search_path = ''
 as $$
   select coalesce(jsonb_agg(jsonb_build_object('version', v.version, 'actorName', v.actor_name, 'actorType', v.actor_type, 'source', v.source,
     'happenedAt', v.happened_at, 'summary', coalesce(c.summary, case v.version when 1 then 'Created the workspace' else 'Reconciled the tables with the model' end), 'statements', to_jsonb(v.statements), 'changes', coalesce(c.list, '[]')) order by v.version desc), '[]')
   from (
     select * from metadata.model_versions v
-    where v.workspace_id = engine.workspace_of_role(current_setting('role')::name) and (before_version is null or v.version < before_version)
+    where v.workspace_id = history_of.workspace_id and (before_version is null or v.version < before_version)
     order by v.version desc limit least(greatest(first, 1), 200)
   ) v
   left join lateral (
@@ -71,6 +71,10 @@ as $$
     ) s
   ) c on true
 $$;
+
+create or replace function metadata.model_history(first int default 50, before_version bigint default null) returns jsonb
+language sql stable security definer set search_path = ''
+as $$ select engine.history_of(engine.workspace_of_role(current_setting('role')::name), first, before_version) $$;
 comment on function metadata.model_history(int, bigint) is
   'Changes of the model, the latest first: who, when, what in words, the rows before and after, and the statements that were run. before_version continues an earlier page.';
 grant execute on function metadata.model_history(int, bigint) to relvar_crm;

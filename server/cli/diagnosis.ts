@@ -126,10 +126,10 @@ async function checkWorkspaces(admin: Client): Promise<Finding[]> {
       title: `Workspace ${workspace.slug}`,
       detail: `its tables differ from its data model in ${rows.length} ${rows.length === 1 ? 'point' : 'points'}: ${firstFew(rows.map(describeDrift))}`,
       remedy: [
-        `See them: select * from metadata.drift('${workspace.id}').`,
-        `Mend all: relvar apply --workspace ${workspace.slug}; one: metadata.repair_drift(kind, key).`,
-        ways('ADOPT') ? 'Make the model say so: metadata.adopt_drift(kind, key).' : '',
-        ways('IGNORE') ? 'Leave it: metadata.ignore_drift(kind, key, reason).' : '',
+        `See them: select * from engine.drift('${workspace.id}').`,
+        `Mend all: relvar apply --workspace ${workspace.slug}; one: select metadata.repair_drift(kind, key, workspace_id).`,
+        ways('ADOPT') ? 'Make the model say so: metadata.adopt_drift(kind, key, workspace_id).' : '',
+        ways('IGNORE') ? 'Leave it: metadata.ignore_drift(kind, key, reason, workspace_id).' : '',
       ]
         .filter((line) => line !== '')
         .join(' '),

@@ -1,7 +1,7 @@
 import { gql } from 'urql';
 import { requestMetadata } from '../api/client.ts';
 import { useModelStore } from './store.ts';
-import type { FieldOption, FieldType, Model } from './types.ts';
+import type { Model } from './types.ts';
 
 const MODEL = gql<{ model: Model | string }, Record<string, never>>(`query Model { model }`);
 
@@ -11,12 +11,6 @@ let again = false;
 async function load(): Promise<void> {
   const { model: answer } = await requestMetadata(MODEL, {});
   const model = typeof answer === 'string' ? (JSON.parse(answer) as Model) : answer;
-  for (const object of model.objects) {
-    object.aliases ??= [];
-    object.rules ??= [];
-    object.indexes ??= [];
-    for (const field of object.fields) field.aliases ??= [];
-  }
   useModelStore.getState().setModel(model);
 }
 
@@ -57,54 +51,4 @@ export interface NewObject {
 export const createObject = (input: NewObject): Promise<void> =>
   change('mutation CreateObject($input: CreateObjectInput!) { createObject(input: $input) { clientMutationId } }', {
     ...input,
-  });
-
-export interface NewField {
-  objectId: string;
-  label: string;
-  type: FieldType;
-  name?: string;
-  description?: string;
-  icon?: string;
-  settings?: { [name: string]: unknown };
-  options?: FieldOption[];
-  defaultValue?: unknown;
-  isRequired?: boolean;
-  isUnique?: boolean;
-  targetObjectId?: string;
-  inverseLabel?: string;
-}
-
-export const createField = (input: NewField): Promise<void> =>
-  change('mutation CreateField($input: CreateFieldInput!) { createField(input: $input) { clientMutationId } }', {
-    ...input,
-  });
-
-export interface ObjectPatch {
-  labelSingular?: string;
-  labelPlural?: string;
-  description?: string;
-  icon?: string;
-  color?: string;
-  isActive?: boolean;
-}
-
-export const updateObject = (id: string, patch: ObjectPatch): Promise<void> =>
-  change('mutation UpdateObject($input: UpdateObjectInput!) { updateObject(input: $input) { clientMutationId } }', {
-    id,
-    patch,
-  });
-
-export interface FieldPatch {
-  label?: string;
-  description?: string;
-  icon?: string;
-  options?: FieldOption[];
-  isActive?: boolean;
-}
-
-export const updateField = (id: string, patch: FieldPatch): Promise<void> =>
-  change('mutation UpdateField($input: UpdateFieldInput!) { updateField(input: $input) { clientMutationId } }', {
-    id,
-    patch,
   });

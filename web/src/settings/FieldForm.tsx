@@ -142,8 +142,12 @@ export function FieldForm(props: FieldFormProps) {
               ml={28}
               label="Ignore case"
               description="“Acme” and “ACME” count as the same"
-              checked={draft.ignoreCase}
-              onChange={(event) => onChange({ ignoreCase: event.currentTarget.checked })}
+              checked={draft.settings['uniqueIgnoresCase'] === true}
+              onChange={(event) =>
+                onChange({
+                  settings: { ...draft.settings, uniqueIgnoresCase: event.currentTarget.checked ? true : undefined },
+                })
+              }
             />
           ) : null}
         </div>

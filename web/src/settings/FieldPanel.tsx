@@ -52,7 +52,7 @@ function cleaned(draft: FieldDraft): FieldDraft {
 export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) {
   const [draft, setDraft] = useState<FieldDraft | null>(() =>
     field
-      ? draftOf(object, field)
+      ? draftOf(field)
       : preset
         ? { ...emptyDraft(preset.type, preset.label), targets: preset.targets ?? [] }
         : null,
@@ -68,7 +68,7 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
     void submit(async () => {
       const wanted = cleaned(draft);
       const changes = field
-        ? [...replacements, ...updateChanges(object, field, wanted)]
+        ? [...replacements, ...updateChanges(field, wanted)]
         : createChanges(object, wanted).changes;
       if (changes.length === 0) return onClose();
       const newOnly = { ...wanted, newOnly: true };
@@ -82,7 +82,7 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
             ? {
                 alternative: {
                   label: 'Require it of new records only',
-                  changes: field ? updateChanges(object, field, newOnly) : createChanges(object, newOnly).changes,
+                  changes: field ? updateChanges(field, newOnly) : createChanges(object, newOnly).changes,
                 },
               }
             : {}),

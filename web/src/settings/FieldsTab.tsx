@@ -9,7 +9,6 @@ import { useModel } from '../model/store.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import classes from './fields.module.css';
-import { caseRule } from './fieldDraft.ts';
 import { proposeChanges } from './planStore.ts';
 import page from './settings.module.css';
 import { inOrder, useReorder } from './useReorder.ts';
@@ -30,11 +29,11 @@ const typeText = (model: Model, field: ModelField): string => {
   return `${label}: ${targets.length > 2 ? `${targets.length} objects` : targets.join(', ')}`;
 };
 
-function marks(object: ModelObject, field: ModelField): string[] {
+function marks(field: ModelField): string[] {
   return [
     field.isActive ? '' : 'deactivated',
     field.isRequired ? (field.requiredFrom ? 'required of new' : 'required') : '',
-    field.isUnique || caseRule(object, field) ? 'unique' : '',
+    field.isUnique ? 'unique' : '',
     field.isSystem ? 'system' : '',
   ].filter(Boolean);
 }
@@ -196,7 +195,7 @@ export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
                       <code>{field.name}</code>
                     </span>
                     <span role="cell" className={classes.marks}>
-                      {marks(object, field).map((mark) => (
+                      {marks(field).map((mark) => (
                         <span key={mark} className={classes.mark}>
                           {mark}
                         </span>

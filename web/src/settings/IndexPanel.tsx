@@ -124,7 +124,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
                   color="gray"
                   size="sm"
                   disabled={parts.length === 1}
-                  aria-label={`Remove field ${index + 1}`}
+                  aria-label={`Remove the field in place ${index + 1}`}
                   onClick={() => setParts(parts.filter((_, position) => position !== index))}
                 >
                   <IconX size={14} />

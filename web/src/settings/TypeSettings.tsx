@@ -1,4 +1,4 @@
-import { Checkbox, Group, NumberInput, Select, TextInput } from '@mantine/core';
+import { Checkbox, Group, MultiSelect, NumberInput, Select, TextInput } from '@mantine/core';
 import { CURRENCIES } from '../model/money.ts';
 import type { FieldSettings, FieldType } from '../model/types.ts';
 import type { FieldDraft } from './fieldDraft.ts';
@@ -11,6 +11,24 @@ interface TypeSettingsProps {
 const DATE_FORMATS = [
   { value: 'USER_SETTINGS', label: '22 Nov 2026' },
   { value: 'RELATIVE', label: '3 days ago' },
+  { value: 'CUSTOM', label: 'By a pattern' },
+];
+
+const ADDRESS_PARTS = [
+  { value: 'street1', label: 'Street' },
+  { value: 'street2', label: 'Second line' },
+  { value: 'postcode', label: 'Postcode' },
+  { value: 'city', label: 'City' },
+  { value: 'state', label: 'State' },
+  { value: 'country', label: 'Country' },
+  { value: 'lat', label: 'Latitude' },
+  { value: 'lng', label: 'Longitude' },
+];
+
+const MEMBER_LEAVES = [
+  { value: 'SET_NULL', label: 'The record stays, without them' },
+  { value: 'CASCADE', label: 'The record is deleted with them' },
+  { value: 'RESTRICT', label: 'They cannot be removed while a record names them' },
 ];
 
 const SEVERAL: FieldType[] = ['ARRAY', 'EMAILS', 'PHONES', 'LINKS', 'FILES'];
@@ -35,8 +53,22 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
     />
   );
 
+  const format = (usual: 'full' | 'short', full: string, short: string) => (
+    <Select
+      label="Shown as"
+      data={[
+        { value: 'full', label: full },
+        { value: 'short', label: short },
+      ]}
+      value={typeof settings['format'] === 'string' ? settings['format'] : usual}
+      onChange={(value) => set({ format: value && value !== usual ? value : undefined })}
+      allowDeselect={false}
+    />
+  );
+
   switch (type) {
     case 'TEXT':
+    case 'RICH_TEXT':
       return (
         <NumberInput
           label="Lines shown"
@@ -78,18 +110,46 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
     case 'CURRENCY': {
       const value = draft.defaultValue as { currencyCode?: string } | null;
       return (
-        <Select
-          label="Usual currency"
-          description="Of new records; each amount can have its own"
-          placeholder="None"
-          clearable
-          searchable
-          data={CURRENCIES}
-          value={value?.currencyCode ?? null}
-          onChange={(currencyCode) => onChange({ defaultValue: currencyCode ? { ...value, currencyCode } : null })}
-        />
+        <>
+          <Select
+            label="Usual currency"
+            description="Of new records; each amount can have its own"
+            placeholder="None"
+            clearable
+            searchable
+            data={CURRENCIES}
+            value={value?.currencyCode ?? null}
+            onChange={(currencyCode) => onChange({ defaultValue: currencyCode ? { ...value, currencyCode } : null })}
+          />
+          <Group grow align="flex-start" gap="xs">
+            {format('full', '€1,250,000', '€1.25M')}
+            {decimals}
+          </Group>
+        </>
       );
     }
+    case 'DURATION':
+      return format('short', '1 hour 30 minutes', '1h 30m');
+    case 'ADDRESS':
+      return (
+        <MultiSelect
+          label="Parts shown"
+          placeholder={Array.isArray(settings['subFields']) ? undefined : 'All'}
+          data={ADDRESS_PARTS}
+          value={Array.isArray(settings['subFields']) ? (settings['subFields'] as string[]) : []}
+          onChange={(parts) => set({ subFields: parts.length > 0 ? parts : undefined })}
+        />
+      );
+    case 'MEMBER':
+      return (
+        <Select
+          label="When the member is removed"
+          data={MEMBER_LEAVES}
+          value={typeof settings['onDelete'] === 'string' ? settings['onDelete'] : 'SET_NULL'}
+          onChange={(value) => set({ onDelete: value && value !== 'SET_NULL' ? value : undefined })}
+          allowDeselect={false}
+        />
+      );
     case 'AUTO_NUMBER':
       return (
         <Group grow align="flex-start" gap="xs">
@@ -118,16 +178,33 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
         </Group>
       );
     case 'DATE':
-    case 'DATE_TIME':
+    case 'DATE_TIME': {
+      const shown = settings.displayFormat ?? 'USER_SETTINGS';
       return (
-        <Select
-          label="Shown as"
-          data={DATE_FORMATS}
-          value={typeof settings['displayFormat'] === 'string' ? settings['displayFormat'] : 'USER_SETTINGS'}
-          onChange={(value) => set({ displayFormat: value === 'RELATIVE' ? value : undefined })}
-          allowDeselect={false}
-        />
+        <>
+          <Select
+            label="Shown as"
+            data={DATE_FORMATS}
+            value={shown}
+            onChange={(value) =>
+              set({
+                displayFormat: value && value !== 'USER_SETTINGS' ? value : undefined,
+                customUnicodeDateFormat: value === 'CUSTOM' ? 'dd.MM.yyyy' : undefined,
+              })
+            }
+            allowDeselect={false}
+          />
+          {shown === 'CUSTOM' ? (
+            <TextInput
+              label="Pattern"
+              description="dd, MM and yyyy for day, month and year; HH and mm for the time"
+              value={String(settings['customUnicodeDateFormat'] ?? '')}
+              onChange={(event) => set({ customUnicodeDateFormat: event.currentTarget.value })}
+            />
+          ) : null}
+        </>
       );
+    }
     default:
       if (!SEVERAL.includes(type)) return null;
       return (

@@ -2,7 +2,7 @@ import { newId, type Change } from '../model/planning.ts';
 import { apiName } from '../model/names.ts';
 import type { FieldSettings, FieldType, ModelField, ModelObject, ResultType } from '../model/types.ts';
 import { cleanOptions, draftOptions, newOption, type DraftOption } from './optionDrafts.ts';
-import { CASED_TYPES, hasOptions, isRelational, UNIQUE_TYPES, UNREQUIRED_TYPES } from './typeCatalogue.ts';
+import { hasOptions, isRelational, UNIQUE_TYPES, UNREQUIRED_TYPES } from './typeCatalogue.ts';
 
 export type RelationKind = 'MANY_TO_ONE' | 'ONE_TO_MANY' | 'ONE_TO_ONE' | 'MANY_TO_MANY' | 'SEVERAL';
 export type OnDelete = 'SET_NULL' | 'CASCADE' | 'RESTRICT';
@@ -20,7 +20,6 @@ export interface FieldDraft {
   isRequired: boolean;
   newOnly: boolean;
   isUnique: boolean;
-  ignoreCase: boolean;
   relationKind: RelationKind;
   targets: string[];
   inverseLabel: string | null;
@@ -28,15 +27,6 @@ export interface FieldDraft {
   onDelete: OnDelete;
   resultType: ResultType | null;
 }
-
-/** The rule that keeps a text field unique whatever the case of its letters. */
-export const caseRule = (object: ModelObject, field: ModelField) =>
-  object.rules.find(
-    (rule) =>
-      rule.kind === 'UNIQUE' &&
-      rule.settings['ignoreCase'] === true &&
-      JSON.stringify(rule.settings['fieldIds']) === JSON.stringify([field.id]),
-  );
 
 export const emptyDraft = (type: FieldType, label = ''): FieldDraft => ({
   type,
@@ -56,7 +46,6 @@ export const emptyDraft = (type: FieldType, label = ''): FieldDraft => ({
   isRequired: false,
   newOnly: false,
   isUnique: false,
-  ignoreCase: false,
   relationKind: type === 'MANY_TO_MANY' ? 'MANY_TO_MANY' : type === 'MORPH_RELATION' ? 'SEVERAL' : 'MANY_TO_ONE',
   targets: [],
   inverseLabel: null,
@@ -65,9 +54,8 @@ export const emptyDraft = (type: FieldType, label = ''): FieldDraft => ({
   resultType: null,
 });
 
-export function draftOf(object: ModelObject, field: ModelField): FieldDraft {
+export function draftOf(field: ModelField): FieldDraft {
   const [relation] = field.relations;
-  const rule = caseRule(object, field);
   return {
     type: field.type,
     label: field.label,
@@ -78,8 +66,7 @@ export function draftOf(object: ModelObject, field: ModelField): FieldDraft {
     defaultValue: field.defaultValue,
     isRequired: field.isRequired,
     newOnly: field.requiredFrom !== null,
-    isUnique: field.isUnique || rule !== undefined,
-    ignoreCase: rule !== undefined,
+    isUnique: field.isUnique,
     relationKind:
       field.type === 'MANY_TO_MANY'
         ? 'MANY_TO_MANY'
@@ -98,19 +85,8 @@ export function draftOf(object: ModelObject, field: ModelField): FieldDraft {
 
 export const draftName = (draft: FieldDraft): string => draft.name ?? apiName(draft.label);
 
-/** Whether the case rule, and not the plain unique constraint, is what the draft asks for. */
-const byRule = (draft: FieldDraft): boolean => draft.isUnique && draft.ignoreCase && CASED_TYPES.includes(draft.type);
-
-const plainUnique = (draft: FieldDraft): boolean =>
-  (draft.type === 'RELATION'
-    ? draft.relationKind === 'ONE_TO_ONE'
-    : UNIQUE_TYPES.includes(draft.type) && draft.isUnique) && !byRule(draft);
-
-const ruleChange = (objectId: string, fieldId: string): Change => ({
-  op: 'insert',
-  table: 'rules',
-  values: { objectId, fieldId, kind: 'UNIQUE', settings: { fieldIds: [fieldId], ignoreCase: true } },
-});
+const isUnique = (draft: FieldDraft): boolean =>
+  draft.type === 'RELATION' ? draft.relationKind === 'ONE_TO_ONE' : UNIQUE_TYPES.includes(draft.type) && draft.isUnique;
 
 export const RELATION_TYPES: { [kind in RelationKind]: FieldType } = {
   MANY_TO_ONE: 'RELATION',
@@ -154,7 +130,7 @@ export function createChanges(object: ModelObject, draft: FieldDraft): { id: str
     ...(Object.keys(draft.settings).length > 0 ? { settings: draft.settings } : {}),
     ...(hasOptions(type) ? { options: cleanOptions(draft.options) } : {}),
     ...(draft.defaultValue === null ? {} : { defaultValue: draft.defaultValue }),
-    ...(plainUnique(draft) ? { isUnique: true } : {}),
+    ...(isUnique(draft) ? { isUnique: true } : {}),
     ...(draft.isRequired && !UNREQUIRED_TYPES.includes(type)
       ? { isRequired: true, ...(draft.newOnly ? { requiredFrom: new Date().toISOString() } : {}) }
       : {}),
@@ -167,14 +143,14 @@ export function createChanges(object: ModelObject, draft: FieldDraft): { id: str
         }
       : {}),
   };
-  return { id, changes: byRule(draft) ? [change, ruleChange(object.id, id)] : [change] };
+  return { id, changes: [change] };
 }
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 
 /** Only what differs from the field as it is, so that a change of a label stays a harmless one. */
-export function updateChanges(object: ModelObject, field: ModelField, draft: FieldDraft): Change[] {
-  const before = draftOf(object, field);
+export function updateChanges(field: ModelField, draft: FieldDraft): Change[] {
+  const before = draftOf(field);
   const values: { [name: string]: unknown } = {};
   if (draft.label.trim() !== field.label) values['label'] = draft.label.trim();
   if (draft.name !== null && draft.name !== field.name) values['name'] = draft.name;
@@ -188,13 +164,10 @@ export function updateChanges(object: ModelObject, field: ModelField, draft: Fie
   if (draft.isRequired !== field.isRequired) values['isRequired'] = draft.isRequired;
   const newOnly = draft.isRequired && draft.newOnly;
   if (newOnly !== (field.requiredFrom !== null)) values['requiredFrom'] = newOnly ? new Date().toISOString() : null;
-  if (plainUnique(draft) !== field.isUnique) values['isUnique'] = plainUnique(draft);
+  if (isUnique(draft) !== field.isUnique) values['isUnique'] = isUnique(draft);
 
   const changes: Change[] = [];
   if (Object.keys(values).length > 0) changes.push({ op: 'update', table: 'fields', id: field.id, values });
-  const rule = caseRule(object, field);
-  if (rule && !byRule(draft)) changes.push({ op: 'delete', table: 'rules', id: rule.id });
-  if (!rule && byRule(draft)) changes.push(ruleChange(object.id, field.id));
   return [...changes, ...relationChanges(field, draft)];
 }
 

@@ -158,8 +158,8 @@ export const UNIQUE_TYPES: FieldType[] = [
   'UUID',
   'COLOR',
 ];
-/** Of these, those that are text, in which upper and lower case may count as the same. */
-export const CASED_TYPES: FieldType[] = ['TEXT', 'EMAILS', 'LINKS'];
+/** Of these, those in which upper and lower case may count as the same, or not. */
+export const CASED_TYPES: FieldType[] = ['TEXT', 'PHONES'];
 /** Nobody fills these in, so nobody can be required to. */
 export const UNREQUIRED_TYPES: FieldType[] = [
   'FORMULA',

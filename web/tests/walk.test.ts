@@ -384,7 +384,7 @@ describe('the walk', () => {
     for (const [type, label] of TYPES) {
       await page.getByRole('button', { name: 'Add field', exact: true }).click();
       const dialog = page.getByRole('dialog');
-      await dialog.getByRole('button', { name: new RegExp(`^${type}[A-Z]`) }).click();
+      await dialog.getByRole('button', { name: new RegExp(`^${type} [A-Z]`) }).click();
       await dialog.getByLabel('Label', { exact: true }).fill(label);
       if (type === 'Select') {
         await dialog.getByLabel('Option 1', { exact: true }).fill('Planned');
@@ -494,6 +494,108 @@ describe('the walk', () => {
     await page.getByRole('button', { name: 'Reactivate', exact: true }).click();
     await navigation().getByRole('link', { name: 'Ventures', exact: true }).waitFor();
   });
+
+  test('computes a field, and names the word that a formula has wrong', async () => {
+    await page.goto(`${address}/settings/model/companies`);
+    await page.getByRole('button', { name: 'Add field', exact: true }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: /^Formula / }).click();
+    await dialog.getByLabel('Label', { exact: true }).fill('Revenue per head');
+    const formula = dialog.getByRole('combobox', { name: 'Formula' });
+    await formula.click();
+    await page.keyboard.type('annualRevenue / emplo');
+    await dialog.getByRole('option', { name: /employees/ }).waitFor();
+    await page.keyboard.type('yeees');
+    await dialog.getByText('There is no field "employeees"').waitFor();
+    expect(await dialog.getByRole('button', { name: 'Add field', exact: true }).isDisabled()).toBe(true);
+    await formula.fill('annualRevenue / employees');
+    await dialog.getByText('Gives currency').waitFor();
+    await shot('formula');
+    await dialog.getByRole('button', { name: 'Add field', exact: true }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await fieldRow('Revenue per head').getByText('Formula, currency').waitFor();
+  }, 60_000);
+
+  test('lists who breaks a rule before it is applied, and applies it to new records only', async () => {
+    await page.getByRole('tab', { name: /^Rules/ }).click();
+    await page.getByRole('button', { name: 'Add rule' }).click();
+    const panel = page.getByRole('dialog').first();
+    await panel.getByRole('radio', { name: 'Within limits' }).check();
+    await panel.getByRole('combobox', { name: 'Field', exact: true }).click();
+    await page.getByRole('option', { name: 'Employees' }).click();
+    await panel.getByLabel('To', { exact: true }).fill('1000');
+    await panel.getByText(/records break it now/).waitFor();
+    await shot('rule');
+    await panel.getByRole('button', { name: 'Add rule' }).click();
+    const plan = page.getByRole('dialog', { name: 'Add a rule' });
+    await plan.getByText(/add constraint/).waitFor();
+    expect(await plan.getByRole('button', { name: 'Add rule' }).isDisabled()).toBe(true);
+    await shot('plan');
+    await plan.getByRole('button', { name: 'For new records only' }).click();
+    await plan.waitFor({ state: 'detached' });
+    await page
+      .getByRole('list', { name: 'Rules', exact: true })
+      .getByText(/Employees must be at most 1,?000/)
+      .waitFor();
+  }, 60_000);
+
+  test('changes the type of a field after a preview, and undoes it', async () => {
+    await page.goto(`${address}/settings/model/companies?field=employees`);
+    await page.getByRole('button', { name: 'Change type…' }).click();
+    const dialog = page.getByRole('dialog', { name: /Change the type/ });
+    await dialog.getByRole('combobox', { name: /becomes/ }).click();
+    await page.getByRole('option', { name: 'Exact number', exact: true }).click();
+    await dialog.getByText(/values? converts?/).waitFor();
+    await shot('type-change');
+    await dialog.getByRole('button', { name: 'Change type' }).click();
+    const plan = page.getByRole('dialog', { name: /Make “Employees”/ });
+    await plan.getByRole('button', { name: 'Change type' }).click();
+    await plan.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByText('“Employees” is number again.').waitFor();
+    await page.keyboard.press('Escape');
+  }, 60_000);
+
+  test('draws the objects, and relates two of them by dragging', async () => {
+    await page.goto(`${address}/settings/diagram`);
+    const card = (label: string) =>
+      page.locator('.react-flow__node').filter({ has: page.getByRole('link', { name: label, exact: true }) });
+    await card('Companies').waitFor();
+    await page.waitForTimeout(500);
+    const [from, to] = await Promise.all([
+      card('Companies').locator('.react-flow__handle.source').boundingBox(),
+      card('Tasks').boundingBox(),
+    ]);
+    if (!from || !to) throw new Error('The diagram is not on screen.');
+    await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(to.x + 4, to.y + to.height / 2, { steps: 10 });
+    await shot('diagram');
+    await page.mouse.up();
+    const panel = page.getByRole('dialog');
+    expect(await panel.getByLabel('Label', { exact: true }).inputValue()).toBe('Task');
+    await panel.getByRole('button', { name: 'Add field', exact: true }).click();
+    await panel.waitFor({ state: 'detached' });
+    await card('Companies').getByRole('button', { name: 'Task', exact: true }).waitFor();
+  }, 60_000);
+
+  test('tells the history, and reverts the model to a point of it', async () => {
+    await page.getByRole('link', { name: 'History' }).click();
+    const history = page.getByRole('list', { name: 'History' });
+    await history.getByText('Added the field "Task" of Companies').waitFor();
+    await history
+      .getByRole('button', { name: /^Revert to version/ })
+      .first()
+      .click();
+    const plan = page.getByRole('dialog');
+    await plan.getByText('Task', { exact: false }).first().waitFor();
+    await shot('revert');
+    await plan.getByRole('button', { name: 'Revert', exact: true }).click();
+    await plan.waitFor({ state: 'detached' });
+    await page.goto(`${address}/settings/model/companies`);
+    await fieldRow('Employees').waitFor();
+    expect(await fieldRow('Task').count()).toBe(0);
+  }, 60_000);
 
   test('shows a change made in SQL within a second, in the table and on the record page', async () => {
     await openTable('Companies');

@@ -1,6 +1,6 @@
 import { gql } from 'urql';
 import { requestMetadata } from '../api/client.ts';
-import { ask, perform, run } from './calls.ts';
+import { ask, run } from './calls.ts';
 import { refreshModel } from './metadata.ts';
 import type { RecordLine } from './planning.ts';
 import type { FieldOption, FieldSettings, FieldType, ResultType, RuleKind } from './types.ts';
@@ -30,6 +30,7 @@ export interface Conversion {
   fails: number;
   failures: RecordLine[];
   samples: { before: unknown; after: unknown }[];
+  /** False as well when some values do not convert: they may still be emptied. */
   isPossible: boolean;
   inPlace: boolean;
   lockLevel: string | null;
@@ -44,7 +45,12 @@ export const previewConversion = (
   type: FieldType,
   settings: FieldSettings | null,
   options: FieldOption[] | null,
-): Promise<Conversion> => perform('previewConversion', { fieldId, type, settings, options });
+): Promise<Conversion> =>
+  ask(
+    'previewConversion',
+    { fieldId: 'UUID!', type: 'String!', settings: 'JSON', options: 'JSON' },
+    { fieldId, type, settings, options },
+  );
 
 export interface Dependent {
   kind: string;

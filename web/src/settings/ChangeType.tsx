@@ -22,6 +22,7 @@ const shownValue = (value: unknown): string =>
   value === null || value === undefined ? 'empty' : typeof value === 'string' ? value : JSON.stringify(value);
 
 function costText(conversion: Conversion): string {
+  if (conversion.inPlace) return 'The values stay as they are.';
   const time = duration(conversion.estimatedMs ?? 0);
   if (conversion.isOnline)
     return `The values are converted in the background, in about ${time}. People go on working, and the field changes when all is done.`;
@@ -86,7 +87,8 @@ function Outcome({ object, conversion }: { object: ModelObject; conversion: Conv
         </section>
       ) : null}
       <p className={classes.dim}>
-        {costText(conversion)} {conversion.note} The former values are kept for a while, so the change can be undone.
+        {costText(conversion)}{' '}
+        {conversion.inPlace ? null : 'The former values are kept for a while, so the change can be undone.'}
       </p>
     </>
   );
@@ -120,6 +122,7 @@ export function ChangeType({
   const preview = useInquiry(key, () => previewConversion(field.id, type ?? field.type, settings, givenOptions));
   const conversion = preview.busy ? null : preview.answer;
   const fails = conversion?.fails ?? 0;
+  const isRefused = conversion !== null && !conversion.isPossible && fails === 0;
 
   const save = () =>
     submit(async () => {
@@ -185,14 +188,14 @@ export function ChangeType({
           </Alert>
         ) : type && !conversion ? (
           <Skeleton height={90} />
-        ) : conversion && !conversion.isPossible ? (
+        ) : conversion && isRefused ? (
           <Alert color="orange" role="alert">
             {conversion.note || 'This conversion is not possible.'}
           </Alert>
         ) : conversion ? (
           <Outcome object={object} conversion={conversion} />
         ) : null}
-        {fails > 0 && conversion?.isPossible ? (
+        {fails > 0 ? (
           <Radio.Group
             label="Values that do not convert"
             value={onFailure}
@@ -214,7 +217,7 @@ export function ChangeType({
           <Button
             type="submit"
             loading={busy}
-            disabled={!conversion?.isPossible || (fails > 0 && onFailure === 'REFUSE')}
+            disabled={!conversion || isRefused || (fails > 0 && onFailure === 'REFUSE')}
           >
             Change type
           </Button>

@@ -361,6 +361,7 @@ alter table engine.settings
 --!include metadata/manifest.sql
 --!include metadata/sync.sql
 --!include metadata/reset.sql
+--!include metadata/statistics.sql
 --!include engine/drift/drift.sql
 --!include engine/drift/express.sql
 --!include engine/drift/resolve.sql

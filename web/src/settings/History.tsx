@@ -52,6 +52,8 @@ function ChangeLine({ change }: { change: HistoryChange }) {
 function Entry({ entry, isLatest, onRevert }: { entry: HistoryEntry; isLatest: boolean; onRevert: () => void }) {
   const [opened, setOpened] = useState(false);
   const who = entry.actorName ?? entry.actorType.toLowerCase();
+  // The fields that the engine gives to every object go without saying, and have no summary.
+  const told = entry.changes.filter((change) => change.summary !== null);
   return (
     <li className={classes.entry}>
       <div className={classes.entryHead}>
@@ -89,7 +91,7 @@ function Entry({ entry, isLatest, onRevert }: { entry: HistoryEntry; isLatest: b
       {opened ? (
         <div className={classes.details}>
           <ul className={classes.changes}>
-            {entry.changes.map((change, index) => (
+            {told.map((change, index) => (
               <ChangeLine key={`${index} ${change.rowId}`} change={change} />
             ))}
           </ul>

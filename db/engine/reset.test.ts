@@ -1,6 +1,15 @@
 import { beforeAll, expect, test } from '@jest/globals';
+import type pg from 'pg';
 import { useDatabase } from '../testing/database.ts';
-import { act, addField, createWorkspace, failure, objectNamed, type Workspace } from '../testing/workspace.ts';
+import {
+  act,
+  addField,
+  createWorkspace,
+  failure,
+  objectNamed,
+  reconcile,
+  type Workspace,
+} from '../testing/workspace.ts';
 
 const db = useDatabase();
 let ws: Workspace;
@@ -10,41 +19,56 @@ beforeAll(async () => {
   company = await objectNamed(db.admin, ws, 'company');
 });
 
-const planReset = (kind: string, id: string) =>
-  act(db.admin, ws, async (client) => {
-    const { rows } = await client.query('select metadata.plan_reset($1, $2, $3) as plan', [ws.id, kind, id]);
-    return rows[0].plan as { fingerprint: string; changes: { values: Record<string, unknown> }[] };
-  });
+interface Plan {
+  fingerprint: string;
+  changes: { values: Record<string, unknown> }[];
+}
 
-test('brings an object and its fields back to how the application delivers them', async () => {
-  await db.admin.query(`update metadata.objects set label_plural = 'Firms', icon = 'IconTruck' where id = $1`, [company]);
-  await db.admin.query(
-    `update metadata.fields set label = 'Heads', is_active = false where object_id = $1 and name = 'employees'`,
-    [company],
-  );
-  const plan = await planReset('object', company);
-  expect(plan.changes.map((change) => change.values)).toEqual([
-    { labelPlural: 'Companies', icon: 'IconBuildingSkyscraper' },
-    { label: 'Employees', isActive: true },
-  ]);
-  await act(db.admin, ws, (client) =>
-    client.query('select metadata.apply_changes($1, $2, $3)', [ws.id, JSON.stringify(plan.changes), plan.fingerprint]),
-  );
-  expect((await planReset('object', company)).changes).toEqual([]);
-});
+const planReset = async (client: pg.ClientBase, kind: string, id: string): Promise<Plan> =>
+  (await client.query('select metadata.plan_reset($1, $2, $3) as plan', [ws.id, kind, id])).rows[0].plan;
 
-test('knows no standard of what people have made themselves', async () => {
-  const field = await addField(db.admin, ws, { objectId: company, label: 'Motto', type: 'TEXT' });
-  expect(await failure(planReset('field', field))).toMatchObject({ code: 'RV063' });
-});
+test('brings an object and its fields back to how the application delivers them', () =>
+  db.inTransaction(async (client) => {
+    await client.query(`update metadata.objects set label_plural = 'Firms', icon = 'IconTruck' where id = $1`, [
+      company,
+    ]);
+    await client.query(
+      `update metadata.fields set label = 'Heads', is_active = false where object_id = $1 and name = 'employees'`,
+      [company],
+    );
+    await reconcile(client);
+    await act(client, ws.adminRole);
+    const plan = await planReset(client, 'object', company);
+    expect(plan.changes.map((change) => change.values)).toEqual([
+      { labelPlural: 'Companies', icon: 'IconBuildingSkyscraper' },
+      { label: 'Employees', isActive: true },
+    ]);
+    await client.query('select metadata.apply_changes($1, $2, $3)', [
+      ws.id,
+      JSON.stringify(plan.changes),
+      plan.fingerprint,
+    ]);
+    expect((await planReset(client, 'object', company)).changes).toEqual([]);
+  }));
 
-test('counts records and bytes of each object', async () => {
-  await db.admin.query(`insert into ${ws.schema}.companies (name) values ('One'), ('Two')`);
-  const list = await act(db.admin, ws, async (client) => {
+test('knows no standard of what people have made, and asks who wants it', () =>
+  db.inTransaction(async (client) => {
+    const field = await addField(client, company, { label: 'Motto', type: 'TEXT' });
+    await reconcile(client);
+    await act(client, ws.memberRole);
+    expect((await failure(client, () => planReset(client, 'object', company))).code).toBe('42501');
+    expect((await failure(client, () => client.query('select metadata.object_statistics()'))).code).toBe('42501');
+    await act(client, ws.adminRole);
+    expect((await failure(client, () => planReset(client, 'field', field))).code).toBe('RV063');
+  }));
+
+test('counts the records and bytes of each object', () =>
+  db.inTransaction(async (client) => {
+    await act(client, ws.adminRole);
+    await client.query(`insert into companies (name) values ('One'), ('Two')`);
     const { rows } = await client.query('select metadata.object_statistics() as list');
-    return rows[0].list as { objectId: string; records: number; exact: boolean; bytes: number; indexBytes: number }[];
-  });
-  const found = list.find((each) => each.objectId === company);
-  expect(found).toMatchObject({ records: 2, exact: true });
-  expect(found!.bytes).toBeGreaterThan(found!.indexBytes);
-});
+    const list = rows[0].list as { objectId: string; bytes: number; indexBytes: number }[];
+    const found = list.find((each) => each.objectId === company);
+    expect(found).toMatchObject({ records: 2, exact: true });
+    expect(found!.bytes).toBeGreaterThan(found!.indexBytes);
+  }));

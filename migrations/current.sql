@@ -347,6 +347,7 @@ alter table engine.settings
 --!include engine/convert/undo.sql
 --!include engine/online/conversion.sql
 --!include engine/online/work.sql
+--!include engine/online/lock.sql
 --!include engine/convert/preview.sql
 --!include metadata/aliases.sql
 --!include metadata/uses.sql

@@ -25,9 +25,28 @@ export async function checkDatabase(admin: Client, { isServed }: { isServed: boo
     await checkMigrations(admin),
     ...(await checkWorkspaces(admin)),
     ...(await checkLints(admin)),
+    await checkOnlineChanges(admin),
     await checkRelay(admin, isServed),
     await checkOutbox(admin),
   ];
+}
+
+async function checkOnlineChanges(admin: Client): Promise<Finding> {
+  const title = 'Online changes of large tables';
+  const { rows } = await admin.query<{ workspace: string; statement: string; status: string; error: string | null }>(
+    'select workspace, statement, status, error from engine.stuck_online_changes()',
+  );
+  if (rows.length === 0) return { state: 'well', title };
+  return {
+    state: 'warning',
+    title,
+    detail: rows
+      .map(({ workspace, statement, status, error }) =>
+        `${workspace}: ${statement} (${status.toLowerCase()}) ${error ?? ''}`.trim(),
+      )
+      .join('; '),
+    remedy: 'Correct what the sentence says, then run: relvar model online --retry',
+  };
 }
 
 async function checkVersion(admin: Client): Promise<Finding> {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { Client } from 'pg';
+import { onlineCommand } from './modelOnline.ts';
 import { findWorkspace, withDatabase } from './session.ts';
 
 interface Plan {
@@ -59,6 +60,7 @@ export function modelCommand(): Command {
         show(admin, id, 'select metadata.plan_revert($1, $2) as plan', [id, version], apply ?? false),
       ),
     );
+  model.addCommand(onlineCommand());
   return model;
 }
 

@@ -217,7 +217,9 @@ begin
     return;
   end if;
   for r in
-    select o, engine.compute_function(o, schema_name) as definition from metadata.objects o
+    -- With the revisions of what it may read: sessions keep plans for the types that they knew, until the function is replaced.
+    select o, engine.compute_function(o, schema_name) || coalesce(E'\n-- ' || (
+      select md5(string_agg(f.id::text || f.revision, ',' order by f.id)) from metadata.fields f where f.object_id = o.id and f.revision > 1), '') as definition from metadata.objects o
     where o.workspace_id = desired_computed.workspace_id and o.deleted_at is null and (scope is null or o.id = any (scope))
       and o.id = any (v_objects)
   loop

@@ -103,6 +103,3 @@ as $$
   where c.status = 'FAILED' or c.status <> 'DONE' and coalesce(c.started_at, c.created_at) < now() - interval '1 hour'
 $$;
 comment on function engine.stuck_online_changes() is 'Online changes that failed or that no worker has taken for an hour.';
-
--- What the worker calls under its own name.
-grant execute on function engine.purge_deleted(interval) to relvar_worker;

@@ -227,7 +227,9 @@ begin
       return query select 'function', 'compute:' || (r.o).id, (r.o).id::text, (r.o).table_name, engine.compute_function_name((r.o).id), r.definition,
         engine.fact_comment('compute:' || (r.o).id, r.definition, null, 'Computes fields before a record is written.'), null, null::boolean, null, null, null::oid;
       return query select * from engine.computed_trigger(r.o, '_150_compute',
-        format('before insert or update on %%s for each row execute function %I.%I()', schema_name, engine.compute_function_name((r.o).id)));
+        format('before insert or update on %%s for each row execute function %I.%I()', schema_name, engine.compute_function_name((r.o).id))
+          -- And is not there while values are converted.
+          || coalesce(substring(r.definition from E'\n(-- [0-9a-f]{32})$'), ''));
     end if;
   end loop;
   -- Records that others read.

@@ -124,7 +124,7 @@ test('deleting an object takes the relations to many that lead to it, and for go
     expect(await statements(client, ws)).toEqual([]);
 
     await client.query('delete from metadata.objects where id = $1', [course]);
-    await client.query(`select engine.purge_deleted('-1 second')`);
+    await client.query(`select engine.purge_deleted('-1 day')`);
     await reconcile(client);
     expect(await statements(client, ws)).toEqual([]);
     expect(
@@ -238,6 +238,28 @@ test('auto-numbers count by themselves, with prefix and padding, and nobody writ
     const { rows } = await client.query(`delete from ${ws.schema}.invoices where number = 2 returning id`);
     await client.query(`select ${ws.schema}.restore_record('invoice', $1)`, [rows[0].id]);
     expect((await client.query(`select 1 from ${ws.schema}.invoices where number_text = 'R02'`)).rowCount).toBe(1);
+  }));
+
+test('auto-numbers begin where they are told, and a later beginning counts on from there', () =>
+  db.inTransaction(async (client) => {
+    const object = await addObject(client, ws, { label_singular: 'Invoice', label_plural: 'Invoices' });
+    const field = await addField(client, object, { label: 'Number', type: 'AUTO_NUMBER', settings: { start: 1000 } });
+    await reconcile(client);
+    const next = async () =>
+      (await client.query(`insert into ${ws.schema}.invoices default values returning number_text`)).rows[0]
+        .number_text;
+    const begin = async (start: number) => {
+      await client.query('update metadata.fields set settings = $2 where id = $1', [field, { start }]);
+      await reconcile(client);
+      expect(await statements(client, ws)).toEqual([]);
+    };
+    expect([await next(), await next()]).toEqual(['1000', '1001']);
+    await begin(5);
+    expect(await next()).toBe('1002');
+    await begin(0);
+    expect(await next()).toBe('1003');
+    await begin(2000);
+    expect(await next()).toBe('2000');
   }));
 
 test.each([

@@ -38,7 +38,10 @@ begin
   union all
   select 'column', coalesce(engine.identity_of(d.description), t.key || ' unmanaged:' || a.attname), t.key, t.name, a.attname::text, null, d.description,
     pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
-    case when a.attidentity <> '' then 'identity' when a.attgenerated = '' then pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) end,
+    case when a.attidentity <> '' then 'identity ' || (
+        select s.seqstart from pg_catalog.pg_depend e join pg_catalog.pg_sequence s on s.seqrelid = e.objid
+        where e.refclassid = 'pg_catalog.pg_class'::regclass and e.refobjid = t.oid and e.refobjsubid = a.attnum and e.classid = 'pg_catalog.pg_class'::regclass and e.deptype = 'i')
+      when a.attgenerated = '' then pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) end,
     case when a.attgenerated <> '' then pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) end, null
   from t
   join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped

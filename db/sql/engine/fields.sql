@@ -58,7 +58,7 @@ create type engine.column_spec as (
   type text,           -- of the field
   pg_type text,
   not_null boolean,
-  default_expr text,   -- 'identity' for a column that counts by itself
+  default_expr text,   -- 'identity 1' for a column that counts by itself from 1
   generated_expr text,
   generated_kind text, -- stored, virtual, or kept by triggers
   generated_basis text, -- what the expression depends on, by identity; a rename does not change it
@@ -151,7 +151,7 @@ begin
     ),
     case
       when e.type = 'TS_VECTOR' or e.type = 'AUTO_NUMBER' and e.part = 'text' then null
-      when e.type = 'AUTO_NUMBER' then 'identity'
+      when e.type = 'AUTO_NUMBER' then 'identity ' || coalesce((e.settings ->> 'start')::bigint, 1)
       when e.type = 'ACTOR' and e.part = 'source' then 'engine.current_source()'
       when e.type = 'ACTOR' and e.part = 'memberId' then 'engine.current_member()'
       when e.type = 'ACTOR' and e.part = 'name' then 'engine.actor_name()'

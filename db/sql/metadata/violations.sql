@@ -24,7 +24,7 @@ as $$
     where a.attrelid = to_regclass(format('%I.%I', schema_name, table_after.old_table)) and a.attnum > 0 and not a.attisdropped
       and not exists (select from changed x where x.is_extra and (x.have).name = a.attname)
     union all
-    select (c.want).name, case when (c.want).default_expr is null or (c.want).default_expr = 'identity' or (c.want).generated_expr is not null
+    select (c.want).name, case when (c.want).default_expr is null or (c.want).default_expr ~ '^identity ' or (c.want).generated_expr is not null
         then format('null::%s', (c.want).pg_type) else format('(%s)::%s', (c.want).default_expr, (c.want).pg_type) end
     from changed c where c.is_missing
   )
@@ -36,7 +36,7 @@ create or replace function engine.violation_condition(d engine.difference) retur
 language sql immutable set search_path = ''
   return case
     when (d).is_extra then null
-    when (d).kind = 'column' and (d).want.not_null and (d).want.generated_expr is null and (d).want.default_expr is distinct from 'identity'
+    when (d).kind = 'column' and (d).want.not_null and (d).want.generated_expr is null and coalesce((d).want.default_expr !~ '^identity ', true)
       and ((d).is_missing or not (d).have.not_null) then format('%I is null', (d).want.name)
     when not ((d).is_missing or (d).is_recreated) then null
     when (d).kind = 'constraint' and (d).want.definition like 'check (%' then format('(%s) is false', substring((d).want.definition from '^check \((.*)\)(?: not valid)?$'))

@@ -92,10 +92,7 @@ async function makeProjects(): Promise<void> {
     ]),
   ]);
   await asAdmin([
-    [
-      `select metadata.create_field(object_id => (select id from metadata.objects where is_junction), label => 'Role', type => 'TEXT')`,
-      [],
-    ],
+    [`select metadata.create_field(object_id => ${object('projectPersonLink')}, label => 'Role', type => 'TEXT')`, []],
   ]);
   await sql(
     `insert into $schema.projects (name, papers) select 'Project ' || n, '[{"name": "plan.pdf"}, {"name": "logo.png"}]' from generate_series(1, 6) n`,

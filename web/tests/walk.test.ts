@@ -551,6 +551,7 @@ describe('the walk', () => {
     const plan = page.getByRole('dialog', { name: /Make “Employees”/ });
     await plan.getByRole('button', { name: 'Change type' }).click();
     await plan.waitFor({ state: 'detached' });
+    await page.goto(`${address}/settings/model/companies?field=employees`);
     await page.getByRole('button', { name: 'Undo' }).click();
     await page.getByText('“Employees” is number again.').waitFor();
     await page.keyboard.press('Escape');

@@ -18,7 +18,7 @@ begin
   end if;
   perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
   select w.schema_name into v_schema from core.workspaces w where w.id = workspace_id;
-  perform engine.assert_columns_differ(workspace_id, scope), engine.assert_relations(workspace_id);
+  perform engine.assert_relations(workspace_id);
   perform engine.assert_rules_hold(workspace_id, v_schema, scope);
   -- One block around all statements, not one around each: a block is a subtransaction, and more
   -- than 64 of these in a transaction slow every other session down.
@@ -68,15 +68,14 @@ end
 $$;
 comment on function engine.apply(uuid, uuid[]) is 'Runs engine.plan for a workspace, or for some of its objects. Returns the number of statements run.';
 
-create or replace function engine.assert_columns_differ(workspace_id uuid, scope uuid[]) returns void
+create or replace function engine.assert_columns_differ(workspace_id uuid, spec engine.column_spec[]) returns void
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_spec engine.column_spec[] := array(select c from engine.columns(workspace_id, scope) c);
   v_clash record;
 begin
   select c.table_name, c.name, array_agg(distinct f.label) as labels into v_clash
-  from unnest(v_spec) c
+  from unnest(spec) c
   join metadata.fields f on f.id = c.field_id and f.workspace_id = assert_columns_differ.workspace_id
   group by c.table_name, c.name having count(*) > 1 limit 1;
   if found then
@@ -84,7 +83,7 @@ begin
       using errcode = 'RV003', column = 'name', hint = 'Give one of them another API name.';
   end if;
   select o.label_plural, count(*) into v_clash
-  from unnest(v_spec) c
+  from unnest(spec) c
   join metadata.objects o on o.id = c.object_id and o.workspace_id = assert_columns_differ.workspace_id
   group by o.id, o.label_plural having count(*) > 1500 limit 1;
   if found then

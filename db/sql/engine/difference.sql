@@ -20,6 +20,7 @@ as $$
 declare
   v_spec engine.column_spec[] := array(select c from engine.columns(workspace_id, scope) c);
 begin
+  perform engine.assert_columns_differ(workspace_id, v_spec);
   return query select * from engine.desired_tables(workspace_id, scope);
   return query select * from engine.desired_columns(workspace_id, v_spec, scope);
   return query select * from engine.desired_constraints(workspace_id, schema_name, v_spec, scope);

@@ -103,7 +103,8 @@ language sql immutable set search_path = ''
 -- Here and wherever a workspace's model is read, joins repeat the workspace: without it the planner
 -- reads the objects and fields of all workspaces to join with these few.
 create or replace function engine.columns(workspace_id uuid, scope uuid[] default null) returns setof engine.column_spec
-language plpgsql stable set search_path = ''
+-- Planning it takes longer than running it.
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_generates boolean := current_setting('server_version_num')::int >= 180000;

@@ -161,7 +161,7 @@ begin
   perform engine.run_changes(workspace_id, changes, true);
   select p.objects, true into v_scope, v_is_changed from engine.pending p where p.workspace_id = try_changes.workspace_id;
   if v_is_changed then
-    perform engine.assert_columns_differ(workspace_id, v_scope), engine.assert_relations(workspace_id);
+    perform engine.assert_relations(workspace_id);
     v_differences := array(select d from engine.difference(workspace_id, v_schema, v_scope) d);
   end if;
   v_steps := engine.measure_rewrites(v_schema, v_differences, array(select s from engine.steps(v_schema, v_differences) s order by s.step));

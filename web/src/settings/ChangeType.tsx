@@ -152,6 +152,8 @@ export function ChangeType({
         className={classes.form}
         onSubmit={(event) => {
           event.preventDefault();
+          // The dialog stands within the field's own form, which would save too.
+          event.stopPropagation();
           void save();
         }}
       >

@@ -96,8 +96,9 @@ describe.each(SERVERS)('on PostgreSQL $version', ({ binDir }) => {
         'create table public.mine ()',
         'select * from core.users',
         'select * from graphile_worker.jobs',
-        'set role relvar_owner',
         'create role another',
+        // The worker becomes the owner for the task that builds indexes, and only by saying so.
+        ...(login === 'relvar_server' ? ['set role relvar_owner'] : []),
       ])
         await expect(asLogin(own, statement)).rejects.toMatchObject({ code: '42501' });
       await expect(asLogin(loginUrl(url, login, 'wrong'), 'select 1')).rejects.toMatchObject({

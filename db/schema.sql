@@ -7902,7 +7902,7 @@ begin
     end loop;
     v_taken := v_taken || lower(v_value);
     v_options := v_options || jsonb_build_object('value', v_value, 'label', v_label, 'position', jsonb_array_length(v_options),
-      'color', ('{blue,green,orange,violet,cyan,pink,yellow,teal,red,indigo,lime,grape,gray}'::text[])[jsonb_array_length(v_options) % 13 + 1]);
+      'color', ('{blue,green,orange,purple,sky,pink,yellow,turquoise,red,gray}'::text[])[jsonb_array_length(v_options) % 10 + 1]);
   end loop;
   return v_options;
 end

@@ -64,14 +64,14 @@ function uniqueKey({ field, others, settings, when }: Rule, row: Row): string | 
 
 const word = fc.string({ unit: fc.constantFrom('a', 'B', 'b', '1', ' ', "'", '\\', '%', 'é', '🎉'), maxLength: 4 });
 const number = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(0.5, -0.1, 1e9));
-const row: fc.Arbitrary<Row> = fc.record({
+const anyRow: fc.Arbitrary<Row> = fc.record({
   number: fc.option(number),
   text: fc.option(word),
   list: fc.option(fc.array(word, { maxLength: 3 })),
   stage: fc.option(fc.constantFrom('OPEN' as const, 'LOST' as const)),
 });
 // What JavaScript and PostgreSQL read alike.
-const pattern = fc
+const patterns = fc
   .array(
     fc.tuple(
       fc.constantFrom('a', 'B', '[a-c]', '[0-9]', '.', "'", '\\\\', '%', '(?:a|b)', '[^a]'),
@@ -80,7 +80,7 @@ const pattern = fc
     { minLength: 1, maxLength: 4 },
   )
   .map((atoms) => atoms.map(([atom, times]) => atom + times).join(''));
-const when: fc.Arbitrary<Condition> = fc.option(
+const anyCondition: fc.Arbitrary<Condition> = fc.option(
   fc.oneof(
     fc.record({ field: fc.constant('stage' as const), value: fc.constantFrom('OPEN' as const, 'LOST' as const) }),
     fc.record({ field: fc.constant('number' as const), above: fc.integer({ min: -2, max: 2 }) }),
@@ -94,41 +94,41 @@ const bounds = (low: number, high: number) =>
       ...(which === 'min' ? {} : { max: min + more }),
     }));
 const none: fc.Arbitrary<(keyof Row)[]> = fc.constant([]);
-const rule: fc.Arbitrary<Rule> = fc.oneof(
+const anyRule: fc.Arbitrary<Rule> = fc.oneof(
   fc.record({
     kind: fc.constant('REQUIRED' as const),
     field: fc.constantFrom('number' as const, 'text' as const, 'list' as const),
     others: none,
     settings: fc.constant({}),
-    when,
+    when: anyCondition,
   }),
   fc.record({
     kind: fc.constant('RANGE' as const),
     field: fc.constant('number' as const),
     others: none,
     settings: bounds(-3, 3),
-    when,
+    when: anyCondition,
   }),
   fc.record({
     kind: fc.constant('LENGTH' as const),
     field: fc.constant('text' as const),
     others: none,
     settings: bounds(0, 3),
-    when,
+    when: anyCondition,
   }),
   fc.record({
     kind: fc.constant('PATTERN' as const),
     field: fc.constant('text' as const),
     others: none,
-    settings: fc.record({ pattern, ignoreCase: fc.boolean() }),
-    when,
+    settings: fc.record({ pattern: patterns, ignoreCase: fc.boolean() }),
+    when: anyCondition,
   }),
   fc.record({
     kind: fc.constant('UNIQUE' as const),
     field: fc.constant('text' as const),
     others: fc.subarray(['number', 'stage'] as (keyof Row)[]),
     settings: fc.record({ ignoreCase: fc.boolean() }),
-    when,
+    when: anyCondition,
   }),
 );
 
@@ -153,8 +153,8 @@ async function isTaken(client: pg.ClientBase, row: Row): Promise<boolean> {
 test('random rules over random records', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(rule, { minLength: 1, maxLength: 3 }),
-      fc.array(row, { minLength: 1, maxLength: 12 }),
+      fc.array(anyRule, { minLength: 1, maxLength: 3 }),
+      fc.array(anyRow, { minLength: 1, maxLength: 12 }),
       (rules, rows) =>
         db.inTransaction(async (client) => {
           const object = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things' });

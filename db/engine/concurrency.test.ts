@@ -102,3 +102,17 @@ test('two sessions that change the same object in turn do not lock each other ou
     await b.query('commit');
     expect(await statements(db.admin, one)).toEqual([]);
   }));
+
+test('a new workspace waits for another that takes its time to commit', async () => {
+  const first = await db.admin.connect();
+  try {
+    await first.query('begin');
+    await createWorkspace(first, 'slow');
+    const second = createWorkspace(db.admin, 'patient');
+    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    await first.query('commit');
+    expect((await second).slug).toBe('patient');
+  } finally {
+    first.release();
+  }
+}, 60_000);

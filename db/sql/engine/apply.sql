@@ -31,6 +31,11 @@ begin
         perform engine.set_quiet(true);
         execute v_step.statement;
         perform engine.set_quiet(false);
+      elsif v_step.kind = 'schema' and v_step.statement ~ '^grant relvar_crm ' then
+        -- Until its commit, another new workspace has this lock, even one of another database. No reader waits behind.
+        perform set_config('lock_timeout', '60s', true);
+        execute v_step.statement;
+        perform set_config('lock_timeout', '2s', true);
       else
         execute v_step.statement;
       end if;

@@ -13,7 +13,8 @@ begin
     from metadata.model_changes c
     where c.workspace_id = rows_since.workspace_id and c.version > rows_since.version
       and c.table_name in ('objects', 'fields', 'relations', 'rules', 'indexes', 'views', 'view_fields')
-    order by c.table_name, c.row_id, c.version, c.seq
+    -- What a trigger does to a new row is noted before the row itself.
+    order by c.table_name, c.row_id, c.version, c.before is not null, c.seq
   )
   select t.table_name, t.row_id, t.was, n.value,
     t.was is not null and t.was ->> 'deleted_at' is null, n.value is not null and n.value ->> 'deleted_at' is null
@@ -45,8 +46,13 @@ $$;
 create or replace function engine.revert_changes(workspace_id uuid, version bigint) returns jsonb
 language sql stable set search_path = ''
 as $$
-  with row as materialized (
+  with since as materialized (
     select * from engine.rows_since(workspace_id, version)
+  ), row as materialized (
+    -- What was made since and deleted with something that comes back would come back with it.
+    select s.table_name, s.id, s.was, s."is", s.was_live, s.is_live or not s.was_live and exists (
+        select from since o where o.was_live and not o.is_live and o."is" ->> 'deleted_at' = s."is" ->> 'deleted_at') as is_live
+    from since s
   ), junction as materialized (
     select o.id from metadata.objects o where o.workspace_id = revert_changes.workspace_id and o.is_junction
     union

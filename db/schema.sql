@@ -1939,6 +1939,11 @@ begin
         perform engine.set_quiet(true);
         execute v_step.statement;
         perform engine.set_quiet(false);
+      elsif v_step.kind = 'schema' and v_step.statement ~ '^grant relvar_crm ' then
+        -- Until its commit, another new workspace has this lock, even one of another database. No reader waits behind.
+        perform set_config('lock_timeout', '60s', true);
+        execute v_step.statement;
+        perform set_config('lock_timeout', '2s', true);
       else
         execute v_step.statement;
       end if;
@@ -8902,8 +8907,13 @@ CREATE OR REPLACE FUNCTION engine.revert_changes(workspace_id uuid, version bigi
  STABLE
  SET search_path TO ''
 AS $function$
-  with row as materialized (
+  with since as materialized (
     select * from engine.rows_since(workspace_id, version)
+  ), row as materialized (
+    -- What was made since and deleted with something that comes back would come back with it.
+    select s.table_name, s.id, s.was, s."is", s.was_live, s.is_live or not s.was_live and exists (
+        select from since o where o.was_live and not o.is_live and o."is" ->> 'deleted_at' = s."is" ->> 'deleted_at') as is_live
+    from since s
   ), junction as materialized (
     select o.id from metadata.objects o where o.workspace_id = revert_changes.workspace_id and o.is_junction
     union
@@ -9110,7 +9120,8 @@ begin
     from metadata.model_changes c
     where c.workspace_id = rows_since.workspace_id and c.version > rows_since.version
       and c.table_name in ('objects', 'fields', 'relations', 'rules', 'indexes', 'views', 'view_fields')
-    order by c.table_name, c.row_id, c.version, c.seq
+    -- What a trigger does to a new row is noted before the row itself.
+    order by c.table_name, c.row_id, c.version, c.before is not null, c.seq
   )
   select t.table_name, t.row_id, t.was, n.value,
     t.was is not null and t.was ->> 'deleted_at' is null, n.value is not null and n.value ->> 'deleted_at' is null

@@ -43,7 +43,14 @@ class Started {
     all.push(this);
     this.process = spawn(process.execPath, ['server/cli/install.mjs', 'server/cli/start.ts'], {
       cwd: root,
-      env: { ...process.env, RELVAR_DATA: dataDir, PORT: String(port), NODE_ENV: undefined, NODE_OPTIONS: '' },
+      env: {
+        ...process.env,
+        DATABASE_URL: undefined,
+        RELVAR_DATA: dataDir,
+        PORT: String(port),
+        NODE_ENV: undefined,
+        NODE_OPTIONS: '',
+      },
     });
     for (const stream of [this.process.stdout!, this.process.stderr!])
       stream.on('data', (chunk: Buffer) => (this.output += chunk.toString()));

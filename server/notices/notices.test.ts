@@ -37,12 +37,13 @@ test('a listening connection that is killed comes back, and what was missed is c
 test('the new schema is built when the notice comes, before anyone asks', async () => {
   const beta = await server.createWorkspace('beta');
   await beta.records('{ __typename }');
-  const size = server.app.gateway.instances.size;
   await server.db.admin.query(
     `insert into metadata.fields (workspace_id, object_id, name, label, type)
      select workspace_id, id, 'mascot', 'Mascot', 'TEXT' from metadata.objects
      where workspace_id = $1 and name_singular = 'company'`,
     [beta.workspaceId],
   );
-  await eventually('a second schema', () => server.app.gateway.instances.size > size);
+  // Counting schemas would not do: those that nobody needs any more go at the same time.
+  const { rows } = await server.db.admin.query('select shape from core.workspaces where id = $1', [beta.workspaceId]);
+  await eventually('a schema of the new shape', () => server.app.gateway.instances.get(rows[0].shape) !== undefined);
 });

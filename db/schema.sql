@@ -6106,9 +6106,11 @@ begin
     else
   end case;
   if f.name = 'dateAdd' then
-    v_count := case v_unit when 'quarter' then '(' || engine.formula_whole(v_args -> 1, alias, -40000, 40000) || ' * 3)' when 'year' then engine.formula_whole(v_args -> 1, alias, -10000, 10000)
-      when 'month' then engine.formula_whole(v_args -> 1, alias, -120000, 120000) when 'day' then engine.formula_whole(v_args -> 1, alias, -4000000, 4000000)
-      when 'week' then engine.formula_whole(v_args -> 1, alias, -500000, 500000) else engine.formula_whole(v_args -> 1, alias, -2000000000, 2000000000) end;
+    -- From any moment near our own, 4,500 years lead to one that PostgreSQL knows: it begins in 4713 BC.
+    v_count := case v_unit when 'quarter' then '(' || engine.formula_whole(v_args -> 1, alias, -18000, 18000) || ' * 3)' when 'year' then engine.formula_whole(v_args -> 1, alias, -4500, 4500)
+      when 'month' then engine.formula_whole(v_args -> 1, alias, -54000, 54000) when 'day' then engine.formula_whole(v_args -> 1, alias, -1640000, 1640000)
+      when 'week' then engine.formula_whole(v_args -> 1, alias, -234000, 234000)
+      when 'hour' then engine.formula_whole(v_args -> 1, alias, -39000000, 39000000) else engine.formula_whole(v_args -> 1, alias, -2000000000, 2000000000) end;
     return case
       when t = 'DATE' and v_unit = 'day' then format('(%s + %s)', engine.formula_near_moment(v_args -> 0, alias), v_count)
       when t = 'DATE' and v_unit = 'week' then format('(%s + %s * 7)', engine.formula_near_moment(v_args -> 0, alias), v_count)
@@ -6211,13 +6213,13 @@ begin
     if ta in ('NUMBER', 'PERCENT') then
       return engine.formula_render_operation(node || jsonb_build_object('args', jsonb_build_array(v_args -> 1, v_args -> 0)), alias);
     end if;
-    return case ta when 'DATE' then format('(%s %s %s)', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_whole(v_args -> 1, alias, -4000000, 4000000))
-      else format('((%s %s make_interval(secs => (%s * 86400)::double precision)) at time zone ''UTC'')', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_near(v_args -> 1, alias, 4000000)) end;
+    return case ta when 'DATE' then format('(%s %s %s)', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_whole(v_args -> 1, alias, -1640000, 1640000))
+      else format('((%s %s make_interval(secs => (%s * 86400)::double precision)) at time zone ''UTC'')', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_near(v_args -> 1, alias, 1640000)) end;
   elsif v_op in ('+', '-') and (ta = 'DATE_TIME' and tb = 'DURATION' or ta = 'DURATION' and tb = 'DATE_TIME') then
     if ta = 'DURATION' then
       return engine.formula_render_operation(node || jsonb_build_object('args', jsonb_build_array(v_args -> 1, v_args -> 0)), alias);
     end if;
-    return format('((%s %s make_interval(secs => (%s)::double precision)) at time zone ''UTC'')', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_near(v_args -> 1, alias, 345600000000));
+    return format('((%s %s make_interval(secs => (%s)::double precision)) at time zone ''UTC'')', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_near(v_args -> 1, alias, 142000000000));
   elsif v_op = '-' and ta = 'DATE' and tb = 'DATE' then
     return format('(%s - %s)::numeric', engine.formula_near_moment(v_args -> 0, alias), engine.formula_near_moment(v_args -> 1, alias));
   elsif v_op = '-' and ta = 'DATE_TIME' and tb = 'DATE_TIME' then

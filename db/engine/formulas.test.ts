@@ -159,6 +159,12 @@ test.each<[formula: string, value: unknown]>([
   ['close + 1', '2026-04-01'],
   ['dateAdd(close, 1, "month")', '2026-04-30'],
   ['dateAdd(close, -1, "month")', '2026-02-28'],
+  // No moment of before 4713 BC is known to PostgreSQL: what would lead there is empty, not an error.
+  ['dateAdd(close, -9000, "year")', null],
+  ['dateAdd(close, -3900000, "day")', null],
+  ['dateAdd(met, -2000000000, "hour")', null],
+  ['met - 3900000', null],
+  ['met - (dateAdd(dateAdd(met, 4000, "year"), 3900, "year") - dateAdd(met, -1900, "year"))', null],
   ['dateAdd(met, 90, "minute")', '2026-04-01T00:00'],
   ['date(met)', '2026-03-31'],
   ['date(2025, 13, 1)', '2026-01-01'],

@@ -299,7 +299,10 @@ describe('the walk', () => {
       'the company is saved',
     );
 
-    const ids = await Promise.all([rows().nth(0), rows().nth(1)].map(idOf));
+    const firstTwo = () => Promise.all([rows().nth(0), rows().nth(1)].map(idOf));
+    // The row that was typed into is a draft until the answer to its creation is in.
+    await eventually(async () => !(await firstTwo()).includes('draft'), 'the new row has its id');
+    const ids = await firstTwo();
     for (const index of [0, 1]) {
       await rows().nth(index).hover();
       await rows().nth(index).getByRole('checkbox').click();

@@ -5,6 +5,9 @@ import { useDatabase } from '../testing/database.ts';
 import { addField, addObject, addRelation, createWorkspace, type Workspace } from '../testing/workspace.ts';
 
 // Whatever is written as a formula: it is refused in words, or it gives a value for every record.
+// The same expressions in each run, so that a failure is somebody's change; RELVAR_TEST_SEED looks elsewhere.
+fc.configureGlobal({ seed: Number(process.env.RELVAR_TEST_SEED ?? 1) });
+
 const db = useDatabase();
 let ws: Workspace;
 let things: string;

@@ -1,5 +1,5 @@
 --! Previous: sha1:ee64c83a4850143c262abd1b479618447aa9b64c
---! Hash: sha1:ec95cd97c5926cd3d4e17cf75f9dd2b9854c934c
+--! Hash: sha1:a488ea767ca8b74e6683656826a2a9bfc6e86ce3
 --! Message: the metadata engine whole
 
 -- The metadata engine, whole: formulas, rollups, rules, many-to-many, indexes, type changes, plans,
@@ -1679,12 +1679,12 @@ begin
       return engine.formula_render_operation(node || jsonb_build_object('args', jsonb_build_array(v_args -> 1, v_args -> 0)), alias);
     end if;
     return case ta when 'DATE' then format('(%s %s %s)', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_whole(v_args -> 1, alias, -1640000, 1640000))
-      else format('((%s %s make_interval(secs => (%s * 86400)::double precision)) at time zone ''UTC'')', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_near(v_args -> 1, alias, 1640000)) end;
+      else format('((%s %s make_interval(secs => round(%s * 86400, 6)::double precision)) at time zone ''UTC'')', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_near(v_args -> 1, alias, 1640000)) end;
   elsif v_op in ('+', '-') and (ta = 'DATE_TIME' and tb = 'DURATION' or ta = 'DURATION' and tb = 'DATE_TIME') then
     if ta = 'DURATION' then
       return engine.formula_render_operation(node || jsonb_build_object('args', jsonb_build_array(v_args -> 1, v_args -> 0)), alias);
     end if;
-    return format('((%s %s make_interval(secs => (%s)::double precision)) at time zone ''UTC'')', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_near(v_args -> 1, alias, 142000000000));
+    return format('((%s %s make_interval(secs => round(%s, 6)::double precision)) at time zone ''UTC'')', engine.formula_near_moment(v_args -> 0, alias), v_op, engine.formula_near(v_args -> 1, alias, 142000000000));
   elsif v_op = '-' and ta = 'DATE' and tb = 'DATE' then
     return format('(%s - %s)::numeric', engine.formula_near_moment(v_args -> 0, alias), engine.formula_near_moment(v_args -> 1, alias));
   elsif v_op = '-' and ta = 'DATE_TIME' and tb = 'DATE_TIME' then

@@ -1,0 +1,376 @@
+-- The metadata engine, whole: formulas, rollups, rules, many-to-many, indexes, type changes, plans,
+-- history, applications, drift.
+
+-- ── engine: what is derived is dropped first and made anew from db/sql ───────────────────────────
+drop type engine.column_spec, engine.fact, engine.difference, engine.step cascade;
+drop function engine.manifest_fields(jsonb), engine.search_columns(uuid), engine.effective_permissions(uuid), engine.apply(uuid), engine.assert_columns_differ(uuid),
+  engine.note_change(uuid), metadata.create_object(text, text, text, text, text, text, text),
+  metadata.create_field(uuid, text, text, text, text, text, jsonb, jsonb, jsonb, boolean, boolean, uuid, text, text, text);
+
+-- ── metadata ────────────────────────────────────────────────────────────────────────────────────
+
+-- Deleting an object or a field hides it under a name of the engine's and keeps the data until the
+-- grace period ends, so names are unique among those that are not deleted.
+alter table metadata.objects
+  drop column table_name cascade,
+  add column deleted_at timestamptz,
+  add column deleted_by_name text,
+  add column is_junction boolean not null default false,
+  add column image_field_id uuid,
+  add column duplicate_criteria jsonb not null default '[]' check (jsonb_typeof(duplicate_criteria) = 'array'),
+  drop constraint objects_workspace_id_name_singular_key,
+  drop constraint objects_workspace_id_name_plural_key;
+alter table metadata.objects
+  add column table_name text not null generated always as (
+    case when deleted_at is null then engine.snake_case(name_plural) else 'deleted_' || right(replace(id::text, '-', ''), 12) end) stored,
+  add constraint objects_workspace_id_table_name_key unique (workspace_id, table_name),
+  add foreign key (workspace_id, image_field_id) references metadata.fields (workspace_id, id)
+    on delete set null (image_field_id) deferrable initially deferred;
+create unique index objects_name_singular_key on metadata.objects (workspace_id, name_singular) where deleted_at is null;
+create unique index objects_name_plural_key on metadata.objects (workspace_id, name_plural) where deleted_at is null;
+create index on metadata.objects (workspace_id, image_field_id);
+
+alter table metadata.fields
+  add column deleted_at timestamptz,
+  add column deleted_by_name text,
+  add column required_from timestamptz,
+  add column junction_field_id uuid,
+  add column result_type text,
+  add column compiled jsonb,
+  add column revision int not null default 1,
+  drop constraint fields_object_id_name_key,
+  add foreign key (workspace_id, junction_field_id) references metadata.fields (workspace_id, id) on delete cascade;
+create unique index fields_name_key on metadata.fields (object_id, name) where deleted_at is null;
+create index on metadata.fields (workspace_id, junction_field_id);
+
+alter table metadata.relations
+  add column deleted_at timestamptz,
+  drop constraint relations_field_id_target_object_id_key,
+  drop constraint relations_target_object_id_inverse_name_key;
+create unique index relations_field_id_target_key on metadata.relations (field_id, target_object_id) where deleted_at is null;
+create unique index relations_inverse_name_key on metadata.relations (target_object_id, inverse_name) where deleted_at is null;
+
+alter table metadata.applications
+  add column removed text[] not null default '{}';
+
+create table metadata.rules (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  object_id uuid not null,
+  field_id uuid,
+  application_id uuid,
+  universal_identifier text,
+  kind text not null check (kind in ('REQUIRED', 'RANGE', 'LENGTH', 'PATTERN', 'CONDITION', 'UNIQUE')),
+  settings jsonb not null default '{}' check (jsonb_typeof(settings) = 'object'),
+  condition text,
+  compiled jsonb,
+  message text not null default '',
+  applies_from timestamptz,
+  is_active boolean not null default true,
+  position double precision not null default 0,
+  created_at timestamptz not null default now(),
+  unique (workspace_id, id),
+  unique (workspace_id, universal_identifier),
+  foreign key (workspace_id, object_id) references metadata.objects (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, field_id) references metadata.fields (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, application_id) references metadata.applications (workspace_id, id)
+);
+comment on table metadata.rules is 'What records of an object must fulfil. Each rule is a constraint of the object''s table, so it holds whoever writes.';
+create index on metadata.rules (workspace_id, object_id);
+create index on metadata.rules (workspace_id, field_id);
+create index on metadata.rules (workspace_id, application_id);
+
+create table metadata.indexes (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  object_id uuid not null,
+  application_id uuid,
+  universal_identifier text,
+  name text not null check (name <> ''),
+  kind text not null default 'BTREE' check (kind in ('BTREE', 'GIN', 'TRIGRAM')),
+  parts jsonb not null check (jsonb_typeof(parts) = 'array' and parts <> '[]'),
+  condition text,
+  compiled jsonb,
+  created_at timestamptz not null default now(),
+  unique (workspace_id, id),
+  unique (object_id, name),
+  unique (workspace_id, universal_identifier),
+  foreign key (workspace_id, object_id) references metadata.objects (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, application_id) references metadata.applications (workspace_id, id)
+);
+comment on table metadata.indexes is 'Indexes that people add to an object, besides those that the engine keeps for relations, unique fields, search and labels.';
+create index on metadata.indexes (workspace_id, object_id);
+create index on metadata.indexes (workspace_id, application_id);
+
+create table metadata.views (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  object_id uuid not null,
+  application_id uuid,
+  universal_identifier text,
+  name text not null check (name <> ''),
+  icon text,
+  type text not null default 'TABLE' check (type in ('TABLE', 'BOARD', 'CALENDAR', 'GALLERY')),
+  filter jsonb,
+  sorts jsonb not null default '[]' check (jsonb_typeof(sorts) = 'array'),
+  group_field_id uuid,
+  position double precision not null default 0,
+  created_at timestamptz not null default now(),
+  unique (workspace_id, id),
+  unique (workspace_id, universal_identifier),
+  foreign key (workspace_id, object_id) references metadata.objects (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, group_field_id) references metadata.fields (workspace_id, id) on delete set null (group_field_id),
+  foreign key (workspace_id, application_id) references metadata.applications (workspace_id, id)
+);
+comment on table metadata.views is 'Saved ways of looking at the records of an object.';
+create index on metadata.views (workspace_id, object_id);
+create index on metadata.views (workspace_id, group_field_id);
+create index on metadata.views (workspace_id, application_id);
+
+create table metadata.view_fields (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  view_id uuid not null,
+  field_id uuid not null,
+  width int check (width between 40 and 2000),
+  is_visible boolean not null default true,
+  position double precision not null default 0,
+  unique (workspace_id, id),
+  unique (view_id, field_id),
+  foreign key (workspace_id, view_id) references metadata.views (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, field_id) references metadata.fields (workspace_id, id) on delete cascade
+);
+comment on table metadata.view_fields is 'The columns of a view.';
+create index on metadata.view_fields (workspace_id, view_id);
+create index on metadata.view_fields (workspace_id, field_id);
+
+create table metadata.aliases (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  object_id uuid not null,
+  field_id uuid,
+  kind text not null check (kind in ('SINGULAR', 'PLURAL', 'FIELD')),
+  name text not null,
+  created_at timestamptz not null default now(),
+  unique (workspace_id, id),
+  foreign key (workspace_id, object_id) references metadata.objects (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, field_id) references metadata.fields (workspace_id, id) on delete cascade,
+  check ((kind = 'FIELD') = (field_id is not null))
+);
+comment on table metadata.aliases is 'API names that objects and fields had before. They go on working until they are deleted here.';
+create unique index aliases_object_name_key on metadata.aliases (workspace_id, name) where field_id is null;
+create unique index aliases_field_name_key on metadata.aliases (object_id, name) where field_id is not null;
+create index on metadata.aliases (workspace_id, object_id);
+create index on metadata.aliases (workspace_id, field_id);
+
+create table metadata.model_versions (
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  version bigint not null,
+  actor_type text not null,
+  actor_id uuid,
+  actor_name text,
+  source text not null,
+  statements text[] not null default '{}',
+  happened_at timestamptz not null default now(),
+  primary key (workspace_id, version)
+);
+comment on table metadata.model_versions is E'@behavior -insert -update -delete\nThe history of the model: who changed it, when, and by which statements.';
+
+create table metadata.model_changes (
+  workspace_id uuid not null,
+  version bigint not null,
+  seq bigint not null generated always as identity,
+  table_name text not null,
+  row_id uuid not null,
+  before jsonb,
+  after jsonb,
+  primary key (workspace_id, version, seq),
+  foreign key (workspace_id, version) references metadata.model_versions (workspace_id, version) on delete cascade deferrable initially deferred
+);
+comment on table metadata.model_changes is E'@behavior -insert -update -delete\nThe rows of metadata that a version of the model changed, before and after.';
+create index on metadata.model_changes (workspace_id, row_id);
+
+create table metadata.type_changes (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  field_id uuid not null,
+  from_type text not null,
+  from_settings jsonb not null,
+  from_options jsonb not null,
+  from_default_value jsonb,
+  from_revision int not null,
+  to_type text not null,
+  to_settings jsonb not null default '{}',
+  to_options jsonb not null default '[]',
+  to_default_value jsonb,
+  to_revision int not null,
+  failed_values bigint not null default 0,
+  status text not null default 'DONE' check (status in ('RUNNING', 'DONE', 'UNDONE')),
+  changed_at timestamptz not null default now(),
+  unique (workspace_id, id),
+  foreign key (workspace_id, field_id) references metadata.fields (workspace_id, id) on delete cascade
+);
+comment on table metadata.type_changes is E'@behavior -insert -update -delete\nChanges of the types of fields. Until the grace period ends the former column is kept, and the change can be undone.';
+create index on metadata.type_changes (workspace_id, field_id);
+
+create table metadata.online_changes (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  object_id uuid,
+  key text not null,
+  kind text not null check (kind in ('INDEX', 'VALIDATE', 'NOT_NULL', 'BACKFILL', 'TYPE')),
+  statement text not null,
+  status text not null default 'QUEUED' check (status in ('QUEUED', 'RUNNING', 'FAILED', 'DONE')),
+  rows_done bigint not null default 0,
+  last_id uuid,
+  rows_total bigint,
+  attempts int not null default 0,
+  error text,
+  created_at timestamptz not null default now(),
+  started_at timestamptz,
+  finished_at timestamptz,
+  unique (workspace_id, id)
+);
+comment on table metadata.online_changes is E'@behavior -insert -update -delete\nWhat a job does to large tables after the model was changed, without blocking who works with them: builds of indexes, checks of old records, fills of columns.';
+create unique index online_changes_open_key on metadata.online_changes (workspace_id, key) where status <> 'DONE';
+create index on metadata.online_changes (workspace_id, object_id);
+
+create table metadata.ignored_drift (
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  kind text not null,
+  key text not null,
+  basis text not null,
+  reason text not null default '',
+  ignored_by_name text,
+  ignored_at timestamptz not null default now(),
+  primary key (workspace_id, kind, key)
+);
+comment on table metadata.ignored_drift is 'Differences between the database and the model that somebody decided to leave, until they change again.';
+
+-- Columns of former types, kept for undo until the grace period ends.
+create table engine.retired_columns (
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  object_id uuid not null,
+  field_id uuid not null,
+  revision int not null,
+  key text not null,
+  name text not null,
+  pg_type text not null,
+  retired_at timestamptz not null default now(),
+  primary key (workspace_id, key)
+);
+
+-- The shape of each object; that of the workspace is the hash of these.
+create table engine.object_shapes (
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  object_key text not null,
+  shape text not null,
+  primary key (workspace_id, object_key)
+);
+
+-- Which settings the fields of a type may have.
+create table engine.field_type_settings (
+  type text not null references engine.field_types,
+  key text not null,
+  json_type text not null check (json_type in ('boolean', 'number', 'string', 'array')),
+  allowed text[],
+  low numeric,
+  high numeric,
+  description text not null,
+  primary key (type, key)
+);
+
+-- Which engine each workspace was last reconciled by.
+create table engine.reconciled (
+  workspace_id uuid primary key references core.workspaces on delete cascade,
+  version text not null,
+  reconciled_at timestamptz not null default now()
+);
+
+-- The history of the model speaks of rows by their id.
+alter table metadata.object_permissions add column id uuid not null default engine.uuidv7(), add unique (workspace_id, id);
+
+-- Which objects a transaction touched; null means all.
+alter table engine.pending add column objects uuid[];
+
+alter table engine.settings
+  add column grace_days int not null default 30 check (grace_days between 0 and 3650),
+  add column online_rows bigint not null default 50000 check (online_rows >= 0);
+
+-- ── functions, in the order of their types ──────────────────────────────────────────────────────
+--!include engine/field_types.sql
+--!include engine/fields.sql
+--!include engine/formula/refusals.sql
+--!include engine/formula/functions.sql
+--!include engine/formula/tokens.sql
+--!include engine/formula/parse.sql
+--!include engine/formula/types.sql
+--!include engine/formula/check.sql
+--!include engine/formula/render.sql
+--!include engine/formula/print.sql
+--!include engine/formula/compile.sql
+--!include engine/formula/screen.sql
+--!include engine/computed/fields.sql
+--!include engine/convert/parse.sql
+--!include engine/convert/routes.sql
+--!include engine/rules/values.sql
+--!include engine/online/pending.sql
+--!include engine/desired.sql
+--!include engine/computed/triggers.sql
+--!include engine/computed/fill.sql
+--!include engine/rules/rules.sql
+--!include engine/rules/fields.sql
+--!include engine/rules/text.sql
+--!include engine/rules/indexes.sql
+--!include engine/rules/explain.sql
+--!include engine/actual.sql
+--!include engine/difference.sql
+--!include engine/convert/check.sql
+--!include engine/online/queue.sql
+--!include engine/plan.sql
+--!include engine/shape.sql
+--!include engine/apply.sql
+--!include engine/pending.sql
+--!include engine/reconcile.sql
+--!include engine/events.sql
+--!include engine/trash.sql
+--!include engine/search.sql
+--!include metadata/access.sql
+--!include metadata/rights.sql
+--!include metadata/validate.sql
+--!include engine/field_settings.sql
+--!include metadata/rules.sql
+--!include metadata/computed.sql
+--!include metadata/deletion.sql
+--!include metadata/many_to_many.sql
+--!include engine/convert/change.sql
+--!include engine/convert/undo.sql
+--!include engine/online/conversion.sql
+--!include engine/online/work.sql
+--!include engine/online/lock.sql
+--!include engine/convert/preview.sql
+--!include metadata/aliases.sql
+--!include metadata/uses.sql
+--!include metadata/replace.sql
+--!include metadata/create.sql
+--!include metadata/restore.sql
+--!include metadata/changes.sql
+--!include metadata/violations.sql
+--!include metadata/plan.sql
+--!include metadata/history.sql
+--!include metadata/revert.sql
+--!include metadata/manifest.sql
+--!include metadata/sync.sql
+--!include metadata/reset.sql
+--!include metadata/statistics.sql
+--!include engine/drift/drift.sql
+--!include engine/drift/express.sql
+--!include engine/drift/resolve.sql
+--!include metadata/drift.sql
+--!include engine/lint.sql
+--!include metadata/model.sql
+--!include metadata/comments.sql
+
+-- Required texts and lists could be blank so far; those that are there may stay so.
+update metadata.fields f set settings = f.settings || '{"allowBlank": true}'
+where f.is_required and not f.is_system and f.type in ('TEXT', 'RICH_TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'ADDRESS', 'ARRAY', 'MULTI_SELECT', 'RAW_JSON', 'FILES');

@@ -41,7 +41,13 @@ export const modelWide: Bench = {
     return {
       ratio,
       bound: 1.3,
-      detail: { msWide: subject, msNarrow: reference, ratios, withEachFieldFilled: full.ratio, fullRatios: full.ratios },
+      detail: {
+        msWide: subject,
+        msNarrow: reference,
+        ratios,
+        withEachFieldFilled: full.ratio,
+        fullRatios: full.ratios,
+      },
     };
   },
 };
@@ -50,7 +56,13 @@ export const modelWide: Bench = {
  * An object of text fields named value1 and so on, each `step`th of them filled. Of a thousand fields most are empty
  * in life, so the bound is held by the object of which a tenth is filled; the one that is full stands beside it.
  */
-async function createObject({ admin }: BenchDatabase, workspace: Workspace, name: string, fields: number, step: number) {
+async function createObject(
+  { admin }: BenchDatabase,
+  workspace: Workspace,
+  name: string,
+  fields: number,
+  step: number,
+) {
   await admin.query(
     `with object as (
        insert into metadata.objects (workspace_id, name_singular, name_plural, label_singular, label_plural)

@@ -388,6 +388,39 @@ describe('links', () => {
     );
   });
 
+  test('what is typed and confirmed at once waits for its search, and is never what stood there before', async () => {
+    const row = rowOf('Project 2');
+    let answer = () => {};
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await page.route('**/graphql', async (route) => {
+      if (route.request().postData()?.includes('Project 5')) await asked;
+      await route.continue();
+    });
+    await take(row, 'parent');
+    await page.keyboard.press('Enter');
+    await page.getByRole('option', { name: 'Project 1' }).waitFor();
+    await page.keyboard.type('Project 5');
+    await page.keyboard.press('Enter');
+    await page.getByRole('option', { name: 'Project 1' }).waitFor();
+    answer();
+    await cellOf(row, 'parent').getByText('Project 5').waitFor();
+    await page.unroute('**/graphql');
+
+    await take(row, 'parent');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Enter');
+    await page.getByRole('listbox').waitFor({ state: 'detached' });
+    await take(row, 'parent');
+    await page.keyboard.type('Nowhere');
+    await page.keyboard.press('Enter');
+    await page.getByRole('option', { name: 'Create “Nowhere”' }).waitFor();
+    await page.keyboard.press('Escape');
+    await kept(row, `(select p.name from $schema.projects p where p.id = projects.parent_id)`, ['Project 5']);
+    expect(await sql(`select from $schema.projects where name = 'Nowhere'`)).toEqual([]);
+  });
+
   test('many-to-many links and unlinks by choosing, and makes what is not there', async () => {
     const row = rowOf('Project 1');
     const id = await idOf(row);

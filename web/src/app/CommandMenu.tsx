@@ -155,7 +155,10 @@ export default function CommandMenu() {
     <Spotlight.Root
       store={commandStore}
       query={query}
-      onQueryChange={setQuery}
+      onQueryChange={(text) => {
+        enterWaits.current = false;
+        setQuery(text);
+      }}
       shortcut={null}
       scrollable
       maxHeight={420}
@@ -168,9 +171,13 @@ export default function CommandMenu() {
         placeholder="Search records, or type a command"
         leftSection={<IconSearch size={18} stroke={1.75} />}
         aria-label="Search records, or type a command"
-        onKeyDown={(event) => {
-          // Who types a name and Enter at once means the record that is still being looked for.
-          if (event.key === 'Enter' && busy && groups.length === 0) enterWaits.current = true;
+        onKeyDownCapture={(event) => {
+          // Who types a name and Enter at once means the record that is still being looked for, not one found before.
+          if (event.key !== 'Enter' || !busy || groups[0]?.label === 'Go to') return;
+          if (commandStore.getState().selected > 0) return;
+          event.preventDefault();
+          event.stopPropagation();
+          enterWaits.current = true;
         }}
       />
       <Spotlight.ActionsList>

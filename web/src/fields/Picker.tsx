@@ -30,7 +30,8 @@ interface PickerProps {
   typed?: string | null;
   /** When given, the choices follow the query and the owner filters; otherwise they are filtered here by label. */
   onQuery?: (query: string) => void;
-  busy?: boolean;
+  /** With `onQuery`: the query that the choices are the answer to. */
+  answered?: string | null;
   onChoose: (value: string, move: Move) => void;
   onClear?: () => void;
   creations?: Creation[];
@@ -50,7 +51,7 @@ export function Picker({
   multiple,
   typed,
   onQuery,
-  busy,
+  answered,
   onChoose,
   onClear,
   creations = [],
@@ -59,17 +60,14 @@ export function Picker({
 }: PickerProps) {
   const { label } = field;
   const [query, setQuery] = useState(typed ?? '');
-  const [active, setActive] = useState(() =>
-    typed
-      ? 0
-      : Math.max(
-          0,
-          choices.findIndex((choice) => chosen.includes(choice.value)) + (onClear && chosen.length > 0 ? 1 : 0),
-        ),
-  );
+  /** Null until one types, moves or points: then it is what the field holds now. */
+  const [active, setActive] = useState<number | null>(typed ? 0 : null);
   const input = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const listId = useId();
+  /** Where to go after the choice that Enter asked for before there was anything to choose from. */
+  const awaited = useRef<Move>(null);
+  const isPending = onQuery !== undefined && answered !== query;
 
   useEffect(() => onQuery?.(query), [query, onQuery]);
   useEffect(() => input.current?.focus({ preventScroll: true }), []);
@@ -78,7 +76,7 @@ export function Picker({
   const matching = onQuery ? choices : choices.filter((choice) => choice.label.toLowerCase().includes(wanted));
   const shown: Choice[] = [...matching];
   if (onClear && wanted === '' && chosen.length > 0) shown.unshift({ value: CLEAR, label: 'Clear' });
-  if (wanted !== '' && !busy && !matching.some((choice) => choice.label.toLowerCase() === wanted)) {
+  if (wanted !== '' && !isPending && !matching.some((choice) => choice.label.toLowerCase() === wanted)) {
     for (const [index, { name }] of creations.entries())
       shown.push({
         value: `${CREATE}${index}`,
@@ -86,7 +84,8 @@ export function Picker({
       });
   }
 
-  const at = Math.min(active, shown.length - 1);
+  const held = chosen.length > 0 ? shown.findIndex((choice) => chosen.includes(choice.value)) : 0;
+  const at = Math.min(active ?? held, shown.length - 1);
   useEffect(() => {
     list.current?.querySelector('[data-active]')?.scrollIntoView({ block: 'nearest' });
   }, [at]);
@@ -99,16 +98,36 @@ export function Picker({
     else onChoose(choice.value, move);
   };
 
+  // Who types and presses Enter at once means what is being looked for, not what is on screen from before. Nothing is
+  // created so: that is offered first.
+  useEffect(() => {
+    const move = awaited.current;
+    if (move === null || isPending) return;
+    awaited.current = null;
+    choose(matching[0], move);
+    if (multiple && move !== 'stay') onClose(move);
+  });
+
   const onKeyDown = (event: KeyboardEvent) => {
     const keys: { [key: string]: () => void } = {
       ArrowDown: () => setActive(Math.min(shown.length - 1, at + 1)),
       ArrowUp: () => setActive(Math.max(0, at - 1)),
-      Enter: () => choose(shown[at], multiple ? 'stay' : 'down'),
+      Enter: () => {
+        const move = multiple ? 'stay' : 'down';
+        const inHand = isPending && at <= 0 ? undefined : shown[at];
+        if (inHand) choose(inHand, move);
+        else if (wanted === '') onClose(move);
+        else if (isPending) awaited.current = move;
+      },
       Escape: () => {
         onDrop?.();
         onClose('stay');
       },
-      Tab: () => onClose(event.shiftKey ? 'left' : 'right'),
+      Tab: () => {
+        const move = event.shiftKey ? 'left' : 'right';
+        if (awaited.current === null) onClose(move);
+        else awaited.current = move;
+      },
     };
     const act = keys[event.key];
     event.stopPropagation();
@@ -140,7 +159,8 @@ export function Picker({
           value={query}
           onChange={(event) => {
             setQuery(event.currentTarget.value);
-            setActive(0);
+            setActive(event.currentTarget.value.trim() === '' ? null : 0);
+            awaited.current = null;
           }}
           onKeyDown={onKeyDown}
           onBlur={onBlur}
@@ -168,6 +188,7 @@ export function Picker({
           ref={list}
           aria-label={label}
           aria-multiselectable={multiple}
+          aria-busy={isPending}
         >
           {shown.map((choice, index) => (
             <Fragment key={choice.value}>
@@ -193,7 +214,7 @@ export function Picker({
           ))}
         </div>
         {shown.length === 0 ? (
-          <div className={classes.pickerEmpty}>{busy ? 'Searching…' : 'Nothing found.'}</div>
+          <div className={classes.pickerEmpty}>{isPending ? 'Searching…' : 'Nothing found.'}</div>
         ) : null}
       </Popover.Dropdown>
     </Popover>

@@ -31,9 +31,9 @@ function choiceOf(found: Found, several: boolean, me: string | undefined): Choic
 }
 
 /** Who looks at the screen stands first among the members, and answers to "me". */
-function withMe(found: Found[], targets: Target[], query: string, me: { id: string; label: string } | null): Found[] {
+function withMe(found: Found[], targets: Target[], words: string, me: { id: string; label: string } | null): Found[] {
   const members = targets.find(({ object }) => object.nameSingular === 'workspaceMember');
-  const asked = query.trim().toLowerCase();
+  const asked = words.trim().toLowerCase();
   if (!members || !me || (asked !== '' && asked !== 'me')) return found;
   const known = found.find(({ id }) => id === me.id) ?? {
     relationId: members.relationId,
@@ -54,13 +54,13 @@ function useChoices(field: ModelField, recordId: string | undefined) {
   const identity = useSession((state) => state.identity);
   const me = identity?.member ? { id: identity.member.id, label: personName(identity) } : null;
   const targets = targetsOf(model, field);
-  const { found, busy, query, find } = useRelated(model, targets);
-  const all = withMe(found, targets, query, me).filter(({ id }) => id !== recordId);
+  const { found, answered, find } = useRelated(model, targets);
+  const all = withMe(found, targets, answered ?? '', me).filter(({ id }) => id !== recordId);
   return {
     model,
     targets,
     all,
-    busy,
+    answered,
     find,
     choices: all.map((each) => choiceOf(each, targets.length > 1, me?.id)),
   };
@@ -95,7 +95,7 @@ function creations(model: Model, targets: Target[], use: (link: Link) => void): 
 }
 
 export function RelationEditor({ field, value, typed, problem, recordId, onSave, onDrop, done }: FieldEditorProps) {
-  const { model, targets, all, busy, find, choices } = useChoices(field, recordId);
+  const { model, targets, all, answered, find, choices } = useChoices(field, recordId);
   return (
     <Picker
       field={field}
@@ -104,7 +104,7 @@ export function RelationEditor({ field, value, typed, problem, recordId, onSave,
       chosen={isLink(value) ? [value.id] : []}
       typed={typed}
       onQuery={find}
-      busy={busy}
+      answered={answered}
       onChoose={(id, move) => {
         const link = all.find((candidate) => candidate.id === id);
         if (link) onSave(linkOf(link));
@@ -130,7 +130,7 @@ export function RelationEditor({ field, value, typed, problem, recordId, onSave,
 
 /** The far ends of a many-to-many field: each choice links or unlinks at once. */
 export function LinksEditor({ field, value, typed, problem, recordId, onSave, onDrop, done }: FieldEditorProps) {
-  const { model, targets, all, busy, find, choices } = useChoices(field, recordId);
+  const { model, targets, all, answered, find, choices } = useChoices(field, recordId);
   const links = (Array.isArray(value) ? value : []).filter(isLink);
   const toggle = (link: Link) => {
     const left = links.filter(({ id }) => id !== link.id);
@@ -146,7 +146,7 @@ export function LinksEditor({ field, value, typed, problem, recordId, onSave, on
       multiple
       typed={typed}
       onQuery={find}
-      busy={busy}
+      answered={answered}
       onChoose={(id) => {
         const link = all.find((candidate) => candidate.id === id);
         if (link) toggle(linkOf(link));

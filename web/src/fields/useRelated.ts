@@ -54,11 +54,12 @@ export async function searchLabels(
   return list.nodes.map((row) => ({ id: row.id, label: recordLabel(model, object, row) }));
 }
 
-/** The records that a field may point at, searched as one types. */
+/** The records that a field may point at, searched as one types. What is found belongs to the words that are `answered`. */
 export function useRelated(model: Model, targets: Target[]) {
-  const [found, setFound] = useState<Found[]>([]);
-  const [busy, setBusy] = useState(true);
-  const [query, setQuery] = useState('');
+  const [{ found, answered }, setAnswer] = useState<{ found: Found[]; answered: string | null }>({
+    found: [],
+    answered: null,
+  });
   const latest = useRef(0);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const wanted = useRef({ model, targets });
@@ -69,8 +70,6 @@ export function useRelated(model: Model, targets: Target[]) {
 
   const find = useCallback((words: string) => {
     const mine = ++latest.current;
-    setBusy(true);
-    setQuery(words);
     clearTimeout(timer.current);
     timer.current = setTimeout(
       async () => {
@@ -80,15 +79,13 @@ export function useRelated(model: Model, targets: Target[]) {
             return rows.map((row) => ({ ...target, id: row.id, label: row.label || 'Untitled' }));
           }),
         );
-        if (mine !== latest.current) return;
-        setFound(all.flat());
-        setBusy(false);
+        if (mine === latest.current) setAnswer({ found: all.flat(), answered: words });
       },
       words === '' ? 0 : PAUSE_MS,
     );
   }, []);
 
-  return { found, busy, query, find };
+  return { found, answered, find };
 }
 
 /** Makes a record that has only its label, for a picker that did not find it. */

@@ -85,7 +85,7 @@ function RelatedChoices({
 }) {
   const model = useModel();
   const targets = targetsOf(model, field);
-  const { found, busy, find } = useRelated(model, targets);
+  const { found, answered, find } = useRelated(model, targets);
   const hasMembers = targets.some(({ object }) => object.nameSingular === 'workspaceMember');
   const [query, setQuery] = useState('');
   useEffect(() => find(query), [find, query]);
@@ -112,7 +112,7 @@ function RelatedChoices({
         value={value}
         onChange={onChange}
       />
-      {found.length === 0 && !busy ? <div className={fieldClasses.pickerEmpty}>Nothing found.</div> : null}
+      {found.length === 0 && answered === query ? <div className={fieldClasses.pickerEmpty}>Nothing found.</div> : null}
     </>
   );
 }

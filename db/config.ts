@@ -20,6 +20,8 @@ export interface Config {
   workerPassword: string | null;
   /** How many jobs one worker process runs at a time. */
   workerConcurrency: number;
+  /** Seals secrets in the database; null means the one kept in `dataDir`. */
+  secret: string | null;
   isProduction: boolean;
 }
 
@@ -36,6 +38,8 @@ const VARIABLES = {
   RELVAR_SERVER_PASSWORD: 'The password to give to relvar_server. Default: derived from the password in DATABASE_URL.',
   RELVAR_WORKER_PASSWORD: 'The password to give to relvar_worker. Default: derived from the password in DATABASE_URL.',
   RELVAR_WORKER_CONCURRENCY: 'How many jobs one worker runs at a time, a whole number from 1 to 100. Default: 4.',
+  RELVAR_SECRET:
+    'At least 32 random characters that seal private keys and secrets in the database. Several servers need the same. Default: made once and kept in RELVAR_DATA.',
   NODE_ENV: 'development, test or production. Default: development.',
 };
 
@@ -76,6 +80,10 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
   const mode = text('NODE_ENV') ?? 'development';
   if (!['development', 'test', 'production'].includes(mode)) refuse('NODE_ENV', mode);
 
+  const secret = text('RELVAR_SECRET');
+  // The value is a secret, so it is not repeated.
+  if (secret !== null && secret.length < 32) problems.push(`RELVAR_SECRET is too short. ${VARIABLES.RELVAR_SECRET}`);
+
   const databaseUrl = url('DATABASE_URL');
   const serverPassword = text('RELVAR_SERVER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_server');
   const workerPassword = text('RELVAR_WORKER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_worker');
@@ -90,6 +98,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     serverPassword,
     workerPassword,
     workerConcurrency: integer('RELVAR_WORKER_CONCURRENCY', 1, 100) ?? 4,
+    secret,
     isProduction: mode === 'production',
   };
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));

@@ -297,7 +297,33 @@ alter table engine.settings
   add column grace_days int not null default 30 check (grace_days between 0 and 3650),
   add column online_rows bigint not null default 50000 check (online_rows >= 0);
 
+-- ── sign-in ─────────────────────────────────────────────────────────────────────────────────────
+create table core.auth_events (
+  id uuid primary key default engine.uuidv7(),
+  happened_at timestamptz not null default now(),
+  workspace_id uuid references core.workspaces on delete cascade,
+  user_id uuid references core.users on delete set null,
+  email text,
+  kind text not null check (kind ~ '^[A-Z][A-Z0-9_]+$'),
+  ip inet,
+  user_agent text,
+  detail jsonb not null default '{}' check (jsonb_typeof(detail) = 'object')
+);
+comment on table core.auth_events is 'The audit of sign-ins: every sign-in, refusal, session, key and second factor.';
+create index on core.auth_events (workspace_id, id);
+create index on core.auth_events (user_id, id);
+
+create unlogged table core.attempts (
+  key text primary key,
+  window_start timestamptz not null,
+  window_end timestamptz not null,
+  count int not null
+);
+comment on table core.attempts is 'How often something was tried since its period began.';
+
 -- ── functions, in the order of their types ──────────────────────────────────────────────────────
+--!include core/attempts.sql
+--!include core/auth_events.sql
 --!include engine/field_types.sql
 --!include engine/fields.sql
 --!include engine/formula/refusals.sql

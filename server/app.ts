@@ -1,8 +1,10 @@
 import type { RequestListener } from 'node:http';
 import express from 'express';
 import type { Pool } from 'pg';
+import { Attempts } from './auth/attempts.ts';
 import { installAuth } from './auth/auth.ts';
 import { Identities } from './auth/identity.ts';
+import { makeStartSession } from './auth/startSession.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { buildInstance } from './gateway/instance.ts';
 import type { Instance } from './gateway/instance.ts';
@@ -67,7 +69,9 @@ export async function makeApp(options: AppOptions): Promise<App> {
   }
   const endpoints = makeEndpoints({ pool, identities, gateway, metadata: metadataInstance(pool) });
   installGateway(app, endpoints);
-  installAuth(app, { pool, identities });
+  const attempts = new Attempts(pool);
+  const startSession = makeStartSession({ pool, identities });
+  installAuth(app, { pool, identities, attempts, startSession });
   installLive(app, live, identities);
   installHealth(app, { ...options, notices });
   installStatic(app, options.webDirectory);
@@ -85,6 +89,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
     live,
     stop: async () => {
       live.stop();
+      attempts.stop();
       await notices.stop();
     },
   };

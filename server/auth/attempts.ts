@@ -1,57 +1,64 @@
+import type { Pool } from 'pg';
 import { RequestError } from '../errors.ts';
+import { log } from '../log.ts';
 
-const WINDOW_MS = 15 * 60_000;
-const MAX_TRACKED = 50_000;
+interface Limit {
+  readonly key: string;
+  readonly max: number;
+  readonly seconds: number;
+}
 
-interface Failures {
-  count: number;
-  until: number;
+const SWEEP_MS = 10 * 60_000;
+
+/** Limits how often something may be tried. The database counts, so that several servers count together. */
+export class Attempts {
+  readonly #pool: Pool;
+  readonly #sweep: NodeJS.Timeout;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+    this.#sweep = setInterval(() => {
+      pool.query('select core.forget_attempts()').catch((error: Error) => {
+        log('old counts of attempts could not be deleted', { error: error.message });
+      });
+    }, SWEEP_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#sweep);
+  }
+
+  /** Counts one attempt against each limit; throws TOO_MANY_ATTEMPTS once one is passed. */
+  async count(...limits: Limit[]): Promise<void> {
+    for (const { key, max, seconds } of limits) {
+      const { rows } = await this.#pool.query<{ allowed: boolean }>(
+        'select core.count_attempt($1, $2, make_interval(secs => $3)) as allowed',
+        [key, max, seconds],
+      );
+      if (rows[0]!.allowed) continue;
+      const wait = await this.#pool.query<{ wait: number | null }>('select core.attempt_wait($1) as wait', [key]);
+      throw new RequestError('TOO_MANY_ATTEMPTS', {
+        headers: { 'retry-after': String(wait.rows[0]!.wait ?? seconds) },
+      });
+    }
+  }
+
+  /** What was counted before it was known to be right. */
+  async takeBack(...limits: Limit[]): Promise<void> {
+    for (const { key } of limits) await this.#pool.query('select core.uncount_attempt($1)', [key]);
+  }
 }
 
 /**
- * Counts failed attempts to sign in, by e-mail and address together, and by address alone against one
- * that tries many e-mails. In memory: with n servers an attacker gets n times as many attempts, which
- * argon2id makes bearable. Nobody can lock out another person, since the address is part of the key.
+ * Counted before the password is checked, so that attempts made at the same moment all count: by e-mail and address
+ * together, by address alone against one that tries many e-mails, and by e-mail alone, generously, against many
+ * addresses that try one: nobody should lock out another person easily.
  */
-export class Attempts {
-  readonly #failures = new Map<string, Failures>();
-  readonly #limits: readonly { key: (email: string, address: string) => string; max: number }[] = [
-    { key: (email, address) => `${address} ${email}`, max: 10 },
-    { key: (_email, address) => address, max: 100 },
+export function signInLimits(email: string, address: string): Limit[] {
+  const seconds = 15 * 60;
+  return [
+    { key: `sign-in ${address} ${email}`, max: 10, seconds },
+    { key: `sign-in ${address}`, max: 100, seconds },
+    { key: `sign-in ${email}`, max: 100, seconds },
   ];
-
-  assertAllowed(email: string, address: string): void {
-    const now = Date.now();
-    for (const { key, max } of this.#limits) {
-      const failures = this.#failures.get(key(email, address));
-      if (failures && failures.until > now && failures.count >= max) {
-        const seconds = Math.ceil((failures.until - now) / 1000);
-        throw new RequestError('TOO_MANY_ATTEMPTS', {
-          headers: { 'retry-after': String(seconds) },
-        });
-      }
-    }
-  }
-
-  /** Counted before the password is checked, so that attempts made at the same moment all count. */
-  begin(email: string, address: string): void {
-    this.assertAllowed(email, address);
-    const now = Date.now();
-    for (const { key } of this.#limits) {
-      const name = key(email, address);
-      const failures = this.#failures.get(name);
-      const count = failures && failures.until > now ? failures.count : 0;
-      const until = failures && failures.until > now ? failures.until : now + WINDOW_MS;
-      this.#failures.delete(name);
-      if (this.#failures.size >= MAX_TRACKED) this.#failures.delete(this.#failures.keys().next().value!);
-      this.#failures.set(name, { count: count + 1, until });
-    }
-  }
-
-  succeeded(email: string, address: string): void {
-    this.#failures.delete(this.#limits[0]!.key(email, address));
-    const name = this.#limits[1]!.key(email, address);
-    const failures = this.#failures.get(name);
-    if (failures) failures.count -= 1;
-  }
 }

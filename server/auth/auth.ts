@@ -1,16 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import type { Express } from 'express';
 import type { Pool } from 'pg';
 import { RequestError } from '../errors.ts';
 import { readJson } from '../http/body.ts';
 import { assertSameOrigin } from '../http/sameOrigin.ts';
-import { Attempts } from './attempts.ts';
-import { expiredSessionCookie, readSessionToken, sessionCookie } from './cookie.ts';
+import { signInLimits } from './attempts.ts';
+import type { Attempts } from './attempts.ts';
+import { expiredSessionCookie, readSessionToken } from './cookie.ts';
+import { noteAuthEvent } from './events.ts';
 import { hashToken } from './identity.ts';
-import type { Identities, Identity } from './identity.ts';
+import type { Identities } from './identity.ts';
 import { isPassword } from './passwords.ts';
+import { presentIdentity } from './presentIdentity.ts';
+import type { StartSession } from './startSession.ts';
 
-const SESSION_DAYS = 30;
 /** Argon2 takes any length; a limit keeps a megabyte from being hashed. */
 const MAX_PASSWORD_LENGTH = 1_000;
 
@@ -20,24 +22,32 @@ interface Login {
   workspaces: { id: string; slug: string; name: string }[];
 }
 
-export function installAuth(app: Express, { pool, identities }: { pool: Pool; identities: Identities }): void {
-  const attempts = new Attempts();
+interface AuthParts {
+  readonly pool: Pool;
+  readonly identities: Identities;
+  readonly attempts: Attempts;
+  readonly startSession: StartSession;
+}
 
+export function installAuth(app: Express, { pool, identities, attempts, startSession }: AuthParts): void {
   app.post('/auth/sign-in', async (request, response) => {
     assertSameOrigin(request);
     const { email, password, workspace } = parseSignIn(await readJson(request));
-    const address = request.ip ?? '';
-    attempts.begin(email, address);
+    const limits = signInLimits(email, request.ip ?? '');
+    try {
+      await attempts.count(...limits);
+    } catch (error) {
+      await noteAuthEvent(pool, request, 'SIGN_IN_BLOCKED', { email });
+      throw error;
+    }
     const login = await findLogin(pool, email);
     if (!(await isPassword(login?.password_hash, password)) || !login) {
+      await noteAuthEvent(pool, request, 'SIGN_IN_FAILED', { email, userId: login?.user_id });
       throw new RequestError('SIGN_IN_FAILED');
     }
-    attempts.succeeded(email, address);
-    const { token, expires } = await createSession(pool, login, chooseWorkspace(login, workspace));
-    const identity = await identities.ofSession(token);
-    response.setHeader('set-cookie', sessionCookie(request, token, expires));
-    response.setHeader('cache-control', 'no-store');
-    response.json(presentIdentity(identity));
+    await attempts.takeBack(...limits);
+    const workspaceId = chooseWorkspace(login, workspace);
+    await startSession(request, response, { userId: login.user_id, workspaceId, method: 'PASSWORD' });
   });
 
   app.post('/auth/sign-out', async (request, response) => {
@@ -96,33 +106,4 @@ function chooseWorkspace({ workspaces }: Login, slug: string | undefined): strin
     });
   }
   return workspaces[0]!.id;
-}
-
-async function createSession(pool: Pool, login: Login, workspaceId: string) {
-  const token = randomBytes(32).toString('base64url');
-  const expires = new Date(Date.now() + SESSION_DAYS * 86_400_000);
-  const { rows } = await pool.query<{ id: string | null }>('select core.create_session($1, $2, $3, $4) as id', [
-    login.user_id,
-    workspaceId,
-    hashToken(token),
-    expires,
-  ]);
-  // Membership ended between the two statements.
-  if (!rows[0]?.id) throw new RequestError('NO_WORKSPACE');
-  return { token, expires };
-}
-
-function presentIdentity(identity: Identity) {
-  const { userId, email, displayName, memberId, roleName, apiKeyId } = identity;
-  return {
-    user: userId === null ? null : { id: userId, email, name: displayName },
-    workspace: {
-      id: identity.workspaceId,
-      slug: identity.workspaceSlug,
-      name: identity.workspaceName,
-      modelVersion: identity.modelVersion,
-    },
-    member: memberId === null ? null : { id: memberId, name: displayName, role: roleName },
-    apiKey: apiKeyId === null ? null : { id: apiKeyId, name: displayName, role: roleName },
-  };
 }

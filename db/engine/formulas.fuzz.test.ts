@@ -119,6 +119,8 @@ const typed = fc.letrec((tie) => {
   const d = tie('d');
   const m = tie('m');
   const u = tie('u');
+  const json = tie('json');
+  const list = tie('list');
   const call = (name: string, ...args: fc.Arbitrary<unknown>[]) =>
     fc.tuple(...args).map((values) => `${name}(${values.join(', ')})`);
   const op = (...[a, signs, z]: [fc.Arbitrary<unknown>, string[], fc.Arbitrary<unknown>]) =>
@@ -179,6 +181,7 @@ const typed = fc.letrec((tie) => {
         'parent.name',
         'parent.parent.words',
         'price.currencyCode',
+        'null',
       ),
       op(fc.oneof(t, n, m, b, d, u), ['&'], fc.oneof(t, n, m, b, d, u)),
       ...['upper', 'lower', 'trim'].map((name) => call(name, t)),
@@ -210,12 +213,13 @@ const typed = fc.letrec((tie) => {
       call('startsWith', t, t),
       call('endsWith', t, t),
       fc.tuple(n, n, n).map(([x, y, z]) => `${x as string} in (${y as string}, ${z as string})`),
-      call('isEmpty', fc.oneof(n, t, d, m)),
+      call('isEmpty', fc.oneof(n, t, d, m, json, list)),
+      op(quoted, ['in'], list),
       ...choice(b),
     ),
     d: fc.oneof(
       { maxDepth: 4, depthSize: 'small' },
-      fc.constantFrom('day', 'moment', 'createdAt', 'date("2024-02-29")', 'parent.moment'),
+      fc.constantFrom('day', 'moment', 'createdAt', 'date("2024-02-29")', 'parent.moment', 'null'),
       op(d, ['+', '-'], fc.oneof(n, u)),
       call('dateAdd', d, n, unit),
       call('date', n, n, n),
@@ -227,7 +231,7 @@ const typed = fc.letrec((tie) => {
     ),
     m: fc.oneof(
       { maxDepth: 4, depthSize: 'small' },
-      fc.constantFrom('price', 'cost', 'parent.price', 'money(5, "EUR")'),
+      fc.constantFrom('price', 'cost', 'parent.price', 'money(5, "EUR")', 'null'),
       op(m, ['+', '-'], fc.oneof(m, n)),
       op(m, ['*', '/'], n),
       call('money', n, t),
@@ -238,7 +242,7 @@ const typed = fc.letrec((tie) => {
     ),
     u: fc.oneof(
       { maxDepth: 4, depthSize: 'small' },
-      fc.constantFrom('effort', 'duration(2, "hour")'),
+      fc.constantFrom('effort', 'duration(2, "hour")', 'null'),
       op(u, ['+', '-'], u),
       op(u, ['*', '/'], n),
       call('duration', n, fc.constantFrom('"hour"', '"week"')),
@@ -246,6 +250,8 @@ const typed = fc.letrec((tie) => {
       call('abs', u),
       ...choice(u),
     ),
+    json: fc.oneof({ maxDepth: 4, depthSize: 'small' }, fc.constantFrom('data', 'null'), ...choice(json)),
+    list: fc.oneof({ maxDepth: 4, depthSize: 'small' }, fc.constantFrom('tags', 'null'), ...choice(list)),
   };
 });
 

@@ -13,7 +13,7 @@ language sql immutable parallel safe set search_path = ''
 create or replace function engine.formula_pg_type(t text) returns text
 language sql immutable parallel safe set search_path = ''
   return case t when 'TEXT' then 'text' when 'BOOLEAN' then 'boolean' when 'DATE' then 'date' when 'DATE_TIME' then 'timestamptz'
-    when 'ARRAY' then 'text[]' when 'UUID' then 'uuid' else 'numeric' end;
+    when 'ARRAY' then 'text[]' when 'UUID' then 'uuid' when 'JSON' then 'jsonb' else 'numeric' end;
 
 -- Null outside of the bounds; written with functions that evaluate their argument once.
 create or replace function engine.formula_bounded(sql text, low text, high text) returns text

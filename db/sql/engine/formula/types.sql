@@ -121,15 +121,21 @@ language sql stable set search_path = ''
 -- A node as another type, where that says the same: a whole day as a moment, a number as an amount
 -- of the currency around it, anything simple as text. Null where it does not.
 create or replace function engine.formula_as(node jsonb, t text) returns jsonb
-language sql immutable parallel safe set search_path = ''
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+begin
   return case
     when node ->> 't' = t then node
-    when node ->> 't' = 'NULL' then node || jsonb_build_object('t', t)
+    -- Of a choice between nothings each is one of the type.
+    when node ->> 't' = 'NULL' then node || jsonb_build_object('t', t) || case when node ? 'args' then jsonb_build_object('args', (
+      select jsonb_agg(case when e ->> 't' = 'NULL' then engine.formula_as(e, t) else e end order by n) from jsonb_array_elements(node -> 'args') with ordinality as u (e, n))) else '{}' end
     when (node ->> 't', t) in (('NUMBER', 'PERCENT'), ('PERCENT', 'NUMBER')) then node || jsonb_build_object('t', 'NUMBER')
     when (node ->> 't', t) in (('DATE', 'DATE_TIME'), ('NUMBER', 'CURRENCY'))
       or (t = 'TEXT' and node ->> 't' in ('NUMBER', 'PERCENT', 'CURRENCY', 'BOOLEAN', 'DATE', 'DATE_TIME', 'DURATION', 'UUID'))
       then jsonb_build_object('k', 'cast', 'at', node -> 'at', 't', t, 'args', jsonb_build_array(node))
   end;
+end
+$$;
 
 -- The type that several values have in common; null when they have none.
 create or replace function engine.formula_common_type(types text[]) returns text

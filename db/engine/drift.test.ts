@@ -1,7 +1,16 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import type pg from 'pg';
 import { useDatabase } from '../testing/database.ts';
-import { createWorkspace, plan, statements, type Workspace } from '../testing/workspace.ts';
+import {
+  addField,
+  addObject,
+  addRelation,
+  createWorkspace,
+  plan,
+  reconcile,
+  statements,
+  type Workspace,
+} from '../testing/workspace.ts';
 
 // Whatever was changed by hand beside the metadata: the plan shows it, and applying it is the cure.
 const db = useDatabase();
@@ -84,6 +93,51 @@ test.each<[string, (schema: string) => string, RegExp]>([
     /^comment on table/,
   ],
   ['a function dropped', (s) => `drop function ${s}.search_records`, /function .*search_records/],
+  [
+    'a function replaced',
+    (s) =>
+      `create or replace function ${s}.restore_record(object_name text, record_id uuid) returns boolean language sql begin atomic select true; end`,
+    /^CREATE OR REPLACE FUNCTION .*restore_record/,
+  ],
+  [
+    'a function that runs as its owner',
+    (s) => `alter function ${s}.search_records security definer`,
+    /^CREATE OR REPLACE FUNCTION .*search_records/,
+  ],
+  [
+    'a trigger replaced',
+    (s) =>
+      `create or replace trigger _100_touch before update on ${s}.people for each row execute function suppress_redundant_updates_trigger()`,
+    /^create trigger _100_touch/,
+  ],
+  [
+    'a trigger under a condition',
+    (s) =>
+      `create or replace trigger _100_touch before update on ${s}.people for each row when (false) execute function engine.tg_records__touch()`,
+    /^create trigger _100_touch/,
+  ],
+  [
+    'a trigger for one column',
+    (s) =>
+      `create or replace trigger _100_touch before update of city on ${s}.people for each row execute function engine.tg_records__touch()`,
+    /^create trigger _100_touch/,
+  ],
+  [
+    'a trigger with other arguments',
+    (s) =>
+      `create or replace trigger _300_trash after delete on ${s}.people referencing old table as old_rows for each statement execute function engine.tg_records__trash('0198c0de-0000-7000-8000-000000000000')`,
+    /^create trigger _300_trash/,
+  ],
+  [
+    'a foreign key checked at the commit',
+    (s) => `alter table ${s}.people alter constraint people_company_id_fkey deferrable initially deferred`,
+    /add constraint people_company_id_fkey/,
+  ],
+  [
+    'foreign keys that are not checked',
+    (s) => `alter table ${s}.people disable trigger all`,
+    /add constraint people_company_id_fkey/,
+  ],
   ['a table dropped', (s) => `drop table ${s}.people cascade`, /^create table/],
 ])('%s', (_, change, expected) =>
   db.inTransaction(async (client) => {
@@ -92,6 +146,75 @@ test.each<[string, (schema: string) => string, RegExp]>([
     expect(found.some((line) => expected.test(line))).toBe(true);
     await apply(client);
     expect(await statements(client, ws)).toEqual([]);
+  }),
+);
+
+test('a foreign key that is not enforced', () =>
+  db.inTransaction(async (client) => {
+    const { rows } = await client.query(`select current_setting('server_version_num')::int >= 180000 as can`);
+    if (!rows[0].can) return;
+    await client.query(`alter table ${ws.schema}.people alter constraint people_company_id_fkey not enforced`);
+    expect((await statements(client, ws))[0]).toMatch(/drop constraint people_company_id_fkey/);
+    await apply(client);
+    expect(await statements(client, ws)).toEqual([]);
+  }));
+
+/** Things that count their parts, with a filter of all that SQL writes in its own way. */
+async function counted(client: pg.ClientBase) {
+  const things = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things' });
+  const parts = await addObject(client, ws, { label_singular: 'Part', label_plural: 'Parts' });
+  const { relation } = await addRelation(client, parts, 'Thing', things, { label: 'Parts' });
+  const odd = String.raw`'\000 \ %s %% "" é🎉 $1 $function$`;
+  await addField(client, things, {
+    label: 'Odd ones',
+    type: 'ROLLUP',
+    settings: { relationId: relation, aggregate: 'COUNT', filter: `name = "${odd}"` },
+  });
+  await addField(client, parts, {
+    label: 'Called',
+    type: 'FORMULA',
+    settings: { expression: `thing.name & "${odd}" & name` },
+  });
+  await reconcile(client);
+  return { name: odd.replaceAll('""', '"') };
+}
+
+test('whatever a formula says, what keeps it is no drift', () =>
+  db.inTransaction(async (client) => {
+    const { name } = await counted(client);
+    expect(await statements(client, ws)).toEqual([]);
+    await client.query(
+      `with thing as (insert into ${ws.schema}.things (name) values ('T') returning id)
+       insert into ${ws.schema}.parts (name, thing_id) select $1, id from thing`,
+      [name],
+    );
+    const { rows } = await client.query(
+      `select odd_ones, called from ${ws.schema}.things t join ${ws.schema}.parts p on p.thing_id = t.id`,
+    );
+    expect(rows).toEqual([{ odd_ones: 1, called: `T${name}${name}` }]);
+  }));
+
+test.each<[string, string]>([
+  [
+    'replaced',
+    `create or replace function F() returns trigger language plpgsql volatile security definer set search_path = '' as 'begin return new; end'`,
+  ],
+  ['run as the caller', 'alter function F() security invoker'],
+  ['run with a search path', `alter function F() set search_path = public`],
+  ['run with another setting', `alter function F() set work_mem = '64kB'`],
+])('a function that computes is %s: drift shows it, and repairs it', (_, change) =>
+  db.inTransaction(async (client) => {
+    await counted(client);
+    const { rows } = await client.query<{ name: string }>(
+      `select oid::regproc::text as name from pg_proc where pronamespace = '${ws.schema}'::regnamespace and proname like 'compute%' and prosrc ~ 'called'`,
+    );
+    await client.query(change.replaceAll('F()', `${rows[0]!.name}()`));
+    const { rows: found } = await client.query('select kind, key, detail, proposals from engine.drift($1)', [ws.id]);
+    expect(found).toMatchObject([{ kind: 'function', detail: 'The function was altered.', proposals: ['REPAIR'] }]);
+    await client.query('select metadata.repair_drift($1, $2, $3)', [found[0].kind, found[0].key, ws.id]);
+    expect(await statements(client, ws)).toEqual([]);
+    await client.query(`insert into ${ws.schema}.parts (name) values ('p')`);
+    expect((await client.query(`select called from ${ws.schema}.parts`)).rows[0].called).toMatch(/p$/);
   }),
 );
 

@@ -1,3 +1,4 @@
+import { addField, addRelation, insert } from '../../db/testing/workspace.ts';
 import { useServer } from '../testing/server.ts';
 import type { Caller, GraphqlAnswer } from '../testing/server.ts';
 
@@ -149,3 +150,58 @@ test('what the database works out is nobody’s to write', async () => {
   expect(names).toContain('share');
   for (const name of ['number', 'numberText', 'hours', 'title']) expect(names).not.toContain(name);
 });
+
+test('a list sorts by the labels of related records that are formulas or rollups', async () => {
+  const client = await server.db.admin.connect();
+  await client.query('begin');
+  const object = async (name: string) =>
+    insert(client, 'metadata.objects', {
+      workspace_id: acme.workspaceId,
+      label_singular: name,
+      label_plural: `${name}s`,
+    });
+  const [ticket, own, over, counted] = [
+    await object('Ticket'),
+    await object('Own'),
+    await object('Over'),
+    await object('Counted'),
+  ];
+  await addField(client, ticket, { label: 'Name', type: 'TEXT' });
+  await addField(client, own, { label: 'Size', type: 'NUMBER' });
+  await addRelation(client, over, 'Own', own, { label: 'Overs' });
+  await addRelation(client, ticket, 'Own', own, { label: 'Tickets' });
+  await addRelation(client, ticket, 'Over', over, { label: 'Tickets' });
+  const { relation } = await addRelation(client, ticket, 'Counted', counted, { label: 'Tickets' });
+  for (const [id, type, settings] of [
+    [own, 'FORMULA', { expression: '"size " & (9 - size)' }],
+    [over, 'FORMULA', { expression: 'own.size * 2' }],
+    [counted, 'ROLLUP', { relationId: relation, aggregate: 'COUNT' }],
+  ] as const) {
+    const label = await addField(client, id, { label: 'Label', type, settings });
+    await client.query('update metadata.objects set label_field_id = $2 where id = $1', [id, label]);
+  }
+  await client.query('commit');
+  await client.query(`
+    set search_path = ${acme.schemaName};
+    with own as (insert into owns (size) select unnest(array[1, 2, 3]) returning id, size),
+      over as (insert into overs (own_id) select id from own returning id, own_id),
+      counted as (insert into counteds select from own returning id)
+    insert into tickets (name, own_id, over_id, counted_id)
+    select 'e' || size, own.id, over.id, (select id from counted order by id limit 1 offset case size when 2 then 1 else 0 end)
+    from own join over on over.own_id = own.id;
+    reset search_path`);
+  client.release();
+  version = ((await acme.metadata('{ modelVersion }')).data as { modelVersion: string }).modelVersion;
+  const answer = await ask(`{
+    own: tickets(orderBy: [OWN__LABEL_ASC]) { nodes { name own { label } } }
+    over: tickets(orderBy: [OVER__LABEL_ASC]) { nodes { name over { label } } }
+    overDescending: tickets(orderBy: [OVER__LABEL_DESC]) { nodes { name } }
+    counted: tickets(orderBy: [COUNTED__LABEL_ASC, NAME_DESC]) { nodes { name counted { label } } } }`);
+  expect(answer.errors).toBeUndefined();
+  expect(answer.data).toMatchObject({
+    own: { nodes: [{ name: 'e3', own: { label: 'size 6' } }, { name: 'e2' }, { name: 'e1' }] },
+    over: { nodes: [{ name: 'e1', over: { label: 2 } }, { name: 'e2' }, { name: 'e3', over: { label: 6 } }] },
+    overDescending: { nodes: [{ name: 'e3' }, { name: 'e2' }, { name: 'e1' }] },
+    counted: { nodes: [{ name: 'e2', counted: { label: 1 } }, { name: 'e3', counted: { label: 2 } }, { name: 'e1' }] },
+  });
+}, 60_000);

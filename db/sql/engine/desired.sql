@@ -44,7 +44,7 @@ as $$
   -- The API sorts records by what their relations' targets are called.
   cross join lateral (
     select string_agg(engine.snake_case(f.name) || c.suffix, ' ' order by c.position) as columns
-    from metadata.fields f join engine.field_type_columns c on c.type = f.type
+    from metadata.fields f join engine.field_type_columns c on c.type = coalesce(f.result_type, f.type)
     where f.id = o.label_field_id and f.workspace_id = o.workspace_id and f.deleted_at is null and (f.type = 'FULL_NAME' or c.position = 1)
   ) l
   where o.workspace_id = desired_tables.workspace_id and (scope is null or o.id = any (scope))
@@ -328,18 +328,35 @@ as $$
       comment on column %1$I.trash.deleted_by_name is ''Who deleted it.'';
       comment on column %1$I.trash.transaction_id is ''The transaction that deleted it: what went with it has the same.''', schema_name, engine.uuid_default()),
       E'@behavior -insert -update -delete\n@singular trashedRecord\n@plural trashedRecords', 'Deleted records, as they were. Restorable until they are destroyed.'),
+    -- As PostgreSQL prints them, so that what stands there can be compared.
     ('function', 'search_records', format(
-      'create or replace function %1$I.search_records(query text, max_results int default 20)
-       returns table (object_name text, record_id uuid, label text, rank real) language sql stable rows 20
-       begin atomic select s.object_name, s.record_id, s.label, s.rank from engine.search(current_user, %1$L, query, max_results) s; end', schema_name),
+$function$CREATE OR REPLACE FUNCTION %1$I.search_records(query text, max_results integer DEFAULT 20)
+ RETURNS TABLE(object_name text, record_id uuid, label text, rank real)
+ LANGUAGE sql
+ STABLE ROWS 20
+BEGIN ATOMIC
+ SELECT s.object_name,
+     s.record_id,
+     s.label,
+     s.rank
+    FROM engine.search(CURRENT_USER, %1$L::text, search_records.query, search_records.max_results) s(object_name, record_id, label, rank);
+END$function$, schema_name),
       null, 'Records whose words begin with the words of the query, or whose label is spelt alike, best first.'),
     ('function', 'restore_record', format(
-      'create or replace function %1$I.restore_record(object_name text, record_id uuid) returns boolean language sql volatile
-       begin atomic select engine.restore_record(current_user, %1$L, object_name, record_id); end', schema_name),
+$function$CREATE OR REPLACE FUNCTION %1$I.restore_record(object_name text, record_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.restore_record(CURRENT_USER, %1$L::text, object_name, record_id) AS restore_record;
+END$function$, schema_name),
       null, 'Puts a deleted record back, with what its deletion took along and the links that it cut. False when it is not in the trash.'),
     ('function', 'destroy_record', format(
-      'create or replace function %1$I.destroy_record(object_name text, record_id uuid) returns boolean language sql volatile
-       begin atomic select engine.destroy_record(current_user, %1$L, object_name, record_id); end', schema_name),
+$function$CREATE OR REPLACE FUNCTION %1$I.destroy_record(object_name text, record_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.destroy_record(CURRENT_USER, %1$L::text, object_name, record_id) AS destroy_record;
+END$function$, schema_name),
       null, 'Takes a deleted record out of the trash for good. False when it is not there.')
   ) as v (kind, key, definition, tags, description)
   union all

@@ -26,7 +26,7 @@ create or replace function engine.compute_function_name(object_id uuid) returns 
 language sql immutable set search_path = ''
   return 'compute_' || right(replace(object_id::text, '-', ''), 12);
 
-create or replace function engine.compute_function(object metadata.objects, schema_name text) returns text
+create or replace function engine.compute_function(object metadata.objects, schema_name text, revisions text) returns text
 language plpgsql stable set search_path = ''
 as $$
 declare
@@ -83,7 +83,7 @@ begin
     return null;
   end if;
   return format('create or replace function %I.%I() returns trigger language plpgsql volatile security definer set search_path = '''' as %L',
-    schema_name, engine.compute_function_name((object).id), E'\n' || case when v_declarations <> '' then E'declare\n' || v_declarations else '' end || 'begin' || v_body || E'\n  return new;\nend\n');
+    schema_name, engine.compute_function_name((object).id), E'\n' || coalesce('-- ' || revisions || E'\n', '') || case when v_declarations <> '' then E'declare\n' || v_declarations else '' end || 'begin' || v_body || E'\n  return new;\nend\n');
 end
 $$;
 
@@ -218,8 +218,11 @@ begin
   end if;
   for r in
     -- With the revisions of what it may read: sessions keep plans for the types that they knew, until the function is replaced.
-    select o, engine.compute_function(o, schema_name) || coalesce(E'\n-- ' || (
-      select md5(string_agg(f.id::text || f.revision, ',' order by f.id)) from metadata.fields f where f.object_id = o.id and f.revision > 1), '') as definition from metadata.objects o
+    select o, v.revisions, engine.compute_function(o, schema_name, v.revisions) as definition
+    from metadata.objects o
+    cross join lateral (
+      select md5(string_agg(f.id::text || f.revision, ',' order by f.id)) as revisions from metadata.fields f where f.object_id = o.id and f.revision > 1
+    ) v
     where o.workspace_id = desired_computed.workspace_id and o.deleted_at is null and (scope is null or o.id = any (scope))
       and o.id = any (v_objects)
   loop
@@ -227,9 +230,8 @@ begin
       return query select 'function', 'compute:' || (r.o).id, (r.o).id::text, (r.o).table_name, engine.compute_function_name((r.o).id), r.definition,
         engine.fact_comment('compute:' || (r.o).id, r.definition, null, 'Computes fields before a record is written.'), null, null::boolean, null, null, null::oid;
       return query select * from engine.computed_trigger(r.o, '_150_compute',
-        format('before insert or update on %%s for each row execute function %I.%I()', schema_name, engine.compute_function_name((r.o).id))
-          -- And is not there while values are converted.
-          || coalesce(substring(r.definition from E'\n(-- [0-9a-f]{32})$'), ''));
+        -- With them the trigger, too, is another, so it is not there while values are converted.
+        format('before insert or update on %%s for each row execute function %I.%I(%s)', schema_name, engine.compute_function_name((r.o).id), quote_literal(r.revisions)));
     end if;
   end loop;
   -- Records that others read.

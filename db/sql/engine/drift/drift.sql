@@ -37,6 +37,8 @@ as $$
     when (d).kind = 'grant' then format('The rights of the role are "%s" instead of "%s".', (d).have.definition, (d).want.definition)
     when (d).kind = 'policy' and (d).is_recreated then 'The policy was altered.'
     when (d).kind = 'trigger' and (d).is_recreated then case when (d).have.comment = 'disabled' then 'The trigger is disabled.' else 'The trigger was altered.' end
+    when (d).kind = 'function' and (d).is_recreated then 'The function was altered.'
+    when (d).kind = 'constraint' and (d).is_recreated and (d).have.comment = 'altered' then 'It is not checked as the model says.'
     when (d).kind = 'index' and not (d).have.not_null then 'The index is invalid: its building was interrupted.'
     when (d).is_recreated then 'It is not as the model says.'
     else coalesce(nullif(concat_ws(' ',

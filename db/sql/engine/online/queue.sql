@@ -60,9 +60,9 @@ begin
       schema_name, v_name, 'begin ' || engine.conversion_assignments(v_change) || ' return new; end');
     return query select 'function', 'convert:' || v_field.object_id || ':' || v_change.id, v_field.object_id::text, v_table, v_name, v_definition,
       engine.fact_comment('convert:' || v_field.object_id || ':' || v_change.id, v_definition, null, 'Converts values to a coming type.'), null, null::boolean, null, null, null::oid;
-    return query select 'trigger', v_field.object_id || ' _050_' || v_name, v_field.object_id::text, v_table, '_050_' || v_name,
-      format('before insert or update on %%s for each row execute function %I.%I()', schema_name, v_name),
-      engine.fact_comment('_050_' || v_name, v_definition), null, null::boolean, null, null, null::oid;
+    return query select t.* from metadata.objects o
+      cross join engine.computed_trigger(o, '_050_' || v_name, format('before insert or update on %%s for each row execute function %I.%I()', schema_name, v_name)) t
+      where o.id = v_field.object_id;
   end loop;
 end
 $$;

@@ -23,6 +23,27 @@ export interface Config {
   /** Seals secrets in the database; null means the one kept in `dataDir`. */
   secret: string | null;
   isProduction: boolean;
+  mail: MailConfig;
+  accounts: AccountsConfig;
+}
+
+/** How people get an account. */
+export interface AccountsConfig {
+  /** The address to be reached at, if one was given: requests that name another host are then refused. */
+  publicUrl: string | null;
+  /** Whether anybody may make a workspace of their own. */
+  isSignUpOpen: boolean;
+  /** Whether nobody enters before they have proved their e-mail address. */
+  isEmailVerificationRequired: boolean;
+}
+
+export interface MailConfig {
+  /** smtp:// or smtps://; null keeps mails in the outbox. */
+  smtpUrl: string | null;
+  /** The sender, such as "Acme CRM <crm@acme.com>". */
+  from: string | null;
+  /** Where people reach this Relvar, without a slash at the end. Links in mails are made of it. */
+  publicUrl: string;
 }
 
 /** The variables, each with the sentence that people read when it is wrong or in the documentation. */
@@ -40,6 +61,15 @@ const VARIABLES = {
   RELVAR_WORKER_CONCURRENCY: 'How many jobs one worker runs at a time, a whole number from 1 to 100. Default: 4.',
   RELVAR_SECRET:
     'At least 32 random characters that seal private keys and secrets in the database. Several servers need the same. Default: made once and kept in RELVAR_DATA.',
+  RELVAR_URL:
+    'The address at which people reach Relvar, such as https://crm.acme.com. Links in mails are made of it. Default: http://localhost:PORT.',
+  RELVAR_SMTP_URL:
+    'The server that sends mails, smtp:// or smtps://user:password@host:port. Needs RELVAR_MAIL_FROM and RELVAR_URL. Without it mails are kept in core.mail_outbox.',
+  RELVAR_MAIL_FROM: 'The sender of mails, such as "Acme CRM <crm@acme.com>".',
+  RELVAR_SIGN_UP:
+    'open lets anybody make a workspace; closed leaves that to "relvar workspace create", but for the first one. Default: closed.',
+  RELVAR_EMAIL_VERIFICATION:
+    'required lets nobody enter who has not proved their e-mail address; optional does. Default: optional.',
   NODE_ENV: 'development, test or production. Default: development.',
 };
 
@@ -83,6 +113,37 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
   const secret = text('RELVAR_SECRET');
   // The value is a secret, so it is not repeated.
   if (secret !== null && secret.length < 32) problems.push(`RELVAR_SECRET is too short. ${VARIABLES.RELVAR_SECRET}`);
+  const address = (name: Variable, protocols: RegExp): string | null => {
+    const value = text(name);
+    if (value === null) return null;
+    const parsed = URL.canParse(value) ? new URL(value) : null;
+    if (parsed && protocols.test(parsed.protocol) && parsed.hostname !== '') return value.replace(/\/+$/, '');
+    problems.push(`${name} is not a URL of the kind that it must be. ${VARIABLES[name]}`);
+    return null;
+  };
+
+  const port = integer('PORT', 1, 65535) ?? 3000;
+  const publicUrl = address('RELVAR_URL', /^https?:$/);
+  const mail = {
+    smtpUrl: address('RELVAR_SMTP_URL', /^smtps?:$/),
+    from: text('RELVAR_MAIL_FROM'),
+    publicUrl: publicUrl ?? `http://localhost:${port}`,
+  };
+  if (mail.from !== null && !/^[^<>\r\n]*<[^@\s<>]+@[^@\s<>]+>$|^[^@\s<>]+@[^@\s<>]+$/.test(mail.from))
+    refuse('RELVAR_MAIL_FROM', mail.from);
+  if (mail.smtpUrl !== null && (mail.from === null || publicUrl === null))
+    problems.push(`RELVAR_SMTP_URL is set alone. ${VARIABLES.RELVAR_SMTP_URL}`);
+
+  const isChosen = (name: Variable, [yes, no]: [yes: string, no: string]): boolean => {
+    const value = text(name) ?? no;
+    if (value !== yes && value !== no) refuse(name, value);
+    return value === yes;
+  };
+  const accounts = {
+    publicUrl,
+    isSignUpOpen: isChosen('RELVAR_SIGN_UP', ['open', 'closed']),
+    isEmailVerificationRequired: isChosen('RELVAR_EMAIL_VERIFICATION', ['required', 'optional']),
+  };
 
   const databaseUrl = url('DATABASE_URL');
   const serverPassword = text('RELVAR_SERVER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_server');
@@ -92,7 +153,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     databaseUrl,
     dataDir: resolve(text('RELVAR_DATA') ?? 'data'),
     pgPort: integer('RELVAR_PG_PORT', 1, 65535),
-    port: integer('PORT', 1, 65535) ?? 3000,
+    port,
     serverUrl: url('RELVAR_SERVER_URL') ?? loginUrl(databaseUrl, 'relvar_server', serverPassword),
     workerUrl: url('RELVAR_WORKER_URL') ?? loginUrl(databaseUrl, 'relvar_worker', workerPassword),
     serverPassword,
@@ -100,6 +161,8 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     workerConcurrency: integer('RELVAR_WORKER_CONCURRENCY', 1, 100) ?? 4,
     secret,
     isProduction: mode === 'production',
+    mail,
+    accounts,
   };
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return config;

@@ -321,6 +321,28 @@ create unlogged table core.attempts (
 );
 comment on table core.attempts is 'How often something was tried since its period began.';
 
+-- ── mail ────────────────────────────────────────────────────────────────────────────────────────
+create table core.mail_outbox (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid references core.workspaces on delete cascade,
+  to_address text not null,
+  template text not null,
+  props jsonb not null default '{}' check (jsonb_typeof(props) = 'object'),
+  locale text not null default 'en',
+  subject text,
+  html text,
+  body_text text,
+  queued_at timestamptz not null default now(),
+  attempts int not null default 0,
+  sent_at timestamptz,
+  kept_at timestamptz,
+  failed_at timestamptz,
+  error text
+);
+comment on table core.mail_outbox is 'Mails to send, and for 30 days which were sent, kept (no SMTP server is configured) or given up. The letter itself is kept only where nothing sends it.';
+create index on core.mail_outbox (queued_at);
+create index on core.mail_outbox (workspace_id);
+
 -- ── functions, in the order of their types ──────────────────────────────────────────────────────
 --!include core/attempts.sql
 --!include core/auth_events.sql
@@ -393,6 +415,7 @@ comment on table core.attempts is 'How often something was tried since its perio
 --!include engine/drift/express.sql
 --!include engine/drift/resolve.sql
 --!include metadata/drift.sql
+--!include core/mail.sql
 --!include engine/lint.sql
 --!include metadata/model.sql
 --!include metadata/comments.sql

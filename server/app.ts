@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import express from 'express';
 import type { Pool } from 'pg';
+import type { AccountsConfig } from '../db/config.ts';
 import { Attempts } from './auth/attempts.ts';
 import { installAuth } from './auth/auth.ts';
 import { Identities } from './auth/identity.ts';
@@ -30,6 +31,10 @@ interface AppOptions {
   /** Migrations that the database lacks. */
   readonly pendingMigrations: () => Promise<readonly string[]>;
   readonly maxSchemas?: number;
+  /** How people get accounts; without it nobody does but by invitation. */
+  readonly accounts?: AccountsConfig;
+  /** Whether mails are sent; where they are not, a server in development shows them. */
+  readonly sendsMail?: boolean;
 }
 
 export interface App {
@@ -66,6 +71,11 @@ export async function makeApp(options: AppOptions): Promise<App> {
   if (options.development) {
     const { installRuru } = await import('./gateway/ruru.ts');
     installRuru(app, identities);
+  }
+  const showsMail = options.development && !options.sendsMail;
+  if (showsMail) {
+    const { installDevMail } = await import('./dev/mail.ts');
+    installDevMail(app, pool);
   }
   const endpoints = makeEndpoints({ pool, identities, gateway, metadata: metadataInstance(pool) });
   installGateway(app, endpoints);

@@ -23,6 +23,8 @@ const app = await makeApp({
   serverUrl: config.serverUrl,
   webDirectory: join(import.meta.dirname, '../web/dist'),
   development: !config.isProduction,
+  accounts: config.accounts,
+  sendsMail: config.mail.smtpUrl !== null,
   pendingMigrations: async () => (await compareMigrations(pool)).pending,
 });
 const server = createServer(app.handler);

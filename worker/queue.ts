@@ -2,15 +2,24 @@ import { join } from 'node:path';
 import { EventEmitter } from 'node:events';
 import { Logger, run, type Runner, type WorkerEvents } from 'graphile-worker';
 import type { Pool } from 'pg';
+import type { MailConfig } from '../db/config.ts';
 import { watchRunners } from './dead-workers.ts';
 import { log, messageOf } from './log.ts';
 import { pause } from './relay.ts';
+import { mailPurge } from './tasks/mail__purge.ts';
+import { mailSend } from './tasks/mail__send.ts';
 import { modelOnline } from './tasks/model__online.ts';
 import { modelPurge } from './tasks/model__purge.ts';
 import { webhookDeliver } from './tasks/webhook__deliver.ts';
 
 /** A running task gets this long to end by itself when the process is told to stop. */
 const GRACE_MS = 3_000;
+
+export interface QueueSettings {
+  url: string;
+  concurrency: number;
+  mail: MailConfig;
+}
 
 /** What graphile-worker says of each job it took or finished is only noise here. */
 const logger = new Logger(() => (level, message) => {
@@ -23,7 +32,7 @@ const logger = new Logger(() => (level, message) => {
  */
 export async function runQueue(
   pools: { engine: Pool; queue: Pool },
-  settings: { url: string; concurrency: number },
+  settings: QueueSettings,
   signal: AbortSignal,
 ): Promise<void> {
   let failures = 0;
@@ -48,7 +57,7 @@ export async function runQueue(
 
 async function start(
   pools: { engine: Pool; queue: Pool },
-  { url, concurrency }: { url: string; concurrency: number },
+  { url, concurrency, mail }: QueueSettings,
   life: AbortSignal,
 ): Promise<Runner> {
   const events: WorkerEvents = new EventEmitter();
@@ -65,6 +74,8 @@ async function start(
       webhook__deliver: webhookDeliver(pools.engine),
       model__online: modelOnline(url),
       model__purge: modelPurge(pools.engine),
+      mail__send: mailSend(pools.engine, mail),
+      mail__purge: mailPurge(pools.engine),
     },
   });
 }

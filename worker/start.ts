@@ -1,9 +1,9 @@
 import { createPool } from '../db/pool.ts';
-import { runQueue } from './queue.ts';
+import { runQueue, type QueueSettings } from './queue.ts';
 import { runRelay } from './relay.ts';
 
 /** Runs the relay and the job queue until `stop`, which returns when all work has ended. */
-export function startWorker({ url, concurrency }: { url: string; concurrency: number }) {
+export function startWorker({ url, concurrency, mail }: QueueSettings) {
   const engine = createPool({
     connectionString: url,
     applicationName: 'relvar worker',
@@ -18,7 +18,7 @@ export function startWorker({ url, concurrency }: { url: string; concurrency: nu
   const stopping = new AbortController();
   const loops = Promise.all([
     runRelay(engine, stopping.signal),
-    runQueue({ engine, queue }, { url, concurrency }, stopping.signal),
+    runQueue({ engine, queue }, { url, concurrency, mail }, stopping.signal),
   ]);
   return {
     stop: async () => {

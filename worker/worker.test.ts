@@ -5,6 +5,7 @@ import { useDatabase } from '../db/testing/database.ts';
 import { startWorker } from './start.ts';
 
 const db = useDatabase();
+const KEPT = { smtpUrl: null, from: null, publicUrl: 'http://localhost:3000' };
 
 /** A subscriber that answers with the given statuses first, then with 200, and keeps what it accepted. */
 class Receiver {
@@ -49,7 +50,7 @@ beforeAll(async () => {
     'select id, schema_name from core.workspaces',
   );
   ({ id: workspace, schema_name: schema } = rows[0]!);
-  const worker = startWorker({ url: db.workerUrl, concurrency: 2 });
+  const worker = startWorker({ url: db.workerUrl, concurrency: 2, mail: KEPT });
   db.onEnd(() => worker.stop());
 });
 

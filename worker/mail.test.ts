@@ -1,0 +1,240 @@
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { simpleParser, type ParsedMail } from 'mailparser';
+import { SMTPServer } from 'smtp-server';
+import { useDatabase } from '../db/testing/database.ts';
+import { compose } from './mail/compose.ts';
+import { TEMPLATES } from './mail/templates.ts';
+import { startWorker } from './start.ts';
+
+const db = useDatabase();
+const PUBLIC_URL = 'https://crm.acme.test';
+
+interface OutboxRow {
+  subject: string | null;
+  html: string | null;
+  body_text: string | null;
+  props: object;
+  attempts: number;
+  sent_at: Date | null;
+  kept_at: Date | null;
+  failed_at: Date | null;
+  error: string | null;
+}
+
+async function queue(to: string, template: string, props: object = {}): Promise<string> {
+  const { rows } = await db.admin.query<{ id: string }>('select core.queue_mail($1, $2, $3) as id', [
+    to,
+    template,
+    props,
+  ]);
+  return rows[0]!.id;
+}
+
+async function outbox(id: string): Promise<OutboxRow> {
+  const { rows } = await db.admin.query<OutboxRow>('select * from core.mail_outbox where id = $1', [id]);
+  return rows[0]!;
+}
+
+async function until<T>(what: string, look: () => Promise<T | false> | T | false): Promise<T> {
+  for (let waited = 0; waited < 15_000; waited += 50) {
+    const found = await look();
+    if (found !== false) return found;
+    await delay(50);
+  }
+  throw new Error(`Waited in vain until ${what}.`);
+}
+
+/** What graphile-worker would do seconds later, now. */
+const hurry = () =>
+  db.admin.query(
+    `select graphile_worker.reschedule_jobs(array(
+       select id from graphile_worker.jobs where locked_at is null and run_at > now() and attempts < max_attempts), now())`,
+  );
+const jobs = async () => (await db.admin.query('select from graphile_worker.jobs')).rowCount;
+
+describe('where no SMTP server is configured', () => {
+  let worker: ReturnType<typeof startWorker>;
+  beforeAll(() => {
+    worker = startWorker({
+      url: db.workerUrl,
+      concurrency: 2,
+      mail: { smtpUrl: null, from: null, publicUrl: PUBLIC_URL },
+    });
+  });
+  afterAll(() => worker.stop());
+
+  test('a mail is written and kept', async () => {
+    const id = await queue('ada@acme.test', 'reset_password', { token: 'abc123' });
+    const kept = await until('it is kept', async () => {
+      const row = await outbox(id);
+      return row.kept_at !== null && row;
+    });
+    expect(kept.subject).toBe('Set a new password');
+    expect(kept.html).toContain(`href="${PUBLIC_URL}/reset-password#abc123"`);
+    expect(kept.body_text).toContain(`${PUBLIC_URL}/reset-password#abc123`);
+    expect(kept).toMatchObject({ sent_at: null, failed_at: null, props: {} });
+  });
+
+  test('a template that does not exist is given up at once, with the reason', async () => {
+    const id = await queue('ada@acme.test', 'love_letter');
+    const row = await until('it is given up', async () => {
+      const found = await outbox(id);
+      return found.failed_at !== null && found;
+    });
+    expect(row.error).toBe('There is no mail template "love_letter".');
+    await until('no job is left', async () => (await jobs()) === 0);
+  });
+});
+
+describe('through an SMTP server', () => {
+  const received: ParsedMail[] = [];
+  /** How often an address is still answered that its mailbox is busy. */
+  const busy = new Map<string, number>();
+  let attempts = 0;
+  const smtp = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['STARTTLS'],
+    onRcptTo({ address }, _session, done) {
+      attempts++;
+      const left = busy.get(address) ?? 0;
+      busy.set(address, left - 1);
+      const refusal = (message: string, responseCode: number) => Object.assign(new Error(message), { responseCode });
+      if (address.startsWith('nobody@')) done(refusal('No such mailbox', 550));
+      else if (left > 0) done(refusal('Try again later', 450));
+      else done();
+    },
+    onData(stream, _session, done) {
+      void simpleParser(stream).then((mail) => {
+        received.push(mail);
+        done();
+      });
+    },
+  });
+  let worker: ReturnType<typeof startWorker>;
+  const arrived = (to: string) => received.filter((mail) => [mail.to].flat()[0]?.text === to);
+
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => smtp.listen(0, '127.0.0.1', resolve));
+    const { port } = smtp.server.address() as AddressInfo;
+    const from = 'Acme CRM <crm@acme.test>';
+    const mail = { smtpUrl: `smtp://127.0.0.1:${port}`, from, publicUrl: PUBLIC_URL };
+    worker = startWorker({ url: db.workerUrl, concurrency: 2, mail });
+  });
+  afterAll(async () => {
+    await worker.stop();
+    await new Promise<void>((resolve) => smtp.close(resolve));
+  });
+
+  test('a mail arrives with both parts, and its letter is forgotten', async () => {
+    const id = await queue('ada@acme.test', 'invitation', { token: 'tok', invitedBy: 'Grace Hopper' });
+    const mail = await until('it arrives', () => arrived('ada@acme.test')[0] ?? false);
+    expect(mail.from?.text).toBe('"Acme CRM" <crm@acme.test>');
+    expect(mail.subject).toBe('Grace Hopper invites you to a workspace');
+    expect(mail.messageId).toBe(`<${id}@acme.test>`);
+    expect(mail.headers.get('auto-submitted')).toBe('auto-generated');
+    expect(mail.html).toContain(`${PUBLIC_URL}/join#tok`);
+    expect(mail.text).toContain(`${PUBLIC_URL}/join#tok`);
+    const row = await until('it is noted', async () => {
+      const found = await outbox(id);
+      return found.sent_at !== null && found;
+    });
+    expect(row).toMatchObject({ subject: mail.subject, html: null, body_text: null, props: {}, attempts: 1 });
+  });
+
+  test('one that was sent is not sent again, though its job comes again', async () => {
+    const id = await queue('once@acme.test', 'magic_link', { token: 'tok' });
+    await until('it is sent', async () => (await outbox(id)).sent_at !== null);
+    await db.admin.query(`select graphile_worker.add_job('mail__send', json_build_object('id', $1::text))`, [id]);
+    await until('the job is done', async () => (await jobs()) === 0);
+    expect(arrived('once@acme.test')).toHaveLength(1);
+  });
+
+  test('a busy mailbox gets its mail at a later attempt, once', async () => {
+    busy.set('busy@acme.test', 2);
+    const id = await queue('busy@acme.test', 'magic_link', { token: 'tok' });
+    await until('it arrives', async () => (await hurry(), arrived('busy@acme.test').length > 0));
+    await until('the job is done', async () => (await jobs()) === 0);
+    expect(arrived('busy@acme.test')).toHaveLength(1);
+    expect(await outbox(id)).toMatchObject({ attempts: 3, error: null, failed_at: null });
+  });
+
+  test('a mailbox that does not exist is not tried again', async () => {
+    const before = attempts;
+    const id = await queue('nobody@acme.test', 'magic_link', { token: 'secret' });
+    await until('the job is done', async () => (await jobs()) === 0);
+    const row = await outbox(id);
+    expect(row.failed_at).not.toBeNull();
+    expect(row.error).toContain('No such mailbox');
+    expect(row.props).toEqual({});
+    expect(attempts).toBe(before + 1);
+  });
+
+  test('the last attempt is recorded as the failure', async () => {
+    busy.set('full@acme.test', 100);
+    const id = await queue('full@acme.test', 'magic_link', { token: 'tok' });
+    await until('the first attempt', async () => (await outbox(id)).attempts === 1);
+    await until('the job is free again', async () => {
+      const { rowCount } = await db.admin.query(
+        'update graphile_worker._private_jobs set attempts = 9 where locked_at is null and attempts = 1',
+      );
+      return rowCount === 1;
+    });
+    await until('it is given up', async () => (await hurry(), (await outbox(id)).failed_at !== null));
+    expect(await outbox(id)).toMatchObject({ attempts: 2, error: expect.stringContaining('Try again later') });
+    await until('no job is left', async () => (await jobs()) === 0);
+  });
+
+  test('a transaction that is rolled back sends nothing', async () => {
+    await db.inTransaction((client) => client.query(`select core.queue_mail('ghost@acme.test', 'magic_link', '{}')`));
+    await queue('after@acme.test', 'magic_link', { token: 'tok' });
+    await until('the next one arrives', () => arrived('after@acme.test').length > 0);
+    expect(arrived('ghost@acme.test')).toEqual([]);
+  });
+});
+
+test('no address can hold a second one, or a header', async () => {
+  for (const address of [
+    'ada@acme.test, eve@evil.test',
+    'ada@acme.test\nBcc: eve@evil.test',
+    'eve,ada@acme.test',
+    '<ada@acme.test>',
+    'ada',
+    '',
+  ])
+    await expect(queue(address, 'magic_link')).rejects.toMatchObject({ code: 'RV043' });
+});
+
+describe('the templates', () => {
+  const props = {
+    token: 'tok',
+    invitedBy: '<b>Eve</b>\r\nBcc: x@y.test https://evil.test/win',
+    requestedBy: 'Eve',
+    domain: 'acme.test',
+    email: 'new@acme.test',
+    formerEmail: 'old@acme.test',
+    device: 'Firefox on Linux',
+    ipAddress: '203.0.113.7',
+    happenedAt: '2026-11-23T09:30:00Z',
+  };
+  const context = { publicUrl: PUBLIC_URL, workspaceName: 'Acme', locale: 'en' };
+
+  test.each(Object.keys(TEMPLATES))('%s says the same in both parts, and leads nowhere else', async (template) => {
+    const mail = await compose(template, props, context);
+    expect(mail.subject).not.toMatch(/[\r\n]/);
+    expect(mail.html).toContain('prefers-color-scheme: dark');
+    const links = [...mail.html.matchAll(/href="([^"]*)"/g)].map(([, url]) => url!);
+    expect(links.every((url) => url.startsWith(`${PUBLIC_URL}/`))).toBe(true);
+    for (const url of links) expect(mail.text).toContain(url);
+    for (const part of [mail.subject, mail.html, mail.text]) {
+      expect(part).not.toMatch(/undefined|null|\[object|NaN/);
+      expect(part).not.toContain('https://evil');
+      expect(part).not.toContain('<b>Eve');
+    }
+  });
+
+  test('they tell the device and the time', async () => {
+    const { text } = await compose('new_sign_in', props, context);
+    expect(text).toMatch(/Firefox on Linux[^]*203\.0\.113\.7[^]*November 23, 2026 at 9:30\sAM UTC/);
+  });
+});

@@ -1,0 +1,172 @@
+import type { Letter } from './letter.ts';
+
+/** What a template is given besides its props. */
+export interface Context {
+  /** Where this Relvar is reached, from RELVAR_URL. Never from a request: whoever makes one could say anything. */
+  publicUrl: string;
+  workspaceName: string | null;
+  locale: string;
+}
+
+type Props = Record<string, unknown>;
+type Template = (props: Props, context: Context) => Letter;
+
+/**
+ * A name that somebody gave themselves or their workspace. Anyone may sign up and invite, so it must not become a link or
+ * a letter within the letter.
+ */
+function name(value: unknown, otherwise: string): string {
+  if (typeof value !== 'string') return otherwise;
+  const plain = value
+    .replaceAll(/[\p{C}\s]+/gu, ' ')
+    .replaceAll(/[a-z]+:\/\/|www\.|[<>/\\@]/gi, '')
+    .trim();
+  return plain.length > 60 ? `${plain.slice(0, 59)}…` : plain || otherwise;
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+function moment(value: unknown, locale: string): string {
+  const date = new Date(text(value));
+  if (Number.isNaN(date.getTime())) return '';
+  const format = { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' } as const;
+  return `${new Intl.DateTimeFormat(locale, format).format(date)} UTC`;
+}
+
+/** Tokens stand behind the #, so that they reach neither the logs of a proxy nor the Referer of a page. */
+const link = ({ publicUrl }: Context, path: string, token: unknown): string => `${publicUrl}/${path}#${text(token)}`;
+
+/** Which device it was, as far as the request told. */
+function deviceFacts(props: Props, { locale }: Context): [string, string][] {
+  const facts: [string, string][] = [
+    ['Device', name(props['device'], '')],
+    ['Address', name(props['ipAddress'], '')],
+    ['Place', name(props['place'], '')],
+    ['Time', moment(props['happenedAt'], locale)],
+  ];
+  return facts.filter(([, value]) => value !== '');
+}
+
+const NOT_YOU = 'If you did not ask for this, you can ignore this mail: nothing happens without the link.';
+
+export const TEMPLATES: Record<string, Template> = {
+  invitation: (props, context) => {
+    const workspace = name(context.workspaceName, 'a workspace');
+    const inviter = name(props['invitedBy'], 'A colleague');
+    return {
+      subject: `${inviter} invites you to ${workspace}`,
+      heading: `Join ${workspace} on Relvar`,
+      paragraphs: [
+        `${inviter} invites you to ${workspace}, a workspace on Relvar, the CRM that your team works in.`,
+        'The invitation is for you alone and good for 30 days.',
+      ],
+      action: { label: 'Accept the invitation', url: link(context, 'join', props['token']) },
+      reason: 'If you do not know who invites you, ignore this mail. You become a member only if you accept.',
+    };
+  },
+
+  verify_email: (props, context) => ({
+    subject: 'Confirm your e-mail address',
+    heading: 'Confirm your e-mail address',
+    paragraphs: [
+      context.workspaceName === null
+        ? 'Please confirm that this address is yours, and you can begin.'
+        : `Please confirm that this address is yours, and you can enter ${name(context.workspaceName, 'the workspace')}.`,
+      'The link works once, within an hour.',
+    ],
+    action: { label: 'Confirm the address', url: link(context, 'verify-email', props['token']) },
+    reason: NOT_YOU,
+  }),
+
+  change_email: (props, context) => ({
+    subject: 'Confirm your new e-mail address',
+    heading: 'Confirm your new e-mail address',
+    paragraphs: [
+      `Your account on Relvar is to have this address instead of ${text(props['formerEmail'])}.`,
+      'The link works once, within an hour. Until then the former address stays.',
+    ],
+    action: { label: 'Use this address', url: link(context, 'change-email', props['token']) },
+    reason: NOT_YOU,
+  }),
+
+  reset_password: (props, context) => ({
+    subject: 'Set a new password',
+    heading: 'Set a new password',
+    paragraphs: [
+      'Somebody, probably you, asked to set a new password for your account on Relvar.',
+      'The link works once, within 30 minutes. Your present password stays until then.',
+    ],
+    action: { label: 'Set a new password', url: link(context, 'reset-password', props['token']) },
+    reason: NOT_YOU,
+  }),
+
+  magic_link: (props, context) => ({
+    subject: 'Your link to sign in',
+    heading: 'Sign in to Relvar',
+    paragraphs: ['This link signs you in, once, within 15 minutes. Do not pass it on.'],
+    action: { label: 'Sign in', url: link(context, 'magic-link', props['token']) },
+    reason: NOT_YOU,
+  }),
+
+  approve_domain: (props, context) => {
+    const workspace = name(context.workspaceName, 'a workspace');
+    const domain = name(props['domain'], 'this domain');
+    return {
+      subject: `Approve ${domain} for ${workspace}`,
+      heading: `May everyone at ${domain} join ${workspace}?`,
+      paragraphs: [
+        `${name(props['requestedBy'], 'An administrator')} wants everyone with an address at ${domain} to be able to join ${workspace} without an invitation. This mail proves that somebody at ${domain} agrees.`,
+        'The link works once, within 24 hours.',
+      ],
+      action: { label: 'Approve the domain', url: link(context, 'approve-domain', props['token']) },
+      reason: 'If you do not know the workspace, ignore this mail, and nothing changes.',
+    };
+  },
+
+  password_changed: (props, context) => ({
+    subject: 'Your password was changed',
+    heading: 'Your password was changed',
+    paragraphs: [
+      'The password of your account on Relvar has just been changed, and all other devices were signed out.',
+    ],
+    facts: deviceFacts(props, context),
+    action: { label: 'It was not me: set a new one', url: `${context.publicUrl}/forgot-password` },
+    reason: 'This is sent for your safety at each change. If it was you, there is nothing to do.',
+  }),
+
+  email_changed: (props, context) => ({
+    subject: 'Your e-mail address was changed',
+    heading: 'Your e-mail address was changed',
+    paragraphs: [
+      `Your account on Relvar now has the address ${text(props['email'])} instead of this one.`,
+      'If this was not you, tell the administrator of your workspace at once: with this address you cannot get the account back any more.',
+    ],
+    facts: deviceFacts(props, context),
+    reason: 'This is sent for your safety at each change, to the former address.',
+  }),
+
+  new_sign_in: (props, context) => ({
+    subject: 'New sign-in to your account',
+    heading: 'New sign-in from a device we have not seen',
+    paragraphs: [
+      context.workspaceName === null
+        ? 'Somebody signed in to your account on Relvar.'
+        : `Somebody signed in to your account in ${name(context.workspaceName, 'your workspace')}.`,
+    ],
+    facts: deviceFacts(props, context),
+    action: { label: 'It was not me: set a new password', url: `${context.publicUrl}/forgot-password` },
+    reason: 'If it was you, there is nothing to do.',
+  }),
+
+  sessions_revoked: (props, context) => ({
+    subject: 'We signed a device out to protect you',
+    heading: 'We signed a device out to protect you',
+    paragraphs: [
+      'The secret that keeps one of your devices signed in was used twice, as it is when somebody has copied it. That sign-in has been ended everywhere. You can sign in again.',
+      'If you have seen this more than once, or do not know the device, set a new password.',
+    ],
+    facts: deviceFacts(props, context),
+    action: { label: 'Set a new password', url: `${context.publicUrl}/forgot-password` },
+    reason: 'This is sent for your safety.',
+  }),
+};

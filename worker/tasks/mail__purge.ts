@@ -1,0 +1,12 @@
+import type { Task } from 'graphile-worker';
+import type { Pool } from 'pg';
+import { log } from '../log.ts';
+
+/** Forgets mails after 30 days, sent or not. */
+export function mailPurge(engine: Pool): Task {
+  return async () => {
+    const { rows } = await engine.query<{ count: number }>('select core.purge_mail() as count');
+    const { count } = rows[0]!;
+    if (count > 0) log('forgot old mails', { count });
+  };
+}

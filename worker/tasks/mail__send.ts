@@ -1,0 +1,55 @@
+import type { Task } from 'graphile-worker';
+import type { Pool } from 'pg';
+import type { MailConfig } from '../../db/config.ts';
+import { log, messageOf } from '../log.ts';
+import { compose, UnknownTemplate } from '../mail/compose.ts';
+import { MailRefused, Smtp } from '../mail/transport.ts';
+
+interface Mail {
+  to_address: string;
+  template: string;
+  props: Record<string, unknown>;
+  locale: string;
+  workspace_name: string | null;
+}
+
+/**
+ * Writes a mail of the outbox and sends it, or keeps it where no SMTP server is configured. What fails for a while throws,
+ * and graphile-worker tries again, later each time; what will always fail, and the last attempt, is recorded as failed.
+ */
+export function mailSend(engine: Pool, settings: MailConfig): Task {
+  const smtp = settings.smtpUrl === null ? null : new Smtp(settings.smtpUrl, settings.from ?? '');
+  return async (payload, helpers) => {
+    const id = asJob(payload);
+    const { rows } = await engine.query<Mail>('select * from core.mail_to_send($1)', [id]);
+    const mail = rows[0];
+    // It was sent by an attempt that died before it could say so, or its workspace is gone.
+    if (!mail) return;
+    try {
+      const { publicUrl } = settings;
+      const { locale, workspace_name: workspaceName } = mail;
+      const composed = await compose(mail.template, mail.props, { publicUrl, workspaceName, locale });
+      if (smtp === null) {
+        const values = [id, composed.subject, composed.html, composed.text];
+        await engine.query('select core.note_mail_kept($1, $2, $3, $4)', values);
+        return;
+      }
+      await smtp.send(id, mail.to_address, composed);
+      await engine.query('select core.note_mail_sent($1, $2)', [id, composed.subject]);
+    } catch (error) {
+      const isFinal =
+        error instanceof MailRefused ||
+        error instanceof UnknownTemplate ||
+        helpers.job.attempts >= helpers.job.max_attempts;
+      await engine.query('select core.note_mail_failure($1, $2, $3)', [id, messageOf(error), isFinal]);
+      if (!isFinal) throw error;
+      log('mail given up', { id, template: mail.template, error: messageOf(error) });
+    }
+  };
+}
+
+function asJob(payload: unknown): string {
+  const job = payload as { id?: unknown } | null;
+  if (typeof job?.id === 'string') return job.id;
+  throw new Error(`Not a job of mail__send: ${JSON.stringify(payload)}.`);
+}

@@ -57,6 +57,34 @@ test('sessions that change different workspaces do not wait', () =>
     for (const workspace of [one, two]) expect(await statements(db.admin, workspace)).toEqual([]);
   }));
 
+test('three workspaces are changed at the same time, and who waits for one of them is done after it', async () => {
+  const workspaces = [one, two, await createWorkspace(db.admin, 'three')];
+  await sessions(4, async (...clients) => {
+    const fourth = clients.pop()!;
+    // All three are changed and not committed, and nobody waits.
+    await Promise.all(
+      clients.map(async (client, n) => {
+        await addField(client, await objectNamed(client, workspaces[n]!, 'company'), {
+          label: 'Earlier',
+          type: 'TEXT',
+        });
+        await reconcile(client);
+      }),
+    );
+    const company = await objectNamed(fourth, one, 'company');
+    const later = addField(fourth, company, { label: 'Later', type: 'TEXT' });
+    expect(await waits(later)).toBe(true);
+    for (const client of clients) await client.query('commit');
+    await later;
+    await fourth.query('commit');
+    for (const workspace of workspaces) {
+      expect(await statements(db.admin, workspace)).toEqual([]);
+      await db.admin.query(`select earlier from ${workspace.schema}.companies`);
+    }
+    await db.admin.query(`select later from ${one.schema}.companies`);
+  });
+}, 60_000);
+
 test('records of a workspace are written while its model is being changed elsewhere', () =>
   sessions(2, async (a, b) => {
     await addField(a, await objectNamed(a, one, 'company'), { label: 'Slow', type: 'TEXT' });

@@ -7,7 +7,7 @@ language plpgsql volatile set search_path = '' set lock_timeout = '5s'
 as $$
 begin
   perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
-exception when lock_not_available then
+exception when lock_not_available or deadlock_detected then
   raise exception 'Somebody else is changing the data model of this workspace.'
     using errcode = 'RV021', hint = 'Their transaction has been open for a while. Try again in a moment.';
 end

@@ -35,7 +35,7 @@ declare
 begin
   begin
     perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
-  exception when lock_not_available then
+  exception when lock_not_available or deadlock_detected then
     raise exception 'Somebody else is changing the data model of this workspace.' using errcode = 'RV021', hint = 'Try again in a moment.';
   end;
   select d.* into v_item from engine.drift(workspace_id) d where (d.kind, d.key) = (drift_item_at.kind, drift_item_at.key);

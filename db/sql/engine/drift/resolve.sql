@@ -201,7 +201,7 @@ begin
   perform engine.note_statements(workspace_id, v_version, (item).statements);
   perform pg_notify('relvar_model', json_build_object('workspace', workspace_id, 'version', v_version, 'shape', v_shape)::text);
 exception
-  when lock_not_available then
+  when lock_not_available or deadlock_detected then
     raise exception 'The table is busy, so the repair was not made.' using errcode = 'RV021', hint = 'Somebody is working with it in a long transaction. Try again in a moment.';
   when not_null_violation or check_violation or unique_violation or foreign_key_violation or data_exception then
     raise exception 'Records do not fit the repair, so it was not made: %', sqlerrm using errcode = 'RV023', hint = 'Correct those records first.';

@@ -62,6 +62,19 @@ test.each(['query', 'nodeId', 'filter', 'orderBy', 'trash', 'recordEvents', 'tot
     }),
 );
 
+test.each(['date', 'string', 'bigInt'])(
+  '"%s" is a type of the API: a field may be called so, an object may not',
+  (name) =>
+    db.inTransaction(async (client) => {
+      const object = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things' });
+      await addField(client, object, { label: 'F', type: 'TEXT', name });
+      const error = await failure(client, () =>
+        addObject(client, ws, { label_singular: 'A', label_plural: 'B', name_singular: name }),
+      );
+      expect(error).toMatchObject({ code: 'RV002', column: 'name_singular', hint: expect.stringContaining('Item') });
+    }),
+);
+
 // Words of SQL and of PostgreSQL are good names: identifiers are always quoted.
 test.each([
   'select',

@@ -65,6 +65,26 @@ test('a record is created, read, changed and deleted under the names of the data
   ).toEqual({ data: { restoreRecord: { result: true } } });
 });
 
+test('objects may be called like types of PostgreSQL that the model does not use', async () => {
+  const beta = await server.createWorkspace('beta');
+  const words = ['Line', 'Point', 'Box', 'Circle', 'Path', 'Polygon', 'Interval', 'Time'];
+  await server.db.admin.query(
+    `insert into metadata.objects (workspace_id, label_singular, label_plural, name_singular, name_plural)
+     select $1, w, w || ' list', lower(w), lower(w) || 'List' from unnest($2::text[]) w`,
+    [beta.workspaceId, words],
+  );
+  const { modelVersion } = (await beta.metadata('{ modelVersion }')).data as { modelVersion: string };
+  const created = await beta.records(
+    'mutation { createLine(input: { line: {} }) { line { __typename } } createTime(input: { time: {} }) { time { __typename } } }',
+    {},
+    { 'x-metadata-version': modelVersion },
+  );
+  expect(created.data).toEqual({
+    createLine: { line: { __typename: 'Line' } },
+    createTime: { time: { __typename: 'Time' } },
+  });
+});
+
 test('what no role may write is not offered to be written', async () => {
   const { data } = await acme.records(
     `{ create: __type(name: "PersonInput") { inputFields { name } } patch: __type(name: "PersonPatch") { inputFields { name } } }`,

@@ -11,6 +11,8 @@ export const NamingPlugin: GraphileConfig.Plugin = {
   description: 'Names types and fields as the data model does: Person, people, person(id:), createPerson',
   inflection: {
     replace: {
+      // Types of PostgreSQL that the model does not use leave their names to objects.
+      builtin: (previous, _options, text) => (ORDINARY_WORDS.test(text) ? `Pg${text}` : previous!(text)),
       // The record's uuid is `id`; the global object identifier is `nodeId`.
       nodeIdFieldName: () => 'nodeId',
       _attributeName(_previous, _options, { attributeName, codec }) {
@@ -60,6 +62,9 @@ export const NamingPlugin: GraphileConfig.Plugin = {
     },
   },
 };
+
+const ORDINARY_WORDS =
+  /^(Point|Line|LineSegment|Box|Circle|Path|Polygon|Interval|Time|BitString|CidrAddress|InternetAddress|MacAddress|KeyValueHash)$/;
 
 function tagOf(codec: PgCodec, tag: 'singular' | 'plural'): string | undefined {
   const value = codec.extensions?.tags?.[tag];

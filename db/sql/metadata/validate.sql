@@ -43,6 +43,11 @@ begin
   new.name_singular := coalesce(new.name_singular, engine.name_from_label(new.label_singular));
   new.name_plural := coalesce(new.name_plural, engine.name_from_label(new.label_plural));
   perform engine.assert_name(new.name_singular, 'an object'), engine.assert_name(new.name_plural, 'an object');
+  -- Fields may be called so; the type of an object may not.
+  if new.name_singular in ('string', 'int', 'float', 'boolean', 'date', 'datetime', 'bigInt', 'bigFloat') then
+    raise exception 'The name "%" is that of a type of the API.', new.name_singular using errcode = 'RV002', column = 'name_singular',
+      hint = format('Try "%sItem" or "custom%s%s".', new.name_singular, upper(left(new.name_singular, 1)), substr(new.name_singular, 2));
+  end if;
   if new.name_singular = new.name_plural then
     raise exception 'The singular and the plural API name are both "%".', new.name_singular using errcode = 'RV001', column = 'name_plural',
       hint = format('Name the plural "%sRecords", for example.', new.name_singular);

@@ -44,6 +44,10 @@ const expectations: Record<string, (results: Rows[]) => void> = {
   'count(*) as fields': ([rows]) =>
     expect(rows!.map((row) => row.name_singular)).toEqual(expect.arrayContaining(['company', 'person', 'opportunity'])),
   "search_records('acm')": ([rows]) => expect(rows).toEqual([{ object_name: 'company', label: 'Acme' }]),
+  'find_duplicates(': (results) => {
+    expect(results[1]).toEqual([{ label: 'Acme', criteria: [['name']] }]);
+    expect(results[2]).toEqual([{ label: 'ACME' }, { label: 'Acme' }]);
+  },
   'order by batch desc': ([rows]) =>
     expect(rows).toMatchObject([
       { action: 'updated', before: { name: 'Psql & Sons' }, name: 'Psql & Daughters', actor_type: 'psql' },

@@ -3,7 +3,7 @@
 
 -- ── engine: what is derived is dropped first and made anew from db/sql ───────────────────────────
 drop type engine.column_spec, engine.fact, engine.difference, engine.step cascade;
-drop function engine.manifest_fields(jsonb), engine.search_columns(uuid), engine.effective_permissions(uuid), engine.apply(uuid), engine.assert_columns_differ(uuid),
+drop function engine.manifest_objects(jsonb), engine.manifest_fields(jsonb), engine.search_columns(uuid), engine.effective_permissions(uuid), engine.apply(uuid), engine.assert_columns_differ(uuid),
   engine.note_change(uuid), metadata.create_object(text, text, text, text, text, text, text),
   metadata.create_field(uuid, text, text, text, text, text, jsonb, jsonb, jsonb, boolean, boolean, uuid, text, text, text);
 
@@ -51,7 +51,15 @@ create unique index relations_field_id_target_key on metadata.relations (field_i
 create unique index relations_inverse_name_key on metadata.relations (target_object_id, inverse_name) where deleted_at is null;
 
 alter table metadata.applications
-  add column removed text[] not null default '{}';
+  add column removed text[] not null default '{}',
+  add column warnings jsonb not null default '[]';
+
+alter table metadata.roles
+  add column application_id uuid,
+  add column universal_identifier text,
+  add unique (workspace_id, universal_identifier),
+  add foreign key (workspace_id, application_id) references metadata.applications (workspace_id, id);
+create index on metadata.roles (workspace_id, application_id);
 
 create table metadata.rules (
   id uuid primary key default engine.uuidv7(),
@@ -370,6 +378,7 @@ create index on core.mail_outbox (workspace_id);
 --!include engine/rules/fields.sql
 --!include engine/rules/text.sql
 --!include engine/rules/indexes.sql
+--!include engine/duplicates.sql
 --!include engine/rules/explain.sql
 --!include engine/actual.sql
 --!include engine/difference.sql
@@ -402,12 +411,16 @@ create index on core.mail_outbox (workspace_id);
 --!include metadata/replace.sql
 --!include metadata/create.sql
 --!include metadata/restore.sql
+--!include metadata/references.sql
+--!include metadata/roles.sql
 --!include metadata/changes.sql
 --!include metadata/violations.sql
 --!include metadata/plan.sql
 --!include metadata/history.sql
 --!include metadata/revert.sql
 --!include metadata/manifest.sql
+--!include metadata/merge.sql
+--!include metadata/bundle.sql
 --!include metadata/sync.sql
 --!include metadata/reset.sql
 --!include metadata/statistics.sql

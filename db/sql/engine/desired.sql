@@ -342,6 +342,17 @@ BEGIN ATOMIC
     FROM engine.search(CURRENT_USER, %1$L::text, search_records.query, search_records.max_results) s(object_name, record_id, label, rank);
 END$function$, schema_name),
       null, 'Records whose words begin with the words of the query, or whose label is spelt alike, best first.'),
+    ('function', 'find_duplicates', format(
+      'create or replace function %1$I.find_duplicates(object_name text, inout record_id uuid, max_results int default 20, out label text, out criteria jsonb) returns setof record language sql stable rows 5
+       begin atomic select d.record_id, d.label, d.criteria
+         from engine.visible_duplicates(engine.duplicate_candidates(current_user, %1$L, object_name, find_duplicates.record_id, null), max_results) d; end', schema_name),
+      null, 'Records that are like a record by the criteria of their object, with the fields that they share.'),
+    ('function', 'find_duplicates_of', format(
+      'create or replace function %1$I.find_duplicates_of(object_name text, data jsonb, max_results int default 20)
+       returns table (record_id uuid, label text, criteria jsonb) language sql stable rows 5
+       begin atomic select d.record_id, d.label, d.criteria
+         from engine.visible_duplicates(engine.duplicate_candidates(current_user, %1$L, object_name, null, data), max_results) d; end', schema_name),
+      null, 'The same for values that are not saved yet, named as when a record is created.'),
     ('function', 'restore_record', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.restore_record(object_name text, record_id uuid)
  RETURNS boolean

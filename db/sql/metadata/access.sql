@@ -40,7 +40,7 @@ grant select on metadata.objects, metadata.fields, metadata.relations, metadata.
   metadata.rules, metadata.indexes, metadata.views, metadata.view_fields, metadata.aliases, metadata.model_versions, metadata.model_changes,
   metadata.type_changes, metadata.online_changes, metadata.ignored_drift to relvar_crm;
 -- Not the manifest: it is long, and the installed objects are what matters.
-grant select (id, workspace_id, name, version, installed_at) on metadata.applications to relvar_crm;
+grant select (id, workspace_id, name, version, installed_at, warnings) on metadata.applications to relvar_crm;
 
 -- System flags and the link to an application are not the member's to set.
 grant insert (id, workspace_id, name_singular, name_plural, label_singular, label_plural, description, icon, color, label_field_id, image_field_id, duplicate_criteria, is_active, is_searchable, is_audited, position),

@@ -10,7 +10,7 @@ create or replace function engine.changeable_table(name text) returns regclass
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_tables text[] := '{objects,fields,relations,rules,indexes,views,viewFields,aliases}';
+  v_tables text[] := '{objects,fields,relations,rules,indexes,views,viewFields,aliases,roles}'::text[] || array(select engine.camel_case(p.table_name) from engine.role_parts() p);
 begin
   if name is null or name <> all (v_tables) then
     raise exception 'There is no part of the model called "%".', coalesce(name, '') using errcode = 'RV062', column = 'table',
@@ -35,15 +35,25 @@ begin
 end
 $$;
 
+-- The columns that a change may write: what relvar_crm may, and of roles what makes up their rights.
+create or replace function engine.writable_columns(target regclass, privilege text) returns text[]
+language sql stable set search_path = ''
+as $$
+  select case when target = 'metadata.roles'::regclass then engine.role_columns(target)
+    when exists (select from engine.role_parts() p where target = ('metadata.' || p.table_name)::regclass)
+      then engine.role_columns(target) || case when upper(privilege) = 'INSERT' then '{role_id}'::text[] else '{}' end
+    else array(
+      select a.attname::text from pg_catalog.pg_attribute a
+      where a.attrelid = target and a.attnum > 0 and not a.attisdropped and a.attname not in ('id', 'workspace_id')
+        and has_column_privilege('relvar_crm', target, a.attnum, privilege)) end
+$$;
+
 -- Values in camelCase as a row in snake_case, of columns that may be written.
 create or replace function engine.changed_values(target regclass, "values" jsonb, privilege text) returns jsonb
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_columns text[] := array(
-    select a.attname::text from pg_catalog.pg_attribute a
-    where a.attrelid = target and a.attnum > 0 and not a.attisdropped and a.attname not in ('id', 'workspace_id')
-      and has_column_privilege('relvar_crm', target, a.attnum, privilege));
+  v_columns text[] := engine.writable_columns(target, privilege);
   v_unknown text;
 begin
   if jsonb_typeof("values") is distinct from 'object' then

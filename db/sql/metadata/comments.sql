@@ -64,6 +64,8 @@ comment on column metadata.relations.on_delete is 'When the target is deleted: S
 comment on column metadata.roles.name is 'What people call the role.';
 comment on column metadata.roles.description is 'What the role is for.';
 comment on column metadata.roles.pg_role is 'The role of PostgreSQL that holds its rights: set role to it in psql to see what its members see.';
+comment on column metadata.roles.application_id is 'The application that brought the role; null for those made here.';
+comment on column metadata.roles.universal_identifier is 'By which an upgrade of the application finds the role again.';
 comment on column metadata.roles.is_system is 'Whether every workspace has it.';
 comment on column metadata.roles.can_manage_model is 'Whether it may change objects, fields, relations and webhooks.';
 comment on column metadata.roles.can_read_all is 'Whether it reads the records of every object that object_permissions does not say else of.';
@@ -84,6 +86,7 @@ comment on column metadata.webhooks.is_active is 'Whether it is called at presen
 comment on column metadata.webhooks.created_at is 'When it was added.';
 
 comment on column metadata.applications.removed is 'What of the application was purged here and does not come back with an upgrade.';
+comment on column metadata.applications.warnings is 'What the last upgrade left as the workspace has it, though the application wanted it otherwise: a list of {code, message, hint}.';
 
 comment on column metadata.objects.deleted_at is 'When it was deleted. Until the grace period ends it can be restored.';
 comment on column metadata.objects.deleted_by_name is 'Who deleted it.';

@@ -7,6 +7,24 @@ language sql stable set search_path = ''
     (select coalesce(c.after, c.before) ->> 'label_plural' from metadata.model_changes c
       where c.table_name = 'objects' and c.row_id = object_label.id::uuid order by c.version desc, c.seq desc limit 1), 'an object that is gone');
 
+-- What a row of the model is, in words.
+create or replace function engine.row_in_words(table_name text, "row" jsonb) returns text
+language sql stable set search_path = ''
+as $$
+  select case table_name
+    when 'objects' then format('the object "%s"', "row" ->> 'label_plural')
+    when 'fields' then format('the field "%s" of %s', "row" ->> 'label', engine.object_label("row" ->> 'object_id'))
+    when 'relations' then format('the relation "%s" from %s', "row" ->> 'inverse_label', engine.object_label("row" ->> 'target_object_id'))
+    when 'rules' then format('a rule of %s (%s)', engine.object_label("row" ->> 'object_id'), coalesce(nullif("row" ->> 'message', ''), lower("row" ->> 'kind')))
+    when 'indexes' then format('the index "%s" of %s', "row" ->> 'name', engine.object_label("row" ->> 'object_id'))
+    when 'views' then format('the view "%s" of %s', "row" ->> 'name', engine.object_label("row" ->> 'object_id'))
+    when 'view_fields' then 'the columns of a view'
+    when 'aliases' then format('the former name "%s"', "row" ->> 'name')
+    when 'roles' then format('the role "%s"', "row" ->> 'name')
+    when 'object_permissions' then format('the rights of a role on %s', engine.object_label("row" ->> 'object_id'))
+  end
+$$;
+
 create or replace function engine.change_summary(table_name text, before jsonb, after jsonb) returns text
 language sql stable set search_path = ''
 as $$
@@ -26,19 +44,8 @@ as $$
         where after -> k is distinct from before -> k and k not in ('compiled', 'revision', 'result_type', 'deleted_by_name')), what)
     end
   from (
-    select case table_name
-        when 'objects' then format('the object "%s"', r ->> 'label_plural')
-        when 'fields' then case when (r ->> 'is_system')::boolean and (before is null or after is null) then null else format('the field "%s" of %s', r ->> 'label', engine.object_label(r ->> 'object_id')) end
-        when 'relations' then format('the relation "%s" from %s', r ->> 'inverse_label', engine.object_label(r ->> 'target_object_id'))
-        when 'rules' then format('a rule of %s (%s)', engine.object_label(r ->> 'object_id'), coalesce(nullif(r ->> 'message', ''), lower(r ->> 'kind')))
-        when 'indexes' then format('the index "%s" of %s', r ->> 'name', engine.object_label(r ->> 'object_id'))
-        when 'views' then format('the view "%s" of %s', r ->> 'name', engine.object_label(r ->> 'object_id'))
-        when 'view_fields' then 'the columns of a view'
-        when 'aliases' then format('the former name "%s"', r ->> 'name')
-        when 'roles' then format('the role "%s"', r ->> 'name')
-        when 'object_permissions' then format('the rights of a role on %s', engine.object_label(r ->> 'object_id'))
-      end as what
-    from (select coalesce(after, before) as r) one
+    select case when table_name = 'fields' and (before is null or after is null) and (coalesce(after, before) ->> 'is_system')::boolean then null
+      else engine.row_in_words(table_name, coalesce(after, before)) end as what
   ) w
 $$;
 

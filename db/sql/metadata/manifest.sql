@@ -3,63 +3,6 @@
 -- model speaks of a field or a relation by its id, the manifest says "field:company.name" or
 -- "relation:person.company>company".
 
--- What ids are called, in JSON or in text.
-create or replace function engine.references_by_name(workspace_id uuid, value jsonb) returns jsonb
-language plpgsql stable set search_path = ''
-as $$
-declare
-  v_text text := value::text;
-  r record;
-begin
-  if v_text !~ '[0-9a-f]{8}-[0-9a-f]{4}-' then
-    return value;
-  end if;
-  for r in
-    select m.id, coalesce(
-      (select 'field:' || o.name_singular || '.' || f.name from metadata.fields f join metadata.objects o on o.id = f.object_id
-        where f.workspace_id = references_by_name.workspace_id and f.id = m.id::uuid),
-      (select 'relation:' || o.name_singular || '.' || f.name || '>' || t.name_singular from metadata.relations l join metadata.fields f on f.id = l.field_id
-        join metadata.objects o on o.id = f.object_id join metadata.objects t on t.id = l.target_object_id
-        where l.workspace_id = references_by_name.workspace_id and l.id = m.id::uuid),
-      (select 'object:' || o.name_singular from metadata.objects o where o.workspace_id = references_by_name.workspace_id and o.id = m.id::uuid)) as name
-    from (select distinct x[1] as id from regexp_matches(v_text, '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', 'g') x) m
-  loop
-    v_text := replace(v_text, r.id, coalesce(r.name, r.id));
-  end loop;
-  return v_text::jsonb;
-end
-$$;
-
--- The ids of what is called so here; `planned` has those of what is only to be made.
-create or replace function engine.references_by_id(workspace_id uuid, value jsonb, planned jsonb default '{}') returns jsonb
-language plpgsql stable set search_path = ''
-as $$
-declare
-  v_text text := value::text;
-  r record;
-begin
-  if v_text !~ '"(field|relation|object):' then
-    return value;
-  end if;
-  for r in
-    select m.name, coalesce(planned ->> m.name,
-      (select f.id::text from metadata.fields f join metadata.objects o on o.id = f.object_id
-        where f.workspace_id = references_by_id.workspace_id and f.deleted_at is null and o.deleted_at is null and 'field:' || o.name_singular || '.' || f.name = m.name),
-      (select l.id::text from metadata.relations l join metadata.fields f on f.id = l.field_id join metadata.objects o on o.id = f.object_id join metadata.objects t on t.id = l.target_object_id
-        where l.workspace_id = references_by_id.workspace_id and l.deleted_at is null and 'relation:' || o.name_singular || '.' || f.name || '>' || t.name_singular = m.name),
-      (select o.id::text from metadata.objects o where o.workspace_id = references_by_id.workspace_id and o.deleted_at is null and 'object:' || o.name_singular = m.name)) as id
-    from (select distinct x[1] as name from regexp_matches(v_text, '"((?:field|relation|object):[A-Za-z0-9.>]+)"', 'g') x) m
-  loop
-    if r.id is null then
-      raise exception 'The manifest speaks of %, which is neither in it nor here.', r.name using errcode = 'RV067', column = 'manifest',
-        hint = 'Add it to the manifest, or take out what speaks of it.';
-    end if;
-    v_text := replace(v_text, '"' || r.name || '"', '"' || r.id || '"');
-  end loop;
-  return v_text::jsonb;
-end
-$$;
-
 create or replace function engine.field_manifest(field metadata.fields) returns jsonb
 language plpgsql stable set search_path = ''
 as $$
@@ -128,13 +71,7 @@ as $$
     'objects', (
       select coalesce(jsonb_agg(engine.object_manifest(o) order by o.position, o.name_singular), '[]')
       from metadata.objects o where o.workspace_id = w.id and o.deleted_at is null and not o.is_junction),
-    'roles', (
-      select coalesce(jsonb_agg(jsonb_build_object('name', r.name, 'description', r.description, 'canManageModel', r.can_manage_model, 'canReadAll', r.can_read_all,
-        'canCreateAll', r.can_create_all, 'canUpdateAll', r.can_update_all, 'canDeleteAll', r.can_delete_all,
-        'permissions', (
-          select coalesce(jsonb_agg(jsonb_build_object('object', o.name_singular, 'canRead', p.can_read, 'canCreate', p.can_create, 'canUpdate', p.can_update, 'canDelete', p.can_delete) order by o.name_singular), '[]')
-          from metadata.object_permissions p join metadata.objects o on o.id = p.object_id and o.deleted_at is null where p.role_id = r.id)) order by r.name), '[]')
-      from metadata.roles r where r.workspace_id = w.id))
+    'roles', (select coalesce(jsonb_agg(engine.role_manifest(r) order by r.name), '[]') from metadata.roles r where r.workspace_id = w.id))
   from core.workspaces w where w.id = manifest_of.workspace_id
 $$;
 
@@ -272,7 +209,39 @@ begin
     from child c
     left join existing e on e.part = c.part and e.object_id = c.object_id and e.key = case c.part
       when 'rules' then jsonb_build_array(c.wanted -> 'kind', coalesce(c.wanted -> 'fieldId', 'null'), c.wanted -> 'settings', coalesce(c.wanted -> 'condition', 'null')) else jsonb_build_array(c.wanted -> 'name') end
+  ), role as materialized (
+    -- Of roles that every workspace has, only what they may do is moved.
+    select e.value, h.id as here, coalesce(h.id, engine.uuidv7()) as id,
+      (select jsonb_object_agg(engine.camel_case(v.key), v.value) from jsonb_each(engine.role_row_values('metadata.roles', e.value)) v
+        where not coalesce(h.is_system, false) or v.key not in ('name', 'description', 'can_manage_model')) as wanted
+    from jsonb_array_elements(coalesce(manifest -> 'roles', '[]')) e
+    left join metadata.roles h on h.workspace_id = manifest_changes.workspace_id and h.name = e.value ->> 'name'
+    where h.id is not null or not coalesce((e.value ->> 'isSystem')::boolean, false)
+  ), right_here as materialized (
+    select x.* from engine.role_part_rows(manifest_changes.workspace_id) x
+  ), role_right as materialized (
+    select r.id as role_id, p.table_name, w.wanted, x.id as here
+    from role r cross join engine.role_parts() p
+    cross join lateral jsonb_array_elements(coalesce(r.value -> p.part, '[]')) e
+    cross join lateral (select engine.references_by_id(manifest_changes.workspace_id, engine.role_row_values(('metadata.' || p.table_name)::regclass, e.value), v_planned) as "values") v
+    cross join lateral (select (select jsonb_object_agg(engine.camel_case(c.key), c.value) from jsonb_each(v."values") c) as wanted) w
+    left join right_here x on x.table_name = p.table_name and x.role_id = r.here and x.key = v."values" ->> p.key_column
   ), steps (phase, place, id, change) as (
+    select 80, 0::double precision, r.id, case when r.here is null then jsonb_build_object('op', 'insert', 'table', 'roles', 'id', r.id, 'values', r.wanted)
+      else jsonb_build_object('op', 'update', 'table', 'roles', 'id', r.id, 'values', engine.what_differs('roles', r.id, r.wanted)) end
+    from role r where r.here is null or engine.what_differs('roles', r.id, r.wanted) <> '{}'
+    union all
+    select 81, 0, t.here, case when t.here is null then jsonb_build_object('op', 'insert', 'table', engine.camel_case(t.table_name), 'id', engine.uuidv7(), 'values', t.wanted || jsonb_build_object('roleId', t.role_id))
+      else jsonb_build_object('op', 'update', 'table', engine.camel_case(t.table_name), 'id', t.here, 'values', engine.what_differs(t.table_name, t.here, t.wanted)) end
+    from role_right t where t.here is null or engine.what_differs(t.table_name, t.here, t.wanted) <> '{}'
+    union all
+    select 69, 0, x.id, jsonb_build_object('op', 'delete', 'table', engine.camel_case(x.table_name), 'id', x.id)
+    from right_here x where prune and exists (select from role r where r.here = x.role_id) and not exists (select from role_right t where t.here = x.id)
+    union all
+    select 69, 1, o.id, jsonb_build_object('op', 'delete', 'table', 'roles', 'id', o.id)
+    from metadata.roles o where prune and o.workspace_id = manifest_changes.workspace_id and not o.is_system and o.application_id is null
+      and engine.role_holders(o.id) = '{}' and not exists (select from role r where r.here = o.id)
+    union all
     select 10, (t.value ->> 'position')::double precision, t.id, jsonb_build_object('op', 'insert', 'table', 'objects', 'id', t.id, 'values', t.wanted)
     from object t where t.is_new and not t.is_junction
     union all
@@ -391,11 +360,15 @@ declare
 begin
   perform engine.assert_manages(workspace_id);
   v_plan := metadata.plan_changes(workspace_id, engine.manifest_changes(workspace_id, manifest, prune));
-  -- Who may do what is not moved with the model: roles have members, which a manifest knows nothing of.
+  -- A role that every workspace has is not made a second time under another name.
   return jsonb_set(v_plan, '{warnings}', (v_plan -> 'warnings') || (
-    select coalesce(jsonb_agg(jsonb_build_object('code', 'ROLE_MISSING', 'message', format('There is no role "%s" here.', r ->> 'name'), 'hint', 'Make it by hand; roles are not imported.')), '[]')
+    select coalesce(jsonb_agg(jsonb_build_object('code', 'ROLE_MISSING', 'message', format('There is no role "%s" here.', r ->> 'name'), 'hint', 'It is one of the product, which has another name here.')), '[]')
     from jsonb_array_elements(coalesce(manifest -> 'roles', '[]')) r
-    where not exists (select from metadata.roles x where x.workspace_id = plan_manifest.workspace_id and x.name = r ->> 'name')));
+    where (r ->> 'isSystem')::boolean and not exists (select from metadata.roles x where x.workspace_id = plan_manifest.workspace_id and x.name = r ->> 'name')) || (
+    select coalesce(jsonb_agg(jsonb_build_object('code', 'ROLE_HELD', 'message', format('The role "%s" is not in the manifest and stays: %s has it.', x.name, (engine.role_holders(x.id))[1]), 'hint', 'Give its holders another role first.')), '[]')
+    from metadata.roles x
+    where prune and x.workspace_id = plan_manifest.workspace_id and not x.is_system and x.application_id is null and engine.role_holders(x.id) <> '{}'
+      and not exists (select from jsonb_array_elements(coalesce(manifest -> 'roles', '[]')) r where r ->> 'name' = x.name)));
 end
 $$;
 comment on function metadata.plan_manifest(uuid, jsonb, boolean) is

@@ -148,8 +148,19 @@ create or replace function engine.try_changes(workspace_id uuid, changes jsonb) 
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_schema text;
-  v_version bigint;
+  v_version bigint := (select w.model_version from core.workspaces w where w.id = workspace_id);
+begin
+  perform engine.run_changes(workspace_id, changes, true);
+  return engine.consequences(workspace_id, v_version, changes);
+end
+$$;
+
+-- What follows from what this transaction has changed in the metadata since a version.
+create or replace function engine.consequences(workspace_id uuid, version bigint, changes jsonb) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
   v_scope uuid[];
   v_is_changed boolean;
   v_differences engine.difference[] := '{}';
@@ -157,24 +168,22 @@ declare
   v_replaced jsonb := (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(changes) c where c ->> 'op' = 'replaceOption');
   v_losses jsonb;
 begin
-  select w.schema_name, w.model_version into v_schema, v_version from core.workspaces w where w.id = workspace_id;
-  perform engine.run_changes(workspace_id, changes, true);
-  select p.objects, true into v_scope, v_is_changed from engine.pending p where p.workspace_id = try_changes.workspace_id;
+  select p.objects, true into v_scope, v_is_changed from engine.pending p where p.workspace_id = consequences.workspace_id;
   if v_is_changed then
     perform engine.assert_relations(workspace_id);
     v_differences := array(select d from engine.difference(workspace_id, v_schema, v_scope) d);
   end if;
   v_steps := engine.measure_rewrites(v_schema, v_differences, array(select s from engine.steps(v_schema, v_differences) s order by s.step));
   v_steps := engine.option_steps(workspace_id, v_schema, v_replaced) || v_steps;
-  v_losses := engine.losses(workspace_id, v_schema, v_version + 1);
-  return jsonb_build_object('version', v_version, 'changes', changes,
-    'fingerprint', engine.fingerprint(v_version, changes, v_steps),
+  v_losses := engine.losses(workspace_id, v_schema, version + 1);
+  return jsonb_build_object('version', version, 'changes', changes,
+    'fingerprint', engine.fingerprint(version, changes, v_steps),
     'steps', (
       select coalesce(jsonb_agg(jsonb_build_object('step', s.n, 'kind', s.kind, 'objectName', s.object_name, 'statement', s.statement, 'lockLevel', s.lock_level,
         'rewrites', s.rewrites, 'rowEstimate', s.row_estimate, 'isOnline', s.is_online,
         'estimatedMs', engine.estimated_ms(s.kind, s.statement, s.rewrites, s.row_estimate), 'note', s.note) order by s.n), '[]')
       from unnest(v_steps) with ordinality s (step, kind, object_name, statement, lock_level, rewrites, row_estimate, is_online, note, n)),
-    'warnings', engine.warnings(workspace_id, v_version + 1, v_steps, v_losses),
+    'warnings', engine.warnings(workspace_id, version + 1, v_steps, v_losses),
     'violations', engine.violations(workspace_id, v_schema, v_differences, v_replaced),
     'losses', v_losses);
 end

@@ -14,7 +14,7 @@ begin
     join engine.manifest_objects(a.manifest) m on m.universal_identifier = o.universal_identifier
     where plan_reset.kind = 'object' and o.workspace_id = plan_reset.workspace_id and o.id = plan_reset.id and o.deleted_at is null
     union all
-    select 'fields', f.id, jsonb_build_object('label', m.label, 'description', m.description, 'icon', m.icon, 'settings', engine.references_by_id(plan_reset.workspace_id, m.settings),
+    select 'fields', f.id, jsonb_build_object('label', m.label, 'description', m.description, 'icon', m.icon, 'settings', engine.references_by_id(plan_reset.workspace_id, m.settings, engine.manifest_names(plan_reset.workspace_id, a.manifest)),
       'options', m.options, 'defaultValue', m.default_value, 'isRequired', m.is_required, 'isUnique', m.is_unique, 'isActive', true) - case when m.type = 'MANY_TO_MANY' then 'settings' else '' end
     from metadata.fields f join metadata.applications a on a.id = f.application_id
     join engine.manifest_fields(a.manifest) m on m.universal_identifier = f.universal_identifier

@@ -6,29 +6,22 @@ create or replace function engine.rows_since(workspace_id uuid, version bigint)
 returns table (table_name text, id uuid, was jsonb, "is" jsonb, was_live boolean, is_live boolean)
 language plpgsql stable set search_path = ''
 as $$
+declare
+  v_tables text[] := '{objects,fields,relations,rules,indexes,views,view_fields,roles}'::text[] || array(select p.table_name from engine.role_parts() p);
 begin
-  return query
-  with touched as (
-    select distinct on (c.table_name, c.row_id) c.table_name, c.row_id, c.before as was
-    from metadata.model_changes c
-    where c.workspace_id = rows_since.workspace_id and c.version > rows_since.version
-      and c.table_name in ('objects', 'fields', 'relations', 'rules', 'indexes', 'views', 'view_fields')
-    -- What a trigger does to a new row is noted before the row itself.
-    order by c.table_name, c.row_id, c.version, c.before is not null, c.seq
-  )
-  select t.table_name, t.row_id, t.was, n.value,
-    t.was is not null and t.was ->> 'deleted_at' is null, n.value is not null and n.value ->> 'deleted_at' is null
-  from touched t
-  left join lateral (
-    select to_jsonb(r) from metadata.objects r where t.table_name = 'objects' and r.id = t.row_id union all
-    select to_jsonb(r) from metadata.fields r where t.table_name = 'fields' and r.id = t.row_id union all
-    select to_jsonb(r) from metadata.relations r where t.table_name = 'relations' and r.id = t.row_id union all
-    select to_jsonb(r) from metadata.rules r where t.table_name = 'rules' and r.id = t.row_id union all
-    select to_jsonb(r) from metadata.indexes r where t.table_name = 'indexes' and r.id = t.row_id union all
-    select to_jsonb(r) from metadata.views r where t.table_name = 'views' and r.id = t.row_id union all
-    select to_jsonb(r) from metadata.view_fields r where t.table_name = 'view_fields' and r.id = t.row_id
-  ) n (value) on true
-  where t.was is distinct from n.value;
+  return query execute (
+    select string_agg(format($sql$
+      select t.table_name, t.row_id, t.was, to_jsonb(r), t.was is not null and t.was ->> 'deleted_at' is null, r.id is not null and to_jsonb(r) ->> 'deleted_at' is null
+      from (
+        select distinct on (c.row_id) c.table_name, c.row_id, c.before as was
+        from metadata.model_changes c
+        where c.workspace_id = $1 and c.version > $2 and c.table_name = %1$L
+        -- What a trigger does to a new row is noted before the row itself.
+        order by c.row_id, c.version, c.before is not null, c.seq
+      ) t
+      left join metadata.%1$I r on r.id = t.row_id
+      where t.was is distinct from to_jsonb(r)$sql$, v), ' union all ')
+    from unnest(v_tables) v) using rows_since.workspace_id, rows_since.version;
 end
 $$;
 
@@ -36,11 +29,9 @@ $$;
 create or replace function engine.writable_values(table_name text, "row" jsonb, privilege text, other jsonb default null) returns jsonb
 language sql stable set search_path = ''
 as $$
-  select coalesce(jsonb_object_agg(engine.camel_case(a.attname), "row" -> a.attname::text), '{}')
-  from pg_catalog.pg_attribute a
-  where a.attrelid = ('metadata.' || quote_ident(table_name))::regclass and a.attnum > 0 and not a.attisdropped and a.attname not in ('id', 'workspace_id')
-    and has_column_privilege('relvar_crm', a.attrelid, a.attnum, privilege)
-    and (other is null or "row" -> a.attname::text is distinct from other -> a.attname::text)
+  select coalesce(jsonb_object_agg(engine.camel_case(c), "row" -> c), '{}')
+  from unnest(engine.writable_columns(('metadata.' || quote_ident(table_name))::regclass, privilege)) c
+  where other is null or "row" -> c is distinct from other -> c
 $$;
 
 create or replace function engine.revert_changes(workspace_id uuid, version bigint) returns jsonb
@@ -107,7 +98,7 @@ as $$
     where t.was_live and t."is" is null and t.type = 'MANY_TO_MANY'
     union all
     select case when t.table_name = 'objects' then 30 when t.type in ('FORMULA', 'ROLLUP') then 33 when t.table_name = 'fields' then 31 when t.table_name = 'relations' then 32
-        when t.table_name = 'view_fields' then 36 when t.table_name = 'views' then 35 else 34 end, t.part, t.id,
+        when t.table_name = 'view_fields' then 36 when t.table_name = 'views' or t.table_name in (select p.table_name from engine.role_parts() p) then 35 else 34 end, t.part, t.id,
       jsonb_build_object('op', 'insert', 'table', t.part, 'id', t.id, 'values',
         engine.writable_values(t.table_name, t.was, 'insert') - '{labelFieldId,imageFieldId,duplicateCriteria}'::text[])
     from touched t
@@ -138,7 +129,7 @@ as $$
     where t.was_live and v.value <> '{}'
     union all
     select case t.table_name when 'view_fields' then 60 when 'views' then 61 when 'indexes' then 62 when 'rules' then 63
-        when 'fields' then case when t.type in ('FORMULA', 'ROLLUP') then 64 when t.type = 'MANY_TO_MANY' then 65 else 66 end when 'relations' then 67 else 68 end,
+        when 'fields' then case when t.type in ('FORMULA', 'ROLLUP') then 64 when t.type = 'MANY_TO_MANY' then 65 else 66 end when 'relations' then 67 when 'objects' then 68 when 'roles' then 69 else 60 end,
       t.part, t.id, jsonb_build_object('op', 'delete', 'table', t.part, 'id', t.id)
     from touched t
     where t.is_live and not t.was_live
@@ -149,6 +140,8 @@ as $$
           join metadata.fields b on b.id = (t."is" ->> 'junction_field_id')::uuid and b.object_id = a.object_id where m.id < t.id and m.type = 'MANY_TO_MANY' and m.is_live and not m.was_live)))
       and not (t.table_name = 'relations' and not exists (select from metadata.fields f left join touched g on g.id = f.id where f.id = (t."is" ->> 'field_id')::uuid and coalesce(g.was_live, true)))
       and not (t.table_name = 'view_fields' and exists (select from touched v where v.id = (t."is" ->> 'view_id')::uuid and not v.was_live))
+      -- What a role may do goes with it.
+      and not (t."is" ? 'role_id' and exists (select from touched v where v.id = (t."is" ->> 'role_id')::uuid and not v.was_live))
   )
   select coalesce(jsonb_agg(s.change order by s.phase, s.part, (s.change #>> '{values,position}')::double precision, s.id), '[]') from steps s
 $$;

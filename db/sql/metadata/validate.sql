@@ -5,7 +5,7 @@
 create or replace function engine.is_reserved_name(name text) returns boolean
 language sql immutable strict parallel safe
   return name = any ('{query,mutation,subscription,node,nodeId,nodes,edges,cursor,pageInfo,totalCount,filter,orderBy,first,last,after,before,offset,
-    recordEvent,recordEvents,trash,trashedRecord,trashedRecords,searchRecords,restoreRecord,destroyRecord,clientMutationId,input,patch,
+    recordEvent,recordEvents,trash,trashedRecord,trashedRecords,searchRecords,restoreRecord,destroyRecord,findDuplicates,findDuplicatesOf,clientMutationId,input,patch,
     ctid,tableoid,xmin,xmax,cmin,cmax}'::text[]);
 
 create or replace function engine.assert_name(name text, what text) returns void
@@ -61,6 +61,9 @@ begin
   end if;
   if new.label_field_id is not null and not exists (select from metadata.fields f where f.id = new.label_field_id and f.object_id = new.id) then
     raise exception 'The label field must be a field of the object itself.' using errcode = 'RV006', column = 'label_field_id';
+  end if;
+  if tg_op = 'INSERT' or new.duplicate_criteria <> old.duplicate_criteria then
+    perform engine.assert_duplicate_criteria(new);
   end if;
   if tg_op = 'UPDATE' and old.is_system and (new.name_singular, new.name_plural) is distinct from (old.name_singular, old.name_plural) then
     raise exception 'The API names of % are fixed.', old.label_plural using errcode = 'RV007', column = 'name_singular',

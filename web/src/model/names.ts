@@ -30,8 +30,8 @@ export function plural(label: string): string {
 const RESERVED = new Set(
   (
     'query mutation subscription node nodeId nodes edges cursor pageInfo totalCount filter orderBy first last after before offset ' +
-    'recordEvent recordEvents trash trashedRecord trashedRecords searchRecords restoreRecord destroyRecord clientMutationId ' +
-    'input patch ctid tableoid xmin xmax cmin cmax'
+    'recordEvent recordEvents trash trashedRecord trashedRecords searchRecords restoreRecord destroyRecord findDuplicates ' +
+    'findDuplicatesOf clientMutationId input patch ctid tableoid xmin xmax cmin cmax'
   ).split(' '),
 );
 

@@ -11,6 +11,7 @@ import { recordLabel } from '../model/values.ts';
 import { announceFailure, offerUndo } from './announce.tsx';
 import { deleteRecords, restoreRecords } from './changes.ts';
 import { CreateHost } from './CreateHost.tsx';
+import { Duplicates } from './Duplicates.tsx';
 import { FieldRow } from './FieldRow.tsx';
 import { JoinedRecords } from './JoinedRecords.tsx';
 import { LinksCard } from './LinksCard.tsx';
@@ -215,6 +216,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
           </div>
         </section>
         <div className={classes.content}>
+          {row ? <Duplicates object={object} id={id} /> : null}
           {row
             ? long.map((field) => (
                 <section key={field.id} className={classes.block} aria-label={field.label}>

@@ -30,7 +30,11 @@ import classes from './settings.module.css';
 
 const LABEL_TYPES = ['TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'AUTO_NUMBER', 'FORMULA', 'UUID'];
 const IMAGE_TYPES = ['LINKS', 'FILES', 'TEXT'];
-const NEVER_ALIKE = ['TS_VECTOR', 'POSITION', 'MANY_TO_MANY', 'RAW_JSON', 'FILES', 'RICH_TEXT', 'AUTO_NUMBER'];
+/** By which the database finds duplicates. */
+const COMPARABLE = (
+  'TEXT RICH_TEXT FULL_NAME EMAILS PHONES LINKS ADDRESS NUMBER NUMERIC CURRENCY PERCENT DURATION RATING BOOLEAN DATE DATE_TIME ' +
+  'SELECT COLOR UUID AUTO_NUMBER RELATION MEMBER'
+).split(' ');
 
 interface Draft {
   labelSingular: string;
@@ -141,9 +145,7 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
     object.fields
       .filter((field) => field.isActive && !field.isSystem && types.includes(field.type))
       .map((field) => ({ value: field.id, label: field.label }));
-  const alike = object.fields
-    .filter((field) => field.isActive && !field.isSystem && !NEVER_ALIKE.includes(field.type))
-    .map((field) => ({ value: field.id, label: field.label }));
+  const alike = choices(COMPARABLE);
   const setCriterion = (index: number, ids: string[]) =>
     change({ duplicateCriteria: draft.duplicateCriteria.map((each, position) => (position === index ? ids : each)) });
 

@@ -45,8 +45,10 @@ begin
   loop
     -- Names of functions without brackets are a common slip.
     select f.* into v_field from metadata.fields f
-    where f.object_id = v_object and lower(f.name) = lower(v_path[i]) and f.deleted_at is null and f.type <> 'TS_VECTOR'
-    order by f.name = v_path[i] desc limit 1;
+    where f.object_id = v_object and f.deleted_at is null and f.type <> 'TS_VECTOR' and (lower(f.name) = lower(v_path[i])
+      -- A former name is understood, as it is in requests.
+      or f.id in (select a.field_id from metadata.aliases a where a.object_id = v_object and a.name = v_path[i]))
+    order by f.name = v_path[i] desc, lower(f.name) = lower(v_path[i]) desc limit 1;
     if not found then
       perform engine.formula_name_error(
         format('There is no field "%s" in %s.', v_path[i], (select o.label_plural from metadata.objects o where o.id = v_object)), v_path[i], v_at,

@@ -1,0 +1,67 @@
+import { Alert } from '@mantine/core';
+import { IconCopy } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { useCallback, useEffect, useState } from 'react';
+import { gql } from 'urql';
+import { request } from '../api/client.ts';
+import type { ModelObject } from '../model/types.ts';
+import classes from './RecordView.module.css';
+import { useLiveObjects } from './useLiveObject.ts';
+
+interface Duplicate {
+  recordId: string;
+  label: string | null;
+  criteria: string[][];
+}
+
+const FIND = gql<{ findDuplicates: { nodes: Duplicate[] } }, { object: string; id: string }>(
+  'query Duplicates($object: String!, $id: UUID!) { findDuplicates(objectName: $object, recordId: $id, maxResults: 10) { nodes { recordId label criteria } } }',
+);
+
+/** "the same e-mail", "the same name and city" */
+function shared(object: ModelObject, criteria: string[][]): string {
+  const label = (name: string) => object.fields.find((field) => field.name === name)?.label.toLowerCase() ?? name;
+  const lists = criteria.map((names) =>
+    names.map(label).reduce((text, each, i) => text + (i === names.length - 1 ? ' and ' : ', ') + each),
+  );
+  return `the same ${lists.join('; the same ')}`;
+}
+
+/** On a record's page: the records that the criteria of its object take for the same. None, nothing. */
+export function Duplicates({ object, id }: { object: ModelObject; id: string }) {
+  const [found, setFound] = useState<Duplicate[]>([]);
+  const asks = object.duplicateCriteria.length > 0;
+  const read = useCallback(async () => {
+    if (!asks) return;
+    const { findDuplicates } = await request(FIND, { object: object.nameSingular, id });
+    setFound(findDuplicates.nodes);
+  }, [asks, object.nameSingular, id]);
+  useEffect(() => void read().catch(() => undefined), [read]);
+  useLiveObjects([object.id], () => void read().catch(() => undefined));
+  if (!asks || found.length === 0) return null;
+  return (
+    <Alert
+      component="section"
+      aria-label="Possible duplicates"
+      variant="light"
+      color="yellow"
+      icon={<IconCopy size={16} />}
+      title={found.length === 1 ? 'Possible duplicate' : 'Possible duplicates'}
+    >
+      <ul className={classes.duplicates}>
+        {found.map((each) => (
+          <li key={each.recordId}>
+            <Link
+              to="/objects/$namePlural/$id"
+              params={{ namePlural: object.namePlural, id: each.recordId }}
+              className={classes.duplicate}
+            >
+              {each.label || 'Untitled'}
+            </Link>
+            : {shared(object, each.criteria)}
+          </li>
+        ))}
+      </ul>
+    </Alert>
+  );
+}

@@ -20,8 +20,8 @@ beforeAll(async () => {
   two = await createWorkspace(db.admin, 'two');
 });
 
-const value = async (client: pg.ClientBase, sql: string, parameters: unknown[] = []) =>
-  Object.values((await client.query(sql, parameters)).rows[0])[0] as never;
+const value = async <T = never>(client: pg.ClientBase, sql: string, parameters: unknown[] = []) =>
+  Object.values((await client.query(sql, parameters)).rows[0])[0] as T;
 interface Manifest {
   name: string;
   version: string;
@@ -118,11 +118,12 @@ async function build(client: pg.ClientBase, workspace: Workspace) {
 }
 
 async function take(client: pg.ClientBase, manifest: unknown, workspace: Workspace, prune = false) {
-  const plan: { changes: { op: string }[]; fingerprint: string; violations: unknown[] } = await value(
-    client,
-    'select metadata.plan_manifest($1, $2, $3)',
-    [workspace.id, JSON.stringify(manifest), prune],
-  );
+  const plan: {
+    changes: { op: string }[];
+    fingerprint: string;
+    violations: unknown[];
+    warnings: { code: string }[];
+  } = await value(client, 'select metadata.plan_manifest($1, $2, $3)', [workspace.id, JSON.stringify(manifest), prune]);
   await client.query('select metadata.apply_changes($1, $2, $3)', [
     workspace.id,
     JSON.stringify(plan.changes),
@@ -184,4 +185,51 @@ test('only who manages the model imports, every member exports, and a manifest t
     expect(
       (await failure(client, () => plan({ name: 'x', objects: [{ ...object, fields: [], views: [view] }] }))).code,
     ).toBe('RV067');
+  }));
+
+test('roles move by name with what they may do, without who has them, and what the product keeps of its own', () =>
+  db.inTransaction(async (client) => {
+    const right = (workspace: Workspace, role: string, object: string, rights: string) =>
+      client.query(
+        `insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete)
+         select $1, r.id, o.id, ${rights} from metadata.roles r, metadata.objects o
+         where r.workspace_id = $1 and o.workspace_id = $1 and r.name = $2 and o.name_singular = $3`,
+        [workspace.id, role, object],
+      );
+    const role = (workspace: Workspace, name: string) =>
+      insert(client, 'metadata.roles', { workspace_id: workspace.id, name, can_read_all: false });
+    await role(one, 'Seller');
+    await right(one, 'Seller', 'company', 'true, false, true, false');
+    await right(one, 'Member', 'company', 'false, false, false, false');
+    await client.query(`update metadata.roles set can_delete_all = false where workspace_id = $1 and name = 'Member'`, [
+      one.id,
+    ]);
+    await client.query(`select core.add_member('one', 's@one.example', 'Sal', 'Seller')`);
+    await role(two, 'Unused');
+    await role(two, 'Held');
+    await client.query(`select core.add_member('two', 'h@two.example', 'Hal', 'Held')`);
+    await right(two, 'Member', 'person', 'true, true, true, true');
+    await reconcile(client);
+    const manifest = await value<Manifest>(client, 'select engine.manifest_of($1)', [one.id]);
+    expect(JSON.stringify(manifest.roles)).not.toMatch(/pgRole|_r_|Sal|[0-9a-f]{8}-[0-9a-f]{4}-/);
+    const plan = await take(client, manifest, two, true);
+    expect(plan.warnings.map((warning) => warning.code)).toContain('ROLE_HELD');
+    const [mine, theirs] = [await exported(client, one), await exported(client, two)];
+    expect(theirs.roles.filter((each) => each.name !== 'Held')).toEqual(mine.roles);
+    expect(theirs.roles.map((each) => each.name)).toEqual(['Admin', 'Held', 'Member', 'Seller']);
+    await client.query('reset role');
+    const { rows } = await client.query('select pg_role from metadata.roles where workspace_id = $1 and name = $2', [
+      two.id,
+      'Seller',
+    ]);
+    await act(client, rows[0].pg_role, two.schema);
+    await client.query('select name from companies');
+    expect((await failure(client, () => client.query('select 1 from people'))).code).toBe('42501');
+    await client.query('reset role');
+    expect((await take(client, manifest, two, true)).changes).toEqual([]);
+    expect(await statements(client, two)).toEqual([]);
+    // A role of the product is never made a second time, nor called otherwise.
+    const renamed = { ...manifest, roles: [{ name: 'Chief', isSystem: true, canReadAll: true }] };
+    expect((await take(client, renamed, two)).warnings.map((warning) => warning.code)).toContain('ROLE_MISSING');
+    expect((await exported(client, two)).roles.map((each) => each.name)).not.toContain('Chief');
   }));

@@ -185,6 +185,42 @@ async function change(client: pg.ClientBase, it: { kind: string; word?: string; 
   }
 }
 
+test('roles and their rights go back, too', () =>
+  db.inTransaction(async (client) => {
+    const roles = async () =>
+      (
+        await client.query(
+          `select r.id, r.name, r.can_read_all, (select jsonb_agg(jsonb_build_array(p.id, p.object_id, p.can_read)) from metadata.object_permissions p where p.role_id = r.id) as rights
+           from metadata.roles r where r.workspace_id = $1 order by r.name`,
+          [ws.id],
+        )
+      ).rows as unknown;
+    const add = async (name: string) => {
+      const { id } = (
+        await client.query('insert into metadata.roles (workspace_id, name) values ($1, $2) returning id', [
+          ws.id,
+          name,
+        ])
+      ).rows[0];
+      await client.query(
+        `insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete)
+         select $1, $2, o.id, false, false, false, false from metadata.objects o where o.workspace_id = $1 and o.name_singular = 'company'`,
+        [ws.id, id],
+      );
+      await reconcile(client);
+    };
+    await add('One');
+    const [before, start] = [await roles(), await version(client)];
+    await client.query(`delete from metadata.roles where workspace_id = $1 and name = 'One'`, [ws.id]);
+    await client.query(`update metadata.roles set can_read_all = false where workspace_id = $1 and name = 'Member'`, [
+      ws.id,
+    ]);
+    await add('Two');
+    await revert(client, start);
+    expect(await roles()).toEqual(before);
+    expect(await statements(client, ws)).toEqual([]);
+  }));
+
 test('whatever was changed, the way back leads to the model as it was', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 8 }), fc.array(step, { minLength: 1, maxLength: 12 }), (first, then) =>

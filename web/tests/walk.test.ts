@@ -355,6 +355,28 @@ describe('the walk', () => {
     await shot('company');
   });
 
+  test('shows the possible duplicates of a record, and nothing where there are none', async () => {
+    await sql(
+      `update metadata.objects o set duplicate_criteria = (
+         select jsonb_build_array(jsonb_build_array(f.id)) from metadata.fields f where f.object_id = o.id and f.name = 'name')
+       from core.workspaces w where w.id = o.workspace_id and w.schema_name = $1 and o.name_singular = 'company'`,
+      [schema],
+    );
+    const ids = await sql<{ id: string }>(
+      `insert into $schema.companies (name) values ('Twin & Sons'), (' twin &  sons'), ('Alone Ltd') returning id`,
+    );
+    await page.goto(`${address}/objects/companies/${ids[0]!.id}`);
+    const panel = page.getByRole('region', { name: 'Possible duplicates' });
+    await panel.getByText('the same name').waitFor();
+    await panel.getByRole('link').click();
+    await page.waitForURL(`**/${ids[1]!.id}`);
+    await panel.getByRole('link', { name: 'Twin & Sons' }).waitFor();
+    // Live: it goes when they are no longer alike.
+    await sql(`update $schema.companies set name = 'Somebody else' where id = $1`, [ids[0]!.id]);
+    await panel.waitFor({ state: 'detached' });
+    await sql('delete from $schema.companies where id = any ($1)', [ids.map((row) => row.id)]);
+  });
+
   test('says so when a record is not there', async () => {
     await page.goto(`${address}/objects/companies/00000000-0000-7000-8000-000000000000`);
     await page.getByRole('heading', { name: 'This company is not here' }).waitFor();

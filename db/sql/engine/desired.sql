@@ -343,15 +343,28 @@ BEGIN ATOMIC
 END$function$, schema_name),
       null, 'Records whose words begin with the words of the query, or whose label is spelt alike, best first.'),
     ('function', 'find_duplicates', format(
-      'create or replace function %1$I.find_duplicates(object_name text, inout record_id uuid, max_results int default 20, out label text, out criteria jsonb) returns setof record language sql stable rows 5
-       begin atomic select d.record_id, d.label, d.criteria
-         from engine.visible_duplicates(engine.duplicate_candidates(current_user, %1$L, object_name, find_duplicates.record_id, null), max_results) d; end', schema_name),
+$function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates(object_name text, INOUT record_id uuid, max_results integer DEFAULT 20, OUT label text, OUT criteria jsonb)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE ROWS 5
+BEGIN ATOMIC
+ SELECT d.record_id,
+     d.label,
+     d.criteria
+    FROM engine.visible_duplicates(engine.duplicate_candidates(CURRENT_USER, %1$L::text, find_duplicates.object_name, find_duplicates.record_id, NULL::jsonb), find_duplicates.max_results) d(record_id, label, criteria);
+END$function$, schema_name),
       null, 'Records that are like a record by the criteria of their object, with the fields that they share.'),
     ('function', 'find_duplicates_of', format(
-      'create or replace function %1$I.find_duplicates_of(object_name text, data jsonb, max_results int default 20)
-       returns table (record_id uuid, label text, criteria jsonb) language sql stable rows 5
-       begin atomic select d.record_id, d.label, d.criteria
-         from engine.visible_duplicates(engine.duplicate_candidates(current_user, %1$L, object_name, null, data), max_results) d; end', schema_name),
+$function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates_of(object_name text, data jsonb, max_results integer DEFAULT 20)
+ RETURNS TABLE(record_id uuid, label text, criteria jsonb)
+ LANGUAGE sql
+ STABLE ROWS 5
+BEGIN ATOMIC
+ SELECT d.record_id,
+     d.label,
+     d.criteria
+    FROM engine.visible_duplicates(engine.duplicate_candidates(CURRENT_USER, %1$L::text, find_duplicates_of.object_name, NULL::uuid, find_duplicates_of.data), find_duplicates_of.max_results) d(record_id, label, criteria);
+END$function$, schema_name),
       null, 'The same for values that are not saved yet, named as when a record is created.'),
     ('function', 'restore_record', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.restore_record(object_name text, record_id uuid)

@@ -1,9 +1,8 @@
-import { Alert } from '@mantine/core';
-import { IconCopy } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useCallback, useEffect, useState } from 'react';
 import { gql } from 'urql';
 import { request } from '../api/client.ts';
+import { Avatar } from '../fields/Avatar.tsx';
 import type { ModelObject } from '../model/types.ts';
 import classes from './RecordView.module.css';
 import { useLiveObjects } from './useLiveObject.ts';
@@ -40,28 +39,31 @@ export function Duplicates({ object, id }: { object: ModelObject; id: string }) 
   useLiveObjects([object.id], () => void read().catch(() => undefined));
   if (!asks || found.length === 0) return null;
   return (
-    <Alert
-      component="section"
-      aria-label="Possible duplicates"
-      variant="light"
-      color="yellow"
-      icon={<IconCopy size={16} />}
-      title={found.length === 1 ? 'Possible duplicate' : 'Possible duplicates'}
-    >
-      <ul className={classes.duplicates}>
+    <section className={classes.block} aria-label="Possible duplicates">
+      <div className={classes.blockHead}>
+        <h2 className={classes.blockTitle}>Possible duplicates</h2>
+        <span className={classes.count}>{found.length}</span>
+      </div>
+      <ul className={classes.rows}>
         {found.map((each) => (
-          <li key={each.recordId}>
+          <li key={each.recordId} className={classes.relatedRow}>
             <Link
               to="/objects/$namePlural/$id"
               params={{ namePlural: object.namePlural, id: each.recordId }}
-              className={classes.duplicate}
+              className={classes.relatedLink}
             >
-              {each.label || 'Untitled'}
+              <Avatar
+                label={each.label ?? ''}
+                seed={each.recordId}
+                size={20}
+                round={object.nameSingular === 'person'}
+              />
+              <span className={classes.relatedLabel}>{each.label || 'Untitled'}</span>
             </Link>
-            : {shared(object, each.criteria)}
+            <span className={classes.relatedDetail}>{shared(object, each.criteria)}</span>
           </li>
         ))}
       </ul>
-    </Alert>
+    </section>
   );
 }

@@ -15,7 +15,6 @@ interface Change {
   id: string;
   kind: string;
   statement: string;
-  last_id: string | null;
 }
 
 type Work =
@@ -23,6 +22,7 @@ type Work =
   | { kind: 'INDEX'; name: string; drop: string[]; create: string | null; comment: string }
   | { kind: 'VALIDATE'; statement: string }
   | { kind: 'NOT_NULL'; add: string | null; validate: string; finish: string; cleanUp: string }
+  | { kind: 'NUMBER'; fieldId: string; validate: string }
   | { kind: 'BACKFILL'; fieldId: string }
   | { kind: 'TYPE'; changeId: string | null };
 
@@ -70,7 +70,7 @@ class Runner {
     for (let done = 0; ; done++) {
       this.signal?.throwIfAborted();
       const { rows } = await this.client.query<Change>(
-        'select c.id, c.kind, c.statement, c.last_id from engine.next_online_change($1) c where c.id is not null',
+        'select c.id, c.kind, c.statement from engine.next_online_change($1) c where c.id is not null',
         [workspaceId],
       );
       if (rows.length === 0) return done;
@@ -119,6 +119,10 @@ class Runner {
         if (work.add !== null) await this.step(work.add);
         await this.step(work.validate);
         return this.step(work.finish);
+      case 'NUMBER':
+        await this.batches(change, 'select engine.backfill_batch($1, $2, $3) as last', work.fieldId);
+        await this.step(work.validate);
+        return this.step('select engine.finish_numbering($1)', [change.id]);
       case 'BACKFILL':
         return this.batches(change, 'select engine.backfill_batch($1, $2, $3) as last', work.fieldId);
       case 'TYPE':
@@ -130,15 +134,23 @@ class Runner {
 
   /** Each batch commits together with the place that it reached. */
   async batches(change: Change, statement: string, id: string) {
-    for (let last = change.last_id; ;) {
+    for (;;) {
       this.signal?.throwIfAborted();
+      const place = await this.client.query<{ last_id: string | null }>(
+        `select last_id from metadata.online_changes where id = $1 and status = 'RUNNING'`,
+        [change.id],
+      );
+      // Asked for anew meanwhile, since something else is to be filled in: it begins again.
+      if (place.rowCount === 0) return;
       await this.client.query('begin');
+      let last: string | null;
       try {
-        const rows = (await this.step(statement, [id, last, BATCH])) as { last: string | null }[];
+        const rows = (await this.step(statement, [id, place.rows[0]!.last_id, BATCH])) as { last: string | null }[];
         last = rows[0]!.last;
         if (last !== null)
           await this.step(
-            `update metadata.online_changes set last_id = $2, rows_done = least(rows_done + $3, coalesce(rows_total, rows_done + $3)) where id = $1`,
+            `update metadata.online_changes set last_id = $2, rows_done = least(rows_done + $3, coalesce(rows_total, rows_done + $3))
+              where id = $1 and status = 'RUNNING'`,
             [change.id, last, BATCH],
           );
         await this.client.query('commit');
@@ -147,7 +159,6 @@ class Runner {
         throw error;
       }
       if (last === null) return;
-      change.last_id = last;
     }
   }
 

@@ -226,7 +226,7 @@ create table metadata.online_changes (
   workspace_id uuid not null references core.workspaces on delete cascade,
   object_id uuid,
   key text not null,
-  kind text not null check (kind in ('INDEX', 'VALIDATE', 'NOT_NULL', 'BACKFILL', 'TYPE')),
+  kind text not null check (kind in ('INDEX', 'VALIDATE', 'NOT_NULL', 'NUMBER', 'BACKFILL', 'TYPE')),
   statement text not null,
   status text not null default 'QUEUED' check (status in ('QUEUED', 'RUNNING', 'FAILED', 'DONE')),
   rows_done bigint not null default 0,
@@ -381,7 +381,9 @@ create index on core.mail_outbox (workspace_id);
 --!include engine/duplicates.sql
 --!include engine/rules/explain.sql
 --!include engine/actual.sql
+--!include engine/online/kept.sql
 --!include engine/difference.sql
+--!include engine/online/numbering.sql
 --!include engine/convert/check.sql
 --!include engine/online/queue.sql
 --!include engine/plan.sql

@@ -65,3 +65,81 @@ test('a worker killed with -9 in the middle of a conversion: another goes on, an
   expect(rows).toEqual([{ wrong: 0 }]);
   expect(await statements(db.admin, ws)).toEqual([]);
 }, 120_000);
+
+test('a reader who takes long puts the job off, and graphile-worker takes it up again when the reader has ended', async () => {
+  await db.admin.query('update engine.settings set online_rows = 10');
+  const ws = await createWorkspace(db.admin, 'busy');
+  const object = await addObject(db.admin, ws, { label_singular: 'Thing', label_plural: 'Things' });
+  const field = await addField(db.admin, object, { label: 'F', type: 'TEXT' });
+  await db.admin.query(`insert into ${ws.schema}.things (name, f) select 'n', '7' from generate_series(1, 500)`);
+  await db.admin.query(`update metadata.fields set type = 'NUMBER' where id = $1`, [field]);
+  const reader = await db.admin.connect();
+  await reader.query(`begin; select count(*) from ${ws.schema}.things`);
+  const worker = startWorkerProcess();
+  try {
+    const change = async () =>
+      (
+        await db.admin.query<{ status: string; error: string | null; attempts: number }>(
+          `select status, error, attempts from metadata.online_changes where workspace_id = $1 and kind = 'TYPE'`,
+          [ws.id],
+        )
+      ).rows[0]!;
+    await until(async () => (await change()).error !== null, 'the job has given way');
+    expect(await change()).toMatchObject({ error: 'The table is busy. It will be tried again.' });
+    await until(
+      async () =>
+        (
+          await db.admin.query(
+            `select from graphile_worker.jobs where key = $1 and attempts > 0 and run_at > created_at and last_error like '%busy%'`,
+            [`model__online:${ws.id}`],
+          )
+        ).rowCount === 1,
+      'the job is put off',
+    );
+    await reader.query('commit');
+    await until(async () => (await change()).status === 'DONE', 'the change is done');
+    expect((await change()).attempts).toBeGreaterThan(1);
+  } finally {
+    reader.release(true);
+    worker.kill('SIGTERM');
+  }
+  expect(await statements(db.admin, ws)).toEqual([]);
+}, 180_000);
+
+test('how far the build of an index is, members of the workspace see while it is built', async () => {
+  await db.admin.query('update engine.settings set online_rows = 10');
+  const ws = await createWorkspace(db.admin, 'progress');
+  const object = await addObject(db.admin, ws, { label_singular: 'Thing', label_plural: 'Things' });
+  const field = await addField(db.admin, object, { label: 'F', type: 'TEXT' });
+  await db.admin.query(`insert into ${ws.schema}.things (name, f) select 'n', i::text from generate_series(1, 2000) i`);
+  const older = await db.admin.connect();
+  const member = await db.admin.connect();
+  const worker = startWorkerProcess();
+  try {
+    await member.query(`set role ${ws.memberRole}`);
+    // What is built is ready when all who were there before have gone.
+    await older.query('begin isolation level repeatable read; select 1');
+    await db.admin.query(`insert into metadata.indexes (object_id, name, parts) values ($1, 'By F', $2)`, [
+      object,
+      JSON.stringify([{ fieldId: field }]),
+    ]);
+    const seen = async () =>
+      (
+        await member.query<{ status: string; done: number; total: number }>(
+          `select status, rows_done::int as done, rows_total::int as total from metadata.online_changes where kind = 'INDEX'`,
+        )
+      ).rows;
+    await until(async () => ((await seen())[0]?.done ?? 0) > 0, 'some of it is done');
+    const { status, done, total } = (await seen())[0]!;
+    expect(status).toBe('RUNNING');
+    expect(done).toBeLessThanOrEqual(total);
+    await older.query('commit');
+    await until(async () => (await seen())[0]!.status === 'DONE', 'the index is built');
+    expect(await seen()).toEqual([{ status: 'DONE', done: total, total }]);
+  } finally {
+    older.release(true);
+    member.release(true);
+    worker.kill('SIGTERM');
+  }
+  expect(await statements(db.admin, ws)).toEqual([]);
+}, 120_000);

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { useDatabase } from '../../db/testing/database.ts';
+import { addField, addObject, createWorkspace, statements } from '../../db/testing/workspace.ts';
 import { isPassword } from '../auth/passwords.ts';
 
 const db = useDatabase();
@@ -175,3 +176,47 @@ test('unknown options, commands and values are refused with the nearest name', a
   });
   expect((await relvar('plan')).code).toBe(1);
 });
+
+test('model online does what a worker would, and tries again what failed', async () => {
+  const ws = await createWorkspace(db.admin, 'large');
+  const object = await addObject(db.admin, ws, { label_singular: 'Thing', label_plural: 'Things' });
+  const field = await addField(db.admin, object, { label: 'Code', type: 'TEXT' });
+  await db.admin.query(
+    `insert into ${ws.schema}.things (name, code) select 'n', i::text from generate_series(1, 100) i`,
+  );
+  await db.admin.query('update engine.settings set online_rows = 10');
+  const online = (...options: string[]) => relvar('model', 'online', '--workspace', 'large', ...options);
+  const status = async () =>
+    (
+      await db.admin.query<{ line: string }>(
+        `select kind || ' ' || status as line from metadata.online_changes where workspace_id = $1 order by created_at`,
+        [ws.id],
+      )
+    ).rows.map(({ line }) => line);
+  try {
+    expect(await online()).toEqual({ code: 0, out: 'large: nothing to do\n', err: '' });
+    await db.admin.query('update metadata.fields set is_unique = true where id = $1', [field]);
+    await db.admin.query(`update ${ws.schema}.things set code = '1' where code = '2'`);
+    expect(await online()).toMatchObject({ code: 0, err: '' });
+    expect(await status()).toEqual(['INDEX FAILED']);
+    expect((await relvar('doctor')).out).toMatch(/large: .*\(failed\) .*unique/);
+    expect((await online()).out).toBe('large: nothing to do\n');
+    await db.admin.query(`delete from ${ws.schema}.things where code = '1'`);
+    expect(await online('--retry')).toEqual({ code: 0, out: 'large: 1 changes done\n', err: '' });
+    expect(await status()).toEqual(['INDEX DONE']);
+
+    // A change of type that failed is taken back, so that it must be asked for again.
+    await db.admin.query('update metadata.fields set is_unique = false where id = $1', [field]);
+    await db.admin.query(`update metadata.fields set type = 'NUMBER' where id = $1`, [field]);
+    await db.admin.query(`update ${ws.schema}.things set code = 'x' where code = '3'`);
+    expect(await online()).toMatchObject({ code: 0, err: '' });
+    expect((await status()).at(-1)).toBe('TYPE FAILED');
+    expect((await online('--retry')).out).toBe(
+      'large: change the type again: Code: text to number\nlarge: nothing to do\n',
+    );
+    expect(await statements(db.admin, ws)).toEqual([]);
+    expect((await relvar('model', 'online', '--workspace', 'larch')).err).toContain('no workspace "larch"');
+  } finally {
+    await db.admin.query('update engine.settings set online_rows = 50000');
+  }
+}, 120_000);

@@ -37,15 +37,13 @@ const signalOf = ({ abortSignal }: JobHelpers) => (abortSignal ? { signal: abort
 /** How far a build is, for those who wait: PostgreSQL counts in blocks, the change in records. */
 async function watchIndexBuilds(client: pg.Client, observer: pg.Client): Promise<() => void> {
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-  await observer.query('set role relvar_owner');
   const timer = setInterval(() => {
     observer
       .query(
-        `update metadata.online_changes c
-            set rows_done = (c.rows_total * greatest(p.blocks_done::numeric / nullif(p.blocks_total, 0), p.tuples_done::numeric / nullif(p.tuples_total, 0)))::bigint
+        `select engine.note_build(substring(obj_description(p.relid, 'pg_class') from '^@relvar (\\S+)')::uuid, s.share)
            from pg_stat_progress_create_index p
-          where p.pid = $1 and c.status = 'RUNNING' and c.kind = 'INDEX' and (p.blocks_total > 0 or p.tuples_total > 0)
-            and c.object_id::text = substring(obj_description(p.relid, 'pg_class') from '^@relvar (\\S+)')`,
+          cross join lateral (select greatest(p.blocks_done::numeric / nullif(p.blocks_total, 0), p.tuples_done::numeric / nullif(p.tuples_total, 0)) as share) s
+          where p.pid = $1 and s.share is not null`,
         [rows[0]!.pid],
       )
       .catch((error: unknown) => log('progress of a build could not be noted', { error: messageOf(error) }));

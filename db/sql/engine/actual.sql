@@ -42,7 +42,7 @@ begin
     coalesce(t.key, 'unmanaged:' || t.name), t.key, t.name, t.name, null::text, t.comment, null::text, null::boolean, null::text, null::text, t.oid
   from t
   union all
-  select 'column', coalesce(engine.identity_of(d.description), t.key || ' unmanaged:' || a.attname), t.key, t.name, a.attname::text, null, d.description,
+  select 'column', coalesce(engine.identity_of(d.description), t.key || ' unmanaged:' || a.attname), t.key, t.name, a.attname::text, case a.attgenerated when 's' then 'stored' end, d.description,
     pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
     case when a.attidentity <> '' then 'identity ' || (
         select s.seqstart from pg_catalog.pg_depend e join pg_catalog.pg_sequence s on s.seqrelid = e.objid

@@ -24,7 +24,7 @@ begin
   -- than 64 of these in a transaction slow every other session down.
   begin
     v_differences := array(select d from engine.difference(workspace_id, v_schema, scope) d);
-    perform engine.queue_online(workspace_id, v_differences);
+    perform engine.queue_online(workspace_id, v_differences, scope);
     for v_step in select * from engine.steps(v_schema, v_differences) loop
       -- To compute a field for the first time, or to convert it, changes nothing that anybody did.
       if v_step.kind in ('fill', 'conversion') then
@@ -47,7 +47,7 @@ begin
     end loop;
   exception
     when lock_not_available or deadlock_detected then
-      raise exception 'The table % is busy, so the change was not made.', v_step.object_name
+      raise exception '%, so the change was not made.', coalesce(format('The table %s is busy', v_step.object_name), 'A job is busy with the tables')
         using errcode = 'RV021', hint = 'Somebody is working with it in a long transaction. Try again in a moment.';
     when duplicate_object or duplicate_table or duplicate_column then
       raise exception 'Something named like that stands in the database already: %', sqlerrm

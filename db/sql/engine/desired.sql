@@ -166,7 +166,7 @@ as $$
     from spec s
     where s.relation_id is not null and not (s.is_unique and s.type in ('RELATION', 'MEMBER'))
     union all
-    select s.object_id, s.table_name, 'search', s.table_name || '_' || s.name || '_idx', format('using gin (%I)', s.name), s.key || s.generated_basis
+    select s.object_id, s.table_name, 'search', s.table_name || '_' || s.name || '_idx', format('using gin (%I)', s.name), s.key
     from spec s where s.type = 'TS_VECTOR'
     union all
     select o.id, o.table_name, 'label', o.table_name || '_label_idx',

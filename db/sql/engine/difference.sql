@@ -73,12 +73,29 @@ as $$
   -- With the objects that computed fields link to those in scope.
   with linked as materialized (
     select engine.linked_scope(workspace_id, scope) as scope
-  ), want as materialized (
+  ), modelled as materialized (
     select * from engine.desired(workspace_id, schema_name, (select l.scope from linked l))
   ), have as materialized (
     -- What somebody made beside the engine (a table, a column, an index, a trigger) is theirs and stays;
     -- a policy or a grant is not, since it opens what the engine keeps shut.
     select * from engine.actual(schema_name, (select l.scope from linked l)) a where a.key is not null and (a.kind = 'policy' or a.key !~ '(^| )unmanaged:')
+  ), kept as materialized (
+    -- A stored column rewrites its table when it is added or comes to be computed otherwise. On a large
+    -- table it is a plain one instead, which a trigger keeps; and what is plain once stays so.
+    select m.*
+    from modelled m
+    join have t on t.kind = 'table' and t.key = m.table_key
+    left join have h on h.kind = 'column' and h.key = m.key
+    where m.kind = 'column' and m.definition = 'stored'
+      and case when h.generated_expr is null and h.key is not null then true
+        when split_part(m.comment, E'\n', 1) is distinct from split_part(h.comment, E'\n', 1) then engine.row_estimate(t.oid) > (select s.online_rows from engine.settings s)
+        else false end
+  ), want as materialized (
+    select m.kind, m.key, m.table_key, m.table_name, m.name, case when k.key is null then m.definition else 'kept' end as definition, m.comment, m.pg_type, m.not_null, m.default_expr,
+      case when k.key is null then m.generated_expr end as generated_expr, m.oid
+    from modelled m left join kept k on m.kind = 'column' and k.key = m.key
+    union all
+    select * from engine.desired_kept(workspace_id, schema_name, array(select row(k.*)::engine.fact from kept k))
   ), pair as (
     select coalesce(w.kind, h.kind) as kind, coalesce(w.key, h.key) as key,
       case when i.key is null then row(w.*)::engine.fact else engine.left_alone(row(w.*)::engine.fact, row(h.*)::engine.fact) end as want, row(h.*)::engine.fact as have, w.key is null as is_extra, h.key is null as is_missing,
@@ -100,6 +117,8 @@ as $$
         -- A generated column is compared by what it depends on, which its comment bears.
         when 'column' then ((p.want).generated_expr is not null or (p.have).generated_expr is not null)
           and (p.is_rebased or (p.want).generated_expr is null or (p.have).generated_expr is null)
+          -- What is stored becomes plain in place.
+          and not coalesce((p.want).definition = 'kept' and (p.have).definition = 'stored', false)
         else false
       end as is_recreated
     from pair p

@@ -91,6 +91,10 @@ begin
       and not (d.is_extra and (d.have).table_key in (select table_key from dropped_tables) and d.kind not in ('constraint', 'function'))
       and not (d.kind = 'function' and d.is_recreated)
     union all
+    select 19, 'column', d.old_table, format('alter table %I.%I alter column %I drop expression', v_schema, d.old_table, (d.have).name), 'AccessExclusive', false, d.row_estimate,
+      'A trigger keeps it from now on, so that the table need not be rewritten.'
+    from d where d.kind = 'column' and (d.want).definition = 'kept' and (d.have).definition = 'stored'
+    union all
     select case when (d.have).generated_expr is not null then 20 else 21 end, 'column', d.old_table,
       format('alter table %I.%I drop column %I', v_schema, d.old_table, (d.have).name), 'AccessExclusive', false, d.row_estimate,
       case when d.is_extra then 'The column and its data are dropped.' end
@@ -146,14 +150,18 @@ begin
     select case when (d.want).generated_expr is null then 42 else 44 end, 'column', d.new_table, format('alter table %I.%I add column %s', v_schema, d.new_table, engine.column_clause(case when d.is_converted then jsonb_populate_record(d.want, '{"not_null": false, "default_expr": null}') else d.want end)), 'AccessExclusive',
       not d.is_converted and (coalesce((d.want).definition = 'stored', false) or coalesce((d.want).default_expr ~ '\(|^identity ', false) and (d.want).default_expr <> 'now()'), d.row_estimate, null
     from added d
-    where not exists (select from d t where t.kind = 'table' and t.is_missing and t.key = (d.want).table_key)
+    where not exists (select from d t where t.kind = 'table' and t.is_missing and t.key = (d.want).table_key) and d.online_kind is distinct from 'NUMBER'
+    union all
+    select 42, 'column', d.new_table, s.statement, s.lock_level, false, d.row_estimate, s.note
+    from added d cross join lateral engine.numbering_statements(v_schema, d.new_table, d.want) s
+    where d.online_kind = 'NUMBER'
     union all
     select 43, 'column', d.new_table, format('alter table %I.%I alter column %I %s', v_schema, d.new_table, (d.want).name, a.action), 'AccessExclusive', a.rewrites, d.row_estimate, a.note
     from d cross join lateral (values
       (1, case when (d.want).pg_type <> (d.have).pg_type and (d.have).default_expr is not null then 'drop default' end, false, null),
       (2, case when (d.want).pg_type <> (d.have).pg_type then format('type %s using %I::%1$s', (d.want).pg_type, (d.want).name) end, true, 'Each value is converted.'),
       (3, case when (d.want).default_expr ~ '^identity ' or (d.have).default_expr ~ '^identity ' then
-          case when (d.want).default_expr is not distinct from (d.have).default_expr then null
+          case when (d.want).default_expr is not distinct from (d.have).default_expr or d.online_kind = 'NUMBER' then null
             -- What has been counted is not counted again.
             when (d.want).default_expr ~ '^identity ' and (d.have).default_expr ~ '^identity ' then format('set minvalue %s set start with %s', least(substr((d.want).default_expr, 10)::bigint, 1), substr((d.want).default_expr, 10))
               || case when substr((d.want).default_expr, 10)::bigint > coalesce(pg_catalog.pg_sequence_last_value(pg_catalog.pg_get_serial_sequence(format('%I.%I', v_schema, d.old_table), (d.have).name)::regclass), 0)
@@ -162,7 +170,7 @@ begin
         when (d.want).default_expr is not null and ((d.want).default_expr is distinct from (d.have).default_expr or (d.want).pg_type <> (d.have).pg_type)
           then 'set default ' || (d.want).default_expr
         when (d.want).default_expr is null and (d.have).default_expr is not null and (d.want).pg_type = (d.have).pg_type then 'drop default' end, false, null),
-      (4, case when (d.want).not_null and not (d.have).not_null then case when not d.is_queued then 'set not null' end when (d.have).not_null and not (d.want).not_null then 'drop not null' end, false, null)
+      (4, case when (d.want).not_null and not (d.have).not_null then case when not d.is_queued and d.online_kind is distinct from 'NUMBER' then 'set not null' end when (d.have).not_null and not (d.want).not_null then 'drop not null' end, false, null)
     ) as a (n, action, rewrites, note)
     where d.kind = 'column' and not d.is_missing and not d.is_extra and not d.is_recreated and (d.want).generated_expr is null and a.action is not null
     union all
@@ -249,7 +257,7 @@ begin
   select row_number() over (order by s.phase, s.ord)::int, s.kind, s.object_name, s.statement, s.lock_level, s.rewrites, s.row_estimate,
     -- What would hold a large table for long is left to a job.
     s.row_estimate > (select e.online_rows from engine.settings e) and (s.statement ~ '^(create( unique)? index concurrently |alter table .* validate constraint )' or s.kind = 'fill'
-      or s.kind = 'column' and s.statement like '%% set not null' and s.phase = 43), s.note
+      or s.kind = 'column' and (s.statement like '%% set not null' and s.phase = 43 or s.statement ~ '^create sequence ')), s.note
   from (select steps.*, row_number() over () as ord from steps) s
   where s.statement is not null;
 end

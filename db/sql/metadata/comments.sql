@@ -184,7 +184,7 @@ comment on column metadata.type_changes.changed_at is 'When it was made.';
 
 comment on column metadata.online_changes.object_id is 'The object whose table is worked on.';
 comment on column metadata.online_changes.key is 'What it makes: the identity of an index, constraint or column.';
-comment on column metadata.online_changes.kind is 'INDEX builds, VALIDATE checks old records, NOT_NULL checks that none is empty, BACKFILL fills a column, TYPE converts one.';
+comment on column metadata.online_changes.kind is 'INDEX builds, VALIDATE checks old records, NOT_NULL checks that none is empty, NUMBER gives old records an auto-number, BACKFILL fills a column, TYPE converts one.';
 comment on column metadata.online_changes.statement is 'What is run.';
 comment on column metadata.online_changes.status is 'QUEUED, RUNNING, DONE, or FAILED after the last attempt.';
 comment on column metadata.online_changes.rows_done is 'Records done so far.';

@@ -126,7 +126,7 @@ export interface OnlineChange {
   id: string;
   objectId: string | null;
   key: string;
-  kind: 'INDEX' | 'VALIDATE' | 'NOT_NULL' | 'BACKFILL' | 'TYPE';
+  kind: 'INDEX' | 'VALIDATE' | 'NOT_NULL' | 'NUMBER' | 'BACKFILL' | 'TYPE';
   statement: string;
   status: 'QUEUED' | 'RUNNING' | 'FAILED' | 'DONE';
   rowsDone: string;

@@ -17,6 +17,7 @@ const WORK: { [kind in OnlineChange['kind']]: string } = {
   INDEX: 'Building an index',
   VALIDATE: 'Checking old records',
   NOT_NULL: 'Making a field required',
+  NUMBER: 'Numbering records',
   BACKFILL: 'Filling a field',
   TYPE: 'Converting a field',
 };

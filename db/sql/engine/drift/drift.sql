@@ -65,6 +65,11 @@ as $$
         when 'function' then pg_catalog.pg_get_functiondef(a.oid) end as described
     from engine.actual(v_schema) a
     where a.key ~ '(^| )unmanaged:' and a.kind in ('table', 'column', 'constraint', 'index', 'trigger', 'function')
+      -- What a job needs on its way: an index that has no comment yet, a check that goes again.
+      and not (a.kind in ('index', 'constraint') and exists (
+        select from metadata.online_changes c
+        where c.object_id::text = a.table_key and c.status <> 'DONE'
+          and (a.kind = 'index' and c.kind = 'INDEX' and c.attempts > 0 or a.kind = 'constraint' and a.name = engine.filled_check_name(substr(c.key, 8)))))
   )
   select f.kind, f.key, o.id, coalesce(o.label_plural, f.table_name), f.name,
     case f.kind
@@ -99,7 +104,7 @@ begin
   end if;
   -- What a job is still at is no drift.
   v_differences := array(select d from engine.difference(workspace_id, v_schema, null, true) d
-    where not exists (select from metadata.online_changes c where c.workspace_id = drift.workspace_id and c.key = d.key and c.status <> 'DONE'));
+    where not exists (select from metadata.online_changes c where c.workspace_id = drift.workspace_id and c.key = d.kind || ' ' || d.key and c.status <> 'DONE'));
   return query
   with difference as (
     select d, row_number() over () as n from unnest(v_differences) d

@@ -72,6 +72,8 @@ begin
   values ((f).workspace_id, (f).id, (f).type,
     (f).settings || case when (f).type in ('FORMULA', 'ROLLUP') then jsonb_build_object('resultType', (f).result_type, 'compiled', (f).compiled) else '{}' end,
     (f).options, (f).default_value, (f).revision, (t).type, (t).settings || case when may_empty then '{"onFailure": "EMPTY"}' else '{}'::jsonb end, (t).options, (t).default_value, v_revision, failed, 'RUNNING');
+  -- An earlier attempt that failed was taken back whole.
+  delete from metadata.online_changes c where c.workspace_id = (f).workspace_id and c.status = 'FAILED' and c.kind = 'TYPE' and starts_with(c.key, 'field ' || (f).id);
   insert into metadata.online_changes (workspace_id, object_id, key, kind, statement, rows_total)
   values ((f).workspace_id, (f).object_id, 'field ' || engine.column_key((f).id, v_revision, ''), 'TYPE', format('%s: %s to %s', (f).label, engine.type_label((f).type), engine.type_label((t).type)), (standing).row_estimate);
   perform engine.add_online_job((f).workspace_id);

@@ -5,9 +5,13 @@ create or replace function engine.online_kind(d engine.difference) returns text
 language sql stable set search_path = ''
 as $$
   select case
-    when (d).row_estimate <= (select s.online_rows from engine.settings s) or (d).is_extra then null
+    when (d).is_extra then null
+    -- Numbering that has begun is ended, however few records are left.
+    when (d).kind = 'column' and ((d).want).default_expr ~ '^identity ' and ((d).have).default_expr ~ '^nextval' then 'NUMBER'
+    when (d).row_estimate <= (select s.online_rows from engine.settings s) then null
     when (d).kind = 'index' and ((d).is_missing or (d).is_recreated) then 'INDEX'
     when (d).kind = 'constraint' and ((d).want).definition !~ '^(primary key|unique)' and ((d).is_missing or (d).is_recreated or not ((d).have).not_null) then 'VALIDATE'
+    when (d).kind = 'column' and (d).is_missing and ((d).want).default_expr ~ '^identity ' then 'NUMBER'
     when (d).kind = 'column' and ((d).want).definition = 'kept'
       and ((d).is_missing or split_part(((d).want).comment, E'\n', 1) is distinct from split_part(((d).have).comment, E'\n', 1)) then 'BACKFILL'
     when (d).kind = 'column' and not (d).is_missing and not (d).is_recreated and ((d).want).not_null and not ((d).have).not_null then 'NOT_NULL'
@@ -21,17 +25,22 @@ as $$
   select graphile_worker.add_job('model__online', json_build_object('workspace_id', workspace_id), max_attempts => 100, job_key => 'model__online:' || workspace_id)
 $$;
 
-create or replace function engine.queue_online(workspace_id uuid, differences engine.difference[]) returns void
+create or replace function engine.queue_online(workspace_id uuid, differences engine.difference[], scope uuid[]) returns void
 language plpgsql volatile set search_path = ''
 as $$
 #variable_conflict use_column
 begin
+  -- What failed and is not wanted any more is nobody's worry. A fill is wanted until it is done.
+  delete from metadata.online_changes c
+  where c.workspace_id = queue_online.workspace_id and c.status = 'FAILED' and c.kind not in ('TYPE', 'BACKFILL') and (scope is null or c.object_id = any (scope))
+    and not exists (select from unnest(differences) d where d.kind || ' ' || d.key = c.key and not d.is_extra);
   insert into metadata.online_changes as c (workspace_id, object_id, key, kind, statement, rows_total)
-  select queue_online.workspace_id, (d.want).table_key::uuid, d.kind || ' ' || d.key, engine.online_kind(d), coalesce((d.want).definition, (d.want).name), d.row_estimate
+  select queue_online.workspace_id, (d.want).table_key::uuid, d.kind || ' ' || d.key, engine.online_kind(d), case d.kind when 'column' then (d.want).name else coalesce((d.want).definition, (d.want).name) end, d.row_estimate
   from unnest(differences) d where engine.online_kind(d) is not null
   on conflict (workspace_id, key) where status <> 'DONE' do update
     set kind = excluded.kind, statement = excluded.statement, status = 'QUEUED', rows_done = 0, last_id = null, rows_total = excluded.rows_total, attempts = 0, error = null
-    where c.status = 'FAILED' or c.statement <> excluded.statement;
+    -- A column that is computed otherwise than a moment ago is filled from the beginning.
+    where c.status = 'FAILED' or c.kind = 'BACKFILL' or c.statement <> excluded.statement;
   if found then
     perform engine.add_online_job(queue_online.workspace_id);
   end if;

@@ -49,9 +49,14 @@ begin
     when 'VALIDATE' then
       return case when d.key is null then '{"kind": "NOTHING"}' else
         jsonb_build_object('kind', 'VALIDATE', 'statement', format('alter table %I.%I validate constraint %I', v_schema, v_table, (d.have).name)) end;
+    when 'NUMBER' then
+      if d.key is null or d.is_missing then
+        return '{"kind": "NOTHING"}';
+      end if;
+      return jsonb_build_object('kind', 'NUMBER', 'fieldId', substring(c.key from '^column ([0-9a-f-]{36})'),
+        'validate', format('alter table %I.%I validate constraint %I', v_schema, v_table, engine.filled_check_name(d.key)));
     when 'NOT_NULL' then
-      -- A check that was found true lets SET NOT NULL believe it, without a look at the table.
-      v_check := 'relvar_filled_' || left(md5(c.key), 12);
+      v_check := engine.filled_check_name(substr(c.key, 8));
       if d.key is null or not (d.want).not_null or (d.have).not_null then
         return jsonb_build_object('kind', 'VALIDATE', 'statement', format('alter table %I.%I drop constraint if exists %I', v_schema, v_table, v_check));
       end if;
@@ -70,7 +75,7 @@ create or replace function engine.next_online_change(workspace_id uuid) returns 
 language sql stable security definer set search_path = ''
 as $$
   select c from metadata.online_changes c where c.workspace_id = next_online_change.workspace_id and c.status in ('QUEUED', 'RUNNING')
-  order by c.attempts, array_position('{TYPE,BACKFILL,NOT_NULL,VALIDATE,INDEX}', c.kind), c.created_at limit 1
+  order by c.attempts, array_position('{NUMBER,TYPE,BACKFILL,NOT_NULL,VALIDATE,INDEX}', c.kind), c.created_at limit 1
 $$;
 
 -- Tells everybody that the model is what it should be, and the screens how far the job is.
@@ -85,14 +90,25 @@ begin
     started_at = case note_online.status when 'RUNNING' then clock_timestamp() else x.started_at end,
     finished_at = case when note_online.status in ('DONE', 'FAILED') then clock_timestamp() end,
     rows_done = case note_online.status when 'DONE' then coalesce(x.rows_total, x.rows_done) else x.rows_done end
-  where x.id = change_id returning * into c;
-  if note_online.status = 'DONE' and c.kind in ('NOT_NULL', 'BACKFILL', 'VALIDATE') then
+  -- What was asked for anew meanwhile is not done yet.
+  where x.id = change_id and (note_online.status <> 'DONE' or x.status = 'RUNNING') returning * into c;
+  if note_online.status = 'DONE' and c.kind in ('NUMBER', 'NOT_NULL', 'BACKFILL', 'VALIDATE') then
     perform engine.apply(c.workspace_id, array[c.object_id]);
   else
     perform pg_notify('relvar_model', json_build_object('workspace', w.id, 'version', w.model_version, 'shape', w.shape)::text) from core.workspaces w where w.id = c.workspace_id;
   end if;
 end
 $$;
+
+-- How much of an index is built. Only the login that builds it, or a member of it, sees that in
+-- pg_stat_progress_create_index, and only the owner writes it down.
+create or replace function engine.note_build(object_id uuid, share numeric) returns void
+language sql volatile security definer set search_path = ''
+as $$
+  update metadata.online_changes c set rows_done = (c.rows_total * share)::bigint
+  where c.object_id = note_build.object_id and c.status = 'RUNNING' and c.kind = 'INDEX'
+$$;
+grant execute on function engine.note_build(uuid, numeric) to relvar_worker;
 
 -- Jobs that nobody does: an hour in the queue, or given up.
 create or replace function engine.stuck_online_changes() returns table (workspace text, kind text, statement text, status text, error text, created_at timestamptz)

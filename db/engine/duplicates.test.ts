@@ -19,9 +19,12 @@ let lead: string;
 const fields: Record<string, string> = {};
 beforeAll(async () => {
   ws = await createWorkspace(db.admin);
-  lead = await addObject(db.admin, ws, { label_singular: 'Lead', label_plural: 'Leads' });
+  // In one transaction: the tables are made once.
+  const client = await db.admin.connect();
+  await client.query('begin');
+  lead = await addObject(client, ws, { label_singular: 'Lead', label_plural: 'Leads' });
   fields['name'] = (
-    await db.admin.query(`select id from metadata.fields where object_id = $1 and name = 'name'`, [lead])
+    await client.query(`select id from metadata.fields where object_id = $1 and name = 'name'`, [lead])
   ).rows[0].id;
   for (const [label, type] of [
     ['Mail', 'EMAILS'],
@@ -36,7 +39,9 @@ beforeAll(async () => {
     ['Notes', 'RICH_TEXT'],
     ['Tags', 'ARRAY'],
   ] as const)
-    fields[label.toLowerCase()] = await addField(db.admin, lead, { label, type });
+    fields[label.toLowerCase()] = await addField(client, lead, { label, type });
+  await client.query('commit');
+  client.release();
 });
 
 const criteria = async (client: pg.ClientBase, ...lists: string[][]) => {

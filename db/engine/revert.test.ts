@@ -237,3 +237,71 @@ test('whatever was changed, the way back leads to the model as it was', async ()
     { numRuns: Number(process.env.RELVAR_TEST_RUNS ?? 12) },
   );
 }, 300_000);
+
+test('an object that was purged comes back with its relations to many, without what had been added to their links', () =>
+  db.inTransaction(async (client) => {
+    const company = await objectNamed(client, ws, 'company');
+    const guild = (
+      await client.query<{ id: string }>(
+        `select id from metadata.create_object('Guild', 'Guilds', workspace_id => $1)`,
+        [ws.id],
+      )
+    ).rows[0]!.id;
+    await client.query(
+      `select metadata.create_field($1, 'Members', 'MANY_TO_MANY', target_object_id => $2, inverse_label => 'Guilds')`,
+      [guild, company],
+    );
+    await reconcile(client);
+    const { rows } = await client.query<{ junction: string }>(
+      `select j.object_id as junction from metadata.fields f join metadata.fields j on j.id = f.junction_field_id
+        where f.object_id = $1 and f.name = 'members'`,
+      [guild],
+    );
+    const { junction } = rows[0]!;
+    await client.query(`select metadata.create_field($1, 'Rank', 'TEXT')`, [junction]);
+    await client.query(
+      `insert into metadata.rules (object_id, field_id, kind, settings)
+       select object_id, id, 'LENGTH', '{"max": 9}' from metadata.fields where object_id = $1 and name = 'rank'`,
+      [junction],
+    );
+    await reconcile(client);
+    const before = await version(client);
+    for (let i = 0; i < 2; i++) {
+      await client.query('delete from metadata.objects where id = $1', [guild]);
+      await reconcile(client);
+    }
+    expect((await client.query('select from metadata.objects where id = $1', [junction])).rowCount).toBe(0);
+    await revert(client, before);
+    expect(
+      (
+        await client.query(`select type, deleted_at from metadata.fields where object_id = $1 and name = 'members'`, [
+          guild,
+        ])
+      ).rows,
+    ).toEqual([{ type: 'MANY_TO_MANY', deleted_at: null }]);
+    expect(await statements(client, ws)).toEqual([]);
+  }));
+
+test('what had been deleted with its object already, and was dropped later, does not come back without it', () =>
+  db.inTransaction(async (client) => {
+    const company = await objectNamed(client, ws, 'company');
+    const crew = (
+      await client.query<{ id: string }>(`select id from metadata.create_object('Crew', 'Crews', workspace_id => $1)`, [
+        ws.id,
+      ])
+    ).rows[0]!.id;
+    await client.query(`select metadata.create_field($1, 'Rank', 'TEXT')`, [crew]);
+    await client.query(
+      `select metadata.create_field($1, 'Firm', 'RELATION', target_object_id => $2, inverse_label => 'Crews')`,
+      [crew, company],
+    );
+    await reconcile(client);
+    await client.query('delete from metadata.objects where id = $1', [crew]);
+    await reconcile(client);
+    const before = await version(client);
+    await client.query('delete from metadata.objects where id = $1', [crew]);
+    await reconcile(client);
+    await revert(client, before);
+    expect((await client.query('select from metadata.fields where object_id = $1', [crew])).rowCount).toBe(0);
+    expect(await statements(client, ws)).toEqual([]);
+  }));

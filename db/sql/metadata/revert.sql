@@ -37,8 +37,15 @@ $$;
 create or replace function engine.revert_changes(workspace_id uuid, version bigint) returns jsonb
 language sql stable set search_path = ''
 as $$
-  with since as materialized (
+  with changed as materialized (
     select * from engine.rows_since(workspace_id, version)
+  ), since as materialized (
+    -- What belonged to an object that was deleted then and has been dropped since was not there, either.
+    select s.table_name, s.id, s.was, s."is", s.was_live and not exists (
+        select from changed o where o.table_name = 'objects' and not o.was_live and o."is" is null
+          and o.id = coalesce((s.was ->> 'object_id')::uuid, (select (f.was ->> 'object_id')::uuid from changed f
+            where f.table_name in ('fields', 'views') and f.id = coalesce((s.was ->> 'field_id')::uuid, (s.was ->> 'view_id')::uuid)))) as was_live, s.is_live
+    from changed s
   ), row as materialized (
     -- What was made since and deleted with something that comes back would come back with it.
     select s.table_name, s.id, s.was, s."is", s.was_live, s.is_live or not s.was_live and exists (
@@ -67,7 +74,9 @@ as $$
       or r.table_name = 'fields' and r.id in (select f.id from junction_field f)
         and ((coalesce(r.was, r."is") ->> 'is_system')::boolean or coalesce(r.was, r."is") ->> 'type' = 'RELATION' and (coalesce(r.was, r."is") ->> 'is_required')::boolean or r."is" is null)
       or r.table_name = 'relations' and (coalesce(r.was, r."is") ->> 'field_id')::uuid in (select f.id from junction_field f)
-      or r.table_name = 'rules' and (coalesce(r.was, r."is") ->> 'object_id')::uuid in (select j.id from junction j) and coalesce(r.was, r."is") ->> 'kind' = 'UNIQUE')
+      or r.table_name = 'rules' and (coalesce(r.was, r."is") ->> 'object_id')::uuid in (select j.id from junction j) and coalesce(r.was, r."is") ->> 'kind' = 'UNIQUE'
+      -- A junction that was dropped is made anew with another id, without what had been added to it.
+      or exists (select from row x join junction j on j.id = x.id where r."is" is null and x."is" is null and x.id = (r.was ->> 'object_id')::uuid))
   ), objects as materialized (
     select t.id, t.was_live, t.is_live from touched t where t.table_name = 'objects'
   ), steps (phase, part, id, change) as (

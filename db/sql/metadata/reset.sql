@@ -1,7 +1,7 @@
 -- Back to how an application brought it: labels, icon, description, settings, options, whether it is
 -- shown. What was added beside it stays.
 create or replace function metadata.plan_reset(workspace_id uuid, kind text, id uuid) returns jsonb
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
   v_changes jsonb;

@@ -3,8 +3,10 @@
 -- property (engine.merged). What the workspace changed itself stays as it is, what it deleted stays
 -- deleted, and where both changed the same the upgrade says so.
 
+-- Nobody knows how long the lists of a manifest are, so PostgreSQL takes them for long, and would
+-- compile queries for seconds that run for a moment.
 create or replace function metadata.sync_application(workspace_id uuid, manifest jsonb) returns uuid
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
   v_application metadata.applications;
@@ -34,7 +36,7 @@ comment on function metadata.sync_application(uuid, jsonb) is
   'Installs or upgrades an application from its manifest: objects, fields, relations, rules, indexes, views and roles. Returns the application''s id. What the workspace has changed itself is kept; metadata.applications.warnings tells where the application wanted it otherwise.';
 
 create or replace function metadata.plan_application(workspace_id uuid, manifest jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = '' set lock_timeout = '2s'
+language plpgsql volatile security definer set search_path = '' set lock_timeout = '2s' set jit = off
 as $$
 declare
   v_version bigint;
@@ -543,7 +545,7 @@ $$;
 
 -- What people built on an application is not pulled down with it.
 create or replace function metadata.uninstall_application(workspace_id uuid, name text) returns boolean
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = '' set jit = off
 as $$
 declare
   v_application metadata.applications;

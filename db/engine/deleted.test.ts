@@ -218,6 +218,53 @@ test('deleted things are listed once, restored by those who manage the model, an
     expect(await statements(client, ws)).toEqual([]);
   }));
 
+test('a target taken from a relation to several is planned as a loss, listed, restored and purged', () =>
+  db.inTransaction(async (client) => {
+    const object = await addObject(client, ws, project);
+    const targets = [await objectNamed(client, ws, 'company'), await objectNamed(client, ws, 'person')];
+    await act(client, ws.adminRole);
+    await client.query(
+      `select metadata.create_field($1, 'Payer', 'MORPH_RELATION', target_object_ids => $2, inverse_label => 'Paid projects')`,
+      [object, targets],
+    );
+    await reconcile(client);
+    await client.query(`insert into companies (name) values ('Acme')`);
+    await client.query(
+      `insert into projects (name, payer_company_id) select 'x', id from companies where name = 'Acme'`,
+    );
+    const relation: string = await value(
+      client,
+      `select r.id from metadata.relations r join metadata.fields f on f.id = r.field_id where f.name = 'payer' and r.target_object_id = $1`,
+      [targets[0]],
+    );
+    const changes = JSON.stringify([{ op: 'delete', table: 'relations', id: relation }]);
+    const { losses }: { losses: unknown[] } = await value(client, 'select metadata.plan_changes($1, $2)', [
+      ws.id,
+      changes,
+    ]);
+    expect(losses).toMatchObject([{ kind: 'relation', label: 'Payer: Companies', records: 1, isRestorable: true }]);
+    const items = (): Promise<unknown[]> => value(client, 'select metadata.deleted_items()');
+    const change = async (op: string) => {
+      const steps = JSON.stringify([{ op, table: 'relations', id: relation }]);
+      const plan: { fingerprint: string } = await value(client, 'select metadata.plan_changes($1, $2)', [ws.id, steps]);
+      await client.query('select metadata.apply_changes($1, $2, $3)', [ws.id, steps, plan.fingerprint]);
+      await reconcile(client);
+    };
+    await change('delete');
+    expect(await items()).toMatchObject([
+      { kind: 'relation', id: relation, label: 'Payer: Companies', objectLabel: 'Projects' },
+    ]);
+    await change('restore');
+    expect(await items()).toEqual([]);
+    expect(await value(client, 'select count(payer_company_id)::int from projects')).toBe(1);
+    await change('delete');
+    await client.query('reset role');
+    await client.query(`select engine.purge_deleted('-1 day')`);
+    await reconcile(client);
+    expect((await client.query('select from metadata.relations where id = $1', [relation])).rowCount).toBe(0);
+    expect(await statements(client, ws)).toEqual([]);
+  }));
+
 test('the history says in words who changed what, to members of the workspace only', () =>
   db.inTransaction(async (client) => {
     await act(client, ws.adminRole);

@@ -147,10 +147,12 @@ begin
     delete from metadata.objects o where o.deleted_at < now() - v_age returning 1
   ), fields as (
     delete from metadata.fields f where f.deleted_at < now() - v_age returning 1
+  ), relations as (
+    delete from metadata.relations r where r.deleted_at < now() - v_age returning 1
   ), columns as (
     delete from engine.retired_columns r where r.retired_at < now() - v_age returning r.workspace_id, r.object_id
   )
-  select (select count(*) from objects) + (select count(*) from fields) + (select count(engine.note_change(c.workspace_id, array[c.object_id])) from columns c) into v_count;
+  select (select count(*) from objects) + (select count(*) from fields) + (select count(*) from relations) + (select count(engine.note_change(c.workspace_id, array[c.object_id])) from columns c) into v_count;
   return v_count;
 end
 $$;

@@ -83,14 +83,24 @@ declare
   r record;
 begin
   for r in
-    select distinct on (c.row_id) case c.table_name when 'objects' then 'object' else 'field' end as kind, c.row_id, c.before, c.after is null as is_dropped,
-      case c.table_name when 'objects' then c.before ->> 'label_plural' else c.before ->> 'label' end as label,
-      coalesce(c.before ->> 'object_id', c.before ->> 'id')::uuid as object_id
-    from metadata.model_changes c
-    where c.workspace_id = losses.workspace_id and c.version = losses.version and c.table_name in ('objects', 'fields') and c.before is not null
-      and (c.after is null or c.before ->> 'deleted_at' is null and c.after ->> 'deleted_at' is not null)
-      and coalesce((c.before ->> 'is_system')::boolean, false) = false and coalesce(c.before ->> 'type', '') not in ('MANY_TO_MANY', 'FORMULA', 'ROLLUP', 'TS_VECTOR')
-    order by c.row_id, c.seq desc
+    select distinct on (l.row_id) l.* from (
+      select case c.table_name when 'objects' then 'object' else 'field' end as kind, c.row_id, c.seq, c.after is null as is_dropped,
+        case c.table_name when 'objects' then c.before ->> 'label_plural' else c.before ->> 'label' end as label,
+        coalesce(c.before ->> 'object_id', c.before ->> 'id')::uuid as object_id, c.row_id::text as key
+      from metadata.model_changes c
+      where c.workspace_id = losses.workspace_id and c.version = losses.version and c.table_name in ('objects', 'fields') and c.before is not null
+        and (c.after is null or c.before ->> 'deleted_at' is null and c.after ->> 'deleted_at' is not null)
+        and coalesce((c.before ->> 'is_system')::boolean, false) = false and coalesce(c.before ->> 'type', '') not in ('MANY_TO_MANY', 'FORMULA', 'ROLLUP', 'TS_VECTOR')
+      union all
+      -- One target of several, while the field stays.
+      select 'relation', c.row_id, c.seq, c.after is null, format('%s: %s', f.label, o.label_plural), f.object_id, f.id || '[.]' || c.row_id
+      from metadata.model_changes c
+      join metadata.fields f on f.id = (c.before ->> 'field_id')::uuid and f.deleted_at is null
+      join metadata.objects o on o.id = (c.before ->> 'target_object_id')::uuid and o.deleted_at is null
+      where c.workspace_id = losses.workspace_id and c.version = losses.version and c.table_name = 'relations'
+        and (c.after is null or c.before ->> 'deleted_at' is null and c.after ->> 'deleted_at' is not null)
+    ) l
+    order by l.row_id, l.seq desc
   loop
     -- The tables are still called as before.
     select c.oid::regclass into v_table from pg_catalog.pg_class c
@@ -98,10 +108,10 @@ begin
       and engine.identity_of(pg_catalog.obj_description(c.oid, 'pg_class')) = r.object_id::text;
     continue when v_table is null;
     begin
-      execute format('select count(*) from %s%s', v_table, case r.kind when 'field' then (
+      execute format('select count(*) from %s%s', v_table, case when r.kind <> 'object' then (
         select format(' where num_nonnulls(%s) > 0', string_agg(quote_ident(a.attname), ', '))
         from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attnum > 0
-          and engine.identity_of(pg_catalog.col_description(v_table, a.attnum)) ~ ('^' || r.row_id)) else '' end) into v_count;
+          and engine.identity_of(pg_catalog.col_description(v_table, a.attnum)) ~ ('^' || r.key)) else '' end) into v_count;
     exception when undefined_column then
       continue;
     end;

@@ -192,12 +192,17 @@ begin
         union all
         select 'field', f.id, f.label, o.label_plural, f.deleted_at, f.deleted_by_name, case f.type when 'MANY_TO_MANY' then 1 else 2 end
         from metadata.fields f join metadata.objects o on o.id = f.object_id where f.workspace_id = v_workspace and f.deleted_at is not null and not f.is_system
+        union all
+        select 'relation', r.id, format('%s: %s', f.label, t.label_plural), o.label_plural, r.deleted_at, null, 2
+        from metadata.relations r join metadata.fields f on f.id = r.field_id and f.deleted_at is null
+        join metadata.objects o on o.id = f.object_id and o.deleted_at is null join metadata.objects t on t.id = r.target_object_id and t.deleted_at is null
+        where r.workspace_id = v_workspace and r.deleted_at is not null
       ) i
       order by i.deleted_at, i.rank, i.id
     ) d);
 end
 $$;
-comment on function metadata.deleted_items() is 'Deleted objects and fields that can still be restored, and when each is dropped for good.';
+comment on function metadata.deleted_items() is 'Deleted objects, fields and targets of relations to several objects that can still be restored, and when each is dropped for good.';
 
 grant execute on function metadata.restore_object(uuid), metadata.restore_field(uuid), metadata.delete_object(uuid), metadata.delete_field(uuid, uuid),
   metadata.delete_option(uuid, text, text), metadata.purge_object(uuid), metadata.purge_field(uuid), metadata.deleted_items() to relvar_crm;

@@ -2,7 +2,7 @@ import { gql } from 'urql';
 import { requestMetadata } from '../api/client.ts';
 import { ask, run } from './calls.ts';
 import { refreshModel } from './metadata.ts';
-import type { RecordLine } from './planning.ts';
+import { applyPlan, planChanges, type RecordLine } from './planning.ts';
 import type { FieldOption, FieldSettings, FieldType, ResultType, RuleKind } from './types.ts';
 
 /** What the settings ask the database about the model: nothing here changes it. */
@@ -70,7 +70,8 @@ export const dependents = (
   ask('dependents', { kind: 'String!', id: 'UUID!', optionValue: 'String' }, { kind, id, optionValue });
 
 export interface DeletedItem {
-  kind: 'object' | 'field';
+  /** A relation is one target of a field that points to several. */
+  kind: 'object' | 'field' | 'relation';
   id: string;
   label: string;
   objectLabel: string | null;
@@ -81,12 +82,17 @@ export interface DeletedItem {
 
 export const deletedItems = (): Promise<DeletedItem[]> => ask('deletedItems');
 
+const changeRelation = async (op: 'restore' | 'delete', { id }: DeletedItem): Promise<void> =>
+  applyPlan(await planChanges([{ op, table: 'relations', id }]));
+
 export async function restoreItem(item: DeletedItem): Promise<void> {
+  if (item.kind === 'relation') return changeRelation('restore', item);
   await run(item.kind === 'object' ? 'restoreObject' : 'restoreField', { id: item.id });
   await refreshModel();
 }
 
 export async function purgeItem(item: DeletedItem): Promise<void> {
+  if (item.kind === 'relation') return changeRelation('delete', item);
   await run(item.kind === 'object' ? 'purgeObject' : 'purgeField', { id: item.id });
   await refreshModel();
 }

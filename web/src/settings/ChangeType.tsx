@@ -17,6 +17,7 @@ import { count, duration, waitOf } from './planText.ts';
 import { hasOptions } from './typeCatalogue.ts';
 import { TypeSettings } from './TypeSettings.tsx';
 import { useInquiry } from './useInquiry.ts';
+import { useIsTop } from './useIsTop.ts';
 
 const shownValue = (value: unknown): string =>
   value === null || value === undefined ? 'empty' : typeof value === 'string' ? value : JSON.stringify(value);
@@ -107,7 +108,7 @@ export function ChangeType({
   const [type, setType] = useState<FieldType | null>(null);
   const [draft, setDraft] = useState<FieldDraft>(() => emptyDraft('TEXT'));
   const [onFailure, setOnFailure] = useState<'REFUSE' | 'EMPTY'>('REFUSE');
-  const { busy, submit, problem } = useSubmit(() => undefined);
+  const { busy, submit, problem } = useSubmit();
 
   const choose = (next: FieldType) => {
     const fresh = emptyDraft(next);
@@ -147,7 +148,7 @@ export function ChangeType({
     });
 
   return (
-    <Modal opened onClose={onClose} title={`Change the type of “${field.label}”`} size="lg">
+    <Modal opened onClose={onClose} closeOnEscape={useIsTop()} title={`Change the type of “${field.label}”`} size="lg">
       <form
         className={classes.form}
         onSubmit={(event) => {

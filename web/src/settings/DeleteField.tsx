@@ -3,10 +3,11 @@ import { useState } from 'react';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import type { Change } from '../model/planning.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
-import { Dependents } from './Dependents.tsx';
+import { Dependents, mayGo, useDependents } from './Dependents.tsx';
 import classes from './editor.module.css';
 import { useSubmit } from './formFailure.ts';
 import { proposeChanges } from './planStore.ts';
+import { useIsTop } from './useIsTop.ts';
 
 interface DeleteFieldProps {
   object: ModelObject;
@@ -17,7 +18,8 @@ interface DeleteFieldProps {
 
 export function DeleteField({ object, field, onClose, onDeleted }: DeleteFieldProps) {
   const [replacement, setReplacement] = useState<string | null>(null);
-  const { busy, submit, problem } = useSubmit(() => undefined);
+  const { busy, submit, problem } = useSubmit();
+  const uses = useDependents('field', field.id);
   const others = object.fields.filter(
     (other) => other.id !== field.id && other.isActive && !other.isSystem && other.type === field.type,
   );
@@ -29,17 +31,17 @@ export function DeleteField({ object, field, onClose, onDeleted }: DeleteFieldPr
       if (isApplied) onDeleted();
     });
   return (
-    <Modal opened onClose={onClose} title={`Delete “${field.label}”?`}>
+    <Modal opened onClose={onClose} closeOnEscape={useIsTop()} title={`Delete “${field.label}”?`}>
       <div className={classes.form}>
         <p className={classes.note}>
           The field leaves the tables, the API and psql. Its values are kept for a while and can be restored under Data
           model, Deleted.
         </p>
-        <Dependents kind="field" id={field.id} />
-        {others.length > 0 ? (
+        <Dependents uses={uses} replacement={others.find((other) => other.id === replacement)?.label ?? null} />
+        {others.length > 0 && uses.answer?.some((use) => use.isBlocking) ? (
           <Select
             label="What uses it takes instead"
-            placeholder="Nothing"
+            placeholder="Choose a field"
             clearable
             searchable
             data={others.map((other) => ({ value: other.id, label: other.label }))}
@@ -57,7 +59,12 @@ export function DeleteField({ object, field, onClose, onDeleted }: DeleteFieldPr
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button color="red" loading={busy} onClick={() => void remove()}>
+          <Button
+            color="red"
+            loading={busy}
+            disabled={!mayGo(uses, replacement !== null)}
+            onClick={() => void remove()}
+          >
             Delete field
           </Button>
         </Group>

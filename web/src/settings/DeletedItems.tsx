@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Skeleton, Table } from '@mantine/core';
+import { ActionIcon, Alert, Button, Group, Skeleton, Table } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
@@ -72,8 +72,10 @@ export function DeletedItems() {
             <Table.Td>
               <strong>{item.label}</strong>{' '}
               <span className={classes.dim}>
-                {item.kind === 'object' ? 'object' : `field of ${item.objectLabel ?? 'an object'}`},{' '}
-                {formatRelative(item.deletedAt)}
+                {item.kind === 'object'
+                  ? 'object'
+                  : `${item.kind === 'relation' ? 'target' : 'field'} of ${item.objectLabel ?? 'an object'}`}
+                , {formatRelative(item.deletedAt)}
               </span>
             </Table.Td>
             <Table.Td className={classes.wideOnly}>{item.deletedByName ?? '–'}</Table.Td>
@@ -97,6 +99,16 @@ export function DeletedItems() {
                 >
                   Delete for good
                 </Button>
+                <ActionIcon
+                  variant="subtle"
+                  color="red"
+                  size={30}
+                  className={classes.narrowOnly}
+                  aria-label={`Delete ${item.label} for good`}
+                  onClick={() => purge(item)}
+                >
+                  <IconTrash size={16} stroke={1.75} />
+                </ActionIcon>
               </Group>
             </Table.Td>
           </Table.Tr>

@@ -1,36 +1,100 @@
 import { Skeleton } from '@mantine/core';
-import { dependents } from '../model/inquiries.ts';
+import { Link } from '@tanstack/react-router';
+import type { ObjectSearch } from '../app/router.tsx';
+import { dependents, type Dependent } from '../model/inquiries.ts';
+import { objectById } from '../model/lookup.ts';
+import { useModel } from '../model/store.ts';
 import classes from './editor.module.css';
-import { useInquiry } from './useInquiry.ts';
+import { useInquiry, type Inquiry } from './useInquiry.ts';
+
+export const useDependents = (
+  kind: 'object' | 'field' | 'option',
+  id: string,
+  optionValue: string | null = null,
+): Inquiry<Dependent[]> => useInquiry(`${kind} ${id} ${optionValue ?? ''}`, () => dependents(kind, id, optionValue));
+
+/** Whether something has to change, or to be given a replacement, before the thing can go. Unknown is not a yes. */
+export const mayGo = ({ answer }: Inquiry<Dependent[]>, hasReplacement = false): boolean =>
+  answer !== null && (hasReplacement || !answer.some((each) => each.isBlocking));
+
+const TABS: { [kind: string]: ObjectSearch['tab'] } = { rule: 'rules', index: 'indexes', object: 'settings' };
+
+function placeOf({ kind, id }: Dependent): ObjectSearch | null {
+  const tab = TABS[kind];
+  if (tab) return { tab };
+  return ['view', 'permission', 'records'].includes(kind) ? null : { field: id };
+}
+
+function User({ use }: { use: Dependent }) {
+  const model = useModel();
+  if (use.kind === 'default')
+    return (
+      <li>
+        <strong>New records</strong> start with it
+      </li>
+    );
+  const owner = use.objectId ? objectById(model, use.objectId) : undefined;
+  const place = placeOf(use);
+  const what =
+    use.kind === 'records'
+      ? use.objectLabel?.toLowerCase()
+      : use.kind === 'object'
+        ? null
+        : `(${use.kind.replaceAll('_', ' ')}${use.objectLabel ? ` of ${use.objectLabel.toLowerCase()}` : ''})`;
+  return (
+    <li>
+      {owner && place ? (
+        <Link
+          to="/settings/model/$namePlural"
+          params={{ namePlural: owner.namePlural }}
+          search={place}
+          target="_blank"
+          className={classes.use}
+        >
+          {use.label}
+        </Link>
+      ) : (
+        <strong>{use.label}</strong>
+      )}{' '}
+      {[what, use.how].filter(Boolean).join(' ')}
+    </li>
+  );
+}
 
 interface DependentsProps {
-  kind: 'object' | 'field' | 'option';
-  id: string;
-  optionValue?: string;
+  uses: Inquiry<Dependent[]>;
+  /** What takes the place of the thing wherever it is used. */
+  replacement?: string | null;
 }
 
 /** What uses a part of the model, so that nobody is surprised by what stops working without it. */
-export function Dependents({ kind, id, optionValue }: DependentsProps) {
-  const { answer, failure } = useInquiry(`${kind} ${id} ${optionValue ?? ''}`, () =>
-    dependents(kind, id, optionValue ?? null),
-  );
-  if (failure) return <p className={classes.note}>{failure.message}</p>;
+export function Dependents({ uses, replacement = null }: DependentsProps) {
+  const { answer, failure } = uses;
+  if (failure)
+    return (
+      <p className={classes.note} role="alert">
+        {failure.message}
+      </p>
+    );
   if (!answer) return <Skeleton height={14} width="60%" />;
   if (answer.length === 0) return <p className={classes.note}>Nothing else in the model uses it.</p>;
-  return (
-    <div className={classes.note}>
-      Used by
-      <ul className={classes.uses}>
-        {answer.map((each) => (
-          <li key={`${each.kind} ${each.id} ${each.how}`}>
-            <strong>{each.label}</strong>{' '}
-            {each.kind === 'records'
-              ? each.objectLabel?.toLowerCase()
-              : `(${each.kind.replaceAll('_', ' ')}${each.objectLabel ? ` of ${each.objectLabel.toLowerCase()}` : ''})`}{' '}
-            {each.how}
-          </li>
-        ))}
-      </ul>
-    </div>
+  const groups = [
+    {
+      heading: replacement ? `“${replacement}” takes its place here` : 'Still used, so it cannot go yet',
+      list: answer.filter((each) => each.isBlocking),
+    },
+    { heading: 'This goes with it', list: answer.filter((each) => !each.isBlocking) },
+  ];
+  return groups.map(({ heading, list }) =>
+    list.length === 0 ? null : (
+      <section key={heading} className={classes.note} aria-label={heading}>
+        {heading}
+        <ul className={classes.uses}>
+          {list.map((use) => (
+            <User key={`${use.kind} ${use.id} ${use.how}`} use={use} />
+          ))}
+        </ul>
+      </section>
+    ),
   );
 }

@@ -1,7 +1,10 @@
-import { Checkbox, Textarea, TextInput } from '@mantine/core';
+import { Alert, Checkbox, Textarea, TextInput } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { objectById } from '../model/lookup.ts';
 import { nameProblem } from '../model/names.ts';
-import type { ModelField, ModelObject } from '../model/types.ts';
+import { useModel } from '../model/store.ts';
+import type { FieldJunction, ModelField, ModelObject } from '../model/types.ts';
 import { DefaultEditor } from './DefaultEditor.tsx';
 import classes from './editor.module.css';
 import { draftName, type FieldDraft } from './fieldDraft.ts';
@@ -37,12 +40,45 @@ export function draftNameProblem(object: ModelObject, field: ModelField | null, 
   return name === field?.name ? null : nameProblem(name);
 }
 
+/** Where the other side of a many-to-many relation is, and its links, which may have fields of their own. */
+function LinksNote({ junction }: { junction: FieldJunction }) {
+  const model = useModel();
+  const links = objectById(model, junction.objectId);
+  const other = objectById(model, junction.targetObjectId);
+  const inverse = other?.fields.find((each) => each.id === junction.inverseFieldId);
+  if (!links || !other) return null;
+  return (
+    <Alert color="gray" className={classes.hint}>
+      {inverse ? (
+        <>
+          On each {other.labelSingular.toLowerCase()} it is{' '}
+          <Link
+            to="/settings/model/$namePlural"
+            params={{ namePlural: other.namePlural }}
+            search={{ field: inverse.name }}
+            className={classes.use}
+          >
+            {inverse.label}
+          </Link>
+          .{' '}
+        </>
+      ) : null}
+      The links lie in{' '}
+      <Link to="/settings/model/$namePlural" params={{ namePlural: links.namePlural }} className={classes.use}>
+        {links.labelPlural}
+      </Link>
+      , to which you can add fields, such as a role or a date.
+    </Alert>
+  );
+}
+
 export function FieldForm(props: FieldFormProps) {
   const { object, field, draft, problemAt, onChange, onReplaceOption, onFormulaChecked, children } = props;
   const { type } = draft;
   const nameTrouble = draftNameProblem(object, field, draft) ?? problemAt('name');
   const computed = type === 'FORMULA' || type === 'ROLLUP';
   const canRequire = !UNREQUIRED_TYPES.includes(type) && !field?.isSystem && draft.relationKind !== 'ONE_TO_MANY';
+  const isOneWay = field !== null && type === 'RELATION' && !field.isSystem;
   const canBeUnique = UNIQUE_TYPES.includes(type) && !field?.isSystem;
 
   return (
@@ -93,7 +129,9 @@ export function FieldForm(props: FieldFormProps) {
           onFilterChecked={onFormulaChecked}
         />
       ) : null}
-      {isRelational(type) ? (
+      {field?.junction ? (
+        <LinksNote junction={field.junction} />
+      ) : isRelational(type) ? (
         <RelationNames object={object} draft={draft} problemAt={problemAt} onChange={onChange} />
       ) : null}
       {hasOptions(type) ? (
@@ -108,7 +146,7 @@ export function FieldForm(props: FieldFormProps) {
       {computed || field?.isSystem || isRelational(type) ? null : (
         <DefaultEditor object={object} draft={draft} onChange={(defaultValue) => onChange({ defaultValue })} />
       )}
-      {canRequire || canBeUnique ? (
+      {canRequire || canBeUnique || isOneWay ? (
         <div className={classes.checks}>
           {canRequire ? (
             <Checkbox
@@ -126,6 +164,17 @@ export function FieldForm(props: FieldFormProps) {
               description="Those that exist may stay without"
               checked={draft.newOnly}
               onChange={(event) => onChange({ newOnly: event.currentTarget.checked })}
+            />
+          ) : null}
+          {isOneWay ? (
+            <Checkbox
+              label="One to one"
+              description="No two records point to the same one"
+              checked={draft.relationKind === 'ONE_TO_ONE'}
+              onChange={(event) =>
+                onChange({ relationKind: event.currentTarget.checked ? 'ONE_TO_ONE' : 'MANY_TO_ONE' })
+              }
+              error={problemAt('isUnique')}
             />
           ) : null}
           {canBeUnique ? (

@@ -3,6 +3,7 @@ import { IconArrowLeft } from '@tabler/icons-react';
 import { useState, type FormEvent } from 'react';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import type { Change } from '../model/planning.ts';
+import { useModel } from '../model/store.ts';
 import type { FieldType, ModelField, ModelObject } from '../model/types.ts';
 import classes from './editor.module.css';
 import { createChanges, draftOf, emptyDraft, updateChanges, type FieldDraft } from './fieldDraft.ts';
@@ -10,10 +11,11 @@ import { draftNameProblem, FieldForm } from './FieldForm.tsx';
 import { FieldLife } from './FieldLife.tsx';
 import { useSubmit } from './formFailure.ts';
 import { cleanOptions } from './optionDrafts.ts';
-import { proposeChanges, useReview } from './planStore.ts';
+import { proposeChanges } from './planStore.ts';
 import { TypeGallery } from './TypeGallery.tsx';
 import { TypeRow } from './TypeRow.tsx';
 import { hasOptions, isRelational } from './typeCatalogue.ts';
+import { useIsTop } from './useIsTop.ts';
 
 export interface FieldPreset {
   type: FieldType;
@@ -59,8 +61,9 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
   );
   const [replacements, setReplacements] = useState<Change[]>([]);
   const [isFormulaRight, setFormulaRight] = useState(field !== null);
-  const isReviewed = useReview((state) => state.review !== null);
-  const { busy, submit, problem, problemAt } = useSubmit(() => undefined);
+  const isTop = useIsTop();
+  const target = useModel().objects.find((each) => each.id === draft?.targets[0]);
+  const { busy, submit, problem, problemAt } = useSubmit();
   const change = (patch: Partial<FieldDraft>) => setDraft((current) => current && { ...current, ...patch });
 
   const save = (always: boolean) => {
@@ -69,7 +72,7 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
       const wanted = cleaned(draft);
       const changes = field
         ? [...replacements, ...updateChanges(field, wanted)]
-        : createChanges(object, wanted).changes;
+        : createChanges(object, wanted, target).changes;
       if (changes.length === 0) return onClose();
       const newOnly = { ...wanted, newOnly: true };
       const isApplied = await proposeChanges(
@@ -82,7 +85,7 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
             ? {
                 alternative: {
                   label: 'Require it of new records only',
-                  changes: field ? updateChanges(field, newOnly) : createChanges(object, newOnly).changes,
+                  changes: field ? updateChanges(field, newOnly) : createChanges(object, newOnly, target).changes,
                 },
               }
             : {}),
@@ -105,7 +108,7 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
       onClose={onClose}
       position="right"
       size={540}
-      closeOnEscape={!isReviewed}
+      closeOnEscape={isTop}
       title={
         <Group gap={8} wrap="nowrap">
           {draft && !field ? (
@@ -133,11 +136,14 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
               problemAt={problemAt}
               onChange={change}
               onFormulaChecked={setFormulaRight}
-              onReplaceOption={(value, replacement) =>
-                field &&
-                replacement !== null &&
-                setReplacements([...replacements, { op: 'replaceOption', fieldId: field.id, value, with: replacement }])
-              }
+              onReplaceOption={(value, replacement) => {
+                if (!field || replacement === null) return;
+                setReplacements([
+                  ...replacements,
+                  { op: 'replaceOption', fieldId: field.id, value, with: replacement },
+                ]);
+                if (draft.defaultValue === value) change({ defaultValue: replacement });
+              }}
             >
               {field ? <FieldLife object={object} field={field} onClose={onClose} /> : null}
             </FieldForm>

@@ -6,6 +6,7 @@ import { Message } from '../app/Message.tsx';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { targetsOf } from '../model/describe.ts';
 import { useModel } from '../model/store.ts';
+import type { Change } from '../model/planning.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import classes from './fields.module.css';
@@ -38,33 +39,39 @@ function marks(field: ModelField): string[] {
   ].filter(Boolean);
 }
 
-/** The position that puts a field between its new neighbours, so that a move writes one row. */
-function positionBetween(fields: ModelField[], index: number): number {
-  const before = fields[index - 1]?.position;
-  const after = fields[index + 1]?.position;
-  if (before === undefined) return (after ?? 0) - 1;
-  if (after === undefined) return before + 1;
-  return (before + after) / 2;
+/** The positions to write so that the fields stand in this order: of the moved one alone, if there is room for it. */
+function positionsFor(fields: ModelField[], moved: ModelField, at: (field: ModelField) => number): [string, number][] {
+  const index = fields.indexOf(moved);
+  const [before, after] = [fields[index - 1], fields[index + 1]].map((field) => field && at(field));
+  if (before === undefined) return [[moved.id, (after ?? 0) - 1]];
+  if (after === undefined) return [[moved.id, before + 1]];
+  const between = (before + after) / 2;
+  if (before < between && between < after) return [[moved.id, between]];
+  return fields.map((field, place) => [field.id, place]);
 }
 
 export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
   const model = useModel();
   const [query, setQuery] = useState('');
   const [showSystem, setShowSystem] = useState(false);
-  /** The order that people see at once, while the database is told. */
-  const [placed, setPlaced] = useState<string[] | null>(null);
+  /** Positions that people see at once, while the database is told: they may move on before it has answered. */
+  const [placed, setPlaced] = useState<{ [fieldId: string]: number }>({});
+  const unsaved = useRef(new Map<string, number>());
+  const saving = useRef(false);
+  const positionOf = (field: ModelField) => placed[field.id] ?? field.position;
   const wanted = query.trim().toLowerCase();
   const sorted = object.fields
     .filter((field) => showSystem || !field.isSystem)
     .sort(
       (a, b) =>
-        Number(b.isActive) - Number(a.isActive) || Number(a.isSystem) - Number(b.isSystem) || a.position - b.position,
+        Number(b.isActive) - Number(a.isActive) ||
+        Number(a.isSystem) - Number(b.isSystem) ||
+        positionOf(a) - positionOf(b),
     );
-  const ordered = placed ? [...sorted].sort((a, b) => placed.indexOf(a.id) - placed.indexOf(b.id)) : sorted;
   const fields =
     wanted === ''
-      ? ordered
-      : ordered.filter((field) =>
+      ? sorted
+      : sorted.filter((field) =>
           `${field.label} ${field.name} ${FIELD_TYPES[field.type].label}`.toLowerCase().includes(wanted),
         );
 
@@ -77,25 +84,36 @@ export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
     overscan: 8,
     scrollMargin: list.current?.offsetTop ?? 0,
   });
-  const move = async (from: number, to: number) => {
+  const savePositions = async () => {
+    if (saving.current) return;
+    saving.current = true;
+    while (unsaved.current.size > 0) {
+      const changes: Change[] = [...unsaved.current].map(([id, position]) => ({
+        op: 'update',
+        table: 'fields',
+        id,
+        values: { position },
+      }));
+      unsaved.current.clear();
+      try {
+        await proposeChanges('Order of the fields', changes);
+      } catch (cause) {
+        announceFailure('The order was not saved', cause);
+      }
+    }
+    saving.current = false;
+    setPlaced({});
+  };
+  const move = (from: number, to: number) => {
     const field = fields[from];
     if (!field || field.isSystem || wanted !== '') return;
-    const next = inOrder(fields, from, to);
-    setPlaced(next.map((each) => each.id));
-    const position = positionBetween(
-      next.filter((each) => each.isActive === field.isActive && !each.isSystem),
-      next.filter((each) => each.isActive === field.isActive && !each.isSystem).indexOf(field),
-    );
-    try {
-      await proposeChanges('Order of the fields', [
-        { op: 'update', table: 'fields', id: field.id, values: { position } },
-      ]);
-    } catch (cause) {
-      announceFailure('The order was not saved', cause);
-    }
-    setPlaced(null);
+    const group = inOrder(fields, from, to).filter((each) => each.isActive === field.isActive && !each.isSystem);
+    const positions = positionsFor(group, field, positionOf);
+    setPlaced({ ...placed, ...Object.fromEntries(positions) });
+    for (const [id, position] of positions) unsaved.current.set(id, position);
+    void savePositions();
   };
-  const reorder = useReorder(list, ROW, fields.length, (from, to) => void move(from, to));
+  const reorder = useReorder(list, ROW, fields.length, move);
 
   return (
     <div ref={scroll} className={page.page} tabIndex={0} role="region" aria-label={`Fields of ${object.labelPlural}`}>

@@ -6,13 +6,14 @@ import { planManifest } from '../model/planning.ts';
 import { propose } from './planStore.ts';
 import { useSubmit } from './formFailure.ts';
 import classes from './settings.module.css';
+import { useIsTop } from './useIsTop.ts';
 
 /** A model from a file, as from a test workspace: always planned and shown before it is applied. */
 export function ImportManifest({ onClose }: { onClose: () => void }) {
   const [file, setFile] = useState<File | null>(null);
   const [prune, setPrune] = useState(false);
   const [unreadable, setUnreadable] = useState(false);
-  const { busy, submit, problem } = useSubmit(() => undefined);
+  const { busy, submit, problem } = useSubmit();
 
   const plan = async () => {
     setUnreadable(false);
@@ -35,7 +36,7 @@ export function ImportManifest({ onClose }: { onClose: () => void }) {
   };
 
   return (
-    <Modal opened onClose={onClose} title="Import a model">
+    <Modal opened onClose={onClose} closeOnEscape={useIsTop()} title="Import a model">
       <form
         className={classes.form}
         onSubmit={(event) => {

@@ -8,6 +8,7 @@ import { useSubmit } from './formFailure.ts';
 import { FormulaEditor } from './FormulaEditor.tsx';
 import { INDEX_KINDS } from './indexKinds.ts';
 import { proposeChanges } from './planStore.ts';
+import { useIsTop } from './useIsTop.ts';
 
 const GIN: FieldType[] = ['ARRAY', 'MULTI_SELECT', 'RAW_JSON', 'FILES', 'EMAILS', 'PHONES', 'LINKS'];
 const TEXT: FieldType[] = ['TEXT', 'RICH_TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'ADDRESS'];
@@ -26,7 +27,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
   const [typedName, setTypedName] = useState<string | null>(null);
   const [condition, setCondition] = useState<string | null>(null);
   const [isConditionRight, setConditionRight] = useState(false);
-  const { busy, submit, problem } = useSubmit(onClose);
+  const { busy, submit, problem } = useSubmit({ onDone: onClose });
   const choices = object.fields.filter((field) => fits(kind, field));
   const given = parts.filter((part) => part !== null);
   const suggested = given.map((part) => fieldById(object, part.fieldId)?.label ?? '').join(', ');
@@ -38,7 +39,12 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
   const partOf = (field: ModelField): string | undefined => field.columns[0]?.part || undefined;
 
   return (
-    <Modal opened onClose={onClose} title={`New index of ${object.labelPlural.toLowerCase()}`}>
+    <Modal
+      opened
+      onClose={onClose}
+      closeOnEscape={useIsTop()}
+      title={`New index of ${object.labelPlural.toLowerCase()}`}
+    >
       <form
         className={classes.form}
         onSubmit={(event) => {

@@ -33,9 +33,12 @@ export function NewObject({ onClose, staysHere }: { onClose: () => void; staysHe
     plural: !typed ? null : same ? 'One and many must have different names.' : problemOf(namePlural),
   };
   const opensNames = showsNames || problems.singular !== null || problems.plural !== null;
-  const { busy, submit, problem, problemAt } = useSubmit(() => {
-    onClose();
-    if (!staysHere) void navigate({ to: '/settings/model/$namePlural', params: { namePlural } });
+  const { busy, submit, problem, problemAt } = useSubmit({
+    onDone: () => {
+      onClose();
+      if (!staysHere) void navigate({ to: '/settings/model/$namePlural', params: { namePlural } });
+    },
+    inSight: ['labelSingular', 'labelPlural', ...(opensNames ? ['nameSingular', 'namePlural'] : [])],
   });
 
   return (

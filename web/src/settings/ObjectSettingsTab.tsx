@@ -21,12 +21,13 @@ import { useModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { Aliases } from './Aliases.tsx';
-import { Dependents } from './Dependents.tsx';
+import { Dependents, mayGo, useDependents } from './Dependents.tsx';
 import editor from './editor.module.css';
 import { useSubmit } from './formFailure.ts';
 import { IconPicker } from './IconPicker.tsx';
 import { propose, proposeChanges } from './planStore.ts';
 import classes from './settings.module.css';
+import { useIsTop } from './useIsTop.ts';
 
 const LABEL_TYPES = ['TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'AUTO_NUMBER', 'FORMULA', 'UUID'];
 const IMAGE_TYPES = ['LINKS', 'FILES', 'TEXT'];
@@ -75,7 +76,8 @@ function differing(before: Draft, after: Draft): Partial<Draft> {
 
 function DeleteObject({ object, onClose }: { object: ModelObject; onClose: () => void }) {
   const navigate = useNavigate();
-  const { busy, submit, problem } = useSubmit(() => undefined);
+  const { busy, submit, problem } = useSubmit();
+  const uses = useDependents('object', object.id);
   const remove = () =>
     submit(async () => {
       const changes: Change[] = [{ op: 'delete', table: 'objects', id: object.id }];
@@ -88,13 +90,13 @@ function DeleteObject({ object, onClose }: { object: ModelObject; onClose: () =>
       void navigate({ to: '/settings/model' });
     });
   return (
-    <Modal opened onClose={onClose} title={`Delete ${object.labelPlural.toLowerCase()}?`}>
+    <Modal opened onClose={onClose} closeOnEscape={useIsTop()} title={`Delete ${object.labelPlural.toLowerCase()}?`}>
       <div className={editor.form}>
         <p className={editor.note}>
           The object, its records and the relations to it leave the screen, the API and psql. They are kept for a while
           and can be restored under Data model, Deleted.
         </p>
-        <Dependents kind="object" id={object.id} />
+        <Dependents uses={uses} />
         {problem ? (
           <Alert color="red" role="alert">
             {problem}
@@ -104,7 +106,7 @@ function DeleteObject({ object, onClose }: { object: ModelObject; onClose: () =>
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button color="red" loading={busy} onClick={() => void remove()}>
+          <Button color="red" loading={busy} disabled={!mayGo(uses)} onClick={() => void remove()}>
             Delete object
           </Button>
         </Group>
@@ -116,11 +118,14 @@ function DeleteObject({ object, onClose }: { object: ModelObject; onClose: () =>
 export function ObjectSettingsTab({ object }: { object: ModelObject }) {
   const model = useModel();
   const navigate = useNavigate();
-  const [draft, setDraft] = useState(() => draftOf(object));
+  /** Only what was typed: whatever else changes meanwhile, by a reset or by somebody else, shows as it is. */
+  const [edits, setEdits] = useState<Partial<Draft>>({});
   const [deleting, setDeleting] = useState(false);
-  const { busy, submit, problem, problemAt } = useSubmit(() => undefined);
-  const change = (patch: Partial<Draft>) => setDraft({ ...draft, ...patch });
-  const values = differing(draftOf(object), draft);
+  const { busy, submit, problem, problemAt } = useSubmit();
+  const present = draftOf(object);
+  const draft = { ...present, ...edits };
+  const change = (patch: Partial<Draft>) => setEdits({ ...edits, ...patch });
+  const values = differing(present, draft);
   const isChanged = Object.keys(values).length > 0;
 
   const nameTrouble = (name: string, was: string): string | null => {
@@ -157,10 +162,13 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
           ? { duplicateCriteria: values.duplicateCriteria.filter((ids) => ids.length > 0) }
           : {}),
       };
-      const isApplied = await proposeChanges(`Change ${object.labelPlural.toLowerCase()}`, [
-        { op: 'update', table: 'objects', id: object.id, values: wanted },
-      ]);
+      const isApplied = await proposeChanges(
+        `Change ${object.labelPlural.toLowerCase()}`,
+        [{ op: 'update', table: 'objects', id: object.id, values: wanted }],
+        { verb: 'Change' },
+      );
       if (!isApplied) return;
+      setEdits({});
       notifications.show({ message: 'Saved.' });
       if (values.namePlural)
         void navigate({
@@ -181,7 +189,11 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
       replan: () => planReset('object', object.id),
       always: true,
     })
-      .then((isApplied) => isApplied && notifications.show({ message: 'As it was delivered.' }))
+      .then((isApplied) => {
+        if (!isApplied) return;
+        setEdits({});
+        notifications.show({ message: 'As it was delivered.' });
+      })
       .catch((cause: unknown) => announceFailure('Not reset', cause));
 
   return (
@@ -332,7 +344,7 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
           <Button type="submit" loading={busy} disabled={!isReady}>
             Save
           </Button>
-          <Button variant="default" disabled={!isChanged} onClick={() => setDraft(draftOf(object))}>
+          <Button variant="default" disabled={!isChanged} onClick={() => setEdits({})}>
             Discard
           </Button>
         </Group>

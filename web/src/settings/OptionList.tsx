@@ -3,7 +3,7 @@ import { IconGripVertical, IconPlus, IconX } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
 import { COLORS } from '../fields/Tag.tsx';
 import { optionValue } from '../model/names.ts';
-import { Dependents } from './Dependents.tsx';
+import { Dependents, mayGo, useDependents } from './Dependents.tsx';
 import classes from './editor.module.css';
 import { newOption, type DraftOption } from './optionDrafts.ts';
 import { inOrder, useReorder } from './useReorder.ts';
@@ -33,6 +33,7 @@ function RemoveOption({
   onKeep: () => void;
 }) {
   const [replacement, setReplacement] = useState<string | null>(null);
+  const uses = useDependents('option', fieldId, option.value);
   return (
     <div className={classes.remove} role="group" aria-label={`Remove ${option.label}`}>
       <Select
@@ -45,12 +46,12 @@ function RemoveOption({
         onChange={setReplacement}
         data-autofocus
       />
-      <Dependents kind="option" id={fieldId} optionValue={option.value ?? ''} />
+      <Dependents uses={uses} replacement={others.find((other) => other.value === replacement)?.label ?? null} />
       <Group gap={6} justify="flex-end">
         <Button variant="default" onClick={onKeep}>
           Keep it
         </Button>
-        <Button color="red" onClick={() => onRemove(replacement)}>
+        <Button color="red" disabled={!mayGo(uses, replacement !== null)} onClick={() => onRemove(replacement)}>
           Remove
         </Button>
       </Group>

@@ -17,6 +17,7 @@ import { useModel } from '../model/store.ts';
 import classes from './plan.module.css';
 import { hasMoved, useReview, type Review } from './planStore.ts';
 import { count, duration, planSentences, planSql, WAIT_TEXT, waitOf } from './planText.ts';
+import { useIsTop } from './useIsTop.ts';
 
 function StepLine({ step }: { step: PlanStep }) {
   const wait = waitOf(step.lockLevel);
@@ -227,6 +228,7 @@ function ReviewModal({ review }: { review: Review }) {
     <Modal
       opened
       onClose={() => review.settle(false)}
+      closeOnEscape={useIsTop()}
       title={review.title}
       size="lg"
       classNames={{ body: classes.body }}

@@ -5,7 +5,7 @@ import { apiName, withArticle } from '../model/names.ts';
 import { useModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import classes from './editor.module.css';
-import { RELATION_TYPES, type FieldDraft, type OnDelete, type RelationKind } from './fieldDraft.ts';
+import { RELATION_TYPES, relationLabels, type FieldDraft, type OnDelete, type RelationKind } from './fieldDraft.ts';
 
 interface RelationFormProps {
   object: ModelObject;
@@ -55,19 +55,11 @@ export function RelationEnds({ object, draft, isNew, problemAt, onChange }: Rela
     .map((each) => ({ value: each.id, label: each.labelSingular }));
   const target = model.objects.find((each) => each.id === draft.targets[0]);
   const isHere = kind === 'ONE_TO_MANY';
-  const nameOf = (next: RelationKind, other: ModelObject | undefined): string =>
-    (next === 'ONE_TO_MANY' || next === 'MANY_TO_MANY' ? other?.labelPlural : other?.labelSingular) ?? '';
   /** The label follows the object that is chosen until somebody types another. */
   const following = (next: RelationKind, id: string | null | undefined): { label?: string } => {
-    if (draft.label !== '' && draft.label !== nameOf(kind, target)) return {};
-    return next === 'SEVERAL'
-      ? {}
-      : {
-          label: nameOf(
-            next,
-            model.objects.find((each) => each.id === id),
-          ),
-        };
+    if (draft.label !== '' && draft.label !== relationLabels(kind, object, target).label) return {};
+    const chosen = model.objects.find((each) => each.id === id);
+    return { label: relationLabels(next, object, chosen).label };
   };
   const chooseKind = (next: RelationKind) =>
     onChange({
@@ -129,7 +121,7 @@ export function RelationNames({ object, draft, problemAt, onChange }: Omit<Relat
   const isHere = kind === 'ONE_TO_MANY';
   const target = model.objects.find((each) => each.id === draft.targets[0]);
   const holder = isHere ? target : object;
-  const inverse = draft.inverseLabel ?? (isHere ? object.labelSingular : object.labelPlural);
+  const inverse = draft.inverseLabel ?? relationLabels(kind, object, target).inverse;
   return (
     <>
       <div className={classes.sides}>
@@ -152,7 +144,7 @@ export function RelationNames({ object, draft, problemAt, onChange }: Omit<Relat
         label={
           isHere
             ? `On each ${lower(target?.labelSingular ?? 'record')}, the ${lower(object.labelSingular)} is called`
-            : `On the page of ${target && !several ? withArticle(target.labelSingular) : 'the other record'}, the list is called`
+            : `On the page of ${target && !several ? withArticle(target.labelSingular) : 'the other record'}, ${kind === 'ONE_TO_ONE' ? 'it' : 'the list'} is called`
         }
         value={inverse}
         onChange={(event) => onChange({ inverseLabel: event.currentTarget.value })}

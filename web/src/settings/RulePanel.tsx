@@ -24,10 +24,11 @@ import classes from './editor.module.css';
 import { useSubmit } from './formFailure.ts';
 import { FormulaEditor } from './FormulaEditor.tsx';
 import { ViolationList } from './PlanDialog.tsx';
-import { proposeChanges, useReview } from './planStore.ts';
+import { proposeChanges } from './planStore.ts';
 import { count } from './planText.ts';
 import { cleanRule, emptyRule, isRuleComplete, RULE_KINDS, ruleDraft, ruleFields } from './ruleDraft.ts';
 import { useInquiry } from './useInquiry.ts';
+import { useIsTop } from './useIsTop.ts';
 
 interface RulePanelProps {
   object: ModelObject;
@@ -142,8 +143,8 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
   const [draft, setDraft] = useState<RuleDraft>(() => (rule ? ruleDraft(object, rule) : emptyRule(object, 'REQUIRED')));
   const [isConditional, setConditional] = useState(draft.kind !== 'CONDITION' && draft.condition !== null);
   const [isConditionRight, setConditionRight] = useState(rule !== null);
-  const isReviewed = useReview((state) => state.review !== null);
-  const { busy, submit, problem, problemAt } = useSubmit(() => undefined);
+  const isTop = useIsTop();
+  const { busy, submit, problem, problemAt } = useSubmit();
   const change = (patch: Partial<RuleDraft>) => setDraft({ ...draft, ...patch });
   const fields = ruleFields(object, draft.kind);
   const choices = fields.map((field) => ({ value: field.id, label: field.label }));
@@ -180,7 +181,7 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
       onClose={onClose}
       position="right"
       size={500}
-      closeOnEscape={!isReviewed}
+      closeOnEscape={isTop}
       title={
         <span className={classes.panelTitle}>{rule ? 'Rule' : `New rule of ${object.labelPlural.toLowerCase()}`}</span>
       }
@@ -283,18 +284,16 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
               value={draft.message}
               onChange={(event) => change({ message: event.currentTarget.value })}
             />
-            {draft.kind === 'UNIQUE' ? null : (
-              <Checkbox
-                label="For new records only"
-                description="Those that exist may stay as they are"
-                checked={draft.appliesFrom !== null}
-                onChange={(event) =>
-                  change({
-                    appliesFrom: event.currentTarget.checked ? (rule?.appliesFrom ?? new Date().toISOString()) : null,
-                  })
-                }
-              />
-            )}
+            <Checkbox
+              label="For new records only"
+              description="Those that exist may stay as they are"
+              checked={draft.appliesFrom !== null}
+              onChange={(event) =>
+                change({
+                  appliesFrom: event.currentTarget.checked ? (rule?.appliesFrom ?? new Date().toISOString()) : null,
+                })
+              }
+            />
             {isReady ? <Violations draft={{ ...clean, appliesFrom: null }} /> : null}
             {rule ? (
               <div className={classes.life}>

@@ -10,6 +10,7 @@ import { announceFailure } from '../records/announce.tsx';
 import classes from './editor.module.css';
 import { ChangeType } from './ChangeType.tsx';
 import { convertibleTypes } from './conversions.ts';
+import { count } from './planText.ts';
 import { useInquiry } from './useInquiry.ts';
 
 /** The type of a field that exists: what it is, how to make it another, and how to take that back. */
@@ -54,7 +55,10 @@ export function TypeRow({ object, field }: { object: ModelObject; field: ModelFi
           <span>
             Was {FIELD_TYPES[last.fromType]?.label.toLowerCase() ?? last.fromType} until{' '}
             {formatRelative(last.changedAt)}
-            {Number(last.failedValues) > 0 ? `; ${last.failedValues} values were emptied` : ''}.
+            {Number(last.failedValues) > 0
+              ? `; ${count(Number(last.failedValues), 'value was', 'values were')} emptied`
+              : ''}
+            .
           </span>
           <Button
             variant="subtle"

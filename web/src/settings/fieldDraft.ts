@@ -75,7 +75,7 @@ export function draftOf(field: ModelField): FieldDraft {
           : field.isUnique
             ? 'ONE_TO_ONE'
             : 'MANY_TO_ONE',
-    targets: field.relations.map((each) => each.targetObjectId),
+    targets: field.junction ? [field.junction.targetObjectId] : field.relations.map((each) => each.targetObjectId),
     inverseLabel: relation?.inverseLabel ?? null,
     inverseName: relation?.inverseName ?? null,
     onDelete: relation?.onDelete ?? 'SET_NULL',
@@ -84,6 +84,27 @@ export function draftOf(field: ModelField): FieldDraft {
 }
 
 export const draftName = (draft: FieldDraft): string => draft.name ?? apiName(draft.label);
+
+/** What each side is called until somebody types another name; a relation of an object to itself needs two. */
+export function relationLabels(
+  kind: RelationKind,
+  object: ModelObject,
+  target: ModelObject | undefined,
+): { label: string; inverse: string } {
+  const [one, many] = [object.labelSingular, object.labelPlural];
+  if (target?.id === object.id) {
+    const [parent, child] = [`Parent ${one.toLowerCase()}`, (name: string) => `Child ${name.toLowerCase()}`];
+    if (kind === 'ONE_TO_MANY') return { label: child(many), inverse: parent };
+    if (kind === 'MANY_TO_MANY')
+      return { label: `Related ${many.toLowerCase()}`, inverse: `Related from ${many.toLowerCase()}` };
+    return { label: parent, inverse: child(kind === 'ONE_TO_ONE' ? one : many) };
+  }
+  const label = kind === 'ONE_TO_MANY' || kind === 'MANY_TO_MANY' ? target?.labelPlural : target?.labelSingular;
+  return {
+    label: kind === 'SEVERAL' ? '' : (label ?? ''),
+    inverse: kind === 'ONE_TO_MANY' || kind === 'ONE_TO_ONE' ? one : many,
+  };
+}
 
 const isUnique = (draft: FieldDraft): boolean =>
   draft.type === 'RELATION' ? draft.relationKind === 'ONE_TO_ONE' : UNIQUE_TYPES.includes(draft.type) && draft.isUnique;
@@ -97,9 +118,14 @@ export const RELATION_TYPES: { [kind in RelationKind]: FieldType } = {
 };
 
 /** The changes that make the field, and the id that it will have. */
-export function createChanges(object: ModelObject, draft: FieldDraft): { id: string; changes: Change[] } {
+export function createChanges(
+  object: ModelObject,
+  draft: FieldDraft,
+  target: ModelObject | undefined,
+): { id: string; changes: Change[] } {
   const id = newId();
   const { type } = draft;
+  const inverseLabel = draft.inverseLabel?.trim() || relationLabels(draft.relationKind, object, target).inverse;
   const label = draft.label.trim();
   const text = draft.description.trim();
   if (isRelational(type) && draft.relationKind === 'ONE_TO_MANY') {
@@ -108,7 +134,7 @@ export function createChanges(object: ModelObject, draft: FieldDraft): { id: str
       op: 'createField',
       id,
       objectId: draft.targets[0] ?? '',
-      label: draft.inverseLabel?.trim() || object.labelSingular,
+      label: inverseLabel,
       ...(draft.inverseName ? { name: draft.inverseName } : {}),
       type: 'RELATION',
       targetObjectId: object.id,
@@ -137,7 +163,7 @@ export function createChanges(object: ModelObject, draft: FieldDraft): { id: str
     ...(isRelational(type)
       ? {
           ...(type === 'MORPH_RELATION' ? { targetObjectIds: draft.targets } : { targetObjectId: draft.targets[0] }),
-          inverseLabel: (draft.inverseLabel ?? object.labelPlural).trim(),
+          inverseLabel,
           ...(draft.inverseName ? { inverseName: draft.inverseName } : {}),
           ...(type === 'MANY_TO_MANY' ? {} : { onDelete: draft.onDelete }),
         }
@@ -168,10 +194,10 @@ export function updateChanges(field: ModelField, draft: FieldDraft): Change[] {
 
   const changes: Change[] = [];
   if (Object.keys(values).length > 0) changes.push({ op: 'update', table: 'fields', id: field.id, values });
-  return [...changes, ...relationChanges(field, draft)];
+  return [...changes, ...relationChanges(field, draft, before)];
 }
 
-function relationChanges(field: ModelField, draft: FieldDraft): Change[] {
+function relationChanges(field: ModelField, draft: FieldDraft, before: FieldDraft): Change[] {
   if (field.type !== 'RELATION' && field.type !== 'MORPH_RELATION') return [];
   const changes: Change[] = [];
   for (const relation of field.relations) {
@@ -180,10 +206,11 @@ function relationChanges(field: ModelField, draft: FieldDraft): Change[] {
       continue;
     }
     const values: { [name: string]: unknown } = {};
+    // The form shows what the first of several relations has: the others keep theirs until somebody writes another.
     const inverseLabel = draft.inverseLabel?.trim();
-    if (inverseLabel && inverseLabel !== relation.inverseLabel) values['inverseLabel'] = inverseLabel;
-    if (draft.inverseName && draft.inverseName !== relation.inverseName) values['inverseName'] = draft.inverseName;
-    if (draft.onDelete !== relation.onDelete) values['onDelete'] = draft.onDelete;
+    if (inverseLabel && inverseLabel !== before.inverseLabel) values['inverseLabel'] = inverseLabel;
+    if (draft.inverseName && draft.inverseName !== before.inverseName) values['inverseName'] = draft.inverseName;
+    if (draft.onDelete !== before.onDelete) values['onDelete'] = draft.onDelete;
     if (Object.keys(values).length > 0) changes.push({ op: 'update', table: 'relations', id: relation.id, values });
   }
   const existing = field.relations.map((relation) => relation.targetObjectId);

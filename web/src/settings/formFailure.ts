@@ -1,8 +1,11 @@
 import { useState } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
 
-/** Runs what a form does, and keeps what the server has against it: at the field it names, else above the buttons. */
-export function useSubmit(onDone: () => void) {
+/**
+ * Runs what a form does, and keeps what the server has against it. It stands above the buttons unless the form has named the
+ * field among those at which it shows failures and which are always in sight, so that none goes unseen.
+ */
+export function useSubmit({ onDone, inSight = [] }: { onDone?: () => void; inSight?: string[] } = {}) {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
   const submit = async (work: () => Promise<void>) => {
@@ -10,7 +13,7 @@ export function useSubmit(onDone: () => void) {
     setFailure(null);
     try {
       await work();
-      onDone();
+      onDone?.();
     } catch (cause) {
       setFailure(toFailure(cause));
     }
@@ -20,7 +23,7 @@ export function useSubmit(onDone: () => void) {
   return {
     busy,
     submit,
-    problem: failure?.field ? null : text,
+    problem: failure?.field && inSight.includes(failure.field) ? null : text,
     problemAt: (field: string) => (failure?.field === field ? text : null),
   };
 }

@@ -37,6 +37,8 @@ export interface Identity {
   schemaName: string;
   memberId: string | null;
   apiKeyId: string | null;
+  /** The user who acts as the member, where it is somebody else. */
+  impersonatorId?: string | null;
   /** Where a change comes from: UI writes are MANUAL, keys API, files IMPORT, and so on. */
   source: string;
   requestId?: string;
@@ -49,6 +51,7 @@ export function identitySettings(identity: Identity): Record<string, string> {
     search_path: `${pg.escapeIdentifier(identity.schemaName)}, public`,
     'relvar.member_id': identity.memberId ?? '',
     'relvar.api_key_id': identity.apiKeyId ?? '',
+    'relvar.impersonator_id': identity.impersonatorId ?? '',
     'relvar.source': identity.source,
     'relvar.request_id': identity.requestId ?? '',
   };

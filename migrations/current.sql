@@ -351,9 +351,75 @@ comment on table core.mail_outbox is 'Mails to send, and for 30 days which were 
 create index on core.mail_outbox (queued_at);
 create index on core.mail_outbox (workspace_id);
 
+-- Sessions get short tokens that are signed, and long ones that are used once. Whoever has a session of the old kind signs
+-- in again.
+delete from core.sessions;
+drop function core.create_session(uuid, uuid, bytea, timestamptz), core.resolve_session(bytea), core.end_session(bytea);
+alter table core.sessions
+  drop column token_hash,
+  add column method text not null check (method ~ '^[A-Z][A-Z0-9_]+$'),
+  add column user_agent text,
+  add column ip inet,
+  add column last_used_at timestamptz not null default now(),
+  add column revoked_at timestamptz,
+  add column revoked_reason text,
+  add column mfa_at timestamptz,
+  add column impersonator_user_id uuid references core.users on delete cascade;
+comment on table core.sessions is 'Who is signed in where. A session is the family of refresh tokens that follow from one sign-in.';
+comment on column core.sessions.impersonator_user_id is 'Who acts as the user, where it is somebody else.';
+create index on core.sessions (impersonator_user_id);
+create index on core.sessions (expires_at);
+
+create table core.refresh_tokens (
+  token_hash bytea primary key,
+  session_id uuid not null references core.sessions on delete cascade,
+  issued_at timestamptz not null default now(),
+  used_at timestamptz,
+  expires_at timestamptz not null
+);
+comment on table core.refresh_tokens is 'Tokens by which a session gets its next access token. Each is used once; one that comes again tells of theft.';
+create index on core.refresh_tokens (session_id);
+
+create table core.signing_keys (
+  kid text primary key,
+  public_jwk jsonb not null,
+  private_jwk text not null,
+  created_at timestamptz not null default now(),
+  retired_at timestamptz,
+  not_after timestamptz
+);
+comment on table core.signing_keys is 'The keys that sign access tokens. A retired one still verifies until not_after. Private keys are sealed with a secret that the database does not have.';
+
+alter table core.users
+  add column is_instance_admin boolean not null default false,
+  add column password_changed_at timestamptz,
+  add column disabled_at timestamptz;
+comment on column core.users.is_instance_admin is 'May enter workspaces that allow it as any of their members. The first user of an instance is one.';
+update core.users u set is_instance_admin = true where u.id = (select f.id from core.users f order by f.created_at, f.id limit 1);
+
+alter table core.api_keys
+  alter column role_id drop not null,
+  add column member_id uuid references core.members on delete cascade,
+  add column rate_limit int check (rate_limit between 1 and 1000000),
+  add column last_used_at timestamptz,
+  add column created_by_name text,
+  add check ((role_id is null) <> (member_id is null));
+comment on table core.api_keys is 'Keys of programs: with a role of their own, or personal ones that act as a member.';
+create index on core.api_keys (member_id);
+
+alter type core.identity
+  add attribute session_id uuid,
+  add attribute rate_limit int,
+  add attribute impersonator_id uuid,
+  add attribute impersonator_name text;
+
 -- ── functions, in the order of their types ──────────────────────────────────────────────────────
+--!include engine/identity.sql
 --!include core/attempts.sql
 --!include core/auth_events.sql
+--!include core/sign_in.sql
+--!include core/sessions.sql
+--!include core/signing_keys.sql
 --!include engine/field_types.sql
 --!include engine/fields.sql
 --!include engine/formula/refusals.sql

@@ -2,9 +2,15 @@ import type { RequestListener } from 'node:http';
 import express from 'express';
 import type { Pool } from 'pg';
 import type { AccountsConfig } from '../db/config.ts';
+import type { Secrets } from '../db/secrets.ts';
+import { AccessTokens } from './auth/accessTokens.ts';
 import { Attempts } from './auth/attempts.ts';
 import { installAuth } from './auth/auth.ts';
 import { Identities } from './auth/identity.ts';
+import { RateLimits } from './auth/rateLimits.ts';
+import { Refusals } from './auth/refusals.ts';
+import { Sessions } from './auth/sessions.ts';
+import { SigningKeys } from './auth/signingKeys.ts';
 import { makeStartSession } from './auth/startSession.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { buildInstance } from './gateway/instance.ts';
@@ -24,6 +30,8 @@ interface AppOptions {
   readonly pool: Pool;
   /** The same login, for the connection that listens. */
   readonly serverUrl: string;
+  /** Opens the private keys that the database keeps. */
+  readonly secrets: Secrets;
   /** The built user interface. */
   readonly webDirectory: string;
   /** Offers GraphiQL at GET /graphql and /metadata. */
@@ -51,9 +59,16 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const { pool } = options;
   const notices = new Notices(options.serverUrl);
   const gateway = new Gateway(pool, { count: options.maxSchemas ?? 40, heapMb: 480 });
-  const identities = new Identities(pool, ({ workspaceId, modelVersion, shape }) =>
-    gateway.models.note(workspaceId, { version: modelVersion, shape }),
-  );
+  const signingKeys = new SigningKeys(pool, options.secrets);
+  const tokens = new AccessTokens(signingKeys);
+  const identities = new Identities({
+    pool,
+    tokens,
+    refusals: new Refusals(pool),
+    rateLimits: new RateLimits(pool),
+    onResolved: ({ workspaceId, modelVersion, shape }) =>
+      gateway.models.note(workspaceId, { version: modelVersion, shape }),
+  });
   const live = new Live({
     identities,
     models: gateway.models,
@@ -80,8 +95,9 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const endpoints = makeEndpoints({ pool, identities, gateway, metadata: metadataInstance(pool) });
   installGateway(app, endpoints);
   const attempts = new Attempts(pool);
-  const startSession = makeStartSession({ pool, identities });
-  installAuth(app, { pool, identities, attempts, startSession });
+  const sessions = new Sessions({ pool, identities, tokens });
+  const startSession = makeStartSession({ pool, sessions });
+  installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession });
   installLive(app, live, identities);
   installHealth(app, { ...options, notices });
   installStatic(app, options.webDirectory);
@@ -112,6 +128,7 @@ function followModel(parts: { notices: Notices; gateway: Gateway; identities: Id
     identities.forgetWorkspace(workspace);
     gateway.models.note(workspace, { version, shape });
   });
+  notices.prependListener('identity', (notice) => identities.forget(notice));
   notices.prependListener('resumed', () => {
     identities.forgetAll();
     gateway.models.compare().catch((error: Error) => {

@@ -29,6 +29,11 @@ export const ERRORS = {
     message: 'Too many attempts to sign in.',
     hint: 'Wait a few minutes, then try again.',
   },
+  RATE_LIMITED: {
+    status: 429,
+    message: 'This key has made too many requests.',
+    hint: 'Wait as long as Retry-After says. The headers RateLimit and RateLimit-Policy tell what a key may ask.',
+  },
   CROSS_SITE: {
     status: 403,
     message: 'This request comes from another site.',
@@ -146,6 +151,9 @@ export const ERRORS = {
   },
 } as const satisfies Record<string, { status: number; message: string; hint: string | null }>;
 
+/** RFC 9110 wants it; our own pages tell by it that another token may help, and a wrong password from that. */
+const SAY_HOW = { 'www-authenticate': 'Bearer' };
+
 export type ErrorCode = keyof typeof ERRORS;
 
 /** An error with a code, meant for the person who made the request. */
@@ -160,6 +168,6 @@ export class RequestError extends Error {
     this.code = code;
     this.status = ERRORS[code].status;
     this.hint = details.hint ?? ERRORS[code].hint;
-    this.headers = details.headers ?? {};
+    this.headers = { ...(code === 'NOT_SIGNED_IN' && SAY_HOW), ...details.headers };
   }
 }

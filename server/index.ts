@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { loadConfig } from '../db/config.ts';
 import { createPool } from '../db/pool.ts';
+import { openSecrets } from '../db/secrets.ts';
 import { makeApp } from './app.ts';
 import { compareMigrations } from './health/compareMigrations.ts';
 import { log } from './log.ts';
@@ -21,6 +22,7 @@ const pool = createPool({
 const app = await makeApp({
   pool,
   serverUrl: config.serverUrl,
+  secrets: openSecrets(config),
   webDirectory: join(import.meta.dirname, '../web/dist'),
   development: !config.isProduction,
   accounts: config.accounts,

@@ -1,5 +1,5 @@
 import request from 'supertest';
-import { PASSWORD, useServer } from '../testing/server.ts';
+import { cookieOf, PASSWORD, useServer } from '../testing/server.ts';
 import type { Caller } from '../testing/server.ts';
 
 const server = useServer();
@@ -13,11 +13,6 @@ const signIn = (body: object, headers: Record<string, string> = {}) =>
   request(server.app.handler).post('/auth/sign-in').set(headers).send(body);
 
 const right = { email: 'owner@acme.test', password: PASSWORD };
-
-/** The cookie as a browser would send it back. */
-function cookieOf(response: request.Response): string {
-  return response.headers['set-cookie']![0]!.split(';')[0]!;
-}
 
 test('a member signs in, is known, and signs out', async () => {
   const response = await signIn({ ...right, email: ' Owner@ACME.test ' });
@@ -42,12 +37,14 @@ test('a member signs in, is known, and signs out', async () => {
   expect((await me()).status).toBe(401);
 });
 
-test('the cookie cannot be read by scripts, and over https never travels in the clear', async () => {
-  const plain = (await signIn(right)).headers['set-cookie']![0]!;
-  expect(plain).toMatch(/^relvar_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Expires=/);
-  expect(plain).not.toContain('Secure');
-  const behindProxy = (await signIn(right, { 'x-forwarded-proto': 'https' })).headers['set-cookie']![0]!;
-  expect(behindProxy).toContain('; Secure');
+test('the cookies cannot be read by scripts, and over https never travel in the clear', async () => {
+  const plain = (await signIn(right)).get('set-cookie')!;
+  expect(plain).toEqual([
+    expect.stringMatching(/^relvar_access=[\w-]+\.[\w-]+\.[\w-]+; Path=\/; HttpOnly; SameSite=Lax; Expires=[^;]+$/),
+    expect.stringMatching(/^relvar_refresh=[\w-]{43}; Path=\/auth; HttpOnly; SameSite=Strict; Expires=[^;]+$/),
+  ]);
+  const behindProxy = (await signIn(right, { 'x-forwarded-proto': 'https' })).get('set-cookie')!;
+  for (const cookie of behindProxy) expect(cookie).toContain('; Secure');
 });
 
 test('a wrong password and an unknown e-mail get the same answer', async () => {
@@ -94,7 +91,9 @@ test('nobody is signed in without a token, with an invented one or with a revoke
   const me = (headers: Record<string, string>) => request(server.app.handler).get('/auth/me').set(headers);
   for (const headers of [
     {},
-    { cookie: `relvar_session=${'A'.repeat(43)}` },
+    { cookie: `relvar_access=${'A'.repeat(43)}` },
+    { cookie: 'relvar_access=a.b.c' },
+    { authorization: 'Bearer a.b.c' },
     { authorization: `Bearer rv_${'A'.repeat(43)}` },
     { authorization: 'Basic b3duZXI6cGFzcw==' },
   ]) {

@@ -2,15 +2,15 @@ import type { Express } from 'express';
 import type { Pool } from 'pg';
 import { RequestError } from '../errors.ts';
 import { readJson } from '../http/body.ts';
-import { assertSameOrigin } from '../http/sameOrigin.ts';
 import { signInLimits } from './attempts.ts';
 import type { Attempts } from './attempts.ts';
-import { expiredSessionCookie, readSessionToken } from './cookie.ts';
+import { expireSessionCookies, readCookie } from './cookies.ts';
 import { noteAuthEvent } from './events.ts';
-import { hashToken } from './identity.ts';
 import type { Identities } from './identity.ts';
 import { isPassword } from './passwords.ts';
 import { presentIdentity } from './presentIdentity.ts';
+import type { Sessions } from './sessions.ts';
+import type { SigningKeys } from './signingKeys.ts';
 import type { StartSession } from './startSession.ts';
 
 /** Argon2 takes any length; a limit keeps a megabyte from being hashed. */
@@ -26,13 +26,17 @@ interface AuthParts {
   readonly pool: Pool;
   readonly identities: Identities;
   readonly attempts: Attempts;
+  readonly sessions: Sessions;
+  readonly signingKeys: SigningKeys;
   readonly startSession: StartSession;
 }
 
-export function installAuth(app: Express, { pool, identities, attempts, startSession }: AuthParts): void {
+export function installAuth(app: Express, parts: AuthParts): void {
+  const { pool, identities, attempts, sessions, signingKeys, startSession } = parts;
+
   app.post('/auth/sign-in', async (request, response) => {
-    assertSameOrigin(request);
-    const { email, password, workspace } = parseSignIn(await readJson(request));
+    identities.assertSameOrigin(request);
+    const { email, password, workspace, tokens } = parseSignIn(await readJson(request));
     const limits = signInLimits(email, request.ip ?? '');
     try {
       await attempts.count(...limits);
@@ -47,24 +51,43 @@ export function installAuth(app: Express, { pool, identities, attempts, startSes
     }
     await attempts.takeBack(...limits);
     const workspaceId = chooseWorkspace(login, workspace);
-    await startSession(request, response, { userId: login.user_id, workspaceId, method: 'PASSWORD' });
+    await startSession(request, response, { userId: login.user_id, workspaceId, method: 'PASSWORD', tokens });
+  });
+
+  app.post('/auth/refresh', async (request, response) => {
+    identities.assertSameOrigin(request);
+    const { refreshToken } = ((await readJson(request)) ?? {}) as Record<string, unknown>;
+    response.setHeader('cache-control', 'no-store');
+    // A program sends the token that it was given; what a browser keeps in a cookie is never told to its scripts.
+    if (typeof refreshToken === 'string') {
+      response.json({ tokens: (await sessions.refresh(request, refreshToken)).pair });
+      return;
+    }
+    const cookie = readCookie(request, 'relvar_refresh');
+    if (!cookie) throw new RequestError('NOT_SIGNED_IN');
+    try {
+      sessions.setCookies(request, response, await sessions.refresh(request, cookie));
+    } catch (error) {
+      if (error instanceof RequestError) expireSessionCookies(request, response);
+      throw error;
+    }
+    response.status(204).end();
   });
 
   app.post('/auth/sign-out', async (request, response) => {
-    assertSameOrigin(request);
-    const token = readSessionToken(request);
-    if (token) {
-      const hash = hashToken(token);
-      await pool.query('select core.end_session($1)', [hash]);
-      identities.forgetSession(hash);
-    }
-    response.setHeader('set-cookie', expiredSessionCookie(request));
+    identities.assertSameOrigin(request);
+    await sessions.end(request, response);
     response.status(204).end();
+  });
+
+  app.get('/.well-known/jwks.json', async (_request, response) => {
+    response.setHeader('cache-control', 'public, max-age=300');
+    response.json(await signingKeys.jwks());
   });
 
   app.get('/auth/me', async (request, response) => {
     response.setHeader('cache-control', 'no-store');
-    response.json(presentIdentity(await identities.of(request)));
+    response.json(presentIdentity(await identities.of(request, response)));
   });
 }
 
@@ -72,8 +95,9 @@ function parseSignIn(body: unknown): {
   email: string;
   password: string;
   workspace: string | undefined;
+  tokens: boolean;
 } {
-  const { email, password, workspace } = (body ?? {}) as Record<string, unknown>;
+  const { email, password, workspace, tokens } = (body ?? {}) as Record<string, unknown>;
   if (typeof email !== 'string' || typeof password !== 'string') {
     throw new RequestError('INVALID_REQUEST', { message: '"email" and "password" must be texts.' });
   }
@@ -83,7 +107,7 @@ function parseSignIn(body: unknown): {
     });
   }
   if (password.length > MAX_PASSWORD_LENGTH) throw new RequestError('SIGN_IN_FAILED');
-  return { email: email.trim().toLowerCase(), password, workspace: workspace ?? undefined };
+  return { email: email.trim().toLowerCase(), password, workspace: workspace ?? undefined, tokens: tokens === true };
 }
 
 async function findLogin(pool: Pool, email: string): Promise<Login | undefined> {

@@ -1,10 +1,16 @@
-import { createHash } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Pool } from 'pg';
 import { RequestError } from '../errors.ts';
 import { assertSameOrigin } from '../http/sameOrigin.ts';
+import { log } from '../log.ts';
+import type { IdentityNotice } from '../notices/notices.ts';
 import type { Identity as DatabaseIdentity } from '../../db/pool.ts';
-import { readSessionToken } from './cookie.ts';
+import { TokenRefused } from './accessTokens.ts';
+import type { AccessClaims, AccessTokens } from './accessTokens.ts';
+import { readCookie } from './cookies.ts';
+import type { RateLimits } from './rateLimits.ts';
+import type { Refusals } from './refusals.ts';
+import { hashToken } from './tokenHash.ts';
 
 /** Who makes a request: a member with a session, or an API key; always with one CRM role. */
 export interface Identity extends DatabaseIdentity {
@@ -17,6 +23,10 @@ export interface Identity extends DatabaseIdentity {
   readonly displayName: string | null;
   readonly modelVersion: number;
   readonly shape: string;
+  readonly sessionId: string | null;
+  /** Requests a minute, for keys; null means the usual number. */
+  readonly rateLimit: number | null;
+  readonly impersonatorName: string | null;
 }
 
 interface IdentityRow {
@@ -33,9 +43,13 @@ interface IdentityRow {
   display_name: string | null;
   model_version: string;
   shape: string;
+  session_id: string | null;
+  rate_limit: number | null;
+  impersonator_id: string | null;
+  impersonator_name: string | null;
 }
 
-/** How long a session or key that was revoked elsewhere may still be believed. */
+/** Notices end what is remembered at once; this is for the moment in which none can be heard. */
 const MAX_AGE_MS = 10_000;
 const MAX_CACHED = 10_000;
 
@@ -44,70 +58,140 @@ const RESOLVERS = {
   apiKey: 'select * from core.resolve_api_key($1)',
 };
 
-/** Finds out who makes a request, and remembers it for a few seconds by the token's hash. */
+interface Parts {
+  readonly pool: Pool;
+  readonly tokens: AccessTokens;
+  readonly refusals: Refusals;
+  readonly rateLimits: RateLimits;
+  readonly onResolved: (identity: Identity) => void;
+}
+
+/**
+ * Finds out who makes a request. A signature alone is never enough: the session must be alive, which is remembered for
+ * a few seconds and forgotten when the database says that it has ended.
+ */
 export class Identities {
-  readonly #pool: Pool;
+  readonly #parts: Parts;
   readonly #cache = new Map<string, { identity: Identity; until: number }>();
-  readonly #onResolved: (identity: Identity) => void;
   /** Counts what was forgotten: an answer that was asked for before must not be remembered after. */
   #forgotten = 0;
 
-  constructor(pool: Pool, onResolved: (identity: Identity) => void) {
-    this.#pool = pool;
-    this.#onResolved = onResolved;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
-  /** The identity of a request; throws NOT_SIGNED_IN where there is none. */
-  of(request: IncomingMessage): Identity | Promise<Identity> {
+  /** The identity of a request; throws NOT_SIGNED_IN where there is none. The answer tells keys what they may still ask. */
+  of(request: IncomingMessage, response: ServerResponse): Identity | Promise<Identity> {
     const bearer = request.headers.authorization;
     if (bearer !== undefined) {
-      const key = /^Bearer (rv_[\w-]{43})$/.exec(bearer)?.[1];
-      if (!key) throw new RequestError('NOT_SIGNED_IN');
-      return this.#find('apiKey', hashToken(key));
+      const token = /^Bearer ([\w.-]+)$/.exec(bearer)?.[1] ?? '';
+      if (/^rvp?_[\w-]{43}$/.test(token)) return this.#ofKey(request, response, hashToken(token));
+      return this.#ofAccessToken(request, token);
     }
-    const token = readSessionToken(request);
+    const token = readCookie(request, 'relvar_access');
     if (!token) throw new RequestError('NOT_SIGNED_IN');
     // A navigation or a stream that is only read changes nothing; everything else must be ours.
-    if (request.method !== 'GET') assertSameOrigin(request);
-    return this.#find('session', hashToken(token));
+    if (request.method !== 'GET') this.assertSameOrigin(request);
+    return this.#ofAccessToken(request, token);
   }
 
-  /** The identity of a session that has just begun. */
-  ofSession(token: string): Identity | Promise<Identity> {
-    return this.#find('session', hashToken(token));
+  /** Who it is now that opened a stream some time ago. The session counts, not the token, which has run out meanwhile. */
+  again(request: IncomingMessage, { sessionId }: Identity): Identity | Promise<Identity> {
+    if (sessionId !== null) return this.ofSession(sessionId);
+    const hash = hashToken(request.headers.authorization!.slice('Bearer '.length));
+    return this.#find('apiKey', hash.toString('base64'), hash);
+  }
+
+  ofSession(sessionId: string): Identity | Promise<Identity> {
+    return this.#find('session', sessionId, sessionId);
+  }
+
+  assertSameOrigin(request: IncomingMessage): void {
+    try {
+      assertSameOrigin(request);
+    } catch (error) {
+      this.#parts.refusals.note(request, 'CROSS_SITE');
+      throw error;
+    }
   }
 
   /** Roles and permissions are part of the model, so its changes end what is remembered. */
   forgetWorkspace(workspaceId: string): void {
-    this.#forgotten += 1;
-    for (const [key, { identity }] of this.#cache) {
-      if (identity.workspaceId === workspaceId) this.#cache.delete(key);
-    }
+    this.#forget((identity) => identity.workspaceId === workspaceId);
   }
 
-  forgetSession(hash: Buffer): void {
-    this.#forgotten += 1;
-    this.#cache.delete(cacheKey('session', hash));
+  forget({ session, user, workspace, keys }: IdentityNotice): void {
+    if (session) this.#forget((identity) => identity.sessionId === session);
+    if (user) this.#forget((identity) => identity.userId === user);
+    if (workspace) this.forgetWorkspace(workspace);
+    if (keys) this.#parts.tokens.forget();
   }
 
   forgetAll(): void {
-    this.#forgotten += 1;
-    this.#cache.clear();
+    this.#forget(() => true);
+    this.#parts.tokens.forget();
   }
 
-  #find(kind: keyof typeof RESOLVERS, hash: Buffer): Identity | Promise<Identity> {
-    const key = cacheKey(kind, hash);
+  #forget(isMeant: (identity: Identity) => boolean): void {
+    this.#forgotten += 1;
+    for (const [key, { identity }] of this.#cache) if (isMeant(identity)) this.#cache.delete(key);
+  }
+
+  #ofKey(request: IncomingMessage, response: ServerResponse, hash: Buffer): Identity | Promise<Identity> {
+    const admit = (identity: Identity) => {
+      const counted = this.#parts.rateLimits.count(identity.apiKeyId!, identity.rateLimit, response);
+      return counted ? counted.then(() => identity) : identity;
+    };
+    const found = this.#find('apiKey', hash.toString('base64'), hash);
+    if (!(found instanceof Promise)) return admit(found);
+    return found.then(admit, (error: unknown) => {
+      if (error instanceof RequestError) this.#parts.refusals.note(request, 'UNKNOWN_KEY');
+      throw error;
+    });
+  }
+
+  #ofAccessToken(request: IncomingMessage, token: string): Identity | Promise<Identity> {
+    try {
+      const claims = this.#parts.tokens.verify(token);
+      if (!(claims instanceof Promise)) return this.#ofClaims(request, claims);
+      return claims.then(
+        (verified) => this.#ofClaims(request, verified),
+        (error: unknown) => this.#refuse(request, error),
+      );
+    } catch (error) {
+      return this.#refuse(request, error);
+    }
+  }
+
+  #ofClaims(request: IncomingMessage, claims: AccessClaims): Identity | Promise<Identity> {
+    const check = (identity: Identity) => {
+      if (identity.userId === claims.userId && identity.workspaceId === claims.workspaceId) return identity;
+      return this.#refuse(request, new TokenRefused('WRONG_SESSION'), claims);
+    };
+    const found = this.ofSession(claims.sessionId);
+    return found instanceof Promise ? found.then(check) : check(found);
+  }
+
+  #refuse(request: IncomingMessage, error: unknown, claims?: AccessClaims): never {
+    if (!(error instanceof TokenRefused)) throw error;
+    this.#parts.refusals.note(request, error.reason, claims && { userId: claims.userId });
+    throw new RequestError('NOT_SIGNED_IN');
+  }
+
+  #find(kind: keyof typeof RESOLVERS, name: string, value: string | Buffer): Identity | Promise<Identity> {
+    const key = `${kind} ${name}`;
     const cached = this.#cache.get(key);
     if (cached && cached.until > Date.now()) return cached.identity;
-    return this.#resolve(kind, hash, key);
+    return this.#resolve(kind, key, value);
   }
 
-  async #resolve(kind: keyof typeof RESOLVERS, hash: Buffer, key: string): Promise<Identity> {
+  async #resolve(kind: keyof typeof RESOLVERS, key: string, value: string | Buffer): Promise<Identity> {
+    const { pool, onResolved } = this.#parts;
     const forgotten = this.#forgotten;
-    const { rows } = await this.#pool.query<IdentityRow>({
+    const { rows } = await pool.query<IdentityRow>({
       name: `relvar_resolve_${kind}`,
       text: RESOLVERS[kind],
-      values: [hash],
+      values: [value],
     });
     const row = rows[0];
     if (!row?.workspace_id) {
@@ -115,21 +199,20 @@ export class Identities {
       throw new RequestError('NOT_SIGNED_IN');
     }
     const identity = fromRow(row);
-    this.#onResolved(identity);
+    onResolved(identity);
+    if (identity.apiKeyId !== null) this.#noteUse(identity.apiKeyId);
     if (forgotten !== this.#forgotten) return identity;
     if (this.#cache.size >= MAX_CACHED) this.#cache.delete(this.#cache.keys().next().value!);
     this.#cache.set(key, { identity, until: Date.now() + MAX_AGE_MS });
     return identity;
   }
-}
 
-/** Tokens are random and long, so one plain hash keeps what the database holds useless to a thief. */
-export function hashToken(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
-}
-
-function cacheKey(kind: keyof typeof RESOLVERS, hash: Buffer): string {
-  return kind + hash.toString('base64');
+  /** Nobody waits for it. */
+  #noteUse(apiKeyId: string): void {
+    this.#parts.pool.query('select core.note_key_use($1)', [apiKeyId]).catch((error: Error) => {
+      log('the use of a key could not be written down', { error: error.message });
+    });
+  }
 }
 
 function fromRow(row: IdentityRow): Identity {
@@ -148,5 +231,9 @@ function fromRow(row: IdentityRow): Identity {
     displayName: row.display_name,
     modelVersion: Number(row.model_version),
     shape: row.shape,
+    sessionId: row.session_id,
+    rateLimit: row.rate_limit,
+    impersonatorId: row.impersonator_id,
+    impersonatorName: row.impersonator_name,
   };
 }

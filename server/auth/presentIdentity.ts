@@ -2,7 +2,7 @@ import type { Identity } from './identity.ts';
 
 /** Who is signed in, as /auth/me and every way of signing in answer it. */
 export function presentIdentity(identity: Identity) {
-  const { userId, email, displayName, memberId, roleName, apiKeyId } = identity;
+  const { userId, email, displayName, memberId, roleName, apiKeyId, impersonatorId, impersonatorName } = identity;
   return {
     user: userId === null ? null : { id: userId, email, name: displayName },
     workspace: {
@@ -13,5 +13,6 @@ export function presentIdentity(identity: Identity) {
     },
     member: memberId === null ? null : { id: memberId, name: displayName, role: roleName },
     apiKey: apiKeyId === null ? null : { id: apiKeyId, name: displayName, role: roleName },
+    impersonator: impersonatorId ? { name: impersonatorName } : null,
   };
 }

@@ -1,14 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
-import { RequestError } from '../errors.ts';
-import { sessionCookie } from './cookie.ts';
 import { noteAuthEvent } from './events.ts';
-import { hashToken } from './identity.ts';
-import type { Identities } from './identity.ts';
 import { presentIdentity } from './presentIdentity.ts';
-
-const SESSION_DAYS = 30;
+import type { Sessions } from './sessions.ts';
 
 /** How somebody proved who they are. */
 export type SignInMethod = 'PASSWORD' | 'MAGIC_LINK' | 'INVITATION' | 'SIGN_UP' | 'RESET' | 'OIDC' | 'SAML' | 'PASSKEY';
@@ -19,27 +13,23 @@ export interface SignIn {
   readonly method: SignInMethod;
   /** Whether the method was a second factor already, such as that of an identity provider. */
   readonly mfa?: boolean;
+  /** For programs: answer with the tokens, and set no cookies. */
+  readonly tokens?: boolean;
 }
 
 /** Signs somebody in and answers the request: cookies and who they are. */
 export type StartSession = (request: Request, response: Response, signIn: SignIn) => Promise<void>;
 
-export function makeStartSession({ pool, identities }: { pool: Pool; identities: Identities }): StartSession {
-  return async (request, response, { userId, workspaceId, method }) => {
-    const token = randomBytes(32).toString('base64url');
-    const expires = new Date(Date.now() + SESSION_DAYS * 86_400_000);
-    const { rows } = await pool.query<{ id: string | null }>('select core.create_session($1, $2, $3, $4) as id', [
-      userId,
-      workspaceId,
-      hashToken(token),
-      expires,
-    ]);
-    // Membership ended meanwhile.
-    if (!rows[0]?.id) throw new RequestError('NO_WORKSPACE');
-    const identity = await identities.ofSession(token);
+export function makeStartSession({ pool, sessions }: { pool: Pool; sessions: Sessions }): StartSession {
+  return async (request, response, { userId, workspaceId, method, mfa = false, tokens = false }) => {
+    const begun = await sessions.begin(request, { userId, workspaceId, method, mfaAt: mfa ? new Date() : null });
     await noteAuthEvent(pool, request, 'SIGN_IN', { workspaceId, userId, detail: { method } });
-    response.setHeader('set-cookie', sessionCookie(request, token, expires));
     response.setHeader('cache-control', 'no-store');
-    response.json(presentIdentity(identity));
+    if (tokens) {
+      response.json({ ...presentIdentity(begun.identity), tokens: begun.pair });
+      return;
+    }
+    sessions.setCookies(request, response, begun);
+    response.json(presentIdentity(begun.identity));
   };
 }

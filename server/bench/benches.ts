@@ -1,3 +1,4 @@
+import { authRequest } from './auth.request.ts';
 import type { Bench } from './bench.ts';
 import { formulaRead } from './formula.read.ts';
 import { gatewayBuild } from './gateway.build.ts';
@@ -16,6 +17,7 @@ import { writeCreate } from './write.create.ts';
 /** In the order in which they run: those that need one workspace alone come first. */
 export const BENCHES: readonly Bench[] = [
   gatewayList,
+  authRequest,
   writeCreate,
   importCopy,
   modelWide,

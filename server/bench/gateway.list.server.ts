@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
 import { createPool, identitySettings, type Identity } from '../../db/pool.ts';
+import { Secrets } from '../../db/secrets.ts';
 import { makeApp } from '../app.ts';
 import { sendWithSettings } from '../gateway/pgClient.ts';
 
@@ -38,6 +39,7 @@ async function serve({ serverUrl, identity }: ListServerTask): Promise<void> {
   const app = await makeApp({
     pool,
     serverUrl,
+    secrets: new Secrets('benchmarks have nothing to hide'),
     webDirectory: '/nonexistent',
     development: false,
     pendingMigrations: () => Promise.resolve([]),

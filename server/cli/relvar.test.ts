@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Secrets } from '../../db/secrets.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { addField, addObject, createWorkspace, statements } from '../../db/testing/workspace.ts';
 import { isPassword } from '../auth/passwords.ts';
@@ -10,6 +11,8 @@ const db = useDatabase();
 const root = join(import.meta.dirname, '..', '..');
 const folder = mkdtempSync(join(tmpdir(), 'relvar-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
+
+const SECRET = 'the secret of the tests, which nobody guesses';
 
 interface Outcome {
   code: number | null;
@@ -23,6 +26,7 @@ function relvar(...args: string[]): Promise<Outcome> {
     DATABASE_URL: db.adminUrl,
     RELVAR_SERVER_URL: db.serverUrl,
     RELVAR_WORKER_URL: db.workerUrl,
+    RELVAR_SECRET: SECRET,
   };
   const child = spawn(process.execPath, [join(root, 'server/cli/relvar.ts'), ...args], {
     env,
@@ -220,3 +224,18 @@ test('model online does what a worker would, and tries again what failed', async
     await db.admin.query('update engine.settings set online_rows = 50000');
   }
 }, 120_000);
+test('keys rotate makes a key that only the secret opens, and retires the former ones', async () => {
+  expect((await relvar('keys', 'list')).err).toContain('There is no key yet.');
+  const [first, second] = [(await relvar('keys', 'rotate')).out.trim(), (await relvar('keys', 'rotate')).out.trim()];
+  const { rows } = await db.admin.query<{ private_jwk: string }>(
+    'select private_jwk from core.signing_keys where kid = $1',
+    [second],
+  );
+  const privateKey: unknown = JSON.parse(new Secrets(SECRET).unseal(rows[0]!.private_jwk, `signing key ${second}`));
+  expect(privateKey).toMatchObject({ kty: 'EC', crv: 'P-256', d: expect.any(String) });
+  const list = (await relvar('keys', 'list')).out;
+  expect(list).toMatch(new RegExp(`^${second} .* signs and verifies$`, 'm'));
+  expect(list).toMatch(new RegExp(`^${first} .* verifies until 20`, 'm'));
+  const third = (await relvar('keys', 'rotate', '--now')).out.trim();
+  expect((await relvar('keys', 'list')).out.match(/^\S{43}/gm)).toEqual([third]);
+});

@@ -5,6 +5,7 @@ import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
 import { explain } from './failure.ts';
 import { importCommand } from './import.ts';
+import { keysCommand } from './keys.ts';
 import { modelCommand } from './model.ts';
 import { planCommand } from './plan.ts';
 import { workspaceCommand } from './workspace.ts';
@@ -19,6 +20,7 @@ const program = new Command('relvar')
 for (const command of [
   workspaceCommand(),
   apiKeyCommand(),
+  keysCommand(),
   importCommand(),
   exportCommand(),
   planCommand(),

@@ -21,7 +21,7 @@ import type { RenamedDocuments } from './renamedDocuments.ts';
 interface Endpoint {
   readonly pool: Pool;
   readonly withPgClient: WithPgClient;
-  readonly identify: (request: IncomingMessage) => Identity | Promise<Identity>;
+  readonly identify: (request: IncomingMessage, response: ServerResponse) => Identity | Promise<Identity>;
   /** The schema that serves the request, at least as new as `minVersion`. */
   readonly acquire: (identity: Identity, minVersion: number) => Promise<{ instance: Instance; version: number }>;
   readonly settings: (identity: Identity, requestId: string) => RequestSettings;
@@ -54,7 +54,7 @@ async function handle(
   response: ServerResponse,
   requestId: string,
 ): Promise<void> {
-  const identity = await endpoint.identify(request);
+  const identity = await endpoint.identify(request, response);
   const body = parseBody(await readJson(request));
   await answer(endpoint, { request, response, identity, body, requestId });
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Express } from 'express';
 import type { Pool } from 'pg';
 import { identitySettings } from '../../db/pool.ts';
@@ -28,7 +28,7 @@ export function makeEndpoints(options: GatewayOptions): Record<string, RequestLi
   const common = {
     pool,
     withPgClient: makeWithPgClient(pool),
-    identify: (request: IncomingMessage) => identities.of(request),
+    identify: (request: IncomingMessage, response: ServerResponse) => identities.of(request, response),
   };
   return {
     '/graphql': makeGraphqlHandler({

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type pg from 'pg';
 import { reconcile } from '../../db/testing/workspace.ts';
 import { makeApp } from '../app.ts';
-import { useServer } from '../testing/server.ts';
+import { SECRETS, useServer } from '../testing/server.ts';
 import type { Caller } from '../testing/server.ts';
 
 // Whatever people do to three models at once, in whatever order: after each commit nothing is left to plan and no value
@@ -25,6 +25,7 @@ const withServer = <T>(work: () => Promise<T>): Promise<T> => {
     server.app = await makeApp({
       pool: server.db.server,
       serverUrl: server.db.serverUrl,
+      secrets: SECRETS,
       webDirectory: '/nonexistent',
       development: false,
       pendingMigrations: () => Promise.resolve([]),

@@ -10,7 +10,7 @@ export function installRuru(app: Express, identities: Identities): void {
   app.use(serveStatic(STATIC_PATH));
   for (const endpoint of ['/graphql', '/metadata']) {
     app.get(endpoint, async (request, response) => {
-      await identities.of(request);
+      await identities.of(request, response);
       response.type('html').send(ruruHTML({ endpoint, staticPath: STATIC_PATH }));
     });
   }

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { makeApp } from '../app.ts';
-import { useServer } from '../testing/server.ts';
+import { SECRETS, useServer } from '../testing/server.ts';
 import type { Caller } from '../testing/server.ts';
 import { sendWithSettings } from './pgClient.ts';
 
@@ -13,6 +13,7 @@ test('two shapes and two tenants interleaved on one connection get their own row
   server.app = await makeApp({
     pool,
     serverUrl: server.db.serverUrl,
+    secrets: SECRETS,
     webDirectory: '/nonexistent',
     development: false,
     pendingMigrations: () => Promise.resolve([]),

@@ -3,7 +3,7 @@ import type { Identities, Identity } from '../auth/identity.ts';
 import { RequestError } from '../errors.ts';
 import type { Models } from '../gateway/models.ts';
 import { log } from '../log.ts';
-import type { ModelNotice, Notices, RecordsNotice } from '../notices/notices.ts';
+import type { IdentityNotice, ModelNotice, Notices, RecordsNotice } from '../notices/notices.ts';
 import type { ReadableObjects, ReadableObjectsCache } from './readableObjects.ts';
 import { Stream } from './stream.ts';
 
@@ -30,6 +30,9 @@ export class Live {
     const { notices } = options;
     notices.on('records', (events) => this.#passOnRecords(events));
     notices.on('model', (notice) => this.#passOnModel(notice));
+    notices.on('identity', (notice) =>
+      this.#each((stream) => void (concerns(notice, stream.identity) && this.#renew(stream))),
+    );
     // Nobody knows what was missed: each client loads again what it shows.
     notices.on('resumed', () => this.#each((stream) => stream.send('resync', {})));
     this.#heartbeat = setInterval(() => this.#each((stream) => void this.#beat(stream)), HEARTBEAT_MS);
@@ -95,7 +98,7 @@ export class Live {
   /** A session may end or get another role while its stream is open. */
   async #renew(stream: Stream): Promise<void> {
     try {
-      stream.identity = await this.#options.identities.of(stream.request);
+      stream.identity = await this.#options.identities.again(stream.request, stream.identity);
     } catch (error) {
       if (error instanceof RequestError) stream.close();
     }
@@ -111,9 +114,13 @@ export class Live {
   }
 }
 
+function concerns({ session, user, workspace }: IdentityNotice, identity: Identity): boolean {
+  return identity.sessionId === session || identity.userId === user || identity.workspaceId === workspace;
+}
+
 export function installLive(app: Express, live: Live, identities: Identities): void {
   app.get('/live', async (request, response) => {
-    const identity = await identities.of(request);
+    const identity = await identities.of(request, response);
     live.add(new Stream(request, response, identity));
   });
 }

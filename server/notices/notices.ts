@@ -18,14 +18,23 @@ export interface RecordsNotice {
   readonly batch: number;
 }
 
+/** Who may come in has changed: a session ended, a member has another role, keys were added. */
+export interface IdentityNotice {
+  readonly session?: string;
+  readonly user?: string;
+  readonly workspace?: string;
+  readonly keys?: boolean;
+}
+
 interface Events {
+  identity: [IdentityNotice];
   model: [ModelNotice];
   records: [readonly RecordsNotice[]];
   /** The connection stands again after it was lost: notices may have been missed meanwhile. */
   resumed: [];
 }
 
-const CHANNELS = { relvar_model: 'model', relvar_records: 'records' } as const;
+const CHANNELS = { relvar_model: 'model', relvar_records: 'records', relvar_identity: 'identity' } as const;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 /** A connection that a firewall has dropped says nothing, so it is asked from time to time. */
@@ -130,6 +139,7 @@ export class Notices extends EventEmitter<Events> {
       return;
     }
     if (event === 'model') this.emit('model', notice as ModelNotice);
+    else if (event === 'identity') this.emit('identity', notice as IdentityNotice);
     else this.emit('records', notice as readonly RecordsNotice[]);
   }
 }

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import request from 'supertest';
+import { Secrets } from '../../db/secrets.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import type { TestDatabase } from '../../db/testing/database.ts';
 import { makeApp } from '../app.ts';
@@ -34,6 +35,7 @@ interface TestServer {
   createKey: (slug: string, role: string) => Promise<Caller>;
 }
 
+export const SECRETS = new Secrets('the secret of the tests, which nobody guesses');
 export const PASSWORD = 'correct horse battery staple';
 
 /** An application on a database of its own for the tests of one file. It does not listen. */
@@ -45,6 +47,7 @@ export function useServer(): TestServer {
     server.app = await makeApp({
       pool: db.server,
       serverUrl: db.serverUrl,
+      secrets: SECRETS,
       webDirectory: '/nonexistent',
       development: true,
       pendingMigrations: () => Promise.resolve(server.pending),
@@ -92,6 +95,16 @@ export function useServer(): TestServer {
     return server.createKey(slug, role);
   };
   return server;
+}
+
+/** The cookies that an answer sets, as a browser would send them back. */
+export function cookieOf(response: request.Response): string {
+  return (
+    response
+      .get('Set-Cookie')
+      ?.map((cookie) => cookie.split(';')[0]!)
+      .join('; ') ?? ''
+  );
 }
 
 /** Waits for something that happens soon, such as a notice that comes back from the database. */

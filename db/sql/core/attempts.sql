@@ -32,5 +32,32 @@ language sql volatile security definer set search_path = ''
 as $$ delete from core.attempts a where a.window_end < now() $$;
 comment on function core.forget_attempts() is 'Deletes the counts of periods that are over. Called from time to time by the server.';
 
-grant execute on function core.count_attempt(text, int, interval), core.attempt_wait(text), core.uncount_attempt(text), core.forget_attempts()
+create or replace function core.take_requests(key text, wanted int, max int, period interval)
+returns table (granted int, remaining int, seconds double precision)
+language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_count int;
+  v_granted int;
+  v_end timestamptz;
+begin
+  insert into core.attempts as a (key, window_start, window_end, count)
+  values (take_requests.key, clock_timestamp(), clock_timestamp() + take_requests.period, 0)
+  on conflict (key) do update set
+    window_start = case when a.window_end > clock_timestamp() then a.window_start else excluded.window_start end,
+    window_end = case when a.window_end > clock_timestamp() then a.window_end else excluded.window_end end,
+    count = case when a.window_end > clock_timestamp() then a.count else 0 end
+  returning a.count, a.window_end into v_count, v_end;
+  v_granted := greatest(least(take_requests.wanted, take_requests.max - v_count), 0);
+  update core.attempts a set count = a.count + v_granted where a.key = take_requests.key;
+  return query select v_granted, greatest(take_requests.max - v_count - v_granted, 0),
+    greatest(extract(epoch from v_end - clock_timestamp())::double precision, 0.001);
+end
+$$;
+comment on function core.take_requests(text, int, int, interval) is
+  'Takes a part of what is allowed within the period: as much as is wanted and left, what is left then, and the seconds until the next period.';
+
+grant execute on function core.count_attempt(text, int, interval), core.attempt_wait(text), core.uncount_attempt(text), core.forget_attempts(),
+  core.take_requests(text, int, int, interval)
   to relvar_server, relvar_worker;

@@ -2,11 +2,6 @@
 
 grant usage on schema core to relvar_server, relvar_worker;
 
-create type core.identity as (
-  workspace_id uuid, workspace_slug text, workspace_name text, schema_name text, pg_role text, role_name text,
-  member_id uuid, user_id uuid, api_key_id uuid, email text, display_name text, model_version bigint, shape text
-);
-
 create or replace function core.find_login(email text)
 returns table (user_id uuid, password_hash text, workspaces jsonb)
 language sql stable security definer set search_path = ''
@@ -15,35 +10,8 @@ as $$
     select coalesce(jsonb_agg(jsonb_build_object('id', w.id, 'slug', w.slug, 'name', w.name) order by m.created_at, w.id), '[]')
     from core.members m join core.workspaces w on w.id = m.workspace_id
     where m.user_id = u.id and m.is_active)
-  from core.users u where lower(u.email) = lower(btrim(find_login.email))
+  from core.users u where lower(u.email) = lower(btrim(find_login.email)) and u.disabled_at is null
 $$;
-
-create or replace function core.create_session(user_id uuid, workspace_id uuid, token_hash bytea, expires_at timestamptz) returns uuid
-language sql volatile security definer set search_path = ''
-as $$
-  -- No membership, no session.
-  insert into core.sessions (user_id, workspace_id, token_hash, expires_at)
-  select m.user_id, m.workspace_id, create_session.token_hash, create_session.expires_at
-  from core.members m
-  where m.user_id = create_session.user_id and m.workspace_id = create_session.workspace_id and m.is_active
-  returning id
-$$;
-
-create or replace function core.resolve_session(token_hash bytea) returns setof core.identity
-language sql stable security definer set search_path = ''
-as $$
-  select w.id, w.slug, w.name, w.schema_name, r.pg_role, r.name, m.id, u.id, null::uuid, u.email, m.name, w.model_version, w.shape
-  from core.sessions s
-  join core.users u on u.id = s.user_id
-  join core.members m on m.user_id = s.user_id and m.workspace_id = s.workspace_id and m.is_active
-  join metadata.roles r on r.id = m.role_id
-  join core.workspaces w on w.id = s.workspace_id
-  where s.token_hash = resolve_session.token_hash and s.expires_at > now()
-$$;
-
-create or replace function core.end_session(token_hash bytea) returns void
-language sql volatile security definer set search_path = ''
-as $$ delete from core.sessions s where s.token_hash = end_session.token_hash $$;
 
 create or replace function core.create_api_key(workspace_slug text, role_name text, name text, prefix text, token_hash bytea, expires_at timestamptz default null) returns uuid
 language plpgsql volatile security definer set search_path = ''
@@ -70,11 +38,24 @@ comment on function core.create_api_key(text, text, text, text, bytea, timestamp
 create or replace function core.resolve_api_key(token_hash bytea) returns setof core.identity
 language sql stable security definer set search_path = ''
 as $$
-  select w.id, w.slug, w.name, w.schema_name, r.pg_role, r.name, null::uuid, null::uuid, k.id, null::text, k.name, w.model_version, w.shape
+  select w.id, w.slug, w.name, w.schema_name, r.pg_role, r.name, m.id, u.id, k.id, u.email, coalesce(m.name, k.name), w.model_version, w.shape,
+    null::uuid, k.rate_limit, null::uuid, null::text
   from core.api_keys k
-  join metadata.roles r on r.id = k.role_id
+  left join core.members m on m.id = k.member_id
+  left join core.users u on u.id = m.user_id
+  join metadata.roles r on r.id = coalesce(k.role_id, m.role_id)
   join core.workspaces w on w.id = k.workspace_id
   where k.token_hash = resolve_api_key.token_hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
+    and (k.member_id is null or m.is_active and u.disabled_at is null)
+$$;
+comment on function core.resolve_api_key(bytea) is 'Whom a key acts for: its own role, or with a personal one the member.';
+
+create or replace function core.note_key_use(api_key_id uuid) returns void
+language sql volatile security definer set search_path = ''
+as $$
+  -- To the minute is exact enough for people, and a busy key does not write all the time.
+  update core.api_keys k set last_used_at = now()
+  where k.id = note_key_use.api_key_id and (k.last_used_at is null or k.last_used_at < now() - interval '1 minute')
 $$;
 
 create or replace function core.gateway_workspace(workspace_id uuid) returns table (schema_name text, shape text, model_version bigint)
@@ -85,5 +66,4 @@ create or replace function core.list_versions() returns table (workspace_id uuid
 language sql stable security definer set search_path = ''
 as $$ select w.id, w.model_version, w.shape from core.workspaces w $$;
 
-grant execute on function core.find_login(text), core.create_session(uuid, uuid, bytea, timestamptz), core.resolve_session(bytea), core.end_session(bytea),
-  core.resolve_api_key(bytea), core.gateway_workspace(uuid), core.list_versions() to relvar_server;
+grant execute on function core.find_login(text), core.resolve_api_key(bytea), core.note_key_use(uuid), core.gateway_workspace(uuid), core.list_versions() to relvar_server;

@@ -19,8 +19,6 @@ language sql stable set search_path = ''
 comment on function engine.current_workspace() is 'The workspace whose CRM role the session has taken; null outside of one.';
 grant execute on function engine.current_workspace() to public;
 
-create type engine.actor as (type text, id uuid, name text);
-
 -- Every write asks several times who makes it (four column defaults and the log), so the answer is
 -- kept in settings for the rest of the transaction, with the basis that it follows from: when that
 -- changes, it is found anew. Anybody can write a setting, so a session that is not trusted with
@@ -31,7 +29,7 @@ create type engine.actor as (type text, id uuid, name text);
 create or replace function engine.actor_basis() returns text
 language sql stable
   return pg_catalog.concat_ws('|', session_user, current_setting('role'),
-    current_setting('relvar.member_id', true), current_setting('relvar.api_key_id', true));
+    current_setting('relvar.member_id', true), current_setting('relvar.api_key_id', true), current_setting('relvar.impersonator_id', true));
 
 create or replace function engine.actor_is_known() returns boolean
 language sql stable
@@ -52,6 +50,10 @@ begin
     where m.id = nullif(current_setting('relvar.member_id', true), '')::uuid
       and m.is_active
       and m.workspace_id = (select r.workspace_id from metadata.roles r where r.pg_role = current_setting('role'));
+    -- Whoever acts as somebody else is named first; the rights, and what is theirs, are the member's.
+    if v_actor.id is not null and nullif(current_setting('relvar.impersonator_id', true), '') is not null then
+      v_actor.name := (select coalesce(nullif(u.name, ''), u.email) from core.users u where u.id = current_setting('relvar.impersonator_id')::uuid) || ' as ' || v_actor.name;
+    end if;
   else
     select 'member', m.id, m.name into v_actor from core.members m
     join metadata.roles r on r.id = m.role_id

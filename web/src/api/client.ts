@@ -1,11 +1,13 @@
 import { Client, fetchExchange, type TypedDocumentNode } from 'urql';
 import { useModelStore } from '../model/store.ts';
 import { Failure, toFailure } from './failure.ts';
+import { fetchSignedIn } from './refresh.ts';
 
 /** Pages and records are kept by the screens that show them, so the client itself caches nothing and never serves stale rows. */
 const records = new Client({
   url: '/graphql',
   exchanges: [fetchExchange],
+  fetch: fetchSignedIn,
   preferGetMethod: false,
   fetchOptions: () => {
     const version = useModelStore.getState().model?.version;
@@ -17,6 +19,7 @@ const records = new Client({
 const metadata = new Client({
   url: '/metadata',
   exchanges: [fetchExchange],
+  fetch: fetchSignedIn,
   preferGetMethod: false,
   fetchOptions: { credentials: 'same-origin' },
 });

@@ -1,4 +1,5 @@
 import { CombinedError } from 'urql';
+import { fetchSignedIn } from './refresh.ts';
 
 /** What a person needs to know when a request did not work. */
 export class Failure extends Error {
@@ -47,7 +48,7 @@ export function toFailure(cause: unknown): Failure {
 export async function fetchJson<Result>(path: string, body?: unknown): Promise<Result> {
   let response: Response;
   try {
-    response = await fetch(path, {
+    response = await fetchSignedIn(path, {
       method: body === undefined ? 'GET' : 'POST',
       credentials: 'same-origin',
       headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },

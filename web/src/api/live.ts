@@ -1,4 +1,8 @@
 import { create } from 'zustand';
+import { refresh } from './refresh.ts';
+
+/** A token that is younger cannot be why a stream was refused. */
+const FRESH_MS = 60_000;
 
 export interface RecordChange {
   object: string;
@@ -30,10 +34,11 @@ export const onModel = (listener: (version: number) => void) => subscribe(modelL
 export const onReconnect = (listener: () => void) => subscribe(reconnectListeners, listener);
 
 /** One stream for the whole page. The browser reconnects by itself after a drop; after a refusal we try again ourselves. */
-export function openLive(): () => void {
+export function openLive(signedOut: () => void): () => void {
   let source: EventSource | null = null;
   let retry: ReturnType<typeof setTimeout> | undefined;
   let wasOpen = false;
+  let isClosed = false;
 
   const connect = (): void => {
     source = new EventSource('/live', { withCredentials: true });
@@ -56,11 +61,19 @@ export function openLive(): () => void {
     });
     source.addEventListener('error', () => {
       useLive.setState({ status: 'lost' });
-      if (source?.readyState === EventSource.CLOSED) retry = setTimeout(connect, 2000);
+      if (source?.readyState === EventSource.CLOSED) retry = setTimeout(() => void reconnect(), 2000);
     });
+  };
+  // A stream that was refused does not say why: perhaps the token has run out meanwhile.
+  const reconnect = async (): Promise<void> => {
+    const isSignedIn = await refresh(Date.now() - FRESH_MS).catch(() => true);
+    if (isClosed) return;
+    if (isSignedIn) connect();
+    else signedOut();
   };
   connect();
   return () => {
+    isClosed = true;
     clearTimeout(retry);
     source?.close();
     useLive.setState({ status: 'connecting' });

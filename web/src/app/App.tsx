@@ -34,7 +34,7 @@ export function App() {
         if (version > (useModelStore.getState().model?.version ?? 0)) read();
       }),
       onReconnect(read),
-      openLive(),
+      openLive(forgetSession),
     ];
     return () => stops.forEach((stop) => stop());
   }, [signedIn]);

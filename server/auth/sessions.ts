@@ -1,0 +1,144 @@
+import type { Request, Response } from 'express';
+import type { Pool } from 'pg';
+import { RequestError } from '../errors.ts';
+import { ACCESS_SECONDS } from './accessTokens.ts';
+import type { AccessTokens } from './accessTokens.ts';
+import { expireSessionCookies, readCookie, setSessionCookies } from './cookies.ts';
+import { noteAuthEvent } from './events.ts';
+import type { Identities, Identity } from './identity.ts';
+import { hashToken, randomToken } from './tokenHash.ts';
+
+const DAY_MS = 86_400_000;
+/** However often it is used, a session ends then, and its person proves anew who they are. */
+const SESSION_DAYS = 60;
+/** Unused for so long, it ends sooner. */
+const REFRESH_DAYS = 30;
+
+export interface NewSession {
+  readonly userId: string;
+  readonly workspaceId: string;
+  readonly method: string;
+  readonly mfaAt?: Date | null;
+  readonly impersonatorUserId?: string;
+  /** In place of the usual sixty days. */
+  readonly milliseconds?: number;
+}
+
+/** What a program gets that asked for tokens in place of cookies. */
+export interface TokenPair {
+  readonly accessToken: string;
+  readonly expiresIn: number;
+  readonly refreshToken: string;
+}
+
+interface Parts {
+  readonly pool: Pool;
+  readonly identities: Identities;
+  readonly tokens: AccessTokens;
+}
+
+interface Rotation {
+  outcome: 'ROTATED' | 'REUSED' | 'ENDED';
+  session_id: string;
+  user_id: string;
+  workspace_id: string;
+  token_expires_at: Date;
+}
+
+/** Begins, renews and ends sessions. */
+export class Sessions {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** A new session has new tokens, whatever the browser came with: nobody can have planted them. */
+  async begin(request: Request, session: NewSession): Promise<{ identity: Identity; pair: TokenPair; expires: Date }> {
+    const { pool, identities, tokens } = this.#parts;
+    const { userId, workspaceId, method, mfaAt, impersonatorUserId, milliseconds = SESSION_DAYS * DAY_MS } = session;
+    const refreshToken = randomToken();
+    const ends = new Date(Date.now() + milliseconds);
+    const expires = new Date(Math.min(ends.getTime(), Date.now() + REFRESH_DAYS * DAY_MS));
+    const { rows } = await pool.query<{ id: string | null }>(
+      'select core.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as id',
+      [
+        userId,
+        workspaceId,
+        method,
+        hashToken(refreshToken),
+        expires,
+        ends,
+        request.ip ?? null,
+        request.headers['user-agent'] ?? null,
+        mfaAt ?? null,
+        impersonatorUserId ?? null,
+      ],
+    );
+    const sessionId = rows[0]?.id;
+    // Membership ended meanwhile.
+    if (!sessionId) throw new RequestError('NO_WORKSPACE');
+    const identity = await identities.ofSession(sessionId);
+    const accessToken = await tokens.sign({ userId, workspaceId, sessionId });
+    return { identity, pair: { accessToken, expiresIn: ACCESS_SECONDS, refreshToken }, expires };
+  }
+
+  setCookies(request: Request, response: Response, { pair, expires }: { pair: TokenPair; expires: Date }): void {
+    setSessionCookies(request, response, {
+      access: pair.accessToken,
+      refresh: pair.refreshToken,
+      refreshExpires: expires,
+    });
+  }
+
+  /** The next tokens of a session, for the one that it has. */
+  async refresh(request: Request, refreshToken: string): Promise<{ pair: TokenPair; expires: Date }> {
+    const { pool, tokens } = this.#parts;
+    const next = randomToken();
+    const { rows } = await pool.query<Rotation>('select * from core.rotate_refresh_token($1, $2, $3, $4, $5)', [
+      hashToken(refreshToken),
+      hashToken(next),
+      new Date(Date.now() + REFRESH_DAYS * DAY_MS),
+      request.ip ?? null,
+      request.headers['user-agent'] ?? null,
+    ]);
+    const rotation = rows[0];
+    if (rotation?.outcome === 'ROTATED') {
+      const { user_id: userId, workspace_id: workspaceId, session_id: sessionId } = rotation;
+      const accessToken = await tokens.sign({ userId, workspaceId, sessionId });
+      return {
+        pair: { accessToken, expiresIn: ACCESS_SECONDS, refreshToken: next },
+        expires: rotation.token_expires_at,
+      };
+    }
+    await noteAuthEvent(pool, request, rotation?.outcome === 'REUSED' ? 'REFRESH_REUSED' : 'REFRESH_REFUSED', {
+      userId: rotation?.user_id,
+      workspaceId: rotation?.workspace_id,
+      detail: rotation ? { sessionId: rotation.session_id } : {},
+    });
+    throw new RequestError('NOT_SIGNED_IN');
+  }
+
+  /** Ends the session of a request, if there is one; with an access token that has run out the other still names it. */
+  async end(request: Request, response: Response): Promise<void> {
+    const { pool, identities } = this.#parts;
+    const identity = await this.#current(request, response);
+    const refreshToken = readCookie(request, 'relvar_refresh');
+    if (identity?.sessionId) await pool.query("select core.revoke_session($1, 'SIGNED_OUT')", [identity.sessionId]);
+    else if (refreshToken) await pool.query('select core.end_session_of_token($1)', [hashToken(refreshToken)]);
+    if (identity?.sessionId) {
+      identities.forget({ session: identity.sessionId });
+      await noteAuthEvent(pool, request, 'SIGN_OUT', identity);
+    }
+    expireSessionCookies(request, response);
+  }
+
+  async #current(request: Request, response: Response): Promise<Identity | undefined> {
+    try {
+      return await this.#parts.identities.of(request, response);
+    } catch (error) {
+      if (error instanceof RequestError && error.code === 'NOT_SIGNED_IN') return undefined;
+      throw error;
+    }
+  }
+}

@@ -330,6 +330,8 @@ test('names that people changed are followed in what the application says of the
     ),
   ).toEqual([{ name: 'load' }]);
   await apply((client) => uninstall(client));
+  // For good, so that other tests meet no second object of this name.
+  await apply((client) => client.query(`select engine.purge_deleted('0 s')`));
   expect(await statements(db.admin, ws)).toEqual([]);
 });
 

@@ -3,8 +3,10 @@ import { useDatabase } from '../testing/database.ts';
 import {
   addField,
   addObject,
+  addRelation,
   createWorkspace,
   failure,
+  insert,
   reconcile,
   statements,
   type Workspace,
@@ -68,6 +70,46 @@ test('a deleted relation neither holds a record back nor takes one along', () =>
     await client.query(`delete from ${ws.schema}.parents`);
     expect((await client.query(`select name from ${ws.schema}.children`)).rows).toEqual([{ name: 'C' }]);
     expect(await statements(client, ws)).toEqual([]);
+  }));
+
+test('rules and indexes of what is computed go with their object and come back with it', () =>
+  db.inTransaction(async (client) => {
+    const object = await addObject(client, ws, { label_singular: 'Crate', label_plural: 'Crates' });
+    const part = await addObject(client, ws, { label_singular: 'Part', label_plural: 'Parts' });
+    const { relation } = await addRelation(client, part, 'Crate', object, { label: 'Parts' });
+    await reconcile(client);
+    const count = await addField(client, object, {
+      label: 'Count',
+      type: 'ROLLUP',
+      settings: { relationId: relation, aggregate: 'COUNT' },
+    });
+    await insert(client, 'metadata.rules', {
+      object_id: object,
+      field_id: count,
+      kind: 'RANGE',
+      settings: JSON.stringify({ max: 1 }),
+    });
+    await insert(client, 'metadata.indexes', {
+      object_id: object,
+      name: 'By count',
+      parts: JSON.stringify([{ fieldId: count }]),
+    });
+    await reconcile(client);
+    await client.query('delete from metadata.objects where id = $1', [object]);
+    await reconcile(client);
+    expect(await statements(client, ws)).toEqual([]);
+    await client.query('update metadata.objects set deleted_at = null where id = $1', [object]);
+    await reconcile(client);
+    expect(await statements(client, ws)).toEqual([]);
+    await client.query(`insert into ${ws.schema}.crates (name) values ('full')`);
+    await client.query(`insert into ${ws.schema}.parts (crate_id) select id from ${ws.schema}.crates`);
+    expect(
+      (
+        await failure(client, () =>
+          client.query(`insert into ${ws.schema}.parts (crate_id) select id from ${ws.schema}.crates`),
+        )
+      ).code,
+    ).toBe('23514');
   }));
 
 test('nothing is purged before the grace period ends, everything after it', () =>

@@ -18,7 +18,11 @@ as $$
   where i.workspace_id = live_indexes.workspace_id and (scope is null or i.object_id = any (scope))
     and not exists (
       select from unnest(engine.index_fields(i)) as u (id)
-      where not exists (select from metadata.fields f where f.id = u.id and f.deleted_at is null))
+      where not exists (
+        select from metadata.fields f
+        where f.id = u.id and f.deleted_at is null
+          -- What is computed goes with a deleted object, and is there again with it.
+          and (f.type not in ('FORMULA', 'ROLLUP') or exists (select from metadata.objects o where o.id = f.object_id and o.deleted_at is null))))
 $$;
 
 create or replace function engine.index_definition(index metadata.indexes) returns text

@@ -22,6 +22,8 @@ as $$
     and not exists (
       select from unnest(engine.rule_fields(r)) as u (id)
       left join metadata.fields f on f.id = u.id and f.deleted_at is null
+        -- What is computed goes with a deleted object, and is there again with it.
+        and (f.type not in ('FORMULA', 'ROLLUP') or exists (select from metadata.objects o where o.id = f.object_id and o.deleted_at is null))
       where f.id is null or (not f.is_active and r.kind = 'REQUIRED' and f.id = r.field_id))
 $$;
 

@@ -413,6 +413,71 @@ alter type core.identity
   add attribute impersonator_id uuid,
   add attribute impersonator_name text;
 
+-- ── accounts ────────────────────────────────────────────────────────────────────────────────────
+alter table core.users
+  add column email_verified_at timestamptz,
+  add column locale text not null default 'en';
+alter table core.members add column avatar_url text;
+comment on column core.users.email_verified_at is 'When the user proved that the e-mail address is theirs, by a link that was sent to it.';
+-- Whoever has an account by now was let in by an administrator.
+update core.users set email_verified_at = created_at;
+
+create table core.one_time_tokens (
+  id uuid primary key default engine.uuidv7(),
+  kind text not null check (kind in ('VERIFY_EMAIL', 'RESET_PASSWORD', 'MAGIC_LINK', 'CHANGE_EMAIL', 'APPROVE_DOMAIN')),
+  token_hash bytea not null unique,
+  user_id uuid references core.users on delete cascade,
+  email text not null,
+  workspace_id uuid references core.workspaces on delete cascade,
+  payload jsonb not null default '{}' check (jsonb_typeof(payload) = 'object'),
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null,
+  used_at timestamptz
+);
+comment on table core.one_time_tokens is 'Links in mails. Each works once and for a short time; only its SHA-256 is stored.';
+create index on core.one_time_tokens (user_id);
+create index on core.one_time_tokens (workspace_id);
+create index on core.one_time_tokens (expires_at);
+
+create table core.invitations (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  email text not null,
+  role_id uuid,
+  token_hash bytea not null unique,
+  invited_by_name text not null,
+  created_at timestamptz not null default now(),
+  sent_at timestamptz not null default now(),
+  expires_at timestamptz not null,
+  accepted_at timestamptz,
+  revoked_at timestamptz,
+  foreign key (workspace_id, role_id) references metadata.roles (workspace_id, id) on delete set null (role_id)
+);
+comment on table core.invitations is 'Who was invited to a workspace, and with which role; null for its default role.';
+create unique index invitations_open_key on core.invitations (workspace_id, lower(email)) where accepted_at is null and revoked_at is null;
+create index on core.invitations (workspace_id, role_id);
+
+-- A workspace without a row has decided nothing.
+create table core.joining (
+  workspace_id uuid primary key references core.workspaces on delete cascade,
+  invite_link_hash bytea unique,
+  is_invite_link_on boolean not null default false,
+  is_magic_link_on boolean not null default true
+);
+comment on table core.joining is 'How people get into a workspace, besides by invitation.';
+
+create table core.approved_domains (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  domain text not null check (domain = lower(domain) and domain ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$'),
+  requested_email text not null,
+  created_at timestamptz not null default now(),
+  approved_at timestamptz,
+  unique (workspace_id, domain)
+);
+comment on table core.approved_domains is 'E-mail domains whose people join a workspace by themselves, once somebody with an address there has agreed.';
+create index on core.approved_domains (domain);
+
 -- ── functions, in the order of their types ──────────────────────────────────────────────────────
 --!include engine/identity.sql
 --!include core/attempts.sql
@@ -497,6 +562,12 @@ alter type core.identity
 --!include engine/drift/resolve.sql
 --!include metadata/drift.sql
 --!include core/mail.sql
+--!include core/tokens.sql
+--!include core/members.sql
+--!include core/accounts.sql
+--!include core/sign_up.sql
+--!include metadata/members.sql
+--!include metadata/joining.sql
 --!include engine/lint.sql
 --!include metadata/model.sql
 --!include metadata/comments.sql

@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import type { AccountsConfig } from '../db/config.ts';
 import type { Secrets } from '../db/secrets.ts';
 import { AccessTokens } from './auth/accessTokens.ts';
+import { installAccounts } from './auth/accounts.ts';
 import { Attempts } from './auth/attempts.ts';
 import { installAuth } from './auth/auth.ts';
 import { Identities } from './auth/identity.ts';
@@ -11,6 +12,7 @@ import { RateLimits } from './auth/rateLimits.ts';
 import { Refusals } from './auth/refusals.ts';
 import { Sessions } from './auth/sessions.ts';
 import { SigningKeys } from './auth/signingKeys.ts';
+import { installSignUp } from './auth/signUp.ts';
 import { makeStartSession } from './auth/startSession.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { buildInstance } from './gateway/instance.ts';
@@ -44,6 +46,8 @@ interface AppOptions {
   /** Whether mails are sent; where they are not, a server in development shows them. */
   readonly sendsMail?: boolean;
 }
+
+const NOBODY_ENTERS: AccountsConfig = { publicUrl: null, isSignUpOpen: false, isEmailVerificationRequired: false };
 
 export interface App {
   /** Answers requests. It does not listen, so that tests need no port. */
@@ -98,6 +102,9 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const sessions = new Sessions({ pool, identities, tokens });
   const startSession = makeStartSession({ pool, sessions });
   installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession });
+  const accounts = options.accounts ?? NOBODY_ENTERS;
+  installAccounts(app, { pool, identities, attempts, startSession, accounts });
+  installSignUp(app, { pool, identities, attempts, startSession, accounts, showsMail });
   installLive(app, live, identities);
   installHealth(app, { ...options, notices });
   installStatic(app, options.webDirectory);

@@ -34,6 +34,31 @@ export const ERRORS = {
     message: 'This key has made too many requests.',
     hint: 'Wait as long as Retry-After says. The headers RateLimit and RateLimit-Policy tell what a key may ask.',
   },
+  LINK_NOT_VALID: {
+    status: 410,
+    message: 'This link does not work any more.',
+    hint: 'It works once, and for a short time. Ask for a new one.',
+  },
+  EMAIL_NOT_VERIFIED: {
+    status: 403,
+    message: 'You have not confirmed your e-mail address yet.',
+    hint: 'Open the link in the mail that we have just sent you.',
+  },
+  SIGN_UP_CLOSED: {
+    status: 403,
+    message: 'New workspaces are not made here by everybody.',
+    hint: 'Ask the administrator of this server for a workspace, or of your workspace for an invitation.',
+  },
+  PASSWORD_TOO_SHORT: {
+    status: 422,
+    message: 'A password needs at least 10 characters.',
+    hint: 'A few words that you remember are better than one with odd signs.',
+  },
+  WRONG_HOST: {
+    status: 421,
+    message: 'This request names another host than this server has.',
+    hint: null,
+  },
   CROSS_SITE: {
     status: 403,
     message: 'This request comes from another site.',
@@ -162,12 +187,18 @@ export class RequestError extends Error {
   readonly status: number;
   readonly hint: string | null;
   readonly headers: Readonly<Record<string, string>>;
+  /** The part of the request at fault. */
+  readonly field: string | undefined;
 
-  constructor(code: ErrorCode, details: { message?: string; hint?: string; headers?: Record<string, string> } = {}) {
+  constructor(
+    code: ErrorCode,
+    details: { message?: string; hint?: string; headers?: Record<string, string>; field?: string } = {},
+  ) {
     super(details.message ?? ERRORS[code].message);
     this.code = code;
     this.status = ERRORS[code].status;
     this.hint = details.hint ?? ERRORS[code].hint;
     this.headers = { ...(code === 'NOT_SIGNED_IN' && SAY_HOW), ...details.headers };
+    this.field = details.field;
   }
 }

@@ -78,6 +78,17 @@ export const TEMPLATES: Record<string, Template> = {
     reason: NOT_YOU,
   }),
 
+  sign_up: (props, context) => ({
+    subject: 'Confirm your e-mail address to begin',
+    heading: context.workspaceName === null ? 'Begin with Relvar' : `Join ${name(context.workspaceName, 'the workspace')} on Relvar`,
+    paragraphs: [
+      'Please confirm that this address is yours. Then you say what you are called, and are in.',
+      'The link works once, within an hour.',
+    ],
+    action: { label: 'Confirm and go on', url: link(context, 'sign-up', props['token']) },
+    reason: NOT_YOU,
+  }),
+
   change_email: (props, context) => ({
     subject: 'Confirm your new e-mail address',
     heading: 'Confirm your new e-mail address',

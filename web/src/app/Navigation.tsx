@@ -7,6 +7,7 @@ import {
   IconSearch,
   IconSelector,
   IconSun,
+  IconUsers,
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useLive } from '../api/live.ts';
@@ -56,6 +57,9 @@ function WorkspaceMenu() {
           ))}
         </Menu.RadioGroup>
         <Menu.Divider />
+        <Menu.Item component={Link} to="/settings/members" leftSection={<IconUsers size={15} />}>
+          Members
+        </Menu.Item>
         <Menu.Item leftSection={<IconLogout size={15} />} onClick={() => void signOut()}>
           Sign out
         </Menu.Item>

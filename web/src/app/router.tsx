@@ -92,8 +92,14 @@ const drift = createRoute({
   component: lazyRouteComponent(() => import('../settings/DriftPage.tsx'), 'DriftPage'),
 });
 
+const members = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/members',
+  component: lazyRouteComponent(() => import('../settings/people/MembersPage.tsx'), 'MembersPage'),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, table, record, dataModel, objectSettings, diagram, history, drift]),
+  routeTree: root.addChildren([home, table, record, dataModel, objectSettings, diagram, history, drift, members]),
   defaultPreload: 'intent',
   defaultPreloadDelay: 60,
 });

@@ -1,7 +1,9 @@
-import { Alert, Button, PasswordInput, TextInput } from '@mantine/core';
+import { Button, PasswordInput, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState } from 'react';
 import { toFailure } from '../api/failure.ts';
+import { goTo, wantedPath } from './entrance.ts';
+import { EntranceCard } from './EntranceCard.tsx';
 import { signIn } from './session.ts';
 import classes from './SignInPage.module.css';
 
@@ -22,6 +24,7 @@ export function SignInPage() {
     setProblem(null);
     try {
       await signIn(email.trim(), password, workspace.trim());
+      if (wantedPath() !== '/') goTo(wantedPath());
     } catch (cause) {
       const failure = toFailure(cause);
       if (failure.code === 'WORKSPACE_REQUIRED') setAskWorkspace(true);
@@ -34,45 +37,44 @@ export function SignInPage() {
   });
 
   return (
-    <main className={classes.page}>
-      <form className={classes.card} onSubmit={submit} noValidate>
-        <svg viewBox="0 0 32 32" width="36" height="36" aria-hidden>
-          <rect width="32" height="32" rx="8" fill="#0f6b57" />
-          <path d="M9 10h14M9 16h14M9 22h8" stroke="white" strokeWidth="3" strokeLinecap="round" />
-        </svg>
-        <h1 className={classes.title}>Sign in to Relvar</h1>
-        {problem ? (
-          <Alert color="red" variant="light" role="alert" title={problem.message}>
-            {problem.hint}
-          </Alert>
-        ) : null}
+    <EntranceCard title="Sign in to Relvar" problem={problem} onSubmit={submit}>
+      <TextInput
+        label="E-mail"
+        type="email"
+        autoComplete="username"
+        size="md"
+        data-autofocus
+        autoFocus
+        {...form.getInputProps('email')}
+      />
+      <PasswordInput label="Password" autoComplete="current-password" size="md" {...form.getInputProps('password')} />
+      {askWorkspace ? (
         <TextInput
-          label="E-mail"
-          type="email"
-          autoComplete="username"
+          label="Workspace"
+          description="Its short name, as in the address your administrator gave you"
+          autoComplete="organization"
           size="md"
-          data-autofocus
-          autoFocus
-          {...form.getInputProps('email')}
+          {...form.getInputProps('workspace')}
         />
-        <PasswordInput label="Password" autoComplete="current-password" size="md" {...form.getInputProps('password')} />
-        {askWorkspace ? (
-          <TextInput
-            label="Workspace"
-            description="Its short name, as in the address your administrator gave you"
-            autoComplete="organization"
-            size="md"
-            {...form.getInputProps('workspace')}
-          />
-        ) : (
-          <button type="button" className={classes.more} onClick={() => setAskWorkspace(true)}>
-            Choose a workspace
-          </button>
-        )}
-        <Button type="submit" size="md" loading={busy} fullWidth>
-          Sign in
-        </Button>
-      </form>
-    </main>
+      ) : (
+        <button type="button" className={classes.more} onClick={() => setAskWorkspace(true)}>
+          Choose a workspace
+        </button>
+      )}
+      <Button type="submit" size="md" loading={busy} fullWidth>
+        Sign in
+      </Button>
+      <div className={classes.links}>
+        <a className={classes.more} href="/forgot-password">
+          Forgot your password?
+        </a>
+        <a className={classes.more} href={`/magic-link${window.location.search}`}>
+          Sign in by a link instead
+        </a>
+        <a className={classes.more} href="/sign-up">
+          Sign up
+        </a>
+      </div>
+    </EntranceCard>
   );
 }

@@ -1,0 +1,23 @@
+import type { ComponentType } from 'react';
+import { tokenOfLink } from './entrance.ts';
+import { ApproveDomain, ChangeEmail, FollowMagicLink, VerifyEmail } from './LinkPages.tsx';
+import { AskForMagicLink, ForgotPassword, ResetPassword } from './PasswordPages.tsx';
+import { AcceptInvitation, FollowInviteLink, SignUp } from './SignUpPages.tsx';
+
+const PAGES: { [path: string]: ComponentType } = {
+  '/join': AcceptInvitation,
+  '/join-link': FollowInviteLink,
+  '/sign-up': SignUp,
+  '/forgot-password': ForgotPassword,
+  '/reset-password': ResetPassword,
+  '/magic-link': () => (tokenOfLink() === '' ? <AskForMagicLink /> : <FollowMagicLink />),
+  '/verify-email': VerifyEmail,
+  '/change-email': ChangeEmail,
+  '/approve-domain': ApproveDomain,
+};
+
+/** The pages of links in mails and of people who have no account yet. They work whether somebody is signed in or not. */
+export function Entrance() {
+  const Page = PAGES[window.location.pathname];
+  return Page ? <Page /> : null;
+}

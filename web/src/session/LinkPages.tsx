@@ -1,0 +1,109 @@
+import { Button, Radio } from '@mantine/core';
+import { useState } from 'react';
+import { fetchJson } from '../api/failure.ts';
+import { goTo, tokenOfLink, useLook, useSubmission } from './entrance.ts';
+import { EntranceCard } from './EntranceCard.tsx';
+import classes from './SignInPage.module.css';
+
+interface ConfirmProps {
+  title: string;
+  explanation: string;
+  action: string;
+  path: string;
+  done: (answer: { email?: string; domain?: string }) => string;
+}
+
+/** A link is followed by programs that look for harm in mails, too. So nothing happens before somebody presses a button. */
+function Confirm({ title, explanation, action, path, done }: ConfirmProps) {
+  const [result, setResult] = useState<string | null>(null);
+  const { busy, problem, run } = useSubmission();
+  const confirm = () =>
+    run(async () =>
+      setResult(done(await fetchJson<{ email?: string; domain?: string }>(path, { token: tokenOfLink() }))),
+    );
+  return (
+    <EntranceCard title={title} problem={problem}>
+      <p role={result === null ? undefined : 'status'} className={classes.note}>
+        {result ?? explanation}
+      </p>
+      {result === null ? (
+        <Button size="md" loading={busy} onClick={() => void confirm()} fullWidth>
+          {action}
+        </Button>
+      ) : (
+        <Button component="a" href="/" size="md" fullWidth>
+          Go to Relvar
+        </Button>
+      )}
+    </EntranceCard>
+  );
+}
+
+export const VerifyEmail = () => (
+  <Confirm
+    title="Confirm your e-mail address"
+    explanation="One step is left: say that it was you who asked for this."
+    action="Confirm the address"
+    path="/auth/verify-email"
+    done={({ email }) => `${email} is confirmed.`}
+  />
+);
+
+export const ChangeEmail = () => (
+  <Confirm
+    title="Use this e-mail address"
+    explanation="From then on you sign in with it."
+    action="Use this address"
+    path="/auth/change-email"
+    done={({ email }) => `You sign in with ${email} now.`}
+  />
+);
+
+export const ApproveDomain = () => (
+  <Confirm
+    title="Approve the domain"
+    explanation="Everyone with an address at your domain can then join the workspace without an invitation."
+    action="Approve the domain"
+    path="/auth/approve-domain"
+    done={({ domain }) => `Everyone at ${domain} may join now.`}
+  />
+);
+
+interface MagicLink {
+  email: string;
+  next: string | null;
+  workspaces: { slug: string; name: string }[];
+}
+
+export function FollowMagicLink() {
+  const { found, failure } = useLook<MagicLink>('/auth/magic-link/look', { token: tokenOfLink() });
+  const [workspace, setWorkspace] = useState<string | null>(null);
+  const { busy, problem, run } = useSubmission();
+  const chosen = workspace ?? found?.workspaces[0]?.slug;
+  const enter = () =>
+    run(async () => {
+      await fetchJson('/auth/magic-link', { token: tokenOfLink(), ...(chosen ? { workspace: chosen } : {}) });
+      goTo(found?.next ?? '/');
+    });
+  return (
+    <EntranceCard title="Sign in to Relvar" problem={problem ?? failure ?? null}>
+      {found ? <p className={classes.note}>{`You sign in as ${found.email}.`}</p> : null}
+      {found && found.workspaces.length > 1 ? (
+        <Radio.Group label="Workspace" value={chosen ?? null} onChange={setWorkspace}>
+          {found.workspaces.map(({ slug, name }) => (
+            <Radio key={slug} value={slug} label={name} mt={8} />
+          ))}
+        </Radio.Group>
+      ) : null}
+      {failure ? (
+        <a className={classes.more} href="/magic-link">
+          Send me a new link
+        </a>
+      ) : (
+        <Button size="md" loading={busy} disabled={!found} onClick={() => void enter()} fullWidth>
+          Sign in
+        </Button>
+      )}
+    </EntranceCard>
+  );
+}

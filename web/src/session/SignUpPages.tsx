@@ -1,0 +1,215 @@
+import { Button, PasswordInput, Radio, TextInput } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { useState, type ReactNode } from 'react';
+import { fetchJson } from '../api/failure.ts';
+import { goTo, tokenOfLink, useEntrance, useLook, useSubmission } from './entrance.ts';
+import { EntranceCard } from './EntranceCard.tsx';
+import { AskForMail, passwordError } from './PasswordPages.tsx';
+import classes from './SignInPage.module.css';
+
+interface Way {
+  email?: string;
+  account?: 'NONE' | 'WITH_PASSWORD' | 'WITHOUT_PASSWORD';
+  invitedBy?: string;
+  workspaces: { slug: string; name: string }[];
+  maySignUp?: boolean;
+}
+
+const NEW = ' new';
+
+const slugOf = (name: string): string =>
+  name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^[^a-z]+|-+$/g, '')
+    .slice(0, 40);
+
+/** By an invitation, which proves the address that it went to. */
+export function AcceptInvitation() {
+  const { found, failure } = useLook<Way>('/auth/sign-up/look', { invitation: tokenOfLink() });
+  if (!found) return <NotOpen title="Join a workspace" failure={failure} />;
+  return <SignUpForm way={found} proof={{ invitation: tokenOfLink() }} />;
+}
+
+/** By the workspace's invite link, which anybody may have been given. */
+export function FollowInviteLink() {
+  const options = useEntrance();
+  const { found, failure } = useLook<Way>('/auth/sign-up/look', { link: tokenOfLink() });
+  if (!found || !options) return <NotOpen title="Join a workspace" failure={failure} />;
+  const [workspace] = found.workspaces;
+  if (options.mustProveEmail) {
+    return (
+      <AskForMail
+        title={`Join ${workspace?.name}`}
+        path="/auth/sign-up/request"
+        explanation="Say which e-mail address is yours, and we send you a link to go on."
+        action="Go on"
+        sent="A link to go on is on its way to"
+        extra={() => ({ link: tokenOfLink() })}
+      />
+    );
+  }
+  return <SignUpForm way={found} proof={{ link: tokenOfLink() }} />;
+}
+
+/** By a link that proves an address, or, where that is not asked for, by saying who one is. */
+export function SignUp() {
+  const token = tokenOfLink();
+  const options = useEntrance();
+  const [byMail, setByMail] = useState(false);
+  if (token !== '') return <FollowSignUpLink token={token} />;
+  if (!options) return <NotOpen title="Sign up" failure={undefined} />;
+  if (options.maySignUp && !options.mustProveEmail && !byMail) {
+    const others = (
+      <button type="button" className={classes.more} onClick={() => setByMail(true)}>
+        Join a workspace that is open to your e-mail address instead
+      </button>
+    );
+    return <SignUpForm way={{ workspaces: [], maySignUp: true }} proof={{}} others={others} />;
+  }
+  return (
+    <AskForMail
+      title="Sign up"
+      path="/auth/sign-up/request"
+      explanation="Say which e-mail address is yours. The link that we send you shows which workspaces are open to you."
+      action="Go on"
+      sent="A link to go on is on its way to"
+    />
+  );
+}
+
+function FollowSignUpLink({ token }: { token: string }) {
+  const { found, failure } = useLook<Way>('/auth/sign-up/look', { token });
+  if (!found) return <NotOpen title="Sign up" failure={failure} />;
+  if (found.workspaces.length === 0 && !found.maySignUp) {
+    return (
+      <EntranceCard title="No workspace is open to you">
+        <p className={classes.note}>
+          {`Nobody has invited ${found.email}, and no workspace is open to everyone at its domain. Ask an administrator of your workspace for an invitation.`}
+        </p>
+        <BackToSignIn />
+      </EntranceCard>
+    );
+  }
+  return <SignUpForm way={found} proof={{ token }} />;
+}
+
+function NotOpen({
+  title,
+  failure,
+}: {
+  title: string;
+  failure: { message: string; hint?: string | undefined } | undefined;
+}) {
+  return (
+    <EntranceCard title={title} problem={failure ?? null}>
+      {failure ? <BackToSignIn /> : null}
+    </EntranceCard>
+  );
+}
+
+const BackToSignIn = () => (
+  <a className={classes.more} href="/">
+    Back to sign-in
+  </a>
+);
+
+interface Proof {
+  invitation?: string;
+  link?: string;
+  token?: string;
+}
+
+/** Asks for what is still missing: an address that is not proved, a name and password, or the password of the account. */
+function SignUpForm({ way, proof, others }: { way: Way; proof: Proof; others?: ReactNode }) {
+  const { busy, problem, run } = useSubmission();
+  const hasAccount = way.account === 'WITH_PASSWORD';
+  const isAsked = way.email === undefined;
+  const [first] = way.workspaces;
+  const [choice, setChoice] = useState(first?.slug ?? NEW);
+  const isNew = choice === NEW;
+  const form = useForm({
+    initialValues: { email: '', name: '', password: '', workspaceName: '' },
+    validate: {
+      email: (value) => (isAsked && !value.includes('@') ? 'Enter your e-mail address.' : null),
+      name: (value) => (hasAccount || value.trim() !== '' ? null : 'Say what you are called.'),
+      password: (value) => (hasAccount ? (value === '' ? 'Enter your password.' : null) : passwordError(value)),
+      workspaceName: (value) =>
+        isNew && slugOf(value).length < 3 ? 'Give the workspace a name of three letters or more.' : null,
+    },
+  });
+  const submit = form.onSubmit(({ email, name, password, workspaceName }) =>
+    run(async () => {
+      await fetchJson('/auth/sign-up', {
+        ...proof,
+        password,
+        ...(isAsked ? { email: email.trim() } : {}),
+        ...(hasAccount ? {} : { name: name.trim() }),
+        ...(isNew ? { newWorkspace: workspaceName.trim(), workspace: slugOf(workspaceName) } : {}),
+        ...(!isNew && proof.token !== undefined ? { workspace: choice } : {}),
+      });
+      goTo('/');
+    }),
+  );
+  const title =
+    isNew && way.workspaces.length === 0 ? 'Make your workspace' : `Join ${isNew ? 'Relvar' : nameOf(way, choice)}`;
+  return (
+    <EntranceCard title={title} problem={problem} onSubmit={submit}>
+      <p className={classes.note}>{introduction(way, hasAccount)}</p>
+      {way.workspaces.length + (way.maySignUp ? 1 : 0) > 1 ? (
+        <Radio.Group label="Workspace" value={choice} onChange={setChoice}>
+          {way.workspaces.map(({ slug, name }) => (
+            <Radio key={slug} value={slug} label={name} mt={8} />
+          ))}
+          {way.maySignUp ? <Radio value={NEW} label="A new workspace" mt={8} /> : null}
+        </Radio.Group>
+      ) : null}
+      {isNew ? (
+        <TextInput
+          label="Name of the workspace"
+          description={
+            slugOf(form.values.workspaceName)
+              ? `Its short name will be ${slugOf(form.values.workspaceName)}`
+              : undefined
+          }
+          autoComplete="organization"
+          size="md"
+          {...form.getInputProps('workspaceName')}
+        />
+      ) : null}
+      {isAsked ? (
+        <TextInput label="E-mail" type="email" autoComplete="username" size="md" {...form.getInputProps('email')} />
+      ) : (
+        <input type="hidden" autoComplete="username" value={way.email} readOnly />
+      )}
+      {hasAccount ? null : (
+        <TextInput label="Your name" autoComplete="name" size="md" {...form.getInputProps('name')} />
+      )}
+      <PasswordInput
+        label="Password"
+        description={hasAccount ? 'That of your account' : 'At least 10 characters'}
+        autoComplete={hasAccount ? 'current-password' : 'new-password'}
+        size="md"
+        {...form.getInputProps('password')}
+      />
+      <Button type="submit" size="md" loading={busy} fullWidth>
+        {isNew ? 'Make the workspace' : 'Join'}
+      </Button>
+      {hasAccount ? (
+        <a className={classes.more} href="/forgot-password">
+          Forgot your password?
+        </a>
+      ) : null}
+      {others}
+    </EntranceCard>
+  );
+}
+
+const nameOf = (way: Way, slug: string): string => way.workspaces.find((each) => each.slug === slug)?.name ?? 'Relvar';
+
+function introduction({ email, invitedBy }: Way, hasAccount: boolean): string {
+  const inviter = invitedBy ? `${invitedBy} invites you. ` : '';
+  if (hasAccount) return `${inviter}You have an account with ${email} already: enter its password to join.`;
+  return email === undefined ? 'You will sign in with this address.' : `${inviter}You will sign in with ${email}.`;
+}

@@ -1,0 +1,13 @@
+/** The paths of the pages that need no session. Apart from the pages, which most visits never load. */
+export const isEntrancePath = (path: string): boolean =>
+  [
+    '/join',
+    '/join-link',
+    '/sign-up',
+    '/forgot-password',
+    '/reset-password',
+    '/magic-link',
+    '/verify-email',
+    '/change-email',
+    '/approve-domain',
+  ].includes(path);

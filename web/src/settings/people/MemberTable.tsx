@@ -1,0 +1,122 @@
+import { ActionIcon, Menu, Select, Table } from '@mantine/core';
+import { modals } from '@mantine/modals';
+import { IconDots, IconLock, IconLockOpen, IconUserMinus } from '@tabler/icons-react';
+import { Avatar } from '../../fields/Avatar.tsx';
+import { formatRelative } from '../../model/dates.ts';
+import classes from '../settings.module.css';
+import type { Act } from './MembersPage.tsx';
+import { removeMember, setMemberActive, setMemberRole, type Member, type People } from './people.ts';
+import own from './people.module.css';
+
+export function MemberTable({ people: { members, roles }, act }: { people: People; act: Act }) {
+  return (
+    <section aria-labelledby="members-heading">
+      <h2 id="members-heading" className={own.heading}>
+        Members
+      </h2>
+      <Table className={classes.table} aria-labelledby="members-heading">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Member</Table.Th>
+            <Table.Th>Role</Table.Th>
+            <Table.Th className={classes.wideOnly}>Last seen</Table.Th>
+            <Table.Th>
+              <span className="visually-hidden">Actions</span>
+            </Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {members.map((member) => (
+            <Table.Tr key={member.id} className={classes.row} data-inactive={member.isActive ? undefined : true}>
+              <Table.Td>
+                <span className={own.person}>
+                  {member.avatarUrl ? (
+                    <img src={member.avatarUrl} alt="" className={own.photo} />
+                  ) : (
+                    <Avatar label={member.name || member.email} seed={member.id} size={30} round />
+                  )}
+                  <span className={own.lines}>
+                    <strong>
+                      {member.name || member.email}
+                      {member.isMe ? ' (you)' : ''}
+                    </strong>
+                    <small>
+                      {member.email}
+                      {member.isEmailVerified ? '' : ', not confirmed'}
+                      {member.isActive ? '' : ' · deactivated'}
+                    </small>
+                  </span>
+                </span>
+              </Table.Td>
+              <Table.Td>
+                <Select
+                  className={own.role}
+                  aria-label={`Role of ${member.name || member.email}`}
+                  data={roles.map(({ id, name }) => ({ value: id, label: name }))}
+                  value={member.roleId}
+                  allowDeselect={false}
+                  comboboxProps={{ width: 200, position: 'bottom-start' }}
+                  onChange={(roleId) => {
+                    if (roleId && roleId !== member.roleId)
+                      void act('The role was not changed', () => setMemberRole(member.id, roleId));
+                  }}
+                />
+              </Table.Td>
+              <Table.Td className={classes.wideOnly}>
+                {member.lastSeenAt ? formatRelative(member.lastSeenAt) : 'Never'}
+              </Table.Td>
+              <Table.Td align="right">
+                <MemberMenu member={member} act={act} />
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </section>
+  );
+}
+
+function MemberMenu({ member, act }: { member: Member; act: Act }) {
+  const name = member.name || member.email;
+  const deactivate = () =>
+    modals.openConfirmModal({
+      title: `Deactivate ${name}?`,
+      children: `${name} is signed out everywhere and cannot enter any more. Records go on naming ${name}, and you can reactivate the member at any time.`,
+      labels: { confirm: 'Deactivate', cancel: 'Cancel' },
+      onConfirm: () => void act(`${name} was not deactivated`, () => setMemberActive(member.id, false)),
+    });
+  const remove = () =>
+    modals.openConfirmModal({
+      title: `Remove ${name} from the workspace?`,
+      children: `What ${name} wrote stays. Records that name ${name} as owner or assignee will name nobody. To keep that, deactivate the member instead.`,
+      labels: { confirm: 'Remove', cancel: 'Cancel' },
+      confirmProps: { color: 'red' },
+      onConfirm: () => void act(`${name} was not removed`, () => removeMember(member.id)),
+    });
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" aria-label={`Actions for ${name}`}>
+          <IconDots size={16} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {member.isActive ? (
+          <Menu.Item leftSection={<IconLock size={15} />} onClick={deactivate}>
+            Deactivate
+          </Menu.Item>
+        ) : (
+          <Menu.Item
+            leftSection={<IconLockOpen size={15} />}
+            onClick={() => void act(`${name} was not reactivated`, () => setMemberActive(member.id, true))}
+          >
+            Reactivate
+          </Menu.Item>
+        )}
+        <Menu.Item color="red" leftSection={<IconUserMinus size={15} />} onClick={remove}>
+          Remove
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -1,0 +1,32 @@
+import { IconUsers } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import classes from '../frame.module.css';
+import page from '../settings.module.css';
+
+const SECTIONS = [{ to: '/settings/members', label: 'Members', icon: IconUsers }] as const;
+
+/** What the pages about people share. */
+export function PeopleFrame({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <>
+      <header className={classes.header}>
+        <h1 className={classes.title}>
+          <IconUsers size={18} stroke={1.75} aria-hidden />
+          People
+        </h1>
+        <nav className={classes.sections} aria-label="People">
+          {SECTIONS.map(({ to, label: name, icon: SectionIcon }) => (
+            <Link key={to} to={to} className={classes.section}>
+              <SectionIcon size={15} stroke={1.75} aria-hidden />
+              <span>{name}</span>
+            </Link>
+          ))}
+        </nav>
+      </header>
+      <div className={page.page} tabIndex={0} role="region" aria-label={label}>
+        {children}
+      </div>
+    </>
+  );
+}

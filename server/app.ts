@@ -101,8 +101,8 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const attempts = new Attempts(pool);
   const sessions = new Sessions({ pool, identities, tokens });
   const startSession = makeStartSession({ pool, sessions });
-  installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession });
   const accounts = options.accounts ?? NOBODY_ENTERS;
+  installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession, accounts });
   installAccounts(app, { pool, identities, attempts, startSession, accounts });
   installSignUp(app, { pool, identities, attempts, startSession, accounts, showsMail });
   installLive(app, live, identities);

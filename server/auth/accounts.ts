@@ -117,7 +117,7 @@ export function installAccounts(app: Express, parts: AccountParts): void {
 
   app.post('/auth/verify-email/request', async (request, response) => {
     await begin(request);
-    const { userId, email } = await identities.of(request);
+    const { userId, email } = await identities.of(request, response);
     if (userId === null || email === null) throw new RequestError('FORBIDDEN');
     await readTexts(pool, request, []);
     await answerQuietly(parts, { request, response, kind: 'verify', email }, () =>
@@ -127,7 +127,7 @@ export function installAccounts(app: Express, parts: AccountParts): void {
 
   app.post('/auth/change-email/request', async (request, response) => {
     await begin(request);
-    const { userId, email, apiKeyId } = await identities.of(request);
+    const { userId, email, apiKeyId } = await identities.of(request, response);
     if (userId === null || email === null || apiKeyId !== null) throw new RequestError('FORBIDDEN');
     const { email: given, password } = await readTexts(pool, request, ['email', 'password']);
     const newEmail = readEmail(given);
@@ -174,6 +174,23 @@ export async function refuseLink(pool: Pool, request: Request, token: string): P
     request.headers['user-agent'] ?? null,
   ]);
   throw new RequestError('LINK_NOT_VALID');
+}
+
+/** Who has not proved the address is sent the link to do so, and enters with it. */
+export async function assertEmailVerified(
+  { pool, attempts }: { pool: Pool; attempts: Attempts },
+  request: Request,
+  { userId, email }: { userId: string; email: string },
+): Promise<void> {
+  const { rows } = await pool.query<{ verified: boolean }>('select core.is_email_verified($1) as verified', [userId]);
+  if (rows[0]!.verified) return;
+  await attempts.count({ key: `mail verify ${email}`, max: 5, seconds: 3_600 });
+  await pool.query('select core.request_verification($1, $2, $3)', [
+    userId,
+    request.ip ?? null,
+    request.headers['user-agent'] ?? null,
+  ]);
+  throw new RequestError('EMAIL_NOT_VERIFIED');
 }
 
 /** The user whose password this is; counted and written down like a sign-in that failed. */

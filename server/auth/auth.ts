@@ -1,7 +1,9 @@
 import type { Express } from 'express';
 import type { Pool } from 'pg';
+import type { AccountsConfig } from '../../db/config.ts';
 import { RequestError } from '../errors.ts';
 import { readJson } from '../http/body.ts';
+import { assertEmailVerified } from './accounts.ts';
 import { signInLimits } from './attempts.ts';
 import type { Attempts } from './attempts.ts';
 import { expireSessionCookies, readCookie } from './cookies.ts';
@@ -29,10 +31,11 @@ interface AuthParts {
   readonly sessions: Sessions;
   readonly signingKeys: SigningKeys;
   readonly startSession: StartSession;
+  readonly accounts: AccountsConfig;
 }
 
 export function installAuth(app: Express, parts: AuthParts): void {
-  const { pool, identities, attempts, sessions, signingKeys, startSession } = parts;
+  const { pool, identities, attempts, sessions, signingKeys, startSession, accounts } = parts;
 
   app.post('/auth/sign-in', async (request, response) => {
     identities.assertSameOrigin(request);
@@ -50,6 +53,7 @@ export function installAuth(app: Express, parts: AuthParts): void {
       throw new RequestError('SIGN_IN_FAILED');
     }
     await attempts.takeBack(...limits);
+    if (accounts.isEmailVerificationRequired) await assertEmailVerified(parts, request, { userId: login.user_id, email });
     const workspaceId = chooseWorkspace(login, workspace);
     await startSession(request, response, { userId: login.user_id, workspaceId, method: 'PASSWORD', tokens });
   });

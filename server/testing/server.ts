@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import request from 'supertest';
+import type { AccountsConfig } from '../../db/config.ts';
 import { Secrets } from '../../db/secrets.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import type { TestDatabase } from '../../db/testing/database.ts';
@@ -39,7 +40,7 @@ export const SECRETS = new Secrets('the secret of the tests, which nobody guesse
 export const PASSWORD = 'correct horse battery staple';
 
 /** An application on a database of its own for the tests of one file. It does not listen. */
-export function useServer(): TestServer {
+export function useServer(accounts: Partial<AccountsConfig> = {}): TestServer {
   const db = useDatabase();
   const server = { db, pending: [] as string[] } as TestServer;
 
@@ -51,6 +52,7 @@ export function useServer(): TestServer {
       webDirectory: '/nonexistent',
       development: true,
       pendingMigrations: () => Promise.resolve(server.pending),
+      accounts: { publicUrl: null, isSignUpOpen: false, isEmailVerificationRequired: false, ...accounts },
     });
     db.onEnd(() => server.app.stop());
   });

@@ -104,11 +104,9 @@ describe('through an SMTP server', () => {
       else if (left > 0) done(refusal('Try again later', 450));
       else done();
     },
-    onData(stream, _session, done) {
-      void simpleParser(stream).then((mail) => {
-        received.push(mail);
-        done();
-      });
+    async onData(stream, _session, done) {
+      received.push(await simpleParser(stream));
+      done();
     },
   });
   let worker: ReturnType<typeof startWorker>;

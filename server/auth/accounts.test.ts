@@ -130,7 +130,8 @@ test('nobody learns by text or time whether an address has an account', async ()
 });
 
 test('an address gets few mails, and who asks for many is stopped and written down', async () => {
-  for (let i = 0; i < 5; i += 1) expect((await post('magic-link/request', { email: 'many@acme.test' })).status).toBe(202);
+  for (let i = 0; i < 5; i += 1)
+    expect((await post('magic-link/request', { email: 'many@acme.test' })).status).toBe(202);
   const refused = await post('magic-link/request', { email: 'many@acme.test' });
   expect(refused.status).toBe(429);
   expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
@@ -218,8 +219,7 @@ describe('the e-mail address', () => {
   test('is changed by a link to the new one, with the password, and the former is told', async () => {
     await makeUser('before@acme.test');
     const cookie = await cookieOf('before@acme.test');
-    const ask = (password: string) =>
-      post('change-email/request', { email: 'after@acme.test', password }, { cookie });
+    const ask = (password: string) => post('change-email/request', { email: 'after@acme.test', password }, { cookie });
     expect((await post('change-email/request', { email: 'after@acme.test', password: PASSWORD })).status).toBe(401);
     expect((await ask('wrong')).body.error).toMatchObject({ code: 'SIGN_IN_FAILED', field: 'password' });
     expect((await ask(PASSWORD)).status).toBe(202);
@@ -259,7 +259,10 @@ describe('the e-mail address', () => {
 test('a request carries what it may carry, and nothing else', async () => {
   const refused = await post('password-reset/request', { email: OWNER, role: 'Admin' });
   expect(refused.status).toBe(400);
-  expect((await eventsOf('REQUEST_REFUSED')).at(-1)?.detail).toMatchObject({ reason: 'UNKNOWN_FIELDS', fields: ['role'] });
+  expect((await eventsOf('REQUEST_REFUSED')).at(-1)?.detail).toMatchObject({
+    reason: 'UNKNOWN_FIELDS',
+    fields: ['role'],
+  });
   for (const email of ['', 'a@b@c', 'a b@c.test', 'a@c.test\r\nBcc: d@e.test', 'a,b@c.test']) {
     expect((await post('password-reset/request', { email })).body.error.code).toBe('INVALID_REQUEST');
   }

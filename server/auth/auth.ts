@@ -53,7 +53,8 @@ export function installAuth(app: Express, parts: AuthParts): void {
       throw new RequestError('SIGN_IN_FAILED');
     }
     await attempts.takeBack(...limits);
-    if (accounts.isEmailVerificationRequired) await assertEmailVerified(parts, request, { userId: login.user_id, email });
+    if (accounts.isEmailVerificationRequired)
+      await assertEmailVerified(parts, request, { userId: login.user_id, email });
     const workspaceId = chooseWorkspace(login, workspace);
     await startSession(request, response, { userId: login.user_id, workspaceId, method: 'PASSWORD', tokens });
   });

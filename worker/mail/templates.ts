@@ -80,7 +80,10 @@ export const TEMPLATES: Record<string, Template> = {
 
   sign_up: (props, context) => ({
     subject: 'Confirm your e-mail address to begin',
-    heading: context.workspaceName === null ? 'Begin with Relvar' : `Join ${name(context.workspaceName, 'the workspace')} on Relvar`,
+    heading:
+      context.workspaceName === null
+        ? 'Begin with Relvar'
+        : `Join ${name(context.workspaceName, 'the workspace')} on Relvar`,
     paragraphs: [
       'Please confirm that this address is yours. Then you say what you are called, and are in.',
       'The link works once, within an hour.',

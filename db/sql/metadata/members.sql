@@ -50,22 +50,23 @@ as $$
     detail || jsonb_build_object('memberId', (member).id, 'by', engine.actor_name()))
 $$;
 
--- Somebody must always be able to let people in again.
-create or replace function core.tg_members__keep_administrator() returns trigger
+-- Somebody must always be able to let people in again, whatever a transaction does on the way.
+create or replace function engine.tg_members__keep_admin() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  if old.is_active and (select r.can_manage_model from metadata.roles r where r.id = old.role_id)
-    and (tg_op = 'DELETE' or not new.is_active or new.role_id <> old.role_id)
-    and exists (select from core.workspaces w where w.id = old.workspace_id)
-    and not exists (
-      select from core.members m join metadata.roles r on r.id = m.role_id
+  if exists (select from core.workspaces w where w.id = old.workspace_id)
+    and exists (select from metadata.roles r where r.id = old.role_id and r.can_manage_model)
+    and not exists (select from core.members m join metadata.roles r on r.id = m.role_id
       where m.workspace_id = old.workspace_id and m.is_active and r.can_manage_model) then
-    raise exception 'The last administrator of a workspace stays one.' using errcode = 'RV113', column = 'role_id', hint = 'Make another member an administrator first.';
+    raise exception 'The last administrator of a workspace stays one.' using errcode = 'RV092', column = 'role_id', hint = 'Make another member an administrator first.';
   end if;
   return null;
 end
 $$;
+drop trigger if exists keep_admin on core.members;
+create constraint trigger keep_admin after update of role_id, is_active or delete on core.members
+  deferrable initially deferred for each row execute function engine.tg_members__keep_admin();
 
 create or replace function metadata.members() returns jsonb
 language plpgsql stable security definer set search_path = ''
@@ -188,8 +189,6 @@ $$;
 drop trigger if exists _500_tell_tenant on core.members;
 create trigger _500_tell_tenant after update of name, avatar_url on core.members for each row
   when ((old.name, old.avatar_url) is distinct from (new.name, new.avatar_url)) execute function core.tg_members__tell_tenant();
-drop trigger if exists _600_keep_administrator on core.members;
-create trigger _600_keep_administrator after update of role_id, is_active or delete on core.members for each row execute function core.tg_members__keep_administrator();
 drop trigger if exists _500_tell_tenants on core.users;
 create trigger _500_tell_tenants after update of email on core.users for each row
   when (old.email is distinct from new.email) execute function core.tg_users__tell_tenants();

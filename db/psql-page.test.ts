@@ -67,10 +67,11 @@ const expectations: Record<string, (results: Rows[]) => void> = {
   'select engine.apply': ([rows]) => expect(Number(rows![0]!.statements)).toBeGreaterThan(0),
   'count(*) as people': ([rows]) =>
     expect(rows).toEqual([{ current_user: expect.stringMatching(/^ws_.*_r_2$/), people: '1' }]),
-  'r.can_manage_model from': ([rows]) =>
+  'r.has_all_permissions, r.permissions from': ([rows]) =>
     expect(rows).toMatchObject([
-      { name: 'Admin', can_manage_model: true },
-      { name: 'Member', can_manage_model: false },
+      { name: 'Admin', has_all_permissions: true },
+      { name: 'Member', has_all_permissions: false, permissions: expect.arrayContaining(['VIEWS']) },
+      { name: 'Read-only', has_all_permissions: false },
     ]),
   'metadata.object_permissions': (results) =>
     expect(results[2]!.map((row) => row.statement).join('\n')).toMatch(/grant select on \w+\.opportunities/),

@@ -478,6 +478,131 @@ create table core.approved_domains (
 comment on table core.approved_domains is 'E-mail domains whose people join a workspace by themselves, once somebody with an address there has agreed.';
 create index on core.approved_domains (domain);
 
+-- ── roles and permissions ───────────────────────────────────────────────────────────────────────
+
+-- One row for each workspace, made with it.
+create table core.workspace_settings (
+  workspace_id uuid primary key references core.workspaces on delete cascade,
+  default_role_id uuid,
+  foreign key (workspace_id, default_role_id) references metadata.roles (workspace_id, id) on delete set null (default_role_id)
+);
+comment on table core.workspace_settings is 'What a workspace has decided about its members and their sign-in.';
+create index on core.workspace_settings (workspace_id, default_role_id);
+
+alter table core.members add unique (workspace_id, id);
+
+drop function engine.may_manage_model() cascade;
+drop function engine.role_manages_model(name);
+drop function engine.trashed_object(name, text, text);
+alter table metadata.roles
+  add column permissions text[] not null default '{}',
+  add column has_all_permissions boolean not null default false,
+  add column can_destroy_all boolean not null default true,
+  add column assignable_to text[] not null default '{MEMBERS,API_KEYS,APPLICATIONS,AGENTS,WORKFLOWS}'
+    check (assignable_to <@ '{MEMBERS,API_KEYS,APPLICATIONS,AGENTS,WORKFLOWS}'),
+  add column icon text,
+  add column created_at timestamptz not null default now();
+comment on table metadata.roles is 'The CRM roles of a workspace. Each is a role of PostgreSQL: what it may do is what that role is granted.';
+
+create table metadata.role_includes (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  role_id uuid not null,
+  included_role_id uuid not null,
+  unique (workspace_id, id),
+  unique (role_id, included_role_id),
+  foreign key (workspace_id, role_id) references metadata.roles (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, included_role_id) references metadata.roles (workspace_id, id) on delete cascade
+);
+comment on table metadata.role_includes is E'@behavior -update\nRoles that a role includes: it may do all that they may, as one role of PostgreSQL that was granted another.';
+create index on metadata.role_includes (workspace_id, role_id);
+create index on metadata.role_includes (workspace_id, included_role_id);
+
+alter table metadata.object_permissions
+  drop constraint object_permissions_pkey,
+  add primary key (id),
+  add unique (role_id, object_id),
+  alter column can_read drop not null,
+  alter column can_create drop not null,
+  alter column can_update drop not null,
+  alter column can_delete drop not null,
+  add column can_destroy boolean,
+  add column field_mode text not null default 'ALL_EXCEPT' check (field_mode in ('ALL_EXCEPT', 'ONLY'));
+comment on table metadata.object_permissions is 'Where a role differs from its own defaults for one object.';
+
+create table metadata.field_permissions (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  role_id uuid not null,
+  object_id uuid not null,
+  field_id uuid not null,
+  can_read boolean,
+  can_update boolean,
+  unique (workspace_id, id),
+  unique (role_id, field_id),
+  foreign key (workspace_id, role_id) references metadata.roles (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, object_id) references metadata.objects (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, field_id) references metadata.fields (workspace_id, id) on delete cascade
+);
+comment on table metadata.field_permissions is 'Fields that a role may not read or write, or, where the object''s field_mode is ONLY, may.';
+create index on metadata.field_permissions (workspace_id, role_id);
+create index on metadata.field_permissions (workspace_id, object_id);
+create index on metadata.field_permissions (workspace_id, field_id);
+
+create table metadata.record_rules (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  role_id uuid not null,
+  object_id uuid not null,
+  action text not null default 'READ' check (action in ('READ', 'UPDATE', 'DELETE')),
+  name text not null,
+  condition text not null,
+  compiled jsonb,
+  created_at timestamptz not null default now(),
+  unique (workspace_id, id),
+  unique (role_id, object_id, action),
+  unique (role_id, name),
+  foreign key (workspace_id, role_id) references metadata.roles (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, object_id) references metadata.objects (workspace_id, id) on delete cascade
+);
+comment on table metadata.record_rules is 'Which records of an object a role reads, changes or deletes. Each is a policy of the object''s table.';
+create index on metadata.record_rules (workspace_id, role_id);
+create index on metadata.record_rules (workspace_id, object_id);
+
+create table metadata.teams (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  name text not null check (name <> ''),
+  description text not null default '',
+  parent_team_id uuid,
+  created_at timestamptz not null default now(),
+  unique (workspace_id, id),
+  unique (workspace_id, name),
+  foreign key (workspace_id, parent_team_id) references metadata.teams (workspace_id, id) on delete set null (parent_team_id)
+);
+comment on table metadata.teams is 'Teams of members, in a hierarchy.';
+create index on metadata.teams (workspace_id, parent_team_id);
+
+create table metadata.team_members (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  team_id uuid not null,
+  member_id uuid not null,
+  is_lead boolean not null default false,
+  unique (workspace_id, id),
+  unique (team_id, member_id),
+  foreign key (workspace_id, team_id) references metadata.teams (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, member_id) references core.members (workspace_id, id) on delete cascade
+);
+comment on table metadata.team_members is 'Who is in a team, and who leads it.';
+create index on metadata.team_members (workspace_id, team_id);
+create index on metadata.team_members (workspace_id, member_id);
+
+alter table metadata.objects add column is_private boolean not null default false;
+
+-- Roles whose rights a transaction touched.
+alter table engine.pending add column roles text[] not null default '{}';
+
 -- ── functions, in the order of their types ──────────────────────────────────────────────────────
 --!include engine/identity.sql
 --!include core/attempts.sql
@@ -502,7 +627,13 @@ create index on core.approved_domains (domain);
 --!include engine/convert/routes.sql
 --!include engine/rules/values.sql
 --!include engine/online/pending.sql
+--!include engine/permissions/flags.sql
+--!include engine/permissions/rights.sql
+--!include engine/permissions/policy.sql
+--!include engine/permissions/principals.sql
+--!include engine/permissions/sharing.sql
 --!include engine/desired.sql
+--!include engine/permissions/security.sql
 --!include engine/computed/triggers.sql
 --!include engine/computed/fill.sql
 --!include engine/rules/rules.sql
@@ -515,6 +646,7 @@ create index on core.approved_domains (domain);
 --!include engine/online/kept.sql
 --!include engine/difference.sql
 --!include engine/online/numbering.sql
+--!include engine/permissions/difference.sql
 --!include engine/convert/check.sql
 --!include engine/online/queue.sql
 --!include engine/plan.sql
@@ -528,6 +660,9 @@ create index on core.approved_domains (domain);
 --!include metadata/access.sql
 --!include metadata/rights.sql
 --!include metadata/validate.sql
+--!include metadata/role_rights.sql
+--!include metadata/my_permissions.sql
+--!include engine/permissions/explain.sql
 --!include engine/field_settings.sql
 --!include metadata/rules.sql
 --!include metadata/computed.sql
@@ -571,7 +706,25 @@ create index on core.approved_domains (domain);
 --!include engine/lint.sql
 --!include metadata/model.sql
 --!include metadata/comments.sql
+--!include core/workspaces.sql
 
 -- Required texts and lists could be blank so far; those that are there may stay so.
 update metadata.fields f set settings = f.settings || '{"allowBlank": true}'
 where f.is_required and not f.is_system and f.type in ('TEXT', 'RICH_TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'ADDRESS', 'ARRAY', 'MULTI_SELECT', 'RAW_JSON', 'FILES');
+
+-- The roles that there are. What follows from them is made when each workspace is reconciled, after this.
+alter table metadata.roles disable trigger user;
+alter table metadata.object_permissions disable trigger user;
+update metadata.roles r set has_all_permissions = r.can_manage_model and r.is_system,
+  permissions = case when r.name = 'Member' and r.is_system then engine.member_permissions() when r.can_manage_model and not r.is_system then '{API_KEYS_AND_WEBHOOKS,APPLICATIONS,DATA_MODEL,VIEWS}' else '{}' end,
+  icon = case r.name when 'Admin' then 'IconShieldStar' when 'Member' then 'IconUser' end;
+insert into metadata.roles (workspace_id, name, description, icon, pg_role, is_system, permissions, can_create_all, can_update_all, can_delete_all, can_destroy_all)
+select w.id, n.name, 'May read all records and change none.', 'IconEye',
+  w.schema_name || '_r_' || (select max(substring(r.pg_role from '_r_([0-9]+)$')::int) + 1 from metadata.roles r where r.workspace_id = w.id), true, '{DOWNLOAD_FILE,EXPORT_CSV,PROFILE_INFORMATION}', false, false, false, false
+from core.workspaces w
+cross join lateral (select case when exists (select from metadata.roles r where r.workspace_id = w.id and r.name = 'Read-only') then 'Read-only (standard)' else 'Read-only' end as name) n;
+insert into core.workspace_settings (workspace_id, default_role_id)
+select w.id, (select r.id from metadata.roles r where r.workspace_id = w.id and r.is_system and r.name = 'Member') from core.workspaces w;
+alter table metadata.roles enable trigger user;
+alter table metadata.object_permissions enable trigger user;
+alter table metadata.roles drop column can_manage_model;

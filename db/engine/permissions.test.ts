@@ -202,9 +202,9 @@ describe('the model', () => {
   );
 
   test.each([
-    `update metadata.roles set can_manage_model = true`,
+    `update metadata.roles set is_system = false`,
     `insert into metadata.roles (name, pg_role) values ('Root', 'postgres')`,
-    `update metadata.object_permissions set can_read = true`,
+    `update metadata.object_permissions set role_id = null`,
     `update metadata.objects set is_system = false`,
     `update metadata.objects set workspace_id = null`,
     `update metadata.fields set is_system = false`,

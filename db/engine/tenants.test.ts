@@ -11,7 +11,7 @@ let mine: Workspace;
 let theirs: Workspace;
 let theirCompany: string;
 let theirMember: string;
-/** A person's own database login, mapped to the owner of `mine`, who is an Admin there. */
+/** A person's own database login, mapped to the owner of `mine`, who is a Member there. */
 const login = `person_${randomBytes(4).toString('hex')}`;
 
 beforeAll(async () => {
@@ -22,8 +22,11 @@ beforeAll(async () => {
   theirMember = (await db.admin.query('select id from core.members where workspace_id = $1', [theirs.id])).rows[0].id;
   await db.admin.query(`create role ${login} login password 'secret'`);
   await db.admin.query(`grant ${mine.memberRole} to ${login}`);
+  // A workspace always has an administrator.
+  await db.admin.query(`select core.add_member('mine', 'second@mine.example', 'Second', 'Admin')`);
   await db.admin.query(
-    `update core.members set login_role = $2, role_id = (select id from metadata.roles where pg_role = $3) where workspace_id = $1`,
+    `update core.members set login_role = $2, role_id = (select id from metadata.roles where pg_role = $3)
+     where workspace_id = $1 and name <> 'Second'`,
     [mine.id, login, mine.memberRole],
   );
 });

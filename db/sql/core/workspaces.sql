@@ -17,16 +17,14 @@ begin
   -- Roles belong to the whole cluster, so the name must not meet one of another database.
   v_schema := 'ws_' || engine.base36(('x' || substr(replace(gen_random_uuid()::text, '-', ''), 18, 15))::bit(60)::bigint);
   insert into core.workspaces (slug, name, schema_name) values (create_workspace.slug, create_workspace.name, v_schema) returning id into v_id;
-  insert into metadata.roles (workspace_id, name, description, pg_role, is_system, can_manage_model) values
-    (v_id, 'Admin', 'May do everything, including changing the data model.', v_schema || '_r_1', true, true),
-    (v_id, 'Member', 'May read and change all records.', v_schema || '_r_2', true, false);
+  perform engine.add_system_roles(v_id, v_schema);
   if not exists (select from engine.standard_manifest) then
     raise exception 'The standard objects are not loaded.' using errcode = 'RV042', hint = 'Run the migrations again; they load them.';
   end if;
   perform metadata.sync_application(v_id, m.manifest) from engine.standard_manifest m;
   -- Members come and go by invitation, not by creating or deleting a record.
-  insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete)
-  select v_id, r.id, o.id, true, false, r.can_manage_model, false
+  insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete, can_destroy)
+  select v_id, r.id, o.id, true, false, r.has_all_permissions, false, false
   from metadata.roles r join metadata.objects o on o.workspace_id = r.workspace_id
   where r.workspace_id = v_id and o.universal_identifier = 'standard:workspaceMember';
   perform engine.apply(v_id);
@@ -36,7 +34,25 @@ begin
 end
 $$;
 comment on function engine.create_workspace(text, text, text, text, text) is
-  'Creates a workspace with the standard objects, the roles Admin and Member, and its owner. password hash: argon2id, or null for a user who has one or gets one later.';
+  'Creates a workspace with the standard objects, the roles Admin, Member and Read-only, and its owner. password hash: argon2id, or null for a user who has one or gets one later.';
+
+-- The roles that every workspace has: Admin, Member, which new members get, and Read-only.
+create or replace function engine.add_system_roles(workspace_id uuid, schema_name text) returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  insert into metadata.roles (workspace_id, name, description, icon, pg_role, is_system, has_all_permissions, permissions, can_create_all, can_update_all, can_delete_all, can_destroy_all) values
+    (add_system_roles.workspace_id, 'Admin', 'May do everything, including changing the data model.', 'IconShieldStar', schema_name || '_r_1', true, true, '{}', true, true, true, true),
+    (add_system_roles.workspace_id, 'Member', 'May read and change all records.', 'IconUser', schema_name || '_r_2', true, false, engine.member_permissions(), true, true, true, true),
+    (add_system_roles.workspace_id, 'Read-only', 'May read all records and change none.', 'IconEye', schema_name || '_r_3', true, false, '{DOWNLOAD_FILE,EXPORT_CSV,PROFILE_INFORMATION}', false, false, false, false);
+  insert into core.workspace_settings (workspace_id, default_role_id)
+  select r.workspace_id, r.id from metadata.roles r where r.workspace_id = add_system_roles.workspace_id and r.name = 'Member';
+end
+$$;
+
+create or replace function engine.member_permissions() returns text[]
+language sql immutable parallel safe
+  return '{AI,CONNECTED_ACCOUNTS,DOWNLOAD_FILE,EXPORT_CSV,IMPORT_CSV,PROFILE_INFORMATION,SEND_EMAIL_TOOL,UPLOAD_FILE,VIEWS}'::text[];
 
 create or replace function engine.base36(n bigint) returns text
 language plpgsql immutable strict parallel safe set search_path = ''

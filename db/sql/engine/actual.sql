@@ -38,7 +38,7 @@ begin
     join pg_catalog.pg_class c on c.oid = u.oid
     left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
   )
-  select case when t.key in ('record_events', 'trash') then 'internal' else 'table' end,
+  select case when t.key in ('record_events', 'trash', 'record_shares') then 'internal' else 'table' end,
     coalesce(t.key, 'unmanaged:' || t.name), t.key, t.name, t.name, null::text, t.comment, null::text, null::boolean, null::text, null::text, t.oid
   from t
   union all
@@ -53,7 +53,7 @@ begin
   join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
   left join pg_catalog.pg_attrdef ad on ad.adrelid = a.attrelid and ad.adnum = a.attnum
   left join pg_catalog.pg_description d on d.objoid = t.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = a.attnum
-  where t.key not in ('record_events', 'trash')
+  where t.key not in ('record_events', 'trash', 'record_shares')
   union all
   -- PostgreSQL 18 lists NOT NULL as constraints too; they are a property of the column here.
   select 'constraint', t.key || ' ' || coalesce(engine.identity_of(d.description), 'unmanaged:' || c.conname), t.key, t.name, c.conname::text,
@@ -65,7 +65,7 @@ begin
   from t
   join pg_catalog.pg_constraint c on c.conrelid = t.oid and c.contype in ('p', 'u', 'f', 'c', 'x')
   left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_constraint'::regclass and d.objsubid = 0
-  where t.key not in ('record_events', 'trash')
+  where t.key not in ('record_events', 'trash', 'record_shares')
   union all
   select 'index', t.key || ' ' || coalesce(engine.identity_of(d.description), 'unmanaged:' || c.relname), t.key, t.name, c.relname::text,
     null, d.description, null, i.indisvalid, null, null, c.oid
@@ -73,7 +73,7 @@ begin
   join pg_catalog.pg_index i on i.indrelid = t.oid and not i.indisprimary
   join pg_catalog.pg_class c on c.oid = i.indexrelid
   left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
-  where t.key not in ('record_events', 'trash')
+  where t.key not in ('record_events', 'trash', 'record_shares')
     and not exists (select from pg_catalog.pg_constraint k where k.conindid = i.indexrelid and k.conrelid = t.oid)
   union all
   -- CREATE OR REPLACE keeps the comment of a trigger or a function, so what stands there is said as the
@@ -103,39 +103,7 @@ begin
   from t
   where t.key is not null
   union all
-  -- A policy's comment survives ALTER POLICY, so what it says is checked as well.
-  select 'policy', t.key || ' ' || coalesce(replace(engine.identity_of(d.description), 'policy:', ''), 'unmanaged:' || p.polname), t.key, t.name, p.polname::text,
-    null,
-    case
-      when not p.polpermissive or array_length(p.polroles, 1) <> 1
-        or coalesce(pg_catalog.pg_get_userbyid(p.polroles[1]) <> replace(engine.identity_of(d.description), 'policy:', ''), true) then 'altered'
-      when p.polcmd = '*' and pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true' and pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) = 'true' then d.description
-      when p.polcmd = 'r' and t.key in ('record_events', 'trash')
-        and pg_catalog.pg_get_expr(p.polqual, p.polrelid) ~ '^\(object_id = ANY \(ARRAY\( SELECT engine\.readable_objects\(CURRENT_USER\) AS readable_objects\)\)\)$' then d.description
-      else 'altered'
-    end,
-    null, null, null, null, p.oid
-  from t
-  join pg_catalog.pg_policy p on p.polrelid = t.oid
-  left join pg_catalog.pg_description d on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_policy'::regclass and d.objsubid = 0
-  union all
-  select 'grant', g.key || ' ' || g.grantee, g.key, g.name, g.grantee, string_agg(g.privilege, ', ' order by g.privilege collate "C"), null, null, null, null, null, null
-  from (
-    select t.key, t.name, coalesce(r.rolname, 'public')::text as grantee, lower(e.privilege_type) as privilege
-    from t cross join lateral pg_catalog.aclexplode(t.relacl) e
-    left join pg_catalog.pg_roles r on r.oid = e.grantee
-    where t.key is not null and e.grantee <> t.relowner
-    union all
-    select t.key, t.name, coalesce(r.rolname, 'public')::text,
-      lower(e.privilege_type) || ' (' || string_agg(quote_ident(a.attname), ', ' order by a.attname collate "C") || ')'
-    from t
-    join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attacl is not null and not a.attisdropped
-    cross join lateral pg_catalog.aclexplode(a.attacl) e
-    left join pg_catalog.pg_roles r on r.oid = e.grantee
-    where t.key is not null and e.grantee <> t.relowner
-    group by 1, 2, 3, e.privilege_type
-  ) g
-  group by g.key, g.name, g.grantee
+  select * from engine.actual_security(v_tables)
   union all
   -- Functions of one object's triggers have its id in their identity.
   select 'function', coalesce(engine.identity_of(d.description), 'unmanaged:' || p.proname), substring(engine.identity_of(d.description) from '^[a-z_]+:([0-9a-f-]{36})'),
@@ -153,9 +121,7 @@ begin
   where dep.refclassid = 'pg_catalog.pg_namespace'::regclass and dep.refobjid = v_schema and dep.classid = 'pg_catalog.pg_proc'::regclass
     and (v_scope is null or substring(engine.identity_of(d.description) from '^[a-z_]+:([0-9a-f-]{36})') = any (v_scope))
   union all
-  select 'role', r.rolname::text, null, null, r.rolname::text, null, null, null, null, null, null, r.oid
-  from pg_catalog.pg_roles r
-  where scope is null and r.rolname >= schema_name || '_r_' and r.rolname < schema_name || '_r`';
+  select * from engine.actual_roles(schema_name) where scope is null;
 end
 $$;
 comment on function engine.actual(text, uuid[]) is 'What stands in a tenant schema, read from the catalogue; of the objects in scope, or everything.';

@@ -1,6 +1,6 @@
 -- Makes a workspace's schema equal to its metadata, in the caller's transaction: the objects in
--- scope, or all.
-create or replace function engine.apply(workspace_id uuid, scope uuid[] default null) returns int
+-- scope, or all; and the rights of the roles.
+create or replace function engine.apply(workspace_id uuid, scope uuid[] default null, roles text[] default '{}') returns int
 language plpgsql volatile security definer set search_path = '' set lock_timeout = '2s'
 as $$
 declare
@@ -18,12 +18,15 @@ begin
   end if;
   perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
   select w.schema_name into v_schema from core.workspaces w where w.id = workspace_id;
-  perform engine.assert_relations(workspace_id);
-  perform engine.assert_rules_hold(workspace_id, v_schema, scope);
+  -- Rights change no table.
+  if scope is null or scope <> '{}' then
+    perform engine.assert_relations(workspace_id);
+    perform engine.assert_rules_hold(workspace_id, v_schema, scope);
+  end if;
   -- One block around all statements, not one around each: a block is a subtransaction, and more
   -- than 64 of these in a transaction slow every other session down.
   begin
-    v_differences := array(select d from engine.difference(workspace_id, v_schema, scope) d);
+    v_differences := engine.differences(workspace_id, v_schema, scope, roles);
     perform engine.queue_online(workspace_id, v_differences, scope);
     for v_step in select * from engine.steps(v_schema, v_differences) loop
       -- To compute a field for the first time, or to convert it, changes nothing that anybody did.
@@ -59,9 +62,11 @@ begin
   update metadata.type_changes c set status = 'DONE'
   from metadata.fields f
   where c.workspace_id = apply.workspace_id and c.status = 'RUNNING' and f.id = c.field_id and f.revision = c.to_revision;
-  v_shape := engine.refresh_shape(workspace_id, v_schema, v_shape_scope);
-  update core.workspaces w set shape = v_shape where w.id = workspace_id and w.shape is distinct from v_shape;
-  select w.model_version into v_version from core.workspaces w where w.id = workspace_id;
+  if v_shape_scope is null or v_shape_scope <> '{}' then
+    v_shape := engine.refresh_shape(workspace_id, v_schema, v_shape_scope);
+    update core.workspaces w set shape = v_shape where w.id = workspace_id and w.shape is distinct from v_shape;
+  end if;
+  select w.model_version, w.shape into v_version, v_shape from core.workspaces w where w.id = workspace_id;
   -- What a new workspace is made by is known from the standard objects.
   if v_version > 1 and v_statements <> '{}' then
     perform engine.note_statements(workspace_id, v_version, v_statements);
@@ -71,7 +76,7 @@ begin
   return cardinality(v_statements);
 end
 $$;
-comment on function engine.apply(uuid, uuid[]) is 'Runs engine.plan for a workspace, or for some of its objects. Returns the number of statements run.';
+comment on function engine.apply(uuid, uuid[], text[]) is 'Runs engine.plan for a workspace, or for some of its objects and the rights of some of its roles. Returns the number of statements run.';
 
 create or replace function engine.assert_columns_differ(workspace_id uuid, spec engine.column_spec[]) returns void
 language plpgsql stable set search_path = ''

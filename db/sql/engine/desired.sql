@@ -203,87 +203,6 @@ as $$
   where o.workspace_id = desired_triggers.workspace_id and t.wanted and (scope is null or o.id = any (scope))
 $$;
 
--- What each role may do with each object: its own defaults, unless object_permissions says else.
-create or replace function engine.effective_permissions(workspace_id uuid, scope uuid[] default null)
-returns table (role_id uuid, pg_role text, object_id uuid, can_read boolean, can_create boolean, can_update boolean, can_delete boolean)
-language sql stable set search_path = ''
-as $$
-  select r.id, r.pg_role, o.id,
-    a.is_visible and coalesce(p.can_read, r.can_read_all), a.is_visible and coalesce(p.can_create, r.can_create_all),
-    a.is_visible and coalesce(p.can_update, r.can_update_all), a.is_visible and coalesce(p.can_delete, r.can_delete_all)
-  from metadata.roles r
-  join metadata.objects o on o.workspace_id = r.workspace_id
-  cross join lateral (select o.is_active and o.deleted_at is null as is_visible) a
-  left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
-  where r.workspace_id = effective_permissions.workspace_id and (scope is null or o.id = any (scope))
-$$;
-
--- Objects whose events and trash a role may see; used by policies.
-create or replace function engine.readable_objects(caller name) returns setof uuid
-language sql stable security definer set search_path = ''
-as $$
-  select o.id
-  from metadata.roles r
-  join metadata.objects o on o.workspace_id = r.workspace_id
-  left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
-  where r.pg_role = caller and o.is_active and o.deleted_at is null and coalesce(p.can_read, r.can_read_all)
-$$;
-grant execute on function engine.readable_objects(name) to public;
-
-create or replace function engine.desired_security(workspace_id uuid, spec engine.column_spec[], scope uuid[]) returns setof engine.fact
-language sql stable set search_path = ''
-as $$
-  with permission as materialized (
-    select * from engine.effective_permissions(desired_security.workspace_id, scope)
-  ), tables as (
-    select o.id::text as table_key, o.table_name, o.id as object_id
-    from metadata.objects o where o.workspace_id = desired_security.workspace_id and (scope is null or o.id = any (scope))
-    union all
-    select v.key, v.key, null from (values ('record_events'), ('trash')) v (key) where scope is null
-  ), writable as (
-    select c.object_id,
-      string_agg(quote_ident(c.name), ', ' order by c.name collate "C") as insertable,
-      string_agg(quote_ident(c.name), ', ' order by c.name collate "C") filter (where not c.key = c.field_id::text or c.name <> 'id') as updatable
-    from unnest(spec) c
-    where c.is_writable and c.is_active and c.generated_expr is null
-    group by c.object_id
-  ), policies as (
-    select t.table_key, t.table_name, 'relvar_owner' as pg_role, 'owner' as name, 'for all to relvar_owner using (true) with check (true)' as definition
-    from tables t
-    union all
-    select t.table_key, t.table_name, p.pg_role, regexp_replace(p.pg_role, '^.*_r_', 'r_'),
-      format('for all to %I using (true) with check (true)', p.pg_role)
-    from tables t join permission p on p.object_id = t.object_id
-    where p.can_read or p.can_create or p.can_update or p.can_delete
-    union all
-    select t.table_key, t.table_name, r.pg_role, regexp_replace(r.pg_role, '^.*_r_', 'r_'),
-      format('for select to %I using (object_id = any (array(select engine.readable_objects(current_user))))', r.pg_role)
-    from tables t cross join metadata.roles r
-    where t.object_id is null and r.workspace_id = desired_security.workspace_id
-  ), grants as (
-    select t.table_key, t.table_name, p.pg_role, concat_ws(', ',
-        case when p.can_delete then 'delete' end,
-        case when p.can_create then 'insert (' || w.insertable || ')' end,
-        case when p.can_read then 'select' end,
-        case when p.can_update then 'update (' || w.updatable || ')' end) as definition
-    from tables t
-    join permission p on p.object_id = t.object_id
-    join writable w on w.object_id = t.object_id
-    union all
-    select t.table_key, t.table_name, r.pg_role, 'select'
-    from tables t cross join metadata.roles r
-    where t.object_id is null and r.workspace_id = desired_security.workspace_id
-  )
-  select 'rls', t.table_key, t.table_key, t.table_name, null, 'forced', null, null, null::boolean, null, null, null::oid from tables t
-  union all
-  select 'policy', p.table_key || ' ' || p.pg_role, p.table_key, p.table_name, p.name, p.definition,
-    engine.fact_comment('policy:' || p.pg_role, p.definition), null, null, null, null, null
-  from policies p
-  union all
-  select 'grant', g.table_key || ' ' || g.pg_role, g.table_key, g.table_name, g.pg_role, g.definition, null, null, null, null, null, null
-  from grants g where g.definition <> ''
-$$;
-
 -- What every tenant has besides its objects.
 create or replace function engine.desired_internals(workspace_id uuid, schema_name text) returns setof engine.fact
 language sql stable set search_path = ''
@@ -329,7 +248,59 @@ as $$
       comment on column %1$I.trash.deleted_by_name is ''Who deleted it.'';
       comment on column %1$I.trash.transaction_id is ''The transaction that deleted it: what went with it has the same.''', schema_name, engine.uuid_default()),
       E'@behavior -insert -update -delete\n@singular trashedRecord\n@plural trashedRecords', 'Deleted records, as they were. Restorable until they are destroyed.'),
+    ('internal', 'record_shares', format(
+      'create table %1$I.record_shares (
+        id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null,
+        principal_kind text not null check (principal_kind in (''MEMBER'', ''TEAM'', ''ROLE'')), principal_id uuid not null,
+        access text not null check (access in (''READ'', ''WRITE'')), reason text not null default '''',
+        created_by uuid, created_by_name text, created_at timestamptz not null default now(),
+        unique (object_id, record_id, principal_kind, principal_id));
+      create index record_shares_principal_id_object_id_idx on %1$I.record_shares (principal_id, object_id);
+      comment on column %1$I.record_shares.id is ''Identifies the share.'';
+      comment on column %1$I.record_shares.object_id is ''The object of the record: metadata.objects.id.'';
+      comment on column %1$I.record_shares.record_id is ''The record that is shared.'';
+      comment on column %1$I.record_shares.principal_kind is ''With whom: MEMBER, TEAM or ROLE.'';
+      comment on column %1$I.record_shares.principal_id is ''The member, the team or the role.'';
+      comment on column %1$I.record_shares.access is ''READ, or WRITE: may change it, too.'';
+      comment on column %1$I.record_shares.reason is ''Why, in the words of who shared it.'';
+      comment on column %1$I.record_shares.created_by is ''The member who shared it.'';
+      comment on column %1$I.record_shares.created_by_name is ''What the member was called at the time.'';
+      comment on column %1$I.record_shares.created_at is ''When it was shared.''', schema_name, engine.uuid_default()),
+      '@behavior -*', 'Single records that are shared with members, teams or roles beside what their rules let them see.'),
     -- As PostgreSQL prints them, so that what stands there can be compared.
+    ('function', 'share_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.share_record(object_name text, record_id uuid, principal_kind text, principal_id uuid, access text DEFAULT 'READ'::text, reason text DEFAULT ''::text)
+ RETURNS uuid
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.share_record(CURRENT_USER, %1$L::text, object_name, record_id, principal_kind, principal_id, access, reason) AS share_record;
+END$function$, schema_name),
+      null, 'Shows one record to a member, a team or a role, or lets them change it (access WRITE). For who may change the record. Returns the share.'),
+    ('function', 'unshare_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.unshare_record(share_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.unshare_record(CURRENT_USER, %1$L::text, share_id) AS unshare_record;
+END$function$, schema_name),
+      null, 'Takes a share of a record back. False when there is none.'),
+    ('function', 'shares_of_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.shares_of_record(object_name text, record_id uuid)
+ RETURNS TABLE(share_id uuid, principal_kind text, principal_id uuid, principal_name text, access text, reason text, created_by_name text, created_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 10
+BEGIN ATOMIC
+ SELECT s.share_id,
+     s.principal_kind,
+     s.principal_id,
+     s.principal_name,
+     s.access,
+     s.reason,
+     s.created_by_name,
+     s.created_at
+    FROM engine.shares_of_record(CURRENT_USER, %1$L::text, shares_of_record.object_name, shares_of_record.record_id) s(share_id, principal_kind, principal_id, principal_name, access, reason, created_by_name, created_at);
+END$function$, schema_name),
+      null, 'With whom a record is shared, for who may read it.'),
     ('function', 'search_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.search_records(query text, max_results integer DEFAULT 20)
  RETURNS TABLE(object_name text, record_id uuid, label text, rank real)
@@ -384,7 +355,4 @@ BEGIN ATOMIC
 END$function$, schema_name),
       null, 'Takes a deleted record out of the trash for good. False when it is not there.')
   ) as v (kind, key, definition, tags, description)
-  union all
-  select 'role', r.pg_role, null, null, r.pg_role, null, null, null, null, null, null, null
-  from metadata.roles r where r.workspace_id = desired_internals.workspace_id
 $$;

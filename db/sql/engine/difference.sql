@@ -29,12 +29,14 @@ begin
   return query select * from engine.desired_rules(workspace_id, scope);
   return query select * from engine.desired_model_indexes(workspace_id, scope);
   return query select * from engine.desired_duplicate_indexes(workspace_id, scope);
+  return query select * from engine.desired_policy_indexes(workspace_id, scope);
   return query select * from engine.desired_triggers(workspace_id, scope, v_spec);
   return query select * from engine.desired_computed(workspace_id, schema_name, scope);
   return query select * from engine.desired_conversions(workspace_id, schema_name, scope);
-  return query select * from engine.desired_security(workspace_id, v_spec, scope);
+  return query select * from engine.desired_security(workspace_id, scope);
   if scope is null then
     return query select * from engine.desired_internals(workspace_id, schema_name);
+    return query select * from engine.desired_roles(workspace_id);
   end if;
 end
 $$;
@@ -110,7 +112,7 @@ as $$
     select p.*, not p.is_missing and not p.is_extra and case p.kind
         when 'constraint' then p.is_rebased
         when 'trigger' then p.is_rebased
-        when 'policy' then p.is_rebased
+        when 'policy' then p.is_rebased or (p.want).definition is distinct from (p.have).definition
         when 'function' then p.is_rebased
         -- not_null of an actual index says whether it is valid.
         when 'index' then p.is_rebased or not (p.have).not_null

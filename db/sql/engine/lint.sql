@@ -1,3 +1,25 @@
+-- The shapes that a policy may have: comparisons of a column with a constant or with what a function
+-- says once a statement, joined by AND and OR. Each is taken for T, and then what joins Ts.
+create or replace function engine.is_cheap_policy(expr text) returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_rest text := regexp_replace(expr, '''(?:[^'']|'''')*''', 'L', 'g');
+  v_before text;
+begin
+  v_rest := regexp_replace(v_rest, '\("?[\w ]+"? (?:=|<>|<|<=|>|>=) (?:L::[\w ]+|true|false|\( SELECT [\w.]+\([^()]*\) AS \w+\))\)', 'T', 'g');
+  v_rest := regexp_replace(v_rest, '\("?[\w ]+"? (?:= ANY|<> ALL) \((?:L::[\w ]+\[\]|ARRAY\( SELECT [\w.]+\([^()]*\) AS \w+\))\)\)', 'T', 'g');
+  v_rest := regexp_replace(v_rest, '\("?[\w ]+"? IS (?:NOT )?NULL\)', 'T', 'g');
+  v_rest := regexp_replace(v_rest, '\m(true|false)\M', 'T', 'g');
+  loop
+    v_before := v_rest;
+    v_rest := regexp_replace(v_rest, '\(T(?: AND T)+\)|\(T(?: OR T)+\)', 'T', 'g');
+    exit when v_rest = v_before;
+  end loop;
+  return v_rest = 'T';
+end
+$$;
+
 -- Rules of the catalogue, checked in the catalogue. Each row is a finding.
 create or replace function engine.lint() returns table (lint text, title text, detail text, remedy text)
 language sql stable set search_path = ''
@@ -38,17 +60,15 @@ as $$
     format('revoke execute on function %s from public;', p.oid::regprocedure)
   from ours n join pg_catalog.pg_proc p on p.pronamespace = n.oid
   where p.prosecdef and (p.proacl is null or exists (select from pg_catalog.aclexplode(p.proacl) a where a.grantee = 0))
-    and not (n.nspname = 'engine' and p.proname in ('workspace_of_role', 'find_actor', 'readable_objects', 'role_manages_model'))
+    and not (n.nspname = 'engine' and p.proname in ('workspace_of_role', 'find_actor'))
   union all
   select 'policy_shape', 'A tenant policy in a shape that is slow or unknown', format('%s on %s', p.polname, p.polrelid::regclass),
-    'Let the engine write policies: true, column = (select f()), or column = any (array(select f())).'
+    'Let the engine write policies: true, column = (select f()), column = any (array(select f())), comparisons with constants, and these joined by and, or.'
   from tenants t
   join pg_catalog.pg_class c on c.relnamespace = t.oid
   join pg_catalog.pg_policy p on p.polrelid = c.oid
   cross join lateral (values (pg_catalog.pg_get_expr(p.polqual, p.polrelid)), (pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))) as e (expr)
-  where e.expr is not null and e.expr <> 'true'
-    and e.expr !~ '^\(\w+ = \( SELECT [\w.]+\([^()]*\) AS \w+\)\)$'
-    and e.expr !~ '^\(\w+ = ANY \(ARRAY\( SELECT [\w.]+\([^()]*\) AS \w+\)\)\)$'
+  where e.expr is not null and not engine.is_cheap_policy(e.expr)
   union all
   select 'policy_for_everyone', 'A tenant policy that applies to every role', format('%s on %s', p.polname, p.polrelid::regclass), 'Name the role: create policy … to role.'
   from tenants t join pg_catalog.pg_class c on c.relnamespace = t.oid join pg_catalog.pg_policy p on p.polrelid = c.oid
@@ -103,3 +123,42 @@ as $$
   from pg_catalog.pg_roles r where r.rolname like 'relvar\_%' and (r.rolbypassrls or r.rolsuper)
 $$;
 comment on function engine.lint() is 'Findings about the catalogue: what breaks a rule of the design, and the cure. No rows when all is well.';
+
+-- Compares rights with metadata, which takes as long as a plan: by itself, for one workspace or all.
+create or replace function engine.lint_rights(workspace_id uuid default null) returns table (lint text, title text, detail text, remedy text)
+language plpgsql stable set search_path = ''
+as $$
+declare
+  w core.workspaces;
+begin
+  for w in select x.* from core.workspaces x where lint_rights.workspace_id is null or x.id = lint_rights.workspace_id loop
+    return query
+    with have as (
+      select h.kind, h.key, h.definition
+      from engine.actual_security(array(
+        select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = w.schema_name and c.relkind in ('r', 'p'))) h
+      where h.key is not null
+      union all
+      select h.kind, h.key, h.definition from engine.actual_roles(w.schema_name) h
+      -- A person's own login has the role of its member, and no other.
+      union all
+      select 'login', l.rolname || ' ' || r.rolname, null
+      from pg_catalog.pg_roles r
+      join pg_catalog.pg_auth_members a on a.roleid = r.oid
+      join pg_catalog.pg_roles l on l.oid = a.member
+      where r.rolname >= w.schema_name || '_r_' and r.rolname < w.schema_name || '_r`'
+        and l.rolname not in ('relvar_owner', 'relvar_server', 'relvar_worker') and l.rolname !~ '_r_[0-9]+$' and not l.rolsuper
+    ), want as (
+      select d.kind, d.key, d.definition from engine.desired_security(w.id) d
+      union all
+      select d.kind, d.key, d.definition from engine.desired_roles(w.id) d
+      union all
+      select 'login', m.login_role || ' ' || r.pg_role, null from core.members m join metadata.roles r on r.id = m.role_id where m.workspace_id = w.id
+    )
+    select 'right_beyond_model', 'A right that the model does not give', format('%s %s: %s', e.kind, e.key, coalesce(e.definition, '')),
+      case e.kind when 'login' then format('revoke %s;', replace(e.key, ' ', ' from ')) else format('select engine.apply(%L);', w.id) end
+    from (select * from have except select * from want) e;
+  end loop;
+end
+$$;
+comment on function engine.lint_rights(uuid) is 'Rights, policies and memberships of the roles of a workspace, or of all, that metadata does not give. No rows when all is well.';

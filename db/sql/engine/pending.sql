@@ -14,8 +14,8 @@ end
 $$;
 
 -- The version rises once a transaction, so that a mutation can return it before the commit.
--- `objects` are those that were touched, null for all.
-create or replace function engine.note_change(workspace_id uuid, objects uuid[]) returns bigint
+-- `objects` are those that were touched, null for all; `roles` those whose rights were.
+create or replace function engine.note_change(workspace_id uuid, objects uuid[], roles text[] default '{}') returns bigint
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -24,13 +24,14 @@ declare
 begin
   perform engine.lock_model(workspace_id);
   update engine.pending p set objects = case when p.objects is null or note_change.objects is null then null
-    else array(select distinct u from unnest(p.objects || note_change.objects) u) end
+    else array(select distinct u from unnest(p.objects || note_change.objects) u) end,
+    roles = array(select distinct u from unnest(p.roles || note_change.roles) u)
   where p.workspace_id = note_change.workspace_id;
   if found then
     select w.model_version into v_version from core.workspaces w where w.id = note_change.workspace_id;
     return v_version;
   end if;
-  insert into engine.pending (workspace_id, objects) values (note_change.workspace_id, note_change.objects);
+  insert into engine.pending (workspace_id, objects, roles) values (note_change.workspace_id, note_change.objects, note_change.roles);
   update core.workspaces w set model_version = w.model_version + 1 where w.id = note_change.workspace_id
   returning w.model_version into v_version;
   v_actor := engine.current_actor();
@@ -59,6 +60,7 @@ as $$
 declare
   v_rows jsonb[];
   v_version bigint;
+  v_is_right boolean := tg_table_name in ('roles', 'role_includes', 'object_permissions', 'field_permissions', 'record_rules');
   r record;
 begin
   case tg_op
@@ -72,8 +74,10 @@ begin
   end case;
   for r in
     select c.workspace_id, array_agg(c.row) filter (where c.row is not null) as rows,
-      -- Rights of a role concern all objects.
-      case when tg_table_name <> 'roles' then coalesce(array_agg(distinct c.object_id) filter (where c.object_id is not null), '{}') end as objects
+      coalesce(array_agg(distinct c.object_id) filter (where c.object_id is not null and not v_is_right), '{}') as objects,
+      -- Rights concern their role; one that is gone was noted itself.
+      case when v_is_right then array(select ro.pg_role from metadata.roles ro where ro.id = any (array_agg((coalesce(c.row -> 'after', c.row -> 'before') ->> 'role_id')::uuid))
+        union select coalesce(u -> 'after', u -> 'before') ->> 'pg_role' from unnest(array_agg(c.row)) u where tg_table_name = 'roles') else '{}' end as roles
     from (
       -- Others that point to an object know its name, and whether it is there.
       select (v.value ->> 'workspace_id')::uuid as workspace_id, null::jsonb as row, f.object_id
@@ -94,6 +98,8 @@ begin
           when 'objects' then (v.value ->> 'id')::uuid
           when 'relations' then (select f.object_id from metadata.fields f where f.id = (v.value ->> 'field_id')::uuid)
           when 'views' then null
+          when 'roles' then null
+          when 'role_includes' then null
           else (v.value ->> 'object_id')::uuid end as object_id
       from unnest(v_rows) u (row)
       cross join lateral (select coalesce(u.row -> 'after', u.row -> 'before') as value) v
@@ -101,7 +107,7 @@ begin
     join core.workspaces w on w.id = c.workspace_id
     group by c.workspace_id
   loop
-    v_version := engine.note_change(r.workspace_id, r.objects);
+    v_version := engine.note_change(r.workspace_id, r.objects, r.roles);
     -- The rows of a new workspace are those of the standard objects.
     if v_version > 1 then
       insert into metadata.model_changes (workspace_id, version, table_name, row_id, before, after)
@@ -117,7 +123,7 @@ do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['objects', 'fields', 'relations', 'rules', 'indexes', 'views', 'view_fields', 'aliases', 'roles', 'object_permissions'] loop
+  foreach v_table in array array['objects', 'fields', 'relations', 'rules', 'indexes', 'views', 'view_fields', 'aliases', 'roles', 'role_includes', 'object_permissions', 'field_permissions', 'record_rules'] loop
     execute format('create or replace trigger _900_changed_insert after insert on metadata.%I referencing new table as new_rows for each statement execute function engine.tg_metadata__changed()', v_table);
     execute format('create or replace trigger _900_changed_update after update on metadata.%I referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_metadata__changed()', v_table);
     execute format('create or replace trigger _900_changed_delete after delete on metadata.%I referencing old table as old_rows for each statement execute function engine.tg_metadata__changed()', v_table);
@@ -125,17 +131,27 @@ begin
 end
 $$;
 
-create or replace function engine.tg_pending__apply() returns trigger
-language plpgsql volatile security definer set search_path = ''
+-- At once, for who cannot wait until the transaction ends.
+create or replace function engine.apply_pending(workspace_id uuid) returns void
+language plpgsql volatile set search_path = ''
 as $$
 declare
   v_objects uuid[];
+  v_roles text[];
 begin
-  -- Reconciled earlier in this transaction, as creating a workspace does.
-  delete from engine.pending p where p.workspace_id = new.workspace_id returning p.objects into v_objects;
+  delete from engine.pending p where p.workspace_id = apply_pending.workspace_id returning p.objects, p.roles into v_objects, v_roles;
   if found then
-    perform engine.apply(new.workspace_id, v_objects);
+    perform engine.apply(workspace_id, v_objects, v_roles);
   end if;
+end
+$$;
+
+create or replace function engine.tg_pending__apply() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  -- Nothing is left when it was reconciled earlier in this transaction, as creating a workspace does.
+  perform engine.apply_pending(new.workspace_id);
   return null;
 end
 $$;

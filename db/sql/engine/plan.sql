@@ -72,6 +72,9 @@ begin
         then 'grant %I to relvar_owner with inherit false, set true' else 'grant %I to relvar_owner' end, d.key))
     ) as s (n, statement)
     where d.kind = 'role' and d.is_missing
+    union all
+    select 2, 'membership', (d.want).definition, format('grant %I to %I', (d.want).name, (d.want).definition), null, false, 0, null
+    from d where d.kind = 'membership' and d.is_missing
     -- 1. What must go before tables and columns can change.
     union all
     select case d.kind when 'policy' then 10 when 'trigger' then 11 when 'constraint' then case when (d.have).comment like '@relvar pk%' then 13 else 12 end
@@ -251,6 +254,9 @@ begin
     where to_regnamespace(quote_ident(v_schema)) is null
     -- 8. Roles that no longer are.
     union all
+    select 88, 'membership', (d.have).definition, format('revoke %I from %I', (d.have).name, (d.have).definition), null, false, 0, null
+    from d where d.kind = 'membership' and d.is_extra
+    union all
     select 90, 'role', d.key, format('drop role %I', d.key), null, false, 0, null
     from d where d.kind = 'role' and d.is_extra
   )
@@ -260,6 +266,23 @@ begin
       or s.kind = 'column' and (s.statement like '%% set not null' and s.phase = 43 or s.statement ~ '^create sequence ')), s.note
   from (select steps.*, row_number() over () as ord from steps) s
   where s.statement is not null;
+end
+$$;
+
+-- What differs in some objects, and in the rights of some roles on all others.
+create or replace function engine.differences(workspace_id uuid, schema_name text, scope uuid[], roles text[]) returns engine.difference[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+  if scope is null or roles = '{}' then
+    return array(select d from engine.difference(workspace_id, schema_name, scope) d);
+  elsif scope = '{}' then
+    return array(select d from engine.security_difference(workspace_id, schema_name, roles) d);
+  end if;
+  return array(
+    select d from engine.difference(workspace_id, schema_name, scope) d
+    union all
+    select d from engine.security_difference(workspace_id, schema_name, roles, engine.linked_scope(workspace_id, scope)) d);
 end
 $$;
 

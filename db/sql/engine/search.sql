@@ -18,7 +18,9 @@ $$;
 
 -- Search over every searchable object of a tenant that the role may read. It runs as the owner,
 -- because under a policy PostgreSQL uses no index for full text (the operators are not
--- leakproof); the caller's rights on each table are asked first.
+-- leakproof). So the caller's rights are asked first: a role that may not read all that an object's
+-- vector is made of does not search it, and where it sees some records only, the same condition as
+-- that of its policies is part of the query.
 create or replace function engine.search(caller name, schema_name text, query text, max_results int)
 returns table (object_name text, record_id uuid, label text, rank real)
 language plpgsql stable security definer set search_path = ''
@@ -33,16 +35,16 @@ begin
     return;
   end if;
   for o in
-    select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label
+    select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label, engine.condition_of(caller, ob.id, 'READ', 't.') as condition
     from core.workspaces w
     join metadata.objects ob on ob.workspace_id = w.id
     where w.schema_name = search.schema_name and ob.is_active and ob.deleted_at is null and ob.is_searchable and not ob.is_system
-      and has_table_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'select')
+      and has_column_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'search_vector', 'select')
     order by ob.position
   loop
     v_parts := v_parts || case when v_parts = '' then '' else ' union all ' end || format(
       '(select %L::text as object_name, t.id, %s as label, ts_rank(t.search_vector, $1) as rank
-        from %I.%I t where t.search_vector @@ $1 limit 1000)', o.name_singular, o.label, schema_name, o.table_name);
+        from %I.%I t where t.search_vector @@ $1 and %s limit 1000)', o.name_singular, o.label, schema_name, o.table_name, o.condition);
   end loop;
   if v_parts = '' then
     return;
@@ -54,17 +56,17 @@ begin
   if not found then
     v_parts := '';
     for o in
-      select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label
+      select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label, engine.condition_of(caller, ob.id, 'READ', 't.') as condition
       from core.workspaces w
       join metadata.objects ob on ob.workspace_id = w.id
       where w.schema_name = search.schema_name and ob.is_active and ob.deleted_at is null and ob.is_searchable and not ob.is_system
         and ob.label_field_id is not null
-        and has_table_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'select')
+        and has_column_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'search_vector', 'select')
     loop
       v_parts := v_parts || case when v_parts = '' then '' else ' union all ' end || format(
         '(select %L::text as object_name, t.id, %s as label, public.word_similarity($1, engine.search_text(%3$s)) as rank
-          from %I.%I t where engine.search_text(%3$s) operator(public.%%>) $1 limit 1000)',
-        o.name_singular, o.label, o.label, schema_name, o.table_name);
+          from %I.%I t where engine.search_text(%3$s) operator(public.%%>) $1 and %6$s limit 1000)',
+        o.name_singular, o.label, o.label, schema_name, o.table_name, o.condition);
     end loop;
     return query execute 'select s.object_name, s.id, s.label, s.rank from (' || v_parts || ') s
       order by s.rank desc, length(s.label), s.id limit $2' using engine.search_text(query), v_limit;

@@ -22,10 +22,6 @@ begin
       and f.key !~ '(^| )unmanaged:'
       -- Nor columns of former and of coming types.
       and not (f.kind = 'column' and f.name ~ '^(former|pending)_[0-9a-f]{12}$')
-    union all
-    -- The API shows what some role may do, so privileges are part of the shape, roles by number.
-    select f.table_key, concat_ws('|', 'grant', f.table_name, replace(f.name, schema_name, 'ws'), f.definition)
-    from fact f where f.kind = 'grant'
   ) s
   group by s.object_key;
 end

@@ -18,8 +18,9 @@ begin
 end
 $$;
 
--- The object that a caller names. Who may delete its records may also restore and destroy them.
-create or replace function engine.trashed_object(caller name, schema_name text, object_name text) returns metadata.objects
+-- The object that a caller names. Who may delete its records may also restore them, and with one right
+-- more destroy them.
+create or replace function engine.trashed_object(caller name, schema_name text, object_name text, action text default 'DELETE') returns metadata.objects
 language plpgsql stable set search_path = ''
 as $$
 declare
@@ -31,10 +32,25 @@ begin
   if not found then
     raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
   end if;
-  if not has_table_privilege(caller, format('%I.%I', schema_name, v_object.table_name), 'delete') then
-    raise exception 'Your role may not delete %, nor restore or destroy what was deleted.', v_object.label_plural using errcode = '42501';
+  if not engine.has_right(caller, v_object.id, action) then
+    raise exception '%', format(case action when 'DELETE' then 'Your role may not delete %s, nor restore or destroy what was deleted.'
+      else 'Your role may not destroy %s for good.' end, v_object.label_plural) using errcode = '42501';
   end if;
   return v_object;
+end
+$$;
+
+-- What a role could not see or delete while it was there it neither restores nor destroys.
+create or replace function engine.is_trashed_for(caller name, schema_name text, object metadata.objects, record_id uuid) returns boolean
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_found boolean;
+begin
+  execute format('select exists (select from %1$I.trash d cross join lateral jsonb_populate_record(null::%1$I.%2$I, d.data) t where d.object_id = $1 and d.record_id = $2 and %3$s and %4$s)',
+    schema_name, (object).table_name, engine.condition_of(caller, (object).id, 'READ', 't.'), engine.condition_of(caller, (object).id, 'DELETE', 't.'))
+    into v_found using (object).id, record_id;
+  return v_found;
 end
 $$;
 
@@ -43,8 +59,10 @@ $$;
 create or replace function engine.restore_record(caller name, schema_name text, object_name text, record_id uuid) returns boolean
 language plpgsql volatile security definer set search_path = ''
 as $$
+declare
+  v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name);
 begin
-  return engine.put_back(schema_name, engine.trashed_object(caller, schema_name, object_name), record_id);
+  return engine.is_trashed_for(caller, schema_name, v_object, record_id) and engine.put_back(schema_name, v_object, record_id);
 end
 $$;
 
@@ -159,11 +177,15 @@ create or replace function engine.destroy_record(caller name, schema_name text, 
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name);
+  v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name, 'DESTROY');
   v_actor engine.actor := engine.current_actor();
   v_batch bigint;
   v_id uuid;
 begin
+  if not engine.is_trashed_for(caller, schema_name, v_object, record_id) then
+    return false;
+  end if;
+  execute format('delete from %I.record_shares where object_id = $1 and record_id = $2', schema_name) using v_object.id, record_id;
   execute format('delete from %I.trash where object_id = $1 and record_id = $2 returning id', schema_name)
     into v_id using v_object.id, record_id;
   if v_id is null then

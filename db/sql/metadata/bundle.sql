@@ -126,8 +126,8 @@ as $$
     'is_visible', coalesce((c ->> 'isVisible')::boolean, true), 'position', coalesce((c ->> 'position')::double precision, u.i))
   from named n cross join lateral jsonb_array_elements(coalesce(n.value -> 'fields', '[]')) with ordinality u (c, i) where n.part = 'views'
   union all
-  -- An application brings no role that changes the model.
-  select 'roles', r.identifier, null, engine.role_row_values('metadata.roles', r.value) || '{"can_manage_model": false}' from role r
+  -- An application brings no role that changes settings.
+  select 'roles', r.identifier, null, engine.role_row_values('metadata.roles', r.value) || '{"permissions": [], "has_all_permissions": false}' from role r
   union all
   select p.part, r.identifier || '>' || (v.value ->> p.key_column), r.identifier, v.value
   from role r cross join engine.role_parts() p

@@ -10,7 +10,7 @@ create or replace function engine.changeable_table(name text) returns regclass
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_tables text[] := '{objects,fields,relations,rules,indexes,views,viewFields,aliases,roles}'::text[] || array(select engine.camel_case(p.table_name) from engine.role_parts() p);
+  v_tables text[] := '{objects,fields,relations,rules,indexes,views,viewFields,aliases,roles,roleIncludes}'::text[] || array(select engine.camel_case(p.table_name) from engine.role_parts() p);
 begin
   if name is null or name <> all (v_tables) then
     raise exception 'There is no part of the model called "%".', coalesce(name, '') using errcode = 'RV062', column = 'table',
@@ -99,6 +99,23 @@ begin
   ) a
   where arguments ? a.key;
   execute format('select metadata.%I(%s)', function_name, coalesce(v_list, '')) using arguments;
+end
+$$;
+
+-- Asks for the permission of each part that the changes touch. A misspelt one is refused when its turn comes.
+create or replace function engine.assert_may_change(workspace_id uuid, changes jsonb) returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_flag text;
+begin
+  for v_flag in
+    select distinct engine.flag_of(engine.snake_case(coalesce(c ->> 'table', 'objects'))) from jsonb_array_elements(case jsonb_typeof(changes) when 'array' then changes else '[]' end) c
+    union all
+    select 'DATA_MODEL' where coalesce(changes, '[]') = '[]' or jsonb_typeof(changes) <> 'array'
+  loop
+    perform engine.assert_manages(workspace_id, v_flag);
+  end loop;
 end
 $$;
 

@@ -4,7 +4,7 @@ do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['applications', 'objects', 'fields', 'relations', 'roles', 'object_permissions', 'webhooks',
+  foreach v_table in array array['role_includes', 'field_permissions', 'record_rules', 'teams', 'team_members', 'applications', 'objects', 'fields', 'relations', 'roles', 'object_permissions', 'webhooks',
     'rules', 'indexes', 'views', 'view_fields', 'aliases', 'model_versions', 'model_changes', 'type_changes', 'online_changes', 'ignored_drift'] loop
     execute format('comment on column metadata.%I.workspace_id is ''The workspace that this belongs to; follows from the role of whoever writes.''', v_table);
     if v_table not in ('model_versions', 'model_changes', 'ignored_drift') then
@@ -34,6 +34,7 @@ comment on column metadata.objects.is_active is 'Whether anybody may see it. Swi
 comment on column metadata.objects.is_system is 'Whether the product itself relies on the object; its API names are then fixed.';
 comment on column metadata.objects.is_searchable is 'Whether search finds its records.';
 comment on column metadata.objects.is_audited is 'Whether changes of its records are written to the event log, which webhooks and live updates read.';
+comment on column metadata.objects.is_private is 'Whether a record is its creator''s alone until it is shared, whatever the roles may read.';
 comment on column metadata.objects.position is 'Place in the navigation, smallest first.';
 comment on column metadata.objects.created_at is 'When the object was created.';
 
@@ -67,18 +68,51 @@ comment on column metadata.roles.pg_role is 'The role of PostgreSQL that holds i
 comment on column metadata.roles.application_id is 'The application that brought the role; null for those made here.';
 comment on column metadata.roles.universal_identifier is 'By which an upgrade of the application finds the role again.';
 comment on column metadata.roles.is_system is 'Whether every workspace has it.';
-comment on column metadata.roles.can_manage_model is 'Whether it may change objects, fields, relations and webhooks.';
+comment on column metadata.roles.permissions is 'What it may do besides reading and writing records, such as DATA_MODEL; metadata.permission_flags() lists all.';
+comment on column metadata.roles.has_all_permissions is 'Whether it has every permission, those that are yet to come included.';
+comment on column metadata.roles.can_destroy_all is 'The same for destroying for good what was deleted.';
+comment on column metadata.roles.assignable_to is 'To whom it can be given: MEMBERS, API_KEYS, APPLICATIONS, AGENTS, WORKFLOWS.';
+comment on column metadata.roles.icon is 'Name of a Tabler icon, such as IconShield.';
+comment on column metadata.roles.created_at is 'When the role was made.';
+
+comment on column metadata.role_includes.role_id is 'The role that includes the other.';
+comment on column metadata.role_includes.included_role_id is 'The role all of whose rights it has.';
 comment on column metadata.roles.can_read_all is 'Whether it reads the records of every object that object_permissions does not say else of.';
 comment on column metadata.roles.can_create_all is 'The same for creating records.';
 comment on column metadata.roles.can_update_all is 'The same for changing records.';
-comment on column metadata.roles.can_delete_all is 'The same for deleting records, restoring and destroying them.';
+comment on column metadata.roles.can_delete_all is 'The same for deleting records and restoring them.';
 
 comment on column metadata.object_permissions.role_id is 'The role.';
 comment on column metadata.object_permissions.object_id is 'The object that the role has other rights on.';
-comment on column metadata.object_permissions.can_read is 'Whether the role reads its records.';
+comment on column metadata.object_permissions.can_read is 'Whether the role reads its records; null as the role does by default.';
 comment on column metadata.object_permissions.can_create is 'Whether it creates them.';
 comment on column metadata.object_permissions.can_update is 'Whether it changes them.';
-comment on column metadata.object_permissions.can_delete is 'Whether it deletes, restores and destroys them.';
+comment on column metadata.object_permissions.can_delete is 'Whether it deletes and restores them.';
+comment on column metadata.object_permissions.can_destroy is 'Whether it destroys for good what was deleted.';
+comment on column metadata.object_permissions.field_mode is 'ALL_EXCEPT: every field but those that field_permissions takes away. ONLY: none but those that it gives.';
+
+comment on column metadata.field_permissions.role_id is 'The role.';
+comment on column metadata.field_permissions.object_id is 'The object of the field.';
+comment on column metadata.field_permissions.field_id is 'The field that the role has other rights on.';
+comment on column metadata.field_permissions.can_read is 'Whether the role reads it; null as field_mode says.';
+comment on column metadata.field_permissions.can_update is 'Whether the role writes it; null as field_mode says, and never what it does not read.';
+
+comment on column metadata.record_rules.role_id is 'The role.';
+comment on column metadata.record_rules.object_id is 'The object whose records it chooses from.';
+comment on column metadata.record_rules.action is 'READ, UPDATE or DELETE. To change or delete a record a role must be able to read it, too.';
+comment on column metadata.record_rules.name is 'By which manifests find the rule again, such as READ opportunity; follows from the action and the object unless it is given.';
+comment on column metadata.record_rules.condition is 'A formula over the record, such as owner = currentMember() or owner in myTeam() or company.industry = "TECH".';
+comment on column metadata.record_rules.compiled is 'The condition as a typed tree, with fields by id.';
+comment on column metadata.record_rules.created_at is 'When the rule was made.';
+
+comment on column metadata.teams.name is 'What people call the team.';
+comment on column metadata.teams.description is 'What the team is for.';
+comment on column metadata.teams.parent_team_id is 'The team that it is beneath; who leads that one also sees what is below.';
+comment on column metadata.teams.created_at is 'When the team was made.';
+
+comment on column metadata.team_members.team_id is 'The team.';
+comment on column metadata.team_members.member_id is 'The member, by the id of the record in workspace_members.';
+comment on column metadata.team_members.is_lead is 'Whether the member leads the team: sees the records of its members, and of the teams beneath.';
 
 comment on column metadata.webhooks.name is 'What people call it.';
 comment on column metadata.webhooks.target_url is 'The address that is called with a POST, http or https.';

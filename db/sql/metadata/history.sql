@@ -7,6 +7,12 @@ language sql stable set search_path = ''
     (select coalesce(c.after, c.before) ->> 'label_plural' from metadata.model_changes c
       where c.table_name = 'objects' and c.row_id = object_label.id::uuid order by c.version desc, c.seq desc limit 1), 'an object that is gone');
 
+create or replace function engine.role_label(id text) returns text
+language sql stable set search_path = ''
+  return coalesce((select r.name from metadata.roles r where r.id = role_label.id::uuid),
+    (select coalesce(c.after, c.before) ->> 'name' from metadata.model_changes c
+      where c.table_name = 'roles' and c.row_id = role_label.id::uuid order by c.version desc, c.seq desc limit 1), 'a role that is gone');
+
 -- What a row of the model is, in words.
 create or replace function engine.row_in_words(table_name text, "row" jsonb) returns text
 language sql stable set search_path = ''
@@ -21,7 +27,10 @@ as $$
     when 'view_fields' then 'the columns of a view'
     when 'aliases' then format('the former name "%s"', "row" ->> 'name')
     when 'roles' then format('the role "%s"', "row" ->> 'name')
-    when 'object_permissions' then format('the rights of a role on %s', engine.object_label("row" ->> 'object_id'))
+    when 'role_includes' then format('what the role "%s" includes', engine.role_label("row" ->> 'role_id'))
+    when 'object_permissions' then format('the rights of the role "%s" on %s', engine.role_label("row" ->> 'role_id'), engine.object_label("row" ->> 'object_id'))
+    when 'field_permissions' then format('the rights of the role "%s" on fields of %s', engine.role_label("row" ->> 'role_id'), engine.object_label("row" ->> 'object_id'))
+    when 'record_rules' then format('which records of %s the role "%s" may %s', engine.object_label("row" ->> 'object_id'), engine.role_label("row" ->> 'role_id'), lower("row" ->> 'action'))
   end
 $$;
 

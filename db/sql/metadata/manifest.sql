@@ -38,7 +38,7 @@ as $$
     'labelField', (select f.name from metadata.fields f where f.id = (object).label_field_id and f.deleted_at is null),
     'imageField', (select f.name from metadata.fields f where f.id = (object).image_field_id and f.deleted_at is null),
     'duplicateCriteria', engine.references_by_name((object).workspace_id, (object).duplicate_criteria),
-    'isActive', (object).is_active, 'isSystem', (object).is_system, 'isSearchable', (object).is_searchable, 'isAudited', (object).is_audited, 'position', (object).position,
+    'isActive', (object).is_active, 'isSystem', (object).is_system, 'isSearchable', (object).is_searchable, 'isAudited', (object).is_audited, 'isPrivate', (object).is_private, 'position', (object).position,
     'fields', (
       select coalesce(jsonb_agg(engine.field_manifest(f) order by f.position, f.name), '[]')
       from metadata.fields f where f.object_id = (object).id and f.deleted_at is null and f.type <> 'TS_VECTOR'
@@ -165,7 +165,7 @@ begin
     select t.*, case t.kind
         when 'object' then jsonb_strip_nulls(jsonb_build_object('nameSingular', t.value -> 'nameSingular', 'namePlural', t.value -> 'namePlural', 'labelSingular', t.value -> 'labelSingular',
           'labelPlural', t.value -> 'labelPlural', 'description', t.value -> 'description', 'icon', t.value -> 'icon', 'isActive', t.value -> 'isActive',
-          'isSearchable', t.value -> 'isSearchable', 'isAudited', t.value -> 'isAudited', 'position', t.value -> 'position')) || jsonb_build_object('color', t.value -> 'color')
+          'isSearchable', t.value -> 'isSearchable', 'isAudited', t.value -> 'isAudited', 'isPrivate', t.value -> 'isPrivate', 'position', t.value -> 'position')) || jsonb_build_object('color', t.value -> 'color')
         when 'field' then case
           when t.value ->> 'type' = 'INVERSE' then jsonb_strip_nulls(jsonb_build_object('label', t.value -> 'label', 'icon', t.value -> 'icon'))
           when (t.value ->> 'isSystem')::boolean then jsonb_strip_nulls(jsonb_build_object('label', t.value -> 'label', 'description', t.value -> 'description', 'icon', t.value -> 'icon'))
@@ -213,7 +213,7 @@ begin
     -- Of roles that every workspace has, only what they may do is moved.
     select e.value, h.id as here, coalesce(h.id, engine.uuidv7()) as id,
       (select jsonb_object_agg(engine.camel_case(v.key), v.value) from jsonb_each(engine.role_row_values('metadata.roles', e.value)) v
-        where not coalesce(h.is_system, false) or v.key not in ('name', 'description', 'can_manage_model')) as wanted
+        where not coalesce(h.is_system, false) or v.key not in ('name', 'description', 'icon', 'has_all_permissions')) as wanted
     from jsonb_array_elements(coalesce(manifest -> 'roles', '[]')) e
     left join metadata.roles h on h.workspace_id = manifest_changes.workspace_id and h.name = e.value ->> 'name'
     where h.id is not null or not coalesce((e.value ->> 'isSystem')::boolean, false)

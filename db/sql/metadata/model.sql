@@ -63,7 +63,7 @@ as $$
       select coalesce(jsonb_agg(jsonb_build_object(
         'id', o.id, 'nameSingular', o.name_singular, 'namePlural', o.name_plural, 'labelSingular', o.label_singular, 'labelPlural', o.label_plural,
         'description', o.description, 'icon', o.icon, 'color', o.color, 'isActive', o.is_active, 'isSystem', o.is_system, 'isSearchable', o.is_searchable,
-        'isJunction', o.is_junction, 'isAudited', o.is_audited, 'imageFieldId', o.image_field_id, 'duplicateCriteria', o.duplicate_criteria,
+        'isJunction', o.is_junction, 'isAudited', o.is_audited, 'isPrivate', o.is_private, 'imageFieldId', o.image_field_id, 'duplicateCriteria', o.duplicate_criteria,
         'isCustom', o.application_id is null, 'labelFieldId', o.label_field_id, 'tableName', o.table_name, 'position', o.position,
         'aliases', coalesce(a.list, '[]'), 'fields', coalesce(f.list, '[]'), 'rules', coalesce(u.list, '[]'), 'indexes', coalesce(i.list, '[]')) order by o.position, o.id), '[]')
       from metadata.objects o left join fields f on f.object_id = o.id left join aliases a on a.owner_id = o.id

@@ -172,16 +172,17 @@ as $$
 declare
   v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
   v_scope uuid[];
+  v_roles text[];
   v_is_changed boolean;
   v_differences engine.difference[] := '{}';
   v_steps engine.step[];
   v_replaced jsonb := (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(changes) c where c ->> 'op' = 'replaceOption');
   v_losses jsonb;
 begin
-  select p.objects, true into v_scope, v_is_changed from engine.pending p where p.workspace_id = consequences.workspace_id;
+  select p.objects, p.roles, true into v_scope, v_roles, v_is_changed from engine.pending p where p.workspace_id = consequences.workspace_id;
   if v_is_changed then
     perform engine.assert_relations(workspace_id);
-    v_differences := array(select d from engine.difference(workspace_id, v_schema, v_scope) d);
+    v_differences := engine.differences(workspace_id, v_schema, v_scope, v_roles);
   end if;
   v_steps := engine.measure_rewrites(v_schema, v_differences, array(select s from engine.steps(v_schema, v_differences) s order by s.step));
   v_steps := engine.option_steps(workspace_id, v_schema, v_replaced) || v_steps;
@@ -231,7 +232,7 @@ as $$
 declare
   v_plan jsonb;
 begin
-  perform engine.assert_manages(workspace_id);
+  perform engine.assert_may_change(workspace_id, changes);
   begin
     v_plan := engine.try_changes(workspace_id, engine.changes_to_run(changes));
     raise exception 'planned' using errcode = 'RVEND';
@@ -260,9 +261,8 @@ as $$
 declare
   v_changes jsonb;
   v_plan jsonb;
-  v_objects uuid[];
 begin
-  perform engine.assert_manages(workspace_id), engine.lock_model(workspace_id);
+  perform engine.assert_may_change(workspace_id, changes), engine.lock_model(workspace_id);
   v_changes := engine.changes_to_run(changes);
   v_plan := metadata.plan_changes(workspace_id, v_changes);
   if v_plan ->> 'fingerprint' is distinct from apply_changes.fingerprint then
@@ -271,10 +271,7 @@ begin
   end if;
   perform engine.run_changes(workspace_id, v_changes, false);
   -- At once, so that what does not fit is said in answer to this call.
-  delete from engine.pending p where p.workspace_id = apply_changes.workspace_id returning p.objects into v_objects;
-  if found then
-    perform engine.apply(workspace_id, v_objects);
-  end if;
+  perform engine.apply_pending(apply_changes.workspace_id);
   return jsonb_build_object('version', (select w.model_version from core.workspaces w where w.id = workspace_id));
 end
 $$;

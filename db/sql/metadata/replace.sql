@@ -41,6 +41,12 @@ begin
   loop
     update metadata.rules u set condition = engine.formula_text(r.compiled) where u.id = r.id;
   end loop;
+  for r in
+    select u.id, replace(u.compiled::text, field_id::text, with_field_id::text)::jsonb as compiled from metadata.record_rules u
+    where u.workspace_id = replace_uses.workspace_id and u.compiled::text ~ field_id::text
+  loop
+    update metadata.record_rules u set condition = engine.formula_text(r.compiled) where u.id = r.id;
+  end loop;
   update metadata.rules u set field_id = case u.field_id when replace_uses.field_id then with_field_id else u.field_id end,
     settings = replace(u.settings::text, replace_uses.field_id::text, with_field_id::text)::jsonb
   where u.workspace_id = replace_uses.workspace_id and (u.field_id = replace_uses.field_id or u.settings::text ~ replace_uses.field_id::text);
@@ -71,7 +77,6 @@ declare
   v_field metadata.fields;
   v_object metadata.objects;
   v_schema text;
-  v_objects uuid[];
   r record;
 begin
   select f.* into strict v_field from metadata.fields f where f.id = field_id;
@@ -94,6 +99,8 @@ begin
     union all
     select 'rules', u.id from metadata.rules u where u.workspace_id = replace_option.workspace_id and u.compiled::text ~ field_id::text
     union all
+    select 'record_rules', u.id from metadata.record_rules u where u.workspace_id = replace_option.workspace_id and u.compiled::text ~ field_id::text
+    union all
     select 'indexes', i.id from metadata.indexes i where i.workspace_id = replace_option.workspace_id and i.compiled::text ~ field_id::text
   loop
     if r.what = 'fields' then
@@ -105,10 +112,7 @@ begin
   if is_plan then
     return;
   end if;
-  delete from engine.pending p where p.workspace_id = replace_option.workspace_id returning p.objects into v_objects;
-  if found then
-    perform engine.apply(replace_option.workspace_id, v_objects);
-  end if;
+  perform engine.apply_pending(replace_option.workspace_id);
   select w.schema_name into v_schema from core.workspaces w where w.id = replace_option.workspace_id;
   execute engine.option_statement(v_schema, v_object.table_name, v_field, value, "with");
 end

@@ -18,14 +18,15 @@ begin
 end
 $$;
 
-create or replace function engine.assert_manages(workspace_id uuid) returns void
+create or replace function engine.assert_manages(workspace_id uuid, flag text default 'DATA_MODEL') returns void
 language plpgsql stable set search_path = ''
 as $$
 begin
   if not engine.acts_as_administrator()
-    and (engine.workspace_of_role(current_setting('role')::name) is distinct from workspace_id
-      or not engine.role_manages_model(current_setting('role')::name)) then
-    raise exception 'Your role may not change the data model.' using errcode = '42501', hint = 'Ask an administrator of the workspace.';
+    and (engine.workspace_of_role(current_setting('role')::name) is distinct from workspace_id or not engine.may(flag)) then
+    raise exception '%', case flag when 'DATA_MODEL' then 'Your role may not change the data model.'
+        else format('Your role does not have the permission "%s".', (select f.label from engine.permission_flags() f where f.flag = assert_manages.flag)) end
+      using errcode = '42501', hint = 'Ask an administrator of the workspace.';
   end if;
   if not exists (select from core.workspaces w where w.id = workspace_id) then
     raise exception 'There is no workspace %.', workspace_id using errcode = 'RV012', hint = 'select id, slug from core.workspaces lists them.';

@@ -8,7 +8,7 @@ language sql stable set search_path = ''
 as $$
   select array_agg(a.attname::text order by a.attnum) from pg_catalog.pg_attribute a
   where a.attrelid = target and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
-    and a.attname <> all ('{id,workspace_id,role_id,pg_role,is_system,application_id,universal_identifier,created_at}')
+    and a.attname <> all ('{id,workspace_id,role_id,pg_role,is_system,application_id,universal_identifier,created_at,compiled}')
 $$;
 
 -- Tables of what a role may do, each row of which belongs to a role: the key in a manifest, the
@@ -16,7 +16,7 @@ $$;
 create or replace function engine.role_parts()
 returns table (part text, table_name text, key_column text)
 language sql immutable set search_path = ''
-as $$ values ('permissions', 'object_permissions', 'object_id') $$;
+as $$ values ('permissions', 'object_permissions', 'object_id'), ('fieldPermissions', 'field_permissions', 'field_id'), ('recordRules', 'record_rules', 'name') $$;
 
 -- A row by its names in the API; what it points to is named in words.
 create or replace function engine.role_row_manifest(target regclass, workspace_id uuid, "row" jsonb) returns jsonb
@@ -38,7 +38,7 @@ declare
   r record;
 begin
   for r in
-    select c.name, pg_catalog.pg_get_expr(d.adbin, d.adrelid) as default_expr
+    select c.name, a.attnotnull as is_required, pg_catalog.pg_get_expr(d.adbin, d.adrelid) as default_expr
     from unnest(engine.role_columns(target)) c (name)
     join pg_catalog.pg_attribute a on a.attrelid = target and a.attname = c.name
     left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -46,8 +46,10 @@ begin
     v_one := nullif(value -> engine.camel_case(r.name), 'null');
     if r.name = 'object_id' then
       v_one := to_jsonb('object:' || (value ->> 'object'));
-    elsif v_one is null and r.name ~ '^can_' then
+    elsif v_one is null and r.name ~ '^can_' and r.is_required then
       v_one := 'false';
+    elsif v_one is null and target = 'metadata.record_rules'::regclass and r.name = 'name' then
+      v_one := to_jsonb(concat_ws(' ', coalesce(value ->> 'action', 'READ'), value ->> 'object'));
     elsif v_one is null and r.default_expr is not null then
       execute 'select to_jsonb(' || r.default_expr || ')' into v_one;
     end if;
@@ -119,32 +121,3 @@ begin
   end if;
 end
 $$;
-
-create or replace function engine.tg_roles__hold() returns trigger
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  if engine.workspace_exists(old.workspace_id) then
-    perform engine.assert_role_unheld(old);
-  end if;
-  return old;
-end
-$$;
-create or replace trigger _100_hold before delete on metadata.roles for each row execute function engine.tg_roles__hold();
-
--- Its role of PostgreSQL is the next of the workspace, unless it is given.
-create or replace function engine.tg_roles__name() returns trigger
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  new.id := coalesce(new.id, engine.uuidv7());
-  if new.pg_role is null then
-    perform engine.lock_model(new.workspace_id);
-    select w.schema_name || '_r_' || (coalesce(max(substring(r.pg_role from '_r_([0-9]+)$')::int), 0) + 1) into new.pg_role
-    from core.workspaces w left join metadata.roles r on r.workspace_id = w.id
-    where w.id = new.workspace_id group by w.schema_name;
-  end if;
-  return new;
-end
-$$;
-create or replace trigger _100_name before insert on metadata.roles for each row execute function engine.tg_roles__name();

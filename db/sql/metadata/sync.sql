@@ -13,7 +13,7 @@ declare
   v_id uuid;
   v_warnings jsonb;
 begin
-  perform engine.assert_manages(workspace_id), engine.lock_model(workspace_id);
+  perform engine.assert_manages(workspace_id, 'APPLICATIONS'), engine.lock_model(workspace_id);
   if coalesce(sync_application.manifest ->> 'name', '') = '' or jsonb_typeof(sync_application.manifest -> 'objects') is distinct from 'array' then
     raise exception 'A manifest needs a name and a list of objects.' using errcode = 'RV030',
       hint = 'See db/standard/manifest.json for one that works.';
@@ -43,7 +43,7 @@ declare
   v_warnings jsonb;
   v_plan jsonb;
 begin
-  perform engine.assert_manages(workspace_id);
+  perform engine.assert_manages(workspace_id, 'APPLICATIONS');
   select w.model_version into v_version from core.workspaces w where w.id = workspace_id;
   begin
     perform metadata.sync_application(workspace_id, manifest);
@@ -552,7 +552,7 @@ declare
   v_users text[];
   v_nothing jsonb := jsonb_build_object('name', name, 'objects', '[]'::jsonb);
 begin
-  perform engine.assert_manages(workspace_id);
+  perform engine.assert_manages(workspace_id, 'APPLICATIONS');
   select a.* into v_application from metadata.applications a where a.workspace_id = uninstall_application.workspace_id and a.name = uninstall_application.name for update;
   if not found then
     raise exception 'The application "%" is not installed.', name using errcode = 'RV063', column = 'name';

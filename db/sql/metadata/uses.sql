@@ -59,6 +59,14 @@ begin
     from metadata.relations r join metadata.fields f on f.id = r.field_id
     where uses.kind = 'object' and r.workspace_id = uses.workspace_id and r.target_object_id = uses.id and r.deleted_at is null and f.deleted_at is null
     union all
+    select 'role rule', u.id, ro.name, u.object_id, 'chooses records by it', true, u.compiled::text
+    from metadata.record_rules u join metadata.roles ro on ro.id = u.role_id
+    where u.workspace_id = uses.workspace_id and u.compiled::text ~ v_pattern
+    union all
+    select 'permission', p.id, ro.name, p.object_id, case when p.can_read is false then 'does not read it' when p.can_update is false then 'does not change it' else 'has rights of its own on it' end, false, null
+    from metadata.field_permissions p join metadata.roles ro on ro.id = p.role_id
+    where uses.kind = 'field' and p.workspace_id = uses.workspace_id and p.field_id = uses.id
+    union all
     select 'permission', p.id, ro.name, o.id, 'has rights of its own on it', false, null
     from metadata.object_permissions p join metadata.roles ro on ro.id = p.role_id join metadata.objects o on o.id = p.object_id
     where uses.kind = 'object' and p.workspace_id = uses.workspace_id and p.object_id = uses.id
@@ -109,7 +117,7 @@ begin
     raise exception 'Only an object, a field or an option has dependents, not "%".', dependents.kind using errcode = 'RV062', column = 'kind';
   end if;
   -- How many records have an option is for those who may see to them.
-  if dependents.kind = 'option' and (engine.acts_as_administrator() or engine.role_manages_model(current_setting('role')::name)) then
+  if dependents.kind = 'option' and (engine.acts_as_administrator() or engine.may('DATA_MODEL')) then
     v_records := engine.count_option(dependents.id, dependents.option_value);
   end if;
   return (

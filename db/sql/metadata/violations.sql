@@ -93,7 +93,7 @@ $$;
 -- Who changes the model need not be allowed to read the records.
 create or replace function engine.may_list(object_id uuid) returns boolean
 language sql stable set search_path = ''
-  return engine.acts_as_administrator() or object_id in (select r from engine.readable_objects(current_setting('role')::name) r);
+  return engine.acts_as_administrator() or object_id in (select r from engine.wholly_readable_objects(current_setting('role')::name) r);
 
 create or replace function engine.violation_message(d engine.difference, thing uuid, count bigint) returns text
 language sql stable set search_path = ''

@@ -30,13 +30,13 @@ begin
   select * into f from engine.formula_functions() g where lower(g.name) = lower(v_said);
   if not found then
     perform engine.formula_call_error(format('There is no function "%s".', v_said), v_said, v_at,
-      engine.did_you_mean(v_said, array(select g.name from engine.formula_functions() g where context = 'DEFAULT' or g.name not in ('now', 'today', 'currentMember'))));
+      engine.did_you_mean(v_said, array(select g.name from engine.formula_functions() g where context = 'RULE' or g.name not in ('myTeam', 'below') and (context = 'DEFAULT' or g.name not in ('now', 'today', 'currentMember')))));
   end if;
   v_params := regexp_replace(f.params, '[?+]', '', 'g');
   v_max := case f.name when 'if' then 3 when 'isEmpty' then 1 when 'length' then 1 when 'contains' then 2 when 'text' then 1 when 'number' then 1
     when 'round' then 2 when 'floor' then 1 when 'ceil' then 1 when 'abs' then 1 when 'date' then 3 when 'dateTime' then 6 when 'dateAdd' then 3 when 'dateDiff' then 3
     when 'startOf' then 2 when 'money' then 2 when 'amount' then 1 when 'currency' then 1 when 'duration' then 2 when 'now' then 0 when 'today' then 0
-    when 'currentMember' then 0 else case f.params when '*' then 100 else length(v_params) end end;
+    when 'currentMember' then 0 when 'myTeam' then 0 when 'below' then 0 else case f.params when '*' then 100 else length(v_params) end end;
   v_min := case f.name when 'if' then 2 when 'switch' then 3 when 'round' then 1 when 'date' then 1 when 'dateTime' then 3 when 'coalesce' then 1
     when 'and' then 1 when 'or' then 1 when 'concat' then 1 when 'min' then 1 when 'max' then 1
     else case f.params when '*' then v_max else length(v_params) - (length(f.params) - length(replace(f.params, '?', ''))) end end;
@@ -156,12 +156,18 @@ begin
       v_args := jsonb_build_array(engine.formula_expect(args -> 0, 'NUMBER', 'The first argument of "duration"'), args -> 1);
       v_result := 'DURATION';
     when f.name in ('now', 'today', 'currentMember') then
-      if context <> 'DEFAULT' then
+      if context not in ('DEFAULT', 'RULE') then
         perform engine.formula_context_error(format('"%s()" changes by itself, so it cannot be used here.', f.name), v_said, v_at,
           case f.name when 'currentMember' then 'It is possible in default values. Who created or changed a record is in createdBy and updatedBy.'
             else 'What is computed is stored and indexed, and would be wrong a moment later. Use updatedAt or a date field, or filter the list by "today" instead. In default values it is possible.' end);
       end if;
       v_result := case f.name when 'now' then 'DATE_TIME' when 'today' then 'DATE' else 'UUID' end;
+    when f.name in ('myTeam', 'below') then
+      if context <> 'RULE' then
+        perform engine.formula_context_error(format('"%s()" is different for everybody, so it cannot be used here.', f.name), v_said, v_at,
+          'It is possible in the rules of a role that say which records its members see.');
+      end if;
+      v_result := 'MEMBERS';
     else
       perform engine.formula_call_error(format('"%s" is written without a function''s brackets.', f.name), v_said, v_at, 'Write it as ' || f.usage || '.');
   end case;

@@ -7,7 +7,7 @@ declare
   v_node jsonb := engine.formula_typed(engine.formula_parse(coalesce(expression, '')), object_id, context);
   v_compiled jsonb;
 begin
-  if context in ('CONDITION', 'FILTER') then
+  if context in ('CONDITION', 'FILTER', 'RULE') then
     v_node := engine.formula_expect(v_node, 'BOOLEAN', 'A condition');
   elsif v_node ->> 't' = 'NULL' then
     v_node := engine.formula_as(v_node, 'TEXT');
@@ -16,13 +16,17 @@ begin
   end if;
   v_compiled := jsonb_build_object('type', v_node ->> 't', 'node', v_node);
   -- Refuses here what is too complicated to be rendered later.
-  perform engine.formula_sql(v_compiled);
+  if context = 'RULE' then
+    perform engine.policy_sql(v_compiled, null);
+  else
+    perform engine.formula_sql(v_compiled);
+  end if;
   -- Places served the messages. Within texts of the formula, quotation marks bear a backslash here.
   return regexp_replace(v_compiled::text, ', "at": [0-9]+', '', 'g')::jsonb;
 end
 $$;
 comment on function engine.formula_compile(uuid, text, text) is
-  'Reads a formula over an object and returns its typed tree, with fields by id. context: FORMULA, CONDITION or FILTER (true or false, own fields only), DEFAULT (no fields; now(), today(), currentMember()).';
+  'Reads a formula over an object and returns its typed tree, with fields by id. context: FORMULA, CONDITION or FILTER (true or false, own fields only), DEFAULT (no fields; now(), today(), currentMember()), RULE (true or false, in the shapes that a policy may have).';
 
 create or replace function engine.formula_sql(compiled jsonb, part text default '', alias text default null) returns text
 language plpgsql stable set search_path = ''

@@ -72,6 +72,8 @@ as $$
     ('duration', '*', null, null, null, 'duration(count, "hour")'),
     ('now', '*', null, null, null, 'now()'),
     ('today', '*', null, null, null, 'today()'),
-    ('currentMember', '*', null, null, null, 'currentMember()')
+    ('currentMember', '*', null, null, null, 'currentMember()'),
+    ('myTeam', '*', null, null, null, 'myTeam()'),
+    ('below', '*', null, null, null, 'below()')
   ) as f (name, params, result, template, defaults, usage)
 $$;

@@ -12,9 +12,9 @@ begin
   select w.schema_name into v_schema from core.workspaces w where w.id = v_object.workspace_id;
   -- Nobody sees by a formula what the role may not read.
   if exists (
-    select from engine.formula_fields(compiled) r join metadata.fields f on f.id = r join metadata.objects o on o.id = f.object_id
-    where not coalesce(has_table_privilege(caller, to_regclass(format('%I.%I', v_schema, o.table_name)), 'select'), false))
-    or not coalesce(has_table_privilege(caller, to_regclass(format('%I.%I', v_schema, v_object.table_name)), 'select'), false) then
+    select from engine.formula_fields(compiled) r join metadata.fields f on f.id = r
+    where f.object_id not in (select engine.wholly_readable_objects(caller)))
+    or v_object.id not in (select engine.wholly_readable_objects(caller)) then
     return '[]';
   end if;
   execute format('select coalesce(jsonb_agg(jsonb_build_object(''id'', s.id, ''label'', s.label, ''value'', %s)), ''[]'')
@@ -38,12 +38,12 @@ declare
   v_detail text;
   v_state text;
 begin
-  if not engine.role_manages_model(v_role) or not exists (
+  if not engine.may(case context when 'RULE' then 'ROLES' else 'DATA_MODEL' end) or not exists (
     select from metadata.objects o where o.id = check_formula.object_id and o.workspace_id = engine.workspace_of_role(v_role) and o.deleted_at is null) then
     raise exception 'There is no such object.' using errcode = 'RV011', column = 'object_id';
   end if;
-  if context not in ('FORMULA', 'CONDITION', 'FILTER', 'DEFAULT') then
-    raise exception '"%" is no kind of formula.', context using errcode = 'RV055', column = 'context', hint = 'It is FORMULA, CONDITION, FILTER or DEFAULT.';
+  if context not in ('FORMULA', 'CONDITION', 'FILTER', 'DEFAULT', 'RULE') then
+    raise exception '"%" is no kind of formula.', context using errcode = 'RV055', column = 'context', hint = 'It is FORMULA, CONDITION, FILTER, DEFAULT or RULE.';
   end if;
   begin
     v_compiled := engine.formula_compile(object_id, expression, context);
@@ -56,7 +56,7 @@ begin
       'position', (regexp_match(v_detail, '^At character ([0-9]+): '))[1]::int, 'token', substring(v_detail from '^At character [0-9]+: (.*)$')));
   end;
   return jsonb_build_object('ok', true, 'resultType', v_compiled ->> 'type', 'text', engine.formula_text(v_compiled),
-    'samples', case when context = 'DEFAULT' then '[]' else engine.formula_samples(object_id, v_compiled, v_role) end);
+    'samples', case when context in ('DEFAULT', 'RULE') then '[]' else engine.formula_samples(object_id, v_compiled, v_role) end);
 end
 $$;
 comment on function metadata.check_formula(uuid, text, text) is

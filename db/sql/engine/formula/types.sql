@@ -6,7 +6,7 @@ create or replace function engine.formula_type_name(t text) returns text
 language sql immutable parallel safe set search_path = ''
   return case t when 'NUMBER' then 'a number' when 'PERCENT' then 'a percentage' when 'CURRENCY' then 'an amount of money' when 'TEXT' then 'a text'
     when 'BOOLEAN' then 'true or false' when 'DATE' then 'a date' when 'DATE_TIME' then 'a date and time' when 'DURATION' then 'a duration'
-    when 'ARRAY' then 'a list' when 'UUID' then 'a record' when 'NULL' then 'nothing' else 'data without a simple value' end;
+    when 'ARRAY' then 'a list' when 'UUID' then 'a record' when 'MEMBERS' then 'a list of members' when 'NULL' then 'nothing' else 'data without a simple value' end;
 
 -- How a value of a column looks to a formula.
 create or replace function engine.formula_column_type(pg_type text) returns text
@@ -230,6 +230,8 @@ begin
           b := b || jsonb_build_object('args', (select coalesce(jsonb_agg(engine.formula_as(engine.formula_option(a, e), v_type)), '[]') from jsonb_array_elements(b -> 'args') e));
           v_result := 'BOOLEAN';
         end if;
+      elsif tb = 'MEMBERS' and ta = 'UUID' then
+        v_result := 'BOOLEAN';
       elsif tb = 'ARRAY' and ta in ('TEXT', 'NULL') then
         a := engine.formula_as(engine.formula_option(b, a), 'TEXT');
         v_result := 'BOOLEAN';

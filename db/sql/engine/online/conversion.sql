@@ -118,8 +118,7 @@ begin
   update metadata.type_changes c set failed_values = v_fails, status = 'DONE', changed_at = clock_timestamp() where c.id = v_change.id;
   update metadata.fields x set type = t.type, settings = t.settings - '{dayOrder,currencyCode,onFailure}'::text[], options = t.options, default_value = t.default_value, revision = t.revision, compiled = null, result_type = null
   where x.id = f.id;
-  delete from engine.pending p where p.workspace_id = f.workspace_id;
-  perform engine.apply(f.workspace_id, array[f.object_id]);
+  perform engine.apply_pending(f.workspace_id);
   if f.type not in ('FORMULA', 'ROLLUP') then
     t.settings := v_change.to_settings;
     execute engine.conversion_of_trash(t, f, v_schema, v_table);

@@ -49,7 +49,7 @@ test.each<[string, (schema: string) => string, RegExp]>([
   ['a policy dropped', (s) => `drop policy r_2 on ${s}.people`, /^create policy r_2/],
   ['a policy altered', (s) => `alter policy r_2 on ${s}.people using (name_first_name = 'x')`, /policy r_2/],
   ['a policy opened to everyone', (s) => `alter policy r_2 on ${s}.people to public`, /policy r_2/],
-  ['a policy of the log opened', (s) => `alter policy r_2 on ${s}.record_events using (true)`, /policy r_2/],
+  ['a policy of the log opened', (s) => `alter policy r_2_select on ${s}.record_events using (true)`, /policy r_2/],
   [
     'a policy made beside',
     (s) => `create policy mine on ${s}.people for select to public using (true)`,

@@ -10,6 +10,8 @@ import { modelChange } from './model.change.ts';
 import { modelWide } from './model.wide.ts';
 import { modelPlan } from './model.plan.ts';
 import { poolMemory } from './pool.memory.ts';
+import { rlsList } from './rls.list.ts';
+import { rolesApply } from './roles.apply.ts';
 import { rollupWrite } from './rollup.write.ts';
 import { workspaceCreate } from './workspace.create.ts';
 import { writeCreate } from './write.create.ts';
@@ -23,10 +25,12 @@ export const BENCHES: readonly Bench[] = [
   modelWide,
   rollupWrite,
   formulaRead,
+  rlsList,
   workspaceCreate,
   gatewayBuild,
   gatewayTenants,
   modelPlan,
+  rolesApply,
   modelChange,
   poolMemory,
   gatewayScale,

@@ -8,13 +8,13 @@ export type ReadableObjects = ReadonlyMap<string, boolean>;
 
 /**
  * Asks the database as the caller: privileges decide about objects, and a policy other than `true`
- * means that some records are hidden, so that their ids must not be told.
+ * means that some records are hidden, so that their ids must not be told. The policies of included roles count.
  */
 const QUESTION = `
   select o.id::text, coalesce((
       select bool_or(pg_get_expr(p.polqual, p.polrelid) = 'true')
       from pg_catalog.pg_policy p
-      where p.polrelid = c.oid and p.polcmd in ('r', '*') and p.polroles @> array[current_role::regrole::oid]), false)
+      where p.polrelid = c.oid and p.polcmd in ('r', '*') and exists (select from unnest(p.polroles) r where pg_has_role(r, 'usage'))), false)
   from metadata.objects o
   join pg_catalog.pg_class c on c.oid = to_regclass(quote_ident(o.table_name))
   where o.is_active and has_any_column_privilege(c.oid, 'select')`;

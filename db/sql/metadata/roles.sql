@@ -18,11 +18,16 @@ returns table (part text, table_name text, key_column text)
 language sql immutable set search_path = ''
 as $$ values ('permissions', 'object_permissions', 'object_id'), ('fieldPermissions', 'field_permissions', 'field_id'), ('recordRules', 'record_rules', 'name') $$;
 
+-- What a column is called in a manifest, where "permissions" are those on objects.
+create or replace function engine.role_key(target regclass, name text) returns text
+language sql immutable set search_path = ''
+  return case when target = 'metadata.roles'::regclass and name = 'permissions' then 'flags' else engine.camel_case(name) end;
+
 -- A row by its names in the API; what it points to is named in words.
 create or replace function engine.role_row_manifest(target regclass, workspace_id uuid, "row" jsonb) returns jsonb
 language sql stable set search_path = ''
 as $$
-  select engine.references_by_name(role_row_manifest.workspace_id, coalesce(jsonb_object_agg(engine.camel_case(c), "row" -> c) filter (where c <> 'object_id'), '{}'))
+  select engine.references_by_name(role_row_manifest.workspace_id, coalesce(jsonb_object_agg(engine.role_key(target, c), "row" -> c) filter (where c <> 'object_id'), '{}'))
     || case when "row" ? 'object_id' then jsonb_build_object('object', (select o.name_singular from metadata.objects o where o.id = ("row" ->> 'object_id')::uuid)) else '{}' end
   from unnest(engine.role_columns(target)) c
 $$;
@@ -43,7 +48,7 @@ begin
     join pg_catalog.pg_attribute a on a.attrelid = target and a.attname = c.name
     left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
   loop
-    v_one := nullif(value -> engine.camel_case(r.name), 'null');
+    v_one := nullif(value -> engine.role_key(target, r.name), 'null');
     if r.name = 'object_id' then
       v_one := to_jsonb('object:' || (value ->> 'object'));
     elsif v_one is null and r.name ~ '^can_' and r.is_required then

@@ -50,7 +50,7 @@ begin
     end if;
     for r in
       select u.* from metadata.record_rules u
-      where u.role_id = (role).id and u.object_id = (object).id and u.action in ('READ', case action when 'DESTROY' then 'DELETE' else explain_role.action end) order by u.action
+      where u.role_id = (role).id and u.object_id = (object).id and u.action in ('READ', case explain_role.action when 'DESTROY' then 'DELETE' else explain_role.action end) order by u.action
     loop
       v_reasons := v_reasons || engine.explain_condition('RECORD', format('To %s: %s', lower(r.action), r.condition),
         engine.policy_sql(r.compiled, r.id, 't.', coalesce(member, '00000000-0000-0000-0000-000000000000')), v_schema, object, record_id);

@@ -177,14 +177,18 @@ $$;
 revoke execute on function engine.readable_objects(name) from public;
 grant execute on function engine.readable_objects(name), engine.wholly_readable_objects(name) to relvar_crm;
 
--- A right on an object by the role or one that it includes; destroying has no privilege of PostgreSQL's.
+-- A right on an object by the role or one that it includes; destroying has no privilege of PostgreSQL's. An
+-- administrator in psql, who has taken no role, has them all.
 create or replace function engine.has_right(caller name, object_id uuid, action text) returns boolean
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select coalesce(bool_or(case action when 'READ' then p.can_read when 'CREATE' then p.can_create when 'UPDATE' then p.can_update when 'DELETE' then p.can_delete when 'DESTROY' then p.can_delete and p.can_destroy end), false)
-  from metadata.roles r
-  cross join lateral engine.role_closure(r.id) c
-  join metadata.roles i on i.id = c
-  cross join lateral engine.effective_permissions(r.workspace_id, array[has_right.object_id], array[i.pg_role]) p
-  where r.pg_role = caller
+begin
+  return engine.acts_as_administrator() or coalesce((
+    select bool_or(case action when 'READ' then p.can_read when 'CREATE' then p.can_create when 'UPDATE' then p.can_update when 'DELETE' then p.can_delete when 'DESTROY' then p.can_delete and p.can_destroy end)
+    from metadata.roles r
+    cross join lateral engine.role_closure(r.id) c
+    join metadata.roles i on i.id = c
+    cross join lateral engine.effective_permissions(r.workspace_id, array[has_right.object_id], array[i.pg_role]) p
+    where r.pg_role = caller), false);
+end
 $$;

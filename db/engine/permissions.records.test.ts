@@ -1,5 +1,6 @@
-import { beforeAll, describe, expect, test } from '@jest/globals';
-import type pg from 'pg';
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { useDatabase } from '../testing/database.ts';
 import {
   act,
@@ -78,7 +79,7 @@ test('own records: read, changed and deleted by their member alone, and given aw
     expect(await names(client)).toEqual(['of bob', 'of nobody']);
   }));
 
-test('nobody sees nothing: no member, a member of another role, a setting in a foreign session', () =>
+test('who is nobody sees nothing: no member, and none that there is', () =>
   db.inTransaction(async (client) => {
     await rule(client, opportunity, 'owner = currentMember()');
     await settle(client);
@@ -87,18 +88,12 @@ test('nobody sees nothing: no member, a member of another role, a setting in a f
     expect(await names(client)).toEqual([]);
     await client.query(`select set_config('relvar.member_id', gen_random_uuid()::text, true)`);
     expect(await names(client)).toEqual([]);
-    // What the session says about its actor is believed only with the basis that it follows from.
-    await client.query(
-      `select set_config('relvar.actor_type', 'member', true), set_config('relvar.actor_id', $1, true)`,
-      [ann],
-    );
-    expect(await names(client)).toEqual([]);
   }));
 
 describe('conditions choose exactly the records that they are true of', () => {
   const deals = {
     'ann new': { stage: 'NEW', amount_amount_micros: 5_000_000, close_date: '2020-01-01' },
-    'bob won': { stage: 'WON', amount_amount_micros: 50_000_000, close_date: '2099-01-01' },
+    'bob won': { stage: 'CUSTOMER', amount_amount_micros: 50_000_000, close_date: '2099-01-01' },
     empty: { stage: 'NEW' },
   };
   const cases: [condition: string, seen: string[]][] = [
@@ -106,8 +101,8 @@ describe('conditions choose exactly the records that they are true of', () => {
     ['false', []],
     ['stage = "NEW"', ['ann new', 'empty']],
     ['stage != "NEW"', ['bob won']],
-    ['stage in ("NEW", "WON")', ['ann new', 'bob won', 'empty']],
-    ['not stage in ("WON")', ['ann new', 'empty']],
+    ['stage in ("NEW", "CUSTOMER")', ['ann new', 'bob won', 'empty']],
+    ['not stage in ("CUSTOMER")', ['ann new', 'empty']],
     ['amount > 5', ['bob won']],
     ['amount >= 5', ['ann new', 'bob won']],
     ['not amount > 5', ['ann new', 'empty']],
@@ -117,10 +112,10 @@ describe('conditions choose exactly the records that they are true of', () => {
     ['closeDate < date("2021-01-01")', ['ann new']],
     ['isEmpty(closeDate)', ['empty']],
     ['not isEmpty(closeDate)', ['ann new', 'bob won']],
-    ['closeDate = null or stage = "WON"', ['bob won', 'empty']],
+    ['closeDate = null or stage = "CUSTOMER"', ['bob won', 'empty']],
     ['owner = currentMember()', ['ann new']],
     ['owner != currentMember()', ['bob won', 'empty']],
-    ['not (owner = currentMember() or stage = "WON")', ['empty']],
+    ['not (owner = currentMember() or stage = "CUSTOMER")', ['empty']],
     ['owner = null', ['empty']],
     ['company.name = "Acme"', ['ann new']],
     ['not company.name = "Acme"', ['bob won', 'empty']],
@@ -174,7 +169,7 @@ test.each([
   ['stage = "NONE"', 'RV053'],
   ['nothing = 1', 'RV051'],
   ['company.domainName = "x"', null],
-  ['company.address = null', 'RV059'],
+  ['company.address = null', 'RV053'],
   ['amount > money(1, "EUR")', 'RV059'],
   ['if(name = "a", true, false)', 'RV059'],
   ['name', 'RV053'],
@@ -240,7 +235,7 @@ test('reading, changing and deleting have rules of their own, and the latter two
     await rule(client, opportunity, 'name = "mine"', 'DELETE');
     await settle(client);
     await deal(client, 'mine', { owner_id: ann });
-    await deal(client, 'won', { owner_id: ann, stage: 'WON' });
+    await deal(client, 'won', { owner_id: ann, stage: 'CUSTOMER' });
     await deal(client, 'of bob', { owner_id: bob });
     await be(client, ann);
     expect(await names(client)).toEqual(['mine', 'won']);
@@ -623,7 +618,7 @@ test('a policy that somebody altered is drift, and repaired', () =>
       `drop policy r_4_delete on ${ws.schema}.opportunities`,
       `create policy mine on ${ws.schema}.opportunities to ${role.name} using (true)`,
       `grant select on ${ws.schema}.record_shares to ${role.name}`,
-      `grant ${ws.adminRole} to ${role.name}`,
+      `set local role relvar_owner; grant ${ws.adminRole} to ${role.name}; reset role`,
     ]) {
       await client.query(sin);
       expect((await statements(client, ws)).length).toBeGreaterThan(0);
@@ -632,23 +627,86 @@ test('a policy that somebody altered is drift, and repaired', () =>
     }
   }));
 
-test('on 100,000 records the rule leads to its records by an index', () =>
-  db.inTransaction(async (client) => {
-    await client.query(`select set_config('session_replication_role', 'replica', true)`);
-    await client.query(
-      `insert into ${ws.schema}.opportunities (name, stage, owner_id)
-       select 'deal ' || i, 'NEW', case when i % 1000 = 0 then $1::uuid else $2::uuid end from generate_series(1, 100000) i`,
+test(
+  'on 100,000 records the rule leads to its records by an index',
+  () =>
+    db.inTransaction(async (client) => {
+      await client.query(`select set_config('session_replication_role', 'replica', true)`);
+      await client.query(
+        `insert into ${ws.schema}.opportunities (name, stage, owner_id)
+       select 'deal ' || i, 'NEW', case when i % 1000 = 0 then $1 else ('00000000-0000-4000-8000-' || lpad((i % 1000)::text, 12, '0'))::uuid end
+         from generate_series(1, 100000) i`,
+        [ann],
+      );
+      await client.query(`select set_config('session_replication_role', 'origin', true)`);
+      await rule(client, opportunity, 'owner = currentMember() or owner in myTeam()');
+      await reconcile(client);
+      await client.query(`analyze ${ws.schema}.opportunities`);
+      await be(client, ann);
+      const plan = async (sql: string) =>
+        (await client.query(`explain (costs off) ${sql}`)).rows.map((row) => row['QUERY PLAN'] as string).join('\n');
+      const list = await plan('select id, name from opportunities order by created_at desc limit 50');
+      expect(list).toMatch(/opportunities_owner_id_idx/);
+      expect(list).not.toMatch(/Seq Scan/);
+      expect((await client.query('select count(*)::int as n from opportunities')).rows).toEqual([{ n: 100 }]);
+    }),
+  120_000,
+);
+
+describe("a person's own login", () => {
+  const login = `person_${randomBytes(4).toString('hex')}`;
+  afterAll(async () => {
+    // The database is gone by now, and the login's rights with it.
+    const cluster = new pg.Client({ connectionString: process.env.RELVAR_TEST_ADMIN_URL });
+    await cluster.connect();
+    await cluster.query(`drop role ${login}`);
+    await cluster.end();
+  });
+
+  test('sees by the rules what its member sees, whatever it says about itself', async () => {
+    const session = async (...script: string[]) => {
+      const url = new URL(db.adminUrl);
+      url.username = login;
+      url.password = 'secret';
+      const client = new pg.Client({ connectionString: url.href });
+      await client.connect();
+      try {
+        for (const statement of script) await client.query(statement);
+        return await names(client as unknown as pg.ClientBase, `${ws.schema}.opportunities`);
+      } finally {
+        await client.end();
+      }
+    };
+    await db.admin.query(`create role ${login} login noinherit password 'secret'`);
+    await db.admin.query(`grant ${role.name} to ${login}`);
+    await db.admin.query('update core.members set login_role = $1 where id = $2', [login, ann]);
+    await db.admin.query(
+      `insert into metadata.record_rules (role_id, object_id, condition) values ($1, $2, 'owner = currentMember()')`,
+      [role.id, opportunity],
+    );
+    await db.admin.query(
+      `insert into ${ws.schema}.opportunities (name, stage, owner_id) values ('of ann', 'NEW', $1), ('of bob', 'NEW', $2)`,
       [ann, bob],
     );
-    await client.query(`select set_config('session_replication_role', 'origin', true)`);
-    await rule(client, opportunity, 'owner = currentMember() or owner in myTeam()');
-    await reconcile(client);
-    await client.query(`analyze ${ws.schema}.opportunities`);
-    await be(client, ann);
-    const plan = async (sql: string) =>
-      (await client.query(`explain (costs off) ${sql}`)).rows.map((row) => row['QUERY PLAN'] as string).join('\n');
-    const list = await plan('select id, name from opportunities order by created_at desc limit 50');
-    expect(list).toMatch(/opportunities_owner_id_idx/);
-    expect(list).not.toMatch(/Seq Scan/);
-    expect((await client.query('select count(*)::int as n from opportunities')).rows).toEqual([{ n: 100 }]);
-  }));
+    expect((await db.admin.query('select detail from engine.lint_rights()')).rows).toEqual([]);
+    expect(await session(`set role ${role.name}`)).toEqual(['of ann']);
+    const settings = await db.admin.query<{ name: string }>(
+      `select distinct m[1] as name from pg_proc p, regexp_matches(pg_get_functiondef(p.oid), 'current_setting\\(''(relvar\\.\\w+)''', 'g') m
+       where p.pronamespace in ('engine'::regnamespace, 'core'::regnamespace)`,
+    );
+    expect(settings.rows.length).toBeGreaterThan(4);
+    for (const { name } of settings.rows)
+      expect(await session(`set role ${role.name}`, `select set_config('${name}', '${bob}', false)`)).toEqual([
+        'of ann',
+      ]);
+    expect(
+      await session(
+        `set role ${role.name}`,
+        `select set_config('relvar.actor_basis', concat_ws('|', session_user, current_setting('role'), current_setting('relvar.member_id', true), current_setting('relvar.api_key_id', true)), false)`,
+        `select set_config('relvar.actor_type', 'member', false), set_config('relvar.actor_id', '${bob}', false)`,
+      ),
+    ).toEqual(['of ann']);
+    // Without the role the login has no table to look at.
+    await expect(session()).rejects.toMatchObject({ code: '42501' });
+  });
+});

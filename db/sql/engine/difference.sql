@@ -112,7 +112,7 @@ as $$
     select p.*, not p.is_missing and not p.is_extra and case p.kind
         when 'constraint' then p.is_rebased
         when 'trigger' then p.is_rebased
-        when 'policy' then p.is_rebased or (p.want).definition is distinct from (p.have).definition
+        when 'policy' then (p.want).definition is distinct from (p.have).definition
         when 'function' then p.is_rebased
         -- not_null of an actual index says whether it is valid.
         when 'index' then p.is_rebased or not (p.have).not_null

@@ -22,15 +22,14 @@ begin
     union all
     select * from engine.actual_security(v_tables, roles) a where a.key is not null
     union all
-    select 'index', i.table_key || ' ' || i.key, i.table_key, i.table_name, i.name, null, i.comment, null, i.is_valid, null, null, i.oid
-    from (
-      select engine.identity_of(pg_catalog.obj_description(x.indrelid, 'pg_class')) as table_key, engine.identity_of(pg_catalog.obj_description(x.indexrelid, 'pg_class')) as key,
-        x.indrelid::regclass::text as full_name, (select c.relname::text from pg_catalog.pg_class c where c.oid = x.indrelid) as table_name, n.relname::text as name,
-        pg_catalog.obj_description(x.indexrelid, 'pg_class') as comment, x.indisvalid as is_valid, n.oid
-      from pg_catalog.pg_index x join pg_catalog.pg_class n on n.oid = x.indexrelid
-      where x.indrelid = any (v_tables)
-    ) i
-    where i.key like 'policy:%'
+    select 'index', engine.identity_of(e.description) || ' ' || engine.identity_of(d.description), engine.identity_of(e.description), t.relname::text, n.relname::text,
+      null, d.description, null, x.indisvalid, null, null, n.oid
+    from pg_catalog.pg_index x
+    join pg_catalog.pg_class n on n.oid = x.indexrelid
+    join pg_catalog.pg_class t on t.oid = x.indrelid
+    join pg_catalog.pg_description d on d.objoid = x.indexrelid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0 and d.description like '@relvar policy:%'
+    join pg_catalog.pg_description e on e.objoid = x.indrelid and e.classoid = 'pg_catalog.pg_class'::regclass and e.objsubid = 0
+    where x.indrelid = any (v_tables)
   ), pair as (
     select coalesce(w.kind, h.kind) as kind, coalesce(w.key, h.key) as key, row(w.*)::engine.fact as want, row(h.*)::engine.fact as have,
       w.key is null as is_extra, h.key is null as is_missing,
@@ -41,7 +40,7 @@ begin
     where i.key is null and coalesce(w.table_key, h.table_key, '') <> all (but_objects::text[])
   ), judged as (
     select p.*, not p.is_missing and not p.is_extra and case p.kind
-        when 'policy' then p.is_rebased or (p.want).definition is distinct from (p.have).definition
+        when 'policy' then (p.want).definition is distinct from (p.have).definition
         when 'index' then p.is_rebased or not (p.have).not_null
         else false end as is_recreated
     from pair p
@@ -51,7 +50,7 @@ begin
     case when j.kind = 'index' then engine.row_estimate(to_regclass(format('%I.%I', schema_name, coalesce((j.have).table_name, (j.want).table_name)))::oid) else 0 end
   from judged j
   where j.is_missing or j.is_extra or j.is_recreated
-    or j.kind in ('policy', 'index') and ((j.want).name is distinct from (j.have).name or (j.want).comment is distinct from (j.have).comment)
+    or j.kind = 'index' and (j.want).name is distinct from (j.have).name
     or j.kind = 'grant' and (j.want).definition is distinct from (j.have).definition;
 end
 $$;

@@ -56,30 +56,27 @@ begin
 end
 $$;
 
-create or replace function engine.policy_column(node jsonb, prefix text) returns text
-language sql stable set search_path = ''
-  return (engine.formula_columns(engine.policy_field(node), node ->> 'part', prefix))[1];
-
-create or replace function engine.policy_pg_type(node jsonb) returns text
+create or replace function engine.policy_column(node jsonb, prefix text, out column_sql text, out pg_type text)
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_field metadata.fields := engine.policy_field(node);
-  v_type text;
 begin
   if v_field.type in ('RELATION', 'MEMBER') then
-    return 'uuid';
+    column_sql := prefix || quote_ident(engine.snake_case(v_field.name) || '_id');
+    pg_type := 'uuid';
+    return;
   end if;
-  select case when v_field.type = 'NUMBER' and v_field.settings ->> 'dataType' in ('int', 'bigint') then 'bigint' else c.pg_type end into v_type
+  select prefix || quote_ident(engine.snake_case(v_field.name) || c.suffix),
+    case when v_field.type = 'NUMBER' and v_field.settings ->> 'dataType' in ('int', 'bigint') then 'bigint' else c.pg_type end into column_sql, policy_column.pg_type
   from engine.field_type_columns c
   where c.type = coalesce(v_field.result_type, v_field.type) and (c.part = node ->> 'part' or node ->> 'part' = '')
   order by c.position limit 1;
   -- The comparisons of these are leakproof, so conditions of queries beside the policy still use indexes.
-  if v_type is null or v_type not in ('text', 'double precision', 'bigint', 'smallint', 'boolean', 'date', 'timestamp with time zone', 'uuid') then
+  if coalesce(pg_type, '') not in ('text', 'double precision', 'bigint', 'smallint', 'boolean', 'date', 'timestamp with time zone', 'uuid') then
     perform engine.policy_error(format('The field "%s" is of type %s, which a rule cannot compare quickly.', v_field.name, v_field.type), node,
       'Compare texts, numbers, dates, selects and relations.');
   end if;
-  return v_type;
 end
 $$;
 
@@ -179,12 +176,14 @@ declare
   v_op text := v_sides ->> 'op';
   v_field jsonb := v_sides -> 'field';
   v_with jsonb := v_sides -> 'with';
-  v_column text := engine.policy_column(v_field, prefix);
-  v_pg_type text := engine.policy_pg_type(v_field);
-  v_is_null jsonb := jsonb_build_object('sql', format('(%s IS NULL)', v_column));
+  v_column text;
+  v_pg_type text;
+  v_is_null jsonb;
   v_members text;
   v_compared jsonb;
 begin
+  select c.column_sql, c.pg_type into v_column, v_pg_type from engine.policy_column(v_field, prefix) c;
+  v_is_null := jsonb_build_object('sql', format('(%s IS NULL)', v_column));
   if v_op = 'isEmpty' and v_pg_type = 'text' then
     return case when negated then jsonb_build_object('sql', format('(%s <> ''''::text)', v_column))
       else jsonb_build_object('op', 'or', 'args', jsonb_build_array(v_is_null, jsonb_build_object('sql', format('(%s = ''''::text)', v_column)))) end;

@@ -94,15 +94,17 @@ as $$
   where r.id = rule_ids.rule_id and r.role_id in (select engine.roles_of(current_setting('role')::name))
 $$;
 
--- The condition under which one role reads, changes or deletes a record: null for every record. Changing
+-- The conditions under which one role reads, changes and deletes records: null for every record. Changing
 -- and deleting ask for reading, too. What is shared with a caller opens beside it.
-create or replace function engine.record_condition(role_id uuid, object metadata.objects, action text, prefix text default '', member uuid default null) returns text
+create or replace function engine.record_conditions(role_id uuid, object metadata.objects, prefix text default '', member uuid default null,
+  out on_read text, out on_update text, out on_delete text)
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_parts jsonb := '[]';
-  v_shared text := case when member is null then format('( SELECT engine.shared_ids(%L::uuid, %L::text) AS shared_ids)', (object).id, case action when 'READ' then 'READ' else 'WRITE' end)
-    else format('( SELECT engine.find_shared_ids(%L::name, %L::uuid, %L::text, %L::uuid))', (select r.pg_role from metadata.roles r where r.id = role_id), (object).id, case action when 'READ' then 'READ' else 'WRITE' end, member) end;
+  v_updates jsonb := '[]';
+  v_deletes jsonb := '[]';
+  v_role name := (select r.pg_role from metadata.roles r where r.id = role_id);
   v_tree jsonb;
   r record;
 begin
@@ -110,35 +112,45 @@ begin
     v_parts := v_parts || jsonb_build_object('sql', format('(%screated_by_member_id = %s)', prefix, coalesce(engine.literal(member::text) || '::uuid', '( SELECT engine.current_member() AS current_member)')));
   end if;
   for r in
-    select u.id, u.compiled from metadata.record_rules u
-    where u.role_id = record_condition.role_id and u.object_id = (object).id and u.action in ('READ', record_condition.action) order by u.action
+    select u.id, u.action, u.compiled from metadata.record_rules u where u.role_id = record_conditions.role_id and u.object_id = (object).id order by u.action
   loop
-    v_parts := v_parts || engine.policy_tree(r.compiled -> 'node', false, r.id, prefix, member);
+    v_tree := engine.policy_tree(r.compiled -> 'node', false, r.id, prefix, member);
+    case r.action
+      when 'READ' then v_parts := v_parts || v_tree;
+      when 'UPDATE' then v_updates := v_updates || v_tree;
+      else v_deletes := v_deletes || v_tree;
+    end case;
   end loop;
-  if (object).is_junction and not exists (select from metadata.object_permissions p where p.role_id = record_condition.role_id and p.object_id = (object).id) then
+  if (object).is_junction and not exists (select from metadata.object_permissions p where p.role_id = record_conditions.role_id and p.object_id = (object).id) then
     for r in
       select s.side_id, (engine.formula_columns(f, '', prefix))[1] as link
       from engine.junction_sides((object).workspace_id) s
       join metadata.fields f on f.id = s.field_id
       join metadata.objects o on o.id = s.side_id
       where s.object_id = (object).id and (o.is_private or exists (
-        select from metadata.record_rules u where u.role_id = record_condition.role_id and u.object_id = o.id and u.action = 'READ'))
+        select from metadata.record_rules u where u.role_id = record_conditions.role_id and u.object_id = o.id and u.action = 'READ'))
       order by s.field_id
     loop
       v_parts := v_parts || jsonb_build_object('sql', format(case when member is null then '(%s = ANY (ARRAY( SELECT engine.visible_ids(%L::uuid) AS visible_ids)))'
-        else '(%s = ANY (ARRAY( SELECT engine.find_visible_ids(%4$L::name, %2$L::uuid, %3$L::uuid))))' end, r.link, r.side_id, member, (select x.pg_role from metadata.roles x where x.id = role_id)));
+        else '(%s = ANY (ARRAY( SELECT engine.find_visible_ids(%4$L::name, %2$L::uuid, %3$L::uuid))))' end, r.link, r.side_id, member, v_role));
     end loop;
-    return case when v_parts <> '[]' then engine.policy_print(engine.policy_joined('and', v_parts)) end;
+    on_read := case when v_parts <> '[]' then engine.policy_print(engine.policy_joined('and', v_parts)) end;
+    on_update := on_read;
+    on_delete := on_read;
+    return;
   end if;
-  if v_parts = '[]' then
-    return null;
-  end if;
-  v_tree := engine.policy_joined('and', v_parts);
-  if action in ('READ', 'UPDATE') then
-    v_tree := engine.policy_joined('or', jsonb_build_array(v_tree, jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, v_shared))));
-  end if;
-  return engine.policy_print(v_tree);
+  on_read := engine.beside_shares(v_parts, object, 'READ', prefix, v_role, member);
+  on_update := engine.beside_shares(v_parts || v_updates, object, 'WRITE', prefix, v_role, member);
+  on_delete := case when v_parts || v_deletes <> '[]' then engine.policy_print(engine.policy_joined('and', v_parts || v_deletes)) end;
 end
+$$;
+
+create or replace function engine.beside_shares(parts jsonb, object metadata.objects, access text, prefix text, role name, member uuid) returns text
+language sql stable set search_path = ''
+as $$
+  select case when parts <> '[]' then engine.policy_print(engine.policy_joined('or', jsonb_build_array(engine.policy_joined('and', parts),
+    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null then format('( SELECT engine.shared_ids(%L::uuid, %L::text) AS shared_ids)', (object).id, access)
+      else format('( SELECT engine.find_shared_ids(%L::name, %L::uuid, %L::text, %L::uuid))', role, (object).id, access, member) end))))) end
 $$;
 
 -- For a role with all that it includes: what functions of the owner ask beside their own conditions,
@@ -155,10 +167,11 @@ begin
   end if;
   select o.* into v_object from metadata.objects o where o.id = object_id;
   v_conditions := array(
-    select coalesce(engine.record_condition(i.id, v_object, action, prefix, member), 'true')
+    select coalesce(case action when 'READ' then r.on_read when 'UPDATE' then r.on_update else r.on_delete end, 'true')
     from engine.roles_of(caller) c
     join metadata.roles i on i.id = c
     cross join lateral engine.effective_permissions(v_object.workspace_id, array[v_object.id], array[i.pg_role]) p
+    cross join lateral engine.record_conditions(i.id, v_object, prefix, member) r
     where case action when 'READ' then p.can_read when 'UPDATE' then p.can_update else p.can_delete end
     order by i.id);
   return case when v_conditions = '{}' then 'false' when 'true' = any (v_conditions) then 'true'

@@ -8,23 +8,22 @@ as $$
 begin
   return query
   with permission as materialized (
-    select p.*, o.table_name, case when p.is_limited or exists (select from metadata.record_rules u where u.role_id = p.role_id and u.object_id = p.object_id)
-      then o end as limited
+    select p.*, o.table_name, o as limited, p.is_limited or exists (select from metadata.record_rules u where u.role_id = p.role_id and u.object_id = p.object_id) as has_rules
     from engine.effective_permissions(desired_policies.workspace_id, scope, roles) p
     join metadata.objects o on o.id = p.object_id and o.workspace_id = desired_policies.workspace_id
     where p.can_read or p.can_create or p.can_update or p.can_delete
   ), command as (
     -- One policy for who may do everything with every record; the planner folds it away.
     select p.object_id, p.table_name, p.pg_role, '' as command, 'true' as condition
-    from permission p where p.limited is null and p.can_read and p.can_create and p.can_update and p.can_delete
+    from permission p where not p.has_rules and p.can_read and p.can_create and p.can_update and p.can_delete
     union all
     -- Else one for each command that is granted: a role that includes this one must not find more open.
-    select p.object_id, p.table_name, p.pg_role, c.command,
-      case when p.limited is null or c.command = 'insert' and not (p.limited).is_junction then 'true'
-        else coalesce(engine.record_condition(p.role_id, p.limited, case c.command when 'select' then 'READ' when 'delete' then 'DELETE' else 'UPDATE' end), 'true') end
+    select p.object_id, p.table_name, p.pg_role, c.command, coalesce(c.condition, 'true')
     from permission p
-    cross join lateral (values ('select', p.can_read), ('insert', p.can_create), ('update', p.can_update), ('delete', p.can_delete)) c (command, is_granted)
-    where c.is_granted and not (p.limited is null and p.can_read and p.can_create and p.can_update and p.can_delete)
+    left join lateral engine.record_conditions(p.role_id, p.limited) r on p.has_rules
+    cross join lateral (values ('select', p.can_read, r.on_read), ('insert', p.can_create, case when (p.limited).is_junction then r.on_update end),
+      ('update', p.can_update, r.on_update), ('delete', p.can_delete, r.on_delete)) c (command, is_granted, condition)
+    where c.is_granted and not (not p.has_rules and p.can_read and p.can_create and p.can_update and p.can_delete)
   )
   select c.object_id::text, c.table_name, c.pg_role, c.command,
     format('for %s to %I', case c.command when '' then 'all' else c.command end, c.pg_role)
@@ -106,7 +105,7 @@ as $$
   union all
   select 'policy', p.table_key || ' ' || p.pg_role || coalesce(':' || nullif(p.command, ''), ''), p.table_key, p.table_name,
     case p.pg_role when 'relvar_owner' then 'owner' else regexp_replace(p.pg_role, '^.*_r_', 'r_') || coalesce('_' || nullif(p.command, ''), '') end, p.definition,
-    engine.fact_comment('policy:' || p.pg_role || coalesce(':' || nullif(p.command, ''), ''), p.definition), null, null, null, null, null
+    null, null, null, null, null, null
   from policies p
   union all
   select 'grant', g.table_key || ' ' || g.pg_role, g.table_key, g.table_name, g.pg_role, g.definition, null, null, null, null, null, null
@@ -142,7 +141,8 @@ as $$
   where roles is null or r.name = any (roles)
 $$;
 
--- Policies and grants as they stand. A policy's comment survives ALTER POLICY, so what it says is read back.
+-- Policies and grants as they stand. A policy is known by its role and its command, if it has the name that
+-- goes with them, and read back: what it says is what PostgreSQL checks.
 create or replace function engine.actual_security(tables oid[], roles text[] default null) returns setof engine.fact
 language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
@@ -156,17 +156,22 @@ begin
     join pg_catalog.pg_class c on c.oid = u.oid
     left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
   )
-  select 'policy', t.key || ' ' || coalesce(i.identity, 'unmanaged:' || p.polname), t.key, t.name, p.polname::text,
+  select 'policy', t.key || ' ' || coalesce(i.role || coalesce(':' || nullif(i.command, ''), ''), 'unmanaged:' || p.polname), t.key, t.name, p.polname::text,
     case when p.polpermissive and cardinality(p.polroles) = 1 then
       format('for %s to %I', case p.polcmd when '*' then 'all' when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' else 'delete' end, case p.polroles[1] when 0 then 'public' else pg_catalog.pg_get_userbyid(p.polroles[1]) end)
         || coalesce(' using (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')', '') || coalesce(' with check (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')', '')
       else 'altered' end,
-    d.description, null::text, null::boolean, null::text, null::text, p.oid
+    null, null::text, null::boolean, null::text, null::text, p.oid
   from t
   join pg_catalog.pg_policy p on p.polrelid = t.oid
-  left join pg_catalog.pg_description d on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_policy'::regclass and d.objsubid = 0
-  cross join lateral (select replace(engine.identity_of(d.description), 'policy:', '') as identity) i
-  where roles is null or p.polroles && v_roles or split_part(i.identity, ':', 1) = any (roles)
+  left join lateral (
+    select r.rolname::text as role, c.command
+    from pg_catalog.pg_roles r
+    cross join (select case p.polcmd when '*' then '' when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' else 'delete' end as command) c
+    where r.oid = p.polroles[1]
+      and p.polname::text = case r.rolname when 'relvar_owner' then 'owner' else regexp_replace(r.rolname::text, '^.*_r_', 'r_') || coalesce('_' || nullif(c.command, ''), '') end
+  ) i on true
+  where roles is null or p.polroles && v_roles
   union all
   select 'grant', g.key || ' ' || g.grantee, g.key, g.name, g.grantee, string_agg(g.privilege, ', ' order by g.privilege collate "C"), null, null, null, null, null, null
   from (
@@ -192,10 +197,14 @@ $$;
 create or replace function engine.desired_policy_indexes(workspace_id uuid, scope uuid[] default null) returns setof engine.fact
 language sql stable set search_path = ''
 as $$
-  select 'index', c.object_id || ' policy:' || c.key, c.object_id::text, o.table_name, engine.fit_name(o.table_name || '_' || c.name || '_policy_idx'),
+  select 'index', f.object_id || ' policy:' || c.key, f.object_id::text, o.table_name, engine.fit_name(o.table_name || '_' || c.name || '_policy_idx'),
     format('(%I)', c.name), engine.fact_comment('policy:' || c.key, 'policy:' || c.key), null, null::boolean, null, null, null::oid
   from engine.policy_indexes(workspace_id, scope) p
-  join engine.field_columns(desired_policy_indexes.workspace_id, scope) c on c.field_id = p.field_id
-    and c.name = (select (engine.formula_columns(f, p.part, ''))[1] from metadata.fields f where f.id = p.field_id)
-  join metadata.objects o on o.id = c.object_id and o.workspace_id = desired_policy_indexes.workspace_id
+  join metadata.fields f on f.id = p.field_id and f.deleted_at is null and f.is_active
+  join metadata.objects o on o.id = f.object_id
+  cross join lateral (
+    select engine.column_key(f.id, f.revision, t.part) as key, engine.snake_case(f.name) || t.suffix as name
+    from engine.field_type_columns t where t.type = coalesce(f.result_type, f.type) and (t.part = p.part or p.part = '')
+    order by t.position limit 1
+  ) c
 $$;

@@ -16,7 +16,7 @@ begin
   end if;
   if not engine.may_touch(caller, v_object.id, record_id, action) then
     raise exception 'Your role may not % this record, or there is none.', case action when 'READ' then 'see' else 'change' end
-      using errcode = '42501', hint = case action when 'READ' then null else 'Who may change a record may share it.' end;
+      using errcode = '42501', hint = case action when 'READ' then '' else 'Who may change a record may share it.' end;
   end if;
   return v_object;
 end

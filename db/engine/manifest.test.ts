@@ -201,9 +201,26 @@ test('roles move by name with what they may do, without who has them, and what t
     await role(one, 'Seller');
     await right(one, 'Seller', 'company', 'true, false, true, false');
     await right(one, 'Member', 'company', 'false, false, false, false');
-    await client.query(`update metadata.roles set can_delete_all = false where workspace_id = $1 and name = 'Member'`, [
-      one.id,
-    ]);
+    await client.query(
+      `insert into metadata.field_permissions (role_id, field_id, can_read)
+       select r.id, f.id, false from metadata.roles r, metadata.fields f join metadata.objects o on o.id = f.object_id
+       where r.workspace_id = $1 and o.workspace_id = $1 and r.name = 'Seller' and o.name_singular = 'company' and f.name = 'employees'`,
+      [one.id],
+    );
+    for (const [action, condition] of [
+      ['READ', 'accountOwner = currentMember()'],
+      ['UPDATE', 'employees < 100'],
+    ])
+      await client.query(
+        `insert into metadata.record_rules (role_id, object_id, action, condition)
+         select r.id, o.id, $2, $3 from metadata.roles r, metadata.objects o
+         where r.workspace_id = $1 and o.workspace_id = $1 and r.name = 'Seller' and o.name_singular = 'company'`,
+        [one.id, action, condition],
+      );
+    await client.query(
+      `update metadata.roles set can_delete_all = false, permissions = '{VIEWS}' where workspace_id = $1 and name = 'Member'`,
+      [one.id],
+    );
     await client.query(`select core.add_member('one', 's@one.example', 'Sal', 'Seller')`);
     await role(two, 'Unused');
     await role(two, 'Held');
@@ -216,7 +233,7 @@ test('roles move by name with what they may do, without who has them, and what t
     expect(plan.warnings.map((warning) => warning.code)).toContain('ROLE_HELD');
     const [mine, theirs] = [await exported(client, one), await exported(client, two)];
     expect(theirs.roles.filter((each) => each.name !== 'Held')).toEqual(mine.roles);
-    expect(theirs.roles.map((each) => each.name)).toEqual(['Admin', 'Held', 'Member', 'Seller']);
+    expect(theirs.roles.map((each) => each.name)).toEqual(['Admin', 'Held', 'Member', 'Read-only', 'Seller']);
     await client.query('reset role');
     const { rows } = await client.query('select pg_role from metadata.roles where workspace_id = $1 and name = $2', [
       two.id,
@@ -224,6 +241,7 @@ test('roles move by name with what they may do, without who has them, and what t
     ]);
     await act(client, rows[0].pg_role, two.schema);
     await client.query('select name from companies');
+    expect((await failure(client, () => client.query('select employees from companies'))).code).toBe('42501');
     expect((await failure(client, () => client.query('select 1 from people'))).code).toBe('42501');
     await client.query('reset role');
     expect((await take(client, manifest, two, true)).changes).toEqual([]);

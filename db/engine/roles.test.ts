@@ -133,8 +133,8 @@ describe('roles are made, changed and deleted by who may', () => {
     [`update metadata.roles set permissions = '{DATA_MODELS}' where name = 'Member'`, 'RV090'],
     [`update metadata.roles set can_read_all = false where name = 'Admin'`, 'RV093'],
     [`update metadata.roles set has_all_permissions = false where name = 'Admin'`, 'RV093'],
-    [`delete from metadata.roles where name = 'Admin'`, 'RV093'],
-    [`delete from metadata.roles where name = 'Member'`, 'RV094'],
+    [`delete from metadata.roles where name = 'Admin'`, 'RV007'],
+    [`delete from metadata.roles where name = 'Read-only'`, 'RV007'],
     [
       `insert into metadata.record_rules (role_id, object_id, condition) select r.id, o.id, 'false' from metadata.roles r, metadata.objects o where r.name = 'Admin' and o.name_singular = 'company'`,
       'RV093',
@@ -152,6 +152,21 @@ describe('roles are made, changed and deleted by who may', () => {
       expect(await failure(client, () => client.query(statement))).toMatchObject({ code });
     }),
   );
+
+  test('the default role stays until another is chosen, and a role of keys until somebody decides about them', () =>
+    db.inTransaction(async (client) => {
+      await be(client, ws.adminRole);
+      const role = await one(client, `insert into metadata.roles (name) values ('New') returning id`);
+      await client.query('select metadata.set_default_role($1)', [role.id]);
+      const drop = () => client.query('delete from metadata.roles where id = $1', [role.id]);
+      expect(await failure(client, drop)).toMatchObject({ code: 'RV094' });
+      await client.query('select metadata.set_default_role($1)', [await roleId(client, 'Member')]);
+      await client.query('reset role');
+      await client.query(`select core.create_api_key('acme', 'New', 'k', 'rv_x', '\\x03')`);
+      expect(await failure(client, drop)).toMatchObject({ code: 'RV087' });
+      await client.query('delete from core.api_keys');
+      await drop();
+    }));
 
   test('a number of a role is not given twice in one transaction', () =>
     db.inTransaction(async (client) => {

@@ -406,12 +406,15 @@ test('what people changed of what the application gives up becomes their own, an
 test('roles come, are merged, and go with an application, unless somebody has one', () =>
   db.inTransaction(async (client) => {
     const role = (more: Json, permissions: Json[]) =>
-      truck({ fields: [plate] }, { roles: [{ name: 'Driver', canManageModel: true, ...more, permissions }] });
+      truck(
+        { fields: [plate] },
+        { roles: [{ name: 'Driver', hasAllPermissions: true, flags: ['ROLES'], ...more, permissions }] },
+      );
     const driver = async () =>
       (
         await rows(
           client,
-          `select description, can_manage_model, can_read_all, can_create_all from metadata.roles where workspace_id = $1 and name = 'Driver'`,
+          `select description, has_all_permissions, permissions, can_read_all, can_create_all from metadata.roles where workspace_id = $1 and name = 'Driver'`,
           [ws.id],
         )
       )[0];
@@ -430,7 +433,8 @@ test('roles come, are merged, and go with an application, unless somebody has on
     );
     expect(await driver()).toEqual({
       description: '',
-      can_manage_model: false,
+      has_all_permissions: false,
+      permissions: [],
       can_read_all: false,
       can_create_all: false,
     });
@@ -452,12 +456,13 @@ test('roles come, are merged, and go with an application, unless somebody has on
     ).toEqual([]);
     expect(await driver()).toEqual({
       description: 'Drives',
-      can_manage_model: false,
+      has_all_permissions: false,
+      permissions: [],
       can_read_all: true,
       can_create_all: true,
     });
     expect(await rights()).toEqual([
-      { object: 'person', can_read: true, can_update: false },
+      { object: 'person', can_read: true, can_update: null },
       { object: 'truck', can_read: false, can_update: true },
     ]);
     const [{ pg_role: pgRole }] = (await rows<{ pg_role: string }>(

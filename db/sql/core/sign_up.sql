@@ -4,7 +4,7 @@
 
 create or replace function core.default_role(workspace_id uuid) returns uuid
 language sql stable set search_path = ''
-as $$ select r.id from metadata.roles r where r.workspace_id = default_role.workspace_id and r.name = 'Member' $$;
+as $$ select s.default_role_id from core.workspace_settings s where s.workspace_id = default_role.workspace_id $$;
 
 create or replace function core.domain_of(email text) returns text
 language sql immutable parallel safe set search_path = ''

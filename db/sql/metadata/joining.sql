@@ -43,7 +43,7 @@ declare
   v_by text := coalesce((select nullif(m.name, '') from core.members m where m.id = engine.current_member()), engine.actor_name());
 begin
   if invite_members.role_id is not null then
-    perform engine.assert_role_of(v_workspace, invite_members.role_id);
+    perform engine.assert_may_assign(v_workspace, invite_members.role_id);
   end if;
   if coalesce(cardinality(emails), 0) not between 1 and 100 then
     raise exception 'Invite between 1 and 100 people at a time.' using errcode = 'RV115', column = 'emails';

@@ -3,8 +3,8 @@
 
 -- The one place that says who keeps the members.
 create or replace function engine.keeps_members() returns boolean
-language sql stable security definer set search_path = ''
-as $$ select coalesce((select r.can_manage_model from metadata.roles r where r.pg_role = current_setting('role')), false) $$;
+language sql stable set search_path = ''
+  return engine.may('WORKSPACE_MEMBERS');
 
 create or replace function engine.assert_keeps_members() returns uuid
 language plpgsql stable set search_path = ''
@@ -33,12 +33,21 @@ begin
 end
 $$;
 
-create or replace function engine.assert_role_of(workspace_id uuid, role_id uuid) returns void
+-- Which members may be given which roles by whom: who keeps the roles gives any, who keeps the members those
+-- that his own role is or includes, and the one that everybody gets.
+create or replace function engine.assert_may_assign(workspace_id uuid, role_id uuid) returns void
 language plpgsql stable set search_path = ''
 as $$
 begin
-  if not exists (select from metadata.roles r where r.id = assert_role_of.role_id and r.workspace_id = assert_role_of.workspace_id) then
-    raise exception 'The workspace has no such role.' using errcode = 'RV044', column = 'role_id', hint = 'metadata.roles lists them.';
+  if not exists (select from metadata.roles r where r.id = assert_may_assign.role_id and r.workspace_id = assert_may_assign.workspace_id) then
+    raise exception 'There is no such role.' using errcode = 'RV044', column = 'role_id', hint = 'metadata.roles lists them.';
+  end if;
+  if engine.acts_as_administrator() or engine.workspace_of_role(current_setting('role')::name) = workspace_id and engine.may('ROLES') then
+    return;
+  end if;
+  perform engine.assert_keeps_members();
+  if role_id is distinct from core.default_role(workspace_id) and role_id not in (select engine.roles_of(current_setting('role')::name)) then
+    raise exception 'Your role cannot give this role, which may do what yours may not.' using errcode = '42501', column = 'role_id', hint = 'Ask somebody who keeps the roles.';
   end if;
 end
 $$;
@@ -56,9 +65,9 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   if exists (select from core.workspaces w where w.id = old.workspace_id)
-    and exists (select from metadata.roles r where r.id = old.role_id and r.can_manage_model)
+    and exists (select from metadata.roles r where r.id = old.role_id and r.is_system and r.has_all_permissions)
     and not exists (select from core.members m join metadata.roles r on r.id = m.role_id
-      where m.workspace_id = old.workspace_id and m.is_active and r.can_manage_model) then
+      where m.workspace_id = old.workspace_id and m.is_active and r.is_system and r.has_all_permissions) then
     raise exception 'The last administrator of a workspace stays one.' using errcode = 'RV092', column = 'role_id', hint = 'Make another member an administrator first.';
   end if;
   return null;
@@ -92,7 +101,7 @@ declare
   v_workspace uuid := engine.assert_keeps_members();
   v_member core.members := engine.member_row(v_workspace, set_member_role.member_id);
 begin
-  perform engine.assert_role_of(v_workspace, set_member_role.role_id);
+  perform engine.assert_may_assign(v_workspace, set_member_role.role_id), engine.assert_may_assign(v_workspace, v_member.role_id);
   update core.members m set role_id = set_member_role.role_id where m.id = v_member.id;
   perform engine.note_member_event('MEMBER_ROLE_CHANGED', v_member, jsonb_build_object('from', v_member.role_id, 'to', set_member_role.role_id));
   return v_member.id;
@@ -108,6 +117,7 @@ declare
   v_workspace uuid := engine.assert_keeps_members();
   v_member core.members := engine.member_row(v_workspace, set_member_active.member_id);
 begin
+  perform engine.assert_may_assign(v_workspace, v_member.role_id);
   update core.members m set is_active = set_member_active.is_active where m.id = v_member.id;
   if not set_member_active.is_active then
     perform core.revoke_session(s.id, 'MEMBER_DEACTIVATED') from core.sessions s
@@ -128,6 +138,7 @@ declare
   v_member core.members := engine.member_row(v_workspace, remove_member.member_id);
   v_schema text := (select w.schema_name from core.workspaces w where w.id = v_workspace);
 begin
+  perform engine.assert_may_assign(v_workspace, v_member.role_id);
   perform core.revoke_session(s.id, 'MEMBER_REMOVED') from core.sessions s
   where s.user_id = v_member.user_id and s.workspace_id = v_workspace and s.revoked_at is null;
   delete from core.members m where m.id = v_member.id;

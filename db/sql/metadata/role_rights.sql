@@ -33,17 +33,13 @@ end
 $$;
 create or replace trigger _100_validate before insert or update on metadata.roles for each row execute function engine.tg_roles__validate();
 
-create or replace function engine.default_role(workspace_id uuid) returns uuid
-language sql stable set search_path = ''
-as $$ select s.default_role_id from core.workspace_settings s where s.workspace_id = default_role.workspace_id $$;
-
 -- Members of a role that goes get the default role. Keys of it would be able to do something else
 -- then, or nothing: somebody decides about them first.
 create or replace function engine.tg_roles__vacate() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_default uuid := engine.default_role(old.workspace_id);
+  v_default uuid := core.default_role(old.workspace_id);
 begin
   if not engine.workspace_exists(old.workspace_id) then
     return old;
@@ -78,24 +74,6 @@ end
 $$;
 create or replace trigger _100_judge_role before insert or update of role_id on core.members for each row execute function engine.tg_assigned__judge('MEMBERS');
 create or replace trigger _100_judge_role before insert or update of role_id on core.api_keys for each row execute function engine.tg_assigned__judge('API_KEYS');
-
--- One member with all permissions remains, whatever a transaction does on the way.
-create or replace function engine.tg_members__keep_admin() returns trigger
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  if engine.workspace_exists(old.workspace_id)
-    and exists (select from metadata.roles r where r.id = old.role_id and r.is_system and r.has_all_permissions)
-    and not exists (select from core.members m join metadata.roles r on r.id = m.role_id
-      where m.workspace_id = old.workspace_id and m.is_active and r.is_system and r.has_all_permissions) then
-    raise exception 'The last administrator of a workspace stays one.' using errcode = 'RV092', column = 'role_id', hint = 'Make another member an administrator first.';
-  end if;
-  return null;
-end
-$$;
-drop trigger if exists keep_admin on core.members;
-create constraint trigger keep_admin after update of role_id, is_active or delete on core.members
-  deferrable initially deferred for each row execute function engine.tg_members__keep_admin();
 
 create or replace function engine.tg_role_includes__validate() returns trigger
 language plpgsql volatile security definer set search_path = ''
@@ -216,48 +194,6 @@ create or replace trigger _400_follow_rules after update on metadata.fields for 
     or new.options is distinct from old.options or new.settings is distinct from old.settings))
   execute function engine.tg_fields__follow_rules();
 
--- Which members may be given which roles by whom: who keeps the roles gives any, who keeps the members those
--- that his own role is or includes, and the one that everybody gets.
-create or replace function engine.assert_may_assign(workspace_id uuid, role_id uuid) returns void
-language plpgsql stable set search_path = ''
-as $$
-begin
-  if not exists (select from metadata.roles r where r.id = assert_may_assign.role_id and r.workspace_id = assert_may_assign.workspace_id) then
-    raise exception 'There is no such role.' using errcode = 'RV044', column = 'role_id', hint = 'metadata.roles lists them.';
-  end if;
-  if engine.acts_as_administrator() or engine.workspace_of_role(current_setting('role')::name) = workspace_id and engine.may('ROLES') then
-    return;
-  end if;
-  perform engine.assert_manages(workspace_id, 'WORKSPACE_MEMBERS');
-  if role_id is distinct from engine.default_role(workspace_id) and role_id not in (select engine.roles_of(current_setting('role')::name)) then
-    raise exception 'Your role cannot give this role, which may do what yours may not.' using errcode = '42501', column = 'role_id', hint = 'Ask somebody who keeps the roles.';
-  end if;
-end
-$$;
-
-create or replace function metadata.set_member_role(member_id uuid, role_id uuid) returns uuid
-language plpgsql volatile security definer set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-  v_member core.members;
-begin
-  select m.* into v_member from core.members m
-  where m.id = set_member_role.member_id and (engine.acts_as_administrator() or m.workspace_id = engine.workspace_of_role(current_setting('role')::name));
-  if not found then
-    raise exception 'There is no such member.' using errcode = 'RV010', column = 'member_id', hint = 'metadata.member_list() lists them.';
-  end if;
-  perform engine.assert_may_assign(v_member.workspace_id, set_member_role.role_id);
-  -- Nor may he take away what he cannot give.
-  perform engine.assert_may_assign(v_member.workspace_id, v_member.role_id);
-  update core.members m set role_id = set_member_role.role_id where m.id = v_member.id;
-  set constraints core.keep_admin immediate;
-  set constraints core.keep_admin deferred;
-  return v_member.id;
-end
-$$;
-comment on function metadata.set_member_role(uuid, uuid) is 'Gives a member another role. Who keeps the roles gives any; who keeps the members those that his own role includes.';
-
 create or replace function metadata.set_default_role(role_id uuid) returns uuid
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -277,19 +213,13 @@ $$;
 comment on function metadata.set_default_role(uuid) is 'Chooses the role that new members get, and members of a role that is deleted.';
 
 create or replace function metadata.default_role_id() returns uuid
-language sql stable security definer set search_path = ''
-as $$ select engine.default_role(engine.workspace_of_role(current_setting('role')::name)) $$;
-comment on function metadata.default_role_id() is 'The role that new members get.';
-
-create or replace function metadata.member_list() returns table (id uuid, name text, email text, role_id uuid, role_name text, is_active boolean, created_at timestamptz)
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = ''
 as $$
-  select m.id, m.name, u.email, r.id, r.name, m.is_active, m.created_at
-  from core.members m join core.users u on u.id = m.user_id join metadata.roles r on r.id = m.role_id
-  where m.workspace_id = engine.workspace_of_role(current_setting('role')::name) and (engine.may('WORKSPACE_MEMBERS') or engine.may('ROLES') or m.id = engine.current_member())
-  order by m.name, m.id
+begin
+  return core.default_role(engine.workspace_of_role(current_setting('role')::name));
+end
 $$;
-comment on function metadata.member_list() is 'The members of the workspace with their roles, for who keeps members or roles; for others, themselves.';
+comment on function metadata.default_role_id() is 'The role that new members get.';
 
 -- A role whose members work with their own records: those that they made, or that name them.
 create or replace function metadata.create_own_records_role(name text default 'Own records only') returns metadata.roles
@@ -322,7 +252,7 @@ end
 $$;
 comment on function metadata.create_own_records_role(text) is 'Makes a role whose members see and change the records that they made, or that name them, of each object there is.';
 
-grant execute on function metadata.set_member_role(uuid, uuid), metadata.set_default_role(uuid), metadata.default_role_id(), metadata.member_list(),
+grant execute on function metadata.set_default_role(uuid), metadata.default_role_id(),
   metadata.create_own_records_role(text) to relvar_crm;
 
 -- Teams.

@@ -33,34 +33,85 @@ export const onModel = (listener: (version: number) => void) => subscribe(modelL
 /** Called after the stream was away: what happened meanwhile was not heard and must be read again. */
 export const onReconnect = (listener: () => void) => subscribe(reconnectListeners, listener);
 
-/** One stream for the whole page. The browser reconnects by itself after a drop; after a refusal we try again ourselves. */
-export function openLive(signedOut: () => void): () => void {
+type News =
+  | { kind: 'records'; changes: RecordChange[] }
+  | { kind: 'model'; version: number }
+  /** Something may have happened that nobody heard. */
+  | { kind: 'missed' }
+  | { kind: 'status'; status: LiveState['status'] };
+
+function hear(news: News): void {
+  if (news.kind === 'records') for (const listener of recordListeners) listener(news.changes);
+  else if (news.kind === 'model') for (const listener of modelListeners) listener(news.version);
+  else if (news.kind === 'missed') for (const listener of reconnectListeners) listener();
+  else useLive.setState({ status: news.status });
+}
+
+/**
+ * One stream for all pages of a browser that have the same `audience`: over HTTP/1.1 a browser opens six connections to
+ * a server, so with a stream in each page the seventh would wait for ever. The page that holds the lock has the stream
+ * and tells the others; when it goes, the next one takes over.
+ */
+export function openLive(audience: string, signedOut: () => void): () => void {
+  const name = `relvar-live ${audience}`;
+  const channel = new BroadcastChannel(name);
+  const end = new AbortController();
+  let isLeading = false;
+  const tell = (news: News): void => {
+    hear(news);
+    channel.postMessage(news);
+  };
+  channel.addEventListener('message', ({ data }: MessageEvent<News | { kind: 'asked' }>) => {
+    if (data.kind !== 'asked') hear(data);
+    else if (isLeading) channel.postMessage({ kind: 'status', status: useLive.getState().status });
+  });
+  const lead = (): Promise<void> => {
+    isLeading = true;
+    const close = openStream(tell, signedOut);
+    return new Promise((resolve) => end.signal.addEventListener('abort', () => resolve(close()), { once: true }));
+  };
+  // Pages served without https have no locks: there each has its own stream.
+  if ('locks' in navigator) {
+    channel.postMessage({ kind: 'asked' });
+    navigator.locks.request(name, { signal: end.signal }, lead).catch(() => undefined);
+  } else void lead();
+  // A page that comes back by the browser's back button was frozen meanwhile.
+  const wake = (event: PageTransitionEvent) => event.persisted && hear({ kind: 'missed' });
+  window.addEventListener('pageshow', wake);
+  return () => {
+    window.removeEventListener('pageshow', wake);
+    end.abort();
+    channel.close();
+    useLive.setState({ status: 'connecting' });
+  };
+}
+
+/** The browser reconnects by itself after a drop; after a refusal we try again ourselves. */
+function openStream(tell: (news: News) => void, signedOut: () => void): () => void {
   let source: EventSource | null = null;
   let retry: ReturnType<typeof setTimeout> | undefined;
-  let wasOpen = false;
+  // Who takes over from another page cannot know what was said in between.
+  let mayHaveMissed = useLive.getState().status !== 'connecting';
   let isClosed = false;
 
   const connect = (): void => {
     source = new EventSource('/live', { withCredentials: true });
     source.addEventListener('open', () => {
-      useLive.setState({ status: 'open' });
-      if (wasOpen) for (const listener of reconnectListeners) listener();
-      wasOpen = true;
+      tell({ kind: 'status', status: 'open' });
+      if (mayHaveMissed) tell({ kind: 'missed' });
+      mayHaveMissed = true;
     });
     source.addEventListener('records', (event) => {
-      const changes = JSON.parse((event as MessageEvent<string>).data) as RecordChange[];
-      for (const listener of recordListeners) listener(changes);
+      tell({ kind: 'records', changes: JSON.parse((event as MessageEvent<string>).data) as RecordChange[] });
     });
     source.addEventListener('model', (event) => {
       const { version } = JSON.parse((event as MessageEvent<string>).data) as { version: number };
-      for (const listener of modelListeners) listener(version);
+      tell({ kind: 'model', version });
     });
     // The server itself was deaf for a moment: what it missed, so did we.
-    source.addEventListener('resync', () => {
-      for (const listener of reconnectListeners) listener();
-    });
+    source.addEventListener('resync', () => tell({ kind: 'missed' }));
     source.addEventListener('error', () => {
-      useLive.setState({ status: 'lost' });
+      tell({ kind: 'status', status: 'lost' });
       if (source?.readyState === EventSource.CLOSED) retry = setTimeout(() => void reconnect(), 2000);
     });
   };
@@ -76,6 +127,5 @@ export function openLive(signedOut: () => void): () => void {
     isClosed = true;
     clearTimeout(retry);
     source?.close();
-    useLive.setState({ status: 'connecting' });
   };
 }

@@ -25,19 +25,19 @@ export function App() {
     else if (identity) refreshModel().catch((cause: unknown) => setFailure(toFailure(cause)));
   }, [identity, attempt]);
 
-  const signedIn = Boolean(identity);
+  const audience = identity ? `${identity.workspace.id} ${identity.member?.id ?? ''}` : null;
   useEffect(() => {
-    if (!signedIn) return;
+    if (audience === null) return;
     const read = () => void refreshModel().catch(() => undefined);
     const stops = [
       onModel((version) => {
         if (version > (useModelStore.getState().model?.version ?? 0)) read();
       }),
       onReconnect(read),
-      openLive(forgetSession),
+      openLive(audience, forgetSession),
     ];
     return () => stops.forEach((stop) => stop());
-  }, [signedIn]);
+  }, [audience]);
 
   if (failure && !ready) {
     const retry = () => {

@@ -610,7 +610,7 @@ describe('the walk', () => {
     const history = page.getByRole('list', { name: 'History' });
     await history.getByText('Added the field "Task" of Companies').waitFor();
     await history
-      .getByRole('button', { name: /^Revert to version/ })
+      .getByRole('button', { name: /^Revert to this point/ })
       .first()
       .click();
     const plan = page.getByRole('dialog');

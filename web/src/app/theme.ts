@@ -39,8 +39,22 @@ const dark: MantineColorsTuple = [
   '#101211',
 ];
 
+// Deep enough for white letters on it.
+const red: MantineColorsTuple = [
+  '#fdf0ef',
+  '#fadcda',
+  '#f4b8b4',
+  '#ee918b',
+  '#e96c64',
+  '#e05249',
+  '#cb3535',
+  '#c02626',
+  '#a11d1d',
+  '#7f1616',
+];
+
 export const theme = createTheme({
-  colors: { pine, gray, dark },
+  colors: { pine, gray, dark, red },
   primaryColor: 'pine',
   primaryShade: { light: 7, dark: 6 },
   autoContrast: true,

@@ -141,13 +141,14 @@ export interface OnlineChange {
   error: string | null;
 }
 
-const ONLINE_CHANGES = gql<{ onlineChanges: { nodes: OnlineChange[] } }, Record<string, never>>(
-  `query OnlineChanges { onlineChanges(filter: { status: { notEqualTo: "DONE" } }) {
+const ONLINE_CHANGES = gql<{ onlineChanges: { nodes: OnlineChange[] } }, { seen: string[] }>(
+  `query OnlineChanges($seen: [UUID!]!) { onlineChanges(filter: { or: [{ status: { notEqualTo: "DONE" } }, { id: { in: $seen } }] }) {
     nodes { id objectId key kind statement status rowsDone rowsTotal attempts error } } }`,
 );
 
-export const openOnlineChanges = async (): Promise<OnlineChange[]> =>
-  (await requestMetadata(ONLINE_CHANGES, {})).onlineChanges.nodes;
+/** What is not done yet, and of what was `seen` before how it ended. */
+export const onlineChanges = async (seen: string[]): Promise<OnlineChange[]> =>
+  (await requestMetadata(ONLINE_CHANGES, { seen })).onlineChanges.nodes;
 
 export interface TypeChange {
   id: string;

@@ -21,7 +21,9 @@ const PROPOSALS = {
 
 function DriftItem({ item, onResolved }: { item: Drift; onResolved: () => void }) {
   const [busy, setBusy] = useState(false);
-  const [reason, setReason] = useState<string | null>(null);
+  const [asks, setAsks] = useState<'IGNORE' | 'REPAIR' | null>(null);
+  const [reason, setReason] = useState('');
+  const isDropped = item.statements.some((statement) => /^drop table|^alter table \S+ drop column/.test(statement));
   const act = async (how: 'ADOPT' | 'REPAIR' | 'IGNORE', why = '') => {
     setBusy(true);
     try {
@@ -35,6 +37,10 @@ function DriftItem({ item, onResolved }: { item: Drift; onResolved: () => void }
     }
     setBusy(false);
   };
+  const choose = (how: 'ADOPT' | 'REPAIR' | 'IGNORE') => {
+    if (how === 'IGNORE' || (how === 'REPAIR' && isDropped)) setAsks(how);
+    else void act(how);
+  };
   return (
     <li className={classes.drift} data-inactive={item.isIgnored || undefined}>
       <div className={classes.driftHead}>
@@ -44,43 +50,59 @@ function DriftItem({ item, onResolved }: { item: Drift; onResolved: () => void }
       </div>
       <p>{item.detail}</p>
       {item.statements.length > 0 ? (
-        <pre className={plan.sql} aria-label="What a repair runs">
+        <pre className={plan.sql} aria-label="What a repair runs" tabIndex={0}>
           {item.statements.join('\n')}
         </pre>
       ) : null}
-      {reason === null ? (
+      {asks === null ? (
         <Group gap={6} mt={8}>
           {item.proposals.map((how) => (
             <Button
               key={how}
-              variant={how === 'REPAIR' ? 'filled' : 'default'}
+              variant={how === 'REPAIR' && !isDropped ? 'filled' : 'default'}
               title={PROPOSALS[how].hint}
               loading={busy}
               disabled={how === 'IGNORE' && item.isIgnored}
-              onClick={() => (how === 'IGNORE' ? setReason('') : void act(how))}
+              onClick={() => choose(how)}
             >
-              {PROPOSALS[how].label}
+              {how === 'REPAIR' && isDropped ? 'Repair…' : PROPOSALS[how].label}
             </Button>
           ))}
         </Group>
-      ) : (
-        <Group gap={6} mt={8} align="flex-end">
+      ) : asks === 'IGNORE' ? (
+        <form
+          className={classes.ask}
+          onSubmit={(event) => {
+            event.preventDefault();
+            void act('IGNORE', reason.trim());
+          }}
+        >
           <TextInput
             size="xs"
-            flex={1}
+            flex="1 1 220px"
             label="Why it may stay"
             placeholder="Added for the reporting team"
             value={reason}
             onChange={(event) => setReason(event.currentTarget.value)}
-            data-autofocus
+            autoFocus
           />
-          <Button loading={busy} onClick={() => void act('IGNORE', reason.trim())}>
+          <Button type="submit" loading={busy}>
             Ignore
           </Button>
-          <Button variant="default" onClick={() => setReason(null)}>
+          <Button variant="default" onClick={() => setAsks(null)}>
             Cancel
           </Button>
-        </Group>
+        </form>
+      ) : (
+        <div className={classes.ask}>
+          <span className={classes.asked}>It is dropped with all that it holds, and nothing brings that back.</span>
+          <Button color="red" loading={busy} onClick={() => void act('REPAIR')}>
+            Drop it
+          </Button>
+          <Button variant="default" onClick={() => setAsks(null)}>
+            Cancel
+          </Button>
+        </div>
       )}
     </li>
   );

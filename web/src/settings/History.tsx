@@ -72,7 +72,8 @@ function Entry({ entry, isLatest, onRevert }: { entry: HistoryEntry; isLatest: b
             variant="subtle"
             color="gray"
             leftSection={<IconArrowBackUp size={14} />}
-            aria-label={`Revert to version ${entry.version}`}
+            className={classes.revert}
+            aria-label={`Revert to this point: version ${entry.version}`}
             onClick={onRevert}
           >
             Revert to this point

@@ -6,7 +6,7 @@ import type { FieldType, IndexKind, IndexPart, ModelField, ModelObject } from '.
 import classes from './editor.module.css';
 import { useSubmit } from './formFailure.ts';
 import { FormulaEditor } from './FormulaEditor.tsx';
-import { INDEX_KINDS } from './indexKinds.ts';
+import { INDEX_KINDS, partLabel } from './indexKinds.ts';
 import { proposeChanges } from './planStore.ts';
 import { useIsTop } from './useIsTop.ts';
 
@@ -27,7 +27,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
   const [typedName, setTypedName] = useState<string | null>(null);
   const [condition, setCondition] = useState<string | null>(null);
   const [isConditionRight, setConditionRight] = useState(false);
-  const { busy, submit, problem } = useSubmit({ onDone: onClose });
+  const { busy, submit, problem } = useSubmit();
   const choices = object.fields.filter((field) => fits(kind, field));
   const given = parts.filter((part) => part !== null);
   const suggested = given.map((part) => fieldById(object, part.fieldId)?.label ?? '').join(', ');
@@ -50,7 +50,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
         onSubmit={(event) => {
           event.preventDefault();
           void submit(async () => {
-            await proposeChanges(
+            const isApplied = await proposeChanges(
               `Add the index “${name}”`,
               [
                 {
@@ -67,6 +67,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
               ],
               { verb: 'Add index' },
             );
+            if (isApplied) onClose();
           });
         }}
       >
@@ -111,7 +112,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
                     allowDeselect={false}
                     data={field.columns.map((column) => ({
                       value: column.part,
-                      label: column.part || 'Value',
+                      label: partLabel(column.part),
                     }))}
                     value={part.part ?? ''}
                     onChange={(value) => setPart(index, { ...part, part: value || undefined })}

@@ -6,10 +6,11 @@ import { fieldById } from '../model/lookup.ts';
 import type { OnlineChange } from '../model/inquiries.ts';
 import type { ModelIndex, ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
-import { INDEX_KINDS } from './indexKinds.ts';
+import { INDEX_KINDS, partLabel } from './indexKinds.ts';
 import { IndexPanel } from './IndexPanel.tsx';
 import classes from './lists.module.css';
 import { proposeChanges } from './planStore.ts';
+import { count } from './planText.ts';
 import page from './settings.module.css';
 import { useOnlineChanges } from './useOnlineChanges.ts';
 
@@ -22,6 +23,13 @@ const WORK: { [kind in OnlineChange['kind']]: string } = {
   TYPE: 'Converting a field',
 };
 
+function progressText(change: OnlineChange, share: number | null, total: number): string {
+  if (change.status === 'DONE') return 'Done';
+  if (change.status === 'FAILED') return `Failed after ${count(change.attempts, 'attempt')}`;
+  if (change.status === 'QUEUED') return 'Waiting for its turn';
+  return share === null ? 'Under way' : `${Math.floor(share)} % of ${total.toLocaleString('en')} rows`;
+}
+
 function OnlineWork({ change }: { change: OnlineChange }) {
   const total = Number(change.rowsTotal ?? 0);
   const share = total > 0 ? Math.min(100, (100 * Number(change.rowsDone)) / total) : null;
@@ -29,18 +37,10 @@ function OnlineWork({ change }: { change: OnlineChange }) {
     <li className={classes.work}>
       <div className={classes.workHead}>
         <strong>{WORK[change.kind]}</strong>
-        <span>
-          {change.status === 'FAILED'
-            ? `Failed after ${change.attempts} attempts`
-            : change.status === 'QUEUED'
-              ? 'Waiting for its turn'
-              : share === null
-                ? 'Under way'
-                : `${Math.floor(share)} % of ${total.toLocaleString('en')} rows`}
-        </span>
+        <span role="status">{progressText(change, share, total)}</span>
       </div>
       <Progress
-        value={change.status === 'QUEUED' ? 0 : (share ?? 100)}
+        value={change.status === 'DONE' ? 100 : change.status === 'QUEUED' ? 0 : (share ?? 100)}
         animated={change.status === 'RUNNING' && share === null}
         color={change.status === 'FAILED' ? 'red' : undefined}
         size="sm"
@@ -59,7 +59,7 @@ const partText = (object: ModelObject, index: ModelIndex): string =>
   index.parts
     .map(({ fieldId, part, descending }) => {
       const label = fieldById(object, fieldId)?.label ?? 'a deleted field';
-      return `${label}${part ? ` (${part})` : ''}${descending ? ', descending' : ''}`;
+      return `${label}${part ? ` (${partLabel(part).toLowerCase()})` : ''}${descending ? ', descending' : ''}`;
     })
     .join(' · ');
 
@@ -102,7 +102,12 @@ export function IndexesTab({ object }: { object: ModelObject }) {
               {object.indexes.map((index) => (
                 <li key={index.id} className={classes.line}>
                   <div className={classes.main}>
-                    <strong>{index.name}</strong>
+                    <strong>
+                      {index.name}
+                      {works.some((work) => work.status !== 'DONE' && work.key.endsWith(` index:${index.id}`)) ? (
+                        <span className={page.badge}>being built</span>
+                      ) : null}
+                    </strong>
                     <small>
                       {INDEX_KINDS.find((kind) => kind.value === index.kind)?.label}: {partText(object, index)}
                       {index.condition ? (

@@ -9,8 +9,8 @@ import { useSubmit } from './formFailure.ts';
 import { IconPicker } from './IconPicker.tsx';
 import classes from './settings.module.css';
 
-/** `staysHere` for places, such as the diagram, in which the new object shows by itself. */
-export function NewObject({ onClose, staysHere }: { onClose: () => void; staysHere?: boolean }) {
+/** Opens the new object's page, unless somebody else shows it. */
+export function NewObject({ onClose, onMade }: { onClose: () => void; onMade?: (namePlural: string) => void }) {
   const model = useModel();
   const navigate = useNavigate();
   const [singular, setSingular] = useState('');
@@ -22,24 +22,27 @@ export function NewObject({ onClose, staysHere }: { onClose: () => void; staysHe
   const labelPlural = typedPlural ?? plural(singular.trim());
   const nameSingular = names.singular ?? apiName(singular);
   const namePlural = names.plural ?? apiName(labelPlural);
+  const { busy, submit, problem, problemAt } = useSubmit({
+    onDone: () => {
+      onClose();
+      if (onMade) onMade(namePlural);
+      else void navigate({ to: '/settings/model/$namePlural', params: { namePlural } });
+    },
+    inSight: ['labelSingular', 'labelPlural', ...(showsNames ? ['nameSingular', 'namePlural'] : [])],
+  });
   const problemOf = (name: string): string | null => {
     const taken = objectNamed(model, name);
     return taken ? `“${taken.labelPlural}” has this name already.` : nameProblem(name);
   };
   const typed = singular.trim() !== '';
-  const same = typed && nameSingular === namePlural;
+  // While it is made, the model may have it already.
+  const judged = typed && !busy;
+  const same = judged && nameSingular === namePlural;
   const problems = {
-    singular: typed ? problemOf(nameSingular) : null,
-    plural: !typed ? null : same ? 'One and many must have different names.' : problemOf(namePlural),
+    singular: judged ? problemOf(nameSingular) : null,
+    plural: !judged ? null : same ? 'One and many must have different names.' : problemOf(namePlural),
   };
   const opensNames = showsNames || problems.singular !== null || problems.plural !== null;
-  const { busy, submit, problem, problemAt } = useSubmit({
-    onDone: () => {
-      onClose();
-      if (!staysHere) void navigate({ to: '/settings/model/$namePlural', params: { namePlural } });
-    },
-    inSight: ['labelSingular', 'labelPlural', ...(opensNames ? ['nameSingular', 'namePlural'] : [])],
-  });
 
   return (
     <Modal opened onClose={onClose} title="New object">

@@ -12,8 +12,10 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { objectById } from '../model/lookup.ts';
+import { modelHistory } from '../model/inquiries.ts';
 import { applyPlan, type Plan, type PlanStep, type PlanViolation } from '../model/planning.ts';
 import { useModel } from '../model/store.ts';
+import { changeLines } from './changeText.ts';
 import classes from './plan.module.css';
 import { hasMoved, useReview, type Review } from './planStore.ts';
 import { count, duration, planSentences, planSql, WAIT_TEXT, waitOf } from './planText.ts';
@@ -23,7 +25,9 @@ function StepLine({ step }: { step: PlanStep }) {
   const wait = waitOf(step.lockLevel);
   return (
     <li className={classes.step}>
-      <pre className={classes.sql}>{step.statement.trim()}</pre>
+      <pre className={classes.sql} tabIndex={0}>
+        {step.statement.trim()}
+      </pre>
       <div className={classes.facts}>
         {step.isOnline ? (
           <Badge variant="light" color="blue" size="sm">
@@ -94,6 +98,9 @@ export function ViolationList({ violation }: { violation: PlanViolation }) {
 }
 
 function PlanBody({ plan }: { plan: Plan }) {
+  const model = useModel();
+  // Worded for the model that was planned on: once it is applied, the same changes would be told of another.
+  const [made] = useState(() => (plan.changes.length > 1 ? changeLines(model, plan.changes) : []));
   const [showsSql, setShowsSql] = useState(plan.steps.length <= 3);
   // What is lost has its own list, to which only the way out is added.
   const isLoss = (code: string | null) => code === 'DATA_HIDDEN' || code === 'DATA_LOST';
@@ -101,6 +108,13 @@ function PlanBody({ plan }: { plan: Plan }) {
   const others = plan.warnings.filter(({ code }) => !isLoss(code));
   return (
     <>
+      {made.length > 0 ? (
+        <ul className={classes.made} tabIndex={0} aria-label="What changes">
+          {made.map((line) => (
+            <li key={line}>{line}</li>
+          ))}
+        </ul>
+      ) : null}
       <ul className={classes.sentences}>
         {planSentences(plan).map((sentence) => (
           <li key={sentence}>
@@ -174,7 +188,7 @@ function PlanBody({ plan }: { plan: Plan }) {
             </CopyButton>
           </Group>
           <Collapse expanded={showsSql}>
-            <ol className={classes.steps}>
+            <ol className={classes.steps} tabIndex={0} aria-label="Statements">
               {plan.steps.map((step, index) => (
                 <StepLine key={`${index} ${step.statement}`} step={step} />
               ))}
@@ -189,10 +203,12 @@ function PlanBody({ plan }: { plan: Plan }) {
 function ReviewModal({ review }: { review: Review }) {
   const [plan, setPlan] = useState(review.plan);
   const [busy, setBusy] = useState(false);
-  const [moved, setMoved] = useState(false);
+  /** What somebody else did to the model between this plan and its application. */
+  const [moved, setMoved] = useState<string | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const dangerous = plan.losses.length > 0;
   const blocked = plan.violations.length > 0;
+  const isNothing = plan.changes.length === 0 && plan.steps.length === 0;
 
   const work = async (task: () => Promise<void>) => {
     setBusy(true);
@@ -210,8 +226,9 @@ function ReviewModal({ review }: { review: Review }) {
         await applyPlan(wanted);
       } catch (cause) {
         if (!hasMoved(cause)) throw cause;
+        const [last] = await modelHistory(1, null);
+        setMoved(last ? `${last.actorName ?? last.actorType} changed it: ${last.summary ?? 'see the history'}.` : '');
         setPlan(await review.replan());
-        setMoved(true);
         return;
       }
       review.settle(true);
@@ -234,9 +251,15 @@ function ReviewModal({ review }: { review: Review }) {
       classNames={{ body: classes.body }}
     >
       <div className={classes.scroll}>
-        {moved ? (
-          <Alert color="blue" icon={<IconInfoCircle size={16} />} className={classes.alert} role="status">
-            Somebody changed the model meanwhile. This is the plan for the model as it is now.
+        {moved !== null ? (
+          <Alert
+            color="blue"
+            icon={<IconInfoCircle size={16} />}
+            className={classes.alert}
+            role="status"
+            title="Nothing was applied: the model has moved"
+          >
+            {moved} Below is the plan for the model as it is now.
           </Alert>
         ) : null}
         <PlanBody key={plan.fingerprint} plan={plan} />
@@ -258,7 +281,7 @@ function ReviewModal({ review }: { review: Review }) {
         <Button
           color={dangerous ? 'red' : undefined}
           loading={busy}
-          disabled={blocked}
+          disabled={blocked || isNothing}
           data-autofocus
           onClick={() => void apply(plan)}
         >

@@ -9,5 +9,6 @@ export async function downloadManifest(model: Model): Promise<void> {
   link.href = URL.createObjectURL(blob);
   link.download = `${model.workspace.slug}-model-${model.version}.json`;
   link.click();
-  URL.revokeObjectURL(link.href);
+  // Only after the click has begun to read it.
+  setTimeout(() => URL.revokeObjectURL(link.href));
 }

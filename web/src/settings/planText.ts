@@ -46,6 +46,7 @@ export function isCalm(plan: Plan): boolean {
 /** The sentences that stand above the statements. */
 export function planSentences(plan: Plan): string[] {
   const { steps } = plan;
+  if (steps.length === 0 && plan.changes.length === 0) return ['The model is so already: there is nothing to do.'];
   if (steps.length === 0) return ['No table changes: only what the model says about them.'];
   const sentences: string[] = [];
   const held = steps.filter(blocking);

@@ -176,7 +176,12 @@ export function DiagramPage() {
         </ReactFlowProvider>
       </div>
       <Panel />
-      {creating ? <NewObject onClose={() => setCreating(false)} staysHere /> : null}
+      {creating ? (
+        <NewObject
+          onClose={() => setCreating(false)}
+          onMade={(object) => void navigate({ to: '/settings/diagram', search: { object }, replace: true })}
+        />
+      ) : null}
     </SettingsFrame>
   );
 }

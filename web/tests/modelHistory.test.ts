@@ -251,7 +251,7 @@ describe('indexes', () => {
     await page.goto(`${address}/settings/model/opportunities?tab=indexes`);
     await (await addIndex({ fields: ['Close date'], name: 'By date' })).waitFor();
     await (await addIndex({ kind: /^Contains/, fields: ['Name'], name: 'Words' })).waitFor();
-    await (await addIndex({ fields: ['Stage', 'Amount'], name: 'Pipeline' })).getByText('Amount (amount)').waitFor();
+    await (await addIndex({ fields: ['Stage', 'Amount'], name: 'Pipeline' })).getByText(/Stage · Amount/).waitFor();
     await (
       await addIndex({ fields: ['Close date'], name: 'Open ones', where: 'stage != "LOST"' })
     )

@@ -21,6 +21,12 @@ const fits = (kind: IndexKind, field: ModelField): boolean => {
   return !['RAW_JSON', 'FILES', 'ARRAY', 'MULTI_SELECT'].includes(field.type);
 };
 
+/** Of a field with several columns, those that such an index can hold: the lists of further values are for GIN alone. */
+const partsOf = (kind: IndexKind, field: ModelField): string[] =>
+  field.columns
+    .map(({ part }) => part)
+    .filter((part) => field.columns.length === 1 || /^(additional|secondary)/.test(part) === (kind === 'GIN'));
+
 export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: () => void }) {
   const [kind, setKind] = useState<IndexKind>('BTREE');
   const [parts, setParts] = useState<(IndexPart | null)[]>([null]);
@@ -35,8 +41,6 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
   const isReady = given.length > 0 && name.trim() !== '' && (!condition?.trim() || isConditionRight);
   const setPart = (index: number, part: IndexPart | null) =>
     setParts(parts.map((each, position) => (position === index ? part : each)));
-  /** Composite fields have several columns: the first that the model names stands for the field. */
-  const partOf = (field: ModelField): string | undefined => field.columns[0]?.part || undefined;
 
   return (
     <Modal
@@ -100,20 +104,17 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
                   value={part?.fieldId ?? null}
                   onChange={(fieldId) => {
                     const chosen = fieldId ? fieldById(object, fieldId) : undefined;
-                    const column = chosen ? partOf(chosen) : undefined;
+                    const [column] = chosen ? partsOf(kind, chosen) : [];
                     setPart(index, chosen ? { fieldId: chosen.id, ...(column ? { part: column } : {}) } : null);
                   }}
                 />
-                {field && part && field.columns.length > 1 ? (
+                {field && part && partsOf(kind, field).length > 1 ? (
                   <Select
                     size="xs"
                     w={150}
                     aria-label={`Part of ${field.label}`}
                     allowDeselect={false}
-                    data={field.columns.map((column) => ({
-                      value: column.part,
-                      label: partLabel(column.part),
-                    }))}
+                    data={partsOf(kind, field).map((each) => ({ value: each, label: partLabel(each) }))}
                     value={part.part ?? ''}
                     onChange={(value) => setPart(index, { ...part, part: value || undefined })}
                   />

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
@@ -99,6 +100,9 @@ async function makeProjects(): Promise<void> {
   );
 }
 
+// A loaded machine is slow, not wrong.
+jest.setTimeout(120_000);
+
 beforeAll(async () => {
   mkdirSync(shots, { recursive: true });
   [address, browser] = await Promise.all([startApplication(database), launchChromium()]);
@@ -109,7 +113,7 @@ beforeAll(async () => {
   schema = found.rows[0]?.nspname ?? '';
   await makeProjects();
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(30_000);
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: address });
   page = await context.newPage();
   page.on('pageerror', (error) => complaints.push(error.message));

@@ -25,7 +25,7 @@ async function sql<Row extends object>(text: string, values: unknown[] = []): Pr
 
 async function signIn(email: string, scheme: 'light' | 'dark' = 'light', width = 1440): Promise<Page> {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: scheme });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   const opened = await context.newPage();
   opened.on('pageerror', (error) => complaints.push(error.message));
   await opened.goto(address);
@@ -60,7 +60,7 @@ const shot = (name: string) => page.screenshot({ path: join(shots, `${name}.png`
 const dialog = (name: RegExp | string) => page.getByRole('dialog', { name });
 const option = (name: string) => page.getByRole('option', { name, exact: true });
 
-async function eventually(check: () => Promise<boolean>, what: string, within = 20_000): Promise<void> {
+async function eventually(check: () => Promise<boolean>, what: string, within = 30_000): Promise<void> {
   const end = Date.now() + within;
   while (!(await check())) {
     if (Date.now() > end) throw new Error(`Not within ${within} ms: ${what}`);
@@ -128,7 +128,7 @@ describe('a model as a file', () => {
     await plan.getByText('The model is so already: there is nothing to do.').waitFor();
     expect(await plan.getByRole('button', { name: 'Import', exact: true }).isDisabled()).toBe(true);
     await other.context().close();
-  }, 90_000);
+  }, 180_000);
 });
 
 describe('drift', () => {
@@ -166,7 +166,7 @@ describe('drift', () => {
 
     await page.goto(`${address}/settings/model/companies`);
     await fieldButton(page, 'Fax').waitFor();
-  }, 90_000);
+  }, 180_000);
 });
 
 describe('history', () => {
@@ -195,7 +195,7 @@ describe('history', () => {
     await page.getByText(/^The model is as it was in version/).waitFor();
     await page.goto(`${address}/settings/model/companies`);
     await fieldButton(page, 'X').waitFor();
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('two at once', () => {
@@ -218,7 +218,7 @@ describe('two at once', () => {
     await plan.getByRole('button', { name: 'Change', exact: true }).click();
     await plan.waitFor({ state: 'detached' });
     await fieldButton(page, 'Headcount').waitFor();
-  }, 60_000);
+  }, 180_000);
 });
 
 interface NewIndex {
@@ -285,7 +285,7 @@ describe('indexes', () => {
       expect(definitions.filter((definition) => part.test(definition))).toHaveLength(1);
     await page.getByRole('button', { name: 'Delete index Mails' }).click();
     await page.getByRole('heading', { name: 'No indexes of your own' }).waitFor();
-  }, 90_000);
+  }, 180_000);
 
   test('of a large table are built by a job that one can watch, and leaving the plan keeps the form', async () => {
     await sql('update engine.settings set online_rows = 100');
@@ -327,7 +327,7 @@ describe('indexes', () => {
       holder.release();
       await sql('update engine.settings set online_rows = 50000');
     }
-  }, 90_000);
+  }, 180_000);
 });
 
 describe('the diagram', () => {
@@ -366,7 +366,7 @@ describe('the diagram', () => {
     await shot('diagram-edited');
     await page.keyboard.press('Escape');
     await panel.waitFor({ state: 'detached' });
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('a very wide object', () => {
@@ -408,7 +408,7 @@ describe('a very wide object', () => {
     await fieldButton(page, 'Field 777').click();
     await page.getByRole('dialog').getByLabel('Label', { exact: true }).waitFor();
     await shot('wide');
-  }, 120_000);
+  }, 180_000);
 });
 
 describe('everybody can read', () => {

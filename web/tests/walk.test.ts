@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
@@ -19,6 +20,9 @@ let address: string;
 let schema: string;
 const complaints: string[] = [];
 
+// A loaded machine is slow, not wrong.
+jest.setTimeout(120_000);
+
 beforeAll(async () => {
   mkdirSync(shots, { recursive: true });
   [address, browser] = await Promise.all([startApplication(database), launchChromium()]);
@@ -28,7 +32,7 @@ beforeAll(async () => {
   );
   schema = found.rows[0]?.nspname ?? '';
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(30_000);
   page = await context.newPage();
   page.on('pageerror', (error) => complaints.push(error.message));
 }, 90_000);
@@ -539,7 +543,7 @@ describe('the walk', () => {
     await dialog.getByRole('button', { name: 'Add field', exact: true }).click();
     await dialog.waitFor({ state: 'detached' });
     await fieldRow('Revenue per head').getByText('Formula, currency').waitFor();
-  }, 60_000);
+  }, 120_000);
 
   test('lists who breaks a rule before it is applied, and applies it to new records only', async () => {
     await page.getByRole('tab', { name: /^Rules/ }).click();
@@ -562,7 +566,7 @@ describe('the walk', () => {
       .getByRole('list', { name: 'Rules', exact: true })
       .getByText(/Employees must be at most 1,?000/)
       .waitFor();
-  }, 60_000);
+  }, 120_000);
 
   test('changes the type of a field after a preview, and undoes it', async () => {
     await page.goto(`${address}/settings/model/companies?field=employees`);
@@ -580,7 +584,7 @@ describe('the walk', () => {
     await page.getByRole('button', { name: 'Undo' }).click();
     await page.getByText('“Employees” is number again.').waitFor();
     await page.keyboard.press('Escape');
-  }, 60_000);
+  }, 120_000);
 
   test('draws the objects, and relates two of them by dragging', async () => {
     await page.goto(`${address}/settings/diagram`);
@@ -603,7 +607,7 @@ describe('the walk', () => {
     await panel.getByRole('button', { name: 'Add field', exact: true }).click();
     await panel.waitFor({ state: 'detached' });
     await card('Companies').getByRole('button', { name: 'Task', exact: true }).waitFor();
-  }, 60_000);
+  }, 120_000);
 
   test('tells the history, and reverts the model to a point of it', async () => {
     await page.getByRole('link', { name: 'History' }).click();
@@ -621,7 +625,7 @@ describe('the walk', () => {
     await page.goto(`${address}/settings/model/companies`);
     await fieldRow('Employees').waitFor();
     expect(await fieldRow('Task').count()).toBe(0);
-  }, 60_000);
+  }, 120_000);
 
   test('shows a change made in SQL within a second, in the table and on the record page', async () => {
     await openTable('Companies');

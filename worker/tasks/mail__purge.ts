@@ -2,10 +2,10 @@ import type { Task } from 'graphile-worker';
 import type { Pool } from 'pg';
 import { log } from '../log.ts';
 
-/** Forgets mails after 30 days, sent or not. */
+/** Forgets mails after 30 days, sent or not, and links that ended as long ago. */
 export function mailPurge(engine: Pool): Task {
   return async () => {
-    const { rows } = await engine.query<{ count: number }>('select core.purge_mail() as count');
+    const { rows } = await engine.query<{ count: number }>('select core.purge_mail() as count, core.forget_tokens()');
     const { count } = rows[0]!;
     if (count > 0) log('forgot old mails', { count });
   };

@@ -1,4 +1,4 @@
-import type { ComponentType } from 'react';
+import { useEffect, useState, type ComponentType } from 'react';
 import { tokenOfLink } from './entrance.ts';
 import { ApproveDomain, ChangeEmail, FollowMagicLink, VerifyEmail } from './LinkPages.tsx';
 import { AskForMagicLink, ForgotPassword, ResetPassword } from './PasswordPages.tsx';
@@ -18,6 +18,13 @@ const PAGES: { [path: string]: ComponentType } = {
 
 /** The pages of links in mails and of people who have no account yet. They work whether somebody is signed in or not. */
 export function Entrance() {
+  // A link that is opened over a page of the same path changes only what stands behind the #.
+  const [token, setToken] = useState(tokenOfLink);
+  useEffect(() => {
+    const read = () => setToken(tokenOfLink());
+    window.addEventListener('hashchange', read);
+    return () => window.removeEventListener('hashchange', read);
+  }, []);
   const Page = PAGES[window.location.pathname];
-  return Page ? <Page /> : null;
+  return Page ? <Page key={token} /> : null;
 }

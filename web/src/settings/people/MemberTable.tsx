@@ -3,12 +3,14 @@ import { modals } from '@mantine/modals';
 import { IconDots, IconLock, IconLockOpen, IconUserMinus } from '@tabler/icons-react';
 import { Avatar } from '../../fields/Avatar.tsx';
 import { formatRelative } from '../../model/dates.ts';
+import { useEntrance } from '../../session/entrance.ts';
 import classes from '../settings.module.css';
 import type { Act } from './MembersPage.tsx';
 import { removeMember, setMemberActive, setMemberRole, type Member, type People } from './people.ts';
 import own from './people.module.css';
 
 export function MemberTable({ people: { members, roles }, act }: { people: People; act: Act }) {
+  const options = useEntrance();
   return (
     <section aria-labelledby="members-heading">
       <h2 id="members-heading" className={own.heading}>
@@ -42,7 +44,7 @@ export function MemberTable({ people: { members, roles }, act }: { people: Peopl
                     </strong>
                     <small>
                       {member.email}
-                      {member.isEmailVerified ? '' : ', not confirmed'}
+                      {member.isEmailVerified || !options?.mustProveEmail ? '' : ', not confirmed'}
                       {member.isActive ? '' : ' · deactivated'}
                     </small>
                   </span>

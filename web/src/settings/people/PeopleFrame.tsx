@@ -13,9 +13,9 @@ export function PeopleFrame({ label, children }: { label: string; children: Reac
       <header className={classes.header}>
         <h1 className={classes.title}>
           <IconUsers size={18} stroke={1.75} aria-hidden />
-          People
+          Workspace
         </h1>
-        <nav className={classes.sections} aria-label="People">
+        <nav className={classes.sections} aria-label="Workspace">
           {SECTIONS.map(({ to, label: name, icon: SectionIcon }) => (
             <Link key={to} to={to} className={classes.section}>
               <SectionIcon size={15} stroke={1.75} aria-hidden />

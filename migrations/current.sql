@@ -466,6 +466,14 @@ create table core.joining (
 );
 comment on table core.joining is 'How people get into a workspace, besides by invitation.';
 
+create table core.member_photos (
+  id uuid primary key default gen_random_uuid(),
+  member_id uuid not null unique references core.members on delete cascade,
+  media_type text not null check (media_type in ('image/png', 'image/jpeg', 'image/webp')),
+  content bytea not null check (octet_length(content) <= 100 * 1024)
+);
+comment on table core.member_photos is 'Small pictures of members. Their ids are random, and change with the picture.';
+
 create table core.approved_domains (
   id uuid primary key default engine.uuidv7(),
   workspace_id uuid not null references core.workspaces on delete cascade,
@@ -703,6 +711,7 @@ alter table engine.pending add column roles text[] not null default '{}';
 --!include core/sign_up.sql
 --!include metadata/members.sql
 --!include metadata/joining.sql
+--!include metadata/profile.sql
 --!include engine/lint.sql
 --!include metadata/model.sql
 --!include metadata/comments.sql

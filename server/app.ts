@@ -8,6 +8,7 @@ import { installAccounts } from './auth/accounts.ts';
 import { Attempts } from './auth/attempts.ts';
 import { installAuth } from './auth/auth.ts';
 import { Identities } from './auth/identity.ts';
+import { installPhotos } from './auth/photos.ts';
 import { RateLimits } from './auth/rateLimits.ts';
 import { Refusals } from './auth/refusals.ts';
 import { Sessions } from './auth/sessions.ts';
@@ -104,6 +105,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const accounts = options.accounts ?? NOBODY_ENTERS;
   installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession, accounts });
   installAccounts(app, { pool, identities, attempts, startSession, accounts });
+  installPhotos(app, { pool, identities });
   installSignUp(app, { pool, identities, attempts, startSession, accounts, showsMail });
   installLive(app, live, identities);
   installHealth(app, { ...options, notices });

@@ -204,3 +204,60 @@ test('a domain is approved by a mail, and then its people sign up by themselves'
   await tim.getByRole('button', { name: 'Join' }).click();
   await isInside(tim);
 });
+
+test('a profile says what one is called, looks like and reads, and changes the address by a link', async () => {
+  const page = await newPage();
+  await page.goto(address);
+  await signIn(page, 'jonas@relvar.example', await givePassword('jonas@relvar.example'));
+  await isInside(page);
+  await page.goto(`${address}/settings/profile`);
+  await page.getByLabel('First name').fill('Johannes');
+  await page.getByRole('button', { name: 'Save the name' }).click();
+  await page.getByText('Your name is saved.').waitFor();
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Choose a picture' }).click();
+  await (await chooser).setFiles(join(import.meta.dirname, '..', '..', 'docs', 'screenshot.png'));
+  const portrait = page.getByRole('img', { name: 'Your picture' });
+  await portrait.waitFor();
+  await page.waitForFunction(
+    () => document.querySelector<HTMLImageElement>('img[alt="Your picture"]')?.naturalWidth === 256,
+  );
+  await page.getByRole('combobox', { name: 'Numbers' }).click();
+  await page.getByRole('option', { name: '1.234,5' }).click();
+  await page.getByRole('combobox', { name: 'Dates' }).click();
+  await page.getByRole('option', { name: 'Year first' }).click();
+  await shoot(page, 'profile');
+  await page.getByLabel('New address').fill('johannes@relvar.example');
+  await page.getByLabel('Your password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Send the link' }).click();
+  await page.getByRole('status').filter({ hasText: 'johannes@relvar.example' }).waitFor();
+
+  // The formats hold from the next page on, and after loading anew.
+  await page.goto(`${address}/objects/opportunities`);
+  await page
+    .locator('[data-row]')
+    .filter({ hasText: /\$\d+(\.\d{3})+/ })
+    .first()
+    .waitFor();
+  await page.goto(await linkTo('johannes@relvar.example', 'change_email'));
+  await page.getByRole('button', { name: 'Use this address' }).click();
+  await page.getByRole('status').filter({ hasText: 'johannes@relvar.example' }).waitFor();
+  const { rows } = await database.admin.query<{ name: string; email: string; photo: boolean }>(
+    `select m.name, u.email, m.avatar_url is not null as photo from core.members m join core.users u on u.id = m.user_id where u.email like 'joh%'`,
+  );
+  expect(rows).toEqual([{ name: 'Johannes Weber', email: 'johannes@relvar.example', photo: true }]);
+});
+
+/** The people of the demo have no passwords: one is set by mail. */
+async function givePassword(email: string): Promise<string> {
+  const post = (path: string, body: object) =>
+    fetch(`${address}/auth/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  await post('password-reset/request', { email });
+  const link = await linkTo(email, 'reset_password');
+  await post('password-reset', { token: link.slice(link.indexOf('#') + 1), password: PASSWORD });
+  return PASSWORD;
+}

@@ -6,12 +6,16 @@ import { toFailure, type Failure } from '../api/failure.ts';
 import { onModel, onReconnect, openLive } from '../api/live.ts';
 import { refreshModel } from '../model/metadata.ts';
 import { useModelStore } from '../model/store.ts';
+import { readProfile } from '../session/profile.ts';
 import { forgetSession, resumeSession, useSession } from '../session/session.ts';
 import { SignInPage } from '../session/SignInPage.tsx';
 import { Message } from './Message.tsx';
 import { router } from './router.tsx';
 
 handleWith({ signedOut: forgetSession, modelChanged: refreshModel });
+
+/** The model, and how the member reads: nothing is shown before both are there. */
+const readWorkspace = () => Promise.all([readProfile(), refreshModel()]);
 
 /** Decides between the sign-in page, the application and what stands in the way of both. */
 export function App() {
@@ -22,7 +26,7 @@ export function App() {
 
   useEffect(() => {
     if (identity === undefined) resumeSession().catch((cause: unknown) => setFailure(toFailure(cause)));
-    else if (identity) refreshModel().catch((cause: unknown) => setFailure(toFailure(cause)));
+    else if (identity) readWorkspace().catch((cause: unknown) => setFailure(toFailure(cause)));
   }, [identity, attempt]);
 
   const audience = identity ? `${identity.workspace.id} ${identity.member?.id ?? ''}` : null;

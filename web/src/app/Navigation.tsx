@@ -7,6 +7,7 @@ import {
   IconSearch,
   IconSelector,
   IconSun,
+  IconUserCircle,
   IconUsers,
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
@@ -15,6 +16,7 @@ import { Avatar } from '../fields/Avatar.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { navigationObjects } from '../model/lookup.ts';
 import { useModel } from '../model/store.ts';
+import { keepColorScheme } from '../session/profile.ts';
 import { personName, signOut, useSession } from '../session/session.ts';
 import { openCommand } from './commandStore.ts';
 import { COMMAND_KEY } from './shortcuts.ts';
@@ -49,7 +51,13 @@ function WorkspaceMenu() {
         ) : null}
         <Menu.Divider />
         <Menu.Label>Appearance</Menu.Label>
-        <Menu.RadioGroup value={colorScheme} onChange={(scheme) => setColorScheme(scheme as MantineColorScheme)}>
+        <Menu.RadioGroup
+          value={colorScheme}
+          onChange={(scheme) => {
+            setColorScheme(scheme as MantineColorScheme);
+            void keepColorScheme(scheme as MantineColorScheme);
+          }}
+        >
           {SCHEMES.map(({ value, label, icon: SchemeIcon }) => (
             <Menu.RadioItem key={value} value={value} rightSection={<SchemeIcon size={15} />}>
               {label}
@@ -57,6 +65,9 @@ function WorkspaceMenu() {
           ))}
         </Menu.RadioGroup>
         <Menu.Divider />
+        <Menu.Item component={Link} to="/settings/profile" leftSection={<IconUserCircle size={15} />}>
+          Your profile
+        </Menu.Item>
         <Menu.Item component={Link} to="/settings/members" leftSection={<IconUsers size={15} />}>
           Members
         </Menu.Item>

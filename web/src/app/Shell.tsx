@@ -5,6 +5,7 @@ import { lazy, Suspense, useEffect } from 'react';
 import { Navigation } from './Navigation.tsx';
 import { PhoneBar } from './PhoneBar.tsx';
 import { usePhone } from './phone.ts';
+import { ProfileTheme } from './ProfileTheme.tsx';
 import classes from './Shell.module.css';
 import { useShortcuts } from './shortcuts.ts';
 
@@ -44,6 +45,7 @@ export function Shell() {
         <Outlet />
       </main>
       {phone ? <PhoneBar onMore={open} /> : null}
+      <ProfileTheme />
       <Suspense fallback={null}>
         <CommandMenu />
         <ShortcutHelp />

@@ -92,6 +92,12 @@ const drift = createRoute({
   component: lazyRouteComponent(() => import('../settings/DriftPage.tsx'), 'DriftPage'),
 });
 
+const profile = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/profile',
+  component: lazyRouteComponent(() => import('../settings/people/ProfilePage.tsx'), 'ProfilePage'),
+});
+
 const members = createRoute({
   getParentRoute: () => root,
   path: '/settings/members',
@@ -99,7 +105,18 @@ const members = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, table, record, dataModel, objectSettings, diagram, history, drift, members]),
+  routeTree: root.addChildren([
+    home,
+    table,
+    record,
+    dataModel,
+    objectSettings,
+    diagram,
+    history,
+    drift,
+    members,
+    profile,
+  ]),
   defaultPreload: 'intent',
   defaultPreloadDelay: 60,
 });

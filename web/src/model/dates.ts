@@ -1,3 +1,5 @@
+import { formats, timeOfDay } from './formats.ts';
+
 /**
  * A DATE is a day on a calendar, the same everywhere, so it stays text of the form 2026-11-22 and never becomes an instant.
  * A DATE_TIME is an instant: the server sends it with an offset and it is shown in the reader's zone.
@@ -55,7 +57,15 @@ export function parseDay(text: string, now: Date = new Date()): string | null {
 
 export function formatDay(value: string): string {
   const [year = '', month = '1', date = '1'] = value.slice(0, 10).split('-');
-  return `${Number(date)} ${LONG_MONTHS[Number(month) - 1] ?? month} ${year}`;
+  const name = LONG_MONTHS[Number(month) - 1] ?? month;
+  switch (formats().dateFormat) {
+    case 'YEAR_FIRST':
+      return value.slice(0, 10);
+    case 'MONTH_FIRST':
+      return `${name} ${Number(date)}, ${year}`;
+    default:
+      return `${Number(date)} ${name} ${year}`;
+  }
 }
 
 /** An instant as the two inputs of an editor: the day and the time in the reader's zone. */
@@ -90,7 +100,7 @@ export function parseInstant(text: string, now: Date = new Date()): string | nul
 
 export function formatInstant(value: string): string {
   const { day: dayText, time } = splitInstant(value);
-  return `${formatDay(dayText)}, ${time}`;
+  return `${formatDay(dayText)}, ${timeOfDay(time)}`;
 }
 
 const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [

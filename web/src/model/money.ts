@@ -1,3 +1,5 @@
+import { withSigns } from './formats.ts';
+
 export const CURRENCIES = [
   'USD',
   'EUR',
@@ -83,14 +85,15 @@ export function formatMoney(
     ? { notation: 'compact', maximumFractionDigits: decimals ?? 1 }
     : { minimumFractionDigits: digits, maximumFractionDigits: digits };
   try {
-    return new Intl.NumberFormat('en', {
+    const format = new Intl.NumberFormat('en', {
       style: 'currency',
       currency: currencyCode || 'USD',
       currencyDisplay: 'narrowSymbol',
       ...shown,
-    }).format(amount);
+    });
+    return withSigns(format.format(amount));
   } catch {
-    return `${new Intl.NumberFormat('en', shown).format(amount)} ${currencyCode ?? ''}`;
+    return `${withSigns(new Intl.NumberFormat('en', shown).format(amount))} ${currencyCode ?? ''}`;
   }
 }
 

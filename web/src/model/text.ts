@@ -1,5 +1,6 @@
 import { formatDay, formatInstant, formatPattern, formatRelative, formatRelativeDay } from './dates.ts';
 import { formatDuration } from './duration.ts';
+import { withSigns } from './formats.ts';
 import { formatMoney } from './money.ts';
 import type { FieldType, ModelField } from './types.ts';
 import { valueType } from './valueType.ts';
@@ -32,8 +33,8 @@ export function formatNumber(field: ModelField, value: number | string): string 
     minimumFractionDigits: decimals ?? 0,
     maximumFractionDigits: decimals ?? (isFraction(field) ? 2 : whole ? 0 : 6),
   });
-  if (isFraction(field)) return `${format.format(hundredfold(Number(value)))}%`;
-  return typeof value === 'string' && whole ? format.format(BigInt(value)) : format.format(Number(value));
+  if (isFraction(field)) return `${withSigns(format.format(hundredfold(Number(value))))}%`;
+  return withSigns(typeof value === 'string' && whole ? format.format(BigInt(value)) : format.format(Number(value)));
 }
 
 export const displayUrl = (url: string): string => url.replace(/^https?:\/\/(www\.)?/, '').replace(/\/$/, '');

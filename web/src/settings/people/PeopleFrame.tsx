@@ -1,10 +1,13 @@
-import { IconUsers } from '@tabler/icons-react';
+import { IconUserCircle, IconUsers } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import classes from '../frame.module.css';
 import page from '../settings.module.css';
 
-const SECTIONS = [{ to: '/settings/members', label: 'Members', icon: IconUsers }] as const;
+const SECTIONS = [
+  { to: '/settings/profile', label: 'Your profile', icon: IconUserCircle },
+  { to: '/settings/members', label: 'Members', icon: IconUsers },
+] as const;
 
 /** What the pages about people share. */
 export function PeopleFrame({ label, children }: { label: string; children: ReactNode }) {

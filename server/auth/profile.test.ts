@@ -1,0 +1,78 @@
+import request from 'supertest';
+import { PASSWORD, useServer } from '../testing/server.ts';
+
+const server = useServer();
+const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
+let cookie: string;
+
+async function cookieOf(email: string): Promise<string> {
+  const response = await request(server.app.handler).post('/auth/sign-in').send({ email, password: PASSWORD });
+  return (response.headers['set-cookie'] as unknown as string[]).map((line) => line.split(';')[0]).join('; ');
+}
+
+const metadata = async (query: string, by = cookie) =>
+  (await request(server.app.handler).post('/metadata').set('cookie', by).send({ query })).body as {
+    data: Record<string, { result: Record<string, unknown> }>;
+    errors?: { message: string; extensions: { code: string } }[];
+  };
+
+beforeAll(async () => {
+  await server.createWorkspace('acme');
+  const { hashPassword } = await import('./passwords.ts');
+  await server.db.admin.query("select core.add_member('acme', 'ada@acme.test', 'Ada Lovelace', 'Member', $1)", [
+    await hashPassword(PASSWORD),
+  ]);
+  cookie = await cookieOf('ada@acme.test');
+});
+
+test('members change their own profile, whatever their role lets them change, and nobody else’s', async () => {
+  const changed = await metadata(
+    'mutation { updateMyProfile(input: { firstName: "Augusta", dateFormat: "YEAR_FIRST", numberFormat: "DOTS_AND_COMMA" }) { result } }',
+  );
+  expect(changed.data['updateMyProfile']!.result).toMatchObject({
+    firstName: 'Augusta',
+    lastName: 'Lovelace',
+    email: 'ada@acme.test',
+    dateFormat: 'YEAR_FIRST',
+    numberFormat: 'DOTS_AND_COMMA',
+    colorScheme: 'SYSTEM',
+  });
+  const me = await request(server.app.handler).get('/auth/me').set('cookie', cookie);
+  expect(me.body.member.name).toBe('Augusta Lovelace');
+  const owner = (await metadata('{ myProfile }', await cookieOf('owner@acme.test'))).data['myProfile'];
+  expect(owner).toMatchObject({ firstName: 'Olive', dateFormat: 'SYSTEM' });
+  const refused = await metadata('mutation { updateMyProfile(input: { dateFormat: "SIDEWAYS" }) { result } }');
+  expect(refused.errors?.[0]?.extensions.code).toBe('VALUE_NOT_ALLOWED');
+});
+
+test('a picture is shown to members of the workspace, and a new one has a new address', async () => {
+  const set = (type: string, content: string) =>
+    metadata(`mutation { setMyPhoto(input: { mediaType: "${type}", contentBase64: "${content}" }) { result } }`);
+  const url = (await set('image/png', PIXEL)).data['setMyPhoto']!.result['avatarUrl'] as string;
+  const get = (by: string, path = url) => request(server.app.handler).get(path).set('cookie', by);
+  const photo = await get(cookie);
+  expect(photo.headers['content-type']).toBe('image/png');
+  expect(photo.headers['content-security-policy']).toContain('sandbox');
+  expect((photo.body as Buffer).toString('base64')).toBe(PIXEL);
+
+  await server.createWorkspace('other');
+  expect((await get(await cookieOf('owner@other.test'))).status).toBe(404);
+  expect((await request(server.app.handler).get(url)).status).toBe(401);
+  expect((await get(cookie, '/auth/photos/nonsense')).status).toBe(404);
+
+  const html = Buffer.from('<script>alert(1)</script>').toString('base64');
+  for (const [type, content] of [
+    ['image/png', html],
+    ['text/html', html],
+    ['image/svg+xml', PIXEL],
+    ['image/png', 'not base64!'],
+  ] as const)
+    expect((await set(type, content)).errors?.[0]?.extensions.code).toBe('RV117');
+  expect((await get(cookie)).status).toBe(200);
+  const next = (await set('image/png', PIXEL)).data['setMyPhoto']!.result['avatarUrl'];
+  expect(next).not.toBe(url);
+  expect((await get(cookie)).status).toBe(404);
+  const none = await metadata('mutation { setMyPhoto(input: {}) { result } }');
+  expect(none.data['setMyPhoto']!.result['avatarUrl']).toBeNull();
+});

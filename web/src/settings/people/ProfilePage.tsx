@@ -1,0 +1,239 @@
+import {
+  Alert,
+  Button,
+  FileButton,
+  Group,
+  PasswordInput,
+  Select,
+  TextInput,
+  useMantineColorScheme,
+} from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { useState } from 'react';
+import { fetchJson } from '../../api/failure.ts';
+import { Avatar } from '../../fields/Avatar.tsx';
+import { announceFailure } from '../../records/announce.tsx';
+import { useSubmission } from '../../session/entrance.ts';
+import { keepColorScheme, savePhoto, saveProfile, useProfile, type Profile } from '../../session/profile.ts';
+import { resumeSession } from '../../session/session.ts';
+import classes from '../settings.module.css';
+import own from './people.module.css';
+import { PeopleFrame } from './PeopleFrame.tsx';
+import { shrink } from './picture.ts';
+
+const DATES = [
+  { value: 'SYSTEM', label: 'As Relvar does: 29 Mar 2026' },
+  { value: 'DAY_FIRST', label: 'Day first: 29 Mar 2026' },
+  { value: 'MONTH_FIRST', label: 'Month first: Mar 29, 2026' },
+  { value: 'YEAR_FIRST', label: 'Year first: 2026-03-29' },
+];
+const TIMES = [
+  { value: 'SYSTEM', label: 'As Relvar does: 15:05' },
+  { value: 'HOUR_24', label: '24 hours: 15:05' },
+  { value: 'HOUR_12', label: '12 hours: 3:05 PM' },
+];
+const NUMBERS = [
+  { value: 'SYSTEM', label: 'As Relvar does: 1,234.5' },
+  { value: 'COMMAS_AND_DOT', label: '1,234.5' },
+  { value: 'SPACES_AND_COMMA', label: '1 234,5' },
+  { value: 'DOTS_AND_COMMA', label: '1.234,5' },
+  { value: 'APOSTROPHE_AND_DOT', label: '1’234.5' },
+];
+const SCHEMES = [
+  { value: 'auto', label: 'As the system' },
+  { value: 'light', label: 'Light' },
+  { value: 'dark', label: 'Dark' },
+];
+
+export function ProfilePage() {
+  const profile = useProfile((state) => state.profile);
+  return (
+    <PeopleFrame label="Your profile">
+      <div className={classes.narrow}>
+        {profile ? (
+          <>
+            <WhoYouAre profile={profile} />
+            <EmailAddress email={profile.email} />
+            <HowYouRead profile={profile} />
+          </>
+        ) : (
+          <Alert>Only members have a profile.</Alert>
+        )}
+      </div>
+    </PeopleFrame>
+  );
+}
+
+const attempt = (title: string, work: () => Promise<void>): void =>
+  void work().catch((cause: unknown) => announceFailure(title, cause));
+
+function WhoYouAre({ profile }: { profile: Profile }) {
+  const [firstName, setFirstName] = useState(profile.firstName);
+  const [lastName, setLastName] = useState(profile.lastName);
+  const name = `${profile.firstName} ${profile.lastName}`.trim() || profile.email;
+  const save = async () => {
+    await saveProfile({ firstName, lastName });
+    await resumeSession();
+    notifications.show({ message: 'Your name is saved.' });
+  };
+  const choose = (file: File | null) => {
+    if (file) attempt('The picture was not saved', async () => savePhoto(await shrink(file)));
+  };
+  return (
+    <section className={classes.section} aria-labelledby="who-heading">
+      <h2 id="who-heading">Who you are</h2>
+      <Group gap={14}>
+        {profile.avatarUrl ? (
+          <img src={profile.avatarUrl} alt="Your picture" className={own.portrait} />
+        ) : (
+          <Avatar label={name} seed={profile.memberId} size={64} round />
+        )}
+        <FileButton accept="image/png,image/jpeg,image/webp" onChange={choose}>
+          {(props) => (
+            <Button variant="default" {...props}>
+              Choose a picture
+            </Button>
+          )}
+        </FileButton>
+        {profile.avatarUrl ? (
+          <Button variant="subtle" color="red" onClick={() => attempt('The picture stays', () => savePhoto(null))}>
+            Remove
+          </Button>
+        ) : null}
+      </Group>
+      <form
+        className={own.pair}
+        onSubmit={(event) => {
+          event.preventDefault();
+          attempt('Your name was not saved', save);
+        }}
+      >
+        <TextInput
+          label="First name"
+          autoComplete="given-name"
+          value={firstName}
+          onChange={(event) => setFirstName(event.currentTarget.value)}
+        />
+        <TextInput
+          label="Last name"
+          autoComplete="family-name"
+          value={lastName}
+          onChange={(event) => setLastName(event.currentTarget.value)}
+        />
+        <Button
+          type="submit"
+          size="sm"
+          className={classes.start}
+          disabled={firstName === profile.firstName && lastName === profile.lastName}
+        >
+          Save the name
+        </Button>
+      </form>
+    </section>
+  );
+}
+
+function EmailAddress({ email }: { email: string }) {
+  const [newEmail, setNewEmail] = useState('');
+  const [password, setPassword] = useState('');
+  const [sentTo, setSentTo] = useState<string | null>(null);
+  const { busy, problem, run } = useSubmission();
+  const submit = () =>
+    run(async () => {
+      await fetchJson('/auth/change-email/request', { email: newEmail.trim(), password });
+      setSentTo(newEmail.trim());
+      setNewEmail('');
+      setPassword('');
+    });
+  return (
+    <section className={classes.section} aria-labelledby="email-heading">
+      <h2 id="email-heading">E-mail address</h2>
+      <p
+        className={own.note}
+      >{`You sign in with ${email}. A new address holds once you have followed the link that we send there.`}</p>
+      {problem ? (
+        <Alert color="red" role="alert" title={problem.message}>
+          {problem.hint}
+        </Alert>
+      ) : null}
+      {sentTo ? (
+        <p role="status" className={own.note}>
+          {`If nobody else has it, a link is on its way to ${sentTo}.`}
+        </p>
+      ) : null}
+      <form
+        className={own.pair}
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit();
+        }}
+      >
+        <TextInput
+          label="New address"
+          type="email"
+          autoComplete="email"
+          value={newEmail}
+          onChange={(event) => setNewEmail(event.currentTarget.value)}
+        />
+        <PasswordInput
+          label="Your password"
+          autoComplete="current-password"
+          value={password}
+          onChange={(event) => setPassword(event.currentTarget.value)}
+        />
+        <Button
+          type="submit"
+          size="sm"
+          variant="default"
+          className={classes.start}
+          loading={busy}
+          disabled={!newEmail.includes('@') || password === ''}
+        >
+          Send the link
+        </Button>
+      </form>
+    </section>
+  );
+}
+
+function HowYouRead({ profile }: { profile: Profile }) {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const save = (values: Partial<Profile>) => attempt('This was not saved', () => saveProfile(values));
+  return (
+    <section className={classes.section} aria-labelledby="read-heading">
+      <h2 id="read-heading">How you read</h2>
+      <Select
+        label="Appearance"
+        data={SCHEMES}
+        value={colorScheme}
+        allowDeselect={false}
+        onChange={(value) => {
+          const scheme = value as 'auto' | 'light' | 'dark';
+          setColorScheme(scheme);
+          void keepColorScheme(scheme);
+        }}
+      />
+      <Select
+        label="Dates"
+        data={DATES}
+        value={profile.dateFormat}
+        allowDeselect={false}
+        onChange={(value) => save({ dateFormat: value as Profile['dateFormat'] })}
+      />
+      <Select
+        label="Times"
+        data={TIMES}
+        value={profile.timeFormat}
+        allowDeselect={false}
+        onChange={(value) => save({ timeFormat: value as Profile['timeFormat'] })}
+      />
+      <Select
+        label="Numbers"
+        data={NUMBERS}
+        value={profile.numberFormat}
+        allowDeselect={false}
+        onChange={(value) => save({ numberFormat: value as Profile['numberFormat'] })}
+      />
+    </section>
+  );
+}

@@ -563,7 +563,7 @@ create table metadata.record_rules (
   role_id uuid not null,
   object_id uuid not null,
   action text not null default 'READ' check (action in ('READ', 'UPDATE', 'DELETE')),
-  name text not null,
+  name text not null default '',
   condition text not null,
   compiled jsonb,
   created_at timestamptz not null default now(),

@@ -64,16 +64,16 @@ comment on column metadata.relations.on_delete is 'When the target is deleted: S
 
 comment on column metadata.roles.name is 'What people call the role.';
 comment on column metadata.roles.description is 'What the role is for.';
-comment on column metadata.roles.pg_role is 'The role of PostgreSQL that holds its rights: set role to it in psql to see what its members see.';
+comment on column metadata.roles.pg_role is E'@behavior -attribute:insert -attribute:update\nThe role of PostgreSQL that holds its rights: set role to it in psql to see what its members see.';
 comment on column metadata.roles.application_id is 'The application that brought the role; null for those made here.';
 comment on column metadata.roles.universal_identifier is 'By which an upgrade of the application finds the role again.';
-comment on column metadata.roles.is_system is 'Whether every workspace has it.';
+comment on column metadata.roles.is_system is E'@behavior -attribute:insert -attribute:update\nWhether every workspace has it.';
 comment on column metadata.roles.permissions is 'What it may do besides reading and writing records, such as DATA_MODEL; metadata.permission_flags() lists all.';
 comment on column metadata.roles.has_all_permissions is 'Whether it has every permission, those that are yet to come included.';
 comment on column metadata.roles.can_destroy_all is 'The same for destroying for good what was deleted.';
 comment on column metadata.roles.assignable_to is 'To whom it can be given: MEMBERS, API_KEYS, APPLICATIONS, AGENTS, WORKFLOWS.';
 comment on column metadata.roles.icon is 'Name of a Tabler icon, such as IconShield.';
-comment on column metadata.roles.created_at is 'When the role was made.';
+comment on column metadata.roles.created_at is E'@behavior -attribute:insert -attribute:update\nWhen the role was made.';
 
 comment on column metadata.role_includes.role_id is 'The role that includes the other.';
 comment on column metadata.role_includes.included_role_id is 'The role all of whose rights it has.';
@@ -92,7 +92,7 @@ comment on column metadata.object_permissions.can_destroy is 'Whether it destroy
 comment on column metadata.object_permissions.field_mode is 'ALL_EXCEPT: every field but those that field_permissions takes away. ONLY: none but those that it gives.';
 
 comment on column metadata.field_permissions.role_id is 'The role.';
-comment on column metadata.field_permissions.object_id is 'The object of the field.';
+comment on column metadata.field_permissions.object_id is E'@behavior -attribute:insert -attribute:update\nThe object of the field.';
 comment on column metadata.field_permissions.field_id is 'The field that the role has other rights on.';
 comment on column metadata.field_permissions.can_read is 'Whether the role reads it; null as field_mode says.';
 comment on column metadata.field_permissions.can_update is 'Whether the role writes it; null as field_mode says, and never what it does not read.';
@@ -102,13 +102,13 @@ comment on column metadata.record_rules.object_id is 'The object whose records i
 comment on column metadata.record_rules.action is 'READ, UPDATE or DELETE. To change or delete a record a role must be able to read it, too.';
 comment on column metadata.record_rules.name is 'By which manifests find the rule again, such as READ opportunity; follows from the action and the object unless it is given.';
 comment on column metadata.record_rules.condition is 'A formula over the record, such as owner = currentMember() or owner in myTeam() or company.industry = "TECH".';
-comment on column metadata.record_rules.compiled is 'The condition as a typed tree, with fields by id.';
-comment on column metadata.record_rules.created_at is 'When the rule was made.';
+comment on column metadata.record_rules.compiled is E'@behavior -*\nThe condition as a typed tree, with fields by id.';
+comment on column metadata.record_rules.created_at is E'@behavior -attribute:insert -attribute:update\nWhen the rule was made.';
 
 comment on column metadata.teams.name is 'What people call the team.';
 comment on column metadata.teams.description is 'What the team is for.';
 comment on column metadata.teams.parent_team_id is 'The team that it is beneath; who leads that one also sees what is below.';
-comment on column metadata.teams.created_at is 'When the team was made.';
+comment on column metadata.teams.created_at is E'@behavior -attribute:insert -attribute:update\nWhen the team was made.';
 
 comment on column metadata.team_members.team_id is 'The team.';
 comment on column metadata.team_members.member_id is 'The member, by the id of the record in workspace_members.';

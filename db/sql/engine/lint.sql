@@ -126,7 +126,7 @@ comment on function engine.lint() is 'Findings about the catalogue: what breaks 
 
 -- Compares rights with metadata, which takes as long as a plan: by itself, for one workspace or all.
 create or replace function engine.lint_rights(workspace_id uuid default null) returns table (lint text, title text, detail text, remedy text)
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
   w core.workspaces;

@@ -1,6 +1,6 @@
 -- What the screen needs to know to offer nothing that would be refused.
 create or replace function engine.permissions_of(pg_role name) returns jsonb
-language sql stable set search_path = ''
+language sql stable set search_path = '' set jit = off
 as $$
   with role as materialized (
     select i.* from engine.roles_of(permissions_of.pg_role) c join metadata.roles i on i.id = c

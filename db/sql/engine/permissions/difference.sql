@@ -1,6 +1,6 @@
 -- What differs in the rights of some roles, on all objects but those that are looked at whole anyway.
 create or replace function engine.security_difference(workspace_id uuid, schema_name text, roles text[], but_objects uuid[] default '{}') returns setof engine.difference
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
   v_tables oid[];

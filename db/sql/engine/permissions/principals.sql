@@ -156,7 +156,7 @@ $$;
 -- For a role with all that it includes: what functions of the owner ask beside their own conditions,
 -- where a policy would keep an index from being used. 'true' for every record, 'false' for none.
 create or replace function engine.condition_of(caller name, object_id uuid, action text, prefix text default '', member uuid default null) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
   v_object metadata.objects;

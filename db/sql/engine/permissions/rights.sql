@@ -1,10 +1,11 @@
 -- What each role may do with each object and field, derived from metadata. What a role includes is not
--- counted in: PostgreSQL does that, by the membership of one role in another.
+-- counted in: PostgreSQL does that, by the membership of one role in another. PostgreSQL takes functions
+-- that return rows for long ones, and would rather compile these queries than run them: hence jit = off.
 
 -- The columns of fields, by name alone: what grants and policies are made of.
 create or replace function engine.field_columns(workspace_id uuid, scope uuid[] default null)
 returns table (object_id uuid, field_id uuid, key text, name text, part text, is_writable boolean, is_id boolean)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
 as $$
 begin
   return query
@@ -43,7 +44,7 @@ $$;
 create or replace function engine.effective_permissions(workspace_id uuid, scope uuid[] default null, roles text[] default null)
 returns table (role_id uuid, pg_role text, object_id uuid, can_read boolean, can_create boolean, can_update boolean, can_delete boolean, can_destroy boolean,
   field_mode text, is_limited boolean)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
 as $$
 begin
   return query
@@ -80,7 +81,7 @@ $$;
 -- What a computed field, or a search vector, is made of. is_far: of values of other records.
 create or replace function engine.field_readings(workspace_id uuid)
 returns table (field_id uuid, source_id uuid, source_object_id uuid, is_far boolean)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
 as $$
 begin
   return query
@@ -106,7 +107,7 @@ $$;
 -- field shows what it is made of, so it is not read by who may not read that, unless a rule names it.
 create or replace function engine.withheld_fields(workspace_id uuid, scope uuid[] default null, roles text[] default null)
 returns table (role_id uuid, object_id uuid, field_id uuid, is_read_withheld boolean, is_update_withheld boolean)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
 as $$
 begin
   return query
@@ -151,28 +152,36 @@ $$;
 
 -- Objects that a role reads, with what it includes.
 create or replace function engine.readable_objects(caller name) returns setof uuid
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = '' set jit = off
 as $$
+declare
+  v_roles text[] := array(select i.pg_role from engine.roles_of(caller) c join metadata.roles i on i.id = c);
+begin
+  return query
   select distinct p.object_id
-  from metadata.roles r
-  cross join lateral engine.role_closure(r.id) c
-  join metadata.roles i on i.id = c
-  cross join lateral engine.effective_permissions(r.workspace_id, null, array[i.pg_role]) p
-  where r.pg_role = caller and p.can_read
+  from metadata.roles r cross join lateral engine.effective_permissions(r.workspace_id, null, v_roles) p
+  where r.pg_role = caller and p.can_read;
+end
 $$;
 
 -- Of these, objects of which one role shows every record and every field. The log and the trash hold
 -- whole records, so they are shown of these only.
 create or replace function engine.wholly_readable_objects(caller name) returns setof uuid
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = '' set jit = off
 as $$
+declare
+  v_workspace uuid := engine.workspace_of_role(caller);
+  v_roles text[] := array(select i.pg_role from engine.roles_of(caller) c join metadata.roles i on i.id = c);
+begin
+  return query
+  with withheld as materialized (
+    select distinct w.role_id, w.object_id from engine.withheld_fields(v_workspace, null, v_roles) w where w.is_read_withheld
+  )
   select distinct p.object_id
-  from metadata.roles r
-  cross join lateral engine.role_closure(r.id) c
-  join metadata.roles i on i.id = c
-  cross join lateral engine.effective_permissions(r.workspace_id, null, array[i.pg_role]) p
-  where r.pg_role = caller and p.can_read and not p.is_limited
-    and not exists (select from engine.withheld_fields(r.workspace_id, null, array[i.pg_role]) w where w.role_id = p.role_id and w.object_id = p.object_id and w.is_read_withheld)
+  from engine.effective_permissions(v_workspace, null, v_roles) p
+  left join withheld w on w.role_id = p.role_id and w.object_id = p.object_id
+  where v_workspace is not null and p.can_read and not p.is_limited and w.role_id is null;
+end
 $$;
 revoke execute on function engine.readable_objects(name) from public;
 grant execute on function engine.readable_objects(name), engine.wholly_readable_objects(name) to relvar_crm;

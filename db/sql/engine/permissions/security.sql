@@ -3,7 +3,7 @@
 
 create or replace function engine.desired_policies(workspace_id uuid, scope uuid[] default null, roles text[] default null)
 returns table (table_key text, table_name text, pg_role text, command text, definition text)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
 as $$
 begin
   return query
@@ -35,7 +35,7 @@ $$;
 
 create or replace function engine.desired_grants(workspace_id uuid, scope uuid[] default null, roles text[] default null)
 returns table (table_key text, table_name text, pg_role text, definition text)
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
 as $$
 begin
   return query
@@ -77,7 +77,7 @@ $$;
 
 -- Null for the roles means all of them, and the owner.
 create or replace function engine.desired_security(workspace_id uuid, scope uuid[] default null, roles text[] default null) returns setof engine.fact
-language sql stable set search_path = ''
+language sql stable set search_path = '' set jit = off
 as $$
   with tables as materialized (
     select o.id::text as table_key, o.table_name
@@ -114,7 +114,7 @@ $$;
 
 -- The roles, and which of them includes which.
 create or replace function engine.desired_roles(workspace_id uuid, roles text[] default null) returns setof engine.fact
-language sql stable set search_path = ''
+language sql stable set search_path = '' set jit = off
 as $$
   select 'role', r.pg_role, null, null, r.pg_role, null, null, null, null::boolean, null, null, null::oid
   from metadata.roles r where r.workspace_id = desired_roles.workspace_id and (roles is null or r.pg_role = any (roles))
@@ -127,7 +127,7 @@ as $$
 $$;
 
 create or replace function engine.actual_roles(schema_name text, roles text[] default null) returns setof engine.fact
-language sql stable set search_path = ''
+language sql stable set search_path = '' set jit = off
 as $$
   with own as materialized (
     select r.oid, r.rolname::text as name from pg_catalog.pg_roles r
@@ -144,7 +144,7 @@ $$;
 -- Policies and grants as they stand. A policy is known by its role and its command, if it has the name that
 -- goes with them, and read back: what it says is what PostgreSQL checks.
 create or replace function engine.actual_security(tables oid[], roles text[] default null) returns setof engine.fact
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
   v_roles oid[] := array(select r.oid from pg_catalog.pg_roles r where r.rolname = any (roles));
@@ -195,7 +195,7 @@ $$;
 
 -- The engine keeps an index on each column that a rule finds records by.
 create or replace function engine.desired_policy_indexes(workspace_id uuid, scope uuid[] default null) returns setof engine.fact
-language sql stable set search_path = ''
+language sql stable set search_path = '' set jit = off
 as $$
   select 'index', f.object_id || ' policy:' || c.key, f.object_id::text, o.table_name, engine.fit_name(o.table_name || '_' || c.name || '_policy_idx'),
     format('(%I)', c.name), engine.fact_comment('policy:' || c.key, 'policy:' || c.key), null, null::boolean, null, null, null::oid

@@ -75,19 +75,20 @@ function told(change: Change, labels: Map<string, { label: string; of?: string }
 
 export function changeLines(model: Model, changes: Change[]): string[] {
   const labels = labelsOf(model, changes);
-  const groups = new Map<string, { told: Told; labels: Set<string>; count: number }>();
+  const groups = new Map<string, { told: Told; labels: Set<string> }>();
   for (const change of changes) {
     const line = told(change, labels);
+    // What has no name yet is a part of something that this plan makes, and comes with it.
+    if (!line.label) continue;
     const key = `${line.verb} ${line.noun} ${line.of}`;
-    const group = groups.get(key) ?? { told: line, labels: new Set<string>(), count: 0 };
-    if (line.label) group.labels.add(line.label);
-    group.count++;
+    const group = groups.get(key) ?? { told: line, labels: new Set<string>() };
+    group.labels.add(line.label);
     groups.set(key, group);
   }
   return [...groups.values()].map((group) => {
     const { verb, of, noun } = group.told;
     const nouns = noun === 'index' ? 'indexes' : noun === 'column of a view' ? 'columns of views' : `${noun}s`;
     const names = [...group.labels].map((label) => `“${label}”`).join(', ');
-    return `${verb} the ${group.count > 1 ? nouns : noun}${names ? ` ${names}` : ''}${of ? ` of ${of}` : ''}`;
+    return `${verb} the ${group.labels.size > 1 ? nouns : noun} ${names}${of ? ` of ${of}` : ''}`;
   });
 }

@@ -37,13 +37,30 @@ test('members change their own profile, whatever their role lets them change, an
     dateFormat: 'YEAR_FIRST',
     numberFormat: 'DOTS_AND_COMMA',
     colorScheme: 'SYSTEM',
+    keepsMembers: false,
   });
   const me = await request(server.app.handler).get('/auth/me').set('cookie', cookie);
   expect(me.body.member.name).toBe('Augusta Lovelace');
   const owner = (await metadata('{ myProfile }', await cookieOf('owner@acme.test'))).data['myProfile'];
-  expect(owner).toMatchObject({ firstName: 'Olive', dateFormat: 'SYSTEM' });
+  expect(owner).toMatchObject({ firstName: 'Olive', dateFormat: 'SYSTEM', keepsMembers: true });
   const refused = await metadata('mutation { updateMyProfile(input: { dateFormat: "SIDEWAYS" }) { result } }');
   expect(refused.errors?.[0]?.extensions.code).toBe('VALUE_NOT_ALLOWED');
+});
+
+test('a role without that permission names and pictures nobody, and still chooses how to read', async () => {
+  const set = (permissions: string) =>
+    server.db.admin.query(
+      "update metadata.roles set permissions = $1 where name = 'Member' and workspace_id = (select id from core.workspaces where slug = 'acme')",
+      [permissions],
+    );
+  await set('{}');
+  for (const call of ['updateMyProfile(input: { lastName: "X" })', 'setMyPhoto(input: {})']) {
+    const { errors } = await metadata(`mutation { ${call} { result } }`);
+    expect(errors?.[0]?.extensions.code).toBe('FORBIDDEN');
+  }
+  const read = await metadata('mutation { updateMyProfile(input: { timeFormat: "HOUR_12" }) { result } }');
+  expect(read.data['updateMyProfile']!.result).toMatchObject({ lastName: 'Lovelace', timeFormat: 'HOUR_12' });
+  await set('{PROFILE_INFORMATION}');
 });
 
 test('a picture is shown to members of the workspace, and a new one has a new address', async () => {

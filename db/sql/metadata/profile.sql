@@ -15,6 +15,16 @@ begin
 end
 $$;
 
+create or replace function engine.assert_may_name_oneself() returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+  if not engine.may('PROFILE_INFORMATION') then
+    raise exception 'Your role may not change your name and picture.' using errcode = '42501', hint = 'Ask an administrator of the workspace.';
+  end if;
+end
+$$;
+
 create or replace function metadata.my_profile() returns jsonb
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -30,7 +40,7 @@ begin
       ''colorScheme'', t.color_scheme, ''dateFormat'', t.date_format, ''timeFormat'', t.time_format, ''numberFormat'', t.number_format)
     from %I.workspace_members t where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
     into v_profile using v_member.id;
-  return v_profile || jsonb_build_object('memberId', v_member.id, 'email', (select u.email from core.users u where u.id = v_member.user_id));
+  return v_profile || jsonb_build_object('memberId', v_member.id, 'keepsMembers', engine.keeps_members(), 'email', (select u.email from core.users u where u.id = v_member.user_id));
 end
 $$;
 comment on function metadata.my_profile() is 'Name, picture and formats of the member who asks; null for who is no member.';
@@ -42,6 +52,9 @@ as $$
 declare
   v_member core.members := engine.own_member();
 begin
+  if first_name is not null or last_name is not null then
+    perform engine.assert_may_name_oneself();
+  end if;
   execute format('update %I.workspace_members t set
       name_first_name = coalesce($2, t.name_first_name), name_last_name = coalesce($3, t.name_last_name), color_scheme = coalesce($4, t.color_scheme),
       date_format = coalesce($5, t.date_format), time_format = coalesce($6, t.time_format), number_format = coalesce($7, t.number_format)
@@ -62,6 +75,7 @@ declare
   v_content bytea;
   v_id uuid;
 begin
+  perform engine.assert_may_name_oneself();
   delete from core.member_photos p where p.member_id = v_member.id;
   if content_base64 is not null then
     begin

@@ -16,7 +16,7 @@ import { Avatar } from '../fields/Avatar.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { navigationObjects } from '../model/lookup.ts';
 import { useModel } from '../model/store.ts';
-import { keepColorScheme } from '../session/profile.ts';
+import { keepColorScheme, useProfile } from '../session/profile.ts';
 import { personName, signOut, useSession } from '../session/session.ts';
 import { openCommand } from './commandStore.ts';
 import { COMMAND_KEY } from './shortcuts.ts';
@@ -31,6 +31,7 @@ const SCHEMES = [
 function WorkspaceMenu() {
   const model = useModel();
   const identity = useSession((state) => state.identity);
+  const keepsMembers = useProfile((state) => state.profile?.keepsMembers);
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
     <Menu position="bottom-start" width={220}>
@@ -68,9 +69,11 @@ function WorkspaceMenu() {
         <Menu.Item component={Link} to="/settings/profile" leftSection={<IconUserCircle size={15} />}>
           Your profile
         </Menu.Item>
-        <Menu.Item component={Link} to="/settings/members" leftSection={<IconUsers size={15} />}>
-          Members
-        </Menu.Item>
+        {keepsMembers ? (
+          <Menu.Item component={Link} to="/settings/members" leftSection={<IconUsers size={15} />}>
+            Members
+          </Menu.Item>
+        ) : null}
         <Menu.Item leftSection={<IconLogout size={15} />} onClick={() => void signOut()}>
           Sign out
         </Menu.Item>

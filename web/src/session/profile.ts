@@ -10,6 +10,8 @@ export interface Profile extends Formats {
   lastName: string;
   avatarUrl: string | null;
   colorScheme: 'SYSTEM' | 'LIGHT' | 'DARK';
+  /** Whether the role may invite and change members. */
+  keepsMembers: boolean;
 }
 
 /** Null for who is no member, and before it is read. */
@@ -22,7 +24,9 @@ function keep(profile: Profile | null): void {
 
 export const readProfile = async (): Promise<void> => keep(await ask<Profile | null>('myProfile'));
 
-export async function saveProfile(values: Partial<Omit<Profile, 'memberId' | 'email' | 'avatarUrl'>>): Promise<void> {
+export async function saveProfile(
+  values: Partial<Omit<Profile, 'memberId' | 'email' | 'avatarUrl' | 'keepsMembers'>>,
+): Promise<void> {
   keep(await perform<Profile>('updateMyProfile', values));
 }
 

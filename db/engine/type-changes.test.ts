@@ -424,6 +424,49 @@ describe('computed fields', () => {
       expect(number).toBeTruthy();
     }));
 
+  test.each(['TEXT', 'NUMBER', 'CURRENCY'])(
+    'a rollup, and a formula that a trigger keeps, become %s and are computed again after undo',
+    (type) =>
+      db.inTransaction(async (client) => {
+        const object = await things(client);
+        const { field: parent, relation } = await addRelation(client, object, 'Parent', object, { label: 'Children' });
+        const count = await addField(client, object, {
+          label: 'Number',
+          type: 'ROLLUP',
+          settings: { relationId: relation, aggregate: 'COUNT' },
+        });
+        const twice = await addField(client, object, {
+          label: 'Twice',
+          type: 'FORMULA',
+          settings: { expression: 'length(parent.name) * 2' },
+        });
+        expect(parent).toBeTruthy();
+        await settle(client);
+        await client.query(`insert into ${ws.schema}.things (name) values ('one')`);
+        await client.query(
+          `insert into ${ws.schema}.things (name, parent_id) select 'two', id from ${ws.schema}.things`,
+        );
+        const values =
+          type === 'CURRENCY' ? 'number_amount_micros / 1000000, twice_amount_micros / 1000000' : 'number, twice';
+        for (const field of [count, twice]) await setType(client, field, type);
+        await settle(client);
+        expect(
+          (await rows(client, `select ${values} from $ws.things order by id`))
+            .flat()
+            .map((value) => (value === null ? null : Number(value))),
+        ).toEqual([1, 0, 0, 6]);
+        for (const field of [count, twice]) await undo(client, field);
+        await client.query(
+          `insert into ${ws.schema}.things (name, parent_id) select 'three', id from ${ws.schema}.things where name = 'one'`,
+        );
+        expect(await rows(client, `select number, twice from $ws.things order by id`)).toEqual([
+          [2, 0],
+          [0, 6],
+          [0, 6],
+        ]);
+      }),
+  );
+
   test('a formula follows the type of what it reads, or keeps it from changing: RV058', () =>
     db.inTransaction(async (client) => {
       const object = await things(client);

@@ -230,11 +230,11 @@ $$;
 create or replace function engine.former_columns(f metadata.fields, alias text) returns jsonb
 language sql stable set search_path = ''
 as $$
-  select case when (f).type in ('FORMULA', 'ROLLUP') then (
-      select jsonb_object_agg(c.part, engine.formula_sql((f).compiled, c.part, alias)) from engine.field_type_columns c where c.type = (f).result_type)
-    else (
-      select engine.qualified(jsonb_object_agg(regexp_replace(r.key, '^[^.]*\.?', ''), r.name), alias)
-      from engine.retired_columns r where r.field_id = (f).id and r.revision = (f).revision) end
+  select coalesce(
+    (select engine.qualified(jsonb_object_agg(regexp_replace(r.key, '^[^.]*\.?', ''), r.name), alias)
+      from engine.retired_columns r where r.field_id = (f).id and r.revision = (f).revision),
+    (select jsonb_object_agg(c.part, engine.formula_sql((f).compiled, c.part, alias))
+      from engine.field_type_columns c where c.type = (f).result_type and (f).type = 'FORMULA'))
 $$;
 
 create or replace function engine.live_columns(f metadata.fields, alias text) returns jsonb

@@ -502,6 +502,8 @@ alter table core.members add unique (workspace_id, id);
 drop function engine.may_manage_model() cascade;
 drop function engine.role_manages_model(name);
 drop function engine.trashed_object(name, text, text);
+drop function engine.put_back(text, metadata.objects, uuid), engine.put_back_links(text, metadata.objects, uuid, xid8),
+  engine.without_dead_links(text, metadata.objects, uuid, jsonb);
 alter table metadata.roles
   add column permissions text[] not null default '{}',
   add column has_all_permissions boolean not null default false,
@@ -640,6 +642,7 @@ alter table engine.pending add column roles text[] not null default '{}';
 --!include engine/permissions/policy.sql
 --!include engine/permissions/principals.sql
 --!include engine/permissions/sharing.sql
+--!include engine/permissions/past.sql
 --!include engine/desired.sql
 --!include engine/permissions/security.sql
 --!include engine/computed/triggers.sql

@@ -119,6 +119,11 @@ export const ERRORS = {
     message: 'Another record has this value already, and it must be unique.',
     hint: 'Choose another value, or open the record that has it.',
   },
+  RECORD_MISSING: {
+    status: 404,
+    message: 'There is no such record, or your role may not do this with it.',
+    hint: 'It may have been deleted. Load the records again.',
+  },
   RELATED_RECORD_MISSING: {
     status: 409,
     message: 'The record that this one should point to does not exist.',

@@ -16,26 +16,29 @@ export interface Broken {
 
 /**
  * The rule behind each of some constraints of a tenant's table; undefined where there is none, as for
- * those that belong to a type. Asked as the login, since CRM roles do not reach the engine by name.
+ * those that belong to a type. Asked as the login, since CRM roles do not reach the engine by name; `caller` is the
+ * role that is told, of which only what it may know is said.
  */
 export async function explainViolations(
   db: Pool | ClientBase,
   schema: string,
   table: string,
   broken: readonly Broken[],
+  caller: string | undefined,
 ): Promise<(Violation | undefined)[]> {
   const { rows } = await db.query<{ message: string | null; hint: string | null; field: string | null }>({
     name: 'relvar_explain_violations',
     text: `
       select e.message, e.hint, e.field_name as field
       from unnest($3::text[], $4::text[]) with ordinality b (constraint_name, column_name, place)
-      left join lateral (select * from engine.explain_violation($1, $2, b.constraint_name, b.column_name) limit 1) e on true
+      left join lateral (select * from engine.explain_violation($1, $2, b.constraint_name, b.column_name, $5) limit 1) e on true
       order by b.place`,
     values: [
       schema,
       table,
       broken.map(({ constraint }) => constraint ?? null),
       broken.map(({ column }) => column ?? null),
+      caller ?? null,
     ],
   });
   return rows.map(({ message, hint, field }) => (message === null ? undefined : { message, hint, field }));

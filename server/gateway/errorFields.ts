@@ -62,6 +62,9 @@ function constraintColumns(request: FailedRequest, table: string, constraint: st
           and d.refobjid = to_regclass(quote_ident($1)) and d.refobjsubid > 0
         where i.relname = $2 and i.relkind = 'i') k
       join pg_catalog.pg_attribute a on a.attrelid = to_regclass(quote_ident($1)) and a.attnum = k.attnum
+      -- Not those that the caller neither reads nor writes.
+      where has_column_privilege(a.attrelid, a.attnum, 'select') or has_column_privilege(a.attrelid, a.attnum, 'insert')
+        or has_column_privilege(a.attrelid, a.attnum, 'update')
       order by k.place`,
     values: [table, constraint],
   });

@@ -48,6 +48,10 @@ async function explain(error: GraphQLError, request: FailedRequest): Promise<Ans
       };
     }
   }
+  if (/^No values were (updated|deleted) in collection/.test(cause?.message ?? '')) {
+    const { message, hint } = ERRORS.RECORD_MISSING;
+    return { message, ...place, extensions: { code: 'RECORD_MISSING', hint } };
+  }
   if (cause?.message.endsWith(' forbidden in filter argument input.')) {
     const hint = 'Leave the filter out, or ask for what is empty with "isNull".';
     return { message: cause.message, ...place, extensions: { code: 'INVALID_REQUEST', hint } };
@@ -65,10 +69,10 @@ async function explain(error: GraphQLError, request: FailedRequest): Promise<Ans
   return { message, ...place, extensions: { code: 'INTERNAL', hint, id } };
 }
 
-async function ruleOf(error: DatabaseError, { pool }: FailedRequest): Promise<Violation | undefined> {
+async function ruleOf(error: DatabaseError, { pool, settings }: FailedRequest): Promise<Violation | undefined> {
   const broken = brokenBy(error);
   if (!broken) return undefined;
-  const [violation] = await explainViolations(pool, broken.schema, broken.table, [broken]);
+  const [violation] = await explainViolations(pool, broken.schema, broken.table, [broken], settings.role);
   return violation;
 }
 

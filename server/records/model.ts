@@ -56,6 +56,15 @@ export async function loadModel(client: ClientBase): Promise<Model> {
   return model;
 }
 
+/** Refuses, unless the role that the session has taken has a permission such as EXPORT_CSV. */
+export async function assertMay(client: ClientBase, permission: string, refusal: string): Promise<void> {
+  const { rows } = await client.query<{ may: boolean }>(`select metadata.my_permissions() -> 'flags' ? $1 as may`, [
+    permission,
+  ]);
+  if (rows[0]?.may !== true)
+    throw new RecordsError('NOT_ALLOWED', refusal, `Ask an administrator for the permission ${permission}.`);
+}
+
 /** An object by any of its names or labels, in any case. */
 export function findObject(model: Model, name: string): ObjectModel {
   const wanted = name.trim().toLowerCase();

@@ -338,6 +338,39 @@ BEGIN ATOMIC
     FROM engine.visible_duplicates(engine.duplicate_candidates(CURRENT_USER, %1$L::text, find_duplicates_of.object_name, NULL::uuid, find_duplicates_of.data), find_duplicates_of.max_results) d(record_id, label, criteria);
 END$function$, schema_name),
       null, 'The same for values that are not saved yet, named as when a record is created.'),
+    ('function', 'record_history', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.record_history(object_name text, record_id uuid, max_results integer DEFAULT 50, before_batch bigint DEFAULT NULL::bigint)
+ RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 50
+BEGIN ATOMIC
+ SELECT h.batch,
+     h.seq,
+     h.action,
+     h.before,
+     h.after,
+     h.actor_type,
+     h.actor_id,
+     h.actor_name,
+     h.source,
+     h.happened_at
+    FROM engine.record_history(CURRENT_USER, %1$L::text, record_history.object_name, record_history.record_id, record_history.max_results, record_history.before_batch) h(batch, seq, action, before, after, actor_type, actor_id, actor_name, source, happened_at);
+END$function$, schema_name),
+      null, 'What happened to a record, the latest first: of a record that the caller may read, the fields that the caller may read.'),
+    ('function', 'deleted_records', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.deleted_records(object_name text, max_results integer DEFAULT 50, skip integer DEFAULT 0)
+ RETURNS TABLE(record_id uuid, label text, data jsonb, deleted_at timestamp with time zone, deleted_by_name text)
+ LANGUAGE sql
+ STABLE ROWS 50
+BEGIN ATOMIC
+ SELECT d.record_id,
+     d.label,
+     d.data,
+     d.deleted_at,
+     d.deleted_by_name
+    FROM engine.deleted_records(CURRENT_USER, %1$L::text, deleted_records.object_name, deleted_records.max_results, deleted_records.skip) d(record_id, label, data, deleted_at, deleted_by_name);
+END$function$, schema_name),
+      null, 'Deleted records of an object that the caller could read while they were there, with the fields that the caller may read, the latest first.'),
     ('function', 'restore_record', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.restore_record(object_name text, record_id uuid)
  RETURNS boolean

@@ -41,14 +41,14 @@ end
 $$;
 
 -- What a role could not see or delete while it was there it neither restores nor destroys.
-create or replace function engine.is_trashed_for(caller name, schema_name text, object metadata.objects, record_id uuid) returns boolean
+create or replace function engine.is_trashed_for(caller name, schema_name text, object metadata.objects, record_id uuid, action text default 'DELETE') returns boolean
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_found boolean;
 begin
   execute format('select exists (select from %1$I.trash d cross join lateral jsonb_populate_record(null::%1$I.%2$I, d.data) t where d.object_id = $1 and d.record_id = $2 and %3$s and %4$s)',
-    schema_name, (object).table_name, engine.condition_of(caller, (object).id, 'READ', 't.'), engine.condition_of(caller, (object).id, 'DELETE', 't.'))
+    schema_name, (object).table_name, engine.condition_of(caller, (object).id, 'READ', 't.'), engine.condition_of(caller, (object).id, action, 't.'))
     into v_found using (object).id, record_id;
   return v_found;
 end
@@ -62,13 +62,13 @@ as $$
 declare
   v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name);
 begin
-  return engine.is_trashed_for(caller, schema_name, v_object, record_id) and engine.put_back(schema_name, v_object, record_id);
+  return engine.is_trashed_for(caller, schema_name, v_object, record_id) and engine.put_back(schema_name, v_object, record_id, caller);
 end
 $$;
 
 -- Asks for no rights, so that a deletion that reached further than the caller's own rights is
--- undone as far as it reached.
-create or replace function engine.put_back(schema_name text, object metadata.objects, record_id uuid) returns boolean
+-- undone as far as it reached. A refusal names only what the caller reads.
+create or replace function engine.put_back(schema_name text, object metadata.objects, record_id uuid, caller name) returns boolean
 language plpgsql volatile set search_path = ''
 as $$
 declare
@@ -82,7 +82,7 @@ begin
   if v_trash.id is null then
     return false;
   end if;
-  v_data := engine.without_dead_links(schema_name, object, record_id, v_trash.data);
+  v_data := engine.without_dead_links(schema_name, object, record_id, v_trash.data, caller);
   select string_agg(quote_ident(a.attname), ', ') into v_columns
   from pg_catalog.pg_attribute a
   where a.attrelid = format('%I.%I', schema_name, (object).table_name)::regclass
@@ -97,20 +97,28 @@ begin
   exception
     when unique_violation then
       get stacked diagnostics v_detail = pg_exception_detail;
+      if not engine.reads_wholly(caller, (object).id) then
+        raise exception 'The record cannot be restored: another has taken its place.'
+          using errcode = 'RV014', hint = 'Ask somebody who sees all records of this kind.';
+      end if;
       raise exception '"%" cannot be restored: another record has taken its place.', v_trash.label
         using errcode = 'RV014', detail = v_detail, hint = 'Change or delete the other record first.';
     when not_null_violation or check_violation or data_exception then
+      if not engine.reads_wholly(caller, (object).id) then
+        raise exception 'The record cannot be restored, since it does not fit its object any more.'
+          using errcode = 'RV013', hint = 'Ask somebody who sees all records and fields of this kind.';
+      end if;
       raise exception '"%" cannot be restored, since it does not fit its object any more: %', v_trash.label, sqlerrm
         using errcode = 'RV013', hint = 'The object was changed after the record was deleted. Change it back, restore, and change it again.';
   end;
   execute format('delete from %I.trash where id = $1', schema_name) using v_trash.id;
-  perform engine.put_back_links(schema_name, object, record_id, v_trash.transaction_id);
+  perform engine.put_back_links(schema_name, object, record_id, v_trash.transaction_id, caller);
   return true;
 end
 $$;
 
 -- A link to a record that is gone itself stays empty, as it would be had this record been there.
-create or replace function engine.without_dead_links(schema_name text, object metadata.objects, record_id uuid, data jsonb) returns jsonb
+create or replace function engine.without_dead_links(schema_name text, object metadata.objects, record_id uuid, data jsonb, caller name) returns jsonb
 language plpgsql stable set search_path = ''
 as $$
 declare
@@ -119,7 +127,7 @@ declare
   r record;
 begin
   for r in
-    select c.name, c.not_null, t.table_name, t.label_singular
+    select c.name, c.not_null, t.id as target_id, t.table_name, t.label_singular
     from engine.columns((object).workspace_id) c
     join metadata.relations rel on rel.id = c.relation_id
     join metadata.objects t on t.id = rel.target_object_id
@@ -127,7 +135,9 @@ begin
       and not (t.id = (object).id and data ->> c.name = record_id::text)
   loop
     execute format('select exists (select from %I.%I where id = $1)', schema_name, r.table_name) into v_lives using (data ->> r.name)::uuid;
-    if not v_lives and r.not_null then
+    if not v_lives and r.not_null and not engine.has_right(caller, r.target_id, 'READ') then
+      raise exception 'The record needs another, which is deleted too.' using errcode = 'RV013', hint = 'Ask somebody who may restore that one first.';
+    elsif not v_lives and r.not_null then
       raise exception 'The record needs its %, which is deleted too.', r.label_singular
         using errcode = 'RV013', hint = format('Restore the %s first.', r.label_singular);
     elsif not v_lives then
@@ -139,7 +149,7 @@ end
 $$;
 
 -- The event log and the trash know what the transaction that deleted the record did to others.
-create or replace function engine.put_back_links(schema_name text, object metadata.objects, record_id uuid, deleted_in xid8) returns void
+create or replace function engine.put_back_links(schema_name text, object metadata.objects, record_id uuid, deleted_in xid8, caller name) returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
@@ -165,7 +175,7 @@ begin
         'select record_id from %I.trash where transaction_id = $1 and object_id = $2 and data ->> $3 = $4', schema_name)
         using deleted_in, (r.object).id, r.column_name, record_id::text
       loop
-        perform engine.put_back(schema_name, r.object, v_child);
+        perform engine.put_back(schema_name, r.object, v_child, caller);
       end loop;
     end if;
   end loop;

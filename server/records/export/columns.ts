@@ -1,3 +1,4 @@
+import type { ClientBase } from 'pg';
 import {
   junctionOf,
   labelField,
@@ -8,6 +9,22 @@ import {
   type ObjectModel,
 } from '../model.ts';
 import { identifier } from '../sql.ts';
+
+/** Whether the caller may read a column of a table of the workspace. */
+export type IsReadable = (table: string, column: string) => boolean;
+
+/** Asked once for all tables, as the role that the session has taken. */
+export async function readableColumns(client: ClientBase, schema: string): Promise<IsReadable> {
+  const { rows } = await client.query<{ table: string; columns: string[] }>(
+    `select c.relname as "table", array_agg(a.attname::text) as columns
+     from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+     where c.relnamespace = to_regnamespace(quote_ident($1)) and c.relkind = 'r' and has_column_privilege(c.oid, a.attnum, 'select')
+     group by c.relname`,
+    [schema],
+  );
+  const byTable = new Map(rows.map((row) => [row.table, new Set(row.columns)]));
+  return (table, column) => byTable.get(table)?.has(column) ?? false;
+}
 
 export interface ExportColumn {
   /** The header: a path that import understands. */
@@ -20,12 +37,14 @@ export interface ExportColumn {
 
 /**
  * The columns of an export, over rows "r": every field, composite ones in their parts, and each
- * relation twice, as the label that people read and the id that programs follow.
+ * relation twice, as the label that people read and the id that programs follow. What the caller may not read
+ * is left out.
  */
 export function exportColumns(
   model: Model,
   object: ObjectModel,
   schema: string,
+  isReadable: IsReadable,
 ): { columns: ExportColumn[]; joins: string[] } {
   const columns: ExportColumn[] = [];
   const joins: string[] = [];
@@ -33,22 +52,30 @@ export function exportColumns(
   fields.sort((a, b) => Number(b.name === 'id') - Number(a.name === 'id'));
   for (const field of fields) {
     for (const relation of field.relations) {
+      if (!isReadable(object.tableName, relation.column)) continue;
       const target = objectById(model, relation.targetObjectId);
       const alias = `r${joins.length}`;
       const id = `r.${identifier(relation.column)}`;
-      joins.push(`left join ${identifier(schema)}.${identifier(target.tableName)} ${alias} on ${alias}.id = ${id}`);
-      const label = labelExpression(target, alias);
-      columns.push(
-        { path: relation.name, csv: label, json: { keys: [relation.name, 'label'], expression: label } },
-        { path: `${relation.name}.id`, csv: id, json: { keys: [relation.name, 'id'], expression: id } },
-      );
+      if (isLabelReadable(target, isReadable)) {
+        joins.push(`left join ${identifier(schema)}.${identifier(target.tableName)} ${alias} on ${alias}.id = ${id}`);
+        const label = labelExpression(target, alias);
+        columns.push({ path: relation.name, csv: label, json: { keys: [relation.name, 'label'], expression: label } });
+      }
+      columns.push({ path: `${relation.name}.id`, csv: id, json: { keys: [relation.name, 'id'], expression: id } });
     }
     if (field.relations.length > 0) continue;
     const junction = junctionOf(model, field);
-    if (junction) columns.push(...linkColumns(field, junction, schema));
-    else if (field.type === 'AUTO_NUMBER') columns.push(autoNumberColumn(field));
-    else
-      for (const { part, column } of field.columns) columns.push(fieldColumn(field, part, `r.${identifier(column)}`));
+    if (junction) {
+      const { table, nearColumn, farColumn, target } = junction;
+      if ([nearColumn, farColumn].every((column) => isReadable(table, column)) && isLabelReadable(target, isReadable))
+        columns.push(...linkColumns(field, junction, schema));
+    } else if (field.type === 'AUTO_NUMBER') {
+      if (field.columns.every(({ column }) => isReadable(object.tableName, column)))
+        columns.push(autoNumberColumn(field));
+    } else {
+      for (const { part, column } of field.columns)
+        if (isReadable(object.tableName, column)) columns.push(fieldColumn(field, part, `r.${identifier(column)}`));
+    }
   }
   return { columns, joins };
 }
@@ -114,6 +141,11 @@ function linkColumns(
       json: null,
     },
   ];
+}
+
+function isLabelReadable(target: ObjectModel, isReadable: IsReadable): boolean {
+  const columns = (labelField(target)?.columns ?? []).map(({ column }) => column);
+  return ['id', ...columns].every((column) => isReadable(target.tableName, column));
 }
 
 /** What a record is called; null where there is no record or it has no label. */

@@ -3,22 +3,28 @@ import { explainViolations, type Broken, type Violation } from '../../violation.
 
 /** What the catalogue knows about the table, so that nothing of it is said twice. */
 export interface TableFacts {
-  columns: Map<string, { type: string; isRequired: boolean; isGenerated: boolean; defaultExpression: string | null }>;
+  columns: Map<
+    string,
+    { type: string; isRequired: boolean; isGenerated: boolean; isReadable: boolean; defaultExpression: string | null }
+  >;
   /** Unique keys other than the id, as the expressions that PostgreSQL itself prints. */
   uniqueKeys: { name: string; expressions: string[]; predicate: string | null; columns: string[] }[];
   checks: { name: string; expression: string; columns: string[] }[];
 }
 
+/** To be called while the session is the caller's. */
 export async function readTable(client: ClientBase, schema: string, table: string): Promise<TableFacts> {
   const { rows: columns } = await client.query<{
     name: string;
     type: string;
     required: boolean;
     generated: boolean;
+    readable: boolean;
     expression: string | null;
   }>(
     `select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as required,
             a.attgenerated <> '' or a.attidentity <> '' as generated,
+            has_column_privilege(a.attrelid, a.attnum, 'select') as readable,
             pg_get_expr(d.adbin, d.adrelid) as expression
      from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
      where a.attrelid = format('%I.%I', $1::text, $2::text)::regclass and a.attnum > 0 and not a.attisdropped`,
@@ -46,9 +52,15 @@ export async function readTable(client: ClientBase, schema: string, table: strin
   );
   return {
     columns: new Map(
-      columns.map(({ name, type, required, generated, expression }) => [
+      columns.map(({ name, type, required, generated, readable, expression }) => [
         name,
-        { type, isRequired: required, isGenerated: generated, defaultExpression: generated ? null : expression },
+        {
+          type,
+          isRequired: required,
+          isGenerated: generated,
+          isReadable: readable,
+          defaultExpression: generated ? null : expression,
+        },
       ]),
     ),
     // The primary key, which depends on its column through a constraint, has no such dependency.
@@ -66,11 +78,12 @@ export async function readRules(
   schema: string,
   table: string,
   { columns, uniqueKeys, checks }: TableFacts,
+  caller: string,
 ): Promise<Rules> {
   const required = [...columns].flatMap(([column, { isRequired }]): Broken[] => (isRequired ? [{ column }] : []));
   const constraints = [...checks, ...uniqueKeys].map(({ name }): Broken => ({ constraint: name }));
   const broken = [...constraints, ...required];
-  const violations = await explainViolations(client, schema, table, broken);
+  const violations = await explainViolations(client, schema, table, broken, caller);
   return new Map(
     broken.flatMap(({ constraint, column }, index) => {
       const violation = violations[index];

@@ -2,7 +2,7 @@ import type { Client, PoolClient } from 'pg';
 import type { Writable } from 'node:stream';
 import { identitySettings, type Identity } from '../../../db/pool.ts';
 import { readCsv, sniffFormat, type CsvFormat, type CsvRecord, type CsvSource } from '../csv/source.ts';
-import { findObject, loadModel, type FieldModel, type ObjectModel } from '../model.ts';
+import { assertMay, findObject, loadModel, type FieldModel, type ObjectModel } from '../model.ts';
 import { RecordsError } from '../recordsError.ts';
 import { identifier } from '../sql.ts';
 import type { DateOrder } from '../values/date.ts';
@@ -82,6 +82,7 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Imp
   const progress = (phase: ImportProgress['phase'], rows: number, bytes: number) =>
     options.onProgress?.({ phase, rows, bytes });
   await becomeCaller(options);
+  await assertMay(client, 'IMPORT_CSV', 'Your role may not import files.');
   const model = await loadModel(client);
   const object = findObject(model, options.object);
   const table = `${identifier(identity.schemaName)}.${identifier(object.tableName)}`;
@@ -109,7 +110,7 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Imp
 
   // A CRM role owns nothing, so the login makes the staging table and lets the role read it.
   await client.query('set local role none');
-  const rules = await readRules(client, identity.schemaName, object.tableName, facts);
+  const rules = await readRules(client, identity.schemaName, object.tableName, facts, identity.pgRole);
   await createStage(
     client,
     stage.columns.map((name) => ({

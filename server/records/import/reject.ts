@@ -94,6 +94,7 @@ export class RowChecks {
   private isKnown(column: string): boolean {
     const fact = this.facts.columns.get(column);
     if (!fact || fact.isGenerated || this.relationColumns.has(column)) return false;
+    if (this.isMatching && !fact.isReadable) return false;
     // Functions of the engine are not to be called by name.
     return this.staged.has(column) || !(fact.defaultExpression ?? '').includes('engine.');
   }
@@ -106,7 +107,10 @@ export class RowChecks {
     return this.staged.has(column) ? `coalesce(s.${name}, ${fallback})` : fallback;
   }
 
-  /** Values that only one record may have: first within the file, then against the records. */
+  /**
+   * Values that only one record may have: first within the file, then against the records that the caller
+   * sees. Of others PostgreSQL knows when the row is written.
+   */
   async unique(): Promise<void> {
     for (const { name: constraint, expressions, predicate, columns } of this.facts.uniqueKeys) {
       if (!columns.every((column) => this.staged.has(column) && !this.relationColumns.has(column))) continue;
@@ -114,6 +118,7 @@ export class RowChecks {
       const isPresent = `(${expressions.map((expression) => `(${expression}) is not null`).join(' and ')}) and (${predicate ?? 'true'})`;
       const name = [...new Set(columns.map((column) => this.labelOf(column)))].join(', ');
       await this.rejectRepeated(name, key, isPresent);
+      if (!columns.every((column) => this.facts.columns.get(column)?.isReadable)) continue;
       const aliases = expressions.map((expression, index) => `(${expression}) as k${index}`).join(', ');
       const equal = expressions.map((_, index) => `s.k${index} = t.k${index}`).join(' and ');
       await this.reject(

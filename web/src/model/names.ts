@@ -30,7 +30,7 @@ export function plural(label: string): string {
 const RESERVED = new Set(
   (
     'query mutation subscription node nodeId nodes edges cursor pageInfo totalCount filter orderBy first last after before offset ' +
-    'recordEvent recordEvents trash trashedRecord trashedRecords searchRecords restoreRecord destroyRecord findDuplicates ' +
+    'recordEvent recordEvents trash trashedRecord trashedRecords searchRecords recordHistory deletedRecords restoreRecord destroyRecord findDuplicates ' +
     'findDuplicatesOf clientMutationId input patch ctid tableoid xmin xmax cmin cmax'
   ).split(' '),
 );

@@ -23,10 +23,10 @@ interface RecordEvent {
 }
 
 const EVENTS = gql<
-  { recordEvents: { nodes: RecordEvent[] } },
+  { recordHistory: { nodes: RecordEvent[] } },
   { id: string; object: string }
->(`query Timeline($id: UUID!, $object: UUID!) {
-  recordEvents(first: 30, filter: { recordId: { equalTo: $id }, objectId: { equalTo: $object } }, orderBy: [BATCH_DESC, SEQ_DESC]) {
+>(`query Timeline($id: UUID!, $object: String!) {
+  recordHistory(objectName: $object, recordId: $id, maxResults: 30) {
     nodes { batch seq action before after actorType actorName source happenedAt }
   }
 }`);
@@ -49,8 +49,8 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
   const [hidden, setHidden] = useState(false);
   const read = useCallback(async () => {
     try {
-      const { recordEvents } = await request(EVENTS, { id, object: object.id });
-      const updates = recordEvents.nodes.filter((event) => event.action === 'updated');
+      const { recordHistory } = await request(EVENTS, { id, object: object.nameSingular });
+      const updates = recordHistory.nodes.filter((event) => event.action === 'updated');
       const mentioned = mentionedIds(
         object,
         updates.flatMap((event) => [event.before, event.after]),
@@ -60,9 +60,9 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
         return target?.isActive ? readLabels(model, target, [...ids]).catch(() => undefined) : [];
       });
       await Promise.all(reading);
-      setEvents(recordEvents.nodes);
+      setEvents(recordHistory.nodes);
     } catch {
-      // A role that may not read the log sees the record without its history.
+      // A record without its history is still a record.
       setHidden(true);
     }
   }, [id, model, object]);

@@ -67,13 +67,41 @@ begin
 end
 $$;
 
-create or replace function engine.explain_violation(schema_name text, table_name text, constraint_name text, column_name text)
+-- What a caller may be told of a constraint: all of it only where he reads or writes each of its columns and,
+-- of a unique one, sees each record. Whether the other record is one that he sees is no matter: were the words
+-- another then, they would tell.
+create or replace function engine.knows_constraint(caller name, object metadata.objects, table_id oid, constraint_name text, is_unique boolean, out knows_columns boolean, out knows_records boolean)
+language sql stable set search_path = ''
+as $$
+  select not exists (
+      select from (
+        select unnest(k.conkey) as attnum from pg_catalog.pg_constraint k where k.conrelid = table_id and k.conname = constraint_name
+        union
+        select d.refobjsubid from pg_catalog.pg_class i
+        join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_class'::regclass and d.objid = i.oid and d.refobjid = table_id and d.refobjsubid > 0
+        where i.relname = constraint_name and i.relkind = 'i'
+          and i.oid in (select x.indexrelid from pg_catalog.pg_index x where x.indrelid = table_id)
+      ) c
+      cross join lateral (select c.attnum::int2 as attnum) a
+      where not (has_column_privilege(caller, table_id, a.attnum, 'select') or has_column_privilege(caller, table_id, a.attnum, 'insert') or has_column_privilege(caller, table_id, a.attnum, 'update'))),
+    -- Asked of the role that is told: the session is the server's own.
+    not is_unique or exists (
+      select from engine.roles_of(caller) c
+      join metadata.roles i on i.id = c
+      cross join lateral engine.effective_permissions((object).workspace_id, array[(object).id], array[i.pg_role]) p
+      where p.can_read and not p.is_limited)
+$$;
+
+create or replace function engine.explain_violation(schema_name text, table_name text, constraint_name text, column_name text, caller name default null)
 returns table (message text, hint text, field_id uuid, field_name text, rule_id uuid)
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
   v_workspace uuid := (select w.id from core.workspaces w where w.schema_name = explain_violation.schema_name);
   v_table oid := to_regclass(format('%I.%I', schema_name, table_name));
+  v_object metadata.objects;
+  v_is_unique boolean;
+  v_knows record;
   v_key text;
 begin
   if constraint_name <> '' then
@@ -86,11 +114,28 @@ begin
     v_key := (select engine.identity_of(pg_catalog.col_description(v_table, a.attnum)) from pg_catalog.pg_attribute a
       where a.attrelid = v_table and a.attname = column_name);
   end if;
-  if v_workspace is not null and v_key is not null then
+  if v_workspace is null then
+    return;
+  end if;
+  if caller is not null and constraint_name <> '' then
+    select o.* into v_object from metadata.objects o where o.workspace_id = v_workspace and o.table_name = explain_violation.table_name;
+    v_is_unique := exists (select from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid where i.indrelid = v_table and c.relname = constraint_name and i.indisunique);
+    v_knows := engine.knows_constraint(caller, v_object, v_table, constraint_name, v_is_unique);
+    if not v_knows.knows_columns then
+      return query select 'A rule of the data does not allow this record.', 'It is about fields that your role does not see. Ask somebody who does.', null::uuid, null::text, null::uuid;
+      return;
+    elsif not v_knows.knows_records then
+      return query select case when r.field_id is null then 'A value of this record cannot be used.' else format('This value of "%s" cannot be used.', f.label) end,
+        'Choose another value.', r.field_id, r.field_name, null::uuid
+      from (select) one left join engine.refusal(coalesce(v_key, ''), v_workspace, schema_name) r on true left join metadata.fields f on f.id = r.field_id;
+      return;
+    end if;
+  end if;
+  if v_key is not null then
     return query select * from engine.refusal(v_key, v_workspace, schema_name);
   end if;
 end
 $$;
-comment on function engine.explain_violation(text, text, text, text) is
-  'Why PostgreSQL refused a record: a sentence, a way out, and the field or rule, from what its error names. No row where it says nothing.';
-grant execute on function engine.explain_violation(text, text, text, text) to relvar_server;
+comment on function engine.explain_violation(text, text, text, text, name) is
+  'Why PostgreSQL refused a record: a sentence, a way out, and the field or rule, from what its error names, as far as the caller may know. No row where it says nothing.';
+grant execute on function engine.explain_violation(text, text, text, text, name) to relvar_server;

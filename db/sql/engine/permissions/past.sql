@@ -1,0 +1,131 @@
+-- Records as they were: the event log and the trash, for who does not read every record and every
+-- field of an object. Their tables hold whole records, so a policy can only open or close them for an
+-- object as a whole; these functions run as the owner and leave what the caller may read.
+
+create or replace function engine.past_object(caller name, schema_name text, object_name text) returns metadata.objects
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_object metadata.objects;
+begin
+  select o.* into v_object
+  from core.workspaces w join metadata.objects o on o.workspace_id = w.id
+  where w.schema_name = past_object.schema_name and o.name_singular = object_name and o.deleted_at is null;
+  if not found then
+    raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
+  end if;
+  if not engine.has_right(caller, v_object.id, 'READ') then
+    raise exception 'Your role may not read %.', v_object.label_plural using errcode = '42501';
+  end if;
+  return v_object;
+end
+$$;
+
+-- Who reads every record and every field needs nothing left out.
+create or replace function engine.reads_wholly(caller name, object_id uuid) returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return engine.acts_as_administrator() or object_id in (select o from engine.wholly_readable_objects(caller) o);
+end
+$$;
+
+-- The columns that the caller reads. The log names values by the columns of their time: where a name was
+-- another field's once, only what was written since is this field's.
+create or replace function engine.past_columns(caller name, schema_name text, object metadata.objects)
+returns table (name text, since timestamptz)
+language sql stable set search_path = ''
+as $$
+  select a.attname::text, (
+    select max(v.happened_at)
+    from metadata.model_changes m
+    join metadata.model_versions v on v.workspace_id = m.workspace_id and v.version = m.version
+    where m.workspace_id = (object).workspace_id and m.table_name = 'fields' and m.before ->> 'object_id' = (object).id::text
+      and m.row_id is distinct from c.field_id
+      and starts_with(a.attname::text, engine.snake_case(m.before ->> 'name')))
+  from pg_catalog.pg_attribute a
+  left join engine.field_columns((object).workspace_id, array[(object).id]) c on c.name = a.attname
+  where a.attrelid = format('%I.%I', schema_name, (object).table_name)::regclass and a.attnum > 0 and not a.attisdropped
+    and has_column_privilege(caller, a.attrelid, a.attnum, 'select')
+$$;
+
+create or replace function engine.past_values(data jsonb, happened_at timestamptz, names text[], since timestamptz[]) returns jsonb
+language sql immutable parallel safe set search_path = ''
+as $$
+  select case when data is not null then coalesce(jsonb_object_agg(e.key, e.value), '{}') end
+  from jsonb_each(data) e
+  join unnest(names, since) c (name, since) on c.name = e.key and (c.since is null or past_values.happened_at > c.since)
+$$;
+
+-- Whether the caller reads all that a record is called by.
+create or replace function engine.reads_label(caller name, schema_name text, object metadata.objects) returns boolean
+language sql stable set search_path = ''
+as $$
+  select not exists (
+    select from engine.field_columns((object).workspace_id, array[(object).id]) c
+    where c.field_id = (object).label_field_id and not has_column_privilege(caller, format('%I.%I', schema_name, (object).table_name), c.name, 'select'))
+$$;
+
+-- A record of a limited caller's is one that he sees now, or would if it were not in the trash. Of those
+-- that were destroyed nothing is left to ask the rules of.
+create or replace function engine.record_history(caller name, schema_name text, object_name text, record_id uuid, max_results int, before_batch bigint)
+returns table (batch bigint, seq int, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamptz)
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
+  v_limit int := least(greatest(max_results, 1), 1000);
+  v_table text := format('%I.%I', schema_name, v_object.table_name);
+  v_names text[];
+  v_since timestamptz[];
+  v_knows_who boolean;
+begin
+  if engine.reads_wholly(caller, v_object.id) then
+    return query execute format(
+      'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at
+       from %I.record_events e where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3) order by e.batch desc, e.seq desc limit $4', schema_name)
+    using v_object.id, record_id, before_batch, v_limit;
+    return;
+  end if;
+  if not engine.may_touch(caller, v_object.id, record_id, 'READ') and not engine.is_trashed_for(caller, schema_name, v_object, record_id, 'READ') then
+    return;
+  end if;
+  select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, v_object) c;
+  v_knows_who := has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
+  return query execute format(
+    'select e.batch, e.seq, e.action, b.value, a.value, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
+       case when $7 then e.source else '''' end, e.happened_at
+     from %I.record_events e
+     cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)
+     cross join lateral engine.past_values(e.after, e.happened_at, $5, $6) a (value)
+     where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3)
+       -- That something was changed which the caller does not read is nothing to tell, either.
+       and (e.action <> ''updated'' or b.value <> ''{}'')
+     order by e.batch desc, e.seq desc limit $4', schema_name)
+  using v_object.id, record_id, before_batch, v_limit, v_names, v_since, v_knows_who;
+end
+$$;
+
+create or replace function engine.deleted_records(caller name, schema_name text, object_name text, max_results int, skip int)
+returns table (record_id uuid, label text, data jsonb, deleted_at timestamptz, deleted_by_name text)
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
+  v_is_whole boolean := engine.reads_wholly(caller, v_object.id);
+begin
+  return query execute format(
+    'select d.record_id, case when $4 then d.label end, case when $5 then d.data else engine.past_values(d.data, null, $6, ''{}'') end, d.deleted_at,
+       case when $7 then d.deleted_by_name end
+     from %1$I.trash d cross join lateral jsonb_populate_record(null::%1$I.%2$I, d.data) t
+     where d.object_id = $1 and %3$s
+     order by d.deleted_at desc, d.record_id limit $2 offset $3', schema_name, v_object.table_name, engine.condition_of(caller, v_object.id, 'READ', 't.'))
+  using v_object.id, least(greatest(max_results, 1), 1000), greatest(skip, 0), v_is_whole or engine.reads_label(caller, schema_name, v_object), v_is_whole,
+    -- What lies in the trash follows renamings.
+    (select array_agg(c.name) from engine.past_columns(caller, schema_name, v_object) c),
+    v_is_whole or has_column_privilege(caller, format('%I.%I', schema_name, v_object.table_name), 'updated_by_name', 'select');
+end
+$$;
+
+-- Reached only through the tenant's own functions, which name the caller.
+grant execute on function engine.record_history(name, text, text, uuid, int, bigint), engine.deleted_records(name, text, text, int, int) to relvar_crm;

@@ -613,12 +613,39 @@ alter table metadata.objects add column is_private boolean not null default fals
 -- Roles whose rights a transaction touched.
 alter table engine.pending add column roles text[] not null default '{}';
 
+create table core.totp (
+  user_id uuid primary key references core.users on delete cascade,
+  secret text not null,
+  created_at timestamptz not null default now(),
+  confirmed_at timestamptz,
+  last_step bigint not null default 0
+);
+comment on table core.totp is 'Second factors by time. The secret is sealed; last_step is the last one used, so that no code works twice.';
+
+create table core.recovery_codes (
+  user_id uuid not null references core.users on delete cascade,
+  code_hash bytea not null,
+  used_at timestamptz,
+  primary key (user_id, code_hash)
+);
+comment on table core.recovery_codes is 'Codes for who has lost the second factor. Each works once.';
+
+create table core.trusted_devices (
+  token_hash bytea primary key,
+  user_id uuid not null references core.users on delete cascade,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null
+);
+comment on table core.trusted_devices is 'Browsers that proved the second factor and need not again for a while.';
+create index on core.trusted_devices (user_id);
+
+alter table core.workspace_settings add column is_mfa_enforced boolean not null default false;
+
 -- ── functions, in the order of their types ──────────────────────────────────────────────────────
 --!include engine/identity.sql
 --!include core/attempts.sql
 --!include core/auth_events.sql
 --!include core/sign_in.sql
---!include core/sessions.sql
 --!include core/signing_keys.sql
 --!include engine/field_types.sql
 --!include engine/fields.sql
@@ -715,8 +742,11 @@ alter table engine.pending add column roles text[] not null default '{}';
 --!include metadata/members.sql
 --!include metadata/joining.sql
 --!include metadata/profile.sql
+--!include core/sessions.sql
 --!include engine/lint.sql
 --!include metadata/model.sql
+--!include metadata/keys.sql
+--!include core/second_factor.sql
 --!include metadata/comments.sql
 --!include core/workspaces.sql
 

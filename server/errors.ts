@@ -29,6 +29,36 @@ export const ERRORS = {
     message: 'Too many attempts to sign in.',
     hint: 'Wait a few minutes, then try again.',
   },
+  PASSWORD_COMMON: {
+    status: 422,
+    message: 'This password is one of the most common ones.',
+    hint: 'Choose one that nobody else has. Several words that do not belong together are hard to guess.',
+  },
+  PASSWORD_WRONG: {
+    status: 403,
+    message: 'This is not your password.',
+    hint: 'Enter the password that you sign in with.',
+  },
+  SECOND_FACTOR_FAILED: {
+    status: 403,
+    message: 'This code is not right.',
+    hint: 'Enter the code that your app shows now, or one of your recovery codes. Each works once.',
+  },
+  SECOND_FACTOR_ON: {
+    status: 409,
+    message: 'The second factor is on already.',
+    hint: 'Turn it off first, with your password.',
+  },
+  SECOND_FACTOR_ENFORCED: {
+    status: 409,
+    message: 'Your workspace wants a second factor.',
+    hint: 'An administrator can change that in the settings of the workspace.',
+  },
+  TICKET_EXPIRED: {
+    status: 401,
+    message: 'Signing in took too long.',
+    hint: 'Begin again with your password.',
+  },
   RATE_LIMITED: {
     status: 429,
     message: 'This key has made too many requests.',

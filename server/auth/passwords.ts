@@ -1,5 +1,6 @@
 import { hash, verify } from '@node-rs/argon2';
 import { RequestError } from '../errors.ts';
+import { isCommonPassword } from './commonPasswords.ts';
 
 /** OWASP's first choice for argon2id (the library's default algorithm): 19 MiB, two passes, one lane. */
 const OPTIONS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -11,12 +12,13 @@ const MIN_LENGTH = 10;
 /** Argon2 takes any length; a limit keeps a megabyte from being hashed. */
 const MAX_LENGTH = 1_000;
 
-/** Length is what makes a password hard to guess. Those that must have signs and digits are written on notes. */
+/** Length makes a password hard to guess, unless it is one that is guessed first. Those that must have signs and digits are written on notes. */
 export function assertNewPassword(password: string): void {
   if (password.length < MIN_LENGTH) throw new RequestError('PASSWORD_TOO_SHORT', { field: 'password' });
   if (password.length > MAX_LENGTH) {
     throw new RequestError('INVALID_REQUEST', { message: 'This password is too long.', field: 'password' });
   }
+  if (isCommonPassword(password)) throw new RequestError('PASSWORD_COMMON', { field: 'password' });
 }
 
 export function hashPassword(password: string): Promise<string> {

@@ -169,6 +169,27 @@ as $$
 $$;
 comment on function core.set_password(uuid, text, uuid) is 'Sets the password of a user and ends their other sessions; returns how many.';
 
+create or replace function core.change_password(user_id uuid, password_hash text, session_id uuid, ip inet default null, user_agent text default null) returns int
+language sql volatile security definer set search_path = ''
+as $$
+  select core.queue_mail(u.email, 'password_changed',
+    jsonb_build_object('device', left(coalesce(change_password.user_agent, ''), 200), 'ipAddress', host(change_password.ip), 'happenedAt', now()))
+  from core.users u where u.id = change_password.user_id and core.is_email(u.email);
+  select core.set_password(change_password.user_id, change_password.password_hash, change_password.session_id);
+$$;
+comment on function core.change_password(uuid, text, uuid, inet, text) is 'As core.set_password, by the user; the present session goes on, and a mail tells of it.';
+
+create or replace function core.workspaces_of(user_id uuid) returns table (id uuid, slug text, name text)
+language sql stable security definer set search_path = ''
+as $$
+  select w.id, w.slug, w.name from core.members m join core.workspaces w on w.id = m.workspace_id
+  where m.user_id = workspaces_of.user_id and m.is_active order by w.name, w.id
+$$;
+
+create or replace function core.has_session_mfa(session_id uuid) returns boolean
+language sql stable security definer set search_path = ''
+as $$ select coalesce((select s.mfa_at is not null from core.sessions s where s.id = has_session_mfa.session_id), false) $$;
+
 create or replace function core.password_of(user_id uuid) returns text
 language sql stable security definer set search_path = ''
 as $$ select u.password_hash from core.users u where u.id = password_of.user_id and u.disabled_at is null $$;
@@ -190,4 +211,5 @@ create trigger _100_first_administers before insert on core.users for each row e
 grant execute on function core.create_session(uuid, uuid, text, bytea, timestamptz, timestamptz, inet, text, timestamptz, uuid),
   core.resolve_session(uuid), core.rotate_refresh_token(bytea, bytea, timestamptz, inet, text), core.revoke_session(uuid, text),
   core.revoke_sessions(uuid, text, uuid), core.list_sessions(uuid), core.revoke_own_session(uuid, uuid), core.end_session_of_token(bytea), core.forget_sessions(),
-  core.set_password(uuid, text, uuid), core.password_of(uuid) to relvar_server;
+  core.set_password(uuid, text, uuid), core.change_password(uuid, text, uuid, inet, text), core.password_of(uuid), core.workspaces_of(uuid),
+  core.has_session_mfa(uuid) to relvar_server;

@@ -296,9 +296,11 @@ describe('keys', () => {
       .set('authorization', `Bearer ${secret}`)
       .send({ current: PASSWORD, next: 'a new long password' });
     expect(change.status).toBe(403);
-    await server.db.admin.query('update core.members set is_active = false where workspace_id = $1', [
-      acme.workspaceId,
-    ]);
+    await server.db.admin.query("select core.add_member('acme', 'second@acme.test', 'Second', 'Admin')");
+    await server.db.admin.query(
+      "update core.members set is_active = false where workspace_id = $1 and name = 'Olive Owner'",
+      [acme.workspaceId],
+    );
     await eventually('it is refused', async () => (await me(secret)).status === 401);
     await server.db.admin.query('update core.members set is_active = true where workspace_id = $1', [acme.workspaceId]);
   });

@@ -91,8 +91,13 @@ test('with the access token run out, the refresh token alone signs out', async (
 
 test('a member who is switched off, or a user who is, is out within a moment', async () => {
   const { admin } = server.db;
+  // Some administrator stays.
+  await admin.query("select core.add_member('acme', 'second@acme.test', 'Second', 'Admin')");
   for (const [off, on] of [
-    ['update core.members set is_active = false', 'update core.members set is_active = true'],
+    [
+      `update core.members set is_active = false where name = 'Olive Owner'`,
+      'update core.members set is_active = true',
+    ],
     ['update core.users set disabled_at = now()', 'update core.users set disabled_at = null'],
   ]) {
     const cookie = cookieOf(await signIn());

@@ -8,6 +8,7 @@ import { refreshModel } from '../model/metadata.ts';
 import { useModelStore } from '../model/store.ts';
 import { readProfile } from '../session/profile.ts';
 import { forgetSession, resumeSession, useSession } from '../session/session.ts';
+import { SecondStep } from '../session/SecondStep.tsx';
 import { SignInPage } from '../session/SignInPage.tsx';
 import { Message } from './Message.tsx';
 import { router } from './router.tsx';
@@ -20,6 +21,7 @@ const readWorkspace = () => Promise.all([readProfile(), refreshModel()]);
 /** Decides between the sign-in page, the application and what stands in the way of both. */
 export function App() {
   const identity = useSession((state) => state.identity);
+  const step = useSession((state) => state.step);
   const ready = useModelStore((state) => state.model !== null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const [attempt, setAttempt] = useState(0);
@@ -54,6 +56,6 @@ export function App() {
       </Message>
     );
   }
-  if (identity === null) return <SignInPage />;
+  if (identity === null) return step ? <SecondStep step={step} /> : <SignInPage />;
   return identity && ready ? <RouterProvider router={router} /> : null;
 }

@@ -6,6 +6,7 @@ import {
   IconMoon,
   IconSearch,
   IconSelector,
+  IconShieldLock,
   IconSun,
   IconUserCircle,
   IconUsers,
@@ -21,6 +22,7 @@ import { personName, signOut, useSession } from '../session/session.ts';
 import { openCommand } from './commandStore.ts';
 import { COMMAND_KEY } from './shortcuts.ts';
 import classes from './Shell.module.css';
+import { WorkspaceSwitcher } from './WorkspaceSwitcher.tsx';
 
 const SCHEMES = [
   { value: 'light', label: 'Light', icon: IconSun },
@@ -50,6 +52,11 @@ function WorkspaceMenu() {
             {identity.user?.email}
           </Menu.Label>
         ) : null}
+        <Menu.Divider />
+        <WorkspaceSwitcher />
+        <Menu.Item leftSection={<IconShieldLock size={15} />} component={Link} to="/settings/security">
+          Security
+        </Menu.Item>
         <Menu.Divider />
         <Menu.Label>Appearance</Menu.Label>
         <Menu.RadioGroup

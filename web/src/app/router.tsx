@@ -104,6 +104,24 @@ const members = createRoute({
   component: lazyRouteComponent(() => import('../settings/people/MembersPage.tsx'), 'MembersPage'),
 });
 
+const security = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/security',
+  component: lazyRouteComponent(() => import('../security/SecurityPage.tsx'), 'SecurityPage'),
+});
+
+const keys = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/keys',
+  component: lazyRouteComponent(() => import('../security/KeysPage.tsx'), 'KeysPage'),
+});
+
+const signIns = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/sign-ins',
+  component: lazyRouteComponent(() => import('../security/SignInsPage.tsx'), 'SignInsPage'),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     home,
@@ -116,6 +134,9 @@ export const router = createRouter({
     drift,
     members,
     profile,
+    security,
+    keys,
+    signIns,
   ]),
   defaultPreload: 'intent',
   defaultPreloadDelay: 60,

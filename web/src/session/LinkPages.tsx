@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { fetchJson } from '../api/failure.ts';
 import { goTo, tokenOfLink, useLook, useSubmission } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
+import { enter, type Identity, type Step } from './session.ts';
 import classes from './SignInPage.module.css';
 
 interface ConfirmProps {
@@ -82,7 +83,12 @@ export function FollowMagicLink() {
   const chosen = workspace ?? found?.workspaces[0]?.slug;
   const enter = () =>
     run(async () => {
-      await fetchJson('/auth/magic-link', { token: tokenOfLink(), ...(chosen ? { workspace: chosen } : {}) });
+      enter(
+        await fetchJson<Identity | Step>('/auth/magic-link', {
+          token: tokenOfLink(),
+          ...(chosen ? { workspace: chosen } : {}),
+        }),
+      );
       goTo(found?.next ?? '/');
     });
   return (

@@ -5,6 +5,7 @@ import { fetchJson } from '../api/failure.ts';
 import { goTo, tokenOfLink, useEntrance, useLook, useSubmission } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
 import { AskForMail, passwordError } from './PasswordPages.tsx';
+import { enter, type Identity, type Step } from './session.ts';
 import classes from './SignInPage.module.css';
 
 interface Way {
@@ -141,7 +142,7 @@ function SignUpForm({ way, proof, others }: { way: Way; proof: Proof; others?: R
   });
   const submit = form.onSubmit(({ email, name, password, workspaceName }) =>
     run(async () => {
-      await fetchJson('/auth/sign-up', {
+      const answer = await fetchJson<Identity | Step | null>('/auth/sign-up', {
         ...proof,
         password,
         ...(isAsked ? { email: email.trim() } : {}),
@@ -149,6 +150,7 @@ function SignUpForm({ way, proof, others }: { way: Way; proof: Proof; others?: R
         ...(isNew ? { newWorkspace: workspaceName.trim(), workspace: slugOf(workspaceName) } : {}),
         ...(!isNew && proof.token !== undefined ? { workspace: choice } : {}),
       });
+      if (answer) enter(answer);
       goTo('/');
     }),
   );

@@ -8,12 +8,27 @@ export interface Identity {
   member: { id: string; name?: string; displayName?: string } | null;
 }
 
+/** What the server wants before it lets somebody in whose password was right. */
+export interface Step {
+  next: 'SECOND_FACTOR' | 'SET_UP_SECOND_FACTOR';
+  ticket: string;
+}
+
 interface SessionState {
+  step: Step | null;
   /** Undefined until the server has said who we are; null when it says nobody. */
   identity: Identity | null | undefined;
 }
 
-export const useSession = create<SessionState>(() => ({ identity: undefined }));
+/** Kept beside the page: some ways of signing in end with another page than the one that asks for the second factor. */
+const STEP = 'relvar.step';
+
+function keptStep(): Step | null {
+  const kept = sessionStorage.getItem(STEP);
+  return kept === null ? null : (JSON.parse(kept) as Step);
+}
+
+export const useSession = create<SessionState>(() => ({ identity: undefined, step: keptStep() }));
 
 export async function resumeSession(): Promise<void> {
   try {
@@ -24,9 +39,24 @@ export async function resumeSession(): Promise<void> {
   }
 }
 
+/** What every way of signing in answers: who it is now, or what is still to do. */
+export function enter(answer: Identity | Step): void {
+  if ('next' in answer) {
+    sessionStorage.setItem(STEP, JSON.stringify({ next: answer.next, ticket: answer.ticket }));
+    useSession.setState({ identity: null, step: answer });
+  } else {
+    leaveStep();
+    useSession.setState({ identity: answer });
+  }
+}
+
+export function leaveStep(): void {
+  sessionStorage.removeItem(STEP);
+  useSession.setState({ step: null });
+}
+
 export async function signIn(email: string, password: string, workspace: string): Promise<void> {
-  const identity = await fetchJson<Identity>('/auth/sign-in', { email, password, ...(workspace ? { workspace } : {}) });
-  useSession.setState({ identity });
+  enter(await fetchJson<Identity | Step>('/auth/sign-in', { email, password, ...(workspace ? { workspace } : {}) }));
 }
 
 export function forgetSession(): void {

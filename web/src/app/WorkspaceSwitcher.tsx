@@ -1,0 +1,45 @@
+import { Menu } from '@mantine/core';
+import { Avatar } from '../fields/Avatar.tsx';
+import { announceFailure } from '../records/announce.tsx';
+import { fetchJson } from '../api/failure.ts';
+import { enter as proceed, forgetSession, useSession, type Identity, type Step } from '../session/session.ts';
+import { useInquiry } from '../settings/useInquiry.ts';
+
+interface Workspace {
+  id: string;
+  slug: string;
+  name: string;
+}
+
+/** The other workspaces of the same person. The page begins anew in the one that is chosen: nothing of the other stays. */
+export function WorkspaceSwitcher() {
+  const current = useSession((state) => state.identity?.workspace.id);
+  const { answer } = useInquiry('workspaces', () => fetchJson<Workspace[]>('/auth/workspaces'));
+  const others = answer?.filter(({ id }) => id !== current) ?? [];
+  const enter = async ({ slug, name }: Workspace) => {
+    try {
+      const answer = await fetchJson<Identity | Step>('/auth/switch', { workspace: slug });
+      if (!('next' in answer)) return window.location.assign('/');
+      forgetSession();
+      proceed(answer);
+    } catch (cause) {
+      announceFailure(`“${name}” was not entered`, cause);
+    }
+  };
+  if (others.length === 0) return null;
+  return (
+    <>
+      <Menu.Label>Switch to</Menu.Label>
+      {others.map((workspace) => (
+        <Menu.Item
+          key={workspace.id}
+          leftSection={<Avatar label={workspace.name} seed={workspace.id} size={18} />}
+          onClick={() => void enter(workspace)}
+        >
+          {workspace.name}
+        </Menu.Item>
+      ))}
+      <Menu.Divider />
+    </>
+  );
+}

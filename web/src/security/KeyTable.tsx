@@ -1,0 +1,67 @@
+import { Button, Table } from '@mantine/core';
+import { modals } from '@mantine/modals';
+import { formatRelative } from '../model/dates.ts';
+import { announceFailure } from '../records/announce.tsx';
+import settings from '../settings/settings.module.css';
+import { revokeKey, type Key } from './calls.ts';
+import classes from './security.module.css';
+
+interface KeyTableProps {
+  keys: Key[];
+  onRevoked: () => void;
+}
+
+const day = (moment: string): string => new Date(moment).toLocaleDateString(undefined, { dateStyle: 'medium' });
+
+/** Keys as one tells them apart: name, first letters, whom they act for, and when they were of use. */
+export function KeyTable({ keys, onRevoked }: KeyTableProps) {
+  const revoke = (key: Key) =>
+    modals.openConfirmModal({
+      title: `Revoke “${key.name}”?`,
+      children: 'Whatever uses it is refused from now on. It cannot be had back.',
+      labels: { confirm: 'Revoke', cancel: 'Keep it' },
+      confirmProps: { color: 'red' },
+      onConfirm: () =>
+        void revokeKey(key.id)
+          .catch((cause: unknown) => announceFailure(`“${key.name}” was not revoked`, cause))
+          .finally(onRevoked),
+    });
+  return (
+    <div className={classes.scroll}>
+      <Table className={settings.table}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Name</Table.Th>
+            <Table.Th>Begins with</Table.Th>
+            <Table.Th>Acts as</Table.Th>
+            <Table.Th className={settings.wideOnly}>Requests a minute</Table.Th>
+            <Table.Th>Last used</Table.Th>
+            <Table.Th>Expires</Table.Th>
+            <Table.Th>
+              <span className="visually-hidden">Actions</span>
+            </Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {keys.map((key) => (
+            <Table.Tr key={key.id}>
+              <Table.Td>{key.name}</Table.Td>
+              <Table.Td>
+                <code>{key.prefix}…</code>
+              </Table.Td>
+              <Table.Td>{key.role ?? key.memberName}</Table.Td>
+              <Table.Td className={settings.wideOnly}>{key.rateLimit}</Table.Td>
+              <Table.Td>{key.lastUsedAt ? formatRelative(key.lastUsedAt) : 'Never'}</Table.Td>
+              <Table.Td>{key.expiresAt ? day(key.expiresAt) : 'Never'}</Table.Td>
+              <Table.Td align="right">
+                <Button variant="default" aria-label={`Revoke ${key.name}`} onClick={() => revoke(key)}>
+                  Revoke
+                </Button>
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </div>
+  );
+}

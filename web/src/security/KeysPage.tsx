@@ -1,0 +1,43 @@
+import { Alert, Button, Group, Skeleton } from '@mantine/core';
+import { modals } from '@mantine/modals';
+import { useInquiry } from '../settings/useInquiry.ts';
+import { apiKeys, createApiKey, roles } from './calls.ts';
+import { KeyTable } from './KeyTable.tsx';
+import { NewKeyForm } from './NewKeyForm.tsx';
+import { SecurityFrame } from './SecurityFrame.tsx';
+import classes from './security.module.css';
+
+/** The keys of programs, for those who may manage them. */
+export function KeysPage() {
+  const { answer, failure, again } = useInquiry('API keys', apiKeys);
+  const choices = useInquiry('roles', roles);
+  const add = () =>
+    modals.open({
+      title: 'New API key',
+      onClose: again,
+      children: <NewKeyForm roles={choices.answer ?? []} create={createApiKey} onDone={() => modals.closeAll()} />,
+    });
+  return (
+    <SecurityFrame label="API keys">
+      <Group justify="space-between" mb={4}>
+        <h2 className={classes.heading}>API keys</h2>
+        {answer ? (
+          <Button onClick={add} disabled={!choices.answer}>
+            New key
+          </Button>
+        ) : null}
+      </Group>
+      {failure ? (
+        <Alert color="red" role="alert">
+          {failure.message} {failure.hint}
+        </Alert>
+      ) : !answer ? (
+        <Skeleton height={120} />
+      ) : answer.length === 0 ? (
+        <p className={classes.note}>None yet. A program signs in with a key and may do what the key’s role may.</p>
+      ) : (
+        <KeyTable keys={answer} onRevoked={again} />
+      )}
+    </SecurityFrame>
+  );
+}

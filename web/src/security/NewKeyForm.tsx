@@ -1,0 +1,110 @@
+import { Alert, Button, Group, NumberInput, Select, TextInput } from '@mantine/core';
+import { useState, type FormEvent } from 'react';
+import { toFailure, type Failure } from '../api/failure.ts';
+import type { NewKey, Role } from './calls.ts';
+import { Copy } from './Secret.tsx';
+import classes from './security.module.css';
+
+export interface KeyDraft {
+  name: string;
+  roleId: string;
+  expiresAt: string | null;
+  rateLimit: number | null;
+}
+
+interface NewKeyFormProps {
+  /** The roles to choose from; none for a personal token, which acts as its member. */
+  roles?: Role[];
+  create: (draft: KeyDraft) => Promise<NewKey>;
+  onDone: () => void;
+}
+
+const LIFETIMES = [
+  { value: '30', label: '30 days' },
+  { value: '90', label: '90 days' },
+  { value: '365', label: 'A year' },
+  { value: '', label: 'Never' },
+];
+const DAY_MS = 86_400_000;
+
+/** Makes a key and shows its secret, once. */
+export function NewKeyForm({ roles, create, onDone }: NewKeyFormProps) {
+  const [name, setName] = useState('');
+  const [roleId, setRoleId] = useState(roles?.[0]?.id ?? '');
+  const [days, setDays] = useState('90');
+  const [rateLimit, setRateLimit] = useState<number | string>(600);
+  const [made, setMade] = useState<NewKey | null>(null);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const [busy, setBusy] = useState(false);
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setFailure(null);
+    try {
+      const expiresAt = days === '' ? null : new Date(Date.now() + Number(days) * DAY_MS).toISOString();
+      setMade(await create({ name, roleId, expiresAt, rateLimit: Number(rateLimit) || null }));
+    } catch (cause) {
+      setFailure(toFailure(cause));
+    }
+    setBusy(false);
+  };
+
+  if (made)
+    return (
+      <div className={classes.setUp}>
+        <p className={classes.note}>Copy it now: it is shown only this once, and only its hash is kept.</p>
+        <code className={classes.secret} aria-label="The new key">
+          {made.secret}
+        </code>
+        <Group gap={8}>
+          <Copy text={made.secret} label="Copy" />
+          <Button onClick={onDone}>Done</Button>
+        </Group>
+      </div>
+    );
+  return (
+    <form className={classes.form} onSubmit={(event) => void submit(event)} noValidate>
+      {failure ? (
+        <Alert color="red" variant="light" role="alert" title={failure.message}>
+          {failure.hint}
+        </Alert>
+      ) : null}
+      <TextInput
+        label="Name"
+        description="What it is for"
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+        data-autofocus
+      />
+      {roles ? (
+        <>
+          <Select
+            label="Role"
+            description="What it may do"
+            data={roles.map((role) => ({ value: role.id, label: role.name }))}
+            value={roleId}
+            onChange={(value) => setRoleId(value ?? '')}
+            allowDeselect={false}
+          />
+          <NumberInput label="Requests a minute" value={rateLimit} onChange={setRateLimit} min={1} max={1_000_000} />
+        </>
+      ) : null}
+      <Select
+        label="Expires"
+        data={LIFETIMES}
+        value={days}
+        onChange={(value) => setDays(value ?? '')}
+        allowDeselect={false}
+      />
+      <Group gap={8} justify="flex-end">
+        <Button variant="default" onClick={onDone}>
+          Cancel
+        </Button>
+        <Button type="submit" loading={busy} disabled={name.trim() === ''}>
+          Create
+        </Button>
+      </Group>
+    </form>
+  );
+}

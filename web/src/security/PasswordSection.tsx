@@ -1,0 +1,60 @@
+import { Alert, Button, PasswordInput } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { notifications } from '@mantine/notifications';
+import { useState } from 'react';
+import { toFailure, type Failure } from '../api/failure.ts';
+import { changePassword } from './calls.ts';
+import classes from './security.module.css';
+
+interface PasswordSectionProps {
+  /** Other sessions have ended. */
+  onChanged: () => void;
+}
+
+export function PasswordSection({ onChanged }: PasswordSectionProps) {
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const [busy, setBusy] = useState(false);
+  const form = useForm({
+    initialValues: { current: '', next: '' },
+    validate: { next: (value) => (value.length < 10 ? 'Use at least ten characters.' : null) },
+  });
+  const submit = form.onSubmit(async ({ current, next }) => {
+    setBusy(true);
+    setFailure(null);
+    try {
+      await changePassword(current, next);
+      form.reset();
+      notifications.show({ message: 'Your password is changed. Everywhere else you are signed out.' });
+      onChanged();
+    } catch (cause) {
+      setFailure(toFailure(cause));
+    }
+    setBusy(false);
+  });
+  return (
+    <section className={classes.section} aria-labelledby="password">
+      <h2 className={classes.heading} id="password">
+        Password
+      </h2>
+      <form className={classes.form} onSubmit={submit} noValidate>
+        {failure ? (
+          <Alert color="red" variant="light" role="alert" title={failure.message}>
+            {failure.hint}
+          </Alert>
+        ) : null}
+        <PasswordInput label="Present password" autoComplete="current-password" {...form.getInputProps('current')} />
+        <PasswordInput
+          label="New password"
+          description="At least ten characters. Several words are easy to remember and hard to guess."
+          autoComplete="new-password"
+          {...form.getInputProps('next')}
+        />
+        <div>
+          <Button type="submit" loading={busy}>
+            Change password
+          </Button>
+        </div>
+      </form>
+    </section>
+  );
+}

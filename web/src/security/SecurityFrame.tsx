@@ -1,0 +1,41 @@
+import { IconFingerprint, IconKey, IconLogin2, IconShieldLock } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import frame from '../settings/frame.module.css';
+import settings from '../settings/settings.module.css';
+
+const SECTIONS = [
+  { to: '/settings/security', label: 'Your sign-in', icon: IconFingerprint },
+  { to: '/settings/keys', label: 'API keys', icon: IconKey },
+  { to: '/settings/sign-ins', label: 'Workspace', icon: IconLogin2 },
+] as const;
+
+interface SecurityFrameProps {
+  label: string;
+  children: ReactNode;
+}
+
+/** What the pages about signing in share. */
+export function SecurityFrame({ label, children }: SecurityFrameProps) {
+  return (
+    <>
+      <header className={frame.header}>
+        <h1 className={frame.title}>
+          <IconShieldLock size={18} stroke={1.75} aria-hidden />
+          Security
+        </h1>
+        <nav className={frame.sections} aria-label="Security">
+          {SECTIONS.map(({ to, label: name, icon: SectionIcon }) => (
+            <Link key={to} to={to} className={frame.section}>
+              <SectionIcon size={15} stroke={1.75} aria-hidden />
+              <span>{name}</span>
+            </Link>
+          ))}
+        </nav>
+      </header>
+      <div className={settings.page} tabIndex={0} role="region" aria-label={label}>
+        <div className={settings.inner}>{children}</div>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,88 @@
+import { Alert, Badge, Button, Group, Skeleton, Table } from '@mantine/core';
+import { formatRelative } from '../model/dates.ts';
+import { announceFailure } from '../records/announce.tsx';
+import settings from '../settings/settings.module.css';
+import type { Inquiry } from '../settings/useInquiry.ts';
+import { endOtherSessions, endSession, type OpenSession } from './calls.ts';
+import classes from './security.module.css';
+
+interface SessionsSectionProps {
+  inquiry: Inquiry<OpenSession[]>;
+}
+
+/** Where the member is signed in. */
+export function SessionsSection({ inquiry: { answer, failure, again } }: SessionsSectionProps) {
+  const end = async (work: () => Promise<unknown>) => {
+    try {
+      await work();
+    } catch (cause) {
+      announceFailure('The session was not ended', cause);
+    }
+    again();
+  };
+  return (
+    <section className={classes.section} aria-labelledby="sessions">
+      <Group justify="space-between" mb={4}>
+        <h2 className={classes.heading} id="sessions">
+          Where you are signed in
+        </h2>
+        {answer && answer.length > 1 ? (
+          <Button variant="default" onClick={() => void end(endOtherSessions)}>
+            Sign out everywhere else
+          </Button>
+        ) : null}
+      </Group>
+      {failure ? (
+        <Alert color="red" role="alert">
+          {failure.message} {failure.hint}
+        </Alert>
+      ) : !answer ? (
+        <Skeleton height={90} />
+      ) : (
+        <div className={classes.scroll}>
+          <Table className={settings.table}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Device</Table.Th>
+                <Table.Th>Address</Table.Th>
+                <Table.Th className={settings.wideOnly}>Workspace</Table.Th>
+                <Table.Th>Last used</Table.Th>
+                <Table.Th>
+                  <span className="visually-hidden">Actions</span>
+                </Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {answer.map((session) => (
+                <Table.Tr key={session.id}>
+                  <Table.Td>
+                    {session.device}{' '}
+                    {session.isCurrent ? (
+                      <Badge variant="light" size="sm">
+                        This device
+                      </Badge>
+                    ) : null}
+                  </Table.Td>
+                  <Table.Td>{session.address ?? '–'}</Table.Td>
+                  <Table.Td className={settings.wideOnly}>{session.workspace}</Table.Td>
+                  <Table.Td>{formatRelative(session.lastUsedAt)}</Table.Td>
+                  <Table.Td align="right">
+                    {session.isCurrent ? null : (
+                      <Button
+                        variant="default"
+                        aria-label={`Sign out ${session.device}`}
+                        onClick={() => void end(() => endSession(session.id))}
+                      >
+                        Sign out
+                      </Button>
+                    )}
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </div>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,93 @@
+import { Alert, Button, Skeleton, Switch, Table } from '@mantine/core';
+import { useState } from 'react';
+import { formatRelative } from '../model/dates.ts';
+import { announceFailure } from '../records/announce.tsx';
+import settings from '../settings/settings.module.css';
+import { useInquiry } from '../settings/useInquiry.ts';
+import { securitySettings, setMfaEnforced, signInEvents, type SignInEvent } from './calls.ts';
+import { eventText } from './eventText.ts';
+import { SecurityFrame } from './SecurityFrame.tsx';
+import classes from './security.module.css';
+
+/** What the workspace asks of its members' sign-in, and the audit of it, for those who may see it. */
+export function SignInsPage() {
+  const rules = useInquiry('security settings', securitySettings);
+  const first = useInquiry('sign-ins', () => signInEvents(null));
+  const [older, setOlder] = useState<SignInEvent[]>([]);
+  const [isAll, setIsAll] = useState(false);
+  const events = first.answer ? [...first.answer, ...older] : null;
+
+  const more = async (last: SignInEvent) => {
+    try {
+      const page = await signInEvents(last.id);
+      setOlder([...older, ...page]);
+      setIsAll(page.length < 100);
+    } catch (cause) {
+      announceFailure('Older sign-ins were not read', cause);
+    }
+  };
+  const enforce = async (isOn: boolean) => {
+    try {
+      await setMfaEnforced(isOn);
+    } catch (cause) {
+      announceFailure('The setting was not changed', cause);
+    }
+    rules.again();
+    first.again();
+  };
+
+  const last = events?.at(-1);
+  return (
+    <SecurityFrame label="Sign-ins of the workspace">
+      {first.failure ? (
+        <Alert color="red" role="alert">
+          {first.failure.message} {first.failure.hint}
+        </Alert>
+      ) : !events ? (
+        <Skeleton height={200} />
+      ) : (
+        <>
+          <section className={classes.section}>
+            <Switch
+              label="Members sign in with a second factor"
+              description="Who has none is led to set one up at the next sign-in."
+              checked={rules.answer?.isMfaEnforced ?? false}
+              disabled={!rules.answer}
+              onChange={(event) => void enforce(event.currentTarget.checked)}
+            />
+          </section>
+          <h2 className={classes.heading}>Sign-ins</h2>
+          <div className={classes.scroll}>
+            <Table className={settings.table}>
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>When</Table.Th>
+                  <Table.Th>Who</Table.Th>
+                  <Table.Th>What</Table.Th>
+                  <Table.Th>Address</Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {events.map((event) => (
+                  <Table.Tr key={event.id}>
+                    <Table.Td title={new Date(event.happenedAt).toLocaleString()}>
+                      {formatRelative(event.happenedAt)}
+                    </Table.Td>
+                    <Table.Td>{event.memberName ?? event.email ?? '–'}</Table.Td>
+                    <Table.Td>{eventText(event)}</Table.Td>
+                    <Table.Td title={event.userAgent ?? ''}>{event.ip ?? '–'}</Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </div>
+          {last && !isAll && events.length >= 100 ? (
+            <Button variant="default" mt={12} onClick={() => void more(last)}>
+              Older
+            </Button>
+          ) : null}
+        </>
+      )}
+    </SecurityFrame>
+  );
+}

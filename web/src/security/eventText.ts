@@ -1,0 +1,34 @@
+import type { SignInEvent } from './calls.ts';
+
+const SENTENCES: { [kind: string]: string } = {
+  SIGN_IN: 'Signed in',
+  SIGN_IN_FAILED: 'Wrong password',
+  SIGN_IN_BLOCKED: 'Too many attempts to sign in',
+  SIGN_OUT: 'Signed out',
+  SESSION_REVOKED: 'Ended sessions',
+  REFRESH_REUSED: 'A refresh token was used twice; the session was ended',
+  REFRESH_REFUSED: 'A refresh token was refused',
+  REQUEST_REFUSED: 'A forged request was refused',
+  PASSWORD_CHANGED: 'Changed the password',
+  SECOND_FACTOR_ON: 'Turned on the second factor',
+  SECOND_FACTOR_OFF: 'Turned off the second factor',
+  SECOND_FACTOR_FAILED: 'Wrong code of the second factor',
+  RECOVERY_CODES_MADE: 'Made new recovery codes',
+  SECURITY_CHANGED: 'Changed what the workspace asks of its members',
+  KEY_CREATED: 'Created a key',
+  KEY_REVOKED: 'Revoked a key',
+};
+
+/** What happened, as a person would say it; a kind that is new is shown by its name. */
+export function eventText({ kind, detail }: SignInEvent): string {
+  const sentence =
+    SENTENCES[kind] ??
+    kind
+      .replaceAll('_', ' ')
+      .toLowerCase()
+      .replace(/^./, (letter) => letter.toUpperCase());
+  const more = detail['key'] ?? detail['method'] ?? detail['reason'];
+  return typeof more === 'string'
+    ? `${sentence} (${more.includes(' ') ? more : more.replaceAll('_', ' ').toLowerCase()})`
+    : sentence;
+}

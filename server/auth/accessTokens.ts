@@ -35,6 +35,8 @@ export class TokenRefused extends Error {
 export class AccessTokens {
   readonly #keys: SigningKeys;
   readonly #verified = new Map<string, AccessClaims>();
+  /** Counts what was forgotten: what was verified with keys of before must not be remembered after. */
+  #forgotten = 0;
 
   constructor(keys: SigningKeys) {
     this.#keys = keys;
@@ -65,12 +67,15 @@ export class AccessTokens {
 
   /** Keys were added or retired. */
   forget(): void {
+    this.#forgotten += 1;
     this.#verified.clear();
     this.#keys.forget();
   }
 
   async #verify(token: string, hash: string): Promise<AccessClaims> {
+    const forgotten = this.#forgotten;
     const claims = await this.#read(token);
+    if (forgotten !== this.#forgotten) return claims;
     if (this.#verified.size >= MAX_CACHED) this.#verified.delete(this.#verified.keys().next().value!);
     this.#verified.set(hash, claims);
     return claims;

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { fetchJson } from '../api/failure.ts';
 import { goTo, tokenOfLink, useLook, useSubmission } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
-import { enter, type Identity, type Step } from './session.ts';
+import { enter as proceed, type Identity, type Step } from './session.ts';
 import classes from './SignInPage.module.css';
 
 interface ConfirmProps {
@@ -83,7 +83,7 @@ export function FollowMagicLink() {
   const chosen = workspace ?? found?.workspaces[0]?.slug;
   const enter = () =>
     run(async () => {
-      enter(
+      proceed(
         await fetchJson<Identity | Step>('/auth/magic-link', {
           token: tokenOfLink(),
           ...(chosen ? { workspace: chosen } : {}),

@@ -20,8 +20,8 @@ export async function guardRecords(
        v_role uuid;
        v_team uuid;
      begin
-       insert into metadata.objects (workspace_id, name_singular, name_plural, label_singular, label_plural, is_audited)
-       values ('${workspace.id}', 'guardedThing', 'guardedThings', 'Guarded', 'Guarded things', false) returning id into v_object;
+       insert into metadata.objects (workspace_id, name_singular, name_plural, label_singular, label_plural, is_audited, is_searchable)
+       values ('${workspace.id}', 'guardedThing', 'guardedThings', 'Guarded', 'Guarded things', false, false) returning id into v_object;
        update metadata.objects set label_field_id = x.id from (
          select f.id from metadata.create_field(v_object, 'Name', 'TEXT') f) x where objects.id = v_object;
        perform metadata.create_field(v_object, 'Tags', 'MULTI_SELECT', options => '[{"value": "A", "label": "A"}, {"value": "B", "label": "B"}]');

@@ -57,13 +57,15 @@ export function openLive(audience: string, signedOut: () => void): () => void {
   const channel = new BroadcastChannel(name);
   const end = new AbortController();
   let isLeading = false;
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows; a channel has none
+  const post = (message: News | { kind: 'asked' }): void => channel.postMessage(message);
   const tell = (news: News): void => {
     hear(news);
-    channel.postMessage(news);
+    post(news);
   };
   channel.addEventListener('message', ({ data }: MessageEvent<News | { kind: 'asked' }>) => {
     if (data.kind !== 'asked') hear(data);
-    else if (isLeading) channel.postMessage({ kind: 'status', status: useLive.getState().status });
+    else if (isLeading) post({ kind: 'status', status: useLive.getState().status });
   });
   const lead = (): Promise<void> => {
     isLeading = true;
@@ -72,7 +74,7 @@ export function openLive(audience: string, signedOut: () => void): () => void {
   };
   // Pages served without https have no locks: there each has its own stream.
   if ('locks' in navigator) {
-    channel.postMessage({ kind: 'asked' });
+    post({ kind: 'asked' });
     navigator.locks.request(name, { signal: end.signal }, lead).catch(() => undefined);
   } else void lead();
   // A page that comes back by the browser's back button was frozen meanwhile.

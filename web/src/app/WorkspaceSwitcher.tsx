@@ -18,10 +18,10 @@ export function WorkspaceSwitcher() {
   const others = answer?.filter(({ id }) => id !== current) ?? [];
   const enter = async ({ slug, name }: Workspace) => {
     try {
-      const answer = await fetchJson<Identity | Step>('/auth/switch', { workspace: slug });
-      if (!('next' in answer)) return window.location.assign('/');
+      const step = await fetchJson<Identity | Step>('/auth/switch', { workspace: slug });
+      if (!('next' in step)) return window.location.assign('/');
       forgetSession();
-      proceed(answer);
+      proceed(step);
     } catch (cause) {
       announceFailure(`“${name}” was not entered`, cause);
     }

@@ -22,13 +22,26 @@ create type core.identity as (
   email text,
   display_name text,
   model_version bigint,
-  shape text
+  shape text,
+  session_id uuid,
+  rate_limit integer,
+  impersonator_id uuid,
+  impersonator_name text
 );
 
 create type engine.actor as (
   type text,
   id uuid,
   name text
+);
+
+create type engine.bundle_part as (
+  phase integer,
+  part text,
+  table_name text,
+  owner_table text,
+  owner_column text,
+  key_column text
 );
 
 create type engine.column_spec as (
@@ -139,16 +152,27 @@ create sequence metadata.model_changes_seq_seq;
 create table core.api_keys (
   id uuid not null default engine.uuidv7(),
   workspace_id uuid not null,
-  role_id uuid not null,
+  role_id uuid,
   name text not null,
   prefix text not null,
   token_hash bytea not null,
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
-  created_at timestamp with time zone not null default now()
+  created_at timestamp with time zone not null default now(),
+  member_id uuid,
+  rate_limit integer,
+  last_used_at timestamp with time zone,
+  created_by_name text
 );
+comment on table core.api_keys is 'Keys of programs: with a role of their own, or personal ones that act as a member.';
+
+alter table core.api_keys add constraint api_keys_check CHECK (((role_id IS NULL) <> (member_id IS NULL)));
+
+alter table core.api_keys add constraint api_keys_member_id_fkey FOREIGN KEY (member_id) REFERENCES core.members(id) ON DELETE CASCADE;
 
 alter table core.api_keys add constraint api_keys_pkey PRIMARY KEY (id);
+
+alter table core.api_keys add constraint api_keys_rate_limit_check CHECK (((rate_limit >= 1) AND (rate_limit <= 1000000)));
 
 alter table core.api_keys add constraint api_keys_token_hash_key UNIQUE (token_hash);
 
@@ -156,7 +180,156 @@ alter table core.api_keys add constraint api_keys_workspace_id_fkey FOREIGN KEY 
 
 alter table core.api_keys add constraint api_keys_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE CASCADE;
 
+CREATE INDEX api_keys_member_id_idx ON core.api_keys USING btree (member_id);
+
 CREATE INDEX api_keys_workspace_id_role_id_idx ON core.api_keys USING btree (workspace_id, role_id);
+
+CREATE TRIGGER _100_judge_role BEFORE INSERT OR UPDATE OF role_id ON core.api_keys FOR EACH ROW EXECUTE FUNCTION engine.tg_assigned__judge('API_KEYS');
+
+create table core.approved_domains (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null,
+  domain text not null,
+  requested_email text not null,
+  created_at timestamp with time zone not null default now(),
+  approved_at timestamp with time zone
+);
+comment on table core.approved_domains is 'E-mail domains whose people join a workspace by themselves, once somebody with an address there has agreed.';
+
+alter table core.approved_domains add constraint approved_domains_domain_check CHECK (((domain = lower(domain)) AND (domain ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$'::text)));
+
+alter table core.approved_domains add constraint approved_domains_pkey PRIMARY KEY (id);
+
+alter table core.approved_domains add constraint approved_domains_workspace_id_domain_key UNIQUE (workspace_id, domain);
+
+alter table core.approved_domains add constraint approved_domains_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX approved_domains_domain_idx ON core.approved_domains USING btree (domain);
+
+create table core.attempts (
+  key text not null,
+  window_start timestamp with time zone not null,
+  window_end timestamp with time zone not null,
+  count integer not null
+);
+comment on table core.attempts is 'How often something was tried since its period began.';
+
+alter table core.attempts add constraint attempts_pkey PRIMARY KEY (key);
+
+create table core.auth_events (
+  id uuid not null default engine.uuidv7(),
+  happened_at timestamp with time zone not null default now(),
+  workspace_id uuid,
+  user_id uuid,
+  email text,
+  kind text not null,
+  ip inet,
+  user_agent text,
+  detail jsonb not null default '{}'::jsonb
+);
+comment on table core.auth_events is 'The audit of sign-ins: every sign-in, refusal, session, key and second factor.';
+
+alter table core.auth_events add constraint auth_events_detail_check CHECK ((jsonb_typeof(detail) = 'object'::text));
+
+alter table core.auth_events add constraint auth_events_kind_check CHECK ((kind ~ '^[A-Z][A-Z0-9_]+$'::text));
+
+alter table core.auth_events add constraint auth_events_pkey PRIMARY KEY (id);
+
+alter table core.auth_events add constraint auth_events_user_id_fkey FOREIGN KEY (user_id) REFERENCES core.users(id) ON DELETE SET NULL;
+
+alter table core.auth_events add constraint auth_events_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX auth_events_user_id_id_idx ON core.auth_events USING btree (user_id, id);
+
+CREATE INDEX auth_events_workspace_id_id_idx ON core.auth_events USING btree (workspace_id, id);
+
+create table core.invitations (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null,
+  email text not null,
+  role_id uuid,
+  token_hash bytea not null,
+  invited_by_name text not null,
+  created_at timestamp with time zone not null default now(),
+  sent_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  accepted_at timestamp with time zone,
+  revoked_at timestamp with time zone
+);
+comment on table core.invitations is 'Who was invited to a workspace, and with which role; null for its default role.';
+
+alter table core.invitations add constraint invitations_pkey PRIMARY KEY (id);
+
+alter table core.invitations add constraint invitations_token_hash_key UNIQUE (token_hash);
+
+alter table core.invitations add constraint invitations_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table core.invitations add constraint invitations_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE SET NULL (role_id);
+
+CREATE UNIQUE INDEX invitations_open_key ON core.invitations USING btree (workspace_id, lower(email)) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
+
+CREATE INDEX invitations_workspace_id_role_id_idx ON core.invitations USING btree (workspace_id, role_id);
+
+create table core.joining (
+  workspace_id uuid not null,
+  invite_link_hash bytea,
+  is_invite_link_on boolean not null default false,
+  is_magic_link_on boolean not null default true
+);
+comment on table core.joining is 'How people get into a workspace, besides by invitation.';
+
+alter table core.joining add constraint joining_invite_link_hash_key UNIQUE (invite_link_hash);
+
+alter table core.joining add constraint joining_pkey PRIMARY KEY (workspace_id);
+
+alter table core.joining add constraint joining_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+create table core.mail_outbox (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid,
+  to_address text not null,
+  template text not null,
+  props jsonb not null default '{}'::jsonb,
+  locale text not null default 'en'::text,
+  subject text,
+  html text,
+  body_text text,
+  queued_at timestamp with time zone not null default now(),
+  attempts integer not null default 0,
+  sent_at timestamp with time zone,
+  kept_at timestamp with time zone,
+  failed_at timestamp with time zone,
+  error text
+);
+comment on table core.mail_outbox is 'Mails to send, and for 30 days which were sent, kept (no SMTP server is configured) or given up. The letter itself is kept only where nothing sends it.';
+
+alter table core.mail_outbox add constraint mail_outbox_pkey PRIMARY KEY (id);
+
+alter table core.mail_outbox add constraint mail_outbox_props_check CHECK ((jsonb_typeof(props) = 'object'::text));
+
+alter table core.mail_outbox add constraint mail_outbox_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX mail_outbox_queued_at_idx ON core.mail_outbox USING btree (queued_at);
+
+CREATE INDEX mail_outbox_workspace_id_idx ON core.mail_outbox USING btree (workspace_id);
+
+create table core.member_photos (
+  id uuid not null default gen_random_uuid(),
+  member_id uuid not null,
+  media_type text not null,
+  content bytea not null
+);
+comment on table core.member_photos is 'Small pictures of members. Their ids are random, and change with the picture.';
+
+alter table core.member_photos add constraint member_photos_content_check CHECK ((octet_length(content) <= (100 * 1024)));
+
+alter table core.member_photos add constraint member_photos_media_type_check CHECK ((media_type = ANY (ARRAY['image/png'::text, 'image/jpeg'::text, 'image/webp'::text])));
+
+alter table core.member_photos add constraint member_photos_member_id_fkey FOREIGN KEY (member_id) REFERENCES core.members(id) ON DELETE CASCADE;
+
+alter table core.member_photos add constraint member_photos_member_id_key UNIQUE (member_id);
+
+alter table core.member_photos add constraint member_photos_pkey PRIMARY KEY (id);
 
 create table core.members (
   id uuid not null default engine.uuidv7(),
@@ -166,7 +339,8 @@ create table core.members (
   name text not null default ''::text,
   login_role text,
   is_active boolean not null default true,
-  created_at timestamp with time zone not null default now()
+  created_at timestamp with time zone not null default now(),
+  avatar_url text
 );
 
 comment on column core.members.id is 'Also the id of the member''s record in the tenant''s workspace_members.';
@@ -178,6 +352,8 @@ alter table core.members add constraint members_user_id_fkey FOREIGN KEY (user_i
 
 alter table core.members add constraint members_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
 
+alter table core.members add constraint members_workspace_id_id_key UNIQUE (workspace_id, id);
+
 alter table core.members add constraint members_workspace_id_login_role_key UNIQUE (workspace_id, login_role);
 
 alter table core.members add constraint members_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id);
@@ -188,40 +364,192 @@ CREATE INDEX members_user_id_idx ON core.members USING btree (user_id);
 
 CREATE INDEX members_workspace_id_role_id_idx ON core.members USING btree (workspace_id, role_id);
 
+CREATE TRIGGER _100_judge_role BEFORE INSERT OR UPDATE OF role_id ON core.members FOR EACH ROW EXECUTE FUNCTION engine.tg_assigned__judge('MEMBERS');
+
+CREATE TRIGGER _500_forget_identities AFTER DELETE OR UPDATE OF role_id, is_active, name ON core.members FOR EACH ROW EXECUTE FUNCTION core.tg_members__forget_identities();
+
+CREATE TRIGGER _500_tell_tenant AFTER UPDATE OF name, avatar_url ON core.members FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.avatar_url IS DISTINCT FROM new.avatar_url))) EXECUTE FUNCTION core.tg_members__tell_tenant();
+
+CREATE CONSTRAINT TRIGGER keep_admin AFTER DELETE OR UPDATE OF role_id, is_active ON core.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION engine.tg_members__keep_admin();
+
+create table core.one_time_tokens (
+  id uuid not null default engine.uuidv7(),
+  kind text not null,
+  token_hash bytea not null,
+  user_id uuid,
+  email text not null,
+  workspace_id uuid,
+  payload jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  used_at timestamp with time zone
+);
+comment on table core.one_time_tokens is 'Links in mails. Each works once and for a short time; only its SHA-256 is stored.';
+
+alter table core.one_time_tokens add constraint one_time_tokens_kind_check CHECK ((kind = ANY (ARRAY['VERIFY_EMAIL'::text, 'RESET_PASSWORD'::text, 'MAGIC_LINK'::text, 'CHANGE_EMAIL'::text, 'APPROVE_DOMAIN'::text])));
+
+alter table core.one_time_tokens add constraint one_time_tokens_payload_check CHECK ((jsonb_typeof(payload) = 'object'::text));
+
+alter table core.one_time_tokens add constraint one_time_tokens_pkey PRIMARY KEY (id);
+
+alter table core.one_time_tokens add constraint one_time_tokens_token_hash_key UNIQUE (token_hash);
+
+alter table core.one_time_tokens add constraint one_time_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES core.users(id) ON DELETE CASCADE;
+
+alter table core.one_time_tokens add constraint one_time_tokens_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX one_time_tokens_expires_at_idx ON core.one_time_tokens USING btree (expires_at);
+
+CREATE INDEX one_time_tokens_user_id_idx ON core.one_time_tokens USING btree (user_id);
+
+CREATE INDEX one_time_tokens_workspace_id_idx ON core.one_time_tokens USING btree (workspace_id);
+
+create table core.recovery_codes (
+  user_id uuid not null,
+  code_hash bytea not null,
+  used_at timestamp with time zone
+);
+comment on table core.recovery_codes is 'Codes for who has lost the second factor. Each works once.';
+
+alter table core.recovery_codes add constraint recovery_codes_pkey PRIMARY KEY (user_id, code_hash);
+
+alter table core.recovery_codes add constraint recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES core.users(id) ON DELETE CASCADE;
+
+create table core.refresh_tokens (
+  token_hash bytea not null,
+  session_id uuid not null,
+  issued_at timestamp with time zone not null default now(),
+  used_at timestamp with time zone,
+  expires_at timestamp with time zone not null
+);
+comment on table core.refresh_tokens is 'Tokens by which a session gets its next access token. Each is used once; one that comes again tells of theft.';
+
+alter table core.refresh_tokens add constraint refresh_tokens_pkey PRIMARY KEY (token_hash);
+
+alter table core.refresh_tokens add constraint refresh_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES core.sessions(id) ON DELETE CASCADE;
+
+CREATE INDEX refresh_tokens_session_id_idx ON core.refresh_tokens USING btree (session_id);
+
 create table core.sessions (
   id uuid not null default engine.uuidv7(),
-  token_hash bytea not null,
   user_id uuid not null,
   workspace_id uuid not null,
   created_at timestamp with time zone not null default now(),
-  expires_at timestamp with time zone not null
+  expires_at timestamp with time zone not null,
+  method text not null,
+  user_agent text,
+  ip inet,
+  last_used_at timestamp with time zone not null default now(),
+  revoked_at timestamp with time zone,
+  revoked_reason text,
+  mfa_at timestamp with time zone,
+  impersonator_user_id uuid
 );
+comment on table core.sessions is 'Who is signed in where. A session is the family of refresh tokens that follow from one sign-in.';
+
+comment on column core.sessions.impersonator_user_id is 'Who acts as the user, where it is somebody else.';
+
+alter table core.sessions add constraint sessions_impersonator_user_id_fkey FOREIGN KEY (impersonator_user_id) REFERENCES core.users(id) ON DELETE CASCADE;
+
+alter table core.sessions add constraint sessions_method_check CHECK ((method ~ '^[A-Z][A-Z0-9_]+$'::text));
 
 alter table core.sessions add constraint sessions_pkey PRIMARY KEY (id);
-
-alter table core.sessions add constraint sessions_token_hash_key UNIQUE (token_hash);
 
 alter table core.sessions add constraint sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES core.users(id) ON DELETE CASCADE;
 
 alter table core.sessions add constraint sessions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
 
+CREATE INDEX sessions_expires_at_idx ON core.sessions USING btree (expires_at);
+
+CREATE INDEX sessions_impersonator_user_id_idx ON core.sessions USING btree (impersonator_user_id);
+
 CREATE INDEX sessions_user_id_idx ON core.sessions USING btree (user_id);
 
 CREATE INDEX sessions_workspace_id_idx ON core.sessions USING btree (workspace_id);
+
+create table core.signing_keys (
+  kid text not null,
+  public_jwk jsonb not null,
+  private_jwk text not null,
+  created_at timestamp with time zone not null default now(),
+  retired_at timestamp with time zone,
+  not_after timestamp with time zone
+);
+comment on table core.signing_keys is 'The keys that sign access tokens. A retired one still verifies until not_after. Private keys are sealed with a secret that the database does not have.';
+
+alter table core.signing_keys add constraint signing_keys_pkey PRIMARY KEY (kid);
+
+create table core.totp (
+  user_id uuid not null,
+  secret text not null,
+  created_at timestamp with time zone not null default now(),
+  confirmed_at timestamp with time zone,
+  last_step bigint not null default 0
+);
+comment on table core.totp is 'Second factors by time. The secret is sealed; last_step is the last one used, so that no code works twice.';
+
+alter table core.totp add constraint totp_pkey PRIMARY KEY (user_id);
+
+alter table core.totp add constraint totp_user_id_fkey FOREIGN KEY (user_id) REFERENCES core.users(id) ON DELETE CASCADE;
+
+create table core.trusted_devices (
+  token_hash bytea not null,
+  user_id uuid not null,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null
+);
+comment on table core.trusted_devices is 'Browsers that proved the second factor and need not again for a while.';
+
+alter table core.trusted_devices add constraint trusted_devices_pkey PRIMARY KEY (token_hash);
+
+alter table core.trusted_devices add constraint trusted_devices_user_id_fkey FOREIGN KEY (user_id) REFERENCES core.users(id) ON DELETE CASCADE;
+
+CREATE INDEX trusted_devices_user_id_idx ON core.trusted_devices USING btree (user_id);
 
 create table core.users (
   id uuid not null default engine.uuidv7(),
   email text not null,
   name text not null default ''::text,
   password_hash text,
-  created_at timestamp with time zone not null default now()
+  created_at timestamp with time zone not null default now(),
+  is_instance_admin boolean not null default false,
+  password_changed_at timestamp with time zone,
+  disabled_at timestamp with time zone,
+  email_verified_at timestamp with time zone,
+  locale text not null default 'en'::text
 );
+
+comment on column core.users.is_instance_admin is 'May enter workspaces that allow it as any of their members. The first user of an instance is one.';
+comment on column core.users.email_verified_at is 'When the user proved that the e-mail address is theirs, by a link that was sent to it.';
 
 alter table core.users add constraint users_email_check CHECK ((email ~ '^[^@\s]+@[^@\s]+$'::text));
 
 alter table core.users add constraint users_pkey PRIMARY KEY (id);
 
 CREATE UNIQUE INDEX users_email_key ON core.users USING btree (lower(email));
+
+CREATE TRIGGER _100_first_administers BEFORE INSERT ON core.users FOR EACH ROW EXECUTE FUNCTION core.tg_users__first_administers();
+
+CREATE TRIGGER _400_forget_devices AFTER UPDATE OF password_hash ON core.users FOR EACH ROW EXECUTE FUNCTION core.tg_users__forget_devices();
+
+CREATE TRIGGER _500_forget_identities AFTER UPDATE OF email, disabled_at ON core.users FOR EACH ROW EXECUTE FUNCTION core.tg_users__forget_identities();
+
+CREATE TRIGGER _500_tell_tenants AFTER UPDATE OF email ON core.users FOR EACH ROW WHEN ((old.email IS DISTINCT FROM new.email)) EXECUTE FUNCTION core.tg_users__tell_tenants();
+
+create table core.workspace_settings (
+  workspace_id uuid not null,
+  default_role_id uuid,
+  is_mfa_enforced boolean not null default false
+);
+comment on table core.workspace_settings is 'What a workspace has decided about its members and their sign-in.';
+
+alter table core.workspace_settings add constraint workspace_settings_pkey PRIMARY KEY (workspace_id);
+
+alter table core.workspace_settings add constraint workspace_settings_workspace_id_default_role_id_fkey FOREIGN KEY (workspace_id, default_role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE SET NULL (default_role_id);
+
+alter table core.workspace_settings add constraint workspace_settings_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX workspace_settings_workspace_id_default_role_id_idx ON core.workspace_settings USING btree (workspace_id, default_role_id);
 
 create table core.workspaces (
   id uuid not null default engine.uuidv7(),
@@ -326,7 +654,8 @@ alter table engine.outbox add constraint outbox_pkey PRIMARY KEY (batch);
 
 create table engine.pending (
   workspace_id uuid not null,
-  objects uuid[]
+  objects uuid[],
+  roles text[] not null default '{}'::text[]
 );
 comment on table engine.pending is 'Workspaces whose metadata this transaction has changed. Its deferred trigger reconciles each once, at commit.';
 
@@ -434,13 +763,13 @@ CREATE INDEX aliases_workspace_id_field_id_idx ON metadata.aliases USING btree (
 
 CREATE INDEX aliases_workspace_id_object_id_idx ON metadata.aliases USING btree (workspace_id, object_id);
 
-create policy delete_own on metadata.aliases for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy delete_own on metadata.aliases for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may)));
 
-create policy insert_own on metadata.aliases for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy insert_own on metadata.aliases for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may)));
 
 create policy select_own on metadata.aliases for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
-create policy update_own on metadata.aliases for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy update_own on metadata.aliases for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
 CREATE TRIGGER _000_lock BEFORE INSERT OR DELETE OR UPDATE ON metadata.aliases FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__lock();
 
@@ -457,7 +786,8 @@ create table metadata.applications (
   version text not null,
   manifest jsonb not null,
   installed_at timestamp with time zone not null default now(),
-  removed text[] not null default '{}'::text[]
+  removed text[] not null default '{}'::text[],
+  warnings jsonb not null default '[]'::jsonb
 );
 alter table metadata.applications enable row level security;
 comment on table metadata.applications is 'Bundles of objects and fields installed in the workspace. The standard objects are the first.';
@@ -469,6 +799,7 @@ comment on column metadata.applications.version is 'The version that is installe
 comment on column metadata.applications.manifest is 'The manifest as it was installed, which the next upgrade is compared with.';
 comment on column metadata.applications.installed_at is 'When it was first installed.';
 comment on column metadata.applications.removed is 'What of the application was purged here and does not come back with an upgrade.';
+comment on column metadata.applications.warnings is 'What the last upgrade left as the workspace has it, though the application wanted it otherwise: a list of {code, message, hint}.';
 
 alter table metadata.applications add constraint applications_pkey PRIMARY KEY (id);
 
@@ -479,6 +810,63 @@ alter table metadata.applications add constraint applications_workspace_id_id_ke
 alter table metadata.applications add constraint applications_workspace_id_name_key UNIQUE (workspace_id, name);
 
 create policy select_own on metadata.applications for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+create table metadata.field_permissions (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null default engine.current_workspace(),
+  role_id uuid not null,
+  object_id uuid not null,
+  field_id uuid not null,
+  can_read boolean,
+  can_update boolean
+);
+alter table metadata.field_permissions enable row level security;
+comment on table metadata.field_permissions is 'Fields that a role may not read or write, or, where the object''s field_mode is ONLY, may.';
+
+comment on column metadata.field_permissions.id is 'Identifies it for good, through every rename.';
+comment on column metadata.field_permissions.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
+comment on column metadata.field_permissions.role_id is 'The role.';
+comment on column metadata.field_permissions.object_id is '@behavior -attribute:insert -attribute:update
+The object of the field.';
+comment on column metadata.field_permissions.field_id is 'The field that the role has other rights on.';
+comment on column metadata.field_permissions.can_read is 'Whether the role reads it; null as field_mode says.';
+comment on column metadata.field_permissions.can_update is 'Whether the role writes it; null as field_mode says, and never what it does not read.';
+
+alter table metadata.field_permissions add constraint field_permissions_pkey PRIMARY KEY (id);
+
+alter table metadata.field_permissions add constraint field_permissions_role_id_field_id_key UNIQUE (role_id, field_id);
+
+alter table metadata.field_permissions add constraint field_permissions_workspace_id_field_id_fkey FOREIGN KEY (workspace_id, field_id) REFERENCES metadata.fields(workspace_id, id) ON DELETE CASCADE;
+
+alter table metadata.field_permissions add constraint field_permissions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table metadata.field_permissions add constraint field_permissions_workspace_id_id_key UNIQUE (workspace_id, id);
+
+alter table metadata.field_permissions add constraint field_permissions_workspace_id_object_id_fkey FOREIGN KEY (workspace_id, object_id) REFERENCES metadata.objects(workspace_id, id) ON DELETE CASCADE;
+
+alter table metadata.field_permissions add constraint field_permissions_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE CASCADE;
+
+CREATE INDEX field_permissions_workspace_id_field_id_idx ON metadata.field_permissions USING btree (workspace_id, field_id);
+
+CREATE INDEX field_permissions_workspace_id_object_id_idx ON metadata.field_permissions USING btree (workspace_id, object_id);
+
+CREATE INDEX field_permissions_workspace_id_role_id_idx ON metadata.field_permissions USING btree (workspace_id, role_id);
+
+create policy delete_own on metadata.field_permissions for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may)));
+
+create policy insert_own on metadata.field_permissions for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may)));
+
+create policy select_own on metadata.field_permissions for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+create policy update_own on metadata.field_permissions for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.field_permissions FOR EACH ROW EXECUTE FUNCTION engine.tg_field_permissions__validate();
+
+CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.field_permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+
+CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.field_permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+
+CREATE TRIGGER _900_changed_update AFTER UPDATE ON metadata.field_permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
 
 create table metadata.fields (
   id uuid not null default engine.uuidv7(),
@@ -575,13 +963,13 @@ CREATE INDEX fields_workspace_id_junction_field_id_idx ON metadata.fields USING 
 
 CREATE INDEX fields_workspace_id_object_id_idx ON metadata.fields USING btree (workspace_id, object_id);
 
-create policy delete_own on metadata.fields for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy delete_own on metadata.fields for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may)));
 
-create policy insert_own on metadata.fields for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy insert_own on metadata.fields for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may)));
 
 create policy select_own on metadata.fields for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
-create policy update_own on metadata.fields for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy update_own on metadata.fields for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
 CREATE TRIGGER _000_lock BEFORE INSERT OR DELETE OR UPDATE ON metadata.fields FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__lock();
 
@@ -608,6 +996,8 @@ CREATE TRIGGER _200_relate_member AFTER INSERT ON metadata.fields FOR EACH ROW W
 CREATE TRIGGER _300_deletion_spreads AFTER UPDATE OF deleted_at ON metadata.fields FOR EACH ROW WHEN (((new.deleted_at IS DISTINCT FROM old.deleted_at) AND (new.junction_field_id IS NOT NULL))) EXECUTE FUNCTION engine.tg_fields__deletion_spreads();
 
 CREATE TRIGGER _300_forget_columns AFTER DELETE ON metadata.fields FOR EACH ROW EXECUTE FUNCTION engine.tg_fields__forget_columns();
+
+CREATE TRIGGER _400_follow_rules AFTER UPDATE ON metadata.fields FOR EACH ROW WHEN (((new.deleted_at IS NULL) AND ((new.name IS DISTINCT FROM old.name) OR (new.type IS DISTINCT FROM old.type) OR (new.options IS DISTINCT FROM old.options) OR (new.settings IS DISTINCT FROM old.settings)))) EXECUTE FUNCTION engine.tg_fields__follow_rules();
 
 CREATE TRIGGER _400_recompile_readers AFTER UPDATE ON metadata.fields FOR EACH ROW WHEN (((new.name IS DISTINCT FROM old.name) OR (new.type IS DISTINCT FROM old.type) OR (new.result_type IS DISTINCT FROM old.result_type) OR (new.options IS DISTINCT FROM old.options) OR (new.settings IS DISTINCT FROM old.settings) OR ((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL)))) EXECUTE FUNCTION engine.tg_fields__recompile_readers();
 
@@ -700,13 +1090,13 @@ CREATE INDEX indexes_workspace_id_application_id_idx ON metadata.indexes USING b
 
 CREATE INDEX indexes_workspace_id_object_id_idx ON metadata.indexes USING btree (workspace_id, object_id);
 
-create policy delete_own on metadata.indexes for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy delete_own on metadata.indexes for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may)));
 
-create policy insert_own on metadata.indexes for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy insert_own on metadata.indexes for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may)));
 
 create policy select_own on metadata.indexes for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
-create policy update_own on metadata.indexes for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy update_own on metadata.indexes for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
 CREATE TRIGGER _000_lock BEFORE INSERT OR DELETE OR UPDATE ON metadata.indexes FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__lock();
 
@@ -780,26 +1170,33 @@ create table metadata.object_permissions (
   workspace_id uuid not null default engine.current_workspace(),
   role_id uuid not null,
   object_id uuid not null,
-  can_read boolean not null,
-  can_create boolean not null,
-  can_update boolean not null,
-  can_delete boolean not null,
-  id uuid not null default engine.uuidv7()
+  can_read boolean,
+  can_create boolean,
+  can_update boolean,
+  can_delete boolean,
+  id uuid not null default engine.uuidv7(),
+  can_destroy boolean,
+  field_mode text not null default 'ALL_EXCEPT'::text
 );
 alter table metadata.object_permissions enable row level security;
-comment on table metadata.object_permissions is '@behavior -insert -update -delete
-Where a role differs from its own defaults for one object.';
+comment on table metadata.object_permissions is 'Where a role differs from its own defaults for one object.';
 
 comment on column metadata.object_permissions.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
 comment on column metadata.object_permissions.role_id is 'The role.';
 comment on column metadata.object_permissions.object_id is 'The object that the role has other rights on.';
-comment on column metadata.object_permissions.can_read is 'Whether the role reads its records.';
+comment on column metadata.object_permissions.can_read is 'Whether the role reads its records; null as the role does by default.';
 comment on column metadata.object_permissions.can_create is 'Whether it creates them.';
 comment on column metadata.object_permissions.can_update is 'Whether it changes them.';
-comment on column metadata.object_permissions.can_delete is 'Whether it deletes, restores and destroys them.';
+comment on column metadata.object_permissions.can_delete is 'Whether it deletes and restores them.';
 comment on column metadata.object_permissions.id is 'Identifies it for good, through every rename.';
+comment on column metadata.object_permissions.can_destroy is 'Whether it destroys for good what was deleted.';
+comment on column metadata.object_permissions.field_mode is 'ALL_EXCEPT: every field but those that field_permissions takes away. ONLY: none but those that it gives.';
 
-alter table metadata.object_permissions add constraint object_permissions_pkey PRIMARY KEY (role_id, object_id);
+alter table metadata.object_permissions add constraint object_permissions_field_mode_check CHECK ((field_mode = ANY (ARRAY['ALL_EXCEPT'::text, 'ONLY'::text])));
+
+alter table metadata.object_permissions add constraint object_permissions_pkey PRIMARY KEY (id);
+
+alter table metadata.object_permissions add constraint object_permissions_role_id_object_id_key UNIQUE (role_id, object_id);
 
 alter table metadata.object_permissions add constraint object_permissions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
 
@@ -813,7 +1210,15 @@ CREATE INDEX object_permissions_workspace_id_object_id_idx ON metadata.object_pe
 
 CREATE INDEX object_permissions_workspace_id_role_id_idx ON metadata.object_permissions USING btree (workspace_id, role_id);
 
+create policy delete_own on metadata.object_permissions for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may)));
+
+create policy insert_own on metadata.object_permissions for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may)));
+
 create policy select_own on metadata.object_permissions for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+create policy update_own on metadata.object_permissions for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.object_permissions FOR EACH ROW EXECUTE FUNCTION engine.tg_object_permissions__validate();
 
 CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.object_permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
 
@@ -849,7 +1254,8 @@ create table metadata.objects (
 CASE
     WHEN (deleted_at IS NULL) THEN engine.snake_case(name_plural)
     ELSE ('deleted_'::text || "right"(replace((id)::text, '-'::text, ''::text), 12))
-END) stored
+END) stored,
+  is_private boolean not null default false
 );
 alter table metadata.objects enable row level security;
 comment on table metadata.objects is '@behavior -insert -delete
@@ -879,6 +1285,7 @@ comment on column metadata.objects.is_junction is 'Whether its records are the l
 comment on column metadata.objects.image_field_id is 'The field whose picture stands beside a record wherever it is mentioned.';
 comment on column metadata.objects.duplicate_criteria is 'Lists of field ids: records with equal values in all fields of one list are taken for duplicates.';
 comment on column metadata.objects.table_name is 'The table in the workspace''s schema: name_plural in snake_case.';
+comment on column metadata.objects.is_private is 'Whether a record is its creator''s alone until it is shared, whatever the roles may read.';
 
 alter table metadata.objects add constraint objects_duplicate_criteria_check CHECK ((jsonb_typeof(duplicate_criteria) = 'array'::text));
 
@@ -918,13 +1325,13 @@ CREATE INDEX objects_workspace_id_image_field_id_idx ON metadata.objects USING b
 
 CREATE INDEX objects_workspace_id_label_field_id_idx ON metadata.objects USING btree (workspace_id, label_field_id);
 
-create policy delete_own on metadata.objects for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy delete_own on metadata.objects for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may)));
 
-create policy insert_own on metadata.objects for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy insert_own on metadata.objects for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may)));
 
 create policy select_own on metadata.objects for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
-create policy update_own on metadata.objects for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy update_own on metadata.objects for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
 CREATE TRIGGER _000_lock BEFORE INSERT OR DELETE OR UPDATE ON metadata.objects FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__lock();
 
@@ -975,7 +1382,7 @@ comment on column metadata.online_changes.id is 'Identifies it for good, through
 comment on column metadata.online_changes.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
 comment on column metadata.online_changes.object_id is 'The object whose table is worked on.';
 comment on column metadata.online_changes.key is 'What it makes: the identity of an index, constraint or column.';
-comment on column metadata.online_changes.kind is 'INDEX builds, VALIDATE checks old records, NOT_NULL checks that none is empty, BACKFILL fills a column, TYPE converts one.';
+comment on column metadata.online_changes.kind is 'INDEX builds, VALIDATE checks old records, NOT_NULL checks that none is empty, NUMBER gives old records an auto-number, BACKFILL fills a column, TYPE converts one.';
 comment on column metadata.online_changes.statement is 'What is run.';
 comment on column metadata.online_changes.status is 'QUEUED, RUNNING, DONE, or FAILED after the last attempt.';
 comment on column metadata.online_changes.rows_done is 'Records done so far.';
@@ -988,7 +1395,7 @@ comment on column metadata.online_changes.created_at is 'When it was asked for.'
 comment on column metadata.online_changes.started_at is 'When the last attempt began.';
 comment on column metadata.online_changes.finished_at is 'When it was done.';
 
-alter table metadata.online_changes add constraint online_changes_kind_check CHECK ((kind = ANY (ARRAY['INDEX'::text, 'VALIDATE'::text, 'NOT_NULL'::text, 'BACKFILL'::text, 'TYPE'::text])));
+alter table metadata.online_changes add constraint online_changes_kind_check CHECK ((kind = ANY (ARRAY['INDEX'::text, 'VALIDATE'::text, 'NOT_NULL'::text, 'NUMBER'::text, 'BACKFILL'::text, 'TYPE'::text])));
 
 alter table metadata.online_changes add constraint online_changes_pkey PRIMARY KEY (id);
 
@@ -1003,6 +1410,68 @@ CREATE UNIQUE INDEX online_changes_open_key ON metadata.online_changes USING btr
 CREATE INDEX online_changes_workspace_id_object_id_idx ON metadata.online_changes USING btree (workspace_id, object_id);
 
 create policy select_own on metadata.online_changes for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+create table metadata.record_rules (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null default engine.current_workspace(),
+  role_id uuid not null,
+  object_id uuid not null,
+  action text not null default 'READ'::text,
+  name text not null default ''::text,
+  condition text not null,
+  compiled jsonb,
+  created_at timestamp with time zone not null default now()
+);
+alter table metadata.record_rules enable row level security;
+comment on table metadata.record_rules is 'Which records of an object a role reads, changes or deletes. Each is a policy of the object''s table.';
+
+comment on column metadata.record_rules.id is 'Identifies it for good, through every rename.';
+comment on column metadata.record_rules.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
+comment on column metadata.record_rules.role_id is 'The role.';
+comment on column metadata.record_rules.object_id is 'The object whose records it chooses from.';
+comment on column metadata.record_rules.action is 'READ, UPDATE or DELETE. To change or delete a record a role must be able to read it, too.';
+comment on column metadata.record_rules.name is 'By which manifests find the rule again, such as READ opportunity; follows from the action and the object unless it is given.';
+comment on column metadata.record_rules.condition is 'A formula over the record, such as owner = currentMember() or owner in myTeam() or company.industry = "TECH".';
+comment on column metadata.record_rules.compiled is '@behavior -*
+The condition as a typed tree, with fields by id.';
+comment on column metadata.record_rules.created_at is '@behavior -attribute:insert -attribute:update
+When the rule was made.';
+
+alter table metadata.record_rules add constraint record_rules_action_check CHECK ((action = ANY (ARRAY['READ'::text, 'UPDATE'::text, 'DELETE'::text])));
+
+alter table metadata.record_rules add constraint record_rules_pkey PRIMARY KEY (id);
+
+alter table metadata.record_rules add constraint record_rules_role_id_name_key UNIQUE (role_id, name);
+
+alter table metadata.record_rules add constraint record_rules_role_id_object_id_action_key UNIQUE (role_id, object_id, action);
+
+alter table metadata.record_rules add constraint record_rules_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table metadata.record_rules add constraint record_rules_workspace_id_id_key UNIQUE (workspace_id, id);
+
+alter table metadata.record_rules add constraint record_rules_workspace_id_object_id_fkey FOREIGN KEY (workspace_id, object_id) REFERENCES metadata.objects(workspace_id, id) ON DELETE CASCADE;
+
+alter table metadata.record_rules add constraint record_rules_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE CASCADE;
+
+CREATE INDEX record_rules_workspace_id_object_id_idx ON metadata.record_rules USING btree (workspace_id, object_id);
+
+CREATE INDEX record_rules_workspace_id_role_id_idx ON metadata.record_rules USING btree (workspace_id, role_id);
+
+create policy delete_own on metadata.record_rules for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may)));
+
+create policy insert_own on metadata.record_rules for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may)));
+
+create policy select_own on metadata.record_rules for select to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (( SELECT engine.may('ROLES'::text) AS may) OR (role_id = ANY (ARRAY( SELECT engine.my_roles() AS my_roles))))));
+
+create policy update_own on metadata.record_rules for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.record_rules FOR EACH ROW EXECUTE FUNCTION engine.tg_record_rules__validate();
+
+CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.record_rules REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+
+CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.record_rules REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+
+CREATE TRIGGER _900_changed_update AFTER UPDATE ON metadata.record_rules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
 
 create table metadata.relations (
   id uuid not null default engine.uuidv7(),
@@ -1051,13 +1520,13 @@ CREATE INDEX relations_workspace_id_field_id_idx ON metadata.relations USING btr
 
 CREATE INDEX relations_workspace_id_target_object_id_idx ON metadata.relations USING btree (workspace_id, target_object_id);
 
-create policy delete_own on metadata.relations for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy delete_own on metadata.relations for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may)));
 
-create policy insert_own on metadata.relations for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy insert_own on metadata.relations for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may)));
 
 create policy select_own on metadata.relations for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
-create policy update_own on metadata.relations for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy update_own on metadata.relations for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
 CREATE TRIGGER _000_lock BEFORE INSERT OR DELETE OR UPDATE ON metadata.relations FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__lock();
 
@@ -1075,6 +1544,53 @@ CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.relations REFERENCIN
 
 CREATE TRIGGER _900_changed_update AFTER UPDATE ON metadata.relations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
 
+create table metadata.role_includes (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null default engine.current_workspace(),
+  role_id uuid not null,
+  included_role_id uuid not null
+);
+alter table metadata.role_includes enable row level security;
+comment on table metadata.role_includes is '@behavior -update
+Roles that a role includes: it may do all that they may, as one role of PostgreSQL that was granted another.';
+
+comment on column metadata.role_includes.id is 'Identifies it for good, through every rename.';
+comment on column metadata.role_includes.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
+comment on column metadata.role_includes.role_id is 'The role that includes the other.';
+comment on column metadata.role_includes.included_role_id is 'The role all of whose rights it has.';
+
+alter table metadata.role_includes add constraint role_includes_pkey PRIMARY KEY (id);
+
+alter table metadata.role_includes add constraint role_includes_role_id_included_role_id_key UNIQUE (role_id, included_role_id);
+
+alter table metadata.role_includes add constraint role_includes_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table metadata.role_includes add constraint role_includes_workspace_id_id_key UNIQUE (workspace_id, id);
+
+alter table metadata.role_includes add constraint role_includes_workspace_id_included_role_id_fkey FOREIGN KEY (workspace_id, included_role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE CASCADE;
+
+alter table metadata.role_includes add constraint role_includes_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE CASCADE;
+
+CREATE INDEX role_includes_workspace_id_included_role_id_idx ON metadata.role_includes USING btree (workspace_id, included_role_id);
+
+CREATE INDEX role_includes_workspace_id_role_id_idx ON metadata.role_includes USING btree (workspace_id, role_id);
+
+create policy delete_own on metadata.role_includes for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may)));
+
+create policy insert_own on metadata.role_includes for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may)));
+
+create policy select_own on metadata.role_includes for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+create policy update_own on metadata.role_includes for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.role_includes FOR EACH ROW EXECUTE FUNCTION engine.tg_role_includes__validate();
+
+CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.role_includes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+
+CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.role_includes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+
+CREATE TRIGGER _900_changed_update AFTER UPDATE ON metadata.role_includes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+
 create table metadata.roles (
   id uuid not null default engine.uuidv7(),
   workspace_id uuid not null default engine.current_workspace(),
@@ -1082,27 +1598,45 @@ create table metadata.roles (
   description text not null default ''::text,
   pg_role text not null,
   is_system boolean not null default false,
-  can_manage_model boolean not null default false,
   can_read_all boolean not null default true,
   can_create_all boolean not null default true,
   can_update_all boolean not null default true,
-  can_delete_all boolean not null default true
+  can_delete_all boolean not null default true,
+  application_id uuid,
+  universal_identifier text,
+  permissions text[] not null default '{}'::text[],
+  has_all_permissions boolean not null default false,
+  can_destroy_all boolean not null default true,
+  assignable_to text[] not null default '{MEMBERS,API_KEYS,APPLICATIONS,AGENTS,WORKFLOWS}'::text[],
+  icon text,
+  created_at timestamp with time zone not null default now()
 );
 alter table metadata.roles enable row level security;
-comment on table metadata.roles is '@behavior -insert -update -delete
-The CRM roles of a workspace. Each is a role of PostgreSQL: what it may do is what that role is granted.';
+comment on table metadata.roles is 'The CRM roles of a workspace. Each is a role of PostgreSQL: what it may do is what that role is granted.';
 
 comment on column metadata.roles.id is 'Identifies it for good, through every rename.';
 comment on column metadata.roles.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
 comment on column metadata.roles.name is 'What people call the role.';
 comment on column metadata.roles.description is 'What the role is for.';
-comment on column metadata.roles.pg_role is 'The role of PostgreSQL that holds its rights: set role to it in psql to see what its members see.';
-comment on column metadata.roles.is_system is 'Whether every workspace has it.';
-comment on column metadata.roles.can_manage_model is 'Whether it may change objects, fields, relations and webhooks.';
+comment on column metadata.roles.pg_role is '@behavior -attribute:insert -attribute:update
+The role of PostgreSQL that holds its rights: set role to it in psql to see what its members see.';
+comment on column metadata.roles.is_system is '@behavior -attribute:insert -attribute:update
+Whether every workspace has it.';
 comment on column metadata.roles.can_read_all is 'Whether it reads the records of every object that object_permissions does not say else of.';
 comment on column metadata.roles.can_create_all is 'The same for creating records.';
 comment on column metadata.roles.can_update_all is 'The same for changing records.';
-comment on column metadata.roles.can_delete_all is 'The same for deleting records, restoring and destroying them.';
+comment on column metadata.roles.can_delete_all is 'The same for deleting records and restoring them.';
+comment on column metadata.roles.application_id is 'The application that brought the role; null for those made here.';
+comment on column metadata.roles.universal_identifier is 'By which an upgrade of the application finds the role again.';
+comment on column metadata.roles.permissions is 'What it may do besides reading and writing records, such as DATA_MODEL; metadata.permission_flags() lists all.';
+comment on column metadata.roles.has_all_permissions is 'Whether it has every permission, those that are yet to come included.';
+comment on column metadata.roles.can_destroy_all is 'The same for destroying for good what was deleted.';
+comment on column metadata.roles.assignable_to is 'To whom it can be given: MEMBERS, API_KEYS, APPLICATIONS, AGENTS, WORKFLOWS.';
+comment on column metadata.roles.icon is 'Name of a Tabler icon, such as IconShield.';
+comment on column metadata.roles.created_at is '@behavior -attribute:insert -attribute:update
+When the role was made.';
+
+alter table metadata.roles add constraint roles_assignable_to_check CHECK ((assignable_to <@ '{MEMBERS,API_KEYS,APPLICATIONS,AGENTS,WORKFLOWS}'::text[]));
 
 alter table metadata.roles add constraint roles_name_check CHECK ((name <> ''::text));
 
@@ -1110,13 +1644,29 @@ alter table metadata.roles add constraint roles_pg_role_key UNIQUE (pg_role);
 
 alter table metadata.roles add constraint roles_pkey PRIMARY KEY (id);
 
+alter table metadata.roles add constraint roles_workspace_id_application_id_fkey FOREIGN KEY (workspace_id, application_id) REFERENCES metadata.applications(workspace_id, id);
+
 alter table metadata.roles add constraint roles_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
 
 alter table metadata.roles add constraint roles_workspace_id_id_key UNIQUE (workspace_id, id);
 
 alter table metadata.roles add constraint roles_workspace_id_name_key UNIQUE (workspace_id, name);
 
+alter table metadata.roles add constraint roles_workspace_id_universal_identifier_key UNIQUE (workspace_id, universal_identifier);
+
+CREATE INDEX roles_workspace_id_application_id_idx ON metadata.roles USING btree (workspace_id, application_id);
+
+create policy delete_own on metadata.roles for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may)));
+
+create policy insert_own on metadata.roles for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may)));
+
 create policy select_own on metadata.roles for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+create policy update_own on metadata.roles for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('ROLES'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+CREATE TRIGGER _050_vacate BEFORE DELETE ON metadata.roles FOR EACH ROW EXECUTE FUNCTION engine.tg_roles__vacate();
+
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.roles FOR EACH ROW EXECUTE FUNCTION engine.tg_roles__validate();
 
 CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
 
@@ -1185,13 +1735,13 @@ CREATE INDEX rules_workspace_id_field_id_idx ON metadata.rules USING btree (work
 
 CREATE INDEX rules_workspace_id_object_id_idx ON metadata.rules USING btree (workspace_id, object_id);
 
-create policy delete_own on metadata.rules for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy delete_own on metadata.rules for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may)));
 
-create policy insert_own on metadata.rules for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy insert_own on metadata.rules for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may)));
 
 create policy select_own on metadata.rules for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
-create policy update_own on metadata.rules for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy update_own on metadata.rules for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('DATA_MODEL'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
 CREATE TRIGGER _000_lock BEFORE INSERT OR DELETE OR UPDATE ON metadata.rules FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__lock();
 
@@ -1202,6 +1752,91 @@ CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.rules REFERENCING OL
 CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.rules REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
 
 CREATE TRIGGER _900_changed_update AFTER UPDATE ON metadata.rules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+
+create table metadata.team_members (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null default engine.current_workspace(),
+  team_id uuid not null,
+  member_id uuid not null,
+  is_lead boolean not null default false
+);
+alter table metadata.team_members enable row level security;
+comment on table metadata.team_members is 'Who is in a team, and who leads it.';
+
+comment on column metadata.team_members.id is 'Identifies it for good, through every rename.';
+comment on column metadata.team_members.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
+comment on column metadata.team_members.team_id is 'The team.';
+comment on column metadata.team_members.member_id is 'The member, by the id of the record in workspace_members.';
+comment on column metadata.team_members.is_lead is 'Whether the member leads the team: sees the records of its members, and of the teams beneath.';
+
+alter table metadata.team_members add constraint team_members_pkey PRIMARY KEY (id);
+
+alter table metadata.team_members add constraint team_members_team_id_member_id_key UNIQUE (team_id, member_id);
+
+alter table metadata.team_members add constraint team_members_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table metadata.team_members add constraint team_members_workspace_id_id_key UNIQUE (workspace_id, id);
+
+alter table metadata.team_members add constraint team_members_workspace_id_member_id_fkey FOREIGN KEY (workspace_id, member_id) REFERENCES core.members(workspace_id, id) ON DELETE CASCADE;
+
+alter table metadata.team_members add constraint team_members_workspace_id_team_id_fkey FOREIGN KEY (workspace_id, team_id) REFERENCES metadata.teams(workspace_id, id) ON DELETE CASCADE;
+
+CREATE INDEX team_members_workspace_id_member_id_idx ON metadata.team_members USING btree (workspace_id, member_id);
+
+CREATE INDEX team_members_workspace_id_team_id_idx ON metadata.team_members USING btree (workspace_id, team_id);
+
+create policy delete_own on metadata.team_members for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('WORKSPACE_MEMBERS'::text) AS may)));
+
+create policy insert_own on metadata.team_members for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('WORKSPACE_MEMBERS'::text) AS may)));
+
+create policy select_own on metadata.team_members for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+create policy update_own on metadata.team_members for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('WORKSPACE_MEMBERS'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.team_members FOR EACH ROW EXECUTE FUNCTION engine.tg_team_members__validate();
+
+create table metadata.teams (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null default engine.current_workspace(),
+  name text not null,
+  description text not null default ''::text,
+  parent_team_id uuid,
+  created_at timestamp with time zone not null default now()
+);
+alter table metadata.teams enable row level security;
+comment on table metadata.teams is 'Teams of members, in a hierarchy.';
+
+comment on column metadata.teams.id is 'Identifies it for good, through every rename.';
+comment on column metadata.teams.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
+comment on column metadata.teams.name is 'What people call the team.';
+comment on column metadata.teams.description is 'What the team is for.';
+comment on column metadata.teams.parent_team_id is 'The team that it is beneath; who leads that one also sees what is below.';
+comment on column metadata.teams.created_at is '@behavior -attribute:insert -attribute:update
+When the team was made.';
+
+alter table metadata.teams add constraint teams_name_check CHECK ((name <> ''::text));
+
+alter table metadata.teams add constraint teams_pkey PRIMARY KEY (id);
+
+alter table metadata.teams add constraint teams_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table metadata.teams add constraint teams_workspace_id_id_key UNIQUE (workspace_id, id);
+
+alter table metadata.teams add constraint teams_workspace_id_name_key UNIQUE (workspace_id, name);
+
+alter table metadata.teams add constraint teams_workspace_id_parent_team_id_fkey FOREIGN KEY (workspace_id, parent_team_id) REFERENCES metadata.teams(workspace_id, id) ON DELETE SET NULL (parent_team_id);
+
+CREATE INDEX teams_workspace_id_parent_team_id_idx ON metadata.teams USING btree (workspace_id, parent_team_id);
+
+create policy delete_own on metadata.teams for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('WORKSPACE_MEMBERS'::text) AS may)));
+
+create policy insert_own on metadata.teams for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('WORKSPACE_MEMBERS'::text) AS may)));
+
+create policy select_own on metadata.teams for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+create policy update_own on metadata.teams for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('WORKSPACE_MEMBERS'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.teams FOR EACH ROW EXECUTE FUNCTION engine.tg_teams__validate();
 
 create table metadata.type_changes (
   id uuid not null default engine.uuidv7(),
@@ -1294,13 +1929,13 @@ CREATE INDEX view_fields_workspace_id_field_id_idx ON metadata.view_fields USING
 
 CREATE INDEX view_fields_workspace_id_view_id_idx ON metadata.view_fields USING btree (workspace_id, view_id);
 
-create policy delete_own on metadata.view_fields for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy delete_own on metadata.view_fields for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may)));
 
-create policy insert_own on metadata.view_fields for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy insert_own on metadata.view_fields for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may)));
 
 create policy select_own on metadata.view_fields for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
-create policy update_own on metadata.view_fields for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy update_own on metadata.view_fields for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
 CREATE TRIGGER _000_lock BEFORE INSERT OR DELETE OR UPDATE ON metadata.view_fields FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__lock();
 
@@ -1368,13 +2003,13 @@ CREATE INDEX views_workspace_id_group_field_id_idx ON metadata.views USING btree
 
 CREATE INDEX views_workspace_id_object_id_idx ON metadata.views USING btree (workspace_id, object_id);
 
-create policy delete_own on metadata.views for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy delete_own on metadata.views for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may)));
 
-create policy insert_own on metadata.views for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy insert_own on metadata.views for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may)));
 
 create policy select_own on metadata.views for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
-create policy update_own on metadata.views for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy update_own on metadata.views for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
 CREATE TRIGGER _000_lock BEFORE INSERT OR DELETE OR UPDATE ON metadata.views FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__lock();
 
@@ -1414,13 +2049,52 @@ alter table metadata.webhooks add constraint webhooks_workspace_id_fkey FOREIGN 
 
 CREATE INDEX webhooks_workspace_id_idx ON metadata.webhooks USING btree (workspace_id);
 
-create policy delete_own on metadata.webhooks for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy delete_own on metadata.webhooks for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('API_KEYS_AND_WEBHOOKS'::text) AS may)));
 
-create policy insert_own on metadata.webhooks for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model)));
+create policy insert_own on metadata.webhooks for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('API_KEYS_AND_WEBHOOKS'::text) AS may)));
 
 create policy select_own on metadata.webhooks for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
-create policy update_own on metadata.webhooks for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may_manage_model() AS may_manage_model))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy update_own on metadata.webhooks for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('API_KEYS_AND_WEBHOOKS'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+CREATE OR REPLACE FUNCTION core.accept_invitation(token text, name text, password_hash text, proved_user_id uuid, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS TABLE(user_id uuid, workspace_id uuid)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_invitation core.invitations;
+begin
+  update core.invitations i set accepted_at = now()
+  where i.token_hash = core.hash_token(token) and i.accepted_at is null and i.revoked_at is null and i.expires_at > now()
+  returning i.* into v_invitation;
+  if not found then
+    return;
+  end if;
+  user_id := core.enter(v_invitation.workspace_id, v_invitation.email, name, password_hash, proved_user_id, v_invitation.role_id, true);
+  workspace_id := v_invitation.workspace_id;
+  perform core.note_auth_event('MEMBER_JOINED', workspace_id, user_id, v_invitation.email, ip, user_agent, '{"by": "INVITATION"}');
+  return next;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.account_of(email text)
+ RETURNS TABLE(user_id uuid, password_hash text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select u.id, u.password_hash from core.users u where lower(u.email) = lower(btrim(account_of.email)) and u.disabled_at is null $function$;
+
+CREATE OR REPLACE FUNCTION core.account_state(email text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce((select case when u.password_hash is null then 'WITHOUT_PASSWORD' else 'WITH_PASSWORD' end
+    from core.users u where lower(u.email) = lower(btrim(account_state.email))), 'NONE')
+$function$;
 
 CREATE OR REPLACE FUNCTION core.add_member(workspace_slug text, email text, name text, role_name text, password_hash text DEFAULT NULL::text)
  RETURNS uuid
@@ -1433,13 +2107,12 @@ declare
   v_workspace core.workspaces;
   v_user uuid;
   v_role uuid;
-  v_member uuid;
 begin
   select * into v_workspace from core.workspaces w where w.slug = add_member.workspace_slug;
   if not found then
     raise exception 'There is no workspace "%".', workspace_slug using errcode = 'RV012', hint = 'relvar workspace list shows them.';
   end if;
-  if add_member.email !~ '^[^@\s]+@[^@\s]+$' then
+  if core.is_email(add_member.email) is not true then
     raise exception '"%" is not an e-mail address.', add_member.email using errcode = 'RV043', column = 'email';
   end if;
   select r.id into v_role from metadata.roles r where r.workspace_id = v_workspace.id and r.name = add_member.role_name;
@@ -1453,13 +2126,27 @@ begin
   if exists (select from core.members m where m.workspace_id = v_workspace.id and m.user_id = v_user) then
     raise exception '% is a member already.', add_member.email using errcode = 'RV045', column = 'email';
   end if;
-  insert into core.members (workspace_id, user_id, role_id, name) values (v_workspace.id, v_user, v_role, add_member.name) returning id into v_member;
-  execute format('insert into %I.workspace_members (id, name_first_name, name_last_name, user_email) values ($1, $2, $3, $4)', v_workspace.schema_name)
-    using v_member, split_part(add_member.name, ' ', 1), nullif(btrim(substr(add_member.name, length(split_part(add_member.name, ' ', 1)) + 1)), ''), lower(add_member.email);
-  return v_member;
+  return core.join_workspace(v_workspace.id, v_user, v_role, add_member.name);
 end
 $function$;
 comment on function core.add_member(text,text,text,text,text) is 'Adds a user, made if need be, to a workspace with a role. Returns the member''s id, which is also the id of the record in workspace_members.';
+
+CREATE OR REPLACE FUNCTION core.add_signing_key(kid text, public_jwk jsonb, private_jwk text, retire_others_after interval DEFAULT NULL::interval)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if retire_others_after is not null then
+    update core.signing_keys k set retired_at = coalesce(k.retired_at, now()), not_after = least(k.not_after, now() + add_signing_key.retire_others_after)
+    where k.not_after is null or k.not_after > now();
+  end if;
+  insert into core.signing_keys (kid, public_jwk, private_jwk) values (add_signing_key.kid, add_signing_key.public_jwk, add_signing_key.private_jwk);
+  perform pg_notify('relvar_identity', json_build_object('keys', true)::text);
+end
+$function$;
+comment on function core.add_signing_key(text,jsonb,text,interval) is 'Adds a key. With an interval the others are retired: they verify for that long, and sign no more.';
 
 CREATE OR REPLACE FUNCTION core.applied_migrations()
  RETURNS SETOF text
@@ -1467,6 +2154,120 @@ CREATE OR REPLACE FUNCTION core.applied_migrations()
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$ select m.filename from graphile_migrate.migrations m $function$;
+
+CREATE OR REPLACE FUNCTION core.approve_domain(token text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_token core.one_time_tokens := core.use_token('APPROVE_DOMAIN', token);
+  v_domain text;
+begin
+  update core.approved_domains d set approved_at = coalesce(d.approved_at, now())
+  where d.workspace_id = v_token.workspace_id and d.domain = v_token.payload ->> 'domain' returning d.domain into v_domain;
+  if found then
+    perform core.note_auth_event('DOMAIN_APPROVED', v_token.workspace_id, null, v_token.email, ip, user_agent, jsonb_build_object('domain', v_domain));
+  end if;
+  return v_domain;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.assert_proved(account core.users, proved_user_id uuid, is_email_proved boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if account.id is null or account.disabled_at is not null
+    or account.id is distinct from proved_user_id and not (account.password_hash is null and is_email_proved) then
+    raise exception 'This account cannot be used to join.' using errcode = 'RV110', hint = 'Sign in to the account that has this address.';
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.attempt_wait(key text)
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select greatest(ceil(extract(epoch from a.window_end - clock_timestamp())), 1)::int from core.attempts a where a.key = attempt_wait.key
+$function$;
+comment on function core.attempt_wait(text) is 'The seconds until attempts are counted from the beginning again.';
+
+CREATE OR REPLACE FUNCTION core.begin_second_factor(user_id uuid, secret text)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with done as (
+    insert into core.totp as t (user_id, secret) values (begin_second_factor.user_id, begin_second_factor.secret)
+    on conflict (user_id) do update set secret = excluded.secret, last_step = 0 where t.confirmed_at is null
+    returning 1
+  )
+  select exists (select from done)
+$function$;
+
+CREATE OR REPLACE FUNCTION core.change_email(token text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_token core.one_time_tokens := core.use_token('CHANGE_EMAIL', token);
+  v_former text := v_token.payload ->> 'formerEmail';
+begin
+  begin
+    update core.users u set email = v_token.email, email_verified_at = now()
+    where u.id = v_token.user_id and u.email = v_former and u.disabled_at is null;
+  exception when unique_violation then
+    -- Somebody made an account with the address meanwhile.
+    return null;
+  end;
+  if v_token.id is null or not found then
+    return null;
+  end if;
+  -- Links that went to the former address are for the account no more.
+  update core.one_time_tokens t set used_at = now() where t.user_id = v_token.user_id and t.used_at is null;
+  perform core.note_auth_event('EMAIL_CHANGED', null, v_token.user_id, v_token.email, ip, user_agent, jsonb_build_object('formerEmail', v_former));
+  perform core.queue_mail(v_former, 'email_changed', jsonb_build_object('email', v_token.email, 'device', left(user_agent, 200), 'ipAddress', host(ip), 'happenedAt', now()));
+  return v_token.email;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.change_password(user_id uuid, password_hash text, session_id uuid, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select core.queue_mail(u.email, 'password_changed',
+    jsonb_build_object('device', left(coalesce(change_password.user_agent, ''), 200), 'ipAddress', host(change_password.ip), 'happenedAt', now()))
+  from core.users u where u.id = change_password.user_id and core.is_email(u.email);
+  select core.set_password(change_password.user_id, change_password.password_hash, change_password.session_id);
+$function$;
+comment on function core.change_password(uuid,text,uuid,inet,text) is 'As core.set_password, by the user; the present session goes on, and a mail tells of it.';
+
+CREATE OR REPLACE FUNCTION core.count_attempt(key text, max integer, period interval)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into core.attempts as a (key, window_start, window_end, count)
+  values (count_attempt.key, clock_timestamp(), clock_timestamp() + period, 1)
+  on conflict (key) do update set
+    window_start = case when a.window_end > clock_timestamp() then a.window_start else excluded.window_start end,
+    window_end = case when a.window_end > clock_timestamp() then a.window_end else excluded.window_end end,
+    count = case when a.window_end > clock_timestamp() then a.count + 1 else 1 end
+  returning count <= count_attempt.max
+$function$;
+comment on function core.count_attempt(text,integer,interval) is 'Counts an attempt and says whether it is among the first "max" within the period, which begins with the first attempt.';
 
 CREATE OR REPLACE FUNCTION core.create_api_key(workspace_slug text, role_name text, name text, prefix text, token_hash bytea, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS uuid
@@ -1493,26 +2294,104 @@ end
 $function$;
 comment on function core.create_api_key(text,text,text,text,bytea,timestamp with time zone) is 'Registers an API key for a role. Only its SHA-256 is stored.';
 
-CREATE OR REPLACE FUNCTION core.create_session(user_id uuid, workspace_id uuid, token_hash bytea, expires_at timestamp with time zone)
+CREATE OR REPLACE FUNCTION core.create_session(user_id uuid, workspace_id uuid, method text, token_hash bytea, token_expires_at timestamp with time zone, expires_at timestamp with time zone, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text, mfa_at timestamp with time zone DEFAULT NULL::timestamp with time zone, impersonator_user_id uuid DEFAULT NULL::uuid)
  RETURNS uuid
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  -- No membership, no session.
-  insert into core.sessions (user_id, workspace_id, token_hash, expires_at)
-  select m.user_id, m.workspace_id, create_session.token_hash, create_session.expires_at
-  from core.members m
-  where m.user_id = create_session.user_id and m.workspace_id = create_session.workspace_id and m.is_active
-  returning id
+  with session as (
+    -- No membership, no session.
+    insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, impersonator_user_id)
+    select m.user_id, m.workspace_id, create_session.method, create_session.ip, left(create_session.user_agent, 500),
+      create_session.expires_at, create_session.mfa_at, create_session.impersonator_user_id
+    from core.members m join core.users u on u.id = m.user_id
+    where m.user_id = create_session.user_id and m.workspace_id = create_session.workspace_id and m.is_active and u.disabled_at is null
+    returning id
+  ), token as (
+    insert into core.refresh_tokens (token_hash, session_id, expires_at)
+    select create_session.token_hash, s.id, least(create_session.token_expires_at, create_session.expires_at) from session s
+  )
+  select id from session
 $function$;
 
-CREATE OR REPLACE FUNCTION core.end_session(token_hash bytea)
+CREATE OR REPLACE FUNCTION core.default_role(workspace_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$ select s.default_role_id from core.workspace_settings s where s.workspace_id = default_role.workspace_id $function$;
+
+CREATE OR REPLACE FUNCTION core.domain_of(email text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN lower(split_part(btrim(email), '@'::text, 2));
+
+CREATE OR REPLACE FUNCTION core.email_of(user_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select u.email from core.users u where u.id = email_of.user_id $function$;
+
+CREATE OR REPLACE FUNCTION core.end_second_factor(user_id uuid)
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO ''
-AS $function$ delete from core.sessions s where s.token_hash = end_session.token_hash $function$;
+AS $function$
+  delete from core.totp t where t.user_id = end_second_factor.user_id;
+  delete from core.recovery_codes c where c.user_id = end_second_factor.user_id;
+  delete from core.trusted_devices d where d.user_id = end_second_factor.user_id;
+$function$;
+
+CREATE OR REPLACE FUNCTION core.end_session_of_token(token_hash bytea)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select core.revoke_session(t.session_id, 'SIGNED_OUT') from core.refresh_tokens t where t.token_hash = end_session_of_token.token_hash
+$function$;
+
+CREATE OR REPLACE FUNCTION core.enter(workspace_id uuid, email text, name text, password_hash text, proved_user_id uuid, role_id uuid, is_email_proved boolean)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_user core.users;
+begin
+  select * into v_user from core.users u where lower(u.email) = lower(btrim(enter.email)) for update;
+  if found then
+    perform core.assert_proved(v_user, proved_user_id, is_email_proved);
+    update core.users u set email_verified_at = case when enter.is_email_proved then coalesce(u.email_verified_at, now()) else u.email_verified_at end,
+      password_hash = coalesce(u.password_hash, case when enter.is_email_proved then enter.password_hash end)
+    where u.id = v_user.id;
+  else
+    insert into core.users (email, name, password_hash, email_verified_at)
+    values (lower(btrim(enter.email)), enter.name, enter.password_hash, case when enter.is_email_proved then now() end)
+    on conflict (lower(email)) do nothing
+    returning * into v_user;
+    if not found then
+      -- Made by another request at this moment, which is asked for its password like any other.
+      perform core.assert_proved(null, null, false);
+    end if;
+  end if;
+  if exists (select from core.members m where m.workspace_id = enter.workspace_id and m.user_id = v_user.id and not m.is_active) then
+    raise exception 'Your membership of this workspace has been suspended.' using errcode = 'RV111', hint = 'Ask an administrator of the workspace.';
+  end if;
+  if not exists (select from core.members m where m.workspace_id = enter.workspace_id and m.user_id = v_user.id) then
+    perform core.join_workspace(enter.workspace_id, v_user.id, coalesce(enter.role_id, core.default_role(enter.workspace_id)), coalesce(nullif(v_user.name, ''), enter.name));
+    update core.invitations i set accepted_at = now()
+    where i.workspace_id = enter.workspace_id and lower(i.email) = lower(v_user.email) and i.accepted_at is null and i.revoked_at is null and enter.is_email_proved;
+  end if;
+  return v_user.id;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION core.find_login(email text)
  RETURNS TABLE(user_id uuid, password_hash text, workspaces jsonb)
@@ -1524,8 +2403,37 @@ AS $function$
     select coalesce(jsonb_agg(jsonb_build_object('id', w.id, 'slug', w.slug, 'name', w.name) order by m.created_at, w.id), '[]')
     from core.members m join core.workspaces w on w.id = m.workspace_id
     where m.user_id = u.id and m.is_active)
-  from core.users u where lower(u.email) = lower(btrim(find_login.email))
+  from core.users u where lower(u.email) = lower(btrim(find_login.email)) and u.disabled_at is null
 $function$;
+
+CREATE OR REPLACE FUNCTION core.first_name(name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN split_part(btrim(name), ' '::text, 1);
+
+CREATE OR REPLACE FUNCTION core.forget_attempts()
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ delete from core.attempts a where a.window_end < now() $function$;
+comment on function core.forget_attempts() is 'Deletes the counts of periods that are over. Called from time to time by the server.';
+
+CREATE OR REPLACE FUNCTION core.forget_sessions()
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ delete from core.sessions s where s.expires_at < now() - interval '30 days' or s.revoked_at < now() - interval '30 days' $function$;
+
+CREATE OR REPLACE FUNCTION core.forget_tokens()
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ delete from core.one_time_tokens t where t.expires_at < now() - interval '30 days' $function$;
 
 CREATE OR REPLACE FUNCTION core.gateway_workspace(workspace_id uuid)
  RETURNS TABLE(schema_name text, shape text, model_version bigint)
@@ -1534,6 +2442,150 @@ CREATE OR REPLACE FUNCTION core.gateway_workspace(workspace_id uuid)
  SET search_path TO ''
 AS $function$ select w.schema_name, w.shape, w.model_version from core.workspaces w where w.id = gateway_workspace.workspace_id $function$;
 
+CREATE OR REPLACE FUNCTION core.has_session_mfa(session_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select coalesce((select s.mfa_at is not null from core.sessions s where s.id = has_session_mfa.session_id), false) $function$;
+
+CREATE OR REPLACE FUNCTION core.has_users()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select exists (select from core.users) $function$;
+
+CREATE OR REPLACE FUNCTION core.hash_token(token text)
+ RETURNS bytea
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN sha256(convert_to(token, 'UTF8'::name));
+
+CREATE OR REPLACE FUNCTION core.is_email(address text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN ((address ~ '^[^@\s[:cntrl:]<>()\[\],;:"\\]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$'::text) AND (length(address) <= 254));
+
+CREATE OR REPLACE FUNCTION core.is_email_verified(user_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select coalesce((select u.email_verified_at is not null from core.users u where u.id = is_email_verified.user_id), false) $function$;
+
+CREATE OR REPLACE FUNCTION core.is_trusted_device(user_id uuid, token_hash bytea)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select exists (select from core.trusted_devices d
+    where d.user_id = is_trusted_device.user_id and d.token_hash = is_trusted_device.token_hash and d.expires_at > now())
+$function$;
+
+CREATE OR REPLACE FUNCTION core.issue_token(kind text, email text, user_id uuid, valid_for interval, workspace_id uuid DEFAULT NULL::uuid, payload jsonb DEFAULT '{}'::jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_token text := core.random_token();
+begin
+  insert into core.one_time_tokens (kind, email, user_id, expires_at, workspace_id, payload, token_hash)
+  values (issue_token.kind, issue_token.email, issue_token.user_id, now() + valid_for, issue_token.workspace_id, issue_token.payload, core.hash_token(v_token));
+  return v_token;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.join_by_link(token text, email text, name text, password_hash text, proved_user_id uuid, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS TABLE(user_id uuid, workspace_id uuid)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace core.workspaces := core.workspace_of_link(token);
+begin
+  if v_workspace.id is null then
+    return;
+  end if;
+  user_id := core.enter(v_workspace.id, email, name, password_hash, proved_user_id, null, false);
+  workspace_id := v_workspace.id;
+  perform core.note_auth_event('MEMBER_JOINED', workspace_id, user_id, null, ip, user_agent, '{"by": "INVITE_LINK"}');
+  return next;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.join_workspace(workspace_id uuid, user_id uuid, role_id uuid, name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member uuid;
+  v_schema text;
+  v_email text;
+begin
+  select w.schema_name into strict v_schema from core.workspaces w where w.id = join_workspace.workspace_id;
+  select u.email into strict v_email from core.users u where u.id = join_workspace.user_id;
+  insert into core.members (workspace_id, user_id, role_id, name)
+  values (join_workspace.workspace_id, join_workspace.user_id, join_workspace.role_id, join_workspace.name) returning id into v_member;
+  execute format('insert into %I.workspace_members (id, name_first_name, name_last_name, user_email) values ($1, $2, $3, $4)', v_schema)
+    using v_member, core.first_name(join_workspace.name), core.last_name(join_workspace.name), lower(v_email);
+  return v_member;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.kept_mail(max_mails integer DEFAULT 100)
+ RETURNS TABLE(id uuid, to_address text, template text, subject text, html text, body_text text, queued_at timestamp with time zone, kept_at timestamp with time zone, error text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select m.id, m.to_address, m.template, m.subject, m.html, m.body_text, m.queued_at, m.kept_at, m.error
+  from core.mail_outbox m order by m.queued_at desc, m.id desc limit max_mails
+$function$;
+
+CREATE OR REPLACE FUNCTION core.last_name(name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN NULLIF(btrim(substr(btrim(name), (length(split_part(btrim(name), ' '::text, 1)) + 1))), ''::text);
+
+CREATE OR REPLACE FUNCTION core.list_sessions(user_id uuid)
+ RETURNS TABLE(id uuid, workspace_name text, method text, user_agent text, ip text, created_at timestamp with time zone, last_used_at timestamp with time zone, mfa_at timestamp with time zone, impersonator text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select s.id, w.name, s.method, s.user_agent, host(s.ip), s.created_at, s.last_used_at, s.mfa_at, coalesce(nullif(i.name, ''), i.email)
+  from core.sessions s
+  join core.workspaces w on w.id = s.workspace_id
+  left join core.users i on i.id = s.impersonator_user_id
+  where s.user_id = list_sessions.user_id and s.revoked_at is null and s.expires_at > now()
+    -- A session whose last refresh token has run out is over, whatever it was good for.
+    and exists (select from core.refresh_tokens t where t.session_id = s.id and t.expires_at > now() and t.used_at is null)
+  order by s.last_used_at desc
+$function$;
+
+CREATE OR REPLACE FUNCTION core.list_signing_keys()
+ RETURNS TABLE(kid text, public_jwk jsonb, private_jwk text, created_at timestamp with time zone, retired_at timestamp with time zone, not_after timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select k.kid, k.public_jwk, k.private_jwk, k.created_at, k.retired_at, k.not_after from core.signing_keys k
+  where k.not_after is null or k.not_after > now()
+  order by k.created_at desc, k.kid
+$function$;
+comment on function core.list_signing_keys() is 'The keys that are valid: the newest one that is not retired signs, all verify.';
+
 CREATE OR REPLACE FUNCTION core.list_versions()
  RETURNS TABLE(workspace_id uuid, model_version bigint, shape text)
  LANGUAGE sql
@@ -1541,39 +2593,803 @@ CREATE OR REPLACE FUNCTION core.list_versions()
  SET search_path TO ''
 AS $function$ select w.id, w.model_version, w.shape from core.workspaces w $function$;
 
+CREATE OR REPLACE FUNCTION core.look_at_invitation(token text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('email', i.email, 'account', core.account_state(i.email), 'invitedBy', i.invited_by_name,
+    'workspaces', jsonb_build_array(jsonb_build_object('slug', w.slug, 'name', w.name)))
+  from core.invitations i join core.workspaces w on w.id = i.workspace_id
+  where i.token_hash = core.hash_token(look_at_invitation.token) and i.accepted_at is null and i.revoked_at is null and i.expires_at > now()
+$function$;
+
+CREATE OR REPLACE FUNCTION core.look_at_invite_link(token text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('workspaces', jsonb_build_array(jsonb_build_object('slug', w.slug, 'name', w.name)))
+  from core.workspace_of_link(look_at_invite_link.token) w where w.id is not null
+$function$;
+
+CREATE OR REPLACE FUNCTION core.look_at_magic_link(token text)
+ RETURNS TABLE(user_id uuid, email text, next_path text, workspaces jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select u.id, u.email, t.payload ->> 'next',
+    coalesce((select jsonb_agg(jsonb_build_object('id', w.id, 'slug', w.slug, 'name', w.name) order by w.slug)
+      from core.magic_workspaces(u.id) w where t.payload ->> 'workspace' is null or w.slug = t.payload ->> 'workspace'), '[]')
+  from core.look_at_token('MAGIC_LINK', look_at_magic_link.token) t
+  join core.users u on u.id = t.user_id and u.email = t.email and u.disabled_at is null
+$function$;
+
+CREATE OR REPLACE FUNCTION core.look_at_sign_up(token text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('email', t.email, 'account', core.account_state(t.email),
+    'workspaces', coalesce((select jsonb_agg(jsonb_build_object('slug', w.slug, 'name', w.name) order by w.name, w.slug)
+      from core.open_workspaces(t.email, case when j.is_invite_link_on then t.workspace_id end) w), '[]'))
+  from core.look_at_token('VERIFY_EMAIL', look_at_sign_up.token) t left join core.joining j on j.workspace_id = t.workspace_id
+  where t.id is not null and t.user_id is null
+$function$;
+
+CREATE OR REPLACE FUNCTION core.look_at_token(kind text, token text)
+ RETURNS core.one_time_tokens
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select t from core.one_time_tokens t
+  where t.token_hash = core.hash_token(look_at_token.token) and t.kind = look_at_token.kind and t.used_at is null and t.expires_at > now()
+$function$;
+
+CREATE OR REPLACE FUNCTION core.magic_workspaces(user_id uuid)
+ RETURNS TABLE(id uuid, slug text, name text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select w.id, w.slug, w.name
+  from core.members m join core.workspaces w on w.id = m.workspace_id left join core.joining j on j.workspace_id = w.id
+  where m.user_id = magic_workspaces.user_id and m.is_active and coalesce(j.is_magic_link_on, true)
+$function$;
+
+CREATE OR REPLACE FUNCTION core.mail_to_send(id uuid)
+ RETURNS TABLE(to_address text, template text, props jsonb, locale text, workspace_name text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select m.to_address, m.template, m.props, m.locale, w.name
+  from core.mail_outbox m left join core.workspaces w on w.id = m.workspace_id
+  where m.id = mail_to_send.id and m.sent_at is null and m.kept_at is null and m.failed_at is null
+$function$;
+
+CREATE OR REPLACE FUNCTION core.make_workspace(email text, name text, password_hash text, proved_user_id uuid, workspace_slug text, workspace_name text, is_email_proved boolean, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS TABLE(user_id uuid, workspace_id uuid)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_user core.users;
+begin
+  select * into v_user from core.users u where lower(u.email) = lower(btrim(make_workspace.email));
+  if found then
+    perform core.assert_proved(v_user, proved_user_id, is_email_proved);
+  end if;
+  workspace_id := engine.create_workspace(workspace_slug, workspace_name, lower(btrim(make_workspace.email)), make_workspace.name, make_workspace.password_hash);
+  update core.users u set email_verified_at = coalesce(u.email_verified_at, now())
+  where lower(u.email) = lower(btrim(make_workspace.email)) and is_email_proved;
+  select u.id into strict user_id from core.users u where lower(u.email) = lower(btrim(make_workspace.email));
+  perform core.note_auth_event('WORKSPACE_CREATED', workspace_id, user_id, null, ip, user_agent);
+  return next;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.note_auth_event(kind text, workspace_id uuid DEFAULT NULL::uuid, user_id uuid DEFAULT NULL::uuid, email text DEFAULT NULL::text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text, detail jsonb DEFAULT '{}'::jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into core.auth_events (kind, workspace_id, user_id, email, ip, user_agent, detail)
+  values (note_auth_event.kind,
+    -- A workspace or user that was dropped meanwhile is no reason to lose the event.
+    (select w.id from core.workspaces w where w.id = note_auth_event.workspace_id),
+    (select u.id from core.users u where u.id = note_auth_event.user_id),
+    coalesce(note_auth_event.email, (select u.email from core.users u where u.id = note_auth_event.user_id)),
+    note_auth_event.ip, left(note_auth_event.user_agent, 500), coalesce(note_auth_event.detail, '{}'))
+$function$;
+comment on function core.note_auth_event(text,uuid,uuid,text,inet,text,jsonb) is 'Writes one event to the audit of sign-ins.';
+
+CREATE OR REPLACE FUNCTION core.note_key_use(api_key_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  -- To the minute is exact enough for people, and a busy key does not write all the time.
+  update core.api_keys k set last_used_at = now()
+  where k.id = note_key_use.api_key_id and (k.last_used_at is null or k.last_used_at < now() - interval '1 minute')
+$function$;
+
+CREATE OR REPLACE FUNCTION core.note_mail_failure(id uuid, error text, is_final boolean)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update core.mail_outbox m set attempts = m.attempts + 1, error = note_mail_failure.error,
+    failed_at = case when is_final then now() end, props = case when is_final then '{}' else m.props end
+  where m.id = note_mail_failure.id and m.sent_at is null
+$function$;
+
+CREATE OR REPLACE FUNCTION core.note_mail_kept(id uuid, subject text, html text, body_text text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update core.mail_outbox m set kept_at = now(), subject = note_mail_kept.subject, html = note_mail_kept.html, body_text = note_mail_kept.body_text, props = '{}'
+  where m.id = note_mail_kept.id
+$function$;
+
+CREATE OR REPLACE FUNCTION core.note_mail_sent(id uuid, subject text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update core.mail_outbox m set sent_at = now(), attempts = m.attempts + 1, subject = note_mail_sent.subject, props = '{}', error = null
+  where m.id = note_mail_sent.id
+$function$;
+
+CREATE OR REPLACE FUNCTION core.note_refused_link(token text, ip inet, user_agent text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_hash bytea := core.hash_token(token);
+  v_token core.one_time_tokens;
+  v_invitation core.invitations;
+begin
+  select * into v_token from core.one_time_tokens t where t.token_hash = v_hash;
+  if found then
+    perform core.note_auth_event('LINK_REFUSED', v_token.workspace_id, v_token.user_id, v_token.email, ip, user_agent,
+      jsonb_build_object('link', v_token.kind, 'reason', case when v_token.used_at is not null then 'USED' when v_token.expires_at <= now() then 'EXPIRED' else 'WRONG_KIND' end));
+    return;
+  end if;
+  select * into v_invitation from core.invitations i where i.token_hash = v_hash;
+  perform core.note_auth_event('LINK_REFUSED', v_invitation.workspace_id, null, v_invitation.email, ip, user_agent,
+    jsonb_build_object('link', case when v_invitation.id is null then 'UNKNOWN' else 'INVITATION' end,
+      'reason', case when v_invitation.id is null then 'UNKNOWN' when v_invitation.accepted_at is not null then 'USED'
+        when v_invitation.revoked_at is not null then 'REVOKED' else 'EXPIRED' end));
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.note_session_mfa(session_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ update core.sessions s set mfa_at = now() where s.id = note_session_mfa.session_id $function$;
+
+CREATE OR REPLACE FUNCTION core.open_workspaces(email text, link_workspace_id uuid)
+ RETURNS TABLE(id uuid, slug text, name text, role_id uuid)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select w.id, w.slug, w.name,
+    (select i.role_id from core.invitations i where i.workspace_id = w.id and lower(i.email) = lower(open_workspaces.email)
+      and i.accepted_at is null and i.revoked_at is null and i.expires_at > now())
+  from core.workspaces w
+  where w.id = link_workspace_id
+    or exists (select from core.approved_domains d where d.workspace_id = w.id and d.domain = core.domain_of(open_workspaces.email) and d.approved_at is not null)
+    or exists (select from core.invitations i where i.workspace_id = w.id and lower(i.email) = lower(open_workspaces.email)
+      and i.accepted_at is null and i.revoked_at is null and i.expires_at > now())
+$function$;
+
+CREATE OR REPLACE FUNCTION core.password_of(user_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select u.password_hash from core.users u where u.id = password_of.user_id and u.disabled_at is null $function$;
+
+CREATE OR REPLACE FUNCTION core.photo(id uuid, workspace_id uuid)
+ RETURNS TABLE(media_type text, content bytea)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select p.media_type, p.content from core.member_photos p join core.members m on m.id = p.member_id
+  where p.id = photo.id and m.workspace_id = photo.workspace_id
+$function$;
+
+CREATE OR REPLACE FUNCTION core.purge_mail()
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with gone as (delete from core.mail_outbox m where m.queued_at < now() - interval '30 days' returning 1)
+  select count(*)::int from gone
+$function$;
+
+CREATE OR REPLACE FUNCTION core.queue_mail(to_address text, template text, props jsonb DEFAULT '{}'::jsonb, workspace_id uuid DEFAULT NULL::uuid, locale text DEFAULT 'en'::text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid;
+begin
+  if core.is_email(to_address) is not true then
+    raise exception '"%" is not an e-mail address.', to_address using errcode = 'RV043', column = 'email';
+  end if;
+  insert into core.mail_outbox (to_address, template, props, workspace_id, locale)
+  values (queue_mail.to_address, queue_mail.template, queue_mail.props, queue_mail.workspace_id, coalesce(queue_mail.locale, 'en'))
+  returning id into v_id;
+  -- Mails come at the pace of people, so the lock that adding a job takes at commit is no matter.
+  perform graphile_worker.add_job('mail__send', json_build_object('id', v_id), max_attempts => 10, job_key => 'mail:' || v_id);
+  return v_id;
+end
+$function$;
+comment on function core.queue_mail(text,text,jsonb,uuid,text) is 'Has the worker send a mail made of a template (worker/mail/templates.ts) and its props. It leaves only if the transaction commits.';
+
+CREATE OR REPLACE FUNCTION core.random_token()
+ RETURNS text
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$ select replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '') $function$;
+
+CREATE OR REPLACE FUNCTION core.replace_recovery_codes(user_id uuid, hashes bytea[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  delete from core.recovery_codes c where c.user_id = replace_recovery_codes.user_id;
+  insert into core.recovery_codes (user_id, code_hash) select replace_recovery_codes.user_id, h from unnest(hashes) h;
+$function$;
+
+CREATE OR REPLACE FUNCTION core.request_email_change(user_id uuid, new_email text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_user core.users;
+  v_email text := lower(btrim(new_email));
+begin
+  select * into strict v_user from core.users u where u.id = request_email_change.user_id;
+  perform core.note_auth_event('EMAIL_CHANGE_REQUESTED', null, v_user.id, v_user.email, ip, user_agent, jsonb_build_object('newEmail', v_email));
+  if not exists (select from core.users u where lower(u.email) = v_email) then
+    perform core.queue_mail(v_email, 'change_email', jsonb_build_object('formerEmail', v_user.email, 'token',
+      core.issue_token('CHANGE_EMAIL', v_email, v_user.id, '1 hour', payload => jsonb_build_object('formerEmail', v_user.email))), null, v_user.locale);
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.request_magic_link(email text, workspace_slug text, next_path text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_user core.users := core.user_of(email);
+begin
+  perform core.note_auth_event('MAGIC_LINK_REQUESTED', null, v_user.id, lower(btrim(email)), ip, user_agent);
+  if exists (select from core.magic_workspaces(v_user.id) w where w.slug = workspace_slug or workspace_slug is null) then
+    perform core.queue_mail(v_user.email, 'magic_link', jsonb_build_object('token', core.issue_token('MAGIC_LINK', v_user.email, v_user.id, '15 minutes',
+      payload => jsonb_strip_nulls(jsonb_build_object('workspace', workspace_slug, 'next', next_path)))), null, v_user.locale);
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.request_password_reset(email text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_user core.users := core.user_of(email);
+begin
+  perform core.note_auth_event('PASSWORD_RESET_REQUESTED', null, v_user.id, lower(btrim(email)), ip, user_agent);
+  if v_user.id is not null then
+    perform core.queue_mail(v_user.email, 'reset_password',
+      jsonb_build_object('token', core.issue_token('RESET_PASSWORD', v_user.email, v_user.id, '30 minutes')), null, v_user.locale);
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.request_sign_up(email text, link_token text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_email text := lower(btrim(email));
+  v_workspace core.workspaces := core.workspace_of_link(link_token);
+begin
+  perform core.note_auth_event('SIGN_UP_REQUESTED', v_workspace.id, null, v_email, ip, user_agent);
+  perform core.queue_mail(v_email, 'sign_up', jsonb_build_object('token', core.issue_token('VERIFY_EMAIL', v_email, null, '1 hour', v_workspace.id)), v_workspace.id);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.request_verification(user_id uuid, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_user core.users;
+begin
+  select * into v_user from core.users u where u.id = request_verification.user_id and u.email_verified_at is null;
+  if found then
+    perform core.note_auth_event('EMAIL_VERIFICATION_REQUESTED', null, v_user.id, v_user.email, ip, user_agent);
+    perform core.queue_mail(v_user.email, 'verify_email',
+      jsonb_build_object('token', core.issue_token('VERIFY_EMAIL', v_user.email, v_user.id, '1 hour')), null, v_user.locale);
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.reset_password(token text, password_hash text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_token core.one_time_tokens := core.use_token('RESET_PASSWORD', token);
+  v_user core.users;
+begin
+  if v_token.id is null then
+    return null;
+  end if;
+  -- Who reads the mailbox of an address has proved it; one that was changed meanwhile is not theirs any more.
+  update core.users u set email_verified_at = coalesce(u.email_verified_at, now())
+  where u.id = v_token.user_id and u.email = v_token.email and u.disabled_at is null returning u.* into v_user;
+  if not found then
+    return null;
+  end if;
+  perform core.set_password(v_user.id, reset_password.password_hash);
+  update core.one_time_tokens t set used_at = now() where t.user_id = v_user.id and t.kind in ('RESET_PASSWORD', 'MAGIC_LINK') and t.used_at is null;
+  perform core.note_auth_event('PASSWORD_RESET', null, v_user.id, v_user.email, ip, user_agent);
+  perform core.tell_password_changed(v_user.id, ip, user_agent);
+  return v_user.id;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.resolve_api_key(token_hash bytea)
  RETURNS SETOF core.identity
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select w.id, w.slug, w.name, w.schema_name, r.pg_role, r.name, null::uuid, null::uuid, k.id, null::text, k.name, w.model_version, w.shape
+  select w.id, w.slug, w.name, w.schema_name, r.pg_role, r.name, m.id, u.id, k.id, u.email, coalesce(m.name, k.name), w.model_version, w.shape,
+    null::uuid, k.rate_limit, null::uuid, null::text
   from core.api_keys k
-  join metadata.roles r on r.id = k.role_id
+  left join core.members m on m.id = k.member_id
+  left join core.users u on u.id = m.user_id
+  join metadata.roles r on r.id = coalesce(k.role_id, m.role_id)
   join core.workspaces w on w.id = k.workspace_id
   where k.token_hash = resolve_api_key.token_hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
+    and (k.member_id is null or m.is_active and u.disabled_at is null)
 $function$;
+comment on function core.resolve_api_key(bytea) is 'Whom a key acts for: its own role, or with a personal one the member.';
 
-CREATE OR REPLACE FUNCTION core.resolve_session(token_hash bytea)
+CREATE OR REPLACE FUNCTION core.resolve_session(session_id uuid)
  RETURNS SETOF core.identity
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select w.id, w.slug, w.name, w.schema_name, r.pg_role, r.name, m.id, u.id, null::uuid, u.email, m.name, w.model_version, w.shape
+  select w.id, w.slug, w.name, w.schema_name, r.pg_role, r.name, m.id, u.id, null::uuid, u.email, m.name, w.model_version, w.shape,
+    s.id, null::int, i.id, coalesce(nullif(i.name, ''), i.email)
   from core.sessions s
-  join core.users u on u.id = s.user_id
+  join core.users u on u.id = s.user_id and u.disabled_at is null
   join core.members m on m.user_id = s.user_id and m.workspace_id = s.workspace_id and m.is_active
   join metadata.roles r on r.id = m.role_id
   join core.workspaces w on w.id = s.workspace_id
-  where s.token_hash = resolve_session.token_hash and s.expires_at > now()
+  left join core.users i on i.id = s.impersonator_user_id
+  where s.id = resolve_session.session_id and s.revoked_at is null and s.expires_at > now()
+    and (s.impersonator_user_id is null or i.disabled_at is null)
+$function$;
+
+CREATE OR REPLACE FUNCTION core.revoke_own_session(user_id uuid, session_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select core.revoke_session(s.id, 'SIGNED_OUT') from core.sessions s
+  where s.id = revoke_own_session.session_id and s.user_id = revoke_own_session.user_id
+$function$;
+comment on function core.revoke_own_session(uuid,uuid) is 'Ends a session of the user, and nobody else''s. Null when it is not theirs.';
+
+CREATE OR REPLACE FUNCTION core.revoke_session(session_id uuid, reason text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update core.sessions s set revoked_at = now(), revoked_reason = revoke_session.reason
+  where s.id = revoke_session.session_id and s.revoked_at is null;
+  if not found then
+    return false;
+  end if;
+  perform pg_notify('relvar_identity', json_build_object('session', session_id)::text);
+  return true;
+end
+$function$;
+comment on function core.revoke_session(uuid,text) is 'Ends a session on all servers, within a moment. False when it had ended already.';
+
+CREATE OR REPLACE FUNCTION core.revoke_sessions(user_id uuid, reason text, except_session_id uuid DEFAULT NULL::uuid)
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select count(*) filter (where core.revoke_session(s.id, revoke_sessions.reason))::int from core.sessions s
+  where s.user_id = revoke_sessions.user_id and s.revoked_at is null and s.id is distinct from revoke_sessions.except_session_id
+$function$;
+comment on function core.revoke_sessions(uuid,text,uuid) is 'Ends all sessions of a user in all workspaces, or all but one.';
+
+CREATE OR REPLACE FUNCTION core.rotate_refresh_token(token_hash bytea, next_hash bytea, next_expires_at timestamp with time zone, ip inet, user_agent text)
+ RETURNS TABLE(outcome text, session_id uuid, user_id uuid, workspace_id uuid, token_expires_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_token core.refresh_tokens;
+  v_session core.sessions;
+begin
+  select * into v_token from core.refresh_tokens t where t.token_hash = rotate_refresh_token.token_hash for update;
+  if not found then
+    return;
+  end if;
+  select * into v_session from core.sessions s where s.id = v_token.session_id for update;
+  if v_token.used_at < now() - interval '60 seconds' and v_session.revoked_at is null then
+    perform core.revoke_session(v_session.id, 'REFRESH_REUSED');
+    perform core.queue_mail(u.email, 'sessions_revoked', jsonb_build_object(
+      'device', left(coalesce(v_session.user_agent, ''), 200), 'ipAddress', host(rotate_refresh_token.ip), 'happenedAt', now()), v_session.workspace_id)
+    from core.users u where u.id = v_session.user_id and core.is_email(u.email);
+    return query select 'REUSED', v_session.id, v_session.user_id, v_session.workspace_id, null::timestamptz;
+    return;
+  end if;
+  if v_session.revoked_at is not null or v_session.expires_at <= now() or v_token.expires_at <= now()
+    or v_token.used_at < now() - interval '60 seconds'
+    or not exists (select from core.resolve_session(v_session.id)) then
+    return query select 'ENDED', v_session.id, v_session.user_id, v_session.workspace_id, null::timestamptz;
+    return;
+  end if;
+  update core.refresh_tokens t set used_at = coalesce(t.used_at, now()) where t.token_hash = v_token.token_hash;
+  insert into core.refresh_tokens (token_hash, session_id, expires_at)
+  values (rotate_refresh_token.next_hash, v_session.id, least(rotate_refresh_token.next_expires_at, v_session.expires_at));
+  update core.sessions s set last_used_at = now(), ip = coalesce(rotate_refresh_token.ip, s.ip),
+    user_agent = coalesce(left(rotate_refresh_token.user_agent, 500), s.user_agent)
+  where s.id = v_session.id;
+  return query select 'ROTATED', v_session.id, v_session.user_id, v_session.workspace_id, least(rotate_refresh_token.next_expires_at, v_session.expires_at);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.second_factor_of(user_id uuid, workspace_id uuid DEFAULT NULL::uuid)
+ RETURNS TABLE(secret text, is_confirmed boolean, codes_left integer, is_enforced boolean)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select t.secret, t.confirmed_at is not null,
+    (select count(*)::int from core.recovery_codes c where c.user_id = u.id and c.used_at is null),
+    coalesce((select w.is_mfa_enforced from core.workspace_settings w where w.workspace_id = second_factor_of.workspace_id), false)
+  from core.users u left join core.totp t on t.user_id = u.id where u.id = second_factor_of.user_id
+$function$;
+
+CREATE OR REPLACE FUNCTION core.set_password(user_id uuid, password_hash text, except_session_id uuid DEFAULT NULL::uuid)
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update core.users u set password_hash = set_password.password_hash, password_changed_at = now() where u.id = set_password.user_id;
+  select core.revoke_sessions(set_password.user_id, 'PASSWORD_CHANGED', set_password.except_session_id);
+$function$;
+comment on function core.set_password(uuid,text,uuid) is 'Sets the password of a user and ends their other sessions; returns how many.';
+
+CREATE OR REPLACE FUNCTION core.sign_up(token text, name text, password_hash text, proved_user_id uuid, workspace_slug text, new_workspace_name text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS TABLE(user_id uuid, workspace_id uuid)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_token core.one_time_tokens := core.use_token('VERIFY_EMAIL', token);
+  v_open record;
+begin
+  if v_token.id is null or v_token.user_id is not null then
+    return;
+  end if;
+  if new_workspace_name is not null then
+    return query select * from core.make_workspace(v_token.email, sign_up.name, sign_up.password_hash, proved_user_id, workspace_slug, new_workspace_name, true, ip, user_agent);
+    return;
+  end if;
+  select w.id, w.role_id into v_open
+  from core.open_workspaces(v_token.email, (select j.workspace_id from core.joining j where j.workspace_id = v_token.workspace_id and j.is_invite_link_on)) w
+  where w.slug = workspace_slug;
+  if not found then
+    raise exception 'This address does not open the workspace "%".', workspace_slug using errcode = 'RV112', hint = 'Ask an administrator of the workspace for an invitation.';
+  end if;
+  user_id := core.enter(v_open.id, v_token.email, sign_up.name, sign_up.password_hash, proved_user_id, v_open.role_id, true);
+  workspace_id := v_open.id;
+  perform core.note_auth_event('MEMBER_JOINED', workspace_id, user_id, v_token.email, ip, user_agent,
+    jsonb_build_object('by', case when v_token.workspace_id = v_open.id then 'INVITE_LINK' else 'EMAIL' end));
+  return next;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.take_requests(key text, wanted integer, max integer, period interval)
+ RETURNS TABLE(granted integer, remaining integer, seconds double precision)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_count int;
+  v_granted int;
+  v_end timestamptz;
+begin
+  insert into core.attempts as a (key, window_start, window_end, count)
+  values (take_requests.key, clock_timestamp(), clock_timestamp() + take_requests.period, 0)
+  on conflict (key) do update set
+    window_start = case when a.window_end > clock_timestamp() then a.window_start else excluded.window_start end,
+    window_end = case when a.window_end > clock_timestamp() then a.window_end else excluded.window_end end,
+    count = case when a.window_end > clock_timestamp() then a.count else 0 end
+  returning a.count, a.window_end into v_count, v_end;
+  v_granted := greatest(least(take_requests.wanted, take_requests.max - v_count), 0);
+  update core.attempts a set count = a.count + v_granted where a.key = take_requests.key;
+  return query select v_granted, greatest(take_requests.max - v_count - v_granted, 0),
+    greatest(extract(epoch from v_end - clock_timestamp())::double precision, 0.001);
+end
+$function$;
+comment on function core.take_requests(text,integer,integer,interval) is 'Takes a part of what is allowed within the period: as much as is wanted and left, what is left then, and the seconds until the next period.';
+
+CREATE OR REPLACE FUNCTION core.tell_password_changed(user_id uuid, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select core.queue_mail(u.email, 'password_changed',
+    jsonb_build_object('device', left(tell_password_changed.user_agent, 200), 'ipAddress', host(tell_password_changed.ip), 'happenedAt', now()), null, u.locale)
+  from core.users u where u.id = tell_password_changed.user_id
+$function$;
+comment on function core.tell_password_changed(uuid,inet,text) is 'Tells a user by mail that the password was changed.';
+
+CREATE OR REPLACE FUNCTION core.tg_members__forget_identities()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_notify('relvar_identity', json_build_object('workspace', coalesce(new.workspace_id, old.workspace_id))::text);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.tg_members__tell_tenant()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = new.workspace_id);
+begin
+  execute format('update %I.workspace_members t set name_first_name = $2, name_last_name = $3, avatar_url = $4
+    where t.id = $1 and (btrim(concat_ws('' '', t.name_first_name, t.name_last_name)), t.avatar_url) is distinct from ($5, $4)', v_schema)
+    using new.id, core.first_name(new.name), core.last_name(new.name), new.avatar_url, btrim(new.name);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.tg_users__first_administers()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (select from core.users) then
+    new.is_instance_admin := true;
+  end if;
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.tg_users__forget_devices()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from core.trusted_devices d where d.user_id = new.id;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.tg_users__forget_identities()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_notify('relvar_identity', json_build_object('user', new.id)::text);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.tg_users__tell_tenants()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  r record;
+begin
+  for r in select m.id, w.schema_name from core.members m join core.workspaces w on w.id = m.workspace_id where m.user_id = new.id loop
+    execute format('update %I.workspace_members t set user_email = $2 where t.id = $1 and t.user_email is distinct from $2', r.schema_name) using r.id, lower(new.email);
+  end loop;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.trust_device(user_id uuid, token_hash bytea, expires_at timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  delete from core.trusted_devices d where d.user_id = trust_device.user_id and d.expires_at < now();
+  insert into core.trusted_devices (token_hash, user_id, expires_at) values (trust_device.token_hash, trust_device.user_id, trust_device.expires_at);
+$function$;
+
+CREATE OR REPLACE FUNCTION core.uncount_attempt(key text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ update core.attempts a set count = a.count - 1 where a.key = uncount_attempt.key and a.count > 0 $function$;
+comment on function core.uncount_attempt(text) is 'Takes an attempt back that turned out to be a success.';
+
+CREATE OR REPLACE FUNCTION core.use_magic_link(token text)
+ RETURNS uuid
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update core.users u set email_verified_at = coalesce(u.email_verified_at, now())
+  from core.use_token('MAGIC_LINK', use_magic_link.token) t
+  where u.id = t.user_id and u.email = t.email and u.disabled_at is null
+  returning u.id
+$function$;
+
+CREATE OR REPLACE FUNCTION core.use_recovery_code(user_id uuid, code_hash bytea)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with done as (
+    update core.recovery_codes c set used_at = now()
+    where c.user_id = use_recovery_code.user_id and c.code_hash = use_recovery_code.code_hash and c.used_at is null returning 1
+  )
+  select exists (select from done)
+$function$;
+
+CREATE OR REPLACE FUNCTION core.use_token(kind text, token text)
+ RETURNS core.one_time_tokens
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  update core.one_time_tokens t set used_at = now()
+  where t.token_hash = core.hash_token(use_token.token) and t.kind = use_token.kind and t.used_at is null and t.expires_at > now()
+  returning t.*
+$function$;
+
+CREATE OR REPLACE FUNCTION core.use_totp_step(user_id uuid, step bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with done as (
+    update core.totp t set last_step = use_totp_step.step, confirmed_at = coalesce(t.confirmed_at, now())
+    where t.user_id = use_totp_step.user_id and t.last_step < use_totp_step.step returning 1
+  )
+  select exists (select from done)
+$function$;
+comment on function core.use_totp_step(uuid,bigint) is 'Uses up the code of a step of thirty seconds. False when it, or a later one, was used already. The first use confirms the setup.';
+
+CREATE OR REPLACE FUNCTION core.user_of(email text)
+ RETURNS core.users
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$ select u from core.users u where lower(u.email) = lower(btrim(user_of.email)) and u.disabled_at is null $function$;
+
+CREATE OR REPLACE FUNCTION core.verify_email(token text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_token core.one_time_tokens := core.use_token('VERIFY_EMAIL', token);
+  v_email text;
+begin
+  update core.users u set email_verified_at = coalesce(u.email_verified_at, now())
+  where u.id = v_token.user_id and u.email = v_token.email and u.disabled_at is null returning u.email into v_email;
+  if found then
+    perform core.note_auth_event('EMAIL_VERIFIED', null, v_token.user_id, v_email, ip, user_agent);
+  end if;
+  return v_email;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.workspace_of_link(token text)
+ RETURNS core.workspaces
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select w from core.joining j join core.workspaces w on w.id = j.workspace_id
+  where j.invite_link_hash = core.hash_token(workspace_of_link.token) and j.is_invite_link_on
+$function$;
+
+CREATE OR REPLACE FUNCTION core.workspaces_of(user_id uuid)
+ RETURNS TABLE(id uuid, slug text, name text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select w.id, w.slug, w.name from core.members m join core.workspaces w on w.id = m.workspace_id
+  where m.user_id = workspaces_of.user_id and m.is_active order by w.name, w.id
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.actor_basis()
  RETURNS text
  LANGUAGE sql
  STABLE
-RETURN concat_ws('|'::text, SESSION_USER, current_setting('role'::text), current_setting('relvar.member_id'::text, true), current_setting('relvar.api_key_id'::text, true));
+RETURN concat_ws('|'::text, SESSION_USER, current_setting('role'::text), current_setting('relvar.member_id'::text, true), current_setting('relvar.api_key_id'::text, true), current_setting('relvar.impersonator_id'::text, true));
 
 CREATE OR REPLACE FUNCTION engine.actor_is_known()
  RETURNS boolean
@@ -1592,7 +3408,7 @@ CREATE OR REPLACE FUNCTION engine.acts_as_administrator()
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN ((current_setting('role'::text) = ANY (ARRAY['none'::text, 'relvar_owner'::text])) AND pg_has_role(SESSION_USER, 'relvar_owner'::name, 'member'::text));
+RETURN ((current_setting('role'::text) = ANY (ARRAY['none'::text, 'relvar_owner'::text])) AND (pg_has_role(SESSION_USER, 'relvar_owner'::name, 'member'::text) OR ((SESSION_USER = 'relvar_server'::name) AND (CURRENT_USER = 'relvar_owner'::name))));
 
 CREATE OR REPLACE FUNCTION engine.actual(schema_name text, scope uuid[] DEFAULT NULL::uuid[])
  RETURNS SETOF engine.fact
@@ -1624,11 +3440,11 @@ begin
     join pg_catalog.pg_class c on c.oid = u.oid
     left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
   )
-  select case when t.key in ('record_events', 'trash') then 'internal' else 'table' end,
+  select case when t.key in ('record_events', 'trash', 'record_shares') then 'internal' else 'table' end,
     coalesce(t.key, 'unmanaged:' || t.name), t.key, t.name, t.name, null::text, t.comment, null::text, null::boolean, null::text, null::text, t.oid
   from t
   union all
-  select 'column', coalesce(engine.identity_of(d.description), t.key || ' unmanaged:' || a.attname), t.key, t.name, a.attname::text, null, d.description,
+  select 'column', coalesce(engine.identity_of(d.description), t.key || ' unmanaged:' || a.attname), t.key, t.name, a.attname::text, case a.attgenerated when 's' then 'stored' end, d.description,
     pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
     case when a.attidentity <> '' then 'identity ' || (
         select s.seqstart from pg_catalog.pg_depend e join pg_catalog.pg_sequence s on s.seqrelid = e.objid
@@ -1639,15 +3455,19 @@ begin
   join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
   left join pg_catalog.pg_attrdef ad on ad.adrelid = a.attrelid and ad.adnum = a.attnum
   left join pg_catalog.pg_description d on d.objoid = t.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = a.attnum
-  where t.key not in ('record_events', 'trash')
+  where t.key not in ('record_events', 'trash', 'record_shares')
   union all
   -- PostgreSQL 18 lists NOT NULL as constraints too; they are a property of the column here.
   select 'constraint', t.key || ' ' || coalesce(engine.identity_of(d.description), 'unmanaged:' || c.conname), t.key, t.name, c.conname::text,
-    null, d.description, null, c.convalidated, null, null, c.oid
+    null,
+    -- ALTER CONSTRAINT and DISABLE TRIGGER ALL leave the comment.
+    case when c.condeferrable or not c.convalidated and to_jsonb(c) ->> 'conenforced' = 'false'
+      or c.contype = 'f' and exists (select from pg_catalog.pg_trigger g where g.tgconstraint = c.oid and g.tgenabled <> 'O') then 'altered' else d.description end,
+    null, c.convalidated, null, null, c.oid
   from t
   join pg_catalog.pg_constraint c on c.conrelid = t.oid and c.contype in ('p', 'u', 'f', 'c', 'x')
   left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_constraint'::regclass and d.objsubid = 0
-  where t.key not in ('record_events', 'trash')
+  where t.key not in ('record_events', 'trash', 'record_shares')
   union all
   select 'index', t.key || ' ' || coalesce(engine.identity_of(d.description), 'unmanaged:' || c.relname), t.key, t.name, c.relname::text,
     null, d.description, null, i.indisvalid, null, null, c.oid
@@ -1655,14 +3475,29 @@ begin
   join pg_catalog.pg_index i on i.indrelid = t.oid and not i.indisprimary
   join pg_catalog.pg_class c on c.oid = i.indexrelid
   left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
-  where t.key not in ('record_events', 'trash')
+  where t.key not in ('record_events', 'trash', 'record_shares')
     and not exists (select from pg_catalog.pg_constraint k where k.conindid = i.indexrelid and k.conrelid = t.oid)
   union all
+  -- CREATE OR REPLACE keeps the comment of a trigger or a function, so what stands there is said as the
+  -- engine would say it, and has to give the hash in the comment.
   select 'trigger', t.key || ' ' || coalesce(engine.identity_of(d.description), 'unmanaged:' || g.tgname), t.key, t.name, g.tgname::text,
-    null, case when g.tgenabled = 'O' then d.description else 'disabled' end, null, null, null, null, g.oid
+    null,
+    case when g.tgenabled <> 'O' then 'disabled' when engine.is_signed(d.description, w.definition) then d.description else 'altered' end,
+    null, null, null, null, g.oid
   from t
   join pg_catalog.pg_trigger g on g.tgrelid = t.oid and not g.tgisinternal
   left join pg_catalog.pg_description d on d.objoid = g.oid and d.classoid = 'pg_catalog.pg_trigger'::regclass and d.objsubid = 0
+  cross join lateral (
+    select case when g.tgqual is null and g.tgattr = '' and g.tgconstraint = 0 and g.tgtype & 64 = 0 then
+      concat(case when g.tgtype & 2 = 2 then 'before ' else 'after ' end,
+        concat_ws(' or ', case when g.tgtype & 4 = 4 then 'insert' end, case when g.tgtype & 16 = 16 then 'update' end, case when g.tgtype & 8 = 8 then 'delete' end, case when g.tgtype & 32 = 32 then 'truncate' end),
+        ' on %s', case when coalesce(g.tgoldtable, g.tgnewtable) is not null then ' referencing' end, ' old table as ' || g.tgoldtable, ' new table as ' || g.tgnewtable,
+        case when g.tgtype & 1 = 1 then ' for each row' else ' for each statement' end, ' execute function ', g.tgfoid::regproc, '(',
+        case when g.tgnargs > 0 then (
+          -- Each argument ends with a zero byte.
+          select replace(string_agg(quote_literal(convert_from(decode(a[1], 'hex'), getdatabaseencoding())), ', ' order by n), '%', '%%')
+          from regexp_matches(encode(g.tgargs, 'hex'), '((?:0[1-9a-f]|[1-9a-f].)*)00', 'g') with ordinality as m (a, n)) end, ')') end as definition
+  ) w
   union all
   select 'rls', t.key, t.key, t.name, null,
     case when t.relrowsecurity and t.relforcerowsecurity then 'forced' when t.relrowsecurity then 'enabled' else 'off' end,
@@ -1670,28 +3505,89 @@ begin
   from t
   where t.key is not null
   union all
-  -- A policy's comment survives ALTER POLICY, so what it says is checked as well.
-  select 'policy', t.key || ' ' || coalesce(replace(engine.identity_of(d.description), 'policy:', ''), 'unmanaged:' || p.polname), t.key, t.name, p.polname::text,
-    null,
-    case
-      when not p.polpermissive or array_length(p.polroles, 1) <> 1
-        or coalesce(pg_catalog.pg_get_userbyid(p.polroles[1]) <> replace(engine.identity_of(d.description), 'policy:', ''), true) then 'altered'
-      when p.polcmd = '*' and pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true' and pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) = 'true' then d.description
-      when p.polcmd = 'r' and t.key in ('record_events', 'trash')
-        and pg_catalog.pg_get_expr(p.polqual, p.polrelid) ~ '^\(object_id = ANY \(ARRAY\( SELECT engine\.readable_objects\(CURRENT_USER\) AS readable_objects\)\)\)$' then d.description
-      else 'altered'
-    end,
+  select * from engine.actual_security(v_tables)
+  union all
+  -- Functions of one object's triggers have its id in their identity.
+  select 'function', coalesce(engine.identity_of(d.description), 'unmanaged:' || p.proname), substring(engine.identity_of(d.description) from '^[a-z_]+:([0-9a-f-]{36})'),
+    null, p.proname::text, null,
+    case when engine.is_signed(d.description, case
+        when p.prosqlbody is not null then rtrim(pg_catalog.pg_get_functiondef(p.oid), E'\n')
+        when (l.lanname, p.provolatile, p.prosecdef, p.proconfig::text) = ('plpgsql', 'v', true, '{"search_path=\"\""}') then
+          format('create or replace function %I.%I() returns trigger language plpgsql volatile security definer set search_path = '''' as %L', schema_name, p.proname, p.prosrc) end)
+      then d.description else 'altered' end,
     null, null, null, null, p.oid
+  from pg_catalog.pg_depend dep
+  join pg_catalog.pg_proc p on p.oid = dep.objid
+  join pg_catalog.pg_language l on l.oid = p.prolang
+  left join pg_catalog.pg_description d on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_proc'::regclass and d.objsubid = 0
+  where dep.refclassid = 'pg_catalog.pg_namespace'::regclass and dep.refobjid = v_schema and dep.classid = 'pg_catalog.pg_proc'::regclass
+    and (v_scope is null or substring(engine.identity_of(d.description) from '^[a-z_]+:([0-9a-f-]{36})') = any (v_scope))
+  union all
+  select * from engine.actual_roles(schema_name) where scope is null;
+end
+$function$;
+comment on function engine.actual(text,uuid[]) is 'What stands in a tenant schema, read from the catalogue; of the objects in scope, or everything.';
+
+CREATE OR REPLACE FUNCTION engine.actual_roles(schema_name text, roles text[] DEFAULT NULL::text[])
+ RETURNS SETOF engine.fact
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+  with own as materialized (
+    select r.oid, r.rolname::text as name from pg_catalog.pg_roles r
+    where r.rolname >= schema_name || '_r_' and r.rolname < schema_name || '_r`'
+  )
+  select 'role', r.name, null, null, r.name, null, null, null, null::boolean, null, null, r.oid
+  from own r where roles is null or r.name = any (roles)
+  union all
+  select 'membership', r.name || ' ' || i.name, null, null, i.name, r.name, null, null, null, null, null, null
+  from own r join pg_catalog.pg_auth_members m on m.member = r.oid join own i on i.oid = m.roleid
+  where roles is null or r.name = any (roles)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.actual_security(tables oid[], roles text[] DEFAULT NULL::text[])
+ RETURNS SETOF engine.fact
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_roles oid[] := array(select r.oid from pg_catalog.pg_roles r where r.rolname = any (roles));
+begin
+  return query
+  with t as materialized (
+    select c.oid, c.relname::text as name, c.relowner, c.relacl, engine.identity_of(d.description) as key
+    from unnest(tables) as u (oid)
+    join pg_catalog.pg_class c on c.oid = u.oid
+    left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
+  )
+  select 'policy', t.key || ' ' || coalesce(i.role || coalesce(':' || nullif(i.command, ''), ''), 'unmanaged:' || p.polname), t.key, t.name, p.polname::text,
+    case when p.polpermissive and cardinality(p.polroles) = 1 then
+      format('for %s to %I', case p.polcmd when '*' then 'all' when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' else 'delete' end, case p.polroles[1] when 0 then 'public' else pg_catalog.pg_get_userbyid(p.polroles[1]) end)
+        || coalesce(' using (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')', '') || coalesce(' with check (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')', '')
+      else 'altered' end,
+    null, null::text, null::boolean, null::text, null::text, p.oid
   from t
   join pg_catalog.pg_policy p on p.polrelid = t.oid
-  left join pg_catalog.pg_description d on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_policy'::regclass and d.objsubid = 0
+  left join lateral (
+    select r.rolname::text as role, c.command
+    from pg_catalog.pg_roles r
+    cross join (select case p.polcmd when '*' then '' when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' else 'delete' end as command) c
+    where r.oid = p.polroles[1]
+      and p.polname::text = case r.rolname when 'relvar_owner' then 'owner' else regexp_replace(r.rolname::text, '^.*_r_', 'r_') || coalesce('_' || nullif(c.command, ''), '') end
+  ) i on true
+  where roles is null or p.polroles && v_roles
   union all
   select 'grant', g.key || ' ' || g.grantee, g.key, g.name, g.grantee, string_agg(g.privilege, ', ' order by g.privilege collate "C"), null, null, null, null, null, null
   from (
     select t.key, t.name, coalesce(r.rolname, 'public')::text as grantee, lower(e.privilege_type) as privilege
     from t cross join lateral pg_catalog.aclexplode(t.relacl) e
     left join pg_catalog.pg_roles r on r.oid = e.grantee
-    where t.key is not null and e.grantee <> t.relowner
+    where t.key is not null and e.grantee <> t.relowner and (roles is null or e.grantee = any (v_roles))
     union all
     select t.key, t.name, coalesce(r.rolname, 'public')::text,
       lower(e.privilege_type) || ' (' || string_agg(quote_ident(a.attname), ', ' order by a.attname collate "C") || ')'
@@ -1699,26 +3595,12 @@ begin
     join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attacl is not null and not a.attisdropped
     cross join lateral pg_catalog.aclexplode(a.attacl) e
     left join pg_catalog.pg_roles r on r.oid = e.grantee
-    where t.key is not null and e.grantee <> t.relowner
+    where t.key is not null and e.grantee <> t.relowner and (roles is null or e.grantee = any (v_roles))
     group by 1, 2, 3, e.privilege_type
   ) g
-  group by g.key, g.name, g.grantee
-  union all
-  -- Functions of one object's triggers have its id in their identity.
-  select 'function', coalesce(engine.identity_of(d.description), 'unmanaged:' || p.proname), substring(engine.identity_of(d.description) from '^[a-z_]+:([0-9a-f-]{36})'),
-    null, p.proname::text, null, d.description, null, null, null, null, p.oid
-  from pg_catalog.pg_depend dep
-  join pg_catalog.pg_proc p on p.oid = dep.objid
-  left join pg_catalog.pg_description d on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_proc'::regclass and d.objsubid = 0
-  where dep.refclassid = 'pg_catalog.pg_namespace'::regclass and dep.refobjid = v_schema and dep.classid = 'pg_catalog.pg_proc'::regclass
-    and (v_scope is null or substring(engine.identity_of(d.description) from '^[a-z_]+:([0-9a-f-]{36})') = any (v_scope))
-  union all
-  select 'role', r.rolname::text, null, null, r.rolname::text, null, null, null, null, null, null, r.oid
-  from pg_catalog.pg_roles r
-  where scope is null and r.rolname >= schema_name || '_r_' and r.rolname < schema_name || '_r`';
+  group by g.key, g.name, g.grantee;
 end
 $function$;
-comment on function engine.actual(text,uuid[]) is 'What stands in a tenant schema, read from the catalogue; of the objects in scope, or everything.';
 
 CREATE OR REPLACE FUNCTION engine.add_online_job(workspace_id uuid)
  RETURNS void
@@ -1726,6 +3608,21 @@ CREATE OR REPLACE FUNCTION engine.add_online_job(workspace_id uuid)
  SET search_path TO ''
 AS $function$
   select graphile_worker.add_job('model__online', json_build_object('workspace_id', workspace_id), max_attempts => 100, job_key => 'model__online:' || workspace_id)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.add_system_roles(workspace_id uuid, schema_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  insert into metadata.roles (workspace_id, name, description, icon, pg_role, is_system, has_all_permissions, permissions, can_create_all, can_update_all, can_delete_all, can_destroy_all) values
+    (add_system_roles.workspace_id, 'Admin', 'May do everything, including changing the data model.', 'IconShieldStar', schema_name || '_r_1', true, true, '{}', true, true, true, true),
+    (add_system_roles.workspace_id, 'Member', 'May read and change all records.', 'IconUser', schema_name || '_r_2', true, false, engine.member_permissions(), true, true, true, true),
+    (add_system_roles.workspace_id, 'Read-only', 'May read all records and change none.', 'IconEye', schema_name || '_r_3', true, false, '{DOWNLOAD_FILE,EXPORT_CSV,PROFILE_INFORMATION}', false, false, false, false);
+  insert into core.workspace_settings (workspace_id, default_role_id)
+  select r.workspace_id, r.id from metadata.roles r where r.workspace_id = add_system_roles.workspace_id and r.name = 'Member';
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.adopt(workspace_id uuid, schema_name text, item engine.drift_item)
@@ -1904,7 +3801,7 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.apply(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[])
+CREATE OR REPLACE FUNCTION engine.apply(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[], roles text[] DEFAULT '{}'::text[])
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -1926,13 +3823,16 @@ begin
   end if;
   perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
   select w.schema_name into v_schema from core.workspaces w where w.id = workspace_id;
-  perform engine.assert_relations(workspace_id);
-  perform engine.assert_rules_hold(workspace_id, v_schema, scope);
+  -- Rights change no table.
+  if scope is null or scope <> '{}' then
+    perform engine.assert_relations(workspace_id);
+    perform engine.assert_rules_hold(workspace_id, v_schema, scope);
+  end if;
   -- One block around all statements, not one around each: a block is a subtransaction, and more
   -- than 64 of these in a transaction slow every other session down.
   begin
-    v_differences := array(select d from engine.difference(workspace_id, v_schema, scope) d);
-    perform engine.queue_online(workspace_id, v_differences);
+    v_differences := engine.differences(workspace_id, v_schema, scope, roles);
+    perform engine.queue_online(workspace_id, v_differences, scope);
     for v_step in select * from engine.steps(v_schema, v_differences) loop
       -- To compute a field for the first time, or to convert it, changes nothing that anybody did.
       if v_step.kind in ('fill', 'conversion') then
@@ -1955,7 +3855,7 @@ begin
     end loop;
   exception
     when lock_not_available or deadlock_detected then
-      raise exception 'The table % is busy, so the change was not made.', v_step.object_name
+      raise exception '%, so the change was not made.', coalesce(format('The table %s is busy', v_step.object_name), 'A job is busy with the tables')
         using errcode = 'RV021', hint = 'Somebody is working with it in a long transaction. Try again in a moment.';
     when duplicate_object or duplicate_table or duplicate_column then
       raise exception 'Something named like that stands in the database already: %', sqlerrm
@@ -1967,9 +3867,11 @@ begin
   update metadata.type_changes c set status = 'DONE'
   from metadata.fields f
   where c.workspace_id = apply.workspace_id and c.status = 'RUNNING' and f.id = c.field_id and f.revision = c.to_revision;
-  v_shape := engine.refresh_shape(workspace_id, v_schema, v_shape_scope);
-  update core.workspaces w set shape = v_shape where w.id = workspace_id and w.shape is distinct from v_shape;
-  select w.model_version into v_version from core.workspaces w where w.id = workspace_id;
+  if v_shape_scope is null or v_shape_scope <> '{}' then
+    v_shape := engine.refresh_shape(workspace_id, v_schema, v_shape_scope);
+    update core.workspaces w set shape = v_shape where w.id = workspace_id and w.shape is distinct from v_shape;
+  end if;
+  select w.model_version, w.shape into v_version, v_shape from core.workspaces w where w.id = workspace_id;
   -- What a new workspace is made by is known from the standard objects.
   if v_version > 1 and v_statements <> '{}' then
     perform engine.note_statements(workspace_id, v_version, v_statements);
@@ -1979,7 +3881,23 @@ begin
   return cardinality(v_statements);
 end
 $function$;
-comment on function engine.apply(uuid,uuid[]) is 'Runs engine.plan for a workspace, or for some of its objects. Returns the number of statements run.';
+comment on function engine.apply(uuid,uuid[],text[]) is 'Runs engine.plan for a workspace, or for some of its objects and the rights of some of its roles. Returns the number of statements run.';
+
+CREATE OR REPLACE FUNCTION engine.apply_pending(workspace_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_objects uuid[];
+  v_roles text[];
+begin
+  delete from engine.pending p where p.workspace_id = apply_pending.workspace_id returning p.objects, p.roles into v_objects, v_roles;
+  if found then
+    perform engine.apply(workspace_id, v_objects, v_roles);
+  end if;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.as_bigint(value numeric)
  RETURNS bigint
@@ -2192,6 +4110,53 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.assert_duplicate_criteria(object metadata.objects)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_element jsonb;
+  v_id jsonb;
+  v_field metadata.fields;
+begin
+  for v_element in select e from jsonb_array_elements((object).duplicate_criteria) e loop
+    if jsonb_typeof(v_element) <> 'array' or v_element = '[]' then
+      raise exception '% is no criterion of duplicates.', left(v_element::text, 100) using errcode = 'RV088', column = 'duplicate_criteria',
+        hint = 'Give lists of ids of fields: [["…"], ["…", "…"]]. Records that are equal in all fields of one list are taken for the same.';
+    end if;
+    for v_id in select e from jsonb_array_elements(v_element) e loop
+      select f.* into v_field from metadata.fields f where f.id::text = v_id #>> '{}' and f.object_id = (object).id;
+      if not found then
+        raise exception 'The criteria of duplicates name a field that % do not have.', (object).label_plural using errcode = 'RV088', column = 'duplicate_criteria',
+          hint = 'Give ids of fields of the object itself.';
+      end if;
+      if (engine.duplicate_value(v_field)).expression is null then
+        raise exception 'The field "%" is of type %, by which no duplicates are found.', v_field.label, v_field.type using errcode = 'RV088', column = 'duplicate_criteria',
+          hint = 'Texts, names, e-mails, phones, links, numbers, money, dates, selects, addresses and relations to one record can be compared.';
+      end if;
+    end loop;
+  end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.assert_keeps_members()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.workspace_of_role(current_setting('role')::name);
+begin
+  if v_workspace is null or not engine.keeps_members() then
+    raise exception 'Your role may not invite or change members.' using errcode = '42501', hint = 'Ask an administrator of the workspace.';
+  end if;
+  return v_workspace;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.assert_link_convertible(f metadata.fields, type text, settings jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -2210,7 +4175,7 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.assert_manages(workspace_id uuid)
+CREATE OR REPLACE FUNCTION engine.assert_manages(workspace_id uuid, flag text DEFAULT 'DATA_MODEL'::text)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
@@ -2218,12 +4183,65 @@ CREATE OR REPLACE FUNCTION engine.assert_manages(workspace_id uuid)
 AS $function$
 begin
   if not engine.acts_as_administrator()
-    and (engine.workspace_of_role(current_setting('role')::name) is distinct from workspace_id
-      or not engine.role_manages_model(current_setting('role')::name)) then
-    raise exception 'Your role may not change the data model.' using errcode = '42501', hint = 'Ask an administrator of the workspace.';
+    and (engine.workspace_of_role(current_setting('role')::name) is distinct from workspace_id or not engine.may(flag)) then
+    raise exception '%', case flag when 'DATA_MODEL' then 'Your role may not change the data model.'
+        else format('Your role does not have the permission "%s".', (select f.label from engine.permission_flags() f where f.flag = assert_manages.flag)) end
+      using errcode = '42501', hint = 'Ask an administrator of the workspace.';
   end if;
   if not exists (select from core.workspaces w where w.id = workspace_id) then
     raise exception 'There is no workspace %.', workspace_id using errcode = 'RV012', hint = 'select id, slug from core.workspaces lists them.';
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.assert_may_assign(workspace_id uuid, role_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (select from metadata.roles r where r.id = assert_may_assign.role_id and r.workspace_id = assert_may_assign.workspace_id) then
+    raise exception 'There is no such role.' using errcode = 'RV044', column = 'role_id', hint = 'metadata.roles lists them.';
+  end if;
+  if engine.acts_as_administrator() or engine.workspace_of_role(current_setting('role')::name) = workspace_id and engine.may('ROLES') then
+    return;
+  end if;
+  perform engine.assert_keeps_members();
+  if role_id is distinct from core.default_role(workspace_id) and role_id not in (select engine.roles_of(current_setting('role')::name)) then
+    raise exception 'Your role cannot give this role, which may do what yours may not.' using errcode = '42501', column = 'role_id', hint = 'Ask somebody who keeps the roles.';
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.assert_may_change(workspace_id uuid, changes jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_flag text;
+begin
+  for v_flag in
+    select distinct engine.flag_of(engine.snake_case(coalesce(c ->> 'table', 'objects'))) from jsonb_array_elements(case jsonb_typeof(changes) when 'array' then changes else '[]' end) c
+    union all
+    select 'DATA_MODEL' where coalesce(changes, '[]') = '[]' or jsonb_typeof(changes) <> 'array'
+  loop
+    perform engine.assert_manages(workspace_id, v_flag);
+  end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.assert_may_name_oneself()
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if not engine.may('PROFILE_INFORMATION') then
+    raise exception 'Your role may not change your name and picture.' using errcode = '42501', hint = 'Ask an administrator of the workspace.';
   end if;
 end
 $function$;
@@ -2281,6 +4299,20 @@ begin
   if v_way is not null or (field).id in (select r from engine.formula_fields(assert_no_circle.compiled) r) then
     raise exception 'The field "%" would be computed from itself: % → %.', (field).label, (field).label, coalesce(v_way, (field).label)
       using errcode = 'RV056', column = 'settings', hint = 'Take one of these fields out of the formula of another.';
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.assert_not_admin(role_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if exists (select from metadata.roles r where r.id = role_id and r.is_system and r.has_all_permissions) then
+    raise exception 'The role "%" may do everything, so that somebody always can.', (select r.name from metadata.roles r where r.id = role_id) using errcode = 'RV093', column = 'role_id',
+      hint = 'Make another role with fewer rights, and give that to members.';
   end if;
 end
 $function$;
@@ -2369,6 +4401,25 @@ begin
   if found then
     raise exception 'The relation "%" is required, so deleting its other side cannot empty it.', v_label using errcode = 'RV008', column = 'on_delete',
       hint = 'Choose CASCADE (these records go too) or RESTRICT (the deletion is refused).';
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.assert_role_unheld(role metadata.roles)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_holders text[] := engine.role_holders((role).id);
+begin
+  if (role).is_system then
+    raise exception 'The role "%" is part of the product and cannot be deleted.', (role).name using errcode = 'RV007', column = 'id';
+  end if;
+  if v_holders <> '{}' then
+    raise exception 'The role "%" cannot be deleted: % has it.', (role).name, v_holders[1] || case when cardinality(v_holders) > 1 then format(' (and %s more)', cardinality(v_holders) - 1) else '' end
+      using errcode = 'RV087', column = 'id', detail = array_to_string(v_holders, E'\n'), hint = 'Give them another role first.';
   end if;
 end
 $function$;
@@ -2526,7 +4577,7 @@ declare
   v_schema text;
   v_ids uuid[];
 begin
-  select f.* into v_field from metadata.fields f where f.id = backfill_batch.field_id and f.deleted_at is null and f.compiled is not null;
+  select f.* into v_field from metadata.fields f where f.id = backfill_batch.field_id and (f.deleted_at is null and (f.compiled is not null or f.type = 'TS_VECTOR') or f.type = 'AUTO_NUMBER');
   if not found then
     return null;
   end if;
@@ -2538,7 +4589,11 @@ begin
   end if;
   perform engine.set_quiet(true);
   execute format('select from %I.%I t where t.id = any ($1) order by t.id for no key update', v_schema, v_table) using v_ids;
-  if v_field.type = 'ROLLUP' then
+  if v_field.type = 'AUTO_NUMBER' then
+    perform engine.number_batch(v_field, v_schema, v_table, v_ids);
+  elsif v_field.type = 'TS_VECTOR' then
+    execute format('update %I.%I t set %I = null where t.id = any ($1)', v_schema, v_table, engine.snake_case(v_field.name)) using v_ids;
+  elsif v_field.type = 'ROLLUP' then
     execute engine.rollup_update((select r from metadata.relations r where r.id = (v_field.compiled ->> 'relation')::uuid), v_schema, 'unnest($1) as i (id)') using v_ids;
   else
     execute format('update %I.%I t set %I = t.%3$I where t.id = any ($1)', v_schema, v_table, (engine.formula_columns(v_field, '', ''))[1]) using v_ids;
@@ -2601,6 +4656,29 @@ end
 $function$;
 comment on function engine.become(text,text) is 'Take the role of a member (by e-mail) or a role (by name) of a workspace for the rest of the session. "reset role" ends it.';
 
+CREATE OR REPLACE FUNCTION engine.below(member uuid)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with recursive team (id) as (
+    select m.team_id from metadata.team_members m where m.member_id = below.member and m.is_lead
+    union
+    select t.id from team u join metadata.teams t on t.parent_team_id = u.id
+  )
+  select below.member where below.member is not null
+  union
+  select m.member_id from team t join metadata.team_members m on m.team_id = t.id
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.below_me()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select engine.below(engine.current_member()) $function$;
+
 CREATE OR REPLACE FUNCTION engine.beside_proposals(workspace_id uuid, schema_name text, item engine.drift_item)
  RETURNS text[]
  LANGUAGE plpgsql
@@ -2621,6 +4699,17 @@ begin
     else false end;
   return case when v_is_adoptable then array['ADOPT'] else '{}' end || array['REPAIR', 'IGNORE'];
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.beside_shares(parts jsonb, object metadata.objects, access text, prefix text, role name, member uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case when parts <> '[]' then engine.policy_print(engine.policy_joined('or', jsonb_build_array(engine.policy_joined('and', parts),
+    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null then format('( SELECT engine.shared_ids(%L::uuid, %L::text) AS shared_ids)', (object).id, access)
+      else format('( SELECT engine.find_shared_ids(%L::name, %L::uuid, %L::text, %L::uuid))', role, (object).id, access, member) end))))) end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.between_text(low text, high text)
@@ -2662,6 +4751,85 @@ begin
     array_to_string(array(select '(' || k || ') is not null' from unnest(v_keys) k), ' and '), coalesce(' and (' || engine.rule_scope(rule) || ')', ''));
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.breaks_rule(rule metadata.rules)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (engine.rule_breakers(rule, false) ->> 'count')::bigint > 0;
+exception when undefined_column or undefined_table or datatype_mismatch or undefined_function then
+  return false;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.bundle_owner(workspace_id uuid, owner_table text, identifier text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid;
+begin
+  if owner_table is not null then
+    execute format('select t.id from metadata.%I t where t.workspace_id = $1 and t.universal_identifier = $2 %s', owner_table, case when owner_table in ('objects', 'fields') then 'and t.deleted_at is null' else '' end)
+      into v_id using workspace_id, identifier;
+  end if;
+  return v_id;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.bundle_parts()
+ RETURNS SETOF engine.bundle_part
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  values
+    (1, 'objects', 'objects', null, null, null),
+    (2, 'fields', 'fields', 'objects', 'object_id', null),
+    (3, 'relations', 'relations', 'fields', 'field_id', 'target_object_id'),
+    (4, 'computed', 'fields', 'objects', 'object_id', null),
+    -- What objects say of their fields.
+    (5, 'references', 'objects', null, null, null),
+    (6, 'rules', 'rules', 'objects', 'object_id', null),
+    (7, 'indexes', 'indexes', 'objects', 'object_id', null),
+    (8, 'views', 'views', 'objects', 'object_id', null),
+    (9, 'viewFields', 'view_fields', 'views', 'view_id', 'field_id'),
+    (10, 'roles', 'roles', null, null, null)
+  union all
+  select 11, p.part, p.table_name, 'roles', 'role_id', p.key_column from engine.role_parts() p
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.bundle_row(workspace_id uuid, table_name text, owner_column text, key_column text, identifier text, owner_id uuid, "values" jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_row jsonb;
+begin
+  execute format('select to_jsonb(t) from metadata.%I t where t.workspace_id = $1 and %s limit 1', table_name, case
+      when key_column is not null then format('t.%I = $3 and t.%I::text = $4 ->> %L', owner_column, key_column, key_column)
+      -- Fields that the engine keeps bear no identifier.
+      when ("values" ->> 'is_system')::boolean then 't.object_id = $3 and t.is_system and t.name = $4 ->> ''name'' '
+      else 't.universal_identifier = $2' end
+    || case when table_name in ('objects', 'fields', 'relations') then ' and t.deleted_at is null' else '' end)
+  into v_row using workspace_id, identifier, owner_id, "values";
+  return v_row;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.bundle_warning(code text, message text, hint text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN jsonb_build_array(jsonb_build_object('code', code, 'message', message, 'hint', hint));
 
 CREATE OR REPLACE FUNCTION engine.call_by_name(function_name text, arguments jsonb)
  RETURNS void
@@ -2747,19 +4915,8 @@ AS $function$
         where after -> k is distinct from before -> k and k not in ('compiled', 'revision', 'result_type', 'deleted_by_name')), what)
     end
   from (
-    select case table_name
-        when 'objects' then format('the object "%s"', r ->> 'label_plural')
-        when 'fields' then case when (r ->> 'is_system')::boolean and (before is null or after is null) then null else format('the field "%s" of %s', r ->> 'label', engine.object_label(r ->> 'object_id')) end
-        when 'relations' then format('the relation "%s" from %s', r ->> 'inverse_label', engine.object_label(r ->> 'target_object_id'))
-        when 'rules' then format('a rule of %s (%s)', engine.object_label(r ->> 'object_id'), coalesce(nullif(r ->> 'message', ''), lower(r ->> 'kind')))
-        when 'indexes' then format('the index "%s" of %s', r ->> 'name', engine.object_label(r ->> 'object_id'))
-        when 'views' then format('the view "%s" of %s', r ->> 'name', engine.object_label(r ->> 'object_id'))
-        when 'view_fields' then 'the columns of a view'
-        when 'aliases' then format('the former name "%s"', r ->> 'name')
-        when 'roles' then format('the role "%s"', r ->> 'name')
-        when 'object_permissions' then format('the rights of a role on %s', engine.object_label(r ->> 'object_id'))
-      end as what
-    from (select coalesce(after, before) as r) one
+    select case when table_name = 'fields' and (before is null or after is null) and (coalesce(after, before) ->> 'is_system')::boolean then null
+      else engine.row_in_words(table_name, coalesce(after, before)) end as what
   ) w
 $function$;
 
@@ -2770,7 +4927,7 @@ CREATE OR REPLACE FUNCTION engine.changeable_table(name text)
  SET search_path TO ''
 AS $function$
 declare
-  v_tables text[] := '{objects,fields,relations,rules,indexes,views,viewFields,aliases}';
+  v_tables text[] := '{objects,fields,relations,rules,indexes,views,viewFields,aliases,roles,roleIncludes}'::text[] || array(select engine.camel_case(p.table_name) from engine.role_parts() p);
 begin
   if name is null or name <> all (v_tables) then
     raise exception 'There is no part of the model called "%".', coalesce(name, '') using errcode = 'RV062', column = 'table',
@@ -2787,10 +4944,7 @@ CREATE OR REPLACE FUNCTION engine.changed_values(target regclass, "values" jsonb
  SET search_path TO ''
 AS $function$
 declare
-  v_columns text[] := array(
-    select a.attname::text from pg_catalog.pg_attribute a
-    where a.attrelid = target and a.attnum > 0 and not a.attisdropped and a.attname not in ('id', 'workspace_id')
-      and has_column_privilege('relvar_crm', target, a.attnum, privilege));
+  v_columns text[] := engine.writable_columns(target, privilege);
   v_unknown text;
 begin
   if jsonb_typeof("values") is distinct from 'object' then
@@ -3096,7 +5250,40 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.compute_function(object metadata.objects, schema_name text)
+CREATE OR REPLACE FUNCTION engine.compiled_formulas(table_name text, object_id uuid, "values" jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_compiled jsonb := '{}';
+  v_object uuid;
+  r record;
+begin
+  for r in
+    select f.path, f.text, f.context from (values
+      ('{settings,expression}', "values" #>> '{settings,expression}', case when "values" ->> 'type' = 'FORMULA' then 'FORMULA' end),
+      ('{settings,filter}', "values" #>> '{settings,filter}', case when "values" ->> 'type' = 'ROLLUP' then 'FILTER' end),
+      ('{condition}', "values" ->> 'condition', case when compiled_formulas.table_name in ('rules', 'indexes') then 'CONDITION' end)) f (path, text, context)
+    where f.text is not null and f.context is not null
+  loop
+    v_object := case when r.context <> 'FILTER' then object_id else (
+      select f.object_id from metadata.relations l join metadata.fields f on f.id = l.field_id where l.id::text = "values" #>> '{settings,relationId}') end;
+    begin
+      v_compiled := v_compiled || jsonb_build_object(r.path, engine.formula_compile(v_object, r.text, r.context));
+    exception when raise_exception or others then
+      -- What cannot be read stays the text that it is.
+      if sqlstate not like 'RV%' then
+        raise;
+      end if;
+    end;
+  end loop;
+  return v_compiled;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.compute_function(object metadata.objects, schema_name text, revisions text)
  RETURNS text
  LANGUAGE plpgsql
  STABLE
@@ -3156,7 +5343,7 @@ begin
     return null;
   end if;
   return format('create or replace function %I.%I() returns trigger language plpgsql volatile security definer set search_path = '''' as %L',
-    schema_name, engine.compute_function_name((object).id), E'\n' || case when v_declarations <> '' then E'declare\n' || v_declarations else '' end || 'begin' || v_body || E'\n  return new;\nend\n');
+    schema_name, engine.compute_function_name((object).id), E'\n' || coalesce('-- ' || revisions || E'\n', '') || case when v_declarations <> '' then E'declare\n' || v_declarations else '' end || 'begin' || v_body || E'\n  return new;\nend\n');
 end
 $function$;
 
@@ -3216,6 +5403,71 @@ CREATE OR REPLACE FUNCTION engine.computed_trigger(object metadata.objects, name
 AS $function$
   select 'trigger', (object).id || ' ' || computed_trigger.name, (object).id::text, (object).table_name, computed_trigger.name, definition,
     engine.fact_comment(computed_trigger.name, definition), null, null::boolean, null, null, null::oid
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.condition_of(caller name, object_id uuid, action text, prefix text DEFAULT ''::text, member uuid DEFAULT NULL::uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+declare
+  v_object metadata.objects;
+  v_conditions text[];
+begin
+  if member is null and engine.acts_as_administrator() then
+    return 'true';
+  end if;
+  select o.* into v_object from metadata.objects o where o.id = object_id;
+  v_conditions := array(
+    select coalesce(case action when 'READ' then r.on_read when 'UPDATE' then r.on_update else r.on_delete end, 'true')
+    from engine.roles_of(caller) c
+    join metadata.roles i on i.id = c
+    cross join lateral engine.effective_permissions(v_object.workspace_id, array[v_object.id], array[i.pg_role]) p
+    cross join lateral engine.record_conditions(i.id, v_object, prefix, member) r
+    where case action when 'READ' then p.can_read when 'UPDATE' then p.can_update else p.can_delete end
+    order by i.id);
+  return case when v_conditions = '{}' then 'false' when 'true' = any (v_conditions) then 'true'
+    when cardinality(v_conditions) = 1 then v_conditions[1] else '(' || array_to_string(v_conditions, ' OR ') || ')' end;
+end
+$function$;
+comment on function engine.condition_of(name,uuid,text,text,uuid) is 'The records of an object that a role reads, changes or deletes, as a condition over its table; for functions that run as the owner.';
+
+CREATE OR REPLACE FUNCTION engine.consequences(workspace_id uuid, version bigint, changes jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_scope uuid[];
+  v_roles text[];
+  v_is_changed boolean;
+  v_differences engine.difference[] := '{}';
+  v_steps engine.step[];
+  v_replaced jsonb := (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(changes) c where c ->> 'op' = 'replaceOption');
+  v_losses jsonb;
+begin
+  select p.objects, p.roles, true into v_scope, v_roles, v_is_changed from engine.pending p where p.workspace_id = consequences.workspace_id;
+  if v_is_changed then
+    perform engine.assert_relations(workspace_id);
+    v_differences := engine.differences(workspace_id, v_schema, v_scope, v_roles);
+  end if;
+  v_steps := engine.measure_rewrites(v_schema, v_differences, array(select s from engine.steps(v_schema, v_differences) s order by s.step));
+  v_steps := engine.option_steps(workspace_id, v_schema, v_replaced) || v_steps;
+  v_losses := engine.losses(workspace_id, v_schema, version + 1);
+  return jsonb_build_object('version', version, 'changes', changes,
+    'fingerprint', engine.fingerprint(version, changes, v_steps),
+    'steps', (
+      select coalesce(jsonb_agg(jsonb_build_object('step', s.n, 'kind', s.kind, 'objectName', s.object_name, 'statement', s.statement, 'lockLevel', s.lock_level,
+        'rewrites', s.rewrites, 'rowEstimate', s.row_estimate, 'isOnline', s.is_online,
+        'estimatedMs', engine.estimated_ms(s.kind, s.statement, s.rewrites, s.row_estimate), 'note', s.note) order by s.n), '[]')
+      from unnest(v_steps) with ordinality s (step, kind, object_name, statement, lock_level, rewrites, row_estimate, is_online, note, n)),
+    'warnings', engine.warnings(workspace_id, version + 1, v_steps, v_losses),
+    'violations', engine.violations(workspace_id, v_schema, v_differences, v_replaced),
+    'losses', v_losses);
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.conversion_assignments(c metadata.type_changes, alias text DEFAULT 'new'::text, separator text DEFAULT '; '::text, target text DEFAULT 'new.'::text)
@@ -3546,16 +5798,14 @@ begin
   -- Roles belong to the whole cluster, so the name must not meet one of another database.
   v_schema := 'ws_' || engine.base36(('x' || substr(replace(gen_random_uuid()::text, '-', ''), 18, 15))::bit(60)::bigint);
   insert into core.workspaces (slug, name, schema_name) values (create_workspace.slug, create_workspace.name, v_schema) returning id into v_id;
-  insert into metadata.roles (workspace_id, name, description, pg_role, is_system, can_manage_model) values
-    (v_id, 'Admin', 'May do everything, including changing the data model.', v_schema || '_r_1', true, true),
-    (v_id, 'Member', 'May read and change all records.', v_schema || '_r_2', true, false);
+  perform engine.add_system_roles(v_id, v_schema);
   if not exists (select from engine.standard_manifest) then
     raise exception 'The standard objects are not loaded.' using errcode = 'RV042', hint = 'Run the migrations again; they load them.';
   end if;
   perform metadata.sync_application(v_id, m.manifest) from engine.standard_manifest m;
   -- Members come and go by invitation, not by creating or deleting a record.
-  insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete)
-  select v_id, r.id, o.id, true, false, r.can_manage_model, false
+  insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete, can_destroy)
+  select v_id, r.id, o.id, true, false, r.has_all_permissions, false, false
   from metadata.roles r join metadata.objects o on o.workspace_id = r.workspace_id
   where r.workspace_id = v_id and o.universal_identifier = 'standard:workspaceMember';
   perform engine.apply(v_id);
@@ -3564,7 +5814,7 @@ begin
   return v_id;
 end
 $function$;
-comment on function engine.create_workspace(text,text,text,text,text) is 'Creates a workspace with the standard objects, the roles Admin and Member, and its owner. password hash: argon2id, or null for a user who has one or gets one later.';
+comment on function engine.create_workspace(text,text,text,text,text) is 'Creates a workspace with the standard objects, the roles Admin, Member and Read-only, and its owner. password hash: argon2id, or null for a user who has one or gets one later.';
 
 CREATE OR REPLACE FUNCTION engine.current_actor()
  RETURNS engine.actor
@@ -3692,6 +5942,41 @@ CREATE OR REPLACE FUNCTION engine.deleted_name(id uuid)
  IMMUTABLE PARALLEL SAFE STRICT
 RETURN ('deleted_'::text || "right"(replace((id)::text, '-'::text, ''::text), 12));
 
+CREATE OR REPLACE FUNCTION engine.deleted_records(caller name, schema_name text, object_name text, max_results integer, skip integer)
+ RETURNS TABLE(record_id uuid, label text, data jsonb, deleted_at timestamp with time zone, deleted_by_name text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
+  v_is_whole boolean := engine.reads_wholly(caller, v_object.id);
+begin
+  return query execute format(
+    'select d.record_id, case when $4 then d.label end, case when $5 then d.data else engine.past_values(d.data, null, $6, ''{}'') end, d.deleted_at,
+       case when $7 then d.deleted_by_name end
+     from %1$I.trash d cross join lateral jsonb_populate_record(null::%1$I.%2$I, d.data) t
+     where d.object_id = $1 and %3$s
+     order by d.deleted_at desc, d.record_id limit $2 offset $3', schema_name, v_object.table_name, engine.condition_of(caller, v_object.id, 'READ', 't.'))
+  using v_object.id, least(greatest(max_results, 1), 1000), greatest(skip, 0), v_is_whole or engine.reads_label(caller, schema_name, v_object), v_is_whole,
+    -- What lies in the trash follows renamings.
+    (select array_agg(c.name) from engine.past_columns(caller, schema_name, v_object) c),
+    v_is_whole or has_column_privilege(caller, format('%I.%I', schema_name, v_object.table_name), 'updated_by_name', 'select');
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.describe_key(k core.api_keys)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('id', k.id, 'name', k.name, 'prefix', k.prefix, 'role', (select r.name from metadata.roles r where r.id = k.role_id),
+    'memberName', (select m.name from core.members m where m.id = k.member_id), 'createdAt', k.created_at, 'createdByName', k.created_by_name,
+    'expiresAt', k.expires_at, 'lastUsedAt', k.last_used_at, 'rateLimit', coalesce(k.rate_limit, 600))
+$function$;
+comment on function engine.describe_key(core.api_keys) is 'A key as the screen shows it.';
+
 CREATE OR REPLACE FUNCTION engine.desired(workspace_id uuid, schema_name text, scope uuid[] DEFAULT NULL::uuid[])
  RETURNS SETOF engine.fact
  LANGUAGE plpgsql
@@ -3709,12 +5994,15 @@ begin
   return query select * from engine.desired_field_checks(workspace_id, v_spec, scope);
   return query select * from engine.desired_rules(workspace_id, scope);
   return query select * from engine.desired_model_indexes(workspace_id, scope);
+  return query select * from engine.desired_duplicate_indexes(workspace_id, scope);
+  return query select * from engine.desired_policy_indexes(workspace_id, scope);
   return query select * from engine.desired_triggers(workspace_id, scope, v_spec);
   return query select * from engine.desired_computed(workspace_id, schema_name, scope);
   return query select * from engine.desired_conversions(workspace_id, schema_name, scope);
-  return query select * from engine.desired_security(workspace_id, v_spec, scope);
+  return query select * from engine.desired_security(workspace_id, scope);
   if scope is null then
     return query select * from engine.desired_internals(workspace_id, schema_name);
+    return query select * from engine.desired_roles(workspace_id);
   end if;
 end
 $function$;
@@ -3772,8 +6060,11 @@ begin
   end if;
   for r in
     -- With the revisions of what it may read: sessions keep plans for the types that they knew, until the function is replaced.
-    select o, engine.compute_function(o, schema_name) || coalesce(E'\n-- ' || (
-      select md5(string_agg(f.id::text || f.revision, ',' order by f.id)) from metadata.fields f where f.object_id = o.id and f.revision > 1), '') as definition from metadata.objects o
+    select o, v.revisions, engine.compute_function(o, schema_name, v.revisions) as definition
+    from metadata.objects o
+    cross join lateral (
+      select md5(string_agg(f.id::text || f.revision, ',' order by f.id)) as revisions from metadata.fields f where f.object_id = o.id and f.revision > 1
+    ) v
     where o.workspace_id = desired_computed.workspace_id and o.deleted_at is null and (scope is null or o.id = any (scope))
       and o.id = any (v_objects)
   loop
@@ -3781,9 +6072,8 @@ begin
       return query select 'function', 'compute:' || (r.o).id, (r.o).id::text, (r.o).table_name, engine.compute_function_name((r.o).id), r.definition,
         engine.fact_comment('compute:' || (r.o).id, r.definition, null, 'Computes fields before a record is written.'), null, null::boolean, null, null, null::oid;
       return query select * from engine.computed_trigger(r.o, '_150_compute',
-        format('before insert or update on %%s for each row execute function %I.%I()', schema_name, engine.compute_function_name((r.o).id))
-          -- And is not there while values are converted.
-          || coalesce(substring(r.definition from E'\n(-- [0-9a-f]{32})$'), ''));
+        -- With them the trigger, too, is another, so it is not there while values are converted.
+        format('before insert or update on %%s for each row execute function %I.%I(%s)', schema_name, engine.compute_function_name((r.o).id), quote_literal(r.revisions)));
     end if;
   end loop;
   -- Records that others read.
@@ -3955,11 +6245,25 @@ begin
       schema_name, v_name, 'begin ' || engine.conversion_assignments(v_change) || ' return new; end');
     return query select 'function', 'convert:' || v_field.object_id || ':' || v_change.id, v_field.object_id::text, v_table, v_name, v_definition,
       engine.fact_comment('convert:' || v_field.object_id || ':' || v_change.id, v_definition, null, 'Converts values to a coming type.'), null, null::boolean, null, null, null::oid;
-    return query select 'trigger', v_field.object_id || ' _050_' || v_name, v_field.object_id::text, v_table, '_050_' || v_name,
-      format('before insert or update on %%s for each row execute function %I.%I()', schema_name, v_name),
-      engine.fact_comment('_050_' || v_name, v_definition), null, null::boolean, null, null, null::oid;
+    return query select t.* from metadata.objects o
+      cross join engine.computed_trigger(o, '_050_' || v_name, format('before insert or update on %%s for each row execute function %I.%I()', schema_name, v_name)) t
+      where o.id = v_field.object_id;
   end loop;
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.desired_duplicate_indexes(workspace_id uuid, scope uuid[])
+ RETURNS SETOF engine.fact
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select 'index', o.id || ' duplicates:' || h.value, o.id::text, o.table_name, engine.fit_name(o.table_name || '_duplicates_' || h.value || '_idx'),
+    '(' || c.expression || ')', engine.fact_comment('duplicates:' || h.value, engine.fields_basis(c.field_ids)), null, null::boolean, null, null, null::oid
+  from metadata.objects o
+  cross join lateral engine.duplicate_criteria(o) c
+  cross join lateral (select left(md5(c.field_ids::text), 12) as value) h
+  where o.workspace_id = desired_duplicate_indexes.workspace_id and (scope is null or o.id = any (scope)) and o.duplicate_criteria <> '[]' and o.deleted_at is null
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.desired_field_checks(workspace_id uuid, spec engine.column_spec[], scope uuid[])
@@ -3997,6 +6301,52 @@ AS $function$
   from checks c
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.desired_grants(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[], roles text[] DEFAULT NULL::text[])
+ RETURNS TABLE(table_key text, table_name text, pg_role text, definition text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+begin
+  return query
+  with permission as materialized (
+    select p.*, o.table_name
+    from engine.effective_permissions(desired_grants.workspace_id, scope, roles) p
+    join metadata.objects o on o.id = p.object_id and o.workspace_id = desired_grants.workspace_id
+    where p.can_read or p.can_create or p.can_update or p.can_delete
+  ), withheld as materialized (
+    select * from engine.withheld_fields(desired_grants.workspace_id, scope, roles)
+  ), columns as materialized (
+    select c.* from engine.field_columns(desired_grants.workspace_id, scope) c
+  ), everything as materialized (
+    -- Most roles may write most objects whole, so their lists of columns are put together once.
+    select c.object_id,
+      string_agg(quote_ident(c.name), ', ' order by c.name collate "C") filter (where c.is_writable) as insertable,
+      string_agg(quote_ident(c.name), ', ' order by c.name collate "C") filter (where c.is_writable and not c.is_id) as updatable
+    from columns c group by c.object_id
+  ), partly as materialized (
+    select x.role_id, x.object_id, bool_or(x.is_read_withheld) as reads_partly,
+      string_agg(quote_ident(c.name), ', ' order by c.name collate "C") filter (where not coalesce(w.is_read_withheld, false)) as readable,
+      string_agg(quote_ident(c.name), ', ' order by c.name collate "C") filter (where c.is_writable and not coalesce(w.is_update_withheld, false)) as insertable,
+      string_agg(quote_ident(c.name), ', ' order by c.name collate "C") filter (where c.is_writable and not c.is_id and not coalesce(w.is_update_withheld, false)) as updatable
+    from (select w.role_id, w.object_id, bool_or(w.is_read_withheld) as is_read_withheld from withheld w group by 1, 2) x
+    join columns c on c.object_id = x.object_id
+    left join withheld w on w.role_id = x.role_id and w.field_id = c.field_id
+    group by x.role_id, x.object_id
+  )
+  select p.object_id::text, p.table_name, p.pg_role, concat_ws(', ',
+    case when p.can_delete then 'delete' end,
+    case when p.can_create then 'insert (' || case when l.role_id is null then e.insertable else l.insertable end || ')' end,
+    case when p.can_read then case when l.reads_partly then 'select (' || l.readable || ')' else 'select' end end,
+    case when p.can_update then 'update (' || case when l.role_id is null then e.updatable else l.updatable end || ')' end)
+  from permission p
+  join everything e on e.object_id = p.object_id
+  left join partly l on l.role_id = p.role_id and l.object_id = p.object_id;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.desired_indexes(workspace_id uuid, spec engine.column_spec[], scope uuid[])
  RETURNS SETOF engine.fact
  LANGUAGE sql
@@ -4020,7 +6370,7 @@ AS $function$
     from spec s
     where s.relation_id is not null and not (s.is_unique and s.type in ('RELATION', 'MEMBER'))
     union all
-    select s.object_id, s.table_name, 'search', s.table_name || '_' || s.name || '_idx', format('using gin (%I)', s.name), s.key || s.generated_basis
+    select s.object_id, s.table_name, 'search', s.table_name || '_' || s.name || '_idx', format('using gin (%I)', s.name), s.key
     from spec s where s.type = 'TS_VECTOR'
     union all
     select o.id, o.table_name, 'label', o.table_name || '_label_idx',
@@ -4039,7 +6389,7 @@ CREATE OR REPLACE FUNCTION engine.desired_internals(workspace_id uuid, schema_na
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-AS $function$
+AS $functionx$
   select v.kind, v.key, null, null, v.key, v.definition, engine.fact_comment(v.key, v.definition, v.tags, v.description),
     null, null::boolean, null, null, null::oid
   from (values
@@ -4081,23 +6431,184 @@ AS $function$
       comment on column %1$I.trash.deleted_by_name is ''Who deleted it.'';
       comment on column %1$I.trash.transaction_id is ''The transaction that deleted it: what went with it has the same.''', schema_name, engine.uuid_default()),
       E'@behavior -insert -update -delete\n@singular trashedRecord\n@plural trashedRecords', 'Deleted records, as they were. Restorable until they are destroyed.'),
+    ('internal', 'record_shares', format(
+      'create table %1$I.record_shares (
+        id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null,
+        principal_kind text not null check (principal_kind in (''MEMBER'', ''TEAM'', ''ROLE'')), principal_id uuid not null,
+        access text not null check (access in (''READ'', ''WRITE'')), reason text not null default '''',
+        created_by uuid, created_by_name text, created_at timestamptz not null default now(),
+        unique (object_id, record_id, principal_kind, principal_id));
+      create index record_shares_principal_id_object_id_idx on %1$I.record_shares (principal_id, object_id);
+      comment on column %1$I.record_shares.id is ''Identifies the share.'';
+      comment on column %1$I.record_shares.object_id is ''The object of the record: metadata.objects.id.'';
+      comment on column %1$I.record_shares.record_id is ''The record that is shared.'';
+      comment on column %1$I.record_shares.principal_kind is ''With whom: MEMBER, TEAM or ROLE.'';
+      comment on column %1$I.record_shares.principal_id is ''The member, the team or the role.'';
+      comment on column %1$I.record_shares.access is ''READ, or WRITE: may change it, too.'';
+      comment on column %1$I.record_shares.reason is ''Why, in the words of who shared it.'';
+      comment on column %1$I.record_shares.created_by is ''The member who shared it.'';
+      comment on column %1$I.record_shares.created_by_name is ''What the member was called at the time.'';
+      comment on column %1$I.record_shares.created_at is ''When it was shared.''', schema_name, engine.uuid_default()),
+      '@behavior -*', 'Single records that are shared with members, teams or roles beside what their rules let them see.'),
+    -- As PostgreSQL prints them, so that what stands there can be compared.
+    ('function', 'share_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.share_record(object_name text, record_id uuid, principal_kind text, principal_id uuid, access text DEFAULT 'READ'::text, reason text DEFAULT ''::text)
+ RETURNS uuid
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.share_record(CURRENT_USER, %1$L::text, object_name, record_id, principal_kind, principal_id, access, reason) AS share_record;
+END$function$, schema_name),
+      null, 'Shows one record to a member, a team or a role, or lets them change it (access WRITE). For who may change the record. Returns the share.'),
+    ('function', 'unshare_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.unshare_record(share_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.unshare_record(CURRENT_USER, %1$L::text, share_id) AS unshare_record;
+END$function$, schema_name),
+      null, 'Takes a share of a record back. False when there is none.'),
+    ('function', 'shares_of_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.shares_of_record(object_name text, record_id uuid)
+ RETURNS TABLE(share_id uuid, principal_kind text, principal_id uuid, principal_name text, access text, reason text, created_by_name text, created_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 10
+BEGIN ATOMIC
+ SELECT s.share_id,
+     s.principal_kind,
+     s.principal_id,
+     s.principal_name,
+     s.access,
+     s.reason,
+     s.created_by_name,
+     s.created_at
+    FROM engine.shares_of_record(CURRENT_USER, %1$L::text, shares_of_record.object_name, shares_of_record.record_id) s(share_id, principal_kind, principal_id, principal_name, access, reason, created_by_name, created_at);
+END$function$, schema_name),
+      null, 'With whom a record is shared, for who may read it.'),
     ('function', 'search_records', format(
-      'create or replace function %1$I.search_records(query text, max_results int default 20)
-       returns table (object_name text, record_id uuid, label text, rank real) language sql stable rows 20
-       begin atomic select s.object_name, s.record_id, s.label, s.rank from engine.search(current_user, %1$L, query, max_results) s; end', schema_name),
+$function$CREATE OR REPLACE FUNCTION %1$I.search_records(query text, max_results integer DEFAULT 20)
+ RETURNS TABLE(object_name text, record_id uuid, label text, rank real)
+ LANGUAGE sql
+ STABLE ROWS 20
+BEGIN ATOMIC
+ SELECT s.object_name,
+     s.record_id,
+     s.label,
+     s.rank
+    FROM engine.search(CURRENT_USER, %1$L::text, search_records.query, search_records.max_results) s(object_name, record_id, label, rank);
+END$function$, schema_name),
       null, 'Records whose words begin with the words of the query, or whose label is spelt alike, best first.'),
+    ('function', 'find_duplicates', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates(object_name text, INOUT record_id uuid, max_results integer DEFAULT 20, OUT label text, OUT criteria jsonb)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE ROWS 5
+BEGIN ATOMIC
+ SELECT d.record_id,
+     d.label,
+     d.criteria
+    FROM engine.visible_duplicates(engine.duplicate_candidates(CURRENT_USER, %1$L::text, find_duplicates.object_name, find_duplicates.record_id, NULL::jsonb), find_duplicates.max_results) d(record_id, label, criteria);
+END$function$, schema_name),
+      null, 'Records that are like a record by the criteria of their object, with the fields that they share.'),
+    ('function', 'find_duplicates_of', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates_of(object_name text, data jsonb, max_results integer DEFAULT 20)
+ RETURNS TABLE(record_id uuid, label text, criteria jsonb)
+ LANGUAGE sql
+ STABLE ROWS 5
+BEGIN ATOMIC
+ SELECT d.record_id,
+     d.label,
+     d.criteria
+    FROM engine.visible_duplicates(engine.duplicate_candidates(CURRENT_USER, %1$L::text, find_duplicates_of.object_name, NULL::uuid, find_duplicates_of.data), find_duplicates_of.max_results) d(record_id, label, criteria);
+END$function$, schema_name),
+      null, 'The same for values that are not saved yet, named as when a record is created.'),
+    ('function', 'record_history', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.record_history(object_name text, record_id uuid, max_results integer DEFAULT 50, before_batch bigint DEFAULT NULL::bigint)
+ RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 50
+BEGIN ATOMIC
+ SELECT h.batch,
+     h.seq,
+     h.action,
+     h.before,
+     h.after,
+     h.actor_type,
+     h.actor_id,
+     h.actor_name,
+     h.source,
+     h.happened_at
+    FROM engine.record_history(CURRENT_USER, %1$L::text, record_history.object_name, record_history.record_id, record_history.max_results, record_history.before_batch) h(batch, seq, action, before, after, actor_type, actor_id, actor_name, source, happened_at);
+END$function$, schema_name),
+      null, 'What happened to a record, the latest first: of a record that the caller may read, the fields that the caller may read.'),
+    ('function', 'deleted_records', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.deleted_records(object_name text, max_results integer DEFAULT 50, skip integer DEFAULT 0)
+ RETURNS TABLE(record_id uuid, label text, data jsonb, deleted_at timestamp with time zone, deleted_by_name text)
+ LANGUAGE sql
+ STABLE ROWS 50
+BEGIN ATOMIC
+ SELECT d.record_id,
+     d.label,
+     d.data,
+     d.deleted_at,
+     d.deleted_by_name
+    FROM engine.deleted_records(CURRENT_USER, %1$L::text, deleted_records.object_name, deleted_records.max_results, deleted_records.skip) d(record_id, label, data, deleted_at, deleted_by_name);
+END$function$, schema_name),
+      null, 'Deleted records of an object that the caller could read while they were there, with the fields that the caller may read, the latest first.'),
     ('function', 'restore_record', format(
-      'create or replace function %1$I.restore_record(object_name text, record_id uuid) returns boolean language sql volatile
-       begin atomic select engine.restore_record(current_user, %1$L, object_name, record_id); end', schema_name),
+$function$CREATE OR REPLACE FUNCTION %1$I.restore_record(object_name text, record_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.restore_record(CURRENT_USER, %1$L::text, object_name, record_id) AS restore_record;
+END$function$, schema_name),
       null, 'Puts a deleted record back, with what its deletion took along and the links that it cut. False when it is not in the trash.'),
     ('function', 'destroy_record', format(
-      'create or replace function %1$I.destroy_record(object_name text, record_id uuid) returns boolean language sql volatile
-       begin atomic select engine.destroy_record(current_user, %1$L, object_name, record_id); end', schema_name),
+$function$CREATE OR REPLACE FUNCTION %1$I.destroy_record(object_name text, record_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.destroy_record(CURRENT_USER, %1$L::text, object_name, record_id) AS destroy_record;
+END$function$, schema_name),
       null, 'Takes a deleted record out of the trash for good. False when it is not there.')
   ) as v (kind, key, definition, tags, description)
-  union all
-  select 'role', r.pg_role, null, null, r.pg_role, null, null, null, null, null, null, null
-  from metadata.roles r where r.workspace_id = desired_internals.workspace_id
+$functionx$;
+
+CREATE OR REPLACE FUNCTION engine.desired_kept(workspace_id uuid, schema_name text, kept engine.fact[])
+ RETURNS SETOF engine.fact
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_name text;
+  v_definition text;
+  r record;
+begin
+  for r in
+    select k.table_key, k.table_name, string_agg(format(E'\n  if tg_op = ''INSERT'' or new.%1$I is null or row(%2$s) is distinct from row(%3$s) then\n    select %4$s into new.%1$I from (select new.*) r;\n  end if;',
+        k.name, 'new.' || quote_ident(k.name) || s.new, 'old.' || quote_ident(k.name) || s.old, k.generated_expr), '' order by k.key) as body
+    from unnest(kept) k
+    cross join lateral (
+      select coalesce(string_agg(', new.' || quote_ident(c.name), '' order by c.name), '') as new, coalesce(string_agg(', old.' || quote_ident(c.name), '' order by c.name), '') as old
+      from (
+        select s.name from engine.search_columns(desired_kept.workspace_id, array[k.table_key::uuid]) s where k.pg_type = 'tsvector'
+        union all
+        select left(k.name, -5) where k.pg_type = 'text'
+      ) c
+    ) s
+    group by k.table_key, k.table_name
+  loop
+    v_name := 'keep_' || right(replace(r.table_key, '-', ''), 12);
+    v_definition := format('create or replace function %I.%I() returns trigger language plpgsql volatile security definer set search_path = '''' as %L',
+      schema_name, v_name, E'\nbegin' || r.body || E'\n  return new;\nend\n');
+    return query select 'function', 'keep:' || r.table_key, r.table_key, r.table_name, v_name, v_definition,
+      engine.fact_comment('keep:' || r.table_key, v_definition, null, 'Keeps what search reads, and the texts of auto-numbers.'), null, null::boolean, null, null, null::oid;
+    -- It goes with its function, and so is not there while columns are renamed and values converted.
+    return query select 'trigger', r.table_key || ' _160_keep', r.table_key, r.table_name, '_160_keep',
+      format('before insert or update on %%s for each row execute function %I.%I()', schema_name, v_name),
+      engine.fact_comment('_160_keep', v_definition), null, null::boolean, null, null, null::oid;
+  end loop;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.desired_model_indexes(workspace_id uuid, scope uuid[])
@@ -4112,6 +6623,78 @@ AS $function$
     null, null::boolean, null, null, null::oid
   from engine.live_indexes(desired_model_indexes.workspace_id, scope) i
   join metadata.objects o on o.id = i.object_id and o.workspace_id = i.workspace_id
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.desired_policies(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[], roles text[] DEFAULT NULL::text[])
+ RETURNS TABLE(table_key text, table_name text, pg_role text, command text, definition text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+begin
+  return query
+  with permission as materialized (
+    select p.*, o.table_name, o as limited, p.is_limited or exists (select from metadata.record_rules u where u.role_id = p.role_id and u.object_id = p.object_id) as has_rules
+    from engine.effective_permissions(desired_policies.workspace_id, scope, roles) p
+    join metadata.objects o on o.id = p.object_id and o.workspace_id = desired_policies.workspace_id
+    where p.can_read or p.can_create or p.can_update or p.can_delete
+  ), command as (
+    -- One policy for who may do everything with every record; the planner folds it away.
+    select p.object_id, p.table_name, p.pg_role, '' as command, 'true' as condition
+    from permission p where not p.has_rules and p.can_read and p.can_create and p.can_update and p.can_delete
+    union all
+    -- Else one for each command that is granted: a role that includes this one must not find more open.
+    select p.object_id, p.table_name, p.pg_role, c.command, coalesce(c.condition, 'true')
+    from permission p
+    left join lateral engine.record_conditions(p.role_id, p.limited) r on p.has_rules
+    cross join lateral (values ('select', p.can_read, r.on_read), ('insert', p.can_create, case when (p.limited).is_junction then r.on_update end),
+      ('update', p.can_update, r.on_update), ('delete', p.can_delete, r.on_delete)) c (command, is_granted, condition)
+    where c.is_granted and not (not p.has_rules and p.can_read and p.can_create and p.can_update and p.can_delete)
+  )
+  select c.object_id::text, c.table_name, c.pg_role, c.command,
+    format('for %s to %I', case c.command when '' then 'all' else c.command end, c.pg_role)
+      || case when c.command <> 'insert' then format(' using (%s)', c.condition) else '' end
+      || case when c.command in ('', 'insert', 'update') then format(' with check (%s)', c.condition) else '' end
+  from command c;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.desired_policy_indexes(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[])
+ RETURNS SETOF engine.fact
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+  select 'index', f.object_id || ' policy:' || c.key, f.object_id::text, o.table_name, engine.fit_name(o.table_name || '_' || c.name || '_policy_idx'),
+    format('(%I)', c.name), engine.fact_comment('policy:' || c.key, 'policy:' || c.key), null, null::boolean, null, null, null::oid
+  from engine.policy_indexes(workspace_id, scope) p
+  join metadata.fields f on f.id = p.field_id and f.deleted_at is null and f.is_active
+  join metadata.objects o on o.id = f.object_id
+  cross join lateral (
+    select engine.column_key(f.id, f.revision, t.part) as key, engine.snake_case(f.name) || t.suffix as name
+    from engine.field_type_columns t where t.type = coalesce(f.result_type, f.type) and (t.part = p.part or p.part = '')
+    order by t.position limit 1
+  ) c
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.desired_roles(workspace_id uuid, roles text[] DEFAULT NULL::text[])
+ RETURNS SETOF engine.fact
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+  select 'role', r.pg_role, null, null, r.pg_role, null, null, null, null::boolean, null, null, null::oid
+  from metadata.roles r where r.workspace_id = desired_roles.workspace_id and (roles is null or r.pg_role = any (roles))
+  union all
+  select 'membership', r.pg_role || ' ' || i.pg_role, null, null, i.pg_role, r.pg_role, null, null, null, null, null, null
+  from metadata.role_includes u
+  join metadata.roles r on r.id = u.role_id
+  join metadata.roles i on i.id = u.included_role_id
+  where u.workspace_id = desired_roles.workspace_id and (roles is null or r.pg_role = any (roles))
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.desired_rules(workspace_id uuid, scope uuid[])
@@ -4129,57 +6712,40 @@ AS $function$
   join metadata.objects o on o.id = r.object_id and o.workspace_id = r.workspace_id
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.desired_security(workspace_id uuid, spec engine.column_spec[], scope uuid[])
+CREATE OR REPLACE FUNCTION engine.desired_security(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[], roles text[] DEFAULT NULL::text[])
  RETURNS SETOF engine.fact
  LANGUAGE sql
  STABLE
  SET search_path TO ''
+ SET jit TO 'off'
 AS $function$
-  with permission as materialized (
-    select * from engine.effective_permissions(desired_security.workspace_id, scope)
-  ), tables as (
-    select o.id::text as table_key, o.table_name, o.id as object_id
+  with tables as materialized (
+    select o.id::text as table_key, o.table_name
     from metadata.objects o where o.workspace_id = desired_security.workspace_id and (scope is null or o.id = any (scope))
     union all
-    select v.key, v.key, null from (values ('record_events'), ('trash')) v (key) where scope is null
-  ), writable as (
-    select c.object_id,
-      string_agg(quote_ident(c.name), ', ' order by c.name collate "C") as insertable,
-      string_agg(quote_ident(c.name), ', ' order by c.name collate "C") filter (where not c.key = c.field_id::text or c.name <> 'id') as updatable
-    from unnest(spec) c
-    where c.is_writable and c.is_active and c.generated_expr is null
-    group by c.object_id
+    select v.key, v.key from (values ('record_events'), ('trash'), ('record_shares')) v (key) where scope is null
   ), policies as (
-    select t.table_key, t.table_name, 'relvar_owner' as pg_role, 'owner' as name, 'for all to relvar_owner using (true) with check (true)' as definition
-    from tables t
+    select t.table_key, t.table_name, 'relvar_owner' as pg_role, '' as command, 'for all to relvar_owner using (true) with check (true)' as definition
+    from tables t where roles is null
     union all
-    select t.table_key, t.table_name, p.pg_role, regexp_replace(p.pg_role, '^.*_r_', 'r_'),
-      format('for all to %I using (true) with check (true)', p.pg_role)
-    from tables t join permission p on p.object_id = t.object_id
-    where p.can_read or p.can_create or p.can_update or p.can_delete
+    select * from engine.desired_policies(desired_security.workspace_id, scope, roles)
     union all
-    select t.table_key, t.table_name, r.pg_role, regexp_replace(r.pg_role, '^.*_r_', 'r_'),
-      format('for select to %I using (object_id = any (array(select engine.readable_objects(current_user))))', r.pg_role)
+    select t.table_key, t.table_name, r.pg_role, 'select',
+      format('for select to %I using ((object_id = ANY (ARRAY( SELECT engine.wholly_readable_objects(CURRENT_USER) AS wholly_readable_objects))))', r.pg_role)
     from tables t cross join metadata.roles r
-    where t.object_id is null and r.workspace_id = desired_security.workspace_id
+    where t.table_key in ('record_events', 'trash') and r.workspace_id = desired_security.workspace_id and (roles is null or r.pg_role = any (roles))
   ), grants as (
-    select t.table_key, t.table_name, p.pg_role, concat_ws(', ',
-        case when p.can_delete then 'delete' end,
-        case when p.can_create then 'insert (' || w.insertable || ')' end,
-        case when p.can_read then 'select' end,
-        case when p.can_update then 'update (' || w.updatable || ')' end) as definition
-    from tables t
-    join permission p on p.object_id = t.object_id
-    join writable w on w.object_id = t.object_id
+    select * from engine.desired_grants(desired_security.workspace_id, scope, roles)
     union all
     select t.table_key, t.table_name, r.pg_role, 'select'
     from tables t cross join metadata.roles r
-    where t.object_id is null and r.workspace_id = desired_security.workspace_id
+    where t.table_key in ('record_events', 'trash') and r.workspace_id = desired_security.workspace_id and (roles is null or r.pg_role = any (roles))
   )
-  select 'rls', t.table_key, t.table_key, t.table_name, null, 'forced', null, null, null::boolean, null, null, null::oid from tables t
+  select 'rls', t.table_key, t.table_key, t.table_name, null, 'forced', null, null, null::boolean, null, null, null::oid from tables t where roles is null
   union all
-  select 'policy', p.table_key || ' ' || p.pg_role, p.table_key, p.table_name, p.name, p.definition,
-    engine.fact_comment('policy:' || p.pg_role, p.definition), null, null, null, null, null
+  select 'policy', p.table_key || ' ' || p.pg_role || coalesce(':' || nullif(p.command, ''), ''), p.table_key, p.table_name,
+    case p.pg_role when 'relvar_owner' then 'owner' else regexp_replace(p.pg_role, '^.*_r_', 'r_') || coalesce('_' || nullif(p.command, ''), '') end, p.definition,
+    null, null, null, null, null, null
   from policies p
   union all
   select 'grant', g.table_key || ' ' || g.pg_role, g.table_key, g.table_name, g.pg_role, g.definition, null, null, null, null, null, null
@@ -4202,7 +6768,7 @@ AS $function$
   -- The API sorts records by what their relations' targets are called.
   cross join lateral (
     select string_agg(engine.snake_case(f.name) || c.suffix, ' ' order by c.position) as columns
-    from metadata.fields f join engine.field_type_columns c on c.type = f.type
+    from metadata.fields f join engine.field_type_columns c on c.type = coalesce(f.result_type, f.type)
     where f.id = o.label_field_id and f.workspace_id = o.workspace_id and f.deleted_at is null and (f.type = 'FULL_NAME' or c.position = 1)
   ) l
   where o.workspace_id = desired_tables.workspace_id and (scope is null or o.id = any (scope))
@@ -4228,7 +6794,8 @@ AS $function$
     ('_200_log_insert', format('after insert on %%s referencing new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
-    ('_300_trash', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__trash(%L%s)', o.id, c.hidden), true)
+    ('_300_trash', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__trash(%L%s)', o.id, c.hidden), true),
+    ('_500_tell_core', format('after update on %%s for each row execute function engine.tg_records__tell_core(%L)', o.workspace_id), o.universal_identifier = 'standard:workspaceMember')
   ) as t (name, definition, wanted)
   where o.workspace_id = desired_triggers.workspace_id and t.wanted and (scope is null or o.id = any (scope))
 $function$;
@@ -4240,11 +6807,15 @@ CREATE OR REPLACE FUNCTION engine.destroy_record(caller name, schema_name text, 
  SET search_path TO ''
 AS $function$
 declare
-  v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name);
+  v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name, 'DESTROY');
   v_actor engine.actor := engine.current_actor();
   v_batch bigint;
   v_id uuid;
 begin
+  if not engine.is_trashed_for(caller, schema_name, v_object, record_id) then
+    return false;
+  end if;
+  execute format('delete from %I.record_shares where object_id = $1 and record_id = $2', schema_name) using v_object.id, record_id;
   execute format('delete from %I.trash where object_id = $1 and record_id = $2 returning id', schema_name)
     into v_id using v_object.id, record_id;
   if v_id is null then
@@ -4280,12 +6851,29 @@ AS $function$
   -- With the objects that computed fields link to those in scope.
   with linked as materialized (
     select engine.linked_scope(workspace_id, scope) as scope
-  ), want as materialized (
+  ), modelled as materialized (
     select * from engine.desired(workspace_id, schema_name, (select l.scope from linked l))
   ), have as materialized (
     -- What somebody made beside the engine (a table, a column, an index, a trigger) is theirs and stays;
     -- a policy or a grant is not, since it opens what the engine keeps shut.
     select * from engine.actual(schema_name, (select l.scope from linked l)) a where a.key is not null and (a.kind = 'policy' or a.key !~ '(^| )unmanaged:')
+  ), kept as materialized (
+    -- A stored column rewrites its table when it is added or comes to be computed otherwise. On a large
+    -- table it is a plain one instead, which a trigger keeps; and what is plain once stays so.
+    select m.*
+    from modelled m
+    join have t on t.kind = 'table' and t.key = m.table_key
+    left join have h on h.kind = 'column' and h.key = m.key
+    where m.kind = 'column' and m.definition = 'stored'
+      and case when h.generated_expr is null and h.key is not null then true
+        when split_part(m.comment, E'\n', 1) is distinct from split_part(h.comment, E'\n', 1) then engine.row_estimate(t.oid) > (select s.online_rows from engine.settings s)
+        else false end
+  ), want as materialized (
+    select m.kind, m.key, m.table_key, m.table_name, m.name, case when k.key is null then m.definition else 'kept' end as definition, m.comment, m.pg_type, m.not_null, m.default_expr,
+      case when k.key is null then m.generated_expr end as generated_expr, m.oid
+    from modelled m left join kept k on m.kind = 'column' and k.key = m.key
+    union all
+    select * from engine.desired_kept(workspace_id, schema_name, array(select row(k.*)::engine.fact from kept k))
   ), pair as (
     select coalesce(w.kind, h.kind) as kind, coalesce(w.key, h.key) as key,
       case when i.key is null then row(w.*)::engine.fact else engine.left_alone(row(w.*)::engine.fact, row(h.*)::engine.fact) end as want, row(h.*)::engine.fact as have, w.key is null as is_extra, h.key is null as is_missing,
@@ -4300,13 +6888,15 @@ AS $function$
     select p.*, not p.is_missing and not p.is_extra and case p.kind
         when 'constraint' then p.is_rebased
         when 'trigger' then p.is_rebased
-        when 'policy' then p.is_rebased
+        when 'policy' then (p.want).definition is distinct from (p.have).definition
         when 'function' then p.is_rebased
         -- not_null of an actual index says whether it is valid.
         when 'index' then p.is_rebased or not (p.have).not_null
         -- A generated column is compared by what it depends on, which its comment bears.
         when 'column' then ((p.want).generated_expr is not null or (p.have).generated_expr is not null)
           and (p.is_rebased or (p.want).generated_expr is null or (p.have).generated_expr is null)
+          -- What is stored becomes plain in place.
+          and not coalesce((p.want).definition = 'kept' and (p.have).definition = 'stored', false)
         else false
       end as is_recreated
     from pair p
@@ -4365,6 +6955,8 @@ AS $function$
     when (d).kind = 'grant' then format('The rights of the role are "%s" instead of "%s".', (d).have.definition, (d).want.definition)
     when (d).kind = 'policy' and (d).is_recreated then 'The policy was altered.'
     when (d).kind = 'trigger' and (d).is_recreated then case when (d).have.comment = 'disabled' then 'The trigger is disabled.' else 'The trigger was altered.' end
+    when (d).kind = 'function' and (d).is_recreated then 'The function was altered.'
+    when (d).kind = 'constraint' and (d).is_recreated and (d).have.comment = 'altered' then 'It is not checked as the model says.'
     when (d).kind = 'index' and not (d).have.not_null then 'The index is invalid: its building was interrupted.'
     when (d).is_recreated then 'It is not as the model says.'
     else coalesce(nullif(concat_ws(' ',
@@ -4374,6 +6966,25 @@ AS $function$
       case when (d).kind = 'column' and (d).want.default_expr is distinct from (d).have.default_expr
         then format('Its default is %s instead of %s.', coalesce((d).have.default_expr, 'nothing'), coalesce((d).want.default_expr, 'nothing')) end), ''),
       'Its comment was rewritten.') end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.differences(workspace_id uuid, schema_name text, scope uuid[], roles text[])
+ RETURNS engine.difference[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if scope is null or roles = '{}' then
+    return array(select d from engine.difference(workspace_id, schema_name, scope) d);
+  elsif scope = '{}' then
+    return array(select d from engine.security_difference(workspace_id, schema_name, roles) d);
+  end if;
+  return array(
+    select d from engine.difference(workspace_id, schema_name, scope) d
+    union all
+    select d from engine.security_difference(workspace_id, schema_name, roles, engine.linked_scope(workspace_id, scope)) d);
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.distinct_options(f metadata.fields, standing engine.standing_field, is_list boolean)
@@ -4414,7 +7025,7 @@ begin
   end if;
   -- What a job is still at is no drift.
   v_differences := array(select d from engine.difference(workspace_id, v_schema, null, true) d
-    where not exists (select from metadata.online_changes c where c.workspace_id = drift.workspace_id and c.key = d.key and c.status <> 'DONE'));
+    where not exists (select from metadata.online_changes c where c.workspace_id = drift.workspace_id and c.key = d.kind || ' ' || d.key and c.status <> 'DONE'));
   return query
   with difference as (
     select d, row_number() over () as n from unnest(v_differences) d
@@ -4472,6 +7083,11 @@ AS $function$
         when 'function' then pg_catalog.pg_get_functiondef(a.oid) end as described
     from engine.actual(v_schema) a
     where a.key ~ '(^| )unmanaged:' and a.kind in ('table', 'column', 'constraint', 'index', 'trigger', 'function')
+      -- What a job needs on its way: an index that has no comment yet, a check that goes again.
+      and not (a.kind in ('index', 'constraint') and exists (
+        select from metadata.online_changes c
+        where c.object_id::text = a.table_key and c.status <> 'DONE'
+          and (a.kind = 'index' and c.kind = 'INDEX' and c.attempts > 0 or a.kind = 'constraint' and a.name = engine.filled_check_name(substr(c.key, 8)))))
   )
   select f.kind, f.key, o.id, coalesce(o.label_plural, f.table_name), f.name,
     case f.kind
@@ -4504,7 +7120,7 @@ declare
 begin
   begin
     perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
-  exception when lock_not_available then
+  exception when lock_not_available or deadlock_detected then
     raise exception 'Somebody else is changing the data model of this workspace.' using errcode = 'RV021', hint = 'Try again in a moment.';
   end;
   select d.* into v_item from engine.drift(workspace_id) d where (d.kind, d.key) = (drift_item_at.kind, drift_item_at.key);
@@ -4568,45 +7184,89 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.drop_removed(workspace_id uuid, application_id uuid, old_manifest jsonb, new_manifest jsonb)
- RETURNS void
+CREATE OR REPLACE FUNCTION engine.drop_rows(workspace_id uuid, is_uninstall boolean)
+ RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
+  v_warnings jsonb := '[]';
+  v_owner uuid;
+  v_row jsonb;
+  v_base jsonb;
+  v_part engine.bundle_part;
+  v_is_kept boolean;
   r record;
 begin
   for r in
-    select p.part, p.universal_identifier from engine.manifest_children(old_manifest) p
-    where not exists (select from engine.manifest_children(new_manifest) n where n.part = p.part and n.universal_identifier = p.universal_identifier)
+    select * from pg_temp.relvar_bundle d
+    where d.wanted is null and (d.phase >= 6 or (d.b).part = 'relations' and exists (
+      select from pg_temp.relvar_bundle f where f.identifier = d.owner and (f.b).table_name = 'fields' and f.wanted ->> 'type' = 'MORPH_RELATION'))
+    order by d.phase desc, d.identifier
   loop
-    execute format('delete from metadata.%I t where t.workspace_id = $1 and t.universal_identifier = $2', r.part) using drop_removed.workspace_id, r.universal_identifier;
+    v_part := r.b;
+    v_owner := engine.bundle_owner(workspace_id, v_part.owner_table, r.owner);
+    continue when v_part.owner_table is not null and v_owner is null;
+    v_row := engine.bundle_row(workspace_id, v_part.table_name, v_part.owner_column, v_part.key_column, r.identifier, v_owner, r.base);
+    continue when v_row is null;
+    v_base := engine.with_formulas(r.base, coalesce(r.formulas, '{}'));
+    v_is_kept := not is_uninstall and (
+      exists (select from jsonb_each(v_base) e where e.value is distinct from v_row -> e.key)
+      -- Something of somebody's is in it still.
+      or v_part.part = 'views' and exists (select from metadata.view_fields c where c.view_id = (v_row ->> 'id')::uuid)
+      or v_part.part = 'roles' and (engine.role_holders((v_row ->> 'id')::uuid) <> '{}' or exists (select from metadata.object_permissions p where p.role_id = (v_row ->> 'id')::uuid)));
+    if not v_is_kept then
+      execute format('delete from metadata.%I t where t.id = $1', v_part.table_name) using (v_row ->> 'id')::uuid;
+      continue;
+    end if;
+    if v_part.key_column is null then
+      execute format('update metadata.%I t set application_id = null, universal_identifier = null where t.id = $1', v_part.table_name) using (v_row ->> 'id')::uuid;
+    end if;
+    v_warnings := v_warnings || engine.kept_as_own(v_part.table_name, v_row);
   end loop;
+  return v_warnings;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.drop_things(workspace_id uuid, application_id uuid, old_manifest jsonb, new_manifest jsonb, is_uninstall boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_warnings jsonb := '[]';
+  r record;
+begin
   for r in
-    select f.id, exists (select from engine.uses(drop_removed.workspace_id, 'field', f.id) u where u.is_blocking) as is_used
+    select to_jsonb(f) as "row", f.id, exists (select from engine.uses(drop_things.workspace_id, 'field', f.id) u where u.is_blocking)
+      or not is_uninstall and exists (select from pg_temp.relvar_bundle b cross join lateral jsonb_each(engine.with_formulas(b.base, coalesce(b.formulas, '{}'))) e
+        where b.identifier = p.universal_identifier and (b.b).table_name = 'fields' and e.key <> 'settings' and e.value is distinct from to_jsonb(f) -> e.key) as is_kept
     from engine.manifest_fields(old_manifest) p
-    join metadata.fields f on f.workspace_id = drop_removed.workspace_id and f.universal_identifier = p.universal_identifier and f.deleted_at is null
+    join metadata.fields f on f.workspace_id = drop_things.workspace_id and f.universal_identifier = p.universal_identifier and f.deleted_at is null
     where not exists (select from engine.manifest_fields(new_manifest) n where n.universal_identifier = p.universal_identifier)
       and exists (select from engine.manifest_objects(new_manifest) o where o.universal_identifier = p.object_identifier
-        union all select from metadata.objects o where o.id = f.object_id and o.application_id is distinct from drop_removed.application_id)
+        union all select from metadata.objects o where o.id = f.object_id and o.application_id is distinct from drop_things.application_id)
     order by p.type in ('FORMULA', 'ROLLUP') desc
   loop
     update metadata.fields f set application_id = null, universal_identifier = null,
-      deleted_at = case when not r.is_used then clock_timestamp() end, deleted_by_name = case when not r.is_used then (engine.current_actor()).name end
+      deleted_at = case when not r.is_kept then clock_timestamp() end, deleted_by_name = case when not r.is_kept then (engine.current_actor()).name end
     where f.id = r.id;
+    v_warnings := v_warnings || case when r.is_kept then engine.kept_as_own('fields', r."row") else '[]' end;
   end loop;
   for r in
-    select o.id, exists (select from engine.uses(drop_removed.workspace_id, 'object', o.id) u where u.is_blocking)
-      or exists (select from metadata.fields f where f.object_id = o.id and not f.is_system and f.deleted_at is null and f.application_id is distinct from drop_removed.application_id) as is_used
+    select to_jsonb(o) as "row", o.id, exists (select from engine.uses(drop_things.workspace_id, 'object', o.id) u where u.is_blocking)
+      or exists (select from metadata.fields f where f.object_id = o.id and not f.is_system and f.deleted_at is null and f.application_id is distinct from drop_things.application_id) as is_kept
     from engine.manifest_objects(old_manifest) p
-    join metadata.objects o on o.workspace_id = drop_removed.workspace_id and o.universal_identifier = p.universal_identifier and o.deleted_at is null
+    join metadata.objects o on o.workspace_id = drop_things.workspace_id and o.universal_identifier = p.universal_identifier and o.deleted_at is null
     where not exists (select from engine.manifest_objects(new_manifest) n where n.universal_identifier = p.universal_identifier)
   loop
-    update metadata.fields f set application_id = null, universal_identifier = null where f.object_id = r.id and f.application_id = drop_removed.application_id;
+    update metadata.fields f set application_id = null, universal_identifier = null where f.object_id = r.id and f.application_id = drop_things.application_id;
     update metadata.objects o set application_id = null, universal_identifier = null,
-      deleted_at = case when not r.is_used then clock_timestamp() end, deleted_by_name = case when not r.is_used then (engine.current_actor()).name end
+      deleted_at = case when not r.is_kept then clock_timestamp() end, deleted_by_name = case when not r.is_kept then (engine.current_actor()).name end
     where o.id = r.id;
+    v_warnings := v_warnings || case when r.is_kept then engine.kept_as_own('objects', r."row") else '[]' end;
   end loop;
+  return v_warnings;
 end
 $function$;
 
@@ -4642,6 +7302,151 @@ end
 $function$;
 comment on function engine.drop_workspace(text) is 'Drops a workspace with all its records, roles and metadata, and the users who belong to no other.';
 
+CREATE OR REPLACE FUNCTION engine.duplicate_candidates(caller name, schema_name text, object_name text, record_id uuid, data jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects;
+  v_table text;
+  v_row jsonb := '{}';
+  v_unknown text;
+  v_key uuid;
+  v_ids uuid[];
+  v_found jsonb := '{}';
+  v_id uuid;
+  c record;
+begin
+  select o.* into v_object from core.workspaces w join metadata.objects o on o.workspace_id = w.id
+  where w.schema_name = duplicate_candidates.schema_name and o.name_singular = duplicate_candidates.object_name and o.deleted_at is null;
+  if not found then
+    raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
+  end if;
+  v_table := format('%I.%I', schema_name, v_object.table_name);
+  if not has_column_privilege(caller, v_table, 'id', 'select') then
+    raise exception 'Your role may not read %.', v_object.label_plural using errcode = '42501';
+  end if;
+  if data is not null then
+    if jsonb_typeof(data) <> 'object' then
+      raise exception 'Values are an object.' using errcode = 'RV062', column = 'data', hint = 'Give {"emailsPrimaryEmail": "ann@example.com"}, for example.';
+    end if;
+    select k into v_unknown from jsonb_object_keys(data) k
+    where not exists (select from pg_catalog.pg_attribute a where a.attrelid = v_table::regclass and a.attname = engine.snake_case(k) and a.attnum > 0 and not a.attisdropped) limit 1;
+    if found then
+      raise exception '% have no value "%".', v_object.label_plural, v_unknown using errcode = 'RV062', column = 'data',
+        hint = coalesce(format('Did you mean %s?', engine.nearest(v_unknown, array(select engine.camel_case(s.name) from engine.columns(v_object.workspace_id, array[v_object.id]) s where s.is_active))),
+          'Name values as the API does when a record is created.');
+    end if;
+    v_row := (select coalesce(jsonb_object_agg(engine.snake_case(e.key), e.value), '{}') from jsonb_each(data) e);
+  end if;
+  for c in
+    select d.* from engine.duplicate_criteria(v_object) d
+    where not exists (select from unnest(d.columns) k where not has_column_privilege(caller, v_table, k, 'select'))
+  loop
+    execute format(case when data is null then 'select %s from %s where id = $1' else 'select %s from jsonb_populate_record(null::%s, $2)' end, c.expression, v_table)
+      into v_key using record_id, v_row;
+    continue when v_key is null;
+    execute format('select array(select id from %s where %s = $1 and id is distinct from $2 limit 1000)', v_table, c.expression) into v_ids using v_key, record_id;
+    foreach v_id in array v_ids loop
+      v_found := v_found || jsonb_build_object(v_id, coalesce(v_found -> v_id::text, '[]') || jsonb_build_array(c.field_names));
+    end loop;
+  end loop;
+  return jsonb_build_object('found', v_found, 'table', v_table, 'record', record_id,
+    'label', case when not exists (
+        select from metadata.fields f join engine.field_type_columns t on t.type = f.type
+        where f.id = v_object.label_field_id and t.pg_type = 'text' and (f.type in ('FULL_NAME', 'AUTO_NUMBER') or t.position = 1)
+          and not has_column_privilege(caller, v_table, engine.snake_case(f.name) || t.suffix, 'select'))
+      then engine.label_expression(v_object.id, 't') else 'null::text' end);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.duplicate_criteria(object metadata.objects)
+ RETURNS TABLE(field_ids uuid[], field_names jsonb, columns text[], expression text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select f.ids, f.names, f.columns, 'engine.duplicate_key(array[' || f.expressions || '])'
+  from (select e, min(i) as n from jsonb_array_elements((object).duplicate_criteria) with ordinality u (e, i) group by e) c
+  cross join lateral (
+    select array_agg(v.id order by v.id) as ids, jsonb_agg(v.name order by v.i) as names, string_agg(v.expression, ', ' order by v.id) as expressions,
+      array(select x #>> '{}' from jsonb_path_query(jsonb_agg(to_jsonb(v.columns)), '$[*][*]') x) as columns,
+      count(*) as count
+    from (
+      select f.id, f.name, min(u.i) as i, k.columns, k.expression
+      from jsonb_array_elements_text(c.e) with ordinality u (id, i)
+      join metadata.fields f on f.id::text = u.id and f.object_id = (object).id and f.deleted_at is null and f.is_active
+      cross join lateral engine.duplicate_value(f) k
+      where k.expression is not null group by f.id, f.name, k.columns, k.expression
+    ) v
+  ) f
+  where f.count > 0 and f.count = (select count(distinct x) from jsonb_array_elements_text(c.e) x)
+  order by c.n
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.duplicate_key("values" text[])
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$ select case when pg_catalog.array_position("values", null) is null then pg_catalog.md5("values"::text)::uuid end $function$;
+
+CREATE OR REPLACE FUNCTION engine.duplicate_link(content text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$ select nullif(pg_catalog.regexp_replace(engine.duplicate_text(content), '^([a-z][a-z0-9+.-]*://)?(www\.)?|[/?#]+$', '', 'g'), '') $function$;
+
+CREATE OR REPLACE FUNCTION engine.duplicate_phone(content text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$ select nullif(pg_catalog.ltrim(pg_catalog.regexp_replace(content, '\D', '', 'g'), '0'), '') $function$;
+
+CREATE OR REPLACE FUNCTION engine.duplicate_text(content text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$ select nullif(pg_catalog.regexp_replace(pg_catalog.lower(pg_catalog.normalize(content, 'NFKC')), '\s', '', 'g'), '') $function$;
+
+CREATE OR REPLACE FUNCTION engine.duplicate_value(field metadata.fields, OUT columns text[], OUT expression text)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_base text := engine.snake_case((field).name);
+  v_parts text[] := case (field).type
+    when 'FULL_NAME' then '{first_name,last_name}' when 'EMAILS' then '{primary_email}' when 'PHONES' then '{primary_phone_number}' when 'LINKS' then '{primary_link_url}'
+    when 'CURRENCY' then '{amount_micros,currency_code}' when 'ADDRESS' then '{street1,postcode,city}' when 'RICH_TEXT' then '{markdown}' when 'RELATION' then '{id}' when 'MEMBER' then '{id}'
+    when 'AUTO_NUMBER' then '{text}' end;
+begin
+  if (field).type not in ('TEXT', 'NUMBER', 'NUMERIC', 'BOOLEAN', 'DATE', 'DATE_TIME', 'UUID', 'SELECT', 'RATING', 'PERCENT', 'DURATION', 'COLOR') and v_parts is null then
+    return;
+  end if;
+  columns := case when v_parts is null then array[v_base] else array(select v_base || '_' || p from unnest(v_parts) with ordinality u (p, i) order by i) end;
+  expression := case (field).type
+    when 'FULL_NAME' then format('engine.duplicate_text(coalesce(%I, '''') || coalesce(%I, ''''))', columns[1], columns[2])
+    when 'EMAILS' then format('engine.duplicate_text(%I)', columns[1])
+    when 'PHONES' then format('engine.duplicate_phone(%I)', columns[1])
+    when 'LINKS' then format('engine.duplicate_link(%I)', columns[1])
+    when 'CURRENCY' then format('(%I::text || coalesce(%I, ''''))', columns[1], columns[2])
+    -- A country alone makes no two addresses alike.
+    when 'ADDRESS' then format('(engine.duplicate_text(%I) || coalesce(engine.duplicate_text(%I), '''') || coalesce(engine.duplicate_text(%I), ''''))', columns[1], columns[2], columns[3])
+    -- Whose text does not hang on how a session shows dates.
+    when 'DATE' then format('(%I - ''2000-01-01''::date)::text', columns[1])
+    when 'DATE_TIME' then format('extract(epoch from (%I at time zone ''UTC''))::text', columns[1])
+    else format(case when (field).type in ('TEXT', 'RICH_TEXT') then 'engine.duplicate_text(%I)' when (field).type in ('NUMBER', 'NUMERIC', 'PERCENT') then 'trim_scale(%I::numeric)::text'
+      else '%I::text' end, columns[1]) end;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.duration_text(seconds bigint)
  RETURNS text
  LANGUAGE sql
@@ -4652,20 +7457,92 @@ AS $function$
     || lpad((trunc(abs(seconds::numeric) / 60) % 60)::text, 2, '0') || ':' || lpad((abs(seconds::numeric) % 60)::text, 2, '0')
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.effective_permissions(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[])
- RETURNS TABLE(role_id uuid, pg_role text, object_id uuid, can_read boolean, can_create boolean, can_update boolean, can_delete boolean)
- LANGUAGE sql
+CREATE OR REPLACE FUNCTION engine.eased_field("row" jsonb, "values" jsonb, OUT eased jsonb, OUT warnings jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
-  select r.id, r.pg_role, o.id,
-    a.is_visible and coalesce(p.can_read, r.can_read_all), a.is_visible and coalesce(p.can_create, r.can_create_all),
-    a.is_visible and coalesce(p.can_update, r.can_update_all), a.is_visible and coalesce(p.can_delete, r.can_delete_all)
-  from metadata.roles r
-  join metadata.objects o on o.workspace_id = r.workspace_id
-  cross join lateral (select o.is_active and o.deleted_at is null as is_visible) a
-  left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
-  where r.workspace_id = effective_permissions.workspace_id and (scope is null or o.id = any (scope))
+declare
+  v_rule metadata.rules;
+  v_words text := engine.row_in_words('fields', "row");
+  v_used jsonb;
+begin
+  eased := "values";
+  warnings := '[]';
+  v_rule.workspace_id := ("row" ->> 'workspace_id')::uuid;
+  v_rule.object_id := ("row" ->> 'object_id')::uuid;
+  v_rule.field_id := ("row" ->> 'id')::uuid;
+  v_rule.settings := '{}';
+  if (eased ->> 'is_required')::boolean and coalesce(eased ->> 'required_from', "row" ->> 'required_from') is null then
+    v_rule.kind := 'REQUIRED';
+    if engine.breaks_rule(v_rule) then
+      eased := eased || jsonb_build_object('required_from', clock_timestamp());
+      warnings := warnings || engine.bundle_warning('REQUIRED_FROM_NOW', format('Records lack a value in %s, which the application requires: it is required of new records only.', v_words), 'Fill them in, and require it of all.');
+    end if;
+  end if;
+  if (eased ->> 'is_unique')::boolean then
+    v_rule.kind := 'UNIQUE';
+    v_rule.settings := jsonb_build_object('fieldIds', jsonb_build_array(v_rule.field_id));
+    if engine.breaks_rule(v_rule) then
+      eased := eased - 'is_unique';
+      warnings := warnings || engine.bundle_warning('NOT_UNIQUE', format('Records share a value in %s, which the application wants unique: it is not.', v_words), 'Make the values unique, then the field.');
+    end if;
+  end if;
+  if eased ? 'options' and coalesce(eased ->> 'type', "row" ->> 'type') = "row" ->> 'type' then
+    select jsonb_agg(o order by i) into v_used
+    from jsonb_array_elements("row" -> 'options') with ordinality u (o, i)
+    where not eased -> 'options' @> jsonb_build_array(jsonb_build_object('value', o -> 'value'))
+      and (engine.count_option(v_rule.field_id, o ->> 'value') > 0
+        or exists (select from engine.uses(v_rule.workspace_id, 'option', v_rule.field_id, o ->> 'value') s where s.is_blocking
+          and not (s.user_kind = 'default' and eased ? 'default_value')));
+    if v_used is not null then
+      eased := jsonb_set(eased, '{options}', (eased -> 'options') || v_used);
+      warnings := warnings || engine.bundle_warning('OPTION_USED', format('The application gives up options of %s that are used: %s. They stay.', v_words,
+        (select string_agg('"' || (o ->> 'label') || '"', ', ') from jsonb_array_elements(v_used) o)), 'Replace them, then delete them.');
+    end if;
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.effective_permissions(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[], roles text[] DEFAULT NULL::text[])
+ RETURNS TABLE(role_id uuid, pg_role text, object_id uuid, can_read boolean, can_create boolean, can_update boolean, can_delete boolean, can_destroy boolean, field_mode text, is_limited boolean)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+begin
+  return query
+  with own as materialized (
+    select r.id as role_id, r.pg_role, o.id as object_id, o.is_junction and p.id is null as follows_sides,
+      a.is_visible and coalesce(p.can_read, r.can_read_all) as can_read, a.is_visible and coalesce(p.can_create, r.can_create_all) as can_create,
+      a.is_visible and coalesce(p.can_update, r.can_update_all) as can_update, a.is_visible and coalesce(p.can_delete, r.can_delete_all) as can_delete,
+      a.is_visible and coalesce(p.can_destroy, r.can_destroy_all) as can_destroy, coalesce(p.field_mode, 'ALL_EXCEPT') as field_mode,
+      o.is_private or u.id is not null as is_limited, a.is_visible
+    from metadata.roles r
+    join metadata.objects o on o.workspace_id = r.workspace_id
+    cross join lateral (select o.is_active and o.deleted_at is null as is_visible) a
+    left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
+    left join metadata.record_rules u on u.role_id = r.id and u.object_id = o.id and u.action = 'READ'
+    where r.workspace_id = effective_permissions.workspace_id and (roles is null or r.pg_role = any (roles))
+  ), sides as materialized (
+    select s.object_id, o.role_id, bool_and(o.can_read) as can_read, bool_or(o.can_update) as can_update, bool_or(o.is_limited) as is_limited
+    from engine.junction_sides(effective_permissions.workspace_id) s
+    join own o on o.object_id = s.side_id
+    group by s.object_id, o.role_id
+  )
+  select o.role_id, o.pg_role, o.object_id,
+    case when o.follows_sides then o.is_visible and coalesce(s.can_read, false) else o.can_read end,
+    case when o.follows_sides then w.links else o.can_create end, case when o.follows_sides then w.links else o.can_update end,
+    case when o.follows_sides then w.links else o.can_delete end, case when o.follows_sides then w.links else o.can_destroy end,
+    o.field_mode, o.is_limited or coalesce(s.is_limited, false)
+  from own o
+  left join sides s on s.object_id = o.object_id and s.role_id = o.role_id
+  cross join lateral (select o.is_visible and coalesce(s.can_read and s.can_update, false) as links) w
+  where scope is null or o.object_id = any (scope);
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.estimated_ms(kind text, statement text, rewrites boolean, row_estimate bigint)
@@ -4682,7 +7559,155 @@ CREATE OR REPLACE FUNCTION engine.event_matches(patterns text[], object_name tex
  SET search_path TO ''
 RETURN (patterns && ARRAY[((object_name || '.'::text) || action), (object_name || '.*'::text), ('*.'::text || action), '*.*'::text]);
 
-CREATE OR REPLACE FUNCTION engine.explain_violation(schema_name text, table_name text, constraint_name text, column_name text)
+CREATE OR REPLACE FUNCTION engine.explain_access(workspace_id uuid, object_name text, action text DEFAULT 'READ'::text, record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, member_id uuid DEFAULT NULL::uuid, role_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_variable
+declare
+  v_object metadata.objects;
+  v_field metadata.fields;
+  v_role metadata.roles;
+  v_exists boolean;
+  v_is_granted boolean := false;
+  v_is_visible boolean := false;
+  v_reasons jsonb := '[]';
+  r record;
+begin
+  if coalesce(action, '') not in ('READ', 'CREATE', 'UPDATE', 'DELETE', 'DESTROY') then
+    raise exception 'There is no action "%".', action using errcode = 'RV099', column = 'action', hint = 'It is READ, CREATE, UPDATE, DELETE or DESTROY.';
+  end if;
+  select o.* into v_object from metadata.objects o where o.workspace_id = workspace_id and o.deleted_at is null and o.name_singular = object_name;
+  if not found then
+    raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
+  end if;
+  if field_name is not null then
+    select f.* into v_field from metadata.fields f where f.object_id = v_object.id and f.deleted_at is null and f.name = field_name;
+    if not found then
+      raise exception '% have no field "%".', v_object.label_plural, field_name using errcode = 'RV099', column = 'field_name',
+        hint = engine.did_you_mean(field_name, array(select f.name from metadata.fields f where f.object_id = v_object.id and f.deleted_at is null));
+    end if;
+  end if;
+  select x.* into v_role from metadata.roles x
+  where x.workspace_id = workspace_id and x.id = coalesce(role_id, (select m.role_id from core.members m where m.id = member_id and m.workspace_id = workspace_id));
+  if not found then
+    raise exception 'There is no such member or role.' using errcode = 'RV010', hint = 'Give the id of a member, or of a role.';
+  end if;
+  if record_id is not null then
+    execute format('select exists (select from %I.%I t where t.id = $1)', (select w.schema_name from core.workspaces w where w.id = workspace_id), v_object.table_name) into v_exists using record_id;
+    if not v_exists then
+      return jsonb_build_object('allowed', false, 'reasons', jsonb_build_array(jsonb_build_object('kind', 'RECORD', 'allows', false, 'text', 'There is no such record.', 'roleId', v_role.id, 'role', v_role.name)));
+    end if;
+  end if;
+  for r in
+    select x.id, x.name, e.is_granted, e.is_visible, e.reasons
+    from engine.role_closure(v_role.id) c
+    join metadata.roles x on x.id = c
+    cross join lateral engine.explain_role(x, v_object, action, record_id, v_field, member_id) e
+    order by x.id <> v_role.id, x.name
+  loop
+    v_is_granted := v_is_granted or r.is_granted;
+    v_is_visible := v_is_visible or r.is_visible;
+    v_reasons := v_reasons || (select jsonb_agg(e || jsonb_build_object('roleId', r.id, 'role', r.name, 'isIncluded', r.id <> v_role.id) order by n) from jsonb_array_elements(r.reasons) with ordinality u (e, n));
+  end loop;
+  return jsonb_build_object('allowed', v_is_granted and v_is_visible, 'roleId', v_role.id, 'role', v_role.name, 'reasons', v_reasons);
+end
+$function$;
+comment on function engine.explain_access(uuid,text,text,uuid,text,uuid,uuid) is 'Whether a member or a role may READ, CREATE, UPDATE, DELETE or DESTROY records of an object, one record, one field of it, and which rules say so.';
+
+CREATE OR REPLACE FUNCTION engine.explain_condition(kind text, what text, condition text, schema_name text, object metadata.objects, record_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_holds boolean;
+begin
+  execute format('select exists (select from %I.%I t where t.id = $1 and %s)', schema_name, (object).table_name, condition) into v_holds using record_id;
+  return jsonb_build_object('kind', kind, 'allows', v_holds, 'text', what);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.explain_role(role metadata.roles, object metadata.objects, action text, record_id uuid, field metadata.fields, member uuid)
+ RETURNS TABLE(is_granted boolean, is_visible boolean, reasons jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_permission record;
+  v_own metadata.object_permissions;
+  v_reasons jsonb := '[]';
+  v_has_right boolean;
+  v_holds boolean := true;
+  v_is_visible boolean;
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = (object).workspace_id);
+  v_named metadata.field_permissions;
+  r record;
+begin
+  select p.* into v_permission from engine.effective_permissions((object).workspace_id, array[(object).id], array[(role).pg_role]) p;
+  select p.* into v_own from metadata.object_permissions p where p.role_id = (role).id and p.object_id = (object).id;
+  v_has_right := case action when 'READ' then v_permission.can_read when 'CREATE' then v_permission.can_create when 'UPDATE' then v_permission.can_update
+    when 'DELETE' then v_permission.can_delete else v_permission.can_delete and v_permission.can_destroy end;
+  v_reasons := v_reasons || jsonb_build_object('kind', case when (object).is_junction and v_own.id is null then 'LINK' when to_jsonb(v_own) ->> ('can_' || lower(action)) is null then 'ROLE' else 'OBJECT' end,
+    'allows', v_has_right, 'text', case
+      when not (object).is_active or (object).deleted_at is not null then format('%s are switched off.', (object).label_plural)
+      when (object).is_junction and v_own.id is null then format('The rights on these links follow those on the two objects that they link, which %s it.', case when v_has_right then 'allow' else 'do not allow' end)
+      when to_jsonb(v_own) ->> ('can_' || lower(action)) is null then format('By default the role %s %s the records of every object.', case when v_has_right then 'may' else 'may not' end, lower(action))
+      else format('For %s the role %s %s.', (object).label_plural, case when v_has_right then 'may' else 'may not' end, lower(action)) end);
+  if v_has_right and (field).id is not null and action in ('READ', 'UPDATE', 'CREATE') then
+    select p.* into v_named from metadata.field_permissions p where p.role_id = (role).id and p.field_id = (field).id;
+    v_holds := not exists (
+      select from engine.withheld_fields((object).workspace_id, array[(object).id], array[(role).pg_role]) w
+      where w.field_id = (field).id and case action when 'READ' then w.is_read_withheld else w.is_update_withheld end)
+      and (action = 'READ' or not (field).is_system and (field).type not in ('FORMULA', 'ROLLUP', 'AUTO_NUMBER'));
+    v_reasons := v_reasons || jsonb_build_object('kind', 'FIELD', 'allows', v_holds, 'text', case
+      when action <> 'READ' and ((field).is_system or (field).type in ('FORMULA', 'ROLLUP', 'AUTO_NUMBER')) then format('"%s" is filled in by the engine.', (field).label)
+      when v_named.id is not null and case action when 'READ' then v_named.can_read else v_named.can_update end is not null
+        then format('A field rule %s "%s".', case when v_holds then 'allows' else 'takes away' end, (field).label)
+      when v_holds then case v_permission.field_mode when 'ONLY' then format('"%s" is kept by the engine and shown to whoever reads the record.', (field).label) else 'No field rule takes it away.' end
+      when (field).type in ('FORMULA', 'ROLLUP', 'TS_VECTOR') and v_permission.field_mode <> 'ONLY' then format('"%s" is made of values that the role may not read.', (field).label)
+      else format('The role has only the fields that its field rules name, and "%s" is not among them.', (field).label) end);
+  end if;
+  v_is_visible := v_has_right;
+  if v_has_right and record_id is not null and action <> 'CREATE' then
+    if (object).is_private then
+      v_reasons := v_reasons || engine.explain_condition('PRIVATE', format('%s are private: a record is its creator''s until it is shared.', (object).label_plural),
+        format('t.created_by_member_id = %L::uuid', member), v_schema, object, record_id);
+    end if;
+    for r in
+      select u.* from metadata.record_rules u
+      where u.role_id = (role).id and u.object_id = (object).id and u.action in ('READ', case explain_role.action when 'DESTROY' then 'DELETE' else explain_role.action end) order by u.action
+    loop
+      v_reasons := v_reasons || engine.explain_condition('RECORD', format('To %s: %s', lower(r.action), r.condition),
+        engine.policy_sql(r.compiled, r.id, 't.', coalesce(member, '00000000-0000-0000-0000-000000000000')), v_schema, object, record_id);
+    end loop;
+    v_is_visible := not exists (select from jsonb_array_elements(v_reasons) e where e ->> 'kind' in ('PRIVATE', 'RECORD') and not (e ->> 'allows')::boolean);
+    if not v_is_visible and action in ('READ', 'UPDATE') then
+      for r in execute format($sql$
+          select s.principal_kind, coalesce(t.name, x.name, '') as name, s.access, s.reason, s.created_by_name from %I.record_shares s
+          left join metadata.teams t on t.id = s.principal_id and s.principal_kind = 'TEAM'
+          left join metadata.roles x on x.id = s.principal_id and s.principal_kind = 'ROLE'
+          where s.object_id = $1 and s.record_id = $2 and ($3 = 'READ' or s.access = 'WRITE') and (
+            s.principal_kind = 'MEMBER' and s.principal_id = $4
+            or s.principal_kind = 'TEAM' and s.principal_id = any (array(select m.team_id from metadata.team_members m where m.member_id = $4))
+            or s.principal_kind = 'ROLE' and s.principal_id = any (array(select engine.role_closure($5)))) limit 1
+        $sql$, v_schema) using (object).id, record_id, action, member, (role).id
+      loop
+        v_is_visible := true;
+        v_reasons := v_reasons || jsonb_build_object('kind', 'SHARE', 'allows', true, 'text', format('%s shared it with %s%s.', coalesce(r.created_by_name, 'Somebody'),
+          case r.principal_kind when 'MEMBER' then 'the member' when 'TEAM' then format('the team "%s"', r.name) else format('the role "%s"', r.name) end, coalesce(': ' || nullif(r.reason, ''), '')));
+      end loop;
+    end if;
+  end if;
+  return query select v_has_right and v_holds, v_is_visible, v_reasons;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.explain_violation(schema_name text, table_name text, constraint_name text, column_name text, caller name DEFAULT NULL::name)
  RETURNS TABLE(message text, hint text, field_id uuid, field_name text, rule_id uuid)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -4691,6 +7716,9 @@ AS $function$
 declare
   v_workspace uuid := (select w.id from core.workspaces w where w.schema_name = explain_violation.schema_name);
   v_table oid := to_regclass(format('%I.%I', schema_name, table_name));
+  v_object metadata.objects;
+  v_is_unique boolean;
+  v_knows record;
   v_key text;
 begin
   if constraint_name <> '' then
@@ -4703,12 +7731,29 @@ begin
     v_key := (select engine.identity_of(pg_catalog.col_description(v_table, a.attnum)) from pg_catalog.pg_attribute a
       where a.attrelid = v_table and a.attname = column_name);
   end if;
-  if v_workspace is not null and v_key is not null then
+  if v_workspace is null then
+    return;
+  end if;
+  if caller is not null and constraint_name <> '' then
+    select o.* into v_object from metadata.objects o where o.workspace_id = v_workspace and o.table_name = explain_violation.table_name;
+    v_is_unique := exists (select from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid where i.indrelid = v_table and c.relname = constraint_name and i.indisunique);
+    v_knows := engine.knows_constraint(caller, v_object, v_table, constraint_name, v_is_unique);
+    if not v_knows.knows_columns then
+      return query select 'A rule of the data does not allow this record.', 'It is about fields that your role does not see. Ask somebody who does.', null::uuid, null::text, null::uuid;
+      return;
+    elsif not v_knows.knows_records then
+      return query select case when r.field_id is null then 'A value of this record cannot be used.' else format('This value of "%s" cannot be used.', f.label) end,
+        'Choose another value.', r.field_id, r.field_name, null::uuid
+      from (select) one left join engine.refusal(coalesce(v_key, ''), v_workspace, schema_name) r on true left join metadata.fields f on f.id = r.field_id;
+      return;
+    end if;
+  end if;
+  if v_key is not null then
     return query select * from engine.refusal(v_key, v_workspace, schema_name);
   end if;
 end
 $function$;
-comment on function engine.explain_violation(text,text,text,text) is 'Why PostgreSQL refused a record: a sentence, a way out, and the field or rule, from what its error names. No row where it says nothing.';
+comment on function engine.explain_violation(text,text,text,text,name) is 'Why PostgreSQL refused a record: a sentence, a way out, and the field or rule, from what its error names, as far as the caller may know. No row where it says nothing.';
 
 CREATE OR REPLACE FUNCTION engine.fact_comment(key text, basis text, tags text DEFAULT NULL::text, description text DEFAULT NULL::text)
  RETURNS text
@@ -4766,6 +7811,34 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.field_columns(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[])
+ RETURNS TABLE(object_id uuid, field_id uuid, key text, name text, part text, is_writable boolean, is_id boolean)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+begin
+  return query
+  with field as materialized (
+    select f.id, f.object_id, f.type, f.result_type, f.name, f.revision, engine.snake_case(f.name) as base, f.type = 'UUID' and f.is_system and f.name = 'id' as is_id,
+      (not f.is_system or f.name in ('id', 'position')) and f.type not in ('AUTO_NUMBER', 'FORMULA', 'ROLLUP') as is_writable
+    from metadata.fields f
+    where f.workspace_id = field_columns.workspace_id and (scope is null or f.object_id = any (scope)) and f.is_active and f.deleted_at is null
+  )
+  select f.object_id, f.id, engine.column_key(f.id, f.revision, c.part), f.base || c.suffix, c.part, f.is_writable, f.is_id
+  from field f join engine.field_type_columns c on c.type = case when f.type in ('FORMULA', 'ROLLUP') then f.result_type else f.type end
+  union all
+  select f.object_id, f.id, engine.column_key(f.id, f.revision, r.id::text),
+    case when f.type = 'MORPH_RELATION' then f.base || '_' || engine.snake_case(t.name_singular) else f.base end || '_id', '', f.is_writable, false
+  from field f
+  join metadata.relations r on r.field_id = f.id and r.deleted_at is null
+  join metadata.objects t on t.id = r.target_object_id and t.workspace_id = field_columns.workspace_id
+  where f.type in ('RELATION', 'MEMBER', 'MORPH_RELATION');
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.field_manifest(field metadata.fields)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -4792,6 +7865,34 @@ begin
       join metadata.objects t on t.id = i.object_id
       where near.id = (field).junction_field_id), '{}')
   end;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.field_readings(workspace_id uuid)
+ RETURNS TABLE(field_id uuid, source_id uuid, source_object_id uuid, is_far boolean)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+begin
+  return query
+  select f.id, s.id, s.object_id, s.object_id <> f.object_id
+      -- A relation of an object to itself leads to other records as well.
+      or exists (select from metadata.relations r where r.target_object_id = f.object_id
+        and r.field_id in (select (v #>> '{}')::uuid from jsonb_path_query(f.compiled, 'strict $.**.via[*]') v))
+  from metadata.fields f
+  cross join lateral engine.formula_fields(f.compiled) r
+  join metadata.fields s on s.id = r
+  where f.workspace_id = field_readings.workspace_id and f.type in ('FORMULA', 'ROLLUP') and f.deleted_at is null and f.compiled is not null
+  union all
+  select v.id, s.id, s.object_id, false
+  from metadata.fields v
+  join metadata.objects o on o.id = v.object_id and o.workspace_id = v.workspace_id
+  join metadata.fields s on s.object_id = v.object_id and s.workspace_id = v.workspace_id and s.deleted_at is null
+    and (s.id = o.label_field_id or s.settings ->> 'searchable' = 'true')
+  where v.workspace_id = field_readings.workspace_id and v.type = 'TS_VECTOR' and v.deleted_at is null;
 end
 $function$;
 
@@ -4866,8 +7967,21 @@ AS $function$
     where f.object_id = fill_statement.object_id and f.type = 'FORMULA' and f.deleted_at is null
       and exists (select from unnest(keys) k where left(k, 36) = f.id::text)
     group by o.table_name
+    union all
+    -- A trigger computes what is empty.
+    select 2, format('update %I.%I set %I = null', schema_name, o.table_name, engine.snake_case(f.name) || c.suffix)
+    from metadata.fields f
+    join metadata.objects o on o.id = f.object_id
+    join engine.field_type_columns c on c.type = f.type and (f.type = 'TS_VECTOR' or f.type = 'AUTO_NUMBER' and c.part = 'text')
+    where f.object_id = fill_statement.object_id and f.deleted_at is null and engine.column_key(f.id, f.revision, c.part) = any (keys)
   ) s
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.filled_check_name(key text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ('relvar_filled_'::text || "left"(md5(('column '::text || key)), 12));
 
 CREATE OR REPLACE FUNCTION engine.find_actor()
  RETURNS engine.actor
@@ -4884,6 +7998,10 @@ begin
     where m.id = nullif(current_setting('relvar.member_id', true), '')::uuid
       and m.is_active
       and m.workspace_id = (select r.workspace_id from metadata.roles r where r.pg_role = current_setting('role'));
+    -- Whoever acts as somebody else is named first; the rights, and what is theirs, are the member's.
+    if v_actor.id is not null and nullif(current_setting('relvar.impersonator_id', true), '') is not null then
+      v_actor.name := (select coalesce(nullif(u.name, ''), u.email) from core.users u where u.id = current_setting('relvar.impersonator_id')::uuid) || ' as ' || v_actor.name;
+    end if;
   else
     select 'member', m.id, m.name into v_actor from core.members m
     join metadata.roles r on r.id = m.role_id
@@ -4917,6 +8035,72 @@ CREATE OR REPLACE FUNCTION engine.find_member()
  SET search_path TO ''
 RETURN (SELECT a.id FROM engine.find_actor() a(type, id, name) WHERE (a.type = 'member'::text));
 
+CREATE OR REPLACE FUNCTION engine.find_rule_ids(rule_id uuid, atom text, member uuid)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_rule metadata.record_rules;
+  v_schema text;
+  v_node jsonb;
+  v_rest jsonb;
+  v_sides jsonb;
+begin
+  select r.* into v_rule from metadata.record_rules r where r.id = rule_id;
+  select a into v_node from engine.policy_atoms(v_rule.compiled -> 'node') a where engine.policy_atom_key(a) = atom limit 1;
+  if v_node is null then
+    return;
+  end if;
+  select w.schema_name into v_schema from core.workspaces w where w.id = v_rule.workspace_id;
+  v_sides := engine.policy_sides(v_node);
+  v_rest := (v_sides #> '{field,via}') - 0;
+  return query execute (
+    select format('select r.id from %I.%I r%s where %s', v_schema, o.table_name,
+      case when v_rest = '[]' then '' else engine.formula_joins(jsonb_build_object('via', v_rest), v_schema, 'r') end,
+      engine.policy_print(engine.policy_comparison(v_node, engine.policy_true_of_nothing(v_sides ->> 'op'),
+        case when v_rest = '[]' then 'r' else engine.formula_alias(v_rest) end || '.', member)))
+    from metadata.relations rel join metadata.objects o on o.id = rel.target_object_id
+    where rel.field_id = (v_sides #>> '{field,via,0}')::uuid and rel.deleted_at is null);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.find_shared_ids(caller name, object_id uuid, access text, member uuid)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from metadata.roles r join core.workspaces w on w.id = r.workspace_id where r.pg_role = caller);
+begin
+  if v_schema is null then
+    return;
+  end if;
+  return query execute format($sql$
+      select s.record_id from %I.record_shares s
+      where s.object_id = $1 and ($2 = 'READ' or s.access = 'WRITE') and (
+        s.principal_kind = 'MEMBER' and s.principal_id = $3
+        or s.principal_kind = 'TEAM' and s.principal_id = any (array(select m.team_id from metadata.team_members m where m.member_id = $3))
+        or s.principal_kind = 'ROLE' and s.principal_id = any (array(select engine.roles_of($4))))
+    $sql$, v_schema) using object_id, access, member, caller;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.find_visible_ids(caller name, object_id uuid, member uuid DEFAULT NULL::uuid)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query execute (
+    select format('select t.id from %I.%I t where %s', w.schema_name, o.table_name, engine.condition_of(caller, o.id, 'READ', 't.', member))
+    from metadata.objects o join core.workspaces w on w.id = o.workspace_id where o.id = find_visible_ids.object_id);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.fingerprint(version bigint, changes jsonb, steps engine.step[])
  RETURNS text
  LANGUAGE sql
@@ -4928,6 +8112,41 @@ AS $function$
     (select string_agg(t.line, E'\n' order by t.line collate "C") from (
       select regexp_replace(regexp_replace(s.statement, '@relvar \S+( [0-9a-f]{12})?', '', 'g'), '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-|_rule_)[0-9a-f]{12}', '', 'g') as line
       from unnest(steps) s) t)))
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.finish_numbering(change_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET lock_timeout TO '2s'
+AS $function$
+declare
+  v_table text;
+  v_column text;
+  v_sequence text;
+  v_key text;
+  v_start bigint;
+  v_next bigint;
+begin
+  select format('%I.%I', w.schema_name, d.old_table), (d.have).name, d.key, substr((d.want).default_expr, 10)::bigint
+    into v_table, v_column, v_key, v_start
+  from metadata.online_changes c
+  join core.workspaces w on w.id = c.workspace_id
+  cross join lateral engine.difference(c.workspace_id, w.schema_name, array[c.object_id]) d
+  where c.id = change_id and d.kind || ' ' || d.key = c.key and (d.have).default_expr ~ '^nextval';
+  if not found then
+    return;
+  end if;
+  execute format('lock table %s in access exclusive mode', v_table);
+  v_sequence := pg_catalog.pg_get_serial_sequence(v_table, v_column);
+  v_next := nextval(v_sequence::regclass);
+  execute format('alter table %s alter column %I drop default', v_table, v_column);
+  execute format('drop sequence %s', v_sequence);
+  execute format('alter table %s alter column %I set not null, drop constraint if exists %I', v_table, v_column, engine.filled_check_name(v_key));
+  execute format('alter table %s alter column %I add generated by default as %s', v_table, v_column, engine.identity_clause('identity ' || v_start));
+  execute format('alter table %s alter column %I restart with %s', v_table, v_column, greatest(v_next, v_start));
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.finish_type_change(change_id uuid)
@@ -4970,8 +8189,7 @@ begin
   update metadata.type_changes c set failed_values = v_fails, status = 'DONE', changed_at = clock_timestamp() where c.id = v_change.id;
   update metadata.fields x set type = t.type, settings = t.settings - '{dayOrder,currencyCode,onFailure}'::text[], options = t.options, default_value = t.default_value, revision = t.revision, compiled = null, result_type = null
   where x.id = f.id;
-  delete from engine.pending p where p.workspace_id = f.workspace_id;
-  perform engine.apply(f.workspace_id, array[f.object_id]);
+  perform engine.apply_pending(f.workspace_id);
   if f.type not in ('FORMULA', 'ROLLUP') then
     t.settings := v_change.to_settings;
     execute engine.conversion_of_trash(t, f, v_schema, v_table);
@@ -4987,17 +8205,24 @@ CREATE OR REPLACE FUNCTION engine.fit_name(name text)
  SET search_path TO ''
 RETURN CASE WHEN (octet_length(name) <= 63) THEN name ELSE (("left"(name, 54) || '_'::text) || "left"(md5(name), 8)) END;
 
+CREATE OR REPLACE FUNCTION engine.flag_of(table_name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN CASE WHEN (table_name = ANY (ARRAY['roles'::text, 'role_includes'::text, 'object_permissions'::text, 'field_permissions'::text, 'record_rules'::text])) THEN 'ROLES'::text WHEN (table_name = ANY (ARRAY['views'::text, 'view_fields'::text])) THEN 'VIEWS'::text WHEN (table_name = 'webhooks'::text) THEN 'API_KEYS_AND_WEBHOOKS'::text WHEN (table_name = ANY (ARRAY['teams'::text, 'team_members'::text])) THEN 'WORKSPACE_MEMBERS'::text ELSE 'DATA_MODEL'::text END;
+
 CREATE OR REPLACE FUNCTION engine.former_columns(f metadata.fields, alias text)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 AS $function$
-  select case when (f).type in ('FORMULA', 'ROLLUP') then (
-      select jsonb_object_agg(c.part, engine.formula_sql((f).compiled, c.part, alias)) from engine.field_type_columns c where c.type = (f).result_type)
-    else (
-      select engine.qualified(jsonb_object_agg(regexp_replace(r.key, '^[^.]*\.?', ''), r.name), alias)
-      from engine.retired_columns r where r.field_id = (f).id and r.revision = (f).revision) end
+  select coalesce(
+    (select engine.qualified(jsonb_object_agg(regexp_replace(r.key, '^[^.]*\.?', ''), r.name), alias)
+      from engine.retired_columns r where r.field_id = (f).id and r.revision = (f).revision),
+    (select jsonb_object_agg(c.part, engine.formula_sql((f).compiled, c.part, alias))
+      from engine.field_type_columns c where c.type = (f).result_type and (f).type = 'FORMULA'))
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.formula_alias(via jsonb)
@@ -5009,10 +8234,23 @@ RETURN ('r_'::text || "left"(md5((via)::text), 10));
 
 CREATE OR REPLACE FUNCTION engine.formula_as(node jsonb, t text)
  RETURNS jsonb
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN CASE WHEN ((node ->> 't'::text) = t) THEN node WHEN ((node ->> 't'::text) = 'NULL'::text) THEN (node || jsonb_build_object('t', t)) WHEN ((((node ->> 't'::text) = 'NUMBER'::text) AND (t = 'PERCENT'::text)) OR (((node ->> 't'::text) = 'PERCENT'::text) AND (t = 'NUMBER'::text))) THEN (node || jsonb_build_object('t', 'NUMBER')) WHEN (((((node ->> 't'::text) = 'DATE'::text) AND (t = 'DATE_TIME'::text)) OR (((node ->> 't'::text) = 'NUMBER'::text) AND (t = 'CURRENCY'::text))) OR ((t = 'TEXT'::text) AND ((node ->> 't'::text) = ANY (ARRAY['NUMBER'::text, 'PERCENT'::text, 'CURRENCY'::text, 'BOOLEAN'::text, 'DATE'::text, 'DATE_TIME'::text, 'DURATION'::text, 'UUID'::text])))) THEN jsonb_build_object('k', 'cast', 'at', (node -> 'at'::text), 't', t, 'args', jsonb_build_array(node)) ELSE NULL::jsonb END;
+AS $function$
+begin
+  return case
+    when node ->> 't' = t then node
+    -- Of a choice between nothings each is one of the type.
+    when node ->> 't' = 'NULL' then node || jsonb_build_object('t', t) || case when node ? 'args' then jsonb_build_object('args', (
+      select jsonb_agg(case when e ->> 't' = 'NULL' then engine.formula_as(e, t) else e end order by n) from jsonb_array_elements(node -> 'args') with ordinality as u (e, n))) else '{}' end
+    when (node ->> 't', t) in (('NUMBER', 'PERCENT'), ('PERCENT', 'NUMBER')) then node || jsonb_build_object('t', 'NUMBER')
+    when (node ->> 't', t) in (('DATE', 'DATE_TIME'), ('NUMBER', 'CURRENCY'))
+      or (t = 'TEXT' and node ->> 't' in ('NUMBER', 'PERCENT', 'CURRENCY', 'BOOLEAN', 'DATE', 'DATE_TIME', 'DURATION', 'UUID'))
+      then jsonb_build_object('k', 'cast', 'at', node -> 'at', 't', t, 'args', jsonb_build_array(node))
+  end;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.formula_as_text(node jsonb, sql text, alias text)
  RETURNS text
@@ -5050,13 +8288,13 @@ begin
   select * into f from engine.formula_functions() g where lower(g.name) = lower(v_said);
   if not found then
     perform engine.formula_call_error(format('There is no function "%s".', v_said), v_said, v_at,
-      engine.did_you_mean(v_said, array(select g.name from engine.formula_functions() g where context = 'DEFAULT' or g.name not in ('now', 'today', 'currentMember'))));
+      engine.did_you_mean(v_said, array(select g.name from engine.formula_functions() g where context = 'RULE' or g.name not in ('myTeam', 'below') and (context = 'DEFAULT' or g.name not in ('now', 'today', 'currentMember')))));
   end if;
   v_params := regexp_replace(f.params, '[?+]', '', 'g');
   v_max := case f.name when 'if' then 3 when 'isEmpty' then 1 when 'length' then 1 when 'contains' then 2 when 'text' then 1 when 'number' then 1
     when 'round' then 2 when 'floor' then 1 when 'ceil' then 1 when 'abs' then 1 when 'date' then 3 when 'dateTime' then 6 when 'dateAdd' then 3 when 'dateDiff' then 3
     when 'startOf' then 2 when 'money' then 2 when 'amount' then 1 when 'currency' then 1 when 'duration' then 2 when 'now' then 0 when 'today' then 0
-    when 'currentMember' then 0 else case f.params when '*' then 100 else length(v_params) end end;
+    when 'currentMember' then 0 when 'myTeam' then 0 when 'below' then 0 else case f.params when '*' then 100 else length(v_params) end end;
   v_min := case f.name when 'if' then 2 when 'switch' then 3 when 'round' then 1 when 'date' then 1 when 'dateTime' then 3 when 'coalesce' then 1
     when 'and' then 1 when 'or' then 1 when 'concat' then 1 when 'min' then 1 when 'max' then 1
     else case f.params when '*' then v_max else length(v_params) - (length(f.params) - length(replace(f.params, '?', ''))) end end;
@@ -5176,12 +8414,18 @@ begin
       v_args := jsonb_build_array(engine.formula_expect(args -> 0, 'NUMBER', 'The first argument of "duration"'), args -> 1);
       v_result := 'DURATION';
     when f.name in ('now', 'today', 'currentMember') then
-      if context <> 'DEFAULT' then
+      if context not in ('DEFAULT', 'RULE') then
         perform engine.formula_context_error(format('"%s()" changes by itself, so it cannot be used here.', f.name), v_said, v_at,
           case f.name when 'currentMember' then 'It is possible in default values. Who created or changed a record is in createdBy and updatedBy.'
             else 'What is computed is stored and indexed, and would be wrong a moment later. Use updatedAt or a date field, or filter the list by "today" instead. In default values it is possible.' end);
       end if;
       v_result := case f.name when 'now' then 'DATE_TIME' when 'today' then 'DATE' else 'UUID' end;
+    when f.name in ('myTeam', 'below') then
+      if context <> 'RULE' then
+        perform engine.formula_context_error(format('"%s()" is different for everybody, so it cannot be used here.', f.name), v_said, v_at,
+          'It is possible in the rules of a role that say which records its members see.');
+      end if;
+      v_result := 'MEMBERS';
     else
       perform engine.formula_call_error(format('"%s" is written without a function''s brackets.', f.name), v_said, v_at, 'Write it as ' || f.usage || '.');
   end case;
@@ -5260,7 +8504,7 @@ declare
   v_node jsonb := engine.formula_typed(engine.formula_parse(coalesce(expression, '')), object_id, context);
   v_compiled jsonb;
 begin
-  if context in ('CONDITION', 'FILTER') then
+  if context in ('CONDITION', 'FILTER', 'RULE') then
     v_node := engine.formula_expect(v_node, 'BOOLEAN', 'A condition');
   elsif v_node ->> 't' = 'NULL' then
     v_node := engine.formula_as(v_node, 'TEXT');
@@ -5269,12 +8513,16 @@ begin
   end if;
   v_compiled := jsonb_build_object('type', v_node ->> 't', 'node', v_node);
   -- Refuses here what is too complicated to be rendered later.
-  perform engine.formula_sql(v_compiled);
+  if context = 'RULE' then
+    perform engine.policy_sql(v_compiled, null);
+  else
+    perform engine.formula_sql(v_compiled);
+  end if;
   -- Places served the messages. Within texts of the formula, quotation marks bear a backslash here.
   return regexp_replace(v_compiled::text, ', "at": [0-9]+', '', 'g')::jsonb;
 end
 $function$;
-comment on function engine.formula_compile(uuid,text,text) is 'Reads a formula over an object and returns its typed tree, with fields by id. context: FORMULA, CONDITION or FILTER (true or false, own fields only), DEFAULT (no fields; now(), today(), currentMember()).';
+comment on function engine.formula_compile(uuid,text,text) is 'Reads a formula over an object and returns its typed tree, with fields by id. context: FORMULA, CONDITION or FILTER (true or false, own fields only), DEFAULT (no fields; now(), today(), currentMember()), RULE (true or false, in the shapes that a policy may have).';
 
 CREATE OR REPLACE FUNCTION engine.formula_condition(node jsonb, alias text)
  RETURNS text
@@ -5488,7 +8736,9 @@ AS $function$
     ('duration', '*', null, null, null, 'duration(count, "hour")'),
     ('now', '*', null, null, null, 'now()'),
     ('today', '*', null, null, null, 'today()'),
-    ('currentMember', '*', null, null, null, 'currentMember()')
+    ('currentMember', '*', null, null, null, 'currentMember()'),
+    ('myTeam', '*', null, null, null, 'myTeam()'),
+    ('below', '*', null, null, null, 'below()')
   ) as f (name, params, result, template, defaults, usage)
 $function$;
 
@@ -5612,6 +8862,8 @@ begin
           b := b || jsonb_build_object('args', (select coalesce(jsonb_agg(engine.formula_as(engine.formula_option(a, e), v_type)), '[]') from jsonb_array_elements(b -> 'args') e));
           v_result := 'BOOLEAN';
         end if;
+      elsif tb = 'MEMBERS' and ta = 'UUID' then
+        v_result := 'BOOLEAN';
       elsif tb = 'ARRAY' and ta in ('TEXT', 'NULL') then
         a := engine.formula_as(engine.formula_option(b, a), 'TEXT');
         v_result := 'BOOLEAN';
@@ -5872,7 +9124,7 @@ CREATE OR REPLACE FUNCTION engine.formula_pg_type(t text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN CASE t WHEN 'TEXT'::text THEN 'text'::text WHEN 'BOOLEAN'::text THEN 'boolean'::text WHEN 'DATE'::text THEN 'date'::text WHEN 'DATE_TIME'::text THEN 'timestamptz'::text WHEN 'ARRAY'::text THEN 'text[]'::text WHEN 'UUID'::text THEN 'uuid'::text ELSE 'numeric'::text END;
+RETURN CASE t WHEN 'TEXT'::text THEN 'text'::text WHEN 'BOOLEAN'::text THEN 'boolean'::text WHEN 'DATE'::text THEN 'date'::text WHEN 'DATE_TIME'::text THEN 'timestamptz'::text WHEN 'ARRAY'::text THEN 'text[]'::text WHEN 'UUID'::text THEN 'uuid'::text WHEN 'JSON'::text THEN 'jsonb'::text ELSE 'numeric'::text END;
 
 CREATE OR REPLACE FUNCTION engine.formula_power(base text, exponent text)
  RETURNS text
@@ -5963,8 +9215,10 @@ begin
   loop
     -- Names of functions without brackets are a common slip.
     select f.* into v_field from metadata.fields f
-    where f.object_id = v_object and lower(f.name) = lower(v_path[i]) and f.deleted_at is null and f.type <> 'TS_VECTOR'
-    order by f.name = v_path[i] desc limit 1;
+    where f.object_id = v_object and f.deleted_at is null and f.type <> 'TS_VECTOR' and (lower(f.name) = lower(v_path[i])
+      -- A former name is understood, as it is in requests.
+      or f.id in (select a.field_id from metadata.aliases a where a.object_id = v_object and a.name = v_path[i]))
+    order by f.name = v_path[i] desc, lower(f.name) = lower(v_path[i]) desc limit 1;
     if not found then
       perform engine.formula_name_error(
         format('There is no field "%s" in %s.', v_path[i], (select o.label_plural from metadata.objects o where o.id = v_object)), v_path[i], v_at,
@@ -6273,9 +9527,9 @@ begin
   select w.schema_name into v_schema from core.workspaces w where w.id = v_object.workspace_id;
   -- Nobody sees by a formula what the role may not read.
   if exists (
-    select from engine.formula_fields(compiled) r join metadata.fields f on f.id = r join metadata.objects o on o.id = f.object_id
-    where not coalesce(has_table_privilege(caller, to_regclass(format('%I.%I', v_schema, o.table_name)), 'select'), false))
-    or not coalesce(has_table_privilege(caller, to_regclass(format('%I.%I', v_schema, v_object.table_name)), 'select'), false) then
+    select from engine.formula_fields(compiled) r join metadata.fields f on f.id = r
+    where f.object_id not in (select engine.wholly_readable_objects(caller)))
+    or v_object.id not in (select engine.wholly_readable_objects(caller)) then
     return '[]';
   end if;
   execute format('select coalesce(jsonb_agg(jsonb_build_object(''id'', s.id, ''label'', s.label, ''value'', %s)), ''[]'')
@@ -6412,7 +9666,7 @@ CREATE OR REPLACE FUNCTION engine.formula_type_name(t text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN CASE t WHEN 'NUMBER'::text THEN 'a number'::text WHEN 'PERCENT'::text THEN 'a percentage'::text WHEN 'CURRENCY'::text THEN 'an amount of money'::text WHEN 'TEXT'::text THEN 'a text'::text WHEN 'BOOLEAN'::text THEN 'true or false'::text WHEN 'DATE'::text THEN 'a date'::text WHEN 'DATE_TIME'::text THEN 'a date and time'::text WHEN 'DURATION'::text THEN 'a duration'::text WHEN 'ARRAY'::text THEN 'a list'::text WHEN 'UUID'::text THEN 'a record'::text WHEN 'NULL'::text THEN 'nothing'::text ELSE 'data without a simple value'::text END;
+RETURN CASE t WHEN 'NUMBER'::text THEN 'a number'::text WHEN 'PERCENT'::text THEN 'a percentage'::text WHEN 'CURRENCY'::text THEN 'an amount of money'::text WHEN 'TEXT'::text THEN 'a text'::text WHEN 'BOOLEAN'::text THEN 'true or false'::text WHEN 'DATE'::text THEN 'a date'::text WHEN 'DATE_TIME'::text THEN 'a date and time'::text WHEN 'DURATION'::text THEN 'a duration'::text WHEN 'ARRAY'::text THEN 'a list'::text WHEN 'UUID'::text THEN 'a record'::text WHEN 'MEMBERS'::text THEN 'a list of members'::text WHEN 'NULL'::text THEN 'nothing'::text ELSE 'data without a simple value'::text END;
 
 CREATE OR REPLACE FUNCTION engine.formula_typed(node jsonb, object_id uuid, context text)
  RETURNS jsonb
@@ -6481,6 +9735,23 @@ AS $function$
     and not exists (select from metadata.fields f where f.object_id = free_field_name.object_id and f.name = c.name and f.deleted_at is null)
     and not exists (select from metadata.relations r where r.target_object_id = free_field_name.object_id and r.inverse_name = c.name and r.deleted_at is null)
   order by i limit 1
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.has_right(caller name, object_id uuid, action text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return engine.acts_as_administrator() or coalesce((
+    select bool_or(case action when 'READ' then p.can_read when 'CREATE' then p.can_create when 'UPDATE' then p.can_update when 'DELETE' then p.can_delete when 'DESTROY' then p.can_delete and p.can_destroy end)
+    from metadata.roles r
+    cross join lateral engine.role_closure(r.id) c
+    join metadata.roles i on i.id = c
+    cross join lateral engine.effective_permissions(r.workspace_id, array[has_right.object_id], array[i.pg_role]) p
+    where r.pg_role = caller), false);
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.heartbeat(name text)
@@ -6643,6 +9914,106 @@ AS $function$
         and i.condition is not distinct from (index).condition limit 1))
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.insert_row(workspace_id uuid, application_id uuid, part engine.bundle_part, identifier text, owner_id uuid, wanted jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_values jsonb := wanted || jsonb_build_object('workspace_id', workspace_id)
+    || case when (part).owner_column is null then '{}' else jsonb_build_object((part).owner_column, owner_id) end
+    || case when (part).key_column is null then jsonb_build_object('application_id', application_id, 'universal_identifier', identifier) else '{}' end;
+  v_columns text := (select string_agg(quote_ident(k), ', ' order by k) from jsonb_object_keys(v_values) k);
+  v_is_taken boolean := false;
+begin
+  if (part).table_name in ('indexes', 'roles') then
+    execute format('select exists (select from metadata.%I t where t.workspace_id = $1 and t.name = $2 %s)', (part).table_name, case when (part).owner_column is not null then 'and t.object_id = $3' else '' end)
+      into v_is_taken using workspace_id, wanted ->> 'name', owner_id;
+  end if;
+  if v_is_taken then
+    return engine.bundle_warning('NAME_TAKEN', format('There is %s already, so that of the application was not made.', engine.row_in_words((part).table_name, v_values)), 'Rename or delete yours, and install the application anew to have it.');
+  end if;
+  execute format('insert into metadata.%1$I (%2$s) select %3$s from jsonb_populate_record(null::metadata.%1$I, $1) p', (part).table_name, v_columns,
+    (select string_agg('p.' || quote_ident(k), ', ' order by k) from jsonb_object_keys(v_values) k)) using v_values;
+  return '[]';
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.install_computed(workspace_id uuid, application_id uuid, manifest jsonb, removed text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  r record;
+begin
+  for r in
+    select n.*, o.id as object_id from engine.manifest_fields(manifest) n
+    join metadata.objects o on o.workspace_id = install_computed.workspace_id and o.universal_identifier = n.object_identifier
+    where n.type in ('FORMULA', 'ROLLUP') and n.universal_identifier <> all (removed)
+      and not exists (select from metadata.fields t where t.workspace_id = install_computed.workspace_id and t.universal_identifier = n.universal_identifier)
+    order by n.position
+  loop
+    insert into metadata.fields (workspace_id, object_id, application_id, universal_identifier, name, label, description, icon, type, settings, is_active, position)
+    values (install_computed.workspace_id, r.object_id, install_computed.application_id, r.universal_identifier, engine.free_field_name(r.object_id, r.name), r.label, r.description, r.icon, r.type,
+      engine.references_by_id(install_computed.workspace_id, r.settings, engine.manifest_names(install_computed.workspace_id, manifest)), r.is_active, r.position);
+  end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.install_things(workspace_id uuid, application_id uuid, old_manifest jsonb, new_manifest jsonb, removed text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_names jsonb;
+begin
+  insert into metadata.objects (workspace_id, application_id, universal_identifier, name_singular, name_plural, label_singular, label_plural,
+    description, icon, color, is_active, is_system, is_searchable, is_audited, position)
+  select install_things.workspace_id, install_things.application_id, n.universal_identifier, n.name_singular, n.name_plural, n.label_singular, n.label_plural,
+    n.description, n.icon, n.color, n.is_active, n.is_system, n.is_searchable, n.is_audited, n.position
+  from engine.manifest_objects(new_manifest) n
+  where not exists (select from metadata.objects t where t.workspace_id = install_things.workspace_id and t.universal_identifier = n.universal_identifier)
+    and n.universal_identifier <> all (removed)
+  order by n.position;
+  v_names := engine.manifest_names(workspace_id, new_manifest);
+
+  insert into metadata.fields (workspace_id, object_id, application_id, universal_identifier, name, label, description, icon, type, settings,
+    options, default_value, is_required, required_from, is_unique, is_active, position)
+  select install_things.workspace_id, o.id, install_things.application_id, n.universal_identifier, engine.free_field_name(o.id, n.name), n.label, n.description, n.icon, n.type,
+    engine.references_by_id(install_things.workspace_id, n.settings, v_names) || case when n.many_to_many is null then '{}' else jsonb_build_object('inverseName', n.many_to_many -> 'inverseName',
+      'inverseLabel', n.many_to_many -> 'inverseLabel', 'targetObjectId', v_names -> ('object:' || (n.many_to_many ->> 'target'))) end,
+    n.options, n.default_value, n.is_required, n.required_from, n.is_unique, n.is_active, n.position
+  from engine.manifest_fields(new_manifest) n
+  join metadata.objects o on o.workspace_id = install_things.workspace_id and o.universal_identifier = n.object_identifier
+  where not exists (select from metadata.fields t where t.workspace_id = install_things.workspace_id and t.universal_identifier = n.universal_identifier)
+    and n.universal_identifier <> all (removed) and n.type not in ('FORMULA', 'ROLLUP') and not n.is_system
+  order by n.object_identifier, n.position;
+
+  insert into metadata.relations (workspace_id, field_id, target_object_id, inverse_name, inverse_label, on_delete)
+  select install_things.workspace_id, f.id, o.id, r ->> 'inverseName', r ->> 'inverseLabel', coalesce(r ->> 'onDelete', 'SET_NULL')
+  from engine.manifest_fields(new_manifest) n
+  join metadata.fields f on f.workspace_id = install_things.workspace_id and f.universal_identifier = n.universal_identifier and f.deleted_at is null
+  cross join lateral jsonb_array_elements(n.relations) r
+  join metadata.objects o on o.id = (v_names ->> ('object:' || (r ->> 'target')))::uuid
+  where not exists (select from metadata.relations t where t.field_id = f.id and (t.target_object_id = o.id or f.type <> 'MORPH_RELATION'))
+    -- A target that people took out of a relation stays out.
+    and not exists (select from engine.manifest_fields(old_manifest) p cross join lateral jsonb_array_elements(p.relations) q
+      where p.universal_identifier = n.universal_identifier and q ->> 'target' = r ->> 'target');
+
+  -- With the fields that are there now.
+  v_names := engine.manifest_names(workspace_id, new_manifest);
+  update metadata.objects o set
+    label_field_id = (v_names ->> ('field:' || n.name_singular || '.' || n.label_field))::uuid,
+    image_field_id = (v_names ->> ('field:' || n.name_singular || '.' || n.image_field))::uuid,
+    duplicate_criteria = engine.references_by_id(install_things.workspace_id, n.duplicate_criteria, v_names)
+  from engine.manifest_objects(new_manifest) n
+  where o.workspace_id = install_things.workspace_id and o.universal_identifier = n.universal_identifier
+    and not exists (select from engine.manifest_objects(old_manifest) p where p.universal_identifier = n.universal_identifier);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.is_api_name(name text)
  RETURNS boolean
  LANGUAGE sql
@@ -6664,12 +10035,42 @@ exception when data_exception then
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.is_cheap_policy(expr text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_rest text := regexp_replace(expr, '''(?:[^'']|'''')*''', 'L', 'g');
+  v_before text;
+begin
+  v_rest := regexp_replace(v_rest, '\("?[\w ]+"? (?:=|<>|<|<=|>|>=) (?:L::[\w ]+|true|false|\( SELECT [\w.]+\([^()]*\) AS \w+\))\)', 'T', 'g');
+  v_rest := regexp_replace(v_rest, '\("?[\w ]+"? (?:= ANY|<> ALL) \((?:L::[\w ]+\[\]|ARRAY\( SELECT [\w.]+\([^()]*\) AS \w+\))\)\)', 'T', 'g');
+  v_rest := regexp_replace(v_rest, '\("?[\w ]+"? IS (?:NOT )?NULL\)', 'T', 'g');
+  v_rest := regexp_replace(v_rest, '\m(true|false)\M', 'T', 'g');
+  loop
+    v_before := v_rest;
+    v_rest := regexp_replace(v_rest, '\(T(?: AND T)+\)|\(T(?: OR T)+\)', 'T', 'g');
+    exit when v_rest = v_before;
+  end loop;
+  return v_rest = 'T';
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.is_generated(field metadata.fields)
  RETURNS boolean
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 RETURN (((field).type = 'FORMULA'::text) AND (NOT engine.formula_reads_relations((field).compiled)) AND ((current_setting('server_version_num'::text))::integer >= 180000));
+
+CREATE OR REPLACE FUNCTION engine.is_public_mail_domain(domain text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN (domain = ANY ('{gmail.com,googlemail.com,outlook.com,hotmail.com,live.com,msn.com,yahoo.com,ymail.com,icloud.com,me.com,mac.com,aol.com,gmx.com,gmx.de,gmx.net,web.de,t-online.de,freenet.de,mail.com,mail.ru,yandex.com,yandex.ru,proton.me,protonmail.com,pm.me,tutanota.com,tuta.com,zoho.com,fastmail.com,hey.com,qq.com,163.com,126.com,sina.com,naver.com,orange.fr,free.fr,laposte.net,libero.it,hotmail.co.uk,yahoo.co.uk,btinternet.com}'::text[]));
 
 CREATE OR REPLACE FUNCTION engine.is_quiet()
  RETURNS boolean
@@ -6682,7 +10083,29 @@ CREATE OR REPLACE FUNCTION engine.is_reserved_name(name text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
-RETURN (name = ANY ('{query,mutation,subscription,node,nodeId,nodes,edges,cursor,pageInfo,totalCount,filter,orderBy,first,last,after,before,offset,recordEvent,recordEvents,trash,trashedRecord,trashedRecords,searchRecords,restoreRecord,destroyRecord,clientMutationId,input,patch,ctid,tableoid,xmin,xmax,cmin,cmax}'::text[]));
+RETURN (name = ANY ('{query,mutation,subscription,node,nodeId,nodes,edges,cursor,pageInfo,totalCount,filter,orderBy,first,last,after,before,offset,recordEvent,recordEvents,trash,trashedRecord,trashedRecords,searchRecords,recordHistory,deletedRecords,restoreRecord,destroyRecord,findDuplicates,findDuplicatesOf,clientMutationId,input,patch,ctid,tableoid,xmin,xmax,cmin,cmax}'::text[]));
+
+CREATE OR REPLACE FUNCTION engine.is_signed(comment text, definition text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (NOT ("left"(md5(definition), 12) IS DISTINCT FROM (regexp_match(comment, '^@relvar \S+ ([0-9a-f]{12})'::text))[1]));
+
+CREATE OR REPLACE FUNCTION engine.is_trashed_for(caller name, schema_name text, object metadata.objects, record_id uuid, action text DEFAULT 'DELETE'::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_found boolean;
+begin
+  execute format('select exists (select from %1$I.trash d cross join lateral jsonb_populate_record(null::%1$I.%2$I, d.data) t where d.object_id = $1 and d.record_id = $2 and %3$s and %4$s)',
+    schema_name, (object).table_name, engine.condition_of(caller, (object).id, 'READ', 't.'), engine.condition_of(caller, (object).id, action, 't.'))
+    into v_found using (object).id, record_id;
+  return v_found;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.is_trusted_session()
  RETURNS boolean
@@ -6787,6 +10210,32 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.junction_sides(workspace_id uuid)
+ RETURNS TABLE(object_id uuid, side_id uuid, field_id uuid)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select j.object_id, m.object_id, j.id
+  from metadata.fields m
+  join metadata.fields j on j.id = m.junction_field_id and j.workspace_id = m.workspace_id
+  where m.workspace_id = junction_sides.workspace_id and m.type = 'MANY_TO_MANY' and m.deleted_at is null
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.keeps_members()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN engine.may('WORKSPACE_MEMBERS'::text);
+
+CREATE OR REPLACE FUNCTION engine.kept_as_own(table_name text, "row" jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN engine.bundle_warning('KEPT_AS_OWN'::text, format('The application gives up %s, which was changed here or is in use; it stays, as your own.'::text, engine.row_in_words(table_name, "row")));
+
 CREATE OR REPLACE FUNCTION engine.kept_relation(f metadata.fields, settings jsonb)
  RETURNS metadata.relations
  LANGUAGE sql
@@ -6796,6 +10245,31 @@ AS $function$
   select r from metadata.relations r
   where r.field_id = (f).id and r.deleted_at is null and (settings ->> 'targetObjectId' is null or r.target_object_id = (settings ->> 'targetObjectId')::uuid)
     and (settings ->> 'targetObjectId' is not null or (select count(*) from metadata.relations o where o.field_id = (f).id and o.deleted_at is null) = 1)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.knows_constraint(caller name, object metadata.objects, table_id oid, constraint_name text, is_unique boolean, OUT knows_columns boolean, OUT knows_records boolean)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select not exists (
+      select from (
+        select unnest(k.conkey) as attnum from pg_catalog.pg_constraint k where k.conrelid = table_id and k.conname = constraint_name
+        union
+        select d.refobjsubid from pg_catalog.pg_class i
+        join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_class'::regclass and d.objid = i.oid and d.refobjid = table_id and d.refobjsubid > 0
+        where i.relname = constraint_name and i.relkind = 'i'
+          and i.oid in (select x.indexrelid from pg_catalog.pg_index x where x.indrelid = table_id)
+      ) c
+      cross join lateral (select c.attnum::int2 as attnum) a
+      where not (has_column_privilege(caller, table_id, a.attnum, 'select') or has_column_privilege(caller, table_id, a.attnum, 'insert') or has_column_privilege(caller, table_id, a.attnum, 'update'))),
+    -- Asked of the role that is told: the session is the server's own.
+    not is_unique or exists (
+      select from engine.roles_of(caller) c
+      join metadata.roles i on i.id = c
+      cross join lateral engine.effective_permissions((object).workspace_id, array[(object).id], array[i.pg_role]) p
+      where p.can_read and not p.is_limited)
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.label_expression(object_id uuid, alias text DEFAULT NULL::text)
@@ -6942,17 +10416,15 @@ AS $function$
     format('revoke execute on function %s from public;', p.oid::regprocedure)
   from ours n join pg_catalog.pg_proc p on p.pronamespace = n.oid
   where p.prosecdef and (p.proacl is null or exists (select from pg_catalog.aclexplode(p.proacl) a where a.grantee = 0))
-    and not (n.nspname = 'engine' and p.proname in ('workspace_of_role', 'find_actor', 'readable_objects', 'role_manages_model'))
+    and not (n.nspname = 'engine' and p.proname in ('workspace_of_role', 'find_actor'))
   union all
   select 'policy_shape', 'A tenant policy in a shape that is slow or unknown', format('%s on %s', p.polname, p.polrelid::regclass),
-    'Let the engine write policies: true, column = (select f()), or column = any (array(select f())).'
+    'Let the engine write policies: true, column = (select f()), column = any (array(select f())), comparisons with constants, and these joined by and, or.'
   from tenants t
   join pg_catalog.pg_class c on c.relnamespace = t.oid
   join pg_catalog.pg_policy p on p.polrelid = c.oid
   cross join lateral (values (pg_catalog.pg_get_expr(p.polqual, p.polrelid)), (pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))) as e (expr)
-  where e.expr is not null and e.expr <> 'true'
-    and e.expr !~ '^\(\w+ = \( SELECT [\w.]+\([^()]*\) AS \w+\)\)$'
-    and e.expr !~ '^\(\w+ = ANY \(ARRAY\( SELECT [\w.]+\([^()]*\) AS \w+\)\)\)$'
+  where e.expr is not null and not engine.is_cheap_policy(e.expr)
   union all
   select 'policy_for_everyone', 'A tenant policy that applies to every role', format('%s on %s', p.polname, p.polrelid::regclass), 'Name the role: create policy … to role.'
   from tenants t join pg_catalog.pg_class c on c.relnamespace = t.oid join pg_catalog.pg_policy p on p.polrelid = c.oid
@@ -7008,6 +10480,48 @@ AS $function$
 $function$;
 comment on function engine.lint() is 'Findings about the catalogue: what breaks a rule of the design, and the cure. No rows when all is well.';
 
+CREATE OR REPLACE FUNCTION engine.lint_rights(workspace_id uuid DEFAULT NULL::uuid)
+ RETURNS TABLE(lint text, title text, detail text, remedy text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+declare
+  w core.workspaces;
+begin
+  for w in select x.* from core.workspaces x where lint_rights.workspace_id is null or x.id = lint_rights.workspace_id loop
+    return query
+    with have as (
+      select h.kind, h.key, h.definition
+      from engine.actual_security(array(
+        select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = w.schema_name and c.relkind in ('r', 'p'))) h
+      where h.key is not null
+      union all
+      select h.kind, h.key, h.definition from engine.actual_roles(w.schema_name) h
+      -- A person's own login has the role of its member, and no other.
+      union all
+      select 'login', l.rolname || ' ' || r.rolname, null
+      from pg_catalog.pg_roles r
+      join pg_catalog.pg_auth_members a on a.roleid = r.oid
+      join pg_catalog.pg_roles l on l.oid = a.member
+      where r.rolname >= w.schema_name || '_r_' and r.rolname < w.schema_name || '_r`'
+        and l.rolname not in ('relvar_owner', 'relvar_server', 'relvar_worker') and l.rolname !~ '_r_[0-9]+$' and not l.rolsuper
+    ), want as (
+      select d.kind, d.key, d.definition from engine.desired_security(w.id) d
+      union all
+      select d.kind, d.key, d.definition from engine.desired_roles(w.id) d
+      union all
+      select 'login', m.login_role || ' ' || r.pg_role, null from core.members m join metadata.roles r on r.id = m.role_id where m.workspace_id = w.id
+    )
+    select 'right_beyond_model', 'A right that the model does not give', format('%s %s: %s', e.kind, e.key, coalesce(e.definition, '')),
+      case e.kind when 'login' then format('revoke %s;', replace(e.key, ' ', ' from ')) else format('select engine.apply(%L);', w.id) end
+    from (select * from have except select * from want) e;
+  end loop;
+end
+$function$;
+comment on function engine.lint_rights(uuid) is 'Rights, policies and memberships of the roles of a workspace, or of all, that metadata does not give. No rows when all is well.';
+
 CREATE OR REPLACE FUNCTION engine.literal(value text)
  RETURNS text
  LANGUAGE sql
@@ -7035,7 +10549,11 @@ AS $function$
   where i.workspace_id = live_indexes.workspace_id and (scope is null or i.object_id = any (scope))
     and not exists (
       select from unnest(engine.index_fields(i)) as u (id)
-      where not exists (select from metadata.fields f where f.id = u.id and f.deleted_at is null))
+      where not exists (
+        select from metadata.fields f
+        where f.id = u.id and f.deleted_at is null
+          -- What is computed goes with a deleted object, and is there again with it.
+          and (f.type not in ('FORMULA', 'ROLLUP') or exists (select from metadata.objects o where o.id = f.object_id and o.deleted_at is null))))
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.live_rules(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[])
@@ -7049,6 +10567,8 @@ AS $function$
     and not exists (
       select from unnest(engine.rule_fields(r)) as u (id)
       left join metadata.fields f on f.id = u.id and f.deleted_at is null
+        -- What is computed goes with a deleted object, and is there again with it.
+        and (f.type not in ('FORMULA', 'ROLLUP') or exists (select from metadata.objects o where o.id = f.object_id and o.deleted_at is null))
       where f.id is null or (not f.is_active and r.kind = 'REQUIRED' and f.id = r.field_id))
 $function$;
 
@@ -7060,7 +10580,7 @@ CREATE OR REPLACE FUNCTION engine.lock_model(workspace_id uuid)
 AS $function$
 begin
   perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0));
-exception when lock_not_available then
+exception when lock_not_available or deadlock_detected then
   raise exception 'Somebody else is changing the data model of this workspace.'
     using errcode = 'RV021', hint = 'Their transaction has been open for a while. Try again in a moment.';
 end
@@ -7091,14 +10611,24 @@ declare
   r record;
 begin
   for r in
-    select distinct on (c.row_id) case c.table_name when 'objects' then 'object' else 'field' end as kind, c.row_id, c.before, c.after is null as is_dropped,
-      case c.table_name when 'objects' then c.before ->> 'label_plural' else c.before ->> 'label' end as label,
-      coalesce(c.before ->> 'object_id', c.before ->> 'id')::uuid as object_id
-    from metadata.model_changes c
-    where c.workspace_id = losses.workspace_id and c.version = losses.version and c.table_name in ('objects', 'fields') and c.before is not null
-      and (c.after is null or c.before ->> 'deleted_at' is null and c.after ->> 'deleted_at' is not null)
-      and coalesce((c.before ->> 'is_system')::boolean, false) = false and coalesce(c.before ->> 'type', '') not in ('MANY_TO_MANY', 'FORMULA', 'ROLLUP', 'TS_VECTOR')
-    order by c.row_id, c.seq desc
+    select distinct on (l.row_id) l.* from (
+      select case c.table_name when 'objects' then 'object' else 'field' end as kind, c.row_id, c.seq, c.after is null as is_dropped,
+        case c.table_name when 'objects' then c.before ->> 'label_plural' else c.before ->> 'label' end as label,
+        coalesce(c.before ->> 'object_id', c.before ->> 'id')::uuid as object_id, c.row_id::text as key
+      from metadata.model_changes c
+      where c.workspace_id = losses.workspace_id and c.version = losses.version and c.table_name in ('objects', 'fields') and c.before is not null
+        and (c.after is null or c.before ->> 'deleted_at' is null and c.after ->> 'deleted_at' is not null)
+        and coalesce((c.before ->> 'is_system')::boolean, false) = false and coalesce(c.before ->> 'type', '') not in ('MANY_TO_MANY', 'FORMULA', 'ROLLUP', 'TS_VECTOR')
+      union all
+      -- One target of several, while the field stays.
+      select 'relation', c.row_id, c.seq, c.after is null, format('%s: %s', f.label, o.label_plural), f.object_id, f.id || '[.]' || c.row_id
+      from metadata.model_changes c
+      join metadata.fields f on f.id = (c.before ->> 'field_id')::uuid and f.deleted_at is null
+      join metadata.objects o on o.id = (c.before ->> 'target_object_id')::uuid and o.deleted_at is null
+      where c.workspace_id = losses.workspace_id and c.version = losses.version and c.table_name = 'relations'
+        and (c.after is null or c.before ->> 'deleted_at' is null and c.after ->> 'deleted_at' is not null)
+    ) l
+    order by l.row_id, l.seq desc
   loop
     -- The tables are still called as before.
     select c.oid::regclass into v_table from pg_catalog.pg_class c
@@ -7106,10 +10636,10 @@ begin
       and engine.identity_of(pg_catalog.obj_description(c.oid, 'pg_class')) = r.object_id::text;
     continue when v_table is null;
     begin
-      execute format('select count(*) from %s%s', v_table, case r.kind when 'field' then (
+      execute format('select count(*) from %s%s', v_table, case when r.kind <> 'object' then (
         select format(' where num_nonnulls(%s) > 0', string_agg(quote_ident(a.attname), ', '))
         from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attnum > 0
-          and engine.identity_of(pg_catalog.col_description(v_table, a.attnum)) ~ ('^' || r.row_id)) else '' end) into v_count;
+          and engine.identity_of(pg_catalog.col_description(v_table, a.attnum)) ~ ('^' || r.key)) else '' end) into v_count;
     exception when undefined_column then
       continue;
     end;
@@ -7129,6 +10659,35 @@ AS $function$
     select c.part from engine.field_type_columns c
     where c.type = engine.value_type(field) and c.type <> 'FULL_NAME' order by c.position limit 1), '')
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.make_key(role_id uuid, member_id uuid, name text, expires_at timestamp with time zone, rate_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+  -- Two random UUIDs are 244 random bits.
+  v_secret text := case when member_id is null then 'rv_' else 'rvp_' end
+    || rtrim(translate(encode(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 'base64'), '+/', '-_'), '=');
+  v_id uuid;
+begin
+  if btrim(coalesce(name, '')) = '' or length(name) > 100 then
+    raise exception 'A key needs a name.' using errcode = 'RV120', column = 'name', hint = 'Say what it is for, in at most 100 letters.';
+  end if;
+  if expires_at <= now() then
+    raise exception 'The key would have expired already.' using errcode = 'RV121', column = 'expiresAt', hint = 'Choose a later day, or none.';
+  end if;
+  insert into core.api_keys (workspace_id, role_id, member_id, name, prefix, token_hash, expires_at, rate_limit, created_by_name)
+  values (v_workspace, make_key.role_id, make_key.member_id, btrim(name), left(v_secret, 8), sha256(v_secret::bytea), make_key.expires_at, make_key.rate_limit,
+    (engine.current_actor()).name)
+  returning id into v_id;
+  perform core.note_auth_event('KEY_CREATED', v_workspace,
+    (select m.user_id from core.members m where m.id = engine.current_member()), detail => jsonb_build_object('key', btrim(name), 'isPersonal', member_id is not null));
+  return jsonb_build_object('id', v_id, 'secret', v_secret);
+end
+$function$;
+comment on function engine.make_key(uuid,uuid,text,timestamp with time zone,integer) is 'What makes keys of both kinds.';
 
 CREATE OR REPLACE FUNCTION engine.manifest_changes(workspace_id uuid, manifest jsonb, prune boolean)
  RETURNS jsonb
@@ -7169,7 +10728,7 @@ begin
     select t.*, case t.kind
         when 'object' then jsonb_strip_nulls(jsonb_build_object('nameSingular', t.value -> 'nameSingular', 'namePlural', t.value -> 'namePlural', 'labelSingular', t.value -> 'labelSingular',
           'labelPlural', t.value -> 'labelPlural', 'description', t.value -> 'description', 'icon', t.value -> 'icon', 'isActive', t.value -> 'isActive',
-          'isSearchable', t.value -> 'isSearchable', 'isAudited', t.value -> 'isAudited', 'position', t.value -> 'position')) || jsonb_build_object('color', t.value -> 'color')
+          'isSearchable', t.value -> 'isSearchable', 'isAudited', t.value -> 'isAudited', 'isPrivate', t.value -> 'isPrivate', 'position', t.value -> 'position')) || jsonb_build_object('color', t.value -> 'color')
         when 'field' then case
           when t.value ->> 'type' = 'INVERSE' then jsonb_strip_nulls(jsonb_build_object('label', t.value -> 'label', 'icon', t.value -> 'icon'))
           when (t.value ->> 'isSystem')::boolean then jsonb_strip_nulls(jsonb_build_object('label', t.value -> 'label', 'description', t.value -> 'description', 'icon', t.value -> 'icon'))
@@ -7213,7 +10772,39 @@ begin
     from child c
     left join existing e on e.part = c.part and e.object_id = c.object_id and e.key = case c.part
       when 'rules' then jsonb_build_array(c.wanted -> 'kind', coalesce(c.wanted -> 'fieldId', 'null'), c.wanted -> 'settings', coalesce(c.wanted -> 'condition', 'null')) else jsonb_build_array(c.wanted -> 'name') end
+  ), role as materialized (
+    -- Of roles that every workspace has, only what they may do is moved.
+    select e.value, h.id as here, coalesce(h.id, engine.uuidv7()) as id,
+      (select jsonb_object_agg(engine.camel_case(v.key), v.value) from jsonb_each(engine.role_row_values('metadata.roles', e.value)) v
+        where not coalesce(h.is_system, false) or v.key not in ('name', 'description', 'icon', 'has_all_permissions')) as wanted
+    from jsonb_array_elements(coalesce(manifest -> 'roles', '[]')) e
+    left join metadata.roles h on h.workspace_id = manifest_changes.workspace_id and h.name = e.value ->> 'name'
+    where h.id is not null or not coalesce((e.value ->> 'isSystem')::boolean, false)
+  ), right_here as materialized (
+    select x.* from engine.role_part_rows(manifest_changes.workspace_id) x
+  ), role_right as materialized (
+    select r.id as role_id, p.table_name, w.wanted, x.id as here
+    from role r cross join engine.role_parts() p
+    cross join lateral jsonb_array_elements(coalesce(r.value -> p.part, '[]')) e
+    cross join lateral (select engine.references_by_id(manifest_changes.workspace_id, engine.role_row_values(('metadata.' || p.table_name)::regclass, e.value), v_planned) as "values") v
+    cross join lateral (select (select jsonb_object_agg(engine.camel_case(c.key), c.value) from jsonb_each(v."values") c) as wanted) w
+    left join right_here x on x.table_name = p.table_name and x.role_id = r.here and x.key = v."values" ->> p.key_column
   ), steps (phase, place, id, change) as (
+    select 80, 0::double precision, r.id, case when r.here is null then jsonb_build_object('op', 'insert', 'table', 'roles', 'id', r.id, 'values', r.wanted)
+      else jsonb_build_object('op', 'update', 'table', 'roles', 'id', r.id, 'values', engine.what_differs('roles', r.id, r.wanted)) end
+    from role r where r.here is null or engine.what_differs('roles', r.id, r.wanted) <> '{}'
+    union all
+    select 81, 0, t.here, case when t.here is null then jsonb_build_object('op', 'insert', 'table', engine.camel_case(t.table_name), 'id', engine.uuidv7(), 'values', t.wanted || jsonb_build_object('roleId', t.role_id))
+      else jsonb_build_object('op', 'update', 'table', engine.camel_case(t.table_name), 'id', t.here, 'values', engine.what_differs(t.table_name, t.here, t.wanted)) end
+    from role_right t where t.here is null or engine.what_differs(t.table_name, t.here, t.wanted) <> '{}'
+    union all
+    select 69, 0, x.id, jsonb_build_object('op', 'delete', 'table', engine.camel_case(x.table_name), 'id', x.id)
+    from right_here x where prune and exists (select from role r where r.here = x.role_id) and not exists (select from role_right t where t.here = x.id)
+    union all
+    select 69, 1, o.id, jsonb_build_object('op', 'delete', 'table', 'roles', 'id', o.id)
+    from metadata.roles o where prune and o.workspace_id = manifest_changes.workspace_id and not o.is_system and o.application_id is null
+      and engine.role_holders(o.id) = '{}' and not exists (select from role r where r.here = o.id)
+    union all
     select 10, (t.value ->> 'position')::double precision, t.id, jsonb_build_object('op', 'insert', 'table', 'objects', 'id', t.id, 'values', t.wanted)
     from object t where t.is_new and not t.is_junction
     union all
@@ -7309,44 +10900,83 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.manifest_children(manifest jsonb)
- RETURNS TABLE(part text, object_identifier text, universal_identifier text, value jsonb)
+CREATE OR REPLACE FUNCTION engine.manifest_fields(manifest jsonb)
+ RETURNS TABLE(object_identifier text, universal_identifier text, name text, label text, description text, icon text, type text, settings jsonb, options jsonb, default_value jsonb, is_required boolean, required_from timestamp with time zone, is_unique boolean, is_active boolean, is_system boolean, "position" double precision, relations jsonb, many_to_many jsonb)
  LANGUAGE sql
- IMMUTABLE
+ STABLE
  SET search_path TO ''
 AS $function$
-  select p.part, i.id, coalesce(e.value ->> 'universalIdentifier', (manifest ->> 'name') || ':' || split_part(i.id, ':', 2) || '.' || p.part || ':'
-      || coalesce(e.value ->> 'name', concat_ws('.', e.value ->> 'kind', e.value ->> 'field', left(md5(concat(e.value -> 'settings', e.value -> 'condition')), 8)))), e.value
-  from jsonb_array_elements(manifest -> 'objects') o
-  cross join lateral (select coalesce(o ->> 'extends', o ->> 'universalIdentifier', (manifest ->> 'name') || ':' || (o ->> 'nameSingular')) as id) i
-  cross join (values ('rules'), ('indexes'), ('views')) p (part)
-  cross join lateral jsonb_array_elements(coalesce(o -> p.part, '[]')) e (value)
+  select o.universal_identifier, coalesce(f ->> 'universalIdentifier', (case when o.value ? 'extends' then (manifest ->> 'name') || ':' || o.name else o.universal_identifier end) || '.' || (f ->> 'name')),
+    f ->> 'name', f ->> 'label', coalesce(f ->> 'description', ''),
+    f ->> 'icon', f ->> 'type', coalesce(f -> 'settings', '{}'), coalesce(f -> 'options', '[]'), nullif(f -> 'defaultValue', 'null'),
+    coalesce((f ->> 'isRequired')::boolean, false), (f ->> 'requiredFrom')::timestamptz, coalesce((f ->> 'isUnique')::boolean, false),
+    coalesce((f ->> 'isActive')::boolean, true), coalesce((f ->> 'isSystem')::boolean, false), coalesce((f ->> 'position')::double precision, 0),
+    coalesce(f -> 'relations', '[]'), nullif(f -> 'manyToMany', 'null')
+  from engine.manifest_object_names(manifest) o
+  cross join lateral jsonb_array_elements(coalesce(o.value -> 'fields', '[]')) f
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.manifest_fields(manifest jsonb)
- RETURNS TABLE(object_identifier text, universal_identifier text, name text, label text, description text, icon text, type text, settings jsonb, options jsonb, default_value jsonb, is_required boolean, is_unique boolean, "position" double precision, relations jsonb, many_to_many jsonb)
+CREATE OR REPLACE FUNCTION engine.manifest_names(workspace_id uuid, manifest jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with object as (
+    select m.name, o.id from engine.manifest_object_names(manifest) m
+    join metadata.objects o on o.workspace_id = manifest_names.workspace_id and o.universal_identifier = m.universal_identifier and o.deleted_at is null
+  ), field as (
+    select m.name as object_name, f.name, g.id
+    from engine.manifest_fields(manifest) f
+    join engine.manifest_object_names(manifest) m on m.universal_identifier = f.object_identifier
+    join metadata.fields g on g.workspace_id = manifest_names.workspace_id and g.universal_identifier = f.universal_identifier and g.deleted_at is null
+  ), target as (
+    select 4 as rank, a.name, a.object_id as id from metadata.aliases a where a.workspace_id = manifest_names.workspace_id and a.kind = 'SINGULAR'
+    union all
+    select 3, split_part(o.universal_identifier, ':', 2), o.id from metadata.objects o where o.workspace_id = manifest_names.workspace_id and o.deleted_at is null
+    union all
+    select 2, o.name_singular, o.id from metadata.objects o where o.workspace_id = manifest_names.workspace_id and o.deleted_at is null
+    union all
+    select 1, o.name, o.id from object o
+  ), name as (
+    select t.rank, 'object:' || t.name as name, t.id from target t
+    union all
+    select t.rank * 3, 'field:' || t.name || '.' || a.name, a.field_id from target t join metadata.aliases a on a.object_id = t.id and a.field_id is not null
+    union all
+    select t.rank * 3 - 1, 'field:' || t.name || '.' || f.name, f.id from target t join metadata.fields f on f.object_id = t.id and f.deleted_at is null
+    union all
+    select t.rank * 3 - 1.5, 'field:' || t.name || '.' || substring(f.universal_identifier from '[^.]+$'), f.id
+    from target t join metadata.fields f on f.object_id = t.id and f.deleted_at is null where t.rank > 1
+    union all
+    select 0, 'field:' || f.object_name || '.' || f.name, f.id from field f
+    union all
+    select 0, 'relation:' || f.object_name || '.' || f.name || '>' || t.name, r.id
+    from field f join metadata.relations r on r.field_id = f.id and r.deleted_at is null join target t on t.id = r.target_object_id
+  )
+  select coalesce(jsonb_object_agg(n.name, n.id order by n.rank desc) filter (where n.name is not null), '{}') from name n
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.manifest_object_names(manifest jsonb)
+ RETURNS TABLE(universal_identifier text, name text, value jsonb)
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO ''
 AS $function$
-  select i.id, coalesce(f ->> 'universalIdentifier', (case when o ? 'extends' then (manifest ->> 'name') || ':' || split_part(i.id, ':', 2) else i.id end) || '.' || (f ->> 'name')), f ->> 'name', f ->> 'label', coalesce(f ->> 'description', ''),
-    f ->> 'icon', f ->> 'type', coalesce(f -> 'settings', '{}'), coalesce(f -> 'options', '[]'), nullif(f -> 'defaultValue', 'null'),
-    coalesce((f ->> 'isRequired')::boolean, false), coalesce((f ->> 'isUnique')::boolean, false), coalesce((f ->> 'position')::double precision, 0),
-    coalesce(f -> 'relations', '[]'), f -> 'manyToMany'
+  select coalesce(o ->> 'extends', o ->> 'universalIdentifier', (manifest ->> 'name') || ':' || (o ->> 'nameSingular')),
+    coalesce(o ->> 'nameSingular', nullif(split_part(o ->> 'extends', ':', 2), ''), o ->> 'extends'), o
   from jsonb_array_elements(manifest -> 'objects') o
-  cross join lateral (select coalesce(o ->> 'extends', o ->> 'universalIdentifier', (manifest ->> 'name') || ':' || (o ->> 'nameSingular')) as id) i
-  cross join lateral jsonb_array_elements(coalesce(o -> 'fields', '[]')) f
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.manifest_objects(manifest jsonb)
- RETURNS TABLE(universal_identifier text, name_singular text, name_plural text, label_singular text, label_plural text, description text, icon text, color text, label_field text, is_system boolean, is_searchable boolean, "position" double precision)
+ RETURNS TABLE(universal_identifier text, name_singular text, name_plural text, label_singular text, label_plural text, description text, icon text, color text, label_field text, image_field text, duplicate_criteria jsonb, is_active boolean, is_system boolean, is_searchable boolean, is_audited boolean, "position" double precision)
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO ''
 AS $function$
   select coalesce(o ->> 'universalIdentifier', (manifest ->> 'name') || ':' || (o ->> 'nameSingular')), o ->> 'nameSingular', o ->> 'namePlural',
-    o ->> 'labelSingular', o ->> 'labelPlural', coalesce(o ->> 'description', ''), coalesce(o ->> 'icon', 'IconBox'), o ->> 'color', o ->> 'labelField',
-    coalesce((o ->> 'isSystem')::boolean, false), coalesce((o ->> 'isSearchable')::boolean, true), coalesce((o ->> 'position')::double precision, 0)
+    o ->> 'labelSingular', o ->> 'labelPlural', coalesce(o ->> 'description', ''), coalesce(o ->> 'icon', 'IconBox'), o ->> 'color', o ->> 'labelField', o ->> 'imageField',
+    coalesce(nullif(o -> 'duplicateCriteria', 'null'), '[]'), coalesce((o ->> 'isActive')::boolean, true), coalesce((o ->> 'isSystem')::boolean, false),
+    coalesce((o ->> 'isSearchable')::boolean, true), coalesce((o ->> 'isAudited')::boolean, true), coalesce((o ->> 'position')::double precision, 0)
   from jsonb_array_elements(manifest -> 'objects') o
   -- An object of another application is only extended.
   where not o ? 'extends'
@@ -7362,15 +10992,80 @@ AS $function$
     'objects', (
       select coalesce(jsonb_agg(engine.object_manifest(o) order by o.position, o.name_singular), '[]')
       from metadata.objects o where o.workspace_id = w.id and o.deleted_at is null and not o.is_junction),
-    'roles', (
-      select coalesce(jsonb_agg(jsonb_build_object('name', r.name, 'description', r.description, 'canManageModel', r.can_manage_model, 'canReadAll', r.can_read_all,
-        'canCreateAll', r.can_create_all, 'canUpdateAll', r.can_update_all, 'canDeleteAll', r.can_delete_all,
-        'permissions', (
-          select coalesce(jsonb_agg(jsonb_build_object('object', o.name_singular, 'canRead', p.can_read, 'canCreate', p.can_create, 'canUpdate', p.can_update, 'canDelete', p.can_delete) order by o.name_singular), '[]')
-          from metadata.object_permissions p join metadata.objects o on o.id = p.object_id and o.deleted_at is null where p.role_id = r.id)) order by r.name), '[]')
-      from metadata.roles r where r.workspace_id = w.id))
+    'roles', (select coalesce(jsonb_agg(engine.role_manifest(r) order by r.name), '[]') from metadata.roles r where r.workspace_id = w.id))
   from core.workspaces w where w.id = manifest_of.workspace_id
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.manifest_rows(manifest jsonb)
+ RETURNS TABLE(part text, identifier text, owner text, "values" jsonb)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with object as (
+    select o.*, case when o.value ? 'extends' then (manifest ->> 'name') || ':' || o.name else o.universal_identifier end as prefix,
+      'field:' || o.name || '.' as field
+    from engine.manifest_object_names(manifest) o
+  ), child as (
+    select p.part, o.universal_identifier as owner, o.prefix, o.field, e.value, e.i,
+      -- Of rules that have no identifier, the first of its kind over its field; then the second.
+      concat_ws('.', e.value ->> 'kind', e.value ->> 'field', nullif(row_number() over (partition by p.part, o.universal_identifier, e.value ->> 'kind', e.value ->> 'field',
+        e.value ? 'universalIdentifier' order by e.i), 1)) as rule_name
+    from object o
+    cross join (values ('rules'), ('indexes'), ('views')) p (part)
+    cross join lateral jsonb_array_elements(coalesce(o.value -> p.part, '[]')) with ordinality e (value, i)
+  ), named as (
+    select c.*, coalesce(c.value ->> 'universalIdentifier', c.prefix || '.' || c.part || ':' || coalesce(c.value ->> 'name', c.rule_name)) as identifier from child c
+  ), role as (
+    select coalesce(e ->> 'universalIdentifier', (manifest ->> 'name') || ':role.' || (e ->> 'name')) as identifier, e as value
+    from jsonb_array_elements(coalesce(manifest -> 'roles', '[]')) e where not coalesce((e ->> 'isSystem')::boolean, false)
+  )
+  select 'objects', o.universal_identifier, null, jsonb_build_object('name_singular', o.name_singular, 'name_plural', o.name_plural, 'label_singular', o.label_singular,
+    'label_plural', o.label_plural, 'description', o.description, 'icon', o.icon, 'color', o.color, 'is_active', o.is_active, 'is_searchable', o.is_searchable,
+    'is_audited', o.is_audited, 'position', o.position)
+  from engine.manifest_objects(manifest) o
+  union all
+  select 'references', o.universal_identifier, null, jsonb_build_object('label_field_id', 'field:' || o.name_singular || '.' || o.label_field,
+    'image_field_id', 'field:' || o.name_singular || '.' || o.image_field, 'duplicate_criteria', o.duplicate_criteria)
+  from engine.manifest_objects(manifest) o
+  union all
+  select case when f.type in ('FORMULA', 'ROLLUP') then 'computed' else 'fields' end, f.universal_identifier, f.object_identifier,
+    jsonb_build_object('name', f.name, 'label', f.label, 'description', f.description, 'icon', f.icon) || case when f.is_system then '{"is_system": true}' else
+      jsonb_build_object('type', f.type, 'settings', f.settings, 'options', f.options, 'default_value', f.default_value, 'is_required', f.is_required,
+        'required_from', f.required_from, 'is_unique', f.is_unique, 'is_active', f.is_active, 'position', f.position) end
+  from engine.manifest_fields(manifest) f
+  union all
+  select 'relations', f.universal_identifier || '>' || (r ->> 'target'), f.universal_identifier, jsonb_build_object('target_object_id', 'object:' || (r ->> 'target'),
+    'inverse_name', r -> 'inverseName', 'inverse_label', r -> 'inverseLabel', 'on_delete', coalesce(r ->> 'onDelete', 'SET_NULL'))
+  from engine.manifest_fields(manifest) f cross join lateral jsonb_array_elements(f.relations) r
+  union all
+  select 'rules', n.identifier, n.owner, jsonb_build_object('field_id', n.field || (n.value ->> 'field'), 'kind', n.value -> 'kind', 'settings', coalesce(n.value -> 'settings', '{}'),
+    'condition', n.value -> 'condition', 'message', coalesce(n.value ->> 'message', ''), 'applies_from', (n.value ->> 'appliesFrom')::timestamptz,
+    'is_active', coalesce((n.value ->> 'isActive')::boolean, true), 'position', coalesce((n.value ->> 'position')::double precision, 0))
+  from named n where n.part = 'rules'
+  union all
+  select 'indexes', n.identifier, n.owner, jsonb_build_object('name', n.value -> 'name', 'kind', coalesce(n.value ->> 'kind', 'BTREE'), 'condition', n.value -> 'condition',
+    'parts', (select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('fieldId', p -> 'fieldId', 'part', p -> 'part', 'descending', case when p -> 'descending' = 'true' then true end)) order by i)
+      from jsonb_array_elements(n.value -> 'parts') with ordinality u (p, i)))
+  from named n where n.part = 'indexes'
+  union all
+  select 'views', n.identifier, n.owner, jsonb_build_object('name', n.value -> 'name', 'icon', n.value -> 'icon', 'type', coalesce(n.value ->> 'type', 'TABLE'), 'filter', n.value -> 'filter',
+    'sorts', coalesce(n.value -> 'sorts', '[]'), 'group_field_id', n.field || (n.value ->> 'groupField'), 'position', coalesce((n.value ->> 'position')::double precision, 0))
+  from named n where n.part = 'views'
+  union all
+  select 'viewFields', n.identifier || '>' || (c ->> 'field'), n.identifier, jsonb_build_object('field_id', n.field || (c ->> 'field'), 'width', c -> 'width',
+    'is_visible', coalesce((c ->> 'isVisible')::boolean, true), 'position', coalesce((c ->> 'position')::double precision, u.i))
+  from named n cross join lateral jsonb_array_elements(coalesce(n.value -> 'fields', '[]')) with ordinality u (c, i) where n.part = 'views'
+  union all
+  -- An application brings no role that changes settings.
+  select 'roles', r.identifier, null, engine.role_row_values('metadata.roles', r.value) || '{"permissions": [], "has_all_permissions": false}' from role r
+  union all
+  select p.part, r.identifier || '>' || (v.value ->> p.key_column), r.identifier, v.value
+  from role r cross join engine.role_parts() p
+  cross join lateral jsonb_array_elements(coalesce(r.value -> p.part, '[]')) e
+  cross join lateral (select engine.role_row_values(('metadata.' || p.table_name)::regclass, e) as value) v
+$function$;
+comment on function engine.manifest_rows(jsonb) is 'What a manifest says, one row of the model each, with references by name: part, identifier, identifier of what it belongs to, values by column.';
 
 CREATE OR REPLACE FUNCTION engine.manifest_things(workspace_id uuid, manifest jsonb)
  RETURNS TABLE(kind text, object_name text, name text, value jsonb, object_id uuid, id uuid, is_new boolean, is_junction boolean, via jsonb)
@@ -7416,6 +11111,14 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.may(flag text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN engine.role_may((current_setting('role'::text))::name, flag);
+comment on function engine.may(text) is 'Whether the session''s CRM role has a permission, such as DATA_MODEL.';
+
 CREATE OR REPLACE FUNCTION engine.may_ignore(d engine.difference)
  RETURNS boolean
  LANGUAGE sql
@@ -7428,15 +11131,24 @@ CREATE OR REPLACE FUNCTION engine.may_list(object_id uuid)
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN (engine.acts_as_administrator() OR (object_id IN (SELECT r.r FROM engine.readable_objects((current_setting('role'::text))::name) r(r))));
+RETURN (engine.acts_as_administrator() OR (object_id IN (SELECT r.r FROM engine.wholly_readable_objects((current_setting('role'::text))::name) r(r))));
 
-CREATE OR REPLACE FUNCTION engine.may_manage_model()
+CREATE OR REPLACE FUNCTION engine.may_touch(caller name, object_id uuid, record_id uuid, action text)
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
-RETURN engine.role_manages_model(CURRENT_USER);
-comment on function engine.may_manage_model() is 'Whether the session''s CRM role may change the data model.';
+AS $function$
+declare
+  v_found boolean;
+begin
+  execute (
+    select format('select exists (select from %I.%I t where t.id = $1 and %s and %s)', w.schema_name, o.table_name,
+      engine.condition_of(caller, o.id, 'READ', 't.'), engine.condition_of(caller, o.id, action, 't.'))
+    from metadata.objects o join core.workspaces w on w.id = o.workspace_id where o.id = may_touch.object_id) into v_found using record_id;
+  return v_found;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.measure_rewrites(schema_name text, differences engine.difference[], steps engine.step[])
  RETURNS engine.step[]
@@ -7483,6 +11195,163 @@ begin
   perform set_config('relvar.measures_rewrite', 'off', true);
   return steps;
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.member_permissions()
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN '{AI,CONNECTED_ACCOUNTS,DOWNLOAD_FILE,EXPORT_CSV,IMPORT_CSV,PROFILE_INFORMATION,SEND_EMAIL_TOOL,UPLOAD_FILE,VIEWS}'::text[];
+
+CREATE OR REPLACE FUNCTION engine.member_row(workspace_id uuid, member_id uuid)
+ RETURNS core.members
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_member core.members;
+begin
+  select * into v_member from core.members m where m.id = member_row.member_id and m.workspace_id = member_row.workspace_id;
+  if not found then
+    raise exception 'The workspace has no such member.' using errcode = 'RV063', hint = 'The member may have been removed meanwhile.';
+  end if;
+  return v_member;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.merge_row(table_name text, "row" jsonb, base jsonb, wanted jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_values jsonb := '{}';
+  v_conflicts text[] := '{}';
+  v_warnings jsonb := '[]';
+  v_words text := engine.row_in_words(table_name, "row");
+  v_group text[];
+  v_part jsonb;
+  r record;
+begin
+  for r in
+    select w.key, m.value, m.conflicts
+    from jsonb_each(wanted) w
+    cross join lateral engine.merged(w.key, base -> w.key, w.value, "row" -> w.key) m
+    -- What is said of another type is not said of the one that people chose.
+    where not (table_name = 'fields' and w.key in ('settings', 'options', 'default_value') and "row" ->> 'type' not in (wanted ->> 'type', base ->> 'type'))
+    order by w.key
+  loop
+    v_conflicts := v_conflicts || r.conflicts;
+    if coalesce(r.value, 'null') is distinct from "row" -> r.key then
+      v_values := v_values || jsonb_build_object(r.key, r.value);
+    end if;
+  end loop;
+  if v_conflicts <> '{}' then
+    v_warnings := engine.bundle_warning('KEPT', format('%s of %s was changed here and by the application; it stays as it is here.',
+      (select string_agg(engine.camel_case(c), ', ') from unnest(v_conflicts) c), v_words));
+  end if;
+  if table_name = 'fields' and v_values <> '{}' then
+    select e.eased, v_warnings || e.warnings into v_values, v_warnings from engine.eased_field("row", v_values) e;
+  end if;
+  if v_values = '{}' then
+    return v_warnings;
+  end if;
+  begin
+    perform engine.write_values(table_name, ("row" ->> 'id')::uuid, v_values);
+    return v_warnings;
+  exception when raise_exception or others then
+    if sqlstate not like 'RV%' and sqlstate not like '23%' then
+      raise;
+    end if;
+  end;
+  -- One by one, to see which of them it is; what makes up a type goes together.
+  for v_group in
+    select array_agg(k) from jsonb_object_keys(v_values) k group by case when k in ('type', 'settings', 'options', 'default_value') and v_values ? 'type' then 'type' else k end order by 1
+  loop
+    select jsonb_object_agg(k, v_values -> k) into v_part from unnest(v_group) k;
+    begin
+      perform engine.write_values(table_name, ("row" ->> 'id')::uuid, v_part);
+    exception when raise_exception or others then
+      if sqlstate not like 'RV%' and sqlstate not like '23%' then
+        raise;
+      end if;
+      v_warnings := v_warnings || engine.bundle_warning('NOT_POSSIBLE', format('%s of %s stays as it is here: %s',
+        (select string_agg(engine.camel_case(k), ', ' order by k) from unnest(v_group) k), v_words, sqlerrm));
+    end;
+  end loop;
+  return v_warnings;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.merged(name text, base jsonb, wanted jsonb, here jsonb, OUT value jsonb, OUT conflicts text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_key text;
+  v_kind text := case
+    when name = 'settings' then 'object'
+    when name = 'options' then 'value'
+    when name = 'sorts' then 'fieldId'
+    when name = 'duplicate_criteria' then 'element' end;
+  r record;
+begin
+  base := nullif(base, 'null');
+  wanted := nullif(wanted, 'null');
+  here := nullif(here, 'null');
+  conflicts := '{}';
+  if here is not distinct from base then
+    value := wanted;
+  elsif wanted is not distinct from base or wanted is not distinct from here then
+    value := here;
+  elsif v_kind = 'object' then
+    value := '{}';
+    for v_key in select k from jsonb_object_keys(coalesce(wanted, '{}') || coalesce(here, '{}')) k order by k loop
+      r := engine.merged(name || '.' || v_key, base -> v_key, wanted -> v_key, here -> v_key);
+      conflicts := conflicts || r.conflicts;
+      value := value || jsonb_strip_nulls(jsonb_build_object(v_key, r.value));
+    end loop;
+  elsif v_kind is not null and jsonb_typeof(coalesce(base, '[]')) = 'array' and jsonb_typeof(wanted) = 'array' and jsonb_typeof(here) = 'array' then
+    select l.value, l.conflicts into value, conflicts from engine.merged_list(name, v_kind, coalesce(base, '[]'), wanted, here) l;
+  else
+    value := here;
+    conflicts := array[name];
+  end if;
+end
+$function$;
+comment on function engine.merged(text,jsonb,jsonb,jsonb) is 'Merges what an application changed and what people changed: settings by key, options and sorts by what they are of, all else whole. People win.';
+
+CREATE OR REPLACE FUNCTION engine.merged_list(name text, key text, base jsonb, wanted jsonb, here jsonb, OUT value jsonb, OUT conflicts text[])
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  with element as (
+    select l.side, u.i, coalesce(case when key <> 'element' then u.e -> key end, u.e) as id, u.e
+    from (values ('base', merged_list.base), ('wanted', merged_list.wanted), ('here', merged_list.here)) l (side, list)
+    cross join lateral jsonb_array_elements(l.list) with ordinality u (e, i)
+  ), side as (
+    select e.id, min(e.i) filter (where e.side = 'wanted') as wanted_at, min(e.i) filter (where e.side = 'here') as here_at,
+      (array_agg(e.e) filter (where e.side = 'base'))[1] as base, (array_agg(e.e) filter (where e.side = 'wanted'))[1] as wanted, (array_agg(e.e) filter (where e.side = 'here'))[1] as here
+    from element e group by e.id
+  ), place as (
+    select array_agg(e.id order by e.i) filter (where e.side = 'base') is not distinct from array_agg(e.id order by e.i) filter (where e.side = 'here') as is_free from element e
+  ), result as (
+    select s.id, s.wanted_at, s.here_at, m.value, m.conflicts
+    from side s
+    cross join lateral (
+      -- Elements that are objects go by their keys, once they are there on all sides.
+      select case when jsonb_typeof(s.base) = 'object' and s.wanted is not null and s.here is not null then 'settings' else 'whole' end as kind
+    ) k
+    cross join lateral engine.merged(k.kind, s.base, s.wanted, s.here) m
+  )
+  select coalesce(jsonb_agg(r.value order by case when p.is_free then r.wanted_at else r.here_at end nulls last, coalesce(r.wanted_at, r.here_at), r.id) filter (where r.value is not null), '[]'),
+    coalesce(array_agg(merged_list.name || '.' || (r.id #>> '{}') order by r.id) filter (where r.conflicts <> '{}'), '{}')
+  from result r cross join place p
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.model_of(workspace_id uuid)
@@ -7551,7 +11420,7 @@ AS $function$
       select coalesce(jsonb_agg(jsonb_build_object(
         'id', o.id, 'nameSingular', o.name_singular, 'namePlural', o.name_plural, 'labelSingular', o.label_singular, 'labelPlural', o.label_plural,
         'description', o.description, 'icon', o.icon, 'color', o.color, 'isActive', o.is_active, 'isSystem', o.is_system, 'isSearchable', o.is_searchable,
-        'isJunction', o.is_junction, 'isAudited', o.is_audited, 'imageFieldId', o.image_field_id, 'duplicateCriteria', o.duplicate_criteria,
+        'isJunction', o.is_junction, 'isAudited', o.is_audited, 'isPrivate', o.is_private, 'imageFieldId', o.image_field_id, 'duplicateCriteria', o.duplicate_criteria,
         'isCustom', o.application_id is null, 'labelFieldId', o.label_field_id, 'tableName', o.table_name, 'position', o.position,
         'aliases', coalesce(a.list, '[]'), 'fields', coalesce(f.list, '[]'), 'rules', coalesce(u.list, '[]'), 'indexes', coalesce(i.list, '[]')) order by o.position, o.id), '[]')
       from metadata.objects o left join fields f on f.object_id = o.id left join aliases a on a.owner_id = o.id
@@ -7565,6 +11434,20 @@ CREATE OR REPLACE FUNCTION engine.moment_literal(moment timestamp with time zone
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
 RETURN (quote_literal((to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD HH24:MI:SS.US'::text) || '+00'::text)) || '::timestamptz'::text);
+
+CREATE OR REPLACE FUNCTION engine.my_roles()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select engine.roles_of(current_setting('role')::name) $function$;
+
+CREATE OR REPLACE FUNCTION engine.my_team()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select engine.team_of(engine.current_member()) $function$;
 
 CREATE OR REPLACE FUNCTION engine.name_from_label(label text)
  RETURNS text
@@ -7627,7 +11510,7 @@ CREATE OR REPLACE FUNCTION engine.next_online_change(workspace_id uuid)
  SET search_path TO ''
 AS $function$
   select c from metadata.online_changes c where c.workspace_id = next_online_change.workspace_id and c.status in ('QUEUED', 'RUNNING')
-  order by c.attempts, array_position('{TYPE,BACKFILL,NOT_NULL,VALIDATE,INDEX}', c.kind), c.created_at limit 1
+  order by c.attempts, array_position('{NUMBER,TYPE,BACKFILL,NOT_NULL,VALIDATE,INDEX}', c.kind), c.created_at limit 1
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.next_revision(f metadata.fields)
@@ -7639,7 +11522,17 @@ AS $function$
   select 1 + greatest((f).revision, (select max(greatest(c.from_revision, c.to_revision)) from metadata.type_changes c where c.field_id = (f).id))
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.note_change(workspace_id uuid, objects uuid[])
+CREATE OR REPLACE FUNCTION engine.note_build(object_id uuid, share numeric)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update metadata.online_changes c set rows_done = (c.rows_total * share)::bigint
+  where c.object_id = note_build.object_id and c.status = 'RUNNING' and c.kind = 'INDEX'
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.note_change(workspace_id uuid, objects uuid[], roles text[] DEFAULT '{}'::text[])
  RETURNS bigint
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7651,13 +11544,14 @@ declare
 begin
   perform engine.lock_model(workspace_id);
   update engine.pending p set objects = case when p.objects is null or note_change.objects is null then null
-    else array(select distinct u from unnest(p.objects || note_change.objects) u) end
+    else array(select distinct u from unnest(p.objects || note_change.objects) u) end,
+    roles = array(select distinct u from unnest(p.roles || note_change.roles) u)
   where p.workspace_id = note_change.workspace_id;
   if found then
     select w.model_version into v_version from core.workspaces w where w.id = note_change.workspace_id;
     return v_version;
   end if;
-  insert into engine.pending (workspace_id, objects) values (note_change.workspace_id, note_change.objects);
+  insert into engine.pending (workspace_id, objects, roles) values (note_change.workspace_id, note_change.objects, note_change.roles);
   update core.workspaces w set model_version = w.model_version + 1 where w.id = note_change.workspace_id
   returning w.model_version into v_version;
   v_actor := engine.current_actor();
@@ -7665,6 +11559,15 @@ begin
   values (note_change.workspace_id, v_version, v_actor.type, v_actor.id, v_actor.name, engine.current_source());
   return v_version;
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.note_member_event(kind text, member core.members, detail jsonb DEFAULT '{}'::jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select core.note_auth_event(kind, (member).workspace_id, (member).user_id, null, null, null,
+    detail || jsonb_build_object('memberId', (member).id, 'by', engine.actor_name()))
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.note_online(change_id uuid, status text, error text DEFAULT NULL::text)
@@ -7682,8 +11585,9 @@ begin
     started_at = case note_online.status when 'RUNNING' then clock_timestamp() else x.started_at end,
     finished_at = case when note_online.status in ('DONE', 'FAILED') then clock_timestamp() end,
     rows_done = case note_online.status when 'DONE' then coalesce(x.rows_total, x.rows_done) else x.rows_done end
-  where x.id = change_id returning * into c;
-  if note_online.status = 'DONE' and c.kind in ('NOT_NULL', 'BACKFILL', 'VALIDATE') then
+  -- What was asked for anew meanwhile is not done yet.
+  where x.id = change_id and (note_online.status <> 'DONE' or x.status = 'RUNNING') returning * into c;
+  if note_online.status = 'DONE' and c.kind in ('NUMBER', 'NOT_NULL', 'BACKFILL', 'VALIDATE') then
     perform engine.apply(c.workspace_id, array[c.object_id]);
   else
     perform pg_notify('relvar_model', json_build_object('workspace', w.id, 'version', w.model_version, 'shape', w.shape)::text) from core.workspaces w where w.id = c.workspace_id;
@@ -7705,6 +11609,52 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.number_batch(field metadata.fields, schema_name text, table_name text, ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_number text := case when (field).deleted_at is null then engine.snake_case((field).name) else engine.deleted_name((field).id) end;
+  v_is_kept boolean := exists (select from pg_catalog.pg_attribute a
+    where a.attrelid = format('%I.%I', schema_name, table_name)::regclass and a.attname = v_number || '_text' and a.attgenerated = '');
+begin
+  execute format('update %1$I.%2$I t set %3$I = n.number
+      from (select o.id, nextval($2) as number from (select e.id from %1$I.%2$I e where e.id = any ($1) and e.%3$I is null order by e.id) o) n where t.id = n.id', schema_name, table_name, v_number)
+    using ids, pg_catalog.pg_get_serial_sequence(format('%I.%I', schema_name, table_name), v_number)::regclass;
+  if v_is_kept then
+    execute format('update %I.%I t set %I = null where t.id = any ($1) and %3$I is distinct from %s', schema_name, table_name, v_number || '_text',
+      engine.auto_number_text(v_number, (field).settings)) using ids;
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.numbering_name(key text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ('numbering_'::text || "left"(md5(key), 12));
+
+CREATE OR REPLACE FUNCTION engine.numbering_statements(schema_name text, table_name text, want engine.fact)
+ RETURNS TABLE(statement text, lock_level text, note text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select s.statement, s.lock_level, s.note
+  from (select engine.numbering_name((want).key) as name, substr((want).default_expr, 10)::bigint as start) n
+  cross join lateral (values
+    (1, format('alter table %I.%I add column %I bigint', schema_name, table_name, (want).name), 'AccessExclusive', null),
+    (2, format('create sequence %I.%I minvalue %s start with %s owned by %1$I.%5$I.%6$I', schema_name, n.name, least(n.start, 1), n.start, table_name, (want).name), null,
+      'A job numbers the records that are there, in the order of their ids; new ones are numbered at once.'),
+    -- Whoever creates a record takes a number, for as long as no identity does it for them.
+    (3, format('grant usage on sequence %I.%I to %1$I', schema_name, n.name), null, null),
+    (4, format('alter table %I.%I alter column %I set default nextval(%L)', schema_name, table_name, (want).name, format('%I.%I', schema_name, n.name)), 'AccessExclusive', null),
+    (5, format('alter table %I.%I add constraint %I check (%I is not null) not valid', schema_name, table_name, engine.filled_check_name((want).key), (want).name), 'AccessExclusive', null)
+  ) s (n, statement, lock_level, note)
+  order by s.n
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.object_label(id text)
  RETURNS text
  LANGUAGE sql
@@ -7724,7 +11674,7 @@ AS $function$
     'labelField', (select f.name from metadata.fields f where f.id = (object).label_field_id and f.deleted_at is null),
     'imageField', (select f.name from metadata.fields f where f.id = (object).image_field_id and f.deleted_at is null),
     'duplicateCriteria', engine.references_by_name((object).workspace_id, (object).duplicate_criteria),
-    'isActive', (object).is_active, 'isSystem', (object).is_system, 'isSearchable', (object).is_searchable, 'isAudited', (object).is_audited, 'position', (object).position,
+    'isActive', (object).is_active, 'isSystem', (object).is_system, 'isSearchable', (object).is_searchable, 'isAudited', (object).is_audited, 'isPrivate', (object).is_private, 'position', (object).position,
     'fields', (
       select coalesce(jsonb_agg(engine.field_manifest(f) order by f.position, f.name), '[]')
       from metadata.fields f where f.object_id = (object).id and f.deleted_at is null and f.type <> 'TS_VECTOR'
@@ -7775,9 +11725,13 @@ CREATE OR REPLACE FUNCTION engine.online_kind(d engine.difference)
  SET search_path TO ''
 AS $function$
   select case
-    when (d).row_estimate <= (select s.online_rows from engine.settings s) or (d).is_extra then null
+    when (d).is_extra then null
+    -- Numbering that has begun is ended, however few records are left.
+    when (d).kind = 'column' and ((d).want).default_expr ~ '^identity ' and ((d).have).default_expr ~ '^nextval' then 'NUMBER'
+    when (d).row_estimate <= (select s.online_rows from engine.settings s) then null
     when (d).kind = 'index' and ((d).is_missing or (d).is_recreated) then 'INDEX'
     when (d).kind = 'constraint' and ((d).want).definition !~ '^(primary key|unique)' and ((d).is_missing or (d).is_recreated or not ((d).have).not_null) then 'VALIDATE'
+    when (d).kind = 'column' and (d).is_missing and ((d).want).default_expr ~ '^identity ' then 'NUMBER'
     when (d).kind = 'column' and ((d).want).definition = 'kept'
       and ((d).is_missing or split_part(((d).want).comment, E'\n', 1) is distinct from split_part(((d).have).comment, E'\n', 1)) then 'BACKFILL'
     when (d).kind = 'column' and not (d).is_missing and not (d).is_recreated and ((d).want).not_null and not ((d).have).not_null then 'NOT_NULL'
@@ -7835,9 +11789,14 @@ begin
     when 'VALIDATE' then
       return case when d.key is null then '{"kind": "NOTHING"}' else
         jsonb_build_object('kind', 'VALIDATE', 'statement', format('alter table %I.%I validate constraint %I', v_schema, v_table, (d.have).name)) end;
+    when 'NUMBER' then
+      if d.key is null or d.is_missing then
+        return '{"kind": "NOTHING"}';
+      end if;
+      return jsonb_build_object('kind', 'NUMBER', 'fieldId', substring(c.key from '^column ([0-9a-f-]{36})'),
+        'validate', format('alter table %I.%I validate constraint %I', v_schema, v_table, engine.filled_check_name(d.key)));
     when 'NOT_NULL' then
-      -- A check that was found true lets SET NOT NULL believe it, without a look at the table.
-      v_check := 'relvar_filled_' || left(md5(c.key), 12);
+      v_check := engine.filled_check_name(substr(c.key, 8));
       if d.key is null or not (d.want).not_null or (d.have).not_null then
         return jsonb_build_object('kind', 'VALIDATE', 'statement', format('alter table %I.%I drop constraint if exists %I', v_schema, v_table, v_check));
       end if;
@@ -7848,6 +11807,24 @@ begin
         'finish', format('alter table %I.%I alter column %I set not null, drop constraint %I', v_schema, v_table, (d.have).name, v_check),
         'cleanUp', format('alter table %I.%I drop constraint if exists %I', v_schema, v_table, v_check));
   end case;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.open_invitation(id uuid)
+ RETURNS core.invitations
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_members();
+  v_invitation core.invitations;
+begin
+  select * into v_invitation from core.invitations i
+  where i.id = open_invitation.id and i.workspace_id = v_workspace and i.accepted_at is null and i.revoked_at is null for update;
+  if not found then
+    raise exception 'There is no such open invitation.' using errcode = 'RV063', hint = 'It may have been accepted or revoked meanwhile.';
+  end if;
+  return v_invitation;
 end
 $function$;
 
@@ -7915,6 +11892,40 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.own_member()
+ RETURNS core.members
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_member core.members;
+begin
+  select * into v_member from core.members m where m.id = engine.current_member();
+  if not found then
+    raise exception 'Only a member has a profile.' using errcode = '42501', hint = 'Sign in as a member.';
+  end if;
+  return v_member;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.own_workspace()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.workspace_of_role(current_setting('role')::name);
+begin
+  if v_workspace is null then
+    raise exception 'This is asked in a workspace.' using errcode = '42501', hint = 'In psql: select engine.become(''workspace'', ''member@example.com'').';
+  end if;
+  return v_workspace;
+end
+$function$;
+comment on function engine.own_workspace() is 'The workspace of the role that was taken; refuses where none was.';
+
 CREATE OR REPLACE FUNCTION engine.part_label(field metadata.fields, part text)
  RETURNS text
  LANGUAGE sql
@@ -7932,6 +11943,58 @@ AS $function$
   from engine.field_type_columns c where c.type = engine.plain_type(f)
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.past_columns(caller name, schema_name text, object metadata.objects)
+ RETURNS TABLE(name text, since timestamp with time zone)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select a.attname::text, (
+    select max(v.happened_at)
+    from metadata.model_changes m
+    join metadata.model_versions v on v.workspace_id = m.workspace_id and v.version = m.version
+    where m.workspace_id = (object).workspace_id and m.table_name = 'fields' and m.before ->> 'object_id' = (object).id::text
+      and m.row_id is distinct from c.field_id
+      and starts_with(a.attname::text, engine.snake_case(m.before ->> 'name')))
+  from pg_catalog.pg_attribute a
+  left join engine.field_columns((object).workspace_id, array[(object).id]) c on c.name = a.attname
+  where a.attrelid = format('%I.%I', schema_name, (object).table_name)::regclass and a.attnum > 0 and not a.attisdropped
+    and has_column_privilege(caller, a.attrelid, a.attnum, 'select')
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.past_object(caller name, schema_name text, object_name text)
+ RETURNS metadata.objects
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects;
+begin
+  select o.* into v_object
+  from core.workspaces w join metadata.objects o on o.workspace_id = w.id
+  where w.schema_name = past_object.schema_name and o.name_singular = object_name and o.deleted_at is null;
+  if not found then
+    raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
+  end if;
+  if not engine.has_right(caller, v_object.id, 'READ') then
+    raise exception 'Your role may not read %.', v_object.label_plural using errcode = '42501';
+  end if;
+  return v_object;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.past_values(data jsonb, happened_at timestamp with time zone, names text[], since timestamp with time zone[])
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select case when data is not null then coalesce(jsonb_object_agg(e.key, e.value), '{}') end
+  from jsonb_each(data) e
+  join unnest(names, since) c (name, since) on c.name = e.key and (c.since is null or past_values.happened_at > c.since)
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.pending_columns(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[])
  RETURNS TABLE(field_id uuid, change_id uuid, object_id uuid, key text, part text, name text, pg_type text)
  LANGUAGE sql
@@ -7944,6 +12007,80 @@ AS $function$
   join metadata.fields f on f.id = c.field_id and f.revision = c.from_revision and f.type = c.from_type and f.deleted_at is null
   join engine.field_type_columns t on t.type = c.to_type
   where c.workspace_id = pending_columns.workspace_id and c.status = 'RUNNING' and c.from_revision <> c.to_revision and (scope is null or f.object_id = any (scope))
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.permission_flags()
+ RETURNS TABLE(flag text, kind text, label text, description text)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select * from (values
+    ('WORKSPACE', 'SETTING', 'Workspace', 'Name, logo and address of the workspace.'),
+    ('WORKSPACE_MEMBERS', 'SETTING', 'Members and teams', 'Invites and removes members, gives them roles, and keeps the teams.'),
+    ('ROLES', 'SETTING', 'Roles', 'Makes and changes roles. Who may do this may give anybody anything.'),
+    ('DATA_MODEL', 'SETTING', 'Data model', 'Objects, fields, relations, rules and indexes.'),
+    ('LAYOUTS', 'SETTING', 'Layouts', 'How the pages of records are arranged for everybody.'),
+    ('SECURITY', 'SETTING', 'Security', 'How members sign in, and the audit of who did.'),
+    ('API_KEYS_AND_WEBHOOKS', 'SETTING', 'API keys and webhooks', 'Makes and revokes API keys; keeps webhooks.'),
+    ('WORKFLOWS', 'SETTING', 'Workflows', 'Makes, changes and starts workflows.'),
+    ('APPLICATIONS', 'SETTING', 'Applications', 'Installs, upgrades and removes applications.'),
+    ('MARKETPLACE_APPS', 'SETTING', 'Shared applications', 'Offers applications of this workspace to others.'),
+    ('AI_SETTINGS', 'SETTING', 'AI settings', 'Which models are used, and by which agents.'),
+    ('IMPERSONATE', 'SETTING', 'Impersonation', 'Works as another member, where the workspace allows it.'),
+    ('SSO_BYPASS', 'SETTING', 'Sign-in without SSO', 'Signs in by password although single sign-on is enforced.'),
+    ('DATABASE_ACCESS', 'SETTING', 'Database logins', 'Makes logins for psql and BI tools, which see what their member sees.'),
+    ('VIEWS', 'TOOL', 'Views', 'Makes and changes the views that all members see.'),
+    ('IMPORT_CSV', 'TOOL', 'Import', 'Imports records from files.'),
+    ('EXPORT_CSV', 'TOOL', 'Export', 'Exports records to files.'),
+    ('UPLOAD_FILE', 'TOOL', 'Upload files', 'Attaches files to records.'),
+    ('DOWNLOAD_FILE', 'TOOL', 'Download files', 'Opens files of records.'),
+    ('SEND_EMAIL_TOOL', 'TOOL', 'Send e-mail', 'Sends e-mail from the application.'),
+    ('HTTP_REQUEST_TOOL', 'TOOL', 'HTTP requests', 'Calls other systems.'),
+    ('CODE_INTERPRETER_TOOL', 'TOOL', 'Run code', 'Runs code in workflows and agents.'),
+    ('AI', 'TOOL', 'AI', 'Asks the assistant and runs agents.'),
+    ('CONNECTED_ACCOUNTS', 'TOOL', 'Connected accounts', 'Connects a mailbox and a calendar.'),
+    ('PROFILE_INFORMATION', 'TOOL', 'Own profile', 'Changes the own name and picture.')
+  ) as f (flag, kind, label, description)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.permissions_of(pg_role name)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+  with role as materialized (
+    select i.* from engine.roles_of(permissions_of.pg_role) c join metadata.roles i on i.id = c
+  ), workspace as materialized (
+    select distinct r.workspace_id, array(select x.pg_role from role x) as roles from role r
+  ), permission as materialized (
+    select p.* from workspace w cross join lateral engine.effective_permissions(w.workspace_id, null, w.roles) p
+  ), withheld as materialized (
+    select w.* from workspace s cross join lateral engine.withheld_fields(s.workspace_id, null, s.roles) w
+  ), field as (
+    -- Withheld is what no role of them gives.
+    select w.object_id, w.field_id,
+      not exists (select from permission p where p.object_id = w.object_id and p.can_read and not exists (
+        select from withheld x where x.role_id = p.role_id and x.field_id = w.field_id and x.is_read_withheld)) as is_read_withheld,
+      not exists (select from permission p where p.object_id = w.object_id and (p.can_update or p.can_create) and not exists (
+        select from withheld x where x.role_id = p.role_id and x.field_id = w.field_id and x.is_update_withheld)) as is_update_withheld
+    from (select distinct x.object_id, x.field_id from withheld x) w
+  )
+  select jsonb_build_object(
+    'flags', (select coalesce(jsonb_agg(f.flag order by f.flag), '[]') from engine.permission_flags() f
+      where exists (select from role r where r.has_all_permissions or f.flag = any (r.permissions))),
+    'objects', (
+      select coalesce(jsonb_object_agg(o.object_id, jsonb_build_object('canRead', o.can_read, 'canCreate', o.can_create, 'canUpdate', o.can_update, 'canDelete', o.can_delete,
+        'canDestroy', o.can_destroy, 'isLimited', o.is_limited,
+        'unreadableFields', (select coalesce(jsonb_agg(f.field_id order by f.field_id), '[]') from field f where f.object_id = o.object_id and f.is_read_withheld),
+        'unwritableFields', (select coalesce(jsonb_agg(f.field_id order by f.field_id), '[]') from field f where f.object_id = o.object_id and f.is_update_withheld))), '{}')
+      from (
+        select p.object_id, bool_or(p.can_read) as can_read, bool_or(p.can_create) as can_create, bool_or(p.can_update) as can_update, bool_or(p.can_delete) as can_delete,
+          bool_or(p.can_delete and p.can_destroy) as can_destroy, coalesce(bool_and(p.is_limited) filter (where p.can_read), false) as is_limited
+        from permission p group by p.object_id
+      ) o))
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.plain_text(content text)
@@ -7985,6 +12122,344 @@ end
 $function$;
 comment on function engine.plan(uuid,uuid[]) is 'The statements that make a workspace''s schema equal to its metadata, in order, each with its lock, whether it rewrites the table, and about how many rows that touches. Empty when nothing differs. Changes nothing. With a scope, for those objects only.';
 
+CREATE OR REPLACE FUNCTION engine.policy_atom_key(atom jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN "left"(md5((atom)::text), 12);
+
+CREATE OR REPLACE FUNCTION engine.policy_atoms(node jsonb)
+ RETURNS SETOF jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if engine.policy_is_atom(node) then
+    return next node;
+  elsif node ? 'args' then
+    return query select a from jsonb_array_elements(node -> 'args') e cross join lateral engine.policy_atoms(e) a;
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.policy_column(node jsonb, prefix text, OUT column_sql text, OUT pg_type text)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_field metadata.fields := engine.policy_field(node);
+begin
+  if v_field.type in ('RELATION', 'MEMBER') then
+    column_sql := prefix || quote_ident(engine.snake_case(v_field.name) || '_id');
+    pg_type := 'uuid';
+    return;
+  end if;
+  select prefix || quote_ident(engine.snake_case(v_field.name) || c.suffix),
+    case when v_field.type = 'NUMBER' and v_field.settings ->> 'dataType' in ('int', 'bigint') then 'bigint' else c.pg_type end into column_sql, policy_column.pg_type
+  from engine.field_type_columns c
+  where c.type = coalesce(v_field.result_type, v_field.type) and (c.part = node ->> 'part' or node ->> 'part' = '')
+  order by c.position limit 1;
+  -- The comparisons of these are leakproof, so conditions of queries beside the policy still use indexes.
+  if coalesce(pg_type, '') not in ('text', 'double precision', 'bigint', 'smallint', 'boolean', 'date', 'timestamp with time zone', 'uuid') then
+    perform engine.policy_error(format('The field "%s" is of type %s, which a rule cannot compare quickly.', v_field.name, v_field.type), node,
+      'Compare texts, numbers, dates, selects and relations.');
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.policy_comparison(atom jsonb, negated boolean, prefix text, member uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_sides jsonb := engine.policy_sides(atom);
+  v_op text := v_sides ->> 'op';
+  v_field jsonb := v_sides -> 'field';
+  v_with jsonb := v_sides -> 'with';
+  v_column text;
+  v_pg_type text;
+  v_is_null jsonb;
+  v_members text;
+  v_compared jsonb;
+begin
+  select c.column_sql, c.pg_type into v_column, v_pg_type from engine.policy_column(v_field, prefix) c;
+  v_is_null := jsonb_build_object('sql', format('(%s IS NULL)', v_column));
+  if v_op = 'isEmpty' and v_pg_type = 'text' then
+    return case when negated then jsonb_build_object('sql', format('(%s <> ''''::text)', v_column))
+      else jsonb_build_object('op', 'or', 'args', jsonb_build_array(v_is_null, jsonb_build_object('sql', format('(%s = ''''::text)', v_column)))) end;
+  elsif v_op in ('isEmpty', 'null', 'notNull') then
+    return case when negated = (v_op = 'notNull') then v_is_null else jsonb_build_object('sql', format('(%s IS NOT NULL)', v_column)) end;
+  elsif v_op = 'in' and v_with ->> 'k' = 'list' then
+    if v_pg_type = 'uuid' then
+      perform engine.policy_error('A rule names no single records.', v_field, 'Write owner = currentMember() or owner in myTeam(), or compare a field of the related record, such as company.name.');
+    end if;
+    v_compared := jsonb_build_object('sql', format(case when negated then '(%s <> ALL (%s::%s[]))' else '(%s = ANY (%s::%s[]))' end, v_column,
+      engine.literal((select array_agg(case when v_pg_type = 'text' then e ->> 'v' else trim(both '''' from split_part(engine.policy_constant(e, v_pg_type, member), '::', 1)) end order by n)::text
+        from jsonb_array_elements(v_with -> 'args') with ordinality u (e, n)
+        where engine.policy_constant(e, v_pg_type, member) is not null)), v_pg_type));
+  elsif v_op = 'in' then
+    if not engine.policy_is_member(v_field) then
+      perform engine.policy_error(format('"%s" holds no member.', engine.formula_said(v_field)), v_field, 'Name a field that points to a member, such as owner, or createdBy.memberId.');
+    end if;
+    v_members := case v_with ->> 'fn' when 'myTeam' then 'my_team' else 'below_me' end;
+    v_members := case when member is null then format('( SELECT engine.%s() AS %1$s)', v_members)
+      else format('( SELECT engine.%s(%L::uuid))', case v_members when 'my_team' then 'team_of' else 'below' end, member) end;
+    v_compared := jsonb_build_object('sql', format(case when negated then '(%s <> ALL (ARRAY%s))' else '(%s = ANY (ARRAY%s))' end, v_column, v_members));
+  else
+    if v_pg_type = 'uuid' and v_with ->> 'fn' = 'currentMember' and not engine.policy_is_member(v_field) then
+      perform engine.policy_error(format('"%s" holds no member.', engine.formula_said(v_field)), v_field, 'Name a field that points to a member, such as owner, or createdBy.memberId.');
+    end if;
+    v_compared := jsonb_build_object('sql', format('(%s %s %s)', v_column,
+      case when negated then case v_op when '=' then '<>' when '!=' then '=' when '<' then '>=' when '<=' then '>' when '>' then '<=' else '<' end
+        when v_op = '!=' then '<>' else v_op end, engine.policy_constant(v_with, v_pg_type, member)));
+  end if;
+  return case when engine.policy_true_of_nothing(v_op) <> negated then jsonb_build_object('op', 'or', 'args', jsonb_build_array(v_compared, v_is_null)) else v_compared end;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.policy_constant(node jsonb, pg_type text, member uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_node jsonb := node;
+  v_value numeric;
+  v_text text;
+begin
+  if v_node ->> 'k' = 'cast' then
+    v_node := v_node #> '{args,0}';
+  end if;
+  if v_node ->> 'fn' = 'currentMember' and pg_type = 'uuid' then
+    return coalesce(engine.literal(member::text) || '::uuid', '( SELECT engine.current_member() AS current_member)');
+  elsif v_node ->> 'fn' = 'today' and pg_type = 'date' then
+    return '( SELECT engine.today() AS today)';
+  elsif v_node ->> 'fn' = 'today' and pg_type = 'timestamp with time zone' then
+    return '( SELECT engine.start_of_today() AS start_of_today)';
+  elsif v_node ->> 'fn' = 'now' and pg_type = 'timestamp with time zone' then
+    return '( SELECT now() AS now)';
+  end if;
+  if v_node ->> 'k' = 'num' or v_node ->> 'op' = 'neg' and v_node #>> '{args,0,k}' = 'num' then
+    v_value := coalesce((v_node ->> 'v')::numeric, -(v_node #>> '{args,0,v}')::numeric) * case when node ->> 't' = 'CURRENCY' and node ->> 'k' = 'cast' then 1000000 else 1 end;
+    if pg_type in ('bigint', 'smallint') and (v_value <> trunc(v_value) or abs(v_value) > case pg_type when 'bigint' then 9e18 else 32000 end) then
+      perform engine.policy_error(format('"%s" holds whole numbers only.', v_value), node, 'Compare with a whole number.');
+    end if;
+    v_text := case pg_type when 'double precision' then (v_value::double precision)::text else trunc(v_value)::text end;
+    if pg_type in ('double precision', 'bigint', 'smallint') then
+      return engine.literal(v_text) || '::' || pg_type;
+    end if;
+  elsif v_node ->> 'k' = 'str' and pg_type = 'text' then
+    return engine.literal(v_node ->> 'v') || '::text';
+  elsif v_node ->> 'k' = 'bool' and pg_type = 'boolean' then
+    return v_node ->> 'v';
+  elsif v_node ->> 'fn' = 'date' and v_node #>> '{args,0,k}' = 'str' and jsonb_array_length(v_node -> 'args') = 1 then
+    if pg_type = 'date' then
+      return engine.literal(((v_node #>> '{args,0,v}')::date)::text) || '::date';
+    elsif pg_type = 'timestamp with time zone' then
+      return engine.literal(((v_node #>> '{args,0,v}')::timestamp at time zone 'UTC')::text) || '::timestamp with time zone';
+    end if;
+  end if;
+  perform engine.policy_error(format('A rule compares with a constant, not with "%s".', engine.formula_said(v_node)), node,
+    'Write a text, a number, true, false, date("2026-12-31"), today(), now() or currentMember().');
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.policy_error(what text, node jsonb, hint text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  raise exception '%', what using errcode = 'RV059', column = 'condition',
+    detail = engine.formula_detail(engine.formula_said(node), coalesce((node ->> 'at')::int, 1)), hint = hint;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.policy_field(node jsonb)
+ RETURNS metadata.fields
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_field metadata.fields;
+begin
+  if node ->> 'k' is distinct from 'field' then
+    perform engine.policy_error(format('A rule compares fields with constants; "%s" is computed.', engine.formula_said(node)), node,
+      'Write a field on one side, such as stage = "WON", owner = currentMember() or owner in myTeam(); join these by and, or and not.');
+  end if;
+  select f.* into v_field from metadata.fields f where f.id = (node ->> 'field')::uuid;
+  if v_field.type in ('FORMULA', 'MORPH_RELATION', 'FULL_NAME') and node ->> 'part' = '' or v_field.type = 'FORMULA' or node ? 'ft' and node ->> 'ft' <> 'SELECT' then
+    perform engine.policy_error(format('The field "%s" is of type %s, which a rule cannot compare quickly.', v_field.name, v_field.type), node,
+      'Compare texts, numbers, dates, selects and relations. A formula''s own condition can be written here instead of it.');
+  end if;
+  return v_field;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.policy_indexes(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[])
+ RETURNS TABLE(object_id uuid, field_id uuid, part text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+  select distinct f.object_id, f.id, s.sides #>> '{field,part}'
+  from metadata.record_rules r
+  cross join lateral engine.policy_atoms(r.compiled -> 'node') a
+  cross join lateral (select engine.policy_sides(a) as sides) s
+  join metadata.fields f on f.id = (s.sides #>> '{field,field}')::uuid
+  where r.workspace_id = policy_indexes.workspace_id and (scope is null or f.object_id = any (scope))
+    and s.sides ->> 'op' in ('=', 'in', '<', '<=', '>', '>=') and f.type <> 'BOOLEAN'
+    -- Relations and unique fields have an index anyway.
+    and f.type not in ('RELATION', 'MEMBER', 'UUID') and not f.is_unique
+  union
+  select o.id, f.id, 'memberId'
+  from metadata.objects o join metadata.fields f on f.object_id = o.id and f.name = 'createdBy' and f.type = 'ACTOR'
+  where o.workspace_id = policy_indexes.workspace_id and o.is_private and (scope is null or o.id = any (scope));
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.policy_is_atom(node jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN COALESCE((NOT (((node ->> 'op'::text) = ANY (ARRAY['and'::text, 'or'::text, 'not'::text])) OR ((node ->> 'fn'::text) = ANY (ARRAY['and'::text, 'or'::text, 'not'::text])) OR ((node ->> 'k'::text) = 'bool'::text))), true);
+
+CREATE OR REPLACE FUNCTION engine.policy_is_member(field jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select exists (
+    select from metadata.fields f
+    where f.id = (field ->> 'field')::uuid and (f.type = 'ACTOR' and field ->> 'part' = 'memberId' or exists (
+      select from metadata.relations r join metadata.objects o on o.id = r.target_object_id
+      where r.field_id = f.id and r.deleted_at is null and o.universal_identifier = 'standard:workspaceMember')))
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.policy_joined(op text, parts jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select case when jsonb_array_length(u.args) = 1 then u.args -> 0 else jsonb_build_object('op', policy_joined.op, 'args', u.args) end
+  from (
+    select jsonb_agg(e.value order by p.n, e.n) as args
+    from jsonb_array_elements(parts) with ordinality p (value, n)
+    cross join lateral jsonb_array_elements(case when p.value ->> 'op' = policy_joined.op then p.value -> 'args' else jsonb_build_array(p.value) end) with ordinality e (value, n)
+  ) u
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.policy_print(tree jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return coalesce(tree ->> 'sql', '(' || (
+    select string_agg(engine.policy_print(e), upper(format(' %s ', tree ->> 'op')) order by n)
+    from jsonb_array_elements(tree -> 'args') with ordinality u (e, n)) || ')');
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.policy_sides(atom jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  a jsonb := atom #> '{args,0}';
+  b jsonb := atom #> '{args,1}';
+  v_op text := atom ->> 'op';
+begin
+  if atom ->> 'k' = 'field' then
+    return jsonb_build_object('op', '=', 'field', atom, 'with', '{"k": "bool", "v": "true", "t": "BOOLEAN"}'::jsonb);
+  elsif atom ->> 'fn' = 'isEmpty' then
+    return jsonb_build_object('op', 'isEmpty', 'field', a);
+  elsif v_op in ('=', '!=') and (a ->> 'k' = 'null' or b ->> 'k' = 'null') then
+    return jsonb_build_object('op', case v_op when '=' then 'null' else 'notNull' end, 'field', case when a ->> 'k' = 'null' then b else a end);
+  elsif v_op in ('=', '!=', '<', '<=', '>', '>=') then
+    if a ->> 'k' <> 'field' and b ->> 'k' = 'field' then
+      return jsonb_build_object('op', case v_op when '<' then '>' when '<=' then '>=' when '>' then '<' when '>=' then '<=' else v_op end, 'field', b, 'with', a);
+    end if;
+    return jsonb_build_object('op', v_op, 'field', a, 'with', b);
+  elsif v_op = 'in' then
+    return jsonb_build_object('op', 'in', 'field', a, 'with', b);
+  end if;
+  perform engine.policy_error(format('"%s" would be computed for every record, which is slow.', engine.formula_said(atom)), atom,
+    'Compare a field with a constant, such as stage = "WON", owner = currentMember() or owner in myTeam(); join these by and, or and not.');
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.policy_sql(compiled jsonb, rule_id uuid, prefix text DEFAULT ''::text, member uuid DEFAULT NULL::uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN engine.policy_print(engine.policy_tree((compiled -> 'node'::text), false, rule_id, prefix, member));
+comment on function engine.policy_sql(jsonb,uuid,text,uuid) is 'A compiled rule of a role as the condition of a policy, as PostgreSQL prints it. With a member, what it comes to for that member.';
+
+CREATE OR REPLACE FUNCTION engine.policy_tree(node jsonb, negated boolean, rule_id uuid, prefix text, member uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_op text := coalesce(node ->> 'op', node ->> 'fn');
+  v_sides jsonb;
+  v_link text;
+  v_ids text;
+begin
+  if node ->> 'k' = 'bool' then
+    return jsonb_build_object('sql', case when (node ->> 'v' = 'true') <> negated then 'true' else 'false' end);
+  elsif v_op = 'not' then
+    return engine.policy_tree(node #> '{args,0}', not negated, rule_id, prefix, member);
+  elsif v_op in ('and', 'or') then
+    return engine.policy_joined(case when (v_op = 'and') <> negated then 'and' else 'or' end,
+      (select jsonb_agg(engine.policy_tree(e, negated, rule_id, prefix, member) order by n) from jsonb_array_elements(node -> 'args') with ordinality u (e, n)));
+  end if;
+  v_sides := engine.policy_sides(node);
+  if not v_sides -> 'field' ? 'via' then
+    return engine.policy_comparison(node, negated, prefix, member);
+  end if;
+  -- A field of a related record: the ids of the records that are like that, found once a statement.
+  perform engine.policy_comparison(node, false, '', member);
+  select (engine.formula_columns(f, '', prefix))[1] into v_link from metadata.fields f where f.id = (v_sides #>> '{field,via,0}')::uuid;
+  v_ids := case when member is null then format('( SELECT engine.rule_ids(%L::uuid, %L::text) AS rule_ids)', coalesce(rule_id, '00000000-0000-0000-0000-000000000000'), engine.policy_atom_key(node))
+    else format('( SELECT engine.find_rule_ids(%L::uuid, %L::text, %L::uuid))', rule_id, engine.policy_atom_key(node), member) end;
+  if engine.policy_true_of_nothing(v_sides ->> 'op') <> negated then
+    return jsonb_build_object('op', 'or', 'args', jsonb_build_array(
+      jsonb_build_object('sql', format('(%s <> ALL (ARRAY%s))', v_link, v_ids)), jsonb_build_object('sql', format('(%s IS NULL)', v_link))));
+  end if;
+  return jsonb_build_object('sql', format('(%s = ANY (ARRAY%s))', v_link, v_ids));
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.policy_true_of_nothing(op text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN (op = ANY (ARRAY['!='::text, 'isEmpty'::text, 'null'::text]));
+
 CREATE OR REPLACE FUNCTION engine.presence_sql(type text, c jsonb)
  RETURNS text
  LANGUAGE sql
@@ -8023,16 +12498,18 @@ begin
     delete from metadata.objects o where o.deleted_at < now() - v_age returning 1
   ), fields as (
     delete from metadata.fields f where f.deleted_at < now() - v_age returning 1
+  ), relations as (
+    delete from metadata.relations r where r.deleted_at < now() - v_age returning 1
   ), columns as (
     delete from engine.retired_columns r where r.retired_at < now() - v_age returning r.workspace_id, r.object_id
   )
-  select (select count(*) from objects) + (select count(*) from fields) + (select count(engine.note_change(c.workspace_id, array[c.object_id])) from columns c) into v_count;
+  select (select count(*) from objects) + (select count(*) from fields) + (select count(*) from relations) + (select count(engine.note_change(c.workspace_id, array[c.object_id])) from columns c) into v_count;
   return v_count;
 end
 $function$;
 comment on function engine.purge_deleted(interval) is 'Drops objects, fields and former columns that were deleted longer ago than max_age (default: the grace period of engine.settings). A job runs it every night.';
 
-CREATE OR REPLACE FUNCTION engine.put_back(schema_name text, object metadata.objects, record_id uuid)
+CREATE OR REPLACE FUNCTION engine.put_back(schema_name text, object metadata.objects, record_id uuid, caller name)
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -8048,7 +12525,7 @@ begin
   if v_trash.id is null then
     return false;
   end if;
-  v_data := engine.without_dead_links(schema_name, object, record_id, v_trash.data);
+  v_data := engine.without_dead_links(schema_name, object, record_id, v_trash.data, caller);
   select string_agg(quote_ident(a.attname), ', ') into v_columns
   from pg_catalog.pg_attribute a
   where a.attrelid = format('%I.%I', schema_name, (object).table_name)::regclass
@@ -8063,19 +12540,27 @@ begin
   exception
     when unique_violation then
       get stacked diagnostics v_detail = pg_exception_detail;
+      if not engine.reads_wholly(caller, (object).id) then
+        raise exception 'The record cannot be restored: another has taken its place.'
+          using errcode = 'RV014', hint = 'Ask somebody who sees all records of this kind.';
+      end if;
       raise exception '"%" cannot be restored: another record has taken its place.', v_trash.label
         using errcode = 'RV014', detail = v_detail, hint = 'Change or delete the other record first.';
     when not_null_violation or check_violation or data_exception then
+      if not engine.reads_wholly(caller, (object).id) then
+        raise exception 'The record cannot be restored, since it does not fit its object any more.'
+          using errcode = 'RV013', hint = 'Ask somebody who sees all records and fields of this kind.';
+      end if;
       raise exception '"%" cannot be restored, since it does not fit its object any more: %', v_trash.label, sqlerrm
         using errcode = 'RV013', hint = 'The object was changed after the record was deleted. Change it back, restore, and change it again.';
   end;
   execute format('delete from %I.trash where id = $1', schema_name) using v_trash.id;
-  perform engine.put_back_links(schema_name, object, record_id, v_trash.transaction_id);
+  perform engine.put_back_links(schema_name, object, record_id, v_trash.transaction_id, caller);
   return true;
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.put_back_links(schema_name text, object metadata.objects, record_id uuid, deleted_in xid8)
+CREATE OR REPLACE FUNCTION engine.put_back_links(schema_name text, object metadata.objects, record_id uuid, deleted_in xid8, caller name)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -8103,7 +12588,7 @@ begin
         'select record_id from %I.trash where transaction_id = $1 and object_id = $2 and data ->> $3 = $4', schema_name)
         using deleted_in, (r.object).id, r.column_name, record_id::text
       loop
-        perform engine.put_back(schema_name, r.object, v_child);
+        perform engine.put_back(schema_name, r.object, v_child, caller);
       end loop;
     end if;
   end loop;
@@ -8117,19 +12602,24 @@ CREATE OR REPLACE FUNCTION engine.qualified(names jsonb, alias text)
  SET search_path TO ''
 AS $function$ select jsonb_object_agg(n.key, format('%I.%I', alias, n.value)) from jsonb_each_text(names) n $function$;
 
-CREATE OR REPLACE FUNCTION engine.queue_online(workspace_id uuid, differences engine.difference[])
+CREATE OR REPLACE FUNCTION engine.queue_online(workspace_id uuid, differences engine.difference[], scope uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
+  -- What failed and is not wanted any more is nobody's worry. A fill is wanted until it is done.
+  delete from metadata.online_changes c
+  where c.workspace_id = queue_online.workspace_id and c.status = 'FAILED' and c.kind not in ('TYPE', 'BACKFILL') and (scope is null or c.object_id = any (scope))
+    and not exists (select from unnest(differences) d where d.kind || ' ' || d.key = c.key and not d.is_extra);
   insert into metadata.online_changes as c (workspace_id, object_id, key, kind, statement, rows_total)
-  select queue_online.workspace_id, (d.want).table_key::uuid, d.kind || ' ' || d.key, engine.online_kind(d), coalesce((d.want).definition, (d.want).name), d.row_estimate
+  select queue_online.workspace_id, (d.want).table_key::uuid, d.kind || ' ' || d.key, engine.online_kind(d), case d.kind when 'column' then (d.want).name else coalesce((d.want).definition, (d.want).name) end, d.row_estimate
   from unnest(differences) d where engine.online_kind(d) is not null
   on conflict (workspace_id, key) where status <> 'DONE' do update
     set kind = excluded.kind, statement = excluded.statement, status = 'QUEUED', rows_done = 0, last_id = null, rows_total = excluded.rows_total, attempts = 0, error = null
-    where c.status = 'FAILED' or c.statement <> excluded.statement;
+    -- A column that is computed otherwise than a moment ago is filled from the beginning.
+    where c.status = 'FAILED' or c.kind = 'BACKFILL' or c.statement <> excluded.statement;
   if found then
     perform engine.add_online_job(queue_online.workspace_id);
   end if;
@@ -8148,6 +12638,8 @@ begin
   values ((f).workspace_id, (f).id, (f).type,
     (f).settings || case when (f).type in ('FORMULA', 'ROLLUP') then jsonb_build_object('resultType', (f).result_type, 'compiled', (f).compiled) else '{}' end,
     (f).options, (f).default_value, (f).revision, (t).type, (t).settings || case when may_empty then '{"onFailure": "EMPTY"}' else '{}'::jsonb end, (t).options, (t).default_value, v_revision, failed, 'RUNNING');
+  -- An earlier attempt that failed was taken back whole.
+  delete from metadata.online_changes c where c.workspace_id = (f).workspace_id and c.status = 'FAILED' and c.kind = 'TYPE' and starts_with(c.key, 'field ' || (f).id);
   insert into metadata.online_changes (workspace_id, object_id, key, kind, statement, rows_total)
   values ((f).workspace_id, (f).object_id, 'field ' || engine.column_key((f).id, v_revision, ''), 'TYPE', format('%s: %s to %s', (f).label, engine.type_label((f).type), engine.type_label((t).type)), (standing).row_estimate);
   perform engine.add_online_job((f).workspace_id);
@@ -8163,6 +12655,31 @@ AS $function$
   select case
     when lower(engine.plain_text(content)) in ('true', 't', 'yes', 'y', 'on', '1', 'x', '✓', '✔') then true
     when lower(engine.plain_text(content)) in ('false', 'f', 'no', 'n', 'off', '0') then false end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.read_bundle(workspace_id uuid, old_manifest jsonb, new_manifest jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_names jsonb := case when old_manifest is null then '{}' else engine.manifest_names(workspace_id, old_manifest) end;
+begin
+  create temporary table relvar_bundle on commit drop as
+  with pair as (
+    select coalesce(n.part, p.part) as part, coalesce(n.identifier, p.identifier) as identifier, coalesce(n.owner, p.owner) as owner, n."values" as wanted, p."values" as base
+    from engine.manifest_rows(new_manifest) n
+    -- A field that becomes a formula is still that field.
+    full join engine.manifest_rows(old_manifest) p on p.identifier = n.identifier and replace(p.part, 'computed', 'fields') = replace(n.part, 'computed', 'fields')
+    where n."values" is distinct from p."values"
+  )
+  select b, (b).phase, p.identifier, p.owner, p.wanted, engine.references_by_id(read_bundle.workspace_id, p.base, v_names, false) as base, null::jsonb as formulas
+  from pair p join engine.bundle_parts() b on b.part = p.part
+  -- On the first install these come all at once.
+  where p.base is not null or b.phase >= 6;
+  update pg_temp.relvar_bundle r set formulas = engine.compiled_formulas((r.b).table_name, engine.bundle_owner(read_bundle.workspace_id, (r.b).owner_table, r.owner), r.base)
+  where r.base is not null and (r.b).owner_table = 'objects';
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.read_colour(content text)
@@ -8421,15 +12938,41 @@ AS $function$ select case when engine.plain_text(content) ~* '^\{?[0-9a-f]{8}-?(
 
 CREATE OR REPLACE FUNCTION engine.readable_objects(caller name)
  RETURNS SETOF uuid
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
+ SET jit TO 'off'
 AS $function$
-  select o.id
-  from metadata.roles r
-  join metadata.objects o on o.workspace_id = r.workspace_id
-  left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
-  where r.pg_role = caller and o.is_active and o.deleted_at is null and coalesce(p.can_read, r.can_read_all)
+declare
+  v_roles text[] := array(select i.pg_role from engine.roles_of(caller) c join metadata.roles i on i.id = c);
+begin
+  return query
+  select distinct p.object_id
+  from metadata.roles r cross join lateral engine.effective_permissions(r.workspace_id, null, v_roles) p
+  where r.pg_role = caller and p.can_read;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.reads_label(caller name, schema_name text, object metadata.objects)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select not exists (
+    select from engine.field_columns((object).workspace_id, array[(object).id]) c
+    where c.field_id = (object).label_field_id and not has_column_privilege(caller, format('%I.%I', schema_name, (object).table_name), c.name, 'select'))
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.reads_wholly(caller name, object_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return engine.acts_as_administrator() or object_id in (select o from engine.wholly_readable_objects(caller) o);
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.reconcile(workspace_id uuid)
@@ -8448,7 +12991,98 @@ end
 $function$;
 comment on function engine.reconcile(uuid) is 'engine.apply for a whole workspace, remembering by which engine. The migrations call it for each.';
 
-CREATE OR REPLACE FUNCTION engine.references_by_id(workspace_id uuid, value jsonb, planned jsonb DEFAULT '{}'::jsonb)
+CREATE OR REPLACE FUNCTION engine.record_conditions(role_id uuid, object metadata.objects, prefix text DEFAULT ''::text, member uuid DEFAULT NULL::uuid, OUT on_read text, OUT on_update text, OUT on_delete text)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_parts jsonb := '[]';
+  v_updates jsonb := '[]';
+  v_deletes jsonb := '[]';
+  v_role name := (select r.pg_role from metadata.roles r where r.id = role_id);
+  v_tree jsonb;
+  r record;
+begin
+  if (object).is_private then
+    v_parts := v_parts || jsonb_build_object('sql', format('(%screated_by_member_id = %s)', prefix, coalesce(engine.literal(member::text) || '::uuid', '( SELECT engine.current_member() AS current_member)')));
+  end if;
+  for r in
+    select u.id, u.action, u.compiled from metadata.record_rules u where u.role_id = record_conditions.role_id and u.object_id = (object).id order by u.action
+  loop
+    v_tree := engine.policy_tree(r.compiled -> 'node', false, r.id, prefix, member);
+    case r.action
+      when 'READ' then v_parts := v_parts || v_tree;
+      when 'UPDATE' then v_updates := v_updates || v_tree;
+      else v_deletes := v_deletes || v_tree;
+    end case;
+  end loop;
+  if (object).is_junction and not exists (select from metadata.object_permissions p where p.role_id = record_conditions.role_id and p.object_id = (object).id) then
+    for r in
+      select s.side_id, (engine.formula_columns(f, '', prefix))[1] as link
+      from engine.junction_sides((object).workspace_id) s
+      join metadata.fields f on f.id = s.field_id
+      join metadata.objects o on o.id = s.side_id
+      where s.object_id = (object).id and (o.is_private or exists (
+        select from metadata.record_rules u where u.role_id = record_conditions.role_id and u.object_id = o.id and u.action = 'READ'))
+      order by s.field_id
+    loop
+      v_parts := v_parts || jsonb_build_object('sql', format(case when member is null then '(%s = ANY (ARRAY( SELECT engine.visible_ids(%L::uuid) AS visible_ids)))'
+        else '(%s = ANY (ARRAY( SELECT engine.find_visible_ids(%4$L::name, %2$L::uuid, %3$L::uuid))))' end, r.link, r.side_id, member, v_role));
+    end loop;
+    on_read := case when v_parts <> '[]' then engine.policy_print(engine.policy_joined('and', v_parts)) end;
+    on_update := on_read;
+    on_delete := on_read;
+    return;
+  end if;
+  on_read := engine.beside_shares(v_parts, object, 'READ', prefix, v_role, member);
+  on_update := engine.beside_shares(v_parts || v_updates, object, 'WRITE', prefix, v_role, member);
+  on_delete := case when v_parts || v_deletes <> '[]' then engine.policy_print(engine.policy_joined('and', v_parts || v_deletes)) end;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.record_history(caller name, schema_name text, object_name text, record_id uuid, max_results integer, before_batch bigint)
+ RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
+  v_limit int := least(greatest(max_results, 1), 1000);
+  v_table text := format('%I.%I', schema_name, v_object.table_name);
+  v_names text[];
+  v_since timestamptz[];
+  v_knows_who boolean;
+begin
+  if engine.reads_wholly(caller, v_object.id) then
+    return query execute format(
+      'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at
+       from %I.record_events e where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3) order by e.batch desc, e.seq desc limit $4', schema_name)
+    using v_object.id, record_id, before_batch, v_limit;
+    return;
+  end if;
+  if not engine.may_touch(caller, v_object.id, record_id, 'READ') and not engine.is_trashed_for(caller, schema_name, v_object, record_id, 'READ') then
+    return;
+  end if;
+  select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, v_object) c;
+  v_knows_who := has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
+  return query execute format(
+    'select e.batch, e.seq, e.action, b.value, a.value, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
+       case when $7 then e.source else '''' end, e.happened_at
+     from %I.record_events e
+     cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)
+     cross join lateral engine.past_values(e.after, e.happened_at, $5, $6) a (value)
+     where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3)
+       -- That something was changed which the caller does not read is nothing to tell, either.
+       and (e.action <> ''updated'' or b.value <> ''{}'')
+     order by e.batch desc, e.seq desc limit $4', schema_name)
+  using v_object.id, record_id, before_batch, v_limit, v_names, v_since, v_knows_who;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.references_by_id(workspace_id uuid, value jsonb, planned jsonb DEFAULT '{}'::jsonb, is_strict boolean DEFAULT true)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
@@ -8470,6 +13104,7 @@ begin
       (select o.id::text from metadata.objects o where o.workspace_id = references_by_id.workspace_id and o.deleted_at is null and 'object:' || o.name_singular = m.name)) as id
     from (select distinct x[1] as name from regexp_matches(v_text, '"((?:field|relation|object):[A-Za-z0-9.>]+)"', 'g') x) m
   loop
+    continue when r.id is null and not is_strict;
     if r.id is null then
       raise exception 'The manifest speaks of %, which is neither in it nor here.', r.name using errcode = 'RV067', column = 'manifest',
         hint = 'Add it to the manifest, or take out what speaks of it.';
@@ -8698,7 +13333,7 @@ begin
   perform engine.note_statements(workspace_id, v_version, (item).statements);
   perform pg_notify('relvar_model', json_build_object('workspace', workspace_id, 'version', v_version, 'shape', v_shape)::text);
 exception
-  when lock_not_available then
+  when lock_not_available or deadlock_detected then
     raise exception 'The table is busy, so the repair was not made.' using errcode = 'RV021', hint = 'Somebody is working with it in a long transaction. Try again in a moment.';
   when not_null_violation or check_violation or unique_violation or foreign_key_violation or data_exception then
     raise exception 'Records do not fit the repair, so it was not made: %', sqlerrm using errcode = 'RV023', hint = 'Correct those records first.';
@@ -8717,7 +13352,6 @@ declare
   v_field metadata.fields;
   v_object metadata.objects;
   v_schema text;
-  v_objects uuid[];
   r record;
 begin
   select f.* into strict v_field from metadata.fields f where f.id = field_id;
@@ -8740,6 +13374,8 @@ begin
     union all
     select 'rules', u.id from metadata.rules u where u.workspace_id = replace_option.workspace_id and u.compiled::text ~ field_id::text
     union all
+    select 'record_rules', u.id from metadata.record_rules u where u.workspace_id = replace_option.workspace_id and u.compiled::text ~ field_id::text
+    union all
     select 'indexes', i.id from metadata.indexes i where i.workspace_id = replace_option.workspace_id and i.compiled::text ~ field_id::text
   loop
     if r.what = 'fields' then
@@ -8751,10 +13387,7 @@ begin
   if is_plan then
     return;
   end if;
-  delete from engine.pending p where p.workspace_id = replace_option.workspace_id returning p.objects into v_objects;
-  if found then
-    perform engine.apply(replace_option.workspace_id, v_objects);
-  end if;
+  perform engine.apply_pending(replace_option.workspace_id);
   select w.schema_name into v_schema from core.workspaces w where w.id = replace_option.workspace_id;
   execute engine.option_statement(v_schema, v_object.table_name, v_field, value, "with");
 end
@@ -8796,6 +13429,12 @@ begin
     where u.workspace_id = replace_uses.workspace_id and u.compiled::text ~ field_id::text
   loop
     update metadata.rules u set condition = engine.formula_text(r.compiled) where u.id = r.id;
+  end loop;
+  for r in
+    select u.id, replace(u.compiled::text, field_id::text, with_field_id::text)::jsonb as compiled from metadata.record_rules u
+    where u.workspace_id = replace_uses.workspace_id and u.compiled::text ~ field_id::text
+  loop
+    update metadata.record_rules u set condition = engine.formula_text(r.compiled) where u.id = r.id;
   end loop;
   update metadata.rules u set field_id = case u.field_id when replace_uses.field_id then with_field_id else u.field_id end,
     settings = replace(u.settings::text, replace_uses.field_id::text, with_field_id::text)::jsonb
@@ -8854,8 +13493,10 @@ CREATE OR REPLACE FUNCTION engine.restore_record(caller name, schema_name text, 
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
+declare
+  v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name);
 begin
-  return engine.put_back(schema_name, engine.trashed_object(caller, schema_name, object_name), record_id);
+  return engine.is_trashed_for(caller, schema_name, v_object, record_id) and engine.put_back(schema_name, v_object, record_id, caller);
 end
 $function$;
 
@@ -8909,8 +13550,15 @@ CREATE OR REPLACE FUNCTION engine.revert_changes(workspace_id uuid, version bigi
  STABLE
  SET search_path TO ''
 AS $function$
-  with since as materialized (
+  with changed as materialized (
     select * from engine.rows_since(workspace_id, version)
+  ), since as materialized (
+    -- What belonged to an object that was deleted then and has been dropped since was not there, either.
+    select s.table_name, s.id, s.was, s."is", s.was_live and not exists (
+        select from changed o where o.table_name = 'objects' and not o.was_live and o."is" is null
+          and o.id = coalesce((s.was ->> 'object_id')::uuid, (select (f.was ->> 'object_id')::uuid from changed f
+            where f.table_name in ('fields', 'views') and f.id = coalesce((s.was ->> 'field_id')::uuid, (s.was ->> 'view_id')::uuid)))) as was_live, s.is_live
+    from changed s
   ), row as materialized (
     -- What was made since and deleted with something that comes back would come back with it.
     select s.table_name, s.id, s.was, s."is", s.was_live, s.is_live or not s.was_live and exists (
@@ -8939,7 +13587,9 @@ AS $function$
       or r.table_name = 'fields' and r.id in (select f.id from junction_field f)
         and ((coalesce(r.was, r."is") ->> 'is_system')::boolean or coalesce(r.was, r."is") ->> 'type' = 'RELATION' and (coalesce(r.was, r."is") ->> 'is_required')::boolean or r."is" is null)
       or r.table_name = 'relations' and (coalesce(r.was, r."is") ->> 'field_id')::uuid in (select f.id from junction_field f)
-      or r.table_name = 'rules' and (coalesce(r.was, r."is") ->> 'object_id')::uuid in (select j.id from junction j) and coalesce(r.was, r."is") ->> 'kind' = 'UNIQUE')
+      or r.table_name = 'rules' and (coalesce(r.was, r."is") ->> 'object_id')::uuid in (select j.id from junction j) and coalesce(r.was, r."is") ->> 'kind' = 'UNIQUE'
+      -- A junction that was dropped is made anew with another id, without what had been added to it.
+      or exists (select from row x join junction j on j.id = x.id where r."is" is null and x."is" is null and x.id = (r.was ->> 'object_id')::uuid))
   ), objects as materialized (
     select t.id, t.was_live, t.is_live from touched t where t.table_name = 'objects'
   ), steps (phase, part, id, change) as (
@@ -8970,7 +13620,7 @@ AS $function$
     where t.was_live and t."is" is null and t.type = 'MANY_TO_MANY'
     union all
     select case when t.table_name = 'objects' then 30 when t.type in ('FORMULA', 'ROLLUP') then 33 when t.table_name = 'fields' then 31 when t.table_name = 'relations' then 32
-        when t.table_name = 'view_fields' then 36 when t.table_name = 'views' then 35 else 34 end, t.part, t.id,
+        when t.table_name = 'view_fields' then 36 when t.table_name = 'views' or t.table_name in (select p.table_name from engine.role_parts() p) then 35 else 34 end, t.part, t.id,
       jsonb_build_object('op', 'insert', 'table', t.part, 'id', t.id, 'values',
         engine.writable_values(t.table_name, t.was, 'insert') - '{labelFieldId,imageFieldId,duplicateCriteria}'::text[])
     from touched t
@@ -9001,7 +13651,7 @@ AS $function$
     where t.was_live and v.value <> '{}'
     union all
     select case t.table_name when 'view_fields' then 60 when 'views' then 61 when 'indexes' then 62 when 'rules' then 63
-        when 'fields' then case when t.type in ('FORMULA', 'ROLLUP') then 64 when t.type = 'MANY_TO_MANY' then 65 else 66 end when 'relations' then 67 else 68 end,
+        when 'fields' then case when t.type in ('FORMULA', 'ROLLUP') then 64 when t.type = 'MANY_TO_MANY' then 65 else 66 end when 'relations' then 67 when 'objects' then 68 when 'roles' then 69 else 60 end,
       t.part, t.id, jsonb_build_object('op', 'delete', 'table', t.part, 'id', t.id)
     from touched t
     where t.is_live and not t.was_live
@@ -9012,16 +13662,172 @@ AS $function$
           join metadata.fields b on b.id = (t."is" ->> 'junction_field_id')::uuid and b.object_id = a.object_id where m.id < t.id and m.type = 'MANY_TO_MANY' and m.is_live and not m.was_live)))
       and not (t.table_name = 'relations' and not exists (select from metadata.fields f left join touched g on g.id = f.id where f.id = (t."is" ->> 'field_id')::uuid and coalesce(g.was_live, true)))
       and not (t.table_name = 'view_fields' and exists (select from touched v where v.id = (t."is" ->> 'view_id')::uuid and not v.was_live))
+      -- What a role may do goes with it.
+      and not (t."is" ? 'role_id' and exists (select from touched v where v.id = (t."is" ->> 'role_id')::uuid and not v.was_live))
   )
   select coalesce(jsonb_agg(s.change order by s.phase, s.part, (s.change #>> '{values,position}')::double precision, s.id), '[]') from steps s
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.role_manages_model(pg_role name)
+CREATE OR REPLACE FUNCTION engine.role_closure(role_id uuid)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with recursive closure (id) as (
+    select role_closure.role_id
+    union
+    select i.included_role_id from closure c join metadata.role_includes i on i.role_id = c.id
+  )
+  select c.id from closure c
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.role_columns(target regclass)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select array_agg(a.attname::text order by a.attnum) from pg_catalog.pg_attribute a
+  where a.attrelid = target and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+    and a.attname <> all ('{id,workspace_id,role_id,pg_role,is_system,application_id,universal_identifier,created_at,compiled}')
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.role_holders(role_id uuid)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select array(
+    select format('the member %s', m.name) from core.members m where m.role_id = role_holders.role_id
+    union all
+    select format('the API key "%s"', k.name) from core.api_keys k where k.role_id = role_holders.role_id)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.role_key(target regclass, name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN CASE WHEN (((target)::oid = ('metadata.roles'::regclass)::oid) AND (name = 'permissions'::text)) THEN 'flags'::text ELSE engine.camel_case(name) END;
+
+CREATE OR REPLACE FUNCTION engine.role_label(id text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN COALESCE((SELECT r.name FROM metadata.roles r WHERE (r.id = (role_label.id)::uuid)), (SELECT (COALESCE(c.after, c.before) ->> 'name'::text) FROM metadata.model_changes c WHERE ((c.table_name = 'roles'::text) AND (c.row_id = (role_label.id)::uuid)) ORDER BY c.version DESC, c.seq DESC LIMIT 1), 'a role that is gone'::text);
+
+CREATE OR REPLACE FUNCTION engine.role_manifest(role metadata.roles)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_manifest jsonb := engine.role_row_manifest('metadata.roles', (role).workspace_id, to_jsonb(role))
+    || case when (role).is_system then '{"isSystem": true}' else '{}' end::jsonb || jsonb_strip_nulls(jsonb_build_object('universalIdentifier', (role).universal_identifier));
+  v_rows jsonb;
+  r record;
+begin
+  for r in select * from engine.role_parts() loop
+    execute format($sql$
+      select coalesce(jsonb_agg(m.value order by m.value ->> 'object', m.value::text), '[]')
+      from metadata.%1$I t cross join lateral (select engine.role_row_manifest('metadata.%1$I', t.workspace_id, to_jsonb(t)) as value) m
+      where t.role_id = $1 and m.value -> 'object' is distinct from 'null'
+        and (m.value ->> 'object' is null or exists (select from metadata.objects o where o.workspace_id = t.workspace_id and o.name_singular = m.value ->> 'object' and o.deleted_at is null))
+    $sql$, r.table_name) into v_rows using (role).id;
+    v_manifest := v_manifest || jsonb_build_object(r.part, v_rows);
+  end loop;
+  return v_manifest;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.role_may(pg_role name, flag text)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
-AS $function$ select coalesce((select r.can_manage_model from metadata.roles r where r.pg_role = role_manages_model.pg_role), false) $function$;
+AS $function$
+  select exists (
+    select from engine.roles_of(role_may.pg_role) c join metadata.roles r on r.id = c
+    where r.has_all_permissions or role_may.flag = any (r.permissions))
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.role_part_rows(workspace_id uuid)
+ RETURNS TABLE(part text, table_name text, id uuid, role_id uuid, key text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  r record;
+begin
+  for r in select * from engine.role_parts() loop
+    return query execute format('select %L::text, %L::text, t.id, t.role_id, t.%I::text from metadata.%2$I t where t.workspace_id = $1', r.part, r.table_name, r.key_column)
+      using role_part_rows.workspace_id;
+  end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.role_parts()
+ RETURNS TABLE(part text, table_name text, key_column text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$ values ('permissions', 'object_permissions', 'object_id'), ('fieldPermissions', 'field_permissions', 'field_id'), ('recordRules', 'record_rules', 'name') $function$;
+
+CREATE OR REPLACE FUNCTION engine.role_row_manifest(target regclass, workspace_id uuid, "row" jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select engine.references_by_name(role_row_manifest.workspace_id, coalesce(jsonb_object_agg(engine.role_key(target, c), "row" -> c) filter (where c <> 'object_id'), '{}'))
+    || case when "row" ? 'object_id' then jsonb_build_object('object', (select o.name_singular from metadata.objects o where o.id = ("row" ->> 'object_id')::uuid)) else '{}' end
+  from unnest(engine.role_columns(target)) c
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.role_row_values(target regclass, value jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_values jsonb := '{}';
+  v_one jsonb;
+  r record;
+begin
+  for r in
+    select c.name, a.attnotnull as is_required, pg_catalog.pg_get_expr(d.adbin, d.adrelid) as default_expr
+    from unnest(engine.role_columns(target)) c (name)
+    join pg_catalog.pg_attribute a on a.attrelid = target and a.attname = c.name
+    left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+  loop
+    v_one := nullif(value -> engine.role_key(target, r.name), 'null');
+    if r.name = 'object_id' then
+      v_one := to_jsonb('object:' || (value ->> 'object'));
+    elsif v_one is null and r.name ~ '^can_' and r.is_required then
+      v_one := 'false';
+    elsif v_one is null and target = 'metadata.record_rules'::regclass and r.name = 'name' then
+      v_one := to_jsonb(concat_ws(' ', coalesce(value ->> 'action', 'READ'), value ->> 'object'));
+    elsif v_one is null and r.default_expr is not null then
+      execute 'select to_jsonb(' || r.default_expr || ')' into v_one;
+    end if;
+    v_values := v_values || jsonb_build_object(r.name, v_one);
+  end loop;
+  return v_values;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.roles_of(pg_role name)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$ select c from metadata.roles r cross join lateral engine.role_closure(r.id) c where r.pg_role = roles_of.pg_role $function$;
 
 CREATE OR REPLACE FUNCTION engine.rollup_aggregates(field metadata.fields, workspace_id uuid)
  RETURNS TABLE(name text, expr text, empty_value text)
@@ -9109,35 +13915,51 @@ CREATE OR REPLACE FUNCTION engine.row_estimate(relation oid)
  SET search_path TO ''
 RETURN (COALESCE((SELECT CASE WHEN ((c.relpages > 0) AND (c.reltuples >= (0)::double precision)) THEN ((c.reltuples / (c.relpages)::double precision) * ((pg_relation_size((c.oid)::regclass) / 8192))::double precision) ELSE ((pg_relation_size((c.oid)::regclass) / 150))::double precision END AS "case" FROM pg_class c WHERE (c.oid = row_estimate.relation)), (0)::double precision))::bigint;
 
+CREATE OR REPLACE FUNCTION engine.row_in_words(table_name text, "row" jsonb)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case table_name
+    when 'objects' then format('the object "%s"', "row" ->> 'label_plural')
+    when 'fields' then format('the field "%s" of %s', "row" ->> 'label', engine.object_label("row" ->> 'object_id'))
+    when 'relations' then format('the relation "%s" from %s', "row" ->> 'inverse_label', engine.object_label("row" ->> 'target_object_id'))
+    when 'rules' then format('a rule of %s (%s)', engine.object_label("row" ->> 'object_id'), coalesce(nullif("row" ->> 'message', ''), lower("row" ->> 'kind')))
+    when 'indexes' then format('the index "%s" of %s', "row" ->> 'name', engine.object_label("row" ->> 'object_id'))
+    when 'views' then format('the view "%s" of %s', "row" ->> 'name', engine.object_label("row" ->> 'object_id'))
+    when 'view_fields' then 'the columns of a view'
+    when 'aliases' then format('the former name "%s"', "row" ->> 'name')
+    when 'roles' then format('the role "%s"', "row" ->> 'name')
+    when 'role_includes' then format('what the role "%s" includes', engine.role_label("row" ->> 'role_id'))
+    when 'object_permissions' then format('the rights of the role "%s" on %s', engine.role_label("row" ->> 'role_id'), engine.object_label("row" ->> 'object_id'))
+    when 'field_permissions' then format('the rights of the role "%s" on fields of %s', engine.role_label("row" ->> 'role_id'), engine.object_label("row" ->> 'object_id'))
+    when 'record_rules' then format('which records of %s the role "%s" may %s', engine.object_label("row" ->> 'object_id'), engine.role_label("row" ->> 'role_id'), lower("row" ->> 'action'))
+  end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.rows_since(workspace_id uuid, version bigint)
  RETURNS TABLE(table_name text, id uuid, was jsonb, "is" jsonb, was_live boolean, is_live boolean)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
+declare
+  v_tables text[] := '{objects,fields,relations,rules,indexes,views,view_fields,roles}'::text[] || array(select p.table_name from engine.role_parts() p);
 begin
-  return query
-  with touched as (
-    select distinct on (c.table_name, c.row_id) c.table_name, c.row_id, c.before as was
-    from metadata.model_changes c
-    where c.workspace_id = rows_since.workspace_id and c.version > rows_since.version
-      and c.table_name in ('objects', 'fields', 'relations', 'rules', 'indexes', 'views', 'view_fields')
-    -- What a trigger does to a new row is noted before the row itself.
-    order by c.table_name, c.row_id, c.version, c.before is not null, c.seq
-  )
-  select t.table_name, t.row_id, t.was, n.value,
-    t.was is not null and t.was ->> 'deleted_at' is null, n.value is not null and n.value ->> 'deleted_at' is null
-  from touched t
-  left join lateral (
-    select to_jsonb(r) from metadata.objects r where t.table_name = 'objects' and r.id = t.row_id union all
-    select to_jsonb(r) from metadata.fields r where t.table_name = 'fields' and r.id = t.row_id union all
-    select to_jsonb(r) from metadata.relations r where t.table_name = 'relations' and r.id = t.row_id union all
-    select to_jsonb(r) from metadata.rules r where t.table_name = 'rules' and r.id = t.row_id union all
-    select to_jsonb(r) from metadata.indexes r where t.table_name = 'indexes' and r.id = t.row_id union all
-    select to_jsonb(r) from metadata.views r where t.table_name = 'views' and r.id = t.row_id union all
-    select to_jsonb(r) from metadata.view_fields r where t.table_name = 'view_fields' and r.id = t.row_id
-  ) n (value) on true
-  where t.was is distinct from n.value;
+  return query execute (
+    select string_agg(format($sql$
+      select t.table_name, t.row_id, t.was, to_jsonb(r), t.was is not null and t.was ->> 'deleted_at' is null, r.id is not null and to_jsonb(r) ->> 'deleted_at' is null
+      from (
+        select distinct on (c.row_id) c.table_name, c.row_id, c.before as was
+        from metadata.model_changes c
+        where c.workspace_id = $1 and c.version > $2 and c.table_name = %1$L
+        -- What a trigger does to a new row is noted before the row itself.
+        order by c.row_id, c.version, c.before is not null, c.seq
+      ) t
+      left join metadata.%1$I r on r.id = t.row_id
+      where t.was is distinct from to_jsonb(r)$sql$, v), ' union all ')
+    from unnest(v_tables) v) using rows_since.workspace_id, rows_since.version;
 end
 $function$;
 
@@ -9195,6 +14017,17 @@ AS $function$
     select engine.formula_fields((rule).compiled))
 $function$;
 comment on function engine.rule_fields(metadata.rules) is 'The fields that a rule reads.';
+
+CREATE OR REPLACE FUNCTION engine.rule_ids(rule_id uuid, atom text)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select i
+  from metadata.record_rules r cross join lateral engine.find_rule_ids(r.id, rule_ids.atom, null) i
+  where r.id = rule_ids.rule_id and r.role_id in (select engine.roles_of(current_setting('role')::name))
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.rule_index(rule metadata.rules)
  RETURNS text
@@ -9453,16 +14286,16 @@ begin
     return;
   end if;
   for o in
-    select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label
+    select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label, engine.condition_of(caller, ob.id, 'READ', 't.') as condition
     from core.workspaces w
     join metadata.objects ob on ob.workspace_id = w.id
     where w.schema_name = search.schema_name and ob.is_active and ob.deleted_at is null and ob.is_searchable and not ob.is_system
-      and has_table_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'select')
+      and has_column_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'search_vector', 'select')
     order by ob.position
   loop
     v_parts := v_parts || case when v_parts = '' then '' else ' union all ' end || format(
       '(select %L::text as object_name, t.id, %s as label, ts_rank(t.search_vector, $1) as rank
-        from %I.%I t where t.search_vector @@ $1 limit 1000)', o.name_singular, o.label, schema_name, o.table_name);
+        from %I.%I t where t.search_vector @@ $1 and %s limit 1000)', o.name_singular, o.label, schema_name, o.table_name, o.condition);
   end loop;
   if v_parts = '' then
     return;
@@ -9474,17 +14307,17 @@ begin
   if not found then
     v_parts := '';
     for o in
-      select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label
+      select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label, engine.condition_of(caller, ob.id, 'READ', 't.') as condition
       from core.workspaces w
       join metadata.objects ob on ob.workspace_id = w.id
       where w.schema_name = search.schema_name and ob.is_active and ob.deleted_at is null and ob.is_searchable and not ob.is_system
         and ob.label_field_id is not null
-        and has_table_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'select')
+        and has_column_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'search_vector', 'select')
     loop
       v_parts := v_parts || case when v_parts = '' then '' else ' union all ' end || format(
         '(select %L::text as object_name, t.id, %s as label, public.word_similarity($1, engine.search_text(%3$s)) as rank
-          from %I.%I t where engine.search_text(%3$s) operator(public.%%>) $1 limit 1000)',
-        o.name_singular, o.label, o.label, schema_name, o.table_name);
+          from %I.%I t where engine.search_text(%3$s) operator(public.%%>) $1 and %6$s limit 1000)',
+        o.name_singular, o.label, o.label, schema_name, o.table_name, o.condition);
     end loop;
     return query execute 'select s.object_name, s.id, s.label, s.rank from (' || v_parts || ') s
       order by s.rank desc, length(s.label), s.id limit $2' using engine.search_text(query), v_limit;
@@ -9534,6 +14367,87 @@ CREATE OR REPLACE FUNCTION engine.seconds_since_heartbeat(name text)
  SET search_path TO ''
 AS $function$ select extract(epoch from clock_timestamp() - h.seen_at) from engine.heartbeats h where h.name = seconds_since_heartbeat.name $function$;
 
+CREATE OR REPLACE FUNCTION engine.security_difference(workspace_id uuid, schema_name text, roles text[], but_objects uuid[] DEFAULT '{}'::uuid[])
+ RETURNS SETOF engine.difference
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_tables oid[];
+begin
+  v_tables := array(
+    select d.objid from pg_catalog.pg_depend d
+    join pg_catalog.pg_class c on c.oid = d.objid
+    where d.refclassid = 'pg_catalog.pg_namespace'::regclass and d.refobjid = to_regnamespace(quote_ident(schema_name))::oid
+      and d.classid = 'pg_catalog.pg_class'::regclass and c.relkind in ('r', 'p'));
+  return query
+  with want as materialized (
+    select * from engine.desired_roles(workspace_id, roles)
+    union all
+    select * from engine.desired_security(workspace_id, null, roles)
+    union all
+    select * from engine.desired_policy_indexes(workspace_id)
+  ), have as materialized (
+    select * from engine.actual_roles(schema_name, roles)
+    union all
+    select * from engine.actual_security(v_tables, roles) a where a.key is not null
+    union all
+    select 'index', engine.identity_of(e.description) || ' ' || engine.identity_of(d.description), engine.identity_of(e.description), t.relname::text, n.relname::text,
+      null, d.description, null, x.indisvalid, null, null, n.oid
+    from pg_catalog.pg_index x
+    join pg_catalog.pg_class n on n.oid = x.indexrelid
+    join pg_catalog.pg_class t on t.oid = x.indrelid
+    join pg_catalog.pg_description d on d.objoid = x.indexrelid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0 and d.description like '@relvar policy:%'
+    join pg_catalog.pg_description e on e.objoid = x.indrelid and e.classoid = 'pg_catalog.pg_class'::regclass and e.objsubid = 0
+    where x.indrelid = any (v_tables)
+  ), pair as (
+    select coalesce(w.kind, h.kind) as kind, coalesce(w.key, h.key) as key, row(w.*)::engine.fact as want, row(h.*)::engine.fact as have,
+      w.key is null as is_extra, h.key is null as is_missing,
+      split_part(coalesce(w.comment, ''), E'\n', 1) is distinct from split_part(coalesce(h.comment, ''), E'\n', 1) as is_rebased
+    from want w full join have h on h.kind = w.kind and h.key = w.key
+    left join metadata.ignored_drift i on i.workspace_id = security_difference.workspace_id
+      and i.kind = coalesce(w.kind, h.kind) and i.key = coalesce(w.key, h.key) and i.basis = engine.drift_basis(row(w.*)::engine.fact, row(h.*)::engine.fact)
+    where i.key is null and coalesce(w.table_key, h.table_key, '') <> all (but_objects::text[])
+  ), judged as (
+    select p.*, not p.is_missing and not p.is_extra and case p.kind
+        when 'policy' then (p.want).definition is distinct from (p.have).definition
+        when 'index' then p.is_rebased or not (p.have).not_null
+        else false end as is_recreated
+    from pair p
+  )
+  select j.kind, j.key, j.want, j.have, j.is_missing, j.is_extra, j.is_recreated,
+    coalesce((j.have).table_name, (j.want).table_name), coalesce((j.want).table_name, (j.have).table_name),
+    case when j.kind = 'index' then engine.row_estimate(to_regclass(format('%I.%I', schema_name, coalesce((j.have).table_name, (j.want).table_name)))::oid) else 0 end
+  from judged j
+  where j.is_missing or j.is_extra or j.is_recreated
+    or j.kind = 'index' and (j.want).name is distinct from (j.have).name
+    or j.kind = 'grant' and (j.want).definition is distinct from (j.have).definition;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.send_invitation(invitation core.invitations)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_token text := core.random_token();
+begin
+  if not core.count_attempt('invite ' || (invitation).workspace_id, 500, '7 days') then
+    raise exception 'This workspace has sent 500 invitations within 7 days.' using errcode = 'RV115', hint = 'Wait some days, or turn the invite link on.';
+  end if;
+  if not core.count_attempt('invite ' || lower((invitation).email), 10, '7 days') then
+    raise exception '% has got 10 invitations within 7 days.', (invitation).email using errcode = 'RV115', column = 'email', hint = 'Wait some days.';
+  end if;
+  -- The former link works no more.
+  update core.invitations i set token_hash = core.hash_token(v_token), sent_at = now(), expires_at = now() + interval '30 days' where i.id = (invitation).id;
+  perform core.queue_mail((invitation).email, 'invitation', jsonb_build_object('token', v_token, 'invitedBy', (invitation).invited_by_name), (invitation).workspace_id);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.set_quiet(quiet boolean)
  RETURNS void
  LANGUAGE plpgsql
@@ -9580,12 +14494,89 @@ begin
       and f.key !~ '(^| )unmanaged:'
       -- Nor columns of former and of coming types.
       and not (f.kind = 'column' and f.name ~ '^(former|pending)_[0-9a-f]{12}$')
-    union all
-    -- The API shows what some role may do, so privileges are part of the shape, roles by number.
-    select f.table_key, concat_ws('|', 'grant', f.table_name, replace(f.name, schema_name, 'ws'), f.definition)
-    from fact f where f.kind = 'grant'
   ) s
   group by s.object_key;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.share_record(caller name, schema_name text, object_name text, record_id uuid, principal_kind text, principal_id uuid, access text, reason text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.shareable_object(caller, schema_name, object_name, record_id, 'UPDATE');
+  v_id uuid;
+begin
+  if coalesce(access, '') not in ('READ', 'WRITE') then
+    raise exception 'A record is shared to READ or to WRITE, not to "%".', access using errcode = 'RV098', column = 'access', hint = 'WRITE lets the other change it, too.';
+  end if;
+  if not coalesce(case principal_kind
+      when 'MEMBER' then exists (select from core.members m where m.id = principal_id and m.workspace_id = v_object.workspace_id)
+      when 'TEAM' then exists (select from metadata.teams t where t.id = principal_id and t.workspace_id = v_object.workspace_id)
+      when 'ROLE' then exists (select from metadata.roles r where r.id = principal_id and r.workspace_id = v_object.workspace_id) end, false) then
+    raise exception 'There is no such % here.', coalesce(lower(nullif(principal_kind, '')), 'member') using errcode = 'RV098', column = 'principal_id',
+      hint = 'Share with a MEMBER, a TEAM or a ROLE of this workspace, by its id.';
+  end if;
+  execute format(
+    'insert into %I.record_shares as s (object_id, record_id, principal_kind, principal_id, access, reason, created_by, created_by_name)
+     values ($1, $2, $3, $4, $5, coalesce($6, ''''), $7, $8)
+     on conflict (object_id, record_id, principal_kind, principal_id) do update set access = excluded.access, reason = excluded.reason,
+       created_by = excluded.created_by, created_by_name = excluded.created_by_name, created_at = now()
+     returning s.id', schema_name)
+  into v_id using v_object.id, record_id, principal_kind, principal_id, access, reason, engine.current_member(), (engine.current_actor()).name;
+  return v_id;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.shareable_object(caller name, schema_name text, object_name text, record_id uuid, action text)
+ RETURNS metadata.objects
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects;
+begin
+  select o.* into v_object
+  from core.workspaces w join metadata.objects o on o.workspace_id = w.id
+  where w.schema_name = shareable_object.schema_name and o.name_singular = object_name and o.deleted_at is null;
+  if not found then
+    raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
+  end if;
+  if not engine.may_touch(caller, v_object.id, record_id, action) then
+    raise exception 'Your role may not % this record, or there is none.', case action when 'READ' then 'see' else 'change' end
+      using errcode = '42501', hint = case action when 'READ' then '' else 'Who may change a record may share it.' end;
+  end if;
+  return v_object;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.shared_ids(object_id uuid, access text)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select engine.find_shared_ids(current_setting('role')::name, object_id, access, engine.current_member()) $function$;
+
+CREATE OR REPLACE FUNCTION engine.shares_of_record(caller name, schema_name text, object_name text, record_id uuid)
+ RETURNS TABLE(share_id uuid, principal_kind text, principal_id uuid, principal_name text, access text, reason text, created_by_name text, created_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.shareable_object(caller, schema_name, object_name, record_id, 'READ');
+begin
+  return query execute format($sql$
+      select s.id, s.principal_kind, s.principal_id, coalesce(m.name, t.name, r.name, ''), s.access, s.reason, s.created_by_name, s.created_at
+      from %I.record_shares s
+      left join core.members m on s.principal_kind = 'MEMBER' and m.id = s.principal_id
+      left join metadata.teams t on s.principal_kind = 'TEAM' and t.id = s.principal_id
+      left join metadata.roles r on s.principal_kind = 'ROLE' and r.id = s.principal_id
+      where s.object_id = $1 and s.record_id = $2 order by s.created_at, s.id
+    $sql$, schema_name) using v_object.id, record_id;
 end
 $function$;
 
@@ -9704,6 +14695,13 @@ AS $function$
   where w.id = (f).workspace_id and c.columns > 0
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.start_of_today()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN ((engine.today())::timestamp without time zone AT TIME ZONE 'UTC'::text);
+
 CREATE OR REPLACE FUNCTION engine.steps(v_schema text, differences engine.difference[])
  RETURNS SETOF engine.step
  LANGUAGE plpgsql
@@ -9753,6 +14751,9 @@ begin
         then 'grant %I to relvar_owner with inherit false, set true' else 'grant %I to relvar_owner' end, d.key))
     ) as s (n, statement)
     where d.kind = 'role' and d.is_missing
+    union all
+    select 2, 'membership', (d.want).definition, format('grant %I to %I', (d.want).name, (d.want).definition), null, false, 0, null
+    from d where d.kind = 'membership' and d.is_missing
     -- 1. What must go before tables and columns can change.
     union all
     select case d.kind when 'policy' then 10 when 'trigger' then 11 when 'constraint' then case when (d.have).comment like '@relvar pk%' then 13 else 12 end
@@ -9771,6 +14772,10 @@ begin
     where d.kind in ('policy', 'trigger', 'constraint', 'index', 'function') and (d.is_extra or d.is_recreated)
       and not (d.is_extra and (d.have).table_key in (select table_key from dropped_tables) and d.kind not in ('constraint', 'function'))
       and not (d.kind = 'function' and d.is_recreated)
+    union all
+    select 19, 'column', d.old_table, format('alter table %I.%I alter column %I drop expression', v_schema, d.old_table, (d.have).name), 'AccessExclusive', false, d.row_estimate,
+      'A trigger keeps it from now on, so that the table need not be rewritten.'
+    from d where d.kind = 'column' and (d.want).definition = 'kept' and (d.have).definition = 'stored'
     union all
     select case when (d.have).generated_expr is not null then 20 else 21 end, 'column', d.old_table,
       format('alter table %I.%I drop column %I', v_schema, d.old_table, (d.have).name), 'AccessExclusive', false, d.row_estimate,
@@ -9827,14 +14832,18 @@ begin
     select case when (d.want).generated_expr is null then 42 else 44 end, 'column', d.new_table, format('alter table %I.%I add column %s', v_schema, d.new_table, engine.column_clause(case when d.is_converted then jsonb_populate_record(d.want, '{"not_null": false, "default_expr": null}') else d.want end)), 'AccessExclusive',
       not d.is_converted and (coalesce((d.want).definition = 'stored', false) or coalesce((d.want).default_expr ~ '\(|^identity ', false) and (d.want).default_expr <> 'now()'), d.row_estimate, null
     from added d
-    where not exists (select from d t where t.kind = 'table' and t.is_missing and t.key = (d.want).table_key)
+    where not exists (select from d t where t.kind = 'table' and t.is_missing and t.key = (d.want).table_key) and d.online_kind is distinct from 'NUMBER'
+    union all
+    select 42, 'column', d.new_table, s.statement, s.lock_level, false, d.row_estimate, s.note
+    from added d cross join lateral engine.numbering_statements(v_schema, d.new_table, d.want) s
+    where d.online_kind = 'NUMBER'
     union all
     select 43, 'column', d.new_table, format('alter table %I.%I alter column %I %s', v_schema, d.new_table, (d.want).name, a.action), 'AccessExclusive', a.rewrites, d.row_estimate, a.note
     from d cross join lateral (values
       (1, case when (d.want).pg_type <> (d.have).pg_type and (d.have).default_expr is not null then 'drop default' end, false, null),
       (2, case when (d.want).pg_type <> (d.have).pg_type then format('type %s using %I::%1$s', (d.want).pg_type, (d.want).name) end, true, 'Each value is converted.'),
       (3, case when (d.want).default_expr ~ '^identity ' or (d.have).default_expr ~ '^identity ' then
-          case when (d.want).default_expr is not distinct from (d.have).default_expr then null
+          case when (d.want).default_expr is not distinct from (d.have).default_expr or d.online_kind = 'NUMBER' then null
             -- What has been counted is not counted again.
             when (d.want).default_expr ~ '^identity ' and (d.have).default_expr ~ '^identity ' then format('set minvalue %s set start with %s', least(substr((d.want).default_expr, 10)::bigint, 1), substr((d.want).default_expr, 10))
               || case when substr((d.want).default_expr, 10)::bigint > coalesce(pg_catalog.pg_sequence_last_value(pg_catalog.pg_get_serial_sequence(format('%I.%I', v_schema, d.old_table), (d.have).name)::regclass), 0)
@@ -9843,7 +14852,7 @@ begin
         when (d.want).default_expr is not null and ((d.want).default_expr is distinct from (d.have).default_expr or (d.want).pg_type <> (d.have).pg_type)
           then 'set default ' || (d.want).default_expr
         when (d.want).default_expr is null and (d.have).default_expr is not null and (d.want).pg_type = (d.have).pg_type then 'drop default' end, false, null),
-      (4, case when (d.want).not_null and not (d.have).not_null then case when not d.is_queued then 'set not null' end when (d.have).not_null and not (d.want).not_null then 'drop not null' end, false, null)
+      (4, case when (d.want).not_null and not (d.have).not_null then case when not d.is_queued and d.online_kind is distinct from 'NUMBER' then 'set not null' end when (d.have).not_null and not (d.want).not_null then 'drop not null' end, false, null)
     ) as a (n, action, rewrites, note)
     where d.kind = 'column' and not d.is_missing and not d.is_extra and not d.is_recreated and (d.want).generated_expr is null and a.action is not null
     union all
@@ -9924,13 +14933,16 @@ begin
     where to_regnamespace(quote_ident(v_schema)) is null
     -- 8. Roles that no longer are.
     union all
+    select 88, 'membership', (d.have).definition, format('revoke %I from %I', (d.have).name, (d.have).definition), null, false, 0, null
+    from d where d.kind = 'membership' and d.is_extra
+    union all
     select 90, 'role', d.key, format('drop role %I', d.key), null, false, 0, null
     from d where d.kind = 'role' and d.is_extra
   )
   select row_number() over (order by s.phase, s.ord)::int, s.kind, s.object_name, s.statement, s.lock_level, s.rewrites, s.row_estimate,
     -- What would hold a large table for long is left to a job.
     s.row_estimate > (select e.online_rows from engine.settings e) and (s.statement ~ '^(create( unique)? index concurrently |alter table .* validate constraint )' or s.kind = 'fill'
-      or s.kind = 'column' and s.statement like '%% set not null' and s.phase = 43), s.note
+      or s.kind = 'column' and (s.statement like '%% set not null' and s.phase = 43 or s.statement ~ '^create sequence ')), s.note
   from (select steps.*, row_number() over () as ord from steps) s
   where s.statement is not null;
 end
@@ -9973,76 +14985,61 @@ AS $function$
 $function$;
 comment on function engine.stuck_online_changes() is 'Online changes that failed or that no worker has taken for an hour.';
 
-CREATE OR REPLACE FUNCTION engine.sync_children(workspace_id uuid, application_id uuid, old_manifest jsonb, new_manifest jsonb)
- RETURNS void
+CREATE OR REPLACE FUNCTION engine.sync_bundle(workspace_id uuid, application_id uuid, old_manifest jsonb, new_manifest jsonb, removed text[])
+ RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  r record;
-  v_value jsonb;
-  v_field uuid;
-  v_view uuid;
+  v_warnings jsonb := '[]';
 begin
-  for r in
-    select n.*, o.id as object_id, p.value as old_value from engine.manifest_children(new_manifest) n
-    join metadata.objects o on o.workspace_id = sync_children.workspace_id and o.universal_identifier = n.object_identifier and o.deleted_at is null
-    left join engine.manifest_children(old_manifest) p on p.part = n.part and p.universal_identifier = n.universal_identifier
-    where n.value is distinct from p.value
-  loop
-    -- Known before and gone here: somebody deleted it.
-    if r.old_value is not null then
-      execute format('delete from metadata.%I t where t.workspace_id = $1 and t.universal_identifier = $2 returning t.id', r.part) into v_view using sync_children.workspace_id, r.universal_identifier;
-      continue when v_view is null;
-    end if;
-    v_value := engine.references_by_id(sync_children.workspace_id, r.value);
-    select f.id into v_field from metadata.fields f where f.object_id = r.object_id and f.name = coalesce(v_value ->> 'field', v_value ->> 'groupField') and f.deleted_at is null;
-    case r.part
-      when 'rules' then
-        insert into metadata.rules (workspace_id, object_id, application_id, universal_identifier, field_id, kind, settings, condition, message, applies_from, position)
-        values (sync_children.workspace_id, r.object_id, sync_children.application_id, r.universal_identifier, v_field, v_value ->> 'kind', coalesce(v_value -> 'settings', '{}'), v_value ->> 'condition',
-          coalesce(v_value ->> 'message', ''), (v_value ->> 'appliesFrom')::timestamptz, coalesce((v_value ->> 'position')::double precision, 0));
-      when 'indexes' then
-        insert into metadata.indexes (workspace_id, object_id, application_id, universal_identifier, name, kind, parts, condition)
-        values (sync_children.workspace_id, r.object_id, sync_children.application_id, r.universal_identifier, v_value ->> 'name', coalesce(v_value ->> 'kind', 'BTREE'), v_value -> 'parts', v_value ->> 'condition');
-      when 'views' then
-        insert into metadata.views (workspace_id, object_id, application_id, universal_identifier, name, icon, type, filter, sorts, group_field_id, position)
-        values (sync_children.workspace_id, r.object_id, sync_children.application_id, r.universal_identifier, v_value ->> 'name', v_value ->> 'icon', coalesce(v_value ->> 'type', 'TABLE'),
-          nullif(v_value -> 'filter', 'null'), coalesce(v_value -> 'sorts', '[]'), v_field, coalesce((v_value ->> 'position')::double precision, 0)) returning id into v_view;
-        insert into metadata.view_fields (workspace_id, view_id, field_id, width, is_visible, position)
-        select sync_children.workspace_id, v_view, f.id, (c ->> 'width')::int, coalesce((c ->> 'isVisible')::boolean, true), coalesce((c ->> 'position')::double precision, i)
-        from jsonb_array_elements(coalesce(v_value -> 'fields', '[]')) with ordinality u (c, i)
-        join metadata.fields f on f.object_id = r.object_id and f.name = c ->> 'field' and f.deleted_at is null;
-    end case;
-  end loop;
+  -- What the old manifest meant is read before anything is called otherwise.
+  perform engine.read_bundle(workspace_id, old_manifest, new_manifest);
+  v_warnings := engine.drop_rows(workspace_id, false);
+  v_warnings := v_warnings || engine.sync_rows(workspace_id, application_id, new_manifest, 1, 2);
+  perform engine.install_things(workspace_id, application_id, old_manifest, new_manifest, removed);
+  v_warnings := v_warnings || engine.sync_rows(workspace_id, application_id, new_manifest, 3, 3);
+  perform engine.install_computed(workspace_id, application_id, new_manifest, removed);
+  v_warnings := v_warnings || engine.sync_rows(workspace_id, application_id, new_manifest, 4, 99);
+  v_warnings := v_warnings || engine.drop_things(workspace_id, application_id, old_manifest, new_manifest, false);
+  drop table pg_temp.relvar_bundle;
+  return v_warnings;
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.sync_roles(workspace_id uuid, manifest jsonb)
- RETURNS void
+CREATE OR REPLACE FUNCTION engine.sync_rows(workspace_id uuid, application_id uuid, manifest jsonb, first_phase integer, last_phase integer)
+ RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  r jsonb;
-  v_role uuid;
-  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_warnings jsonb := '[]';
+  v_names jsonb;
+  v_owner uuid;
+  v_row jsonb;
+  v_wanted jsonb;
+  v_part engine.bundle_part;
+  r record;
 begin
   for r in
-    select e from jsonb_array_elements(coalesce(manifest -> 'roles', '[]')) e
-    where not exists (select from metadata.roles x where x.workspace_id = sync_roles.workspace_id and x.name = e ->> 'name')
+    select * from pg_temp.relvar_bundle b where b.wanted is not null and b.phase between first_phase and last_phase
+    order by b.phase, (b.wanted ->> 'position')::double precision, b.identifier
   loop
-    insert into metadata.roles as n (workspace_id, name, description, pg_role, can_manage_model, can_read_all, can_create_all, can_update_all, can_delete_all)
-    select sync_roles.workspace_id, r ->> 'name', coalesce(r ->> 'description', ''), v_schema || '_r_' || (max(substring(x.pg_role from '_r_([0-9]+)$')::int) + 1),
-      -- An application brings no role that changes the model.
-      false, coalesce((r ->> 'canReadAll')::boolean, false), coalesce((r ->> 'canCreateAll')::boolean, false), coalesce((r ->> 'canUpdateAll')::boolean, false), coalesce((r ->> 'canDeleteAll')::boolean, false)
-    from metadata.roles x where x.workspace_id = sync_roles.workspace_id
-    returning n.id into v_role;
-    insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete)
-    select sync_roles.workspace_id, v_role, o.id, coalesce((p ->> 'canRead')::boolean, false), coalesce((p ->> 'canCreate')::boolean, false), coalesce((p ->> 'canUpdate')::boolean, false), coalesce((p ->> 'canDelete')::boolean, false)
-    from jsonb_array_elements(coalesce(r -> 'permissions', '[]')) p
-    join metadata.objects o on o.workspace_id = sync_roles.workspace_id and o.deleted_at is null and o.name_singular = p ->> 'object';
+    v_part := r.b;
+    v_names := coalesce(v_names, engine.manifest_names(workspace_id, manifest));
+    v_owner := engine.bundle_owner(workspace_id, v_part.owner_table, r.owner);
+    -- Nothing belongs to what is not there.
+    continue when v_part.owner_table is not null and v_owner is null;
+    v_wanted := engine.references_by_id(workspace_id, r.wanted, v_names);
+    v_wanted := engine.with_formulas(v_wanted, engine.compiled_formulas(v_part.table_name, v_owner, v_wanted));
+    v_row := engine.bundle_row(workspace_id, v_part.table_name, v_part.owner_column, v_part.key_column, r.identifier, v_owner, v_wanted);
+    if v_row is not null then
+      v_warnings := v_warnings || engine.merge_row(v_part.table_name, v_row, coalesce(engine.with_formulas(r.base, coalesce(r.formulas, '{}')), '{}'), v_wanted - 'is_system');
+    elsif r.base is null then
+      v_warnings := v_warnings || engine.insert_row(workspace_id, application_id, v_part, r.identifier, v_owner, v_wanted);
+    end if;
   end loop;
+  return v_warnings;
 end
 $function$;
 
@@ -10193,6 +15190,60 @@ AS $function$
     when (t).type = 'COLOR' then jsonb_build_object('', format('engine.read_colour(%s)', x))
     when (t).type = 'LOCATION' then jsonb_build_object('lat', format('(engine.read_place(%s))[1]', x), 'lng', format('(engine.read_place(%s))[2]', x))
     else engine.target_of_list(t, format('engine.read_list(%s)', x)) end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.team_of(member uuid)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select team_of.member where team_of.member is not null
+  union
+  select o.member_id from metadata.team_members m join metadata.team_members o on o.team_id = m.team_id where m.member_id = team_of.member
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_assigned__judge()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_role metadata.roles;
+begin
+  select r.* into v_role from metadata.roles r where r.id = new.role_id;
+  if not tg_argv[0] = any (v_role.assignable_to) then
+    raise exception 'The role "%" is not meant for %.', v_role.name, lower(replace(tg_argv[0], '_', ' ')) using errcode = 'RV097', column = 'role_id',
+      hint = 'Choose another role, or change what this one can be assigned to.';
+  end if;
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_field_permissions__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_field metadata.fields;
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  new.workspace_id := coalesce(new.workspace_id, (select r.workspace_id from metadata.roles r where r.id = new.role_id));
+  perform engine.assert_not_admin(new.role_id);
+  select f.* into v_field from metadata.fields f where f.id = new.field_id;
+  new.object_id := v_field.object_id;
+  if v_field.is_system and v_field.name = 'id' then
+    raise exception 'Without its id no record can be read.' using errcode = 'RV095', column = 'field_id', hint = 'Take away the right to read the object, or choose other fields.';
+  end if;
+  if v_field.type = 'MANY_TO_MANY' then
+    raise exception 'The field "%" has no values of its own.', v_field.label using errcode = 'RV095', column = 'field_id',
+      hint = 'Who reads both objects sees which of their records belong together.';
+  end if;
+  return new;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.tg_fields__alias()
@@ -10376,6 +15427,40 @@ begin
   update metadata.objects j set deleted_at = new.deleted_at, deleted_by_name = new.deleted_by_name
   from metadata.fields f
   where f.id = new.junction_field_id and j.id = f.object_id and j.deleted_at is not distinct from old.deleted_at;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_fields__follow_rules()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_message text;
+  v_state text;
+  r record;
+begin
+  for r in
+    select u.id, u.condition, o.label_plural, ro.name as role_name from metadata.record_rules u
+    join metadata.objects o on o.id = u.object_id
+    join metadata.roles ro on ro.id = u.role_id
+    where u.workspace_id = new.workspace_id and new.id in (select engine.formula_fields(u.compiled))
+  loop
+    begin
+      update metadata.record_rules u set condition = engine.formula_text(u.compiled),
+        compiled = case when (new.type, new.options, new.settings) is distinct from (old.type, old.options, old.settings) then null else u.compiled end
+      where u.id = r.id;
+    exception when others then
+      get stacked diagnostics v_message = message_text, v_state = returned_sqlstate;
+      if v_state not like 'RV%' then
+        raise;
+      end if;
+      raise exception 'A rule of the role "%" for % does not allow this change of "%": %', r.role_name, r.label_plural, new.label, v_message
+        using errcode = 'RV058', column = 'type', hint = 'Change that rule first.';
+    end;
+  end loop;
   return null;
 end
 $function$;
@@ -10751,6 +15836,23 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tg_members__keep_admin()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if exists (select from core.workspaces w where w.id = old.workspace_id)
+    and exists (select from metadata.roles r where r.id = old.role_id and r.is_system and r.has_all_permissions)
+    and not exists (select from core.members m join metadata.roles r on r.id = m.role_id
+      where m.workspace_id = old.workspace_id and m.is_active and r.is_system and r.has_all_permissions) then
+    raise exception 'The last administrator of a workspace stays one.' using errcode = 'RV092', column = 'role_id', hint = 'Make another member an administrator first.';
+  end if;
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.tg_metadata__changed()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -10760,6 +15862,7 @@ AS $function$
 declare
   v_rows jsonb[];
   v_version bigint;
+  v_is_right boolean := tg_table_name in ('roles', 'role_includes', 'object_permissions', 'field_permissions', 'record_rules');
   r record;
 begin
   case tg_op
@@ -10773,8 +15876,10 @@ begin
   end case;
   for r in
     select c.workspace_id, array_agg(c.row) filter (where c.row is not null) as rows,
-      -- Rights of a role concern all objects.
-      case when tg_table_name <> 'roles' then coalesce(array_agg(distinct c.object_id) filter (where c.object_id is not null), '{}') end as objects
+      coalesce(array_agg(distinct c.object_id) filter (where c.object_id is not null and not v_is_right), '{}') as objects,
+      -- Rights concern their role; one that is gone was noted itself.
+      case when v_is_right then array(select ro.pg_role from metadata.roles ro where ro.id = any (array_agg((coalesce(c.row -> 'after', c.row -> 'before') ->> 'role_id')::uuid))
+        union select coalesce(u -> 'after', u -> 'before') ->> 'pg_role' from unnest(array_agg(c.row)) u where tg_table_name = 'roles') else '{}' end as roles
     from (
       -- Others that point to an object know its name, and whether it is there.
       select (v.value ->> 'workspace_id')::uuid as workspace_id, null::jsonb as row, f.object_id
@@ -10795,6 +15900,8 @@ begin
           when 'objects' then (v.value ->> 'id')::uuid
           when 'relations' then (select f.object_id from metadata.fields f where f.id = (v.value ->> 'field_id')::uuid)
           when 'views' then null
+          when 'roles' then null
+          when 'role_includes' then null
           else (v.value ->> 'object_id')::uuid end as object_id
       from unnest(v_rows) u (row)
       cross join lateral (select coalesce(u.row -> 'after', u.row -> 'before') as value) v
@@ -10802,7 +15909,7 @@ begin
     join core.workspaces w on w.id = c.workspace_id
     group by c.workspace_id
   loop
-    v_version := engine.note_change(r.workspace_id, r.objects);
+    v_version := engine.note_change(r.workspace_id, r.objects, r.roles);
     -- The rows of a new workspace are those of the standard objects.
     if v_version > 1 then
       insert into metadata.model_changes (workspace_id, version, table_name, row_id, before, after)
@@ -10889,6 +15996,19 @@ begin
       end loop;
     end if;
   end if;
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_object_permissions__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  new.workspace_id := coalesce(new.workspace_id, (select r.workspace_id from metadata.roles r where r.id = new.role_id));
   return new;
 end
 $function$;
@@ -11048,6 +16168,11 @@ begin
   new.name_singular := coalesce(new.name_singular, engine.name_from_label(new.label_singular));
   new.name_plural := coalesce(new.name_plural, engine.name_from_label(new.label_plural));
   perform engine.assert_name(new.name_singular, 'an object'), engine.assert_name(new.name_plural, 'an object');
+  -- Fields may be called so; the type of an object may not.
+  if new.name_singular in ('string', 'int', 'float', 'boolean', 'date', 'datetime', 'bigInt', 'bigFloat') then
+    raise exception 'The name "%" is that of a type of the API.', new.name_singular using errcode = 'RV002', column = 'name_singular',
+      hint = format('Try "%sItem" or "custom%s%s".', new.name_singular, upper(left(new.name_singular, 1)), substr(new.name_singular, 2));
+  end if;
   if new.name_singular = new.name_plural then
     raise exception 'The singular and the plural API name are both "%".', new.name_singular using errcode = 'RV001', column = 'name_plural',
       hint = format('Name the plural "%sRecords", for example.', new.name_singular);
@@ -11061,6 +16186,9 @@ begin
   end if;
   if new.label_field_id is not null and not exists (select from metadata.fields f where f.id = new.label_field_id and f.object_id = new.id) then
     raise exception 'The label field must be a field of the object itself.' using errcode = 'RV006', column = 'label_field_id';
+  end if;
+  if tg_op = 'INSERT' or new.duplicate_criteria <> old.duplicate_criteria then
+    perform engine.assert_duplicate_criteria(new);
   end if;
   if tg_op = 'UPDATE' and old.is_system and (new.name_singular, new.name_plural) is distinct from (old.name_singular, old.name_plural) then
     raise exception 'The API names of % are fixed.', old.label_plural using errcode = 'RV007', column = 'name_singular',
@@ -11076,15 +16204,33 @@ CREATE OR REPLACE FUNCTION engine.tg_pending__apply()
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-declare
-  v_objects uuid[];
 begin
-  -- Reconciled earlier in this transaction, as creating a workspace does.
-  delete from engine.pending p where p.workspace_id = new.workspace_id returning p.objects into v_objects;
-  if found then
-    perform engine.apply(new.workspace_id, v_objects);
-  end if;
+  -- Nothing is left when it was reconciled earlier in this transaction, as creating a workspace does.
+  perform engine.apply_pending(new.workspace_id);
   return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_record_rules__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  new.workspace_id := coalesce(new.workspace_id, (select r.workspace_id from metadata.roles r where r.id = new.role_id));
+  perform engine.assert_not_admin(new.role_id);
+  if exists (select from metadata.objects o where o.id = new.object_id and o.is_junction) then
+    raise exception 'Links have no rules: who sees both records sees the link.' using errcode = 'RV095', column = 'object_id', hint = 'Write rules for the two objects.';
+  end if;
+  new.name := coalesce(nullif(new.name, ''), (select concat_ws(' ', new.action, o.name_singular) from metadata.objects o where o.id = new.object_id));
+  if tg_op = 'INSERT' or new.compiled is null or new.condition is distinct from old.condition or new.object_id <> old.object_id then
+    new.compiled := engine.formula_compile(new.object_id, new.condition, 'RULE');
+  end if;
+  -- Its names may be others by now.
+  new.condition := engine.formula_text(new.compiled);
+  return new;
 end
 $function$;
 
@@ -11181,6 +16327,28 @@ begin
     execute tg_argv[1] using v_parents;
     execute tg_argv[2] using v_parents;
   end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_records__tell_core()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_new jsonb := to_jsonb(new);
+  v_name text := btrim(concat_ws(' ', v_new ->> 'name_first_name', v_new ->> 'name_last_name'));
+begin
+  if (v_new ->> 'user_email') is distinct from (
+      select lower(u.email) from core.members m join core.users u on u.id = m.user_id where m.id = new.id and m.workspace_id = tg_argv[0]::uuid)
+    and exists (select from core.members m where m.id = new.id and m.workspace_id = tg_argv[0]::uuid) then
+    raise exception 'The e-mail address of a member is that of the account.' using errcode = 'RV114', column = 'user_email',
+      hint = 'Members change it in their profile, and prove it by a link.';
+  end if;
+  update core.members m set name = v_name, avatar_url = v_new ->> 'avatar_url'
+  where m.id = new.id and m.workspace_id = tg_argv[0]::uuid and (m.name, m.avatar_url) is distinct from (v_name, v_new ->> 'avatar_url');
   return null;
 end
 $function$;
@@ -11286,6 +16454,82 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tg_role_includes__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  new.workspace_id := coalesce(new.workspace_id, (select r.workspace_id from metadata.roles r where r.id = new.role_id));
+  if new.role_id in (select engine.role_closure(new.included_role_id)) then
+    raise exception 'The role "%" would include itself.', (select r.name from metadata.roles r where r.id = new.role_id) using errcode = 'RV091', column = 'included_role_id',
+      hint = 'What a role includes must not include that role again.';
+  end if;
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_roles__vacate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_default uuid := core.default_role(old.workspace_id);
+begin
+  if not engine.workspace_exists(old.workspace_id) then
+    return old;
+  end if;
+  if old.is_system then
+    raise exception 'The role "%" is part of the product and cannot be deleted.', old.name using errcode = 'RV007', column = 'id';
+  end if;
+  if old.id = v_default then
+    raise exception 'The role "%" is what new members get.', old.name using errcode = 'RV094', column = 'id', hint = 'Choose another default role first.';
+  end if;
+  update core.members m set role_id = v_default where m.role_id = old.id;
+  perform engine.assert_role_unheld(old);
+  return old;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_roles__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_unknown text;
+  v_schema text;
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  new.workspace_id := coalesce(new.workspace_id, engine.workspace_of_role(current_setting('role')::name));
+  select f into v_unknown from unnest(new.permissions) f where f not in (select k.flag from engine.permission_flags() k) limit 1;
+  if found then
+    raise exception 'There is no permission "%".', v_unknown using errcode = 'RV090', column = 'permissions',
+      hint = engine.did_you_mean(v_unknown, array(select k.flag from engine.permission_flags() k));
+  end if;
+  new.permissions := array(select distinct f from unnest(new.permissions) f order by f);
+  if tg_op = 'INSERT' then
+    if new.pg_role is null then
+      select w.schema_name into v_schema from core.workspaces w where w.id = new.workspace_id;
+      -- A number is given once, also where its role is about to go.
+      new.pg_role := v_schema || '_r_' || (1 + greatest(
+        (select coalesce(max(substring(r.pg_role from '_r_([0-9]+)$')::int), 0) from metadata.roles r where r.workspace_id = new.workspace_id),
+        (select coalesce(max(substring(r.rolname::text from '_r_([0-9]+)$')::int), 0) from pg_catalog.pg_roles r
+          where r.rolname >= v_schema || '_r_' and r.rolname < v_schema || '_r`')));
+    end if;
+  elsif old.is_system and old.has_all_permissions and (to_jsonb(new) - '{name,description,icon}'::text[]) is distinct from (to_jsonb(old) - '{name,description,icon}'::text[]) then
+    raise exception 'The role "%" may do everything, so that somebody always can.', old.name using errcode = 'RV093', column = 'permissions',
+      hint = 'Make another role with fewer rights, and give that to members.';
+  end if;
+  return new;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.tg_rules__validate()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -11323,7 +16567,46 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.trashed_object(caller name, schema_name text, object_name text)
+CREATE OR REPLACE FUNCTION engine.tg_team_members__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  new.workspace_id := coalesce(new.workspace_id, (select t.workspace_id from metadata.teams t where t.id = new.team_id));
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_teams__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  new.workspace_id := coalesce(new.workspace_id, engine.workspace_of_role(current_setting('role')::name));
+  if new.parent_team_id is not null and exists (
+    with recursive above (id) as (
+      select new.parent_team_id union select t.parent_team_id from above a join metadata.teams t on t.id = a.id where t.parent_team_id is not null
+    ) select from above a where a.id = new.id) then
+    raise exception 'The team "%" would be beneath itself.', new.name using errcode = 'RV096', column = 'parent_team_id', hint = 'Choose a team that is not beneath this one.';
+  end if;
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.today()
+ RETURNS date
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN ((now() AT TIME ZONE 'UTC'::text))::date;
+
+CREATE OR REPLACE FUNCTION engine.trashed_object(caller name, schema_name text, object_name text, action text DEFAULT 'DELETE'::text)
  RETURNS metadata.objects
  LANGUAGE plpgsql
  STABLE
@@ -11338,8 +16621,9 @@ begin
   if not found then
     raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
   end if;
-  if not has_table_privilege(caller, format('%I.%I', schema_name, v_object.table_name), 'delete') then
-    raise exception 'Your role may not delete %, nor restore or destroy what was deleted.', v_object.label_plural using errcode = '42501';
+  if not engine.has_right(caller, v_object.id, action) then
+    raise exception '%', format(case action when 'DELETE' then 'Your role may not delete %s, nor restore or destroy what was deleted.'
+      else 'Your role may not destroy %s for good.' end, v_object.label_plural) using errcode = '42501';
   end if;
   return v_object;
 end
@@ -11351,35 +16635,10 @@ CREATE OR REPLACE FUNCTION engine.try_changes(workspace_id uuid, changes jsonb)
  SET search_path TO ''
 AS $function$
 declare
-  v_schema text;
-  v_version bigint;
-  v_scope uuid[];
-  v_is_changed boolean;
-  v_differences engine.difference[] := '{}';
-  v_steps engine.step[];
-  v_replaced jsonb := (select coalesce(jsonb_agg(c), '[]') from jsonb_array_elements(changes) c where c ->> 'op' = 'replaceOption');
-  v_losses jsonb;
+  v_version bigint := (select w.model_version from core.workspaces w where w.id = workspace_id);
 begin
-  select w.schema_name, w.model_version into v_schema, v_version from core.workspaces w where w.id = workspace_id;
   perform engine.run_changes(workspace_id, changes, true);
-  select p.objects, true into v_scope, v_is_changed from engine.pending p where p.workspace_id = try_changes.workspace_id;
-  if v_is_changed then
-    perform engine.assert_relations(workspace_id);
-    v_differences := array(select d from engine.difference(workspace_id, v_schema, v_scope) d);
-  end if;
-  v_steps := engine.measure_rewrites(v_schema, v_differences, array(select s from engine.steps(v_schema, v_differences) s order by s.step));
-  v_steps := engine.option_steps(workspace_id, v_schema, v_replaced) || v_steps;
-  v_losses := engine.losses(workspace_id, v_schema, v_version + 1);
-  return jsonb_build_object('version', v_version, 'changes', changes,
-    'fingerprint', engine.fingerprint(v_version, changes, v_steps),
-    'steps', (
-      select coalesce(jsonb_agg(jsonb_build_object('step', s.n, 'kind', s.kind, 'objectName', s.object_name, 'statement', s.statement, 'lockLevel', s.lock_level,
-        'rewrites', s.rewrites, 'rowEstimate', s.row_estimate, 'isOnline', s.is_online,
-        'estimatedMs', engine.estimated_ms(s.kind, s.statement, s.rewrites, s.row_estimate), 'note', s.note) order by s.n), '[]')
-      from unnest(v_steps) with ordinality s (step, kind, object_name, statement, lock_level, rewrites, row_estimate, is_online, note, n)),
-    'warnings', engine.warnings(workspace_id, v_version + 1, v_steps, v_losses),
-    'violations', engine.violations(workspace_id, v_schema, v_differences, v_replaced),
-    'losses', v_losses);
+  return engine.consequences(workspace_id, v_version, changes);
 end
 $function$;
 
@@ -11405,6 +16664,27 @@ AS $function$
       union all select 'lng', 2 where v.type = 'LOCATION'
     ) p order by p.n)
   from engine.value_type(field) as v (type)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.unshare_record(caller name, schema_name text, share_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object_name text;
+  v_record uuid;
+begin
+  execute format('select o.name_singular, s.record_id from %I.record_shares s join metadata.objects o on o.id = s.object_id where s.id = $1', schema_name)
+    into v_object_name, v_record using share_id;
+  if v_record is null then
+    return false;
+  end if;
+  perform engine.shareable_object(caller, schema_name, v_object_name, v_record, 'UPDATE');
+  execute format('delete from %I.record_shares where id = $1', schema_name) using share_id;
+  return true;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.uses(workspace_id uuid, kind text, id uuid, option_value text DEFAULT NULL::text)
@@ -11465,6 +16745,14 @@ begin
     select 'field', f.id, f.label, f.object_id, 'points to it', false, null
     from metadata.relations r join metadata.fields f on f.id = r.field_id
     where uses.kind = 'object' and r.workspace_id = uses.workspace_id and r.target_object_id = uses.id and r.deleted_at is null and f.deleted_at is null
+    union all
+    select 'role rule', u.id, ro.name, u.object_id, 'chooses records by it', true, u.compiled::text
+    from metadata.record_rules u join metadata.roles ro on ro.id = u.role_id
+    where u.workspace_id = uses.workspace_id and u.compiled::text ~ v_pattern
+    union all
+    select 'permission', p.id, ro.name, p.object_id, case when p.can_read is false then 'does not read it' when p.can_update is false then 'does not change it' else 'has rights of its own on it' end, false, null
+    from metadata.field_permissions p join metadata.roles ro on ro.id = p.role_id
+    where uses.kind = 'field' and p.workspace_id = uses.workspace_id and p.field_id = uses.id
     union all
     select 'permission', p.id, ro.name, o.id, 'has rights of its own on it', false, null
     from metadata.object_permissions p join metadata.roles ro on ro.id = p.role_id join metadata.objects o on o.id = p.object_id
@@ -11629,6 +16917,32 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.visible_duplicates(candidates jsonb, max_results integer)
+ RETURNS TABLE(record_id uuid, label text, criteria jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query execute format(
+    'select t.id, %1$s, $1 -> t.id::text from %2$s t
+     where t.id = any (array(select k::uuid from jsonb_object_keys($1) k)) and ($2 is null or exists (select from %2$s s where s.id = $2))
+     order by jsonb_array_length($1 -> t.id::text) desc, 2, t.id limit $3', candidates ->> 'label', candidates ->> 'table')
+  using candidates -> 'found', (candidates ->> 'record')::uuid, least(greatest(max_results, 1), 100);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.visible_ids(object_id uuid)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select engine.find_visible_ids(r.pg_role, o.id)
+  from metadata.roles r join metadata.objects o on o.workspace_id = r.workspace_id
+  where r.pg_role = current_setting('role') and o.id = visible_ids.object_id
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.warnings(workspace_id uuid, version bigint, steps engine.step[], losses jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -11708,6 +17022,45 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.wholly_readable_objects(caller name)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+declare
+  v_workspace uuid := engine.workspace_of_role(caller);
+  v_roles text[] := array(select i.pg_role from engine.roles_of(caller) c join metadata.roles i on i.id = c);
+begin
+  return query
+  with withheld as materialized (
+    select distinct w.role_id, w.object_id from engine.withheld_fields(v_workspace, null, v_roles) w where w.is_read_withheld
+  )
+  select distinct p.object_id
+  from engine.effective_permissions(v_workspace, null, v_roles) p
+  left join withheld w on w.role_id = p.role_id and w.object_id = p.object_id
+  where v_workspace is not null and p.can_read and not p.is_limited and w.role_id is null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.with_formulas("values" jsonb, compiled jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_values jsonb := "values";
+  r record;
+begin
+  for r in select e.key, e.value from jsonb_each(compiled) e loop
+    v_values := jsonb_set(v_values, r.key::text[], to_jsonb(engine.formula_text(r.value)));
+  end loop;
+  return v_values;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.with_ids(changes jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -11718,7 +17071,56 @@ AS $function$
   from jsonb_array_elements(case jsonb_typeof(changes) when 'array' then changes else '[]' end) with ordinality u (c, i)
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.without_dead_links(schema_name text, object metadata.objects, record_id uuid, data jsonb)
+CREATE OR REPLACE FUNCTION engine.withheld_fields(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[], roles text[] DEFAULT NULL::text[])
+ RETURNS TABLE(role_id uuid, object_id uuid, field_id uuid, is_read_withheld boolean, is_update_withheld boolean)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+begin
+  return query
+  with recursive permission as materialized (
+    select * from engine.effective_permissions(withheld_fields.workspace_id, null, roles)
+  ), reading as materialized (
+    select * from engine.field_readings(withheld_fields.workspace_id)
+  ), own as materialized (
+    -- What the rules say of the fields themselves.
+    select p.role_id, f.object_id, f.id as field_id, r.can_read is true as is_named,
+      not coalesce(r.can_read, f.is_system or p.field_mode = 'ALL_EXCEPT') as is_read_withheld,
+      not coalesce(r.can_update, (f.is_system or p.field_mode = 'ALL_EXCEPT') and coalesce(r.can_read, true)) as is_update_withheld
+    from permission p
+    join metadata.fields f on f.object_id = p.object_id and f.workspace_id = withheld_fields.workspace_id and f.deleted_at is null
+    left join metadata.field_permissions r on r.role_id = p.role_id and r.field_id = f.id
+    where (r.id is not null or p.field_mode = 'ONLY')
+      -- Without its id a record is nothing.
+      and not (f.is_system and f.name = 'id')
+  ), hidden (role_id, field_id) as (
+    select o.role_id, o.field_id from own o where o.is_read_withheld
+    union
+    -- Fields of other objects that the role does not read, or not every record of.
+    select p.role_id, d.field_id
+    from reading d
+    join permission p on p.object_id = d.source_object_id
+    where d.is_far and (not p.can_read or p.is_limited)
+      and not exists (select from own o where o.role_id = p.role_id and o.field_id = d.field_id and o.is_named)
+    union
+    select h.role_id, d.field_id
+    from hidden h join reading d on d.source_id = h.field_id
+    where not exists (select from own o where o.role_id = h.role_id and o.field_id = d.field_id and o.is_named)
+  )
+  select p.role_id, f.object_id, f.id, h.field_id is not null, coalesce(o.is_update_withheld, false)
+  from (select h.role_id, h.field_id from hidden h union select o.role_id, o.field_id from own o where o.is_update_withheld) w
+  join metadata.fields f on f.id = w.field_id
+  join permission p on p.role_id = w.role_id and p.object_id = f.object_id
+  left join hidden h on h.role_id = w.role_id and h.field_id = w.field_id
+  left join own o on o.role_id = w.role_id and o.field_id = w.field_id
+  where scope is null or f.object_id = any (scope);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.without_dead_links(schema_name text, object metadata.objects, record_id uuid, data jsonb, caller name)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
@@ -11730,7 +17132,7 @@ declare
   r record;
 begin
   for r in
-    select c.name, c.not_null, t.table_name, t.label_singular
+    select c.name, c.not_null, t.id as target_id, t.table_name, t.label_singular
     from engine.columns((object).workspace_id) c
     join metadata.relations rel on rel.id = c.relation_id
     join metadata.objects t on t.id = rel.target_object_id
@@ -11738,7 +17140,9 @@ begin
       and not (t.id = (object).id and data ->> c.name = record_id::text)
   loop
     execute format('select exists (select from %I.%I where id = $1)', schema_name, r.table_name) into v_lives using (data ->> r.name)::uuid;
-    if not v_lives and r.not_null then
+    if not v_lives and r.not_null and not engine.has_right(caller, r.target_id, 'READ') then
+      raise exception 'The record needs another, which is deleted too.' using errcode = 'RV013', hint = 'Ask somebody who may restore that one first.';
+    elsif not v_lives and r.not_null then
       raise exception 'The record needs its %, which is deleted too.', r.label_singular
         using errcode = 'RV013', hint = format('Restore the %s first.', r.label_singular);
     elsif not v_lives then
@@ -11763,17 +17167,44 @@ CREATE OR REPLACE FUNCTION engine.workspace_of_role(pg_role name)
  SET search_path TO ''
 AS $function$ select r.workspace_id from metadata.roles r where r.pg_role = workspace_of_role.pg_role $function$;
 
+CREATE OR REPLACE FUNCTION engine.writable_columns(target regclass, privilege text)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case when target = 'metadata.roles'::regclass then engine.role_columns(target)
+    when exists (select from engine.role_parts() p where target = ('metadata.' || p.table_name)::regclass)
+      then engine.role_columns(target) || case when upper(privilege) = 'INSERT' then '{role_id}'::text[] else '{}' end
+    else array(
+      select a.attname::text from pg_catalog.pg_attribute a
+      where a.attrelid = target and a.attnum > 0 and not a.attisdropped and a.attname not in ('id', 'workspace_id')
+        and has_column_privilege('relvar_crm', target, a.attnum, privilege)) end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.writable_values(table_name text, "row" jsonb, privilege text, other jsonb DEFAULT NULL::jsonb)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 AS $function$
-  select coalesce(jsonb_object_agg(engine.camel_case(a.attname), "row" -> a.attname::text), '{}')
-  from pg_catalog.pg_attribute a
-  where a.attrelid = ('metadata.' || quote_ident(table_name))::regclass and a.attnum > 0 and not a.attisdropped and a.attname not in ('id', 'workspace_id')
-    and has_column_privilege('relvar_crm', a.attrelid, a.attnum, privilege)
-    and (other is null or "row" -> a.attname::text is distinct from other -> a.attname::text)
+  select coalesce(jsonb_object_agg(engine.camel_case(c), "row" -> c), '{}')
+  from unnest(engine.writable_columns(('metadata.' || quote_ident(table_name))::regclass, privilege)) c
+  where other is null or "row" -> c is distinct from other -> c
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.write_values(table_name text, id uuid, "values" jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_columns text := (select string_agg(quote_ident(k), ', ' order by k) from jsonb_object_keys("values") k);
+begin
+  execute format('update metadata.%1$I t set (%2$s) = (select %3$s from jsonb_populate_record(null::metadata.%1$I, $2) p) where t.id = $1', table_name, v_columns,
+    (select string_agg('p.' || quote_ident(k), ', ' order by k) from jsonb_object_keys("values") k))
+  using id, "values";
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION metadata.adopt_drift(kind text, key text, workspace_id uuid DEFAULT NULL::uuid)
@@ -11792,6 +17223,37 @@ end
 $function$;
 comment on function metadata.adopt_drift(text,text,uuid) is 'Makes the model say what somebody changed by hand. Nothing is built anew, and the data stays.';
 
+CREATE OR REPLACE FUNCTION metadata.allow_magic_links(are_allowed boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_members();
+begin
+  insert into core.joining (workspace_id, is_magic_link_on) values (v_workspace, are_allowed)
+  on conflict (workspace_id) do update set is_magic_link_on = excluded.is_magic_link_on;
+  perform core.note_auth_event('MAGIC_LINKS_ALLOWED', v_workspace, null, null, null, null, jsonb_build_object('allowed', are_allowed, 'by', engine.actor_name()));
+  return metadata.joining();
+end
+$function$;
+comment on function metadata.allow_magic_links(boolean) is 'Whether members may sign in by a link that is sent to them.';
+
+CREATE OR REPLACE FUNCTION metadata.api_keys()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform engine.assert_manages(engine.own_workspace(), 'API_KEYS_AND_WEBHOOKS');
+  return (select coalesce(jsonb_agg(engine.describe_key(k) order by k.created_at desc), '[]') from core.api_keys k
+    where k.workspace_id = engine.own_workspace() and k.revoked_at is null);
+end
+$function$;
+comment on function metadata.api_keys() is 'The keys of the workspace that were not revoked, personal ones of members too: [{id, name, prefix, role, memberName, createdAt, createdByName, expiresAt, lastUsedAt, rateLimit}].';
+
 CREATE OR REPLACE FUNCTION metadata.apply_changes(workspace_id uuid, changes jsonb, fingerprint text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -11802,9 +17264,8 @@ AS $function$
 declare
   v_changes jsonb;
   v_plan jsonb;
-  v_objects uuid[];
 begin
-  perform engine.assert_manages(workspace_id), engine.lock_model(workspace_id);
+  perform engine.assert_may_change(workspace_id, changes), engine.lock_model(workspace_id);
   v_changes := engine.changes_to_run(changes);
   v_plan := metadata.plan_changes(workspace_id, v_changes);
   if v_plan ->> 'fingerprint' is distinct from apply_changes.fingerprint then
@@ -11813,10 +17274,7 @@ begin
   end if;
   perform engine.run_changes(workspace_id, v_changes, false);
   -- At once, so that what does not fit is said in answer to this call.
-  delete from engine.pending p where p.workspace_id = apply_changes.workspace_id returning p.objects into v_objects;
-  if found then
-    perform engine.apply(workspace_id, v_objects);
-  end if;
+  perform engine.apply_pending(apply_changes.workspace_id);
   return jsonb_build_object('version', (select w.model_version from core.workspaces w where w.id = workspace_id));
 end
 $function$;
@@ -11836,12 +17294,12 @@ declare
   v_detail text;
   v_state text;
 begin
-  if not engine.role_manages_model(v_role) or not exists (
+  if not engine.may(case context when 'RULE' then 'ROLES' else 'DATA_MODEL' end) or not exists (
     select from metadata.objects o where o.id = check_formula.object_id and o.workspace_id = engine.workspace_of_role(v_role) and o.deleted_at is null) then
     raise exception 'There is no such object.' using errcode = 'RV011', column = 'object_id';
   end if;
-  if context not in ('FORMULA', 'CONDITION', 'FILTER', 'DEFAULT') then
-    raise exception '"%" is no kind of formula.', context using errcode = 'RV055', column = 'context', hint = 'It is FORMULA, CONDITION, FILTER or DEFAULT.';
+  if context not in ('FORMULA', 'CONDITION', 'FILTER', 'DEFAULT', 'RULE') then
+    raise exception '"%" is no kind of formula.', context using errcode = 'RV055', column = 'context', hint = 'It is FORMULA, CONDITION, FILTER, DEFAULT or RULE.';
   end if;
   begin
     v_compiled := engine.formula_compile(object_id, expression, context);
@@ -11854,10 +17312,33 @@ begin
       'position', (regexp_match(v_detail, '^At character ([0-9]+): '))[1]::int, 'token', substring(v_detail from '^At character [0-9]+: (.*)$')));
   end;
   return jsonb_build_object('ok', true, 'resultType', v_compiled ->> 'type', 'text', engine.formula_text(v_compiled),
-    'samples', case when context = 'DEFAULT' then '[]' else engine.formula_samples(object_id, v_compiled, v_role) end);
+    'samples', case when context in ('DEFAULT', 'RULE') then '[]' else engine.formula_samples(object_id, v_compiled, v_role) end);
 end
 $function$;
 comment on function metadata.check_formula(uuid,text,text) is 'Reads a formula without saving it: {ok, resultType, text, samples} with its values for some records, or {ok: false, error: {message, code, hint, position, token}}.';
+
+CREATE OR REPLACE FUNCTION metadata.create_api_key(name text, role_id uuid, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, rate_limit integer DEFAULT NULL::integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform engine.assert_manages(engine.own_workspace(), 'API_KEYS_AND_WEBHOOKS');
+  if not exists (select from metadata.roles r where r.id = create_api_key.role_id and r.workspace_id = engine.own_workspace()) then
+    raise exception 'The workspace has no such role.' using errcode = 'RV044', column = 'role', hint = 'Choose one of the roles of the workspace.';
+  end if;
+  -- Nobody makes a key that may do more than they may themselves, unless they could give themselves the role as well.
+  if not engine.acts_as_administrator() and not engine.may('ROLES') and role_id not in (select engine.roles_of(current_setting('role')::name)) then
+    raise exception 'Your role cannot give this role, which may do what yours may not.' using errcode = '42501', column = 'role', hint = 'Ask somebody who keeps the roles.';
+  end if;
+  if rate_limit not between 1 and 1000000 then
+    raise exception 'A key may make 1 to 1,000,000 requests a minute.' using errcode = 'RV122', column = 'rateLimit', hint = 'Leave it empty for 600.';
+  end if;
+  return engine.make_key(role_id, null, name, expires_at, rate_limit);
+end
+$function$;
+comment on function metadata.create_api_key(text,uuid,timestamp with time zone,integer) is 'Makes an API key with a role: {id, secret}. The secret is told only now. rateLimit: requests a minute, 600 unless given.';
 
 CREATE OR REPLACE FUNCTION metadata.create_field(object_id uuid, label text, type text, name text DEFAULT NULL::text, description text DEFAULT ''::text, icon text DEFAULT NULL::text, settings jsonb DEFAULT '{}'::jsonb, options jsonb DEFAULT '[]'::jsonb, default_value jsonb DEFAULT NULL::jsonb, is_required boolean DEFAULT false, is_unique boolean DEFAULT false, target_object_id uuid DEFAULT NULL::uuid, inverse_label text DEFAULT NULL::text, inverse_name text DEFAULT NULL::text, on_delete text DEFAULT 'SET_NULL'::text, target_object_ids uuid[] DEFAULT NULL::uuid[], required_from timestamp with time zone DEFAULT NULL::timestamp with time zone, id uuid DEFAULT NULL::uuid)
  RETURNS metadata.fields
@@ -11918,6 +17399,68 @@ begin
 end
 $function$;
 comment on function metadata.create_object(text,text,text,text,text,text,text,uuid,uuid) is 'Creates an object with a text field "name". API names follow from the labels unless they are given. The table exists when the transaction commits.';
+
+CREATE OR REPLACE FUNCTION metadata.create_own_records_role(name text DEFAULT 'Own records only'::text)
+ RETURNS metadata.roles
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.workspace_of_role(current_setting('role')::name);
+  v_role metadata.roles;
+begin
+  perform engine.assert_manages(v_workspace, 'ROLES');
+  -- Nothing by default, so that an object that is made later is not open to them by itself.
+  insert into metadata.roles (workspace_id, name, description, permissions, can_read_all, can_create_all, can_update_all, can_delete_all, can_destroy_all)
+  values (v_workspace, coalesce(create_own_records_role.name, 'Own records only'), 'Sees, changes and deletes the records that a member made, or that name the member.',
+    '{VIEWS,UPLOAD_FILE,DOWNLOAD_FILE,CONNECTED_ACCOUNTS,PROFILE_INFORMATION}', false, false, false, false, false)
+  returning * into v_role;
+  insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete, can_destroy)
+  select v_workspace, v_role.id, o.id, true, not o.is_system, not o.is_system, not o.is_system, false
+  from metadata.objects o
+  where o.workspace_id = v_workspace and o.deleted_at is null and o.is_active and not o.is_junction and (not o.is_system or o.universal_identifier = 'standard:workspaceMember');
+  insert into metadata.record_rules (workspace_id, role_id, object_id, action, condition)
+  select v_workspace, v_role.id, o.id, 'READ', concat_ws(' or ', 'createdBy.memberId = currentMember()', (
+    select string_agg(f.name || ' = currentMember()', ' or ' order by f.position, f.name)
+    from metadata.fields f join metadata.relations r on r.field_id = f.id and r.deleted_at is null
+    join metadata.objects t on t.id = r.target_object_id and t.universal_identifier = 'standard:workspaceMember'
+    where f.object_id = o.id and f.type in ('RELATION', 'MEMBER') and f.deleted_at is null and f.is_active))
+  from metadata.objects o
+  where o.workspace_id = v_workspace and o.deleted_at is null and o.is_active and not o.is_junction and not o.is_system;
+  return v_role;
+end
+$function$;
+comment on function metadata.create_own_records_role(text) is 'Makes a role whose members see and change the records that they made, or that name them, of each object there is.';
+
+CREATE OR REPLACE FUNCTION metadata.create_personal_token(name text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member uuid := engine.current_member();
+begin
+  if v_member is null or nullif(current_setting('relvar.impersonator_id', true), '') is not null then
+    raise exception 'Only members themselves make personal tokens.' using errcode = '42501';
+  end if;
+  return engine.make_key(null, v_member, name, expires_at, null);
+end
+$function$;
+comment on function metadata.create_personal_token(text,timestamp with time zone) is 'Makes a personal access token, which acts as the calling member: {id, secret}. The secret is told only now.';
+
+CREATE OR REPLACE FUNCTION metadata.default_role_id()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return core.default_role(engine.workspace_of_role(current_setting('role')::name));
+end
+$function$;
+comment on function metadata.default_role_id() is 'The role that new members get.';
 
 CREATE OR REPLACE FUNCTION metadata.delete_field(id uuid, replacement_id uuid DEFAULT NULL::uuid)
  RETURNS metadata.fields
@@ -12002,12 +17545,17 @@ begin
         union all
         select 'field', f.id, f.label, o.label_plural, f.deleted_at, f.deleted_by_name, case f.type when 'MANY_TO_MANY' then 1 else 2 end
         from metadata.fields f join metadata.objects o on o.id = f.object_id where f.workspace_id = v_workspace and f.deleted_at is not null and not f.is_system
+        union all
+        select 'relation', r.id, format('%s: %s', f.label, t.label_plural), o.label_plural, r.deleted_at, null, 2
+        from metadata.relations r join metadata.fields f on f.id = r.field_id and f.deleted_at is null
+        join metadata.objects o on o.id = f.object_id and o.deleted_at is null join metadata.objects t on t.id = r.target_object_id and t.deleted_at is null
+        where r.workspace_id = v_workspace and r.deleted_at is not null
       ) i
       order by i.deleted_at, i.rank, i.id
     ) d);
 end
 $function$;
-comment on function metadata.deleted_items() is 'Deleted objects and fields that can still be restored, and when each is dropped for good.';
+comment on function metadata.deleted_items() is 'Deleted objects, fields and targets of relations to several objects that can still be restored, and when each is dropped for good.';
 
 CREATE OR REPLACE FUNCTION metadata.dependents(kind text, id uuid, option_value text DEFAULT NULL::text)
  RETURNS jsonb
@@ -12026,7 +17574,7 @@ begin
     raise exception 'Only an object, a field or an option has dependents, not "%".', dependents.kind using errcode = 'RV062', column = 'kind';
   end if;
   -- How many records have an option is for those who may see to them.
-  if dependents.kind = 'option' and (engine.acts_as_administrator() or engine.role_manages_model(current_setting('role')::name)) then
+  if dependents.kind = 'option' and (engine.acts_as_administrator() or engine.may('DATA_MODEL')) then
     v_records := engine.count_option(dependents.id, dependents.option_value);
   end if;
   return (
@@ -12057,6 +17605,55 @@ end
 $function$;
 comment on function metadata.drift(uuid) is 'Where the tables were changed by hand: [{"kind", "key", "objectName", "name", "detail", "proposals", "statements", "isIgnored"}]. Adopt, repair or ignore each by kind and key.';
 
+CREATE OR REPLACE FUNCTION metadata.end_invite_link()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_members();
+begin
+  update core.joining j set is_invite_link_on = false, invite_link_hash = null where j.workspace_id = v_workspace;
+  perform core.note_auth_event('INVITE_LINK_ENDED', v_workspace, null, null, null, null, jsonb_build_object('by', engine.actor_name()));
+  return metadata.joining();
+end
+$function$;
+comment on function metadata.end_invite_link() is 'Turns the invite link off: the one that people have works no more.';
+
+CREATE OR REPLACE FUNCTION metadata.explain_access(object_name text, action text DEFAULT 'READ'::text, record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, member_id uuid DEFAULT NULL::uuid, role_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_variable
+declare
+  v_caller name := current_setting('role')::name;
+  v_workspace uuid := engine.workspace_of_role(v_caller);
+  v_own uuid := (select r.id from metadata.roles r where r.pg_role = v_caller);
+  v_answer jsonb;
+begin
+  if v_own is null then
+    raise exception 'Take a role of a workspace first.' using errcode = '42501', hint = 'Administrators ask engine.explain_access(…).';
+  end if;
+  if not engine.may('ROLES') and (member_id is distinct from engine.current_member() and member_id is not null or role_id is not null and role_id not in (select engine.role_closure(v_own))) then
+    raise exception 'Your role asks about its own access only.' using errcode = '42501', hint = 'Ask somebody who keeps the roles.';
+  end if;
+  if member_id is null and role_id is null then
+    member_id := engine.current_member();
+  end if;
+  v_answer := engine.explain_access(v_workspace, object_name, action, record_id, field_name, member_id, coalesce(role_id, case when member_id is null then v_own end));
+  -- Of a record that the caller does not see he does not learn that it is there.
+  if record_id is not null and not engine.may('ROLES') and not engine.may_touch(v_caller, (select o.id from metadata.objects o where o.workspace_id = v_workspace and o.deleted_at is null and o.name_singular = object_name), record_id, 'READ') then
+    return jsonb_build_object('allowed', false, 'roleId', v_own, 'role', v_answer ->> 'role', 'reasons', jsonb_build_array(jsonb_build_object(
+      'kind', 'RECORD', 'allows', false, 'text', 'Your rules do not show this record, or there is none.', 'roleId', v_own, 'role', v_answer ->> 'role', 'isIncluded', false)));
+  end if;
+  return v_answer;
+end
+$function$;
+comment on function metadata.explain_access(text,text,uuid,text,uuid,uuid) is 'Whether the caller, or for who keeps the roles another member or a role, may READ, CREATE, UPDATE, DELETE or DESTROY: {allowed, role, reasons: [{kind, allows, role, text}]}.';
+
 CREATE OR REPLACE FUNCTION metadata.export_manifest()
  RETURNS jsonb
  LANGUAGE sql
@@ -12082,6 +17679,101 @@ begin
 end
 $function$;
 comment on function metadata.ignore_drift(text,text,text,uuid) is 'Leaves a difference as it is. It is shown again when it changes.';
+
+CREATE OR REPLACE FUNCTION metadata.invitations()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_members();
+begin
+  return coalesce((select jsonb_agg(jsonb_build_object('id', i.id, 'email', i.email, 'roleId', i.role_id, 'invitedByName', i.invited_by_name,
+      'sentAt', i.sent_at, 'expiresAt', i.expires_at, 'isExpired', i.expires_at <= now()) order by i.sent_at desc, i.id)
+    from core.invitations i where i.workspace_id = v_workspace and i.accepted_at is null and i.revoked_at is null), '[]');
+end
+$function$;
+comment on function metadata.invitations() is 'The invitations that were neither accepted nor revoked. For who keeps the members.';
+
+CREATE OR REPLACE FUNCTION metadata.invite_members(emails text[], role_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.assert_keeps_members();
+  v_email text;
+  v_invitation core.invitations;
+  v_by text := coalesce((select nullif(m.name, '') from core.members m where m.id = engine.current_member()), engine.actor_name());
+begin
+  if invite_members.role_id is not null then
+    perform engine.assert_may_assign(v_workspace, invite_members.role_id);
+  end if;
+  if coalesce(cardinality(emails), 0) not between 1 and 100 then
+    raise exception 'Invite between 1 and 100 people at a time.' using errcode = 'RV115', column = 'emails';
+  end if;
+  for v_email in select distinct lower(btrim(e)) from unnest(emails) e loop
+    if core.is_email(v_email) is not true then
+      raise exception '"%" is not an e-mail address.', v_email using errcode = 'RV043', column = 'emails';
+    end if;
+    if exists (select from core.members m join core.users u on u.id = m.user_id where m.workspace_id = v_workspace and lower(u.email) = v_email) then
+      raise exception '% is a member already.', v_email using errcode = 'RV045', column = 'emails', hint = 'A member who was deactivated is reactivated in the list.';
+    end if;
+    insert into core.invitations as i (workspace_id, email, role_id, token_hash, invited_by_name, expires_at)
+    values (v_workspace, v_email, invite_members.role_id, core.hash_token(core.random_token()), v_by, now())
+    on conflict (workspace_id, lower(email)) where accepted_at is null and revoked_at is null
+    do update set role_id = excluded.role_id, invited_by_name = excluded.invited_by_name
+    returning i.* into v_invitation;
+    perform engine.send_invitation(v_invitation);
+    perform core.note_auth_event('MEMBER_INVITED', v_workspace, null, v_email, null, null, jsonb_build_object('roleId', invite_members.role_id, 'by', v_by));
+  end loop;
+  return metadata.invitations();
+end
+$function$;
+comment on function metadata.invite_members(text[],uuid) is 'Invites people by mail, with a role, or with the default role of the workspace. An open invitation of the same address is replaced.';
+
+CREATE OR REPLACE FUNCTION metadata.joining()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_members();
+  v_joining core.joining;
+begin
+  select * into v_joining from core.joining j where j.workspace_id = v_workspace;
+  return jsonb_build_object(
+    'isInviteLinkOn', coalesce(v_joining.is_invite_link_on, false),
+    'isMagicLinkOn', coalesce(v_joining.is_magic_link_on, true),
+    'defaultRoleId', core.default_role(v_workspace),
+    'domains', coalesce((select jsonb_agg(jsonb_build_object('id', d.id, 'domain', d.domain, 'requestedEmail', d.requested_email, 'approvedAt', d.approved_at) order by d.domain)
+      from core.approved_domains d where d.workspace_id = v_workspace), '[]'));
+end
+$function$;
+comment on function metadata.joining() is 'How people get into the workspace. For who keeps the members.';
+
+CREATE OR REPLACE FUNCTION metadata.members()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_members();
+begin
+  return coalesce((select jsonb_agg(jsonb_build_object('id', m.id, 'name', m.name, 'email', u.email, 'avatarUrl', m.avatar_url,
+      'roleId', m.role_id, 'isActive', m.is_active, 'joinedAt', m.created_at, 'isMe', m.id is not distinct from engine.current_member(),
+      'isEmailVerified', u.email_verified_at is not null,
+      'lastSeenAt', (select max(s.last_used_at) from core.sessions s where s.user_id = m.user_id and s.workspace_id = m.workspace_id and s.impersonator_user_id is null))
+    order by m.is_active desc, lower(m.name), m.id)
+    from core.members m join core.users u on u.id = m.user_id where m.workspace_id = v_workspace), '[]');
+end
+$function$;
+comment on function metadata.members() is 'The members of the workspace with their roles, and when each was last seen. For who keeps the members.';
 
 CREATE OR REPLACE FUNCTION metadata.model()
  RETURNS jsonb
@@ -12110,6 +17802,55 @@ AS $function$
   select w.model_version from core.workspaces w where w.id = engine.workspace_of_role(current_setting('role')::name)
 $function$;
 comment on function metadata.model_version() is 'Number of the model; it rises by one with each transaction that changes it. Send it as X-Metadata-Version to be served by a schema that knows the change.';
+
+CREATE OR REPLACE FUNCTION metadata.my_permissions()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select engine.permissions_of(current_setting('role')::name) $function$;
+comment on function metadata.my_permissions() is 'What the caller''s role may do: {flags, objects: {id: {canRead, canCreate, canUpdate, canDelete, canDestroy, isLimited, unreadableFields, unwritableFields}}}.';
+
+CREATE OR REPLACE FUNCTION metadata.my_profile()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member core.members;
+  v_profile jsonb;
+begin
+  select * into v_member from core.members m where m.id = engine.current_member();
+  if not found then
+    return null;
+  end if;
+  execute format('select jsonb_build_object(''firstName'', coalesce(t.name_first_name, ''''), ''lastName'', coalesce(t.name_last_name, ''''), ''avatarUrl'', t.avatar_url,
+      ''colorScheme'', t.color_scheme, ''dateFormat'', t.date_format, ''timeFormat'', t.time_format, ''numberFormat'', t.number_format)
+    from %I.workspace_members t where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
+    into v_profile using v_member.id;
+  return v_profile || jsonb_build_object('memberId', v_member.id, 'keepsMembers', engine.keeps_members(), 'email', (select u.email from core.users u where u.id = v_member.user_id));
+end
+$function$;
+comment on function metadata.my_profile() is 'Name, picture and formats of the member who asks; null for who is no member.';
+
+CREATE OR REPLACE FUNCTION metadata.new_invite_link()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_members();
+  v_token text := core.random_token();
+begin
+  insert into core.joining (workspace_id, invite_link_hash, is_invite_link_on) values (v_workspace, core.hash_token(v_token), true)
+  on conflict (workspace_id) do update set invite_link_hash = excluded.invite_link_hash, is_invite_link_on = true;
+  perform core.note_auth_event('INVITE_LINK_MADE', v_workspace, null, null, null, null, jsonb_build_object('by', engine.actor_name()));
+  return metadata.joining() || jsonb_build_object('token', v_token);
+end
+$function$;
+comment on function metadata.new_invite_link() is 'Makes an invite link, which replaces the former one, and returns its token with all that metadata.joining() says. It is told this once; only its hash is stored.';
 
 CREATE OR REPLACE FUNCTION metadata.object_statistics()
  RETURNS jsonb
@@ -12147,6 +17888,52 @@ end
 $function$;
 comment on function metadata.object_statistics() is 'For each object: how many records it has (counted, or estimated where that would take long), and how many bytes its table and its indexes take.';
 
+CREATE OR REPLACE FUNCTION metadata.permission_flags()
+ RETURNS TABLE(flag text, kind text, label text, description text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select * from engine.permission_flags() $function$;
+comment on function metadata.permission_flags() is 'What a role may do besides reading and writing records: settings and tools.';
+
+CREATE OR REPLACE FUNCTION metadata.personal_tokens()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(engine.describe_key(k) order by k.created_at desc), '[]') from core.api_keys k
+  where k.member_id = engine.current_member() and k.revoked_at is null
+$function$;
+comment on function metadata.personal_tokens() is 'The personal access tokens of the calling member that were not revoked.';
+
+CREATE OR REPLACE FUNCTION metadata.plan_application(workspace_id uuid, manifest jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET lock_timeout TO '2s'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_version bigint;
+  v_warnings jsonb;
+  v_plan jsonb;
+begin
+  perform engine.assert_manages(workspace_id, 'APPLICATIONS');
+  select w.model_version into v_version from core.workspaces w where w.id = workspace_id;
+  begin
+    perform metadata.sync_application(workspace_id, manifest);
+    select a.warnings into v_warnings from metadata.applications a where a.workspace_id = plan_application.workspace_id and a.name = plan_application.manifest ->> 'name';
+    v_plan := engine.consequences(workspace_id, v_version, '[]');
+    raise exception 'planned' using errcode = 'RVEND';
+  exception when sqlstate 'RVEND' then
+    return jsonb_set(v_plan, '{warnings}', v_warnings || (v_plan -> 'warnings'));
+  end;
+end
+$function$;
+comment on function metadata.plan_application(uuid,jsonb) is 'What installing or upgrading an application would do: statements, warnings, losses, and what stays as the workspace has it. Changes nothing; metadata.sync_application does it.';
+
 CREATE OR REPLACE FUNCTION metadata.plan_changes(workspace_id uuid, changes jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -12157,7 +17944,7 @@ AS $function$
 declare
   v_plan jsonb;
 begin
-  perform engine.assert_manages(workspace_id);
+  perform engine.assert_may_change(workspace_id, changes);
   begin
     v_plan := engine.try_changes(workspace_id, engine.changes_to_run(changes));
     raise exception 'planned' using errcode = 'RVEND';
@@ -12179,11 +17966,15 @@ declare
 begin
   perform engine.assert_manages(workspace_id);
   v_plan := metadata.plan_changes(workspace_id, engine.manifest_changes(workspace_id, manifest, prune));
-  -- Who may do what is not moved with the model: roles have members, which a manifest knows nothing of.
+  -- A role that every workspace has is not made a second time under another name.
   return jsonb_set(v_plan, '{warnings}', (v_plan -> 'warnings') || (
-    select coalesce(jsonb_agg(jsonb_build_object('code', 'ROLE_MISSING', 'message', format('There is no role "%s" here.', r ->> 'name'), 'hint', 'Make it by hand; roles are not imported.')), '[]')
+    select coalesce(jsonb_agg(jsonb_build_object('code', 'ROLE_MISSING', 'message', format('There is no role "%s" here.', r ->> 'name'), 'hint', 'It is one of the product, which has another name here.')), '[]')
     from jsonb_array_elements(coalesce(manifest -> 'roles', '[]')) r
-    where not exists (select from metadata.roles x where x.workspace_id = plan_manifest.workspace_id and x.name = r ->> 'name')));
+    where (r ->> 'isSystem')::boolean and not exists (select from metadata.roles x where x.workspace_id = plan_manifest.workspace_id and x.name = r ->> 'name')) || (
+    select coalesce(jsonb_agg(jsonb_build_object('code', 'ROLE_HELD', 'message', format('The role "%s" is not in the manifest and stays: %s has it.', x.name, (engine.role_holders(x.id))[1]), 'hint', 'Give its holders another role first.')), '[]')
+    from metadata.roles x
+    where prune and x.workspace_id = plan_manifest.workspace_id and not x.is_system and x.application_id is null and engine.role_holders(x.id) <> '{}'
+      and not exists (select from jsonb_array_elements(coalesce(manifest -> 'roles', '[]')) r where r ->> 'name' = x.name)));
 end
 $function$;
 comment on function metadata.plan_manifest(uuid,jsonb,boolean) is 'What it takes to make the model of a manifest here: a plan whose changes apply_changes makes. With prune, what the manifest does not have is deleted.';
@@ -12193,6 +17984,7 @@ CREATE OR REPLACE FUNCTION metadata.plan_reset(workspace_id uuid, kind text, id 
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
+ SET jit TO 'off'
 AS $function$
 declare
   v_changes jsonb;
@@ -12205,7 +17997,7 @@ begin
     join engine.manifest_objects(a.manifest) m on m.universal_identifier = o.universal_identifier
     where plan_reset.kind = 'object' and o.workspace_id = plan_reset.workspace_id and o.id = plan_reset.id and o.deleted_at is null
     union all
-    select 'fields', f.id, jsonb_build_object('label', m.label, 'description', m.description, 'icon', m.icon, 'settings', engine.references_by_id(plan_reset.workspace_id, m.settings),
+    select 'fields', f.id, jsonb_build_object('label', m.label, 'description', m.description, 'icon', m.icon, 'settings', engine.references_by_id(plan_reset.workspace_id, m.settings, engine.manifest_names(plan_reset.workspace_id, a.manifest)),
       'options', m.options, 'defaultValue', m.default_value, 'isRequired', m.is_required, 'isUnique', m.is_unique, 'isActive', true) - case when m.type = 'MANY_TO_MANY' then 'settings' else '' end
     from metadata.fields f join metadata.applications a on a.id = f.application_id
     join engine.manifest_fields(a.manifest) m on m.universal_identifier = f.universal_identifier
@@ -12337,6 +18129,48 @@ end
 $function$;
 comment on function metadata.purge_object(uuid) is 'Drops a deleted object and its records for good, without waiting for the grace period to end.';
 
+CREATE OR REPLACE FUNCTION metadata.remove_domain(id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_members();
+  v_domain text;
+begin
+  delete from core.approved_domains d where d.id = remove_domain.id and d.workspace_id = v_workspace returning d.domain into v_domain;
+  if found then
+    perform core.note_auth_event('DOMAIN_REMOVED', v_workspace, null, null, null, null, jsonb_build_object('domain', v_domain, 'by', engine.actor_name()));
+  end if;
+  return metadata.joining();
+end
+$function$;
+comment on function metadata.remove_domain(uuid) is 'Takes the approval of a domain back. Members who came by it stay.';
+
+CREATE OR REPLACE FUNCTION metadata.remove_member(member_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.assert_keeps_members();
+  v_member core.members := engine.member_row(v_workspace, remove_member.member_id);
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = v_workspace);
+begin
+  perform engine.assert_may_assign(v_workspace, v_member.role_id);
+  perform core.revoke_session(s.id, 'MEMBER_REMOVED') from core.sessions s
+  where s.user_id = v_member.user_id and s.workspace_id = v_workspace and s.revoked_at is null;
+  delete from core.members m where m.id = v_member.id;
+  execute format('delete from %I.workspace_members where id = $1', v_schema) using v_member.id;
+  perform engine.note_member_event('MEMBER_REMOVED', v_member);
+  return v_member.id;
+end
+$function$;
+comment on function metadata.remove_member(uuid) is 'Removes a member from the workspace, with the record that others refer to. What the member wrote stays.';
+
 CREATE OR REPLACE FUNCTION metadata.repair_drift(kind text, key text, workspace_id uuid DEFAULT NULL::uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -12353,6 +18187,55 @@ begin
 end
 $function$;
 comment on function metadata.repair_drift(text,text,uuid) is 'Runs the statements that metadata.drift shows for a difference, so that the table is again as the model says.';
+
+CREATE OR REPLACE FUNCTION metadata.request_domain(domain text, email text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.assert_keeps_members();
+  v_domain text := lower(btrim(request_domain.domain));
+  v_email text := lower(btrim(request_domain.email));
+begin
+  if core.is_email(v_email) is not true then
+    raise exception '"%" is not an e-mail address.', v_email using errcode = 'RV043', column = 'email';
+  end if;
+  if core.domain_of(v_email) <> v_domain then
+    raise exception '% is not an address at %.', v_email, v_domain using errcode = 'RV116', column = 'email', hint = 'Somebody at the domain must agree, by a link that is sent there.';
+  end if;
+  if engine.is_public_mail_domain(v_domain) then
+    raise exception 'Anybody can have an address at %.', v_domain using errcode = 'RV116', column = 'domain', hint = 'Approve the domain of your own organization.';
+  end if;
+  if not core.count_attempt('domain ' || v_workspace, 20, '7 days') then
+    raise exception 'This workspace has asked 20 times for a domain within 7 days.' using errcode = 'RV115', hint = 'Wait some days.';
+  end if;
+  insert into core.approved_domains as d (workspace_id, domain, requested_email) values (v_workspace, v_domain, v_email)
+  on conflict (workspace_id, domain) do update set requested_email = excluded.requested_email;
+  perform core.queue_mail(v_email, 'approve_domain', jsonb_build_object('domain', v_domain, 'requestedBy', engine.actor_name(),
+    'token', core.issue_token('APPROVE_DOMAIN', v_email, null, '24 hours', v_workspace, jsonb_build_object('domain', v_domain))), v_workspace);
+  perform core.note_auth_event('DOMAIN_REQUESTED', v_workspace, null, v_email, null, null, jsonb_build_object('domain', v_domain, 'by', engine.actor_name()));
+  return metadata.joining();
+exception when check_violation then
+  raise exception '"%" is not an e-mail domain.', v_domain using errcode = 'RV116', column = 'domain', hint = 'Such as acme.com.';
+end
+$function$;
+comment on function metadata.request_domain(text,text) is 'Asks somebody with an address at a domain whether everyone there may join. Once the link in the mail is followed, they may.';
+
+CREATE OR REPLACE FUNCTION metadata.resend_invitation(id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform engine.send_invitation(engine.open_invitation(resend_invitation.id));
+  return metadata.invitations();
+end
+$function$;
+comment on function metadata.resend_invitation(uuid) is 'Sends an invitation again, with a new link, for another 30 days.';
 
 CREATE OR REPLACE FUNCTION metadata.restore_field(id uuid)
  RETURNS metadata.fields
@@ -12386,6 +18269,66 @@ end
 $function$;
 comment on function metadata.restore_object(uuid) is 'Brings a deleted object back with its records, and the relations that were deleted with it.';
 
+CREATE OR REPLACE FUNCTION metadata.revoke_invitation(id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_invitation core.invitations := engine.open_invitation(revoke_invitation.id);
+begin
+  update core.invitations i set revoked_at = now() where i.id = v_invitation.id;
+  perform core.note_auth_event('INVITATION_REVOKED', v_invitation.workspace_id, null, v_invitation.email, null, null, jsonb_build_object('by', engine.actor_name()));
+  return metadata.invitations();
+end
+$function$;
+comment on function metadata.revoke_invitation(uuid) is 'Takes an invitation back: its link works no more.';
+
+CREATE OR REPLACE FUNCTION metadata.revoke_key(id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_key core.api_keys;
+begin
+  select * into v_key from core.api_keys k
+  where k.id = revoke_key.id and k.workspace_id = engine.own_workspace() and k.revoked_at is null for update;
+  -- A member's own; all others are for those who may manage keys.
+  if v_key.member_id is null or v_key.member_id is distinct from engine.current_member() then
+    perform engine.assert_manages(engine.own_workspace(), 'API_KEYS_AND_WEBHOOKS');
+  end if;
+  if v_key.id is null then
+    return false;
+  end if;
+  update core.api_keys k set revoked_at = now() where k.id = v_key.id;
+  perform core.note_auth_event('KEY_REVOKED', v_key.workspace_id,
+    (select m.user_id from core.members m where m.id = engine.current_member()), detail => jsonb_build_object('key', v_key.name));
+  perform pg_notify('relvar_identity', json_build_object('workspace', v_key.workspace_id)::text);
+  return true;
+end
+$function$;
+comment on function metadata.revoke_key(uuid) is 'Ends an API key or a personal access token, on all servers within a moment. False when there is none such.';
+
+CREATE OR REPLACE FUNCTION metadata.role_permissions(role_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_role metadata.roles;
+begin
+  select r.* into v_role from metadata.roles r where r.id = role_permissions.role_id;
+  perform engine.assert_member_of(v_role.workspace_id);
+  return engine.permissions_of(v_role.pg_role);
+end
+$function$;
+comment on function metadata.role_permissions(uuid) is 'What a role may do, with all that it includes, in the form of my_permissions.';
+
 CREATE OR REPLACE FUNCTION metadata.rule_violations(rule jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -12417,29 +18360,166 @@ end
 $function$;
 comment on function metadata.rule_violations(jsonb) is 'The records that a rule would refuse, before it is applied: {"count", "records": [{"id", "label", "value"}], "text"}. The rule as JSON: {"objectId", "fieldId", "kind", "settings", "condition", "appliesFrom"}.';
 
-CREATE OR REPLACE FUNCTION metadata.sync_application(workspace_id uuid, manifest jsonb)
+CREATE OR REPLACE FUNCTION metadata.security_settings()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select jsonb_build_object('isMfaEnforced', w.is_mfa_enforced) from core.workspace_settings w where w.workspace_id = engine.own_workspace() $function$;
+comment on function metadata.security_settings() is 'What the workspace asks of its members'' sign-in: {isMfaEnforced}.';
+
+CREATE OR REPLACE FUNCTION metadata.set_default_role(role_id uuid)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
+#variable_conflict use_column
+declare
+  v_role metadata.roles;
+begin
+  select r.* into v_role from metadata.roles r where r.id = set_default_role.role_id;
+  perform engine.assert_manages(v_role.workspace_id, 'ROLES');
+  if not 'MEMBERS' = any (v_role.assignable_to) then
+    raise exception 'The role "%" is not meant for members.', v_role.name using errcode = 'RV097', column = 'role_id', hint = 'Choose another role, or change what this one can be assigned to.';
+  end if;
+  update core.workspace_settings s set default_role_id = v_role.id where s.workspace_id = v_role.workspace_id;
+  return v_role.id;
+end
+$function$;
+comment on function metadata.set_default_role(uuid) is 'Chooses the role that new members get, and members of a role that is deleted.';
+
+CREATE OR REPLACE FUNCTION metadata.set_member_active(member_id uuid, is_active boolean)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.assert_keeps_members();
+  v_member core.members := engine.member_row(v_workspace, set_member_active.member_id);
+begin
+  perform engine.assert_may_assign(v_workspace, v_member.role_id);
+  update core.members m set is_active = set_member_active.is_active where m.id = v_member.id;
+  if not set_member_active.is_active then
+    perform core.revoke_session(s.id, 'MEMBER_DEACTIVATED') from core.sessions s
+    where s.user_id = v_member.user_id and s.workspace_id = v_workspace and s.revoked_at is null;
+  end if;
+  perform engine.note_member_event(case when set_member_active.is_active then 'MEMBER_REACTIVATED' else 'MEMBER_DEACTIVATED' end, v_member);
+  return v_member.id;
+end
+$function$;
+comment on function metadata.set_member_active(uuid,boolean) is 'Keeps a member out, or lets the member in again. Records go on naming the member.';
+
+CREATE OR REPLACE FUNCTION metadata.set_member_role(member_id uuid, role_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.assert_keeps_members();
+  v_member core.members := engine.member_row(v_workspace, set_member_role.member_id);
+begin
+  perform engine.assert_may_assign(v_workspace, set_member_role.role_id), engine.assert_may_assign(v_workspace, v_member.role_id);
+  update core.members m set role_id = set_member_role.role_id where m.id = v_member.id;
+  perform engine.note_member_event('MEMBER_ROLE_CHANGED', v_member, jsonb_build_object('from', v_member.role_id, 'to', set_member_role.role_id));
+  return v_member.id;
+end
+$function$;
+comment on function metadata.set_member_role(uuid,uuid) is 'Gives a member another role. Holds from the member''s next request.';
+
+CREATE OR REPLACE FUNCTION metadata.set_mfa_enforced(is_mfa_enforced boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform engine.assert_manages(engine.own_workspace(), 'SECURITY');
+  update core.workspace_settings w set is_mfa_enforced = coalesce(set_mfa_enforced.is_mfa_enforced, false) where w.workspace_id = engine.own_workspace();
+  perform core.note_auth_event('SECURITY_CHANGED', engine.own_workspace(),
+    (select m.user_id from core.members m where m.id = engine.current_member()), detail => jsonb_build_object('isMfaEnforced', coalesce(set_mfa_enforced.is_mfa_enforced, false)));
+  return set_mfa_enforced.is_mfa_enforced;
+end
+$function$;
+comment on function metadata.set_mfa_enforced(boolean) is 'Whether members must have a second factor. Who has none is led to set one up at the next sign-in.';
+
+CREATE OR REPLACE FUNCTION metadata.set_my_photo(media_type text DEFAULT NULL::text, content_base64 text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_member core.members := engine.own_member();
+  v_content bytea;
+  v_id uuid;
+begin
+  perform engine.assert_may_name_oneself();
+  delete from core.member_photos p where p.member_id = v_member.id;
+  if content_base64 is not null then
+    begin
+      v_content := decode(content_base64, 'base64');
+    exception when others then
+      v_content := null;
+    end;
+    -- What a browser is told to be a picture must be one.
+    if v_content is null or octet_length(v_content) > 100 * 1024 or not coalesce(case set_my_photo.media_type
+        when 'image/png' then substr(v_content, 1, 4) = '\x89504e47'::bytea
+        when 'image/jpeg' then substr(v_content, 1, 3) = '\xffd8ff'::bytea
+        when 'image/webp' then substr(v_content, 1, 4) = '\x52494646'::bytea and substr(v_content, 9, 4) = '\x57454250'::bytea end, false) then
+      raise exception 'This is not a picture of at most 100 kB.' using errcode = 'RV117', column = 'content_base64', hint = 'PNG, JPEG and WebP are understood.';
+    end if;
+    insert into core.member_photos (member_id, media_type, content) values (v_member.id, set_my_photo.media_type, v_content) returning id into v_id;
+  end if;
+  update core.members m set avatar_url = '/auth/photos/' || v_id where m.id = v_member.id;
+  return metadata.my_profile();
+end
+$function$;
+comment on function metadata.set_my_photo(text,text) is 'Sets the picture of the member who asks (PNG, JPEG or WebP, at most 100 kB, in base64), or takes it away.';
+
+CREATE OR REPLACE FUNCTION metadata.sign_in_events(max_results integer DEFAULT 100, before_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform engine.assert_manages(engine.own_workspace(), 'SECURITY');
+  return (select coalesce(jsonb_agg(to_jsonb(e) order by e.id desc), '[]') from (
+    select e.id, e.kind, e.email, host(e.ip) as ip, e.user_agent as "userAgent", e.happened_at as "happenedAt", e.detail,
+      (select m.name from core.members m where m.workspace_id = engine.own_workspace() and m.user_id = e.user_id) as "memberName"
+    from core.auth_events e
+    -- What failed before it was known for which workspace concerns those of which the account is a member.
+    where (e.workspace_id = engine.own_workspace()
+        or e.workspace_id is null and e.user_id in (select m.user_id from core.members m where m.workspace_id = engine.own_workspace()))
+      and (before_id is null or e.id < before_id)
+    order by e.id desc limit least(greatest(max_results, 1), 500)) e);
+end
+$function$;
+comment on function metadata.sign_in_events(integer,uuid) is 'The audit of sign-ins of the workspace, newest first: [{id, kind, email, memberName, ip, userAgent, happenedAt, detail}]. beforeId: the last id of the page before.';
+
+CREATE OR REPLACE FUNCTION metadata.sync_application(workspace_id uuid, manifest jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
 declare
   v_application metadata.applications;
   v_id uuid;
-  v_computed record;
+  v_warnings jsonb;
 begin
-  -- Members call it with their own workspace only, administrators with any. A person's own login
-  -- may have inherited the right to call it without having taken a role.
-  if not (current_setting('role') in ('none', 'relvar_owner') and pg_catalog.pg_has_role(session_user, 'relvar_owner', 'member'))
-    and (engine.workspace_of_role(current_setting('role')::name) is distinct from sync_application.workspace_id
-      or not engine.role_manages_model(current_setting('role')::name)) then
-    raise exception 'Your role may not install applications here.' using errcode = '42501';
-  end if;
+  perform engine.assert_manages(workspace_id, 'APPLICATIONS'), engine.lock_model(workspace_id);
   if coalesce(sync_application.manifest ->> 'name', '') = '' or jsonb_typeof(sync_application.manifest -> 'objects') is distinct from 'array' then
     raise exception 'A manifest needs a name and a list of objects.' using errcode = 'RV030',
       hint = 'See db/standard/manifest.json for one that works.';
   end if;
-
   select a.* into v_application from metadata.applications a
   where a.workspace_id = sync_application.workspace_id and a.name = sync_application.manifest ->> 'name' for update;
   if found and v_application.manifest = sync_application.manifest then
@@ -12449,95 +18529,12 @@ begin
   values (sync_application.workspace_id, sync_application.manifest ->> 'name', coalesce(sync_application.manifest ->> 'version', '0'), sync_application.manifest)
   on conflict on constraint applications_workspace_id_name_key do update set version = excluded.version, manifest = excluded.manifest
   returning a.id into v_id;
-
-  with new_objects as (
-    select o.* from engine.manifest_objects(sync_application.manifest) o
-  ), old_objects as (
-    select o.* from engine.manifest_objects(v_application.manifest) o
-  ), updated as (
-    update metadata.objects t set
-      label_singular = case when t.label_singular is not distinct from p.label_singular then n.label_singular else t.label_singular end,
-      label_plural = case when t.label_plural is not distinct from p.label_plural then n.label_plural else t.label_plural end,
-      description = case when t.description is not distinct from p.description then n.description else t.description end,
-      icon = case when t.icon is not distinct from p.icon then n.icon else t.icon end
-    from new_objects n join old_objects p using (universal_identifier)
-    where t.workspace_id = sync_application.workspace_id and t.universal_identifier = n.universal_identifier
-      and (n.label_singular, n.label_plural, n.description, n.icon) is distinct from (p.label_singular, p.label_plural, p.description, p.icon)
-  )
-  insert into metadata.objects (workspace_id, application_id, universal_identifier, name_singular, name_plural, label_singular, label_plural,
-    description, icon, color, is_system, is_searchable, position)
-  select sync_application.workspace_id, v_id, n.universal_identifier, n.name_singular, n.name_plural, n.label_singular, n.label_plural,
-    n.description, n.icon, n.color, n.is_system, n.is_searchable, n.position
-  from new_objects n
-  where not exists (select from metadata.objects t where t.workspace_id = sync_application.workspace_id and t.universal_identifier = n.universal_identifier)
-    and n.universal_identifier <> all (coalesce(v_application.removed, '{}'))
-  order by n.position;
-
-  with new_fields as (
-    select f.*, o.id as object_id from engine.manifest_fields(sync_application.manifest) f
-    join metadata.objects o on o.workspace_id = sync_application.workspace_id and o.universal_identifier = f.object_identifier
-  ), old_fields as (
-    select f.* from engine.manifest_fields(v_application.manifest) f
-  ), updated as (
-    update metadata.fields t set
-      label = case when t.label is not distinct from p.label then n.label else t.label end,
-      description = case when t.description is not distinct from p.description then n.description else t.description end,
-      icon = case when t.icon is not distinct from p.icon then n.icon else t.icon end,
-      settings = case when t.settings is not distinct from p.settings then n.settings else t.settings end,
-      options = case when t.options is not distinct from p.options then n.options
-        -- Options that people added stay, and those that are new come after them.
-        else t.options || (select coalesce(jsonb_agg(e order by i), '[]') from jsonb_array_elements(n.options) with ordinality u (e, i)
-          where not p.options @> jsonb_build_array(jsonb_build_object('value', e -> 'value')) and not t.options @> jsonb_build_array(jsonb_build_object('value', e -> 'value'))) end,
-      default_value = case when t.default_value is not distinct from p.default_value then n.default_value else t.default_value end
-    from new_fields n join old_fields p using (universal_identifier)
-    where t.workspace_id = sync_application.workspace_id and t.universal_identifier = n.universal_identifier
-      and (n.label, n.description, n.icon, n.settings, n.options, n.default_value)
-        is distinct from (p.label, p.description, p.icon, p.settings, p.options, p.default_value)
-  )
-  insert into metadata.fields (workspace_id, object_id, application_id, universal_identifier, name, label, description, icon, type, settings,
-    options, default_value, is_required, is_unique, position)
-  select sync_application.workspace_id, n.object_id, v_id, n.universal_identifier, engine.free_field_name(n.object_id, n.name), n.label, n.description, n.icon, n.type,
-    engine.references_by_id(sync_application.workspace_id, n.settings) || case when n.many_to_many is null then '{}' else jsonb_build_object('inverseName', n.many_to_many -> 'inverseName', 'inverseLabel', n.many_to_many -> 'inverseLabel',
-      'targetObjectId', (select o.id from metadata.objects o where o.workspace_id = sync_application.workspace_id and o.deleted_at is null and o.name_singular = n.many_to_many ->> 'target')) end,
-    n.options, n.default_value, n.is_required, n.is_unique, n.position
-  from new_fields n
-  where not exists (select from metadata.fields t where t.workspace_id = sync_application.workspace_id and t.universal_identifier = n.universal_identifier)
-    and n.universal_identifier <> all (coalesce(v_application.removed, '{}')) and n.type not in ('FORMULA', 'ROLLUP')
-  order by n.object_identifier, n.position;
-
-  insert into metadata.relations (workspace_id, field_id, target_object_id, inverse_name, inverse_label, on_delete)
-  select sync_application.workspace_id, f.id, o.id, r ->> 'inverseName', r ->> 'inverseLabel', coalesce(r ->> 'onDelete', 'SET_NULL')
-  from engine.manifest_fields(sync_application.manifest) n
-  join metadata.fields f on f.workspace_id = sync_application.workspace_id and f.universal_identifier = n.universal_identifier
-  cross join lateral jsonb_array_elements(n.relations) r
-  join metadata.objects o on o.workspace_id = sync_application.workspace_id and o.name_singular = r ->> 'target' and o.deleted_at is null
-  where not exists (select from metadata.relations t where t.field_id = f.id and t.target_object_id = o.id);
-
-  -- What is computed comes when all that it reads is there.
-  for v_computed in
-    select n.*, o.id as object_id from engine.manifest_fields(sync_application.manifest) n
-    join metadata.objects o on o.workspace_id = sync_application.workspace_id and o.universal_identifier = n.object_identifier
-    where n.type in ('FORMULA', 'ROLLUP') and n.universal_identifier <> all (coalesce(v_application.removed, '{}'))
-      and not exists (select from metadata.fields t where t.workspace_id = sync_application.workspace_id and t.universal_identifier = n.universal_identifier)
-    order by n.position
-  loop
-    insert into metadata.fields (workspace_id, object_id, application_id, universal_identifier, name, label, description, icon, type, settings, position)
-    values (sync_application.workspace_id, v_computed.object_id, v_id, v_computed.universal_identifier, engine.free_field_name(v_computed.object_id, v_computed.name), v_computed.label, v_computed.description, v_computed.icon, v_computed.type,
-      engine.references_by_id(sync_application.workspace_id, v_computed.settings), v_computed.position);
-  end loop;
-
-  update metadata.objects o set label_field_id = f.id
-  from engine.manifest_objects(sync_application.manifest) n
-  join metadata.fields f on f.workspace_id = sync_application.workspace_id and f.universal_identifier = n.universal_identifier || '.' || n.label_field
-  where o.workspace_id = sync_application.workspace_id and o.universal_identifier = n.universal_identifier and o.label_field_id is null;
-
-  perform engine.sync_children(sync_application.workspace_id, v_id, v_application.manifest, sync_application.manifest),
-    engine.sync_roles(sync_application.workspace_id, sync_application.manifest),
-    engine.drop_removed(sync_application.workspace_id, v_id, v_application.manifest, sync_application.manifest);
+  v_warnings := engine.sync_bundle(workspace_id, v_id, v_application.manifest, sync_application.manifest, coalesce(v_application.removed, '{}'));
+  update metadata.applications a set warnings = v_warnings where a.id = v_id;
   return v_id;
 end
 $function$;
-comment on function metadata.sync_application(uuid,jsonb) is 'Installs or upgrades an application from its manifest: objects, fields, relations, rules, indexes, views and roles. Returns the application''s id. What the workspace has changed itself is kept.';
+comment on function metadata.sync_application(uuid,jsonb) is 'Installs or upgrades an application from its manifest: objects, fields, relations, rules, indexes, views and roles. Returns the application''s id. What the workspace has changed itself is kept; metadata.applications.warnings tells where the application wanted it otherwise.';
 
 CREATE OR REPLACE FUNCTION metadata.undo_type_change(id uuid)
  RETURNS jsonb
@@ -12610,12 +18607,14 @@ CREATE OR REPLACE FUNCTION metadata.uninstall_application(workspace_id uuid, nam
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
+ SET jit TO 'off'
 AS $function$
 declare
   v_application metadata.applications;
   v_users text[];
+  v_nothing jsonb := jsonb_build_object('name', name, 'objects', '[]'::jsonb);
 begin
-  perform engine.assert_manages(workspace_id);
+  perform engine.assert_manages(workspace_id, 'APPLICATIONS');
   select a.* into v_application from metadata.applications a where a.workspace_id = uninstall_application.workspace_id and a.name = uninstall_application.name for update;
   if not found then
     raise exception 'The application "%" is not installed.', name using errcode = 'RV063', column = 'name';
@@ -12639,7 +18638,10 @@ begin
     raise exception 'The application "%" cannot be uninstalled: % was built on it.', name, v_users[1] || case when cardinality(v_users) > 1 then format(' (and %s more)', cardinality(v_users) - 1) else '' end
       using errcode = 'RV068', column = 'name', detail = array_to_string(v_users, E'\n'), hint = 'Delete or change these first.';
   end if;
-  perform engine.drop_removed(workspace_id, v_application.id, v_application.manifest, jsonb_build_object('name', name, 'objects', '[]'::jsonb));
+  perform engine.assert_role_unheld(r) from metadata.roles r where r.workspace_id = uninstall_application.workspace_id and r.application_id = v_application.id order by r.name;
+  perform engine.read_bundle(workspace_id, v_application.manifest, v_nothing), engine.drop_rows(workspace_id, true),
+    engine.drop_things(workspace_id, v_application.id, v_application.manifest, v_nothing, true);
+  drop table pg_temp.relvar_bundle;
   -- Nothing belongs to it any more but what was deleted here before.
   update metadata.fields f set application_id = null, universal_identifier = null where f.workspace_id = uninstall_application.workspace_id and f.application_id = v_application.id;
   update metadata.objects o set application_id = null, universal_identifier = null where o.workspace_id = uninstall_application.workspace_id and o.application_id = v_application.id;
@@ -12649,27 +18651,185 @@ end
 $function$;
 comment on function metadata.uninstall_application(uuid,text) is 'Takes an application out: its objects and fields are deleted, and can be restored until the grace period ends. Refused while something was built on them, with the list.';
 
+CREATE OR REPLACE FUNCTION metadata.update_my_profile(first_name text DEFAULT NULL::text, last_name text DEFAULT NULL::text, color_scheme text DEFAULT NULL::text, date_format text DEFAULT NULL::text, time_format text DEFAULT NULL::text, number_format text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member core.members := engine.own_member();
+begin
+  if first_name is not null or last_name is not null then
+    perform engine.assert_may_name_oneself();
+  end if;
+  execute format('update %I.workspace_members t set
+      name_first_name = coalesce($2, t.name_first_name), name_last_name = coalesce($3, t.name_last_name), color_scheme = coalesce($4, t.color_scheme),
+      date_format = coalesce($5, t.date_format), time_format = coalesce($6, t.time_format), number_format = coalesce($7, t.number_format)
+    where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
+    using v_member.id, left(btrim(first_name), 100), left(btrim(last_name), 100), color_scheme, date_format, time_format, number_format;
+  return metadata.my_profile();
+end
+$function$;
+comment on function metadata.update_my_profile(text,text,text,text,text,text) is 'Changes what is given of the caller''s own profile, and leaves the rest.';
+
+grant execute on function core.accept_invitation(text,text,text,uuid,inet,text) to relvar_server;
+
+grant execute on function core.account_of(text) to relvar_server;
+
+grant execute on function core.add_signing_key(text,jsonb,text,interval) to relvar_server;
+
 grant execute on function core.applied_migrations() to relvar_server;
 
-grant execute on function core.create_session(uuid,uuid,bytea,timestamp with time zone) to relvar_server;
+grant execute on function core.approve_domain(text,inet,text) to relvar_server;
 
-grant execute on function core.end_session(bytea) to relvar_server;
+grant execute on function core.attempt_wait(text) to relvar_server;
+
+grant execute on function core.attempt_wait(text) to relvar_worker;
+
+grant execute on function core.begin_second_factor(uuid,text) to relvar_server;
+
+grant execute on function core.change_email(text,inet,text) to relvar_server;
+
+grant execute on function core.change_password(uuid,text,uuid,inet,text) to relvar_server;
+
+grant execute on function core.count_attempt(text,integer,interval) to relvar_server;
+
+grant execute on function core.count_attempt(text,integer,interval) to relvar_worker;
+
+grant execute on function core.create_session(uuid,uuid,text,bytea,timestamp with time zone,timestamp with time zone,inet,text,timestamp with time zone,uuid) to relvar_server;
+
+grant execute on function core.email_of(uuid) to relvar_server;
+
+grant execute on function core.end_second_factor(uuid) to relvar_server;
+
+grant execute on function core.end_session_of_token(bytea) to relvar_server;
 
 grant execute on function core.find_login(text) to relvar_server;
 
+grant execute on function core.forget_attempts() to relvar_server;
+
+grant execute on function core.forget_attempts() to relvar_worker;
+
+grant execute on function core.forget_sessions() to relvar_server;
+
+grant execute on function core.forget_tokens() to relvar_worker;
+
 grant execute on function core.gateway_workspace(uuid) to relvar_server;
+
+grant execute on function core.has_session_mfa(uuid) to relvar_server;
+
+grant execute on function core.has_users() to relvar_server;
+
+grant execute on function core.is_email_verified(uuid) to relvar_server;
+
+grant execute on function core.is_trusted_device(uuid,bytea) to relvar_server;
+
+grant execute on function core.join_by_link(text,text,text,text,uuid,inet,text) to relvar_server;
+
+grant execute on function core.kept_mail(integer) to relvar_server;
+
+grant execute on function core.list_sessions(uuid) to relvar_server;
+
+grant execute on function core.list_signing_keys() to relvar_server;
 
 grant execute on function core.list_versions() to relvar_server;
 
+grant execute on function core.look_at_invitation(text) to relvar_server;
+
+grant execute on function core.look_at_invite_link(text) to relvar_server;
+
+grant execute on function core.look_at_magic_link(text) to relvar_server;
+
+grant execute on function core.look_at_sign_up(text) to relvar_server;
+
+grant execute on function core.mail_to_send(uuid) to relvar_worker;
+
+grant execute on function core.make_workspace(text,text,text,uuid,text,text,boolean,inet,text) to relvar_server;
+
+grant execute on function core.note_auth_event(text,uuid,uuid,text,inet,text,jsonb) to relvar_server;
+
+grant execute on function core.note_auth_event(text,uuid,uuid,text,inet,text,jsonb) to relvar_worker;
+
+grant execute on function core.note_key_use(uuid) to relvar_server;
+
+grant execute on function core.note_mail_failure(uuid,text,boolean) to relvar_worker;
+
+grant execute on function core.note_mail_kept(uuid,text,text,text) to relvar_worker;
+
+grant execute on function core.note_mail_sent(uuid,text) to relvar_worker;
+
+grant execute on function core.note_refused_link(text,inet,text) to relvar_server;
+
+grant execute on function core.note_session_mfa(uuid) to relvar_server;
+
+grant execute on function core.password_of(uuid) to relvar_server;
+
+grant execute on function core.photo(uuid,uuid) to relvar_server;
+
+grant execute on function core.purge_mail() to relvar_worker;
+
+grant execute on function core.replace_recovery_codes(uuid,bytea[]) to relvar_server;
+
+grant execute on function core.request_email_change(uuid,text,inet,text) to relvar_server;
+
+grant execute on function core.request_magic_link(text,text,text,inet,text) to relvar_server;
+
+grant execute on function core.request_password_reset(text,inet,text) to relvar_server;
+
+grant execute on function core.request_sign_up(text,text,inet,text) to relvar_server;
+
+grant execute on function core.request_verification(uuid,inet,text) to relvar_server;
+
+grant execute on function core.reset_password(text,text,inet,text) to relvar_server;
+
 grant execute on function core.resolve_api_key(bytea) to relvar_server;
 
-grant execute on function core.resolve_session(bytea) to relvar_server;
+grant execute on function core.resolve_session(uuid) to relvar_server;
+
+grant execute on function core.revoke_own_session(uuid,uuid) to relvar_server;
+
+grant execute on function core.revoke_session(uuid,text) to relvar_server;
+
+grant execute on function core.revoke_sessions(uuid,text,uuid) to relvar_server;
+
+grant execute on function core.rotate_refresh_token(bytea,bytea,timestamp with time zone,inet,text) to relvar_server;
+
+grant execute on function core.second_factor_of(uuid,uuid) to relvar_server;
+
+grant execute on function core.set_password(uuid,text,uuid) to relvar_server;
+
+grant execute on function core.sign_up(text,text,text,uuid,text,text,inet,text) to relvar_server;
+
+grant execute on function core.take_requests(text,integer,integer,interval) to relvar_server;
+
+grant execute on function core.take_requests(text,integer,integer,interval) to relvar_worker;
+
+grant execute on function core.tell_password_changed(uuid,inet,text) to relvar_server;
+
+grant execute on function core.trust_device(uuid,bytea,timestamp with time zone) to relvar_server;
+
+grant execute on function core.uncount_attempt(text) to relvar_server;
+
+grant execute on function core.uncount_attempt(text) to relvar_worker;
+
+grant execute on function core.use_magic_link(text) to relvar_server;
+
+grant execute on function core.use_recovery_code(uuid,bytea) to relvar_server;
+
+grant execute on function core.use_totp_step(uuid,bigint) to relvar_server;
+
+grant execute on function core.verify_email(text,inet,text) to relvar_server;
+
+grant execute on function core.workspaces_of(uuid) to relvar_server;
 
 grant execute on function engine.actor_basis() to public;
 
 grant execute on function engine.actor_is_known() to public;
 
 grant execute on function engine.actor_name() to public;
+
+grant execute on function engine.below_me() to relvar_crm;
 
 grant execute on function engine.current_actor() to public;
 
@@ -12679,9 +18839,21 @@ grant execute on function engine.current_source() to public;
 
 grant execute on function engine.current_workspace() to public;
 
+grant execute on function engine.deleted_records(name,text,text,integer,integer) to relvar_crm;
+
 grant execute on function engine.destroy_record(name,text,text,uuid) to relvar_crm;
 
-grant execute on function engine.explain_violation(text,text,text,text) to relvar_server;
+grant execute on function engine.duplicate_candidates(name,text,text,uuid,jsonb) to relvar_crm;
+
+grant execute on function engine.duplicate_key(text[]) to public;
+
+grant execute on function engine.duplicate_link(text) to public;
+
+grant execute on function engine.duplicate_phone(text) to public;
+
+grant execute on function engine.duplicate_text(text) to public;
+
+grant execute on function engine.explain_violation(text,text,text,text,name) to relvar_server;
 
 grant execute on function engine.find_actor() to public;
 
@@ -12693,17 +18865,27 @@ grant execute on function engine.is_api_name(text) to public;
 
 grant execute on function engine.is_trusted_session() to public;
 
-grant execute on function engine.may_manage_model() to public;
+grant execute on function engine.may(text) to relvar_crm;
+
+grant execute on function engine.my_roles() to relvar_crm;
+
+grant execute on function engine.my_team() to relvar_crm;
+
+grant execute on function engine.note_build(uuid,numeric) to relvar_worker;
 
 grant execute on function engine.purge_deleted(interval) to relvar_worker;
 
-grant execute on function engine.readable_objects(name) to public;
+grant execute on function engine.readable_objects(name) to relvar_crm;
+
+grant execute on function engine.record_history(name,text,text,uuid,integer,bigint) to relvar_crm;
 
 grant execute on function engine.relay_outbox(integer) to relvar_worker;
 
 grant execute on function engine.restore_record(name,text,text,uuid) to relvar_crm;
 
-grant execute on function engine.role_manages_model(name) to public;
+grant execute on function engine.role_may(name,text) to relvar_crm;
+
+grant execute on function engine.rule_ids(uuid,text) to relvar_crm;
 
 grant execute on function engine.search(name,text,text,integer) to relvar_crm;
 
@@ -12713,23 +18895,53 @@ grant execute on function engine.seconds_since_heartbeat(text) to relvar_server;
 
 grant execute on function engine.seconds_since_heartbeat(text) to relvar_worker;
 
+grant execute on function engine.share_record(name,text,text,uuid,text,uuid,text,text) to relvar_crm;
+
+grant execute on function engine.shared_ids(uuid,text) to relvar_crm;
+
+grant execute on function engine.shares_of_record(name,text,text,uuid) to relvar_crm;
+
 grant execute on function engine.snake_case(text) to public;
+
+grant execute on function engine.start_of_today() to relvar_crm;
+
+grant execute on function engine.today() to relvar_crm;
+
+grant execute on function engine.unshare_record(name,text,uuid) to relvar_crm;
 
 grant execute on function engine.uuidv7() to public;
 
+grant execute on function engine.visible_duplicates(jsonb,integer) to relvar_crm;
+
+grant execute on function engine.visible_ids(uuid) to relvar_crm;
+
 grant execute on function engine.webhook_delivery(uuid,uuid,bigint) to relvar_worker;
+
+grant execute on function engine.wholly_readable_objects(name) to relvar_crm;
 
 grant execute on function engine.workspace_of_role(name) to public;
 
 grant execute on function metadata.adopt_drift(text,text,uuid) to relvar_crm;
 
+grant execute on function metadata.allow_magic_links(boolean) to relvar_crm;
+
+grant execute on function metadata.api_keys() to relvar_crm;
+
 grant execute on function metadata.apply_changes(uuid,jsonb,text) to relvar_crm;
 
 grant execute on function metadata.check_formula(uuid,text,text) to relvar_crm;
 
+grant execute on function metadata.create_api_key(text,uuid,timestamp with time zone,integer) to relvar_crm;
+
 grant execute on function metadata.create_field(uuid,text,text,text,text,text,jsonb,jsonb,jsonb,boolean,boolean,uuid,text,text,text,uuid[],timestamp with time zone,uuid) to relvar_crm;
 
 grant execute on function metadata.create_object(text,text,text,text,text,text,text,uuid,uuid) to relvar_crm;
+
+grant execute on function metadata.create_own_records_role(text) to relvar_crm;
+
+grant execute on function metadata.create_personal_token(text,timestamp with time zone) to relvar_crm;
+
+grant execute on function metadata.default_role_id() to relvar_crm;
 
 grant execute on function metadata.delete_field(uuid,uuid) to relvar_crm;
 
@@ -12743,9 +18955,21 @@ grant execute on function metadata.dependents(text,uuid,text) to relvar_crm;
 
 grant execute on function metadata.drift(uuid) to relvar_crm;
 
+grant execute on function metadata.end_invite_link() to relvar_crm;
+
+grant execute on function metadata.explain_access(text,text,uuid,text,uuid,uuid) to relvar_crm;
+
 grant execute on function metadata.export_manifest() to relvar_crm;
 
 grant execute on function metadata.ignore_drift(text,text,text,uuid) to relvar_crm;
+
+grant execute on function metadata.invitations() to relvar_crm;
+
+grant execute on function metadata.invite_members(text[],uuid) to relvar_crm;
+
+grant execute on function metadata.joining() to relvar_crm;
+
+grant execute on function metadata.members() to relvar_crm;
 
 grant execute on function metadata.model() to relvar_crm;
 
@@ -12753,7 +18977,19 @@ grant execute on function metadata.model_history(integer,bigint) to relvar_crm;
 
 grant execute on function metadata.model_version() to relvar_crm;
 
+grant execute on function metadata.my_permissions() to relvar_crm;
+
+grant execute on function metadata.my_profile() to relvar_crm;
+
+grant execute on function metadata.new_invite_link() to relvar_crm;
+
 grant execute on function metadata.object_statistics() to relvar_crm;
+
+grant execute on function metadata.permission_flags() to relvar_crm;
+
+grant execute on function metadata.personal_tokens() to relvar_crm;
+
+grant execute on function metadata.plan_application(uuid,jsonb) to relvar_crm;
 
 grant execute on function metadata.plan_changes(uuid,jsonb) to relvar_crm;
 
@@ -12769,19 +19005,49 @@ grant execute on function metadata.purge_field(uuid) to relvar_crm;
 
 grant execute on function metadata.purge_object(uuid) to relvar_crm;
 
+grant execute on function metadata.remove_domain(uuid) to relvar_crm;
+
+grant execute on function metadata.remove_member(uuid) to relvar_crm;
+
 grant execute on function metadata.repair_drift(text,text,uuid) to relvar_crm;
+
+grant execute on function metadata.request_domain(text,text) to relvar_crm;
+
+grant execute on function metadata.resend_invitation(uuid) to relvar_crm;
 
 grant execute on function metadata.restore_field(uuid) to relvar_crm;
 
 grant execute on function metadata.restore_object(uuid) to relvar_crm;
 
+grant execute on function metadata.revoke_invitation(uuid) to relvar_crm;
+
+grant execute on function metadata.revoke_key(uuid) to relvar_crm;
+
+grant execute on function metadata.role_permissions(uuid) to relvar_crm;
+
 grant execute on function metadata.rule_violations(jsonb) to relvar_crm;
+
+grant execute on function metadata.security_settings() to relvar_crm;
+
+grant execute on function metadata.set_default_role(uuid) to relvar_crm;
+
+grant execute on function metadata.set_member_active(uuid,boolean) to relvar_crm;
+
+grant execute on function metadata.set_member_role(uuid,uuid) to relvar_crm;
+
+grant execute on function metadata.set_mfa_enforced(boolean) to relvar_crm;
+
+grant execute on function metadata.set_my_photo(text,text) to relvar_crm;
+
+grant execute on function metadata.sign_in_events(integer,uuid) to relvar_crm;
 
 grant execute on function metadata.sync_application(uuid,jsonb) to relvar_crm;
 
 grant execute on function metadata.undo_type_change(uuid) to relvar_crm;
 
 grant execute on function metadata.uninstall_application(uuid,text) to relvar_crm;
+
+grant execute on function metadata.update_my_profile(text,text,text,text,text,text) to relvar_crm;
 
 grant usage on schema core to relvar_server;
 
@@ -12795,7 +19061,9 @@ grant usage on schema metadata to relvar_crm;
 
 grant delete, select on table metadata.aliases to relvar_crm;
 
-grant select (id, installed_at, name, version, workspace_id) on table metadata.applications to relvar_crm;
+grant select (id, installed_at, name, version, warnings, workspace_id) on table metadata.applications to relvar_crm;
+
+grant delete, insert (can_read, can_update, field_id, id, role_id), select, update (can_read, can_update) on table metadata.field_permissions to relvar_crm;
 
 grant delete, insert (default_value, description, icon, id, is_active, is_required, is_unique, label, name, object_id, options, position, required_from, settings, type), select, update (default_value, description, icon, is_active, is_required, is_unique, label, name, options, position, required_from, settings, type) on table metadata.fields to relvar_crm;
 
@@ -12807,17 +19075,25 @@ grant select on table metadata.model_changes to relvar_crm;
 
 grant select on table metadata.model_versions to relvar_crm;
 
-grant select on table metadata.object_permissions to relvar_crm;
+grant delete, insert (can_create, can_delete, can_destroy, can_read, can_update, field_mode, id, object_id, role_id), select, update (can_create, can_delete, can_destroy, can_read, can_update, field_mode) on table metadata.object_permissions to relvar_crm;
 
-grant delete, insert (color, description, duplicate_criteria, icon, id, image_field_id, is_active, is_audited, is_searchable, label_field_id, label_plural, label_singular, name_plural, name_singular, position, workspace_id), select, update (color, description, duplicate_criteria, icon, image_field_id, is_active, is_audited, is_searchable, label_field_id, label_plural, label_singular, name_plural, name_singular, position) on table metadata.objects to relvar_crm;
+grant delete, insert (color, description, duplicate_criteria, icon, id, image_field_id, is_active, is_audited, is_private, is_searchable, label_field_id, label_plural, label_singular, name_plural, name_singular, position, workspace_id), select, update (color, description, duplicate_criteria, icon, image_field_id, is_active, is_audited, is_private, is_searchable, label_field_id, label_plural, label_singular, name_plural, name_singular, position) on table metadata.objects to relvar_crm;
 
 grant select on table metadata.online_changes to relvar_crm;
 
+grant delete, insert (action, condition, id, name, object_id, role_id), select, update (condition, name) on table metadata.record_rules to relvar_crm;
+
 grant delete, insert (field_id, id, inverse_label, inverse_name, on_delete, target_object_id), select, update (inverse_label, inverse_name, on_delete) on table metadata.relations to relvar_crm;
 
-grant select on table metadata.roles to relvar_crm;
+grant delete, insert (id, included_role_id, role_id), select on table metadata.role_includes to relvar_crm;
+
+grant delete, insert (assignable_to, can_create_all, can_delete_all, can_destroy_all, can_read_all, can_update_all, description, has_all_permissions, icon, id, name, permissions), select, update (assignable_to, can_create_all, can_delete_all, can_destroy_all, can_read_all, can_update_all, description, has_all_permissions, icon, name, permissions) on table metadata.roles to relvar_crm;
 
 grant delete, insert (applies_from, condition, field_id, id, is_active, kind, message, object_id, position, settings), select, update (applies_from, condition, field_id, is_active, message, position, settings) on table metadata.rules to relvar_crm;
+
+grant delete, insert (id, is_lead, member_id, team_id), select, update (is_lead) on table metadata.team_members to relvar_crm;
+
+grant delete, insert (description, id, name, parent_team_id), select, update (description, name, parent_team_id) on table metadata.teams to relvar_crm;
 
 grant select on table metadata.type_changes to relvar_crm;
 

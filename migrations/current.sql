@@ -729,6 +729,7 @@ alter table core.workspace_settings add column is_mfa_enforced boolean not null 
 --!include metadata/bundle.sql
 --!include metadata/sync.sql
 --!include metadata/reset.sql
+--!include metadata/defaults.sql
 --!include metadata/statistics.sql
 --!include engine/drift/drift.sql
 --!include engine/drift/express.sql

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import { explainViolations, type Broken, type Violation } from '../../violation.ts';
+import { literal } from '../sql.ts';
 
 /** What the catalogue knows about the table, so that nothing of it is said twice. */
 export interface TableFacts {
@@ -12,8 +13,12 @@ export interface TableFacts {
   checks: { name: string; expression: string; columns: string[] }[];
 }
 
-/** To be called while the session is the caller's. */
-export async function readTable(client: ClientBase, schema: string, table: string): Promise<TableFacts> {
+/** To be called while the session is the caller's, whose rights and defaults it reads. */
+export async function readTable(
+  client: ClientBase,
+  schema: string,
+  { id, tableName }: { id: string; tableName: string },
+): Promise<TableFacts> {
   const { rows: columns } = await client.query<{
     name: string;
     type: string;
@@ -28,7 +33,7 @@ export async function readTable(client: ClientBase, schema: string, table: strin
             pg_get_expr(d.adbin, d.adrelid) as expression
      from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
      where a.attrelid = format('%I.%I', $1::text, $2::text)::regclass and a.attnum > 0 and not a.attisdropped`,
-    [schema, table],
+    [schema, tableName],
   );
   const { rows: uniqueKeys } = await client.query<TableFacts['uniqueKeys'][number]>(
     `select c.relname as name, pg_get_expr(i.indpred, i.indrelid) as predicate,
@@ -40,7 +45,7 @@ export async function readTable(client: ClientBase, schema: string, table: strin
      from pg_index i join pg_class c on c.oid = i.indexrelid
      where i.indrelid = format('%I.%I', $1::text, $2::text)::regclass and i.indisunique and i.indisvalid
      order by i.indisprimary desc, c.relname`,
-    [schema, table],
+    [schema, tableName],
   );
   const { rows: checks } = await client.query<TableFacts['checks'][number]>(
     `select c.conname as name, pg_get_expr(c.conbin, c.conrelid) as expression,
@@ -48,8 +53,17 @@ export async function readTable(client: ClientBase, schema: string, table: strin
      from pg_constraint c
      where c.conrelid = format('%I.%I', $1::text, $2::text)::regclass and c.contype = 'c'
      order by c.conname`,
-    [schema, table],
+    [schema, tableName],
   );
+  const {
+    rows: [defaults],
+  } = await client.query<{ values: Record<string, string> }>('select metadata.default_values($1) as values', [id]);
+  // Functions of the engine are bound into defaults and closed by name: what they come to stands for them.
+  const initial = (name: string, type: string, expression: string | null) => {
+    if (name === 'id' || !expression?.includes('engine.')) return expression;
+    const value = defaults!.values[name];
+    return value === undefined ? null : `${literal(value)}::${type}`;
+  };
   return {
     columns: new Map(
       columns.map(({ name, type, required, generated, readable, expression }) => [
@@ -59,7 +73,7 @@ export async function readTable(client: ClientBase, schema: string, table: strin
           isRequired: required,
           isGenerated: generated,
           isReadable: readable,
-          defaultExpression: generated ? null : expression,
+          defaultExpression: generated ? null : initial(name, type, expression),
         },
       ]),
     ),

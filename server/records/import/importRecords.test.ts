@@ -24,7 +24,11 @@ beforeEach(async () => {
   workspace = rows[0];
 });
 
-type Options = Partial<Omit<ImportOptions, 'client' | 'identity' | 'source'>> & { role?: string; file?: string };
+type Options = Partial<Omit<ImportOptions, 'client' | 'identity' | 'source'>> & {
+  role?: string;
+  member?: string;
+  file?: string;
+};
 
 async function run(
   object: string,
@@ -36,11 +40,16 @@ async function run(
   const client = new pg.Client({ connectionString: db.serverUrl });
   await client.connect();
   const bytes = Buffer.from(csv as string);
-  const { role, file, ...rest } = options;
+  const { role, member, file, ...rest } = options;
   try {
     const result = await importRecords({
       client,
-      identity: { pgRole: role ?? workspace.admin, schemaName: workspace.schema, memberId: null, apiKeyId: null },
+      identity: {
+        pgRole: role ?? workspace.admin,
+        schemaName: workspace.schema,
+        memberId: member ?? null,
+        apiKeyId: null,
+      },
       object,
       source: {
         name: file ?? 'test.csv',
@@ -323,4 +332,20 @@ test('rules reject rows in their own words, whether the file or the record says 
   expect(counts(await run('companies', 'Name,Employees\nSmall,200\n', { match: 'name' }))).toMatchObject({
     updated: 1,
   });
+});
+
+test('an empty cell gets the default, also one that the engine computes', async () => {
+  await db.admin.query(
+    `select metadata.create_field(o.id, 'Opened', 'DATE', default_value => '{"expression": "today() + 1"}'),
+            metadata.create_field(o.id, 'Keeper', 'MEMBER', default_value => '{"expression": "currentMember()"}')
+     from metadata.objects o where o.name_singular = 'company' and o.workspace_id = $1`,
+    [workspace.id],
+  );
+  const { rows } = await db.admin.query('select id from core.members where workspace_id = $1', [workspace.id]);
+  const file = 'Name,Opened,Keeper\nA,,\nB,2024-02-29,\n';
+  expect(counts(await run('company', file, { member: rows[0].id }))).toMatchObject({ created: 2, rejected: 0 });
+  expect(await select('name, opened = current_date + 1 as tomorrow, keeper_id', 'companies', 'order by name')).toEqual([
+    { name: 'A', tomorrow: true, keeper_id: rows[0].id },
+    { name: 'B', tomorrow: false, keeper_id: rows[0].id },
+  ]);
 });

@@ -88,7 +88,7 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Imp
   const table = `${identifier(identity.schemaName)}.${identifier(object.tableName)}`;
   // The model must not change between reading it and writing by it.
   await client.query(`lock table ${table} in row exclusive mode`);
-  const facts = await readTable(client, identity.schemaName, object.tableName);
+  const facts = await readTable(client, identity.schemaName, object);
 
   let bytes = 0;
   const records = readCsv(source, format, (read) => (bytes = read));

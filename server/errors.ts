@@ -94,6 +94,11 @@ export const ERRORS = {
     message: 'This request comes from another site.',
     hint: 'Requests with a session cookie must come from the site itself; programs use an API key.',
   },
+  OTHER_SESSION: {
+    status: 409,
+    message: 'This page belongs to another session.',
+    hint: 'Somebody signed in or changed the workspace in this browser. Load the page again.',
+  },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
     message: 'The body of this request must be JSON.',

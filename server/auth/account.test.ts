@@ -225,6 +225,22 @@ test('a member of two workspaces goes from one to the other', async () => {
   expect((await post('/auth/switch', cookie, { workspace: 'other' })).body.error.code).toBe('NO_WORKSPACE');
   const switched = await post('/auth/switch', cookie, { workspace: 'second' });
   expect(switched.body).toMatchObject({ workspace: { slug: 'second' }, member: { role: 'Member' } });
+
+  // Another page of the same browser still shows the first workspace, and has the same cookie.
+  const left = (
+    await server.db.admin.query<{ id: string }>(
+      `select m.id from core.members m join core.workspaces w on w.id = m.workspace_id where w.slug = $1 order by m.created_at limit 1`,
+      ['acme'],
+    )
+  ).rows[0]!.id;
+  const asMember = (member: string) =>
+    post('/graphql', cookieOf(switched), {
+      query: 'mutation { createCompany(input: { company: { name: "Where?" } }) { company { id } } }',
+    }).set('X-Member', member);
+  const stray = await asMember(left);
+  expect(stray.status).toBe(409);
+  expect(stray.body.errors[0].extensions.code).toBe('OTHER_SESSION');
+  expect((await asMember(switched.body.member.id)).body.errors).toBeUndefined();
   await eventually('the former has ended', async () => (await get('/auth/me', cookie)).status === 401);
   await server.db.admin.query(
     "delete from core.members m using core.workspaces w where w.id = m.workspace_id and w.slug = 'second' and m.name = 'Olive'",

@@ -92,7 +92,12 @@ export class Identities {
     if (!token) throw new RequestError('NOT_SIGNED_IN');
     // A navigation or a stream that is only read changes nothing; everything else must be ours.
     if (request.method !== 'GET') this.assertSameOrigin(request);
-    return this.#ofAccessToken(request, token);
+    const found = this.#ofAccessToken(request, token);
+    const member = request.headers['x-member'];
+    if (member === undefined) return found;
+    return found instanceof Promise
+      ? found.then((identity) => assertMember(identity, member))
+      : assertMember(found, member);
   }
 
   /** Who it is now that opened a stream some time ago. The session counts, not the token, which has run out meanwhile. */
@@ -213,6 +218,15 @@ export class Identities {
       log('the use of a key could not be written down', { error: error.message });
     });
   }
+}
+
+/**
+ * All pages of a browser have one cookie. One that was opened as another member, before somebody signed in or changed
+ * the workspace elsewhere, says who it believes to be, and must not write into what is not its own.
+ */
+function assertMember(identity: Identity, member: string | string[]): Identity {
+  if (identity.memberId !== member) throw new RequestError('OTHER_SESSION');
+  return identity;
 }
 
 function fromRow(row: IdentityRow): Identity {

@@ -52,6 +52,7 @@ async function run<Data, Vars extends Variables>(
   ).toPromise();
   const failure = result.error ? toFailure(result.error) : undefined;
   if (failure?.code === 'NOT_SIGNED_IN') handlers?.signedOut();
+  if (failure?.code === 'OTHER_SESSION') window.location.reload();
   // The screen that asked is drawn anew from the new model, and asks again from there.
   if (failure?.code === 'MODEL_CHANGED') await handlers?.modelChanged();
   return { data: result.data, failure };

@@ -59,6 +59,7 @@ export async function fetchJson<Result>(path: string, body?: unknown): Promise<R
   }
   const answer = (await response.json().catch(() => null)) as ({ error?: ApiError } & Result) | null;
   if (response.ok) return answer as Result;
+  if (answer?.error?.code === 'OTHER_SESSION') window.location.reload();
   throw fromApi(
     { code: response.status === 401 ? 'NOT_SIGNED_IN' : 'SERVER', ...answer?.error },
     `The server answered with status ${response.status}.`,

@@ -33,10 +33,19 @@ async function ask(): Promise<boolean> {
   return true;
 }
 
+let actingAs: string | null = null;
+/** The member as whom this page was opened: the server answers no page as somebody else. */
+export const actAs = (member: string | null): void => {
+  actingAs = member;
+};
+
 /** As `fetch`; what is refused for want of a current token is sent again with a new one. */
 export const fetchSignedIn: typeof fetch = async (input, init) => {
   const since = Date.now();
-  const response = await fetch(input, init);
+  const headers = new Headers(init?.headers);
+  if (actingAs !== null) headers.set('X-Member', actingAs);
+  const send = () => fetch(input, { ...init, headers });
+  const response = await send();
   if (response.status !== 401 || !response.headers.has('www-authenticate')) return response;
-  return (await refresh(since)) ? fetch(input, init) : response;
+  return (await refresh(since)) ? send() : response;
 };

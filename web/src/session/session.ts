@@ -1,5 +1,6 @@
 import { create } from 'zustand';
 import { fetchJson, toFailure } from '../api/failure.ts';
+import { actAs } from '../api/refresh.ts';
 import { useModelStore } from '../model/store.ts';
 
 export interface Identity {
@@ -29,6 +30,8 @@ function keptStep(): Step | null {
 }
 
 export const useSession = create<SessionState>(() => ({ identity: undefined, step: keptStep() }));
+
+useSession.subscribe(({ identity }) => actAs(identity?.member?.id ?? null));
 
 export async function resumeSession(): Promise<void> {
   try {

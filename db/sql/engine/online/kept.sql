@@ -7,6 +7,7 @@ as $$
 declare
   v_name text;
   v_definition text;
+  v_trigger text;
   r record;
 begin
   for r in
@@ -28,10 +29,10 @@ begin
       schema_name, v_name, E'\nbegin' || r.body || E'\n  return new;\nend\n');
     return query select 'function', 'keep:' || r.table_key, r.table_key, r.table_name, v_name, v_definition,
       engine.fact_comment('keep:' || r.table_key, v_definition, null, 'Keeps what search reads, and the texts of auto-numbers.'), null, null::boolean, null, null, null::oid;
-    -- It goes with its function, and so is not there while columns are renamed and values converted.
-    return query select 'trigger', r.table_key || ' _160_keep', r.table_key, r.table_name, '_160_keep',
-      format('before insert or update on %%s for each row execute function %I.%I()', schema_name, v_name),
-      engine.fact_comment('_160_keep', v_definition), null, null::boolean, null, null, null::oid;
+    -- With its function the trigger, too, is another, so it is not there while columns are renamed and values converted.
+    v_trigger := format('before insert or update on %%s for each row execute function %I.%I(%L)', schema_name, v_name, left(md5(v_definition), 12));
+    return query select 'trigger', r.table_key || ' _160_keep', r.table_key, r.table_name, '_160_keep', v_trigger,
+      engine.fact_comment('_160_keep', v_trigger), null, null::boolean, null, null, null::oid;
   end loop;
 end
 $$;

@@ -154,7 +154,7 @@ test(
           const grown = await shape();
           // The same model, built at once in a schema that was emptied.
           await client.query(
-            `drop schema ${ws.schema} cascade; drop role ${ws.adminRole}, ${ws.memberRole}; drop role ${ws.schema}`,
+            `drop schema ${ws.schema} cascade; drop role ${ws.adminRole}, ${ws.memberRole}, ${ws.schema}_r_3; drop role ${ws.schema}`,
           );
           await client.query('select engine.apply($1)', [ws.id]);
           expect(await statements(client, ws)).toEqual([]);

@@ -78,6 +78,7 @@ function object(
     isSystem: false,
     isSearchable: true,
     isAudited: true,
+    isPrivate: false,
     isCustom: false,
     isJunction: false,
     labelFieldId,

@@ -2,7 +2,15 @@ import { useMantineColorScheme } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { Spotlight } from '@mantine/spotlight';
 import '@mantine/spotlight/styles.css';
-import { IconDatabaseCog, IconKeyboard, IconLogout, IconPlus, IconSearch, IconSunMoon } from '@tabler/icons-react';
+import {
+  IconDatabaseCog,
+  IconKeyboard,
+  IconLogout,
+  IconPlus,
+  IconSearch,
+  IconShieldLock,
+  IconSunMoon,
+} from '@tabler/icons-react';
 import { useRouter } from '@tanstack/react-router';
 import { gql } from 'urql';
 import { useEffect, useRef, useState, type ReactNode } from 'react';
@@ -10,6 +18,7 @@ import { request } from '../api/client.ts';
 import { Avatar } from '../fields/Avatar.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { navigationObjects } from '../model/lookup.ts';
+import { may, rightsOf } from '../model/permissions.ts';
 import { useModel } from '../model/store.ts';
 import { signOut } from '../session/session.ts';
 import { askToCreate, commandStore, useHelp } from './commandStore.ts';
@@ -85,24 +94,40 @@ export default function CommandMenu() {
       icon: <ObjectIcon name={object.icon} color={object.color} />,
       run: () => void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } }),
     })),
-    {
-      id: 'go-model',
-      label: 'Settings: data model',
-      note: 'G S',
-      icon: <IconDatabaseCog size={16} />,
-      run: () => void router.navigate({ to: '/settings/model' }),
-    },
+    ...(may('DATA_MODEL')
+      ? [
+          {
+            id: 'go-model',
+            label: 'Settings: data model',
+            note: 'G S',
+            icon: <IconDatabaseCog size={16} />,
+            run: () => void router.navigate({ to: '/settings/model' }),
+          },
+        ]
+      : []),
+    ...(may('ROLES')
+      ? [
+          {
+            id: 'go-roles',
+            label: 'Settings: roles',
+            icon: <IconShieldLock size={16} />,
+            run: () => void router.navigate({ to: '/settings/roles' }),
+          },
+        ]
+      : []),
   ];
   const actions: Entry[] = [
-    ...objects.map((object) => ({
-      id: `new-${object.id}`,
-      label: `Create ${object.labelSingular.toLowerCase()}`,
-      icon: <IconPlus size={16} />,
-      run: () => {
-        askToCreate(object.id);
-        void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } });
-      },
-    })),
+    ...objects
+      .filter((object) => rightsOf(object).canCreate)
+      .map((object) => ({
+        id: `new-${object.id}`,
+        label: `Create ${object.labelSingular.toLowerCase()}`,
+        icon: <IconPlus size={16} />,
+        run: () => {
+          askToCreate(object.id);
+          void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } });
+        },
+      })),
     {
       id: 'theme',
       label: colorScheme === 'dark' ? 'Use the light theme' : 'Use the dark theme',

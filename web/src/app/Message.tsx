@@ -1,4 +1,5 @@
 import { Button } from '@mantine/core';
+import { IconLock } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import classes from './Message.module.css';
@@ -34,6 +35,22 @@ export function NotFound() {
       }
     >
       The object may have been renamed or deactivated.
+    </Message>
+  );
+}
+
+export function Forbidden({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <Message
+      icon={<IconLock size={22} stroke={1.5} />}
+      title={title}
+      actions={
+        <Button variant="default" renderRoot={(props) => <Link to="/" {...props} />}>
+          Go to the start
+        </Button>
+      }
+    >
+      {children}
     </Message>
   );
 }

@@ -9,6 +9,7 @@ import {
   IconShieldLock,
   IconSun,
   IconUserCircle,
+  IconUserShield,
   IconUsers,
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
@@ -16,6 +17,7 @@ import { useLive } from '../api/live.ts';
 import { Avatar } from '../fields/Avatar.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { navigationObjects } from '../model/lookup.ts';
+import { useMay } from '../model/permissions.ts';
 import { useModel } from '../model/store.ts';
 import { keepColorScheme, useProfile } from '../session/profile.ts';
 import { personName, signOut, useSession } from '../session/session.ts';
@@ -35,6 +37,7 @@ function WorkspaceMenu() {
   const identity = useSession((state) => state.identity);
   const keepsMembers = useProfile((state) => state.profile?.keepsMembers);
   const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const keepsRoles = useMay('ROLES');
   return (
     <Menu position="bottom-start" width={220}>
       <Menu.Target>
@@ -81,6 +84,11 @@ function WorkspaceMenu() {
             Members
           </Menu.Item>
         ) : null}
+        {keepsRoles ? (
+          <Menu.Item component={Link} to="/settings/roles" leftSection={<IconUserShield size={15} />}>
+            Roles
+          </Menu.Item>
+        ) : null}
         <Menu.Item leftSection={<IconLogout size={15} />} onClick={() => void signOut()}>
           Sign out
         </Menu.Item>
@@ -92,6 +100,7 @@ function WorkspaceMenu() {
 export function Navigation() {
   const model = useModel();
   const live = useLive((state) => state.status);
+  const keepsModel = useMay('DATA_MODEL');
   return (
     <nav className={classes.nav} aria-label="Main">
       <WorkspaceMenu />
@@ -122,10 +131,12 @@ export function Navigation() {
             Reconnecting…
           </div>
         ) : null}
-        <Link to="/settings/model" className={classes.link}>
-          <IconDatabaseCog size={16} stroke={1.75} aria-hidden />
-          <span className={classes.linkLabel}>Data model</span>
-        </Link>
+        {keepsModel ? (
+          <Link to="/settings/model" className={classes.link}>
+            <IconDatabaseCog size={16} stroke={1.75} aria-hidden />
+            <span className={classes.linkLabel}>Data model</span>
+          </Link>
+        ) : null}
       </div>
     </nav>
   );

@@ -2,6 +2,9 @@ import { Drawer } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { Outlet, useRouterState } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect } from 'react';
+import { flagOfPath } from '../model/permissions.ts';
+import { useModelStore } from '../model/store.ts';
+import { Forbidden } from './Message.tsx';
 import { Navigation } from './Navigation.tsx';
 import { PhoneBar } from './PhoneBar.tsx';
 import { usePhone } from './phone.ts';
@@ -42,7 +45,7 @@ export function Shell() {
         <Navigation />
       )}
       <main id="main" className={classes.main} tabIndex={-1}>
-        <Outlet />
+        <Page path={path} />
       </main>
       {phone ? <PhoneBar onMore={open} /> : null}
       <ProfileTheme />
@@ -51,5 +54,18 @@ export function Shell() {
         <ShortcutHelp />
       </Suspense>
     </div>
+  );
+}
+
+/** A page, or why the role may not open it. */
+function Page({ path }: { path: string }) {
+  const flag = flagOfPath(path);
+  const isAllowed = useModelStore((state) => flag === null || state.permissions?.flags.includes(flag) === true);
+  return isAllowed ? (
+    <Outlet />
+  ) : (
+    <Forbidden title="You may not open this page">
+      Your role does not keep these settings. Ask an administrator of the workspace.
+    </Forbidden>
   );
 }

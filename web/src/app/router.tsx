@@ -122,6 +122,18 @@ const signIns = createRoute({
   component: lazyRouteComponent(() => import('../security/SignInsPage.tsx'), 'SignInsPage'),
 });
 
+const roles = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/roles',
+  component: lazyRouteComponent(() => import('../settings/roles/RolesPage.tsx'), 'RolesPage'),
+});
+
+const role = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/roles/$roleId',
+  component: lazyRouteComponent(() => import('../settings/roles/RolePage.tsx'), 'RolePage'),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     home,
@@ -137,6 +149,8 @@ export const router = createRouter({
     security,
     keys,
     signIns,
+    roles,
+    role,
   ]),
   defaultPreload: 'intent',
   defaultPreloadDelay: 60,

@@ -1,6 +1,7 @@
 import { useRouter } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { navigationObjects, objectByPlural } from '../model/lookup.ts';
+import { may, rightsOf } from '../model/permissions.ts';
 import { useModelStore } from '../model/store.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { askToCreate, openCommand, useHelp } from './commandStore.ts';
@@ -56,7 +57,7 @@ export function useShortcuts(): void {
         goUntil = 0;
         const object = goLetters(model).get(event.key.toLowerCase());
         if (object) void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } });
-        else if (event.key === 's') void router.navigate({ to: '/settings/model' });
+        else if (event.key === 's' && may('DATA_MODEL')) void router.navigate({ to: '/settings/model' });
         return;
       }
       if (event.key === 'g') goUntil = event.timeStamp + GO_WINDOW_MS;
@@ -65,7 +66,7 @@ export function useShortcuts(): void {
       else if (event.key === 'c') {
         const name = /^\/objects\/([^/]+)/.exec(router.state.location.pathname)?.[1];
         const object = (name && objectByPlural(model, decodeURIComponent(name))) || navigationObjects(model)[0];
-        if (!object) return;
+        if (!object || !rightsOf(object).canCreate) return;
         askToCreate(object.id);
         void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } });
       } else return;

@@ -1,6 +1,7 @@
 import { notifications } from '@mantine/notifications';
 import { toFailure } from '../api/failure.ts';
 import { labelField } from '../model/lookup.ts';
+import { rightsOf } from '../model/permissions.ts';
 import { useModel } from '../model/store.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { isLink, type Link } from '../model/values.ts';
@@ -70,7 +71,8 @@ function useChoices(field: ModelField, recordId: string | undefined) {
 function creations(model: Model, targets: Target[], use: (link: Link) => void): Creation[] {
   return targets.flatMap(({ relationId, object }) => {
     const label = labelField(object);
-    if (object.isSystem || (label?.type !== 'TEXT' && label?.type !== 'FULL_NAME')) return [];
+    if (object.isSystem || !rightsOf(object).canCreate || (label?.type !== 'TEXT' && label?.type !== 'FULL_NAME'))
+      return [];
     const create = async (text: string) => {
       if (fieldsToAsk(model, object, []).length > 0) {
         useCreateRequest.setState({

@@ -15,7 +15,7 @@ export interface Signature {
   [name: string]: 'UUID!' | 'UUID' | 'String!' | 'String' | 'Int' | 'BigInt' | 'JSON' | 'JSON!' | 'Boolean';
 }
 
-const parsed = <Result>(value: Result | string): Result =>
+export const parsed = <Result>(value: Result | string): Result =>
   typeof value === 'string' ? (JSON.parse(value) as Result) : value;
 
 export async function ask<Result>(name: string, signature: Signature = {}, values: Arguments = {}): Promise<Result> {

@@ -7,7 +7,7 @@ import type { FieldOption, FieldSettings, FieldType, ResultType, RuleKind } from
 
 /** What the settings ask the database about the model: nothing here changes it. */
 
-export type FormulaContext = 'FORMULA' | 'CONDITION' | 'FILTER' | 'DEFAULT';
+export type FormulaContext = 'FORMULA' | 'CONDITION' | 'FILTER' | 'DEFAULT' | 'RULE';
 
 export interface FormulaCheck {
   ok: boolean;

@@ -1,17 +1,20 @@
 import { gql } from 'urql';
 import { requestMetadata } from '../api/client.ts';
+import { parsed } from './calls.ts';
+import type { Permissions } from './permissions.ts';
 import { useModelStore } from './store.ts';
 import type { Model } from './types.ts';
 
-const MODEL = gql<{ model: Model | string }, Record<string, never>>(`query Model { model }`);
+const MODEL = gql<{ model: Model | string; myPermissions: Permissions | string }, Record<string, never>>(
+  `query Model { model myPermissions }`,
+);
 
 let running: Promise<void> | null = null;
 let again = false;
 
 async function load(): Promise<void> {
-  const { model: answer } = await requestMetadata(MODEL, {});
-  const model = typeof answer === 'string' ? (JSON.parse(answer) as Model) : answer;
-  useModelStore.getState().setModel(model);
+  const { model, myPermissions } = await requestMetadata(MODEL, {});
+  useModelStore.getState().setModel(parsed(model), parsed(myPermissions));
 }
 
 /** Reads the model anew. Calls that come while one is under way share a single further read. */

@@ -3,7 +3,19 @@ import { refreshModel } from './metadata.ts';
 import { useModelStore } from './store.ts';
 
 export type ChangedTable =
-  'objects' | 'fields' | 'relations' | 'rules' | 'indexes' | 'views' | 'viewFields' | 'aliases';
+  | 'objects'
+  | 'fields'
+  | 'relations'
+  | 'rules'
+  | 'indexes'
+  | 'views'
+  | 'viewFields'
+  | 'aliases'
+  | 'roles'
+  | 'roleIncludes'
+  | 'objectPermissions'
+  | 'fieldPermissions'
+  | 'recordRules';
 
 /** One step of a change of the model, as the database takes it. Order matters. */
 export type Change =

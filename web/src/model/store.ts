@@ -1,25 +1,39 @@
 import { create } from 'zustand';
+import { permitted, type Permissions } from './permissions.ts';
 import type { Model } from './types.ts';
 
 interface ModelState {
+  /** All of it, for the settings. */
+  whole: Model | null;
+  /** What the role may read of it. */
   model: Model | null;
-  setModel: (model: Model) => void;
+  permissions: Permissions | null;
+  setModel: (model: Model, permissions: Permissions) => void;
   clear: () => void;
 }
 
 /** The model changes while people work: every screen reads it here and follows. An older answer never replaces a newer one. */
 export const useModelStore = create<ModelState>((set, get) => ({
+  whole: null,
   model: null,
-  setModel: (model) => {
-    const current = get().model;
-    if (current?.workspace.id === model.workspace.id && current.version > model.version) return;
-    set({ model });
+  permissions: null,
+  setModel: (whole, permissions) => {
+    const current = get().whole;
+    if (current?.workspace.id === whole.workspace.id && current.version > whole.version) return;
+    set({ whole, permissions, model: permitted(whole, permissions) });
   },
-  clear: () => set({ model: null }),
+  clear: () => set({ whole: null, model: null, permissions: null }),
 }));
 
 export function useModel(): Model {
   const model = useModelStore((state) => state.model);
+  if (!model) throw new Error('The model is read before it is loaded.');
+  return model;
+}
+
+/** For the settings, where people work on what their own role may not read, too. */
+export function useWholeModel(): Model {
+  const model = useModelStore((state) => state.whole);
   if (!model) throw new Error('The model is read before it is loaded.');
   return model;
 }

@@ -9,7 +9,7 @@ import { isLink, isParts, type FieldValue } from './values.ts';
 const READ_ONLY: FieldType[] = ['ACTOR', 'FILES', 'TS_VECTOR', 'UUID', 'POSITION', 'FORMULA', 'ROLLUP', 'AUTO_NUMBER'];
 
 export const isEditable = (field: ModelField): boolean =>
-  !field.isSystem && !field.isComputed && !READ_ONLY.includes(field.type);
+  !field.isSystem && !field.isComputed && !field.isWithheld && !READ_ONLY.includes(field.type);
 
 export const partText = (value: FieldValue, part: string): string => {
   const found = isParts(value) ? value[part] : null;

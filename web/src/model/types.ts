@@ -1,3 +1,5 @@
+import type { ObjectRights } from './permissions.ts';
+
 /** The data model as `metadata.model()` describes it. Everything on screen about a workspace's objects derives from this. */
 
 export type FieldType =
@@ -149,6 +151,8 @@ export interface ModelField {
   columns: FieldColumn[];
   relations: FieldRelation[];
   junction: FieldJunction | null;
+  /** The role may not write it. */
+  isWithheld?: boolean;
   aliases: ModelAlias[];
 }
 
@@ -187,6 +191,8 @@ export interface ModelIndex {
 }
 
 export interface ModelObject {
+  /** What the role may do with its records; absent in the whole model, which the settings show. */
+  rights?: ObjectRights;
   id: string;
   nameSingular: string;
   namePlural: string;
@@ -199,6 +205,8 @@ export interface ModelObject {
   isSystem: boolean;
   isSearchable: boolean;
   isAudited: boolean;
+  /** A record is its creator's until it is shared. */
+  isPrivate: boolean;
   isCustom: boolean;
   /** Holds the links of a many-to-many relation: people see through it, not it. */
   isJunction: boolean;

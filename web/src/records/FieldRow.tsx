@@ -20,6 +20,8 @@ interface FieldRowProps {
   flashing: boolean;
   emphasis?: boolean;
   wide?: boolean;
+  /** The role may not change the record. */
+  readOnly?: boolean;
   /** Another field's edit waits for this one to have a value. */
   demand?: string;
   onSave: (value: FieldValue) => void;
@@ -29,14 +31,14 @@ interface FieldRowProps {
 
 /** A field of a record page: reads as text, and turns into its editor where it stands. */
 export function FieldRow(props: FieldRowProps) {
-  const { model, field, row, save, flashing, emphasis, wide, demand, onSave, onUnread, onDrop } = props;
+  const { model, field, row, save, flashing, emphasis, wide, readOnly, demand, onSave, onUnread, onDrop } = props;
   const [editing, setEditing] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   const refusal = save?.kind === 'refused' ? save.refusal : null;
   const value = refusal ? refusal.value : readValue(model, field, row);
   const reason = refusal?.reason ?? demand ?? null;
   const note = computedNote(model, field);
-  const editable = isEditable(field);
+  const editable = !readOnly && isEditable(field);
   const TypeIcon = FIELD_TYPES[field.type].icon;
 
   const edit = (event: MouseEvent) => {

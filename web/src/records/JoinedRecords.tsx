@@ -6,6 +6,7 @@ import { FieldDisplay } from '../fields/FieldDisplay.tsx';
 import { FieldEditor } from '../fields/FieldEditor.tsx';
 import { listDocument } from '../model/documents.ts';
 import { joinedFrom } from '../model/lookup.ts';
+import { rightsOf } from '../model/permissions.ts';
 import type { FieldRelation, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { isLink, readValue } from '../model/values.ts';
 import { announceFailure } from './announce.tsx';
@@ -65,15 +66,17 @@ function Joined({
       <div className={classes.blockHead}>
         <h2 className={classes.blockTitle}>About</h2>
         <div style={{ marginLeft: 'auto', position: 'relative' }}>
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            size="sm"
-            aria-label="Link a record"
-            onClick={() => setAdding(true)}
-          >
-            <IconPlus size={15} />
-          </ActionIcon>
+          {rightsOf(holder).canCreate ? (
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="sm"
+              aria-label="Link a record"
+              onClick={() => setAdding(true)}
+            >
+              <IconPlus size={15} />
+            </ActionIcon>
+          ) : null}
           {adding ? (
             <div className={classes.linkEditor}>
               <FieldEditor
@@ -94,14 +97,16 @@ function Joined({
           return link === null ? null : (
             <li key={join.id} className={classes.joinedItem}>
               <FieldDisplay field={morph} value={link} />
-              <button
-                type="button"
-                className={classes.unlink}
-                aria-label={`Remove the link to ${isLink(link) ? link.label : 'this record'}`}
-                onClick={() => void remove(join)}
-              >
-                <IconX size={12} />
-              </button>
+              {rightsOf(holder).canDelete ? (
+                <button
+                  type="button"
+                  className={classes.unlink}
+                  aria-label={`Remove the link to ${isLink(link) ? link.label : 'this record'}`}
+                  onClick={() => void remove(join)}
+                >
+                  <IconX size={12} />
+                </button>
+              ) : null}
             </li>
           );
         })}

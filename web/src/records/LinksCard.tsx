@@ -9,6 +9,7 @@ import { FieldEditor } from '../fields/FieldEditor.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { fieldById, labelField, objectById, visibleFields } from '../model/lookup.ts';
 import { listDocument } from '../model/documents.ts';
+import { rightsOf } from '../model/permissions.ts';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { applyValue, isLink, readValue, type FieldValue, type Link as FieldLink } from '../model/values.ts';
 import { announceFailure } from './announce.tsx';
@@ -78,20 +79,23 @@ function LinkRow({ model, field, junction, target, link, far, onRemove, onChange
               row={link}
               save={refusal ? { kind: 'refused', refusal } : undefined}
               flashing={false}
+              readOnly={!rightsOf(junction).canUpdate}
               onSave={(value) => void save(each, value)}
               onDrop={() => setRefusals(without(each.id))}
             />
           );
         })}
       </div>
-      <button
-        type="button"
-        className={classes.unlink}
-        aria-label={`Remove ${far.label || 'this record'} from ${field.label}`}
-        onClick={onRemove}
-      >
-        <IconX size={13} />
-      </button>
+      {rightsOf(junction).canDelete ? (
+        <button
+          type="button"
+          className={classes.unlink}
+          aria-label={`Remove ${far.label || 'this record'} from ${field.label}`}
+          onClick={onRemove}
+        >
+          <IconX size={13} />
+        </button>
+      ) : null}
     </li>
   );
 }
@@ -167,15 +171,17 @@ function Links({ model, field, id, junction, target }: LinksProps) {
         <h2 className={classes.blockTitle}>{field.label}</h2>
         {ends.length > 0 ? <span className={classes.count}>{more ? `${ends.length}+` : ends.length}</span> : null}
         <div style={{ marginLeft: 'auto', position: 'relative' }}>
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            size="sm"
-            aria-label={`Link ${target.labelPlural.toLowerCase()}`}
-            onClick={() => setAdding(true)}
-          >
-            <IconPlus size={15} />
-          </ActionIcon>
+          {rightsOf(junction).canCreate ? (
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="sm"
+              aria-label={`Link ${target.labelPlural.toLowerCase()}`}
+              onClick={() => setAdding(true)}
+            >
+              <IconPlus size={15} />
+            </ActionIcon>
+          ) : null}
           {adding ? (
             <div className={classes.linkEditor}>
               <FieldEditor

@@ -11,6 +11,7 @@ import { fieldsToAsk } from '../fields/rules.ts';
 import { cellKey, createGridStore } from '../grid/store.ts';
 import { filterProblem, toGraphQLFilter, type Filter } from '../model/filters.ts';
 import { labelField } from '../model/lookup.ts';
+import { rightsOf } from '../model/permissions.ts';
 import { orderBy, type Sort } from '../model/sorting.ts';
 import { isEditable } from '../model/text.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
@@ -149,9 +150,11 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
     },
   );
 
+  const rights = rightsOf(object);
   const label = labelField(object);
   const startCreating = useCallback(() => {
-    if (phone || fieldsToAsk(model, object, []).length > 0) {
+    // The row at the foot of the table is edited as others are, which a role that only creates may not.
+    if (phone || !rights.canUpdate || fieldsToAsk(model, object, []).length > 0) {
       setForm('empty');
       return;
     }
@@ -166,17 +169,18 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
       },
       (cause: unknown) => announceFailure(`${object.labelSingular} not created`, cause),
     );
-  }, [phone, label, model, object, table, navigate]);
+  }, [phone, rights.canUpdate, label, model, object, table, navigate]);
 
   const createAsked = useCreate((state) => state.objectId === object.id);
   useEffect(() => {
     if (!createAsked) return;
     useCreate.setState({ objectId: null });
-    startCreating();
-  }, [createAsked, startCreating]);
+    if (rights.canCreate) startCreating();
+  }, [createAsked, rights.canCreate, startCreating]);
 
   const remove = useCallback(
     async (ids: string[]) => {
+      if (!rights.canDelete) return;
       const putBack = table.remove(ids);
       grid.setSelected([]);
       try {
@@ -196,7 +200,7 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
         }
       });
     },
-    [table, grid, object, reload],
+    [rights.canDelete, table, grid, object, reload],
   );
 
   const open = useCallback(
@@ -237,9 +241,11 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
             </ActionIcon>
             <SortMenu object={object} sort={sort} onSort={(next) => show({ sort: next, filters })} />
             <ColumnsMenu object={object} layout={layout} onChange={setLayout} />
-            <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={startCreating} ml={4}>
-              {phone ? 'New' : `New ${object.labelSingular.toLowerCase()}`}
-            </Button>
+            {rights.canCreate ? (
+              <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={startCreating} ml={4}>
+                {phone ? 'New' : `New ${object.labelSingular.toLowerCase()}`}
+              </Button>
+            ) : null}
           </>
         }
       />
@@ -275,9 +281,11 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
           icon={<ObjectIcon name={object.icon} color={object.color} size={22} />}
           title={`No ${lower} yet`}
           actions={
-            <Button leftSection={<IconPlus size={14} />} onClick={startCreating}>
-              Create the first {object.labelSingular.toLowerCase()}
-            </Button>
+            rights.canCreate ? (
+              <Button leftSection={<IconPlus size={14} />} onClick={startCreating}>
+                Create the first {object.labelSingular.toLowerCase()}
+              </Button>
+            ) : undefined
           }
         >
           {object.description}
@@ -311,7 +319,7 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
           onColumns={setInView}
         />
       )}
-      {phone ? null : <SelectionBar object={object} grid={grid} onDelete={remove} />}
+      {phone || !rights.canDelete ? null : <SelectionBar object={object} grid={grid} onDelete={remove} />}
       {form ? (
         <CreateModal
           model={model}

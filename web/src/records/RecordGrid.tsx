@@ -12,6 +12,7 @@ import type { GridStore } from '../grid/store.ts';
 import type { GridActions, GridColumn } from '../grid/types.ts';
 import { isSortable, type Sort } from '../model/sorting.ts';
 import { copyText } from '../model/parse.ts';
+import { rightsOf } from '../model/permissions.ts';
 import { isEditable } from '../model/text.ts';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { applyValue, readValue, recordLabel, toPatch, type FieldValue } from '../model/values.ts';
@@ -106,10 +107,10 @@ export function RecordGrid(props: RecordGridProps) {
           width: layout.widths[field.name] ?? (isLabel ? 240 : Math.max(info.width, shownAs.width)),
           align: shownAs.align,
           sortable: isSortable(field),
-          editable: isEditable(field),
+          editable: rightsOf(object).canUpdate && isEditable(field),
         };
       }),
-    [model, fields, layout.widths, object.labelFieldId],
+    [model, object, fields, layout.widths],
   );
 
   useEffect(() => {
@@ -250,7 +251,8 @@ export function RecordGrid(props: RecordGridProps) {
         ),
       onPaste: async (row, column, lines, data) => {
         const { rows: all } = table.getState();
-        const { fields: shown } = latest.current;
+        const { fields: shown, object: pastedInto } = latest.current;
+        if (!rightsOf(pastedInto).canUpdate) return;
         const from = all.findIndex((each) => each.id === row.id);
         const columnFrom = shown.findIndex((field) => field.name === column.id);
         if (from < 0 || columnFrom < 0) return;

@@ -1,5 +1,5 @@
 import { useParams } from '@tanstack/react-router';
-import { NotFound } from '../app/Message.tsx';
+import { NoObject } from './NoObject.tsx';
 import { objectByPlural } from '../model/lookup.ts';
 import { useModel } from '../model/store.ts';
 import { RecordView } from './RecordView.tsx';
@@ -8,6 +8,6 @@ export function RecordPage() {
   const model = useModel();
   const { namePlural = '', id = '' } = useParams({ strict: false });
   const object = objectByPlural(model, namePlural);
-  if (!object?.isActive) return <NotFound />;
+  if (!object?.isActive) return <NoObject name={namePlural} />;
   return <RecordView key={`${object.id} ${id}`} model={model} object={object} id={id} />;
 }

@@ -6,6 +6,7 @@ import { Message } from '../app/Message.tsx';
 import { Avatar } from '../fields/Avatar.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { labelField, relatedLists, visibleFields } from '../model/lookup.ts';
+import { rightsOf } from '../model/permissions.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
 import { announceFailure, offerUndo } from './announce.tsx';
@@ -36,6 +37,7 @@ function parted(fields: ModelField[]): { long: ModelField[]; short: ModelField[]
 export function RecordView({ model, object, id }: { model: Model; object: ModelObject; id: string }) {
   const navigate = useNavigate();
   const fields = useMemo(() => visibleFields(object), [object]);
+  const rights = rightsOf(object);
   const titleField = labelField(object);
   const { long, short, links } = useMemo(() => parted(fields), [fields]);
   const [view, setView] = useState(ALL_IN_VIEW);
@@ -153,17 +155,19 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
               <IconChevronDown size={17} />
             </ActionIcon>
           </Tooltip>
-          <Tooltip label="Delete">
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              disabled={!row}
-              onClick={() => void remove()}
-              aria-label={`Delete this ${object.labelSingular.toLowerCase()}`}
-            >
-              <IconTrash size={16} />
-            </ActionIcon>
-          </Tooltip>
+          {rights.canDelete ? (
+            <Tooltip label="Delete">
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                disabled={!row}
+                onClick={() => void remove()}
+                aria-label={`Delete this ${object.labelSingular.toLowerCase()}`}
+              >
+                <IconTrash size={16} />
+              </ActionIcon>
+            </Tooltip>
+          ) : null}
         </div>
       </header>
       <div
@@ -195,6 +199,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                   row={row}
                   save={saves[field.id]}
                   flashing={flashing.includes(field.name)}
+                  readOnly={!rights.canUpdate}
                   emphasis={field === titleField}
                   demand={demands.get(field.id)}
                   onSave={(value) => void save(field, value)}
@@ -226,6 +231,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                     row={row}
                     save={saves[field.id]}
                     flashing={flashing.includes(field.name)}
+                    readOnly={!rights.canUpdate}
                     wide
                     demand={demands.get(field.id)}
                     onSave={(value) => void save(field, value)}

@@ -10,6 +10,7 @@ import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { listDocument, throughDocument } from '../model/documents.ts';
 import { encodeFilter } from '../model/filters.ts';
 import { joinTarget, visibleFields, type RelatedList as List } from '../model/lookup.ts';
+import { rightsOf } from '../model/permissions.ts';
 import { orderBy } from '../model/sorting.ts';
 import type { FieldType, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { readValue, recordLabel } from '../model/values.ts';
@@ -81,7 +82,8 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
 
   // Attachments come with the capability to upload them; until then there is nothing that a person could add here.
   const isFile = !object.isCustom && object.fields.some((field) => field.type === 'FILES' && field.isActive);
-  const canCreate = !object.isSystem && !isFile;
+  const canCreate =
+    !object.isSystem && !isFile && rightsOf(object).canCreate && (!through || rightsOf(holder).canCreate);
   if (!canCreate && rows?.length === 0) return null;
   return (
     <section className={classes.block} aria-label={list.label}>

@@ -1,6 +1,6 @@
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useCallback, useMemo } from 'react';
-import { NotFound } from '../app/Message.tsx';
+import { NoObject } from './NoObject.tsx';
 import { decodeFilter, encodeFilter, type Filter } from '../model/filters.ts';
 import { objectByPlural } from '../model/lookup.ts';
 import { decodeSort, encodeSort, type Sort } from '../model/sorting.ts';
@@ -37,6 +37,6 @@ export function TablePage() {
     [navigate, namePlural],
   );
 
-  if (!object?.isActive) return <NotFound />;
+  if (!object?.isActive) return <NoObject name={namePlural} />;
   return <ObjectTable key={object.id} model={model} object={object} sort={sort} filters={filters} show={show} />;
 }

@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { previewConversion, type Conversion } from '../model/inquiries.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { FieldOption, FieldSettings, FieldType, ModelField, ModelObject } from '../model/types.ts';
 import classes from './convert.module.css';
 import { convertibleTypes } from './conversions.ts';
@@ -104,7 +104,7 @@ export function ChangeType({
   field: ModelField;
   onClose: () => void;
 }) {
-  const model = useModel();
+  const model = useWholeModel();
   const [type, setType] = useState<FieldType | null>(null);
   const [draft, setDraft] = useState<FieldDraft>(() => emptyDraft('TEXT'));
   const [onFailure, setOnFailure] = useState<'REFUSE' | 'EMPTY'>('REFUSE');

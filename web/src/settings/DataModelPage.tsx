@@ -6,7 +6,7 @@ import { Message } from '../app/Message.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { bytes, kindOf, roughly } from '../model/describe.ts';
 import { objectStatistics, type ObjectStatistics } from '../model/inquiries.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { DeletedItems } from './DeletedItems.tsx';
@@ -67,7 +67,7 @@ function ObjectRow({ object, statistics }: { object: ModelObject; statistics: Ob
 }
 
 function ObjectTable({ objects }: { objects: ModelObject[] }) {
-  const model = useModel();
+  const model = useWholeModel();
   const statistics = useInquiry(`statistics ${model.version}`, objectStatistics);
   const byId = new Map(statistics.answer?.map((each) => [each.objectId, each]));
   return (
@@ -98,7 +98,7 @@ function ObjectTable({ objects }: { objects: ModelObject[] }) {
 }
 
 export function DataModelPage() {
-  const model = useModel();
+  const model = useWholeModel();
   const navigate = useNavigate();
   const search = useSearch({ from: '/settings/model' });
   const show: ObjectsShown = search.show ?? 'all';

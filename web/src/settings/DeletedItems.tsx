@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { Message } from '../app/Message.tsx';
 import { formatRelative } from '../model/dates.ts';
 import { deletedItems, purgeItem, restoreItem, type DeletedItem } from '../model/inquiries.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { count } from './planText.ts';
 import classes from './settings.module.css';
@@ -18,7 +18,7 @@ const daysLeft = (item: DeletedItem): number =>
 
 /** What was deleted and can still be had back, and how long for. */
 export function DeletedItems() {
-  const model = useModel();
+  const model = useWholeModel();
   const { answer, failure, again } = useInquiry(`deleted ${model.version}`, deletedItems);
   const [busy, setBusy] = useState<string | null>(null);
 

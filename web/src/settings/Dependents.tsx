@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import type { ObjectSearch } from '../app/router.tsx';
 import { dependents, type Dependent } from '../model/inquiries.ts';
 import { objectById } from '../model/lookup.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import classes from './editor.module.css';
 import { useInquiry, type Inquiry } from './useInquiry.ts';
 
@@ -26,7 +26,7 @@ function placeOf({ kind, id }: Dependent): ObjectSearch | null {
 }
 
 function User({ use }: { use: Dependent }) {
-  const model = useModel();
+  const model = useWholeModel();
   if (use.kind === 'default')
     return (
       <li>

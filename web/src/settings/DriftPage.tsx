@@ -4,7 +4,7 @@ import { IconCircleCheck, IconRefresh } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Message } from '../app/Message.tsx';
 import { drift, resolveDrift, type Drift } from '../model/inquiries.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import { announceFailure } from '../records/announce.tsx';
 import classes from './lists.module.css';
 import plan from './plan.module.css';
@@ -110,7 +110,7 @@ function DriftItem({ item, onResolved }: { item: Drift; onResolved: () => void }
 
 /** Where the database is not as the model says, because somebody changed it by hand. */
 export function DriftPage() {
-  const model = useModel();
+  const model = useWholeModel();
   const { answer, failure, busy, again } = useInquiry(`drift ${model.version}`, drift);
   const [showsIgnored, setShowsIgnored] = useState(false);
   const ignored = answer?.filter((item) => item.isIgnored).length ?? 0;

@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { objectById } from '../model/lookup.ts';
 import { nameProblem } from '../model/names.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { FieldJunction, ModelField, ModelObject } from '../model/types.ts';
 import { DefaultEditor } from './DefaultEditor.tsx';
 import classes from './editor.module.css';
@@ -42,7 +42,7 @@ export function draftNameProblem(object: ModelObject, field: ModelField | null, 
 
 /** Where the other side of a many-to-many relation is, and its links, which may have fields of their own. */
 function LinksNote({ junction }: { junction: FieldJunction }) {
-  const model = useModel();
+  const model = useWholeModel();
   const links = objectById(model, junction.objectId);
   const other = objectById(model, junction.targetObjectId);
   const inverse = other?.fields.find((each) => each.id === junction.inverseFieldId);

@@ -3,7 +3,7 @@ import { IconArrowLeft } from '@tabler/icons-react';
 import { useState, type FormEvent } from 'react';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import type { Change } from '../model/planning.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { FieldType, ModelField, ModelObject } from '../model/types.ts';
 import classes from './editor.module.css';
 import { createChanges, draftOf, emptyDraft, updateChanges, type FieldDraft } from './fieldDraft.ts';
@@ -62,7 +62,7 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
   const [replacements, setReplacements] = useState<Change[]>([]);
   const [isFormulaRight, setFormulaRight] = useState(field !== null);
   const isTop = useIsTop();
-  const target = useModel().objects.find((each) => each.id === draft?.targets[0]);
+  const target = useWholeModel().objects.find((each) => each.id === draft?.targets[0]);
   const { busy, submit, problem, problemAt } = useSubmit();
   const change = (patch: Partial<FieldDraft>) => setDraft((current) => current && { ...current, ...patch });
 

@@ -2,14 +2,14 @@ import { Avatar } from '../fields/Avatar.tsx';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { withArticle } from '../model/names.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import classes from './editor.module.css';
 import { previewField, type FieldDraft } from './fieldDraft.ts';
 import { isRelational, sampleValue } from './typeCatalogue.ts';
 
 function RelatedSample({ draft }: { draft: FieldDraft }) {
-  const model = useModel();
+  const model = useWholeModel();
   const target = model.objects.find((each) => each.id === draft.targets[0]);
   const name = draft.type === 'MEMBER' ? 'Anna Lindqvist' : (target?.labelSingular ?? 'Record');
   const many = draft.relationKind === 'MANY_TO_MANY' || draft.relationKind === 'ONE_TO_MANY';

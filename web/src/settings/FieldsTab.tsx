@@ -5,8 +5,8 @@ import { useRef, useState } from 'react';
 import { Message } from '../app/Message.tsx';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { targetsOf } from '../model/describe.ts';
-import { useModel } from '../model/store.ts';
 import type { Change } from '../model/planning.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import classes from './fields.module.css';
@@ -51,7 +51,7 @@ function positionsFor(fields: ModelField[], moved: ModelField, at: (field: Model
 }
 
 export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
-  const model = useModel();
+  const model = useWholeModel();
   const [query, setQuery] = useState('');
   const [showSystem, setShowSystem] = useState(false);
   /** Positions that people see at once, while the database is told: they may move on before it has answered. */

@@ -4,7 +4,7 @@ import { IconCircleCheck, IconExclamationCircle } from '@tabler/icons-react';
 import { useEffect, useId, useLayoutEffect, useRef, useState, type KeyboardEvent } from 'react';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { checkFormula, type FormulaCheck, type FormulaContext } from '../model/inquiries.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import classes from './formula.module.css';
 import { suggestionsAt, tokens, type Suggestion } from './formulaWords.ts';
@@ -27,7 +27,7 @@ const MOST_SUGGESTIONS = 60;
 
 export function FormulaEditor(props: FormulaEditorProps) {
   const { object, context, label, description, placeholder, value, onChange, onChecked } = props;
-  const model = useModel();
+  const model = useWholeModel();
   const id = useId();
   const input = useRef<HTMLTextAreaElement>(null);
   const paper = useRef<HTMLPreElement>(null);

@@ -8,7 +8,7 @@ import { Avatar } from '../fields/Avatar.tsx';
 import { formatInstant, formatRelative } from '../model/dates.ts';
 import { modelHistory, type HistoryChange, type HistoryEntry } from '../model/inquiries.ts';
 import { planRevert } from '../model/planning.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { changeNoun, changeVerb, differences } from './historyText.ts';
@@ -109,7 +109,7 @@ function Entry({ entry, isLatest, onRevert }: { entry: HistoryEntry; isLatest: b
 
 /** Who changed the model, when, and how; of one object, or of all. */
 export function History({ object }: { object?: ModelObject }) {
-  const model = useModel();
+  const model = useWholeModel();
   const [entries, setEntries] = useState<HistoryEntry[] | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const [isWhole, setWhole] = useState(false);

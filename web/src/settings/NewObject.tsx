@@ -4,14 +4,14 @@ import { useState } from 'react';
 import { createObject } from '../model/metadata.ts';
 import { apiName, nameProblem, plural, snakeCase } from '../model/names.ts';
 import { objectNamed } from '../model/lookup.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import { useSubmit } from './formFailure.ts';
 import { IconPicker } from './IconPicker.tsx';
 import classes from './settings.module.css';
 
 /** Opens the new object's page, unless somebody else shows it. */
 export function NewObject({ onClose, onMade }: { onClose: () => void; onMade?: (namePlural: string) => void }) {
-  const model = useModel();
+  const model = useWholeModel();
   const navigate = useNavigate();
   const [singular, setSingular] = useState('');
   const [typedPlural, setTypedPlural] = useState<string | null>(null);

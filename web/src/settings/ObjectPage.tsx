@@ -7,7 +7,7 @@ import type { ObjectSearch } from '../app/router.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { kindOf } from '../model/describe.ts';
 import { fieldById, objectNamed } from '../model/lookup.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import { FieldPanel, type FieldPreset } from './FieldPanel.tsx';
 import { FieldsTab } from './FieldsTab.tsx';
@@ -24,14 +24,14 @@ const TABS = ['fields', 'relations', 'rules', 'indexes', 'history', 'settings'] 
 type ObjectTab = (typeof TABS)[number];
 
 export function ObjectPage() {
-  const model = useModel();
+  const model = useWholeModel();
   const { namePlural = '' } = useParams({ strict: false });
   const object = objectNamed(model, namePlural);
   return object ? <ObjectSettings key={object.id} object={object} /> : <NotFound />;
 }
 
 function ObjectSettings({ object }: { object: ModelObject }) {
-  const model = useModel();
+  const model = useWholeModel();
   const navigate = useNavigate();
   const { tab = 'fields', field: fieldName } = useSearch({ from: '/settings/model/$namePlural' });
   const [adding, setAdding] = useState<{ preset?: FieldPreset } | null>(null);

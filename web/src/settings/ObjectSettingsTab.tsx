@@ -17,7 +17,7 @@ import { useState } from 'react';
 import { objectNamed } from '../model/lookup.ts';
 import { nameProblem } from '../model/names.ts';
 import { planReset, type Change } from '../model/planning.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { Aliases } from './Aliases.tsx';
@@ -116,7 +116,7 @@ function DeleteObject({ object, onClose }: { object: ModelObject; onClose: () =>
 }
 
 export function ObjectSettingsTab({ object }: { object: ModelObject }) {
-  const model = useModel();
+  const model = useWholeModel();
   const navigate = useNavigate();
   /** Only what was typed: whatever else changes meanwhile, by a reset or by somebody else, shows as it is. */
   const [edits, setEdits] = useState<Partial<Draft>>({});

@@ -14,7 +14,7 @@ import { toFailure, type Failure } from '../api/failure.ts';
 import { objectById } from '../model/lookup.ts';
 import { modelHistory } from '../model/inquiries.ts';
 import { applyPlan, type Plan, type PlanStep, type PlanViolation } from '../model/planning.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import { changeLines } from './changeText.ts';
 import classes from './plan.module.css';
 import { hasMoved, useReview, type Review } from './planStore.ts';
@@ -58,7 +58,7 @@ function StepLine({ step }: { step: PlanStep }) {
 }
 
 export function ViolationList({ violation }: { violation: PlanViolation }) {
-  const model = useModel();
+  const model = useWholeModel();
   const owner =
     (violation.objectId ? objectById(model, violation.objectId) : undefined) ??
     model.objects.find(
@@ -98,7 +98,7 @@ export function ViolationList({ violation }: { violation: PlanViolation }) {
 }
 
 function PlanBody({ plan }: { plan: Plan }) {
-  const model = useModel();
+  const model = useWholeModel();
   // Worded for the model that was planned on: once it is applied, the same changes would be told of another.
   const [made] = useState(() => (plan.changes.length > 1 ? changeLines(model, plan.changes) : []));
   const [showsSql, setShowsSql] = useState(plan.steps.length <= 3);

@@ -2,7 +2,7 @@ import { Alert, MultiSelect, Radio, Select, TextInput } from '@mantine/core';
 import { IconArrowNarrowRight } from '@tabler/icons-react';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { apiName, withArticle } from '../model/names.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import classes from './editor.module.css';
 import { RELATION_TYPES, relationLabels, type FieldDraft, type OnDelete, type RelationKind } from './fieldDraft.ts';
@@ -46,7 +46,7 @@ const ON_DELETE: { value: OnDelete; label: (many: string) => string }[] = [
 
 /** Which objects a relation joins, and how many of each: what comes first, as its labels follow from it. */
 export function RelationEnds({ object, draft, isNew, problemAt, onChange }: RelationFormProps) {
-  const model = useModel();
+  const model = useWholeModel();
   const { relationKind: kind } = draft;
   const several = kind === 'SEVERAL';
   const choices = model.objects
@@ -115,7 +115,7 @@ export function RelationEnds({ object, draft, isNew, problemAt, onChange }: Rela
 
 /** What each side calls the other, and what becomes of the many when the one is deleted. */
 export function RelationNames({ object, draft, problemAt, onChange }: Omit<RelationFormProps, 'isNew'>) {
-  const model = useModel();
+  const model = useWholeModel();
   const { relationKind: kind } = draft;
   const several = kind === 'SEVERAL';
   const isHere = kind === 'ONE_TO_MANY';

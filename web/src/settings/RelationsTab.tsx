@@ -2,7 +2,7 @@ import { Button, Table } from '@mantine/core';
 import { IconPlus, IconVectorBezier2 } from '@tabler/icons-react';
 import { Message } from '../app/Message.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
 import { relationsOf } from './relationRows.ts';
 import classes from './settings.module.css';
@@ -14,7 +14,7 @@ interface RelationsTabProps {
 }
 
 export function RelationsTab({ object, onAdd, onOpen }: RelationsTabProps) {
-  const model = useModel();
+  const model = useWholeModel();
   const rows = relationsOf(model, object);
   const add = (
     <Button

@@ -1,7 +1,7 @@
 import { Select, Switch } from '@mantine/core';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { relatedLists } from '../model/lookup.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { Aggregate, FieldSettings, FieldType, ModelField, ModelObject } from '../model/types.ts';
 import { FormulaEditor } from './FormulaEditor.tsx';
 
@@ -35,7 +35,7 @@ const fits = (aggregate: Aggregate, field: ModelField): boolean => {
 };
 
 export function RollupForm({ object, settings, onChange, onFilterChecked }: RollupFormProps) {
-  const model = useModel();
+  const model = useWholeModel();
   const lists = relatedLists(model, object).filter((list) => !list.through);
   const chosen = lists.find((list) => list.relation.id === settings.relationId);
   const aggregate = settings.aggregate ?? 'COUNT';

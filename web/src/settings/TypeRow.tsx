@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { formatRelative } from '../model/dates.ts';
 import { typeChanges, undoTypeChange } from '../model/inquiries.ts';
-import { useModel } from '../model/store.ts';
+import { useWholeModel } from '../model/store.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import classes from './editor.module.css';
@@ -15,7 +15,7 @@ import { useInquiry } from './useInquiry.ts';
 
 /** The type of a field that exists: what it is, how to make it another, and how to take that back. */
 export function TypeRow({ object, field }: { object: ModelObject; field: ModelField }) {
-  const model = useModel();
+  const model = useWholeModel();
   const [opened, setOpened] = useState(false);
   const [busy, setBusy] = useState(false);
   const { answer, again } = useInquiry(field.isSystem ? null : `${field.id} ${model.version}`, () =>

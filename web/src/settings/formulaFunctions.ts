@@ -1,3 +1,5 @@
+import type { FormulaContext } from '../model/inquiries.ts';
+
 /** The functions of the formula language, as they are written and with what each gives. */
 export interface FormulaFunction {
   usage: string;
@@ -7,7 +9,7 @@ export interface FormulaFunction {
 const listed = (lines: [usage: string, hint: string][]): FormulaFunction[] =>
   lines.map(([usage, hint]) => ({ usage, hint }));
 
-export const FORMULA_FUNCTIONS = listed([
+const FORMULA_FUNCTIONS = listed([
   ['if(condition, value, otherwise)', 'One value or another'],
   ['switch(value, "A", result, …, otherwise)', 'The result that belongs to the value'],
   ['and(condition, condition, …)', 'Whether all are true'],
@@ -60,11 +62,27 @@ export const FORMULA_FUNCTIONS = listed([
 ]);
 
 /** Only where a value is made once, as a default is: a formula must give the same whenever it is read. */
-export const DEFAULT_FUNCTIONS = listed([
+const DEFAULT_FUNCTIONS = listed([
   ['now()', 'This moment'],
   ['today()', 'This day'],
   ['currentMember()', 'Whoever creates the record'],
 ]);
+
+/** What a policy of the database can ask without losing its indexes. */
+const RULE_FUNCTIONS = listed([
+  ['currentMember()', 'Whoever looks'],
+  ['myTeam()', 'The members of the teams of whoever looks, as in: owner in myTeam()'],
+  ['below()', 'Whoever looks, and the members of the teams that he leads and of those beneath'],
+  ['isEmpty(value)', 'Whether there is none'],
+  ['not(condition)', 'Whether it is not true'],
+  ['now()', 'This moment'],
+  ['today()', 'This day'],
+]);
+
+export function functionsOf(context: FormulaContext): FormulaFunction[] {
+  if (context === 'RULE') return RULE_FUNCTIONS;
+  return context === 'DEFAULT' ? [...DEFAULT_FUNCTIONS, ...FORMULA_FUNCTIONS] : FORMULA_FUNCTIONS;
+}
 
 /** What is written when a function is chosen; the caret is left where the first argument goes. */
 export const insertion = (usage: string): string =>

@@ -1,7 +1,7 @@
 import { objectById } from '../model/lookup.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import type { FormulaContext } from '../model/inquiries.ts';
-import { DEFAULT_FUNCTIONS, FORMULA_FUNCTIONS, insertion } from './formulaFunctions.ts';
+import { functionsOf, insertion } from './formulaFunctions.ts';
 
 /** The words of a formula as the editor knows them: for colours, and for what to suggest at the caret. */
 
@@ -108,9 +108,7 @@ export function suggestionsAt(
       }
   }
   if (steps.length === 0)
-    for (const { usage, hint } of context === 'DEFAULT'
-      ? [...DEFAULT_FUNCTIONS, ...FORMULA_FUNCTIONS]
-      : FORMULA_FUNCTIONS)
+    for (const { usage, hint } of functionsOf(context))
       found.push({ value: insertion(usage), label: usage, note: hint, kind: 'function' });
   const rank = (each: Suggestion): number =>
     each.label.toLowerCase().startsWith(typed) ? 0 : each.note.toLowerCase().startsWith(typed) ? 1 : 2;

@@ -18,7 +18,7 @@ import '@xyflow/react/dist/style.css';
 import { useEffect, useMemo, useState } from 'react';
 import { usePhone } from '../../app/phone.ts';
 import { fieldById, objectById, objectNamed } from '../../model/lookup.ts';
-import { useModel } from '../../model/store.ts';
+import { useWholeModel } from '../../model/store.ts';
 import { FieldPanel } from '../FieldPanel.tsx';
 import { NewObject } from '../NewObject.tsx';
 import { SettingsFrame } from '../SettingsFrame.tsx';
@@ -33,7 +33,7 @@ const NODE_TYPES = { object: ObjectCard };
 const MOVE_MS = 300;
 
 function Panel() {
-  const model = useModel();
+  const model = useWholeModel();
   const panel = useDiagram((state) => state.panel);
   const object = panel ? objectById(model, panel.objectId) : undefined;
   if (!panel || !object) return null;
@@ -51,7 +51,7 @@ function Panel() {
 }
 
 function Diagram({ showsSystem }: { showsSystem: boolean }) {
-  const model = useModel();
+  const model = useWholeModel();
   const phone = usePhone();
   const { object: wanted } = useSearch({ from: '/settings/diagram' });
   const scheme = useComputedColorScheme('light');
@@ -133,7 +133,7 @@ function Diagram({ showsSystem }: { showsSystem: boolean }) {
 }
 
 export function DiagramPage() {
-  const model = useModel();
+  const model = useWholeModel();
   const navigate = useNavigate();
   const { object: wanted } = useSearch({ from: '/settings/diagram' });
   const [showsSystem, setShowsSystem] = useState(false);

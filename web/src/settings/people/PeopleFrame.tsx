@@ -1,18 +1,29 @@
-import { IconUserCircle, IconUsers } from '@tabler/icons-react';
+import { IconUserCircle, IconUserShield, IconUsers } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { useMay } from '../../model/store.ts';
 import { useProfile } from '../../session/profile.ts';
 import classes from '../frame.module.css';
+import { PlanDialog } from '../PlanDialog.tsx';
 import page from '../settings.module.css';
 
 const SECTIONS = [
   { to: '/settings/profile', label: 'Your profile', icon: IconUserCircle },
   { to: '/settings/members', label: 'Members', icon: IconUsers },
+  { to: '/settings/roles', label: 'Roles', icon: IconUserShield },
 ] as const;
 
+interface PeopleFrameProps {
+  label: string;
+  actions?: ReactNode;
+  children: ReactNode;
+}
+
 /** What the pages about people share. */
-export function PeopleFrame({ label, children }: { label: string; children: ReactNode }) {
+export function PeopleFrame({ label, actions, children }: PeopleFrameProps) {
   const keepsMembers = useProfile((state) => state.profile?.keepsMembers);
+  const keepsRoles = useMay('ROLES');
+  const isOpen = { '/settings/profile': true, '/settings/members': keepsMembers, '/settings/roles': keepsRoles };
   return (
     <>
       <header className={classes.header}>
@@ -21,19 +32,19 @@ export function PeopleFrame({ label, children }: { label: string; children: Reac
           Workspace
         </h1>
         <nav className={classes.sections} aria-label="Workspace">
-          {SECTIONS.filter(({ to }) => keepsMembers || to !== '/settings/members').map(
-            ({ to, label: name, icon: SectionIcon }) => (
-              <Link key={to} to={to} className={classes.section}>
-                <SectionIcon size={15} stroke={1.75} aria-hidden />
-                <span>{name}</span>
-              </Link>
-            ),
-          )}
+          {SECTIONS.filter(({ to }) => isOpen[to]).map(({ to, label: name, icon: SectionIcon }) => (
+            <Link key={to} to={to} className={classes.section}>
+              <SectionIcon size={15} stroke={1.75} aria-hidden />
+              <span>{name}</span>
+            </Link>
+          ))}
         </nav>
+        <div className={classes.actions}>{actions}</div>
       </header>
       <div className={page.page} tabIndex={0} role="region" aria-label={label}>
         {children}
       </div>
+      <PlanDialog />
     </>
   );
 }

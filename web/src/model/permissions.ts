@@ -1,0 +1,75 @@
+import { useModelStore } from './store.ts';
+import type { Model, ModelField, ModelObject } from './types.ts';
+
+/** What the caller's role may do, as `metadata.my_permissions()` says it. The database refuses the rest; the screen does not offer it. */
+
+export type Flag = 'WORKSPACE_MEMBERS' | 'ROLES' | 'DATA_MODEL';
+
+export interface ObjectRights {
+  canRead: boolean;
+  canCreate: boolean;
+  canUpdate: boolean;
+  canDelete: boolean;
+  canDestroy: boolean;
+}
+
+export interface Permissions {
+  flags: string[];
+  objects: { [objectId: string]: ObjectRights & { unreadableFields: string[]; unwritableFields: string[] } };
+}
+
+const NOTHING: ObjectRights = {
+  canRead: false,
+  canCreate: false,
+  canUpdate: false,
+  canDelete: false,
+  canDestroy: false,
+};
+
+/** The model without what the role may not read, and with what it may not write marked. */
+export function permitted(model: Model, permissions: Permissions): Model {
+  const isReadable = (objectId: string) => permissions.objects[objectId]?.canRead === true;
+  const fieldsOf = (object: ModelObject): ModelField[] => {
+    const rights = permissions.objects[object.id];
+    return object.fields.flatMap((field) => {
+      if (rights?.unreadableFields.includes(field.id)) return [];
+      const { junction } = field;
+      if (junction && !(isReadable(junction.objectId) && isReadable(junction.targetObjectId))) return [];
+      const relations = field.relations.filter((relation) => isReadable(relation.targetObjectId));
+      if (field.relations.length > 0 && relations.length === 0) return [];
+      const isWithheld = rights?.unwritableFields.includes(field.id) === true;
+      return [{ ...field, relations, isWithheld }];
+    });
+  };
+  return {
+    ...model,
+    objects: model.objects
+      .filter((object) => isReadable(object.id))
+      .map((object) => {
+        const fields = fieldsOf(object);
+        const kept = (id: string | null) => (fields.some((field) => field.id === id) ? id : null);
+        return {
+          ...object,
+          fields,
+          labelFieldId: kept(object.labelFieldId),
+          imageFieldId: kept(object.imageFieldId),
+          rights: permissions.objects[object.id] ?? NOTHING,
+        };
+      }),
+  };
+}
+
+export const rightsOf = (object: ModelObject): ObjectRights => object.rights ?? NOTHING;
+
+const has = (permissions: Permissions | null, flag: Flag): boolean => permissions?.flags.includes(flag) === true;
+
+export const may = (flag: Flag): boolean => has(useModelStore.getState().permissions, flag);
+
+export const useMay = (flag: Flag): boolean => useModelStore((state) => has(state.permissions, flag));
+
+/** What a page of the settings asks for; null where everybody may go. */
+export function flagOfPath(path: string): Flag | null {
+  if (/^\/settings\/(model|diagram|history|drift)\b/.test(path)) return 'DATA_MODEL';
+  if (/^\/settings\/(members|teams)\b/.test(path)) return 'WORKSPACE_MEMBERS';
+  return /^\/settings\/roles\b/.test(path) ? 'ROLES' : null;
+}

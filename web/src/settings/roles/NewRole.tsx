@@ -1,0 +1,106 @@
+import { Alert, Button, Group, Modal, Radio, Select, TextInput } from '@mantine/core';
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { newId } from '../../model/planning.ts';
+import { useSubmit } from '../formFailure.ts';
+import { proposeChanges } from '../planStore.ts';
+import classes from '../settings.module.css';
+import { changesOf, draftOf, EMPTY_ROLE } from './roleDraft.ts';
+import { askRoles, createOwnRecordsRole, type Roles } from './roles.ts';
+
+type Start = 'BLANK' | 'COPY' | 'OWN';
+
+const STARTS: { value: Start; label: string; description: string }[] = [
+  { value: 'BLANK', label: 'Blank', description: 'May do nothing until you say what.' },
+  { value: 'COPY', label: 'Copy of a role', description: 'Begins with all that another role may do.' },
+  {
+    value: 'OWN',
+    label: 'Own records only',
+    description: 'Sees, changes and deletes the records that a member made, or that name the member.',
+  },
+];
+
+export function NewRole({ all, onClose, copyOf }: { all: Roles; onClose: () => void; copyOf?: string }) {
+  const navigate = useNavigate();
+  const [name, setName] = useState('');
+  const [start, setStart] = useState<Start>(copyOf ? 'COPY' : 'BLANK');
+  const [sourceId, setSourceId] = useState(copyOf ?? all.defaultRoleId);
+  const { busy, submit, problem, problemAt } = useSubmit({ onDone: onClose });
+  const wanted = name.trim();
+  const isTaken = all.roles.some((role) => role.name.toLowerCase() === wanted.toLowerCase());
+
+  const create = async () => {
+    let roleId: string | undefined;
+    if (start === 'OWN') {
+      await createOwnRecordsRole(wanted);
+      roleId = (await askRoles()).roles.find((role) => role.name === wanted)?.id;
+    } else {
+      const source = start === 'COPY' ? all.roles.find((role) => role.id === sourceId) : undefined;
+      const id = newId();
+      // Of who may do everything, the copy may do everything that there is today.
+      const draft = !source
+        ? EMPTY_ROLE
+        : source.hasAllPermissions
+          ? { ...draftOf(all, source), permissions: all.flags.map((each) => each.flag) }
+          : draftOf(all, source);
+      if (
+        await proposeChanges(`New role “${wanted}”`, changesOf(all, id, { ...draft, name: wanted }), {
+          verb: 'Create role',
+        })
+      )
+        roleId = id;
+    }
+    if (roleId) await navigate({ to: '/settings/roles/$roleId', params: { roleId } });
+  };
+
+  return (
+    <Modal opened onClose={onClose} title="New role">
+      <form
+        className={classes.form}
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit(create);
+        }}
+      >
+        <TextInput
+          label="Name"
+          placeholder="Sales"
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+          error={isTaken ? 'There is a role of this name.' : problemAt('name')}
+          data-autofocus
+          autoComplete="off"
+        />
+        <Radio.Group label="Begin with" value={start} onChange={(value) => setStart(value as Start)}>
+          <Group gap={10} mt={6} style={{ flexDirection: 'column', alignItems: 'flex-start' }}>
+            {STARTS.map((each) => (
+              <Radio key={each.value} size="xs" {...each} />
+            ))}
+          </Group>
+        </Radio.Group>
+        {start === 'COPY' ? (
+          <Select
+            label="Copy of"
+            allowDeselect={false}
+            data={all.roles.map((role) => ({ value: role.id, label: role.name }))}
+            value={sourceId}
+            onChange={(value) => value && setSourceId(value)}
+          />
+        ) : null}
+        {problem ? (
+          <Alert color="red" role="alert">
+            {problem}
+          </Alert>
+        ) : null}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button type="submit" loading={busy} disabled={wanted === '' || isTaken}>
+            Create role
+          </Button>
+        </Group>
+      </form>
+    </Modal>
+  );
+}

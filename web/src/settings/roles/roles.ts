@@ -1,0 +1,142 @@
+import { gql } from 'urql';
+import { requestMetadata } from '../../api/client.ts';
+import { run } from '../../model/calls.ts';
+
+export const ACTIONS = ['Read', 'Create', 'Update', 'Delete', 'Destroy'] as const;
+export type Action = (typeof ACTIONS)[number];
+
+/** What a role may do with an object: null is what it may do with every object. */
+export type Rights = { [action in `can${Action}`]: boolean | null };
+export type RightsOfAll = { [action in `can${Action}All`]: boolean };
+
+export type FieldMode = 'ALL_EXCEPT' | 'ONLY';
+export type RuleAction = 'READ' | 'UPDATE' | 'DELETE';
+export const RULE_ACTIONS: RuleAction[] = ['READ', 'UPDATE', 'DELETE'];
+
+export interface Role extends RightsOfAll {
+  id: string;
+  name: string;
+  description: string | null;
+  permissions: string[];
+  hasAllPermissions: boolean;
+  assignableTo: string[];
+  isSystem: boolean;
+}
+
+export interface ObjectPermission extends Rights {
+  id: string;
+  roleId: string;
+  objectId: string;
+  fieldMode: FieldMode;
+}
+
+export interface FieldPermission {
+  id: string;
+  roleId: string;
+  objectId: string;
+  fieldId: string;
+  canRead: boolean | null;
+  canUpdate: boolean | null;
+}
+
+export interface RecordRule {
+  id: string;
+  roleId: string;
+  objectId: string;
+  action: RuleAction;
+  condition: string;
+}
+
+export interface RoleInclude {
+  id: string;
+  roleId: string;
+  includedRoleId: string;
+}
+
+export interface Flag {
+  flag: string;
+  kind: 'SETTING' | 'TOOL';
+  label: string;
+  description: string;
+}
+
+export interface RoleMember {
+  id: string;
+  name: string;
+  email: string;
+  roleId: string;
+  isActive: boolean;
+}
+
+export interface Roles {
+  roles: Role[];
+  objectPermissions: ObjectPermission[];
+  fieldPermissions: FieldPermission[];
+  recordRules: RecordRule[];
+  includes: RoleInclude[];
+  flags: Flag[];
+  members: RoleMember[];
+  defaultRoleId: string;
+}
+
+interface Nodes<Node> {
+  nodes: Node[];
+}
+
+interface Answer {
+  roles: Nodes<Role>;
+  objectPermissions: Nodes<ObjectPermission>;
+  fieldPermissions: Nodes<FieldPermission>;
+  recordRules: Nodes<RecordRule>;
+  roleIncludes: Nodes<RoleInclude>;
+  permissionFlags: Nodes<Flag>;
+  memberList: Nodes<RoleMember>;
+  defaultRoleId: string;
+}
+
+const ROLES = gql<Answer, Record<string, never>>(`query Roles {
+  roles { nodes {
+    id name description permissions hasAllPermissions assignableTo isSystem
+    canReadAll canCreateAll canUpdateAll canDeleteAll canDestroyAll
+  } }
+  objectPermissions { nodes { id roleId objectId canRead canCreate canUpdate canDelete canDestroy fieldMode } }
+  fieldPermissions { nodes { id roleId objectId fieldId canRead canUpdate } }
+  recordRules { nodes { id roleId objectId action condition } }
+  roleIncludes { nodes { id roleId includedRoleId } }
+  permissionFlags { nodes { flag kind label description } }
+  memberList { nodes { id name email roleId isActive } }
+  defaultRoleId
+}`);
+
+export async function askRoles(): Promise<Roles> {
+  const answer = await requestMetadata(ROLES, {});
+  return {
+    roles: answer.roles.nodes.toSorted(
+      (a, b) => Number(b.isSystem) - Number(a.isSystem) || a.name.localeCompare(b.name),
+    ),
+    objectPermissions: answer.objectPermissions.nodes,
+    fieldPermissions: answer.fieldPermissions.nodes,
+    recordRules: answer.recordRules.nodes,
+    includes: answer.roleIncludes.nodes,
+    flags: answer.permissionFlags.nodes,
+    members: answer.memberList.nodes,
+    defaultRoleId: answer.defaultRoleId,
+  };
+}
+
+export const createOwnRecordsRole = (name: string) => run('createOwnRecordsRole', { name });
+export const setDefaultRole = (roleId: string) => run('setDefaultRole', { roleId });
+
+/** Everything that a role includes, directly and further on, without itself. */
+export function includedBy(includes: { roleId: string; includedRoleId: string }[], roleId: string): Set<string> {
+  const found = new Set<string>();
+  const visit = (id: string) => {
+    for (const include of includes)
+      if (include.roleId === id && !found.has(include.includedRoleId)) {
+        found.add(include.includedRoleId);
+        visit(include.includedRoleId);
+      }
+  };
+  visit(roleId);
+  return found;
+}

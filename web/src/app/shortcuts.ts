@@ -1,8 +1,8 @@
 import { useRouter } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { navigationObjects, objectByPlural } from '../model/lookup.ts';
-import { may, rightsOf } from '../model/permissions.ts';
-import { useModelStore } from '../model/store.ts';
+import { rightsOf } from '../model/permissions.ts';
+import { may, useModelStore } from '../model/store.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { askToCreate, openCommand, useHelp } from './commandStore.ts';
 

@@ -1,17 +1,8 @@
-import { useModelStore } from './store.ts';
-import type { Model, ModelField, ModelObject } from './types.ts';
+import type { Model, ModelField, ModelObject, ObjectRights } from './types.ts';
 
 /** What the caller's role may do, as `metadata.my_permissions()` says it. The database refuses the rest; the screen does not offer it. */
 
 export type Flag = 'WORKSPACE_MEMBERS' | 'ROLES' | 'DATA_MODEL';
-
-export interface ObjectRights {
-  canRead: boolean;
-  canCreate: boolean;
-  canUpdate: boolean;
-  canDelete: boolean;
-  canDestroy: boolean;
-}
 
 export interface Permissions {
   flags: string[];
@@ -60,12 +51,6 @@ export function permitted(model: Model, permissions: Permissions): Model {
 }
 
 export const rightsOf = (object: ModelObject): ObjectRights => object.rights ?? NOTHING;
-
-const has = (permissions: Permissions | null, flag: Flag): boolean => permissions?.flags.includes(flag) === true;
-
-export const may = (flag: Flag): boolean => has(useModelStore.getState().permissions, flag);
-
-export const useMay = (flag: Flag): boolean => useModelStore((state) => has(state.permissions, flag));
 
 /** What a page of the settings asks for; null where everybody may go. */
 export function flagOfPath(path: string): Flag | null {

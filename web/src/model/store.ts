@@ -1,5 +1,5 @@
 import { create } from 'zustand';
-import { permitted, type Permissions } from './permissions.ts';
+import { permitted, type Flag, type Permissions } from './permissions.ts';
 import type { Model } from './types.ts';
 
 interface ModelState {
@@ -37,3 +37,9 @@ export function useWholeModel(): Model {
   if (!model) throw new Error('The model is read before it is loaded.');
   return model;
 }
+
+const has = (permissions: Permissions | null, flag: Flag): boolean => permissions?.flags.includes(flag) === true;
+
+export const may = (flag: Flag): boolean => has(useModelStore.getState().permissions, flag);
+
+export const useMay = (flag: Flag): boolean => useModelStore((state) => has(state.permissions, flag));

@@ -1,5 +1,3 @@
-import type { ObjectRights } from './permissions.ts';
-
 /** The data model as `metadata.model()` describes it. Everything on screen about a workspace's objects derives from this. */
 
 export type FieldType =
@@ -188,6 +186,14 @@ export interface ModelIndex {
   kind: IndexKind;
   parts: IndexPart[];
   condition: string | null;
+}
+
+export interface ObjectRights {
+  canRead: boolean;
+  canCreate: boolean;
+  canUpdate: boolean;
+  canDelete: boolean;
+  canDestroy: boolean;
 }
 
 export interface ModelObject {

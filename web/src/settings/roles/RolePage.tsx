@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { Message } from '../../app/Message.tsx';
 import { toFailure } from '../../api/failure.ts';
 import { objectById } from '../../model/lookup.ts';
-import { useWholeModel } from '../../model/store.ts';
+import { may, useWholeModel } from '../../model/store.ts';
 import { announceFailure } from '../../records/announce.tsx';
 import { ExplainAccess } from './ExplainAccess.tsx';
 import { useSubmit } from '../formFailure.ts';
@@ -377,9 +377,11 @@ function DeleteRole({ all, role, onClose }: { all: Roles; role: Role; onClose: (
     <Modal opened onClose={onClose} title={`Delete the role “${role.name}”?`}>
       <div className={classes.form}>
         <p className={own.note}>
-          {members.length === 0
-            ? 'No member has it.'
-            : `${members.map((each) => each.name || each.email).join(', ')} will have the role ${fallback}.`}{' '}
+          {!may('WORKSPACE_MEMBERS')
+            ? `Its members will have the role ${fallback}.`
+            : members.length === 0
+              ? 'No member has it.'
+              : `${members.map((each) => each.name || each.email).join(', ')} will have the role ${fallback}.`}{' '}
           Its API keys end with it.
         </p>
         {problem ? (

@@ -2,6 +2,7 @@ import { Alert, Button, Skeleton, Table } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
+import { may } from '../../model/store.ts';
 import { PeopleFrame } from '../people/PeopleFrame.tsx';
 import classes from '../settings.module.css';
 import { useInquiry } from '../useInquiry.ts';
@@ -25,7 +26,7 @@ function RoleRow({ all, role }: { all: Roles; role: Role }) {
       </Table.Td>
       <Table.Td className={classes.wideOnly}>{included.length > 0 ? included.join(', ') : '–'}</Table.Td>
       <Table.Td ta="right" title={members.map((member) => member.name || member.email).join(', ')}>
-        {members.length}
+        {may('WORKSPACE_MEMBERS') ? members.length : '–'}
       </Table.Td>
     </Table.Tr>
   );

@@ -1,6 +1,7 @@
 import { gql } from 'urql';
 import { requestMetadata } from '../../api/client.ts';
-import { run } from '../../model/calls.ts';
+import { ask, run } from '../../model/calls.ts';
+import { may } from '../../model/store.ts';
 
 export const ACTIONS = ['Read', 'Create', 'Update', 'Delete', 'Destroy'] as const;
 export type Action = (typeof ACTIONS)[number];
@@ -75,6 +76,7 @@ export interface Roles {
   recordRules: RecordRule[];
   includes: RoleInclude[];
   flags: Flag[];
+  /** Empty for who keeps the roles and not the members. */
   members: RoleMember[];
   defaultRoleId: string;
 }
@@ -90,7 +92,6 @@ interface Answer {
   recordRules: Nodes<RecordRule>;
   roleIncludes: Nodes<RoleInclude>;
   permissionFlags: Nodes<Flag>;
-  memberList: Nodes<RoleMember>;
   defaultRoleId: string;
 }
 
@@ -104,12 +105,14 @@ const ROLES = gql<Answer, Record<string, never>>(`query Roles {
   recordRules { nodes { id roleId objectId action condition } }
   roleIncludes { nodes { id roleId includedRoleId } }
   permissionFlags { nodes { flag kind label description } }
-  memberList { nodes { id name email roleId isActive } }
   defaultRoleId
 }`);
 
 export async function askRoles(): Promise<Roles> {
-  const answer = await requestMetadata(ROLES, {});
+  const [answer, members] = await Promise.all([
+    requestMetadata(ROLES, {}),
+    may('WORKSPACE_MEMBERS') ? ask<RoleMember[]>('members') : [],
+  ]);
   return {
     roles: answer.roles.nodes.toSorted(
       (a, b) => Number(b.isSystem) - Number(a.isSystem) || a.name.localeCompare(b.name),
@@ -119,7 +122,7 @@ export async function askRoles(): Promise<Roles> {
     recordRules: answer.recordRules.nodes,
     includes: answer.roleIncludes.nodes,
     flags: answer.permissionFlags.nodes,
-    members: answer.memberList.nodes,
+    members,
     defaultRoleId: answer.defaultRoleId,
   };
 }

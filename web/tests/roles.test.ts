@@ -1,0 +1,190 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Browser, Page } from 'playwright-core';
+import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
+import { useDatabase } from '../../db/testing/database.ts';
+import { startApplication } from './application.ts';
+import { launchChromium } from './chromium.ts';
+
+/** One person keeps the roles, another lives with one: what the first writes is what the second sees. The steps build on each other. */
+const database = useDatabase();
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+let browser: Browser;
+let keeper: Page;
+let member: Page;
+let address: string;
+let memberEmail: string;
+const complaints: string[] = [];
+
+async function enter(email: string): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.goto(address);
+  await page.getByLabel('E-mail').fill(email);
+  await page.getByLabel('Password', { exact: true }).fill(DEMO_PASSWORD);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByRole('navigation', { name: 'Main' }).waitFor();
+  return page;
+}
+
+beforeAll(async () => {
+  [address, browser] = await Promise.all([startApplication(database), launchChromium()]);
+  database.onEnd(() => browser.close());
+  const found = await database.admin.query<{ email: string }>(
+    `select u.email from core.members m join core.users u on u.id = m.user_id join metadata.roles r on r.id = m.role_id
+     where not r.has_all_permissions order by u.email limit 1`,
+  );
+  memberEmail = found.rows[0]?.email ?? '';
+  keeper = await enter(DEMO_EMAIL);
+}, 120_000);
+
+afterAll(() => {
+  expect(complaints).toEqual([]);
+});
+
+const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name, exact: true });
+const rule = (name: string) => keeper.getByRole('region', { name, exact: true });
+const save = async () => {
+  await keeper.getByRole('button', { name: 'Save', exact: true }).click();
+  await keeper.getByRole('region', { name: 'Unsaved changes' }).waitFor({ state: 'detached' });
+};
+
+async function expectAccessible(page: Page): Promise<void> {
+  await page.evaluate(axe);
+  const violations = await page.evaluate(async () => {
+    const { axe: tool } = globalThis as unknown as {
+      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    return (await tool.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+  });
+  expect(violations).toEqual([]);
+}
+
+describe('roles', () => {
+  test('lists the roles, and shows the one that may do everything as it is', async () => {
+    await keeper.goto(`${address}/settings/roles`);
+    const table = keeper.getByRole('table', { name: 'Roles' });
+    await table.getByRole('link', { name: 'Read-only' }).waitFor();
+    await expectAccessible(keeper);
+    await table.getByRole('link', { name: 'Admin' }).click();
+    await heading(keeper, 'Admin').waitFor();
+    await keeper.getByText('Admin cannot be changed').waitFor();
+    expect(await keeper.getByRole('button', { name: 'Delete every object: yes' }).isDisabled()).toBe(true);
+  });
+
+  test('makes a role as a copy of another', async () => {
+    await keeper.getByRole('link', { name: 'Roles', exact: true }).click();
+    await keeper.getByRole('button', { name: 'New role' }).click();
+    await keeper.getByLabel('Name', { exact: true }).fill('Sales');
+    await keeper.getByLabel('Copy of a role').click();
+    await keeper.getByRole('button', { name: 'Create role' }).click();
+    await heading(keeper, 'Sales').waitFor();
+  });
+
+  test('takes rights, fields and records away in one change', async () => {
+    for (const said of ['yes', 'as every object']) {
+      await keeper.getByRole('button', { name: new RegExp(`^Delete Companies: `) }).click();
+      if (said === 'yes') await keeper.getByRole('button', { name: 'Delete Companies: yes' }).waitFor();
+    }
+    await keeper.getByRole('button', { name: 'Delete Companies: no' }).waitFor();
+    await keeper.getByRole('button', { name: /^Read Notes: / }).click();
+    await keeper.getByRole('button', { name: 'Read Notes: yes' }).click();
+    await keeper.getByRole('button', { name: 'Read Notes: no' }).waitFor();
+    await keeper.getByRole('button', { name: 'Fields and records of Companies' }).click();
+    await rule('Sees records where').getByRole('button', { name: 'Add condition' }).click();
+    await rule('Sees records where').getByLabel('Field', { exact: true }).selectOption({ label: 'Account owner' });
+    await keeper.getByLabel('Access to Employees').selectOption('HIDDEN');
+    await keeper.getByLabel('Access to Name').selectOption('READ');
+    await keeper.getByRole('button', { name: 'Take over' }).click();
+    await expectAccessible(keeper);
+    await save();
+    await keeper.reload();
+    await keeper.getByRole('button', { name: 'Delete Companies: no' }).waitFor();
+    await keeper.getByRole('button', { name: 'Fields and records of Companies' }).click();
+    await rule('Sees records where').getByLabel('Condition', { exact: true }).waitFor();
+    expect(await rule('Sees records where').getByLabel('Condition', { exact: true }).inputValue()).toBe('ME');
+    expect(await keeper.getByLabel('Access to Employees').inputValue()).toBe('HIDDEN');
+    expect(await keeper.getByLabel('Access to Name').inputValue()).toBe('READ');
+  });
+
+  test('says where the text of a rule is wrong, and takes none that is', async () => {
+    await rule('Updates records where').getByRole('button', { name: 'Add condition' }).click();
+    await rule('Updates records where').getByText('Formula', { exact: true }).click();
+    await rule('Updates records where').getByRole('textbox').fill('nosuchfield = 3');
+    await rule('Updates records where')
+      .getByText(/nosuchfield/)
+      .last()
+      .waitFor();
+    expect(await keeper.getByRole('button', { name: 'Take over' }).isDisabled()).toBe(true);
+    await rule('Updates records where').getByRole('textbox').fill('employees > 100');
+    await keeper.getByRole('button', { name: 'Take over', disabled: false }).click();
+    await save();
+  });
+
+  test('explains which rule takes a field away', async () => {
+    await keeper.getByRole('tab', { name: 'Explain' }).click();
+    await keeper.getByRole('textbox', { name: 'Field' }).click();
+    await keeper.getByRole('option', { name: 'Employees', exact: true }).click();
+    await keeper.getByRole('status', { name: 'Explanation' }).getByText('Not allowed').waitFor();
+    await keeper.getByText(/field rule/i).waitFor();
+  });
+
+  test('a member with the role sees what it reads, and is offered what it may do', async () => {
+    const given = await database.admin.query(
+      `update core.members m set role_id = (select r.id from metadata.roles r where r.workspace_id = m.workspace_id and r.name = 'Sales')
+       where m.user_id = (select u.id from core.users u where u.email = $1) returning m.id`,
+      [memberEmail],
+    );
+    expect(given.rowCount).toBe(1);
+    const schema = await database.admin.query<{ name: string }>('select schema_name as name from core.workspaces');
+    const own = await database.admin.query<{ count: string }>(
+      `select count(*)::text as count from ${schema.rows[0]?.name}.companies where account_owner_id = $1`,
+      [given.rows[0]?.id],
+    );
+    member = await enter(memberEmail);
+    const navigation = member.getByRole('navigation', { name: 'Main' });
+    await navigation.getByRole('link', { name: 'Companies' }).click();
+    await heading(member, 'Companies').waitFor();
+    await member.getByRole('columnheader', { name: 'Account owner' }).waitFor();
+    await member
+      .locator('header')
+      .getByText(own.rows[0]?.count ?? '', { exact: true })
+      .waitFor();
+    expect(await member.getByRole('columnheader', { name: 'Employees' }).count()).toBe(0);
+    expect(await navigation.getByRole('link', { name: 'Notes' }).count()).toBe(0);
+    expect(await navigation.getByRole('link', { name: 'Data model' }).count()).toBe(0);
+    await member.getByRole('grid').locator('[data-row]').first().getByRole('link').first().click();
+    await member.getByRole('region', { name: 'Fields' }).getByText('Account owner').waitFor();
+    expect(await member.getByRole('region', { name: 'Fields' }).getByText('Employees').count()).toBe(0);
+    expect(await member.getByRole('button', { name: /^Edit Name/ }).count()).toBe(0);
+    expect(await member.getByRole('button', { name: 'Delete this company' }).count()).toBe(0);
+    expect(await member.getByRole('alert').count()).toBe(0);
+  });
+
+  test('what the role does not open has a plain page', async () => {
+    await member.goto(`${address}/objects/notes`);
+    await member.getByRole('heading', { name: 'You may not see notes' }).waitFor();
+    await member.goto(`${address}/settings/roles`);
+    await member.getByRole('heading', { name: 'You may not open this page' }).waitFor();
+    await expectAccessible(member);
+  });
+
+  test('a role that includes another cannot be included by it, and deleting one moves its members', async () => {
+    await keeper.getByRole('tab', { name: 'Role', exact: true }).click();
+    await keeper.getByRole('button', { name: 'Delete role' }).click();
+    await keeper
+      .getByRole('dialog')
+      .getByText(/will have the role Member/)
+      .waitFor();
+    await keeper.getByRole('dialog').getByRole('button', { name: 'Delete role' }).click();
+    await keeper.getByRole('table', { name: 'Roles' }).waitFor();
+    const left = await database.admin.query<{ name: string }>(
+      `select r.name from core.members m join metadata.roles r on r.id = m.role_id join core.users u on u.id = m.user_id where u.email = $1`,
+      [memberEmail],
+    );
+    expect(left.rows).toEqual([{ name: 'Member' }]);
+  });
+});

@@ -10,14 +10,17 @@ interface MessageProps {
   children?: ReactNode;
   actions?: ReactNode;
   tone?: 'alert';
+  /** It is all that there is on the page. */
+  isPage?: boolean;
 }
 
 /** The middle of an otherwise empty place: what is the case, and what one can do. */
-export function Message({ icon, title, children, actions, tone }: MessageProps) {
+export function Message({ icon, title, children, actions, tone, isPage }: MessageProps) {
+  const Title = isPage ? 'h1' : 'h2';
   return (
     <div className={classes.message} role={tone}>
       {icon ? <div className={classes.icon}>{icon}</div> : null}
-      <h2 className={classes.title}>{title}</h2>
+      <Title className={classes.title}>{title}</Title>
       {children ? <div className={classes.text}>{children}</div> : null}
       {actions ? <div className={classes.actions}>{actions}</div> : null}
     </div>
@@ -42,6 +45,7 @@ export function NotFound() {
 export function Forbidden({ title, children }: { title: string; children: ReactNode }) {
   return (
     <Message
+      isPage
       icon={<IconLock size={22} stroke={1.5} />}
       title={title}
       actions={

@@ -12,6 +12,11 @@ const NOUNS: { [table in ChangedTable]: string } = {
   views: 'view',
   viewFields: 'column of a view',
   aliases: 'former name',
+  roles: 'role',
+  roleIncludes: 'included role',
+  objectPermissions: 'right',
+  fieldPermissions: 'field rule',
+  recordRules: 'record rule',
 };
 
 type Values = { [name: string]: unknown };

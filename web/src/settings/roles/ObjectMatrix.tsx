@@ -116,7 +116,7 @@ export function ObjectMatrix({ objects, draft, onChange, onOpen }: ObjectMatrixP
                         size="compact-xs"
                         variant={narrowing(own) ? 'light' : 'subtle'}
                         color={narrowing(own) ? undefined : 'gray'}
-                        aria-label={`Fields and records of ${object.labelPlural}`}
+                        aria-label={`${narrowing(own) || 'All fields, all records'} of ${object.labelPlural}`}
                         onClick={() => onOpen(object.id)}
                       >
                         {narrowing(own) || 'All fields, all records'}

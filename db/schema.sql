@@ -6582,6 +6582,7 @@ AS $function$
 declare
   v_name text;
   v_definition text;
+  v_trigger text;
   r record;
 begin
   for r in
@@ -6603,10 +6604,10 @@ begin
       schema_name, v_name, E'\nbegin' || r.body || E'\n  return new;\nend\n');
     return query select 'function', 'keep:' || r.table_key, r.table_key, r.table_name, v_name, v_definition,
       engine.fact_comment('keep:' || r.table_key, v_definition, null, 'Keeps what search reads, and the texts of auto-numbers.'), null, null::boolean, null, null, null::oid;
-    -- It goes with its function, and so is not there while columns are renamed and values converted.
-    return query select 'trigger', r.table_key || ' _160_keep', r.table_key, r.table_name, '_160_keep',
-      format('before insert or update on %%s for each row execute function %I.%I()', schema_name, v_name),
-      engine.fact_comment('_160_keep', v_definition), null, null::boolean, null, null, null::oid;
+    -- With its function the trigger, too, is another, so it is not there while columns are renamed and values converted.
+    v_trigger := format('before insert or update on %%s for each row execute function %I.%I(%L)', schema_name, v_name, left(md5(v_definition), 12));
+    return query select 'trigger', r.table_key || ' _160_keep', r.table_key, r.table_name, '_160_keep', v_trigger,
+      engine.fact_comment('_160_keep', v_trigger), null, null::boolean, null, null, null::oid;
   end loop;
 end
 $function$;
@@ -17462,6 +17463,31 @@ end
 $function$;
 comment on function metadata.default_role_id() is 'The role that new members get.';
 
+CREATE OR REPLACE FUNCTION metadata.default_values(object_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects;
+  v_table regclass;
+  v_list text;
+  v_values jsonb;
+begin
+  select o.* into v_object from metadata.objects o where o.id = default_values.object_id;
+  perform engine.assert_member_of(v_object.workspace_id);
+  select to_regclass(format('%I.%I', w.schema_name, v_object.table_name)) into v_table from core.workspaces w where w.id = v_object.workspace_id;
+  -- An id is another for each record.
+  select string_agg(format('(%L, (%s)::text)', a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid)), ', ') into v_list
+  from pg_catalog.pg_attribute a join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+  where a.attrelid = v_table and a.attgenerated = '' and not a.attisdropped and a.attname <> 'id';
+  execute 'select jsonb_object_agg(v.name, v.value) from (values ' || v_list || ') v (name, value) where v.value is not null' into v_values;
+  return coalesce(v_values, '{}');
+end
+$function$;
+comment on function metadata.default_values(uuid) is 'What the columns of a new record of an object are filled with at this moment and for this caller, as texts by name of the column; the id is left out.';
+
 CREATE OR REPLACE FUNCTION metadata.delete_field(id uuid, replacement_id uuid DEFAULT NULL::uuid)
  RETURNS metadata.fields
  LANGUAGE plpgsql
@@ -18942,6 +18968,8 @@ grant execute on function metadata.create_own_records_role(text) to relvar_crm;
 grant execute on function metadata.create_personal_token(text,timestamp with time zone) to relvar_crm;
 
 grant execute on function metadata.default_role_id() to relvar_crm;
+
+grant execute on function metadata.default_values(uuid) to relvar_crm;
 
 grant execute on function metadata.delete_field(uuid,uuid) to relvar_crm;
 

@@ -677,7 +677,13 @@ describe('the walk', () => {
   test('is as good in the dark', async () => {
     await navigation().getByRole('button').first().click();
     await page.getByRole('menuitemradio', { name: 'Dark' }).click();
-    expect(await page.locator('html').getAttribute('data-mantine-color-scheme')).toBe('dark');
+    const isDark = () => page.locator('html').getAttribute('data-mantine-color-scheme');
+    expect(await isDark()).toBe('dark');
+    await eventually(
+      async () => (await sql(`select from $schema.workspace_members where color_scheme = 'DARK'`)).length === 1,
+      'the profile is dark',
+    );
+    expect(await isDark()).toBe('dark');
     await page.keyboard.press('Escape');
     await rows().first().waitFor();
     await shot('people-dark');

@@ -20,6 +20,7 @@ import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { navigationObjects } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { may, useModel } from '../model/store.ts';
+import { keepColorScheme } from '../session/profile.ts';
 import { signOut } from '../session/session.ts';
 import { askToCreate, commandStore, useHelp } from './commandStore.ts';
 import { goLetters } from './shortcuts.ts';
@@ -132,7 +133,11 @@ export default function CommandMenu() {
       id: 'theme',
       label: colorScheme === 'dark' ? 'Use the light theme' : 'Use the dark theme',
       icon: <IconSunMoon size={16} />,
-      run: () => setColorScheme(colorScheme === 'dark' ? 'light' : 'dark'),
+      run: () => {
+        const other = colorScheme === 'dark' ? 'light' : 'dark';
+        setColorScheme(other);
+        void keepColorScheme(other);
+      },
     },
     {
       id: 'keys',

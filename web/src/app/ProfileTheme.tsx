@@ -1,13 +1,16 @@
-import { useMantineColorScheme } from '@mantine/core';
-import { useEffect } from 'react';
+import { useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
+import { useEffect, useEffectEvent } from 'react';
 import { schemeOf, useProfile } from '../session/profile.ts';
 
 /** What the profile says of light and dark holds on every device of the member. */
 export function ProfileTheme() {
   const scheme = useProfile((state) => (state.profile ? schemeOf(state.profile) : null));
   const { setColorScheme } = useMantineColorScheme();
+  // Mantine's setter is another after each change. Only a change of the profile counts: what was chosen a moment ago is
+  // not in it yet.
+  const apply = useEffectEvent((to: MantineColorScheme) => setColorScheme(to));
   useEffect(() => {
-    if (scheme) setColorScheme(scheme);
-  }, [scheme, setColorScheme]);
+    if (scheme) apply(scheme);
+  }, [scheme]);
   return null;
 }

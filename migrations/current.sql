@@ -1,0 +1,78 @@
+-- Single sign-on: identity providers of workspaces, whom they have named, and what members may sign in with.
+create table core.identity_providers (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  kind text not null check (kind in ('GOOGLE', 'MICROSOFT', 'OIDC', 'SAML')),
+  label text not null check (btrim(label) <> '' and length(label) <= 60),
+  slug text not null check (slug ~ '^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$'),
+  is_enabled boolean not null default false,
+  settings jsonb not null default '{}' check (jsonb_typeof(settings) = 'object'),
+  secret text,
+  email_domains text[] not null default '{}',
+  makes_members boolean not null default false,
+  default_role_id uuid,
+  role_claim text,
+  sets_role_anew boolean not null default false,
+  trusts_second_factor boolean not null default false,
+  created_at timestamptz not null default now(),
+  tested_at timestamptz,
+  last_test jsonb,
+  last_used_at timestamptz,
+  unique (workspace_id, id),
+  unique (workspace_id, slug),
+  foreign key (workspace_id, default_role_id) references metadata.roles (workspace_id, id) on delete set null (default_role_id)
+);
+comment on table core.identity_providers is 'Who else a workspace believes when somebody says who they are: Google, Microsoft, any OpenID provider, any SAML identity provider.';
+comment on column core.identity_providers.settings is 'What the provider needs and anybody may know, by kind: see core.assert_provider_settings.';
+comment on column core.identity_providers.secret is 'The client secret, sealed by the server with a key that the database does not have.';
+comment on column core.identity_providers.email_domains is 'For which approved domains of the workspace it makes members; empty for all.';
+comment on column core.identity_providers.role_claim is 'The claim or attribute whose values core.provider_roles maps to roles.';
+comment on column core.identity_providers.tested_at is 'When it was first seen to work with its present settings.';
+create index on core.identity_providers (workspace_id, default_role_id);
+
+create table core.provider_roles (
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  provider_id uuid not null,
+  value text not null check (value <> '' and length(value) <= 500),
+  role_id uuid not null,
+  position int not null default 0,
+  primary key (provider_id, value),
+  foreign key (workspace_id, provider_id) references core.identity_providers (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, role_id) references metadata.roles (workspace_id, id) on delete cascade
+);
+comment on table core.provider_roles is 'Which role a value of the provider''s claim gives; of several the first by position.';
+create index on core.provider_roles (workspace_id, provider_id);
+create index on core.provider_roles (workspace_id, role_id);
+
+create table core.identities (
+  provider_id uuid not null references core.identity_providers on delete cascade,
+  subject text not null check (subject <> '' and length(subject) <= 1000),
+  user_id uuid not null references core.users on delete cascade,
+  email text,
+  created_at timestamptz not null default now(),
+  last_used_at timestamptz not null default now(),
+  primary key (provider_id, subject),
+  unique (provider_id, user_id)
+);
+comment on table core.identities is 'Which person of a provider is which user, for the workspace of the provider.';
+comment on column core.identities.email is 'The address that the provider has told last. It decides nothing: people are known by their subject.';
+create index on core.identities (user_id);
+
+alter table core.workspace_settings
+  add column is_password_on boolean not null default true,
+  add column is_sso_enforced boolean not null default false;
+
+alter table core.sessions add column provider_id uuid references core.identity_providers on delete cascade;
+comment on column core.sessions.provider_id is 'The identity provider that has named the user. Such a session is for its workspace alone.';
+create index on core.sessions (provider_id);
+
+drop function core.create_session(uuid, uuid, text, bytea, timestamptz, timestamptz, inet, text, timestamptz, uuid);
+drop function core.list_sessions(uuid);
+drop function metadata.allow_magic_links(boolean);
+--!include core/identities.sql
+--!include core/sign_in_rules.sql
+--!include core/sessions.sql
+--!include core/provider_settings.sql
+--!include metadata/identity_providers.sql
+--!include metadata/sign_in.sql
+--!include metadata/joining.sql

@@ -54,6 +54,26 @@ export const ERRORS = {
     message: 'Your workspace wants a second factor.',
     hint: 'An administrator can change that in the settings of the workspace.',
   },
+  SECOND_FACTOR_FIRST: {
+    status: 403,
+    message: 'Your workspace wants a second factor, and you have none.',
+    hint: 'Sign in another way once and set one up under Security, or ask an administrator to trust the one of your provider.',
+  },
+  SSO_SESSION: {
+    status: 403,
+    message: 'You came in by the single sign-on of this workspace.',
+    hint: 'Your account itself is changed only after signing in with your password or by a link.',
+  },
+  SSO_FAILED: {
+    status: 403,
+    message: 'Single sign-on did not work.',
+    hint: 'Begin again. If it goes on, an administrator finds the reason under Security, Workspace.',
+  },
+  SSO_UNREACHABLE: {
+    status: 502,
+    message: 'The provider of single sign-on does not answer as it should.',
+    hint: 'Try again in a few minutes, or sign in another way.',
+  },
   TICKET_EXPIRED: {
     status: 401,
     message: 'Signing in took too long.',

@@ -30,7 +30,7 @@ interface SessionRow {
 export function installAccount(app: Express, { pool, own, startSession }: Parts): void {
   app.get('/auth/sessions', async (request, response) => {
     const { userId, sessionId } = await own.member(request, response);
-    const { rows } = await pool.query<SessionRow>('select * from core.list_sessions($1)', [userId]);
+    const { rows } = await pool.query<SessionRow>('select * from core.list_sessions($1, $2)', [userId, sessionId]);
     response.setHeader('cache-control', 'no-store');
     response.json(
       rows.map((row) => ({
@@ -70,7 +70,7 @@ export function installAccount(app: Express, { pool, own, startSession }: Parts)
   });
 
   app.post('/auth/password', async (request, response) => {
-    const { userId, workspaceId, sessionId } = await own.member(request, response);
+    const { userId, workspaceId, sessionId } = await own.account(request, response);
     const { current, next } = ((await readJson(request)) ?? {}) as Record<string, unknown>;
     if (typeof next !== 'string') throw new RequestError('INVALID_REQUEST', { message: '"next" must be a text.' });
     await own.assertPassword(userId, current);
@@ -87,10 +87,10 @@ export function installAccount(app: Express, { pool, own, startSession }: Parts)
   });
 
   app.get('/auth/workspaces', async (request, response) => {
-    const { userId } = await own.member(request, response);
+    const { userId, sessionId, workspaceId } = await own.member(request, response);
     const { rows } = await pool.query<{ id: string; slug: string; name: string }>(
-      'select * from core.workspaces_of($1)',
-      [userId],
+      'select * from core.workspaces_of($1) where id = $3 or not core.is_provider_session($2)',
+      [userId, sessionId, workspaceId],
     );
     response.setHeader('cache-control', 'no-store');
     response.json(rows);
@@ -106,7 +106,14 @@ export function installAccount(app: Express, { pool, own, startSession }: Parts)
     );
     const [found] = rows;
     if (!found) throw new RequestError('NO_WORKSPACE');
-    await startSession(request, response, { userId, workspaceId: found.id, method: 'SWITCH', mfa: found.mfa });
+    const switched = {
+      userId,
+      workspaceId: found.id,
+      method: 'SWITCH',
+      mfa: found.mfa,
+      fromSessionId: sessionId,
+    } as const;
+    await startSession(request, response, switched);
     if (response.hasHeader('set-cookie')) await pool.query("select core.revoke_session($1, 'SWITCHED')", [sessionId]);
   });
 }

@@ -31,6 +31,19 @@ export class Own {
     return identity as OwnIdentity;
   }
 
+  /**
+   * As `member`, for what changes the account itself: how its owner signs in, here and in other workspaces. A session that
+   * the identity provider of a workspace began is not enough for that.
+   */
+  async account(request: Request, response: Response): Promise<OwnIdentity> {
+    const identity = await this.member(request, response);
+    const { rows } = await this.#pool.query<{ foreign: boolean }>('select core.is_provider_session($1) as foreign', [
+      identity.sessionId,
+    ]);
+    if (rows[0]!.foreign) throw new RequestError('SSO_SESSION');
+    return identity;
+  }
+
   /** Throws PASSWORD_WRONG. A browser that was left open is not enough to change how its owner signs in. */
   async assertPassword(userId: string, password: unknown): Promise<void> {
     const limit = { key: `password ${userId}`, max: 10, seconds: 15 * 60 };

@@ -72,14 +72,14 @@ export function installSecondFactor(app: Express, parts: Parts): void {
   });
 
   app.post('/auth/second-factor/begin', async (request, response) => {
-    const { userId, email } = await own.member(request, response);
+    const { userId, email } = await own.account(request, response);
     await own.assertPassword(userId, (await body(request))['password']);
     response.setHeader('cache-control', 'no-store');
     response.json(await secondFactor.begin(userId, email));
   });
 
   app.post('/auth/second-factor/confirm', async (request, response) => {
-    const { userId, workspaceId, sessionId } = await own.member(request, response);
+    const { userId, workspaceId, sessionId } = await own.account(request, response);
     const { code } = await body(request);
     if ((await secondFactor.state(userId, null)).is_confirmed) throw new RequestError('SECOND_FACTOR_ON');
     await proveOrNote(request, userId, code, false);
@@ -90,7 +90,7 @@ export function installSecondFactor(app: Express, parts: Parts): void {
   });
 
   app.post('/auth/second-factor/recovery-codes', async (request, response) => {
-    const { userId, workspaceId } = await own.member(request, response);
+    const { userId, workspaceId } = await own.account(request, response);
     await own.assertPassword(userId, (await body(request))['password']);
     if (!(await secondFactor.state(userId, null)).is_confirmed) throw new RequestError('SECOND_FACTOR_FAILED');
     await noteAuthEvent(pool, request, 'RECOVERY_CODES_MADE', { userId, workspaceId });
@@ -99,7 +99,7 @@ export function installSecondFactor(app: Express, parts: Parts): void {
   });
 
   app.post('/auth/second-factor/off', async (request, response) => {
-    const { userId, workspaceId } = await own.member(request, response);
+    const { userId, workspaceId } = await own.account(request, response);
     await own.assertPassword(userId, (await body(request))['password']);
     if ((await secondFactor.state(userId, workspaceId)).is_enforced) throw new RequestError('SECOND_FACTOR_ENFORCED');
     await secondFactor.end(userId);

@@ -20,6 +20,10 @@ export interface NewSession {
   readonly method: string;
   readonly mfaAt?: Date | null;
   readonly impersonatorUserId?: string;
+  /** The identity provider that has named the user. */
+  readonly providerId?: string;
+  /** With the method SWITCH: the session that is left. */
+  readonly fromSessionId?: string;
   /** In place of the usual sixty days. */
   readonly milliseconds?: number;
 }
@@ -57,11 +61,12 @@ export class Sessions {
   async begin(request: Request, session: NewSession): Promise<{ identity: Identity; pair: TokenPair; expires: Date }> {
     const { pool, identities, tokens } = this.#parts;
     const { userId, workspaceId, method, mfaAt, impersonatorUserId, milliseconds = SESSION_DAYS * DAY_MS } = session;
+    const { providerId = null, fromSessionId = null } = session;
     const refreshToken = randomToken();
     const ends = new Date(Date.now() + milliseconds);
     const expires = new Date(Math.min(ends.getTime(), Date.now() + REFRESH_DAYS * DAY_MS));
     const { rows } = await pool.query<{ id: string | null }>(
-      'select core.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as id',
+      'select core.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as id',
       [
         userId,
         workspaceId,
@@ -73,6 +78,8 @@ export class Sessions {
         request.headers['user-agent'] ?? null,
         mfaAt ?? null,
         impersonatorUserId ?? null,
+        providerId,
+        fromSessionId,
       ],
     );
     const sessionId = rows[0]?.id;

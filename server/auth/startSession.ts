@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import { DatabaseError } from 'pg';
 import type { Pool } from 'pg';
 import type { Secrets } from '../../db/secrets.ts';
 import { RequestError } from '../errors.ts';
@@ -9,7 +10,17 @@ import type { Sessions } from './sessions.ts';
 
 /** How somebody proved who they are. */
 export type SignInMethod =
-  'PASSWORD' | 'MAGIC_LINK' | 'INVITATION' | 'SIGN_UP' | 'RESET' | 'OIDC' | 'SAML' | 'PASSKEY' | 'SWITCH';
+  | 'PASSWORD'
+  | 'MAGIC_LINK'
+  | 'INVITATION'
+  | 'SIGN_UP'
+  | 'RESET'
+  | 'GOOGLE'
+  | 'MICROSOFT'
+  | 'OIDC'
+  | 'SAML'
+  | 'PASSKEY'
+  | 'SWITCH';
 
 export interface SignIn {
   readonly userId: string;
@@ -17,6 +28,12 @@ export interface SignIn {
   readonly method: SignInMethod;
   /** Whether the method was a second factor already, such as that of an identity provider. */
   readonly mfa?: boolean;
+  /** The identity provider of the workspace that has named the user. The session is for the workspace alone. */
+  readonly providerId?: string;
+  /** With SWITCH: the session that is left. */
+  readonly fromSessionId?: string;
+  /** Where the browser goes on to, for ways of signing in that end with a page: it is sent there rather than answered. */
+  readonly goTo?: string;
   /** For programs: answer with the tokens, and set no cookies. */
   readonly tokens?: boolean;
   /** What the answer says besides. */
@@ -32,8 +49,10 @@ export type StartSession = (request: Request, response: Response, signIn: SignIn
 
 const TICKET_MS = 10 * 60_000;
 const TICKET = 'sign-in ticket';
+/** The page that goes on where a way of signing in has come back from another site. */
+export const RETURN_PATH = '/sso';
 
-export type Ticket = Omit<SignIn, 'mfa'> & { readonly next: string };
+export type Ticket = Omit<SignIn, 'mfa' | 'goTo'> & { readonly next: string };
 
 interface Parts {
   readonly pool: Pool;
@@ -43,26 +62,71 @@ interface Parts {
 }
 
 export function makeStartSession({ pool, sessions, secondFactor, secrets }: Parts): StartSession {
+  const refuse = async (request: Request, { userId, workspaceId, method }: SignIn, error: unknown): Promise<never> => {
+    if (error instanceof DatabaseError && /^RV13\d$/.test(error.code ?? '')) {
+      await noteAuthEvent(pool, request, 'SIGN_IN_REFUSED', {
+        workspaceId,
+        userId,
+        detail: { method, reason: error.code },
+      });
+    }
+    throw error;
+  };
+
   return async (request, response, signIn) => {
-    const { userId, workspaceId, method, mfa = false, tokens = false, also } = signIn;
+    const { userId, workspaceId, method, mfa = false, tokens = false, also, goTo, ...more } = signIn;
     response.setHeader('cache-control', 'no-store');
     const { is_confirmed: hasOne, is_enforced: isEnforced } = await secondFactor.state(userId, workspaceId);
     const isWanted = hasOne ? !(await secondFactor.isTrusted(request, userId)) : isEnforced;
     if (isWanted && !mfa) {
+      // Nobody is asked for a second factor, or has one set up, who is not let in anyway.
+      await assertMayEnter(pool, signIn, { isSetUp: !hasOne }).catch((error: unknown) =>
+        refuse(request, signIn, error),
+      );
       const next = hasOne ? 'SECOND_FACTOR' : 'SET_UP_SECOND_FACTOR';
-      const ticket: Ticket & { until: number } = { ...signIn, next, until: Date.now() + TICKET_MS };
-      response.json({ next, ticket: secrets.seal(JSON.stringify(ticket), TICKET) });
+      const ticket: Ticket & { until: number } = {
+        userId,
+        workspaceId,
+        method,
+        tokens,
+        ...more,
+        next,
+        until: Date.now() + TICKET_MS,
+      };
+      const answer = { next, ticket: secrets.seal(JSON.stringify({ ...ticket, ...(also && { also }) }), TICKET) };
+      if (goTo === undefined) response.json(answer);
+      else response.redirect(303, `${RETURN_PATH}#${String(new URLSearchParams({ ...answer, path: goTo }))}`);
       return;
     }
-    const begun = await sessions.begin(request, { userId, workspaceId, method, mfaAt: mfa ? new Date() : null });
+    const begun = await sessions
+      .begin(request, { userId, workspaceId, method, mfaAt: mfa ? new Date() : null, ...more })
+      .catch((error: unknown) => refuse(request, signIn, error));
     await noteAuthEvent(pool, request, 'SIGN_IN', { workspaceId, userId, detail: { method, mfa } });
     if (tokens) {
       response.json({ ...presentIdentity(begun.identity), ...also, tokens: begun.pair });
       return;
     }
     sessions.setCookies(request, response, begun);
-    response.json({ ...presentIdentity(begun.identity), ...also });
+    if (goTo === undefined) response.json({ ...presentIdentity(begun.identity), ...also });
+    else response.redirect(303, goTo);
   };
+}
+
+/**
+ * A provider of one workspace does not give a second factor to an account that is used elsewhere, too: it would lock its
+ * owner out there.
+ */
+async function assertMayEnter(pool: Pool, signIn: SignIn, { isSetUp }: { isSetUp: boolean }): Promise<void> {
+  const { userId, workspaceId, method, providerId = null } = signIn;
+  if (method !== 'SWITCH') {
+    await pool.query('select core.assert_method($1, $2, $3, $4)', [workspaceId, userId, method, providerId]);
+  }
+  if (!isSetUp || providerId === null) return;
+  const { rows } = await pool.query<{ own: boolean }>('select core.is_account_of($1, $2) as own', [
+    userId,
+    workspaceId,
+  ]);
+  if (!rows[0]!.own) throw new RequestError('SECOND_FACTOR_FIRST');
 }
 
 /** What the first step of signing in has found out. */

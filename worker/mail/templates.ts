@@ -148,6 +148,18 @@ export const TEMPLATES: Record<string, Template> = {
     reason: 'This is sent for your safety at each change. If it was you, there is nothing to do.',
   }),
 
+  identity_connected: (props, context) => ({
+    subject: 'You can sign in another way now',
+    heading: 'A way to sign in was connected with your account',
+    paragraphs: [
+      `You can now enter ${name(context.workspaceName, 'the workspace')} by ${name(props['provider'], 'its single sign-on')}.`,
+      'It opens this workspace only, and nothing else of your account.',
+    ],
+    facts: deviceFacts(props, context),
+    action: { label: 'See how you sign in', url: `${context.publicUrl}/settings/security` },
+    reason: 'This is sent for your safety. If you did not expect it, ask an administrator of the workspace.',
+  }),
+
   email_changed: (props, context) => ({
     subject: 'Your e-mail address was changed',
     heading: 'Your e-mail address was changed',

@@ -1,26 +1,51 @@
 -- Sessions. Their access tokens are signed and short-lived, and believed only while the session is alive; their refresh
 -- tokens are used once, and one that comes again ends the session, since one of the two who had it has stolen it.
 
+-- provider_id: the identity provider that has named the user. from_session_id: with the method SWITCH, the session that is
+-- left; what proved that one proves the next, as far as the other workspace allows it. One that an identity
+-- provider began is for the provider's workspace alone.
 create or replace function core.create_session(
   user_id uuid, workspace_id uuid, method text, token_hash bytea, token_expires_at timestamptz, expires_at timestamptz,
-  ip inet default null, user_agent text default null, mfa_at timestamptz default null, impersonator_user_id uuid default null
+  ip inet default null, user_agent text default null, mfa_at timestamptz default null, impersonator_user_id uuid default null,
+  provider_id uuid default null, from_session_id uuid default null
 ) returns uuid
-language sql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = ''
 as $$
-  with session as (
-    -- No membership, no session.
-    insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, impersonator_user_id)
-    select m.user_id, m.workspace_id, create_session.method, create_session.ip, left(create_session.user_agent, 500),
-      create_session.expires_at, create_session.mfa_at, create_session.impersonator_user_id
-    from core.members m join core.users u on u.id = m.user_id
-    where m.user_id = create_session.user_id and m.workspace_id = create_session.workspace_id and m.is_active and u.disabled_at is null
-    returning id
-  ), token as (
+declare
+  v_method text := create_session.method;
+  v_id uuid;
+begin
+  if v_method = 'SWITCH' then
+    -- With an invitation or a sign-up comes a password.
+    select case when s.method in ('INVITATION', 'SIGN_UP') then 'PASSWORD' else s.method end into v_method from core.sessions s
+    where s.id = create_session.from_session_id and s.user_id = create_session.user_id and s.revoked_at is null and s.provider_id is null;
+    if not found then
+      raise exception 'A sign-in by the provider of one workspace does not open another.' using errcode = 'RV131', hint = 'Sign in to the other workspace.';
+    end if;
+  end if;
+  if impersonator_user_id is null then
+    perform core.assert_method(workspace_id, user_id, v_method, provider_id);
+  end if;
+  -- No membership, no session.
+  insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, impersonator_user_id, provider_id)
+  select m.user_id, m.workspace_id, v_method, create_session.ip, left(create_session.user_agent, 500),
+    create_session.expires_at, create_session.mfa_at, create_session.impersonator_user_id, create_session.provider_id
+  from core.members m join core.users u on u.id = m.user_id
+  where m.user_id = create_session.user_id and m.workspace_id = create_session.workspace_id and m.is_active and u.disabled_at is null
+  returning id into v_id;
+  if v_id is not null then
     insert into core.refresh_tokens (token_hash, session_id, expires_at)
-    select create_session.token_hash, s.id, least(create_session.token_expires_at, create_session.expires_at) from session s
-  )
-  select id from session
+    values (create_session.token_hash, v_id, least(create_session.token_expires_at, create_session.expires_at));
+  end if;
+  return v_id;
+end
 $$;
+
+-- A session that an identity provider began changes nothing of the account, which may belong to other workspaces, too.
+create or replace function core.is_provider_session(session_id uuid) returns boolean
+language sql stable security definer set search_path = ''
+as $$ select exists (select from core.sessions s where s.id = is_provider_session.session_id and s.provider_id is not null) $$;
+comment on function core.is_provider_session(uuid) is 'Whether an identity provider of the workspace began the session.';
 
 -- What a workspace remembers of its members' sessions: who it is now, with the role that the member has now.
 create or replace function core.resolve_session(session_id uuid) returns setof core.identity
@@ -64,7 +89,10 @@ begin
   end if;
   if v_session.revoked_at is not null or v_session.expires_at <= now() or v_token.expires_at <= now()
     or v_token.used_at < now() - interval '60 seconds'
-    or not exists (select from core.resolve_session(v_session.id)) then
+    or not exists (select from core.resolve_session(v_session.id))
+    -- What the workspace allows, or the role of the member, has changed meanwhile.
+    or v_session.impersonator_user_id is null
+      and core.method_refusal(v_session.workspace_id, v_session.user_id, v_session.method, v_session.provider_id) is not null then
     return query select 'ENDED', v_session.id, v_session.user_id, v_session.workspace_id, null::timestamptz;
     return;
   end if;
@@ -94,15 +122,24 @@ end
 $$;
 comment on function core.revoke_session(uuid, text) is 'Ends a session on all servers, within a moment. False when it had ended already.';
 
+-- What a session sees and ends of the others: one that an identity provider began, those in its own workspace.
+create or replace function core.is_in_reach(s core.sessions, own_session_id uuid) returns boolean
+language sql stable set search_path = ''
+as $$
+  select not exists (select from core.sessions o where o.id = own_session_id and o.provider_id is not null and o.workspace_id <> (s).workspace_id)
+$$;
+
 create or replace function core.revoke_sessions(user_id uuid, reason text, except_session_id uuid default null) returns int
 language sql volatile security definer set search_path = ''
 as $$
   select count(*) filter (where core.revoke_session(s.id, revoke_sessions.reason))::int from core.sessions s
   where s.user_id = revoke_sessions.user_id and s.revoked_at is null and s.id is distinct from revoke_sessions.except_session_id
+    and core.is_in_reach(s, revoke_sessions.except_session_id)
 $$;
-comment on function core.revoke_sessions(uuid, text, uuid) is 'Ends all sessions of a user in all workspaces, or all but one.';
+comment on function core.revoke_sessions(uuid, text, uuid) is
+  'Ends all sessions of a user in all workspaces, or all but one; where that was begun by an identity provider, those in its workspace.';
 
-create or replace function core.list_sessions(user_id uuid)
+create or replace function core.list_sessions(user_id uuid, own_session_id uuid)
 returns table (id uuid, workspace_name text, method text, user_agent text, ip text, created_at timestamptz, last_used_at timestamptz, mfa_at timestamptz, impersonator text)
 language sql stable security definer set search_path = ''
 as $$
@@ -113,6 +150,7 @@ as $$
   where s.user_id = list_sessions.user_id and s.revoked_at is null and s.expires_at > now()
     -- A session whose last refresh token has run out is over, whatever it was good for.
     and exists (select from core.refresh_tokens t where t.session_id = s.id and t.expires_at > now() and t.used_at is null)
+    and core.is_in_reach(s, list_sessions.own_session_id)
   order by s.last_used_at desc
 $$;
 
@@ -208,8 +246,8 @@ $$;
 drop trigger if exists _100_first_administers on core.users;
 create trigger _100_first_administers before insert on core.users for each row execute function core.tg_users__first_administers();
 
-grant execute on function core.create_session(uuid, uuid, text, bytea, timestamptz, timestamptz, inet, text, timestamptz, uuid),
-  core.resolve_session(uuid), core.rotate_refresh_token(bytea, bytea, timestamptz, inet, text), core.revoke_session(uuid, text),
-  core.revoke_sessions(uuid, text, uuid), core.list_sessions(uuid), core.revoke_own_session(uuid, uuid), core.end_session_of_token(bytea), core.forget_sessions(),
+grant execute on function core.create_session(uuid, uuid, text, bytea, timestamptz, timestamptz, inet, text, timestamptz, uuid, uuid, uuid),
+  core.is_provider_session(uuid), core.resolve_session(uuid), core.rotate_refresh_token(bytea, bytea, timestamptz, inet, text), core.revoke_session(uuid, text),
+  core.revoke_sessions(uuid, text, uuid), core.list_sessions(uuid, uuid), core.revoke_own_session(uuid, uuid), core.end_session_of_token(bytea), core.forget_sessions(),
   core.set_password(uuid, text, uuid), core.change_password(uuid, text, uuid, inet, text), core.password_of(uuid), core.workspaces_of(uuid),
   core.has_session_mfa(uuid) to relvar_server;

@@ -118,7 +118,6 @@ begin
   select * into v_joining from core.joining j where j.workspace_id = v_workspace;
   return jsonb_build_object(
     'isInviteLinkOn', coalesce(v_joining.is_invite_link_on, false),
-    'isMagicLinkOn', coalesce(v_joining.is_magic_link_on, true),
     'defaultRoleId', core.default_role(v_workspace),
     'domains', coalesce((select jsonb_agg(jsonb_build_object('id', d.id, 'domain', d.domain, 'requestedEmail', d.requested_email, 'approvedAt', d.approved_at) order by d.domain)
       from core.approved_domains d where d.workspace_id = v_workspace), '[]'));
@@ -153,20 +152,6 @@ begin
 end
 $$;
 comment on function metadata.end_invite_link() is 'Turns the invite link off: the one that people have works no more.';
-
-create or replace function metadata.allow_magic_links(are_allowed boolean) returns jsonb
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_workspace uuid := engine.assert_keeps_members();
-begin
-  insert into core.joining (workspace_id, is_magic_link_on) values (v_workspace, are_allowed)
-  on conflict (workspace_id) do update set is_magic_link_on = excluded.is_magic_link_on;
-  perform core.note_auth_event('MAGIC_LINKS_ALLOWED', v_workspace, null, null, null, null, jsonb_build_object('allowed', are_allowed, 'by', engine.actor_name()));
-  return metadata.joining();
-end
-$$;
-comment on function metadata.allow_magic_links(boolean) is 'Whether members may sign in by a link that is sent to them.';
 
 create or replace function metadata.request_domain(domain text, email text) returns jsonb
 language plpgsql volatile security definer set search_path = ''
@@ -225,5 +210,5 @@ $$;
 comment on function metadata.remove_domain(uuid) is 'Takes the approval of a domain back. Members who came by it stay.';
 
 grant execute on function metadata.invitations(), metadata.invite_members(text[], uuid), metadata.resend_invitation(uuid), metadata.revoke_invitation(uuid),
-  metadata.joining(), metadata.new_invite_link(), metadata.end_invite_link(), metadata.allow_magic_links(boolean), metadata.request_domain(text, text),
+  metadata.joining(), metadata.new_invite_link(), metadata.end_invite_link(), metadata.request_domain(text, text),
   metadata.remove_domain(uuid) to relvar_crm;

@@ -1,8 +1,8 @@
-import { Button, CopyButton, Group, Switch, TextInput } from '@mantine/core';
+import { Button, CopyButton, Group, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import lists from '../lists.module.css';
 import type { Act } from './MembersPage.tsx';
-import { allowMagicLinks, endInviteLink, newInviteLink, removeDomain, requestDomain, type Joining } from './people.ts';
+import { endInviteLink, newInviteLink, removeDomain, requestDomain, type Joining } from './people.ts';
 import own from './people.module.css';
 
 export function WaysToJoin({ joining, act }: { joining: Joining; act: Act }) {
@@ -10,19 +10,6 @@ export function WaysToJoin({ joining, act }: { joining: Joining; act: Act }) {
     <>
       <InviteLink isOn={joining.isInviteLinkOn} act={act} />
       <Domains domains={joining.domains} act={act} />
-      <section aria-labelledby="sign-in-heading">
-        <h2 id="sign-in-heading" className={own.heading}>
-          Sign-in
-        </h2>
-        <Switch
-          label="Members may sign in by a link that is sent to their address"
-          checked={joining.isMagicLinkOn}
-          onChange={(event) => {
-            const { checked } = event.currentTarget;
-            void act('This was not changed', () => allowMagicLinks(checked));
-          }}
-        />
-      </section>
     </>
   );
 }

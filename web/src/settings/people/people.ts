@@ -27,7 +27,6 @@ export interface Invitation {
 
 export interface Joining {
   isInviteLinkOn: boolean;
-  isMagicLinkOn: boolean;
   defaultRoleId: string;
   domains: { id: string; domain: string; requestedEmail: string; approvedAt: string | null }[];
 }
@@ -65,6 +64,5 @@ export const revokeInvitation = (id: string) => run('revokeInvitation', { id });
 export const newInviteLink = async (): Promise<string> =>
   (await perform<Joining & { token: string }>('newInviteLink', {})).token;
 export const endInviteLink = () => run('endInviteLink', {});
-export const allowMagicLinks = (areAllowed: boolean) => run('allowMagicLinks', { areAllowed });
 export const requestDomain = (domain: string, email: string) => run('requestDomain', { domain, email });
 export const removeDomain = (id: string) => run('removeDomain', { id });

@@ -243,6 +243,78 @@ CREATE INDEX auth_events_user_id_id_idx ON core.auth_events USING btree (user_id
 
 CREATE INDEX auth_events_workspace_id_id_idx ON core.auth_events USING btree (workspace_id, id);
 
+create table core.identities (
+  provider_id uuid not null,
+  subject text not null,
+  user_id uuid not null,
+  email text,
+  created_at timestamp with time zone not null default now(),
+  last_used_at timestamp with time zone not null default now()
+);
+comment on table core.identities is 'Which person of a provider is which user, for the workspace of the provider.';
+
+comment on column core.identities.email is 'The address that the provider has told last. It decides nothing: people are known by their subject.';
+
+alter table core.identities add constraint identities_pkey PRIMARY KEY (provider_id, subject);
+
+alter table core.identities add constraint identities_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES core.identity_providers(id) ON DELETE CASCADE;
+
+alter table core.identities add constraint identities_provider_id_user_id_key UNIQUE (provider_id, user_id);
+
+alter table core.identities add constraint identities_subject_check CHECK (((subject <> ''::text) AND (length(subject) <= 1000)));
+
+alter table core.identities add constraint identities_user_id_fkey FOREIGN KEY (user_id) REFERENCES core.users(id) ON DELETE CASCADE;
+
+CREATE INDEX identities_user_id_idx ON core.identities USING btree (user_id);
+
+create table core.identity_providers (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null,
+  kind text not null,
+  label text not null,
+  slug text not null,
+  is_enabled boolean not null default false,
+  settings jsonb not null default '{}'::jsonb,
+  secret text,
+  email_domains text[] not null default '{}'::text[],
+  makes_members boolean not null default false,
+  default_role_id uuid,
+  role_claim text,
+  sets_role_anew boolean not null default false,
+  trusts_second_factor boolean not null default false,
+  created_at timestamp with time zone not null default now(),
+  tested_at timestamp with time zone,
+  last_test jsonb,
+  last_used_at timestamp with time zone
+);
+comment on table core.identity_providers is 'Who else a workspace believes when somebody says who they are: Google, Microsoft, any OpenID provider, any SAML identity provider.';
+
+comment on column core.identity_providers.settings is 'What the provider needs and anybody may know, by kind: see core.assert_provider_settings.';
+comment on column core.identity_providers.secret is 'The client secret, sealed by the server with a key that the database does not have.';
+comment on column core.identity_providers.email_domains is 'For which approved domains of the workspace it makes members; empty for all.';
+comment on column core.identity_providers.role_claim is 'The claim or attribute whose values core.provider_roles maps to roles.';
+comment on column core.identity_providers.tested_at is 'When it was first seen to work with its present settings.';
+
+alter table core.identity_providers add constraint identity_providers_kind_check CHECK ((kind = ANY (ARRAY['GOOGLE'::text, 'MICROSOFT'::text, 'OIDC'::text, 'SAML'::text])));
+
+alter table core.identity_providers add constraint identity_providers_label_check CHECK (((btrim(label) <> ''::text) AND (length(label) <= 60)));
+
+alter table core.identity_providers add constraint identity_providers_pkey PRIMARY KEY (id);
+
+alter table core.identity_providers add constraint identity_providers_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text));
+
+alter table core.identity_providers add constraint identity_providers_slug_check CHECK ((slug ~ '^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$'::text));
+
+alter table core.identity_providers add constraint identity_providers_workspace_id_default_role_id_fkey FOREIGN KEY (workspace_id, default_role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE SET NULL (default_role_id);
+
+alter table core.identity_providers add constraint identity_providers_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table core.identity_providers add constraint identity_providers_workspace_id_id_key UNIQUE (workspace_id, id);
+
+alter table core.identity_providers add constraint identity_providers_workspace_id_slug_key UNIQUE (workspace_id, slug);
+
+CREATE INDEX identity_providers_workspace_id_default_role_id_idx ON core.identity_providers USING btree (workspace_id, default_role_id);
+
 create table core.invitations (
   id uuid not null default engine.uuidv7(),
   workspace_id uuid not null,
@@ -404,6 +476,29 @@ CREATE INDEX one_time_tokens_user_id_idx ON core.one_time_tokens USING btree (us
 
 CREATE INDEX one_time_tokens_workspace_id_idx ON core.one_time_tokens USING btree (workspace_id);
 
+create table core.provider_roles (
+  workspace_id uuid not null,
+  provider_id uuid not null,
+  value text not null,
+  role_id uuid not null,
+  "position" integer not null default 0
+);
+comment on table core.provider_roles is 'Which role a value of the provider''s claim gives; of several the first by position.';
+
+alter table core.provider_roles add constraint provider_roles_pkey PRIMARY KEY (provider_id, value);
+
+alter table core.provider_roles add constraint provider_roles_value_check CHECK (((value <> ''::text) AND (length(value) <= 500)));
+
+alter table core.provider_roles add constraint provider_roles_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table core.provider_roles add constraint provider_roles_workspace_id_provider_id_fkey FOREIGN KEY (workspace_id, provider_id) REFERENCES core.identity_providers(workspace_id, id) ON DELETE CASCADE;
+
+alter table core.provider_roles add constraint provider_roles_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE CASCADE;
+
+CREATE INDEX provider_roles_workspace_id_provider_id_idx ON core.provider_roles USING btree (workspace_id, provider_id);
+
+CREATE INDEX provider_roles_workspace_id_role_id_idx ON core.provider_roles USING btree (workspace_id, role_id);
+
 create table core.recovery_codes (
   user_id uuid not null,
   code_hash bytea not null,
@@ -443,17 +538,21 @@ create table core.sessions (
   revoked_at timestamp with time zone,
   revoked_reason text,
   mfa_at timestamp with time zone,
-  impersonator_user_id uuid
+  impersonator_user_id uuid,
+  provider_id uuid
 );
 comment on table core.sessions is 'Who is signed in where. A session is the family of refresh tokens that follow from one sign-in.';
 
 comment on column core.sessions.impersonator_user_id is 'Who acts as the user, where it is somebody else.';
+comment on column core.sessions.provider_id is 'The identity provider that has named the user. Such a session is for its workspace alone.';
 
 alter table core.sessions add constraint sessions_impersonator_user_id_fkey FOREIGN KEY (impersonator_user_id) REFERENCES core.users(id) ON DELETE CASCADE;
 
 alter table core.sessions add constraint sessions_method_check CHECK ((method ~ '^[A-Z][A-Z0-9_]+$'::text));
 
 alter table core.sessions add constraint sessions_pkey PRIMARY KEY (id);
+
+alter table core.sessions add constraint sessions_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES core.identity_providers(id) ON DELETE CASCADE;
 
 alter table core.sessions add constraint sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES core.users(id) ON DELETE CASCADE;
 
@@ -462,6 +561,8 @@ alter table core.sessions add constraint sessions_workspace_id_fkey FOREIGN KEY 
 CREATE INDEX sessions_expires_at_idx ON core.sessions USING btree (expires_at);
 
 CREATE INDEX sessions_impersonator_user_id_idx ON core.sessions USING btree (impersonator_user_id);
+
+CREATE INDEX sessions_provider_id_idx ON core.sessions USING btree (provider_id);
 
 CREATE INDEX sessions_user_id_idx ON core.sessions USING btree (user_id);
 
@@ -532,6 +633,8 @@ CREATE TRIGGER _100_first_administers BEFORE INSERT ON core.users FOR EACH ROW E
 
 CREATE TRIGGER _400_forget_devices AFTER UPDATE OF password_hash ON core.users FOR EACH ROW EXECUTE FUNCTION core.tg_users__forget_devices();
 
+CREATE TRIGGER _450_claim AFTER UPDATE OF email_verified_at ON core.users FOR EACH ROW WHEN (((old.email_verified_at IS NULL) AND (new.email_verified_at IS NOT NULL) AND (old.password_hash IS NULL))) EXECUTE FUNCTION core.tg_users__claim();
+
 CREATE TRIGGER _500_forget_identities AFTER UPDATE OF email, disabled_at ON core.users FOR EACH ROW EXECUTE FUNCTION core.tg_users__forget_identities();
 
 CREATE TRIGGER _500_tell_tenants AFTER UPDATE OF email ON core.users FOR EACH ROW WHEN ((old.email IS DISTINCT FROM new.email)) EXECUTE FUNCTION core.tg_users__tell_tenants();
@@ -539,7 +642,9 @@ CREATE TRIGGER _500_tell_tenants AFTER UPDATE OF email ON core.users FOR EACH RO
 create table core.workspace_settings (
   workspace_id uuid not null,
   default_role_id uuid,
-  is_mfa_enforced boolean not null default false
+  is_mfa_enforced boolean not null default false,
+  is_password_on boolean not null default true,
+  is_sso_enforced boolean not null default false
 );
 comment on table core.workspace_settings is 'What a workspace has decided about its members and their sign-in.';
 
@@ -2148,6 +2253,93 @@ end
 $function$;
 comment on function core.add_signing_key(text,jsonb,text,interval) is 'Adds a key. With an interval the others are retired: they verify for that long, and sign no more.';
 
+CREATE OR REPLACE FUNCTION core.admit(provider core.identity_providers, subject text, email text, is_email_verified boolean, name text, claims jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_email text := case when core.is_email(lower(btrim(admit.email))) and is_email_verified then lower(btrim(admit.email)) end;
+  -- The workspace has proved that the domain is its own.
+  v_speaks boolean := coalesce(core.domain_of(v_email) = any (core.domains_of_provider(provider)), false);
+  v_role uuid := core.mapped_role(provider, admit.claims);
+  v_identity core.identities;
+  v_user core.users;
+  v_member core.members;
+  v_invitation core.invitations;
+  v_is_new boolean;
+begin
+  if not (provider).is_enabled then
+    raise exception 'This way of single sign-on is switched off.' using errcode = 'RV132', hint = 'Choose another way on the sign-in page.';
+  end if;
+  -- Two tabs of one newcomer make one member.
+  perform pg_advisory_xact_lock(hashtextextended('relvar.sso.' || (provider).id || coalesce(v_email, admit.subject), 0));
+  select i.* into v_identity from core.identities i where i.provider_id = (provider).id and i.subject = admit.subject;
+  v_is_new := v_identity.subject is null;
+  if v_is_new and v_email is null then
+    raise exception 'The provider does not vouch for an e-mail address of yours.' using errcode = 'RV135',
+      detail = case when core.is_email(btrim(admit.email)) then 'UNVERIFIED' else 'MISSING' end,
+      hint = 'Ask an administrator of the workspace: the provider must send a verified address.';
+  end if;
+  if v_is_new then
+    select u.* into v_user from core.users u where lower(u.email) = v_email;
+  else
+    select u.* into v_user from core.users u where u.id = v_identity.user_id;
+  end if;
+  if v_user.disabled_at is not null then
+    raise exception 'This account has been disabled.' using errcode = 'RV111', hint = 'Ask the administrator of this server.';
+  end if;
+  select m.* into v_member from core.members m where m.workspace_id = (provider).workspace_id and m.user_id = v_user.id;
+  if not v_member.is_active then
+    raise exception 'Your membership of this workspace has been suspended.' using errcode = 'RV111', hint = 'Ask an administrator of the workspace.';
+  end if;
+  select i.* into v_invitation from core.invitations i
+  where i.workspace_id = (provider).workspace_id and lower(i.email) = v_email and i.accepted_at is null and i.revoked_at is null and i.expires_at > now();
+
+  if v_member.id is null then
+    if v_invitation.id is null and not ((provider).makes_members and v_speaks) then
+      raise exception 'You are not a member of this workspace.' using errcode = 'RV134',
+        detail = case when (provider).makes_members then 'DOMAIN_NOT_APPROVED' else 'NOT_INVITED' end, hint = 'Ask an administrator of the workspace for an invitation.';
+    end if;
+    -- The account is not the workspace's to take along: its owner agrees by the link that was sent to the mailbox.
+    if v_is_new and not v_speaks
+      and (v_user.password_hash is not null or exists (select from core.members m where m.user_id = v_user.id)) then
+      raise exception 'This address has an account already.' using errcode = 'RV138', hint = 'Accept the invitation by the link in the mail first. After that you can sign in this way.';
+    end if;
+  elsif v_is_new and (v_user.is_instance_admin or (select engine.role_may(r.pg_role, 'ROLES') from metadata.roles r where r.id = v_member.role_id)) then
+    -- Who keeps the providers must not become who keeps the roles by having an address vouched for.
+    raise exception 'Administrators connect single sign-on by themselves.' using errcode = 'RV137', hint = 'Sign in another way once, and connect the provider under Security, Your sign-in.';
+  end if;
+  if v_is_new and exists (select from core.identities i where i.provider_id = (provider).id and i.user_id = v_user.id) then
+    -- An address that was given to somebody else opens nothing of who had it before.
+    raise exception 'Another person of the provider is connected with this account.' using errcode = 'RV136', hint = 'Ask an administrator of the workspace to disconnect it first.';
+  end if;
+
+  if v_user.id is null then
+    insert into core.users (email, name) values (v_email, coalesce(nullif(left(btrim(admit.name), 200), ''), split_part(v_email, '@', 1))) returning * into v_user;
+  elsif v_is_new then
+    perform core.tell_identity_connected(v_user, provider);
+  end if;
+  if v_is_new then
+    insert into core.identities (provider_id, subject, user_id, email) values ((provider).id, admit.subject, v_user.id, v_email);
+    perform core.note_auth_event('IDENTITY_CONNECTED', (provider).workspace_id, v_user.id, null, null, null,
+      jsonb_build_object('provider', (provider).label, 'subject', left(admit.subject, 200), 'by', 'EMAIL'));
+  else
+    update core.identities i set last_used_at = now(), email = coalesce(v_email, i.email) where i.provider_id = (provider).id and i.subject = admit.subject;
+  end if;
+  if v_member.id is null then
+    perform core.join_workspace((provider).workspace_id, v_user.id,
+      coalesce(v_role, v_invitation.role_id, (provider).default_role_id, core.default_role((provider).workspace_id)),
+      coalesce(nullif(left(btrim(admit.name), 200), ''), nullif(v_user.name, ''), split_part(v_user.email, '@', 1)));
+    update core.invitations i set accepted_at = now() where i.id = v_invitation.id;
+    perform core.note_auth_event('MEMBER_JOINED', (provider).workspace_id, v_user.id, null, null, null, jsonb_build_object('by', 'SSO', 'provider', (provider).label));
+  elsif (provider).sets_role_anew then
+    perform core.set_role_anew(v_member, coalesce(v_role, (provider).default_role_id, core.default_role((provider).workspace_id)), (provider).label);
+  end if;
+  return v_user.id;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.applied_migrations()
  RETURNS SETOF text
  LANGUAGE sql
@@ -2174,6 +2366,26 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.assert_method(workspace_id uuid, user_id uuid, method text, provider_id uuid DEFAULT NULL::uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_refusal text := core.method_refusal(workspace_id, user_id, method, provider_id);
+begin
+  if v_refusal = 'SSO_ENFORCED' then
+    raise exception 'This workspace wants single sign-on.' using errcode = 'RV130', hint = 'Sign in through the provider of your organization.';
+  elsif v_refusal = 'METHOD_OFF' then
+    raise exception 'This workspace does not let its members sign in this way.' using errcode = 'RV131', hint = 'Choose another way on the sign-in page.';
+  elsif v_refusal = 'PROVIDER_OFF' then
+    raise exception 'This way of single sign-on is switched off.' using errcode = 'RV132', hint = 'Choose another way on the sign-in page.';
+  end if;
+end
+$function$;
+comment on function core.assert_method(uuid,uuid,text,uuid) is 'Refuses a way of signing in that the workspace does not allow the member.';
+
 CREATE OR REPLACE FUNCTION core.assert_proved(account core.users, proved_user_id uuid, is_email_proved boolean)
  RETURNS void
  LANGUAGE plpgsql
@@ -2184,6 +2396,55 @@ begin
   if account.id is null or account.disabled_at is not null
     or account.id is distinct from proved_user_id and not (account.password_hash is null and is_email_proved) then
     raise exception 'This account cannot be used to join.' using errcode = 'RV110', hint = 'Sign in to the account that has this address.';
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.assert_provider_settings(kind text, settings jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v record;
+begin
+  if jsonb_typeof(settings) is distinct from 'object' then
+    raise exception 'The settings of a provider are an object.' using errcode = 'RV133', column = 'settings';
+  end if;
+  for v in
+    select s.key, s.value, k.type from jsonb_each(settings) s left join core.provider_setting_keys(kind) k on k.key = s.key
+  loop
+    if v.type is null then
+      raise exception 'A provider of this kind has no setting "%".', v.key using errcode = 'RV133', column = v.key,
+        hint = coalesce('It has ' || (select string_agg(k.key, ', ') from core.provider_setting_keys(kind) k) || '.', 'It has none.');
+    end if;
+    if v.value <> 'null' and jsonb_typeof(v.value) <> (case v.type when 'boolean' then 'boolean' else 'string' end) or length(v.value #>> '{}') > 2000 then
+      raise exception 'The setting "%" cannot be used.', v.key using errcode = 'RV133', column = v.key,
+        hint = case v.type when 'boolean' then 'It is true or false.' else 'It is a text of at most 2,000 letters.' end;
+    end if;
+    if v.type = 'url' and v.value <> 'null' and (v.value #>> '{}') !~ '^(https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(/[^\s?#]*)?$' then
+      raise exception 'The setting "%" must be an https:// address.', v.key using errcode = 'RV133', column = v.key, hint = 'Such as https://login.acme.com, without ? and #.';
+    end if;
+  end loop;
+  if kind = 'MICROSOFT' and settings ->> 'tenant' !~ '^[A-Za-z0-9]([A-Za-z0-9.-]{0,100}[A-Za-z0-9])?$' then
+    raise exception 'The setting "tenant" cannot be used.' using errcode = 'RV133', column = 'tenant',
+      hint = 'The id of the directory, one of its domains, or organizations for the directories of all organizations.';
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.assert_way_in(workspace_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if exists (select from core.workspace_settings s left join core.joining j on j.workspace_id = s.workspace_id
+      where s.workspace_id = assert_way_in.workspace_id and (s.is_sso_enforced or not s.is_password_on and not coalesce(j.is_magic_link_on, true)))
+    and not exists (select from core.identity_providers p where p.workspace_id = assert_way_in.workspace_id and p.is_enabled and p.tested_at is not null) then
+    raise exception 'Members could not sign in any more.' using errcode = 'RV139', hint = 'First switch a provider on and sign in by it once, or test it.';
   end if;
 end
 $function$;
@@ -2253,6 +2514,47 @@ AS $function$
 $function$;
 comment on function core.change_password(uuid,text,uuid,inet,text) is 'As core.set_password, by the user; the present session goes on, and a mail tells of it.';
 
+CREATE OR REPLACE FUNCTION core.claim_values(claims jsonb, name text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select array(
+    select v from (select coalesce(claims -> name, claims #> string_to_array(name, '.')) as claim) c
+    cross join lateral jsonb_array_elements_text(case when jsonb_typeof(c.claim) = 'array' then c.claim else jsonb_build_array(c.claim) end) v
+    where v is not null)
+$function$;
+
+CREATE OR REPLACE FUNCTION core.connect_identity(user_id uuid, provider_id uuid, subject text, email text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_provider core.identity_providers := core.provider_row(connect_identity.provider_id);
+  v_user core.users;
+begin
+  select u.* into v_user from core.users u join core.members m on m.user_id = u.id
+  where u.id = connect_identity.user_id and m.workspace_id = v_provider.workspace_id and m.is_active and u.disabled_at is null;
+  if not found or exists (select from core.identities i where i.provider_id = v_provider.id and i.subject = connect_identity.subject and i.user_id <> v_user.id) then
+    perform core.note_auth_event('SSO_REFUSED', v_provider.workspace_id, connect_identity.user_id, null, ip, user_agent,
+      jsonb_build_object('reason', 'RV136', 'provider', v_provider.label, 'subject', left(connect_identity.subject, 200)));
+    return jsonb_build_object('code', 'RV136', 'message', 'Another person of the provider is connected with this account.',
+      'hint', 'Ask an administrator of the workspace to disconnect it first.');
+  end if;
+  delete from core.identities i where i.provider_id = v_provider.id and i.user_id = v_user.id;
+  insert into core.identities (provider_id, subject, user_id, email) values (v_provider.id, connect_identity.subject, v_user.id, lower(connect_identity.email));
+  update core.identity_providers p set tested_at = coalesce(p.tested_at, now()) where p.id = v_provider.id;
+  perform core.note_auth_event('IDENTITY_CONNECTED', v_provider.workspace_id, v_user.id, null, ip, user_agent,
+    jsonb_build_object('provider', v_provider.label, 'subject', left(connect_identity.subject, 200), 'by', 'MEMBER'));
+  perform core.tell_identity_connected(v_user, v_provider);
+  return null;
+end
+$function$;
+comment on function core.connect_identity(uuid,uuid,text,text,inet,text) is 'Connects a member, who is signed in, with a person of a provider of the workspace, in place of one from before. Returns why not, or null.';
+
 CREATE OR REPLACE FUNCTION core.count_attempt(key text, max integer, period interval)
  RETURNS boolean
  LANGUAGE sql
@@ -2294,25 +2596,40 @@ end
 $function$;
 comment on function core.create_api_key(text,text,text,text,bytea,timestamp with time zone) is 'Registers an API key for a role. Only its SHA-256 is stored.';
 
-CREATE OR REPLACE FUNCTION core.create_session(user_id uuid, workspace_id uuid, method text, token_hash bytea, token_expires_at timestamp with time zone, expires_at timestamp with time zone, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text, mfa_at timestamp with time zone DEFAULT NULL::timestamp with time zone, impersonator_user_id uuid DEFAULT NULL::uuid)
+CREATE OR REPLACE FUNCTION core.create_session(user_id uuid, workspace_id uuid, method text, token_hash bytea, token_expires_at timestamp with time zone, expires_at timestamp with time zone, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text, mfa_at timestamp with time zone DEFAULT NULL::timestamp with time zone, impersonator_user_id uuid DEFAULT NULL::uuid, provider_id uuid DEFAULT NULL::uuid, from_session_id uuid DEFAULT NULL::uuid)
  RETURNS uuid
- LANGUAGE sql
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  with session as (
-    -- No membership, no session.
-    insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, impersonator_user_id)
-    select m.user_id, m.workspace_id, create_session.method, create_session.ip, left(create_session.user_agent, 500),
-      create_session.expires_at, create_session.mfa_at, create_session.impersonator_user_id
-    from core.members m join core.users u on u.id = m.user_id
-    where m.user_id = create_session.user_id and m.workspace_id = create_session.workspace_id and m.is_active and u.disabled_at is null
-    returning id
-  ), token as (
+declare
+  v_method text := create_session.method;
+  v_id uuid;
+begin
+  if v_method = 'SWITCH' then
+    -- With an invitation or a sign-up comes a password.
+    select case when s.method in ('INVITATION', 'SIGN_UP') then 'PASSWORD' else s.method end into v_method from core.sessions s
+    where s.id = create_session.from_session_id and s.user_id = create_session.user_id and s.revoked_at is null and s.provider_id is null;
+    if not found then
+      raise exception 'A sign-in by the provider of one workspace does not open another.' using errcode = 'RV131', hint = 'Sign in to the other workspace.';
+    end if;
+  end if;
+  if impersonator_user_id is null then
+    perform core.assert_method(workspace_id, user_id, v_method, provider_id);
+  end if;
+  -- No membership, no session.
+  insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, impersonator_user_id, provider_id)
+  select m.user_id, m.workspace_id, v_method, create_session.ip, left(create_session.user_agent, 500),
+    create_session.expires_at, create_session.mfa_at, create_session.impersonator_user_id, create_session.provider_id
+  from core.members m join core.users u on u.id = m.user_id
+  where m.user_id = create_session.user_id and m.workspace_id = create_session.workspace_id and m.is_active and u.disabled_at is null
+  returning id into v_id;
+  if v_id is not null then
     insert into core.refresh_tokens (token_hash, session_id, expires_at)
-    select create_session.token_hash, s.id, least(create_session.token_expires_at, create_session.expires_at) from session s
-  )
-  select id from session
+    values (create_session.token_hash, v_id, least(create_session.token_expires_at, create_session.expires_at));
+  end if;
+  return v_id;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION core.default_role(workspace_id uuid)
@@ -2329,12 +2646,33 @@ CREATE OR REPLACE FUNCTION core.domain_of(email text)
  SET search_path TO ''
 RETURN lower(split_part(btrim(email), '@'::text, 2));
 
+CREATE OR REPLACE FUNCTION core.domains_of_provider(provider core.identity_providers)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select array(select d.domain from core.approved_domains d
+    where d.workspace_id = (provider).workspace_id and d.approved_at is not null
+      and ((provider).email_domains = '{}' or d.domain = any ((provider).email_domains)))
+$function$;
+
 CREATE OR REPLACE FUNCTION core.email_of(user_id uuid)
  RETURNS text
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$ select u.email from core.users u where u.id = email_of.user_id $function$;
+
+CREATE OR REPLACE FUNCTION core.end_forbidden_sessions(workspace_id uuid)
+ RETURNS integer
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select count(*) filter (where core.revoke_session(s.id, 'METHOD_OFF'))::int from core.sessions s
+  where s.workspace_id = end_forbidden_sessions.workspace_id and s.revoked_at is null and s.impersonator_user_id is null
+    and core.method_refusal(s.workspace_id, s.user_id, s.method, s.provider_id) is not null
+$function$;
 
 CREATE OR REPLACE FUNCTION core.end_second_factor(user_id uuid)
  RETURNS void
@@ -2393,6 +2731,43 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.enter_with_provider(provider_id uuid, subject text, email text, is_email_verified boolean, name text, claims jsonb, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS TABLE(user_id uuid, workspace_id uuid, refusal jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_provider core.identity_providers;
+  v_code text;
+  v_message text;
+  v_hint text;
+  v_detail text;
+begin
+  begin
+    v_provider := core.provider_row(enter_with_provider.provider_id);
+    user_id := core.admit(v_provider, enter_with_provider.subject, enter_with_provider.email, enter_with_provider.is_email_verified, enter_with_provider.name,
+      coalesce(enter_with_provider.claims, '{}'));
+    update core.identity_providers p set tested_at = coalesce(p.tested_at, now()), last_used_at = now() where p.id = v_provider.id;
+  exception when others then
+    get stacked diagnostics v_code = returned_sqlstate, v_message = message_text, v_hint = pg_exception_hint, v_detail = pg_exception_detail;
+    if v_code !~ '^RV' then
+      raise;
+    end if;
+    -- What was begun is undone; that it was refused is kept.
+    user_id := null;
+    refusal := jsonb_build_object('code', v_code, 'message', v_message, 'hint', nullif(v_hint, ''));
+    perform core.note_auth_event('SSO_REFUSED', v_provider.workspace_id,
+      (select i.user_id from core.identities i where i.provider_id = v_provider.id and i.subject = enter_with_provider.subject),
+      lower(left(enter_with_provider.email, 254)), enter_with_provider.ip, enter_with_provider.user_agent,
+      jsonb_strip_nulls(jsonb_build_object('reason', v_code, 'detail', nullif(v_detail, ''), 'provider', v_provider.label, 'subject', left(enter_with_provider.subject, 200))));
+  end;
+  workspace_id := v_provider.workspace_id;
+  return next;
+end
+$function$;
+comment on function core.enter_with_provider(uuid,text,text,boolean,text,jsonb,inet,text) is 'Finds or makes the account and the membership of somebody whom an identity provider has named, by its subject, or where that is safe by the e-mail address. One row: who it is, or in refusal {code, message, hint} why nobody enters, which is then in the audit as SSO_REFUSED. What the provider has signed must have been checked before.';
+
 CREATE OR REPLACE FUNCTION core.find_login(email text)
  RETURNS TABLE(user_id uuid, password_hash text, workspaces jsonb)
  LANGUAGE sql
@@ -2405,6 +2780,19 @@ AS $function$
     where m.user_id = u.id and m.is_active)
   from core.users u where lower(u.email) = lower(btrim(find_login.email)) and u.disabled_at is null
 $function$;
+
+CREATE OR REPLACE FUNCTION core.find_providers(email text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'kind', p.kind, 'label', p.label, 'workspace', jsonb_build_object('slug', w.slug, 'name', w.name))
+    order by w.name, p.created_at, p.id), '[]')
+  from core.identity_providers p join core.workspaces w on w.id = p.workspace_id
+  where p.is_enabled and core.domain_of(find_providers.email) = any (core.domains_of_provider(p))
+$function$;
+comment on function core.find_providers(text) is 'The providers of workspaces that have proved the domain of an address: [{id, kind, label, workspace}].';
 
 CREATE OR REPLACE FUNCTION core.first_name(name text)
  RETURNS text
@@ -2463,6 +2851,18 @@ CREATE OR REPLACE FUNCTION core.hash_token(token text)
  SET search_path TO ''
 RETURN sha256(convert_to(token, 'UTF8'::name));
 
+CREATE OR REPLACE FUNCTION core.is_account_of(user_id uuid, workspace_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select u.password_hash is null and u.email_verified_at is null
+    and not exists (select from core.members m where m.user_id = u.id and m.workspace_id <> is_account_of.workspace_id)
+  from core.users u where u.id = is_account_of.user_id
+$function$;
+comment on function core.is_account_of(uuid,uuid) is 'Whether an account was made by single sign-on of the workspace, and nobody has proved the mailbox or joined another workspace since.';
+
 CREATE OR REPLACE FUNCTION core.is_email(address text)
  RETURNS boolean
  LANGUAGE sql
@@ -2476,6 +2876,23 @@ CREATE OR REPLACE FUNCTION core.is_email_verified(user_id uuid)
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$ select coalesce((select u.email_verified_at is not null from core.users u where u.id = is_email_verified.user_id), false) $function$;
+
+CREATE OR REPLACE FUNCTION core.is_in_reach(s core.sessions, own_session_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select not exists (select from core.sessions o where o.id = own_session_id and o.provider_id is not null and o.workspace_id <> (s).workspace_id)
+$function$;
+
+CREATE OR REPLACE FUNCTION core.is_provider_session(session_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select exists (select from core.sessions s where s.id = is_provider_session.session_id and s.provider_id is not null) $function$;
+comment on function core.is_provider_session(uuid) is 'Whether an identity provider of the workspace began the session.';
 
 CREATE OR REPLACE FUNCTION core.is_trusted_device(user_id uuid, token_hash bytea)
  RETURNS boolean
@@ -2558,7 +2975,7 @@ CREATE OR REPLACE FUNCTION core.last_name(name text)
  SET search_path TO ''
 RETURN NULLIF(btrim(substr(btrim(name), (length(split_part(btrim(name), ' '::text, 1)) + 1))), ''::text);
 
-CREATE OR REPLACE FUNCTION core.list_sessions(user_id uuid)
+CREATE OR REPLACE FUNCTION core.list_sessions(user_id uuid, own_session_id uuid)
  RETURNS TABLE(id uuid, workspace_name text, method text, user_agent text, ip text, created_at timestamp with time zone, last_used_at timestamp with time zone, mfa_at timestamp with time zone, impersonator text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -2571,6 +2988,7 @@ AS $function$
   where s.user_id = list_sessions.user_id and s.revoked_at is null and s.expires_at > now()
     -- A session whose last refresh token has run out is over, whatever it was good for.
     and exists (select from core.refresh_tokens t where t.session_id = s.id and t.expires_at > now() and t.used_at is null)
+    and core.is_in_reach(s, list_sessions.own_session_id)
   order by s.last_used_at desc
 $function$;
 
@@ -2696,6 +3114,39 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.mapped_role(provider core.identity_providers, claims jsonb)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select r.role_id from core.provider_roles r
+  where r.provider_id = (provider).id and r.value = any (core.claim_values(claims, (provider).role_claim))
+  order by r.position, r.value limit 1
+$function$;
+
+CREATE OR REPLACE FUNCTION core.method_refusal(workspace_id uuid, user_id uuid, method text, provider_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case
+    when method_refusal.provider_id is not null or method_refusal.method in ('GOOGLE', 'MICROSOFT', 'OIDC', 'SAML') then
+      case when not exists (select from core.identity_providers p where p.id = method_refusal.provider_id and p.workspace_id = m.workspace_id
+        and p.kind = method_refusal.method and p.is_enabled) then 'PROVIDER_OFF' end
+    when method_refusal.method = 'MAGIC_LINK' and not coalesce(j.is_magic_link_on, true) then 'METHOD_OFF'
+    when engine.role_may(r.pg_role, 'SSO_BYPASS') then null
+    when s.is_sso_enforced then 'SSO_ENFORCED'
+    when method_refusal.method in ('PASSWORD', 'SIGN_UP') and not coalesce(s.is_password_on, true) then 'METHOD_OFF'
+  end
+  from core.members m
+  join metadata.roles r on r.id = m.role_id
+  left join core.workspace_settings s on s.workspace_id = m.workspace_id
+  left join core.joining j on j.workspace_id = m.workspace_id
+  where m.workspace_id = method_refusal.workspace_id and m.user_id = method_refusal.user_id
+$function$;
+
 CREATE OR REPLACE FUNCTION core.note_auth_event(kind text, workspace_id uuid DEFAULT NULL::uuid, user_id uuid DEFAULT NULL::uuid, email text DEFAULT NULL::text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text, detail jsonb DEFAULT '{}'::jsonb)
  RETURNS void
  LANGUAGE sql
@@ -2752,6 +3203,16 @@ CREATE OR REPLACE FUNCTION core.note_mail_sent(id uuid, subject text)
 AS $function$
   update core.mail_outbox m set sent_at = now(), attempts = m.attempts + 1, subject = note_mail_sent.subject, props = '{}', error = null
   where m.id = note_mail_sent.id
+$function$;
+
+CREATE OR REPLACE FUNCTION core.note_provider_test(provider_id uuid, result jsonb, has_worked boolean)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update core.identity_providers p set last_test = note_provider_test.result, tested_at = case when has_worked then now() else p.tested_at end
+  where p.id = note_provider_test.provider_id
 $function$;
 
 CREATE OR REPLACE FUNCTION core.note_refused_link(token text, ip inet, user_agent text)
@@ -2817,6 +3278,74 @@ CREATE OR REPLACE FUNCTION core.photo(id uuid, workspace_id uuid)
 AS $function$
   select p.media_type, p.content from core.member_photos p join core.members m on m.id = p.member_id
   where p.id = photo.id and m.workspace_id = photo.workspace_id
+$function$;
+
+CREATE OR REPLACE FUNCTION core.provider_by_slug(workspace_slug text, slug text)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select p.id from core.identity_providers p join core.workspaces w on w.id = p.workspace_id
+  where w.slug = provider_by_slug.workspace_slug and p.slug = provider_by_slug.slug
+$function$;
+
+CREATE OR REPLACE FUNCTION core.provider_lacks(provider core.identity_providers)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(
+    (select k.key from core.provider_setting_keys((provider).kind) k where k.is_required and coalesce((provider).settings ->> k.key, '') = '' limit 1),
+    case when (provider).kind in ('GOOGLE', 'MICROSOFT') and (provider).secret is null then 'secret' end)
+$function$;
+
+CREATE OR REPLACE FUNCTION core.provider_row(provider_id uuid)
+ RETURNS core.identity_providers
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_provider core.identity_providers;
+begin
+  select * into v_provider from core.identity_providers p where p.id = provider_row.provider_id;
+  if not found then
+    raise exception 'This way of single sign-on is switched off.' using errcode = 'RV132', hint = 'Choose another way on the sign-in page.';
+  end if;
+  return v_provider;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.provider_setting_keys(kind text)
+ RETURNS TABLE(key text, type text, is_required boolean)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select k.key, k.type, k.is_required from (values
+    ('OIDC', 'issuer', 'url', true),
+    ('OIDC', 'clientId', 'string', true),
+    ('OIDC', 'scopes', 'string', false),
+    ('OIDC', 'trustsEmail', 'boolean', false),
+    ('GOOGLE', 'clientId', 'string', true),
+    ('GOOGLE', 'hostedDomain', 'string', false),
+    ('MICROSOFT', 'clientId', 'string', true),
+    ('MICROSOFT', 'tenant', 'string', true),
+    ('MICROSOFT', 'trustsEmail', 'boolean', false)
+  ) as k (kind, key, type, is_required)
+  where k.kind = provider_setting_keys.kind
+$function$;
+
+CREATE OR REPLACE FUNCTION core.provider_to_use(provider_id uuid)
+ RETURNS TABLE(id uuid, workspace_id uuid, workspace_slug text, kind text, label text, slug text, settings jsonb, secret text, is_enabled boolean, trusts_second_factor boolean)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select p.id, p.workspace_id, w.slug, p.kind, p.label, p.slug, p.settings, p.secret, p.is_enabled, p.trusts_second_factor
+  from core.identity_providers p join core.workspaces w on w.id = p.workspace_id where p.id = provider_to_use.provider_id
 $function$;
 
 CREATE OR REPLACE FUNCTION core.purge_mail()
@@ -3053,8 +3582,9 @@ CREATE OR REPLACE FUNCTION core.revoke_sessions(user_id uuid, reason text, excep
 AS $function$
   select count(*) filter (where core.revoke_session(s.id, revoke_sessions.reason))::int from core.sessions s
   where s.user_id = revoke_sessions.user_id and s.revoked_at is null and s.id is distinct from revoke_sessions.except_session_id
+    and core.is_in_reach(s, revoke_sessions.except_session_id)
 $function$;
-comment on function core.revoke_sessions(uuid,text,uuid) is 'Ends all sessions of a user in all workspaces, or all but one.';
+comment on function core.revoke_sessions(uuid,text,uuid) is 'Ends all sessions of a user in all workspaces, or all but one; where that was begun by an identity provider, those in its workspace.';
 
 CREATE OR REPLACE FUNCTION core.rotate_refresh_token(token_hash bytea, next_hash bytea, next_expires_at timestamp with time zone, ip inet, user_agent text)
  RETURNS TABLE(outcome text, session_id uuid, user_id uuid, workspace_id uuid, token_expires_at timestamp with time zone)
@@ -3082,7 +3612,10 @@ begin
   end if;
   if v_session.revoked_at is not null or v_session.expires_at <= now() or v_token.expires_at <= now()
     or v_token.used_at < now() - interval '60 seconds'
-    or not exists (select from core.resolve_session(v_session.id)) then
+    or not exists (select from core.resolve_session(v_session.id))
+    -- What the workspace allows, or the role of the member, has changed meanwhile.
+    or v_session.impersonator_user_id is null
+      and core.method_refusal(v_session.workspace_id, v_session.user_id, v_session.method, v_session.provider_id) is not null then
     return query select 'ENDED', v_session.id, v_session.user_id, v_session.workspace_id, null::timestamptz;
     return;
   end if;
@@ -3118,6 +3651,45 @@ AS $function$
   select core.revoke_sessions(set_password.user_id, 'PASSWORD_CHANGED', set_password.except_session_id);
 $function$;
 comment on function core.set_password(uuid,text,uuid) is 'Sets the password of a user and ends their other sessions; returns how many.';
+
+CREATE OR REPLACE FUNCTION core.set_role_anew(member core.members, role_id uuid, provider_label text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if set_role_anew.role_id = (member).role_id
+    or exists (select from metadata.roles r where r.id = (member).role_id and r.is_system and r.has_all_permissions)
+      and not exists (select from core.members m where m.workspace_id = (member).workspace_id and m.role_id = (member).role_id and m.is_active and m.id <> (member).id) then
+    return;
+  end if;
+  update core.members m set role_id = set_role_anew.role_id where m.id = (member).id;
+  perform core.note_auth_event('MEMBER_ROLE_CHANGED', (member).workspace_id, (member).user_id, null, null, null,
+    jsonb_build_object('memberId', (member).id, 'from', (member).role_id, 'to', set_role_anew.role_id, 'by', provider_label));
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.sign_in_ways(workspace_slug text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with found as (
+    select w.* from core.workspaces w
+    -- An instance of one workspace need not ask which.
+    where w.slug = workspace_slug or workspace_slug is null and not exists (select from core.workspaces o where o.id <> w.id)
+  ), provider as (
+    select p.* from core.identity_providers p join found w on w.id = p.workspace_id where p.is_enabled
+  )
+  select jsonb_build_object(
+    'workspace', (select jsonb_build_object('slug', w.slug, 'name', w.name) from found w where exists (select from provider)),
+    'isPasswordOn', coalesce((select s.is_password_on from core.workspace_settings s join found w on w.id = s.workspace_id), true),
+    'isMagicLinkOn', coalesce((select j.is_magic_link_on from core.joining j join found w on w.id = j.workspace_id), true),
+    'isSsoEnforced', coalesce((select s.is_sso_enforced from core.workspace_settings s join found w on w.id = s.workspace_id), false),
+    'providers', coalesce((select jsonb_agg(jsonb_build_object('id', p.id, 'kind', p.kind, 'label', p.label) order by p.created_at, p.id) from provider p), '[]'))
+$function$;
+comment on function core.sign_in_ways(text) is 'How members of a workspace sign in: {workspace, isPasswordOn, isMagicLinkOn, isSsoEnforced, providers: [{id, kind, label}]}.';
 
 CREATE OR REPLACE FUNCTION core.sign_up(token text, name text, password_hash text, proved_user_id uuid, workspace_slug text, new_workspace_name text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
  RETURNS TABLE(user_id uuid, workspace_id uuid)
@@ -3178,6 +3750,15 @@ end
 $function$;
 comment on function core.take_requests(text,integer,integer,interval) is 'Takes a part of what is allowed within the period: as much as is wanted and left, what is left then, and the seconds until the next period.';
 
+CREATE OR REPLACE FUNCTION core.tell_identity_connected(account core.users, provider core.identity_providers)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select core.queue_mail((account).email, 'identity_connected', jsonb_build_object('provider', (provider).label, 'happenedAt', now()), (provider).workspace_id, (account).locale)
+  where core.is_email((account).email)
+$function$;
+
 CREATE OR REPLACE FUNCTION core.tell_password_changed(user_id uuid, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE sql
@@ -3214,6 +3795,20 @@ begin
   execute format('update %I.workspace_members t set name_first_name = $2, name_last_name = $3, avatar_url = $4
     where t.id = $1 and (btrim(concat_ws('' '', t.name_first_name, t.name_last_name)), t.avatar_url) is distinct from ($5, $4)', v_schema)
     using new.id, core.first_name(new.name), core.last_name(new.name), new.avatar_url, btrim(new.name);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.tg_users__claim()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform core.end_second_factor(new.id);
+  delete from core.identities i where i.user_id = new.id;
+  perform core.revoke_session(s.id, 'CLAIMED') from core.sessions s where s.user_id = new.id and s.revoked_at is null;
   return null;
 end
 $function$;
@@ -4154,6 +4749,18 @@ begin
     raise exception 'Your role may not invite or change members.' using errcode = '42501', hint = 'Ask an administrator of the workspace.';
   end if;
   return v_workspace;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.assert_keeps_sign_in()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  perform engine.assert_manages(engine.own_workspace(), 'SECURITY');
+  return engine.own_workspace();
 end
 $function$;
 
@@ -5977,6 +6584,22 @@ AS $function$
 $function$;
 comment on function engine.describe_key(core.api_keys) is 'A key as the screen shows it.';
 
+CREATE OR REPLACE FUNCTION engine.describe_provider(p core.identity_providers)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('id', p.id, 'kind', p.kind, 'label', p.label, 'slug', p.slug, 'isEnabled', p.is_enabled, 'settings', p.settings,
+    'hasSecret', p.secret is not null, 'lacks', core.provider_lacks(p), 'emailDomains', to_jsonb(p.email_domains), 'makesMembers', p.makes_members,
+    'defaultRoleId', p.default_role_id, 'roleClaim', p.role_claim, 'setsRoleAnew', p.sets_role_anew, 'trustsSecondFactor', p.trusts_second_factor,
+    'roles', (select coalesce(jsonb_agg(jsonb_build_object('value', r.value, 'roleId', r.role_id) order by r.position, r.value), '[]')
+      from core.provider_roles r where r.provider_id = p.id),
+    'createdAt', p.created_at, 'testedAt', p.tested_at, 'lastTest', p.last_test, 'lastUsedAt', p.last_used_at,
+    'members', (select coalesce(jsonb_agg(jsonb_build_object('memberId', m.id, 'name', m.name, 'email', i.email, 'subject', i.subject, 'lastUsedAt', i.last_used_at) order by m.name, m.id), '[]')
+      from core.identities i join core.members m on m.user_id = i.user_id and m.workspace_id = p.workspace_id where i.provider_id = p.id))
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.desired(workspace_id uuid, schema_name text, scope uuid[] DEFAULT NULL::uuid[])
  RETURNS SETOF engine.fact
  LANGUAGE plpgsql
@@ -7543,6 +8166,23 @@ begin
   left join sides s on s.object_id = o.object_id and s.role_id = o.role_id
   cross join lateral (select o.is_visible and coalesce(s.can_read and s.can_update, false) as links) w
   where scope is null or o.object_id = any (scope);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.end_identity(provider core.identity_providers, member core.members)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  delete from core.identities i where i.provider_id = (provider).id and i.user_id = (member).user_id;
+  if not found then
+    return false;
+  end if;
+  perform core.revoke_session(s.id, 'DISCONNECTED') from core.sessions s
+  where s.provider_id = (provider).id and s.user_id = (member).user_id and s.revoked_at is null;
+  perform engine.note_member_event('IDENTITY_DISCONNECTED', member, jsonb_build_object('provider', (provider).label));
+  return true;
 end
 $function$;
 
@@ -11596,6 +12236,15 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.note_security_event(kind text, detail jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select core.note_auth_event(kind, engine.own_workspace(), (select m.user_id from core.members m where m.id = engine.current_member()),
+    detail => detail || jsonb_build_object('by', engine.actor_name()))
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.note_statements(workspace_id uuid, version bigint, statements text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -12484,6 +13133,23 @@ CREATE OR REPLACE FUNCTION engine.present_sql(value text, pg_type text)
  IMMUTABLE
  SET search_path TO ''
 RETURN CASE pg_type WHEN 'text'::text THEN format('coalesce(btrim(%s, E'' \t\r\n'') <> '''', false)'::text, value) WHEN 'text[]'::text THEN format('coalesce(cardinality(%s) > 0, false)'::text, value) WHEN 'jsonb'::text THEN format('coalesce(%s not in (''null'', ''[]'', ''{}''), false)'::text, value) ELSE (value || ' is not null'::text) END;
+
+CREATE OR REPLACE FUNCTION engine.provider_of_workspace(id uuid)
+ RETURNS core.identity_providers
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_sign_in();
+  v_provider core.identity_providers;
+begin
+  select * into v_provider from core.identity_providers p where p.id = provider_of_workspace.id and p.workspace_id = v_workspace for update;
+  if not found then
+    raise exception 'The workspace has no such provider.' using errcode = 'RV133', hint = 'It may have been removed meanwhile.';
+  end if;
+  return v_provider;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.purge_deleted(max_age interval DEFAULT NULL::interval)
  RETURNS integer
@@ -13391,6 +14057,29 @@ begin
   perform engine.apply_pending(replace_option.workspace_id);
   select w.schema_name into v_schema from core.workspaces w where w.id = replace_option.workspace_id;
   execute engine.option_statement(v_schema, v_object.table_name, v_field, value, "with");
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.replace_provider_roles(provider core.identity_providers, roles jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if jsonb_typeof(roles) <> 'array' or jsonb_array_length(roles) > 200 then
+    raise exception 'The mapping of roles is a list of at most 200 lines.' using errcode = 'RV133', column = 'roles';
+  end if;
+  perform engine.assert_may_assign((provider).workspace_id, x.role_id)
+  from (select distinct (r ->> 'roleId')::uuid as role_id from jsonb_array_elements(roles) r) x
+  where not exists (select from core.provider_roles p where p.provider_id = (provider).id and p.role_id = x.role_id);
+  delete from core.provider_roles p where p.provider_id = (provider).id;
+  insert into core.provider_roles (workspace_id, provider_id, value, role_id, position)
+  select (provider).workspace_id, (provider).id, btrim(r ->> 'value'), (r ->> 'roleId')::uuid, i::int from jsonb_array_elements(roles) with ordinality x (r, i);
+exception
+  when unique_violation then
+    raise exception 'A value stands in the mapping twice.' using errcode = 'RV133', column = 'roles', hint = 'One value gives one role.';
+  when check_violation or not_null_violation then
+    raise exception 'A line of the mapping has no value.' using errcode = 'RV133', column = 'roles';
 end
 $function$;
 
@@ -17224,23 +17913,6 @@ end
 $function$;
 comment on function metadata.adopt_drift(text,text,uuid) is 'Makes the model say what somebody changed by hand. Nothing is built anew, and the data stays.';
 
-CREATE OR REPLACE FUNCTION metadata.allow_magic_links(are_allowed boolean)
- RETURNS jsonb
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO ''
-AS $function$
-declare
-  v_workspace uuid := engine.assert_keeps_members();
-begin
-  insert into core.joining (workspace_id, is_magic_link_on) values (v_workspace, are_allowed)
-  on conflict (workspace_id) do update set is_magic_link_on = excluded.is_magic_link_on;
-  perform core.note_auth_event('MAGIC_LINKS_ALLOWED', v_workspace, null, null, null, null, jsonb_build_object('allowed', are_allowed, 'by', engine.actor_name()));
-  return metadata.joining();
-end
-$function$;
-comment on function metadata.allow_magic_links(boolean) is 'Whether members may sign in by a link that is sent to them.';
-
 CREATE OR REPLACE FUNCTION metadata.api_keys()
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -17378,6 +18050,37 @@ end
 $function$;
 comment on function metadata.create_field(uuid,text,text,text,text,text,jsonb,jsonb,jsonb,boolean,boolean,uuid,text,text,text,uuid[],timestamp with time zone,uuid) is 'Creates a field. For a RELATION or MANY_TO_MANY give the target object, for a MORPH_RELATION one or several, and how the other side names these records.';
 
+CREATE OR REPLACE FUNCTION metadata.create_identity_provider(kind text, label text, slug text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_sign_in();
+  v_slug text := coalesce(slug, nullif(left(btrim(regexp_replace(lower(create_identity_provider.label), '[^a-z0-9]+', '-', 'g'), '-'), 30), ''), 'sso');
+  v_provider core.identity_providers;
+begin
+  if (select count(*) from core.identity_providers p where p.workspace_id = v_workspace) >= 20 then
+    raise exception 'A workspace has at most 20 providers.' using errcode = 'RV133';
+  end if;
+  if slug is null and exists (select from core.identity_providers p where p.workspace_id = v_workspace and p.slug = v_slug) then
+    v_slug := v_slug || '-' || substr(md5(random()::text), 1, 5);
+  end if;
+  insert into core.identity_providers (workspace_id, kind, label, slug) values (v_workspace, create_identity_provider.kind, btrim(create_identity_provider.label), v_slug)
+  returning * into v_provider;
+  perform engine.note_security_event('PROVIDER_CREATED', jsonb_build_object('provider', v_provider.label, 'kind', v_provider.kind));
+  return engine.describe_provider(v_provider);
+exception
+  when check_violation then
+    raise exception 'A provider needs a kind, a name and a short name.' using errcode = 'RV133',
+      hint = 'Kinds are GOOGLE, MICROSOFT, OIDC and SAML; names have at most 60 letters, short names small letters, digits and hyphens.';
+  when unique_violation then
+    raise exception 'Another provider of the workspace has the short name "%".', v_slug using errcode = 'RV133', column = 'slug';
+end
+$function$;
+comment on function metadata.create_identity_provider(text,text,text) is 'Adds an identity provider, switched off. kind: GOOGLE, MICROSOFT, OIDC or SAML; slug: by which links name it, made of the label unless given. Returns it as metadata.identity_providers() does.';
+
 CREATE OR REPLACE FUNCTION metadata.create_object(label_singular text, label_plural text, name_singular text DEFAULT NULL::text, name_plural text DEFAULT NULL::text, description text DEFAULT ''::text, icon text DEFAULT 'IconBox'::text, color text DEFAULT NULL::text, id uuid DEFAULT NULL::uuid, workspace_id uuid DEFAULT NULL::uuid)
  RETURNS metadata.objects
  LANGUAGE plpgsql
@@ -17509,6 +18212,24 @@ end
 $function$;
 comment on function metadata.delete_field(uuid,uuid) is 'Deletes a field; the replacement takes its place in formulas, rules, indexes and views. Until the grace period ends its values are kept and metadata.restore_field brings it back.';
 
+CREATE OR REPLACE FUNCTION metadata.delete_identity_provider(id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_provider core.identity_providers := engine.provider_of_workspace(delete_identity_provider.id);
+begin
+  perform core.revoke_session(s.id, 'PROVIDER_REMOVED') from core.sessions s where s.provider_id = v_provider.id and s.revoked_at is null;
+  delete from core.identity_providers p where p.id = v_provider.id;
+  perform core.assert_way_in(v_provider.workspace_id);
+  perform engine.note_security_event('PROVIDER_REMOVED', jsonb_build_object('provider', v_provider.label, 'kind', v_provider.kind));
+  return true;
+end
+$function$;
+comment on function metadata.delete_identity_provider(uuid) is 'Removes a provider with the connections of its members, and ends the sessions that it began. The members stay.';
+
 CREATE OR REPLACE FUNCTION metadata.delete_object(id uuid)
  RETURNS metadata.objects
  LANGUAGE plpgsql
@@ -17615,6 +18336,37 @@ end
 $function$;
 comment on function metadata.dependents(text,uuid,text) is 'What uses an object, a field or an option of a field: kind, id, label, object and how. What is blocking must be changed before the thing can be deleted or switched off.';
 
+CREATE OR REPLACE FUNCTION metadata.disconnect_member(provider_id uuid, member_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_provider core.identity_providers := engine.provider_of_workspace(disconnect_member.provider_id);
+  v_member core.members := engine.member_row(v_provider.workspace_id, disconnect_member.member_id);
+begin
+  return engine.end_identity(v_provider, v_member);
+end
+$function$;
+comment on function metadata.disconnect_member(uuid,uuid) is 'Ends the connection of a member with a person of a provider, and the sessions that it began: for an address that has been given to somebody else. False when there was none.';
+
+CREATE OR REPLACE FUNCTION metadata.disconnect_my_identity(provider_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member core.members := engine.own_member();
+  v_provider core.identity_providers;
+begin
+  select * into v_provider from core.identity_providers p where p.id = disconnect_my_identity.provider_id and p.workspace_id = v_member.workspace_id;
+  return found and engine.end_identity(v_provider, v_member);
+end
+$function$;
+comment on function metadata.disconnect_my_identity(uuid) is 'Ends the calling member''s connection with a provider, and the sessions that it began. False when there was none.';
+
 CREATE OR REPLACE FUNCTION metadata.drift(workspace_id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -17687,6 +18439,20 @@ CREATE OR REPLACE FUNCTION metadata.export_manifest()
  SET search_path TO ''
 AS $function$ select engine.manifest_of(engine.workspace_of_role(current_setting('role')::name)) $function$;
 comment on function metadata.export_manifest() is 'The whole model as a manifest: objects, fields, relations, rules, indexes, views and roles, without ids. metadata.plan_manifest makes it in another workspace.';
+
+CREATE OR REPLACE FUNCTION metadata.identity_providers()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_sign_in();
+begin
+  return (select coalesce(jsonb_agg(engine.describe_provider(p) order by p.created_at, p.id), '[]') from core.identity_providers p where p.workspace_id = v_workspace);
+end
+$function$;
+comment on function metadata.identity_providers() is 'The identity providers of the workspace with their settings, who is connected, and how the last test went; never their secrets. For who has the permission SECURITY.';
 
 CREATE OR REPLACE FUNCTION metadata.ignore_drift(kind text, key text, reason text DEFAULT ''::text, workspace_id uuid DEFAULT NULL::uuid)
  RETURNS boolean
@@ -17774,7 +18540,6 @@ begin
   select * into v_joining from core.joining j where j.workspace_id = v_workspace;
   return jsonb_build_object(
     'isInviteLinkOn', coalesce(v_joining.is_invite_link_on, false),
-    'isMagicLinkOn', coalesce(v_joining.is_magic_link_on, true),
     'defaultRoleId', core.default_role(v_workspace),
     'domains', coalesce((select jsonb_agg(jsonb_build_object('id', d.id, 'domain', d.domain, 'requestedEmail', d.requested_email, 'approvedAt', d.approved_at) order by d.domain)
       from core.approved_domains d where d.workspace_id = v_workspace), '[]'));
@@ -17828,6 +18593,21 @@ AS $function$
   select w.model_version from core.workspaces w where w.id = engine.workspace_of_role(current_setting('role')::name)
 $function$;
 comment on function metadata.model_version() is 'Number of the model; it rises by one with each transaction that changes it. Send it as X-Metadata-Version to be served by a schema that knows the change.';
+
+CREATE OR REPLACE FUNCTION metadata.my_identities()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object('providerId', p.id, 'kind', p.kind, 'label', p.label, 'isConnected', i.subject is not null, 'email', i.email,
+    'connectedAt', i.created_at, 'lastUsedAt', i.last_used_at) order by p.created_at, p.id), '[]')
+  from core.members m
+  join core.identity_providers p on p.workspace_id = m.workspace_id and p.is_enabled
+  left join core.identities i on i.provider_id = p.id and i.user_id = m.user_id
+  where m.id = engine.current_member()
+$function$;
+comment on function metadata.my_identities() is 'The providers of the workspace, and whether the calling member is connected with each: [{providerId, kind, label, isConnected, email, connectedAt, lastUsedAt}].';
 
 CREATE OR REPLACE FUNCTION metadata.my_permissions()
  RETURNS jsonb
@@ -18415,6 +19195,22 @@ end
 $function$;
 comment on function metadata.set_default_role(uuid) is 'Chooses the role that new members get, and members of a role that is deleted.';
 
+CREATE OR REPLACE FUNCTION metadata.set_identity_provider_secret(id uuid, sealed_secret text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_provider core.identity_providers := engine.provider_of_workspace(set_identity_provider_secret.id);
+begin
+  update core.identity_providers p set secret = set_identity_provider_secret.sealed_secret, tested_at = null, last_test = null where p.id = v_provider.id;
+  perform engine.note_security_event('PROVIDER_CHANGED', jsonb_build_object('provider', v_provider.label, 'changed', '["secret"]'::jsonb));
+  return true;
+end
+$function$;
+comment on function metadata.set_identity_provider_secret(uuid,text) is 'Keeps the client secret of a provider as the server has sealed it, which POST /auth/sso/secret does; null takes it away. A secret that is not sealed cannot be used.';
+
 CREATE OR REPLACE FUNCTION metadata.set_member_active(member_id uuid, is_active boolean)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -18508,6 +19304,31 @@ end
 $function$;
 comment on function metadata.set_my_photo(text,text) is 'Sets the picture of the member who asks (PNG, JPEG or WebP, at most 100 kB, in base64), or takes it away.';
 
+CREATE OR REPLACE FUNCTION metadata.set_sign_in_methods(is_password_on boolean DEFAULT NULL::boolean, is_magic_link_on boolean DEFAULT NULL::boolean, is_sso_enforced boolean DEFAULT NULL::boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_sign_in();
+begin
+  update core.workspace_settings s set is_password_on = coalesce(set_sign_in_methods.is_password_on, s.is_password_on),
+    is_sso_enforced = coalesce(set_sign_in_methods.is_sso_enforced, s.is_sso_enforced)
+  where s.workspace_id = v_workspace;
+  if set_sign_in_methods.is_magic_link_on is not null then
+    insert into core.joining (workspace_id, is_magic_link_on) values (v_workspace, set_sign_in_methods.is_magic_link_on)
+    on conflict (workspace_id) do update set is_magic_link_on = excluded.is_magic_link_on;
+  end if;
+  perform core.assert_way_in(v_workspace);
+  perform core.end_forbidden_sessions(v_workspace);
+  perform engine.note_security_event('SECURITY_CHANGED', jsonb_strip_nulls(jsonb_build_object('isPasswordOn', set_sign_in_methods.is_password_on,
+    'isMagicLinkOn', set_sign_in_methods.is_magic_link_on, 'isSsoEnforced', set_sign_in_methods.is_sso_enforced)));
+  return metadata.sign_in_settings();
+end
+$function$;
+comment on function metadata.set_sign_in_methods(boolean,boolean,boolean) is 'Whether members may sign in by password and by a link in a mail, and whether they must sign in by a provider of the workspace; what is not given stays. Members with the permission SSO_BYPASS may use passwords nevertheless. Sessions of a way that is not allowed any more end.';
+
 CREATE OR REPLACE FUNCTION metadata.sign_in_events(max_results integer DEFAULT 100, before_id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -18528,6 +19349,26 @@ begin
 end
 $function$;
 comment on function metadata.sign_in_events(integer,uuid) is 'The audit of sign-ins of the workspace, newest first: [{id, kind, email, memberName, ip, userAgent, happenedAt, detail}]. beforeId: the last id of the page before.';
+
+CREATE OR REPLACE FUNCTION metadata.sign_in_settings()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_sign_in();
+begin
+  return (select jsonb_build_object('isPasswordOn', s.is_password_on, 'isMagicLinkOn', coalesce(j.is_magic_link_on, true), 'isSsoEnforced', s.is_sso_enforced,
+      'isMfaEnforced', s.is_mfa_enforced, 'domains', (select coalesce(jsonb_agg(d.domain order by d.domain), '[]') from core.approved_domains d
+        where d.workspace_id = v_workspace and d.approved_at is not null),
+      -- Who is let in another way whatever is enforced, and should know it.
+      'bypassedBy', (select coalesce(jsonb_agg(m.name order by m.name), '[]') from core.members m join metadata.roles r on r.id = m.role_id
+        where m.workspace_id = v_workspace and m.is_active and engine.role_may(r.pg_role, 'SSO_BYPASS')))
+    from core.workspace_settings s left join core.joining j on j.workspace_id = s.workspace_id where s.workspace_id = v_workspace);
+end
+$function$;
+comment on function metadata.sign_in_settings() is 'What members may sign in with: {isPasswordOn, isMagicLinkOn, isSsoEnforced, isMfaEnforced, domains: the approved e-mail domains, bypassedBy: the names of members with the permission SSO_BYPASS}.';
 
 CREATE OR REPLACE FUNCTION metadata.sync_application(workspace_id uuid, manifest jsonb)
  RETURNS uuid
@@ -18677,6 +19518,80 @@ end
 $function$;
 comment on function metadata.uninstall_application(uuid,text) is 'Takes an application out: its objects and fields are deleted, and can be restored until the grace period ends. Refused while something was built on them, with the list.';
 
+CREATE OR REPLACE FUNCTION metadata.update_identity_provider(id uuid, patch jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_provider core.identity_providers := engine.provider_of_workspace(update_identity_provider.id);
+  v_old core.identity_providers := v_provider;
+  v_unknown text := (select k from jsonb_object_keys(patch) k where k <> all ('{label,slug,settings,isEnabled,emailDomains,makesMembers,defaultRoleId,roleClaim,setsRoleAnew,trustsSecondFactor,roles}') limit 1);
+begin
+  if v_unknown is not null then
+    raise exception 'A provider has no "%".', v_unknown using errcode = 'RV133', column = v_unknown,
+      hint = 'It has label, slug, settings, isEnabled, emailDomains, makesMembers, defaultRoleId, roleClaim, setsRoleAnew, trustsSecondFactor and roles.';
+  end if;
+  v_provider.label := btrim(coalesce(patch ->> 'label', v_provider.label));
+  v_provider.slug := coalesce(patch ->> 'slug', v_provider.slug);
+  v_provider.settings := coalesce(jsonb_strip_nulls(patch -> 'settings'), v_provider.settings);
+  v_provider.is_enabled := coalesce((patch ->> 'isEnabled')::boolean, v_provider.is_enabled);
+  v_provider.makes_members := coalesce((patch ->> 'makesMembers')::boolean, v_provider.makes_members);
+  v_provider.sets_role_anew := coalesce((patch ->> 'setsRoleAnew')::boolean, v_provider.sets_role_anew);
+  v_provider.trusts_second_factor := coalesce((patch ->> 'trustsSecondFactor')::boolean, v_provider.trusts_second_factor);
+  if patch ? 'defaultRoleId' then
+    v_provider.default_role_id := (patch ->> 'defaultRoleId')::uuid;
+  end if;
+  if patch ? 'roleClaim' then
+    v_provider.role_claim := nullif(btrim(patch ->> 'roleClaim'), '');
+  end if;
+  if patch ? 'emailDomains' then
+    v_provider.email_domains := array(select distinct lower(btrim(d)) from jsonb_array_elements_text(patch -> 'emailDomains') d order by 1);
+  end if;
+  perform core.assert_provider_settings(v_provider.kind, v_provider.settings);
+  if v_provider.default_role_id is not null and v_provider.default_role_id is distinct from v_old.default_role_id then
+    perform engine.assert_may_assign(v_provider.workspace_id, v_provider.default_role_id);
+  end if;
+  if v_provider.is_enabled and core.provider_lacks(v_provider) is not null then
+    raise exception 'The provider cannot be switched on: "%" is missing.', core.provider_lacks(v_provider) using errcode = 'RV133', column = core.provider_lacks(v_provider);
+  end if;
+  -- With other settings it is another provider, as far as anybody has seen.
+  if v_provider.settings <> v_old.settings then
+    v_provider.tested_at := null;
+    v_provider.last_test := null;
+    -- Subjects of another issuer are other people. And nobody makes the provider of who keeps the roles one of their own.
+    delete from core.identities i where i.provider_id = v_provider.id and (
+      (v_provider.settings -> 'issuer', v_provider.settings -> 'tenant') is distinct from (v_old.settings -> 'issuer', v_old.settings -> 'tenant')
+      or not (engine.acts_as_administrator() or engine.may('ROLES')) and exists (
+        select from core.members m join metadata.roles r on r.id = m.role_id
+        where m.workspace_id = v_provider.workspace_id and m.user_id = i.user_id and engine.role_may(r.pg_role, 'ROLES')));
+  end if;
+  update core.identity_providers p set (label, slug, settings, is_enabled, email_domains, makes_members, default_role_id, role_claim, sets_role_anew, trusts_second_factor, tested_at, last_test)
+    = (v_provider.label, v_provider.slug, v_provider.settings, v_provider.is_enabled, v_provider.email_domains, v_provider.makes_members, v_provider.default_role_id,
+      v_provider.role_claim, v_provider.sets_role_anew, v_provider.trusts_second_factor, v_provider.tested_at, v_provider.last_test)
+  where p.id = v_provider.id;
+  if patch ? 'roles' then
+    perform engine.replace_provider_roles(v_provider, patch -> 'roles');
+  end if;
+  if v_old.is_enabled and not v_provider.is_enabled then
+    perform core.assert_way_in(v_provider.workspace_id);
+    perform core.end_forbidden_sessions(v_provider.workspace_id);
+  end if;
+  perform engine.note_security_event('PROVIDER_CHANGED', jsonb_build_object('provider', v_provider.label, 'changed', (select jsonb_agg(k) from jsonb_object_keys(patch) k)));
+  return engine.describe_provider(v_provider);
+exception
+  when check_violation then
+    raise exception 'A provider needs a name and a short name.' using errcode = 'RV133',
+      hint = 'Names have at most 60 letters, short names small letters, digits and hyphens.';
+  when unique_violation then
+    raise exception 'Another provider of the workspace has the short name "%".', v_provider.slug using errcode = 'RV133', column = 'slug';
+  when invalid_text_representation or invalid_parameter_value then
+    raise exception 'The change cannot be understood.' using errcode = 'RV133', hint = 'Flags are true or false, roles are named by their id, domains are a list of texts.';
+end
+$function$;
+comment on function metadata.update_identity_provider(uuid,jsonb) is 'Changes what the patch names of a provider: label, slug, settings (as a whole), isEnabled, emailDomains, makesMembers, defaultRoleId, roleClaim, setsRoleAnew, trustsSecondFactor, roles ([{value, roleId}], the first that fits counts). Switching it off ends the sessions that it began.';
+
 CREATE OR REPLACE FUNCTION metadata.update_my_profile(first_name text DEFAULT NULL::text, last_name text DEFAULT NULL::text, color_scheme text DEFAULT NULL::text, date_format text DEFAULT NULL::text, time_format text DEFAULT NULL::text, number_format text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -18709,6 +19624,8 @@ grant execute on function core.applied_migrations() to relvar_server;
 
 grant execute on function core.approve_domain(text,inet,text) to relvar_server;
 
+grant execute on function core.assert_method(uuid,uuid,text,uuid) to relvar_server;
+
 grant execute on function core.attempt_wait(text) to relvar_server;
 
 grant execute on function core.attempt_wait(text) to relvar_worker;
@@ -18719,11 +19636,13 @@ grant execute on function core.change_email(text,inet,text) to relvar_server;
 
 grant execute on function core.change_password(uuid,text,uuid,inet,text) to relvar_server;
 
+grant execute on function core.connect_identity(uuid,uuid,text,text,inet,text) to relvar_server;
+
 grant execute on function core.count_attempt(text,integer,interval) to relvar_server;
 
 grant execute on function core.count_attempt(text,integer,interval) to relvar_worker;
 
-grant execute on function core.create_session(uuid,uuid,text,bytea,timestamp with time zone,timestamp with time zone,inet,text,timestamp with time zone,uuid) to relvar_server;
+grant execute on function core.create_session(uuid,uuid,text,bytea,timestamp with time zone,timestamp with time zone,inet,text,timestamp with time zone,uuid,uuid,uuid) to relvar_server;
 
 grant execute on function core.email_of(uuid) to relvar_server;
 
@@ -18731,7 +19650,11 @@ grant execute on function core.end_second_factor(uuid) to relvar_server;
 
 grant execute on function core.end_session_of_token(bytea) to relvar_server;
 
+grant execute on function core.enter_with_provider(uuid,text,text,boolean,text,jsonb,inet,text) to relvar_server;
+
 grant execute on function core.find_login(text) to relvar_server;
+
+grant execute on function core.find_providers(text) to relvar_server;
 
 grant execute on function core.forget_attempts() to relvar_server;
 
@@ -18747,7 +19670,11 @@ grant execute on function core.has_session_mfa(uuid) to relvar_server;
 
 grant execute on function core.has_users() to relvar_server;
 
+grant execute on function core.is_account_of(uuid,uuid) to relvar_server;
+
 grant execute on function core.is_email_verified(uuid) to relvar_server;
+
+grant execute on function core.is_provider_session(uuid) to relvar_server;
 
 grant execute on function core.is_trusted_device(uuid,bytea) to relvar_server;
 
@@ -18755,7 +19682,7 @@ grant execute on function core.join_by_link(text,text,text,text,uuid,inet,text) 
 
 grant execute on function core.kept_mail(integer) to relvar_server;
 
-grant execute on function core.list_sessions(uuid) to relvar_server;
+grant execute on function core.list_sessions(uuid,uuid) to relvar_server;
 
 grant execute on function core.list_signing_keys() to relvar_server;
 
@@ -18785,6 +19712,8 @@ grant execute on function core.note_mail_kept(uuid,text,text,text) to relvar_wor
 
 grant execute on function core.note_mail_sent(uuid,text) to relvar_worker;
 
+grant execute on function core.note_provider_test(uuid,jsonb,boolean) to relvar_server;
+
 grant execute on function core.note_refused_link(text,inet,text) to relvar_server;
 
 grant execute on function core.note_session_mfa(uuid) to relvar_server;
@@ -18792,6 +19721,10 @@ grant execute on function core.note_session_mfa(uuid) to relvar_server;
 grant execute on function core.password_of(uuid) to relvar_server;
 
 grant execute on function core.photo(uuid,uuid) to relvar_server;
+
+grant execute on function core.provider_by_slug(text,text) to relvar_server;
+
+grant execute on function core.provider_to_use(uuid) to relvar_server;
 
 grant execute on function core.purge_mail() to relvar_worker;
 
@@ -18824,6 +19757,8 @@ grant execute on function core.rotate_refresh_token(bytea,bytea,timestamp with t
 grant execute on function core.second_factor_of(uuid,uuid) to relvar_server;
 
 grant execute on function core.set_password(uuid,text,uuid) to relvar_server;
+
+grant execute on function core.sign_in_ways(text) to relvar_server;
 
 grant execute on function core.sign_up(text,text,text,uuid,text,text,inet,text) to relvar_server;
 
@@ -18949,8 +19884,6 @@ grant execute on function engine.workspace_of_role(name) to public;
 
 grant execute on function metadata.adopt_drift(text,text,uuid) to relvar_crm;
 
-grant execute on function metadata.allow_magic_links(boolean) to relvar_crm;
-
 grant execute on function metadata.api_keys() to relvar_crm;
 
 grant execute on function metadata.apply_changes(uuid,jsonb,text) to relvar_crm;
@@ -18960,6 +19893,8 @@ grant execute on function metadata.check_formula(uuid,text,text) to relvar_crm;
 grant execute on function metadata.create_api_key(text,uuid,timestamp with time zone,integer) to relvar_crm;
 
 grant execute on function metadata.create_field(uuid,text,text,text,text,text,jsonb,jsonb,jsonb,boolean,boolean,uuid,text,text,text,uuid[],timestamp with time zone,uuid) to relvar_crm;
+
+grant execute on function metadata.create_identity_provider(text,text,text) to relvar_crm;
 
 grant execute on function metadata.create_object(text,text,text,text,text,text,text,uuid,uuid) to relvar_crm;
 
@@ -18973,6 +19908,8 @@ grant execute on function metadata.default_values(uuid) to relvar_crm;
 
 grant execute on function metadata.delete_field(uuid,uuid) to relvar_crm;
 
+grant execute on function metadata.delete_identity_provider(uuid) to relvar_crm;
+
 grant execute on function metadata.delete_object(uuid) to relvar_crm;
 
 grant execute on function metadata.delete_option(uuid,text,text) to relvar_crm;
@@ -18981,6 +19918,10 @@ grant execute on function metadata.deleted_items() to relvar_crm;
 
 grant execute on function metadata.dependents(text,uuid,text) to relvar_crm;
 
+grant execute on function metadata.disconnect_member(uuid,uuid) to relvar_crm;
+
+grant execute on function metadata.disconnect_my_identity(uuid) to relvar_crm;
+
 grant execute on function metadata.drift(uuid) to relvar_crm;
 
 grant execute on function metadata.end_invite_link() to relvar_crm;
@@ -18988,6 +19929,8 @@ grant execute on function metadata.end_invite_link() to relvar_crm;
 grant execute on function metadata.explain_access(text,text,uuid,text,uuid,uuid) to relvar_crm;
 
 grant execute on function metadata.export_manifest() to relvar_crm;
+
+grant execute on function metadata.identity_providers() to relvar_crm;
 
 grant execute on function metadata.ignore_drift(text,text,text,uuid) to relvar_crm;
 
@@ -19004,6 +19947,8 @@ grant execute on function metadata.model() to relvar_crm;
 grant execute on function metadata.model_history(integer,bigint) to relvar_crm;
 
 grant execute on function metadata.model_version() to relvar_crm;
+
+grant execute on function metadata.my_identities() to relvar_crm;
 
 grant execute on function metadata.my_permissions() to relvar_crm;
 
@@ -19059,6 +20004,8 @@ grant execute on function metadata.security_settings() to relvar_crm;
 
 grant execute on function metadata.set_default_role(uuid) to relvar_crm;
 
+grant execute on function metadata.set_identity_provider_secret(uuid,text) to relvar_crm;
+
 grant execute on function metadata.set_member_active(uuid,boolean) to relvar_crm;
 
 grant execute on function metadata.set_member_role(uuid,uuid) to relvar_crm;
@@ -19067,13 +20014,19 @@ grant execute on function metadata.set_mfa_enforced(boolean) to relvar_crm;
 
 grant execute on function metadata.set_my_photo(text,text) to relvar_crm;
 
+grant execute on function metadata.set_sign_in_methods(boolean,boolean,boolean) to relvar_crm;
+
 grant execute on function metadata.sign_in_events(integer,uuid) to relvar_crm;
+
+grant execute on function metadata.sign_in_settings() to relvar_crm;
 
 grant execute on function metadata.sync_application(uuid,jsonb) to relvar_crm;
 
 grant execute on function metadata.undo_type_change(uuid) to relvar_crm;
 
 grant execute on function metadata.uninstall_application(uuid,text) to relvar_crm;
+
+grant execute on function metadata.update_identity_provider(uuid,jsonb) to relvar_crm;
 
 grant execute on function metadata.update_my_profile(text,text,text,text,text,text) to relvar_crm;
 

@@ -76,3 +76,13 @@ drop function metadata.allow_magic_links(boolean);
 --!include metadata/identity_providers.sql
 --!include metadata/sign_in.sql
 --!include metadata/joining.sql
+-- Members say in which language and time zone they read.
+alter table core.members add column settled_at timestamptz;
+comment on column core.members.settled_at is 'When the language and the time zone of the member were first taken from a browser.';
+drop function metadata.update_my_profile(text, text, text, text, text, text);
+--!include metadata/profile.sql
+
+-- Teams: names, what goes up when a team goes, and the audit of who is in them.
+alter table metadata.teams drop constraint teams_workspace_id_parent_team_id_fkey,
+  add constraint teams_workspace_id_parent_team_id_fkey foreign key (workspace_id, parent_team_id) references metadata.teams (workspace_id, id) deferrable initially deferred;
+--!include metadata/teams.sql

@@ -47,6 +47,34 @@ test('members change their own profile, whatever their role lets them change, an
   expect(refused.errors?.[0]?.extensions.code).toBe('VALUE_NOT_ALLOWED');
 });
 
+test('the browser says once in which language and zone a member reads; then the member does', async () => {
+  const settle = (locale: string, timeZone: string) =>
+    metadata(`mutation { settleMyProfile(input: { locale: "${locale}", timeZone: "${timeZone}" }) { result } }`);
+  const update = (values: string) => metadata(`mutation { updateMyProfile(input: { ${values} }) { result } }`);
+  expect((await metadata('{ myProfile }')).data['myProfile']).toMatchObject({
+    locale: 'en',
+    timeZone: 'system',
+    isSettled: false,
+  });
+  expect((await settle('en-GB', 'Etc/Unknown')).data['settleMyProfile']!.result).toMatchObject({
+    locale: 'en-GB',
+    timeZone: 'system',
+    isSettled: true,
+  });
+  expect((await settle('de', 'Europe/Berlin')).data['settleMyProfile']!.result).toMatchObject({ locale: 'en-GB' });
+  expect((await update('timeZone: "Asia/Kathmandu", locale: "ne"')).data['updateMyProfile']!.result).toMatchObject({
+    locale: 'ne',
+    timeZone: 'Asia/Kathmandu',
+  });
+  // Mails follow.
+  const { rows } = await server.db.admin.query("select locale from core.users where email = 'ada@acme.test'");
+  expect(rows).toEqual([{ locale: 'ne' }]);
+  const code = async (values: string) => (await update(values)).errors?.[0]?.extensions.code;
+  expect(await code('timeZone: "Mars/Olympus"')).toBe('RV160');
+  expect(await code('locale: "Klingon!"')).toBe('RV161');
+  await update('timeZone: "system", locale: "en"');
+});
+
 test('a role without that permission names and pictures nobody, and still chooses how to read', async () => {
   const set = (permissions: string) =>
     server.db.admin.query(

@@ -142,3 +142,41 @@ test('a record is shared, and the share is taken back', async () => {
   const { data: schema } = await admin.records('{ __schema { types { name } } }');
   expect(JSON.stringify(schema)).not.toMatch(/"RecordShare"/);
 });
+
+test('teams are kept by the mutations that the screen sends', async () => {
+  const acme = await server.createWorkspace('teams');
+  const team = async (values: object) => {
+    const { data } = await acme.metadata(
+      'mutation ($team: TeamInput!) { createTeam(input: { team: $team }) { team { id } } }',
+      { team: values },
+    );
+    return (data as { createTeam: { team: { id: string } } }).createTeam.team.id;
+  };
+  const sales = await team({ name: 'Sales' });
+  const north = await team({ name: 'North', parentTeamId: sales });
+  const { rows } = await server.db.admin.query<{ id: string }>('select id from core.members where workspace_id = $1', [
+    acme.workspaceId,
+  ]);
+  const member = await acme.metadata(
+    'mutation ($it: TeamMemberInput!) { createTeamMember(input: { teamMember: $it }) { teamMember { id isLead } } }',
+    { it: { teamId: north, memberId: rows[0]!.id } },
+  );
+  const { id } = (member.data as { createTeamMember: { teamMember: { id: string } } }).createTeamMember.teamMember;
+  for (const [text, values] of [
+    [
+      'mutation ($id: UUID!, $patch: TeamMemberPatch!) { updateTeamMember(input: { id: $id, patch: $patch }) { clientMutationId } }',
+      { id, patch: { isLead: true } },
+    ],
+    [
+      'mutation ($id: UUID!, $patch: TeamPatch!) { updateTeam(input: { id: $id, patch: $patch }) { clientMutationId } }',
+      { id: north, patch: { parentTeamId: null, name: 'North' } },
+    ],
+    ['mutation ($id: UUID!) { deleteTeamMember(input: { id: $id }) { clientMutationId } }', { id }],
+    ['mutation ($id: UUID!) { deleteTeam(input: { id: $id }) { clientMutationId } }', { id: sales }],
+  ] as const)
+    expect((await acme.metadata(text, values)).errors).toBeUndefined();
+  const left = await acme.metadata('{ teams { nodes { name parentTeamId } } teamMembers { nodes { id } } }');
+  expect(left.data).toEqual({ teams: { nodes: [{ name: 'North', parentTeamId: null }] }, teamMembers: { nodes: [] } });
+  const taken = await acme.metadata('mutation { createTeam(input: { team: { name: "north" } }) { team { id } } }');
+  expect(taken.errors?.[0]?.extensions).toMatchObject({ code: 'RV162', field: 'name' });
+});

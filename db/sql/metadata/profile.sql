@@ -37,16 +37,30 @@ begin
     return null;
   end if;
   execute format('select jsonb_build_object(''firstName'', coalesce(t.name_first_name, ''''), ''lastName'', coalesce(t.name_last_name, ''''), ''avatarUrl'', t.avatar_url,
-      ''colorScheme'', t.color_scheme, ''dateFormat'', t.date_format, ''timeFormat'', t.time_format, ''numberFormat'', t.number_format)
+      ''colorScheme'', t.color_scheme, ''dateFormat'', t.date_format, ''timeFormat'', t.time_format, ''numberFormat'', t.number_format,
+      ''locale'', coalesce(t.locale, ''en''), ''timeZone'', coalesce(t.time_zone, ''system''))
     from %I.workspace_members t where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
     into v_profile using v_member.id;
-  return v_profile || jsonb_build_object('memberId', v_member.id, 'keepsMembers', engine.keeps_members(), 'email', (select u.email from core.users u where u.id = v_member.user_id));
+  return v_profile || jsonb_build_object('memberId', v_member.id, 'keepsMembers', engine.keeps_members(), 'email', (select u.email from core.users u where u.id = v_member.user_id),
+    -- The browser of who acts as somebody else says nothing of that one.
+    'isSettled', v_member.settled_at is not null or nullif(current_setting('relvar.impersonator_id', true), '') is not null);
 end
 $$;
-comment on function metadata.my_profile() is 'Name, picture and formats of the member who asks; null for who is no member.';
+comment on function metadata.my_profile() is
+  'Name, picture, language, time zone and formats of the member who asks; null for who is no member. isSettled: whether the language and the time zone were taken from a browser once.';
+
+-- "system" is whatever the device says.
+create or replace function engine.is_time_zone(name text) returns boolean
+language sql stable set search_path = ''
+  return name = 'system' or exists (select from pg_catalog.pg_timezone_names z where z.name = is_time_zone.name);
+
+-- BCP 47: a language, perhaps a script, a region and variants.
+create or replace function engine.is_locale(name text) returns boolean
+language sql immutable parallel safe set search_path = ''
+  return name ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$';
 
 create or replace function metadata.update_my_profile(first_name text default null, last_name text default null, color_scheme text default null,
-  date_format text default null, time_format text default null, number_format text default null) returns jsonb
+  date_format text default null, time_format text default null, number_format text default null, locale text default null, time_zone text default null) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -55,15 +69,46 @@ begin
   if first_name is not null or last_name is not null then
     perform engine.assert_may_name_oneself();
   end if;
+  if not engine.is_time_zone(time_zone) then
+    raise exception '"%" is not a time zone.', time_zone using errcode = 'RV160', column = 'time_zone',
+      hint = 'Give a name such as Europe/Berlin, or "system" for that of the device. select name from pg_timezone_names lists them.';
+  end if;
+  if not engine.is_locale(locale) then
+    raise exception '"%" is not a language.', locale using errcode = 'RV161', column = 'locale', hint = 'Give a tag such as en, en-GB or de-AT.';
+  end if;
   execute format('update %I.workspace_members t set
       name_first_name = coalesce($2, t.name_first_name), name_last_name = coalesce($3, t.name_last_name), color_scheme = coalesce($4, t.color_scheme),
-      date_format = coalesce($5, t.date_format), time_format = coalesce($6, t.time_format), number_format = coalesce($7, t.number_format)
+      date_format = coalesce($5, t.date_format), time_format = coalesce($6, t.time_format), number_format = coalesce($7, t.number_format),
+      locale = coalesce($8, t.locale), time_zone = coalesce($9, t.time_zone)
     where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
-    using v_member.id, left(btrim(first_name), 100), left(btrim(last_name), 100), color_scheme, date_format, time_format, number_format;
+    using v_member.id, left(btrim(first_name), 100), left(btrim(last_name), 100), color_scheme, date_format, time_format, number_format, locale, time_zone;
+  -- Mails are of the account.
+  update core.users u set locale = update_my_profile.locale where u.id = v_member.user_id and update_my_profile.locale is not null;
   return metadata.my_profile();
 end
 $$;
-comment on function metadata.update_my_profile(text, text, text, text, text, text) is 'Changes what is given of the caller''s own profile, and leaves the rest.';
+comment on function metadata.update_my_profile(text, text, text, text, text, text, text, text) is
+  'Changes what is given of the caller''s own profile, and leaves the rest. locale: such as en-GB; timeZone: such as Europe/Berlin, or "system".';
+
+-- At the first sign-in, and once: what the browser says, where the member has said nothing.
+create or replace function metadata.settle_my_profile(locale text, time_zone text) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_member core.members := engine.own_member();
+  v_profile jsonb := metadata.my_profile();
+begin
+  if (v_profile ->> 'isSettled')::boolean then
+    return v_profile;
+  end if;
+  update core.members m set settled_at = now() where m.id = v_member.id;
+  -- A browser may know zones that this server does not.
+  return metadata.update_my_profile(locale => case when v_profile ->> 'locale' = 'en' and engine.is_locale(settle_my_profile.locale) then settle_my_profile.locale end,
+    time_zone => case when v_profile ->> 'timeZone' = 'system' and engine.is_time_zone(settle_my_profile.time_zone) then settle_my_profile.time_zone end);
+end
+$$;
+comment on function metadata.settle_my_profile(text, text) is
+  'Takes the language and the time zone of the caller''s browser for the profile, once, unless they were chosen already.';
 
 -- Pictures are small, and kept in the database until there is a store of files.
 create or replace function metadata.set_my_photo(media_type text default null, content_base64 text default null) returns jsonb
@@ -98,7 +143,8 @@ end
 $$;
 comment on function metadata.set_my_photo(text, text) is 'Sets the picture of the member who asks (PNG, JPEG or WebP, at most 100 kB, in base64), or takes it away.';
 
-grant execute on function metadata.my_profile(), metadata.update_my_profile(text, text, text, text, text, text), metadata.set_my_photo(text, text) to relvar_crm;
+grant execute on function metadata.my_profile(), metadata.update_my_profile(text, text, text, text, text, text, text, text),
+  metadata.settle_my_profile(text, text), metadata.set_my_photo(text, text) to relvar_crm;
 
 create or replace function core.photo(id uuid, workspace_id uuid) returns table (media_type text, content bytea)
 language sql stable security definer set search_path = ''

@@ -254,32 +254,3 @@ comment on function metadata.create_own_records_role(text) is 'Makes a role whos
 
 grant execute on function metadata.set_default_role(uuid), metadata.default_role_id(),
   metadata.create_own_records_role(text) to relvar_crm;
-
--- Teams.
-create or replace function engine.tg_teams__validate() returns trigger
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  new.id := coalesce(new.id, engine.uuidv7());
-  new.workspace_id := coalesce(new.workspace_id, engine.workspace_of_role(current_setting('role')::name));
-  if new.parent_team_id is not null and exists (
-    with recursive above (id) as (
-      select new.parent_team_id union select t.parent_team_id from above a join metadata.teams t on t.id = a.id where t.parent_team_id is not null
-    ) select from above a where a.id = new.id) then
-    raise exception 'The team "%" would be beneath itself.', new.name using errcode = 'RV096', column = 'parent_team_id', hint = 'Choose a team that is not beneath this one.';
-  end if;
-  return new;
-end
-$$;
-create or replace trigger _100_validate before insert or update on metadata.teams for each row execute function engine.tg_teams__validate();
-
-create or replace function engine.tg_team_members__validate() returns trigger
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  new.id := coalesce(new.id, engine.uuidv7());
-  new.workspace_id := coalesce(new.workspace_id, (select t.workspace_id from metadata.teams t where t.id = new.team_id));
-  return new;
-end
-$$;
-create or replace trigger _100_validate before insert or update on metadata.team_members for each row execute function engine.tg_team_members__validate();

@@ -75,7 +75,10 @@ export function openLive(audience: string, signedOut: () => void): () => void {
   // Pages served without https have no locks: there each has its own stream.
   if ('locks' in navigator) {
     post({ kind: 'asked' });
-    navigator.locks.request(name, { signal: end.signal }, lead).catch(() => undefined);
+    navigator.locks.request(name, { signal: end.signal }, lead).catch((cause: unknown) => {
+      // A page that goes waits no longer for its turn.
+      if (!(cause instanceof DOMException && cause.name === 'AbortError')) throw cause;
+    });
   } else void lead();
   // A page that comes back by the browser's back button was frozen meanwhile.
   const wake = (event: PageTransitionEvent) => event.persisted && hear({ kind: 'missed' });

@@ -11,6 +11,7 @@ import {
   IconUserCircle,
   IconUserShield,
   IconUsers,
+  IconUsersGroup,
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useLive } from '../api/live.ts';
@@ -81,6 +82,11 @@ function WorkspaceMenu() {
         {keepsMembers ? (
           <Menu.Item component={Link} to="/settings/members" leftSection={<IconUsers size={15} />}>
             Members
+          </Menu.Item>
+        ) : null}
+        {keepsMembers ? (
+          <Menu.Item component={Link} to="/settings/teams" leftSection={<IconUsersGroup size={15} />}>
+            Teams
           </Menu.Item>
         ) : null}
         {keepsRoles ? (

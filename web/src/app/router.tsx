@@ -104,6 +104,14 @@ const members = createRoute({
   component: lazyRouteComponent(() => import('../settings/people/MembersPage.tsx'), 'MembersPage'),
 });
 
+const teams = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/teams',
+  validateSearch: (search: { [key: string]: unknown }): { team?: string } =>
+    typeof search['team'] === 'string' ? { team: search['team'] } : {},
+  component: lazyRouteComponent(() => import('../settings/teams/TeamsPage.tsx'), 'TeamsPage'),
+});
+
 const security = createRoute({
   getParentRoute: () => root,
   path: '/settings/security',
@@ -145,6 +153,7 @@ export const router = createRouter({
     history,
     drift,
     members,
+    teams,
     profile,
     security,
     keys,

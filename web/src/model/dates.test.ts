@@ -1,9 +1,12 @@
+import { PLAIN_FORMATS, setFormats } from './formats.ts';
 import {
   addDays,
   formatDay,
+  formatInstant,
   formatPattern,
   formatRelativeDay,
   joinInstant,
+  localDay,
   parseDay,
   parseInstant,
   splitInstant,
@@ -85,4 +88,48 @@ describe('formats', () => {
     ['2026-11-25', 'in 3 days'],
     ['2026-09-01', '3 months ago'],
   ])('%s as people speak of it', (day, text) => expect(formatRelativeDay(day, now)).toBe(text));
+});
+
+describe('the zone of the profile, whatever that of the device is', () => {
+  const zones = ['Pacific/Kiritimati', 'America/Los_Angeles', 'Europe/Berlin', 'Asia/Kathmandu'];
+  const read = (timeZone: string) => setFormats({ ...PLAIN_FORMATS, timeZone });
+  afterEach(() => {
+    setFormats(PLAIN_FORMATS);
+    process.env['TZ'] = 'UTC';
+  });
+
+  test.each(['UTC', ...zones])('on a device in %s', (device) => {
+    process.env['TZ'] = device;
+    for (const zone of zones) {
+      read(zone);
+      expect(formatDay('2026-03-29')).toBe('29 Mar 2026');
+      expect(parseDay('29.3.2026')).toBe('2026-03-29');
+      for (const text of ['2026-03-29 00:00', '2026-11-22 14:30', '2026-07-01 23:59', '1960-01-01 09:00']) {
+        const instant = parseInstant(text) ?? '';
+        expect(`${zone} ${splitInstant(instant).day} ${splitInstant(instant).time}`).toBe(`${zone} ${text}`);
+      }
+    }
+    const instant = '2026-11-22T23:30:00.000Z';
+    const shown = zones.map((zone) => {
+      read(zone);
+      return formatInstant(instant);
+    });
+    expect(shown).toEqual(['23 Nov 2026, 13:30', '22 Nov 2026, 15:30', '23 Nov 2026, 00:30', '23 Nov 2026, 05:15']);
+    read('Pacific/Kiritimati');
+    expect(localDay(new Date(instant))).toBe('2026-11-23');
+    expect(parseDay('today', new Date(instant))).toBe('2026-11-23');
+  });
+
+  test('an hour that the clocks skip is later, of one that comes twice the first is meant', () => {
+    read('Europe/Berlin');
+    expect(joinInstant('2026-03-29', '02:30')).toBe('2026-03-29T01:30:00.000Z');
+    expect(joinInstant('2026-10-25', '02:30')).toBe('2026-10-25T00:30:00.000Z');
+    read('America/Los_Angeles');
+    expect(joinInstant('2026-11-01', '01:30')).toBe('2026-11-01T08:30:00.000Z');
+  });
+
+  test('one that there is not is that of the device', () => {
+    read('Mars/Olympus');
+    expect(formatInstant('2026-11-22T23:30:00.000Z')).toBe('22 Nov 2026, 23:30');
+  });
 });

@@ -20,14 +20,53 @@ function day(year: number, month: number, date: number): string | null {
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const LONG_MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-export const localDay = (instant: Date): string =>
-  `${pad(instant.getFullYear(), 4)}-${pad(instant.getMonth() + 1)}-${pad(instant.getDate())}`;
-
-export function addDays(value: string, days: number): string {
-  const [year = 0, month = 1, date = 1] = value.split('-').map(Number);
-  // Noon keeps the arithmetic clear of the hour that a clock change removes.
-  return localDay(new Date(year, month - 1, date + days, 12));
+interface Clock {
+  day: string;
+  hour: number;
+  minute: number;
+  second: number;
 }
+
+/** What the calendar and the clock show at an instant in the reader's zone. */
+function clockAt(instant: Date): Clock {
+  const { clock } = formats();
+  if (!clock)
+    return {
+      day: `${pad(instant.getFullYear(), 4)}-${pad(instant.getMonth() + 1)}-${pad(instant.getDate())}`,
+      hour: instant.getHours(),
+      minute: instant.getMinutes(),
+      second: instant.getSeconds(),
+    };
+  const shown: { [type: string]: number } = {};
+  for (const { type, value } of clock.formatToParts(instant)) shown[type] = Number(value);
+  const { year = 0, month = 0, day: date = 0, hour = 0, minute = 0, second = 0 } = shown;
+  return { day: `${pad(year, 4)}-${pad(month)}-${pad(date)}`, hour, minute, second };
+}
+
+const DAY_MS = 86_400_000;
+
+/** The same clock, were it one of UTC. */
+const asUtc = ({ day: text, hour, minute, second }: Clock): number =>
+  Date.parse(`${text}T00:00:00Z`) + ((hour * 60 + minute) * 60 + second) * 1000;
+
+/**
+ * When the clocks of the reader's zone show this. Of an hour that comes twice the first is meant; where clocks skip it, it is
+ * as much later as they skip.
+ */
+function instantOf(shown: Clock): Date {
+  const wanted = asUtc(shown);
+  const candidates = [-DAY_MS, DAY_MS].map((aside) => {
+    const near = Math.floor((wanted + aside) / 1000) * 1000;
+    return new Date(wanted - (asUtc(clockAt(new Date(near))) - near));
+  });
+  return candidates.find((candidate) => asUtc(clockAt(candidate)) === wanted) ?? candidates[0] ?? new Date(wanted);
+}
+
+/** The day that it is in the reader's zone. */
+export const localDay = (instant: Date): string => clockAt(instant).day;
+
+export const addDays = (value: string, days: number): string =>
+  new Date(Date.parse(`${value.slice(0, 10)}T00:00:00Z`) + days * DAY_MS).toISOString().slice(0, 10);
 
 /** Reads what people type for a day: 2026-11-22, 22.11.2026, 11/22/2026, 22 Nov 2026, Nov 22, today, tomorrow, +3. */
 export function parseDay(text: string, now: Date = new Date()): string | null {
@@ -41,7 +80,7 @@ export function parseDay(text: string, now: Date = new Date()): string | null {
   const iso = /^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:t.*)?$/.exec(value);
   if (iso) return day(Number(iso[1]), Number(iso[2]), Number(iso[3]));
   const dotted = /^(\d{1,2})\.(\d{1,2})\.(\d{4})?$/.exec(value);
-  if (dotted) return day(Number(dotted[3] ?? now.getFullYear()), Number(dotted[2]), Number(dotted[1]));
+  if (dotted) return day(Number(dotted[3] ?? today.slice(0, 4)), Number(dotted[2]), Number(dotted[1]));
   const slashed = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/.exec(value);
   if (slashed) {
     const [first, second, year] = [Number(slashed[1]), Number(slashed[2]), Number(slashed[3])];
@@ -50,7 +89,7 @@ export function parseDay(text: string, now: Date = new Date()): string | null {
   const named = /^(?:(\d{1,2})\s+)?([a-z]{3})[a-z]*\.?(?:\s+(\d{1,2})(?!\d))?(?:,?\s+(\d{4}))?$/.exec(value);
   if (named && MONTHS.includes(named[2] ?? '')) {
     const date = named[1] ?? named[3];
-    return date ? day(Number(named[4] ?? now.getFullYear()), MONTHS.indexOf(named[2] ?? '') + 1, Number(date)) : null;
+    return date ? day(Number(named[4] ?? today.slice(0, 4)), MONTHS.indexOf(named[2] ?? '') + 1, Number(date)) : null;
   }
   return null;
 }
@@ -58,7 +97,9 @@ export function parseDay(text: string, now: Date = new Date()): string | null {
 export function formatDay(value: string): string {
   const [year = '', month = '1', date = '1'] = value.slice(0, 10).split('-');
   const name = LONG_MONTHS[Number(month) - 1] ?? month;
-  switch (formats().dateFormat) {
+  const { dateFormat, days } = formats();
+  if (days) return days.format(new Date(`${value.slice(0, 10)}T00:00:00Z`));
+  switch (dateFormat) {
     case 'YEAR_FIRST':
       return value.slice(0, 10);
     case 'MONTH_FIRST':
@@ -70,19 +111,18 @@ export function formatDay(value: string): string {
 
 /** An instant as the two inputs of an editor: the day and the time in the reader's zone. */
 export function splitInstant(value: string): { day: string; time: string } {
-  const instant = new Date(value);
-  return { day: localDay(instant), time: `${pad(instant.getHours())}:${pad(instant.getMinutes())}` };
+  const { day: text, hour, minute } = clockAt(new Date(value));
+  return { day: text, time: `${pad(hour)}:${pad(minute)}` };
 }
 
 export function joinInstant(dayText: string, time: string): string | null {
-  const [year = 0, month = 1, date = 1] = dayText.split('-').map(Number);
   const clock = /^(\d{1,2})(?::(\d{2}))?\s*(am|pm)?$/i.exec(time.trim());
   if (!clock) return null;
   const half = clock[3]?.toLowerCase();
   const hour = (Number(clock[1]) % (half ? 12 : 24)) + (half === 'pm' ? 12 : 0);
   const minute = Number(clock[2] ?? 0);
   if (Number(clock[1]) > 23 || minute > 59) return null;
-  return new Date(year, month - 1, date, hour, minute).toISOString();
+  return instantOf({ day: dayText, hour, minute, second: 0 }).toISOString();
 }
 
 /** A day, optionally followed by a time; a day alone means its start. */
@@ -157,7 +197,7 @@ export function formatPattern(value: string, pattern: string): string {
   const [year = 0, month = 1, date = 1] = dayText.split('-').map(Number);
   const [hour = 0, minute = 0] = time.split(':').map(Number);
   const weekday = WEEKDAYS[new Date(Date.UTC(year, month - 1, date)).getUTCDay()] ?? '';
-  const second = value.length > 10 ? new Date(value).getSeconds() : 0;
+  const second = value.length > 10 ? clockAt(new Date(value)).second : 0;
   const letters: { [token: string]: string } = {
     yyyy: pad(year, 4),
     yy: pad(year % 100),

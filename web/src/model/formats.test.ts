@@ -35,3 +35,21 @@ test('times of half days', () => {
     '29 Mar 2026, 3:05 PM',
   ]);
 });
+
+test.each([
+  ['en', '29 Mar 2026, 15:05', '1,234.5'],
+  ['en-US', 'Mar 29, 2026, 3:05 PM', '1,234.5'],
+  ['en-GB', '29 Mar 2026, 15:05', '1,234.5'],
+  ['de', '29.03.2026, 15:05', '1.234,5'],
+  ['fr', '29 mars 2026, 15:05', '1\u202f234,5'],
+  ['no such thing', '29 Mar 2026, 15:05', '1,234.5'],
+])('what is left to the language, in %s', (locale, instant, number) => {
+  setFormats({ ...PLAIN_FORMATS, locale });
+  expect(formatInstant(new Date(2026, 2, 29, 15, 5).toISOString())).toBe(instant);
+  expect(withSigns('1,234.5')).toBe(number);
+});
+
+test('a chosen format goes before the language', () => {
+  setFormats({ ...PLAIN_FORMATS, locale: 'en-US', dateFormat: 'YEAR_FIRST', timeFormat: 'HOUR_24' });
+  expect(formatInstant(new Date(2026, 2, 29, 15, 5).toISOString())).toBe('2026-03-29, 15:05');
+});

@@ -3,36 +3,117 @@ export interface Formats {
   dateFormat: 'SYSTEM' | 'MONTH_FIRST' | 'DAY_FIRST' | 'YEAR_FIRST';
   timeFormat: 'SYSTEM' | 'HOUR_12' | 'HOUR_24';
   numberFormat: 'SYSTEM' | 'COMMAS_AND_DOT' | 'SPACES_AND_COMMA' | 'DOTS_AND_COMMA' | 'APOSTROPHE_AND_DOT';
+  /** BCP 47. What is SYSTEM above is as in this language; plain "en" is Relvar's own way, 29 Mar 2026 and 15:05. */
+  locale: string;
+  /** IANA, or "system" for that of the device. */
+  timeZone: string;
 }
 
-export const PLAIN_FORMATS: Formats = { dateFormat: 'SYSTEM', timeFormat: 'SYSTEM', numberFormat: 'SYSTEM' };
-
-let chosen = PLAIN_FORMATS;
-
-export const formats = (): Formats => chosen;
-
-export const setFormats = ({ dateFormat, timeFormat, numberFormat }: Formats): void => {
-  chosen = { dateFormat, timeFormat, numberFormat };
+export const PLAIN_FORMATS: Formats = {
+  dateFormat: 'SYSTEM',
+  timeFormat: 'SYSTEM',
+  numberFormat: 'SYSTEM',
+  locale: 'en',
+  timeZone: 'system',
 };
 
+interface Signs {
+  ',': string;
+  '.': string;
+}
+
 /** A space that no line breaks at stands between thousands. */
-const SIGNS = {
+const SIGNS: { [format in Formats['numberFormat']]: Signs | null } = {
   SYSTEM: null,
   COMMAS_AND_DOT: null,
   SPACES_AND_COMMA: { ',': '\u202f', '.': ',' },
   DOTS_AND_COMMA: { ',': '.', '.': ',' },
   APOSTROPHE_AND_DOT: { ',': '’', '.': '.' },
-} as const;
+};
+
+/** What the choices come to, found once: each cell of a table asks. */
+interface Chosen extends Formats {
+  signs: Signs | null;
+  isHalfDay: boolean;
+  /** Days as the language writes them; null where a format of the member's says how. */
+  days: Intl.DateTimeFormat | null;
+  /** Reads the clocks of the zone; null for the device's own. */
+  clock: Intl.DateTimeFormat | null;
+}
+
+const DIGITS = { numberingSystem: 'latn', calendar: 'gregory' } as const;
+
+/** Psql may have written anything there. */
+function usable<Value>(make: () => Value): Value | null {
+  try {
+    return make();
+  } catch {
+    return null;
+  }
+}
+
+function signsOf(locale: string): Signs | null {
+  const parts = new Intl.NumberFormat(locale, { numberingSystem: 'latn' }).formatToParts(1_234_567.5);
+  const sign = (type: string) => parts.find((part) => part.type === type)?.value;
+  const group = sign('group') ?? ',';
+  // A space that a line may break at is none to write a number with.
+  return { ',': group.trim() === '' ? '\u202f' : group, '.': sign('decimal') ?? '.' };
+}
+
+function choose({ dateFormat, timeFormat, numberFormat, timeZone, locale: wanted }: Formats): Chosen {
+  const locale = usable(() => Intl.getCanonicalLocales(wanted)[0]) ?? 'en';
+  const isOwnWay = locale === 'en';
+  const followsLanguage = (format: string) => format === 'SYSTEM' && !isOwnWay;
+  return {
+    dateFormat,
+    timeFormat,
+    numberFormat,
+    locale,
+    timeZone,
+    signs: followsLanguage(numberFormat) ? signsOf(locale) : SIGNS[numberFormat],
+    isHalfDay: followsLanguage(timeFormat)
+      ? new Intl.DateTimeFormat(locale, { hour: 'numeric' }).resolvedOptions().hour12 === true
+      : timeFormat === 'HOUR_12',
+    days: followsLanguage(dateFormat)
+      ? new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC', ...DIGITS })
+      : null,
+    clock:
+      timeZone === 'system'
+        ? null
+        : usable(
+            () =>
+              new Intl.DateTimeFormat('en', {
+                timeZone,
+                hourCycle: 'h23',
+                year: 'numeric',
+                month: 'numeric',
+                day: 'numeric',
+                hour: 'numeric',
+                minute: 'numeric',
+                second: 'numeric',
+                ...DIGITS,
+              }),
+          ),
+  };
+}
+
+let chosen = choose(PLAIN_FORMATS);
+
+export const formats = (): Readonly<Chosen> => chosen;
+
+export const setFormats = (wanted: Formats): void => {
+  chosen = choose(wanted);
+};
 
 /** A number as English writes it, with the signs that the member reads. */
 export function withSigns(number: string): string {
-  const signs = SIGNS[chosen.numberFormat];
+  const { signs } = chosen;
   return signs === null ? number : number.replaceAll(/[,.](?=\d)/g, (sign) => signs[sign as ',' | '.']);
 }
 
 /** 15:05, or 3:05 PM. */
 export function timeOfDay(time: string): string {
-  if (chosen.timeFormat !== 'HOUR_12') return time;
+  if (!chosen.isHalfDay) return time;
   const [hour = 0, minute = 0] = time.split(':').map(Number);
   return `${hour % 12 || 12}:${String(minute).padStart(2, '0')} ${hour < 12 ? 'AM' : 'PM'}`;
 }

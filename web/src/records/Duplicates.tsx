@@ -2,8 +2,10 @@ import { Link } from '@tanstack/react-router';
 import { useCallback, useEffect, useState } from 'react';
 import { gql } from 'urql';
 import { request } from '../api/client.ts';
+import { toFailure, type Failure } from '../api/failure.ts';
 import { Avatar } from '../fields/Avatar.tsx';
 import type { ModelObject } from '../model/types.ts';
+import { ReadFailure } from './ReadFailure.tsx';
 import classes from './RecordView.module.css';
 import { useLiveObjects } from './useLiveObject.ts';
 
@@ -29,14 +31,26 @@ function shared(object: ModelObject, criteria: string[][]): string {
 /** On a record's page: the records that the criteria of its object take for the same. None, nothing. */
 export function Duplicates({ object, id }: { object: ModelObject; id: string }) {
   const [found, setFound] = useState<Duplicate[]>([]);
+  const [failure, setFailure] = useState<Failure | null>(null);
   const asks = object.duplicateCriteria.length > 0;
   const read = useCallback(async () => {
     if (!asks) return;
-    const { findDuplicates } = await request(FIND, { object: object.nameSingular, id });
-    setFound(findDuplicates.nodes);
+    try {
+      const { findDuplicates } = await request(FIND, { object: object.nameSingular, id });
+      setFound(findDuplicates.nodes);
+      setFailure(null);
+    } catch (cause) {
+      setFailure(toFailure(cause));
+    }
   }, [asks, object.nameSingular, id]);
-  useEffect(() => void read().catch(() => undefined), [read]);
-  useLiveObjects([object.id], () => void read().catch(() => undefined));
+  useEffect(() => void read(), [read]);
+  useLiveObjects([object.id], () => void read());
+  if (failure)
+    return (
+      <section className={classes.block} aria-label="Possible duplicates">
+        <ReadFailure what="Possible duplicates" failure={failure} onRetry={() => void read()} />
+      </section>
+    );
   if (!asks || found.length === 0) return null;
   return (
     <section className={classes.block} aria-label="Possible duplicates">

@@ -2,6 +2,7 @@ import { ActionIcon } from '@mantine/core';
 import { IconPlus, IconX } from '@tabler/icons-react';
 import { useCallback, useEffect, useState } from 'react';
 import { request } from '../api/client.ts';
+import { toFailure, type Failure } from '../api/failure.ts';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
 import { FieldEditor } from '../fields/FieldEditor.tsx';
 import { listDocument } from '../model/documents.ts';
@@ -11,6 +12,7 @@ import type { FieldRelation, Model, ModelField, ModelObject, RecordRow } from '.
 import { isLink, readValue } from '../model/values.ts';
 import { announceFailure } from './announce.tsx';
 import { createRecord, deleteRecords } from './changes.ts';
+import { ReadFailure } from './ReadFailure.tsx';
 import classes from './RecordView.module.css';
 import { useLiveObjects } from './useLiveObject.ts';
 
@@ -29,16 +31,22 @@ function Joined({
   id: string;
 }) {
   const [joins, setJoins] = useState<RecordRow[]>([]);
+  const [failure, setFailure] = useState<Failure | null>(null);
   const [adding, setAdding] = useState(false);
   const read = useCallback(async () => {
-    const { list } = await request(listDocument(model, holder, [morph]), {
-      first: 50,
-      filter: { [own.columnName]: { equalTo: id } },
-    });
-    setJoins(list.nodes);
+    try {
+      const { list } = await request(listDocument(model, holder, [morph]), {
+        first: 50,
+        filter: { [own.columnName]: { equalTo: id } },
+      });
+      setJoins(list.nodes);
+      setFailure(null);
+    } catch (cause) {
+      setFailure(toFailure(cause));
+    }
   }, [model, holder, morph, own.columnName, id]);
-  useEffect(() => void read().catch(() => undefined), [read]);
-  useLiveObjects([holder.id], () => void read().catch(() => undefined));
+  useEffect(() => void read(), [read]);
+  useLiveObjects([holder.id], () => void read());
 
   const add = async (value: unknown) => {
     if (!isLink(value as never)) return;
@@ -90,7 +98,11 @@ function Joined({
           ) : null}
         </div>
       </div>
-      {joins.length === 0 ? <p className={classes.quiet}>Not linked to anything yet.</p> : null}
+      {failure ? (
+        <ReadFailure what="Links" failure={failure} onRetry={() => void read()} />
+      ) : joins.length === 0 ? (
+        <p className={classes.quiet}>Not linked to anything yet.</p>
+      ) : null}
       <ul className={classes.joined}>
         {joins.map((join) => {
           const link = readValue(model, morph, join);

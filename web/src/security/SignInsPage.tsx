@@ -1,6 +1,6 @@
 import { Alert, Button, Skeleton, Switch, Table } from '@mantine/core';
 import { useState } from 'react';
-import { formatRelative } from '../model/dates.ts';
+import { formatInstant, formatRelative } from '../model/dates.ts';
 import { announceFailure } from '../records/announce.tsx';
 import settings from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
@@ -70,9 +70,7 @@ export function SignInsPage() {
               <Table.Tbody>
                 {events.map((event) => (
                   <Table.Tr key={event.id}>
-                    <Table.Td title={new Date(event.happenedAt).toLocaleString()}>
-                      {formatRelative(event.happenedAt)}
-                    </Table.Td>
+                    <Table.Td title={formatInstant(event.happenedAt)}>{formatRelative(event.happenedAt)}</Table.Td>
                     <Table.Td>{event.memberName ?? event.email ?? '–'}</Table.Td>
                     <Table.Td>{eventText(event)}</Table.Td>
                     <Table.Td title={event.userAgent ?? ''}>{event.ip ?? '–'}</Table.Td>

@@ -15,6 +15,12 @@ const SENTENCES: { [kind: string]: string } = {
   SECOND_FACTOR_FAILED: 'Wrong code of the second factor',
   RECOVERY_CODES_MADE: 'Made new recovery codes',
   SECURITY_CHANGED: 'Changed what the workspace asks of its members',
+  TEAM_CREATED: 'Made a team',
+  TEAM_CHANGED: 'Changed a team',
+  TEAM_DELETED: 'Deleted a team',
+  TEAM_MEMBER_ADDED: 'Came into a team',
+  TEAM_MEMBER_CHANGED: 'Began or ceased to lead a team',
+  TEAM_MEMBER_REMOVED: 'Left a team',
   KEY_CREATED: 'Created a key',
   KEY_REVOKED: 'Revoked a key',
 };
@@ -27,7 +33,7 @@ export function eventText({ kind, detail }: SignInEvent): string {
       .replaceAll('_', ' ')
       .toLowerCase()
       .replace(/^./, (letter) => letter.toUpperCase());
-  const more = detail['key'] ?? detail['method'] ?? detail['reason'];
+  const more = detail['key'] ?? detail['team'] ?? detail['method'] ?? detail['reason'];
   return typeof more === 'string'
     ? `${sentence} (${more.includes(' ') ? more : more.replaceAll('_', ' ').toLowerCase()})`
     : sentence;

@@ -2,6 +2,7 @@ import type { MantineColorScheme } from '@mantine/core';
 import { create } from 'zustand';
 import { ask, perform } from '../model/calls.ts';
 import { PLAIN_FORMATS, setFormats, type Formats } from '../model/formats.ts';
+import { announceFailure } from '../records/announce.tsx';
 
 export interface Profile extends Formats {
   memberId: string;
@@ -12,6 +13,8 @@ export interface Profile extends Formats {
   colorScheme: 'SYSTEM' | 'LIGHT' | 'DARK';
   /** Whether the role may invite and change members. */
   keepsMembers: boolean;
+  /** Whether the language and the time zone were taken from a browser once. */
+  isSettled: boolean;
 }
 
 /** Null for who is no member, and before it is read. */
@@ -22,10 +25,19 @@ function keep(profile: Profile | null): void {
   useProfile.setState({ profile });
 }
 
-export const readProfile = async (): Promise<void> => keep(await ask<Profile | null>('myProfile'));
+/** At the first sign-in the language and the time zone are those of the browser. */
+export async function readProfile(): Promise<void> {
+  const profile = await ask<Profile | null>('myProfile');
+  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+  keep(
+    profile && !profile.isSettled
+      ? await perform<Profile>('settleMyProfile', { locale: navigator.language, timeZone })
+      : profile,
+  );
+}
 
 export async function saveProfile(
-  values: Partial<Omit<Profile, 'memberId' | 'email' | 'avatarUrl' | 'keepsMembers'>>,
+  values: Partial<Omit<Profile, 'memberId' | 'email' | 'avatarUrl' | 'keepsMembers' | 'isSettled'>>,
 ): Promise<void> {
   keep(await perform<Profile>('updateMyProfile', values));
 }
@@ -37,10 +49,15 @@ export async function savePhoto(photo: { mediaType: string; contentBase64: strin
 
 const SCHEMES = { auto: 'SYSTEM', light: 'LIGHT', dark: 'DARK' } as const;
 
-/** The choice holds on this device at once, and on others from their next start. */
+/** The choice holds on this device at once, and on others from their next start, which is told when it was not saved. */
 export async function keepColorScheme(scheme: MantineColorScheme): Promise<void> {
   // Whoever is no member has no profile, and the device remembers.
-  if (useProfile.getState().profile) await saveProfile({ colorScheme: SCHEMES[scheme] }).catch(() => undefined);
+  if (!useProfile.getState().profile) return;
+  try {
+    await saveProfile({ colorScheme: SCHEMES[scheme] });
+  } catch (cause) {
+    announceFailure('The colours hold on this device only', cause);
+  }
 }
 
 export const schemeOf = (profile: Profile): MantineColorScheme =>

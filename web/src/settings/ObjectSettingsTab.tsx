@@ -49,6 +49,7 @@ interface Draft {
   imageFieldId: string | null;
   isSearchable: boolean;
   isAudited: boolean;
+  isPrivate: boolean;
   duplicateCriteria: string[][];
 }
 
@@ -64,6 +65,7 @@ const draftOf = (object: ModelObject): Draft => ({
   imageFieldId: object.imageFieldId,
   isSearchable: object.isSearchable,
   isAudited: object.isAudited,
+  isPrivate: object.isPrivate,
   duplicateCriteria: object.duplicateCriteria,
 });
 
@@ -297,6 +299,18 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
             checked={draft.isAudited}
             onChange={(event) => change({ isAudited: event.currentTarget.checked })}
           />
+          {object.isSystem || object.isJunction ? null : (
+            <Switch
+              size="sm"
+              label="Private"
+              description={
+                'A record is its creator’s alone until it is shared: no role shows it to anybody else, administrators included. ' +
+                'This holds for the records that are there already, too. What was made by no member, such as by an API key, nobody sees meanwhile.'
+              }
+              checked={draft.isPrivate}
+              onChange={(event) => change({ isPrivate: event.currentTarget.checked })}
+            />
+          )}
         </section>
         <section className={classes.section} aria-label="Duplicates">
           <h2>Duplicates</h2>

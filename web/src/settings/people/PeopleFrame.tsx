@@ -1,4 +1,4 @@
-import { IconUserCircle, IconUserShield, IconUsers } from '@tabler/icons-react';
+import { IconUserCircle, IconUserShield, IconUsers, IconUsersGroup } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useMay } from '../../model/store.ts';
@@ -9,7 +9,8 @@ import page from '../settings.module.css';
 
 const SECTIONS = [
   { to: '/settings/profile', label: 'Your profile', icon: IconUserCircle },
-  { to: '/settings/members', label: 'Members', icon: IconUsers },
+  { to: '/settings/members', label: 'Members', icon: IconUsers, IconUsersGroup },
+  { to: '/settings/teams', label: 'Teams', icon: IconUsersGroup },
   { to: '/settings/roles', label: 'Roles', icon: IconUserShield },
 ] as const;
 
@@ -23,7 +24,12 @@ interface PeopleFrameProps {
 export function PeopleFrame({ label, actions, children }: PeopleFrameProps) {
   const keepsMembers = useProfile((state) => state.profile?.keepsMembers);
   const keepsRoles = useMay('ROLES');
-  const isOpen = { '/settings/profile': true, '/settings/members': keepsMembers, '/settings/roles': keepsRoles };
+  const isOpen = {
+    '/settings/profile': true,
+    '/settings/members': keepsMembers,
+    '/settings/teams': keepsMembers,
+    '/settings/roles': keepsRoles,
+  };
   return (
     <>
       <header className={classes.header}>

@@ -12,33 +12,39 @@ import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { fetchJson } from '../../api/failure.ts';
 import { Avatar } from '../../fields/Avatar.tsx';
+import { formatDay, formatInstant } from '../../model/dates.ts';
+import { formats, timeOfDay, withSigns } from '../../model/formats.ts';
 import { announceFailure } from '../../records/announce.tsx';
 import { useSubmission } from '../../session/entrance.ts';
 import { keepColorScheme, savePhoto, saveProfile, useProfile, type Profile } from '../../session/profile.ts';
 import { resumeSession } from '../../session/session.ts';
 import classes from '../settings.module.css';
+import { languages, timeZones, withPresent } from './languages.ts';
 import own from './people.module.css';
 import { PeopleFrame } from './PeopleFrame.tsx';
 import { shrink } from './picture.ts';
 
-const DATES = [
-  { value: 'SYSTEM', label: 'As Relvar does: 29 Mar 2026' },
+/** What stands for "as the language does" is shown as it comes out. */
+const dates = () => [
+  { value: 'SYSTEM', label: `As the language does${example('dateFormat', () => formatDay('2026-03-29'))}` },
   { value: 'DAY_FIRST', label: 'Day first: 29 Mar 2026' },
   { value: 'MONTH_FIRST', label: 'Month first: Mar 29, 2026' },
   { value: 'YEAR_FIRST', label: 'Year first: 2026-03-29' },
 ];
-const TIMES = [
-  { value: 'SYSTEM', label: 'As Relvar does: 15:05' },
+const times = () => [
+  { value: 'SYSTEM', label: `As the language does${example('timeFormat', () => timeOfDay('15:05'))}` },
   { value: 'HOUR_24', label: '24 hours: 15:05' },
   { value: 'HOUR_12', label: '12 hours: 3:05 PM' },
 ];
-const NUMBERS = [
-  { value: 'SYSTEM', label: 'As Relvar does: 1,234.5' },
+const numbers = () => [
+  { value: 'SYSTEM', label: `As the language does${example('numberFormat', () => withSigns('1,234.5'))}` },
   { value: 'COMMAS_AND_DOT', label: '1,234.5' },
   { value: 'SPACES_AND_COMMA', label: '1 234,5' },
   { value: 'DOTS_AND_COMMA', label: '1.234,5' },
   { value: 'APOSTROPHE_AND_DOT', label: '1’234.5' },
 ];
+const example = (format: 'dateFormat' | 'timeFormat' | 'numberFormat', write: () => string): string =>
+  formats()[format] === 'SYSTEM' ? `: ${write()}` : '';
 const SCHEMES = [
   { value: 'auto', label: 'As the system' },
   { value: 'light', label: 'Light' },
@@ -214,22 +220,41 @@ function HowYouRead({ profile }: { profile: Profile }) {
         }}
       />
       <Select
+        label="Language"
+        description="Dates, times and numbers are written as in this language, and mails to you. Relvar itself speaks English."
+        data={withPresent(languages(), profile.locale)}
+        value={profile.locale}
+        searchable
+        allowDeselect={false}
+        onChange={(value) => save({ locale: value ?? profile.locale })}
+      />
+      <Select
+        label="Time zone"
+        description={`It is ${formatInstant(new Date().toISOString())} there. A date without a time is the same everywhere.`}
+        data={withPresent(timeZones(), profile.timeZone)}
+        value={profile.timeZone}
+        searchable
+        limit={100}
+        allowDeselect={false}
+        onChange={(value) => save({ timeZone: value ?? profile.timeZone })}
+      />
+      <Select
         label="Dates"
-        data={DATES}
+        data={dates()}
         value={profile.dateFormat}
         allowDeselect={false}
         onChange={(value) => save({ dateFormat: value as Profile['dateFormat'] })}
       />
       <Select
         label="Times"
-        data={TIMES}
+        data={times()}
         value={profile.timeFormat}
         allowDeselect={false}
         onChange={(value) => save({ timeFormat: value as Profile['timeFormat'] })}
       />
       <Select
         label="Numbers"
-        data={NUMBERS}
+        data={numbers()}
         value={profile.numberFormat}
         allowDeselect={false}
         onChange={(value) => save({ numberFormat: value as Profile['numberFormat'] })}

@@ -19,7 +19,7 @@ import { useSubmission } from '../../session/entrance.ts';
 import { keepColorScheme, savePhoto, saveProfile, useProfile, type Profile } from '../../session/profile.ts';
 import { resumeSession } from '../../session/session.ts';
 import classes from '../settings.module.css';
-import { languages, timeZones, withPresent } from './languages.ts';
+import { languages, timeZones } from './languages.ts';
 import own from './people.module.css';
 import { PeopleFrame } from './PeopleFrame.tsx';
 import { shrink } from './picture.ts';
@@ -221,8 +221,8 @@ function HowYouRead({ profile }: { profile: Profile }) {
       />
       <Select
         label="Language"
-        description="Dates, times and numbers are written as in this language, and mails to you. Relvar itself speaks English."
-        data={withPresent(languages(), profile.locale)}
+        description="Dates, times and numbers are written as in this language, in mails, too. Relvar itself speaks English."
+        data={languages(profile.locale)}
         value={profile.locale}
         searchable
         allowDeselect={false}
@@ -231,7 +231,7 @@ function HowYouRead({ profile }: { profile: Profile }) {
       <Select
         label="Time zone"
         description={`It is ${formatInstant(new Date().toISOString())} there. A date without a time is the same everywhere.`}
-        data={withPresent(timeZones(), profile.timeZone)}
+        data={timeZones(profile.timeZone)}
         value={profile.timeZone}
         searchable
         limit={100}

@@ -9,27 +9,23 @@ const TAGS =
   'fa fi fr fr-BE fr-CA fr-CH ga gl gu he hi hr hu hy id is it it-CH ja ka kk km ko lt lv mk mr ms nb nl nl-BE pa pl pt pt-BR ro ru sk sl sq sr ' +
   'sv sw ta te th tr uk ur uz vi zh-CN zh-HK zh-TW';
 
-/** In their own words, and in English for who looks for one by that. */
-export function languages(): Choice[] {
+/** In their own words, and in English for who looks for one by that; also the present one, whichever it is. */
+export function languages(present: string): Choice[] {
   const inEnglish = new Intl.DisplayNames('en', { type: 'language' });
-  return Intl.DateTimeFormat.supportedLocalesOf(TAGS.split(' ')).map((tag) => {
+  const tags = new Set([...TAGS.split(' '), present].filter((tag) => /^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/.test(tag)));
+  return Intl.DateTimeFormat.supportedLocalesOf([...tags]).map((tag) => {
     const english = inEnglish.of(tag) ?? tag;
     const itself = new Intl.DisplayNames(tag, { type: 'language' }).of(tag) ?? tag;
     return { value: tag, label: itself.toLowerCase() === english.toLowerCase() ? english : `${english} (${itself})` };
   });
 }
 
-export function timeZones(): Choice[] {
+export function timeZones(present: string): Choice[] {
   const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
   return [
     { value: 'system', label: `That of the device (${timeZone.replaceAll('_', ' ')})` },
-    ...['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')].map((zone) => ({
-      value: zone,
-      label: zone.replaceAll('_', ' '),
-    })),
+    ...[...new Set([...(present === 'system' ? [] : [present]), 'UTC', ...Intl.supportedValuesOf('timeZone')])]
+      .toSorted()
+      .map((zone) => ({ value: zone, label: zone.replaceAll('_', ' ') })),
   ];
 }
-
-/** What was chosen elsewhere, where this browser does not offer it. */
-export const withPresent = (choices: Choice[], present: string): Choice[] =>
-  choices.some(({ value }) => value === present) ? choices : [{ value: present, label: present }, ...choices];

@@ -112,7 +112,11 @@ beforeAll(async () => {
   );
   schema = found.rows[0]?.nspname ?? '';
   await makeProjects();
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    colorScheme: 'light',
+    locale: 'en-GB',
+  });
   context.setDefaultTimeout(30_000);
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: address });
   page = await context.newPage();

@@ -31,7 +31,11 @@ beforeAll(async () => {
     `select nspname from pg_namespace where nspname like 'ws\\_%'`,
   );
   schema = found.rows[0]?.nspname ?? '';
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    colorScheme: 'light',
+    locale: 'en-GB',
+  });
   context.setDefaultTimeout(30_000);
   page = await context.newPage();
   page.on('pageerror', (error) => complaints.push(error.message));

@@ -412,11 +412,13 @@ create table core.members (
   login_role text,
   is_active boolean not null default true,
   created_at timestamp with time zone not null default now(),
-  avatar_url text
+  avatar_url text,
+  settled_at timestamp with time zone
 );
 
 comment on column core.members.id is 'Also the id of the member''s record in the tenant''s workspace_members.';
 comment on column core.members.login_role is 'The member''s own database login, for psql and BI tools; null when there is none.';
+comment on column core.members.settled_at is 'When the language and the time zone of the member were first taken from a browser.';
 
 alter table core.members add constraint members_pkey PRIMARY KEY (id);
 
@@ -1900,6 +1902,8 @@ create policy update_own on metadata.team_members for update to relvar_crm using
 
 CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.team_members FOR EACH ROW EXECUTE FUNCTION engine.tg_team_members__validate();
 
+CREATE TRIGGER _500_note AFTER INSERT OR DELETE OR UPDATE ON metadata.team_members FOR EACH ROW EXECUTE FUNCTION engine.tg_team_members__note();
+
 create table metadata.teams (
   id uuid not null default engine.uuidv7(),
   workspace_id uuid not null default engine.current_workspace(),
@@ -1929,7 +1933,7 @@ alter table metadata.teams add constraint teams_workspace_id_id_key UNIQUE (work
 
 alter table metadata.teams add constraint teams_workspace_id_name_key UNIQUE (workspace_id, name);
 
-alter table metadata.teams add constraint teams_workspace_id_parent_team_id_fkey FOREIGN KEY (workspace_id, parent_team_id) REFERENCES metadata.teams(workspace_id, id) ON DELETE SET NULL (parent_team_id);
+alter table metadata.teams add constraint teams_workspace_id_parent_team_id_fkey FOREIGN KEY (workspace_id, parent_team_id) REFERENCES metadata.teams(workspace_id, id) DEFERRABLE INITIALLY DEFERRED;
 
 CREATE INDEX teams_workspace_id_parent_team_id_idx ON metadata.teams USING btree (workspace_id, parent_team_id);
 
@@ -1942,6 +1946,10 @@ create policy select_own on metadata.teams for select to relvar_crm using ((work
 create policy update_own on metadata.teams for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('WORKSPACE_MEMBERS'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
 CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.teams FOR EACH ROW EXECUTE FUNCTION engine.tg_teams__validate();
+
+CREATE TRIGGER _400_hand_up AFTER DELETE ON metadata.teams REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_teams__hand_up();
+
+CREATE TRIGGER _500_note AFTER INSERT OR DELETE OR UPDATE ON metadata.teams FOR EACH ROW EXECUTE FUNCTION engine.tg_teams__note();
 
 create table metadata.type_changes (
   id uuid not null default engine.uuidv7(),
@@ -10706,6 +10714,13 @@ CREATE OR REPLACE FUNCTION engine.is_generated(field metadata.fields)
  SET search_path TO ''
 RETURN (((field).type = 'FORMULA'::text) AND (NOT engine.formula_reads_relations((field).compiled)) AND ((current_setting('server_version_num'::text))::integer >= 180000));
 
+CREATE OR REPLACE FUNCTION engine.is_locale(name text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN (name ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$'::text);
+
 CREATE OR REPLACE FUNCTION engine.is_public_mail_domain(domain text)
  RETURNS boolean
  LANGUAGE sql
@@ -10731,6 +10746,13 @@ CREATE OR REPLACE FUNCTION engine.is_signed(comment text, definition text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN (NOT ("left"(md5(definition), 12) IS DISTINCT FROM (regexp_match(comment, '^@relvar \S+ ([0-9a-f]{12})'::text))[1]));
+
+CREATE OR REPLACE FUNCTION engine.is_time_zone(name text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN ((name = 'system'::text) OR (EXISTS (SELECT FROM pg_timezone_names z WHERE (z.name = is_time_zone.name))));
 
 CREATE OR REPLACE FUNCTION engine.is_trashed_for(caller name, schema_name text, object metadata.objects, record_id uuid, action text DEFAULT 'DELETE'::text)
  RETURNS boolean
@@ -17257,6 +17279,27 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tg_team_members__note()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_row metadata.team_members := case when tg_op = 'DELETE' then old else new end;
+  v_team text := (select t.name from metadata.teams t where t.id = v_row.team_id);
+  v_member core.members;
+begin
+  select * into v_member from core.members m where m.id = v_row.member_id;
+  -- What goes with its team or its member is told with that.
+  if v_team is not null and v_member.id is not null then
+    perform engine.note_member_event(case tg_op when 'INSERT' then 'TEAM_MEMBER_ADDED' when 'UPDATE' then 'TEAM_MEMBER_CHANGED' else 'TEAM_MEMBER_REMOVED' end, v_member,
+      jsonb_build_object('team', v_team, 'teamId', v_row.team_id, 'isLead', v_row.is_lead));
+  end if;
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.tg_team_members__validate()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -17266,7 +17309,46 @@ AS $function$
 begin
   new.id := coalesce(new.id, engine.uuidv7());
   new.workspace_id := coalesce(new.workspace_id, (select t.workspace_id from metadata.teams t where t.id = new.team_id));
+  if tg_op = 'INSERT' and exists (select from metadata.team_members m where m.team_id = new.team_id and m.member_id = new.member_id) then
+    raise exception '% is in this team already.', (select m.name from core.members m where m.id = new.member_id) using errcode = 'RV162', column = 'member_id';
+  end if;
   return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_teams__hand_up()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  with recursive above (id, parent_team_id) as (
+    select g.id, g.parent_team_id from gone g
+    union
+    select a.id, g.parent_team_id from above a join gone g on g.id = a.parent_team_id
+  )
+  update metadata.teams t set parent_team_id = a.parent_team_id
+  from above a
+  where a.id = t.parent_team_id and not exists (select from gone g where g.id = a.parent_team_id);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_teams__note()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_team metadata.teams := case when tg_op = 'DELETE' then old else new end;
+begin
+  if engine.workspace_exists(v_team.workspace_id) then
+    perform core.note_auth_event(case tg_op when 'INSERT' then 'TEAM_CREATED' when 'UPDATE' then 'TEAM_CHANGED' else 'TEAM_DELETED' end, v_team.workspace_id,
+      detail => jsonb_build_object('team', v_team.name, 'teamId', v_team.id, 'by', engine.actor_name()));
+  end if;
+  return null;
 end
 $function$;
 
@@ -17279,6 +17361,13 @@ AS $function$
 begin
   new.id := coalesce(new.id, engine.uuidv7());
   new.workspace_id := coalesce(new.workspace_id, engine.workspace_of_role(current_setting('role')::name));
+  new.name := btrim(new.name);
+  if new.name = '' or length(new.name) > 100 then
+    raise exception 'A team needs a name.' using errcode = 'RV162', column = 'name', hint = 'Give one of at most 100 letters.';
+  end if;
+  if exists (select from metadata.teams t where t.workspace_id = new.workspace_id and t.id <> new.id and lower(t.name) = lower(new.name)) then
+    raise exception 'There is a team "%" already.', new.name using errcode = 'RV162', column = 'name', hint = 'Choose another name.';
+  end if;
   if new.parent_team_id is not null and exists (
     with recursive above (id) as (
       select new.parent_team_id union select t.parent_team_id from above a join metadata.teams t on t.id = a.id where t.parent_team_id is not null
@@ -18632,13 +18721,16 @@ begin
     return null;
   end if;
   execute format('select jsonb_build_object(''firstName'', coalesce(t.name_first_name, ''''), ''lastName'', coalesce(t.name_last_name, ''''), ''avatarUrl'', t.avatar_url,
-      ''colorScheme'', t.color_scheme, ''dateFormat'', t.date_format, ''timeFormat'', t.time_format, ''numberFormat'', t.number_format)
+      ''colorScheme'', t.color_scheme, ''dateFormat'', t.date_format, ''timeFormat'', t.time_format, ''numberFormat'', t.number_format,
+      ''locale'', coalesce(t.locale, ''en''), ''timeZone'', coalesce(t.time_zone, ''system''))
     from %I.workspace_members t where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
     into v_profile using v_member.id;
-  return v_profile || jsonb_build_object('memberId', v_member.id, 'keepsMembers', engine.keeps_members(), 'email', (select u.email from core.users u where u.id = v_member.user_id));
+  return v_profile || jsonb_build_object('memberId', v_member.id, 'keepsMembers', engine.keeps_members(), 'email', (select u.email from core.users u where u.id = v_member.user_id),
+    -- The browser of who acts as somebody else says nothing of that one.
+    'isSettled', v_member.settled_at is not null or nullif(current_setting('relvar.impersonator_id', true), '') is not null);
 end
 $function$;
-comment on function metadata.my_profile() is 'Name, picture and formats of the member who asks; null for who is no member.';
+comment on function metadata.my_profile() is 'Name, picture, language, time zone and formats of the member who asks; null for who is no member. isSettled: whether the language and the time zone were taken from a browser once.';
 
 CREATE OR REPLACE FUNCTION metadata.new_invite_link()
  RETURNS jsonb
@@ -19329,6 +19421,27 @@ end
 $function$;
 comment on function metadata.set_sign_in_methods(boolean,boolean,boolean) is 'Whether members may sign in by password and by a link in a mail, and whether they must sign in by a provider of the workspace; what is not given stays. Members with the permission SSO_BYPASS may use passwords nevertheless. Sessions of a way that is not allowed any more end.';
 
+CREATE OR REPLACE FUNCTION metadata.settle_my_profile(locale text, time_zone text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member core.members := engine.own_member();
+  v_profile jsonb := metadata.my_profile();
+begin
+  if (v_profile ->> 'isSettled')::boolean then
+    return v_profile;
+  end if;
+  update core.members m set settled_at = now() where m.id = v_member.id;
+  -- A browser may know zones that this server does not.
+  return metadata.update_my_profile(locale => case when v_profile ->> 'locale' = 'en' and engine.is_locale(settle_my_profile.locale) then settle_my_profile.locale end,
+    time_zone => case when v_profile ->> 'timeZone' = 'system' and engine.is_time_zone(settle_my_profile.time_zone) then settle_my_profile.time_zone end);
+end
+$function$;
+comment on function metadata.settle_my_profile(text,text) is 'Takes the language and the time zone of the caller''s browser for the profile, once, unless they were chosen already.';
+
 CREATE OR REPLACE FUNCTION metadata.sign_in_events(max_results integer DEFAULT 100, before_id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -19402,6 +19515,27 @@ begin
 end
 $function$;
 comment on function metadata.sync_application(uuid,jsonb) is 'Installs or upgrades an application from its manifest: objects, fields, relations, rules, indexes, views and roles. Returns the application''s id. What the workspace has changed itself is kept; metadata.applications.warnings tells where the application wanted it otherwise.';
+
+CREATE OR REPLACE FUNCTION metadata.team_dependents(team_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_team metadata.teams;
+  v_shares bigint;
+begin
+  select * into v_team from metadata.teams t where t.id = team_dependents.team_id;
+  perform engine.assert_manages(v_team.workspace_id, 'WORKSPACE_MEMBERS');
+  execute format('select count(*) from %I.record_shares s where s.principal_kind = ''TEAM'' and s.principal_id = $1',
+    (select w.schema_name from core.workspaces w where w.id = v_team.workspace_id)) into v_shares using v_team.id;
+  return jsonb_build_object('shares', v_shares,
+    'teams', (select coalesce(jsonb_agg(t.name order by t.name), '[]') from metadata.teams t where t.parent_team_id = v_team.id),
+    'members', (select coalesce(jsonb_agg(m.name order by m.name), '[]') from metadata.team_members u join core.members m on m.id = u.member_id where u.team_id = v_team.id));
+end
+$function$;
+comment on function metadata.team_dependents(uuid) is 'What deleting a team would change: {members, teams beneath it, shares: how many records are shared with it}. For who keeps the teams.';
 
 CREATE OR REPLACE FUNCTION metadata.undo_type_change(id uuid)
  RETURNS jsonb
@@ -19592,7 +19726,7 @@ end
 $function$;
 comment on function metadata.update_identity_provider(uuid,jsonb) is 'Changes what the patch names of a provider: label, slug, settings (as a whole), isEnabled, emailDomains, makesMembers, defaultRoleId, roleClaim, setsRoleAnew, trustsSecondFactor, roles ([{value, roleId}], the first that fits counts). Switching it off ends the sessions that it began.';
 
-CREATE OR REPLACE FUNCTION metadata.update_my_profile(first_name text DEFAULT NULL::text, last_name text DEFAULT NULL::text, color_scheme text DEFAULT NULL::text, date_format text DEFAULT NULL::text, time_format text DEFAULT NULL::text, number_format text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION metadata.update_my_profile(first_name text DEFAULT NULL::text, last_name text DEFAULT NULL::text, color_scheme text DEFAULT NULL::text, date_format text DEFAULT NULL::text, time_format text DEFAULT NULL::text, number_format text DEFAULT NULL::text, locale text DEFAULT NULL::text, time_zone text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -19604,15 +19738,25 @@ begin
   if first_name is not null or last_name is not null then
     perform engine.assert_may_name_oneself();
   end if;
+  if not engine.is_time_zone(time_zone) then
+    raise exception '"%" is not a time zone.', time_zone using errcode = 'RV160', column = 'time_zone',
+      hint = 'Give a name such as Europe/Berlin, or "system" for that of the device. select name from pg_timezone_names lists them.';
+  end if;
+  if not engine.is_locale(locale) then
+    raise exception '"%" is not a language.', locale using errcode = 'RV161', column = 'locale', hint = 'Give a tag such as en, en-GB or de-AT.';
+  end if;
   execute format('update %I.workspace_members t set
       name_first_name = coalesce($2, t.name_first_name), name_last_name = coalesce($3, t.name_last_name), color_scheme = coalesce($4, t.color_scheme),
-      date_format = coalesce($5, t.date_format), time_format = coalesce($6, t.time_format), number_format = coalesce($7, t.number_format)
+      date_format = coalesce($5, t.date_format), time_format = coalesce($6, t.time_format), number_format = coalesce($7, t.number_format),
+      locale = coalesce($8, t.locale), time_zone = coalesce($9, t.time_zone)
     where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
-    using v_member.id, left(btrim(first_name), 100), left(btrim(last_name), 100), color_scheme, date_format, time_format, number_format;
+    using v_member.id, left(btrim(first_name), 100), left(btrim(last_name), 100), color_scheme, date_format, time_format, number_format, locale, time_zone;
+  -- Mails are of the account.
+  update core.users u set locale = update_my_profile.locale where u.id = v_member.user_id and update_my_profile.locale is not null;
   return metadata.my_profile();
 end
 $function$;
-comment on function metadata.update_my_profile(text,text,text,text,text,text) is 'Changes what is given of the caller''s own profile, and leaves the rest.';
+comment on function metadata.update_my_profile(text,text,text,text,text,text,text,text) is 'Changes what is given of the caller''s own profile, and leaves the rest. locale: such as en-GB; timeZone: such as Europe/Berlin, or "system".';
 
 grant execute on function core.accept_invitation(text,text,text,uuid,inet,text) to relvar_server;
 
@@ -20016,11 +20160,15 @@ grant execute on function metadata.set_my_photo(text,text) to relvar_crm;
 
 grant execute on function metadata.set_sign_in_methods(boolean,boolean,boolean) to relvar_crm;
 
+grant execute on function metadata.settle_my_profile(text,text) to relvar_crm;
+
 grant execute on function metadata.sign_in_events(integer,uuid) to relvar_crm;
 
 grant execute on function metadata.sign_in_settings() to relvar_crm;
 
 grant execute on function metadata.sync_application(uuid,jsonb) to relvar_crm;
+
+grant execute on function metadata.team_dependents(uuid) to relvar_crm;
 
 grant execute on function metadata.undo_type_change(uuid) to relvar_crm;
 
@@ -20028,7 +20176,7 @@ grant execute on function metadata.uninstall_application(uuid,text) to relvar_cr
 
 grant execute on function metadata.update_identity_provider(uuid,jsonb) to relvar_crm;
 
-grant execute on function metadata.update_my_profile(text,text,text,text,text,text) to relvar_crm;
+grant execute on function metadata.update_my_profile(text,text,text,text,text,text,text,text) to relvar_crm;
 
 grant usage on schema core to relvar_server;
 

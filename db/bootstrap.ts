@@ -47,6 +47,7 @@ export async function bootstrap(admin: pg.Client, adminUrl: string, passwords: L
   ] as const)
     await repeatOnCollision(() => setPassword(admin, adminUrl, role, password));
   await grantDatabase(admin);
+  await closeLargeObjects(admin);
   await createExtensions(admin);
 }
 
@@ -201,6 +202,21 @@ async function grantDatabase(admin: pg.Client) {
     throw new BootstrapError(
       'Everyone may create objects in the schema public of this database.',
       'Let a superuser run: revoke create on schema public from public;',
+    );
+}
+
+/**
+ * PostgreSQL lets whoever may connect fill the disk with large objects. Relvar has none, and logins that only read should
+ * write nothing; the functions belong to the superuser, so where the administrator is none they stay as they are.
+ */
+async function closeLargeObjects(admin: pg.Client) {
+  const { rows } = await admin.query<{ open: boolean }>(
+    `select rolsuper and has_function_privilege('relvar_server', 'lo_create(oid)', 'execute') as open
+       from pg_roles where rolname = current_user`,
+  );
+  if (rows[0]!.open)
+    await admin.query(
+      'revoke execute on function lo_creat(int), lo_create(oid), lo_from_bytea(oid, bytea) from public',
     );
 }
 

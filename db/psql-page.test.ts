@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
+import { settleDatabaseLogins } from './databaseLogins.ts';
 import { useDatabase } from './testing/database.ts';
 import { createWorkspace } from './testing/workspace.ts';
 
@@ -12,6 +13,7 @@ const blocks = [...page.matchAll(/```sql\n([\s\S]*?)```/g)].map(([, sql]) => sql
 
 const db = useDatabase();
 let client: pg.Client;
+const login = { name: '', password: '' };
 
 beforeAll(async () => {
   const workspace = await createWorkspace(db.admin, 'demo');
@@ -30,7 +32,7 @@ afterAll(async () => {
   // Roles outlive the database of the test.
   const cluster = new pg.Client({ connectionString: process.env.RELVAR_TEST_ADMIN_URL });
   await cluster.connect();
-  await cluster.query('drop role if exists ann_reports');
+  if (login.name) await cluster.query(`drop role if exists ${login.name}`);
   await cluster.end();
 });
 
@@ -73,6 +75,12 @@ const expectations: Record<string, (results: Rows[]) => void> = {
       { name: 'Member', has_all_permissions: false, permissions: expect.arrayContaining(['VIEWS']) },
       { name: 'Read-only', has_all_permissions: false },
     ]),
+  'metadata.grant_database_access': ([rows]) => {
+    login.name = String(rows![0]!.login);
+    login.password = String(rows![0]!.password);
+  },
+  'metadata.database_access()': ([rows]) =>
+    expect(rows).toEqual([{ login: login.name, member: 'Ann Member', writes: false, expires: expect.any(String) }]),
   'metadata.object_permissions': (results) =>
     expect(results[2]!.map((row) => row.statement).join('\n')).toMatch(/grant select on \w+\.opportunities/),
 };
@@ -95,17 +103,16 @@ test('the blocks of docs/psql.md run, in their order, and show what the page say
   expect([...unused]).toEqual([]);
 });
 
-test('the login of the page is the member, at once', async () => {
+test('the login of the page is the member, and reads', async () => {
+  await settleDatabaseLogins(client);
   const url = new URL(db.adminUrl);
-  url.username = 'ann_reports';
-  url.password = 'change me';
+  url.username = login.name;
+  url.password = login.password;
   const ann = new pg.Client({ connectionString: url.href });
   await ann.connect();
   try {
-    const { rows } = await ann.query(
-      `insert into companies (name) values ('By Ann') returning created_by_name as name`,
-    );
-    expect(rows).toEqual([{ name: 'Ann Member' }]);
+    const { rows } = await ann.query('select name from companies order by name limit 1');
+    expect(rows).toEqual([{ name: 'Acme' }]);
     await expect(ann.query('select * from core.users')).rejects.toMatchObject({ code: '42501' });
   } finally {
     await ann.end();

@@ -86,3 +86,51 @@ drop function metadata.update_my_profile(text, text, text, text, text, text);
 alter table metadata.teams drop constraint teams_workspace_id_parent_team_id_fkey,
   add constraint teams_workspace_id_parent_team_id_fkey foreign key (workspace_id, parent_team_id) references metadata.teams (workspace_id, id) deferrable initially deferred;
 --!include metadata/teams.sql
+-- Database logins of members, and roles that read and nothing else.
+do $$
+begin
+  if not exists (select from pg_catalog.pg_roles where rolname = 'relvar_reader') then
+    create role relvar_reader nologin;
+  end if;
+end
+$$;
+create table if not exists core.database_logins (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  member_id uuid references core.members on delete set null,
+  login_role text not null unique,
+  name text not null default '',
+  may_write boolean not null default false,
+  expires_at timestamptz not null,
+  created_at timestamptz not null default now(),
+  created_by_name text,
+  is_stale boolean not null default false,
+  ended_at timestamptz
+);
+create index if not exists database_logins_workspace_id_idx on core.database_logins (workspace_id);
+create index if not exists database_logins_member_id_idx on core.database_logins (member_id);
+comment on table core.database_logins is 'Logins of members for psql and BI tools. One that ended stays until its role of PostgreSQL is dropped.';
+comment on column core.database_logins.is_stale is 'Sessions may be open that have another role than the member has now.';
+do $$
+begin
+  if exists (select from pg_catalog.pg_attribute where attrelid = 'core.members'::regclass and attname = 'login_role' and not attisdropped) then
+    insert into core.database_logins (workspace_id, member_id, login_role, may_write, expires_at, created_by_name)
+    select m.workspace_id, m.id, m.login_role, true, now() + interval '90 days', 'psql' from core.members m where m.login_role is not null
+    on conflict do nothing;
+    alter table core.members drop column login_role;
+  end if;
+end
+$$;
+--!include engine/permissions/reading.sql
+--!include engine/identity.sql
+--!include engine/permissions/flags.sql
+--!include engine/permissions/principals.sql
+--!include engine/permissions/rights.sql
+--!include engine/permissions/security.sql
+--!include engine/plan.sql
+--!include engine/pending.sql
+--!include engine/lint.sql
+--!include core/database_logins.sql
+--!include core/workspaces.sql
+--!include metadata/database_access.sql
+--!include metadata/keys.sql

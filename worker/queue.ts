@@ -6,6 +6,7 @@ import type { MailConfig } from '../db/config.ts';
 import { watchRunners } from './dead-workers.ts';
 import { log, messageOf } from './log.ts';
 import { pause } from './relay.ts';
+import { databaseLoginsTidy } from './tasks/database_logins__tidy.ts';
 import { mailPurge } from './tasks/mail__purge.ts';
 import { mailSend } from './tasks/mail__send.ts';
 import { modelOnline } from './tasks/model__online.ts';
@@ -71,6 +72,7 @@ async function start(
     gracefulShutdownAbortTimeout: GRACE_MS,
     crontabFile: join(import.meta.dirname, 'crontab'),
     taskList: {
+      database_logins__tidy: databaseLoginsTidy(pools.engine),
       webhook__deliver: webhookDeliver(pools.engine),
       model__online: modelOnline(url),
       model__purge: modelPurge(pools.engine),

@@ -697,7 +697,10 @@ describe("a person's own login", () => {
     };
     await db.admin.query(`create role ${login} login noinherit password 'secret'`);
     await db.admin.query(`grant ${role.name} to ${login}`);
-    await db.admin.query('update core.members set login_role = $1 where id = $2', [login, ann]);
+    await db.admin.query(
+      `insert into core.database_logins (workspace_id, member_id, login_role, may_write, expires_at) select workspace_id, id, $1, true, now() + interval '1 day' from core.members where id = $2`,
+      [login, ann],
+    );
     await db.admin.query(
       `insert into metadata.record_rules (role_id, object_id, condition) values ($1, $2, 'owner = currentMember()')`,
       [role.id, opportunity],

@@ -25,9 +25,14 @@ beforeAll(async () => {
   // A workspace always has an administrator.
   await db.admin.query(`select core.add_member('mine', 'second@mine.example', 'Second', 'Admin')`);
   await db.admin.query(
-    `update core.members set login_role = $2, role_id = (select id from metadata.roles where pg_role = $3)
+    `update core.members set role_id = (select id from metadata.roles where pg_role = $2)
      where workspace_id = $1 and name <> 'Second'`,
-    [mine.id, login, mine.memberRole],
+    [mine.id, mine.memberRole],
+  );
+  await db.admin.query(
+    `insert into core.database_logins (workspace_id, member_id, login_role, may_write, expires_at)
+     select workspace_id, id, $2, true, now() + interval '1 day' from core.members where workspace_id = $1 and name <> 'Second'`,
+    [mine.id, login],
   );
 });
 afterAll(async () => {
@@ -205,7 +210,7 @@ describe("a person's own login", () => {
   const write = () =>
     `insert into ${mine.schema}.companies (name) values ('x') returning created_by_member_id as member, created_by_name as name`;
   const member = async () =>
-    (await db.admin.query('select id from core.members where login_role = $1', [login])).rows[0].id;
+    (await db.admin.query('select member_id as id from core.database_logins where login_role = $1', [login])).rows[0].id;
 
   test('acts as the member it is mapped to, once in the role', async () => {
     expect(await asPerson(`set local role ${mine.memberRole}`, write())).toEqual([
@@ -266,10 +271,12 @@ describe("a person's own login", () => {
         ).toEqual([{ member: await member(), name: 'owner' }]);
   });
 
-  test('an inactive member signs no more', async () => {
-    await db.admin.query('update core.members set is_active = false where login_role = $1', [login]);
+  test('a login that has expired signs no more', async () => {
+    const expire = (moment: string) =>
+      db.admin.query(`update core.database_logins set expires_at = ${moment} where login_role = $1`, [login]);
+    await expire(`now() - interval '1 s'`);
     expect(await asPerson(`set local role ${mine.memberRole}`, write())).toEqual([{ member: null, name: login }]);
-    await db.admin.query('update core.members set is_active = true where login_role = $1', [login]);
+    await expire(`now() + interval '1 day'`);
   });
 
   test('rights that are inherited without taking the role open nothing more', async () => {

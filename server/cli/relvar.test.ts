@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { Secrets } from '../../db/secrets.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { addField, addObject, createWorkspace, statements } from '../../db/testing/workspace.ts';
@@ -239,3 +240,47 @@ test('keys rotate makes a key that only the secret opens, and retires the former
   const third = (await relvar('keys', 'rotate', '--now')).out.trim();
   expect((await relvar('keys', 'list')).out.match(/^\S{43}/gm)).toEqual([third]);
 });
+
+test('db-access makes, lists, renews and ends logins of a member', async () => {
+  const grant = ['db-access', 'grant', 'ada@cli.example', '--expires', '30d', '--name', 'Reports'];
+  const made = await relvar(...grant, '--workspace', 'cli-test');
+  expect(made).toMatchObject({ code: 0, err: expect.stringContaining('reads until 20') });
+  const ask = async (url: string, statement: string) => {
+    const client = new pg.Client({ connectionString: url.trim() });
+    await client.connect();
+    try {
+      return (await client.query<Record<string, unknown>>(statement)).rows;
+    } finally {
+      await client.end();
+    }
+  };
+  expect(await ask(made.out, 'select count(*) > 0 as is_there from companies')).toEqual([{ is_there: true }]);
+  await expect(ask(made.out, `insert into companies (name) values ('x')`)).rejects.toMatchObject({ code: '25006' });
+
+  const login = new URL(made.out.trim()).username;
+  const list = (await relvar('db-access', 'list', '--workspace', 'cli-test')).out;
+  expect(list).toMatch(new RegExp(`^${login} .*ada@cli.example .*Reports .*reads `, 'm'));
+
+  const file = join(folder, 'password');
+  writeFileSync(file, 'several words that I chose\n');
+  const again = await relvar('db-access', 'rotate', login, '--password-file', file);
+  expect(again.out).not.toContain('several');
+  const url = new URL(again.out.trim());
+  url.password = 'several words that I chose';
+  expect(await ask(url.href, 'select 1 as one')).toEqual([{ one: 1 }]);
+  await expect(ask(made.out, 'select 1')).rejects.toMatchObject({ code: '28P01' });
+
+  const writes = await relvar(...grant, '--workspace', 'cli-test', '--write');
+  expect(
+    await ask(writes.out, `insert into companies (name) values ('By psql') returning created_by_source as source`),
+  ).toEqual([{ source: 'PSQL' }]);
+  for (const name of [login, new URL(writes.out.trim()).username])
+    expect((await relvar('db-access', 'revoke', name)).code).toBe(0);
+  await expect(ask(url.href, 'select 1')).rejects.toMatchObject({ code: '28P01' });
+  expect(await relvar('db-access', 'revoke', login)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('list shows'),
+  });
+  expect(await relvar(...grant.with(2, 'nobody@cli.example'))).toMatchObject({ code: 1 });
+  expect(await relvar(...grant.with(4, 'soon'))).toMatchObject({ code: 1, err: expect.stringContaining('90d') });
+}, 60_000);

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { apiKeyCommand } from './apiKey.ts';
 import { applyCommand } from './apply.ts';
+import { dbAccessCommand } from './dbAccess.ts';
 import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
 import { explain } from './failure.ts';
@@ -21,6 +22,7 @@ for (const command of [
   workspaceCommand(),
   apiKeyCommand(),
   keysCommand(),
+  dbAccessCommand(),
   importCommand(),
   exportCommand(),
   planCommand(),

@@ -195,4 +195,19 @@ export const TEMPLATES: Record<string, Template> = {
     action: { label: 'Set a new password', url: `${context.publicUrl}/forgot-password` },
     reason: 'This is sent for your safety.',
   }),
+
+  database_access: (props, context) => ({
+    subject: 'You have a database login',
+    heading: 'A database login acts in your name',
+    paragraphs: [
+      `${name(props['by'], 'An administrator')} made a database login of ${name(context.workspaceName, 'your workspace')} that sees what you see${props['mayWrite'] === true ? ', and writes what you may, signed by you' : ' and changes nothing'}.`,
+      'You find it in your security settings, and can revoke it there at any time.',
+    ],
+    facts: [
+      ['Login', name(props['login'], '')],
+      ['Ends', moment(props['expiresAt'], context.locale)],
+    ],
+    action: { label: 'Open the security settings', url: `${context.publicUrl}/settings/security` },
+    reason: 'This is sent for your safety whenever somebody makes a login in your name.',
+  }),
 };

@@ -83,11 +83,16 @@ begin
   end if;
   perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || v_workspace.id, 0));
   execute format('drop schema %I cascade', v_workspace.schema_name);
+  perform core.drop_database_login(l) from core.database_logins l where l.workspace_id = v_workspace.id;
   for v_role in
     select r.rolname from pg_catalog.pg_roles r
-    where (r.rolname >= v_workspace.schema_name || '_r_' and r.rolname < v_workspace.schema_name || '_r`') or r.rolname = v_workspace.schema_name
+    where (r.rolname >= v_workspace.schema_name || '_r_' and r.rolname < v_workspace.schema_name || '_r`')
+      or (r.rolname >= v_workspace.schema_name || '_ro_' and r.rolname < v_workspace.schema_name || '_ro`') or r.rolname = v_workspace.schema_name
     order by length(r.rolname) desc
   loop
+    -- What a login made as the role, such as a large object, would hold it.
+    execute engine.grant_to_owner(v_role);
+    execute format('drop owned by %I', v_role);
     execute format('drop role %I', v_role);
   end loop;
   delete from core.members m where m.workspace_id = v_workspace.id;

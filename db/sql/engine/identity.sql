@@ -1,7 +1,7 @@
 -- Who is asking. The workspace follows from the PostgreSQL role, which nobody can forge: it is
 -- reached only by a SET ROLE that was granted. The member is a setting, which anybody can set, so
 -- it is believed only from sessions of the server, the worker and administrators; a person's own
--- database login is mapped to the member it was given to.
+-- database login (core.database_logins) is mapped to the member it was given to.
 
 create or replace function engine.is_trusted_session() returns boolean
 language sql stable
@@ -10,7 +10,7 @@ language sql stable
 
 create or replace function engine.workspace_of_role(pg_role name) returns uuid
 language sql stable security definer set search_path = ''
-as $$ select r.workspace_id from metadata.roles r where r.pg_role = workspace_of_role.pg_role $$;
+as $$ select r.workspace_id from metadata.roles r where r.pg_role = engine.crm_role(workspace_of_role.pg_role) $$;
 grant execute on function engine.workspace_of_role(name) to public;
 
 create or replace function engine.current_workspace() returns uuid
@@ -55,10 +55,11 @@ begin
       v_actor.name := (select coalesce(nullif(u.name, ''), u.email) from core.users u where u.id = current_setting('relvar.impersonator_id')::uuid) || ' as ' || v_actor.name;
     end if;
   else
-    select 'member', m.id, m.name into v_actor from core.members m
+    select 'member', m.id, m.name into v_actor from core.database_logins l
+    join core.members m on m.id = l.member_id
     join metadata.roles r on r.id = m.role_id
-    where m.login_role = session_user and m.is_active
-      and r.pg_role = current_setting('role');
+    where l.login_role = session_user and l.ended_at is null and l.expires_at > now() and m.is_active
+      and current_setting('role') = case when l.may_write then r.pg_role else engine.reading_role(r.pg_role) end;
   end if;
   if v_actor.id is null and v_is_trusted then
     select 'api_key', k.id, k.name into v_actor from core.api_keys k
@@ -98,10 +99,12 @@ language sql stable
     else engine.find_member() end;
 comment on function engine.current_member() is 'The member on whose behalf the session acts; null for none.';
 
+-- What a person's own login says about itself is not believed here either.
 create or replace function engine.current_source() returns text
 language sql stable
-  return coalesce(nullif(current_setting('relvar.source', true), ''),
-    case when session_user in ('relvar_server', 'relvar_worker') then 'SYSTEM' else 'MANUAL' end);
+  return case when not engine.is_trusted_session() then 'PSQL'
+    else coalesce(nullif(current_setting('relvar.source', true), ''),
+      case when session_user in ('relvar_server', 'relvar_worker') then 'SYSTEM' else 'MANUAL' end) end;
 
 -- Defaults of createdBy and updatedBy.
 create or replace function engine.actor_name() returns text

@@ -119,6 +119,12 @@ as $$
   join pg_catalog.pg_class c on c.relnamespace = t.oid and c.relkind in ('r', 'p')
   cross join lateral (select distinct e.grantee from pg_catalog.aclexplode(c.relacl) e where e.privilege_type in ('INSERT', 'UPDATE') and e.grantee <> c.relowner) x
   union all
+  select 'reader_may_write', 'A function that database logins for reading may call and that may write', p.oid::regprocedure::text,
+    format('revoke execute on function %s from relvar_reader; or, if it only reads, alter function %1$s stable;', p.oid::regprocedure)
+  from ours n join pg_catalog.pg_proc p on p.pronamespace = n.oid
+  cross join lateral pg_catalog.aclexplode(p.proacl) a
+  where p.provolatile = 'v' and (a.grantee = to_regrole('relvar_reader') or a.grantee in (select r.oid from pg_catalog.pg_roles r where r.rolname ~ '^ws_[a-z0-9]+_ro_\d+$'))
+  union all
   select 'bypass_rls', 'A role of Relvar that bypasses row-level security', r.rolname, format('alter role %I nosuperuser nobypassrls;', r.rolname)
   from pg_catalog.pg_roles r where r.rolname like 'relvar\_%' and (r.rolbypassrls or r.rolsuper)
 $$;
@@ -146,14 +152,16 @@ begin
       from pg_catalog.pg_roles r
       join pg_catalog.pg_auth_members a on a.roleid = r.oid
       join pg_catalog.pg_roles l on l.oid = a.member
-      where r.rolname >= w.schema_name || '_r_' and r.rolname < w.schema_name || '_r`'
-        and l.rolname not in ('relvar_owner', 'relvar_server', 'relvar_worker') and l.rolname !~ '_r_[0-9]+$' and not l.rolsuper
+      where (r.rolname >= w.schema_name || '_r_' and r.rolname < w.schema_name || '_r`' or r.rolname >= w.schema_name || '_ro_' and r.rolname < w.schema_name || '_ro`')
+        and l.rolname not in ('relvar_owner', 'relvar_server', 'relvar_worker') and l.rolname !~ '_ro?_[0-9]+$' and not l.rolsuper
     ), want as (
       select d.kind, d.key, d.definition from engine.desired_security(w.id) d
       union all
       select d.kind, d.key, d.definition from engine.desired_roles(w.id) d
       union all
-      select 'login', m.login_role || ' ' || r.pg_role, null from core.members m join metadata.roles r on r.id = m.role_id where m.workspace_id = w.id
+      select 'login', l.login_role || ' ' || case when l.may_write then r.pg_role else engine.reading_role(r.pg_role) end, null
+      from core.database_logins l join core.members m on m.id = l.member_id join metadata.roles r on r.id = m.role_id
+      where l.workspace_id = w.id and l.ended_at is null
     )
     select 'right_beyond_model', 'A right that the model does not give', format('%s %s: %s', e.kind, e.key, coalesce(e.definition, '')),
       case e.kind when 'login' then format('revoke %s;', replace(e.key, ' ', ' from ')) else format('select engine.apply(%L);', w.id) end

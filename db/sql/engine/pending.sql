@@ -77,7 +77,10 @@ begin
       coalesce(array_agg(distinct c.object_id) filter (where c.object_id is not null and not v_is_right), '{}') as objects,
       -- Rights concern their role; one that is gone was noted itself.
       case when v_is_right then array(select ro.pg_role from metadata.roles ro where ro.id = any (array_agg((coalesce(c.row -> 'after', c.row -> 'before') ->> 'role_id')::uuid))
-        union select coalesce(u -> 'after', u -> 'before') ->> 'pg_role' from unnest(array_agg(c.row)) u where tg_table_name = 'roles') else '{}' end as roles
+        union select coalesce(u -> 'after', u -> 'before') ->> 'pg_role' from unnest(array_agg(c.row)) u where tg_table_name = 'roles'
+        -- What is included gets a reading side where the role has one.
+        union select i.pg_role from unnest(array_agg(c.row)) u cross join lateral engine.role_closure((coalesce(u -> 'after', u -> 'before') ->> 'included_role_id')::uuid) k
+          join metadata.roles i on i.id = k where tg_table_name = 'role_includes') else '{}' end as roles
     from (
       -- Others that point to an object know its name, and whether it is there.
       select (v.value ->> 'workspace_id')::uuid as workspace_id, null::jsonb as row, f.object_id

@@ -71,7 +71,8 @@ as $$
 declare
   v_member uuid := engine.current_member();
 begin
-  if v_member is null or nullif(current_setting('relvar.impersonator_id', true), '') is not null then
+  -- A token would outlive the database login that made it.
+  if v_member is null or nullif(current_setting('relvar.impersonator_id', true), '') is not null or not engine.is_trusted_session() then
     raise exception 'Only members themselves make personal tokens.' using errcode = '42501';
   end if;
   return engine.make_key(null, v_member, name, expires_at, null);

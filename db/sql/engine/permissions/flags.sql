@@ -52,7 +52,7 @@ $$;
 
 create or replace function engine.roles_of(pg_role name) returns setof uuid
 language sql stable set search_path = ''
-as $$ select c from metadata.roles r cross join lateral engine.role_closure(r.id) c where r.pg_role = roles_of.pg_role $$;
+as $$ select c from metadata.roles r cross join lateral engine.role_closure(r.id) c where r.pg_role = engine.crm_role(roles_of.pg_role) $$;
 
 create or replace function engine.role_may(pg_role name, flag text) returns boolean
 language sql stable security definer set search_path = ''

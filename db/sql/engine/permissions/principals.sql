@@ -38,7 +38,7 @@ create or replace function engine.find_shared_ids(caller name, object_id uuid, a
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_schema text := (select w.schema_name from metadata.roles r join core.workspaces w on w.id = r.workspace_id where r.pg_role = caller);
+  v_schema text := (select w.schema_name from metadata.roles r join core.workspaces w on w.id = r.workspace_id where r.pg_role = engine.crm_role(caller));
 begin
   if v_schema is null then
     return;
@@ -197,7 +197,7 @@ language sql stable security definer set search_path = ''
 as $$
   select engine.find_visible_ids(r.pg_role, o.id)
   from metadata.roles r join metadata.objects o on o.workspace_id = r.workspace_id
-  where r.pg_role = current_setting('role') and o.id = visible_ids.object_id
+  where r.pg_role = engine.crm_role(current_setting('role')) and o.id = visible_ids.object_id
 $$;
 
 -- Whether the caller may do something with one record that there is.

@@ -198,6 +198,6 @@ begin
     cross join lateral engine.role_closure(r.id) c
     join metadata.roles i on i.id = c
     cross join lateral engine.effective_permissions(r.workspace_id, array[has_right.object_id], array[i.pg_role]) p
-    where r.pg_role = caller), false);
+    where r.pg_role = engine.crm_role(caller)), false);
 end
 $$;

@@ -29,7 +29,11 @@ begin
     format('for %s to %I', case c.command when '' then 'all' else c.command end, c.pg_role)
       || case when c.command <> 'insert' then format(' using (%s)', c.condition) else '' end
       || case when c.command in ('', 'insert', 'update') then format(' with check (%s)', c.condition) else '' end
-  from command c;
+  from command c
+  union all
+  select c.object_id::text, c.table_name, g.reading_role, 'select', format('for select to %I using (%s)', g.reading_role, c.condition)
+  from command c join engine.reading_roles(desired_policies.workspace_id, roles) g on g.pg_role = c.pg_role
+  where c.command in ('', 'select');
 end
 $$;
 
@@ -71,7 +75,13 @@ begin
     case when p.can_update then 'update (' || case when l.role_id is null then e.updatable else l.updatable end || ')' end)
   from permission p
   join everything e on e.object_id = p.object_id
-  left join partly l on l.role_id = p.role_id and l.object_id = p.object_id;
+  left join partly l on l.role_id = p.role_id and l.object_id = p.object_id
+  union all
+  select p.object_id::text, p.table_name, g.reading_role, case when l.reads_partly then 'select (' || l.readable || ')' else 'select' end
+  from permission p
+  join engine.reading_roles(desired_grants.workspace_id, roles) g on g.pg_role = p.pg_role
+  left join partly l on l.role_id = p.role_id and l.object_id = p.object_id
+  where p.can_read;
 end
 $$;
 
@@ -79,7 +89,11 @@ $$;
 create or replace function engine.desired_security(workspace_id uuid, scope uuid[] default null, roles text[] default null) returns setof engine.fact
 language sql stable set search_path = '' set jit = off
 as $$
-  with tables as materialized (
+  with roles_there as materialized (
+    select r.pg_role from metadata.roles r where r.workspace_id = desired_security.workspace_id and (roles is null or r.pg_role = any (roles))
+    union all
+    select g.reading_role from engine.reading_roles(desired_security.workspace_id, roles) g
+  ), tables as materialized (
     select o.id::text as table_key, o.table_name
     from metadata.objects o where o.workspace_id = desired_security.workspace_id and (scope is null or o.id = any (scope))
     union all
@@ -92,19 +106,19 @@ as $$
     union all
     select t.table_key, t.table_name, r.pg_role, 'select',
       format('for select to %I using ((object_id = ANY (ARRAY( SELECT engine.wholly_readable_objects(CURRENT_USER) AS wholly_readable_objects))))', r.pg_role)
-    from tables t cross join metadata.roles r
-    where t.table_key in ('record_events', 'trash') and r.workspace_id = desired_security.workspace_id and (roles is null or r.pg_role = any (roles))
+    from tables t cross join roles_there r
+    where t.table_key in ('record_events', 'trash')
   ), grants as (
     select * from engine.desired_grants(desired_security.workspace_id, scope, roles)
     union all
     select t.table_key, t.table_name, r.pg_role, 'select'
-    from tables t cross join metadata.roles r
-    where t.table_key in ('record_events', 'trash') and r.workspace_id = desired_security.workspace_id and (roles is null or r.pg_role = any (roles))
+    from tables t cross join roles_there r
+    where t.table_key in ('record_events', 'trash')
   )
   select 'rls', t.table_key, t.table_key, t.table_name, null, 'forced', null, null, null::boolean, null, null, null::oid from tables t where roles is null
   union all
   select 'policy', p.table_key || ' ' || p.pg_role || coalesce(':' || nullif(p.command, ''), ''), p.table_key, p.table_name,
-    case p.pg_role when 'relvar_owner' then 'owner' else regexp_replace(p.pg_role, '^.*_r_', 'r_') || coalesce('_' || nullif(p.command, ''), '') end, p.definition,
+    case p.pg_role when 'relvar_owner' then 'owner' else regexp_replace(p.pg_role, '^.*_(ro?_\d+)$', '\1') || coalesce('_' || nullif(p.command, ''), '') end, p.definition,
     null, null, null, null, null, null
   from policies p
   union all
@@ -124,6 +138,15 @@ as $$
   join metadata.roles r on r.id = u.role_id
   join metadata.roles i on i.id = u.included_role_id
   where u.workspace_id = desired_roles.workspace_id and (roles is null or r.pg_role = any (roles))
+  union all
+  select 'role', g.reading_role, null, null, g.reading_role, null, null, null, null, null, null, null
+  from engine.reading_roles(desired_roles.workspace_id, roles) g
+  union all
+  select 'membership', g.reading_role || ' ' || engine.reading_role(i.pg_role), null, null, engine.reading_role(i.pg_role), g.reading_role, null, null, null, null, null, null
+  from engine.reading_roles(desired_roles.workspace_id, roles) g
+  join metadata.roles r on r.pg_role = g.pg_role
+  join metadata.role_includes u on u.role_id = r.id
+  join metadata.roles i on i.id = u.included_role_id
 $$;
 
 create or replace function engine.actual_roles(schema_name text, roles text[] default null) returns setof engine.fact
@@ -131,14 +154,14 @@ language sql stable set search_path = '' set jit = off
 as $$
   with own as materialized (
     select r.oid, r.rolname::text as name from pg_catalog.pg_roles r
-    where r.rolname >= schema_name || '_r_' and r.rolname < schema_name || '_r`'
+    where r.rolname >= schema_name || '_r_' and r.rolname < schema_name || '_r`' or r.rolname >= schema_name || '_ro_' and r.rolname < schema_name || '_ro`'
   )
   select 'role', r.name, null, null, r.name, null, null, null, null::boolean, null, null, r.oid
-  from own r where roles is null or r.name = any (roles)
+  from own r where roles is null or engine.crm_role(r.name) = any (roles)
   union all
   select 'membership', r.name || ' ' || i.name, null, null, i.name, r.name, null, null, null, null, null, null
   from own r join pg_catalog.pg_auth_members m on m.member = r.oid join own i on i.oid = m.roleid
-  where roles is null or r.name = any (roles)
+  where roles is null or engine.crm_role(r.name) = any (roles)
 $$;
 
 -- Policies and grants as they stand. A policy is known by its role and its command, if it has the name that
@@ -147,7 +170,7 @@ create or replace function engine.actual_security(tables oid[], roles text[] def
 language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
-  v_roles oid[] := array(select r.oid from pg_catalog.pg_roles r where r.rolname = any (roles));
+  v_roles oid[] := array(select r.oid from pg_catalog.pg_roles r where r.rolname = any (roles || array(select engine.reading_role(u) from unnest(roles) u)));
 begin
   return query
   with t as materialized (
@@ -169,7 +192,7 @@ begin
     from pg_catalog.pg_roles r
     cross join (select case p.polcmd when '*' then '' when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' else 'delete' end as command) c
     where r.oid = p.polroles[1]
-      and p.polname::text = case r.rolname when 'relvar_owner' then 'owner' else regexp_replace(r.rolname::text, '^.*_r_', 'r_') || coalesce('_' || nullif(c.command, ''), '') end
+      and p.polname::text = case r.rolname when 'relvar_owner' then 'owner' else regexp_replace(r.rolname::text, '^.*_(ro?_\d+)$', '\1') || coalesce('_' || nullif(c.command, ''), '') end
   ) i on true
   where roles is null or p.polroles && v_roles
   union all

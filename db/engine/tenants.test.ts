@@ -210,7 +210,8 @@ describe("a person's own login", () => {
   const write = () =>
     `insert into ${mine.schema}.companies (name) values ('x') returning created_by_member_id as member, created_by_name as name`;
   const member = async () =>
-    (await db.admin.query('select member_id as id from core.database_logins where login_role = $1', [login])).rows[0].id;
+    (await db.admin.query('select member_id as id from core.database_logins where login_role = $1', [login])).rows[0]
+      .id;
 
   test('acts as the member it is mapped to, once in the role', async () => {
     expect(await asPerson(`set local role ${mine.memberRole}`, write())).toEqual([

@@ -243,6 +243,35 @@ CREATE INDEX auth_events_user_id_id_idx ON core.auth_events USING btree (user_id
 
 CREATE INDEX auth_events_workspace_id_id_idx ON core.auth_events USING btree (workspace_id, id);
 
+create table core.database_logins (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null,
+  member_id uuid,
+  login_role text not null,
+  name text not null default ''::text,
+  may_write boolean not null default false,
+  expires_at timestamp with time zone not null,
+  created_at timestamp with time zone not null default now(),
+  created_by_name text,
+  is_stale boolean not null default false,
+  ended_at timestamp with time zone
+);
+comment on table core.database_logins is 'Logins of members for psql and BI tools. One that ended stays until its role of PostgreSQL is dropped.';
+
+comment on column core.database_logins.is_stale is 'Sessions may be open that have another role than the member has now.';
+
+alter table core.database_logins add constraint database_logins_login_role_key UNIQUE (login_role);
+
+alter table core.database_logins add constraint database_logins_member_id_fkey FOREIGN KEY (member_id) REFERENCES core.members(id) ON DELETE SET NULL;
+
+alter table core.database_logins add constraint database_logins_pkey PRIMARY KEY (id);
+
+alter table core.database_logins add constraint database_logins_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX database_logins_member_id_idx ON core.database_logins USING btree (member_id);
+
+CREATE INDEX database_logins_workspace_id_idx ON core.database_logins USING btree (workspace_id);
+
 create table core.identities (
   provider_id uuid not null,
   subject text not null,
@@ -409,7 +438,6 @@ create table core.members (
   user_id uuid not null,
   role_id uuid not null,
   name text not null default ''::text,
-  login_role text,
   is_active boolean not null default true,
   created_at timestamp with time zone not null default now(),
   avatar_url text,
@@ -417,7 +445,6 @@ create table core.members (
 );
 
 comment on column core.members.id is 'Also the id of the member''s record in the tenant''s workspace_members.';
-comment on column core.members.login_role is 'The member''s own database login, for psql and BI tools; null when there is none.';
 comment on column core.members.settled_at is 'When the language and the time zone of the member were first taken from a browser.';
 
 alter table core.members add constraint members_pkey PRIMARY KEY (id);
@@ -428,8 +455,6 @@ alter table core.members add constraint members_workspace_id_fkey FOREIGN KEY (w
 
 alter table core.members add constraint members_workspace_id_id_key UNIQUE (workspace_id, id);
 
-alter table core.members add constraint members_workspace_id_login_role_key UNIQUE (workspace_id, login_role);
-
 alter table core.members add constraint members_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id);
 
 alter table core.members add constraint members_workspace_id_user_id_key UNIQUE (workspace_id, user_id);
@@ -439,6 +464,10 @@ CREATE INDEX members_user_id_idx ON core.members USING btree (user_id);
 CREATE INDEX members_workspace_id_role_id_idx ON core.members USING btree (workspace_id, role_id);
 
 CREATE TRIGGER _100_judge_role BEFORE INSERT OR UPDATE OF role_id ON core.members FOR EACH ROW EXECUTE FUNCTION engine.tg_assigned__judge('MEMBERS');
+
+CREATE TRIGGER _400_end_logins BEFORE DELETE ON core.members FOR EACH ROW EXECUTE FUNCTION core.tg_members__follow_logins();
+
+CREATE TRIGGER _400_follow_logins AFTER UPDATE OF role_id, is_active ON core.members FOR EACH ROW EXECUTE FUNCTION core.tg_members__follow_logins();
 
 CREATE TRIGGER _500_forget_identities AFTER DELETE OR UPDATE OF role_id, is_active, name ON core.members FOR EACH ROW EXECUTE FUNCTION core.tg_members__forget_identities();
 
@@ -632,6 +661,8 @@ alter table core.users add constraint users_pkey PRIMARY KEY (id);
 CREATE UNIQUE INDEX users_email_key ON core.users USING btree (lower(email));
 
 CREATE TRIGGER _100_first_administers BEFORE INSERT ON core.users FOR EACH ROW EXECUTE FUNCTION core.tg_users__first_administers();
+
+CREATE TRIGGER _400_end_logins AFTER UPDATE OF disabled_at ON core.users FOR EACH ROW WHEN (((new.disabled_at IS NOT NULL) AND (old.disabled_at IS NULL))) EXECUTE FUNCTION core.tg_users__end_logins();
 
 CREATE TRIGGER _400_forget_devices AFTER UPDATE OF password_hash ON core.users FOR EACH ROW EXECUTE FUNCTION core.tg_users__forget_devices();
 
@@ -2481,6 +2512,29 @@ AS $function$
   select exists (select from done)
 $function$;
 
+CREATE OR REPLACE FUNCTION core.bind_database_login(login core.database_logins)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_role text := core.role_of_login(login);
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = (login).workspace_id);
+  v_database text := current_database();
+  v_other text;
+begin
+  -- The reading side is made with its grants and policies by the engine, as all rights are.
+  if to_regrole(quote_ident(v_role)) is null then
+    perform engine.apply((login).workspace_id, '{}', array(select r.pg_role from engine.roles_of(v_role) c join metadata.roles r on r.id = c));
+  end if;
+  for v_other in select g from core.login_memberships((login).login_role) g where g <> v_role loop
+    execute format('revoke %I from %I', v_other, (login).login_role);
+  end loop;
+  execute format('grant %I to %I', v_role, (login).login_role);
+  execute format('alter role %I in database %I set search_path = %I, public', (login).login_role, v_database, v_schema);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.change_email(token text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
  RETURNS text
  LANGUAGE plpgsql
@@ -2665,12 +2719,50 @@ AS $function$
       and ((provider).email_domains = '{}' or d.domain = any ((provider).email_domains)))
 $function$;
 
+CREATE OR REPLACE FUNCTION core.drop_database_login(login core.database_logins)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if to_regrole(quote_ident((login).login_role)) is not null then
+    execute format('drop owned by %I', (login).login_role);
+    execute format('drop role %I', (login).login_role);
+  end if;
+  delete from core.database_logins l where l.id = (login).id;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.email_of(user_id uuid)
  RETURNS text
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$ select u.email from core.users u where u.id = email_of.user_id $function$;
+
+CREATE OR REPLACE FUNCTION core.end_database_login(login core.database_logins, reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_other text;
+begin
+  update core.database_logins l set ended_at = now() where l.id = (login).id and l.ended_at is null;
+  if not found then
+    return;
+  end if;
+  if to_regrole(quote_ident((login).login_role)) is not null then
+    execute format('alter role %I nologin', (login).login_role);
+    for v_other in select g from core.login_memberships((login).login_role) g loop
+      execute format('revoke %I from %I', v_other, (login).login_role);
+    end loop;
+  end if;
+  perform core.end_login_sessions((login).login_role);
+  perform core.note_auth_event('DATABASE_LOGIN_ENDED', (login).workspace_id, (select m.user_id from core.members m where m.id = (login).member_id),
+    detail => jsonb_build_object('login', (login).login_role, 'reason', reason, 'by', engine.actor_name()));
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION core.end_forbidden_sessions(workspace_id uuid)
  RETURNS integer
@@ -2680,6 +2772,18 @@ AS $function$
   select count(*) filter (where core.revoke_session(s.id, 'METHOD_OFF'))::int from core.sessions s
   where s.workspace_id = end_forbidden_sessions.workspace_id and s.revoked_at is null and s.impersonator_user_id is null
     and core.method_refusal(s.workspace_id, s.user_id, s.method, s.provider_id) is not null
+$function$;
+
+CREATE OR REPLACE FUNCTION core.end_login_sessions(login_role text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_catalog.pg_terminate_backend(s) from core.login_sessions(login_role) s;
+  update core.database_logins l set is_stale = true where l.login_role = end_login_sessions.login_role;
+  perform graphile_worker.add_job('database_logins__tidy', job_key => 'database_logins__tidy');
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION core.end_second_factor(user_id uuid)
@@ -3019,6 +3123,26 @@ CREATE OR REPLACE FUNCTION core.list_versions()
  SET search_path TO ''
 AS $function$ select w.id, w.model_version, w.shape from core.workspaces w $function$;
 
+CREATE OR REPLACE FUNCTION core.login_memberships(login_role text)
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select g.rolname::text
+  from pg_catalog.pg_roles l
+  join pg_catalog.pg_auth_members a on a.member = l.oid
+  join pg_catalog.pg_roles g on g.oid = a.roleid
+  where l.rolname = login_role
+$function$;
+
+CREATE OR REPLACE FUNCTION core.login_sessions(login_role text)
+ RETURNS SETOF integer
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$ select a.pid from pg_catalog.pg_stat_activity a where a.usename = login_role and a.pid <> pg_catalog.pg_backend_pid() $function$;
+
 CREATE OR REPLACE FUNCTION core.look_at_invitation(token text)
  RETURNS jsonb
  LANGUAGE sql
@@ -3097,6 +3221,28 @@ AS $function$
   select m.to_address, m.template, m.props, m.locale, w.name
   from core.mail_outbox m left join core.workspaces w on w.id = m.workspace_id
   where m.id = mail_to_send.id and m.sent_at is null and m.kept_at is null and m.failed_at is null
+$function$;
+
+CREATE OR REPLACE FUNCTION core.make_database_login(login core.database_logins, password text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET password_encryption TO 'scram-sha-256'
+AS $function$
+declare
+  v_database text := current_database();
+begin
+  execute format('create role %I login noinherit nosuperuser nocreatedb nocreaterole noreplication nobypassrls connection limit 5 password %L valid until %L',
+    (login).login_role, password, (login).expires_at);
+  execute engine.grant_to_owner((login).login_role);
+  execute format('alter role %I in database %I set statement_timeout = %L', (login).login_role, v_database, '60s');
+  execute format('alter role %I in database %I set idle_in_transaction_session_timeout = %L', (login).login_role, v_database, '5min');
+  if not (login).may_write then
+    execute format('alter role %I in database %I set default_transaction_read_only = on', (login).login_role, v_database);
+  end if;
+  perform core.bind_database_login(login);
+  perform core.end_login_sessions((login).login_role);
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION core.make_workspace(email text, name text, password_hash text, proved_user_id uuid, workspace_slug text, workspace_name text, is_email_proved boolean, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
@@ -3594,6 +3740,16 @@ AS $function$
 $function$;
 comment on function core.revoke_sessions(uuid,text,uuid) is 'Ends all sessions of a user in all workspaces, or all but one; where that was begun by an identity provider, those in its workspace.';
 
+CREATE OR REPLACE FUNCTION core.role_of_login(login core.database_logins)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case when (login).may_write then r.pg_role else engine.reading_role(r.pg_role) end
+  from core.members m join metadata.roles r on r.id = m.role_id where m.id = (login).member_id
+$function$;
+
 CREATE OR REPLACE FUNCTION core.rotate_refresh_token(token_hash bytea, next_hash bytea, next_expires_at timestamp with time zone, ip inet, user_agent text)
  RETURNS TABLE(outcome text, session_id uuid, user_id uuid, workspace_id uuid, token_expires_at timestamp with time zone)
  LANGUAGE plpgsql
@@ -3648,6 +3804,23 @@ AS $function$
     coalesce((select w.is_mfa_enforced from core.workspace_settings w where w.workspace_id = second_factor_of.workspace_id), false)
   from core.users u left join core.totp t on t.user_id = u.id where u.id = second_factor_of.user_id
 $function$;
+
+CREATE OR REPLACE FUNCTION core.set_login_roles()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET client_min_messages TO 'warning'
+AS $function$
+declare
+  v_login core.database_logins;
+  v_database text := current_database();
+begin
+  for v_login in select * from core.database_logins l where l.is_stale and l.ended_at is null loop
+    execute format('alter role %I in database %I set role = %L', v_login.login_role, v_database, core.role_of_login(v_login));
+  end loop;
+end
+$function$;
+comment on function core.set_login_roles() is 'Has logins that were made, or whose member has another role, take their role when they connect. For the owner and administrators.';
 
 CREATE OR REPLACE FUNCTION core.set_password(user_id uuid, password_hash text, except_session_id uuid DEFAULT NULL::uuid)
  RETURNS integer
@@ -3779,6 +3952,28 @@ AS $function$
 $function$;
 comment on function core.tell_password_changed(uuid,inet,text) is 'Tells a user by mail that the password was changed.';
 
+CREATE OR REPLACE FUNCTION core.tg_members__follow_logins()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_login core.database_logins;
+begin
+  for v_login in select * from core.database_logins l where l.member_id = old.id and l.ended_at is null loop
+    if tg_op = 'DELETE' then
+      perform core.end_database_login(v_login, 'MEMBER_REMOVED');
+    elsif not new.is_active then
+      perform core.end_database_login(v_login, 'MEMBER_DEACTIVATED');
+    elsif new.role_id <> old.role_id then
+      perform core.bind_database_login(v_login), core.end_login_sessions(v_login.login_role);
+    end if;
+  end loop;
+  return case tg_op when 'DELETE' then old else new end;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.tg_members__forget_identities()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -3817,6 +4012,19 @@ begin
   perform core.end_second_factor(new.id);
   delete from core.identities i where i.user_id = new.id;
   perform core.revoke_session(s.id, 'CLAIMED') from core.sessions s where s.user_id = new.id and s.revoked_at is null;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.tg_users__end_logins()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform core.end_database_login(l, 'USER_DISABLED')
+  from core.database_logins l join core.members m on m.id = l.member_id where m.user_id = new.id and l.ended_at is null;
   return null;
 end
 $function$;
@@ -3874,6 +4082,30 @@ begin
   return null;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION core.tidy_database_logins()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_login core.database_logins;
+  v_count int := 0;
+begin
+  perform core.end_database_login(l, 'EXPIRED') from core.database_logins l where l.ended_at is null and l.expires_at <= now();
+  for v_login in select * from core.database_logins l where l.is_stale or l.ended_at is not null for update skip locked loop
+    perform pg_catalog.pg_terminate_backend(s, 1000) from core.login_sessions(v_login.login_role) s;
+    update core.database_logins l set is_stale = false where l.id = v_login.id;
+    if v_login.ended_at is not null and not exists (select from core.login_sessions(v_login.login_role)) then
+      perform core.drop_database_login(v_login);
+      v_count := v_count + 1;
+    end if;
+  end loop;
+  return v_count;
+end
+$function$;
+comment on function core.tidy_database_logins() is 'Ends logins that have expired and sessions that have another role than their member; drops logins that ended. Returns how many.';
 
 CREATE OR REPLACE FUNCTION core.trust_device(user_id uuid, token_hash bytea, expires_at timestamp with time zone)
  RETURNS void
@@ -4140,14 +4372,14 @@ CREATE OR REPLACE FUNCTION engine.actual_roles(schema_name text, roles text[] DE
 AS $function$
   with own as materialized (
     select r.oid, r.rolname::text as name from pg_catalog.pg_roles r
-    where r.rolname >= schema_name || '_r_' and r.rolname < schema_name || '_r`'
+    where r.rolname >= schema_name || '_r_' and r.rolname < schema_name || '_r`' or r.rolname >= schema_name || '_ro_' and r.rolname < schema_name || '_ro`'
   )
   select 'role', r.name, null, null, r.name, null, null, null, null::boolean, null, null, r.oid
-  from own r where roles is null or r.name = any (roles)
+  from own r where roles is null or engine.crm_role(r.name) = any (roles)
   union all
   select 'membership', r.name || ' ' || i.name, null, null, i.name, r.name, null, null, null, null, null, null
   from own r join pg_catalog.pg_auth_members m on m.member = r.oid join own i on i.oid = m.roleid
-  where roles is null or r.name = any (roles)
+  where roles is null or engine.crm_role(r.name) = any (roles)
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.actual_security(tables oid[], roles text[] DEFAULT NULL::text[])
@@ -4159,7 +4391,7 @@ CREATE OR REPLACE FUNCTION engine.actual_security(tables oid[], roles text[] DEF
  SET jit TO 'off'
 AS $function$
 declare
-  v_roles oid[] := array(select r.oid from pg_catalog.pg_roles r where r.rolname = any (roles));
+  v_roles oid[] := array(select r.oid from pg_catalog.pg_roles r where r.rolname = any (roles || array(select engine.reading_role(u) from unnest(roles) u)));
 begin
   return query
   with t as materialized (
@@ -4181,7 +4413,7 @@ begin
     from pg_catalog.pg_roles r
     cross join (select case p.polcmd when '*' then '' when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' else 'delete' end as command) c
     where r.oid = p.polroles[1]
-      and p.polname::text = case r.rolname when 'relvar_owner' then 'owner' else regexp_replace(r.rolname::text, '^.*_r_', 'r_') || coalesce('_' || nullif(c.command, ''), '') end
+      and p.polname::text = case r.rolname when 'relvar_owner' then 'owner' else regexp_replace(r.rolname::text, '^.*_(ro?_\d+)$', '\1') || coalesce('_' || nullif(c.command, ''), '') end
   ) i on true
   where roles is null or p.polroles && v_roles
   union all
@@ -4845,6 +5077,26 @@ begin
   loop
     perform engine.assert_manages(workspace_id, v_flag);
   end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.assert_may_log_in(member core.members)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if engine.acts_as_administrator() then
+    return;
+  end if;
+  perform engine.assert_manages((member).workspace_id, 'DATABASE_ACCESS');
+  if nullif(current_setting('relvar.impersonator_id', true), '') is not null or not engine.is_trusted_session() then
+    raise exception 'Database logins are made by members themselves, signed in.' using errcode = '42501', hint = 'Use the settings of the workspace.';
+  end if;
+  if (member).id is distinct from engine.current_member() and not engine.may('ROLES') then
+    raise exception 'Your role makes database logins for yourself only.' using errcode = '42501', column = 'member_id', hint = 'Who keeps the roles makes them for others.';
+  end if;
 end
 $function$;
 
@@ -6431,6 +6683,13 @@ end
 $function$;
 comment on function engine.create_workspace(text,text,text,text,text) is 'Creates a workspace with the standard objects, the roles Admin, Member and Read-only, and its owner. password hash: argon2id, or null for a user who has one or gets one later.';
 
+CREATE OR REPLACE FUNCTION engine.crm_role(pg_role text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN regexp_replace(pg_role, '_ro_(\d+)$'::text, '_r_\1'::text);
+
 CREATE OR REPLACE FUNCTION engine.current_actor()
  RETURNS engine.actor
  LANGUAGE sql
@@ -6449,7 +6708,7 @@ CREATE OR REPLACE FUNCTION engine.current_source()
  RETURNS text
  LANGUAGE sql
  STABLE
-RETURN COALESCE(NULLIF(current_setting('relvar.source'::text, true), ''::text), CASE WHEN (SESSION_USER = ANY (ARRAY['relvar_server'::name, 'relvar_worker'::name])) THEN 'SYSTEM'::text ELSE 'MANUAL'::text END);
+RETURN CASE WHEN (NOT engine.is_trusted_session()) THEN 'PSQL'::text ELSE COALESCE(NULLIF(current_setting('relvar.source'::text, true), ''::text), CASE WHEN (SESSION_USER = ANY (ARRAY['relvar_server'::name, 'relvar_worker'::name])) THEN 'SYSTEM'::text ELSE 'MANUAL'::text END) END;
 
 CREATE OR REPLACE FUNCTION engine.current_workspace()
  RETURNS uuid
@@ -6458,6 +6717,27 @@ CREATE OR REPLACE FUNCTION engine.current_workspace()
  SET search_path TO ''
 RETURN engine.workspace_of_role(CURRENT_USER);
 comment on function engine.current_workspace() is 'The workspace whose CRM role the session has taken; null outside of one.';
+
+CREATE OR REPLACE FUNCTION engine.database_address(login core.database_logins, password text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (engine.describe_database_login(login) || jsonb_build_object('password', password, 'database', current_database(), 'port', (current_setting('port'::text))::integer));
+
+CREATE OR REPLACE FUNCTION engine.database_password(given text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if given is not null and length(given) < 20 then
+    raise exception 'The password of a database login needs at least 20 characters.' using errcode = 'RV152', column = 'password',
+      hint = 'Leave it out, and one is made. PostgreSQL does not slow down who tries many.';
+  end if;
+  return coalesce(given, rtrim(translate(encode(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 'base64'), '+/', '-_'), '='));
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.date_of(year text, month text, day text)
  RETURNS date
@@ -6578,6 +6858,18 @@ begin
     (select array_agg(c.name) from engine.past_columns(caller, schema_name, v_object) c),
     v_is_whole or has_column_privilege(caller, format('%I.%I', schema_name, v_object.table_name), 'updated_by_name', 'select');
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.describe_database_login(login core.database_logins)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('id', (login).id, 'login', (login).login_role, 'name', (login).name, 'memberId', (login).member_id, 'memberName', m.name,
+    'mayWrite', (login).may_write, 'expiresAt', (login).expires_at, 'createdAt', (login).created_at, 'createdByName', (login).created_by_name,
+    'isMine', m.id is not distinct from engine.current_member())
+  from core.members m where m.id = (login).member_id
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.describe_key(k core.api_keys)
@@ -6974,7 +7266,13 @@ begin
     case when p.can_update then 'update (' || case when l.role_id is null then e.updatable else l.updatable end || ')' end)
   from permission p
   join everything e on e.object_id = p.object_id
-  left join partly l on l.role_id = p.role_id and l.object_id = p.object_id;
+  left join partly l on l.role_id = p.role_id and l.object_id = p.object_id
+  union all
+  select p.object_id::text, p.table_name, g.reading_role, case when l.reads_partly then 'select (' || l.readable || ')' else 'select' end
+  from permission p
+  join engine.reading_roles(desired_grants.workspace_id, roles) g on g.pg_role = p.pg_role
+  left join partly l on l.role_id = p.role_id and l.object_id = p.object_id
+  where p.can_read;
 end
 $function$;
 
@@ -7289,7 +7587,11 @@ begin
     format('for %s to %I', case c.command when '' then 'all' else c.command end, c.pg_role)
       || case when c.command <> 'insert' then format(' using (%s)', c.condition) else '' end
       || case when c.command in ('', 'insert', 'update') then format(' with check (%s)', c.condition) else '' end
-  from command c;
+  from command c
+  union all
+  select c.object_id::text, c.table_name, g.reading_role, 'select', format('for select to %I using (%s)', g.reading_role, c.condition)
+  from command c join engine.reading_roles(desired_policies.workspace_id, roles) g on g.pg_role = c.pg_role
+  where c.command in ('', 'select');
 end
 $function$;
 
@@ -7327,6 +7629,15 @@ AS $function$
   join metadata.roles r on r.id = u.role_id
   join metadata.roles i on i.id = u.included_role_id
   where u.workspace_id = desired_roles.workspace_id and (roles is null or r.pg_role = any (roles))
+  union all
+  select 'role', g.reading_role, null, null, g.reading_role, null, null, null, null, null, null, null
+  from engine.reading_roles(desired_roles.workspace_id, roles) g
+  union all
+  select 'membership', g.reading_role || ' ' || engine.reading_role(i.pg_role), null, null, engine.reading_role(i.pg_role), g.reading_role, null, null, null, null, null, null
+  from engine.reading_roles(desired_roles.workspace_id, roles) g
+  join metadata.roles r on r.pg_role = g.pg_role
+  join metadata.role_includes u on u.role_id = r.id
+  join metadata.roles i on i.id = u.included_role_id
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.desired_rules(workspace_id uuid, scope uuid[])
@@ -7351,7 +7662,11 @@ CREATE OR REPLACE FUNCTION engine.desired_security(workspace_id uuid, scope uuid
  SET search_path TO ''
  SET jit TO 'off'
 AS $function$
-  with tables as materialized (
+  with roles_there as materialized (
+    select r.pg_role from metadata.roles r where r.workspace_id = desired_security.workspace_id and (roles is null or r.pg_role = any (roles))
+    union all
+    select g.reading_role from engine.reading_roles(desired_security.workspace_id, roles) g
+  ), tables as materialized (
     select o.id::text as table_key, o.table_name
     from metadata.objects o where o.workspace_id = desired_security.workspace_id and (scope is null or o.id = any (scope))
     union all
@@ -7364,19 +7679,19 @@ AS $function$
     union all
     select t.table_key, t.table_name, r.pg_role, 'select',
       format('for select to %I using ((object_id = ANY (ARRAY( SELECT engine.wholly_readable_objects(CURRENT_USER) AS wholly_readable_objects))))', r.pg_role)
-    from tables t cross join metadata.roles r
-    where t.table_key in ('record_events', 'trash') and r.workspace_id = desired_security.workspace_id and (roles is null or r.pg_role = any (roles))
+    from tables t cross join roles_there r
+    where t.table_key in ('record_events', 'trash')
   ), grants as (
     select * from engine.desired_grants(desired_security.workspace_id, scope, roles)
     union all
     select t.table_key, t.table_name, r.pg_role, 'select'
-    from tables t cross join metadata.roles r
-    where t.table_key in ('record_events', 'trash') and r.workspace_id = desired_security.workspace_id and (roles is null or r.pg_role = any (roles))
+    from tables t cross join roles_there r
+    where t.table_key in ('record_events', 'trash')
   )
   select 'rls', t.table_key, t.table_key, t.table_name, null, 'forced', null, null, null::boolean, null, null, null::oid from tables t where roles is null
   union all
   select 'policy', p.table_key || ' ' || p.pg_role || coalesce(':' || nullif(p.command, ''), ''), p.table_key, p.table_name,
-    case p.pg_role when 'relvar_owner' then 'owner' else regexp_replace(p.pg_role, '^.*_r_', 'r_') || coalesce('_' || nullif(p.command, ''), '') end, p.definition,
+    case p.pg_role when 'relvar_owner' then 'owner' else regexp_replace(p.pg_role, '^.*_(ro?_\d+)$', '\1') || coalesce('_' || nullif(p.command, ''), '') end, p.definition,
     null, null, null, null, null, null
   from policies p
   union all
@@ -7918,11 +8233,16 @@ begin
   end if;
   perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || v_workspace.id, 0));
   execute format('drop schema %I cascade', v_workspace.schema_name);
+  perform core.drop_database_login(l) from core.database_logins l where l.workspace_id = v_workspace.id;
   for v_role in
     select r.rolname from pg_catalog.pg_roles r
-    where (r.rolname >= v_workspace.schema_name || '_r_' and r.rolname < v_workspace.schema_name || '_r`') or r.rolname = v_workspace.schema_name
+    where (r.rolname >= v_workspace.schema_name || '_r_' and r.rolname < v_workspace.schema_name || '_r`')
+      or (r.rolname >= v_workspace.schema_name || '_ro_' and r.rolname < v_workspace.schema_name || '_ro`') or r.rolname = v_workspace.schema_name
     order by length(r.rolname) desc
   loop
+    -- What a login made as the role, such as a large object, would hold it.
+    execute engine.grant_to_owner(v_role);
+    execute format('drop owned by %I', v_role);
     execute format('drop role %I', v_role);
   end loop;
   delete from core.members m where m.workspace_id = v_workspace.id;
@@ -8652,10 +8972,11 @@ begin
       v_actor.name := (select coalesce(nullif(u.name, ''), u.email) from core.users u where u.id = current_setting('relvar.impersonator_id')::uuid) || ' as ' || v_actor.name;
     end if;
   else
-    select 'member', m.id, m.name into v_actor from core.members m
+    select 'member', m.id, m.name into v_actor from core.database_logins l
+    join core.members m on m.id = l.member_id
     join metadata.roles r on r.id = m.role_id
-    where m.login_role = session_user and m.is_active
-      and r.pg_role = current_setting('role');
+    where l.login_role = session_user and l.ended_at is null and l.expires_at > now() and m.is_active
+      and current_setting('role') = case when l.may_write then r.pg_role else engine.reading_role(r.pg_role) end;
   end if;
   if v_actor.id is null and v_is_trusted then
     select 'api_key', k.id, k.name into v_actor from core.api_keys k
@@ -8722,7 +9043,7 @@ CREATE OR REPLACE FUNCTION engine.find_shared_ids(caller name, object_id uuid, a
  SET search_path TO ''
 AS $function$
 declare
-  v_schema text := (select w.schema_name from metadata.roles r join core.workspaces w on w.id = r.workspace_id where r.pg_role = caller);
+  v_schema text := (select w.schema_name from metadata.roles r join core.workspaces w on w.id = r.workspace_id where r.pg_role = engine.crm_role(caller));
 begin
   if v_schema is null then
     return;
@@ -10386,6 +10707,13 @@ AS $function$
   order by i limit 1
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.grant_to_owner(pg_role text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE STRICT
+ SET search_path TO ''
+RETURN (format('grant %I to relvar_owner'::text, pg_role) || CASE WHEN ((current_setting('server_version_num'::text))::integer >= 160000) THEN ' with inherit true'::text ELSE ''::text END);
+
 CREATE OR REPLACE FUNCTION engine.has_right(caller name, object_id uuid, action text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -10399,7 +10727,7 @@ begin
     cross join lateral engine.role_closure(r.id) c
     join metadata.roles i on i.id = c
     cross join lateral engine.effective_permissions(r.workspace_id, array[has_right.object_id], array[i.pg_role]) p
-    where r.pg_role = caller), false);
+    where r.pg_role = engine.crm_role(caller)), false);
 end
 $function$;
 
@@ -11138,6 +11466,12 @@ AS $function$
   join pg_catalog.pg_class c on c.relnamespace = t.oid and c.relkind in ('r', 'p')
   cross join lateral (select distinct e.grantee from pg_catalog.aclexplode(c.relacl) e where e.privilege_type in ('INSERT', 'UPDATE') and e.grantee <> c.relowner) x
   union all
+  select 'reader_may_write', 'A function that database logins for reading may call and that may write', p.oid::regprocedure::text,
+    format('revoke execute on function %s from relvar_reader; or, if it only reads, alter function %1$s stable;', p.oid::regprocedure)
+  from ours n join pg_catalog.pg_proc p on p.pronamespace = n.oid
+  cross join lateral pg_catalog.aclexplode(p.proacl) a
+  where p.provolatile = 'v' and (a.grantee = to_regrole('relvar_reader') or a.grantee in (select r.oid from pg_catalog.pg_roles r where r.rolname ~ '^ws_[a-z0-9]+_ro_\d+$'))
+  union all
   select 'bypass_rls', 'A role of Relvar that bypasses row-level security', r.rolname, format('alter role %I nosuperuser nobypassrls;', r.rolname)
   from pg_catalog.pg_roles r where r.rolname like 'relvar\_%' and (r.rolbypassrls or r.rolsuper)
 $function$;
@@ -11168,14 +11502,16 @@ begin
       from pg_catalog.pg_roles r
       join pg_catalog.pg_auth_members a on a.roleid = r.oid
       join pg_catalog.pg_roles l on l.oid = a.member
-      where r.rolname >= w.schema_name || '_r_' and r.rolname < w.schema_name || '_r`'
-        and l.rolname not in ('relvar_owner', 'relvar_server', 'relvar_worker') and l.rolname !~ '_r_[0-9]+$' and not l.rolsuper
+      where (r.rolname >= w.schema_name || '_r_' and r.rolname < w.schema_name || '_r`' or r.rolname >= w.schema_name || '_ro_' and r.rolname < w.schema_name || '_ro`')
+        and l.rolname not in ('relvar_owner', 'relvar_server', 'relvar_worker') and l.rolname !~ '_ro?_[0-9]+$' and not l.rolsuper
     ), want as (
       select d.kind, d.key, d.definition from engine.desired_security(w.id) d
       union all
       select d.kind, d.key, d.definition from engine.desired_roles(w.id) d
       union all
-      select 'login', m.login_role || ' ' || r.pg_role, null from core.members m join metadata.roles r on r.id = m.role_id where m.workspace_id = w.id
+      select 'login', l.login_role || ' ' || case when l.may_write then r.pg_role else engine.reading_role(r.pg_role) end, null
+      from core.database_logins l join core.members m on m.id = l.member_id join metadata.roles r on r.id = m.role_id
+      where l.workspace_id = w.id and l.ended_at is null
     )
     select 'right_beyond_model', 'A right that the model does not give', format('%s %s: %s', e.kind, e.key, coalesce(e.definition, '')),
       case e.kind when 'login' then format('revoke %s;', replace(e.key, ' ', ' from ')) else format('select engine.apply(%L);', w.id) end
@@ -12564,6 +12900,24 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.own_database_login(id uuid)
+ RETURNS core.database_logins
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_login core.database_logins;
+begin
+  select * into v_login from core.database_logins l
+  where l.id = own_database_login.id and l.ended_at is null and (engine.acts_as_administrator() or l.workspace_id = engine.workspace_of_role(current_setting('role')::name));
+  if not found then
+    raise exception 'There is no such database login.' using errcode = 'RV150', hint = 'It may have ended meanwhile.';
+  end if;
+  return v_login;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.own_member()
  RETURNS core.members
  LANGUAGE plpgsql
@@ -13642,6 +13996,43 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.reading_functions()
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN '{search_records,find_duplicates,find_duplicates_of,record_history,deleted_records,shares_of_record}'::text[];
+
+CREATE OR REPLACE FUNCTION engine.reading_role(pg_role text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN regexp_replace(pg_role, '_r_(\d+)$'::text, '_ro_\1'::text);
+
+CREATE OR REPLACE FUNCTION engine.reading_roles(workspace_id uuid, roles text[] DEFAULT NULL::text[])
+ RETURNS TABLE(pg_role text, reading_role text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+  with recursive reading (role_id) as (
+    (
+      select m.role_id from core.database_logins l join core.members m on m.id = l.member_id
+      where l.workspace_id = reading_roles.workspace_id and not l.may_write and l.ended_at is null
+      union
+      select r.id from metadata.roles r join pg_catalog.pg_roles p on p.rolname = engine.reading_role(r.pg_role)
+      where r.workspace_id = reading_roles.workspace_id
+    )
+    union
+    select i.included_role_id from reading g join metadata.role_includes i on i.role_id = g.role_id
+  )
+  select r.pg_role, engine.reading_role(r.pg_role)
+  from reading g join metadata.roles r on r.id = g.role_id
+  where roles is null or r.pg_role = any (roles)
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.reads_label(caller name, schema_name text, object metadata.objects)
  RETURNS boolean
  LANGUAGE sql
@@ -14539,7 +14930,7 @@ CREATE OR REPLACE FUNCTION engine.roles_of(pg_role name)
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-AS $function$ select c from metadata.roles r cross join lateral engine.role_closure(r.id) c where r.pg_role = roles_of.pg_role $function$;
+AS $function$ select c from metadata.roles r cross join lateral engine.role_closure(r.id) c where r.pg_role = engine.crm_role(roles_of.pg_role) $function$;
 
 CREATE OR REPLACE FUNCTION engine.rollup_aggregates(field metadata.fields, workspace_id uuid)
  RETURNS TABLE(name text, expr text, empty_value text)
@@ -15462,7 +15853,16 @@ begin
       (4, format(case when current_setting('server_version_num')::int >= 160000
         then 'grant %I to relvar_owner with inherit false, set true' else 'grant %I to relvar_owner' end, d.key))
     ) as s (n, statement)
-    where d.kind = 'role' and d.is_missing
+    where d.kind = 'role' and d.is_missing and d.key = engine.crm_role(d.key)
+    union all
+    -- The reading side of a role is in no group of those who write.
+    select 1, 'role', d.key, s.statement, null, false, 0, null
+    from d cross join lateral (values
+      (1, format('create role %I nologin', d.key)),
+      (2, format('grant usage on schema %I to %I', v_schema, d.key)),
+      (3, format('grant relvar_reader to %I', d.key))
+    ) as s (n, statement)
+    where d.kind = 'role' and d.is_missing and d.key <> engine.crm_role(d.key)
     union all
     select 2, 'membership', (d.want).definition, format('grant %I to %I', (d.want).name, (d.want).definition), null, false, 0, null
     from d where d.kind = 'membership' and d.is_missing
@@ -15620,6 +16020,13 @@ begin
       ((d.want).definition), (case when (d.want).table_key is null then format('grant execute on function %I.%I to %I', v_schema, d.key, v_schema) end)) as s (statement)
     where d.kind = 'function' and (d.is_missing or d.is_recreated)
     union all
+    select 71, 'function', f, format('grant execute on function %I.%I to %I', v_schema, f, g.reading_role), null, false, 0, null
+    from core.workspaces w
+    cross join lateral engine.reading_roles(w.id) g
+    cross join unnest(engine.reading_functions()) f
+    where w.schema_name = v_schema
+      and exists (select from d where d.is_missing and (d.kind = 'role' and d.key = g.reading_role or d.kind = 'function' and d.key = f))
+    union all
     -- Computed columns that are new, or computed otherwise than before.
     select 75, 'fill', d.new_table, engine.fill_statement((d.want).table_key::uuid, v_schema, array_agg(d.key)), 'RowExclusive', false, max(d.row_estimate), 'Computed for every record.'
     from d
@@ -15648,8 +16055,14 @@ begin
     select 88, 'membership', (d.have).definition, format('revoke %I from %I', (d.have).name, (d.have).definition), null, false, 0, null
     from d where d.kind = 'membership' and d.is_extra
     union all
-    select 90, 'role', d.key, format('drop role %I', d.key), null, false, 0, null
-    from d where d.kind = 'role' and d.is_extra
+    select 90, 'role', d.key, s.statement, null, false, 0, null
+    from d cross join lateral (values
+      -- What a login made as the role, such as a large object, would hold it.
+      (1, engine.grant_to_owner(d.key)),
+      (2, format('drop owned by %I', d.key)),
+      (3, format('drop role %I', d.key))
+    ) as s (n, statement)
+    where d.kind = 'role' and d.is_extra
   )
   select row_number() over (order by s.phase, s.ord)::int, s.kind, s.object_name, s.statement, s.lock_level, s.rewrites, s.row_estimate,
     -- What would hold a large table for long is left to a job.
@@ -16591,7 +17004,10 @@ begin
       coalesce(array_agg(distinct c.object_id) filter (where c.object_id is not null and not v_is_right), '{}') as objects,
       -- Rights concern their role; one that is gone was noted itself.
       case when v_is_right then array(select ro.pg_role from metadata.roles ro where ro.id = any (array_agg((coalesce(c.row -> 'after', c.row -> 'before') ->> 'role_id')::uuid))
-        union select coalesce(u -> 'after', u -> 'before') ->> 'pg_role' from unnest(array_agg(c.row)) u where tg_table_name = 'roles') else '{}' end as roles
+        union select coalesce(u -> 'after', u -> 'before') ->> 'pg_role' from unnest(array_agg(c.row)) u where tg_table_name = 'roles'
+        -- What is included gets a reading side where the role has one.
+        union select i.pg_role from unnest(array_agg(c.row)) u cross join lateral engine.role_closure((coalesce(u -> 'after', u -> 'before') ->> 'included_role_id')::uuid) k
+          join metadata.roles i on i.id = k where tg_table_name = 'role_includes') else '{}' end as roles
     from (
       -- Others that point to an object know its name, and whether it is there.
       select (v.value ->> 'workspace_id')::uuid as workspace_id, null::jsonb as row, f.object_id
@@ -17719,7 +18135,7 @@ CREATE OR REPLACE FUNCTION engine.visible_ids(object_id uuid)
 AS $function$
   select engine.find_visible_ids(r.pg_role, o.id)
   from metadata.roles r join metadata.objects o on o.workspace_id = r.workspace_id
-  where r.pg_role = current_setting('role') and o.id = visible_ids.object_id
+  where r.pg_role = engine.crm_role(current_setting('role')) and o.id = visible_ids.object_id
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.warnings(workspace_id uuid, version bigint, steps engine.step[], losses jsonb)
@@ -17944,7 +18360,7 @@ CREATE OR REPLACE FUNCTION engine.workspace_of_role(pg_role name)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
-AS $function$ select r.workspace_id from metadata.roles r where r.pg_role = workspace_of_role.pg_role $function$;
+AS $function$ select r.workspace_id from metadata.roles r where r.pg_role = engine.crm_role(workspace_of_role.pg_role) $function$;
 
 CREATE OR REPLACE FUNCTION engine.writable_columns(target regclass, privilege text)
  RETURNS text[]
@@ -18235,13 +18651,27 @@ AS $function$
 declare
   v_member uuid := engine.current_member();
 begin
-  if v_member is null or nullif(current_setting('relvar.impersonator_id', true), '') is not null then
+  -- A token would outlive the database login that made it.
+  if v_member is null or nullif(current_setting('relvar.impersonator_id', true), '') is not null or not engine.is_trusted_session() then
     raise exception 'Only members themselves make personal tokens.' using errcode = '42501';
   end if;
   return engine.make_key(null, v_member, name, expires_at, null);
 end
 $function$;
 comment on function metadata.create_personal_token(text,timestamp with time zone) is 'Makes a personal access token, which acts as the calling member: {id, secret}. The secret is told only now.';
+
+CREATE OR REPLACE FUNCTION metadata.database_access()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(engine.describe_database_login(l) order by m.name, l.created_at), '[]')
+  from core.database_logins l join core.members m on m.id = l.member_id
+  where l.ended_at is null and case when engine.acts_as_administrator() then true
+    else l.workspace_id = engine.workspace_of_role(current_setting('role')::name) and (l.member_id = engine.current_member() or engine.may('DATABASE_ACCESS') or engine.may('ROLES')) end
+$function$;
+comment on function metadata.database_access() is 'Database logins: the caller''s own, and for who may make them all of the workspace: [{id, login, name, memberId, memberName, mayWrite, expiresAt, createdAt, createdByName, isMine}].';
 
 CREATE OR REPLACE FUNCTION metadata.default_role_id()
  RETURNS uuid
@@ -18528,6 +18958,51 @@ CREATE OR REPLACE FUNCTION metadata.export_manifest()
  SET search_path TO ''
 AS $function$ select engine.manifest_of(engine.workspace_of_role(current_setting('role')::name)) $function$;
 comment on function metadata.export_manifest() is 'The whole model as a manifest: objects, fields, relations, rules, indexes, views and roles, without ids. metadata.plan_manifest makes it in another workspace.';
+
+CREATE OR REPLACE FUNCTION metadata.grant_database_access(member_id uuid DEFAULT NULL::uuid, may_write boolean DEFAULT false, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, name text DEFAULT ''::text, password text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_member core.members;
+  v_login core.database_logins;
+  v_password text;
+  v_workspace core.workspaces;
+begin
+  select * into v_member from core.members m
+  where m.id = coalesce(grant_database_access.member_id, engine.current_member()) and (engine.acts_as_administrator() or m.workspace_id = engine.workspace_of_role(current_setting('role')::name));
+  if not found or not v_member.is_active then
+    raise exception 'The workspace has no such active member.' using errcode = 'RV063', column = 'member_id', hint = 'The member may have been removed meanwhile.';
+  end if;
+  perform engine.assert_may_log_in(v_member);
+  if coalesce(grant_database_access.expires_at, now() + interval '90 days') not between now() and now() + interval '367 days' then
+    raise exception 'A database login ends within a year.' using errcode = 'RV151', column = 'expires_at', hint = 'Choose a later day, at most a year from now. It can be renewed.';
+  end if;
+  if (select count(*) >= 10 from core.database_logins l where l.member_id = v_member.id and l.ended_at is null) then
+    raise exception 'A member has at most 10 database logins.' using errcode = 'RV153', column = 'member_id', hint = 'Revoke one that is not used any more.';
+  end if;
+  v_password := engine.database_password(grant_database_access.password);
+  select * into v_workspace from core.workspaces w where w.id = v_member.workspace_id;
+  insert into core.database_logins (workspace_id, member_id, login_role, name, may_write, expires_at, created_by_name)
+  values (v_workspace.id, v_member.id,
+    -- For people to tell apart in pg_stat_activity; roles belong to the whole cluster, so chance keeps them apart.
+    left(lower('rv_' || regexp_replace(v_workspace.slug || '_' || v_member.name, '[^A-Za-z0-9]+', '_', 'g')), 50) || '_' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 8),
+    left(btrim(coalesce(grant_database_access.name, '')), 100), coalesce(grant_database_access.may_write, false),
+    coalesce(grant_database_access.expires_at, now() + interval '90 days'), (engine.current_actor()).name)
+  returning * into v_login;
+  perform core.make_database_login(v_login, v_password);
+  perform core.note_auth_event('DATABASE_LOGIN_CREATED', v_workspace.id, v_member.user_id,
+    detail => jsonb_build_object('login', v_login.login_role, 'mayWrite', v_login.may_write, 'expiresAt', v_login.expires_at, 'by', engine.actor_name()));
+  perform core.queue_mail(u.email, 'database_access', jsonb_build_object('login', v_login.login_role, 'by', engine.actor_name(), 'mayWrite', v_login.may_write,
+    'expiresAt', v_login.expires_at), v_workspace.id, u.locale)
+  from core.users u where u.id = v_member.user_id and v_member.id is distinct from engine.current_member() and core.is_email(u.email);
+  return engine.database_address(v_login, v_password);
+end
+$function$;
+comment on function metadata.grant_database_access(uuid,boolean,timestamp with time zone,text,text) is 'Makes a database login that sees what a member sees (the caller, unless another is named): {id, login, password, database, port, expiresAt, …}. It only reads unless mayWrite, and ends after 90 days unless said otherwise. The password is told only now.';
 
 CREATE OR REPLACE FUNCTION metadata.identity_providers()
  RETURNS jsonb
@@ -19167,6 +19642,24 @@ end
 $function$;
 comment on function metadata.restore_object(uuid) is 'Brings a deleted object back with its records, and the relations that were deleted with it.';
 
+CREATE OR REPLACE FUNCTION metadata.revoke_database_access(id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_login core.database_logins := engine.own_database_login(id);
+begin
+  if v_login.member_id is distinct from engine.current_member() then
+    perform engine.assert_manages(v_login.workspace_id, 'DATABASE_ACCESS');
+  end if;
+  perform core.end_database_login(v_login, 'REVOKED');
+  return true;
+end
+$function$;
+comment on function metadata.revoke_database_access(uuid) is 'Ends a database login and its sessions. One''s own, or with the permission anybody''s.';
+
 CREATE OR REPLACE FUNCTION metadata.revoke_invitation(id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -19226,6 +19719,28 @@ begin
 end
 $function$;
 comment on function metadata.role_permissions(uuid) is 'What a role may do, with all that it includes, in the form of my_permissions.';
+
+CREATE OR REPLACE FUNCTION metadata.rotate_database_access(id uuid, password text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET password_encryption TO 'scram-sha-256'
+AS $function$
+declare
+  v_login core.database_logins := engine.own_database_login(id);
+  v_password text;
+begin
+  perform engine.assert_may_log_in(m) from core.members m where m.id = v_login.member_id;
+  v_password := engine.database_password(rotate_database_access.password);
+  execute format('alter role %I password %L', v_login.login_role, v_password);
+  perform core.end_login_sessions(v_login.login_role);
+  perform core.note_auth_event('DATABASE_LOGIN_ROTATED', v_login.workspace_id, (select m.user_id from core.members m where m.id = v_login.member_id),
+    detail => jsonb_build_object('login', v_login.login_role, 'by', engine.actor_name()));
+  return engine.database_address(v_login, v_password);
+end
+$function$;
+comment on function metadata.rotate_database_access(uuid,text) is 'Gives a database login a new password, told only now, and ends its sessions.';
 
 CREATE OR REPLACE FUNCTION metadata.rule_violations(rule jsonb)
  RETURNS jsonb
@@ -19912,6 +20427,8 @@ grant execute on function core.take_requests(text,integer,integer,interval) to r
 
 grant execute on function core.tell_password_changed(uuid,inet,text) to relvar_server;
 
+grant execute on function core.tidy_database_logins() to relvar_worker;
+
 grant execute on function core.trust_device(uuid,bytea,timestamp with time zone) to relvar_server;
 
 grant execute on function core.uncount_attempt(text) to relvar_server;
@@ -19936,6 +20453,8 @@ grant execute on function engine.actor_name() to public;
 
 grant execute on function engine.below_me() to relvar_crm;
 
+grant execute on function engine.below_me() to relvar_reader;
+
 grant execute on function engine.current_actor() to public;
 
 grant execute on function engine.current_member() to public;
@@ -19946,9 +20465,13 @@ grant execute on function engine.current_workspace() to public;
 
 grant execute on function engine.deleted_records(name,text,text,integer,integer) to relvar_crm;
 
+grant execute on function engine.deleted_records(name,text,text,integer,integer) to relvar_reader;
+
 grant execute on function engine.destroy_record(name,text,text,uuid) to relvar_crm;
 
 grant execute on function engine.duplicate_candidates(name,text,text,uuid,jsonb) to relvar_crm;
+
+grant execute on function engine.duplicate_candidates(name,text,text,uuid,jsonb) to relvar_reader;
 
 grant execute on function engine.duplicate_key(text[]) to public;
 
@@ -19976,6 +20499,8 @@ grant execute on function engine.my_roles() to relvar_crm;
 
 grant execute on function engine.my_team() to relvar_crm;
 
+grant execute on function engine.my_team() to relvar_reader;
+
 grant execute on function engine.note_build(uuid,numeric) to relvar_worker;
 
 grant execute on function engine.purge_deleted(interval) to relvar_worker;
@@ -19983,6 +20508,8 @@ grant execute on function engine.purge_deleted(interval) to relvar_worker;
 grant execute on function engine.readable_objects(name) to relvar_crm;
 
 grant execute on function engine.record_history(name,text,text,uuid,integer,bigint) to relvar_crm;
+
+grant execute on function engine.record_history(name,text,text,uuid,integer,bigint) to relvar_reader;
 
 grant execute on function engine.relay_outbox(integer) to relvar_worker;
 
@@ -19992,7 +20519,11 @@ grant execute on function engine.role_may(name,text) to relvar_crm;
 
 grant execute on function engine.rule_ids(uuid,text) to relvar_crm;
 
+grant execute on function engine.rule_ids(uuid,text) to relvar_reader;
+
 grant execute on function engine.search(name,text,text,integer) to relvar_crm;
+
+grant execute on function engine.search(name,text,text,integer) to relvar_reader;
 
 grant execute on function engine.search_text(text) to public;
 
@@ -20004,13 +20535,21 @@ grant execute on function engine.share_record(name,text,text,uuid,text,uuid,text
 
 grant execute on function engine.shared_ids(uuid,text) to relvar_crm;
 
+grant execute on function engine.shared_ids(uuid,text) to relvar_reader;
+
 grant execute on function engine.shares_of_record(name,text,text,uuid) to relvar_crm;
+
+grant execute on function engine.shares_of_record(name,text,text,uuid) to relvar_reader;
 
 grant execute on function engine.snake_case(text) to public;
 
 grant execute on function engine.start_of_today() to relvar_crm;
 
+grant execute on function engine.start_of_today() to relvar_reader;
+
 grant execute on function engine.today() to relvar_crm;
+
+grant execute on function engine.today() to relvar_reader;
 
 grant execute on function engine.unshare_record(name,text,uuid) to relvar_crm;
 
@@ -20018,11 +20557,17 @@ grant execute on function engine.uuidv7() to public;
 
 grant execute on function engine.visible_duplicates(jsonb,integer) to relvar_crm;
 
+grant execute on function engine.visible_duplicates(jsonb,integer) to relvar_reader;
+
 grant execute on function engine.visible_ids(uuid) to relvar_crm;
+
+grant execute on function engine.visible_ids(uuid) to relvar_reader;
 
 grant execute on function engine.webhook_delivery(uuid,uuid,bigint) to relvar_worker;
 
 grant execute on function engine.wholly_readable_objects(name) to relvar_crm;
+
+grant execute on function engine.wholly_readable_objects(name) to relvar_reader;
 
 grant execute on function engine.workspace_of_role(name) to public;
 
@@ -20045,6 +20590,8 @@ grant execute on function metadata.create_object(text,text,text,text,text,text,t
 grant execute on function metadata.create_own_records_role(text) to relvar_crm;
 
 grant execute on function metadata.create_personal_token(text,timestamp with time zone) to relvar_crm;
+
+grant execute on function metadata.database_access() to relvar_crm;
 
 grant execute on function metadata.default_role_id() to relvar_crm;
 
@@ -20073,6 +20620,8 @@ grant execute on function metadata.end_invite_link() to relvar_crm;
 grant execute on function metadata.explain_access(text,text,uuid,text,uuid,uuid) to relvar_crm;
 
 grant execute on function metadata.export_manifest() to relvar_crm;
+
+grant execute on function metadata.grant_database_access(uuid,boolean,timestamp with time zone,text,text) to relvar_crm;
 
 grant execute on function metadata.identity_providers() to relvar_crm;
 
@@ -20136,11 +20685,15 @@ grant execute on function metadata.restore_field(uuid) to relvar_crm;
 
 grant execute on function metadata.restore_object(uuid) to relvar_crm;
 
+grant execute on function metadata.revoke_database_access(uuid) to relvar_crm;
+
 grant execute on function metadata.revoke_invitation(uuid) to relvar_crm;
 
 grant execute on function metadata.revoke_key(uuid) to relvar_crm;
 
 grant execute on function metadata.role_permissions(uuid) to relvar_crm;
+
+grant execute on function metadata.rotate_database_access(uuid,text) to relvar_crm;
 
 grant execute on function metadata.rule_violations(jsonb) to relvar_crm;
 

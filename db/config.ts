@@ -25,6 +25,20 @@ export interface Config {
   isProduction: boolean;
   mail: MailConfig;
   accounts: AccountsConfig;
+  /** Who tells people from programs; null asks nobody. */
+  captcha: CaptchaConfig | null;
+  /** A database of places in MaxMind's format; null says of no address where it is. */
+  geoIpPath: string | null;
+}
+
+export interface CaptchaConfig {
+  kind: 'turnstile' | 'recaptcha' | 'hcaptcha';
+  siteKey: string;
+  secret: string;
+  /** In place of the provider's own address. */
+  verifyUrl: string | null;
+  /** How many failures to sign in with an account come before it is asked for. */
+  afterFailures: number;
 }
 
 /** How people get an account. */
@@ -70,6 +84,15 @@ const VARIABLES = {
     'open lets anybody make a workspace; closed leaves that to "relvar workspace create", but for the first one. Default: closed.',
   RELVAR_EMAIL_VERIFICATION:
     'required lets nobody enter who has not proved their e-mail address; optional does. Default: optional.',
+  RELVAR_CAPTCHA:
+    'turnstile, recaptcha (v2) or hcaptcha asks people who sign up, ask for a mail or fail to sign in to show that they are no program. Needs RELVAR_CAPTCHA_SITE_KEY and RELVAR_CAPTCHA_SECRET. Default: nobody is asked.',
+  RELVAR_CAPTCHA_SITE_KEY: 'The public key that the provider gave for this site.',
+  RELVAR_CAPTCHA_SECRET: 'The secret with which the server asks the provider.',
+  RELVAR_CAPTCHA_VERIFY_URL: 'Where answers are verified, http:// or https://. Default: the address of the provider.',
+  RELVAR_CAPTCHA_AFTER_FAILURES:
+    'How many failures to sign in with an account come before it is asked for, a whole number from 0 to 50. Default: 3.',
+  RELVAR_GEOIP:
+    'The file of a database of places in the format of MaxMind, such as GeoLite2-City.mmdb. Without it no place is shown beside addresses.',
   NODE_ENV: 'development, test or production. Default: development.',
 };
 
@@ -145,6 +168,27 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     isEmailVerificationRequired: isChosen('RELVAR_EMAIL_VERIFICATION', ['required', 'optional']),
   };
 
+  const captcha = ((): CaptchaConfig | null => {
+    const kind = text('RELVAR_CAPTCHA');
+    if (kind === null) return null;
+    if (kind !== 'turnstile' && kind !== 'recaptcha' && kind !== 'hcaptcha') {
+      refuse('RELVAR_CAPTCHA', kind);
+      return null;
+    }
+    const [siteKey, captchaSecret] = [text('RELVAR_CAPTCHA_SITE_KEY'), text('RELVAR_CAPTCHA_SECRET')];
+    if (siteKey === null || captchaSecret === null) {
+      problems.push(`RELVAR_CAPTCHA is set without its two keys. ${VARIABLES.RELVAR_CAPTCHA}`);
+      return null;
+    }
+    return {
+      kind,
+      siteKey,
+      secret: captchaSecret,
+      verifyUrl: address('RELVAR_CAPTCHA_VERIFY_URL', /^https?:$/),
+      afterFailures: integer('RELVAR_CAPTCHA_AFTER_FAILURES', 0, 50) ?? 3,
+    };
+  })();
+
   const databaseUrl = url('DATABASE_URL');
   const serverPassword = text('RELVAR_SERVER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_server');
   const workerPassword = text('RELVAR_WORKER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_worker');
@@ -163,6 +207,8 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     isProduction: mode === 'production',
     mail,
     accounts,
+    captcha,
+    geoIpPath: text('RELVAR_GEOIP'),
   };
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return config;

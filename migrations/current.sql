@@ -1,3 +1,48 @@
+-- ── second factors by role, rules of sessions, devices that were seen, passkeys ─────────────────
+alter table metadata.roles add column requires_second_factor boolean not null default false;
+comment on column metadata.roles.requires_second_factor is 'Whether its members sign in with a second factor, whatever the workspace asks of others.';
+grant insert (requires_second_factor), update (requires_second_factor) on metadata.roles to relvar_crm;
+
+alter table core.workspace_settings
+  add column session_hours int not null default 1440 check (session_hours between 1 and 8760),
+  add column session_idle_hours int not null default 720 check (session_idle_hours between 1 and 8760),
+  add column trusted_device_days int not null default 30 check (trusted_device_days between 0 and 365);
+comment on column core.workspace_settings.session_hours is 'After so many hours a session ends, however often it is used.';
+comment on column core.workspace_settings.session_idle_hours is 'After so many hours without use it ends sooner.';
+comment on column core.workspace_settings.trusted_device_days is 'For so many days a browser that proved the second factor need not again; 0: always.';
+
+create table core.known_devices (
+  user_id uuid not null references core.users on delete cascade,
+  token_hash bytea not null,
+  user_agent text,
+  ip inet,
+  first_seen_at timestamptz not null default now(),
+  last_seen_at timestamptz not null default now(),
+  primary key (user_id, token_hash)
+);
+comment on table core.known_devices is 'Browsers and programs that a user has signed in with. A sign-in with another one is told by mail.';
+create index on core.known_devices (last_seen_at);
+
+create table core.passkeys (
+  id uuid primary key default engine.uuidv7(),
+  user_id uuid not null references core.users on delete cascade,
+  credential_id bytea not null unique,
+  public_key bytea not null,
+  counter bigint not null default 0,
+  transports text[] not null default '{}',
+  name text not null check (btrim(name) <> '' and length(name) <= 100),
+  is_synced boolean not null,
+  created_at timestamptz not null default now(),
+  last_used_at timestamptz
+);
+comment on table core.passkeys is 'Public keys of WebAuthn with which users sign in.';
+comment on column core.passkeys.counter is 'How often the authenticator says that it has signed. One that goes back belongs to a copy.';
+create index on core.passkeys (user_id);
+
+alter table core.sessions add column signed_in_at timestamptz not null default now();
+update core.sessions set signed_in_at = created_at;
+comment on column core.sessions.signed_in_at is 'When somebody proved who they are: for one that was switched to, when the first of them began.';
+
 -- Single sign-on: identity providers of workspaces, whom they have named, and what members may sign in with.
 create table core.identity_providers (
   id uuid primary key default engine.uuidv7(),
@@ -134,3 +179,12 @@ $$;
 --!include core/workspaces.sql
 --!include metadata/database_access.sql
 --!include metadata/keys.sql
+
+-- Second factors by role and what comes with them, after the functions that they are asked by.
+drop function core.second_factor_of(uuid, uuid), core.is_trusted_device(uuid, bytea), core.has_session_mfa(uuid), core.password_of(uuid);
+--!include core/attempts.sql
+--!include metadata/role_rights.sql
+--!include core/second_factor.sql
+--!include core/session_rules.sql
+--!include core/devices.sql
+--!include core/passkeys.sql

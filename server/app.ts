@@ -1,16 +1,22 @@
 import type { RequestListener } from 'node:http';
 import express from 'express';
 import type { Pool } from 'pg';
-import type { AccountsConfig } from '../db/config.ts';
+import type { AccountsConfig, CaptchaConfig } from '../db/config.ts';
 import type { Secrets } from '../db/secrets.ts';
 import { installAccount } from './auth/account.ts';
 import { AccessTokens } from './auth/accessTokens.ts';
 import { installAccounts } from './auth/accounts.ts';
 import { Attempts } from './auth/attempts.ts';
 import { installAuth } from './auth/auth.ts';
+import { Captcha } from './auth/captcha.ts';
+import { Devices } from './auth/devices.ts';
 import { Identities } from './auth/identity.ts';
-import { installPhotos } from './auth/photos.ts';
 import { Own } from './auth/own.ts';
+import { installPasskeys } from './auth/passkeyRoutes.ts';
+import { Passkeys } from './auth/passkeys.ts';
+import { installPhotos } from './auth/photos.ts';
+import { NO_PLACES } from './auth/places.ts';
+import type { Places } from './auth/places.ts';
 import { RateLimits } from './auth/rateLimits.ts';
 import { Refusals } from './auth/refusals.ts';
 import { SecondFactor } from './auth/secondFactor.ts';
@@ -48,6 +54,10 @@ interface AppOptions {
   readonly maxSchemas?: number;
   /** How people get accounts; without it nobody does but by invitation. */
   readonly accounts?: AccountsConfig;
+  /** Who tells people from programs; without it nobody is asked. */
+  readonly captcha?: CaptchaConfig | null;
+  /** Where addresses are; without it that is not known. */
+  readonly places?: Places;
   /** Whether mails are sent; where they are not, a server in development shows them. */
   readonly sendsMail?: boolean;
 }
@@ -106,18 +116,22 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const attempts = new Attempts(pool);
   const sessions = new Sessions({ pool, identities, tokens });
   const secondFactor = new SecondFactor({ pool, secrets: options.secrets, attempts });
-  const startSession = makeStartSession({ pool, sessions, secondFactor, secrets: options.secrets });
-  const own = new Own({ pool, identities, attempts });
-  const accounts = options.accounts ?? NOBODY_ENTERS;
-  installSecondFactor(app, { pool, identities, secrets: options.secrets, secondFactor, startSession, own });
-  installAccount(app, { pool, own, startSession });
-  installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession, accounts });
-  installAccounts(app, { pool, identities, attempts, startSession, accounts });
+  const { secrets, accounts = NOBODY_ENTERS, captcha: captchaConfig = null, places = NO_PLACES } = options;
+  const passkeys = new Passkeys({ pool, secrets, publicUrl: accounts.publicUrl });
+  const devices = new Devices({ pool, places });
+  const startSession = makeStartSession({ pool, sessions, secondFactor, secrets, devices, passkeys });
+  const own = new Own({ pool, identities, attempts, secondFactor });
+  const captcha = new Captcha({ pool, attempts, config: captchaConfig });
+  installSecondFactor(app, { pool, identities, secrets, secondFactor, startSession, own });
+  installPasskeys(app, { pool, identities, attempts, secrets, passkeys, secondFactor, startSession, own, accounts });
+  installAccount(app, { pool, own, startSession, places });
+  installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession, accounts, captcha });
+  installAccounts(app, { pool, identities, attempts, startSession, own, accounts, captcha });
   installPhotos(app, { pool, identities });
-  installSignUp(app, { pool, identities, attempts, startSession, accounts, showsMail });
+  installSignUp(app, { pool, identities, attempts, startSession, own, accounts, captcha, passkeys, showsMail });
   installLive(app, live, identities);
   installHealth(app, { ...options, notices });
-  installStatic(app, options.webDirectory);
+  installStatic(app, options.webDirectory, captchaConfig?.kind);
   app.use(handleError);
 
   await notices.start();

@@ -74,6 +74,36 @@ export const ERRORS = {
     message: 'The provider of single sign-on does not answer as it should.',
     hint: 'Try again in a few minutes, or sign in another way.',
   },
+  SIGN_IN_AGAIN: {
+    status: 403,
+    message: 'It is too long ago that you signed in.',
+    hint: 'Sign in again, or prove your second factor, and repeat this within ten minutes.',
+  },
+  PASSKEY_REFUSED: {
+    status: 403,
+    message: 'This passkey was not accepted.',
+    hint: 'Try again. If it was removed from the account, sign in another way.',
+  },
+  PASSKEYS_UNAVAILABLE: {
+    status: 409,
+    message: 'There are no passkeys at this address.',
+    hint: 'Browsers keep them for a host name, over https or on localhost. The administrator of the server sets RELVAR_URL.',
+  },
+  CAPTCHA_REQUIRED: {
+    status: 403,
+    message: 'Please show that you are no program.',
+    hint: 'Solve the task on the page, then try again.',
+  },
+  CAPTCHA_FAILED: {
+    status: 403,
+    message: 'The task was not solved, or too long ago.',
+    hint: 'Solve it again.',
+  },
+  CAPTCHA_UNAVAILABLE: {
+    status: 503,
+    message: 'It cannot be checked right now whether you are a person.',
+    hint: 'Try again in a minute.',
+  },
   TICKET_EXPIRED: {
     status: 401,
     message: 'Signing in took too long.',

@@ -4,6 +4,7 @@ import { loadConfig } from '../db/config.ts';
 import { createPool } from '../db/pool.ts';
 import { openSecrets } from '../db/secrets.ts';
 import { makeApp } from './app.ts';
+import { openPlaces } from './auth/places.ts';
 import { compareMigrations } from './health/compareMigrations.ts';
 import { log } from './log.ts';
 
@@ -26,6 +27,8 @@ const app = await makeApp({
   webDirectory: join(import.meta.dirname, '../web/dist'),
   development: !config.isProduction,
   accounts: config.accounts,
+  captcha: config.captcha,
+  places: await openPlaces(config.geoIpPath),
   sendsMail: config.mail.smtpUrl !== null,
   pendingMigrations: async () => (await compareMigrations(pool)).pending,
 });

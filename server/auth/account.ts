@@ -5,6 +5,7 @@ import { readJson } from '../http/body.ts';
 import { describeDevice } from './device.ts';
 import { noteAuthEvent } from './events.ts';
 import type { Own } from './own.ts';
+import type { Places } from './places.ts';
 import { assertNewPassword, hashPassword } from './passwords.ts';
 import type { StartSession } from './startSession.ts';
 
@@ -12,6 +13,7 @@ interface Parts {
   readonly pool: Pool;
   readonly own: Own;
   readonly startSession: StartSession;
+  readonly places: Places;
 }
 
 interface SessionRow {
@@ -27,7 +29,7 @@ interface SessionRow {
 }
 
 /** What somebody sees and changes of their own sign-in: where they are signed in, and their password. */
-export function installAccount(app: Express, { pool, own, startSession }: Parts): void {
+export function installAccount(app: Express, { pool, own, startSession, places }: Parts): void {
   app.get('/auth/sessions', async (request, response) => {
     const { userId, sessionId } = await own.member(request, response);
     const { rows } = await pool.query<SessionRow>('select * from core.list_sessions($1, $2)', [userId, sessionId]);
@@ -38,6 +40,7 @@ export function installAccount(app: Express, { pool, own, startSession }: Parts)
         isCurrent: row.id === sessionId,
         device: describeDevice(row.user_agent),
         address: row.ip,
+        place: places.of(row.ip),
         workspace: row.workspace_name,
         method: row.method,
         createdAt: row.created_at,
@@ -70,10 +73,11 @@ export function installAccount(app: Express, { pool, own, startSession }: Parts)
   });
 
   app.post('/auth/password', async (request, response) => {
-    const { userId, workspaceId, sessionId } = await own.account(request, response);
-    const { current, next } = ((await readJson(request)) ?? {}) as Record<string, unknown>;
+    const member = await own.account(request, response);
+    const { userId, workspaceId, sessionId } = member;
+    const { current, code, next } = ((await readJson(request)) ?? {}) as Record<string, unknown>;
     if (typeof next !== 'string') throw new RequestError('INVALID_REQUEST', { message: '"next" must be a text.' });
-    await own.assertPassword(userId, current);
+    await own.assertProof(request, member, { password: current, code });
     assertNewPassword(next);
     await pool.query('select core.change_password($1, $2, $3, $4, $5)', [
       userId,
@@ -100,17 +104,19 @@ export function installAccount(app: Express, { pool, own, startSession }: Parts)
   app.post('/auth/switch', async (request, response) => {
     const { userId, sessionId } = await own.member(request, response);
     const { workspace } = ((await readJson(request)) ?? {}) as Record<string, unknown>;
-    const { rows } = await pool.query<{ id: string; mfa: boolean }>(
-      'select id, core.has_session_mfa($3) as mfa from core.workspaces_of($1) where slug = $2',
+    const { rows } = await pool.query<{ id: string; mfa_at: Date | null }>(
+      'select id, core.session_mfa_at($3) as mfa_at from core.workspaces_of($1) where slug = $2',
       [userId, String(workspace), sessionId],
     );
     const [found] = rows;
     if (!found) throw new RequestError('NO_WORKSPACE');
+    const { id: workspaceId, mfa_at: mfaAt } = found;
     const switched = {
       userId,
-      workspaceId: found.id,
+      workspaceId,
       method: 'SWITCH',
-      mfa: found.mfa,
+      mfa: mfaAt !== null,
+      mfaAt,
       fromSessionId: sessionId,
     } as const;
     await startSession(request, response, switched);

@@ -4,8 +4,10 @@ import type { AccountsConfig } from '../../db/config.ts';
 import { RequestError } from '../errors.ts';
 import { signInLimits } from './attempts.ts';
 import type { Attempts } from './attempts.ts';
+import type { Captcha } from './captcha.ts';
 import { noteAuthEvent } from './events.ts';
 import type { Identities } from './identity.ts';
+import type { Own } from './own.ts';
 import { answerQuietly, readEmail } from './mailRequests.ts';
 import { assertNewPassword, hashPassword, isPassword } from './passwords.ts';
 import { assertOwnHost, assertOwnPath, readTexts } from './requestFields.ts';
@@ -16,7 +18,9 @@ export interface AccountParts {
   readonly identities: Identities;
   readonly attempts: Attempts;
   readonly startSession: StartSession;
+  readonly own: Own;
   readonly accounts: AccountsConfig;
+  readonly captcha: Captcha;
 }
 
 interface MagicLink {
@@ -28,7 +32,7 @@ interface MagicLink {
 
 /** Everything that a link in a mail does for an account: a new password, a sign-in, a proved or another address. */
 export function installAccounts(app: Express, parts: AccountParts): void {
-  const { pool, identities, attempts, startSession, accounts } = parts;
+  const { pool, identities, attempts, startSession, own, accounts, captcha } = parts;
   const origin = (request: Request) => [request.ip ?? null, request.headers['user-agent'] ?? null];
 
   const begin = async (request: Request) => {
@@ -38,7 +42,9 @@ export function installAccounts(app: Express, parts: AccountParts): void {
 
   app.post('/auth/password-reset/request', async (request, response) => {
     await begin(request);
-    const email = readEmail((await readTexts(pool, request, ['email'])).email);
+    const { email: given, captcha: answer } = await readTexts(pool, request, ['email'], ['captcha']);
+    const email = readEmail(given);
+    await captcha.assert(request, answer);
     await answerQuietly(parts, { request, response, kind: 'reset', email }, () =>
       pool.query('select core.request_password_reset($1, $2, $3)', [email, ...origin(request)]),
     );
@@ -60,9 +66,11 @@ export function installAccounts(app: Express, parts: AccountParts): void {
 
   app.post('/auth/magic-link/request', async (request, response) => {
     await begin(request);
-    const { email: given, workspace, next } = await readTexts(pool, request, ['email'], ['workspace', 'next']);
+    const fields = ['workspace', 'next', 'captcha'] as const;
+    const { email: given, workspace, next, captcha: answer } = await readTexts(pool, request, ['email'], fields);
     const email = readEmail(given);
     await assertOwnPath(pool, request, next);
+    await captcha.assert(request, answer);
     await answerQuietly(parts, { request, response, kind: 'magic', email }, () =>
       pool.query('select core.request_magic_link($1, $2, $3, $4, $5)', [
         email,
@@ -127,11 +135,11 @@ export function installAccounts(app: Express, parts: AccountParts): void {
 
   app.post('/auth/change-email/request', async (request, response) => {
     await begin(request);
-    const { userId, email, apiKeyId } = await identities.of(request, response);
-    if (userId === null || email === null || apiKeyId !== null) throw new RequestError('FORBIDDEN');
-    const { email: given, password } = await readTexts(pool, request, ['email', 'password']);
+    const member = await own.member(request, response);
+    const { userId } = member;
+    const { email: given, password, code } = await readTexts(pool, request, ['email'], ['password', 'code']);
     const newEmail = readEmail(given);
-    await assertPasswordOf(parts, request, email, password);
+    await own.assertProof(request, member, { password, code });
     await answerQuietly(parts, { request, response, kind: 'change', email: newEmail }, () =>
       pool.query('select core.request_email_change($1, $2, $3, $4)', [userId, newEmail, ...origin(request)]),
     );

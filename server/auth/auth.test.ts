@@ -40,6 +40,7 @@ test('a member signs in, is known, and signs out', async () => {
 test('the cookies cannot be read by scripts, and over https never travel in the clear', async () => {
   const plain = (await signIn(right)).get('set-cookie')!;
   expect(plain).toEqual([
+    expect.stringMatching(/^relvar_browser=[\w-]{43}; Path=\/auth; HttpOnly; SameSite=Lax; Expires=[^;]+$/),
     expect.stringMatching(/^relvar_access=[\w-]+\.[\w-]+\.[\w-]+; Path=\/; HttpOnly; SameSite=Lax; Expires=[^;]+$/),
     expect.stringMatching(/^relvar_refresh=[\w-]{43}; Path=\/auth; HttpOnly; SameSite=Strict; Expires=[^;]+$/),
   ]);

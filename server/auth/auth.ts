@@ -6,6 +6,7 @@ import { readJson } from '../http/body.ts';
 import { assertEmailVerified } from './accounts.ts';
 import { signInLimits } from './attempts.ts';
 import type { Attempts } from './attempts.ts';
+import type { Captcha } from './captcha.ts';
 import { expireSessionCookies, readCookie } from './cookies.ts';
 import { noteAuthEvent } from './events.ts';
 import type { Identities } from './identity.ts';
@@ -32,19 +33,27 @@ interface AuthParts {
   readonly signingKeys: SigningKeys;
   readonly startSession: StartSession;
   readonly accounts: AccountsConfig;
+  readonly captcha: Captcha;
 }
 
 export function installAuth(app: Express, parts: AuthParts): void {
-  const { pool, identities, attempts, sessions, signingKeys, startSession, accounts } = parts;
+  const { pool, identities, attempts, sessions, signingKeys, startSession, accounts, captcha } = parts;
 
   app.post('/auth/sign-in', async (request, response) => {
     identities.assertSameOrigin(request);
-    const { email, password, workspace, tokens } = parseSignIn(await readJson(request));
+    const { email, password, workspace, tokens, captcha: answer } = parseSignIn(await readJson(request));
     const limits = signInLimits(email, request.ip ?? '');
     try {
       await attempts.count(...limits);
     } catch (error) {
       await noteAuthEvent(pool, request, 'SIGN_IN_BLOCKED', { email });
+      throw error;
+    }
+    try {
+      await captcha.assertAfterFailures(request, email, answer);
+    } catch (error) {
+      // Nothing was tried.
+      await attempts.takeBack(...limits);
       throw error;
     }
     const login = await findLogin(pool, email);
@@ -101,8 +110,9 @@ function parseSignIn(body: unknown): {
   password: string;
   workspace: string | undefined;
   tokens: boolean;
+  captcha: string | undefined;
 } {
-  const { email, password, workspace, tokens } = (body ?? {}) as Record<string, unknown>;
+  const { email, password, workspace, tokens, captcha } = (body ?? {}) as Record<string, unknown>;
   if (typeof email !== 'string' || typeof password !== 'string') {
     throw new RequestError('INVALID_REQUEST', { message: '"email" and "password" must be texts.' });
   }
@@ -112,7 +122,13 @@ function parseSignIn(body: unknown): {
     });
   }
   if (password.length > MAX_PASSWORD_LENGTH) throw new RequestError('SIGN_IN_FAILED');
-  return { email: email.trim().toLowerCase(), password, workspace: workspace ?? undefined, tokens: tokens === true };
+  return {
+    email: email.trim().toLowerCase(),
+    password,
+    workspace: workspace ?? undefined,
+    tokens: tokens === true,
+    captcha: typeof captcha === 'string' ? captcha.slice(0, 10_000) : undefined,
+  };
 }
 
 async function findLogin(pool: Pool, email: string): Promise<Login | undefined> {

@@ -3,7 +3,8 @@ import { ACCESS_SECONDS } from './accessTokens.ts';
 
 /**
  * The short token goes with every request; the long one to /auth alone, and with no request that another site causes;
- * so does the mark of a device that need not prove a second factor.
+ * so does the mark of a device that need not prove a second factor. The name of the browser also comes back from a provider
+ * of sign-ins.
  */
 const COOKIES = {
   relvar_access: { pattern: /(?:^|;\s*)relvar_access=([\w.-]+)(?:;|$)/, scope: 'Path=/; HttpOnly; SameSite=Lax' },
@@ -14,6 +15,10 @@ const COOKIES = {
   relvar_device: {
     pattern: /(?:^|;\s*)relvar_device=([\w-]{43})(?:;|$)/,
     scope: 'Path=/auth; HttpOnly; SameSite=Strict',
+  },
+  relvar_browser: {
+    pattern: /(?:^|;\s*)relvar_browser=([\w-]{43})(?:;|$)/,
+    scope: 'Path=/auth; HttpOnly; SameSite=Lax',
   },
 };
 

@@ -2,21 +2,31 @@ import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
 import { RequestError } from '../errors.ts';
 import type { Attempts } from './attempts.ts';
+import { noteAuthEvent } from './events.ts';
 import type { Identities, Identity } from './identity.ts';
 import { isPassword } from './passwords.ts';
+import type { SecondFactor } from './secondFactor.ts';
 
-type OwnIdentity = Identity & { readonly userId: string; readonly sessionId: string; readonly email: string };
+/** What somebody sends along with a change of how they sign in. */
+export interface Proof {
+  readonly password?: unknown;
+  readonly code?: unknown;
+}
+
+export type OwnIdentity = Identity & { readonly userId: string; readonly sessionId: string; readonly email: string };
 
 /** What somebody does to their own account: with a session of their own, and the password where it matters. */
 export class Own {
   readonly #pool: Pool;
   readonly #identities: Identities;
   readonly #attempts: Attempts;
+  readonly #secondFactor: SecondFactor;
 
-  constructor(parts: { pool: Pool; identities: Identities; attempts: Attempts }) {
+  constructor(parts: { pool: Pool; identities: Identities; attempts: Attempts; secondFactor: SecondFactor }) {
     this.#pool = parts.pool;
     this.#identities = parts.identities;
     this.#attempts = parts.attempts;
+    this.#secondFactor = parts.secondFactor;
   }
 
   /** Neither keys nor personal tokens change an account, nor does who acts as somebody else. */
@@ -44,17 +54,41 @@ export class Own {
     return identity;
   }
 
-  /** Throws PASSWORD_WRONG. A browser that was left open is not enough to change how its owner signs in. */
-  async assertPassword(userId: string, password: unknown): Promise<void> {
+  /**
+   * A browser that was left open is not enough to change how its owner signs in. Wanted is the password, a code of the
+   * second factor, or one that was proved within the last ten minutes; of who has no password, a sign-in as fresh.
+   */
+  async assertProof(request: Request, { userId, workspaceId, sessionId }: OwnIdentity, given: Proof): Promise<void> {
+    const { rows } = await this.#pool.query<{ password_hash: string | null; is_fresh: boolean }>(
+      'select * from core.proof_of($1)',
+      [sessionId],
+    );
+    const { password_hash: stored = null, is_fresh: isFresh = false } = rows[0] ?? {};
+    const { password, code } = given;
+    try {
+      if (typeof code === 'string' && code !== '') {
+        await this.#secondFactor.prove(userId, code, { isRecoveryAllowed: false });
+        await this.#pool.query('select core.note_session_mfa($1)', [sessionId]);
+      } else if (stored !== null && typeof password === 'string') await this.#assertPassword(userId, stored, password);
+      else if (!isFresh)
+        throw stored === null
+          ? new RequestError('SIGN_IN_AGAIN')
+          : new RequestError('PASSWORD_WRONG', { field: 'password' });
+    } catch (error) {
+      if (error instanceof RequestError)
+        await noteAuthEvent(this.#pool, request, 'PROOF_REFUSED', {
+          userId,
+          workspaceId,
+          detail: { reason: error.code },
+        });
+      throw error;
+    }
+  }
+
+  async #assertPassword(userId: string, stored: string, password: string): Promise<void> {
     const limit = { key: `password ${userId}`, max: 10, seconds: 15 * 60 };
     await this.#attempts.count(limit);
-    const { rows } = await this.#pool.query<{ stored: string | null }>('select core.password_of($1) as stored', [
-      userId,
-    ]);
-    const stored = rows[0]!.stored;
-    // Who signs in by other means has no password to prove.
-    const isRight = stored === null || (typeof password === 'string' && (await isPassword(stored, password)));
-    if (!isRight) throw new RequestError('PASSWORD_WRONG');
+    if (!(await isPassword(stored, password))) throw new RequestError('PASSWORD_WRONG', { field: 'password' });
     await this.#attempts.takeBack(limit);
   }
 }

@@ -4,7 +4,8 @@ import { RequestError } from '../errors.ts';
 import { readJson } from '../http/body.ts';
 import { noteAuthEvent } from './events.ts';
 
-const MAX_LENGTH = 2_000;
+/** The answers of captcha providers are the longest. */
+const MAX_LENGTH = 10_000;
 
 type Texts<Required extends string, Optional extends string> = { [name in Required]: string } & {
   [name in Optional]?: string | undefined;

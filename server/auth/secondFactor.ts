@@ -9,7 +9,7 @@ import { readCookie, setCookie } from './cookies.ts';
 import { hashToken, randomToken } from './tokenHash.ts';
 import { findTotpStep, makeTotpSecret } from './totp.ts';
 
-const TRUST_MS = 30 * 86_400_000;
+const DAY_MS = 86_400_000;
 const RECOVERY_CODES = 10;
 /** Of 32 letters and digits that nobody takes for another. */
 const LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789x';
@@ -17,9 +17,20 @@ const LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789x';
 interface State {
   secret: string | null;
   is_confirmed: boolean;
+  passkeys: number;
   codes_left: number;
   is_enforced: boolean;
+  trusted_device_days: number;
 }
+
+const NOTHING: State = {
+  secret: null,
+  is_confirmed: false,
+  passkeys: 0,
+  codes_left: 0,
+  is_enforced: false,
+  trusted_device_days: 0,
+};
 
 interface Parts {
   readonly pool: Pool;
@@ -27,7 +38,7 @@ interface Parts {
   readonly attempts: Attempts;
 }
 
-/** Proves and keeps second factors: one-time passwords, recovery codes, and browsers that need not prove them for a while. */
+/** Proves and keeps one-time passwords, recovery codes, and browsers that need not prove a second factor for a while. */
 export class SecondFactor {
   readonly #parts: Parts;
 
@@ -40,7 +51,7 @@ export class SecondFactor {
       userId,
       workspaceId,
     ]);
-    return rows[0] ?? { secret: null, is_confirmed: false, codes_left: 0, is_enforced: false };
+    return rows[0] ?? NOTHING;
   }
 
   /** A secret for an app, until it is confirmed by a code. */
@@ -86,20 +97,22 @@ export class SecondFactor {
     await this.#parts.pool.query('select core.end_second_factor($1)', [userId]);
   }
 
-  /** Lets this browser in without the second factor for thirty days. */
-  async trust(request: Request, response: Response, userId: string): Promise<void> {
+  /** Lets this browser in without the second factor, for as long as the workspace that is entered says. */
+  async trust(request: Request, response: Response, userId: string, workspaceId: string): Promise<void> {
+    const { trusted_device_days: days } = await this.state(userId, workspaceId);
+    if (days === 0) return;
     const token = randomToken();
-    const expires = new Date(Date.now() + TRUST_MS);
+    const expires = new Date(Date.now() + days * DAY_MS);
     await this.#parts.pool.query('select core.trust_device($1, $2, $3)', [userId, hashToken(token), expires]);
     setCookie(request, response, { name: 'relvar_device', value: token, expires });
   }
 
-  async isTrusted(request: Request, userId: string): Promise<boolean> {
+  async isTrusted(request: Request, userId: string, workspaceId: string): Promise<boolean> {
     const token = readCookie(request, 'relvar_device');
     if (!token) return false;
     const { rows } = await this.#parts.pool.query<{ trusted: boolean }>(
-      'select core.is_trusted_device($1, $2) as trusted',
-      [userId, hashToken(token)],
+      'select core.is_trusted_device($1, $2, $3) as trusted',
+      [userId, hashToken(token), workspaceId],
     );
     return rows[0]!.trusted;
   }

@@ -41,7 +41,7 @@ export function installSecondFactor(app: Express, parts: Parts): void {
     const ticket = openTicket(secrets, sealed);
     if (ticket.next !== 'SECOND_FACTOR') throw new RequestError('TICKET_EXPIRED');
     await proveOrNote(request, ticket.userId, code);
-    if (remember === true) await secondFactor.trust(request, response, ticket.userId);
+    if (remember === true) await secondFactor.trust(request, response, ticket.userId, ticket.workspaceId);
     await startSession(request, response, { ...ticket, mfa: true });
   });
 
@@ -57,7 +57,8 @@ export function installSecondFactor(app: Express, parts: Parts): void {
     const { ticket: sealed, code } = await body(request);
     const ticket = openTicket(secrets, sealed);
     if (ticket.next !== 'SET_UP_SECOND_FACTOR') throw new RequestError('TICKET_EXPIRED');
-    if ((await secondFactor.state(ticket.userId, null)).is_confirmed) throw new RequestError('SECOND_FACTOR_ON');
+    const { is_confirmed: isOn, passkeys } = await secondFactor.state(ticket.userId, null);
+    if (isOn || passkeys > 0) throw new RequestError('SECOND_FACTOR_ON');
     await proveOrNote(request, ticket.userId, code, false);
     await noteAuthEvent(pool, request, 'SECOND_FACTOR_ON', ticket);
     const recoveryCodes = await secondFactor.makeRecoveryCodes(ticket.userId);
@@ -65,17 +66,27 @@ export function installSecondFactor(app: Express, parts: Parts): void {
   });
 
   app.get('/auth/second-factor', async (request, response) => {
-    const { userId, workspaceId } = await own.member(request, response);
+    const { userId, workspaceId, sessionId } = await own.member(request, response);
     const state = await secondFactor.state(userId, workspaceId);
+    const { rows } = await pool.query<{ has_password: boolean }>(
+      'select password_hash is not null as has_password from core.proof_of($1)',
+      [sessionId],
+    );
     response.setHeader('cache-control', 'no-store');
-    response.json({ isOn: state.is_confirmed, codesLeft: state.codes_left, isEnforced: state.is_enforced });
+    response.json({
+      isOn: state.is_confirmed,
+      passkeys: state.passkeys,
+      codesLeft: state.codes_left,
+      isEnforced: state.is_enforced,
+      hasPassword: rows[0]?.has_password === true,
+    });
   });
 
   app.post('/auth/second-factor/begin', async (request, response) => {
-    const { userId, email } = await own.account(request, response);
-    await own.assertPassword(userId, (await body(request))['password']);
+    const member = await own.account(request, response);
+    await own.assertProof(request, member, await body(request));
     response.setHeader('cache-control', 'no-store');
-    response.json(await secondFactor.begin(userId, email));
+    response.json(await secondFactor.begin(member.userId, member.email));
   });
 
   app.post('/auth/second-factor/confirm', async (request, response) => {
@@ -90,18 +101,22 @@ export function installSecondFactor(app: Express, parts: Parts): void {
   });
 
   app.post('/auth/second-factor/recovery-codes', async (request, response) => {
-    const { userId, workspaceId } = await own.account(request, response);
-    await own.assertPassword(userId, (await body(request))['password']);
-    if (!(await secondFactor.state(userId, null)).is_confirmed) throw new RequestError('SECOND_FACTOR_FAILED');
+    const member = await own.account(request, response);
+    const { userId, workspaceId } = member;
+    await own.assertProof(request, member, await body(request));
+    const { is_confirmed: hasCodes, passkeys } = await secondFactor.state(userId, null);
+    if (!hasCodes && passkeys === 0) throw new RequestError('SECOND_FACTOR_FAILED');
     await noteAuthEvent(pool, request, 'RECOVERY_CODES_MADE', { userId, workspaceId });
     response.setHeader('cache-control', 'no-store');
     response.json({ recoveryCodes: await secondFactor.makeRecoveryCodes(userId) });
   });
 
   app.post('/auth/second-factor/off', async (request, response) => {
-    const { userId, workspaceId } = await own.account(request, response);
-    await own.assertPassword(userId, (await body(request))['password']);
-    if ((await secondFactor.state(userId, workspaceId)).is_enforced) throw new RequestError('SECOND_FACTOR_ENFORCED');
+    const member = await own.account(request, response);
+    const { userId, workspaceId } = member;
+    await own.assertProof(request, member, await body(request));
+    const { is_enforced: isEnforced, passkeys } = await secondFactor.state(userId, workspaceId);
+    if (isEnforced && passkeys === 0) throw new RequestError('SECOND_FACTOR_ENFORCED');
     await secondFactor.end(userId);
     await noteAuthEvent(pool, request, 'SECOND_FACTOR_OFF', { userId, workspaceId });
     response.status(204).end();

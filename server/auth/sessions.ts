@@ -9,10 +9,8 @@ import type { Identities, Identity } from './identity.ts';
 import { hashToken, randomToken } from './tokenHash.ts';
 
 const DAY_MS = 86_400_000;
-/** However often it is used, a session ends then, and its person proves anew who they are. */
-const SESSION_DAYS = 60;
-/** Unused for so long, it ends sooner. */
-const REFRESH_DAYS = 30;
+/** Nobody is asked to keep anything for longer. The workspace says how long a session lasts, used or not, and the database holds to it. */
+const MAX_MS = 365 * DAY_MS;
 
 export interface NewSession {
   readonly userId: string;
@@ -24,7 +22,7 @@ export interface NewSession {
   readonly providerId?: string;
   /** With the method SWITCH: the session that is left. */
   readonly fromSessionId?: string;
-  /** In place of the usual sixty days. */
+  /** Where it is to end sooner than the workspace says. */
   readonly milliseconds?: number;
 }
 
@@ -60,11 +58,10 @@ export class Sessions {
   /** A new session has new tokens, whatever the browser came with: nobody can have planted them. */
   async begin(request: Request, session: NewSession): Promise<{ identity: Identity; pair: TokenPair; expires: Date }> {
     const { pool, identities, tokens } = this.#parts;
-    const { userId, workspaceId, method, mfaAt, impersonatorUserId, milliseconds = SESSION_DAYS * DAY_MS } = session;
+    const { userId, workspaceId, method, mfaAt, impersonatorUserId, milliseconds = MAX_MS } = session;
     const { providerId = null, fromSessionId = null } = session;
     const refreshToken = randomToken();
-    const ends = new Date(Date.now() + milliseconds);
-    const expires = new Date(Math.min(ends.getTime(), Date.now() + REFRESH_DAYS * DAY_MS));
+    const expires = new Date(Date.now() + milliseconds);
     const { rows } = await pool.query<{ id: string | null }>(
       'select core.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as id',
       [
@@ -73,7 +70,7 @@ export class Sessions {
         method,
         hashToken(refreshToken),
         expires,
-        ends,
+        expires,
         request.ip ?? null,
         request.headers['user-agent'] ?? null,
         mfaAt ?? null,
@@ -105,7 +102,7 @@ export class Sessions {
     const { rows } = await pool.query<Rotation>('select * from core.rotate_refresh_token($1, $2, $3, $4, $5)', [
       hashToken(refreshToken),
       hashToken(next),
-      new Date(Date.now() + REFRESH_DAYS * DAY_MS),
+      new Date(Date.now() + MAX_MS),
       request.ip ?? null,
       request.headers['user-agent'] ?? null,
     ]);

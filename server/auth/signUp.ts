@@ -3,6 +3,7 @@ import { RequestError } from '../errors.ts';
 import { assertPasswordOf, countLink, refuseLink } from './accounts.ts';
 import type { AccountParts } from './accounts.ts';
 import { answerQuietly, readEmail } from './mailRequests.ts';
+import type { Passkeys } from './passkeys.ts';
 import { assertNewPassword, hashPassword } from './passwords.ts';
 import { assertOwnHost, readTexts } from './requestFields.ts';
 
@@ -20,8 +21,8 @@ interface Joined {
 }
 
 /** The ways in for people who are no members yet. The database decides what each opens, and with which role. */
-export function installSignUp(app: Express, parts: AccountParts & { showsMail: boolean }): void {
-  const { pool, identities, attempts, startSession, accounts } = parts;
+export function installSignUp(app: Express, parts: AccountParts & { passkeys: Passkeys; showsMail: boolean }): void {
+  const { pool, identities, attempts, startSession, accounts, captcha } = parts;
   const origin = (request: Request) => [request.ip ?? null, request.headers['user-agent'] ?? null];
 
   /** The first user of an instance needs nobody's leave. */
@@ -31,20 +32,23 @@ export function installSignUp(app: Express, parts: AccountParts & { showsMail: b
     return !rows[0]!.has_users;
   };
 
-  app.get('/auth/options', async (_request, response) => {
+  app.get('/auth/options', async (request, response) => {
     response.setHeader('cache-control', 'no-store');
     response.json({
       maySignUp: await mayMakeWorkspace(),
       mustProveEmail: accounts.isEmailVerificationRequired,
       showsMail: parts.showsMail,
+      captcha: captcha.site,
+      hasPasskeys: parts.passkeys.partyOf(request) !== null,
     });
   });
 
   app.post('/auth/sign-up/request', async (request, response) => {
     identities.assertSameOrigin(request);
     await assertOwnHost(pool, request, accounts.publicUrl);
-    const { email: given, link } = await readTexts(pool, request, ['email'], ['link']);
+    const { email: given, link, captcha: answer } = await readTexts(pool, request, ['email'], ['link', 'captcha']);
     const email = readEmail(given);
+    await captcha.assert(request, answer);
     await answerQuietly(parts, { request, response, kind: 'sign-up', email }, () =>
       pool.query('select core.request_sign_up($1, $2, $3, $4)', [email, link ?? null, ...origin(request)]),
     );
@@ -84,6 +88,8 @@ export function installSignUp(app: Express, parts: AccountParts & { showsMail: b
     const email = way?.email ?? readEmail(given.email ?? '');
     const isProved = way?.email !== undefined;
     if (!isProved && accounts.isEmailVerificationRequired) throw new RequestError('EMAIL_NOT_VERIFIED');
+    // A mailbox was proved by a person, who was asked before the mail was sent.
+    if (!isProved) await captcha.assert(request, given.captcha);
     if (!isProved) await attempts.count({ key: `sign-up ${request.ip ?? ''}`, max: 20, seconds: 3_600 });
 
     const { userId: proved, passwordHash } = await prove(request, { email, password: given.password, way });
@@ -150,7 +156,16 @@ export function installSignUp(app: Express, parts: AccountParts & { showsMail: b
   };
 }
 
-const SIGN_UP_FIELDS = ['invitation', 'link', 'token', 'email', 'name', 'workspace', 'newWorkspace'] as const;
+const SIGN_UP_FIELDS = [
+  'invitation',
+  'link',
+  'token',
+  'email',
+  'name',
+  'workspace',
+  'newWorkspace',
+  'captcha',
+] as const;
 
 interface Ways {
   invitation?: string | undefined;

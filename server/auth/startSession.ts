@@ -3,7 +3,9 @@ import { DatabaseError } from 'pg';
 import type { Pool } from 'pg';
 import type { Secrets } from '../../db/secrets.ts';
 import { RequestError } from '../errors.ts';
+import type { Devices } from './devices.ts';
 import { noteAuthEvent } from './events.ts';
+import type { Passkeys } from './passkeys.ts';
 import { presentIdentity } from './presentIdentity.ts';
 import type { SecondFactor } from './secondFactor.ts';
 import type { Sessions } from './sessions.ts';
@@ -34,6 +36,8 @@ export interface SignIn {
   readonly fromSessionId?: string;
   /** Where the browser goes on to, for ways of signing in that end with a page: it is sent there rather than answered. */
   readonly goTo?: string;
+  /** When that was, where it was not just now. */
+  readonly mfaAt?: Date | null;
   /** For programs: answer with the tokens, and set no cookies. */
   readonly tokens?: boolean;
   /** What the answer says besides. */
@@ -43,7 +47,8 @@ export interface SignIn {
 /**
  * Signs somebody in and answers the request: cookies and who they are. Where a second factor is wanted it answers
  * {next: 'SECOND_FACTOR', ticket}, or {next: 'SET_UP_SECOND_FACTOR', ticket} where the workspace wants one and there is none;
- * the ticket, within ten minutes, is what the second step of signing in is done with.
+ * the ticket, within ten minutes, is what the second step of signing in is done with. `ways` says what it is done by, and
+ * `rememberDays` for how long this browser may go without it.
  */
 export type StartSession = (request: Request, response: Response, signIn: SignIn) => Promise<void>;
 
@@ -52,16 +57,19 @@ const TICKET = 'sign-in ticket';
 /** The page that goes on where a way of signing in has come back from another site. */
 export const RETURN_PATH = '/sso';
 
-export type Ticket = Omit<SignIn, 'mfa' | 'goTo'> & { readonly next: string };
+export type Ticket = Omit<SignIn, 'mfa' | 'mfaAt' | 'goTo'> & { readonly next: string };
 
 interface Parts {
   readonly pool: Pool;
   readonly sessions: Sessions;
   readonly secondFactor: SecondFactor;
   readonly secrets: Secrets;
+  readonly devices: Devices;
+  readonly passkeys: Passkeys;
 }
 
-export function makeStartSession({ pool, sessions, secondFactor, secrets }: Parts): StartSession {
+export function makeStartSession(parts: Parts): StartSession {
+  const { pool, sessions, secondFactor, secrets, devices, passkeys } = parts;
   const refuse = async (request: Request, { userId, workspaceId, method }: SignIn, error: unknown): Promise<never> => {
     if (error instanceof DatabaseError && /^RV13\d$/.test(error.code ?? '')) {
       await noteAuthEvent(pool, request, 'SIGN_IN_REFUSED', {
@@ -74,10 +82,21 @@ export function makeStartSession({ pool, sessions, secondFactor, secrets }: Part
   };
 
   return async (request, response, signIn) => {
-    const { userId, workspaceId, method, mfa = false, tokens = false, also, goTo, ...more } = signIn;
+    const {
+      userId,
+      workspaceId,
+      method,
+      mfa = false,
+      mfaAt = new Date(),
+      tokens = false,
+      also,
+      goTo,
+      ...more
+    } = signIn;
     response.setHeader('cache-control', 'no-store');
-    const { is_confirmed: hasOne, is_enforced: isEnforced } = await secondFactor.state(userId, workspaceId);
-    const isWanted = hasOne ? !(await secondFactor.isTrusted(request, userId)) : isEnforced;
+    const state = await secondFactor.state(userId, workspaceId);
+    const hasOne = state.is_confirmed || state.passkeys > 0;
+    const isWanted = hasOne ? !(await secondFactor.isTrusted(request, userId, workspaceId)) : state.is_enforced;
     if (isWanted && !mfa) {
       // Nobody is asked for a second factor, or has one set up, who is not let in anyway.
       await assertMayEnter(pool, signIn, { isSetUp: !hasOne }).catch((error: unknown) =>
@@ -93,15 +112,26 @@ export function makeStartSession({ pool, sessions, secondFactor, secrets }: Part
         next,
         until: Date.now() + TICKET_MS,
       };
-      const answer = { next, ticket: secrets.seal(JSON.stringify({ ...ticket, ...(also && { also }) }), TICKET) };
+      const canUsePasskey = passkeys.partyOf(request) !== null && (state.passkeys > 0 || !hasOne);
+      const answer = {
+        next,
+        ticket: secrets.seal(JSON.stringify({ ...ticket, ...(also && { also }) }), TICKET),
+        ways: [...(canUsePasskey ? ['PASSKEY'] : []), ...(state.is_confirmed || !hasOne ? ['APP'] : [])],
+        rememberDays: hasOne ? state.trusted_device_days : 0,
+      };
       if (goTo === undefined) response.json(answer);
-      else response.redirect(303, `${RETURN_PATH}#${String(new URLSearchParams({ ...answer, path: goTo }))}`);
+      else {
+        const step = { ...answer, ways: answer.ways.join(' '), rememberDays: String(answer.rememberDays), path: goTo };
+        response.redirect(303, `${RETURN_PATH}#${String(new URLSearchParams(step))}`);
+      }
       return;
     }
     const begun = await sessions
-      .begin(request, { userId, workspaceId, method, mfaAt: mfa ? new Date() : null, ...more })
+      .begin(request, { userId, workspaceId, method, mfaAt: mfa ? mfaAt : null, ...more })
       .catch((error: unknown) => refuse(request, signIn, error));
     await noteAuthEvent(pool, request, 'SIGN_IN', { workspaceId, userId, detail: { method, mfa } });
+    if (method !== 'SWITCH')
+      await devices.note(request, response, { userId, workspaceId, isProgram: tokens, isPosted: method === 'SAML' });
     if (tokens) {
       response.json({ ...presentIdentity(begun.identity), ...also, tokens: begun.pair });
       return;

@@ -1,12 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import request from 'supertest';
-import type { AccountsConfig } from '../../db/config.ts';
+import type { AccountsConfig, CaptchaConfig } from '../../db/config.ts';
 import { Secrets } from '../../db/secrets.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import type { TestDatabase } from '../../db/testing/database.ts';
 import { makeApp } from '../app.ts';
 import type { App } from '../app.ts';
 import { hashPassword } from '../auth/passwords.ts';
+import type { Places } from '../auth/places.ts';
 
 export interface GraphqlAnswer {
   data?: Record<string, unknown> | null;
@@ -40,7 +41,10 @@ export const SECRETS = new Secrets('the secret of the tests, which nobody guesse
 export const PASSWORD = 'correct horse battery staple';
 
 /** An application on a database of its own for the tests of one file. It does not listen. */
-export function useServer(accounts: Partial<AccountsConfig> = {}): TestServer {
+export function useServer(
+  accounts: Partial<AccountsConfig> = {},
+  more: () => { captcha?: CaptchaConfig; places?: Places } = () => ({}),
+): TestServer {
   const db = useDatabase();
   const server = { db, pending: [] as string[] } as TestServer;
 
@@ -53,6 +57,7 @@ export function useServer(accounts: Partial<AccountsConfig> = {}): TestServer {
       development: true,
       pendingMigrations: () => Promise.resolve(server.pending),
       accounts: { publicUrl: null, isSignUpOpen: false, isEmailVerificationRequired: false, ...accounts },
+      ...more(),
     });
     db.onEnd(() => server.app.stop());
   });

@@ -180,8 +180,8 @@ export const TEMPLATES: Record<string, Template> = {
         : `Somebody signed in to your account in ${name(context.workspaceName, 'your workspace')}.`,
     ],
     facts: deviceFacts(props, context),
-    action: { label: 'It was not me: set a new password', url: `${context.publicUrl}/forgot-password` },
-    reason: 'If it was you, there is nothing to do.',
+    action: { label: 'See where you are signed in', url: `${context.publicUrl}/settings/security` },
+    reason: 'If it was you, there is nothing to do. If not, sign the device out there, then change your password.',
   }),
 
   sessions_revoked: (props, context) => ({

@@ -27,6 +27,11 @@ language sql volatile security definer set search_path = ''
 as $$ update core.attempts a set count = a.count - 1 where a.key = uncount_attempt.key and a.count > 0 $$;
 comment on function core.uncount_attempt(text) is 'Takes an attempt back that turned out to be a success.';
 
+create or replace function core.attempt_count(key text) returns int
+language sql volatile security definer set search_path = ''
+as $$ select coalesce((select a.count from core.attempts a where a.key = attempt_count.key and a.window_end > clock_timestamp()), 0) $$;
+comment on function core.attempt_count(text) is 'How many attempts were counted within the period that goes on.';
+
 create or replace function core.forget_attempts() returns void
 language sql volatile security definer set search_path = ''
 as $$ delete from core.attempts a where a.window_end < now() $$;
@@ -58,6 +63,6 @@ $$;
 comment on function core.take_requests(text, int, int, interval) is
   'Takes a part of what is allowed within the period: as much as is wanted and left, what is left then, and the seconds until the next period.';
 
-grant execute on function core.count_attempt(text, int, interval), core.attempt_wait(text), core.uncount_attempt(text), core.forget_attempts(),
+grant execute on function core.count_attempt(text, int, interval), core.attempt_wait(text), core.uncount_attempt(text), core.attempt_count(text), core.forget_attempts(),
   core.take_requests(text, int, int, interval)
   to relvar_server, relvar_worker;

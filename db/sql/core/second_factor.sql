@@ -1,15 +1,29 @@
 -- The second factor: one-time passwords by time (RFC 6238). The server computes them, since the secret is sealed with a
 -- key that the database does not have; what may be used once is decided here, by one statement each.
 
+-- Asked of all members of the workspace, or of the member's role, which asks what the roles that it includes ask.
+create or replace function core.is_second_factor_wanted(user_id uuid, workspace_id uuid) returns boolean
+language sql stable set search_path = ''
+as $$
+  select coalesce((select w.is_mfa_enforced from core.workspace_settings w where w.workspace_id = is_second_factor_wanted.workspace_id), false)
+    or exists (
+      select from core.members m cross join lateral engine.role_closure(m.role_id) c join metadata.roles r on r.id = c
+      where m.user_id = is_second_factor_wanted.user_id and m.workspace_id = is_second_factor_wanted.workspace_id and r.requires_second_factor)
+$$;
+
 create or replace function core.second_factor_of(user_id uuid, workspace_id uuid default null)
-returns table (secret text, is_confirmed boolean, codes_left int, is_enforced boolean)
+returns table (secret text, is_confirmed boolean, passkeys int, codes_left int, is_enforced boolean, trusted_device_days int)
 language sql stable security definer set search_path = ''
 as $$
   select t.secret, t.confirmed_at is not null,
+    (select count(*)::int from core.passkeys p where p.user_id = u.id),
     (select count(*)::int from core.recovery_codes c where c.user_id = u.id and c.used_at is null),
-    coalesce((select w.is_mfa_enforced from core.workspace_settings w where w.workspace_id = second_factor_of.workspace_id), false)
+    core.is_second_factor_wanted(u.id, second_factor_of.workspace_id),
+    coalesce((select w.trusted_device_days from core.workspace_settings w where w.workspace_id = second_factor_of.workspace_id), 0)
   from core.users u left join core.totp t on t.user_id = u.id where u.id = second_factor_of.user_id
 $$;
+comment on function core.second_factor_of(uuid, uuid) is
+  'The second factors of a user, and what the workspace asks: whether it wants one of this member, and for how many days a browser may be remembered.';
 
 -- Setting it up again before it was confirmed replaces the secret; afterwards it must be turned off first.
 create or replace function core.begin_second_factor(user_id uuid, secret text) returns boolean
@@ -52,12 +66,25 @@ as $$
   select exists (select from done)
 $$;
 
+-- Codes and remembered browsers stand in for a second factor, and go with the last one.
+create or replace function core.forget_factors_left(user_id uuid) returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  if exists (select from core.totp t where t.user_id = forget_factors_left.user_id and t.confirmed_at is not null)
+    or exists (select from core.passkeys p where p.user_id = forget_factors_left.user_id) then
+    return;
+  end if;
+  delete from core.recovery_codes c where c.user_id = forget_factors_left.user_id;
+  delete from core.trusted_devices d where d.user_id = forget_factors_left.user_id;
+end
+$$;
+
 create or replace function core.end_second_factor(user_id uuid) returns void
 language sql volatile security definer set search_path = ''
 as $$
   delete from core.totp t where t.user_id = end_second_factor.user_id;
-  delete from core.recovery_codes c where c.user_id = end_second_factor.user_id;
-  delete from core.trusted_devices d where d.user_id = end_second_factor.user_id;
+  select core.forget_factors_left(end_second_factor.user_id);
 $$;
 
 create or replace function core.trust_device(user_id uuid, token_hash bytea, expires_at timestamptz) returns void
@@ -67,12 +94,14 @@ as $$
   insert into core.trusted_devices (token_hash, user_id, expires_at) values (trust_device.token_hash, trust_device.user_id, trust_device.expires_at);
 $$;
 
-create or replace function core.is_trusted_device(user_id uuid, token_hash bytea) returns boolean
+create or replace function core.is_trusted_device(user_id uuid, token_hash bytea, workspace_id uuid) returns boolean
 language sql stable security definer set search_path = ''
 as $$
-  select exists (select from core.trusted_devices d
-    where d.user_id = is_trusted_device.user_id and d.token_hash = is_trusted_device.token_hash and d.expires_at > now())
+  select exists (select from core.trusted_devices d join core.workspace_settings w on w.workspace_id = is_trusted_device.workspace_id
+    where d.user_id = is_trusted_device.user_id and d.token_hash = is_trusted_device.token_hash and d.expires_at > now()
+      and d.created_at > now() - make_interval(days => w.trusted_device_days))
 $$;
+comment on function core.is_trusted_device(uuid, bytea, uuid) is 'Whether a browser need not prove the second factor in a workspace, which says for how long that may be.';
 
 create or replace function core.note_session_mfa(session_id uuid) returns void
 language sql volatile security definer set search_path = ''
@@ -94,26 +123,6 @@ $$;
 drop trigger if exists _400_forget_devices on core.users;
 create trigger _400_forget_devices after update of password_hash on core.users for each row execute function core.tg_users__forget_devices();
 
-create or replace function metadata.security_settings() returns jsonb
-language sql stable security definer set search_path = ''
-as $$ select jsonb_build_object('isMfaEnforced', w.is_mfa_enforced) from core.workspace_settings w where w.workspace_id = engine.own_workspace() $$;
-comment on function metadata.security_settings() is 'What the workspace asks of its members'' sign-in: {isMfaEnforced}.';
-
-create or replace function metadata.set_mfa_enforced(is_mfa_enforced boolean) returns boolean
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  perform engine.assert_manages(engine.own_workspace(), 'SECURITY');
-  update core.workspace_settings w set is_mfa_enforced = coalesce(set_mfa_enforced.is_mfa_enforced, false) where w.workspace_id = engine.own_workspace();
-  perform core.note_auth_event('SECURITY_CHANGED', engine.own_workspace(),
-    (select m.user_id from core.members m where m.id = engine.current_member()), detail => jsonb_build_object('isMfaEnforced', coalesce(set_mfa_enforced.is_mfa_enforced, false)));
-  return set_mfa_enforced.is_mfa_enforced;
-end
-$$;
-comment on function metadata.set_mfa_enforced(boolean) is 'Whether members must have a second factor. Who has none is led to set one up at the next sign-in.';
-
-revoke execute on function metadata.security_settings(), metadata.set_mfa_enforced(boolean) from public;
-grant execute on function metadata.security_settings(), metadata.set_mfa_enforced(boolean) to relvar_crm;
 grant execute on function core.second_factor_of(uuid, uuid), core.begin_second_factor(uuid, text), core.use_totp_step(uuid, bigint), core.replace_recovery_codes(uuid, bytea[]),
-  core.use_recovery_code(uuid, bytea), core.end_second_factor(uuid), core.trust_device(uuid, bytea, timestamptz), core.is_trusted_device(uuid, bytea),
+  core.use_recovery_code(uuid, bytea), core.end_second_factor(uuid), core.trust_device(uuid, bytea, timestamptz), core.is_trusted_device(uuid, bytea, uuid),
   core.note_session_mfa(uuid), core.email_of(uuid) to relvar_server;

@@ -13,11 +13,12 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_method text := create_session.method;
+  v_signed_in_at timestamptz := now();
   v_id uuid;
 begin
   if v_method = 'SWITCH' then
     -- With an invitation or a sign-up comes a password.
-    select case when s.method in ('INVITATION', 'SIGN_UP') then 'PASSWORD' else s.method end into v_method from core.sessions s
+    select case when s.method in ('INVITATION', 'SIGN_UP') then 'PASSWORD' else s.method end, s.signed_in_at into v_method, v_signed_in_at from core.sessions s
     where s.id = create_session.from_session_id and s.user_id = create_session.user_id and s.revoked_at is null and s.provider_id is null;
     if not found then
       raise exception 'A sign-in by the provider of one workspace does not open another.' using errcode = 'RV131', hint = 'Sign in to the other workspace.';
@@ -27,9 +28,9 @@ begin
     perform core.assert_method(workspace_id, user_id, v_method, provider_id);
   end if;
   -- No membership, no session.
-  insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, impersonator_user_id, provider_id)
+  insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, impersonator_user_id, provider_id, signed_in_at)
   select m.user_id, m.workspace_id, v_method, create_session.ip, left(create_session.user_agent, 500),
-    create_session.expires_at, create_session.mfa_at, create_session.impersonator_user_id, create_session.provider_id
+    create_session.expires_at, create_session.mfa_at, create_session.impersonator_user_id, create_session.provider_id, v_signed_in_at
   from core.members m join core.users u on u.id = m.user_id
   where m.user_id = create_session.user_id and m.workspace_id = create_session.workspace_id and m.is_active and u.disabled_at is null
   returning id into v_id;
@@ -224,13 +225,21 @@ as $$
   where m.user_id = workspaces_of.user_id and m.is_active order by w.name, w.id
 $$;
 
-create or replace function core.has_session_mfa(session_id uuid) returns boolean
+create or replace function core.session_mfa_at(session_id uuid) returns timestamptz
 language sql stable security definer set search_path = ''
-as $$ select coalesce((select s.mfa_at is not null from core.sessions s where s.id = has_session_mfa.session_id), false) $$;
+as $$ select s.mfa_at from core.sessions s where s.id = session_mfa_at.session_id $$;
+comment on function core.session_mfa_at(uuid) is 'When a second factor was last proved in a session, or the one that it was switched from; null for never.';
 
-create or replace function core.password_of(user_id uuid) returns text
+-- Changing a workspace begins another session, but nobody proves anything by it.
+create or replace function core.proof_of(session_id uuid) returns table (password_hash text, is_fresh boolean)
 language sql stable security definer set search_path = ''
-as $$ select u.password_hash from core.users u where u.id = password_of.user_id and u.disabled_at is null $$;
+as $$
+  select u.password_hash, coalesce(s.mfa_at > now() - interval '10 minutes', false)
+    or u.password_hash is null and s.signed_in_at > now() - interval '10 minutes'
+  from core.sessions s join core.users u on u.id = s.user_id where s.id = proof_of.session_id and u.disabled_at is null
+$$;
+comment on function core.proof_of(uuid) is
+  'What shows that the owner sits before a session: the password, and whether a second factor, or for who has no password the sign-in, is at most ten minutes old.';
 
 -- The first user of an instance administers it.
 create or replace function core.tg_users__first_administers() returns trigger
@@ -249,5 +258,5 @@ create trigger _100_first_administers before insert on core.users for each row e
 grant execute on function core.create_session(uuid, uuid, text, bytea, timestamptz, timestamptz, inet, text, timestamptz, uuid, uuid, uuid),
   core.is_provider_session(uuid), core.resolve_session(uuid), core.rotate_refresh_token(bytea, bytea, timestamptz, inet, text), core.revoke_session(uuid, text),
   core.revoke_sessions(uuid, text, uuid), core.list_sessions(uuid, uuid), core.revoke_own_session(uuid, uuid), core.end_session_of_token(bytea), core.forget_sessions(),
-  core.set_password(uuid, text, uuid), core.change_password(uuid, text, uuid, inet, text), core.password_of(uuid), core.workspaces_of(uuid),
-  core.has_session_mfa(uuid) to relvar_server;
+  core.set_password(uuid, text, uuid), core.change_password(uuid, text, uuid, inet, text), core.proof_of(uuid), core.workspaces_of(uuid),
+  core.session_mfa_at(uuid) to relvar_server;

@@ -42,8 +42,8 @@ create policy select_own on metadata.record_rules for select to relvar_crm
 comment on policy select_own on metadata.record_rules is 'Members read the rules of their own roles; who keeps the roles reads all.';
 
 grant select on metadata.role_includes, metadata.field_permissions, metadata.record_rules, metadata.teams, metadata.team_members to relvar_crm;
-grant insert (id, name, description, icon, permissions, has_all_permissions, can_read_all, can_create_all, can_update_all, can_delete_all, can_destroy_all, assignable_to),
-  update (name, description, icon, permissions, has_all_permissions, can_read_all, can_create_all, can_update_all, can_delete_all, can_destroy_all, assignable_to), delete
+grant insert (id, name, description, icon, permissions, has_all_permissions, can_read_all, can_create_all, can_update_all, can_delete_all, can_destroy_all, assignable_to, requires_second_factor),
+  update (name, description, icon, permissions, has_all_permissions, can_read_all, can_create_all, can_update_all, can_delete_all, can_destroy_all, assignable_to, requires_second_factor), delete
   on metadata.roles to relvar_crm;
 grant insert (id, role_id, included_role_id), delete on metadata.role_includes to relvar_crm;
 grant insert (id, role_id, object_id, can_read, can_create, can_update, can_delete, can_destroy, field_mode),

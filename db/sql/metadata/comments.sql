@@ -72,6 +72,7 @@ comment on column metadata.roles.permissions is 'What it may do besides reading 
 comment on column metadata.roles.has_all_permissions is 'Whether it has every permission, those that are yet to come included.';
 comment on column metadata.roles.can_destroy_all is 'The same for destroying for good what was deleted.';
 comment on column metadata.roles.assignable_to is 'To whom it can be given: MEMBERS, API_KEYS, APPLICATIONS, AGENTS, WORKFLOWS.';
+comment on column metadata.roles.requires_second_factor is 'Whether its members sign in with a second factor, whatever the workspace asks of others.';
 comment on column metadata.roles.icon is 'Name of a Tabler icon, such as IconShield.';
 comment on column metadata.roles.created_at is E'@behavior -attribute:insert -attribute:update\nWhen the role was made.';
 

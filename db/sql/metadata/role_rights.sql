@@ -24,7 +24,7 @@ begin
         (select coalesce(max(substring(r.rolname::text from '_r_([0-9]+)$')::int), 0) from pg_catalog.pg_roles r
           where r.rolname >= v_schema || '_r_' and r.rolname < v_schema || '_r`')));
     end if;
-  elsif old.is_system and old.has_all_permissions and (to_jsonb(new) - '{name,description,icon}'::text[]) is distinct from (to_jsonb(old) - '{name,description,icon}'::text[]) then
+  elsif old.is_system and old.has_all_permissions and (to_jsonb(new) - '{name,description,icon,requires_second_factor}'::text[]) is distinct from (to_jsonb(old) - '{name,description,icon,requires_second_factor}'::text[]) then
     raise exception 'The role "%" may do everything, so that somebody always can.', old.name using errcode = 'RV093', column = 'permissions',
       hint = 'Make another role with fewer rights, and give that to members.';
   end if;

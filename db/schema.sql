@@ -385,6 +385,22 @@ alter table core.joining add constraint joining_pkey PRIMARY KEY (workspace_id);
 
 alter table core.joining add constraint joining_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
 
+create table core.known_devices (
+  user_id uuid not null,
+  token_hash bytea not null,
+  user_agent text,
+  ip inet,
+  first_seen_at timestamp with time zone not null default now(),
+  last_seen_at timestamp with time zone not null default now()
+);
+comment on table core.known_devices is 'Browsers and programs that a user has signed in with. A sign-in with another one is told by mail.';
+
+alter table core.known_devices add constraint known_devices_pkey PRIMARY KEY (user_id, token_hash);
+
+alter table core.known_devices add constraint known_devices_user_id_fkey FOREIGN KEY (user_id) REFERENCES core.users(id) ON DELETE CASCADE;
+
+CREATE INDEX known_devices_last_seen_at_idx ON core.known_devices USING btree (last_seen_at);
+
 create table core.mail_outbox (
   id uuid not null default engine.uuidv7(),
   workspace_id uuid,
@@ -507,6 +523,32 @@ CREATE INDEX one_time_tokens_user_id_idx ON core.one_time_tokens USING btree (us
 
 CREATE INDEX one_time_tokens_workspace_id_idx ON core.one_time_tokens USING btree (workspace_id);
 
+create table core.passkeys (
+  id uuid not null default engine.uuidv7(),
+  user_id uuid not null,
+  credential_id bytea not null,
+  public_key bytea not null,
+  counter bigint not null default 0,
+  transports text[] not null default '{}'::text[],
+  name text not null,
+  is_synced boolean not null,
+  created_at timestamp with time zone not null default now(),
+  last_used_at timestamp with time zone
+);
+comment on table core.passkeys is 'Public keys of WebAuthn with which users sign in.';
+
+comment on column core.passkeys.counter is 'How often the authenticator says that it has signed. One that goes back belongs to a copy.';
+
+alter table core.passkeys add constraint passkeys_credential_id_key UNIQUE (credential_id);
+
+alter table core.passkeys add constraint passkeys_name_check CHECK (((btrim(name) <> ''::text) AND (length(name) <= 100)));
+
+alter table core.passkeys add constraint passkeys_pkey PRIMARY KEY (id);
+
+alter table core.passkeys add constraint passkeys_user_id_fkey FOREIGN KEY (user_id) REFERENCES core.users(id) ON DELETE CASCADE;
+
+CREATE INDEX passkeys_user_id_idx ON core.passkeys USING btree (user_id);
+
 create table core.provider_roles (
   workspace_id uuid not null,
   provider_id uuid not null,
@@ -556,6 +598,8 @@ alter table core.refresh_tokens add constraint refresh_tokens_session_id_fkey FO
 
 CREATE INDEX refresh_tokens_session_id_idx ON core.refresh_tokens USING btree (session_id);
 
+CREATE TRIGGER _100_limit BEFORE INSERT ON core.refresh_tokens FOR EACH ROW EXECUTE FUNCTION core.tg_refresh_tokens__limit();
+
 create table core.sessions (
   id uuid not null default engine.uuidv7(),
   user_id uuid not null,
@@ -570,11 +614,13 @@ create table core.sessions (
   revoked_reason text,
   mfa_at timestamp with time zone,
   impersonator_user_id uuid,
+  signed_in_at timestamp with time zone not null default now(),
   provider_id uuid
 );
 comment on table core.sessions is 'Who is signed in where. A session is the family of refresh tokens that follow from one sign-in.';
 
 comment on column core.sessions.impersonator_user_id is 'Who acts as the user, where it is somebody else.';
+comment on column core.sessions.signed_in_at is 'When somebody proved who they are: for one that was switched to, when the first of them began.';
 comment on column core.sessions.provider_id is 'The identity provider that has named the user. Such a session is for its workspace alone.';
 
 alter table core.sessions add constraint sessions_impersonator_user_id_fkey FOREIGN KEY (impersonator_user_id) REFERENCES core.users(id) ON DELETE CASCADE;
@@ -598,6 +644,8 @@ CREATE INDEX sessions_provider_id_idx ON core.sessions USING btree (provider_id)
 CREATE INDEX sessions_user_id_idx ON core.sessions USING btree (user_id);
 
 CREATE INDEX sessions_workspace_id_idx ON core.sessions USING btree (workspace_id);
+
+CREATE TRIGGER _100_limit BEFORE INSERT ON core.sessions FOR EACH ROW EXECUTE FUNCTION core.tg_sessions__limit();
 
 create table core.signing_keys (
   kid text not null,
@@ -676,12 +724,25 @@ create table core.workspace_settings (
   workspace_id uuid not null,
   default_role_id uuid,
   is_mfa_enforced boolean not null default false,
+  session_hours integer not null default 1440,
+  session_idle_hours integer not null default 720,
+  trusted_device_days integer not null default 30,
   is_password_on boolean not null default true,
   is_sso_enforced boolean not null default false
 );
 comment on table core.workspace_settings is 'What a workspace has decided about its members and their sign-in.';
 
+comment on column core.workspace_settings.session_hours is 'After so many hours a session ends, however often it is used.';
+comment on column core.workspace_settings.session_idle_hours is 'After so many hours without use it ends sooner.';
+comment on column core.workspace_settings.trusted_device_days is 'For so many days a browser that proved the second factor need not again; 0: always.';
+
 alter table core.workspace_settings add constraint workspace_settings_pkey PRIMARY KEY (workspace_id);
+
+alter table core.workspace_settings add constraint workspace_settings_session_hours_check CHECK (((session_hours >= 1) AND (session_hours <= 8760)));
+
+alter table core.workspace_settings add constraint workspace_settings_session_idle_hours_check CHECK (((session_idle_hours >= 1) AND (session_idle_hours <= 8760)));
+
+alter table core.workspace_settings add constraint workspace_settings_trusted_device_days_check CHECK (((trusted_device_days >= 0) AND (trusted_device_days <= 365)));
 
 alter table core.workspace_settings add constraint workspace_settings_workspace_id_default_role_id_fkey FOREIGN KEY (workspace_id, default_role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE SET NULL (default_role_id);
 
@@ -1747,7 +1808,8 @@ create table metadata.roles (
   can_destroy_all boolean not null default true,
   assignable_to text[] not null default '{MEMBERS,API_KEYS,APPLICATIONS,AGENTS,WORKFLOWS}'::text[],
   icon text,
-  created_at timestamp with time zone not null default now()
+  created_at timestamp with time zone not null default now(),
+  requires_second_factor boolean not null default false
 );
 alter table metadata.roles enable row level security;
 comment on table metadata.roles is 'The CRM roles of a workspace. Each is a role of PostgreSQL: what it may do is what that role is granted.';
@@ -1773,6 +1835,7 @@ comment on column metadata.roles.assignable_to is 'To whom it can be given: MEMB
 comment on column metadata.roles.icon is 'Name of a Tabler icon, such as IconShield.';
 comment on column metadata.roles.created_at is '@behavior -attribute:insert -attribute:update
 When the role was made.';
+comment on column metadata.roles.requires_second_factor is 'Whether its members sign in with a second factor, whatever the workspace asks of others.';
 
 alter table metadata.roles add constraint roles_assignable_to_check CHECK ((assignable_to <@ '{MEMBERS,API_KEYS,APPLICATIONS,AGENTS,WORKFLOWS}'::text[]));
 
@@ -2275,6 +2338,29 @@ end
 $function$;
 comment on function core.add_member(text,text,text,text,text) is 'Adds a user, made if need be, to a workspace with a role. Returns the member''s id, which is also the id of the record in workspace_members.';
 
+CREATE OR REPLACE FUNCTION core.add_passkey(user_id uuid, credential_id bytea, public_key bytea, counter bigint, transports text[], name text, is_synced boolean)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid;
+begin
+  perform from core.users u where u.id = add_passkey.user_id for update;
+  if (select count(*) from core.passkeys p where p.user_id = add_passkey.user_id) >= 20 then
+    raise exception 'An account has at most 20 passkeys.' using errcode = 'RV166', hint = 'Remove one that you do not use any more.';
+  end if;
+  insert into core.passkeys (user_id, credential_id, public_key, counter, transports, name, is_synced)
+  values (add_passkey.user_id, add_passkey.credential_id, add_passkey.public_key, add_passkey.counter, add_passkey.transports,
+    coalesce(nullif(left(btrim(add_passkey.name), 100), ''), 'Passkey'), add_passkey.is_synced)
+  returning id into v_id;
+  return v_id;
+exception when unique_violation then
+  raise exception 'This passkey is registered already.' using errcode = 'RV167', hint = 'Use it to sign in, or remove it first.';
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.add_signing_key(kid text, public_jwk jsonb, private_jwk text, retire_others_after interval DEFAULT NULL::interval)
  RETURNS void
  LANGUAGE plpgsql
@@ -2488,6 +2574,14 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.attempt_count(key text)
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select coalesce((select a.count from core.attempts a where a.key = attempt_count.key and a.window_end > clock_timestamp()), 0) $function$;
+comment on function core.attempt_count(text) is 'How many attempts were counted within the period that goes on.';
+
 CREATE OR REPLACE FUNCTION core.attempt_wait(key text)
  RETURNS integer
  LANGUAGE sql
@@ -2666,11 +2760,12 @@ CREATE OR REPLACE FUNCTION core.create_session(user_id uuid, workspace_id uuid, 
 AS $function$
 declare
   v_method text := create_session.method;
+  v_signed_in_at timestamptz := now();
   v_id uuid;
 begin
   if v_method = 'SWITCH' then
     -- With an invitation or a sign-up comes a password.
-    select case when s.method in ('INVITATION', 'SIGN_UP') then 'PASSWORD' else s.method end into v_method from core.sessions s
+    select case when s.method in ('INVITATION', 'SIGN_UP') then 'PASSWORD' else s.method end, s.signed_in_at into v_method, v_signed_in_at from core.sessions s
     where s.id = create_session.from_session_id and s.user_id = create_session.user_id and s.revoked_at is null and s.provider_id is null;
     if not found then
       raise exception 'A sign-in by the provider of one workspace does not open another.' using errcode = 'RV131', hint = 'Sign in to the other workspace.';
@@ -2680,9 +2775,9 @@ begin
     perform core.assert_method(workspace_id, user_id, v_method, provider_id);
   end if;
   -- No membership, no session.
-  insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, impersonator_user_id, provider_id)
+  insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, impersonator_user_id, provider_id, signed_in_at)
   select m.user_id, m.workspace_id, v_method, create_session.ip, left(create_session.user_agent, 500),
-    create_session.expires_at, create_session.mfa_at, create_session.impersonator_user_id, create_session.provider_id
+    create_session.expires_at, create_session.mfa_at, create_session.impersonator_user_id, create_session.provider_id, v_signed_in_at
   from core.members m join core.users u on u.id = m.user_id
   where m.user_id = create_session.user_id and m.workspace_id = create_session.workspace_id and m.is_active and u.disabled_at is null
   returning id into v_id;
@@ -2793,8 +2888,7 @@ CREATE OR REPLACE FUNCTION core.end_second_factor(user_id uuid)
  SET search_path TO ''
 AS $function$
   delete from core.totp t where t.user_id = end_second_factor.user_id;
-  delete from core.recovery_codes c where c.user_id = end_second_factor.user_id;
-  delete from core.trusted_devices d where d.user_id = end_second_factor.user_id;
+  select core.forget_factors_left(end_second_factor.user_id);
 $function$;
 
 CREATE OR REPLACE FUNCTION core.end_session_of_token(token_hash bytea)
@@ -2893,6 +2987,16 @@ AS $function$
   from core.users u where lower(u.email) = lower(btrim(find_login.email)) and u.disabled_at is null
 $function$;
 
+CREATE OR REPLACE FUNCTION core.find_passkey(credential_id bytea)
+ RETURNS TABLE(id uuid, user_id uuid, email text, public_key bytea)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select p.id, p.user_id, u.email, p.public_key from core.passkeys p join core.users u on u.id = p.user_id
+  where p.credential_id = find_passkey.credential_id and u.disabled_at is null
+$function$;
+
 CREATE OR REPLACE FUNCTION core.find_providers(email text)
  RETURNS jsonb
  LANGUAGE sql
@@ -2921,6 +3025,29 @@ CREATE OR REPLACE FUNCTION core.forget_attempts()
 AS $function$ delete from core.attempts a where a.window_end < now() $function$;
 comment on function core.forget_attempts() is 'Deletes the counts of periods that are over. Called from time to time by the server.';
 
+CREATE OR REPLACE FUNCTION core.forget_devices()
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ delete from core.known_devices d where d.last_seen_at < now() - interval '400 days' $function$;
+comment on function core.forget_devices() is 'Forgets devices that were not seen for longer than their cookie lives.';
+
+CREATE OR REPLACE FUNCTION core.forget_factors_left(user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if exists (select from core.totp t where t.user_id = forget_factors_left.user_id and t.confirmed_at is not null)
+    or exists (select from core.passkeys p where p.user_id = forget_factors_left.user_id) then
+    return;
+  end if;
+  delete from core.recovery_codes c where c.user_id = forget_factors_left.user_id;
+  delete from core.trusted_devices d where d.user_id = forget_factors_left.user_id;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.forget_sessions()
  RETURNS void
  LANGUAGE sql
@@ -2941,13 +3068,6 @@ CREATE OR REPLACE FUNCTION core.gateway_workspace(workspace_id uuid)
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$ select w.schema_name, w.shape, w.model_version from core.workspaces w where w.id = gateway_workspace.workspace_id $function$;
-
-CREATE OR REPLACE FUNCTION core.has_session_mfa(session_id uuid)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO ''
-AS $function$ select coalesce((select s.mfa_at is not null from core.sessions s where s.id = has_session_mfa.session_id), false) $function$;
 
 CREATE OR REPLACE FUNCTION core.has_users()
  RETURNS boolean
@@ -3006,15 +3126,29 @@ CREATE OR REPLACE FUNCTION core.is_provider_session(session_id uuid)
 AS $function$ select exists (select from core.sessions s where s.id = is_provider_session.session_id and s.provider_id is not null) $function$;
 comment on function core.is_provider_session(uuid) is 'Whether an identity provider of the workspace began the session.';
 
-CREATE OR REPLACE FUNCTION core.is_trusted_device(user_id uuid, token_hash bytea)
+CREATE OR REPLACE FUNCTION core.is_second_factor_wanted(user_id uuid, workspace_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce((select w.is_mfa_enforced from core.workspace_settings w where w.workspace_id = is_second_factor_wanted.workspace_id), false)
+    or exists (
+      select from core.members m cross join lateral engine.role_closure(m.role_id) c join metadata.roles r on r.id = c
+      where m.user_id = is_second_factor_wanted.user_id and m.workspace_id = is_second_factor_wanted.workspace_id and r.requires_second_factor)
+$function$;
+
+CREATE OR REPLACE FUNCTION core.is_trusted_device(user_id uuid, token_hash bytea, workspace_id uuid)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select exists (select from core.trusted_devices d
-    where d.user_id = is_trusted_device.user_id and d.token_hash = is_trusted_device.token_hash and d.expires_at > now())
+  select exists (select from core.trusted_devices d join core.workspace_settings w on w.workspace_id = is_trusted_device.workspace_id
+    where d.user_id = is_trusted_device.user_id and d.token_hash = is_trusted_device.token_hash and d.expires_at > now()
+      and d.created_at > now() - make_interval(days => w.trusted_device_days))
 $function$;
+comment on function core.is_trusted_device(uuid,bytea,uuid) is 'Whether a browser need not prove the second factor in a workspace, which says for how long that may be.';
 
 CREATE OR REPLACE FUNCTION core.issue_token(kind text, email text, user_id uuid, valid_for interval, workspace_id uuid DEFAULT NULL::uuid, payload jsonb DEFAULT '{}'::jsonb)
  RETURNS text
@@ -3279,6 +3413,18 @@ AS $function$
   order by r.position, r.value limit 1
 $function$;
 
+CREATE OR REPLACE FUNCTION core.members_without_factor(workspace_id uuid)
+ RETURNS TABLE(member_id uuid, user_id uuid, is_wanted boolean)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select m.id, m.user_id, core.is_second_factor_wanted(m.user_id, m.workspace_id) from core.members m
+  where m.workspace_id = members_without_factor.workspace_id and m.is_active
+    and not exists (select from core.totp t where t.user_id = m.user_id and t.confirmed_at is not null)
+    and not exists (select from core.passkeys p where p.user_id = m.user_id)
+$function$;
+
 CREATE OR REPLACE FUNCTION core.method_refusal(workspace_id uuid, user_id uuid, method text, provider_id uuid)
  RETURNS text
  LANGUAGE sql
@@ -3316,6 +3462,39 @@ AS $function$
     note_auth_event.ip, left(note_auth_event.user_agent, 500), coalesce(note_auth_event.detail, '{}'))
 $function$;
 comment on function core.note_auth_event(text,uuid,uuid,text,inet,text,jsonb) is 'Writes one event to the audit of sign-ins.';
+
+CREATE OR REPLACE FUNCTION core.note_device(user_id uuid, token_hash bytea, is_by_address boolean, workspace_id uuid, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text, device text DEFAULT NULL::text, place text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_user core.users;
+  v_agent text := left(coalesce(user_agent, ''), 500);
+  v_is_first boolean;
+begin
+  update core.known_devices d set last_seen_at = now(), ip = note_device.ip, user_agent = v_agent
+  where d.user_id = note_device.user_id
+    and (d.token_hash = note_device.token_hash or note_device.is_by_address and d.ip = note_device.ip and d.user_agent = v_agent);
+  if found then
+    return false;
+  end if;
+  select * into strict v_user from core.users u where u.id = note_device.user_id for update;
+  v_is_first := not exists (select from core.known_devices d where d.user_id = v_user.id);
+  insert into core.known_devices (user_id, token_hash, user_agent, ip) values (v_user.id, note_device.token_hash, v_agent, note_device.ip)
+  on conflict do nothing;
+  delete from core.known_devices d where d.user_id = v_user.id
+    and d.token_hash not in (select k.token_hash from core.known_devices k where k.user_id = v_user.id order by k.last_seen_at desc limit 100);
+  -- Who has the password and no shame could fill the mailbox of the owner: five an hour say enough.
+  if not v_is_first and core.is_email(v_user.email) and core.count_attempt('new sign-in ' || v_user.id, 5, '1 hour') then
+    perform core.queue_mail(v_user.email, 'new_sign_in', jsonb_strip_nulls(jsonb_build_object('device', note_device.device, 'ipAddress', host(note_device.ip),
+      'place', note_device.place, 'happenedAt', now())), note_device.workspace_id, v_user.locale);
+  end if;
+  return true;
+end
+$function$;
+comment on function core.note_device(uuid,bytea,boolean,uuid,inet,text,text,text) is 'Remembers what a user signs in with, by the hash of the cookie that it has or gets, and says whether it is new. A new one that is not the first of all is told by mail. is_by_address: whether the same program at the same address is the same device.';
 
 CREATE OR REPLACE FUNCTION core.note_key_use(api_key_id uuid)
  RETURNS void
@@ -3417,12 +3596,15 @@ AS $function$
       and i.accepted_at is null and i.revoked_at is null and i.expires_at > now())
 $function$;
 
-CREATE OR REPLACE FUNCTION core.password_of(user_id uuid)
- RETURNS text
+CREATE OR REPLACE FUNCTION core.passkeys_of(user_id uuid)
+ RETURNS TABLE(id uuid, credential_id bytea, transports text[], name text, is_synced boolean, created_at timestamp with time zone, last_used_at timestamp with time zone)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
-AS $function$ select u.password_hash from core.users u where u.id = password_of.user_id and u.disabled_at is null $function$;
+AS $function$
+  select p.id, p.credential_id, p.transports, p.name, p.is_synced, p.created_at, p.last_used_at
+  from core.passkeys p where p.user_id = passkeys_of.user_id order by p.created_at, p.id
+$function$;
 
 CREATE OR REPLACE FUNCTION core.photo(id uuid, workspace_id uuid)
  RETURNS TABLE(media_type text, content bytea)
@@ -3433,6 +3615,18 @@ AS $function$
   select p.media_type, p.content from core.member_photos p join core.members m on m.id = p.member_id
   where p.id = photo.id and m.workspace_id = photo.workspace_id
 $function$;
+
+CREATE OR REPLACE FUNCTION core.proof_of(session_id uuid)
+ RETURNS TABLE(password_hash text, is_fresh boolean)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select u.password_hash, coalesce(s.mfa_at > now() - interval '10 minutes', false)
+    or u.password_hash is null and s.signed_in_at > now() - interval '10 minutes'
+  from core.sessions s join core.users u on u.id = s.user_id where s.id = proof_of.session_id and u.disabled_at is null
+$function$;
+comment on function core.proof_of(uuid) is 'What shows that the owner sits before a session: the password, and whether a second factor, or for who has no password the sign-in, is at most ten minutes old.';
 
 CREATE OR REPLACE FUNCTION core.provider_by_slug(workspace_slug text, slug text)
  RETURNS uuid
@@ -3539,6 +3733,35 @@ CREATE OR REPLACE FUNCTION core.random_token()
  LANGUAGE sql
  SET search_path TO ''
 AS $function$ select replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '') $function$;
+
+CREATE OR REPLACE FUNCTION core.remove_passkey(user_id uuid, id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_name text;
+begin
+  delete from core.passkeys p where p.id = remove_passkey.id and p.user_id = remove_passkey.user_id returning p.name into v_name;
+  perform core.forget_factors_left(remove_passkey.user_id);
+  return v_name;
+end
+$function$;
+comment on function core.remove_passkey(uuid,uuid) is 'Removes a passkey of a user and returns its name; null when the user has no such one.';
+
+CREATE OR REPLACE FUNCTION core.rename_passkey(user_id uuid, id uuid, name text)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with done as (
+    update core.passkeys p set name = coalesce(nullif(left(btrim(rename_passkey.name), 100), ''), p.name)
+    where p.id = rename_passkey.id and p.user_id = rename_passkey.user_id returning 1
+  )
+  select exists (select from done)
+$function$;
 
 CREATE OR REPLACE FUNCTION core.replace_recovery_codes(user_id uuid, hashes bytea[])
  RETURNS void
@@ -3794,15 +4017,37 @@ end
 $function$;
 
 CREATE OR REPLACE FUNCTION core.second_factor_of(user_id uuid, workspace_id uuid DEFAULT NULL::uuid)
- RETURNS TABLE(secret text, is_confirmed boolean, codes_left integer, is_enforced boolean)
+ RETURNS TABLE(secret text, is_confirmed boolean, passkeys integer, codes_left integer, is_enforced boolean, trusted_device_days integer)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
   select t.secret, t.confirmed_at is not null,
+    (select count(*)::int from core.passkeys p where p.user_id = u.id),
     (select count(*)::int from core.recovery_codes c where c.user_id = u.id and c.used_at is null),
-    coalesce((select w.is_mfa_enforced from core.workspace_settings w where w.workspace_id = second_factor_of.workspace_id), false)
+    core.is_second_factor_wanted(u.id, second_factor_of.workspace_id),
+    coalesce((select w.trusted_device_days from core.workspace_settings w where w.workspace_id = second_factor_of.workspace_id), 0)
   from core.users u left join core.totp t on t.user_id = u.id where u.id = second_factor_of.user_id
+$function$;
+comment on function core.second_factor_of(uuid,uuid) is 'The second factors of a user, and what the workspace asks: whether it wants one of this member, and for how many days a browser may be remembered.';
+
+CREATE OR REPLACE FUNCTION core.session_mfa_at(session_id uuid)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select s.mfa_at from core.sessions s where s.id = session_mfa_at.session_id $function$;
+comment on function core.session_mfa_at(uuid) is 'When a second factor was last proved in a session, or the one that it was switched from; null for never.';
+
+CREATE OR REPLACE FUNCTION core.sessions_without_factor(workspace_id uuid)
+ RETURNS SETOF core.sessions
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select s.* from core.members_without_factor(sessions_without_factor.workspace_id) m
+  join core.sessions s on s.user_id = m.user_id and s.workspace_id = sessions_without_factor.workspace_id
+  where m.is_wanted and s.mfa_at is null and s.impersonator_user_id is null and s.revoked_at is null and s.expires_at > now()
 $function$;
 
 CREATE OR REPLACE FUNCTION core.set_login_roles()
@@ -4002,6 +4247,33 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.tg_refresh_tokens__limit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  new.expires_at := least(new.expires_at,
+    (select least(s.expires_at, now() + make_interval(hours => w.session_idle_hours))
+      from core.sessions s join core.workspace_settings w on w.workspace_id = s.workspace_id where s.id = new.session_id));
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.tg_sessions__limit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  new.expires_at := least(new.expires_at,
+    (select new.created_at + make_interval(hours => w.session_hours) from core.workspace_settings w where w.workspace_id = new.workspace_id));
+  return new;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.tg_users__claim()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -4137,6 +4409,20 @@ AS $function$
   returning u.id
 $function$;
 
+CREATE OR REPLACE FUNCTION core.use_passkey(id uuid, counter bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with done as (
+    update core.passkeys p set counter = use_passkey.counter, last_used_at = now()
+    where p.id = use_passkey.id and (use_passkey.counter > p.counter or use_passkey.counter = 0 and p.counter = 0) returning 1
+  )
+  select exists (select from done)
+$function$;
+comment on function core.use_passkey(uuid,bigint) is 'Notes the use of a passkey. False when its counter did not go forward, as that of a copy does not.';
+
 CREATE OR REPLACE FUNCTION core.use_recovery_code(user_id uuid, code_hash bytea)
  RETURNS boolean
  LANGUAGE sql
@@ -4208,6 +4494,19 @@ CREATE OR REPLACE FUNCTION core.workspace_of_link(token text)
 AS $function$
   select w from core.joining j join core.workspaces w on w.id = j.workspace_id
   where j.invite_link_hash = core.hash_token(workspace_of_link.token) and j.is_invite_link_on
+$function$;
+
+CREATE OR REPLACE FUNCTION core.workspace_to_enter(user_id uuid, slug text DEFAULT NULL::text)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select w.id from core.workspaces_of(workspace_to_enter.user_id) w
+  where workspace_to_enter.slug is null or w.slug = workspace_to_enter.slug
+  order by (select max(s.last_used_at) from core.sessions s
+    where s.user_id = workspace_to_enter.user_id and s.workspace_id = w.id and s.impersonator_user_id is null) desc nulls last, w.name
+  limit 1
 $function$;
 
 CREATE OR REPLACE FUNCTION core.workspaces_of(user_id uuid)
@@ -12594,6 +12893,15 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.note_security_change(detail jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select core.note_auth_event('SECURITY_CHANGED', engine.own_workspace(), (select m.user_id from core.members m where m.id = engine.current_member()),
+    detail => note_security_change.detail || jsonb_build_object('by', engine.actor_name()))
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.note_security_event(kind text, detail jsonb)
  RETURNS void
  LANGUAGE sql
@@ -17650,7 +17958,7 @@ begin
         (select coalesce(max(substring(r.rolname::text from '_r_([0-9]+)$')::int), 0) from pg_catalog.pg_roles r
           where r.rolname >= v_schema || '_r_' and r.rolname < v_schema || '_r`')));
     end if;
-  elsif old.is_system and old.has_all_permissions and (to_jsonb(new) - '{name,description,icon}'::text[]) is distinct from (to_jsonb(old) - '{name,description,icon}'::text[]) then
+  elsif old.is_system and old.has_all_permissions and (to_jsonb(new) - '{name,description,icon,requires_second_factor}'::text[]) is distinct from (to_jsonb(old) - '{name,description,icon,requires_second_factor}'::text[]) then
     raise exception 'The role "%" may do everything, so that somebody always can.', old.name using errcode = 'RV093', column = 'permissions',
       hint = 'Make another role with fewer rights, and give that to members.';
   end if;
@@ -18918,6 +19226,24 @@ end
 $function$;
 comment on function metadata.end_invite_link() is 'Turns the invite link off: the one that people have works no more.';
 
+CREATE OR REPLACE FUNCTION metadata.end_sessions_without_factor()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+  v_count int;
+begin
+  perform engine.assert_manages(v_workspace, 'SECURITY');
+  select count(*) filter (where core.revoke_session(s.id, 'SECOND_FACTOR_WANTED')) into v_count from core.sessions_without_factor(v_workspace) s;
+  perform engine.note_security_change(jsonb_build_object('sessionsEnded', v_count));
+  return v_count;
+end
+$function$;
+comment on function metadata.end_sessions_without_factor() is 'Signs out the members of whom a second factor is wanted and who have none, so that they are led to set one up now. Returns how many sessions ended.';
+
 CREATE OR REPLACE FUNCTION metadata.explain_access(object_name text, action text DEFAULT 'READ'::text, record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, member_id uuid DEFAULT NULL::uuid, role_id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -19778,8 +20104,16 @@ CREATE OR REPLACE FUNCTION metadata.security_settings()
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
-AS $function$ select jsonb_build_object('isMfaEnforced', w.is_mfa_enforced) from core.workspace_settings w where w.workspace_id = engine.own_workspace() $function$;
-comment on function metadata.security_settings() is 'What the workspace asks of its members'' sign-in: {isMfaEnforced}.';
+AS $function$
+  select jsonb_build_object('isMfaEnforced', w.is_mfa_enforced,
+      'mfaRoleIds', (select coalesce(jsonb_agg(r.id order by r.name), '[]') from metadata.roles r where r.workspace_id = w.workspace_id and r.requires_second_factor),
+      'sessionHours', w.session_hours, 'sessionIdleHours', w.session_idle_hours, 'trustedDeviceDays', w.trusted_device_days)
+    || case when engine.may('SECURITY') then jsonb_build_object(
+      'membersWithoutFactor', (select count(*) from core.members_without_factor(w.workspace_id)),
+      'sessionsWithoutFactor', (select count(*) from core.sessions_without_factor(w.workspace_id))) else '{}' end
+  from core.workspace_settings w where w.workspace_id = engine.own_workspace()
+$function$;
+comment on function metadata.security_settings() is 'What the workspace asks of its members'' sign-in: {isMfaEnforced, mfaRoleIds, sessionHours, sessionIdleHours, trustedDeviceDays}; for who keeps it also {membersWithoutFactor, sessionsWithoutFactor}.';
 
 CREATE OR REPLACE FUNCTION metadata.set_default_role(role_id uuid)
  RETURNS uuid
@@ -19869,12 +20203,34 @@ AS $function$
 begin
   perform engine.assert_manages(engine.own_workspace(), 'SECURITY');
   update core.workspace_settings w set is_mfa_enforced = coalesce(set_mfa_enforced.is_mfa_enforced, false) where w.workspace_id = engine.own_workspace();
-  perform core.note_auth_event('SECURITY_CHANGED', engine.own_workspace(),
-    (select m.user_id from core.members m where m.id = engine.current_member()), detail => jsonb_build_object('isMfaEnforced', coalesce(set_mfa_enforced.is_mfa_enforced, false)));
+  perform engine.note_security_change(jsonb_build_object('isMfaEnforced', coalesce(set_mfa_enforced.is_mfa_enforced, false)));
   return set_mfa_enforced.is_mfa_enforced;
 end
 $function$;
 comment on function metadata.set_mfa_enforced(boolean) is 'Whether members must have a second factor. Who has none is led to set one up at the next sign-in.';
+
+CREATE OR REPLACE FUNCTION metadata.set_mfa_roles(role_ids uuid[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+  v_names text[];
+begin
+  perform engine.assert_manages(v_workspace, 'SECURITY');
+  if exists (select from unnest(role_ids) i where i not in (select r.id from metadata.roles r where r.workspace_id = v_workspace)) then
+    raise exception 'The workspace has no such role.' using errcode = 'RV044', column = 'role', hint = 'metadata.roles lists them.';
+  end if;
+  update metadata.roles r set requires_second_factor = r.id = any (coalesce(role_ids, '{}'))
+  where r.workspace_id = v_workspace and r.requires_second_factor <> (r.id = any (coalesce(role_ids, '{}')));
+  v_names := array(select r.name from metadata.roles r where r.workspace_id = v_workspace and r.requires_second_factor order by r.name);
+  perform engine.note_security_change(jsonb_build_object('mfaRoles', v_names));
+  return metadata.security_settings();
+end
+$function$;
+comment on function metadata.set_mfa_roles(uuid[]) is 'Of members with which roles a second factor is asked, also where the workspace does not ask all. A role that includes one of them asks for it, too.';
 
 CREATE OR REPLACE FUNCTION metadata.set_my_photo(media_type text DEFAULT NULL::text, content_base64 text DEFAULT NULL::text)
  RETURNS jsonb
@@ -19910,6 +20266,36 @@ begin
 end
 $function$;
 comment on function metadata.set_my_photo(text,text) is 'Sets the picture of the member who asks (PNG, JPEG or WebP, at most 100 kB, in base64), or takes it away.';
+
+CREATE OR REPLACE FUNCTION metadata.set_session_rules(session_hours integer, session_idle_hours integer, trusted_device_days integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.own_workspace();
+begin
+  perform engine.assert_manages(v_workspace, 'SECURITY');
+  update core.workspace_settings w set session_hours = set_session_rules.session_hours, session_idle_hours = set_session_rules.session_idle_hours,
+    trusted_device_days = set_session_rules.trusted_device_days
+  where w.workspace_id = v_workspace;
+  -- Those that go on are no exception.
+  update core.sessions s set expires_at = least(s.expires_at, s.created_at + make_interval(hours => set_session_rules.session_hours))
+  where s.workspace_id = v_workspace and s.revoked_at is null and s.expires_at > s.created_at + make_interval(hours => set_session_rules.session_hours);
+  update core.refresh_tokens t set expires_at = least(t.expires_at, s.last_used_at + make_interval(hours => set_session_rules.session_idle_hours))
+  from core.sessions s
+  where s.id = t.session_id and s.workspace_id = v_workspace and t.used_at is null and t.expires_at > s.last_used_at + make_interval(hours => set_session_rules.session_idle_hours);
+  perform pg_notify('relvar_identity', json_build_object('workspace', v_workspace)::text);
+  perform engine.note_security_change(jsonb_build_object('sessionHours', set_session_rules.session_hours, 'sessionIdleHours', set_session_rules.session_idle_hours,
+    'trustedDeviceDays', set_session_rules.trusted_device_days));
+  return metadata.security_settings();
+exception when check_violation or not_null_violation then
+  raise exception 'Sessions last from 1 hour to 365 days, and devices are remembered for 0 to 365 days.' using errcode = 'RV165', hint = 'sessionHours and sessionIdleHours: 1 to 8760. trustedDeviceDays: 0 to 365.';
+end
+$function$;
+comment on function metadata.set_session_rules(integer,integer,integer) is 'For how long a sign-in is good: hours until a session ends, hours without use until it ends sooner, and days for which a browser need not prove the second factor again (0: never). Holds for sessions that go on, too.';
 
 CREATE OR REPLACE FUNCTION metadata.set_sign_in_methods(is_password_on boolean DEFAULT NULL::boolean, is_magic_link_on boolean DEFAULT NULL::boolean, is_sso_enforced boolean DEFAULT NULL::boolean)
  RETURNS jsonb
@@ -20277,6 +20663,8 @@ grant execute on function core.accept_invitation(text,text,text,uuid,inet,text) 
 
 grant execute on function core.account_of(text) to relvar_server;
 
+grant execute on function core.add_passkey(uuid,bytea,bytea,bigint,text[],text,boolean) to relvar_server;
+
 grant execute on function core.add_signing_key(text,jsonb,text,interval) to relvar_server;
 
 grant execute on function core.applied_migrations() to relvar_server;
@@ -20284,6 +20672,10 @@ grant execute on function core.applied_migrations() to relvar_server;
 grant execute on function core.approve_domain(text,inet,text) to relvar_server;
 
 grant execute on function core.assert_method(uuid,uuid,text,uuid) to relvar_server;
+
+grant execute on function core.attempt_count(text) to relvar_server;
+
+grant execute on function core.attempt_count(text) to relvar_worker;
 
 grant execute on function core.attempt_wait(text) to relvar_server;
 
@@ -20313,19 +20705,23 @@ grant execute on function core.enter_with_provider(uuid,text,text,boolean,text,j
 
 grant execute on function core.find_login(text) to relvar_server;
 
+grant execute on function core.find_passkey(bytea) to relvar_server;
+
 grant execute on function core.find_providers(text) to relvar_server;
 
 grant execute on function core.forget_attempts() to relvar_server;
 
 grant execute on function core.forget_attempts() to relvar_worker;
 
+grant execute on function core.forget_devices() to relvar_worker;
+
 grant execute on function core.forget_sessions() to relvar_server;
+
+grant execute on function core.forget_sessions() to relvar_worker;
 
 grant execute on function core.forget_tokens() to relvar_worker;
 
 grant execute on function core.gateway_workspace(uuid) to relvar_server;
-
-grant execute on function core.has_session_mfa(uuid) to relvar_server;
 
 grant execute on function core.has_users() to relvar_server;
 
@@ -20335,7 +20731,7 @@ grant execute on function core.is_email_verified(uuid) to relvar_server;
 
 grant execute on function core.is_provider_session(uuid) to relvar_server;
 
-grant execute on function core.is_trusted_device(uuid,bytea) to relvar_server;
+grant execute on function core.is_trusted_device(uuid,bytea,uuid) to relvar_server;
 
 grant execute on function core.join_by_link(text,text,text,text,uuid,inet,text) to relvar_server;
 
@@ -20363,6 +20759,8 @@ grant execute on function core.note_auth_event(text,uuid,uuid,text,inet,text,jso
 
 grant execute on function core.note_auth_event(text,uuid,uuid,text,inet,text,jsonb) to relvar_worker;
 
+grant execute on function core.note_device(uuid,bytea,boolean,uuid,inet,text,text,text) to relvar_server;
+
 grant execute on function core.note_key_use(uuid) to relvar_server;
 
 grant execute on function core.note_mail_failure(uuid,text,boolean) to relvar_worker;
@@ -20377,15 +20775,21 @@ grant execute on function core.note_refused_link(text,inet,text) to relvar_serve
 
 grant execute on function core.note_session_mfa(uuid) to relvar_server;
 
-grant execute on function core.password_of(uuid) to relvar_server;
+grant execute on function core.passkeys_of(uuid) to relvar_server;
 
 grant execute on function core.photo(uuid,uuid) to relvar_server;
+
+grant execute on function core.proof_of(uuid) to relvar_server;
 
 grant execute on function core.provider_by_slug(text,text) to relvar_server;
 
 grant execute on function core.provider_to_use(uuid) to relvar_server;
 
 grant execute on function core.purge_mail() to relvar_worker;
+
+grant execute on function core.remove_passkey(uuid,uuid) to relvar_server;
+
+grant execute on function core.rename_passkey(uuid,uuid,text) to relvar_server;
 
 grant execute on function core.replace_recovery_codes(uuid,bytea[]) to relvar_server;
 
@@ -20415,6 +20819,8 @@ grant execute on function core.rotate_refresh_token(bytea,bytea,timestamp with t
 
 grant execute on function core.second_factor_of(uuid,uuid) to relvar_server;
 
+grant execute on function core.session_mfa_at(uuid) to relvar_server;
+
 grant execute on function core.set_password(uuid,text,uuid) to relvar_server;
 
 grant execute on function core.sign_in_ways(text) to relvar_server;
@@ -20437,11 +20843,15 @@ grant execute on function core.uncount_attempt(text) to relvar_worker;
 
 grant execute on function core.use_magic_link(text) to relvar_server;
 
+grant execute on function core.use_passkey(uuid,bigint) to relvar_server;
+
 grant execute on function core.use_recovery_code(uuid,bytea) to relvar_server;
 
 grant execute on function core.use_totp_step(uuid,bigint) to relvar_server;
 
 grant execute on function core.verify_email(text,inet,text) to relvar_server;
+
+grant execute on function core.workspace_to_enter(uuid,text) to relvar_server;
 
 grant execute on function core.workspaces_of(uuid) to relvar_server;
 
@@ -20617,6 +21027,8 @@ grant execute on function metadata.drift(uuid) to relvar_crm;
 
 grant execute on function metadata.end_invite_link() to relvar_crm;
 
+grant execute on function metadata.end_sessions_without_factor() to relvar_crm;
+
 grant execute on function metadata.explain_access(text,text,uuid,text,uuid,uuid) to relvar_crm;
 
 grant execute on function metadata.export_manifest() to relvar_crm;
@@ -20709,7 +21121,11 @@ grant execute on function metadata.set_member_role(uuid,uuid) to relvar_crm;
 
 grant execute on function metadata.set_mfa_enforced(boolean) to relvar_crm;
 
+grant execute on function metadata.set_mfa_roles(uuid[]) to relvar_crm;
+
 grant execute on function metadata.set_my_photo(text,text) to relvar_crm;
+
+grant execute on function metadata.set_session_rules(integer,integer,integer) to relvar_crm;
 
 grant execute on function metadata.set_sign_in_methods(boolean,boolean,boolean) to relvar_crm;
 
@@ -20769,7 +21185,7 @@ grant delete, insert (field_id, id, inverse_label, inverse_name, on_delete, targ
 
 grant delete, insert (id, included_role_id, role_id), select on table metadata.role_includes to relvar_crm;
 
-grant delete, insert (assignable_to, can_create_all, can_delete_all, can_destroy_all, can_read_all, can_update_all, description, has_all_permissions, icon, id, name, permissions), select, update (assignable_to, can_create_all, can_delete_all, can_destroy_all, can_read_all, can_update_all, description, has_all_permissions, icon, name, permissions) on table metadata.roles to relvar_crm;
+grant delete, insert (assignable_to, can_create_all, can_delete_all, can_destroy_all, can_read_all, can_update_all, description, has_all_permissions, icon, id, name, permissions, requires_second_factor), select, update (assignable_to, can_create_all, can_delete_all, can_destroy_all, can_read_all, can_update_all, description, has_all_permissions, icon, name, permissions, requires_second_factor) on table metadata.roles to relvar_crm;
 
 grant delete, insert (applies_from, condition, field_id, id, is_active, kind, message, object_id, position, settings), select, update (applies_from, condition, field_id, is_active, message, position, settings) on table metadata.rules to relvar_crm;
 

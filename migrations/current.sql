@@ -188,3 +188,4 @@ drop function core.second_factor_of(uuid, uuid), core.is_trusted_device(uuid, by
 --!include core/session_rules.sql
 --!include core/devices.sql
 --!include core/passkeys.sql
+--!include engine/labels.sql

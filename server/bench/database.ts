@@ -72,6 +72,14 @@ export class BenchDatabase {
     await this.admin.query('select engine.create_workspace($1, $1, $2)', [slug, `owner@${slug}.example`]);
   }
 
+  async workspace(slug: string): Promise<Workspace> {
+    const { rows } = await this.admin.query<Workspace>(
+      'select id, slug, schema_name as "schemaName" from core.workspaces where slug = $1',
+      [slug],
+    );
+    return rows[0]!;
+  }
+
   async dropWorkspace(slug: string): Promise<void> {
     await this.admin.query('select engine.drop_workspace($1)', [slug]);
   }
@@ -93,7 +101,11 @@ export class BenchDatabase {
   async apiKey(slug: string): Promise<string> {
     const key = `rv_${randomBytes(32).toString('base64url')}`;
     const hash = createHash('sha256').update(key).digest();
-    await this.admin.query(`select core.create_api_key($1, 'Admin', 'Benchmark', $2, $3)`, [slug, key.slice(0, 8), hash]);
+    await this.admin.query(`select core.create_api_key($1, 'Admin', 'Benchmark', $2, $3)`, [
+      slug,
+      key.slice(0, 8),
+      hash,
+    ]);
     await this.admin.query('update core.api_keys set rate_limit = 1000000 where token_hash = $1', [hash]);
     return key;
   }

@@ -3,21 +3,6 @@
 -- comment of what it creates, as "@relvar <key> <hash>". Comparing desired with actual facts by
 -- identity is the whole of planning.
 
-create type engine.fact as (
-  kind text,          -- table, column, constraint, index, rls, policy, trigger, grant, function, internal, role
-  key text,
-  table_key text,     -- the object's id, or the name of an internal table
-  table_name text,
-  name text,
-  definition text,    -- the clause that creates it
-  comment text,
-  pg_type text,
-  not_null boolean,
-  default_expr text,
-  generated_expr text,
-  oid oid             -- actual facts only
-);
-
 -- PostgreSQL cuts names at 63 bytes; cutting them ourselves keeps them unique.
 create or replace function engine.fit_name(name text) returns text
 language sql immutable strict parallel safe set search_path = ''

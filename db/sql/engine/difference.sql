@@ -1,18 +1,5 @@
 -- Desired against actual: every fact that is missing, extra or not as it should be.
 
-create type engine.difference as (
-  kind text,
-  key text,
-  want engine.fact,
-  have engine.fact,
-  is_missing boolean,
-  is_extra boolean,
-  is_recreated boolean,  -- dropped and made anew, since what it depends on has changed
-  old_table text,        -- the table's name before renames, and after them
-  new_table text,
-  row_estimate bigint
-);
-
 -- The columns are what most else follows from: found once, and handed on.
 create or replace function engine.desired(workspace_id uuid, schema_name text, scope uuid[] default null) returns setof engine.fact
 language plpgsql stable set search_path = ''

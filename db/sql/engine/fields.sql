@@ -47,28 +47,6 @@ begin
 end
 $$;
 
-create type engine.column_spec as (
-  object_id uuid,
-  table_name text,
-  field_id uuid,
-  key text,            -- identity of the column: field, revision of its type, part or relation
-  name text,
-  part text,
-  relation_id uuid,
-  type text,           -- of the field
-  pg_type text,
-  not_null boolean,
-  default_expr text,   -- 'identity 1' for a column that counts by itself from 1
-  generated_expr text,
-  generated_kind text, -- stored, virtual, or kept by triggers
-  generated_basis text, -- what the expression depends on, by identity; a rename does not change it
-  is_writable boolean,
-  position double precision,
-  ordinal int,
-  is_active boolean,
-  description text
-);
-
 -- What a deleted object or field is called until it is purged, so that its name is free again.
 create or replace function engine.deleted_name(id uuid) returns text
 language sql immutable strict parallel safe
@@ -179,18 +157,3 @@ begin
 end
 $$;
 comment on function engine.columns(uuid, uuid[]) is 'Every column that the fields of a workspace come to, as it should be; of the objects in scope, or of all.';
-
--- How a record of an object is named, as SQL over one of its rows.
-create or replace function engine.label_expression(object_id uuid, alias text default null) returns text
-language sql stable set search_path = ''
-as $$
-  select coalesce((
-    select 'btrim(' || string_agg('coalesce(' || coalesce(quote_ident(alias) || '.', '')
-        || quote_ident(engine.snake_case(f.name) || c.suffix) || ', '''')', ' || '' '' || ' order by c.position) || ')'
-    from metadata.objects o
-    join metadata.fields f on f.id = o.label_field_id
-    join engine.field_type_columns c on c.type = f.type
-    where o.id = label_expression.object_id and c.pg_type = 'text'
-      and (f.type in ('FULL_NAME', 'AUTO_NUMBER') or c.position = 1)
-  ), coalesce(quote_ident(alias) || '.', '') || 'id::text')
-$$;

@@ -1,24 +1,6 @@
 -- The difference between desired and actual, as ordered statements. engine.plan and engine.apply
 -- are the only code that issues DDL for tenants.
 
-do $$
-begin
-  if to_regtype('engine.step') is null then
-    create type engine.step as (
-      step int,
-      kind text,
-      object_name text,
-      statement text,
-      lock_level text,
-      rewrites boolean,
-      row_estimate bigint,
-      is_online boolean,
-      note text
-    );
-  end if;
-end
-$$;
-
 -- The lowest number allowed follows from the first.
 create or replace function engine.identity_clause(default_expr text) returns text
 language sql immutable strict set search_path = ''
@@ -40,6 +22,9 @@ language sql stable strict set search_path = ''
 create or replace function engine.steps(v_schema text, differences engine.difference[]) returns setof engine.step
 language plpgsql stable set search_path = ''
 as $$
+declare
+  -- Who makes a role can have it granted to itself since 16; before that whoever makes roles may grant all.
+  v_grants_itself boolean := current_setting('server_version_num')::int >= 160000;
 begin
   return query
   with queued as materialized (
@@ -63,26 +48,26 @@ begin
     where d.kind in ('table', 'column', 'constraint', 'index', 'policy') and not d.is_missing and not d.is_extra and not d.is_recreated
       and (d.want).name <> (d.have).name
   ), steps as (
-    -- 0. The schema, its group and its roles.
-    select 0 as phase, 'schema' as kind, v_schema as object_name, s.statement, null::text as lock_level, false as rewrites, 0::bigint as row_estimate, null::text as note
+    -- 0. The roles, and the group in which all of them are. A new role brings its members along: for a grant PostgreSQL
+    -- finds out first what the owner, who made every role of every workspace, may grant. The server and the worker do not
+    -- inherit: they can only become the role. The owner, too, so that administrators can.
+    select 0 as phase, 'role' as kind, v_schema as object_name, 'set local createrole_self_grant = ''set''' as statement, null::text as lock_level,
+      false as rewrites, 0::bigint as row_estimate, null::text as note
+    where v_grants_itself and exists (select from d where d.kind = 'role' and d.is_missing)
+    union all
+    select 1, 'role', d.key, format('create role %I nologin role relvar_server, relvar_worker%s', d.key, case when not v_grants_itself then ', relvar_owner' end), null, false, 0, null
+    from d where d.kind = 'role' and d.is_missing and d.key = engine.crm_role(d.key)
+    union all
+    select 2, 'schema', v_schema, s.statement, null, false, 0, null
     from (values
-      (1, format('create role %I nologin', v_schema)),
+      (1, format('create role %I nologin role %s', v_schema, (select string_agg(quote_ident(d.key), ', ' order by d.key) from d where d.kind = 'role' and d.is_missing and d.key = engine.crm_role(d.key)))),
       (2, format('create schema %I', v_schema)),
       (3, format('grant usage on schema %I to %I', v_schema, v_schema))
     ) as s (n, statement)
     where to_regnamespace(quote_ident(v_schema)) is null
     union all
-    select 1, 'role', d.key, s.statement, null, false, 0, null
-    from d cross join lateral (values
-      (1, format('create role %I nologin', d.key)),
-      (2, format('grant %I to %I', v_schema, d.key)),
-      -- The server and the worker do not inherit: they can only become the role. The owner, too,
-      -- so that administrators can.
-      (3, format('grant %I to relvar_server, relvar_worker', d.key)),
-      (4, format(case when current_setting('server_version_num')::int >= 160000
-        then 'grant %I to relvar_owner with inherit false, set true' else 'grant %I to relvar_owner' end, d.key))
-    ) as s (n, statement)
-    where d.kind = 'role' and d.is_missing and d.key = engine.crm_role(d.key)
+    select 2, 'role', d.key, format('grant %I to %I', v_schema, d.key), null, false, 0, null
+    from d where d.kind = 'role' and d.is_missing and d.key = engine.crm_role(d.key) and to_regnamespace(quote_ident(v_schema)) is not null
     union all
     -- The reading side of a role is in no group of those who write.
     select 1, 'role', d.key, s.statement, null, false, 0, null
@@ -93,7 +78,7 @@ begin
     ) as s (n, statement)
     where d.kind = 'role' and d.is_missing and d.key <> engine.crm_role(d.key)
     union all
-    select 2, 'membership', (d.want).definition, format('grant %I to %I', (d.want).name, (d.want).definition), null, false, 0, null
+    select 3, 'membership', (d.want).definition, format('grant %I to %I', (d.want).name, (d.want).definition), null, false, 0, null
     from d where d.kind = 'membership' and d.is_missing
     -- 1. What must go before tables and columns can change.
     union all

@@ -44,10 +44,6 @@ as $$
   cross join lateral jsonb_array_elements(coalesce(o.value -> 'fields', '[]')) f
 $$;
 
--- The parts that a manifest is made of, in an order in which they can be made: their table, the
--- column that says whose they are, and, where they have no identifier, the column that tells them apart.
-create type engine.bundle_part as (phase int, part text, table_name text, owner_table text, owner_column text, key_column text);
-
 create or replace function engine.bundle_parts() returns setof engine.bundle_part
 language sql immutable set search_path = ''
 as $$

@@ -7,16 +7,6 @@ as $$
   from engine.field_type_columns c where c.type = engine.plain_type(f)
 $$;
 
-create type engine.standing_field as (
-  schema_name text,
-  table_name text,
-  row_estimate bigint,
-  names jsonb,        -- name of each column, by part; of relations by relation
-  keys jsonb,         -- its identity
-  types jsonb,
-  generated text[]    -- parts that the database computes
-);
-
 -- The columns that a field has at this moment, which in the middle of a transaction may not be those
 -- that the model says. Null when it has none yet.
 create or replace function engine.standing_field(f metadata.fields) returns engine.standing_field
@@ -40,16 +30,6 @@ $$;
 create or replace function engine.qualified(names jsonb, alias text) returns jsonb
 language sql immutable set search_path = ''
 as $$ select jsonb_object_agg(n.key, format('%I.%I', alias, n.value)) from jsonb_each_text(names) n $$;
-
-create type engine.conversion_count as (
-  total bigint,
-  empty bigint,
-  converts bigint,
-  fails bigint,
-  is_identical boolean,  -- no value would look other than it does
-  failures jsonb,
-  samples jsonb
-);
 
 -- The SQL of a check: how a value looks before and after, whether there is one, and whether they are alike.
 create or replace function engine.count_conversion(f metadata.fields, t metadata.fields, standing engine.standing_field) returns engine.conversion_count

@@ -2,19 +2,6 @@
 -- engine made and is altered or missing is found by comparing facts, as planning does; what was made
 -- beside it bears no identity, and planning leaves it alone.
 
-create type engine.drift_item as (
-  kind text,
-  key text,
-  object_id uuid,
-  object_name text,
-  name text,
-  detail text,
-  proposals text[],
-  statements text[],   -- of REPAIR
-  is_ignored boolean,
-  basis text           -- what it is like now: ignored is only what stays like that
-);
-
 -- Only what neither security nor the API depends on may stay different.
 create or replace function engine.may_ignore(d engine.difference) returns boolean
 language sql immutable set search_path = ''

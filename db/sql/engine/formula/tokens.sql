@@ -1,7 +1,5 @@
 -- The words of a formula, each with the place where it stands.
 
-create type engine.formula_token as (kind text, value text, at int);
-
 create or replace function engine.formula_tokens(source text) returns engine.formula_token[]
 language plpgsql immutable set search_path = ''
 as $$

@@ -189,3 +189,6 @@ drop function core.second_factor_of(uuid, uuid), core.is_trusted_device(uuid, by
 --!include core/devices.sql
 --!include core/passkeys.sql
 --!include engine/labels.sql
+drop function engine.search_columns(uuid, uuid[]);
+--!include engine/fields.sql
+--!include engine/online/kept.sql

@@ -57,19 +57,28 @@ create or replace function engine.column_key(field_id uuid, revision int, part t
 language sql immutable parallel safe
   return field_id || case when revision > 1 then '~' || revision else '' end || case when part = '' then '' else '.' || part end;
 
--- A search vector reads the label field and the fields whose settings say "searchable".
-create or replace function engine.search_columns(workspace_id uuid, scope uuid[] default null)
-returns table (object_id uuid, key text, name text)
+-- A search vector reads the label field and the fields whose settings say "searchable". A formula that is computed when
+-- it is read has no name here, since no other column can be made of it: only what it is made of.
+create or replace function engine.search_sources(workspace_id uuid, scope uuid[] default null)
+returns table (object_id uuid, key text, name text, expression text)
 language sql stable set search_path = ''
 as $$
-  select f.object_id, engine.column_key(f.id, f.revision, c.part), engine.snake_case(f.name) || c.suffix
+  select f.object_id, engine.column_key(f.id, f.revision, c.part), engine.snake_case(f.name) || c.suffix, quote_ident(engine.snake_case(f.name) || c.suffix)
   from metadata.fields f
   join metadata.objects o on o.id = f.object_id and o.workspace_id = f.workspace_id
   join engine.field_type_columns c on c.type = f.type
-  where f.workspace_id = search_columns.workspace_id and (scope is null or f.object_id = any (scope)) and f.deleted_at is null
+  where f.workspace_id = search_sources.workspace_id and (scope is null or f.object_id = any (scope)) and f.deleted_at is null
     and (f.id = o.label_field_id or f.settings ->> 'searchable' = 'true')
     and c.pg_type = 'text' and f.type <> 'AUTO_NUMBER'
     and c.part not in ('primaryPhoneCountryCode', 'primaryLinkLabel', 'currencyCode')
+  union all
+  select f.object_id, f.id || '#' || md5(engine.computed_basis(f)), case when not g.is_generated then engine.snake_case(f.name) end,
+    case when g.is_generated then engine.formula_sql(f.compiled) else quote_ident(engine.snake_case(f.name)) end
+  from metadata.fields f
+  join metadata.objects o on o.id = f.object_id and o.workspace_id = f.workspace_id and o.label_field_id = f.id
+  cross join lateral (select engine.is_generated(f) as is_generated) g
+  where f.workspace_id = search_sources.workspace_id and (scope is null or f.object_id = any (scope)) and f.deleted_at is null
+    and f.type = 'FORMULA' and f.result_type = 'TEXT'
 $$;
 
 -- The text of an auto-number: "INV-" and 42 padded to 5 digits is INV-00042. As PostgreSQL prints it.
@@ -97,8 +106,8 @@ begin
     select s.object_id,
       string_agg(s.key, ',' order by s.key) as basis,
       'to_tsvector(''simple''::regconfig, engine.search_text('
-        || string_agg(format('COALESCE(%I, ''''::text)', s.name), ' || '' ''::text || ' order by s.key) || '))' as expr
-    from engine.search_columns(columns.workspace_id, scope) s
+        || string_agg(format('COALESCE(%s, ''''::text)', s.expression), ' || '' ''::text || ' order by s.key) || '))' as expr
+    from engine.search_sources(columns.workspace_id, scope) s
     group by s.object_id
   ), expanded as (
     select f.object_id, f.table_name, f.id as field_id, engine.column_key(f.id, f.revision, c.part) as key,

@@ -11,13 +11,14 @@ declare
   r record;
 begin
   for r in
-    select k.table_key, k.table_name, string_agg(format(E'\n  if tg_op = ''INSERT'' or new.%1$I is null or row(%2$s) is distinct from row(%3$s) then\n    select %4$s into new.%1$I from (select new.*) r;\n  end if;',
-        k.name, 'new.' || quote_ident(k.name) || s.new, 'old.' || quote_ident(k.name) || s.old, k.generated_expr), '' order by k.key) as body
+    select k.table_key, k.table_name, string_agg(format(E'\n  if %5$stg_op = ''INSERT'' or new.%1$I is null or row(%2$s) is distinct from row(%3$s) then\n    select %4$s into new.%1$I from (select new.*) r;\n  end if;',
+        k.name, 'new.' || quote_ident(k.name) || s.new, 'old.' || quote_ident(k.name) || s.old, k.generated_expr, case when s.is_unnamed then 'true or ' end), '' order by k.key) as body
     from unnest(kept) k
     cross join lateral (
-      select coalesce(string_agg(', new.' || quote_ident(c.name), '' order by c.name), '') as new, coalesce(string_agg(', old.' || quote_ident(c.name), '' order by c.name), '') as old
+      select coalesce(string_agg(', new.' || quote_ident(c.name), '' order by c.name), '') as new, coalesce(string_agg(', old.' || quote_ident(c.name), '' order by c.name), '') as old,
+        coalesce(bool_or(c.name is null), false) as is_unnamed
       from (
-        select s.name from engine.search_columns(desired_kept.workspace_id, array[k.table_key::uuid]) s where k.pg_type = 'tsvector'
+        select s.name from engine.search_sources(desired_kept.workspace_id, array[k.table_key::uuid]) s where k.pg_type = 'tsvector'
         union all
         select left(k.name, -5) where k.pg_type = 'text'
       ) c

@@ -6251,8 +6251,8 @@ begin
     select s.object_id,
       string_agg(s.key, ',' order by s.key) as basis,
       'to_tsvector(''simple''::regconfig, engine.search_text('
-        || string_agg(format('COALESCE(%I, ''''::text)', s.name), ' || '' ''::text || ' order by s.key) || '))' as expr
-    from engine.search_columns(columns.workspace_id, scope) s
+        || string_agg(format('COALESCE(%s, ''''::text)', s.expression), ' || '' ''::text || ' order by s.key) || '))' as expr
+    from engine.search_sources(columns.workspace_id, scope) s
     group by s.object_id
   ), expanded as (
     select f.object_id, f.table_name, f.id as field_id, engine.column_key(f.id, f.revision, c.part) as key,
@@ -7814,13 +7814,14 @@ declare
   r record;
 begin
   for r in
-    select k.table_key, k.table_name, string_agg(format(E'\n  if tg_op = ''INSERT'' or new.%1$I is null or row(%2$s) is distinct from row(%3$s) then\n    select %4$s into new.%1$I from (select new.*) r;\n  end if;',
-        k.name, 'new.' || quote_ident(k.name) || s.new, 'old.' || quote_ident(k.name) || s.old, k.generated_expr), '' order by k.key) as body
+    select k.table_key, k.table_name, string_agg(format(E'\n  if %5$stg_op = ''INSERT'' or new.%1$I is null or row(%2$s) is distinct from row(%3$s) then\n    select %4$s into new.%1$I from (select new.*) r;\n  end if;',
+        k.name, 'new.' || quote_ident(k.name) || s.new, 'old.' || quote_ident(k.name) || s.old, k.generated_expr, case when s.is_unnamed then 'true or ' end), '' order by k.key) as body
     from unnest(kept) k
     cross join lateral (
-      select coalesce(string_agg(', new.' || quote_ident(c.name), '' order by c.name), '') as new, coalesce(string_agg(', old.' || quote_ident(c.name), '' order by c.name), '') as old
+      select coalesce(string_agg(', new.' || quote_ident(c.name), '' order by c.name), '') as new, coalesce(string_agg(', old.' || quote_ident(c.name), '' order by c.name), '') as old,
+        coalesce(bool_or(c.name is null), false) as is_unnamed
       from (
-        select s.name from engine.search_columns(desired_kept.workspace_id, array[k.table_key::uuid]) s where k.pg_type = 'tsvector'
+        select s.name from engine.search_sources(desired_kept.workspace_id, array[k.table_key::uuid]) s where k.pg_type = 'tsvector'
         union all
         select left(k.name, -5) where k.pg_type = 'text'
       ) c
@@ -11576,6 +11577,13 @@ AS $function$
     join engine.field_type_columns c on c.type = f.type
     where o.id = label_expression.object_id and c.pg_type = 'text'
       and (f.type in ('FULL_NAME', 'AUTO_NUMBER') or c.position = 1)
+  ), (
+    -- A formula over its own record is written out, since transition tables lack what is computed when it is read.
+    select format('coalesce((%s)::text, '''')', case when engine.formula_reads_relations(f.compiled)
+      then coalesce(quote_ident(alias) || '.', '') || quote_ident(engine.snake_case(f.name)) else engine.formula_sql(f.compiled, '', alias) end)
+    from metadata.objects o
+    join metadata.fields f on f.id = o.label_field_id
+    where o.id = label_expression.object_id and f.type = 'FORMULA' and f.compiled ->> 'type' <> 'CURRENCY'
   ), coalesce(quote_ident(alias) || '.', '') || 'id::text')
 $function$;
 
@@ -15736,22 +15744,6 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.search_columns(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[])
- RETURNS TABLE(object_id uuid, key text, name text)
- LANGUAGE sql
- STABLE
- SET search_path TO ''
-AS $function$
-  select f.object_id, engine.column_key(f.id, f.revision, c.part), engine.snake_case(f.name) || c.suffix
-  from metadata.fields f
-  join metadata.objects o on o.id = f.object_id and o.workspace_id = f.workspace_id
-  join engine.field_type_columns c on c.type = f.type
-  where f.workspace_id = search_columns.workspace_id and (scope is null or f.object_id = any (scope)) and f.deleted_at is null
-    and (f.id = o.label_field_id or f.settings ->> 'searchable' = 'true')
-    and c.pg_type = 'text' and f.type <> 'AUTO_NUMBER'
-    and c.part not in ('primaryPhoneCountryCode', 'primaryLinkLabel', 'currencyCode')
-$function$;
-
 CREATE OR REPLACE FUNCTION engine.search_query(query text)
  RETURNS tsquery
  LANGUAGE sql
@@ -15761,6 +15753,30 @@ AS $function$
   select string_agg(quote_literal(w) || ':*', ' & ')::tsquery
   from regexp_split_to_table(engine.search_text(query), '[^[:alnum:]]+') w
   where w <> ''
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.search_sources(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[])
+ RETURNS TABLE(object_id uuid, key text, name text, expression text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select f.object_id, engine.column_key(f.id, f.revision, c.part), engine.snake_case(f.name) || c.suffix, quote_ident(engine.snake_case(f.name) || c.suffix)
+  from metadata.fields f
+  join metadata.objects o on o.id = f.object_id and o.workspace_id = f.workspace_id
+  join engine.field_type_columns c on c.type = f.type
+  where f.workspace_id = search_sources.workspace_id and (scope is null or f.object_id = any (scope)) and f.deleted_at is null
+    and (f.id = o.label_field_id or f.settings ->> 'searchable' = 'true')
+    and c.pg_type = 'text' and f.type <> 'AUTO_NUMBER'
+    and c.part not in ('primaryPhoneCountryCode', 'primaryLinkLabel', 'currencyCode')
+  union all
+  select f.object_id, f.id || '#' || md5(engine.computed_basis(f)), case when not g.is_generated then engine.snake_case(f.name) end,
+    case when g.is_generated then engine.formula_sql(f.compiled) else quote_ident(engine.snake_case(f.name)) end
+  from metadata.fields f
+  join metadata.objects o on o.id = f.object_id and o.workspace_id = f.workspace_id and o.label_field_id = f.id
+  cross join lateral (select engine.is_generated(f) as is_generated) g
+  where f.workspace_id = search_sources.workspace_id and (scope is null or f.object_id = any (scope)) and f.deleted_at is null
+    and f.type = 'FORMULA' and f.result_type = 'TEXT'
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.search_text(content text)
@@ -16119,6 +16135,9 @@ CREATE OR REPLACE FUNCTION engine.steps(v_schema text, differences engine.differ
  STABLE
  SET search_path TO ''
 AS $function$
+declare
+  -- Who makes a role can have it granted to itself since 16; before that whoever makes roles may grant all.
+  v_grants_itself boolean := current_setting('server_version_num')::int >= 160000;
 begin
   return query
   with queued as materialized (
@@ -16142,26 +16161,26 @@ begin
     where d.kind in ('table', 'column', 'constraint', 'index', 'policy') and not d.is_missing and not d.is_extra and not d.is_recreated
       and (d.want).name <> (d.have).name
   ), steps as (
-    -- 0. The schema, its group and its roles.
-    select 0 as phase, 'schema' as kind, v_schema as object_name, s.statement, null::text as lock_level, false as rewrites, 0::bigint as row_estimate, null::text as note
+    -- 0. The roles, and the group in which all of them are. A new role brings its members along: for a grant PostgreSQL
+    -- finds out first what the owner, who made every role of every workspace, may grant. The server and the worker do not
+    -- inherit: they can only become the role. The owner, too, so that administrators can.
+    select 0 as phase, 'role' as kind, v_schema as object_name, 'set local createrole_self_grant = ''set''' as statement, null::text as lock_level,
+      false as rewrites, 0::bigint as row_estimate, null::text as note
+    where v_grants_itself and exists (select from d where d.kind = 'role' and d.is_missing)
+    union all
+    select 1, 'role', d.key, format('create role %I nologin role relvar_server, relvar_worker%s', d.key, case when not v_grants_itself then ', relvar_owner' end), null, false, 0, null
+    from d where d.kind = 'role' and d.is_missing and d.key = engine.crm_role(d.key)
+    union all
+    select 2, 'schema', v_schema, s.statement, null, false, 0, null
     from (values
-      (1, format('create role %I nologin', v_schema)),
+      (1, format('create role %I nologin role %s', v_schema, (select string_agg(quote_ident(d.key), ', ' order by d.key) from d where d.kind = 'role' and d.is_missing and d.key = engine.crm_role(d.key)))),
       (2, format('create schema %I', v_schema)),
       (3, format('grant usage on schema %I to %I', v_schema, v_schema))
     ) as s (n, statement)
     where to_regnamespace(quote_ident(v_schema)) is null
     union all
-    select 1, 'role', d.key, s.statement, null, false, 0, null
-    from d cross join lateral (values
-      (1, format('create role %I nologin', d.key)),
-      (2, format('grant %I to %I', v_schema, d.key)),
-      -- The server and the worker do not inherit: they can only become the role. The owner, too,
-      -- so that administrators can.
-      (3, format('grant %I to relvar_server, relvar_worker', d.key)),
-      (4, format(case when current_setting('server_version_num')::int >= 160000
-        then 'grant %I to relvar_owner with inherit false, set true' else 'grant %I to relvar_owner' end, d.key))
-    ) as s (n, statement)
-    where d.kind = 'role' and d.is_missing and d.key = engine.crm_role(d.key)
+    select 2, 'role', d.key, format('grant %I to %I', v_schema, d.key), null, false, 0, null
+    from d where d.kind = 'role' and d.is_missing and d.key = engine.crm_role(d.key) and to_regnamespace(quote_ident(v_schema)) is not null
     union all
     -- The reading side of a role is in no group of those who write.
     select 1, 'role', d.key, s.statement, null, false, 0, null
@@ -16172,7 +16191,7 @@ begin
     ) as s (n, statement)
     where d.kind = 'role' and d.is_missing and d.key <> engine.crm_role(d.key)
     union all
-    select 2, 'membership', (d.want).definition, format('grant %I to %I', (d.want).name, (d.want).definition), null, false, 0, null
+    select 3, 'membership', (d.want).definition, format('grant %I to %I', (d.want).name, (d.want).definition), null, false, 0, null
     from d where d.kind = 'membership' and d.is_missing
     -- 1. What must go before tables and columns can change.
     union all

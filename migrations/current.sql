@@ -192,3 +192,39 @@ drop function core.second_factor_of(uuid, uuid), core.is_trusted_device(uuid, by
 drop function engine.search_columns(uuid, uuid[]);
 --!include engine/fields.sql
 --!include engine/online/kept.sql
+
+-- SAML: our own keys, assertions that were used, and the metadata of providers.
+create table core.saml_keys (
+  id uuid primary key default engine.uuidv7(),
+  provider_id uuid not null references core.identity_providers on delete cascade,
+  certificate text not null,
+  private_key text not null,
+  created_at timestamptz not null default now()
+);
+comment on table core.saml_keys is 'The keys with which we sign requests to a SAML provider, and decrypt what it has encrypted for us.';
+comment on column core.saml_keys.private_key is 'Sealed by the server with a key that the database does not have.';
+create index on core.saml_keys (provider_id);
+
+create table core.saml_assertions (
+  provider_id uuid not null references core.identity_providers on delete cascade,
+  id_hash bytea not null,
+  good_until timestamptz not null,
+  received_at timestamptz not null default now(),
+  ticket_hash bytea not null unique,
+  request_id text,
+  content jsonb,
+  primary key (provider_id, id_hash)
+);
+comment on table core.saml_assertions is 'Assertions that were used, until they would not be accepted anyway; and what they said, until the browser that brought them has fetched it.';
+create index on core.saml_assertions (good_until);
+
+create table core.saml_metadata (
+  provider_id uuid primary key references core.identity_providers on delete cascade,
+  tried_at timestamptz,
+  read_at timestamptz,
+  failure text,
+  warned_of timestamptz
+);
+comment on table core.saml_metadata is 'When the metadata of a SAML provider was read from its address, and what went wrong last.';
+comment on column core.saml_metadata.warned_of is 'The end of its certificates that was told last.';
+--!include core/saml.sql

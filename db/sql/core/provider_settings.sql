@@ -13,7 +13,16 @@ as $$
     ('GOOGLE', 'hostedDomain', 'string', false),
     ('MICROSOFT', 'clientId', 'string', true),
     ('MICROSOFT', 'tenant', 'string', true),
-    ('MICROSOFT', 'trustsEmail', 'boolean', false)
+    ('MICROSOFT', 'trustsEmail', 'boolean', false),
+    ('SAML', 'entityId', 'string', true),
+    ('SAML', 'signInUrl', 'address', true),
+    ('SAML', 'certificates', 'certificates', true),
+    ('SAML', 'metadataUrl', 'address', false),
+    ('SAML', 'signsRequests', 'boolean', false),
+    ('SAML', 'wantsSignedResponse', 'boolean', false),
+    ('SAML', 'allowsIdpInitiated', 'boolean', false),
+    ('SAML', 'emailAttribute', 'string', false),
+    ('SAML', 'nameAttribute', 'string', false)
   ) as k (kind, key, type, is_required)
   where k.kind = provider_setting_keys.kind
 $$;
@@ -41,10 +50,31 @@ begin
     if v.type = 'url' and v.value <> 'null' and (v.value #>> '{}') !~ '^(https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(/[^\s?#]*)?$' then
       raise exception 'The setting "%" must be an https:// address.', v.key using errcode = 'RV133', column = v.key, hint = 'Such as https://login.acme.com, without ? and #.';
     end if;
+    if v.type = 'address' and v.value <> 'null' and (v.value #>> '{}') !~ '^(https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)([/?][^\s#]*)?$' then
+      raise exception 'The setting "%" must be an https:// address.', v.key using errcode = 'RV133', column = v.key, hint = 'Such as https://login.acme.com/saml.';
+    end if;
   end loop;
   if kind = 'MICROSOFT' and settings ->> 'tenant' !~ '^[A-Za-z0-9]([A-Za-z0-9.-]{0,100}[A-Za-z0-9])?$' then
     raise exception 'The setting "tenant" cannot be used.' using errcode = 'RV133', column = 'tenant',
       hint = 'The id of the directory, one of its domains, or organizations for the directories of all organizations.';
+  end if;
+  -- Whoever keeps some directory writes there what addresses he likes.
+  if kind = 'MICROSOFT' and settings ->> 'tenant' in ('organizations', 'common', 'consumers') and settings -> 'trustsEmail' = 'true' then
+    raise exception 'The addresses of all directories cannot be trusted.' using errcode = 'RV133', column = 'trustsEmail',
+      hint = 'Name one directory, or have Microsoft say which addresses are verified (optional claim xms_edov).';
+  end if;
+end
+$$;
+
+-- Whether these are certificates indeed the server tells, which reads them before they get here.
+create or replace function core.assert_certificates(key text, value jsonb) returns void
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  if jsonb_typeof(value) <> 'array' or jsonb_array_length(value) > 10
+    or exists (select from jsonb_array_elements(value) c where jsonb_typeof(c) <> 'string' or length(c #>> '{}') > 10000 or c #>> '{}' !~ '^[A-Za-z0-9+/]{100,}={0,2}$') then
+    raise exception 'The setting "%" must be a list of certificates.', key using errcode = 'RV133', column = key,
+      hint = 'At most ten, each in base64, without lines and without BEGIN and END.';
   end if;
 end
 $$;
@@ -54,6 +84,6 @@ create or replace function core.provider_lacks(provider core.identity_providers)
 language sql stable set search_path = ''
 as $$
   select coalesce(
-    (select k.key from core.provider_setting_keys((provider).kind) k where k.is_required and coalesce((provider).settings ->> k.key, '') = '' limit 1),
+    (select k.key from core.provider_setting_keys((provider).kind) k where k.is_required and coalesce((provider).settings ->> k.key, '') in ('', '[]') limit 1),
     case when (provider).kind in ('GOOGLE', 'MICROSOFT') and (provider).secret is null then 'secret' end)
 $$;

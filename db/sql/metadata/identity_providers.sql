@@ -149,7 +149,7 @@ begin
     v_provider.last_test := null;
     -- Subjects of another issuer are other people. And nobody makes the provider of who keeps the roles one of their own.
     delete from core.identities i where i.provider_id = v_provider.id and (
-      (v_provider.settings -> 'issuer', v_provider.settings -> 'tenant') is distinct from (v_old.settings -> 'issuer', v_old.settings -> 'tenant')
+      (v_provider.settings -> 'issuer', v_provider.settings -> 'tenant', v_provider.settings -> 'entityId') is distinct from (v_old.settings -> 'issuer', v_old.settings -> 'tenant', v_old.settings -> 'entityId')
       or not (engine.acts_as_administrator() or engine.may('ROLES')) and exists (
         select from core.members m join metadata.roles r on r.id = m.role_id
         where m.workspace_id = v_provider.workspace_id and m.user_id = i.user_id and engine.role_may(r.pg_role, 'ROLES')));

@@ -600,6 +600,57 @@ CREATE INDEX refresh_tokens_session_id_idx ON core.refresh_tokens USING btree (s
 
 CREATE TRIGGER _100_limit BEFORE INSERT ON core.refresh_tokens FOR EACH ROW EXECUTE FUNCTION core.tg_refresh_tokens__limit();
 
+create table core.saml_assertions (
+  provider_id uuid not null,
+  id_hash bytea not null,
+  good_until timestamp with time zone not null,
+  received_at timestamp with time zone not null default now(),
+  ticket_hash bytea not null,
+  request_id text,
+  content jsonb
+);
+comment on table core.saml_assertions is 'Assertions that were used, until they would not be accepted anyway; and what they said, until the browser that brought them has fetched it.';
+
+alter table core.saml_assertions add constraint saml_assertions_pkey PRIMARY KEY (provider_id, id_hash);
+
+alter table core.saml_assertions add constraint saml_assertions_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES core.identity_providers(id) ON DELETE CASCADE;
+
+alter table core.saml_assertions add constraint saml_assertions_ticket_hash_key UNIQUE (ticket_hash);
+
+CREATE INDEX saml_assertions_good_until_idx ON core.saml_assertions USING btree (good_until);
+
+create table core.saml_keys (
+  id uuid not null default engine.uuidv7(),
+  provider_id uuid not null,
+  certificate text not null,
+  private_key text not null,
+  created_at timestamp with time zone not null default now()
+);
+comment on table core.saml_keys is 'The keys with which we sign requests to a SAML provider, and decrypt what it has encrypted for us.';
+
+comment on column core.saml_keys.private_key is 'Sealed by the server with a key that the database does not have.';
+
+alter table core.saml_keys add constraint saml_keys_pkey PRIMARY KEY (id);
+
+alter table core.saml_keys add constraint saml_keys_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES core.identity_providers(id) ON DELETE CASCADE;
+
+CREATE INDEX saml_keys_provider_id_idx ON core.saml_keys USING btree (provider_id);
+
+create table core.saml_metadata (
+  provider_id uuid not null,
+  tried_at timestamp with time zone,
+  read_at timestamp with time zone,
+  failure text,
+  warned_of timestamp with time zone
+);
+comment on table core.saml_metadata is 'When the metadata of a SAML provider was read from its address, and what went wrong last.';
+
+comment on column core.saml_metadata.warned_of is 'The end of its certificates that was told last.';
+
+alter table core.saml_metadata add constraint saml_metadata_pkey PRIMARY KEY (provider_id);
+
+alter table core.saml_metadata add constraint saml_metadata_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES core.identity_providers(id) ON DELETE CASCADE;
+
 create table core.sessions (
   id uuid not null default engine.uuidv7(),
   user_id uuid not null,
@@ -2303,6 +2354,21 @@ AS $function$
     from core.users u where lower(u.email) = lower(btrim(account_state.email))), 'NONE')
 $function$;
 
+CREATE OR REPLACE FUNCTION core.add_first_saml_key(provider_id uuid, certificate text, private_key text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform from core.identity_providers p where p.id = add_first_saml_key.provider_id for no key update;
+  if not exists (select from core.saml_keys k where k.provider_id = add_first_saml_key.provider_id) then
+    insert into core.saml_keys (provider_id, certificate, private_key)
+    values (add_first_saml_key.provider_id, add_first_saml_key.certificate, add_first_saml_key.private_key);
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.add_member(workspace_slug text, email text, name text, role_name text, password_hash text DEFAULT NULL::text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -2491,6 +2557,21 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.assert_certificates(key text, value jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if jsonb_typeof(value) <> 'array' or jsonb_array_length(value) > 10
+    or exists (select from jsonb_array_elements(value) c where jsonb_typeof(c) <> 'string' or length(c #>> '{}') > 10000 or c #>> '{}' !~ '^[A-Za-z0-9+/]{100,}={0,2}$') then
+    raise exception 'The setting "%" must be a list of certificates.', key using errcode = 'RV133', column = key,
+      hint = 'At most ten, each in base64, without lines and without BEGIN and END.';
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.assert_method(workspace_id uuid, user_id uuid, method text, provider_id uuid DEFAULT NULL::uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -2551,10 +2632,18 @@ begin
     if v.type = 'url' and v.value <> 'null' and (v.value #>> '{}') !~ '^(https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(/[^\s?#]*)?$' then
       raise exception 'The setting "%" must be an https:// address.', v.key using errcode = 'RV133', column = v.key, hint = 'Such as https://login.acme.com, without ? and #.';
     end if;
+    if v.type = 'address' and v.value <> 'null' and (v.value #>> '{}') !~ '^(https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)([/?][^\s#]*)?$' then
+      raise exception 'The setting "%" must be an https:// address.', v.key using errcode = 'RV133', column = v.key, hint = 'Such as https://login.acme.com/saml.';
+    end if;
   end loop;
   if kind = 'MICROSOFT' and settings ->> 'tenant' !~ '^[A-Za-z0-9]([A-Za-z0-9.-]{0,100}[A-Za-z0-9])?$' then
     raise exception 'The setting "tenant" cannot be used.' using errcode = 'RV133', column = 'tenant',
       hint = 'The id of the directory, one of its domains, or organizations for the directories of all organizations.';
+  end if;
+  -- Whoever keeps some directory writes there what addresses he likes.
+  if kind = 'MICROSOFT' and settings ->> 'tenant' in ('organizations', 'common', 'consumers') and settings -> 'trustsEmail' = 'true' then
+    raise exception 'The addresses of all directories cannot be trusted.' using errcode = 'RV133', column = 'trustsEmail',
+      hint = 'Name one directory, or have Microsoft say which addresses are verified (optional claim xms_edov).';
   end if;
 end
 $function$;
@@ -3048,6 +3137,16 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.forget_saml_assertions()
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with gone as (delete from core.saml_assertions a where greatest(a.good_until, a.received_at + interval '10 minutes') < now() returning 1)
+  select count(*)::int from gone
+$function$;
+
 CREATE OR REPLACE FUNCTION core.forget_sessions()
  RETURNS void
  LANGUAGE sql
@@ -3203,6 +3302,23 @@ begin
   return v_member;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION core.keep_saml_assertion(provider_id uuid, assertion_id text, good_until timestamp with time zone, ticket_hash bytea, request_id text, content jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with kept as (
+    insert into core.saml_assertions (provider_id, id_hash, good_until, ticket_hash, request_id, content)
+    values (keep_saml_assertion.provider_id, sha256(convert_to(assertion_id, 'UTF8')), keep_saml_assertion.good_until, keep_saml_assertion.ticket_hash, keep_saml_assertion.request_id,
+      -- Who has not asked for an answer does not get it.
+      case when keep_saml_assertion.request_id is not null then keep_saml_assertion.content end)
+    on conflict do nothing returning 1
+  )
+  select exists (select from kept)
+$function$;
+comment on function core.keep_saml_assertion(uuid,text,timestamp with time zone,bytea,text,jsonb) is 'Uses up an assertion and keeps what it said for the browser that has made the request and has the ticket. False when it was used before.';
 
 CREATE OR REPLACE FUNCTION core.kept_mail(max_mails integer DEFAULT 100)
  RETURNS TABLE(id uuid, to_address text, template text, subject text, html text, body_text text, queued_at timestamp with time zone, kept_at timestamp with time zone, error text)
@@ -3573,6 +3689,51 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.note_saml_metadata(provider_id uuid, url text, entity_id text, sign_in_url text, certificates text[])
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_old core.identity_providers;
+  v_settings jsonb;
+begin
+  select * into v_old from core.identity_providers p
+  where p.id = note_saml_metadata.provider_id and p.settings ->> 'metadataUrl' = note_saml_metadata.url for update;
+  if not found then
+    return false;
+  end if;
+  if v_old.settings ->> 'entityId' is distinct from note_saml_metadata.entity_id then
+    perform core.note_saml_metadata_failure(v_old.id, format('The metadata is of another provider now: "%s".', left(note_saml_metadata.entity_id, 200)));
+    return false;
+  end if;
+  v_settings := v_old.settings || jsonb_build_object('signInUrl', note_saml_metadata.sign_in_url, 'certificates', to_jsonb(note_saml_metadata.certificates));
+  perform core.assert_provider_settings(v_old.kind, v_settings);
+  insert into core.saml_metadata as m (provider_id, tried_at, read_at) values (v_old.id, now(), now())
+  on conflict on constraint saml_metadata_pkey do update set tried_at = now(), read_at = now(), failure = null;
+  if v_settings = v_old.settings then
+    return false;
+  end if;
+  update core.identity_providers p set settings = v_settings where p.id = v_old.id;
+  perform core.note_auth_event('PROVIDER_CHANGED', v_old.workspace_id, detail => jsonb_build_object('provider', v_old.label, 'by', 'METADATA',
+    'changed', (select jsonb_agg(k) from jsonb_object_keys(v_settings) k where v_settings -> k <> v_old.settings -> k)));
+  return true;
+end
+$function$;
+comment on function core.note_saml_metadata(uuid,text,text,text,text[]) is 'Takes the address and the certificates over from metadata that was read anew. True when something has changed.';
+
+CREATE OR REPLACE FUNCTION core.note_saml_metadata_failure(provider_id uuid, failure text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into core.saml_metadata as m (provider_id, tried_at, failure)
+  select p.id, now(), left(note_saml_metadata_failure.failure, 500) from core.identity_providers p where p.id = note_saml_metadata_failure.provider_id
+  on conflict on constraint saml_metadata_pkey do update set tried_at = now(), failure = excluded.failure
+$function$;
+
 CREATE OR REPLACE FUNCTION core.note_session_mfa(session_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -3645,7 +3806,7 @@ CREATE OR REPLACE FUNCTION core.provider_lacks(provider core.identity_providers)
  SET search_path TO ''
 AS $function$
   select coalesce(
-    (select k.key from core.provider_setting_keys((provider).kind) k where k.is_required and coalesce((provider).settings ->> k.key, '') = '' limit 1),
+    (select k.key from core.provider_setting_keys((provider).kind) k where k.is_required and coalesce((provider).settings ->> k.key, '') in ('', '[]') limit 1),
     case when (provider).kind in ('GOOGLE', 'MICROSOFT') and (provider).secret is null then 'secret' end)
 $function$;
 
@@ -3681,7 +3842,16 @@ AS $function$
     ('GOOGLE', 'hostedDomain', 'string', false),
     ('MICROSOFT', 'clientId', 'string', true),
     ('MICROSOFT', 'tenant', 'string', true),
-    ('MICROSOFT', 'trustsEmail', 'boolean', false)
+    ('MICROSOFT', 'trustsEmail', 'boolean', false),
+    ('SAML', 'entityId', 'string', true),
+    ('SAML', 'signInUrl', 'address', true),
+    ('SAML', 'certificates', 'certificates', true),
+    ('SAML', 'metadataUrl', 'address', false),
+    ('SAML', 'signsRequests', 'boolean', false),
+    ('SAML', 'wantsSignedResponse', 'boolean', false),
+    ('SAML', 'allowsIdpInitiated', 'boolean', false),
+    ('SAML', 'emailAttribute', 'string', false),
+    ('SAML', 'nameAttribute', 'string', false)
   ) as k (kind, key, type, is_required)
   where k.kind = provider_setting_keys.kind
 $function$;
@@ -4016,6 +4186,34 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.saml_keys_of(provider_id uuid)
+ RETURNS TABLE(certificate text, private_key text, created_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select k.certificate, k.private_key, k.created_at from core.saml_keys k
+  where k.provider_id = saml_keys_of.provider_id order by k.created_at desc, k.id
+$function$;
+
+CREATE OR REPLACE FUNCTION core.saml_metadata_state(provider_id uuid)
+ RETURNS TABLE(tried_at timestamp with time zone, read_at timestamp with time zone, failure text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select m.tried_at, m.read_at, m.failure from core.saml_metadata m where m.provider_id = saml_metadata_state.provider_id $function$;
+
+CREATE OR REPLACE FUNCTION core.saml_providers_to_check()
+ RETURNS TABLE(provider_id uuid, url text, certificates text[])
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select p.id, nullif(p.settings ->> 'metadataUrl', ''), array(select jsonb_array_elements_text(p.settings -> 'certificates'))
+  from core.identity_providers p where p.kind = 'SAML' and p.is_enabled
+  order by p.id
+$function$;
+
 CREATE OR REPLACE FUNCTION core.second_factor_of(user_id uuid, workspace_id uuid DEFAULT NULL::uuid)
  RETURNS TABLE(secret text, is_confirmed boolean, passkeys integer, codes_left integer, is_enforced boolean, trusted_device_days integer)
  LANGUAGE sql
@@ -4175,6 +4373,24 @@ begin
 end
 $function$;
 comment on function core.take_requests(text,integer,integer,interval) is 'Takes a part of what is allowed within the period: as much as is wanted and left, what is left then, and the seconds until the next period.';
+
+CREATE OR REPLACE FUNCTION core.take_saml_assertion(provider_id uuid, ticket_hash bytea, request_id text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_assertion core.saml_assertions;
+begin
+  select * into v_assertion from core.saml_assertions a where a.ticket_hash = take_saml_assertion.ticket_hash for update;
+  -- A ticket that somebody else comes with is used up, too: it has gone astray.
+  update core.saml_assertions a set content = null where a.ticket_hash = take_saml_assertion.ticket_hash;
+  return case when v_assertion.provider_id = take_saml_assertion.provider_id and v_assertion.request_id = take_saml_assertion.request_id
+    and v_assertion.received_at > now() - interval '10 minutes' then v_assertion.content end;
+end
+$function$;
+comment on function core.take_saml_assertion(uuid,bytea,text) is 'What an assertion said, for who comes with its ticket and has made the request that it answers: once, and within ten minutes.';
 
 CREATE OR REPLACE FUNCTION core.tell_identity_connected(account core.users, provider core.identity_providers)
  RETURNS void
@@ -4485,6 +4701,31 @@ begin
   return v_email;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION core.warn_of_saml_certificates(provider_id uuid, not_after timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_provider core.identity_providers;
+begin
+  insert into core.saml_metadata as m (provider_id, warned_of) values (warn_of_saml_certificates.provider_id, warn_of_saml_certificates.not_after)
+  on conflict on constraint saml_metadata_pkey do update set warned_of = excluded.warned_of where m.warned_of is distinct from excluded.warned_of;
+  if not found then
+    return false;
+  end if;
+  select * into strict v_provider from core.identity_providers p where p.id = warn_of_saml_certificates.provider_id;
+  perform core.note_auth_event('PROVIDER_CERTIFICATE_EXPIRES', v_provider.workspace_id, detail => jsonb_build_object('provider', v_provider.label, 'notAfter', warn_of_saml_certificates.not_after));
+  perform core.queue_mail(u.email, 'certificate_expires', jsonb_build_object('provider', v_provider.label, 'notAfter', warn_of_saml_certificates.not_after), v_provider.workspace_id, u.locale)
+  from core.members m join core.users u on u.id = m.user_id join metadata.roles r on r.id = m.role_id
+  where m.workspace_id = v_provider.workspace_id and m.is_active and u.disabled_at is null and core.is_email(u.email) and engine.role_may(r.pg_role, 'SECURITY')
+  order by m.created_at limit 20;
+  return true;
+end
+$function$;
+comment on function core.warn_of_saml_certificates(uuid,timestamp with time zone) is 'Tells that the last certificate of a provider ends then. False when that was told before.';
 
 CREATE OR REPLACE FUNCTION core.workspace_of_link(token text)
  RETURNS core.workspaces
@@ -20616,7 +20857,7 @@ begin
     v_provider.last_test := null;
     -- Subjects of another issuer are other people. And nobody makes the provider of who keeps the roles one of their own.
     delete from core.identities i where i.provider_id = v_provider.id and (
-      (v_provider.settings -> 'issuer', v_provider.settings -> 'tenant') is distinct from (v_old.settings -> 'issuer', v_old.settings -> 'tenant')
+      (v_provider.settings -> 'issuer', v_provider.settings -> 'tenant', v_provider.settings -> 'entityId') is distinct from (v_old.settings -> 'issuer', v_old.settings -> 'tenant', v_old.settings -> 'entityId')
       or not (engine.acts_as_administrator() or engine.may('ROLES')) and exists (
         select from core.members m join metadata.roles r on r.id = m.role_id
         where m.workspace_id = v_provider.workspace_id and m.user_id = i.user_id and engine.role_may(r.pg_role, 'ROLES')));
@@ -20682,6 +20923,8 @@ grant execute on function core.accept_invitation(text,text,text,uuid,inet,text) 
 
 grant execute on function core.account_of(text) to relvar_server;
 
+grant execute on function core.add_first_saml_key(uuid,text,text) to relvar_server;
+
 grant execute on function core.add_passkey(uuid,bytea,bytea,bigint,text[],text,boolean) to relvar_server;
 
 grant execute on function core.add_signing_key(text,jsonb,text,interval) to relvar_server;
@@ -20734,6 +20977,8 @@ grant execute on function core.forget_attempts() to relvar_worker;
 
 grant execute on function core.forget_devices() to relvar_worker;
 
+grant execute on function core.forget_saml_assertions() to relvar_worker;
+
 grant execute on function core.forget_sessions() to relvar_server;
 
 grant execute on function core.forget_sessions() to relvar_worker;
@@ -20753,6 +20998,8 @@ grant execute on function core.is_provider_session(uuid) to relvar_server;
 grant execute on function core.is_trusted_device(uuid,bytea,uuid) to relvar_server;
 
 grant execute on function core.join_by_link(text,text,text,text,uuid,inet,text) to relvar_server;
+
+grant execute on function core.keep_saml_assertion(uuid,text,timestamp with time zone,bytea,text,jsonb) to relvar_server;
 
 grant execute on function core.kept_mail(integer) to relvar_server;
 
@@ -20791,6 +21038,10 @@ grant execute on function core.note_mail_sent(uuid,text) to relvar_worker;
 grant execute on function core.note_provider_test(uuid,jsonb,boolean) to relvar_server;
 
 grant execute on function core.note_refused_link(text,inet,text) to relvar_server;
+
+grant execute on function core.note_saml_metadata(uuid,text,text,text,text[]) to relvar_worker;
+
+grant execute on function core.note_saml_metadata_failure(uuid,text) to relvar_worker;
 
 grant execute on function core.note_session_mfa(uuid) to relvar_server;
 
@@ -20836,6 +21087,12 @@ grant execute on function core.revoke_sessions(uuid,text,uuid) to relvar_server;
 
 grant execute on function core.rotate_refresh_token(bytea,bytea,timestamp with time zone,inet,text) to relvar_server;
 
+grant execute on function core.saml_keys_of(uuid) to relvar_server;
+
+grant execute on function core.saml_metadata_state(uuid) to relvar_server;
+
+grant execute on function core.saml_providers_to_check() to relvar_worker;
+
 grant execute on function core.second_factor_of(uuid,uuid) to relvar_server;
 
 grant execute on function core.session_mfa_at(uuid) to relvar_server;
@@ -20849,6 +21106,8 @@ grant execute on function core.sign_up(text,text,text,uuid,text,text,inet,text) 
 grant execute on function core.take_requests(text,integer,integer,interval) to relvar_server;
 
 grant execute on function core.take_requests(text,integer,integer,interval) to relvar_worker;
+
+grant execute on function core.take_saml_assertion(uuid,bytea,text) to relvar_server;
 
 grant execute on function core.tell_password_changed(uuid,inet,text) to relvar_server;
 
@@ -20869,6 +21128,8 @@ grant execute on function core.use_recovery_code(uuid,bytea) to relvar_server;
 grant execute on function core.use_totp_step(uuid,bigint) to relvar_server;
 
 grant execute on function core.verify_email(text,inet,text) to relvar_server;
+
+grant execute on function core.warn_of_saml_certificates(uuid,timestamp with time zone) to relvar_worker;
 
 grant execute on function core.workspace_to_enter(uuid,text) to relvar_server;
 

@@ -39,6 +39,8 @@ export interface Identity {
   apiKeyId: string | null;
   /** The user who acts as the member, where it is somebody else. */
   impersonatorId?: string | null;
+  /** The member who looks, where what is shown is another's view: nothing can be written then. */
+  seenBy?: string | null;
   /** Where a change comes from: UI writes are MANUAL, keys API, files IMPORT, and so on. */
   source: string;
   requestId?: string;
@@ -54,6 +56,8 @@ export function identitySettings(identity: Identity): Record<string, string> {
     'relvar.impersonator_id': identity.impersonatorId ?? '',
     'relvar.source': identity.source,
     'relvar.request_id': identity.requestId ?? '',
+    // PostgreSQL lets no statement of the transaction take this back.
+    ...(identity.seenBy && { 'relvar.seen_by': identity.seenBy, transaction_read_only: 'on' }),
   };
 }
 

@@ -21,6 +21,7 @@ import { RateLimits } from './auth/rateLimits.ts';
 import { Refusals } from './auth/refusals.ts';
 import { SecondFactor } from './auth/secondFactor.ts';
 import { installSecondFactor } from './auth/secondFactorRoutes.ts';
+import { installSeeing } from './auth/seeing.ts';
 import { Sessions } from './auth/sessions.ts';
 import { SigningKeys } from './auth/signingKeys.ts';
 import { installSignUp } from './auth/signUp.ts';
@@ -128,6 +129,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession, accounts, captcha });
   installAccounts(app, { pool, identities, attempts, startSession, own, accounts, captcha });
   installPhotos(app, { pool, identities });
+  installSeeing(app, { pool, identities });
   installSignUp(app, { pool, identities, attempts, startSession, own, accounts, captcha, passkeys, showsMail });
   installLive(app, live, identities);
   installHealth(app, { ...options, notices });

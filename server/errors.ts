@@ -199,6 +199,11 @@ export const ERRORS = {
     message: 'Your role does not permit this.',
     hint: 'Ask an administrator to change the permissions of your role.',
   },
+  READ_ONLY: {
+    status: 403,
+    message: 'Nothing can be changed while you see the workspace as somebody else does.',
+    hint: 'Go back to your own view first.',
+  },
   NOT_UNIQUE: {
     status: 409,
     message: 'Another record has this value already, and it must be unique.',

@@ -27,6 +27,15 @@ export interface Identity extends DatabaseIdentity {
   /** Requests a minute, for keys; null means the usual number. */
   readonly rateLimit: number | null;
   readonly impersonatorName: string | null;
+  /** As what the workspace is shown, where it is not the member's own view. */
+  readonly seeing: Seeing | null;
+}
+
+/** A role, or a member with theirs. */
+export interface Seeing {
+  readonly roleId: string;
+  readonly memberId: string | null;
+  readonly memberName: string | null;
 }
 
 interface IdentityRow {
@@ -47,6 +56,11 @@ interface IdentityRow {
   rate_limit: number | null;
   impersonator_id: string | null;
   impersonator_name: string | null;
+  seeing_pg_role?: string | null;
+  seeing_role_id?: string;
+  seeing_role_name?: string;
+  seeing_member_id?: string | null;
+  seeing_member_name?: string | null;
 }
 
 /** Notices end what is remembered at once; this is for the moment in which none can be heard. */
@@ -54,7 +68,7 @@ const MAX_AGE_MS = 10_000;
 const MAX_CACHED = 10_000;
 
 const RESOLVERS = {
-  session: 'select * from core.resolve_session($1)',
+  session: 'select * from core.resolve_session($1) i left join lateral core.resolve_seeing($1) s on true',
   apiKey: 'select * from core.resolve_api_key($1)',
 };
 
@@ -80,8 +94,17 @@ export class Identities {
     this.#parts = parts;
   }
 
-  /** The identity of a request; throws NOT_SIGNED_IN where there is none. The answer tells keys what they may still ask. */
-  of(request: IncomingMessage, response: ServerResponse): Identity | Promise<Identity> {
+  /**
+   * The identity of a request; throws NOT_SIGNED_IN where there is none. The answer tells keys what they may still ask. Who
+   * sees as somebody else reads only: `holdsBack` says that whoever asks sees to that itself, as a database role does.
+   */
+  of(request: IncomingMessage, response: ServerResponse, holdsBack = isRead(request)): Identity | Promise<Identity> {
+    const found = this.#of(request, response);
+    if (holdsBack) return found;
+    return found instanceof Promise ? found.then(assertOwnView) : assertOwnView(found);
+  }
+
+  #of(request: IncomingMessage, response: ServerResponse): Identity | Promise<Identity> {
     const bearer = request.headers.authorization;
     if (bearer !== undefined) {
       const token = /^Bearer ([\w.-]+)$/.exec(bearer)?.[1] ?? '';
@@ -225,11 +248,41 @@ export class Identities {
  * the workspace elsewhere, says who it believes to be, and must not write into what is not its own.
  */
 function assertMember(identity: Identity, member: string | string[]): Identity {
-  if (identity.memberId !== member) throw new RequestError('OTHER_SESSION');
+  if (pageOf(identity) !== member) throw new RequestError('OTHER_SESSION');
+  return identity;
+}
+
+/** By which a page says whose view it shows: the member, and as what that one sees. */
+export function pageOf({ memberId, seenBy, seeing }: Identity): string | null {
+  return seeing ? `${seenBy} as ${seeing.memberId ?? seeing.roleId}` : memberId;
+}
+
+const isRead = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD';
+
+function assertOwnView(identity: Identity): Identity {
+  if (identity.seeing) throw new RequestError('READ_ONLY');
   return identity;
 }
 
 function fromRow(row: IdentityRow): Identity {
+  const own = ownIdentity(row);
+  if (!row.seeing_pg_role) return own;
+  return {
+    ...own,
+    pgRole: row.seeing_pg_role,
+    roleName: row.seeing_role_name!,
+    // Of a role everything is shown as to somebody who has it: to the one who looks.
+    memberId: row.seeing_member_id ?? own.memberId,
+    seenBy: own.memberId,
+    seeing: {
+      roleId: row.seeing_role_id!,
+      memberId: row.seeing_member_id ?? null,
+      memberName: row.seeing_member_name ?? null,
+    },
+  };
+}
+
+function ownIdentity(row: IdentityRow): Identity {
   return {
     workspaceId: row.workspace_id,
     workspaceSlug: row.workspace_slug,
@@ -249,5 +302,6 @@ function fromRow(row: IdentityRow): Identity {
     rateLimit: row.rate_limit,
     impersonatorId: row.impersonator_id,
     impersonatorName: row.impersonator_name,
+    seeing: null,
   };
 }

@@ -1,8 +1,10 @@
+import { pageOf } from './identity.ts';
 import type { Identity } from './identity.ts';
 
 /** Who is signed in, as /auth/me and every way of signing in answer it. */
 export function presentIdentity(identity: Identity) {
-  const { userId, email, displayName, memberId, roleName, apiKeyId, impersonatorId, impersonatorName } = identity;
+  const { userId, email, displayName, memberId, roleName, apiKeyId, impersonatorId, impersonatorName, seeing } =
+    identity;
   return {
     user: userId === null ? null : { id: userId, email, name: displayName },
     workspace: {
@@ -11,8 +13,10 @@ export function presentIdentity(identity: Identity) {
       name: identity.workspaceName,
       modelVersion: identity.modelVersion,
     },
-    member: memberId === null ? null : { id: memberId, name: displayName, role: roleName },
+    member: memberId === null ? null : { id: memberId, name: seeing?.memberName ?? displayName, role: roleName },
     apiKey: apiKeyId === null ? null : { id: apiKeyId, name: displayName, role: roleName },
     impersonator: impersonatorId ? { name: impersonatorName } : null,
+    // `page` is what a page of this view sends as X-Member.
+    seeing: seeing && { ...seeing, role: roleName, page: pageOf(identity) },
   };
 }

@@ -139,7 +139,7 @@ export class Sessions {
 
   async #current(request: Request, response: Response): Promise<Identity | undefined> {
     try {
-      return await this.#parts.identities.of(request, response);
+      return await this.#parts.identities.of(request, response, true);
     } catch (error) {
       if (error instanceof RequestError && error.code === 'NOT_SIGNED_IN') return undefined;
       throw error;

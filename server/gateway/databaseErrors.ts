@@ -43,6 +43,9 @@ export function explainDatabaseError(error: DatabaseError): FriendlyError | unde
       const table = /^permission denied for (?:table|view) "?([^"]+)"?$/.exec(error.message)?.[1];
       return { ...known('FORBIDDEN'), ...(table && { table }) };
     }
+    // Only the transactions of who sees as somebody else cannot write.
+    case '25006':
+      return known('READ_ONLY');
     // The table or column is gone: the schema that served this is older than the data model.
     case '42703':
     case '42P01':

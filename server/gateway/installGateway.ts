@@ -28,7 +28,7 @@ export function makeEndpoints(options: GatewayOptions): Record<string, RequestLi
   const common = {
     pool,
     withPgClient: makeWithPgClient(pool),
-    identify: (request: IncomingMessage, response: ServerResponse) => identities.of(request, response),
+    identify: (request: IncomingMessage, response: ServerResponse) => identities.of(request, response, true),
   };
   return {
     '/graphql': makeGraphqlHandler({

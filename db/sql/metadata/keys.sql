@@ -107,7 +107,7 @@ create or replace function metadata.personal_tokens() returns jsonb
 language sql stable security definer set search_path = ''
 as $$
   select coalesce(jsonb_agg(engine.describe_key(k) order by k.created_at desc), '[]') from core.api_keys k
-  where k.member_id = engine.current_member() and k.revoked_at is null
+  where k.member_id = engine.person() and k.revoked_at is null
 $$;
 comment on function metadata.personal_tokens() is 'The personal access tokens of the calling member that were not revoked.';
 

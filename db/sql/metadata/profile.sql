@@ -32,7 +32,7 @@ declare
   v_member core.members;
   v_profile jsonb;
 begin
-  select * into v_member from core.members m where m.id = engine.current_member();
+  select * into v_member from core.members m where m.id = engine.person();
   if not found then
     return null;
   end if;

@@ -7,7 +7,7 @@ import { onModel, onReconnect, openLive } from '../api/live.ts';
 import { refreshModel } from '../model/metadata.ts';
 import { useModelStore } from '../model/store.ts';
 import { readProfile } from '../session/profile.ts';
-import { forgetSession, resumeSession, useSession } from '../session/session.ts';
+import { forgetSession, pageOf, resumeSession, useSession } from '../session/session.ts';
 import { SecondStep } from '../session/SecondStep.tsx';
 import { SignInPage } from '../session/SignInPage.tsx';
 import { Message } from './Message.tsx';
@@ -31,7 +31,7 @@ export function App() {
     else if (identity) readWorkspace().catch((cause: unknown) => setFailure(toFailure(cause)));
   }, [identity, attempt]);
 
-  const audience = identity ? `${identity.workspace.id} ${identity.member?.id ?? ''}` : null;
+  const audience = identity ? `${identity.workspace.id} ${pageOf(identity) ?? ''}` : null;
   useEffect(() => {
     if (audience === null) return;
     const read = () => void refreshModel().catch(() => undefined);

@@ -4,6 +4,7 @@ import { Spotlight } from '@mantine/spotlight';
 import '@mantine/spotlight/styles.css';
 import {
   IconDatabaseCog,
+  IconEye,
   IconKeyboard,
   IconLogout,
   IconPlus,
@@ -20,6 +21,7 @@ import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { navigationObjects } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { may, useModel } from '../model/store.ts';
+import { chooseView } from '../seeing/seeing.ts';
 import { keepColorScheme } from '../session/profile.ts';
 import { signOut } from '../session/session.ts';
 import { askToCreate, commandStore, useHelp } from './commandStore.ts';
@@ -139,6 +141,9 @@ export default function CommandMenu() {
         void keepColorScheme(other);
       },
     },
+    ...(may('ROLES')
+      ? [{ id: 'see', label: 'See as a role or a member', icon: <IconEye size={16} />, run: chooseView }]
+      : []),
     {
       id: 'keys',
       label: 'Keyboard shortcuts',

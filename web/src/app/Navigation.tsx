@@ -2,6 +2,7 @@ import { Menu, useMantineColorScheme, type MantineColorScheme } from '@mantine/c
 import {
   IconDatabaseCog,
   IconDeviceDesktop,
+  IconEye,
   IconLogout,
   IconMoon,
   IconSearch,
@@ -19,6 +20,7 @@ import { Avatar } from '../fields/Avatar.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { navigationObjects } from '../model/lookup.ts';
 import { useMay, useModel } from '../model/store.ts';
+import { chooseView } from '../seeing/seeing.ts';
 import { keepColorScheme, useProfile } from '../session/profile.ts';
 import { personName, signOut, useSession } from '../session/session.ts';
 import { openCommand } from './commandStore.ts';
@@ -92,6 +94,11 @@ function WorkspaceMenu() {
         {keepsRoles ? (
           <Menu.Item component={Link} to="/settings/roles" leftSection={<IconUserShield size={15} />}>
             Roles
+          </Menu.Item>
+        ) : null}
+        {keepsRoles ? (
+          <Menu.Item leftSection={<IconEye size={15} />} onClick={chooseView}>
+            See as…
           </Menu.Item>
         ) : null}
         <Menu.Item leftSection={<IconLogout size={15} />} onClick={() => void signOut()}>

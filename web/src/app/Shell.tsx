@@ -4,6 +4,7 @@ import { Outlet, useRouterState } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect } from 'react';
 import { flagOfPath } from '../model/permissions.ts';
 import { useModelStore } from '../model/store.ts';
+import { SeeingBanner } from '../seeing/SeeingBanner.tsx';
 import { Forbidden } from './Message.tsx';
 import { Navigation } from './Navigation.tsx';
 import { PhoneBar } from './PhoneBar.tsx';
@@ -13,6 +14,7 @@ import classes from './Shell.module.css';
 import { useShortcuts } from './shortcuts.ts';
 
 const CommandMenu = lazy(() => import('./CommandMenu.tsx'));
+const SeeAsDialog = lazy(() => import('../seeing/SeeAsDialog.tsx'));
 const ShortcutHelp = lazy(() => import('./ShortcutHelp.tsx'));
 
 /** The frame of every page: navigation at the side, or in a drawer where there is no room for one. */
@@ -24,34 +26,38 @@ export function Shell() {
   useShortcuts();
 
   return (
-    <div className={classes.shell}>
+    <div className={classes.frame}>
       <a href="#main" className={classes.skip}>
         Skip to content
       </a>
-      {phone ? (
-        <Drawer
-          opened={opened}
-          onClose={close}
-          size={300}
-          padding={0}
-          withCloseButton={false}
-          attributes={{ content: { 'aria-label': 'Navigation' } }}
-          transitionProps={{ duration: 140 }}
-          styles={{ body: { height: '100%' } }}
-        >
+      <SeeingBanner />
+      <div className={classes.shell}>
+        {phone ? (
+          <Drawer
+            opened={opened}
+            onClose={close}
+            size={300}
+            padding={0}
+            withCloseButton={false}
+            attributes={{ content: { 'aria-label': 'Navigation' } }}
+            transitionProps={{ duration: 140 }}
+            styles={{ body: { height: '100%' } }}
+          >
+            <Navigation />
+          </Drawer>
+        ) : (
           <Navigation />
-        </Drawer>
-      ) : (
-        <Navigation />
-      )}
-      <main id="main" className={classes.main} tabIndex={-1}>
-        <Page path={path} />
-      </main>
-      {phone ? <PhoneBar onMore={open} /> : null}
+        )}
+        <main id="main" className={classes.main} tabIndex={-1}>
+          <Page path={path} />
+        </main>
+        {phone ? <PhoneBar onMore={open} /> : null}
+      </div>
       <ProfileTheme />
       <Suspense fallback={null}>
         <CommandMenu />
         <ShortcutHelp />
+        <SeeAsDialog />
       </Suspense>
     </div>
   );

@@ -1,7 +1,8 @@
 import { gql } from 'urql';
 import { requestMetadata } from '../api/client.ts';
 import { parsed } from './calls.ts';
-import type { Permissions } from './permissions.ts';
+import { useSession } from '../session/session.ts';
+import { readingOnly, type Permissions } from './permissions.ts';
 import { useModelStore } from './store.ts';
 import type { Model } from './types.ts';
 
@@ -14,7 +15,9 @@ let again = false;
 
 async function load(): Promise<void> {
   const { model, myPermissions } = await requestMetadata(MODEL, {});
-  useModelStore.getState().setModel(parsed(model), parsed(myPermissions));
+  const permissions = parsed(myPermissions);
+  const looksOnly = Boolean(useSession.getState().identity?.seeing);
+  useModelStore.getState().setModel(parsed(model), looksOnly ? readingOnly(permissions) : permissions);
 }
 
 /** Reads the model anew. Calls that come while one is under way share a single further read. */

@@ -9,6 +9,14 @@ export interface Permissions {
   objects: { [objectId: string]: ObjectRights & { unreadableFields: string[]; unwritableFields: string[] } };
 }
 
+/** The same to look at, and nothing of it to change. */
+export const readingOnly = (permissions: Permissions): Permissions => ({
+  ...permissions,
+  objects: Object.fromEntries(
+    Object.entries(permissions.objects).map(([id, rights]) => [id, { ...rights, ...NOTHING, canRead: rights.canRead }]),
+  ),
+});
+
 const NOTHING: ObjectRights = {
   canRead: false,
   canCreate: false,

@@ -2,11 +2,13 @@ import { create } from 'zustand';
 import { fetchJson, toFailure } from '../api/failure.ts';
 import { actAs } from '../api/refresh.ts';
 import { useModelStore } from '../model/store.ts';
+import type { Seeing } from '../seeing/seeing.ts';
 
 export interface Identity {
   user: { id?: string; email: string; name?: string } | null;
   workspace: { id: string; slug: string; name: string };
   member: { id: string; name?: string; displayName?: string } | null;
+  seeing?: Seeing | null;
 }
 
 /** What the server wants before it lets somebody in whose password was right. */
@@ -31,7 +33,11 @@ function keptStep(): Step | null {
 
 export const useSession = create<SessionState>(() => ({ identity: undefined, step: keptStep() }));
 
-useSession.subscribe(({ identity }) => actAs(identity?.member?.id ?? null));
+/** Whose view this page shows: the server answers it as nobody else. */
+export const pageOf = (identity: Identity | null | undefined): string | null =>
+  identity?.seeing?.page ?? identity?.member?.id ?? null;
+
+useSession.subscribe(({ identity }) => actAs(pageOf(identity)));
 
 export async function resumeSession(): Promise<void> {
   try {

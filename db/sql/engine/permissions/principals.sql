@@ -54,8 +54,16 @@ end
 $$;
 
 create or replace function engine.shared_ids(object_id uuid, access text) returns setof uuid
-language sql stable security definer set search_path = ''
-as $$ select engine.find_shared_ids(current_setting('role')::name, object_id, access, engine.current_member()) $$;
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  if engine.seen_by() is not null and exists (select from metadata.objects o where o.id = object_id and o.is_private) then
+    return query select engine.find_seen_ids(current_setting('role')::name, object_id);
+  else
+    return query select engine.find_shared_ids(current_setting('role')::name, object_id, access, engine.current_member());
+  end if;
+end
+$$;
 
 -- Records of the related object that one comparison of a rule is true of.
 create or replace function engine.find_rule_ids(rule_id uuid, atom text, member uuid) returns setof uuid
@@ -109,7 +117,7 @@ declare
   r record;
 begin
   if (object).is_private then
-    v_parts := v_parts || jsonb_build_object('sql', format('(%screated_by_member_id = %s)', prefix, coalesce(engine.literal(member::text) || '::uuid', '( SELECT engine.current_member() AS current_member)')));
+    v_parts := v_parts || jsonb_build_object('sql', format('(%screated_by_member_id = %s)', prefix, coalesce(engine.literal(member::text) || '::uuid', '( SELECT engine.private_member() AS private_member)')));
   end if;
   for r in
     select u.id, u.action, u.compiled from metadata.record_rules u where u.role_id = record_conditions.role_id and u.object_id = (object).id order by u.action

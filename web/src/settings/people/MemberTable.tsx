@@ -1,8 +1,10 @@
 import { ActionIcon, Menu, Select, Table } from '@mantine/core';
 import { modals } from '@mantine/modals';
-import { IconDots, IconLock, IconLockOpen, IconUserMinus } from '@tabler/icons-react';
+import { IconDots, IconEye, IconLock, IconLockOpen, IconUserMinus } from '@tabler/icons-react';
 import { Avatar } from '../../fields/Avatar.tsx';
 import { formatRelative } from '../../model/dates.ts';
+import { may } from '../../model/store.ts';
+import { seeAs } from '../../seeing/seeing.ts';
 import { useEntrance } from '../../session/entrance.ts';
 import classes from '../settings.module.css';
 import type { Act } from './MembersPage.tsx';
@@ -103,6 +105,14 @@ function MemberMenu({ member, act }: { member: Member; act: Act }) {
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
+        {member.isActive && !member.isMe && may('ROLES') ? (
+          <Menu.Item
+            leftSection={<IconEye size={15} />}
+            onClick={() => void act(`Relvar is not shown as to ${name}`, () => seeAs({ memberId: member.id }))}
+          >
+            See as {name}
+          </Menu.Item>
+        ) : null}
         {member.isActive ? (
           <Menu.Item leftSection={<IconLock size={15} />} onClick={deactivate}>
             Deactivate

@@ -1,5 +1,5 @@
 import { Alert, Button, Checkbox, Group, Modal, MultiSelect, Skeleton, Tabs, Textarea, TextInput } from '@mantine/core';
-import { IconChevronRight, IconCopy } from '@tabler/icons-react';
+import { IconChevronRight, IconCopy, IconEye } from '@tabler/icons-react';
 import { Link, useBlocker, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { Message } from '../../app/Message.tsx';
@@ -7,6 +7,7 @@ import { toFailure } from '../../api/failure.ts';
 import { objectById } from '../../model/lookup.ts';
 import { may, useWholeModel } from '../../model/store.ts';
 import { announceFailure } from '../../records/announce.tsx';
+import { seeAs } from '../../seeing/seeing.ts';
 import { ExplainAccess } from './ExplainAccess.tsx';
 import { useSubmit } from '../formFailure.ts';
 import { PlanDialog } from '../PlanDialog.tsx';
@@ -94,6 +95,17 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
           {role.id === all.defaultRoleId ? <span className={classes.badge}>Default</span> : null}
         </nav>
         <div className={classes.tools}>
+          <Button
+            variant="default"
+            leftSection={<IconEye size={14} />}
+            onClick={() =>
+              void seeAs({ roleId: role.id }).catch((cause: unknown) =>
+                announceFailure('This view was not opened', cause),
+              )
+            }
+          >
+            See as
+          </Button>
           <Button variant="default" leftSection={<IconCopy size={14} />} onClick={() => setCopying(true)}>
             Copy
           </Button>

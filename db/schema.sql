@@ -666,13 +666,19 @@ create table core.sessions (
   mfa_at timestamp with time zone,
   impersonator_user_id uuid,
   signed_in_at timestamp with time zone not null default now(),
-  provider_id uuid
+  provider_id uuid,
+  seeing_role_id uuid,
+  seeing_member_id uuid
 );
 comment on table core.sessions is 'Who is signed in where. A session is the family of refresh tokens that follow from one sign-in.';
 
 comment on column core.sessions.impersonator_user_id is 'Who acts as the user, where it is somebody else.';
 comment on column core.sessions.signed_in_at is 'When somebody proved who they are: for one that was switched to, when the first of them began.';
 comment on column core.sessions.provider_id is 'The identity provider that has named the user. Such a session is for its workspace alone.';
+comment on column core.sessions.seeing_role_id is 'The role as which the session sees its workspace, read only; null for its own.';
+comment on column core.sessions.seeing_member_id is 'The member as whom the session sees its workspace, read only; null for its own.';
+
+alter table core.sessions add constraint sessions_check CHECK ((num_nonnulls(seeing_role_id, seeing_member_id) < 2));
 
 alter table core.sessions add constraint sessions_impersonator_user_id_fkey FOREIGN KEY (impersonator_user_id) REFERENCES core.users(id) ON DELETE CASCADE;
 
@@ -686,6 +692,10 @@ alter table core.sessions add constraint sessions_user_id_fkey FOREIGN KEY (user
 
 alter table core.sessions add constraint sessions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
 
+alter table core.sessions add constraint sessions_workspace_id_seeing_member_id_fkey FOREIGN KEY (workspace_id, seeing_member_id) REFERENCES core.members(workspace_id, id) ON DELETE SET NULL (seeing_member_id);
+
+alter table core.sessions add constraint sessions_workspace_id_seeing_role_id_fkey FOREIGN KEY (workspace_id, seeing_role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE SET NULL (seeing_role_id);
+
 CREATE INDEX sessions_expires_at_idx ON core.sessions USING btree (expires_at);
 
 CREATE INDEX sessions_impersonator_user_id_idx ON core.sessions USING btree (impersonator_user_id);
@@ -695,6 +705,10 @@ CREATE INDEX sessions_provider_id_idx ON core.sessions USING btree (provider_id)
 CREATE INDEX sessions_user_id_idx ON core.sessions USING btree (user_id);
 
 CREATE INDEX sessions_workspace_id_idx ON core.sessions USING btree (workspace_id);
+
+CREATE INDEX sessions_workspace_id_seeing_member_id_idx ON core.sessions USING btree (workspace_id, seeing_member_id);
+
+CREATE INDEX sessions_workspace_id_seeing_role_id_idx ON core.sessions USING btree (workspace_id, seeing_role_id);
 
 CREATE TRIGGER _100_limit BEFORE INSERT ON core.sessions FOR EACH ROW EXECUTE FUNCTION core.tg_sessions__limit();
 
@@ -2695,6 +2709,41 @@ AS $function$
   select exists (select from done)
 $function$;
 
+CREATE OR REPLACE FUNCTION core.begin_seeing(session_id uuid, role_id uuid, member_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_session core.sessions;
+  v_viewer metadata.roles;
+  v_target metadata.roles;
+  v_beyond text[];
+begin
+  select * into v_session from core.sessions s where s.id = begin_seeing.session_id and s.revoked_at is null for update;
+  select r.* into v_viewer from core.members m join metadata.roles r on r.id = m.role_id
+  where m.user_id = v_session.user_id and m.workspace_id = v_session.workspace_id and m.is_active;
+  if v_session.impersonator_user_id is not null or v_viewer.id is null or not engine.role_may(v_viewer.pg_role, 'ROLES') then
+    raise exception 'Only who keeps the roles sees the workspace as others do.' using errcode = 'RV163', hint = 'Ask an administrator of the workspace.';
+  end if;
+  select r.* into v_target from metadata.roles r
+  where r.workspace_id = v_session.workspace_id
+    and r.id = coalesce(begin_seeing.role_id, (select m.role_id from core.members m where m.id = begin_seeing.member_id and m.workspace_id = v_session.workspace_id and m.is_active));
+  if not found then
+    raise exception 'There is no such role or active member.' using errcode = 'RV163', hint = 'Give the id of one or of the other.';
+  end if;
+  v_beyond := array(select engine.sees_beyond(v_viewer.pg_role, v_target.pg_role) order by 1);
+  if v_beyond <> '{}' then
+    raise exception 'The role "%" sees what yours does not: %.', v_target.name, array_to_string(v_beyond[:3], ', ') || case when cardinality(v_beyond) > 3 then ' and more' else '' end
+      using errcode = 'RV164', detail = array_to_string(v_beyond, E'\n'), hint = 'Nobody sees more as another role than without. Ask somebody whose role sees all of it.';
+  end if;
+  update core.sessions s set seeing_role_id = case when begin_seeing.member_id is null then v_target.id end, seeing_member_id = begin_seeing.member_id where s.id = v_session.id;
+  perform pg_notify('relvar_identity', json_build_object('session', v_session.id)::text);
+end
+$function$;
+comment on function core.begin_seeing(uuid,uuid,uuid) is 'Lets a session see its workspace as a role or as a member does, read only, until core.end_seeing.';
+
 CREATE OR REPLACE FUNCTION core.bind_database_login(login core.database_logins)
  RETURNS void
  LANGUAGE plpgsql
@@ -2979,6 +3028,24 @@ AS $function$
   delete from core.totp t where t.user_id = end_second_factor.user_id;
   select core.forget_factors_left(end_second_factor.user_id);
 $function$;
+
+CREATE OR REPLACE FUNCTION core.end_seeing(session_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update core.sessions s set seeing_role_id = null, seeing_member_id = null
+  where s.id = end_seeing.session_id and coalesce(s.seeing_role_id, s.seeing_member_id) is not null;
+  if not found then
+    return false;
+  end if;
+  perform pg_notify('relvar_identity', json_build_object('session', session_id)::text);
+  return true;
+end
+$function$;
+comment on function core.end_seeing(uuid) is 'Lets a session see its workspace as its own member again. False when it did.';
 
 CREATE OR REPLACE FUNCTION core.end_session_of_token(token_hash bytea)
  RETURNS boolean
@@ -4073,6 +4140,22 @@ AS $function$
     and (k.member_id is null or m.is_active and u.disabled_at is null)
 $function$;
 comment on function core.resolve_api_key(bytea) is 'Whom a key acts for: its own role, or with a personal one the member.';
+
+CREATE OR REPLACE FUNCTION core.resolve_seeing(session_id uuid)
+ RETURNS TABLE(seeing_pg_role text, seeing_role_id uuid, seeing_role_name text, seeing_member_id uuid, seeing_member_name text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select r.pg_role, r.id, r.name, t.id, t.name
+  from core.sessions s
+  join core.members v on v.user_id = s.user_id and v.workspace_id = s.workspace_id
+  join metadata.roles vr on vr.id = v.role_id
+  left join core.members t on t.id = s.seeing_member_id and t.is_active
+  join metadata.roles r on r.id = coalesce(s.seeing_role_id, t.role_id)
+  where s.id = resolve_seeing.session_id and s.impersonator_user_id is null
+    and engine.role_may(vr.pg_role, 'ROLES') and not exists (select from engine.sees_beyond(vr.pg_role, r.pg_role))
+$function$;
 
 CREATE OR REPLACE FUNCTION core.resolve_session(session_id uuid)
  RETURNS SETOF core.identity
@@ -9577,6 +9660,26 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.find_seen_ids(caller name, object_id uuid)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_viewer uuid := engine.seen_by();
+begin
+  return query execute (
+    select format('select t.id from %I.%I t where %s and %s', w.schema_name, o.table_name,
+      engine.condition_of(caller, o.id, 'READ', 't.', engine.current_member()), engine.condition_of(r.pg_role, o.id, 'READ', 't.', v_viewer))
+    from metadata.objects o
+    join core.workspaces w on w.id = o.workspace_id
+    join core.members m on m.id = v_viewer and m.workspace_id = o.workspace_id
+    join metadata.roles r on r.id = m.role_id
+    where o.id = find_seen_ids.object_id);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.find_shared_ids(caller name, object_id uuid, access text, member uuid)
  RETURNS SETOF uuid
  LANGUAGE plpgsql
@@ -13666,6 +13769,12 @@ AS $function$
       ) o))
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.person()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+RETURN COALESCE(engine.seen_by(), engine.current_member());
+
 CREATE OR REPLACE FUNCTION engine.plain_text(content text)
  RETURNS text
  LANGUAGE sql
@@ -14066,6 +14175,12 @@ CREATE OR REPLACE FUNCTION engine.present_sql(value text, pg_type text)
  IMMUTABLE
  SET search_path TO ''
 RETURN CASE pg_type WHEN 'text'::text THEN format('coalesce(btrim(%s, E'' \t\r\n'') <> '''', false)'::text, value) WHEN 'text[]'::text THEN format('coalesce(cardinality(%s) > 0, false)'::text, value) WHEN 'jsonb'::text THEN format('coalesce(%s not in (''null'', ''[]'', ''{}''), false)'::text, value) ELSE (value || ' is not null'::text) END;
+
+CREATE OR REPLACE FUNCTION engine.private_member()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+RETURN CASE WHEN (engine.seen_by() IS NULL) THEN engine.current_member() ELSE NULL::uuid END;
 
 CREATE OR REPLACE FUNCTION engine.provider_of_workspace(id uuid)
  RETURNS core.identity_providers
@@ -14643,7 +14758,7 @@ declare
   r record;
 begin
   if (object).is_private then
-    v_parts := v_parts || jsonb_build_object('sql', format('(%screated_by_member_id = %s)', prefix, coalesce(engine.literal(member::text) || '::uuid', '( SELECT engine.current_member() AS current_member)')));
+    v_parts := v_parts || jsonb_build_object('sql', format('(%screated_by_member_id = %s)', prefix, coalesce(engine.literal(member::text) || '::uuid', '( SELECT engine.private_member() AS private_member)')));
   end if;
   for r in
     select u.id, u.action, u.compiled from metadata.record_rules u where u.role_id = record_conditions.role_id and u.object_id = (object).id order by u.action
@@ -16096,6 +16211,48 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.seen_by()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+RETURN CASE WHEN engine.is_trusted_session() THEN (NULLIF(current_setting('relvar.seen_by'::text, true), ''::text))::uuid ELSE NULL::uuid END;
+comment on function engine.seen_by() is 'The member who sees the workspace as another member or another role; null for who sees it as oneself.';
+
+CREATE OR REPLACE FUNCTION engine.sees_beyond(viewer name, target name)
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+  with v as materialized (
+    select engine.permissions_of(viewer) as p
+  ), t as materialized (
+    select engine.permissions_of(target) as p
+  ), reads as materialized (
+    select o.*, e.value as rights, v.p -> 'objects' -> e.key as own
+    from t cross join v cross join lateral jsonb_each(t.p -> 'objects') e join metadata.objects o on o.id = e.key::uuid
+    where (e.value ->> 'canRead')::boolean
+  )
+  select format('the permission "%s"', f.label)
+  from t cross join v cross join engine.permission_flags() f
+  where t.p -> 'flags' ? f.flag and not v.p -> 'flags' ? f.flag
+  union all
+  select case when not coalesce((r.own ->> 'canRead')::boolean, false) then r.label_plural else 'all ' || r.label_plural end
+  from reads r
+  where not coalesce((r.own ->> 'canRead')::boolean, false)
+    or (r.own ->> 'isLimited')::boolean and not r.is_private
+      -- The links of a role without a word of its own on them follow the two objects that they link.
+      and not (r.is_junction and not exists (
+        select from metadata.object_permissions p where p.object_id = r.id and p.role_id in (select engine.roles_of(target))))
+  union all
+  select format('the field "%s" of %s', f.label, r.label_plural)
+  from reads r
+  cross join lateral jsonb_array_elements_text(r.own -> 'unreadableFields') u
+  join metadata.fields f on f.id = u::uuid
+  where (r.own ->> 'canRead')::boolean and not r.rights -> 'unreadableFields' ? u
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.send_invitation(invitation core.invitations)
  RETURNS void
  LANGUAGE plpgsql
@@ -16223,10 +16380,18 @@ $function$;
 
 CREATE OR REPLACE FUNCTION engine.shared_ids(object_id uuid, access text)
  RETURNS SETOF uuid
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
-AS $function$ select engine.find_shared_ids(current_setting('role')::name, object_id, access, engine.current_member()) $function$;
+AS $function$
+begin
+  if engine.seen_by() is not null and exists (select from metadata.objects o where o.id = object_id and o.is_private) then
+    return query select engine.find_seen_ids(current_setting('role')::name, object_id);
+  else
+    return query select engine.find_shared_ids(current_setting('role')::name, object_id, access, engine.current_member());
+  end if;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.shares_of_record(caller name, schema_name text, object_name text, record_id uuid)
  RETURNS TABLE(share_id uuid, principal_kind text, principal_id uuid, principal_name text, access text, reason text, created_by_name text, created_at timestamp with time zone)
@@ -19777,7 +19942,7 @@ declare
   v_member core.members;
   v_profile jsonb;
 begin
-  select * into v_member from core.members m where m.id = engine.current_member();
+  select * into v_member from core.members m where m.id = engine.person();
   if not found then
     return null;
   end if;
@@ -19862,7 +20027,7 @@ CREATE OR REPLACE FUNCTION metadata.personal_tokens()
  SET search_path TO ''
 AS $function$
   select coalesce(jsonb_agg(engine.describe_key(k) order by k.created_at desc), '[]') from core.api_keys k
-  where k.member_id = engine.current_member() and k.revoked_at is null
+  where k.member_id = engine.person() and k.revoked_at is null
 $function$;
 comment on function metadata.personal_tokens() is 'The personal access tokens of the calling member that were not revoked.';
 
@@ -20945,6 +21110,8 @@ grant execute on function core.attempt_wait(text) to relvar_worker;
 
 grant execute on function core.begin_second_factor(uuid,text) to relvar_server;
 
+grant execute on function core.begin_seeing(uuid,uuid,uuid) to relvar_server;
+
 grant execute on function core.change_email(text,inet,text) to relvar_server;
 
 grant execute on function core.change_password(uuid,text,uuid,inet,text) to relvar_server;
@@ -20960,6 +21127,8 @@ grant execute on function core.create_session(uuid,uuid,text,bytea,timestamp wit
 grant execute on function core.email_of(uuid) to relvar_server;
 
 grant execute on function core.end_second_factor(uuid) to relvar_server;
+
+grant execute on function core.end_seeing(uuid) to relvar_server;
 
 grant execute on function core.end_session_of_token(bytea) to relvar_server;
 
@@ -21077,6 +21246,8 @@ grant execute on function core.reset_password(text,text,inet,text) to relvar_ser
 
 grant execute on function core.resolve_api_key(bytea) to relvar_server;
 
+grant execute on function core.resolve_seeing(uuid) to relvar_server;
+
 grant execute on function core.resolve_session(uuid) to relvar_server;
 
 grant execute on function core.revoke_own_session(uuid,uuid) to relvar_server;
@@ -21193,6 +21364,8 @@ grant execute on function engine.my_team() to relvar_reader;
 
 grant execute on function engine.note_build(uuid,numeric) to relvar_worker;
 
+grant execute on function engine.private_member() to public;
+
 grant execute on function engine.purge_deleted(interval) to relvar_worker;
 
 grant execute on function engine.readable_objects(name) to relvar_crm;
@@ -21220,6 +21393,8 @@ grant execute on function engine.search_text(text) to public;
 grant execute on function engine.seconds_since_heartbeat(text) to relvar_server;
 
 grant execute on function engine.seconds_since_heartbeat(text) to relvar_worker;
+
+grant execute on function engine.seen_by() to public;
 
 grant execute on function engine.share_record(name,text,text,uuid,text,uuid,text,text) to relvar_crm;
 

@@ -241,3 +241,8 @@ create table core.saml_metadata (
 comment on table core.saml_metadata is 'When the metadata of a SAML provider was read from its address, and what went wrong last.';
 comment on column core.saml_metadata.warned_of is 'The end of its certificates that was told last.';
 --!include core/saml.sql
+-- Fast rules: what policies ask once a statement, and filters of limited roles.
+create index if not exists team_members_member_id_team_id_idx on metadata.team_members (member_id, team_id);
+--!include engine/permissions/policy.sql
+--!include engine/permissions/narrowing.sql
+--!include engine/internals.sql

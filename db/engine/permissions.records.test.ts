@@ -102,6 +102,8 @@ describe('conditions choose exactly the records that they are true of', () => {
   };
   const cases: [condition: string, seen: string[]][] = [
     ['true', ['ann new', 'bob won', 'empty']],
+    ['owner = currentMember() or owner in myTeam()', ['ann new']],
+    ['owner != currentMember() or owner in below()', ['ann new', 'bob won', 'empty']],
     ['false', []],
     ['stage = "NEW"', ['ann new', 'empty']],
     ['stage != "NEW"', ['bob won']],

@@ -2,9 +2,7 @@ import './grafastMode.ts';
 import { execute as grafastExecute } from 'postgraphile/grafast';
 import type { GraphQLError } from 'postgraphile/graphql';
 import type { DocumentNode, ExecutionResult } from 'postgraphile/graphql';
-import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { Instance } from './instance.ts';
-import type { RequestSettings } from './pgClient.ts';
 
 export interface Operation {
   readonly document: DocumentNode;
@@ -22,7 +20,7 @@ export interface Outcome {
 export async function execute(
   instance: Instance,
   operation: Operation,
-  context: { pgSettings: RequestSettings; withPgClient: WithPgClient },
+  context: Pick<Grafast.Context, 'pgSettings' | 'withPgClient' | 'narrow'>,
 ): Promise<Outcome> {
   instance.inFlight += 1;
   try {

@@ -11,6 +11,7 @@ import { logHidden } from '../log.ts';
 import { explainErrors, explainInvalidDocument } from './graphqlErrors.ts';
 import type { AnswerError } from './graphqlErrors.ts';
 import type { Instance } from './instance.ts';
+import type { MatchingIds } from './matchingIds.ts';
 import { findDocument, run } from './operation.ts';
 import type { Served } from './operation.ts';
 import type { RequestSettings } from './pgClient.ts';
@@ -27,6 +28,8 @@ interface Endpoint {
   readonly settings: (identity: Identity, requestId: string) => RequestSettings;
   /** Documents that use names which the workspace's objects and fields had before; where names can change. */
   readonly renamed?: RenamedDocuments;
+  /** Where rules of roles limit what is listed. */
+  readonly matchingIds?: MatchingIds;
 }
 
 interface Body {

@@ -7,6 +7,7 @@ import { RequestError } from '../errors.ts';
 import type { Gateway } from './gateway.ts';
 import { makeGraphqlHandler } from './handler.ts';
 import type { Instance } from './instance.ts';
+import { MatchingIds } from './matchingIds.ts';
 import { makeWithPgClient } from './pgClient.ts';
 import type { RequestSettings } from './pgClient.ts';
 import { RenamedDocuments } from './renamedDocuments.ts';
@@ -39,6 +40,7 @@ export function makeEndpoints(options: GatewayOptions): Record<string, RequestLi
       }),
       acquire: (identity, minVersion) => gateway.acquire(identity, minVersion),
       renamed: new RenamedDocuments(pool),
+      matchingIds: new MatchingIds(common.withPgClient),
     }),
     '/metadata': makeGraphqlHandler({
       ...common,

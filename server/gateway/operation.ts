@@ -3,6 +3,7 @@ import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { execute } from './execute.ts';
 import type { Operation, Outcome } from './execute.ts';
 import type { Instance } from './instance.ts';
+import type { MatchingIds } from './matchingIds.ts';
 import type { RequestSettings } from './pgClient.ts';
 import { presentVariables } from './presentDocument.ts';
 import type { Deprecation } from './presentDocument.ts';
@@ -17,6 +18,8 @@ export interface Served {
   readonly withPgClient: WithPgClient;
   /** Absent where names never change. */
   readonly renamed?: RenamedDocuments;
+  /** Absent where no rule limits what is listed. */
+  readonly matchingIds?: MatchingIds;
 }
 
 /** A document that fits the schema, and the former names that were replaced in it. */
@@ -41,7 +44,12 @@ export async function run(
   served: Served,
   asked: Operation & Found,
 ): Promise<{ operation: Operation; outcome: Outcome; deprecated: readonly Deprecation[] }> {
-  const context = { pgSettings: served.settings, withPgClient: served.withPgClient };
+  const { settings, version, withPgClient, matchingIds } = served;
+  const context = {
+    pgSettings: settings,
+    withPgClient,
+    ...(matchingIds && { narrow: matchingIds.for(settings, version) }),
+  };
   if (asked.deprecated.length === 0) {
     const outcome = await execute(served.instance, asked, context);
     // Variables that do not fit their types are found out before anything is run.

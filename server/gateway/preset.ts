@@ -5,11 +5,12 @@ import { EmptiesLastPlugin } from './emptiesLast.ts';
 import { LabelOrderPlugin } from './labelOrder.ts';
 import { ManyToManyPlugin } from './manyToMany.ts';
 import { NamingPlugin } from './naming.ts';
+import { NarrowFiltersPlugin } from './narrowFilters.ts';
 import { OneWayPlugin } from './oneWay.ts';
 import { Xid8Plugin } from './xid8.ts';
 
 /** What people filter by. The plugin offers some forty operators more, each in memory for each type. */
-const FILTER_OPERATORS = [
+export const FILTER_OPERATORS = [
   'isNull',
   'equalTo',
   'notEqualTo',
@@ -28,7 +29,15 @@ const FILTER_OPERATORS = [
 
 export const gatewayPreset: GraphileConfig.Preset = {
   extends: [PostGraphileAmberPreset, PostGraphileConnectionFilterPreset],
-  plugins: [NamingPlugin, OneWayPlugin, EmptiesLastPlugin, LabelOrderPlugin, ManyToManyPlugin, Xid8Plugin],
+  plugins: [
+    NamingPlugin,
+    OneWayPlugin,
+    EmptiesLastPlugin,
+    LabelOrderPlugin,
+    ManyToManyPlugin,
+    NarrowFiltersPlugin,
+    Xid8Plugin,
+  ],
   disablePlugins: [
     // People filter and sort by any column; an index is offered where a big table needs one.
     'PgIndexBehaviorsPlugin',

@@ -228,8 +228,8 @@ begin
     select 64, d.kind, d.new_table, format('grant %s on %I.%I to %I', (d.want).definition, v_schema, d.new_table, (d.want).name), null, false, 0, null
     from d where d.kind = 'grant' and not d.is_extra
     union all
-    -- Functions of an object run in its triggers, which come after them.
-    select case when (d.want).table_key is null then 70 else 57 end, d.kind, d.key, s.statement, null, false, 0, null
+    -- Triggers and policies, which come after them, call them.
+    select 57, d.kind, d.key, s.statement, null, false, 0, null
     from d cross join lateral (values
       ((d.want).definition), (case when (d.want).table_key is null then format('grant execute on function %I.%I to %I', v_schema, d.key, v_schema) end)) as s (statement)
     where d.kind = 'function' and (d.is_missing or d.is_recreated)

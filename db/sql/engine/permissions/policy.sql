@@ -6,14 +6,23 @@
 -- A condition on the way is a tree: {"sql": …} or {"op": "and" | "or", "args": […]}. "not" goes down to the
 -- comparisons. As in all formulas a comparison is true or false, also where there is no value.
 
+-- In an "or", what asks for the member goes where his team is asked for: he is in it.
 create or replace function engine.policy_joined(op text, parts jsonb) returns jsonb
 language sql immutable set search_path = ''
 as $$
-  select case when jsonb_array_length(u.args) = 1 then u.args -> 0 else jsonb_build_object('op', policy_joined.op, 'args', u.args) end
-  from (
-    select jsonb_agg(e.value order by p.n, e.n) as args
+  with arg as materialized (
+    select e.value, row_number() over (order by p.n, e.n) as n
     from jsonb_array_elements(parts) with ordinality p (value, n)
     cross join lateral jsonb_array_elements(case when p.value ->> 'op' = policy_joined.op then p.value -> 'args' else jsonb_build_array(p.value) end) with ordinality e (value, n)
+  )
+  select case when jsonb_array_length(u.args) = 1 then u.args -> 0 else jsonb_build_object('op', policy_joined.op, 'args', u.args) end
+  from (
+    select jsonb_agg(a.value order by a.n) as args
+    from arg a
+    where policy_joined.op = 'and' or not exists (
+      select from arg b cross join (values ('my_team'), ('below_me')) f (name)
+      where a.value ->> 'sql' like '% = ( SELECT engine.current_member() AS current_member))'
+        and b.value ->> 'sql' = replace(a.value ->> 'sql', ' = ( SELECT engine.current_member() AS current_member))', format(' = ANY (ARRAY( SELECT engine.%s() AS %1$s)))', f.name)))
   ) u
 $$;
 

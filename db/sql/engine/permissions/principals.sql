@@ -1,8 +1,9 @@
 -- What policies ask once a statement: who the caller is, whom he works with, which records are shared
 -- with him. The functions run as the owner and believe the role that was taken and engine.current_member().
--- CRM roles reach them through policies alone, for schema engine is closed to them by name.
+-- CRM roles reach them through policies alone, for schema engine is closed to them by name. Those that most
+-- lists ask are in PL/pgSQL, which keeps the plans of its queries for the session.
 
--- Members of the teams that a member is in.
+-- Members of the teams that a member is in, he himself always.
 create or replace function engine.team_of(member uuid) returns setof uuid
 language sql stable set search_path = ''
 as $$
@@ -26,8 +27,17 @@ as $$
 $$;
 
 create or replace function engine.my_team() returns setof uuid
-language sql stable security definer set search_path = ''
-as $$ select engine.team_of(engine.current_member()) $$;
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_member uuid := engine.current_member();
+begin
+  if v_member is not null then
+    return next v_member;
+    return query select o.member_id from metadata.team_members m join metadata.team_members o on o.team_id = m.team_id where m.member_id = v_member;
+  end if;
+end
+$$;
 
 create or replace function engine.below_me() returns setof uuid
 language sql stable security definer set search_path = ''
@@ -53,6 +63,7 @@ begin
 end
 $$;
 
+-- Policies of before tenants had a shared_ids of their own ask this one until they are reconciled.
 create or replace function engine.shared_ids(object_id uuid, access text) returns setof uuid
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -62,6 +73,22 @@ begin
   else
     return query select engine.find_shared_ids(current_setting('role')::name, object_id, access, engine.current_member());
   end if;
+end
+$$;
+
+-- With whom records are shared so that the caller has them: himself, his teams, his role and what it includes.
+-- The tenant's own shared_ids asks it, which has a query of its own for the tenant's shares.
+create or replace function engine.my_principals() returns setof uuid
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_member uuid := engine.current_member();
+begin
+  if v_member is not null then
+    return next v_member;
+    return query select m.team_id from metadata.team_members m where m.member_id = v_member;
+  end if;
+  return query select engine.roles_of(current_setting('role')::name);
 end
 $$;
 
@@ -157,7 +184,7 @@ create or replace function engine.beside_shares(parts jsonb, object metadata.obj
 language sql stable set search_path = ''
 as $$
   select case when parts <> '[]' then engine.policy_print(engine.policy_joined('or', jsonb_build_array(engine.policy_joined('and', parts),
-    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null then format('( SELECT engine.shared_ids(%L::uuid, %L::text) AS shared_ids)', (object).id, access)
+    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null then format('( SELECT %I.shared_ids(%L::uuid, %L::text) AS shared_ids)', (select w.schema_name from core.workspaces w where w.id = (object).workspace_id), (object).id, access)
       else format('( SELECT engine.find_shared_ids(%L::name, %L::uuid, %L::text, %L::uuid))', role, (object).id, access, member) end))))) end
 $$;
 
@@ -224,3 +251,4 @@ end
 $$;
 
 grant execute on function engine.my_team(), engine.below_me(), engine.shared_ids(uuid, text), engine.rule_ids(uuid, text), engine.visible_ids(uuid) to relvar_crm;
+grant execute on function engine.my_principals() to relvar_crm, relvar_reader;

@@ -1,0 +1,209 @@
+-- What every tenant has besides its objects.
+create or replace function engine.desired_internals(workspace_id uuid, schema_name text) returns setof engine.fact
+language sql stable set search_path = ''
+as $$
+  select v.kind, v.key, null, null, v.key, v.definition, engine.fact_comment(v.key, v.definition, v.tags, v.description),
+    null, null::boolean, null, null, null::oid
+  from (values
+    ('internal', 'record_events', format(
+      'create table %1$I.record_events (
+        batch bigint not null, seq int not null, object_id uuid not null, record_id uuid not null, action text not null,
+        before jsonb, after jsonb, actor_type text not null, actor_id uuid, actor_name text, source text not null, request_id text,
+        transaction_id xid8 not null default pg_current_xact_id(), happened_at timestamptz not null default now(),
+        primary key (batch, seq));
+      create index record_events_record_id_batch_idx on %1$I.record_events (record_id, batch);
+      create index record_events_transaction_id_idx on %1$I.record_events (transaction_id);
+      comment on column %1$I.record_events.batch is ''Number of the statement that made the change. Rises with time.'';
+      comment on column %1$I.record_events.seq is ''Number of the change within its statement.'';
+      comment on column %1$I.record_events.object_id is ''The object of the record: metadata.objects.id.'';
+      comment on column %1$I.record_events.record_id is ''The record.'';
+      comment on column %1$I.record_events.action is ''created, updated, deleted, restored or destroyed.'';
+      comment on column %1$I.record_events.before is ''The values that were changed, as they were; of a deleted record all of them.'';
+      comment on column %1$I.record_events.after is ''The values that were changed, as they are now; of a created record all of them.'';
+      comment on column %1$I.record_events.actor_type is ''Who did it: member, api_key, psql (a database login) or system.'';
+      comment on column %1$I.record_events.actor_id is ''The member or the API key.'';
+      comment on column %1$I.record_events.actor_name is ''What they were called at the time.'';
+      comment on column %1$I.record_events.source is ''By which way the change came: MANUAL, API, IMPORT, SYSTEM and so on.'';
+      comment on column %1$I.record_events.request_id is ''The request that made the change, as in the log of the server.'';
+      comment on column %1$I.record_events.transaction_id is ''The transaction of the change: what was changed together has the same.'';
+      comment on column %1$I.record_events.happened_at is ''When the transaction of the change began.''', schema_name),
+      '@behavior -insert -update -delete', 'Every change of every record: what, who, when. Written by triggers in the transaction of the change.'),
+    ('internal', 'trash', format(
+      'create table %1$I.trash (
+        id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null, label text, data jsonb not null,
+        deleted_at timestamptz not null default now(), deleted_by_name text, transaction_id xid8 not null default pg_current_xact_id(),
+        unique (object_id, record_id));
+      create index trash_transaction_id_idx on %1$I.trash (transaction_id);
+      comment on column %1$I.trash.id is ''Identifies the entry.'';
+      comment on column %1$I.trash.object_id is ''The object of the record: metadata.objects.id.'';
+      comment on column %1$I.trash.record_id is ''The id that the record had and has again when it is restored.'';
+      comment on column %1$I.trash.label is ''How the record was named.'';
+      comment on column %1$I.trash.data is ''The record as it was, by column.'';
+      comment on column %1$I.trash.deleted_at is ''When it was deleted.'';
+      comment on column %1$I.trash.deleted_by_name is ''Who deleted it.'';
+      comment on column %1$I.trash.transaction_id is ''The transaction that deleted it: what went with it has the same.''', schema_name, engine.uuid_default()),
+      E'@behavior -insert -update -delete\n@singular trashedRecord\n@plural trashedRecords', 'Deleted records, as they were. Restorable until they are destroyed.'),
+    ('internal', 'record_shares', format(
+      'create table %1$I.record_shares (
+        id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null,
+        principal_kind text not null check (principal_kind in (''MEMBER'', ''TEAM'', ''ROLE'')), principal_id uuid not null,
+        access text not null check (access in (''READ'', ''WRITE'')), reason text not null default '''',
+        created_by uuid, created_by_name text, created_at timestamptz not null default now(),
+        unique (object_id, record_id, principal_kind, principal_id));
+      create index record_shares_principal_id_object_id_idx on %1$I.record_shares (principal_id, object_id);
+      comment on column %1$I.record_shares.id is ''Identifies the share.'';
+      comment on column %1$I.record_shares.object_id is ''The object of the record: metadata.objects.id.'';
+      comment on column %1$I.record_shares.record_id is ''The record that is shared.'';
+      comment on column %1$I.record_shares.principal_kind is ''With whom: MEMBER, TEAM or ROLE.'';
+      comment on column %1$I.record_shares.principal_id is ''The member, the team or the role.'';
+      comment on column %1$I.record_shares.access is ''READ, or WRITE: may change it, too.'';
+      comment on column %1$I.record_shares.reason is ''Why, in the words of who shared it.'';
+      comment on column %1$I.record_shares.created_by is ''The member who shared it.'';
+      comment on column %1$I.record_shares.created_by_name is ''What the member was called at the time.'';
+      comment on column %1$I.record_shares.created_at is ''When it was shared.''', schema_name, engine.uuid_default()),
+      '@behavior -*', 'Single records that are shared with members, teams or roles beside what their rules let them see.'),
+    -- As PostgreSQL prints them, so that what stands there can be compared.
+    ('function', 'share_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.share_record(object_name text, record_id uuid, principal_kind text, principal_id uuid, access text DEFAULT 'READ'::text, reason text DEFAULT ''::text)
+ RETURNS uuid
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.share_record(CURRENT_USER, %1$L::text, object_name, record_id, principal_kind, principal_id, access, reason) AS share_record;
+END$function$, schema_name),
+      null, 'Shows one record to a member, a team or a role, or lets them change it (access WRITE). For who may change the record. Returns the share.'),
+    ('function', 'unshare_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.unshare_record(share_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.unshare_record(CURRENT_USER, %1$L::text, share_id) AS unshare_record;
+END$function$, schema_name),
+      null, 'Takes a share of a record back. False when there is none.'),
+    ('function', 'shares_of_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.shares_of_record(object_name text, record_id uuid)
+ RETURNS TABLE(share_id uuid, principal_kind text, principal_id uuid, principal_name text, access text, reason text, created_by_name text, created_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 10
+BEGIN ATOMIC
+ SELECT s.share_id,
+     s.principal_kind,
+     s.principal_id,
+     s.principal_name,
+     s.access,
+     s.reason,
+     s.created_by_name,
+     s.created_at
+    FROM engine.shares_of_record(CURRENT_USER, %1$L::text, shares_of_record.object_name, shares_of_record.record_id) s(share_id, principal_kind, principal_id, principal_name, access, reason, created_by_name, created_at);
+END$function$, schema_name),
+      null, 'With whom a record is shared, for who may read it.'),
+    ('function', 'shared_ids', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.shared_ids(object_id uuid, access text)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER ROWS 10
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT s.record_id
+    FROM %1$I.record_shares s
+   WHERE ((s.object_id = shared_ids.object_id) AND (s.principal_id = ANY (ARRAY( SELECT engine.my_principals() AS my_principals))) AND ((shared_ids.access = 'READ'::text) OR (s.access = 'WRITE'::text)));
+END$function$, schema_name),
+      '@behavior -*', 'Ids of the records of an object that are shared with the caller, to READ or to WRITE. Policies ask it.'),
+    ('function', 'search_records', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.search_records(query text, max_results integer DEFAULT 20)
+ RETURNS TABLE(object_name text, record_id uuid, label text, rank real)
+ LANGUAGE sql
+ STABLE ROWS 20
+BEGIN ATOMIC
+ SELECT s.object_name,
+     s.record_id,
+     s.label,
+     s.rank
+    FROM engine.search(CURRENT_USER, %1$L::text, search_records.query, search_records.max_results) s(object_name, record_id, label, rank);
+END$function$, schema_name),
+      null, 'Records whose words begin with the words of the query, or whose label is spelt alike, best first.'),
+    ('function', 'matching_ids', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.matching_ids(table_name text, filter jsonb, max_results integer DEFAULT 5000, OUT ids uuid[], OUT is_limited boolean)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT m.ids,
+     m.is_limited
+    FROM engine.matching_ids(CURRENT_USER, %1$L::text, matching_ids.table_name, matching_ids.filter, matching_ids.max_results) m(ids, is_limited);
+END$function$, schema_name),
+      '@behavior -*', 'Ids of the records of a table that fulfil a filter, of those that the caller sees, found by indexes which PostgreSQL does not use under a rule. Null for more than max_results, or where no rule limits the caller.'),
+    ('function', 'find_duplicates', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates(object_name text, INOUT record_id uuid, max_results integer DEFAULT 20, OUT label text, OUT criteria jsonb)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE ROWS 5
+BEGIN ATOMIC
+ SELECT d.record_id,
+     d.label,
+     d.criteria
+    FROM engine.visible_duplicates(engine.duplicate_candidates(CURRENT_USER, %1$L::text, find_duplicates.object_name, find_duplicates.record_id, NULL::jsonb), find_duplicates.max_results) d(record_id, label, criteria);
+END$function$, schema_name),
+      null, 'Records that are like a record by the criteria of their object, with the fields that they share.'),
+    ('function', 'find_duplicates_of', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates_of(object_name text, data jsonb, max_results integer DEFAULT 20)
+ RETURNS TABLE(record_id uuid, label text, criteria jsonb)
+ LANGUAGE sql
+ STABLE ROWS 5
+BEGIN ATOMIC
+ SELECT d.record_id,
+     d.label,
+     d.criteria
+    FROM engine.visible_duplicates(engine.duplicate_candidates(CURRENT_USER, %1$L::text, find_duplicates_of.object_name, NULL::uuid, find_duplicates_of.data), find_duplicates_of.max_results) d(record_id, label, criteria);
+END$function$, schema_name),
+      null, 'The same for values that are not saved yet, named as when a record is created.'),
+    ('function', 'record_history', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.record_history(object_name text, record_id uuid, max_results integer DEFAULT 50, before_batch bigint DEFAULT NULL::bigint)
+ RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 50
+BEGIN ATOMIC
+ SELECT h.batch,
+     h.seq,
+     h.action,
+     h.before,
+     h.after,
+     h.actor_type,
+     h.actor_id,
+     h.actor_name,
+     h.source,
+     h.happened_at
+    FROM engine.record_history(CURRENT_USER, %1$L::text, record_history.object_name, record_history.record_id, record_history.max_results, record_history.before_batch) h(batch, seq, action, before, after, actor_type, actor_id, actor_name, source, happened_at);
+END$function$, schema_name),
+      null, 'What happened to a record, the latest first: of a record that the caller may read, the fields that the caller may read.'),
+    ('function', 'deleted_records', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.deleted_records(object_name text, max_results integer DEFAULT 50, skip integer DEFAULT 0)
+ RETURNS TABLE(record_id uuid, label text, data jsonb, deleted_at timestamp with time zone, deleted_by_name text)
+ LANGUAGE sql
+ STABLE ROWS 50
+BEGIN ATOMIC
+ SELECT d.record_id,
+     d.label,
+     d.data,
+     d.deleted_at,
+     d.deleted_by_name
+    FROM engine.deleted_records(CURRENT_USER, %1$L::text, deleted_records.object_name, deleted_records.max_results, deleted_records.skip) d(record_id, label, data, deleted_at, deleted_by_name);
+END$function$, schema_name),
+      null, 'Deleted records of an object that the caller could read while they were there, with the fields that the caller may read, the latest first.'),
+    ('function', 'restore_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.restore_record(object_name text, record_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.restore_record(CURRENT_USER, %1$L::text, object_name, record_id) AS restore_record;
+END$function$, schema_name),
+      null, 'Puts a deleted record back, with what its deletion took along and the links that it cut. False when it is not in the trash.'),
+    ('function', 'destroy_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.destroy_record(object_name text, record_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.destroy_record(CURRENT_USER, %1$L::text, object_name, record_id) AS destroy_record;
+END$function$, schema_name),
+      null, 'Takes a deleted record out of the trash for good. False when it is not there.')
+  ) as v (kind, key, definition, tags, description)
+$$;

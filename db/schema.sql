@@ -2047,6 +2047,8 @@ alter table metadata.team_members add constraint team_members_workspace_id_membe
 
 alter table metadata.team_members add constraint team_members_workspace_id_team_id_fkey FOREIGN KEY (workspace_id, team_id) REFERENCES metadata.teams(workspace_id, id) ON DELETE CASCADE;
 
+CREATE INDEX team_members_member_id_team_id_idx ON metadata.team_members USING btree (member_id, team_id);
+
 CREATE INDEX team_members_workspace_id_member_id_idx ON metadata.team_members USING btree (workspace_id, member_id);
 
 CREATE INDEX team_members_workspace_id_team_id_idx ON metadata.team_members USING btree (workspace_id, team_id);
@@ -6198,7 +6200,7 @@ CREATE OR REPLACE FUNCTION engine.beside_shares(parts jsonb, object metadata.obj
  SET search_path TO ''
 AS $function$
   select case when parts <> '[]' then engine.policy_print(engine.policy_joined('or', jsonb_build_array(engine.policy_joined('and', parts),
-    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null then format('( SELECT engine.shared_ids(%L::uuid, %L::text) AS shared_ids)', (object).id, access)
+    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null then format('( SELECT %I.shared_ids(%L::uuid, %L::text) AS shared_ids)', (select w.schema_name from core.workspaces w where w.id = (object).workspace_id), (object).id, access)
       else format('( SELECT engine.find_shared_ids(%L::name, %L::uuid, %L::text, %L::uuid))', role, (object).id, access, member) end))))) end
 $function$;
 
@@ -8036,6 +8038,18 @@ BEGIN ATOMIC
     FROM engine.shares_of_record(CURRENT_USER, %1$L::text, shares_of_record.object_name, shares_of_record.record_id) s(share_id, principal_kind, principal_id, principal_name, access, reason, created_by_name, created_at);
 END$function$, schema_name),
       null, 'With whom a record is shared, for who may read it.'),
+    ('function', 'shared_ids', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.shared_ids(object_id uuid, access text)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER ROWS 10
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT s.record_id
+    FROM %1$I.record_shares s
+   WHERE ((s.object_id = shared_ids.object_id) AND (s.principal_id = ANY (ARRAY( SELECT engine.my_principals() AS my_principals))) AND ((shared_ids.access = 'READ'::text) OR (s.access = 'WRITE'::text)));
+END$function$, schema_name),
+      '@behavior -*', 'Ids of the records of an object that are shared with the caller, to READ or to WRITE. Policies ask it.'),
     ('function', 'search_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.search_records(query text, max_results integer DEFAULT 20)
  RETURNS TABLE(object_name text, record_id uuid, label text, rank real)
@@ -8049,6 +8063,17 @@ BEGIN ATOMIC
     FROM engine.search(CURRENT_USER, %1$L::text, search_records.query, search_records.max_results) s(object_name, record_id, label, rank);
 END$function$, schema_name),
       null, 'Records whose words begin with the words of the query, or whose label is spelt alike, best first.'),
+    ('function', 'matching_ids', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.matching_ids(table_name text, filter jsonb, max_results integer DEFAULT 5000, OUT ids uuid[], OUT is_limited boolean)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT m.ids,
+     m.is_limited
+    FROM engine.matching_ids(CURRENT_USER, %1$L::text, matching_ids.table_name, matching_ids.filter, matching_ids.max_results) m(ids, is_limited);
+END$function$, schema_name),
+      '@behavior -*', 'Ids of the records of a table that fulfil a filter, of those that the caller sees, found by indexes which PostgreSQL does not use under a rule. Null for more than max_results, or where no rule limits the caller.'),
     ('function', 'find_duplicates', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates(object_name text, INOUT record_id uuid, max_results integer DEFAULT 20, OUT label text, OUT criteria jsonb)
  RETURNS SETOF record
@@ -12761,6 +12786,28 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.matching_ids(caller name, schema_name text, table_name text, filter jsonb, max_results integer, OUT ids uuid[], OUT is_limited boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+declare
+  v_asked record;
+  v_limit int := least(greatest(max_results, 1), 100000);
+begin
+  select * into v_asked from engine.narrowing_query(caller, schema_name, table_name, 'id', filter);
+  is_limited := v_asked.is_limited;
+  if is_limited and v_asked.query is not null then
+    execute format('select array(%s limit %s)', v_asked.query, v_limit + 1) into ids;
+    if cardinality(ids) > v_limit then
+      ids := null;
+    end if;
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.may(flag text)
  RETURNS boolean
  LANGUAGE sql
@@ -13085,6 +13132,23 @@ CREATE OR REPLACE FUNCTION engine.moment_literal(moment timestamp with time zone
  SET search_path TO ''
 RETURN (quote_literal((to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD HH24:MI:SS.US'::text) || '+00'::text)) || '::timestamptz'::text);
 
+CREATE OR REPLACE FUNCTION engine.my_principals()
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member uuid := engine.current_member();
+begin
+  if v_member is not null then
+    return next v_member;
+    return query select m.team_id from metadata.team_members m where m.member_id = v_member;
+  end if;
+  return query select engine.roles_of(current_setting('role')::name);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.my_roles()
  RETURNS SETOF uuid
  LANGUAGE sql
@@ -13094,10 +13158,19 @@ AS $function$ select engine.roles_of(current_setting('role')::name) $function$;
 
 CREATE OR REPLACE FUNCTION engine.my_team()
  RETURNS SETOF uuid
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
-AS $function$ select engine.team_of(engine.current_member()) $function$;
+AS $function$
+declare
+  v_member uuid := engine.current_member();
+begin
+  if v_member is not null then
+    return next v_member;
+    return query select o.member_id from metadata.team_members m join metadata.team_members o on o.team_id = m.team_id where m.member_id = v_member;
+  end if;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.name_from_label(label text)
  RETURNS text
@@ -13134,6 +13207,117 @@ CREATE OR REPLACE FUNCTION engine.name_of(database_name text)
  STABLE
  SET search_path TO ''
 RETURN CASE WHEN ((engine.snake_case(engine.camel_case(database_name)) = database_name) AND engine.is_api_name(engine.camel_case(database_name))) THEN engine.camel_case(database_name) ELSE engine.name_from_label(replace(database_name, '_'::text, ' '::text)) END;
+
+CREATE OR REPLACE FUNCTION engine.narrowing_comparison(column_name text, pg_type text, node jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_is text := node ->> 'is';
+  v_is_list boolean := coalesce(jsonb_typeof(node -> 'value') = 'array', false);
+  v_value text := case when v_is_list
+    then (select array(select e from jsonb_array_elements_text(node -> 'value') with ordinality u (e, n) order by n))::text else node ->> 'value' end;
+  v_column text := 't.' || quote_ident(column_name);
+begin
+  if v_is in ('null', 'notNull') then
+    return format('%s is %snull', v_column, case v_is when 'notNull' then 'not ' else '' end);
+  elsif v_value is null then
+    raise exception 'The filter compares "%" with nothing.', column_name using errcode = 'RV180', hint = 'Give {"column": …, "is": …, "value": …}.';
+  elsif v_is in ('includes', 'notIncludes', 'startsWith') and pg_type = 'text' and not v_is_list then
+    return format('%s %s %L', v_column, case v_is when 'notIncludes' then 'not ilike' else 'ilike' end,
+      case v_is when 'startsWith' then '' else '%' end || regexp_replace(v_value, '([\\%_])', '\\\1', 'g') || '%');
+  elsif v_is in ('=', '<>', '<', '<=', '>', '>=') and pg_type <> 'jsonb' and v_is_list = (pg_type like '%[]') then
+    return format('%s %s %L::%s', v_column, v_is, v_value, pg_type);
+  elsif v_is in ('in', 'notIn') and pg_type not like '%[]' and v_is_list then
+    return format('%s %s (%L::%s[])', v_column, case v_is when 'in' then '= any' else '<> all' end, v_value, pg_type);
+  elsif v_is in ('contains', 'overlaps') and pg_type like '%[]' and v_is_list then
+    return format('%s %s %L::%s', v_column, case v_is when 'contains' then '@>' else '&&' end, v_value, pg_type);
+  end if;
+  raise exception 'A filter does not ask of a column of type % whether it is "%".', pg_type, v_is using errcode = 'RV180',
+    hint = 'There are null, notNull, =, <>, <, <=, >, >=, in, notIn; for texts includes, notIncludes, startsWith; for lists contains, overlaps.';
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.narrowing_condition(caller name, schema_name text, relation oid, node jsonb, OUT condition text, OUT is_limited boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_parts text[] := '{}';
+  v_part record;
+  v_type text;
+  v_node jsonb;
+begin
+  is_limited := false;
+  if jsonb_typeof(node -> 'and') = 'array' or jsonb_typeof(node -> 'or') = 'array' then
+    for v_node in select e from jsonb_array_elements(coalesce(node -> 'and', node -> 'or')) e loop
+      select * into v_part from engine.narrowing_condition(caller, schema_name, relation, v_node);
+      is_limited := is_limited or v_part.is_limited;
+      v_parts := v_parts || v_part.condition;
+    end loop;
+    if node ? 'and' then
+      condition := '(' || array_to_string(array_remove(v_parts, null), ' and ') || ')';
+    elsif array_position(v_parts, null) is null then
+      condition := '(' || array_to_string(v_parts, ' or ') || ')';
+    end if;
+    condition := nullif(condition, '()');
+    return;
+  end if;
+  select pg_catalog.format_type(a.atttypid, a.atttypmod) into v_type
+  from pg_catalog.pg_attribute a where a.attrelid = relation and a.attname = node ->> 'column' and a.attnum > 0 and not a.attisdropped;
+  if not found then
+    raise exception 'There is no column "%".', node ->> 'column' using errcode = 'RV180', hint = 'Name a column of the table.';
+  end if;
+  if node ? 'in' then
+    select * into v_part from engine.narrowing_query(caller, schema_name, node #>> '{in,table}', node #>> '{in,column}', node #> '{in,filter}');
+    is_limited := v_part.is_limited;
+    if v_part.query is not null then
+      condition := format('t.%I in (%s)', node ->> 'column', v_part.query);
+    end if;
+  else
+    condition := engine.narrowing_comparison(node ->> 'column', v_type, node);
+  end if;
+  if not has_column_privilege(caller, relation, node ->> 'column', 'select') then
+    condition := null;
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.narrowing_query(caller name, schema_name text, table_name text, column_name text, filter jsonb, OUT query text, OUT is_limited boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table oid;
+  v_policy text;
+  v_asked record;
+begin
+  select c.oid into v_table
+  from core.workspaces w
+  join metadata.objects o on o.workspace_id = w.id
+  join pg_catalog.pg_class c on c.oid = to_regclass(format('%I.%I', w.schema_name, o.table_name))
+  where w.schema_name = narrowing_query.schema_name and o.table_name = narrowing_query.table_name;
+  if v_table is null then
+    raise exception 'There is no table "%".', table_name using errcode = 'RV180', hint = 'Name the table of an object, such as people.';
+  end if;
+  v_policy := engine.read_policy(caller, v_table);
+  is_limited := v_policy <> 'true';
+  if not has_column_privilege(caller, v_table, column_name, 'select') then
+    return;
+  end if;
+  select * into v_asked from engine.narrowing_condition(caller, schema_name, v_table, filter);
+  is_limited := is_limited or v_asked.is_limited;
+  if v_asked.condition is not null then
+    query := format('select t.%I from %I.%I t where %s and %s', column_name, schema_name, table_name, v_asked.condition, v_policy);
+  end if;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.nearest(word text, words text[])
  RETURNS text
@@ -14048,11 +14232,19 @@ CREATE OR REPLACE FUNCTION engine.policy_joined(op text, parts jsonb)
  IMMUTABLE
  SET search_path TO ''
 AS $function$
-  select case when jsonb_array_length(u.args) = 1 then u.args -> 0 else jsonb_build_object('op', policy_joined.op, 'args', u.args) end
-  from (
-    select jsonb_agg(e.value order by p.n, e.n) as args
+  with arg as materialized (
+    select e.value, row_number() over (order by p.n, e.n) as n
     from jsonb_array_elements(parts) with ordinality p (value, n)
     cross join lateral jsonb_array_elements(case when p.value ->> 'op' = policy_joined.op then p.value -> 'args' else jsonb_build_array(p.value) end) with ordinality e (value, n)
+  )
+  select case when jsonb_array_length(u.args) = 1 then u.args -> 0 else jsonb_build_object('op', policy_joined.op, 'args', u.args) end
+  from (
+    select jsonb_agg(a.value order by a.n) as args
+    from arg a
+    where policy_joined.op = 'and' or not exists (
+      select from arg b cross join (values ('my_team'), ('below_me')) f (name)
+      where a.value ->> 'sql' like '% = ( SELECT engine.current_member() AS current_member))'
+        and b.value ->> 'sql' = replace(a.value ->> 'sql', ' = ( SELECT engine.current_member() AS current_member))', format(' = ANY (ARRAY( SELECT engine.%s() AS %1$s)))', f.name)))
   ) u
 $function$;
 
@@ -14644,6 +14836,23 @@ AS $function$
   from regexp_match(engine.plain_text(content), '^([+-]?\d{1,3}(?:\.\d{1,15})?)\s*[,;]\s*([+-]?\d{1,3}(?:\.\d{1,15})?)$') m
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.read_policy(caller name, relation oid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case when engine.acts_as_administrator() then 'true' else coalesce((
+    select case when bool_or(c.condition = 'true') then 'true' else '(' || string_agg(c.condition, ' OR ' order by c.condition) || ')' end
+    from (
+      select pg_catalog.pg_get_expr(p.polqual, p.polrelid) as condition
+      from pg_catalog.pg_policy p
+      where p.polrelid = relation and p.polcmd in ('r', '*')
+        and exists (select from unnest(p.polroles) u (role) where u.role = 0 or pg_catalog.pg_has_role(caller, u.role, 'usage'))
+    ) c), 'false') end
+$function$;
+comment on function engine.read_policy(name,oid) is 'The records of a tenant table that a role sees, as the condition of its policies; for functions that run as the owner and name one table only.';
+
 CREATE OR REPLACE FUNCTION engine.read_uuid(content text)
  RETURNS uuid
  LANGUAGE sql
@@ -14673,7 +14882,7 @@ CREATE OR REPLACE FUNCTION engine.reading_functions()
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN '{search_records,find_duplicates,find_duplicates_of,record_history,deleted_records,shares_of_record}'::text[];
+RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,deleted_records,shares_of_record}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.reading_role(pg_role text)
  RETURNS text
@@ -16747,8 +16956,8 @@ begin
     select 64, d.kind, d.new_table, format('grant %s on %I.%I to %I', (d.want).definition, v_schema, d.new_table, (d.want).name), null, false, 0, null
     from d where d.kind = 'grant' and not d.is_extra
     union all
-    -- Functions of an object run in its triggers, which come after them.
-    select case when (d.want).table_key is null then 70 else 57 end, d.kind, d.key, s.statement, null, false, 0, null
+    -- Triggers and policies, which come after them, call them.
+    select 57, d.kind, d.key, s.statement, null, false, 0, null
     from d cross join lateral (values
       ((d.want).definition), (case when (d.want).table_key is null then format('grant execute on function %I.%I to %I', v_schema, d.key, v_schema) end)) as s (statement)
     where d.kind = 'function' and (d.is_missing or d.is_recreated)
@@ -21354,7 +21563,15 @@ grant execute on function engine.is_api_name(text) to public;
 
 grant execute on function engine.is_trusted_session() to public;
 
+grant execute on function engine.matching_ids(name,text,text,jsonb,integer) to relvar_crm;
+
+grant execute on function engine.matching_ids(name,text,text,jsonb,integer) to relvar_reader;
+
 grant execute on function engine.may(text) to relvar_crm;
+
+grant execute on function engine.my_principals() to relvar_crm;
+
+grant execute on function engine.my_principals() to relvar_reader;
 
 grant execute on function engine.my_roles() to relvar_crm;
 

@@ -201,13 +201,13 @@ export const TEMPLATES: Record<string, Template> = {
     heading: 'A database login acts in your name',
     paragraphs: [
       `${name(props['by'], 'An administrator')} made a database login of ${name(context.workspaceName, 'your workspace')} that sees what you see${props['mayWrite'] === true ? ', and writes what you may, signed by you' : ' and changes nothing'}.`,
-      'You find it in your security settings, and can revoke it there at any time.',
+      'You find it in the settings under Database access, and can revoke it there at any time.',
     ],
     facts: [
       ['Login', name(props['login'], '')],
       ['Ends', moment(props['expiresAt'], context.locale)],
     ],
-    action: { label: 'Open the security settings', url: `${context.publicUrl}/settings/security` },
+    action: { label: 'See your database logins', url: `${context.publicUrl}/settings/database-access` },
     reason: 'This is sent for your safety whenever somebody makes a login in your name.',
   }),
 };

@@ -124,6 +124,12 @@ const keys = createRoute({
   component: lazyRouteComponent(() => import('../security/KeysPage.tsx'), 'KeysPage'),
 });
 
+const databaseAccess = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/database-access',
+  component: lazyRouteComponent(() => import('../security/DatabaseAccessPage.tsx'), 'DatabaseAccessPage'),
+});
+
 const signIns = createRoute({
   getParentRoute: () => root,
   path: '/settings/sign-ins',
@@ -157,6 +163,7 @@ export const router = createRouter({
     profile,
     security,
     keys,
+    databaseAccess,
     signIns,
     roles,
     role,

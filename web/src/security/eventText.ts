@@ -23,6 +23,12 @@ const SENTENCES: { [kind: string]: string } = {
   TEAM_MEMBER_REMOVED: 'Left a team',
   KEY_CREATED: 'Created a key',
   KEY_REVOKED: 'Revoked a key',
+  DATABASE_LOGIN_CREATED: 'Got a database login',
+  DATABASE_LOGIN_ROTATED: 'Got a new password for a database login',
+  DATABASE_LOGIN_ENDED: 'A database login ended',
+  IMPERSONATION_BEGUN: 'Somebody began to act as this member',
+  IMPERSONATION_ENDED: 'Somebody ceased to act as this member',
+  IMPERSONATION_REFUSED: 'Somebody was not let act as this member',
 };
 
 /** What happened, as a person would say it; a kind that is new is shown by its name. */
@@ -33,7 +39,7 @@ export function eventText({ kind, detail }: SignInEvent): string {
       .replaceAll('_', ' ')
       .toLowerCase()
       .replace(/^./, (letter) => letter.toUpperCase());
-  const more = detail['key'] ?? detail['team'] ?? detail['method'] ?? detail['reason'];
+  const more = detail['key'] ?? detail['login'] ?? detail['impersonator'] ?? detail['team'] ?? detail['method'] ?? detail['reason'];
   return typeof more === 'string'
     ? `${sentence} (${more.includes(' ') ? more : more.replaceAll('_', ' ').toLowerCase()})`
     : sentence;

@@ -43,6 +43,16 @@ alter table core.sessions add column signed_in_at timestamptz not null default n
 update core.sessions set signed_in_at = created_at;
 comment on column core.sessions.signed_in_at is 'When somebody proved who they are: for one that was switched to, when the first of them began.';
 
+-- Acting as a member.
+alter table core.workspace_settings add column allows_impersonation boolean not null default false;
+alter table core.sessions
+  add column impersonation_reason text,
+  add column from_session_id uuid references core.sessions on delete cascade,
+  add constraint sessions_impersonation_check check (impersonator_user_id is null
+    or impersonation_reason is not null and from_session_id is not null and expires_at <= created_at + interval '1 hour');
+create index on core.sessions (from_session_id);
+comment on column core.sessions.from_session_id is 'The session of who acts as the user, which is gone back to and without which this one ends.';
+--!include core/impersonation.sql
 -- Single sign-on: identity providers of workspaces, whom they have named, and what members may sign in with.
 create table core.identity_providers (
   id uuid primary key default engine.uuidv7(),

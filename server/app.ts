@@ -11,6 +11,7 @@ import { installAuth } from './auth/auth.ts';
 import { Captcha } from './auth/captcha.ts';
 import { Devices } from './auth/devices.ts';
 import { Identities } from './auth/identity.ts';
+import { installImpersonation } from './auth/impersonation.ts';
 import { Own } from './auth/own.ts';
 import { installPasskeys } from './auth/passkeyRoutes.ts';
 import { Passkeys } from './auth/passkeys.ts';
@@ -126,6 +127,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installSecondFactor(app, { pool, identities, secrets, secondFactor, startSession, own });
   installPasskeys(app, { pool, identities, attempts, secrets, passkeys, secondFactor, startSession, own, accounts });
   installAccount(app, { pool, own, startSession, places });
+  installImpersonation(app, { pool, identities, sessions, own });
   installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession, accounts, captcha });
   installAccounts(app, { pool, identities, attempts, startSession, own, accounts, captcha });
   installPhotos(app, { pool, identities });

@@ -7,6 +7,7 @@ import { watchRunners } from './dead-workers.ts';
 import { log, messageOf } from './log.ts';
 import { pause } from './relay.ts';
 import { databaseLoginsTidy } from './tasks/database_logins__tidy.ts';
+import { impersonationEnd } from './tasks/impersonation__end.ts';
 import { mailPurge } from './tasks/mail__purge.ts';
 import { mailSend } from './tasks/mail__send.ts';
 import { modelOnline } from './tasks/model__online.ts';
@@ -72,6 +73,7 @@ async function start(
     gracefulShutdownAbortTimeout: GRACE_MS,
     crontabFile: join(import.meta.dirname, 'crontab'),
     taskList: {
+      impersonation__end: impersonationEnd(pools.engine),
       database_logins__tidy: databaseLoginsTidy(pools.engine),
       webhook__deliver: webhookDeliver(pools.engine),
       model__online: modelOnline(url),

@@ -33,6 +33,13 @@ export interface TokenPair {
   readonly refreshToken: string;
 }
 
+/** A session, with what its browser or program gets. */
+export interface Begun {
+  readonly identity: Identity;
+  readonly pair: TokenPair;
+  readonly expires: Date;
+}
+
 interface Parts {
   readonly pool: Pool;
   readonly identities: Identities;
@@ -56,8 +63,8 @@ export class Sessions {
   }
 
   /** A new session has new tokens, whatever the browser came with: nobody can have planted them. */
-  async begin(request: Request, session: NewSession): Promise<{ identity: Identity; pair: TokenPair; expires: Date }> {
-    const { pool, identities, tokens } = this.#parts;
+  async begin(request: Request, session: NewSession): Promise<Begun> {
+    const { pool } = this.#parts;
     const { userId, workspaceId, method, mfaAt, impersonatorUserId, milliseconds = MAX_MS } = session;
     const { providerId = null, fromSessionId = null } = session;
     const refreshToken = randomToken();
@@ -82,8 +89,46 @@ export class Sessions {
     const sessionId = rows[0]?.id;
     // Membership ended meanwhile.
     if (!sessionId) throw new RequestError('NO_WORKSPACE');
+    return this.#present(sessionId, refreshToken, expires);
+  }
+
+  /** As a member, from the session of who is to act as the member. */
+  async impersonate(
+    request: Request,
+    by: { sessionId: string; member: string; reason: string; minutes: number },
+  ): Promise<Begun> {
+    const { pool } = this.#parts;
+    const refreshToken = randomToken();
+    const { rows } = await pool.query<{ id: string }>(
+      'select core.begin_impersonation($1, $2, $3, $4, $5, $6, $7) as id',
+      [
+        by.sessionId,
+        by.member,
+        by.reason,
+        by.minutes,
+        hashToken(refreshToken),
+        request.ip ?? null,
+        request.headers['user-agent'] ?? null,
+      ],
+    );
+    return this.#present(rows[0]!.id, refreshToken, new Date(Date.now() + by.minutes * 60_000));
+  }
+
+  /** The session that somebody came from who acts as a member; undefined where it has ended. */
+  async returnFrom(token: string): Promise<Begun | undefined> {
+    const next = randomToken();
+    const { rows } = await this.#parts.pool.query<{ session_id: string; token_expires_at: Date }>(
+      'select * from core.return_from_impersonation($1, $2, $3)',
+      [hashToken(token), hashToken(next), new Date(Date.now() + MAX_MS)],
+    );
+    return rows[0] && this.#present(rows[0].session_id, next, rows[0].token_expires_at);
+  }
+
+  async #present(sessionId: string, refreshToken: string, expires: Date): Promise<Begun> {
+    const { identities, tokens } = this.#parts;
     const identity = await identities.ofSession(sessionId);
-    const accessToken = await tokens.sign({ userId, workspaceId, sessionId });
+    const { userId, workspaceId } = identity;
+    const accessToken = await tokens.sign({ userId: userId!, workspaceId, sessionId });
     return { identity, pair: { accessToken, expiresIn: ACCESS_SECONDS, refreshToken }, expires };
   }
 

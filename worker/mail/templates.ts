@@ -210,4 +210,19 @@ export const TEMPLATES: Record<string, Template> = {
     action: { label: 'See your database logins', url: `${context.publicUrl}/settings/database-access` },
     reason: 'This is sent for your safety whenever somebody makes a login in your name.',
   }),
+
+  impersonated: (props, context) => ({
+    subject: `${name(props['by'], 'An administrator')} acts as you`,
+    heading: `${name(props['by'], 'An administrator')} acts as you in ${name(context.workspaceName, 'your workspace')}`,
+    paragraphs: [
+      'Your workspace allows administrators to work as a member for a while, to help. They see what you see; what they change bears both names. Your password and your sign-in are out of their reach.',
+    ],
+    facts: [
+      ['Why', name(props['reason'], '')],
+      ['From', moment(props['happenedAt'], context.locale)],
+      ['Until', moment(props['until'], context.locale)],
+    ],
+    reason:
+      'This is sent whenever somebody acts as you. If you did not expect it, ask the administrator of your workspace.',
+  }),
 };

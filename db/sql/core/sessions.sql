@@ -61,7 +61,8 @@ as $$
   join core.workspaces w on w.id = s.workspace_id
   left join core.users i on i.id = s.impersonator_user_id
   where s.id = resolve_session.session_id and s.revoked_at is null and s.expires_at > now()
-    and (s.impersonator_user_id is null or i.disabled_at is null)
+    and case when s.impersonator_user_id is null then true
+      else core.may_impersonate(i.id, m.id) and exists (select from core.sessions f where f.id = s.from_session_id and f.revoked_at is null and f.expires_at > now()) end
 $$;
 
 -- One row for a token that was ever issued. Two tabs of one browser may refresh at the same moment, and an answer may be

@@ -26,6 +26,10 @@ declare
     || rtrim(translate(encode(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 'base64'), '+/', '-_'), '=');
   v_id uuid;
 begin
+  -- A key would outlive the hour in which somebody acts as the member.
+  if nullif(current_setting('relvar.impersonator_id', true), '') is not null then
+    raise exception 'Keys are made by members themselves.' using errcode = '42501', hint = 'Return to yourself first.';
+  end if;
   if btrim(coalesce(name, '')) = '' or length(name) > 100 then
     raise exception 'A key needs a name.' using errcode = 'RV120', column = 'name', hint = 'Say what it is for, in at most 100 letters.';
   end if;

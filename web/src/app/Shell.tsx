@@ -2,6 +2,7 @@ import { Drawer } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { Outlet, useRouterState } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect } from 'react';
+import { ImpersonationBanner } from '../session/Impersonation.tsx';
 import { flagOfPath } from '../model/permissions.ts';
 import { useModelStore } from '../model/store.ts';
 import { SeeingBanner } from '../seeing/SeeingBanner.tsx';
@@ -30,6 +31,7 @@ export function Shell() {
       <a href="#main" className={classes.skip}>
         Skip to content
       </a>
+      <ImpersonationBanner />
       <SeeingBanner />
       <div className={classes.shell}>
         {phone ? (

@@ -6,6 +6,7 @@ import settings from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { securitySettings, setMfaEnforced, signInEvents, type SignInEvent } from './calls.ts';
 import { eventText } from './eventText.ts';
+import { ImpersonationSection } from './ImpersonationSection.tsx';
 import { SecurityFrame } from './SecurityFrame.tsx';
 import classes from './security.module.css';
 
@@ -56,6 +57,7 @@ export function SignInsPage() {
               onChange={(event) => void enforce(event.currentTarget.checked)}
             />
           </section>
+          <ImpersonationSection />
           <h2 className={classes.heading}>Sign-ins</h2>
           <div className={classes.scroll}>
             <Table className={settings.table}>

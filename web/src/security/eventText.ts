@@ -39,7 +39,13 @@ export function eventText({ kind, detail }: SignInEvent): string {
       .replaceAll('_', ' ')
       .toLowerCase()
       .replace(/^./, (letter) => letter.toUpperCase());
-  const more = detail['key'] ?? detail['login'] ?? detail['impersonator'] ?? detail['team'] ?? detail['method'] ?? detail['reason'];
+  const more =
+    detail['key'] ??
+    detail['login'] ??
+    detail['impersonator'] ??
+    detail['team'] ??
+    detail['method'] ??
+    detail['reason'];
   return typeof more === 'string'
     ? `${sentence} (${more.includes(' ') ? more : more.replaceAll('_', ' ').toLowerCase()})`
     : sentence;

@@ -9,6 +9,8 @@ export interface Identity {
   workspace: { id: string; slug: string; name: string };
   member: { id: string; name?: string; displayName?: string } | null;
   seeing?: Seeing | null;
+  /** Who acts as the member, where it is somebody else. */
+  impersonator?: { name: string } | null;
 }
 
 /** What the server wants before it lets somebody in whose password was right. */

@@ -1,17 +1,18 @@
 import { ActionIcon, Menu, Select, Table } from '@mantine/core';
 import { modals } from '@mantine/modals';
-import { IconDots, IconEye, IconLock, IconLockOpen, IconUserMinus } from '@tabler/icons-react';
+import { IconDots, IconEye, IconLock, IconLockOpen, IconUserMinus, IconUserScan } from '@tabler/icons-react';
 import { Avatar } from '../../fields/Avatar.tsx';
 import { formatRelative } from '../../model/dates.ts';
 import { may } from '../../model/store.ts';
 import { seeAs } from '../../seeing/seeing.ts';
 import { useEntrance } from '../../session/entrance.ts';
 import classes from '../settings.module.css';
+import { actAsMember } from './ActAsMember.tsx';
 import type { Act } from './MembersPage.tsx';
 import { removeMember, setMemberActive, setMemberRole, type Member, type People } from './people.ts';
 import own from './people.module.css';
 
-export function MemberTable({ people: { members, roles }, act }: { people: People; act: Act }) {
+export function MemberTable({ people: { members, roles, mayAct }, act }: { people: People; act: Act }) {
   const options = useEntrance();
   return (
     <section aria-labelledby="members-heading">
@@ -70,7 +71,7 @@ export function MemberTable({ people: { members, roles }, act }: { people: Peopl
                 {member.lastSeenAt ? formatRelative(member.lastSeenAt) : 'Never'}
               </Table.Td>
               <Table.Td align="right">
-                <MemberMenu member={member} act={act} />
+                <MemberMenu member={member} act={act} mayActAs={mayAct && member.isActive && !member.isMe} />
               </Table.Td>
             </Table.Tr>
           ))}
@@ -80,7 +81,7 @@ export function MemberTable({ people: { members, roles }, act }: { people: Peopl
   );
 }
 
-function MemberMenu({ member, act }: { member: Member; act: Act }) {
+function MemberMenu({ member, act, mayActAs }: { member: Member; act: Act; mayActAs: boolean }) {
   const name = member.name || member.email;
   const deactivate = () =>
     modals.openConfirmModal({
@@ -105,6 +106,11 @@ function MemberMenu({ member, act }: { member: Member; act: Act }) {
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
+        {mayActAs ? (
+          <Menu.Item leftSection={<IconUserScan size={15} />} onClick={() => actAsMember(member)}>
+            Act as this member…
+          </Menu.Item>
+        ) : null}
         {member.isActive && !member.isMe && may('ROLES') ? (
           <Menu.Item
             leftSection={<IconEye size={15} />}

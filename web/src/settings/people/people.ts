@@ -43,16 +43,19 @@ export interface People {
   invitations: Invitation[];
   joining: Joining;
   roles: Role[];
+  /** Whether the caller may act as members, where the workspace allows it. */
+  mayAct: boolean;
 }
 
 export async function askPeople(): Promise<People> {
-  const [members, invitations, joining, roles] = await Promise.all([
+  const [members, invitations, joining, roles, { mayAct }] = await Promise.all([
     ask<Member[]>('members'),
     ask<Invitation[]>('invitations'),
     ask<Joining>('joining'),
     requestMetadata(ROLES, {}),
+    ask<{ mayAct: boolean }>('impersonation'),
   ]);
-  return { members, invitations, joining, roles: roles.roles.nodes };
+  return { members, invitations, joining, roles: roles.roles.nodes, mayAct };
 }
 
 export const setMemberRole = (memberId: string, roleId: string) => run('setMemberRole', { memberId, roleId });

@@ -666,6 +666,8 @@ create table core.sessions (
   mfa_at timestamp with time zone,
   impersonator_user_id uuid,
   signed_in_at timestamp with time zone not null default now(),
+  impersonation_reason text,
+  from_session_id uuid,
   provider_id uuid,
   seeing_role_id uuid,
   seeing_member_id uuid
@@ -674,11 +676,16 @@ comment on table core.sessions is 'Who is signed in where. A session is the fami
 
 comment on column core.sessions.impersonator_user_id is 'Who acts as the user, where it is somebody else.';
 comment on column core.sessions.signed_in_at is 'When somebody proved who they are: for one that was switched to, when the first of them began.';
+comment on column core.sessions.from_session_id is 'The session of who acts as the user, which is gone back to and without which this one ends.';
 comment on column core.sessions.provider_id is 'The identity provider that has named the user. Such a session is for its workspace alone.';
 comment on column core.sessions.seeing_role_id is 'The role as which the session sees its workspace, read only; null for its own.';
 comment on column core.sessions.seeing_member_id is 'The member as whom the session sees its workspace, read only; null for its own.';
 
 alter table core.sessions add constraint sessions_check CHECK ((num_nonnulls(seeing_role_id, seeing_member_id) < 2));
+
+alter table core.sessions add constraint sessions_from_session_id_fkey FOREIGN KEY (from_session_id) REFERENCES core.sessions(id) ON DELETE CASCADE;
+
+alter table core.sessions add constraint sessions_impersonation_check CHECK (((impersonator_user_id IS NULL) OR ((impersonation_reason IS NOT NULL) AND (from_session_id IS NOT NULL) AND (expires_at <= (created_at + '01:00:00'::interval)))));
 
 alter table core.sessions add constraint sessions_impersonator_user_id_fkey FOREIGN KEY (impersonator_user_id) REFERENCES core.users(id) ON DELETE CASCADE;
 
@@ -698,6 +705,8 @@ alter table core.sessions add constraint sessions_workspace_id_seeing_role_id_fk
 
 CREATE INDEX sessions_expires_at_idx ON core.sessions USING btree (expires_at);
 
+CREATE INDEX sessions_from_session_id_idx ON core.sessions USING btree (from_session_id);
+
 CREATE INDEX sessions_impersonator_user_id_idx ON core.sessions USING btree (impersonator_user_id);
 
 CREATE INDEX sessions_provider_id_idx ON core.sessions USING btree (provider_id);
@@ -711,6 +720,8 @@ CREATE INDEX sessions_workspace_id_seeing_member_id_idx ON core.sessions USING b
 CREATE INDEX sessions_workspace_id_seeing_role_id_idx ON core.sessions USING btree (workspace_id, seeing_role_id);
 
 CREATE TRIGGER _100_limit BEFORE INSERT ON core.sessions FOR EACH ROW EXECUTE FUNCTION core.tg_sessions__limit();
+
+CREATE TRIGGER _400_note_impersonation_end AFTER UPDATE OF revoked_at ON core.sessions FOR EACH ROW WHEN (((new.impersonator_user_id IS NOT NULL) AND (old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION core.tg_sessions__note_impersonation_end();
 
 create table core.signing_keys (
   kid text not null,
@@ -792,6 +803,7 @@ create table core.workspace_settings (
   session_hours integer not null default 1440,
   session_idle_hours integer not null default 720,
   trusted_device_days integer not null default 30,
+  allows_impersonation boolean not null default false,
   is_password_on boolean not null default true,
   is_sso_enforced boolean not null default false
 );
@@ -2697,6 +2709,56 @@ AS $function$
 $function$;
 comment on function core.attempt_wait(text) is 'The seconds until attempts are counted from the beginning again.';
 
+CREATE OR REPLACE FUNCTION core.begin_impersonation(from_session_id uuid, member_id uuid, reason text, minutes integer, token_hash bytea, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_from core.sessions;
+  v_member core.members;
+  v_until timestamptz := now() + make_interval(mins => minutes);
+  v_name text;
+  v_id uuid;
+begin
+  select * into v_from from core.sessions s where s.id = begin_impersonation.from_session_id and s.revoked_at is null and s.expires_at > now();
+  select * into v_member from core.members m where m.id = begin_impersonation.member_id;
+  if v_from.id is null or v_from.impersonator_user_id is not null then
+    raise exception 'Nobody acts as somebody else on behalf of a third.' using errcode = 'RV155', hint = 'Return to yourself first.';
+  end if;
+  if v_member.id is null or not core.may_impersonate(v_from.user_id, v_member.id) then
+    raise exception 'You cannot act as this member.' using errcode = 'RV155', column = 'member',
+      hint = 'The workspace must allow it, your role needs the permission, and the member must not be able to do more than you.';
+  end if;
+  -- Somebody of another workspace proved no more than that one asks.
+  if v_member.workspace_id <> v_from.workspace_id and v_from.mfa_at is null
+    and (select s.is_mfa_enforced from core.workspace_settings s where s.workspace_id = v_member.workspace_id) then
+    raise exception 'This workspace wants a second factor.' using errcode = 'RV155', column = 'member', hint = 'Sign in with your second factor, then try again.';
+  end if;
+  if length(btrim(coalesce(reason, ''))) not between 5 and 500 then
+    raise exception 'Say why you act as somebody else.' using errcode = 'RV156', column = 'reason', hint = 'In 5 to 500 letters. The member is told.';
+  end if;
+  if minutes is null or minutes not between 1 and 60 then
+    raise exception 'One acts as somebody else for 1 to 60 minutes.' using errcode = 'RV157', column = 'minutes';
+  end if;
+  insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, impersonator_user_id, impersonation_reason, from_session_id)
+  values (v_member.user_id, v_member.workspace_id, 'IMPERSONATION', begin_impersonation.ip, left(begin_impersonation.user_agent, 500), v_until, v_from.mfa_at,
+    v_from.user_id, btrim(reason), v_from.id)
+  returning id into v_id;
+  insert into core.refresh_tokens (token_hash, session_id, expires_at) values (begin_impersonation.token_hash, v_id, v_until);
+  select coalesce(nullif(u.name, ''), u.email) into v_name from core.users u where u.id = v_from.user_id;
+  perform core.note_auth_event('IMPERSONATION_BEGUN', v_member.workspace_id, v_member.user_id, null, begin_impersonation.ip, begin_impersonation.user_agent,
+    jsonb_build_object('impersonator', v_name, 'impersonatorUserId', v_from.user_id, 'reason', btrim(reason), 'until', v_until, 'sessionId', v_id));
+  perform core.queue_mail(u.email, 'impersonated', jsonb_build_object('by', v_name, 'reason', btrim(reason), 'happenedAt', now(), 'until', v_until), v_member.workspace_id, u.locale)
+  from core.users u where u.id = v_member.user_id and core.is_email(u.email);
+  perform graphile_worker.add_job('impersonation__end', json_build_object('id', v_id), run_at => v_until, job_key => 'impersonation:' || v_id);
+  return v_id;
+end
+$function$;
+comment on function core.begin_impersonation(uuid,uuid,text,integer,bytea,inet,text) is 'Begins a session of a member for somebody else, from the other''s own session. Refuses with RV155 to RV157. Tells the member by mail.';
+
 CREATE OR REPLACE FUNCTION core.begin_second_factor(user_id uuid, secret text)
  RETURNS boolean
  LANGUAGE sql
@@ -3009,6 +3071,17 @@ AS $function$
     and core.method_refusal(s.workspace_id, s.user_id, s.method, s.provider_id) is not null
 $function$;
 
+CREATE OR REPLACE FUNCTION core.end_impersonation(session_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select core.revoke_session(s.id, 'EXPIRED') from core.sessions s
+  where s.id = end_impersonation.session_id and s.impersonator_user_id is not null and s.expires_at <= now() + interval '1 second'
+$function$;
+comment on function core.end_impersonation(uuid) is 'Ends a session of somebody who acts as a member, once its time is over. Run by a job.';
+
 CREATE OR REPLACE FUNCTION core.end_login_sessions(login_role text)
  RETURNS void
  LANGUAGE plpgsql
@@ -3250,6 +3323,13 @@ CREATE OR REPLACE FUNCTION core.hash_token(token text)
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 RETURN sha256(convert_to(token, 'UTF8'::name));
+
+CREATE OR REPLACE FUNCTION core.impersonation_of(session_id uuid)
+ RETURNS TABLE(reason text, until timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select s.impersonation_reason, s.expires_at from core.sessions s where s.id = impersonation_of.session_id and s.impersonator_user_id is not null $function$;
 
 CREATE OR REPLACE FUNCTION core.is_account_of(user_id uuid, workspace_id uuid)
  RETURNS boolean
@@ -3597,6 +3677,26 @@ AS $function$
   where r.provider_id = (provider).id and r.value = any (core.claim_values(claims, (provider).role_claim))
   order by r.position, r.value limit 1
 $function$;
+
+CREATE OR REPLACE FUNCTION core.may_impersonate(impersonator_user_id uuid, member_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select exists (
+    select from core.members t
+    join core.users tu on tu.id = t.user_id and tu.disabled_at is null
+    join core.workspace_settings s on s.workspace_id = t.workspace_id and s.allows_impersonation
+    join core.users i on i.id = may_impersonate.impersonator_user_id and i.disabled_at is null
+    where t.id = may_impersonate.member_id and t.is_active and t.user_id <> i.id
+      and (i.is_instance_admin or not tu.is_instance_admin and exists (
+        select from core.members m join metadata.roles r on r.id = m.role_id
+        where m.user_id = i.id and m.workspace_id = t.workspace_id and m.is_active and engine.role_may(r.pg_role, 'IMPERSONATE')
+          -- Who keeps the roles could give anybody anything.
+          and (engine.role_may(r.pg_role, 'ROLES') or t.role_id in (select engine.role_closure(r.id))))))
+$function$;
+comment on function core.may_impersonate(uuid,uuid) is 'Whether a user may act as a member, as things are now.';
 
 CREATE OR REPLACE FUNCTION core.members_without_factor(workspace_id uuid)
  RETURNS TABLE(member_id uuid, user_id uuid, is_wanted boolean)
@@ -4174,7 +4274,39 @@ AS $function$
   join core.workspaces w on w.id = s.workspace_id
   left join core.users i on i.id = s.impersonator_user_id
   where s.id = resolve_session.session_id and s.revoked_at is null and s.expires_at > now()
-    and (s.impersonator_user_id is null or i.disabled_at is null)
+    and case when s.impersonator_user_id is null then true
+      else core.may_impersonate(i.id, m.id) and exists (select from core.sessions f where f.id = s.from_session_id and f.revoked_at is null and f.expires_at > now()) end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.return_from_impersonation(token_hash bytea, next_hash bytea, next_expires_at timestamp with time zone)
+ RETURNS TABLE(session_id uuid, user_id uuid, workspace_id uuid, token_expires_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_session core.sessions;
+begin
+  update core.refresh_tokens t set used_at = now() from core.sessions s
+  where t.token_hash = return_from_impersonation.token_hash and t.used_at is null and s.id = t.session_id and s.impersonator_user_id is not null
+    and s.expires_at > now() - interval '1 day'
+  returning s.* into v_session;
+  if not found then
+    return;
+  end if;
+  perform core.revoke_session(v_session.id, 'RETURNED');
+  if not exists (select from core.resolve_session(v_session.from_session_id)) then
+    return;
+  end if;
+  return query
+  with token as (
+    insert into core.refresh_tokens (token_hash, session_id, expires_at)
+    select return_from_impersonation.next_hash, s.id, least(return_from_impersonation.next_expires_at, s.expires_at) from core.sessions s where s.id = v_session.from_session_id
+    returning session_id, expires_at
+  )
+  select s.id, s.user_id, s.workspace_id, t.expires_at from token t join core.sessions s on s.id = t.session_id;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION core.revoke_own_session(user_id uuid, session_id uuid)
@@ -4572,6 +4704,23 @@ begin
   new.expires_at := least(new.expires_at,
     (select new.created_at + make_interval(hours => w.session_hours) from core.workspace_settings w where w.workspace_id = new.workspace_id));
   return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.tg_sessions__note_impersonation_end()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform core.note_auth_event('IMPERSONATION_ENDED', new.workspace_id, new.user_id, detail => jsonb_build_object('sessionId', new.id, 'reason', new.revoked_reason,
+    'impersonatorUserId', new.impersonator_user_id, 'impersonator', (select coalesce(nullif(u.name, ''), u.email) from core.users u where u.id = new.impersonator_user_id)));
+  -- Who signs out means to be signed out.
+  if new.revoked_reason = 'SIGNED_OUT' then
+    perform core.revoke_session(new.from_session_id, 'SIGNED_OUT');
+  end if;
+  return null;
 end
 $function$;
 
@@ -12347,6 +12496,10 @@ declare
     || rtrim(translate(encode(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 'base64'), '+/', '-_'), '=');
   v_id uuid;
 begin
+  -- A key would outlive the hour in which somebody acts as the member.
+  if nullif(current_setting('relvar.impersonator_id', true), '') is not null then
+    raise exception 'Keys are made by members themselves.' using errcode = '42501', hint = 'Return to yourself first.';
+  end if;
   if btrim(coalesce(name, '')) = '' or length(name) > 100 then
     raise exception 'A key needs a name.' using errcode = 'RV120', column = 'name', hint = 'Say what it is for, in at most 100 letters.';
   end if;
@@ -19996,6 +20149,18 @@ end
 $function$;
 comment on function metadata.ignore_drift(text,text,text,uuid) is 'Leaves a difference as it is. It is shown again when it changes.';
 
+CREATE OR REPLACE FUNCTION metadata.impersonation()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('isAllowed', s.allows_impersonation, 'mayAct', s.allows_impersonation and nullif(current_setting('relvar.impersonator_id', true), '') is null
+    and (engine.may('IMPERSONATE') or exists (select from core.members m join core.users u on u.id = m.user_id where m.id = engine.current_member() and u.is_instance_admin)))
+  from core.workspace_settings s where s.workspace_id = engine.own_workspace()
+$function$;
+comment on function metadata.impersonation() is 'Whether the workspace allows that somebody acts as its members, and whether the caller may: {isAllowed, mayAct}.';
+
 CREATE OR REPLACE FUNCTION metadata.invitations()
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -20786,6 +20951,33 @@ end
 $function$;
 comment on function metadata.set_identity_provider_secret(uuid,text) is 'Keeps the client secret of a provider as the server has sealed it, which POST /auth/sso/secret does; null takes it away. A secret that is not sealed cannot be used.';
 
+CREATE OR REPLACE FUNCTION metadata.set_impersonation_allowed(is_allowed boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.own_workspace();
+begin
+  perform engine.assert_manages(v_workspace, 'SECURITY');
+  -- Who acts as somebody does not open the door for others.
+  if nullif(current_setting('relvar.impersonator_id', true), '') is not null then
+    raise exception 'Only members themselves decide this.' using errcode = '42501', hint = 'Return to yourself first.';
+  end if;
+  update core.workspace_settings s set allows_impersonation = coalesce(set_impersonation_allowed.is_allowed, false) where s.workspace_id = v_workspace;
+  if not coalesce(is_allowed, false) then
+    perform core.revoke_session(s.id, 'FORBIDDEN') from core.sessions s
+    where s.workspace_id = v_workspace and s.impersonator_user_id is not null and s.revoked_at is null;
+  end if;
+  perform core.note_auth_event('SECURITY_CHANGED', v_workspace, (select m.user_id from core.members m where m.id = engine.current_member()),
+    detail => jsonb_build_object('allowsImpersonation', coalesce(is_allowed, false), 'by', engine.actor_name()));
+  return coalesce(is_allowed, false);
+end
+$function$;
+comment on function metadata.set_impersonation_allowed(boolean) is 'Whether administrators, and roles with the permission, may act as members. What is open when it is forbidden ends.';
+
 CREATE OR REPLACE FUNCTION metadata.set_member_active(member_id uuid, is_active boolean)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -21317,6 +21509,8 @@ grant execute on function core.attempt_wait(text) to relvar_server;
 
 grant execute on function core.attempt_wait(text) to relvar_worker;
 
+grant execute on function core.begin_impersonation(uuid,uuid,text,integer,bytea,inet,text) to relvar_server;
+
 grant execute on function core.begin_second_factor(uuid,text) to relvar_server;
 
 grant execute on function core.begin_seeing(uuid,uuid,uuid) to relvar_server;
@@ -21334,6 +21528,8 @@ grant execute on function core.count_attempt(text,integer,interval) to relvar_wo
 grant execute on function core.create_session(uuid,uuid,text,bytea,timestamp with time zone,timestamp with time zone,inet,text,timestamp with time zone,uuid,uuid,uuid) to relvar_server;
 
 grant execute on function core.email_of(uuid) to relvar_server;
+
+grant execute on function core.end_impersonation(uuid) to relvar_worker;
 
 grant execute on function core.end_second_factor(uuid) to relvar_server;
 
@@ -21366,6 +21562,8 @@ grant execute on function core.forget_tokens() to relvar_worker;
 grant execute on function core.gateway_workspace(uuid) to relvar_server;
 
 grant execute on function core.has_users() to relvar_server;
+
+grant execute on function core.impersonation_of(uuid) to relvar_server;
 
 grant execute on function core.is_account_of(uuid,uuid) to relvar_server;
 
@@ -21458,6 +21656,8 @@ grant execute on function core.resolve_api_key(bytea) to relvar_server;
 grant execute on function core.resolve_seeing(uuid) to relvar_server;
 
 grant execute on function core.resolve_session(uuid) to relvar_server;
+
+grant execute on function core.return_from_impersonation(bytea,bytea,timestamp with time zone) to relvar_server;
 
 grant execute on function core.revoke_own_session(uuid,uuid) to relvar_server;
 
@@ -21711,6 +21911,8 @@ grant execute on function metadata.identity_providers() to relvar_crm;
 
 grant execute on function metadata.ignore_drift(text,text,text,uuid) to relvar_crm;
 
+grant execute on function metadata.impersonation() to relvar_crm;
+
 grant execute on function metadata.invitations() to relvar_crm;
 
 grant execute on function metadata.invite_members(text[],uuid) to relvar_crm;
@@ -21786,6 +21988,8 @@ grant execute on function metadata.security_settings() to relvar_crm;
 grant execute on function metadata.set_default_role(uuid) to relvar_crm;
 
 grant execute on function metadata.set_identity_provider_secret(uuid,text) to relvar_crm;
+
+grant execute on function metadata.set_impersonation_allowed(boolean) to relvar_crm;
 
 grant execute on function metadata.set_member_active(uuid,boolean) to relvar_crm;
 

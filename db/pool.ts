@@ -31,7 +31,7 @@ export function createPool({ connectionString, applicationName, max, role }: Poo
   return pool;
 }
 
-/** Who a transaction acts for. Comes from core.resolve_session or core.resolve_api_key. */
+/** Who a transaction acts for. Comes from core.resolve_session, core.resolve_api_key or core.resolve_oauth_token. */
 export interface Identity {
   pgRole: string;
   schemaName: string;
@@ -41,6 +41,11 @@ export interface Identity {
   impersonatorId?: string | null;
   /** The member who looks, where what is shown is another's view: nothing can be written then. */
   seenBy?: string | null;
+  /** The app that acts, for the member or for itself, and what it was granted. */
+  applicationId?: string | null;
+  scopes?: string | null;
+  /** Whether nothing may be written, whatever the role allows. */
+  isReadOnly?: boolean;
   /** Where a change comes from: UI writes are MANUAL, keys API, files IMPORT, and so on. */
   source: string;
   requestId?: string;
@@ -58,6 +63,11 @@ export function identitySettings(identity: Identity): Record<string, string> {
     'relvar.request_id': identity.requestId ?? '',
     // PostgreSQL lets no statement of the transaction take this back.
     ...(identity.seenBy && { 'relvar.seen_by': identity.seenBy, transaction_read_only: 'on' }),
+    ...(identity.applicationId && {
+      'relvar.application_id': identity.applicationId,
+      'relvar.scopes': identity.scopes ?? '',
+    }),
+    ...(identity.isReadOnly && { transaction_read_only: 'on' }),
   };
 }
 

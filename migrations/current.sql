@@ -191,6 +191,7 @@ end
 $$;
 --!include engine/permissions/reading.sql
 --!include engine/identity.sql
+--!include engine/permissions/scopes.sql
 --!include engine/permissions/flags.sql
 --!include engine/permissions/principals.sql
 --!include engine/permissions/rights.sql
@@ -256,3 +257,82 @@ create index if not exists team_members_member_id_team_id_idx on metadata.team_m
 --!include engine/permissions/policy.sql
 --!include engine/permissions/narrowing.sql
 --!include engine/internals.sql
+-- Apps: what registers, what a member lets it do, and the codes and tokens that follow.
+create table core.oauth_clients (
+  id uuid primary key default gen_random_uuid(),
+  workspace_id uuid references core.workspaces on delete cascade,
+  name text not null check (btrim(name) <> '' and length(name) <= 100),
+  homepage text check (homepage ~ '^https?://' and length(homepage) <= 2000),
+  redirect_uris text[] not null default '{}',
+  grant_types text[] not null check (grant_types <@ '{authorization_code,refresh_token,client_credentials,urn:ietf:params:oauth:grant-type:device_code}'),
+  auth_method text not null check (auth_method in ('none', 'client_secret_basic', 'client_secret_post')),
+  secret_hash bytea,
+  role_id uuid,
+  rate_limit int check (rate_limit between 1 and 1000000),
+  created_at timestamptz not null default now(),
+  created_by_name text,
+  created_by_ip inet,
+  last_used_at timestamptz,
+  foreign key (workspace_id, role_id) references metadata.roles (workspace_id, id) on delete set null (role_id),
+  check ((secret_hash is null) = (auth_method = 'none')),
+  check (role_id is null or workspace_id is not null and secret_hash is not null)
+);
+comment on table core.oauth_clients is 'Apps that may ask for access. Those without a workspace registered themselves.';
+create index on core.oauth_clients (workspace_id, role_id);
+
+create table core.oauth_decisions (
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  client_id uuid not null references core.oauth_clients on delete cascade,
+  is_allowed boolean not null,
+  decided_by_name text,
+  decided_at timestamptz not null default now(),
+  primary key (workspace_id, client_id)
+);
+comment on table core.oauth_decisions is 'Apps that a workspace has let in or blocked, one by one.';
+create index on core.oauth_decisions (client_id);
+
+create table core.oauth_grants (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid not null references core.oauth_clients on delete cascade,
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  member_id uuid not null,
+  scopes text[] not null,
+  resource text,
+  created_at timestamptz not null default now(),
+  last_used_at timestamptz,
+  ended_at timestamptz,
+  ended_reason text,
+  foreign key (workspace_id, member_id) references core.members (workspace_id, id) on delete cascade
+);
+comment on table core.oauth_grants is 'What a member has let an app do.';
+create index on core.oauth_grants (client_id);
+create index on core.oauth_grants (workspace_id, member_id);
+
+create table core.oauth_tokens (
+  model text not null,
+  id_hash bytea not null,
+  payload jsonb not null,
+  client_id uuid references core.oauth_clients on delete cascade,
+  grant_id uuid references core.oauth_grants on delete cascade,
+  scopes text[] not null default '{}',
+  resource text,
+  user_code_hash bytea unique,
+  consumed_at timestamptz,
+  expires_at timestamptz not null,
+  primary key (model, id_hash)
+);
+comment on table core.oauth_tokens is 'Codes and tokens of apps, by hash, and what the authorization server remembers between two requests.';
+create index on core.oauth_tokens (client_id);
+create index on core.oauth_tokens (grant_id);
+create index on core.oauth_tokens (expires_at);
+
+alter table core.workspace_settings add column allows_other_apps boolean not null default true;
+comment on column core.workspace_settings.allows_other_apps is 'Whether members may let in apps that registered themselves.';
+
+--!include core/oauth_clients.sql
+--!include core/oauth_grants.sql
+--!include core/oauth_tokens.sql
+--!include metadata/role_rights.sql
+--!include metadata/roles.sql
+--!include metadata/my_permissions.sql
+--!include metadata/apps.sql

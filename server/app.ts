@@ -38,6 +38,7 @@ import { installLive, Live } from './live/live.ts';
 import { ReadableObjectsCache } from './live/readableObjects.ts';
 import { log } from './log.ts';
 import { Notices } from './notices/notices.ts';
+import { installOauth } from './oauth/oauth.ts';
 import { installStatic } from './static/static.ts';
 
 interface AppOptions {
@@ -82,10 +83,13 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const gateway = new Gateway(pool, { count: options.maxSchemas ?? 40, heapMb: 480 });
   const signingKeys = new SigningKeys(pool, options.secrets);
   const tokens = new AccessTokens(signingKeys);
+  const { secrets, accounts = NOBODY_ENTERS, captcha: captchaConfig = null, places = NO_PLACES } = options;
+  const refusals = new Refusals(pool);
   const identities = new Identities({
     pool,
     tokens,
-    refusals: new Refusals(pool),
+    refusals,
+    publicUrl: accounts.publicUrl,
     rateLimits: new RateLimits(pool),
     onResolved: ({ workspaceId, modelVersion, shape }) =>
       gateway.models.note(workspaceId, { version: modelVersion, shape }),
@@ -118,7 +122,6 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const attempts = new Attempts(pool);
   const sessions = new Sessions({ pool, identities, tokens });
   const secondFactor = new SecondFactor({ pool, secrets: options.secrets, attempts });
-  const { secrets, accounts = NOBODY_ENTERS, captcha: captchaConfig = null, places = NO_PLACES } = options;
   const passkeys = new Passkeys({ pool, secrets, publicUrl: accounts.publicUrl });
   const devices = new Devices({ pool, places });
   const startSession = makeStartSession({ pool, sessions, secondFactor, secrets, devices, passkeys });
@@ -133,6 +136,8 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installPhotos(app, { pool, identities });
   installSeeing(app, { pool, identities });
   installSignUp(app, { pool, identities, attempts, startSession, own, accounts, captcha, passkeys, showsMail });
+  const { publicUrl } = accounts;
+  installOauth(app, { pool, identities, attempts, refusals, own, signingKeys, publicUrl });
   installLive(app, live, identities);
   installHealth(app, { ...options, notices });
   installStatic(app, options.webDirectory, captchaConfig?.kind);

@@ -204,6 +204,21 @@ export const ERRORS = {
     message: 'Nothing can be changed while you see the workspace as somebody else does.',
     hint: 'Go back to your own view first.',
   },
+  APP_READS_ONLY: {
+    status: 403,
+    message: 'This app was only let in to read.',
+    hint: 'Connect it again and ask for the scope "api".',
+  },
+  APP_NOT_ALLOWED: {
+    status: 403,
+    message: 'This workspace does not let this app in.',
+    hint: 'Ask somebody who keeps the keys of the workspace to allow it.',
+  },
+  CONSENT_EXPIRED: {
+    status: 410,
+    message: 'This request of an app is not open any more.',
+    hint: 'Go back to the app and connect it again.',
+  },
   NOT_UNIQUE: {
     status: 409,
     message: 'Another record has this value already, and it must be unique.',

@@ -12,6 +12,7 @@ import { mailPurge } from './tasks/mail__purge.ts';
 import { mailSend } from './tasks/mail__send.ts';
 import { modelOnline } from './tasks/model__online.ts';
 import { modelPurge } from './tasks/model__purge.ts';
+import { oauthPurge } from './tasks/oauth__purge.ts';
 import { webhookDeliver } from './tasks/webhook__deliver.ts';
 
 /** A running task gets this long to end by itself when the process is told to stop. */
@@ -80,6 +81,7 @@ async function start(
       model__purge: modelPurge(pools.engine),
       mail__send: mailSend(pools.engine, mail),
       mail__purge: mailPurge(pools.engine),
+      oauth__purge: oauthPurge(pools.engine),
     },
   });
 }

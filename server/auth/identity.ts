@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { RequestError } from '../errors.ts';
 import { assertSameOrigin } from '../http/sameOrigin.ts';
 import { log } from '../log.ts';
+import { challenge, resourcesOf } from '../oauth/resource.ts';
 import type { IdentityNotice } from '../notices/notices.ts';
 import type { Identity as DatabaseIdentity } from '../../db/pool.ts';
 import { TokenRefused } from './accessTokens.ts';
@@ -12,7 +13,7 @@ import type { RateLimits } from './rateLimits.ts';
 import type { Refusals } from './refusals.ts';
 import { hashToken } from './tokenHash.ts';
 
-/** Who makes a request: a member with a session, or an API key; always with one CRM role. */
+/** Who makes a request: a member with a session, an API key, or an app; always with one CRM role. */
 export interface Identity extends DatabaseIdentity {
   readonly workspaceId: string;
   readonly workspaceSlug: string;
@@ -24,7 +25,11 @@ export interface Identity extends DatabaseIdentity {
   readonly modelVersion: number;
   readonly shape: string;
   readonly sessionId: string | null;
-  /** Requests a minute, for keys; null means the usual number. */
+  readonly applicationId: string | null;
+  readonly applicationName: string | null;
+  /** What a member let the app do; null for one that acts for itself. */
+  readonly grantId: string | null;
+  /** Requests a minute, for keys and apps; null means the usual number. */
   readonly rateLimit: number | null;
   readonly impersonatorName: string | null;
   /** As what the workspace is shown, where it is not the member's own view. */
@@ -61,6 +66,11 @@ interface IdentityRow {
   seeing_role_name?: string;
   seeing_member_id?: string | null;
   seeing_member_name?: string | null;
+  application_id?: string | null;
+  application_name?: string | null;
+  grant_id?: string | null;
+  scopes?: string | null;
+  is_read_only?: boolean;
 }
 
 /** Notices end what is remembered at once; this is for the moment in which none can be heard. */
@@ -70,6 +80,7 @@ const MAX_CACHED = 10_000;
 const RESOLVERS = {
   session: 'select * from core.resolve_session($1) i left join lateral core.resolve_seeing($1) s on true',
   apiKey: 'select * from core.resolve_api_key($1)',
+  app: 'select * from core.resolve_oauth_token($1, $2)',
 };
 
 interface Parts {
@@ -77,6 +88,7 @@ interface Parts {
   readonly tokens: AccessTokens;
   readonly refusals: Refusals;
   readonly rateLimits: RateLimits;
+  readonly publicUrl: string | null;
   readonly onResolved: (identity: Identity) => void;
 }
 
@@ -99,16 +111,35 @@ export class Identities {
    * sees as somebody else reads only: `holdsBack` says that whoever asks sees to that itself, as a database role does.
    */
   of(request: IncomingMessage, response: ServerResponse, holdsBack = isRead(request)): Identity | Promise<Identity> {
-    const found = this.#of(request, response);
+    const found = this.#known(request, response);
     if (holdsBack) return found;
     return found instanceof Promise ? found.then(assertOwnView) : assertOwnView(found);
   }
 
-  #of(request: IncomingMessage, response: ServerResponse): Identity | Promise<Identity> {
+  /** Whoever is not known is told whom to ask for a token. */
+  #known(request: IncomingMessage, response: ServerResponse): Identity | Promise<Identity> {
+    const fail = (error: unknown): never => {
+      if (error instanceof RequestError && error.code === 'NOT_SIGNED_IN') {
+        throw new RequestError(error.code, {
+          headers: { 'www-authenticate': challenge(request, this.#parts.publicUrl) },
+        });
+      }
+      throw error;
+    };
+    try {
+      const found = this.#identify(request, response);
+      return found instanceof Promise ? found.catch(fail) : found;
+    } catch (error) {
+      return fail(error);
+    }
+  }
+
+  #identify(request: IncomingMessage, response: ServerResponse): Identity | Promise<Identity> {
     const bearer = request.headers.authorization;
     if (bearer !== undefined) {
       const token = /^Bearer ([\w.-]+)$/.exec(bearer)?.[1] ?? '';
       if (/^rvp?_[\w-]{43}$/.test(token)) return this.#ofKey(request, response, hashToken(token));
+      if (/^[\w-]{43}$/.test(token)) return this.#ofApp(request, response, hashToken(token));
       return this.#ofAccessToken(request, token);
     }
     const token = readCookie(request, 'relvar_access');
@@ -124,9 +155,10 @@ export class Identities {
   }
 
   /** Who it is now that opened a stream some time ago. The session counts, not the token, which has run out meanwhile. */
-  again(request: IncomingMessage, { sessionId }: Identity): Identity | Promise<Identity> {
+  again(request: IncomingMessage, { sessionId, applicationId }: Identity): Identity | Promise<Identity> {
     if (sessionId !== null) return this.ofSession(sessionId);
     const hash = hashToken(request.headers.authorization!.slice('Bearer '.length));
+    if (applicationId !== null) return this.#findApp(request, hash);
     return this.#find('apiKey', hash.toString('base64'), hash);
   }
 
@@ -148,10 +180,12 @@ export class Identities {
     this.#forget((identity) => identity.workspaceId === workspaceId);
   }
 
-  forget({ session, user, workspace, keys }: IdentityNotice): void {
+  forget({ session, user, workspace, application, grant, keys }: IdentityNotice): void {
     if (session) this.#forget((identity) => identity.sessionId === session);
     if (user) this.#forget((identity) => identity.userId === user);
     if (workspace) this.forgetWorkspace(workspace);
+    if (application) this.#forget((identity) => identity.applicationId === application);
+    if (grant) this.#forget((identity) => identity.grantId === grant);
     if (keys) this.#parts.tokens.forget();
   }
 
@@ -176,6 +210,27 @@ export class Identities {
       if (error instanceof RequestError) this.#parts.refusals.note(request, 'UNKNOWN_KEY');
       throw error;
     });
+  }
+
+  #ofApp(request: IncomingMessage, response: ServerResponse, hash: Buffer): Identity | Promise<Identity> {
+    // One app in the hands of one member, as one key: another member's is not held up by it.
+    const admit = (identity: Identity) => {
+      const name = identity.grantId ?? identity.applicationId!;
+      const counted = this.#parts.rateLimits.count(name, identity.rateLimit, response);
+      return counted ? counted.then(() => identity) : identity;
+    };
+    const found = this.#findApp(request, hash);
+    if (!(found instanceof Promise)) return admit(found);
+    return found.then(admit, (error: unknown) => {
+      if (error instanceof RequestError) this.#parts.refusals.note(request, 'UNKNOWN_APP_TOKEN');
+      throw error;
+    });
+  }
+
+  /** A token is good for the resource that it was asked for, and nowhere else. */
+  #findApp(request: IncomingMessage, hash: Buffer): Identity | Promise<Identity> {
+    const resources = resourcesOf(request, this.#parts.publicUrl);
+    return this.#find('app', `${resources.join(' ')} ${hash.toString('base64')}`, hash, resources);
   }
 
   #ofAccessToken(request: IncomingMessage, token: string): Identity | Promise<Identity> {
@@ -206,20 +261,20 @@ export class Identities {
     throw new RequestError('NOT_SIGNED_IN');
   }
 
-  #find(kind: keyof typeof RESOLVERS, name: string, value: string | Buffer): Identity | Promise<Identity> {
+  #find(kind: keyof typeof RESOLVERS, name: string, ...values: unknown[]): Identity | Promise<Identity> {
     const key = `${kind} ${name}`;
     const cached = this.#cache.get(key);
     if (cached && cached.until > Date.now()) return cached.identity;
-    return this.#resolve(kind, key, value);
+    return this.#resolve(kind, key, values);
   }
 
-  async #resolve(kind: keyof typeof RESOLVERS, key: string, value: string | Buffer): Promise<Identity> {
+  async #resolve(kind: keyof typeof RESOLVERS, key: string, values: unknown[]): Promise<Identity> {
     const { pool, onResolved } = this.#parts;
     const forgotten = this.#forgotten;
     const { rows } = await pool.query<IdentityRow>({
       name: `relvar_resolve_${kind}`,
       text: RESOLVERS[kind],
-      values: [value],
+      values,
     });
     const row = rows[0];
     if (!row?.workspace_id) {
@@ -228,7 +283,7 @@ export class Identities {
     }
     const identity = fromRow(row);
     onResolved(identity);
-    if (identity.apiKeyId !== null) this.#noteUse(identity.apiKeyId);
+    this.#noteUse(identity);
     if (forgotten !== this.#forgotten) return identity;
     if (this.#cache.size >= MAX_CACHED) this.#cache.delete(this.#cache.keys().next().value!);
     this.#cache.set(key, { identity, until: Date.now() + MAX_AGE_MS });
@@ -236,9 +291,16 @@ export class Identities {
   }
 
   /** Nobody waits for it. */
-  #noteUse(apiKeyId: string): void {
-    this.#parts.pool.query('select core.note_key_use($1)', [apiKeyId]).catch((error: Error) => {
-      log('the use of a key could not be written down', { error: error.message });
+  #noteUse({ apiKeyId, applicationId, grantId }: Identity): void {
+    const { pool } = this.#parts;
+    const noted =
+      apiKeyId !== null
+        ? pool.query('select core.note_key_use($1)', [apiKeyId])
+        : applicationId !== null
+          ? pool.query('select core.note_app_use($1, $2)', [applicationId, grantId])
+          : undefined;
+    noted?.catch((error: Error) => {
+      log('the use of a key or an app could not be written down', { error: error.message });
     });
   }
 }
@@ -289,7 +351,7 @@ function ownIdentity(row: IdentityRow): Identity {
     workspaceName: row.workspace_name,
     schemaName: row.schema_name,
     pgRole: row.pg_role,
-    source: row.api_key_id === null ? 'MANUAL' : 'API',
+    source: row.application_id ? 'APPLICATION' : row.api_key_id === null ? 'MANUAL' : 'API',
     roleName: row.role_name,
     memberId: row.member_id,
     userId: row.user_id,
@@ -303,5 +365,10 @@ function ownIdentity(row: IdentityRow): Identity {
     impersonatorId: row.impersonator_id,
     impersonatorName: row.impersonator_name,
     seeing: null,
+    applicationId: row.application_id ?? null,
+    applicationName: row.application_name ?? null,
+    grantId: row.grant_id ?? null,
+    scopes: row.scopes ?? null,
+    isReadOnly: row.is_read_only ?? false,
   };
 }

@@ -23,7 +23,11 @@ export class Refusals {
   }
 
   /** Nobody waits for it: the answer is the same whether it could be written or not. */
-  note(request: IncomingMessage, reason: string, who: { workspaceId?: string; userId?: string } = {}): void {
+  note(
+    request: IncomingMessage,
+    reason: string,
+    who: { workspaceId?: string; userId?: string; detail?: object } = {},
+  ): void {
     if (this.#noted.has(request)) return;
     this.#noted.add(request);
     const address = addressOf(request);
@@ -36,7 +40,7 @@ export class Refusals {
         who.userId ?? null,
         address,
         request.headers['user-agent'] ?? null,
-        { reason, path },
+        { reason, path, ...who.detail },
       ])
       .catch((error: Error) => log('a refused request could not be written down', { reason, error: error.message }));
   }

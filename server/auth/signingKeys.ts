@@ -18,8 +18,15 @@ interface VerifyingKey {
   readonly notAfter: number;
 }
 
+interface Signing {
+  readonly kid: string;
+  readonly key: CryptoKey;
+  /** The same key as the library of the authorization server takes it. */
+  readonly jwk: JWK;
+}
+
 interface Loaded {
-  readonly signing: { readonly kid: string; readonly key: CryptoKey } | undefined;
+  readonly signing: Signing | undefined;
   readonly verifying: ReadonlyMap<string, VerifyingKey>;
   readonly jwks: readonly JWK[];
 }
@@ -44,7 +51,7 @@ export class SigningKeys {
     this.#loaded = undefined;
   }
 
-  async signing(): Promise<{ readonly kid: string; readonly key: CryptoKey }> {
+  async signing(): Promise<Signing> {
     const { signing } = await this.#load();
     if (signing) return signing;
     // Nobody has made a key yet, or all are sealed with the secret of another server; both may sign beside each other.
@@ -103,6 +110,6 @@ export class SigningKeys {
       log('a signing key is sealed with another secret; servers should share RELVAR_SECRET', { kid });
       return undefined;
     }
-    return { kid, key: (await importJWK(jwk, SIGNING_ALGORITHM)) as CryptoKey };
+    return { kid, jwk, key: (await importJWK(jwk, SIGNING_ALGORITHM)) as CryptoKey };
   }
 }

@@ -29,6 +29,7 @@ export const authRequest: Bench = {
         tokens,
         refusals: new Refusals(pool),
         rateLimits: new RateLimits(pool),
+        publicUrl: null,
         onResolved: () => {},
       });
       const session = await beginSession(database, workspace);

@@ -19,7 +19,7 @@ export function isDatabaseError(error: unknown): error is DatabaseError {
 }
 
 /** The friendly form of a database error; undefined for those that nobody but us should read. */
-export function explainDatabaseError(error: DatabaseError): FriendlyError | undefined {
+export function explainDatabaseError(error: DatabaseError, isFromApp = false): FriendlyError | undefined {
   const code = error.code ?? '';
   // The engine and the metadata's rules: written for people, with their own code, field and hint.
   if (code.startsWith('RV')) {
@@ -43,9 +43,9 @@ export function explainDatabaseError(error: DatabaseError): FriendlyError | unde
       const table = /^permission denied for (?:table|view) "?([^"]+)"?$/.exec(error.message)?.[1];
       return { ...known('FORBIDDEN'), ...(table && { table }) };
     }
-    // Only the transactions of who sees as somebody else cannot write.
+    // Transactions cannot write of who sees as somebody else, and of apps that were let in to read.
     case '25006':
-      return known('READ_ONLY');
+      return known(isFromApp ? 'APP_READS_ONLY' : 'READ_ONLY');
     // The table or column is gone: the schema that served this is older than the data model.
     case '42703':
     case '42P01':

@@ -37,7 +37,7 @@ async function explain(error: GraphQLError, request: FailedRequest): Promise<Ans
     return { message: cause.message, ...place, extensions: { code: cause.code, hint: cause.hint } };
   }
   if (isDatabaseError(cause)) {
-    const friendly = explainDatabaseError(cause);
+    const friendly = explainDatabaseError(cause, request.settings['relvar.application_id'] !== undefined);
     if (friendly) {
       const violation = await ruleOf(cause, request);
       const field = friendly.field ?? (await findField(error, friendly, request, violation?.field));

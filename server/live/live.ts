@@ -114,8 +114,14 @@ export class Live {
   }
 }
 
-function concerns({ session, user, workspace }: IdentityNotice, identity: Identity): boolean {
-  return identity.sessionId === session || identity.userId === user || identity.workspaceId === workspace;
+function concerns({ session, user, workspace, application, grant }: IdentityNotice, identity: Identity): boolean {
+  return (
+    identity.sessionId === session ||
+    identity.userId === user ||
+    identity.workspaceId === workspace ||
+    identity.applicationId === application ||
+    identity.grantId === grant
+  );
 }
 
 export function installLive(app: Express, live: Live, identities: Identities): void {

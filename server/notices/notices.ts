@@ -24,6 +24,9 @@ export interface IdentityNotice {
   readonly user?: string;
   readonly workspace?: string;
   readonly keys?: boolean;
+  /** An app, and what a member let one do. */
+  readonly application?: string;
+  readonly grant?: string;
 }
 
 interface Events {

@@ -29,7 +29,8 @@ grant execute on function engine.current_workspace() to public;
 create or replace function engine.actor_basis() returns text
 language sql stable
   return pg_catalog.concat_ws('|', session_user, current_setting('role'),
-    current_setting('relvar.member_id', true), current_setting('relvar.api_key_id', true), current_setting('relvar.impersonator_id', true));
+    current_setting('relvar.member_id', true), current_setting('relvar.api_key_id', true), current_setting('relvar.impersonator_id', true),
+    current_setting('relvar.application_id', true));
 
 create or replace function engine.actor_is_known() returns boolean
 language sql stable
@@ -54,6 +55,9 @@ begin
     if v_actor.id is not null and nullif(current_setting('relvar.impersonator_id', true), '') is not null then
       v_actor.name := (select coalesce(nullif(u.name, ''), u.email) from core.users u where u.id = current_setting('relvar.impersonator_id')::uuid) || ' as ' || v_actor.name;
     end if;
+    if v_actor.id is not null and nullif(current_setting('relvar.application_id', true), '') is not null then
+      v_actor.name := (select c.name from core.oauth_clients c where c.id = current_setting('relvar.application_id')::uuid) || ' on behalf of ' || v_actor.name;
+    end if;
   else
     select 'member', m.id, m.name into v_actor from core.database_logins l
     join core.members m on m.id = l.member_id
@@ -65,6 +69,11 @@ begin
     select 'api_key', k.id, k.name into v_actor from core.api_keys k
     where k.id = nullif(current_setting('relvar.api_key_id', true), '')::uuid
       and k.workspace_id = (select r.workspace_id from metadata.roles r where r.pg_role = current_setting('role'));
+  end if;
+  if v_actor.id is null and v_is_trusted then
+    select 'application', c.id, c.name into v_actor from core.oauth_clients c
+    where c.id = nullif(current_setting('relvar.application_id', true), '')::uuid
+      and c.workspace_id = (select r.workspace_id from metadata.roles r where r.pg_role = current_setting('role'));
   end if;
   if v_actor.id is null then
     v_actor := case when session_user in ('relvar_server', 'relvar_worker') then ('system', null, 'System')::engine.actor
@@ -86,7 +95,7 @@ language sql stable
   return case when engine.actor_is_known()
     then (current_setting('relvar.actor_type'), nullif(current_setting('relvar.actor_id'), '')::uuid, current_setting('relvar.actor_name'))::engine.actor
     else engine.find_actor() end;
-comment on function engine.current_actor() is 'Who changes a record: a member, an API key, the system, or a database login.';
+comment on function engine.current_actor() is 'Who changes a record: a member, an API key, an app, the system, or a database login.';
 
 create or replace function engine.find_member() returns uuid
 language sql stable set search_path = ''

@@ -75,8 +75,9 @@ as $$
 declare
   v_member uuid := engine.current_member();
 begin
-  -- A token would outlive the database login that made it.
-  if v_member is null or nullif(current_setting('relvar.impersonator_id', true), '') is not null or not engine.is_trusted_session() then
+  -- A token would outlive what made it.
+  perform engine.assert_in_person();
+  if v_member is null or nullif(current_setting('relvar.impersonator_id', true), '') is not null then
     raise exception 'Only members themselves make personal tokens.' using errcode = '42501';
   end if;
   return engine.make_key(null, v_member, name, expires_at, null);
@@ -122,6 +123,7 @@ as $$
 declare
   v_key core.api_keys;
 begin
+  perform engine.assert_in_person();
   select * into v_key from core.api_keys k
   where k.id = revoke_key.id and k.workspace_id = engine.own_workspace() and k.revoked_at is null for update;
   -- A member's own; all others are for those who may manage keys.

@@ -21,7 +21,7 @@ as $$
   )
   select jsonb_build_object(
     'flags', (select coalesce(jsonb_agg(f.flag order by f.flag), '[]') from engine.permission_flags() f
-      where exists (select from role r where r.has_all_permissions or f.flag = any (r.permissions))),
+      where engine.is_in_scope(f.flag) and exists (select from role r where r.has_all_permissions or f.flag = any (r.permissions))),
     'objects', (
       select coalesce(jsonb_object_agg(o.object_id, jsonb_build_object('canRead', o.can_read, 'canCreate', o.can_create, 'canUpdate', o.can_update, 'canDelete', o.can_delete,
         'canDestroy', o.can_destroy, 'isLimited', o.is_limited,

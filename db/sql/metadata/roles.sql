@@ -108,7 +108,9 @@ as $$
   select array(
     select format('the member %s', m.name) from core.members m where m.role_id = role_holders.role_id
     union all
-    select format('the API key "%s"', k.name) from core.api_keys k where k.role_id = role_holders.role_id)
+    select format('the API key "%s"', k.name) from core.api_keys k where k.role_id = role_holders.role_id
+    union all
+    select format('the app "%s"', c.name) from core.oauth_clients c where c.role_id = role_holders.role_id)
 $$;
 
 create or replace function engine.assert_role_unheld(role metadata.roles) returns void

@@ -6,6 +6,7 @@ import { toFailure, type Failure } from '../api/failure.ts';
 import { onModel, onReconnect, openLive } from '../api/live.ts';
 import { refreshModel } from '../model/metadata.ts';
 import { useModelStore } from '../model/store.ts';
+import { goTo, wantedPath } from '../session/entrance.ts';
 import { readProfile } from '../session/profile.ts';
 import { forgetSession, pageOf, resumeSession, useSession } from '../session/session.ts';
 import { SecondStep } from '../session/SecondStep.tsx';
@@ -30,6 +31,11 @@ export function App() {
     if (identity === undefined) resumeSession().catch((cause: unknown) => setFailure(toFailure(cause)));
     else if (identity) readWorkspace().catch((cause: unknown) => setFailure(toFailure(cause)));
   }, [identity, attempt]);
+
+  // However many steps signing in has taken, it ends where it was asked for.
+  useEffect(() => {
+    if (identity && wantedPath() !== '/') goTo(wantedPath());
+  }, [identity]);
 
   const audience = identity ? `${identity.workspace.id} ${pageOf(identity) ?? ''}` : null;
   useEffect(() => {

@@ -130,6 +130,12 @@ const databaseAccess = createRoute({
   component: lazyRouteComponent(() => import('../security/DatabaseAccessPage.tsx'), 'DatabaseAccessPage'),
 });
 
+const apps = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/apps',
+  component: lazyRouteComponent(() => import('../security/AppsPage.tsx'), 'AppsPage'),
+});
+
 const signIns = createRoute({
   getParentRoute: () => root,
   path: '/settings/sign-ins',
@@ -164,6 +170,7 @@ export const router = createRouter({
     security,
     keys,
     databaseAccess,
+    apps,
     signIns,
     roles,
     role,

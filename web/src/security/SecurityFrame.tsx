@@ -1,4 +1,4 @@
-import { IconDatabase, IconFingerprint, IconKey, IconLogin2, IconShieldLock } from '@tabler/icons-react';
+import { IconApps, IconDatabase, IconFingerprint, IconKey, IconLogin2, IconShieldLock } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import frame from '../settings/frame.module.css';
@@ -7,6 +7,7 @@ import settings from '../settings/settings.module.css';
 const SECTIONS = [
   { to: '/settings/security', label: 'Your sign-in', icon: IconFingerprint },
   { to: '/settings/keys', label: 'API keys', icon: IconKey },
+  { to: '/settings/apps', label: 'Apps', icon: IconApps },
   { to: '/settings/database-access', label: 'Database access', icon: IconDatabase },
   { to: '/settings/sign-ins', label: 'Workspace', icon: IconLogin2 },
 ] as const;

@@ -1,5 +1,6 @@
 import { useInquiry } from '../settings/useInquiry.ts';
 import { openSessions } from './calls.ts';
+import { ConnectedAppsSection } from './ConnectedAppsSection.tsx';
 import { PasswordSection } from './PasswordSection.tsx';
 import { SecondFactorSection } from './SecondFactorSection.tsx';
 import { SecurityFrame } from './SecurityFrame.tsx';
@@ -14,6 +15,7 @@ export function SecurityPage() {
       <SessionsSection inquiry={sessions} />
       <SecondFactorSection />
       <PasswordSection onChanged={sessions.again} />
+      <ConnectedAppsSection />
       <TokensSection />
     </SecurityFrame>
   );

@@ -72,6 +72,62 @@ export const createPersonalToken = (input: { name: string; expiresAt: string | n
   perform<NewKey>('createPersonalToken', input);
 export const revokeKey = (id: string) => run('revokeKey', { id });
 
+export interface ConnectedApp {
+  id: string;
+  name: string;
+  homepage: string | null;
+  isOwn: boolean;
+  connectedAt: string;
+  lastUsedAt: string | null;
+  /** What it may do, in sentences. */
+  may: string[];
+}
+
+export const connectedApps = () => ask<ConnectedApp[]>('connectedApps');
+export const disconnectApp = (id: string, memberId: string | null = null) => run('disconnectApp', { id, memberId });
+
+export interface App {
+  id: string;
+  name: string;
+  homepage: string | null;
+  /** Registered by the workspace; others registered themselves. */
+  isOwn: boolean;
+  redirectUris: string[];
+  isConfidential: boolean;
+  roleId: string | null;
+  role: string | null;
+  rateLimit: number;
+  createdAt: string;
+  createdByName: string | null;
+  /** What was decided about this one; null where nothing was. */
+  isAllowed: boolean | null;
+  isLetIn: boolean;
+  lastUsedAt: string | null;
+  members: { id: string; name: string }[];
+}
+
+export interface AppDraft {
+  name: string;
+  redirectUris: string[];
+  roleId: string | null;
+  homepage: string | null;
+  rateLimit: number | null;
+}
+
+export interface NewApp {
+  id: string;
+  secret: string | null;
+}
+
+export const apps = () => ask<App[]>('apps');
+export const createApp = (draft: AppDraft & { isConfidential: boolean }) => perform<NewApp>('createApp', { ...draft });
+export const updateApp = (id: string, draft: AppDraft) => run('updateApp', { id, ...draft });
+export const rotateAppSecret = (id: string) => perform<NewApp>('rotateAppSecret', { id });
+export const judgeApp = (id: string, isAllowed: boolean | null) => run('judgeApp', { id, isAllowed });
+export const deleteApp = (id: string) => run('deleteApp', { id });
+export const allowsOtherApps = () => ask<boolean>('allowsOtherApps');
+export const setAllowsOtherApps = (allows: boolean) => run('setAllowsOtherApps', { allows });
+
 export interface SignInEvent {
   id: string;
   kind: string;

@@ -29,6 +29,16 @@ const SENTENCES: { [kind: string]: string } = {
   IMPERSONATION_BEGUN: 'Somebody began to act as this member',
   IMPERSONATION_ENDED: 'Somebody ceased to act as this member',
   IMPERSONATION_REFUSED: 'Somebody was not let act as this member',
+  APP_REGISTERED: 'An app registered itself',
+  APP_CONNECTED: 'Connected an app',
+  APP_DISCONNECTED: 'An app was disconnected',
+  APP_REFUSED: 'An app was not let in',
+  APP_TOKEN_REUSED: 'A code or token of an app was used twice; the app was disconnected',
+  APP_CREATED: 'Registered an app',
+  APP_CHANGED: 'Changed an app',
+  APP_SECRET_CHANGED: 'Changed the secret of an app',
+  APP_JUDGED: 'Allowed or blocked an app',
+  APP_DELETED: 'Deleted an app',
 };
 
 /** What happened, as a person would say it; a kind that is new is shown by its name. */
@@ -44,6 +54,7 @@ export function eventText({ kind, detail }: SignInEvent): string {
     detail['login'] ??
     detail['impersonator'] ??
     detail['team'] ??
+    detail['app'] ??
     detail['method'] ??
     detail['reason'];
   return typeof more === 'string'

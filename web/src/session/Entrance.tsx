@@ -1,5 +1,7 @@
 import { useEffect, useState, type ComponentType } from 'react';
+import { ConsentPage } from './ConsentPage.tsx';
 import { tokenOfLink } from './entrance.ts';
+import { CONSENT_PATH } from './entrancePaths.ts';
 import { ApproveDomain, ChangeEmail, FollowMagicLink, VerifyEmail } from './LinkPages.tsx';
 import { AskForMagicLink, ForgotPassword, ResetPassword } from './PasswordPages.tsx';
 import { AcceptInvitation, FollowInviteLink, SignUp } from './SignUpPages.tsx';
@@ -25,6 +27,7 @@ export function Entrance() {
     window.addEventListener('hashchange', read);
     return () => window.removeEventListener('hashchange', read);
   }, []);
-  const Page = PAGES[window.location.pathname];
+  const { pathname } = window.location;
+  const Page = pathname.startsWith(CONSENT_PATH) ? ConsentPage : PAGES[pathname];
   return Page ? <Page key={token} /> : null;
 }

@@ -1,5 +1,8 @@
+export const CONSENT_PATH = '/oauth/consent/';
+
 /** The paths of the pages that need no session. Apart from the pages, which most visits never load. */
 export const isEntrancePath = (path: string): boolean =>
+  path.startsWith(CONSENT_PATH) ||
   [
     '/join',
     '/join-link',

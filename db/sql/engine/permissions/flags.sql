@@ -10,7 +10,7 @@ as $$
     ('DATA_MODEL', 'SETTING', 'Data model', 'Objects, fields, relations, rules and indexes.'),
     ('LAYOUTS', 'SETTING', 'Layouts', 'How the pages of records are arranged for everybody.'),
     ('SECURITY', 'SETTING', 'Security', 'How members sign in, and the audit of who did.'),
-    ('API_KEYS_AND_WEBHOOKS', 'SETTING', 'API keys and webhooks', 'Makes and revokes API keys; keeps webhooks.'),
+    ('API_KEYS_AND_WEBHOOKS', 'SETTING', 'API keys and webhooks', 'Makes and revokes API keys, registers apps and blocks them; keeps webhooks.'),
     ('WORKFLOWS', 'SETTING', 'Workflows', 'Makes, changes and starts workflows.'),
     ('APPLICATIONS', 'SETTING', 'Applications', 'Installs, upgrades and removes applications.'),
     ('MARKETPLACE_APPS', 'SETTING', 'Shared applications', 'Offers applications of this workspace to others.'),
@@ -65,8 +65,8 @@ $$;
 -- The role is the one that was taken, also within a definer function.
 create or replace function engine.may(flag text) returns boolean
 language sql stable set search_path = ''
-  return engine.role_may(current_setting('role')::name, flag);
-comment on function engine.may(text) is 'Whether the session''s CRM role has a permission, such as DATA_MODEL.';
+  return engine.role_may(current_setting('role')::name, flag) and engine.is_in_scope(flag);
+comment on function engine.may(text) is 'Whether the session''s CRM role has a permission, such as DATA_MODEL, and an app that acts with it was granted it.';
 
 create or replace function engine.my_roles() returns setof uuid
 language sql stable security definer set search_path = ''

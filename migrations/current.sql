@@ -332,7 +332,6 @@ comment on column core.workspace_settings.allows_other_apps is 'Whether members 
 --!include core/oauth_clients.sql
 --!include core/oauth_grants.sql
 --!include core/oauth_tokens.sql
---!include metadata/role_rights.sql
 --!include metadata/roles.sql
 --!include metadata/my_permissions.sql
 --!include metadata/apps.sql

@@ -90,6 +90,9 @@ begin
 end
 $$;
 
+create or replace trigger _100_judge_role before insert or update of role_id on core.oauth_clients for each row when (new.role_id is not null)
+  execute function engine.tg_assigned__judge('APPLICATIONS');
+
 create or replace function engine.new_app_secret() returns text
 language sql volatile set search_path = ''
 as $$ select 'rvs_' || core.random_token() $$;

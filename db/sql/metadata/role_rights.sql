@@ -74,8 +74,6 @@ end
 $$;
 create or replace trigger _100_judge_role before insert or update of role_id on core.members for each row execute function engine.tg_assigned__judge('MEMBERS');
 create or replace trigger _100_judge_role before insert or update of role_id on core.api_keys for each row execute function engine.tg_assigned__judge('API_KEYS');
-create or replace trigger _100_judge_role before insert or update of role_id on core.oauth_clients for each row when (new.role_id is not null)
-  execute function engine.tg_assigned__judge('APPLICATIONS');
 
 create or replace function engine.tg_role_includes__validate() returns trigger
 language plpgsql volatile security definer set search_path = ''

@@ -491,6 +491,119 @@ CREATE TRIGGER _500_tell_tenant AFTER UPDATE OF name, avatar_url ON core.members
 
 CREATE CONSTRAINT TRIGGER keep_admin AFTER DELETE OR UPDATE OF role_id, is_active ON core.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION engine.tg_members__keep_admin();
 
+create table core.oauth_clients (
+  id uuid not null default gen_random_uuid(),
+  workspace_id uuid,
+  name text not null,
+  homepage text,
+  redirect_uris text[] not null default '{}'::text[],
+  grant_types text[] not null,
+  auth_method text not null,
+  secret_hash bytea,
+  role_id uuid,
+  rate_limit integer,
+  created_at timestamp with time zone not null default now(),
+  created_by_name text,
+  created_by_ip inet,
+  last_used_at timestamp with time zone
+);
+comment on table core.oauth_clients is 'Apps that may ask for access. Those without a workspace registered themselves.';
+
+alter table core.oauth_clients add constraint oauth_clients_auth_method_check CHECK ((auth_method = ANY (ARRAY['none'::text, 'client_secret_basic'::text, 'client_secret_post'::text])));
+
+alter table core.oauth_clients add constraint oauth_clients_check CHECK (((secret_hash IS NULL) = (auth_method = 'none'::text)));
+
+alter table core.oauth_clients add constraint oauth_clients_check1 CHECK (((role_id IS NULL) OR ((workspace_id IS NOT NULL) AND (secret_hash IS NOT NULL))));
+
+alter table core.oauth_clients add constraint oauth_clients_grant_types_check CHECK ((grant_types <@ '{authorization_code,refresh_token,client_credentials,urn:ietf:params:oauth:grant-type:device_code}'::text[]));
+
+alter table core.oauth_clients add constraint oauth_clients_homepage_check CHECK (((homepage ~ '^https?://'::text) AND (length(homepage) <= 2000)));
+
+alter table core.oauth_clients add constraint oauth_clients_name_check CHECK (((btrim(name) <> ''::text) AND (length(name) <= 100)));
+
+alter table core.oauth_clients add constraint oauth_clients_pkey PRIMARY KEY (id);
+
+alter table core.oauth_clients add constraint oauth_clients_rate_limit_check CHECK (((rate_limit >= 1) AND (rate_limit <= 1000000)));
+
+alter table core.oauth_clients add constraint oauth_clients_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table core.oauth_clients add constraint oauth_clients_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE SET NULL (role_id);
+
+CREATE INDEX oauth_clients_workspace_id_role_id_idx ON core.oauth_clients USING btree (workspace_id, role_id);
+
+CREATE TRIGGER _100_judge_role BEFORE INSERT OR UPDATE OF role_id ON core.oauth_clients FOR EACH ROW WHEN ((new.role_id IS NOT NULL)) EXECUTE FUNCTION engine.tg_assigned__judge('APPLICATIONS');
+
+create table core.oauth_decisions (
+  workspace_id uuid not null,
+  client_id uuid not null,
+  is_allowed boolean not null,
+  decided_by_name text,
+  decided_at timestamp with time zone not null default now()
+);
+comment on table core.oauth_decisions is 'Apps that a workspace has let in or blocked, one by one.';
+
+alter table core.oauth_decisions add constraint oauth_decisions_client_id_fkey FOREIGN KEY (client_id) REFERENCES core.oauth_clients(id) ON DELETE CASCADE;
+
+alter table core.oauth_decisions add constraint oauth_decisions_pkey PRIMARY KEY (workspace_id, client_id);
+
+alter table core.oauth_decisions add constraint oauth_decisions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX oauth_decisions_client_id_idx ON core.oauth_decisions USING btree (client_id);
+
+create table core.oauth_grants (
+  id uuid not null default gen_random_uuid(),
+  client_id uuid not null,
+  workspace_id uuid not null,
+  member_id uuid not null,
+  scopes text[] not null,
+  resource text,
+  created_at timestamp with time zone not null default now(),
+  last_used_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  ended_reason text
+);
+comment on table core.oauth_grants is 'What a member has let an app do.';
+
+alter table core.oauth_grants add constraint oauth_grants_client_id_fkey FOREIGN KEY (client_id) REFERENCES core.oauth_clients(id) ON DELETE CASCADE;
+
+alter table core.oauth_grants add constraint oauth_grants_pkey PRIMARY KEY (id);
+
+alter table core.oauth_grants add constraint oauth_grants_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table core.oauth_grants add constraint oauth_grants_workspace_id_member_id_fkey FOREIGN KEY (workspace_id, member_id) REFERENCES core.members(workspace_id, id) ON DELETE CASCADE;
+
+CREATE INDEX oauth_grants_client_id_idx ON core.oauth_grants USING btree (client_id);
+
+CREATE INDEX oauth_grants_workspace_id_member_id_idx ON core.oauth_grants USING btree (workspace_id, member_id);
+
+create table core.oauth_tokens (
+  model text not null,
+  id_hash bytea not null,
+  payload jsonb not null,
+  client_id uuid,
+  grant_id uuid,
+  scopes text[] not null default '{}'::text[],
+  resource text,
+  user_code_hash bytea,
+  consumed_at timestamp with time zone,
+  expires_at timestamp with time zone not null
+);
+comment on table core.oauth_tokens is 'Codes and tokens of apps, by hash, and what the authorization server remembers between two requests.';
+
+alter table core.oauth_tokens add constraint oauth_tokens_client_id_fkey FOREIGN KEY (client_id) REFERENCES core.oauth_clients(id) ON DELETE CASCADE;
+
+alter table core.oauth_tokens add constraint oauth_tokens_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES core.oauth_grants(id) ON DELETE CASCADE;
+
+alter table core.oauth_tokens add constraint oauth_tokens_pkey PRIMARY KEY (model, id_hash);
+
+alter table core.oauth_tokens add constraint oauth_tokens_user_code_hash_key UNIQUE (user_code_hash);
+
+CREATE INDEX oauth_tokens_client_id_idx ON core.oauth_tokens USING btree (client_id);
+
+CREATE INDEX oauth_tokens_expires_at_idx ON core.oauth_tokens USING btree (expires_at);
+
+CREATE INDEX oauth_tokens_grant_id_idx ON core.oauth_tokens USING btree (grant_id);
+
 create table core.one_time_tokens (
   id uuid not null default engine.uuidv7(),
   kind text not null,
@@ -805,13 +918,15 @@ create table core.workspace_settings (
   trusted_device_days integer not null default 30,
   allows_impersonation boolean not null default false,
   is_password_on boolean not null default true,
-  is_sso_enforced boolean not null default false
+  is_sso_enforced boolean not null default false,
+  allows_other_apps boolean not null default true
 );
 comment on table core.workspace_settings is 'What a workspace has decided about its members and their sign-in.';
 
 comment on column core.workspace_settings.session_hours is 'After so many hours a session ends, however often it is used.';
 comment on column core.workspace_settings.session_idle_hours is 'After so many hours without use it ends sooner.';
 comment on column core.workspace_settings.trusted_device_days is 'For so many days a browser that proved the second factor need not again; 0: always.';
+comment on column core.workspace_settings.allows_other_apps is 'Whether members may let in apps that registered themselves.';
 
 alter table core.workspace_settings add constraint workspace_settings_pkey PRIMARY KEY (workspace_id);
 
@@ -2676,6 +2791,22 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.assert_redirect_uris(uris text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_bad text := (select u from unnest(uris) u where core.is_redirect_uri(u) is not true limit 1);
+begin
+  if v_bad is not null or cardinality(uris) > 20 then
+    raise exception 'Nobody can be sent back to "%".', left(coalesce(v_bad, 'more than 20 addresses'), 200) using errcode = 'RV146', column = 'redirectUris',
+      hint = 'Give an https address, http at localhost or 127.0.0.1, or a scheme of your own such as com.example.app:/callback; without user name and fragment.';
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.assert_way_in(workspace_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -2913,6 +3044,37 @@ end
 $function$;
 comment on function core.connect_identity(uuid,uuid,text,text,inet,text) is 'Connects a member, who is signed in, with a person of a provider of the workspace, in place of one from before. Returns why not, or null.';
 
+CREATE OR REPLACE FUNCTION core.consent_to_client(member_id uuid, client_id uuid, scopes text[], resource text, ip inet, user_agent text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_client core.oauth_clients;
+  v_member core.members;
+  v_id uuid;
+begin
+  select * into v_client from core.oauth_clients c where c.id = consent_to_client.client_id;
+  select m.* into v_member from core.members m join core.users u on u.id = m.user_id
+  where m.id = consent_to_client.member_id and m.is_active and u.disabled_at is null;
+  if v_client.id is null or v_member.id is null or not core.may_use_client(v_client, v_member.workspace_id) then
+    perform core.note_auth_event('APP_REFUSED', v_member.workspace_id, v_member.user_id, null, consent_to_client.ip, consent_to_client.user_agent,
+      jsonb_build_object('app', v_client.name, 'clientId', consent_to_client.client_id));
+    return null;
+  end if;
+  insert into core.oauth_grants (client_id, workspace_id, member_id, scopes, resource)
+  values (v_client.id, v_member.workspace_id, v_member.id,
+    array(select s.scope from core.oauth_scopes() s where s.scope = any (consent_to_client.scopes)), consent_to_client.resource)
+  returning id into v_id;
+  perform core.note_auth_event('APP_CONNECTED', v_member.workspace_id, v_member.user_id, null, consent_to_client.ip, consent_to_client.user_agent,
+    jsonb_build_object('app', v_client.name, 'clientId', v_client.id, 'scopes', array_to_string(consent_to_client.scopes, ' ')));
+  return v_id;
+end
+$function$;
+comment on function core.consent_to_client(uuid,uuid,text[],text,inet,text) is 'Lets an app act for a member within scopes; null, and a line in the audit, where the workspace does not let the app in.';
+
 CREATE OR REPLACE FUNCTION core.count_attempt(key text, max integer, period interval)
  RETURNS boolean
  LANGUAGE sql
@@ -3030,6 +3192,23 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.drop_oauth_token(model text, id_hash bytea)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_client uuid;
+begin
+  delete from core.oauth_tokens t where t.model = drop_oauth_token.model and t.id_hash = drop_oauth_token.id_hash returning t.client_id into v_client;
+  if v_client is not null and drop_oauth_token.model in ('AccessToken', 'ClientCredentials') then
+    perform pg_notify('relvar_identity', json_build_object('application', v_client)::text);
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.email_of(user_id uuid)
  RETURNS text
  LANGUAGE sql
@@ -3093,6 +3272,29 @@ begin
   perform graphile_worker.add_job('database_logins__tidy', job_key => 'database_logins__tidy');
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION core.end_oauth_grant(grant_id uuid, reason text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_grant core.oauth_grants;
+begin
+  update core.oauth_grants g set ended_at = now(), ended_reason = reason where g.id = grant_id and g.ended_at is null returning g.* into v_grant;
+  if not found then
+    return false;
+  end if;
+  delete from core.oauth_tokens t where t.grant_id = end_oauth_grant.grant_id;
+  perform pg_notify('relvar_identity', json_build_object('grant', grant_id)::text);
+  perform core.note_auth_event(case when reason = 'REUSED' then 'APP_TOKEN_REUSED' else 'APP_DISCONNECTED' end, v_grant.workspace_id,
+    (select m.user_id from core.members m where m.id = v_grant.member_id), null, ip, user_agent,
+    (select jsonb_build_object('app', c.name, 'clientId', c.id, 'reason', reason) from core.oauth_clients c where c.id = v_grant.client_id));
+  return true;
+end
+$function$;
+comment on function core.end_oauth_grant(uuid,text,inet,text) is 'Ends what a member let an app do, with all its tokens, on all servers within a moment. False when it had ended already.';
 
 CREATE OR REPLACE FUNCTION core.end_second_factor(user_id uuid)
  RETURNS void
@@ -3216,6 +3418,54 @@ AS $function$
     from core.members m join core.workspaces w on w.id = m.workspace_id
     where m.user_id = u.id and m.is_active)
   from core.users u where lower(u.email) = lower(btrim(find_login.email)) and u.disabled_at is null
+$function$;
+
+CREATE OR REPLACE FUNCTION core.find_oauth_client(client_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'client_id', c.id, 'client_name', c.name, 'client_uri', c.homepage, 'redirect_uris', c.redirect_uris, 'grant_types', c.grant_types,
+    'response_types', case when 'authorization_code' = any (c.grant_types) then '["code"]' else '[]' end::jsonb,
+    'token_endpoint_auth_method', c.auth_method, 'client_secret', encode(c.secret_hash, 'hex'),
+    -- A loopback address may come with any port (RFC 8252), which the protocol calls native.
+    'application_type', case when exists (select from unnest(c.redirect_uris) u where u !~* '^https:') then 'native' else 'web' end))
+  from core.oauth_clients c
+  where c.id = find_oauth_client.client_id and (c.workspace_id is null or core.may_use_client(c, c.workspace_id))
+$function$;
+
+CREATE OR REPLACE FUNCTION core.find_oauth_grant(grant_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('accountId', g.member_id, 'clientId', g.client_id, 'iat', floor(extract(epoch from g.created_at)),
+      'openid', jsonb_build_object('scope', array_to_string(array(select s.scope from core.oauth_scopes() s where not s.is_api and s.scope = any (g.scopes)), ' ')))
+    || case when g.resource is null then '{}' else jsonb_build_object('resources', jsonb_build_object(g.resource,
+      array_to_string(array(select s.scope from core.oauth_scopes() s where s.is_api and s.scope = any (g.scopes)), ' '))) end
+  from core.oauth_grants g join core.oauth_clients c on c.id = g.client_id
+  where g.id = find_oauth_grant.grant_id and g.ended_at is null and core.may_use_client(c, g.workspace_id)
+$function$;
+
+CREATE OR REPLACE FUNCTION core.find_oauth_token(model text, id_hash bytea)
+ RETURNS TABLE(payload jsonb, consumed_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select t.payload, t.consumed_at from core.oauth_tokens t where t.model = find_oauth_token.model and t.id_hash = find_oauth_token.id_hash
+$function$;
+
+CREATE OR REPLACE FUNCTION core.find_oauth_user_code(user_code_hash bytea)
+ RETURNS TABLE(id_hash bytea, payload jsonb, consumed_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select t.id_hash, t.payload, t.consumed_at from core.oauth_tokens t where t.user_code_hash = find_oauth_user_code.user_code_hash and t.expires_at > now()
 $function$;
 
 CREATE OR REPLACE FUNCTION core.find_passkey(credential_id bytea)
@@ -3374,6 +3624,18 @@ CREATE OR REPLACE FUNCTION core.is_provider_session(session_id uuid)
 AS $function$ select exists (select from core.sessions s where s.id = is_provider_session.session_id and s.provider_id is not null) $function$;
 comment on function core.is_provider_session(uuid) is 'Whether an identity provider of the workspace began the session.';
 
+CREATE OR REPLACE FUNCTION core.is_redirect_uri(uri text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select uri ~ '^[!-~]+$' and length(uri) <= 2000 and uri !~ '[#\\<>"`{}|^]' and (
+    uri ~* '^https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?([/?].*)?$'
+    or uri ~* '^http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?([/?].*)?$'
+    or uri ~* '^[a-z][a-z0-9+.-]*:/[^@]*$' and lower(split_part(uri, ':', 1)) <> all ('{http,https,ws,wss,ftp,file,javascript,vbscript,data,blob,about,view-source,mailto,tel,sms,intent,content,chrome,resource,jar,ms-appx-web}'))
+$function$;
+
 CREATE OR REPLACE FUNCTION core.is_second_factor_wanted(user_id uuid, workspace_id uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -3486,6 +3748,13 @@ CREATE OR REPLACE FUNCTION core.last_name(name text)
  SET search_path TO ''
 RETURN NULLIF(btrim(substr(btrim(name), (length(split_part(btrim(name), ' '::text, 1)) + 1))), ''::text);
 
+CREATE OR REPLACE FUNCTION core.list_oauth_scopes()
+ RETURNS TABLE(scope text, is_api boolean)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select s.scope, s.is_api from core.oauth_scopes() s $function$;
+
 CREATE OR REPLACE FUNCTION core.list_sessions(user_id uuid, own_session_id uuid)
  RETURNS TABLE(id uuid, workspace_name text, method text, user_agent text, ip text, created_at timestamp with time zone, last_used_at timestamp with time zone, mfa_at timestamp with time zone, impersonator text)
  LANGUAGE sql
@@ -3541,6 +3810,29 @@ CREATE OR REPLACE FUNCTION core.login_sessions(login_role text)
  STABLE
  SET search_path TO ''
 AS $function$ select a.pid from pg_catalog.pg_stat_activity a where a.usename = login_role and a.pid <> pg_catalog.pg_backend_pid() $function$;
+
+CREATE OR REPLACE FUNCTION core.look_at_consent(member_id uuid, client_id uuid, scopes text[], resource text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('app', jsonb_build_object('id', c.id, 'name', c.name, 'homepage', c.homepage, 'createdAt', c.created_at, 'createdByName', c.created_by_name,
+      'isOwn', c.workspace_id is not null, 'isApproved', c.workspace_id is not null or coalesce(d.is_allowed, false)),
+    'workspace', jsonb_build_object('id', w.id, 'name', w.name), 'memberName', m.name, 'roleName', r.name,
+    'isAllowed', core.may_use_client(c, w.id),
+    'appWorkspaceName', (select o.name from core.workspaces o where o.id = c.workspace_id and o.id <> w.id
+      and exists (select from core.members x where x.workspace_id = o.id and x.user_id = m.user_id and x.is_active)),
+    'isRemembered', exists (select from core.oauth_grants g where g.member_id = m.id and g.client_id = c.id and g.ended_at is null and g.resource is not distinct from look_at_consent.resource
+      and g.scopes @> look_at_consent.scopes) and not exists (select from unnest(c.redirect_uris) u where u !~* '^https:'),
+    'scopes', (select jsonb_agg(jsonb_build_object('scope', s.scope, 'sentence', s.sentence)) from core.oauth_scopes() s where s.scope = any (look_at_consent.scopes)))
+  from core.members m
+  join core.workspaces w on w.id = m.workspace_id
+  join metadata.roles r on r.id = m.role_id
+  join core.oauth_clients c on c.id = look_at_consent.client_id
+  left join core.oauth_decisions d on d.workspace_id = w.id and d.client_id = c.id
+  where m.id = look_at_consent.member_id and m.is_active
+$function$;
 
 CREATE OR REPLACE FUNCTION core.look_at_invitation(token text)
  RETURNS jsonb
@@ -3698,6 +3990,18 @@ AS $function$
 $function$;
 comment on function core.may_impersonate(uuid,uuid) is 'Whether a user may act as a member, as things are now.';
 
+CREATE OR REPLACE FUNCTION core.may_use_client(client core.oauth_clients, workspace_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select ((client).workspace_id is null or (client).workspace_id = may_use_client.workspace_id)
+    and coalesce(
+      (select d.is_allowed from core.oauth_decisions d where d.workspace_id = may_use_client.workspace_id and d.client_id = (client).id),
+      (client).workspace_id is not null or (select s.allows_other_apps from core.workspace_settings s where s.workspace_id = may_use_client.workspace_id))
+$function$;
+
 CREATE OR REPLACE FUNCTION core.members_without_factor(workspace_id uuid)
  RETURNS TABLE(member_id uuid, user_id uuid, is_wanted boolean)
  LANGUAGE sql
@@ -3730,6 +4034,18 @@ AS $function$
   left join core.workspace_settings s on s.workspace_id = m.workspace_id
   left join core.joining j on j.workspace_id = m.workspace_id
   where m.workspace_id = method_refusal.workspace_id and m.user_id = method_refusal.user_id
+$function$;
+
+CREATE OR REPLACE FUNCTION core.note_app_use(client_id uuid, grant_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update core.oauth_clients c set last_used_at = now()
+  where c.id = note_app_use.client_id and (c.last_used_at is null or c.last_used_at < now() - interval '1 minute');
+  update core.oauth_grants g set last_used_at = now()
+  where g.id = note_app_use.grant_id and (g.last_used_at is null or g.last_used_at < now() - interval '1 minute');
 $function$;
 
 CREATE OR REPLACE FUNCTION core.note_auth_event(kind text, workspace_id uuid DEFAULT NULL::uuid, user_id uuid DEFAULT NULL::uuid, email text DEFAULT NULL::text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text, detail jsonb DEFAULT '{}'::jsonb)
@@ -3910,6 +4226,35 @@ CREATE OR REPLACE FUNCTION core.note_session_mfa(session_id uuid)
  SET search_path TO ''
 AS $function$ update core.sessions s set mfa_at = now() where s.id = note_session_mfa.session_id $function$;
 
+CREATE OR REPLACE FUNCTION core.oauth_account(member_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_strip_nulls(jsonb_build_object('sub', m.id, 'name', m.name, 'given_name', core.first_name(m.name), 'family_name', core.last_name(m.name),
+    'email', u.email, 'email_verified', core.is_email_verified(u.id)))
+  from core.members m join core.users u on u.id = m.user_id
+  where m.id = oauth_account.member_id and m.is_active and u.disabled_at is null
+$function$;
+
+CREATE OR REPLACE FUNCTION core.oauth_scopes()
+ RETURNS TABLE(scope text, is_api boolean, sentence text)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select * from (values
+    ('openid', false, 'Know which member you are'),
+    ('profile', false, 'See your name and picture'),
+    ('email', false, 'See your e-mail address'),
+    ('api:read', true, 'See the records that you see, and nothing else'),
+    ('api', true, 'See and change records as you may'),
+    ('settings', true, 'Change the data model, layouts and workflows as far as you may'),
+    ('offline_access', false, 'Stay connected until you disconnect it')
+  ) as s (scope, is_api, sentence)
+$function$;
+
 CREATE OR REPLACE FUNCTION core.open_workspaces(email text, link_workspace_id uuid)
  RETURNS TABLE(id uuid, slug text, name text, role_id uuid)
  LANGUAGE sql
@@ -4045,6 +4390,29 @@ AS $function$
   select count(*)::int from gone
 $function$;
 
+CREATE OR REPLACE FUNCTION core.purge_oauth()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int;
+begin
+  delete from core.oauth_tokens t where t.expires_at < now() - interval '1 day';
+  get diagnostics v_count = row_count;
+  delete from core.oauth_grants g
+  where greatest(g.created_at, g.last_used_at, g.ended_at) < now() - interval '30 days'
+    and not exists (select from core.oauth_tokens t where t.grant_id = g.id);
+  delete from core.oauth_clients c
+  where c.workspace_id is null and greatest(c.created_at, c.last_used_at) < now() - interval '30 days'
+    and not exists (select from core.oauth_grants g where g.client_id = c.id)
+    and not exists (select from core.oauth_decisions d where d.client_id = c.id);
+  return v_count;
+end
+$function$;
+comment on function core.purge_oauth() is 'Forgets codes and tokens that have run out, and apps that nobody uses. Returns how many tokens.';
+
 CREATE OR REPLACE FUNCTION core.queue_mail(to_address text, template text, props jsonb DEFAULT '{}'::jsonb, workspace_id uuid DEFAULT NULL::uuid, locale text DEFAULT 'en'::text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -4072,6 +4440,26 @@ CREATE OR REPLACE FUNCTION core.random_token()
  LANGUAGE sql
  SET search_path TO ''
 AS $function$ select replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '') $function$;
+
+CREATE OR REPLACE FUNCTION core.register_oauth_client(client_id uuid, metadata jsonb, secret_hash bytea, ip inet, user_agent text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_uris text[] := array(select jsonb_array_elements_text(metadata -> 'redirect_uris'));
+  v_name text := left(coalesce(nullif(btrim(metadata ->> 'client_name'), ''), 'An app without a name'), 100);
+begin
+  perform core.assert_redirect_uris(v_uris);
+  insert into core.oauth_clients (id, name, homepage, redirect_uris, grant_types, auth_method, secret_hash, created_by_ip)
+  values (register_oauth_client.client_id, v_name, metadata ->> 'client_uri', v_uris, array(select jsonb_array_elements_text(metadata -> 'grant_types')),
+    metadata ->> 'token_endpoint_auth_method', register_oauth_client.secret_hash, ip);
+  perform core.note_auth_event('APP_REGISTERED', ip => register_oauth_client.ip, user_agent => register_oauth_client.user_agent,
+    detail => jsonb_build_object('app', v_name, 'clientId', client_id));
+end
+$function$;
+comment on function core.register_oauth_client(uuid,jsonb,bytea,inet,text) is 'Takes an app that registers itself (RFC 7591). It can do nothing before a member lets it.';
 
 CREATE OR REPLACE FUNCTION core.remove_passkey(user_id uuid, id uuid)
  RETURNS text
@@ -4242,6 +4630,28 @@ AS $function$
     and (k.member_id is null or m.is_active and u.disabled_at is null)
 $function$;
 comment on function core.resolve_api_key(bytea) is 'Whom a key acts for: its own role, or with a personal one the member.';
+
+CREATE OR REPLACE FUNCTION core.resolve_oauth_token(token_hash bytea, resources text[])
+ RETURNS TABLE(workspace_id uuid, workspace_slug text, workspace_name text, schema_name text, pg_role text, role_name text, member_id uuid, user_id uuid, api_key_id uuid, email text, display_name text, model_version bigint, shape text, session_id uuid, rate_limit integer, impersonator_id uuid, impersonator_name text, application_id uuid, application_name text, grant_id uuid, scopes text, is_read_only boolean)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select w.id, w.slug, w.name, w.schema_name, r.pg_role, r.name, m.id, u.id, null::uuid, u.email, coalesce(m.name, c.name), w.model_version, w.shape,
+    null::uuid, c.rate_limit, null::uuid, null::text, c.id, c.name, g.id, array_to_string(t.scopes, ' '), not 'api' = any (t.scopes)
+  from core.oauth_tokens t
+  join core.oauth_clients c on c.id = t.client_id
+  left join core.oauth_grants g on g.id = t.grant_id and g.ended_at is null
+  left join core.members m on m.id = g.member_id and m.is_active
+  left join core.users u on u.id = m.user_id and u.disabled_at is null
+  join metadata.roles r on r.id = case t.model when 'AccessToken' then m.role_id else c.role_id end
+  join core.workspaces w on w.id = r.workspace_id
+  where t.id_hash = resolve_oauth_token.token_hash and t.model in ('AccessToken', 'ClientCredentials') and t.expires_at > now()
+    and t.scopes && '{api,api:read}' and t.resource = any (resources)
+    and (t.model = 'ClientCredentials' or u.id is not null)
+    and core.may_use_client(c, w.id)
+$function$;
+comment on function core.resolve_oauth_token(bytea,text[]) is 'Who comes with an access token of an app, and what it may do at one of these resources; nobody once it has ended.';
 
 CREATE OR REPLACE FUNCTION core.resolve_seeing(session_id uuid)
  RETURNS TABLE(seeing_pg_role text, seeing_role_id uuid, seeing_role_name text, seeing_member_id uuid, seeing_member_name text)
@@ -4431,6 +4841,19 @@ AS $function$
   order by p.id
 $function$;
 
+CREATE OR REPLACE FUNCTION core.save_oauth_token(model text, id_hash bytea, payload jsonb, expires_at timestamp with time zone, user_code_hash bytea DEFAULT NULL::bytea)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into core.oauth_tokens as t (model, id_hash, payload, expires_at, user_code_hash, client_id, grant_id, scopes, resource)
+  values (save_oauth_token.model, save_oauth_token.id_hash, save_oauth_token.payload, save_oauth_token.expires_at, save_oauth_token.user_code_hash,
+    (save_oauth_token.payload ->> 'clientId')::uuid, (save_oauth_token.payload ->> 'grantId')::uuid,
+    string_to_array(coalesce(save_oauth_token.payload ->> 'scope', ''), ' '), save_oauth_token.payload ->> 'aud')
+  on conflict on constraint oauth_tokens_pkey do update set payload = excluded.payload, expires_at = excluded.expires_at, grant_id = excluded.grant_id
+$function$;
+
 CREATE OR REPLACE FUNCTION core.second_factor_of(user_id uuid, workspace_id uuid DEFAULT NULL::uuid)
  RETURNS TABLE(secret text, is_confirmed boolean, passkeys integer, codes_left integer, is_enforced boolean, trusted_device_days integer)
  LANGUAGE sql
@@ -4445,6 +4868,13 @@ AS $function$
   from core.users u left join core.totp t on t.user_id = u.id where u.id = second_factor_of.user_id
 $function$;
 comment on function core.second_factor_of(uuid,uuid) is 'The second factors of a user, and what the workspace asks: whether it wants one of this member, and for how many days a browser may be remembered.';
+
+CREATE OR REPLACE FUNCTION core.session_began(session_id uuid)
+ RETURNS double precision
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select floor(extract(epoch from s.created_at)) from core.sessions s where s.id = session_began.session_id $function$;
 
 CREATE OR REPLACE FUNCTION core.session_mfa_at(session_id uuid)
  RETURNS timestamp with time zone
@@ -4859,6 +5289,25 @@ AS $function$
   returning u.id
 $function$;
 
+CREATE OR REPLACE FUNCTION core.use_oauth_token(model text, id_hash bytea, ip inet, user_agent text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  update core.oauth_tokens t set consumed_at = now()
+  where t.model = use_oauth_token.model and t.id_hash = use_oauth_token.id_hash and t.consumed_at is null;
+  if found then
+    return true;
+  end if;
+  perform core.end_oauth_grant(t.grant_id, 'REUSED', use_oauth_token.ip, use_oauth_token.user_agent)
+  from core.oauth_tokens t where t.model = use_oauth_token.model and t.id_hash = use_oauth_token.id_hash and t.grant_id is not null;
+  return false;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.use_passkey(id uuid, counter bigint)
  RETURNS boolean
  LANGUAGE sql
@@ -4998,7 +5447,7 @@ CREATE OR REPLACE FUNCTION engine.actor_basis()
  RETURNS text
  LANGUAGE sql
  STABLE
-RETURN concat_ws('|'::text, SESSION_USER, current_setting('role'::text), current_setting('relvar.member_id'::text, true), current_setting('relvar.api_key_id'::text, true), current_setting('relvar.impersonator_id'::text, true));
+RETURN concat_ws('|'::text, SESSION_USER, current_setting('role'::text), current_setting('relvar.member_id'::text, true), current_setting('relvar.api_key_id'::text, true), current_setting('relvar.impersonator_id'::text, true), current_setting('relvar.application_id'::text, true));
 
 CREATE OR REPLACE FUNCTION engine.actor_is_known()
  RETURNS boolean
@@ -5529,6 +5978,38 @@ CREATE OR REPLACE FUNCTION engine.as_numeric(value double precision)
  SET search_path TO ''
 AS $function$ select case when value not in ('NaN', 'Infinity', '-Infinity') then value::numeric end $function$;
 
+CREATE OR REPLACE FUNCTION engine.assert_app(name text, redirect_uris text[], is_confidential boolean, role_id uuid, rate_limit integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  perform engine.assert_in_person(), engine.assert_manages(engine.own_workspace(), 'API_KEYS_AND_WEBHOOKS');
+  if btrim(coalesce(name, '')) = '' or length(name) > 100 then
+    raise exception 'An app needs a name.' using errcode = 'RV145', column = 'name', hint = 'Give the one that members know it by, in at most 100 letters.';
+  end if;
+  perform core.assert_redirect_uris(redirect_uris);
+  if cardinality(redirect_uris) = 0 and role_id is null then
+    raise exception 'The app could do nothing.' using errcode = 'RV147', column = 'redirectUris',
+      hint = 'Give an address to which members are sent back, or a role with which it acts for itself.';
+  end if;
+  if role_id is not null and not is_confidential then
+    raise exception 'An app that acts for itself must keep a secret.' using errcode = 'RV148', column = 'role', hint = 'Make it confidential, or give it no role.';
+  end if;
+  if role_id is not null and not exists (select from metadata.roles r where r.id = assert_app.role_id and r.workspace_id = engine.own_workspace()) then
+    raise exception 'The workspace has no such role.' using errcode = 'RV044', column = 'role', hint = 'Choose one of the roles of the workspace.';
+  end if;
+  -- As with keys: nobody gives what they could not give themselves.
+  if role_id is not null and not engine.acts_as_administrator() and not engine.may('ROLES') and role_id not in (select engine.roles_of(current_setting('role')::name)) then
+    raise exception 'Your role cannot give this role, which may do what yours may not.' using errcode = '42501', column = 'role', hint = 'Ask somebody who keeps the roles.';
+  end if;
+  if rate_limit not between 1 and 1000000 then
+    raise exception 'An app may make 1 to 1,000,000 requests a minute.' using errcode = 'RV122', column = 'rateLimit', hint = 'Leave it empty for 600.';
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.assert_bounds(rule metadata.rules, value_type text, pg_type text)
  RETURNS void
  LANGUAGE plpgsql
@@ -5749,6 +6230,21 @@ begin
   end loop;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.assert_in_person()
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  -- A person's own database login may have been made to write, and ends; what it would make here would not.
+  if coalesce(current_setting('relvar.application_id', true), '') <> '' or not engine.is_trusted_session() then
+    raise exception 'Only people do this, and signed in.' using errcode = '42501', hint = 'Do it yourself, in the settings.';
+  end if;
+end
+$function$;
+comment on function engine.assert_in_person() is 'Refuses what only a person does, whatever an app or a database login may: keys and apps, which would outlive it.';
 
 CREATE OR REPLACE FUNCTION engine.assert_keeps_members()
  RETURNS uuid
@@ -7469,7 +7965,7 @@ CREATE OR REPLACE FUNCTION engine.current_actor()
  LANGUAGE sql
  STABLE
 RETURN CASE WHEN engine.actor_is_known() THEN ROW(current_setting('relvar.actor_type'::text), (NULLIF(current_setting('relvar.actor_id'::text), ''::text))::uuid, current_setting('relvar.actor_name'::text))::engine.actor ELSE engine.find_actor() END;
-comment on function engine.current_actor() is 'Who changes a record: a member, an API key, the system, or a database login.';
+comment on function engine.current_actor() is 'Who changes a record: a member, an API key, an app, the system, or a database login.';
 
 CREATE OR REPLACE FUNCTION engine.current_member()
  RETURNS uuid
@@ -9769,6 +10265,9 @@ begin
     if v_actor.id is not null and nullif(current_setting('relvar.impersonator_id', true), '') is not null then
       v_actor.name := (select coalesce(nullif(u.name, ''), u.email) from core.users u where u.id = current_setting('relvar.impersonator_id')::uuid) || ' as ' || v_actor.name;
     end if;
+    if v_actor.id is not null and nullif(current_setting('relvar.application_id', true), '') is not null then
+      v_actor.name := (select c.name from core.oauth_clients c where c.id = current_setting('relvar.application_id')::uuid) || ' on behalf of ' || v_actor.name;
+    end if;
   else
     select 'member', m.id, m.name into v_actor from core.database_logins l
     join core.members m on m.id = l.member_id
@@ -9780,6 +10279,11 @@ begin
     select 'api_key', k.id, k.name into v_actor from core.api_keys k
     where k.id = nullif(current_setting('relvar.api_key_id', true), '')::uuid
       and k.workspace_id = (select r.workspace_id from metadata.roles r where r.pg_role = current_setting('role'));
+  end if;
+  if v_actor.id is null and v_is_trusted then
+    select 'application', c.id, c.name into v_actor from core.oauth_clients c
+    where c.id = nullif(current_setting('relvar.application_id', true), '')::uuid
+      and c.workspace_id = (select r.workspace_id from metadata.roles r where r.pg_role = current_setting('role'));
   end if;
   if v_actor.id is null then
     v_actor := case when session_user in ('relvar_server', 'relvar_worker') then ('system', null, 'System')::engine.actor
@@ -11532,6 +12036,16 @@ CREATE OR REPLACE FUNCTION engine.grant_to_owner(pg_role text)
  SET search_path TO ''
 RETURN (format('grant %I to relvar_owner'::text, pg_role) || CASE WHEN ((current_setting('server_version_num'::text))::integer >= 160000) THEN ' with inherit true'::text ELSE ''::text END);
 
+CREATE OR REPLACE FUNCTION engine.grant_types_of(redirect_uris text[], role_id uuid)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select case when cardinality(redirect_uris) > 0 then '{authorization_code,refresh_token,urn:ietf:params:oauth:grant-type:device_code}'::text[] else '{}' end
+    || case when role_id is not null then '{client_credentials}'::text[] else '{}' end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.has_right(caller name, object_id uuid, action text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -11859,6 +12373,21 @@ CREATE OR REPLACE FUNCTION engine.is_generated(field metadata.fields)
  STABLE
  SET search_path TO ''
 RETURN (((field).type = 'FORMULA'::text) AND (NOT engine.formula_reads_relations((field).compiled)) AND ((current_setting('server_version_num'::text))::integer >= 180000));
+
+CREATE OR REPLACE FUNCTION engine.is_in_scope(flag text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(current_setting('relvar.application_id', true), '') = ''
+    or (select case
+      when f.kind = 'TOOL' then true
+      else f.flag = any ('{WORKSPACE,DATA_MODEL,LAYOUTS,WORKFLOWS,APPLICATIONS,MARKETPLACE_APPS,AI_SETTINGS}')
+        and 'settings' = any (string_to_array(current_setting('relvar.scopes', true), ' ')) end
+      from engine.permission_flags() f where f.flag = is_in_scope.flag)
+$function$;
+comment on function engine.is_in_scope(text) is 'Whether a permission is among what an app was granted; always, where no app asks.';
 
 CREATE OR REPLACE FUNCTION engine.is_locale(name text)
  RETURNS boolean
@@ -12966,8 +13495,8 @@ CREATE OR REPLACE FUNCTION engine.may(flag text)
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN engine.role_may((current_setting('role'::text))::name, flag);
-comment on function engine.may(text) is 'Whether the session''s CRM role has a permission, such as DATA_MODEL.';
+RETURN (engine.role_may((current_setting('role'::text))::name, flag) AND engine.is_in_scope(flag));
+comment on function engine.may(text) is 'Whether the session''s CRM role has a permission, such as DATA_MODEL, and an app that acts with it was granted it.';
 
 CREATE OR REPLACE FUNCTION engine.may_ignore(d engine.difference)
  RETURNS boolean
@@ -13490,6 +14019,12 @@ AS $function$
   order by public.similarity(lower(k), lower(name)) desc, abs(length(k) - length(name)), k limit 1
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.new_app_secret()
+ RETURNS text
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$ select 'rvs_' || core.random_token() $function$;
+
 CREATE OR REPLACE FUNCTION engine.next_online_change(workspace_id uuid)
  RETURNS metadata.online_changes
  LANGUAGE sql
@@ -13507,6 +14042,15 @@ CREATE OR REPLACE FUNCTION engine.next_revision(f metadata.fields)
  SET search_path TO ''
 AS $function$
   select 1 + greatest((f).revision, (select max(greatest(c.from_revision, c.to_revision)) from metadata.type_changes c where c.field_id = (f).id))
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.note_app_event(kind text, client_id uuid, detail jsonb DEFAULT '{}'::jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select core.note_auth_event(note_app_event.kind, engine.own_workspace(), (select m.user_id from core.members m where m.id = engine.current_member()),
+    detail => (select jsonb_build_object('app', c.name, 'clientId', c.id) from core.oauth_clients c where c.id = note_app_event.client_id) || note_app_event.detail)
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.note_build(object_id uuid, share numeric)
@@ -13897,6 +14441,24 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.own_app(id uuid)
+ RETURNS core.oauth_clients
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_client core.oauth_clients;
+begin
+  perform engine.assert_in_person(), engine.assert_manages(engine.own_workspace(), 'API_KEYS_AND_WEBHOOKS');
+  select * into v_client from core.oauth_clients c where c.id = own_app.id and c.workspace_id = engine.own_workspace();
+  if not found then
+    raise exception 'The workspace has no such app.' using errcode = 'RV149', hint = 'metadata.apps() lists them.';
+  end if;
+  return v_client;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.own_database_login(id uuid)
  RETURNS core.database_logins
  LANGUAGE plpgsql
@@ -14045,7 +14607,7 @@ AS $function$
     ('DATA_MODEL', 'SETTING', 'Data model', 'Objects, fields, relations, rules and indexes.'),
     ('LAYOUTS', 'SETTING', 'Layouts', 'How the pages of records are arranged for everybody.'),
     ('SECURITY', 'SETTING', 'Security', 'How members sign in, and the audit of who did.'),
-    ('API_KEYS_AND_WEBHOOKS', 'SETTING', 'API keys and webhooks', 'Makes and revokes API keys; keeps webhooks.'),
+    ('API_KEYS_AND_WEBHOOKS', 'SETTING', 'API keys and webhooks', 'Makes and revokes API keys, registers apps and blocks them; keeps webhooks.'),
     ('WORKFLOWS', 'SETTING', 'Workflows', 'Makes, changes and starts workflows.'),
     ('APPLICATIONS', 'SETTING', 'Applications', 'Installs, upgrades and removes applications.'),
     ('MARKETPLACE_APPS', 'SETTING', 'Shared applications', 'Offers applications of this workspace to others.'),
@@ -14093,7 +14655,7 @@ AS $function$
   )
   select jsonb_build_object(
     'flags', (select coalesce(jsonb_agg(f.flag order by f.flag), '[]') from engine.permission_flags() f
-      where exists (select from role r where r.has_all_permissions or f.flag = any (r.permissions))),
+      where engine.is_in_scope(f.flag) and exists (select from role r where r.has_all_permissions or f.flag = any (r.permissions))),
     'objects', (
       select coalesce(jsonb_object_agg(o.object_id, jsonb_build_object('canRead', o.can_read, 'canCreate', o.can_create, 'canUpdate', o.can_update, 'canDelete', o.can_delete,
         'canDestroy', o.can_destroy, 'isLimited', o.is_limited,
@@ -15839,7 +16401,9 @@ AS $function$
   select array(
     select format('the member %s', m.name) from core.members m where m.role_id = role_holders.role_id
     union all
-    select format('the API key "%s"', k.name) from core.api_keys k where k.role_id = role_holders.role_id)
+    select format('the API key "%s"', k.name) from core.api_keys k where k.role_id = role_holders.role_id
+    union all
+    select format('the app "%s"', c.name) from core.oauth_clients c where c.role_id = role_holders.role_id)
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.role_key(target regclass, name text)
@@ -19513,6 +20077,14 @@ end
 $function$;
 comment on function metadata.adopt_drift(text,text,uuid) is 'Makes the model say what somebody changed by hand. Nothing is built anew, and the data stays.';
 
+CREATE OR REPLACE FUNCTION metadata.allows_other_apps()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select s.allows_other_apps from core.workspace_settings s where s.workspace_id = engine.own_workspace() $function$;
+comment on function metadata.allows_other_apps() is 'Whether members may let in apps that registered themselves; if not, only those that were allowed one by one.';
+
 CREATE OR REPLACE FUNCTION metadata.api_keys()
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -19553,6 +20125,34 @@ end
 $function$;
 comment on function metadata.apply_changes(uuid,jsonb,text) is 'Makes the changes of a plan. Refuses when the model has moved since the plan was made. Returns the new version.';
 
+CREATE OR REPLACE FUNCTION metadata.apps()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+begin
+  perform engine.assert_manages(v_workspace, 'API_KEYS_AND_WEBHOOKS');
+  return (select coalesce(jsonb_agg(to_jsonb(a) order by a."isOwn" desc, lower(a.name), a.id), '[]')
+    from (
+      select c.id, c.name, c.homepage, c.workspace_id is not null as "isOwn", c.redirect_uris as "redirectUris", c.auth_method <> 'none' as "isConfidential",
+        c.role_id as "roleId", (select r.name from metadata.roles r where r.id = c.role_id) as role, coalesce(c.rate_limit, 600) as "rateLimit",
+        c.created_at as "createdAt", c.created_by_name as "createdByName", d.is_allowed as "isAllowed", core.may_use_client(c, v_workspace) as "isLetIn",
+        greatest(g.last_used_at, case when c.workspace_id is not null then c.last_used_at end) as "lastUsedAt", g.members
+      from core.oauth_clients c
+      left join core.oauth_decisions d on d.workspace_id = v_workspace and d.client_id = c.id
+      cross join lateral (
+        select max(x.last_used_at) as last_used_at, coalesce(jsonb_agg(distinct jsonb_build_object('id', m.id, 'name', m.name)) filter (where m.id is not null), '[]') as members
+        from core.oauth_grants x join core.members m on m.id = x.member_id where x.client_id = c.id and x.workspace_id = v_workspace and x.ended_at is null
+      ) g
+      where c.workspace_id = v_workspace or c.workspace_id is null and (d.client_id is not null or g.members <> '[]')
+    ) a);
+end
+$function$;
+comment on function metadata.apps() is 'The apps of the workspace, and those that registered themselves and were let in by a member or judged: [{id, name, homepage, isOwn, redirectUris, isConfidential, roleId, role, rateLimit, createdAt, createdByName, isAllowed, isLetIn, lastUsedAt, members: [{id, name}]}].';
+
 CREATE OR REPLACE FUNCTION metadata.check_formula(object_id uuid, expression text, context text DEFAULT 'FORMULA'::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -19590,6 +20190,23 @@ end
 $function$;
 comment on function metadata.check_formula(uuid,text,text) is 'Reads a formula without saving it: {ok, resultType, text, samples} with its values for some records, or {ok: false, error: {message, code, hint, position, token}}.';
 
+CREATE OR REPLACE FUNCTION metadata.connected_apps()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(to_jsonb(a) order by a."lastUsedAt" desc nulls last, a."connectedAt" desc), '[]')
+  from (
+    select c.id, c.name, c.homepage, c.workspace_id is not null as "isOwn", min(g.created_at) as "connectedAt", max(g.last_used_at) as "lastUsedAt",
+      (select jsonb_agg(s.sentence) from core.oauth_scopes() s where s.scope = any (array_agg(p.scope))) as "may"
+    from core.oauth_grants g join core.oauth_clients c on c.id = g.client_id cross join lateral unnest(g.scopes) p (scope)
+    where g.member_id = engine.current_member() and g.ended_at is null
+    group by c.id
+  ) a
+$function$;
+comment on function metadata.connected_apps() is 'The apps that the calling member has let in: [{id, name, homepage, isOwn, connectedAt, lastUsedAt, may}]. may: what, in sentences.';
+
 CREATE OR REPLACE FUNCTION metadata.create_api_key(name text, role_id uuid, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, rate_limit integer DEFAULT NULL::integer)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -19612,6 +20229,28 @@ begin
 end
 $function$;
 comment on function metadata.create_api_key(text,uuid,timestamp with time zone,integer) is 'Makes an API key with a role: {id, secret}. The secret is told only now. rateLimit: requests a minute, 600 unless given.';
+
+CREATE OR REPLACE FUNCTION metadata.create_app(name text, redirect_uris text[], is_confidential boolean DEFAULT true, role_id uuid DEFAULT NULL::uuid, homepage text DEFAULT NULL::text, rate_limit integer DEFAULT NULL::integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_uris text[] := coalesce(redirect_uris, '{}');
+  v_secret text := case when is_confidential then engine.new_app_secret() end;
+  v_id uuid;
+begin
+  perform engine.assert_app(name, v_uris, is_confidential, role_id, rate_limit);
+  insert into core.oauth_clients (workspace_id, name, homepage, redirect_uris, grant_types, auth_method, secret_hash, role_id, rate_limit, created_by_name)
+  values (engine.own_workspace(), btrim(create_app.name), nullif(btrim(create_app.homepage), ''), v_uris, engine.grant_types_of(v_uris, create_app.role_id),
+    case when create_app.is_confidential then 'client_secret_basic' else 'none' end, core.hash_token(v_secret), create_app.role_id, create_app.rate_limit, (engine.current_actor()).name)
+  returning id into v_id;
+  perform engine.note_app_event('APP_CREATED', v_id);
+  return jsonb_build_object('id', v_id, 'secret', v_secret);
+end
+$function$;
+comment on function metadata.create_app(text,text[],boolean,uuid,text,integer) is 'Registers an app of the workspace: {id, secret}. The secret, of a confidential app, is told only now. roleId: the role with which it acts for itself (client credentials). rateLimit: requests a minute, 600 unless given.';
 
 CREATE OR REPLACE FUNCTION metadata.create_field(object_id uuid, label text, type text, name text DEFAULT NULL::text, description text DEFAULT ''::text, icon text DEFAULT NULL::text, settings jsonb DEFAULT '{}'::jsonb, options jsonb DEFAULT '[]'::jsonb, default_value jsonb DEFAULT NULL::jsonb, is_required boolean DEFAULT false, is_unique boolean DEFAULT false, target_object_id uuid DEFAULT NULL::uuid, inverse_label text DEFAULT NULL::text, inverse_name text DEFAULT NULL::text, on_delete text DEFAULT 'SET_NULL'::text, target_object_ids uuid[] DEFAULT NULL::uuid[], required_from timestamp with time zone DEFAULT NULL::timestamp with time zone, id uuid DEFAULT NULL::uuid)
  RETURNS metadata.fields
@@ -19746,8 +20385,9 @@ AS $function$
 declare
   v_member uuid := engine.current_member();
 begin
-  -- A token would outlive the database login that made it.
-  if v_member is null or nullif(current_setting('relvar.impersonator_id', true), '') is not null or not engine.is_trusted_session() then
+  -- A token would outlive what made it.
+  perform engine.assert_in_person();
+  if v_member is null or nullif(current_setting('relvar.impersonator_id', true), '') is not null then
     raise exception 'Only members themselves make personal tokens.' using errcode = '42501';
   end if;
   return engine.make_key(null, v_member, name, expires_at, null);
@@ -19804,6 +20444,33 @@ begin
 end
 $function$;
 comment on function metadata.default_values(uuid) is 'What the columns of a new record of an object are filled with at this moment and for this caller, as texts by name of the column; the id is left out.';
+
+CREATE OR REPLACE FUNCTION metadata.delete_app(id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.own_workspace();
+  v_client core.oauth_clients;
+begin
+  perform engine.assert_in_person(), engine.assert_manages(v_workspace, 'API_KEYS_AND_WEBHOOKS');
+  select * into v_client from core.oauth_clients c where c.id = delete_app.id and (c.workspace_id is null or c.workspace_id = v_workspace);
+  if not found then
+    return false;
+  end if;
+  perform core.end_oauth_grant(g.id, 'DELETED') from core.oauth_grants g where g.client_id = v_client.id and g.workspace_id = v_workspace and g.ended_at is null;
+  delete from core.oauth_decisions d where d.workspace_id = v_workspace and d.client_id = v_client.id;
+  perform engine.note_app_event('APP_DELETED', v_client.id);
+  -- One that registered itself may be of use in other workspaces; this one only forgets it.
+  delete from core.oauth_clients c where c.id = v_client.id and c.workspace_id = v_workspace;
+  perform pg_notify('relvar_identity', json_build_object('application', v_client.id)::text);
+  return true;
+end
+$function$;
+comment on function metadata.delete_app(uuid) is 'Deletes an app of the workspace, or forgets one that registered itself, with all that it was granted here. False when there is none such.';
 
 CREATE OR REPLACE FUNCTION metadata.delete_field(id uuid, replacement_id uuid DEFAULT NULL::uuid)
  RETURNS metadata.fields
@@ -19949,6 +20616,26 @@ begin
 end
 $function$;
 comment on function metadata.dependents(text,uuid,text) is 'What uses an object, a field or an option of a field: kind, id, label, object and how. What is blocking must be changed before the thing can be deleted or switched off.';
+
+CREATE OR REPLACE FUNCTION metadata.disconnect_app(id uuid, member_id uuid DEFAULT NULL::uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_member uuid := coalesce(disconnect_app.member_id, engine.current_member());
+begin
+  perform engine.assert_in_person();
+  if v_member is distinct from engine.current_member() then
+    perform engine.assert_manages(engine.own_workspace(), 'API_KEYS_AND_WEBHOOKS');
+  end if;
+  return coalesce((select bool_or(core.end_oauth_grant(g.id, 'DISCONNECTED')) from core.oauth_grants g
+    where g.client_id = disconnect_app.id and g.member_id = v_member and g.workspace_id = engine.own_workspace() and g.ended_at is null), false);
+end
+$function$;
+comment on function metadata.disconnect_app(uuid,uuid) is 'Ends what an app may do for the calling member, or for another one, if the caller keeps the keys of the workspace. False when it could do nothing.';
 
 CREATE OR REPLACE FUNCTION metadata.disconnect_member(provider_id uuid, member_id uuid)
  RETURNS boolean
@@ -20235,6 +20922,31 @@ begin
 end
 $function$;
 comment on function metadata.joining() is 'How people get into the workspace. For who keeps the members.';
+
+CREATE OR REPLACE FUNCTION metadata.judge_app(id uuid, is_allowed boolean DEFAULT NULL::boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.own_workspace();
+begin
+  perform engine.assert_in_person(), engine.assert_manages(v_workspace, 'API_KEYS_AND_WEBHOOKS');
+  if not exists (select from core.oauth_clients c where c.id = judge_app.id and (c.workspace_id is null or c.workspace_id = v_workspace)) then
+    raise exception 'The workspace has no such app.' using errcode = 'RV149', hint = 'metadata.apps() lists them.';
+  end if;
+  delete from core.oauth_decisions d where d.workspace_id = v_workspace and d.client_id = judge_app.id;
+  if judge_app.is_allowed is not null then
+    insert into core.oauth_decisions (workspace_id, client_id, is_allowed, decided_by_name) values (v_workspace, judge_app.id, judge_app.is_allowed, (engine.current_actor()).name);
+  end if;
+  perform pg_notify('relvar_identity', json_build_object('application', judge_app.id)::text);
+  perform engine.note_app_event('APP_JUDGED', judge_app.id, jsonb_build_object('isAllowed', judge_app.is_allowed));
+  return true;
+end
+$function$;
+comment on function metadata.judge_app(uuid,boolean) is 'Lets an app in or blocks it, with all that it was granted, within a moment. Null: as the workspace holds it with apps that registered themselves.';
 
 CREATE OR REPLACE FUNCTION metadata.members()
  RETURNS jsonb
@@ -20811,6 +21523,7 @@ AS $function$
 declare
   v_key core.api_keys;
 begin
+  perform engine.assert_in_person();
   select * into v_key from core.api_keys k
   where k.id = revoke_key.id and k.workspace_id = engine.own_workspace() and k.revoked_at is null for update;
   -- A member's own; all others are for those who may manage keys.
@@ -20844,6 +21557,27 @@ begin
 end
 $function$;
 comment on function metadata.role_permissions(uuid) is 'What a role may do, with all that it includes, in the form of my_permissions.';
+
+CREATE OR REPLACE FUNCTION metadata.rotate_app_secret(id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_client core.oauth_clients := engine.own_app(id);
+  v_secret text := engine.new_app_secret();
+begin
+  if v_client.auth_method = 'none' then
+    raise exception 'This app has no secret, since it could not keep one.' using errcode = 'RV148', column = 'id', hint = 'Make a confidential app.';
+  end if;
+  update core.oauth_clients c set secret_hash = core.hash_token(v_secret) where c.id = v_client.id;
+  perform engine.note_app_event('APP_SECRET_CHANGED', v_client.id);
+  return jsonb_build_object('id', v_client.id, 'secret', v_secret);
+end
+$function$;
+comment on function metadata.rotate_app_secret(uuid) is 'Gives an app a new secret, told only now; the former one ends at once: {id, secret}.';
 
 CREATE OR REPLACE FUNCTION metadata.rotate_database_access(id uuid, password text DEFAULT NULL::text)
  RETURNS jsonb
@@ -20913,6 +21647,23 @@ AS $function$
   from core.workspace_settings w where w.workspace_id = engine.own_workspace()
 $function$;
 comment on function metadata.security_settings() is 'What the workspace asks of its members'' sign-in: {isMfaEnforced, mfaRoleIds, sessionHours, sessionIdleHours, trustedDeviceDays}; for who keeps it also {membersWithoutFactor, sessionsWithoutFactor}.';
+
+CREATE OR REPLACE FUNCTION metadata.set_allows_other_apps(allows boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform engine.assert_in_person(), engine.assert_manages(engine.own_workspace(), 'API_KEYS_AND_WEBHOOKS');
+  update core.workspace_settings s set allows_other_apps = coalesce(set_allows_other_apps.allows, false) where s.workspace_id = engine.own_workspace();
+  perform core.note_auth_event('SECURITY_CHANGED', engine.own_workspace(), (select m.user_id from core.members m where m.id = engine.current_member()),
+    detail => jsonb_build_object('allowsOtherApps', coalesce(allows, false)));
+  perform pg_notify('relvar_identity', json_build_object('workspace', engine.own_workspace())::text);
+  return allows;
+end
+$function$;
+comment on function metadata.set_allows_other_apps(boolean) is 'Whether members may let in apps that registered themselves. Turned off, what they let in before stops at once.';
 
 CREATE OR REPLACE FUNCTION metadata.set_default_role(role_id uuid)
  RETURNS uuid
@@ -21379,6 +22130,30 @@ end
 $function$;
 comment on function metadata.uninstall_application(uuid,text) is 'Takes an application out: its objects and fields are deleted, and can be restored until the grace period ends. Refused while something was built on them, with the list.';
 
+CREATE OR REPLACE FUNCTION metadata.update_app(id uuid, name text, redirect_uris text[], role_id uuid DEFAULT NULL::uuid, homepage text DEFAULT NULL::text, rate_limit integer DEFAULT NULL::integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_client core.oauth_clients := engine.own_app(id);
+  v_uris text[] := coalesce(update_app.redirect_uris, '{}');
+begin
+  perform engine.assert_app(update_app.name, v_uris, v_client.auth_method <> 'none', update_app.role_id, update_app.rate_limit);
+  update core.oauth_clients c set name = btrim(update_app.name), redirect_uris = v_uris, role_id = update_app.role_id, rate_limit = update_app.rate_limit,
+    homepage = nullif(btrim(update_app.homepage), ''), grant_types = engine.grant_types_of(v_uris, update_app.role_id)
+  where c.id = v_client.id;
+  -- Tokens with the former role end at once.
+  delete from core.oauth_tokens t where t.client_id = v_client.id and t.model = 'ClientCredentials' and update_app.role_id is distinct from v_client.role_id;
+  perform pg_notify('relvar_identity', json_build_object('application', v_client.id)::text);
+  perform engine.note_app_event('APP_CHANGED', v_client.id);
+  return true;
+end
+$function$;
+comment on function metadata.update_app(uuid,text,text[],uuid,text,integer) is 'Changes an app of the workspace. Everything is given anew; roleId null: it does not act for itself.';
+
 CREATE OR REPLACE FUNCTION metadata.update_identity_provider(id uuid, patch jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -21521,15 +22296,21 @@ grant execute on function core.change_password(uuid,text,uuid,inet,text) to relv
 
 grant execute on function core.connect_identity(uuid,uuid,text,text,inet,text) to relvar_server;
 
+grant execute on function core.consent_to_client(uuid,uuid,text[],text,inet,text) to relvar_server;
+
 grant execute on function core.count_attempt(text,integer,interval) to relvar_server;
 
 grant execute on function core.count_attempt(text,integer,interval) to relvar_worker;
 
 grant execute on function core.create_session(uuid,uuid,text,bytea,timestamp with time zone,timestamp with time zone,inet,text,timestamp with time zone,uuid,uuid,uuid) to relvar_server;
 
+grant execute on function core.drop_oauth_token(text,bytea) to relvar_server;
+
 grant execute on function core.email_of(uuid) to relvar_server;
 
 grant execute on function core.end_impersonation(uuid) to relvar_worker;
+
+grant execute on function core.end_oauth_grant(uuid,text,inet,text) to relvar_server;
 
 grant execute on function core.end_second_factor(uuid) to relvar_server;
 
@@ -21540,6 +22321,14 @@ grant execute on function core.end_session_of_token(bytea) to relvar_server;
 grant execute on function core.enter_with_provider(uuid,text,text,boolean,text,jsonb,inet,text) to relvar_server;
 
 grant execute on function core.find_login(text) to relvar_server;
+
+grant execute on function core.find_oauth_client(uuid) to relvar_server;
+
+grant execute on function core.find_oauth_grant(uuid) to relvar_server;
+
+grant execute on function core.find_oauth_token(text,bytea) to relvar_server;
+
+grant execute on function core.find_oauth_user_code(bytea) to relvar_server;
 
 grant execute on function core.find_passkey(bytea) to relvar_server;
 
@@ -21579,11 +22368,15 @@ grant execute on function core.keep_saml_assertion(uuid,text,timestamp with time
 
 grant execute on function core.kept_mail(integer) to relvar_server;
 
+grant execute on function core.list_oauth_scopes() to relvar_server;
+
 grant execute on function core.list_sessions(uuid,uuid) to relvar_server;
 
 grant execute on function core.list_signing_keys() to relvar_server;
 
 grant execute on function core.list_versions() to relvar_server;
+
+grant execute on function core.look_at_consent(uuid,uuid,text[],text) to relvar_server;
 
 grant execute on function core.look_at_invitation(text) to relvar_server;
 
@@ -21596,6 +22389,8 @@ grant execute on function core.look_at_sign_up(text) to relvar_server;
 grant execute on function core.mail_to_send(uuid) to relvar_worker;
 
 grant execute on function core.make_workspace(text,text,text,uuid,text,text,boolean,inet,text) to relvar_server;
+
+grant execute on function core.note_app_use(uuid,uuid) to relvar_server;
 
 grant execute on function core.note_auth_event(text,uuid,uuid,text,inet,text,jsonb) to relvar_server;
 
@@ -21621,6 +22416,8 @@ grant execute on function core.note_saml_metadata_failure(uuid,text) to relvar_w
 
 grant execute on function core.note_session_mfa(uuid) to relvar_server;
 
+grant execute on function core.oauth_account(uuid) to relvar_server;
+
 grant execute on function core.passkeys_of(uuid) to relvar_server;
 
 grant execute on function core.photo(uuid,uuid) to relvar_server;
@@ -21632,6 +22429,10 @@ grant execute on function core.provider_by_slug(text,text) to relvar_server;
 grant execute on function core.provider_to_use(uuid) to relvar_server;
 
 grant execute on function core.purge_mail() to relvar_worker;
+
+grant execute on function core.purge_oauth() to relvar_worker;
+
+grant execute on function core.register_oauth_client(uuid,jsonb,bytea,inet,text) to relvar_server;
 
 grant execute on function core.remove_passkey(uuid,uuid) to relvar_server;
 
@@ -21653,6 +22454,8 @@ grant execute on function core.reset_password(text,text,inet,text) to relvar_ser
 
 grant execute on function core.resolve_api_key(bytea) to relvar_server;
 
+grant execute on function core.resolve_oauth_token(bytea,text[]) to relvar_server;
+
 grant execute on function core.resolve_seeing(uuid) to relvar_server;
 
 grant execute on function core.resolve_session(uuid) to relvar_server;
@@ -21673,7 +22476,11 @@ grant execute on function core.saml_metadata_state(uuid) to relvar_server;
 
 grant execute on function core.saml_providers_to_check() to relvar_worker;
 
+grant execute on function core.save_oauth_token(text,bytea,jsonb,timestamp with time zone,bytea) to relvar_server;
+
 grant execute on function core.second_factor_of(uuid,uuid) to relvar_server;
+
+grant execute on function core.session_began(uuid) to relvar_server;
 
 grant execute on function core.session_mfa_at(uuid) to relvar_server;
 
@@ -21700,6 +22507,8 @@ grant execute on function core.uncount_attempt(text) to relvar_server;
 grant execute on function core.uncount_attempt(text) to relvar_worker;
 
 grant execute on function core.use_magic_link(text) to relvar_server;
+
+grant execute on function core.use_oauth_token(text,bytea,inet,text) to relvar_server;
 
 grant execute on function core.use_passkey(uuid,bigint) to relvar_server;
 
@@ -21760,6 +22569,8 @@ grant execute on function engine.find_member() to public;
 grant execute on function engine.heartbeat(text) to relvar_worker;
 
 grant execute on function engine.is_api_name(text) to public;
+
+grant execute on function engine.is_in_scope(text) to relvar_crm;
 
 grant execute on function engine.is_trusted_session() to public;
 
@@ -21855,13 +22666,21 @@ grant execute on function engine.workspace_of_role(name) to public;
 
 grant execute on function metadata.adopt_drift(text,text,uuid) to relvar_crm;
 
+grant execute on function metadata.allows_other_apps() to relvar_crm;
+
 grant execute on function metadata.api_keys() to relvar_crm;
 
 grant execute on function metadata.apply_changes(uuid,jsonb,text) to relvar_crm;
 
+grant execute on function metadata.apps() to relvar_crm;
+
 grant execute on function metadata.check_formula(uuid,text,text) to relvar_crm;
 
+grant execute on function metadata.connected_apps() to relvar_crm;
+
 grant execute on function metadata.create_api_key(text,uuid,timestamp with time zone,integer) to relvar_crm;
+
+grant execute on function metadata.create_app(text,text[],boolean,uuid,text,integer) to relvar_crm;
 
 grant execute on function metadata.create_field(uuid,text,text,text,text,text,jsonb,jsonb,jsonb,boolean,boolean,uuid,text,text,text,uuid[],timestamp with time zone,uuid) to relvar_crm;
 
@@ -21879,6 +22698,8 @@ grant execute on function metadata.default_role_id() to relvar_crm;
 
 grant execute on function metadata.default_values(uuid) to relvar_crm;
 
+grant execute on function metadata.delete_app(uuid) to relvar_crm;
+
 grant execute on function metadata.delete_field(uuid,uuid) to relvar_crm;
 
 grant execute on function metadata.delete_identity_provider(uuid) to relvar_crm;
@@ -21890,6 +22711,8 @@ grant execute on function metadata.delete_option(uuid,text,text) to relvar_crm;
 grant execute on function metadata.deleted_items() to relvar_crm;
 
 grant execute on function metadata.dependents(text,uuid,text) to relvar_crm;
+
+grant execute on function metadata.disconnect_app(uuid,uuid) to relvar_crm;
 
 grant execute on function metadata.disconnect_member(uuid,uuid) to relvar_crm;
 
@@ -21918,6 +22741,8 @@ grant execute on function metadata.invitations() to relvar_crm;
 grant execute on function metadata.invite_members(text[],uuid) to relvar_crm;
 
 grant execute on function metadata.joining() to relvar_crm;
+
+grant execute on function metadata.judge_app(uuid,boolean) to relvar_crm;
 
 grant execute on function metadata.members() to relvar_crm;
 
@@ -21979,11 +22804,15 @@ grant execute on function metadata.revoke_key(uuid) to relvar_crm;
 
 grant execute on function metadata.role_permissions(uuid) to relvar_crm;
 
+grant execute on function metadata.rotate_app_secret(uuid) to relvar_crm;
+
 grant execute on function metadata.rotate_database_access(uuid,text) to relvar_crm;
 
 grant execute on function metadata.rule_violations(jsonb) to relvar_crm;
 
 grant execute on function metadata.security_settings() to relvar_crm;
+
+grant execute on function metadata.set_allows_other_apps(boolean) to relvar_crm;
 
 grant execute on function metadata.set_default_role(uuid) to relvar_crm;
 
@@ -22018,6 +22847,8 @@ grant execute on function metadata.team_dependents(uuid) to relvar_crm;
 grant execute on function metadata.undo_type_change(uuid) to relvar_crm;
 
 grant execute on function metadata.uninstall_application(uuid,text) to relvar_crm;
+
+grant execute on function metadata.update_app(uuid,text,text[],uuid,text,integer) to relvar_crm;
 
 grant execute on function metadata.update_identity_provider(uuid,jsonb) to relvar_crm;
 

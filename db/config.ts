@@ -29,6 +29,8 @@ export interface Config {
   captcha: CaptchaConfig | null;
   /** A database of places in MaxMind's format; null says of no address where it is. */
   geoIpPath: string | null;
+  /** Whether identity providers may be asked in the private network of the server. */
+  allowsPrivateProviders: boolean;
 }
 
 export interface CaptchaConfig {
@@ -93,6 +95,8 @@ const VARIABLES = {
     'How many failures to sign in with an account come before it is asked for, a whole number from 0 to 50. Default: 3.',
   RELVAR_GEOIP:
     'The file of a database of places in the format of MaxMind, such as GeoLite2-City.mmdb. Without it no place is shown beside addresses.',
+  RELVAR_SSO_PRIVATE:
+    'allowed lets workspaces name identity providers that lie in the private network of the server; refused does not, so that nobody looks around there. Default: refused.',
   NODE_ENV: 'development, test or production. Default: development.',
 };
 
@@ -209,6 +213,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     accounts,
     captcha,
     geoIpPath: text('RELVAR_GEOIP'),
+    allowsPrivateProviders: isChosen('RELVAR_SSO_PRIVATE', ['allowed', 'refused']),
   };
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return config;

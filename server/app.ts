@@ -39,6 +39,12 @@ import { ReadableObjectsCache } from './live/readableObjects.ts';
 import { log } from './log.ts';
 import { Notices } from './notices/notices.ts';
 import { installOauth } from './oauth/oauth.ts';
+import { installCallback } from './sso/callback.ts';
+import { OpenId, PRESETS } from './sso/openId.ts';
+import type { Presets } from './sso/openId.ts';
+import { makeProviderFetch } from './sso/providerFetch.ts';
+import { installProviders } from './sso/providerRoutes.ts';
+import { installSsoSignIn } from './sso/signInRoutes.ts';
 import { installStatic } from './static/static.ts';
 
 interface AppOptions {
@@ -61,6 +67,10 @@ interface AppOptions {
   readonly captcha?: CaptchaConfig | null;
   /** Where addresses are; without it that is not known. */
   readonly places?: Places;
+  /** Whether identity providers may lie in a private network. */
+  readonly allowsPrivateProviders?: boolean;
+  /** Where Google and Microsoft are; tests have them on this machine. */
+  readonly presets?: Presets;
   /** Whether mails are sent; where they are not, a server in development shows them. */
   readonly sendsMail?: boolean;
 }
@@ -133,6 +143,21 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installImpersonation(app, { pool, identities, sessions, own });
   installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession, accounts, captcha });
   installAccounts(app, { pool, identities, attempts, startSession, own, accounts, captcha });
+  const sso = {
+    ...{ pool, identities, attempts, own, startSession, accounts, secrets },
+    openId: new OpenId({
+      secrets,
+      fetch: makeProviderFetch({
+        allowsPrivate: options.allowsPrivateProviders ?? false,
+        allowsLoopback: options.development,
+      }),
+      presets: options.presets ?? PRESETS,
+      allowsLoopback: options.development,
+    }),
+  };
+  installSsoSignIn(app, sso);
+  installCallback(app, sso);
+  installProviders(app, sso);
   installPhotos(app, { pool, identities });
   installSeeing(app, { pool, identities });
   installSignUp(app, { pool, identities, attempts, startSession, own, accounts, captcha, passkeys, showsMail });

@@ -29,6 +29,7 @@ const app = await makeApp({
   accounts: config.accounts,
   captcha: config.captcha,
   places: await openPlaces(config.geoIpPath),
+  allowsPrivateProviders: config.allowsPrivateProviders,
   sendsMail: config.mail.smtpUrl !== null,
   pendingMigrations: async () => (await compareMigrations(pool)).pending,
 });

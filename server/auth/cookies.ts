@@ -20,6 +20,8 @@ const COOKIES = {
     pattern: /(?:^|;\s*)relvar_browser=([\w-]{43})(?:;|$)/,
     scope: 'Path=/auth; HttpOnly; SameSite=Lax',
   },
+  // What a browser has begun at an identity provider, from where another site sends it back.
+  relvar_sso: { pattern: /(?:^|;\s*)relvar_sso=([\w.-]+)(?:;|$)/, scope: 'Path=/auth/sso; HttpOnly; SameSite=Lax' },
 };
 
 type CookieName = keyof typeof COOKIES;

@@ -219,10 +219,10 @@ comment on function core.connect_identity(uuid, uuid, text, text, inet, text) is
 
 -- What the server needs to talk to a provider.
 create or replace function core.provider_to_use(provider_id uuid)
-returns table (id uuid, workspace_id uuid, workspace_slug text, kind text, label text, slug text, settings jsonb, secret text, is_enabled boolean, trusts_second_factor boolean)
+returns table (id uuid, workspace_id uuid, workspace_slug text, kind text, label text, slug text, settings jsonb, secret text, is_enabled boolean, role_claim text, trusts_second_factor boolean)
 language sql stable security definer set search_path = ''
 as $$
-  select p.id, p.workspace_id, w.slug, p.kind, p.label, p.slug, p.settings, p.secret, p.is_enabled, p.trusts_second_factor
+  select p.id, p.workspace_id, w.slug, p.kind, p.label, p.slug, p.settings, p.secret, p.is_enabled, p.role_claim, p.trusts_second_factor
   from core.identity_providers p join core.workspaces w on w.id = p.workspace_id where p.id = provider_to_use.provider_id
 $$;
 

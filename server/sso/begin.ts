@@ -53,7 +53,7 @@ export async function beginRoundTrip(
   const { url, expected } = await openId.begin(provider, redirectUri(accounts, request, provider.id), {
     loginHint,
     // Who connects an account chooses which.
-    prompt: trip.purpose === 'ENTER' ? undefined : 'select_account',
+    asksWho: trip.purpose !== 'ENTER',
   });
   keepRoundTrip(secrets, request, response, { ...trip, providerId: provider.id, expected });
   response.setHeader('cache-control', 'no-store');

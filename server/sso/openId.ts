@@ -65,7 +65,7 @@ export class OpenId {
   async begin(
     provider: Provider,
     redirectUri: string,
-    { loginHint, prompt }: { loginHint?: string | undefined; prompt?: string | undefined },
+    { loginHint, asksWho }: { loginHint?: string | undefined; asksWho: boolean },
   ): Promise<{ url: string; expected: Expected }> {
     const configuration = await this.configuration(provider);
     const expected = {
@@ -83,7 +83,7 @@ export class OpenId {
       code_challenge_method: 'S256',
       ...(hostedDomain ? { hd: hostedDomain } : {}),
       ...(loginHint ? { login_hint: loginHint } : {}),
-      ...(prompt ? { prompt } : {}),
+      ...(asksWho && canAskWho(provider, configuration) ? { prompt: 'select_account' } : {}),
     });
     return { url: url.href, expected };
   }
@@ -195,6 +195,12 @@ function innermostMessage(error: unknown): string {
 /** As core.claim_values finds it. */
 const hasClaim = (claims: Record<string, unknown>, name: string): boolean =>
   claims[name] !== undefined || claims[name.split('.')[0]!] !== undefined;
+
+/** Providers that do not know what they are asked for may refuse it. */
+const canAskWho = ({ kind }: Provider, configuration: client.Configuration): boolean => {
+  const { prompt_values_supported: prompts } = configuration.serverMetadata();
+  return kind === 'GOOGLE' || kind === 'MICROSOFT' || (Array.isArray(prompts) && prompts.includes('select_account'));
+};
 
 /** In the header unless the provider wants it otherwise, which is what RFC 6749 has every provider support. */
 function authenticateWith(secret: string): client.ClientAuth {

@@ -12,6 +12,8 @@ const MAX_BYTES = 1024 * 1024;
 /** Thrown for addresses that nobody asks in the name of this server. */
 export class AddressRefused extends Error {}
 
+export class AnswerTooLong extends Error {}
+
 interface Limits {
   /** Providers in the network of this server, which whoever keeps a workspace could otherwise look around in. */
   readonly allowsPrivate: boolean;
@@ -95,7 +97,7 @@ export function makeProviderFetch({ allowsPrivate, allowsLoopback }: Limits): Cu
           let bytes = 0;
           answer.on('data', (chunk: Buffer) => {
             bytes += chunk.length;
-            if (bytes > MAX_BYTES) request.destroy(new Error('The answer of the provider is too long.'));
+            if (bytes > MAX_BYTES) request.destroy(new AnswerTooLong('The answer of the provider is too long.'));
             else chunks.push(chunk);
           });
           answer.on('error', reject);

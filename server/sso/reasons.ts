@@ -1,4 +1,4 @@
-import { AddressRefused } from './providerFetch.ts';
+import { AddressRefused, AnswerTooLong } from './providerFetch.ts';
 
 /** Thrown for a person of another domain than the one that the workspace wants. */
 export class WrongDomain extends Error {}
@@ -33,6 +33,7 @@ export function reasonOf(error: unknown): string {
   ) {
     chain.push(each as LibraryError);
     if (each instanceof AddressRefused) return 'ADDRESS_REFUSED';
+    if (each instanceof AnswerTooLong) return 'ANSWER_TOO_LONG';
   }
   for (const { claim, error: said, message } of chain) {
     if (claim && CLAIMS[claim]) return CLAIMS[claim];
@@ -48,9 +49,7 @@ export function reasonOf(error: unknown): string {
 
 /** Whether it was the way to the provider that failed, rather than what came back by it. */
 export function isUnreachable(error: unknown): boolean {
-  const reason = reasonOf(error);
-  return (
-    reason === 'ADDRESS_REFUSED' ||
-    /^(E[A-Z]+|OAUTH_TIMEOUT|ABORT_ERR|OAUTH_RESPONSE_IS_NOT_(CONFORM|JSON)|CERT_.*|.*_CERT.*)$/.test(reason)
+  return /^(ADDRESS_REFUSED|ANSWER_TOO_LONG|E(CONN|TIMEDOUT|NOTFOUND|AI_|HOST|NET|PROTO|PIPE)\w*|OAUTH_TIMEOUT|ABORT_ERR|OAUTH_RESPONSE_IS_NOT_(CONFORM|JSON)|.*CERT.*)$/.test(
+    reasonOf(error),
   );
 }

@@ -4,6 +4,7 @@ import type { AccountsConfig, CaptchaConfig } from '../../db/config.ts';
 import { Secrets } from '../../db/secrets.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import type { TestDatabase } from '../../db/testing/database.ts';
+import type { Presets } from '../sso/openId.ts';
 import { makeApp } from '../app.ts';
 import type { App } from '../app.ts';
 import { hashPassword } from '../auth/passwords.ts';
@@ -43,7 +44,7 @@ export const PASSWORD = 'correct horse battery staple';
 /** An application on a database of its own for the tests of one file. It does not listen. */
 export function useServer(
   accounts: Partial<AccountsConfig> = {},
-  more: () => { captcha?: CaptchaConfig; places?: Places } = () => ({}),
+  more: () => { captcha?: CaptchaConfig; places?: Places; presets?: Presets } = () => ({}),
 ): TestServer {
   const db = useDatabase();
   const server = { db, pending: [] as string[] } as TestServer;

@@ -135,7 +135,7 @@ export function installAccounts(app: Express, parts: AccountParts): void {
 
   app.post('/auth/change-email/request', async (request, response) => {
     await begin(request);
-    const member = await own.member(request, response);
+    const member = await own.account(request, response);
     const { userId } = member;
     const { email: given, password, code } = await readTexts(pool, request, ['email'], ['password', 'code']);
     const newEmail = readEmail(given);

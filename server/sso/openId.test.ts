@@ -5,7 +5,7 @@ import { APP, Browser } from '../testing/browser.ts';
 import type { Landed } from '../testing/browser.ts';
 import { startLyingPeer, startRealPeer } from '../testing/openIdPeers.ts';
 import type { Lie, LyingPeer, RealPeer } from '../testing/openIdPeers.ts';
-import { PASSWORD, useServer } from '../testing/server.ts';
+import { eventually, PASSWORD, useServer } from '../testing/server.ts';
 
 /** The whole way: a browser, this application, and providers that listen. One is certified, the other lies. */
 
@@ -419,6 +419,7 @@ describe('an account', () => {
       ['/auth/second-factor/begin', { password: PASSWORD }],
       ['/auth/second-factor/off', { password: PASSWORD }],
       ['/auth/second-factor/recovery-codes', { password: PASSWORD }],
+      ['/auth/change-email/request', { password: PASSWORD, email: 'attacker@evil.test' }],
     ] as const)
       expect([path, (await inside.post(path, body)).body.error?.code]).toEqual([path, 'SSO_SESSION']);
     const elsewhere = await signedIn('both@acme.test', 'acme');
@@ -461,7 +462,7 @@ describe('an account', () => {
       `mutation { disconnectMyIdentity(input: { providerId: "${provider}" }) { clientMutationId } }`,
     );
     expect((await mine())[0]).toMatchObject({ isConnected: false });
-    expect((await here.get('/auth/me')).status).toBe(401);
+    await eventually('the session has ended', async () => (await here.get('/auth/me')).status === 401);
   });
 });
 

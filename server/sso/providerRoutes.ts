@@ -77,9 +77,10 @@ export function installProviders(app: Express, parts: SsoParts): void {
   });
 
   app.post('/auth/sso/connect', async (request, response) => {
-    const { userId, sessionId, workspaceId } = await own.member(request, response);
-    const { provider: id, password } = await readTexts(pool, request, ['provider'], ['password']);
-    await own.assertPassword(userId, password);
+    const member = await own.member(request, response);
+    const { sessionId, workspaceId } = member;
+    const { provider: id, password, code } = await readTexts(pool, request, ['provider'], ['password', 'code']);
+    await own.assertProof(request, member, { password, code });
     const provider = await findProvider(pool, id);
     if (provider.workspace_id !== workspaceId || !provider.is_enabled) {
       throw new RequestError('NOT_FOUND', { message: 'The workspace has no such provider.' });

@@ -144,7 +144,13 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession, accounts, captcha });
   installAccounts(app, { pool, identities, attempts, startSession, own, accounts, captcha });
   const sso = {
-    ...{ pool, identities, attempts, own, startSession, accounts, secrets },
+    pool,
+    identities,
+    attempts,
+    own,
+    startSession,
+    accounts,
+    secrets,
     openId: new OpenId({
       secrets,
       fetch: makeProviderFetch({

@@ -267,7 +267,7 @@ describe('a provider, or who stands between, that lies', () => {
     expect(await refusalCount()).toBe(before + 1);
     return { code, reason: (await lastRefusal())?.detail.reason };
   };
-  const claims = (change: JWTPayload) => attempt({ claims: (honest) => ({ ...honest, ...change }) });
+  const claims = (lies: JWTPayload) => attempt({ claims: (honest) => ({ ...honest, ...lies }) });
   const base64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
   test('gets in when it does not', async () => {

@@ -4371,12 +4371,12 @@ AS $function$
 $function$;
 
 CREATE OR REPLACE FUNCTION core.provider_to_use(provider_id uuid)
- RETURNS TABLE(id uuid, workspace_id uuid, workspace_slug text, kind text, label text, slug text, settings jsonb, secret text, is_enabled boolean, trusts_second_factor boolean)
+ RETURNS TABLE(id uuid, workspace_id uuid, workspace_slug text, kind text, label text, slug text, settings jsonb, secret text, is_enabled boolean, role_claim text, trusts_second_factor boolean)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select p.id, p.workspace_id, w.slug, p.kind, p.label, p.slug, p.settings, p.secret, p.is_enabled, p.trusts_second_factor
+  select p.id, p.workspace_id, w.slug, p.kind, p.label, p.slug, p.settings, p.secret, p.is_enabled, p.role_claim, p.trusts_second_factor
   from core.identity_providers p join core.workspaces w on w.id = p.workspace_id where p.id = provider_to_use.provider_id
 $function$;
 

@@ -1,3 +1,4 @@
+--!include engine/uuid.sql
 -- ── second factors by role, rules of sessions, devices that were seen, passkeys ─────────────────
 alter table metadata.roles add column requires_second_factor boolean not null default false;
 comment on column metadata.roles.requires_second_factor is 'Whether its members sign in with a second factor, whatever the workspace asks of others.';

@@ -1,21 +1,16 @@
 -- Ids are UUIDs that grow with time, so that a primary key is also the order of creation and new
 -- rows land on the same index pages. PostgreSQL 18 makes them itself; older servers get this
--- function of the same form (RFC 9562: 48 bits of milliseconds, version, randomness).
+-- function of the same form (RFC 9562: 48 bits of milliseconds, the version, 12 bits of their fraction, randomness).
 do $$
 begin
   if current_setting('server_version_num')::int >= 180000 then
-    create function engine.uuidv7() returns uuid language sql volatile
+    create or replace function engine.uuidv7() returns uuid language sql volatile
       return pg_catalog.uuidv7();
   else
-    create function engine.uuidv7() returns uuid language sql volatile set search_path = ''
+    create or replace function engine.uuidv7() returns uuid language sql volatile set search_path = ''
     as $f$
-      select encode(
-        set_bit(set_bit(
-          overlay(uuid_send(gen_random_uuid())
-            placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
-            from 1 for 6),
-          52, 1), 53, 1),
-        'hex')::uuid
+      select (overlay(lpad(to_hex((extract(epoch from clock_timestamp()) * 1000000)::bigint * 512 / 125), 15, '0') placing '7' from 13 for 0)
+        || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid
     $f$;
   end if;
 end

@@ -263,7 +263,6 @@ create table core.oauth_clients (
   id uuid primary key default gen_random_uuid(),
   workspace_id uuid references core.workspaces on delete cascade,
   name text not null check (btrim(name) <> '' and length(name) <= 100),
-  homepage text check (homepage ~ '^https?://' and length(homepage) <= 2000),
   redirect_uris text[] not null default '{}',
   grant_types text[] not null check (grant_types <@ '{authorization_code,refresh_token,client_credentials,urn:ietf:params:oauth:grant-type:device_code}'),
   auth_method text not null check (auth_method in ('none', 'client_secret_basic', 'client_secret_post')),

@@ -48,7 +48,10 @@ test('a client finds the server from a refused request, registers, is let in, ac
     isAllowed: true,
     isRemembered: false,
     redirectUri: CALLBACK,
-    scopes: [{ scope: 'api', sentence: 'See and change records as you may' }],
+    scopes: [
+      { scope: 'api', sentence: 'See and change records as you may' },
+      { scope: 'offline_access', sentence: 'Stay connected until you disconnect it' },
+    ],
   });
   const back = await oauth.decide(browser, consent);
   expect(back.searchParams.get('iss')).toBe(oauth.origin);
@@ -399,7 +402,7 @@ test('a device is connected by a code that a person types', async () => {
   };
   expect(await (await form({ user_code: 'WRNG-WRNG' })).text()).toContain('This code is not right');
   const confirm = await (await form({ user_code: waiting.user_code })).text();
-  expect(confirm).toContain('Connect Television?');
+  expect(confirm).toContain('Connect “Television”?');
   expect(confirm).toContain(waiting.user_code);
   const sent = await form({ user_code: waiting.user_code, confirm: 'yes' });
   const consent = oauth.origin + sent.headers.get('location')!;

@@ -64,7 +64,7 @@ export function deviceConfirmPage(
 ): void {
   page(
     context,
-    `Connect ${app}?`,
+    `Connect “${app}”?`,
     `<p>Go on only if the device in front of you shows this code:</p><p class="code">${escaped(userCode)}</p>
      <p>If somebody has sent you here with a code, they want your access.</p>${form}
      <button type="submit" form="op.deviceConfirmForm">My device shows it</button>

@@ -171,7 +171,10 @@ export function makeProvider({ pool, issuer, key, scopes }: ProviderParts): Prov
       /^\/\.well-known\/(oauth-authorization-server|openid-configuration)$/.test(context.path) &&
       context.status === 200
     ) {
-      (context.body as UnknownObject)['scopes_supported'] = scopes.map(({ scope }) => scope);
+      Object.assign(context.body as UnknownObject, {
+        scopes_supported: scopes.map(({ scope }) => scope),
+        response_modes_supported: ['query'],
+      });
     }
   });
   return provider;
@@ -199,7 +202,6 @@ const ADMITTED = new Set([
   'client_name',
   'client_secret',
   'client_secret_expires_at',
-  'client_uri',
   'grant_types',
   'id_token_signed_response_alg',
   'redirect_uris',

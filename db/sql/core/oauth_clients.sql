@@ -59,7 +59,7 @@ create or replace function core.find_oauth_client(client_id uuid) returns jsonb
 language sql stable security definer set search_path = ''
 as $$
   select jsonb_strip_nulls(jsonb_build_object(
-    'client_id', c.id, 'client_name', c.name, 'client_uri', c.homepage, 'redirect_uris', c.redirect_uris, 'grant_types', c.grant_types,
+    'client_id', c.id, 'client_name', c.name, 'redirect_uris', c.redirect_uris, 'grant_types', c.grant_types,
     'response_types', case when 'authorization_code' = any (c.grant_types) then '["code"]' else '[]' end::jsonb,
     'token_endpoint_auth_method', c.auth_method, 'client_secret', encode(c.secret_hash, 'hex'),
     -- A loopback address may come with any port (RFC 8252), which the protocol calls native.
@@ -76,8 +76,8 @@ declare
   v_name text := left(coalesce(nullif(btrim(metadata ->> 'client_name'), ''), 'An app without a name'), 100);
 begin
   perform core.assert_redirect_uris(v_uris);
-  insert into core.oauth_clients (id, name, homepage, redirect_uris, grant_types, auth_method, secret_hash, created_by_ip)
-  values (register_oauth_client.client_id, v_name, metadata ->> 'client_uri', v_uris, array(select jsonb_array_elements_text(metadata -> 'grant_types')),
+  insert into core.oauth_clients (id, name, redirect_uris, grant_types, auth_method, secret_hash, created_by_ip)
+  values (register_oauth_client.client_id, v_name, v_uris, array(select jsonb_array_elements_text(metadata -> 'grant_types')),
     metadata ->> 'token_endpoint_auth_method', register_oauth_client.secret_hash, ip);
   perform core.note_auth_event('APP_REGISTERED', ip => register_oauth_client.ip, user_agent => register_oauth_client.user_agent,
     detail => jsonb_build_object('app', v_name, 'clientId', client_id));

@@ -27,7 +27,7 @@ $$;
 create or replace function core.look_at_consent(member_id uuid, client_id uuid, scopes text[], resource text) returns jsonb
 language sql stable security definer set search_path = ''
 as $$
-  select jsonb_build_object('app', jsonb_build_object('id', c.id, 'name', c.name, 'homepage', c.homepage, 'createdAt', c.created_at, 'createdByName', c.created_by_name,
+  select jsonb_build_object('app', jsonb_build_object('id', c.id, 'name', c.name, 'createdAt', c.created_at, 'createdByName', c.created_by_name,
       'isOwn', c.workspace_id is not null, 'isApproved', c.workspace_id is not null or coalesce(d.is_allowed, false)),
     'workspace', jsonb_build_object('id', w.id, 'name', w.name), 'memberName', m.name, 'roleName', r.name,
     'isAllowed', core.may_use_client(c, w.id),
@@ -35,7 +35,9 @@ as $$
       and exists (select from core.members x where x.workspace_id = o.id and x.user_id = m.user_id and x.is_active)),
     'isRemembered', exists (select from core.oauth_grants g where g.member_id = m.id and g.client_id = c.id and g.ended_at is null and g.resource is not distinct from look_at_consent.resource
       and g.scopes @> look_at_consent.scopes) and not exists (select from unnest(c.redirect_uris) u where u !~* '^https:'),
-    'scopes', (select jsonb_agg(jsonb_build_object('scope', s.scope, 'sentence', s.sentence)) from core.oauth_scopes() s where s.scope = any (look_at_consent.scopes)))
+    'scopes', (select jsonb_agg(jsonb_build_object('scope', s.scope, 'sentence', s.sentence)) from core.oauth_scopes() s
+      -- A refresh token is a lasting connection, whether the app has named it or not.
+      where s.scope = any (look_at_consent.scopes) or s.scope = 'offline_access' and 'refresh_token' = any (c.grant_types) and 'openid' <> all (look_at_consent.scopes)))
   from core.members m
   join core.workspaces w on w.id = m.workspace_id
   join metadata.roles r on r.id = m.role_id

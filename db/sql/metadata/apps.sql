@@ -6,7 +6,7 @@ language sql stable security definer set search_path = ''
 as $$
   select coalesce(jsonb_agg(to_jsonb(a) order by a."lastUsedAt" desc nulls last, a."connectedAt" desc), '[]')
   from (
-    select c.id, c.name, c.homepage, c.workspace_id is not null as "isOwn", min(g.created_at) as "connectedAt", max(g.last_used_at) as "lastUsedAt",
+    select c.id, c.name, c.workspace_id is not null as "isOwn", min(g.created_at) as "connectedAt", max(g.last_used_at) as "lastUsedAt",
       (select jsonb_agg(s.sentence) from core.oauth_scopes() s where s.scope = any (array_agg(p.scope))) as "may"
     from core.oauth_grants g join core.oauth_clients c on c.id = g.client_id cross join lateral unnest(g.scopes) p (scope)
     where g.member_id = engine.current_member() and g.ended_at is null
@@ -14,7 +14,7 @@ as $$
   ) a
 $$;
 comment on function metadata.connected_apps() is
-  'The apps that the calling member has let in: [{id, name, homepage, isOwn, connectedAt, lastUsedAt, may}]. may: what, in sentences.';
+  'The apps that the calling member has let in: [{id, name, isOwn, connectedAt, lastUsedAt, may}]. may: what, in sentences.';
 
 create or replace function metadata.disconnect_app(id uuid, member_id uuid default null) returns boolean
 language plpgsql volatile security definer set search_path = ''
@@ -43,7 +43,7 @@ begin
   perform engine.assert_manages(v_workspace, 'API_KEYS_AND_WEBHOOKS');
   return (select coalesce(jsonb_agg(to_jsonb(a) order by a."isOwn" desc, lower(a.name), a.id), '[]')
     from (
-      select c.id, c.name, c.homepage, c.workspace_id is not null as "isOwn", c.redirect_uris as "redirectUris", c.auth_method <> 'none' as "isConfidential",
+      select c.id, c.name, c.workspace_id is not null as "isOwn", c.redirect_uris as "redirectUris", c.auth_method <> 'none' as "isConfidential",
         c.role_id as "roleId", (select r.name from metadata.roles r where r.id = c.role_id) as role, coalesce(c.rate_limit, 600) as "rateLimit",
         c.created_at as "createdAt", c.created_by_name as "createdByName", d.is_allowed as "isAllowed", core.may_use_client(c, v_workspace) as "isLetIn",
         greatest(g.last_used_at, case when c.workspace_id is not null then c.last_used_at end) as "lastUsedAt", g.members
@@ -58,7 +58,7 @@ begin
 end
 $$;
 comment on function metadata.apps() is
-  'The apps of the workspace, and those that registered themselves and were let in by a member or judged: [{id, name, homepage, isOwn, redirectUris, isConfidential, roleId, role, rateLimit, createdAt, createdByName, isAllowed, isLetIn, lastUsedAt, members: [{id, name}]}].';
+  'The apps of the workspace, and those that registered themselves and were let in by a member or judged: [{id, name, isOwn, redirectUris, isConfidential, roleId, role, rateLimit, createdAt, createdByName, isAllowed, isLetIn, lastUsedAt, members: [{id, name}]}].';
 
 -- What an app of the workspace must be, whether it is made or changed.
 create or replace function engine.assert_app(name text, redirect_uris text[], is_confidential boolean, role_id uuid, rate_limit int) returns void
@@ -104,7 +104,7 @@ as $$
     || case when role_id is not null then '{client_credentials}'::text[] else '{}' end
 $$;
 
-create or replace function metadata.create_app(name text, redirect_uris text[], is_confidential boolean default true, role_id uuid default null, homepage text default null, rate_limit int default null) returns jsonb
+create or replace function metadata.create_app(name text, redirect_uris text[], is_confidential boolean default true, role_id uuid default null, rate_limit int default null) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -113,15 +113,15 @@ declare
   v_id uuid;
 begin
   perform engine.assert_app(name, v_uris, is_confidential, role_id, rate_limit);
-  insert into core.oauth_clients (workspace_id, name, homepage, redirect_uris, grant_types, auth_method, secret_hash, role_id, rate_limit, created_by_name)
-  values (engine.own_workspace(), btrim(create_app.name), nullif(btrim(create_app.homepage), ''), v_uris, engine.grant_types_of(v_uris, create_app.role_id),
+  insert into core.oauth_clients (workspace_id, name, redirect_uris, grant_types, auth_method, secret_hash, role_id, rate_limit, created_by_name)
+  values (engine.own_workspace(), btrim(create_app.name), v_uris, engine.grant_types_of(v_uris, create_app.role_id),
     case when create_app.is_confidential then 'client_secret_basic' else 'none' end, core.hash_token(v_secret), create_app.role_id, create_app.rate_limit, (engine.current_actor()).name)
   returning id into v_id;
   perform engine.note_app_event('APP_CREATED', v_id);
   return jsonb_build_object('id', v_id, 'secret', v_secret);
 end
 $$;
-comment on function metadata.create_app(text, text[], boolean, uuid, text, int) is
+comment on function metadata.create_app(text, text[], boolean, uuid, int) is
   'Registers an app of the workspace: {id, secret}. The secret, of a confidential app, is told only now. roleId: the role with which it acts for itself (client credentials). rateLimit: requests a minute, 600 unless given.';
 
 create or replace function engine.note_app_event(kind text, client_id uuid, detail jsonb default '{}') returns void
@@ -146,7 +146,7 @@ begin
 end
 $$;
 
-create or replace function metadata.update_app(id uuid, name text, redirect_uris text[], role_id uuid default null, homepage text default null, rate_limit int default null) returns boolean
+create or replace function metadata.update_app(id uuid, name text, redirect_uris text[], role_id uuid default null, rate_limit int default null) returns boolean
 language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column
@@ -156,7 +156,7 @@ declare
 begin
   perform engine.assert_app(update_app.name, v_uris, v_client.auth_method <> 'none', update_app.role_id, update_app.rate_limit);
   update core.oauth_clients c set name = btrim(update_app.name), redirect_uris = v_uris, role_id = update_app.role_id, rate_limit = update_app.rate_limit,
-    homepage = nullif(btrim(update_app.homepage), ''), grant_types = engine.grant_types_of(v_uris, update_app.role_id)
+    grant_types = engine.grant_types_of(v_uris, update_app.role_id)
   where c.id = v_client.id;
   -- Tokens with the former role end at once.
   delete from core.oauth_tokens t where t.client_id = v_client.id and t.model = 'ClientCredentials' and update_app.role_id is distinct from v_client.role_id;
@@ -165,7 +165,7 @@ begin
   return true;
 end
 $$;
-comment on function metadata.update_app(uuid, text, text[], uuid, text, int) is 'Changes an app of the workspace. Everything is given anew; roleId null: it does not act for itself.';
+comment on function metadata.update_app(uuid, text, text[], uuid, int) is 'Changes an app of the workspace. Everything is given anew; roleId null: it does not act for itself.';
 
 create or replace function metadata.rotate_app_secret(id uuid) returns jsonb
 language plpgsql volatile security definer set search_path = ''
@@ -252,9 +252,9 @@ end
 $$;
 comment on function metadata.set_allows_other_apps(boolean) is 'Whether members may let in apps that registered themselves. Turned off, what they let in before stops at once.';
 
-revoke execute on function metadata.connected_apps(), metadata.disconnect_app(uuid, uuid), metadata.apps(), metadata.create_app(text, text[], boolean, uuid, text, int),
-  metadata.update_app(uuid, text, text[], uuid, text, int), metadata.rotate_app_secret(uuid), metadata.judge_app(uuid, boolean), metadata.delete_app(uuid),
+revoke execute on function metadata.connected_apps(), metadata.disconnect_app(uuid, uuid), metadata.apps(), metadata.create_app(text, text[], boolean, uuid, int),
+  metadata.update_app(uuid, text, text[], uuid, int), metadata.rotate_app_secret(uuid), metadata.judge_app(uuid, boolean), metadata.delete_app(uuid),
   metadata.allows_other_apps(), metadata.set_allows_other_apps(boolean) from public;
-grant execute on function metadata.connected_apps(), metadata.disconnect_app(uuid, uuid), metadata.apps(), metadata.create_app(text, text[], boolean, uuid, text, int),
-  metadata.update_app(uuid, text, text[], uuid, text, int), metadata.rotate_app_secret(uuid), metadata.judge_app(uuid, boolean), metadata.delete_app(uuid),
+grant execute on function metadata.connected_apps(), metadata.disconnect_app(uuid, uuid), metadata.apps(), metadata.create_app(text, text[], boolean, uuid, int),
+  metadata.update_app(uuid, text, text[], uuid, int), metadata.rotate_app_secret(uuid), metadata.judge_app(uuid, boolean), metadata.delete_app(uuid),
   metadata.allows_other_apps(), metadata.set_allows_other_apps(boolean) to relvar_crm;

@@ -17,7 +17,6 @@ const NO_ROLE = '';
 /** Registers an app of the workspace and shows its secret, once; or changes one. */
 export function AppForm({ app, roles, onDone }: AppFormProps) {
   const [name, setName] = useState(app?.name ?? '');
-  const [homepage, setHomepage] = useState(app?.homepage ?? '');
   const [uris, setUris] = useState(app?.redirectUris.join('\n') ?? '');
   const [kind, setKind] = useState(app && !app.isConfidential ? 'PUBLIC' : 'CONFIDENTIAL');
   const [roleId, setRoleId] = useState(app?.roleId ?? NO_ROLE);
@@ -35,7 +34,6 @@ export function AppForm({ app, roles, onDone }: AppFormProps) {
       name,
       redirectUris: uris.split(/\s+/).filter((uri) => uri !== ''),
       roleId: isConfidential && roleId !== NO_ROLE ? roleId : null,
-      homepage: homepage.trim() || null,
       rateLimit: Number(rateLimit) || null,
     };
     try {
@@ -108,12 +106,6 @@ export function AppForm({ app, roles, onDone }: AppFormProps) {
           error={problemAt('role')}
         />
       ) : null}
-      <TextInput
-        label="Home page"
-        placeholder="https://"
-        value={homepage}
-        onChange={(event) => setHomepage(event.currentTarget.value)}
-      />
       <NumberInput
         label="Requests a minute"
         description="For each member"

@@ -9,24 +9,28 @@ export function AppSecret({ app, onDone }: { app: NewApp; onDone: () => void }) 
     <div className={classes.setUp}>
       <div>
         <p className={classes.note}>Client id</p>
-        <Group gap={8} wrap="nowrap">
+        <div className={classes.setUp}>
           <code className={classes.secret} aria-label="Client id">
             {app.id}
           </code>
-          <Copy text={app.id} label="Copy" />
-        </Group>
+          <Group>
+            <Copy text={app.id} label="Copy the id" />
+          </Group>
+        </div>
       </div>
       {app.secret ? (
         <div>
           <p className={classes.note}>
             Client secret. Copy it now: it is shown only this once, and only its hash is kept.
           </p>
-          <Group gap={8} wrap="nowrap">
+          <div className={classes.setUp}>
             <code className={classes.secret} aria-label="Client secret">
               {app.secret}
             </code>
-            <Copy text={app.secret} label="Copy" />
-          </Group>
+            <Group>
+              <Copy text={app.secret} label="Copy the secret" />
+            </Group>
+          </div>
         </div>
       ) : (
         <p className={classes.note}>It has no secret: it proves itself with PKCE.</p>

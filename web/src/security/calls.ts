@@ -75,7 +75,6 @@ export const revokeKey = (id: string) => run('revokeKey', { id });
 export interface ConnectedApp {
   id: string;
   name: string;
-  homepage: string | null;
   isOwn: boolean;
   connectedAt: string;
   lastUsedAt: string | null;
@@ -89,7 +88,6 @@ export const disconnectApp = (id: string, memberId: string | null = null) => run
 export interface App {
   id: string;
   name: string;
-  homepage: string | null;
   /** Registered by the workspace; others registered themselves. */
   isOwn: boolean;
   redirectUris: string[];
@@ -110,7 +108,6 @@ export interface AppDraft {
   name: string;
   redirectUris: string[];
   roleId: string | null;
-  homepage: string | null;
   rateLimit: number | null;
 }
 

@@ -49,15 +49,8 @@ export function eventText({ kind, detail }: SignInEvent): string {
       .replaceAll('_', ' ')
       .toLowerCase()
       .replace(/^./, (letter) => letter.toUpperCase());
-  const more =
-    detail['key'] ??
-    detail['login'] ??
-    detail['impersonator'] ??
-    detail['team'] ??
-    detail['app'] ??
-    detail['method'] ??
-    detail['reason'];
-  return typeof more === 'string'
-    ? `${sentence} (${more.includes(' ') ? more : more.replaceAll('_', ' ').toLowerCase()})`
-    : sentence;
+  const name = detail['key'] ?? detail['login'] ?? detail['impersonator'] ?? detail['team'] ?? detail['app'];
+  if (typeof name === 'string') return `${sentence} (${name})`;
+  const more = detail['method'] ?? detail['reason'];
+  return typeof more === 'string' ? `${sentence} (${more.replaceAll('_', ' ').toLowerCase()})` : sentence;
 }

@@ -13,7 +13,6 @@ interface Consent {
   app: {
     id: string;
     name: string;
-    homepage: string | null;
     createdByName: string | null;
     isOwn: boolean;
     isApproved: boolean;
@@ -74,7 +73,7 @@ export function ConsentPage() {
   }
   const { app, workspace } = consent;
   return (
-    <EntranceCard title={`Connect ${app.name}?`} problem={problem}>
+    <EntranceCard title={`Connect “${app.name}”?`} problem={problem}>
       <p className={entrance.note}>
         <Origin consent={consent} />
       </p>

@@ -495,7 +495,6 @@ create table core.oauth_clients (
   id uuid not null default gen_random_uuid(),
   workspace_id uuid,
   name text not null,
-  homepage text,
   redirect_uris text[] not null default '{}'::text[],
   grant_types text[] not null,
   auth_method text not null,
@@ -516,8 +515,6 @@ alter table core.oauth_clients add constraint oauth_clients_check CHECK (((secre
 alter table core.oauth_clients add constraint oauth_clients_check1 CHECK (((role_id IS NULL) OR ((workspace_id IS NOT NULL) AND (secret_hash IS NOT NULL))));
 
 alter table core.oauth_clients add constraint oauth_clients_grant_types_check CHECK ((grant_types <@ '{authorization_code,refresh_token,client_credentials,urn:ietf:params:oauth:grant-type:device_code}'::text[]));
-
-alter table core.oauth_clients add constraint oauth_clients_homepage_check CHECK (((homepage ~ '^https?://'::text) AND (length(homepage) <= 2000)));
 
 alter table core.oauth_clients add constraint oauth_clients_name_check CHECK (((btrim(name) <> ''::text) AND (length(name) <= 100)));
 
@@ -3427,7 +3424,7 @@ CREATE OR REPLACE FUNCTION core.find_oauth_client(client_id uuid)
  SET search_path TO ''
 AS $function$
   select jsonb_strip_nulls(jsonb_build_object(
-    'client_id', c.id, 'client_name', c.name, 'client_uri', c.homepage, 'redirect_uris', c.redirect_uris, 'grant_types', c.grant_types,
+    'client_id', c.id, 'client_name', c.name, 'redirect_uris', c.redirect_uris, 'grant_types', c.grant_types,
     'response_types', case when 'authorization_code' = any (c.grant_types) then '["code"]' else '[]' end::jsonb,
     'token_endpoint_auth_method', c.auth_method, 'client_secret', encode(c.secret_hash, 'hex'),
     -- A loopback address may come with any port (RFC 8252), which the protocol calls native.
@@ -3817,7 +3814,7 @@ CREATE OR REPLACE FUNCTION core.look_at_consent(member_id uuid, client_id uuid, 
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select jsonb_build_object('app', jsonb_build_object('id', c.id, 'name', c.name, 'homepage', c.homepage, 'createdAt', c.created_at, 'createdByName', c.created_by_name,
+  select jsonb_build_object('app', jsonb_build_object('id', c.id, 'name', c.name, 'createdAt', c.created_at, 'createdByName', c.created_by_name,
       'isOwn', c.workspace_id is not null, 'isApproved', c.workspace_id is not null or coalesce(d.is_allowed, false)),
     'workspace', jsonb_build_object('id', w.id, 'name', w.name), 'memberName', m.name, 'roleName', r.name,
     'isAllowed', core.may_use_client(c, w.id),
@@ -3825,7 +3822,9 @@ AS $function$
       and exists (select from core.members x where x.workspace_id = o.id and x.user_id = m.user_id and x.is_active)),
     'isRemembered', exists (select from core.oauth_grants g where g.member_id = m.id and g.client_id = c.id and g.ended_at is null and g.resource is not distinct from look_at_consent.resource
       and g.scopes @> look_at_consent.scopes) and not exists (select from unnest(c.redirect_uris) u where u !~* '^https:'),
-    'scopes', (select jsonb_agg(jsonb_build_object('scope', s.scope, 'sentence', s.sentence)) from core.oauth_scopes() s where s.scope = any (look_at_consent.scopes)))
+    'scopes', (select jsonb_agg(jsonb_build_object('scope', s.scope, 'sentence', s.sentence)) from core.oauth_scopes() s
+      -- A refresh token is a lasting connection, whether the app has named it or not.
+      where s.scope = any (look_at_consent.scopes) or s.scope = 'offline_access' and 'refresh_token' = any (c.grant_types) and 'openid' <> all (look_at_consent.scopes)))
   from core.members m
   join core.workspaces w on w.id = m.workspace_id
   join metadata.roles r on r.id = m.role_id
@@ -4452,8 +4451,8 @@ declare
   v_name text := left(coalesce(nullif(btrim(metadata ->> 'client_name'), ''), 'An app without a name'), 100);
 begin
   perform core.assert_redirect_uris(v_uris);
-  insert into core.oauth_clients (id, name, homepage, redirect_uris, grant_types, auth_method, secret_hash, created_by_ip)
-  values (register_oauth_client.client_id, v_name, metadata ->> 'client_uri', v_uris, array(select jsonb_array_elements_text(metadata -> 'grant_types')),
+  insert into core.oauth_clients (id, name, redirect_uris, grant_types, auth_method, secret_hash, created_by_ip)
+  values (register_oauth_client.client_id, v_name, v_uris, array(select jsonb_array_elements_text(metadata -> 'grant_types')),
     metadata ->> 'token_endpoint_auth_method', register_oauth_client.secret_hash, ip);
   perform core.note_auth_event('APP_REGISTERED', ip => register_oauth_client.ip, user_agent => register_oauth_client.user_agent,
     detail => jsonb_build_object('app', v_name, 'clientId', client_id));
@@ -20137,7 +20136,7 @@ begin
   perform engine.assert_manages(v_workspace, 'API_KEYS_AND_WEBHOOKS');
   return (select coalesce(jsonb_agg(to_jsonb(a) order by a."isOwn" desc, lower(a.name), a.id), '[]')
     from (
-      select c.id, c.name, c.homepage, c.workspace_id is not null as "isOwn", c.redirect_uris as "redirectUris", c.auth_method <> 'none' as "isConfidential",
+      select c.id, c.name, c.workspace_id is not null as "isOwn", c.redirect_uris as "redirectUris", c.auth_method <> 'none' as "isConfidential",
         c.role_id as "roleId", (select r.name from metadata.roles r where r.id = c.role_id) as role, coalesce(c.rate_limit, 600) as "rateLimit",
         c.created_at as "createdAt", c.created_by_name as "createdByName", d.is_allowed as "isAllowed", core.may_use_client(c, v_workspace) as "isLetIn",
         greatest(g.last_used_at, case when c.workspace_id is not null then c.last_used_at end) as "lastUsedAt", g.members
@@ -20151,7 +20150,7 @@ begin
     ) a);
 end
 $function$;
-comment on function metadata.apps() is 'The apps of the workspace, and those that registered themselves and were let in by a member or judged: [{id, name, homepage, isOwn, redirectUris, isConfidential, roleId, role, rateLimit, createdAt, createdByName, isAllowed, isLetIn, lastUsedAt, members: [{id, name}]}].';
+comment on function metadata.apps() is 'The apps of the workspace, and those that registered themselves and were let in by a member or judged: [{id, name, isOwn, redirectUris, isConfidential, roleId, role, rateLimit, createdAt, createdByName, isAllowed, isLetIn, lastUsedAt, members: [{id, name}]}].';
 
 CREATE OR REPLACE FUNCTION metadata.check_formula(object_id uuid, expression text, context text DEFAULT 'FORMULA'::text)
  RETURNS jsonb
@@ -20198,14 +20197,14 @@ CREATE OR REPLACE FUNCTION metadata.connected_apps()
 AS $function$
   select coalesce(jsonb_agg(to_jsonb(a) order by a."lastUsedAt" desc nulls last, a."connectedAt" desc), '[]')
   from (
-    select c.id, c.name, c.homepage, c.workspace_id is not null as "isOwn", min(g.created_at) as "connectedAt", max(g.last_used_at) as "lastUsedAt",
+    select c.id, c.name, c.workspace_id is not null as "isOwn", min(g.created_at) as "connectedAt", max(g.last_used_at) as "lastUsedAt",
       (select jsonb_agg(s.sentence) from core.oauth_scopes() s where s.scope = any (array_agg(p.scope))) as "may"
     from core.oauth_grants g join core.oauth_clients c on c.id = g.client_id cross join lateral unnest(g.scopes) p (scope)
     where g.member_id = engine.current_member() and g.ended_at is null
     group by c.id
   ) a
 $function$;
-comment on function metadata.connected_apps() is 'The apps that the calling member has let in: [{id, name, homepage, isOwn, connectedAt, lastUsedAt, may}]. may: what, in sentences.';
+comment on function metadata.connected_apps() is 'The apps that the calling member has let in: [{id, name, isOwn, connectedAt, lastUsedAt, may}]. may: what, in sentences.';
 
 CREATE OR REPLACE FUNCTION metadata.create_api_key(name text, role_id uuid, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, rate_limit integer DEFAULT NULL::integer)
  RETURNS jsonb
@@ -20230,7 +20229,7 @@ end
 $function$;
 comment on function metadata.create_api_key(text,uuid,timestamp with time zone,integer) is 'Makes an API key with a role: {id, secret}. The secret is told only now. rateLimit: requests a minute, 600 unless given.';
 
-CREATE OR REPLACE FUNCTION metadata.create_app(name text, redirect_uris text[], is_confidential boolean DEFAULT true, role_id uuid DEFAULT NULL::uuid, homepage text DEFAULT NULL::text, rate_limit integer DEFAULT NULL::integer)
+CREATE OR REPLACE FUNCTION metadata.create_app(name text, redirect_uris text[], is_confidential boolean DEFAULT true, role_id uuid DEFAULT NULL::uuid, rate_limit integer DEFAULT NULL::integer)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -20242,15 +20241,15 @@ declare
   v_id uuid;
 begin
   perform engine.assert_app(name, v_uris, is_confidential, role_id, rate_limit);
-  insert into core.oauth_clients (workspace_id, name, homepage, redirect_uris, grant_types, auth_method, secret_hash, role_id, rate_limit, created_by_name)
-  values (engine.own_workspace(), btrim(create_app.name), nullif(btrim(create_app.homepage), ''), v_uris, engine.grant_types_of(v_uris, create_app.role_id),
+  insert into core.oauth_clients (workspace_id, name, redirect_uris, grant_types, auth_method, secret_hash, role_id, rate_limit, created_by_name)
+  values (engine.own_workspace(), btrim(create_app.name), v_uris, engine.grant_types_of(v_uris, create_app.role_id),
     case when create_app.is_confidential then 'client_secret_basic' else 'none' end, core.hash_token(v_secret), create_app.role_id, create_app.rate_limit, (engine.current_actor()).name)
   returning id into v_id;
   perform engine.note_app_event('APP_CREATED', v_id);
   return jsonb_build_object('id', v_id, 'secret', v_secret);
 end
 $function$;
-comment on function metadata.create_app(text,text[],boolean,uuid,text,integer) is 'Registers an app of the workspace: {id, secret}. The secret, of a confidential app, is told only now. roleId: the role with which it acts for itself (client credentials). rateLimit: requests a minute, 600 unless given.';
+comment on function metadata.create_app(text,text[],boolean,uuid,integer) is 'Registers an app of the workspace: {id, secret}. The secret, of a confidential app, is told only now. roleId: the role with which it acts for itself (client credentials). rateLimit: requests a minute, 600 unless given.';
 
 CREATE OR REPLACE FUNCTION metadata.create_field(object_id uuid, label text, type text, name text DEFAULT NULL::text, description text DEFAULT ''::text, icon text DEFAULT NULL::text, settings jsonb DEFAULT '{}'::jsonb, options jsonb DEFAULT '[]'::jsonb, default_value jsonb DEFAULT NULL::jsonb, is_required boolean DEFAULT false, is_unique boolean DEFAULT false, target_object_id uuid DEFAULT NULL::uuid, inverse_label text DEFAULT NULL::text, inverse_name text DEFAULT NULL::text, on_delete text DEFAULT 'SET_NULL'::text, target_object_ids uuid[] DEFAULT NULL::uuid[], required_from timestamp with time zone DEFAULT NULL::timestamp with time zone, id uuid DEFAULT NULL::uuid)
  RETURNS metadata.fields
@@ -22130,7 +22129,7 @@ end
 $function$;
 comment on function metadata.uninstall_application(uuid,text) is 'Takes an application out: its objects and fields are deleted, and can be restored until the grace period ends. Refused while something was built on them, with the list.';
 
-CREATE OR REPLACE FUNCTION metadata.update_app(id uuid, name text, redirect_uris text[], role_id uuid DEFAULT NULL::uuid, homepage text DEFAULT NULL::text, rate_limit integer DEFAULT NULL::integer)
+CREATE OR REPLACE FUNCTION metadata.update_app(id uuid, name text, redirect_uris text[], role_id uuid DEFAULT NULL::uuid, rate_limit integer DEFAULT NULL::integer)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -22143,7 +22142,7 @@ declare
 begin
   perform engine.assert_app(update_app.name, v_uris, v_client.auth_method <> 'none', update_app.role_id, update_app.rate_limit);
   update core.oauth_clients c set name = btrim(update_app.name), redirect_uris = v_uris, role_id = update_app.role_id, rate_limit = update_app.rate_limit,
-    homepage = nullif(btrim(update_app.homepage), ''), grant_types = engine.grant_types_of(v_uris, update_app.role_id)
+    grant_types = engine.grant_types_of(v_uris, update_app.role_id)
   where c.id = v_client.id;
   -- Tokens with the former role end at once.
   delete from core.oauth_tokens t where t.client_id = v_client.id and t.model = 'ClientCredentials' and update_app.role_id is distinct from v_client.role_id;
@@ -22152,7 +22151,7 @@ begin
   return true;
 end
 $function$;
-comment on function metadata.update_app(uuid,text,text[],uuid,text,integer) is 'Changes an app of the workspace. Everything is given anew; roleId null: it does not act for itself.';
+comment on function metadata.update_app(uuid,text,text[],uuid,integer) is 'Changes an app of the workspace. Everything is given anew; roleId null: it does not act for itself.';
 
 CREATE OR REPLACE FUNCTION metadata.update_identity_provider(id uuid, patch jsonb)
  RETURNS jsonb
@@ -22680,7 +22679,7 @@ grant execute on function metadata.connected_apps() to relvar_crm;
 
 grant execute on function metadata.create_api_key(text,uuid,timestamp with time zone,integer) to relvar_crm;
 
-grant execute on function metadata.create_app(text,text[],boolean,uuid,text,integer) to relvar_crm;
+grant execute on function metadata.create_app(text,text[],boolean,uuid,integer) to relvar_crm;
 
 grant execute on function metadata.create_field(uuid,text,text,text,text,text,jsonb,jsonb,jsonb,boolean,boolean,uuid,text,text,text,uuid[],timestamp with time zone,uuid) to relvar_crm;
 
@@ -22848,7 +22847,7 @@ grant execute on function metadata.undo_type_change(uuid) to relvar_crm;
 
 grant execute on function metadata.uninstall_application(uuid,text) to relvar_crm;
 
-grant execute on function metadata.update_app(uuid,text,text[],uuid,text,integer) to relvar_crm;
+grant execute on function metadata.update_app(uuid,text,text[],uuid,integer) to relvar_crm;
 
 grant execute on function metadata.update_identity_provider(uuid,jsonb) to relvar_crm;
 

@@ -155,6 +155,25 @@ comment on column core.sessions.seeing_member_id is 'The member as whom the sess
 create index on core.sessions (workspace_id, seeing_role_id);
 create index on core.sessions (workspace_id, seeing_member_id);
 --!include engine/permissions/seeing.sql
+
+-- Shares that end, and the log of who shared.
+do $$
+declare
+  v_schema text;
+begin
+  for v_schema in select w.schema_name from core.workspaces w loop
+    execute format('alter table %I.record_shares add column expires_at timestamptz', v_schema);
+    execute format('comment on column %I.record_shares.expires_at is ''When the share ends; null for never.''', v_schema);
+    -- Made anew with what they tell and take since.
+    execute format('drop function %1$I.share_record(text, uuid, text, uuid, text, text), %1$I.shares_of_record(text, uuid)', v_schema);
+  end loop;
+end
+$$;
+drop function engine.share_record(name, text, text, uuid, text, uuid, text, text), engine.shares_of_record(name, text, text, uuid);
+--!include engine/permissions/sharing.sql
+--!include engine/permissions/explain.sql
+--!include engine/permissions/who.sql
+--!include engine/permissions/past.sql
 -- Database logins of members, and roles that read and nothing else.
 do $$
 begin

@@ -131,3 +131,105 @@ describe('seeing as somebody else', () => {
     await banner(keeper).waitFor({ state: 'detached' });
   });
 });
+
+describe('sharing', () => {
+  let record: string;
+
+  test('a record is shared with a reason, and the other sees it and why', async () => {
+    record = await value(
+      `select c.id::text as value from ${schema}.companies c where c.account_owner_id is distinct from
+        (select m.id from core.members m join core.users u on u.id = m.user_id where u.email = 'amara@relvar.example') order by c.id limit 1`,
+    );
+    const amara = await enter('amara@relvar.example');
+    await amara.goto(`${address}/objects/companies/${record}`);
+    await amara.getByRole('heading', { name: 'This company is not here' }).waitFor();
+    await amara.getByRole('button', { name: 'Why?' }).click();
+    await amara.getByText('Your rules do not show this record, or there is none.').waitFor();
+
+    await keeper.goto(`${address}/objects/companies/${record}`);
+    await keeper.getByRole('button', { name: 'Share this company' }).click();
+    const dialog = keeper.getByRole('dialog');
+    await dialog.getByPlaceholder('A member, a team or a role').fill('Amara');
+    await keeper.getByRole('option', { name: /^Amara/ }).click();
+    await dialog.getByLabel('Reason').fill('Holidays');
+    await dialog.getByRole('button', { name: 'Share', exact: true }).click();
+    await dialog.getByRole('region', { name: 'Shared with' }).getByText('Holidays').waitFor();
+    await dialog.getByRole('button', { name: 'Who sees it, and why' }).click();
+    await dialog.getByText(/shared it with the member: Holidays/).waitFor();
+    await expectAccessible(keeper);
+
+    await amara.reload();
+    await amara.getByRole('region', { name: 'Fields' }).waitFor();
+    expect(await amara.getByRole('button', { name: 'Share this company' }).count()).toBe(1);
+    await amara.getByRole('button', { name: 'More about this record' }).click();
+    await amara.getByRole('menuitem', { name: 'Explain access' }).click();
+    await amara.getByRole('status', { name: 'Explanation' }).getByText('Allowed').waitFor();
+    await amara.getByText(/shared it with the member: Holidays/).waitFor();
+    await amara.keyboard.press('Escape');
+    await amara
+      .getByRole('region', { name: 'Timeline' })
+      .getByText(/with Amara .*, to read it: Holidays/)
+      .waitFor();
+    await amara.context().close();
+  });
+
+  test('the access is changed, ended, and given back', async () => {
+    const list = keeper.getByRole('region', { name: 'Shared with' });
+    await list
+      .getByLabel(/^Access of Amara/)
+      .first()
+      .click();
+    await keeper.getByRole('option', { name: 'May change' }).click();
+    const access = () => value(`select string_agg(access, ',') as value from ${schema}.record_shares`);
+    for (let tries = 0; tries < 50 && (await access()) !== 'WRITE'; tries++) await keeper.waitForTimeout(100);
+    expect(await access()).toBe('WRITE');
+    await list.getByRole('button', { name: /^Stop sharing with Amara/ }).click();
+    await list.getByText('Nobody yet.').waitFor();
+    await keeper.getByRole('button', { name: 'Undo' }).click();
+    await list.getByRole('button', { name: /^Stop sharing with Amara/ }).waitFor();
+    expect(await access()).toBe('WRITE');
+    await keeper.keyboard.press('Escape');
+  });
+
+  test('who keeps the roles asks why somebody else sees it, and may not change a field', async () => {
+    await keeper.getByRole('button', { name: 'More about this record' }).click();
+    await keeper.getByRole('menuitem', { name: 'Explain access' }).click();
+    const dialog = keeper.getByRole('dialog');
+    await dialog.getByPlaceholder('You').fill('Amara');
+    await keeper.getByRole('option', { name: /^Amara/ }).click();
+    await dialog.getByText('by the role Rep').waitFor();
+    await dialog.getByLabel('Action').first().click();
+    await keeper.getByRole('option', { name: 'Delete', exact: true }).click();
+    await dialog.getByText('Not allowed').waitFor();
+    await expectAccessible(keeper);
+    await keeper.keyboard.press('Escape');
+  });
+
+  test('several records are shared from the selection', async () => {
+    await keeper.goto(`${address}/objects/opportunities`);
+    await keeper.getByRole('grid').locator('[data-row]').first().waitFor();
+    for (const index of [0, 1])
+      await keeper.getByRole('grid').locator('[data-row]').nth(index).getByRole('checkbox').click();
+    await keeper.getByRole('region', { name: 'Selection' }).getByRole('button', { name: 'Share' }).click();
+    await keeper.getByPlaceholder('A member, a team or a role').click();
+    await keeper.getByRole('option', { name: 'Read-only' }).click();
+    await keeper.getByRole('dialog').getByRole('button', { name: 'Share', exact: true }).click();
+    await keeper.getByText('Shared with Read-only.').waitFor();
+    expect(
+      await value(`select count(*)::text as value from ${schema}.record_shares where principal_kind = 'ROLE'`),
+    ).toBe('2');
+  });
+
+  test('an object becomes private by a switch that says what it does', async () => {
+    await keeper.goto(`${address}/settings/model/notes?tab=settings`);
+    await keeper.getByText(/A record is its creator’s alone until it is shared/).waitFor();
+    await keeper.getByRole('switch', { name: 'Private' }).click({ force: true });
+    await keeper.getByRole('button', { name: 'Save', exact: true }).click();
+    const apply = keeper.getByRole('dialog').getByRole('button', { name: 'Change', exact: true });
+    await Promise.race([apply.click(), keeper.getByText('Saved.').waitFor()]);
+    await keeper.getByText('Saved.').waitFor();
+    expect(await value(`select is_private::text as value from metadata.objects where name_singular = 'note'`)).toBe(
+      'true',
+    );
+  });
+});

@@ -17,7 +17,7 @@ as $$
       comment on column %1$I.record_events.seq is ''Number of the change within its statement.'';
       comment on column %1$I.record_events.object_id is ''The object of the record: metadata.objects.id.'';
       comment on column %1$I.record_events.record_id is ''The record.'';
-      comment on column %1$I.record_events.action is ''created, updated, deleted, restored or destroyed.'';
+      comment on column %1$I.record_events.action is ''created, updated, deleted, restored, destroyed, shared or unshared.'';
       comment on column %1$I.record_events.before is ''The values that were changed, as they were; of a deleted record all of them.'';
       comment on column %1$I.record_events.after is ''The values that were changed, as they are now; of a created record all of them.'';
       comment on column %1$I.record_events.actor_type is ''Who did it: member, api_key, psql (a database login) or system.'';
@@ -48,7 +48,7 @@ as $$
         id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null,
         principal_kind text not null check (principal_kind in (''MEMBER'', ''TEAM'', ''ROLE'')), principal_id uuid not null,
         access text not null check (access in (''READ'', ''WRITE'')), reason text not null default '''',
-        created_by uuid, created_by_name text, created_at timestamptz not null default now(),
+        created_by uuid, created_by_name text, created_at timestamptz not null default now(), expires_at timestamptz,
         unique (object_id, record_id, principal_kind, principal_id));
       create index record_shares_principal_id_object_id_idx on %1$I.record_shares (principal_id, object_id);
       comment on column %1$I.record_shares.id is ''Identifies the share.'';
@@ -60,17 +60,18 @@ as $$
       comment on column %1$I.record_shares.reason is ''Why, in the words of who shared it.'';
       comment on column %1$I.record_shares.created_by is ''The member who shared it.'';
       comment on column %1$I.record_shares.created_by_name is ''What the member was called at the time.'';
-      comment on column %1$I.record_shares.created_at is ''When it was shared.''', schema_name, engine.uuid_default()),
+      comment on column %1$I.record_shares.created_at is ''When it was shared.'';
+      comment on column %1$I.record_shares.expires_at is ''When the share ends; null for never.''', schema_name, engine.uuid_default()),
       '@behavior -*', 'Single records that are shared with members, teams or roles beside what their rules let them see.'),
     -- As PostgreSQL prints them, so that what stands there can be compared.
     ('function', 'share_record', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.share_record(object_name text, record_id uuid, principal_kind text, principal_id uuid, access text DEFAULT 'READ'::text, reason text DEFAULT ''::text)
+$function$CREATE OR REPLACE FUNCTION %1$I.share_record(object_name text, record_id uuid, principal_kind text, principal_id uuid, access text DEFAULT 'READ'::text, reason text DEFAULT ''::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS uuid
  LANGUAGE sql
 BEGIN ATOMIC
- SELECT engine.share_record(CURRENT_USER, %1$L::text, object_name, record_id, principal_kind, principal_id, access, reason) AS share_record;
+ SELECT engine.share_record(CURRENT_USER, %1$L::text, object_name, record_id, principal_kind, principal_id, access, reason, expires_at) AS share_record;
 END$function$, schema_name),
-      null, 'Shows one record to a member, a team or a role, or lets them change it (access WRITE). For who may change the record. Returns the share.'),
+      null, 'Shows one record to a member, a team or a role, or lets them change it (access WRITE), for ever or until expiresAt. For who may change the record. Returns the share.'),
     ('function', 'unshare_record', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.unshare_record(share_id uuid)
  RETURNS boolean
@@ -81,7 +82,7 @@ END$function$, schema_name),
       null, 'Takes a share of a record back. False when there is none.'),
     ('function', 'shares_of_record', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.shares_of_record(object_name text, record_id uuid)
- RETURNS TABLE(share_id uuid, principal_kind text, principal_id uuid, principal_name text, access text, reason text, created_by_name text, created_at timestamp with time zone)
+ RETURNS TABLE(share_id uuid, principal_kind text, principal_id uuid, principal_name text, access text, reason text, created_by_name text, created_at timestamp with time zone, expires_at timestamp with time zone)
  LANGUAGE sql
  STABLE ROWS 10
 BEGIN ATOMIC
@@ -92,8 +93,9 @@ BEGIN ATOMIC
      s.access,
      s.reason,
      s.created_by_name,
-     s.created_at
-    FROM engine.shares_of_record(CURRENT_USER, %1$L::text, shares_of_record.object_name, shares_of_record.record_id) s(share_id, principal_kind, principal_id, principal_name, access, reason, created_by_name, created_at);
+     s.created_at,
+     s.expires_at
+    FROM engine.shares_of_record(CURRENT_USER, %1$L::text, shares_of_record.object_name, shares_of_record.record_id) s(share_id, principal_kind, principal_id, principal_name, access, reason, created_by_name, created_at, expires_at);
 END$function$, schema_name),
       null, 'With whom a record is shared, for who may read it.'),
     ('function', 'shared_ids', format(

@@ -319,7 +319,9 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
           onColumns={setInView}
         />
       )}
-      {phone || !rights.canDelete ? null : <SelectionBar object={object} grid={grid} onDelete={remove} />}
+      {phone || !(rights.canDelete || rights.canUpdate) ? null : (
+        <SelectionBar object={object} grid={grid} onDelete={remove} />
+      )}
       {form ? (
         <CreateModal
           model={model}

@@ -1,7 +1,15 @@
-import { ActionIcon, Button, Tooltip } from '@mantine/core';
-import { IconChevronDown, IconChevronRight, IconChevronUp, IconTrash } from '@tabler/icons-react';
+import { ActionIcon, Button, Menu, Tooltip } from '@mantine/core';
+import {
+  IconChevronDown,
+  IconChevronRight,
+  IconChevronUp,
+  IconDots,
+  IconShare2,
+  IconShieldQuestion,
+  IconTrash,
+} from '@tabler/icons-react';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { useEffect, useMemo, useState } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
 import { Message } from '../app/Message.tsx';
 import { Avatar } from '../fields/Avatar.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
@@ -24,6 +32,13 @@ import { isUnread } from './tableStore.ts';
 import { Timeline } from './Timeline.tsx';
 import { useRecord } from './useRecord.ts';
 
+const ShareDialog = lazy(() =>
+  import('../sharing/ShareDialog.tsx').then(({ ShareDialog: Dialog }) => ({ default: Dialog })),
+);
+const AccessDialog = lazy(() =>
+  import('../sharing/AccessDialog.tsx').then(({ AccessDialog: Dialog }) => ({ default: Dialog })),
+);
+
 /** Beyond so many long texts, a page that shows each in full is no page any more. */
 const LONG_TEXTS = 6;
 
@@ -41,6 +56,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   const titleField = labelField(object);
   const { long, short, links } = useMemo(() => parted(fields), [fields]);
   const [view, setView] = useState(ALL_IN_VIEW);
+  const [dialog, setDialog] = useState<'share' | 'access' | null>(null);
   const { shown, matching } = fieldsInView(short, view);
   const asked = [...(titleField ? [titleField] : []), ...shown.filter((field) => field !== titleField), ...long];
   const { row, status, failure, saves, flashing, save, refuse, drop, read } = useRecord(model, object, id, asked);
@@ -100,11 +116,30 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
       All {object.labelPlural.toLowerCase()}
     </Button>
   );
+  const dialogs = (
+    <Suspense fallback={null}>
+      {dialog === 'share' ? <ShareDialog object={object} ids={[id]} onClose={() => setDialog(null)} /> : null}
+      {dialog === 'access' ? <AccessDialog object={object} id={id} onClose={() => setDialog(null)} /> : null}
+    </Suspense>
+  );
   if (status === 'missing') {
     return (
-      <Message title={`This ${object.labelSingular.toLowerCase()} is not here`} actions={backToList}>
-        It may have been deleted, or your role may not see it.
-      </Message>
+      <>
+        <Message
+          title={`This ${object.labelSingular.toLowerCase()} is not here`}
+          actions={
+            <>
+              {backToList}
+              <Button variant="subtle" onClick={() => setDialog('access')}>
+                Why?
+              </Button>
+            </>
+          }
+        >
+          It may have been deleted, or your role may not see it.
+        </Message>
+        {dialogs}
+      </>
     );
   }
   if (status === 'failed') {
@@ -155,6 +190,19 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
               <IconChevronDown size={17} />
             </ActionIcon>
           </Tooltip>
+          {rights.canUpdate ? (
+            <Tooltip label="Share">
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                disabled={!row}
+                onClick={() => setDialog('share')}
+                aria-label={`Share this ${object.labelSingular.toLowerCase()}`}
+              >
+                <IconShare2 size={16} />
+              </ActionIcon>
+            </Tooltip>
+          ) : null}
           {rights.canDelete ? (
             <Tooltip label="Delete">
               <ActionIcon
@@ -168,8 +216,21 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
               </ActionIcon>
             </Tooltip>
           ) : null}
+          <Menu position="bottom-end">
+            <Menu.Target>
+              <ActionIcon variant="subtle" color="gray" disabled={!row} aria-label="More about this record">
+                <IconDots size={16} />
+              </ActionIcon>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item leftSection={<IconShieldQuestion size={15} />} onClick={() => setDialog('access')}>
+                Explain access
+              </Menu.Item>
+            </Menu.Dropdown>
+          </Menu>
         </div>
       </header>
+      {dialogs}
       <div
         className={classes.page}
         aria-busy={row === null}

@@ -7,7 +7,7 @@ import { objectById } from '../model/lookup.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { knownLabel, readLabels } from './recordLabels.ts';
 import classes from './RecordView.module.css';
-import { changedFields, mentionedIds, type Columns } from './timelineText.ts';
+import { changedFields, mentionedIds, shareText, type Columns } from './timelineText.ts';
 import { useLiveObjects } from './useLiveObject.ts';
 
 interface RecordEvent {
@@ -37,6 +37,8 @@ const VERBS: { [action: string]: string } = {
   deleted: 'deleted this',
   restored: 'restored this',
   destroyed: 'destroyed this',
+  shared: 'shared this',
+  unshared: 'stopped sharing this',
 };
 
 const actorOf = (event: RecordEvent): string =>
@@ -87,6 +89,7 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
                   (other) => knownLabel(other) ?? 'a record',
                 )
               : [];
+          const share = shareText(event.action, event.before, event.after);
           const actor = actorOf(event);
           return (
             <li key={`${event.batch} ${event.seq}`} className={classes.event}>
@@ -103,6 +106,7 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
                     {formatRelative(event.happenedAt)}
                   </time>
                 </div>
+                {share ? <div className={classes.eventChange}>{share}</div> : null}
                 {lines.map((line) => (
                   <div key={line.label} className={classes.eventChange}>
                     <span>{line.label}</span> {line.before ? <s>{line.before}</s> : null} <span aria-hidden>→</span>{' '}

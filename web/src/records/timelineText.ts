@@ -55,3 +55,18 @@ export function changedFields(
     return [{ label: field.label, before: side(before), after: side(after) }];
   });
 }
+
+const WITH: { [kind: string]: string } = { MEMBER: '', TEAM: 'the team ', ROLE: 'the role ' };
+
+/** With whom, to do what, and why; null for other events. */
+export function shareText(action: string, before: Columns | null, after: Columns | null): string | null {
+  if (action !== 'shared' && action !== 'unshared') return null;
+  const share = (after ?? before)?.['share'] as { [name: string]: string | null } | null | undefined;
+  if (!share) return null;
+  const whom = share['with'] ? `${WITH[share['kind'] ?? ''] ?? ''}${share['with']}` : 'somebody';
+  return [
+    `with ${whom}`,
+    action === 'shared' ? (share['access'] === 'WRITE' ? ', to change it' : ', to read it') : '',
+    action === 'shared' && share['reason'] ? `: ${share['reason']}` : '',
+  ].join('');
+}

@@ -61,7 +61,7 @@ begin
           select s.principal_kind, coalesce(t.name, x.name, '') as name, s.access, s.reason, s.created_by_name from %I.record_shares s
           left join metadata.teams t on t.id = s.principal_id and s.principal_kind = 'TEAM'
           left join metadata.roles x on x.id = s.principal_id and s.principal_kind = 'ROLE'
-          where s.object_id = $1 and s.record_id = $2 and ($3 = 'READ' or s.access = 'WRITE') and (
+          where s.object_id = $1 and s.record_id = $2 and ($3 = 'READ' or s.access = 'WRITE') and (s.expires_at is null or s.expires_at > now()) and (
             s.principal_kind = 'MEMBER' and s.principal_id = $4
             or s.principal_kind = 'TEAM' and s.principal_id = any (array(select m.team_id from metadata.team_members m where m.member_id = $4))
             or s.principal_kind = 'ROLE' and s.principal_id = any (array(select engine.role_closure($5)))) limit 1

@@ -93,7 +93,8 @@ begin
   select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, v_object) c;
   v_knows_who := has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
   return query execute format(
-    'select e.batch, e.seq, e.action, b.value, a.value, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
+    'select e.batch, e.seq, e.action, case when e.action in (''shared'', ''unshared'') then e.before else b.value end,
+       case when e.action in (''shared'', ''unshared'') then e.after else a.value end, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
        case when $7 then e.source else '''' end, e.happened_at
      from %I.record_events e
      cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)

@@ -55,7 +55,7 @@ begin
   end if;
   return query execute format($sql$
       select s.record_id from %I.record_shares s
-      where s.object_id = $1 and ($2 = 'READ' or s.access = 'WRITE') and (
+      where s.object_id = $1 and ($2 = 'READ' or s.access = 'WRITE') and (s.expires_at is null or s.expires_at > now()) and (
         s.principal_kind = 'MEMBER' and s.principal_id = $3
         or s.principal_kind = 'TEAM' and s.principal_id = any (array(select m.team_id from metadata.team_members m where m.member_id = $3))
         or s.principal_kind = 'ROLE' and s.principal_id = any (array(select engine.roles_of($4))))

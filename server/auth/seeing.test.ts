@@ -217,13 +217,15 @@ test('of private objects only what both may see is shown', async () => {
   await note('Ann for me', ann, me!.id);
   await note('Me alone', me!.id);
   await note('Me for Ann', me!.id, ann);
+  const [kim] = await sql<{ id: string }>("select id from core.members where name = 'Kim'");
+  await note('Kim for Ann', kim!.id, ann);
   const titles = async (who: typeof admin) => {
     const { data, errors } = await who.records('{ notes(orderBy: TITLE_ASC) { nodes { title } } }');
     expect(errors).toBeUndefined();
     return (data as { notes: { nodes: { title: string }[] } }).notes.nodes.map(({ title }) => title);
   };
   const rep = await browserOf('ann@acme.test');
-  expect(await titles(rep)).toEqual(['Ann alone', 'Ann for me', 'Me for Ann']);
+  expect(await titles(rep)).toEqual(['Ann alone', 'Ann for me', 'Kim for Ann', 'Me for Ann']);
   expect(await titles(admin)).toEqual(['Ann for me', 'Me alone', 'Me for Ann']);
   expect((await admin.see({ memberId: ann })).status).toBe(200);
   expect(await titles(admin)).toEqual(['Ann for me', 'Me for Ann']);

@@ -63,7 +63,7 @@ begin
 end
 $$;
 
--- Policies of before tenants had a shared_ids of their own ask this one until they are reconciled.
+-- Policies of private objects ask this one, which knows of who looks as somebody else (seeing.sql); others the tenant's own.
 create or replace function engine.shared_ids(object_id uuid, access text) returns setof uuid
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -184,7 +184,7 @@ create or replace function engine.beside_shares(parts jsonb, object metadata.obj
 language sql stable set search_path = ''
 as $$
   select case when parts <> '[]' then engine.policy_print(engine.policy_joined('or', jsonb_build_array(engine.policy_joined('and', parts),
-    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null then format('( SELECT %I.shared_ids(%L::uuid, %L::text) AS shared_ids)', (select w.schema_name from core.workspaces w where w.id = (object).workspace_id), (object).id, access)
+    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null then format('( SELECT %I.shared_ids(%L::uuid, %L::text) AS shared_ids)', case when (object).is_private then 'engine' else (select w.schema_name from core.workspaces w where w.id = (object).workspace_id) end, (object).id, access)
       else format('( SELECT engine.find_shared_ids(%L::name, %L::uuid, %L::text, %L::uuid))', role, (object).id, access, member) end))))) end
 $$;
 

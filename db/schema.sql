@@ -489,6 +489,8 @@ CREATE TRIGGER _500_forget_identities AFTER DELETE OR UPDATE OF role_id, is_acti
 
 CREATE TRIGGER _500_tell_tenant AFTER UPDATE OF name, avatar_url ON core.members FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.avatar_url IS DISTINCT FROM new.avatar_url))) EXECUTE FUNCTION core.tg_members__tell_tenant();
 
+CREATE TRIGGER _600_forget_shares AFTER DELETE ON core.members FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_shares('MEMBER');
+
 CREATE CONSTRAINT TRIGGER keep_admin AFTER DELETE OR UPDATE OF role_id, is_active ON core.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION engine.tg_members__keep_admin();
 
 create table core.oauth_clients (
@@ -2058,6 +2060,8 @@ CREATE TRIGGER _050_vacate BEFORE DELETE ON metadata.roles FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.roles FOR EACH ROW EXECUTE FUNCTION engine.tg_roles__validate();
 
+CREATE TRIGGER _600_forget_shares AFTER DELETE ON metadata.roles FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_shares('ROLE');
+
 CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
 
 CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
@@ -2235,6 +2239,8 @@ CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.teams FOR EACH 
 CREATE TRIGGER _400_hand_up AFTER DELETE ON metadata.teams REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_teams__hand_up();
 
 CREATE TRIGGER _500_note AFTER INSERT OR DELETE OR UPDATE ON metadata.teams FOR EACH ROW EXECUTE FUNCTION engine.tg_teams__note();
+
+CREATE TRIGGER _600_forget_shares AFTER DELETE ON metadata.teams FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_shares('TEAM');
 
 create table metadata.type_changes (
   id uuid not null default engine.uuidv7(),
@@ -6844,7 +6850,7 @@ CREATE OR REPLACE FUNCTION engine.beside_shares(parts jsonb, object metadata.obj
  SET search_path TO ''
 AS $function$
   select case when parts <> '[]' then engine.policy_print(engine.policy_joined('or', jsonb_build_array(engine.policy_joined('and', parts),
-    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null then format('( SELECT %I.shared_ids(%L::uuid, %L::text) AS shared_ids)', (select w.schema_name from core.workspaces w where w.id = (object).workspace_id), (object).id, access)
+    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null then format('( SELECT %I.shared_ids(%L::uuid, %L::text) AS shared_ids)', case when (object).is_private then 'engine' else (select w.schema_name from core.workspaces w where w.id = (object).workspace_id) end, (object).id, access)
       else format('( SELECT engine.find_shared_ids(%L::name, %L::uuid, %L::text, %L::uuid))', role, (object).id, access, member) end))))) end
 $function$;
 
@@ -8603,7 +8609,7 @@ AS $functionx$
       comment on column %1$I.record_events.seq is ''Number of the change within its statement.'';
       comment on column %1$I.record_events.object_id is ''The object of the record: metadata.objects.id.'';
       comment on column %1$I.record_events.record_id is ''The record.'';
-      comment on column %1$I.record_events.action is ''created, updated, deleted, restored or destroyed.'';
+      comment on column %1$I.record_events.action is ''created, updated, deleted, restored, destroyed, shared or unshared.'';
       comment on column %1$I.record_events.before is ''The values that were changed, as they were; of a deleted record all of them.'';
       comment on column %1$I.record_events.after is ''The values that were changed, as they are now; of a created record all of them.'';
       comment on column %1$I.record_events.actor_type is ''Who did it: member, api_key, psql (a database login) or system.'';
@@ -8634,7 +8640,7 @@ AS $functionx$
         id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null,
         principal_kind text not null check (principal_kind in (''MEMBER'', ''TEAM'', ''ROLE'')), principal_id uuid not null,
         access text not null check (access in (''READ'', ''WRITE'')), reason text not null default '''',
-        created_by uuid, created_by_name text, created_at timestamptz not null default now(),
+        created_by uuid, created_by_name text, created_at timestamptz not null default now(), expires_at timestamptz,
         unique (object_id, record_id, principal_kind, principal_id));
       create index record_shares_principal_id_object_id_idx on %1$I.record_shares (principal_id, object_id);
       comment on column %1$I.record_shares.id is ''Identifies the share.'';
@@ -8646,17 +8652,18 @@ AS $functionx$
       comment on column %1$I.record_shares.reason is ''Why, in the words of who shared it.'';
       comment on column %1$I.record_shares.created_by is ''The member who shared it.'';
       comment on column %1$I.record_shares.created_by_name is ''What the member was called at the time.'';
-      comment on column %1$I.record_shares.created_at is ''When it was shared.''', schema_name, engine.uuid_default()),
+      comment on column %1$I.record_shares.created_at is ''When it was shared.'';
+      comment on column %1$I.record_shares.expires_at is ''When the share ends; null for never.''', schema_name, engine.uuid_default()),
       '@behavior -*', 'Single records that are shared with members, teams or roles beside what their rules let them see.'),
     -- As PostgreSQL prints them, so that what stands there can be compared.
     ('function', 'share_record', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.share_record(object_name text, record_id uuid, principal_kind text, principal_id uuid, access text DEFAULT 'READ'::text, reason text DEFAULT ''::text)
+$function$CREATE OR REPLACE FUNCTION %1$I.share_record(object_name text, record_id uuid, principal_kind text, principal_id uuid, access text DEFAULT 'READ'::text, reason text DEFAULT ''::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS uuid
  LANGUAGE sql
 BEGIN ATOMIC
- SELECT engine.share_record(CURRENT_USER, %1$L::text, object_name, record_id, principal_kind, principal_id, access, reason) AS share_record;
+ SELECT engine.share_record(CURRENT_USER, %1$L::text, object_name, record_id, principal_kind, principal_id, access, reason, expires_at) AS share_record;
 END$function$, schema_name),
-      null, 'Shows one record to a member, a team or a role, or lets them change it (access WRITE). For who may change the record. Returns the share.'),
+      null, 'Shows one record to a member, a team or a role, or lets them change it (access WRITE), for ever or until expiresAt. For who may change the record. Returns the share.'),
     ('function', 'unshare_record', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.unshare_record(share_id uuid)
  RETURNS boolean
@@ -8667,7 +8674,7 @@ END$function$, schema_name),
       null, 'Takes a share of a record back. False when there is none.'),
     ('function', 'shares_of_record', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.shares_of_record(object_name text, record_id uuid)
- RETURNS TABLE(share_id uuid, principal_kind text, principal_id uuid, principal_name text, access text, reason text, created_by_name text, created_at timestamp with time zone)
+ RETURNS TABLE(share_id uuid, principal_kind text, principal_id uuid, principal_name text, access text, reason text, created_by_name text, created_at timestamp with time zone, expires_at timestamp with time zone)
  LANGUAGE sql
  STABLE ROWS 10
 BEGIN ATOMIC
@@ -8678,8 +8685,9 @@ BEGIN ATOMIC
      s.access,
      s.reason,
      s.created_by_name,
-     s.created_at
-    FROM engine.shares_of_record(CURRENT_USER, %1$L::text, shares_of_record.object_name, shares_of_record.record_id) s(share_id, principal_kind, principal_id, principal_name, access, reason, created_by_name, created_at);
+     s.created_at,
+     s.expires_at
+    FROM engine.shares_of_record(CURRENT_USER, %1$L::text, shares_of_record.object_name, shares_of_record.record_id) s(share_id, principal_kind, principal_id, principal_name, access, reason, created_by_name, created_at, expires_at);
 END$function$, schema_name),
       null, 'With whom a record is shared, for who may read it.'),
     ('function', 'shared_ids', format(
@@ -8691,7 +8699,7 @@ $function$CREATE OR REPLACE FUNCTION %1$I.shared_ids(object_id uuid, access text
 BEGIN ATOMIC
  SELECT s.record_id
     FROM %1$I.record_shares s
-   WHERE ((s.object_id = shared_ids.object_id) AND (s.principal_id = ANY (ARRAY( SELECT engine.my_principals() AS my_principals))) AND ((shared_ids.access = 'READ'::text) OR (s.access = 'WRITE'::text)));
+   WHERE ((s.object_id = shared_ids.object_id) AND (s.principal_id = ANY (ARRAY( SELECT engine.my_principals() AS my_principals))) AND ((shared_ids.access = 'READ'::text) OR (s.access = 'WRITE'::text)) AND ((s.expires_at IS NULL) OR (s.expires_at > now())));
 END$function$, schema_name),
       '@behavior -*', 'Ids of the records of an object that are shared with the caller, to READ or to WRITE. Policies ask it.'),
     ('function', 'search_records', format(
@@ -9953,7 +9961,7 @@ begin
           select s.principal_kind, coalesce(t.name, x.name, '') as name, s.access, s.reason, s.created_by_name from %I.record_shares s
           left join metadata.teams t on t.id = s.principal_id and s.principal_kind = 'TEAM'
           left join metadata.roles x on x.id = s.principal_id and s.principal_kind = 'ROLE'
-          where s.object_id = $1 and s.record_id = $2 and ($3 = 'READ' or s.access = 'WRITE') and (
+          where s.object_id = $1 and s.record_id = $2 and ($3 = 'READ' or s.access = 'WRITE') and (s.expires_at is null or s.expires_at > now()) and (
             s.principal_kind = 'MEMBER' and s.principal_id = $4
             or s.principal_kind = 'TEAM' and s.principal_id = any (array(select m.team_id from metadata.team_members m where m.member_id = $4))
             or s.principal_kind = 'ROLE' and s.principal_id = any (array(select engine.role_closure($5)))) limit 1
@@ -10371,7 +10379,7 @@ begin
   end if;
   return query execute format($sql$
       select s.record_id from %I.record_shares s
-      where s.object_id = $1 and ($2 = 'READ' or s.access = 'WRITE') and (
+      where s.object_id = $1 and ($2 = 'READ' or s.access = 'WRITE') and (s.expires_at is null or s.expires_at > now()) and (
         s.principal_kind = 'MEMBER' and s.principal_id = $3
         or s.principal_kind = 'TEAM' and s.principal_id = any (array(select m.team_id from metadata.team_members m where m.member_id = $3))
         or s.principal_kind = 'ROLE' and s.principal_id = any (array(select engine.roles_of($4))))
@@ -14143,6 +14151,27 @@ AS $function$
     detail => detail || jsonb_build_object('by', engine.actor_name()))
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.note_share(schema_name text, object metadata.objects, record_id uuid, before jsonb, after jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_batch bigint := nextval('engine.event_batch');
+  v_actor engine.actor := engine.current_actor();
+  v_action text := case when after is null then 'unshared' else 'shared' end;
+begin
+  if not (object).is_audited then
+    return;
+  end if;
+  execute format('insert into %I.record_events (batch, seq, object_id, record_id, action, before, after, actor_type, actor_id, actor_name, source, request_id)
+    values ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif(current_setting(''relvar.request_id'', true), ''''))', schema_name)
+  using v_batch, (object).id, record_id, v_action, case when before is not null then jsonb_build_object('share', before) end, case when after is not null then jsonb_build_object('share', after) end,
+    v_actor.type, v_actor.id, v_actor.name, engine.current_source();
+  insert into engine.outbox (batch, workspace_id, object_id, action) values (v_batch, (object).workspace_id, (object).id, v_action);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.note_statements(workspace_id uuid, version bigint, statements text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -15082,6 +15111,13 @@ CREATE OR REPLACE FUNCTION engine.present_sql(value text, pg_type text)
  SET search_path TO ''
 RETURN CASE pg_type WHEN 'text'::text THEN format('coalesce(btrim(%s, E'' \t\r\n'') <> '''', false)'::text, value) WHEN 'text[]'::text THEN format('coalesce(cardinality(%s) > 0, false)'::text, value) WHEN 'jsonb'::text THEN format('coalesce(%s not in (''null'', ''[]'', ''{}''), false)'::text, value) ELSE (value || ' is not null'::text) END;
 
+CREATE OR REPLACE FUNCTION engine.principal_name(workspace_id uuid, principal_kind text, principal_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN CASE principal_kind WHEN 'MEMBER'::text THEN (SELECT COALESCE(NULLIF(m.name, ''::text), 'A member'::text) AS "coalesce" FROM core.members m WHERE ((m.id = principal_name.principal_id) AND (m.workspace_id = principal_name.workspace_id))) WHEN 'TEAM'::text THEN (SELECT t.name FROM metadata.teams t WHERE ((t.id = principal_name.principal_id) AND (t.workspace_id = principal_name.workspace_id))) WHEN 'ROLE'::text THEN (SELECT r.name FROM metadata.roles r WHERE ((r.id = principal_name.principal_id) AND (r.workspace_id = principal_name.workspace_id))) ELSE NULL::text END;
+
 CREATE OR REPLACE FUNCTION engine.private_member()
  RETURNS uuid
  LANGUAGE sql
@@ -15744,7 +15780,8 @@ begin
   select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, v_object) c;
   v_knows_who := has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
   return query execute format(
-    'select e.batch, e.seq, e.action, b.value, a.value, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
+    'select e.batch, e.seq, e.action, case when e.action in (''shared'', ''unshared'') then e.before else b.value end,
+       case when e.action in (''shared'', ''unshared'') then e.after else a.value end, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
        case when $7 then e.source else '''' end, e.happened_at
      from %I.record_events e
      cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)
@@ -17249,7 +17286,7 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.share_record(caller name, schema_name text, object_name text, record_id uuid, principal_kind text, principal_id uuid, access text, reason text)
+CREATE OR REPLACE FUNCTION engine.share_record(caller name, schema_name text, object_name text, record_id uuid, principal_kind text, principal_id uuid, access text, reason text, expires_at timestamp with time zone)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -17257,25 +17294,33 @@ CREATE OR REPLACE FUNCTION engine.share_record(caller name, schema_name text, ob
 AS $function$
 declare
   v_object metadata.objects := engine.shareable_object(caller, schema_name, object_name, record_id, 'UPDATE');
+  v_principal text := engine.principal_name(v_object.workspace_id, principal_kind, principal_id);
+  v_reason text := coalesce(left(btrim(reason), 500), '');
   v_id uuid;
+  v_before jsonb;
 begin
   if coalesce(access, '') not in ('READ', 'WRITE') then
     raise exception 'A record is shared to READ or to WRITE, not to "%".', access using errcode = 'RV098', column = 'access', hint = 'WRITE lets the other change it, too.';
   end if;
-  if not coalesce(case principal_kind
-      when 'MEMBER' then exists (select from core.members m where m.id = principal_id and m.workspace_id = v_object.workspace_id)
-      when 'TEAM' then exists (select from metadata.teams t where t.id = principal_id and t.workspace_id = v_object.workspace_id)
-      when 'ROLE' then exists (select from metadata.roles r where r.id = principal_id and r.workspace_id = v_object.workspace_id) end, false) then
+  if v_principal is null then
     raise exception 'There is no such % here.', coalesce(lower(nullif(principal_kind, '')), 'member') using errcode = 'RV098', column = 'principal_id',
       hint = 'Share with a MEMBER, a TEAM or a ROLE of this workspace, by its id.';
   end if;
+  if expires_at <= now() then
+    raise exception 'The share would have ended already.' using errcode = 'RV098', column = 'expires_at', hint = 'Choose a later day, or none.';
+  end if;
+  execute format('select jsonb_build_object(''with'', $5, ''kind'', $3, ''access'', s.access, ''reason'', s.reason, ''expiresAt'', s.expires_at)
+    from %I.record_shares s where s.object_id = $1 and s.record_id = $2 and s.principal_kind = $3 and s.principal_id = $4', schema_name)
+  into v_before using v_object.id, record_id, principal_kind, principal_id, v_principal;
   execute format(
-    'insert into %I.record_shares as s (object_id, record_id, principal_kind, principal_id, access, reason, created_by, created_by_name)
-     values ($1, $2, $3, $4, $5, coalesce($6, ''''), $7, $8)
+    'insert into %I.record_shares as s (object_id, record_id, principal_kind, principal_id, access, reason, created_by, created_by_name, expires_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      on conflict (object_id, record_id, principal_kind, principal_id) do update set access = excluded.access, reason = excluded.reason,
-       created_by = excluded.created_by, created_by_name = excluded.created_by_name, created_at = now()
+       created_by = excluded.created_by, created_by_name = excluded.created_by_name, created_at = now(), expires_at = excluded.expires_at
      returning s.id', schema_name)
-  into v_id using v_object.id, record_id, principal_kind, principal_id, access, reason, engine.current_member(), (engine.current_actor()).name;
+  into v_id using v_object.id, record_id, principal_kind, principal_id, access, v_reason, engine.current_member(), (engine.current_actor()).name, expires_at;
+  perform engine.note_share(schema_name, v_object, record_id, v_before,
+    jsonb_build_object('with', v_principal, 'kind', principal_kind, 'access', access, 'reason', v_reason, 'expiresAt', expires_at));
   return v_id;
 end
 $function$;
@@ -17319,7 +17364,7 @@ end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.shares_of_record(caller name, schema_name text, object_name text, record_id uuid)
- RETURNS TABLE(share_id uuid, principal_kind text, principal_id uuid, principal_name text, access text, reason text, created_by_name text, created_at timestamp with time zone)
+ RETURNS TABLE(share_id uuid, principal_kind text, principal_id uuid, principal_name text, access text, reason text, created_by_name text, created_at timestamp with time zone, expires_at timestamp with time zone)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
@@ -17328,13 +17373,10 @@ declare
   v_object metadata.objects := engine.shareable_object(caller, schema_name, object_name, record_id, 'READ');
 begin
   return query execute format($sql$
-      select s.id, s.principal_kind, s.principal_id, coalesce(m.name, t.name, r.name, ''), s.access, s.reason, s.created_by_name, s.created_at
+      select s.id, s.principal_kind, s.principal_id, coalesce(engine.principal_name($3, s.principal_kind, s.principal_id), ''), s.access, s.reason, s.created_by_name, s.created_at, s.expires_at
       from %I.record_shares s
-      left join core.members m on s.principal_kind = 'MEMBER' and m.id = s.principal_id
-      left join metadata.teams t on s.principal_kind = 'TEAM' and t.id = s.principal_id
-      left join metadata.roles r on s.principal_kind = 'ROLE' and r.id = s.principal_id
-      where s.object_id = $1 and s.record_id = $2 order by s.created_at, s.id
-    $sql$, schema_name) using v_object.id, record_id;
+      where s.object_id = $1 and s.record_id = $2 and (s.expires_at is null or s.expires_at > now()) order by s.created_at, s.id
+    $sql$, schema_name) using v_object.id, record_id, v_object.workspace_id;
 end
 $function$;
 
@@ -18997,6 +19039,22 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tg_principals__forget_shares()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = old.workspace_id);
+begin
+  if to_regclass(quote_ident(v_schema) || '.record_shares') is not null then
+    execute format('delete from %I.record_shares where principal_id = $1 and principal_kind = $2', v_schema) using old.id, tg_argv[0];
+  end if;
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.tg_record_rules__validate()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -19526,16 +19584,18 @@ CREATE OR REPLACE FUNCTION engine.unshare_record(caller name, schema_name text, 
  SET search_path TO ''
 AS $function$
 declare
-  v_object_name text;
-  v_record uuid;
+  v_object metadata.objects;
+  v_share record;
 begin
-  execute format('select o.name_singular, s.record_id from %I.record_shares s join metadata.objects o on o.id = s.object_id where s.id = $1', schema_name)
-    into v_object_name, v_record using share_id;
-  if v_record is null then
+  execute format('select s.*, o.name_singular from %I.record_shares s join metadata.objects o on o.id = s.object_id where s.id = $1', schema_name) into v_share using share_id;
+  if v_share.id is null then
     return false;
   end if;
-  perform engine.shareable_object(caller, schema_name, v_object_name, v_record, 'UPDATE');
+  v_object := engine.shareable_object(caller, schema_name, v_share.name_singular, v_share.record_id, 'UPDATE');
   execute format('delete from %I.record_shares where id = $1', schema_name) using share_id;
+  perform engine.note_share(schema_name, v_object, v_share.record_id, jsonb_build_object(
+    'with', engine.principal_name(v_object.workspace_id, v_share.principal_kind, v_share.principal_id), 'kind', v_share.principal_kind, 'access', v_share.access,
+    'reason', v_share.reason, 'expiresAt', v_share.expires_at), null);
   return true;
 end
 $function$;
@@ -22259,6 +22319,56 @@ end
 $function$;
 comment on function metadata.update_my_profile(text,text,text,text,text,text,text,text) is 'Changes what is given of the caller''s own profile, and leaves the rest. locale: such as en-GB; timeZone: such as Europe/Berlin, or "system".';
 
+CREATE OR REPLACE FUNCTION metadata.who_has_access(object_name text, record_id uuid, max_results integer DEFAULT 100)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_variable
+declare
+  v_workspace uuid := engine.own_workspace();
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = v_workspace);
+  v_object metadata.objects := engine.shareable_object(current_setting('role')::name, v_schema, object_name, record_id, 'UPDATE');
+  v_answer jsonb := '[]';
+  v_reads boolean;
+  v_updates boolean;
+  v_reason jsonb;
+  r record;
+begin
+  for r in
+    with role as materialized (
+      select x.id, x.pg_role, x.name, engine.condition_of(x.pg_role, v_object.id, 'READ', 't.') as on_read, engine.condition_of(x.pg_role, v_object.id, 'UPDATE', 't.') as on_update
+      from metadata.roles x where x.workspace_id = v_workspace
+    )
+    select m.id, m.name, x.name as role, x.pg_role, x.on_read, x.on_update
+    from core.members m join role x on x.id = m.role_id
+    where m.workspace_id = v_workspace and m.is_active and x.on_read <> 'false'
+    order by lower(m.name), m.id limit least(greatest(max_results, 1), 500)
+  loop
+    v_reason := jsonb_build_object('kind', 'ROLE', 'text', format('The role "%s" shows every record.', r.role));
+    v_reads := r.on_read = 'true';
+    v_updates := r.on_update = 'true';
+    if not (v_reads and v_updates) then
+      execute format('select %s, %s from %I.%I t where t.id = $1', engine.condition_of(r.pg_role, v_object.id, 'READ', 't.', r.id),
+        engine.condition_of(r.pg_role, v_object.id, 'UPDATE', 't.', r.id), v_schema, v_object.table_name) into v_reads, v_updates using record_id;
+    end if;
+    continue when not coalesce(v_reads, false);
+    if r.on_read <> 'true' then
+      select jsonb_build_object('kind', case e ->> 'kind' when 'PRIVATE' then 'CREATOR' else e ->> 'kind' end,
+        'text', case e ->> 'kind' when 'PRIVATE' then 'Created it.' when 'RECORD' then format('A rule of the role "%s": %s', e ->> 'role', regexp_replace(e ->> 'text', '^To read: ', '')) else e ->> 'text' end)
+      into v_reason
+      from jsonb_array_elements(engine.explain_access(v_workspace, object_name, 'READ', record_id, null, r.id) -> 'reasons') with ordinality u (e, n)
+      where e ->> 'kind' in ('SHARE', 'RECORD', 'PRIVATE') and (e ->> 'allows')::boolean
+      order by array_position('{SHARE,PRIVATE,RECORD}', e ->> 'kind'), n limit 1;
+    end if;
+    v_answer := v_answer || jsonb_build_object('memberId', r.id, 'name', r.name, 'role', r.role, 'canUpdate', coalesce(v_updates, false), 'kind', v_reason -> 'kind', 'text', v_reason -> 'text');
+  end loop;
+  return v_answer;
+end
+$function$;
+comment on function metadata.who_has_access(text,uuid,integer) is 'Which members see a record, whether they may change it, and why: [{memberId, name, role, canUpdate, kind (ROLE, RECORD, CREATOR, SHARE), text}]. For who may share the record.';
+
 grant execute on function core.accept_invitation(text,text,text,uuid,inet,text) to relvar_server;
 
 grant execute on function core.account_of(text) to relvar_server;
@@ -22623,7 +22733,7 @@ grant execute on function engine.seconds_since_heartbeat(text) to relvar_worker;
 
 grant execute on function engine.seen_by() to public;
 
-grant execute on function engine.share_record(name,text,text,uuid,text,uuid,text,text) to relvar_crm;
+grant execute on function engine.share_record(name,text,text,uuid,text,uuid,text,text,timestamp with time zone) to relvar_crm;
 
 grant execute on function engine.shared_ids(uuid,text) to relvar_crm;
 
@@ -22852,6 +22962,8 @@ grant execute on function metadata.update_app(uuid,text,text[],uuid,integer) to 
 grant execute on function metadata.update_identity_provider(uuid,jsonb) to relvar_crm;
 
 grant execute on function metadata.update_my_profile(text,text,text,text,text,text,text,text) to relvar_crm;
+
+grant execute on function metadata.who_has_access(text,uuid,integer) to relvar_crm;
 
 grant usage on schema core to relvar_server;
 

@@ -354,3 +354,4 @@ comment on column core.workspace_settings.allows_other_apps is 'Whether members 
 --!include metadata/roles.sql
 --!include metadata/my_permissions.sql
 --!include metadata/apps.sql
+--!include metadata/rights.sql

@@ -111,7 +111,7 @@ test('the banner stands on every page until one returns', async () => {
     await banner.getByText('you are acting as').waitFor();
   }
   await page.goto(`${address}/settings/security`);
-  await page.getByText('Only the member can do this, signed in.').first().waitFor();
+  await page.getByText('How a member signs in is the member’s alone').waitFor();
   await banner.getByRole('button', { name: 'Return to yourself' }).click();
   await page.getByRole('heading', { level: 1, name: 'Companies' }).waitFor();
   expect(await banner.count()).toBe(0);

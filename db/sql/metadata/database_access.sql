@@ -10,7 +10,8 @@ begin
     return;
   end if;
   perform engine.assert_manages((member).workspace_id, 'DATABASE_ACCESS');
-  if nullif(current_setting('relvar.impersonator_id', true), '') is not null or not engine.is_trusted_session() then
+  perform engine.assert_in_person();
+  if coalesce(nullif(current_setting('relvar.impersonator_id', true), ''), nullif(current_setting('relvar.api_key_id', true), '')) is not null then
     raise exception 'Database logins are made by members themselves, signed in.' using errcode = '42501', hint = 'Use the settings of the workspace.';
   end if;
   if (member).id is distinct from engine.current_member() and not engine.may('ROLES') then

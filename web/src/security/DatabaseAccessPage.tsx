@@ -61,7 +61,7 @@ export function DatabaseAccessPage() {
         ) : !answer ? (
           <Skeleton height={90} mt={10} />
         ) : answer.length === 0 ? (
-          <p className={classes.note}>There are none.</p>
+          <p className={classes.empty}>There are none.</p>
         ) : (
           <LoginTable logins={answer} again={again} />
         )}

@@ -1,22 +1,39 @@
+import { useSession } from '../session/session.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { openSessions } from './calls.ts';
 import { ConnectedAppsSection } from './ConnectedAppsSection.tsx';
 import { PasswordSection } from './PasswordSection.tsx';
 import { SecondFactorSection } from './SecondFactorSection.tsx';
 import { SecurityFrame } from './SecurityFrame.tsx';
+import classes from './security.module.css';
 import { SessionsSection } from './SessionsSection.tsx';
 import { TokensSection } from './TokensSection.tsx';
 
 /** How the member signs in, and where they are signed in. */
 export function SecurityPage() {
-  const sessions = useInquiry('sessions', openSessions);
+  const isActing = useSession((state) => Boolean(state.identity?.impersonator));
   return (
     <SecurityFrame label="Your sign-in">
+      {isActing ? (
+        <p className={classes.note}>
+          How a member signs in is the member’s alone, also while you act as them. Return to yourself to see your own.
+        </p>
+      ) : (
+        <OwnSections />
+      )}
+    </SecurityFrame>
+  );
+}
+
+function OwnSections() {
+  const sessions = useInquiry('sessions', openSessions);
+  return (
+    <>
       <SessionsSection inquiry={sessions} />
       <SecondFactorSection />
       <PasswordSection onChanged={sessions.again} />
       <ConnectedAppsSection />
       <TokensSection />
-    </SecurityFrame>
+    </>
   );
 }

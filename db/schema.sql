@@ -5471,7 +5471,7 @@ CREATE OR REPLACE FUNCTION engine.acts_as_administrator()
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN ((current_setting('role'::text) = ANY (ARRAY['none'::text, 'relvar_owner'::text])) AND (pg_has_role(SESSION_USER, 'relvar_owner'::name, 'member'::text) OR ((SESSION_USER = 'relvar_server'::name) AND (CURRENT_USER = 'relvar_owner'::name))));
+RETURN CASE current_setting('role'::text) WHEN 'none'::text THEN ((SESSION_USER <> 'relvar_worker'::name) AND pg_has_role(SESSION_USER, 'relvar_owner'::name, 'member'::text)) WHEN 'relvar_owner'::text THEN pg_has_role(SESSION_USER, 'relvar_owner'::name, 'member'::text) ELSE false END;
 
 CREATE OR REPLACE FUNCTION engine.actual(schema_name text, scope uuid[] DEFAULT NULL::uuid[])
  RETURNS SETOF engine.fact
@@ -6304,7 +6304,7 @@ CREATE OR REPLACE FUNCTION engine.assert_manages(workspace_id uuid, flag text DE
  SET search_path TO ''
 AS $function$
 begin
-  if not engine.acts_as_administrator()
+  if not engine.acts_as_administrator() and not engine.makes_workspace(workspace_id)
     and (engine.workspace_of_role(current_setting('role')::name) is distinct from workspace_id or not engine.may(flag)) then
     raise exception '%', case flag when 'DATA_MODEL' then 'Your role may not change the data model.'
         else format('Your role does not have the permission "%s".', (select f.label from engine.permission_flags() f where f.flag = assert_manages.flag)) end
@@ -6366,7 +6366,8 @@ begin
     return;
   end if;
   perform engine.assert_manages((member).workspace_id, 'DATABASE_ACCESS');
-  if nullif(current_setting('relvar.impersonator_id', true), '') is not null or not engine.is_trusted_session() then
+  perform engine.assert_in_person();
+  if coalesce(nullif(current_setting('relvar.impersonator_id', true), ''), nullif(current_setting('relvar.api_key_id', true), '')) is not null then
     raise exception 'Database logins are made by members themselves, signed in.' using errcode = '42501', hint = 'Use the settings of the workspace.';
   end if;
   if (member).id is distinct from engine.current_member() and not engine.may('ROLES') then
@@ -6395,7 +6396,7 @@ CREATE OR REPLACE FUNCTION engine.assert_member_of(workspace_id uuid)
  SET search_path TO ''
 AS $function$
 begin
-  if not engine.acts_as_administrator() and engine.workspace_of_role(current_setting('role')::name) is distinct from workspace_id then
+  if not engine.acts_as_administrator() and not engine.makes_workspace(workspace_id) and engine.workspace_of_role(current_setting('role')::name) is distinct from workspace_id then
     raise exception 'Your role does not see this part of the model.' using errcode = '42501';
   end if;
 end
@@ -13052,6 +13053,13 @@ begin
 end
 $function$;
 comment on function engine.make_key(uuid,uuid,text,timestamp with time zone,integer) is 'What makes keys of both kinds.';
+
+CREATE OR REPLACE FUNCTION engine.makes_workspace(workspace_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN ((current_setting('role'::text) = 'none'::text) AND (SESSION_USER = 'relvar_server'::name) AND (CURRENT_USER = 'relvar_owner'::name) AND (EXISTS (SELECT FROM core.workspaces w WHERE ((w.id = makes_workspace.workspace_id) AND (w.created_at = now())))));
 
 CREATE OR REPLACE FUNCTION engine.manifest_changes(workspace_id uuid, manifest jsonb, prune boolean)
  RETURNS jsonb

@@ -1,6 +1,8 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { navigationObjects } from '../model/lookup.ts';
 import { useModelStore } from '../model/store.ts';
+import { OBJECT_TABS } from '../settings/objectSearch.ts';
+import type { ObjectSearch } from '../settings/objectSearch.ts';
 import { NotFound } from './Message.tsx';
 import { Shell } from './Shell.tsx';
 
@@ -18,7 +20,7 @@ const home = createRoute({
   },
 });
 
-export interface TableSearch {
+interface TableSearch {
   /** A field's name, with a minus before it for descending. */
   sort?: string;
   filters?: string[];
@@ -53,14 +55,6 @@ const dataModel = createRoute({
   },
   component: lazyRouteComponent(() => import('../settings/DataModelPage.tsx'), 'DataModelPage'),
 });
-
-const OBJECT_TABS = ['relations', 'rules', 'indexes', 'history', 'settings'] as const;
-
-export interface ObjectSearch {
-  tab?: (typeof OBJECT_TABS)[number];
-  /** The API name of the field that is open beside the list. */
-  field?: string;
-}
 
 const objectSettings = createRoute({
   getParentRoute: () => root,

@@ -6,7 +6,7 @@ import { parseValue } from '../model/parse.ts';
 import type { ModelField } from '../model/types.ts';
 import { sameValue, type FieldValue } from '../model/values.ts';
 import { EditorNote } from './EditorNote.tsx';
-import type { FieldEditorProps } from './FieldEditor.tsx';
+import type { FieldEditorProps } from './editorProps.ts';
 import classes from './fields.module.css';
 
 // The calendar weighs more than all editors together, and typing a day needs none.

@@ -7,7 +7,7 @@ import { allLinks } from '../model/text.ts';
 import type { ModelField } from '../model/types.ts';
 import { sameValue, type FieldValue } from '../model/values.ts';
 import { EditorNote } from './EditorNote.tsx';
-import type { FieldEditorProps } from './FieldEditor.tsx';
+import type { FieldEditorProps } from './editorProps.ts';
 import classes from './fields.module.css';
 
 interface Item {

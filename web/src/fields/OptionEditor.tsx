@@ -1,7 +1,7 @@
 import { useMemo } from 'react';
 import type { Move } from '../grid/types.ts';
 import { useModel } from '../model/store.ts';
-import type { FieldEditorProps } from './FieldEditor.tsx';
+import type { FieldEditorProps } from './editorProps.ts';
 import { Picker, type Choice } from './Picker.tsx';
 import { isNeeded } from './rules.ts';
 import { Tag } from './Tag.tsx';

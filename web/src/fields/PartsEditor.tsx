@@ -4,7 +4,7 @@ import { addressParts } from '../model/text.ts';
 import type { ModelField } from '../model/types.ts';
 import { isParts, sameValue, type Parts } from '../model/values.ts';
 import { EditorNote } from './EditorNote.tsx';
-import type { FieldEditorProps } from './FieldEditor.tsx';
+import type { FieldEditorProps } from './editorProps.ts';
 import classes from './fields.module.css';
 
 const PARTS: { [type: string]: [string, string][] } = {

@@ -8,7 +8,7 @@ import { isLink, type Link } from '../model/values.ts';
 import { personName, useSession } from '../session/session.ts';
 import { Avatar } from './Avatar.tsx';
 import { useCreateRequest } from './createRequest.ts';
-import type { FieldEditorProps } from './FieldEditor.tsx';
+import type { FieldEditorProps } from './editorProps.ts';
 import classes from './fields.module.css';
 import { Picker, type Choice, type Creation } from './Picker.tsx';
 import { fieldsToAsk, isNeeded } from './rules.ts';

@@ -5,7 +5,7 @@ import { editText, parseColor, parseValue } from '../model/parse.ts';
 import type { FieldType, ModelField } from '../model/types.ts';
 import { isParts, sameValue } from '../model/values.ts';
 import { EditorNote } from './EditorNote.tsx';
-import type { FieldEditorProps } from './FieldEditor.tsx';
+import type { FieldEditorProps } from './editorProps.ts';
 import classes from './fields.module.css';
 
 const PLACEHOLDERS: { [type in FieldType]?: string } = {

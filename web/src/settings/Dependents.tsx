@@ -1,6 +1,6 @@
 import { Skeleton } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
-import type { ObjectSearch } from '../app/router.tsx';
+import type { ObjectSearch } from './objectSearch.ts';
 import { dependents, type Dependent } from '../model/inquiries.ts';
 import { objectById } from '../model/lookup.ts';
 import { useWholeModel } from '../model/store.ts';

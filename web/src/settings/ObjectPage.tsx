@@ -3,7 +3,7 @@ import { IconChevronRight, IconHierarchy2, IconTable } from '@tabler/icons-react
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { NotFound } from '../app/Message.tsx';
-import type { ObjectSearch } from '../app/router.tsx';
+import type { ObjectSearch } from './objectSearch.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { kindOf } from '../model/describe.ts';
 import { fieldById, objectNamed } from '../model/lookup.ts';

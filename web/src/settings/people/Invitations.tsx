@@ -2,7 +2,7 @@ import { Button, Group, Select, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import { formatRelative } from '../../model/dates.ts';
 import lists from '../lists.module.css';
-import type { Act } from './MembersPage.tsx';
+import type { Act } from '../act.ts';
 import { inviteMembers, resendInvitation, revokeInvitation, type People } from './people.ts';
 import own from './people.module.css';
 

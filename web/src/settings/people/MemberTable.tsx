@@ -8,7 +8,7 @@ import { seeAs } from '../../seeing/seeing.ts';
 import { useEntrance } from '../../session/entrance.ts';
 import classes from '../settings.module.css';
 import { actAsMember } from './ActAsMember.tsx';
-import type { Act } from './MembersPage.tsx';
+import type { Act } from '../act.ts';
 import { removeMember, setMemberActive, setMemberRole, type Member, type People } from './people.ts';
 import own from './people.module.css';
 

@@ -1,5 +1,5 @@
 import { Alert, Skeleton } from '@mantine/core';
-import { announceFailure } from '../../records/announce.tsx';
+import { makeAct } from '../act.ts';
 import classes from '../settings.module.css';
 import { useInquiry } from '../useInquiry.ts';
 import { Invitations } from './Invitations.tsx';
@@ -8,22 +8,9 @@ import { askPeople } from './people.ts';
 import { PeopleFrame } from './PeopleFrame.tsx';
 import { WaysToJoin } from './WaysToJoin.tsx';
 
-/** Does something and shows the lists as they are then; true when it worked. */
-export type Act = (title: string, work: () => Promise<unknown>) => Promise<boolean>;
-
 export function MembersPage() {
   const { answer, failure, again } = useInquiry('people', askPeople);
-  const act: Act = async (title, work) => {
-    try {
-      await work();
-      return true;
-    } catch (cause) {
-      announceFailure(title, cause);
-      return false;
-    } finally {
-      again();
-    }
-  };
+  const act = makeAct(again);
   return (
     <PeopleFrame label="Members">
       <div className={classes.inner}>

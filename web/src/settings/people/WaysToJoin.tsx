@@ -1,7 +1,7 @@
 import { Button, CopyButton, Group, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import lists from '../lists.module.css';
-import type { Act } from './MembersPage.tsx';
+import type { Act } from '../act.ts';
 import { endInviteLink, newInviteLink, removeDomain, requestDomain, type Joining } from './people.ts';
 import own from './people.module.css';
 

@@ -3,7 +3,7 @@ import { count } from '../planText.ts';
 import people from '../people/people.module.css';
 import settings from '../settings.module.css';
 import { useInquiry } from '../useInquiry.ts';
-import type { Act } from './TeamsPage.tsx';
+import type { Act } from '../act.ts';
 import { askDependents, deleteTeam, type Team, type TeamDependents } from './teams.ts';
 
 interface DeleteTeamProps {

@@ -6,7 +6,7 @@ import { Avatar } from '../../fields/Avatar.tsx';
 import { offerToTakeBack } from '../../records/announce.tsx';
 import people from '../people/people.module.css';
 import { DeleteTeam } from './DeleteTeam.tsx';
-import type { Act } from './TeamsPage.tsx';
+import type { Act } from '../act.ts';
 import {
   addTeamMember,
   removeTeamMember,

@@ -1,10 +1,10 @@
 import { Alert, Button, Skeleton } from '@mantine/core';
+import { makeAct } from '../act.ts';
 import { IconPlus, IconUsersGroup } from '@tabler/icons-react';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { Message } from '../../app/Message.tsx';
 import { usePhone } from '../../app/phone.ts';
-import { announceFailure } from '../../records/announce.tsx';
 import { PeopleFrame } from '../people/PeopleFrame.tsx';
 import settings from '../settings.module.css';
 import { useInquiry } from '../useInquiry.ts';
@@ -13,9 +13,6 @@ import { TeamPanel } from './TeamPanel.tsx';
 import { TeamTree } from './TeamTree.tsx';
 import { askTeams, treeOf } from './teams.ts';
 import classes from './teams.module.css';
-
-/** Does something and shows the teams as they are then; true when it worked. */
-export type Act = (title: string, work: () => Promise<unknown>) => Promise<boolean>;
 
 export function TeamsPage() {
   const phone = usePhone();
@@ -26,17 +23,7 @@ export function TeamsPage() {
   const [creating, setCreating] = useState<{ parentTeamId: string | null } | null>(null);
   const choose = (id: string | null) =>
     void navigate({ to: '/settings/teams', search: id ? { team: id } : {}, replace: !phone });
-  const act: Act = async (title, work) => {
-    try {
-      await work();
-      return true;
-    } catch (cause) {
-      announceFailure(title, cause);
-      return false;
-    } finally {
-      again();
-    }
-  };
+  const act = makeAct(again);
   const team = answer?.teams.find((each) => each.id === chosen);
   const branches = treeOf(answer?.teams ?? []);
 

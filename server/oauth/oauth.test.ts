@@ -1,6 +1,7 @@
 import * as client from 'openid-client';
 import { Browser, CALLBACK, useOauth } from '../testing/oauth.ts';
 import { hashPassword } from '../auth/passwords.ts';
+import { hashToken } from '../auth/tokenHash.ts';
 import { eventually, PASSWORD } from '../testing/server.ts';
 import type { Caller } from '../testing/server.ts';
 
@@ -171,6 +172,11 @@ test('a token is good for the resource that it was asked for', async () => {
   const mcp = `${oauth.origin}/mcp`;
   const { access_token: token } = await oauth.connect(app, { resource: mcp });
   expect((await oauth.graphql(token, PEOPLE)).status).toBe(401);
+  const { rows } = await oauth.db.server.query('select role_name from core.resolve_oauth_token($1, $2)', [
+    hashToken(token),
+    [oauth.origin, mcp],
+  ]);
+  expect(rows).toEqual([{ role_name: 'Admin' }]);
   // The endpoint knows who comes, and sends those who do not to the metadata of its own resource.
   const stranger = await fetch(`${oauth.origin}/.well-known/oauth-protected-resource/mcp`);
   expect(await stranger.json()).toMatchObject({ resource: mcp });

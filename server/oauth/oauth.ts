@@ -90,12 +90,14 @@ export function installOauth(app: Express, parts: OauthParts): void {
     limited({ what: 'device', max: 20, seconds: QUARTER }, () => true),
     answer,
   );
+  // Each begins something that is kept for an hour.
+  for (const path of [ROUTES.authorization, ROUTES.device_authorization]) {
+    app.all(path, limited({ what: 'authorization', max: 300, seconds: QUARTER }), answer);
+  }
   app.all(
     [
-      ROUTES.authorization,
       `${ROUTES.authorization}/:uid`,
       ROUTES.userinfo,
-      ROUTES.device_authorization,
       ROUTES.code_verification,
       `${ROUTES.code_verification}/:uid`,
       '/.well-known/oauth-authorization-server',

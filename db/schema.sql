@@ -4404,7 +4404,7 @@ AS $function$
 declare
   v_count int;
 begin
-  delete from core.oauth_tokens t where t.expires_at < now() - interval '1 day';
+  delete from core.oauth_tokens t where t.expires_at < now() - case when t.grant_id is null then interval '0' else interval '1 day' end;
   get diagnostics v_count = row_count;
   delete from core.oauth_grants g
   where greatest(g.created_at, g.last_used_at, g.ended_at) < now() - interval '30 days'

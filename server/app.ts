@@ -44,6 +44,8 @@ import { OpenId, PRESETS } from './sso/openId.ts';
 import type { Presets } from './sso/openId.ts';
 import { makeProviderFetch } from './sso/providerFetch.ts';
 import { installProviders } from './sso/providerRoutes.ts';
+import { installAnswers } from './sso/saml/answers.ts';
+import { Saml } from './sso/saml/saml.ts';
 import { installSsoSignIn } from './sso/signInRoutes.ts';
 import { installStatic } from './static/static.ts';
 
@@ -160,10 +162,12 @@ export async function makeApp(options: AppOptions): Promise<App> {
       presets: options.presets ?? PRESETS,
       allowsLoopback: options.development,
     }),
+    saml: new Saml(pool, options.secrets),
   };
   installSsoSignIn(app, sso);
   installCallback(app, sso);
   installProviders(app, sso);
+  installAnswers(app, sso);
   installPhotos(app, { pool, identities });
   installSeeing(app, { pool, identities });
   installSignUp(app, { pool, identities, attempts, startSession, own, accounts, captcha, passkeys, showsMail });

@@ -15,6 +15,18 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
+/** The fields of a form, as browsers post it. */
+export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+  const type = request.headers['content-type'] ?? '';
+  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type)) {
+    throw new RequestError('UNSUPPORTED_MEDIA_TYPE', {
+      message: 'The body of this request must be a form.',
+      hint: 'Send "Content-Type: application/x-www-form-urlencoded".',
+    });
+  }
+  return new URLSearchParams(await readText(request));
+}
+
 function readText(request: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

@@ -11,6 +11,8 @@ import { RequestError } from '../errors.ts';
 import type { OpenId, Provider } from './openId.ts';
 import { keepRoundTrip } from './roundTrip.ts';
 import type { RoundTrip } from './roundTrip.ts';
+import { ownBase } from './saml/ownBase.ts';
+import type { Saml } from './saml/saml.ts';
 
 export interface SsoParts {
   readonly pool: Pool;
@@ -21,6 +23,7 @@ export interface SsoParts {
   readonly startSession: StartSession;
   readonly accounts: AccountsConfig;
   readonly openId: OpenId;
+  readonly saml: Saml;
 }
 
 /** Longer ones do not fit into a cookie. */
@@ -34,14 +37,15 @@ export const countRequest = (attempts: Attempts, request: Request): Promise<void
  * Where a provider sends browsers back to. Each has an address of its own: what one provider sends is never taken for
  * what another was asked.
  */
-export function redirectUri(accounts: AccountsConfig, request: Request, providerId: string): string {
-  const base = accounts.publicUrl ?? `${request.protocol}://${request.get('host')}`;
-  return `${base}/auth/sso/callback/${providerId}`;
-}
+export const redirectUri = (accounts: AccountsConfig, request: Request, providerId: string): string =>
+  `${baseOf(accounts, request)}/auth/sso/callback/${providerId}`;
+
+export const baseOf = ({ publicUrl }: AccountsConfig, request: Request): string =>
+  publicUrl ?? `${request.protocol}://${request.get('host')}`;
 
 /** Keeps what the browser begins, and says where it goes on. */
 export async function beginRoundTrip(
-  { pool, secrets, attempts, accounts, openId }: SsoParts,
+  { pool, secrets, attempts, accounts, openId, saml }: SsoParts,
   { request, response }: { request: Request; response: Response },
   provider: Provider,
   { loginHint, ...trip }: Omit<RoundTrip, 'providerId' | 'expected'> & { loginHint?: string | undefined },
@@ -50,11 +54,14 @@ export async function beginRoundTrip(
   await assertOwnHost(pool, request, accounts.publicUrl);
   await assertOwnPath(pool, request, trip.next);
   if (trip.next.length > MAX_NEXT) throw new RequestError('INVALID_REQUEST', { message: '"next" is too long.' });
-  const { url, expected } = await openId.begin(provider, redirectUri(accounts, request, provider.id), {
-    loginHint,
-    // Who connects an account chooses which.
-    asksWho: trip.purpose !== 'ENTER',
-  });
+  const { url, expected } =
+    provider.kind === 'SAML'
+      ? await saml.begin(provider, await ownBase({ pool, accounts }, request))
+      : await openId.begin(provider, redirectUri(accounts, request, provider.id), {
+          loginHint,
+          // Who connects an account chooses which.
+          asksWho: trip.purpose !== 'ENTER',
+        });
   keepRoundTrip(secrets, request, response, { ...trip, providerId: provider.id, expected });
   response.setHeader('cache-control', 'no-store');
   return url;

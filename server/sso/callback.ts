@@ -12,10 +12,11 @@ import { ProviderFailed } from './openId.ts';
 import type { Provider } from './openId.ts';
 import { takeRoundTrip } from './roundTrip.ts';
 import type { RoundTrip } from './roundTrip.ts';
+import { AnswerRefused } from './saml/saml.ts';
 
 /** Where providers send browsers back to. */
 export function installCallback(app: Express, parts: SsoParts): void {
-  const { pool, secrets, attempts, accounts, openId } = parts;
+  const { pool, secrets, attempts, accounts, openId, saml } = parts;
 
   app.get('/auth/sso/callback/:id', async (request, response) => {
     let provider: Provider | undefined;
@@ -24,16 +25,20 @@ export function installCallback(app: Express, parts: SsoParts): void {
       await countRequest(attempts, request);
       await assertOwnHost(pool, request, accounts.publicUrl);
       provider = await findProvider(pool, request.params.id);
+      if (provider.kind === 'SAML') saml.assertAccepted(request.query['refused']);
       if (trip === undefined) throw new NotOurs('NOT_BEGUN_HERE');
       if (trip.providerId !== provider.id) throw new NotOurs('OTHER_PROVIDER');
       if (request.query['state'] !== trip.expected.state) throw new NotOurs('WRONG_STATE');
       if (!(await isFirstUse(pool, trip.expected.state))) throw new NotOurs('REPLAYED');
       const returned = new URL(redirectUri(accounts, request, provider.id));
       returned.search = new URL(request.url, 'http://relvar.invalid').search;
-      const statement = await openId.finish(provider, returned, trip.expected);
+      const statement =
+        provider.kind === 'SAML'
+          ? await saml.finish(provider, returned, trip.expected)
+          : await openId.finish(provider, returned, trip.expected);
       await finish(parts, { request, response }, { provider, trip, statement });
     } catch (error) {
-      if (trip?.purpose === 'TEST' && provider && error instanceof ProviderFailed) {
+      if (trip?.purpose === 'TEST' && provider && (error instanceof ProviderFailed || error instanceof AnswerRefused)) {
         await noteTest(pool, provider, { problem: error.reason, said: error.inner });
       }
       const back = trip && trip.purpose !== 'ENTER' ? trip.next : '/';

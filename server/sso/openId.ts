@@ -4,6 +4,7 @@ import type { ProviderKind, Statement } from './enterWithProvider.ts';
 import { readStatement } from './readStatement.ts';
 import type { OpenIdSettings } from './readStatement.ts';
 import { isUnreachable, reasonOf, WrongDomain } from './reasons.ts';
+import type { SamlSettings } from './saml/service.ts';
 
 /** A row of core.provider_to_use. */
 export interface Provider {
@@ -12,18 +13,18 @@ export interface Provider {
   readonly workspace_slug: string;
   readonly kind: ProviderKind;
   readonly label: string;
-  readonly settings: OpenIdSettings;
+  readonly settings: OpenIdSettings & SamlSettings;
   readonly secret: string | null;
   readonly is_enabled: boolean;
   readonly role_claim: string | null;
   readonly trusts_second_factor: boolean;
 }
 
-/** What must come back with the browser. */
+/** What must come back with the browser; of a SAML provider the state alone, which is the ID of the request. */
 export interface Expected {
   readonly state: string;
-  readonly nonce: string;
-  readonly verifier: string;
+  readonly nonce?: string;
+  readonly verifier?: string;
 }
 
 /** Where the providers are that need no issuer of their own. */
@@ -98,7 +99,7 @@ export class OpenId {
     provider: Provider,
     configuration: client.Configuration,
     returned: URL,
-    { state, nonce, verifier }: Expected,
+    { state, nonce = '', verifier = '' }: Expected,
   ): Promise<Statement> {
     const tokens = await client.authorizationCodeGrant(configuration, returned, {
       expectedState: state,

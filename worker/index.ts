@@ -6,10 +6,11 @@ import { startWorker } from './start.ts';
 const STOP_WITHIN_MS = 4_500;
 
 try {
-  const { workerUrl, workerConcurrency, mail } = loadConfig();
+  const { workerUrl, workerConcurrency, mail, allowsPrivateProviders, isProduction } = loadConfig();
   if (workerUrl === null)
     throw new Error('The worker has no database: set RELVAR_WORKER_URL or DATABASE_URL, or use npm start.');
-  const worker = startWorker({ url: workerUrl, concurrency: workerConcurrency, mail });
+  const providers = { allowsPrivate: allowsPrivateProviders, allowsLoopback: !isProduction };
+  const worker = startWorker({ url: workerUrl, concurrency: workerConcurrency, mail, providers });
   log('worker started', { concurrency: workerConcurrency });
 
   let isStopping = false;

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { Logger, run, type Runner, type WorkerEvents } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { MailConfig } from '../db/config.ts';
+import { makeProviderFetch, type ProviderLimits } from '../db/providerFetch.ts';
 import { watchRunners } from './dead-workers.ts';
 import { log, messageOf } from './log.ts';
 import { pause } from './relay.ts';
@@ -13,6 +14,7 @@ import { mailSend } from './tasks/mail__send.ts';
 import { modelOnline } from './tasks/model__online.ts';
 import { modelPurge } from './tasks/model__purge.ts';
 import { oauthPurge } from './tasks/oauth__purge.ts';
+import { samlRefresh } from './tasks/saml__refresh.ts';
 import { webhookDeliver } from './tasks/webhook__deliver.ts';
 
 /** A running task gets this long to end by itself when the process is told to stop. */
@@ -22,7 +24,11 @@ export interface QueueSettings {
   url: string;
   concurrency: number;
   mail: MailConfig;
+  /** Which addresses of identity providers may be asked; none in private networks unless it is said. */
+  providers?: ProviderLimits;
 }
+
+const PUBLIC_ONLY: ProviderLimits = { allowsPrivate: false, allowsLoopback: false };
 
 /** What graphile-worker says of each job it took or finished is only noise here. */
 const logger = new Logger(() => (level, message) => {
@@ -60,7 +66,7 @@ export async function runQueue(
 
 async function start(
   pools: { engine: Pool; queue: Pool },
-  { url, concurrency, mail }: QueueSettings,
+  { url, concurrency, mail, providers = PUBLIC_ONLY }: QueueSettings,
   life: AbortSignal,
 ): Promise<Runner> {
   const events: WorkerEvents = new EventEmitter();
@@ -82,6 +88,7 @@ async function start(
       mail__send: mailSend(pools.engine, mail),
       mail__purge: mailPurge(pools.engine),
       oauth__purge: oauthPurge(pools.engine),
+      saml__refresh: samlRefresh(pools.engine, makeProviderFetch(providers)),
     },
   });
 }

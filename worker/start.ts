@@ -3,7 +3,8 @@ import { runQueue, type QueueSettings } from './queue.ts';
 import { runRelay } from './relay.ts';
 
 /** Runs the relay and the job queue until `stop`, which returns when all work has ended. */
-export function startWorker({ url, concurrency, mail }: QueueSettings) {
+export function startWorker(settings: QueueSettings) {
+  const { url, concurrency } = settings;
   const engine = createPool({
     connectionString: url,
     applicationName: 'relvar worker',
@@ -18,7 +19,7 @@ export function startWorker({ url, concurrency, mail }: QueueSettings) {
   const stopping = new AbortController();
   const loops = Promise.all([
     runRelay(engine, stopping.signal),
-    runQueue({ engine, queue }, { url, concurrency, mail }, stopping.signal),
+    runQueue({ engine, queue }, settings, stopping.signal),
   ]);
   return {
     stop: async () => {

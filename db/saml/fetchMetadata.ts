@@ -1,16 +1,12 @@
+import type { CustomFetch } from 'openid-client';
 import { MetadataRefused } from './idpMetadata.ts';
 
-type Fetch = (
-  url: string,
-  options: { method: string; headers: Record<string, string>; body: null },
-) => Promise<Response>;
-
 /** The metadata document at an address; throws MetadataRefused when it cannot be had. */
-export async function fetchMetadata(fetch: Fetch, url: string): Promise<string> {
+export async function fetchMetadata(fetch: CustomFetch, url: string): Promise<string> {
+  const headers = { accept: 'application/samlmetadata+xml, application/xml, text/xml, */*' };
   let answer: Response;
   try {
-    const headers = { accept: 'application/samlmetadata+xml, application/xml, text/xml, */*' };
-    answer = await fetch(url, { method: 'GET', headers, body: null });
+    answer = await fetch(url, { method: 'GET', headers, body: undefined, redirect: 'manual' });
   } catch (error) {
     throw new MetadataRefused(`${url} could not be read: ${(error as Error).message}`, { cause: error });
   }

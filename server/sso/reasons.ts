@@ -1,4 +1,4 @@
-import { AddressRefused, AnswerTooLong } from './providerFetch.ts';
+import { AddressRefused, AnswerTooLong } from '../../db/providerFetch.ts';
 
 /** Thrown for a person of another domain than the one that the workspace wants. */
 export class WrongDomain extends Error {}

@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import samlify from 'samlify';
-import { selfSign } from '../sso/saml/ownCertificate.ts';
+import { selfSign } from '../../db/saml/selfSign.ts';
 
 // The schema is not its matter here; our own reader is what is tested.
 samlify.setSchemaValidator({ validate: () => Promise.resolve('not validated') });

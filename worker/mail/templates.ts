@@ -160,6 +160,22 @@ export const TEMPLATES: Record<string, Template> = {
     reason: 'This is sent for your safety. If you did not expect it, ask an administrator of the workspace.',
   }),
 
+  certificate_expires: (props, context) => {
+    const provider = name(props['provider'], 'the single sign-on');
+    return {
+      subject: `The certificate of ${provider} is about to end`,
+      heading: 'A certificate of your single sign-on is about to end',
+      paragraphs: [
+        `${name(context.workspaceName, 'Your workspace')} believes ${provider} by a certificate that ends soon, and no other is known here.`,
+        'The provider will sign with another one by then. Give its metadata to the workspace before: as an address, from which changes are taken over each day, or as a file.',
+      ],
+      facts: [['Ends', moment(props['notAfter'], context.locale)]],
+      action: { label: 'Open the sign-in settings', url: `${context.publicUrl}/settings/sign-in` },
+      reason:
+        'This is sent to the members who keep the sign-in of the workspace. Nobody is locked out when the day comes: the certificate goes on counting until the provider signs with another one.',
+    };
+  },
+
   email_changed: (props, context) => ({
     subject: 'Your e-mail address was changed',
     heading: 'Your e-mail address was changed',

@@ -1,4 +1,5 @@
 import type { Task } from 'graphile-worker';
+import type { CustomFetch } from 'openid-client';
 import type { Pool } from 'pg';
 import { readCertificates } from '../../db/saml/certificates.ts';
 import { fetchMetadata } from '../../db/saml/fetchMetadata.ts';
@@ -19,7 +20,7 @@ interface Provider {
  * warns of those that end; and forgets assertions that nobody would accept any more. One provider that fails keeps none of
  * the others waiting.
  */
-export function samlRefresh(engine: Pool, fetch: Parameters<typeof fetchMetadata>[0]): Task {
+export function samlRefresh(engine: Pool, fetch: CustomFetch): Task {
   return async () => {
     const { rows } = await engine.query<Provider>('select * from core.saml_providers_to_check()');
     for (const provider of rows) {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { MetadataRefused, readIdpMetadata } from '../../../db/saml/idpMetadata.ts';
 import { makeSamlKeys, SamlProvider } from '../../testing/samlProvider.ts';
-import { selfSign } from './ownCertificate.ts';
+import { selfSign } from '../../../db/saml/selfSign.ts';
 
 const provider = new SamlProvider();
 const xml = provider.metadata();

@@ -4,7 +4,7 @@ import type { Pool } from 'pg';
 import type { Secrets } from '../../../db/secrets.ts';
 import { log } from '../../log.ts';
 import type { Provider } from '../openId.ts';
-import { selfSign } from './ownCertificate.ts';
+import { selfSign } from '../../../db/saml/selfSign.ts';
 
 /** What an administrator has set of a SAML provider; see core.provider_setting_keys. */
 export interface SamlSettings {

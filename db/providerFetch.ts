@@ -14,7 +14,7 @@ export class AddressRefused extends Error {}
 
 export class AnswerTooLong extends Error {}
 
-interface Limits {
+export interface ProviderLimits {
   /** Providers in the network of this server, which whoever keeps a workspace could otherwise look around in. */
   readonly allowsPrivate: boolean;
   /** Providers on this machine, over plain http, too: for development and tests. */
@@ -54,7 +54,7 @@ const isIn = (list: BlockList, address: string): boolean => list.check(address, 
  * megabyte, no redirects. The address that the name resolves to is the one that is asked, so a name that changes
  * between the check and the request gains nothing.
  */
-export function makeProviderFetch({ allowsPrivate, allowsLoopback }: Limits): CustomFetch {
+export function makeProviderFetch({ allowsPrivate, allowsLoopback }: ProviderLimits): CustomFetch {
   const assertAddress = (address: string) => {
     if (isIn(loopback, address) ? allowsLoopback : allowsPrivate || !isIn(special, address)) return;
     throw new AddressRefused(`${address} is not an address of the public network.`);

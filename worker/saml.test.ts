@@ -47,10 +47,10 @@ beforeAll(async () => {
     mail: { smtpUrl: null, from: null, publicUrl: 'https://crm.acme.test' },
     providers: { allowsPrivate: false, allowsLoopback: true },
   });
-});
-afterAll(async () => {
-  await worker.stop();
-  await new Promise((resolve) => server.close(resolve));
+  db.onEnd(async () => {
+    await worker.stop();
+    await new Promise((resolve) => server.close(resolve));
+  });
 });
 
 interface Provider {
@@ -115,6 +115,11 @@ test.each([
   ['leads elsewhere', { status: 302, body: '' }, 'answered 302'],
   ['is a page', { status: 200, body: '<html></html>' }, 'not SAML metadata'],
   ['has entities', { status: 200, body: '<!DOCTYPE x>' }, 'document type'],
+  [
+    'sends people where nobody should go',
+    { status: 200, body: metadata([NEW], ENTITY, 'http://idp.example/') },
+    'https:// address',
+  ],
   ['is of another provider', { status: 200, body: metadata([NEW], 'https://evil.example') }, 'of another provider'],
 ])('metadata that %s changes nothing, and the failure is kept', async (_what, answer, failure) => {
   const id = await addProvider({});

@@ -1,5 +1,6 @@
 import type { Task } from 'graphile-worker';
 import type { CustomFetch } from 'openid-client';
+import { DatabaseError } from 'pg';
 import type { Pool } from 'pg';
 import { readCertificates } from '../../db/saml/certificates.ts';
 import { fetchMetadata } from '../../db/saml/fetchMetadata.ts';
@@ -46,7 +47,8 @@ export function samlRefresh(engine: Pool, fetch: CustomFetch): Task {
       if (rows[0]!.changed) log('a SAML provider has changed its metadata', { provider: id });
       return metadata.certificates;
     } catch (error) {
-      if (!(error instanceof MetadataRefused)) throw error;
+      const isRule = error instanceof DatabaseError && error.code?.startsWith('RV');
+      if (!isRule && !(error instanceof MetadataRefused)) throw error;
       log('the metadata of a SAML provider could not be read', { provider: id, error: error.message });
       await engine.query('select core.note_saml_metadata_failure($1, $2)', [id, error.message]);
       return certificates;

@@ -43,6 +43,10 @@ begin
       raise exception 'A provider of this kind has no setting "%".', v.key using errcode = 'RV133', column = v.key,
         hint = coalesce('It has ' || (select string_agg(k.key, ', ') from core.provider_setting_keys(kind) k) || '.', 'It has none.');
     end if;
+    if v.type = 'certificates' then
+      perform core.assert_certificates(v.key, v.value);
+      continue;
+    end if;
     if v.value <> 'null' and jsonb_typeof(v.value) <> (case v.type when 'boolean' then 'boolean' else 'string' end) or length(v.value #>> '{}') > 2000 then
       raise exception 'The setting "%" cannot be used.', v.key using errcode = 'RV133', column = v.key,
         hint = case v.type when 'boolean' then 'It is true or false.' else 'It is a text of at most 2,000 letters.' end;
@@ -71,7 +75,7 @@ create or replace function core.assert_certificates(key text, value jsonb) retur
 language plpgsql immutable set search_path = ''
 as $$
 begin
-  if jsonb_typeof(value) <> 'array' or jsonb_array_length(value) > 10
+  if jsonb_typeof(value) is distinct from 'array' or jsonb_array_length(value) > 10
     or exists (select from jsonb_array_elements(value) c where jsonb_typeof(c) <> 'string' or length(c #>> '{}') > 10000 or c #>> '{}' !~ '^[A-Za-z0-9+/]{100,}={0,2}$') then
     raise exception 'The setting "%" must be a list of certificates.', key using errcode = 'RV133', column = key,
       hint = 'At most ten, each in base64, without lines and without BEGIN and END.';

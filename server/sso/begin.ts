@@ -8,6 +8,7 @@ import type { Own } from '../auth/own.ts';
 import { assertOwnHost, assertOwnPath } from '../auth/requestFields.ts';
 import type { StartSession } from '../auth/startSession.ts';
 import { RequestError } from '../errors.ts';
+import { baseOf } from './baseOf.ts';
 import type { OpenId, Provider } from './openId.ts';
 import { keepRoundTrip } from './roundTrip.ts';
 import type { RoundTrip } from './roundTrip.ts';
@@ -39,9 +40,6 @@ export const countRequest = (attempts: Attempts, request: Request): Promise<void
  */
 export const redirectUri = (accounts: AccountsConfig, request: Request, providerId: string): string =>
   `${baseOf(accounts, request)}/auth/sso/callback/${providerId}`;
-
-export const baseOf = ({ publicUrl }: AccountsConfig, request: Request): string =>
-  publicUrl ?? `${request.protocol}://${request.get('host')}`;
 
 /** Keeps what the browser begins, and says where it goes on. */
 export async function beginRoundTrip(

@@ -1,6 +1,6 @@
 import request from 'supertest';
 import type { SamlProvider, Statement } from './samlProvider.ts';
-import { useServer } from './server.ts';
+import type { useServer } from './server.ts';
 
 type Server = ReturnType<typeof useServer>;
 

@@ -4,7 +4,7 @@ import type { AccountsConfig } from '../../../db/config.ts';
 import { noteAuthEvent } from '../../auth/events.ts';
 import { assertOwnHost } from '../../auth/requestFields.ts';
 import { RequestError } from '../../errors.ts';
-import { baseOf } from '../begin.ts';
+import { baseOf } from '../baseOf.ts';
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 

@@ -2710,7 +2710,7 @@ CREATE OR REPLACE FUNCTION core.assert_certificates(key text, value jsonb)
  SET search_path TO ''
 AS $function$
 begin
-  if jsonb_typeof(value) <> 'array' or jsonb_array_length(value) > 10
+  if jsonb_typeof(value) is distinct from 'array' or jsonb_array_length(value) > 10
     or exists (select from jsonb_array_elements(value) c where jsonb_typeof(c) <> 'string' or length(c #>> '{}') > 10000 or c #>> '{}' !~ '^[A-Za-z0-9+/]{100,}={0,2}$') then
     raise exception 'The setting "%" must be a list of certificates.', key using errcode = 'RV133', column = key,
       hint = 'At most ten, each in base64, without lines and without BEGIN and END.';
@@ -2770,6 +2770,10 @@ begin
     if v.type is null then
       raise exception 'A provider of this kind has no setting "%".', v.key using errcode = 'RV133', column = v.key,
         hint = coalesce('It has ' || (select string_agg(k.key, ', ') from core.provider_setting_keys(kind) k) || '.', 'It has none.');
+    end if;
+    if v.type = 'certificates' then
+      perform core.assert_certificates(v.key, v.value);
+      continue;
     end if;
     if v.value <> 'null' and jsonb_typeof(v.value) <> (case v.type when 'boolean' then 'boolean' else 'string' end) or length(v.value #>> '{}') > 2000 then
       raise exception 'The setting "%" cannot be used.', v.key using errcode = 'RV133', column = v.key,

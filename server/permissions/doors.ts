@@ -1,0 +1,32 @@
+import { aggregates } from './doors/aggregates.ts';
+import { duplicates } from './doors/duplicates.ts';
+import { graphqlById } from './doors/graphqlById.ts';
+import { graphqlFilter } from './doors/graphqlFilter.ts';
+import { graphqlList } from './doors/graphqlList.ts';
+import { graphqlNested } from './doors/graphqlNested.ts';
+import { graphqlSort } from './doors/graphqlSort.ts';
+import { history } from './doors/history.ts';
+import { psql } from './doors/psql.ts';
+import { search } from './doors/search.ts';
+import { textFilters } from './doors/textFilters.ts';
+import { trash } from './doors/trash.ts';
+import type { Door } from './setting.ts';
+
+/**
+ * The doors of the product, each in a file of its own. A door that the product gets later (REST, MCP, merging, links to
+ * files) is written beside them and added here.
+ */
+export const DOORS: readonly Door[] = [
+  psql,
+  aggregates,
+  graphqlList,
+  graphqlById,
+  graphqlNested,
+  graphqlFilter,
+  graphqlSort,
+  textFilters,
+  search,
+  duplicates,
+  history,
+  trash,
+];

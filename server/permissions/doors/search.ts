@@ -1,0 +1,49 @@
+import { OBJECTS } from '../objects.ts';
+import { attempt } from '../setting.ts';
+import type { Door } from '../setting.ts';
+import type { DataRecord } from '../world.ts';
+
+/** Search, by words that several records share and by those of one record, seen or not. */
+export const search: Door = {
+  name: 'search',
+  ask: async ({ model, world, checks, random, as }) => {
+    const names = random.sample(world.records, 25).map(({ cells }) => cells['name'] as string);
+    const queries = [...names, 'memo', 'entry', 'am', 'cedar', ...names.map((name) => name.split(' ')[1]!)];
+    for (const caller of world.callers)
+      await as(caller, async (client) => {
+        for (const query of queries) {
+          const found = await attempt(client, 'select * from search_records($1, 100)', [query]);
+          const what = `${caller.name} searches "${query}"`;
+          checks.same(null, found.code, () => what);
+          const expected = world.records.filter(
+            (record) => isMeant(record, query) && isSearchable(record) && model.sees(caller, record),
+          );
+          // Where nothing matches, labels that are spelt alike are offered: of what the caller sees.
+          const isLikeness = expected.length === 0;
+          const ids = found.rows.map(({ record_id }) => record_id as string);
+          for (const [i, id] of ids.entries()) {
+            const record = world.byId.get(id)!;
+            checks.same(true, model.sees(caller, record) && isSearchable(record), () => `${what}, ${id}`);
+            checks.same(record.cells['name'], found.rows[i]!['label'], () => `${what}, label of ${id}`);
+          }
+          if (isLikeness) continue;
+          const all = world.records.filter((record) => isMeant(record, query)).map(({ id }) => id);
+          // A hundred at most are told.
+          if (expected.length < 100)
+            checks.members(all, new Set(expected.map(({ id }) => id)), new Set(ids), (id) => `${what}, ${id}`);
+
+          function isSearchable({ object }: DataRecord): boolean {
+            return model.reads(caller, OBJECTS.find(({ name }) => name === object)!, 'searchVector');
+          }
+        }
+      });
+  },
+};
+
+/** Each word of the query begins a word of the record. */
+function isMeant({ object, cells }: DataRecord, query: string): boolean {
+  const plan = OBJECTS.find(({ name }) => name === object)!;
+  const read = plan.fields.filter(({ name, isSearchable }) => name === 'name' || isSearchable);
+  const words = read.flatMap(({ columns }) => ((cells[columns[0]!] ?? '') as string).split(' '));
+  return query.split(' ').every((part) => words.some((word) => word.startsWith(part)));
+}

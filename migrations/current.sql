@@ -355,3 +355,7 @@ comment on column core.workspace_settings.allows_other_apps is 'Whether members 
 --!include metadata/my_permissions.sql
 --!include metadata/apps.sql
 --!include metadata/rights.sql
+-- Rules behind every door.
+--!include engine/permissions/explain.sql
+--!include engine/permissions/principals.sql
+--!include engine/trash.sql

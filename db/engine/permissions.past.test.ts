@@ -174,6 +174,39 @@ test('restoring and destroying ask the record rules', () =>
     expect((await client.query(`select restore_record('client', $1) as done`, [mine])).rows[0].done).toBe(true);
   }));
 
+test('of two roles, one that deletes all and one that destroys some, some are destroyed', () =>
+  db.inTransaction(async (client) => {
+    const { mine, others } = await clients(client);
+    const { rows } = await client.query(
+      `insert into metadata.roles (workspace_id, name, can_destroy_all) values ($1, 'Deletes', false), ($1, 'Both', false) returning id, pg_role`,
+      [ws.id],
+    );
+    const [deletes, both] = rows as { id: string; pg_role: string }[];
+    for (const included of [deletes!.id, role.id])
+      await insert(client, 'metadata.role_includes', { role_id: both!.id, included_role_id: included });
+    await client.query('update metadata.roles set can_destroy_all = true where id = $1', [role.id]);
+    await client.query('update metadata.roles set can_delete_all = false, can_read_all = false where id = $1', [
+      both!.id,
+    ]);
+    await reconcile(client);
+    await client.query(`delete from ${ws.schema}.clients`);
+    await act(client, both!.pg_role);
+    const destroy = async (id: string) =>
+      (await client.query(`select destroy_record('client', $1) as done`, [id])).rows[0].done;
+    expect(await destroy(others)).toBe(false);
+    expect(await destroy(mine)).toBe(true);
+    expect((await client.query(`select restore_record('client', $1) as done`, [others])).rows[0].done).toBe(true);
+    const explained = async (id: string) => {
+      await client.query('reset role');
+      const answer = await client.query(
+        `select engine.explain_access($1, 'client', 'DESTROY', $2, role_id => $3) ->> 'allowed' as may`,
+        [ws.id, id, both!.id],
+      );
+      return answer.rows[0].may;
+    };
+    expect(await explained(others)).toBe('false');
+  }));
+
 describe('a refusal to restore tells nothing of what is not seen', () => {
   const cases: [string, (client: pg.PoolClient, made: Clients) => Promise<unknown>, string][] = [
     [

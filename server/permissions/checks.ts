@@ -29,7 +29,8 @@ export class Checks {
   /** One fact for each of `all`: that it is among what the door shows, or is not. */
   members<T>(all: Iterable<T>, expected: ReadonlySet<T>, actual: ReadonlySet<T>, what: (item: T) => string): void {
     for (const item of all) this.same(expected.has(item), actual.has(item), () => what(item));
-    for (const item of actual) if (!expected.has(item)) this.same(false, true, () => `${what(item)}, which there is not`);
+    for (const item of actual)
+      if (!expected.has(item)) this.same(false, true, () => `${what(item)}, which there is not`);
   }
 
   /** One fact for each value of a record. */

@@ -203,7 +203,11 @@ function randomAtom(random: Random, path: Path, world: World): Condition {
       return { op: equality(), path, to: 'currentMember' };
     case 'date':
     case 'time':
-      return { op: order(), path, to: random.chance(0.5) ? 'today' : { day: random.pick(['2011-11-11', '2015-01-01']) } };
+      return {
+        op: order(),
+        path,
+        to: random.chance(0.5) ? 'today' : { day: random.pick(['2011-11-11', '2015-01-01']) },
+      };
     case 'money':
       return { op: random.chance(0.5) ? order() : equality(), path, to: { constant: random.below(12) } };
     default: {

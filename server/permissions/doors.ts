@@ -1,5 +1,8 @@
 import { aggregates } from './doors/aggregates.ts';
 import { duplicates } from './doors/duplicates.ts';
+import { explain } from './doors/explain.ts';
+import { exportFile } from './doors/exportFile.ts';
+import { live } from './doors/live.ts';
 import { graphqlById } from './doors/graphqlById.ts';
 import { graphqlFilter } from './doors/graphqlFilter.ts';
 import { graphqlList } from './doors/graphqlList.ts';
@@ -29,4 +32,7 @@ export const DOORS: readonly Door[] = [
   duplicates,
   history,
   trash,
+  live,
+  exportFile,
+  explain,
 ];

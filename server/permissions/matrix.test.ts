@@ -79,12 +79,14 @@ beforeAll(async () => {
     identityOf,
     tokenOf: (caller) => tokens.get(caller)!.token,
     as: async (caller, work) => {
-      const settings = Object.entries({ ...identitySettings({ ...identityOf(caller), source: 'MANUAL' }), timezone: 'UTC' });
+      const settings = Object.entries({
+        ...identitySettings({ ...identityOf(caller), source: 'MANUAL' }),
+        timezone: 'UTC',
+      });
       const connection = await server.db.server.connect();
       try {
         await connection.query('begin');
-        for (const [name, value] of settings)
-          await connection.query('select set_config($1, $2, true)', [name, value]);
+        for (const [name, value] of settings) await connection.query('select set_config($1, $2, true)', [name, value]);
         return await work(connection);
       } finally {
         await connection.query('rollback');

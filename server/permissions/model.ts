@@ -46,7 +46,8 @@ export class Model {
   writableFields(caller: Caller, action: 'CREATE' | 'UPDATE', object: ObjectPlan): readonly Field[] {
     const roles = rolesOf(caller.role).filter((role) => mayAlone(role, action, object.name));
     return fieldsOf(object).filter((field) => {
-      const isKept = isSystemField(field) && !(field.name === 'position' || (field.name === 'id' && action === 'CREATE'));
+      const isKept =
+        isSystemField(field) && !(field.name === 'position' || (field.name === 'id' && action === 'CREATE'));
       return !isKept && !isComputed(field) && roles.some((role) => !isProtected(role, object, field));
     });
   }
@@ -69,7 +70,8 @@ export class Model {
 
   /** What a command reaches that names no record and reads nothing, such as `update … set x = 1`. */
   reachedBlindly(caller: Caller, action: 'UPDATE' | 'DELETE', object: string): number {
-    return this.world.records.filter((record) => record.object === object && this.#allows(caller, action, record)).length;
+    return this.world.records.filter((record) => record.object === object && this.#allows(caller, action, record))
+      .length;
   }
 
   /** Whether the caller reads every record of an object. */
@@ -100,7 +102,9 @@ export class Model {
   linked(caller: Caller, record: DataRecord): readonly DataRecord[] {
     const other = record.object === 'client' ? 'sticker' : 'client';
     if (!this.mayLink(caller, 'READ') || !this.sees(caller, record)) return [];
-    const ids = this.world.links.filter((link) => link[record.object as 'client'] === record.id).map((link) => link[other]);
+    const ids = this.world.links
+      .filter((link) => link[record.object as 'client'] === record.id)
+      .map((link) => link[other]);
     return this.records(caller, 'READ', other).filter(({ id }) => ids.includes(id));
   }
 

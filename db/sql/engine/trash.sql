@@ -40,7 +40,8 @@ begin
 end
 $$;
 
--- What a role could not see or delete while it was there it neither restores nor destroys.
+-- What a role could not see or delete while it was there it neither restores nor destroys. Which records, and
+-- whether for good, one role says: to delete all by one and destroy its own by another destroys its own.
 create or replace function engine.is_trashed_for(caller name, schema_name text, object metadata.objects, record_id uuid, action text default 'DELETE') returns boolean
 language plpgsql stable set search_path = ''
 as $$
@@ -192,7 +193,7 @@ declare
   v_batch bigint;
   v_id uuid;
 begin
-  if not engine.is_trashed_for(caller, schema_name, v_object, record_id) then
+  if not engine.is_trashed_for(caller, schema_name, v_object, record_id, 'DESTROY') then
     return false;
   end if;
   execute format('delete from %I.record_shares where object_id = $1 and record_id = $2', schema_name) using v_object.id, record_id;

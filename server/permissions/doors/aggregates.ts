@@ -14,11 +14,18 @@ export const aggregates: Door = {
             const [column] = field.columns;
             const what = `${caller.name}: ${object.plural}.${column}`;
             const isReadable = model.reads(caller, object, field.name);
-            const grouped = await attempt(client, `select to_jsonb(${column}) as key, count(*)::int from ${object.plural} group by 1`);
+            const grouped = await attempt(
+              client,
+              `select to_jsonb(${column}) as key, count(*)::int from ${object.plural} group by 1`,
+            );
             checks.same(isReadable ? null : REFUSED, grouped.code, () => `${what} in groups`);
             const groups = Object.groupBy(isReadable ? visible : [], ({ cells }) => JSON.stringify(cells[column!]));
             for (const { key: value, count } of grouped.rows)
-              checks.same(groups[JSON.stringify(value)]?.length ?? 0, count, () => `${what} in groups, ${value as string}`);
+              checks.same(
+                groups[JSON.stringify(value)]?.length ?? 0,
+                count,
+                () => `${what} in groups, ${value as string}`,
+              );
             checks.same(Object.keys(groups).length, grouped.rows.length, () => `${what}, number of groups`);
             if (!['number', 'money'].includes(field.kind)) continue;
             const totals = await attempt(

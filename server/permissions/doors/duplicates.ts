@@ -16,7 +16,9 @@ export const duplicates: Door = {
         const sees = new Set(model.records(caller, 'READ', 'client'));
         const isKnown = model.reads(caller, client, 'status');
         const alike = (status: unknown) =>
-          isKnown && status !== null ? clients.filter((other) => sees.has(other) && other.cells['status'] === status) : [];
+          isKnown && status !== null
+            ? clients.filter((other) => sees.has(other) && other.cells['status'] === status)
+            : [];
         for (const record of asked) {
           const answer = await attempt(connection, `select * from find_duplicates('client', $1, 100)`, [record.id]);
           const expected = sees.has(record) ? alike(record.cells['status']).filter((other) => other !== record) : [];
@@ -38,7 +40,11 @@ export const duplicates: Door = {
           );
           for (const { record_id: id, label } of rows) {
             const { name } = world.byId.get(id as string)!.cells;
-            checks.same(model.reads(caller, client, 'name') ? name : null, label, () => `${what}, label of ${id as string}`);
+            checks.same(
+              model.reads(caller, client, 'name') ? name : null,
+              label,
+              () => `${what}, label of ${id as string}`,
+            );
           }
         }
       });

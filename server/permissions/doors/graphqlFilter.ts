@@ -54,7 +54,8 @@ async function byRelated(setting: Setting, caller: Caller): Promise<void> {
   };
   const jobsOf = ({ id }: DataRecord) =>
     model.records(caller, 'READ', 'job').filter(({ cells }) => cells['client_id'] === id);
-  const may = (...fields: [ObjectPlan, string][]) => fields.every(([object, name]) => model.reads(caller, object, name));
+  const may = (...fields: [ObjectPlan, string][]) =>
+    fields.every(([object, name]) => model.reads(caller, object, name));
 
   const someClient = random.pick(recordsOf(world, 'client')).cells;
   for (const name of ['name', 'memo', 'status'] as const) {

@@ -23,7 +23,13 @@ export const graphqlNested: Door = {
   },
 };
 
-async function toOne({ model, world, checks, graphql }: Setting, caller: Caller, from: string, field: string, to: string) {
+async function toOne(
+  { model, world, checks, graphql }: Setting,
+  caller: Caller,
+  from: string,
+  field: string,
+  to: string,
+) {
   const { plural } = objectPlan(from);
   const what = `${caller.name} follows ${field} of ${plural}`;
   const answer = await graphql(caller, `{ ${plural} { nodes { id ${field} { id } } } }`);
@@ -68,7 +74,12 @@ interface Linked extends Record<string, unknown> {
   id: string;
 }
 
-function compare(checks: Setting['checks'], expected: readonly { id: string }[], answered: unknown, what: string): void {
+function compare(
+  checks: Setting['checks'],
+  expected: readonly { id: string }[],
+  answered: unknown,
+  what: string,
+): void {
   const list = answered as { totalCount: number; nodes: { id: string }[] } | null | undefined;
   const ids = (records: readonly { id: string }[]) => records.map(({ id }) => id).sort();
   checks.same(ids(expected), ids(list?.nodes ?? []), () => what);

@@ -19,7 +19,9 @@ export const graphqlSort: Door = {
           const isReadable = model.reads(caller, object, field.name);
           checks.same(isReadable ? null : 'FORBIDDEN', codeOf(answer), () => what);
           const values = nodesOf<{ id: string }>(answer).map(({ id }) => world.byId.get(id)!.cells[column!]!);
-          const expected = isReadable ? model.records(caller, 'READ', object.name).map(({ cells }) => cells[column!]!) : [];
+          const expected = isReadable
+            ? model.records(caller, 'READ', object.name).map(({ cells }) => cells[column!]!)
+            : [];
           // Which of two texts is the greater, languages decide.
           const inOrder = (cells: Cell[]) => (field.kind === 'text' || field.target ? [...cells].sort() : cells);
           checks.same(inOrder(expected.sort(descending)), inOrder(values), () => what);

@@ -23,7 +23,11 @@ export const history: Door = {
           const mayRead = model.may(caller, 'READ', name);
           checks.same(mayRead ? null : REFUSED, answer.code, () => what);
           const readable = new Set(model.readableFields(caller, object).flatMap((field) => field.columns));
-          const computed = new Set(fieldsOf(object).filter(isComputed).flatMap((field) => field.columns));
+          const computed = new Set(
+            fieldsOf(object)
+              .filter(isComputed)
+              .flatMap((field) => field.columns),
+          );
           const isPlain = ([column]: [string, unknown]) => !computed.has(column);
           const events = Map.groupBy(answer.rows as unknown as Event[], ({ id }) => id);
           const expected = model.records(caller, 'READ', name);
@@ -33,11 +37,19 @@ export const history: Door = {
             const mine = events.get(record.id) ?? [];
             const created = mine.find(({ action }) => action === 'created')?.after ?? {};
             const known = (cells: Readonly<Record<string, Cell>>) =>
-              Object.fromEntries(Object.entries(cells).filter(([column]) => readable.has(column) && !computed.has(column)));
-            checks.cells(known({ ...record.cells, ...record.before }), created, () => `${what}, ${record.id} as created`);
+              Object.fromEntries(
+                Object.entries(cells).filter(([column]) => readable.has(column) && !computed.has(column)),
+              );
+            checks.cells(
+              known({ ...record.cells, ...record.before }),
+              created,
+              () => `${what}, ${record.id} as created`,
+            );
             const updates = mine.filter(({ action }) => action === 'updated');
             // What was computed from elsewhere is not in question here.
-            const changes = updates.map(({ before }) => Object.fromEntries(Object.entries(before ?? {}).filter(isPlain)));
+            const changes = updates.map(({ before }) =>
+              Object.fromEntries(Object.entries(before ?? {}).filter(isPlain)),
+            );
             const told = Object.assign({}, ...changes) as Record<string, unknown>;
             const before = known(record.before ?? {});
             checks.same(sorted(before), sorted(told), () => `${what}, ${record.id} before its change`);
@@ -51,7 +63,12 @@ export const history: Door = {
             [ids],
           );
           const open = new Set(model.readsWholly(caller, object) ? ids : []);
-          checks.members(ids, open, new Set(rows.map((row) => row['record_id'] as string)), (id) => `${what}, log, ${id}`);
+          checks.members(
+            ids,
+            open,
+            new Set(rows.map((row) => row['record_id'] as string)),
+            (id) => `${what}, log, ${id}`,
+          );
         }
       });
   },

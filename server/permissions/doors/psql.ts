@@ -31,11 +31,19 @@ async function read({ model, world, checks }: Setting, caller: Caller, object: O
   if (model.may(caller, 'READ', object.name)) {
     const answer = await attempt(client, `select ${shown.join(', ')} from ${table}`);
     checks.same(null, answer.code, () => what);
-    const list = await attempt(client, `select row_to_json(t) as row from (select ${shown.join(', ')} from ${table}) t`);
+    const list = await attempt(
+      client,
+      `select row_to_json(t) as row from (select ${shown.join(', ')} from ${table}) t`,
+    );
     const rows = new Map(list.rows.map(({ row }) => [(row as { id: string }).id, row as Record<string, unknown>]));
     const visible = new Set(model.records(caller, 'READ', object.name).map(({ id }) => id));
     const all = recordsOf(world, object.name);
-    checks.members(all.map(({ id }) => id), visible, new Set(rows.keys()), (id) => `${what} ${id}`);
+    checks.members(
+      all.map(({ id }) => id),
+      visible,
+      new Set(rows.keys()),
+      (id) => `${what} ${id}`,
+    );
     for (const record of all) {
       const row = rows.get(record.id);
       if (row) checks.cells(visibleCells(model, caller, record), row, () => `${what} ${record.id}`);

@@ -33,7 +33,11 @@ export const search: Door = {
             checks.members(all, new Set(expected.map(({ id }) => id)), new Set(ids), (id) => `${what}, ${id}`);
 
           function isSearchable({ object }: DataRecord): boolean {
-            return model.reads(caller, OBJECTS.find(({ name }) => name === object)!, 'searchVector');
+            return model.reads(
+              caller,
+              OBJECTS.find(({ name }) => name === object)!,
+              'searchVector',
+            );
           }
         }
       });

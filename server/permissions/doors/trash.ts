@@ -13,7 +13,8 @@ export const trash: Door = {
           const { name } = object;
           const what = `${caller.name}: deleted ${object.plural}`;
           const inTrash = world.trash.filter((record) => record.object === name);
-          const ids = inTrash.map(({ id }) => id);
+          // One is of no record, so that there is always something to ask for.
+          const ids = [...inTrash.map(({ id }) => id), '00000000-0000-4000-8000-000000000000'];
           const expected = model.trash(caller, 'READ', name);
           const answer = await attempt(client, 'select * from deleted_records($1, 1000)', [name]);
           checks.same(model.may(caller, 'READ', name) ? null : REFUSED, answer.code, () => what);
@@ -21,7 +22,11 @@ export const trash: Door = {
           const shown = new Set(expected.map(({ id }) => id));
           checks.members(ids, shown, new Set(rows.keys()), (id) => `${what} ${id}`);
           const readable = new Set(model.readableFields(caller, object).flatMap((field) => field.columns));
-          const computed = new Set(fieldsOf(object).filter(isComputed).flatMap((field) => field.columns));
+          const computed = new Set(
+            fieldsOf(object)
+              .filter(isComputed)
+              .flatMap((field) => field.columns),
+          );
           for (const record of expected) {
             const row = rows.get(record.id) ?? {};
             const data = (row['data'] ?? {}) as Record<string, unknown>;
@@ -33,13 +38,16 @@ export const trash: Door = {
             checks.same(label, row['label'], () => `${what} ${record.id}, label`);
           }
           // The table itself holds whole records, so it is for those who read all of an object.
-          const { rows: whole } = await attempt(
-            client,
-            'select record_id from trash where record_id = any ($1)',
-            [ids],
+          const { rows: whole } = await attempt(client, 'select record_id from trash where record_id = any ($1)', [
+            ids,
+          ]);
+          const open = new Set(model.readsWholly(caller, object) ? inTrash.map(({ id }) => id) : []);
+          checks.members(
+            ids,
+            open,
+            new Set(whole.map((row) => row['record_id'] as string)),
+            (id) => `${what}, table, ${id}`,
           );
-          const open = new Set(model.readsWholly(caller, object) ? ids : []);
-          checks.members(ids, open, new Set(whole.map((row) => row['record_id'] as string)), (id) => `${what}, table, ${id}`);
           for (const [verb, action] of [
             ['restore_record', 'DELETE'],
             ['destroy_record', 'DESTROY'],
@@ -52,7 +60,12 @@ export const trash: Door = {
             checks.same(model.may(caller, action, name) ? null : REFUSED, code, () => `${what}, ${verb}`);
             const reached = new Set(model.trash(caller, action, name).map(({ id }) => id));
             const mayDo = model.may(caller, action, name) ? reached : new Set<string>();
-            checks.members(ids, mayDo, new Set(done.map((row) => row['id'] as string)), (id) => `${what}, ${verb} ${id}`);
+            checks.members(
+              ids,
+              mayDo,
+              new Set(done.map((row) => row['id'] as string)),
+              (id) => `${what}, ${verb} ${id}`,
+            );
           }
         }
       });

@@ -16,6 +16,9 @@ declare
   v_is_visible boolean;
   v_schema text := (select w.schema_name from core.workspaces w where w.id = (object).workspace_id);
   v_named metadata.field_permissions;
+  -- What the engine fills in nobody writes. A new record may be given its id, and any its position.
+  v_is_kept boolean := action <> 'READ' and ((field).type in ('FORMULA', 'ROLLUP', 'AUTO_NUMBER')
+    or (field).is_system and not ((field).name = 'position' or (field).name = 'id' and action = 'CREATE'));
   r record;
 begin
   select p.* into v_permission from engine.effective_permissions((object).workspace_id, array[(object).id], array[(role).pg_role]) p;
@@ -33,9 +36,9 @@ begin
     v_holds := not exists (
       select from engine.withheld_fields((object).workspace_id, array[(object).id], array[(role).pg_role]) w
       where w.field_id = (field).id and case action when 'READ' then w.is_read_withheld else w.is_update_withheld end)
-      and (action = 'READ' or not (field).is_system and (field).type not in ('FORMULA', 'ROLLUP', 'AUTO_NUMBER'));
+      and not v_is_kept;
     v_reasons := v_reasons || jsonb_build_object('kind', 'FIELD', 'allows', v_holds, 'text', case
-      when action <> 'READ' and ((field).is_system or (field).type in ('FORMULA', 'ROLLUP', 'AUTO_NUMBER')) then format('"%s" is filled in by the engine.', (field).label)
+      when v_is_kept then format('"%s" is filled in by the engine.', (field).label)
       when v_named.id is not null and case action when 'READ' then v_named.can_read else v_named.can_update end is not null
         then format('A field rule %s "%s".', case when v_holds then 'allows' else 'takes away' end, (field).label)
       when v_holds then case v_permission.field_mode when 'ONLY' then format('"%s" is kept by the engine and shown to whoever reads the record.', (field).label) else 'No field rule takes it away.' end

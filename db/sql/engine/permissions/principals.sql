@@ -207,7 +207,7 @@ begin
     join metadata.roles i on i.id = c
     cross join lateral engine.effective_permissions(v_object.workspace_id, array[v_object.id], array[i.pg_role]) p
     cross join lateral engine.record_conditions(i.id, v_object, prefix, member) r
-    where case action when 'READ' then p.can_read when 'UPDATE' then p.can_update else p.can_delete end
+    where case action when 'READ' then p.can_read when 'UPDATE' then p.can_update when 'DESTROY' then p.can_delete and p.can_destroy else p.can_delete end
     order by i.id);
   return case when v_conditions = '{}' then 'false' when 'true' = any (v_conditions) then 'true'
     when cardinality(v_conditions) = 1 then v_conditions[1] else '(' || array_to_string(v_conditions, ' OR ') || ')' end;

@@ -357,5 +357,7 @@ comment on column core.workspace_settings.allows_other_apps is 'Whether members 
 --!include metadata/rights.sql
 -- Rules behind every door.
 --!include engine/permissions/explain.sql
+--!include engine/permissions/rights.sql
+--!include engine/permissions/past.sql
 --!include engine/permissions/principals.sql
 --!include engine/trash.sql

@@ -26,7 +26,7 @@ create or replace function engine.reads_wholly(caller name, object_id uuid) retu
 language plpgsql stable set search_path = ''
 as $$
 begin
-  return engine.acts_as_administrator() or object_id in (select o from engine.wholly_readable_objects(caller) o);
+  return engine.acts_as_administrator() or exists (select from engine.find_wholly_readable(caller, array[object_id]));
 end
 $$;
 
@@ -36,13 +36,14 @@ create or replace function engine.past_columns(caller name, schema_name text, ob
 returns table (name text, since timestamptz)
 language sql stable set search_path = ''
 as $$
-  select a.attname::text, (
-    select max(v.happened_at)
+  with former as materialized (
+    select m.row_id, engine.snake_case(m.before ->> 'name') as name, max(v.happened_at) as until
     from metadata.model_changes m
     join metadata.model_versions v on v.workspace_id = m.workspace_id and v.version = m.version
     where m.workspace_id = (object).workspace_id and m.table_name = 'fields' and m.before ->> 'object_id' = (object).id::text
-      and m.row_id is distinct from c.field_id
-      and starts_with(a.attname::text, engine.snake_case(m.before ->> 'name')))
+    group by 1, 2
+  )
+  select a.attname::text, (select max(f.until) from former f where f.row_id is distinct from c.field_id and starts_with(a.attname::text, f.name))
   from pg_catalog.pg_attribute a
   left join engine.field_columns((object).workspace_id, array[(object).id]) c on c.name = a.attname
   where a.attrelid = format('%I.%I', schema_name, (object).table_name)::regclass and a.attnum > 0 and not a.attisdropped

@@ -195,20 +195,20 @@ language plpgsql stable set search_path = '' set jit = off
 as $$
 declare
   v_object metadata.objects;
+  v_roles text[];
   v_conditions text[];
 begin
   if member is null and engine.acts_as_administrator() then
     return 'true';
   end if;
   select o.* into v_object from metadata.objects o where o.id = object_id;
+  v_roles := array(select i.pg_role from metadata.roles i where i.id = any (array(select engine.roles_of(caller))));
   v_conditions := array(
     select coalesce(case action when 'READ' then r.on_read when 'UPDATE' then r.on_update else r.on_delete end, 'true')
-    from engine.roles_of(caller) c
-    join metadata.roles i on i.id = c
-    cross join lateral engine.effective_permissions(v_object.workspace_id, array[v_object.id], array[i.pg_role]) p
-    cross join lateral engine.record_conditions(i.id, v_object, prefix, member) r
+    from engine.effective_permissions(v_object.workspace_id, array[v_object.id], v_roles) p
+    cross join lateral engine.record_conditions(p.role_id, v_object, prefix, member) r
     where case action when 'READ' then p.can_read when 'UPDATE' then p.can_update when 'DESTROY' then p.can_delete and p.can_destroy else p.can_delete end
-    order by i.id);
+    order by p.role_id);
   return case when v_conditions = '{}' then 'false' when 'true' = any (v_conditions) then 'true'
     when cardinality(v_conditions) = 1 then v_conditions[1] else '(' || array_to_string(v_conditions, ' OR ') || ')' end;
 end
@@ -244,7 +244,7 @@ declare
 begin
   execute (
     select format('select exists (select from %I.%I t where t.id = $1 and %s and %s)', w.schema_name, o.table_name,
-      engine.condition_of(caller, o.id, 'READ', 't.'), engine.condition_of(caller, o.id, action, 't.'))
+      engine.condition_of(caller, o.id, 'READ', 't.'), case action when 'READ' then 'true' else engine.condition_of(caller, o.id, action, 't.') end)
     from metadata.objects o join core.workspaces w on w.id = o.workspace_id where o.id = may_touch.object_id) into v_found using record_id;
   return v_found;
 end

@@ -164,25 +164,32 @@ begin
 end
 $$;
 
--- Of these, objects of which one role shows every record and every field. The log and the trash hold
--- whole records, so they are shown of these only.
-create or replace function engine.wholly_readable_objects(caller name) returns setof uuid
-language plpgsql stable security definer set search_path = '' set jit = off
+-- Of these, objects of which one role shows every record and every field: one that was granted the table as a whole,
+-- under a policy that is true of everything.
+create or replace function engine.find_wholly_readable(caller name, scope uuid[] default null) returns setof uuid
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
-  v_workspace uuid := engine.workspace_of_role(caller);
-  v_roles text[] := array(select i.pg_role from engine.roles_of(caller) c join metadata.roles i on i.id = c);
+  v_schema text := (select w.schema_name from metadata.roles r join core.workspaces w on w.id = r.workspace_id where r.pg_role = caller);
+  v_roles oid[] := array(select g.oid from metadata.roles i join pg_catalog.pg_roles g on g.rolname = i.pg_role where i.id = any (array(select engine.roles_of(caller))));
 begin
   return query
-  with withheld as materialized (
-    select distinct w.role_id, w.object_id from engine.withheld_fields(v_workspace, null, v_roles) w where w.is_read_withheld
-  )
-  select distinct p.object_id
-  from engine.effective_permissions(v_workspace, null, v_roles) p
-  left join withheld w on w.role_id = p.role_id and w.object_id = p.object_id
-  where v_workspace is not null and p.can_read and not p.is_limited and w.role_id is null;
+  select distinct o.id
+  from metadata.roles r
+  join metadata.objects o on o.workspace_id = r.workspace_id
+  join pg_catalog.pg_class c on c.relname = o.table_name and c.relnamespace = to_regnamespace(quote_ident(v_schema))::oid
+  join pg_catalog.pg_policy p on p.polrelid = c.oid
+  where r.pg_role = caller and (scope is null or o.id = any (scope)) and o.is_active and o.deleted_at is null
+    and cardinality(p.polroles) = 1 and p.polroles[1] = any (v_roles) and p.polcmd in ('r', '*')
+    and exists (select from pg_catalog.aclexplode(c.relacl) a where a.grantee = p.polroles[1] and a.privilege_type = 'SELECT')
+    and pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true';
 end
 $$;
+
+-- The log and the trash hold whole records, so they are shown of these only.
+create or replace function engine.wholly_readable_objects(caller name) returns setof uuid
+language sql stable security definer set search_path = ''
+as $$ select engine.find_wholly_readable(caller) $$;
 revoke execute on function engine.readable_objects(name) from public;
 grant execute on function engine.readable_objects(name), engine.wholly_readable_objects(name) to relvar_crm;
 

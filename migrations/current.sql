@@ -356,8 +356,7 @@ comment on column core.workspace_settings.allows_other_apps is 'Whether members 
 --!include metadata/apps.sql
 --!include metadata/rights.sql
 -- Rules behind every door.
+drop function engine.explain_role(metadata.roles, metadata.objects, text, uuid, metadata.fields, uuid);
 --!include engine/permissions/explain.sql
---!include engine/permissions/rights.sql
 --!include engine/permissions/past.sql
---!include engine/permissions/principals.sql
 --!include engine/trash.sql

@@ -385,6 +385,9 @@ describe('explain', () => {
       expect(await explain('READ', mine, 'xLink')).toMatch(/^false \+ROLE -FIELD/);
       expect(await explain('READ', mine, 'name')).toBe('true +ROLE +FIELD +RECORD');
       expect(await explain('UPDATE', mine, 'createdAt')).toMatch(/-FIELD/);
+      expect(await explain('CREATE', undefined, 'position')).toBe('true +ROLE +FIELD');
+      expect(await explain('CREATE', undefined, 'id')).toBe('true +ROLE +FIELD');
+      expect(await explain('UPDATE', mine, 'id')).toMatch(/-FIELD/);
       expect(await explain('READ', '00000000-0000-0000-0000-000000000001')).toBe('false -RECORD');
       await be(client, ws.adminRole);
       await client.query(`select share_record('company', $1, 'MEMBER', $2, 'WRITE', 'please look')`, [other, ann]);
@@ -393,6 +396,13 @@ describe('explain', () => {
       const union = await insert(client, 'metadata.roles', { workspace_id: ws.id, name: 'Union', can_read_all: false });
       await insert(client, 'metadata.role_includes', { role_id: union, included_role_id: role.id });
       expect(await explain('READ', undefined, undefined, { role_id: union })).toBe('true -ROLE +ROLE');
+      // What is shared with the one role is read by the right of the other, which it includes.
+      const third = await insert(client, `${ws.schema}.companies`, { name: 'third' });
+      await be(client, ws.adminRole);
+      await client.query(`select share_record('company', $1, 'ROLE', $2)`, [third, union]);
+      await client.query('reset role');
+      expect(await explain('READ', third, undefined, { role_id: union })).toBe('true -ROLE +ROLE -RECORD +SHARE');
+      expect(await explain('READ', third)).toBe('false +ROLE -RECORD');
       // As its member in psql: the same.
       await settle(client);
       await be(client, role.name, ann);

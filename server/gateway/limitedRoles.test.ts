@@ -32,6 +32,11 @@ beforeAll(async () => {
     message: 'Sold below the secret price of 1000.',
   });
   await insert(client, 'metadata.record_rules', { role_id: role, object_id: deal, condition: 'stage != "HIDDEN"' });
+  await addField(client, deal, {
+    label: 'Partners',
+    type: 'MANY_TO_MANY',
+    settings: { targetObjectId: deal, inverseLabel: 'Partner of' },
+  });
   for (const field of [secret, token])
     await insert(client, 'metadata.field_permissions', { role_id: role, field_id: field, can_read: false });
   await insert(client, 'metadata.object_permissions', { role_id: role, object_id: part, can_read: false });
@@ -53,6 +58,13 @@ test('records, counts, nodes by id and relations show what the role sees', async
   const parts = await limited.records(`{ trades { nodes { parts { nodes { name } } } } }`);
   expect(parts.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
   expect(told(parts)).not.toContain('Bolt');
+});
+
+test('records are filtered by what they are linked with, by the fields of it that the role reads', async () => {
+  const filter = (field: string) =>
+    limited.records(`{ trades(filter: { partners: { none: { ${field} } } }) { totalCount } }`);
+  expect(await filter('stage: { equalTo: "OPEN" }')).toEqual({ data: { trades: { totalCount: 1 } } });
+  expect((await filter('secret: { equalTo: 5 }')).errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
 });
 
 test.each([

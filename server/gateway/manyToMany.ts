@@ -75,8 +75,9 @@ export const ManyToManyPlugin: GraphileConfig.Plugin = {
         for (const { name, far, junction, nearColumn, farColumn } of farRelations(build, pgCodec)) {
           const type = build.getTypeByName(inflection.filterManyType(pgCodec as PgCodecWithAttributes, far));
           if (!type) continue;
-          // To a filter, the records of the other side with the id of this side beside each.
-          const linked = sql`(select j.${sql.identifier(nearColumn)} as _near, f.* from ${junction} j join ${far.from as SQL} f on f.id = j.${sql.identifier(farColumn)})`;
+          // To a filter, the records of the other side with the id of this side beside each: a join, which asks for the
+          // right to read those columns alone that the filter names.
+          const linked = sql`((select l.${sql.identifier(nearColumn)} as _near, l.${sql.identifier(farColumn)} as _far from ${junction} l) j join ${far.from as SQL} f on f.id = j._far)`;
           const relation = {
             tableExpression: linked,
             alias: far.name,

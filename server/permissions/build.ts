@@ -4,8 +4,8 @@ import type { Workspace } from '../../db/testing/workspace.ts';
 import { conditionText } from './condition.ts';
 import { isComputed, OBJECTS } from './objects.ts';
 import type { Field, ObjectPlan } from './objects.ts';
-import { recordsOf } from './world.ts';
-import type { DataRecord, World } from './world.ts';
+import { recordsOf } from './data.ts';
+import type { DataRecord, World } from './data.ts';
 
 /** Makes the objects of the matrix in one transaction, the way an administrator in psql makes them. */
 export async function buildModel(client: pg.ClientBase, workspace: Workspace): Promise<void> {

@@ -12,7 +12,7 @@ import { Model } from './model.ts';
 import { Random } from './random.ts';
 import type { Setting } from './setting.ts';
 import { describeRole, makeWorld, MEMBERS } from './world.ts';
-import type { Caller } from './world.ts';
+import type { Caller } from './data.ts';
 
 /**
  * Rules hold behind every door: random roles over random records, and what each door answers to each member compared

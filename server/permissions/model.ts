@@ -1,7 +1,7 @@
 import { holds } from './condition.ts';
 import { fieldOf, fieldsOf, isComputed, isSystemField, objectPlan } from './objects.ts';
 import type { Cell, Field, ObjectPlan } from './objects.ts';
-import type { Action, Caller, DataRecord, Role, World } from './world.ts';
+import type { Action, Caller, DataRecord, Role, World } from './data.ts';
 
 /**
  * The plain model of the rules: what docs/decisions/0014-roles.md says, evaluated over the plain data of a world. It asks

@@ -4,7 +4,7 @@ import type { GraphqlAnswer } from '../testing/server.ts';
 import type { Checks } from './checks.ts';
 import type { Model } from './model.ts';
 import type { Random } from './random.ts';
-import type { Caller, World } from './world.ts';
+import type { Caller, World } from './data.ts';
 
 /** What a door is asked with. */
 export interface Setting {

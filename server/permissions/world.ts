@@ -1,88 +1,12 @@
-import { conditionText, randomCondition } from './condition.ts';
-import type { Condition } from './condition.ts';
+import { conditionText } from './condition.ts';
+import { ACTIONS } from './data.ts';
+import type { Action, Caller, DataRecord, Member, Role, Share, Team, World } from './data.ts';
 import { fieldsOf, isComputed, isSystemField, OBJECTS } from './objects.ts';
 import type { Cell, ObjectPlan } from './objects.ts';
 import { Random } from './random.ts';
+import { randomCondition } from './randomCondition.ts';
 
-/** Everything that the matrix is about, as plain data: what is written to the database, and what the model judges. */
-export interface World {
-  readonly seed: number;
-  readonly objects: readonly ObjectPlan[];
-  readonly members: readonly Member[];
-  readonly teams: readonly Team[];
-  readonly roles: readonly Role[];
-  /** Who asks: each member, and a key without a member. */
-  readonly callers: readonly Caller[];
-  /** Records that are there, and those that lie in the trash. */
-  readonly records: readonly DataRecord[];
-  readonly trash: readonly DataRecord[];
-  readonly byId: ReadonlyMap<string, DataRecord>;
-  readonly links: readonly Link[];
-  readonly shares: readonly Share[];
-}
-
-interface Member {
-  /** Given by the database when it joins. */
-  id: string;
-  readonly name: string;
-}
-
-interface Team {
-  /** Given by the database. */
-  id: string;
-  readonly name: string;
-  readonly parent: Team | undefined;
-  readonly members: { readonly id: string; readonly isLead: boolean }[];
-}
-
-export type Action = 'READ' | 'CREATE' | 'UPDATE' | 'DELETE' | 'DESTROY';
 const FLAGS = ['IMPORT_CSV', 'EXPORT_CSV'];
-export const ACTIONS: readonly Action[] = ['READ', 'CREATE', 'UPDATE', 'DELETE', 'DESTROY'];
-export type Rights = Readonly<Record<Action, boolean>>;
-
-export interface Role {
-  readonly name: string;
-  /** Given by the database. */
-  id: string;
-  pgRole: string;
-  /** Permissions beside those on objects. */
-  readonly flags: readonly string[];
-  readonly defaults: Rights;
-  readonly includes: readonly Role[];
-  /** Where it differs, by object: rights (null as by default), and whether its fields are an allow-list. */
-  readonly objects: ReadonlyMap<string, { rights: Record<Action, boolean | null>; mode: 'ALL_EXCEPT' | 'ONLY' }>;
-  /** By object.field. */
-  readonly fields: ReadonlyMap<string, { read: boolean | null; update: boolean | null }>;
-  readonly rules: readonly { object: string; action: 'READ' | 'UPDATE' | 'DELETE'; condition: Condition }[];
-}
-
-export interface Caller {
-  readonly name: string;
-  readonly role: Role;
-  readonly member: Member | null;
-}
-
-export interface DataRecord {
-  readonly id: string;
-  readonly object: string;
-  readonly cells: Record<string, Cell>;
-  /** What it was before its one change, by column. */
-  before?: Record<string, Cell>;
-}
-
-/** A client and a sticker that belong together. */
-interface Link {
-  readonly client: string;
-  readonly sticker: string;
-}
-
-interface Share {
-  readonly object: string;
-  readonly record: string;
-  readonly kind: 'MEMBER' | 'TEAM' | 'ROLE';
-  readonly to: Member | Team | Role;
-  readonly access: 'READ' | 'WRITE';
-}
 
 export const MEMBERS = ['Olive Owner', 'Ada', 'Bo', 'Cy', 'Dee', 'Eli', 'Fay'];
 
@@ -250,6 +174,3 @@ export function describeRole(role: Role): string {
     ...role.includes.map((included) => describeRole(included).replaceAll(/^/gm, '    ')),
   ].join('\n');
 }
-
-export const recordsOf = (world: World, object: string): DataRecord[] =>
-  world.records.filter((record) => record.object === object);

@@ -1,7 +1,7 @@
 import { objectPlan } from '../objects.ts';
 import { attempt, REFUSED } from '../setting.ts';
 import type { Door } from '../setting.ts';
-import { recordsOf } from '../world.ts';
+import { recordsOf } from '../data.ts';
 
 /** The search for duplicates, of records and of values that are not saved yet. */
 export const duplicates: Door = {

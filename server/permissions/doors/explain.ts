@@ -1,6 +1,6 @@
 import { fieldsOf, OBJECTS } from '../objects.ts';
 import type { Door } from '../setting.ts';
-import { recordsOf } from '../world.ts';
+import { recordsOf } from '../data.ts';
 
 /** What explain_access says of rights, records and fields is what holds. */
 export const explain: Door = {

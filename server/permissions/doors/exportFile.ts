@@ -6,8 +6,8 @@ import { objectPlan, OBJECTS } from '../objects.ts';
 import type { Cell, ObjectPlan } from '../objects.ts';
 import { visibleCells } from '../model.ts';
 import type { Door, Setting } from '../setting.ts';
-import { recordsOf } from '../world.ts';
-import type { Caller, DataRecord } from '../world.ts';
+import { recordsOf } from '../data.ts';
+import type { Caller, DataRecord } from '../data.ts';
 
 /** Exports to files, with the names of related records. */
 export const exportFile: Door = {

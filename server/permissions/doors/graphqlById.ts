@@ -1,7 +1,7 @@
 import { OBJECTS } from '../objects.ts';
 import { codeOf } from '../setting.ts';
 import type { Door } from '../setting.ts';
-import { recordsOf } from '../world.ts';
+import { recordsOf } from '../data.ts';
 
 /** Records asked for by their ids, whoever told them. */
 export const graphqlById: Door = {

@@ -2,8 +2,8 @@ import { apiName, objectPlan, OBJECTS } from '../objects.ts';
 import type { Cell, ObjectPlan } from '../objects.ts';
 import { codeOf, nodesOf } from '../setting.ts';
 import type { Door, Setting } from '../setting.ts';
-import { recordsOf } from '../world.ts';
-import type { Caller, DataRecord } from '../world.ts';
+import { recordsOf } from '../data.ts';
+import type { Caller, DataRecord } from '../data.ts';
 
 /**
  * Lists that are filtered. By values of records that the caller does not see, to find out whether they are there; by
@@ -131,4 +131,4 @@ async function filtered(setting: Setting, caller: Caller, { list, filter, isOpen
 }
 
 /** Whole numbers of eight bytes are texts in GraphQL. */
-const literal = (column: string, value: Cell) => JSON.stringify(/_micros$/.test(column) ? String(value) : value);
+const literal = (column: string, value: Cell) => JSON.stringify(column.endsWith('_micros') ? String(value) : value);

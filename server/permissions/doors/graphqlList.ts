@@ -3,8 +3,8 @@ import type { ObjectPlan } from '../objects.ts';
 import { visibleCells } from '../model.ts';
 import { codeOf, nodesOf } from '../setting.ts';
 import type { Door, Setting } from '../setting.ts';
-import { recordsOf } from '../world.ts';
-import type { Caller } from '../world.ts';
+import { recordsOf } from '../data.ts';
+import type { Caller } from '../data.ts';
 
 /** Lists with all that the caller reads, and each field that the caller does not, asked for by itself. */
 export const graphqlList: Door = {

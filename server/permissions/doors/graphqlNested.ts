@@ -1,7 +1,7 @@
 import { objectPlan, OBJECTS } from '../objects.ts';
 import { codeOf, nodesOf } from '../setting.ts';
 import type { Door, Setting } from '../setting.ts';
-import type { Caller } from '../world.ts';
+import type { Caller } from '../data.ts';
 
 /** From records to those that they point to, and to those that point to them. */
 export const graphqlNested: Door = {

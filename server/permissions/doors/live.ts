@@ -1,7 +1,7 @@
 import { OBJECTS } from '../objects.ts';
 import type { Door } from '../setting.ts';
 import { eventually } from '../../testing/server.ts';
-import { recordsOf } from '../world.ts';
+import { recordsOf } from '../data.ts';
 
 /** Live updates: each hears of the objects that it reads, and which records changed only where it sees them all. */
 export const live: Door = {
@@ -58,9 +58,10 @@ interface Notice {
 }
 
 async function read(body: ReadableStream<Uint8Array>, notices: Notice[]): Promise<void> {
+  const decoder = new TextDecoder();
   let text = '';
-  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
+  for await (const chunk of body) {
+    text += decoder.decode(chunk, { stream: true });
     const blocks = text.split('\n\n');
     text = blocks.pop()!;
     for (const block of blocks)

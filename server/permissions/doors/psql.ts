@@ -3,8 +3,8 @@ import type { Door, Setting } from '../setting.ts';
 import { fieldsOf, OBJECTS } from '../objects.ts';
 import type { ObjectPlan } from '../objects.ts';
 import { visibleCells } from '../model.ts';
-import { recordsOf } from '../world.ts';
-import type { Caller } from '../world.ts';
+import { recordsOf } from '../data.ts';
+import type { Caller } from '../data.ts';
 import type { ClientBase } from 'pg';
 
 /** Tables, after a role was taken. Every other door that runs as the role ends here. */

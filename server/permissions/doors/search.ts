@@ -1,13 +1,13 @@
 import { OBJECTS } from '../objects.ts';
 import { attempt } from '../setting.ts';
 import type { Door } from '../setting.ts';
-import type { DataRecord } from '../world.ts';
+import type { DataRecord } from '../data.ts';
 
 /** Search, by words that several records share and by those of one record, seen or not. */
 export const search: Door = {
   name: 'search',
   ask: async ({ model, world, checks, random, as }) => {
-    const names = random.sample(world.records, 25).map(({ cells }) => cells['name'] as string);
+    const names = random.sample(world.records, 9).map(({ cells }) => cells['name'] as string);
     const queries = [...names, 'memo', 'entry', 'am', 'cedar', ...names.map((name) => name.split(' ')[1]!)];
     for (const caller of world.callers)
       await as(caller, async (client) => {

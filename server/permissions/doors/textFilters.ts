@@ -1,22 +1,21 @@
 import { apiName, objectPlan } from '../objects.ts';
 import { codeOf, nodesOf } from '../setting.ts';
 import type { Door } from '../setting.ts';
-import { recordsOf } from '../world.ts';
+import { recordsOf } from '../data.ts';
 
 /** Filters whose operators look into a value: part of a text, tags. They have ways of their own to an index. */
 export const textFilters: Door = {
   name: 'text and tag filters',
   ask: async ({ model, world, checks, graphql }) => {
     const client = objectPlan('client');
-    const text = (column: string, test: (value: string) => boolean) => (value: unknown) =>
-      typeof value === 'string' && test(value);
+    const text = (test: (value: string) => boolean) => (value: unknown) => typeof value === 'string' && test(value);
     const tags = (test: (value: readonly string[]) => boolean) => (value: unknown) => test(value as string[]);
     const questions: [column: string, filter: string, test: (value: unknown) => boolean][] = [
       ...['name', 'memo', 'phrase', 'shout'].flatMap((column): typeof questions => [
-        [column, '{ includesInsensitive: "AR" }', text(column, (value) => /ar/i.test(value))],
-        [column, '{ startsWithInsensitive: "Ce" }', text(column, (value) => /^ce/i.test(value))],
-        [column, '{ notIncludesInsensitive: "mem" }', text(column, (value) => !/mem/i.test(value))],
-        [column, '{ includesInsensitive: "1" }', text(column, (value) => value.includes('1'))],
+        [column, '{ includesInsensitive: "AR" }', text((value) => /ar/i.test(value))],
+        [column, '{ startsWithInsensitive: "Ce" }', text((value) => /^ce/i.test(value))],
+        [column, '{ notIncludesInsensitive: "mem" }', text((value) => !/mem/i.test(value))],
+        [column, '{ includesInsensitive: "1" }', text((value) => value.includes('1'))],
       ]),
       ['topics', '{ contains: ["ART"] }', tags((value) => value.includes('ART'))],
       ['topics', '{ contains: ["ART", "BIO"] }', tags((value) => value.includes('ART') && value.includes('BIO'))],

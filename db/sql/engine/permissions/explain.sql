@@ -3,7 +3,8 @@
 
 -- One role, without what it includes: whether it has the right (on the field, if one is asked for), whether
 -- it sees the record, and which rules decide. Of several roles one may give the right and another the record.
-create or replace function engine.explain_role(role metadata.roles, object metadata.objects, action text, record_id uuid, field metadata.fields, member uuid)
+-- What is shared with the holder, the role that includes it, it shows as well.
+create or replace function engine.explain_role(holder uuid, role metadata.roles, object metadata.objects, action text, record_id uuid, field metadata.fields, member uuid)
 returns table (is_granted boolean, is_visible boolean, reasons jsonb)
 language plpgsql stable set search_path = ''
 as $$
@@ -68,7 +69,7 @@ begin
             s.principal_kind = 'MEMBER' and s.principal_id = $4
             or s.principal_kind = 'TEAM' and s.principal_id = any (array(select m.team_id from metadata.team_members m where m.member_id = $4))
             or s.principal_kind = 'ROLE' and s.principal_id = any (array(select engine.role_closure($5)))) limit 1
-        $sql$, v_schema) using (object).id, record_id, action, member, (role).id
+        $sql$, v_schema) using (object).id, record_id, action, member, holder
       loop
         v_is_visible := true;
         v_reasons := v_reasons || jsonb_build_object('kind', 'SHARE', 'allows', true, 'text', format('%s shared it with %s%s.', coalesce(r.created_by_name, 'Somebody'),
@@ -136,7 +137,7 @@ begin
     select x.id, x.name, e.is_granted, e.is_visible, e.reasons
     from engine.role_closure(v_role.id) c
     join metadata.roles x on x.id = c
-    cross join lateral engine.explain_role(x, v_object, action, record_id, v_field, member_id) e
+    cross join lateral engine.explain_role(v_role.id, x, v_object, action, record_id, v_field, member_id) e
     order by x.id <> v_role.id, x.name
   loop
     v_is_granted := v_is_granted or r.is_granted;

@@ -170,7 +170,7 @@ create or replace function engine.find_wholly_readable(caller name, scope uuid[]
 language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
-  v_schema text := (select w.schema_name from metadata.roles r join core.workspaces w on w.id = r.workspace_id where r.pg_role = caller);
+  v_schema text := (select w.schema_name from metadata.roles r join core.workspaces w on w.id = r.workspace_id where r.pg_role = engine.crm_role(caller));
   v_roles oid[] := array(select g.oid from metadata.roles i join pg_catalog.pg_roles g on g.rolname = i.pg_role where i.id = any (array(select engine.roles_of(caller))));
 begin
   return query
@@ -179,7 +179,7 @@ begin
   join metadata.objects o on o.workspace_id = r.workspace_id
   join pg_catalog.pg_class c on c.relname = o.table_name and c.relnamespace = to_regnamespace(quote_ident(v_schema))::oid
   join pg_catalog.pg_policy p on p.polrelid = c.oid
-  where r.pg_role = caller and (scope is null or o.id = any (scope)) and o.is_active and o.deleted_at is null
+  where r.pg_role = engine.crm_role(caller) and (scope is null or o.id = any (scope)) and o.is_active and o.deleted_at is null
     and cardinality(p.polroles) = 1 and p.polroles[1] = any (v_roles) and p.polcmd in ('r', '*')
     and exists (select from pg_catalog.aclexplode(c.relacl) a where a.grantee = p.polroles[1] and a.privilege_type = 'SELECT')
     and pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true';

@@ -7561,20 +7561,20 @@ CREATE OR REPLACE FUNCTION engine.condition_of(caller name, object_id uuid, acti
 AS $function$
 declare
   v_object metadata.objects;
+  v_roles text[];
   v_conditions text[];
 begin
   if member is null and engine.acts_as_administrator() then
     return 'true';
   end if;
   select o.* into v_object from metadata.objects o where o.id = object_id;
+  v_roles := array(select i.pg_role from metadata.roles i where i.id = any (array(select engine.roles_of(caller))));
   v_conditions := array(
     select coalesce(case action when 'READ' then r.on_read when 'UPDATE' then r.on_update else r.on_delete end, 'true')
-    from engine.roles_of(caller) c
-    join metadata.roles i on i.id = c
-    cross join lateral engine.effective_permissions(v_object.workspace_id, array[v_object.id], array[i.pg_role]) p
-    cross join lateral engine.record_conditions(i.id, v_object, prefix, member) r
-    where case action when 'READ' then p.can_read when 'UPDATE' then p.can_update else p.can_delete end
-    order by i.id);
+    from engine.effective_permissions(v_object.workspace_id, array[v_object.id], v_roles) p
+    cross join lateral engine.record_conditions(p.role_id, v_object, prefix, member) r
+    where case action when 'READ' then p.can_read when 'UPDATE' then p.can_update when 'DESTROY' then p.can_delete and p.can_destroy else p.can_delete end
+    order by p.role_id);
   return case when v_conditions = '{}' then 'false' when 'true' = any (v_conditions) then 'true'
     when cardinality(v_conditions) = 1 then v_conditions[1] else '(' || array_to_string(v_conditions, ' OR ') || ')' end;
 end
@@ -9065,7 +9065,7 @@ declare
   v_batch bigint;
   v_id uuid;
 begin
-  if not engine.is_trashed_for(caller, schema_name, v_object, record_id) then
+  if not engine.is_trashed_for(caller, schema_name, v_object, record_id, 'DESTROY') then
     return false;
   end if;
   execute format('delete from %I.record_shares where object_id = $1 and record_id = $2', schema_name) using v_object.id, record_id;
@@ -9880,7 +9880,7 @@ begin
     select x.id, x.name, e.is_granted, e.is_visible, e.reasons
     from engine.role_closure(v_role.id) c
     join metadata.roles x on x.id = c
-    cross join lateral engine.explain_role(x, v_object, action, record_id, v_field, member_id) e
+    cross join lateral engine.explain_role(v_role.id, x, v_object, action, record_id, v_field, member_id) e
     order by x.id <> v_role.id, x.name
   loop
     v_is_granted := v_is_granted or r.is_granted;
@@ -9906,7 +9906,7 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.explain_role(role metadata.roles, object metadata.objects, action text, record_id uuid, field metadata.fields, member uuid)
+CREATE OR REPLACE FUNCTION engine.explain_role(holder uuid, role metadata.roles, object metadata.objects, action text, record_id uuid, field metadata.fields, member uuid)
  RETURNS TABLE(is_granted boolean, is_visible boolean, reasons jsonb)
  LANGUAGE plpgsql
  STABLE
@@ -9921,6 +9921,9 @@ declare
   v_is_visible boolean;
   v_schema text := (select w.schema_name from core.workspaces w where w.id = (object).workspace_id);
   v_named metadata.field_permissions;
+  -- What the engine fills in nobody writes. A new record may be given its id, and any its position.
+  v_is_kept boolean := action <> 'READ' and ((field).type in ('FORMULA', 'ROLLUP', 'AUTO_NUMBER')
+    or (field).is_system and not ((field).name = 'position' or (field).name = 'id' and action = 'CREATE'));
   r record;
 begin
   select p.* into v_permission from engine.effective_permissions((object).workspace_id, array[(object).id], array[(role).pg_role]) p;
@@ -9938,9 +9941,9 @@ begin
     v_holds := not exists (
       select from engine.withheld_fields((object).workspace_id, array[(object).id], array[(role).pg_role]) w
       where w.field_id = (field).id and case action when 'READ' then w.is_read_withheld else w.is_update_withheld end)
-      and (action = 'READ' or not (field).is_system and (field).type not in ('FORMULA', 'ROLLUP', 'AUTO_NUMBER'));
+      and not v_is_kept;
     v_reasons := v_reasons || jsonb_build_object('kind', 'FIELD', 'allows', v_holds, 'text', case
-      when action <> 'READ' and ((field).is_system or (field).type in ('FORMULA', 'ROLLUP', 'AUTO_NUMBER')) then format('"%s" is filled in by the engine.', (field).label)
+      when v_is_kept then format('"%s" is filled in by the engine.', (field).label)
       when v_named.id is not null and case action when 'READ' then v_named.can_read else v_named.can_update end is not null
         then format('A field rule %s "%s".', case when v_holds then 'allows' else 'takes away' end, (field).label)
       when v_holds then case v_permission.field_mode when 'ONLY' then format('"%s" is kept by the engine and shown to whoever reads the record.', (field).label) else 'No field rule takes it away.' end
@@ -9970,7 +9973,7 @@ begin
             s.principal_kind = 'MEMBER' and s.principal_id = $4
             or s.principal_kind = 'TEAM' and s.principal_id = any (array(select m.team_id from metadata.team_members m where m.member_id = $4))
             or s.principal_kind = 'ROLE' and s.principal_id = any (array(select engine.role_closure($5)))) limit 1
-        $sql$, v_schema) using (object).id, record_id, action, member, (role).id
+        $sql$, v_schema) using (object).id, record_id, action, member, holder
       loop
         v_is_visible := true;
         v_reasons := v_reasons || jsonb_build_object('kind', 'SHARE', 'allows', true, 'text', format('%s shared it with %s%s.', coalesce(r.created_by_name, 'Somebody'),
@@ -10402,6 +10405,31 @@ begin
   return query execute (
     select format('select t.id from %I.%I t where %s', w.schema_name, o.table_name, engine.condition_of(caller, o.id, 'READ', 't.', member))
     from metadata.objects o join core.workspaces w on w.id = o.workspace_id where o.id = find_visible_ids.object_id);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.find_wholly_readable(caller name, scope uuid[] DEFAULT NULL::uuid[])
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_schema text := (select w.schema_name from metadata.roles r join core.workspaces w on w.id = r.workspace_id where r.pg_role = engine.crm_role(caller));
+  v_roles oid[] := array(select g.oid from metadata.roles i join pg_catalog.pg_roles g on g.rolname = i.pg_role where i.id = any (array(select engine.roles_of(caller))));
+begin
+  return query
+  select distinct o.id
+  from metadata.roles r
+  join metadata.objects o on o.workspace_id = r.workspace_id
+  join pg_catalog.pg_class c on c.relname = o.table_name and c.relnamespace = to_regnamespace(quote_ident(v_schema))::oid
+  join pg_catalog.pg_policy p on p.polrelid = c.oid
+  where r.pg_role = engine.crm_role(caller) and (scope is null or o.id = any (scope)) and o.is_active and o.deleted_at is null
+    and cardinality(p.polroles) = 1 and p.polroles[1] = any (v_roles) and p.polcmd in ('r', '*')
+    and exists (select from pg_catalog.aclexplode(c.relacl) a where a.grantee = p.polroles[1] and a.privilege_type = 'SELECT')
+    and pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true';
 end
 $function$;
 
@@ -13542,7 +13570,7 @@ declare
 begin
   execute (
     select format('select exists (select from %I.%I t where t.id = $1 and %s and %s)', w.schema_name, o.table_name,
-      engine.condition_of(caller, o.id, 'READ', 't.'), engine.condition_of(caller, o.id, action, 't.'))
+      engine.condition_of(caller, o.id, 'READ', 't.'), case action when 'READ' then 'true' else engine.condition_of(caller, o.id, action, 't.') end)
     from metadata.objects o join core.workspaces w on w.id = o.workspace_id where o.id = may_touch.object_id) into v_found using record_id;
   return v_found;
 end
@@ -14574,13 +14602,14 @@ CREATE OR REPLACE FUNCTION engine.past_columns(caller name, schema_name text, ob
  STABLE
  SET search_path TO ''
 AS $function$
-  select a.attname::text, (
-    select max(v.happened_at)
+  with former as materialized (
+    select m.row_id, engine.snake_case(m.before ->> 'name') as name, max(v.happened_at) as until
     from metadata.model_changes m
     join metadata.model_versions v on v.workspace_id = m.workspace_id and v.version = m.version
     where m.workspace_id = (object).workspace_id and m.table_name = 'fields' and m.before ->> 'object_id' = (object).id::text
-      and m.row_id is distinct from c.field_id
-      and starts_with(a.attname::text, engine.snake_case(m.before ->> 'name')))
+    group by 1, 2
+  )
+  select a.attname::text, (select max(f.until) from former f where f.row_id is distinct from c.field_id and starts_with(a.attname::text, f.name))
   from pg_catalog.pg_attribute a
   left join engine.field_columns((object).workspace_id, array[(object).id]) c on c.name = a.attname
   where a.attrelid = format('%I.%I', schema_name, (object).table_name)::regclass and a.attnum > 0 and not a.attisdropped
@@ -15694,7 +15723,7 @@ CREATE OR REPLACE FUNCTION engine.reads_wholly(caller name, object_id uuid)
  SET search_path TO ''
 AS $function$
 begin
-  return engine.acts_as_administrator() or object_id in (select o from engine.wholly_readable_objects(caller) o);
+  return engine.acts_as_administrator() or exists (select from engine.find_wholly_readable(caller, array[object_id]));
 end
 $function$;
 
@@ -19949,25 +19978,10 @@ $function$;
 
 CREATE OR REPLACE FUNCTION engine.wholly_readable_objects(caller name)
  RETURNS SETOF uuid
- LANGUAGE plpgsql
+ LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
- SET jit TO 'off'
-AS $function$
-declare
-  v_workspace uuid := engine.workspace_of_role(caller);
-  v_roles text[] := array(select i.pg_role from engine.roles_of(caller) c join metadata.roles i on i.id = c);
-begin
-  return query
-  with withheld as materialized (
-    select distinct w.role_id, w.object_id from engine.withheld_fields(v_workspace, null, v_roles) w where w.is_read_withheld
-  )
-  select distinct p.object_id
-  from engine.effective_permissions(v_workspace, null, v_roles) p
-  left join withheld w on w.role_id = p.role_id and w.object_id = p.object_id
-  where v_workspace is not null and p.can_read and not p.is_limited and w.role_id is null;
-end
-$function$;
+AS $function$ select engine.find_wholly_readable(caller) $function$;
 
 CREATE OR REPLACE FUNCTION engine.with_formulas("values" jsonb, compiled jsonb)
  RETURNS jsonb

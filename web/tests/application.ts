@@ -39,12 +39,17 @@ async function buildBundle(): Promise<void> {
 }
 
 /** The whole product on a database of its own: the demo workspace, the bundle, the server and the worker. */
-export async function startApplication(database: TestDatabase): Promise<string> {
+export async function startApplication(database: TestDatabase, more: { [name: string]: string } = {}): Promise<string> {
   // `npm test` has built the bundle; a second build would take it away from the other tests.
   const isBuilt = process.env['RELVAR_WEB_BUILT'] !== undefined;
   await Promise.all([isBuilt ? undefined : buildBundle(), createDemo(database.admin)]);
   const port = await freePort();
-  const env = { PORT: String(port), RELVAR_SERVER_URL: database.serverUrl, RELVAR_WORKER_URL: database.workerUrl };
+  const env = {
+    PORT: String(port),
+    RELVAR_SERVER_URL: database.serverUrl,
+    RELVAR_WORKER_URL: database.workerUrl,
+    ...more,
+  };
   const children = await Promise.all([run(['server/index.ts'], env), run(['worker/index.ts'], env)]);
   database.onEnd(() => Promise.all(children.map(stop)));
   const address = `http://127.0.0.1:${port}`;

@@ -3,29 +3,39 @@ import { useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
-import { changePassword } from './calls.ts';
+import { askProof } from './askProof.tsx';
+import { changePassword, type Proof } from './calls.ts';
 import classes from './security.module.css';
 
 interface PasswordSectionProps {
+  /** Whether there is one, which is then asked. */
+  hasPassword: boolean;
   /** Other sessions have ended. */
   onChanged: () => void;
 }
 
-export function PasswordSection({ onChanged }: PasswordSectionProps) {
+export function PasswordSection({ hasPassword, onChanged }: PasswordSectionProps) {
   const [failure, setFailure] = useState<Failure | null>(null);
   const [busy, setBusy] = useState(false);
   const form = useForm({
     initialValues: { current: '', next: '' },
     validate: { next: (value) => (value.length < 10 ? 'Use at least ten characters.' : null) },
   });
+  const change = async (proof: Proof, next: string) => {
+    await changePassword(proof, next);
+    form.reset();
+    notifications.show({ message: 'Your password is changed. Everywhere else you are signed out.' });
+    onChanged();
+  };
   const submit = form.onSubmit(async ({ current, next }) => {
+    if (!hasPassword) {
+      askProof('Set a password', 'Set password', (proof) => change(proof, next));
+      return;
+    }
     setBusy(true);
     setFailure(null);
     try {
-      await changePassword(current, next);
-      form.reset();
-      notifications.show({ message: 'Your password is changed. Everywhere else you are signed out.' });
-      onChanged();
+      await change({ password: current }, next);
     } catch (cause) {
       setFailure(toFailure(cause));
     }
@@ -42,7 +52,11 @@ export function PasswordSection({ onChanged }: PasswordSectionProps) {
             {failure.hint}
           </Alert>
         ) : null}
-        <PasswordInput label="Present password" autoComplete="current-password" {...form.getInputProps('current')} />
+        {hasPassword ? (
+          <PasswordInput label="Present password" autoComplete="current-password" {...form.getInputProps('current')} />
+        ) : (
+          <p className={classes.note}>You have none: you sign in by other means.</p>
+        )}
         <PasswordInput
           label="New password"
           description="At least ten characters. Several words are easy to remember and hard to guess."
@@ -51,7 +65,7 @@ export function PasswordSection({ onChanged }: PasswordSectionProps) {
         />
         <div>
           <Button type="submit" loading={busy}>
-            Change password
+            {hasPassword ? 'Change password' : 'Set a password'}
           </Button>
         </div>
       </form>

@@ -1,41 +1,43 @@
 import { Alert, Button, Group, Skeleton } from '@mantine/core';
 import { useState } from 'react';
-import { useInquiry } from '../settings/useInquiry.ts';
-import { askPassword } from './askPassword.tsx';
+import type { Inquiry } from '../settings/useInquiry.ts';
+import { askProof } from './askProof.tsx';
 import {
   beginSecondFactor,
   confirmSecondFactor,
   endSecondFactor,
   makeRecoveryCodes,
-  secondFactorState,
+  type SecondFactorState,
   type SetUp,
 } from './calls.ts';
 import { RecoveryCodes } from './Secret.tsx';
 import classes from './security.module.css';
 import { SetUpSecondFactor } from './SetUpSecondFactor.tsx';
 
-export function SecondFactorSection() {
-  const { answer: state, failure, again } = useInquiry('second factor', secondFactorState);
+interface SecondFactorSectionProps {
+  inquiry: Inquiry<SecondFactorState>;
+}
+
+/** Codes of an app, and codes for who has lost what proves them. */
+export function SecondFactorSection({ inquiry: { answer: state, failure, again } }: SecondFactorSectionProps) {
   const [setUp, setSetUp] = useState<SetUp | null>(null);
   const [codes, setCodes] = useState<string[] | null>(null);
 
   const begin = () =>
-    askPassword('Turn on the second factor', 'Continue', async (password) =>
-      setSetUp(await beginSecondFactor(password)),
-    );
+    askProof('Turn on the second factor', 'Continue', async (proof) => setSetUp(await beginSecondFactor(proof)));
   const confirm = async (code: string) => {
     setCodes(await confirmSecondFactor(code));
     setSetUp(null);
     again();
   };
   const renew = () =>
-    askPassword('New recovery codes', 'Make new codes', async (password) => {
-      setCodes(await makeRecoveryCodes(password));
+    askProof('New recovery codes', 'Make new codes', async (proof) => {
+      setCodes(await makeRecoveryCodes(proof));
       again();
     });
   const end = () =>
-    askPassword('Turn off the second factor', 'Turn off', async (password) => {
-      await endSecondFactor(password);
+    askProof('Turn off the second factor', 'Turn off', async (proof) => {
+      await endSecondFactor(proof);
       again();
     });
 
@@ -57,13 +59,14 @@ export function SecondFactorSection() {
       ) : state.isOn ? (
         <div className={classes.setUp}>
           <p className={classes.note}>
-            On: signing in asks for a code of your app. {state.codesLeft} of your recovery codes are left.
+            On: signing in asks for a code of your app{state.passkeys > 0 ? ' or a passkey' : ''}. {state.codesLeft} of
+            your recovery codes are left.
           </p>
           <Group gap={8}>
             <Button variant="default" onClick={renew}>
               New recovery codes
             </Button>
-            {state.isEnforced ? null : (
+            {state.isEnforced && state.passkeys === 0 ? null : (
               <Button variant="default" color="red" onClick={end}>
                 Turn off
               </Button>
@@ -73,11 +76,19 @@ export function SecondFactorSection() {
       ) : (
         <div className={classes.setUp}>
           <p className={classes.note}>
-            Off. With it, signing in asks for a code that an app on your phone shows, so that your password alone is of
-            no use to others.
+            {state.passkeys > 0
+              ? `Your passkeys are a second factor already. An app that shows codes is for devices that have none of them. ${state.codesLeft} of your recovery codes are left.`
+              : 'Off. With it, signing in asks for a code that an app on your phone shows, so that your password alone is of no use to others.'}
           </p>
           <Group gap={8}>
-            <Button onClick={begin}>Turn on</Button>
+            <Button variant={state.passkeys > 0 ? 'default' : 'filled'} onClick={begin}>
+              Turn on
+            </Button>
+            {state.passkeys > 0 ? (
+              <Button variant="default" onClick={renew}>
+                New recovery codes
+              </Button>
+            ) : null}
           </Group>
         </div>
       )}

@@ -1,7 +1,8 @@
 import { useSession } from '../session/session.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
-import { openSessions } from './calls.ts';
+import { openSessions, secondFactorState } from './calls.ts';
 import { ConnectedAppsSection } from './ConnectedAppsSection.tsx';
+import { PasskeysSection } from './PasskeysSection.tsx';
 import { PasswordSection } from './PasswordSection.tsx';
 import { SecondFactorSection } from './SecondFactorSection.tsx';
 import { SecurityFrame } from './SecurityFrame.tsx';
@@ -27,11 +28,19 @@ export function SecurityPage() {
 
 function OwnSections() {
   const sessions = useInquiry('sessions', openSessions);
+  const factor = useInquiry('second factor', secondFactorState);
   return (
     <>
       <SessionsSection inquiry={sessions} />
-      <SecondFactorSection />
-      <PasswordSection onChanged={sessions.again} />
+      <PasskeysSection onChanged={factor.again} />
+      <SecondFactorSection inquiry={factor} />
+      <PasswordSection
+        hasPassword={factor.answer?.hasPassword ?? true}
+        onChanged={() => {
+          sessions.again();
+          factor.again();
+        }}
+      />
       <ConnectedAppsSection />
       <TokensSection />
     </>

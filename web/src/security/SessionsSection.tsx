@@ -63,7 +63,10 @@ export function SessionsSection({ inquiry: { answer, failure, again } }: Session
                       </Badge>
                     ) : null}
                   </Table.Td>
-                  <Table.Td>{session.address ?? '–'}</Table.Td>
+                  <Table.Td>
+                    {session.address ?? '–'}
+                    {session.place ? <div className={classes.note}>{session.place}</div> : null}
+                  </Table.Td>
                   <Table.Td className={settings.wideOnly}>{session.workspace}</Table.Td>
                   <Table.Td>{formatRelative(session.lastUsedAt)}</Table.Td>
                   <Table.Td align="right">

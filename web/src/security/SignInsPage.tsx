@@ -1,18 +1,18 @@
-import { Alert, Button, Skeleton, Switch, Table } from '@mantine/core';
+import { Alert, Button, Skeleton, Table } from '@mantine/core';
 import { useState } from 'react';
 import { formatInstant, formatRelative } from '../model/dates.ts';
 import { announceFailure } from '../records/announce.tsx';
 import settings from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
-import { securitySettings, setMfaEnforced, signInEvents, type SignInEvent } from './calls.ts';
+import { signInEvents, type SignInEvent } from './calls.ts';
 import { eventText } from './eventText.ts';
 import { ImpersonationSection } from './ImpersonationSection.tsx';
 import { SecurityFrame } from './SecurityFrame.tsx';
+import { SecurityRules } from './SecurityRules.tsx';
 import classes from './security.module.css';
 
 /** What the workspace asks of its members' sign-in, and the audit of it, for those who may see it. */
 export function SignInsPage() {
-  const rules = useInquiry('security settings', securitySettings);
   const first = useInquiry('sign-ins', () => signInEvents(null));
   const [older, setOlder] = useState<SignInEvent[]>([]);
   const [isAll, setIsAll] = useState(false);
@@ -27,16 +27,6 @@ export function SignInsPage() {
       announceFailure('Older sign-ins were not read', cause);
     }
   };
-  const enforce = async (isOn: boolean) => {
-    try {
-      await setMfaEnforced(isOn);
-    } catch (cause) {
-      announceFailure('The setting was not changed', cause);
-    }
-    rules.again();
-    first.again();
-  };
-
   const last = events?.at(-1);
   return (
     <SecurityFrame label="Sign-ins of the workspace">
@@ -48,15 +38,7 @@ export function SignInsPage() {
         <Skeleton height={200} />
       ) : (
         <>
-          <section className={classes.section}>
-            <Switch
-              label="Members sign in with a second factor"
-              description="Who has none is led to set one up at the next sign-in."
-              checked={rules.answer?.isMfaEnforced ?? false}
-              disabled={!rules.answer}
-              onChange={(event) => void enforce(event.currentTarget.checked)}
-            />
-          </section>
+          <SecurityRules onChanged={first.again} />
           <ImpersonationSection />
           <h2 className={classes.heading}>Sign-ins</h2>
           <div className={classes.scroll}>

@@ -10,6 +10,8 @@ export interface OpenSession {
   isCurrent: boolean;
   device: string;
   address: string | null;
+  /** Where the address is, if the server knows. */
+  place: string | null;
   workspace: string;
   method: string;
   createdAt: string;
@@ -20,12 +22,22 @@ export interface OpenSession {
 export const openSessions = () => fetchJson<OpenSession[]>('/auth/sessions');
 export const endSession = (id: string) => fetchJson('/auth/sessions/revoke', { id });
 export const endOtherSessions = () => fetchJson('/auth/sessions/revoke', { others: true });
-export const changePassword = (current: string, next: string) => fetchJson('/auth/password', { current, next });
+export const changePassword = ({ password, code }: Proof, next: string) =>
+  fetchJson('/auth/password', { current: password, code, next });
+
+/** That it is the owner who changes how they sign in. Nothing, where a second factor or a sign-in is fresh enough. */
+export interface Proof {
+  password?: string;
+  code?: string;
+}
 
 export interface SecondFactorState {
+  /** Whether there is an app that shows codes. */
   isOn: boolean;
+  passkeys: number;
   codesLeft: number;
   isEnforced: boolean;
+  hasPassword: boolean;
 }
 
 export interface SetUp {
@@ -34,12 +46,24 @@ export interface SetUp {
 }
 
 export const secondFactorState = () => fetchJson<SecondFactorState>('/auth/second-factor');
-export const beginSecondFactor = (password: string) => fetchJson<SetUp>('/auth/second-factor/begin', { password });
+export const beginSecondFactor = (proof: Proof) => fetchJson<SetUp>('/auth/second-factor/begin', proof);
 export const confirmSecondFactor = async (code: string): Promise<string[]> =>
   (await fetchJson<{ recoveryCodes: string[] }>('/auth/second-factor/confirm', { code })).recoveryCodes;
-export const makeRecoveryCodes = async (password: string): Promise<string[]> =>
-  (await fetchJson<{ recoveryCodes: string[] }>('/auth/second-factor/recovery-codes', { password })).recoveryCodes;
-export const endSecondFactor = (password: string) => fetchJson('/auth/second-factor/off', { password });
+export const makeRecoveryCodes = async (proof: Proof): Promise<string[]> =>
+  (await fetchJson<{ recoveryCodes: string[] }>('/auth/second-factor/recovery-codes', proof)).recoveryCodes;
+export const endSecondFactor = (proof: Proof) => fetchJson('/auth/second-factor/off', proof);
+
+export interface Passkey {
+  id: string;
+  name: string;
+  isSynced: boolean;
+  createdAt: string;
+  lastUsedAt: string | null;
+}
+
+export const passkeys = () => fetchJson<{ isAvailable: boolean; passkeys: Passkey[] }>('/auth/passkeys');
+export const renamePasskey = (id: string, name: string) => fetchJson('/auth/passkeys/rename', { id, name });
+export const removePasskey = (id: string, proof: Proof) => fetchJson('/auth/passkeys/remove', { id, ...proof });
 
 export interface Key {
   id: string;
@@ -139,8 +163,23 @@ export interface SignInEvent {
 export const signInEvents = (beforeId: string | null) =>
   ask<SignInEvent[]>('signInEvents', { maxResults: 'Int', beforeId: 'UUID' }, { maxResults: 100, beforeId });
 
-export const securitySettings = () => ask<{ isMfaEnforced: boolean }>('securitySettings');
+export interface SecuritySettings {
+  isMfaEnforced: boolean;
+  mfaRoleIds: string[];
+  sessionHours: number;
+  sessionIdleHours: number;
+  trustedDeviceDays: number;
+  membersWithoutFactor?: number;
+  sessionsWithoutFactor?: number;
+}
+
+export const securitySettings = () => ask<SecuritySettings>('securitySettings');
 export const setMfaEnforced = (isMfaEnforced: boolean) => run('setMfaEnforced', { isMfaEnforced });
+export const setMfaRoles = (roleIds: string[]) => run('setMfaRoles', { roleIds });
+export const setSessionRules = (
+  rules: Pick<SecuritySettings, 'sessionHours' | 'sessionIdleHours' | 'trustedDeviceDays'>,
+) => run('setSessionRules', rules);
+export const endSessionsWithoutFactor = () => run('endSessionsWithoutFactor', {});
 
 export interface Role {
   id: string;

@@ -2,6 +2,7 @@ import { Button, PasswordInput, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState } from 'react';
 import { fetchJson } from '../api/failure.ts';
+import { useCaptcha } from './Captcha.tsx';
 import { tokenOfLink, useSubmission, wantedPath } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
 import classes from './SignInPage.module.css';
@@ -24,11 +25,16 @@ interface AskForMailProps {
 export function AskForMail({ title, path, explanation, action, sent, extra }: AskForMailProps) {
   const [sentTo, setSentTo] = useState<string | null>(null);
   const { busy, problem, run } = useSubmission();
+  const captcha = useCaptcha();
   const form = useForm({ initialValues: { email: '' }, validate: { email: emailError } });
   const submit = form.onSubmit(({ email }) =>
     run(async () => {
-      await fetchJson(path, { email: email.trim(), ...extra?.() });
-      setSentTo(email.trim());
+      try {
+        await fetchJson(path, { email: email.trim(), ...captcha.fields, ...extra?.() });
+        setSentTo(email.trim());
+      } finally {
+        captcha.again();
+      }
     }),
   );
   if (sentTo !== null) {
@@ -54,7 +60,8 @@ export function AskForMail({ title, path, explanation, action, sent, extra }: As
         autoFocus
         {...form.getInputProps('email')}
       />
-      <Button type="submit" size="md" loading={busy} fullWidth>
+      {captcha.task}
+      <Button type="submit" size="md" loading={busy} disabled={!captcha.isSolved} fullWidth>
         {action}
       </Button>
       <a className={classes.more} href="/">

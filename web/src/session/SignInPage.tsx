@@ -1,16 +1,26 @@
 import { Button, PasswordInput, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { useState } from 'react';
+import { IconKey } from '@tabler/icons-react';
+import { useEffect, useState } from 'react';
 import { toFailure } from '../api/failure.ts';
-import { goTo, wantedPath } from './entrance.ts';
+import { useCaptcha } from './Captcha.tsx';
+import { goTo, useEntrance, wantedPath } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
-import { signIn } from './session.ts';
+import { canOfferPasskeys, hasPasskeys, signInWithPasskey, stopOffering } from './passkeys.ts';
+import { enter, signIn } from './session.ts';
 import classes from './SignInPage.module.css';
 
+/** A challenge is good for five minutes; people look at a sign-in page for longer. */
+const OFFER_MS = 4 * 60_000;
+
 export function SignInPage() {
+  const options = useEntrance();
+  const withPasskeys = options?.hasPasskeys === true && hasPasskeys();
   const [problem, setProblem] = useState<{ message: string; hint: string | undefined } | null>(null);
   const [askWorkspace, setAskWorkspace] = useState(false);
   const [busy, setBusy] = useState(false);
+  const [wantsCaptcha, setWantsCaptcha] = useState(false);
+  const captcha = useCaptcha(wantsCaptcha);
   const form = useForm({
     initialValues: { email: '', password: '', workspace: '' },
     validate: {
@@ -23,10 +33,12 @@ export function SignInPage() {
     setBusy(true);
     setProblem(null);
     try {
-      await signIn(email.trim(), password, workspace.trim());
+      await signIn(email.trim(), password, workspace.trim(), captcha.fields);
       if (wantedPath() !== '/') goTo(wantedPath());
     } catch (cause) {
       const failure = toFailure(cause);
+      if (failure.code === 'CAPTCHA_REQUIRED') setWantsCaptcha(true);
+      captcha.again();
       if (failure.code === 'WORKSPACE_REQUIRED') setAskWorkspace(true);
       setProblem({
         message: failure.message,
@@ -36,12 +48,49 @@ export function SignInPage() {
     }
   });
 
+  const enterByPasskey = async () => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      enter(await signInWithPasskey(form.values.workspace.trim()));
+      if (wantedPath() !== '/') goTo(wantedPath());
+    } catch (cause) {
+      const { message, hint } = toFailure(cause);
+      setProblem({ message, hint });
+      setBusy(false);
+    }
+  };
+
+  // The browser offers passkeys in the field for the address, beside what it remembers.
+  useEffect(() => {
+    if (!withPasskeys) return;
+    let isOver = false;
+    const offer = async () => {
+      if (!(await canOfferPasskeys()) || isOver) return;
+      try {
+        enter(await signInWithPasskey('', true));
+        if (wantedPath() !== '/') goTo(wantedPath());
+      } catch (cause) {
+        const { code, message, hint } = toFailure(cause);
+        // Nobody has asked for it yet, so nobody misses it.
+        if (code === 'PASSKEY_REFUSED' || code === 'NO_WORKSPACE') setProblem({ message, hint });
+      }
+    };
+    void offer();
+    const again = setInterval(() => void offer(), OFFER_MS);
+    return () => {
+      isOver = true;
+      clearInterval(again);
+      stopOffering();
+    };
+  }, [withPasskeys]);
+
   return (
     <EntranceCard title="Sign in to Relvar" problem={problem} onSubmit={submit}>
       <TextInput
         label="E-mail"
         type="email"
-        autoComplete="username"
+        autoComplete={withPasskeys ? 'username webauthn' : 'username'}
         size="md"
         data-autofocus
         autoFocus
@@ -61,9 +110,22 @@ export function SignInPage() {
           Choose a workspace
         </button>
       )}
-      <Button type="submit" size="md" loading={busy} fullWidth>
+      {captcha.task}
+      <Button type="submit" size="md" loading={busy} disabled={!captcha.isSolved} fullWidth>
         Sign in
       </Button>
+      {withPasskeys ? (
+        <Button
+          variant="default"
+          size="md"
+          leftSection={<IconKey size={17} aria-hidden />}
+          disabled={busy}
+          fullWidth
+          onClick={() => void enterByPasskey()}
+        >
+          Sign in with a passkey
+        </Button>
+      ) : null}
       <div className={classes.links}>
         <a className={classes.more} href="/forgot-password">
           Forgot your password?

@@ -2,6 +2,7 @@ import { Button, PasswordInput, Radio, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useState, type ReactNode } from 'react';
 import { fetchJson } from '../api/failure.ts';
+import { useCaptcha } from './Captcha.tsx';
 import { goTo, tokenOfLink, useEntrance, useLook, useSubmission } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
 import { AskForMail, passwordError } from './PasswordPages.tsx';
@@ -127,6 +128,7 @@ function SignUpForm({ way, proof, others }: { way: Way; proof: Proof; others?: R
   const { busy, problem, run } = useSubmission();
   const hasAccount = way.account === 'WITH_PASSWORD';
   const isAsked = way.email === undefined;
+  const captcha = useCaptcha(isAsked);
   const [first] = way.workspaces;
   const [choice, setChoice] = useState(first?.slug ?? NEW);
   const isNew = choice === NEW;
@@ -144,12 +146,13 @@ function SignUpForm({ way, proof, others }: { way: Way; proof: Proof; others?: R
     run(async () => {
       const answer = await fetchJson<Identity | Step | null>('/auth/sign-up', {
         ...proof,
+        ...captcha.fields,
         password,
         ...(isAsked ? { email: email.trim() } : {}),
         ...(hasAccount ? {} : { name: name.trim() }),
         ...(isNew ? { newWorkspace: workspaceName.trim(), workspace: slugOf(workspaceName) } : {}),
         ...(!isNew && proof.token !== undefined ? { workspace: choice } : {}),
-      });
+      }).finally(captcha.again);
       if (answer) enter(answer);
       goTo('/');
     }),
@@ -195,7 +198,8 @@ function SignUpForm({ way, proof, others }: { way: Way; proof: Proof; others?: R
         size="md"
         {...form.getInputProps('password')}
       />
-      <Button type="submit" size="md" loading={busy} fullWidth>
+      {captcha.task}
+      <Button type="submit" size="md" loading={busy} disabled={!captcha.isSolved} fullWidth>
         {isNew ? 'Make the workspace' : 'Join'}
       </Button>
       {hasAccount ? (

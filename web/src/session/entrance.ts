@@ -6,6 +6,15 @@ export interface EntranceOptions {
   maySignUp: boolean;
   mustProveEmail: boolean;
   showsMail: boolean;
+  /** Who tells people from programs; null asks nobody. */
+  captcha: CaptchaSite | null;
+  /** Whether there can be passkeys at this address. */
+  hasPasskeys: boolean;
+}
+
+export interface CaptchaSite {
+  kind: 'turnstile' | 'recaptcha' | 'hcaptcha';
+  siteKey: string;
 }
 
 let asked: Promise<EntranceOptions> | undefined;

@@ -17,6 +17,10 @@ export interface Identity {
 export interface Step {
   next: 'SECOND_FACTOR' | 'SET_UP_SECOND_FACTOR';
   ticket: string;
+  /** By what it can be done. */
+  ways?: ('PASSKEY' | 'APP')[];
+  /** For how many days this device may go without; none: it may not. */
+  rememberDays?: number;
 }
 
 interface SessionState {
@@ -53,7 +57,7 @@ export async function resumeSession(): Promise<void> {
 /** What every way of signing in answers: who it is now, or what is still to do. */
 export function enter(answer: Identity | Step): void {
   if ('next' in answer) {
-    sessionStorage.setItem(STEP, JSON.stringify({ next: answer.next, ticket: answer.ticket }));
+    sessionStorage.setItem(STEP, JSON.stringify(answer));
     useSession.setState({ identity: null, step: answer });
   } else {
     leaveStep();
@@ -66,8 +70,9 @@ export function leaveStep(): void {
   useSession.setState({ step: null });
 }
 
-export async function signIn(email: string, password: string, workspace: string): Promise<void> {
-  enter(await fetchJson<Identity | Step>('/auth/sign-in', { email, password, ...(workspace ? { workspace } : {}) }));
+export async function signIn(email: string, password: string, workspace: string, more: object = {}): Promise<void> {
+  const asked = { email, password, ...(workspace ? { workspace } : {}), ...more };
+  enter(await fetchJson<Identity | Step>('/auth/sign-in', asked));
 }
 
 export function forgetSession(): void {

@@ -15,10 +15,13 @@ import { Avatar } from '../../fields/Avatar.tsx';
 import { formatDay, formatInstant } from '../../model/dates.ts';
 import { formats, timeOfDay, withSigns } from '../../model/formats.ts';
 import { announceFailure } from '../../records/announce.tsx';
+import { askProof } from '../../security/askProof.tsx';
+import { secondFactorState, type Proof } from '../../security/calls.ts';
 import { useSubmission } from '../../session/entrance.ts';
 import { keepColorScheme, savePhoto, saveProfile, useProfile, type Profile } from '../../session/profile.ts';
 import { resumeSession } from '../../session/session.ts';
 import classes from '../settings.module.css';
+import { useInquiry } from '../useInquiry.ts';
 import { languages, timeZones } from './languages.ts';
 import own from './people.module.css';
 import { PeopleFrame } from './PeopleFrame.tsx';
@@ -144,13 +147,17 @@ function EmailAddress({ email }: { email: string }) {
   const [password, setPassword] = useState('');
   const [sentTo, setSentTo] = useState<string | null>(null);
   const { busy, problem, run } = useSubmission();
-  const submit = () =>
-    run(async () => {
-      await fetchJson('/auth/change-email/request', { email: newEmail.trim(), password });
-      setSentTo(newEmail.trim());
-      setNewEmail('');
-      setPassword('');
-    });
+  const hasPassword = useInquiry('has a password', secondFactorState).answer?.hasPassword ?? true;
+  const change = async (proof: Proof) => {
+    await fetchJson('/auth/change-email/request', { email: newEmail.trim(), ...proof });
+    setSentTo(newEmail.trim());
+    setNewEmail('');
+    setPassword('');
+  };
+  const submit = async () => {
+    if (hasPassword) await run(() => change({ password }));
+    else askProof('Change the e-mail address', 'Send the link', change);
+  };
   return (
     <section className={classes.section} aria-labelledby="email-heading">
       <h2 id="email-heading">E-mail address</h2>
@@ -181,19 +188,21 @@ function EmailAddress({ email }: { email: string }) {
           value={newEmail}
           onChange={(event) => setNewEmail(event.currentTarget.value)}
         />
-        <PasswordInput
-          label="Your password"
-          autoComplete="current-password"
-          value={password}
-          onChange={(event) => setPassword(event.currentTarget.value)}
-        />
+        {hasPassword ? (
+          <PasswordInput
+            label="Your password"
+            autoComplete="current-password"
+            value={password}
+            onChange={(event) => setPassword(event.currentTarget.value)}
+          />
+        ) : null}
         <Button
           type="submit"
           size="sm"
           variant="default"
           className={classes.start}
           loading={busy}
-          disabled={!newEmail.includes('@') || password === ''}
+          disabled={!newEmail.includes('@') || (hasPassword && password === '')}
         >
           Send the link
         </Button>

@@ -204,6 +204,12 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
                   disabled={isFixed}
                   onChange={(assignableTo) => set({ assignableTo: assignableTo.toSorted() })}
                 />
+                <Checkbox
+                  label="Its members sign in with a second factor"
+                  description="A passkey or a code of an app. Who has none is led to set one up at the next sign-in."
+                  checked={draft.requiresSecondFactor}
+                  onChange={(event) => set({ requiresSecondFactor: event.currentTarget.checked })}
+                />
                 <IncludedRoles all={all} role={role} draft={draft} disabled={isFixed} onChange={set} />
               </section>
               <DefaultRole all={all} role={role} onSaved={onSaved} />

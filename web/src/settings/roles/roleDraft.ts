@@ -27,6 +27,7 @@ export interface RoleDraft extends RightsOfAll {
   description: string;
   permissions: string[];
   assignableTo: string[];
+  requiresSecondFactor: boolean;
   includes: string[];
   objects: { [objectId: string]: ObjectDraft };
 }
@@ -47,6 +48,7 @@ export const EMPTY_ROLE: RoleDraft = {
   description: '',
   permissions: [],
   assignableTo: ['MEMBERS', 'API_KEYS'],
+  requiresSecondFactor: false,
   includes: [],
   objects: {},
   canReadAll: false,
@@ -73,6 +75,7 @@ export function draftOf(all: Roles, role: Role): RoleDraft {
     description: role.description ?? '',
     permissions: role.permissions.toSorted(),
     assignableTo: role.assignableTo.toSorted(),
+    requiresSecondFactor: role.requiresSecondFactor,
     includes: all.includes.filter((each) => each.roleId === role.id).map((each) => each.includedRoleId),
     objects,
     canReadAll: role.canReadAll,
@@ -84,10 +87,10 @@ export function draftOf(all: Roles, role: Role): RoleDraft {
 }
 
 function ownValues(draft: RoleDraft) {
-  const { name, description, permissions, assignableTo } = draft;
+  const { name, description, permissions, assignableTo, requiresSecondFactor } = draft;
   const { canReadAll, canCreateAll, canUpdateAll, canDeleteAll, canDestroyAll } = draft;
   const all = { canReadAll, canCreateAll, canUpdateAll, canDeleteAll, canDestroyAll };
-  return { name: name.trim(), description, permissions, assignableTo, ...all };
+  return { name: name.trim(), description, permissions, assignableTo, requiresSecondFactor, ...all };
 }
 
 const rightsOf = (draft: ObjectDraft) => ({

@@ -21,6 +21,7 @@ export interface Role extends RightsOfAll {
   permissions: string[];
   hasAllPermissions: boolean;
   assignableTo: string[];
+  requiresSecondFactor: boolean;
   isSystem: boolean;
 }
 
@@ -97,7 +98,7 @@ interface Answer {
 
 const ROLES = gql<Answer, Record<string, never>>(`query Roles {
   roles { nodes {
-    id name description permissions hasAllPermissions assignableTo isSystem
+    id name description permissions hasAllPermissions assignableTo requiresSecondFactor isSystem
     canReadAll canCreateAll canUpdateAll canDeleteAll canDestroyAll
   } }
   objectPermissions { nodes { id roleId objectId canRead canCreate canUpdate canDelete canDestroy fieldMode } }

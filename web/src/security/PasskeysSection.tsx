@@ -1,0 +1,151 @@
+import { Alert, Button, Group, Skeleton, Table, TextInput } from '@mantine/core';
+import { modals } from '@mantine/modals';
+import { useState, type FormEvent } from 'react';
+import { formatRelative } from '../model/dates.ts';
+import { announceFailure } from '../records/announce.tsx';
+import { addPasskey, hasPasskeys } from '../session/passkeys.ts';
+import settings from '../settings/settings.module.css';
+import { useInquiry } from '../settings/useInquiry.ts';
+import { askProof } from './askProof.tsx';
+import { passkeys, removePasskey, renamePasskey, type Passkey } from './calls.ts';
+import { RecoveryCodes } from './Secret.tsx';
+import classes from './security.module.css';
+
+/** Keys of the member's devices, each of which signs in by itself. */
+export function PasskeysSection({ onChanged }: { onChanged: () => void }) {
+  const { answer, failure, again } = useInquiry('passkeys', passkeys);
+  const [codes, setCodes] = useState<string[] | null>(null);
+  const changed = () => {
+    again();
+    onChanged();
+  };
+  const add = () =>
+    askProof('Add a passkey', 'Continue', async (proof) => {
+      setCodes(await addPasskey(proof));
+      changed();
+    });
+  const remove = ({ id, name }: Passkey) =>
+    askProof(`Remove “${name}”?`, 'Remove', async (proof) => {
+      await removePasskey(id, proof);
+      changed();
+    });
+  const rename = (passkey: Passkey) =>
+    modals.open({
+      title: 'Name the passkey',
+      children: (
+        <Rename
+          passkey={passkey}
+          onNamed={(name) =>
+            void renamePasskey(passkey.id, name)
+              .catch((cause: unknown) => announceFailure('The passkey was not renamed', cause))
+              .finally(again)
+          }
+        />
+      ),
+    });
+  const isPossible = answer?.isAvailable === true && hasPasskeys();
+  return (
+    <section className={classes.section} aria-labelledby="passkeys">
+      <Group justify="space-between" mb={4}>
+        <h2 className={classes.heading} id="passkeys">
+          Passkeys
+        </h2>
+        {isPossible ? (
+          <Button variant="default" onClick={add}>
+            Add a passkey
+          </Button>
+        ) : null}
+      </Group>
+      {failure ? (
+        <Alert color="red" role="alert">
+          {failure.message} {failure.hint}
+        </Alert>
+      ) : codes ? (
+        <RecoveryCodes codes={codes} onDone={() => setCodes(null)} />
+      ) : !answer ? (
+        <Skeleton height={60} />
+      ) : !isPossible && answer.passkeys.length === 0 ? (
+        <p className={classes.note}>
+          Browsers keep passkeys over https or on localhost. Reach Relvar at such an address to make one.
+        </p>
+      ) : answer.passkeys.length === 0 ? (
+        <p className={classes.note}>
+          None. With a passkey you sign in by finger, face or PIN of your device, without a password; it cannot be
+          guessed or fished for. Signing in with the password then asks for it, too.
+        </p>
+      ) : (
+        <div className={classes.scroll}>
+          <Table className={settings.table}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Name</Table.Th>
+                <Table.Th className={settings.wideOnly}>Kept</Table.Th>
+                <Table.Th className={settings.wideOnly}>Added</Table.Th>
+                <Table.Th>Last used</Table.Th>
+                <Table.Th>
+                  <span className="visually-hidden">Actions</span>
+                </Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {answer.passkeys.map((passkey) => (
+                <Table.Tr key={passkey.id}>
+                  <Table.Td>{passkey.name}</Table.Td>
+                  <Table.Td className={settings.wideOnly}>
+                    {passkey.isSynced ? 'On all your devices' : 'On one device'}
+                  </Table.Td>
+                  <Table.Td className={settings.wideOnly}>{formatRelative(passkey.createdAt)}</Table.Td>
+                  <Table.Td>{passkey.lastUsedAt ? formatRelative(passkey.lastUsedAt) : 'Never'}</Table.Td>
+                  <Table.Td align="right">
+                    <Group gap={8} justify="flex-end" wrap="nowrap">
+                      <Button variant="default" aria-label={`Rename ${passkey.name}`} onClick={() => rename(passkey)}>
+                        Rename
+                      </Button>
+                      <Button
+                        variant="default"
+                        color="red"
+                        aria-label={`Remove ${passkey.name}`}
+                        onClick={() => remove(passkey)}
+                      >
+                        Remove
+                      </Button>
+                    </Group>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Rename({ passkey, onNamed }: { passkey: Passkey; onNamed: (name: string) => void }) {
+  const [name, setName] = useState(passkey.name);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    modals.closeAll();
+    onNamed(name.trim());
+  };
+  return (
+    <form className={classes.form} onSubmit={submit} noValidate>
+      <TextInput
+        label="Name"
+        description="By which you know the device again"
+        maxLength={100}
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+        data-autofocus
+      />
+      <Group gap={8} justify="flex-end">
+        <Button variant="default" onClick={() => modals.closeAll()}>
+          Cancel
+        </Button>
+        <Button type="submit" disabled={name.trim() === ''}>
+          Save
+        </Button>
+      </Group>
+    </form>
+  );
+}

@@ -40,6 +40,63 @@ comment on table core.passkeys is 'Public keys of WebAuthn with which users sign
 comment on column core.passkeys.counter is 'How often the authenticator says that it has signed. One that goes back belongs to a copy.';
 create index on core.passkeys (user_id);
 
+create table core.scim_tokens (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  name text not null check (btrim(name) <> '' and length(name) <= 100),
+  prefix text not null,
+  token_hash bytea not null unique,
+  created_at timestamptz not null default now(),
+  created_by_name text,
+  expires_at timestamptz,
+  last_used_at timestamptz,
+  revoked_at timestamptz
+);
+comment on table core.scim_tokens is 'With which directories provision the members of a workspace. Only hashes are kept.';
+create index on core.scim_tokens (workspace_id);
+
+create table core.scim_users (
+  member_id uuid primary key,
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  user_name text,
+  external_id text,
+  emails jsonb,
+  has_mapped_role boolean not null default false,
+  updated_at timestamptz not null default now(),
+  foreign key (workspace_id, member_id) references core.members (workspace_id, id) on delete cascade
+);
+comment on table core.scim_users is 'What a directory says of members: it is told the same when it asks.';
+comment on column core.scim_users.has_mapped_role is 'Whether the role comes from a group of the directory, and goes with it.';
+create unique index on core.scim_users (workspace_id, lower(user_name));
+create index on core.scim_users (workspace_id, member_id);
+
+create table core.scim_groups (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  display_name text not null,
+  external_id text,
+  role_id uuid,
+  team_id uuid,
+  position int not null default 0,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  foreign key (workspace_id, role_id) references metadata.roles (workspace_id, id) on delete set null (role_id),
+  foreign key (workspace_id, team_id) references metadata.teams (workspace_id, id) on delete set null (team_id)
+);
+comment on table core.scim_groups is 'Groups of a directory, and what each gives its members: a role, a team.';
+comment on column core.scim_groups.position is 'Of several groups that give a role the lowest counts.';
+create unique index on core.scim_groups (workspace_id, lower(display_name));
+create index on core.scim_groups (workspace_id, role_id);
+create index on core.scim_groups (workspace_id, team_id);
+
+create table core.scim_group_members (
+  group_id uuid not null references core.scim_groups on delete cascade,
+  member_id uuid not null references core.members on delete cascade,
+  primary key (group_id, member_id)
+);
+comment on table core.scim_group_members is 'Who is in which group of a directory.';
+create index on core.scim_group_members (member_id);
+
 alter table core.sessions add column signed_in_at timestamptz not null default now();
 update core.sessions set signed_in_at = created_at;
 comment on column core.sessions.signed_in_at is 'When somebody proved who they are: for one that was switched to, when the first of them began.';
@@ -360,3 +417,6 @@ drop function engine.explain_role(metadata.roles, metadata.objects, text, uuid, 
 --!include engine/permissions/explain.sql
 --!include engine/permissions/past.sql
 --!include engine/trash.sql
+--!include core/scim.sql
+--!include core/scim_groups.sql
+--!include metadata/provisioning.sql

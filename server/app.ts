@@ -40,6 +40,7 @@ import { ReadableObjectsCache } from './live/readableObjects.ts';
 import { log } from './log.ts';
 import { Notices } from './notices/notices.ts';
 import { installOauth } from './oauth/oauth.ts';
+import { installScim } from './scim/scim.ts';
 import { installCallback } from './sso/callback.ts';
 import { OpenId, PRESETS } from './sso/openId.ts';
 import type { Presets } from './sso/openId.ts';
@@ -97,12 +98,13 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const tokens = new AccessTokens(signingKeys);
   const { secrets, accounts = NOBODY_ENTERS, captcha: captchaConfig = null, places = NO_PLACES } = options;
   const refusals = new Refusals(pool);
+  const rateLimits = new RateLimits(pool);
   const identities = new Identities({
     pool,
     tokens,
     refusals,
     publicUrl: accounts.publicUrl,
-    rateLimits: new RateLimits(pool),
+    rateLimits,
     onResolved: ({ workspaceId, modelVersion, shape }) =>
       gateway.models.note(workspaceId, { version: modelVersion, shape }),
   });
@@ -173,6 +175,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installSignUp(app, { pool, identities, attempts, startSession, own, accounts, captcha, passkeys, showsMail });
   const { publicUrl } = accounts;
   installOauth(app, { pool, identities, attempts, refusals, own, signingKeys, publicUrl });
+  installScim(app, { pool, rateLimits, refusals, publicUrl });
   installLive(app, live, identities);
   installHealth(app, { ...options, notices });
   installStatic(app, options.webDirectory, captchaConfig?.kind);

@@ -3,10 +3,12 @@ import { RequestError } from '../errors.ts';
 
 const MAX_BYTES = 1024 * 1024;
 
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
+
 /** The JSON body of a request. Anything but application/json is refused: forms of other sites send those. */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
+export async function readJson(request: IncomingMessage, mediaType: RegExp = JSON_TYPE): Promise<unknown> {
   const type = request.headers['content-type'] ?? '';
-  if (!/^application\/json\s*(;|$)/i.test(type)) throw new RequestError('UNSUPPORTED_MEDIA_TYPE');
+  if (!mediaType.test(type)) throw new RequestError('UNSUPPORTED_MEDIA_TYPE');
   const text = await readText(request);
   try {
     return JSON.parse(text);

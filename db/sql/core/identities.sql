@@ -255,6 +255,7 @@ create or replace function core.tg_users__claim() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  delete from core.passkeys p where p.user_id = new.id;
   perform core.end_second_factor(new.id);
   delete from core.identities i where i.user_id = new.id;
   perform core.revoke_session(s.id, 'CLAIMED') from core.sessions s where s.user_id = new.id and s.revoked_at is null;

@@ -219,8 +219,10 @@ test('a captcha is asked where a mail is wanted, and after some wrong passwords'
   await other.goto(`${address}/forgot-password`);
   await other.getByLabel('E-mail').fill(DEMO_EMAIL);
   const send = other.getByRole('button', { name: 'Send the link' });
+  const person = other.getByRole('button', { name: 'I am a person (site)' });
+  await person.waitFor();
   expect(await send.isDisabled()).toBe(true);
-  await other.getByRole('button', { name: 'I am a person (site)' }).click();
+  await person.click();
   await send.click();
   await other.getByRole('alert').filter({ hasText: 'The task was not solved' }).waitFor();
   expect(await send.isDisabled()).toBe(true);

@@ -17,8 +17,7 @@ interface Answer {
   status: number;
   type: string | null;
   headers: Headers;
-  // What a directory gets is looked at in many shapes.
-  body: { [name: string]: never } & { [name: string]: unknown };
+  body: { [name: string]: unknown };
 }
 
 async function ask(

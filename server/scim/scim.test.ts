@@ -612,8 +612,8 @@ describe('a directory that would like to do more', () => {
       `mutation { mapScimGroup(input: { id: "${id}", roleId: "${await roleId('Admin')}" }) { clientMutationId } }`,
     );
     expect(await map('Member')).toBe('FORBIDDEN');
-    const token = await guard.metadata('mutation { createScimToken(input: { name: "Guard" }) { clientMutationId } }');
-    expect(token.errors![0]!.extensions.code).toBe('FORBIDDEN');
+    const refused = await guard.metadata('mutation { createScimToken(input: { name: "Guard" }) { clientMutationId } }');
+    expect(refused.errors![0]!.extensions.code).toBe('FORBIDDEN');
     await acme.metadata(`mutation { removeScimGroup(input: { id: "${id}" }) { clientMutationId } }`);
     expect((await ask('GET', `/Groups/${id}`)).status).toBe(404);
   });

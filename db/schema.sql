@@ -763,6 +763,96 @@ alter table core.saml_metadata add constraint saml_metadata_pkey PRIMARY KEY (pr
 
 alter table core.saml_metadata add constraint saml_metadata_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES core.identity_providers(id) ON DELETE CASCADE;
 
+create table core.scim_group_members (
+  group_id uuid not null,
+  member_id uuid not null
+);
+comment on table core.scim_group_members is 'Who is in which group of a directory.';
+
+alter table core.scim_group_members add constraint scim_group_members_group_id_fkey FOREIGN KEY (group_id) REFERENCES core.scim_groups(id) ON DELETE CASCADE;
+
+alter table core.scim_group_members add constraint scim_group_members_member_id_fkey FOREIGN KEY (member_id) REFERENCES core.members(id) ON DELETE CASCADE;
+
+alter table core.scim_group_members add constraint scim_group_members_pkey PRIMARY KEY (group_id, member_id);
+
+CREATE INDEX scim_group_members_member_id_idx ON core.scim_group_members USING btree (member_id);
+
+create table core.scim_groups (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null,
+  display_name text not null,
+  external_id text,
+  role_id uuid,
+  team_id uuid,
+  "position" integer not null default 0,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now()
+);
+comment on table core.scim_groups is 'Groups of a directory, and what each gives its members: a role, a team.';
+
+comment on column core.scim_groups.position is 'Of several groups that give a role the lowest counts.';
+
+alter table core.scim_groups add constraint scim_groups_pkey PRIMARY KEY (id);
+
+alter table core.scim_groups add constraint scim_groups_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table core.scim_groups add constraint scim_groups_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE SET NULL (role_id);
+
+alter table core.scim_groups add constraint scim_groups_workspace_id_team_id_fkey FOREIGN KEY (workspace_id, team_id) REFERENCES metadata.teams(workspace_id, id) ON DELETE SET NULL (team_id);
+
+CREATE UNIQUE INDEX scim_groups_workspace_id_lower_idx ON core.scim_groups USING btree (workspace_id, lower(display_name));
+
+CREATE INDEX scim_groups_workspace_id_role_id_idx ON core.scim_groups USING btree (workspace_id, role_id);
+
+CREATE INDEX scim_groups_workspace_id_team_id_idx ON core.scim_groups USING btree (workspace_id, team_id);
+
+create table core.scim_tokens (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null,
+  name text not null,
+  prefix text not null,
+  token_hash bytea not null,
+  created_at timestamp with time zone not null default now(),
+  created_by_name text,
+  expires_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  revoked_at timestamp with time zone
+);
+comment on table core.scim_tokens is 'With which directories provision the members of a workspace. Only hashes are kept.';
+
+alter table core.scim_tokens add constraint scim_tokens_name_check CHECK (((btrim(name) <> ''::text) AND (length(name) <= 100)));
+
+alter table core.scim_tokens add constraint scim_tokens_pkey PRIMARY KEY (id);
+
+alter table core.scim_tokens add constraint scim_tokens_token_hash_key UNIQUE (token_hash);
+
+alter table core.scim_tokens add constraint scim_tokens_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX scim_tokens_workspace_id_idx ON core.scim_tokens USING btree (workspace_id);
+
+create table core.scim_users (
+  member_id uuid not null,
+  workspace_id uuid not null,
+  user_name text,
+  external_id text,
+  emails jsonb,
+  has_mapped_role boolean not null default false,
+  updated_at timestamp with time zone not null default now()
+);
+comment on table core.scim_users is 'What a directory says of members: it is told the same when it asks.';
+
+comment on column core.scim_users.has_mapped_role is 'Whether the role comes from a group of the directory, and goes with it.';
+
+alter table core.scim_users add constraint scim_users_pkey PRIMARY KEY (member_id);
+
+alter table core.scim_users add constraint scim_users_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table core.scim_users add constraint scim_users_workspace_id_member_id_fkey FOREIGN KEY (workspace_id, member_id) REFERENCES core.members(workspace_id, id) ON DELETE CASCADE;
+
+CREATE UNIQUE INDEX scim_users_workspace_id_lower_idx ON core.scim_users USING btree (workspace_id, lower(user_name));
+
+CREATE INDEX scim_users_workspace_id_member_id_idx ON core.scim_users USING btree (workspace_id, member_id);
+
 create table core.sessions (
   id uuid not null default engine.uuidv7(),
   user_id uuid not null,
@@ -2684,6 +2774,50 @@ CREATE OR REPLACE FUNCTION core.applied_migrations()
  SET search_path TO ''
 AS $function$ select m.filename from graphile_migrate.migrations m $function$;
 
+CREATE OR REPLACE FUNCTION core.apply_scim_roles(workspace_id uuid, member_ids uuid[], token_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_member core.members;
+  v_role uuid;
+  v_was_mapped boolean;
+begin
+  for v_member in select m.* from core.members m where m.id = any (member_ids) and m.workspace_id = apply_scim_roles.workspace_id order by m.id loop
+    select g.role_id into v_role from core.scim_group_members gm join core.scim_groups g on g.id = gm.group_id
+    where gm.member_id = v_member.id and g.role_id is not null order by g.position, g.created_at, g.id limit 1;
+    select s.has_mapped_role into v_was_mapped from core.scim_users s where s.member_id = v_member.id;
+    continue when v_role is null and v_was_mapped is not true;
+    insert into core.scim_users as s (member_id, workspace_id, has_mapped_role) values (v_member.id, v_member.workspace_id, v_role is not null)
+    on conflict (member_id) do update set has_mapped_role = excluded.has_mapped_role;
+    perform core.set_role_anew(v_member, coalesce(v_role, core.default_role(v_member.workspace_id)), 'SCIM: ' || token_name);
+    if (select m.role_id from core.members m where m.id = v_member.id) <> coalesce(v_role, core.default_role(v_member.workspace_id)) then
+      -- The last administrator stays one, whatever a directory says.
+      perform core.note_scim('SCIM_ROLE_KEPT', v_member, token_name);
+    end if;
+  end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.apply_scim_team(team_id uuid, joined uuid[], left_by uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if team_id is null then
+    return;
+  end if;
+  insert into metadata.team_members (workspace_id, team_id, member_id)
+  select m.workspace_id, apply_scim_team.team_id, m.id from core.members m
+  where m.id = any (joined) and not exists (select from metadata.team_members t where t.team_id = apply_scim_team.team_id and t.member_id = m.id);
+  delete from metadata.team_members t where t.team_id = apply_scim_team.team_id and t.member_id = any (left_by)
+    and not exists (select from core.scim_group_members gm join core.scim_groups g on g.id = gm.group_id
+      where gm.member_id = t.member_id and g.team_id = apply_scim_team.team_id);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.approve_domain(token text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
  RETURNS text
  LANGUAGE plpgsql
@@ -2737,6 +2871,20 @@ begin
 end
 $function$;
 comment on function core.assert_method(uuid,uuid,text,uuid) is 'Refuses a way of signing in that the workspace does not allow the member.';
+
+CREATE OR REPLACE FUNCTION core.assert_not_last_administrator(member core.members)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if exists (select from metadata.roles r where r.id = (member).role_id and r.is_system and r.has_all_permissions) and (member).is_active
+    and not exists (select from core.members m where m.workspace_id = (member).workspace_id and m.role_id = (member).role_id and m.is_active and m.id <> (member).id) then
+    raise exception 'The last administrator of a workspace stays one.' using errcode = 'RV171', hint = 'Make another member an administrator first.';
+  end if;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION core.assert_proved(account core.users, proved_user_id uuid, is_email_proved boolean)
  RETURNS void
@@ -3123,6 +3271,45 @@ end
 $function$;
 comment on function core.create_api_key(text,text,text,text,bytea,timestamp with time zone) is 'Registers an API key for a role. Only its SHA-256 is stored.';
 
+CREATE OR REPLACE FUNCTION core.create_scim_user(workspace_id uuid, resource jsonb, token_name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_email text := core.scim_email(resource);
+  v_name text := coalesce(core.scim_name(resource), split_part(v_email, '@', 1));
+  v_user core.users;
+  v_id uuid;
+  v_member core.members;
+begin
+  perform core.lock_scim(workspace_id);
+  if exists (select from core.members m join core.users u on u.id = m.user_id left join core.scim_users s on s.member_id = m.id
+      where m.workspace_id = create_scim_user.workspace_id
+        and (lower(u.email) = v_email or lower(coalesce(s.user_name, u.email)) = lower(btrim(resource ->> 'userName')))) then
+    raise exception 'There is a user with this name or address already.' using errcode = 'RV168', hint = 'Find it by userName, and change that one.';
+  end if;
+  -- The same for an address that has an account and for one that has none: nobody learns which it is.
+  if not core.is_domain_proved(workspace_id, v_email) then
+    raise exception 'The workspace has not proved that % is its domain.', core.domain_of(v_email) using errcode = 'RV170',
+      hint = 'An administrator asks for the approval of the domain under Members. Or invite the person there.';
+  end if;
+  select * into v_user from core.users u where lower(u.email) = v_email for update;
+  if v_user.disabled_at is not null then
+    raise exception 'This account has been disabled.' using errcode = 'RV111', hint = 'Ask the administrator of this server.';
+  end if;
+  if v_user.id is null then
+    insert into core.users (email, name) values (v_email, v_name) returning * into v_user;
+  end if;
+  v_id := core.join_workspace(workspace_id, v_user.id, core.default_role(workspace_id), v_name);
+  v_member := core.scim_member(workspace_id, v_id);
+  insert into core.scim_users (member_id, workspace_id) values (v_member.id, v_member.workspace_id);
+  perform core.note_scim('MEMBER_JOINED', v_member, token_name);
+  return core.save_scim_user(workspace_id, v_member.id, resource, token_name);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.create_session(user_id uuid, workspace_id uuid, method text, token_hash bytea, token_expires_at timestamp with time zone, expires_at timestamp with time zone, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text, mfa_at timestamp with time zone DEFAULT NULL::timestamp with time zone, impersonator_user_id uuid DEFAULT NULL::uuid, provider_id uuid DEFAULT NULL::uuid, from_session_id uuid DEFAULT NULL::uuid)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -3166,6 +3353,46 @@ CREATE OR REPLACE FUNCTION core.default_role(workspace_id uuid)
  STABLE
  SET search_path TO ''
 AS $function$ select s.default_role_id from core.workspace_settings s where s.workspace_id = default_role.workspace_id $function$;
+
+CREATE OR REPLACE FUNCTION core.delete_scim_group(workspace_id uuid, id uuid, token_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_group core.scim_groups;
+  v_members uuid[];
+begin
+  perform core.lock_scim(workspace_id);
+  v_group := core.scim_group_row(workspace_id, id);
+  v_members := array(select gm.member_id from core.scim_group_members gm where gm.group_id = v_group.id);
+  delete from core.scim_groups g where g.id = v_group.id;
+  perform core.apply_scim_team(v_group.team_id, '{}', v_members);
+  perform core.apply_scim_roles(v_group.workspace_id, v_members, token_name);
+  perform core.note_auth_event('SCIM_GROUP_DELETED', v_group.workspace_id, detail => jsonb_build_object('name', v_group.display_name, 'by', 'SCIM: ' || token_name));
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.delete_scim_user(workspace_id uuid, id uuid, token_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member core.members;
+begin
+  perform core.lock_scim(workspace_id);
+  v_member := core.scim_member(workspace_id, id);
+  perform core.assert_not_last_administrator(v_member);
+  perform core.revoke_session(s.id, 'MEMBER_REMOVED') from core.sessions s
+  where s.user_id = v_member.user_id and s.workspace_id = v_member.workspace_id and s.revoked_at is null;
+  delete from core.members m where m.id = v_member.id;
+  execute format('delete from %I.workspace_members where id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id)) using v_member.id;
+  perform core.note_scim('MEMBER_REMOVED', v_member, token_name);
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION core.domain_of(email text)
  RETURNS text
@@ -3567,6 +3794,20 @@ CREATE OR REPLACE FUNCTION core.gateway_workspace(workspace_id uuid)
  SET search_path TO ''
 AS $function$ select w.schema_name, w.shape, w.model_version from core.workspaces w where w.id = gateway_workspace.workspace_id $function$;
 
+CREATE OR REPLACE FUNCTION core.get_scim_group(workspace_id uuid, id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select core.scim_group(core.scim_group_row(get_scim_group.workspace_id, get_scim_group.id), true) $function$;
+
+CREATE OR REPLACE FUNCTION core.get_scim_user(workspace_id uuid, id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select core.scim_user(core.scim_member(get_scim_user.workspace_id, get_scim_user.id)) $function$;
+
 CREATE OR REPLACE FUNCTION core.has_users()
  RETURNS boolean
  LANGUAGE sql
@@ -3599,6 +3840,16 @@ AS $function$
   from core.users u where u.id = is_account_of.user_id
 $function$;
 comment on function core.is_account_of(uuid,uuid) is 'Whether an account was made by single sign-on of the workspace, and nobody has proved the mailbox or joined another workspace since.';
+
+CREATE OR REPLACE FUNCTION core.is_domain_proved(workspace_id uuid, email text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select exists (select from core.approved_domains d
+    where d.workspace_id = is_domain_proved.workspace_id and d.domain = core.domain_of(is_domain_proved.email) and d.approved_at is not null)
+$function$;
 
 CREATE OR REPLACE FUNCTION core.is_email(address text)
  RETURNS boolean
@@ -3762,6 +4013,55 @@ CREATE OR REPLACE FUNCTION core.list_oauth_scopes()
  SET search_path TO ''
 AS $function$ select s.scope, s.is_api from core.oauth_scopes() s $function$;
 
+CREATE OR REPLACE FUNCTION core.list_scim_groups(workspace_id uuid, filter jsonb, first_index integer, max_results integer, with_members boolean)
+ RETURNS TABLE(total bigint, resources jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with wanted as (
+    select case when filter ->> 'op' = 'eq' then lower(filter ->> 'attrPath') end as name, filter ->> 'compValue' as value
+  ), found as (
+    -- A filter may ask for members that the answer leaves out.
+    select g.id, g.created_at, core.scim_group(g, with_members or filter is not null) as resource
+    from wanted w cross join core.scim_groups g
+    where g.workspace_id = list_scim_groups.workspace_id
+      and (w.name is distinct from 'displayname' or lower(g.display_name) = lower(w.value))
+      and (w.name is distinct from 'externalid' or g.external_id = w.value)
+      and (w.name is distinct from 'id' or g.id::text = w.value)
+  ), matching as (
+    select f.id, f.created_at, case when with_members then f.resource else f.resource - 'members' end as resource
+    from found f where filter is null or core.scim_matches(f.resource, filter)
+  )
+  select (select count(*) from matching),
+    (select coalesce(jsonb_agg(p.resource order by p.created_at, p.id), '[]') from (
+      select * from matching m order by m.created_at, m.id offset greatest(first_index, 1) - 1 limit max_results) p)
+$function$;
+
+CREATE OR REPLACE FUNCTION core.list_scim_users(workspace_id uuid, filter jsonb, first_index integer, max_results integer)
+ RETURNS TABLE(total bigint, resources jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  -- What directories ask all day, one user by a name, needs no resource of every other.
+  with wanted as (
+    select case when filter ->> 'op' = 'eq' then lower(filter ->> 'attrPath') end as name, filter ->> 'compValue' as value
+  ), found as (
+    select m.id, m.created_at, core.scim_user(m) as resource
+    from wanted w cross join core.members m join core.users u on u.id = m.user_id left join core.scim_users s on s.member_id = m.id
+    where m.workspace_id = list_scim_users.workspace_id
+      and (w.name is distinct from 'username' or lower(coalesce(s.user_name, u.email)) = lower(w.value))
+      and (w.name is distinct from 'externalid' or s.external_id = w.value)
+      and (w.name is distinct from 'id' or m.id::text = w.value)
+  ), matching as (
+    select f.id, f.created_at, f.resource from found f where filter is null or core.scim_matches(f.resource, filter)
+  )
+  select (select count(*) from matching),
+    (select coalesce(jsonb_agg(p.resource order by p.created_at, p.id), '[]') from (
+      select * from matching m order by m.created_at, m.id offset greatest(first_index, 1) - 1 limit max_results) p)
+$function$;
+
 CREATE OR REPLACE FUNCTION core.list_sessions(user_id uuid, own_session_id uuid)
  RETURNS TABLE(id uuid, workspace_name text, method text, user_agent text, ip text, created_at timestamp with time zone, last_used_at timestamp with time zone, mfa_at timestamp with time zone, impersonator text)
  LANGUAGE sql
@@ -3797,6 +4097,13 @@ CREATE OR REPLACE FUNCTION core.list_versions()
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$ select w.id, w.model_version, w.shape from core.workspaces w $function$;
+
+CREATE OR REPLACE FUNCTION core.lock_scim(workspace_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select pg_advisory_xact_lock(hashtextextended('relvar.scim.' || lock_scim.workspace_id, 0)) $function$;
 
 CREATE OR REPLACE FUNCTION core.login_memberships(login_role text)
  RETURNS SETOF text
@@ -4226,6 +4533,15 @@ AS $function$
   insert into core.saml_metadata as m (provider_id, tried_at, failure)
   select p.id, now(), left(note_saml_metadata_failure.failure, 500) from core.identity_providers p where p.id = note_saml_metadata_failure.provider_id
   on conflict on constraint saml_metadata_pkey do update set tried_at = now(), failure = excluded.failure
+$function$;
+
+CREATE OR REPLACE FUNCTION core.note_scim(kind text, member core.members, token_name text, detail jsonb DEFAULT '{}'::jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select core.note_auth_event(note_scim.kind, (member).workspace_id, (member).user_id,
+    detail => note_scim.detail || jsonb_build_object('memberId', (member).id, 'by', 'SCIM: ' || token_name))
 $function$;
 
 CREATE OR REPLACE FUNCTION core.note_session_mfa(session_id uuid)
@@ -4662,6 +4978,18 @@ AS $function$
 $function$;
 comment on function core.resolve_oauth_token(bytea,text[]) is 'Who comes with an access token of an app, and what it may do at one of these resources; nobody once it has ended.';
 
+CREATE OR REPLACE FUNCTION core.resolve_scim_token(token_hash bytea)
+ RETURNS TABLE(id uuid, workspace_id uuid, name text)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update core.scim_tokens t set last_used_at = now()
+  where t.token_hash = resolve_scim_token.token_hash and (t.last_used_at is null or t.last_used_at < now() - interval '1 minute');
+  select t.id, t.workspace_id, t.name from core.scim_tokens t
+  where t.token_hash = resolve_scim_token.token_hash and t.revoked_at is null and (t.expires_at is null or t.expires_at > now())
+$function$;
+
 CREATE OR REPLACE FUNCTION core.resolve_seeing(session_id uuid)
  RETURNS TABLE(seeing_pg_role text, seeing_role_id uuid, seeing_role_name text, seeing_member_id uuid, seeing_member_name text)
  LANGUAGE sql
@@ -4863,6 +5191,284 @@ AS $function$
   on conflict on constraint oauth_tokens_pkey do update set payload = excluded.payload, expires_at = excluded.expires_at, grant_id = excluded.grant_id
 $function$;
 
+CREATE OR REPLACE FUNCTION core.save_scim_group(workspace_id uuid, id uuid, resource jsonb, token_name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_group core.scim_groups;
+  v_name text := btrim(resource ->> 'displayName');
+  v_wanted uuid[];
+  v_joined uuid[];
+  v_left uuid[];
+begin
+  perform core.lock_scim(save_scim_group.workspace_id);
+  if coalesce(v_name, '') = '' or length(v_name) > 200 or length(resource ->> 'externalId') > 500 then
+    raise exception 'A group needs a displayName of at most 200 letters.' using errcode = 'RV169', column = 'displayName';
+  end if;
+  if exists (select from core.scim_groups g where g.workspace_id = save_scim_group.workspace_id and g.id is distinct from save_scim_group.id and lower(g.display_name) = lower(v_name)) then
+    raise exception 'There is a group "%" already.', v_name using errcode = 'RV168', hint = 'Find it by displayName, and change that one.';
+  end if;
+  if exists (select from core.scim_values(resource -> 'members', '{}') v where v #>> '{}' !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$') then
+    raise exception 'Members of a group are users, by their id.' using errcode = 'RV169', column = 'members';
+  end if;
+  v_wanted := array(select distinct (v #>> '{}')::uuid from core.scim_values(resource -> 'members', '{}') v);
+  if exists (select from unnest(v_wanted) w where not exists (select from core.members m where m.id = w and m.workspace_id = save_scim_group.workspace_id)) then
+    raise exception 'One of the members is no user of this workspace.' using errcode = 'RV169', column = 'members';
+  end if;
+  if save_scim_group.id is null then
+    insert into core.scim_groups (workspace_id, display_name, external_id) values (save_scim_group.workspace_id, v_name, resource ->> 'externalId') returning * into v_group;
+    perform core.note_auth_event('SCIM_GROUP_CREATED', v_group.workspace_id, detail => jsonb_build_object('name', v_name, 'by', 'SCIM: ' || token_name));
+  else
+    v_group := core.scim_group_row(save_scim_group.workspace_id, save_scim_group.id);
+    update core.scim_groups g set display_name = v_name, external_id = resource ->> 'externalId', updated_at = now() where g.id = v_group.id;
+  end if;
+  with gone as (
+    delete from core.scim_group_members gm where gm.group_id = v_group.id and gm.member_id <> all (v_wanted) returning gm.member_id
+  ), come as (
+    insert into core.scim_group_members (group_id, member_id) select v_group.id, w from unnest(v_wanted) w on conflict do nothing returning member_id
+  )
+  select array(select g.member_id from gone g), array(select c.member_id from come c) into v_left, v_joined;
+  perform core.apply_scim_team(v_group.team_id, v_joined, v_left);
+  perform core.apply_scim_roles(v_group.workspace_id, v_left || v_joined, token_name);
+  return core.get_scim_group(v_group.workspace_id, v_group.id);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.save_scim_user(workspace_id uuid, id uuid, resource jsonb, token_name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member core.members;
+  v_user core.users;
+  v_user_name text := btrim(resource ->> 'userName');
+  v_email text := core.scim_email(resource);
+  v_name text := core.scim_name(resource);
+begin
+  perform core.lock_scim(workspace_id);
+  v_member := core.scim_member(workspace_id, id);
+  select * into strict v_user from core.users u where u.id = v_member.user_id;
+  if coalesce(v_user_name, '') = '' or length(v_user_name) > 254 or length(resource ->> 'externalId') > 500 or length(resource ->> 'emails') > 4000 then
+    raise exception 'A user needs a userName of at most 254 letters.' using errcode = 'RV169', column = 'userName';
+  end if;
+  if exists (select from core.members m join core.users u on u.id = m.user_id left join core.scim_users s on s.member_id = m.id
+      where m.workspace_id = v_member.workspace_id and m.id <> v_member.id and lower(coalesce(s.user_name, u.email)) = lower(v_user_name)) then
+    raise exception 'There is a user with this name or address already.' using errcode = 'RV168', hint = 'Find it by userName, and change that one.';
+  end if;
+  insert into core.scim_users as s (member_id, workspace_id, user_name, external_id, emails)
+  values (v_member.id, v_member.workspace_id, v_user_name, resource ->> 'externalId', resource -> 'emails')
+  on conflict (member_id) do update set user_name = excluded.user_name, external_id = excluded.external_id, emails = excluded.emails, updated_at = now();
+  -- An address is how accounts are got back, so it is changed for the workspace's own accounts alone, within its own domains.
+  -- Of all others the directory may say what it likes; the answer is the same.
+  if v_email <> lower(v_user.email) and core.is_account_of(v_user.id, v_member.workspace_id)
+    and core.is_domain_proved(v_member.workspace_id, v_user.email) and core.is_domain_proved(v_member.workspace_id, v_email)
+    and not exists (select from core.users u where lower(u.email) = v_email) then
+    update core.users u set email = v_email where u.id = v_user.id;
+    perform core.note_scim('EMAIL_CHANGED', v_member, token_name, jsonb_build_object('formerEmail', v_user.email));
+  end if;
+  if v_name is not null and v_name <> v_member.name then
+    update core.members m set name = v_name where m.id = v_member.id;
+  end if;
+  if jsonb_typeof(resource -> 'active') = 'boolean' then
+    perform core.set_scim_active(v_member, (resource -> 'active')::boolean, token_name);
+  end if;
+  return core.get_scim_user(workspace_id, v_member.id);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.scim_compares(value jsonb, op text, wanted jsonb, is_exact boolean, is_time boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_value text := case when is_exact then value #>> '{}' else lower(value #>> '{}') end;
+  v_wanted text := case when is_exact then wanted #>> '{}' else lower(wanted #>> '{}') end;
+begin
+  if op in ('gt', 'ge', 'lt', 'le') and is_time then
+    return case op when 'gt' then v_value::timestamptz > v_wanted::timestamptz when 'ge' then v_value::timestamptz >= v_wanted::timestamptz
+      when 'lt' then v_value::timestamptz < v_wanted::timestamptz else v_value::timestamptz <= v_wanted::timestamptz end;
+  end if;
+  return case op when 'eq' then v_value = v_wanted when 'co' then strpos(v_value, v_wanted) > 0 when 'sw' then starts_with(v_value, v_wanted)
+    when 'ew' then right(v_value, length(v_wanted)) = v_wanted when 'gt' then v_value > v_wanted when 'ge' then v_value >= v_wanted
+    when 'lt' then v_value < v_wanted when 'le' then v_value <= v_wanted end;
+exception when invalid_datetime_format or datetime_field_overflow then
+  return false;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.scim_email(resource jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_email text;
+begin
+  select lower(btrim(e ->> 'value')) into v_email
+  from jsonb_array_elements(case when jsonb_typeof(resource -> 'emails') = 'array' then resource -> 'emails' else '[]' end) with ordinality as l (e, n)
+  where e ->> 'value' <> '' order by coalesce(e ->> 'primary', '') = 'true' desc, n limit 1;
+  v_email := coalesce(v_email, lower(btrim(resource ->> 'userName')));
+  if core.is_email(v_email) is not true then
+    raise exception 'A user needs an e-mail address: in emails, or as userName.' using errcode = 'RV169', column = 'emails';
+  end if;
+  return v_email;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.scim_group(g core.scim_groups, with_members boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select core.with_scim_version(jsonb_strip_nulls(jsonb_build_object(
+    'schemas', jsonb_build_array('urn:ietf:params:scim:schemas:core:2.0:Group'),
+    'id', (g).id, 'externalId', (g).external_id, 'displayName', (g).display_name,
+    'members', case when with_members then (select coalesce(jsonb_agg(jsonb_build_object('value', m.id, 'display', m.name, 'type', 'User') order by m.id), '[]')
+      from core.scim_group_members gm join core.members m on m.id = gm.member_id where gm.group_id = (g).id) end,
+    'meta', jsonb_build_object('resourceType', 'Group', 'created', core.scim_time((g).created_at), 'lastModified', core.scim_time((g).updated_at)))))
+$function$;
+
+CREATE OR REPLACE FUNCTION core.scim_group_row(workspace_id uuid, id uuid)
+ RETURNS core.scim_groups
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_group core.scim_groups;
+begin
+  select * into v_group from core.scim_groups g where g.id = scim_group_row.id and g.workspace_id = scim_group_row.workspace_id;
+  if not found then
+    raise exception 'There is no such group.' using errcode = 'RV172';
+  end if;
+  return v_group;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.scim_matches(resource jsonb, filter jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_op text := filter ->> 'op';
+  v_path text[] := string_to_array(filter ->> 'attrPath', '.');
+  v_wanted jsonb := filter -> 'compValue';
+  v_is_exact boolean := lower(filter ->> 'attrPath') in ('id', 'externalid', 'meta.version');
+  v_is_time boolean := lower(filter ->> 'attrPath') in ('meta.created', 'meta.lastmodified');
+begin
+  case v_op
+    when 'and' then return not exists (select from jsonb_array_elements(filter -> 'filters') f where core.scim_matches(resource, f) is not true);
+    when 'or' then return exists (select from jsonb_array_elements(filter -> 'filters') f where core.scim_matches(resource, f));
+    when 'not' then return core.scim_matches(resource, filter -> 'filter') is not true;
+    when '[]' then
+      return exists (select from jsonb_each(resource) e cross join lateral jsonb_array_elements(case when jsonb_typeof(e.value) = 'array' then e.value else jsonb_build_array(e.value) end) v
+        where lower(e.key) = lower(filter ->> 'attrPath') and core.scim_matches(v, filter -> 'valFilter'));
+    when 'pr' then return exists (select from core.scim_values(resource, v_path) v where v not in ('""', '[]'));
+    else
+      if v_wanted = 'null' then
+        return (v_op = 'ne') = exists (select from core.scim_values(resource, v_path));
+      elsif v_op = 'ne' then
+        return not exists (select from core.scim_values(resource, v_path) v where core.scim_compares(v, 'eq', v_wanted, v_is_exact, v_is_time));
+      end if;
+      return exists (select from core.scim_values(resource, v_path) v where core.scim_compares(v, v_op, v_wanted, v_is_exact, v_is_time));
+  end case;
+end
+$function$;
+comment on function core.scim_matches(jsonb,jsonb) is 'Whether a resource fulfils a filter of RFC 7644, parsed: {op, attrPath, compValue}, {op: and|or, filters}, {op: not, filter}, {op: [], attrPath, valFilter}.';
+
+CREATE OR REPLACE FUNCTION core.scim_member(workspace_id uuid, id uuid)
+ RETURNS core.members
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_member core.members;
+begin
+  select * into v_member from core.members m where m.id = scim_member.id and m.workspace_id = scim_member.workspace_id;
+  if not found then
+    raise exception 'There is no such user.' using errcode = 'RV172';
+  end if;
+  return v_member;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.scim_name(resource jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select left(coalesce(nullif(btrim(concat_ws(' ', nullif(btrim(resource #>> '{name,givenName}'), ''), nullif(btrim(resource #>> '{name,familyName}'), ''))), ''),
+    nullif(btrim(resource ->> 'displayName'), ''), nullif(btrim(resource #>> '{name,formatted}'), '')), 200)
+$function$;
+
+CREATE OR REPLACE FUNCTION core.scim_time(moment timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'::text);
+
+CREATE OR REPLACE FUNCTION core.scim_user(member core.members)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select core.with_scim_version(jsonb_strip_nulls(jsonb_build_object(
+    'schemas', jsonb_build_array('urn:ietf:params:scim:schemas:core:2.0:User'),
+    'id', (member).id, 'externalId', s.external_id, 'userName', coalesce(s.user_name, u.email), 'displayName', (member).name,
+    'name', jsonb_build_object('formatted', (member).name, 'givenName', core.first_name((member).name), 'familyName', core.last_name((member).name)),
+    'emails', coalesce(s.emails, jsonb_build_array(jsonb_build_object('value', u.email, 'type', 'work', 'primary', true))),
+    'active', (member).is_active,
+    'groups', (select coalesce(jsonb_agg(jsonb_build_object('value', g.id, 'display', g.display_name) order by g.display_name), '[]')
+      from core.scim_group_members gm join core.scim_groups g on g.id = gm.group_id where gm.member_id = (member).id),
+    'meta', jsonb_build_object('resourceType', 'User', 'created', core.scim_time((member).created_at),
+      'lastModified', core.scim_time(greatest((member).created_at, s.updated_at))))))
+  from core.users u left join core.scim_users s on s.member_id = (member).id where u.id = (member).user_id
+$function$;
+
+CREATE OR REPLACE FUNCTION core.scim_values(resource jsonb, path text[])
+ RETURNS SETOF jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_each jsonb;
+begin
+  if jsonb_typeof(resource) = 'array' then
+    for v_each in select e from jsonb_array_elements(resource) e loop
+      return query select * from core.scim_values(v_each, path);
+    end loop;
+  elsif cardinality(path) = 0 then
+    -- A list of objects is compared by what each is for.
+    if jsonb_typeof(resource) = 'object' then
+      return query select resource -> 'value' where resource ? 'value';
+    elsif resource is not null and resource <> 'null' then
+      return next resource;
+    end if;
+  elsif jsonb_typeof(resource) = 'object' then
+    for v_each in select e.value from jsonb_each(resource) e where lower(e.key) = lower(path[1]) loop
+      return query select * from core.scim_values(v_each, path[2:]);
+    end loop;
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.second_factor_of(user_id uuid, workspace_id uuid DEFAULT NULL::uuid)
  RETURNS TABLE(secret text, is_confirmed boolean, passkeys integer, codes_left integer, is_enforced boolean, trusted_device_days integer)
  LANGUAGE sql
@@ -4946,6 +5552,27 @@ begin
   update core.members m set role_id = set_role_anew.role_id where m.id = (member).id;
   perform core.note_auth_event('MEMBER_ROLE_CHANGED', (member).workspace_id, (member).user_id, null, null, null,
     jsonb_build_object('memberId', (member).id, 'from', (member).role_id, 'to', set_role_anew.role_id, 'by', provider_label));
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.set_scim_active(member core.members, is_active boolean, token_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if (member).is_active = is_active then
+    return;
+  end if;
+  if not is_active then
+    perform core.assert_not_last_administrator(member);
+  end if;
+  update core.members m set is_active = set_scim_active.is_active where m.id = (member).id;
+  if not is_active then
+    perform core.revoke_session(s.id, 'MEMBER_DEACTIVATED') from core.sessions s
+    where s.user_id = (member).user_id and s.workspace_id = (member).workspace_id and s.revoked_at is null;
+  end if;
+  perform core.note_scim(case when is_active then 'MEMBER_REACTIVATED' else 'MEMBER_DEACTIVATED' end, member, token_name);
 end
 $function$;
 
@@ -5170,6 +5797,7 @@ CREATE OR REPLACE FUNCTION core.tg_users__claim()
  SET search_path TO ''
 AS $function$
 begin
+  delete from core.passkeys p where p.user_id = new.id;
   perform core.end_second_factor(new.id);
   delete from core.identities i where i.user_id = new.id;
   perform core.revoke_session(s.id, 'CLAIMED') from core.sessions s where s.user_id = new.id and s.revoked_at is null;
@@ -5418,6 +6046,13 @@ begin
 end
 $function$;
 comment on function core.warn_of_saml_certificates(uuid,timestamp with time zone) is 'Tells that the last certificate of a provider ends then. False when that was told before.';
+
+CREATE OR REPLACE FUNCTION core.with_scim_version(resource jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN jsonb_set(resource, '{meta,version}'::text[], to_jsonb((('W/"'::text || "left"(md5((resource)::text), 20)) || '"'::text)));
 
 CREATE OR REPLACE FUNCTION core.workspace_of_link(token text)
  RETURNS core.workspaces
@@ -6524,6 +7159,18 @@ begin
     raise exception 'The pattern "%" is not a regular expression: %.', pattern, regexp_replace(sqlerrm, '^invalid regular expression: ', '')
       using errcode = 'RV081', column = 'settings', hint = 'The whole text must match. Write \. for a point and \( for a bracket.';
   end;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.assert_provisions()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  perform engine.assert_manages(engine.own_workspace(), 'SECURITY');
+  return engine.assert_keeps_members();
 end
 $function$;
 
@@ -20480,6 +21127,38 @@ end
 $function$;
 comment on function metadata.create_personal_token(text,timestamp with time zone) is 'Makes a personal access token, which acts as the calling member: {id, secret}. The secret is told only now.';
 
+CREATE OR REPLACE FUNCTION metadata.create_scim_token(name text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.assert_provisions();
+  v_secret text := 'rvs_' || rtrim(translate(encode(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 'base64'), '+/', '-_'), '=');
+  v_id uuid;
+begin
+  if btrim(coalesce(create_scim_token.name, '')) = '' or length(create_scim_token.name) > 100 then
+    raise exception 'A key needs a name.' using errcode = 'RV120', column = 'name', hint = 'Say what it is for, in at most 100 letters.';
+  end if;
+  if create_scim_token.expires_at <= now() then
+    raise exception 'The key would have expired already.' using errcode = 'RV121', column = 'expiresAt', hint = 'Choose a later day, or none.';
+  end if;
+  if (select count(*) from core.scim_tokens t where t.workspace_id = v_workspace and t.revoked_at is null and (t.expires_at is null or t.expires_at > now())) >= 5 then
+    raise exception 'A workspace has at most five tokens for provisioning.' using errcode = 'RV173', hint = 'Revoke one that is not used any more.';
+  end if;
+  -- Whoever has the token gives the roles of the groups.
+  perform engine.assert_may_assign(v_workspace, g.role_id) from core.scim_groups g where g.workspace_id = v_workspace and g.role_id is not null;
+  insert into core.scim_tokens (workspace_id, name, prefix, token_hash, expires_at, created_by_name)
+  values (v_workspace, btrim(create_scim_token.name), left(v_secret, 9), sha256(v_secret::bytea), create_scim_token.expires_at, engine.actor_name())
+  returning id into v_id;
+  perform engine.note_security_change(jsonb_build_object('scimToken', btrim(create_scim_token.name)));
+  return jsonb_build_object('id', v_id, 'secret', v_secret);
+end
+$function$;
+comment on function metadata.create_scim_token(text,timestamp with time zone) is 'Makes a token with which a directory provisions members at /scim/v2: {id, secret}. The secret is told only now. For who keeps security and members and could give the roles that groups are mapped to.';
+
 CREATE OR REPLACE FUNCTION metadata.database_access()
  RETURNS jsonb
  LANGUAGE sql
@@ -21033,6 +21712,39 @@ end
 $function$;
 comment on function metadata.judge_app(uuid,boolean) is 'Lets an app in or blocks it, with all that it was granted, within a moment. Null: as the workspace holds it with apps that registered themselves.';
 
+CREATE OR REPLACE FUNCTION metadata.map_scim_group(id uuid, role_id uuid DEFAULT NULL::uuid, team_id uuid DEFAULT NULL::uuid, "position" integer DEFAULT 0)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.assert_provisions();
+  v_group core.scim_groups;
+  v_members uuid[];
+begin
+  perform core.lock_scim(v_workspace);
+  v_group := core.scim_group_row(v_workspace, map_scim_group.id);
+  if map_scim_group.role_id is distinct from v_group.role_id then
+    perform engine.assert_may_assign(v_workspace, r) from unnest(array_remove(array[map_scim_group.role_id, v_group.role_id], null)) r;
+  end if;
+  if map_scim_group.team_id is not null and not exists (select from metadata.teams t where t.id = map_scim_group.team_id and t.workspace_id = v_workspace) then
+    raise exception 'There is no such team.' using errcode = 'RV169', column = 'teamId', hint = 'metadata.teams lists them.';
+  end if;
+  update core.scim_groups g set role_id = map_scim_group.role_id, team_id = map_scim_group.team_id, position = coalesce(map_scim_group."position", 0), updated_at = now()
+  where g.id = v_group.id;
+  v_members := array(select gm.member_id from core.scim_group_members gm where gm.group_id = v_group.id);
+  if map_scim_group.team_id is distinct from v_group.team_id then
+    perform core.apply_scim_team(v_group.team_id, '{}', v_members), core.apply_scim_team(map_scim_group.team_id, v_members, '{}');
+  end if;
+  perform core.apply_scim_roles(v_workspace, v_members, engine.actor_name());
+  perform engine.note_security_change(jsonb_build_object('scimGroup', v_group.display_name, 'roleId', map_scim_group.role_id, 'teamId', map_scim_group.team_id));
+  return metadata.provisioning();
+end
+$function$;
+comment on function metadata.map_scim_group(uuid,uuid,uuid,integer) is 'What a group of the directory gives its members: a role, a team, both or nothing. Of several groups with a role the one with the lowest position counts. Holds for those who are in it at once.';
+
 CREATE OR REPLACE FUNCTION metadata.members()
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -21384,6 +22096,28 @@ end
 $function$;
 comment on function metadata.preview_conversion(uuid,text,jsonb,jsonb) is 'What changing a field''s type would come to: how many values convert, which do not, whether it locks or rewrites. Changes nothing.';
 
+CREATE OR REPLACE FUNCTION metadata.provisioning()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_provisions();
+begin
+  return jsonb_build_object(
+    'tokens', (select coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name, 'prefix', t.prefix, 'createdAt', t.created_at, 'createdByName', t.created_by_name,
+        'expiresAt', t.expires_at, 'lastUsedAt', t.last_used_at) order by t.created_at desc), '[]')
+      from core.scim_tokens t where t.workspace_id = v_workspace and t.revoked_at is null),
+    'groups', (select coalesce(jsonb_agg(jsonb_build_object('id', g.id, 'displayName', g.display_name, 'roleId', g.role_id, 'teamId', g.team_id, 'position', g.position,
+        'members', (select count(*) from core.scim_group_members gm where gm.group_id = g.id)) order by g.position, g.created_at, g.id), '[]')
+      from core.scim_groups g where g.workspace_id = v_workspace),
+    'users', (select count(*) from core.scim_users s where s.workspace_id = v_workspace and s.user_name is not null),
+    'domains', (select coalesce(jsonb_agg(d.domain order by d.domain), '[]') from core.approved_domains d where d.workspace_id = v_workspace and d.approved_at is not null));
+end
+$function$;
+comment on function metadata.provisioning() is 'Provisioning by SCIM: {tokens: [{id, name, prefix, createdAt, createdByName, expiresAt, lastUsedAt}], groups: [{id, displayName, roleId, teamId, position, members}], users: how many a directory keeps, domains: for which it may make members}.';
+
 CREATE OR REPLACE FUNCTION metadata.purge_field(id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -21465,6 +22199,25 @@ begin
 end
 $function$;
 comment on function metadata.remove_member(uuid) is 'Removes a member from the workspace, with the record that others refer to. What the member wrote stays.';
+
+CREATE OR REPLACE FUNCTION metadata.remove_scim_group(id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_provisions();
+  v_role uuid := (core.scim_group_row(v_workspace, remove_scim_group.id)).role_id;
+begin
+  if v_role is not null then
+    perform engine.assert_may_assign(v_workspace, v_role);
+  end if;
+  perform core.delete_scim_group(v_workspace, remove_scim_group.id, engine.actor_name());
+  return metadata.provisioning();
+end
+$function$;
+comment on function metadata.remove_scim_group(uuid) is 'Forgets a group of the directory, with what it gives. The directory may make it again.';
 
 CREATE OR REPLACE FUNCTION metadata.repair_drift(kind text, key text, workspace_id uuid DEFAULT NULL::uuid)
  RETURNS boolean
@@ -21626,6 +22379,26 @@ begin
 end
 $function$;
 comment on function metadata.revoke_key(uuid) is 'Ends an API key or a personal access token, on all servers within a moment. False when there is none such.';
+
+CREATE OR REPLACE FUNCTION metadata.revoke_scim_token(id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_provisions();
+  v_name text;
+begin
+  update core.scim_tokens t set revoked_at = now() where t.id = revoke_scim_token.id and t.workspace_id = v_workspace and t.revoked_at is null returning t.name into v_name;
+  if not found then
+    return false;
+  end if;
+  perform engine.note_security_change(jsonb_build_object('scimTokenRevoked', v_name));
+  return true;
+end
+$function$;
+comment on function metadata.revoke_scim_token(uuid) is 'Ends a token for provisioning at once. False when there is none such. Members that came by it stay.';
 
 CREATE OR REPLACE FUNCTION metadata.role_permissions(role_id uuid)
  RETURNS jsonb
@@ -22437,7 +23210,13 @@ grant execute on function core.count_attempt(text,integer,interval) to relvar_se
 
 grant execute on function core.count_attempt(text,integer,interval) to relvar_worker;
 
+grant execute on function core.create_scim_user(uuid,jsonb,text) to relvar_server;
+
 grant execute on function core.create_session(uuid,uuid,text,bytea,timestamp with time zone,timestamp with time zone,inet,text,timestamp with time zone,uuid,uuid,uuid) to relvar_server;
+
+grant execute on function core.delete_scim_group(uuid,uuid,text) to relvar_server;
+
+grant execute on function core.delete_scim_user(uuid,uuid,text) to relvar_server;
 
 grant execute on function core.drop_oauth_token(text,bytea) to relvar_server;
 
@@ -22485,6 +23264,10 @@ grant execute on function core.forget_tokens() to relvar_worker;
 
 grant execute on function core.gateway_workspace(uuid) to relvar_server;
 
+grant execute on function core.get_scim_group(uuid,uuid) to relvar_server;
+
+grant execute on function core.get_scim_user(uuid,uuid) to relvar_server;
+
 grant execute on function core.has_users() to relvar_server;
 
 grant execute on function core.impersonation_of(uuid) to relvar_server;
@@ -22505,11 +23288,17 @@ grant execute on function core.kept_mail(integer) to relvar_server;
 
 grant execute on function core.list_oauth_scopes() to relvar_server;
 
+grant execute on function core.list_scim_groups(uuid,jsonb,integer,integer,boolean) to relvar_server;
+
+grant execute on function core.list_scim_users(uuid,jsonb,integer,integer) to relvar_server;
+
 grant execute on function core.list_sessions(uuid,uuid) to relvar_server;
 
 grant execute on function core.list_signing_keys() to relvar_server;
 
 grant execute on function core.list_versions() to relvar_server;
+
+grant execute on function core.lock_scim(uuid) to relvar_server;
 
 grant execute on function core.look_at_consent(uuid,uuid,text[],text) to relvar_server;
 
@@ -22591,6 +23380,8 @@ grant execute on function core.resolve_api_key(bytea) to relvar_server;
 
 grant execute on function core.resolve_oauth_token(bytea,text[]) to relvar_server;
 
+grant execute on function core.resolve_scim_token(bytea) to relvar_server;
+
 grant execute on function core.resolve_seeing(uuid) to relvar_server;
 
 grant execute on function core.resolve_session(uuid) to relvar_server;
@@ -22612,6 +23403,10 @@ grant execute on function core.saml_metadata_state(uuid) to relvar_server;
 grant execute on function core.saml_providers_to_check() to relvar_worker;
 
 grant execute on function core.save_oauth_token(text,bytea,jsonb,timestamp with time zone,bytea) to relvar_server;
+
+grant execute on function core.save_scim_group(uuid,uuid,jsonb,text) to relvar_server;
+
+grant execute on function core.save_scim_user(uuid,uuid,jsonb,text) to relvar_server;
 
 grant execute on function core.second_factor_of(uuid,uuid) to relvar_server;
 
@@ -22827,6 +23622,8 @@ grant execute on function metadata.create_own_records_role(text) to relvar_crm;
 
 grant execute on function metadata.create_personal_token(text,timestamp with time zone) to relvar_crm;
 
+grant execute on function metadata.create_scim_token(text,timestamp with time zone) to relvar_crm;
+
 grant execute on function metadata.database_access() to relvar_crm;
 
 grant execute on function metadata.default_role_id() to relvar_crm;
@@ -22879,6 +23676,8 @@ grant execute on function metadata.joining() to relvar_crm;
 
 grant execute on function metadata.judge_app(uuid,boolean) to relvar_crm;
 
+grant execute on function metadata.map_scim_group(uuid,uuid,uuid,integer) to relvar_crm;
+
 grant execute on function metadata.members() to relvar_crm;
 
 grant execute on function metadata.model() to relvar_crm;
@@ -22913,6 +23712,8 @@ grant execute on function metadata.plan_revert(uuid,bigint) to relvar_crm;
 
 grant execute on function metadata.preview_conversion(uuid,text,jsonb,jsonb) to relvar_crm;
 
+grant execute on function metadata.provisioning() to relvar_crm;
+
 grant execute on function metadata.purge_field(uuid) to relvar_crm;
 
 grant execute on function metadata.purge_object(uuid) to relvar_crm;
@@ -22920,6 +23721,8 @@ grant execute on function metadata.purge_object(uuid) to relvar_crm;
 grant execute on function metadata.remove_domain(uuid) to relvar_crm;
 
 grant execute on function metadata.remove_member(uuid) to relvar_crm;
+
+grant execute on function metadata.remove_scim_group(uuid) to relvar_crm;
 
 grant execute on function metadata.repair_drift(text,text,uuid) to relvar_crm;
 
@@ -22936,6 +23739,8 @@ grant execute on function metadata.revoke_database_access(uuid) to relvar_crm;
 grant execute on function metadata.revoke_invitation(uuid) to relvar_crm;
 
 grant execute on function metadata.revoke_key(uuid) to relvar_crm;
+
+grant execute on function metadata.revoke_scim_token(uuid) to relvar_crm;
 
 grant execute on function metadata.role_permissions(uuid) to relvar_crm;
 

@@ -333,7 +333,11 @@ comment on column core.saml_metadata.warned_of is 'The end of its certificates t
 create index if not exists team_members_member_id_team_id_idx on metadata.team_members (member_id, team_id);
 --!include engine/permissions/policy.sql
 --!include engine/permissions/narrowing.sql
+--!include engine/search.sql
 --!include engine/internals.sql
+--!include engine/permissions/grants.sql
+--!include engine/online/queue.sql
+--!include engine/difference.sql
 -- Apps: what registers, what a member lets it do, and the codes and tokens that follow.
 create table core.oauth_clients (
   id uuid primary key default gen_random_uuid(),

@@ -98,6 +98,91 @@ test('a deny-list takes a field away, with all its columns, wherever it is named
     await client.query('select * from companies');
   }));
 
+test('a formula that is computed anew, and a renamed or a new field, stay with who reads by columns', () =>
+  db.inTransaction(async (client) => {
+    const twice = await addField(client, company, {
+      label: 'Twice',
+      type: 'FORMULA',
+      settings: { expression: 'employees * 2' },
+    });
+    await permit(client, company, 'annualRevenue', { can_read: false });
+    await settle(client);
+    await client.query(`update metadata.fields set settings = '{"expression": "employees * 3"}' where id = $1`, [
+      twice,
+    ]);
+    await settle(client);
+    await client.query(`update metadata.fields set name = 'headcount' where object_id = $1 and name = 'employees'`, [
+      company,
+    ]);
+    await addField(client, company, { label: 'Later', type: 'TEXT' });
+    await client.query(`update metadata.roles set can_delete_all = false where id = $1`, [role.id]);
+    await settle(client);
+    await act(client, role.name);
+    expect(await may(client, 'select twice, headcount, later from companies')).toBe(true);
+    expect(await may(client, 'update companies set headcount = 1, later = null')).toBe(true);
+    expect(await may(client, 'select annual_revenue_amount_micros from companies')).toBe(false);
+    expect(await may(client, 'delete from companies')).toBe(false);
+  }));
+
+test('of what a role has, only what differs is granted or revoked, and rules are altered in place', () =>
+  db.inTransaction(async (client) => {
+    await permit(client, company, 'annualRevenue', { can_read: false });
+    const rule = await insert(client, 'metadata.record_rules', {
+      role_id: role.id,
+      object_id: company,
+      condition: 'name = "a"',
+    });
+    await settle(client);
+    const changes = async (change: string, values: unknown[]) => {
+      await client.query('set constraints all deferred');
+      await client.query(change, values);
+      const { rows } = await client.query<{ statement: string }>(
+        `select s.statement from engine.steps($1, engine.differences($2, $1, '{}', array[$3])) s order by s.step`,
+        [ws.schema, ws.id, role.name],
+      );
+      await settle(client);
+      return rows.map(({ statement }) => statement.replaceAll(ws.schema, 'ws'));
+    };
+    const mine = (list: string[]) => list.filter((each) => each.includes('ws.companies'));
+    expect(mine(await changes('update metadata.roles set can_create_all = false where id = $1', [role.id]))).toEqual([
+      expect.stringMatching(/^drop policy r_\d+_insert on ws.companies$/),
+      expect.stringMatching(/^revoke insert on ws.companies from ws_r_\d+$/),
+    ]);
+    const withhold = async (field: string, right: string) =>
+      mine(
+        await changes(`insert into metadata.field_permissions (role_id, field_id, ${right}) values ($1, $2, false)`, [
+          role.id,
+          await fieldNamed(client, company, field),
+        ]),
+      );
+    expect(await withhold('employees', 'can_update')).toEqual([
+      expect.stringMatching(/^revoke update \(employees\) on ws.companies from ws_r_\d+$/),
+    ]);
+    expect(await withhold('idealCustomerProfile', 'can_read')).toEqual([
+      expect.stringMatching(
+        /^revoke select \(ideal_customer_profile\), update \(ideal_customer_profile\) on ws.companies from ws_r_\d+$/,
+      ),
+    ]);
+    const altered = await changes(`update metadata.record_rules set condition = 'name = "b"' where id = $1`, [rule]);
+    expect(altered).toHaveLength(3);
+    for (const statement of altered) expect(statement).toMatch(/^alter policy r_\d+_\w+ on ws.companies to ws_r_\d+ /);
+  }));
+
+test('privileges are told apart with the columns that they are for', async () => {
+  const change = async (have: string, want: string) =>
+    Object.values((await db.admin.query('select * from engine.grant_change($1, $2)', [have, want])).rows[0]);
+  expect(await change('select', 'select')).toEqual([null, null]);
+  expect(await change('select', '')).toEqual(['select', null]);
+  expect(await change('', 'insert (a, "b, (c""")')).toEqual([null, 'insert (a, "b, (c""")']);
+  expect(await change('select, update ("b, c", d)', 'select, update (d, e)')).toEqual([
+    'update ("b, c")',
+    'update (e)',
+  ]);
+  expect(await change('select', 'select (a)')).toEqual(['select', 'select (a)']);
+  expect(await change('select (a)', 'select')).toEqual(['select', 'select']);
+  expect(await change('delete, references, select', 'delete, select')).toEqual(['references', null]);
+});
+
 test('an allow-list gives what it names, and what the engine keeps', () =>
   db.inTransaction(async (client) => {
     await only(client, company);

@@ -24,10 +24,10 @@ beforeAll(async () => {
 
 const rule = (client: pg.ClientBase, object: string, condition: string) =>
   insert(client, 'metadata.record_rules', { role_id: role.id, object_id: object, condition });
-const matching = async (client: pg.ClientBase, filter: object, table = 'companies', limit = 10) => {
-  const { rows } = await client.query<{ ids: string[] | null; is_limited: boolean }>(
-    'select ids, is_limited from matching_ids($1, $2, $3)',
-    [table, JSON.stringify(filter), limit],
+const matching = async (client: pg.ClientBase, filter: object, table = 'companies', limit = 10, few = 0) => {
+  const { rows } = await client.query<{ ids: string[] | null; is_worthwhile: boolean }>(
+    'select ids, is_worthwhile from matching_ids($1, $2, $3, $4)',
+    [table, JSON.stringify(filter), limit, few],
   );
   return rows[0]!;
 };
@@ -46,10 +46,10 @@ test('ids are of records that are seen, and none are told to whom no rule limits
   db.inTransaction(async (client) => {
     const { seen } = await prepare(client);
     await act(client, role.name);
-    expect(await matching(client, includes('name', 'acme'))).toEqual({ ids: [seen], is_limited: true });
-    expect(await matching(client, includes('name', 'rome'))).toEqual({ ids: [], is_limited: true });
+    expect(await matching(client, includes('name', 'acme'))).toEqual({ ids: [seen], is_worthwhile: true });
+    expect(await matching(client, includes('name', 'rome'))).toEqual({ ids: [], is_worthwhile: true });
     await act(client, ws.memberRole);
-    expect(await matching(client, includes('name', 'acme'))).toEqual({ ids: null, is_limited: false });
+    expect(await matching(client, includes('name', 'acme'))).toEqual({ ids: null, is_worthwhile: false });
     await act(client, ws.adminRole);
     await client.query(
       `insert into companies (name, address_city) select 'Acme ' || i, 'Berlin' from generate_series(1, 3) i`,
@@ -57,6 +57,12 @@ test('ids are of records that are seen, and none are told to whom no rule limits
     await act(client, role.name);
     expect((await matching(client, includes('name', 'acme'), 'companies', 4)).ids).toHaveLength(4);
     expect((await matching(client, includes('name', 'acme'), 'companies', 3)).ids).toBeNull();
+    // Of four that are seen, four are few and three are not.
+    expect(await matching(client, includes('name', 'acme'), 'companies', 10, 4)).toEqual({
+      ids: null,
+      is_worthwhile: false,
+    });
+    expect(await matching(client, includes('name', 'acme'), 'companies', 10, 3)).toMatchObject({ is_worthwhile: true });
   }));
 
 test('a field that is withheld is not asked', () =>
@@ -71,7 +77,7 @@ test('a field that is withheld is not asked', () =>
     const employees = (value: string) => ({ column: 'employees', is: '=', value });
     // One answer, whatever the value: it is left out, and alone there is nothing to ask.
     for (const value of ['5', '6']) {
-      expect(await matching(client, employees(value))).toEqual({ ids: null, is_limited: true });
+      expect(await matching(client, employees(value))).toEqual({ ids: null, is_worthwhile: true });
       expect((await matching(client, { and: [includes('name', 'acme'), employees(value)] })).ids).toEqual([seen]);
       expect((await matching(client, { or: [includes('name', 'zzz'), employees(value)] })).ids).toBeNull();
       expect(
@@ -95,7 +101,7 @@ test('related records count where they are seen, under the rules of their object
     await deal('two', hidden);
     await act(client, role.name);
     const filter = { column: 'company_id', in: { table: 'companies', column: 'id', filter: includes('name', 'acme') } };
-    expect(await matching(client, filter, 'opportunities')).toEqual({ ids: [ours], is_limited: true });
+    expect(await matching(client, filter, 'opportunities')).toEqual({ ids: [ours], is_worthwhile: true });
     const backwards = {
       column: 'id',
       in: { table: 'opportunities', column: 'company_id', filter: includes('name', 'o') },

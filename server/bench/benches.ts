@@ -11,6 +11,7 @@ import { modelWide } from './model.wide.ts';
 import { modelPlan } from './model.plan.ts';
 import { poolMemory } from './pool.memory.ts';
 import { rlsList } from './rls.list.ts';
+import { rlsSearch } from './rls.search.ts';
 import { rolesApply } from './roles.apply.ts';
 import { rollupWrite } from './rollup.write.ts';
 import { workspaceCreate } from './workspace.create.ts';
@@ -26,6 +27,7 @@ export const BENCHES: readonly Bench[] = [
   rollupWrite,
   formulaRead,
   rlsList,
+  rlsSearch,
   workspaceCreate,
   gatewayBuild,
   gatewayTenants,

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { loginUrl } from '../../db/config.ts';
 import { startEmbedded, type EmbeddedServer } from '../../db/embedded/server.ts';
 import { migrate } from '../../db/migrate.ts';
-import { createPool, type Identity } from '../../db/pool.ts';
+import { createPool, withIdentity, type Identity } from '../../db/pool.ts';
 import { ServerProcess } from './serverProcess.ts';
 
 export interface Workspace {
@@ -108,6 +108,18 @@ export class BenchDatabase {
     ]);
     await this.admin.query('update core.api_keys set rate_limit = 1000000 where token_hash = $1', [hash]);
     return key;
+  }
+
+  /** A token that acts as a member, as often as it can. */
+  async personalToken(identity: Identity): Promise<string> {
+    const { rows } = await withIdentity(this.admin, identity, (client) =>
+      client.query<{ key: { id: string; secret: string } }>(
+        `select metadata.create_personal_token('Benchmark') as key`,
+      ),
+    );
+    const { id, secret } = rows[0]!.key;
+    await this.admin.query('update core.api_keys set rate_limit = 1000000 where id = $1', [id]);
+    return secret;
   }
 
   /** server/ in a process of its own, on a port of its own. */

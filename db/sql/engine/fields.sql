@@ -55,7 +55,8 @@ language sql immutable strict parallel safe
 -- How a field's columns are identified: a change of type makes new columns beside the old.
 create or replace function engine.column_key(field_id uuid, revision int, part text) returns text
 language sql immutable parallel safe
-  return field_id || case when revision > 1 then '~' || revision else '' end || case when part = '' then '' else '.' || part end;
+  -- With casts that are as immutable as it is, so that it becomes a part of the queries that ask it.
+  return field_id::text || case when revision > 1 then '~' || revision::text else '' end || case when part = '' then '' else '.' || part end;
 
 -- A search vector reads the label field and the fields whose settings say "searchable". A formula that is computed when
 -- it is read has no name here, since no other column can be made of it: only what it is made of.

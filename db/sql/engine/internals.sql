@@ -124,16 +124,16 @@ BEGIN ATOMIC
 END$function$, schema_name),
       null, 'Records whose words begin with the words of the query, or whose label is spelt alike, best first.'),
     ('function', 'matching_ids', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.matching_ids(table_name text, filter jsonb, max_results integer DEFAULT 5000, OUT ids uuid[], OUT is_limited boolean)
+$function$CREATE OR REPLACE FUNCTION %1$I.matching_ids(table_name text, filter jsonb, max_results integer DEFAULT 20000, few integer DEFAULT 0, OUT ids uuid[], OUT is_worthwhile boolean)
  RETURNS record
  LANGUAGE sql
  STABLE
 BEGIN ATOMIC
  SELECT m.ids,
-     m.is_limited
-    FROM engine.matching_ids(CURRENT_USER, %1$L::text, matching_ids.table_name, matching_ids.filter, matching_ids.max_results) m(ids, is_limited);
+     m.is_worthwhile
+    FROM engine.matching_ids(CURRENT_USER, %1$L::text, matching_ids.table_name, matching_ids.filter, matching_ids.max_results, matching_ids.few) m(ids, is_worthwhile);
 END$function$, schema_name),
-      '@behavior -*', 'Ids of the records of a table that fulfil a filter, of those that the caller sees, found by indexes which PostgreSQL does not use under a rule. Null for more than max_results, or where no rule limits the caller.'),
+      '@behavior -*', 'Ids of the records of a table that fulfil a filter, of those that the caller sees, found by indexes which PostgreSQL does not use under a rule. Null for more than max_results. Not worth asking where no rule limits the caller, or where he sees at most a few.'),
     ('function', 'find_duplicates', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates(object_name text, INOUT record_id uuid, max_results integer DEFAULT 20, OUT label text, OUT criteria jsonb)
  RETURNS SETOF record

@@ -20,7 +20,8 @@ language sql stable strict set search_path = ''
 
 -- Differences come as a list, so that who has them already need not find them again.
 create or replace function engine.steps(v_schema text, differences engine.difference[]) returns setof engine.step
-language plpgsql stable set search_path = ''
+-- Planning it takes longer than running it.
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
   -- Who makes a role can have it granted to itself since 16; before that whoever makes roles may grant all.
@@ -31,7 +32,9 @@ begin
     select q.key, q.kind from core.workspaces w join metadata.online_changes q on q.workspace_id = w.id and q.status <> 'DONE' where w.schema_name = v_schema
   ), d as materialized (
     -- What a job will do, or is doing, is no difference any more.
-    select u.*, engine.online_kind(u) as online_kind, q.kind is not null as is_queued
+    select u.*, case when u.kind in ('column', 'constraint', 'index') then engine.online_kind(u) end as online_kind, q.kind is not null as is_queued,
+      -- A policy holds the columns that it names, so where columns change, too, it goes first and comes last.
+      u.kind = 'policy' and u.is_recreated and (u.have).definition <> 'altered' and not exists (select from unnest(differences) c where c.kind = 'column') as is_altered
     from unnest(differences) u left join queued q on q.key = u.kind || ' ' || u.key
     where not coalesce(q.kind = 'INDEX' and not u.is_extra, false)
   ), dropped_tables as (
@@ -43,6 +46,16 @@ begin
     select d.*, c.column_key is not null as is_converted
     from d left join (select distinct k.column_key from converted k) c on c.column_key = (regexp_match((d.want).key, '^[^.]*'))[1]
     where d.kind = 'column' and (d.is_missing or d.is_recreated)
+  ), shaken_tables as (
+    -- Columns that go, are made anew or change their names take privileges along: what a role has is given anew.
+    select (d.have).table_key from d where d.kind = 'column' and (d.is_extra or d.is_recreated or (d.want).name <> (d.have).name)
+  ), granted as (
+    select d.*, case when d.is_missing then null when w.is_whole then 'all' else c.revoked end as revoked,
+      case when d.is_extra then null when w.is_whole then (d.want).definition else c.granted end as granted
+    from d
+    cross join lateral (select d.is_missing or d.is_extra or (d.want).table_key in (select table_key from shaken_tables) as is_whole) w
+    left join lateral engine.grant_change((d.have).definition, (d.want).definition) c on not w.is_whole
+    where d.kind = 'grant'
   ), renamed as (
     select * from d
     where d.kind in ('table', 'column', 'constraint', 'index', 'policy') and not d.is_missing and not d.is_extra and not d.is_recreated
@@ -95,7 +108,7 @@ begin
       end,
       'AccessExclusive', false, 0, null
     from d
-    where d.kind in ('policy', 'trigger', 'constraint', 'index', 'function') and (d.is_extra or d.is_recreated)
+    where d.kind in ('policy', 'trigger', 'constraint', 'index', 'function') and (d.is_extra or d.is_recreated and not d.is_altered)
       and not (d.is_extra and (d.have).table_key in (select table_key from dropped_tables) and d.kind not in ('constraint', 'function'))
       and not (d.kind = 'function' and d.is_recreated)
     union all
@@ -214,19 +227,21 @@ begin
     ) as s (statement)
     where d.kind = 'rls' and not d.is_extra
     union all
-    select 61, d.kind, d.new_table, format('create policy %I on %I.%I %s', (d.want).name, v_schema, d.new_table, (d.want).definition), 'AccessExclusive', false, 0, null
+    select 61, d.kind, d.new_table, case when d.is_altered then format('alter policy %I on %I.%I %s', (d.want).name, v_schema, d.new_table, regexp_replace((d.want).definition, '^for \w+ ', ''))
+      else format('create policy %I on %I.%I %s', (d.want).name, v_schema, d.new_table, (d.want).definition) end, 'AccessExclusive', false, 0, null
     from d where d.kind = 'policy' and (d.is_missing or d.is_recreated)
     union all
     select 62, d.kind, d.new_table, format('create trigger %I ', (d.want).name) || format((d.want).definition, format('%I.%I', v_schema, d.new_table)), 'ShareRowExclusive', false, 0, null
     from d where d.kind = 'trigger' and (d.is_missing or d.is_recreated)
     union all
-    select 63, d.kind, coalesce(d.new_table, (d.have).table_name), format('revoke all on %I.%I from %s', v_schema, coalesce(d.new_table, (d.have).table_name),
+    select 63, d.kind, coalesce(d.new_table, (d.have).table_name), format('revoke %s on %I.%I from %s', d.revoked, v_schema, coalesce(d.new_table, (d.have).table_name),
       case when (d.have).name = 'public' then 'public' else quote_ident((d.have).name) end), null, false, 0, null
-    from d where d.kind = 'grant' and not d.is_missing
-      and (d.have).table_key not in (select table_key from dropped_tables)
+    from granted d
+    where d.revoked is not null and (d.have).table_key not in (select table_key from dropped_tables)
     union all
-    select 64, d.kind, d.new_table, format('grant %s on %I.%I to %I', (d.want).definition, v_schema, d.new_table, (d.want).name), null, false, 0, null
-    from d where d.kind = 'grant' and not d.is_extra
+    select 64, d.kind, d.new_table, format('grant %s on %I.%I to %I', d.granted, v_schema, d.new_table, (d.want).name), null, false, 0, null
+    from granted d
+    where d.granted is not null
     union all
     -- Triggers and policies, which come after them, call them.
     select 57, d.kind, d.key, s.statement, null, false, 0, null

@@ -36,7 +36,7 @@ begin
     and not exists (select from unnest(differences) d where d.kind || ' ' || d.key = c.key and not d.is_extra);
   insert into metadata.online_changes as c (workspace_id, object_id, key, kind, statement, rows_total)
   select queue_online.workspace_id, (d.want).table_key::uuid, d.kind || ' ' || d.key, engine.online_kind(d), case d.kind when 'column' then (d.want).name else coalesce((d.want).definition, (d.want).name) end, d.row_estimate
-  from unnest(differences) d where engine.online_kind(d) is not null
+  from unnest(differences) d where d.kind in ('column', 'constraint', 'index') and engine.online_kind(d) is not null
   on conflict (workspace_id, key) where status <> 'DONE' do update
     set kind = excluded.kind, statement = excluded.statement, status = 'QUEUED', rows_done = 0, last_id = null, rows_total = excluded.rows_total, attempts = 0, error = null
     -- A column that is computed otherwise than a moment ago is filled from the beginning.

@@ -8,22 +8,29 @@
 
 -- In an "or", what asks for the member goes where his team is asked for: he is in it.
 create or replace function engine.policy_joined(op text, parts jsonb) returns jsonb
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  with arg as materialized (
-    select e.value, row_number() over (order by p.n, e.n) as n
-    from jsonb_array_elements(parts) with ordinality p (value, n)
-    cross join lateral jsonb_array_elements(case when p.value ->> 'op' = policy_joined.op then p.value -> 'args' else jsonb_build_array(p.value) end) with ordinality e (value, n)
-  )
-  select case when jsonb_array_length(u.args) = 1 then u.args -> 0 else jsonb_build_object('op', policy_joined.op, 'args', u.args) end
-  from (
-    select jsonb_agg(a.value order by a.n) as args
-    from arg a
-    where policy_joined.op = 'and' or not exists (
-      select from arg b cross join (values ('my_team'), ('below_me')) f (name)
-      where a.value ->> 'sql' like '% = ( SELECT engine.current_member() AS current_member))'
-        and b.value ->> 'sql' = replace(a.value ->> 'sql', ' = ( SELECT engine.current_member() AS current_member))', format(' = ANY (ARRAY( SELECT engine.%s() AS %1$s)))', f.name)))
-  ) u
+declare
+  v_args jsonb := '[]';
+  v_part jsonb;
+begin
+  if jsonb_array_length(parts) = 1 then
+    return parts -> 0;
+  end if;
+  for v_part in select e from jsonb_array_elements(parts) e loop
+    v_args := v_args || case when v_part ->> 'op' = op then v_part -> 'args' else jsonb_build_array(v_part) end;
+  end loop;
+  if op = 'or' and position('engine.current_member()' in v_args::text) > 0 then
+    v_args := (
+      select jsonb_agg(a.value order by a.n)
+      from jsonb_array_elements(v_args) with ordinality a (value, n)
+      where not exists (
+        select from jsonb_array_elements(v_args) b cross join (values ('my_team'), ('below_me')) f (name)
+        where a.value ->> 'sql' like '% = ( SELECT engine.current_member() AS current_member))'
+          and b ->> 'sql' = replace(a.value ->> 'sql', ' = ( SELECT engine.current_member() AS current_member))', format(' = ANY (ARRAY( SELECT engine.%s() AS %1$s)))', f.name))));
+  end if;
+  return case when jsonb_array_length(v_args) = 1 then v_args -> 0 else jsonb_build_object('op', op, 'args', v_args) end;
+end
 $$;
 
 create or replace function engine.policy_print(tree jsonb) returns text
@@ -31,7 +38,7 @@ language plpgsql immutable set search_path = ''
 as $$
 begin
   return coalesce(tree ->> 'sql', '(' || (
-    select string_agg(engine.policy_print(e), upper(format(' %s ', tree ->> 'op')) order by n)
+    select string_agg(coalesce(e ->> 'sql', engine.policy_print(e)), upper(format(' %s ', tree ->> 'op')) order by n)
     from jsonb_array_elements(tree -> 'args') with ordinality u (e, n)) || ')');
 end
 $$;

@@ -181,11 +181,17 @@ end
 $$;
 
 create or replace function engine.beside_shares(parts jsonb, object metadata.objects, access text, prefix text, role name, member uuid) returns text
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select case when parts <> '[]' then engine.policy_print(engine.policy_joined('or', jsonb_build_array(engine.policy_joined('and', parts),
-    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null then format('( SELECT %I.shared_ids(%L::uuid, %L::text) AS shared_ids)', case when (object).is_private then 'engine' else (select w.schema_name from core.workspaces w where w.id = (object).workspace_id) end, (object).id, access)
-      else format('( SELECT engine.find_shared_ids(%L::name, %L::uuid, %L::text, %L::uuid))', role, (object).id, access, member) end))))) end
+begin
+  if parts = '[]' then
+    return null;
+  end if;
+  return engine.policy_print(engine.policy_joined('or', jsonb_build_array(engine.policy_joined('and', parts),
+    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null
+      then format('( SELECT %I.shared_ids(%L::uuid, %L::text) AS shared_ids)', case when (object).is_private then 'engine' else (select w.schema_name from core.workspaces w where w.id = (object).workspace_id) end, (object).id, access)
+      else format('( SELECT engine.find_shared_ids(%L::name, %L::uuid, %L::text, %L::uuid))', role, (object).id, access, member) end)))));
+end
 $$;
 
 -- For a role with all that it includes: what functions of the owner ask beside their own conditions,

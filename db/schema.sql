@@ -7497,13 +7497,19 @@ $function$;
 
 CREATE OR REPLACE FUNCTION engine.beside_shares(parts jsonb, object metadata.objects, access text, prefix text, role name, member uuid)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
-  select case when parts <> '[]' then engine.policy_print(engine.policy_joined('or', jsonb_build_array(engine.policy_joined('and', parts),
-    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null then format('( SELECT %I.shared_ids(%L::uuid, %L::text) AS shared_ids)', case when (object).is_private then 'engine' else (select w.schema_name from core.workspaces w where w.id = (object).workspace_id) end, (object).id, access)
-      else format('( SELECT engine.find_shared_ids(%L::name, %L::uuid, %L::text, %L::uuid))', role, (object).id, access, member) end))))) end
+begin
+  if parts = '[]' then
+    return null;
+  end if;
+  return engine.policy_print(engine.policy_joined('or', jsonb_build_array(engine.policy_joined('and', parts),
+    jsonb_build_object('sql', format('(%sid = ANY (ARRAY%s))', prefix, case when member is null
+      then format('( SELECT %I.shared_ids(%L::uuid, %L::text) AS shared_ids)', case when (object).is_private then 'engine' else (select w.schema_name from core.workspaces w where w.id = (object).workspace_id) end, (object).id, access)
+      else format('( SELECT engine.find_shared_ids(%L::name, %L::uuid, %L::text, %L::uuid))', role, (object).id, access, member) end)))));
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.between_text(low text, high text)
@@ -7857,7 +7863,7 @@ CREATE OR REPLACE FUNCTION engine.column_key(field_id uuid, revision integer, pa
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN ((field_id || CASE WHEN (revision > 1) THEN ('~'::text || revision) ELSE ''::text END) || CASE WHEN (part = ''::text) THEN ''::text ELSE ('.'::text || part) END);
+RETURN (((field_id)::text || CASE WHEN (revision > 1) THEN ('~'::text || (revision)::text) ELSE ''::text END) || CASE WHEN (part = ''::text) THEN ''::text ELSE ('.'::text || part) END);
 
 CREATE OR REPLACE FUNCTION engine.columns(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[])
  RETURNS SETOF engine.column_spec
@@ -9368,16 +9374,16 @@ BEGIN ATOMIC
 END$function$, schema_name),
       null, 'Records whose words begin with the words of the query, or whose label is spelt alike, best first.'),
     ('function', 'matching_ids', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.matching_ids(table_name text, filter jsonb, max_results integer DEFAULT 5000, OUT ids uuid[], OUT is_limited boolean)
+$function$CREATE OR REPLACE FUNCTION %1$I.matching_ids(table_name text, filter jsonb, max_results integer DEFAULT 20000, few integer DEFAULT 0, OUT ids uuid[], OUT is_worthwhile boolean)
  RETURNS record
  LANGUAGE sql
  STABLE
 BEGIN ATOMIC
  SELECT m.ids,
-     m.is_limited
-    FROM engine.matching_ids(CURRENT_USER, %1$L::text, matching_ids.table_name, matching_ids.filter, matching_ids.max_results) m(ids, is_limited);
+     m.is_worthwhile
+    FROM engine.matching_ids(CURRENT_USER, %1$L::text, matching_ids.table_name, matching_ids.filter, matching_ids.max_results, matching_ids.few) m(ids, is_worthwhile);
 END$function$, schema_name),
-      '@behavior -*', 'Ids of the records of a table that fulfil a filter, of those that the caller sees, found by indexes which PostgreSQL does not use under a rule. Null for more than max_results, or where no rule limits the caller.'),
+      '@behavior -*', 'Ids of the records of a table that fulfil a filter, of those that the caller sees, found by indexes which PostgreSQL does not use under a rule. Null for more than max_results. Not worth asking where no rule limits the caller, or where he sees at most a few.'),
     ('function', 'find_duplicates', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates(object_name text, INOUT record_id uuid, max_results integer DEFAULT 20, OUT label text, OUT criteria jsonb)
  RETURNS SETOF record
@@ -9813,10 +9819,10 @@ AS $function$
     select j.kind, j.key, j.want, j.have, j.is_extra, j.is_missing, j.is_relabelled,
       j.is_recreated or j.kind in ('index', 'constraint') and not j.is_missing and not j.is_extra and (j.have).oid in (select d.oid from dragged d) as is_recreated
     from judged j
-  ), renamed as (
-    -- Privileges stay with a column through its rename. Where names change hands they are given anew.
-    select distinct (p.have).table_key as table_key from pair p
-    where p.kind = 'column' and not p.is_missing and not p.is_extra and (p.want).name <> (p.have).name
+  ), shaken as (
+    -- Privileges stay with a column through its rename, and go with one that is made anew. Where names change hands they are given anew.
+    select distinct (j.have).table_key as table_key, j.is_recreated from judged j
+    where j.kind = 'column' and not j.is_missing and not j.is_extra and ((j.want).name <> (j.have).name or j.is_recreated)
   )
   select j.kind, j.key, j.want, j.have, j.is_missing, j.is_extra, j.is_recreated,
     coalesce(ht.name, (j.have).table_name), coalesce((j.want).table_name, wt.name, (j.have).table_name),
@@ -9830,7 +9836,7 @@ AS $function$
     or ((j.want).definition is distinct from (j.have).definition and j.kind in ('rls', 'grant'))
     -- Added without a look at the records that were there.
     or (j.kind = 'constraint' and not (j.have).not_null)
-    or (j.kind = 'grant' and (j.want).table_key in (select r.table_key from renamed r))
+    or (j.kind = 'grant' and exists (select from shaken s where s.table_key = (j.want).table_key and (not s.is_recreated or (j.want).definition like '%select (%')))
     or (j.kind = 'column' and ((j.want).pg_type <> (j.have).pg_type or (j.want).not_null <> (j.have).not_null
       or ((j.want).generated_expr is null and (j.want).default_expr is distinct from (j.have).default_expr)))
 $function$;
@@ -12716,6 +12722,27 @@ AS $function$
   order by i limit 1
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.grant_change(have text, want text, OUT revoked text, OUT granted text)
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  with change as (
+    select privilege, h.privilege is not null as is_had, w.privilege is not null as is_wanted,
+      case when h.columns is not null and w.columns is not null then array(select c from unnest(h.columns) c where c <> all (w.columns)) end as less,
+      case when h.columns is not null and w.columns is not null then array(select c from unnest(w.columns) c where c <> all (h.columns)) else w.columns end as more,
+      -- From the whole table to some columns, or back.
+      (h.columns is null) <> (w.columns is null) as is_other
+    from engine.privileges(have) h full join engine.privileges(want) w using (privilege)
+  )
+  select
+    string_agg(privilege || coalesce(' (' || array_to_string(less, ', ') || ')', ''), ', ' order by privilege) filter (where is_had and (not is_wanted or is_other or less <> '{}')),
+    string_agg(privilege || coalesce(' (' || array_to_string(more, ', ') || ')', ''), ', ' order by privilege) filter (where is_wanted and (not is_had or is_other or more <> '{}'))
+  from change
+$function$;
+comment on function engine.grant_change(text,text) is 'The privileges to revoke and those to grant so that what a role has becomes what it should have; null for none.';
+
 CREATE OR REPLACE FUNCTION engine.grant_to_owner(pg_role text)
  RETURNS text
  LANGUAGE sql
@@ -14162,7 +14189,7 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.matching_ids(caller name, schema_name text, table_name text, filter jsonb, max_results integer, OUT ids uuid[], OUT is_limited boolean)
+CREATE OR REPLACE FUNCTION engine.matching_ids(caller name, schema_name text, table_name text, filter jsonb, max_results integer, few integer, OUT ids uuid[], OUT is_worthwhile boolean)
  RETURNS record
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -14171,11 +14198,16 @@ CREATE OR REPLACE FUNCTION engine.matching_ids(caller name, schema_name text, ta
 AS $function$
 declare
   v_asked record;
+  v_policy text;
   v_limit int := least(greatest(max_results, 1), 100000);
 begin
   select * into v_asked from engine.narrowing_query(caller, schema_name, table_name, 'id', filter);
-  is_limited := v_asked.is_limited;
-  if is_limited and v_asked.query is not null then
+  is_worthwhile := v_asked.is_limited;
+  if is_worthwhile and few > 0 then
+    v_policy := engine.read_policy(caller, format('%I.%I', schema_name, table_name)::regclass);
+    is_worthwhile := v_policy = 'true' or not engine.sees_few(schema_name, table_name, v_policy, few);
+  end if;
+  if is_worthwhile and v_asked.query is not null then
     execute format('select array(%s limit %s)', v_asked.query, v_limit + 1) into ids;
     if cardinality(ids) > v_limit then
       ids := null;
@@ -15659,24 +15691,31 @@ $function$;
 
 CREATE OR REPLACE FUNCTION engine.policy_joined(op text, parts jsonb)
  RETURNS jsonb
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
 AS $function$
-  with arg as materialized (
-    select e.value, row_number() over (order by p.n, e.n) as n
-    from jsonb_array_elements(parts) with ordinality p (value, n)
-    cross join lateral jsonb_array_elements(case when p.value ->> 'op' = policy_joined.op then p.value -> 'args' else jsonb_build_array(p.value) end) with ordinality e (value, n)
-  )
-  select case when jsonb_array_length(u.args) = 1 then u.args -> 0 else jsonb_build_object('op', policy_joined.op, 'args', u.args) end
-  from (
-    select jsonb_agg(a.value order by a.n) as args
-    from arg a
-    where policy_joined.op = 'and' or not exists (
-      select from arg b cross join (values ('my_team'), ('below_me')) f (name)
-      where a.value ->> 'sql' like '% = ( SELECT engine.current_member() AS current_member))'
-        and b.value ->> 'sql' = replace(a.value ->> 'sql', ' = ( SELECT engine.current_member() AS current_member))', format(' = ANY (ARRAY( SELECT engine.%s() AS %1$s)))', f.name)))
-  ) u
+declare
+  v_args jsonb := '[]';
+  v_part jsonb;
+begin
+  if jsonb_array_length(parts) = 1 then
+    return parts -> 0;
+  end if;
+  for v_part in select e from jsonb_array_elements(parts) e loop
+    v_args := v_args || case when v_part ->> 'op' = op then v_part -> 'args' else jsonb_build_array(v_part) end;
+  end loop;
+  if op = 'or' and position('engine.current_member()' in v_args::text) > 0 then
+    v_args := (
+      select jsonb_agg(a.value order by a.n)
+      from jsonb_array_elements(v_args) with ordinality a (value, n)
+      where not exists (
+        select from jsonb_array_elements(v_args) b cross join (values ('my_team'), ('below_me')) f (name)
+        where a.value ->> 'sql' like '% = ( SELECT engine.current_member() AS current_member))'
+          and b ->> 'sql' = replace(a.value ->> 'sql', ' = ( SELECT engine.current_member() AS current_member))', format(' = ANY (ARRAY( SELECT engine.%s() AS %1$s)))', f.name))));
+  end if;
+  return case when jsonb_array_length(v_args) = 1 then v_args -> 0 else jsonb_build_object('op', op, 'args', v_args) end;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.policy_print(tree jsonb)
@@ -15687,7 +15726,7 @@ CREATE OR REPLACE FUNCTION engine.policy_print(tree jsonb)
 AS $function$
 begin
   return coalesce(tree ->> 'sql', '(' || (
-    select string_agg(engine.policy_print(e), upper(format(' %s ', tree ->> 'op')) order by n)
+    select string_agg(coalesce(e ->> 'sql', engine.policy_print(e)), upper(format(' %s ', tree ->> 'op')) order by n)
     from jsonb_array_elements(tree -> 'args') with ordinality u (e, n)) || ')');
 end
 $function$;
@@ -15811,6 +15850,17 @@ CREATE OR REPLACE FUNCTION engine.private_member()
  LANGUAGE sql
  STABLE
 RETURN CASE WHEN (engine.seen_by() IS NULL) THEN engine.current_member() ELSE NULL::uuid END;
+
+CREATE OR REPLACE FUNCTION engine.privileges(definition text)
+ RETURNS TABLE(privilege text, columns text[])
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select m[1], case when m[2] is not null then array(select c[1] from regexp_matches(m[2], '"(?:[^"]|"")*"|[^", ]+', 'g') c) end
+  from regexp_matches(definition, '([a-z]+)(?: \(((?:"(?:[^"]|"")*"|[^")])*)\))?(?:, |$)', 'g') m
+$function$;
+comment on function engine.privileges(text) is 'Privileges on a table, one by one: with the columns that each is for, quoted as they need to be, or null for the whole table.';
 
 CREATE OR REPLACE FUNCTION engine.provider_of_workspace(id uuid)
  RETURNS core.identity_providers
@@ -15960,7 +16010,7 @@ begin
     and not exists (select from unnest(differences) d where d.kind || ' ' || d.key = c.key and not d.is_extra);
   insert into metadata.online_changes as c (workspace_id, object_id, key, kind, statement, rows_total)
   select queue_online.workspace_id, (d.want).table_key::uuid, d.kind || ' ' || d.key, engine.online_kind(d), case d.kind when 'column' then (d.want).name else coalesce((d.want).definition, (d.want).name) end, d.row_estimate
-  from unnest(differences) d where engine.online_kind(d) is not null
+  from unnest(differences) d where d.kind in ('column', 'constraint', 'index') and engine.online_kind(d) is not null
   on conflict (workspace_id, key) where status <> 'DONE' do update
     set kind = excluded.kind, statement = excluded.statement, status = 'QUEUED', rows_done = 0, last_id = null, rows_total = excluded.rows_total, attempts = 0, error = null
     -- A column that is computed otherwise than a moment ago is filled from the beginning.
@@ -17702,49 +17752,46 @@ CREATE OR REPLACE FUNCTION engine.search(caller name, schema_name text, query te
  SET search_path TO ''
 AS $function$
 declare
-  v_parts text := '';
+  v_words text := '';
+  v_spellings text := '';
   v_query tsquery := engine.search_query(query);
   v_limit int := least(greatest(max_results, 1), 100);
+  v_from text;
   o record;
 begin
   if v_query is null then
     return;
   end if;
   for o in
-    select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label, engine.condition_of(caller, ob.id, 'READ', 't.') as condition
+    select ob.name_singular, ob.table_name, ob.label_field_id is not null as has_label, engine.label_expression(ob.id, 't') as label, engine.read_policy(caller, c.oid) as policy
     from core.workspaces w
     join metadata.objects ob on ob.workspace_id = w.id
+    cross join lateral (select to_regclass(format('%I.%I', w.schema_name, ob.table_name))::oid as oid offset 0) c
     where w.schema_name = search.schema_name and ob.is_active and ob.deleted_at is null and ob.is_searchable and not ob.is_system
-      and has_column_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'search_vector', 'select')
+      and has_column_privilege(caller, c.oid, 'search_vector', 'select')
     order by ob.position
   loop
-    v_parts := v_parts || case when v_parts = '' then '' else ' union all ' end || format(
-      '(select %L::text as object_name, t.id, %s as label, ts_rank(t.search_vector, $1) as rank
-        from %I.%I t where t.search_vector @@ $1 and %s limit 1000)', o.name_singular, o.label, schema_name, o.table_name, o.condition);
+    continue when o.policy = 'false';
+    v_from := case when o.policy = 'true' then format('from %I.%I t where true', schema_name, o.table_name)
+      when engine.sees_few(schema_name, o.table_name, o.policy, 5000) then format('from (select * from %I.%I where %s limit 5000) t where true', schema_name, o.table_name, o.policy)
+      else format('from %I.%I t where %s', schema_name, o.table_name, o.policy) end;
+    v_words := v_words || case when v_words = '' then '' else ' union all ' end || format(
+      '(select %L::text as object_name, t.id, %s as label, ts_rank(t.search_vector, $1) as rank %s and t.search_vector @@ $1 limit 1000)', o.name_singular, o.label, v_from);
+    if o.has_label then
+      v_spellings := v_spellings || case when v_spellings = '' then '' else ' union all ' end || format(
+        '(select %L::text as object_name, t.id, %s as label, public.word_similarity($1, engine.search_text(%2$s)) as rank %s and engine.search_text(%2$s) operator(public.%%>) $1 limit 1000)',
+        o.name_singular, o.label, v_from);
+    end if;
   end loop;
-  if v_parts = '' then
+  if v_words = '' then
     return;
   end if;
-  return query execute 'select s.object_name, s.id, s.label, s.rank from (' || v_parts || ') s
+  return query execute 'select s.object_name, s.id, s.label, s.rank from (' || v_words || ') s
     order by starts_with(engine.search_text(s.label), $3) desc, s.rank desc, length(s.label), s.id limit $2'
     using v_query, v_limit, engine.search_text(query);
   -- Nothing begins with these letters: offer labels that are spelt alike.
-  if not found then
-    v_parts := '';
-    for o in
-      select ob.name_singular, ob.table_name, engine.label_expression(ob.id, 't') as label, engine.condition_of(caller, ob.id, 'READ', 't.') as condition
-      from core.workspaces w
-      join metadata.objects ob on ob.workspace_id = w.id
-      where w.schema_name = search.schema_name and ob.is_active and ob.deleted_at is null and ob.is_searchable and not ob.is_system
-        and ob.label_field_id is not null
-        and has_column_privilege(caller, format('%I.%I', w.schema_name, ob.table_name), 'search_vector', 'select')
-    loop
-      v_parts := v_parts || case when v_parts = '' then '' else ' union all ' end || format(
-        '(select %L::text as object_name, t.id, %s as label, public.word_similarity($1, engine.search_text(%3$s)) as rank
-          from %I.%I t where engine.search_text(%3$s) operator(public.%%>) $1 and %6$s limit 1000)',
-        o.name_singular, o.label, o.label, schema_name, o.table_name, o.condition);
-    end loop;
-    return query execute 'select s.object_name, s.id, s.label, s.rank from (' || v_parts || ') s
+  if not found and v_spellings <> '' then
+    return query execute 'select s.object_name, s.id, s.label, s.rank from (' || v_spellings || ') s
       order by s.rank desc, length(s.label), s.id limit $2' using engine.search_text(query), v_limit;
   end if;
 end
@@ -17902,6 +17949,21 @@ AS $function$
   join metadata.fields f on f.id = u::uuid
   where (r.own ->> 'canRead')::boolean and not r.rights -> 'unreadableFields' ? u
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.sees_few(schema_name text, table_name text, policy text, few integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_is_few boolean;
+begin
+  execute format('select count(*) <= $1 from (select from %I.%I where %s limit $1 + 1) x', schema_name, table_name, policy) into v_is_few using few;
+  return v_is_few;
+end
+$function$;
+comment on function engine.sees_few(text,text,text,integer) is 'Whether a condition, such as engine.read_policy gives, is true of at most so many records of a table.';
 
 CREATE OR REPLACE FUNCTION engine.send_invitation(invitation core.invitations)
  RETURNS void
@@ -18195,6 +18257,8 @@ CREATE OR REPLACE FUNCTION engine.steps(v_schema text, differences engine.differ
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
 AS $function$
 declare
   -- Who makes a role can have it granted to itself since 16; before that whoever makes roles may grant all.
@@ -18205,7 +18269,9 @@ begin
     select q.key, q.kind from core.workspaces w join metadata.online_changes q on q.workspace_id = w.id and q.status <> 'DONE' where w.schema_name = v_schema
   ), d as materialized (
     -- What a job will do, or is doing, is no difference any more.
-    select u.*, engine.online_kind(u) as online_kind, q.kind is not null as is_queued
+    select u.*, case when u.kind in ('column', 'constraint', 'index') then engine.online_kind(u) end as online_kind, q.kind is not null as is_queued,
+      -- A policy holds the columns that it names, so where columns change, too, it goes first and comes last.
+      u.kind = 'policy' and u.is_recreated and (u.have).definition <> 'altered' and not exists (select from unnest(differences) c where c.kind = 'column') as is_altered
     from unnest(differences) u left join queued q on q.key = u.kind || ' ' || u.key
     where not coalesce(q.kind = 'INDEX' and not u.is_extra, false)
   ), dropped_tables as (
@@ -18217,6 +18283,16 @@ begin
     select d.*, c.column_key is not null as is_converted
     from d left join (select distinct k.column_key from converted k) c on c.column_key = (regexp_match((d.want).key, '^[^.]*'))[1]
     where d.kind = 'column' and (d.is_missing or d.is_recreated)
+  ), shaken_tables as (
+    -- Columns that go, are made anew or change their names take privileges along: what a role has is given anew.
+    select (d.have).table_key from d where d.kind = 'column' and (d.is_extra or d.is_recreated or (d.want).name <> (d.have).name)
+  ), granted as (
+    select d.*, case when d.is_missing then null when w.is_whole then 'all' else c.revoked end as revoked,
+      case when d.is_extra then null when w.is_whole then (d.want).definition else c.granted end as granted
+    from d
+    cross join lateral (select d.is_missing or d.is_extra or (d.want).table_key in (select table_key from shaken_tables) as is_whole) w
+    left join lateral engine.grant_change((d.have).definition, (d.want).definition) c on not w.is_whole
+    where d.kind = 'grant'
   ), renamed as (
     select * from d
     where d.kind in ('table', 'column', 'constraint', 'index', 'policy') and not d.is_missing and not d.is_extra and not d.is_recreated
@@ -18269,7 +18345,7 @@ begin
       end,
       'AccessExclusive', false, 0, null
     from d
-    where d.kind in ('policy', 'trigger', 'constraint', 'index', 'function') and (d.is_extra or d.is_recreated)
+    where d.kind in ('policy', 'trigger', 'constraint', 'index', 'function') and (d.is_extra or d.is_recreated and not d.is_altered)
       and not (d.is_extra and (d.have).table_key in (select table_key from dropped_tables) and d.kind not in ('constraint', 'function'))
       and not (d.kind = 'function' and d.is_recreated)
     union all
@@ -18388,19 +18464,21 @@ begin
     ) as s (statement)
     where d.kind = 'rls' and not d.is_extra
     union all
-    select 61, d.kind, d.new_table, format('create policy %I on %I.%I %s', (d.want).name, v_schema, d.new_table, (d.want).definition), 'AccessExclusive', false, 0, null
+    select 61, d.kind, d.new_table, case when d.is_altered then format('alter policy %I on %I.%I %s', (d.want).name, v_schema, d.new_table, regexp_replace((d.want).definition, '^for \w+ ', ''))
+      else format('create policy %I on %I.%I %s', (d.want).name, v_schema, d.new_table, (d.want).definition) end, 'AccessExclusive', false, 0, null
     from d where d.kind = 'policy' and (d.is_missing or d.is_recreated)
     union all
     select 62, d.kind, d.new_table, format('create trigger %I ', (d.want).name) || format((d.want).definition, format('%I.%I', v_schema, d.new_table)), 'ShareRowExclusive', false, 0, null
     from d where d.kind = 'trigger' and (d.is_missing or d.is_recreated)
     union all
-    select 63, d.kind, coalesce(d.new_table, (d.have).table_name), format('revoke all on %I.%I from %s', v_schema, coalesce(d.new_table, (d.have).table_name),
+    select 63, d.kind, coalesce(d.new_table, (d.have).table_name), format('revoke %s on %I.%I from %s', d.revoked, v_schema, coalesce(d.new_table, (d.have).table_name),
       case when (d.have).name = 'public' then 'public' else quote_ident((d.have).name) end), null, false, 0, null
-    from d where d.kind = 'grant' and not d.is_missing
-      and (d.have).table_key not in (select table_key from dropped_tables)
+    from granted d
+    where d.revoked is not null and (d.have).table_key not in (select table_key from dropped_tables)
     union all
-    select 64, d.kind, d.new_table, format('grant %s on %I.%I to %I', (d.want).definition, v_schema, d.new_table, (d.want).name), null, false, 0, null
-    from d where d.kind = 'grant' and not d.is_extra
+    select 64, d.kind, d.new_table, format('grant %s on %I.%I to %I', d.granted, v_schema, d.new_table, (d.want).name), null, false, 0, null
+    from granted d
+    where d.granted is not null
     union all
     -- Triggers and policies, which come after them, call them.
     select 57, d.kind, d.key, s.statement, null, false, 0, null
@@ -23504,9 +23582,9 @@ grant execute on function engine.is_in_scope(text) to relvar_crm;
 
 grant execute on function engine.is_trusted_session() to public;
 
-grant execute on function engine.matching_ids(name,text,text,jsonb,integer) to relvar_crm;
+grant execute on function engine.matching_ids(name,text,text,jsonb,integer,integer) to relvar_crm;
 
-grant execute on function engine.matching_ids(name,text,text,jsonb,integer) to relvar_reader;
+grant execute on function engine.matching_ids(name,text,text,jsonb,integer,integer) to relvar_reader;
 
 grant execute on function engine.may(text) to relvar_crm;
 

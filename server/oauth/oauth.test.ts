@@ -327,6 +327,25 @@ test('a workspace that lets in only what it has judged refuses others, and takes
   await acme.metadata('mutation { setAllowsOtherApps(input: { allows: true }) { clientMutationId } }');
 });
 
+test('what was granted ends with the workspace', async () => {
+  await oauth.server.createWorkspace('gone');
+  const roles = await oauth.db.admin.query<{ id: string }>(
+    "select r.id from metadata.roles r join core.workspaces w on w.id = r.workspace_id where w.slug = 'gone' and r.name = 'Member'",
+  );
+  const caller = await oauth.server.createKey('gone', 'Admin');
+  const { data } = await caller.metadata(
+    `mutation { createApp(input: { name: "Its own", redirectUris: [], roleId: "${roles.rows[0]!.id}" }) { result } }`,
+  );
+  const made = (data as { createApp: { result: { id: string; secret: string } } }).createApp.result;
+  const own = await client.clientCredentialsGrant(await oauth.known(made.id, made.secret), { scope: 'api' });
+  const tokens = await oauth.connect(await oauth.register(), {}, await oauth.signIn('owner@gone.test', 'gone'));
+  expect((await oauth.graphql(tokens.access_token, PEOPLE)).status).toBe(200);
+  await oauth.db.admin.query("select engine.drop_workspace('gone')");
+  for (const token of [tokens.access_token, own.access_token]) {
+    await eventually('it is refused', async () => (await oauth.graphql(token, PEOPLE)).status === 401);
+  }
+});
+
 test('a member sees what is connected, and disconnects it', async () => {
   const app = await oauth.register({ client_name: 'To be dropped' });
   const browser = await oauth.signIn();

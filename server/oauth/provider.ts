@@ -11,7 +11,7 @@ import { resourcesAt } from './resource.ts';
 
 const HOUR = 60 * 60;
 const DAY = 24 * HOUR;
-export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
+const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 
 export const ROUTES = {
   authorization: '/oauth/authorize',

@@ -18,7 +18,8 @@ export function resourcesOf(request: IncomingMessage, publicUrl: string | null):
 export function challenge(request: IncomingMessage, publicUrl: string | null): string {
   const metadata = originOf(request, publicUrl) + METADATA_PATH + (isMcp(request) ? MCP_PATH : '');
   const problem = request.headers.authorization === undefined ? '' : 'error="invalid_token", ';
-  return `Bearer ${problem}resource_metadata="${metadata}"`;
+  // A client that follows asks for no more than it needs (RFC 6750, section 3).
+  return `Bearer ${problem}scope="api", resource_metadata="${metadata}"`;
 }
 
 export const METADATA_PATHS = [METADATA_PATH, METADATA_PATH + MCP_PATH];

@@ -88,6 +88,27 @@ test('an app sends somebody who is not signed in; after signing in they are aske
   expect((await ask()).status).toBe(200);
 });
 
+test('of several workspaces a person chooses the one that is meant', async () => {
+  await database.admin.query("select engine.create_workspace('second', 'Second house', $1, 'Tim of the second')", [
+    DEMO_EMAIL,
+  ]);
+  const verifier = await open('api:read');
+  await page.getByRole('combobox', { name: 'Workspace' }).click();
+  await page.getByRole('option', { name: 'Second house' }).click();
+  await page.getByText('Tim of the second').waitFor();
+  await page.getByRole('button', { name: 'Allow' }).click();
+  const tokens = await client.authorizationCodeGrant(app, await lastArrival(), {
+    pkceCodeVerifier: verifier,
+    expectedState: 'of this attempt',
+  });
+  const answer = await fetch(`${address}/auth/me`, { headers: { authorization: `Bearer ${tokens.access_token}` } });
+  expect(await answer.json()).toMatchObject({ workspace: { slug: 'second' }, application: { name: 'Desk Assistant' } });
+  await page.goto(address);
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('button').first().click();
+  await page.getByRole('menuitem', { name: 'Relvar demo' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Companies' }).waitFor();
+});
+
 test('who says no sends the app away', async () => {
   await open('api settings');
   await page.getByText('Change the data model, layouts and workflows as far as you may').waitFor();

@@ -10,6 +10,7 @@ import {
   allowsOtherApps,
   apps,
   deleteApp,
+  disconnectApp,
   judgeApp,
   roles,
   rotateAppSecret,
@@ -179,6 +180,14 @@ function AppTable({ apps: listed, onEdit, onChanged }: AppTableProps) {
                         Block
                       </Menu.Item>
                     ) : null}
+                    {app.members.slice(0, MOST_NAMED).map((member) => (
+                      <Menu.Item
+                        key={member.id}
+                        onClick={() => attempt(disconnectApp(app.id, member.id), 'It was not disconnected')}
+                      >
+                        Disconnect {member.name}
+                      </Menu.Item>
+                    ))}
                     <Menu.Item color="red" onClick={() => remove(app)}>
                       {app.isOwn ? 'Delete' : 'Disconnect for everybody'}
                     </Menu.Item>
@@ -206,6 +215,9 @@ function State({ app }: { app: App }) {
     </Badge>
   );
 }
+
+/** Members whom a menu lists one by one; the whole app can be ended for any number. */
+const MOST_NAMED = 8;
 
 const hostOf = (uri: string): string => {
   const url = new URL(uri);

@@ -445,7 +445,9 @@ test('a token that was made up, or has run out, is refused and written down', as
     body: JSON.stringify({ query: PEOPLE }),
   });
   expect(answer.status).toBe(401);
-  expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer error="invalid_token", scope="api", resource_metadata=/);
+  expect(answer.headers.get('www-authenticate')).toMatch(
+    /^Bearer error="invalid_token", scope="api", resource_metadata=/,
+  );
   await expectLogged(attacker['user-agent'], 'UNKNOWN_APP_TOKEN');
   const tokens = await oauth.connect(app, {}, member);
   await oauth.db.admin.query(

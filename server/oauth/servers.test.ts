@@ -43,7 +43,11 @@ beforeAll(async () => {
 });
 
 async function form(address: string, path: string, body: Record<string, string>) {
-  const response = await fetch(address + path, { method: 'POST', headers: BEHIND_PROXY, body: new URLSearchParams(body) });
+  const response = await fetch(address + path, {
+    method: 'POST',
+    headers: BEHIND_PROXY,
+    body: new URLSearchParams(body),
+  });
   return { status: response.status, body: (await response.json().catch(() => ({}))) as Record<string, string> };
 }
 const ask = async (address: string, token: string) =>
@@ -101,7 +105,10 @@ test('one begins an authorization, the other ends it; a token is known to both, 
     code_verifier: verifier,
     redirect_uri: CALLBACK,
   });
-  const { access_token: token, refresh_token: refresh } = exchanged.body as { access_token: string; refresh_token: string };
+  const { access_token: token, refresh_token: refresh } = exchanged.body as {
+    access_token: string;
+    refresh_token: string;
+  };
   expect([await ask(one, token), await ask(two, token)]).toEqual([200, 200]);
   expect((await form(one, '/oauth/revoke', { client_id: clientId, token: refresh })).status).toBe(200);
   await eventually('both have forgotten it', async () => {
@@ -122,7 +129,7 @@ test('its name is the one that it was given, whatever a request says', async () 
   });
   expect(await resource.json()).toMatchObject({ resource: ISSUER, authorization_servers: [ISSUER] });
   const { rows } = await db.admin.query(
-    "select 1 from core.auth_events where kind = 'REQUEST_REFUSED' and detail @> '{\"reason\": \"WRONG_HOST\"}'",
+    'select 1 from core.auth_events where kind = \'REQUEST_REFUSED\' and detail @> \'{"reason": "WRONG_HOST"}\'',
   );
   expect(rows.length).toBeGreaterThan(0);
 });

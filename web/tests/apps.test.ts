@@ -106,7 +106,7 @@ test('of several workspaces a person chooses the one that is meant', async () =>
   await page.goto(address);
   await page.getByRole('navigation', { name: 'Main' }).getByRole('button').first().click();
   await page.getByRole('menuitem', { name: 'Relvar demo' }).click();
-  await page.getByRole('heading', { level: 1, name: 'Companies' }).waitFor();
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: 'Relvar demo' }).waitFor();
 });
 
 test('who says no sends the app away', async () => {

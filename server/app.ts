@@ -47,6 +47,7 @@ import type { Presets } from './sso/openId.ts';
 import { installProviders } from './sso/providerRoutes.ts';
 import { installAnswers } from './sso/saml/answers.ts';
 import { Saml } from './sso/saml/saml.ts';
+import { installSamlSettings } from './sso/saml/settingsRoutes.ts';
 import { installSsoSignIn } from './sso/signInRoutes.ts';
 import { installStatic } from './static/static.ts';
 
@@ -147,6 +148,10 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installImpersonation(app, { pool, identities, sessions, own });
   installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession, accounts, captcha });
   installAccounts(app, { pool, identities, attempts, startSession, own, accounts, captcha });
+  const providerFetch = makeProviderFetch({
+    allowsPrivate: options.allowsPrivateProviders ?? false,
+    allowsLoopback: options.development,
+  });
   const sso = {
     pool,
     identities,
@@ -157,10 +162,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
     secrets,
     openId: new OpenId({
       secrets,
-      fetch: makeProviderFetch({
-        allowsPrivate: options.allowsPrivateProviders ?? false,
-        allowsLoopback: options.development,
-      }),
+      fetch: providerFetch,
       presets: options.presets ?? PRESETS,
       allowsLoopback: options.development,
     }),
@@ -170,6 +172,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installCallback(app, sso);
   installProviders(app, sso);
   installAnswers(app, sso);
+  installSamlSettings(app, { ...sso, fetch: providerFetch });
   installPhotos(app, { pool, identities });
   installSeeing(app, { pool, identities });
   installSignUp(app, { pool, identities, attempts, startSession, own, accounts, captcha, passkeys, showsMail });

@@ -1,52 +1,29 @@
 import type { Express, Request, Response } from 'express';
-import { DatabaseError } from 'pg';
-import { withIdentity } from '../../db/pool.ts';
 import { readTexts } from '../auth/requestFields.ts';
 import { RequestError } from '../errors.ts';
 import { beginRoundTrip, redirectUri } from './begin.ts';
 import type { SsoParts } from './begin.ts';
 import { findProvider } from './findProvider.ts';
+import { asKeeper, providerOfKeeper } from './keeper.ts';
 import { ProviderFailed, secretPurpose } from './openId.ts';
 import type { Provider } from './openId.ts';
 
 /** What the settings of a workspace need the server for: sealing secrets, and talking to providers. The rest is SQL. */
 export function installProviders(app: Express, parts: SsoParts): void {
-  const { pool, secrets, identities, own, accounts, openId } = parts;
-
-  /** Asks the database, as whoever asks, to do what only those with the permission SECURITY may. */
-  const asKeeper = async (request: Request, response: Response, statement: string, values: unknown[]) => {
-    const identity = await identities.of(request, response);
-    try {
-      const { rows } = await withIdentity(pool, identity, (client) =>
-        client.query<{ answer: unknown }>(`select ${statement} as answer`, values),
-      );
-      return rows[0]!.answer;
-    } catch (error) {
-      if (!(error instanceof DatabaseError) || error.code !== '42501') throw error;
-      throw new RequestError('FORBIDDEN', { message: error.message, ...(error.hint && { hint: error.hint }) });
-    }
-  };
-
-  const providerOfKeeper = async (request: Request, response: Response, id: string): Promise<Provider> => {
-    const known = (await asKeeper(request, response, 'metadata.identity_providers()', [])) as { id: string }[];
-    if (!known.some((each) => each.id === id)) {
-      throw new RequestError('NOT_FOUND', { message: 'The workspace has no such provider.' });
-    }
-    return findProvider(pool, id);
-  };
+  const { pool, secrets, own, accounts, openId } = parts;
 
   app.post('/auth/sso/secret', async (request, response) => {
     const { provider, secret } = await readTexts(pool, request, ['provider', 'secret']);
-    const { id } = await providerOfKeeper(request, response, provider);
+    const { id } = await providerOfKeeper(parts, { request, response }, provider);
     const sealed = secret.trim() === '' ? null : secrets.seal(secret.trim(), secretPurpose(id));
-    await asKeeper(request, response, 'metadata.set_identity_provider_secret($1, $2)', [id, sealed]);
+    await asKeeper(parts, { request, response }, 'metadata.set_identity_provider_secret($1, $2)', [id, sealed]);
     response.status(204).end();
   });
 
   // Whether the provider can be reached, and speaks what is needed, before anybody signs in by it.
   app.post('/auth/sso/check', async (request, response) => {
     const { provider: id } = await readTexts(pool, request, ['provider']);
-    const provider = await providerOfKeeper(request, response, id);
+    const provider = await providerOfKeeper(parts, { request, response }, id);
     response.setHeader('cache-control', 'no-store');
     try {
       const found = (await openId.configuration(provider)).serverMetadata();
@@ -66,7 +43,7 @@ export function installProviders(app: Express, parts: SsoParts): void {
   app.post('/auth/sso/test', async (request, response) => {
     const { sessionId } = await own.member(request, response);
     const { provider: id } = await readTexts(pool, request, ['provider']);
-    const provider = await providerOfKeeper(request, response, id);
+    const provider = await providerOfKeeper(parts, { request, response }, id);
     response.json({
       location: await begin(request, response, provider, {
         purpose: 'TEST',

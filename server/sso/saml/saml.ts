@@ -3,7 +3,7 @@ import { SAML as NodeSaml } from '@node-saml/node-saml';
 import type { Pool } from 'pg';
 import type { Secrets } from '../../../db/secrets.ts';
 import { hashToken, randomToken } from '../../auth/tokenHash.ts';
-import { ERRORS } from '../../errors.ts';
+import { ERRORS, RequestError } from '../../errors.ts';
 import { SsoRefused } from '../enterWithProvider.ts';
 import type { Statement } from '../enterWithProvider.ts';
 import { NotOurs } from '../explain.ts';
@@ -49,8 +49,11 @@ export class Saml {
   async begin(provider: Provider, base: string): Promise<{ url: string; expected: Expected }> {
     const id = `_${randomBytes(20).toString('hex')}`;
     const { settings, entityId, acsUrl, keys } = await this.services.open(provider, base);
+    if (!settings.signInUrl || !settings.entityId) {
+      throw new RequestError('INVALID_REQUEST', { message: 'The metadata of the provider is not known yet.' });
+    }
     const saml = new NodeSaml({
-      entryPoint: settings.signInUrl ?? '',
+      entryPoint: settings.signInUrl,
       issuer: entityId,
       callbackUrl: acsUrl,
       idpCert: [...(settings.certificates ?? [])],

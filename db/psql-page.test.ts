@@ -82,7 +82,9 @@ const expectations: Record<string, (results: Rows[]) => void> = {
   'metadata.database_access()': ([rows]) =>
     expect(rows).toEqual([{ login: login.name, member: 'Ann Member', writes: false, expires: expect.any(String) }]),
   'metadata.object_permissions': (results) =>
-    expect(results[2]!.map((row) => row.statement).join('\n')).toMatch(/grant select on \w+\.opportunities/),
+    expect(results[2]!.map((row) => row.statement).join('\n')).toMatch(
+      /revoke delete, insert, update on \w+\.opportunities/,
+    ),
 };
 
 test('the blocks of docs/psql.md run, in their order, and show what the page says', async () => {

@@ -6,7 +6,7 @@ import { useDatabase } from '../../db/testing/database.ts';
 import { startApplication } from './application.ts';
 import { launchChromium } from './chromium.ts';
 
-/** Passkeys of Chromium's virtual authenticator, the rules of the workspace, and a captcha. The steps build on each other. */
+/** Passkeys of Chromium's virtual authenticator, the rules of the workspace, a directory, and a captcha. The steps build on each other. */
 const database = useDatabase();
 let browser: Browser;
 let context: BrowserContext;
@@ -200,6 +200,44 @@ test('who must have a second factor and has none makes a passkey before coming i
   await page.getByRole('button', { name: 'I have kept them' }).click();
   await page.getByText('Your passkeys are a second factor already.').waitFor();
   await database.admin.query('update metadata.roles set requires_second_factor = false');
+});
+
+test('a directory gets a token, and its groups give what somebody says', async () => {
+  await page.goto(`${address}/settings/provisioning`);
+  await page.getByText('there is none yet').waitFor();
+  await page.getByRole('button', { name: 'New token' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('Entra ID');
+  await dialog.getByRole('button', { name: 'Create' }).click();
+  const secret = await dialog.getByLabel('The new key').textContent();
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('cell', { name: 'Entra ID', exact: true }).waitFor();
+  const { rows } = await database.admin.query(
+    'select m.id from core.members m join core.users u on u.id = m.user_id where u.email <> $1 and m.is_active order by u.email limit 1',
+    [DEMO_EMAIL],
+  );
+  const made = await fetch(`${address}/scim/v2/Groups`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/scim+json' },
+    body: JSON.stringify({ displayName: 'Everybody in sales', members: rows.map(({ id }) => ({ value: id })) }),
+  });
+  expect(made.status).toBe(201);
+  await page.reload();
+  await page.getByRole('combobox', { name: 'Role that Everybody in sales gives' }).click();
+  await page.getByRole('option', { name: 'Read-only' }).click();
+  const role = async () =>
+    (
+      await database.admin.query(
+        'select r.name from core.members m join metadata.roles r on r.id = m.role_id where m.id = $1',
+        [rows[0].id],
+      )
+    ).rows[0].name as string;
+  for (let waited = 0; waited < 200 && (await role()) !== 'Read-only'; waited += 1)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(await role()).toBe('Read-only');
+  await page.getByRole('button', { name: 'Revoke Entra ID' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke', exact: true }).click();
+  await page.getByText('Whoever has one makes and removes members').waitFor();
 });
 
 test('a captcha is asked where a mail is wanted, and after some wrong passwords', async () => {

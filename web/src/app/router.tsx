@@ -136,6 +136,12 @@ const signIns = createRoute({
   component: lazyRouteComponent(() => import('../security/SignInsPage.tsx'), 'SignInsPage'),
 });
 
+const provisioning = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/provisioning',
+  component: lazyRouteComponent(() => import('../security/ProvisioningPage.tsx'), 'ProvisioningPage'),
+});
+
 const roles = createRoute({
   getParentRoute: () => root,
   path: '/settings/roles',
@@ -166,6 +172,7 @@ export const router = createRouter({
     databaseAccess,
     apps,
     signIns,
+    provisioning,
     roles,
     role,
   ]),

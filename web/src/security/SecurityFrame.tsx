@@ -1,4 +1,12 @@
-import { IconApps, IconDatabase, IconFingerprint, IconKey, IconLogin2, IconShieldLock } from '@tabler/icons-react';
+import {
+  IconApps,
+  IconDatabase,
+  IconFingerprint,
+  IconKey,
+  IconLogin2,
+  IconShieldLock,
+  IconUsersPlus,
+} from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import frame from '../settings/frame.module.css';
@@ -9,6 +17,7 @@ const SECTIONS = [
   { to: '/settings/keys', label: 'API keys', icon: IconKey },
   { to: '/settings/apps', label: 'Apps', icon: IconApps },
   { to: '/settings/database-access', label: 'Database access', icon: IconDatabase },
+  { to: '/settings/provisioning', label: 'Provisioning', icon: IconUsersPlus },
   { to: '/settings/sign-ins', label: 'Workspace', icon: IconLogin2 },
 ] as const;
 

@@ -82,7 +82,7 @@ export function SecondFactorSection({ inquiry: { answer: state, failure, again }
           </p>
           <Group gap={8}>
             <Button variant={state.passkeys > 0 ? 'default' : 'filled'} onClick={begin}>
-              Turn on
+              {state.passkeys > 0 ? 'Add an app' : 'Turn on'}
             </Button>
             {state.passkeys > 0 ? (
               <Button variant="default" onClick={renew}>

@@ -78,7 +78,7 @@ const VARIABLES = {
   RELVAR_SECRET:
     'At least 32 random characters that seal private keys and secrets in the database. Several servers need the same. Default: made once and kept in RELVAR_DATA.',
   RELVAR_URL:
-    'The address at which people reach Relvar, such as https://crm.acme.com. Links in mails are made of it. Default: http://localhost:PORT.',
+    'The address at which people reach Relvar, such as https://crm.acme.com. Links in mails are made of it. With a star, such as https://*.crm.acme.com, each workspace has an address of its own. Default: http://localhost:PORT.',
   RELVAR_SMTP_URL:
     'The server that sends mails, smtp:// or smtps://user:password@host:port. Needs RELVAR_MAIL_FROM and RELVAR_URL. Without it mails are kept in core.mail_outbox.',
   RELVAR_MAIL_FROM: 'The sender of mails, such as "Acme CRM <crm@acme.com>".',
@@ -151,6 +151,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
 
   const port = integer('PORT', 1, 65535) ?? 3000;
   const publicUrl = address('RELVAR_URL', /^https?:$/);
+  if (publicUrl?.includes('*') === true && !/^https?:\/\/\*\.[^*/]+$/.test(publicUrl)) refuse('RELVAR_URL', publicUrl);
   const mail = {
     smtpUrl: address('RELVAR_SMTP_URL', /^smtps?:$/),
     from: text('RELVAR_MAIL_FROM'),

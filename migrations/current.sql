@@ -424,3 +424,7 @@ drop function engine.explain_role(metadata.roles, metadata.objects, text, uuid, 
 --!include core/scim.sql
 --!include core/scim_groups.sql
 --!include metadata/provisioning.sql
+-- Mails lead to the address of their workspace.
+drop function core.mail_to_send(uuid);
+--!include core/mail.sql
+--!include core/accounts.sql

@@ -28,13 +28,15 @@ import { Sessions } from './auth/sessions.ts';
 import { SigningKeys } from './auth/signingKeys.ts';
 import { installSignUp } from './auth/signUp.ts';
 import { makeStartSession } from './auth/startSession.ts';
+import { RequestError } from './errors.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { buildInstance } from './gateway/instance.ts';
 import type { Instance } from './gateway/instance.ts';
 import { installGateway, makeEndpoints } from './gateway/installGateway.ts';
 import { introspectSchema } from './gateway/introspect.ts';
 import { installHealth } from './health/health.ts';
-import { handleError } from './http/answer.ts';
+import { handleError, sendError } from './http/answer.ts';
+import { isOfOtherHost } from './http/origin.ts';
 import { installLive, Live } from './live/live.ts';
 import { ReadableObjectsCache } from './live/readableObjects.ts';
 import { log } from './log.ts';
@@ -139,12 +141,20 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const secondFactor = new SecondFactor({ pool, secrets: options.secrets, attempts });
   const passkeys = new Passkeys({ pool, secrets, publicUrl: accounts.publicUrl });
   const devices = new Devices({ pool, places });
-  const startSession = makeStartSession({ pool, sessions, secondFactor, secrets, devices, passkeys });
+  const startSession = makeStartSession({
+    publicUrl: accounts.publicUrl,
+    pool,
+    sessions,
+    secondFactor,
+    secrets,
+    devices,
+    passkeys,
+  });
   const own = new Own({ pool, identities, attempts, secondFactor });
   const captcha = new Captcha({ pool, attempts, config: captchaConfig });
   installSecondFactor(app, { pool, identities, secrets, secondFactor, startSession, own });
   installPasskeys(app, { pool, identities, attempts, secrets, passkeys, secondFactor, startSession, own, accounts });
-  installAccount(app, { pool, own, startSession, places });
+  installAccount(app, { pool, own, startSession, places, publicUrl: accounts.publicUrl });
   installImpersonation(app, { pool, identities, sessions, own });
   installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession, accounts, captcha });
   installAccounts(app, { pool, identities, attempts, startSession, own, accounts, captcha });
@@ -187,6 +197,12 @@ export async function makeApp(options: AppOptions): Promise<App> {
   await notices.start();
   return {
     handler: (request, response) => {
+      // Before anything is looked at: links, cookies and issuers follow from the host that a request names.
+      if (isOfOtherHost(request, accounts.publicUrl) && request.url !== '/healthz') {
+        refusals.note(request, 'WRONG_HOST', { detail: { host: String(request.headers.host).slice(0, 200) } });
+        sendError(response, new RequestError('WRONG_HOST'));
+        return;
+      }
       // The busiest addresses go past Express; everything else is routed by it.
       const listener = request.method === 'POST' ? endpoints[request.url!] : undefined;
       (listener ?? app)(request, response);

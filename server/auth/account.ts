@@ -1,5 +1,6 @@
 import type { Express } from 'express';
 import type { Pool } from 'pg';
+import { hasOwnAddresses, workspaceUrl } from '../../db/workspaceAddress.ts';
 import { RequestError } from '../errors.ts';
 import { readJson } from '../http/body.ts';
 import { describeDevice } from './device.ts';
@@ -14,6 +15,7 @@ interface Parts {
   readonly own: Own;
   readonly startSession: StartSession;
   readonly places: Places;
+  readonly publicUrl: string | null;
 }
 
 interface SessionRow {
@@ -29,7 +31,7 @@ interface SessionRow {
 }
 
 /** What somebody sees and changes of their own sign-in: where they are signed in, and their password. */
-export function installAccount(app: Express, { pool, own, startSession, places }: Parts): void {
+export function installAccount(app: Express, { pool, own, startSession, places, publicUrl }: Parts): void {
   app.get('/auth/sessions', async (request, response) => {
     const { userId, sessionId } = await own.member(request, response);
     const { rows } = await pool.query<SessionRow>('select * from core.list_sessions($1, $2)', [userId, sessionId]);
@@ -97,7 +99,12 @@ export function installAccount(app: Express, { pool, own, startSession, places }
       [userId, sessionId, workspaceId],
     );
     response.setHeader('cache-control', 'no-store');
-    response.json(rows);
+    response.json(
+      rows.map((row) => ({
+        ...row,
+        ...(hasOwnAddresses(publicUrl) && { address: workspaceUrl(publicUrl, row.slug) }),
+      })),
+    );
   });
 
   // A session is for one workspace. The one that is left ends, and the second factor need not be proved again.

@@ -1,7 +1,9 @@
 import type { Express, Request } from 'express';
 import type { Pool } from 'pg';
 import type { AccountsConfig } from '../../db/config.ts';
+import { hasOwnAddresses, workspaceUrl } from '../../db/workspaceAddress.ts';
 import { RequestError } from '../errors.ts';
+import { slugOfRequest } from '../http/origin.ts';
 import { signInLimits } from './attempts.ts';
 import type { Attempts } from './attempts.ts';
 import type { Captcha } from './captcha.ts';
@@ -74,7 +76,7 @@ export function installAccounts(app: Express, parts: AccountParts): void {
     await answerQuietly(parts, { request, response, kind: 'magic', email }, () =>
       pool.query('select core.request_magic_link($1, $2, $3, $4, $5)', [
         email,
-        workspace ?? null,
+        slugOfRequest(request, accounts.publicUrl) ?? workspace ?? null,
         next ?? null,
         ...origin(request),
       ]),
@@ -99,12 +101,20 @@ export function installAccounts(app: Express, parts: AccountParts): void {
     await begin(request);
     const { token, workspace } = await readTexts(pool, request, ['token'], ['workspace']);
     const link = await lookAtMagicLink(request, token);
-    const wanted = workspace === undefined ? link.workspaces : link.workspaces.filter(({ slug }) => slug === workspace);
+    const own = slugOfRequest(request, accounts.publicUrl);
+    const chosen = own ?? workspace;
+    const wanted = chosen === undefined ? link.workspaces : link.workspaces.filter(({ slug }) => slug === chosen);
     if (wanted.length === 0) throw new RequestError('NO_WORKSPACE');
     if (wanted.length > 1) {
       throw new RequestError('WORKSPACE_REQUIRED', {
         hint: `Send "workspace" with one of: ${wanted.map(({ slug }) => slug).join(', ')}.`,
       });
+    }
+    if (hasOwnAddresses(accounts.publicUrl) && own === null) {
+      // Not used up: it signs in where the workspace has its address.
+      const address = `${workspaceUrl(accounts.publicUrl, wanted[0]!.slug)}/magic-link#${token}`;
+      response.json({ next: 'ADDRESS', address });
+      return;
     }
     const { rows } = await pool.query<{ id: string | null }>('select core.use_magic_link($1) as id', [token]);
     if (!rows[0]?.id) await refuseLink(pool, request, token);

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type { AccountsConfig } from '../../db/config.ts';
 import { RequestError } from '../errors.ts';
 import { readJson } from '../http/body.ts';
+import { slugOfRequest } from '../http/origin.ts';
 import { assertEmailVerified } from './accounts.ts';
 import { signInLimits } from './attempts.ts';
 import type { Attempts } from './attempts.ts';
@@ -64,7 +65,7 @@ export function installAuth(app: Express, parts: AuthParts): void {
     await attempts.takeBack(...limits);
     if (accounts.isEmailVerificationRequired)
       await assertEmailVerified(parts, request, { userId: login.user_id, email });
-    const workspaceId = chooseWorkspace(login, workspace);
+    const workspaceId = chooseWorkspace(login, slugOfRequest(request, accounts.publicUrl) ?? workspace);
     await startSession(request, response, { userId: login.user_id, workspaceId, method: 'PASSWORD', tokens });
   });
 

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Pool } from 'pg';
+import { hasOwnAddresses } from '../../db/workspaceAddress.ts';
 import { RequestError } from '../errors.ts';
+import { slugOfRequest } from '../http/origin.ts';
 import { assertSameOrigin } from '../http/sameOrigin.ts';
 import { log } from '../log.ts';
 import { challenge, resourcesOf } from '../oauth/resource.ts';
@@ -128,7 +130,9 @@ export class Identities {
     };
     try {
       const found = this.#identify(request, response);
-      return found instanceof Promise ? found.catch(fail) : found;
+      if (!hasOwnAddresses(this.#parts.publicUrl)) return found instanceof Promise ? found.catch(fail) : found;
+      if (!(found instanceof Promise)) return this.#assertAddress(request, found);
+      return found.then((identity) => this.#assertAddress(request, identity)).catch(fail);
     } catch (error) {
       return fail(error);
     }
@@ -152,6 +156,17 @@ export class Identities {
     return found instanceof Promise
       ? found.then((identity) => assertMember(identity, member))
       : assertMember(found, member);
+  }
+
+  /** Where workspaces have addresses of their own, what opens one opens it there: programs also at the address of all. */
+  #assertAddress(request: IncomingMessage, identity: Identity): Identity {
+    const slug = slugOfRequest(request, this.#parts.publicUrl);
+    if (slug === identity.workspaceSlug || (slug === null && request.headers.authorization !== undefined)) {
+      return identity;
+    }
+    const { workspaceId, userId } = identity;
+    this.#parts.refusals.note(request, 'OTHER_WORKSPACE', { workspaceId, ...(userId && { userId }) });
+    throw new RequestError('NOT_SIGNED_IN');
   }
 
   /** Who it is now that opened a stream some time ago. The session counts, not the token, which has run out meanwhile. */

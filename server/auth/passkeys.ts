@@ -8,6 +8,8 @@ import {
 import type { AuthenticationResponseJSON, RegistrationResponseJSON, WebAuthnCredential } from '@simplewebauthn/server';
 import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
+import { workspaceUrl } from '../../db/workspaceAddress.ts';
+import { originOf } from '../http/origin.ts';
 import type { Secrets } from '../../db/secrets.ts';
 import { RequestError } from '../errors.ts';
 import { readCookie } from './cookies.ts';
@@ -64,8 +66,9 @@ export class Passkeys {
   partyOf(request: Request): Party | null {
     const { publicUrl } = this.#parts;
     if (publicUrl !== null) {
-      const { hostname, origin } = new URL(publicUrl);
-      return isAddress(hostname) ? null : { id: hostname, origin };
+      // Made for the name that all workspaces share, so that one is good in each of them.
+      const { hostname } = new URL(workspaceUrl(publicUrl, null));
+      return isAddress(hostname) ? null : { id: hostname, origin: new URL(originOf(request, publicUrl)).origin };
     }
     const host = request.headers.host ?? '';
     return /^localhost(:\d+)?$/.test(host) ? { id: 'localhost', origin: `http://${host}` } : null;

@@ -1,5 +1,8 @@
 import type { Express, Request } from 'express';
+import type { Pool } from 'pg';
+import { hasOwnAddresses } from '../../db/workspaceAddress.ts';
 import { RequestError } from '../errors.ts';
+import { slugOfRequest } from '../http/origin.ts';
 import { assertPasswordOf, countLink, refuseLink } from './accounts.ts';
 import type { AccountParts } from './accounts.ts';
 import { answerQuietly, readEmail } from './mailRequests.ts';
@@ -36,6 +39,7 @@ export function installSignUp(app: Express, parts: AccountParts & { passkeys: Pa
     response.setHeader('cache-control', 'no-store');
     response.json({
       maySignUp: await mayMakeWorkspace(),
+      ...(await addressOptions(pool, request, accounts.publicUrl)),
       mustProveEmail: accounts.isEmailVerificationRequired,
       showsMail: parts.showsMail,
       captcha: captcha.site,
@@ -176,4 +180,13 @@ interface Ways {
 function assertOneWay({ invitation, link, token }: Ways): void {
   if ([invitation, link, token].filter((way) => way !== undefined).length === 1) return;
   throw new RequestError('INVALID_REQUEST', { message: 'Send one of "invitation", "link" and "token".' });
+}
+
+/** Which workspace the address names, where addresses name one: null for one that there is not. */
+async function addressOptions(pool: Pool, request: Request, publicUrl: string | null): Promise<object> {
+  if (!hasOwnAddresses(publicUrl)) return {};
+  const slug = slugOfRequest(request, publicUrl);
+  if (slug === null) return { addresses: publicUrl };
+  const { rows } = await pool.query<{ name: string }>('select name from core.workspace_at($1)', [slug]);
+  return { workspace: rows[0] ? { slug, name: rows[0].name } : null };
 }

@@ -2,7 +2,9 @@ import type { Request, Response } from 'express';
 import { DatabaseError } from 'pg';
 import type { Pool } from 'pg';
 import type { Secrets } from '../../db/secrets.ts';
+import { hasOwnAddresses, workspaceUrl } from '../../db/workspaceAddress.ts';
 import { RequestError } from '../errors.ts';
+import { slugOfRequest } from '../http/origin.ts';
 import type { Devices } from './devices.ts';
 import { noteAuthEvent } from './events.ts';
 import type { Passkeys } from './passkeys.ts';
@@ -48,7 +50,8 @@ export interface SignIn {
  * Signs somebody in and answers the request: cookies and who they are. Where a second factor is wanted it answers
  * {next: 'SECOND_FACTOR', ticket}, or {next: 'SET_UP_SECOND_FACTOR', ticket} where the workspace wants one and there is none;
  * the ticket, within ten minutes, is what the second step of signing in is done with. `ways` says what it is done by, and
- * `rememberDays` for how long this browser may go without it.
+ * `rememberDays` for how long this browser may go without it. Where the workspace has another address than the request came
+ * to it answers {next: 'ADDRESS', address} and begins nothing.
  */
 export type StartSession = (request: Request, response: Response, signIn: SignIn) => Promise<void>;
 
@@ -60,6 +63,7 @@ export const RETURN_PATH = '/sso';
 export type Ticket = Omit<SignIn, 'mfa' | 'mfaAt' | 'goTo'> & { readonly next: string };
 
 interface Parts {
+  readonly publicUrl: string | null;
   readonly pool: Pool;
   readonly sessions: Sessions;
   readonly secondFactor: SecondFactor;
@@ -94,6 +98,12 @@ export function makeStartSession(parts: Parts): StartSession {
       ...more
     } = signIn;
     response.setHeader('cache-control', 'no-store');
+    const address = tokens ? null : await otherAddress(parts, request, signIn);
+    if (address !== null) {
+      if (goTo === undefined) response.json({ next: 'ADDRESS', address, ...also });
+      else response.redirect(303, address);
+      return;
+    }
     const state = await secondFactor.state(userId, workspaceId);
     const hasOne = state.is_confirmed || state.passkeys > 0;
     const isWanted = hasOne ? !(await secondFactor.isTrusted(request, userId, workspaceId)) : state.is_enforced;
@@ -140,6 +150,21 @@ export function makeStartSession(parts: Parts): StartSession {
     if (goTo === undefined) response.json({ ...presentIdentity(begun.identity), ...also });
     else response.redirect(303, goTo);
   };
+}
+
+/** Where the workspace has an address of its own and this is another: cookies are for one host, so one signs in there. */
+async function otherAddress(
+  { pool, publicUrl }: Parts,
+  request: Request,
+  { userId, workspaceId }: SignIn,
+): Promise<string | null> {
+  if (!hasOwnAddresses(publicUrl)) return null;
+  const { rows } = await pool.query<{ slug: string }>('select slug from core.workspaces_of($1) where id = $2', [
+    userId,
+    workspaceId,
+  ]);
+  const slug = rows[0]?.slug;
+  return slug === undefined || slug === slugOfRequest(request, publicUrl) ? null : `${workspaceUrl(publicUrl, slug)}/`;
 }
 
 /**

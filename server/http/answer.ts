@@ -1,13 +1,17 @@
+import type { ServerResponse } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
 import { ERRORS, RequestError } from '../errors.ts';
 import { logHidden } from '../log.ts';
 
-/** An error as a REST-like route answers with it. */
-export function sendError(response: Response, error: RequestError): void {
-  response
-    .status(error.status)
-    .set(error.headers)
-    .json({ error: { message: error.message, code: error.code, hint: error.hint, field: error.field } });
+/** An error as a REST-like route answers with it; also outside of Express. */
+export function sendError(
+  response: ServerResponse,
+  { status, headers, message, code, hint, field }: RequestError,
+): void {
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  response.setHeader('content-type', 'application/json; charset=utf-8');
+  response.end(JSON.stringify({ error: { message, code, hint, field } }));
 }
 
 /** Express' last handler: what was thrown becomes an answer, and what nobody foresaw is masked. */

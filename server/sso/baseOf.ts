@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import type { AccountsConfig } from '../../db/config.ts';
+import { originOf } from '../http/origin.ts';
 
 /** Where people reach us, for addresses that others check against what they know of us. */
-export const baseOf = ({ publicUrl }: AccountsConfig, request: Request): string =>
-  publicUrl ?? `${request.protocol}://${request.get('host')}`;
+export const baseOf = ({ publicUrl }: AccountsConfig, request: Request): string => originOf(request, publicUrl);

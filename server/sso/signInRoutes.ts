@@ -2,6 +2,7 @@ import type { Express, Request, Response } from 'express';
 import { readEmail } from '../auth/mailRequests.ts';
 import { readTexts } from '../auth/requestFields.ts';
 import { RequestError } from '../errors.ts';
+import { slugOfRequest } from '../http/origin.ts';
 import { beginRoundTrip, countRequest } from './begin.ts';
 import type { SsoParts } from './begin.ts';
 import { explain } from './explain.ts';
@@ -15,10 +16,9 @@ export function installSsoSignIn(app: Express, parts: SsoParts): void {
 
   app.get('/auth/sso/providers', async (request, response) => {
     await countRequest(attempts, request);
-    const slug = request.query['workspace'];
-    const { rows } = await pool.query<{ ways: object }>('select core.sign_in_ways($1) as ways', [
-      typeof slug === 'string' ? slug : null,
-    ]);
+    const { workspace } = request.query;
+    const slug = slugOfRequest(request, parts.accounts.publicUrl) ?? (typeof workspace === 'string' ? workspace : null);
+    const { rows } = await pool.query<{ ways: object }>('select core.sign_in_ways($1) as ways', [slug]);
     response.setHeader('cache-control', 'no-store');
     response.json(rows[0]!.ways);
   });

@@ -1,6 +1,7 @@
 import type { Task } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { MailConfig } from '../../db/config.ts';
+import { workspaceUrl } from '../../db/workspaceAddress.ts';
 import { log, messageOf } from '../log.ts';
 import { compose, UnknownTemplate } from '../mail/compose.ts';
 import { MailRefused, Smtp } from '../mail/transport.ts';
@@ -11,6 +12,7 @@ interface Mail {
   props: Record<string, unknown>;
   locale: string;
   workspace_name: string | null;
+  workspace_slug: string | null;
 }
 
 /**
@@ -26,8 +28,8 @@ export function mailSend(engine: Pool, settings: MailConfig): Task {
     // It was sent by an attempt that died before it could say so, or its workspace is gone.
     if (!mail) return;
     try {
-      const { publicUrl } = settings;
-      const { locale, workspace_name: workspaceName } = mail;
+      const { locale, workspace_name: workspaceName, workspace_slug: slug } = mail;
+      const publicUrl = workspaceUrl(settings.publicUrl, slug);
       const composed = await compose(mail.template, mail.props, { publicUrl, workspaceName, locale });
       if (smtp === null) {
         const values = [id, composed.subject, composed.html, composed.text];

@@ -26,10 +26,10 @@ $$;
 comment on function core.queue_mail(text, text, jsonb, uuid, text) is
   'Has the worker send a mail made of a template (worker/mail/templates.ts) and its props. It leaves only if the transaction commits.';
 
-create or replace function core.mail_to_send(id uuid) returns table (to_address text, template text, props jsonb, locale text, workspace_name text)
+create or replace function core.mail_to_send(id uuid) returns table (to_address text, template text, props jsonb, locale text, workspace_name text, workspace_slug text)
 language sql stable security definer set search_path = ''
 as $$
-  select m.to_address, m.template, m.props, m.locale, w.name
+  select m.to_address, m.template, m.props, m.locale, w.name, w.slug
   from core.mail_outbox m left join core.workspaces w on w.id = m.workspace_id
   where m.id = mail_to_send.id and m.sent_at is null and m.kept_at is null and m.failed_at is null
 $$;

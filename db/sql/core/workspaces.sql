@@ -103,3 +103,9 @@ begin
 end
 $$;
 comment on function engine.drop_workspace(text) is 'Drops a workspace with all its records, roles and metadata, and the users who belong to no other.';
+
+-- Which workspace an address names, for its sign-in page.
+create or replace function core.workspace_at(slug text) returns table (id uuid, name text)
+language sql stable security definer set search_path = ''
+as $$ select w.id, w.name from core.workspaces w where w.slug = workspace_at.slug $$;
+grant execute on function core.workspace_at(text) to relvar_server;

@@ -10,7 +10,7 @@ import { goTo, wantedPath } from '../session/entrance.ts';
 import { readProfile } from '../session/profile.ts';
 import { forgetSession, pageOf, resumeSession, useSession } from '../session/session.ts';
 import { SecondStep } from '../session/SecondStep.tsx';
-import { SignInPage } from '../session/SignInPage.tsx';
+import { SignInGate } from '../session/SignInGate.tsx';
 import { Message } from './Message.tsx';
 import { router } from './router.tsx';
 
@@ -62,6 +62,6 @@ export function App() {
       </Message>
     );
   }
-  if (identity === null) return step ? <SecondStep step={step} /> : <SignInPage />;
+  if (identity === null) return step ? <SecondStep step={step} /> : <SignInGate />;
   return identity && ready ? <RouterProvider router={router} /> : null;
 }

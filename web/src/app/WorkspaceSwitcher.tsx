@@ -9,6 +9,8 @@ interface Workspace {
   id: string;
   slug: string;
   name: string;
+  /** Where each has its own: one is signed in to it there, or signs in. */
+  address?: string;
 }
 
 /** The other workspaces of the same person. The page begins anew in the one that is chosen: nothing of the other stays. */
@@ -16,7 +18,8 @@ export function WorkspaceSwitcher() {
   const current = useSession((state) => state.identity?.workspace.id);
   const { answer } = useInquiry('workspaces', () => fetchJson<Workspace[]>('/auth/workspaces'));
   const others = answer?.filter(({ id }) => id !== current) ?? [];
-  const enter = async ({ slug, name }: Workspace) => {
+  const enter = async ({ slug, name, address }: Workspace) => {
+    if (address !== undefined) return window.location.assign(address);
     try {
       const step = await fetchJson<Identity | Step>('/auth/switch', { workspace: slug });
       if (!('next' in step)) return window.location.assign('/');

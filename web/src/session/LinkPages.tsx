@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { fetchJson } from '../api/failure.ts';
 import { goTo, tokenOfLink, useLook, useSubmission } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
-import { enter as proceed, type Identity, type Step } from './session.ts';
+import { enter as proceed, type Elsewhere, type Identity, type Step } from './session.ts';
 import classes from './SignInPage.module.css';
 
 interface ConfirmProps {
@@ -83,13 +83,11 @@ export function FollowMagicLink() {
   const chosen = workspace ?? found?.workspaces[0]?.slug;
   const enter = () =>
     run(async () => {
-      proceed(
-        await fetchJson<Identity | Step>('/auth/magic-link', {
-          token: tokenOfLink(),
-          ...(chosen ? { workspace: chosen } : {}),
-        }),
-      );
-      goTo(found?.next ?? '/');
+      const answer = await fetchJson<Identity | Step | Elsewhere>('/auth/magic-link', {
+        token: tokenOfLink(),
+        ...(chosen ? { workspace: chosen } : {}),
+      });
+      if (proceed(answer)) goTo(found?.next ?? '/');
     });
   return (
     <EntranceCard title="Sign in to Relvar" problem={problem ?? failure ?? null}>

@@ -6,7 +6,7 @@ import { useCaptcha } from './Captcha.tsx';
 import { goTo, tokenOfLink, useEntrance, useLook, useSubmission } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
 import { AskForMail, passwordError } from './PasswordPages.tsx';
-import { enter, type Identity, type Step } from './session.ts';
+import { enter, type Elsewhere, type Identity, type Step } from './session.ts';
 import classes from './SignInPage.module.css';
 
 interface Way {
@@ -144,7 +144,7 @@ function SignUpForm({ way, proof, others }: { way: Way; proof: Proof; others?: R
   });
   const submit = form.onSubmit(({ email, name, password, workspaceName }) =>
     run(async () => {
-      const answer = await fetchJson<Identity | Step | null>('/auth/sign-up', {
+      const answer = await fetchJson<Identity | Step | Elsewhere | null>('/auth/sign-up', {
         ...proof,
         ...captcha.fields,
         password,
@@ -153,8 +153,7 @@ function SignUpForm({ way, proof, others }: { way: Way; proof: Proof; others?: R
         ...(isNew ? { newWorkspace: workspaceName.trim(), workspace: slugOf(workspaceName) } : {}),
         ...(!isNew && proof.token !== undefined ? { workspace: choice } : {}),
       }).finally(captcha.again);
-      if (answer) enter(answer);
-      goTo('/');
+      if (!answer || enter(answer)) goTo('/');
     }),
   );
   const title =

@@ -10,6 +10,10 @@ export interface EntranceOptions {
   captcha: CaptchaSite | null;
   /** Whether there can be passkeys at this address. */
   hasPasskeys: boolean;
+  /** Where workspaces have addresses of their own: what these look like, at the one that leads to them, */
+  addresses?: string;
+  /** and the one that this address names; null where there is none. */
+  workspace?: { slug: string; name: string } | null;
 }
 
 export interface CaptchaSite {

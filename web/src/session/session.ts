@@ -13,6 +13,12 @@ export interface Identity {
   impersonator?: { name: string } | null;
 }
 
+/** The workspace has an address of its own, where one signs in to it. */
+export interface Elsewhere {
+  next: 'ADDRESS';
+  address: string;
+}
+
 /** What the server wants before it lets somebody in whose password was right. */
 export interface Step {
   next: 'SECOND_FACTOR' | 'SET_UP_SECOND_FACTOR';
@@ -54,8 +60,12 @@ export async function resumeSession(): Promise<void> {
   }
 }
 
-/** What every way of signing in answers: who it is now, or what is still to do. */
-export function enter(answer: Identity | Step): void {
+/** What every way of signing in answers: who it is now, or what is still to do. False when the browser goes elsewhere. */
+export function enter(answer: Identity | Step | Elsewhere): boolean {
+  if ('address' in answer) {
+    window.location.assign(answer.address);
+    return false;
+  }
   if ('next' in answer) {
     sessionStorage.setItem(STEP, JSON.stringify(answer));
     useSession.setState({ identity: null, step: answer });
@@ -63,6 +73,7 @@ export function enter(answer: Identity | Step): void {
     leaveStep();
     useSession.setState({ identity: answer });
   }
+  return true;
 }
 
 export function leaveStep(): void {

@@ -284,3 +284,15 @@ test('db-access makes, lists, renews and ends logins of a member', async () => {
   expect(await relvar(...grant.with(2, 'nobody@cli.example'))).toMatchObject({ code: 1 });
   expect(await relvar(...grant.with(4, 'soon'))).toMatchObject({ code: 1, err: expect.stringContaining('90d') });
 }, 60_000);
+
+test('admin says who administers the server', async () => {
+  expect(await relvar('admin', 'grant', 'ada@cli.example')).toMatchObject({ code: 0 });
+  expect((await relvar('admin', 'list')).out).toContain('ada@cli.example');
+  expect((await relvar('admin', 'revoke', 'ADA@cli.example')).out).toContain('no longer');
+  expect((await relvar('admin', 'list')).out).not.toContain('ada@cli.example');
+  expect(await relvar('admin', 'grant', 'nobody@cli.example')).toMatchObject({ code: 1 });
+  const { rows } = await db.admin.query<{ kind: string }>(
+    `select kind from core.auth_events where kind like 'INSTANCE_ADMIN_%' order by id`,
+  );
+  expect(rows.map(({ kind }) => kind)).toEqual(['INSTANCE_ADMIN_GRANTED', 'INSTANCE_ADMIN_REVOKED']);
+}, 60_000);

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { adminCommand } from './admin.ts';
 import { apiKeyCommand } from './apiKey.ts';
 import { applyCommand } from './apply.ts';
 import { dbAccessCommand } from './dbAccess.ts';
@@ -20,6 +21,7 @@ const program = new Command('relvar')
 
 for (const command of [
   workspaceCommand(),
+  adminCommand(),
   apiKeyCommand(),
   keysCommand(),
   dbAccessCommand(),

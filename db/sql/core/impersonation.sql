@@ -168,3 +168,25 @@ comment on function metadata.set_impersonation_allowed(boolean) is 'Whether admi
 
 revoke execute on function metadata.impersonation(), metadata.set_impersonation_allowed(boolean) from public;
 grant execute on function metadata.impersonation(), metadata.set_impersonation_allowed(boolean) to relvar_crm;
+
+-- Administrators of the instance, for "relvar admin" and for administrators in psql.
+create or replace function core.set_instance_admin(email text, is_admin boolean) returns boolean
+language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_user core.users;
+begin
+  update core.users u set is_instance_admin = is_admin where lower(u.email) = lower(btrim(set_instance_admin.email)) returning u.* into v_user;
+  if not found then
+    return false;
+  end if;
+  perform core.revoke_session(s.id, 'FORBIDDEN')
+  from core.sessions s join core.members m on m.user_id = s.user_id and m.workspace_id = s.workspace_id
+  where s.impersonator_user_id = v_user.id and s.revoked_at is null and not core.may_impersonate(v_user.id, m.id);
+  perform core.note_auth_event(case when is_admin then 'INSTANCE_ADMIN_GRANTED' else 'INSTANCE_ADMIN_REVOKED' end, null, v_user.id,
+    detail => jsonb_build_object('by', engine.actor_name()));
+  return true;
+end
+$$;
+comment on function core.set_instance_admin(text, boolean) is 'Makes a user an administrator of the instance, or no longer one. False when nobody has the address.';

@@ -101,8 +101,8 @@ export function installAccounts(app: Express, parts: AccountParts): void {
     await begin(request);
     const { token, workspace } = await readTexts(pool, request, ['token'], ['workspace']);
     const link = await lookAtMagicLink(request, token);
-    const own = slugOfRequest(request, accounts.publicUrl);
-    const chosen = own ?? workspace;
+    const named = slugOfRequest(request, accounts.publicUrl);
+    const chosen = named ?? workspace;
     const wanted = chosen === undefined ? link.workspaces : link.workspaces.filter(({ slug }) => slug === chosen);
     if (wanted.length === 0) throw new RequestError('NO_WORKSPACE');
     if (wanted.length > 1) {
@@ -110,7 +110,7 @@ export function installAccounts(app: Express, parts: AccountParts): void {
         hint: `Send "workspace" with one of: ${wanted.map(({ slug }) => slug).join(', ')}.`,
       });
     }
-    if (hasOwnAddresses(accounts.publicUrl) && own === null) {
+    if (hasOwnAddresses(accounts.publicUrl) && named === null) {
       // Not used up: it signs in where the workspace has its address.
       const address = `${workspaceUrl(accounts.publicUrl, wanted[0]!.slug)}/magic-link#${token}`;
       response.json({ next: 'ADDRESS', address });

@@ -4220,12 +4220,12 @@ AS $function$
 $function$;
 
 CREATE OR REPLACE FUNCTION core.mail_to_send(id uuid)
- RETURNS TABLE(to_address text, template text, props jsonb, locale text, workspace_name text)
+ RETURNS TABLE(to_address text, template text, props jsonb, locale text, workspace_name text, workspace_slug text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select m.to_address, m.template, m.props, m.locale, w.name
+  select m.to_address, m.template, m.props, m.locale, w.name, w.slug
   from core.mail_outbox m left join core.workspaces w on w.id = m.workspace_id
   where m.id = mail_to_send.id and m.sent_at is null and m.kept_at is null and m.failed_at is null
 $function$;
@@ -4856,7 +4856,8 @@ begin
   perform core.note_auth_event('MAGIC_LINK_REQUESTED', null, v_user.id, lower(btrim(email)), ip, user_agent);
   if exists (select from core.magic_workspaces(v_user.id) w where w.slug = workspace_slug or workspace_slug is null) then
     perform core.queue_mail(v_user.email, 'magic_link', jsonb_build_object('token', core.issue_token('MAGIC_LINK', v_user.email, v_user.id, '15 minutes',
-      payload => jsonb_strip_nulls(jsonb_build_object('workspace', workspace_slug, 'next', next_path)))), null, v_user.locale);
+      payload => jsonb_strip_nulls(jsonb_build_object('workspace', workspace_slug, 'next', next_path)))),
+      (select w.id from core.workspaces w where w.slug = workspace_slug), v_user.locale);
   end if;
 end
 $function$;
@@ -5510,6 +5511,30 @@ AS $function$
   where m.is_wanted and s.mfa_at is null and s.impersonator_user_id is null and s.revoked_at is null and s.expires_at > now()
 $function$;
 
+CREATE OR REPLACE FUNCTION core.set_instance_admin(email text, is_admin boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_user core.users;
+begin
+  update core.users u set is_instance_admin = is_admin where lower(u.email) = lower(btrim(set_instance_admin.email)) returning u.* into v_user;
+  if not found then
+    return false;
+  end if;
+  perform core.revoke_session(s.id, 'FORBIDDEN')
+  from core.sessions s join core.members m on m.user_id = s.user_id and m.workspace_id = s.workspace_id
+  where s.impersonator_user_id = v_user.id and s.revoked_at is null and not core.may_impersonate(v_user.id, m.id);
+  perform core.note_auth_event(case when is_admin then 'INSTANCE_ADMIN_GRANTED' else 'INSTANCE_ADMIN_REVOKED' end, null, v_user.id,
+    detail => jsonb_build_object('by', engine.actor_name()));
+  return true;
+end
+$function$;
+comment on function core.set_instance_admin(text,boolean) is 'Makes a user an administrator of the instance, or no longer one. False when nobody has the address.';
+
 CREATE OR REPLACE FUNCTION core.set_login_roles()
  RETURNS void
  LANGUAGE plpgsql
@@ -6053,6 +6078,13 @@ CREATE OR REPLACE FUNCTION core.with_scim_version(resource jsonb)
  IMMUTABLE
  SET search_path TO ''
 RETURN jsonb_set(resource, '{meta,version}'::text[], to_jsonb((('W/"'::text || "left"(md5((resource)::text), 20)) || '"'::text)));
+
+CREATE OR REPLACE FUNCTION core.workspace_at(slug text)
+ RETURNS TABLE(id uuid, name text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select w.id, w.name from core.workspaces w where w.slug = workspace_at.slug $function$;
 
 CREATE OR REPLACE FUNCTION core.workspace_of_link(token text)
  RETURNS core.workspaces
@@ -23527,6 +23559,8 @@ grant execute on function core.use_totp_step(uuid,bigint) to relvar_server;
 grant execute on function core.verify_email(text,inet,text) to relvar_server;
 
 grant execute on function core.warn_of_saml_certificates(uuid,timestamp with time zone) to relvar_worker;
+
+grant execute on function core.workspace_at(text) to relvar_server;
 
 grant execute on function core.workspace_to_enter(uuid,text) to relvar_server;
 

@@ -263,7 +263,11 @@ describe('who gets which role', () => {
         await failure(client, () => client.query('select metadata.set_default_role($1)', [role.id])),
       ).toMatchObject({ code: 'RV097' });
       await client.query(`select core.create_api_key('acme', 'Robot', 'k', 'rv_x', '\\x01')`);
-      await client.query(`update metadata.roles set assignable_to = '{MEMBERS}' where id = $1`, [role.id]);
+      const narrow = `update metadata.roles set assignable_to = '{MEMBERS}' where id = $1`;
+      // Not while a key has it.
+      expect(await failure(client, () => client.query(narrow, [role.id]))).toMatchObject({ code: 'RV097' });
+      await client.query('update core.api_keys set revoked_at = now()');
+      await client.query(narrow, [role.id]);
       expect(
         await failure(client, () => client.query(`select core.create_api_key('acme', 'Robot', 'k', 'rv_x', '\\x02')`)),
       ).toMatchObject({ code: 'RV097' });

@@ -189,3 +189,88 @@ describe('roles', () => {
     expect(left.rows).toEqual([{ name: 'Member' }]);
   });
 });
+
+describe('templates, includes, the default role', () => {
+  const create = async (name: string, start: string) => {
+    await keeper.goto(`${address}/settings/roles`);
+    await keeper.getByRole('button', { name: 'New role' }).click();
+    await keeper.getByRole('dialog').getByLabel('Name', { exact: true }).fill(name);
+    await keeper.getByRole('dialog').getByLabel(start, { exact: true }).click();
+    await keeper.getByRole('button', { name: 'Create role' }).click();
+    await heading(keeper, name).waitFor();
+  };
+  const include = async (name: string) => {
+    await keeper.getByRole('tab', { name: 'Role', exact: true }).click();
+    await keeper.getByLabel('Includes').first().click();
+    await keeper.getByRole('option', { name, exact: true }).click();
+    await keeper.keyboard.press('Escape');
+  };
+  const lines = async (sql: string) => (await database.admin.query<{ line: string }>(sql)).rows.map(({ line }) => line);
+
+  test('a role that reads, and one of own records', async () => {
+    await create('Auditor', 'Read-only');
+    await keeper.getByRole('button', { name: 'Read every object: yes' }).waitFor();
+    await keeper.getByRole('button', { name: 'Update every object: no' }).waitFor();
+    await create('Freelancer', 'Own records only');
+    await keeper.getByRole('button', { name: /^1 rule of Companies$/ }).click();
+    await rule('Sees records where').getByText('Created by the member').first().waitFor({ state: 'attached' });
+    await keeper.getByRole('button', { name: 'Cancel' }).click();
+    expect(
+      await lines(
+        `select r.condition as line from metadata.record_rules r join metadata.objects o on o.id = r.object_id join metadata.roles x on x.id = r.role_id
+         where x.name = 'Freelancer' and o.name_singular = 'company'`,
+      ),
+    ).toEqual(['createdBy.memberId = currentMember() or accountOwner = currentMember()']);
+  });
+
+  test('a role includes others, and never itself', async () => {
+    await include('Auditor');
+    await save();
+    await keeper.getByRole('tab', { name: 'Objects' }).click();
+    await keeper.getByText('the role has all that Auditor has').waitFor();
+    await keeper.getByRole('tab', { name: 'Explain' }).click();
+    await keeper.getByText('by the included role Auditor').waitFor();
+    await keeper.goto(`${address}/settings/roles`);
+    await keeper.getByRole('table', { name: 'Roles' }).getByRole('link', { name: 'Auditor' }).click();
+    await include('Freelancer');
+    await keeper.getByText('Freelancer includes Auditor already, so Auditor would include itself.').waitFor();
+    expect(await keeper.getByRole('region', { name: 'Unsaved changes' }).count()).toBe(0);
+    expect(
+      await lines(
+        `select a.name || ' > ' || b.name as line from metadata.role_includes i join metadata.roles a on a.id = i.role_id join metadata.roles b on b.id = i.included_role_id`,
+      ),
+    ).toEqual(['Freelancer > Auditor']);
+  });
+
+  test('a role becomes what new members get, and stays meant for them then', async () => {
+    await keeper.getByRole('button', { name: 'Make it the default role' }).click();
+    await keeper.getByText('New members get this role, and the members of a role that is deleted.').waitFor();
+    expect(await keeper.getByRole('button', { name: 'Delete role' }).isDisabled()).toBe(true);
+    const assignable = keeper.getByLabel('Can be assigned to').first();
+    await assignable.click();
+    await keeper.getByRole('option', { name: 'Members', exact: true }).click();
+    await keeper.keyboard.press('Escape');
+    await keeper.getByRole('button', { name: 'Save', exact: true }).click();
+    await keeper.getByText(/stays meant for whom it was given to\. It is what new members get/).waitFor();
+    await keeper.getByRole('button', { name: 'Discard' }).click();
+    expect(
+      await lines(
+        `select r.name as line from core.workspace_settings s join metadata.roles r on r.id = s.default_role_id`,
+      ),
+    ).toEqual(['Auditor']);
+  });
+
+  test('on a phone all of the matrix is in sight', async () => {
+    await keeper.setViewportSize({ width: 390, height: 844 });
+    await keeper.getByRole('tab', { name: 'Objects' }).click();
+    const matrix = keeper.getByRole('region', { name: 'Rights by object' });
+    expect(await matrix.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
+    await expectAccessible(keeper);
+    await keeper.getByRole('button', { name: /of Companies$/ }).click();
+    await rule('Sees records where').waitFor();
+    await keeper.getByRole('button', { name: 'Cancel' }).click();
+    await keeper.getByRole('button', { name: /^Update Companies:/ }).click();
+    await keeper.getByRole('button', { name: 'Update Companies: yes' }).waitFor();
+    await keeper.getByRole('button', { name: 'Discard' }).click();
+  });
+});

@@ -1,5 +1,24 @@
 -- Roles, what they include, and what they may do: judged when they are written.
 
+-- Who has a role keeps it: it goes on being meant for whom it was given to.
+create or replace function engine.assert_unassigned(role metadata.roles, assignable_to text[]) returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_holder text := case
+    when 'MEMBERS' = any (assignable_to) then null
+    when (role).id = core.default_role((role).workspace_id) then 'It is what new members get'
+    else (select format('The member %s has it', m.name) from core.members m where m.role_id = (role).id order by m.name limit 1) end;
+begin
+  if v_holder is null and not 'API_KEYS' = any (assignable_to) then
+    v_holder := (select format('The API key "%s" has it', k.name) from core.api_keys k where k.role_id = (role).id and k.revoked_at is null order by k.name limit 1);
+  end if;
+  if v_holder is not null then
+    raise exception 'The role "%" stays meant for whom it was given to. %.', (role).name, v_holder using errcode = 'RV097', column = 'assignable_to', hint = 'Give them another role first.';
+  end if;
+end
+$$;
+
 create or replace function engine.tg_roles__validate() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -27,6 +46,9 @@ begin
   elsif old.is_system and old.has_all_permissions and (to_jsonb(new) - '{name,description,icon,requires_second_factor}'::text[]) is distinct from (to_jsonb(old) - '{name,description,icon,requires_second_factor}'::text[]) then
     raise exception 'The role "%" may do everything, so that somebody always can.', old.name using errcode = 'RV093', column = 'permissions',
       hint = 'Make another role with fewer rights, and give that to members.';
+  end if;
+  if tg_op = 'UPDATE' and not old.assignable_to <@ new.assignable_to then
+    perform engine.assert_unassigned(old, new.assignable_to);
   end if;
   return new;
 end

@@ -12,7 +12,7 @@ import {
   deleteApp,
   disconnectApp,
   judgeApp,
-  roles,
+  rolesFor,
   rotateAppSecret,
   setAllowsOtherApps,
   type App,
@@ -24,7 +24,7 @@ import classes from './security.module.css';
 /** Apps of the workspace and those that registered themselves, for those who keep its keys. */
 export function AppsPage() {
   const { answer, failure, again } = useInquiry('apps', apps);
-  const choices = useInquiry('roles', roles);
+  const choices = useInquiry('roles', () => rolesFor('APPLICATIONS'));
   const edit = (app: App | null) =>
     modals.open({
       title: app ? app.name : 'New app',

@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Skeleton } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { useInquiry } from '../settings/useInquiry.ts';
-import { apiKeys, createApiKey, roles } from './calls.ts';
+import { apiKeys, createApiKey, rolesFor } from './calls.ts';
 import { KeyTable } from './KeyTable.tsx';
 import { NewKeyForm } from './NewKeyForm.tsx';
 import { SecurityFrame } from './SecurityFrame.tsx';
@@ -10,7 +10,7 @@ import classes from './security.module.css';
 /** The keys of programs, for those who may manage them. */
 export function KeysPage() {
   const { answer, failure, again } = useInquiry('API keys', apiKeys);
-  const choices = useInquiry('roles', roles);
+  const choices = useInquiry('roles', () => rolesFor('API_KEYS'));
   const add = () =>
     modals.open({
       title: 'New API key',

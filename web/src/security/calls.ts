@@ -186,8 +186,10 @@ export interface Role {
   name: string;
 }
 
-const ROLES = gql<{ roles: { nodes: Role[] } }, Record<string, never>>(
-  'query Roles { roles(first: 200) { nodes { id name } } }',
+const ROLES = gql<{ roles: { nodes: (Role & { assignableTo: string[] })[] } }, Record<string, never>>(
+  'query Roles { roles(first: 200) { nodes { id name assignableTo } } }',
 );
 
-export const roles = async (): Promise<Role[]> => (await requestMetadata(ROLES, {})).roles.nodes;
+/** Those that are meant for whom they would be given to. */
+export const rolesFor = async (holders: 'API_KEYS' | 'APPLICATIONS'): Promise<Role[]> =>
+  (await requestMetadata(ROLES, {})).roles.nodes.filter((role) => role.assignableTo.includes(holders));

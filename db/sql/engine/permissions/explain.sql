@@ -1,6 +1,26 @@
 -- Why somebody may or may not do something: the rules that say so, one by one, of the role and of each that
 -- it includes.
 
+-- Why a computed field is hidden from a role: the first of what it is made of that the role does not read.
+create or replace function engine.explain_computed(role metadata.roles, field metadata.fields) returns text
+language sql stable set search_path = ''
+as $$
+  select coalesce((
+      select case
+          when w.field_id is not null and s.object_id = (field).object_id then format('"%s" is made of "%s", which the role may not read.', (field).label, s.label)
+          when w.field_id is not null then format('"%s" is made of "%s" of %s, which the role may not read.', (field).label, s.label, o.label_plural)
+          when not p.can_read then format('"%s" is made of %s, which the role may not read.', (field).label, o.label_plural)
+          else format('"%s" is made of %s, of which the role does not see every record.', (field).label, o.label_plural) end
+      from engine.field_readings((role).workspace_id) d
+      join metadata.fields s on s.id = d.source_id
+      join metadata.objects o on o.id = d.source_object_id
+      left join engine.withheld_fields((role).workspace_id, null, array[(role).pg_role]) w on w.field_id = d.source_id and w.is_read_withheld
+      left join engine.effective_permissions((role).workspace_id, null, array[(role).pg_role]) p on p.object_id = d.source_object_id
+      where d.field_id = (field).id and (w.field_id is not null or d.is_far and (not p.can_read or p.is_limited))
+      order by w.field_id is null, s.label limit 1),
+    format('"%s" is made of values that the role may not read.', (field).label))
+$$;
+
 -- One role, without what it includes: whether it has the right (on the field, if one is asked for), whether
 -- it sees the record, and which rules decide. Of several roles one may give the right and another the record.
 -- What is shared with the holder, the role that includes it, it shows as well.
@@ -17,6 +37,7 @@ declare
   v_is_visible boolean;
   v_schema text := (select w.schema_name from core.workspaces w where w.id = (object).workspace_id);
   v_named metadata.field_permissions;
+  v_is_computed boolean := (field).type in ('FORMULA', 'ROLLUP', 'TS_VECTOR');
   -- What the engine fills in nobody writes. A new record may be given its id, and any its position.
   v_is_kept boolean := action <> 'READ' and ((field).type in ('FORMULA', 'ROLLUP', 'AUTO_NUMBER')
     or (field).is_system and not ((field).name = 'position' or (field).name = 'id' and action = 'CREATE'));
@@ -26,8 +47,10 @@ begin
   select p.* into v_own from metadata.object_permissions p where p.role_id = (role).id and p.object_id = (object).id;
   v_has_right := case action when 'READ' then v_permission.can_read when 'CREATE' then v_permission.can_create when 'UPDATE' then v_permission.can_update
     when 'DELETE' then v_permission.can_delete else v_permission.can_delete and v_permission.can_destroy end;
-  v_reasons := v_reasons || jsonb_build_object('kind', case when (object).is_junction and v_own.id is null then 'LINK' when to_jsonb(v_own) ->> ('can_' || lower(action)) is null then 'ROLE' else 'OBJECT' end,
+  v_reasons := v_reasons || jsonb_build_object('kind', case when (object).universal_identifier = 'standard:workspaceMember' and action in ('CREATE', 'DELETE', 'DESTROY') then 'SYSTEM'
+      when (object).is_junction and v_own.id is null then 'LINK' when to_jsonb(v_own) ->> ('can_' || lower(action)) is null then 'ROLE' else 'OBJECT' end,
     'allows', v_has_right, 'text', case
+      when (object).universal_identifier = 'standard:workspaceMember' and action in ('CREATE', 'DELETE', 'DESTROY') then 'Members come and go by invitation, in the settings of the workspace.'
       when not (object).is_active or (object).deleted_at is not null then format('%s are switched off.', (object).label_plural)
       when (object).is_junction and v_own.id is null then format('The rights on these links follow those on the two objects that they link, which %s it.', case when v_has_right then 'allow' else 'do not allow' end)
       when to_jsonb(v_own) ->> ('can_' || lower(action)) is null then format('By default the role %s %s the records of every object.', case when v_has_right then 'may' else 'may not' end, lower(action))
@@ -38,12 +61,19 @@ begin
       select from engine.withheld_fields((object).workspace_id, array[(object).id], array[(role).pg_role]) w
       where w.field_id = (field).id and case action when 'READ' then w.is_read_withheld else w.is_update_withheld end)
       and not v_is_kept;
-    v_reasons := v_reasons || jsonb_build_object('kind', 'FIELD', 'allows', v_holds, 'text', case
+    if (field).type = 'MANY_TO_MANY' then
+      v_holds := exists (
+        select from metadata.fields j cross join lateral engine.effective_permissions((object).workspace_id, array[j.object_id], array[(role).pg_role]) p
+        where j.id = (field).junction_field_id and case action when 'READ' then p.can_read else p.can_create end);
+    end if;
+    v_reasons := v_reasons || jsonb_build_object('kind', case when (field).type = 'MANY_TO_MANY' then 'LINK' when v_is_computed and action = 'READ' and not v_holds and v_named.id is null then 'COMPUTED' else 'FIELD' end, 'allows', v_holds, 'text', case
+      when (field).type = 'MANY_TO_MANY' then format('Who reads both objects sees what "%s" links, and who changes one of them links.', (field).label)
       when v_is_kept then format('"%s" is filled in by the engine.', (field).label)
       when v_named.id is not null and case action when 'READ' then v_named.can_read else v_named.can_update end is not null
         then format('A field rule %s "%s".', case when v_holds then 'allows' else 'takes away' end, (field).label)
+      when action <> 'READ' and v_named.can_read is false then format('A field rule takes away to read "%s", and so to change it.', (field).label)
       when v_holds then case v_permission.field_mode when 'ONLY' then format('"%s" is kept by the engine and shown to whoever reads the record.', (field).label) else 'No field rule takes it away.' end
-      when (field).type in ('FORMULA', 'ROLLUP', 'TS_VECTOR') and v_permission.field_mode <> 'ONLY' then format('"%s" is made of values that the role may not read.', (field).label)
+      when v_is_computed and v_permission.field_mode <> 'ONLY' then engine.explain_computed(role, field)
       else format('The role has only the fields that its field rules name, and "%s" is not among them.', (field).label) end);
   end if;
   v_is_visible := v_has_right;
@@ -158,6 +188,7 @@ declare
   v_caller name := current_setting('role')::name;
   v_workspace uuid := engine.workspace_of_role(v_caller);
   v_own uuid := (select r.id from metadata.roles r where r.pg_role = v_caller);
+  v_name text;
   v_answer jsonb;
 begin
   if v_own is null then
@@ -170,10 +201,11 @@ begin
     member_id := engine.current_member();
   end if;
   v_answer := engine.explain_access(v_workspace, object_name, action, record_id, field_name, member_id, coalesce(role_id, case when member_id is null then v_own end));
-  -- Of a record that the caller does not see he does not learn that it is there.
-  if record_id is not null and not engine.may('ROLES') and not engine.may_touch(v_caller, (select o.id from metadata.objects o where o.workspace_id = v_workspace and o.deleted_at is null and o.name_singular = object_name), record_id, 'READ') then
-    return jsonb_build_object('allowed', false, 'roleId', v_own, 'role', v_answer ->> 'role', 'reasons', jsonb_build_array(jsonb_build_object(
-      'kind', 'RECORD', 'allows', false, 'text', 'Your rules do not show this record, or there is none.', 'roleId', v_own, 'role', v_answer ->> 'role', 'isIncluded', false)));
+  -- Of a record that the caller does not see he does not learn that it is there, nor with whom it is shared, whatever he keeps.
+  if record_id is not null and not engine.may_touch(v_caller, (select o.id from metadata.objects o where o.workspace_id = v_workspace and o.deleted_at is null and o.name_singular = object_name), record_id, 'READ') then
+    v_name := (select r.name from metadata.roles r where r.id = v_own);
+    return jsonb_build_object('allowed', false, 'roleId', v_own, 'role', v_name, 'reasons', jsonb_build_array(jsonb_build_object(
+      'kind', 'RECORD', 'allows', false, 'text', 'Your rules do not show this record, or there is none.', 'roleId', v_own, 'role', v_name, 'isIncluded', false)));
   end if;
   return v_answer;
 end

@@ -50,13 +50,15 @@ begin
   return query
   with own as materialized (
     select r.id as role_id, r.pg_role, o.id as object_id, o.is_junction and p.id is null as follows_sides,
-      a.is_visible and coalesce(p.can_read, r.can_read_all) as can_read, a.is_visible and coalesce(p.can_create, r.can_create_all) as can_create,
-      a.is_visible and coalesce(p.can_update, r.can_update_all) as can_update, a.is_visible and coalesce(p.can_delete, r.can_delete_all) as can_delete,
-      a.is_visible and coalesce(p.can_destroy, r.can_destroy_all) as can_destroy, coalesce(p.field_mode, 'ALL_EXCEPT') as field_mode,
+      a.is_visible and coalesce(p.can_read, r.can_read_all) as can_read, a.is_free and coalesce(p.can_create, r.can_create_all) as can_create,
+      a.is_visible and coalesce(p.can_update, r.can_update_all) as can_update, a.is_free and coalesce(p.can_delete, r.can_delete_all) as can_delete,
+      a.is_free and coalesce(p.can_destroy, r.can_destroy_all) as can_destroy, coalesce(p.field_mode, 'ALL_EXCEPT') as field_mode,
       o.is_private or u.id is not null as is_limited, a.is_visible
     from metadata.roles r
     join metadata.objects o on o.workspace_id = r.workspace_id
-    cross join lateral (select o.is_active and o.deleted_at is null as is_visible) a
+    -- Members come and go by invitation, whatever the role.
+    cross join lateral (select o.is_active and o.deleted_at is null as is_visible,
+      o.is_active and o.deleted_at is null and o.universal_identifier is distinct from 'standard:workspaceMember' as is_free) a
     left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
     left join metadata.record_rules u on u.role_id = r.id and u.object_id = o.id and u.action = 'READ'
     where r.workspace_id = effective_permissions.workspace_id and (roles is null or r.pg_role = any (roles))

@@ -36,7 +36,9 @@ export interface Role {
   name: string;
 }
 
-const ROLES = gql<{ roles: { nodes: Role[] } }, Record<string, never>>('query Roles { roles { nodes { id name } } }');
+const ROLES = gql<{ roles: { nodes: (Role & { assignableTo: string[] })[] } }, Record<string, never>>(
+  'query Roles { roles { nodes { id name assignableTo } } }',
+);
 
 export interface People {
   members: Member[];
@@ -55,7 +57,13 @@ export async function askPeople(): Promise<People> {
     requestMetadata(ROLES, {}),
     ask<{ mayAct: boolean }>('impersonation'),
   ]);
-  return { members, invitations, joining, roles: roles.roles.nodes, mayAct };
+  return {
+    members,
+    invitations,
+    joining,
+    roles: roles.roles.nodes.filter((role) => role.assignableTo.includes('MEMBERS')),
+    mayAct,
+  };
 }
 
 export const setMemberRole = (memberId: string, roleId: string) => run('setMemberRole', { memberId, roleId });

@@ -26,7 +26,9 @@ interface ExplainAccessProps {
 /** Which rule allows or denies something, one by one, as the database sees it. */
 export function ExplainAccess({ roleId = null, memberId = null, objectId, recordId }: ExplainAccessProps) {
   const model = useWholeModel();
-  const objects = model.objects.filter((object) => object.isActive && !object.isSystem && !object.isJunction);
+  const objects = model.objects
+    .filter((object) => object.isActive && !object.isJunction)
+    .sort((a, b) => Number(a.isSystem) - Number(b.isSystem) || a.position - b.position);
   const [chosenId, setChosenId] = useState(objectId ?? objects[0]?.id ?? '');
   const [action, setAction] = useState<AccessAction>('READ');
   const [fieldName, setFieldName] = useState<string | null>(null);

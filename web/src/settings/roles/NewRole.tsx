@@ -5,14 +5,19 @@ import { newId } from '../../model/planning.ts';
 import { useSubmit } from '../formFailure.ts';
 import { proposeChanges } from '../planStore.ts';
 import classes from '../settings.module.css';
-import { changesOf, draftOf, EMPTY_ROLE } from './roleDraft.ts';
+import { changesOf, draftOf, EMPTY_ROLE, READING_ROLE } from './roleDraft.ts';
 import { askRoles, createOwnRecordsRole, type Roles } from './roles.ts';
 
-type Start = 'BLANK' | 'COPY' | 'OWN';
+type Start = 'BLANK' | 'COPY' | 'READ' | 'OWN';
 
 const STARTS: { value: Start; label: string; description: string }[] = [
   { value: 'BLANK', label: 'Blank', description: 'May do nothing until you say what.' },
   { value: 'COPY', label: 'Copy of a role', description: 'Begins with all that another role may do.' },
+  {
+    value: 'READ',
+    label: 'Read-only',
+    description: 'Reads all records, also of objects that are made later, and changes none.',
+  },
   {
     value: 'OWN',
     label: 'Own records only',
@@ -39,7 +44,9 @@ export function NewRole({ all, onClose, copyOf }: { all: Roles; onClose: () => v
       const id = newId();
       // Of who may do everything, the copy may do everything that there is today.
       const draft = !source
-        ? EMPTY_ROLE
+        ? start === 'READ'
+          ? READING_ROLE
+          : EMPTY_ROLE
         : source.hasAllPermissions
           ? { ...draftOf(all, source), permissions: all.flags.map((each) => each.flag) }
           : draftOf(all, source);

@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core';
-import { IconCheck, IconMinus, IconX } from '@tabler/icons-react';
+import { IconAdjustments, IconCheck, IconMinus, IconX } from '@tabler/icons-react';
 import { ObjectIcon } from '../../fields/ObjectIcon.tsx';
 import type { ModelObject } from '../../model/types.ts';
 import { count } from '../planText.ts';
@@ -14,6 +14,10 @@ interface ObjectMatrixProps {
   onChange?: ((draft: RoleDraft) => void) | undefined;
   onOpen: (objectId: string) => void;
 }
+
+/** Members come and go by invitation, whatever the role. */
+const isFixed = (object: ModelObject, action: string): boolean =>
+  object.nameSingular === 'workspaceMember' && action !== 'Read' && action !== 'Update';
 
 /** As default, yes, no, and round again. */
 const following = (own: boolean | null): boolean | null => (own === null ? true : own ? false : null);
@@ -91,6 +95,15 @@ export function ObjectMatrix({ objects, draft, onChange, onOpen }: ObjectMatrixP
                     </span>
                   </th>
                   {ACTIONS.map((action) => {
+                    if (isFixed(object, action))
+                      return (
+                        <td key={action}>
+                          <span className={classes.never} title="Members come and go by invitation">
+                            <IconMinus size={14} aria-hidden />
+                            <span className="visually-hidden">{`${action} ${object.labelPlural}: never`}</span>
+                          </span>
+                        </td>
+                      );
                     const given = own?.[`can${action}`] ?? null;
                     const allowed = given ?? draft[`can${action}All`];
                     const said = given === null ? `as every object, ${allowed ? 'yes' : 'no'}` : given ? 'yes' : 'no';
@@ -119,10 +132,11 @@ export function ObjectMatrix({ objects, draft, onChange, onOpen }: ObjectMatrixP
                         aria-label={`${narrowing(own) || 'All fields, all records'} of ${object.labelPlural}`}
                         onClick={() => onOpen(object.id)}
                       >
-                        {narrowing(own) || 'All fields, all records'}
+                        <IconAdjustments size={16} className={classes.narrowOnly} aria-hidden />
+                        <span className={classes.wideOnly}>{narrowing(own) || 'All fields, all records'}</span>
                       </Button>
                     ) : (
-                      <span className={classes.narrowed}>All fields, all records</span>
+                      <span className={`${classes.narrowed} ${classes.wideOnly}`}>All fields, all records</span>
                     )}
                   </td>
                 </tr>

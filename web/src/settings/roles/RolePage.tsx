@@ -219,7 +219,7 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
                   <p className={own.note}>
                     {role.id === all.defaultRoleId
                       ? 'New members get this role. Choose another default role before you delete it.'
-                      : 'Its members get the default role; its API keys end with it.'}
+                      : 'Its members get the default role. API keys that have it need another one first.'}
                   </p>
                   <Button
                     color="red"
@@ -400,7 +400,7 @@ function DeleteRole({ all, role, onClose }: { all: Roles; role: Role; onClose: (
             : members.length === 0
               ? 'No member has it.'
               : `${members.map((each) => each.name || each.email).join(', ')} will have the role ${fallback}.`}{' '}
-          Its API keys end with it.
+          API keys that have it need another one first.
         </p>
         {problem ? (
           <Alert color="red" role="alert">

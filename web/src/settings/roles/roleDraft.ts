@@ -58,6 +58,13 @@ export const EMPTY_ROLE: RoleDraft = {
   canDestroyAll: false,
 };
 
+/** Reads everything and changes nothing. */
+export const READING_ROLE: RoleDraft = {
+  ...EMPTY_ROLE,
+  permissions: ['DOWNLOAD_FILE', 'EXPORT_CSV', 'PROFILE_INFORMATION'],
+  canReadAll: true,
+};
+
 export function draftOf(all: Roles, role: Role): RoleDraft {
   const objects: RoleDraft['objects'] = {};
   const at = (objectId: string) => (objects[objectId] ??= { ...EMPTY_OBJECT, fields: {}, rules: {} });

@@ -201,7 +201,7 @@ describe('templates, includes, the default role', () => {
   };
   const include = async (name: string) => {
     await keeper.getByRole('tab', { name: 'Role', exact: true }).click();
-    await keeper.getByLabel('Includes').first().click();
+    await keeper.getByLabel('Includes').first().click({ force: true });
     await keeper.getByRole('option', { name, exact: true }).click();
     await keeper.keyboard.press('Escape');
   };
@@ -247,7 +247,7 @@ describe('templates, includes, the default role', () => {
     await keeper.getByText('New members get this role, and the members of a role that is deleted.').waitFor();
     expect(await keeper.getByRole('button', { name: 'Delete role' }).isDisabled()).toBe(true);
     const assignable = keeper.getByLabel('Can be assigned to').first();
-    await assignable.click();
+    await assignable.click({ force: true });
     await keeper.getByRole('option', { name: 'Members', exact: true }).click();
     await keeper.keyboard.press('Escape');
     await keeper.getByRole('button', { name: 'Save', exact: true }).click();
@@ -269,6 +269,7 @@ describe('templates, includes, the default role', () => {
     await keeper.getByRole('button', { name: /of Companies$/ }).click();
     await rule('Sees records where').waitFor();
     await keeper.getByRole('button', { name: 'Cancel' }).click();
+    await rule('Sees records where').waitFor({ state: 'detached' });
     await keeper.getByRole('button', { name: /^Update Companies:/ }).click();
     await keeper.getByRole('button', { name: 'Update Companies: yes' }).waitFor();
     await keeper.getByRole('button', { name: 'Discard' }).click();

@@ -228,9 +228,7 @@ end
 $$;
 drop function engine.share_record(name, text, text, uuid, text, uuid, text, text), engine.shares_of_record(name, text, text, uuid);
 --!include engine/permissions/sharing.sql
---!include engine/permissions/explain.sql
 --!include engine/permissions/who.sql
---!include engine/permissions/past.sql
 -- Database logins of members, and roles that read and nothing else.
 do $$
 begin

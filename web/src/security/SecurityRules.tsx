@@ -5,7 +5,7 @@ import { announceFailure } from '../records/announce.tsx';
 import { useInquiry } from '../settings/useInquiry.ts';
 import {
   endSessionsWithoutFactor,
-  roles,
+  rolesFor,
   securitySettings,
   setMfaEnforced,
   setMfaRoles,
@@ -32,7 +32,7 @@ const choices = (offered: number[], present: number, text: (value: number) => st
 /** What the workspace asks of its members' sign-in, for those who keep its security. */
 export function SecurityRules({ onChanged }: { onChanged: () => void }) {
   const rules = useInquiry('security settings', securitySettings);
-  const allRoles = useInquiry('roles', roles);
+  const allRoles = useInquiry('roles', () => rolesFor('MEMBERS'));
   const change = async (work: () => Promise<unknown>) => {
     try {
       await work();

@@ -191,5 +191,5 @@ const ROLES = gql<{ roles: { nodes: (Role & { assignableTo: string[] })[] } }, R
 );
 
 /** Those that are meant for whom they would be given to. */
-export const rolesFor = async (holders: 'API_KEYS' | 'APPLICATIONS'): Promise<Role[]> =>
+export const rolesFor = async (holders: 'MEMBERS' | 'API_KEYS' | 'APPLICATIONS'): Promise<Role[]> =>
   (await requestMetadata(ROLES, {})).roles.nodes.filter((role) => role.assignableTo.includes(holders));

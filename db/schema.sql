@@ -7341,6 +7341,27 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.assert_unassigned(role metadata.roles, assignable_to text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_holder text := case
+    when 'MEMBERS' = any (assignable_to) then null
+    when (role).id = core.default_role((role).workspace_id) then 'It is what new members get'
+    else (select format('The member %s has it', m.name) from core.members m where m.role_id = (role).id order by m.name limit 1) end;
+begin
+  if v_holder is null and not 'API_KEYS' = any (assignable_to) then
+    v_holder := (select format('The API key "%s" has it', k.name) from core.api_keys k where k.role_id = (role).id and k.revoked_at is null order by k.name limit 1);
+  end if;
+  if v_holder is not null then
+    raise exception 'The role "%" stays meant for whom it was given to. %.', (role).name, v_holder using errcode = 'RV097', column = 'assignable_to', hint = 'Give them another role first.';
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.assert_undoable(c metadata.type_changes, f metadata.fields)
  RETURNS void
  LANGUAGE plpgsql
@@ -10460,13 +10481,15 @@ begin
   return query
   with own as materialized (
     select r.id as role_id, r.pg_role, o.id as object_id, o.is_junction and p.id is null as follows_sides,
-      a.is_visible and coalesce(p.can_read, r.can_read_all) as can_read, a.is_visible and coalesce(p.can_create, r.can_create_all) as can_create,
-      a.is_visible and coalesce(p.can_update, r.can_update_all) as can_update, a.is_visible and coalesce(p.can_delete, r.can_delete_all) as can_delete,
-      a.is_visible and coalesce(p.can_destroy, r.can_destroy_all) as can_destroy, coalesce(p.field_mode, 'ALL_EXCEPT') as field_mode,
+      a.is_visible and coalesce(p.can_read, r.can_read_all) as can_read, a.is_free and coalesce(p.can_create, r.can_create_all) as can_create,
+      a.is_visible and coalesce(p.can_update, r.can_update_all) as can_update, a.is_free and coalesce(p.can_delete, r.can_delete_all) as can_delete,
+      a.is_free and coalesce(p.can_destroy, r.can_destroy_all) as can_destroy, coalesce(p.field_mode, 'ALL_EXCEPT') as field_mode,
       o.is_private or u.id is not null as is_limited, a.is_visible
     from metadata.roles r
     join metadata.objects o on o.workspace_id = r.workspace_id
-    cross join lateral (select o.is_active and o.deleted_at is null as is_visible) a
+    -- Members come and go by invitation, whatever the role.
+    cross join lateral (select o.is_active and o.deleted_at is null as is_visible,
+      o.is_active and o.deleted_at is null and o.universal_identifier is distinct from 'standard:workspaceMember' as is_free) a
     left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
     left join metadata.record_rules u on u.role_id = r.id and u.object_id = o.id and u.action = 'READ'
     where r.workspace_id = effective_permissions.workspace_id and (roles is null or r.pg_role = any (roles))
@@ -10577,6 +10600,28 @@ end
 $function$;
 comment on function engine.explain_access(uuid,text,text,uuid,text,uuid,uuid) is 'Whether a member or a role may READ, CREATE, UPDATE, DELETE or DESTROY records of an object, one record, one field of it, and which rules say so.';
 
+CREATE OR REPLACE FUNCTION engine.explain_computed(role metadata.roles, field metadata.fields)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce((
+      select case
+          when w.field_id is not null and s.object_id = (field).object_id then format('"%s" is made of "%s", which the role may not read.', (field).label, s.label)
+          when w.field_id is not null then format('"%s" is made of "%s" of %s, which the role may not read.', (field).label, s.label, o.label_plural)
+          when not p.can_read then format('"%s" is made of %s, which the role may not read.', (field).label, o.label_plural)
+          else format('"%s" is made of %s, of which the role does not see every record.', (field).label, o.label_plural) end
+      from engine.field_readings((role).workspace_id) d
+      join metadata.fields s on s.id = d.source_id
+      join metadata.objects o on o.id = d.source_object_id
+      left join engine.withheld_fields((role).workspace_id, null, array[(role).pg_role]) w on w.field_id = d.source_id and w.is_read_withheld
+      left join engine.effective_permissions((role).workspace_id, null, array[(role).pg_role]) p on p.object_id = d.source_object_id
+      where d.field_id = (field).id and (w.field_id is not null or d.is_far and (not p.can_read or p.is_limited))
+      order by w.field_id is null, s.label limit 1),
+    format('"%s" is made of values that the role may not read.', (field).label))
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.explain_condition(kind text, what text, condition text, schema_name text, object metadata.objects, record_id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -10606,6 +10651,7 @@ declare
   v_is_visible boolean;
   v_schema text := (select w.schema_name from core.workspaces w where w.id = (object).workspace_id);
   v_named metadata.field_permissions;
+  v_is_computed boolean := (field).type in ('FORMULA', 'ROLLUP', 'TS_VECTOR');
   -- What the engine fills in nobody writes. A new record may be given its id, and any its position.
   v_is_kept boolean := action <> 'READ' and ((field).type in ('FORMULA', 'ROLLUP', 'AUTO_NUMBER')
     or (field).is_system and not ((field).name = 'position' or (field).name = 'id' and action = 'CREATE'));
@@ -10615,8 +10661,10 @@ begin
   select p.* into v_own from metadata.object_permissions p where p.role_id = (role).id and p.object_id = (object).id;
   v_has_right := case action when 'READ' then v_permission.can_read when 'CREATE' then v_permission.can_create when 'UPDATE' then v_permission.can_update
     when 'DELETE' then v_permission.can_delete else v_permission.can_delete and v_permission.can_destroy end;
-  v_reasons := v_reasons || jsonb_build_object('kind', case when (object).is_junction and v_own.id is null then 'LINK' when to_jsonb(v_own) ->> ('can_' || lower(action)) is null then 'ROLE' else 'OBJECT' end,
+  v_reasons := v_reasons || jsonb_build_object('kind', case when (object).universal_identifier = 'standard:workspaceMember' and action in ('CREATE', 'DELETE', 'DESTROY') then 'SYSTEM'
+      when (object).is_junction and v_own.id is null then 'LINK' when to_jsonb(v_own) ->> ('can_' || lower(action)) is null then 'ROLE' else 'OBJECT' end,
     'allows', v_has_right, 'text', case
+      when (object).universal_identifier = 'standard:workspaceMember' and action in ('CREATE', 'DELETE', 'DESTROY') then 'Members come and go by invitation, in the settings of the workspace.'
       when not (object).is_active or (object).deleted_at is not null then format('%s are switched off.', (object).label_plural)
       when (object).is_junction and v_own.id is null then format('The rights on these links follow those on the two objects that they link, which %s it.', case when v_has_right then 'allow' else 'do not allow' end)
       when to_jsonb(v_own) ->> ('can_' || lower(action)) is null then format('By default the role %s %s the records of every object.', case when v_has_right then 'may' else 'may not' end, lower(action))
@@ -10627,12 +10675,19 @@ begin
       select from engine.withheld_fields((object).workspace_id, array[(object).id], array[(role).pg_role]) w
       where w.field_id = (field).id and case action when 'READ' then w.is_read_withheld else w.is_update_withheld end)
       and not v_is_kept;
-    v_reasons := v_reasons || jsonb_build_object('kind', 'FIELD', 'allows', v_holds, 'text', case
+    if (field).type = 'MANY_TO_MANY' then
+      v_holds := exists (
+        select from metadata.fields j cross join lateral engine.effective_permissions((object).workspace_id, array[j.object_id], array[(role).pg_role]) p
+        where j.id = (field).junction_field_id and case action when 'READ' then p.can_read else p.can_create end);
+    end if;
+    v_reasons := v_reasons || jsonb_build_object('kind', case when (field).type = 'MANY_TO_MANY' then 'LINK' when v_is_computed and action = 'READ' and not v_holds and v_named.id is null then 'COMPUTED' else 'FIELD' end, 'allows', v_holds, 'text', case
+      when (field).type = 'MANY_TO_MANY' then format('Who reads both objects sees what "%s" links, and who changes one of them links.', (field).label)
       when v_is_kept then format('"%s" is filled in by the engine.', (field).label)
       when v_named.id is not null and case action when 'READ' then v_named.can_read else v_named.can_update end is not null
         then format('A field rule %s "%s".', case when v_holds then 'allows' else 'takes away' end, (field).label)
+      when action <> 'READ' and v_named.can_read is false then format('A field rule takes away to read "%s", and so to change it.', (field).label)
       when v_holds then case v_permission.field_mode when 'ONLY' then format('"%s" is kept by the engine and shown to whoever reads the record.', (field).label) else 'No field rule takes it away.' end
-      when (field).type in ('FORMULA', 'ROLLUP', 'TS_VECTOR') and v_permission.field_mode <> 'ONLY' then format('"%s" is made of values that the role may not read.', (field).label)
+      when v_is_computed and v_permission.field_mode <> 'ONLY' then engine.explain_computed(role, field)
       else format('The role has only the fields that its field rules name, and "%s" is not among them.', (field).label) end);
   end if;
   v_is_visible := v_has_right;
@@ -20168,6 +20223,9 @@ begin
     raise exception 'The role "%" may do everything, so that somebody always can.', old.name using errcode = 'RV093', column = 'permissions',
       hint = 'Make another role with fewer rights, and give that to members.';
   end if;
+  if tg_op = 'UPDATE' and not old.assignable_to <@ new.assignable_to then
+    perform engine.assert_unassigned(old, new.assignable_to);
+  end if;
   return new;
 end
 $function$;
@@ -21603,6 +21661,7 @@ declare
   v_caller name := current_setting('role')::name;
   v_workspace uuid := engine.workspace_of_role(v_caller);
   v_own uuid := (select r.id from metadata.roles r where r.pg_role = v_caller);
+  v_name text;
   v_answer jsonb;
 begin
   if v_own is null then
@@ -21615,10 +21674,11 @@ begin
     member_id := engine.current_member();
   end if;
   v_answer := engine.explain_access(v_workspace, object_name, action, record_id, field_name, member_id, coalesce(role_id, case when member_id is null then v_own end));
-  -- Of a record that the caller does not see he does not learn that it is there.
-  if record_id is not null and not engine.may('ROLES') and not engine.may_touch(v_caller, (select o.id from metadata.objects o where o.workspace_id = v_workspace and o.deleted_at is null and o.name_singular = object_name), record_id, 'READ') then
-    return jsonb_build_object('allowed', false, 'roleId', v_own, 'role', v_answer ->> 'role', 'reasons', jsonb_build_array(jsonb_build_object(
-      'kind', 'RECORD', 'allows', false, 'text', 'Your rules do not show this record, or there is none.', 'roleId', v_own, 'role', v_answer ->> 'role', 'isIncluded', false)));
+  -- Of a record that the caller does not see he does not learn that it is there, nor with whom it is shared, whatever he keeps.
+  if record_id is not null and not engine.may_touch(v_caller, (select o.id from metadata.objects o where o.workspace_id = v_workspace and o.deleted_at is null and o.name_singular = object_name), record_id, 'READ') then
+    v_name := (select r.name from metadata.roles r where r.id = v_own);
+    return jsonb_build_object('allowed', false, 'roleId', v_own, 'role', v_name, 'reasons', jsonb_build_array(jsonb_build_object(
+      'kind', 'RECORD', 'allows', false, 'text', 'Your rules do not show this record, or there is none.', 'roleId', v_own, 'role', v_name, 'isIncluded', false)));
   end if;
   return v_answer;
 end

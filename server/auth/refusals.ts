@@ -7,6 +7,15 @@ const WINDOW_MS = 60_000;
 const MAX_IN_WINDOW = 120;
 const MAX_FROM_ADDRESS = 20;
 
+/** Whom a refusal concerns, as far as that is known. */
+interface Refused {
+  readonly workspaceId?: string;
+  readonly userId?: string;
+  /** The app that asked; its workspace is told, if it is an app of one. */
+  readonly applicationId?: string | undefined;
+  readonly detail?: object;
+}
+
 /**
  * Writes refused requests to the audit of sign-ins: forged tokens, requests of other sites. Whoever sends many is not
  * allowed to fill the table: what is over the limit is counted and left out.
@@ -23,24 +32,21 @@ export class Refusals {
   }
 
   /** Nobody waits for it: the answer is the same whether it could be written or not. */
-  note(
-    request: IncomingMessage,
-    reason: string,
-    who: { workspaceId?: string; userId?: string; detail?: object } = {},
-  ): void {
+  note(request: IncomingMessage, reason: string, who: Refused = {}): void {
     if (this.#noted.has(request)) return;
     this.#noted.add(request);
     const address = addressOf(request);
     if (!this.#mayWrite(address)) return;
     const path = (request.url ?? '').split('?')[0]!.slice(0, 200);
     this.#pool
-      .query('select core.note_auth_event($1, $2, $3, null, $4, $5, $6)', [
+      .query('select core.note_auth_event($1, coalesce($2, core.workspace_of_app($7)), $3, null, $4, $5, $6)', [
         'REQUEST_REFUSED',
         who.workspaceId ?? null,
         who.userId ?? null,
         address,
         request.headers['user-agent'] ?? null,
         { reason, path, ...who.detail },
+        who.applicationId ?? null,
       ])
       .catch((error: Error) => log('a refused request could not be written down', { reason, error: error.message }));
   }

@@ -1,3 +1,4 @@
+import type { Request } from 'express';
 import { errors, Provider } from 'oidc-provider';
 import type { Adapter, AdapterFactory, AdapterPayload } from 'oidc-provider';
 import type { Pool } from 'pg';
@@ -102,12 +103,6 @@ class Grants extends Store {
 class Tokens extends Store {
   readonly #model: string;
 
-  /** The hash of an id. A code that was found by what people typed has no other name here than that. */
-  #hash(id: string): Buffer {
-    const isHandle = id.startsWith(HANDLE) && DEVICE_PAGES.has(Provider.ctx?.oidc.route ?? '');
-    return isHandle ? Buffer.from(id.slice(HANDLE.length), 'hex') : hashToken(id);
-  }
-
   constructor(pool: Pool, model: string) {
     super(pool);
     this.#model = model;
@@ -160,6 +155,12 @@ class Tokens extends Store {
   async destroy(id: string): Promise<void> {
     await this.pool.query('select core.drop_oauth_token($1, $2)', [this.#model, hashToken(id)]);
   }
+
+  /** The hash of an id. A code that was found by what people typed has no other name here than that. */
+  #hash(id: string): Buffer {
+    const isHandle = id.startsWith(HANDLE) && DEVICE_PAGES.has(Provider.ctx?.oidc.route ?? '');
+    return isHandle ? Buffer.from(id.slice(HANDLE.length), 'hex') : hashToken(id);
+  }
 }
 
 interface TokenRow {
@@ -177,8 +178,8 @@ async function endGrant(pool: Pool, grantId: string): Promise<void> {
   await pool.query('select core.end_oauth_grant($1, $2, $3, $4)', [grantId, reason, ...whence()]);
 }
 
-/** The address and the program of the request that is being answered. */
+/** The address and the program of the request that is being answered. Express knows which proxy to believe. */
 function whence(): [string | null, string | null] {
-  const context = Provider.ctx;
-  return [context?.ip || null, context?.get('user-agent') || null];
+  const request = Provider.ctx?.req as Request | undefined;
+  return [request?.ip ?? null, request?.headers['user-agent'] ?? null];
 }

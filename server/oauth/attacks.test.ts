@@ -437,6 +437,21 @@ test('a secret is tried only so often', async () => {
   });
 });
 
+test('what is tried with an app of a workspace stands in the audit of that workspace', async () => {
+  const { rows } = await oauth.db.admin.query<{ id: string }>(
+    `insert into core.oauth_clients (workspace_id, name, redirect_uris, grant_types, auth_method, secret_hash)
+     select w.id, 'Payroll', array[$1], '{authorization_code}', 'client_secret_basic', sha256('right') from core.workspaces w where w.slug = 'acme' returning id`,
+    [CALLBACK],
+  );
+  const attacker = anotherAttacker();
+  const guess = { grant_type: 'authorization_code', client_id: rows[0]!.id, client_secret: 'wrong', code: 'x' };
+  expect(await exchange(guess, attacker)).toMatchObject({ status: 401 });
+  await expectLogged(attacker['user-agent'], 'OAUTH_INVALID_CLIENT');
+  const answer = await member.post(`${oauth.origin}/metadata`, { query: '{ signInEvents }' });
+  const { data } = (await answer.json()) as { data: { signInEvents: { detail: { app?: string } }[] } };
+  expect(data.signInEvents.some(({ detail }) => detail.app === 'Payroll')).toBe(true);
+});
+
 test('a token that was made up, or has run out, is refused and written down', async () => {
   const attacker = anotherAttacker();
   const answer = await fetch(`${oauth.origin}/graphql`, {

@@ -149,6 +149,7 @@ function noteRefusals(provider: Provider, refusals: Refusals): void {
     if (['access_denied', 'authorization_pending', 'login_required'].includes(code)) return;
     const client = context.oidc.client;
     refusals.note(context.req, `OAUTH_${code.toUpperCase()}`, {
+      applicationId: client?.clientId,
       detail: { why: detail ?? description, ...(client && { app: client.clientName, clientId: client.clientId }) },
     });
   };

@@ -85,10 +85,14 @@ end
 $$;
 comment on function core.register_oauth_client(uuid, jsonb, bytea, inet, text) is 'Takes an app that registers itself (RFC 7591). It can do nothing before a member lets it.';
 
+create or replace function core.workspace_of_app(client_id uuid) returns uuid
+language sql stable security definer set search_path = ''
+as $$ select c.workspace_id from core.oauth_clients c where c.id = workspace_of_app.client_id $$;
+
 -- Seconds since 1970, as the protocol counts.
 create or replace function core.session_began(session_id uuid) returns double precision
 language sql stable security definer set search_path = ''
 as $$ select floor(extract(epoch from s.created_at)) from core.sessions s where s.id = session_began.session_id $$;
 
 grant execute on function core.list_oauth_scopes(), core.find_oauth_client(uuid), core.register_oauth_client(uuid, jsonb, bytea, inet, text),
-  core.session_began(uuid) to relvar_server;
+  core.workspace_of_app(uuid), core.session_began(uuid) to relvar_server;

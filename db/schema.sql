@@ -6086,6 +6086,13 @@ CREATE OR REPLACE FUNCTION core.workspace_at(slug text)
  SET search_path TO ''
 AS $function$ select w.id, w.name from core.workspaces w where w.slug = workspace_at.slug $function$;
 
+CREATE OR REPLACE FUNCTION core.workspace_of_app(client_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select c.workspace_id from core.oauth_clients c where c.id = workspace_of_app.client_id $function$;
+
 CREATE OR REPLACE FUNCTION core.workspace_of_link(token text)
  RETURNS core.workspaces
  LANGUAGE sql
@@ -23621,6 +23628,8 @@ grant execute on function core.verify_email(text,inet,text) to relvar_server;
 grant execute on function core.warn_of_saml_certificates(uuid,timestamp with time zone) to relvar_worker;
 
 grant execute on function core.workspace_at(text) to relvar_server;
+
+grant execute on function core.workspace_of_app(uuid) to relvar_server;
 
 grant execute on function core.workspace_to_enter(uuid,text) to relvar_server;
 

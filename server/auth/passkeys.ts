@@ -18,6 +18,8 @@ import { nameBrowser } from './devices.ts';
 import { noteAuthEvent } from './events.ts';
 import { hashToken, randomToken } from './tokenHash.ts';
 
+/** ES256, EdDSA and RS256, as authenticators have them. Asking Node for more makes it warn that it tries things. */
+const ALGORITHMS = [-7, -8, -257];
 const TICKET_MS = 5 * 60_000;
 const TICKET = 'passkey ticket';
 
@@ -87,6 +89,7 @@ export class Passkeys {
       userDisplayName: email,
       userID: new Uint8Array(handleOf(userId)),
       excludeCredentials: rows.map(({ credential_id: id }) => ({ id: id.toString('base64url') })),
+      supportedAlgorithmIDs: ALGORITHMS,
       authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
     });
     return {
@@ -109,6 +112,7 @@ export class Passkeys {
       expectedOrigin: party.origin,
       expectedRPID: party.id,
       requireUserVerification: true,
+      supportedAlgorithmIDs: ALGORITHMS,
     }).catch((error: unknown) => this.#refuse(request, userId, reasonOf(error)));
     if (!verified.verified) return this.#refuse(request, userId, 'SIGNATURE');
     const { credential, credentialDeviceType } = verified.registrationInfo;

@@ -168,6 +168,7 @@ describe('users', () => {
   });
 
   test('are made as members with the default role, and entered in the record that others refer to', async () => {
+    await acme.metadata('mutation { inviteMembers(input: { emails: ["ada@acme.test"] }) { clientMutationId } }');
     const made = await ask('POST', '/Users', newUser('ada', { externalId: 'ext-1' }));
     expect(made.status).toBe(201);
     expect(made.headers.get('location')).toMatch(new RegExp(`/scim/v2/Users/${made.body['id']}$`));
@@ -184,6 +185,7 @@ describe('users', () => {
       "select password_hash, email_verified_at from core.users where email = 'ada@acme.test'",
     );
     expect(account).toEqual({ password_hash: null, email_verified_at: null });
+    expect(await sql('select from core.invitations where accepted_at is null')).toEqual([]);
     const records = await acme.records('{ workspaceMembers { nodes { id userEmail } } }');
     expect(JSON.stringify(records.data)).toContain('ada@acme.test');
   });

@@ -73,7 +73,8 @@ export function SignInPage() {
       } catch (cause) {
         const { code, message, hint } = toFailure(cause);
         // Nobody has asked for it yet, so nobody misses it.
-        if (code === 'PASSKEY_REFUSED' || code === 'NO_WORKSPACE') setProblem({ message, hint });
+        if (code === 'PASSKEY_REFUSED' || code === 'NO_WORKSPACE' || code.startsWith('RV'))
+          setProblem({ message, hint });
       }
     };
     void offer();

@@ -4,6 +4,7 @@ import type { AccountsConfig } from '../../db/config.ts';
 import type { Secrets } from '../../db/secrets.ts';
 import { RequestError } from '../errors.ts';
 import { readJson } from '../http/body.ts';
+import { slugOfRequest } from '../http/origin.ts';
 import { assertEmailVerified } from './accounts.ts';
 import type { Attempts } from './attempts.ts';
 import { noteAuthEvent } from './events.ts';
@@ -55,7 +56,8 @@ export function installPasskeys(app: Express, parts: Parts): void {
     const owner = await passkeys.authenticate(request, { ticket, response: answer }, null);
     await attempts.takeBack(limitOf(request));
     if (accounts.isEmailVerificationRequired) await assertEmailVerified(parts, request, owner);
-    const slug = typeof workspace === 'string' && workspace !== '' ? workspace : null;
+    const named = slugOfRequest(request, accounts.publicUrl) ?? workspace;
+    const slug = typeof named === 'string' && named !== '' ? named : null;
     const { rows } = await pool.query<{ id: string | null }>('select core.workspace_to_enter($1, $2) as id', [
       owner.userId,
       slug,

@@ -7,6 +7,7 @@ import type { Refusals } from '../auth/refusals.ts';
 import { hashToken } from '../auth/tokenHash.ts';
 import { RequestError } from '../errors.ts';
 import { readJson } from '../http/body.ts';
+import { originOf } from '../http/origin.ts';
 import { logHidden } from '../log.ts';
 import { parseFilter } from './filter.ts';
 import { applyPatch, readResource } from './patch.ts';
@@ -119,8 +120,7 @@ function installResources(router: Router, path: string, kind: Kind, { pool, publ
   const { list, get, create, save, remove } = KINDS[kind];
   const directoryOf = (response: Response) => response.locals['directory'] as Directory;
   const locate = (request: Request, resource: Resource): Resource => {
-    const base = publicUrl ?? `${request.protocol}://${request.headers.host ?? 'localhost'}`;
-    const location = `${base}/scim/v2${path}/${String(resource['id'])}`;
+    const location = `${originOf(request, publicUrl)}/scim/v2${path}/${String(resource['id'])}`;
     return { ...resource, meta: { ...(resource['meta'] as object), location } };
   };
   const answer = (request: Request, response: Response, status: number, resource: Resource) => {

@@ -3305,6 +3305,8 @@ begin
   v_id := core.join_workspace(workspace_id, v_user.id, core.default_role(workspace_id), v_name);
   v_member := core.scim_member(workspace_id, v_id);
   insert into core.scim_users (member_id, workspace_id) values (v_member.id, v_member.workspace_id);
+  update core.invitations i set accepted_at = now()
+  where i.workspace_id = v_member.workspace_id and lower(i.email) = v_email and i.accepted_at is null and i.revoked_at is null;
   perform core.note_scim('MEMBER_JOINED', v_member, token_name);
   return core.save_scim_user(workspace_id, v_member.id, resource, token_name);
 end

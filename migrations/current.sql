@@ -1,3 +1,16 @@
+-- Seeing the workspace as a role or as another member does.
+alter table core.sessions
+  add column seeing_role_id uuid,
+  add column seeing_member_id uuid,
+  add check (num_nonnulls(seeing_role_id, seeing_member_id) < 2),
+  add foreign key (workspace_id, seeing_role_id) references metadata.roles (workspace_id, id) on delete set null (seeing_role_id),
+  add foreign key (workspace_id, seeing_member_id) references core.members (workspace_id, id) on delete set null (seeing_member_id);
+comment on column core.sessions.seeing_role_id is 'The role as which the session sees its workspace, read only; null for its own.';
+comment on column core.sessions.seeing_member_id is 'The member as whom the session sees its workspace, read only; null for its own.';
+create index on core.sessions (workspace_id, seeing_role_id);
+create index on core.sessions (workspace_id, seeing_member_id);
+--!include engine/permissions/seeing.sql
+
 --!include engine/uuid.sql
 -- ── second factors by role, rules of sessions, devices that were seen, passkeys ─────────────────
 alter table metadata.roles add column requires_second_factor boolean not null default false;
@@ -199,19 +212,6 @@ drop function metadata.update_my_profile(text, text, text, text, text, text);
 alter table metadata.teams drop constraint teams_workspace_id_parent_team_id_fkey,
   add constraint teams_workspace_id_parent_team_id_fkey foreign key (workspace_id, parent_team_id) references metadata.teams (workspace_id, id) deferrable initially deferred;
 --!include metadata/teams.sql
-
--- Seeing the workspace as a role or as another member does.
-alter table core.sessions
-  add column seeing_role_id uuid,
-  add column seeing_member_id uuid,
-  add check (num_nonnulls(seeing_role_id, seeing_member_id) < 2),
-  add foreign key (workspace_id, seeing_role_id) references metadata.roles (workspace_id, id) on delete set null (seeing_role_id),
-  add foreign key (workspace_id, seeing_member_id) references core.members (workspace_id, id) on delete set null (seeing_member_id);
-comment on column core.sessions.seeing_role_id is 'The role as which the session sees its workspace, read only; null for its own.';
-comment on column core.sessions.seeing_member_id is 'The member as whom the session sees its workspace, read only; null for its own.';
-create index on core.sessions (workspace_id, seeing_role_id);
-create index on core.sessions (workspace_id, seeing_member_id);
---!include engine/permissions/seeing.sql
 
 -- Shares that end, and the log of who shared.
 do $$

@@ -9,7 +9,7 @@ as $$
     select c.id, c.name, c.workspace_id is not null as "isOwn", min(g.created_at) as "connectedAt", max(g.last_used_at) as "lastUsedAt",
       (select jsonb_agg(s.sentence) from core.oauth_scopes() s where s.scope = any (array_agg(p.scope))) as "may"
     from core.oauth_grants g join core.oauth_clients c on c.id = g.client_id cross join lateral unnest(g.scopes) p (scope)
-    where g.member_id = engine.current_member() and g.ended_at is null
+    where g.member_id = engine.person() and g.ended_at is null
     group by c.id
   ) a
 $$;

@@ -245,7 +245,7 @@ as $$
   from core.members m
   join core.identity_providers p on p.workspace_id = m.workspace_id and p.is_enabled
   left join core.identities i on i.provider_id = p.id and i.user_id = m.user_id
-  where m.id = engine.current_member()
+  where m.id = engine.person()
 $$;
 comment on function metadata.my_identities() is 'The providers of the workspace, and whether the calling member is connected with each: [{providerId, kind, label, isConnected, email, connectedAt, lastUsedAt}].';
 

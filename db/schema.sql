@@ -867,21 +867,21 @@ create table core.sessions (
   revoked_reason text,
   mfa_at timestamp with time zone,
   impersonator_user_id uuid,
+  seeing_role_id uuid,
+  seeing_member_id uuid,
   signed_in_at timestamp with time zone not null default now(),
   impersonation_reason text,
   from_session_id uuid,
-  provider_id uuid,
-  seeing_role_id uuid,
-  seeing_member_id uuid
+  provider_id uuid
 );
 comment on table core.sessions is 'Who is signed in where. A session is the family of refresh tokens that follow from one sign-in.';
 
 comment on column core.sessions.impersonator_user_id is 'Who acts as the user, where it is somebody else.';
+comment on column core.sessions.seeing_role_id is 'The role as which the session sees its workspace, read only; null for its own.';
+comment on column core.sessions.seeing_member_id is 'The member as whom the session sees its workspace, read only; null for its own.';
 comment on column core.sessions.signed_in_at is 'When somebody proved who they are: for one that was switched to, when the first of them began.';
 comment on column core.sessions.from_session_id is 'The session of who acts as the user, which is gone back to and without which this one ends.';
 comment on column core.sessions.provider_id is 'The identity provider that has named the user. Such a session is for its workspace alone.';
-comment on column core.sessions.seeing_role_id is 'The role as which the session sees its workspace, read only; null for its own.';
-comment on column core.sessions.seeing_member_id is 'The member as whom the session sees its workspace, read only; null for its own.';
 
 alter table core.sessions add constraint sessions_check CHECK ((num_nonnulls(seeing_role_id, seeing_member_id) < 2));
 
@@ -21110,7 +21110,7 @@ AS $function$
     select c.id, c.name, c.workspace_id is not null as "isOwn", min(g.created_at) as "connectedAt", max(g.last_used_at) as "lastUsedAt",
       (select jsonb_agg(s.sentence) from core.oauth_scopes() s where s.scope = any (array_agg(p.scope))) as "may"
     from core.oauth_grants g join core.oauth_clients c on c.id = g.client_id cross join lateral unnest(g.scopes) p (scope)
-    where g.member_id = engine.current_member() and g.ended_at is null
+    where g.member_id = engine.person() and g.ended_at is null
     group by c.id
   ) a
 $function$;
@@ -21982,7 +21982,7 @@ AS $function$
   from core.members m
   join core.identity_providers p on p.workspace_id = m.workspace_id and p.is_enabled
   left join core.identities i on i.provider_id = p.id and i.user_id = m.user_id
-  where m.id = engine.current_member()
+  where m.id = engine.person()
 $function$;
 comment on function metadata.my_identities() is 'The providers of the workspace, and whether the calling member is connected with each: [{providerId, kind, label, isConnected, email, connectedAt, lastUsedAt}].';
 

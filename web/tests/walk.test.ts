@@ -707,7 +707,7 @@ describe('the walk', () => {
     const wider = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
     expect(wider).toBe(false);
     await shot('phone-company');
-    await page.getByRole('button', { name: 'More' }).click();
+    await page.getByRole('button', { name: 'More', exact: true }).click();
     await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Tasks' }).click();
     await page.getByRole('button', { name: 'New' }).click();
     await page.getByRole('dialog').getByLabel('Title').fill('Call from the train');

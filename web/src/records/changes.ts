@@ -46,26 +46,25 @@ async function saveLinks(model: Model, id: string, field: ModelField, before: Li
   );
 }
 
-/** Links are added and removed in the order of the clicks, however fast those come. */
-const queues = new Map<string, Promise<void>>();
+const queues = new Map<string, Promise<unknown>>();
 
-async function inTurn(key: string, work: () => Promise<void>): Promise<void> {
-  const turn = (queues.get(key) ?? Promise.resolve()).catch(() => undefined).then(work);
-  queues.set(key, turn);
+/** Two requests at once may overtake each other, so what is done to a record is done in the order of the clicks. */
+async function inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+  const turn = (queues.get(id) ?? Promise.resolve()).catch(() => undefined).then(work);
+  queues.set(id, turn);
   try {
-    await turn;
+    return await turn;
   } finally {
-    if (queues.get(key) === turn) queues.delete(key);
+    if (queues.get(id) === turn) queues.delete(id);
   }
 }
 
-/** Saves edits of one record together, and gives their columns as they are then. */
-export async function saveEdits(
-  model: Model,
-  object: ModelObject,
-  before: RecordRow,
-  edits: Edit[],
-): Promise<RecordRow> {
+/** Saves edits of one record together, after those before, and gives their columns as they are then. */
+export function saveEdits(model: Model, object: ModelObject, before: RecordRow, edits: Edit[]): Promise<RecordRow> {
+  return inTurn(before.id, () => save(model, object, before, edits));
+}
+
+async function save(model: Model, object: ModelObject, before: RecordRow, edits: Edit[]): Promise<RecordRow> {
   const { id } = before;
   const links = edits.filter(({ field }) => field.junction);
   const plain = edits.filter(({ field }) => !field.junction);
@@ -79,7 +78,7 @@ export async function saveEdits(
   }
   for (const { field, value } of links) {
     const after = Array.isArray(value) ? value.filter(isLink) : [];
-    await inTurn(`${id} ${field.id}`, () => saveLinks(model, id, field, linksOf(model, field, before), after));
+    await saveLinks(model, id, field, linksOf(model, field, before), after);
     const { record } = await request(oneDocument(model, object, [field]), { id });
     saved = { ...saved, ...record };
   }

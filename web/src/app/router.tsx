@@ -130,6 +130,14 @@ const apps = createRoute({
   component: lazyRouteComponent(() => import('../security/AppsPage.tsx'), 'AppsPage'),
 });
 
+const signInSettings = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/sign-in',
+  validateSearch: (search: { [key: string]: unknown }): { provider?: string } =>
+    typeof search['provider'] === 'string' ? { provider: search['provider'] } : {},
+  component: lazyRouteComponent(() => import('../security/providers/SignInSettingsPage.tsx'), 'SignInSettingsPage'),
+});
+
 const signIns = createRoute({
   getParentRoute: () => root,
   path: '/settings/sign-ins',
@@ -171,6 +179,7 @@ export const router = createRouter({
     keys,
     databaseAccess,
     apps,
+    signInSettings,
     signIns,
     provisioning,
     roles,

@@ -6,9 +6,11 @@ import {
   IconLogin2,
   IconShieldLock,
   IconUsersPlus,
+  IconUserCheck,
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { useMay } from '../model/store.ts';
 import frame from '../settings/frame.module.css';
 import settings from '../settings/settings.module.css';
 
@@ -18,6 +20,7 @@ const SECTIONS = [
   { to: '/settings/apps', label: 'Apps', icon: IconApps },
   { to: '/settings/database-access', label: 'Database access', icon: IconDatabase },
   { to: '/settings/provisioning', label: 'Provisioning', icon: IconUsersPlus },
+  { to: '/settings/sign-in', label: 'Members’ sign-in', icon: IconUserCheck },
   { to: '/settings/sign-ins', label: 'Workspace', icon: IconLogin2 },
 ] as const;
 
@@ -28,6 +31,7 @@ interface SecurityFrameProps {
 
 /** What the pages about signing in share. */
 export function SecurityFrame({ label, children }: SecurityFrameProps) {
+  const keepsSignIn = useMay('SECURITY');
   return (
     <>
       <header className={frame.header}>
@@ -36,12 +40,14 @@ export function SecurityFrame({ label, children }: SecurityFrameProps) {
           Security
         </h1>
         <nav className={frame.sections} aria-label="Security">
-          {SECTIONS.map(({ to, label: name, icon: SectionIcon }) => (
-            <Link key={to} to={to} className={frame.section}>
-              <SectionIcon size={15} stroke={1.75} aria-hidden />
-              <span>{name}</span>
-            </Link>
-          ))}
+          {SECTIONS.filter(({ to }) => to !== '/settings/sign-in' || keepsSignIn).map(
+            ({ to, label: name, icon: SectionIcon }) => (
+              <Link key={to} to={to} className={frame.section} activeOptions={{ exact: true, includeSearch: false }}>
+                <SectionIcon size={15} stroke={1.75} aria-hidden />
+                <span>{name}</span>
+              </Link>
+            ),
+          )}
         </nav>
       </header>
       <div className={settings.page} tabIndex={0} role="region" aria-label={label}>

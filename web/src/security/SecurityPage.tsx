@@ -3,6 +3,7 @@ import { useInquiry } from '../settings/useInquiry.ts';
 import { openSessions, secondFactorState } from './calls.ts';
 import { ConnectedAppsSection } from './ConnectedAppsSection.tsx';
 import { PasskeysSection } from './PasskeysSection.tsx';
+import { ConnectedSignIns } from './ConnectedSignIns.tsx';
 import { PasswordSection } from './PasswordSection.tsx';
 import { SecondFactorSection } from './SecondFactorSection.tsx';
 import { SecurityFrame } from './SecurityFrame.tsx';
@@ -41,6 +42,7 @@ function OwnSections() {
           factor.again();
         }}
       />
+      <ConnectedSignIns />
       <ConnectedAppsSection />
       <TokensSection />
     </>

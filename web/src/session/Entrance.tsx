@@ -4,6 +4,7 @@ import { tokenOfLink } from './entrance.ts';
 import { CONSENT_PATH } from './entrancePaths.ts';
 import { ApproveDomain, ChangeEmail, FollowMagicLink, VerifyEmail } from './LinkPages.tsx';
 import { AskForMagicLink, ForgotPassword, ResetPassword } from './PasswordPages.tsx';
+import { SsoReturn } from './SsoReturn.tsx';
 import { AcceptInvitation, FollowInviteLink, SignUp } from './SignUpPages.tsx';
 
 const PAGES: { [path: string]: ComponentType } = {
@@ -16,6 +17,7 @@ const PAGES: { [path: string]: ComponentType } = {
   '/verify-email': VerifyEmail,
   '/change-email': ChangeEmail,
   '/approve-domain': ApproveDomain,
+  '/sso': SsoReturn,
 };
 
 /** The pages of links in mails and of people who have no account yet. They work whether somebody is signed in or not. */

@@ -8,6 +8,8 @@ import { goTo, useEntrance, wantedPath } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
 import { canOfferPasskeys, hasPasskeys, signInWithPasskey, stopOffering } from './passkeys.ts';
 import { enter, signIn } from './session.ts';
+import { FindSingleSignOn, OnlySingleSignOn, ProviderButtons } from './SingleSignOn.tsx';
+import { useSignInWays } from './singleSignOn.ts';
 import classes from './SignInPage.module.css';
 
 /** A challenge is good for five minutes; people look at a sign-in page for longer. */
@@ -21,6 +23,8 @@ export function SignInPage() {
   const [busy, setBusy] = useState(false);
   const [wantsCaptcha, setWantsCaptcha] = useState(false);
   const captcha = useCaptcha(wantsCaptcha);
+  const ways = useSignInWays();
+  const [shown, setShown] = useState<'FORM' | 'FIND' | null>(null);
   const form = useForm({
     initialValues: { email: '', password: '', workspace: '' },
     validate: {
@@ -86,6 +90,9 @@ export function SignInPage() {
     };
   }, [withPasskeys]);
 
+  if (shown === 'FIND') return <FindSingleSignOn onBack={() => setShown('FORM')} />;
+  if (shown === null && ways?.isSsoEnforced && ways.providers.length > 0)
+    return <OnlySingleSignOn ways={ways} onOther={() => setShown('FORM')} />;
   return (
     <EntranceCard title="Sign in to Relvar" problem={problem} onSubmit={submit}>
       <TextInput
@@ -127,7 +134,11 @@ export function SignInPage() {
           Sign in with a passkey
         </Button>
       ) : null}
+      <ProviderButtons ways={ways} />
       <div className={classes.links}>
+        <button type="button" className={classes.more} onClick={() => setShown('FIND')}>
+          Single sign-on
+        </button>
         <a className={classes.more} href="/forgot-password">
           Forgot your password?
         </a>

@@ -13,4 +13,5 @@ export const isEntrancePath = (path: string): boolean =>
     '/verify-email',
     '/change-email',
     '/approve-domain',
+    '/sso',
   ].includes(path);

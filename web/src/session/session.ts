@@ -2,6 +2,7 @@ import { create } from 'zustand';
 import { fetchJson, toFailure } from '../api/failure.ts';
 import { actAs } from '../api/refresh.ts';
 import { useModelStore } from '../model/store.ts';
+import { rememberWorkspace } from './singleSignOn.ts';
 import type { Seeing } from '../seeing/seeing.ts';
 
 export interface Identity {
@@ -49,7 +50,10 @@ export const useSession = create<SessionState>(() => ({ identity: undefined, ste
 export const pageOf = (identity: Identity | null | undefined): string | null =>
   identity?.seeing?.page ?? identity?.member?.id ?? null;
 
-useSession.subscribe(({ identity }) => actAs(pageOf(identity)));
+useSession.subscribe(({ identity }) => {
+  actAs(pageOf(identity));
+  if (identity) rememberWorkspace(identity.workspace.slug);
+});
 
 export async function resumeSession(): Promise<void> {
   try {

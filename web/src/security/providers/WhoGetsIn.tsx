@@ -3,7 +3,7 @@ import { IconPlus, IconX } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useState, type FormEvent } from 'react';
 import { useInquiry } from '../../settings/useInquiry.ts';
-import { roles as askRoles } from '../calls.ts';
+import { rolesFor } from '../calls.ts';
 import classes from '../security.module.css';
 import type { Patch, Provider } from './providers.ts';
 
@@ -63,7 +63,7 @@ export function WhoGetsIn({ provider, domains, change }: WhoGetsInProps) {
 }
 
 function RoleMapping({ provider, change }: { provider: Provider; change: WhoGetsInProps['change'] }) {
-  const choices = useInquiry('roles', askRoles);
+  const choices = useInquiry('roles of members', () => rolesFor('MEMBERS'));
   const [claim, setClaim] = useState(provider.roleClaim ?? '');
   const [lines, setLines] = useState(provider.roles);
   const [otherwise, setOtherwise] = useState(provider.defaultRoleId);

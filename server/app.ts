@@ -221,9 +221,12 @@ export async function makeApp(options: AppOptions): Promise<App> {
 /** Keeps what is remembered in step with the database. */
 function followModel(parts: { notices: Notices; gateway: Gateway; identities: Identities }): void {
   const { notices, gateway, identities } = parts;
-  notices.prependListener('model', ({ workspace, version, shape }) => {
+  notices.prependListener('model', ({ workspace }) => {
     identities.forgetWorkspace(workspace);
-    gateway.models.note(workspace, { version, shape });
+    gateway.models.look(workspace).catch((error: Error) => {
+      // One that was dropped is looked for once more.
+      if (!(error instanceof RequestError)) log('cannot look at a changed model', { error: error.message });
+    });
   });
   notices.prependListener('identity', (notice) => identities.forget(notice));
   notices.prependListener('resumed', () => {

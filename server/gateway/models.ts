@@ -58,6 +58,11 @@ export class Models {
     return model;
   }
 
+  /** A notice says that there is a newer one. What it is says the database: anybody who connects there may send notices. */
+  async look(workspaceId: string): Promise<void> {
+    if (this.#known.has(workspaceId)) await this.#fetch(workspaceId);
+  }
+
   /** After notices may have been missed: what changed meanwhile is noted as if they had come. */
   async compare(): Promise<void> {
     if (this.#known.size === 0) return;

@@ -47,3 +47,30 @@ test('the new schema is built when the notice comes, before anyone asks', async 
   const { rows } = await server.db.admin.query('select shape from core.workspaces where id = $1', [beta.workspaceId]);
   await eventually('a schema of the new shape', () => server.app.gateway.instances.get(rows[0].shape) !== undefined);
 });
+
+test('a notice that somebody made up is a hint at most', async () => {
+  const gamma = await server.createWorkspace('gamma');
+  await gamma.records('{ __typename }');
+  const { gateway } = server.app;
+  const before = gateway.models.version(gamma.workspaceId);
+  const forged = [
+    ['relvar_model', 'null'],
+    ['relvar_model', '[]'],
+    ['relvar_model', 'no JSON'],
+    ['relvar_model', JSON.stringify({ workspace: gamma.workspaceId, version: 1e9, shape: 'another' })],
+    ['relvar_model', JSON.stringify({ workspace: 'nobody', version: 1e9, shape: 'another' })],
+    ['relvar_identity', 'null'],
+    ['relvar_identity', '7'],
+    ['relvar_records', 'null'],
+    ['relvar_records', '[null]'],
+    ['relvar_records', '[{"workspace": 1, "object": [], "ids": {}}]'],
+  ];
+  for (const [channel, payload] of forged) await server.db.admin.query('select pg_notify($1, $2)', [channel, payload]);
+  // A true one comes after them, so all have been heard then.
+  await server.db.admin.query(
+    `update metadata.objects set label_plural = 'Folk' where name_singular = 'person' and workspace_id = $1`,
+    [gamma.workspaceId],
+  );
+  await eventually('the true notice', () => gateway.models.version(gamma.workspaceId) === before + 1);
+  expect((await gamma.records('{ __typename }')).errors).toBeUndefined();
+});

@@ -141,8 +141,21 @@ export class Notices extends EventEmitter<Events> {
       log('a notice from the database is not JSON', { channel, payload });
       return;
     }
-    if (event === 'model') this.emit('model', notice as ModelNotice);
-    else if (event === 'identity') this.emit('identity', notice as IdentityNotice);
-    else this.emit('records', notice as readonly RecordsNotice[]);
+    // Whoever may connect to the database may send notices, so none is taken for more than a hint where to look.
+    if (event === 'model' && isModel(notice)) this.emit('model', notice);
+    else if (event === 'identity' && isObject(notice)) this.emit('identity', notice);
+    else if (event === 'records' && Array.isArray(notice) && notice.every(isRecords)) this.emit('records', notice);
+    else log('a notice from the database is none of ours', { channel });
   }
 }
+
+const isObject = (notice: unknown): notice is Record<string, unknown> =>
+  typeof notice === 'object' && notice !== null && !Array.isArray(notice);
+
+const isModel = (notice: unknown): notice is ModelNotice => isObject(notice) && typeof notice['workspace'] === 'string';
+
+const isRecords = (notice: unknown): notice is RecordsNotice =>
+  isObject(notice) &&
+  typeof notice['workspace'] === 'string' &&
+  typeof notice['object'] === 'string' &&
+  (notice['ids'] === undefined || Array.isArray(notice['ids']));

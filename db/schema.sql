@@ -9881,7 +9881,7 @@ AS $function$
     select j.kind, j.key, j.want, j.have, j.is_extra, j.is_missing, j.is_relabelled,
       j.is_recreated or j.kind in ('index', 'constraint') and not j.is_missing and not j.is_extra and (j.have).oid in (select d.oid from dragged d) as is_recreated
     from judged j
-  ), shaken as (
+  ), shaken as materialized (
     -- Privileges stay with a column through its rename, and go with one that is made anew. Where names change hands they are given anew.
     select distinct (j.have).table_key as table_key, j.is_recreated from judged j
     where j.kind = 'column' and not j.is_missing and not j.is_extra and ((j.want).name <> (j.have).name or j.is_recreated)
@@ -9898,7 +9898,8 @@ AS $function$
     or ((j.want).definition is distinct from (j.have).definition and j.kind in ('rls', 'grant'))
     -- Added without a look at the records that were there.
     or (j.kind = 'constraint' and not (j.have).not_null)
-    or (j.kind = 'grant' and exists (select from shaken s where s.table_key = (j.want).table_key and (not s.is_recreated or (j.want).definition like '%select (%')))
+    or (j.kind = 'grant' and (j.want).table_key in (select s.table_key from shaken s where not s.is_recreated))
+    or (j.kind = 'grant' and (j.want).definition like '%select (%' and (j.want).table_key in (select s.table_key from shaken s where s.is_recreated))
     or (j.kind = 'column' and ((j.want).pg_type <> (j.have).pg_type or (j.want).not_null <> (j.have).not_null
       or ((j.want).generated_expr is null and (j.want).default_expr is distinct from (j.have).default_expr)))
 $function$;

@@ -48,6 +48,7 @@ export interface Statement {
 
 interface ProviderOptions {
   entityId?: string;
+  signInUrl?: string;
   keys?: SamlKeys;
   /** Certificates in the metadata beside that of the key which signs. */
   alsoTrusted?: string[];
@@ -143,7 +144,7 @@ export class SamlProvider {
       requestSignatureAlgorithm: this.#options.signatureAlgorithm ?? RSA_SHA256,
       dataEncryptionAlgorithm: this.#options.dataEncryption ?? 'http://www.w3.org/2009/xmlenc11#aes256-gcm',
       keyEncryptionAlgorithm: this.#options.keyEncryption ?? 'http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p',
-      singleSignOnService: [{ Binding: REDIRECT, Location: 'https://idp.test/sso' }],
+      singleSignOnService: [{ Binding: REDIRECT, Location: this.#options.signInUrl ?? 'https://idp.test/sso' }],
       singleLogoutService: [{ Binding: REDIRECT, Location: 'https://idp.test/slo' }],
     };
     return samlify.IdentityProvider(settings);

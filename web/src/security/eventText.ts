@@ -34,6 +34,7 @@ const SENTENCES: { [kind: string]: string } = {
   PROVIDER_CHANGED: 'Changed an identity provider',
   PROVIDER_REMOVED: 'Removed an identity provider',
   PROVIDER_TESTED: 'Tested an identity provider',
+  PROVIDER_CERTIFICATE_EXPIRES: 'The certificate of an identity provider is about to end',
   KEY_CREATED: 'Created a key',
   KEY_REVOKED: 'Revoked a key',
   DATABASE_LOGIN_CREATED: 'Got a database login',

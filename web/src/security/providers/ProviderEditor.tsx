@@ -8,8 +8,8 @@ import { formatRelative } from '../../model/dates.ts';
 import { announceFailure } from '../../records/announce.tsx';
 import { useSession } from '../../session/session.ts';
 import lists from '../../settings/lists.module.css';
-import { Copy } from '../Secret.tsx';
 import classes from '../security.module.css';
+import { Address } from './Address.tsx';
 import { kindOf } from './kinds.ts';
 import {
   deleteProvider,
@@ -82,15 +82,6 @@ export function ProviderEditor({ provider, settings, onChanged }: ProviderEditor
       <Connected provider={provider} onChanged={onChanged} />
       <Remove provider={provider} onRemoved={onChanged} />
     </>
-  );
-}
-
-export function Address({ label, value }: { label: string; value: string }) {
-  return (
-    <Group gap={8} align="end" wrap="nowrap" className={classes.address}>
-      <TextInput label={label} value={value} readOnly className={classes.grow} />
-      <Copy text={value} label="Copy" />
-    </Group>
   );
 }
 

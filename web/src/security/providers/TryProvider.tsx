@@ -35,9 +35,11 @@ export function TryProvider({ provider }: { provider: Provider }) {
           : 'Save what the provider needs first.'}
       </p>
       <Group gap={8} my={10}>
-        <Button variant="default" loading={busy === 'CHECK'} disabled={!isReady} onClick={() => void check()}>
-          Check the address
-        </Button>
+        {provider.kind === 'SAML' ? null : (
+          <Button variant="default" loading={busy === 'CHECK'} disabled={!isReady} onClick={() => void check()}>
+            Check the address
+          </Button>
+        )}
         <Button variant="default" loading={busy === 'TEST'} disabled={!isReady} onClick={() => void test()}>
           Test the sign-in
         </Button>

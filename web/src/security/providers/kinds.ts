@@ -1,6 +1,7 @@
-import { IconBrandGoogleFilled, IconBrandWindowsFilled, IconFingerprint } from '@tabler/icons-react';
+import { IconBrandGoogleFilled, IconBrandWindowsFilled, IconFingerprint, IconShieldLock } from '@tabler/icons-react';
 import type { ComponentType } from 'react';
 import { OpenIdForm } from './OpenIdForm.tsx';
+import { SamlForm } from './SamlForm.tsx';
 import type { Provider, ProviderKind } from './providers.ts';
 
 export interface KindFormProps {
@@ -53,6 +54,15 @@ export const KINDS: readonly Kind[] = [
     icon: IconFingerprint,
     Form: OpenIdForm,
     hasCallback: true,
+  },
+  {
+    kind: 'SAML',
+    name: 'SAML 2.0',
+    label: 'single sign-on',
+    steps: 'At the provider, add an application with our metadata or the addresses below. Then give its metadata here.',
+    icon: IconShieldLock,
+    Form: SamlForm,
+    hasCallback: false,
   },
 ];
 

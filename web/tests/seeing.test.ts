@@ -233,3 +233,33 @@ describe('sharing', () => {
     );
   });
 });
+
+describe('when something fails', () => {
+  test('a panel that could not be read says so, and is read again', async () => {
+    const id = await value(`select id::text as value from ${schema}.companies order by id limit 1`);
+    await database.admin.query(
+      `update metadata.objects o set duplicate_criteria = jsonb_build_array(jsonb_build_array(o.label_field_id)) where o.name_singular = 'company'`,
+    );
+    const broken = (url: URL) => url.pathname === '/graphql';
+    await keeper.route(broken, (route) =>
+      route.request().postData()?.includes('findDuplicates') ? route.abort() : route.continue(),
+    );
+    await keeper.goto(`${address}/objects/companies/${id}`);
+    const panel = keeper.getByRole('region', { name: 'Possible duplicates' });
+    await panel.getByText('Possible duplicates could not be read.').waitFor();
+    await keeper.unroute(broken);
+    await panel.getByRole('button', { name: 'Try again' }).click();
+    await panel.getByRole('alert').waitFor({ state: 'detached' });
+  });
+
+  test('colours that were not saved are told of', async () => {
+    const broken = (url: URL) => url.pathname === '/metadata';
+    await keeper.goto(`${address}/settings/profile`);
+    await keeper.getByLabel('Appearance').first().waitFor();
+    await keeper.route(broken, (route) => route.abort());
+    await keeper.getByLabel('Appearance').first().click();
+    await keeper.getByRole('option', { name: 'Dark' }).click();
+    await keeper.getByText('The colours hold on this device only').waitFor();
+    await keeper.unroute(broken);
+  });
+});

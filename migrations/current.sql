@@ -419,6 +419,7 @@ drop function engine.explain_role(metadata.roles, metadata.objects, text, uuid, 
 --!include engine/permissions/explain.sql
 --!include engine/permissions/past.sql
 --!include engine/trash.sql
+--!include engine/permissions/strays.sql
 --!include core/scim.sql
 --!include core/scim_groups.sql
 --!include metadata/provisioning.sql

@@ -125,6 +125,20 @@ as $$
   cross join lateral pg_catalog.aclexplode(p.proacl) a
   where p.provolatile = 'v' and (a.grantee = to_regrole('relvar_reader') or a.grantee in (select r.oid from pg_catalog.pg_roles r where r.rolname ~ '^ws_[a-z0-9]+_ro_\d+$'))
   union all
+  -- Schemas and tables that nobody reaches but the server, the worker and, of metadata, CRM roles.
+  select 'closed_schema_open', 'A schema of the engine that somebody else may use', format('%s: %s to %s', n.nspname, a.privilege_type, coalesce(g.rolname, 'public')),
+    format('revoke %s on schema %I from %s;', a.privilege_type, n.nspname, coalesce(quote_ident(g.rolname), 'public'))
+  from ours n join pg_catalog.pg_namespace s on s.oid = n.oid cross join lateral pg_catalog.aclexplode(s.nspacl) a left join pg_catalog.pg_roles g on g.oid = a.grantee
+  where n.nspname in ('core', 'metadata', 'engine') and a.grantee <> s.nspowner
+    and (a.privilege_type <> 'USAGE' or a.is_grantable or coalesce(g.rolname, '') <> all (case n.nspname when 'metadata' then '{relvar_crm,relvar_reader}'::text[] else '{relvar_server,relvar_worker}' end))
+  union all
+  select 'closed_table_open', 'A table of the engine that somebody may use without its functions', format('%s: %s to %s', c.oid::regclass, a.privilege_type, coalesce(g.rolname, 'public')),
+    format('revoke %s on %s from %s;', a.privilege_type, c.oid::regclass, coalesce(quote_ident(g.rolname), 'public'))
+  from ours n join pg_catalog.pg_class c on c.relnamespace = n.oid
+  cross join lateral (select c.relacl as acl union all select t.attacl from pg_catalog.pg_attribute t where t.attrelid = c.oid and t.attacl is not null) x
+  cross join lateral pg_catalog.aclexplode(x.acl) a left join pg_catalog.pg_roles g on g.oid = a.grantee
+  where n.nspname in ('core', 'engine') and a.grantee <> c.relowner or n.nspname = 'metadata' and a.grantee = 0
+  union all
   select 'bypass_rls', 'A role of Relvar that bypasses row-level security', r.rolname, format('alter role %I nosuperuser nobypassrls;', r.rolname)
   from pg_catalog.pg_roles r where r.rolname like 'relvar\_%' and (r.rolbypassrls or r.rolsuper)
 $$;
@@ -165,7 +179,9 @@ begin
     )
     select 'right_beyond_model', 'A right that the model does not give', format('%s %s: %s', e.kind, e.key, coalesce(e.definition, '')),
       case e.kind when 'login' then format('revoke %s;', replace(e.key, ' ', ' from ')) else format('select engine.apply(%L);', w.id) end
-    from (select * from have except select * from want) e;
+    from (select * from have except select * from want) e
+    union all
+    select 'right_beyond_model', 'A right that the model does not give', s.detail, s.remedy from engine.stray_rights(w) s;
   end loop;
 end
 $$;

@@ -278,3 +278,50 @@ test('who may not read an object has neither its history nor its trash', () =>
       await failure(client, () => client.query(`select * from record_history('cliend', $1)`, [mine])),
     ).toMatchObject({ code: 'RV011' });
   }));
+
+describe('webhooks', () => {
+  test('are told what their role sees, and nothing of the rest', () =>
+    db.inTransaction(async (client) => {
+      const { object, mine, others } = await clients(client);
+      const hook = await insert(client, 'metadata.webhooks', {
+        workspace_id: ws.id,
+        target_url: 'http://127.0.0.1:9/',
+        role_id: role.id,
+      });
+      await client.query(`update ${ws.schema}.clients set salary = salary || '?'`);
+      await client.query(`update ${ws.schema}.clients set name = name || '!', salary = salary || '!'`);
+      await client.query(`delete from ${ws.schema}.clients where id = $1`, [others]);
+      await client.query(`delete from ${ws.schema}.clients`);
+      const { rows } = await client.query(
+        `select p from (select distinct batch from ${ws.schema}.record_events where object_id = $1) e
+         cross join lateral jsonb_array_elements(engine.webhook_delivery($2, $3, e.batch) -> 'payloads') p order by e.batch`,
+        [object, ws.id, hook],
+      );
+      const told = rows.map((row) => row.p as { type: string; recordId: string; after: object | null });
+      expect(told.map(({ type, recordId }) => [type, recordId])).toEqual(
+        ['created', 'updated', 'deleted'].map((action) => [`client.${action}`, mine]),
+      );
+      expect(told[1]!.after).toEqual({ name: 'Mine!' });
+      expect(JSON.stringify(told)).not.toMatch(/salary|earns/);
+    }));
+
+  test('have the role of who makes them, and are turned elsewhere by nobody who sees less', () =>
+    db.inTransaction(async (client) => {
+      await client.query(`update metadata.roles set permissions = '{API_KEYS_AND_WEBHOOKS}' where id = $1`, [role.id]);
+      const whole = await insert(client, 'metadata.webhooks', { workspace_id: ws.id, target_url: 'http://a.example' });
+      await be(client);
+      const { rows } = await client.query(
+        `insert into metadata.webhooks (target_url) values ('http://b.example') returning role_id`,
+      );
+      expect(rows).toEqual([{ role_id: role.id }]);
+      for (const statement of [
+        `update metadata.webhooks set target_url = 'http://b.example' where id = '${whole}'`,
+        `insert into metadata.webhooks (target_url, role_id) select 'http://b.example', id from metadata.roles where name = 'Admin'`,
+      ])
+        expect(await failure(client, () => client.query(statement))).toMatchObject({ code: '42501' });
+      await client.query('reset role');
+      expect(
+        await failure(client, () => client.query('delete from metadata.roles where id = $1', [role.id])),
+      ).toMatchObject({ code: 'RV087' });
+    }));
+});

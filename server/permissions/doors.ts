@@ -9,10 +9,13 @@ import { graphqlList } from './doors/graphqlList.ts';
 import { graphqlNested } from './doors/graphqlNested.ts';
 import { graphqlSort } from './doors/graphqlSort.ts';
 import { history } from './doors/history.ts';
+import { mutations } from './doors/mutations.ts';
 import { psql } from './doors/psql.ts';
+import { refusals } from './doors/refusals.ts';
 import { search } from './doors/search.ts';
 import { textFilters } from './doors/textFilters.ts';
 import { trash } from './doors/trash.ts';
+import { webhooks } from './doors/webhooks.ts';
 import type { Door } from './setting.ts';
 
 /**
@@ -35,4 +38,7 @@ export const DOORS: readonly Door[] = [
   live,
   exportFile,
   explain,
+  webhooks,
+  refusals,
+  mutations,
 ];

@@ -49,31 +49,6 @@ end
 $$;
 comment on function engine.relay_outbox(int) is 'Moves up to max_rows outbox rows to jobs and one notification. Returns how many; 0 when the outbox is empty.';
 
--- What one statement's changes look like to one webhook, or null when the hook is gone or off.
-create or replace function engine.webhook_delivery(workspace_id uuid, webhook_id uuid, batch bigint) returns jsonb
-language plpgsql stable security definer set search_path = ''
-as $$
-declare
-  v_hook record;
-  v_payloads jsonb;
-begin
-  select h.target_url, h.events, w.schema_name into v_hook
-  from metadata.webhooks h join core.workspaces w on w.id = h.workspace_id
-  where h.id = webhook_id and h.workspace_id = webhook_delivery.workspace_id and h.is_active;
-  if not found then
-    return null;
-  end if;
-  execute format(
-    'select jsonb_agg(jsonb_build_object(
-        ''id'', e.batch || ''-'' || e.seq, ''type'', o.name_singular || ''.'' || e.action, ''timestamp'', e.happened_at,
-        ''workspaceId'', $2, ''object'', o.name_singular, ''recordId'', e.record_id, ''actor'', jsonb_build_object(''type'', e.actor_type, ''id'', e.actor_id, ''name'', e.actor_name),
-        ''before'', e.before, ''after'', e.after) order by e.seq)
-     from %I.record_events e join metadata.objects o on o.id = e.object_id where e.batch = $1', v_hook.schema_name)
-  into v_payloads using batch, workspace_id;
-  return jsonb_build_object('url', v_hook.target_url, 'payloads', coalesce(v_payloads, '[]'));
-end
-$$;
-
 create or replace function engine.heartbeat(name text) returns void
 language sql volatile security definer set search_path = ''
 as $$
@@ -87,5 +62,5 @@ language sql stable security definer set search_path = ''
 as $$ select extract(epoch from clock_timestamp() - h.seen_at) from engine.heartbeats h where h.name = seconds_since_heartbeat.name $$;
 
 grant usage on schema engine to relvar_worker, relvar_server;
-grant execute on function engine.relay_outbox(int), engine.webhook_delivery(uuid, uuid, bigint), engine.heartbeat(text) to relvar_worker;
+grant execute on function engine.relay_outbox(int), engine.heartbeat(text) to relvar_worker;
 grant execute on function engine.seconds_since_heartbeat(text) to relvar_server, relvar_worker;

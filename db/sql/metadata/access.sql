@@ -70,7 +70,7 @@ grant insert (id, object_id, name, label, description, icon, type, settings, opt
 grant insert (id, field_id, target_object_id, inverse_name, inverse_label, on_delete),
   update (inverse_name, inverse_label, on_delete), delete
   on metadata.relations to relvar_crm;
-grant insert (id, name, target_url, events, is_active), update (name, target_url, events, is_active), delete
+grant insert (id, name, target_url, events, role_id, is_active), update (name, target_url, events, role_id, is_active), delete
   on metadata.webhooks to relvar_crm;
 grant insert (id, object_id, field_id, kind, settings, condition, message, applies_from, is_active, position),
   update (field_id, settings, condition, message, applies_from, is_active, position), delete

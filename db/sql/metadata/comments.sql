@@ -117,6 +117,7 @@ comment on column metadata.team_members.is_lead is 'Whether the member leads the
 
 comment on column metadata.webhooks.name is 'What people call it.';
 comment on column metadata.webhooks.target_url is 'The address that is called with a POST, http or https.';
+comment on column metadata.webhooks.role_id is 'It tells what this role sees, and nobody is its member; that of who made it unless another is given.';
 comment on column metadata.webhooks.is_active is 'Whether it is called at present.';
 comment on column metadata.webhooks.created_at is 'When it was added.';
 

@@ -110,7 +110,9 @@ as $$
     union all
     select format('the API key "%s"', k.name) from core.api_keys k where k.role_id = role_holders.role_id
     union all
-    select format('the app "%s"', c.name) from core.oauth_clients c where c.role_id = role_holders.role_id)
+    select format('the app "%s"', c.name) from core.oauth_clients c where c.role_id = role_holders.role_id
+    union all
+    select format('the webhook "%s"', coalesce(nullif(h.name, ''), h.target_url)) from metadata.webhooks h where h.role_id = role_holders.role_id)
 $$;
 
 create or replace function engine.assert_role_unheld(role metadata.roles) returns void

@@ -209,8 +209,9 @@ test('one address that tries many passwords is stopped, and so are many addresse
     `insert into core.attempts values ('sign-in owner@acme.test', now(), now() + interval '10 minutes', 100)
      on conflict (key) do update set count = 100`,
   );
-  const elsewhere = await signIn(right, { 'x-forwarded-for': '203.0.113.77' });
+  const elsewhere = await signIn(right, { 'x-forwarded-for': '203.0.113.77', 'user-agent': 'many addresses' });
   expect(elsewhere.status).toBe(429);
+  await expectLogged('SIGN_IN_BLOCKED', 'many addresses', {});
   await server.db.admin.query('delete from core.attempts');
   expect((await signIn(right)).status).toBe(200);
 });
@@ -219,8 +220,10 @@ test('one address that tries many accounts is stopped', async () => {
   await server.db.admin.query(
     `insert into core.attempts values ('sign-in 203.0.113.2', now(), now() + interval '10 minutes', 100)`,
   );
-  const answer = await signIn({ email: 'x@y.test', password: 'guess' }, { 'x-forwarded-for': '203.0.113.2' });
+  const attacker = { 'x-forwarded-for': '203.0.113.2', 'user-agent': 'many accounts' };
+  const answer = await signIn({ email: 'x@y.test', password: 'guess' }, attacker);
   expect(answer.status).toBe(429);
+  await expectLogged('SIGN_IN_BLOCKED', 'many accounts', {});
   expect(Number(answer.get('Retry-After'))).toBeGreaterThan(0);
 });
 
@@ -234,13 +237,14 @@ test('nobody learns by text or by time which addresses have an account', async (
       ['unknown', `nobody${i}@acme.test`],
     ] as const) {
       const start = performance.now();
-      const answer = await signIn({ email, password: 'not the password' });
+      const answer = await signIn({ email, password: 'not the password' }, { 'user-agent': `guessing ${kind}` });
       times[kind].push(performance.now() - start);
       expect(answer.status).toBe(401);
       bodies.add(answer.text);
     }
   }
   expect(bodies.size).toBe(1);
+  for (const kind of ['known', 'unknown']) await expectLogged('SIGN_IN_FAILED', `guessing ${kind}`, {});
   // Coarse, since the machine does other things: without the hash an unknown one would be ten times as quick.
   const best = (list: number[]) => Math.min(...list);
   expect(best(times.unknown)).toBeGreaterThan(best(times.known) / 3);
@@ -256,4 +260,18 @@ test('the host that a request names decides nothing', async () => {
   // A page of the evil host may not use it to pass for ours.
   const passing = await signIn(right, { 'x-forwarded-host': 'evil.test', origin: 'https://evil.test' });
   expect(passing.status).toBe(403);
+});
+
+test('what a sign-in says of roles and workspaces gives neither', async () => {
+  const { rows } = await server.db.admin.query("select id from core.workspaces where slug = 'other'");
+  const wanted = {
+    workspaceId: rows[0].id,
+    roleId: rows[0].id,
+    role: 'Read-only',
+    pgRole: 'relvar_owner',
+    memberId: rows[0].id,
+  };
+  const answer = await signIn({ ...right, ...wanted });
+  const me = await request(server.app.handler).get('/auth/me').set('cookie', cookieOf(answer));
+  expect(me.body).toMatchObject({ workspace: { slug: 'acme' }, member: { role: 'Admin' } });
 });

@@ -80,6 +80,7 @@ declare
   v_names text[];
   v_since timestamptz[];
   v_knows_who boolean;
+  v_is_seen boolean;
 begin
   if engine.reads_wholly(caller, v_object.id) then
     return query execute format(
@@ -88,7 +89,11 @@ begin
     using v_object.id, record_id, before_batch, v_limit;
     return;
   end if;
-  if not engine.may_touch(caller, v_object.id, record_id, 'READ') and not engine.is_trashed_for(caller, schema_name, v_object, record_id, 'READ') then
+  -- Found out once, in the words of the policies.
+  execute format('select exists (select from %2$s t where t.id = $2 and %3$s)
+      or exists (select from %1$I.trash d where d.object_id = $1 and d.record_id = $2 and exists (select from jsonb_populate_record(null::%2$s, d.data) t where %3$s))',
+    schema_name, v_table, engine.read_policy(caller, v_table::regclass)) into v_is_seen using v_object.id, record_id;
+  if not v_is_seen then
     return;
   end if;
   select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, v_object) c;
@@ -119,9 +124,9 @@ begin
   return query execute format(
     'select d.record_id, case when $4 then d.label end, case when $5 then d.data else engine.past_values(d.data, null, $6, ''{}'') end, d.deleted_at,
        case when $7 then d.deleted_by_name end
-     from %1$I.trash d cross join lateral jsonb_populate_record(null::%1$I.%2$I, d.data) t
-     where d.object_id = $1 and %3$s
-     order by d.deleted_at desc, d.record_id limit $2 offset $3', schema_name, v_object.table_name, engine.condition_of(caller, v_object.id, 'READ', 't.'))
+     from %1$I.trash d
+     where d.object_id = $1 and exists (select from jsonb_populate_record(null::%1$I.%2$I, d.data) t where %3$s)
+     order by d.deleted_at desc, d.record_id limit $2 offset $3', schema_name, v_object.table_name, engine.read_policy(caller, format('%I.%I', schema_name, v_object.table_name)::regclass))
   using v_object.id, least(greatest(max_results, 1), 1000), greatest(skip, 0), v_is_whole or engine.reads_label(caller, schema_name, v_object), v_is_whole,
     -- What lies in the trash follows renamings.
     (select array_agg(c.name) from engine.past_columns(caller, schema_name, v_object) c),

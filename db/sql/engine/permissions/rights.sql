@@ -200,13 +200,16 @@ grant execute on function engine.readable_objects(name), engine.wholly_readable_
 create or replace function engine.has_right(caller name, object_id uuid, action text) returns boolean
 language plpgsql stable set search_path = ''
 as $$
+declare
+  v_workspace uuid := engine.workspace_of_role(engine.crm_role(caller)::name);
+  v_roles text[];
 begin
-  return engine.acts_as_administrator() or coalesce((
+  if engine.acts_as_administrator() then
+    return true;
+  end if;
+  v_roles := array(select i.pg_role from metadata.roles i where i.id = any (array(select engine.roles_of(caller))));
+  return coalesce((
     select bool_or(case action when 'READ' then p.can_read when 'CREATE' then p.can_create when 'UPDATE' then p.can_update when 'DELETE' then p.can_delete when 'DESTROY' then p.can_delete and p.can_destroy end)
-    from metadata.roles r
-    cross join lateral engine.role_closure(r.id) c
-    join metadata.roles i on i.id = c
-    cross join lateral engine.effective_permissions(r.workspace_id, array[has_right.object_id], array[i.pg_role]) p
-    where r.pg_role = engine.crm_role(caller)), false);
+    from engine.effective_permissions(v_workspace, array[has_right.object_id], v_roles) p), false);
 end
 $$;

@@ -10,6 +10,14 @@ comment on column core.sessions.seeing_member_id is 'The member as whom the sess
 create index on core.sessions (workspace_id, seeing_role_id);
 create index on core.sessions (workspace_id, seeing_member_id);
 --!include engine/permissions/seeing.sql
+-- A webhook tells what its role sees.
+alter table metadata.webhooks add column if not exists role_id uuid;
+update metadata.webhooks h set role_id = r.id from metadata.roles r where r.workspace_id = h.workspace_id and r.is_system and r.has_all_permissions and h.role_id is null;
+alter table metadata.webhooks
+  add foreign key (workspace_id, role_id) references metadata.roles (workspace_id, id);
+create index if not exists webhooks_workspace_id_role_id_idx on metadata.webhooks (workspace_id, role_id);
+comment on column metadata.webhooks.role_id is 'It tells what this role sees, and nobody is its member; that of who made it unless another is given.';
+grant insert (role_id), update (role_id) on metadata.webhooks to relvar_crm;
 
 --!include engine/uuid.sql
 -- ── second factors by role, rules of sessions, devices that were seen, passkeys ─────────────────
@@ -415,13 +423,6 @@ comment on column core.workspace_settings.allows_other_apps is 'Whether members 
 --!include metadata/apps.sql
 --!include metadata/rights.sql
 -- Rules behind every door.
-alter table metadata.webhooks add column if not exists role_id uuid;
-update metadata.webhooks h set role_id = r.id from metadata.roles r where r.workspace_id = h.workspace_id and r.is_system and r.has_all_permissions and h.role_id is null;
-alter table metadata.webhooks
-  add foreign key (workspace_id, role_id) references metadata.roles (workspace_id, id);
-create index if not exists webhooks_workspace_id_role_id_idx on metadata.webhooks (workspace_id, role_id);
-comment on column metadata.webhooks.role_id is 'It tells what this role sees, and nobody is its member; that of who made it unless another is given.';
-grant insert (role_id), update (role_id) on metadata.webhooks to relvar_crm;
 drop function engine.explain_role(metadata.roles, metadata.objects, text, uuid, metadata.fields, uuid);
 --!include engine/permissions/explain.sql
 --!include engine/permissions/past.sql

@@ -54,7 +54,9 @@ async function changeRecords(
   for (const record of random.sample(recordsOf(world, object.name), 8)) {
     const answer = await graphql(caller, update(object), { id: record.id, patch: patchOf(field, record) });
     const what = `${caller.name} changes ${object.name} ${record.id}`;
-    checks.same(reached.has(record) ? null : 'RECORD_MISSING', codeOf(answer), () => what);
+    const changed = answer.data?.[`update${object.label}`] as Record<string, { id: string } | null> | null | undefined;
+    checks.same(reached.has(record) ? record.id : null, changed?.[object.name]?.id ?? null, () => what);
+    checks.same(true, [null, 'RECORD_MISSING'].includes(codeOf(answer)), () => `${what}, refused`);
     checks.same(false, tells(answer, record), () => `${what}, what the refusal tells`);
   }
 }

@@ -18,6 +18,7 @@ alter table metadata.webhooks
 create index if not exists webhooks_workspace_id_role_id_idx on metadata.webhooks (workspace_id, role_id);
 comment on column metadata.webhooks.role_id is 'It tells what this role sees, and nobody is its member; that of who made it unless another is given.';
 grant insert (role_id), update (role_id) on metadata.webhooks to relvar_crm;
+drop function engine.record_conditions(uuid, metadata.objects, text, uuid);
 
 --!include engine/uuid.sql
 -- ── second factors by role, rules of sessions, devices that were seen, passkeys ─────────────────

@@ -131,7 +131,7 @@ $$;
 
 -- The conditions under which one role reads, changes and deletes records: null for every record. Changing
 -- and deleting ask for reading, too. What is shared with a caller opens beside it.
-create or replace function engine.record_conditions(role_id uuid, object metadata.objects, prefix text default '', member uuid default null,
+create or replace function engine.record_conditions(role_id uuid, object metadata.objects, prefix text default '', member uuid default null, holder name default null,
   out on_read text, out on_update text, out on_delete text)
 language plpgsql stable set search_path = ''
 as $$
@@ -139,7 +139,8 @@ declare
   v_parts jsonb := '[]';
   v_updates jsonb := '[]';
   v_deletes jsonb := '[]';
-  v_role name := (select r.pg_role from metadata.roles r where r.id = role_id);
+  -- Whom records are shared with: the role that includes this one, where it is asked for that.
+  v_role name := coalesce(holder, (select r.pg_role from metadata.roles r where r.id = role_id)::name);
   v_tree jsonb;
   r record;
 begin
@@ -212,7 +213,7 @@ begin
   v_conditions := array(
     select coalesce(case action when 'READ' then r.on_read when 'UPDATE' then r.on_update else r.on_delete end, 'true')
     from engine.effective_permissions(v_object.workspace_id, array[v_object.id], v_roles) p
-    cross join lateral engine.record_conditions(p.role_id, v_object, prefix, member) r
+    cross join lateral engine.record_conditions(p.role_id, v_object, prefix, member, caller) r
     where case action when 'READ' then p.can_read when 'UPDATE' then p.can_update when 'DESTROY' then p.can_delete and p.can_destroy else p.can_delete end
     order by p.role_id);
   return case when v_conditions = '{}' then 'false' when 'true' = any (v_conditions) then 'true'

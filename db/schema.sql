@@ -2520,7 +2520,8 @@ create table metadata.webhooks (
   target_url text not null,
   events text[] not null default '{*.*}'::text[],
   is_active boolean not null default true,
-  created_at timestamp with time zone not null default now()
+  created_at timestamp with time zone not null default now(),
+  role_id uuid
 );
 alter table metadata.webhooks enable row level security;
 comment on table metadata.webhooks is 'URLs that are called when records change.';
@@ -2532,6 +2533,7 @@ comment on column metadata.webhooks.target_url is 'The address that is called wi
 comment on column metadata.webhooks.events is 'Patterns object.action, for example person.created, company.* or *.*.';
 comment on column metadata.webhooks.is_active is 'Whether it is called at present.';
 comment on column metadata.webhooks.created_at is 'When it was added.';
+comment on column metadata.webhooks.role_id is 'It tells what this role sees, and nobody is its member; that of who made it unless another is given.';
 
 alter table metadata.webhooks add constraint webhooks_events_check CHECK ((events <> '{}'::text[]));
 
@@ -2541,7 +2543,11 @@ alter table metadata.webhooks add constraint webhooks_target_url_check CHECK ((t
 
 alter table metadata.webhooks add constraint webhooks_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
 
+alter table metadata.webhooks add constraint webhooks_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id);
+
 CREATE INDEX webhooks_workspace_id_idx ON metadata.webhooks USING btree (workspace_id);
+
+CREATE INDEX webhooks_workspace_id_role_id_idx ON metadata.webhooks USING btree (workspace_id, role_id);
 
 create policy delete_own on metadata.webhooks for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('API_KEYS_AND_WEBHOOKS'::text) AS may)));
 
@@ -2550,6 +2556,8 @@ create policy insert_own on metadata.webhooks for insert to relvar_crm with chec
 create policy select_own on metadata.webhooks for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
 create policy update_own on metadata.webhooks for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('API_KEYS_AND_WEBHOOKS'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+CREATE TRIGGER _100_judge BEFORE INSERT OR UPDATE ON metadata.webhooks FOR EACH ROW EXECUTE FUNCTION engine.tg_webhooks__judge();
 
 CREATE OR REPLACE FUNCTION core.accept_invitation(token text, name text, password_hash text, proved_user_id uuid, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
  RETURNS TABLE(user_id uuid, workspace_id uuid)
@@ -8287,7 +8295,7 @@ begin
   v_conditions := array(
     select coalesce(case action when 'READ' then r.on_read when 'UPDATE' then r.on_update else r.on_delete end, 'true')
     from engine.effective_permissions(v_object.workspace_id, array[v_object.id], v_roles) p
-    cross join lateral engine.record_conditions(p.role_id, v_object, prefix, member) r
+    cross join lateral engine.record_conditions(p.role_id, v_object, prefix, member, caller) r
     where case action when 'READ' then p.can_read when 'UPDATE' then p.can_update when 'DESTROY' then p.can_delete and p.can_destroy else p.can_delete end
     order by p.role_id);
   return case when v_conditions = '{}' then 'false' when 'true' = any (v_conditions) then 'true'
@@ -8845,9 +8853,9 @@ begin
   return query execute format(
     'select d.record_id, case when $4 then d.label end, case when $5 then d.data else engine.past_values(d.data, null, $6, ''{}'') end, d.deleted_at,
        case when $7 then d.deleted_by_name end
-     from %1$I.trash d cross join lateral jsonb_populate_record(null::%1$I.%2$I, d.data) t
-     where d.object_id = $1 and %3$s
-     order by d.deleted_at desc, d.record_id limit $2 offset $3', schema_name, v_object.table_name, engine.condition_of(caller, v_object.id, 'READ', 't.'))
+     from %1$I.trash d
+     where d.object_id = $1 and exists (select from jsonb_populate_record(null::%1$I.%2$I, d.data) t where %3$s)
+     order by d.deleted_at desc, d.record_id limit $2 offset $3', schema_name, v_object.table_name, engine.read_policy(caller, format('%I.%I', schema_name, v_object.table_name)::regclass))
   using v_object.id, least(greatest(max_results, 1), 1000), greatest(skip, 0), v_is_whole or engine.reads_label(caller, schema_name, v_object), v_is_whole,
     -- What lies in the trash follows renamings.
     (select array_agg(c.name) from engine.past_columns(caller, schema_name, v_object) c),
@@ -12863,14 +12871,17 @@ CREATE OR REPLACE FUNCTION engine.has_right(caller name, object_id uuid, action 
  STABLE
  SET search_path TO ''
 AS $function$
+declare
+  v_workspace uuid := engine.workspace_of_role(engine.crm_role(caller)::name);
+  v_roles text[];
 begin
-  return engine.acts_as_administrator() or coalesce((
+  if engine.acts_as_administrator() then
+    return true;
+  end if;
+  v_roles := array(select i.pg_role from metadata.roles i where i.id = any (array(select engine.roles_of(caller))));
+  return coalesce((
     select bool_or(case action when 'READ' then p.can_read when 'CREATE' then p.can_create when 'UPDATE' then p.can_update when 'DELETE' then p.can_delete when 'DESTROY' then p.can_delete and p.can_destroy end)
-    from metadata.roles r
-    cross join lateral engine.role_closure(r.id) c
-    join metadata.roles i on i.id = c
-    cross join lateral engine.effective_permissions(r.workspace_id, array[has_right.object_id], array[i.pg_role]) p
-    where r.pg_role = engine.crm_role(caller)), false);
+    from engine.effective_permissions(v_workspace, array[has_right.object_id], v_roles) p), false);
 end
 $function$;
 
@@ -13637,6 +13648,20 @@ AS $function$
   cross join lateral pg_catalog.aclexplode(p.proacl) a
   where p.provolatile = 'v' and (a.grantee = to_regrole('relvar_reader') or a.grantee in (select r.oid from pg_catalog.pg_roles r where r.rolname ~ '^ws_[a-z0-9]+_ro_\d+$'))
   union all
+  -- Schemas and tables that nobody reaches but the server, the worker and, of metadata, CRM roles.
+  select 'closed_schema_open', 'A schema of the engine that somebody else may use', format('%s: %s to %s', n.nspname, a.privilege_type, coalesce(g.rolname, 'public')),
+    format('revoke %s on schema %I from %s;', a.privilege_type, n.nspname, coalesce(quote_ident(g.rolname), 'public'))
+  from ours n join pg_catalog.pg_namespace s on s.oid = n.oid cross join lateral pg_catalog.aclexplode(s.nspacl) a left join pg_catalog.pg_roles g on g.oid = a.grantee
+  where n.nspname in ('core', 'metadata', 'engine') and a.grantee <> s.nspowner
+    and (a.privilege_type <> 'USAGE' or a.is_grantable or coalesce(g.rolname, '') <> all (case n.nspname when 'metadata' then '{relvar_crm,relvar_reader}'::text[] else '{relvar_server,relvar_worker}' end))
+  union all
+  select 'closed_table_open', 'A table of the engine that somebody may use without its functions', format('%s: %s to %s', c.oid::regclass, a.privilege_type, coalesce(g.rolname, 'public')),
+    format('revoke %s on %s from %s;', a.privilege_type, c.oid::regclass, coalesce(quote_ident(g.rolname), 'public'))
+  from ours n join pg_catalog.pg_class c on c.relnamespace = n.oid
+  cross join lateral (select c.relacl as acl union all select t.attacl from pg_catalog.pg_attribute t where t.attrelid = c.oid and t.attacl is not null) x
+  cross join lateral pg_catalog.aclexplode(x.acl) a left join pg_catalog.pg_roles g on g.oid = a.grantee
+  where n.nspname in ('core', 'engine') and a.grantee <> c.relowner or n.nspname = 'metadata' and a.grantee = 0
+  union all
   select 'bypass_rls', 'A role of Relvar that bypasses row-level security', r.rolname, format('alter role %I nosuperuser nobypassrls;', r.rolname)
   from pg_catalog.pg_roles r where r.rolname like 'relvar\_%' and (r.rolbypassrls or r.rolsuper)
 $function$;
@@ -13680,7 +13705,9 @@ begin
     )
     select 'right_beyond_model', 'A right that the model does not give', format('%s %s: %s', e.kind, e.key, coalesce(e.definition, '')),
       case e.kind when 'login' then format('revoke %s;', replace(e.key, ' ', ' from ')) else format('select engine.apply(%L);', w.id) end
-    from (select * from have except select * from want) e;
+    from (select * from have except select * from want) e
+    union all
+    select 'right_beyond_model', 'A right that the model does not give', s.detail, s.remedy from engine.stray_rights(w) s;
   end loop;
 end
 $function$;
@@ -16537,7 +16564,7 @@ end
 $function$;
 comment on function engine.reconcile(uuid) is 'engine.apply for a whole workspace, remembering by which engine. The migrations call it for each.';
 
-CREATE OR REPLACE FUNCTION engine.record_conditions(role_id uuid, object metadata.objects, prefix text DEFAULT ''::text, member uuid DEFAULT NULL::uuid, OUT on_read text, OUT on_update text, OUT on_delete text)
+CREATE OR REPLACE FUNCTION engine.record_conditions(role_id uuid, object metadata.objects, prefix text DEFAULT ''::text, member uuid DEFAULT NULL::uuid, holder name DEFAULT NULL::name, OUT on_read text, OUT on_update text, OUT on_delete text)
  RETURNS record
  LANGUAGE plpgsql
  STABLE
@@ -16547,7 +16574,8 @@ declare
   v_parts jsonb := '[]';
   v_updates jsonb := '[]';
   v_deletes jsonb := '[]';
-  v_role name := (select r.pg_role from metadata.roles r where r.id = role_id);
+  -- Whom records are shared with: the role that includes this one, where it is asked for that.
+  v_role name := coalesce(holder, (select r.pg_role from metadata.roles r where r.id = role_id)::name);
   v_tree jsonb;
   r record;
 begin
@@ -16601,6 +16629,7 @@ declare
   v_names text[];
   v_since timestamptz[];
   v_knows_who boolean;
+  v_is_seen boolean;
 begin
   if engine.reads_wholly(caller, v_object.id) then
     return query execute format(
@@ -16609,7 +16638,11 @@ begin
     using v_object.id, record_id, before_batch, v_limit;
     return;
   end if;
-  if not engine.may_touch(caller, v_object.id, record_id, 'READ') and not engine.is_trashed_for(caller, schema_name, v_object, record_id, 'READ') then
+  -- Found out once, in the words of the policies.
+  execute format('select exists (select from %2$s t where t.id = $2 and %3$s)
+      or exists (select from %1$I.trash d where d.object_id = $1 and d.record_id = $2 and exists (select from jsonb_populate_record(null::%2$s, d.data) t where %3$s))',
+    schema_name, v_table, engine.read_policy(caller, v_table::regclass)) into v_is_seen using v_object.id, record_id;
+  if not v_is_seen then
     return;
   end if;
   select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, v_object) c;
@@ -17274,7 +17307,9 @@ AS $function$
     union all
     select format('the API key "%s"', k.name) from core.api_keys k where k.role_id = role_holders.role_id
     union all
-    select format('the app "%s"', c.name) from core.oauth_clients c where c.role_id = role_holders.role_id)
+    select format('the app "%s"', c.name) from core.oauth_clients c where c.role_id = role_holders.role_id
+    union all
+    select format('the webhook "%s"', coalesce(nullif(h.name, ''), h.target_url)) from metadata.webhooks h where h.role_id = role_holders.role_id)
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.role_key(target regclass, name text)
@@ -18660,6 +18695,110 @@ begin
   return array(select distinct c from metadata.fields f cross join unnest(engine.stored_columns(f)) c where f.id = any (field_ids) order by c);
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.stray_rights(w core.workspaces)
+ RETURNS TABLE(detail text, remedy text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+  with home as materialized (
+    select n.oid, n.nspowner, n.nspacl from pg_catalog.pg_namespace n where n.nspname = w.schema_name
+  ), own as materialized (
+    select r.*, l.id is not null as is_login, r.rolname = w.schema_name as is_group, r.rolname ~ '_ro_\d+$' and l.id is null as is_reader
+    from pg_catalog.pg_roles r
+    left join core.database_logins l on l.workspace_id = w.id and l.login_role = r.rolname
+    where r.rolname = w.schema_name or r.rolname ~ ('^' || w.schema_name || '_ro?_\d+$') or l.id is not null
+  ), kept as materialized (
+    -- Tables of the model, whose grants and policies are compared with it.
+    select c.oid from home h
+    join pg_catalog.pg_class c on c.relnamespace = h.oid and c.relkind in ('r', 'p')
+    join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
+    where engine.identity_of(d.description) is not null
+  ), acl as materialized (
+    select a.*, x.what, x.kind, x.oid, x.name from (
+      select 'schema' as kind, h.oid, w.schema_name as name, 'schema ' || quote_ident(w.schema_name) as what, h.nspacl as acl, h.nspowner as owner from home h
+      union all
+      select case when c.oid in (select k.oid from kept k) then 'kept' else 'relation' end, c.oid, c.relname::text, format('%I.%I', w.schema_name, c.relname), c.relacl, c.relowner
+      from home h join pg_catalog.pg_class c on c.relnamespace = h.oid where c.relkind <> 'i'
+      union all
+      select case when c.oid in (select k.oid from kept k) then 'kept' else 'relation' end, c.oid, c.relname::text, format('%I.%I.%I', w.schema_name, c.relname, t.attname), t.attacl, c.relowner
+      from home h join pg_catalog.pg_class c on c.relnamespace = h.oid join pg_catalog.pg_attribute t on t.attrelid = c.oid and t.attacl is not null
+      union all
+      select 'function', p.oid, p.proname::text, 'function ' || p.oid::regprocedure, coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner)), p.proowner
+      from home h join pg_catalog.pg_proc p on p.pronamespace = h.oid
+    ) x
+    cross join lateral pg_catalog.aclexplode(x.acl) a
+    where a.grantee <> x.owner
+  )
+  select format('%s %s %s', o.rolname, case d.deptype when 'o' then 'owns' when 'a' then 'has rights on' else 'is named by' end, pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)),
+    format('begin; reassign owned by %I to relvar_owner; drop owned by %1$I; select engine.apply(%L); commit;', o.rolname, w.id)
+  from own o
+  join pg_catalog.pg_shdepend d on d.refclassid = 'pg_catalog.pg_authid'::regclass and d.refobjid = o.oid
+  where d.dbid in (0, (select b.oid from pg_catalog.pg_database b where b.datname = current_database())) and d.deptype in ('o', 'a', 'r')
+    and not (d.deptype = 'a' and (
+      d.classid = 'pg_catalog.pg_class'::regclass and d.objid in (select c.oid from home h join pg_catalog.pg_class c on c.relnamespace = h.oid)
+      or d.classid = 'pg_catalog.pg_namespace'::regclass and d.objid in (select h.oid from home h)
+      or d.classid = 'pg_catalog.pg_proc'::regclass and d.objid in (select p.oid from home h join pg_catalog.pg_proc p on p.pronamespace = h.oid)))
+    and not (d.deptype = 'r' and d.objid in (select p.oid from kept k join pg_catalog.pg_policy p on p.polrelid = k.oid))
+  union all
+  -- In the schema itself: the group uses it and its functions, the reading roles those that read.
+  select format('%s has %s on %s%s', coalesce(g.rolname, 'everybody'), a.privilege_type, a.what, case when a.is_grantable then ', to pass on' else '' end),
+    format('revoke %s on %s from %s;', a.privilege_type, case when a.kind in ('kept', 'relation') then format('%I.%I', w.schema_name, a.name) else a.what end, coalesce(quote_ident(g.rolname), 'public'))
+  from acl a
+  left join pg_catalog.pg_roles g on g.oid = a.grantee
+  left join own o on o.oid = a.grantee
+  where a.is_grantable or case a.kind
+    when 'kept' then false
+    when 'schema' then not (a.privilege_type = 'USAGE' and (coalesce(o.is_group, false) or coalesce(o.is_reader, false)))
+    when 'function' then not (coalesce(o.is_group, false) or coalesce(o.is_reader, false) and a.name = any (engine.reading_functions()))
+    else true end
+  union all
+  select format('%s owns %s', x.owner::regrole, x.what), format('alter %s owner to relvar_owner;', x.what)
+  from (
+    select h.nspowner as owner, 'schema ' || quote_ident(w.schema_name) as what from home h
+    union all
+    select c.relowner, format('%s %I.%I', case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' else 'table' end, w.schema_name, c.relname)
+    from home h join pg_catalog.pg_class c on c.relnamespace = h.oid where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+    union all
+    select p.proowner, 'function ' || p.oid::regprocedure from home h join pg_catalog.pg_proc p on p.pronamespace = h.oid
+  ) x where x.owner <> 'relvar_owner'::regrole
+  union all
+  -- Memberships, beside those of roles in each other and of logins, which are compared with the model.
+  select format('%s is a member of %s%s', m.rolname, r.rolname, case when a.admin_option then ', and passes it on' when to_jsonb(a) ->> 'inherit_option' = 'true' then ', always' else '' end),
+    format('revoke %I from %I;', r.rolname, m.rolname)
+  from pg_catalog.pg_auth_members a
+  join pg_catalog.pg_roles r on r.oid = a.roleid
+  join pg_catalog.pg_roles m on m.oid = a.member
+  left join own ro on ro.oid = r.oid
+  left join own mo on mo.oid = m.oid
+  where (ro.oid is not null or mo.oid is not null) and not coalesce(case
+    when m.rolname = 'relvar_owner' then true
+    when a.admin_option then false
+    when m.rolname in ('relvar_server', 'relvar_worker') then not ro.is_group and to_jsonb(a) ->> 'inherit_option' is distinct from 'true'
+    when mo.is_group then r.rolname = 'relvar_crm'
+    when mo.is_reader then r.rolname = 'relvar_reader' or ro.is_reader
+    when mo.is_login then not ro.is_group
+    when mo.oid is not null then ro.is_group or not ro.is_reader and not ro.is_login
+    -- Strangers in a role are told as logins that the model does not know.
+    else not ro.is_group and m.rolname !~ '_ro?_[0-9]+$' end, false)
+  union all
+  select format('%s may %s', o.rolname, concat_ws(', ', case when o.rolsuper then 'do everything' end, case when o.rolbypassrls then 'bypass row-level security' end,
+      case when o.rolcreaterole then 'create roles' end, case when o.rolcreatedb then 'create databases' end, case when o.rolreplication then 'replicate' end, case when o.rolcanlogin and not o.is_login then 'log in' end)),
+    format('alter role %I nosuperuser nobypassrls nocreaterole nocreatedb noreplication%s;', o.rolname, case when o.is_login then '' else ' nologin' end)
+  from own o
+  where o.rolsuper or o.rolbypassrls or o.rolcreaterole or o.rolcreatedb or o.rolreplication or o.rolcanlogin and not o.is_login
+  union all
+  select format('what %s makes in %I is open to others at once', d.defaclrole::regrole, w.schema_name), format('alter default privileges for role %s in schema %I revoke …;', d.defaclrole::regrole, w.schema_name)
+  from home h join pg_catalog.pg_default_acl d on d.defaclnamespace = h.oid
+  union all
+  -- A policy on a table that the model does not know is compared with nothing.
+  select format('policy %s on %I.%I', p.polname, w.schema_name, c.relname), format('drop policy %I on %I.%I;', p.polname, w.schema_name, c.relname)
+  from home h join pg_catalog.pg_class c on c.relnamespace = h.oid join pg_catalog.pg_policy p on p.polrelid = c.oid
+  where c.oid not in (select k.oid from kept k)
+$function$;
+comment on function engine.stray_rights(core.workspaces) is 'Rights, memberships and attributes of the roles of a workspace, and of others in its schema, that the engine never gives.';
 
 CREATE OR REPLACE FUNCTION engine.stuck_online_changes()
  RETURNS TABLE(workspace text, kind text, statement text, status text, error text, created_at timestamp with time zone)
@@ -20376,6 +20515,25 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tg_webhooks__judge()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_caller name := current_setting('role')::name;
+begin
+  new.role_id := coalesce(new.role_id, (select r.id from metadata.roles r where r.pg_role = engine.crm_role(v_caller) and r.workspace_id = new.workspace_id),
+    (select r.id from metadata.roles r where r.workspace_id = new.workspace_id and r.is_system and r.has_all_permissions));
+  if not engine.acts_as_administrator() and not engine.may('ROLES') and new.role_id not in (select engine.roles_of(v_caller)) then
+    raise exception 'The webhook tells what its role sees, and your role may see less.' using errcode = '42501', column = 'role_id',
+      hint = 'Give it your own role, or ask somebody who keeps the roles.';
+  end if;
+  return new;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.today()
  RETURNS date
  LANGUAGE sql
@@ -20765,21 +20923,49 @@ CREATE OR REPLACE FUNCTION engine.webhook_delivery(workspace_id uuid, webhook_id
 AS $function$
 declare
   v_hook record;
+  v_object metadata.objects;
+  v_table text;
+  v_is_whole boolean;
+  v_condition text := 'true';
+  v_names text[];
+  v_since timestamptz[];
+  v_knows_who boolean := true;
   v_payloads jsonb;
 begin
-  select h.target_url, h.events, w.schema_name into v_hook
-  from metadata.webhooks h join core.workspaces w on w.id = h.workspace_id
+  select h.target_url, h.events, w.schema_name, r.pg_role into v_hook
+  from metadata.webhooks h join core.workspaces w on w.id = h.workspace_id join metadata.roles r on r.id = h.role_id
   where h.id = webhook_id and h.workspace_id = webhook_delivery.workspace_id and h.is_active;
   if not found then
     return null;
   end if;
+  -- A batch is one statement, on one table.
+  execute format('select o.* from %I.record_events e join metadata.objects o on o.id = e.object_id where e.batch = $1 limit 1', v_hook.schema_name) into v_object using batch;
+  if v_object.id is null then
+    return jsonb_build_object('url', v_hook.target_url, 'payloads', '[]'::jsonb);
+  end if;
+  v_table := format('%I.%I', v_hook.schema_name, v_object.table_name);
+  v_is_whole := exists (select from engine.find_wholly_readable(v_hook.pg_role::name, array[v_object.id]));
+  if not v_is_whole then
+    v_condition := engine.condition_of(v_hook.pg_role::name, v_object.id, 'READ', 't.', '00000000-0000-0000-0000-000000000000');
+    select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(v_hook.pg_role::name, v_hook.schema_name, v_object) c;
+    v_knows_who := has_column_privilege(v_hook.pg_role, v_table, 'created_by_name', 'select') and has_column_privilege(v_hook.pg_role, v_table, 'updated_by_name', 'select');
+  end if;
   execute format(
     'select jsonb_agg(jsonb_build_object(
-        ''id'', e.batch || ''-'' || e.seq, ''type'', o.name_singular || ''.'' || e.action, ''timestamp'', e.happened_at,
-        ''workspaceId'', $2, ''object'', o.name_singular, ''recordId'', e.record_id, ''actor'', jsonb_build_object(''type'', e.actor_type, ''id'', e.actor_id, ''name'', e.actor_name),
-        ''before'', e.before, ''after'', e.after) order by e.seq)
-     from %I.record_events e join metadata.objects o on o.id = e.object_id where e.batch = $1', v_hook.schema_name)
-  into v_payloads using batch, workspace_id;
+        ''id'', e.batch || ''-'' || e.seq, ''type'', $3 || ''.'' || e.action, ''timestamp'', e.happened_at,
+        ''workspaceId'', $2, ''object'', $3, ''recordId'', e.record_id,
+        ''actor'', case when $8 then jsonb_build_object(''type'', e.actor_type, ''id'', e.actor_id, ''name'', e.actor_name) end,
+        ''before'', v.before, ''after'', v.after) order by e.seq)
+     from %1$I.record_events e
+     cross join lateral (
+       select case when $5 then e.before else engine.past_values(e.before, e.happened_at, $6, $7) end as before,
+         case when $5 then e.after else engine.past_values(e.after, e.happened_at, $6, $7) end as after
+     ) v
+     where e.batch = $1 and ($5 or (e.action <> ''updated'' or v.before <> ''{}'') and (
+       exists (select from %2$s t where t.id = e.record_id and %3$s)
+       or exists (select from %1$I.trash d cross join lateral jsonb_populate_record(null::%2$s, d.data) t where d.object_id = $4 and d.record_id = e.record_id and %3$s)))',
+    v_hook.schema_name, v_table, v_condition)
+  into v_payloads using batch, workspace_id, v_object.name_singular, v_object.id, v_is_whole, v_names, v_since, v_knows_who;
   return jsonb_build_object('url', v_hook.target_url, 'payloads', coalesce(v_payloads, '[]'));
 end
 $function$;
@@ -24032,4 +24218,4 @@ grant delete, insert (field_id, id, is_visible, position, view_id, width), selec
 
 grant delete, insert (filter, group_field_id, icon, id, name, object_id, position, sorts, type), select, update (filter, group_field_id, icon, name, position, sorts, type) on table metadata.views to relvar_crm;
 
-grant delete, insert (events, id, is_active, name, target_url), select, update (events, is_active, name, target_url) on table metadata.webhooks to relvar_crm;
+grant delete, insert (events, id, is_active, name, role_id, target_url), select, update (events, is_active, name, role_id, target_url) on table metadata.webhooks to relvar_crm;

@@ -239,6 +239,36 @@ describe('a workspace whose provider lies', () => {
     ]);
   });
 
+  test('does not reach another workspace as an administrator of the instance', async () => {
+    // The first user of the instance, who is no member of the workspace whose provider vouches for the address.
+    const admin = await user('owner@acme.test');
+    await approve('evil', 'acme.test');
+    const provider = await makeProvider('evil', { makesMembers: true });
+    expect(await codeOf(provider, { subject: 'root', email: 'owner@acme.test' })).toBe('RV137');
+    // Nor where they are a member and have connected it themselves.
+    await sql("select core.add_member('evil', 'owner@acme.test', 'Root', 'Member')");
+    await server.db.server.query("select core.connect_identity($1, $2, 'root', null)", [admin.id, provider]);
+    const bound = await createSession(admin.id, 'evil', 'OIDC', { provider });
+    await sql('update core.workspace_settings set allows_impersonation = true where workspace_id = $1', [
+      acme.workspaceId,
+    ]);
+    await sql("select core.add_member('acme', 'target@acme.test', 'Target', 'Member')");
+    const [target] = await sql<{ id: string }>(
+      "select m.id from core.members m join core.users u on u.id = m.user_id where u.email = 'target@acme.test'",
+    );
+    const act = (from: string, key: string) =>
+      server.db.server.query('select core.begin_impersonation($1, $2, $3, 10, sha256($4::bytea))', [
+        from,
+        target!.id,
+        'to see what they see',
+        key,
+      ]);
+    expect(await refused(act(bound, 'a'))).toBe('RV155');
+    const own = await createSession(admin.id, 'acme', 'PASSWORD');
+    expect(await refused(act(own, 'b'))).toBe('nothing was refused');
+    await sql('delete from core.members where user_id = $1 and workspace_id = $2', [admin.id, evil.workspaceId]);
+  });
+
   test('leaves nothing behind on an account whose mailbox is proved for the first time', async () => {
     const provider = await makeProvider('evil');
     await invite('evil', 'victim@bank.test');

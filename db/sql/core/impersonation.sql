@@ -36,7 +36,9 @@ begin
   if v_from.id is null or v_from.impersonator_user_id is not null then
     raise exception 'Nobody acts as somebody else on behalf of a third.' using errcode = 'RV155', hint = 'Return to yourself first.';
   end if;
-  if v_member.id is null or not core.may_impersonate(v_from.user_id, v_member.id) then
+  -- A session that the provider of a workspace began is for that workspace, whoever it says to be.
+  if v_member.id is null or not core.may_impersonate(v_from.user_id, v_member.id)
+    or v_from.provider_id is not null and v_from.workspace_id <> v_member.workspace_id then
     raise exception 'You cannot act as this member.' using errcode = 'RV155', column = 'member',
       hint = 'The workspace must allow it, your role needs the permission, and the member must not be able to do more than you.';
   end if;

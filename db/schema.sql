@@ -2741,8 +2741,9 @@ begin
       and (v_user.password_hash is not null or exists (select from core.members m where m.user_id = v_user.id)) then
       raise exception 'This address has an account already.' using errcode = 'RV138', hint = 'Accept the invitation by the link in the mail first. After that you can sign in this way.';
     end if;
-  elsif v_is_new and (v_user.is_instance_admin or (select engine.role_may(r.pg_role, 'ROLES') from metadata.roles r where r.id = v_member.role_id)) then
-    -- Who keeps the providers must not become who keeps the roles by having an address vouched for.
+  end if;
+  if v_is_new and (v_user.is_instance_admin or (select engine.role_may(r.pg_role, 'ROLES') from metadata.roles r where r.id = v_member.role_id)) then
+    -- Who keeps the providers must not become who keeps the roles, or the instance, by having an address vouched for.
     raise exception 'Administrators connect single sign-on by themselves.' using errcode = 'RV137', hint = 'Sign in another way once, and connect the provider under Security, Your sign-in.';
   end if;
   if v_is_new and exists (select from core.identities i where i.provider_id = (provider).id and i.user_id = v_user.id) then
@@ -3022,7 +3023,9 @@ begin
   if v_from.id is null or v_from.impersonator_user_id is not null then
     raise exception 'Nobody acts as somebody else on behalf of a third.' using errcode = 'RV155', hint = 'Return to yourself first.';
   end if;
-  if v_member.id is null or not core.may_impersonate(v_from.user_id, v_member.id) then
+  -- A session that the provider of a workspace began is for that workspace, whoever it says to be.
+  if v_member.id is null or not core.may_impersonate(v_from.user_id, v_member.id)
+    or v_from.provider_id is not null and v_from.workspace_id <> v_member.workspace_id then
     raise exception 'You cannot act as this member.' using errcode = 'RV155', column = 'member',
       hint = 'The workspace must allow it, your role needs the permission, and the member must not be able to do more than you.';
   end if;

@@ -94,7 +94,7 @@ export function SignInPage() {
   if (shown === null && ways?.isSsoEnforced && ways.providers.length > 0)
     return <OnlySingleSignOn ways={ways} onOther={() => setShown('FORM')} />;
   return (
-    <EntranceCard title="Sign in to Relvar" problem={problem} onSubmit={submit}>
+    <EntranceCard title={`Sign in to ${options?.workspace?.name ?? 'Relvar'}`} problem={problem} onSubmit={submit}>
       <TextInput
         label="E-mail"
         type="email"
@@ -105,7 +105,7 @@ export function SignInPage() {
         {...form.getInputProps('email')}
       />
       <PasswordInput label="Password" autoComplete="current-password" size="md" {...form.getInputProps('password')} />
-      {askWorkspace ? (
+      {options?.workspace ? null : askWorkspace ? (
         <TextInput
           label="Workspace"
           description="Its short name, as in the address your administrator gave you"

@@ -17,7 +17,6 @@ export interface NewSession {
   readonly workspaceId: string;
   readonly method: string;
   readonly mfaAt?: Date | null;
-  readonly impersonatorUserId?: string;
   /** The identity provider that has named the user. */
   readonly providerId?: string;
   /** With the method SWITCH: the session that is left. */
@@ -65,12 +64,12 @@ export class Sessions {
   /** A new session has new tokens, whatever the browser came with: nobody can have planted them. */
   async begin(request: Request, session: NewSession): Promise<Begun> {
     const { pool } = this.#parts;
-    const { userId, workspaceId, method, mfaAt, impersonatorUserId, milliseconds = MAX_MS } = session;
+    const { userId, workspaceId, method, mfaAt, milliseconds = MAX_MS } = session;
     const { providerId = null, fromSessionId = null } = session;
     const refreshToken = randomToken();
     const expires = new Date(Date.now() + milliseconds);
     const { rows } = await pool.query<{ id: string | null }>(
-      'select core.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as id',
+      'select core.create_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) as id',
       [
         userId,
         workspaceId,
@@ -81,7 +80,6 @@ export class Sessions {
         request.ip ?? null,
         request.headers['user-agent'] ?? null,
         mfaAt ?? null,
-        impersonatorUserId ?? null,
         providerId,
         fromSessionId,
       ],

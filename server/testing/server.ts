@@ -65,13 +65,10 @@ export function useServer(
 
   server.createKey = async (slug, role) => {
     const apiKey = `rv_${randomBytes(32).toString('base64url')}`;
-    await db.admin.query('select core.create_api_key($1, $2, $3, $4, $5)', [
-      slug,
-      role,
-      'test',
-      apiKey.slice(0, 8),
-      createHash('sha256').update(apiKey).digest(),
-    ]);
+    const hash = createHash('sha256').update(apiKey).digest();
+    await db.admin.query(`select core.create_api_key($1, $2, 'test', $3, $4)`, [slug, role, apiKey.slice(0, 8), hash]);
+    // A test that asks as fast as it can is not what limits are against.
+    await db.admin.query('update core.api_keys set rate_limit = 1000000 where token_hash = $1', [hash]);
     const { rows } = await db.admin.query<{ id: string; schema_name: string }>(
       'select id, schema_name from core.workspaces where slug = $1',
       [slug],

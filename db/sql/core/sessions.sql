@@ -6,7 +6,7 @@
 -- provider began is for the provider's workspace alone.
 create or replace function core.create_session(
   user_id uuid, workspace_id uuid, method text, token_hash bytea, token_expires_at timestamptz, expires_at timestamptz,
-  ip inet default null, user_agent text default null, mfa_at timestamptz default null, impersonator_user_id uuid default null,
+  ip inet default null, user_agent text default null, mfa_at timestamptz default null,
   provider_id uuid default null, from_session_id uuid default null
 ) returns uuid
 language plpgsql volatile security definer set search_path = ''
@@ -24,13 +24,11 @@ begin
       raise exception 'A sign-in by the provider of one workspace does not open another.' using errcode = 'RV131', hint = 'Sign in to the other workspace.';
     end if;
   end if;
-  if impersonator_user_id is null then
-    perform core.assert_method(workspace_id, user_id, v_method, provider_id);
-  end if;
+  perform core.assert_method(workspace_id, user_id, v_method, provider_id);
   -- No membership, no session.
-  insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, impersonator_user_id, provider_id, signed_in_at)
+  insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, provider_id, signed_in_at)
   select m.user_id, m.workspace_id, v_method, create_session.ip, left(create_session.user_agent, 500),
-    create_session.expires_at, create_session.mfa_at, create_session.impersonator_user_id, create_session.provider_id, v_signed_in_at
+    create_session.expires_at, create_session.mfa_at, create_session.provider_id, v_signed_in_at
   from core.members m join core.users u on u.id = m.user_id
   where m.user_id = create_session.user_id and m.workspace_id = create_session.workspace_id and m.is_active and u.disabled_at is null
   returning id into v_id;
@@ -256,7 +254,7 @@ $$;
 drop trigger if exists _100_first_administers on core.users;
 create trigger _100_first_administers before insert on core.users for each row execute function core.tg_users__first_administers();
 
-grant execute on function core.create_session(uuid, uuid, text, bytea, timestamptz, timestamptz, inet, text, timestamptz, uuid, uuid, uuid),
+grant execute on function core.create_session(uuid, uuid, text, bytea, timestamptz, timestamptz, inet, text, timestamptz, uuid, uuid),
   core.is_provider_session(uuid), core.resolve_session(uuid), core.rotate_refresh_token(bytea, bytea, timestamptz, inet, text), core.revoke_session(uuid, text),
   core.revoke_sessions(uuid, text, uuid), core.list_sessions(uuid, uuid), core.revoke_own_session(uuid, uuid), core.end_session_of_token(bytea), core.forget_sessions(),
   core.set_password(uuid, text, uuid), core.change_password(uuid, text, uuid, inet, text), core.proof_of(uuid), core.workspaces_of(uuid),

@@ -3323,7 +3323,7 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION core.create_session(user_id uuid, workspace_id uuid, method text, token_hash bytea, token_expires_at timestamp with time zone, expires_at timestamp with time zone, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text, mfa_at timestamp with time zone DEFAULT NULL::timestamp with time zone, impersonator_user_id uuid DEFAULT NULL::uuid, provider_id uuid DEFAULT NULL::uuid, from_session_id uuid DEFAULT NULL::uuid)
+CREATE OR REPLACE FUNCTION core.create_session(user_id uuid, workspace_id uuid, method text, token_hash bytea, token_expires_at timestamp with time zone, expires_at timestamp with time zone, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text, mfa_at timestamp with time zone DEFAULT NULL::timestamp with time zone, provider_id uuid DEFAULT NULL::uuid, from_session_id uuid DEFAULT NULL::uuid)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3342,13 +3342,11 @@ begin
       raise exception 'A sign-in by the provider of one workspace does not open another.' using errcode = 'RV131', hint = 'Sign in to the other workspace.';
     end if;
   end if;
-  if impersonator_user_id is null then
-    perform core.assert_method(workspace_id, user_id, v_method, provider_id);
-  end if;
+  perform core.assert_method(workspace_id, user_id, v_method, provider_id);
   -- No membership, no session.
-  insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, impersonator_user_id, provider_id, signed_in_at)
+  insert into core.sessions (user_id, workspace_id, method, ip, user_agent, expires_at, mfa_at, provider_id, signed_in_at)
   select m.user_id, m.workspace_id, v_method, create_session.ip, left(create_session.user_agent, 500),
-    create_session.expires_at, create_session.mfa_at, create_session.impersonator_user_id, create_session.provider_id, v_signed_in_at
+    create_session.expires_at, create_session.mfa_at, create_session.provider_id, v_signed_in_at
   from core.members m join core.users u on u.id = m.user_id
   where m.user_id = create_session.user_id and m.workspace_id = create_session.workspace_id and m.is_active and u.disabled_at is null
   returning id into v_id;
@@ -23581,7 +23579,7 @@ grant execute on function core.count_attempt(text,integer,interval) to relvar_wo
 
 grant execute on function core.create_scim_user(uuid,jsonb,text) to relvar_server;
 
-grant execute on function core.create_session(uuid,uuid,text,bytea,timestamp with time zone,timestamp with time zone,inet,text,timestamp with time zone,uuid,uuid,uuid) to relvar_server;
+grant execute on function core.create_session(uuid,uuid,text,bytea,timestamp with time zone,timestamp with time zone,inet,text,timestamp with time zone,uuid,uuid) to relvar_server;
 
 grant execute on function core.delete_scim_group(uuid,uuid,text) to relvar_server;
 

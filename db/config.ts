@@ -62,8 +62,8 @@ export interface MailConfig {
   publicUrl: string;
 }
 
-/** The variables, each with the sentence that people read when it is wrong or in the documentation. */
-const VARIABLES = {
+/** The variables, each with the sentence that people read when it is wrong. docs/running.md has a table of them. */
+export const VARIABLES = {
   DATABASE_URL:
     'A postgres:// URL of an administrator (superuser, or a role with CREATEROLE and CREATE on the database). Without it an embedded PostgreSQL runs in RELVAR_DATA.',
   RELVAR_DATA: 'The folder of the embedded database, its passwords and files. Default: ./data.',

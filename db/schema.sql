@@ -10503,7 +10503,9 @@ begin
       a.is_visible and coalesce(p.can_read, r.can_read_all) as can_read, a.is_free and coalesce(p.can_create, r.can_create_all) as can_create,
       a.is_visible and coalesce(p.can_update, r.can_update_all) as can_update, a.is_free and coalesce(p.can_delete, r.can_delete_all) as can_delete,
       a.is_free and coalesce(p.can_destroy, r.can_destroy_all) as can_destroy, coalesce(p.field_mode, 'ALL_EXCEPT') as field_mode,
-      o.is_private or u.id is not null as is_limited, a.is_visible
+      o.is_private or u.id is not null as is_limited, a.is_visible,
+      -- A junction outlives what happens to its sides for a while: links to an object that is switched off or deleted are read.
+      coalesce(p.can_read, r.can_read_all) as reads_links
     from metadata.roles r
     join metadata.objects o on o.workspace_id = r.workspace_id
     -- Members come and go by invitation, whatever the role.
@@ -10513,19 +10515,20 @@ begin
     left join metadata.record_rules u on u.role_id = r.id and u.object_id = o.id and u.action = 'READ'
     where r.workspace_id = effective_permissions.workspace_id and (roles is null or r.pg_role = any (roles))
   ), sides as materialized (
-    select s.object_id, o.role_id, bool_and(o.can_read) as can_read, bool_or(o.can_update) as can_update, bool_or(o.is_limited) as is_limited
+    select s.object_id, o.role_id, bool_and(o.reads_links) as can_read, bool_or(o.can_update) as can_update, bool_or(o.is_limited) as is_limited
     from engine.junction_sides(effective_permissions.workspace_id) s
     join own o on o.object_id = s.side_id
     group by s.object_id, o.role_id
   )
   select o.role_id, o.pg_role, o.object_id,
-    case when o.follows_sides then o.is_visible and coalesce(s.can_read, false) else o.can_read end,
-    case when o.follows_sides then w.links else o.can_create end, case when o.follows_sides then w.links else o.can_update end,
-    case when o.follows_sides then w.links else o.can_delete end, case when o.follows_sides then w.links else o.can_destroy end,
+    case when w.follows_sides then o.is_visible and s.can_read else o.can_read end,
+    case when w.follows_sides then w.links else o.can_create end, case when w.follows_sides then w.links else o.can_update end,
+    case when w.follows_sides then w.links else o.can_delete end, case when w.follows_sides then w.links else o.can_destroy end,
     o.field_mode, o.is_limited or coalesce(s.is_limited, false)
   from own o
   left join sides s on s.object_id = o.object_id and s.role_id = o.role_id
-  cross join lateral (select o.is_visible and coalesce(s.can_read and s.can_update, false) as links) w
+  -- A junction whose relation to many is gone for good is an object like others.
+  cross join lateral (select o.follows_sides and s.object_id is not null as follows_sides, o.is_visible and coalesce(s.can_read and s.can_update, false) as links) w
   where scope is null or o.object_id = any (scope);
 end
 $function$;
@@ -19648,6 +19651,9 @@ begin
   if octet_length(new.name) > 200 then
     raise exception 'The name of the index is longer than 200 bytes.' using errcode = 'RV083', column = 'name';
   end if;
+  if exists (select from metadata.indexes i where i.object_id = new.object_id and i.name = new.name and i.id <> new.id) then
+    raise exception 'There is an index "%" already.', new.name using errcode = 'RV083', column = 'name', hint = 'Call this one otherwise.';
+  end if;
   if nullif(btrim(new.condition), '') is null then
     new.condition := null;
     new.compiled := null;
@@ -19937,9 +19943,12 @@ begin
   if not exists (select from gone) then
     return null;
   end if;
-  delete from metadata.objects j
-  where j.is_junction and j.deleted_at is not null and j.workspace_id in (select g.workspace_id from gone g)
-    and (select count(distinct m.junction_field_id) from metadata.fields f join metadata.fields m on m.junction_field_id = f.id where f.object_id = j.id) < 2;
+  -- Twice, since one that somebody has restored by itself is only hidden at first, as everything that is deleted.
+  for i in 1..2 loop
+    delete from metadata.objects j
+    where j.is_junction and j.workspace_id in (select g.workspace_id from gone g)
+      and (select count(distinct m.junction_field_id) from metadata.fields f join metadata.fields m on m.junction_field_id = f.id where f.object_id = j.id) < 2;
+  end loop;
   return null;
 end
 $function$;
@@ -20633,9 +20642,13 @@ CREATE OR REPLACE FUNCTION engine.uses(workspace_id uuid, kind text, id uuid, op
 AS $function$
 declare
   v_fields uuid[] := case uses.kind when 'object' then array(select f.id from metadata.fields f where f.object_id = uses.id) else array[uses.id] end;
+  -- With a relation to many goes its junction, and with that the field at the other side.
+  v_junction uuid := (select j.object_id from metadata.fields m join metadata.fields j on j.id = m.junction_field_id where m.id = uses.id and uses.kind = 'field');
   v_ids uuid[];
   v_pattern text;
 begin
+  v_fields := v_fields || array(select f.id from metadata.fields f where f.object_id = v_junction)
+    || array(select m.id from metadata.fields j join metadata.fields m on m.junction_field_id = j.id where j.object_id = v_junction and m.id <> uses.id);
   -- Rollups go by the relation rather than the field, and an object is used through those that point to it.
   v_ids := v_fields || array(select r.id from metadata.relations r where r.workspace_id = uses.workspace_id
     and (r.field_id = any (v_fields) or uses.kind = 'object' and r.target_object_id = uses.id))
@@ -20702,7 +20715,7 @@ begin
   select u.user_kind, u.user_id, u.label, u.object_id, coalesce(o.label_plural, ''), u.how, u.is_blocking
   from found u
   left join metadata.objects o on o.id = u.object_id
-  where (u.user_kind = 'permission' or o.deleted_at is null and (uses.kind <> 'object' or u.object_id <> uses.id))
+  where (u.user_kind = 'permission' or o.deleted_at is null and (uses.kind <> 'object' or u.object_id <> uses.id) and u.object_id is distinct from v_junction)
     and (uses.kind <> 'option' or strpos(u.uses_value, to_jsonb(uses.option_value)::text) > 0)
   order by u.is_blocking desc, u.user_kind, u.label, u.user_id;
 end

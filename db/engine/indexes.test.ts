@@ -163,6 +163,7 @@ test.each<[string, (ids: Record<string, string>) => Index, RegExp]>([
   ['no field at all', () => ({ parts: [{ field: 'x' }] }), /no part of an index/],
   ['a part that is none', ({ price }) => ({ parts: [{ fieldId: price, part: 'cents' }] }), /no part "cents"/],
   ['nine fields', ({ size }) => ({ parts: Array.from({ length: 9 }, () => ({ fieldId: size })) }), /at most 8/],
+  ['a name that is taken', ({ title }) => ({ name: 'First', parts: [{ fieldId: title }] }), /"First" already/],
   ['a name too long', ({ size }) => ({ name: 'ä'.repeat(101), parts: [{ fieldId: size }] }), /longer than 200 bytes/],
 ])('refused: an index of %s', (_, make, message) =>
   db.inTransaction(async (client) => {

@@ -279,3 +279,54 @@ test.each([
     });
   }),
 );
+
+test('links to an object that is switched off are read by who read them before', () =>
+  db.inTransaction(async (client) => {
+    const { course, ann, law } = await school(client);
+    await client.query(`insert into ${ws.schema}.student_course_links (student_id, course_id) values ($1, $2)`, [
+      ann,
+      law,
+    ]);
+    await client.query('update metadata.objects set is_active = false where id = $1', [course]);
+    await reconcile(client);
+    expect(await statements(client, ws)).toEqual([]);
+    await act(client, ws.memberRole);
+    expect((await client.query('select course_id from student_course_links')).rows).toEqual([{ course_id: law }]);
+  }));
+
+test('a relation to many is not deleted from under a rollup over its links', () =>
+  db.inTransaction(async (client) => {
+    const { student, field } = await school(client);
+    const { rows } = await client.query(
+      `select r.id from metadata.relations r join metadata.fields f on f.id = r.field_id
+       where r.target_object_id = $1 and f.object_id = (select j.object_id from metadata.fields m join metadata.fields j on j.id = m.junction_field_id where m.id = $2)`,
+      [student, field],
+    );
+    const rollup = await addField(client, student, {
+      label: 'Number of courses',
+      type: 'ROLLUP',
+      settings: { relationId: rows[0].id, aggregate: 'COUNT' },
+    });
+    await reconcile(client);
+    const remove = () => client.query('delete from metadata.fields where id = $1', [field]);
+    const error = await failure(client, remove);
+    expect(error).toMatchObject({ code: 'RV061', message: expect.stringContaining('"Number of courses"') });
+    await client.query('delete from metadata.fields where id = $1', [rollup]);
+    await remove();
+    await reconcile(client);
+    expect(await statements(client, ws)).toEqual([]);
+  }));
+
+test('a junction that was restored by itself goes with an end that is gone for good', () =>
+  db.inTransaction(async (client) => {
+    const { course } = await school(client);
+    const remove = () => client.query('delete from metadata.objects where id = $1', [course]);
+    await remove();
+    await client.query(`update metadata.objects set deleted_at = null where workspace_id = $1 and is_junction`, [
+      ws.id,
+    ]);
+    await remove();
+    await reconcile(client);
+    expect((await client.query('select 1 from metadata.objects where is_junction')).rowCount).toBe(0);
+    expect(await statements(client, ws)).toEqual([]);
+  }));

@@ -1,5 +1,5 @@
 --! Previous: sha1:1d9022da11fb42e6a1470c7c7008711e68e885db
---! Hash: sha1:1178e54653fbeaf91d73616f1bb2e75a75116cd3
+--! Hash: sha1:e0e9194898c05aca0408258c67a3f9549f21b63a
 --! Message: single sign-on, passkeys, apps, database logins, sharing
 
 -- Seeing the workspace as a role or as another member does.
@@ -2984,7 +2984,9 @@ begin
       a.is_visible and coalesce(p.can_read, r.can_read_all) as can_read, a.is_free and coalesce(p.can_create, r.can_create_all) as can_create,
       a.is_visible and coalesce(p.can_update, r.can_update_all) as can_update, a.is_free and coalesce(p.can_delete, r.can_delete_all) as can_delete,
       a.is_free and coalesce(p.can_destroy, r.can_destroy_all) as can_destroy, coalesce(p.field_mode, 'ALL_EXCEPT') as field_mode,
-      o.is_private or u.id is not null as is_limited, a.is_visible
+      o.is_private or u.id is not null as is_limited, a.is_visible,
+      -- A junction outlives what happens to its sides for a while: links to an object that is switched off or deleted are read.
+      coalesce(p.can_read, r.can_read_all) as reads_links
     from metadata.roles r
     join metadata.objects o on o.workspace_id = r.workspace_id
     -- Members come and go by invitation, whatever the role.
@@ -2994,19 +2996,20 @@ begin
     left join metadata.record_rules u on u.role_id = r.id and u.object_id = o.id and u.action = 'READ'
     where r.workspace_id = effective_permissions.workspace_id and (roles is null or r.pg_role = any (roles))
   ), sides as materialized (
-    select s.object_id, o.role_id, bool_and(o.can_read) as can_read, bool_or(o.can_update) as can_update, bool_or(o.is_limited) as is_limited
+    select s.object_id, o.role_id, bool_and(o.reads_links) as can_read, bool_or(o.can_update) as can_update, bool_or(o.is_limited) as is_limited
     from engine.junction_sides(effective_permissions.workspace_id) s
     join own o on o.object_id = s.side_id
     group by s.object_id, o.role_id
   )
   select o.role_id, o.pg_role, o.object_id,
-    case when o.follows_sides then o.is_visible and coalesce(s.can_read, false) else o.can_read end,
-    case when o.follows_sides then w.links else o.can_create end, case when o.follows_sides then w.links else o.can_update end,
-    case when o.follows_sides then w.links else o.can_delete end, case when o.follows_sides then w.links else o.can_destroy end,
+    case when w.follows_sides then o.is_visible and s.can_read else o.can_read end,
+    case when w.follows_sides then w.links else o.can_create end, case when w.follows_sides then w.links else o.can_update end,
+    case when w.follows_sides then w.links else o.can_delete end, case when w.follows_sides then w.links else o.can_destroy end,
     o.field_mode, o.is_limited or coalesce(s.is_limited, false)
   from own o
   left join sides s on s.object_id = o.object_id and s.role_id = o.role_id
-  cross join lateral (select o.is_visible and coalesce(s.can_read and s.can_update, false) as links) w
+  -- A junction whose relation to many is gone for good is an object like others.
+  cross join lateral (select o.follows_sides and s.object_id is not null as follows_sides, o.is_visible and coalesce(s.can_read and s.can_update, false) as links) w
   where scope is null or o.object_id = any (scope);
 end
 $$;
@@ -9478,3 +9481,555 @@ grant execute on function core.request_password_reset(text, inet, text), core.re
   core.request_verification(uuid, inet, text), core.verify_email(text, inet, text), core.request_email_change(uuid, text, inet, text),
   core.change_email(text, inet, text) to relvar_server;
 --! EndIncluded core/accounts.sql
+--! Included engine/rules/indexes.sql
+-- Indexes that people add. On a formula they are indexes of the expression, since a virtual column
+-- has nothing to index; PostgreSQL takes them for the column as well, which it reads as the formula.
+
+create or replace function engine.index_fields(index metadata.indexes) returns uuid[]
+language sql stable set search_path = ''
+as $$
+  select array(
+    select (e ->> 'fieldId')::uuid from jsonb_array_elements((index).parts) e
+    union
+    select engine.formula_fields((index).compiled))
+$$;
+comment on function engine.index_fields(metadata.indexes) is 'The fields that an index reads.';
+
+create or replace function engine.live_indexes(workspace_id uuid, scope uuid[] default null) returns setof metadata.indexes
+language sql stable set search_path = ''
+as $$
+  select i.* from metadata.indexes i
+  where i.workspace_id = live_indexes.workspace_id and (scope is null or i.object_id = any (scope))
+    and not exists (
+      select from unnest(engine.index_fields(i)) as u (id)
+      where not exists (
+        select from metadata.fields f
+        where f.id = u.id and f.deleted_at is null
+          -- What is computed goes with a deleted object, and is there again with it.
+          and (f.type not in ('FORMULA', 'ROLLUP') or exists (select from metadata.objects o where o.id = f.object_id and o.deleted_at is null))))
+$$;
+
+create or replace function engine.index_definition(index metadata.indexes) returns text
+language sql stable set search_path = ''
+as $$
+  select case (index).kind when 'BTREE' then '' else 'using gin ' end
+    || '(' || string_agg('(' || engine.value_sql(f, coalesce(p.part ->> 'part', engine.main_part(f))) || ')'
+      || case (index).kind when 'TRIGRAM' then ' public.gin_trgm_ops' else '' end
+      || case when p.part -> 'descending' = 'true' then ' desc' else '' end, ', ' order by p.n) || ')'
+    || coalesce(' where (' || engine.formula_sql((index).compiled) || ')', '')
+  from jsonb_array_elements((index).parts) with ordinality as p (part, n)
+  join metadata.fields f on f.id = (p.part ->> 'fieldId')::uuid
+$$;
+comment on function engine.index_definition(metadata.indexes) is 'What follows the table in create index.';
+
+create or replace function engine.index_name(table_name text, index_id uuid) returns text
+language sql immutable parallel safe set search_path = ''
+  return engine.fit_name(table_name || '_index_' || right(replace(index_id::text, '-', ''), 12));
+
+create or replace function engine.desired_model_indexes(workspace_id uuid, scope uuid[]) returns setof engine.fact
+language sql stable set search_path = ''
+as $$
+  select 'index', i.object_id || ' index:' || i.id, i.object_id::text, o.table_name, engine.index_name(o.table_name, i.id),
+    engine.index_definition(i),
+    engine.fact_comment('index:' || i.id, concat_ws('|', i.kind, i.parts, i.compiled, engine.fields_basis(engine.index_fields(i))), null, i.name),
+    null, null::boolean, null, null, null::oid
+  from engine.live_indexes(desired_model_indexes.workspace_id, scope) i
+  join metadata.objects o on o.id = i.object_id and o.workspace_id = i.workspace_id
+$$;
+
+-- Where the engine, or somebody, keeps the same index already: in words.
+create or replace function engine.index_twin(index metadata.indexes) returns text
+language sql stable set search_path = ''
+as $$
+  with first as (
+    select f.* from metadata.fields f where f.id = ((index).parts #>> '{0,fieldId}')::uuid
+  )
+  select coalesce(
+    (select case
+      when f.is_system and f.name = 'id' then 'the key of the records'
+      when f.is_unique and coalesce((index).parts #>> '{0,part}', engine.main_part(f)) = engine.main_part(f)
+        and f.type not in ('EMAILS', 'LINKS') and f.settings -> 'uniqueIgnoresCase' is distinct from 'true' then format('the index that keeps "%s" unique', f.label)
+      when f.type in ('RELATION', 'MEMBER', 'MORPH_RELATION') then format('the index of the relation "%s"', f.label) end
+      from first f
+      where (index).kind = 'BTREE' and jsonb_array_length((index).parts) = 1 and (index).condition is null),
+    (select format('the rule "%s"', engine.rule_text(r)) from metadata.rules r
+      where r.object_id = (index).object_id and r.kind = 'UNIQUE' and r.is_active and (index).kind = 'BTREE' and (index).condition is null
+        and r.condition is null and r.applies_from is null and r.settings -> 'ignoreCase' is distinct from 'true'
+        and (select jsonb_agg(e -> 'fieldId' order by n) from jsonb_array_elements((index).parts) with ordinality as u (e, n)) = r.settings -> 'fieldIds'
+        and not jsonb_path_exists((index).parts, '$[*] ? (@.descending == true || exists (@.part))') limit 1),
+    (select format('the index "%s"', i.name) from metadata.indexes i
+      where i.object_id = (index).object_id and i.id <> (index).id and i.kind = (index).kind and i.parts = (index).parts
+        and i.condition is not distinct from (index).condition limit 1))
+$$;
+
+create or replace function engine.tg_indexes__validate() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_part jsonb;
+  v_parts jsonb := '[]';
+  v_field metadata.fields;
+  v_type text;
+  v_pg_type text;
+  v_name text;
+  v_key text;
+  v_twin text;
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  new.workspace_id := coalesce(new.workspace_id, (select o.workspace_id from metadata.objects o where o.id = new.object_id));
+  new.kind := coalesce(new.kind, 'BTREE');
+  if not exists (select from metadata.objects o where o.id = new.object_id and o.workspace_id = new.workspace_id) then
+    raise exception 'There is no such object.' using errcode = 'RV011', column = 'object_id';
+  end if;
+  if jsonb_typeof(new.parts) <> 'array' or new.parts = '[]' then
+    raise exception '% are no parts of an index.', left(new.parts::text, 100) using errcode = 'RV083', column = 'parts', hint = 'Give parts such as [{"fieldId": "…", "descending": true}].';
+  end if;
+  if jsonb_array_length(new.parts) > 8 then
+    raise exception 'An index goes by at most 8 fields.' using errcode = 'RV083', column = 'parts', hint = 'PostgreSQL seldom uses more than the first three.';
+  end if;
+  for v_part in select e from jsonb_array_elements(new.parts) e loop
+    if jsonb_typeof(v_part) = 'object' then
+      select k into v_key from jsonb_object_keys(v_part) k where k not in ('fieldId', 'part', 'descending') limit 1;
+    end if;
+    if jsonb_typeof(v_part) <> 'object' or v_key is not null or coalesce(jsonb_typeof(v_part -> 'descending'), 'boolean') <> 'boolean' then
+      raise exception '% is no part of an index.', v_part using errcode = 'RV083', column = 'parts', hint = 'Give parts such as [{"fieldId": "…", "descending": true}].';
+    end if;
+    select f.* into v_field from metadata.fields f
+    where f.object_id = new.object_id and f.id::text = v_part ->> 'fieldId' and f.deleted_at is null;
+    if not found then
+      raise exception 'The index needs fields of the object.' using errcode = 'RV083', column = 'parts', hint = 'Give parts such as [{"fieldId": "…", "descending": true}].';
+    end if;
+    v_name := coalesce(v_part ->> 'part', engine.main_part(v_field));
+    v_type := engine.value_type(v_field);
+    v_pg_type := engine.value_pg_type(v_field, v_name);
+    if v_pg_type is null or engine.value_sql(v_field, v_name) is null then
+      raise exception 'The field "%" has no part "%".', v_field.label, v_name using errcode = 'RV083', column = 'parts',
+        hint = case when v_type = 'MANY_TO_MANY' then 'The links have indexes of their own.' else coalesce('It has the parts '
+          || (select string_agg(c.part, ', ' order by c.position) from engine.field_type_columns c where c.type = v_type and c.part <> '') || '.', 'It has no parts.') end;
+    end if;
+    if (case new.kind when 'BTREE' then v_pg_type in ('jsonb', 'text[]', 'tsvector') when 'GIN' then v_pg_type not in ('jsonb', 'text[]') else v_pg_type <> 'text' end) then
+      raise exception 'An index of kind % does not fit the field "%".', new.kind, v_field.label using errcode = 'RV083', column = 'kind',
+        hint = case when v_pg_type = 'tsvector' then 'Search has an index of its own.' when v_pg_type in ('jsonb', 'text[]') then 'Choose GIN, which finds what is in lists and JSON.'
+          when v_pg_type = 'text' and new.kind = 'GIN' then 'Choose BTREE for equality and order, TRIGRAM for "contains".' else 'Choose BTREE.' end;
+    end if;
+    if new.kind <> 'BTREE' and v_part -> 'descending' = 'true' then
+      raise exception 'An index of kind % has no order.', new.kind using errcode = 'RV083', column = 'parts', hint = 'Leave "descending" out, or choose BTREE.';
+    end if;
+    -- Written the same way whoever writes it, so that two that are alike look alike.
+    v_parts := v_parts || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('fieldId', v_field.id,
+      'part', case when v_name <> engine.main_part(v_field) then v_name end, 'descending', case when v_part -> 'descending' = 'true' then true end)));
+  end loop;
+  if (select count(distinct e - 'descending') from jsonb_array_elements(v_parts) e) <> jsonb_array_length(v_parts) then
+    raise exception 'The index names a field twice.' using errcode = 'RV083', column = 'parts';
+  end if;
+  new.parts := v_parts;
+  if octet_length(new.name) > 200 then
+    raise exception 'The name of the index is longer than 200 bytes.' using errcode = 'RV083', column = 'name';
+  end if;
+  if exists (select from metadata.indexes i where i.object_id = new.object_id and i.name = new.name and i.id <> new.id) then
+    raise exception 'There is an index "%" already.', new.name using errcode = 'RV083', column = 'name', hint = 'Call this one otherwise.';
+  end if;
+  if nullif(btrim(new.condition), '') is null then
+    new.condition := null;
+    new.compiled := null;
+  elsif tg_op = 'INSERT' or new.condition is distinct from old.condition then
+    new.compiled := engine.formula_compile(new.object_id, new.condition, 'CONDITION');
+  else
+    new.condition := engine.formula_text(new.compiled);
+  end if;
+  v_twin := engine.index_twin(new);
+  if v_twin is not null then
+    raise exception 'There is an index like that already: %.', v_twin using errcode = 'RV083', column = 'parts', hint = 'PostgreSQL uses it; a second one only makes writing slower.';
+  end if;
+  return new;
+end
+$$;
+create or replace trigger _100_validate before insert or update on metadata.indexes for each row execute function engine.tg_indexes__validate();
+--! EndIncluded engine/rules/indexes.sql
+--! Included metadata/uses.sql
+-- Who uses an object, a field or an option: formulas, rollups, rules, indexes, views, labels, the
+-- ends of relations. Texts that people write are compiled to ids, so a use is found by the id,
+-- whatever things are called. What is used is not deleted from under its users.
+
+create or replace function engine.uses(workspace_id uuid, kind text, id uuid, option_value text default null)
+returns table (user_kind text, user_id uuid, label text, object_id uuid, object_label text, how text, is_blocking boolean)
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_fields uuid[] := case uses.kind when 'object' then array(select f.id from metadata.fields f where f.object_id = uses.id) else array[uses.id] end;
+  -- With a relation to many goes its junction, and with that the field at the other side.
+  v_junction uuid := (select j.object_id from metadata.fields m join metadata.fields j on j.id = m.junction_field_id where m.id = uses.id and uses.kind = 'field');
+  v_ids uuid[];
+  v_pattern text;
+begin
+  v_fields := v_fields || array(select f.id from metadata.fields f where f.object_id = v_junction)
+    || array(select m.id from metadata.fields j join metadata.fields m on m.junction_field_id = j.id where j.object_id = v_junction and m.id <> uses.id);
+  -- Rollups go by the relation rather than the field, and an object is used through those that point to it.
+  v_ids := v_fields || array(select r.id from metadata.relations r where r.workspace_id = uses.workspace_id
+    and (r.field_id = any (v_fields) or uses.kind = 'object' and r.target_object_id = uses.id))
+    || array(select r.field_id from metadata.relations r where r.workspace_id = uses.workspace_id and uses.kind = 'object' and r.target_object_id = uses.id);
+  v_pattern := '(' || array_to_string(v_ids, '|') || ')';
+  return query
+  with live as materialized (
+    select o.* from metadata.objects o
+    where o.workspace_id = uses.workspace_id and o.deleted_at is null and (uses.kind <> 'object' or o.id <> uses.id)
+  ), found (user_kind, user_id, label, object_id, how, is_blocking, uses_value) as (
+    select lower(f.type), f.id, f.label, f.object_id, case f.type when 'FORMULA' then 'is computed from it' when 'ROLLUP' then 'sums it up' else 'takes its default from it' end, true,
+      concat(f.compiled, f.settings)
+    from metadata.fields f
+    where f.workspace_id = uses.workspace_id and f.deleted_at is null and f.id <> all (v_fields)
+      and (f.compiled is not null or f.type = 'ROLLUP') and concat(f.compiled, f.settings - 'expression') ~ v_pattern
+    union all
+    select 'rule', r.id, coalesce(nullif(r.message, ''), initcap(r.kind)), r.object_id, 'checks it', true, concat(r.settings, r.compiled)
+    from metadata.rules r
+    where r.workspace_id = uses.workspace_id and r.is_active and (r.field_id = any (v_ids) or concat(r.settings, r.compiled) ~ v_pattern)
+      -- A junction's own rule, that two records are linked once, goes with it.
+      and not exists (select from metadata.objects j where j.id = r.object_id and j.is_junction and r.kind = 'UNIQUE')
+    union all
+    select 'index', i.id, i.name, i.object_id, 'goes by it', true, i.compiled::text
+    from metadata.indexes i
+    where i.workspace_id = uses.workspace_id and concat(i.parts, i.compiled) ~ v_pattern
+    union all
+    select 'view', v.id, v.name, v.object_id, concat_ws(', ',
+        case when v.group_field_id = any (v_ids) then 'groups by it' end, case when v.filter::text ~ v_pattern then 'filters by it' end,
+        case when v.sorts::text ~ v_pattern then 'sorts by it' end,
+        case when exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)) then 'shows it' end), true, v.filter::text
+    from metadata.views v
+    where v.workspace_id = uses.workspace_id and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts) ~ v_pattern
+      or exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)))
+    union all
+    select 'object', o.id, o.label_plural, o.id, concat_ws(', ',
+        case when o.label_field_id = any (v_ids) then 'names its records by it' end, case when o.image_field_id = any (v_ids) then 'shows it as the picture' end,
+        case when o.duplicate_criteria::text ~ v_pattern then 'finds duplicates by it' end), true, null
+    from live o
+    where o.label_field_id = any (v_ids) or o.image_field_id = any (v_ids) or o.duplicate_criteria::text ~ v_pattern
+    union all
+    select 'field', f.id, f.label, f.object_id, 'leads through it', uses.kind = 'field', null
+    from metadata.fields f
+    where f.workspace_id = uses.workspace_id and f.deleted_at is null and f.junction_field_id = any (v_fields) and f.id <> all (v_fields)
+    union all
+    select 'field', f.id, f.label, f.object_id, 'points to it', false, null
+    from metadata.relations r join metadata.fields f on f.id = r.field_id
+    where uses.kind = 'object' and r.workspace_id = uses.workspace_id and r.target_object_id = uses.id and r.deleted_at is null and f.deleted_at is null
+    union all
+    select 'role rule', u.id, ro.name, u.object_id, 'chooses records by it', true, u.compiled::text
+    from metadata.record_rules u join metadata.roles ro on ro.id = u.role_id
+    where u.workspace_id = uses.workspace_id and u.compiled::text ~ v_pattern
+    union all
+    select 'permission', p.id, ro.name, p.object_id, case when p.can_read is false then 'does not read it' when p.can_update is false then 'does not change it' else 'has rights of its own on it' end, false, null
+    from metadata.field_permissions p join metadata.roles ro on ro.id = p.role_id
+    where uses.kind = 'field' and p.workspace_id = uses.workspace_id and p.field_id = uses.id
+    union all
+    select 'permission', p.id, ro.name, o.id, 'has rights of its own on it', false, null
+    from metadata.object_permissions p join metadata.roles ro on ro.id = p.role_id join metadata.objects o on o.id = p.object_id
+    where uses.kind = 'object' and p.workspace_id = uses.workspace_id and p.object_id = uses.id
+    union all
+    select 'default', f.id, f.label, f.object_id, 'is what new records get', true, f.default_value::text
+    from metadata.fields f where uses.kind = 'option' and f.id = uses.id
+  )
+  select u.user_kind, u.user_id, u.label, u.object_id, coalesce(o.label_plural, ''), u.how, u.is_blocking
+  from found u
+  left join metadata.objects o on o.id = u.object_id
+  where (u.user_kind = 'permission' or o.deleted_at is null and (uses.kind <> 'object' or u.object_id <> uses.id) and u.object_id is distinct from v_junction)
+    and (uses.kind <> 'option' or strpos(u.uses_value, to_jsonb(uses.option_value)::text) > 0)
+  order by u.is_blocking desc, u.user_kind, u.label, u.user_id;
+end
+$$;
+
+-- Refuses in words, with the list.
+create or replace function engine.assert_unused(workspace_id uuid, kind text, id uuid, label text, what text, option_value text default null) returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_users text[];
+begin
+  v_users := array(select format('the %s "%s" of %s %s', case u.user_kind when 'default' then 'default of' else u.user_kind end, u.label, u.object_label, u.how)
+    from engine.uses(workspace_id, kind, id, option_value) u where u.is_blocking);
+  if v_users <> '{}' then
+    raise exception '"%" cannot be %: %', label, what,
+        array_to_string(v_users[1:3], '; ') || case when cardinality(v_users) > 3 then format('; and %s more', cardinality(v_users) - 3) else '' end || '.'
+      using errcode = 'RV061', column = case kind when 'option' then 'options' else 'id' end, detail = array_to_string(v_users, E'\n'),
+        hint = case kind when 'object' then 'Change or delete these first.'
+          when 'option' then 'Choose another option to take its place: metadata.delete_option(field, value, replacement).'
+          else 'Change or delete these first, or choose another field to take its place: metadata.delete_field(field, replacement).' end;
+  end if;
+end
+$$;
+
+create or replace function metadata.dependents(kind text, id uuid, option_value text default null) returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_workspace uuid;
+  v_records bigint;
+begin
+  select f.workspace_id into v_workspace from (
+    select f.id, f.workspace_id from metadata.fields f union all select o.id, o.workspace_id from metadata.objects o) f where f.id = dependents.id;
+  perform engine.assert_member_of(v_workspace);
+  if dependents.kind not in ('object', 'field', 'option') then
+    raise exception 'Only an object, a field or an option has dependents, not "%".', dependents.kind using errcode = 'RV062', column = 'kind';
+  end if;
+  -- How many records have an option is for those who may see to them.
+  if dependents.kind = 'option' and (engine.acts_as_administrator() or engine.may('DATA_MODEL')) then
+    v_records := engine.count_option(dependents.id, dependents.option_value);
+  end if;
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('kind', u.user_kind, 'id', u.user_id, 'label', u.label, 'objectId', u.object_id,
+      'objectLabel', u.object_label, 'how', u.how, 'isBlocking', u.is_blocking)), '[]')
+    from engine.uses(v_workspace, dependents.kind, dependents.id, dependents.option_value) u
+  ) || case when v_records > 0 then (
+    select jsonb_build_array(jsonb_build_object('kind', 'records', 'id', o.id, 'label', v_records::text, 'objectId', o.id, 'objectLabel', o.label_plural,
+      'how', case when v_records = 1 then 'has it' else 'have it' end, 'isBlocking', true))
+    from metadata.fields f join metadata.objects o on o.id = f.object_id where f.id = dependents.id) else '[]' end;
+end
+$$;
+comment on function metadata.dependents(text, uuid, text) is
+  'What uses an object, a field or an option of a field: kind, id, label, object and how. What is blocking must be changed before the thing can be deleted or switched off.';
+
+-- Records that have an option.
+create or replace function engine.count_option(field_id uuid, value text) returns bigint
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_count bigint;
+  v_sql text;
+begin
+  select format('select count(*) from %I.%I where ', w.schema_name, o.table_name)
+      || format(case f.type when 'MULTI_SELECT' then '%I @> array[%L]::text[]' else '%I = %L' end, engine.snake_case(f.name), value) into v_sql
+  from metadata.fields f join metadata.objects o on o.id = f.object_id join core.workspaces w on w.id = f.workspace_id
+  where f.id = field_id and f.type in ('SELECT', 'MULTI_SELECT') and f.deleted_at is null and o.deleted_at is null
+    and to_regclass(format('%I.%I', w.schema_name, o.table_name)) is not null;
+  if v_sql is null then
+    return 0;
+  end if;
+  execute v_sql into v_count;
+  return v_count;
+end
+$$;
+
+create or replace function engine.tg_metadata__used() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_option text;
+begin
+  if tg_op = 'DELETE' then
+    -- What is deleted already, or goes with its object or workspace, was judged with that.
+    if old.deleted_at is not null or not engine.workspace_exists(old.workspace_id) then
+      -- An upgrade of its application does not bring back what was dropped for good.
+      if tg_table_name <> 'relations' then
+        update metadata.applications a set removed = a.removed || old.universal_identifier where a.id = old.application_id and old.universal_identifier is not null;
+      end if;
+      return old;
+    end if;
+    case tg_table_name
+      when 'objects' then
+        perform engine.assert_unused(old.workspace_id, 'object', old.id, old.label_plural, 'deleted');
+      when 'fields' then
+        -- What names the records has a refusal of its own.
+        if exists (select from metadata.objects o where o.id = old.object_id and o.label_field_id is distinct from old.id) then
+          perform engine.assert_unused(old.workspace_id, 'field', old.id, old.label, 'deleted');
+        end if;
+      when 'relations' then
+        if exists (select from metadata.objects o where o.id = old.target_object_id) and exists (select from metadata.fields f where f.id = old.field_id and f.deleted_at is null) then
+          perform engine.assert_unused(old.workspace_id, 'field', old.id, old.inverse_label, 'deleted');
+        end if;
+    end case;
+    return old;
+  end if;
+  if old.is_active and not new.is_active then
+    case tg_table_name
+      when 'objects' then perform engine.assert_unused(old.workspace_id, 'object', old.id, old.label_plural, 'switched off');
+      when 'fields' then
+        if exists (select from metadata.objects o where o.id = old.object_id and o.label_field_id is distinct from old.id) then
+          perform engine.assert_unused(old.workspace_id, 'field', old.id, old.label, 'switched off');
+        end if;
+    end case;
+  end if;
+  if tg_table_name = 'fields' then
+    if new.options is distinct from old.options and new.type = old.type and new.deleted_at is null then
+      for v_option in
+        select o ->> 'value' from jsonb_array_elements(old.options) o where not new.options @> jsonb_build_array(jsonb_build_object('value', o -> 'value'))
+      loop
+        if new.default_value is distinct from old.default_value and strpos(coalesce(new.default_value::text, ''), to_jsonb(v_option)::text) = 0 then
+          -- The default is given up with the option.
+          continue when not exists (select from engine.uses(old.workspace_id, 'option', old.id, v_option) u where u.user_kind <> 'default');
+        end if;
+        perform engine.assert_unused(old.workspace_id, 'option', old.id, v_option, 'removed', v_option);
+      end loop;
+    end if;
+  end if;
+  return new;
+end
+$$;
+create or replace trigger _050_used before delete or update of is_active on metadata.objects for each row execute function engine.tg_metadata__used();
+create or replace trigger _050_used before delete or update of is_active, options on metadata.fields for each row execute function engine.tg_metadata__used();
+create or replace trigger _050_used before delete on metadata.relations for each row execute function engine.tg_metadata__used();
+
+grant execute on function metadata.dependents(text, uuid, text) to relvar_crm;
+--! EndIncluded metadata/uses.sql
+--! Included metadata/deletion.sql
+-- Deleting an object or a field takes two steps. The first hides it, with all that makes no sense
+-- without it, under a name of the engine's, and keeps the data: it can be restored. Deleting what is
+-- deleted already, as a job does after the grace period, drops the data.
+
+create or replace function engine.workspace_exists(id uuid) returns boolean
+language sql stable set search_path = ''
+  return exists (select from core.workspaces w where w.id = workspace_exists.id);
+
+create or replace function engine.assert_deletable(label text, is_system boolean, application_id uuid) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+  if is_system then
+    raise exception '"%" is part of the product and cannot be deleted.', label using errcode = 'RV007', hint = 'It can be relabelled.';
+  end if;
+  if application_id is not null then
+    raise exception '"%" belongs to the application %.', label, (select a.name from metadata.applications a where a.id = application_id)
+      using errcode = 'RV007', hint = 'Deactivate it, which hides it and keeps its data, or uninstall the application.';
+  end if;
+end
+$$;
+
+create or replace function engine.tg_objects__hide() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if old.deleted_at is not null or not engine.workspace_exists(old.workspace_id) then
+    return old;
+  end if;
+  perform engine.assert_deletable(old.label_plural, old.is_system, old.application_id);
+  update metadata.objects o set deleted_at = clock_timestamp(), deleted_by_name = (engine.current_actor()).name where o.id = old.id;
+  return null;
+end
+$$;
+create or replace trigger _100_hide before delete on metadata.objects for each row execute function engine.tg_objects__hide();
+
+create or replace function engine.tg_fields__hide() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if old.deleted_at is not null or not engine.workspace_exists(old.workspace_id)
+    or not exists (select from metadata.objects o where o.id = old.object_id)
+    -- The search vector goes and comes with its switch; nothing is kept in it.
+    or old.type = 'TS_VECTOR' then
+    return old;
+  end if;
+  perform engine.assert_deletable(old.label, old.is_system, old.application_id);
+  if exists (select from metadata.objects o where o.label_field_id = old.id and o.deleted_at is null) then
+    raise exception 'The field "%" names the records of its object.', old.label using errcode = 'RV007', column = 'id',
+      hint = 'Choose another label field for the object first.';
+  end if;
+  update metadata.fields f set deleted_at = clock_timestamp(), deleted_by_name = (engine.current_actor()).name where f.id = old.id;
+  return null;
+end
+$$;
+create or replace trigger _100_hide before delete on metadata.fields for each row execute function engine.tg_fields__hide();
+
+-- One target of several is hidden by itself; a field that points nowhere any more goes with its last target.
+create or replace function engine.tg_relations__hide() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if old.deleted_at is not null or not engine.workspace_exists(old.workspace_id)
+    or not exists (select from metadata.objects o where o.id = old.target_object_id)
+    or not exists (select from metadata.fields f where f.id = old.field_id and f.deleted_at is null) then
+    return old;
+  end if;
+  if exists (select from metadata.relations r where r.field_id = old.field_id and r.id <> old.id and r.deleted_at is null) then
+    update metadata.relations r set deleted_at = clock_timestamp() where r.id = old.id;
+  else
+    delete from metadata.fields f where f.id = old.field_id;
+  end if;
+  return null;
+end
+$$;
+create or replace trigger _100_hide before delete on metadata.relations for each row execute function engine.tg_relations__hide();
+
+-- What is deleted with something else bears the same moment, and by it comes back with it.
+create or replace function engine.tg_objects__deletion_spreads() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  -- A moment that somebody writes is only a wish to delete or to restore.
+  update metadata.relations r set deleted_at = new.deleted_at
+  where r.target_object_id = new.id and r.deleted_at is not distinct from old.deleted_at;
+  update metadata.fields f set deleted_at = new.deleted_at, deleted_by_name = new.deleted_by_name
+  where f.workspace_id = new.workspace_id and f.type in ('RELATION', 'MEMBER', 'MORPH_RELATION') and f.deleted_at is not distinct from old.deleted_at
+    and exists (select from metadata.relations r where r.field_id = f.id and r.target_object_id = new.id)
+    and (new.deleted_at is null or not exists (select from metadata.relations r where r.field_id = f.id and r.deleted_at is null));
+  -- A junction makes no sense without one of its ends, nor the fields that lead through it.
+  update metadata.objects j set deleted_at = new.deleted_at, deleted_by_name = new.deleted_by_name
+  where j.workspace_id = new.workspace_id and j.is_junction and j.id <> new.id and j.deleted_at is not distinct from old.deleted_at
+    and exists (select from metadata.fields f join metadata.relations r on r.field_id = f.id
+      where f.object_id = j.id and r.target_object_id = new.id
+        and exists (select from metadata.fields m where m.junction_field_id = f.id));
+  if new.is_junction then
+    update metadata.fields m set deleted_at = new.deleted_at, deleted_by_name = new.deleted_by_name
+    from metadata.fields f
+    where f.object_id = new.id and m.junction_field_id = f.id and m.deleted_at is not distinct from old.deleted_at;
+  end if;
+  return null;
+end
+$$;
+create or replace trigger _300_deletion_spreads after update of deleted_at on metadata.objects for each row
+  when (new.deleted_at is distinct from old.deleted_at) execute function engine.tg_objects__deletion_spreads();
+
+create or replace function engine.tg_fields__deletion_spreads() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  update metadata.objects j set deleted_at = new.deleted_at, deleted_by_name = new.deleted_by_name
+  from metadata.fields f
+  where f.id = new.junction_field_id and j.id = f.object_id and j.deleted_at is not distinct from old.deleted_at;
+  return null;
+end
+$$;
+create or replace trigger _300_deletion_spreads after update of deleted_at on metadata.fields for each row
+  when (new.deleted_at is distinct from old.deleted_at and new.junction_field_id is not null) execute function engine.tg_fields__deletion_spreads();
+
+-- A junction that has lost one of its ends for good leads nowhere, and so does the field at the other.
+create or replace function engine.tg_objects__drop_junctions() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  -- Such a trigger runs when nothing was deleted, too.
+  if not exists (select from gone) then
+    return null;
+  end if;
+  -- Twice, since one that somebody has restored by itself is only hidden at first, as everything that is deleted.
+  for i in 1..2 loop
+    delete from metadata.objects j
+    where j.is_junction and j.workspace_id in (select g.workspace_id from gone g)
+      and (select count(distinct m.junction_field_id) from metadata.fields f join metadata.fields m on m.junction_field_id = f.id where f.object_id = j.id) < 2;
+  end loop;
+  return null;
+end
+$$;
+create or replace trigger _200_drop_junctions after delete on metadata.objects
+  referencing old table as gone for each statement execute function engine.tg_objects__drop_junctions();
+
+-- Purges what was deleted longer ago than the grace period. Returns how many things it dropped.
+create or replace function engine.purge_deleted(max_age interval default null) returns int
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_age interval := coalesce(max_age, (select make_interval(days => s.grace_days) from engine.settings s));
+  v_count int;
+begin
+  with objects as (
+    delete from metadata.objects o where o.deleted_at < now() - v_age returning 1
+  ), fields as (
+    delete from metadata.fields f where f.deleted_at < now() - v_age returning 1
+  ), relations as (
+    delete from metadata.relations r where r.deleted_at < now() - v_age returning 1
+  ), columns as (
+    delete from engine.retired_columns r where r.retired_at < now() - v_age returning r.workspace_id, r.object_id
+  )
+  select (select count(*) from objects) + (select count(*) from fields) + (select count(*) from relations) + (select count(engine.note_change(c.workspace_id, array[c.object_id])) from columns c) into v_count;
+  return v_count;
+end
+$$;
+comment on function engine.purge_deleted(interval) is 'Drops objects, fields and former columns that were deleted longer ago than max_age (default: the grace period of engine.settings). A job runs it every night.';
+grant execute on function engine.purge_deleted(interval) to relvar_worker;
+--! EndIncluded metadata/deletion.sql

@@ -11,6 +11,8 @@ import type { Caller } from '../testing/server.ts';
 // made of the exported model and compared.
 const server = useServer();
 const CHANGES = Number(process.env.RELVAR_TEST_CHANGES ?? 70);
+// A failure tells its seed.
+const SEED = process.env.RELVAR_TEST_SEED;
 const callers: Caller[] = [];
 beforeAll(async () => {
   for (const slug of ['red', 'green', 'blue']) callers.push(await server.createWorkspace(slug));
@@ -411,7 +413,7 @@ test(
           );
         },
       ),
-      { numRuns: 1, endOnFailure: true },
+      { numRuns: 1, endOnFailure: true, ...(SEED === undefined ? {} : { seed: Number(SEED) }) },
     ),
   600_000,
 );

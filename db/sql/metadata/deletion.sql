@@ -126,9 +126,12 @@ begin
   if not exists (select from gone) then
     return null;
   end if;
-  delete from metadata.objects j
-  where j.is_junction and j.deleted_at is not null and j.workspace_id in (select g.workspace_id from gone g)
-    and (select count(distinct m.junction_field_id) from metadata.fields f join metadata.fields m on m.junction_field_id = f.id where f.object_id = j.id) < 2;
+  -- Twice, since one that somebody has restored by itself is only hidden at first, as everything that is deleted.
+  for i in 1..2 loop
+    delete from metadata.objects j
+    where j.is_junction and j.workspace_id in (select g.workspace_id from gone g)
+      and (select count(distinct m.junction_field_id) from metadata.fields f join metadata.fields m on m.junction_field_id = f.id where f.object_id = j.id) < 2;
+  end loop;
   return null;
 end
 $$;

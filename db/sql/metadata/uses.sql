@@ -8,9 +8,13 @@ language plpgsql stable set search_path = ''
 as $$
 declare
   v_fields uuid[] := case uses.kind when 'object' then array(select f.id from metadata.fields f where f.object_id = uses.id) else array[uses.id] end;
+  -- With a relation to many goes its junction, and with that the field at the other side.
+  v_junction uuid := (select j.object_id from metadata.fields m join metadata.fields j on j.id = m.junction_field_id where m.id = uses.id and uses.kind = 'field');
   v_ids uuid[];
   v_pattern text;
 begin
+  v_fields := v_fields || array(select f.id from metadata.fields f where f.object_id = v_junction)
+    || array(select m.id from metadata.fields j join metadata.fields m on m.junction_field_id = j.id where j.object_id = v_junction and m.id <> uses.id);
   -- Rollups go by the relation rather than the field, and an object is used through those that point to it.
   v_ids := v_fields || array(select r.id from metadata.relations r where r.workspace_id = uses.workspace_id
     and (r.field_id = any (v_fields) or uses.kind = 'object' and r.target_object_id = uses.id))
@@ -77,7 +81,7 @@ begin
   select u.user_kind, u.user_id, u.label, u.object_id, coalesce(o.label_plural, ''), u.how, u.is_blocking
   from found u
   left join metadata.objects o on o.id = u.object_id
-  where (u.user_kind = 'permission' or o.deleted_at is null and (uses.kind <> 'object' or u.object_id <> uses.id))
+  where (u.user_kind = 'permission' or o.deleted_at is null and (uses.kind <> 'object' or u.object_id <> uses.id) and u.object_id is distinct from v_junction)
     and (uses.kind <> 'option' or strpos(u.uses_value, to_jsonb(uses.option_value)::text) > 0)
   order by u.is_blocking desc, u.user_kind, u.label, u.user_id;
 end

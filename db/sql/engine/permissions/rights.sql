@@ -53,7 +53,9 @@ begin
       a.is_visible and coalesce(p.can_read, r.can_read_all) as can_read, a.is_free and coalesce(p.can_create, r.can_create_all) as can_create,
       a.is_visible and coalesce(p.can_update, r.can_update_all) as can_update, a.is_free and coalesce(p.can_delete, r.can_delete_all) as can_delete,
       a.is_free and coalesce(p.can_destroy, r.can_destroy_all) as can_destroy, coalesce(p.field_mode, 'ALL_EXCEPT') as field_mode,
-      o.is_private or u.id is not null as is_limited, a.is_visible
+      o.is_private or u.id is not null as is_limited, a.is_visible,
+      -- A junction outlives what happens to its sides for a while: links to an object that is switched off or deleted are read.
+      coalesce(p.can_read, r.can_read_all) as reads_links
     from metadata.roles r
     join metadata.objects o on o.workspace_id = r.workspace_id
     -- Members come and go by invitation, whatever the role.
@@ -63,19 +65,20 @@ begin
     left join metadata.record_rules u on u.role_id = r.id and u.object_id = o.id and u.action = 'READ'
     where r.workspace_id = effective_permissions.workspace_id and (roles is null or r.pg_role = any (roles))
   ), sides as materialized (
-    select s.object_id, o.role_id, bool_and(o.can_read) as can_read, bool_or(o.can_update) as can_update, bool_or(o.is_limited) as is_limited
+    select s.object_id, o.role_id, bool_and(o.reads_links) as can_read, bool_or(o.can_update) as can_update, bool_or(o.is_limited) as is_limited
     from engine.junction_sides(effective_permissions.workspace_id) s
     join own o on o.object_id = s.side_id
     group by s.object_id, o.role_id
   )
   select o.role_id, o.pg_role, o.object_id,
-    case when o.follows_sides then o.is_visible and coalesce(s.can_read, false) else o.can_read end,
-    case when o.follows_sides then w.links else o.can_create end, case when o.follows_sides then w.links else o.can_update end,
-    case when o.follows_sides then w.links else o.can_delete end, case when o.follows_sides then w.links else o.can_destroy end,
+    case when w.follows_sides then o.is_visible and s.can_read else o.can_read end,
+    case when w.follows_sides then w.links else o.can_create end, case when w.follows_sides then w.links else o.can_update end,
+    case when w.follows_sides then w.links else o.can_delete end, case when w.follows_sides then w.links else o.can_destroy end,
     o.field_mode, o.is_limited or coalesce(s.is_limited, false)
   from own o
   left join sides s on s.object_id = o.object_id and s.role_id = o.role_id
-  cross join lateral (select o.is_visible and coalesce(s.can_read and s.can_update, false) as links) w
+  -- A junction whose relation to many is gone for good is an object like others.
+  cross join lateral (select o.follows_sides and s.object_id is not null as follows_sides, o.is_visible and coalesce(s.can_read and s.can_update, false) as links) w
   where scope is null or o.object_id = any (scope);
 end
 $$;

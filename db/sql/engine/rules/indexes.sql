@@ -142,6 +142,9 @@ begin
   if octet_length(new.name) > 200 then
     raise exception 'The name of the index is longer than 200 bytes.' using errcode = 'RV083', column = 'name';
   end if;
+  if exists (select from metadata.indexes i where i.object_id = new.object_id and i.name = new.name and i.id <> new.id) then
+    raise exception 'There is an index "%" already.', new.name using errcode = 'RV083', column = 'name', hint = 'Call this one otherwise.';
+  end if;
   if nullif(btrim(new.condition), '') is null then
     new.condition := null;
     new.compiled := null;

@@ -21,6 +21,9 @@ function row(cells: readonly string[], detail: string): string {
 function formatDetail(detail: Record<string, unknown>): string {
   return Object.entries(detail)
     .filter(([name, value]) => !Array.isArray(value) || name === 'failed')
-    .map(([name, value]) => `${name} ${String(value)}`)
+    .map(
+      ([name, value]) =>
+        `${name} ${typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value)}`,
+    )
     .join(', ');
 }

@@ -16,10 +16,11 @@ import type { Caller } from './data.ts';
 
 /**
  * Rules hold behind every door: random roles over random records, and what each door answers to each member compared
- * with a plain model of the rules, fact by fact. RELVAR_MATRIX_SEED repeats a run, RELVAR_MATRIX_SCALE multiplies the
+ * with a plain model of the rules, fact by fact. RELVAR_MATRIX_SEED looks elsewhere, RELVAR_MATRIX_SCALE multiplies the
  * records, RELVAR_MATRIX_DOORS names the doors that are asked.
  */
-const SEED = Number(process.env['RELVAR_MATRIX_SEED'] ?? Math.floor(Math.random() * 1e9));
+// The same in each run, so that a failure is somebody's change.
+const SEED = Number(process.env['RELVAR_MATRIX_SEED'] ?? 11);
 const SCALE = Number(process.env['RELVAR_MATRIX_SCALE'] ?? 1);
 const CHOSEN = process.env['RELVAR_MATRIX_DOORS']?.split(',');
 const LEAST_CHECKS = 20_000;

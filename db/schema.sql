@@ -1815,6 +1815,8 @@ create policy update_own on metadata.objects for update to relvar_crm using (((w
 
 CREATE TRIGGER _000_lock BEFORE INSERT OR DELETE OR UPDATE ON metadata.objects FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__lock();
 
+CREATE TRIGGER _050_await_ends BEFORE UPDATE OF deleted_at ON metadata.objects FOR EACH ROW WHEN ((new.is_junction AND (old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION engine.tg_objects__await_ends();
+
 CREATE TRIGGER _050_used BEFORE DELETE OR UPDATE OF is_active ON metadata.objects FOR EACH ROW EXECUTE FUNCTION engine.tg_metadata__used();
 
 CREATE TRIGGER _100_hide BEFORE DELETE ON metadata.objects FOR EACH ROW EXECUTE FUNCTION engine.tg_objects__hide();
@@ -19903,6 +19905,24 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tg_objects__await_ends()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  new.deleted_at := (
+    select max(o.deleted_at)
+    from metadata.fields f join metadata.relations r on r.field_id = f.id join metadata.objects o on o.id = r.target_object_id
+    where f.object_id = new.id and exists (select from metadata.fields m where m.junction_field_id = f.id));
+  if new.deleted_at is not null then
+    new.deleted_by_name := old.deleted_by_name;
+  end if;
+  return new;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.tg_objects__deletion_spreads()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -19943,12 +19963,9 @@ begin
   if not exists (select from gone) then
     return null;
   end if;
-  -- Twice, since one that somebody has restored by itself is only hidden at first, as everything that is deleted.
-  for i in 1..2 loop
-    delete from metadata.objects j
-    where j.is_junction and j.workspace_id in (select g.workspace_id from gone g)
-      and (select count(distinct m.junction_field_id) from metadata.fields f join metadata.fields m on m.junction_field_id = f.id where f.object_id = j.id) < 2;
-  end loop;
+  delete from metadata.objects j
+  where j.is_junction and j.deleted_at is not null and j.workspace_id in (select g.workspace_id from gone g)
+    and (select count(distinct m.junction_field_id) from metadata.fields f join metadata.fields m on m.junction_field_id = f.id where f.object_id = j.id) < 2;
   return null;
 end
 $function$;

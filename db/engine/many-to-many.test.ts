@@ -317,16 +317,32 @@ test('a relation to many is not deleted from under a rollup over its links', () 
     expect(await statements(client, ws)).toEqual([]);
   }));
 
-test('a junction that was restored by itself goes with an end that is gone for good', () =>
+test('a junction comes back with the last of its ends, and not before', () =>
   db.inTransaction(async (client) => {
-    const { course } = await school(client);
-    const remove = () => client.query('delete from metadata.objects where id = $1', [course]);
-    await remove();
-    await client.query(`update metadata.objects set deleted_at = null where workspace_id = $1 and is_junction`, [
+    const { student, course } = await school(client);
+    const isThere = async () => {
+      await reconcile(client);
+      expect(await statements(client, ws)).toEqual([]);
+      return (
+        (await client.query('select 1 from metadata.objects where is_junction and deleted_at is null')).rowCount === 1
+      );
+    };
+    const remove = (id: string) => client.query('delete from metadata.objects where id = $1', [id]);
+    const restore = (id: string) => client.query('update metadata.objects set deleted_at = null where id = $1', [id]);
+    await remove(course);
+    await client.query('update metadata.objects set deleted_at = null where workspace_id = $1 and is_junction', [
       ws.id,
     ]);
-    await remove();
+    expect(await isThere()).toBe(false);
+    await remove(student);
+    await restore(course);
+    expect(await isThere()).toBe(false);
+    await restore(student);
+    expect(await isThere()).toBe(true);
+    expect(await liveFields(client, student)).toContainEqual({ name: 'courses', type: 'MANY_TO_MANY' });
+    expect(await liveFields(client, course)).toContainEqual({ name: 'participants', type: 'MANY_TO_MANY' });
+    await remove(course);
+    await remove(course);
     await reconcile(client);
     expect((await client.query('select 1 from metadata.objects where is_junction')).rowCount).toBe(0);
-    expect(await statements(client, ws)).toEqual([]);
   }));

@@ -75,6 +75,24 @@ end
 $$;
 create or replace trigger _100_hide before delete on metadata.relations for each row execute function engine.tg_relations__hide();
 
+-- A junction comes back with the last of its ends: while one is deleted, it is deleted with that one.
+create or replace function engine.tg_objects__await_ends() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  new.deleted_at := (
+    select max(o.deleted_at)
+    from metadata.fields f join metadata.relations r on r.field_id = f.id join metadata.objects o on o.id = r.target_object_id
+    where f.object_id = new.id and exists (select from metadata.fields m where m.junction_field_id = f.id));
+  if new.deleted_at is not null then
+    new.deleted_by_name := old.deleted_by_name;
+  end if;
+  return new;
+end
+$$;
+create or replace trigger _050_await_ends before update of deleted_at on metadata.objects for each row
+  when (new.is_junction and old.deleted_at is not null and new.deleted_at is null) execute function engine.tg_objects__await_ends();
+
 -- What is deleted with something else bears the same moment, and by it comes back with it.
 create or replace function engine.tg_objects__deletion_spreads() returns trigger
 language plpgsql volatile security definer set search_path = ''
@@ -126,12 +144,9 @@ begin
   if not exists (select from gone) then
     return null;
   end if;
-  -- Twice, since one that somebody has restored by itself is only hidden at first, as everything that is deleted.
-  for i in 1..2 loop
-    delete from metadata.objects j
-    where j.is_junction and j.workspace_id in (select g.workspace_id from gone g)
-      and (select count(distinct m.junction_field_id) from metadata.fields f join metadata.fields m on m.junction_field_id = f.id where f.object_id = j.id) < 2;
-  end loop;
+  delete from metadata.objects j
+  where j.is_junction and j.deleted_at is not null and j.workspace_id in (select g.workspace_id from gone g)
+    and (select count(distinct m.junction_field_id) from metadata.fields f join metadata.fields m on m.junction_field_id = f.id where f.object_id = j.id) < 2;
   return null;
 end
 $$;

@@ -2,7 +2,8 @@ import { Button } from '@mantine/core';
 import { IconUserScan } from '@tabler/icons-react';
 import { useEffect } from 'react';
 import { SessionBanner } from '../app/SessionBanner.tsx';
-import { fetchJson } from '../api/failure.ts';
+import { fetchJson, toFailure } from '../api/failure.ts';
+import { announceFailure } from '../records/announce.tsx';
 import { formatInstant } from '../model/dates.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { personName, useSession } from './session.ts';
@@ -15,7 +16,15 @@ interface Acting {
 
 /** Back to who one is; where that session has ended meanwhile, to the sign-in page. The page begins anew: nothing stays. */
 async function returnToSelf(): Promise<void> {
-  await fetchJson('/auth/impersonate/end', {}).catch(() => undefined);
+  try {
+    await fetchJson('/auth/impersonate/end', {});
+  } catch (cause) {
+    // Anything else leaves one acting as the member, which must not look like having returned.
+    if (toFailure(cause).code !== 'NOT_SIGNED_IN') {
+      announceFailure('You still act as the member', cause);
+      return;
+    }
+  }
   window.location.assign('/');
 }
 

@@ -118,8 +118,11 @@ describe('the server', () => {
          and has_function_privilege('relvar_server', p.oid, 'execute')`,
     );
     expect(rows.map(({ name }) => name.replace(/\(.*/, '')).sort()).toEqual([
+      'engine.events_after',
       'engine.explain_violation',
       'engine.find_actor',
+      'engine.first_position',
+      'engine.last_position',
       'engine.seconds_since_heartbeat',
       'engine.workspace_of_role',
     ]);

@@ -16,6 +16,8 @@ export interface RecordsNotice {
   readonly table: string;
   readonly ids?: readonly string[];
   readonly batch: number;
+  /** How far the event log of the workspace can be read. */
+  readonly position: number;
 }
 
 /** Who may come in has changed: a session ended, a member has another role, keys were added. */

@@ -38,7 +38,7 @@ begin
     join pg_catalog.pg_class c on c.oid = u.oid
     left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
   )
-  select case when t.key in ('record_events', 'trash', 'record_shares') then 'internal' else 'table' end,
+  select case when t.key = any (engine.internal_tables()) then 'internal' else 'table' end,
     coalesce(t.key, 'unmanaged:' || t.name), t.key, t.name, t.name, null::text, t.comment, null::text, null::boolean, null::text, null::text, t.oid
   from t
   union all
@@ -53,7 +53,7 @@ begin
   join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
   left join pg_catalog.pg_attrdef ad on ad.adrelid = a.attrelid and ad.adnum = a.attnum
   left join pg_catalog.pg_description d on d.objoid = t.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = a.attnum
-  where t.key not in ('record_events', 'trash', 'record_shares')
+  where not t.key = any (engine.internal_tables())
   union all
   -- PostgreSQL 18 lists NOT NULL as constraints too; they are a property of the column here.
   select 'constraint', t.key || ' ' || coalesce(engine.identity_of(d.description), 'unmanaged:' || c.conname), t.key, t.name, c.conname::text,
@@ -65,7 +65,7 @@ begin
   from t
   join pg_catalog.pg_constraint c on c.conrelid = t.oid and c.contype in ('p', 'u', 'f', 'c', 'x')
   left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_constraint'::regclass and d.objsubid = 0
-  where t.key not in ('record_events', 'trash', 'record_shares')
+  where not t.key = any (engine.internal_tables())
   union all
   select 'index', t.key || ' ' || coalesce(engine.identity_of(d.description), 'unmanaged:' || c.relname), t.key, t.name, c.relname::text,
     null, d.description, null, i.indisvalid, null, null, c.oid
@@ -73,7 +73,7 @@ begin
   join pg_catalog.pg_index i on i.indrelid = t.oid and not i.indisprimary
   join pg_catalog.pg_class c on c.oid = i.indexrelid
   left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
-  where t.key not in ('record_events', 'trash', 'record_shares')
+  where not t.key = any (engine.internal_tables())
     and not exists (select from pg_catalog.pg_constraint k where k.conindid = i.indexrelid and k.conrelid = t.oid)
   union all
   -- CREATE OR REPLACE keeps the comment of a trigger or a function, so what stands there is said as the

@@ -1,4 +1,9 @@
 -- What every tenant has besides its objects.
+
+create or replace function engine.internal_tables() returns text[]
+language sql immutable parallel safe
+  return '{record_events,event_batches,trash,record_shares}'::text[];
+
 create or replace function engine.desired_internals(workspace_id uuid, schema_name text) returns setof engine.fact
 language sql stable set search_path = ''
 as $$
@@ -28,6 +33,15 @@ as $$
       comment on column %1$I.record_events.transaction_id is ''The transaction of the change: what was changed together has the same.'';
       comment on column %1$I.record_events.happened_at is ''When the transaction of the change began.''', schema_name),
       '@behavior -insert -update -delete', 'Every change of every record: what, who, when. Written by triggers in the transaction of the change.'),
+    ('internal', 'event_batches', format(
+      'create table %1$I.event_batches (
+        position bigint primary key, batch bigint not null unique, object_id uuid not null, action text not null, taken_at timestamptz not null default clock_timestamp());
+      comment on column %1$I.event_batches.position is ''1, 2, 3 and so on without gaps, in an order in which readers can go on from where they were.'';
+      comment on column %1$I.event_batches.batch is ''The statement: record_events.batch.'';
+      comment on column %1$I.event_batches.object_id is ''The object of its records: metadata.objects.id.'';
+      comment on column %1$I.event_batches.action is ''What it did with them.'';
+      comment on column %1$I.event_batches.taken_at is ''When the relay took it.''', schema_name),
+      '@behavior -*', 'The position of each statement of the event log, given by the relay.'),
     ('internal', 'trash', format(
       'create table %1$I.trash (
         id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null, label text, data jsonb not null,

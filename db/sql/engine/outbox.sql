@@ -5,49 +5,64 @@ create or replace function engine.event_matches(patterns text[], object_name tex
 language sql immutable parallel safe set search_path = ''
   return patterns && array[object_name || '.' || action, object_name || '.*', '*.' || action, '*.*'];
 
+-- Where a workspace's counter is held by another relay, its rows wait: positions become visible in their order,
+-- and a statement that followed another, having seen it, has the later one.
 create or replace function engine.relay_outbox(max_rows int default 500) returns int
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_count int;
-  v_notice text;
+  v_workspaces uuid[];
+  v_taken engine.outbox[];
   v_jobs jsonb;
+  v_notice text;
 begin
+  perform engine.begin_positions(n.workspace_id)
+  from (select distinct o.workspace_id from (select b.workspace_id from engine.outbox b order by b.batch limit max_rows) o
+    where not exists (select from engine.event_positions p where p.workspace_id = o.workspace_id)) n;
+  v_workspaces := array(
+    select p.workspace_id from engine.event_positions p
+    where p.workspace_id in (select o.workspace_id from engine.outbox o order by o.batch limit max_rows)
+    order by p.workspace_id for update skip locked);
+  -- A statement of its own, so that it sees what the former holder of the counter left.
   with taken as (
     delete from engine.outbox o
-    where o.batch in (select b.batch from engine.outbox b order by b.batch limit max_rows for update skip locked)
+    where o.batch in (select b.batch from engine.outbox b where b.workspace_id = any (v_workspaces) order by b.batch limit max_rows)
     returning o.*
-  ), named as (
-    select t.*, ob.name_singular, ob.table_name, w.schema_name
-    from taken t
-    join core.workspaces w on w.id = t.workspace_id
-    join metadata.objects ob on ob.id = t.object_id
-  ), jobs as (
-    select jsonb_agg(jsonb_build_object(
-      'identifier', 'webhook__deliver',
-      'payload', jsonb_build_object('workspace_id', n.workspace_id, 'webhook_id', h.id, 'batch', n.batch),
-      'job_key', 'webhook:' || h.id || ':' || n.batch)) as specs
-    from named n
-    join metadata.webhooks h on h.workspace_id = n.workspace_id and h.is_active and engine.event_matches(h.events, n.name_singular, n.action)
-  ), notices as (
-    select json_agg(json_build_object('workspace', n.workspace_id, 'object', n.object_id, 'table', n.table_name, 'batch', n.last)) as notice
-    from (
-      select workspace_id, object_id, table_name, max(batch) as last
-      from named group by 1, 2, 3 order by 4 desc limit 40
-    ) n
   )
-  select (select count(*) from taken), jobs.specs, notices.notice into v_count, v_jobs, v_notice from jobs, notices;
+  select array_agg(row(t.*)::engine.outbox order by t.batch) into v_taken from taken t;
+  if v_taken is null then
+    return 0;
+  end if;
+  perform engine.give_positions(v_taken);
+  select jsonb_agg(jsonb_build_object(
+    'identifier', 'webhook__deliver',
+    'payload', jsonb_build_object('workspace_id', t.workspace_id, 'webhook_id', h.id, 'batch', t.batch),
+    'job_key', 'webhook:' || h.id || ':' || t.batch)) into v_jobs
+  from unnest(v_taken) t
+  join metadata.objects o on o.id = t.object_id
+  join metadata.webhooks h on h.workspace_id = t.workspace_id and h.is_active and engine.event_matches(h.events, o.name_singular, t.action);
   if v_jobs is not null then
     perform graphile_worker.add_jobs(array(
       select jsonb_populate_record(null::graphile_worker.job_spec, j) from jsonb_array_elements(v_jobs) j));
   end if;
-  if v_notice is not null then
+  -- A notice has less than 8,000 bytes, and an object in it less than 250.
+  for v_notice in
+    select json_agg(json_build_object('workspace', n.workspace_id, 'position', n.position, 'object', n.object_id, 'table', n.table_name, 'batch', n.batch))
+    from (
+      select t.workspace_id, p.position, t.object_id, o.table_name, max(t.batch) as batch, row_number() over (order by max(t.batch)) as n
+      from unnest(v_taken) t
+      join metadata.objects o on o.id = t.object_id
+      join engine.event_positions p on p.workspace_id = t.workspace_id
+      group by 1, 2, 3, 4
+    ) n
+    group by (n.n - 1) / 30
+  loop
     perform pg_notify('relvar_records', v_notice);
-  end if;
-  return v_count;
+  end loop;
+  return cardinality(v_taken);
 end
 $$;
-comment on function engine.relay_outbox(int) is 'Moves up to max_rows outbox rows to jobs and one notification. Returns how many; 0 when the outbox is empty.';
+comment on function engine.relay_outbox(int) is 'Moves up to max_rows outbox rows to jobs and notices, and gives them their positions. Returns how many; 0 when the outbox is empty, or another relay works on what is in it.';
 
 create or replace function engine.heartbeat(name text) returns void
 language sql volatile security definer set search_path = ''

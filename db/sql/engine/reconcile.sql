@@ -19,6 +19,7 @@ as $$
 declare
   v_count int := engine.apply(workspace_id);
 begin
+  perform engine.begin_positions(workspace_id);
   insert into engine.reconciled as r (workspace_id, version) values (reconcile.workspace_id, engine.version())
   on conflict on constraint reconciled_pkey do update set version = excluded.version, reconciled_at = now();
   return v_count;

@@ -97,7 +97,7 @@ as $$
     select o.id::text as table_key, o.table_name
     from metadata.objects o where o.workspace_id = desired_security.workspace_id and (scope is null or o.id = any (scope))
     union all
-    select v.key, v.key from (values ('record_events'), ('trash'), ('record_shares')) v (key) where scope is null
+    select i, i from unnest(engine.internal_tables()) i where scope is null
   ), policies as (
     select t.table_key, t.table_name, 'relvar_owner' as pg_role, '' as command, 'for all to relvar_owner using (true) with check (true)' as definition
     from tables t where roles is null

@@ -1069,6 +1069,16 @@ alter table engine.conversions add constraint conversions_to_type_fkey FOREIGN K
 
 CREATE INDEX conversions_to_type_idx ON engine.conversions USING btree (to_type);
 
+create table engine.event_positions (
+  workspace_id uuid not null,
+  "position" bigint not null default 0
+);
+comment on table engine.event_positions is 'The last position of each workspace that the relay gave. Who holds the row gives the next ones.';
+
+alter table engine.event_positions add constraint event_positions_pkey PRIMARY KEY (workspace_id);
+
+alter table engine.event_positions add constraint event_positions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
 create table engine.field_type_columns (
   type text not null,
   part text not null,
@@ -6194,7 +6204,7 @@ begin
     join pg_catalog.pg_class c on c.oid = u.oid
     left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
   )
-  select case when t.key in ('record_events', 'trash', 'record_shares') then 'internal' else 'table' end,
+  select case when t.key = any (engine.internal_tables()) then 'internal' else 'table' end,
     coalesce(t.key, 'unmanaged:' || t.name), t.key, t.name, t.name, null::text, t.comment, null::text, null::boolean, null::text, null::text, t.oid
   from t
   union all
@@ -6209,7 +6219,7 @@ begin
   join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
   left join pg_catalog.pg_attrdef ad on ad.adrelid = a.attrelid and ad.adnum = a.attnum
   left join pg_catalog.pg_description d on d.objoid = t.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = a.attnum
-  where t.key not in ('record_events', 'trash', 'record_shares')
+  where not t.key = any (engine.internal_tables())
   union all
   -- PostgreSQL 18 lists NOT NULL as constraints too; they are a property of the column here.
   select 'constraint', t.key || ' ' || coalesce(engine.identity_of(d.description), 'unmanaged:' || c.conname), t.key, t.name, c.conname::text,
@@ -6221,7 +6231,7 @@ begin
   from t
   join pg_catalog.pg_constraint c on c.conrelid = t.oid and c.contype in ('p', 'u', 'f', 'c', 'x')
   left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_constraint'::regclass and d.objsubid = 0
-  where t.key not in ('record_events', 'trash', 'record_shares')
+  where not t.key = any (engine.internal_tables())
   union all
   select 'index', t.key || ' ' || coalesce(engine.identity_of(d.description), 'unmanaged:' || c.relname), t.key, t.name, c.relname::text,
     null, d.description, null, i.indisvalid, null, null, c.oid
@@ -6229,7 +6239,7 @@ begin
   join pg_catalog.pg_index i on i.indrelid = t.oid and not i.indisprimary
   join pg_catalog.pg_class c on c.oid = i.indexrelid
   left join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
-  where t.key not in ('record_events', 'trash', 'record_shares')
+  where not t.key = any (engine.internal_tables())
     and not exists (select from pg_catalog.pg_constraint k where k.conindid = i.indexrelid and k.conrelid = t.oid)
   union all
   -- CREATE OR REPLACE keeps the comment of a trigger or a function, so what stands there is said as the
@@ -7523,6 +7533,44 @@ end
 $function$;
 comment on function engine.become(text,text) is 'Take the role of a member (by e-mail) or a role (by name) of a workspace for the rest of the session. "reset role" ends it.';
 
+CREATE OR REPLACE FUNCTION engine.begin_positions(workspace_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_table engine.fact;
+begin
+  if v_schema is null or exists (select from engine.event_positions p where p.workspace_id = begin_positions.workspace_id) then
+    return v_schema is not null;
+  end if;
+  if to_regclass(quote_ident(v_schema) || '.event_batches') is null then
+    if not pg_try_advisory_xact_lock(hashtextextended('relvar.model.' || workspace_id, 0)) then
+      return false;
+    end if;
+    if to_regclass(quote_ident(v_schema) || '.event_batches') is null then
+      select i.* into v_table from engine.desired_internals(workspace_id, v_schema) i where i.key = 'event_batches';
+      execute v_table.definition;
+      execute format('comment on table %I.event_batches is %L', v_schema, v_table.comment);
+    end if;
+  end if;
+  insert into engine.event_positions (workspace_id) values (begin_positions.workspace_id) on conflict do nothing;
+  if not found then
+    return true;
+  end if;
+  execute format(
+    'insert into %1$I.event_batches (position, batch, object_id, action)
+     select row_number() over (order by e.batch), e.batch, (array_agg(e.object_id))[1], (array_agg(e.action))[1]
+     from %1$I.record_events e where not exists (select from engine.outbox o where o.batch = e.batch)
+     group by e.batch', v_schema);
+  execute format('update engine.event_positions p set position = (select coalesce(max(b.position), 0) from %I.event_batches b) where p.workspace_id = $1', v_schema)
+    using workspace_id;
+  return true;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.below(member uuid)
  RETURNS SETOF uuid
  LANGUAGE sql
@@ -8682,6 +8730,7 @@ begin
   from metadata.roles r join metadata.objects o on o.workspace_id = r.workspace_id
   where r.workspace_id = v_id and o.universal_identifier = 'standard:workspaceMember';
   perform engine.apply(v_id);
+  perform engine.begin_positions(v_id);
   delete from engine.pending p where p.workspace_id = v_id;
   perform core.add_member(create_workspace.slug, owner_email, coalesce(owner_name, split_part(owner_email, '@', 1)), 'Admin', owner_password_hash);
   return v_id;
@@ -9351,6 +9400,15 @@ AS $functionx$
       comment on column %1$I.record_events.transaction_id is ''The transaction of the change: what was changed together has the same.'';
       comment on column %1$I.record_events.happened_at is ''When the transaction of the change began.''', schema_name),
       '@behavior -insert -update -delete', 'Every change of every record: what, who, when. Written by triggers in the transaction of the change.'),
+    ('internal', 'event_batches', format(
+      'create table %1$I.event_batches (
+        position bigint primary key, batch bigint not null unique, object_id uuid not null, action text not null, taken_at timestamptz not null default clock_timestamp());
+      comment on column %1$I.event_batches.position is ''1, 2, 3 and so on without gaps, in an order in which readers can go on from where they were.'';
+      comment on column %1$I.event_batches.batch is ''The statement: record_events.batch.'';
+      comment on column %1$I.event_batches.object_id is ''The object of its records: metadata.objects.id.'';
+      comment on column %1$I.event_batches.action is ''What it did with them.'';
+      comment on column %1$I.event_batches.taken_at is ''When the relay took it.''', schema_name),
+      '@behavior -*', 'The position of each statement of the event log, given by the relay.'),
     ('internal', 'trash', format(
       'create table %1$I.trash (
         id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null, label text, data jsonb not null,
@@ -9702,7 +9760,7 @@ AS $function$
     select o.id::text as table_key, o.table_name
     from metadata.objects o where o.workspace_id = desired_security.workspace_id and (scope is null or o.id = any (scope))
     union all
-    select v.key, v.key from (values ('record_events'), ('trash'), ('record_shares')) v (key) where scope is null
+    select i, i from unnest(engine.internal_tables()) i where scope is null
   ), policies as (
     select t.table_key, t.table_name, 'relvar_owner' as pg_role, '' as command, 'for all to relvar_owner using (true) with check (true)' as definition
     from tables t where roles is null
@@ -10265,6 +10323,8 @@ begin
     raise exception 'There is no workspace "%".', slug using errcode = 'RV012', hint = 'relvar workspace list shows them.';
   end if;
   perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || v_workspace.id, 0));
+  -- The relay passes by a workspace whose counter is held.
+  delete from engine.event_positions p where p.workspace_id = v_workspace.id;
   execute format('drop schema %I cascade', v_workspace.schema_name);
   perform core.drop_database_login(l) from core.database_logins l where l.workspace_id = v_workspace.id;
   for v_role in
@@ -10565,6 +10625,23 @@ CREATE OR REPLACE FUNCTION engine.event_matches(patterns text[], object_name tex
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 RETURN (patterns && ARRAY[((object_name || '.'::text) || action), (object_name || '.*'::text), ('*.'::text || action), '*.*'::text]);
+
+CREATE OR REPLACE FUNCTION engine.events_after(workspace_id uuid, after_position bigint, max_batches integer DEFAULT 100, after_seq integer DEFAULT NULL::integer, max_events integer DEFAULT NULL::integer)
+ RETURNS TABLE("position" bigint, batch bigint, seq integer, object_id uuid, record_id uuid, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, request_id text, transaction_id xid8, happened_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return query execute format(
+    'select b.position, e.batch, e.seq, e.object_id, e.record_id, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.request_id, e.transaction_id, e.happened_at
+     from (select * from %1$I.event_batches where position >= $1 order by position limit $2) b
+     join %1$I.record_events e on e.batch = b.batch and (b.position > $1 or e.seq > $3)
+     order by b.position, e.seq limit $4', (select w.schema_name from core.workspaces w where w.id = workspace_id))
+  using case when after_seq is null then after_position + 1 else after_position end, max_batches, coalesce(after_seq, 0), max_events;
+end
+$function$;
+comment on function engine.events_after(uuid,bigint,integer,integer,integer) is 'The events after a position, in order, of at most so many statements and so many events; after an event within a statement, where its seq is given.';
 
 CREATE OR REPLACE FUNCTION engine.explain_access(workspace_id uuid, object_name text, action text DEFAULT 'READ'::text, record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, member_id uuid DEFAULT NULL::uuid, role_id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
@@ -11293,6 +11370,21 @@ begin
   return true;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.first_position(workspace_id uuid)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_first bigint;
+begin
+  execute format('select min(b.position) from %I.event_batches b', (select w.schema_name from core.workspaces w where w.id = workspace_id)) into v_first;
+  return coalesce(v_first, engine.last_position(workspace_id) + 1);
+end
+$function$;
+comment on function engine.first_position(uuid) is 'The first position that can still be read: who was further back than one before it has missed events, and reads everything anew.';
 
 CREATE OR REPLACE FUNCTION engine.fit_name(name text)
  RETURNS text
@@ -12833,6 +12925,28 @@ AS $function$
   order by i limit 1
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.give_positions(taken engine.outbox[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_last bigint;
+  r record;
+begin
+  for r in
+    select w.id, w.schema_name, array_agg(t.batch order by t.batch) as batches, array_agg(t.object_id order by t.batch) as objects, array_agg(t.action order by t.batch) as actions
+    from unnest(taken) t join core.workspaces w on w.id = t.workspace_id
+    group by w.id
+  loop
+    update engine.event_positions p set position = p.position + cardinality(r.batches) where p.workspace_id = r.id returning p.position into v_last;
+    execute format('insert into %I.event_batches (position, batch, object_id, action) select $1 + u.n, u.batch, u.object_id, u.action
+      from unnest($2, $3, $4) with ordinality u (batch, object_id, action, n)', r.schema_name)
+    using v_last - cardinality(r.batches), r.batches, r.objects, r.actions;
+  end loop;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.grant_change(have text, want text, OUT revoked text, OUT granted text)
  RETURNS record
  LANGUAGE sql
@@ -13150,6 +13264,12 @@ begin
     and not exists (select from engine.manifest_objects(old_manifest) p where p.universal_identifier = n.universal_identifier);
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.internal_tables()
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN '{record_events,event_batches,trash,record_shares}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.is_api_name(name text)
  RETURNS boolean
@@ -13475,6 +13595,14 @@ CREATE OR REPLACE FUNCTION engine.labels(options jsonb)
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
 AS $function$ select coalesce(jsonb_object_agg(o ->> 'value', coalesce(nullif(o ->> 'label', ''), o ->> 'value')), '{}') from jsonb_array_elements(options) o $function$;
+
+CREATE OR REPLACE FUNCTION engine.last_position(workspace_id uuid)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select coalesce((select p.position from engine.event_positions p where p.workspace_id = last_position.workspace_id), 0) $function$;
+comment on function engine.last_position(uuid) is 'The position of the last statement of a workspace that the relay has taken; 0 for none.';
 
 CREATE OR REPLACE FUNCTION engine.left_alone(want engine.fact, have engine.fact)
  RETURNS engine.fact
@@ -16563,6 +16691,7 @@ AS $function$
 declare
   v_count int := engine.apply(workspace_id);
 begin
+  perform engine.begin_positions(workspace_id);
   insert into engine.reconciled as r (workspace_id, version) values (reconcile.workspace_id, engine.version())
   on conflict on constraint reconciled_pkey do update set version = excluded.version, reconciled_at = now();
   return v_count;
@@ -16861,45 +16990,58 @@ CREATE OR REPLACE FUNCTION engine.relay_outbox(max_rows integer DEFAULT 500)
  SET search_path TO ''
 AS $function$
 declare
-  v_count int;
-  v_notice text;
+  v_workspaces uuid[];
+  v_taken engine.outbox[];
   v_jobs jsonb;
+  v_notice text;
 begin
+  perform engine.begin_positions(n.workspace_id)
+  from (select distinct o.workspace_id from (select b.workspace_id from engine.outbox b order by b.batch limit max_rows) o
+    where not exists (select from engine.event_positions p where p.workspace_id = o.workspace_id)) n;
+  v_workspaces := array(
+    select p.workspace_id from engine.event_positions p
+    where p.workspace_id in (select o.workspace_id from engine.outbox o order by o.batch limit max_rows)
+    order by p.workspace_id for update skip locked);
+  -- A statement of its own, so that it sees what the former holder of the counter left.
   with taken as (
     delete from engine.outbox o
-    where o.batch in (select b.batch from engine.outbox b order by b.batch limit max_rows for update skip locked)
+    where o.batch in (select b.batch from engine.outbox b where b.workspace_id = any (v_workspaces) order by b.batch limit max_rows)
     returning o.*
-  ), named as (
-    select t.*, ob.name_singular, ob.table_name, w.schema_name
-    from taken t
-    join core.workspaces w on w.id = t.workspace_id
-    join metadata.objects ob on ob.id = t.object_id
-  ), jobs as (
-    select jsonb_agg(jsonb_build_object(
-      'identifier', 'webhook__deliver',
-      'payload', jsonb_build_object('workspace_id', n.workspace_id, 'webhook_id', h.id, 'batch', n.batch),
-      'job_key', 'webhook:' || h.id || ':' || n.batch)) as specs
-    from named n
-    join metadata.webhooks h on h.workspace_id = n.workspace_id and h.is_active and engine.event_matches(h.events, n.name_singular, n.action)
-  ), notices as (
-    select json_agg(json_build_object('workspace', n.workspace_id, 'object', n.object_id, 'table', n.table_name, 'batch', n.last)) as notice
-    from (
-      select workspace_id, object_id, table_name, max(batch) as last
-      from named group by 1, 2, 3 order by 4 desc limit 40
-    ) n
   )
-  select (select count(*) from taken), jobs.specs, notices.notice into v_count, v_jobs, v_notice from jobs, notices;
+  select array_agg(row(t.*)::engine.outbox order by t.batch) into v_taken from taken t;
+  if v_taken is null then
+    return 0;
+  end if;
+  perform engine.give_positions(v_taken);
+  select jsonb_agg(jsonb_build_object(
+    'identifier', 'webhook__deliver',
+    'payload', jsonb_build_object('workspace_id', t.workspace_id, 'webhook_id', h.id, 'batch', t.batch),
+    'job_key', 'webhook:' || h.id || ':' || t.batch)) into v_jobs
+  from unnest(v_taken) t
+  join metadata.objects o on o.id = t.object_id
+  join metadata.webhooks h on h.workspace_id = t.workspace_id and h.is_active and engine.event_matches(h.events, o.name_singular, t.action);
   if v_jobs is not null then
     perform graphile_worker.add_jobs(array(
       select jsonb_populate_record(null::graphile_worker.job_spec, j) from jsonb_array_elements(v_jobs) j));
   end if;
-  if v_notice is not null then
+  -- A notice has less than 8,000 bytes, and an object in it less than 250.
+  for v_notice in
+    select json_agg(json_build_object('workspace', n.workspace_id, 'position', n.position, 'object', n.object_id, 'table', n.table_name, 'batch', n.batch))
+    from (
+      select t.workspace_id, p.position, t.object_id, o.table_name, max(t.batch) as batch, row_number() over (order by max(t.batch)) as n
+      from unnest(v_taken) t
+      join metadata.objects o on o.id = t.object_id
+      join engine.event_positions p on p.workspace_id = t.workspace_id
+      group by 1, 2, 3, 4
+    ) n
+    group by (n.n - 1) / 30
+  loop
     perform pg_notify('relvar_records', v_notice);
-  end if;
-  return v_count;
+  end loop;
+  return cardinality(v_taken);
 end
 $function$;
-comment on function engine.relay_outbox(integer) is 'Moves up to max_rows outbox rows to jobs and one notification. Returns how many; 0 when the outbox is empty.';
+comment on function engine.relay_outbox(integer) is 'Moves up to max_rows outbox rows to jobs and notices, and gives them their positions. Returns how many; 0 when the outbox is empty, or another relay works on what is in it.';
 
 CREATE OR REPLACE FUNCTION engine.repair(workspace_id uuid, schema_name text, item engine.drift_item)
  RETURNS void
@@ -23891,11 +24033,19 @@ grant execute on function engine.duplicate_phone(text) to public;
 
 grant execute on function engine.duplicate_text(text) to public;
 
+grant execute on function engine.events_after(uuid,bigint,integer,integer,integer) to relvar_server;
+
+grant execute on function engine.events_after(uuid,bigint,integer,integer,integer) to relvar_worker;
+
 grant execute on function engine.explain_violation(text,text,text,text,name) to relvar_server;
 
 grant execute on function engine.find_actor() to public;
 
 grant execute on function engine.find_member() to public;
+
+grant execute on function engine.first_position(uuid) to relvar_server;
+
+grant execute on function engine.first_position(uuid) to relvar_worker;
 
 grant execute on function engine.heartbeat(text) to relvar_worker;
 
@@ -23904,6 +24054,10 @@ grant execute on function engine.is_api_name(text) to public;
 grant execute on function engine.is_in_scope(text) to relvar_crm;
 
 grant execute on function engine.is_trusted_session() to public;
+
+grant execute on function engine.last_position(uuid) to relvar_server;
+
+grant execute on function engine.last_position(uuid) to relvar_worker;
 
 grant execute on function engine.matching_ids(name,text,text,jsonb,integer,integer) to relvar_crm;
 

@@ -42,9 +42,10 @@ async function untilWaiting(client: pg.Client) {
   expect(rows).toHaveLength(1);
   const pid = (client as unknown as { processID: number }).processID;
   for (let i = 0; i < 200; i++) {
-    const { rowCount } = await db.admin.query(`select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'`, [
-      pid,
-    ]);
+    const { rowCount } = await db.admin.query(
+      `select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'`,
+      [pid],
+    );
     if (rowCount === 1) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
@@ -72,7 +73,9 @@ test('each statement gets the next position of its workspace, whatever happens i
 test('a reader takes as much as it asks for, and goes on within a statement', async () => {
   const before = await last();
   for (let i = 0; i < 3; i++)
-    await db.admin.query(`insert into ${ws.schema}.things (name) select $1 || n from generate_series(1, 3) n`, [i + ':']);
+    await db.admin.query(`insert into ${ws.schema}.things (name) select $1 || n from generate_series(1, 3) n`, [
+      i + ':',
+    ]);
   await relay();
   expect(names(await after(before, 1))).toEqual(['0:1', '0:2', '0:3']);
   expect(names(await after(before, 100, null, 4))).toEqual(['0:1', '0:2', '0:3', '1:1']);
@@ -193,7 +196,12 @@ test('the notice says how far the workspace is, however many objects have change
   expect(heard.map((notice) => notice.length)).toEqual([30, 15]);
   const position = await last();
   expect(new Set(heard.flat().map((notice) => notice.position))).toEqual(new Set([position]));
-  expect(heard.flat().map((notice) => notice.table).sort()).toEqual(tables.sort());
+  expect(
+    heard
+      .flat()
+      .map((notice) => notice.table)
+      .sort(),
+  ).toEqual(tables.sort());
   await listener.end();
 }, 60_000);
 

@@ -149,7 +149,14 @@ const cases: Case[] = [
   part('indexes', 'indexes', index, 'condition', 'condition', 'load>1', 'load > 2', 'load > 3'),
   part('views', 'views', { name: 'All' }, 'name', 'name', 'All', 'Each', 'Mine'),
   part('views', 'views', { name: 'All' }, 'type', 'type', 'TABLE', 'BOARD', 'GALLERY'),
-  part('views', 'views', { name: 'All' }, 'filter', 'filter', { a: 1 }, { a: 2 }, { a: 3 }),
+  part(
+    'views',
+    'views',
+    { name: 'All' },
+    'filter',
+    'filter',
+    ...[1, 2, 3].map((value) => ({ fieldId: 'f', operand: 'IS', value })),
+  ),
 ];
 
 test.each(cases)('$table.$column: who alone changed it has it, and where both did, people', (c) =>

@@ -491,6 +491,8 @@ CREATE TRIGGER _500_tell_tenant AFTER UPDATE OF name, avatar_url ON core.members
 
 CREATE TRIGGER _600_forget_shares AFTER DELETE ON core.members FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_shares('MEMBER');
 
+CREATE TRIGGER _610_forget_views AFTER DELETE ON core.members FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_views('MEMBER');
+
 CREATE CONSTRAINT TRIGGER keep_admin AFTER DELETE OR UPDATE OF role_id, is_active ON core.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION engine.tg_members__keep_admin();
 
 create table core.oauth_clients (
@@ -1069,6 +1071,21 @@ alter table engine.conversions add constraint conversions_to_type_fkey FOREIGN K
 
 CREATE INDEX conversions_to_type_idx ON engine.conversions USING btree (to_type);
 
+create table engine.deleted_views (
+  view_id uuid not null,
+  workspace_id uuid not null,
+  deleted_by uuid,
+  deleted_at timestamp with time zone not null default now(),
+  data jsonb not null
+);
+comment on table engine.deleted_views is 'Views that were deleted within a month, with all that belonged to them.';
+
+alter table engine.deleted_views add constraint deleted_views_pkey PRIMARY KEY (view_id);
+
+alter table engine.deleted_views add constraint deleted_views_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX deleted_views_workspace_id_idx ON engine.deleted_views USING btree (workspace_id);
+
 create table engine.event_positions (
   workspace_id uuid not null,
   "position" bigint not null default 0
@@ -1300,6 +1317,91 @@ alter table metadata.applications add constraint applications_workspace_id_id_ke
 alter table metadata.applications add constraint applications_workspace_id_name_key UNIQUE (workspace_id, name);
 
 create policy select_own on metadata.applications for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+create table metadata.favourites (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null default engine.current_workspace(),
+  member_id uuid default engine.current_member(),
+  kind text not null,
+  label text,
+  icon text,
+  folder_id uuid,
+  object_id uuid,
+  record_id uuid,
+  view_id uuid,
+  url text,
+  "position" double precision not null default 0,
+  created_at timestamp with time zone not null default now()
+);
+alter table metadata.favourites enable row level security;
+comment on table metadata.favourites is 'What people want at hand: records, views, objects and addresses, in folders.';
+
+comment on column metadata.favourites.id is 'Identifies it.';
+comment on column metadata.favourites.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
+comment on column metadata.favourites.member_id is 'Whose it is, the caller''s unless it says null: then it is for everybody.';
+comment on column metadata.favourites.kind is 'FOLDER, RECORD, VIEW, OBJECT or LINK.';
+comment on column metadata.favourites.label is 'What a folder or a link is called; of others instead of their own name.';
+comment on column metadata.favourites.icon is 'Name of a Tabler icon.';
+comment on column metadata.favourites.folder_id is 'The folder that it lies in; null for none.';
+comment on column metadata.favourites.object_id is 'The object, or that of the record.';
+comment on column metadata.favourites.record_id is 'The record.';
+comment on column metadata.favourites.view_id is 'The view.';
+comment on column metadata.favourites.url is 'Where a link leads.';
+comment on column metadata.favourites.position is 'Place in its folder, smallest first.';
+comment on column metadata.favourites.created_at is 'When it was made.';
+
+alter table metadata.favourites add constraint favourites_check CHECK (
+CASE kind
+    WHEN 'RECORD'::text THEN ((num_nonnulls(object_id, record_id) = 2) AND (num_nonnulls(view_id, url) = 0))
+    WHEN 'OBJECT'::text THEN ((object_id IS NOT NULL) AND (num_nonnulls(record_id, view_id, url) = 0))
+    WHEN 'VIEW'::text THEN ((view_id IS NOT NULL) AND (num_nonnulls(object_id, record_id, url) = 0))
+    WHEN 'LINK'::text THEN ((url IS NOT NULL) AND (num_nonnulls(object_id, record_id, view_id) = 0))
+    ELSE (num_nonnulls(object_id, record_id, view_id, url) = 0)
+END);
+
+alter table metadata.favourites add constraint favourites_kind_check CHECK ((kind = ANY (ARRAY['FOLDER'::text, 'RECORD'::text, 'VIEW'::text, 'OBJECT'::text, 'LINK'::text])));
+
+alter table metadata.favourites add constraint favourites_pkey PRIMARY KEY (id);
+
+alter table metadata.favourites add constraint favourites_url_check CHECK ((length(url) <= 2000));
+
+alter table metadata.favourites add constraint favourites_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table metadata.favourites add constraint favourites_workspace_id_folder_id_fkey FOREIGN KEY (workspace_id, folder_id) REFERENCES metadata.favourites(workspace_id, id) ON DELETE SET NULL (folder_id);
+
+alter table metadata.favourites add constraint favourites_workspace_id_id_key UNIQUE (workspace_id, id);
+
+alter table metadata.favourites add constraint favourites_workspace_id_member_id_fkey FOREIGN KEY (workspace_id, member_id) REFERENCES core.members(workspace_id, id) ON DELETE CASCADE;
+
+alter table metadata.favourites add constraint favourites_workspace_id_object_id_fkey FOREIGN KEY (workspace_id, object_id) REFERENCES metadata.objects(workspace_id, id) ON DELETE CASCADE;
+
+alter table metadata.favourites add constraint favourites_workspace_id_view_id_fkey FOREIGN KEY (workspace_id, view_id) REFERENCES metadata.views(workspace_id, id) ON DELETE CASCADE;
+
+CREATE UNIQUE INDEX favourites_once_idx ON metadata.favourites USING btree (workspace_id, member_id, kind, object_id, record_id, view_id, url) NULLS NOT DISTINCT WHERE (kind <> 'FOLDER'::text);
+
+CREATE INDEX favourites_workspace_id_folder_id_idx ON metadata.favourites USING btree (workspace_id, folder_id);
+
+CREATE INDEX favourites_workspace_id_member_id_idx ON metadata.favourites USING btree (workspace_id, member_id);
+
+CREATE INDEX favourites_workspace_id_object_id_idx ON metadata.favourites USING btree (workspace_id, object_id);
+
+CREATE INDEX favourites_workspace_id_view_id_idx ON metadata.favourites USING btree (workspace_id, view_id);
+
+create policy delete_own on metadata.favourites for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((member_id = ( SELECT engine.current_member() AS current_member)) OR ((member_id IS NULL) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
+
+create policy insert_own on metadata.favourites for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((member_id = ( SELECT engine.current_member() AS current_member)) OR ((member_id IS NULL) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
+
+create policy select_own on metadata.favourites for select to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((member_id IS NULL) OR (member_id = ( SELECT engine.private_member() AS private_member)))));
+
+create policy update_own on metadata.favourites for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((member_id = ( SELECT engine.current_member() AS current_member)) OR ((member_id IS NULL) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
+
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.favourites FOR EACH ROW EXECUTE FUNCTION engine.tg_favourites__validate();
+
+CREATE TRIGGER _900_notify_delete AFTER DELETE ON metadata.favourites REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_insert AFTER INSERT ON metadata.favourites REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_update AFTER UPDATE ON metadata.favourites REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
 
 create table metadata.field_permissions (
   id uuid not null default engine.uuidv7(),
@@ -2164,6 +2266,8 @@ CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.roles FOR EACH 
 
 CREATE TRIGGER _600_forget_shares AFTER DELETE ON metadata.roles FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_shares('ROLE');
 
+CREATE TRIGGER _610_forget_views AFTER DELETE ON metadata.roles FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_views('ROLE');
+
 CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
 
 CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
@@ -2344,6 +2448,8 @@ CREATE TRIGGER _500_note AFTER INSERT OR DELETE OR UPDATE ON metadata.teams FOR 
 
 CREATE TRIGGER _600_forget_shares AFTER DELETE ON metadata.teams FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_shares('TEAM');
 
+CREATE TRIGGER _610_forget_views AFTER DELETE ON metadata.teams FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_views('TEAM');
+
 create table metadata.type_changes (
   id uuid not null default engine.uuidv7(),
   workspace_id uuid not null default engine.current_workspace(),
@@ -2397,6 +2503,58 @@ CREATE INDEX type_changes_workspace_id_field_id_idx ON metadata.type_changes USI
 
 create policy select_own on metadata.type_changes for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
+create table metadata.view_defaults (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null default engine.current_workspace(),
+  object_id uuid not null,
+  view_id uuid not null,
+  principal_kind text not null,
+  principal_id uuid
+);
+alter table metadata.view_defaults enable row level security;
+comment on table metadata.view_defaults is 'Which view of an object shows first, for whom.';
+
+comment on column metadata.view_defaults.id is 'Identifies the choice.';
+comment on column metadata.view_defaults.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
+comment on column metadata.view_defaults.object_id is 'The object.';
+comment on column metadata.view_defaults.view_id is 'The view that shows first.';
+comment on column metadata.view_defaults.principal_kind is 'For whom: MEMBER, ROLE or WORKSPACE.';
+comment on column metadata.view_defaults.principal_id is 'The member or the role; null for the workspace.';
+
+alter table metadata.view_defaults add constraint view_defaults_check CHECK (((principal_id IS NULL) = (principal_kind = 'WORKSPACE'::text)));
+
+alter table metadata.view_defaults add constraint view_defaults_pkey PRIMARY KEY (id);
+
+alter table metadata.view_defaults add constraint view_defaults_principal_kind_check CHECK ((principal_kind = ANY (ARRAY['WORKSPACE'::text, 'ROLE'::text, 'MEMBER'::text])));
+
+alter table metadata.view_defaults add constraint view_defaults_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table metadata.view_defaults add constraint view_defaults_workspace_id_object_id_fkey FOREIGN KEY (workspace_id, object_id) REFERENCES metadata.objects(workspace_id, id) ON DELETE CASCADE;
+
+alter table metadata.view_defaults add constraint view_defaults_workspace_id_object_id_principal_kind_princip_key UNIQUE NULLS NOT DISTINCT (workspace_id, object_id, principal_kind, principal_id);
+
+alter table metadata.view_defaults add constraint view_defaults_workspace_id_view_id_fkey FOREIGN KEY (workspace_id, view_id) REFERENCES metadata.views(workspace_id, id) ON DELETE CASCADE;
+
+CREATE INDEX view_defaults_principal_id_idx ON metadata.view_defaults USING btree (principal_id);
+
+CREATE INDEX view_defaults_workspace_id_view_id_idx ON metadata.view_defaults USING btree (workspace_id, view_id);
+
+create policy delete_own on metadata.view_defaults for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (((principal_kind = 'MEMBER'::text) AND (principal_id = ( SELECT engine.current_member() AS current_member))) OR ((principal_kind <> 'MEMBER'::text) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
+
+create policy insert_own on metadata.view_defaults for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (((principal_kind = 'MEMBER'::text) AND (principal_id = ( SELECT engine.current_member() AS current_member))) OR ((principal_kind <> 'MEMBER'::text) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
+
+create policy select_own on metadata.view_defaults for select to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((principal_kind <> 'MEMBER'::text) OR (principal_id = ( SELECT engine.private_member() AS private_member)))));
+
+create policy update_own on metadata.view_defaults for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (((principal_kind = 'MEMBER'::text) AND (principal_id = ( SELECT engine.current_member() AS current_member))) OR ((principal_kind <> 'MEMBER'::text) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
+
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.view_defaults FOR EACH ROW EXECUTE FUNCTION engine.tg_view_defaults__validate();
+
+CREATE TRIGGER _900_notify_delete AFTER DELETE ON metadata.view_defaults REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_insert AFTER INSERT ON metadata.view_defaults REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_update AFTER UPDATE ON metadata.view_defaults REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
 create table metadata.view_fields (
   id uuid not null default engine.uuidv7(),
   workspace_id uuid not null default engine.current_workspace(),
@@ -2404,7 +2562,9 @@ create table metadata.view_fields (
   field_id uuid not null,
   width integer,
   is_visible boolean not null default true,
-  "position" double precision not null default 0
+  "position" double precision not null default 0,
+  is_pinned boolean not null default false,
+  aggregate text
 );
 alter table metadata.view_fields enable row level security;
 comment on table metadata.view_fields is 'The columns of a view.';
@@ -2416,6 +2576,10 @@ comment on column metadata.view_fields.field_id is 'The field that the column sh
 comment on column metadata.view_fields.width is 'Width in pixels; null for the usual one.';
 comment on column metadata.view_fields.is_visible is 'Whether the column is shown.';
 comment on column metadata.view_fields.position is 'Place among the columns, smallest first.';
+comment on column metadata.view_fields.is_pinned is 'Whether the column stays in sight when one scrolls sideways.';
+comment on column metadata.view_fields.aggregate is 'What its foot says of the column, such as SUM or COUNT_EMPTY; null for nothing.';
+
+alter table metadata.view_fields add constraint view_fields_aggregate_check CHECK ((aggregate = ANY (ARRAY['MIN'::text, 'MAX'::text, 'AVG'::text, 'SUM'::text, 'COUNT'::text, 'COUNT_UNIQUE_VALUES'::text, 'COUNT_EMPTY'::text, 'COUNT_NOT_EMPTY'::text, 'COUNT_TRUE'::text, 'COUNT_FALSE'::text, 'PERCENTAGE_EMPTY'::text, 'PERCENTAGE_NOT_EMPTY'::text])));
 
 alter table metadata.view_fields add constraint view_fields_pkey PRIMARY KEY (id);
 
@@ -2435,21 +2599,73 @@ CREATE INDEX view_fields_workspace_id_field_id_idx ON metadata.view_fields USING
 
 CREATE INDEX view_fields_workspace_id_view_id_idx ON metadata.view_fields USING btree (workspace_id, view_id);
 
-create policy delete_own on metadata.view_fields for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may)));
+create policy delete_own on metadata.view_fields for delete to relvar_crm using ((view_id = ANY (ARRAY( SELECT engine.changeable_views() AS changeable_views))));
 
-create policy insert_own on metadata.view_fields for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may)));
+create policy insert_own on metadata.view_fields for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (view_id = ANY (ARRAY( SELECT engine.changeable_views() AS changeable_views)))));
 
-create policy select_own on metadata.view_fields for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy select_own on metadata.view_fields for select to relvar_crm using ((view_id = ANY (ARRAY( SELECT v.id
+   FROM metadata.views v))));
 
-create policy update_own on metadata.view_fields for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy update_own on metadata.view_fields for update to relvar_crm using ((view_id = ANY (ARRAY( SELECT engine.changeable_views() AS changeable_views))));
 
-CREATE TRIGGER _000_lock BEFORE INSERT OR DELETE OR UPDATE ON metadata.view_fields FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__lock();
+CREATE TRIGGER _900_notify_delete AFTER DELETE ON metadata.view_fields REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
 
-CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.view_fields REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+CREATE TRIGGER _900_notify_insert AFTER INSERT ON metadata.view_fields REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
 
-CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.view_fields REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+CREATE TRIGGER _900_notify_update AFTER UPDATE ON metadata.view_fields REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
 
-CREATE TRIGGER _900_changed_update AFTER UPDATE ON metadata.view_fields REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+create table metadata.view_shares (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null,
+  view_id uuid not null,
+  principal_kind text not null,
+  principal_id uuid not null,
+  access text not null,
+  reason text not null default ''::text,
+  created_by uuid,
+  created_by_name text,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone
+);
+alter table metadata.view_shares enable row level security;
+comment on table metadata.view_shares is 'With whom views are shared. Written by share_view and unshare_view.';
+
+comment on column metadata.view_shares.id is 'Identifies the share.';
+comment on column metadata.view_shares.workspace_id is 'The workspace that this belongs to; follows from the view.';
+comment on column metadata.view_shares.view_id is 'The view that is shared.';
+comment on column metadata.view_shares.principal_kind is 'With whom: MEMBER, TEAM or ROLE.';
+comment on column metadata.view_shares.principal_id is 'The member, the team or the role.';
+comment on column metadata.view_shares.access is 'READ, or WRITE: may save over it, too.';
+comment on column metadata.view_shares.reason is 'Why, in the words of who shared it.';
+comment on column metadata.view_shares.created_by is 'The member who shared it.';
+comment on column metadata.view_shares.created_by_name is 'What the member was called at the time.';
+comment on column metadata.view_shares.created_at is 'When it was shared.';
+comment on column metadata.view_shares.expires_at is 'When the share ends; null for never.';
+
+alter table metadata.view_shares add constraint view_shares_access_check CHECK ((access = ANY (ARRAY['READ'::text, 'WRITE'::text])));
+
+alter table metadata.view_shares add constraint view_shares_pkey PRIMARY KEY (id);
+
+alter table metadata.view_shares add constraint view_shares_principal_kind_check CHECK ((principal_kind = ANY (ARRAY['MEMBER'::text, 'TEAM'::text, 'ROLE'::text])));
+
+alter table metadata.view_shares add constraint view_shares_view_id_principal_kind_principal_id_key UNIQUE (view_id, principal_kind, principal_id);
+
+alter table metadata.view_shares add constraint view_shares_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table metadata.view_shares add constraint view_shares_workspace_id_view_id_fkey FOREIGN KEY (workspace_id, view_id) REFERENCES metadata.views(workspace_id, id) ON DELETE CASCADE;
+
+CREATE INDEX view_shares_principal_id_idx ON metadata.view_shares USING btree (principal_id);
+
+CREATE INDEX view_shares_workspace_id_view_id_idx ON metadata.view_shares USING btree (workspace_id, view_id);
+
+create policy select_own on metadata.view_shares for select to relvar_crm using ((view_id = ANY (ARRAY( SELECT v.id
+   FROM metadata.views v))));
+
+CREATE TRIGGER _900_notify_delete AFTER DELETE ON metadata.view_shares REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_insert AFTER INSERT ON metadata.view_shares REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_update AFTER UPDATE ON metadata.view_shares REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
 
 create table metadata.views (
   id uuid not null default engine.uuidv7(),
@@ -2464,7 +2680,11 @@ create table metadata.views (
   sorts jsonb not null default '[]'::jsonb,
   group_field_id uuid,
   "position" double precision not null default 0,
-  created_at timestamp with time zone not null default now()
+  created_at timestamp with time zone not null default now(),
+  visibility text not null default 'WORKSPACE'::text,
+  owner_id uuid,
+  is_locked boolean not null default false,
+  updated_at timestamp with time zone not null default now()
 );
 alter table metadata.views enable row level security;
 comment on table metadata.views is 'Saved ways of looking at the records of an object.';
@@ -2477,11 +2697,15 @@ comment on column metadata.views.universal_identifier is 'By which the applicati
 comment on column metadata.views.name is 'What people call it.';
 comment on column metadata.views.icon is 'Name of a Tabler icon.';
 comment on column metadata.views.type is 'TABLE, BOARD, CALENDAR or GALLERY.';
-comment on column metadata.views.filter is 'Which records it shows, as a filter of the API whose keys are ids of fields; null for all.';
+comment on column metadata.views.filter is 'Which records it shows: {"and": […]}, {"or": […]}, {"not": …} and {"fieldId", "part", "via", "operand", "value"}; null for all.';
 comment on column metadata.views.sorts is 'Their order: [{"fieldId", "part", "descending"}].';
 comment on column metadata.views.group_field_id is 'The field by whose values it groups.';
 comment on column metadata.views.position is 'Place among the views of the object, smallest first.';
 comment on column metadata.views.created_at is 'When it was made.';
+comment on column metadata.views.visibility is 'WORKSPACE: everybody sees it. PERSONAL: its owner alone, and those it is shared with.';
+comment on column metadata.views.owner_id is 'Whose it is, or who keeps it; null for one of an application or of a member who was removed.';
+comment on column metadata.views.is_locked is 'Whether its keeper alone saves over it.';
+comment on column metadata.views.updated_at is 'When it was last changed.';
 
 alter table metadata.views add constraint views_name_check CHECK ((name <> ''::text));
 
@@ -2490,6 +2714,8 @@ alter table metadata.views add constraint views_pkey PRIMARY KEY (id);
 alter table metadata.views add constraint views_sorts_check CHECK ((jsonb_typeof(sorts) = 'array'::text));
 
 alter table metadata.views add constraint views_type_check CHECK ((type = ANY (ARRAY['TABLE'::text, 'BOARD'::text, 'CALENDAR'::text, 'GALLERY'::text])));
+
+alter table metadata.views add constraint views_visibility_check CHECK ((visibility = ANY (ARRAY['WORKSPACE'::text, 'PERSONAL'::text])));
 
 alter table metadata.views add constraint views_workspace_id_application_id_fkey FOREIGN KEY (workspace_id, application_id) REFERENCES metadata.applications(workspace_id, id);
 
@@ -2501,6 +2727,8 @@ alter table metadata.views add constraint views_workspace_id_id_key UNIQUE (work
 
 alter table metadata.views add constraint views_workspace_id_object_id_fkey FOREIGN KEY (workspace_id, object_id) REFERENCES metadata.objects(workspace_id, id) ON DELETE CASCADE;
 
+alter table metadata.views add constraint views_workspace_id_owner_id_fkey FOREIGN KEY (workspace_id, owner_id) REFERENCES core.members(workspace_id, id) ON DELETE SET NULL (owner_id);
+
 alter table metadata.views add constraint views_workspace_id_universal_identifier_key UNIQUE (workspace_id, universal_identifier);
 
 CREATE INDEX views_workspace_id_application_id_idx ON metadata.views USING btree (workspace_id, application_id);
@@ -2509,21 +2737,27 @@ CREATE INDEX views_workspace_id_group_field_id_idx ON metadata.views USING btree
 
 CREATE INDEX views_workspace_id_object_id_idx ON metadata.views USING btree (workspace_id, object_id);
 
-create policy delete_own on metadata.views for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may)));
+CREATE INDEX views_workspace_id_owner_id_idx ON metadata.views USING btree (workspace_id, owner_id);
 
-create policy insert_own on metadata.views for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may)));
+create policy delete_own on metadata.views for delete to relvar_crm using ((id = ANY (ARRAY( SELECT engine.kept_views() AS kept_views))));
 
-create policy select_own on metadata.views for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy insert_own on metadata.views for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (((visibility = 'PERSONAL'::text) AND (owner_id = ( SELECT engine.current_member() AS current_member))) OR ((visibility = 'WORKSPACE'::text) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
 
-create policy update_own on metadata.views for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy select_own on metadata.views for select to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((visibility = 'WORKSPACE'::text) OR (owner_id = ( SELECT engine.private_member() AS private_member)) OR (id = ANY (ARRAY( SELECT engine.shared_views('READ'::text) AS shared_views))) OR ((owner_id IS NULL) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
 
-CREATE TRIGGER _000_lock BEFORE INSERT OR DELETE OR UPDATE ON metadata.views FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__lock();
+create policy update_own on metadata.views for update to relvar_crm using ((id = ANY (ARRAY( SELECT engine.changeable_views() AS changeable_views)))) with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((visibility = 'PERSONAL'::text) OR ( SELECT engine.may('VIEWS'::text) AS may) OR (id = ANY (ARRAY( SELECT engine.shared_views('WRITE'::text) AS shared_views))))));
 
-CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.views REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.views FOR EACH ROW EXECUTE FUNCTION engine.tg_views__validate();
 
-CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.views REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+CREATE TRIGGER _500_forget_defaults AFTER UPDATE OF visibility ON metadata.views FOR EACH ROW WHEN (((new.visibility = 'PERSONAL'::text) AND (old.visibility = 'WORKSPACE'::text))) EXECUTE FUNCTION engine.tg_views__forget_defaults();
 
-CREATE TRIGGER _900_changed_update AFTER UPDATE ON metadata.views REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+CREATE TRIGGER _800_keep BEFORE DELETE ON metadata.views FOR EACH ROW EXECUTE FUNCTION engine.tg_views__keep();
+
+CREATE TRIGGER _900_notify_delete AFTER DELETE ON metadata.views REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_insert AFTER INSERT ON metadata.views REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_update AFTER UPDATE ON metadata.views REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
 
 create table metadata.webhooks (
   id uuid not null default engine.uuidv7(),
@@ -6980,6 +7214,23 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.assert_keeps_view(view_id uuid)
+ RETURNS metadata.views
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_view metadata.views;
+begin
+  select * into v_view from metadata.views v where v.id = view_id and (engine.acts_as_administrator() or v.id in (select engine.kept_views()));
+  if not found then
+    raise exception 'You do not keep this view, or there is none.' using errcode = '42501', hint = 'Who made a view keeps it; views of the workspace ask for the permission "Views".';
+  end if;
+  return v_view;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.assert_link_convertible(f metadata.fields, type text, settings jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -7289,7 +7540,11 @@ AS $function$
 declare
   v_found boolean;
 begin
-  execute format('select exists (select from %s t where t.workspace_id = $1 and t.id = $2)', target) into v_found using workspace_id, id;
+  execute format('select exists (select from %s t where t.workspace_id = $1 and t.id = $2 %s)', target,
+    -- A plan changes views of the workspace that are open to who makes it; a member's own is not there for it.
+    case target::text when 'metadata.views' then 'and t.visibility = ''WORKSPACE'' and ($3 or t.id in (select engine.kept_views()))'
+      when 'metadata.view_fields' then 'and exists (select from metadata.views v where v.id = t.view_id and v.visibility = ''WORKSPACE'' and ($3 or v.id in (select engine.kept_views())))' else '' end)
+  into v_found using workspace_id, id, engine.acts_as_administrator() or engine.makes_workspace(workspace_id);
   if not v_found then
     raise exception 'There is no such %.', case target::text when 'metadata.indexes' then 'index' when 'metadata.aliases' then 'alias'
       else rtrim(replace(replace(target::text, 'metadata.', ''), '_', ' '), 's') end || coalesce(' (' || id || ')', '')
@@ -7856,6 +8111,17 @@ begin
   end if;
   return ('metadata.' || quote_ident(engine.snake_case(name)))::regclass;
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.changeable_views()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select engine.kept_views()
+  union
+  select v.id from engine.shared_views('WRITE') s join metadata.views v on v.id = s where not v.is_locked
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.changed_values(target regclass, "values" jsonb, privilege text)
@@ -10276,7 +10542,8 @@ declare
   r record;
 begin
   for r in
-    select to_jsonb(f) as "row", f.id, exists (select from engine.uses(drop_things.workspace_id, 'field', f.id) u where u.is_blocking)
+    select to_jsonb(f) as "row", f.id, exists (select from engine.uses(drop_things.workspace_id, 'field', f.id) u
+        where u.is_blocking or u.user_kind = 'view' and not is_uninstall)
       or not is_uninstall and exists (select from pg_temp.relvar_bundle b cross join lateral jsonb_each(engine.with_formulas(b.base, coalesce(b.formulas, '{}'))) e
         where b.identifier = p.universal_identifier and (b.b).table_name = 'fields' and e.key <> 'settings' and e.value is distinct from to_jsonb(f) -> e.key) as is_kept
     from engine.manifest_fields(old_manifest) p
@@ -13533,6 +13800,20 @@ AS $function$
     and (settings ->> 'targetObjectId' is not null or (select count(*) from metadata.relations o where o.field_id = (f).id and o.deleted_at is null) = 1)
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.kept_views()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with me as materialized (
+    select engine.workspace_of_role(current_setting('role')::name) as workspace_id, engine.private_member() as id, engine.may('VIEWS') as keeps_views
+  )
+  select v.id from me join metadata.views v on v.workspace_id = me.workspace_id
+  where case when v.visibility = 'PERSONAL' and v.owner_id is not null then v.owner_id = me.id
+    else me.keeps_views and (not v.is_locked or v.owner_id is null or v.owner_id = me.id) end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.knows_constraint(caller name, object metadata.objects, table_id oid, constraint_name text, is_unique boolean, OUT knows_columns boolean, OUT knows_records boolean)
  RETURNS record
  LANGUAGE sql
@@ -14091,9 +14372,9 @@ begin
     select 'indexes', o.object_id, jsonb_build_object('name', e.value -> 'name', 'kind', coalesce(e.value -> 'kind', '"BTREE"'), 'parts', engine.references_by_id(manifest_changes.workspace_id, e.value -> 'parts', v_planned), 'condition', nullif(e.value -> 'condition', 'null')), null
     from object o cross join lateral jsonb_array_elements(coalesce(o.value -> 'indexes', '[]')) e
     union all
-    select 'views', o.object_id, jsonb_build_object('name', e.value -> 'name', 'icon', e.value -> 'icon', 'type', coalesce(e.value -> 'type', '"TABLE"'), 'filter', engine.references_by_id(manifest_changes.workspace_id, e.value -> 'filter', v_planned),
+    select 'views', o.object_id, jsonb_build_object('name', e.value -> 'name', 'icon', e.value -> 'icon', 'type', coalesce(e.value -> 'type', '"TABLE"'), 'filter', nullif(engine.references_by_id(manifest_changes.workspace_id, engine.manifest_filter(e.value -> 'filter'), v_planned), 'null'),
         'sorts', engine.references_by_id(manifest_changes.workspace_id, coalesce(e.value -> 'sorts', '[]'), v_planned), 'groupFieldId', v_planned -> ('field:' || o.name || '.' || (e.value ->> 'groupField')), 'position', coalesce(e.value -> 'position', '0')),
-      (select jsonb_agg(jsonb_build_object('fieldId', v_planned -> ('field:' || o.name || '.' || (c.value ->> 'field')), 'width', c.value -> 'width', 'isVisible', coalesce(c.value -> 'isVisible', 'true'), 'position', coalesce(c.value -> 'position', '0')))
+      (select jsonb_agg(jsonb_build_object('fieldId', v_planned -> ('field:' || o.name || '.' || (c.value ->> 'field')), 'width', c.value -> 'width', 'isVisible', coalesce(c.value -> 'isVisible', 'true'), 'isPinned', coalesce(c.value -> 'isPinned', 'false'), 'aggregate', coalesce(c.value -> 'aggregate', 'null'), 'position', coalesce(c.value -> 'position', '0')))
         from jsonb_array_elements(coalesce(e.value -> 'fields', '[]')) c)
     from object o cross join lateral jsonb_array_elements(coalesce(o.value -> 'views', '[]')) e
   ), existing as materialized (
@@ -14102,7 +14383,7 @@ begin
     union all
     select 'indexes', i.id, i.object_id, to_jsonb(i), i.application_id, jsonb_build_array(i.name) from metadata.indexes i where i.workspace_id = manifest_changes.workspace_id
     union all
-    select 'views', v.id, v.object_id, to_jsonb(v), v.application_id, jsonb_build_array(v.name) from metadata.views v where v.workspace_id = manifest_changes.workspace_id
+    select 'views', v.id, v.object_id, to_jsonb(v), v.application_id, jsonb_build_array(v.name) from metadata.views v where v.workspace_id = manifest_changes.workspace_id and v.visibility = 'WORKSPACE'
   ), matched as materialized (
     select c.*, e.id as here, e."row", coalesce(e.id, engine.uuidv7()) as id
     from child c
@@ -14252,6 +14533,19 @@ AS $function$
   cross join lateral jsonb_array_elements(coalesce(o.value -> 'fields', '[]')) f
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.manifest_filter(filter jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return coalesce(engine.view_filter(filter), 'null');
+exception when sqlstate 'RV186' then
+  return filter;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.manifest_names(workspace_id uuid, manifest jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -14385,12 +14679,12 @@ AS $function$
       from jsonb_array_elements(n.value -> 'parts') with ordinality u (p, i)))
   from named n where n.part = 'indexes'
   union all
-  select 'views', n.identifier, n.owner, jsonb_build_object('name', n.value -> 'name', 'icon', n.value -> 'icon', 'type', coalesce(n.value ->> 'type', 'TABLE'), 'filter', n.value -> 'filter',
+  select 'views', n.identifier, n.owner, jsonb_build_object('name', n.value -> 'name', 'icon', n.value -> 'icon', 'type', coalesce(n.value ->> 'type', 'TABLE'), 'filter', engine.manifest_filter(n.value -> 'filter'),
     'sorts', coalesce(n.value -> 'sorts', '[]'), 'group_field_id', n.field || (n.value ->> 'groupField'), 'position', coalesce((n.value ->> 'position')::double precision, 0))
   from named n where n.part = 'views'
   union all
   select 'viewFields', n.identifier || '>' || (c ->> 'field'), n.identifier, jsonb_build_object('field_id', n.field || (c ->> 'field'), 'width', c -> 'width',
-    'is_visible', coalesce((c ->> 'isVisible')::boolean, true), 'position', coalesce((c ->> 'position')::double precision, u.i))
+    'is_visible', coalesce((c ->> 'isVisible')::boolean, true), 'is_pinned', coalesce((c ->> 'isPinned')::boolean, false), 'aggregate', c -> 'aggregate', 'position', coalesce((c ->> 'position')::double precision, u.i))
   from named n cross join lateral jsonb_array_elements(coalesce(n.value -> 'fields', '[]')) with ordinality u (c, i) where n.part = 'views'
   union all
   -- An application brings no role that changes settings.
@@ -15249,9 +15543,9 @@ AS $function$
       select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('universalIdentifier', v.universal_identifier)) || jsonb_build_object('name', v.name, 'icon', v.icon, 'type', v.type,
         'filter', engine.references_by_name(v.workspace_id, v.filter), 'sorts', engine.references_by_name(v.workspace_id, v.sorts),
         'groupField', (select f.name from metadata.fields f where f.id = v.group_field_id), 'position', v.position,
-        'fields', (select coalesce(jsonb_agg(jsonb_build_object('field', f.name, 'width', c.width, 'isVisible', c.is_visible, 'position', c.position) order by c.position, f.name), '[]')
+        'fields', (select coalesce(jsonb_agg(jsonb_build_object('field', f.name, 'width', c.width, 'isVisible', c.is_visible, 'isPinned', c.is_pinned, 'aggregate', c.aggregate, 'position', c.position) order by c.position, f.name), '[]')
           from metadata.view_fields c join metadata.fields f on f.id = c.field_id and f.deleted_at is null where c.view_id = v.id)) order by v.position, v.name), '[]')
-      from metadata.views v where v.object_id = (object).id))
+      from metadata.views v where v.object_id = (object).id and v.visibility = 'WORKSPACE'))
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.object_to_manage(id uuid)
@@ -15621,7 +15915,7 @@ AS $function$
     ('IMPERSONATE', 'SETTING', 'Impersonation', 'Works as another member, where the workspace allows it.'),
     ('SSO_BYPASS', 'SETTING', 'Sign-in without SSO', 'Signs in by password although single sign-on is enforced.'),
     ('DATABASE_ACCESS', 'SETTING', 'Database logins', 'Makes logins for psql and BI tools, which see what their member sees.'),
-    ('VIEWS', 'TOOL', 'Views', 'Makes and changes the views that all members see.'),
+    ('VIEWS', 'TOOL', 'Views', 'Makes and changes the views and favourites that all members see.'),
     ('IMPORT_CSV', 'TOOL', 'Import', 'Imports records from files.'),
     ('EXPORT_CSV', 'TOOL', 'Export', 'Exports records to files.'),
     ('UPLOAD_FILE', 'TOOL', 'Upload files', 'Attaches files to records.'),
@@ -17308,7 +17602,7 @@ AS $function$
     select s.table_name, s.id, s.was, s."is", s.was_live and not exists (
         select from changed o where o.table_name = 'objects' and not o.was_live and o."is" is null
           and o.id = coalesce((s.was ->> 'object_id')::uuid, (select (f.was ->> 'object_id')::uuid from changed f
-            where f.table_name in ('fields', 'views') and f.id = coalesce((s.was ->> 'field_id')::uuid, (s.was ->> 'view_id')::uuid)))) as was_live, s.is_live
+            where f.table_name = 'fields' and f.id = (s.was ->> 'field_id')::uuid))) as was_live, s.is_live
     from changed s
   ), row as materialized (
     -- What was made since and deleted with something that comes back would come back with it.
@@ -17371,7 +17665,7 @@ AS $function$
     where t.was_live and t."is" is null and t.type = 'MANY_TO_MANY'
     union all
     select case when t.table_name = 'objects' then 30 when t.type in ('FORMULA', 'ROLLUP') then 33 when t.table_name = 'fields' then 31 when t.table_name = 'relations' then 32
-        when t.table_name = 'view_fields' then 36 when t.table_name = 'views' or t.table_name in (select p.table_name from engine.role_parts() p) then 35 else 34 end, t.part, t.id,
+        when t.table_name in (select p.table_name from engine.role_parts() p) then 35 else 34 end, t.part, t.id,
       jsonb_build_object('op', 'insert', 'table', t.part, 'id', t.id, 'values',
         engine.writable_values(t.table_name, t.was, 'insert') - '{labelFieldId,imageFieldId,duplicateCriteria}'::text[])
     from touched t
@@ -17388,7 +17682,7 @@ AS $function$
     where t.was_live and t."is" is not null and t.old_names <> t.new_names and t.table_name in ('objects', 'fields', 'relations')
     union all
     select case t.table_name when 'fields' then case when t.type in ('FORMULA', 'ROLLUP') then 44 else 43 end when 'objects' then 45 when 'relations' then 42
-        when 'rules' then 46 when 'indexes' then 47 when 'views' then 48 else 49 end, t.part, t.id, jsonb_build_object('op', 'update', 'table', t.part, 'id', t.id, 'values', v.value)
+        when 'rules' then 46 when 'indexes' then 47 else 49 end, t.part, t.id, jsonb_build_object('op', 'update', 'table', t.part, 'id', t.id, 'values', v.value)
     from touched t
     cross join lateral (
       select case when t."is" is null
@@ -17401,7 +17695,7 @@ AS $function$
         end as value) v
     where t.was_live and v.value <> '{}'
     union all
-    select case t.table_name when 'view_fields' then 60 when 'views' then 61 when 'indexes' then 62 when 'rules' then 63
+    select case t.table_name when 'indexes' then 62 when 'rules' then 63
         when 'fields' then case when t.type in ('FORMULA', 'ROLLUP') then 64 when t.type = 'MANY_TO_MANY' then 65 else 66 end when 'relations' then 67 when 'objects' then 68 when 'roles' then 69 else 60 end,
       t.part, t.id, jsonb_build_object('op', 'delete', 'table', t.part, 'id', t.id)
     from touched t
@@ -17412,7 +17706,6 @@ AS $function$
         or t.type = 'MANY_TO_MANY' and exists (select from touched m join metadata.fields a on a.id = (m."is" ->> 'junction_field_id')::uuid
           join metadata.fields b on b.id = (t."is" ->> 'junction_field_id')::uuid and b.object_id = a.object_id where m.id < t.id and m.type = 'MANY_TO_MANY' and m.is_live and not m.was_live)))
       and not (t.table_name = 'relations' and not exists (select from metadata.fields f left join touched g on g.id = f.id where f.id = (t."is" ->> 'field_id')::uuid and coalesce(g.was_live, true)))
-      and not (t.table_name = 'view_fields' and exists (select from touched v where v.id = (t."is" ->> 'view_id')::uuid and not v.was_live))
       -- What a role may do goes with it.
       and not (t."is" ? 'role_id' and exists (select from touched v where v.id = (t."is" ->> 'role_id')::uuid and not v.was_live))
   )
@@ -17700,7 +17993,7 @@ CREATE OR REPLACE FUNCTION engine.rows_since(workspace_id uuid, version bigint)
  SET search_path TO ''
 AS $function$
 declare
-  v_tables text[] := '{objects,fields,relations,rules,indexes,views,view_fields,roles}'::text[] || array(select p.table_name from engine.role_parts() p);
+  v_tables text[] := '{objects,fields,relations,rules,indexes,roles}'::text[] || array(select p.table_name from engine.role_parts() p);
 begin
   return query execute (
     select string_agg(format($sql$
@@ -18389,6 +18682,21 @@ begin
     return query select engine.find_seen_ids(current_setting('role')::name, object_id);
   else
     return query select engine.find_shared_ids(current_setting('role')::name, object_id, access, engine.current_member());
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.shared_views(access text)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if engine.seen_by() is null then
+    return query
+    select s.view_id from metadata.view_shares s
+    where s.principal_id = any (array(select engine.my_principals())) and (shared_views.access = 'READ' or s.access = 'WRITE') and (s.expires_at is null or s.expires_at > now());
   end if;
 end
 $function$;
@@ -19196,6 +19504,33 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tg_favourites__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  new.label := nullif(btrim(new.label), '');
+  if new.kind in ('FOLDER', 'LINK') and new.label is null or length(new.label) > 100 then
+    raise exception 'A % needs a name.', lower(new.kind) using errcode = 'RV185', column = 'label', hint = 'Give one of at most 100 letters.';
+  end if;
+  if new.kind = 'LINK' and new.url !~* '^(https?://|mailto:|tel:|/(?!/))' then
+    raise exception 'This is no address that a link may have.' using errcode = 'RV185', column = 'url', hint = 'It begins with https://, mailto:, tel: or, within Relvar, with a slash.';
+  end if;
+  -- Folders hold what is whose they are, and no folders.
+  if new.folder_id is not null and (new.kind = 'FOLDER' or not exists (select from metadata.favourites f
+      where f.id = new.folder_id and f.kind = 'FOLDER' and f.workspace_id = new.workspace_id and f.member_id is not distinct from new.member_id)) then
+    raise exception 'This does not go into that folder.' using errcode = 'RV185', column = 'folder_id', hint = 'Folders hold favourites of the same member, and no other folders.';
+  end if;
+  if tg_op = 'INSERT' and new.position = 0 then
+    new.position := (select coalesce(max(f.position), 0) + 1 from metadata.favourites f where f.workspace_id = new.workspace_id and f.member_id is not distinct from new.member_id);
+  end if;
+  return new;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.tg_field_permissions__validate()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -19880,7 +20215,6 @@ begin
         case tg_table_name
           when 'objects' then (v.value ->> 'id')::uuid
           when 'relations' then (select f.object_id from metadata.fields f where f.id = (v.value ->> 'field_id')::uuid)
-          when 'views' then null
           when 'roles' then null
           when 'role_includes' then null
           else (v.value ->> 'object_id')::uuid end as object_id
@@ -20222,6 +20556,19 @@ begin
   if to_regclass(quote_ident(v_schema) || '.record_shares') is not null then
     execute format('delete from %I.record_shares where principal_id = $1 and principal_kind = $2', v_schema) using old.id, tg_argv[0];
   end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_principals__forget_views()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from metadata.view_shares s where s.principal_id = old.id and s.principal_kind = tg_argv[0];
+  delete from metadata.view_defaults d where d.principal_id = old.id and d.principal_kind = tg_argv[0];
   return null;
 end
 $function$;
@@ -20684,6 +21031,135 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tg_view_defaults__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_view metadata.views;
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  select * into v_view from metadata.views v where v.id = new.view_id;
+  new.workspace_id := coalesce(new.workspace_id, v_view.workspace_id);
+  if v_view.object_id is distinct from new.object_id or v_view.workspace_id is distinct from new.workspace_id then
+    raise exception 'There is no such view of this object.' using errcode = 'RV188', column = 'view_id', hint = 'It may have been deleted.';
+  end if;
+  if new.principal_kind <> 'MEMBER' and v_view.visibility <> 'WORKSPACE' then
+    raise exception 'The view is a member''s own, so it is no default of others.' using errcode = 'RV188', column = 'view_id', hint = 'Make it a view of the workspace first: visibility WORKSPACE.';
+  end if;
+  if new.principal_kind <> 'WORKSPACE' and engine.principal_name(new.workspace_id, new.principal_kind, new.principal_id) is null then
+    raise exception 'There is no such % here.', lower(new.principal_kind) using errcode = 'RV188', column = 'principal_id';
+  end if;
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_views__forget_defaults()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from metadata.view_defaults d where d.view_id = new.id and d.principal_kind <> 'MEMBER';
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_views__keep()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if engine.workspace_exists(old.workspace_id) and exists (select from metadata.objects o where o.id = old.object_id) then
+    delete from engine.deleted_views d where d.workspace_id = old.workspace_id and d.deleted_at < now() - interval '30 days';
+    insert into engine.deleted_views (view_id, workspace_id, deleted_by, data)
+    values (old.id, old.workspace_id, engine.current_member(), jsonb_build_object('view', to_jsonb(old),
+      'fields', (select coalesce(jsonb_agg(to_jsonb(c)), '[]') from metadata.view_fields c where c.view_id = old.id),
+      'shares', (select coalesce(jsonb_agg(to_jsonb(s)), '[]') from metadata.view_shares s where s.view_id = old.id),
+      'defaults', (select coalesce(jsonb_agg(to_jsonb(d)), '[]') from metadata.view_defaults d where d.view_id = old.id),
+      'favourites', (select coalesce(jsonb_agg(to_jsonb(f)), '[]') from metadata.favourites f where f.view_id = old.id)))
+    on conflict on constraint deleted_views_pkey do update set data = excluded.data, deleted_by = excluded.deleted_by, deleted_at = now();
+  end if;
+  return old;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_views__notify()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_notify('relvar_views', json_build_object('workspace', w.workspace_id)::text) from (select distinct c.workspace_id from changed c) w;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_views__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member uuid := engine.current_member();
+  v_keeps boolean;
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  new.workspace_id := coalesce(new.workspace_id, (select o.workspace_id from metadata.objects o where o.id = new.object_id));
+  new.name := btrim(new.name);
+  if new.name = '' or length(new.name) > 100 then
+    raise exception 'A view needs a name.' using errcode = 'RV185', column = 'name', hint = 'Give one of at most 100 letters.';
+  end if;
+  if tg_op = 'INSERT' or new.filter is distinct from old.filter then
+    new.filter := engine.view_filter(new.filter);
+  end if;
+  if jsonb_typeof(new.sorts) <> 'array' or exists (select from jsonb_array_elements(new.sorts) s where jsonb_typeof(s) <> 'object' or s ->> 'fieldId' is null) then
+    raise exception 'The order of a view lists fields.' using errcode = 'RV186', column = 'sorts', hint = 'Give [{"fieldId", "part", "descending"}].';
+  end if;
+  if tg_op = 'INSERT' then
+    if new.application_id is null then
+      new.owner_id := coalesce(new.owner_id, v_member);
+    end if;
+    if new.position = 0 and new.application_id is null then
+      new.position := (select coalesce(max(v.position), 0) + 1 from metadata.views v where v.object_id = new.object_id);
+    end if;
+  else
+    new.updated_at := now();
+    v_keeps := engine.acts_as_administrator() or old.owner_id = v_member or (old.visibility = 'WORKSPACE' or old.owner_id is null) and engine.may('VIEWS');
+    if (new.visibility, new.is_locked) is distinct from (old.visibility, old.is_locked) and not coalesce(v_keeps, false) then
+      raise exception 'Only who keeps the view "%" locks it, or says who sees it.', old.name using errcode = 'RV187', column = 'is_locked', hint = 'Duplicate it, and change your own.';
+    end if;
+    if new.visibility = 'WORKSPACE' and old.visibility = 'PERSONAL' and not engine.acts_as_administrator() and not engine.may('VIEWS') then
+      raise exception 'Your role may not make views for the whole workspace.' using errcode = '42501', hint = 'Share it with those who need it.';
+    end if;
+    if new.visibility = 'PERSONAL' and old.visibility = 'WORKSPACE' then
+      if new.application_id is not null then
+        raise exception 'The view "%" belongs to an application.', old.name using errcode = 'RV187', column = 'visibility', hint = 'Duplicate it, and have your own.';
+      end if;
+      new.owner_id := coalesce(v_member, new.owner_id);
+    end if;
+    -- Who locks a view of the workspace keeps it from then on.
+    if new.is_locked and not old.is_locked and new.visibility = 'WORKSPACE' then
+      new.owner_id := coalesce(v_member, new.owner_id);
+    end if;
+  end if;
+  if new.owner_id is null and (tg_op = 'INSERT' or old.owner_id is not null and new.visibility <> old.visibility) and new.visibility = 'PERSONAL' then
+    raise exception 'Only a member has views of their own.' using errcode = 'RV187', column = 'visibility', hint = 'Make it a view of the workspace: visibility WORKSPACE.';
+  end if;
+  if new.is_locked and new.owner_id is null and (tg_op = 'INSERT' or not old.is_locked) then
+    raise exception 'A view that nobody keeps cannot be locked.' using errcode = 'RV187', column = 'is_locked', hint = 'A member locks it, who alone saves over it then.';
+  end if;
+  return new;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.tg_webhooks__judge()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -20805,6 +21281,8 @@ declare
   v_junction uuid := (select j.object_id from metadata.fields m join metadata.fields j on j.id = m.junction_field_id where m.id = uses.id and uses.kind = 'field');
   v_ids uuid[];
   v_pattern text;
+  v_member uuid := engine.private_member();
+  v_shared uuid[] := array(select engine.shared_views('READ'));
 begin
   v_fields := v_fields || array(select f.id from metadata.fields f where f.object_id = v_junction)
     || array(select m.id from metadata.fields j join metadata.fields m on m.junction_field_id = j.id where j.object_id = v_junction and m.id <> uses.id);
@@ -20834,10 +21312,12 @@ begin
     from metadata.indexes i
     where i.workspace_id = uses.workspace_id and concat(i.parts, i.compiled) ~ v_pattern
     union all
-    select 'view', v.id, v.name, v.object_id, concat_ws(', ',
+    -- Of a view that the caller does not see no more is told than that it is there. What shows a field does without it.
+    select 'view', v.id, case when v.visibility = 'WORKSPACE' or v.owner_id = v_member or v.id = any (v_shared) then v.name else 'A member''s own view' end, v.object_id, concat_ws(', ',
         case when v.group_field_id = any (v_ids) then 'groups by it' end, case when v.filter::text ~ v_pattern then 'filters by it' end,
         case when v.sorts::text ~ v_pattern then 'sorts by it' end,
-        case when exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)) then 'shows it' end), true, v.filter::text
+        case when exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)) then 'shows it' end),
+      v.visibility = 'WORKSPACE' and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts) ~ v_pattern), v.filter::text
     from metadata.views v
     where v.workspace_id = uses.workspace_id and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts) ~ v_pattern
       or exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)))
@@ -20954,6 +21434,111 @@ AS $function$
     || (select string_agg(c::text, ';' order by c.type, c.part) from engine.field_type_columns c))
 $function$;
 comment on function engine.version() is 'Fingerprint of the engine. Workspaces that were reconciled by another one are looked at again.';
+
+CREATE OR REPLACE FUNCTION engine.view_comparison(comparison jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_operand text := comparison ->> 'operand';
+  v_unknown text;
+begin
+  select k into v_unknown from jsonb_object_keys(comparison) k where k not in ('fieldId', 'part', 'via', 'operand', 'value') limit 1;
+  if found then
+    raise exception 'A comparison of a filter has no "%".', v_unknown using errcode = 'RV186', column = 'filter', hint = 'It takes fieldId, part, via, operand and value.';
+  end if;
+  if v_operand is null or v_operand <> all (engine.view_operands()) then
+    raise exception 'A filter cannot compare by "%".', coalesce(v_operand, '') using errcode = 'RV186', column = 'filter',
+      hint = 'It compares by ' || array_to_string(engine.view_operands(), ', ') || '.';
+  end if;
+  if jsonb_typeof(coalesce(comparison -> 'fieldId', 'null')) not in ('string', 'null') or jsonb_typeof(coalesce(comparison -> 'part', 'null')) not in ('string', 'null')
+    or comparison ->> 'fieldId' is null and v_operand not in ('CONTAINS', 'DOES_NOT_CONTAIN')
+    or jsonb_typeof(coalesce(comparison -> 'via', '[]')) <> 'array' or jsonb_array_length(coalesce(comparison -> 'via', '[]')) > 3 then
+    raise exception 'A comparison of a filter names a field by its id.' using errcode = 'RV186', column = 'filter',
+      hint = 'Without a field, it looks for a text in any of them: CONTAINS or DOES_NOT_CONTAIN. "via" lists at most three relations that lead to the field.';
+  end if;
+  return jsonb_strip_nulls(comparison);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.view_filter(filter jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if filter is null or filter = 'null' then
+    return null;
+  end if;
+  if length(filter::text) > 50000 then
+    raise exception 'The filter is too long.' using errcode = 'RV186', column = 'filter', hint = 'It may have 50,000 characters.';
+  end if;
+  return engine.view_filter_node(filter, 0);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.view_filter_node(node jsonb, depth integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_parts jsonb := '[]';
+  v_node jsonb;
+  r record;
+  o record;
+begin
+  if jsonb_typeof(node) is distinct from 'object' then
+    raise exception 'A filter is an object.' using errcode = 'RV186', column = 'filter', hint = 'Give {"and": […]}, {"or": […]}, {"not": …} or {"fieldId", "operand", "value"}.';
+  end if;
+  if depth > 10 then
+    raise exception 'The filter is nested too deeply.' using errcode = 'RV186', column = 'filter', hint = 'Groups may stand in groups up to ten deep.';
+  end if;
+  if node ? 'operand' then
+    return engine.view_comparison(node);
+  end if;
+  for r in select e.key, e.value from jsonb_each(node) e order by e.key loop
+    v_node := null;
+    if r.key in ('and', 'or') and jsonb_typeof(r.value) = 'array' then
+      select jsonb_build_object(r.key, coalesce(jsonb_agg(n.node) filter (where n.node is not null), '[]')) into v_node
+      from jsonb_array_elements(r.value) with ordinality u (e, i) cross join lateral (select engine.view_filter_node(u.e, depth + 1) as node) n;
+      v_node := case when v_node -> r.key <> '[]' then v_node end;
+    elsif r.key = 'not' then
+      v_node := engine.view_filter_node(r.value, depth + 1);
+      v_node := case when v_node is not null then jsonb_build_object('not', v_node) end;
+    elsif jsonb_typeof(r.value) = 'object' and r.key not in ('and', 'or') then
+      for o in select e.key, e.value from jsonb_each(r.value) e order by e.key loop
+        if engine.view_operand_of(o.key, o.value) is null then
+          raise exception 'A filter cannot compare by "%".', o.key using errcode = 'RV186', column = 'filter', hint = 'Give {"fieldId", "operand", "value"}; the operands are ' || array_to_string(engine.view_operands(), ', ') || '.';
+        end if;
+        v_parts := v_parts || jsonb_strip_nulls(jsonb_build_object('fieldId', r.key, 'operand', engine.view_operand_of(o.key, o.value), 'value', case when o.key <> 'isNull' then o.value end));
+      end loop;
+    else
+      raise exception 'A filter has no "%".', r.key using errcode = 'RV186', column = 'filter', hint = 'Give {"and": […]}, {"or": […]}, {"not": …} or {"fieldId", "operand", "value"}.';
+    end if;
+    if v_node is not null then
+      v_parts := v_parts || v_node;
+    end if;
+  end loop;
+  return case jsonb_array_length(v_parts) when 0 then null when 1 then v_parts -> 0 else jsonb_build_object('and', v_parts) end;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.view_operand_of(operator text, value jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE operator WHEN 'equalTo'::text THEN 'IS'::text WHEN 'in'::text THEN 'IS'::text WHEN 'notEqualTo'::text THEN 'IS_NOT'::text WHEN 'notIn'::text THEN 'IS_NOT'::text WHEN 'includesInsensitive'::text THEN 'CONTAINS'::text WHEN 'contains'::text THEN 'CONTAINS'::text WHEN 'overlaps'::text THEN 'CONTAINS'::text WHEN 'notIncludesInsensitive'::text THEN 'DOES_NOT_CONTAIN'::text WHEN 'startsWithInsensitive'::text THEN 'STARTS_WITH'::text WHEN 'endsWithInsensitive'::text THEN 'ENDS_WITH'::text WHEN 'lessThan'::text THEN 'LESS_THAN'::text WHEN 'lessThanOrEqualTo'::text THEN 'LESS_THAN_OR_EQUAL'::text WHEN 'greaterThan'::text THEN 'GREATER_THAN'::text WHEN 'greaterThanOrEqualTo'::text THEN 'GREATER_THAN_OR_EQUAL'::text WHEN 'isNull'::text THEN CASE WHEN (value = 'true'::jsonb) THEN 'IS_EMPTY'::text ELSE 'IS_NOT_EMPTY'::text END ELSE NULL::text END;
+
+CREATE OR REPLACE FUNCTION engine.view_operands()
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN '{IS,IS_NOT,CONTAINS,DOES_NOT_CONTAIN,STARTS_WITH,ENDS_WITH,GREATER_THAN,GREATER_THAN_OR_EQUAL,LESS_THAN,LESS_THAN_OR_EQUAL,BETWEEN,IS_BEFORE,IS_AFTER,IS_RELATIVE,IS_TODAY,IS_IN_PAST,IS_IN_FUTURE,IS_EMPTY,IS_NOT_EMPTY}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.violation_condition(d engine.difference)
  RETURNS text
@@ -21330,6 +21915,21 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION metadata.add_view(object_id uuid, name text, state jsonb DEFAULT '{}'::jsonb, visibility text DEFAULT 'PERSONAL'::text, id uuid DEFAULT NULL::uuid)
+ RETURNS metadata.views
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_id uuid;
+begin
+  insert into metadata.views as v (id, object_id, name, visibility) values (add_view.id, add_view.object_id, add_view.name, add_view.visibility) returning v.id into v_id;
+  return metadata.save_view(v_id, coalesce(add_view.state, '{}'));
+end
+$function$;
+comment on function metadata.add_view(uuid,text,jsonb,text,uuid) is 'Makes a view with all that it shows, as save_view takes it: one of one''s own, or with visibility WORKSPACE one for everybody.';
+
 CREATE OR REPLACE FUNCTION metadata.adopt_drift(kind text, key text, workspace_id uuid DEFAULT NULL::uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -21475,6 +22075,27 @@ AS $function$
   ) a
 $function$;
 comment on function metadata.connected_apps() is 'The apps that the calling member has let in: [{id, name, isOwn, connectedAt, lastUsedAt, may}]. may: what, in sentences.';
+
+CREATE OR REPLACE FUNCTION metadata.copy_view(view_id uuid, name text DEFAULT NULL::text)
+ RETURNS metadata.views
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_view metadata.views;
+begin
+  select * into v_view from metadata.views v where v.id = copy_view.view_id;
+  if not found then
+    raise exception 'There is no such view.' using errcode = 'RV187', column = 'view_id', hint = 'It may have been deleted, or is not shared with you.';
+  end if;
+  return metadata.add_view(v_view.object_id, coalesce(nullif(btrim(copy_view.name), ''), left(v_view.name, 90) || ' (copy)'), jsonb_build_object(
+    'type', v_view.type, 'icon', v_view.icon, 'filter', v_view.filter, 'sorts', v_view.sorts, 'groupFieldId', v_view.group_field_id,
+    'fields', (select coalesce(jsonb_agg(jsonb_build_object('fieldId', c.field_id, 'width', c.width, 'isVisible', c.is_visible, 'isPinned', c.is_pinned, 'aggregate', c.aggregate) order by c.position, c.id), '[]')
+      from metadata.view_fields c where c.view_id = v_view.id)));
+end
+$function$;
+comment on function metadata.copy_view(uuid,text) is 'Makes a view of one''s own that shows what another does.';
 
 CREATE OR REPLACE FUNCTION metadata.create_api_key(name text, role_id uuid, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, rate_limit integer DEFAULT NULL::integer)
  RETURNS jsonb
@@ -21745,6 +22366,38 @@ begin
 end
 $function$;
 comment on function metadata.default_values(uuid) is 'What the columns of a new record of an object are filled with at this moment and for this caller, as texts by name of the column; the id is left out.';
+
+CREATE OR REPLACE FUNCTION metadata.default_view(object_id uuid)
+ RETURNS metadata.views
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT v.id,
+     v.workspace_id,
+     v.object_id,
+     v.application_id,
+     v.universal_identifier,
+     v.name,
+     v.icon,
+     v.type,
+     v.filter,
+     v.sorts,
+     v.group_field_id,
+     v."position",
+     v.created_at,
+     v.visibility,
+     v.owner_id,
+     v.is_locked,
+     v.updated_at
+    FROM (metadata.view_defaults d
+      JOIN metadata.views v ON ((v.id = d.view_id)))
+   WHERE ((d.object_id = default_view.object_id) AND ((d.principal_kind <> 'MEMBER'::text) OR (d.principal_id = engine.private_member())) AND ((d.principal_kind <> 'ROLE'::text) OR (d.principal_id = ANY (ARRAY( SELECT engine.my_roles() AS my_roles)))))
+   ORDER BY (array_position('{MEMBER,ROLE,WORKSPACE}'::text[], d.principal_kind)), ( SELECT min(m.i) AS min
+            FROM engine.my_roles() WITH ORDINALITY m(id, i)
+           WHERE (m.id = d.principal_id)), v."position"
+  LIMIT 1;
+END;
+comment on function metadata.default_view(uuid) is 'The view of an object that shows first: one''s own choice, else that for one''s role, else that of the workspace; null for none.';
 
 CREATE OR REPLACE FUNCTION metadata.delete_app(id uuid)
  RETURNS boolean
@@ -22856,6 +23509,52 @@ end
 $function$;
 comment on function metadata.restore_object(uuid) is 'Brings a deleted object back with its records, and the relations that were deleted with it.';
 
+CREATE OR REPLACE FUNCTION metadata.restore_view(view_id uuid)
+ RETURNS metadata.views
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_kept engine.deleted_views;
+  v_view metadata.views;
+  v_member uuid := engine.current_member();
+begin
+  select * into v_kept from engine.deleted_views d
+  where d.view_id = restore_view.view_id and (engine.acts_as_administrator() or d.workspace_id = engine.workspace_of_role(current_setting('role')::name)
+    and (d.deleted_by = v_member or d.data #>> '{view,visibility}' = 'WORKSPACE' and engine.may('VIEWS')));
+  v_view := jsonb_populate_record(null::metadata.views, v_kept.data -> 'view');
+  if v_kept.view_id is null or not exists (select from metadata.objects o where o.id = v_view.object_id) then
+    raise exception 'There is no such view to bring back.' using errcode = 'RV188', column = 'view_id', hint = 'Who deleted a view brings it back, within a month.';
+  end if;
+  if v_view.visibility = 'WORKSPACE' and not engine.acts_as_administrator() and not engine.may('VIEWS') then
+    raise exception 'Your role does not have the permission "Views".' using errcode = '42501', hint = 'Ask an administrator of the workspace.';
+  end if;
+  v_view.owner_id := case when v_view.application_id is not null then v_view.owner_id
+    else coalesce((select m.id from core.members m where m.id = v_view.owner_id), v_member) end;
+  v_view.group_field_id := (select f.id from metadata.fields f where f.id = v_view.group_field_id);
+  v_view.application_id := (select a.id from metadata.applications a where a.id = v_view.application_id);
+  if v_view.application_id is null or exists (select from metadata.views v where v.workspace_id = v_view.workspace_id and v.universal_identifier = v_view.universal_identifier) then
+    v_view.universal_identifier := null;
+    v_view.application_id := null;
+  end if;
+  insert into metadata.views select v_view.*;
+  insert into metadata.view_fields select c.* from jsonb_populate_recordset(null::metadata.view_fields, v_kept.data -> 'fields') c where exists (select from metadata.fields f where f.id = c.field_id);
+  insert into metadata.view_shares select s.* from jsonb_populate_recordset(null::metadata.view_shares, v_kept.data -> 'shares') s
+  where engine.principal_name(s.workspace_id, s.principal_kind, s.principal_id) is not null;
+  insert into metadata.view_defaults select d.* from jsonb_populate_recordset(null::metadata.view_defaults, v_kept.data -> 'defaults') d
+  where d.principal_kind = 'WORKSPACE' or engine.principal_name(d.workspace_id, d.principal_kind, d.principal_id) is not null
+  on conflict do nothing;
+  insert into metadata.favourites select f.* from jsonb_populate_recordset(null::metadata.favourites, v_kept.data -> 'favourites') f
+  where (f.member_id is null or exists (select from core.members m where m.id = f.member_id)) and (f.folder_id is null or exists (select from metadata.favourites o where o.id = f.folder_id))
+  on conflict do nothing;
+  delete from engine.deleted_views d where d.view_id = v_kept.view_id;
+  return v_view;
+end
+$function$;
+comment on function metadata.restore_view(uuid) is 'Brings back a view that the caller deleted within a month, with its columns, shares, defaults and the favourites that it was among.';
+
 CREATE OR REPLACE FUNCTION metadata.revoke_database_access(id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -23029,6 +23728,46 @@ end
 $function$;
 comment on function metadata.rule_violations(jsonb) is 'The records that a rule would refuse, before it is applied: {"count", "records": [{"id", "label", "value"}], "text"}. The rule as JSON: {"objectId", "fieldId", "kind", "settings", "condition", "appliesFrom"}.';
 
+CREATE OR REPLACE FUNCTION metadata.save_view(view_id uuid, state jsonb)
+ RETURNS metadata.views
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_view metadata.views;
+  v_unknown text;
+begin
+  select k into v_unknown from jsonb_object_keys(case jsonb_typeof(state) when 'object' then state else '{}' end) k
+  where k not in ('type', 'icon', 'filter', 'sorts', 'groupFieldId', 'fields') limit 1;
+  if found or jsonb_typeof(state) is distinct from 'object' then
+    raise exception 'A view has no "%".', coalesce(v_unknown, '') using errcode = 'RV186', column = 'state', hint = 'It has type, icon, filter, sorts, groupFieldId and fields.';
+  end if;
+  update metadata.views v set
+    type = coalesce(state ->> 'type', v.type),
+    icon = case when state ? 'icon' then state ->> 'icon' else v.icon end,
+    filter = case when state ? 'filter' then nullif(state -> 'filter', 'null') else v.filter end,
+    sorts = coalesce(nullif(state -> 'sorts', 'null'), v.sorts),
+    group_field_id = case when state ? 'groupFieldId' then (state ->> 'groupFieldId')::uuid else v.group_field_id end
+  where v.id = save_view.view_id returning v.* into v_view;
+  if not found then
+    raise exception 'This view is not yours to change, or there is none.' using errcode = 'RV187', column = 'view_id',
+      hint = 'It may be locked or shared to be read. Save what you see as a view of your own.';
+  end if;
+  if state ? 'fields' then
+    delete from metadata.view_fields c where c.view_id = v_view.id
+      and not c.field_id = any (array(select (f ->> 'fieldId')::uuid from jsonb_array_elements(state -> 'fields') f));
+    insert into metadata.view_fields as c (view_id, field_id, width, is_visible, is_pinned, aggregate, position)
+    select v_view.id, (f ->> 'fieldId')::uuid, (f ->> 'width')::int, coalesce((f ->> 'isVisible')::boolean, true), coalesce((f ->> 'isPinned')::boolean, false), f ->> 'aggregate', i
+    from jsonb_array_elements(state -> 'fields') with ordinality u (f, i)
+    on conflict (view_id, field_id) do update
+      set width = excluded.width, is_visible = excluded.is_visible, is_pinned = excluded.is_pinned, aggregate = excluded.aggregate, position = excluded.position;
+  end if;
+  return v_view;
+end
+$function$;
+comment on function metadata.save_view(uuid,jsonb) is 'Writes over a view: {type, icon, filter, sorts, groupFieldId, fields: [{fieldId, width, isVisible, isPinned, aggregate}]}. What is left out stays. Columns stand in the order of the list.';
+
 CREATE OR REPLACE FUNCTION metadata.security_settings()
  RETURNS jsonb
  LANGUAGE sql
@@ -23082,6 +23821,28 @@ begin
 end
 $function$;
 comment on function metadata.set_default_role(uuid) is 'Chooses the role that new members get, and members of a role that is deleted.';
+
+CREATE OR REPLACE FUNCTION metadata.set_default_view(object_id uuid, view_id uuid, principal_kind text DEFAULT 'MEMBER'::text, principal_id uuid DEFAULT NULL::uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ DELETE FROM metadata.view_defaults d
+   WHERE ((set_default_view.view_id IS NULL) AND (d.object_id = set_default_view.object_id) AND (d.principal_kind = set_default_view.principal_kind) AND (NOT (d.principal_id IS DISTINCT FROM
+         CASE
+             WHEN (set_default_view.principal_kind = 'MEMBER'::text) THEN engine.current_member()
+             ELSE set_default_view.principal_id
+         END)));
+ INSERT INTO metadata.view_defaults AS d (object_id, view_id, principal_kind, principal_id)  SELECT set_default_view.object_id AS object_id,
+             set_default_view.view_id AS view_id,
+             set_default_view.principal_kind AS principal_kind,
+                 CASE
+                     WHEN (set_default_view.principal_kind = 'MEMBER'::text) THEN engine.current_member()
+                     ELSE set_default_view.principal_id
+                 END AS principal_id
+           WHERE (set_default_view.view_id IS NOT NULL) ON CONFLICT(workspace_id, object_id, principal_kind, principal_id) DO UPDATE SET view_id = excluded.view_id;
+ SELECT true;
+END;
+comment on function metadata.set_default_view(uuid,uuid,text,uuid) is 'Which view of an object shows first: for oneself (MEMBER), for a ROLE or for the whole WORKSPACE, which ask for the permission VIEWS. Null takes the choice back.';
 
 CREATE OR REPLACE FUNCTION metadata.set_identity_provider_secret(id uuid, sealed_secret text DEFAULT NULL::text)
  RETURNS boolean
@@ -23317,6 +24078,38 @@ end
 $function$;
 comment on function metadata.settle_my_profile(text,text) is 'Takes the language and the time zone of the caller''s browser for the profile, once, unless they were chosen already.';
 
+CREATE OR REPLACE FUNCTION metadata.share_view(view_id uuid, principal_kind text, principal_id uuid, access text DEFAULT 'READ'::text, reason text DEFAULT ''::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_view metadata.views := engine.assert_keeps_view(share_view.view_id);
+  v_id uuid;
+begin
+  if coalesce(share_view.access, '') not in ('READ', 'WRITE') then
+    raise exception 'A view is shared to READ or to WRITE, not to "%".', share_view.access using errcode = 'RV189', column = 'access', hint = 'WRITE lets the other save over it, too.';
+  end if;
+  if engine.principal_name(v_view.workspace_id, share_view.principal_kind, share_view.principal_id) is null then
+    raise exception 'There is no such % here.', coalesce(lower(nullif(share_view.principal_kind, '')), 'member') using errcode = 'RV189', column = 'principal_id',
+      hint = 'Share with a MEMBER, a TEAM or a ROLE of this workspace, by its id.';
+  end if;
+  if share_view.expires_at <= now() then
+    raise exception 'The share would have ended already.' using errcode = 'RV189', column = 'expires_at', hint = 'Choose a later day, or none.';
+  end if;
+  insert into metadata.view_shares as s (workspace_id, view_id, principal_kind, principal_id, access, reason, created_by, created_by_name, expires_at)
+  values (v_view.workspace_id, v_view.id, share_view.principal_kind, share_view.principal_id, share_view.access, coalesce(left(btrim(share_view.reason), 500), ''),
+    engine.current_member(), (engine.current_actor()).name, share_view.expires_at)
+  on conflict (view_id, principal_kind, principal_id) do update set access = excluded.access, reason = excluded.reason,
+    created_by = excluded.created_by, created_by_name = excluded.created_by_name, created_at = now(), expires_at = excluded.expires_at
+  returning s.id into v_id;
+  return v_id;
+end
+$function$;
+comment on function metadata.share_view(uuid,text,uuid,text,text,timestamp with time zone) is 'Shares a view that the caller keeps with a MEMBER, a TEAM or a ROLE, to READ or to WRITE, with a reason and if one likes an end. Done again, it changes the share.';
+
 CREATE OR REPLACE FUNCTION metadata.sign_in_events(max_results integer DEFAULT 100, before_id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -23390,6 +24183,30 @@ begin
 end
 $function$;
 comment on function metadata.sync_application(uuid,jsonb) is 'Installs or upgrades an application from its manifest: objects, fields, relations, rules, indexes, views and roles. Returns the application''s id. What the workspace has changed itself is kept; metadata.applications.warnings tells where the application wanted it otherwise.';
+
+CREATE OR REPLACE FUNCTION metadata.take_over_view(view_id uuid)
+ RETURNS metadata.views
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_member uuid := engine.current_member();
+  v_view metadata.views;
+begin
+  select * into v_view from metadata.views v
+  where v.id = take_over_view.view_id and v.workspace_id = engine.workspace_of_role(current_setting('role')::name) and engine.may('VIEWS')
+    and (v.owner_id is null or v.visibility = 'WORKSPACE' and (not v.is_locked or not exists (select from core.members m where m.id = v.owner_id and m.is_active)));
+  if not found or v_member is null then
+    raise exception 'There is no such view to take over.' using errcode = 'RV187', column = 'view_id',
+      hint = 'Who keeps the views takes over those of members who were removed, and views of the workspace that nobody active has locked.';
+  end if;
+  update metadata.views v set owner_id = v_member where v.id = v_view.id returning v.* into v_view;
+  return v_view;
+end
+$function$;
+comment on function metadata.take_over_view(uuid) is 'Makes the caller, who has the permission VIEWS, the keeper of a view whose owner was removed, or of one of the workspace that is not locked by an active member.';
 
 CREATE OR REPLACE FUNCTION metadata.team_dependents(team_id uuid)
  RETURNS jsonb
@@ -23527,6 +24344,29 @@ end
 $function$;
 comment on function metadata.uninstall_application(uuid,text) is 'Takes an application out: its objects and fields are deleted, and can be restored until the grace period ends. Refused while something was built on them, with the list.';
 
+CREATE OR REPLACE FUNCTION metadata.unshare_view(share_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_share metadata.view_shares;
+begin
+  select * into v_share from metadata.view_shares s where s.id = share_id;
+  if v_share.id is null then
+    return false;
+  end if;
+  -- One may also do without what others have shared with oneself.
+  if not (v_share.principal_kind = 'MEMBER' and v_share.principal_id = engine.current_member()) then
+    perform engine.assert_keeps_view(v_share.view_id);
+  end if;
+  delete from metadata.view_shares s where s.id = share_id;
+  return true;
+end
+$function$;
+comment on function metadata.unshare_view(uuid) is 'Ends a share of a view that the caller keeps, or one with the caller. False when there is none.';
+
 CREATE OR REPLACE FUNCTION metadata.update_app(id uuid, name text, redirect_uris text[], role_id uuid DEFAULT NULL::uuid, rate_limit integer DEFAULT NULL::integer)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -23656,6 +24496,40 @@ begin
 end
 $function$;
 comment on function metadata.update_my_profile(text,text,text,text,text,text,text,text) is 'Changes what is given of the caller''s own profile, and leaves the rest. locale: such as en-GB; timeZone: such as Europe/Berlin, or "system".';
+
+CREATE OR REPLACE FUNCTION metadata.view_shares_principal_name(share metadata.view_shares)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select engine.principal_name((share).workspace_id, (share).principal_kind, (share).principal_id)
+  where (share).workspace_id = engine.workspace_of_role(current_setting('role')::name) $function$;
+comment on function metadata.view_shares_principal_name(metadata.view_shares) is 'What the member, the team or the role is called.';
+
+CREATE OR REPLACE FUNCTION metadata.views_can_update(view metadata.views)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select (view).id in (select engine.changeable_views()) $function$;
+comment on function metadata.views_can_update(metadata.views) is 'Whether the caller may save over it.';
+
+CREATE OR REPLACE FUNCTION metadata.views_is_kept(view metadata.views)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select (view).id in (select engine.kept_views()) $function$;
+comment on function metadata.views_is_kept(metadata.views) is 'Whether the caller keeps it: shares, locks and deletes it.';
+
+CREATE OR REPLACE FUNCTION metadata.views_owner_name(view metadata.views)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select nullif(m.name, '') from core.members m
+  where m.id = (view).owner_id and m.workspace_id = engine.workspace_of_role(current_setting('role')::name) $function$;
+comment on function metadata.views_owner_name(metadata.views) is 'What its owner is called.';
 
 CREATE OR REPLACE FUNCTION metadata.who_has_access(object_name text, record_id uuid, max_results integer DEFAULT 100)
  RETURNS jsonb
@@ -24007,6 +24881,8 @@ grant execute on function engine.below_me() to relvar_crm;
 
 grant execute on function engine.below_me() to relvar_reader;
 
+grant execute on function engine.changeable_views() to relvar_crm;
+
 grant execute on function engine.current_actor() to public;
 
 grant execute on function engine.current_member() to public;
@@ -24054,6 +24930,8 @@ grant execute on function engine.is_api_name(text) to public;
 grant execute on function engine.is_in_scope(text) to relvar_crm;
 
 grant execute on function engine.is_trusted_session() to public;
+
+grant execute on function engine.kept_views() to relvar_crm;
 
 grant execute on function engine.last_position(uuid) to relvar_server;
 
@@ -24115,6 +24993,8 @@ grant execute on function engine.shared_ids(uuid,text) to relvar_crm;
 
 grant execute on function engine.shared_ids(uuid,text) to relvar_reader;
 
+grant execute on function engine.shared_views(text) to relvar_crm;
+
 grant execute on function engine.shares_of_record(name,text,text,uuid) to relvar_crm;
 
 grant execute on function engine.shares_of_record(name,text,text,uuid) to relvar_reader;
@@ -24149,6 +25029,8 @@ grant execute on function engine.wholly_readable_objects(name) to relvar_reader;
 
 grant execute on function engine.workspace_of_role(name) to public;
 
+grant execute on function metadata.add_view(uuid,text,jsonb,text,uuid) to relvar_crm;
+
 grant execute on function metadata.adopt_drift(text,text,uuid) to relvar_crm;
 
 grant execute on function metadata.allows_other_apps() to relvar_crm;
@@ -24162,6 +25044,8 @@ grant execute on function metadata.apps() to relvar_crm;
 grant execute on function metadata.check_formula(uuid,text,text) to relvar_crm;
 
 grant execute on function metadata.connected_apps() to relvar_crm;
+
+grant execute on function metadata.copy_view(uuid,text) to relvar_crm;
 
 grant execute on function metadata.create_api_key(text,uuid,timestamp with time zone,integer) to relvar_crm;
 
@@ -24184,6 +25068,8 @@ grant execute on function metadata.database_access() to relvar_crm;
 grant execute on function metadata.default_role_id() to relvar_crm;
 
 grant execute on function metadata.default_values(uuid) to relvar_crm;
+
+grant execute on function metadata.default_view(uuid) to relvar_crm;
 
 grant execute on function metadata.delete_app(uuid) to relvar_crm;
 
@@ -24289,6 +25175,8 @@ grant execute on function metadata.restore_field(uuid) to relvar_crm;
 
 grant execute on function metadata.restore_object(uuid) to relvar_crm;
 
+grant execute on function metadata.restore_view(uuid) to relvar_crm;
+
 grant execute on function metadata.revoke_database_access(uuid) to relvar_crm;
 
 grant execute on function metadata.revoke_invitation(uuid) to relvar_crm;
@@ -24305,11 +25193,15 @@ grant execute on function metadata.rotate_database_access(uuid,text) to relvar_c
 
 grant execute on function metadata.rule_violations(jsonb) to relvar_crm;
 
+grant execute on function metadata.save_view(uuid,jsonb) to relvar_crm;
+
 grant execute on function metadata.security_settings() to relvar_crm;
 
 grant execute on function metadata.set_allows_other_apps(boolean) to relvar_crm;
 
 grant execute on function metadata.set_default_role(uuid) to relvar_crm;
+
+grant execute on function metadata.set_default_view(uuid,uuid,text,uuid) to relvar_crm;
 
 grant execute on function metadata.set_identity_provider_secret(uuid,text) to relvar_crm;
 
@@ -24331,11 +25223,15 @@ grant execute on function metadata.set_sign_in_methods(boolean,boolean,boolean) 
 
 grant execute on function metadata.settle_my_profile(text,text) to relvar_crm;
 
+grant execute on function metadata.share_view(uuid,text,uuid,text,text,timestamp with time zone) to relvar_crm;
+
 grant execute on function metadata.sign_in_events(integer,uuid) to relvar_crm;
 
 grant execute on function metadata.sign_in_settings() to relvar_crm;
 
 grant execute on function metadata.sync_application(uuid,jsonb) to relvar_crm;
+
+grant execute on function metadata.take_over_view(uuid) to relvar_crm;
 
 grant execute on function metadata.team_dependents(uuid) to relvar_crm;
 
@@ -24343,11 +25239,21 @@ grant execute on function metadata.undo_type_change(uuid) to relvar_crm;
 
 grant execute on function metadata.uninstall_application(uuid,text) to relvar_crm;
 
+grant execute on function metadata.unshare_view(uuid) to relvar_crm;
+
 grant execute on function metadata.update_app(uuid,text,text[],uuid,integer) to relvar_crm;
 
 grant execute on function metadata.update_identity_provider(uuid,jsonb) to relvar_crm;
 
 grant execute on function metadata.update_my_profile(text,text,text,text,text,text,text,text) to relvar_crm;
+
+grant execute on function metadata.view_shares_principal_name(metadata.view_shares) to relvar_crm;
+
+grant execute on function metadata.views_can_update(metadata.views) to relvar_crm;
+
+grant execute on function metadata.views_is_kept(metadata.views) to relvar_crm;
+
+grant execute on function metadata.views_owner_name(metadata.views) to relvar_crm;
 
 grant execute on function metadata.who_has_access(text,uuid,integer) to relvar_crm;
 
@@ -24364,6 +25270,8 @@ grant usage on schema metadata to relvar_crm;
 grant delete, select on table metadata.aliases to relvar_crm;
 
 grant select (id, installed_at, name, version, warnings, workspace_id) on table metadata.applications to relvar_crm;
+
+grant delete, insert (folder_id, icon, id, kind, label, member_id, object_id, position, record_id, url, view_id), select, update (folder_id, icon, label, position, url) on table metadata.favourites to relvar_crm;
 
 grant delete, insert (can_read, can_update, field_id, id, role_id), select, update (can_read, can_update) on table metadata.field_permissions to relvar_crm;
 
@@ -24399,8 +25307,12 @@ grant delete, insert (description, id, name, parent_team_id), select, update (de
 
 grant select on table metadata.type_changes to relvar_crm;
 
-grant delete, insert (field_id, id, is_visible, position, view_id, width), select, update (is_visible, position, width) on table metadata.view_fields to relvar_crm;
+grant delete, insert (id, object_id, principal_id, principal_kind, view_id), select, update (view_id) on table metadata.view_defaults to relvar_crm;
 
-grant delete, insert (filter, group_field_id, icon, id, name, object_id, position, sorts, type), select, update (filter, group_field_id, icon, name, position, sorts, type) on table metadata.views to relvar_crm;
+grant delete, insert (aggregate, field_id, id, is_pinned, is_visible, position, view_id, width), select, update (aggregate, is_pinned, is_visible, position, width) on table metadata.view_fields to relvar_crm;
+
+grant select on table metadata.view_shares to relvar_crm;
+
+grant delete, insert (filter, group_field_id, icon, id, is_locked, name, object_id, position, sorts, type, visibility), select, update (filter, group_field_id, icon, is_locked, name, position, sorts, type, visibility) on table metadata.views to relvar_crm;
 
 grant delete, insert (events, id, is_active, name, role_id, target_url), select, update (events, is_active, name, role_id, target_url) on table metadata.webhooks to relvar_crm;

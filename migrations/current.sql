@@ -137,3 +137,38 @@ $$;
 --!include metadata/revert.sql
 --!include metadata/uninstall.sql
 --!include engine/permissions/flags.sql
+-- Jobs: turns between workspaces, what became of them, and when the recurring ones come.
+create table engine.job_turns (
+  priority smallint not null,
+  workspace_id uuid not null,
+  position bigint not null,
+  primary key (priority, workspace_id)
+);
+comment on table engine.job_turns is 'How far each workspace has come in the line of waiting jobs. No foreign keys: what is in it is gone when nobody waits.';
+
+create table engine.job_counts (
+  hour timestamptz not null,
+  task text not null,
+  workspace_id uuid not null,
+  succeeded bigint not null default 0,
+  failed bigint not null default 0,
+  given_up bigint not null default 0,
+  milliseconds bigint not null default 0,
+  longest bigint not null default 0,
+  primary key (hour, task, workspace_id)
+);
+comment on table engine.job_counts is 'How many attempts at jobs succeeded and failed, by the hour. The hour -infinity is all that was before; the workspace 0 is the instance.';
+
+create table engine.recurring_jobs (
+  name text primary key,
+  task text not null,
+  schedule text not null,
+  next_at timestamptz,
+  noted_at timestamptz not null default now()
+);
+comment on table engine.recurring_jobs is 'The schedule of the worker (worker/crontab), as the worker that looked last has read it.';
+
+--!include engine/jobs/turns.sql
+--!include engine/jobs/counts.sql
+--!include core/mail.sql
+--!include core/impersonation.sql

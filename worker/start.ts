@@ -8,13 +8,13 @@ export function startWorker(settings: QueueSettings) {
   const engine = createPool({
     connectionString: url,
     applicationName: 'relvar worker',
-    max: concurrency + 2,
+    max: concurrency + 4,
   });
   const queue = createPool({
     connectionString: url,
     applicationName: 'relvar worker queue',
     role: 'relvar_jobs',
-    max: concurrency + 3,
+    max: concurrency + 7,
   });
   const stopping = new AbortController();
   const loops = Promise.all([

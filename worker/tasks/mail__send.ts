@@ -5,6 +5,7 @@ import { workspaceUrl } from '../../db/workspaceAddress.ts';
 import { log, messageOf } from '../log.ts';
 import { compose, UnknownTemplate } from '../mail/compose.ts';
 import { MailRefused, Smtp } from '../mail/transport.ts';
+import { task, uuid } from '../task.ts';
 
 interface Mail {
   to_address: string;
@@ -21,8 +22,7 @@ interface Mail {
  */
 export function mailSend(engine: Pool, settings: MailConfig): Task {
   const smtp = settings.smtpUrl === null ? null : new Smtp(settings.smtpUrl, settings.from ?? '');
-  return async (payload, helpers) => {
-    const id = asJob(payload);
+  return task({ id: uuid }, async ({ id }, helpers) => {
     const { rows } = await engine.query<Mail>('select * from core.mail_to_send($1)', [id]);
     const mail = rows[0];
     // It was sent by an attempt that died before it could say so, or its workspace is gone.
@@ -47,11 +47,5 @@ export function mailSend(engine: Pool, settings: MailConfig): Task {
       if (!isFinal) throw error;
       log('mail given up', { id, template: mail.template, error: messageOf(error) });
     }
-  };
-}
-
-function asJob(payload: unknown): string {
-  const job = payload as { id?: unknown } | null;
-  if (typeof job?.id === 'string') return job.id;
-  throw new Error(`Not a job of mail__send: ${JSON.stringify(payload)}.`);
+  });
 }

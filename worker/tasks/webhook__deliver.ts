@@ -1,13 +1,8 @@
 import type { JobHelpers, Task } from 'graphile-worker';
 import type { Pool } from 'pg';
+import { task, uuid, wholeNumber } from '../task.ts';
 
 const TIMEOUT_MS = 15_000;
-
-interface Job {
-  workspace_id: string;
-  webhook_id: string;
-  batch: number;
-}
 
 interface Delivery {
   url: string;
@@ -20,8 +15,7 @@ interface Delivery {
  * it by its id. Redirects are not followed, since they would carry data where the subscriber did not ask for it.
  */
 export function webhookDeliver(engine: Pool): Task {
-  return async (payload, helpers) => {
-    const job = asJob(payload);
+  return task({ workspace_id: uuid, webhook_id: uuid, batch: wholeNumber }, async (job, helpers) => {
     const { rows } = await engine.query<{ delivery: Delivery | null }>(
       'select engine.webhook_delivery($1, $2, $3) as delivery',
       [job.workspace_id, job.webhook_id, job.batch],
@@ -30,7 +24,7 @@ export function webhookDeliver(engine: Pool): Task {
     // The webhook was deleted or switched off after the change: there is nobody left to tell.
     if (delivery === null) return;
     for (const change of delivery.payloads) await post(delivery.url, change, helpers);
-  };
+  });
 }
 
 async function post(url: string, change: { id: string }, helpers: JobHelpers) {
@@ -54,11 +48,4 @@ async function post(url: string, change: { id: string }, helpers: JobHelpers) {
   // An unread answer would keep the connection; its content is of no interest.
   await response.body?.cancel();
   if (!response.ok) throw new Error(`${url} answered ${response.status} to the change ${change.id}.`);
-}
-
-function asJob(payload: unknown): Job {
-  const job = payload as Partial<Job> | null;
-  if (typeof job?.workspace_id === 'string' && typeof job.webhook_id === 'string' && typeof job.batch === 'number')
-    return job as Job;
-  throw new Error(`Not a job of webhook__deliver: ${JSON.stringify(payload)}.`);
 }

@@ -63,7 +63,7 @@ begin
     jsonb_build_object('impersonator', v_name, 'impersonatorUserId', v_from.user_id, 'reason', btrim(reason), 'until', v_until, 'sessionId', v_id));
   perform core.queue_mail(u.email, 'impersonated', jsonb_build_object('by', v_name, 'reason', btrim(reason), 'happenedAt', now(), 'until', v_until), v_member.workspace_id, u.locale)
   from core.users u where u.id = v_member.user_id and core.is_email(u.email);
-  perform graphile_worker.add_job('impersonation__end', json_build_object('id', v_id), run_at => v_until, job_key => 'impersonation:' || v_id);
+  perform graphile_worker.add_job('impersonation__end', json_build_object('id', v_id, 'workspace_id', v_member.workspace_id), run_at => v_until, job_key => 'impersonation:' || v_id);
   return v_id;
 end
 $$;

@@ -19,7 +19,7 @@ begin
   values (queue_mail.to_address, queue_mail.template, queue_mail.props, queue_mail.workspace_id, coalesce(queue_mail.locale, 'en'))
   returning id into v_id;
   -- Mails come at the pace of people, so the lock that adding a job takes at commit is no matter.
-  perform graphile_worker.add_job('mail__send', json_build_object('id', v_id), max_attempts => 10, job_key => 'mail:' || v_id);
+  perform graphile_worker.add_job('mail__send', json_build_object('id', v_id, 'workspace_id', queue_mail.workspace_id), max_attempts => 10, job_key => 'mail:' || v_id);
   return v_id;
 end
 $$;

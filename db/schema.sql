@@ -1138,6 +1138,29 @@ create table engine.heartbeats (
 
 alter table engine.heartbeats add constraint heartbeats_pkey PRIMARY KEY (name);
 
+create table engine.job_counts (
+  hour timestamp with time zone not null,
+  task text not null,
+  workspace_id uuid not null,
+  succeeded bigint not null default 0,
+  failed bigint not null default 0,
+  given_up bigint not null default 0,
+  milliseconds bigint not null default 0,
+  longest bigint not null default 0
+);
+comment on table engine.job_counts is 'How many attempts at jobs succeeded and failed, by the hour. The hour -infinity is all that was before; the workspace 0 is the instance.';
+
+alter table engine.job_counts add constraint job_counts_pkey PRIMARY KEY (hour, task, workspace_id);
+
+create table engine.job_turns (
+  priority smallint not null,
+  workspace_id uuid not null,
+  "position" bigint not null
+);
+comment on table engine.job_turns is 'How far each workspace has come in the line of waiting jobs. No foreign keys: what is in it is gone when nobody waits.';
+
+alter table engine.job_turns add constraint job_turns_pkey PRIMARY KEY (priority, workspace_id);
+
 create table engine.object_shapes (
   workspace_id uuid not null,
   object_key text not null,
@@ -1187,6 +1210,17 @@ create table engine.reconciled (
 alter table engine.reconciled add constraint reconciled_pkey PRIMARY KEY (workspace_id);
 
 alter table engine.reconciled add constraint reconciled_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+create table engine.recurring_jobs (
+  name text not null,
+  task text not null,
+  schedule text not null,
+  next_at timestamp with time zone,
+  noted_at timestamp with time zone not null default now()
+);
+comment on table engine.recurring_jobs is 'The schedule of the worker (worker/crontab), as the worker that looked last has read it.';
+
+alter table engine.recurring_jobs add constraint recurring_jobs_pkey PRIMARY KEY (name);
 
 create table engine.retired_columns (
   workspace_id uuid not null,
@@ -3296,7 +3330,7 @@ begin
     jsonb_build_object('impersonator', v_name, 'impersonatorUserId', v_from.user_id, 'reason', btrim(reason), 'until', v_until, 'sessionId', v_id));
   perform core.queue_mail(u.email, 'impersonated', jsonb_build_object('by', v_name, 'reason', btrim(reason), 'happenedAt', now(), 'until', v_until), v_member.workspace_id, u.locale)
   from core.users u where u.id = v_member.user_id and core.is_email(u.email);
-  perform graphile_worker.add_job('impersonation__end', json_build_object('id', v_id), run_at => v_until, job_key => 'impersonation:' || v_id);
+  perform graphile_worker.add_job('impersonation__end', json_build_object('id', v_id, 'workspace_id', v_member.workspace_id), run_at => v_until, job_key => 'impersonation:' || v_id);
   return v_id;
 end
 $function$;
@@ -5011,7 +5045,7 @@ begin
   values (queue_mail.to_address, queue_mail.template, queue_mail.props, queue_mail.workspace_id, coalesce(queue_mail.locale, 'en'))
   returning id into v_id;
   -- Mails come at the pace of people, so the lock that adding a job takes at commit is no matter.
-  perform graphile_worker.add_job('mail__send', json_build_object('id', v_id), max_attempts => 10, job_key => 'mail:' || v_id);
+  perform graphile_worker.add_job('mail__send', json_build_object('id', v_id, 'workspace_id', queue_mail.workspace_id), max_attempts => 10, job_key => 'mail:' || v_id);
   return v_id;
 end
 $function$;
@@ -13192,6 +13226,27 @@ AS $function$
   order by i limit 1
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.give_back_jobs(ids bigint[], reason text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int;
+begin
+  update graphile_worker._private_jobs j
+  set attempts = greatest(j.attempts - 1, 0), run_at = now(), last_error = null, locked_by = null, locked_at = null, updated_at = now()
+  where j.id = any (give_back_jobs.ids) and j.locked_at is null and j.last_error = give_back_jobs.reason;
+  get diagnostics v_count = row_count;
+  if v_count > 0 then
+    perform pg_notify('jobs:insert', json_build_object('r', random()::text, 'count', v_count)::text);
+  end if;
+  return v_count;
+end
+$function$;
+comment on function engine.give_back_jobs(bigint[],text) is 'Has jobs that a worker ended for the given reason, because it stops, done by another from the beginning.';
+
 CREATE OR REPLACE FUNCTION engine.give_positions(taken engine.outbox[])
  RETURNS void
  LANGUAGE plpgsql
@@ -13213,6 +13268,89 @@ begin
   end loop;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.give_turns(max_jobs integer DEFAULT 1000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_origin constant timestamptz := '2000-01-01 00:00:00+00';
+  -- What an idle worker takes at once needs no turn.
+  v_due constant timestamptz := clock_timestamp() - interval '200 milliseconds';
+  v_priority smallint;
+  v_head bigint;
+  v_given int;
+  v_count int := 0;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('relvar.turns', 0)) then
+    return 0;
+  end if;
+  -- Each priority has a line of its own. One look at the index for each.
+  for v_priority in
+    with recursive lines (priority) as (
+      (select j.priority from graphile_worker._private_jobs j where j.is_available order by j.priority limit 1)
+      union all
+      select (select j.priority from graphile_worker._private_jobs j where j.is_available and j.priority > l.priority order by j.priority limit 1)
+      from lines l where l.priority is not null
+    )
+    select l.priority from lines l where l.priority is not null
+  loop
+    select extract(epoch from j.run_at - v_origin) * 1000000 into v_head from graphile_worker._private_jobs j
+    where j.is_available and j.priority = v_priority and j.run_at < engine.turns_end()
+    order by j.run_at limit 1;
+    if v_head is null then
+      delete from engine.job_turns t where t.priority = v_priority;
+    end if;
+    with oldest as materialized (
+      select j.id, j.task_id, j.run_at, coalesce(engine.job_workspace(j.payload), '00000000-0000-0000-0000-000000000000') as workspace_id
+      from graphile_worker._private_jobs j
+      where j.is_available and j.priority = v_priority and j.run_at >= engine.turns_end() and j.run_at <= v_due
+      order by j.run_at limit max_jobs for update skip locked
+    ), newest as materialized (
+      -- Whoever comes while many wait for their turns does not wait for those.
+      select j.id, j.task_id, j.run_at, coalesce(engine.job_workspace(j.payload), '00000000-0000-0000-0000-000000000000') as workspace_id
+      from graphile_worker._private_jobs j
+      where j.is_available and j.priority = v_priority and j.run_at >= engine.turns_end() and j.run_at <= v_due
+        and (select count(*) from oldest) = max_jobs
+      order by j.run_at desc limit max_jobs / 4 for update skip locked
+    ), waiting as (
+      select o.* from oldest o
+      union all
+      select n.* from newest n where not exists (select from oldest o where o.workspace_id = n.workspace_id)
+    ), costs as (
+      -- What such a job of this workspace took of late, in milliseconds: long ones use up more of a share.
+      select k.task_id, k.workspace_id, least(greatest(coalesce(sum(c.milliseconds) / nullif(sum(c.succeeded + c.failed), 0), 1), 1), 60000)::bigint as cost
+      from (select distinct w.task_id, w.workspace_id from waiting w) k
+      join graphile_worker._private_tasks t on t.id = k.task_id
+      left join engine.job_counts c on c.hour >= date_trunc('hour', now()) - interval '1 hour' and c.task = t.identifier and c.workspace_id = k.workspace_id
+      group by 1, 2
+    ), placed as (
+      select w.id, w.workspace_id, c.cost,
+        greatest(coalesce(t.position, 0), coalesce(v_head, 0)) + sum(c.cost) over (partition by w.workspace_id order by w.run_at, w.id) - c.cost as position
+      from waiting w
+      join costs c on c.task_id = w.task_id and c.workspace_id = w.workspace_id
+      left join engine.job_turns t on t.priority = v_priority and t.workspace_id = w.workspace_id
+    ), remembered as (
+      insert into engine.job_turns as t (priority, workspace_id, position)
+      select v_priority, p.workspace_id, max(p.position + p.cost) from placed p group by p.workspace_id
+      on conflict (priority, workspace_id) do update set position = excluded.position
+    )
+    update graphile_worker._private_jobs j set run_at = v_origin + p.position * interval '1 microsecond'
+    from placed p where j.id = p.id;
+    get diagnostics v_given = row_count;
+    v_count := v_count + v_given;
+  end loop;
+  if v_count > 0 then
+    -- A worker that looked while these were held has not seen them.
+    perform pg_notify('jobs:insert', json_build_object('r', random()::text, 'count', v_count)::text);
+  end if;
+  return v_count;
+end
+$function$;
+comment on function engine.give_turns(integer) is 'Gives up to max_jobs waiting jobs of each priority a turn, workspace by workspace. Returns how many; 0 when none waits without one.';
 
 CREATE OR REPLACE FUNCTION engine.grant_change(have text, want text, OUT revoked text, OUT granted text)
  RETURNS record
@@ -13665,6 +13803,12 @@ CREATE OR REPLACE FUNCTION engine.is_trusted_session()
  LANGUAGE sql
  STABLE
 RETURN ((SESSION_USER = ANY (ARRAY['relvar_server'::name, 'relvar_worker'::name])) OR pg_has_role(SESSION_USER, 'relvar_owner'::name, 'member'::text));
+
+CREATE OR REPLACE FUNCTION engine.job_workspace(payload json)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN ((json_typeof(payload) = 'object'::text) AND ((payload ->> 'workspace_id'::text) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'::text)) THEN ((payload ->> 'workspace_id'::text))::uuid WHEN ((json_typeof(payload) = 'array'::text) AND (((payload -> 0) ->> 'workspace_id'::text) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'::text)) THEN (((payload -> 0) ->> 'workspace_id'::text))::uuid ELSE NULL::uuid END;
 
 CREATE OR REPLACE FUNCTION engine.json_list(value jsonb)
  RETURNS text[]
@@ -15370,6 +15514,21 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.note_jobs(counts jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into engine.job_counts as c (hour, task, workspace_id, succeeded, failed, given_up, milliseconds, longest)
+  select date_trunc('hour', now()), n.task, coalesce(n.workspace_id, '00000000-0000-0000-0000-000000000000'), n.succeeded, n.failed, n.given_up, n.milliseconds, n.longest
+  from jsonb_to_recordset(note_jobs.counts) as n (task text, workspace_id uuid, succeeded bigint, failed bigint, given_up bigint, milliseconds bigint, longest bigint)
+  order by n.task, n.workspace_id
+  on conflict (hour, task, workspace_id) do update set succeeded = c.succeeded + excluded.succeeded, failed = c.failed + excluded.failed,
+    given_up = c.given_up + excluded.given_up, milliseconds = c.milliseconds + excluded.milliseconds, longest = greatest(c.longest, excluded.longest)
+$function$;
+comment on function engine.note_jobs(jsonb) is 'Adds what a worker did since it last said so: [{task, workspace_id, succeeded, failed, given_up, milliseconds, longest}].';
+
 CREATE OR REPLACE FUNCTION engine.note_member_event(kind text, member core.members, detail jsonb DEFAULT '{}'::jsonb)
  RETURNS void
  LANGUAGE sql
@@ -15402,6 +15561,20 @@ begin
     perform pg_notify('relvar_model', json_build_object('workspace', w.id, 'version', w.model_version, 'shape', w.shape)::text) from core.workspaces w where w.id = c.workspace_id;
   end if;
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.note_recurring_jobs(jobs jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into engine.recurring_jobs as r (name, task, schedule, next_at, noted_at)
+  select n.name, n.task, n.schedule, n.next_at, now()
+  from jsonb_to_recordset(note_recurring_jobs.jobs) as n (name text, task text, schedule text, next_at timestamptz)
+  order by n.name
+  on conflict (name) do update set task = excluded.task, schedule = excluded.schedule, next_at = excluded.next_at, noted_at = excluded.noted_at;
+  delete from engine.recurring_jobs r where r.noted_at < now() - interval '1 day'
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.note_security_change(detail jsonb)
@@ -16430,6 +16603,33 @@ begin
   return v_provider;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.prune_jobs()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int;
+begin
+  delete from graphile_worker._private_jobs j
+  where j.attempts >= j.max_attempts and j.locked_at is null and j.updated_at < now() - interval '90 days';
+  get diagnostics v_count = row_count;
+  -- Totals never shrink: what is too old to be told by the hour is told as a whole.
+  with old as (
+    delete from engine.job_counts c where c.hour < now() - interval '30 days' and c.hour > '-infinity' returning c.*
+  )
+  insert into engine.job_counts as c (hour, task, workspace_id, succeeded, failed, given_up, milliseconds, longest)
+  select '-infinity', o.task, o.workspace_id, sum(o.succeeded), sum(o.failed), sum(o.given_up), sum(o.milliseconds), max(o.longest)
+  from old o group by o.task, o.workspace_id
+  on conflict (hour, task, workspace_id) do update set succeeded = c.succeeded + excluded.succeeded, failed = c.failed + excluded.failed,
+    given_up = c.given_up + excluded.given_up, milliseconds = c.milliseconds + excluded.milliseconds, longest = greatest(c.longest, excluded.longest);
+  delete from engine.heartbeats h where h.seen_at < now() - interval '1 day' and h.name <> 'relay';
+  return v_count;
+end
+$function$;
+comment on function engine.prune_jobs() is 'Forgets jobs that were given up 90 days ago and workers that are long gone, and sums up counts older than 30 days. Returns how many jobs.';
 
 CREATE OR REPLACE FUNCTION engine.purge_deleted(max_age interval DEFAULT NULL::interval)
  RETURNS integer
@@ -21222,6 +21422,12 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.turns_end()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN '2010-01-01 00:00:00+00'::timestamp with time zone;
+
 CREATE OR REPLACE FUNCTION engine.type_label(type text)
  RETURNS text
  LANGUAGE sql
@@ -24923,6 +25129,10 @@ grant execute on function engine.first_position(uuid) to relvar_server;
 
 grant execute on function engine.first_position(uuid) to relvar_worker;
 
+grant execute on function engine.give_back_jobs(bigint[],text) to relvar_worker;
+
+grant execute on function engine.give_turns(integer) to relvar_worker;
+
 grant execute on function engine.heartbeat(text) to relvar_worker;
 
 grant execute on function engine.is_api_name(text) to public;
@@ -24955,7 +25165,13 @@ grant execute on function engine.my_team() to relvar_reader;
 
 grant execute on function engine.note_build(uuid,numeric) to relvar_worker;
 
+grant execute on function engine.note_jobs(jsonb) to relvar_worker;
+
+grant execute on function engine.note_recurring_jobs(jsonb) to relvar_worker;
+
 grant execute on function engine.private_member() to public;
+
+grant execute on function engine.prune_jobs() to relvar_worker;
 
 grant execute on function engine.purge_deleted(interval) to relvar_worker;
 

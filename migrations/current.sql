@@ -172,3 +172,4 @@ comment on table engine.recurring_jobs is 'The schedule of the worker (worker/cr
 --!include engine/jobs/counts.sql
 --!include core/mail.sql
 --!include core/impersonation.sql
+--!include engine/events.sql

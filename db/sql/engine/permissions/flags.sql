@@ -9,7 +9,7 @@ as $$
     ('ROLES', 'SETTING', 'Roles', 'Makes and changes roles. Who may do this may give anybody anything.'),
     ('DATA_MODEL', 'SETTING', 'Data model', 'Objects, fields, relations, rules and indexes.'),
     ('LAYOUTS', 'SETTING', 'Layouts', 'How the pages of records are arranged for everybody.'),
-    ('SECURITY', 'SETTING', 'Security', 'How members sign in, and the audit of who did.'),
+    ('SECURITY', 'SETTING', 'Security', 'How members sign in, and the audit of who did. Who may do this can let a provider of their own name anybody but administrators.'),
     ('API_KEYS_AND_WEBHOOKS', 'SETTING', 'API keys and webhooks', 'Makes and revokes API keys, registers apps and blocks them; keeps webhooks.'),
     ('WORKFLOWS', 'SETTING', 'Workflows', 'Makes, changes and starts workflows.'),
     ('APPLICATIONS', 'SETTING', 'Applications', 'Installs, upgrades and removes applications.'),

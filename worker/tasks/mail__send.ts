@@ -14,6 +14,7 @@ interface Mail {
   locale: string;
   workspace_name: string | null;
   workspace_slug: string | null;
+  time_zone: string | null;
 }
 
 /**
@@ -28,9 +29,9 @@ export function mailSend(engine: Pool, settings: MailConfig): Task {
     // It was sent by an attempt that died before it could say so, or its workspace is gone.
     if (!mail) return;
     try {
-      const { locale, workspace_name: workspaceName, workspace_slug: slug } = mail;
+      const { locale, workspace_name: workspaceName, workspace_slug: slug, time_zone: timeZone } = mail;
       const publicUrl = workspaceUrl(settings.publicUrl, slug);
-      const composed = await compose(mail.template, mail.props, { publicUrl, workspaceName, locale });
+      const composed = await compose(mail.template, mail.props, { publicUrl, workspaceName, locale, timeZone });
       if (smtp === null) {
         const values = [id, composed.subject, composed.html, composed.text];
         await engine.query('select core.note_mail_kept($1, $2, $3, $4)', values);

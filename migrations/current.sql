@@ -190,3 +190,24 @@ drop function core.mail_to_send(uuid);
 --!include core/accounts.sql
 --!include core/sessions.sql
 --!include core/sign_in_changes.sql
+
+-- History: fields, moments, taking back.
+create type engine.past_name as (name text, past_name text, since timestamptz, until timestamptz, pg_type text, typed_since timestamptz);
+create type engine.revert_item as (object_id uuid, object_name text, record_id uuid, label text, action text, before jsonb, after jsonb, conflicts jsonb);
+--!include engine/actual.sql
+--!include engine/past/names.sql
+--!include engine/past/as_of.sql
+--!include engine/past/field_history.sql
+--!include engine/past/revert_plan.sql
+--!include engine/past/revert.sql
+--!include engine/permissions/reading.sql
+--!include engine/internals.sql
+do $$
+declare
+  v_schema text;
+begin
+  for v_schema in select w.schema_name from core.workspaces w loop
+    execute format('create index if not exists record_events_happened_at_idx on %I.record_events using brin (happened_at) with (pages_per_range = 16, autosummarize = on)', v_schema);
+  end loop;
+end
+$$;

@@ -18,6 +18,7 @@ as $$
         primary key (batch, seq));
       create index record_events_record_id_batch_idx on %1$I.record_events (record_id, batch);
       create index record_events_transaction_id_idx on %1$I.record_events (transaction_id);
+      create index record_events_happened_at_idx on %1$I.record_events using brin (happened_at) with (pages_per_range = 16, autosummarize = on);
       comment on column %1$I.record_events.batch is ''Number of the statement that made the change. Rises with time.'';
       comment on column %1$I.record_events.seq is ''Number of the change within its statement.'';
       comment on column %1$I.record_events.object_id is ''The object of the record: metadata.objects.id.'';
@@ -191,6 +192,63 @@ BEGIN ATOMIC
     FROM engine.record_history(CURRENT_USER, %1$L::text, record_history.object_name, record_history.record_id, record_history.max_results, record_history.before_batch) h(batch, seq, action, before, after, actor_type, actor_id, actor_name, source, happened_at);
 END$function$, schema_name),
       null, 'What happened to a record, the latest first: of a record that the caller may read, the fields that the caller may read.'),
+    ('function', 'field_history', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.field_history(object_name text, record_id uuid, field_name text, max_results integer DEFAULT 50, before_batch bigint DEFAULT NULL::bigint)
+ RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 50
+BEGIN ATOMIC
+ SELECT h.batch,
+     h.seq,
+     h.action,
+     h.before,
+     h.after,
+     h.actor_type,
+     h.actor_id,
+     h.actor_name,
+     h.source,
+     h.happened_at
+    FROM engine.field_history(CURRENT_USER, %1$L::text, field_history.object_name, field_history.record_id, field_history.field_name, field_history.max_results, field_history.before_batch) h(batch, seq, action, before, after, actor_type, actor_id, actor_name, source, happened_at);
+END$function$, schema_name),
+      null, 'What happened to one field of a record that the caller may read, the latest first: its columns before and after, by the names that they have now. beforeBatch leads to the next page.'),
+    ('function', 'as_of', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.as_of(record anyelement, moment timestamp with time zone, only_where jsonb DEFAULT NULL::jsonb)
+ RETURNS SETOF anyelement
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $text$
+begin
+  return query execute engine.as_of_query(engine.acting_role(), %1$L, pg_catalog.pg_typeof(record), moment, only_where);
+end
+$text$$function$, schema_name),
+      '@behavior -*', 'Records as they were at a moment, as far as the caller may read them now: select * from as_of(null::people, ''2026-11-01''). Those with the values of only_where are found sooner.'),
+    ('function', 'plan_revert', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.plan_revert(batch bigint DEFAULT NULL::bigint, seq integer DEFAULT NULL::integer, together boolean DEFAULT false, transaction_id xid8 DEFAULT NULL::xid8, request_id text DEFAULT NULL::text, INOUT object_name text DEFAULT NULL::text, INOUT record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, moment timestamp with time zone DEFAULT NULL::timestamp with time zone, after_batch bigint DEFAULT NULL::bigint, max_results integer DEFAULT 100, OUT label text, OUT action text, OUT before jsonb, OUT after jsonb, OUT conflicts jsonb, OUT total integer, OUT conflicting integer)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE ROWS 100
+BEGIN ATOMIC
+ SELECT r.object_name,
+     r.record_id,
+     r.label,
+     r.action,
+     r.before,
+     r.after,
+     r.conflicts,
+     r.total,
+     r.conflicting
+    FROM engine.plan_revert(CURRENT_USER, %1$L::text, jsonb_build_object('batch', plan_revert.batch, 'seq', plan_revert.seq, 'together', plan_revert.together, 'transaction_id', plan_revert.transaction_id, 'request_id', plan_revert.request_id, 'object_name', plan_revert.object_name, 'record_id', plan_revert.record_id, 'field_name', plan_revert.field_name, 'moment', plan_revert.moment, 'after_batch', plan_revert.after_batch), plan_revert.max_results) r(object_name, record_id, label, action, before, after, conflicts, total, conflicting);
+END$function$, schema_name),
+      null, 'What would become of each record if changes were taken back, and what is in the way, that first. Which changes: one (batch and seq), a statement (batch), either with all that was done together with it; a transaction; a request; or a record, or one field of it, since a moment or after a batch.'),
+    ('function', 'revert', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.revert(batch bigint DEFAULT NULL::bigint, seq integer DEFAULT NULL::integer, together boolean DEFAULT false, transaction_id xid8 DEFAULT NULL::xid8, request_id text DEFAULT NULL::text, object_name text DEFAULT NULL::text, record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, moment timestamp with time zone DEFAULT NULL::timestamp with time zone, after_batch bigint DEFAULT NULL::bigint, on_conflict text DEFAULT 'REFUSE'::text)
+ RETURNS jsonb
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.end_revert(engine.run_as_caller(engine.restore_reverted(engine.run_as_caller(engine.begin_revert(CURRENT_USER, %1$L::text, jsonb_build_object('batch', revert.batch, 'seq', revert.seq, 'together', revert.together, 'transaction_id', revert.transaction_id, 'request_id', revert.request_id, 'object_name', revert.object_name, 'record_id', revert.record_id, 'field_name', revert.field_name, 'moment', revert.moment, 'after_batch', revert.after_batch), revert.on_conflict))))) AS end_revert;
+END$function$, schema_name),
+      null, 'Takes changes back, named as in planRevert, in one transaction and with the rights of the caller: who may not change a record does not take its changes back. onConflict says what becomes of what is in the way: REFUSE (all stays as it is), SKIP (the rest is taken back) or OVERWRITE (also what was changed since). Returns how many records were reverted and skipped, and why. It is a change itself, so it can be taken back, too.'),
     ('function', 'deleted_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.deleted_records(object_name text, max_results integer DEFAULT 50, skip integer DEFAULT 0)
  RETURNS TABLE(record_id uuid, label text, data jsonb, deleted_at timestamp with time zone, deleted_by_name text)

@@ -194,14 +194,12 @@ drop function core.mail_to_send(uuid);
 -- History: fields, moments, taking back.
 create type engine.past_name as (name text, past_name text, since timestamptz, until timestamptz, pg_type text, typed_since timestamptz);
 create type engine.revert_item as (object_id uuid, object_name text, record_id uuid, label text, action text, before jsonb, after jsonb, conflicts jsonb);
---!include engine/actual.sql
 --!include engine/past/names.sql
 --!include engine/past/as_of.sql
 --!include engine/past/field_history.sql
 --!include engine/past/revert_plan.sql
 --!include engine/past/revert.sql
 --!include engine/permissions/reading.sql
---!include engine/internals.sql
 do $$
 declare
   v_schema text;

@@ -55,14 +55,14 @@ exception
 end
 $$;
 
--- The values of an event under the names of today. What has no place in the record as it is now is left out.
+-- The values of an event under the names of today. What has no place in the record as it is now is left out; what
+-- is no value of the type of today is none.
 create or replace function engine.named_today(data jsonb, happened_at timestamptz, names engine.past_name[]) returns jsonb
 language sql stable set search_path = ''
 as $$
-  select case when data is not null then coalesce(jsonb_object_agg(n.name, e.value), '{}') end
+  select case when data is not null then coalesce(jsonb_object_agg(n.name, case when n.typed_since is null or named_today.happened_at > n.typed_since or engine.fits(e.value, n.pg_type) then e.value else 'null' end), '{}') end
   from jsonb_each(data) e
   join unnest(names) n on n.past_name = e.key and (n.since is null or named_today.happened_at > n.since) and (n.until is null or named_today.happened_at <= n.until)
-  where n.typed_since is null or named_today.happened_at > n.typed_since or engine.fits(e.value, n.pg_type)
 $$;
 
 -- How the before and after of an event, e, are read: as they stand, where no name or type of the object ever changed.

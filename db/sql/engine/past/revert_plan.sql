@@ -17,7 +17,7 @@ begin
     if v_event.batch is null then
       return 'false';
     elsif not coalesce((what ->> 'together')::boolean, false) then
-      return format('e.batch = %L', v_event.batch) || coalesce(format(' and e.seq = %L', what ->> 'seq'), '');
+      return format('e.batch = %L', v_event.batch) || case when what ->> 'seq' is not null then format(' and e.seq = %L', what ->> 'seq') else '' end;
     elsif v_event.request_id is null then
       return format('e.transaction_id = %L', v_event.transaction_id);
     end if;
@@ -31,7 +31,8 @@ begin
     return format('e.request_id = %L', what ->> 'request_id') || case when v_is_recent then ' and e.happened_at > now() - interval ''1 day''' else '' end;
   elsif what ->> 'record_id' is not null and (what ->> 'moment' is not null or what ->> 'after_batch' is not null) then
     return format('e.record_id = %L and e.object_id = %L', what ->> 'record_id', engine.past_object_id(workspace_id, what ->> 'object_name'))
-      || coalesce(format(' and e.happened_at > %L::timestamptz', what ->> 'moment'), '') || coalesce(format(' and e.batch > %L', what ->> 'after_batch'), '');
+      || case when what ->> 'moment' is not null then format(' and e.happened_at > %L::timestamptz', what ->> 'moment') else '' end
+      || case when what ->> 'after_batch' is not null then format(' and e.batch > %L', what ->> 'after_batch') else '' end;
   end if;
   raise exception 'Which changes?' using errcode = 'RV197',
     hint = 'Give batch (and seq), transaction_id, request_id, or object_name and record_id with moment or after_batch.';
@@ -109,12 +110,13 @@ begin
   from engine.revert_columns(caller, schema_name, object, what ->> 'field_name', condition) c;
   return query execute format($sql$
     with sel as materialized (
-      select e.record_id, e.batch, e.seq, e.action, case when e.action = 'updated' then %4$s end as b, case when e.action = 'updated' then %5$s end as a
+      select e.record_id, e.batch, e.seq, e.action, case when e.action = 'updated' then %4$s end as b, case when e.action in ('updated', 'created', 'restored') then %5$s end as a
       from %1$I.record_events e
       where e.object_id = %3$L and e.action in ('created', 'restored', 'updated', 'deleted', 'merged') and (%6$s)
     ), rec as materialized (
       select s.record_id, (array_agg(s.action order by s.batch, s.seq))[1] in ('created', 'restored') as was_absent,
-        (array_agg(s.action order by s.batch desc, s.seq desc))[1] in ('deleted', 'merged') as was_removed, max(s.batch) as last_batch
+        (array_agg(s.action order by s.batch desc, s.seq desc))[1] in ('deleted', 'merged') as was_removed, max(s.batch) as last_batch,
+        (array_agg(s.a order by s.batch desc, s.seq desc) filter (where s.action <> 'updated'))[1] as made
       from sel s group by s.record_id
     ), val as materialized (
       select s.record_id, v.key, (array_agg(v.value order by s.batch, s.seq))[1] as former,
@@ -141,18 +143,25 @@ begin
           when %16$s then 'LINK_GONE' end as conflict
       from val v join seen s on s.record_id = v.record_id
       where s.act <> 'DELETE' and (s.row -> v.key is distinct from v.former)
-    ), returning as (
+    ), coming as (
       -- What lies in the trash has no events of its own: all of its values come back.
       select s.record_id, v.key, s.row -> v.key as present, case when %15$s then 'TAKEN' else 'LINK_GONE' end as conflict
       from seen s cross join lateral (select s.record_id, e.key, e.value as former from jsonb_each(s.row) e) v
       where s.act = 'RESTORE' and (%15$s or %17$s)
+    ), grown as (
+      -- What was created is not any more what it was then.
+      select s.record_id from seen s
+      left join lateral (select jsonb_object_agg(v.key, v.expected) as values from val v where v.record_id = s.record_id) u on true
+      where s.act = 'DELETE' and exists (
+        select from unnest(%7$L::text[]) k cross join lateral (select s.made || coalesce(u.values, '{}') as values) e
+        where e.values ? k and s.row -> k is distinct from e.values -> k and s.row ->> k is distinct from e.values ->> k)
     ), later as (
       -- Who changed it since.
       select c.record_id, c.key, n.actor_name, n.happened_at
       from (
         select c.record_id, c.key, c.last_batch from changes c where c.conflict = 'CHANGED_SINCE'
         union all
-        select s.record_id, null, s.last_batch from seen s where s.act = 'DELETE' or s.act = 'UPDATE' and not s.is_there
+        select s.record_id, null, s.last_batch from seen s where s.record_id in (select g.record_id from grown g) or s.act = 'UPDATE' and not s.is_there
       ) c
       cross join lateral (
         select e.actor_name, e.happened_at from %1$I.record_events e
@@ -165,7 +174,7 @@ begin
       from changes c left join later l on l.record_id = c.record_id and l.key = c.key
       where c.conflict is not null
       union all
-      select r.record_id, jsonb_build_object('column', r.key, 'kind', r.conflict) from returning r
+      select r.record_id, jsonb_build_object('column', r.key, 'kind', r.conflict) from coming r
       union all
       select s.record_id, jsonb_build_object('kind', k.kind, 'by', case when %18$L::boolean then l.actor_name end, 'at', l.happened_at)
       from seen s
@@ -174,7 +183,7 @@ begin
         when not s.is_there and not s.is_trashed then 'GONE'
         when s.act in ('DELETE', 'RESTORE') and not s.may_delete then 'NOT_ALLOWED'
         when s.act = 'UPDATE' and not s.is_there then 'DELETED_SINCE'
-        when s.act = 'DELETE' and l.record_id is not null then 'CHANGED_SINCE' end as kind) k
+        when s.record_id in (select g.record_id from grown g) then 'CHANGED_SINCE' end as kind) k
       where k.kind is not null
     ), summed as (
       select c.record_id, jsonb_object_agg(c.key, c.present) as before, jsonb_object_agg(c.key, c.former) as after from changes c group by c.record_id

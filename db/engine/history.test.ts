@@ -351,7 +351,14 @@ describe('taking back', () => {
       expect(await query(client, 'select from clients union all select from visits')).toHaveLength(0);
       const found = await plan(client, `request_id => 'r1'`, []);
       expect(found.map((row) => `${row.object_name} ${row.action}`).toSorted()).toEqual(
-        ['client RESTORE', 'client RESTORE', 'visit RESTORE', 'visit RESTORE', 'letter UPDATE', 'letter UPDATE'].toSorted(),
+        [
+          'client RESTORE',
+          'client RESTORE',
+          'visit RESTORE',
+          'visit RESTORE',
+          'letter UPDATE',
+          'letter UPDATE',
+        ].toSorted(),
       );
       expect(found.every((row) => row.conflicts.length === 0)).toBe(true);
       await revert(client, `request_id => 'r1'`, []);
@@ -368,7 +375,10 @@ describe('taking back', () => {
       const moment = await after(client, 2);
       const { batch } = await lastBatch(client, mine);
       await client.query('savepoint changed');
-      await revert(client, `object_name => 'client', record_id => $1, field_name => 'name', moment => $2`, [mine, moment]);
+      await revert(client, `object_name => 'client', record_id => $1, field_name => 'name', moment => $2`, [
+        mine,
+        moment,
+      ]);
       expect(await query(client, 'select name, code from clients where id = $1', [mine])).toEqual([
         { name: 'b', code: 'd' },
       ]);
@@ -390,7 +400,14 @@ describe('taking back', () => {
       await client.query(`select set_config('relvar.request_id', 'redo', true)`);
       expect(await revert(client, `request_id => 'undo'`, [])).toMatchObject({ reverted: 3000 });
       expect(await query(client, `select from clients where stage = 'OPEN'`)).toHaveLength(3001);
-      expect((await query(client, `select count(*)::int as n from record_events where request_id = 'redo' and action = 'restored'`))[0].n).toBe(3000);
+      expect(
+        (
+          await query(
+            client,
+            `select count(*)::int as n from record_events where request_id = 'redo' and action = 'restored'`,
+          )
+        )[0].n,
+      ).toBe(3000);
     }));
 
   describe('by a role', () => {
@@ -444,9 +461,10 @@ describe('taking back', () => {
           action: 'DELETE',
           conflicts: [{ kind: 'NOT_ALLOWED' }],
         });
-        expect(
-          await revert(client, `batch => $1, on_conflict => 'OVERWRITE'`, [created.batch]),
-        ).toMatchObject({ reverted: 0, skipped: 1 });
+        expect(await revert(client, `batch => $1, on_conflict => 'OVERWRITE'`, [created.batch])).toMatchObject({
+          reverted: 0,
+          skipped: 1,
+        });
         // The rules say no to what a record would become, as to any change.
         await client.query('reset role');
         await client.query(`update clients set stage = 'LOST' where id = $1`, [mine]);
@@ -460,7 +478,11 @@ describe('taking back', () => {
 
     test('the reading side of a role has histories and moments, and takes nothing back', async () => {
       expect(
-        (await db.admin.query(`select engine.reading_functions() @> '{field_history,as_of}' and not engine.reading_functions() && '{revert}' as so`)).rows,
+        (
+          await db.admin.query(
+            `select engine.reading_functions() @> '{field_history,as_of}' and not engine.reading_functions() && '{revert}' as so`,
+          )
+        ).rows,
       ).toEqual([{ so: true }]);
     });
   });

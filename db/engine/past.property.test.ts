@@ -8,7 +8,9 @@ const db = useDatabase();
 let ws: Workspace;
 beforeAll(async () => {
   ws = await createWorkspace(db.admin);
-  await db.admin.query(`alter database ${new URL(db.adminUrl).pathname.slice(1)} set search_path = ${ws.schema}, public`);
+  await db.admin.query(
+    `alter database ${new URL(db.adminUrl).pathname.slice(1)} set search_path = ${ws.schema}, public`,
+  );
 });
 
 /** mulberry32: the same numbers in each run. */
@@ -85,17 +87,32 @@ test.each(Array.from({ length: CASES }, (_, i) => i + 1))(
     const d = dice(seed);
     const made = await shop(`Shop${seed}`);
     const [clients, visits, letters] = made.tables as [string, string, string];
-    const singular = (table: string) => `shop${seed}${table.split('_')[1]!.replace(/^./, (c) => c.toUpperCase()).slice(0, -1)}`;
+    const singular = (table: string) =>
+      `shop${seed}${table
+        .split('_')[1]!
+        .replace(/^./, (c) => c.toUpperCase())
+        .slice(0, -1)}`;
     const column = (name: string) => made.names.get(name) ?? name;
-    const some = (table: string) => `(select id from ${table} order by md5(id::text || ${Math.floor(d.roll() * 1000)}) limit 1)`;
+    const some = (table: string) =>
+      `(select id from ${table} order by md5(id::text || ${Math.floor(d.roll() * 1000)}) limit 1)`;
     // What is as it was before is no change.
     const link = (table: string, by: string) =>
-      run(`update ${table} t set ${by} = x.id from ${some(clients)} x where t.id = ${some(table)} and t.${by} is distinct from x.id`);
+      run(
+        `update ${table} t set ${by} = x.id from ${some(clients)} x where t.id = ${some(table)} and t.${by} is distinct from x.id`,
+      );
     const steps: (() => Promise<unknown>)[] = [
-      () => run(`insert into ${clients} (name, ${column('note')}, size) select 'c' || n, 'n' || n, n from generate_series(1, 3) n`),
-      () => run(`insert into ${visits} (name, client_id) select 'v' || n, ${some(clients)} from generate_series(1, 3) n`),
-      () => run(`insert into ${letters} (name, client_id) select 'l' || n, ${some(clients)} from generate_series(1, 3) n`),
-      () => run(`update ${clients} set ${column('note')} = $1, size = size + 1 where id = ${some(clients)}`, [`${d.roll()}`]),
+      () =>
+        run(
+          `insert into ${clients} (name, ${column('note')}, size) select 'c' || n, 'n' || n, n from generate_series(1, 3) n`,
+        ),
+      () =>
+        run(`insert into ${visits} (name, client_id) select 'v' || n, ${some(clients)} from generate_series(1, 3) n`),
+      () =>
+        run(`insert into ${letters} (name, client_id) select 'l' || n, ${some(clients)} from generate_series(1, 3) n`),
+      () =>
+        run(`update ${clients} set ${column('note')} = $1, size = size + 1 where id = ${some(clients)}`, [
+          `${d.roll()}`,
+        ]),
       () => run(`update ${clients} set ${column('note')} = null, name = name || '!' where size::int % 2 = 0`),
       () => link(clients, 'parent_id'),
       () => link(letters, 'client_id'),

@@ -112,7 +112,7 @@ test('an administrator invites somebody, who joins with the role of the invitati
     .locator('small')
     .evaluateAll((all) =>
       all
-        .flatMap((address) => [...address.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE))
+        .flatMap((line) => [...line.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE))
         .filter((part) => {
           const range = document.createRange();
           range.selectNodeContents(part);

@@ -40,9 +40,10 @@ function moment(value: unknown, { locale, timeZone }: Context): string {
 }
 
 /** PostgreSQL knows some that JavaScript does not. */
-function isTimeZone(name: string): boolean {
+function isTimeZone(timeZone: string): boolean {
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined;
+    new Intl.DateTimeFormat('en', { timeZone }).format();
+    return true;
   } catch {
     return false;
   }

@@ -6,7 +6,6 @@ create table engine.event_positions (
 comment on table engine.event_positions is 'The last position of each workspace that the relay gave. Who holds the row gives the next ones.';
 --!include engine/internals.sql
 --!include engine/actual.sql
---!include engine/permissions/security.sql
 --!include engine/positions.sql
 --!include engine/outbox.sql
 --!include engine/reconcile.sql
@@ -136,7 +135,6 @@ $$;
 --!include metadata/bundle.sql
 --!include metadata/revert.sql
 --!include metadata/uninstall.sql
---!include engine/permissions/flags.sql
 -- Jobs: turns between workspaces, what became of them, and when the recurring ones come.
 create table engine.job_turns (
   priority smallint not null,
@@ -170,8 +168,6 @@ comment on table engine.recurring_jobs is 'The schedule of the worker (worker/cr
 
 --!include engine/jobs/turns.sql
 --!include engine/jobs/counts.sql
---!include core/mail.sql
---!include core/impersonation.sql
 --!include engine/events.sql
 -- What roles should and may do is looked up in their own workspace alone.
 --!include engine/permissions/rights.sql
@@ -209,3 +205,8 @@ begin
   end loop;
 end
 $$;
+-- ── the archive of the event log ───────────────────────────────────────────────────────────────
+alter table core.workspace_settings add column event_retention_days int check (event_retention_days between 1 and 36500);
+comment on column core.workspace_settings.event_retention_days is 'For how many days the event log is kept; null for ever.';
+--!include engine/permissions/past.sql
+--!include engine/archive.sql

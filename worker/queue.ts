@@ -10,6 +10,7 @@ import { CRONTAB, tellSchedule } from './recurring.ts';
 import { pause } from './relay.ts';
 import { PayloadRefused } from './task.ts';
 import { databaseLoginsTidy } from './tasks/database_logins__tidy.ts';
+import { eventsArchive } from './tasks/events__archive.ts';
 import { impersonationEnd } from './tasks/impersonation__end.ts';
 import { jobsPrune } from './tasks/jobs__prune.ts';
 import { mailPurge } from './tasks/mail__purge.ts';
@@ -28,7 +29,7 @@ const ABORT_MS = 400;
 const STOPPED = 'The worker stopped before the job was done.';
 
 /** Tasks that may take minutes run beside the others, so that these never wait for them. */
-const LONG: readonly string[] = ['model__online'];
+const LONG: readonly string[] = ['model__online', 'events__archive'];
 const LONG_AT_A_TIME = 2;
 
 export interface QueueSettings {
@@ -94,6 +95,7 @@ function makeTasks({ engine }: Pools, { url, mail, providers = PUBLIC_ONLY }: Qu
     oauth__purge: oauthPurge(engine),
     saml__refresh: samlRefresh(engine, makeProviderFetch(providers)),
     jobs__prune: jobsPrune(engine),
+    events__archive: eventsArchive(engine),
   };
 }
 

@@ -2,7 +2,14 @@
 
 create or replace function engine.internal_tables() returns text[]
 language sql immutable parallel safe
-  return '{record_events,event_batches,trash,record_shares}'::text[];
+  return '{record_events,event_batches,event_archive,trash,record_shares}'::text[];
+
+create or replace function engine.event_columns(prefix text, separator text) returns text
+language sql immutable parallel safe set search_path = ''
+as $$
+  select string_agg(prefix || c, separator order by n)
+  from unnest('{batch,seq,object_id,record_id,action,before,after,actor_type,actor_id,actor_name,source,request_id,transaction_id,happened_at}'::text[]) with ordinality u (c, n)
+$$;
 
 create or replace function engine.desired_internals(workspace_id uuid, schema_name text) returns setof engine.fact
 language sql stable set search_path = ''
@@ -43,6 +50,20 @@ as $$
       comment on column %1$I.event_batches.action is ''What it did with them.'';
       comment on column %1$I.event_batches.taken_at is ''When the relay took it.''', schema_name),
       '@behavior -*', 'The position of each statement of the event log, given by the relay.'),
+    ('internal', 'event_archive', format(
+      'create table %1$I.event_archive (
+        id bigint generated always as identity primary key, object_id uuid not null, first_record_id uuid not null, last_record_id uuid not null,
+        from_at timestamptz not null, until_at timestamptz not null, events jsonb not null);
+      create index event_archive_records_idx on %1$I.event_archive (object_id, last_record_id, first_record_id);
+      create index event_archive_until_at_idx on %1$I.event_archive (until_at);
+      comment on column %1$I.event_archive.id is ''Identifies the parcel.'';
+      comment on column %1$I.event_archive.object_id is ''The object of the records: metadata.objects.id.'';
+      comment on column %1$I.event_archive.first_record_id is ''The first of the records, by their ids.'';
+      comment on column %1$I.event_archive.last_record_id is ''The last of them.'';
+      comment on column %1$I.event_archive.from_at is ''When the earliest of the events happened.'';
+      comment on column %1$I.event_archive.until_at is ''When the latest of them happened.'';
+      comment on column %1$I.event_archive.events is ''Rows of record_events, by record.''', schema_name),
+      '@behavior -*', 'Old events, some two hundred in a row, compressed. events_of and events_since read them, too.'),
     ('internal', 'trash', format(
       'create table %1$I.trash (
         id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null, label text, data jsonb not null,
@@ -125,6 +146,38 @@ BEGIN ATOMIC
    WHERE ((s.object_id = shared_ids.object_id) AND (s.principal_id = ANY (ARRAY( SELECT engine.my_principals() AS my_principals))) AND ((shared_ids.access = 'READ'::text) OR (s.access = 'WRITE'::text)) AND ((s.expires_at IS NULL) OR (s.expires_at > now())));
 END$function$, schema_name),
       '@behavior -*', 'Ids of the records of an object that are shared with the caller, to READ or to WRITE. Policies ask it.'),
+    ('function', 'events_of', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.events_of(object_id uuid, record_id uuid)
+ RETURNS SETOF %1$I.record_events
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT %2$s
+    FROM %1$I.record_events e
+   WHERE ((e.object_id = events_of.object_id) AND (e.record_id = events_of.record_id))
+ UNION ALL
+  SELECT %3$s
+    FROM (%1$I.event_archive a
+      CROSS JOIN LATERAL jsonb_populate_recordset(NULL::%1$I.record_events, a.events) r(%4$s))
+   WHERE ((a.object_id = events_of.object_id) AND (a.first_record_id <= events_of.record_id) AND (a.last_record_id >= events_of.record_id) AND (r.record_id = events_of.record_id));
+END$function$, schema_name, engine.event_columns('e.', E',\n     '), engine.event_columns('r.', E',\n     '), engine.event_columns('', ', ')),
+      '@behavior -*', 'All events of a record, archived or not.'),
+    ('function', 'events_since', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.events_since(object_id uuid, since timestamp with time zone)
+ RETURNS SETOF %1$I.record_events
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT %2$s
+    FROM %1$I.record_events e
+   WHERE ((e.object_id = events_since.object_id) AND (e.happened_at > events_since.since))
+ UNION ALL
+  SELECT %3$s
+    FROM (%1$I.event_archive a
+      CROSS JOIN LATERAL jsonb_populate_recordset(NULL::%1$I.record_events, a.events) r(%4$s))
+   WHERE ((a.object_id = events_since.object_id) AND (a.until_at > events_since.since) AND (r.happened_at > events_since.since));
+END$function$, schema_name, engine.event_columns('e.', E',\n     '), engine.event_columns('r.', E',\n     '), engine.event_columns('', ', ')),
+      '@behavior -*', 'All events of the records of an object after a moment, archived or not.'),
     ('function', 'search_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.search_records(query text, max_results integer DEFAULT 20)
  RETURNS TABLE(object_name text, record_id uuid, label text, rank real)

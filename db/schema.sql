@@ -123,6 +123,26 @@ create type engine.formula_token as (
   at integer
 );
 
+create type engine.past_name as (
+  name text,
+  past_name text,
+  since timestamp with time zone,
+  until timestamp with time zone,
+  pg_type text,
+  typed_since timestamp with time zone
+);
+
+create type engine.revert_item as (
+  object_id uuid,
+  object_name text,
+  record_id uuid,
+  label text,
+  action text,
+  before jsonb,
+  after jsonb,
+  conflicts jsonb
+);
+
 create type engine.standing_field as (
   schema_name text,
   table_name text,
@@ -242,6 +262,8 @@ alter table core.auth_events add constraint auth_events_workspace_id_fkey FOREIG
 CREATE INDEX auth_events_user_id_id_idx ON core.auth_events USING btree (user_id, id);
 
 CREATE INDEX auth_events_workspace_id_id_idx ON core.auth_events USING btree (workspace_id, id);
+
+CREATE TRIGGER _400_tell_owner AFTER INSERT ON core.auth_events FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['PASSKEY_ADDED'::text, 'PASSKEY_REMOVED'::text, 'SECOND_FACTOR_ON'::text, 'SECOND_FACTOR_OFF'::text, 'RECOVERY_CODES_MADE'::text]))) EXECUTE FUNCTION core.tg_auth_events__tell_owner();
 
 create table core.database_logins (
   id uuid not null default engine.uuidv7(),
@@ -1010,7 +1032,8 @@ create table core.workspace_settings (
   allows_impersonation boolean not null default false,
   is_password_on boolean not null default true,
   is_sso_enforced boolean not null default false,
-  allows_other_apps boolean not null default true
+  allows_other_apps boolean not null default true,
+  event_retention_days integer
 );
 comment on table core.workspace_settings is 'What a workspace has decided about its members and their sign-in.';
 
@@ -1018,6 +1041,9 @@ comment on column core.workspace_settings.session_hours is 'After so many hours 
 comment on column core.workspace_settings.session_idle_hours is 'After so many hours without use it ends sooner.';
 comment on column core.workspace_settings.trusted_device_days is 'For so many days a browser that proved the second factor need not again; 0: always.';
 comment on column core.workspace_settings.allows_other_apps is 'Whether members may let in apps that registered themselves.';
+comment on column core.workspace_settings.event_retention_days is 'For how many days the event log is kept; null for ever.';
+
+alter table core.workspace_settings add constraint workspace_settings_event_retention_days_check CHECK (((event_retention_days >= 1) AND (event_retention_days <= 36500)));
 
 alter table core.workspace_settings add constraint workspace_settings_pkey PRIMARY KEY (workspace_id);
 
@@ -3284,7 +3310,7 @@ AS $function$
 $function$;
 comment on function core.attempt_wait(text) is 'The seconds until attempts are counted from the beginning again.';
 
-CREATE OR REPLACE FUNCTION core.begin_impersonation(from_session_id uuid, member_id uuid, reason text, minutes integer, token_hash bytea, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION core.begin_impersonation(from_session_id uuid, member_id uuid, reason text, minutes integer, token_hash bytea, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text, stays_in uuid DEFAULT NULL::uuid)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3308,6 +3334,11 @@ begin
     or v_from.provider_id is not null and v_from.workspace_id <> v_member.workspace_id then
     raise exception 'You cannot act as this member.' using errcode = 'RV155', column = 'member',
       hint = 'The workspace must allow it, your role needs the permission, and the member must not be able to do more than you.';
+  end if;
+  -- The browser would keep the cookies of the other workspace for this address, and lose its own.
+  if v_member.workspace_id <> begin_impersonation.stays_in then
+    raise exception 'This member is of another workspace, which has an address of its own.' using errcode = 'RV181', column = 'member',
+      hint = 'Sign in at the address of that workspace, and act as its members there.';
   end if;
   -- Somebody of another workspace proved no more than that one asks.
   if v_member.workspace_id <> v_from.workspace_id and v_from.mfa_at is null
@@ -3334,7 +3365,7 @@ begin
   return v_id;
 end
 $function$;
-comment on function core.begin_impersonation(uuid,uuid,text,integer,bytea,inet,text) is 'Begins a session of a member for somebody else, from the other''s own session. Refuses with RV155 to RV157. Tells the member by mail.';
+comment on function core.begin_impersonation(uuid,uuid,text,integer,bytea,inet,text,uuid) is 'Begins a session of a member for somebody else, from the other''s own session. Refuses with RV155 to RV157 and RV181. Tells the member by mail.';
 
 CREATE OR REPLACE FUNCTION core.begin_second_factor(user_id uuid, secret text)
  RETURNS boolean
@@ -3431,7 +3462,7 @@ begin
   -- Links that went to the former address are for the account no more.
   update core.one_time_tokens t set used_at = now() where t.user_id = v_token.user_id and t.used_at is null;
   perform core.note_auth_event('EMAIL_CHANGED', null, v_token.user_id, v_token.email, ip, user_agent, jsonb_build_object('formerEmail', v_former));
-  perform core.queue_mail(v_former, 'email_changed', jsonb_build_object('email', v_token.email, 'device', left(user_agent, 200), 'ipAddress', host(ip), 'happenedAt', now()));
+  perform core.queue_mail(v_former, 'email_changed', jsonb_build_object('email', v_token.email, 'userAgent', left(user_agent, 200), 'ipAddress', host(ip), 'happenedAt', now()));
   return v_token.email;
 end
 $function$;
@@ -3443,7 +3474,7 @@ CREATE OR REPLACE FUNCTION core.change_password(user_id uuid, password_hash text
  SET search_path TO ''
 AS $function$
   select core.queue_mail(u.email, 'password_changed',
-    jsonb_build_object('device', left(coalesce(change_password.user_agent, ''), 200), 'ipAddress', host(change_password.ip), 'happenedAt', now()))
+    jsonb_build_object('userAgent', left(coalesce(change_password.user_agent, ''), 200), 'ipAddress', host(change_password.ip), 'happenedAt', now()))
   from core.users u where u.id = change_password.user_id and core.is_email(u.email);
   select core.set_password(change_password.user_id, change_password.password_hash, change_password.session_id);
 $function$;
@@ -4511,12 +4542,12 @@ AS $function$
 $function$;
 
 CREATE OR REPLACE FUNCTION core.mail_to_send(id uuid)
- RETURNS TABLE(to_address text, template text, props jsonb, locale text, workspace_name text, workspace_slug text)
+ RETURNS TABLE(to_address text, template text, props jsonb, locale text, workspace_name text, workspace_slug text, time_zone text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select m.to_address, m.template, m.props, m.locale, w.name, w.slug
+  select m.to_address, m.template, m.props, m.locale, w.name, w.slug, core.time_zone_of_reader(m.to_address, m.props ->> 'email', m.workspace_id)
   from core.mail_outbox m left join core.workspaces w on w.id = m.workspace_id
   where m.id = mail_to_send.id and m.sent_at is null and m.kept_at is null and m.failed_at is null
 $function$;
@@ -5418,7 +5449,7 @@ begin
   if v_token.used_at < now() - interval '60 seconds' and v_session.revoked_at is null then
     perform core.revoke_session(v_session.id, 'REFRESH_REUSED');
     perform core.queue_mail(u.email, 'sessions_revoked', jsonb_build_object(
-      'device', left(coalesce(v_session.user_agent, ''), 200), 'ipAddress', host(rotate_refresh_token.ip), 'happenedAt', now()), v_session.workspace_id)
+      'userAgent', left(coalesce(v_session.user_agent, ''), 200), 'ipAddress', host(rotate_refresh_token.ip), 'happenedAt', now()), v_session.workspace_id)
     from core.users u where u.id = v_session.user_id and core.is_email(u.email);
     return query select 'REUSED', v_session.id, v_session.user_id, v_session.workspace_id, null::timestamptz;
     return;
@@ -6007,10 +6038,24 @@ CREATE OR REPLACE FUNCTION core.tell_password_changed(user_id uuid, ip inet DEFA
  SET search_path TO ''
 AS $function$
   select core.queue_mail(u.email, 'password_changed',
-    jsonb_build_object('device', left(tell_password_changed.user_agent, 200), 'ipAddress', host(tell_password_changed.ip), 'happenedAt', now()), null, u.locale)
+    jsonb_build_object('userAgent', left(tell_password_changed.user_agent, 200), 'ipAddress', host(tell_password_changed.ip), 'happenedAt', now()), null, u.locale)
   from core.users u where u.id = tell_password_changed.user_id
 $function$;
 comment on function core.tell_password_changed(uuid,inet,text) is 'Tells a user by mail that the password was changed.';
+
+CREATE OR REPLACE FUNCTION core.tg_auth_events__tell_owner()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform core.queue_mail(u.email, 'sign_in_changed', jsonb_strip_nulls(jsonb_build_object('change', new.kind, 'name', new.detail ->> 'name',
+    'userAgent', nullif(left(new.user_agent, 200), ''), 'ipAddress', host(new.ip), 'happenedAt', now())), new.workspace_id, u.locale)
+  from core.users u where u.id = new.user_id and core.is_email(u.email);
+  return null;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION core.tg_members__follow_logins()
  RETURNS trigger
@@ -6211,6 +6256,35 @@ begin
 end
 $function$;
 comment on function core.tidy_database_logins() is 'Ends logins that have expired and sessions that have another role than their member; drops logins that ended. Returns how many.';
+
+CREATE OR REPLACE FUNCTION core.time_zone_of_reader(to_address text, former text, workspace_id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_member record;
+  v_zone text;
+begin
+  for v_member in
+    select m.id, w.schema_name
+    from core.users u join core.members m on m.user_id = u.id and m.is_active join core.workspaces w on w.id = m.workspace_id
+    where lower(u.email) in (lower(time_zone_of_reader.to_address), lower(time_zone_of_reader.former))
+    order by (m.workspace_id = time_zone_of_reader.workspace_id) is true desc,
+      (select max(s.last_used_at) from core.sessions s where s.user_id = u.id and s.workspace_id = m.workspace_id and s.impersonator_user_id is null) desc nulls last
+  loop
+    execute format('select nullif(t.time_zone, ''system'') from %I.workspace_members t where t.id = $1', v_member.schema_name) into v_zone using v_member.id;
+    if v_zone is not null then
+      return v_zone;
+    end if;
+  end loop;
+  return null;
+exception when undefined_table or undefined_column then
+  -- A workspace whose model is being changed at this moment is no reason to keep a mail back.
+  return null;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION core.trust_device(user_id uuid, token_hash bytea, expires_at timestamp with time zone)
  RETURNS void
@@ -6417,6 +6491,12 @@ AS $function$
   where m.user_id = workspaces_of.user_id and m.is_active order by w.name, w.id
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.acting_role()
+ RETURNS name
+ LANGUAGE sql
+ STABLE
+RETURN (CASE current_setting('role'::text) WHEN 'none'::text THEN (SESSION_USER)::text ELSE current_setting('role'::text) END)::name;
+
 CREATE OR REPLACE FUNCTION engine.actor_basis()
  RETURNS text
  LANGUAGE sql
@@ -6543,7 +6623,7 @@ begin
   select 'function', coalesce(engine.identity_of(d.description), 'unmanaged:' || p.proname), substring(engine.identity_of(d.description) from '^[a-z_]+:([0-9a-f-]{36})'),
     null, p.proname::text, null,
     case when engine.is_signed(d.description, case
-        when p.prosqlbody is not null then rtrim(pg_catalog.pg_get_functiondef(p.oid), E'\n')
+        when p.prosqlbody is not null or p.prorettype <> 'pg_catalog.trigger'::regtype then rtrim(pg_catalog.pg_get_functiondef(p.oid), E'\n')
         when (l.lanname, p.provolatile, p.prosecdef, p.proconfig::text) = ('plpgsql', 'v', true, '{"search_path=\"\""}') then
           format('create or replace function %I.%I() returns trigger language plpgsql volatile security definer set search_path = '''' as %L', schema_name, p.proname, p.prosrc) end)
       then d.description else 'altered' end,
@@ -6931,6 +7011,45 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.archive_after(workspace_id uuid)
+ RETURNS interval
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN make_interval(days => GREATEST(90, (engine.trash_days(workspace_id) + 1)));
+
+CREATE OR REPLACE FUNCTION engine.archive_events(workspace_id uuid, max_events integer DEFAULT 20000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_count int;
+begin
+  execute format(
+    'with oldest as (
+       select e.batch, e.seq from %1$I.record_events e order by e.batch, e.seq limit $1
+     ), taken as (
+       delete from %1$I.record_events e using oldest o where e.batch = o.batch and e.seq = o.seq and e.happened_at < now() - $2 returning e.*
+     ), positions as (
+       delete from %1$I.event_batches b where b.batch in (select t.batch from taken t)
+     ), parcels as (
+       insert into %1$I.event_archive (object_id, first_record_id, last_record_id, from_at, until_at, events)
+       select n.object_id, (array_agg((n.event).record_id order by n.place))[1], (array_agg((n.event).record_id order by n.place desc))[1],
+         min((n.event).happened_at), max((n.event).happened_at), jsonb_agg(to_jsonb(n.event) order by n.place)
+       from (select t.object_id, t as event, row_number() over (partition by t.object_id order by t.record_id, t.batch, t.seq) as place from taken t) n
+       where (n.event).happened_at >= now() - $3 or $3 is null
+       group by n.object_id, (n.place - 1) / 200
+     )
+     select count(*) from taken', v_schema)
+  into v_count using max_events, least(engine.archive_after(workspace_id), engine.event_retention(workspace_id)), engine.event_retention(workspace_id);
+  return v_count;
+end
+$function$;
+comment on function engine.archive_events(uuid,integer) is 'Moves the oldest events of a workspace to its archive, or drops those that it keeps no longer: at most so many. Returns how many; 0 when there is nothing to do.';
+
 CREATE OR REPLACE FUNCTION engine.as_bigint(value numeric)
  RETURNS bigint
  LANGUAGE sql
@@ -6951,6 +7070,61 @@ CREATE OR REPLACE FUNCTION engine.as_numeric(value double precision)
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
 AS $function$ select case when value not in ('NaN', 'Infinity', '-Infinity') then value::numeric end $function$;
+
+CREATE OR REPLACE FUNCTION engine.as_of_query(caller name, schema_name text, row_type regtype, moment timestamp with time zone, only_where jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.object_of_rows(caller, schema_name, row_type);
+  v_table regclass := format('%I.%I', schema_name, v_object.table_name)::regclass;
+  v_policy text := engine.read_policy(caller, v_table);
+  v_standing text;
+  v_rebuilt text;
+  v_only text;
+begin
+  if moment is null then
+    raise exception 'As of which moment?' using errcode = 'RV195', hint = 'Give a date or a time, such as 2026-11-01 or 2026-11-01T09:30:00Z.';
+  end if;
+  select string_agg(engine.past_column(a, false, has_column_privilege(caller, a.attrelid, a.attnum, 'select')), ', ' order by a.attnum),
+    string_agg(engine.past_column(a, true, has_column_privilege(caller, a.attrelid, a.attnum, 'select')), ', ' order by a.attnum),
+    string_agg(format('%I = %L::%s', a.attname, only_where ->> a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ' and ') filter (where only_where ? a.attname)
+  into v_standing, v_rebuilt, v_only
+  from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped;
+  v_only := coalesce(v_only, 'true');
+  return format($sql$
+    with later as materialized (
+      select e.record_id, e.batch, e.seq, e.action, %6$s as before
+      from %1$I.record_events e
+      where e.object_id = %3$L and e.happened_at > %4$L and e.action in ('created', 'restored', 'updated', 'deleted', 'merged', 'destroyed') and %7$s
+    ), changed as materialized (
+      select l.record_id, (array_agg(l.action order by l.batch, l.seq))[1] in ('updated', 'deleted', 'merged') as was_there,
+        coalesce(jsonb_object_agg(v.key, v.value order by l.batch desc, l.seq desc) filter (where v.key is not null), '{}') as former
+      from later l left join lateral jsonb_each(l.before) v on true
+      group by l.record_id
+    )
+    select %8$s from %2$s t where t.id not in (select c.record_id from changed c) and %10$s and %5$s
+    union all
+    select %9$s from (
+      select r.* from changed c
+      left join %2$s p on p.id = c.record_id
+      left join lateral (%12$s) u on true
+      cross join lateral jsonb_populate_record(p, c.former || coalesce(u.value, '{}')) r
+      where c.was_there
+    ) t where %10$s and %5$s %11$s$sql$,
+    schema_name, v_table, v_object.id, moment, v_policy, engine.reading_of(v_object, 'before'),
+    case when only_where ? 'id' then format('e.record_id = %L', only_where ->> 'id') else 'true' end, v_standing, v_rebuilt, v_only,
+    -- What is not seen now is not seen as it was; of what was destroyed nothing is left to ask the rules of.
+    case when v_policy = 'true' then '' else format($sql$
+      and (exists (select from %2$s n where n.id = t.id and %4$s)
+        or exists (select from %1$I.trash d where d.object_id = %3$L and d.record_id = t.id and exists (select from jsonb_populate_record(null::%2$s, d.data) n where %4$s)))$sql$,
+      schema_name, v_table, v_object.id, v_policy) end,
+    format(engine.past_touch(v_object, schema_name), moment));
+end
+$function$;
+comment on function engine.as_of_query(name,text,regtype,timestamp with time zone,jsonb) is 'The records of a table as they were at a moment, as a query of the owner''s that shows what a caller may read; only those with the values of only_where.';
 
 CREATE OR REPLACE FUNCTION engine.assert_app(name text, redirect_uris text[], is_confidential boolean, role_id uuid, rate_limit integer)
  RETURNS void
@@ -7860,6 +8034,42 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.begin_revert(caller name, schema_name text, what jsonb, on_conflict text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_items engine.revert_item[];
+  v_workspace uuid := (select w.id from core.workspaces w where w.schema_name = begin_revert.schema_name);
+  v_refused int;
+  v_state jsonb;
+begin
+  if coalesce(on_conflict, '') not in ('REFUSE', 'SKIP', 'OVERWRITE') then
+    raise exception 'What is in the way is not dealt with by "%".', on_conflict using errcode = 'RV197', column = 'on_conflict',
+      hint = 'REFUSE takes nothing back, SKIP leaves out what is in the way, OVERWRITE takes back also what was changed since.';
+  end if;
+  -- Until the end nobody else changes what is looked at now.
+  perform engine.lock_reverted(schema_name, v_workspace, engine.revert_condition(schema_name, v_workspace, what));
+  v_items := array(select i from engine.revert_items(caller, schema_name, what) i);
+  v_refused := (select count(*) from unnest(v_items) i where i.conflicts <> '[]');
+  if cardinality(v_items) = 0 then
+    raise exception 'There is nothing to take back.' using errcode = 'RV198', hint = 'It was taken back already, was no change of records that you may change, or lies before what the log keeps.';
+  elsif v_refused > 0 and on_conflict = 'REFUSE' then
+    raise exception '%', case when cardinality(v_items) = 1 then 'It cannot be taken back as it is.' else format('%s of %s records cannot be taken back as they are.', v_refused, cardinality(v_items)) end
+      using errcode = 'RV199', detail = (select jsonb_agg(jsonb_build_object('objectName', i.object_name, 'recordId', i.record_id, 'label', i.label, 'conflicts', i.conflicts))::text
+        from (select * from unnest(v_items) i where i.conflicts <> '[]' limit 20) i),
+      hint = 'Look at plan_revert, then choose on_conflict: SKIP leaves these out, OVERWRITE takes back also what was changed since.';
+  end if;
+  perform set_config('relvar.reverting', current_setting('relvar.source', true), true), set_config('relvar.source', 'REVERT', true);
+  v_state := engine.revert_statements(schema_name, v_workspace, v_items, on_conflict);
+  return v_state || jsonb_build_object('schema', schema_name, 'caller', caller, 'done', '{}'::jsonb,
+    'conflicts', (select coalesce(jsonb_agg(jsonb_build_object('objectName', i.object_name, 'recordId', i.record_id, 'conflicts', i.conflicts)), '[]') from (select * from unnest(v_items) i where i.conflicts <> '[]' limit 100) i),
+    'total', cardinality(v_items));
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.below(member uuid)
  RETURNS SETOF uuid
  LANGUAGE sql
@@ -8373,6 +8583,25 @@ CREATE OR REPLACE FUNCTION engine.columns_alike(one metadata.fields, other metad
  STABLE
  SET search_path TO ''
 RETURN ((COALESCE((one).result_type, (one).type) = COALESCE((other).result_type, (other).type)) OR ((SELECT array_agg(ROW(c.part, c.pg_type) ORDER BY c.part) AS array_agg FROM engine.field_type_columns c WHERE (c.type = COALESCE((columns_alike.one).result_type, (columns_alike.one).type))) = (SELECT array_agg(ROW(c.part, c.pg_type) ORDER BY c.part) AS array_agg FROM engine.field_type_columns c WHERE (c.type = COALESCE((columns_alike.other).result_type, (columns_alike.other).type)))));
+
+CREATE OR REPLACE FUNCTION engine.columns_of_field(object metadata.objects, field_name text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_columns text[] := array(
+    select c.name from metadata.fields f join engine.columns((object).workspace_id, array[(object).id]) c on c.field_id = f.id
+    where f.object_id = (object).id and f.name = field_name and c.is_active order by c.ordinal);
+begin
+  if v_columns = '{}' then
+    raise exception '% have no field "%".', (object).label_plural, field_name using errcode = 'RV196', column = 'field_name',
+      hint = coalesce(format('Did you mean %s?', engine.nearest(field_name, array(select f.name from metadata.fields f where f.object_id = (object).id and f.is_active and f.deleted_at is null))), 'Give the API name, such as jobTitle.');
+  end if;
+  return v_columns;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.compile_default(field metadata.fields)
  RETURNS jsonb
@@ -9685,6 +9914,7 @@ AS $functionx$
         primary key (batch, seq));
       create index record_events_record_id_batch_idx on %1$I.record_events (record_id, batch);
       create index record_events_transaction_id_idx on %1$I.record_events (transaction_id);
+      create index record_events_happened_at_idx on %1$I.record_events using brin (happened_at) with (pages_per_range = 16, autosummarize = on);
       comment on column %1$I.record_events.batch is ''Number of the statement that made the change. Rises with time.'';
       comment on column %1$I.record_events.seq is ''Number of the change within its statement.'';
       comment on column %1$I.record_events.object_id is ''The object of the record: metadata.objects.id.'';
@@ -9709,6 +9939,20 @@ AS $functionx$
       comment on column %1$I.event_batches.action is ''What it did with them.'';
       comment on column %1$I.event_batches.taken_at is ''When the relay took it.''', schema_name),
       '@behavior -*', 'The position of each statement of the event log, given by the relay.'),
+    ('internal', 'event_archive', format(
+      'create table %1$I.event_archive (
+        id bigint generated always as identity primary key, object_id uuid not null, first_record_id uuid not null, last_record_id uuid not null,
+        from_at timestamptz not null, until_at timestamptz not null, events jsonb not null);
+      create index event_archive_records_idx on %1$I.event_archive (object_id, last_record_id, first_record_id);
+      create index event_archive_until_at_idx on %1$I.event_archive (until_at);
+      comment on column %1$I.event_archive.id is ''Identifies the parcel.'';
+      comment on column %1$I.event_archive.object_id is ''The object of the records: metadata.objects.id.'';
+      comment on column %1$I.event_archive.first_record_id is ''The first of the records, by their ids.'';
+      comment on column %1$I.event_archive.last_record_id is ''The last of them.'';
+      comment on column %1$I.event_archive.from_at is ''When the earliest of the events happened.'';
+      comment on column %1$I.event_archive.until_at is ''When the latest of them happened.'';
+      comment on column %1$I.event_archive.events is ''Rows of record_events, by record.''', schema_name),
+      '@behavior -*', 'Old events, some two hundred in a row, compressed. events_of and events_since read them, too.'),
     ('internal', 'trash', format(
       'create table %1$I.trash (
         id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null, label text, data jsonb not null,
@@ -9791,6 +10035,38 @@ BEGIN ATOMIC
    WHERE ((s.object_id = shared_ids.object_id) AND (s.principal_id = ANY (ARRAY( SELECT engine.my_principals() AS my_principals))) AND ((shared_ids.access = 'READ'::text) OR (s.access = 'WRITE'::text)) AND ((s.expires_at IS NULL) OR (s.expires_at > now())));
 END$function$, schema_name),
       '@behavior -*', 'Ids of the records of an object that are shared with the caller, to READ or to WRITE. Policies ask it.'),
+    ('function', 'events_of', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.events_of(object_id uuid, record_id uuid)
+ RETURNS SETOF %1$I.record_events
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT %2$s
+    FROM %1$I.record_events e
+   WHERE ((e.object_id = events_of.object_id) AND (e.record_id = events_of.record_id))
+ UNION ALL
+  SELECT %3$s
+    FROM (%1$I.event_archive a
+      CROSS JOIN LATERAL jsonb_populate_recordset(NULL::%1$I.record_events, a.events) r(%4$s))
+   WHERE ((a.object_id = events_of.object_id) AND (a.first_record_id <= events_of.record_id) AND (a.last_record_id >= events_of.record_id) AND (r.record_id = events_of.record_id));
+END$function$, schema_name, engine.event_columns('e.', E',\n     '), engine.event_columns('r.', E',\n     '), engine.event_columns('', ', ')),
+      '@behavior -*', 'All events of a record, archived or not.'),
+    ('function', 'events_since', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.events_since(object_id uuid, since timestamp with time zone)
+ RETURNS SETOF %1$I.record_events
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT %2$s
+    FROM %1$I.record_events e
+   WHERE ((e.object_id = events_since.object_id) AND (e.happened_at > events_since.since))
+ UNION ALL
+  SELECT %3$s
+    FROM (%1$I.event_archive a
+      CROSS JOIN LATERAL jsonb_populate_recordset(NULL::%1$I.record_events, a.events) r(%4$s))
+   WHERE ((a.object_id = events_since.object_id) AND (a.until_at > events_since.since) AND (r.happened_at > events_since.since));
+END$function$, schema_name, engine.event_columns('e.', E',\n     '), engine.event_columns('r.', E',\n     '), engine.event_columns('', ', ')),
+      '@behavior -*', 'All events of the records of an object after a moment, archived or not.'),
     ('function', 'search_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.search_records(query text, max_results integer DEFAULT 20)
  RETURNS TABLE(object_name text, record_id uuid, label text, rank real)
@@ -9858,6 +10134,63 @@ BEGIN ATOMIC
     FROM engine.record_history(CURRENT_USER, %1$L::text, record_history.object_name, record_history.record_id, record_history.max_results, record_history.before_batch) h(batch, seq, action, before, after, actor_type, actor_id, actor_name, source, happened_at);
 END$function$, schema_name),
       null, 'What happened to a record, the latest first: of a record that the caller may read, the fields that the caller may read.'),
+    ('function', 'field_history', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.field_history(object_name text, record_id uuid, field_name text, max_results integer DEFAULT 50, before_batch bigint DEFAULT NULL::bigint)
+ RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 50
+BEGIN ATOMIC
+ SELECT h.batch,
+     h.seq,
+     h.action,
+     h.before,
+     h.after,
+     h.actor_type,
+     h.actor_id,
+     h.actor_name,
+     h.source,
+     h.happened_at
+    FROM engine.field_history(CURRENT_USER, %1$L::text, field_history.object_name, field_history.record_id, field_history.field_name, field_history.max_results, field_history.before_batch) h(batch, seq, action, before, after, actor_type, actor_id, actor_name, source, happened_at);
+END$function$, schema_name),
+      null, 'What happened to one field of a record that the caller may read, the latest first: its columns before and after, by the names that they have now. beforeBatch leads to the next page.'),
+    ('function', 'as_of', format(
+$as_of$CREATE OR REPLACE FUNCTION %1$I.as_of(record anyelement, moment timestamp with time zone, only_where jsonb DEFAULT NULL::jsonb)
+ RETURNS SETOF anyelement
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS %2$s
+begin
+  return query execute engine.as_of_query(engine.acting_role(), %1$L, pg_catalog.pg_typeof(record), moment, only_where);
+end
+%2$s$as_of$, schema_name, '$function$'),
+      '@behavior -*', 'Records as they were at a moment, as far as the caller may read them now: select * from as_of(null::people, ''2026-11-01''). Those with the values of only_where are found sooner.'),
+    ('function', 'plan_revert', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.plan_revert(batch bigint DEFAULT NULL::bigint, seq integer DEFAULT NULL::integer, together boolean DEFAULT false, transaction_id xid8 DEFAULT NULL::xid8, request_id text DEFAULT NULL::text, INOUT object_name text DEFAULT NULL::text, INOUT record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, moment timestamp with time zone DEFAULT NULL::timestamp with time zone, after_batch bigint DEFAULT NULL::bigint, max_results integer DEFAULT 100, OUT label text, OUT action text, OUT before jsonb, OUT after jsonb, OUT conflicts jsonb, OUT total integer, OUT conflicting integer)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE ROWS 100
+BEGIN ATOMIC
+ SELECT r.object_name,
+     r.record_id,
+     r.label,
+     r.action,
+     r.before,
+     r.after,
+     r.conflicts,
+     r.total,
+     r.conflicting
+    FROM engine.plan_revert(CURRENT_USER, %1$L::text, jsonb_build_object('batch', plan_revert.batch, 'seq', plan_revert.seq, 'together', plan_revert.together, 'transaction_id', plan_revert.transaction_id, 'request_id', plan_revert.request_id, 'object_name', plan_revert.object_name, 'record_id', plan_revert.record_id, 'field_name', plan_revert.field_name, 'moment', plan_revert.moment, 'after_batch', plan_revert.after_batch), plan_revert.max_results) r(object_name, record_id, label, action, before, after, conflicts, total, conflicting);
+END$function$, schema_name),
+      null, 'What would become of each record if changes were taken back, and what is in the way, that first. Which changes: one (batch and seq), a statement (batch), either with all that was done together with it; a transaction; a request; or a record, or one field of it, since a moment or after a batch.'),
+    ('function', 'revert', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.revert(batch bigint DEFAULT NULL::bigint, seq integer DEFAULT NULL::integer, together boolean DEFAULT false, transaction_id xid8 DEFAULT NULL::xid8, request_id text DEFAULT NULL::text, object_name text DEFAULT NULL::text, record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, moment timestamp with time zone DEFAULT NULL::timestamp with time zone, after_batch bigint DEFAULT NULL::bigint, on_conflict text DEFAULT 'REFUSE'::text)
+ RETURNS jsonb
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.end_revert(engine.run_as_caller(engine.restore_reverted(engine.run_as_caller(engine.begin_revert(CURRENT_USER, %1$L::text, jsonb_build_object('batch', batch, 'seq', seq, 'together', together, 'transaction_id', transaction_id, 'request_id', request_id, 'object_name', object_name, 'record_id', record_id, 'field_name', field_name, 'moment', moment, 'after_batch', after_batch), on_conflict))))) AS end_revert;
+END$function$, schema_name),
+      null, 'Takes changes back, named as in planRevert, in one transaction and with the rights of the caller: who may not change a record does not take its changes back. onConflict says what becomes of what is in the way: REFUSE (all stays as it is), SKIP (the rest is taken back) or OVERWRITE (also what was changed since). Returns how many records were reverted and skipped, and why. It is a change itself, so it can be taken back, too.'),
     ('function', 'deleted_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.deleted_records(object_name text, max_results integer DEFAULT 50, skip integer DEFAULT 0)
  RETURNS TABLE(record_id uuid, label text, data jsonb, deleted_at timestamp with time zone, deleted_by_name text)
@@ -9956,7 +10289,8 @@ AS $function$
 begin
   return query
   with permission as materialized (
-    select p.*, o.table_name, o as limited, p.is_limited or exists (select from metadata.record_rules u where u.role_id = p.role_id and u.object_id = p.object_id) as has_rules
+    select p.*, o.table_name, o as limited, p.is_limited or exists (
+      select from metadata.record_rules u where u.workspace_id = desired_policies.workspace_id and u.role_id = p.role_id and u.object_id = p.object_id) as has_rules
     from engine.effective_permissions(desired_policies.workspace_id, scope, roles) p
     join metadata.objects o on o.id = p.object_id and o.workspace_id = desired_policies.workspace_id
     where p.can_read or p.can_create or p.can_update or p.can_delete
@@ -9995,8 +10329,8 @@ AS $function$
   select 'index', f.object_id || ' policy:' || c.key, f.object_id::text, o.table_name, engine.fit_name(o.table_name || '_' || c.name || '_policy_idx'),
     format('(%I)', c.name), engine.fact_comment('policy:' || c.key, 'policy:' || c.key), null, null::boolean, null, null, null::oid
   from engine.policy_indexes(workspace_id, scope) p
-  join metadata.fields f on f.id = p.field_id and f.deleted_at is null and f.is_active
-  join metadata.objects o on o.id = f.object_id
+  join metadata.fields f on f.id = p.field_id and f.workspace_id = desired_policy_indexes.workspace_id and f.deleted_at is null and f.is_active
+  join metadata.objects o on o.id = f.object_id and o.workspace_id = desired_policy_indexes.workspace_id
   cross join lateral (
     select engine.column_key(f.id, f.revision, t.part) as key, engine.snake_case(f.name) || t.suffix as name
     from engine.field_type_columns t where t.type = coalesce(f.result_type, f.type) and (t.part = p.part or p.part = '')
@@ -10522,6 +10856,25 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.drop_archived_events(workspace_id uuid, max_parcels integer DEFAULT 100)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int := 0;
+begin
+  if engine.event_retention(workspace_id) is not null then
+    execute format('delete from %1$I.event_archive a where a.id in (select o.id from %1$I.event_archive o where o.until_at < now() - $1 order by o.until_at limit $2)',
+      (select w.schema_name from core.workspaces w where w.id = workspace_id)) using engine.event_retention(workspace_id), max_parcels;
+    get diagnostics v_count = row_count;
+  end if;
+  return v_count;
+end
+$function$;
+comment on function engine.drop_archived_events(uuid,integer) is 'Drops archived events that a workspace keeps no longer, in at most so many parcels. Returns how many parcels.';
+
 CREATE OR REPLACE FUNCTION engine.drop_rows(workspace_id uuid, is_uninstall boolean)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -10874,8 +11227,8 @@ begin
     -- Members come and go by invitation, whatever the role.
     cross join lateral (select o.is_active and o.deleted_at is null as is_visible,
       o.is_active and o.deleted_at is null and o.universal_identifier is distinct from 'standard:workspaceMember' as is_free) a
-    left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
-    left join metadata.record_rules u on u.role_id = r.id and u.object_id = o.id and u.action = 'READ'
+    left join metadata.object_permissions p on p.workspace_id = r.workspace_id and p.role_id = r.id and p.object_id = o.id
+    left join metadata.record_rules u on u.workspace_id = r.workspace_id and u.role_id = r.id and u.object_id = o.id and u.action = 'READ'
     where r.workspace_id = effective_permissions.workspace_id and (roles is null or r.pg_role = any (roles))
   ), sides as materialized (
     select s.object_id, o.role_id, bool_and(o.reads_links) as can_read, bool_or(o.can_update) as can_update, bool_or(o.is_limited) as is_limited
@@ -10913,6 +11266,18 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.end_revert(state jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform set_config('relvar.source', coalesce(current_setting('relvar.reverting', true), ''), true);
+  return jsonb_build_object('reverted', state -> 'wanted', 'skipped', (state ->> 'total')::int - (state ->> 'wanted')::int, 'conflicts', state -> 'conflicts');
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.estimated_ms(kind text, statement text, rewrites boolean, row_estimate bigint)
  RETURNS double precision
  LANGUAGE sql
@@ -10920,12 +11285,29 @@ CREATE OR REPLACE FUNCTION engine.estimated_ms(kind text, statement text, rewrit
  SET search_path TO ''
 RETURN round(((1)::numeric + ((row_estimate)::numeric * CASE WHEN rewrites THEN 0.02 WHEN (statement ~ ' not valid$'::text) THEN (0)::numeric WHEN ((kind = 'constraint'::text) AND (statement ~ 'add constraint|validate constraint'::text)) THEN 0.0002 WHEN (statement ~ 'set not null$'::text) THEN 0.0002 WHEN ((kind = 'index'::text) AND (statement ~ ' using gin '::text)) THEN 0.01 WHEN ((kind = 'index'::text) AND (statement ~ '^create'::text)) THEN 0.001 WHEN (kind = ANY (ARRAY['records'::text, 'backfill'::text])) THEN 0.01 ELSE (0)::numeric END)));
 
+CREATE OR REPLACE FUNCTION engine.event_columns(prefix text, separator text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select string_agg(prefix || c, separator order by n)
+  from unnest('{batch,seq,object_id,record_id,action,before,after,actor_type,actor_id,actor_name,source,request_id,transaction_id,happened_at}'::text[]) with ordinality u (c, n)
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.event_matches(patterns text[], object_name text, action text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 RETURN (patterns && ARRAY[((object_name || '.'::text) || action), (object_name || '.*'::text), ('*.'::text || action), '*.*'::text]);
+
+CREATE OR REPLACE FUNCTION engine.event_retention(workspace_id uuid)
+ RETURNS interval
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT make_interval(days => s.event_retention_days) AS make_interval FROM core.workspace_settings s WHERE (s.workspace_id = event_retention.workspace_id));
 
 CREATE OR REPLACE FUNCTION engine.events_after(workspace_id uuid, after_position bigint, max_batches integer DEFAULT 100, after_seq integer DEFAULT NULL::integer, max_events integer DEFAULT NULL::integer)
  RETURNS TABLE("position" bigint, batch bigint, seq integer, object_id uuid, record_id uuid, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, request_id text, transaction_id xid8, happened_at timestamp with time zone)
@@ -11259,6 +11641,50 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.field_history(caller name, schema_name text, object_name text, record_id uuid, field_name text, max_results integer, before_batch bigint)
+ RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
+  v_table regclass := format('%I.%I', schema_name, v_object.table_name)::regclass;
+  v_columns text[];
+  v_pasts text[];
+  v_is_seen boolean;
+  v_knows_who boolean;
+begin
+  v_columns := engine.columns_of_field(v_object, field_name);
+  if exists (select from unnest(v_columns) c where not has_column_privilege(caller, v_table, c, 'select')) then
+    raise exception 'Your role may not read this field of %.', v_object.label_plural using errcode = '42501';
+  end if;
+  v_is_seen := engine.reads_wholly(caller, v_object.id);
+  v_knows_who := v_is_seen or has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
+  if not v_is_seen then
+    execute format('select exists (select from %2$s t where t.id = $2 and %3$s)
+        or exists (select from %1$I.trash d where d.object_id = $1 and d.record_id = $2 and exists (select from jsonb_populate_record(null::%2$s, d.data) t where %3$s))',
+      schema_name, v_table, engine.read_policy(caller, v_table)) into v_is_seen using v_object.id, record_id;
+  end if;
+  if not v_is_seen then
+    return;
+  end if;
+  v_pasts := array(select distinct p.past_name from engine.past_names(v_object) p where p.name = any (v_columns));
+  return query execute format($sql$
+    select h.batch, h.seq, h.action, h.b, h.a, case when $7 then h.actor_type else '' end, case when $7 then h.actor_id end, case when $7 then h.actor_name end,
+      case when $7 then h.source else '' end, h.happened_at
+    from (
+      select e.*, (select jsonb_object_agg(v.key, v.value) from jsonb_each(%2$s) v where v.key = any ($5)) as b,
+        (select jsonb_object_agg(v.key, v.value) from jsonb_each(%3$s) v where v.key = any ($5)) as a
+      from %1$I.record_events e
+      where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3) and (e.before ?| $6 or e.after ?| $6)
+    ) h
+    where h.b is not null or h.a is not null
+    order by h.batch desc, h.seq desc limit $4$sql$, schema_name, engine.reading_of(v_object, 'before'), engine.reading_of(v_object, 'after'))
+  using v_object.id, record_id, before_batch, least(greatest(max_results, 1), 1000), v_columns, v_pasts, v_knows_who;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.field_manifest(field metadata.fields)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -11298,21 +11724,24 @@ CREATE OR REPLACE FUNCTION engine.field_readings(workspace_id uuid)
 AS $function$
 begin
   return query
+  with field as materialized (
+    select f.id, f.object_id, f.type, f.compiled, f.settings from metadata.fields f
+    where f.workspace_id = field_readings.workspace_id and f.deleted_at is null
+  )
   select f.id, s.id, s.object_id, s.object_id <> f.object_id
       -- A relation of an object to itself leads to other records as well.
       or exists (select from metadata.relations r where r.target_object_id = f.object_id
         and r.field_id in (select (v #>> '{}')::uuid from jsonb_path_query(f.compiled, 'strict $.**.via[*]') v))
-  from metadata.fields f
+  from field f
   cross join lateral engine.formula_fields(f.compiled) r
-  join metadata.fields s on s.id = r
-  where f.workspace_id = field_readings.workspace_id and f.type in ('FORMULA', 'ROLLUP') and f.deleted_at is null and f.compiled is not null
+  join metadata.fields s on s.id = r and s.workspace_id = field_readings.workspace_id
+  where f.type in ('FORMULA', 'ROLLUP') and f.compiled is not null
   union all
   select v.id, s.id, s.object_id, false
-  from metadata.fields v
-  join metadata.objects o on o.id = v.object_id and o.workspace_id = v.workspace_id
-  join metadata.fields s on s.object_id = v.object_id and s.workspace_id = v.workspace_id and s.deleted_at is null
-    and (s.id = o.label_field_id or s.settings ->> 'searchable' = 'true')
-  where v.workspace_id = field_readings.workspace_id and v.type = 'TS_VECTOR' and v.deleted_at is null;
+  from field v
+  join metadata.objects o on o.id = v.object_id and o.workspace_id = field_readings.workspace_id
+  join field s on s.object_id = v.object_id and (s.id = o.label_field_id or s.settings ->> 'searchable' = 'true')
+  where v.type = 'TS_VECTOR';
 end
 $function$;
 
@@ -11693,6 +12122,24 @@ CREATE OR REPLACE FUNCTION engine.fit_name(name text)
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
 RETURN CASE WHEN (octet_length(name) <= 63) THEN name ELSE (("left"(name, 54) || '_'::text) || "left"(md5(name), 8)) END;
+
+CREATE OR REPLACE FUNCTION engine.fits(value jsonb, pg_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if pg_type like '%[]' or jsonb_typeof(value) = 'array' and pg_type <> 'jsonb' then
+    return pg_type = 'text[]' and jsonb_typeof(value) = 'array';
+  end if;
+  execute format('select ($1 #>> ''{}'')::%s', pg_type) using value;
+  return true;
+exception
+  when data_exception or datetime_field_overflow or invalid_text_representation then
+    return false;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.flag_of(table_name text)
  RETURNS text
@@ -13674,7 +14121,7 @@ CREATE OR REPLACE FUNCTION engine.internal_tables()
  RETURNS text[]
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN '{record_events,event_batches,trash,record_shares}'::text[];
+RETURN '{record_events,event_batches,event_archive,trash,record_shares}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.is_api_name(name text)
  RETURNS boolean
@@ -14333,6 +14780,21 @@ begin
 exception when lock_not_available or deadlock_detected then
   raise exception 'Somebody else is changing the data model of this workspace.'
     using errcode = 'RV021', hint = 'Their transaction has been open for a while. Try again in a moment.';
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.lock_reverted(schema_name text, workspace_id uuid, condition text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  o record;
+begin
+  for o in execute format('select distinct e.object_id as id from %I.record_events e where %s order by 1', schema_name, condition) loop
+    execute (select format('select from %1$I.%2$I t where t.id in (select e.record_id from %1$I.record_events e where e.object_id = %3$L and (%4$s)) order by t.id for update', schema_name, b.table_name, b.id, condition)
+      from metadata.objects b where b.id = o.id and b.workspace_id = lock_reverted.workspace_id);
+  end loop;
 end
 $function$;
 
@@ -15312,6 +15774,17 @@ CREATE OR REPLACE FUNCTION engine.name_of(database_name text)
  SET search_path TO ''
 RETURN CASE WHEN ((engine.snake_case(engine.camel_case(database_name)) = database_name) AND engine.is_api_name(engine.camel_case(database_name))) THEN engine.camel_case(database_name) ELSE engine.name_from_label(replace(database_name, '_'::text, ' '::text)) END;
 
+CREATE OR REPLACE FUNCTION engine.named_today(data jsonb, happened_at timestamp with time zone, names engine.past_name[])
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case when data is not null then coalesce(jsonb_object_agg(n.name, case when n.typed_since is null or named_today.happened_at > n.typed_since or engine.fits(e.value, n.pg_type) then e.value else 'null' end), '{}') end
+  from jsonb_each(data) e
+  join unnest(names) n on n.past_name = e.key and (n.since is null or named_today.happened_at > n.since) and (n.until is null or named_today.happened_at <= n.until)
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.narrowing_comparison(column_name text, pg_type text, node jsonb)
  RETURNS text
  LANGUAGE plpgsql
@@ -15721,6 +16194,34 @@ AS $function$
       from metadata.views v where v.object_id = (object).id and v.visibility = 'WORKSPACE'))
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.object_of_rows(caller name, schema_name text, row_type regtype)
+ RETURNS metadata.objects
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects;
+begin
+  select o.* into v_object
+  from pg_catalog.pg_type y
+  join pg_catalog.pg_class c on c.oid = y.typrelid and c.relnamespace = to_regnamespace(quote_ident(schema_name))::oid
+  join core.workspaces w on w.schema_name = object_of_rows.schema_name
+  join metadata.objects o on o.workspace_id = w.id and o.table_name = c.relname and o.deleted_at is null
+  where y.oid = row_type;
+  if not found then
+    raise exception 'There is no table of records of this type here.' using errcode = 'RV011', hint = 'Name the table, such as: select * from as_of(null::people, ''2026-11-01'').';
+  end if;
+  if not engine.has_right(caller, v_object.id, 'READ') then
+    raise exception 'Your role may not read %.', v_object.label_plural using errcode = '42501';
+  end if;
+  if not v_object.is_audited then
+    raise exception '% keep no history.', v_object.label_plural using errcode = 'RV195', hint = 'The log of changes is turned off for them. Turn it on, and from then on there is a history.';
+  end if;
+  return v_object;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.object_to_manage(id uuid)
  RETURNS metadata.objects
  LANGUAGE plpgsql
@@ -16000,6 +16501,19 @@ AS $function$
   from engine.field_type_columns c where c.type = engine.plain_type(f)
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.past_column(attribute pg_attribute, is_rebuilt boolean, is_readable boolean)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case
+    when not is_readable or (attribute).atttypid = 'pg_catalog.tsvector'::regtype then 'null::' || pg_catalog.format_type((attribute).atttypid, (attribute).atttypmod)
+    when is_rebuilt and (attribute).attgenerated <> '' then (
+      select '(' || pg_catalog.pg_get_expr(d.adbin, d.adrelid) || ')' from pg_catalog.pg_attrdef d where d.adrelid = (attribute).attrelid and d.adnum = (attribute).attnum)
+    else quote_ident((attribute).attname) end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.past_columns(caller name, schema_name text, object metadata.objects)
  RETURNS TABLE(name text, since timestamp with time zone)
  LANGUAGE sql
@@ -16018,6 +16532,45 @@ AS $function$
   left join engine.field_columns((object).workspace_id, array[(object).id]) c on c.name = a.attname
   where a.attrelid = format('%I.%I', schema_name, (object).table_name)::regclass and a.attnum > 0 and not a.attisdropped
     and has_column_privilege(caller, a.attrelid, a.attnum, 'select')
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.past_names(object metadata.objects)
+ RETURNS SETOF engine.past_name
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with change as materialized (
+    select m.row_id as field_id, engine.snake_case(m.before ->> 'name') as former, m.before ->> 'name' is distinct from m.after ->> 'name' as is_renamed,
+      m.after is not null and m.before ->> 'type' is distinct from m.after ->> 'type' as is_retyped, v.happened_at, m.version, m.seq
+    from metadata.model_changes m
+    join metadata.model_versions v on v.workspace_id = m.workspace_id and v.version = m.version
+    where m.workspace_id = (object).workspace_id and m.table_name = 'fields' and m.before ->> 'object_id' = (object).id::text
+  ), rename as (
+    select c.field_id, c.former, c.happened_at as until, lag(c.happened_at) over (partition by c.field_id order by c.version, c.seq) as since
+    from change c where c.is_renamed
+  ), col as (
+    select c.field_id, c.name, engine.snake_case(f.name) as base, c.pg_type,
+      (select max(h.happened_at) from change h where h.field_id = c.field_id and h.is_retyped) as typed_since
+    from engine.columns((object).workspace_id, array[(object).id]) c
+    join metadata.fields f on f.id = c.field_id
+    where c.is_active
+  ), named as (
+    select c.name, c.name as past_name, (select max(r.until) from rename r where r.field_id = c.field_id) as since, null::timestamptz as until, c.pg_type, c.typed_since
+    from col c
+    union all
+    select c.name, r.former || substr(c.name, length(c.base) + 1), r.since, r.until, c.pg_type, c.typed_since
+    from col c join rename r on r.field_id = c.field_id
+    where r.former <> c.base
+  ), taken as (
+    -- Names that other fields had, also fields that are gone.
+    select n.*, (select max(r.until) from rename r where r.field_id not in (select c.field_id from col c where c.name = n.name)
+        and (n.past_name = r.former or starts_with(n.past_name, r.former || '_')) and (n.until is null or r.until < n.until)) as others_until,
+      count(*) over (partition by n.past_name) as n
+    from named n
+  )
+  select t.name, t.past_name, case when t.n > 1 then greatest(t.since, t.others_until) else t.others_until end, case when t.n > 1 then t.until end, t.pg_type, t.typed_since
+  from taken t
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.past_object(caller name, schema_name text, object_name text)
@@ -16040,6 +16593,40 @@ begin
   end if;
   return v_object;
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.past_object_id(workspace_id uuid, object_name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid := (select o.id from metadata.objects o where o.workspace_id = past_object_id.workspace_id and o.name_singular = object_name and o.deleted_at is null);
+begin
+  if v_id is null then
+    raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
+  end if;
+  return v_id;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.past_touch(object metadata.objects, schema_name text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select format(
+    $sql$select case when e.action = 'updated' then jsonb_build_object('updated_at', e.happened_at, 'updated_by_source', e.source,
+        'updated_by_member_id', case when e.actor_type = 'member' then e.actor_id end, 'updated_by_name', e.actor_name)
+      else jsonb_build_object('updated_at', e.after -> 'updated_at', 'updated_by_source', e.after -> 'updated_by_source',
+        'updated_by_member_id', e.after -> 'updated_by_member_id', 'updated_by_name', e.after -> 'updated_by_name') end as value
+      from %I.record_events e
+      where e.record_id = c.record_id and e.object_id = %L and e.happened_at <= %%1$L::timestamptz
+        and (e.action in ('created', 'restored') or e.action = 'updated' and e.before - %L::text[] <> '{}')
+      order by e.batch desc, e.seq desc limit 1$sql$, schema_name, (object).id,
+    array(select c.name from engine.columns((object).workspace_id, array[(object).id]) c where c.generated_kind = 'kept'))
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.past_values(data jsonb, happened_at timestamp with time zone, names text[], since timestamp with time zone[])
@@ -16079,7 +16666,7 @@ AS $function$
     ('ROLES', 'SETTING', 'Roles', 'Makes and changes roles. Who may do this may give anybody anything.'),
     ('DATA_MODEL', 'SETTING', 'Data model', 'Objects, fields, relations, rules and indexes.'),
     ('LAYOUTS', 'SETTING', 'Layouts', 'How the pages of records are arranged for everybody.'),
-    ('SECURITY', 'SETTING', 'Security', 'How members sign in, and the audit of who did.'),
+    ('SECURITY', 'SETTING', 'Security', 'How members sign in, and the audit of who did. Who may do this can let a provider of their own name anybody but administrators.'),
     ('API_KEYS_AND_WEBHOOKS', 'SETTING', 'API keys and webhooks', 'Makes and revokes API keys, registers apps and blocks them; keeps webhooks.'),
     ('WORKFLOWS', 'SETTING', 'Workflows', 'Makes, changes and starts workflows.'),
     ('APPLICATIONS', 'SETTING', 'Applications', 'Installs, upgrades and removes applications.'),
@@ -16185,6 +16772,18 @@ begin
 end
 $function$;
 comment on function engine.plan(uuid,uuid[]) is 'The statements that make a workspace''s schema equal to its metadata, in order, each with its lock, whether it rewrites the table, and about how many rows that touches. Empty when nothing differs. Changes nothing. With a scope, for those objects only.';
+
+CREATE OR REPLACE FUNCTION engine.plan_revert(caller name, schema_name text, what jsonb, max_results integer)
+ RETURNS TABLE(object_name text, record_id uuid, label text, action text, before jsonb, after jsonb, conflicts jsonb, total integer, conflicting integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select i.object_name, i.record_id, i.label, i.action, i.before, i.after, i.conflicts, (count(*) over ())::int, (count(*) filter (where i.conflicts <> '[]') over ())::int
+  from engine.revert_items(caller, schema_name, what) i
+  order by i.conflicts = '[]', i.object_name, i.label, i.record_id
+  limit least(greatest(max_results, 1), 1000)
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.policy_atom_key(atom jsonb)
  RETURNS text
@@ -16382,14 +16981,14 @@ begin
   from metadata.record_rules r
   cross join lateral engine.policy_atoms(r.compiled -> 'node') a
   cross join lateral (select engine.policy_sides(a) as sides) s
-  join metadata.fields f on f.id = (s.sides #>> '{field,field}')::uuid
+  join metadata.fields f on f.id = (s.sides #>> '{field,field}')::uuid and f.workspace_id = policy_indexes.workspace_id
   where r.workspace_id = policy_indexes.workspace_id and (scope is null or f.object_id = any (scope))
     and s.sides ->> 'op' in ('=', 'in', '<', '<=', '>', '>=') and f.type <> 'BOOLEAN'
     -- Relations and unique fields have an index anyway.
     and f.type not in ('RELATION', 'MEMBER', 'UUID') and not f.is_unique
   union
   select o.id, f.id, 'memberId'
-  from metadata.objects o join metadata.fields f on f.object_id = o.id and f.name = 'createdBy' and f.type = 'ACTOR'
+  from metadata.objects o join metadata.fields f on f.object_id = o.id and f.workspace_id = policy_indexes.workspace_id and f.name = 'createdBy' and f.type = 'ACTOR'
   where o.workspace_id = policy_indexes.workspace_id and o.is_private and (scope is null or o.id = any (scope));
 end
 $function$;
@@ -16738,6 +17337,74 @@ begin
         perform engine.put_back(schema_name, r.object, v_child, caller);
       end loop;
     end if;
+  end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.put_back_many(schema_name text, records jsonb, caller name)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_left uuid[] := array(select k::uuid from jsonb_object_keys(records) k);
+  v_id uuid;
+  v_ids uuid[];
+  v_is_stuck boolean;
+  v_object metadata.objects;
+  v_table regclass;
+  v_columns text;
+  v_empty text;
+  v_ties text[] := '{}';
+  v_detail text;
+begin
+  while v_left <> '{}' loop
+    v_is_stuck := true;
+    foreach v_id in array v_left loop
+      select o.* into v_object from metadata.objects o where o.id = v_id;
+      -- Required links to what comes back later, in this very call.
+      continue when exists (
+        select from engine.columns(v_object.workspace_id, array[v_object.id]) c join metadata.relations r on r.id = c.relation_id
+        where c.not_null and r.target_object_id <> v_object.id and r.target_object_id = any (v_left));
+      v_is_stuck := false;
+      v_ids := array(select e::uuid from jsonb_array_elements_text(records -> v_object.id::text) e);
+      v_table := format('%I.%I', schema_name, v_object.table_name)::regclass;
+      select string_agg(quote_ident(a.attname), ', ' order by a.attnum) into v_columns
+      from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = '';
+      -- Defaults are for what the trash does not have, such as fields that are new.
+      select coalesce(' || ' || string_agg(format('case when d.data ->> %1$L is not null and not exists (select from %2$I.%3$I o where o.id = (d.data ->> %1$L)::uuid)%4$s then %5$L::jsonb else ''{}'' end',
+          c.name, schema_name, t.table_name, case when t.id = v_object.id then ' and not (d.data ->> ' || quote_literal(c.name) || ')::uuid = any ($2)' else '' end, jsonb_build_object(c.name, null)), ' || '), ''),
+        v_ties || coalesce(array_agg(format('update %1$s t set %2$I = (v.value ->> 1)::uuid from jsonb_array_elements($1 -> %3$L) v where t.id = (v.value ->> 0)::uuid and t.%2$I is null and exists (select from %4$I.%5$I o where o.id = (v.value ->> 1)::uuid)',
+          v_table, c.name, v_object.id || ' ' || c.name, schema_name, t.table_name)) filter (where t.id <> v_object.id and t.id = any (v_left)), '{}')
+      into v_empty, v_ties
+      from engine.columns(v_object.workspace_id, array[v_object.id]) c
+      join metadata.relations r on r.id = c.relation_id join metadata.objects t on t.id = r.target_object_id;
+      records := records || coalesce((
+        select jsonb_object_agg(v_object.id || ' ' || c.name, engine.trashed_links(schema_name, v_object.id, v_ids, c.name))
+        from engine.columns(v_object.workspace_id, array[v_object.id]) c where c.relation_id is not null), '{}');
+      begin
+        perform set_config('relvar.action', 'restored', true);
+        execute format('insert into %1$s (%2$s) select %5$s from %3$I.trash d cross join lateral jsonb_populate_record(null::%1$s, d.data%4$s) r where d.object_id = $1 and d.record_id = any ($2)',
+          v_table, v_columns, schema_name, v_empty, engine.restored_columns(v_table)) using v_object.id, v_ids;
+        perform set_config('relvar.action', '', true);
+      exception
+        when unique_violation then
+          get stacked diagnostics v_detail = pg_exception_detail;
+          raise exception 'Some % cannot be restored: others have taken their place.', v_object.label_plural using errcode = 'RV014',
+            detail = case when engine.reads_wholly(caller, v_object.id) then v_detail else '' end, hint = 'Change or delete the others first, or leave these out.';
+        when not_null_violation or check_violation or data_exception then
+          raise exception 'Some % cannot be restored, since they do not fit their object any more.', v_object.label_plural using errcode = 'RV013',
+            hint = 'The object was changed after they were deleted. Change it back, restore, and change it again.';
+      end;
+      execute format('delete from %I.trash where object_id = $1 and record_id = any ($2)', schema_name) using v_object.id, v_ids;
+      v_left := array_remove(v_left, v_object.id);
+    end loop;
+    if v_is_stuck then
+      raise exception 'The records need one another.' using errcode = 'RV013', hint = 'Restore them one by one.';
+    end if;
+  end loop;
+  foreach v_empty in array v_ties loop
+    execute v_empty using records;
   end loop;
 end
 $function$;
@@ -17158,7 +17825,18 @@ CREATE OR REPLACE FUNCTION engine.reading_functions()
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,deleted_records,shares_of_record}'::text[];
+RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,field_history,as_of,deleted_records,shares_of_record}'::text[];
+
+CREATE OR REPLACE FUNCTION engine.reading_of(object metadata.objects, side text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case when exists (select from engine.past_names(object) p where p.since is not null or p.until is not null or p.typed_since is not null or p.name <> p.past_name)
+    then format('engine.named_today(e.%I, e.happened_at, (select array_agg(n) from engine.past_names((select o from metadata.objects o where o.id = %L::uuid)) n))', side, (object).id)
+    else format('e.%I', side) end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.reading_role(pg_role text)
  RETURNS text
@@ -17248,7 +17926,8 @@ begin
     v_parts := v_parts || jsonb_build_object('sql', format('(%screated_by_member_id = %s)', prefix, coalesce(engine.literal(member::text) || '::uuid', '( SELECT engine.private_member() AS private_member)')));
   end if;
   for r in
-    select u.id, u.action, u.compiled from metadata.record_rules u where u.role_id = record_conditions.role_id and u.object_id = (object).id order by u.action
+    select u.id, u.action, u.compiled from metadata.record_rules u
+    where u.workspace_id = (object).workspace_id and u.role_id = record_conditions.role_id and u.object_id = (object).id order by u.action
   loop
     v_tree := engine.policy_tree(r.compiled -> 'node', false, r.id, prefix, member);
     case r.action
@@ -17257,14 +17936,16 @@ begin
       else v_deletes := v_deletes || v_tree;
     end case;
   end loop;
-  if (object).is_junction and not exists (select from metadata.object_permissions p where p.role_id = record_conditions.role_id and p.object_id = (object).id) then
+  if (object).is_junction and not exists (select from metadata.object_permissions p
+      where p.workspace_id = (object).workspace_id and p.role_id = record_conditions.role_id and p.object_id = (object).id) then
     for r in
       select s.side_id, (engine.formula_columns(f, '', prefix))[1] as link
       from engine.junction_sides((object).workspace_id) s
       join metadata.fields f on f.id = s.field_id
       join metadata.objects o on o.id = s.side_id
       where s.object_id = (object).id and (o.is_private or exists (
-        select from metadata.record_rules u where u.role_id = record_conditions.role_id and u.object_id = o.id and u.action = 'READ'))
+        select from metadata.record_rules u
+          where u.workspace_id = (object).workspace_id and u.role_id = record_conditions.role_id and u.object_id = o.id and u.action = 'READ'))
       order by s.field_id
     loop
       v_parts := v_parts || jsonb_build_object('sql', format(case when member is null then '(%s = ANY (ARRAY( SELECT engine.visible_ids(%L::uuid) AS visible_ids)))'
@@ -17299,7 +17980,7 @@ begin
   if engine.reads_wholly(caller, v_object.id) then
     return query execute format(
       'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at
-       from %I.record_events e where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3) order by e.batch desc, e.seq desc limit $4', schema_name)
+       from %I.events_of($1, $2) e where ($3 is null or e.batch < $3) order by e.batch desc, e.seq desc limit $4', schema_name)
     using v_object.id, record_id, before_batch, v_limit;
     return;
   end if;
@@ -17316,10 +17997,10 @@ begin
     'select e.batch, e.seq, e.action, case when e.action in (''shared'', ''unshared'') then e.before else b.value end,
        case when e.action in (''shared'', ''unshared'') then e.after else a.value end, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
        case when $7 then e.source else '''' end, e.happened_at
-     from %I.record_events e
+     from %I.events_of($1, $2) e
      cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)
      cross join lateral engine.past_values(e.after, e.happened_at, $5, $6) a (value)
-     where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3)
+     where ($3 is null or e.batch < $3)
        -- That something was changed which the caller does not read is nothing to tell, either.
        and (e.action <> ''updated'' or b.value <> ''{}'')
      order by e.batch desc, e.seq desc limit $4', schema_name)
@@ -17781,6 +18462,40 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.restore_reverted(state jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_wanted int := (select count(*) from jsonb_each(state -> 'restore') r cross join lateral jsonb_array_elements(r.value));
+  v_object metadata.objects;
+  v_id uuid;
+begin
+  if v_wanted = 1 then
+    select o.* into v_object from metadata.objects o join jsonb_object_keys(state -> 'restore') k on o.id = k::uuid;
+    v_id := (state -> 'restore' -> v_object.id::text ->> 0)::uuid;
+    perform engine.put_back(state ->> 'schema', v_object, v_id, (state ->> 'caller')::name);
+  elsif v_wanted > 1 then
+    perform engine.put_back_many(state ->> 'schema', state -> 'restore', (state ->> 'caller')::name);
+  end if;
+  return state || jsonb_build_object('now', state -> 'then');
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.restored_columns(relation regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select string_agg(case when e.expression is null or a.attidentity <> '' then 'r.' || quote_ident(a.attname) else format('case when d.data ? %L then r.%I else %s end', a.attname, a.attname, e.expression) end, ', ' order by a.attnum)
+  from pg_catalog.pg_attribute a
+  left join lateral (select pg_catalog.pg_get_expr(f.adbin, f.adrelid) as expression from pg_catalog.pg_attrdef f where f.adrelid = a.attrelid and f.adnum = a.attnum) e on true
+  where a.attrelid = relation and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.retire_columns(f metadata.fields, standing engine.standing_field, part text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE sql
@@ -17823,6 +18538,16 @@ begin
   t.compiled := null;
   return t;
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_case(conditions jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce('v.former <> ''null'' and case v.key ' || string_agg(format('when %L then %s', e.key, e.value), ' ' order by e.key) || ' else false end', 'false')
+  from jsonb_each_text(conditions) e where e.value is not null
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.revert_changes(workspace_id uuid, version bigint)
@@ -17946,6 +18671,250 @@ AS $function$
       and not (t."is" ? 'role_id' and exists (select from touched v where v.id = (t."is" ->> 'role_id')::uuid and not v.was_live))
   )
   select coalesce(jsonb_agg(s.change order by s.phase, s.part, (s.change #>> '{values,position}')::double precision, s.id), '[]') from steps s
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_columns(caller name, schema_name text, object metadata.objects, field_name text, condition text)
+ RETURNS TABLE(name text, is_readable boolean, is_updatable boolean, is_link boolean, not_null boolean, taken text, gone text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table regclass := format('%I.%I', schema_name, (object).table_name)::regclass;
+  v_wanted text[] := case when field_name is not null then engine.columns_of_field(object, field_name) end;
+begin
+  return query
+  select c.name, has_column_privilege(caller, v_table, c.name, 'select'), has_column_privilege(caller, v_table, c.name, 'update'), c.relation_id is not null, c.not_null,
+    (
+      select format('exists (select from %1$s o where %2$s and o.id <> v.record_id and not exists (select from rec r where r.record_id = o.id))', v_table,
+        case when i.indkey[0] = 0 then format('lower(o.%1$I) = lower(v.former #>> ''{}'')', c.name) else format('o.%I = (v.former #>> ''{}'')::%s', c.name, c.pg_type) end)
+      from pg_catalog.pg_index i
+      where i.indrelid = v_table and i.indisunique and not i.indisprimary and i.indnatts = 1
+        and (i.indkey[0] = a.attnum or i.indkey[0] = 0 and pg_catalog.pg_get_expr(i.indexprs, i.indrelid) = format('lower(%I)', c.name)) limit 1
+    ),
+    (
+      select format('not exists (select from %1$I.%2$I o where o.id = (v.former #>> ''{}'')::uuid) and not exists (select from %1$I.record_events e where e.record_id = (v.former #>> ''{}'')::uuid
+        and e.action in (''deleted'', ''merged'') and (%3$s) and exists (select from %1$I.trash x where x.record_id = e.record_id))', schema_name, t.table_name, condition)
+      from metadata.relations l join metadata.objects t on t.id = l.target_object_id where l.id = c.relation_id
+    )
+  from engine.columns((object).workspace_id, array[(object).id]) c
+  join pg_catalog.pg_attribute a on a.attrelid = v_table and a.attname = c.name and not a.attisdropped
+  where c.is_active and c.is_writable and c.name <> 'id' and (v_wanted is null or c.name = any (v_wanted));
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_condition(schema_name text, workspace_id uuid, what jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_event record;
+  v_is_recent boolean;
+begin
+  if what ->> 'batch' is not null then
+    execute format('select e.* from %I.record_events e where e.batch = $1 and ($2 is null or e.seq = $2) order by e.seq limit 1', schema_name)
+      into v_event using (what ->> 'batch')::bigint, (what ->> 'seq')::int;
+    if v_event.batch is null then
+      return 'false';
+    elsif not coalesce((what ->> 'together')::boolean, false) then
+      return format('e.batch = %L', v_event.batch) || case when what ->> 'seq' is not null then format(' and e.seq = %L', what ->> 'seq') else '' end;
+    elsif v_event.request_id is null then
+      return format('e.transaction_id = %L', v_event.transaction_id);
+    end if;
+    return format('e.request_id = %L and e.happened_at between %L::timestamptz - interval ''1 day'' and %2$L::timestamptz + interval ''1 day''', v_event.request_id, v_event.happened_at);
+  elsif what ->> 'transaction_id' is not null then
+    return format('e.transaction_id = %L', what ->> 'transaction_id');
+  elsif what ->> 'request_id' is not null then
+    -- The log is found by time sooner than by request, and most are of today.
+    execute format('select exists (select from %I.record_events e where e.request_id = $1 and e.happened_at > now() - interval ''1 day'')', schema_name)
+      into v_is_recent using what ->> 'request_id';
+    return format('e.request_id = %L', what ->> 'request_id') || case when v_is_recent then ' and e.happened_at > now() - interval ''1 day''' else '' end;
+  elsif what ->> 'record_id' is not null and (what ->> 'moment' is not null or what ->> 'after_batch' is not null) then
+    return format('e.record_id = %L and e.object_id = %L', what ->> 'record_id', engine.past_object_id(workspace_id, what ->> 'object_name'))
+      || case when what ->> 'moment' is not null then format(' and e.happened_at > %L::timestamptz', what ->> 'moment') else '' end
+      || case when what ->> 'after_batch' is not null then format(' and e.batch > %L', what ->> 'after_batch') else '' end;
+  end if;
+  raise exception 'Which changes?' using errcode = 'RV197',
+    hint = 'Give batch (and seq), transaction_id, request_id, or object_name and record_id with moment or after_batch.';
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_items(caller name, schema_name text, what jsonb)
+ RETURNS SETOF engine.revert_item
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := (select w.id from core.workspaces w where w.schema_name = revert_items.schema_name);
+  v_condition text := engine.revert_condition(schema_name, v_workspace, what);
+  v_object uuid;
+begin
+  for v_object in execute format('select distinct e.object_id from %I.record_events e where %s', schema_name, v_condition) loop
+    return query
+    select i.* from metadata.objects o cross join lateral engine.revert_items_of(caller, schema_name, o, what, v_condition) i
+    where o.id = v_object and o.workspace_id = v_workspace and o.deleted_at is null and o.is_active and engine.has_right(caller, o.id, 'READ');
+  end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_items_of(caller name, schema_name text, object metadata.objects, what jsonb, condition text)
+ RETURNS SETOF engine.revert_item
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table regclass := format('%I.%I', schema_name, (object).table_name)::regclass;
+  v_is_whole boolean := engine.reads_wholly(caller, (object).id);
+  v_knows_who boolean := v_is_whole or has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
+  v_columns text[];
+  v_fixed text[];
+  v_taken text;
+  v_gone text;
+  v_needs text;
+begin
+  select array_agg(c.name) filter (where c.is_readable), array_agg(c.name) filter (where not c.is_updatable),
+    engine.revert_case(jsonb_object_agg(c.name, c.taken)), engine.revert_case(jsonb_object_agg(c.name, c.gone)),
+    engine.revert_case(coalesce(jsonb_object_agg(c.name, c.gone) filter (where c.not_null), '{}'))
+  into v_columns, v_fixed, v_taken, v_gone, v_needs
+  from engine.revert_columns(caller, schema_name, object, what ->> 'field_name', condition) c;
+  return query execute format($sql$
+    with sel as materialized (
+      select e.record_id, e.batch, e.seq, e.action, case when e.action = 'updated' then %4$s end as b, case when e.action in ('updated', 'created', 'restored') then %5$s end as a
+      from %1$I.record_events e
+      where e.object_id = %3$L and e.action in ('created', 'restored', 'updated', 'deleted', 'merged') and (%6$s)
+    ), rec as materialized (
+      select s.record_id, (array_agg(s.action order by s.batch, s.seq))[1] in ('created', 'restored') as was_absent,
+        (array_agg(s.action order by s.batch desc, s.seq desc))[1] in ('deleted', 'merged') as was_removed, max(s.batch) as last_batch,
+        (array_agg(s.a order by s.batch desc, s.seq desc) filter (where s.action <> 'updated'))[1] as made
+      from sel s group by s.record_id
+    ), val as materialized (
+      select s.record_id, v.key, (array_agg(v.value order by s.batch, s.seq))[1] as former,
+        (array_agg(s.a -> v.key order by s.batch desc, s.seq desc))[1] as expected, max(s.batch) as last_batch
+      from sel s cross join lateral jsonb_each(s.b) v
+      where v.key = any (%7$L::text[])
+      group by s.record_id, v.key
+    ), cur as materialized (
+      select rec.*, p.id is not null as is_there, d.id is not null as is_trashed, to_jsonb(t.*) as row, t.id is not null and (%8$s) as is_seen,
+        case when %9$L::boolean and t.id is not null then %10$s end as label, coalesce(%11$s, false) as may_update, coalesce(%12$s, false) as may_delete,
+        case when rec.was_absent then case when rec.was_removed then 'NOTHING' else 'DELETE' end when rec.was_removed and p.id is null then 'RESTORE' else 'UPDATE' end as act
+      from rec
+      left join %2$s p on p.id = rec.record_id
+      left join %1$I.trash d on d.object_id = %3$L and d.record_id = rec.record_id and p.id is null
+      left join lateral (select p.* where p.id is not null union all select r.* from jsonb_populate_record(null::%2$s, d.data) r where d.id is not null) t on true
+    ), seen as materialized (
+      select * from cur where (is_seen or %13$L::boolean and not is_there and not is_trashed) and act <> 'NOTHING' and not (act = 'DELETE' and not is_there)
+    ), changes as (
+      select v.*, s.row -> v.key as present, s.act,
+        case when s.act = 'UPDATE' and not s.is_there then null
+          when v.key = any (%14$L::text[]) or not s.may_update and s.act = 'UPDATE' then 'NOT_ALLOWED'
+          when s.act = 'UPDATE' and s.row -> v.key is distinct from v.expected and s.row ->> v.key is distinct from v.expected #>> '{}' then 'CHANGED_SINCE'
+          when %15$s then 'TAKEN'
+          when %16$s then 'LINK_GONE' end as conflict
+      from val v join seen s on s.record_id = v.record_id
+      where s.act <> 'DELETE' and (s.row -> v.key is distinct from v.former)
+    ), coming as (
+      -- What lies in the trash has no events of its own: all of its values come back.
+      select s.record_id, v.key, s.row -> v.key as present, case when %15$s then 'TAKEN' else 'LINK_GONE' end as conflict
+      from seen s cross join lateral (select s.record_id, e.key, e.value as former from jsonb_each(s.row) e) v
+      where s.act = 'RESTORE' and (%15$s or %17$s)
+    ), grown as (
+      -- What was created is not any more what it was then.
+      select s.record_id from seen s
+      left join lateral (select jsonb_object_agg(v.key, v.expected) as values from val v where v.record_id = s.record_id) u on true
+      where s.act = 'DELETE' and exists (
+        select from unnest(%7$L::text[]) k cross join lateral (select s.made || coalesce(u.values, '{}') as values) e
+        where e.values ? k and s.row -> k is distinct from e.values -> k and s.row ->> k is distinct from e.values ->> k)
+    ), later as (
+      -- Who changed it since.
+      select c.record_id, c.key, n.actor_name, n.happened_at
+      from (
+        select c.record_id, c.key, c.last_batch from changes c where c.conflict = 'CHANGED_SINCE'
+        union all
+        select s.record_id, null, s.last_batch from seen s where s.record_id in (select g.record_id from grown g) or s.act = 'UPDATE' and not s.is_there
+      ) c
+      cross join lateral (
+        select e.actor_name, e.happened_at from %1$I.record_events e
+        where e.object_id = %3$L and e.record_id = c.record_id and e.batch > c.last_batch and not coalesce(%6$s, false)
+          and (c.key is not null and e.before ? c.key or c.key is null and (e.action = 'updated' and (e.before ?| %7$L::text[]) or e.action in ('deleted', 'merged')))
+        order by e.batch desc limit 1
+      ) n
+    ), conflict as (
+      select c.record_id, jsonb_build_object('column', c.key, 'kind', c.conflict, 'by', case when %18$L::boolean then l.actor_name end, 'at', l.happened_at) as value
+      from changes c left join later l on l.record_id = c.record_id and l.key = c.key
+      where c.conflict is not null
+      union all
+      select r.record_id, jsonb_build_object('column', r.key, 'kind', r.conflict) from coming r
+      union all
+      select s.record_id, jsonb_build_object('kind', k.kind, 'by', case when %18$L::boolean then l.actor_name end, 'at', l.happened_at)
+      from seen s
+      left join later l on l.record_id = s.record_id and l.key is null
+      cross join lateral (select case
+        when not s.is_there and not s.is_trashed then 'GONE'
+        when s.act in ('DELETE', 'RESTORE') and not s.may_delete then 'NOT_ALLOWED'
+        when s.act = 'UPDATE' and not s.is_there then 'DELETED_SINCE'
+        when s.record_id in (select g.record_id from grown g) then 'CHANGED_SINCE' end as kind) k
+      where k.kind is not null
+    ), summed as (
+      select c.record_id, jsonb_object_agg(c.key, c.present) as before, jsonb_object_agg(c.key, c.former) as after from changes c group by c.record_id
+    ), conflicts as (
+      select c.record_id, jsonb_agg(c.value order by c.value ->> 'column') as list from conflict c group by c.record_id
+    )
+    select %3$L::uuid, %19$L::text, s.record_id, s.label, s.act, m.before, m.after, coalesce(c.list, '[]')
+    from seen s
+    left join summed m on m.record_id = s.record_id
+    left join conflicts c on c.record_id = s.record_id
+    where s.act <> 'UPDATE' or m.record_id is not null or c.record_id is not null
+    order by c.record_id is null, s.label, s.record_id$sql$,
+    schema_name, v_table, (object).id, engine.reading_of(object, 'before'), engine.reading_of(object, 'after'), condition, coalesce(v_columns, '{}'),
+    engine.condition_of(caller, (object).id, 'READ', 't.'), v_is_whole or engine.reads_label(caller, schema_name, object), engine.label_expression((object).id, 't'),
+    engine.condition_of(caller, (object).id, 'UPDATE', 't.'), engine.condition_of(caller, (object).id, 'DELETE', 't.'), v_is_whole, coalesce(v_fixed, '{}'), v_taken, v_gone, v_needs, v_knows_who,
+    (object).name_singular);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_statements(schema_name text, workspace_id uuid, items engine.revert_item[], on_conflict text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with item as materialized (
+    select i.*, o.table_name, b.columns as left_out,
+      (select bool_or(c ->> 'column' is null and (c ->> 'kind' <> 'CHANGED_SINCE' or on_conflict <> 'OVERWRITE') or i.action = 'RESTORE') from jsonb_array_elements(i.conflicts) c) is true as is_left_out
+    from unnest(items) i
+    join metadata.objects o on o.id = i.object_id
+    cross join lateral (select array(select c ->> 'column' from jsonb_array_elements(i.conflicts) c
+      where c ->> 'column' is not null and (c ->> 'kind' <> 'CHANGED_SINCE' or on_conflict <> 'OVERWRITE')) as columns) b
+  ), link as materialized (
+    select c.object_id, array_agg(c.name) as names from engine.columns(revert_statements.workspace_id) c where c.relation_id is not null group by c.object_id
+  ), value as (
+    select i.object_id, i.table_name, i.record_id, e.key, e.value,
+      -- Links to what comes back with it wait for that.
+      case when i.action = 'UPDATE' and e.key = any (l.names) and not exists (select from item r where r.action = 'RESTORE' and r.record_id = (case when e.key = any (l.names) then e.value #>> '{}' end)::uuid) then 1 else 3 end as stage
+    from item i
+    left join link l on l.object_id = i.object_id
+    cross join lateral jsonb_each(i.after - i.left_out) e
+    where not i.is_left_out and i.action in ('UPDATE', 'RESTORE')
+  ), record as (
+    select v.object_id, v.table_name, v.stage, v.record_id, array_agg(v.key order by v.key) as keys, jsonb_object_agg(v.key, v.value) || jsonb_build_object('id', v.record_id) as data
+    from value v group by 1, 2, 3, 4
+  ), statement as (
+    select r.stage, jsonb_build_object('sql', format('update %1$I.%2$I t set %3$s from jsonb_populate_recordset(null::%1$I.%2$I, $1) d where t.id = d.id', schema_name, r.table_name,
+        (select string_agg(format('%I = d.%1$I', k), ', ') from unnest(r.keys) k)), 'data', jsonb_agg(r.data)) as value
+    from record r group by r.stage, r.table_name, r.keys
+    union all
+    select 2, jsonb_build_object('sql', format('delete from %I.%I t where t.id in (select (e #>> ''{}'')::uuid from jsonb_array_elements($1) e)', schema_name, i.table_name), 'data', jsonb_agg(i.record_id))
+    from item i where i.action = 'DELETE' and not i.is_left_out group by i.table_name
+  )
+  select jsonb_build_object(
+    'now', (select coalesce(jsonb_agg(s.value order by s.stage), '[]') from statement s where s.stage < 3),
+    'then', (select coalesce(jsonb_agg(s.value), '[]') from statement s where s.stage = 3),
+    'restore', (select coalesce(jsonb_object_agg(r.object_id, r.ids), '{}') from (select i.object_id, jsonb_agg(i.record_id) as ids from item i where i.action = 'RESTORE' and not i.is_left_out group by 1) r),
+    'wanted', (select count(distinct x.record_id) from (select record_id from value union all select i.record_id from item i where i.action in ('DELETE', 'RESTORE') and not i.is_left_out) x))
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.role_closure(role_id uuid)
@@ -18452,6 +19421,21 @@ begin
 end
 $function$;
 comment on function engine.rule_text(metadata.rules) is 'A rule in plain words.';
+
+CREATE OR REPLACE FUNCTION engine.run_as_caller(state jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_statement jsonb;
+begin
+  for v_statement in select s from jsonb_array_elements(state -> 'now') s loop
+    execute v_statement ->> 'sql' using v_statement -> 'data';
+  end loop;
+  return state;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.run_change(workspace_id uuid, change jsonb, is_plan boolean)
  RETURNS void
@@ -21437,6 +22421,28 @@ CREATE OR REPLACE FUNCTION engine.today()
  SET search_path TO ''
 RETURN ((now() AT TIME ZONE 'UTC'::text))::date;
 
+CREATE OR REPLACE FUNCTION engine.trash_days(workspace_id uuid)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT COALESCE(((to_jsonb(s.*) ->> 'trash_days'::text))::integer, 30) AS "coalesce" FROM core.workspace_settings s WHERE (s.workspace_id = trash_days.workspace_id));
+
+CREATE OR REPLACE FUNCTION engine.trashed_links(schema_name text, object_id uuid, ids uuid[], column_name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_links jsonb;
+begin
+  execute format('select coalesce(jsonb_agg(jsonb_build_array(d.record_id, d.data ->> $3)), ''[]'') from %I.trash d where d.object_id = $1 and d.record_id = any ($2) and d.data ->> $3 is not null', schema_name)
+    into v_links using object_id, ids, column_name;
+  return v_links;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.trashed_object(caller name, schema_name text, object_name text, action text DEFAULT 'DELETE'::text)
  RETURNS metadata.objects
  LANGUAGE plpgsql
@@ -22057,7 +23063,7 @@ begin
       not coalesce(r.can_update, (f.is_system or p.field_mode = 'ALL_EXCEPT') and coalesce(r.can_read, true)) as is_update_withheld
     from permission p
     join metadata.fields f on f.object_id = p.object_id and f.workspace_id = withheld_fields.workspace_id and f.deleted_at is null
-    left join metadata.field_permissions r on r.role_id = p.role_id and r.field_id = f.id
+    left join metadata.field_permissions r on r.workspace_id = withheld_fields.workspace_id and r.role_id = p.role_id and r.field_id = f.id
     where (r.id is not null or p.field_mode = 'ONLY')
       -- Without its id a record is nothing.
       and not (f.is_system and f.name = 'id')
@@ -22077,7 +23083,7 @@ begin
   )
   select p.role_id, f.object_id, f.id, h.field_id is not null, coalesce(o.is_update_withheld, false)
   from (select h.role_id, h.field_id from hidden h union select o.role_id, o.field_id from own o where o.is_update_withheld) w
-  join metadata.fields f on f.id = w.field_id
+  join metadata.fields f on f.id = w.field_id and f.workspace_id = withheld_fields.workspace_id
   join permission p on p.role_id = w.role_id and p.object_id = f.object_id
   left join hidden h on h.role_id = w.role_id and h.field_id = w.field_id
   left join own o on o.role_id = w.role_id and o.field_id = w.field_id
@@ -22131,6 +23137,14 @@ CREATE OR REPLACE FUNCTION engine.workspace_of_role(pg_role name)
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$ select r.workspace_id from metadata.roles r where r.pg_role = engine.crm_role(workspace_of_role.pg_role) $function$;
+
+CREATE OR REPLACE FUNCTION engine.workspaces_with_log()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select p.workspace_id from engine.event_positions p order by p.workspace_id $function$;
+comment on function engine.workspaces_with_log() is 'The workspaces whose events are to be archived, by engine.archive_events.';
 
 CREATE OR REPLACE FUNCTION engine.writable_columns(target regclass, privilege text)
  RETURNS text[]
@@ -22928,6 +23942,14 @@ begin
 end
 $function$;
 comment on function metadata.end_sessions_without_factor() is 'Signs out the members of whom a second factor is wanted and who have none, so that they are led to set one up now. Returns how many sessions ended.';
+
+CREATE OR REPLACE FUNCTION metadata.event_retention()
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select s.event_retention_days from core.workspace_settings s where s.workspace_id = engine.own_workspace() $function$;
+comment on function metadata.event_retention() is 'For how many days the history of the records is kept; null for ever.';
 
 CREATE OR REPLACE FUNCTION metadata.explain_access(object_name text, action text DEFAULT 'READ'::text, record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, member_id uuid DEFAULT NULL::uuid, role_id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
@@ -24101,6 +25123,26 @@ BEGIN ATOMIC
 END;
 comment on function metadata.set_default_view(uuid,uuid,text,uuid) is 'Which view of an object shows first: for oneself (MEMBER), for a ROLE or for the whole WORKSPACE, which ask for the permission VIEWS. Null takes the choice back.';
 
+CREATE OR REPLACE FUNCTION metadata.set_event_retention(days integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+  v_least int := engine.trash_days(v_workspace);
+begin
+  perform engine.assert_manages(v_workspace, 'WORKSPACE');
+  if days < v_least then
+    raise exception 'The history is kept for % days at least, as long as the trash.', v_least using errcode = 'RV191', column = 'days',
+      hint = 'What was deleted comes back with what the history knows of it. Empty the trash sooner, or keep the history longer.';
+  end if;
+  update core.workspace_settings s set event_retention_days = days where s.workspace_id = v_workspace;
+end
+$function$;
+comment on function metadata.set_event_retention(integer) is 'For how many days the history of the records is kept, at least as long as the trash; null for ever. What is older is dropped by a job in the night, and cannot be had again.';
+
 CREATE OR REPLACE FUNCTION metadata.set_identity_provider_secret(id uuid, sealed_secret text DEFAULT NULL::text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -24862,7 +25904,7 @@ grant execute on function core.attempt_wait(text) to relvar_server;
 
 grant execute on function core.attempt_wait(text) to relvar_worker;
 
-grant execute on function core.begin_impersonation(uuid,uuid,text,integer,bytea,inet,text) to relvar_server;
+grant execute on function core.begin_impersonation(uuid,uuid,text,integer,bytea,inet,text,uuid) to relvar_server;
 
 grant execute on function core.begin_second_factor(uuid,text) to relvar_server;
 
@@ -25134,6 +26176,10 @@ grant execute on function engine.actor_is_known() to public;
 
 grant execute on function engine.actor_name() to public;
 
+grant execute on function engine.archive_events(uuid,integer) to relvar_worker;
+
+grant execute on function engine.begin_revert(name,text,jsonb,text) to relvar_crm;
+
 grant execute on function engine.below_me() to relvar_crm;
 
 grant execute on function engine.below_me() to relvar_reader;
@@ -25154,6 +26200,8 @@ grant execute on function engine.deleted_records(name,text,text,integer,integer)
 
 grant execute on function engine.destroy_record(name,text,text,uuid) to relvar_crm;
 
+grant execute on function engine.drop_archived_events(uuid,integer) to relvar_worker;
+
 grant execute on function engine.duplicate_candidates(name,text,text,uuid,jsonb) to relvar_crm;
 
 grant execute on function engine.duplicate_candidates(name,text,text,uuid,jsonb) to relvar_reader;
@@ -25166,11 +26214,17 @@ grant execute on function engine.duplicate_phone(text) to public;
 
 grant execute on function engine.duplicate_text(text) to public;
 
+grant execute on function engine.end_revert(jsonb) to relvar_crm;
+
 grant execute on function engine.events_after(uuid,bigint,integer,integer,integer) to relvar_server;
 
 grant execute on function engine.events_after(uuid,bigint,integer,integer,integer) to relvar_worker;
 
 grant execute on function engine.explain_violation(text,text,text,text,name) to relvar_server;
+
+grant execute on function engine.field_history(name,text,text,uuid,text,integer,bigint) to relvar_crm;
+
+grant execute on function engine.field_history(name,text,text,uuid,text,integer,bigint) to relvar_reader;
 
 grant execute on function engine.find_actor() to public;
 
@@ -25220,6 +26274,8 @@ grant execute on function engine.note_jobs(jsonb) to relvar_worker;
 
 grant execute on function engine.note_recurring_jobs(jsonb) to relvar_worker;
 
+grant execute on function engine.plan_revert(name,text,jsonb,integer) to relvar_crm;
+
 grant execute on function engine.private_member() to public;
 
 grant execute on function engine.prune_jobs() to relvar_worker;
@@ -25236,11 +26292,15 @@ grant execute on function engine.relay_outbox(integer) to relvar_worker;
 
 grant execute on function engine.restore_record(name,text,text,uuid) to relvar_crm;
 
+grant execute on function engine.restore_reverted(jsonb) to relvar_crm;
+
 grant execute on function engine.role_may(name,text) to relvar_crm;
 
 grant execute on function engine.rule_ids(uuid,text) to relvar_crm;
 
 grant execute on function engine.rule_ids(uuid,text) to relvar_reader;
+
+grant execute on function engine.run_as_caller(jsonb) to relvar_crm;
 
 grant execute on function engine.search(name,text,text,integer) to relvar_crm;
 
@@ -25295,6 +26355,8 @@ grant execute on function engine.wholly_readable_objects(name) to relvar_crm;
 grant execute on function engine.wholly_readable_objects(name) to relvar_reader;
 
 grant execute on function engine.workspace_of_role(name) to public;
+
+grant execute on function engine.workspaces_with_log() to relvar_worker;
 
 grant execute on function metadata.add_view(uuid,text,jsonb,text,uuid) to relvar_crm;
 
@@ -25363,6 +26425,8 @@ grant execute on function metadata.drift(uuid) to relvar_crm;
 grant execute on function metadata.end_invite_link() to relvar_crm;
 
 grant execute on function metadata.end_sessions_without_factor() to relvar_crm;
+
+grant execute on function metadata.event_retention() to relvar_crm;
 
 grant execute on function metadata.explain_access(text,text,uuid,text,uuid,uuid) to relvar_crm;
 
@@ -25469,6 +26533,8 @@ grant execute on function metadata.set_allows_other_apps(boolean) to relvar_crm;
 grant execute on function metadata.set_default_role(uuid) to relvar_crm;
 
 grant execute on function metadata.set_default_view(uuid,uuid,text,uuid) to relvar_crm;
+
+grant execute on function metadata.set_event_retention(integer) to relvar_crm;
 
 grant execute on function metadata.set_identity_provider_secret(uuid,text) to relvar_crm;
 

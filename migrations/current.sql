@@ -168,21 +168,19 @@ comment on table engine.recurring_jobs is 'The schedule of the worker (worker/cr
 
 --!include engine/jobs/turns.sql
 --!include engine/jobs/counts.sql
+-- Times in mails are those of the reader, who hears of every change of a sign-in.
+drop function core.mail_to_send(uuid);
+--!include core/mail.sql
+-- Nobody acts, at the address of one workspace, as a member of another.
+drop function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text);
+--!include core/impersonation.sql
 --!include engine/events.sql
 -- What roles should and may do is looked up in their own workspace alone.
 --!include engine/permissions/rights.sql
 --!include engine/permissions/policy.sql
---!include engine/permissions/security.sql
 --!include engine/permissions/principals.sql
---!include engine/permissions/flags.sql
 
--- Nobody acts, at the address of one workspace, as a member of another.
-drop function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text);
---!include core/impersonation.sql
 
--- Times in mails are those of the reader, who hears of every change of a sign-in.
-drop function core.mail_to_send(uuid);
---!include core/mail.sql
 --!include core/accounts.sql
 --!include core/sessions.sql
 --!include core/sign_in_changes.sql

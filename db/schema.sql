@@ -10289,8 +10289,7 @@ AS $function$
 begin
   return query
   with permission as materialized (
-    select p.*, o.table_name, o as limited, p.is_limited or exists (
-      select from metadata.record_rules u where u.workspace_id = desired_policies.workspace_id and u.role_id = p.role_id and u.object_id = p.object_id) as has_rules
+    select p.*, o.table_name, o as limited, p.is_limited or exists (select from metadata.record_rules u where u.role_id = p.role_id and u.object_id = p.object_id) as has_rules
     from engine.effective_permissions(desired_policies.workspace_id, scope, roles) p
     join metadata.objects o on o.id = p.object_id and o.workspace_id = desired_policies.workspace_id
     where p.can_read or p.can_create or p.can_update or p.can_delete
@@ -10329,8 +10328,8 @@ AS $function$
   select 'index', f.object_id || ' policy:' || c.key, f.object_id::text, o.table_name, engine.fit_name(o.table_name || '_' || c.name || '_policy_idx'),
     format('(%I)', c.name), engine.fact_comment('policy:' || c.key, 'policy:' || c.key), null, null::boolean, null, null, null::oid
   from engine.policy_indexes(workspace_id, scope) p
-  join metadata.fields f on f.id = p.field_id and f.workspace_id = desired_policy_indexes.workspace_id and f.deleted_at is null and f.is_active
-  join metadata.objects o on o.id = f.object_id and o.workspace_id = desired_policy_indexes.workspace_id
+  join metadata.fields f on f.id = p.field_id and f.deleted_at is null and f.is_active
+  join metadata.objects o on o.id = f.object_id
   cross join lateral (
     select engine.column_key(f.id, f.revision, t.part) as key, engine.snake_case(f.name) || t.suffix as name
     from engine.field_type_columns t where t.type = coalesce(f.result_type, f.type) and (t.part = p.part or p.part = '')
@@ -10394,7 +10393,7 @@ AS $function$
     select o.id::text as table_key, o.table_name
     from metadata.objects o where o.workspace_id = desired_security.workspace_id and (scope is null or o.id = any (scope))
     union all
-    select i, i from unnest(engine.internal_tables()) i where scope is null
+    select v.key, v.key from (values ('record_events'), ('trash'), ('record_shares')) v (key) where scope is null
   ), policies as (
     select t.table_key, t.table_name, 'relvar_owner' as pg_role, '' as command, 'for all to relvar_owner using (true) with check (true)' as definition
     from tables t where roles is null
@@ -16666,7 +16665,7 @@ AS $function$
     ('ROLES', 'SETTING', 'Roles', 'Makes and changes roles. Who may do this may give anybody anything.'),
     ('DATA_MODEL', 'SETTING', 'Data model', 'Objects, fields, relations, rules and indexes.'),
     ('LAYOUTS', 'SETTING', 'Layouts', 'How the pages of records are arranged for everybody.'),
-    ('SECURITY', 'SETTING', 'Security', 'How members sign in, and the audit of who did. Who may do this can let a provider of their own name anybody but administrators.'),
+    ('SECURITY', 'SETTING', 'Security', 'How members sign in, and the audit of who did.'),
     ('API_KEYS_AND_WEBHOOKS', 'SETTING', 'API keys and webhooks', 'Makes and revokes API keys, registers apps and blocks them; keeps webhooks.'),
     ('WORKFLOWS', 'SETTING', 'Workflows', 'Makes, changes and starts workflows.'),
     ('APPLICATIONS', 'SETTING', 'Applications', 'Installs, upgrades and removes applications.'),
@@ -16675,7 +16674,7 @@ AS $function$
     ('IMPERSONATE', 'SETTING', 'Impersonation', 'Works as another member, where the workspace allows it.'),
     ('SSO_BYPASS', 'SETTING', 'Sign-in without SSO', 'Signs in by password although single sign-on is enforced.'),
     ('DATABASE_ACCESS', 'SETTING', 'Database logins', 'Makes logins for psql and BI tools, which see what their member sees.'),
-    ('VIEWS', 'TOOL', 'Views', 'Makes and changes the views and favourites that all members see.'),
+    ('VIEWS', 'TOOL', 'Views', 'Makes and changes the views that all members see.'),
     ('IMPORT_CSV', 'TOOL', 'Import', 'Imports records from files.'),
     ('EXPORT_CSV', 'TOOL', 'Export', 'Exports records to files.'),
     ('UPLOAD_FILE', 'TOOL', 'Upload files', 'Attaches files to records.'),

@@ -169,6 +169,7 @@ comment on table engine.recurring_jobs is 'The schedule of the worker (worker/cr
 --!include engine/jobs/turns.sql
 --!include engine/jobs/counts.sql
 -- Times in mails are those of the reader, who hears of every change of a sign-in.
+-- Times in mails are those of the reader.
 drop function core.mail_to_send(uuid);
 --!include core/mail.sql
 -- Nobody acts, at the address of one workspace, as a member of another.
@@ -181,6 +182,7 @@ drop function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text)
 --!include engine/permissions/principals.sql
 
 
+-- Owners hear of every change of a sign-in.
 --!include core/accounts.sql
 --!include core/sessions.sql
 --!include core/sign_in_changes.sql

@@ -31,6 +31,8 @@ export interface Config {
   geoIpPath: string | null;
   /** Whether identity providers may be asked in the private network of the server. */
   allowsPrivateProviders: boolean;
+  /** Whether webhooks may lead into the private network of the server. */
+  allowsPrivateReceivers: boolean;
 }
 
 export interface CaptchaConfig {
@@ -97,6 +99,8 @@ export const VARIABLES = {
     'The file of a database of places in the format of MaxMind, such as GeoLite2-City.mmdb. Without it no place is shown beside addresses.',
   RELVAR_SSO_PRIVATE:
     'allowed lets workspaces name identity providers that lie in the private network of the server; refused does not, so that nobody looks around there. Default: refused.',
+  RELVAR_WEBHOOKS_PRIVATE:
+    'allowed lets webhooks lead to addresses in the private network of the server and on its machine; refused does not, so that nobody looks around there. Default: refused.',
   NODE_ENV: 'development, test or production. Default: development.',
 };
 
@@ -215,6 +219,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     captcha,
     geoIpPath: text('RELVAR_GEOIP'),
     allowsPrivateProviders: isChosen('RELVAR_SSO_PRIVATE', ['allowed', 'refused']),
+    allowsPrivateReceivers: isChosen('RELVAR_WEBHOOKS_PRIVATE', ['allowed', 'refused']),
   };
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return config;

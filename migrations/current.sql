@@ -6,122 +6,142 @@ create table engine.event_positions (
 comment on table engine.event_positions is 'The last position of each workspace that the relay gave. Who holds the row gives the next ones.';
 --!include engine/internals.sql
 --!include engine/actual.sql
+--!include engine/permissions/security.sql
 --!include engine/positions.sql
 --!include engine/outbox.sql
 --!include engine/reconcile.sql
 --!include core/workspaces.sql
--- ── views: owners, shares, defaults, favourites ────────────────────────────────────────────────
--- They are no part of the model any more: no version, no lock, no history.
-drop trigger _900_changed_insert on metadata.views;
-drop trigger _900_changed_update on metadata.views;
-drop trigger _900_changed_delete on metadata.views;
-drop trigger _900_changed_insert on metadata.view_fields;
-drop trigger _900_changed_update on metadata.view_fields;
-drop trigger _900_changed_delete on metadata.view_fields;
-drop trigger _000_lock on metadata.views;
-drop trigger _000_lock on metadata.view_fields;
+-- Webhooks: what to tell and how, how far each has come, what became of each delivery.
+alter table metadata.webhooks
+  add column description text not null default '',
+  add column format text not null default 'STANDARD' check (format in ('STANDARD', 'TWENTY')),
+  add column filters jsonb not null default '{}' check (jsonb_typeof(filters) = 'object'),
+  add column compiled jsonb not null default '{}',
+  add column fields jsonb not null default '{}' check (jsonb_typeof(fields) = 'object'),
+  add column created_by_id uuid,
+  add column disabled_at timestamptz,
+  add column disabled_reason text,
+  add foreign key (workspace_id, created_by_id) references core.members (workspace_id, id) on delete set null (created_by_id);
+create index webhooks_created_by_id_idx on metadata.webhooks (workspace_id, created_by_id);
 
-alter table metadata.views
-  add column visibility text not null default 'WORKSPACE' check (visibility in ('WORKSPACE', 'PERSONAL')),
-  add column owner_id uuid,
-  add column is_locked boolean not null default false,
-  add column updated_at timestamptz not null default now(),
-  add foreign key (workspace_id, owner_id) references core.members (workspace_id, id) on delete set null (owner_id);
-create index on metadata.views (workspace_id, owner_id);
-alter table metadata.view_fields
-  add column is_pinned boolean not null default false,
-  add column aggregate text check (aggregate in ('MIN', 'MAX', 'AVG', 'SUM', 'COUNT', 'COUNT_UNIQUE_VALUES', 'COUNT_EMPTY', 'COUNT_NOT_EMPTY', 'COUNT_TRUE', 'COUNT_FALSE', 'PERCENTAGE_EMPTY', 'PERCENTAGE_NOT_EMPTY'));
+create table engine.webhook_states (
+  webhook_id uuid primary key references metadata.webhooks on delete cascade,
+  "position" bigint not null default 0,
+  seq int not null default 2147483647,
+  wanted bigint not null default 0,
+  fetched bigint not null default 0,
+  fetched_seq int not null default 2147483647,
+  retry_at timestamptz,
+  has_test boolean not null default false,
+  paused_until timestamptz,
+  failures int not null default 0,
+  failing_since timestamptz,
+  last_success_at timestamptz,
+  last_failure_at timestamptz,
+  last_status int,
+  last_error text,
+  leased_by text,
+  leased_until timestamptz,
+  worked_at timestamptz
+) with (fillfactor = 50);
+comment on table engine.webhook_states is 'How far each webhook has come in the event log, and how it fares. All up to event seq of the statement at position is done; wanted is the last position that is meant for it.';
+insert into engine.webhook_states (webhook_id) select h.id from metadata.webhooks h;
 
-create table metadata.view_shares (
-  id uuid primary key default engine.uuidv7(),
-  workspace_id uuid not null references core.workspaces on delete cascade,
-  view_id uuid not null,
-  principal_kind text not null check (principal_kind in ('MEMBER', 'TEAM', 'ROLE')),
-  principal_id uuid not null,
-  access text not null check (access in ('READ', 'WRITE')),
-  reason text not null default '',
-  created_by uuid,
-  created_by_name text,
-  created_at timestamptz not null default now(),
-  expires_at timestamptz,
-  unique (view_id, principal_kind, principal_id),
-  foreign key (workspace_id, view_id) references metadata.views (workspace_id, id) on delete cascade
+create table engine.webhook_wakes (
+  webhook_id uuid not null,
+  first bigint,
+  last bigint
 );
-comment on table metadata.view_shares is 'With whom views are shared. Written by share_view and unshare_view.';
-create index on metadata.view_shares (workspace_id, view_id);
-create index on metadata.view_shares (principal_id);
+comment on table engine.webhook_wakes is 'For which webhooks the relay has seen something, by the first and the last position; without them for an event of engine.emit(). No foreign keys: the relay waits for nobody.';
+create index webhook_wakes_webhook_id_idx on engine.webhook_wakes (webhook_id);
 
-create table metadata.view_defaults (
-  id uuid primary key default engine.uuidv7(),
-  workspace_id uuid not null references core.workspaces on delete cascade,
-  object_id uuid not null,
-  view_id uuid not null,
-  principal_kind text not null check (principal_kind in ('WORKSPACE', 'ROLE', 'MEMBER')),
-  principal_id uuid check ((principal_id is null) = (principal_kind = 'WORKSPACE')),
-  unique nulls not distinct (workspace_id, object_id, principal_kind, principal_id),
-  foreign key (workspace_id, object_id) references metadata.objects (workspace_id, id) on delete cascade,
-  foreign key (workspace_id, view_id) references metadata.views (workspace_id, id) on delete cascade
-);
-comment on table metadata.view_defaults is 'Which view of an object shows first, for whom.';
-create index on metadata.view_defaults (workspace_id, view_id);
-create index on metadata.view_defaults (principal_id);
-
-create table metadata.favourites (
-  id uuid primary key default engine.uuidv7(),
-  workspace_id uuid not null references core.workspaces on delete cascade,
-  member_id uuid,
-  kind text not null check (kind in ('FOLDER', 'RECORD', 'VIEW', 'OBJECT', 'LINK')),
-  label text,
-  icon text,
-  folder_id uuid,
+create table engine.webhook_deliveries (
+  webhook_id uuid not null,
+  id bigint generated always as identity,
+  workspace_id uuid not null,
+  kind text not null check (kind in ('EVENT', 'CUSTOM', 'TEST')),
+  message_id text not null,
+  event_type text not null,
   object_id uuid,
   record_id uuid,
-  view_id uuid,
-  url text check (length(url) <= 2000),
-  position double precision not null default 0,
-  created_at timestamptz not null default now(),
-  check (case kind when 'RECORD' then num_nonnulls(object_id, record_id) = 2 and num_nonnulls(view_id, url) = 0
-    when 'OBJECT' then object_id is not null and num_nonnulls(record_id, view_id, url) = 0
-    when 'VIEW' then view_id is not null and num_nonnulls(object_id, record_id, url) = 0
-    when 'LINK' then url is not null and num_nonnulls(object_id, record_id, view_id) = 0
-    else num_nonnulls(object_id, record_id, view_id, url) = 0 end),
-  unique (workspace_id, id),
-  foreign key (workspace_id, member_id) references core.members (workspace_id, id) on delete cascade,
-  foreign key (workspace_id, folder_id) references metadata.favourites (workspace_id, id) on delete set null (folder_id),
-  foreign key (workspace_id, object_id) references metadata.objects (workspace_id, id) on delete cascade,
-  foreign key (workspace_id, view_id) references metadata.views (workspace_id, id) on delete cascade
+  batch bigint,
+  seq int,
+  payload jsonb,
+  state text not null default 'PENDING' check (state in ('PENDING', 'DELIVERED', 'DEAD', 'SKIPPED')),
+  is_replay boolean not null default false,
+  attempts int not null default 0,
+  first_attempt_at timestamptz,
+  last_attempt_at timestamptz,
+  next_attempt_at timestamptz,
+  status int,
+  error text,
+  duration_ms int,
+  request jsonb,
+  response jsonb,
+  history jsonb not null default '[]',
+  created_at timestamptz not null default clock_timestamp(),
+  primary key (webhook_id, id)
 );
-comment on table metadata.favourites is 'What people want at hand: records, views, objects and addresses, in folders.';
-create index on metadata.favourites (workspace_id, member_id);
-create index on metadata.favourites (workspace_id, folder_id);
-create index on metadata.favourites (workspace_id, object_id);
-create index on metadata.favourites (workspace_id, view_id);
-create unique index favourites_once_idx on metadata.favourites (workspace_id, member_id, kind, object_id, record_id, view_id, url) nulls not distinct where kind <> 'FOLDER';
+comment on table engine.webhook_deliveries is 'What was sent to webhooks, what waits to be sent again, and what was given up. No foreign keys: the relay waits for nobody.';
+create unique index webhook_deliveries_event_key on engine.webhook_deliveries (webhook_id, batch, seq) where kind = 'EVENT' and not is_replay;
+create index webhook_deliveries_pending_idx on engine.webhook_deliveries (webhook_id, id) where state = 'PENDING';
+create index webhook_deliveries_pending_record_idx on engine.webhook_deliveries (webhook_id, record_id, id) where state = 'PENDING';
+create index webhook_deliveries_created_at_idx on engine.webhook_deliveries using brin (created_at);
 
-create table engine.deleted_views (
-  view_id uuid primary key,
+create table engine.emitted_events (
+  id uuid primary key,
+  workspace_id uuid not null,
+  name text not null,
+  payload jsonb not null,
+  emitted_at timestamptz not null default now()
+);
+comment on table engine.emitted_events is 'Events of engine.emit() that the relay has not taken yet.';
+
+create table core.webhook_secrets (
+  id uuid primary key default engine.uuidv7(),
+  webhook_id uuid not null references metadata.webhooks on delete cascade,
   workspace_id uuid not null references core.workspaces on delete cascade,
-  deleted_by uuid,
-  deleted_at timestamptz not null default now(),
-  data jsonb not null
+  sealed text not null,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz,
+  shown_at timestamptz
 );
-comment on table engine.deleted_views is 'Views that were deleted within a month, with all that belonged to them.';
-create index on engine.deleted_views (workspace_id);
+comment on table core.webhook_secrets is 'What deliveries are signed with, sealed with a key that the database does not have. The one that does not expire is the present one.';
+create unique index webhook_secrets_present_key on core.webhook_secrets (webhook_id) where expires_at is null;
+create index webhook_secrets_webhook_id_idx on core.webhook_secrets (webhook_id);
+create index webhook_secrets_workspace_id_idx on core.webhook_secrets (workspace_id);
 
---!include engine/views/filter.sql
--- What no screen has written yet was a filter of the API; one that is none is told and given up.
+--!include engine/webhooks/wake.sql
+--!include engine/webhooks/payloads.sql
+--!include engine/webhooks/emit.sql
+--!include engine/webhooks/work.sql
+--!include metadata/webhooks.sql
+--!include metadata/access.sql
+--!include metadata/comments.sql
+--!include metadata/uses.sql
+
+-- What waited in the queue of the former way goes on in the new one.
 do $$
 declare
   r record;
 begin
-  for r in select v.id, v.filter from metadata.views v where v.filter is not null loop
-    begin
-      update metadata.views v set filter = engine.view_filter(r.filter) where v.id = r.id;
-    exception when sqlstate 'RV186' then
-      raise warning 'The filter of the view % is none and was taken away: %', r.id, r.filter;
-      update metadata.views v set filter = null where v.id = r.id;
-    end;
+  for r in
+    select w.schema_name, h.id, h.workspace_id, array_agg((j.payload ->> 'batch')::bigint) as batches
+    from graphile_worker._private_jobs j
+    join graphile_worker._private_tasks t on t.id = j.task_id and t.identifier = 'webhook__deliver'
+    join metadata.webhooks h on h.id = (j.payload ->> 'webhook_id')::uuid
+    join core.workspaces w on w.id = h.workspace_id
+    group by 1, 2, 3
+  loop
+    execute format(
+      'insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, object_id, record_id, batch, seq)
+       select $1, $2, ''EVENT'', e.batch || ''-'' || e.seq, o.name_singular || ''.'' || e.action, e.object_id, e.record_id, e.batch, e.seq
+       from %I.record_events e join metadata.objects o on o.id = e.object_id
+       where e.batch = any ($3) order by e.batch, e.seq', r.schema_name) using r.id, r.workspace_id, r.batches;
+    update engine.webhook_states s set retry_at = now() where s.webhook_id = r.id;
   end loop;
+  perform graphile_worker.complete_jobs(array(
+    select j.id from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id and t.identifier = 'webhook__deliver'));
 end
 $$;
 --!include metadata/views.sql
@@ -210,3 +230,4 @@ alter table core.workspace_settings add column event_retention_days int check (e
 comment on column core.workspace_settings.event_retention_days is 'For how many days the event log is kept; null for ever.';
 --!include engine/permissions/past.sql
 --!include engine/archive.sql
+drop function engine.webhook_delivery(uuid, uuid, bigint);

@@ -1,4 +1,5 @@
 import { loadConfig } from '../db/config.ts';
+import { openSecrets } from '../db/secrets.ts';
 import { log, messageOf } from './log.ts';
 import { startWorker } from './start.ts';
 
@@ -6,11 +7,21 @@ import { startWorker } from './start.ts';
 const STOP_WITHIN_MS = 4_500;
 
 try {
-  const { workerUrl, workerConcurrency, mail, allowsPrivateProviders, isProduction } = loadConfig();
+  const config = loadConfig();
+  const { workerUrl, workerConcurrency, mail, isProduction } = config;
   if (workerUrl === null)
     throw new Error('The worker has no database: set RELVAR_WORKER_URL or DATABASE_URL, or use npm start.');
-  const providers = { allowsPrivate: allowsPrivateProviders, allowsLoopback: !isProduction };
-  const worker = startWorker({ url: workerUrl, concurrency: workerConcurrency, mail, providers });
+  const worker = startWorker({
+    url: workerUrl,
+    concurrency: workerConcurrency,
+    mail,
+    secrets: openSecrets(config),
+    providers: { allowsPrivate: config.allowsPrivateProviders, allowsLoopback: !isProduction },
+    receivers: {
+      allowsPrivate: config.allowsPrivateReceivers,
+      allowsLoopback: config.allowsPrivateReceivers || !isProduction,
+    },
+  });
   log('worker started', { concurrency: workerConcurrency });
 
   let isStopping = false;

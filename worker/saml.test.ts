@@ -6,6 +6,7 @@ import { selfSign } from '../db/saml/selfSign.ts';
 import { useDatabase } from '../db/testing/database.ts';
 import { createWorkspace } from '../db/testing/workspace.ts';
 import { startWorker } from './start.ts';
+import { SECRETS } from './testing/receiver.ts';
 
 /** The daily task over SAML providers, with metadata at an address of this machine. */
 
@@ -42,6 +43,7 @@ beforeAll(async () => {
   address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/metadata`;
   workspaceId = (await createWorkspace(db.admin)).id;
   worker = startWorker({
+    secrets: SECRETS,
     url: db.workerUrl,
     concurrency: 2,
     mail: { smtpUrl: null, from: null, publicUrl: 'https://crm.acme.test' },

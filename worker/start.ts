@@ -1,10 +1,20 @@
 import { createPool } from '../db/pool.ts';
+import { PUBLIC_ONLY, type AddressLimits } from '../db/publicAddresses.ts';
+import type { Secrets } from '../db/secrets.ts';
 import { runQueue, type QueueSettings } from './queue.ts';
 import { runRelay } from './relay.ts';
+import { runWebhooks } from './webhooks/dispatch.ts';
 
-/** Runs the relay and the job queue until `stop`, which returns when all work has ended. */
-export function startWorker(settings: QueueSettings) {
-  const { url, concurrency } = settings;
+interface WorkerSettings extends QueueSettings {
+  /** Opens the secrets that webhooks are signed with. */
+  secrets: Secrets;
+  /** Which addresses webhooks may lead to; none in private networks unless it is said. */
+  receivers?: AddressLimits;
+}
+
+/** Runs the relay, the webhooks and the job queue until `stop`, which returns when all work has ended. */
+export function startWorker(settings: WorkerSettings) {
+  const { url, concurrency, secrets, receivers: limits = PUBLIC_ONLY } = settings;
   const engine = createPool({
     connectionString: url,
     applicationName: 'relvar worker',
@@ -14,11 +24,12 @@ export function startWorker(settings: QueueSettings) {
     connectionString: url,
     applicationName: 'relvar worker queue',
     role: 'relvar_jobs',
-    max: concurrency + 7,
+    max: concurrency + 3,
   });
   const stopping = new AbortController();
   const loops = Promise.all([
     runRelay(engine, stopping.signal),
+    runWebhooks(engine, { secrets, limits }, stopping.signal),
     runQueue({ engine, queue }, settings, stopping.signal),
   ]);
   return {

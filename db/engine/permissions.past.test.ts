@@ -293,15 +293,27 @@ describe('webhooks', () => {
       await client.query(`delete from ${ws.schema}.clients where id = $1`, [others]);
       await client.query(`delete from ${ws.schema}.clients`);
       const { rows } = await client.query(
-        `select p from (select distinct batch from ${ws.schema}.record_events where object_id = $1) e
-         cross join lateral jsonb_array_elements(engine.webhook_delivery($2, $3, e.batch) -> 'payloads') p order by e.batch`,
-        [object, ws.id, hook],
+        `select p.event_type as type, p.body -> 'data' as data
+         from (select array_agg(batch) as batches, array_agg(seq) as seqs from ${ws.schema}.record_events where object_id = $1) e
+         cross join lateral engine.webhook_payloads($2, e.batches, e.seqs) p order by p.batch, p.seq`,
+        [object, hook],
       );
-      const told = rows.map((row) => row.p as { type: string; recordId: string; after: object | null });
-      expect(told.map(({ type, recordId }) => [type, recordId])).toEqual(
+      const told = rows as { type: string; data: { recordId: string; after: object | null } }[];
+      expect(told.map(({ type, data }) => [type, data.recordId])).toEqual(
         ['created', 'updated', 'deleted'].map((action) => [`client.${action}`, mine]),
       );
-      expect(told[1]!.after).toEqual({ name: 'Mine!' });
+      expect(told[1]!.data.after).toEqual({ name: 'Mine!' });
+      // A filter over what the role does not read tells nothing of it.
+      await client.query(`update metadata.webhooks set filters = $2 where id = $1`, [
+        hook,
+        { client: 'salary = "earns"' },
+      ]);
+      const { rows: filtered } = await client.query(
+        `select p.* from (select array_agg(batch) as batches, array_agg(seq) as seqs from ${ws.schema}.record_events where object_id = $2) e
+         cross join lateral engine.webhook_payloads($1, e.batches, e.seqs) p`,
+        [hook, object],
+      );
+      expect(filtered).toEqual([]);
       expect(JSON.stringify(told)).not.toMatch(/salary|earns/);
     }));
 

@@ -193,7 +193,8 @@ describe('the model', () => {
     db.inTransaction(async (client) => {
       await insert(client, 'metadata.webhooks', { workspace_id: ws.id, target_url: 'https://a.example' });
       await act(client, ws.memberRole);
-      expect((await client.query(`select 1 from metadata.${table}`)).rowCount).toBeGreaterThan(0);
+      // The address of a webhook may hold a key, so only who keeps webhooks reads them.
+      expect((await client.query(`select 1 from metadata.${table}`)).rowCount! > 0).toBe(table !== 'webhooks');
       const column = { objects: 'icon', fields: 'icon', relations: 'inverse_label', webhooks: 'name' }[table]!;
       // Row-level security hides what may not be changed, so nothing is touched.
       expect((await client.query(`update metadata.${table} set ${column} = 'x'`)).rowCount).toBe(0);

@@ -162,7 +162,9 @@ describe('the server in a role of one workspace', () => {
       `engine.become('theirs', 'Admin')`,
       `engine.model_of('${theirs.id}')`,
       `engine.note_change('${theirs.id}')`,
-      `engine.webhook_delivery('${theirs.id}', '${theirs.id}', 1)`,
+      `engine.webhook_payloads('${theirs.id}', '{1}', '{1}')`,
+      `engine.emit('${mine.id}', 'invoice.paid')`,
+      `engine.claim_webhooks('mine', 1)`,
       `graphile_worker.add_job('x')`,
     ])
       await expect(asServer(enter(), `select ${call}`)).rejects.toMatchObject(denied);

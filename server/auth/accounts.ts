@@ -135,7 +135,8 @@ export function installAccounts(app: Express, parts: AccountParts): void {
 
   app.post('/auth/verify-email/request', async (request, response) => {
     await begin(request);
-    const { userId, email } = await own.member(request, response);
+    const { userId, email } = await identities.of(request, response);
+    if (userId === null || email === null) throw new RequestError('FORBIDDEN');
     await readTexts(pool, request, []);
     await answerQuietly(parts, { request, response, kind: 'verify', email }, () =>
       pool.query('select core.request_verification($1, $2, $3)', [userId, ...origin(request)]),

@@ -267,11 +267,7 @@ export class Identities {
       return this.#refuse(request, new TokenRefused('WRONG_SESSION'), claims);
     };
     const found = this.ofSession(claims.sessionId);
-    if (!(found instanceof Promise)) return check(found);
-    return found.then(check, (error: unknown) => {
-      const isOver = error instanceof RequestError && error.code === 'NOT_SIGNED_IN';
-      return this.#refuse(request, isOver ? new TokenRefused('NO_SESSION') : error, claims);
-    });
+    return found instanceof Promise ? found.then(check) : check(found);
   }
 
   #refuse(request: IncomingMessage, error: unknown, claims?: AccessClaims): never {

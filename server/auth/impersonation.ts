@@ -1,6 +1,5 @@
 import type { Express } from 'express';
 import type { DatabaseError, Pool } from 'pg';
-import { hasOwnAddresses } from '../../db/workspaceAddress.ts';
 import { RequestError } from '../errors.ts';
 import { readJson } from '../http/body.ts';
 import { expireSessionCookies, readCookie } from './cookies.ts';
@@ -15,11 +14,10 @@ interface Parts {
   readonly identities: Identities;
   readonly sessions: Sessions;
   readonly own: Own;
-  readonly publicUrl: string | null;
 }
 
 /** Acting as a member for a while, and the way back. The database decides who may. */
-export function installImpersonation(app: Express, { pool, identities, sessions, own, publicUrl }: Parts): void {
+export function installImpersonation(app: Express, { pool, identities, sessions, own }: Parts): void {
   app.post('/auth/impersonate', async (request, response) => {
     const { userId, sessionId, workspaceId } = await own.member(request, response);
     const { member, reason, minutes } = ((await readJson(request)) ?? {}) as Record<string, unknown>;
@@ -33,14 +31,12 @@ export function installImpersonation(app: Express, { pool, identities, sessions,
         message: 'Send the "member", the "reason" and for how many "minutes".',
       });
     try {
-      const staysIn = hasOwnAddresses(publicUrl) ? workspaceId : null;
-      const by = { sessionId, member, reason, minutes: Number(minutes), staysIn };
-      const begun = await sessions.impersonate(request, by);
+      const begun = await sessions.impersonate(request, { sessionId, member, reason, minutes: Number(minutes) });
       sessions.setCookies(request, response, begun);
       response.setHeader('cache-control', 'no-store');
       response.json(presentIdentity(begun.identity));
     } catch (error) {
-      if (/^RV(15[5-7]|181)$/.test((error as DatabaseError).code ?? ''))
+      if (/^RV15[5-7]$/.test((error as DatabaseError).code ?? ''))
         await noteAuthEvent(pool, request, 'IMPERSONATION_REFUSED', {
           workspaceId,
           userId,

@@ -1,4 +1,5 @@
-import { AddressRefused, AnswerTooLong } from '../../db/providerFetch.ts';
+import { AnswerTooLong } from '../../db/providerFetch.ts';
+import { AddressRefused } from '../../db/publicAddresses.ts';
 
 /** Thrown for a person of another domain than the one that the workspace wants. */
 export class WrongDomain extends Error {}

@@ -1,9 +1,5 @@
--- The relay: takes what writers left in the outbox, turns it into jobs in one call, and tells the
+-- The relay: takes what writers left in the outbox, wakes the webhooks that it is meant for, and tells the
 -- servers with one NOTIFY. Only the worker runs it, so that writers never pay for either.
-
-create or replace function engine.event_matches(patterns text[], object_name text, action text) returns boolean
-language sql immutable parallel safe set search_path = ''
-  return patterns && array[object_name || '.' || action, object_name || '.*', '*.' || action, '*.*'];
 
 -- Where a workspace's counter is held by another relay, its rows wait: positions become visible in their order,
 -- and a statement that followed another, having seen it, has the later one.
@@ -13,7 +9,6 @@ as $$
 declare
   v_workspaces uuid[];
   v_taken engine.outbox[];
-  v_jobs jsonb;
   v_notice text;
 begin
   perform engine.begin_positions(n.workspace_id)
@@ -34,17 +29,7 @@ begin
     return 0;
   end if;
   perform engine.give_positions(v_taken);
-  select jsonb_agg(jsonb_build_object(
-    'identifier', 'webhook__deliver',
-    'payload', jsonb_build_object('workspace_id', t.workspace_id, 'webhook_id', h.id, 'batch', t.batch),
-    'job_key', 'webhook:' || h.id || ':' || t.batch)) into v_jobs
-  from unnest(v_taken) t
-  join metadata.objects o on o.id = t.object_id
-  join metadata.webhooks h on h.workspace_id = t.workspace_id and h.is_active and engine.event_matches(h.events, o.name_singular, t.action);
-  if v_jobs is not null then
-    perform graphile_worker.add_jobs(array(
-      select jsonb_populate_record(null::graphile_worker.job_spec, j) from jsonb_array_elements(v_jobs) j));
-  end if;
+  perform engine.wake_webhooks(v_taken);
   -- A notice has less than 8,000 bytes, and an object in it less than 250.
   for v_notice in
     select json_agg(json_build_object('workspace', n.workspace_id, 'position', n.position, 'object', n.object_id, 'table', n.table_name, 'batch', n.batch))
@@ -62,7 +47,7 @@ begin
   return cardinality(v_taken);
 end
 $$;
-comment on function engine.relay_outbox(int) is 'Moves up to max_rows outbox rows to jobs and notices, and gives them their positions. Returns how many; 0 when the outbox is empty, or another relay works on what is in it.';
+comment on function engine.relay_outbox(int) is 'Moves up to max_rows outbox rows to webhooks and notices, and gives them their positions. Returns how many; 0 when the outbox is empty, or another relay works on what is in it.';
 
 create or replace function engine.heartbeat(name text) returns void
 language sql volatile security definer set search_path = ''

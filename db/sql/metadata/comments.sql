@@ -5,7 +5,7 @@ declare
   v_table text;
 begin
   foreach v_table in array array['role_includes', 'field_permissions', 'record_rules', 'teams', 'team_members', 'applications', 'objects', 'fields', 'relations', 'roles', 'object_permissions', 'webhooks',
-    'rules', 'indexes', 'aliases', 'model_versions', 'model_changes', 'type_changes', 'online_changes', 'ignored_drift'] loop
+    'rules', 'indexes', 'views', 'view_fields', 'aliases', 'model_versions', 'model_changes', 'type_changes', 'online_changes', 'ignored_drift'] loop
     execute format('comment on column metadata.%I.workspace_id is ''The workspace that this belongs to; follows from the role of whoever writes.''', v_table);
     if v_table not in ('model_versions', 'model_changes', 'ignored_drift') then
       execute format('comment on column metadata.%I.id is ''Identifies it for good, through every rename.''', v_table);
@@ -118,6 +118,15 @@ comment on column metadata.team_members.is_lead is 'Whether the member leads the
 comment on column metadata.webhooks.name is 'What people call it.';
 comment on column metadata.webhooks.target_url is 'The address that is called with a POST, http or https.';
 comment on column metadata.webhooks.role_id is 'It tells what this role sees, and nobody is its member; that of who made it unless another is given.';
+comment on column metadata.webhooks.description is 'What it is for.';
+comment on column metadata.webhooks.events is 'Patterns object.action, for example person.created, company.* or *.*; also names of events of engine.emit().';
+comment on column metadata.webhooks.format is 'STANDARD: body and signature of Standard Webhooks. TWENTY: body and headers as Twenty sends them.';
+comment on column metadata.webhooks.filters is 'By object, the condition that a record must fulfil: {"opportunity": "stage = \"WON\""}. None for all records.';
+comment on column metadata.webhooks.compiled is E'@behavior -*\nThe filters as typed trees by object, with fields by id.';
+comment on column metadata.webhooks.fields is 'By object, the fields that are told: {"person": ["name", "emails"]}. A change of none of them is not told. None for all fields that the role reads.';
+comment on column metadata.webhooks.created_by_id is E'@behavior -attribute:insert -attribute:update\nThe member who made it, who is told when it is switched off.';
+comment on column metadata.webhooks.disabled_at is E'@behavior -attribute:insert -attribute:update\nWhen it was switched off since nothing could be delivered; null otherwise.';
+comment on column metadata.webhooks.disabled_reason is E'@behavior -attribute:insert -attribute:update\nWhy.';
 comment on column metadata.webhooks.is_active is 'Whether it is called at present.';
 comment on column metadata.webhooks.created_at is 'When it was added.';
 
@@ -163,6 +172,24 @@ comment on column metadata.indexes.parts is 'What it goes by, in order: [{"field
 comment on column metadata.indexes.condition is 'A formula: only records for which it is true are in the index.';
 comment on column metadata.indexes.compiled is E'@behavior -*\nWhat the condition means, by the ids of fields.';
 comment on column metadata.indexes.created_at is 'When it was made.';
+
+comment on column metadata.views.object_id is 'The object whose records it shows.';
+comment on column metadata.views.application_id is 'The application that brought it; null for one made here.';
+comment on column metadata.views.universal_identifier is 'By which the application finds it again when it is upgraded.';
+comment on column metadata.views.name is 'What people call it.';
+comment on column metadata.views.icon is 'Name of a Tabler icon.';
+comment on column metadata.views.type is 'TABLE, BOARD, CALENDAR or GALLERY.';
+comment on column metadata.views.filter is 'Which records it shows, as a filter of the API whose keys are ids of fields; null for all.';
+comment on column metadata.views.sorts is 'Their order: [{"fieldId", "part", "descending"}].';
+comment on column metadata.views.group_field_id is 'The field by whose values it groups.';
+comment on column metadata.views.position is 'Place among the views of the object, smallest first.';
+comment on column metadata.views.created_at is 'When it was made.';
+
+comment on column metadata.view_fields.view_id is 'The view.';
+comment on column metadata.view_fields.field_id is 'The field that the column shows.';
+comment on column metadata.view_fields.width is 'Width in pixels; null for the usual one.';
+comment on column metadata.view_fields.is_visible is 'Whether the column is shown.';
+comment on column metadata.view_fields.position is 'Place among the columns, smallest first.';
 
 comment on column metadata.aliases.object_id is 'The object that had the name, or whose field had it.';
 comment on column metadata.aliases.field_id is 'The field that had the name.';

@@ -12,8 +12,6 @@ declare
   v_junction uuid := (select j.object_id from metadata.fields m join metadata.fields j on j.id = m.junction_field_id where m.id = uses.id and uses.kind = 'field');
   v_ids uuid[];
   v_pattern text;
-  v_member uuid := engine.private_member();
-  v_shared uuid[] := array(select engine.shared_views('READ'));
 begin
   v_fields := v_fields || array(select f.id from metadata.fields f where f.object_id = v_junction)
     || array(select m.id from metadata.fields j join metadata.fields m on m.junction_field_id = j.id where j.object_id = v_junction and m.id <> uses.id);
@@ -43,12 +41,10 @@ begin
     from metadata.indexes i
     where i.workspace_id = uses.workspace_id and concat(i.parts, i.compiled) ~ v_pattern
     union all
-    -- Of a view that the caller does not see no more is told than that it is there. What shows a field does without it.
-    select 'view', v.id, case when v.visibility = 'WORKSPACE' or v.owner_id = v_member or v.id = any (v_shared) then v.name else 'A member''s own view' end, v.object_id, concat_ws(', ',
+    select 'view', v.id, v.name, v.object_id, concat_ws(', ',
         case when v.group_field_id = any (v_ids) then 'groups by it' end, case when v.filter::text ~ v_pattern then 'filters by it' end,
         case when v.sorts::text ~ v_pattern then 'sorts by it' end,
-        case when exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)) then 'shows it' end),
-      v.visibility = 'WORKSPACE' and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts) ~ v_pattern), v.filter::text
+        case when exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)) then 'shows it' end), true, v.filter::text
     from metadata.views v
     where v.workspace_id = uses.workspace_id and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts) ~ v_pattern
       or exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)))
@@ -70,6 +66,10 @@ begin
     select 'role rule', u.id, ro.name, u.object_id, 'chooses records by it', true, u.compiled::text
     from metadata.record_rules u join metadata.roles ro on ro.id = u.role_id
     where u.workspace_id = uses.workspace_id and u.compiled::text ~ v_pattern
+    union all
+    select 'webhook', h.id, coalesce(nullif(h.name, ''), h.target_url), c.key::uuid, 'chooses what it tells by it', true, c.value::text
+    from metadata.webhooks h cross join lateral jsonb_each(h.compiled) c
+    where h.workspace_id = uses.workspace_id and (c.value::text ~ v_pattern or uses.kind = 'object' and c.key::uuid = uses.id)
     union all
     select 'permission', p.id, ro.name, p.object_id, case when p.can_read is false then 'does not read it' when p.can_update is false then 'does not change it' else 'has rights of its own on it' end, false, null
     from metadata.field_permissions p join metadata.roles ro on ro.id = p.role_id

@@ -21,12 +21,17 @@ export const webhooks: Door = {
       for (const object of OBJECTS) {
         const { name } = object;
         const what = `${caller.name} hears of ${object.plural}`;
-        const answer = await admin.query<{ delivery: { payloads: Payload[] } }>(
-          `select engine.webhook_delivery($1, $2, (select min(e.batch) from ${schema}.record_events e join metadata.objects o on o.id = e.object_id
-             where o.name_singular = $3 and e.action = 'created')) as delivery`,
-          [workspaceId, hook, name],
+        const answer = await admin.query<Payload>(
+          `select p.record_id as id, p.body #> '{data,after}' as after, p.body #> '{data,record}' as record
+           from (
+             select array_agg(e.batch) as batches, array_agg(e.seq) as seqs from ${schema}.record_events e
+             where e.batch = (select min(c.batch) from ${schema}.record_events c join metadata.objects o on o.id = c.object_id
+               where o.name_singular = $2 and c.action = 'created')
+           ) k
+           cross join lateral engine.webhook_payloads($1, k.batches, k.seqs) p`,
+          [hook, name],
         );
-        const told = new Map(answer.rows[0]!.delivery.payloads.map((payload) => [payload.recordId, payload.after]));
+        const told = new Map(answer.rows.map((payload) => [payload.id, payload]));
         const trash = world.trash.filter((record) => record.object === name);
         const expected = [...model.records(caller, 'READ', name), ...model.trash(caller, 'READ', name)];
         checks.members(
@@ -42,11 +47,11 @@ export const webhooks: Door = {
             .flatMap((field) => field.columns),
         );
         for (const record of expected) {
-          const after = told.get(record.id) ?? {};
+          const { after, record: whole } = told.get(record.id) ?? { after: {}, record: {} };
           const created: Record<string, Cell> = { ...record.cells, ...record.before };
           const known = Object.entries(created).filter(([column]) => readable.has(column) && !computed.has(column));
           checks.cells(Object.fromEntries(known), after, () => `${what}, ${record.id}`);
-          for (const column of Object.keys(after))
+          for (const column of [...Object.keys(after), ...Object.keys(whole)])
             checks.same(true, readable.has(column), () => `${what}, ${record.id} tells ${column}`);
         }
       }
@@ -56,6 +61,7 @@ export const webhooks: Door = {
 };
 
 interface Payload {
-  readonly recordId: string;
+  readonly id: string;
   readonly after: Record<string, unknown>;
+  readonly record: Record<string, unknown>;
 }

@@ -199,6 +199,8 @@ drop function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text)
 -- What roles should and may do is looked up in their own workspace alone.
 --!include engine/permissions/rights.sql
 --!include engine/permissions/policy.sql
+--!include engine/permissions/security.sql
+--!include engine/permissions/flags.sql
 --!include engine/permissions/principals.sql
 
 

@@ -123,6 +123,26 @@ create type engine.formula_token as (
   at integer
 );
 
+create type engine.past_name as (
+  name text,
+  past_name text,
+  since timestamp with time zone,
+  until timestamp with time zone,
+  pg_type text,
+  typed_since timestamp with time zone
+);
+
+create type engine.revert_item as (
+  object_id uuid,
+  object_name text,
+  record_id uuid,
+  label text,
+  action text,
+  before jsonb,
+  after jsonb,
+  conflicts jsonb
+);
+
 create type engine.standing_field as (
   schema_name text,
   table_name text,
@@ -146,6 +166,8 @@ create type engine.step as (
 );
 
 create sequence engine.event_batch;
+
+create sequence engine.webhook_deliveries_id_seq;
 
 create sequence metadata.model_changes_seq_seq;
 
@@ -242,6 +264,8 @@ alter table core.auth_events add constraint auth_events_workspace_id_fkey FOREIG
 CREATE INDEX auth_events_user_id_id_idx ON core.auth_events USING btree (user_id, id);
 
 CREATE INDEX auth_events_workspace_id_id_idx ON core.auth_events USING btree (workspace_id, id);
+
+CREATE TRIGGER _400_tell_owner AFTER INSERT ON core.auth_events FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['PASSKEY_ADDED'::text, 'PASSKEY_REMOVED'::text, 'SECOND_FACTOR_ON'::text, 'SECOND_FACTOR_OFF'::text, 'RECOVERY_CODES_MADE'::text]))) EXECUTE FUNCTION core.tg_auth_events__tell_owner();
 
 create table core.database_logins (
   id uuid not null default engine.uuidv7(),
@@ -490,6 +514,8 @@ CREATE TRIGGER _500_forget_identities AFTER DELETE OR UPDATE OF role_id, is_acti
 CREATE TRIGGER _500_tell_tenant AFTER UPDATE OF name, avatar_url ON core.members FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.avatar_url IS DISTINCT FROM new.avatar_url))) EXECUTE FUNCTION core.tg_members__tell_tenant();
 
 CREATE TRIGGER _600_forget_shares AFTER DELETE ON core.members FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_shares('MEMBER');
+
+CREATE TRIGGER _610_forget_views AFTER DELETE ON core.members FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_views('MEMBER');
 
 CREATE CONSTRAINT TRIGGER keep_admin AFTER DELETE OR UPDATE OF role_id, is_active ON core.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION engine.tg_members__keep_admin();
 
@@ -998,6 +1024,29 @@ CREATE TRIGGER _500_forget_identities AFTER UPDATE OF email, disabled_at ON core
 
 CREATE TRIGGER _500_tell_tenants AFTER UPDATE OF email ON core.users FOR EACH ROW WHEN ((old.email IS DISTINCT FROM new.email)) EXECUTE FUNCTION core.tg_users__tell_tenants();
 
+create table core.webhook_secrets (
+  id uuid not null default engine.uuidv7(),
+  webhook_id uuid not null,
+  workspace_id uuid not null,
+  sealed text not null,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone,
+  shown_at timestamp with time zone
+);
+comment on table core.webhook_secrets is 'What deliveries are signed with, sealed with a key that the database does not have. The one that does not expire is the present one.';
+
+alter table core.webhook_secrets add constraint webhook_secrets_pkey PRIMARY KEY (id);
+
+alter table core.webhook_secrets add constraint webhook_secrets_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES metadata.webhooks(id) ON DELETE CASCADE;
+
+alter table core.webhook_secrets add constraint webhook_secrets_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE UNIQUE INDEX webhook_secrets_present_key ON core.webhook_secrets USING btree (webhook_id) WHERE (expires_at IS NULL);
+
+CREATE INDEX webhook_secrets_webhook_id_idx ON core.webhook_secrets USING btree (webhook_id);
+
+CREATE INDEX webhook_secrets_workspace_id_idx ON core.webhook_secrets USING btree (workspace_id);
+
 create table core.workspace_settings (
   workspace_id uuid not null,
   default_role_id uuid,
@@ -1008,7 +1057,8 @@ create table core.workspace_settings (
   allows_impersonation boolean not null default false,
   is_password_on boolean not null default true,
   is_sso_enforced boolean not null default false,
-  allows_other_apps boolean not null default true
+  allows_other_apps boolean not null default true,
+  event_retention_days integer
 );
 comment on table core.workspace_settings is 'What a workspace has decided about its members and their sign-in.';
 
@@ -1016,6 +1066,9 @@ comment on column core.workspace_settings.session_hours is 'After so many hours 
 comment on column core.workspace_settings.session_idle_hours is 'After so many hours without use it ends sooner.';
 comment on column core.workspace_settings.trusted_device_days is 'For so many days a browser that proved the second factor need not again; 0: always.';
 comment on column core.workspace_settings.allows_other_apps is 'Whether members may let in apps that registered themselves.';
+comment on column core.workspace_settings.event_retention_days is 'For how many days the event log is kept; null for ever.';
+
+alter table core.workspace_settings add constraint workspace_settings_event_retention_days_check CHECK (((event_retention_days >= 1) AND (event_retention_days <= 36500)));
 
 alter table core.workspace_settings add constraint workspace_settings_pkey PRIMARY KEY (workspace_id);
 
@@ -1069,6 +1122,32 @@ alter table engine.conversions add constraint conversions_to_type_fkey FOREIGN K
 
 CREATE INDEX conversions_to_type_idx ON engine.conversions USING btree (to_type);
 
+create table engine.deleted_views (
+  view_id uuid not null,
+  workspace_id uuid not null,
+  deleted_by uuid,
+  deleted_at timestamp with time zone not null default now(),
+  data jsonb not null
+);
+comment on table engine.deleted_views is 'Views that were deleted within a month, with all that belonged to them.';
+
+alter table engine.deleted_views add constraint deleted_views_pkey PRIMARY KEY (view_id);
+
+alter table engine.deleted_views add constraint deleted_views_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX deleted_views_workspace_id_idx ON engine.deleted_views USING btree (workspace_id);
+
+create table engine.emitted_events (
+  id uuid not null,
+  workspace_id uuid not null,
+  name text not null,
+  payload jsonb not null,
+  emitted_at timestamp with time zone not null default now()
+);
+comment on table engine.emitted_events is 'Events of engine.emit() that the relay has not taken yet.';
+
+alter table engine.emitted_events add constraint emitted_events_pkey PRIMARY KEY (id);
+
 create table engine.event_positions (
   workspace_id uuid not null,
   "position" bigint not null default 0
@@ -1121,6 +1200,29 @@ create table engine.heartbeats (
 
 alter table engine.heartbeats add constraint heartbeats_pkey PRIMARY KEY (name);
 
+create table engine.job_counts (
+  hour timestamp with time zone not null,
+  task text not null,
+  workspace_id uuid not null,
+  succeeded bigint not null default 0,
+  failed bigint not null default 0,
+  given_up bigint not null default 0,
+  milliseconds bigint not null default 0,
+  longest bigint not null default 0
+);
+comment on table engine.job_counts is 'How many attempts at jobs succeeded and failed, by the hour. The hour -infinity is all that was before; the workspace 0 is the instance.';
+
+alter table engine.job_counts add constraint job_counts_pkey PRIMARY KEY (hour, task, workspace_id);
+
+create table engine.job_turns (
+  priority smallint not null,
+  workspace_id uuid not null,
+  "position" bigint not null
+);
+comment on table engine.job_turns is 'How far each workspace has come in the line of waiting jobs. No foreign keys: what is in it is gone when nobody waits.';
+
+alter table engine.job_turns add constraint job_turns_pkey PRIMARY KEY (priority, workspace_id);
+
 create table engine.object_shapes (
   workspace_id uuid not null,
   object_key text not null,
@@ -1171,6 +1273,17 @@ alter table engine.reconciled add constraint reconciled_pkey PRIMARY KEY (worksp
 
 alter table engine.reconciled add constraint reconciled_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
 
+create table engine.recurring_jobs (
+  name text not null,
+  task text not null,
+  schedule text not null,
+  next_at timestamp with time zone,
+  noted_at timestamp with time zone not null default now()
+);
+comment on table engine.recurring_jobs is 'The schedule of the worker (worker/crontab), as the worker that looked last has read it.';
+
+alter table engine.recurring_jobs add constraint recurring_jobs_pkey PRIMARY KEY (name);
+
 create table engine.retired_columns (
   workspace_id uuid not null,
   object_id uuid not null,
@@ -1210,6 +1323,83 @@ create table engine.standard_manifest (
 alter table engine.standard_manifest add constraint standard_manifest_only_row_check CHECK (only_row);
 
 alter table engine.standard_manifest add constraint standard_manifest_pkey PRIMARY KEY (only_row);
+
+create table engine.webhook_deliveries (
+  webhook_id uuid not null,
+  id bigint not null,
+  workspace_id uuid not null,
+  kind text not null,
+  message_id text not null,
+  event_type text not null,
+  object_id uuid,
+  record_id uuid,
+  batch bigint,
+  seq integer,
+  payload jsonb,
+  state text not null default 'PENDING'::text,
+  is_replay boolean not null default false,
+  attempts integer not null default 0,
+  first_attempt_at timestamp with time zone,
+  last_attempt_at timestamp with time zone,
+  next_attempt_at timestamp with time zone,
+  status integer,
+  error text,
+  duration_ms integer,
+  request jsonb,
+  response jsonb,
+  history jsonb not null default '[]'::jsonb,
+  created_at timestamp with time zone not null default clock_timestamp()
+);
+comment on table engine.webhook_deliveries is 'What was sent to webhooks, what waits to be sent again, and what was given up. No foreign keys: the relay waits for nobody.';
+
+alter table engine.webhook_deliveries add constraint webhook_deliveries_kind_check CHECK ((kind = ANY (ARRAY['EVENT'::text, 'CUSTOM'::text, 'TEST'::text])));
+
+alter table engine.webhook_deliveries add constraint webhook_deliveries_pkey PRIMARY KEY (webhook_id, id);
+
+alter table engine.webhook_deliveries add constraint webhook_deliveries_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'DELIVERED'::text, 'DEAD'::text, 'SKIPPED'::text])));
+
+CREATE INDEX webhook_deliveries_created_at_idx ON engine.webhook_deliveries USING brin (created_at);
+
+CREATE UNIQUE INDEX webhook_deliveries_event_key ON engine.webhook_deliveries USING btree (webhook_id, batch, seq) WHERE ((kind = 'EVENT'::text) AND (NOT is_replay));
+
+CREATE INDEX webhook_deliveries_pending_idx ON engine.webhook_deliveries USING btree (webhook_id, id) WHERE (state = 'PENDING'::text);
+
+CREATE INDEX webhook_deliveries_pending_record_idx ON engine.webhook_deliveries USING btree (webhook_id, record_id, id) WHERE (state = 'PENDING'::text);
+
+create table engine.webhook_states (
+  webhook_id uuid not null,
+  "position" bigint not null default 0,
+  seq integer not null default 2147483647,
+  wanted bigint not null default 0,
+  fetched bigint not null default 0,
+  fetched_seq integer not null default 2147483647,
+  retry_at timestamp with time zone,
+  has_test boolean not null default false,
+  paused_until timestamp with time zone,
+  failures integer not null default 0,
+  failing_since timestamp with time zone,
+  last_success_at timestamp with time zone,
+  last_failure_at timestamp with time zone,
+  last_status integer,
+  last_error text,
+  leased_by text,
+  leased_until timestamp with time zone,
+  worked_at timestamp with time zone
+);
+comment on table engine.webhook_states is 'How far each webhook has come in the event log, and how it fares. All up to event seq of the statement at position is done; wanted is the last position that is meant for it.';
+
+alter table engine.webhook_states add constraint webhook_states_pkey PRIMARY KEY (webhook_id);
+
+alter table engine.webhook_states add constraint webhook_states_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES metadata.webhooks(id) ON DELETE CASCADE;
+
+create table engine.webhook_wakes (
+  webhook_id uuid not null,
+  first bigint,
+  last bigint
+);
+comment on table engine.webhook_wakes is 'For which webhooks the relay has seen something, by the first and the last position; without them for an event of engine.emit(). No foreign keys: the relay waits for nobody.';
+
+CREATE INDEX webhook_wakes_webhook_id_idx ON engine.webhook_wakes USING btree (webhook_id);
 
 create table metadata.aliases (
   id uuid not null default engine.uuidv7(),
@@ -1300,6 +1490,91 @@ alter table metadata.applications add constraint applications_workspace_id_id_ke
 alter table metadata.applications add constraint applications_workspace_id_name_key UNIQUE (workspace_id, name);
 
 create policy select_own on metadata.applications for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+create table metadata.favourites (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null default engine.current_workspace(),
+  member_id uuid default engine.current_member(),
+  kind text not null,
+  label text,
+  icon text,
+  folder_id uuid,
+  object_id uuid,
+  record_id uuid,
+  view_id uuid,
+  url text,
+  "position" double precision not null default 0,
+  created_at timestamp with time zone not null default now()
+);
+alter table metadata.favourites enable row level security;
+comment on table metadata.favourites is 'What people want at hand: records, views, objects and addresses, in folders.';
+
+comment on column metadata.favourites.id is 'Identifies it.';
+comment on column metadata.favourites.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
+comment on column metadata.favourites.member_id is 'Whose it is, the caller''s unless it says null: then it is for everybody.';
+comment on column metadata.favourites.kind is 'FOLDER, RECORD, VIEW, OBJECT or LINK.';
+comment on column metadata.favourites.label is 'What a folder or a link is called; of others instead of their own name.';
+comment on column metadata.favourites.icon is 'Name of a Tabler icon.';
+comment on column metadata.favourites.folder_id is 'The folder that it lies in; null for none.';
+comment on column metadata.favourites.object_id is 'The object, or that of the record.';
+comment on column metadata.favourites.record_id is 'The record.';
+comment on column metadata.favourites.view_id is 'The view.';
+comment on column metadata.favourites.url is 'Where a link leads.';
+comment on column metadata.favourites.position is 'Place in its folder, smallest first.';
+comment on column metadata.favourites.created_at is 'When it was made.';
+
+alter table metadata.favourites add constraint favourites_check CHECK (
+CASE kind
+    WHEN 'RECORD'::text THEN ((num_nonnulls(object_id, record_id) = 2) AND (num_nonnulls(view_id, url) = 0))
+    WHEN 'OBJECT'::text THEN ((object_id IS NOT NULL) AND (num_nonnulls(record_id, view_id, url) = 0))
+    WHEN 'VIEW'::text THEN ((view_id IS NOT NULL) AND (num_nonnulls(object_id, record_id, url) = 0))
+    WHEN 'LINK'::text THEN ((url IS NOT NULL) AND (num_nonnulls(object_id, record_id, view_id) = 0))
+    ELSE (num_nonnulls(object_id, record_id, view_id, url) = 0)
+END);
+
+alter table metadata.favourites add constraint favourites_kind_check CHECK ((kind = ANY (ARRAY['FOLDER'::text, 'RECORD'::text, 'VIEW'::text, 'OBJECT'::text, 'LINK'::text])));
+
+alter table metadata.favourites add constraint favourites_pkey PRIMARY KEY (id);
+
+alter table metadata.favourites add constraint favourites_url_check CHECK ((length(url) <= 2000));
+
+alter table metadata.favourites add constraint favourites_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table metadata.favourites add constraint favourites_workspace_id_folder_id_fkey FOREIGN KEY (workspace_id, folder_id) REFERENCES metadata.favourites(workspace_id, id) ON DELETE SET NULL (folder_id);
+
+alter table metadata.favourites add constraint favourites_workspace_id_id_key UNIQUE (workspace_id, id);
+
+alter table metadata.favourites add constraint favourites_workspace_id_member_id_fkey FOREIGN KEY (workspace_id, member_id) REFERENCES core.members(workspace_id, id) ON DELETE CASCADE;
+
+alter table metadata.favourites add constraint favourites_workspace_id_object_id_fkey FOREIGN KEY (workspace_id, object_id) REFERENCES metadata.objects(workspace_id, id) ON DELETE CASCADE;
+
+alter table metadata.favourites add constraint favourites_workspace_id_view_id_fkey FOREIGN KEY (workspace_id, view_id) REFERENCES metadata.views(workspace_id, id) ON DELETE CASCADE;
+
+CREATE UNIQUE INDEX favourites_once_idx ON metadata.favourites USING btree (workspace_id, member_id, kind, object_id, record_id, view_id, url) NULLS NOT DISTINCT WHERE (kind <> 'FOLDER'::text);
+
+CREATE INDEX favourites_workspace_id_folder_id_idx ON metadata.favourites USING btree (workspace_id, folder_id);
+
+CREATE INDEX favourites_workspace_id_member_id_idx ON metadata.favourites USING btree (workspace_id, member_id);
+
+CREATE INDEX favourites_workspace_id_object_id_idx ON metadata.favourites USING btree (workspace_id, object_id);
+
+CREATE INDEX favourites_workspace_id_view_id_idx ON metadata.favourites USING btree (workspace_id, view_id);
+
+create policy delete_own on metadata.favourites for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((member_id = ( SELECT engine.current_member() AS current_member)) OR ((member_id IS NULL) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
+
+create policy insert_own on metadata.favourites for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((member_id = ( SELECT engine.current_member() AS current_member)) OR ((member_id IS NULL) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
+
+create policy select_own on metadata.favourites for select to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((member_id IS NULL) OR (member_id = ( SELECT engine.private_member() AS private_member)))));
+
+create policy update_own on metadata.favourites for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((member_id = ( SELECT engine.current_member() AS current_member)) OR ((member_id IS NULL) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
+
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.favourites FOR EACH ROW EXECUTE FUNCTION engine.tg_favourites__validate();
+
+CREATE TRIGGER _900_notify_delete AFTER DELETE ON metadata.favourites REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_insert AFTER INSERT ON metadata.favourites REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_update AFTER UPDATE ON metadata.favourites REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
 
 create table metadata.field_permissions (
   id uuid not null default engine.uuidv7(),
@@ -1488,6 +1763,8 @@ CREATE TRIGGER _300_deletion_spreads AFTER UPDATE OF deleted_at ON metadata.fiel
 CREATE TRIGGER _300_forget_columns AFTER DELETE ON metadata.fields FOR EACH ROW EXECUTE FUNCTION engine.tg_fields__forget_columns();
 
 CREATE TRIGGER _400_follow_rules AFTER UPDATE ON metadata.fields FOR EACH ROW WHEN (((new.deleted_at IS NULL) AND ((new.name IS DISTINCT FROM old.name) OR (new.type IS DISTINCT FROM old.type) OR (new.options IS DISTINCT FROM old.options) OR (new.settings IS DISTINCT FROM old.settings)))) EXECUTE FUNCTION engine.tg_fields__follow_rules();
+
+CREATE TRIGGER _400_follow_webhooks AFTER UPDATE ON metadata.fields FOR EACH ROW WHEN (((new.deleted_at IS NULL) AND ((new.name IS DISTINCT FROM old.name) OR (new.type IS DISTINCT FROM old.type) OR (new.options IS DISTINCT FROM old.options) OR (new.settings IS DISTINCT FROM old.settings)))) EXECUTE FUNCTION engine.tg_fields__follow_webhooks();
 
 CREATE TRIGGER _400_recompile_readers AFTER UPDATE ON metadata.fields FOR EACH ROW WHEN (((new.name IS DISTINCT FROM old.name) OR (new.type IS DISTINCT FROM old.type) OR (new.result_type IS DISTINCT FROM old.result_type) OR (new.options IS DISTINCT FROM old.options) OR (new.settings IS DISTINCT FROM old.settings) OR ((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL)))) EXECUTE FUNCTION engine.tg_fields__recompile_readers();
 
@@ -1843,6 +2120,8 @@ CREATE TRIGGER _200_switch_search AFTER UPDATE OF is_searchable ON metadata.obje
 
 CREATE TRIGGER _300_deletion_spreads AFTER UPDATE OF deleted_at ON metadata.objects FOR EACH ROW WHEN ((new.deleted_at IS DISTINCT FROM old.deleted_at)) EXECUTE FUNCTION engine.tg_objects__deletion_spreads();
 
+CREATE TRIGGER _400_follow_webhooks AFTER UPDATE ON metadata.objects FOR EACH ROW WHEN (((new.deleted_at IS NULL) AND (new.name_singular IS DISTINCT FROM old.name_singular))) EXECUTE FUNCTION engine.tg_objects__follow_webhooks();
+
 CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.objects REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
 
 CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.objects REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
@@ -2164,6 +2443,8 @@ CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.roles FOR EACH 
 
 CREATE TRIGGER _600_forget_shares AFTER DELETE ON metadata.roles FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_shares('ROLE');
 
+CREATE TRIGGER _610_forget_views AFTER DELETE ON metadata.roles FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_views('ROLE');
+
 CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
 
 CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
@@ -2344,6 +2625,8 @@ CREATE TRIGGER _500_note AFTER INSERT OR DELETE OR UPDATE ON metadata.teams FOR 
 
 CREATE TRIGGER _600_forget_shares AFTER DELETE ON metadata.teams FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_shares('TEAM');
 
+CREATE TRIGGER _610_forget_views AFTER DELETE ON metadata.teams FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_views('TEAM');
+
 create table metadata.type_changes (
   id uuid not null default engine.uuidv7(),
   workspace_id uuid not null default engine.current_workspace(),
@@ -2397,6 +2680,58 @@ CREATE INDEX type_changes_workspace_id_field_id_idx ON metadata.type_changes USI
 
 create policy select_own on metadata.type_changes for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
+create table metadata.view_defaults (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null default engine.current_workspace(),
+  object_id uuid not null,
+  view_id uuid not null,
+  principal_kind text not null,
+  principal_id uuid
+);
+alter table metadata.view_defaults enable row level security;
+comment on table metadata.view_defaults is 'Which view of an object shows first, for whom.';
+
+comment on column metadata.view_defaults.id is 'Identifies the choice.';
+comment on column metadata.view_defaults.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
+comment on column metadata.view_defaults.object_id is 'The object.';
+comment on column metadata.view_defaults.view_id is 'The view that shows first.';
+comment on column metadata.view_defaults.principal_kind is 'For whom: MEMBER, ROLE or WORKSPACE.';
+comment on column metadata.view_defaults.principal_id is 'The member or the role; null for the workspace.';
+
+alter table metadata.view_defaults add constraint view_defaults_check CHECK (((principal_id IS NULL) = (principal_kind = 'WORKSPACE'::text)));
+
+alter table metadata.view_defaults add constraint view_defaults_pkey PRIMARY KEY (id);
+
+alter table metadata.view_defaults add constraint view_defaults_principal_kind_check CHECK ((principal_kind = ANY (ARRAY['WORKSPACE'::text, 'ROLE'::text, 'MEMBER'::text])));
+
+alter table metadata.view_defaults add constraint view_defaults_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table metadata.view_defaults add constraint view_defaults_workspace_id_object_id_fkey FOREIGN KEY (workspace_id, object_id) REFERENCES metadata.objects(workspace_id, id) ON DELETE CASCADE;
+
+alter table metadata.view_defaults add constraint view_defaults_workspace_id_object_id_principal_kind_princip_key UNIQUE NULLS NOT DISTINCT (workspace_id, object_id, principal_kind, principal_id);
+
+alter table metadata.view_defaults add constraint view_defaults_workspace_id_view_id_fkey FOREIGN KEY (workspace_id, view_id) REFERENCES metadata.views(workspace_id, id) ON DELETE CASCADE;
+
+CREATE INDEX view_defaults_principal_id_idx ON metadata.view_defaults USING btree (principal_id);
+
+CREATE INDEX view_defaults_workspace_id_view_id_idx ON metadata.view_defaults USING btree (workspace_id, view_id);
+
+create policy delete_own on metadata.view_defaults for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (((principal_kind = 'MEMBER'::text) AND (principal_id = ( SELECT engine.current_member() AS current_member))) OR ((principal_kind <> 'MEMBER'::text) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
+
+create policy insert_own on metadata.view_defaults for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (((principal_kind = 'MEMBER'::text) AND (principal_id = ( SELECT engine.current_member() AS current_member))) OR ((principal_kind <> 'MEMBER'::text) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
+
+create policy select_own on metadata.view_defaults for select to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((principal_kind <> 'MEMBER'::text) OR (principal_id = ( SELECT engine.private_member() AS private_member)))));
+
+create policy update_own on metadata.view_defaults for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (((principal_kind = 'MEMBER'::text) AND (principal_id = ( SELECT engine.current_member() AS current_member))) OR ((principal_kind <> 'MEMBER'::text) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
+
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.view_defaults FOR EACH ROW EXECUTE FUNCTION engine.tg_view_defaults__validate();
+
+CREATE TRIGGER _900_notify_delete AFTER DELETE ON metadata.view_defaults REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_insert AFTER INSERT ON metadata.view_defaults REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_update AFTER UPDATE ON metadata.view_defaults REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
 create table metadata.view_fields (
   id uuid not null default engine.uuidv7(),
   workspace_id uuid not null default engine.current_workspace(),
@@ -2404,7 +2739,9 @@ create table metadata.view_fields (
   field_id uuid not null,
   width integer,
   is_visible boolean not null default true,
-  "position" double precision not null default 0
+  "position" double precision not null default 0,
+  is_pinned boolean not null default false,
+  aggregate text
 );
 alter table metadata.view_fields enable row level security;
 comment on table metadata.view_fields is 'The columns of a view.';
@@ -2416,6 +2753,10 @@ comment on column metadata.view_fields.field_id is 'The field that the column sh
 comment on column metadata.view_fields.width is 'Width in pixels; null for the usual one.';
 comment on column metadata.view_fields.is_visible is 'Whether the column is shown.';
 comment on column metadata.view_fields.position is 'Place among the columns, smallest first.';
+comment on column metadata.view_fields.is_pinned is 'Whether the column stays in sight when one scrolls sideways.';
+comment on column metadata.view_fields.aggregate is 'What its foot says of the column, such as SUM or COUNT_EMPTY; null for nothing.';
+
+alter table metadata.view_fields add constraint view_fields_aggregate_check CHECK ((aggregate = ANY (ARRAY['MIN'::text, 'MAX'::text, 'AVG'::text, 'SUM'::text, 'COUNT'::text, 'COUNT_UNIQUE_VALUES'::text, 'COUNT_EMPTY'::text, 'COUNT_NOT_EMPTY'::text, 'COUNT_TRUE'::text, 'COUNT_FALSE'::text, 'PERCENTAGE_EMPTY'::text, 'PERCENTAGE_NOT_EMPTY'::text])));
 
 alter table metadata.view_fields add constraint view_fields_pkey PRIMARY KEY (id);
 
@@ -2435,21 +2776,73 @@ CREATE INDEX view_fields_workspace_id_field_id_idx ON metadata.view_fields USING
 
 CREATE INDEX view_fields_workspace_id_view_id_idx ON metadata.view_fields USING btree (workspace_id, view_id);
 
-create policy delete_own on metadata.view_fields for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may)));
+create policy delete_own on metadata.view_fields for delete to relvar_crm using ((view_id = ANY (ARRAY( SELECT engine.changeable_views() AS changeable_views))));
 
-create policy insert_own on metadata.view_fields for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may)));
+create policy insert_own on metadata.view_fields for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (view_id = ANY (ARRAY( SELECT engine.changeable_views() AS changeable_views)))));
 
-create policy select_own on metadata.view_fields for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy select_own on metadata.view_fields for select to relvar_crm using ((view_id = ANY (ARRAY( SELECT v.id
+   FROM metadata.views v))));
 
-create policy update_own on metadata.view_fields for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy update_own on metadata.view_fields for update to relvar_crm using ((view_id = ANY (ARRAY( SELECT engine.changeable_views() AS changeable_views))));
 
-CREATE TRIGGER _000_lock BEFORE INSERT OR DELETE OR UPDATE ON metadata.view_fields FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__lock();
+CREATE TRIGGER _900_notify_delete AFTER DELETE ON metadata.view_fields REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
 
-CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.view_fields REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+CREATE TRIGGER _900_notify_insert AFTER INSERT ON metadata.view_fields REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
 
-CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.view_fields REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+CREATE TRIGGER _900_notify_update AFTER UPDATE ON metadata.view_fields REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
 
-CREATE TRIGGER _900_changed_update AFTER UPDATE ON metadata.view_fields REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+create table metadata.view_shares (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null,
+  view_id uuid not null,
+  principal_kind text not null,
+  principal_id uuid not null,
+  access text not null,
+  reason text not null default ''::text,
+  created_by uuid,
+  created_by_name text,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone
+);
+alter table metadata.view_shares enable row level security;
+comment on table metadata.view_shares is 'With whom views are shared. Written by share_view and unshare_view.';
+
+comment on column metadata.view_shares.id is 'Identifies the share.';
+comment on column metadata.view_shares.workspace_id is 'The workspace that this belongs to; follows from the view.';
+comment on column metadata.view_shares.view_id is 'The view that is shared.';
+comment on column metadata.view_shares.principal_kind is 'With whom: MEMBER, TEAM or ROLE.';
+comment on column metadata.view_shares.principal_id is 'The member, the team or the role.';
+comment on column metadata.view_shares.access is 'READ, or WRITE: may save over it, too.';
+comment on column metadata.view_shares.reason is 'Why, in the words of who shared it.';
+comment on column metadata.view_shares.created_by is 'The member who shared it.';
+comment on column metadata.view_shares.created_by_name is 'What the member was called at the time.';
+comment on column metadata.view_shares.created_at is 'When it was shared.';
+comment on column metadata.view_shares.expires_at is 'When the share ends; null for never.';
+
+alter table metadata.view_shares add constraint view_shares_access_check CHECK ((access = ANY (ARRAY['READ'::text, 'WRITE'::text])));
+
+alter table metadata.view_shares add constraint view_shares_pkey PRIMARY KEY (id);
+
+alter table metadata.view_shares add constraint view_shares_principal_kind_check CHECK ((principal_kind = ANY (ARRAY['MEMBER'::text, 'TEAM'::text, 'ROLE'::text])));
+
+alter table metadata.view_shares add constraint view_shares_view_id_principal_kind_principal_id_key UNIQUE (view_id, principal_kind, principal_id);
+
+alter table metadata.view_shares add constraint view_shares_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table metadata.view_shares add constraint view_shares_workspace_id_view_id_fkey FOREIGN KEY (workspace_id, view_id) REFERENCES metadata.views(workspace_id, id) ON DELETE CASCADE;
+
+CREATE INDEX view_shares_principal_id_idx ON metadata.view_shares USING btree (principal_id);
+
+CREATE INDEX view_shares_workspace_id_view_id_idx ON metadata.view_shares USING btree (workspace_id, view_id);
+
+create policy select_own on metadata.view_shares for select to relvar_crm using ((view_id = ANY (ARRAY( SELECT v.id
+   FROM metadata.views v))));
+
+CREATE TRIGGER _900_notify_delete AFTER DELETE ON metadata.view_shares REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_insert AFTER INSERT ON metadata.view_shares REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_update AFTER UPDATE ON metadata.view_shares REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
 
 create table metadata.views (
   id uuid not null default engine.uuidv7(),
@@ -2464,7 +2857,11 @@ create table metadata.views (
   sorts jsonb not null default '[]'::jsonb,
   group_field_id uuid,
   "position" double precision not null default 0,
-  created_at timestamp with time zone not null default now()
+  created_at timestamp with time zone not null default now(),
+  visibility text not null default 'WORKSPACE'::text,
+  owner_id uuid,
+  is_locked boolean not null default false,
+  updated_at timestamp with time zone not null default now()
 );
 alter table metadata.views enable row level security;
 comment on table metadata.views is 'Saved ways of looking at the records of an object.';
@@ -2477,11 +2874,15 @@ comment on column metadata.views.universal_identifier is 'By which the applicati
 comment on column metadata.views.name is 'What people call it.';
 comment on column metadata.views.icon is 'Name of a Tabler icon.';
 comment on column metadata.views.type is 'TABLE, BOARD, CALENDAR or GALLERY.';
-comment on column metadata.views.filter is 'Which records it shows, as a filter of the API whose keys are ids of fields; null for all.';
+comment on column metadata.views.filter is 'Which records it shows: {"and": […]}, {"or": […]}, {"not": …} and {"fieldId", "part", "via", "operand", "value"}; null for all.';
 comment on column metadata.views.sorts is 'Their order: [{"fieldId", "part", "descending"}].';
 comment on column metadata.views.group_field_id is 'The field by whose values it groups.';
 comment on column metadata.views.position is 'Place among the views of the object, smallest first.';
 comment on column metadata.views.created_at is 'When it was made.';
+comment on column metadata.views.visibility is 'WORKSPACE: everybody sees it. PERSONAL: its owner alone, and those it is shared with.';
+comment on column metadata.views.owner_id is 'Whose it is, or who keeps it; null for one of an application or of a member who was removed.';
+comment on column metadata.views.is_locked is 'Whether its keeper alone saves over it.';
+comment on column metadata.views.updated_at is 'When it was last changed.';
 
 alter table metadata.views add constraint views_name_check CHECK ((name <> ''::text));
 
@@ -2490,6 +2891,8 @@ alter table metadata.views add constraint views_pkey PRIMARY KEY (id);
 alter table metadata.views add constraint views_sorts_check CHECK ((jsonb_typeof(sorts) = 'array'::text));
 
 alter table metadata.views add constraint views_type_check CHECK ((type = ANY (ARRAY['TABLE'::text, 'BOARD'::text, 'CALENDAR'::text, 'GALLERY'::text])));
+
+alter table metadata.views add constraint views_visibility_check CHECK ((visibility = ANY (ARRAY['WORKSPACE'::text, 'PERSONAL'::text])));
 
 alter table metadata.views add constraint views_workspace_id_application_id_fkey FOREIGN KEY (workspace_id, application_id) REFERENCES metadata.applications(workspace_id, id);
 
@@ -2501,6 +2904,8 @@ alter table metadata.views add constraint views_workspace_id_id_key UNIQUE (work
 
 alter table metadata.views add constraint views_workspace_id_object_id_fkey FOREIGN KEY (workspace_id, object_id) REFERENCES metadata.objects(workspace_id, id) ON DELETE CASCADE;
 
+alter table metadata.views add constraint views_workspace_id_owner_id_fkey FOREIGN KEY (workspace_id, owner_id) REFERENCES core.members(workspace_id, id) ON DELETE SET NULL (owner_id);
+
 alter table metadata.views add constraint views_workspace_id_universal_identifier_key UNIQUE (workspace_id, universal_identifier);
 
 CREATE INDEX views_workspace_id_application_id_idx ON metadata.views USING btree (workspace_id, application_id);
@@ -2509,21 +2914,27 @@ CREATE INDEX views_workspace_id_group_field_id_idx ON metadata.views USING btree
 
 CREATE INDEX views_workspace_id_object_id_idx ON metadata.views USING btree (workspace_id, object_id);
 
-create policy delete_own on metadata.views for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may)));
+CREATE INDEX views_workspace_id_owner_id_idx ON metadata.views USING btree (workspace_id, owner_id);
 
-create policy insert_own on metadata.views for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may)));
+create policy delete_own on metadata.views for delete to relvar_crm using ((id = ANY (ARRAY( SELECT engine.kept_views() AS kept_views))));
 
-create policy select_own on metadata.views for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy insert_own on metadata.views for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (((visibility = 'PERSONAL'::text) AND (owner_id = ( SELECT engine.current_member() AS current_member))) OR ((visibility = 'WORKSPACE'::text) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
 
-create policy update_own on metadata.views for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('VIEWS'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy select_own on metadata.views for select to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((visibility = 'WORKSPACE'::text) OR (owner_id = ( SELECT engine.private_member() AS private_member)) OR (id = ANY (ARRAY( SELECT engine.shared_views('READ'::text) AS shared_views))) OR ((owner_id IS NULL) AND ( SELECT engine.may('VIEWS'::text) AS may)))));
 
-CREATE TRIGGER _000_lock BEFORE INSERT OR DELETE OR UPDATE ON metadata.views FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__lock();
+create policy update_own on metadata.views for update to relvar_crm using ((id = ANY (ARRAY( SELECT engine.changeable_views() AS changeable_views)))) with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((visibility = 'PERSONAL'::text) OR ( SELECT engine.may('VIEWS'::text) AS may) OR (id = ANY (ARRAY( SELECT engine.shared_views('WRITE'::text) AS shared_views))))));
 
-CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.views REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.views FOR EACH ROW EXECUTE FUNCTION engine.tg_views__validate();
 
-CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.views REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+CREATE TRIGGER _500_forget_defaults AFTER UPDATE OF visibility ON metadata.views FOR EACH ROW WHEN (((new.visibility = 'PERSONAL'::text) AND (old.visibility = 'WORKSPACE'::text))) EXECUTE FUNCTION engine.tg_views__forget_defaults();
 
-CREATE TRIGGER _900_changed_update AFTER UPDATE ON metadata.views REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+CREATE TRIGGER _800_keep BEFORE DELETE ON metadata.views FOR EACH ROW EXECUTE FUNCTION engine.tg_views__keep();
+
+CREATE TRIGGER _900_notify_delete AFTER DELETE ON metadata.views REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_insert AFTER INSERT ON metadata.views REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_update AFTER UPDATE ON metadata.views REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
 
 create table metadata.webhooks (
   id uuid not null default engine.uuidv7(),
@@ -2533,7 +2944,15 @@ create table metadata.webhooks (
   events text[] not null default '{*.*}'::text[],
   is_active boolean not null default true,
   created_at timestamp with time zone not null default now(),
-  role_id uuid
+  role_id uuid,
+  description text not null default ''::text,
+  format text not null default 'STANDARD'::text,
+  filters jsonb not null default '{}'::jsonb,
+  compiled jsonb not null default '{}'::jsonb,
+  fields jsonb not null default '{}'::jsonb,
+  created_by_id uuid,
+  disabled_at timestamp with time zone,
+  disabled_reason text
 );
 alter table metadata.webhooks enable row level security;
 comment on table metadata.webhooks is 'URLs that are called when records change.';
@@ -2542,20 +2961,42 @@ comment on column metadata.webhooks.id is 'Identifies it for good, through every
 comment on column metadata.webhooks.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
 comment on column metadata.webhooks.name is 'What people call it.';
 comment on column metadata.webhooks.target_url is 'The address that is called with a POST, http or https.';
-comment on column metadata.webhooks.events is 'Patterns object.action, for example person.created, company.* or *.*.';
+comment on column metadata.webhooks.events is 'Patterns object.action, for example person.created, company.* or *.*; also names of events of engine.emit().';
 comment on column metadata.webhooks.is_active is 'Whether it is called at present.';
 comment on column metadata.webhooks.created_at is 'When it was added.';
 comment on column metadata.webhooks.role_id is 'It tells what this role sees, and nobody is its member; that of who made it unless another is given.';
+comment on column metadata.webhooks.description is 'What it is for.';
+comment on column metadata.webhooks.format is 'STANDARD: body and signature of Standard Webhooks. TWENTY: body and headers as Twenty sends them.';
+comment on column metadata.webhooks.filters is E'By object, the condition that a record must fulfil: {"opportunity": "stage = \\"WON\\""}. None for all records.';
+comment on column metadata.webhooks.compiled is '@behavior -*
+The filters as typed trees by object, with fields by id.';
+comment on column metadata.webhooks.fields is 'By object, the fields that are told: {"person": ["name", "emails"]}. A change of none of them is not told. None for all fields that the role reads.';
+comment on column metadata.webhooks.created_by_id is '@behavior -attribute:insert -attribute:update
+The member who made it, who is told when it is switched off.';
+comment on column metadata.webhooks.disabled_at is '@behavior -attribute:insert -attribute:update
+When it was switched off since nothing could be delivered; null otherwise.';
+comment on column metadata.webhooks.disabled_reason is '@behavior -attribute:insert -attribute:update
+Why.';
 
 alter table metadata.webhooks add constraint webhooks_events_check CHECK ((events <> '{}'::text[]));
+
+alter table metadata.webhooks add constraint webhooks_fields_check CHECK ((jsonb_typeof(fields) = 'object'::text));
+
+alter table metadata.webhooks add constraint webhooks_filters_check CHECK ((jsonb_typeof(filters) = 'object'::text));
+
+alter table metadata.webhooks add constraint webhooks_format_check CHECK ((format = ANY (ARRAY['STANDARD'::text, 'TWENTY'::text])));
 
 alter table metadata.webhooks add constraint webhooks_pkey PRIMARY KEY (id);
 
 alter table metadata.webhooks add constraint webhooks_target_url_check CHECK ((target_url ~ '^https?://[^\s]+$'::text));
 
+alter table metadata.webhooks add constraint webhooks_workspace_id_created_by_id_fkey FOREIGN KEY (workspace_id, created_by_id) REFERENCES core.members(workspace_id, id) ON DELETE SET NULL (created_by_id);
+
 alter table metadata.webhooks add constraint webhooks_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
 
 alter table metadata.webhooks add constraint webhooks_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id);
+
+CREATE INDEX webhooks_created_by_id_idx ON metadata.webhooks USING btree (workspace_id, created_by_id);
 
 CREATE INDEX webhooks_workspace_id_idx ON metadata.webhooks USING btree (workspace_id);
 
@@ -2565,11 +3006,17 @@ create policy delete_own on metadata.webhooks for delete to relvar_crm using (((
 
 create policy insert_own on metadata.webhooks for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('API_KEYS_AND_WEBHOOKS'::text) AS may)));
 
-create policy select_own on metadata.webhooks for select to relvar_crm using ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+create policy select_own on metadata.webhooks for select to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('API_KEYS_AND_WEBHOOKS'::text) AS may)));
 
 create policy update_own on metadata.webhooks for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('API_KEYS_AND_WEBHOOKS'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
 
-CREATE TRIGGER _100_judge BEFORE INSERT OR UPDATE ON metadata.webhooks FOR EACH ROW EXECUTE FUNCTION engine.tg_webhooks__judge();
+CREATE TRIGGER _100_complete BEFORE INSERT OR UPDATE ON metadata.webhooks FOR EACH ROW EXECUTE FUNCTION engine.tg_webhooks__complete();
+
+CREATE TRIGGER _200_judge BEFORE INSERT OR UPDATE ON metadata.webhooks FOR EACH ROW WHEN ((CURRENT_USER <> 'relvar_owner'::name)) EXECUTE FUNCTION engine.tg_webhooks__judge();
+
+CREATE TRIGGER _500_forget AFTER DELETE ON metadata.webhooks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_webhooks__forget();
+
+CREATE TRIGGER _500_keep_state AFTER INSERT OR UPDATE ON metadata.webhooks FOR EACH ROW EXECUTE FUNCTION engine.tg_webhooks__keep_state();
 
 CREATE OR REPLACE FUNCTION core.accept_invitation(token text, name text, password_hash text, proved_user_id uuid, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
  RETURNS TABLE(user_id uuid, workspace_id uuid)
@@ -3016,7 +3463,7 @@ AS $function$
 $function$;
 comment on function core.attempt_wait(text) is 'The seconds until attempts are counted from the beginning again.';
 
-CREATE OR REPLACE FUNCTION core.begin_impersonation(from_session_id uuid, member_id uuid, reason text, minutes integer, token_hash bytea, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION core.begin_impersonation(from_session_id uuid, member_id uuid, reason text, minutes integer, token_hash bytea, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text, stays_in uuid DEFAULT NULL::uuid)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3041,6 +3488,11 @@ begin
     raise exception 'You cannot act as this member.' using errcode = 'RV155', column = 'member',
       hint = 'The workspace must allow it, your role needs the permission, and the member must not be able to do more than you.';
   end if;
+  -- The browser would keep the cookies of the other workspace for this address, and lose its own.
+  if v_member.workspace_id <> begin_impersonation.stays_in then
+    raise exception 'This member is of another workspace, which has an address of its own.' using errcode = 'RV181', column = 'member',
+      hint = 'Sign in at the address of that workspace, and act as its members there.';
+  end if;
   -- Somebody of another workspace proved no more than that one asks.
   if v_member.workspace_id <> v_from.workspace_id and v_from.mfa_at is null
     and (select s.is_mfa_enforced from core.workspace_settings s where s.workspace_id = v_member.workspace_id) then
@@ -3062,11 +3514,11 @@ begin
     jsonb_build_object('impersonator', v_name, 'impersonatorUserId', v_from.user_id, 'reason', btrim(reason), 'until', v_until, 'sessionId', v_id));
   perform core.queue_mail(u.email, 'impersonated', jsonb_build_object('by', v_name, 'reason', btrim(reason), 'happenedAt', now(), 'until', v_until), v_member.workspace_id, u.locale)
   from core.users u where u.id = v_member.user_id and core.is_email(u.email);
-  perform graphile_worker.add_job('impersonation__end', json_build_object('id', v_id), run_at => v_until, job_key => 'impersonation:' || v_id);
+  perform graphile_worker.add_job('impersonation__end', json_build_object('id', v_id, 'workspace_id', v_member.workspace_id), run_at => v_until, job_key => 'impersonation:' || v_id);
   return v_id;
 end
 $function$;
-comment on function core.begin_impersonation(uuid,uuid,text,integer,bytea,inet,text) is 'Begins a session of a member for somebody else, from the other''s own session. Refuses with RV155 to RV157. Tells the member by mail.';
+comment on function core.begin_impersonation(uuid,uuid,text,integer,bytea,inet,text,uuid) is 'Begins a session of a member for somebody else, from the other''s own session. Refuses with RV155 to RV157 and RV181. Tells the member by mail.';
 
 CREATE OR REPLACE FUNCTION core.begin_second_factor(user_id uuid, secret text)
  RETURNS boolean
@@ -3163,7 +3615,7 @@ begin
   -- Links that went to the former address are for the account no more.
   update core.one_time_tokens t set used_at = now() where t.user_id = v_token.user_id and t.used_at is null;
   perform core.note_auth_event('EMAIL_CHANGED', null, v_token.user_id, v_token.email, ip, user_agent, jsonb_build_object('formerEmail', v_former));
-  perform core.queue_mail(v_former, 'email_changed', jsonb_build_object('email', v_token.email, 'device', left(user_agent, 200), 'ipAddress', host(ip), 'happenedAt', now()));
+  perform core.queue_mail(v_former, 'email_changed', jsonb_build_object('email', v_token.email, 'userAgent', left(user_agent, 200), 'ipAddress', host(ip), 'happenedAt', now()));
   return v_token.email;
 end
 $function$;
@@ -3175,7 +3627,7 @@ CREATE OR REPLACE FUNCTION core.change_password(user_id uuid, password_hash text
  SET search_path TO ''
 AS $function$
   select core.queue_mail(u.email, 'password_changed',
-    jsonb_build_object('device', left(coalesce(change_password.user_agent, ''), 200), 'ipAddress', host(change_password.ip), 'happenedAt', now()))
+    jsonb_build_object('userAgent', left(coalesce(change_password.user_agent, ''), 200), 'ipAddress', host(change_password.ip), 'happenedAt', now()))
   from core.users u where u.id = change_password.user_id and core.is_email(u.email);
   select core.set_password(change_password.user_id, change_password.password_hash, change_password.session_id);
 $function$;
@@ -4243,12 +4695,12 @@ AS $function$
 $function$;
 
 CREATE OR REPLACE FUNCTION core.mail_to_send(id uuid)
- RETURNS TABLE(to_address text, template text, props jsonb, locale text, workspace_name text, workspace_slug text)
+ RETURNS TABLE(to_address text, template text, props jsonb, locale text, workspace_name text, workspace_slug text, time_zone text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select m.to_address, m.template, m.props, m.locale, w.name, w.slug
+  select m.to_address, m.template, m.props, m.locale, w.name, w.slug, core.time_zone_of_reader(m.to_address, m.props ->> 'email', m.workspace_id)
   from core.mail_outbox m left join core.workspaces w on w.id = m.workspace_id
   where m.id = mail_to_send.id and m.sent_at is null and m.kept_at is null and m.failed_at is null
 $function$;
@@ -4777,7 +5229,7 @@ begin
   values (queue_mail.to_address, queue_mail.template, queue_mail.props, queue_mail.workspace_id, coalesce(queue_mail.locale, 'en'))
   returning id into v_id;
   -- Mails come at the pace of people, so the lock that adding a job takes at commit is no matter.
-  perform graphile_worker.add_job('mail__send', json_build_object('id', v_id), max_attempts => 10, job_key => 'mail:' || v_id);
+  perform graphile_worker.add_job('mail__send', json_build_object('id', v_id, 'workspace_id', queue_mail.workspace_id), max_attempts => 10, job_key => 'mail:' || v_id);
   return v_id;
 end
 $function$;
@@ -5150,7 +5602,7 @@ begin
   if v_token.used_at < now() - interval '60 seconds' and v_session.revoked_at is null then
     perform core.revoke_session(v_session.id, 'REFRESH_REUSED');
     perform core.queue_mail(u.email, 'sessions_revoked', jsonb_build_object(
-      'device', left(coalesce(v_session.user_agent, ''), 200), 'ipAddress', host(rotate_refresh_token.ip), 'happenedAt', now()), v_session.workspace_id)
+      'userAgent', left(coalesce(v_session.user_agent, ''), 200), 'ipAddress', host(rotate_refresh_token.ip), 'happenedAt', now()), v_session.workspace_id)
     from core.users u where u.id = v_session.user_id and core.is_email(u.email);
     return query select 'REUSED', v_session.id, v_session.user_id, v_session.workspace_id, null::timestamptz;
     return;
@@ -5739,10 +6191,24 @@ CREATE OR REPLACE FUNCTION core.tell_password_changed(user_id uuid, ip inet DEFA
  SET search_path TO ''
 AS $function$
   select core.queue_mail(u.email, 'password_changed',
-    jsonb_build_object('device', left(tell_password_changed.user_agent, 200), 'ipAddress', host(tell_password_changed.ip), 'happenedAt', now()), null, u.locale)
+    jsonb_build_object('userAgent', left(tell_password_changed.user_agent, 200), 'ipAddress', host(tell_password_changed.ip), 'happenedAt', now()), null, u.locale)
   from core.users u where u.id = tell_password_changed.user_id
 $function$;
 comment on function core.tell_password_changed(uuid,inet,text) is 'Tells a user by mail that the password was changed.';
+
+CREATE OR REPLACE FUNCTION core.tg_auth_events__tell_owner()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform core.queue_mail(u.email, 'sign_in_changed', jsonb_strip_nulls(jsonb_build_object('change', new.kind, 'name', new.detail ->> 'name',
+    'userAgent', nullif(left(new.user_agent, 200), ''), 'ipAddress', host(new.ip), 'happenedAt', now())), new.workspace_id, u.locale)
+  from core.users u where u.id = new.user_id and core.is_email(u.email);
+  return null;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION core.tg_members__follow_logins()
  RETURNS trigger
@@ -5943,6 +6409,35 @@ begin
 end
 $function$;
 comment on function core.tidy_database_logins() is 'Ends logins that have expired and sessions that have another role than their member; drops logins that ended. Returns how many.';
+
+CREATE OR REPLACE FUNCTION core.time_zone_of_reader(to_address text, former text, workspace_id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_member record;
+  v_zone text;
+begin
+  for v_member in
+    select m.id, w.schema_name
+    from core.users u join core.members m on m.user_id = u.id and m.is_active join core.workspaces w on w.id = m.workspace_id
+    where lower(u.email) in (lower(time_zone_of_reader.to_address), lower(time_zone_of_reader.former))
+    order by (m.workspace_id = time_zone_of_reader.workspace_id) is true desc,
+      (select max(s.last_used_at) from core.sessions s where s.user_id = u.id and s.workspace_id = m.workspace_id and s.impersonator_user_id is null) desc nulls last
+  loop
+    execute format('select nullif(t.time_zone, ''system'') from %I.workspace_members t where t.id = $1', v_member.schema_name) into v_zone using v_member.id;
+    if v_zone is not null then
+      return v_zone;
+    end if;
+  end loop;
+  return null;
+exception when undefined_table or undefined_column then
+  -- A workspace whose model is being changed at this moment is no reason to keep a mail back.
+  return null;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION core.trust_device(user_id uuid, token_hash bytea, expires_at timestamp with time zone)
  RETURNS void
@@ -6149,6 +6644,12 @@ AS $function$
   where m.user_id = workspaces_of.user_id and m.is_active order by w.name, w.id
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.acting_role()
+ RETURNS name
+ LANGUAGE sql
+ STABLE
+RETURN (CASE current_setting('role'::text) WHEN 'none'::text THEN (SESSION_USER)::text ELSE current_setting('role'::text) END)::name;
+
 CREATE OR REPLACE FUNCTION engine.actor_basis()
  RETURNS text
  LANGUAGE sql
@@ -6275,7 +6776,7 @@ begin
   select 'function', coalesce(engine.identity_of(d.description), 'unmanaged:' || p.proname), substring(engine.identity_of(d.description) from '^[a-z_]+:([0-9a-f-]{36})'),
     null, p.proname::text, null,
     case when engine.is_signed(d.description, case
-        when p.prosqlbody is not null then rtrim(pg_catalog.pg_get_functiondef(p.oid), E'\n')
+        when p.prosqlbody is not null or p.prorettype <> 'pg_catalog.trigger'::regtype then rtrim(pg_catalog.pg_get_functiondef(p.oid), E'\n')
         when (l.lanname, p.provolatile, p.prosecdef, p.proconfig::text) = ('plpgsql', 'v', true, '{"search_path=\"\""}') then
           format('create or replace function %I.%I() returns trigger language plpgsql volatile security definer set search_path = '''' as %L', schema_name, p.proname, p.prosrc) end)
       then d.description else 'altered' end,
@@ -6663,6 +7164,45 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.archive_after(workspace_id uuid)
+ RETURNS interval
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN make_interval(days => GREATEST(90, (engine.trash_days(workspace_id) + 1)));
+
+CREATE OR REPLACE FUNCTION engine.archive_events(workspace_id uuid, max_events integer DEFAULT 20000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_count int;
+begin
+  execute format(
+    'with oldest as (
+       select e.batch, e.seq from %1$I.record_events e order by e.batch, e.seq limit $1
+     ), taken as (
+       delete from %1$I.record_events e using oldest o where e.batch = o.batch and e.seq = o.seq and e.happened_at < now() - $2 returning e.*
+     ), positions as (
+       delete from %1$I.event_batches b where b.batch in (select t.batch from taken t)
+     ), parcels as (
+       insert into %1$I.event_archive (object_id, first_record_id, last_record_id, from_at, until_at, events)
+       select n.object_id, (array_agg((n.event).record_id order by n.place))[1], (array_agg((n.event).record_id order by n.place desc))[1],
+         min((n.event).happened_at), max((n.event).happened_at), jsonb_agg(to_jsonb(n.event) order by n.place)
+       from (select t.object_id, t as event, row_number() over (partition by t.object_id order by t.record_id, t.batch, t.seq) as place from taken t) n
+       where (n.event).happened_at >= now() - $3 or $3 is null
+       group by n.object_id, (n.place - 1) / 200
+     )
+     select count(*) from taken', v_schema)
+  into v_count using max_events, least(engine.archive_after(workspace_id), engine.event_retention(workspace_id)), engine.event_retention(workspace_id);
+  return v_count;
+end
+$function$;
+comment on function engine.archive_events(uuid,integer) is 'Moves the oldest events of a workspace to its archive, or drops those that it keeps no longer: at most so many. Returns how many; 0 when there is nothing to do.';
+
 CREATE OR REPLACE FUNCTION engine.as_bigint(value numeric)
  RETURNS bigint
  LANGUAGE sql
@@ -6683,6 +7223,61 @@ CREATE OR REPLACE FUNCTION engine.as_numeric(value double precision)
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
 AS $function$ select case when value not in ('NaN', 'Infinity', '-Infinity') then value::numeric end $function$;
+
+CREATE OR REPLACE FUNCTION engine.as_of_query(caller name, schema_name text, row_type regtype, moment timestamp with time zone, only_where jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.object_of_rows(caller, schema_name, row_type);
+  v_table regclass := format('%I.%I', schema_name, v_object.table_name)::regclass;
+  v_policy text := engine.read_policy(caller, v_table);
+  v_standing text;
+  v_rebuilt text;
+  v_only text;
+begin
+  if moment is null then
+    raise exception 'As of which moment?' using errcode = 'RV195', hint = 'Give a date or a time, such as 2026-11-01 or 2026-11-01T09:30:00Z.';
+  end if;
+  select string_agg(engine.past_column(a, false, has_column_privilege(caller, a.attrelid, a.attnum, 'select')), ', ' order by a.attnum),
+    string_agg(engine.past_column(a, true, has_column_privilege(caller, a.attrelid, a.attnum, 'select')), ', ' order by a.attnum),
+    string_agg(format('%I = %L::%s', a.attname, only_where ->> a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ' and ') filter (where only_where ? a.attname)
+  into v_standing, v_rebuilt, v_only
+  from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped;
+  v_only := coalesce(v_only, 'true');
+  return format($sql$
+    with later as materialized (
+      select e.record_id, e.batch, e.seq, e.action, %6$s as before
+      from %1$I.record_events e
+      where e.object_id = %3$L and e.happened_at > %4$L and e.action in ('created', 'restored', 'updated', 'deleted', 'merged', 'destroyed') and %7$s
+    ), changed as materialized (
+      select l.record_id, (array_agg(l.action order by l.batch, l.seq))[1] in ('updated', 'deleted', 'merged') as was_there,
+        coalesce(jsonb_object_agg(v.key, v.value order by l.batch desc, l.seq desc) filter (where v.key is not null), '{}') as former
+      from later l left join lateral jsonb_each(l.before) v on true
+      group by l.record_id
+    )
+    select %8$s from %2$s t where t.id not in (select c.record_id from changed c) and %10$s and %5$s
+    union all
+    select %9$s from (
+      select r.* from changed c
+      left join %2$s p on p.id = c.record_id
+      left join lateral (%12$s) u on true
+      cross join lateral jsonb_populate_record(p, c.former || coalesce(u.value, '{}')) r
+      where c.was_there
+    ) t where %10$s and %5$s %11$s$sql$,
+    schema_name, v_table, v_object.id, moment, v_policy, engine.reading_of(v_object, 'before'),
+    case when only_where ? 'id' then format('e.record_id = %L', only_where ->> 'id') else 'true' end, v_standing, v_rebuilt, v_only,
+    -- What is not seen now is not seen as it was; of what was destroyed nothing is left to ask the rules of.
+    case when v_policy = 'true' then '' else format($sql$
+      and (exists (select from %2$s n where n.id = t.id and %4$s)
+        or exists (select from %1$I.trash d where d.object_id = %3$L and d.record_id = t.id and exists (select from jsonb_populate_record(null::%2$s, d.data) n where %4$s)))$sql$,
+      schema_name, v_table, v_object.id, v_policy) end,
+    format(engine.past_touch(v_object, schema_name), moment));
+end
+$function$;
+comment on function engine.as_of_query(name,text,regtype,timestamp with time zone,jsonb) is 'The records of a table as they were at a moment, as a query of the owner''s that shows what a caller may read; only those with the values of only_where.';
 
 CREATE OR REPLACE FUNCTION engine.assert_app(name text, redirect_uris text[], is_confidential boolean, role_id uuid, rate_limit integer)
  RETURNS void
@@ -6980,6 +7575,23 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.assert_keeps_view(view_id uuid)
+ RETURNS metadata.views
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_view metadata.views;
+begin
+  select * into v_view from metadata.views v where v.id = view_id and (engine.acts_as_administrator() or v.id in (select engine.kept_views()));
+  if not found then
+    raise exception 'You do not keep this view, or there is none.' using errcode = '42501', hint = 'Who made a view keeps it; views of the workspace ask for the permission "Views".';
+  end if;
+  return v_view;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.assert_link_convertible(f metadata.fields, type text, settings jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -7053,6 +7665,20 @@ begin
   loop
     perform engine.assert_manages(workspace_id, v_flag);
   end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.assert_may_hear(role_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if not engine.acts_as_administrator() and not engine.may('ROLES') and role_id not in (select engine.roles_of(current_setting('role')::name)) then
+    raise exception 'The webhook tells what its role sees, and your role may see less.' using errcode = '42501', column = 'role_id',
+      hint = 'Give it your own role, or ask somebody who keeps the roles.';
+  end if;
 end
 $function$;
 
@@ -7289,7 +7915,11 @@ AS $function$
 declare
   v_found boolean;
 begin
-  execute format('select exists (select from %s t where t.workspace_id = $1 and t.id = $2)', target) into v_found using workspace_id, id;
+  execute format('select exists (select from %s t where t.workspace_id = $1 and t.id = $2 %s)', target,
+    -- A plan changes views of the workspace that are open to who makes it; a member's own is not there for it.
+    case target::text when 'metadata.views' then 'and t.visibility = ''WORKSPACE'' and ($3 or t.id in (select engine.kept_views()))'
+      when 'metadata.view_fields' then 'and exists (select from metadata.views v where v.id = t.view_id and v.visibility = ''WORKSPACE'' and ($3 or v.id in (select engine.kept_views())))' else '' end)
+  into v_found using workspace_id, id, engine.acts_as_administrator() or engine.makes_workspace(workspace_id);
   if not v_found then
     raise exception 'There is no such %.', case target::text when 'metadata.indexes' then 'index' when 'metadata.aliases' then 'alias'
       else rtrim(replace(replace(target::text, 'metadata.', ''), '_', ' '), 's') end || coalesce(' (' || id || ')', '')
@@ -7568,6 +8198,42 @@ begin
   execute format('update engine.event_positions p set position = (select coalesce(max(b.position), 0) from %I.event_batches b) where p.workspace_id = $1', v_schema)
     using workspace_id;
   return true;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.begin_revert(caller name, schema_name text, what jsonb, on_conflict text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_items engine.revert_item[];
+  v_workspace uuid := (select w.id from core.workspaces w where w.schema_name = begin_revert.schema_name);
+  v_refused int;
+  v_state jsonb;
+begin
+  if coalesce(on_conflict, '') not in ('REFUSE', 'SKIP', 'OVERWRITE') then
+    raise exception 'What is in the way is not dealt with by "%".', on_conflict using errcode = 'RV197', column = 'on_conflict',
+      hint = 'REFUSE takes nothing back, SKIP leaves out what is in the way, OVERWRITE takes back also what was changed since.';
+  end if;
+  -- Until the end nobody else changes what is looked at now.
+  perform engine.lock_reverted(schema_name, v_workspace, engine.revert_condition(schema_name, v_workspace, what));
+  v_items := array(select i from engine.revert_items(caller, schema_name, what) i);
+  v_refused := (select count(*) from unnest(v_items) i where i.conflicts <> '[]');
+  if cardinality(v_items) = 0 then
+    raise exception 'There is nothing to take back.' using errcode = 'RV198', hint = 'It was taken back already, was no change of records that you may change, or lies before what the log keeps.';
+  elsif v_refused > 0 and on_conflict = 'REFUSE' then
+    raise exception '%', case when cardinality(v_items) = 1 then 'It cannot be taken back as it is.' else format('%s of %s records cannot be taken back as they are.', v_refused, cardinality(v_items)) end
+      using errcode = 'RV199', detail = (select jsonb_agg(jsonb_build_object('objectName', i.object_name, 'recordId', i.record_id, 'label', i.label, 'conflicts', i.conflicts))::text
+        from (select * from unnest(v_items) i where i.conflicts <> '[]' limit 20) i),
+      hint = 'Look at plan_revert, then choose on_conflict: SKIP leaves these out, OVERWRITE takes back also what was changed since.';
+  end if;
+  perform set_config('relvar.reverting', current_setting('relvar.source', true), true), set_config('relvar.source', 'REVERT', true);
+  v_state := engine.revert_statements(schema_name, v_workspace, v_items, on_conflict);
+  return v_state || jsonb_build_object('schema', schema_name, 'caller', caller, 'done', '{}'::jsonb,
+    'conflicts', (select coalesce(jsonb_agg(jsonb_build_object('objectName', i.object_name, 'recordId', i.record_id, 'conflicts', i.conflicts)), '[]') from (select * from unnest(v_items) i where i.conflicts <> '[]' limit 100) i),
+    'total', cardinality(v_items));
 end
 $function$;
 
@@ -7858,6 +8524,17 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.changeable_views()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select engine.kept_views()
+  union
+  select v.id from engine.shared_views('WRITE') s join metadata.views v on v.id = s where not v.is_locked
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.changed_values(target regclass, "values" jsonb, privilege text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -7955,6 +8632,33 @@ CREATE OR REPLACE FUNCTION engine.chosen_options(items text[], choices jsonb)
 AS $function$
   select case when bool_and(choices ? lower(btrim(u.item))) then array_agg(choices ->> lower(btrim(u.item)) order by u.i) end
   from unnest(items) with ordinality u (item, i)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.claim_webhooks(worker text, max_hooks integer)
+ RETURNS TABLE(webhook_id uuid, workspace_id uuid, target_url text, format text, secret text, former_secret text)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with free as (
+    select s.webhook_id
+    from engine.webhook_states s join metadata.webhooks h on h.id = s.webhook_id
+    where (s.has_test or h.is_active and (s.paused_until is null or engine.has_come(s.paused_until))
+        and (s.wanted > s.position or s.seq < 2147483647 or engine.has_come(s.retry_at) or exists (select from engine.webhook_wakes w where w.webhook_id = s.webhook_id)))
+      and (s.leased_until is null or s.leased_until < clock_timestamp() or s.leased_until > clock_timestamp() + interval '1 minute')
+    order by s.worked_at nulls first
+    limit max_hooks
+    for update of s skip locked
+  ), taken as (
+    update engine.webhook_states s
+    set leased_by = claim_webhooks.worker, leased_until = clock_timestamp() + interval '15 seconds', worked_at = clock_timestamp()
+    where s.webhook_id in (select f.webhook_id from free f)
+    returning s.webhook_id
+  )
+  select h.id, h.workspace_id, h.target_url, h.format,
+    (select x.sealed from core.webhook_secrets x where x.webhook_id = h.id and x.expires_at is null),
+    (select x.sealed from core.webhook_secrets x where x.webhook_id = h.id and x.expires_at > now() limit 1)
+  from taken t join metadata.webhooks h on h.id = t.webhook_id
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.column_clause(f engine.fact)
@@ -8073,6 +8777,25 @@ CREATE OR REPLACE FUNCTION engine.columns_alike(one metadata.fields, other metad
  STABLE
  SET search_path TO ''
 RETURN ((COALESCE((one).result_type, (one).type) = COALESCE((other).result_type, (other).type)) OR ((SELECT array_agg(ROW(c.part, c.pg_type) ORDER BY c.part) AS array_agg FROM engine.field_type_columns c WHERE (c.type = COALESCE((columns_alike.one).result_type, (columns_alike.one).type))) = (SELECT array_agg(ROW(c.part, c.pg_type) ORDER BY c.part) AS array_agg FROM engine.field_type_columns c WHERE (c.type = COALESCE((columns_alike.other).result_type, (columns_alike.other).type)))));
+
+CREATE OR REPLACE FUNCTION engine.columns_of_field(object metadata.objects, field_name text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_columns text[] := array(
+    select c.name from metadata.fields f join engine.columns((object).workspace_id, array[(object).id]) c on c.field_id = f.id
+    where f.object_id = (object).id and f.name = field_name and c.is_active order by c.ordinal);
+begin
+  if v_columns = '{}' then
+    raise exception '% have no field "%".', (object).label_plural, field_name using errcode = 'RV196', column = 'field_name',
+      hint = coalesce(format('Did you mean %s?', engine.nearest(field_name, array(select f.name from metadata.fields f where f.object_id = (object).id and f.is_active and f.deleted_at is null))), 'Give the API name, such as jobTitle.');
+  end if;
+  return v_columns;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.compile_default(field metadata.fields)
  RETURNS jsonb
@@ -9385,6 +10108,7 @@ AS $functionx$
         primary key (batch, seq));
       create index record_events_record_id_batch_idx on %1$I.record_events (record_id, batch);
       create index record_events_transaction_id_idx on %1$I.record_events (transaction_id);
+      create index record_events_happened_at_idx on %1$I.record_events using brin (happened_at) with (pages_per_range = 16, autosummarize = on);
       comment on column %1$I.record_events.batch is ''Number of the statement that made the change. Rises with time.'';
       comment on column %1$I.record_events.seq is ''Number of the change within its statement.'';
       comment on column %1$I.record_events.object_id is ''The object of the record: metadata.objects.id.'';
@@ -9409,6 +10133,20 @@ AS $functionx$
       comment on column %1$I.event_batches.action is ''What it did with them.'';
       comment on column %1$I.event_batches.taken_at is ''When the relay took it.''', schema_name),
       '@behavior -*', 'The position of each statement of the event log, given by the relay.'),
+    ('internal', 'event_archive', format(
+      'create table %1$I.event_archive (
+        id bigint generated always as identity primary key, object_id uuid not null, first_record_id uuid not null, last_record_id uuid not null,
+        from_at timestamptz not null, until_at timestamptz not null, events jsonb not null);
+      create index event_archive_records_idx on %1$I.event_archive (object_id, last_record_id, first_record_id);
+      create index event_archive_until_at_idx on %1$I.event_archive (until_at);
+      comment on column %1$I.event_archive.id is ''Identifies the parcel.'';
+      comment on column %1$I.event_archive.object_id is ''The object of the records: metadata.objects.id.'';
+      comment on column %1$I.event_archive.first_record_id is ''The first of the records, by their ids.'';
+      comment on column %1$I.event_archive.last_record_id is ''The last of them.'';
+      comment on column %1$I.event_archive.from_at is ''When the earliest of the events happened.'';
+      comment on column %1$I.event_archive.until_at is ''When the latest of them happened.'';
+      comment on column %1$I.event_archive.events is ''Rows of record_events, by record.''', schema_name),
+      '@behavior -*', 'Old events, some two hundred in a row, compressed. events_of and events_since read them, too.'),
     ('internal', 'trash', format(
       'create table %1$I.trash (
         id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null, label text, data jsonb not null,
@@ -9491,6 +10229,38 @@ BEGIN ATOMIC
    WHERE ((s.object_id = shared_ids.object_id) AND (s.principal_id = ANY (ARRAY( SELECT engine.my_principals() AS my_principals))) AND ((shared_ids.access = 'READ'::text) OR (s.access = 'WRITE'::text)) AND ((s.expires_at IS NULL) OR (s.expires_at > now())));
 END$function$, schema_name),
       '@behavior -*', 'Ids of the records of an object that are shared with the caller, to READ or to WRITE. Policies ask it.'),
+    ('function', 'events_of', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.events_of(object_id uuid, record_id uuid)
+ RETURNS SETOF %1$I.record_events
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT %2$s
+    FROM %1$I.record_events e
+   WHERE ((e.object_id = events_of.object_id) AND (e.record_id = events_of.record_id))
+ UNION ALL
+  SELECT %3$s
+    FROM (%1$I.event_archive a
+      CROSS JOIN LATERAL jsonb_populate_recordset(NULL::%1$I.record_events, a.events) r(%4$s))
+   WHERE ((a.object_id = events_of.object_id) AND (a.first_record_id <= events_of.record_id) AND (a.last_record_id >= events_of.record_id) AND (r.record_id = events_of.record_id));
+END$function$, schema_name, engine.event_columns('e.', E',\n     '), engine.event_columns('r.', E',\n     '), engine.event_columns('', ', ')),
+      '@behavior -*', 'All events of a record, archived or not.'),
+    ('function', 'events_since', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.events_since(object_id uuid, since timestamp with time zone)
+ RETURNS SETOF %1$I.record_events
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT %2$s
+    FROM %1$I.record_events e
+   WHERE ((e.object_id = events_since.object_id) AND (e.happened_at > events_since.since))
+ UNION ALL
+  SELECT %3$s
+    FROM (%1$I.event_archive a
+      CROSS JOIN LATERAL jsonb_populate_recordset(NULL::%1$I.record_events, a.events) r(%4$s))
+   WHERE ((a.object_id = events_since.object_id) AND (a.until_at > events_since.since) AND (r.happened_at > events_since.since));
+END$function$, schema_name, engine.event_columns('e.', E',\n     '), engine.event_columns('r.', E',\n     '), engine.event_columns('', ', ')),
+      '@behavior -*', 'All events of the records of an object after a moment, archived or not.'),
     ('function', 'search_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.search_records(query text, max_results integer DEFAULT 20)
  RETURNS TABLE(object_name text, record_id uuid, label text, rank real)
@@ -9558,6 +10328,63 @@ BEGIN ATOMIC
     FROM engine.record_history(CURRENT_USER, %1$L::text, record_history.object_name, record_history.record_id, record_history.max_results, record_history.before_batch) h(batch, seq, action, before, after, actor_type, actor_id, actor_name, source, happened_at);
 END$function$, schema_name),
       null, 'What happened to a record, the latest first: of a record that the caller may read, the fields that the caller may read.'),
+    ('function', 'field_history', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.field_history(object_name text, record_id uuid, field_name text, max_results integer DEFAULT 50, before_batch bigint DEFAULT NULL::bigint)
+ RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 50
+BEGIN ATOMIC
+ SELECT h.batch,
+     h.seq,
+     h.action,
+     h.before,
+     h.after,
+     h.actor_type,
+     h.actor_id,
+     h.actor_name,
+     h.source,
+     h.happened_at
+    FROM engine.field_history(CURRENT_USER, %1$L::text, field_history.object_name, field_history.record_id, field_history.field_name, field_history.max_results, field_history.before_batch) h(batch, seq, action, before, after, actor_type, actor_id, actor_name, source, happened_at);
+END$function$, schema_name),
+      null, 'What happened to one field of a record that the caller may read, the latest first: its columns before and after, by the names that they have now. beforeBatch leads to the next page.'),
+    ('function', 'as_of', format(
+$as_of$CREATE OR REPLACE FUNCTION %1$I.as_of(record anyelement, moment timestamp with time zone, only_where jsonb DEFAULT NULL::jsonb)
+ RETURNS SETOF anyelement
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS %2$s
+begin
+  return query execute engine.as_of_query(engine.acting_role(), %1$L, pg_catalog.pg_typeof(record), moment, only_where);
+end
+%2$s$as_of$, schema_name, '$function$'),
+      '@behavior -*', 'Records as they were at a moment, as far as the caller may read them now: select * from as_of(null::people, ''2026-11-01''). Those with the values of only_where are found sooner.'),
+    ('function', 'plan_revert', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.plan_revert(batch bigint DEFAULT NULL::bigint, seq integer DEFAULT NULL::integer, together boolean DEFAULT false, transaction_id xid8 DEFAULT NULL::xid8, request_id text DEFAULT NULL::text, INOUT object_name text DEFAULT NULL::text, INOUT record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, moment timestamp with time zone DEFAULT NULL::timestamp with time zone, after_batch bigint DEFAULT NULL::bigint, max_results integer DEFAULT 100, OUT label text, OUT action text, OUT before jsonb, OUT after jsonb, OUT conflicts jsonb, OUT total integer, OUT conflicting integer)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE ROWS 100
+BEGIN ATOMIC
+ SELECT r.object_name,
+     r.record_id,
+     r.label,
+     r.action,
+     r.before,
+     r.after,
+     r.conflicts,
+     r.total,
+     r.conflicting
+    FROM engine.plan_revert(CURRENT_USER, %1$L::text, jsonb_build_object('batch', plan_revert.batch, 'seq', plan_revert.seq, 'together', plan_revert.together, 'transaction_id', plan_revert.transaction_id, 'request_id', plan_revert.request_id, 'object_name', plan_revert.object_name, 'record_id', plan_revert.record_id, 'field_name', plan_revert.field_name, 'moment', plan_revert.moment, 'after_batch', plan_revert.after_batch), plan_revert.max_results) r(object_name, record_id, label, action, before, after, conflicts, total, conflicting);
+END$function$, schema_name),
+      null, 'What would become of each record if changes were taken back, and what is in the way, that first. Which changes: one (batch and seq), a statement (batch), either with all that was done together with it; a transaction; a request; or a record, or one field of it, since a moment or after a batch.'),
+    ('function', 'revert', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.revert(batch bigint DEFAULT NULL::bigint, seq integer DEFAULT NULL::integer, together boolean DEFAULT false, transaction_id xid8 DEFAULT NULL::xid8, request_id text DEFAULT NULL::text, object_name text DEFAULT NULL::text, record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, moment timestamp with time zone DEFAULT NULL::timestamp with time zone, after_batch bigint DEFAULT NULL::bigint, on_conflict text DEFAULT 'REFUSE'::text)
+ RETURNS jsonb
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.end_revert(engine.run_as_caller(engine.restore_reverted(engine.run_as_caller(engine.begin_revert(CURRENT_USER, %1$L::text, jsonb_build_object('batch', batch, 'seq', seq, 'together', together, 'transaction_id', transaction_id, 'request_id', request_id, 'object_name', object_name, 'record_id', record_id, 'field_name', field_name, 'moment', moment, 'after_batch', after_batch), on_conflict))))) AS end_revert;
+END$function$, schema_name),
+      null, 'Takes changes back, named as in planRevert, in one transaction and with the rights of the caller: who may not change a record does not take its changes back. onConflict says what becomes of what is in the way: REFUSE (all stays as it is), SKIP (the rest is taken back) or OVERWRITE (also what was changed since). Returns how many records were reverted and skipped, and why. It is a change itself, so it can be taken back, too.'),
     ('function', 'deleted_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.deleted_records(object_name text, max_results integer DEFAULT 50, skip integer DEFAULT 0)
  RETURNS TABLE(record_id uuid, label text, data jsonb, deleted_at timestamp with time zone, deleted_by_name text)
@@ -9656,7 +10483,8 @@ AS $function$
 begin
   return query
   with permission as materialized (
-    select p.*, o.table_name, o as limited, p.is_limited or exists (select from metadata.record_rules u where u.role_id = p.role_id and u.object_id = p.object_id) as has_rules
+    select p.*, o.table_name, o as limited, p.is_limited or exists (
+      select from metadata.record_rules u where u.workspace_id = desired_policies.workspace_id and u.role_id = p.role_id and u.object_id = p.object_id) as has_rules
     from engine.effective_permissions(desired_policies.workspace_id, scope, roles) p
     join metadata.objects o on o.id = p.object_id and o.workspace_id = desired_policies.workspace_id
     where p.can_read or p.can_create or p.can_update or p.can_delete
@@ -9695,8 +10523,8 @@ AS $function$
   select 'index', f.object_id || ' policy:' || c.key, f.object_id::text, o.table_name, engine.fit_name(o.table_name || '_' || c.name || '_policy_idx'),
     format('(%I)', c.name), engine.fact_comment('policy:' || c.key, 'policy:' || c.key), null, null::boolean, null, null, null::oid
   from engine.policy_indexes(workspace_id, scope) p
-  join metadata.fields f on f.id = p.field_id and f.deleted_at is null and f.is_active
-  join metadata.objects o on o.id = f.object_id
+  join metadata.fields f on f.id = p.field_id and f.workspace_id = desired_policy_indexes.workspace_id and f.deleted_at is null and f.is_active
+  join metadata.objects o on o.id = f.object_id and o.workspace_id = desired_policy_indexes.workspace_id
   cross join lateral (
     select engine.column_key(f.id, f.revision, t.part) as key, engine.snake_case(f.name) || t.suffix as name
     from engine.field_type_columns t where t.type = coalesce(f.result_type, f.type) and (t.part = p.part or p.part = '')
@@ -10222,6 +11050,25 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.drop_archived_events(workspace_id uuid, max_parcels integer DEFAULT 100)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int := 0;
+begin
+  if engine.event_retention(workspace_id) is not null then
+    execute format('delete from %1$I.event_archive a where a.id in (select o.id from %1$I.event_archive o where o.until_at < now() - $1 order by o.until_at limit $2)',
+      (select w.schema_name from core.workspaces w where w.id = workspace_id)) using engine.event_retention(workspace_id), max_parcels;
+    get diagnostics v_count = row_count;
+  end if;
+  return v_count;
+end
+$function$;
+comment on function engine.drop_archived_events(uuid,integer) is 'Drops archived events that a workspace keeps no longer, in at most so many parcels. Returns how many parcels.';
+
 CREATE OR REPLACE FUNCTION engine.drop_rows(workspace_id uuid, is_uninstall boolean)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -10276,7 +11123,8 @@ declare
   r record;
 begin
   for r in
-    select to_jsonb(f) as "row", f.id, exists (select from engine.uses(drop_things.workspace_id, 'field', f.id) u where u.is_blocking)
+    select to_jsonb(f) as "row", f.id, exists (select from engine.uses(drop_things.workspace_id, 'field', f.id) u
+        where u.is_blocking or u.user_kind = 'view' and not is_uninstall)
       or not is_uninstall and exists (select from pg_temp.relvar_bundle b cross join lateral jsonb_each(engine.with_formulas(b.base, coalesce(b.formulas, '{}'))) e
         where b.identifier = p.universal_identifier and (b.b).table_name = 'fields' and e.key <> 'settings' and e.value is distinct from to_jsonb(f) -> e.key) as is_kept
     from engine.manifest_fields(old_manifest) p
@@ -10573,8 +11421,8 @@ begin
     -- Members come and go by invitation, whatever the role.
     cross join lateral (select o.is_active and o.deleted_at is null as is_visible,
       o.is_active and o.deleted_at is null and o.universal_identifier is distinct from 'standard:workspaceMember' as is_free) a
-    left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
-    left join metadata.record_rules u on u.role_id = r.id and u.object_id = o.id and u.action = 'READ'
+    left join metadata.object_permissions p on p.workspace_id = r.workspace_id and p.role_id = r.id and p.object_id = o.id
+    left join metadata.record_rules u on u.workspace_id = r.workspace_id and u.role_id = r.id and u.object_id = o.id and u.action = 'READ'
     where r.workspace_id = effective_permissions.workspace_id and (roles is null or r.pg_role = any (roles))
   ), sides as materialized (
     select s.object_id, o.role_id, bool_and(o.reads_links) as can_read, bool_or(o.can_update) as can_update, bool_or(o.is_limited) as is_limited
@@ -10595,6 +11443,34 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.emit(workspace_id uuid, name text, payload jsonb DEFAULT '{}'::jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid := engine.uuidv7();
+begin
+  if name is null or name !~ '^[A-Za-z][A-Za-z0-9_]{0,62}\.[A-Za-z][A-Za-z0-9_]{0,62}$' then
+    raise exception 'An event is not called "%".', name using errcode = 'RV206', column = 'name', hint = 'Name what it is about and what happened, such as invoice.paid.';
+  end if;
+  if exists (select from metadata.objects o where o.workspace_id = emit.workspace_id and o.deleted_at is null and o.name_singular = split_part(name, '.', 1)) then
+    raise exception 'Events of records, such as "%", come from the records alone.', name using errcode = 'RV206', column = 'name',
+      hint = 'Choose a name that no object has.';
+  end if;
+  if octet_length(payload::text) > 262144 then
+    raise exception 'The event "%" has more than 256 kB.', name using errcode = 'RV206', column = 'payload', hint = 'Tell an id by which the rest is found.';
+  end if;
+  if not exists (select from core.workspaces w where w.id = emit.workspace_id) then
+    raise exception 'There is no workspace %.', workspace_id using errcode = 'RV012', hint = 'select id, slug from core.workspaces lists them.';
+  end if;
+  insert into engine.emitted_events (id, workspace_id, name, payload) values (v_id, emit.workspace_id, emit.name, coalesce(emit.payload, '{}'));
+  return v_id;
+end
+$function$;
+comment on function engine.emit(uuid,text,jsonb) is 'Tells webhooks that match the name, such as invoice.paid, of an event with a payload. It leaves only if the transaction commits.';
+
 CREATE OR REPLACE FUNCTION engine.end_identity(provider core.identity_providers, member core.members)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -10612,6 +11488,18 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.end_revert(state jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform set_config('relvar.source', coalesce(current_setting('relvar.reverting', true), ''), true);
+  return jsonb_build_object('reverted', state -> 'wanted', 'skipped', (state ->> 'total')::int - (state ->> 'wanted')::int, 'conflicts', state -> 'conflicts');
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.estimated_ms(kind text, statement text, rewrites boolean, row_estimate bigint)
  RETURNS double precision
  LANGUAGE sql
@@ -10619,12 +11507,29 @@ CREATE OR REPLACE FUNCTION engine.estimated_ms(kind text, statement text, rewrit
  SET search_path TO ''
 RETURN round(((1)::numeric + ((row_estimate)::numeric * CASE WHEN rewrites THEN 0.02 WHEN (statement ~ ' not valid$'::text) THEN (0)::numeric WHEN ((kind = 'constraint'::text) AND (statement ~ 'add constraint|validate constraint'::text)) THEN 0.0002 WHEN (statement ~ 'set not null$'::text) THEN 0.0002 WHEN ((kind = 'index'::text) AND (statement ~ ' using gin '::text)) THEN 0.01 WHEN ((kind = 'index'::text) AND (statement ~ '^create'::text)) THEN 0.001 WHEN (kind = ANY (ARRAY['records'::text, 'backfill'::text])) THEN 0.01 ELSE (0)::numeric END)));
 
+CREATE OR REPLACE FUNCTION engine.event_columns(prefix text, separator text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select string_agg(prefix || c, separator order by n)
+  from unnest('{batch,seq,object_id,record_id,action,before,after,actor_type,actor_id,actor_name,source,request_id,transaction_id,happened_at}'::text[]) with ordinality u (c, n)
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.event_matches(patterns text[], object_name text, action text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 RETURN (patterns && ARRAY[((object_name || '.'::text) || action), (object_name || '.*'::text), ('*.'::text || action), '*.*'::text]);
+
+CREATE OR REPLACE FUNCTION engine.event_retention(workspace_id uuid)
+ RETURNS interval
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT make_interval(days => s.event_retention_days) AS make_interval FROM core.workspace_settings s WHERE (s.workspace_id = event_retention.workspace_id));
 
 CREATE OR REPLACE FUNCTION engine.events_after(workspace_id uuid, after_position bigint, max_batches integer DEFAULT 100, after_seq integer DEFAULT NULL::integer, max_events integer DEFAULT NULL::integer)
  RETURNS TABLE("position" bigint, batch bigint, seq integer, object_id uuid, record_id uuid, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, request_id text, transaction_id xid8, happened_at timestamp with time zone)
@@ -10958,6 +11863,50 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.field_history(caller name, schema_name text, object_name text, record_id uuid, field_name text, max_results integer, before_batch bigint)
+ RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
+  v_table regclass := format('%I.%I', schema_name, v_object.table_name)::regclass;
+  v_columns text[];
+  v_pasts text[];
+  v_is_seen boolean;
+  v_knows_who boolean;
+begin
+  v_columns := engine.columns_of_field(v_object, field_name);
+  if exists (select from unnest(v_columns) c where not has_column_privilege(caller, v_table, c, 'select')) then
+    raise exception 'Your role may not read this field of %.', v_object.label_plural using errcode = '42501';
+  end if;
+  v_is_seen := engine.reads_wholly(caller, v_object.id);
+  v_knows_who := v_is_seen or has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
+  if not v_is_seen then
+    execute format('select exists (select from %2$s t where t.id = $2 and %3$s)
+        or exists (select from %1$I.trash d where d.object_id = $1 and d.record_id = $2 and exists (select from jsonb_populate_record(null::%2$s, d.data) t where %3$s))',
+      schema_name, v_table, engine.read_policy(caller, v_table)) into v_is_seen using v_object.id, record_id;
+  end if;
+  if not v_is_seen then
+    return;
+  end if;
+  v_pasts := array(select distinct p.past_name from engine.past_names(v_object) p where p.name = any (v_columns));
+  return query execute format($sql$
+    select h.batch, h.seq, h.action, h.b, h.a, case when $7 then h.actor_type else '' end, case when $7 then h.actor_id end, case when $7 then h.actor_name end,
+      case when $7 then h.source else '' end, h.happened_at
+    from (
+      select e.*, (select jsonb_object_agg(v.key, v.value) from jsonb_each(%2$s) v where v.key = any ($5)) as b,
+        (select jsonb_object_agg(v.key, v.value) from jsonb_each(%3$s) v where v.key = any ($5)) as a
+      from %1$I.record_events e
+      where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3) and (e.before ?| $6 or e.after ?| $6)
+    ) h
+    where h.b is not null or h.a is not null
+    order by h.batch desc, h.seq desc limit $4$sql$, schema_name, engine.reading_of(v_object, 'before'), engine.reading_of(v_object, 'after'))
+  using v_object.id, record_id, before_batch, least(greatest(max_results, 1), 1000), v_columns, v_pasts, v_knows_who;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.field_manifest(field metadata.fields)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -10997,21 +11946,24 @@ CREATE OR REPLACE FUNCTION engine.field_readings(workspace_id uuid)
 AS $function$
 begin
   return query
+  with field as materialized (
+    select f.id, f.object_id, f.type, f.compiled, f.settings from metadata.fields f
+    where f.workspace_id = field_readings.workspace_id and f.deleted_at is null
+  )
   select f.id, s.id, s.object_id, s.object_id <> f.object_id
       -- A relation of an object to itself leads to other records as well.
       or exists (select from metadata.relations r where r.target_object_id = f.object_id
         and r.field_id in (select (v #>> '{}')::uuid from jsonb_path_query(f.compiled, 'strict $.**.via[*]') v))
-  from metadata.fields f
+  from field f
   cross join lateral engine.formula_fields(f.compiled) r
-  join metadata.fields s on s.id = r
-  where f.workspace_id = field_readings.workspace_id and f.type in ('FORMULA', 'ROLLUP') and f.deleted_at is null and f.compiled is not null
+  join metadata.fields s on s.id = r and s.workspace_id = field_readings.workspace_id
+  where f.type in ('FORMULA', 'ROLLUP') and f.compiled is not null
   union all
   select v.id, s.id, s.object_id, false
-  from metadata.fields v
-  join metadata.objects o on o.id = v.object_id and o.workspace_id = v.workspace_id
-  join metadata.fields s on s.object_id = v.object_id and s.workspace_id = v.workspace_id and s.deleted_at is null
-    and (s.id = o.label_field_id or s.settings ->> 'searchable' = 'true')
-  where v.workspace_id = field_readings.workspace_id and v.type = 'TS_VECTOR' and v.deleted_at is null;
+  from field v
+  join metadata.objects o on o.id = v.object_id and o.workspace_id = field_readings.workspace_id
+  join field s on s.object_id = v.object_id and (s.id = o.label_field_id or s.settings ->> 'searchable' = 'true')
+  where v.type = 'TS_VECTOR';
 end
 $function$;
 
@@ -11392,6 +12344,24 @@ CREATE OR REPLACE FUNCTION engine.fit_name(name text)
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
 RETURN CASE WHEN (octet_length(name) <= 63) THEN name ELSE (("left"(name, 54) || '_'::text) || "left"(md5(name), 8)) END;
+
+CREATE OR REPLACE FUNCTION engine.fits(value jsonb, pg_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if pg_type like '%[]' or jsonb_typeof(value) = 'array' and pg_type <> 'jsonb' then
+    return pg_type = 'text[]' and jsonb_typeof(value) = 'array';
+  end if;
+  execute format('select ($1 #>> ''{}'')::%s', pg_type) using value;
+  return true;
+exception
+  when data_exception or datetime_field_overflow or invalid_text_representation then
+    return false;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.flag_of(table_name text)
  RETURNS text
@@ -12925,6 +13895,27 @@ AS $function$
   order by i limit 1
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.give_back_jobs(ids bigint[], reason text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int;
+begin
+  update graphile_worker._private_jobs j
+  set attempts = greatest(j.attempts - 1, 0), run_at = now(), last_error = null, locked_by = null, locked_at = null, updated_at = now()
+  where j.id = any (give_back_jobs.ids) and j.locked_at is null and j.last_error = give_back_jobs.reason;
+  get diagnostics v_count = row_count;
+  if v_count > 0 then
+    perform pg_notify('jobs:insert', json_build_object('r', random()::text, 'count', v_count)::text);
+  end if;
+  return v_count;
+end
+$function$;
+comment on function engine.give_back_jobs(bigint[],text) is 'Has jobs that a worker ended for the given reason, because it stops, done by another from the beginning.';
+
 CREATE OR REPLACE FUNCTION engine.give_positions(taken engine.outbox[])
  RETURNS void
  LANGUAGE plpgsql
@@ -12946,6 +13937,89 @@ begin
   end loop;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.give_turns(max_jobs integer DEFAULT 1000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_origin constant timestamptz := '2000-01-01 00:00:00+00';
+  -- What an idle worker takes at once needs no turn.
+  v_due constant timestamptz := clock_timestamp() - interval '200 milliseconds';
+  v_priority smallint;
+  v_head bigint;
+  v_given int;
+  v_count int := 0;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('relvar.turns', 0)) then
+    return 0;
+  end if;
+  -- Each priority has a line of its own. One look at the index for each.
+  for v_priority in
+    with recursive lines (priority) as (
+      (select j.priority from graphile_worker._private_jobs j where j.is_available order by j.priority limit 1)
+      union all
+      select (select j.priority from graphile_worker._private_jobs j where j.is_available and j.priority > l.priority order by j.priority limit 1)
+      from lines l where l.priority is not null
+    )
+    select l.priority from lines l where l.priority is not null
+  loop
+    select extract(epoch from j.run_at - v_origin) * 1000000 into v_head from graphile_worker._private_jobs j
+    where j.is_available and j.priority = v_priority and j.run_at < engine.turns_end()
+    order by j.run_at limit 1;
+    if v_head is null then
+      delete from engine.job_turns t where t.priority = v_priority;
+    end if;
+    with oldest as materialized (
+      select j.id, j.task_id, j.run_at, coalesce(engine.job_workspace(j.payload), '00000000-0000-0000-0000-000000000000') as workspace_id
+      from graphile_worker._private_jobs j
+      where j.is_available and j.priority = v_priority and j.run_at >= engine.turns_end() and j.run_at <= v_due
+      order by j.run_at limit max_jobs for update skip locked
+    ), newest as materialized (
+      -- Whoever comes while many wait for their turns does not wait for those.
+      select j.id, j.task_id, j.run_at, coalesce(engine.job_workspace(j.payload), '00000000-0000-0000-0000-000000000000') as workspace_id
+      from graphile_worker._private_jobs j
+      where j.is_available and j.priority = v_priority and j.run_at >= engine.turns_end() and j.run_at <= v_due
+        and (select count(*) from oldest) = max_jobs
+      order by j.run_at desc limit max_jobs / 4 for update skip locked
+    ), waiting as (
+      select o.* from oldest o
+      union all
+      select n.* from newest n where not exists (select from oldest o where o.workspace_id = n.workspace_id)
+    ), costs as (
+      -- What such a job of this workspace took of late, in milliseconds: long ones use up more of a share.
+      select k.task_id, k.workspace_id, least(greatest(coalesce(sum(c.milliseconds) / nullif(sum(c.succeeded + c.failed), 0), 1), 1), 60000)::bigint as cost
+      from (select distinct w.task_id, w.workspace_id from waiting w) k
+      join graphile_worker._private_tasks t on t.id = k.task_id
+      left join engine.job_counts c on c.hour >= date_trunc('hour', now()) - interval '1 hour' and c.task = t.identifier and c.workspace_id = k.workspace_id
+      group by 1, 2
+    ), placed as (
+      select w.id, w.workspace_id, c.cost,
+        greatest(coalesce(t.position, 0), coalesce(v_head, 0)) + sum(c.cost) over (partition by w.workspace_id order by w.run_at, w.id) - c.cost as position
+      from waiting w
+      join costs c on c.task_id = w.task_id and c.workspace_id = w.workspace_id
+      left join engine.job_turns t on t.priority = v_priority and t.workspace_id = w.workspace_id
+    ), remembered as (
+      insert into engine.job_turns as t (priority, workspace_id, position)
+      select v_priority, p.workspace_id, max(p.position + p.cost) from placed p group by p.workspace_id
+      on conflict (priority, workspace_id) do update set position = excluded.position
+    )
+    update graphile_worker._private_jobs j set run_at = v_origin + p.position * interval '1 microsecond'
+    from placed p where j.id = p.id;
+    get diagnostics v_given = row_count;
+    v_count := v_count + v_given;
+  end loop;
+  if v_count > 0 then
+    -- A worker that looked while these were held has not seen them.
+    perform pg_notify('jobs:insert', json_build_object('r', random()::text, 'count', v_count)::text);
+  end if;
+  return v_count;
+end
+$function$;
+comment on function engine.give_turns(integer) is 'Gives up to max_jobs waiting jobs of each priority a turn, workspace by workspace. Returns how many; 0 when none waits without one.';
 
 CREATE OR REPLACE FUNCTION engine.grant_change(have text, want text, OUT revoked text, OUT granted text)
  RETURNS record
@@ -12984,6 +14058,13 @@ AS $function$
   select case when cardinality(redirect_uris) > 0 then '{authorization_code,refresh_token,urn:ietf:params:oauth:grant-type:device_code}'::text[] else '{}' end
     || case when role_id is not null then '{client_credentials}'::text[] else '{}' end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.has_come(moment timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN ((moment <= clock_timestamp()) OR (moment > (clock_timestamp() + '15:00:00'::interval)));
 
 CREATE OR REPLACE FUNCTION engine.has_right(caller name, object_id uuid, action text)
  RETURNS boolean
@@ -13269,7 +14350,7 @@ CREATE OR REPLACE FUNCTION engine.internal_tables()
  RETURNS text[]
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN '{record_events,event_batches,trash,record_shares}'::text[];
+RETURN '{record_events,event_batches,event_archive,trash,record_shares}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.is_api_name(name text)
  RETURNS boolean
@@ -13399,6 +14480,12 @@ CREATE OR REPLACE FUNCTION engine.is_trusted_session()
  STABLE
 RETURN ((SESSION_USER = ANY (ARRAY['relvar_server'::name, 'relvar_worker'::name])) OR pg_has_role(SESSION_USER, 'relvar_owner'::name, 'member'::text));
 
+CREATE OR REPLACE FUNCTION engine.job_workspace(payload json)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN ((json_typeof(payload) = 'object'::text) AND ((payload ->> 'workspace_id'::text) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'::text)) THEN ((payload ->> 'workspace_id'::text))::uuid WHEN ((json_typeof(payload) = 'array'::text) AND (((payload -> 0) ->> 'workspace_id'::text) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'::text)) THEN (((payload -> 0) ->> 'workspace_id'::text))::uuid ELSE NULL::uuid END;
+
 CREATE OR REPLACE FUNCTION engine.json_list(value jsonb)
  RETURNS text[]
  LANGUAGE sql
@@ -13508,6 +14595,22 @@ AS $function$
   where m.workspace_id = junction_sides.workspace_id and m.type = 'MANY_TO_MANY' and m.deleted_at is null
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.keep_webhook_secret(webhook_id uuid, sealed text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform from engine.webhook_states s where s.webhook_id = keep_webhook_secret.webhook_id for update;
+  insert into core.webhook_secrets (webhook_id, workspace_id, sealed)
+  select h.id, h.workspace_id, keep_webhook_secret.sealed from metadata.webhooks h
+  where h.id = keep_webhook_secret.webhook_id
+    and not exists (select from core.webhook_secrets x where x.webhook_id = h.id and x.expires_at is null);
+  return (select x.sealed from core.webhook_secrets x where x.webhook_id = keep_webhook_secret.webhook_id and x.expires_at is null);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.keeps_members()
  RETURNS boolean
  LANGUAGE sql
@@ -13531,6 +14634,45 @@ AS $function$
   select r from metadata.relations r
   where r.field_id = (f).id and r.deleted_at is null and (settings ->> 'targetObjectId' is null or r.target_object_id = (settings ->> 'targetObjectId')::uuid)
     and (settings ->> 'targetObjectId' is not null or (select count(*) from metadata.relations o where o.field_id = (f).id and o.deleted_at is null) = 1)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.kept_views()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with me as materialized (
+    select engine.workspace_of_role(current_setting('role')::name) as workspace_id, engine.private_member() as id, engine.may('VIEWS') as keeps_views
+  )
+  select v.id from me join metadata.views v on v.workspace_id = me.workspace_id
+  where case when v.visibility = 'PERSONAL' and v.owner_id is not null then v.owner_id = me.id
+    else me.keeps_views and (not v.is_locked or v.owner_id is null or v.owner_id = me.id) end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.kept_webhook(webhook_id uuid, is_heard boolean DEFAULT true)
+ RETURNS metadata.webhooks
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_webhook metadata.webhooks;
+begin
+  select h.* into v_webhook from metadata.webhooks h where h.id = webhook_id;
+  if found and not engine.acts_as_administrator() and v_webhook.workspace_id is distinct from engine.workspace_of_role(current_setting('role')::name) then
+    v_webhook := null;
+  end if;
+  if v_webhook.id is null then
+    perform engine.assert_manages(engine.own_workspace(), 'API_KEYS_AND_WEBHOOKS');
+    raise exception 'The workspace has no such webhook.' using errcode = 'RV207', hint = 'It may have been deleted meanwhile.';
+  end if;
+  perform engine.assert_manages(v_webhook.workspace_id, 'API_KEYS_AND_WEBHOOKS');
+  if is_heard then
+    perform engine.assert_may_hear(v_webhook.role_id);
+  end if;
+  return v_webhook;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.knows_constraint(caller name, object metadata.objects, table_id oid, constraint_name text, is_unique boolean, OUT knows_columns boolean, OUT knows_records boolean)
@@ -13911,6 +15053,21 @@ exception when lock_not_available or deadlock_detected then
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.lock_reverted(schema_name text, workspace_id uuid, condition text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  o record;
+begin
+  for o in execute format('select distinct e.object_id as id from %I.record_events e where %s order by 1', schema_name, condition) loop
+    execute (select format('select from %1$I.%2$I t where t.id in (select e.record_id from %1$I.record_events e where e.object_id = %3$L and (%4$s)) order by t.id for update', schema_name, b.table_name, b.id, condition)
+      from metadata.objects b where b.id = o.id and b.workspace_id = lock_reverted.workspace_id);
+  end loop;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.looked_up(object_id uuid)
  RETURNS TABLE(via jsonb, field_id uuid, reader metadata.fields)
  LANGUAGE sql
@@ -14091,9 +15248,9 @@ begin
     select 'indexes', o.object_id, jsonb_build_object('name', e.value -> 'name', 'kind', coalesce(e.value -> 'kind', '"BTREE"'), 'parts', engine.references_by_id(manifest_changes.workspace_id, e.value -> 'parts', v_planned), 'condition', nullif(e.value -> 'condition', 'null')), null
     from object o cross join lateral jsonb_array_elements(coalesce(o.value -> 'indexes', '[]')) e
     union all
-    select 'views', o.object_id, jsonb_build_object('name', e.value -> 'name', 'icon', e.value -> 'icon', 'type', coalesce(e.value -> 'type', '"TABLE"'), 'filter', engine.references_by_id(manifest_changes.workspace_id, e.value -> 'filter', v_planned),
+    select 'views', o.object_id, jsonb_build_object('name', e.value -> 'name', 'icon', e.value -> 'icon', 'type', coalesce(e.value -> 'type', '"TABLE"'), 'filter', nullif(engine.references_by_id(manifest_changes.workspace_id, engine.manifest_filter(e.value -> 'filter'), v_planned), 'null'),
         'sorts', engine.references_by_id(manifest_changes.workspace_id, coalesce(e.value -> 'sorts', '[]'), v_planned), 'groupFieldId', v_planned -> ('field:' || o.name || '.' || (e.value ->> 'groupField')), 'position', coalesce(e.value -> 'position', '0')),
-      (select jsonb_agg(jsonb_build_object('fieldId', v_planned -> ('field:' || o.name || '.' || (c.value ->> 'field')), 'width', c.value -> 'width', 'isVisible', coalesce(c.value -> 'isVisible', 'true'), 'position', coalesce(c.value -> 'position', '0')))
+      (select jsonb_agg(jsonb_build_object('fieldId', v_planned -> ('field:' || o.name || '.' || (c.value ->> 'field')), 'width', c.value -> 'width', 'isVisible', coalesce(c.value -> 'isVisible', 'true'), 'isPinned', coalesce(c.value -> 'isPinned', 'false'), 'aggregate', coalesce(c.value -> 'aggregate', 'null'), 'position', coalesce(c.value -> 'position', '0')))
         from jsonb_array_elements(coalesce(e.value -> 'fields', '[]')) c)
     from object o cross join lateral jsonb_array_elements(coalesce(o.value -> 'views', '[]')) e
   ), existing as materialized (
@@ -14102,7 +15259,7 @@ begin
     union all
     select 'indexes', i.id, i.object_id, to_jsonb(i), i.application_id, jsonb_build_array(i.name) from metadata.indexes i where i.workspace_id = manifest_changes.workspace_id
     union all
-    select 'views', v.id, v.object_id, to_jsonb(v), v.application_id, jsonb_build_array(v.name) from metadata.views v where v.workspace_id = manifest_changes.workspace_id
+    select 'views', v.id, v.object_id, to_jsonb(v), v.application_id, jsonb_build_array(v.name) from metadata.views v where v.workspace_id = manifest_changes.workspace_id and v.visibility = 'WORKSPACE'
   ), matched as materialized (
     select c.*, e.id as here, e."row", coalesce(e.id, engine.uuidv7()) as id
     from child c
@@ -14252,6 +15409,19 @@ AS $function$
   cross join lateral jsonb_array_elements(coalesce(o.value -> 'fields', '[]')) f
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.manifest_filter(filter jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return coalesce(engine.view_filter(filter), 'null');
+exception when sqlstate 'RV186' then
+  return filter;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.manifest_names(workspace_id uuid, manifest jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -14385,12 +15555,12 @@ AS $function$
       from jsonb_array_elements(n.value -> 'parts') with ordinality u (p, i)))
   from named n where n.part = 'indexes'
   union all
-  select 'views', n.identifier, n.owner, jsonb_build_object('name', n.value -> 'name', 'icon', n.value -> 'icon', 'type', coalesce(n.value ->> 'type', 'TABLE'), 'filter', n.value -> 'filter',
+  select 'views', n.identifier, n.owner, jsonb_build_object('name', n.value -> 'name', 'icon', n.value -> 'icon', 'type', coalesce(n.value ->> 'type', 'TABLE'), 'filter', engine.manifest_filter(n.value -> 'filter'),
     'sorts', coalesce(n.value -> 'sorts', '[]'), 'group_field_id', n.field || (n.value ->> 'groupField'), 'position', coalesce((n.value ->> 'position')::double precision, 0))
   from named n where n.part = 'views'
   union all
   select 'viewFields', n.identifier || '>' || (c ->> 'field'), n.identifier, jsonb_build_object('field_id', n.field || (c ->> 'field'), 'width', c -> 'width',
-    'is_visible', coalesce((c ->> 'isVisible')::boolean, true), 'position', coalesce((c ->> 'position')::double precision, u.i))
+    'is_visible', coalesce((c ->> 'isVisible')::boolean, true), 'is_pinned', coalesce((c ->> 'isPinned')::boolean, false), 'aggregate', c -> 'aggregate', 'position', coalesce((c ->> 'position')::double precision, u.i))
   from named n cross join lateral jsonb_array_elements(coalesce(n.value -> 'fields', '[]')) with ordinality u (c, i) where n.part = 'views'
   union all
   -- An application brings no role that changes settings.
@@ -14874,6 +16044,17 @@ CREATE OR REPLACE FUNCTION engine.name_of(database_name text)
  SET search_path TO ''
 RETURN CASE WHEN ((engine.snake_case(engine.camel_case(database_name)) = database_name) AND engine.is_api_name(engine.camel_case(database_name))) THEN engine.camel_case(database_name) ELSE engine.name_from_label(replace(database_name, '_'::text, ' '::text)) END;
 
+CREATE OR REPLACE FUNCTION engine.named_today(data jsonb, happened_at timestamp with time zone, names engine.past_name[])
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case when data is not null then coalesce(jsonb_object_agg(n.name, case when n.typed_since is null or named_today.happened_at > n.typed_since or engine.fits(e.value, n.pg_type) then e.value else 'null' end), '{}') end
+  from jsonb_each(data) e
+  join unnest(names) n on n.past_name = e.key and (n.since is null or named_today.happened_at > n.since) and (n.until is null or named_today.happened_at <= n.until)
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.narrowing_comparison(column_name text, pg_type text, node jsonb)
  RETURNS text
  LANGUAGE plpgsql
@@ -15003,6 +16184,21 @@ AS $function$
   order by public.similarity(lower(k), lower(name)) desc, abs(length(k) - length(name)), k limit 1
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.nested_values(data jsonb, columns text[], fields text[], parts text[])
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_object_agg(x.field, x.value), '{}')
+  from (
+    select c.field, case when max(c.part) = '' then (array_agg(data -> c.name))[1] else jsonb_object_agg(c.part, data -> c.name) end as value
+    from unnest(columns, fields, parts) c (name, field, part)
+    where data ? c.name
+    group by c.field
+  ) x
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.new_app_secret()
  RETURNS text
  LANGUAGE sql
@@ -15076,6 +16272,21 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.note_jobs(counts jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into engine.job_counts as c (hour, task, workspace_id, succeeded, failed, given_up, milliseconds, longest)
+  select date_trunc('hour', now()), n.task, coalesce(n.workspace_id, '00000000-0000-0000-0000-000000000000'), n.succeeded, n.failed, n.given_up, n.milliseconds, n.longest
+  from jsonb_to_recordset(note_jobs.counts) as n (task text, workspace_id uuid, succeeded bigint, failed bigint, given_up bigint, milliseconds bigint, longest bigint)
+  order by n.task, n.workspace_id
+  on conflict (hour, task, workspace_id) do update set succeeded = c.succeeded + excluded.succeeded, failed = c.failed + excluded.failed,
+    given_up = c.given_up + excluded.given_up, milliseconds = c.milliseconds + excluded.milliseconds, longest = greatest(c.longest, excluded.longest)
+$function$;
+comment on function engine.note_jobs(jsonb) is 'Adds what a worker did since it last said so: [{task, workspace_id, succeeded, failed, given_up, milliseconds, longest}].';
+
 CREATE OR REPLACE FUNCTION engine.note_member_event(kind text, member core.members, detail jsonb DEFAULT '{}'::jsonb)
  RETURNS void
  LANGUAGE sql
@@ -15108,6 +16319,20 @@ begin
     perform pg_notify('relvar_model', json_build_object('workspace', w.id, 'version', w.model_version, 'shape', w.shape)::text) from core.workspaces w where w.id = c.workspace_id;
   end if;
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.note_recurring_jobs(jobs jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into engine.recurring_jobs as r (name, task, schedule, next_at, noted_at)
+  select n.name, n.task, n.schedule, n.next_at, now()
+  from jsonb_to_recordset(note_recurring_jobs.jobs) as n (name text, task text, schedule text, next_at timestamptz)
+  order by n.name
+  on conflict (name) do update set task = excluded.task, schedule = excluded.schedule, next_at = excluded.next_at, noted_at = excluded.noted_at;
+  delete from engine.recurring_jobs r where r.noted_at < now() - interval '1 day'
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.note_security_change(detail jsonb)
@@ -15160,6 +16385,100 @@ begin
   insert into metadata.model_versions as v (workspace_id, version, actor_type, actor_id, actor_name, source, statements)
   values (note_statements.workspace_id, note_statements.version, v_actor.type, v_actor.id, v_actor.name, engine.current_source(), note_statements.statements)
   on conflict on constraint model_versions_pkey do update set statements = v.statements || excluded.statements;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.note_webhook_results(webhook_id uuid, worker text, results jsonb, done_position bigint DEFAULT NULL::bigint, done_seq integer DEFAULT NULL::integer, is_done boolean DEFAULT false)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET jit TO 'off'
+ SET lock_timeout TO '3s'
+AS $function$
+#variable_conflict use_column
+declare
+  s engine.webhook_states;
+  h metadata.webhooks;
+  r record;
+  v_failures int;
+  v_reason text;
+begin
+  -- In the order in which who changes a webhook takes them.
+  select x.* into h from metadata.webhooks x where x.id = note_webhook_results.webhook_id for no key update;
+  select x.* into s from engine.webhook_states x where x.webhook_id = note_webhook_results.webhook_id and x.leased_by = note_webhook_results.worker for update;
+  if not found then
+    return false;
+  end if;
+
+  insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, object_id, record_id, batch, seq, state, attempts,
+    first_attempt_at, last_attempt_at, next_attempt_at, status, error, duration_ms, request, response, history)
+  select h.id, h.workspace_id, t.kind, t.id, t.type, t.object, t.record, t.batch, t.seq,
+    case when t.error is null and t."isTried" then 'DELIVERED' else 'PENDING' end, case when t."isTried" then 1 else 0 end,
+    case when t."isTried" then clock_timestamp() end, case when t."isTried" then clock_timestamp() end,
+    case when t.error is not null and t."isTried" then clock_timestamp() + make_interval(secs => greatest(engine.webhook_backoff(1), t."retryAfter")) end,
+    t.status, t.error, t.ms, t.request, t.response,
+    case when t."isTried" then jsonb_build_array(jsonb_build_object('at', clock_timestamp(), 'status', t.status, 'error', t.error, 'ms', t.ms)) else '[]' end
+  from rows from (jsonb_to_recordset(results) as (delivery bigint, kind text, id text, type text, object uuid, record uuid, batch bigint, seq int, "isTried" boolean,
+    status int, error text, ms int, request jsonb, response jsonb, "retryAfter" double precision)) with ordinality t
+  where t.delivery is null
+  order by t.ordinality
+  on conflict (webhook_id, batch, seq) where kind = 'EVENT' and not is_replay do nothing;
+
+  update engine.webhook_deliveries d
+  set state = case when t.error is null then 'DELIVERED'
+      when d.kind = 'TEST' or coalesce(d.first_attempt_at, now()) < now() - interval '3 days' and d.attempts >= 8 then 'DEAD' else 'PENDING' end,
+    attempts = d.attempts + 1, first_attempt_at = coalesce(d.first_attempt_at, clock_timestamp()), last_attempt_at = clock_timestamp(),
+    next_attempt_at = case when t.error is not null then clock_timestamp() + make_interval(secs => greatest(engine.webhook_backoff(d.attempts + 1), t."retryAfter")) end,
+    status = t.status, error = t.error, duration_ms = t.ms, request = t.request, response = t.response,
+    history = (case when jsonb_array_length(d.history) >= 20 then d.history - 0 else d.history end)
+      || jsonb_build_object('at', clock_timestamp(), 'status', t.status, 'error', t.error, 'ms', t.ms)
+  from jsonb_to_recordset(results) as t (delivery bigint, "isTried" boolean, status int, error text, ms int, request jsonb, response jsonb, "retryAfter" double precision)
+  where d.webhook_id = h.id and d.id = t.delivery and t."isTried";
+
+  -- What happened to tests says nothing of the rest.
+  select count(*) filter (where x.error is null) as successes, count(*) filter (where x.n > x.last_success) as failed,
+    max(x.retry_after) filter (where x.n > x.last_success) as retry_after, coalesce(bool_or(x.status = 410), false) as is_gone,
+    (array_agg(x.error order by x.n desc))[1] as error, (array_agg(x.status order by x.n desc))[1] as status
+  into r
+  from (
+    select e.n, e.value ->> 'error' as error, (e.value ->> 'status')::int as status, (e.value ->> 'retryAfter')::double precision as retry_after,
+      coalesce(max(e.n) filter (where e.value ->> 'error' is null) over (), 0) as last_success
+    from jsonb_array_elements(results) with ordinality e (value, n)
+    where (e.value ->> 'isTried')::boolean and e.value ->> 'kind' <> 'TEST'
+  ) x;
+  v_failures := case when r.successes > 0 then r.failed else s.failures + r.failed end;
+  if s.failures >= 5 and r.successes > 0 then
+    -- It works again: what waited for that need not wait longer.
+    update engine.webhook_deliveries d set next_attempt_at = now()
+    where d.webhook_id = h.id and d.state = 'PENDING' and d.next_attempt_at > now();
+  end if;
+  update engine.webhook_states x
+  set position = case when is_done then x.fetched else coalesce(done_position, x.position) end,
+    seq = case when is_done then x.fetched_seq else coalesce(done_seq, x.seq) end,
+    leased_until = clock_timestamp() + interval '15 seconds', failures = v_failures,
+    failing_since = case when v_failures > 0 then case when r.successes > 0 then clock_timestamp() else coalesce(x.failing_since, clock_timestamp()) end end,
+    paused_until = case when r.failed > 0 and (v_failures >= 5 or r.retry_after is not null)
+        then clock_timestamp() + make_interval(secs => greatest(case when v_failures >= 5 then engine.webhook_backoff(v_failures - 4) else 0 end, r.retry_after))
+      when r.successes > 0 then null else x.paused_until end,
+    last_success_at = case when r.successes > 0 then clock_timestamp() else x.last_success_at end,
+    last_failure_at = case when r.failed > 0 then clock_timestamp() else x.last_failure_at end,
+    last_status = coalesce(r.status, x.last_status), last_error = case when r.failed > 0 then r.error when r.successes > 0 then null else x.last_error end,
+    has_test = exists (select from engine.webhook_deliveries d where d.webhook_id = h.id and d.state = 'PENDING' and d.kind = 'TEST'),
+    retry_at = case when exists (select from engine.webhook_heads(h.id) d where d.next_attempt_at is null) then now()
+      else (select min(d.next_attempt_at) from engine.webhook_heads(h.id) d) end
+  where x.webhook_id = h.id
+  returning * into s;
+
+  v_reason := case when r.is_gone then 'The receiver answered 410 Gone: it wants nothing any more.'
+    when v_failures >= 12 and s.failing_since < now() - interval '3 days' then format('Nothing could be delivered for three days. %s', r.error) end;
+  if v_reason is not null and h.is_active then
+    update metadata.webhooks w set is_active = false, disabled_at = now(), disabled_reason = v_reason where w.id = h.id;
+    perform engine.tell_webhook_disabled(h.id);
+    return false;
+  end if;
+  return s.has_test or h.is_active and (s.paused_until is null or engine.has_come(s.paused_until))
+    and (s.wanted > s.position or s.seq < 2147483647 or coalesce(engine.has_come(s.retry_at), false) or exists (select from engine.webhook_wakes w where w.webhook_id = h.id));
 end
 $function$;
 
@@ -15249,9 +16568,37 @@ AS $function$
       select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('universalIdentifier', v.universal_identifier)) || jsonb_build_object('name', v.name, 'icon', v.icon, 'type', v.type,
         'filter', engine.references_by_name(v.workspace_id, v.filter), 'sorts', engine.references_by_name(v.workspace_id, v.sorts),
         'groupField', (select f.name from metadata.fields f where f.id = v.group_field_id), 'position', v.position,
-        'fields', (select coalesce(jsonb_agg(jsonb_build_object('field', f.name, 'width', c.width, 'isVisible', c.is_visible, 'position', c.position) order by c.position, f.name), '[]')
+        'fields', (select coalesce(jsonb_agg(jsonb_build_object('field', f.name, 'width', c.width, 'isVisible', c.is_visible, 'isPinned', c.is_pinned, 'aggregate', c.aggregate, 'position', c.position) order by c.position, f.name), '[]')
           from metadata.view_fields c join metadata.fields f on f.id = c.field_id and f.deleted_at is null where c.view_id = v.id)) order by v.position, v.name), '[]')
-      from metadata.views v where v.object_id = (object).id))
+      from metadata.views v where v.object_id = (object).id and v.visibility = 'WORKSPACE'))
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.object_of_rows(caller name, schema_name text, row_type regtype)
+ RETURNS metadata.objects
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects;
+begin
+  select o.* into v_object
+  from pg_catalog.pg_type y
+  join pg_catalog.pg_class c on c.oid = y.typrelid and c.relnamespace = to_regnamespace(quote_ident(schema_name))::oid
+  join core.workspaces w on w.schema_name = object_of_rows.schema_name
+  join metadata.objects o on o.workspace_id = w.id and o.table_name = c.relname and o.deleted_at is null
+  where y.oid = row_type;
+  if not found then
+    raise exception 'There is no table of records of this type here.' using errcode = 'RV011', hint = 'Name the table, such as: select * from as_of(null::people, ''2026-11-01'').';
+  end if;
+  if not engine.has_right(caller, v_object.id, 'READ') then
+    raise exception 'Your role may not read %.', v_object.label_plural using errcode = '42501';
+  end if;
+  if not v_object.is_audited then
+    raise exception '% keep no history.', v_object.label_plural using errcode = 'RV195', hint = 'The log of changes is turned off for them. Turn it on, and from then on there is a history.';
+  end if;
+  return v_object;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.object_to_manage(id uuid)
@@ -15533,6 +16880,19 @@ AS $function$
   from engine.field_type_columns c where c.type = engine.plain_type(f)
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.past_column(attribute pg_attribute, is_rebuilt boolean, is_readable boolean)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case
+    when not is_readable or (attribute).atttypid = 'pg_catalog.tsvector'::regtype then 'null::' || pg_catalog.format_type((attribute).atttypid, (attribute).atttypmod)
+    when is_rebuilt and (attribute).attgenerated <> '' then (
+      select '(' || pg_catalog.pg_get_expr(d.adbin, d.adrelid) || ')' from pg_catalog.pg_attrdef d where d.adrelid = (attribute).attrelid and d.adnum = (attribute).attnum)
+    else quote_ident((attribute).attname) end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.past_columns(caller name, schema_name text, object metadata.objects)
  RETURNS TABLE(name text, since timestamp with time zone)
  LANGUAGE sql
@@ -15551,6 +16911,45 @@ AS $function$
   left join engine.field_columns((object).workspace_id, array[(object).id]) c on c.name = a.attname
   where a.attrelid = format('%I.%I', schema_name, (object).table_name)::regclass and a.attnum > 0 and not a.attisdropped
     and has_column_privilege(caller, a.attrelid, a.attnum, 'select')
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.past_names(object metadata.objects)
+ RETURNS SETOF engine.past_name
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with change as materialized (
+    select m.row_id as field_id, engine.snake_case(m.before ->> 'name') as former, m.before ->> 'name' is distinct from m.after ->> 'name' as is_renamed,
+      m.after is not null and m.before ->> 'type' is distinct from m.after ->> 'type' as is_retyped, v.happened_at, m.version, m.seq
+    from metadata.model_changes m
+    join metadata.model_versions v on v.workspace_id = m.workspace_id and v.version = m.version
+    where m.workspace_id = (object).workspace_id and m.table_name = 'fields' and m.before ->> 'object_id' = (object).id::text
+  ), rename as (
+    select c.field_id, c.former, c.happened_at as until, lag(c.happened_at) over (partition by c.field_id order by c.version, c.seq) as since
+    from change c where c.is_renamed
+  ), col as (
+    select c.field_id, c.name, engine.snake_case(f.name) as base, c.pg_type,
+      (select max(h.happened_at) from change h where h.field_id = c.field_id and h.is_retyped) as typed_since
+    from engine.columns((object).workspace_id, array[(object).id]) c
+    join metadata.fields f on f.id = c.field_id
+    where c.is_active
+  ), named as (
+    select c.name, c.name as past_name, (select max(r.until) from rename r where r.field_id = c.field_id) as since, null::timestamptz as until, c.pg_type, c.typed_since
+    from col c
+    union all
+    select c.name, r.former || substr(c.name, length(c.base) + 1), r.since, r.until, c.pg_type, c.typed_since
+    from col c join rename r on r.field_id = c.field_id
+    where r.former <> c.base
+  ), taken as (
+    -- Names that other fields had, also fields that are gone.
+    select n.*, (select max(r.until) from rename r where r.field_id not in (select c.field_id from col c where c.name = n.name)
+        and (n.past_name = r.former or starts_with(n.past_name, r.former || '_')) and (n.until is null or r.until < n.until)) as others_until,
+      count(*) over (partition by n.past_name) as n
+    from named n
+  )
+  select t.name, t.past_name, case when t.n > 1 then greatest(t.since, t.others_until) else t.others_until end, case when t.n > 1 then t.until end, t.pg_type, t.typed_since
+  from taken t
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.past_object(caller name, schema_name text, object_name text)
@@ -15573,6 +16972,40 @@ begin
   end if;
   return v_object;
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.past_object_id(workspace_id uuid, object_name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid := (select o.id from metadata.objects o where o.workspace_id = past_object_id.workspace_id and o.name_singular = object_name and o.deleted_at is null);
+begin
+  if v_id is null then
+    raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
+  end if;
+  return v_id;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.past_touch(object metadata.objects, schema_name text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select format(
+    $sql$select case when e.action = 'updated' then jsonb_build_object('updated_at', e.happened_at, 'updated_by_source', e.source,
+        'updated_by_member_id', case when e.actor_type = 'member' then e.actor_id end, 'updated_by_name', e.actor_name)
+      else jsonb_build_object('updated_at', e.after -> 'updated_at', 'updated_by_source', e.after -> 'updated_by_source',
+        'updated_by_member_id', e.after -> 'updated_by_member_id', 'updated_by_name', e.after -> 'updated_by_name') end as value
+      from %I.record_events e
+      where e.record_id = c.record_id and e.object_id = %L and e.happened_at <= %%1$L::timestamptz
+        and (e.action in ('created', 'restored') or e.action = 'updated' and e.before - %L::text[] <> '{}')
+      order by e.batch desc, e.seq desc limit 1$sql$, schema_name, (object).id,
+    array(select c.name from engine.columns((object).workspace_id, array[(object).id]) c where c.generated_kind = 'kept'))
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.past_values(data jsonb, happened_at timestamp with time zone, names text[], since timestamp with time zone[])
@@ -15612,7 +17045,7 @@ AS $function$
     ('ROLES', 'SETTING', 'Roles', 'Makes and changes roles. Who may do this may give anybody anything.'),
     ('DATA_MODEL', 'SETTING', 'Data model', 'Objects, fields, relations, rules and indexes.'),
     ('LAYOUTS', 'SETTING', 'Layouts', 'How the pages of records are arranged for everybody.'),
-    ('SECURITY', 'SETTING', 'Security', 'How members sign in, and the audit of who did.'),
+    ('SECURITY', 'SETTING', 'Security', 'How members sign in, and the audit of who did. Who may do this can let a provider of their own name anybody but administrators.'),
     ('API_KEYS_AND_WEBHOOKS', 'SETTING', 'API keys and webhooks', 'Makes and revokes API keys, registers apps and blocks them; keeps webhooks.'),
     ('WORKFLOWS', 'SETTING', 'Workflows', 'Makes, changes and starts workflows.'),
     ('APPLICATIONS', 'SETTING', 'Applications', 'Installs, upgrades and removes applications.'),
@@ -15621,7 +17054,7 @@ AS $function$
     ('IMPERSONATE', 'SETTING', 'Impersonation', 'Works as another member, where the workspace allows it.'),
     ('SSO_BYPASS', 'SETTING', 'Sign-in without SSO', 'Signs in by password although single sign-on is enforced.'),
     ('DATABASE_ACCESS', 'SETTING', 'Database logins', 'Makes logins for psql and BI tools, which see what their member sees.'),
-    ('VIEWS', 'TOOL', 'Views', 'Makes and changes the views that all members see.'),
+    ('VIEWS', 'TOOL', 'Views', 'Makes and changes the views and favourites that all members see.'),
     ('IMPORT_CSV', 'TOOL', 'Import', 'Imports records from files.'),
     ('EXPORT_CSV', 'TOOL', 'Export', 'Exports records to files.'),
     ('UPLOAD_FILE', 'TOOL', 'Upload files', 'Attaches files to records.'),
@@ -15718,6 +17151,18 @@ begin
 end
 $function$;
 comment on function engine.plan(uuid,uuid[]) is 'The statements that make a workspace''s schema equal to its metadata, in order, each with its lock, whether it rewrites the table, and about how many rows that touches. Empty when nothing differs. Changes nothing. With a scope, for those objects only.';
+
+CREATE OR REPLACE FUNCTION engine.plan_revert(caller name, schema_name text, what jsonb, max_results integer)
+ RETURNS TABLE(object_name text, record_id uuid, label text, action text, before jsonb, after jsonb, conflicts jsonb, total integer, conflicting integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select i.object_name, i.record_id, i.label, i.action, i.before, i.after, i.conflicts, (count(*) over ())::int, (count(*) filter (where i.conflicts <> '[]') over ())::int
+  from engine.revert_items(caller, schema_name, what) i
+  order by i.conflicts = '[]', i.object_name, i.label, i.record_id
+  limit least(greatest(max_results, 1), 1000)
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.policy_atom_key(atom jsonb)
  RETURNS text
@@ -15915,14 +17360,14 @@ begin
   from metadata.record_rules r
   cross join lateral engine.policy_atoms(r.compiled -> 'node') a
   cross join lateral (select engine.policy_sides(a) as sides) s
-  join metadata.fields f on f.id = (s.sides #>> '{field,field}')::uuid
+  join metadata.fields f on f.id = (s.sides #>> '{field,field}')::uuid and f.workspace_id = policy_indexes.workspace_id
   where r.workspace_id = policy_indexes.workspace_id and (scope is null or f.object_id = any (scope))
     and s.sides ->> 'op' in ('=', 'in', '<', '<=', '>', '>=') and f.type <> 'BOOLEAN'
     -- Relations and unique fields have an index anyway.
     and f.type not in ('RELATION', 'MEMBER', 'UUID') and not f.is_unique
   union
   select o.id, f.id, 'memberId'
-  from metadata.objects o join metadata.fields f on f.object_id = o.id and f.name = 'createdBy' and f.type = 'ACTOR'
+  from metadata.objects o join metadata.fields f on f.object_id = o.id and f.workspace_id = policy_indexes.workspace_id and f.name = 'createdBy' and f.type = 'ACTOR'
   where o.workspace_id = policy_indexes.workspace_id and o.is_private and (scope is null or o.id = any (scope));
 end
 $function$;
@@ -16137,6 +17582,33 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.prune_jobs()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int;
+begin
+  delete from graphile_worker._private_jobs j
+  where j.attempts >= j.max_attempts and j.locked_at is null and j.updated_at < now() - interval '90 days';
+  get diagnostics v_count = row_count;
+  -- Totals never shrink: what is too old to be told by the hour is told as a whole.
+  with old as (
+    delete from engine.job_counts c where c.hour < now() - interval '30 days' and c.hour > '-infinity' returning c.*
+  )
+  insert into engine.job_counts as c (hour, task, workspace_id, succeeded, failed, given_up, milliseconds, longest)
+  select '-infinity', o.task, o.workspace_id, sum(o.succeeded), sum(o.failed), sum(o.given_up), sum(o.milliseconds), max(o.longest)
+  from old o group by o.task, o.workspace_id
+  on conflict (hour, task, workspace_id) do update set succeeded = c.succeeded + excluded.succeeded, failed = c.failed + excluded.failed,
+    given_up = c.given_up + excluded.given_up, milliseconds = c.milliseconds + excluded.milliseconds, longest = greatest(c.longest, excluded.longest);
+  delete from engine.heartbeats h where h.seen_at < now() - interval '1 day' and h.name <> 'relay';
+  return v_count;
+end
+$function$;
+comment on function engine.prune_jobs() is 'Forgets jobs that were given up 90 days ago and workers that are long gone, and sums up counts older than 30 days. Returns how many jobs.';
+
 CREATE OR REPLACE FUNCTION engine.purge_deleted(max_age interval DEFAULT NULL::interval)
  RETURNS integer
  LANGUAGE plpgsql
@@ -16161,6 +17633,28 @@ begin
 end
 $function$;
 comment on function engine.purge_deleted(interval) is 'Drops objects, fields and former columns that were deleted longer ago than max_age (default: the grace period of engine.settings). A job runs it every night.';
+
+CREATE OR REPLACE FUNCTION engine.purge_webhook_deliveries(max_rows integer DEFAULT 5000)
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with orphans as (
+    -- Of webhooks that were deleted while the relay had something for them.
+    delete from engine.webhook_wakes w where not exists (select from metadata.webhooks h where h.id = w.webhook_id)
+  ), old as (
+    select d.webhook_id, d.id from engine.webhook_deliveries d
+    where not exists (select from metadata.webhooks h where h.id = d.webhook_id) or d.created_at < now() - interval '14 days' and (d.state in ('DELIVERED', 'SKIPPED') or d.state = 'DEAD' and d.created_at < now() - interval '60 days')
+    limit max_rows
+  ), gone as (
+    delete from engine.webhook_deliveries d using old o where d.webhook_id = o.webhook_id and d.id = o.id returning 1
+  ), secrets as (
+    delete from core.webhook_secrets x where x.expires_at < now() returning 1
+  )
+  select count(*)::int from gone
+$function$;
+comment on function engine.purge_webhook_deliveries(integer) is 'Forgets deliveries after 14 days, and those that were given up after 60; secrets that have expired.';
 
 CREATE OR REPLACE FUNCTION engine.put_back(schema_name text, object metadata.objects, record_id uuid, caller name)
  RETURNS boolean
@@ -16248,12 +17742,116 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.put_back_many(schema_name text, records jsonb, caller name)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_left uuid[] := array(select k::uuid from jsonb_object_keys(records) k);
+  v_id uuid;
+  v_ids uuid[];
+  v_is_stuck boolean;
+  v_object metadata.objects;
+  v_table regclass;
+  v_columns text;
+  v_empty text;
+  v_ties text[] := '{}';
+  v_detail text;
+begin
+  while v_left <> '{}' loop
+    v_is_stuck := true;
+    foreach v_id in array v_left loop
+      select o.* into v_object from metadata.objects o where o.id = v_id;
+      -- Required links to what comes back later, in this very call.
+      continue when exists (
+        select from engine.columns(v_object.workspace_id, array[v_object.id]) c join metadata.relations r on r.id = c.relation_id
+        where c.not_null and r.target_object_id <> v_object.id and r.target_object_id = any (v_left));
+      v_is_stuck := false;
+      v_ids := array(select e::uuid from jsonb_array_elements_text(records -> v_object.id::text) e);
+      v_table := format('%I.%I', schema_name, v_object.table_name)::regclass;
+      select string_agg(quote_ident(a.attname), ', ' order by a.attnum) into v_columns
+      from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = '';
+      -- Defaults are for what the trash does not have, such as fields that are new.
+      select coalesce(' || ' || string_agg(format('case when d.data ->> %1$L is not null and not exists (select from %2$I.%3$I o where o.id = (d.data ->> %1$L)::uuid)%4$s then %5$L::jsonb else ''{}'' end',
+          c.name, schema_name, t.table_name, case when t.id = v_object.id then ' and not (d.data ->> ' || quote_literal(c.name) || ')::uuid = any ($2)' else '' end, jsonb_build_object(c.name, null)), ' || '), ''),
+        v_ties || coalesce(array_agg(format('update %1$s t set %2$I = (v.value ->> 1)::uuid from jsonb_array_elements($1 -> %3$L) v where t.id = (v.value ->> 0)::uuid and t.%2$I is null and exists (select from %4$I.%5$I o where o.id = (v.value ->> 1)::uuid)',
+          v_table, c.name, v_object.id || ' ' || c.name, schema_name, t.table_name)) filter (where t.id <> v_object.id and t.id = any (v_left)), '{}')
+      into v_empty, v_ties
+      from engine.columns(v_object.workspace_id, array[v_object.id]) c
+      join metadata.relations r on r.id = c.relation_id join metadata.objects t on t.id = r.target_object_id;
+      records := records || coalesce((
+        select jsonb_object_agg(v_object.id || ' ' || c.name, engine.trashed_links(schema_name, v_object.id, v_ids, c.name))
+        from engine.columns(v_object.workspace_id, array[v_object.id]) c where c.relation_id is not null), '{}');
+      begin
+        perform set_config('relvar.action', 'restored', true);
+        execute format('insert into %1$s (%2$s) select %5$s from %3$I.trash d cross join lateral jsonb_populate_record(null::%1$s, d.data%4$s) r where d.object_id = $1 and d.record_id = any ($2)',
+          v_table, v_columns, schema_name, v_empty, engine.restored_columns(v_table)) using v_object.id, v_ids;
+        perform set_config('relvar.action', '', true);
+      exception
+        when unique_violation then
+          get stacked diagnostics v_detail = pg_exception_detail;
+          raise exception 'Some % cannot be restored: others have taken their place.', v_object.label_plural using errcode = 'RV014',
+            detail = case when engine.reads_wholly(caller, v_object.id) then v_detail else '' end, hint = 'Change or delete the others first, or leave these out.';
+        when not_null_violation or check_violation or data_exception then
+          raise exception 'Some % cannot be restored, since they do not fit their object any more.', v_object.label_plural using errcode = 'RV013',
+            hint = 'The object was changed after they were deleted. Change it back, restore, and change it again.';
+      end;
+      execute format('delete from %I.trash where object_id = $1 and record_id = any ($2)', schema_name) using v_object.id, v_ids;
+      v_left := array_remove(v_left, v_object.id);
+    end loop;
+    if v_is_stuck then
+      raise exception 'The records need one another.' using errcode = 'RV013', hint = 'Restore them one by one.';
+    end if;
+  end loop;
+  foreach v_empty in array v_ties loop
+    execute v_empty using records;
+  end loop;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.qualified(names jsonb, alias text)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO ''
 AS $function$ select jsonb_object_agg(n.key, format('%I.%I', alias, n.value)) from jsonb_each_text(names) n $function$;
+
+CREATE OR REPLACE FUNCTION engine.query_of_changed_columns(relation oid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select format('select array_remove(array[%s], null) from new_rows n join old_rows o on o.id = n.id', string_agg(
+    format('case when bool_or(%s) then %L end', format(case when a.atttypid = any (array['bool', 'int2', 'int4', 'int8', 'float4', 'float8', 'numeric', 'text', 'varchar', 'uuid', 'date', 'timestamptz',
+      'timestamp', 'jsonb', 'text[]']::regtype[]) then 'o.%1$I is distinct from n.%1$I' else 'to_jsonb(o.%1$I) is distinct from to_jsonb(n.%1$I)' end, a.attname), a.attname), ', '))
+  from pg_catalog.pg_attribute a
+  where a.attrelid = relation and a.attnum > 0 and not a.attisdropped and a.attgenerated <> 'v'
+    and a.attname not in ('search_vector', 'updated_at', 'updated_by_source', 'updated_by_member_id', 'updated_by_name')
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.query_of_changes(columns text[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select format(
+    'insert into record_events (batch, seq, object_id, record_id, action, before, after, actor_type, actor_id, actor_name, source, request_id)
+     select $1, row_number() over (), $2, c.id, ''updated'', c.before, c.after, $3, $4, $5, $6, $7
+     from (
+       select n.id, case when %1$s then jsonb_build_object(%2$s) else (select jsonb_object_agg(v.k, v.o) from (values %3$s) v (k, o, n) where v.o is distinct from v.n) end as before,
+         case when %1$s then jsonb_build_object(%4$s) else (select jsonb_object_agg(v.k, v.n) from (values %3$s) v (k, o, n) where v.o is distinct from v.n) end as after
+       from new_rows n join old_rows o on o.id = n.id
+       where %5$s
+     ) c
+     where c.before is not null',
+    string_agg(format('to_jsonb(o.%1$I) is distinct from to_jsonb(n.%1$I)', c), ' and '), string_agg(format('%L, o.%1$I', c), ', '),
+    string_agg(format('(%L, to_jsonb(o.%1$I), to_jsonb(n.%1$I))', c), ', '), string_agg(format('%L, n.%1$I', c), ', '),
+    string_agg(format('to_jsonb(o.%1$I) is distinct from to_jsonb(n.%1$I)', c), ' or '))
+  from unnest(columns) c
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.queue_online(workspace_id uuid, differences engine.difference[], scope uuid[])
  RETURNS void
@@ -16628,7 +18226,18 @@ CREATE OR REPLACE FUNCTION engine.reading_functions()
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,deleted_records,shares_of_record}'::text[];
+RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,field_history,as_of,deleted_records,shares_of_record}'::text[];
+
+CREATE OR REPLACE FUNCTION engine.reading_of(object metadata.objects, side text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case when exists (select from engine.past_names(object) p where p.since is not null or p.until is not null or p.typed_since is not null or p.name <> p.past_name)
+    then format('engine.named_today(e.%I, e.happened_at, (select array_agg(n) from engine.past_names((select o from metadata.objects o where o.id = %L::uuid)) n))', side, (object).id)
+    else format('e.%I', side) end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.reading_role(pg_role text)
  RETURNS text
@@ -16718,7 +18327,8 @@ begin
     v_parts := v_parts || jsonb_build_object('sql', format('(%screated_by_member_id = %s)', prefix, coalesce(engine.literal(member::text) || '::uuid', '( SELECT engine.private_member() AS private_member)')));
   end if;
   for r in
-    select u.id, u.action, u.compiled from metadata.record_rules u where u.role_id = record_conditions.role_id and u.object_id = (object).id order by u.action
+    select u.id, u.action, u.compiled from metadata.record_rules u
+    where u.workspace_id = (object).workspace_id and u.role_id = record_conditions.role_id and u.object_id = (object).id order by u.action
   loop
     v_tree := engine.policy_tree(r.compiled -> 'node', false, r.id, prefix, member);
     case r.action
@@ -16727,14 +18337,16 @@ begin
       else v_deletes := v_deletes || v_tree;
     end case;
   end loop;
-  if (object).is_junction and not exists (select from metadata.object_permissions p where p.role_id = record_conditions.role_id and p.object_id = (object).id) then
+  if (object).is_junction and not exists (select from metadata.object_permissions p
+      where p.workspace_id = (object).workspace_id and p.role_id = record_conditions.role_id and p.object_id = (object).id) then
     for r in
       select s.side_id, (engine.formula_columns(f, '', prefix))[1] as link
       from engine.junction_sides((object).workspace_id) s
       join metadata.fields f on f.id = s.field_id
       join metadata.objects o on o.id = s.side_id
       where s.object_id = (object).id and (o.is_private or exists (
-        select from metadata.record_rules u where u.role_id = record_conditions.role_id and u.object_id = o.id and u.action = 'READ'))
+        select from metadata.record_rules u
+          where u.workspace_id = (object).workspace_id and u.role_id = record_conditions.role_id and u.object_id = o.id and u.action = 'READ'))
       order by s.field_id
     loop
       v_parts := v_parts || jsonb_build_object('sql', format(case when member is null then '(%s = ANY (ARRAY( SELECT engine.visible_ids(%L::uuid) AS visible_ids)))'
@@ -16769,7 +18381,7 @@ begin
   if engine.reads_wholly(caller, v_object.id) then
     return query execute format(
       'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at
-       from %I.record_events e where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3) order by e.batch desc, e.seq desc limit $4', schema_name)
+       from %I.events_of($1, $2) e where ($3 is null or e.batch < $3) order by e.batch desc, e.seq desc limit $4', schema_name)
     using v_object.id, record_id, before_batch, v_limit;
     return;
   end if;
@@ -16786,10 +18398,10 @@ begin
     'select e.batch, e.seq, e.action, case when e.action in (''shared'', ''unshared'') then e.before else b.value end,
        case when e.action in (''shared'', ''unshared'') then e.after else a.value end, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
        case when $7 then e.source else '''' end, e.happened_at
-     from %I.record_events e
+     from %I.events_of($1, $2) e
      cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)
      cross join lateral engine.past_values(e.after, e.happened_at, $5, $6) a (value)
-     where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3)
+     where ($3 is null or e.batch < $3)
        -- That something was changed which the caller does not read is nothing to tell, either.
        and (e.action <> ''updated'' or b.value <> ''{}'')
      order by e.batch desc, e.seq desc limit $4', schema_name)
@@ -16983,6 +18595,39 @@ AS $function$
   where f.id = (relation).field_id and o.id = (relation).target_object_id
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.relay_emitted(max_rows integer DEFAULT 500)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int;
+begin
+  -- One relay at a time, so that they are told in the order in which they came to be seen.
+  if not pg_try_advisory_xact_lock(hashtextextended('relvar.emitted', 0)) then
+    return 0;
+  end if;
+  with taken as (
+    delete from engine.emitted_events e where e.id in (select f.id from engine.emitted_events f order by f.id limit max_rows)
+    returning e.*
+  ), told as (
+    insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, payload)
+    select h.id, t.workspace_id, 'CUSTOM', t.id::text, t.name,
+      jsonb_build_object('type', t.name, 'timestamp', t.emitted_at, 'data', t.payload)
+    from taken t
+    join metadata.webhooks h on h.workspace_id = t.workspace_id and h.is_active and engine.event_matches(h.events, split_part(t.name, '.', 1), split_part(t.name, '.', 2))
+    order by t.id
+    returning webhook_id
+  ), woken as (
+    insert into engine.webhook_wakes (webhook_id) select distinct t.webhook_id from told t
+  )
+  select count(*)::int into v_count from taken;
+  return v_count;
+end
+$function$;
+comment on function engine.relay_emitted(integer) is 'Moves up to max_rows emitted events to the webhooks that match. Returns how many.';
+
 CREATE OR REPLACE FUNCTION engine.relay_outbox(max_rows integer DEFAULT 500)
  RETURNS integer
  LANGUAGE plpgsql
@@ -16992,7 +18637,6 @@ AS $function$
 declare
   v_workspaces uuid[];
   v_taken engine.outbox[];
-  v_jobs jsonb;
   v_notice text;
 begin
   perform engine.begin_positions(n.workspace_id)
@@ -17013,17 +18657,7 @@ begin
     return 0;
   end if;
   perform engine.give_positions(v_taken);
-  select jsonb_agg(jsonb_build_object(
-    'identifier', 'webhook__deliver',
-    'payload', jsonb_build_object('workspace_id', t.workspace_id, 'webhook_id', h.id, 'batch', t.batch),
-    'job_key', 'webhook:' || h.id || ':' || t.batch)) into v_jobs
-  from unnest(v_taken) t
-  join metadata.objects o on o.id = t.object_id
-  join metadata.webhooks h on h.workspace_id = t.workspace_id and h.is_active and engine.event_matches(h.events, o.name_singular, t.action);
-  if v_jobs is not null then
-    perform graphile_worker.add_jobs(array(
-      select jsonb_populate_record(null::graphile_worker.job_spec, j) from jsonb_array_elements(v_jobs) j));
-  end if;
+  perform engine.wake_webhooks(v_taken);
   -- A notice has less than 8,000 bytes, and an object in it less than 250.
   for v_notice in
     select json_agg(json_build_object('workspace', n.workspace_id, 'position', n.position, 'object', n.object_id, 'table', n.table_name, 'batch', n.batch))
@@ -17041,7 +18675,29 @@ begin
   return cardinality(v_taken);
 end
 $function$;
-comment on function engine.relay_outbox(integer) is 'Moves up to max_rows outbox rows to jobs and notices, and gives them their positions. Returns how many; 0 when the outbox is empty, or another relay works on what is in it.';
+comment on function engine.relay_outbox(integer) is 'Moves up to max_rows outbox rows to webhooks and notices, and gives them their positions. Returns how many; 0 when the outbox is empty, or another relay works on what is in it.';
+
+CREATE OR REPLACE FUNCTION engine.release_webhook(webhook_id uuid, worker text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+  update engine.webhook_states s set leased_by = null, leased_until = null
+  where s.webhook_id = release_webhook.webhook_id and s.leased_by = release_webhook.worker
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.renew_webhooks(worker text, webhook_ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update engine.webhook_states s set leased_until = clock_timestamp() + interval '15 seconds'
+  where s.webhook_id in (
+    select x.webhook_id from engine.webhook_states x where x.webhook_id = any (webhook_ids) and x.leased_by = renew_webhooks.worker for update skip locked)
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.repair(workspace_id uuid, schema_name text, item engine.drift_item)
  RETURNS void
@@ -17251,6 +18907,40 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.restore_reverted(state jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_wanted int := (select count(*) from jsonb_each(state -> 'restore') r cross join lateral jsonb_array_elements(r.value));
+  v_object metadata.objects;
+  v_id uuid;
+begin
+  if v_wanted = 1 then
+    select o.* into v_object from metadata.objects o join jsonb_object_keys(state -> 'restore') k on o.id = k::uuid;
+    v_id := (state -> 'restore' -> v_object.id::text ->> 0)::uuid;
+    perform engine.put_back(state ->> 'schema', v_object, v_id, (state ->> 'caller')::name);
+  elsif v_wanted > 1 then
+    perform engine.put_back_many(state ->> 'schema', state -> 'restore', (state ->> 'caller')::name);
+  end if;
+  return state || jsonb_build_object('now', state -> 'then');
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.restored_columns(relation regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select string_agg(case when e.expression is null or a.attidentity <> '' then 'r.' || quote_ident(a.attname) else format('case when d.data ? %L then r.%I else %s end', a.attname, a.attname, e.expression) end, ', ' order by a.attnum)
+  from pg_catalog.pg_attribute a
+  left join lateral (select pg_catalog.pg_get_expr(f.adbin, f.adrelid) as expression from pg_catalog.pg_attrdef f where f.adrelid = a.attrelid and f.adnum = a.attnum) e on true
+  where a.attrelid = relation and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.retire_columns(f metadata.fields, standing engine.standing_field, part text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE sql
@@ -17295,6 +18985,16 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.revert_case(conditions jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce('v.former <> ''null'' and case v.key ' || string_agg(format('when %L then %s', e.key, e.value), ' ' order by e.key) || ' else false end', 'false')
+  from jsonb_each_text(conditions) e where e.value is not null
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.revert_changes(workspace_id uuid, version bigint)
  RETURNS jsonb
  LANGUAGE sql
@@ -17308,7 +19008,7 @@ AS $function$
     select s.table_name, s.id, s.was, s."is", s.was_live and not exists (
         select from changed o where o.table_name = 'objects' and not o.was_live and o."is" is null
           and o.id = coalesce((s.was ->> 'object_id')::uuid, (select (f.was ->> 'object_id')::uuid from changed f
-            where f.table_name in ('fields', 'views') and f.id = coalesce((s.was ->> 'field_id')::uuid, (s.was ->> 'view_id')::uuid)))) as was_live, s.is_live
+            where f.table_name = 'fields' and f.id = (s.was ->> 'field_id')::uuid))) as was_live, s.is_live
     from changed s
   ), row as materialized (
     -- What was made since and deleted with something that comes back would come back with it.
@@ -17371,7 +19071,7 @@ AS $function$
     where t.was_live and t."is" is null and t.type = 'MANY_TO_MANY'
     union all
     select case when t.table_name = 'objects' then 30 when t.type in ('FORMULA', 'ROLLUP') then 33 when t.table_name = 'fields' then 31 when t.table_name = 'relations' then 32
-        when t.table_name = 'view_fields' then 36 when t.table_name = 'views' or t.table_name in (select p.table_name from engine.role_parts() p) then 35 else 34 end, t.part, t.id,
+        when t.table_name in (select p.table_name from engine.role_parts() p) then 35 else 34 end, t.part, t.id,
       jsonb_build_object('op', 'insert', 'table', t.part, 'id', t.id, 'values',
         engine.writable_values(t.table_name, t.was, 'insert') - '{labelFieldId,imageFieldId,duplicateCriteria}'::text[])
     from touched t
@@ -17388,7 +19088,7 @@ AS $function$
     where t.was_live and t."is" is not null and t.old_names <> t.new_names and t.table_name in ('objects', 'fields', 'relations')
     union all
     select case t.table_name when 'fields' then case when t.type in ('FORMULA', 'ROLLUP') then 44 else 43 end when 'objects' then 45 when 'relations' then 42
-        when 'rules' then 46 when 'indexes' then 47 when 'views' then 48 else 49 end, t.part, t.id, jsonb_build_object('op', 'update', 'table', t.part, 'id', t.id, 'values', v.value)
+        when 'rules' then 46 when 'indexes' then 47 else 49 end, t.part, t.id, jsonb_build_object('op', 'update', 'table', t.part, 'id', t.id, 'values', v.value)
     from touched t
     cross join lateral (
       select case when t."is" is null
@@ -17401,7 +19101,7 @@ AS $function$
         end as value) v
     where t.was_live and v.value <> '{}'
     union all
-    select case t.table_name when 'view_fields' then 60 when 'views' then 61 when 'indexes' then 62 when 'rules' then 63
+    select case t.table_name when 'indexes' then 62 when 'rules' then 63
         when 'fields' then case when t.type in ('FORMULA', 'ROLLUP') then 64 when t.type = 'MANY_TO_MANY' then 65 else 66 end when 'relations' then 67 when 'objects' then 68 when 'roles' then 69 else 60 end,
       t.part, t.id, jsonb_build_object('op', 'delete', 'table', t.part, 'id', t.id)
     from touched t
@@ -17412,11 +19112,254 @@ AS $function$
         or t.type = 'MANY_TO_MANY' and exists (select from touched m join metadata.fields a on a.id = (m."is" ->> 'junction_field_id')::uuid
           join metadata.fields b on b.id = (t."is" ->> 'junction_field_id')::uuid and b.object_id = a.object_id where m.id < t.id and m.type = 'MANY_TO_MANY' and m.is_live and not m.was_live)))
       and not (t.table_name = 'relations' and not exists (select from metadata.fields f left join touched g on g.id = f.id where f.id = (t."is" ->> 'field_id')::uuid and coalesce(g.was_live, true)))
-      and not (t.table_name = 'view_fields' and exists (select from touched v where v.id = (t."is" ->> 'view_id')::uuid and not v.was_live))
       -- What a role may do goes with it.
       and not (t."is" ? 'role_id' and exists (select from touched v where v.id = (t."is" ->> 'role_id')::uuid and not v.was_live))
   )
   select coalesce(jsonb_agg(s.change order by s.phase, s.part, (s.change #>> '{values,position}')::double precision, s.id), '[]') from steps s
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_columns(caller name, schema_name text, object metadata.objects, field_name text, condition text)
+ RETURNS TABLE(name text, is_readable boolean, is_updatable boolean, is_link boolean, not_null boolean, taken text, gone text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table regclass := format('%I.%I', schema_name, (object).table_name)::regclass;
+  v_wanted text[] := case when field_name is not null then engine.columns_of_field(object, field_name) end;
+begin
+  return query
+  select c.name, has_column_privilege(caller, v_table, c.name, 'select'), has_column_privilege(caller, v_table, c.name, 'update'), c.relation_id is not null, c.not_null,
+    (
+      select format('exists (select from %1$s o where %2$s and o.id <> v.record_id and not exists (select from rec r where r.record_id = o.id))', v_table,
+        case when i.indkey[0] = 0 then format('lower(o.%1$I) = lower(v.former #>> ''{}'')', c.name) else format('o.%I = (v.former #>> ''{}'')::%s', c.name, c.pg_type) end)
+      from pg_catalog.pg_index i
+      where i.indrelid = v_table and i.indisunique and not i.indisprimary and i.indnatts = 1
+        and (i.indkey[0] = a.attnum or i.indkey[0] = 0 and pg_catalog.pg_get_expr(i.indexprs, i.indrelid) = format('lower(%I)', c.name)) limit 1
+    ),
+    (
+      select format('not exists (select from %1$I.%2$I o where o.id = (v.former #>> ''{}'')::uuid) and not exists (select from %1$I.record_events e where e.record_id = (v.former #>> ''{}'')::uuid
+        and e.action in (''deleted'', ''merged'') and (%3$s) and exists (select from %1$I.trash x where x.record_id = e.record_id))', schema_name, t.table_name, condition)
+      from metadata.relations l join metadata.objects t on t.id = l.target_object_id where l.id = c.relation_id
+    )
+  from engine.columns((object).workspace_id, array[(object).id]) c
+  join pg_catalog.pg_attribute a on a.attrelid = v_table and a.attname = c.name and not a.attisdropped
+  where c.is_active and c.is_writable and c.name <> 'id' and (v_wanted is null or c.name = any (v_wanted));
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_condition(schema_name text, workspace_id uuid, what jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_event record;
+  v_is_recent boolean;
+begin
+  if what ->> 'batch' is not null then
+    execute format('select e.* from %I.record_events e where e.batch = $1 and ($2 is null or e.seq = $2) order by e.seq limit 1', schema_name)
+      into v_event using (what ->> 'batch')::bigint, (what ->> 'seq')::int;
+    if v_event.batch is null then
+      return 'false';
+    elsif not coalesce((what ->> 'together')::boolean, false) then
+      return format('e.batch = %L', v_event.batch) || case when what ->> 'seq' is not null then format(' and e.seq = %L', what ->> 'seq') else '' end;
+    elsif v_event.request_id is null then
+      return format('e.transaction_id = %L', v_event.transaction_id);
+    end if;
+    return format('e.request_id = %L and e.happened_at between %L::timestamptz - interval ''1 day'' and %2$L::timestamptz + interval ''1 day''', v_event.request_id, v_event.happened_at);
+  elsif what ->> 'transaction_id' is not null then
+    return format('e.transaction_id = %L', what ->> 'transaction_id');
+  elsif what ->> 'request_id' is not null then
+    -- The log is found by time sooner than by request, and most are of today.
+    execute format('select exists (select from %I.record_events e where e.request_id = $1 and e.happened_at > now() - interval ''1 day'')', schema_name)
+      into v_is_recent using what ->> 'request_id';
+    return format('e.request_id = %L', what ->> 'request_id') || case when v_is_recent then ' and e.happened_at > now() - interval ''1 day''' else '' end;
+  elsif what ->> 'record_id' is not null and (what ->> 'moment' is not null or what ->> 'after_batch' is not null) then
+    return format('e.record_id = %L and e.object_id = %L', what ->> 'record_id', engine.past_object_id(workspace_id, what ->> 'object_name'))
+      || case when what ->> 'moment' is not null then format(' and e.happened_at > %L::timestamptz', what ->> 'moment') else '' end
+      || case when what ->> 'after_batch' is not null then format(' and e.batch > %L', what ->> 'after_batch') else '' end;
+  end if;
+  raise exception 'Which changes?' using errcode = 'RV197',
+    hint = 'Give batch (and seq), transaction_id, request_id, or object_name and record_id with moment or after_batch.';
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_items(caller name, schema_name text, what jsonb)
+ RETURNS SETOF engine.revert_item
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := (select w.id from core.workspaces w where w.schema_name = revert_items.schema_name);
+  v_condition text := engine.revert_condition(schema_name, v_workspace, what);
+  v_object uuid;
+begin
+  for v_object in execute format('select distinct e.object_id from %I.record_events e where %s', schema_name, v_condition) loop
+    return query
+    select i.* from metadata.objects o cross join lateral engine.revert_items_of(caller, schema_name, o, what, v_condition) i
+    where o.id = v_object and o.workspace_id = v_workspace and o.deleted_at is null and o.is_active and engine.has_right(caller, o.id, 'READ');
+  end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_items_of(caller name, schema_name text, object metadata.objects, what jsonb, condition text)
+ RETURNS SETOF engine.revert_item
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table regclass := format('%I.%I', schema_name, (object).table_name)::regclass;
+  v_is_whole boolean := engine.reads_wholly(caller, (object).id);
+  v_knows_who boolean := v_is_whole or has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
+  v_columns text[];
+  v_fixed text[];
+  v_taken text;
+  v_gone text;
+  v_needs text;
+begin
+  select array_agg(c.name) filter (where c.is_readable), array_agg(c.name) filter (where not c.is_updatable),
+    engine.revert_case(jsonb_object_agg(c.name, c.taken)), engine.revert_case(jsonb_object_agg(c.name, c.gone)),
+    engine.revert_case(coalesce(jsonb_object_agg(c.name, c.gone) filter (where c.not_null), '{}'))
+  into v_columns, v_fixed, v_taken, v_gone, v_needs
+  from engine.revert_columns(caller, schema_name, object, what ->> 'field_name', condition) c;
+  return query execute format($sql$
+    with sel as materialized (
+      select e.record_id, e.batch, e.seq, e.action, case when e.action = 'updated' then %4$s end as b, case when e.action in ('updated', 'created', 'restored') then %5$s end as a
+      from %1$I.record_events e
+      where e.object_id = %3$L and e.action in ('created', 'restored', 'updated', 'deleted', 'merged') and (%6$s)
+    ), rec as materialized (
+      select s.record_id, (array_agg(s.action order by s.batch, s.seq))[1] in ('created', 'restored') as was_absent,
+        (array_agg(s.action order by s.batch desc, s.seq desc))[1] in ('deleted', 'merged') as was_removed, max(s.batch) as last_batch,
+        (array_agg(s.a order by s.batch desc, s.seq desc) filter (where s.action <> 'updated'))[1] as made
+      from sel s group by s.record_id
+    ), val as materialized (
+      select s.record_id, v.key, (array_agg(v.value order by s.batch, s.seq))[1] as former,
+        (array_agg(s.a -> v.key order by s.batch desc, s.seq desc))[1] as expected, max(s.batch) as last_batch
+      from sel s cross join lateral jsonb_each(s.b) v
+      where v.key = any (%7$L::text[])
+      group by s.record_id, v.key
+    ), cur as materialized (
+      select rec.*, p.id is not null as is_there, d.id is not null as is_trashed, to_jsonb(t.*) as row, t.id is not null and (%8$s) as is_seen,
+        case when %9$L::boolean and t.id is not null then %10$s end as label, coalesce(%11$s, false) as may_update, coalesce(%12$s, false) as may_delete,
+        case when rec.was_absent then case when rec.was_removed then 'NOTHING' else 'DELETE' end when rec.was_removed and p.id is null then 'RESTORE' else 'UPDATE' end as act
+      from rec
+      left join %2$s p on p.id = rec.record_id
+      left join %1$I.trash d on d.object_id = %3$L and d.record_id = rec.record_id and p.id is null
+      left join lateral (select p.* where p.id is not null union all select r.* from jsonb_populate_record(null::%2$s, d.data) r where d.id is not null) t on true
+    ), seen as materialized (
+      select * from cur where (is_seen or %13$L::boolean and not is_there and not is_trashed) and act <> 'NOTHING' and not (act = 'DELETE' and not is_there)
+    ), changes as (
+      select v.*, s.row -> v.key as present, s.act,
+        case when s.act = 'UPDATE' and not s.is_there then null
+          when v.key = any (%14$L::text[]) or not s.may_update and s.act = 'UPDATE' then 'NOT_ALLOWED'
+          when s.act = 'UPDATE' and s.row -> v.key is distinct from v.expected and s.row ->> v.key is distinct from v.expected #>> '{}' then 'CHANGED_SINCE'
+          when %15$s then 'TAKEN'
+          when %16$s then 'LINK_GONE' end as conflict
+      from val v join seen s on s.record_id = v.record_id
+      where s.act <> 'DELETE' and (s.row -> v.key is distinct from v.former)
+    ), coming as (
+      -- What lies in the trash has no events of its own: all of its values come back.
+      select s.record_id, v.key, s.row -> v.key as present, case when %15$s then 'TAKEN' else 'LINK_GONE' end as conflict
+      from seen s cross join lateral (select s.record_id, e.key, e.value as former from jsonb_each(s.row) e) v
+      where s.act = 'RESTORE' and (%15$s or %17$s)
+    ), grown as (
+      -- What was created is not any more what it was then.
+      select s.record_id from seen s
+      left join lateral (select jsonb_object_agg(v.key, v.expected) as values from val v where v.record_id = s.record_id) u on true
+      where s.act = 'DELETE' and exists (
+        select from unnest(%7$L::text[]) k cross join lateral (select s.made || coalesce(u.values, '{}') as values) e
+        where e.values ? k and s.row -> k is distinct from e.values -> k and s.row ->> k is distinct from e.values ->> k)
+    ), later as (
+      -- Who changed it since.
+      select c.record_id, c.key, n.actor_name, n.happened_at
+      from (
+        select c.record_id, c.key, c.last_batch from changes c where c.conflict = 'CHANGED_SINCE'
+        union all
+        select s.record_id, null, s.last_batch from seen s where s.record_id in (select g.record_id from grown g) or s.act = 'UPDATE' and not s.is_there
+      ) c
+      cross join lateral (
+        select e.actor_name, e.happened_at from %1$I.record_events e
+        where e.object_id = %3$L and e.record_id = c.record_id and e.batch > c.last_batch and not coalesce(%6$s, false)
+          and (c.key is not null and e.before ? c.key or c.key is null and (e.action = 'updated' and (e.before ?| %7$L::text[]) or e.action in ('deleted', 'merged')))
+        order by e.batch desc limit 1
+      ) n
+    ), conflict as (
+      select c.record_id, jsonb_build_object('column', c.key, 'kind', c.conflict, 'by', case when %18$L::boolean then l.actor_name end, 'at', l.happened_at) as value
+      from changes c left join later l on l.record_id = c.record_id and l.key = c.key
+      where c.conflict is not null
+      union all
+      select r.record_id, jsonb_build_object('column', r.key, 'kind', r.conflict) from coming r
+      union all
+      select s.record_id, jsonb_build_object('kind', k.kind, 'by', case when %18$L::boolean then l.actor_name end, 'at', l.happened_at)
+      from seen s
+      left join later l on l.record_id = s.record_id and l.key is null
+      cross join lateral (select case
+        when not s.is_there and not s.is_trashed then 'GONE'
+        when s.act in ('DELETE', 'RESTORE') and not s.may_delete then 'NOT_ALLOWED'
+        when s.act = 'UPDATE' and not s.is_there then 'DELETED_SINCE'
+        when s.record_id in (select g.record_id from grown g) then 'CHANGED_SINCE' end as kind) k
+      where k.kind is not null
+    ), summed as (
+      select c.record_id, jsonb_object_agg(c.key, c.present) as before, jsonb_object_agg(c.key, c.former) as after from changes c group by c.record_id
+    ), conflicts as (
+      select c.record_id, jsonb_agg(c.value order by c.value ->> 'column') as list from conflict c group by c.record_id
+    )
+    select %3$L::uuid, %19$L::text, s.record_id, s.label, s.act, m.before, m.after, coalesce(c.list, '[]')
+    from seen s
+    left join summed m on m.record_id = s.record_id
+    left join conflicts c on c.record_id = s.record_id
+    where s.act <> 'UPDATE' or m.record_id is not null or c.record_id is not null
+    order by c.record_id is null, s.label, s.record_id$sql$,
+    schema_name, v_table, (object).id, engine.reading_of(object, 'before'), engine.reading_of(object, 'after'), condition, coalesce(v_columns, '{}'),
+    engine.condition_of(caller, (object).id, 'READ', 't.'), v_is_whole or engine.reads_label(caller, schema_name, object), engine.label_expression((object).id, 't'),
+    engine.condition_of(caller, (object).id, 'UPDATE', 't.'), engine.condition_of(caller, (object).id, 'DELETE', 't.'), v_is_whole, coalesce(v_fixed, '{}'), v_taken, v_gone, v_needs, v_knows_who,
+    (object).name_singular);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_statements(schema_name text, workspace_id uuid, items engine.revert_item[], on_conflict text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with item as materialized (
+    select i.*, o.table_name, b.columns as left_out,
+      (select bool_or(c ->> 'column' is null and (c ->> 'kind' <> 'CHANGED_SINCE' or on_conflict <> 'OVERWRITE') or i.action = 'RESTORE') from jsonb_array_elements(i.conflicts) c) is true as is_left_out
+    from unnest(items) i
+    join metadata.objects o on o.id = i.object_id
+    cross join lateral (select array(select c ->> 'column' from jsonb_array_elements(i.conflicts) c
+      where c ->> 'column' is not null and (c ->> 'kind' <> 'CHANGED_SINCE' or on_conflict <> 'OVERWRITE')) as columns) b
+  ), link as materialized (
+    select c.object_id, array_agg(c.name) as names from engine.columns(revert_statements.workspace_id) c where c.relation_id is not null group by c.object_id
+  ), value as (
+    select i.object_id, i.table_name, i.record_id, e.key, e.value,
+      -- Links to what comes back with it wait for that.
+      case when i.action = 'UPDATE' and e.key = any (l.names) and not exists (select from item r where r.action = 'RESTORE' and r.record_id = (case when e.key = any (l.names) then e.value #>> '{}' end)::uuid) then 1 else 3 end as stage
+    from item i
+    left join link l on l.object_id = i.object_id
+    cross join lateral jsonb_each(i.after - i.left_out) e
+    where not i.is_left_out and i.action in ('UPDATE', 'RESTORE')
+  ), record as (
+    select v.object_id, v.table_name, v.stage, v.record_id, array_agg(v.key order by v.key) as keys, jsonb_object_agg(v.key, v.value) || jsonb_build_object('id', v.record_id) as data
+    from value v group by 1, 2, 3, 4
+  ), statement as (
+    select r.stage, jsonb_build_object('sql', format('update %1$I.%2$I t set %3$s from jsonb_populate_recordset(null::%1$I.%2$I, $1) d where t.id = d.id', schema_name, r.table_name,
+        (select string_agg(format('%I = d.%1$I', k), ', ') from unnest(r.keys) k)), 'data', jsonb_agg(r.data)) as value
+    from record r group by r.stage, r.table_name, r.keys
+    union all
+    select 2, jsonb_build_object('sql', format('delete from %I.%I t where t.id in (select (e #>> ''{}'')::uuid from jsonb_array_elements($1) e)', schema_name, i.table_name), 'data', jsonb_agg(i.record_id))
+    from item i where i.action = 'DELETE' and not i.is_left_out group by i.table_name
+  )
+  select jsonb_build_object(
+    'now', (select coalesce(jsonb_agg(s.value order by s.stage), '[]') from statement s where s.stage < 3),
+    'then', (select coalesce(jsonb_agg(s.value), '[]') from statement s where s.stage = 3),
+    'restore', (select coalesce(jsonb_object_agg(r.object_id, r.ids), '{}') from (select i.object_id, jsonb_agg(i.record_id) as ids from item i where i.action = 'RESTORE' and not i.is_left_out group by 1) r),
+    'wanted', (select count(distinct x.record_id) from (select record_id from value union all select i.record_id from item i where i.action in ('DELETE', 'RESTORE') and not i.is_left_out) x))
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.role_closure(role_id uuid)
@@ -17700,7 +19643,7 @@ CREATE OR REPLACE FUNCTION engine.rows_since(workspace_id uuid, version bigint)
  SET search_path TO ''
 AS $function$
 declare
-  v_tables text[] := '{objects,fields,relations,rules,indexes,views,view_fields,roles}'::text[] || array(select p.table_name from engine.role_parts() p);
+  v_tables text[] := '{objects,fields,relations,rules,indexes,roles}'::text[] || array(select p.table_name from engine.role_parts() p);
 begin
   return query execute (
     select string_agg(format($sql$
@@ -17923,6 +19866,21 @@ begin
 end
 $function$;
 comment on function engine.rule_text(metadata.rules) is 'A rule in plain words.';
+
+CREATE OR REPLACE FUNCTION engine.run_as_caller(state jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_statement jsonb;
+begin
+  for v_statement in select s from jsonb_array_elements(state -> 'now') s loop
+    execute v_statement ->> 'sql' using v_statement -> 'data';
+  end loop;
+  return state;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.run_change(workspace_id uuid, change jsonb, is_plan boolean)
  RETURNS void
@@ -18393,6 +20351,21 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.shared_views(access text)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if engine.seen_by() is null then
+    return query
+    select s.view_id from metadata.view_shares s
+    where s.principal_id = any (array(select engine.my_principals())) and (shared_views.access = 'READ' or s.access = 'WRITE') and (s.expires_at is null or s.expires_at > now());
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.shares_of_record(caller name, schema_name text, object_name text, record_id uuid)
  RETURNS TABLE(share_id uuid, principal_kind text, principal_id uuid, principal_name text, access text, reason text, created_by_name text, created_at timestamp with time zone, expires_at timestamp with time zone)
  LANGUAGE plpgsql
@@ -18409,6 +20382,13 @@ begin
     $sql$, schema_name) using v_object.id, record_id, v_object.workspace_id;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.shortened_payload(body jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN CASE WHEN (body ? 'data'::text) THEN jsonb_set(body, '{data}'::text[], (((body -> 'data'::text) - '{before,after,record}'::text[]) || '{"isShortened": true}'::jsonb)) ELSE (body || jsonb_build_object('record', jsonb_build_object('id', (body #> '{record,id}'::text[])), 'isShortened', true)) END;
 
 CREATE OR REPLACE FUNCTION engine.sign(workspace_id uuid, schema_name text, object_id uuid, fact_kind text, fact_key text, target text)
  RETURNS void
@@ -19178,6 +21158,24 @@ AS $function$
   select o.member_id from metadata.team_members m join metadata.team_members o on o.team_id = m.team_id where m.member_id = team_of.member
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tell_webhook_disabled(webhook_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform core.queue_mail(u.email, 'webhook_disabled', jsonb_build_object('name', h.name, 'host', substring(h.target_url from '^[a-z]+://(?:[^/@]*@)?([^/:?#]+)'), 'reason', h.disabled_reason, 'id', h.id), h.workspace_id)
+  from metadata.webhooks h
+  cross join lateral (
+    select m.user_id, coalesce(m.id = h.created_by_id, false) as is_maker, coalesce(bool_or(m.id = h.created_by_id) over (), false) as has_maker
+    from core.members m join metadata.roles r on r.id = m.role_id
+    where m.workspace_id = h.workspace_id and m.is_active and engine.role_may(r.pg_role, 'API_KEYS_AND_WEBHOOKS')
+  ) k
+  join core.users u on u.id = k.user_id
+  where h.id = tell_webhook_disabled.webhook_id and (k.is_maker or not k.has_maker) and core.is_email(u.email);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.tg_assigned__judge()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -19191,6 +21189,33 @@ begin
   if not tg_argv[0] = any (v_role.assignable_to) then
     raise exception 'The role "%" is not meant for %.', v_role.name, lower(replace(tg_argv[0], '_', ' ')) using errcode = 'RV097', column = 'role_id',
       hint = 'Choose another role, or change what this one can be assigned to.';
+  end if;
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_favourites__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  new.label := nullif(btrim(new.label), '');
+  if new.kind in ('FOLDER', 'LINK') and new.label is null or length(new.label) > 100 then
+    raise exception 'A % needs a name.', lower(new.kind) using errcode = 'RV185', column = 'label', hint = 'Give one of at most 100 letters.';
+  end if;
+  if new.kind = 'LINK' and new.url !~* '^(https?://|mailto:|tel:|/(?!/))' then
+    raise exception 'This is no address that a link may have.' using errcode = 'RV185', column = 'url', hint = 'It begins with https://, mailto:, tel: or, within Relvar, with a slash.';
+  end if;
+  -- Folders hold what is whose they are, and no folders.
+  if new.folder_id is not null and (new.kind = 'FOLDER' or not exists (select from metadata.favourites f
+      where f.id = new.folder_id and f.kind = 'FOLDER' and f.workspace_id = new.workspace_id and f.member_id is not distinct from new.member_id)) then
+    raise exception 'This does not go into that folder.' using errcode = 'RV185', column = 'folder_id', hint = 'Folders hold favourites of the same member, and no other folders.';
+  end if;
+  if tg_op = 'INSERT' and new.position = 0 then
+    new.position := (select coalesce(max(f.position), 0) + 1 from metadata.favourites f where f.workspace_id = new.workspace_id and f.member_id is not distinct from new.member_id);
   end if;
   return new;
 end
@@ -19434,6 +21459,42 @@ begin
       end if;
       raise exception 'A rule of the role "%" for % does not allow this change of "%": %', r.role_name, r.label_plural, new.label, v_message
         using errcode = 'RV058', column = 'type', hint = 'Change that rule first.';
+    end;
+  end loop;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_fields__follow_webhooks()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object text := (select o.name_singular from metadata.objects o where o.id = new.object_id);
+  v_message text;
+  v_state text;
+  r record;
+begin
+  for r in
+    select h.* from metadata.webhooks h
+    where h.workspace_id = new.workspace_id and (h.fields -> v_object ? old.name or new.id in (select engine.formula_fields(h.compiled)))
+  loop
+    begin
+      update metadata.webhooks h
+      set fields = case when h.fields -> v_object ? old.name
+          then jsonb_set(h.fields, array[v_object], (h.fields -> v_object) - old.name || to_jsonb(new.name)) else h.fields end,
+        filters = coalesce((select jsonb_object_agg(o.name_singular, engine.formula_text(c.value)) from jsonb_each(h.compiled) c join metadata.objects o on o.id = c.key::uuid), '{}'),
+        compiled = '{}'
+      where h.id = r.id;
+    exception when others then
+      get stacked diagnostics v_message = message_text, v_state = returned_sqlstate;
+      if v_state not like 'RV%' then
+        raise;
+      end if;
+      raise exception 'The filter of the webhook "%" does not allow this change of "%": %', coalesce(nullif(r.name, ''), r.target_url), new.label, v_message
+        using errcode = 'RV058', column = 'type', hint = 'Change that filter first.';
     end;
   end loop;
   return null;
@@ -19880,7 +21941,6 @@ begin
         case tg_table_name
           when 'objects' then (v.value ->> 'id')::uuid
           when 'relations' then (select f.object_id from metadata.fields f where f.id = (v.value ->> 'field_id')::uuid)
-          when 'views' then null
           when 'roles' then null
           when 'role_includes' then null
           else (v.value ->> 'object_id')::uuid end as object_id
@@ -20112,6 +22172,23 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tg_objects__follow_webhooks()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update metadata.webhooks h
+  set events = array(select case when split_part(e, '.', 1) = old.name_singular then new.name_singular || '.' || split_part(e, '.', 2) else e end from unnest(h.events) with ordinality u (e, n) order by n),
+    filters = case when h.filters ? old.name_singular then h.filters - old.name_singular || jsonb_build_object(new.name_singular, h.filters -> old.name_singular) else h.filters end,
+    fields = case when h.fields ? old.name_singular then h.fields - old.name_singular || jsonb_build_object(new.name_singular, h.fields -> old.name_singular) else h.fields end
+  where h.workspace_id = new.workspace_id
+    and (exists (select from unnest(h.events) e where split_part(e, '.', 1) = old.name_singular) or h.filters ? old.name_singular or h.fields ? old.name_singular);
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.tg_objects__hide()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -20226,6 +22303,19 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tg_principals__forget_views()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from metadata.view_shares s where s.principal_id = old.id and s.principal_kind = tg_argv[0];
+  delete from metadata.view_defaults d where d.principal_id = old.id and d.principal_kind = tg_argv[0];
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.tg_record_rules__validate()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -20263,6 +22353,8 @@ declare
   v_request text := nullif(current_setting('relvar.request_id', true), '');
   v_action text;
   v_hidden text[] := array['search_vector'] || tg_argv[2:];
+  v_changed text[];
+  v_count bigint := 0;
 begin
   -- What the engine itself computes or converts, after a change of the model, nobody did.
   if engine.is_quiet() then
@@ -20279,30 +22371,43 @@ begin
       select v_batch, row_number() over (), v_object, n.id, v_action, to_jsonb(n.*) - v_hidden,
         v_actor.type, v_actor.id, v_actor.name, v_source, v_request
       from new_rows n;
+      get diagnostics v_count = row_count;
     when 'UPDATE' then
       v_action := 'updated';
-      -- Only what changed, and nothing for a row that did not.
-      insert into record_events (batch, seq, object_id, record_id, action, before, after, actor_type, actor_id, actor_name, source, request_id)
-      select v_batch, row_number() over (), v_object, c.id, v_action, c.before, c.after,
-        v_actor.type, v_actor.id, v_actor.name, v_source, v_request
-      from (
-        select n.id, jsonb_object_agg(e.key, e.value) as before, jsonb_object_agg(e.key, j.new -> e.key) as after
+      -- How two transition tables are best joined follows from how large they are, and a kept plan from how large
+      -- they were the first times. So a large statement plans for itself, and looks first at which columns it changed at all.
+      if (select count(*) > 50 from (select from new_rows limit 51) few) then
+        execute engine.query_of_changed_columns(tg_relid) into v_changed;
+        if v_changed <> '{}' then
+          execute engine.query_of_changes(v_changed) using v_batch, v_object, v_actor.type, v_actor.id, v_actor.name, v_source, v_request;
+          get diagnostics v_count = row_count;
+        end if;
+      else
+        -- Only what changed, and nothing for a row that did not.
+        insert into record_events (batch, seq, object_id, record_id, action, before, after, actor_type, actor_id, actor_name, source, request_id)
+        select v_batch, row_number() over (), v_object, n.id, v_action, c.before, c.after,
+          v_actor.type, v_actor.id, v_actor.name, v_source, v_request
         from new_rows n
         join old_rows o on o.id = n.id
-        cross join lateral (select to_jsonb(o.*) as old, to_jsonb(n.*) as new) j
-        cross join lateral jsonb_each(j.old) e
-        where e.value is distinct from j.new -> e.key
-          and e.key not in ('search_vector', 'updated_at', 'updated_by_source', 'updated_by_member_id', 'updated_by_name')
-        group by n.id
-      ) c;
+        cross join lateral (
+          select jsonb_object_agg(e.key, e.value) as before, jsonb_object_agg(e.key, j.new -> e.key) as after
+          from (select to_jsonb(o.*) as old, to_jsonb(n.*) as new) j
+          cross join lateral jsonb_each(j.old) e
+          where e.value is distinct from j.new -> e.key
+            and e.key not in ('search_vector', 'updated_at', 'updated_by_source', 'updated_by_member_id', 'updated_by_name')
+        ) c
+        where c.before is not null;
+        get diagnostics v_count = row_count;
+      end if;
     when 'DELETE' then
       v_action := 'deleted';
       insert into record_events (batch, seq, object_id, record_id, action, before, actor_type, actor_id, actor_name, source, request_id)
       select v_batch, row_number() over (), v_object, o.id, v_action, to_jsonb(o.*) - v_hidden,
         v_actor.type, v_actor.id, v_actor.name, v_source, v_request
       from old_rows o;
+      get diagnostics v_count = row_count;
   end case;
-  if found then
+  if v_count > 0 then
     insert into engine.outbox (batch, workspace_id, object_id, action) values (v_batch, tg_argv[1]::uuid, v_object, v_action);
   end if;
   return null;
@@ -20684,7 +22789,136 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.tg_webhooks__judge()
+CREATE OR REPLACE FUNCTION engine.tg_view_defaults__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_view metadata.views;
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  select * into v_view from metadata.views v where v.id = new.view_id;
+  new.workspace_id := coalesce(new.workspace_id, v_view.workspace_id);
+  if v_view.object_id is distinct from new.object_id or v_view.workspace_id is distinct from new.workspace_id then
+    raise exception 'There is no such view of this object.' using errcode = 'RV188', column = 'view_id', hint = 'It may have been deleted.';
+  end if;
+  if new.principal_kind <> 'MEMBER' and v_view.visibility <> 'WORKSPACE' then
+    raise exception 'The view is a member''s own, so it is no default of others.' using errcode = 'RV188', column = 'view_id', hint = 'Make it a view of the workspace first: visibility WORKSPACE.';
+  end if;
+  if new.principal_kind <> 'WORKSPACE' and engine.principal_name(new.workspace_id, new.principal_kind, new.principal_id) is null then
+    raise exception 'There is no such % here.', lower(new.principal_kind) using errcode = 'RV188', column = 'principal_id';
+  end if;
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_views__forget_defaults()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from metadata.view_defaults d where d.view_id = new.id and d.principal_kind <> 'MEMBER';
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_views__keep()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if engine.workspace_exists(old.workspace_id) and exists (select from metadata.objects o where o.id = old.object_id) then
+    delete from engine.deleted_views d where d.workspace_id = old.workspace_id and d.deleted_at < now() - interval '30 days';
+    insert into engine.deleted_views (view_id, workspace_id, deleted_by, data)
+    values (old.id, old.workspace_id, engine.current_member(), jsonb_build_object('view', to_jsonb(old),
+      'fields', (select coalesce(jsonb_agg(to_jsonb(c)), '[]') from metadata.view_fields c where c.view_id = old.id),
+      'shares', (select coalesce(jsonb_agg(to_jsonb(s)), '[]') from metadata.view_shares s where s.view_id = old.id),
+      'defaults', (select coalesce(jsonb_agg(to_jsonb(d)), '[]') from metadata.view_defaults d where d.view_id = old.id),
+      'favourites', (select coalesce(jsonb_agg(to_jsonb(f)), '[]') from metadata.favourites f where f.view_id = old.id)))
+    on conflict on constraint deleted_views_pkey do update set data = excluded.data, deleted_by = excluded.deleted_by, deleted_at = now();
+  end if;
+  return old;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_views__notify()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_notify('relvar_views', json_build_object('workspace', w.workspace_id)::text) from (select distinct c.workspace_id from changed c) w;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_views__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member uuid := engine.current_member();
+  v_keeps boolean;
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  new.workspace_id := coalesce(new.workspace_id, (select o.workspace_id from metadata.objects o where o.id = new.object_id));
+  new.name := btrim(new.name);
+  if new.name = '' or length(new.name) > 100 then
+    raise exception 'A view needs a name.' using errcode = 'RV185', column = 'name', hint = 'Give one of at most 100 letters.';
+  end if;
+  if tg_op = 'INSERT' or new.filter is distinct from old.filter then
+    new.filter := engine.view_filter(new.filter);
+  end if;
+  if jsonb_typeof(new.sorts) <> 'array' or exists (select from jsonb_array_elements(new.sorts) s where jsonb_typeof(s) <> 'object' or s ->> 'fieldId' is null) then
+    raise exception 'The order of a view lists fields.' using errcode = 'RV186', column = 'sorts', hint = 'Give [{"fieldId", "part", "descending"}].';
+  end if;
+  if tg_op = 'INSERT' then
+    if new.application_id is null then
+      new.owner_id := coalesce(new.owner_id, v_member);
+    end if;
+    if new.position = 0 and new.application_id is null then
+      new.position := (select coalesce(max(v.position), 0) + 1 from metadata.views v where v.object_id = new.object_id);
+    end if;
+  else
+    new.updated_at := now();
+    v_keeps := engine.acts_as_administrator() or old.owner_id = v_member or (old.visibility = 'WORKSPACE' or old.owner_id is null) and engine.may('VIEWS');
+    if (new.visibility, new.is_locked) is distinct from (old.visibility, old.is_locked) and not coalesce(v_keeps, false) then
+      raise exception 'Only who keeps the view "%" locks it, or says who sees it.', old.name using errcode = 'RV187', column = 'is_locked', hint = 'Duplicate it, and change your own.';
+    end if;
+    if new.visibility = 'WORKSPACE' and old.visibility = 'PERSONAL' and not engine.acts_as_administrator() and not engine.may('VIEWS') then
+      raise exception 'Your role may not make views for the whole workspace.' using errcode = '42501', hint = 'Share it with those who need it.';
+    end if;
+    if new.visibility = 'PERSONAL' and old.visibility = 'WORKSPACE' then
+      if new.application_id is not null then
+        raise exception 'The view "%" belongs to an application.', old.name using errcode = 'RV187', column = 'visibility', hint = 'Duplicate it, and have your own.';
+      end if;
+      new.owner_id := coalesce(v_member, new.owner_id);
+    end if;
+    -- Who locks a view of the workspace keeps it from then on.
+    if new.is_locked and not old.is_locked and new.visibility = 'WORKSPACE' then
+      new.owner_id := coalesce(v_member, new.owner_id);
+    end if;
+  end if;
+  if new.owner_id is null and (tg_op = 'INSERT' or old.owner_id is not null and new.visibility <> old.visibility) and new.visibility = 'PERSONAL' then
+    raise exception 'Only a member has views of their own.' using errcode = 'RV187', column = 'visibility', hint = 'Make it a view of the workspace: visibility WORKSPACE.';
+  end if;
+  if new.is_locked and new.owner_id is null and (tg_op = 'INSERT' or not old.is_locked) then
+    raise exception 'A view that nobody keeps cannot be locked.' using errcode = 'RV187', column = 'is_locked', hint = 'A member locks it, who alone saves over it then.';
+  end if;
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_webhooks__complete()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -20692,14 +22926,111 @@ CREATE OR REPLACE FUNCTION engine.tg_webhooks__judge()
 AS $function$
 declare
   v_caller name := current_setting('role')::name;
+  v_pattern text;
+  v_object metadata.objects;
+  v_field text;
+  v_entry record;
 begin
+  if tg_op = 'INSERT' then
+    if (select count(*) from metadata.webhooks h where h.workspace_id = new.workspace_id) >= 200 then
+      raise exception 'A workspace has at most 200 webhooks.' using errcode = 'RV205', hint = 'Delete those that nobody needs; one webhook can have many events.';
+    end if;
+    new.created_by_id := (select m.id from core.members m where m.id = engine.current_member() and m.workspace_id = new.workspace_id);
+  end if;
   new.role_id := coalesce(new.role_id, (select r.id from metadata.roles r where r.pg_role = engine.crm_role(v_caller) and r.workspace_id = new.workspace_id),
     (select r.id from metadata.roles r where r.workspace_id = new.workspace_id and r.is_system and r.has_all_permissions));
-  if not engine.acts_as_administrator() and not engine.may('ROLES') and new.role_id not in (select engine.roles_of(v_caller)) then
-    raise exception 'The webhook tells what its role sees, and your role may see less.' using errcode = '42501', column = 'role_id',
-      hint = 'Give it your own role, or ask somebody who keeps the roles.';
+  foreach v_pattern in array new.events loop
+    if v_pattern is null or v_pattern !~ '^(\*|[A-Za-z][A-Za-z0-9_]{0,62})\.(\*|[A-Za-z][A-Za-z0-9_]{0,62})$' then
+      raise exception '"%" names no events.', v_pattern using errcode = 'RV205', column = 'events',
+        hint = 'Write object.action, such as person.created, with * for any: company.*, *.deleted, *.*.';
+    end if;
+  end loop;
+  if cardinality(new.events) > 200 then
+    raise exception 'A webhook has at most 200 patterns.' using errcode = 'RV205', column = 'events', hint = 'company.* and *.* stand for many.';
+  end if;
+  if tg_op = 'UPDATE' and new.is_active and not old.is_active then
+    new.disabled_at := null;
+    new.disabled_reason := null;
+  end if;
+  if tg_op = 'INSERT' or new.filters is distinct from old.filters or new.compiled is distinct from old.compiled then
+    new.compiled := '{}';
+    for v_entry in select e.key, e.value from jsonb_each(new.filters) e loop
+      v_object := engine.webhook_object(new.workspace_id, v_entry.key, 'filters');
+      if jsonb_typeof(v_entry.value) <> 'string' then
+        raise exception 'The filter of "%" is no text.', v_entry.key using errcode = 'RV205', column = 'filters', hint = 'Write {"opportunity": "stage = \"WON\""}.';
+      end if;
+      if btrim(v_entry.value #>> '{}') = '' then
+        new.filters := new.filters - v_entry.key;
+      else
+        new.compiled := new.compiled || jsonb_build_object(v_object.id, engine.formula_compile(v_object.id, v_entry.value #>> '{}', 'FILTER'));
+      end if;
+    end loop;
+  end if;
+  if tg_op = 'INSERT' or new.fields is distinct from old.fields then
+    for v_entry in select e.key, e.value from jsonb_each(new.fields) e loop
+      v_object := engine.webhook_object(new.workspace_id, v_entry.key, 'fields');
+      if jsonb_typeof(v_entry.value) <> 'array' or v_entry.value = '[]' then
+        raise exception 'The fields of "%" are no list.', v_entry.key using errcode = 'RV205', column = 'fields', hint = 'Write {"person": ["name", "emails"]}, or leave the object out for all fields.';
+      end if;
+      select v into v_field from jsonb_array_elements_text(v_entry.value) v
+      where not exists (select from metadata.fields f where f.object_id = v_object.id and f.name = v and f.deleted_at is null) limit 1;
+      if found then
+        raise exception 'The object "%" has no field "%".', v_entry.key, v_field using errcode = 'RV205', column = 'fields',
+          hint = engine.did_you_mean(v_field, array(select f.name from metadata.fields f where f.object_id = v_object.id and f.deleted_at is null));
+      end if;
+    end loop;
   end if;
   return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_webhooks__forget()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from engine.webhook_deliveries d using old_rows o where d.webhook_id = o.id;
+  delete from engine.webhook_wakes w using old_rows o where w.webhook_id = o.id;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_webhooks__judge()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform engine.assert_may_hear(new.role_id);
+  if tg_op = 'UPDATE' then
+    perform engine.assert_may_hear(old.role_id);
+  end if;
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_webhooks__keep_state()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into engine.webhook_states (webhook_id) values (new.id) on conflict do nothing;
+  if tg_op = 'UPDATE' and (new.is_active and not old.is_active or new.target_url <> old.target_url) then
+    update engine.webhook_states s set failures = 0, failing_since = null, paused_until = null, last_error = null, retry_at = now(),
+      "position" = case when new.is_active and not old.is_active then greatest(s.position, s.wanted) else s.position end,
+      seq = case when new.is_active and not old.is_active then 2147483647 else s.seq end
+    where s.webhook_id = new.id;
+    if not old.is_active then
+      delete from engine.webhook_wakes w where w.webhook_id = new.id;
+    end if;
+    update engine.webhook_deliveries d set next_attempt_at = now() where d.webhook_id = new.id and d.state = 'PENDING' and d.next_attempt_at > now();
+  end if;
+  return null;
 end
 $function$;
 
@@ -20709,6 +23040,28 @@ CREATE OR REPLACE FUNCTION engine.today()
  STABLE
  SET search_path TO ''
 RETURN ((now() AT TIME ZONE 'UTC'::text))::date;
+
+CREATE OR REPLACE FUNCTION engine.trash_days(workspace_id uuid)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (SELECT COALESCE(((to_jsonb(s.*) ->> 'trash_days'::text))::integer, 30) AS "coalesce" FROM core.workspace_settings s WHERE (s.workspace_id = trash_days.workspace_id));
+
+CREATE OR REPLACE FUNCTION engine.trashed_links(schema_name text, object_id uuid, ids uuid[], column_name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_links jsonb;
+begin
+  execute format('select coalesce(jsonb_agg(jsonb_build_array(d.record_id, d.data ->> $3)), ''[]'') from %I.trash d where d.object_id = $1 and d.record_id = any ($2) and d.data ->> $3 is not null', schema_name)
+    into v_links using object_id, ids, column_name;
+  return v_links;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.trashed_object(caller name, schema_name text, object_name text, action text DEFAULT 'DELETE'::text)
  RETURNS metadata.objects
@@ -20745,6 +23098,12 @@ begin
   return engine.consequences(workspace_id, v_version, changes);
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.turns_end()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN '2010-01-01 00:00:00+00'::timestamp with time zone;
 
 CREATE OR REPLACE FUNCTION engine.type_label(type text)
  RETURNS text
@@ -20805,6 +23164,8 @@ declare
   v_junction uuid := (select j.object_id from metadata.fields m join metadata.fields j on j.id = m.junction_field_id where m.id = uses.id and uses.kind = 'field');
   v_ids uuid[];
   v_pattern text;
+  v_member uuid := engine.private_member();
+  v_shared uuid[] := array(select engine.shared_views('READ'));
 begin
   v_fields := v_fields || array(select f.id from metadata.fields f where f.object_id = v_junction)
     || array(select m.id from metadata.fields j join metadata.fields m on m.junction_field_id = j.id where j.object_id = v_junction and m.id <> uses.id);
@@ -20834,10 +23195,12 @@ begin
     from metadata.indexes i
     where i.workspace_id = uses.workspace_id and concat(i.parts, i.compiled) ~ v_pattern
     union all
-    select 'view', v.id, v.name, v.object_id, concat_ws(', ',
+    -- Of a view that the caller does not see no more is told than that it is there. What shows a field does without it.
+    select 'view', v.id, case when v.visibility = 'WORKSPACE' or v.owner_id = v_member or v.id = any (v_shared) then v.name else 'A member''s own view' end, v.object_id, concat_ws(', ',
         case when v.group_field_id = any (v_ids) then 'groups by it' end, case when v.filter::text ~ v_pattern then 'filters by it' end,
         case when v.sorts::text ~ v_pattern then 'sorts by it' end,
-        case when exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)) then 'shows it' end), true, v.filter::text
+        case when exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)) then 'shows it' end),
+      v.visibility = 'WORKSPACE' and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts) ~ v_pattern), v.filter::text
     from metadata.views v
     where v.workspace_id = uses.workspace_id and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts) ~ v_pattern
       or exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)))
@@ -20859,6 +23222,10 @@ begin
     select 'role rule', u.id, ro.name, u.object_id, 'chooses records by it', true, u.compiled::text
     from metadata.record_rules u join metadata.roles ro on ro.id = u.role_id
     where u.workspace_id = uses.workspace_id and u.compiled::text ~ v_pattern
+    union all
+    select 'webhook', h.id, coalesce(nullif(h.name, ''), h.target_url), c.key::uuid, 'chooses what it tells by it', true, c.value::text
+    from metadata.webhooks h cross join lateral jsonb_each(h.compiled) c
+    where h.workspace_id = uses.workspace_id and (c.value::text ~ v_pattern or uses.kind = 'object' and c.key::uuid = uses.id)
     union all
     select 'permission', p.id, ro.name, p.object_id, case when p.can_read is false then 'does not read it' when p.can_update is false then 'does not change it' else 'has rights of its own on it' end, false, null
     from metadata.field_permissions p join metadata.roles ro on ro.id = p.role_id
@@ -20954,6 +23321,111 @@ AS $function$
     || (select string_agg(c::text, ';' order by c.type, c.part) from engine.field_type_columns c))
 $function$;
 comment on function engine.version() is 'Fingerprint of the engine. Workspaces that were reconciled by another one are looked at again.';
+
+CREATE OR REPLACE FUNCTION engine.view_comparison(comparison jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_operand text := comparison ->> 'operand';
+  v_unknown text;
+begin
+  select k into v_unknown from jsonb_object_keys(comparison) k where k not in ('fieldId', 'part', 'via', 'operand', 'value') limit 1;
+  if found then
+    raise exception 'A comparison of a filter has no "%".', v_unknown using errcode = 'RV186', column = 'filter', hint = 'It takes fieldId, part, via, operand and value.';
+  end if;
+  if v_operand is null or v_operand <> all (engine.view_operands()) then
+    raise exception 'A filter cannot compare by "%".', coalesce(v_operand, '') using errcode = 'RV186', column = 'filter',
+      hint = 'It compares by ' || array_to_string(engine.view_operands(), ', ') || '.';
+  end if;
+  if jsonb_typeof(coalesce(comparison -> 'fieldId', 'null')) not in ('string', 'null') or jsonb_typeof(coalesce(comparison -> 'part', 'null')) not in ('string', 'null')
+    or comparison ->> 'fieldId' is null and v_operand not in ('CONTAINS', 'DOES_NOT_CONTAIN')
+    or jsonb_typeof(coalesce(comparison -> 'via', '[]')) <> 'array' or jsonb_array_length(coalesce(comparison -> 'via', '[]')) > 3 then
+    raise exception 'A comparison of a filter names a field by its id.' using errcode = 'RV186', column = 'filter',
+      hint = 'Without a field, it looks for a text in any of them: CONTAINS or DOES_NOT_CONTAIN. "via" lists at most three relations that lead to the field.';
+  end if;
+  return jsonb_strip_nulls(comparison);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.view_filter(filter jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if filter is null or filter = 'null' then
+    return null;
+  end if;
+  if length(filter::text) > 50000 then
+    raise exception 'The filter is too long.' using errcode = 'RV186', column = 'filter', hint = 'It may have 50,000 characters.';
+  end if;
+  return engine.view_filter_node(filter, 0);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.view_filter_node(node jsonb, depth integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_parts jsonb := '[]';
+  v_node jsonb;
+  r record;
+  o record;
+begin
+  if jsonb_typeof(node) is distinct from 'object' then
+    raise exception 'A filter is an object.' using errcode = 'RV186', column = 'filter', hint = 'Give {"and": […]}, {"or": […]}, {"not": …} or {"fieldId", "operand", "value"}.';
+  end if;
+  if depth > 10 then
+    raise exception 'The filter is nested too deeply.' using errcode = 'RV186', column = 'filter', hint = 'Groups may stand in groups up to ten deep.';
+  end if;
+  if node ? 'operand' then
+    return engine.view_comparison(node);
+  end if;
+  for r in select e.key, e.value from jsonb_each(node) e order by e.key loop
+    v_node := null;
+    if r.key in ('and', 'or') and jsonb_typeof(r.value) = 'array' then
+      select jsonb_build_object(r.key, coalesce(jsonb_agg(n.node) filter (where n.node is not null), '[]')) into v_node
+      from jsonb_array_elements(r.value) with ordinality u (e, i) cross join lateral (select engine.view_filter_node(u.e, depth + 1) as node) n;
+      v_node := case when v_node -> r.key <> '[]' then v_node end;
+    elsif r.key = 'not' then
+      v_node := engine.view_filter_node(r.value, depth + 1);
+      v_node := case when v_node is not null then jsonb_build_object('not', v_node) end;
+    elsif jsonb_typeof(r.value) = 'object' and r.key not in ('and', 'or') then
+      for o in select e.key, e.value from jsonb_each(r.value) e order by e.key loop
+        if engine.view_operand_of(o.key, o.value) is null then
+          raise exception 'A filter cannot compare by "%".', o.key using errcode = 'RV186', column = 'filter', hint = 'Give {"fieldId", "operand", "value"}; the operands are ' || array_to_string(engine.view_operands(), ', ') || '.';
+        end if;
+        v_parts := v_parts || jsonb_strip_nulls(jsonb_build_object('fieldId', r.key, 'operand', engine.view_operand_of(o.key, o.value), 'value', case when o.key <> 'isNull' then o.value end));
+      end loop;
+    else
+      raise exception 'A filter has no "%".', r.key using errcode = 'RV186', column = 'filter', hint = 'Give {"and": […]}, {"or": […]}, {"not": …} or {"fieldId", "operand", "value"}.';
+    end if;
+    if v_node is not null then
+      v_parts := v_parts || v_node;
+    end if;
+  end loop;
+  return case jsonb_array_length(v_parts) when 0 then null when 1 then v_parts -> 0 else jsonb_build_object('and', v_parts) end;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.view_operand_of(operator text, value jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE operator WHEN 'equalTo'::text THEN 'IS'::text WHEN 'in'::text THEN 'IS'::text WHEN 'notEqualTo'::text THEN 'IS_NOT'::text WHEN 'notIn'::text THEN 'IS_NOT'::text WHEN 'includesInsensitive'::text THEN 'CONTAINS'::text WHEN 'contains'::text THEN 'CONTAINS'::text WHEN 'overlaps'::text THEN 'CONTAINS'::text WHEN 'notIncludesInsensitive'::text THEN 'DOES_NOT_CONTAIN'::text WHEN 'startsWithInsensitive'::text THEN 'STARTS_WITH'::text WHEN 'endsWithInsensitive'::text THEN 'ENDS_WITH'::text WHEN 'lessThan'::text THEN 'LESS_THAN'::text WHEN 'lessThanOrEqualTo'::text THEN 'LESS_THAN_OR_EQUAL'::text WHEN 'greaterThan'::text THEN 'GREATER_THAN'::text WHEN 'greaterThanOrEqualTo'::text THEN 'GREATER_THAN_OR_EQUAL'::text WHEN 'isNull'::text THEN CASE WHEN (value = 'true'::jsonb) THEN 'IS_EMPTY'::text ELSE 'IS_NOT_EMPTY'::text END ELSE NULL::text END;
+
+CREATE OR REPLACE FUNCTION engine.view_operands()
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN '{IS,IS_NOT,CONTAINS,DOES_NOT_CONTAIN,STARTS_WITH,ENDS_WITH,GREATER_THAN,GREATER_THAN_OR_EQUAL,LESS_THAN,LESS_THAN_OR_EQUAL,BETWEEN,IS_BEFORE,IS_AFTER,IS_RELATIVE,IS_TODAY,IS_IN_PAST,IS_IN_FUTURE,IS_EMPTY,IS_NOT_EMPTY}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.violation_condition(d engine.difference)
  RETURNS text
@@ -21053,6 +23525,23 @@ AS $function$
   where r.pg_role = engine.crm_role(current_setting('role')) and o.id = visible_ids.object_id
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.wake_webhooks(taken engine.outbox[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  insert into engine.webhook_wakes (webhook_id, first, last)
+  select h.id, min(t.position), max(t.position)
+  from (
+    select t.workspace_id, t.object_id, t.action,
+      p.position - count(*) over (partition by t.workspace_id) + row_number() over (partition by t.workspace_id order by t.batch) as position
+    from unnest(taken) t join engine.event_positions p on p.workspace_id = t.workspace_id
+  ) t
+  join metadata.objects o on o.id = t.object_id
+  join metadata.webhooks h on h.workspace_id = t.workspace_id and h.is_active and engine.event_matches(h.events, o.name_singular, t.action)
+  group by h.id
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.warnings(workspace_id uuid, version bigint, steps engine.step[], losses jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -21088,58 +23577,292 @@ AS $function$
   ) w
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.webhook_delivery(workspace_id uuid, webhook_id uuid, batch bigint)
+CREATE OR REPLACE FUNCTION engine.webhook_backoff(failures integer)
+ RETURNS double precision
+ LANGUAGE sql
+ PARALLEL SAFE
+ SET search_path TO ''
+RETURN ((LEAST(((5)::numeric * (3.0 ^ (LEAST(GREATEST((failures - 1), 0), 10))::numeric)), (43200)::numeric))::double precision * ((0.8)::double precision + ((0.4)::double precision * random())));
+
+CREATE OR REPLACE FUNCTION engine.webhook_heads(webhook_id uuid)
+ RETURNS SETOF engine.webhook_deliveries
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select d.* from engine.webhook_deliveries d
+  where d.webhook_id = webhook_heads.webhook_id and d.state = 'PENDING'
+    and not exists (
+      select from engine.webhook_deliveries p
+      where p.webhook_id = d.webhook_id and p.state = 'PENDING' and p.record_id = d.record_id and p.id < d.id)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.webhook_health(webhook_id uuid)
  RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('id', h.id,
+    'state', case when not h.is_active then case when h.disabled_at is null then 'OFF' else 'DISABLED' end
+      when s.failures >= 5 then 'DOWN' when s.failures > 0 or c.failing > 0 then 'FAILING' when s.last_success_at is null then 'NEW' else 'WORKING' end,
+    'waiting', c.waiting, 'failing', c.failing, 'dead', c.dead, 'statementsBehind', greatest(s.wanted - s.position, (select count(*) from engine.webhook_wakes w where w.webhook_id = h.id), 0), 'failures', s.failures, 'failingSince', s.failing_since,
+    'nextAttemptAt', case when s.failures >= 5 then s.paused_until else greatest(s.retry_at, s.paused_until) end,
+    'lastSuccessAt', s.last_success_at, 'lastFailureAt', s.last_failure_at, 'lastStatus', s.last_status, 'lastError', s.last_error,
+    'hasUnseenSecret', not exists (select from core.webhook_secrets x where x.webhook_id = h.id and x.expires_at is null and x.shown_at is not null),
+    'formerSecretUntil', (select max(x.expires_at) from core.webhook_secrets x where x.webhook_id = h.id and x.expires_at > now()))
+  from metadata.webhooks h
+  join engine.webhook_states s on s.webhook_id = h.id
+  cross join lateral (
+    select (select count(*) from (select from engine.webhook_deliveries d where d.webhook_id = h.id and d.state = 'PENDING' limit 10000) x) as waiting,
+      (select count(*) from engine.webhook_deliveries d where d.webhook_id = h.id and d.state = 'PENDING' and d.attempts > 0) as failing,
+      (select count(*) from engine.webhook_deliveries d where d.webhook_id = h.id and d.state = 'DEAD' and d.kind <> 'TEST') as dead
+  ) c
+  where h.id = webhook_health.webhook_id
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.webhook_object(workspace_id uuid, name text, column_name text)
+ RETURNS metadata.objects
  LANGUAGE plpgsql
- STABLE SECURITY DEFINER
+ STABLE
  SET search_path TO ''
 AS $function$
 declare
-  v_hook record;
   v_object metadata.objects;
+begin
+  select o.* into v_object from metadata.objects o where o.workspace_id = webhook_object.workspace_id and o.name_singular = name and o.deleted_at is null;
+  if not found then
+    raise exception 'There is no object "%".', name using errcode = 'RV205', column = column_name,
+      hint = engine.did_you_mean(name, array(select o.name_singular from metadata.objects o where o.workspace_id = webhook_object.workspace_id and o.deleted_at is null));
+  end if;
+  return v_object;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.webhook_payloads(webhook_id uuid, batches bigint[], seqs integer[])
+ RETURNS TABLE(batch bigint, seq integer, object_id uuid, record_id uuid, event_type text, body jsonb)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  h record;
+  k record;
+  o metadata.objects;
   v_table text;
   v_is_whole boolean;
-  v_condition text := 'true';
+  v_condition text;
+  v_filter text;
   v_names text[];
   v_since timestamptz[];
-  v_knows_who boolean := true;
-  v_payloads jsonb;
+  v_told text[];
+  v_columns text[];
+  v_fields text[];
+  v_parts text[];
+  v_knows_who boolean;
 begin
-  select h.target_url, h.events, w.schema_name, r.pg_role into v_hook
-  from metadata.webhooks h join core.workspaces w on w.id = h.workspace_id join metadata.roles r on r.id = h.role_id
-  where h.id = webhook_id and h.workspace_id = webhook_delivery.workspace_id and h.is_active;
+  select w.id, w.workspace_id, w.target_url, w.events, w.format, w.fields, w.compiled, c.schema_name, r.pg_role::name as pg_role into h
+  from metadata.webhooks w join core.workspaces c on c.id = w.workspace_id join metadata.roles r on r.id = w.role_id
+  where w.id = webhook_payloads.webhook_id;
   if not found then
-    return null;
+    return;
   end if;
-  -- A batch is one statement, on one table.
-  execute format('select o.* from %I.record_events e join metadata.objects o on o.id = e.object_id where e.batch = $1 limit 1', v_hook.schema_name) into v_object using batch;
-  if v_object.id is null then
-    return jsonb_build_object('url', v_hook.target_url, 'payloads', '[]'::jsonb);
+  for k in execute format(
+    'select e.object_id, array_agg(e.batch) as batches, array_agg(e.seq) as seqs
+     from unnest($1, $2) k (batch, seq) join %I.record_events e on e.batch = k.batch and e.seq = k.seq group by 1', h.schema_name)
+    using batches, seqs
+  loop
+    select x.* into o from metadata.objects x where x.id = k.object_id and x.deleted_at is null;
+    continue when not found;
+    v_table := format('%I.%I', h.schema_name, o.table_name);
+    continue when to_regclass(v_table) is null or not engine.has_right(h.pg_role, o.id, 'READ');
+    v_is_whole := exists (select from engine.find_wholly_readable(h.pg_role, array[o.id]));
+    v_condition := case when v_is_whole then 'true' else engine.condition_of(h.pg_role, o.id, 'READ', 't.', '00000000-0000-0000-0000-000000000000') end;
+    select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(h.pg_role, h.schema_name, o) c;
+    v_knows_who := v_is_whole or has_column_privilege(h.pg_role, v_table, 'created_by_name', 'select') and has_column_privilege(h.pg_role, v_table, 'updated_by_name', 'select');
+    -- Of chosen fields, those that the role reads.
+    select array_agg(c.name), array_agg(case when f.type in ('RELATION', 'MEMBER', 'MORPH_RELATION') then engine.camel_case(c.name) else f.name end), array_agg(c.part)
+    into v_columns, v_fields, v_parts
+    from engine.field_columns(h.workspace_id, array[o.id]) c join metadata.fields f on f.id = c.field_id
+    where c.name = any (v_names) and (not h.fields ? o.name_singular or h.fields -> o.name_singular ? f.name or c.is_id);
+    v_told := case when h.fields ? o.name_singular then v_columns end;
+    -- A filter over what the role does not read would tell of it.
+    v_filter := case
+      when not h.compiled ? o.id::text then 'true'
+      when exists (select from engine.formula_fields(h.compiled -> o.id::text) f where not exists (
+        select from engine.field_columns(h.workspace_id, array[o.id]) c where c.field_id = f and c.name = any (v_names))) then 'false'
+      else format('exists (select from jsonb_populate_record(null::%s, r.record) f where %s)', v_table, engine.formula_sql(h.compiled -> o.id::text, '', 'f')) end;
+    return query execute format(
+      'select e.batch, e.seq, e.object_id, e.record_id, $3 || ''.'' || e.action,
+         case when $12 = ''TWENTY'' then jsonb_strip_nulls(jsonb_build_object(
+             ''userId'', m.user_id, ''workspaceMemberId'', m.id, ''apiKeyId'', case when $9 and e.actor_type = ''api_key'' then e.actor_id end))
+           || jsonb_build_object(''targetUrl'', $13, ''eventName'', $3 || ''.'' || e.action, ''objectMetadata'', jsonb_build_object(''id'', e.object_id, ''nameSingular'', $3),
+             ''workspaceId'', $4, ''webhookId'', $14, ''eventDate'', e.happened_at, ''record'', engine.nested_values(s.record, $15, $16, $17))
+           || case when e.action = ''updated'' then jsonb_build_object(''updatedFields'', (
+                select coalesce(jsonb_agg(distinct c.field), ''[]'') from unnest($15, $16) c (name, field) where s.after ? c.name)) else ''{}'' end
+         else jsonb_build_object(''type'', $3 || ''.'' || e.action, ''timestamp'', e.happened_at, ''data'', jsonb_build_object(
+           ''workspaceId'', $4, ''object'', $3, ''recordId'', e.record_id, ''action'', e.action,
+           ''actor'', case when $9 then jsonb_build_object(''type'', e.actor_type, ''id'', e.actor_id, ''name'', e.actor_name) end,
+           ''before'', s.before, ''after'', s.after, ''record'', s.record)) end
+       from unnest($1, $2) k (batch, seq)
+       join %1$I.record_events e on e.batch = k.batch and e.seq = k.seq
+       left join %2$s t on t.id = e.record_id
+       left join %1$I.trash d on d.object_id = $5 and d.record_id = e.record_id and t.id is null
+       left join core.members m on $9 and $12 = ''TWENTY'' and e.actor_type = ''member'' and m.id = e.actor_id
+       -- The record as the change left it, as far as the log and the table tell.
+       cross join lateral (select coalesce(to_jsonb(t), d.data, ''{}'') || case when e.action in (''created'', ''restored'', ''updated'') then coalesce(e.after, ''{}'')
+         when e.action in (''deleted'', ''destroyed'', ''merged'') then coalesce(e.before, ''{}'') else ''{}'' end as record) r
+       cross join lateral (
+         select case when $6 and $10 is null then e.before else engine.past_values(e.before, e.happened_at, v.names, v.since) end as before,
+           case when $6 and $10 is null then e.after else engine.past_values(e.after, e.happened_at, v.names, v.since) end as after,
+           engine.past_values(r.record, null, $11, ''{}'') as record
+         from (select array_agg(n.name) as names, array_agg(n.since) as since from unnest($7, $8) n (name, since) where $10 is null or n.name = any ($10)) v
+       ) s
+       where ($6 or exists (select from %2$s t where t.id = e.record_id and %3$s)
+           or exists (select from jsonb_populate_record(null::%2$s, d.data) t where d.record_id is not null and %3$s))
+         and (e.action <> ''updated'' or s.before <> ''{}'') and %4$s',
+      h.schema_name, v_table, v_condition, v_filter)
+    using k.batches, k.seqs, o.name_singular, h.workspace_id, o.id, v_is_whole, v_names, v_since, v_knows_who, v_told, v_columns, h.format, h.target_url, h.id, v_columns, v_fields, v_parts;
+  end loop;
+end
+$function$;
+comment on function engine.webhook_payloads(uuid,bigint[],integer[]) is 'What a webhook says of events, which are named by batch and seq; no row for what its role does not see, or its filter leaves out.';
+
+CREATE OR REPLACE FUNCTION engine.webhook_work(webhook_id uuid, worker text, max_events integer DEFAULT 200)
+ RETURNS TABLE(delivery_id bigint, kind text, message_id text, event_type text, object_id uuid, record_id uuid, "position" bigint, batch bigint, seq integer, body text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET jit TO 'off'
+ SET lock_timeout TO '3s'
+AS $function$
+#variable_conflict use_column
+declare
+  s engine.webhook_states;
+  h metadata.webhooks;
+  v_schema text;
+  v_max int;
+  v_waiting bigint[] := '{}';
+  v_batches bigint[];
+  v_seqs int[];
+  v_positions bigint[];
+  v_asked int;
+  v_first bigint;
+  v_last bigint;
+begin
+  select x.* into s from engine.webhook_states x where x.webhook_id = webhook_work.webhook_id and x.leased_by = webhook_work.worker for update;
+  if not found then
+    return;
   end if;
-  v_table := format('%I.%I', v_hook.schema_name, v_object.table_name);
-  v_is_whole := exists (select from engine.find_wholly_readable(v_hook.pg_role::name, array[v_object.id]));
-  if not v_is_whole then
-    v_condition := engine.condition_of(v_hook.pg_role::name, v_object.id, 'READ', 't.', '00000000-0000-0000-0000-000000000000');
-    select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(v_hook.pg_role::name, v_hook.schema_name, v_object) c;
-    v_knows_who := has_column_privilege(v_hook.pg_role, v_table, 'created_by_name', 'select') and has_column_privilege(v_hook.pg_role, v_table, 'updated_by_name', 'select');
+  select x.* into h from metadata.webhooks x where x.id = webhook_work.webhook_id;
+  select w.schema_name into v_schema from core.workspaces w where w.id = h.workspace_id;
+  with woken as (
+    delete from engine.webhook_wakes w where w.webhook_id = h.id returning w.first, w.last
+  )
+  select min(w.first), max(w.last) into v_first, v_last from woken w;
+  -- One that has told everything begins where something is meant for it again.
+  if s.wanted <= s.position and s.seq = 2147483647 then
+    s.position := greatest(s.position, v_first - 1);
   end if;
-  execute format(
-    'select jsonb_agg(jsonb_build_object(
-        ''id'', e.batch || ''-'' || e.seq, ''type'', $3 || ''.'' || e.action, ''timestamp'', e.happened_at,
-        ''workspaceId'', $2, ''object'', $3, ''recordId'', e.record_id,
-        ''actor'', case when $8 then jsonb_build_object(''type'', e.actor_type, ''id'', e.actor_id, ''name'', e.actor_name) end,
-        ''before'', v.before, ''after'', v.after) order by e.seq)
-     from %1$I.record_events e
-     cross join lateral (
-       select case when $5 then e.before else engine.past_values(e.before, e.happened_at, $6, $7) end as before,
-         case when $5 then e.after else engine.past_values(e.after, e.happened_at, $6, $7) end as after
-     ) v
-     where e.batch = $1 and ($5 or (e.action <> ''updated'' or v.before <> ''{}'') and (
-       exists (select from %2$s t where t.id = e.record_id and %3$s)
-       or exists (select from %1$I.trash d cross join lateral jsonb_populate_record(null::%2$s, d.data) t where d.object_id = $4 and d.record_id = e.record_id and %3$s)))',
-    v_hook.schema_name, v_table, v_condition)
-  into v_payloads using batch, workspace_id, v_object.name_singular, v_object.id, v_is_whole, v_names, v_since, v_knows_who;
-  return jsonb_build_object('url', v_hook.target_url, 'payloads', coalesce(v_payloads, '[]'));
+  s.wanted := greatest(s.wanted, v_last);
+  v_max := case when s.failures >= 5 then 1 else greatest(least(max_events, 1000), 1) end;
+
+  if s.has_test then
+    v_waiting := array(select d.id from engine.webhook_deliveries d where d.webhook_id = h.id and d.state = 'PENDING' and d.kind = 'TEST' order by d.id limit 5);
+  elsif h.is_active and s.failures >= 5 and random() < 0.5 then
+    -- Any of them, since one may be what the receiver cannot take.
+    v_waiting := array(select d.id from engine.webhook_heads(h.id) d order by random() limit 1);
+  elsif h.is_active then
+    v_waiting := array(
+      select d.id from engine.webhook_heads(h.id) d
+      where d.next_attempt_at is null or engine.has_come(d.next_attempt_at)
+      order by d.id limit v_max);
+  end if;
+
+  -- Where five hundred have failed on their own, no more are begun.
+  v_asked := case when h.is_active and not s.has_test and (select count(*) from (select from engine.webhook_deliveries d
+    where d.webhook_id = h.id and d.state = 'PENDING' and d.attempts > 0 limit 500) f) < 500 then v_max - cardinality(v_waiting) else 0 end;
+  if v_asked > 0 and (s.wanted > s.position or s.seq < 2147483647) then
+    execute format(
+      'select array_agg(x.position), array_agg(x.batch), array_agg(x.seq) from (
+         select b.position, e.batch, e.seq
+         from (
+           select b.* from %1$I.event_batches b join metadata.objects o on o.id = b.object_id
+           where b.position >= $1 and b.position <= $3 and (b.position > $1 or $2 < 2147483647)
+             and engine.event_matches($4, o.name_singular, b.action)
+           order by b.position
+         ) b
+         cross join lateral (
+           select e.batch, e.seq from %1$I.record_events e
+           where e.batch = b.batch and (b.position > $1 or e.seq > $2)
+             and not exists (select from engine.webhook_deliveries d where d.webhook_id = $6 and d.batch = e.batch and d.seq = e.seq and d.kind = ''EVENT'' and not d.is_replay)
+           order by e.seq limit $5
+         ) e
+         order by b.position, e.seq limit $5
+       ) x', v_schema)
+    into v_positions, v_batches, v_seqs using s.position, s.seq, s.wanted, h.events, v_asked, h.id;
+    s.fetched := s.wanted;
+    s.fetched_seq := 2147483647;
+    if cardinality(v_batches) >= v_asked then
+      s.fetched := v_positions[cardinality(v_positions)];
+      s.fetched_seq := v_seqs[cardinality(v_seqs)];
+    end if;
+  else
+    s.fetched := s.position;
+    s.fetched_seq := s.seq;
+  end if;
+
+  -- A webhook that is down is tried with something, whatever its time.
+  if h.is_active and s.failures >= 5 and v_waiting = '{}' and v_batches is null and not s.has_test then
+    v_waiting := array(select d.id from engine.webhook_heads(h.id) d order by random() limit 1);
+  end if;
+  update engine.webhook_states x set fetched = s.fetched, fetched_seq = s.fetched_seq, leased_until = clock_timestamp() + interval '15 seconds',
+    -- With too many failures, what comes after them waits until some of them can be tried.
+    paused_until = case when v_asked = 0 and v_waiting = '{}' then clock_timestamp() + interval '20 seconds' else x.paused_until end,
+    wanted = s.wanted, position = case when v_batches is null then s.fetched else s.position end, seq = case when v_batches is null then s.fetched_seq else s.seq end
+  where x.webhook_id = h.id;
+  if v_batches is null and v_waiting = '{}' then
+    return;
+  end if;
+
+  return query
+  with waiting as materialized (
+    select d.* from engine.webhook_deliveries d where d.webhook_id = h.id and d.id = any (v_waiting)
+  ), fresh as materialized (
+    select u.* from unnest(v_positions, v_batches, v_seqs) u (position, batch, seq)
+  ), keys as (
+    select w.batch, w.seq from waiting w where w.kind = 'EVENT' union select f.batch, f.seq from fresh f
+  ), said as materialized (
+    select p.* from engine.webhook_payloads(h.id, array(select k.batch from keys k order by k.batch, k.seq), array(select k.seq from keys k order by k.batch, k.seq)) p
+  ), gone as (
+    -- Its role does not see it any more, or the filter is another.
+    update engine.webhook_deliveries d set state = 'SKIPPED', next_attempt_at = null
+    from waiting w
+    where w.kind = 'EVENT' and d.webhook_id = h.id and d.id = w.id and not exists (select from said p where p.batch = w.batch and p.seq = w.seq)
+  ), held as (
+    -- Behind what has failed of the same record.
+    insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, object_id, record_id, batch, seq)
+    select h.id, h.workspace_id, 'EVENT', f.batch || '-' || f.seq, p.event_type, p.object_id, p.record_id, f.batch, f.seq
+    from fresh f join said p on p.batch = f.batch and p.seq = f.seq
+    where exists (select from engine.webhook_deliveries d where d.webhook_id = h.id and d.state = 'PENDING' and d.record_id = p.record_id)
+    order by f.position, f.seq
+    returning webhook_deliveries.batch, webhook_deliveries.seq
+  )
+  select x.delivery_id, x.kind, x.message_id, x.event_type, x.object_id, x.record_id, x.position, x.batch, x.seq,
+    case when octet_length(x.body) <= 524288 then x.body else engine.shortened_payload(x.body::jsonb)::text end
+  from (
+    select w.id as delivery_id, w.kind, w.message_id, w.event_type, w.object_id, w.record_id, null::bigint as position, w.batch, w.seq,
+      case when w.kind = 'EVENT' then (select p.body from said p where p.batch = w.batch and p.seq = w.seq) else w.payload end::text as body
+    from waiting w
+    union all
+    select null, 'EVENT', f.batch || '-' || f.seq, p.event_type, p.object_id, p.record_id, f.position, f.batch, f.seq, p.body::text
+    from fresh f join said p on p.batch = f.batch and p.seq = f.seq
+    where not exists (select from held l where l.batch = f.batch and l.seq = f.seq)
+  ) x
+  where x.body is not null
+  order by x.delivery_id, x.position, x.seq;
 end
 $function$;
 
@@ -21215,7 +23938,7 @@ begin
       not coalesce(r.can_update, (f.is_system or p.field_mode = 'ALL_EXCEPT') and coalesce(r.can_read, true)) as is_update_withheld
     from permission p
     join metadata.fields f on f.object_id = p.object_id and f.workspace_id = withheld_fields.workspace_id and f.deleted_at is null
-    left join metadata.field_permissions r on r.role_id = p.role_id and r.field_id = f.id
+    left join metadata.field_permissions r on r.workspace_id = withheld_fields.workspace_id and r.role_id = p.role_id and r.field_id = f.id
     where (r.id is not null or p.field_mode = 'ONLY')
       -- Without its id a record is nothing.
       and not (f.is_system and f.name = 'id')
@@ -21235,7 +23958,7 @@ begin
   )
   select p.role_id, f.object_id, f.id, h.field_id is not null, coalesce(o.is_update_withheld, false)
   from (select h.role_id, h.field_id from hidden h union select o.role_id, o.field_id from own o where o.is_update_withheld) w
-  join metadata.fields f on f.id = w.field_id
+  join metadata.fields f on f.id = w.field_id and f.workspace_id = withheld_fields.workspace_id
   join permission p on p.role_id = w.role_id and p.object_id = f.object_id
   left join hidden h on h.role_id = w.role_id and h.field_id = w.field_id
   left join own o on o.role_id = w.role_id and o.field_id = w.field_id
@@ -21290,6 +24013,14 @@ CREATE OR REPLACE FUNCTION engine.workspace_of_role(pg_role name)
  SET search_path TO ''
 AS $function$ select r.workspace_id from metadata.roles r where r.pg_role = engine.crm_role(workspace_of_role.pg_role) $function$;
 
+CREATE OR REPLACE FUNCTION engine.workspaces_with_log()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select p.workspace_id from engine.event_positions p order by p.workspace_id $function$;
+comment on function engine.workspaces_with_log() is 'The workspaces whose events are to be archived, by engine.archive_events.';
+
 CREATE OR REPLACE FUNCTION engine.writable_columns(target regclass, privilege text)
  RETURNS text[]
  LANGUAGE sql
@@ -21329,6 +24060,21 @@ begin
   using id, "values";
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION metadata.add_view(object_id uuid, name text, state jsonb DEFAULT '{}'::jsonb, visibility text DEFAULT 'PERSONAL'::text, id uuid DEFAULT NULL::uuid)
+ RETURNS metadata.views
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_id uuid;
+begin
+  insert into metadata.views as v (id, object_id, name, visibility) values (add_view.id, add_view.object_id, add_view.name, add_view.visibility) returning v.id into v_id;
+  return metadata.save_view(v_id, coalesce(add_view.state, '{}'));
+end
+$function$;
+comment on function metadata.add_view(uuid,text,jsonb,text,uuid) is 'Makes a view with all that it shows, as save_view takes it: one of one''s own, or with visibility WORKSPACE one for everybody.';
 
 CREATE OR REPLACE FUNCTION metadata.adopt_drift(kind text, key text, workspace_id uuid DEFAULT NULL::uuid)
  RETURNS boolean
@@ -21475,6 +24221,27 @@ AS $function$
   ) a
 $function$;
 comment on function metadata.connected_apps() is 'The apps that the calling member has let in: [{id, name, isOwn, connectedAt, lastUsedAt, may}]. may: what, in sentences.';
+
+CREATE OR REPLACE FUNCTION metadata.copy_view(view_id uuid, name text DEFAULT NULL::text)
+ RETURNS metadata.views
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_view metadata.views;
+begin
+  select * into v_view from metadata.views v where v.id = copy_view.view_id;
+  if not found then
+    raise exception 'There is no such view.' using errcode = 'RV187', column = 'view_id', hint = 'It may have been deleted, or is not shared with you.';
+  end if;
+  return metadata.add_view(v_view.object_id, coalesce(nullif(btrim(copy_view.name), ''), left(v_view.name, 90) || ' (copy)'), jsonb_build_object(
+    'type', v_view.type, 'icon', v_view.icon, 'filter', v_view.filter, 'sorts', v_view.sorts, 'groupFieldId', v_view.group_field_id,
+    'fields', (select coalesce(jsonb_agg(jsonb_build_object('fieldId', c.field_id, 'width', c.width, 'isVisible', c.is_visible, 'isPinned', c.is_pinned, 'aggregate', c.aggregate) order by c.position, c.id), '[]')
+      from metadata.view_fields c where c.view_id = v_view.id)));
+end
+$function$;
+comment on function metadata.copy_view(uuid,text) is 'Makes a view of one''s own that shows what another does.';
 
 CREATE OR REPLACE FUNCTION metadata.create_api_key(name text, role_id uuid, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, rate_limit integer DEFAULT NULL::integer)
  RETURNS jsonb
@@ -21745,6 +24512,38 @@ begin
 end
 $function$;
 comment on function metadata.default_values(uuid) is 'What the columns of a new record of an object are filled with at this moment and for this caller, as texts by name of the column; the id is left out.';
+
+CREATE OR REPLACE FUNCTION metadata.default_view(object_id uuid)
+ RETURNS metadata.views
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT v.id,
+     v.workspace_id,
+     v.object_id,
+     v.application_id,
+     v.universal_identifier,
+     v.name,
+     v.icon,
+     v.type,
+     v.filter,
+     v.sorts,
+     v.group_field_id,
+     v."position",
+     v.created_at,
+     v.visibility,
+     v.owner_id,
+     v.is_locked,
+     v.updated_at
+    FROM (metadata.view_defaults d
+      JOIN metadata.views v ON ((v.id = d.view_id)))
+   WHERE ((d.object_id = default_view.object_id) AND ((d.principal_kind <> 'MEMBER'::text) OR (d.principal_id = engine.private_member())) AND ((d.principal_kind <> 'ROLE'::text) OR (d.principal_id = ANY (ARRAY( SELECT engine.my_roles() AS my_roles)))))
+   ORDER BY (array_position('{MEMBER,ROLE,WORKSPACE}'::text[], d.principal_kind)), ( SELECT min(m.i) AS min
+            FROM engine.my_roles() WITH ORDINALITY m(id, i)
+           WHERE (m.id = d.principal_id)), v."position"
+  LIMIT 1;
+END;
+comment on function metadata.default_view(uuid) is 'The view of an object that shows first: one''s own choice, else that for one''s role, else that of the workspace; null for none.';
 
 CREATE OR REPLACE FUNCTION metadata.delete_app(id uuid)
  RETURNS boolean
@@ -22018,6 +24817,14 @@ begin
 end
 $function$;
 comment on function metadata.end_sessions_without_factor() is 'Signs out the members of whom a second factor is wanted and who have none, so that they are led to set one up now. Returns how many sessions ended.';
+
+CREATE OR REPLACE FUNCTION metadata.event_retention()
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select s.event_retention_days from core.workspace_settings s where s.workspace_id = engine.own_workspace() $function$;
+comment on function metadata.event_retention() is 'For how many days the history of the records is kept; null for ever.';
 
 CREATE OR REPLACE FUNCTION metadata.explain_access(object_name text, action text DEFAULT 'READ'::text, record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, member_id uuid DEFAULT NULL::uuid, role_id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
@@ -22775,6 +25582,54 @@ end
 $function$;
 comment on function metadata.repair_drift(text,text,uuid) is 'Runs the statements that metadata.drift shows for a difference, so that the table is again as the model says.';
 
+CREATE OR REPLACE FUNCTION metadata.replay_webhook(webhook_id uuid, since timestamp with time zone, until timestamp with time zone DEFAULT NULL::timestamp with time zone, only_dead boolean DEFAULT false)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_webhook metadata.webhooks := engine.kept_webhook(replay_webhook.webhook_id);
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = v_webhook.workspace_id);
+  v_until timestamptz := coalesce(until, clock_timestamp());
+  v_count int;
+begin
+  if since is null or since >= v_until then
+    raise exception 'A replay begins before it ends.' using errcode = 'RV208', column = 'since', hint = 'Give a moment in the past.';
+  end if;
+  perform from engine.webhook_states s where s.webhook_id = v_webhook.id for update;
+  if only_dead then
+    update engine.webhook_deliveries d set state = 'PENDING', next_attempt_at = null, first_attempt_at = null
+    where d.webhook_id = v_webhook.id and d.state = 'DEAD' and d.kind <> 'TEST' and d.created_at between since and v_until;
+    get diagnostics v_count = row_count;
+  else
+    -- Only what the relay has taken; what is meant for it and comes later is sent anyway.
+    execute format(
+      'insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, object_id, record_id, batch, seq, is_replay)
+       select $1, $2, ''EVENT'', e.batch || ''-'' || e.seq, o.name_singular || ''.'' || e.action, e.object_id, e.record_id, e.batch, e.seq, true
+       from (select b.* from %1$I.event_batches b where b.position <= (select case when s.wanted > s.position then s.position else b.position end from engine.webhook_states s where s.webhook_id = $1)) b
+       join %1$I.record_events e on e.batch = b.batch
+       join metadata.objects o on o.id = e.object_id
+       where e.happened_at between $3 and $4 and engine.event_matches($5, o.name_singular, e.action)
+         and not exists (select from engine.webhook_deliveries d where d.webhook_id = $1 and d.batch = e.batch and d.seq = e.seq and d.state = ''PENDING'')
+       order by b.position, e.seq limit 100001', v_schema)
+    using v_webhook.id, v_webhook.workspace_id, since, v_until, v_webhook.events;
+    get diagnostics v_count = row_count;
+    insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, payload, is_replay)
+    select v_webhook.id, v_webhook.workspace_id, 'CUSTOM', d.message_id, d.event_type, d.payload, true
+    from engine.webhook_deliveries d
+    where d.webhook_id = v_webhook.id and d.kind = 'CUSTOM' and not d.is_replay and d.state <> 'PENDING' and d.created_at between since and v_until
+    order by d.id;
+  end if;
+  if v_count > 100000 then
+    raise exception 'That is more than 100,000 events.' using errcode = 'RV208', column = 'since', hint = 'Replay it in parts, each with a since and an until.';
+  end if;
+  update engine.webhook_states s set retry_at = now(), paused_until = null where s.webhook_id = v_webhook.id;
+  return v_count;
+end
+$function$;
+comment on function metadata.replay_webhook(uuid,timestamp with time zone,timestamp with time zone,boolean) is 'Sends the events of a time again, each with the webhook-id that it had; with only_dead only those that were given up. Returns how many. For a webhook that is on.';
+
 CREATE OR REPLACE FUNCTION metadata.request_domain(domain text, email text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -22855,6 +25710,84 @@ begin
 end
 $function$;
 comment on function metadata.restore_object(uuid) is 'Brings a deleted object back with its records, and the relations that were deleted with it.';
+
+CREATE OR REPLACE FUNCTION metadata.restore_view(view_id uuid)
+ RETURNS metadata.views
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_kept engine.deleted_views;
+  v_view metadata.views;
+  v_member uuid := engine.current_member();
+begin
+  select * into v_kept from engine.deleted_views d
+  where d.view_id = restore_view.view_id and (engine.acts_as_administrator() or d.workspace_id = engine.workspace_of_role(current_setting('role')::name)
+    and (d.deleted_by = v_member or d.data #>> '{view,visibility}' = 'WORKSPACE' and engine.may('VIEWS')));
+  v_view := jsonb_populate_record(null::metadata.views, v_kept.data -> 'view');
+  if v_kept.view_id is null or not exists (select from metadata.objects o where o.id = v_view.object_id) then
+    raise exception 'There is no such view to bring back.' using errcode = 'RV188', column = 'view_id', hint = 'Who deleted a view brings it back, within a month.';
+  end if;
+  if v_view.visibility = 'WORKSPACE' and not engine.acts_as_administrator() and not engine.may('VIEWS') then
+    raise exception 'Your role does not have the permission "Views".' using errcode = '42501', hint = 'Ask an administrator of the workspace.';
+  end if;
+  v_view.owner_id := case when v_view.application_id is not null then v_view.owner_id
+    else coalesce((select m.id from core.members m where m.id = v_view.owner_id), v_member) end;
+  v_view.group_field_id := (select f.id from metadata.fields f where f.id = v_view.group_field_id);
+  v_view.application_id := (select a.id from metadata.applications a where a.id = v_view.application_id);
+  if v_view.application_id is null or exists (select from metadata.views v where v.workspace_id = v_view.workspace_id and v.universal_identifier = v_view.universal_identifier) then
+    v_view.universal_identifier := null;
+    v_view.application_id := null;
+  end if;
+  insert into metadata.views select v_view.*;
+  insert into metadata.view_fields select c.* from jsonb_populate_recordset(null::metadata.view_fields, v_kept.data -> 'fields') c where exists (select from metadata.fields f where f.id = c.field_id);
+  insert into metadata.view_shares select s.* from jsonb_populate_recordset(null::metadata.view_shares, v_kept.data -> 'shares') s
+  where engine.principal_name(s.workspace_id, s.principal_kind, s.principal_id) is not null;
+  insert into metadata.view_defaults select d.* from jsonb_populate_recordset(null::metadata.view_defaults, v_kept.data -> 'defaults') d
+  where d.principal_kind = 'WORKSPACE' or engine.principal_name(d.workspace_id, d.principal_kind, d.principal_id) is not null
+  on conflict do nothing;
+  insert into metadata.favourites select f.* from jsonb_populate_recordset(null::metadata.favourites, v_kept.data -> 'favourites') f
+  where (f.member_id is null or exists (select from core.members m where m.id = f.member_id)) and (f.folder_id is null or exists (select from metadata.favourites o where o.id = f.folder_id))
+  on conflict do nothing;
+  delete from engine.deleted_views d where d.view_id = v_kept.view_id;
+  return v_view;
+end
+$function$;
+comment on function metadata.restore_view(uuid) is 'Brings back a view that the caller deleted within a month, with its columns, shares, defaults and the favourites that it was among.';
+
+CREATE OR REPLACE FUNCTION metadata.retry_webhook_delivery(webhook_id uuid, delivery_id bigint)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_webhook metadata.webhooks := engine.kept_webhook(retry_webhook_delivery.webhook_id);
+  d engine.webhook_deliveries;
+  v_id bigint;
+begin
+  perform from engine.webhook_states s where s.webhook_id = v_webhook.id for update;
+  select x.* into d from engine.webhook_deliveries x where x.webhook_id = v_webhook.id and x.id = delivery_id for update;
+  if not found then
+    raise exception 'The webhook has no such delivery.' using errcode = 'RV207', hint = 'Deliveries are forgotten after 14 days.';
+  end if;
+  if d.kind = 'TEST' then
+    return metadata.test_webhook(v_webhook.id);
+  elsif d.state in ('PENDING', 'DEAD') then
+    update engine.webhook_deliveries x set state = 'PENDING', next_attempt_at = null, first_attempt_at = case d.state when 'DEAD' then null else x.first_attempt_at end
+    where x.webhook_id = v_webhook.id and x.id = d.id returning x.id into v_id;
+  else
+    insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, object_id, record_id, batch, seq, payload, is_replay)
+    values (v_webhook.id, v_webhook.workspace_id, d.kind, d.message_id, d.event_type, d.object_id, d.record_id, d.batch, d.seq, d.payload, true)
+    returning id into v_id;
+  end if;
+  update engine.webhook_states s set retry_at = now(), paused_until = null where s.webhook_id = v_webhook.id;
+  return v_id;
+end
+$function$;
+comment on function metadata.retry_webhook_delivery(uuid,bigint) is 'Sends a delivery again, with the same webhook-id: at once what waits or was given up, as a replay what was delivered. Returns its id.';
 
 CREATE OR REPLACE FUNCTION metadata.revoke_database_access(id uuid)
  RETURNS boolean
@@ -22998,6 +25931,33 @@ end
 $function$;
 comment on function metadata.rotate_database_access(uuid,text) is 'Gives a database login a new password, told only now, and ends its sessions.';
 
+CREATE OR REPLACE FUNCTION metadata.rotate_webhook_secret(webhook_id uuid, overlap_hours integer DEFAULT 24, sealed_secret text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_webhook metadata.webhooks := engine.kept_webhook(rotate_webhook_secret.webhook_id);
+begin
+  if overlap_hours is null or overlap_hours not between 0 and 168 then
+    raise exception 'The former secret is good for 0 to 168 hours more.' using errcode = 'RV209', column = 'overlapHours', hint = 'A day is usual; 0 where the secret is known to others.';
+  end if;
+  -- One former secret at a time: receivers know the present one and the one before.
+  delete from core.webhook_secrets x where x.webhook_id = v_webhook.id and x.expires_at is not null;
+  if overlap_hours = 0 then
+    delete from core.webhook_secrets x where x.webhook_id = v_webhook.id;
+  else
+    update core.webhook_secrets x set expires_at = now() + make_interval(hours => overlap_hours) where x.webhook_id = v_webhook.id;
+  end if;
+  if sealed_secret is not null then
+    insert into core.webhook_secrets (webhook_id, workspace_id, sealed, shown_at) values (v_webhook.id, v_webhook.workspace_id, sealed_secret, now());
+  end if;
+  return true;
+end
+$function$;
+comment on function metadata.rotate_webhook_secret(uuid,integer,text) is 'Gives a webhook another secret; deliveries are signed with both until overlap_hours are over. The new one is made with the next delivery, or when somebody asks to see it, unless the server brings one that it has sealed.';
+
 CREATE OR REPLACE FUNCTION metadata.rule_violations(rule jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -23028,6 +25988,46 @@ begin
 end
 $function$;
 comment on function metadata.rule_violations(jsonb) is 'The records that a rule would refuse, before it is applied: {"count", "records": [{"id", "label", "value"}], "text"}. The rule as JSON: {"objectId", "fieldId", "kind", "settings", "condition", "appliesFrom"}.';
+
+CREATE OR REPLACE FUNCTION metadata.save_view(view_id uuid, state jsonb)
+ RETURNS metadata.views
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_view metadata.views;
+  v_unknown text;
+begin
+  select k into v_unknown from jsonb_object_keys(case jsonb_typeof(state) when 'object' then state else '{}' end) k
+  where k not in ('type', 'icon', 'filter', 'sorts', 'groupFieldId', 'fields') limit 1;
+  if found or jsonb_typeof(state) is distinct from 'object' then
+    raise exception 'A view has no "%".', coalesce(v_unknown, '') using errcode = 'RV186', column = 'state', hint = 'It has type, icon, filter, sorts, groupFieldId and fields.';
+  end if;
+  update metadata.views v set
+    type = coalesce(state ->> 'type', v.type),
+    icon = case when state ? 'icon' then state ->> 'icon' else v.icon end,
+    filter = case when state ? 'filter' then nullif(state -> 'filter', 'null') else v.filter end,
+    sorts = coalesce(nullif(state -> 'sorts', 'null'), v.sorts),
+    group_field_id = case when state ? 'groupFieldId' then (state ->> 'groupFieldId')::uuid else v.group_field_id end
+  where v.id = save_view.view_id returning v.* into v_view;
+  if not found then
+    raise exception 'This view is not yours to change, or there is none.' using errcode = 'RV187', column = 'view_id',
+      hint = 'It may be locked or shared to be read. Save what you see as a view of your own.';
+  end if;
+  if state ? 'fields' then
+    delete from metadata.view_fields c where c.view_id = v_view.id
+      and not c.field_id = any (array(select (f ->> 'fieldId')::uuid from jsonb_array_elements(state -> 'fields') f));
+    insert into metadata.view_fields as c (view_id, field_id, width, is_visible, is_pinned, aggregate, position)
+    select v_view.id, (f ->> 'fieldId')::uuid, (f ->> 'width')::int, coalesce((f ->> 'isVisible')::boolean, true), coalesce((f ->> 'isPinned')::boolean, false), f ->> 'aggregate', i
+    from jsonb_array_elements(state -> 'fields') with ordinality u (f, i)
+    on conflict (view_id, field_id) do update
+      set width = excluded.width, is_visible = excluded.is_visible, is_pinned = excluded.is_pinned, aggregate = excluded.aggregate, position = excluded.position;
+  end if;
+  return v_view;
+end
+$function$;
+comment on function metadata.save_view(uuid,jsonb) is 'Writes over a view: {type, icon, filter, sorts, groupFieldId, fields: [{fieldId, width, isVisible, isPinned, aggregate}]}. What is left out stays. Columns stand in the order of the list.';
 
 CREATE OR REPLACE FUNCTION metadata.security_settings()
  RETURNS jsonb
@@ -23082,6 +26082,48 @@ begin
 end
 $function$;
 comment on function metadata.set_default_role(uuid) is 'Chooses the role that new members get, and members of a role that is deleted.';
+
+CREATE OR REPLACE FUNCTION metadata.set_default_view(object_id uuid, view_id uuid, principal_kind text DEFAULT 'MEMBER'::text, principal_id uuid DEFAULT NULL::uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ DELETE FROM metadata.view_defaults d
+   WHERE ((set_default_view.view_id IS NULL) AND (d.object_id = set_default_view.object_id) AND (d.principal_kind = set_default_view.principal_kind) AND (NOT (d.principal_id IS DISTINCT FROM
+         CASE
+             WHEN (set_default_view.principal_kind = 'MEMBER'::text) THEN engine.current_member()
+             ELSE set_default_view.principal_id
+         END)));
+ INSERT INTO metadata.view_defaults AS d (object_id, view_id, principal_kind, principal_id)  SELECT set_default_view.object_id AS object_id,
+             set_default_view.view_id AS view_id,
+             set_default_view.principal_kind AS principal_kind,
+                 CASE
+                     WHEN (set_default_view.principal_kind = 'MEMBER'::text) THEN engine.current_member()
+                     ELSE set_default_view.principal_id
+                 END AS principal_id
+           WHERE (set_default_view.view_id IS NOT NULL) ON CONFLICT(workspace_id, object_id, principal_kind, principal_id) DO UPDATE SET view_id = excluded.view_id;
+ SELECT true;
+END;
+comment on function metadata.set_default_view(uuid,uuid,text,uuid) is 'Which view of an object shows first: for oneself (MEMBER), for a ROLE or for the whole WORKSPACE, which ask for the permission VIEWS. Null takes the choice back.';
+
+CREATE OR REPLACE FUNCTION metadata.set_event_retention(days integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+  v_least int := engine.trash_days(v_workspace);
+begin
+  perform engine.assert_manages(v_workspace, 'WORKSPACE');
+  if days < v_least then
+    raise exception 'The history is kept for % days at least, as long as the trash.', v_least using errcode = 'RV191', column = 'days',
+      hint = 'What was deleted comes back with what the history knows of it. Empty the trash sooner, or keep the history longer.';
+  end if;
+  update core.workspace_settings s set event_retention_days = days where s.workspace_id = v_workspace;
+end
+$function$;
+comment on function metadata.set_event_retention(integer) is 'For how many days the history of the records is kept, at least as long as the trash; null for ever. What is older is dropped by a job in the night, and cannot be had again.';
 
 CREATE OR REPLACE FUNCTION metadata.set_identity_provider_secret(id uuid, sealed_secret text DEFAULT NULL::text)
  RETURNS boolean
@@ -23317,6 +26359,59 @@ end
 $function$;
 comment on function metadata.settle_my_profile(text,text) is 'Takes the language and the time zone of the caller''s browser for the profile, once, unless they were chosen already.';
 
+CREATE OR REPLACE FUNCTION metadata.share_view(view_id uuid, principal_kind text, principal_id uuid, access text DEFAULT 'READ'::text, reason text DEFAULT ''::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_view metadata.views := engine.assert_keeps_view(share_view.view_id);
+  v_id uuid;
+begin
+  if coalesce(share_view.access, '') not in ('READ', 'WRITE') then
+    raise exception 'A view is shared to READ or to WRITE, not to "%".', share_view.access using errcode = 'RV189', column = 'access', hint = 'WRITE lets the other save over it, too.';
+  end if;
+  if engine.principal_name(v_view.workspace_id, share_view.principal_kind, share_view.principal_id) is null then
+    raise exception 'There is no such % here.', coalesce(lower(nullif(share_view.principal_kind, '')), 'member') using errcode = 'RV189', column = 'principal_id',
+      hint = 'Share with a MEMBER, a TEAM or a ROLE of this workspace, by its id.';
+  end if;
+  if share_view.expires_at <= now() then
+    raise exception 'The share would have ended already.' using errcode = 'RV189', column = 'expires_at', hint = 'Choose a later day, or none.';
+  end if;
+  insert into metadata.view_shares as s (workspace_id, view_id, principal_kind, principal_id, access, reason, created_by, created_by_name, expires_at)
+  values (v_view.workspace_id, v_view.id, share_view.principal_kind, share_view.principal_id, share_view.access, coalesce(left(btrim(share_view.reason), 500), ''),
+    engine.current_member(), (engine.current_actor()).name, share_view.expires_at)
+  on conflict (view_id, principal_kind, principal_id) do update set access = excluded.access, reason = excluded.reason,
+    created_by = excluded.created_by, created_by_name = excluded.created_by_name, created_at = now(), expires_at = excluded.expires_at
+  returning s.id into v_id;
+  return v_id;
+end
+$function$;
+comment on function metadata.share_view(uuid,text,uuid,text,text,timestamp with time zone) is 'Shares a view that the caller keeps with a MEMBER, a TEAM or a ROLE, to READ or to WRITE, with a reason and if one likes an end. Done again, it changes the share.';
+
+CREATE OR REPLACE FUNCTION metadata.show_webhook_secret(webhook_id uuid, sealed_secret text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_webhook metadata.webhooks := engine.kept_webhook(show_webhook_secret.webhook_id);
+  v_sealed text;
+begin
+  perform engine.keep_webhook_secret(v_webhook.id, sealed_secret);
+  update core.webhook_secrets x set shown_at = now() where x.webhook_id = v_webhook.id and x.expires_at is null and x.shown_at is null returning x.sealed into v_sealed;
+  if v_sealed is null then
+    raise exception 'The secret has been shown already, and is shown once.' using errcode = 'RV209', hint = 'Make a new one: the former is good for a while beside it.';
+  end if;
+  return v_sealed;
+end
+$function$;
+comment on function metadata.show_webhook_secret(uuid,text) is '@behavior -*
+The secret of a webhook, sealed, the first time that somebody asks; made of what the server has sealed where there is none yet. POST /webhooks/secret calls it.';
+
 CREATE OR REPLACE FUNCTION metadata.sign_in_events(max_results integer DEFAULT 100, before_id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -23391,6 +26486,30 @@ end
 $function$;
 comment on function metadata.sync_application(uuid,jsonb) is 'Installs or upgrades an application from its manifest: objects, fields, relations, rules, indexes, views and roles. Returns the application''s id. What the workspace has changed itself is kept; metadata.applications.warnings tells where the application wanted it otherwise.';
 
+CREATE OR REPLACE FUNCTION metadata.take_over_view(view_id uuid)
+ RETURNS metadata.views
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_member uuid := engine.current_member();
+  v_view metadata.views;
+begin
+  select * into v_view from metadata.views v
+  where v.id = take_over_view.view_id and v.workspace_id = engine.workspace_of_role(current_setting('role')::name) and engine.may('VIEWS')
+    and (v.owner_id is null or v.visibility = 'WORKSPACE' and (not v.is_locked or not exists (select from core.members m where m.id = v.owner_id and m.is_active)));
+  if not found or v_member is null then
+    raise exception 'There is no such view to take over.' using errcode = 'RV187', column = 'view_id',
+      hint = 'Who keeps the views takes over those of members who were removed, and views of the workspace that nobody active has locked.';
+  end if;
+  update metadata.views v set owner_id = v_member where v.id = v_view.id returning v.* into v_view;
+  return v_view;
+end
+$function$;
+comment on function metadata.take_over_view(uuid) is 'Makes the caller, who has the permission VIEWS, the keeper of a view whose owner was removed, or of one of the workspace that is not locked by an active member.';
+
 CREATE OR REPLACE FUNCTION metadata.team_dependents(team_id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -23411,6 +26530,29 @@ begin
 end
 $function$;
 comment on function metadata.team_dependents(uuid) is 'What deleting a team would change: {members, teams beneath it, shares: how many records are shared with it}. For who keeps the teams.';
+
+CREATE OR REPLACE FUNCTION metadata.test_webhook(webhook_id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_webhook metadata.webhooks := engine.kept_webhook(test_webhook.webhook_id);
+  v_message uuid := engine.uuidv7();
+  v_id bigint;
+begin
+  insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, payload)
+  values (v_webhook.id, v_webhook.workspace_id, 'TEST', v_message, 'webhook.test', case v_webhook.format
+    when 'TWENTY' then jsonb_build_object('targetUrl', v_webhook.target_url, 'eventName', 'webhook.test', 'objectMetadata', jsonb_build_object('id', v_webhook.id, 'nameSingular', 'webhook'),
+      'workspaceId', v_webhook.workspace_id, 'webhookId', v_webhook.id, 'eventDate', now(), 'record', jsonb_build_object('id', v_message))
+    else jsonb_build_object('type', 'webhook.test', 'timestamp', now(), 'data', jsonb_build_object('workspaceId', v_webhook.workspace_id, 'webhookId', v_webhook.id, 'name', v_webhook.name)) end)
+  returning id into v_id;
+  update engine.webhook_states s set has_test = true where s.webhook_id = v_webhook.id;
+  return v_id;
+end
+$function$;
+comment on function metadata.test_webhook(uuid) is 'Sends one event of type webhook.test, also to a webhook that is off, and tries once. Returns the id of the delivery, which says within a second or so what was answered.';
 
 CREATE OR REPLACE FUNCTION metadata.undo_type_change(id uuid)
  RETURNS jsonb
@@ -23526,6 +26668,29 @@ begin
 end
 $function$;
 comment on function metadata.uninstall_application(uuid,text) is 'Takes an application out: its objects and fields are deleted, and can be restored until the grace period ends. Refused while something was built on them, with the list.';
+
+CREATE OR REPLACE FUNCTION metadata.unshare_view(share_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_share metadata.view_shares;
+begin
+  select * into v_share from metadata.view_shares s where s.id = share_id;
+  if v_share.id is null then
+    return false;
+  end if;
+  -- One may also do without what others have shared with oneself.
+  if not (v_share.principal_kind = 'MEMBER' and v_share.principal_id = engine.current_member()) then
+    perform engine.assert_keeps_view(v_share.view_id);
+  end if;
+  delete from metadata.view_shares s where s.id = share_id;
+  return true;
+end
+$function$;
+comment on function metadata.unshare_view(uuid) is 'Ends a share of a view that the caller keeps, or one with the caller. False when there is none.';
 
 CREATE OR REPLACE FUNCTION metadata.update_app(id uuid, name text, redirect_uris text[], role_id uuid DEFAULT NULL::uuid, rate_limit integer DEFAULT NULL::integer)
  RETURNS boolean
@@ -23657,6 +26822,109 @@ end
 $function$;
 comment on function metadata.update_my_profile(text,text,text,text,text,text,text,text) is 'Changes what is given of the caller''s own profile, and leaves the rest. locale: such as en-GB; timeZone: such as Europe/Berlin, or "system".';
 
+CREATE OR REPLACE FUNCTION metadata.view_shares_principal_name(share metadata.view_shares)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select engine.principal_name((share).workspace_id, (share).principal_kind, (share).principal_id)
+  where (share).workspace_id = engine.workspace_of_role(current_setting('role')::name) $function$;
+comment on function metadata.view_shares_principal_name(metadata.view_shares) is 'What the member, the team or the role is called.';
+
+CREATE OR REPLACE FUNCTION metadata.views_can_update(view metadata.views)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select (view).id in (select engine.changeable_views()) $function$;
+comment on function metadata.views_can_update(metadata.views) is 'Whether the caller may save over it.';
+
+CREATE OR REPLACE FUNCTION metadata.views_is_kept(view metadata.views)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select (view).id in (select engine.kept_views()) $function$;
+comment on function metadata.views_is_kept(metadata.views) is 'Whether the caller keeps it: shares, locks and deletes it.';
+
+CREATE OR REPLACE FUNCTION metadata.views_owner_name(view metadata.views)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select nullif(m.name, '') from core.members m
+  where m.id = (view).owner_id and m.workspace_id = engine.workspace_of_role(current_setting('role')::name) $function$;
+comment on function metadata.views_owner_name(metadata.views) is 'What its owner is called.';
+
+CREATE OR REPLACE FUNCTION metadata.webhook_deliveries(webhook_id uuid, states text[] DEFAULT NULL::text[], before_id bigint DEFAULT NULL::bigint, max_results integer DEFAULT 50)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_webhook metadata.webhooks := engine.kept_webhook(webhook_deliveries.webhook_id, false);
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('id', d.id::text, 'kind', d.kind, 'messageId', d.message_id, 'type', d.event_type, 'recordId', d.record_id, 'state', d.state, 'isReplay', d.is_replay,
+      'attempts', d.attempts, 'status', d.status, 'error', d.error, 'durationMs', d.duration_ms, 'createdAt', d.created_at, 'lastAttemptAt', d.last_attempt_at,
+      'nextAttemptAt', d.next_attempt_at) order by d.id desc), '[]')
+    from (
+      select e.* from engine.webhook_deliveries e
+      where e.webhook_id = v_webhook.id and (states is null or e.state = any (states)) and (before_id is null or e.id < before_id)
+      order by e.id desc limit least(greatest(max_results, 1), 500)
+    ) d);
+end
+$function$;
+comment on function metadata.webhook_deliveries(uuid,text[],bigint,integer) is 'Deliveries of a webhook, the latest first, after before_id those before it. states: PENDING (waits, or failed and is tried again), DELIVERED, DEAD (given up), SKIPPED (its role does not see it any more).';
+
+CREATE OR REPLACE FUNCTION metadata.webhook_delivery(webhook_id uuid, delivery_id bigint)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_webhook metadata.webhooks := engine.kept_webhook(webhook_delivery.webhook_id);
+begin
+  return (
+    select jsonb_build_object('id', d.id::text, 'state', d.state, 'request', d.request, 'response', d.response, 'attempts', d.history, 'firstAttemptAt', d.first_attempt_at)
+    from engine.webhook_deliveries d where d.webhook_id = v_webhook.id and d.id = delivery_id);
+end
+$function$;
+comment on function metadata.webhook_delivery(uuid,bigint) is 'What was sent and answered in the last attempt of a delivery, long bodies cut, signatures masked, and every attempt. For who may see what the webhook tells.';
+
+CREATE OR REPLACE FUNCTION metadata.webhook_states()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform engine.assert_manages(engine.own_workspace(), 'API_KEYS_AND_WEBHOOKS');
+  return (select coalesce(jsonb_agg(engine.webhook_health(h.id) order by h.id), '[]') from metadata.webhooks h where h.workspace_id = engine.own_workspace());
+end
+$function$;
+comment on function metadata.webhook_states() is 'How the webhooks of the workspace fare: whether they work, what waits, what was given up, when the last delivery was, and why it failed. For who has the permission API_KEYS_AND_WEBHOOKS.';
+
+CREATE OR REPLACE FUNCTION metadata.webhook_stats(webhook_id uuid, hours integer DEFAULT 24)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_webhook metadata.webhooks := engine.kept_webhook(webhook_stats.webhook_id, false);
+begin
+  return engine.webhook_health(v_webhook.id) || (
+    select jsonb_build_object('hours', least(greatest(hours, 1), 336), 'delivered', count(*) filter (where d.state = 'DELIVERED'), 'attempts', coalesce(sum(d.attempts), 0),
+      'retried', count(*) filter (where d.attempts > 1), 'medianMs', round(percentile_cont(0.5) within group (order by d.duration_ms)), 'slowestMs', max(d.duration_ms))
+    from engine.webhook_deliveries d
+    where d.webhook_id = v_webhook.id and d.kind <> 'TEST' and d.last_attempt_at > now() - make_interval(hours => least(greatest(webhook_stats.hours, 1), 336)));
+end
+$function$;
+comment on function metadata.webhook_stats(uuid,integer) is 'How a webhook fares, with what it delivered in the last hours: how much, how often again, how fast.';
+
 CREATE OR REPLACE FUNCTION metadata.who_has_access(object_name text, record_id uuid, max_results integer DEFAULT 100)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -23731,7 +26999,7 @@ grant execute on function core.attempt_wait(text) to relvar_server;
 
 grant execute on function core.attempt_wait(text) to relvar_worker;
 
-grant execute on function core.begin_impersonation(uuid,uuid,text,integer,bytea,inet,text) to relvar_server;
+grant execute on function core.begin_impersonation(uuid,uuid,text,integer,bytea,inet,text,uuid) to relvar_server;
 
 grant execute on function core.begin_second_factor(uuid,text) to relvar_server;
 
@@ -24003,9 +27271,17 @@ grant execute on function engine.actor_is_known() to public;
 
 grant execute on function engine.actor_name() to public;
 
+grant execute on function engine.archive_events(uuid,integer) to relvar_worker;
+
+grant execute on function engine.begin_revert(name,text,jsonb,text) to relvar_crm;
+
 grant execute on function engine.below_me() to relvar_crm;
 
 grant execute on function engine.below_me() to relvar_reader;
+
+grant execute on function engine.changeable_views() to relvar_crm;
+
+grant execute on function engine.claim_webhooks(text,integer) to relvar_worker;
 
 grant execute on function engine.current_actor() to public;
 
@@ -24021,6 +27297,8 @@ grant execute on function engine.deleted_records(name,text,text,integer,integer)
 
 grant execute on function engine.destroy_record(name,text,text,uuid) to relvar_crm;
 
+grant execute on function engine.drop_archived_events(uuid,integer) to relvar_worker;
+
 grant execute on function engine.duplicate_candidates(name,text,text,uuid,jsonb) to relvar_crm;
 
 grant execute on function engine.duplicate_candidates(name,text,text,uuid,jsonb) to relvar_reader;
@@ -24033,11 +27311,17 @@ grant execute on function engine.duplicate_phone(text) to public;
 
 grant execute on function engine.duplicate_text(text) to public;
 
+grant execute on function engine.end_revert(jsonb) to relvar_crm;
+
 grant execute on function engine.events_after(uuid,bigint,integer,integer,integer) to relvar_server;
 
 grant execute on function engine.events_after(uuid,bigint,integer,integer,integer) to relvar_worker;
 
 grant execute on function engine.explain_violation(text,text,text,text,name) to relvar_server;
+
+grant execute on function engine.field_history(name,text,text,uuid,text,integer,bigint) to relvar_crm;
+
+grant execute on function engine.field_history(name,text,text,uuid,text,integer,bigint) to relvar_reader;
 
 grant execute on function engine.find_actor() to public;
 
@@ -24047,6 +27331,10 @@ grant execute on function engine.first_position(uuid) to relvar_server;
 
 grant execute on function engine.first_position(uuid) to relvar_worker;
 
+grant execute on function engine.give_back_jobs(bigint[],text) to relvar_worker;
+
+grant execute on function engine.give_turns(integer) to relvar_worker;
+
 grant execute on function engine.heartbeat(text) to relvar_worker;
 
 grant execute on function engine.is_api_name(text) to public;
@@ -24054,6 +27342,10 @@ grant execute on function engine.is_api_name(text) to public;
 grant execute on function engine.is_in_scope(text) to relvar_crm;
 
 grant execute on function engine.is_trusted_session() to public;
+
+grant execute on function engine.keep_webhook_secret(uuid,text) to relvar_worker;
+
+grant execute on function engine.kept_views() to relvar_crm;
 
 grant execute on function engine.last_position(uuid) to relvar_server;
 
@@ -24077,9 +27369,21 @@ grant execute on function engine.my_team() to relvar_reader;
 
 grant execute on function engine.note_build(uuid,numeric) to relvar_worker;
 
+grant execute on function engine.note_jobs(jsonb) to relvar_worker;
+
+grant execute on function engine.note_recurring_jobs(jsonb) to relvar_worker;
+
+grant execute on function engine.note_webhook_results(uuid,text,jsonb,bigint,integer,boolean) to relvar_worker;
+
+grant execute on function engine.plan_revert(name,text,jsonb,integer) to relvar_crm;
+
 grant execute on function engine.private_member() to public;
 
+grant execute on function engine.prune_jobs() to relvar_worker;
+
 grant execute on function engine.purge_deleted(interval) to relvar_worker;
+
+grant execute on function engine.purge_webhook_deliveries(integer) to relvar_worker;
 
 grant execute on function engine.readable_objects(name) to relvar_crm;
 
@@ -24087,15 +27391,25 @@ grant execute on function engine.record_history(name,text,text,uuid,integer,bigi
 
 grant execute on function engine.record_history(name,text,text,uuid,integer,bigint) to relvar_reader;
 
+grant execute on function engine.relay_emitted(integer) to relvar_worker;
+
 grant execute on function engine.relay_outbox(integer) to relvar_worker;
 
+grant execute on function engine.release_webhook(uuid,text) to relvar_worker;
+
+grant execute on function engine.renew_webhooks(text,uuid[]) to relvar_worker;
+
 grant execute on function engine.restore_record(name,text,text,uuid) to relvar_crm;
+
+grant execute on function engine.restore_reverted(jsonb) to relvar_crm;
 
 grant execute on function engine.role_may(name,text) to relvar_crm;
 
 grant execute on function engine.rule_ids(uuid,text) to relvar_crm;
 
 grant execute on function engine.rule_ids(uuid,text) to relvar_reader;
+
+grant execute on function engine.run_as_caller(jsonb) to relvar_crm;
 
 grant execute on function engine.search(name,text,text,integer) to relvar_crm;
 
@@ -24114,6 +27428,8 @@ grant execute on function engine.share_record(name,text,text,uuid,text,uuid,text
 grant execute on function engine.shared_ids(uuid,text) to relvar_crm;
 
 grant execute on function engine.shared_ids(uuid,text) to relvar_reader;
+
+grant execute on function engine.shared_views(text) to relvar_crm;
 
 grant execute on function engine.shares_of_record(name,text,text,uuid) to relvar_crm;
 
@@ -24141,13 +27457,17 @@ grant execute on function engine.visible_ids(uuid) to relvar_crm;
 
 grant execute on function engine.visible_ids(uuid) to relvar_reader;
 
-grant execute on function engine.webhook_delivery(uuid,uuid,bigint) to relvar_worker;
+grant execute on function engine.webhook_work(uuid,text,integer) to relvar_worker;
 
 grant execute on function engine.wholly_readable_objects(name) to relvar_crm;
 
 grant execute on function engine.wholly_readable_objects(name) to relvar_reader;
 
 grant execute on function engine.workspace_of_role(name) to public;
+
+grant execute on function engine.workspaces_with_log() to relvar_worker;
+
+grant execute on function metadata.add_view(uuid,text,jsonb,text,uuid) to relvar_crm;
 
 grant execute on function metadata.adopt_drift(text,text,uuid) to relvar_crm;
 
@@ -24162,6 +27482,8 @@ grant execute on function metadata.apps() to relvar_crm;
 grant execute on function metadata.check_formula(uuid,text,text) to relvar_crm;
 
 grant execute on function metadata.connected_apps() to relvar_crm;
+
+grant execute on function metadata.copy_view(uuid,text) to relvar_crm;
 
 grant execute on function metadata.create_api_key(text,uuid,timestamp with time zone,integer) to relvar_crm;
 
@@ -24184,6 +27506,8 @@ grant execute on function metadata.database_access() to relvar_crm;
 grant execute on function metadata.default_role_id() to relvar_crm;
 
 grant execute on function metadata.default_values(uuid) to relvar_crm;
+
+grant execute on function metadata.default_view(uuid) to relvar_crm;
 
 grant execute on function metadata.delete_app(uuid) to relvar_crm;
 
@@ -24210,6 +27534,8 @@ grant execute on function metadata.drift(uuid) to relvar_crm;
 grant execute on function metadata.end_invite_link() to relvar_crm;
 
 grant execute on function metadata.end_sessions_without_factor() to relvar_crm;
+
+grant execute on function metadata.event_retention() to relvar_crm;
 
 grant execute on function metadata.explain_access(text,text,uuid,text,uuid,uuid) to relvar_crm;
 
@@ -24281,6 +27607,8 @@ grant execute on function metadata.remove_scim_group(uuid) to relvar_crm;
 
 grant execute on function metadata.repair_drift(text,text,uuid) to relvar_crm;
 
+grant execute on function metadata.replay_webhook(uuid,timestamp with time zone,timestamp with time zone,boolean) to relvar_crm;
+
 grant execute on function metadata.request_domain(text,text) to relvar_crm;
 
 grant execute on function metadata.resend_invitation(uuid) to relvar_crm;
@@ -24288,6 +27616,10 @@ grant execute on function metadata.resend_invitation(uuid) to relvar_crm;
 grant execute on function metadata.restore_field(uuid) to relvar_crm;
 
 grant execute on function metadata.restore_object(uuid) to relvar_crm;
+
+grant execute on function metadata.restore_view(uuid) to relvar_crm;
+
+grant execute on function metadata.retry_webhook_delivery(uuid,bigint) to relvar_crm;
 
 grant execute on function metadata.revoke_database_access(uuid) to relvar_crm;
 
@@ -24303,13 +27635,21 @@ grant execute on function metadata.rotate_app_secret(uuid) to relvar_crm;
 
 grant execute on function metadata.rotate_database_access(uuid,text) to relvar_crm;
 
+grant execute on function metadata.rotate_webhook_secret(uuid,integer,text) to relvar_crm;
+
 grant execute on function metadata.rule_violations(jsonb) to relvar_crm;
+
+grant execute on function metadata.save_view(uuid,jsonb) to relvar_crm;
 
 grant execute on function metadata.security_settings() to relvar_crm;
 
 grant execute on function metadata.set_allows_other_apps(boolean) to relvar_crm;
 
 grant execute on function metadata.set_default_role(uuid) to relvar_crm;
+
+grant execute on function metadata.set_default_view(uuid,uuid,text,uuid) to relvar_crm;
+
+grant execute on function metadata.set_event_retention(integer) to relvar_crm;
 
 grant execute on function metadata.set_identity_provider_secret(uuid,text) to relvar_crm;
 
@@ -24331,23 +27671,49 @@ grant execute on function metadata.set_sign_in_methods(boolean,boolean,boolean) 
 
 grant execute on function metadata.settle_my_profile(text,text) to relvar_crm;
 
+grant execute on function metadata.share_view(uuid,text,uuid,text,text,timestamp with time zone) to relvar_crm;
+
+grant execute on function metadata.show_webhook_secret(uuid,text) to relvar_crm;
+
 grant execute on function metadata.sign_in_events(integer,uuid) to relvar_crm;
 
 grant execute on function metadata.sign_in_settings() to relvar_crm;
 
 grant execute on function metadata.sync_application(uuid,jsonb) to relvar_crm;
 
+grant execute on function metadata.take_over_view(uuid) to relvar_crm;
+
 grant execute on function metadata.team_dependents(uuid) to relvar_crm;
+
+grant execute on function metadata.test_webhook(uuid) to relvar_crm;
 
 grant execute on function metadata.undo_type_change(uuid) to relvar_crm;
 
 grant execute on function metadata.uninstall_application(uuid,text) to relvar_crm;
+
+grant execute on function metadata.unshare_view(uuid) to relvar_crm;
 
 grant execute on function metadata.update_app(uuid,text,text[],uuid,integer) to relvar_crm;
 
 grant execute on function metadata.update_identity_provider(uuid,jsonb) to relvar_crm;
 
 grant execute on function metadata.update_my_profile(text,text,text,text,text,text,text,text) to relvar_crm;
+
+grant execute on function metadata.view_shares_principal_name(metadata.view_shares) to relvar_crm;
+
+grant execute on function metadata.views_can_update(metadata.views) to relvar_crm;
+
+grant execute on function metadata.views_is_kept(metadata.views) to relvar_crm;
+
+grant execute on function metadata.views_owner_name(metadata.views) to relvar_crm;
+
+grant execute on function metadata.webhook_deliveries(uuid,text[],bigint,integer) to relvar_crm;
+
+grant execute on function metadata.webhook_delivery(uuid,bigint) to relvar_crm;
+
+grant execute on function metadata.webhook_states() to relvar_crm;
+
+grant execute on function metadata.webhook_stats(uuid,integer) to relvar_crm;
 
 grant execute on function metadata.who_has_access(text,uuid,integer) to relvar_crm;
 
@@ -24364,6 +27730,8 @@ grant usage on schema metadata to relvar_crm;
 grant delete, select on table metadata.aliases to relvar_crm;
 
 grant select (id, installed_at, name, version, warnings, workspace_id) on table metadata.applications to relvar_crm;
+
+grant delete, insert (folder_id, icon, id, kind, label, member_id, object_id, position, record_id, url, view_id), select, update (folder_id, icon, label, position, url) on table metadata.favourites to relvar_crm;
 
 grant delete, insert (can_read, can_update, field_id, id, role_id), select, update (can_read, can_update) on table metadata.field_permissions to relvar_crm;
 
@@ -24399,8 +27767,12 @@ grant delete, insert (description, id, name, parent_team_id), select, update (de
 
 grant select on table metadata.type_changes to relvar_crm;
 
-grant delete, insert (field_id, id, is_visible, position, view_id, width), select, update (is_visible, position, width) on table metadata.view_fields to relvar_crm;
+grant delete, insert (id, object_id, principal_id, principal_kind, view_id), select, update (view_id) on table metadata.view_defaults to relvar_crm;
 
-grant delete, insert (filter, group_field_id, icon, id, name, object_id, position, sorts, type), select, update (filter, group_field_id, icon, name, position, sorts, type) on table metadata.views to relvar_crm;
+grant delete, insert (aggregate, field_id, id, is_pinned, is_visible, position, view_id, width), select, update (aggregate, is_pinned, is_visible, position, width) on table metadata.view_fields to relvar_crm;
 
-grant delete, insert (events, id, is_active, name, role_id, target_url), select, update (events, is_active, name, role_id, target_url) on table metadata.webhooks to relvar_crm;
+grant select on table metadata.view_shares to relvar_crm;
+
+grant delete, insert (filter, group_field_id, icon, id, is_locked, name, object_id, position, sorts, type, visibility), select, update (filter, group_field_id, icon, is_locked, name, position, sorts, type, visibility) on table metadata.views to relvar_crm;
+
+grant delete, insert (description, events, fields, filters, format, id, is_active, name, role_id, target_url), select, update (description, events, fields, filters, format, is_active, name, role_id, target_url) on table metadata.webhooks to relvar_crm;

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import graphileMigrate from 'graphile-migrate';
 import graphileMigratePools from 'graphile-migrate/dist/pg.js';
@@ -17,10 +17,12 @@ if (existsSync(oldest)) SERVERS.push({ version: 15, binDir: oldest });
 const passwords = { serverPassword: 'of-the-server', workerPassword: 'of-the-worker' };
 const folder = join(import.meta.dirname, '..', 'migrations');
 
-/** A database as the first release left it: its migration alone, with workspaces and records. */
-async function firstRelease(admin: pg.Client, adminUrl: string, scratch: string) {
+/** A database as a release left it: the migrations until then alone, with workspaces. */
+async function release(number: number, admin: pg.Client, adminUrl: string, scratch: string) {
   await bootstrap(admin, adminUrl, passwords);
-  await admin.query('grant create on database first to relvar_jobs');
+  await admin.query(
+    `do $$ begin execute format('grant create on database %I to relvar_jobs', current_database()); end $$`,
+  );
   const pool = new pg.Pool({ connectionString: `${adminUrl}?options=-c%20role%3Drelvar_jobs`, max: 1 });
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
@@ -28,10 +30,8 @@ async function firstRelease(admin: pg.Client, adminUrl: string, scratch: string)
   await pool.end();
   const migrationsFolder = join(scratch, 'migrations');
   mkdirSync(join(migrationsFolder, 'committed'), { recursive: true });
-  cpSync(
-    join(folder, 'committed', '000001-foundation.sql'),
-    join(migrationsFolder, 'committed', '000001-foundation.sql'),
-  );
+  for (const file of readdirSync(join(folder, 'committed')).sort().slice(0, number))
+    cpSync(join(folder, 'committed', file), join(migrationsFolder, 'committed', file));
   writeFileSync(join(migrationsFolder, 'current.sql'), '');
   await graphileMigrate.migrate({ ...migrationSettings(adminUrl), migrationsFolder });
   graphileMigratePools.clearAllPools();
@@ -58,7 +58,7 @@ describe.each(SERVERS)('on PostgreSQL $version', ({ binDir }) => {
     adminUrl = urlFor(server.adminUrl, 'first');
     admin = new pg.Client({ connectionString: adminUrl });
     await admin.connect();
-    await firstRelease(admin, adminUrl, scratch);
+    await release(1, admin, adminUrl, scratch);
   });
   afterAll(async () => {
     await admin.end();
@@ -125,5 +125,53 @@ describe.each(SERVERS)('on PostgreSQL $version', ({ binDir }) => {
     await migrate(adminUrl, passwords);
     expect(await done()).toEqual(['one', 'two']);
     expect((await admin.query('select p.* from core.workspaces w, engine.plan(w.id) p')).rows).toEqual([]);
+  }, 120_000);
+
+  test('views that were rows of the model become the workspace’s, with their filters in the form of today', async () => {
+    const superuser = new pg.Client({ connectionString: server.adminUrl });
+    await superuser.connect();
+    await superuser.query('create database third');
+    await superuser.end();
+    const url = urlFor(server.adminUrl, 'third');
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const third = makeTemporaryDir();
+    try {
+      await release(3, client, url, third);
+      const { rows } = await client.query(
+        `select o.id as object, f.id as field from metadata.objects o join metadata.fields f on f.object_id = o.id and f.name = 'name'
+         join core.workspaces w on w.id = o.workspace_id and w.slug = 'one' where o.name_singular = 'company'`,
+      );
+      const { object, field } = rows[0]!;
+      for (const [name, filter] of [
+        ['Good', { [field]: { includesInsensitive: 'a' } }],
+        ['Bad', { [field]: { resembles: 'a' } }],
+        ['None', null],
+      ])
+        await client.query(
+          `insert into metadata.views (workspace_id, object_id, name, filter) select workspace_id, id, $2, $3 from metadata.objects where id = $1`,
+          [object, name, filter === null ? null : JSON.stringify(filter)],
+        );
+      await client.query(
+        `insert into metadata.view_fields (workspace_id, view_id, field_id) select workspace_id, id, $1 from metadata.views where name = 'Good'`,
+        [field],
+      );
+      await migrate(url, passwords);
+      expect(
+        (await client.query('select name, visibility, owner_id, is_locked, filter from metadata.views order by name'))
+          .rows,
+      ).toEqual(
+        [
+          ['Bad', null],
+          ['Good', { fieldId: field, operand: 'CONTAINS', value: 'a' }],
+          ['None', null],
+        ].map(([name, filter]) => ({ name, visibility: 'WORKSPACE', owner_id: null, is_locked: false, filter })),
+      );
+      expect((await client.query('select count(*)::int as n from metadata.view_fields')).rows).toEqual([{ n: 1 }]);
+      expect((await client.query('select * from engine.lint()')).rows).toEqual([]);
+    } finally {
+      await client.end();
+      rmSync(third, { recursive: true, force: true });
+    }
   }, 120_000);
 });

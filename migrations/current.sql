@@ -6,11 +6,213 @@ create table engine.event_positions (
 comment on table engine.event_positions is 'The last position of each workspace that the relay gave. Who holds the row gives the next ones.';
 --!include engine/internals.sql
 --!include engine/actual.sql
---!include engine/permissions/security.sql
 --!include engine/positions.sql
 --!include engine/outbox.sql
 --!include engine/reconcile.sql
 --!include core/workspaces.sql
+-- ── views: owners, shares, defaults, favourites ────────────────────────────────────────────────
+-- They are no part of the model any more: no version, no lock, no history.
+drop trigger _900_changed_insert on metadata.views;
+drop trigger _900_changed_update on metadata.views;
+drop trigger _900_changed_delete on metadata.views;
+drop trigger _900_changed_insert on metadata.view_fields;
+drop trigger _900_changed_update on metadata.view_fields;
+drop trigger _900_changed_delete on metadata.view_fields;
+drop trigger _000_lock on metadata.views;
+drop trigger _000_lock on metadata.view_fields;
+
+alter table metadata.views
+  add column visibility text not null default 'WORKSPACE' check (visibility in ('WORKSPACE', 'PERSONAL')),
+  add column owner_id uuid,
+  add column is_locked boolean not null default false,
+  add column updated_at timestamptz not null default now(),
+  add foreign key (workspace_id, owner_id) references core.members (workspace_id, id) on delete set null (owner_id);
+create index on metadata.views (workspace_id, owner_id);
+alter table metadata.view_fields
+  add column is_pinned boolean not null default false,
+  add column aggregate text check (aggregate in ('MIN', 'MAX', 'AVG', 'SUM', 'COUNT', 'COUNT_UNIQUE_VALUES', 'COUNT_EMPTY', 'COUNT_NOT_EMPTY', 'COUNT_TRUE', 'COUNT_FALSE', 'PERCENTAGE_EMPTY', 'PERCENTAGE_NOT_EMPTY'));
+
+create table metadata.view_shares (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  view_id uuid not null,
+  principal_kind text not null check (principal_kind in ('MEMBER', 'TEAM', 'ROLE')),
+  principal_id uuid not null,
+  access text not null check (access in ('READ', 'WRITE')),
+  reason text not null default '',
+  created_by uuid,
+  created_by_name text,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz,
+  unique (view_id, principal_kind, principal_id),
+  foreign key (workspace_id, view_id) references metadata.views (workspace_id, id) on delete cascade
+);
+comment on table metadata.view_shares is 'With whom views are shared. Written by share_view and unshare_view.';
+create index on metadata.view_shares (workspace_id, view_id);
+create index on metadata.view_shares (principal_id);
+
+create table metadata.view_defaults (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  object_id uuid not null,
+  view_id uuid not null,
+  principal_kind text not null check (principal_kind in ('WORKSPACE', 'ROLE', 'MEMBER')),
+  principal_id uuid check ((principal_id is null) = (principal_kind = 'WORKSPACE')),
+  unique nulls not distinct (workspace_id, object_id, principal_kind, principal_id),
+  foreign key (workspace_id, object_id) references metadata.objects (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, view_id) references metadata.views (workspace_id, id) on delete cascade
+);
+comment on table metadata.view_defaults is 'Which view of an object shows first, for whom.';
+create index on metadata.view_defaults (workspace_id, view_id);
+create index on metadata.view_defaults (principal_id);
+
+create table metadata.favourites (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  member_id uuid,
+  kind text not null check (kind in ('FOLDER', 'RECORD', 'VIEW', 'OBJECT', 'LINK')),
+  label text,
+  icon text,
+  folder_id uuid,
+  object_id uuid,
+  record_id uuid,
+  view_id uuid,
+  url text check (length(url) <= 2000),
+  position double precision not null default 0,
+  created_at timestamptz not null default now(),
+  check (case kind when 'RECORD' then num_nonnulls(object_id, record_id) = 2 and num_nonnulls(view_id, url) = 0
+    when 'OBJECT' then object_id is not null and num_nonnulls(record_id, view_id, url) = 0
+    when 'VIEW' then view_id is not null and num_nonnulls(object_id, record_id, url) = 0
+    when 'LINK' then url is not null and num_nonnulls(object_id, record_id, view_id) = 0
+    else num_nonnulls(object_id, record_id, view_id, url) = 0 end),
+  unique (workspace_id, id),
+  foreign key (workspace_id, member_id) references core.members (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, folder_id) references metadata.favourites (workspace_id, id) on delete set null (folder_id),
+  foreign key (workspace_id, object_id) references metadata.objects (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, view_id) references metadata.views (workspace_id, id) on delete cascade
+);
+comment on table metadata.favourites is 'What people want at hand: records, views, objects and addresses, in folders.';
+create index on metadata.favourites (workspace_id, member_id);
+create index on metadata.favourites (workspace_id, folder_id);
+create index on metadata.favourites (workspace_id, object_id);
+create index on metadata.favourites (workspace_id, view_id);
+create unique index favourites_once_idx on metadata.favourites (workspace_id, member_id, kind, object_id, record_id, view_id, url) nulls not distinct where kind <> 'FOLDER';
+
+create table engine.deleted_views (
+  view_id uuid primary key,
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  deleted_by uuid,
+  deleted_at timestamptz not null default now(),
+  data jsonb not null
+);
+comment on table engine.deleted_views is 'Views that were deleted within a month, with all that belonged to them.';
+create index on engine.deleted_views (workspace_id);
+
+--!include engine/views/filter.sql
+-- What no screen has written yet was a filter of the API; one that is none is told and given up.
+do $$
+declare
+  r record;
+begin
+  for r in select v.id, v.filter from metadata.views v where v.filter is not null loop
+    begin
+      update metadata.views v set filter = engine.view_filter(r.filter) where v.id = r.id;
+    exception when sqlstate 'RV186' then
+      raise warning 'The filter of the view % is none and was taken away: %', r.id, r.filter;
+      update metadata.views v set filter = null where v.id = r.id;
+    end;
+  end loop;
+end
+$$;
+--!include metadata/views.sql
+--!include metadata/view_shares.sql
+--!include metadata/view_defaults.sql
+--!include metadata/favourites.sql
+--!include engine/pending.sql
+--!include metadata/uses.sql
+--!include metadata/changes.sql
+--!include metadata/manifest.sql
+--!include metadata/bundle.sql
+--!include metadata/revert.sql
+--!include metadata/uninstall.sql
+-- Jobs: turns between workspaces, what became of them, and when the recurring ones come.
+create table engine.job_turns (
+  priority smallint not null,
+  workspace_id uuid not null,
+  position bigint not null,
+  primary key (priority, workspace_id)
+);
+comment on table engine.job_turns is 'How far each workspace has come in the line of waiting jobs. No foreign keys: what is in it is gone when nobody waits.';
+
+create table engine.job_counts (
+  hour timestamptz not null,
+  task text not null,
+  workspace_id uuid not null,
+  succeeded bigint not null default 0,
+  failed bigint not null default 0,
+  given_up bigint not null default 0,
+  milliseconds bigint not null default 0,
+  longest bigint not null default 0,
+  primary key (hour, task, workspace_id)
+);
+comment on table engine.job_counts is 'How many attempts at jobs succeeded and failed, by the hour. The hour -infinity is all that was before; the workspace 0 is the instance.';
+
+create table engine.recurring_jobs (
+  name text primary key,
+  task text not null,
+  schedule text not null,
+  next_at timestamptz,
+  noted_at timestamptz not null default now()
+);
+comment on table engine.recurring_jobs is 'The schedule of the worker (worker/crontab), as the worker that looked last has read it.';
+
+--!include engine/jobs/turns.sql
+--!include engine/jobs/counts.sql
+-- Times in mails are those of the reader, who hears of every change of a sign-in.
+-- Times in mails are those of the reader.
+drop function core.mail_to_send(uuid);
+--!include core/mail.sql
+-- Nobody acts, at the address of one workspace, as a member of another.
+drop function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text);
+--!include core/impersonation.sql
+--!include engine/events.sql
+-- What roles should and may do is looked up in their own workspace alone.
+--!include engine/permissions/rights.sql
+--!include engine/permissions/policy.sql
+--!include engine/permissions/security.sql
+--!include engine/permissions/flags.sql
+--!include engine/permissions/principals.sql
+
+
+-- Owners hear of every change of a sign-in.
+--!include core/accounts.sql
+--!include core/sessions.sql
+--!include core/sign_in_changes.sql
+
+-- History: fields, moments, taking back.
+create type engine.past_name as (name text, past_name text, since timestamptz, until timestamptz, pg_type text, typed_since timestamptz);
+create type engine.revert_item as (object_id uuid, object_name text, record_id uuid, label text, action text, before jsonb, after jsonb, conflicts jsonb);
+--!include engine/past/names.sql
+--!include engine/past/as_of.sql
+--!include engine/past/field_history.sql
+--!include engine/past/revert_plan.sql
+--!include engine/past/revert.sql
+--!include engine/permissions/reading.sql
+do $$
+declare
+  v_schema text;
+begin
+  for v_schema in select w.schema_name from core.workspaces w loop
+    execute format('create index if not exists record_events_happened_at_idx on %I.record_events using brin (happened_at) with (pages_per_range = 16, autosummarize = on)', v_schema);
+  end loop;
+end
+$$;
+-- ── the archive of the event log ───────────────────────────────────────────────────────────────
+alter table core.workspace_settings add column event_retention_days int check (event_retention_days between 1 and 36500);
+comment on column core.workspace_settings.event_retention_days is 'For how many days the event log is kept; null for ever.';
+--!include engine/permissions/past.sql
+--!include engine/archive.sql
+
 -- Webhooks: what to tell and how, how far each has come, what became of each delivery.
 alter table metadata.webhooks
   add column description text not null default '',
@@ -118,7 +320,6 @@ create index webhook_secrets_workspace_id_idx on core.webhook_secrets (workspace
 --!include metadata/webhooks.sql
 --!include metadata/access.sql
 --!include metadata/comments.sql
---!include metadata/uses.sql
 
 -- What waited in the queue of the former way goes on in the new one.
 do $$
@@ -144,92 +345,4 @@ begin
     select j.id from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id and t.identifier = 'webhook__deliver'));
 end
 $$;
---!include metadata/views.sql
---!include metadata/view_shares.sql
---!include metadata/view_defaults.sql
---!include metadata/favourites.sql
---!include engine/pending.sql
---!include metadata/uses.sql
---!include metadata/changes.sql
---!include metadata/manifest.sql
---!include metadata/bundle.sql
---!include metadata/revert.sql
---!include metadata/uninstall.sql
--- Jobs: turns between workspaces, what became of them, and when the recurring ones come.
-create table engine.job_turns (
-  priority smallint not null,
-  workspace_id uuid not null,
-  position bigint not null,
-  primary key (priority, workspace_id)
-);
-comment on table engine.job_turns is 'How far each workspace has come in the line of waiting jobs. No foreign keys: what is in it is gone when nobody waits.';
-
-create table engine.job_counts (
-  hour timestamptz not null,
-  task text not null,
-  workspace_id uuid not null,
-  succeeded bigint not null default 0,
-  failed bigint not null default 0,
-  given_up bigint not null default 0,
-  milliseconds bigint not null default 0,
-  longest bigint not null default 0,
-  primary key (hour, task, workspace_id)
-);
-comment on table engine.job_counts is 'How many attempts at jobs succeeded and failed, by the hour. The hour -infinity is all that was before; the workspace 0 is the instance.';
-
-create table engine.recurring_jobs (
-  name text primary key,
-  task text not null,
-  schedule text not null,
-  next_at timestamptz,
-  noted_at timestamptz not null default now()
-);
-comment on table engine.recurring_jobs is 'The schedule of the worker (worker/crontab), as the worker that looked last has read it.';
-
---!include engine/jobs/turns.sql
---!include engine/jobs/counts.sql
--- Times in mails are those of the reader, who hears of every change of a sign-in.
--- Times in mails are those of the reader.
-drop function core.mail_to_send(uuid);
---!include core/mail.sql
--- Nobody acts, at the address of one workspace, as a member of another.
-drop function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text);
---!include core/impersonation.sql
---!include engine/events.sql
--- What roles should and may do is looked up in their own workspace alone.
---!include engine/permissions/rights.sql
---!include engine/permissions/policy.sql
---!include engine/permissions/security.sql
---!include engine/permissions/flags.sql
---!include engine/permissions/principals.sql
-
-
--- Owners hear of every change of a sign-in.
---!include core/accounts.sql
---!include core/sessions.sql
---!include core/sign_in_changes.sql
-
--- History: fields, moments, taking back.
-create type engine.past_name as (name text, past_name text, since timestamptz, until timestamptz, pg_type text, typed_since timestamptz);
-create type engine.revert_item as (object_id uuid, object_name text, record_id uuid, label text, action text, before jsonb, after jsonb, conflicts jsonb);
---!include engine/past/names.sql
---!include engine/past/as_of.sql
---!include engine/past/field_history.sql
---!include engine/past/revert_plan.sql
---!include engine/past/revert.sql
---!include engine/permissions/reading.sql
-do $$
-declare
-  v_schema text;
-begin
-  for v_schema in select w.schema_name from core.workspaces w loop
-    execute format('create index if not exists record_events_happened_at_idx on %I.record_events using brin (happened_at) with (pages_per_range = 16, autosummarize = on)', v_schema);
-  end loop;
-end
-$$;
--- ── the archive of the event log ───────────────────────────────────────────────────────────────
-alter table core.workspace_settings add column event_retention_days int check (event_retention_days between 1 and 36500);
-comment on column core.workspace_settings.event_retention_days is 'For how many days the event log is kept; null for ever.';
---!include engine/permissions/past.sql
---!include engine/archive.sql
 drop function engine.webhook_delivery(uuid, uuid, bigint);

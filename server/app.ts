@@ -155,7 +155,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installSecondFactor(app, { pool, identities, secrets, secondFactor, startSession, own });
   installPasskeys(app, { pool, identities, attempts, secrets, passkeys, secondFactor, startSession, own, accounts });
   installAccount(app, { pool, own, startSession, places, publicUrl: accounts.publicUrl });
-  installImpersonation(app, { pool, identities, sessions, own });
+  installImpersonation(app, { pool, identities, sessions, own, publicUrl: accounts.publicUrl });
   installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession, accounts, captcha });
   installAccounts(app, { pool, identities, attempts, startSession, own, accounts, captcha });
   const providerFetch = makeProviderFetch({

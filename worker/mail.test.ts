@@ -205,6 +205,38 @@ test('no address can hold a second one, or a header', async () => {
     await expect(queue(address, 'magic_link')).rejects.toMatchObject({ code: 'RV043' });
 });
 
+test('the time zone is that of the reader in the workspace, or else where they were last', async () => {
+  const { admin } = db;
+  for (const slug of ['zone', 'elsewhere'])
+    await admin.query('select engine.create_workspace($1, $1, $2)', [slug, 'reader@zone.test']);
+  const set = async (slug: string, zone: string) => {
+    const { rows } = await admin.query('select schema_name from core.workspaces where slug = $1', [slug]);
+    await admin.query(`update ${rows[0].schema_name}.workspace_members set time_zone = $1`, [zone]);
+  };
+  const zoneOf = async (slug: string | null, to = 'reader@zone.test', props = {}) => {
+    const queued = await admin.query<{ id: string }>(
+      `select core.queue_mail($1, 'new_sign_in', $3, (select id from core.workspaces where slug = $2)) as id`,
+      [to, slug, props],
+    );
+    return (await admin.query('select time_zone from core.mail_to_send($1)', [queued.rows[0]!.id])).rows[0].time_zone;
+  };
+  expect(await zoneOf('zone')).toBeNull();
+  await set('zone', 'Asia/Kolkata');
+  expect(await zoneOf('zone')).toBe('Asia/Kolkata');
+  expect(await zoneOf(null)).toBe('Asia/Kolkata');
+  await set('elsewhere', 'America/Lima');
+  expect(await zoneOf('elsewhere')).toBe('America/Lima');
+  expect(await zoneOf('zone')).toBe('Asia/Kolkata');
+  await admin.query(
+    `insert into core.sessions (user_id, workspace_id, method, expires_at)
+     select u.id, w.id, 'PASSWORD', now() + interval '1 day' from core.users u, core.workspaces w where u.email = 'reader@zone.test' and w.slug = 'elsewhere'`,
+  );
+  expect(await zoneOf(null)).toBe('America/Lima');
+  // The former address is told, too.
+  expect(await zoneOf('zone', 'former@zone.test', { email: 'reader@zone.test' })).toBe('Asia/Kolkata');
+  expect(await zoneOf('zone', 'stranger@zone.test')).toBeNull();
+});
+
 describe('the templates', () => {
   const props = {
     token: 'tok',
@@ -217,7 +249,7 @@ describe('the templates', () => {
     ipAddress: '203.0.113.7',
     happenedAt: '2026-11-23T09:30:00Z',
   };
-  const context = { publicUrl: PUBLIC_URL, workspaceName: 'Acme', locale: 'en' };
+  const context = { publicUrl: PUBLIC_URL, workspaceName: 'Acme', locale: 'en', timeZone: null };
 
   test.each(Object.keys(TEMPLATES))('%s says the same in both parts, and leads nowhere else', async (template) => {
     const mail = await compose(template, props, context);
@@ -236,5 +268,23 @@ describe('the templates', () => {
   test('they tell the device and the time', async () => {
     const { text } = await compose('new_sign_in', props, context);
     expect(text).toMatch(/Firefox on Linux[^]*203\.0\.113\.7[^]*November 23, 2026 at 9:30\sAM UTC/);
+    const agent = 'Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0';
+    const known = await compose('password_changed', { ...props, device: undefined, userAgent: agent }, context);
+    expect(known.text).toContain('Firefox on Linux');
   });
+
+  test('times are those of the reader, with the name of the zone', async () => {
+    const at = async (timeZone: string) => (await compose('new_sign_in', props, { ...context, timeZone })).text;
+    expect(await at('Asia/Kolkata')).toMatch(/November 23, 2026 at 3:00\sPM \(Asia\/Kolkata\)/);
+    expect(await at('posixrules')).toMatch(/9:30\sAM UTC/);
+  });
+
+  test.each(['PASSKEY_ADDED', 'PASSKEY_REMOVED', 'SECOND_FACTOR_ON', 'SECOND_FACTOR_OFF', 'RECOVERY_CODES_MADE'])(
+    'the owner is told in words of their own of %s',
+    async (change) => {
+      const mail = await compose('sign_in_changed', { ...props, change, name: 'Laptop' }, context);
+      expect(mail.subject).not.toContain('How you sign in');
+      expect(mail.text.includes('“Laptop”')).toBe(change.startsWith('PASSKEY'));
+    },
+  );
 });

@@ -1,15 +1,19 @@
-import { join } from 'node:path';
 import { EventEmitter } from 'node:events';
-import { Logger, run, type Runner, type WorkerEvents } from 'graphile-worker';
+import { Logger, run, type Task, type TaskList, type WorkerEvents, type WorkerPool } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { MailConfig } from '../db/config.ts';
 import { makeProviderFetch } from '../db/providerFetch.ts';
 import { PUBLIC_ONLY, type AddressLimits } from '../db/publicAddresses.ts';
+import { JobCounts } from './counts.ts';
 import { watchRunners } from './dead-workers.ts';
 import { log, messageOf } from './log.ts';
+import { CRONTAB, tellSchedule } from './recurring.ts';
 import { pause } from './relay.ts';
+import { PayloadRefused } from './task.ts';
 import { databaseLoginsTidy } from './tasks/database_logins__tidy.ts';
+import { eventsArchive } from './tasks/events__archive.ts';
 import { impersonationEnd } from './tasks/impersonation__end.ts';
+import { jobsPrune } from './tasks/jobs__prune.ts';
 import { mailPurge } from './tasks/mail__purge.ts';
 import { mailSend } from './tasks/mail__send.ts';
 import { modelOnline } from './tasks/model__online.ts';
@@ -17,9 +21,17 @@ import { modelPurge } from './tasks/model__purge.ts';
 import { oauthPurge } from './tasks/oauth__purge.ts';
 import { samlRefresh } from './tasks/saml__refresh.ts';
 import { webhooksPurge } from './tasks/webhooks__purge.ts';
+import { runTurns } from './turns.ts';
 
-/** A running task gets this long to end by itself when the process is told to stop. */
+/** A running task gets this long to end by itself when the process is told to stop; then it is told to abort. */
 const GRACE_MS = 3_000;
+/** And this long to have done so, before its job is given back as it is. */
+const ABORT_MS = 400;
+const STOPPED = 'The worker stopped before the job was done.';
+
+/** Tasks that may take minutes run beside the others, so that these never wait for them. */
+const LONG: readonly string[] = ['model__online', 'events__archive'];
+const LONG_AT_A_TIME = 2;
 
 export interface QueueSettings {
   url: string;
@@ -34,24 +46,90 @@ const logger = new Logger(() => (level, message) => {
   if (level === 'error' || level === 'warning') log(message.split('\n')[0]!, { level });
 });
 
+interface Pools {
+  engine: Pool;
+  queue: Pool;
+}
+
+interface Lane {
+  taskList: TaskList;
+  concurrency: number;
+  /** One lane alone adds the recurring jobs. */
+  crontabFile?: string;
+}
+
+/** Runs jobs until told to stop. */
+export async function runQueue(pools: Pools, settings: QueueSettings, signal: AbortSignal): Promise<void> {
+  const counts = new JobCounts();
+  const tasks = Object.entries(makeTasks(pools, settings)).map(
+    ([name, task]) => [name, supervise(task, signal)] as const,
+  );
+  const isLong = ([name]: readonly [string, Task]) => LONG.includes(name);
+  const lanes: Lane[] = [
+    {
+      taskList: Object.fromEntries(tasks.filter((each) => !isLong(each))),
+      concurrency: settings.concurrency,
+      crontabFile: CRONTAB,
+    },
+    { taskList: Object.fromEntries(tasks.filter(isLong)), concurrency: LONG_AT_A_TIME },
+  ];
+  await Promise.all([
+    ...lanes.map((lane) => runLane(pools, lane, counts, signal)),
+    runTurns(pools.engine, signal),
+    tellSchedule(pools.engine, signal),
+    counts.keep(pools.engine, signal),
+  ]);
+  await counts.flush(pools.engine);
+}
+
+function makeTasks({ engine }: Pools, { url, mail, providers = PUBLIC_ONLY }: QueueSettings): Record<string, Task> {
+  return {
+    impersonation__end: impersonationEnd(engine),
+    database_logins__tidy: databaseLoginsTidy(engine),
+    webhooks__purge: webhooksPurge(engine),
+    model__online: modelOnline(url),
+    model__purge: modelPurge(engine),
+    mail__send: mailSend(engine, mail),
+    mail__purge: mailPurge(engine),
+    oauth__purge: oauthPurge(engine),
+    saml__refresh: samlRefresh(engine, makeProviderFetch(providers)),
+    jobs__prune: jobsPrune(engine),
+    events__archive: eventsArchive(engine),
+  };
+}
+
+function supervise(task: Task, stopping: AbortSignal): Task {
+  return async (payload, helpers) => {
+    try {
+      return await task(payload, helpers);
+    } catch (error) {
+      // It was told to abort, and failed at nothing: its job stays taken until it is given back.
+      if (stopping.aborted && helpers.abortSignal?.aborted === true) await new Promise<never>(() => {});
+      if (error instanceof PayloadRefused) {
+        // No later attempt would find another payload.
+        await helpers.query('update graphile_worker._private_jobs set max_attempts = attempts where id = $1', [
+          helpers.job.id,
+        ]);
+        Object.assign(helpers.job, { max_attempts: helpers.job.attempts });
+      }
+      throw error;
+    }
+  };
+}
+
 /**
- * Runs jobs until told to stop. A runner gives up for good when it cannot record what became of a job (the database was
- * restarted, say), so a new one then takes its place.
+ * A runner gives up for good when it cannot record what became of a job (the database was restarted, say), so a new one
+ * then takes its place.
  */
-export async function runQueue(
-  pools: { engine: Pool; queue: Pool },
-  settings: QueueSettings,
-  signal: AbortSignal,
-): Promise<void> {
+async function runLane(pools: Pools, lane: Lane, counts: JobCounts, signal: AbortSignal): Promise<void> {
   let failures = 0;
   while (!signal.aborted) {
     const life = new AbortController();
     const stopWatching = () => life.abort();
     signal.addEventListener('abort', stopWatching);
     try {
-      const runner = await start(pools, settings, life.signal);
+      await runOnce(pools, lane, counts, signal, life.signal);
       failures = 0;
-      await untilStopped(runner, signal);
     } catch (error) {
       failures++;
       log('job runner failed, starting another', { error: messageOf(error) });
@@ -63,42 +141,65 @@ export async function runQueue(
   }
 }
 
-async function start(
-  pools: { engine: Pool; queue: Pool },
-  { url, concurrency, mail, providers = PUBLIC_ONLY }: QueueSettings,
-  life: AbortSignal,
-): Promise<Runner> {
+async function runOnce(pools: Pools, lane: Lane, counts: JobCounts, signal: AbortSignal, life: AbortSignal) {
   const events: WorkerEvents = new EventEmitter();
-  events.once('pool:create', ({ workerPool }) => void watchRunners(workerPool.id, pools, life));
-  return run({
+  let workerPool: WorkerPool | undefined;
+  events.once('pool:create', (event) => {
+    workerPool = event.workerPool;
+    void watchRunners(workerPool.id, pools, life);
+  });
+  const running = new Set<string>();
+  events.on('job:start', ({ job }) => running.add(job.id));
+  events.on('job:complete', ({ job }) => running.delete(job.id));
+  counts.follow(events);
+  const { taskList, concurrency, crontabFile } = lane;
+  const runner = await run({
     pgPool: pools.queue,
-    concurrency,
     noHandleSignals: true,
     logger,
     events,
-    gracefulShutdownAbortTimeout: GRACE_MS,
-    crontabFile: join(import.meta.dirname, 'crontab'),
-    taskList: {
-      impersonation__end: impersonationEnd(pools.engine),
-      database_logins__tidy: databaseLoginsTidy(pools.engine),
-      webhooks__purge: webhooksPurge(pools.engine),
-      model__online: modelOnline(url),
-      model__purge: modelPurge(pools.engine),
-      mail__send: mailSend(pools.engine, mail),
-      mail__purge: mailPurge(pools.engine),
-      oauth__purge: oauthPurge(pools.engine),
-      saml__refresh: samlRefresh(pools.engine, makeProviderFetch(providers)),
+    taskList,
+    ...(crontabFile === undefined ? { parsedCronItems: [] } : { crontabFile }),
+    preset: {
+      worker: {
+        concurrentJobs: concurrency,
+        gracefulShutdownAbortTimeout: GRACE_MS,
+        // One taken ahead for each that runs: fewer questions, and hardly anything held back from other workers.
+        localQueue: { size: concurrency + 1 },
+        completeJobBatchDelay: 0,
+      },
     },
   });
-}
-
-async function untilStopped(runner: Runner, signal: AbortSignal): Promise<void> {
-  const stop = () => void runner.stop().catch(() => {});
+  const stopped = new AbortController();
+  let givenBack: Promise<void> | undefined;
+  const stop = () => {
+    void runner.stop().catch(() => {});
+    void pause(GRACE_MS + ABORT_MS, stopped.signal).then(() => {
+      if (!stopped.signal.aborted) givenBack = giveBack(pools.engine, workerPool!, [...running]);
+    });
+  };
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop);
   try {
     await runner.promise;
+  } catch (error) {
+    if (!signal.aborted) throw error;
   } finally {
+    stopped.abort();
     signal.removeEventListener('abort', stop);
+    await givenBack;
+  }
+}
+
+async function giveBack(engine: Pool, workerPool: WorkerPool, jobIds: string[]): Promise<void> {
+  try {
+    await workerPool.forcefulShutdown(STOPPED);
+    const { rows } = await engine.query<{ count: number }>('select engine.give_back_jobs($1, $2) as count', [
+      jobIds,
+      STOPPED,
+    ]);
+    log('gave back jobs that were not done', { count: rows[0]!.count });
+  } catch (error) {
+    log('jobs could not be given back', { error: messageOf(error) });
   }
 }

@@ -24,7 +24,7 @@ export function startWorker(settings: WorkerSettings) {
     connectionString: url,
     applicationName: 'relvar worker queue',
     role: 'relvar_jobs',
-    max: concurrency + 3,
+    max: concurrency + 7,
   });
   const stopping = new AbortController();
   const loops = Promise.all([

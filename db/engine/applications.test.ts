@@ -60,7 +60,11 @@ test('an application brings objects, fields of others, rules, indexes, views and
           rules: [{ kind: 'RANGE', field: 'load', settings: { min: 0 } }],
           indexes: [{ name: 'Loads', parts: [{ fieldId: 'field:truck.load' }] }],
           views: [
-            { name: 'All', filter: { 'field:truck.load': { gt: 1 } }, fields: [{ field: 'plate' }, { field: 'load' }] },
+            {
+              name: 'All',
+              filter: { 'field:truck.load': { greaterThan: 1 } },
+              fields: [{ field: 'plate' }, { field: 'load' }],
+            },
           ],
         },
       ),

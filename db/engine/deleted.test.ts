@@ -138,7 +138,9 @@ test('an option that a view or the default uses is not removed, until another ta
     await client.query(`select metadata.delete_option($1, 'NEW', 'DONE')`, [field]);
     await reconcile(client);
     expect(await value(client, 'select filter from metadata.views where id = $1', [view])).toEqual({
-      [field]: { in: ['DONE'] },
+      fieldId: field,
+      operand: 'IS',
+      value: ['DONE'],
     });
     expect((await client.query('select distinct stage from projects')).rows).toEqual([{ stage: 'DONE' }]);
     expect(await value(client, 'select default_value from metadata.fields where id = $1', [field])).toBe('DONE');

@@ -93,6 +93,54 @@ test('an update that changes nothing leaves nothing: no event, no outbox row, no
     expect({ log: await events(client), outbox: await outbox(client) }).toEqual(before);
   }));
 
+test('a large statement is logged as many small ones are', () =>
+  db.inTransaction(async (client) => {
+    const things = `${ws.schema}.things`;
+    await client.query(`alter table ${things} add place point, add words json`);
+    await client.query(
+      `insert into ${things} (name, data, price_amount_micros, place) select 'n' || i, '{"a": [null]}', i, point(i, i) from generate_series(1, 300) i`,
+    );
+    const changes = `name = case when position('3' in name) > 0 then name || '!' else name end,
+      price_amount_micros = nullif(price_amount_micros, 30), price_currency_code = case when price_amount_micros < 40 then 'EUR' end,
+      data = case when price_amount_micros % 2 = 0 then data else '{"b": {"c": null}}' end, place = case when price_amount_micros = 7 then point(0, 0) else place end,
+      words = case when price_amount_micros = 8 then '["x"]'::json end`;
+    const changed = async (work: () => Promise<unknown>) => {
+      const from = (await events(client)).length;
+      await client.query('savepoint s');
+      await work();
+      const log = (await events(client)).slice(from);
+      const rows = await client.query(
+        `select id, record_id, before, after from ${ws.schema}.record_events e join ${things} t on t.id = e.record_id where action = 'updated' order by 1, 2`,
+      );
+      await client.query('rollback to s');
+      return { rows: rows.rows, batches: new Set(log.map((e) => e.batch)).size };
+    };
+    const { rows: ids } = await client.query<{ id: string }>(`select id from ${things}`);
+    const large = await changed(() => client.query(`update ${things} set ${changes}`));
+    const small = await changed(async () => {
+      for (const { id } of ids) await client.query(`update ${things} set ${changes} where id = $1`, [id]);
+    });
+    expect(large.rows).toEqual(small.rows);
+    expect(large.rows.length).toBeGreaterThan(150);
+    expect(large.batches).toBe(1);
+    const outboxed = (await outbox(client)).length;
+    await client.query(`update ${things} set name = name, words = words, place = place`);
+    expect((await outbox(client)).length).toBe(outboxed);
+  }));
+
+test('a bulk change after single ones in the same session takes no longer for it', () =>
+  db.inTransaction(async (client) => {
+    const things = `${ws.schema}.things`;
+    for (let i = 0; i < 8; i++) {
+      const id = await insert(client, things, { name: 'single' });
+      await client.query(`update ${things} set name = 'changed' where id = $1`, [id]);
+    }
+    await client.query(`insert into ${things} (name) select 'n' || i from generate_series(1, 20000) i`);
+    await client.query(`set local statement_timeout = '30s'`);
+    await client.query(`update ${things} set name = name || '!'`);
+    expect((await events(client)).filter((e) => e.action === 'updated')).toHaveLength(20_016);
+  }));
+
 test('the log keeps values whole, nulls inside JSON too', () =>
   db.inTransaction(async (client) => {
     const id = await insert(client, `${ws.schema}.things`, {

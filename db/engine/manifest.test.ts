@@ -99,7 +99,7 @@ async function build(client: pg.ClientBase, workspace: Workspace) {
     name: 'Board',
     type: 'BOARD',
     group_field_id: stage,
-    filter: JSON.stringify({ [amount]: { gt: 1 } }),
+    filter: JSON.stringify({ fieldId: amount, operand: 'GREATER_THAN', value: 1 }),
     sorts: JSON.stringify([{ fieldId: double }]),
   });
   await insert(client, 'metadata.view_fields', {

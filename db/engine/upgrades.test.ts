@@ -119,6 +119,7 @@ const part = (
   wanted,
   mine,
 });
+const filterBy = (value: number) => ({ fieldId: 'f', operand: 'IS', value });
 const rule = { kind: 'RANGE', field: 'load', settings: { min: 0 } };
 const index = { name: 'Loads', parts: [{ fieldId: 'field:truck.load' }] };
 
@@ -149,7 +150,7 @@ const cases: Case[] = [
   part('indexes', 'indexes', index, 'condition', 'condition', 'load>1', 'load > 2', 'load > 3'),
   part('views', 'views', { name: 'All' }, 'name', 'name', 'All', 'Each', 'Mine'),
   part('views', 'views', { name: 'All' }, 'type', 'type', 'TABLE', 'BOARD', 'GALLERY'),
-  part('views', 'views', { name: 'All' }, 'filter', 'filter', { a: 1 }, { a: 2 }, { a: 3 }),
+  part('views', 'views', { name: 'All' }, 'filter', 'filter', filterBy(1), filterBy(2), filterBy(3)),
 ];
 
 test.each(cases)('$table.$column: who alone changed it has it, and where both did, people', (c) =>

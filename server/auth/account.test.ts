@@ -203,6 +203,15 @@ describe('the second factor', () => {
     await enforce(false);
     expect((await post('/auth/second-factor/off', cookie, { password: PASSWORD })).status).toBe(204);
     expect((await signIn()).body.user).toBeTruthy();
+    const told = await server.db.admin.query(
+      `select props ->> 'change' as change from core.mail_outbox where template = 'sign_in_changed' and to_address = $1 order by queued_at, id`,
+      [EMAIL],
+    );
+    expect(told.rows.map(({ change }) => change)).toEqual([
+      'SECOND_FACTOR_ON',
+      'RECOVERY_CODES_MADE',
+      'SECOND_FACTOR_OFF',
+    ]);
 
     await enforce(true);
     const led = await signIn();

@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { hasOwnAddresses, workspaceUrl } from '../../db/workspaceAddress.ts';
 import { RequestError } from '../errors.ts';
 import { readJson } from '../http/body.ts';
-import { describeDevice } from './device.ts';
+import { describeDevice } from '../../db/describeDevice.ts';
 import { noteAuthEvent } from './events.ts';
 import type { Own } from './own.ts';
 import type { Places } from './places.ts';

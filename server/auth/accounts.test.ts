@@ -236,6 +236,23 @@ describe('the e-mail address', () => {
     expect(records.rows).toEqual([{ user_email: 'after@acme.test' }]);
   });
 
+  test('is proved by its owner, signed in: neither keys nor personal tokens cause a mail', async () => {
+    const cookie = await cookieOf(OWNER, NEW_PASSWORD);
+    const made = await request(server.app.handler)
+      .post('/metadata')
+      .set({ host: 'crm.acme.test', cookie })
+      .send({ query: 'mutation { payload: createPersonalToken(input: { name: "Mails" }) { result } }' });
+    const { secret: token } = made.body.data.payload.result as { secret: string };
+    const key = await server.createKey('acme', 'Admin');
+    for (const secret of [key.apiKey, token]) {
+      const answer = await post('verify-email/request', {}, { authorization: `Bearer ${secret}` });
+      expect([answer.status, answer.body.error.code]).toEqual([403, 'FORBIDDEN']);
+    }
+    const mails = await server.db.admin.query("select from core.mail_outbox where template = 'verify_email'");
+    expect(mails.rowCount).toBe(0);
+    await post('verify-email/request', {}, { cookie }).expect(202);
+  });
+
   test('of somebody else is not taken, and nobody is told that there is somebody', async () => {
     await makeUser('taker@acme.test');
     const cookie = await cookieOf('taker@acme.test');

@@ -135,8 +135,7 @@ export function installAccounts(app: Express, parts: AccountParts): void {
 
   app.post('/auth/verify-email/request', async (request, response) => {
     await begin(request);
-    const { userId, email } = await identities.of(request, response);
-    if (userId === null || email === null) throw new RequestError('FORBIDDEN');
+    const { userId, email } = await own.member(request, response);
     await readTexts(pool, request, []);
     await answerQuietly(parts, { request, response, kind: 'verify', email }, () =>
       pool.query('select core.request_verification($1, $2, $3)', [userId, ...origin(request)]),

@@ -143,6 +143,33 @@ test('the switcher has the addresses, and switching begins nothing', async () =>
   expect((await at(ACME, cookie).get('/auth/me')).status).toBe(200);
 });
 
+test('who acts as a member does so at the address of that workspace, and keeps their own session elsewhere', async () => {
+  await server.db.admin.query('update core.workspace_settings set allows_impersonation = true');
+  await server.db.admin.query("select core.set_instance_admin('owner@acme.test', true)");
+  const member = async (slug: string) =>
+    (
+      await server.db.admin.query<{ id: string }>(
+        `select m.id from core.members m join core.workspaces w on w.id = m.workspace_id join core.users u on u.id = m.user_id
+         where w.slug = $1 and u.email = $2`,
+        [slug, credentials.email],
+      )
+    ).rows[0]!.id;
+  const cookie = cookieOf(
+    await at(ACME).post('/auth/sign-in', { email: 'owner@acme.test', password: PASSWORD }).expect(200),
+  );
+  const act = async (slug: string) =>
+    at(ACME, cookie).post('/auth/impersonate', { member: await member(slug), reason: 'Ticket 4711', minutes: 5 });
+  const refused = await act('rival');
+  expect([refused.status, refused.body.error.code, refused.body.error.field]).toEqual([422, 'RV181', 'member']);
+  expect(refused.get('Set-Cookie')).toBeUndefined();
+  expect((await at(ACME, cookie).get('/auth/me')).body.user.email).toBe('owner@acme.test');
+  const noted = await server.db.admin.query("select detail from core.auth_events where kind = 'IMPERSONATION_REFUSED'");
+  expect(noted.rows).toHaveLength(1);
+  const begun = await act('acme');
+  expect(begun.body.user.email).toBe(credentials.email);
+  await server.db.admin.query("select core.set_instance_admin('owner@acme.test', false)");
+});
+
 test('a link by mail signs in at the address of its workspace, and is not used up elsewhere', async () => {
   await at(ACME).post('/auth/magic-link/request', { email: credentials.email }).expect(202);
   const { rows } = await server.db.admin.query<{ token: string; slug: string }>(

@@ -132,9 +132,14 @@ describe('a token', () => {
   });
 
   test('of a session that does not exist is refused', async () => {
-    const forged = await signed({ sid: '01a204d0-2f0d-7a55-9675-fe55f0cd9ee7' });
-    const me = await request(server.app.handler).get('/auth/me').set('authorization', `Bearer ${forged}`);
-    expect(me.status).toBe(401);
+    await expectRefused(await signed({ sid: '01a204d0-2f0d-7a55-9675-fe55f0cd9ee7' }), 'NO_SESSION');
+  });
+
+  test('of a session that has ended is refused', async () => {
+    const { accessToken } = (await signIn({ ...right, tokens: true })).body.tokens as { accessToken: string };
+    const bearer = { authorization: `Bearer ${accessToken}` };
+    await request(server.app.handler).post('/auth/sign-out').set(bearer).send({}).expect(204);
+    await expectRefused(accessToken, 'NO_SESSION');
   });
 
   test('as long as a book is refused before anybody parses it', async () => {

@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
 import { readCookie, setCookie } from './cookies.ts';
-import { describeDevice } from './device.ts';
+import { describeDevice } from '../../db/describeDevice.ts';
 import type { Places } from './places.ts';
 import { hashToken, randomToken } from './tokenHash.ts';
 

@@ -267,7 +267,11 @@ export class Identities {
       return this.#refuse(request, new TokenRefused('WRONG_SESSION'), claims);
     };
     const found = this.ofSession(claims.sessionId);
-    return found instanceof Promise ? found.then(check) : check(found);
+    if (!(found instanceof Promise)) return check(found);
+    return found.then(check, (error: unknown) => {
+      const isOver = error instanceof RequestError && error.code === 'NOT_SIGNED_IN';
+      return this.#refuse(request, isOver ? new TokenRefused('NO_SESSION') : error, claims);
+    });
   }
 
   #refuse(request: IncomingMessage, error: unknown, claims?: AccessClaims): never {

@@ -1,5 +1,6 @@
 import type { Express } from 'express';
 import type { DatabaseError, Pool } from 'pg';
+import { hasOwnAddresses } from '../../db/workspaceAddress.ts';
 import { RequestError } from '../errors.ts';
 import { readJson } from '../http/body.ts';
 import { expireSessionCookies, readCookie } from './cookies.ts';
@@ -14,10 +15,11 @@ interface Parts {
   readonly identities: Identities;
   readonly sessions: Sessions;
   readonly own: Own;
+  readonly publicUrl: string | null;
 }
 
 /** Acting as a member for a while, and the way back. The database decides who may. */
-export function installImpersonation(app: Express, { pool, identities, sessions, own }: Parts): void {
+export function installImpersonation(app: Express, { pool, identities, sessions, own, publicUrl }: Parts): void {
   app.post('/auth/impersonate', async (request, response) => {
     const { userId, sessionId, workspaceId } = await own.member(request, response);
     const { member, reason, minutes } = ((await readJson(request)) ?? {}) as Record<string, unknown>;
@@ -31,12 +33,14 @@ export function installImpersonation(app: Express, { pool, identities, sessions,
         message: 'Send the "member", the "reason" and for how many "minutes".',
       });
     try {
-      const begun = await sessions.impersonate(request, { sessionId, member, reason, minutes: Number(minutes) });
+      const staysIn = hasOwnAddresses(publicUrl) ? workspaceId : null;
+      const by = { sessionId, member, reason, minutes: Number(minutes), staysIn };
+      const begun = await sessions.impersonate(request, by);
       sessions.setCookies(request, response, begun);
       response.setHeader('cache-control', 'no-store');
       response.json(presentIdentity(begun.identity));
     } catch (error) {
-      if (/^RV15[5-7]$/.test((error as DatabaseError).code ?? ''))
+      if (/^RV(15[5-7]|181)$/.test((error as DatabaseError).code ?? ''))
         await noteAuthEvent(pool, request, 'IMPERSONATION_REFUSED', {
           workspaceId,
           userId,

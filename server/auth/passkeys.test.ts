@@ -91,6 +91,16 @@ describe('a passkey is registered', () => {
     expect((await post('passkeys/remove', { id: second!.id }, cookie)).body.error.code).toBe('PASSWORD_WRONG');
     expect((await post('passkeys/remove', { id: second!.id, password: PASSWORD }, cookie)).status).toBe(204);
     expect(await list()).toHaveLength(1);
+    // Of each the owner is told, and of nothing that was refused.
+    const { rows } = await server.db.admin.query(
+      `select to_address, props ->> 'change' as change, props ->> 'name' as name from core.mail_outbox
+       where template = 'sign_in_changed' order by queued_at, id`,
+    );
+    expect(rows).toEqual([
+      { to_address: OWNER, change: 'PASSKEY_ADDED', name: 'Key' },
+      { to_address: OWNER, change: 'PASSKEY_ADDED', name: 'Key' },
+      { to_address: OWNER, change: 'PASSKEY_REMOVED', name: 'At home' },
+    ]);
   });
 
   test('at most twenty times', async () => {

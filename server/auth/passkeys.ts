@@ -13,7 +13,7 @@ import { originOf } from '../http/origin.ts';
 import type { Secrets } from '../../db/secrets.ts';
 import { RequestError } from '../errors.ts';
 import { readCookie } from './cookies.ts';
-import { describeDevice } from './device.ts';
+import { describeDevice } from '../../db/describeDevice.ts';
 import { nameBrowser } from './devices.ts';
 import { noteAuthEvent } from './events.ts';
 import { hashToken, randomToken } from './tokenHash.ts';

@@ -93,12 +93,12 @@ export class Sessions {
   /** As a member, from the session of who is to act as the member. */
   async impersonate(
     request: Request,
-    by: { sessionId: string; member: string; reason: string; minutes: number },
+    by: { sessionId: string; member: string; reason: string; minutes: number; staysIn: string | null },
   ): Promise<Begun> {
     const { pool } = this.#parts;
     const refreshToken = randomToken();
     const { rows } = await pool.query<{ id: string }>(
-      'select core.begin_impersonation($1, $2, $3, $4, $5, $6, $7) as id',
+      'select core.begin_impersonation($1, $2, $3, $4, $5, $6, $7, $8) as id',
       [
         by.sessionId,
         by.member,
@@ -107,6 +107,7 @@ export class Sessions {
         hashToken(refreshToken),
         request.ip ?? null,
         request.headers['user-agent'] ?? null,
+        by.staysIn,
       ],
     );
     return this.#present(rows[0]!.id, refreshToken, new Date(Date.now() + by.minutes * 60_000));

@@ -6,6 +6,7 @@ import { gatewayList } from './gateway.list.ts';
 import { gatewayScale } from './gateway.scale.ts';
 import { gatewayTenants } from './gateway.tenants.ts';
 import { importCopy } from './import.copy.ts';
+import { jobsFair } from './jobs.fair.ts';
 import { modelChange } from './model.change.ts';
 import { modelWide } from './model.wide.ts';
 import { modelPlan } from './model.plan.ts';
@@ -23,6 +24,7 @@ export const BENCHES: readonly Bench[] = [
   authRequest,
   writeCreate,
   importCopy,
+  jobsFair,
   modelWide,
   rollupWrite,
   formulaRead,

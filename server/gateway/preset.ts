@@ -4,6 +4,7 @@ import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connecti
 import { EmptiesLastPlugin } from './emptiesLast.ts';
 import { LabelOrderPlugin } from './labelOrder.ts';
 import { ManyToManyPlugin } from './manyToMany.ts';
+import { MissingRecordPlugin } from './missingRecord.ts';
 import { NamingPlugin } from './naming.ts';
 import { NarrowFiltersPlugin } from './narrowFilters.ts';
 import { OneWayPlugin } from './oneWay.ts';
@@ -35,6 +36,7 @@ export const gatewayPreset: GraphileConfig.Preset = {
     EmptiesLastPlugin,
     LabelOrderPlugin,
     ManyToManyPlugin,
+    MissingRecordPlugin,
     NarrowFiltersPlugin,
     Xid8Plugin,
   ],

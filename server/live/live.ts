@@ -30,6 +30,9 @@ export class Live {
     const { notices } = options;
     notices.on('records', (events) => this.#passOnRecords(events));
     notices.on('model', (notice) => this.#passOnModel(notice));
+    notices.on('views', ({ workspace }) => {
+      for (const stream of this.#byWorkspace.get(workspace) ?? []) stream.send('views', {});
+    });
     notices.on('identity', (notice) =>
       this.#each((stream) => void (concerns(notice, stream.identity) && this.#renew(stream))),
     );

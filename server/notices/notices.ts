@@ -31,15 +31,26 @@ export interface IdentityNotice {
   readonly grant?: string;
 }
 
+/** Views, their shares, defaults or favourites are others; who sees which is for each to ask. */
+interface ViewsNotice {
+  readonly workspace: string;
+}
+
 interface Events {
   identity: [IdentityNotice];
   model: [ModelNotice];
   records: [readonly RecordsNotice[]];
+  views: [ViewsNotice];
   /** The connection stands again after it was lost: notices may have been missed meanwhile. */
   resumed: [];
 }
 
-const CHANNELS = { relvar_model: 'model', relvar_records: 'records', relvar_identity: 'identity' } as const;
+const CHANNELS = {
+  relvar_model: 'model',
+  relvar_records: 'records',
+  relvar_identity: 'identity',
+  relvar_views: 'views',
+} as const;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 /** A connection that a firewall has dropped says nothing, so it is asked from time to time. */
@@ -145,6 +156,7 @@ export class Notices extends EventEmitter<Events> {
     }
     // Whoever may connect to the database may send notices, so none is taken for more than a hint where to look.
     if (event === 'model' && isModel(notice)) this.emit('model', notice);
+    else if (event === 'views' && isViews(notice)) this.emit('views', notice);
     else if (event === 'identity' && isObject(notice)) this.emit('identity', notice);
     else if (event === 'records' && Array.isArray(notice) && notice.every(isRecords)) this.emit('records', notice);
     else log('a notice from the database is none of ours', { channel });
@@ -155,6 +167,8 @@ const isObject = (notice: unknown): notice is Record<string, unknown> =>
   typeof notice === 'object' && notice !== null && !Array.isArray(notice);
 
 const isModel = (notice: unknown): notice is ModelNotice => isObject(notice) && typeof notice['workspace'] === 'string';
+
+const isViews = (notice: unknown): notice is ViewsNotice => isObject(notice) && typeof notice['workspace'] === 'string';
 
 const isRecords = (notice: unknown): notice is RecordsNotice =>
   isObject(notice) &&

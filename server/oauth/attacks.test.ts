@@ -303,8 +303,10 @@ describe('consent', () => {
     const attempt = await oauth.begin(app);
     const consent = await oauth.open(member, attempt);
     // Another site makes the browser send it.
-    const crossSite = await member.post(consent, { allow: true }, { 'sec-fetch-site': 'cross-site' });
+    const site = anotherAttacker();
+    const crossSite = await member.post(consent, { allow: true }, { ...site, 'sec-fetch-site': 'cross-site' });
     expect(crossSite.status).toBe(403);
+    await expectLogged(site['user-agent'], 'CROSS_SITE');
     const form = await member.fetch(consent, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
@@ -330,8 +332,10 @@ describe('consent', () => {
     const { access_token: token } = await oauth.connect(app, {}, member);
     const browser = new Browser();
     const consent = await oauth.open(browser, await oauth.begin(await oauth.register(), { scope: 'api settings' }));
-    const answer = await browser.post(consent, { allow: true }, { authorization: `Bearer ${token}` });
+    const attacker = anotherAttacker();
+    const answer = await browser.post(consent, { allow: true }, { ...attacker, authorization: `Bearer ${token}` });
     expect(answer.status).toBe(403);
+    await expectLogged(attacker['user-agent'], 'CONSENT_BY_PROGRAM');
   });
 
   test('is asked of every app by its own name, whatever another was given (confused deputy)', async () => {
@@ -374,7 +378,9 @@ describe('what an app registers', () => {
     // An address as the name of a client is none that is looked for, either.
     const { url } = await oauth.begin(app);
     url.searchParams.set('client_id', `${address}/client.json`);
-    expect((await member.fetch(url)).status).toBe(400);
+    const attacker = anotherAttacker();
+    expect((await member.fetch(url, { headers: attacker })).status).toBe(400);
+    await expectLogged(attacker['user-agent'], 'OAUTH_INVALID_CLIENT');
     expect(fetched).toBe(0);
     await new Promise((resolve) => trap.close(resolve));
   });
@@ -398,7 +404,31 @@ describe('what an app registers', () => {
     expect(made.client_secret).not.toBe('chosen');
     expect(made.grant_types).toEqual(['authorization_code']);
     const body = { grant_type: 'client_credentials', client_id: made.client_id, client_secret: made.client_secret };
-    expect(await exchange({ ...body, scope: 'api' })).toMatchObject({ status: 400 });
+    const attacker = anotherAttacker();
+    const refused = await exchange({ ...body, scope: 'api' }, attacker);
+    expect(refused.status).toBe(400);
+    await expectLogged(attacker['user-agent'], `OAUTH_${refused.error!.toUpperCase()}`);
+  });
+
+  test.each([
+    ['not JSON', 'application/x-www-form-urlencoded', 'redirect_uris=x'],
+    ['a broken text', 'application/json', '{'],
+    [
+      'a method that there is not',
+      'application/json',
+      JSON.stringify({ redirect_uris: [CALLBACK], token_endpoint_auth_method: 'tls_client_auth' }),
+    ],
+    ['no address', 'application/json', JSON.stringify({ token_endpoint_auth_method: 'none' })],
+  ])('is refused as %s, and written down', async (_what, type, body) => {
+    const attacker = anotherAttacker();
+    const answer = await fetch(`${oauth.origin}/oauth/register`, {
+      method: 'POST',
+      headers: { 'content-type': type, ...attacker },
+      body,
+    });
+    expect(answer.status).toBe(400);
+    const { error } = (await answer.json()) as { error: string };
+    await expectLogged(attacker['user-agent'], `OAUTH_${error.toUpperCase()}`);
   });
 
   test('is taken only so often from one address', async () => {

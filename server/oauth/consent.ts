@@ -64,7 +64,13 @@ export function installConsent(app: Express, parts: ConsentParts): void {
       refusals.note(request, 'CONSENT_WITHOUT_REQUEST');
       throw error;
     }
-    const identity = await own.member(request, response);
+    let identity: Identity;
+    try {
+      identity = await own.member(request, response);
+    } catch (error) {
+      if (error instanceof RequestError && error.code === 'FORBIDDEN') refusals.note(request, 'CONSENT_BY_PROGRAM');
+      throw error;
+    }
     if (!allow) {
       const result = { error: 'access_denied', error_description: 'the member said no' };
       response.json({ next: await provider.interactionResult(request, response, result) });

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, Route } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { startApplication } from './application.ts';
@@ -112,7 +112,22 @@ test('the banner stands on every page until one returns', async () => {
   }
   await page.goto(`${address}/settings/security`);
   await page.getByText('How a member signs in is the member’s alone').waitFor();
-  await banner.getByRole('button', { name: 'Return to yourself' }).click();
+  // Where the way back fails nobody must believe to be back: no connection, and a server that fails.
+  const back = banner.getByRole('button', { name: 'Return to yourself' });
+  for (const fail of [
+    (route: Route) => route.abort(),
+    (route: Route) => route.fulfill({ status: 500, json: { error: { code: 'INTERNAL', message: 'Out of order.' } } }),
+  ]) {
+    await page.route('**/auth/impersonate/end', fail, { times: 1 });
+    await back.click();
+    const told = page.getByRole('alert').filter({ hasText: 'You still act as the member' });
+    await told.waitFor();
+    await banner.getByText('you are acting as').waitFor();
+    expect(new URL(page.url()).pathname).toBe('/settings/security');
+    await told.getByRole('button').click();
+    await told.waitFor({ state: 'detached' });
+  }
+  await back.click();
   await page.getByRole('heading', { level: 1, name: 'Companies' }).waitFor();
   expect(await banner.count()).toBe(0);
   await page.goto(`${address}/settings/sign-ins`);

@@ -105,6 +105,24 @@ test('an administrator invites somebody, who joins with the role of the invitati
   await row.getByText('Grace Hopper').waitFor();
   expect(await row.getByRole('combobox', { name: 'Role of Grace Hopper' }).inputValue()).toBe('Member');
 
+  // On a phone an address has its lines, and breaks within no word.
+  await admin.setViewportSize({ width: 390, height: 844 });
+  const broken = await admin
+    .getByRole('table', { name: 'Members' })
+    .locator('small')
+    .evaluateAll((all) =>
+      all
+        .flatMap((line) => [...line.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE))
+        .filter((part) => {
+          const range = document.createRange();
+          range.selectNodeContents(part);
+          return range.getClientRects().length > 1;
+        })
+        .map((part) => part.textContent),
+    );
+  expect(broken).toEqual([]);
+  await admin.setViewportSize({ width: 1440, height: 900 });
+
   const again = await newPage();
   await again.goto(await linkTo('grace@acme.example', 'invitation'));
   await again.getByRole('alert').filter({ hasText: 'does not work any more' }).waitFor();

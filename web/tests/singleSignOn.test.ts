@@ -138,6 +138,36 @@ test('who is no member is told so, and finds back; an address finds the provider
   await theirs.context().close();
 });
 
+/** A link to accept an invitation, as the mail has it. */
+const invite = async (email: string) => {
+  await page.goto(`${address}/settings/members`);
+  await page.getByLabel('E-mail addresses').fill(email);
+  await page.getByRole('button', { name: 'Invite', exact: true }).click();
+  await page.getByRole('list', { name: 'Open invitations' }).getByText(email).waitFor();
+  const { rows } = await database.admin.query<{ href: string }>(
+    `select '/join#' || (props ->> 'token') as href from core.mail_outbox where to_address = $1 and template = 'invitation' and props ? 'token'
+     union all
+     select (regexp_match(html, '/join#[A-Za-z0-9_-]+'))[1] from core.mail_outbox where to_address = $1 and template = 'invitation' and html is not null`,
+    [email],
+  );
+  return rows[0]!.href;
+};
+
+test('who is invited joins by it, with the role of the invitation, whatever their domain', async () => {
+  peer.person = 'stranger';
+  const theirs = await fresh(await invite('stranger@elsewhere.test'));
+  await theirs.getByText('You will sign in with stranger@elsewhere.test.').waitFor();
+  await picture('invitation', theirs);
+  await theirs.getByRole('link', { name: 'Join with Acme Login' }).click();
+  await theirs.getByRole('heading', { level: 1, name: 'Companies' }).waitFor();
+  await theirs.context().close();
+  const { rows } = await database.admin.query(
+    'select r.name from core.members m join metadata.roles r on r.id = m.role_id join core.users u on u.id = m.user_id where u.email = $1',
+    ['stranger@elsewhere.test'],
+  );
+  expect(rows).toEqual([{ name: 'Member' }]);
+});
+
 test('it is enforced: the page offers nothing else first, and who may go past it still can', async () => {
   await page.goto(`${address}/settings/sign-in`);
   await page.getByRole('switch', { name: /By single sign-on only/ }).press('Space');
@@ -147,6 +177,11 @@ test('it is enforced: the page offers nothing else first, and who may go past it
   const other = await fresh();
   await other.getByText('This workspace wants single sign-on.').waitFor();
   await picture('only', other);
+  // Who is invited is asked for no password that would open nothing; who has an account already agrees with it.
+  const invited = await fresh(await invite('newcomer@elsewhere.test'));
+  await invited.getByRole('link', { name: 'Join with Acme Login' }).waitFor();
+  expect(await invited.getByLabel('Password', { exact: true }).count()).toBe(0);
+  await invited.context().close();
   await other.getByRole('button', { name: 'Sign in another way' }).click();
   await other.getByLabel('E-mail').fill(DEMO_EMAIL);
   await other.getByLabel('Password', { exact: true }).fill(DEMO_PASSWORD);

@@ -1,3 +1,4 @@
+import { describeDevice } from '../../db/describeDevice.ts';
 import type { Letter } from './letter.ts';
 
 /** What a template is given besides its props. */
@@ -6,6 +7,8 @@ export interface Context {
   publicUrl: string;
   workspaceName: string | null;
   locale: string;
+  /** Of whoever reads it; null where that is not known. */
+  timeZone: string | null;
 }
 
 type Props = Record<string, unknown>;
@@ -26,26 +29,65 @@ function name(value: unknown, otherwise: string): string {
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-function moment(value: unknown, locale: string): string {
+/** In the time of whoever reads it, with its name, since a mail may be read anywhere. */
+function moment(value: unknown, { locale, timeZone }: Context): string {
   const date = new Date(text(value));
   if (Number.isNaN(date.getTime())) return '';
-  const format = { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' } as const;
-  return `${new Intl.DateTimeFormat(locale, format).format(date)} UTC`;
+  const zone = timeZone !== null && isTimeZone(timeZone) ? timeZone : 'UTC';
+  const format = { dateStyle: 'long', timeStyle: 'short', timeZone: zone } as const;
+  const written = new Intl.DateTimeFormat(locale, format).format(date);
+  return zone === 'UTC' ? `${written} UTC` : `${written} (${zone})`;
+}
+
+/** PostgreSQL knows some that JavaScript does not. */
+function isTimeZone(timeZone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone }).format();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Tokens stand behind the #, so that they reach neither the logs of a proxy nor the Referer of a page. */
 const link = ({ publicUrl }: Context, path: string, token: unknown): string => `${publicUrl}/${path}#${text(token)}`;
 
 /** Which device it was, as far as the request told. */
-function deviceFacts(props: Props, { locale }: Context): [string, string][] {
+function deviceFacts(props: Props, context: Context): [string, string][] {
+  const agent = text(props['userAgent']);
+  const device = props['device'] ?? (agent && describeDevice(agent));
   const facts: [string, string][] = [
-    ['Device', name(props['device'], '')],
+    ['Device', name(device, '')],
     ['Address', name(props['ipAddress'], '')],
     ['Place', name(props['place'], '')],
-    ['Time', moment(props['happenedAt'], locale)],
+    ['Time', moment(props['happenedAt'], context)],
   ];
   return facts.filter(([, value]) => value !== '');
 }
+
+/** What became of a sign-in, by what the audit calls it: the subject, and what that means. */
+const SIGN_IN_CHANGES: Record<string, (thing: string) => readonly [subject: string, meaning: string]> = {
+  PASSKEY_ADDED: (thing) => [
+    'A passkey was added to your account',
+    `The passkey ${thing} now signs in to your account, alone or as the second step.`,
+  ],
+  PASSKEY_REMOVED: (thing) => [
+    'A passkey was removed from your account',
+    `The passkey ${thing} does not sign in to your account any more.`,
+  ],
+  SECOND_FACTOR_ON: () => [
+    'Codes of an app are asked for now',
+    'Who signs in to your account with the password is asked for a code of an authenticator app from now on.',
+  ],
+  SECOND_FACTOR_OFF: () => [
+    'Codes of your app are not asked for any more',
+    'Signing in to your account asks for no code of an authenticator app any more.',
+  ],
+  RECOVERY_CODES_MADE: () => [
+    'New recovery codes were made',
+    'New recovery codes of your account were made. The former ones are of no use any more.',
+  ],
+};
 
 const NOT_YOU = 'If you did not ask for this, you can ignore this mail: nothing happens without the link.';
 
@@ -148,6 +190,25 @@ export const TEMPLATES: Record<string, Template> = {
     reason: 'This is sent for your safety at each change. If it was you, there is nothing to do.',
   }),
 
+  sign_in_changed: (props, context) => {
+    const change = SIGN_IN_CHANGES[text(props['change'])];
+    const [subject, meaning] = change?.(`“${name(props['name'], 'Passkey')}”`) ?? [
+      'How you sign in was changed',
+      'How one signs in to your account was changed.',
+    ];
+    return {
+      subject,
+      heading: subject,
+      paragraphs: [
+        meaning,
+        'If this was not you, set a new password at once, and look through your passkeys and where you are signed in.',
+      ],
+      facts: deviceFacts(props, context),
+      action: { label: 'See how you sign in', url: `${context.publicUrl}/settings/security` },
+      reason: 'This is sent for your safety at each change. If it was you, there is nothing to do.',
+    };
+  },
+
   identity_connected: (props, context) => ({
     subject: 'You can sign in another way now',
     heading: 'A way to sign in was connected with your account',
@@ -186,7 +247,7 @@ export const TEMPLATES: Record<string, Template> = {
         `${name(context.workspaceName, 'Your workspace')} believes ${provider} by a certificate that ends soon, and no other is known here.`,
         'The provider will sign with another one by then. Give its metadata to the workspace before: as an address, from which changes are taken over each day, or as a file.',
       ],
-      facts: [['Ends', moment(props['notAfter'], context.locale)]],
+      facts: [['Ends', moment(props['notAfter'], context)]],
       action: { label: 'Open the sign-in settings', url: `${context.publicUrl}/settings/sign-in` },
       reason:
         'This is sent to the members who keep the sign-in of the workspace. Nobody is locked out when the day comes: the certificate goes on counting until the provider signs with another one.',
@@ -238,7 +299,7 @@ export const TEMPLATES: Record<string, Template> = {
     ],
     facts: [
       ['Login', name(props['login'], '')],
-      ['Ends', moment(props['expiresAt'], context.locale)],
+      ['Ends', moment(props['expiresAt'], context)],
     ],
     action: { label: 'See your database logins', url: `${context.publicUrl}/settings/database-access` },
     reason: 'This is sent for your safety whenever somebody makes a login in your name.',
@@ -252,8 +313,8 @@ export const TEMPLATES: Record<string, Template> = {
     ],
     facts: [
       ['Why', name(props['reason'], '')],
-      ['From', moment(props['happenedAt'], context.locale)],
-      ['Until', moment(props['until'], context.locale)],
+      ['From', moment(props['happenedAt'], context)],
+      ['Until', moment(props['until'], context)],
     ],
     reason:
       'This is sent whenever somebody acts as you. If you did not expect it, ask the administrator of your workspace.',

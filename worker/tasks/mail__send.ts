@@ -5,6 +5,7 @@ import { workspaceUrl } from '../../db/workspaceAddress.ts';
 import { log, messageOf } from '../log.ts';
 import { compose, UnknownTemplate } from '../mail/compose.ts';
 import { MailRefused, Smtp } from '../mail/transport.ts';
+import { task, uuid } from '../task.ts';
 
 interface Mail {
   to_address: string;
@@ -13,6 +14,7 @@ interface Mail {
   locale: string;
   workspace_name: string | null;
   workspace_slug: string | null;
+  time_zone: string | null;
 }
 
 /**
@@ -21,16 +23,15 @@ interface Mail {
  */
 export function mailSend(engine: Pool, settings: MailConfig): Task {
   const smtp = settings.smtpUrl === null ? null : new Smtp(settings.smtpUrl, settings.from ?? '');
-  return async (payload, helpers) => {
-    const id = asJob(payload);
+  return task({ id: uuid }, async ({ id }, helpers) => {
     const { rows } = await engine.query<Mail>('select * from core.mail_to_send($1)', [id]);
     const mail = rows[0];
     // It was sent by an attempt that died before it could say so, or its workspace is gone.
     if (!mail) return;
     try {
-      const { locale, workspace_name: workspaceName, workspace_slug: slug } = mail;
+      const { locale, workspace_name: workspaceName, workspace_slug: slug, time_zone: timeZone } = mail;
       const publicUrl = workspaceUrl(settings.publicUrl, slug);
-      const composed = await compose(mail.template, mail.props, { publicUrl, workspaceName, locale });
+      const composed = await compose(mail.template, mail.props, { publicUrl, workspaceName, locale, timeZone });
       if (smtp === null) {
         const values = [id, composed.subject, composed.html, composed.text];
         await engine.query('select core.note_mail_kept($1, $2, $3, $4)', values);
@@ -47,11 +48,5 @@ export function mailSend(engine: Pool, settings: MailConfig): Task {
       if (!isFinal) throw error;
       log('mail given up', { id, template: mail.template, error: messageOf(error) });
     }
-  };
-}
-
-function asJob(payload: unknown): string {
-  const job = payload as { id?: unknown } | null;
-  if (typeof job?.id === 'string') return job.id;
-  throw new Error(`Not a job of mail__send: ${JSON.stringify(payload)}.`);
+  });
 }

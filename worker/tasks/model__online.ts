@@ -2,6 +2,7 @@ import type { JobHelpers, Task } from 'graphile-worker';
 import pg from 'pg';
 import { runOnlineChanges } from '../../db/online.ts';
 import { messageOf, log } from '../log.ts';
+import { task, uuid } from '../task.ts';
 
 const PROGRESS_MS = 1_000;
 
@@ -11,8 +12,7 @@ const PROGRESS_MS = 1_000;
  * graphile-worker tries again, later each time.
  */
 export function modelOnline(connectionString: string): Task {
-  return async (payload, helpers) => {
-    const workspaceId = asJob(payload);
+  return task({ workspace_id: uuid }, async ({ workspace_id: workspaceId }, helpers) => {
     const connect = async (applicationName: string) => {
       const client = new pg.Client({ connectionString, application_name: applicationName, keepAlive: true });
       client.on('error', () => {});
@@ -29,7 +29,7 @@ export function modelOnline(connectionString: string): Task {
       stopWatching();
       await Promise.allSettled([client.end(), observer.end()]);
     }
-  };
+  });
 }
 
 const signalOf = ({ abortSignal }: JobHelpers) => (abortSignal ? { signal: abortSignal } : {});
@@ -50,10 +50,4 @@ async function watchIndexBuilds(client: pg.Client, observer: pg.Client): Promise
   }, PROGRESS_MS);
   timer.unref();
   return () => clearInterval(timer);
-}
-
-function asJob(payload: unknown): string {
-  const job = payload as { workspace_id?: unknown } | null;
-  if (typeof job?.workspace_id === 'string') return job.workspace_id;
-  throw new Error(`Not a job of model__online: ${JSON.stringify(payload)}.`);
 }

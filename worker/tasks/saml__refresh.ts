@@ -6,6 +6,7 @@ import { readCertificates } from '../../db/saml/certificates.ts';
 import { fetchMetadata } from '../../db/saml/fetchMetadata.ts';
 import { MetadataRefused, readIdpMetadata } from '../../db/saml/idpMetadata.ts';
 import { log } from '../log.ts';
+import { task } from '../task.ts';
 
 /** Long enough for a colleague to come back from a holiday. */
 const WARN_MS = 21 * 86_400_000;
@@ -22,7 +23,7 @@ interface Provider {
  * the others waiting.
  */
 export function samlRefresh(engine: Pool, fetch: CustomFetch): Task {
-  return async () => {
+  return task({}, async () => {
     const { rows } = await engine.query<Provider>('select * from core.saml_providers_to_check()');
     for (const provider of rows) {
       const certificates = provider.url === null ? provider.certificates : await refresh(provider, provider.url);
@@ -34,7 +35,7 @@ export function samlRefresh(engine: Pool, fetch: CustomFetch): Task {
       }
     }
     await engine.query('select core.forget_saml_assertions()');
-  };
+  });
 
   /** Returns the certificates that count from now on. */
   async function refresh({ provider_id: id, certificates }: Provider, url: string): Promise<readonly string[]> {

@@ -48,7 +48,7 @@ create or replace function core.tell_password_changed(user_id uuid, ip inet defa
 language sql volatile security definer set search_path = ''
 as $$
   select core.queue_mail(u.email, 'password_changed',
-    jsonb_build_object('device', left(tell_password_changed.user_agent, 200), 'ipAddress', host(tell_password_changed.ip), 'happenedAt', now()), null, u.locale)
+    jsonb_build_object('userAgent', left(tell_password_changed.user_agent, 200), 'ipAddress', host(tell_password_changed.ip), 'happenedAt', now()), null, u.locale)
   from core.users u where u.id = tell_password_changed.user_id
 $$;
 comment on function core.tell_password_changed(uuid, inet, text) is 'Tells a user by mail that the password was changed.';
@@ -168,7 +168,7 @@ begin
   -- Links that went to the former address are for the account no more.
   update core.one_time_tokens t set used_at = now() where t.user_id = v_token.user_id and t.used_at is null;
   perform core.note_auth_event('EMAIL_CHANGED', null, v_token.user_id, v_token.email, ip, user_agent, jsonb_build_object('formerEmail', v_former));
-  perform core.queue_mail(v_former, 'email_changed', jsonb_build_object('email', v_token.email, 'device', left(user_agent, 200), 'ipAddress', host(ip), 'happenedAt', now()));
+  perform core.queue_mail(v_former, 'email_changed', jsonb_build_object('email', v_token.email, 'userAgent', left(user_agent, 200), 'ipAddress', host(ip), 'happenedAt', now()));
   return v_token.email;
 end
 $$;

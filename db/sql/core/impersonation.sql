@@ -20,7 +20,9 @@ $$;
 comment on function core.may_impersonate(uuid, uuid) is 'Whether a user may act as a member, as things are now.';
 
 -- From the session of who begins it, which is gone back to. The second factor that was proved there counts here.
-create or replace function core.begin_impersonation(from_session_id uuid, member_id uuid, reason text, minutes int, token_hash bytea, ip inet default null, user_agent text default null) returns uuid
+-- stays_in: the only workspace of the address that it is begun at, where each has an address of its own.
+create or replace function core.begin_impersonation(from_session_id uuid, member_id uuid, reason text, minutes int, token_hash bytea, ip inet default null, user_agent text default null,
+  stays_in uuid default null) returns uuid
 language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column
@@ -41,6 +43,11 @@ begin
     or v_from.provider_id is not null and v_from.workspace_id <> v_member.workspace_id then
     raise exception 'You cannot act as this member.' using errcode = 'RV155', column = 'member',
       hint = 'The workspace must allow it, your role needs the permission, and the member must not be able to do more than you.';
+  end if;
+  -- The browser would keep the cookies of the other workspace for this address, and lose its own.
+  if v_member.workspace_id <> begin_impersonation.stays_in then
+    raise exception 'This member is of another workspace, which has an address of its own.' using errcode = 'RV181', column = 'member',
+      hint = 'Sign in at the address of that workspace, and act as its members there.';
   end if;
   -- Somebody of another workspace proved no more than that one asks.
   if v_member.workspace_id <> v_from.workspace_id and v_from.mfa_at is null
@@ -63,12 +70,12 @@ begin
     jsonb_build_object('impersonator', v_name, 'impersonatorUserId', v_from.user_id, 'reason', btrim(reason), 'until', v_until, 'sessionId', v_id));
   perform core.queue_mail(u.email, 'impersonated', jsonb_build_object('by', v_name, 'reason', btrim(reason), 'happenedAt', now(), 'until', v_until), v_member.workspace_id, u.locale)
   from core.users u where u.id = v_member.user_id and core.is_email(u.email);
-  perform graphile_worker.add_job('impersonation__end', json_build_object('id', v_id), run_at => v_until, job_key => 'impersonation:' || v_id);
+  perform graphile_worker.add_job('impersonation__end', json_build_object('id', v_id, 'workspace_id', v_member.workspace_id), run_at => v_until, job_key => 'impersonation:' || v_id);
   return v_id;
 end
 $$;
-comment on function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text) is
-  'Begins a session of a member for somebody else, from the other''s own session. Refuses with RV155 to RV157. Tells the member by mail.';
+comment on function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text, uuid) is
+  'Begins a session of a member for somebody else, from the other''s own session. Refuses with RV155 to RV157 and RV181. Tells the member by mail.';
 
 -- However a session of this kind ends, that it did stands in the audit.
 create or replace function core.tg_sessions__note_impersonation_end() returns trigger
@@ -131,7 +138,7 @@ create or replace function core.impersonation_of(session_id uuid) returns table 
 language sql stable security definer set search_path = ''
 as $$ select s.impersonation_reason, s.expires_at from core.sessions s where s.id = impersonation_of.session_id and s.impersonator_user_id is not null $$;
 
-grant execute on function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text), core.return_from_impersonation(bytea, bytea, timestamptz),
+grant execute on function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text, uuid), core.return_from_impersonation(bytea, bytea, timestamptz),
   core.impersonation_of(uuid) to relvar_server;
 grant execute on function core.end_impersonation(uuid) to relvar_worker;
 

@@ -19,17 +19,46 @@ begin
   values (queue_mail.to_address, queue_mail.template, queue_mail.props, queue_mail.workspace_id, coalesce(queue_mail.locale, 'en'))
   returning id into v_id;
   -- Mails come at the pace of people, so the lock that adding a job takes at commit is no matter.
-  perform graphile_worker.add_job('mail__send', json_build_object('id', v_id), max_attempts => 10, job_key => 'mail:' || v_id);
+  perform graphile_worker.add_job('mail__send', json_build_object('id', v_id, 'workspace_id', queue_mail.workspace_id), max_attempts => 10, job_key => 'mail:' || v_id);
   return v_id;
 end
 $$;
 comment on function core.queue_mail(text, text, jsonb, uuid, text) is
   'Has the worker send a mail made of a template (worker/mail/templates.ts) and its props. It leaves only if the transaction commits.';
 
-create or replace function core.mail_to_send(id uuid) returns table (to_address text, template text, props jsonb, locale text, workspace_name text, workspace_slug text)
+-- The time zone of whoever reads a mail: that of their profile in the workspace that it is about, or else in the one that they
+-- used last. Null where nobody has said one. `former` finds who has another address by now.
+create or replace function core.time_zone_of_reader(to_address text, former text, workspace_id uuid) returns text
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_member record;
+  v_zone text;
+begin
+  for v_member in
+    select m.id, w.schema_name
+    from core.users u join core.members m on m.user_id = u.id and m.is_active join core.workspaces w on w.id = m.workspace_id
+    where lower(u.email) in (lower(time_zone_of_reader.to_address), lower(time_zone_of_reader.former))
+    order by (m.workspace_id = time_zone_of_reader.workspace_id) is true desc,
+      (select max(s.last_used_at) from core.sessions s where s.user_id = u.id and s.workspace_id = m.workspace_id and s.impersonator_user_id is null) desc nulls last
+  loop
+    execute format('select nullif(t.time_zone, ''system'') from %I.workspace_members t where t.id = $1', v_member.schema_name) into v_zone using v_member.id;
+    if v_zone is not null then
+      return v_zone;
+    end if;
+  end loop;
+  return null;
+exception when undefined_table or undefined_column then
+  -- A workspace whose model is being changed at this moment is no reason to keep a mail back.
+  return null;
+end
+$$;
+
+create or replace function core.mail_to_send(id uuid)
+returns table (to_address text, template text, props jsonb, locale text, workspace_name text, workspace_slug text, time_zone text)
 language sql stable security definer set search_path = ''
 as $$
-  select m.to_address, m.template, m.props, m.locale, w.name, w.slug
+  select m.to_address, m.template, m.props, m.locale, w.name, w.slug, core.time_zone_of_reader(m.to_address, m.props ->> 'email', m.workspace_id)
   from core.mail_outbox m left join core.workspaces w on w.id = m.workspace_id
   where m.id = mail_to_send.id and m.sent_at is null and m.kept_at is null and m.failed_at is null
 $$;

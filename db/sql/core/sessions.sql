@@ -82,7 +82,7 @@ begin
   if v_token.used_at < now() - interval '60 seconds' and v_session.revoked_at is null then
     perform core.revoke_session(v_session.id, 'REFRESH_REUSED');
     perform core.queue_mail(u.email, 'sessions_revoked', jsonb_build_object(
-      'device', left(coalesce(v_session.user_agent, ''), 200), 'ipAddress', host(rotate_refresh_token.ip), 'happenedAt', now()), v_session.workspace_id)
+      'userAgent', left(coalesce(v_session.user_agent, ''), 200), 'ipAddress', host(rotate_refresh_token.ip), 'happenedAt', now()), v_session.workspace_id)
     from core.users u where u.id = v_session.user_id and core.is_email(u.email);
     return query select 'REUSED', v_session.id, v_session.user_id, v_session.workspace_id, null::timestamptz;
     return;
@@ -211,7 +211,7 @@ create or replace function core.change_password(user_id uuid, password_hash text
 language sql volatile security definer set search_path = ''
 as $$
   select core.queue_mail(u.email, 'password_changed',
-    jsonb_build_object('device', left(coalesce(change_password.user_agent, ''), 200), 'ipAddress', host(change_password.ip), 'happenedAt', now()))
+    jsonb_build_object('userAgent', left(coalesce(change_password.user_agent, ''), 200), 'ipAddress', host(change_password.ip), 'happenedAt', now()))
   from core.users u where u.id = change_password.user_id and core.is_email(u.email);
   select core.set_password(change_password.user_id, change_password.password_hash, change_password.session_id);
 $$;

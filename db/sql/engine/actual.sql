@@ -109,7 +109,7 @@ begin
   select 'function', coalesce(engine.identity_of(d.description), 'unmanaged:' || p.proname), substring(engine.identity_of(d.description) from '^[a-z_]+:([0-9a-f-]{36})'),
     null, p.proname::text, null,
     case when engine.is_signed(d.description, case
-        when p.prosqlbody is not null then rtrim(pg_catalog.pg_get_functiondef(p.oid), E'\n')
+        when p.prosqlbody is not null or p.prorettype <> 'pg_catalog.trigger'::regtype then rtrim(pg_catalog.pg_get_functiondef(p.oid), E'\n')
         when (l.lanname, p.provolatile, p.prosecdef, p.proconfig::text) = ('plpgsql', 'v', true, '{"search_path=\"\""}') then
           format('create or replace function %I.%I() returns trigger language plpgsql volatile security definer set search_path = '''' as %L', schema_name, p.proname, p.prosrc) end)
       then d.description else 'altered' end,

@@ -2,7 +2,14 @@
 
 create or replace function engine.internal_tables() returns text[]
 language sql immutable parallel safe
-  return '{record_events,event_batches,trash,record_shares}'::text[];
+  return '{record_events,event_batches,event_archive,trash,record_shares}'::text[];
+
+create or replace function engine.event_columns(prefix text, separator text) returns text
+language sql immutable parallel safe set search_path = ''
+as $$
+  select string_agg(prefix || c, separator order by n)
+  from unnest('{batch,seq,object_id,record_id,action,before,after,actor_type,actor_id,actor_name,source,request_id,transaction_id,happened_at}'::text[]) with ordinality u (c, n)
+$$;
 
 create or replace function engine.desired_internals(workspace_id uuid, schema_name text) returns setof engine.fact
 language sql stable set search_path = ''
@@ -18,6 +25,7 @@ as $$
         primary key (batch, seq));
       create index record_events_record_id_batch_idx on %1$I.record_events (record_id, batch);
       create index record_events_transaction_id_idx on %1$I.record_events (transaction_id);
+      create index record_events_happened_at_idx on %1$I.record_events using brin (happened_at) with (pages_per_range = 16, autosummarize = on);
       comment on column %1$I.record_events.batch is ''Number of the statement that made the change. Rises with time.'';
       comment on column %1$I.record_events.seq is ''Number of the change within its statement.'';
       comment on column %1$I.record_events.object_id is ''The object of the record: metadata.objects.id.'';
@@ -42,6 +50,20 @@ as $$
       comment on column %1$I.event_batches.action is ''What it did with them.'';
       comment on column %1$I.event_batches.taken_at is ''When the relay took it.''', schema_name),
       '@behavior -*', 'The position of each statement of the event log, given by the relay.'),
+    ('internal', 'event_archive', format(
+      'create table %1$I.event_archive (
+        id bigint generated always as identity primary key, object_id uuid not null, first_record_id uuid not null, last_record_id uuid not null,
+        from_at timestamptz not null, until_at timestamptz not null, events jsonb not null);
+      create index event_archive_records_idx on %1$I.event_archive (object_id, last_record_id, first_record_id);
+      create index event_archive_until_at_idx on %1$I.event_archive (until_at);
+      comment on column %1$I.event_archive.id is ''Identifies the parcel.'';
+      comment on column %1$I.event_archive.object_id is ''The object of the records: metadata.objects.id.'';
+      comment on column %1$I.event_archive.first_record_id is ''The first of the records, by their ids.'';
+      comment on column %1$I.event_archive.last_record_id is ''The last of them.'';
+      comment on column %1$I.event_archive.from_at is ''When the earliest of the events happened.'';
+      comment on column %1$I.event_archive.until_at is ''When the latest of them happened.'';
+      comment on column %1$I.event_archive.events is ''Rows of record_events, by record.''', schema_name),
+      '@behavior -*', 'Old events, some two hundred in a row, compressed. events_of and events_since read them, too.'),
     ('internal', 'trash', format(
       'create table %1$I.trash (
         id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null, label text, data jsonb not null,
@@ -124,6 +146,38 @@ BEGIN ATOMIC
    WHERE ((s.object_id = shared_ids.object_id) AND (s.principal_id = ANY (ARRAY( SELECT engine.my_principals() AS my_principals))) AND ((shared_ids.access = 'READ'::text) OR (s.access = 'WRITE'::text)) AND ((s.expires_at IS NULL) OR (s.expires_at > now())));
 END$function$, schema_name),
       '@behavior -*', 'Ids of the records of an object that are shared with the caller, to READ or to WRITE. Policies ask it.'),
+    ('function', 'events_of', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.events_of(object_id uuid, record_id uuid)
+ RETURNS SETOF %1$I.record_events
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT %2$s
+    FROM %1$I.record_events e
+   WHERE ((e.object_id = events_of.object_id) AND (e.record_id = events_of.record_id))
+ UNION ALL
+  SELECT %3$s
+    FROM (%1$I.event_archive a
+      CROSS JOIN LATERAL jsonb_populate_recordset(NULL::%1$I.record_events, a.events) r(%4$s))
+   WHERE ((a.object_id = events_of.object_id) AND (a.first_record_id <= events_of.record_id) AND (a.last_record_id >= events_of.record_id) AND (r.record_id = events_of.record_id));
+END$function$, schema_name, engine.event_columns('e.', E',\n     '), engine.event_columns('r.', E',\n     '), engine.event_columns('', ', ')),
+      '@behavior -*', 'All events of a record, archived or not.'),
+    ('function', 'events_since', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.events_since(object_id uuid, since timestamp with time zone)
+ RETURNS SETOF %1$I.record_events
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT %2$s
+    FROM %1$I.record_events e
+   WHERE ((e.object_id = events_since.object_id) AND (e.happened_at > events_since.since))
+ UNION ALL
+  SELECT %3$s
+    FROM (%1$I.event_archive a
+      CROSS JOIN LATERAL jsonb_populate_recordset(NULL::%1$I.record_events, a.events) r(%4$s))
+   WHERE ((a.object_id = events_since.object_id) AND (a.until_at > events_since.since) AND (r.happened_at > events_since.since));
+END$function$, schema_name, engine.event_columns('e.', E',\n     '), engine.event_columns('r.', E',\n     '), engine.event_columns('', ', ')),
+      '@behavior -*', 'All events of the records of an object after a moment, archived or not.'),
     ('function', 'search_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.search_records(query text, max_results integer DEFAULT 20)
  RETURNS TABLE(object_name text, record_id uuid, label text, rank real)
@@ -191,6 +245,63 @@ BEGIN ATOMIC
     FROM engine.record_history(CURRENT_USER, %1$L::text, record_history.object_name, record_history.record_id, record_history.max_results, record_history.before_batch) h(batch, seq, action, before, after, actor_type, actor_id, actor_name, source, happened_at);
 END$function$, schema_name),
       null, 'What happened to a record, the latest first: of a record that the caller may read, the fields that the caller may read.'),
+    ('function', 'field_history', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.field_history(object_name text, record_id uuid, field_name text, max_results integer DEFAULT 50, before_batch bigint DEFAULT NULL::bigint)
+ RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 50
+BEGIN ATOMIC
+ SELECT h.batch,
+     h.seq,
+     h.action,
+     h.before,
+     h.after,
+     h.actor_type,
+     h.actor_id,
+     h.actor_name,
+     h.source,
+     h.happened_at
+    FROM engine.field_history(CURRENT_USER, %1$L::text, field_history.object_name, field_history.record_id, field_history.field_name, field_history.max_results, field_history.before_batch) h(batch, seq, action, before, after, actor_type, actor_id, actor_name, source, happened_at);
+END$function$, schema_name),
+      null, 'What happened to one field of a record that the caller may read, the latest first: its columns before and after, by the names that they have now. beforeBatch leads to the next page.'),
+    ('function', 'as_of', format(
+$as_of$CREATE OR REPLACE FUNCTION %1$I.as_of(record anyelement, moment timestamp with time zone, only_where jsonb DEFAULT NULL::jsonb)
+ RETURNS SETOF anyelement
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS %2$s
+begin
+  return query execute engine.as_of_query(engine.acting_role(), %1$L, pg_catalog.pg_typeof(record), moment, only_where);
+end
+%2$s$as_of$, schema_name, '$function$'),
+      '@behavior -*', 'Records as they were at a moment, as far as the caller may read them now: select * from as_of(null::people, ''2026-11-01''). Those with the values of only_where are found sooner.'),
+    ('function', 'plan_revert', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.plan_revert(batch bigint DEFAULT NULL::bigint, seq integer DEFAULT NULL::integer, together boolean DEFAULT false, transaction_id xid8 DEFAULT NULL::xid8, request_id text DEFAULT NULL::text, INOUT object_name text DEFAULT NULL::text, INOUT record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, moment timestamp with time zone DEFAULT NULL::timestamp with time zone, after_batch bigint DEFAULT NULL::bigint, max_results integer DEFAULT 100, OUT label text, OUT action text, OUT before jsonb, OUT after jsonb, OUT conflicts jsonb, OUT total integer, OUT conflicting integer)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE ROWS 100
+BEGIN ATOMIC
+ SELECT r.object_name,
+     r.record_id,
+     r.label,
+     r.action,
+     r.before,
+     r.after,
+     r.conflicts,
+     r.total,
+     r.conflicting
+    FROM engine.plan_revert(CURRENT_USER, %1$L::text, jsonb_build_object('batch', plan_revert.batch, 'seq', plan_revert.seq, 'together', plan_revert.together, 'transaction_id', plan_revert.transaction_id, 'request_id', plan_revert.request_id, 'object_name', plan_revert.object_name, 'record_id', plan_revert.record_id, 'field_name', plan_revert.field_name, 'moment', plan_revert.moment, 'after_batch', plan_revert.after_batch), plan_revert.max_results) r(object_name, record_id, label, action, before, after, conflicts, total, conflicting);
+END$function$, schema_name),
+      null, 'What would become of each record if changes were taken back, and what is in the way, that first. Which changes: one (batch and seq), a statement (batch), either with all that was done together with it; a transaction; a request; or a record, or one field of it, since a moment or after a batch.'),
+    ('function', 'revert', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.revert(batch bigint DEFAULT NULL::bigint, seq integer DEFAULT NULL::integer, together boolean DEFAULT false, transaction_id xid8 DEFAULT NULL::xid8, request_id text DEFAULT NULL::text, object_name text DEFAULT NULL::text, record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, moment timestamp with time zone DEFAULT NULL::timestamp with time zone, after_batch bigint DEFAULT NULL::bigint, on_conflict text DEFAULT 'REFUSE'::text)
+ RETURNS jsonb
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.end_revert(engine.run_as_caller(engine.restore_reverted(engine.run_as_caller(engine.begin_revert(CURRENT_USER, %1$L::text, jsonb_build_object('batch', batch, 'seq', seq, 'together', together, 'transaction_id', transaction_id, 'request_id', request_id, 'object_name', object_name, 'record_id', record_id, 'field_name', field_name, 'moment', moment, 'after_batch', after_batch), on_conflict))))) AS end_revert;
+END$function$, schema_name),
+      null, 'Takes changes back, named as in planRevert, in one transaction and with the rights of the caller: who may not change a record does not take its changes back. onConflict says what becomes of what is in the way: REFUSE (all stays as it is), SKIP (the rest is taken back) or OVERWRITE (also what was changed since). Returns how many records were reverted and skipped, and why. It is a change itself, so it can be taken back, too.'),
     ('function', 'deleted_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.deleted_records(object_name text, max_results integer DEFAULT 50, skip integer DEFAULT 0)
  RETURNS TABLE(record_id uuid, label text, data jsonb, deleted_at timestamp with time zone, deleted_by_name text)

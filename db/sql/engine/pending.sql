@@ -100,7 +100,6 @@ begin
         case tg_table_name
           when 'objects' then (v.value ->> 'id')::uuid
           when 'relations' then (select f.object_id from metadata.fields f where f.id = (v.value ->> 'field_id')::uuid)
-          when 'views' then null
           when 'roles' then null
           when 'role_includes' then null
           else (v.value ->> 'object_id')::uuid end as object_id
@@ -126,7 +125,7 @@ do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['objects', 'fields', 'relations', 'rules', 'indexes', 'views', 'view_fields', 'aliases', 'roles', 'role_includes', 'object_permissions', 'field_permissions', 'record_rules'] loop
+  foreach v_table in array array['objects', 'fields', 'relations', 'rules', 'indexes', 'aliases', 'roles', 'role_includes', 'object_permissions', 'field_permissions', 'record_rules'] loop
     execute format('create or replace trigger _900_changed_insert after insert on metadata.%I referencing new table as new_rows for each statement execute function engine.tg_metadata__changed()', v_table);
     execute format('create or replace trigger _900_changed_update after update on metadata.%I referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_metadata__changed()', v_table);
     execute format('create or replace trigger _900_changed_delete after delete on metadata.%I referencing old table as old_rows for each statement execute function engine.tg_metadata__changed()', v_table);

@@ -109,3 +109,18 @@ create type engine.conversion_count as (
 -- The parts that a manifest is made of, in an order in which they can be made: their table, the
 -- column that says whose they are, and, where they have no identifier, the column that tells them apart.
 create type engine.bundle_part as (phase int, part text, table_name text, owner_table text, owner_column text, key_column text);
+
+-- What a column of today was called for a while, and since when its values are of its type.
+create type engine.past_name as (name text, past_name text, since timestamptz, until timestamptz, pg_type text, typed_since timestamptz);
+
+-- What one record becomes when changes are taken back, and what is in the way.
+create type engine.revert_item as (
+  object_id uuid,
+  object_name text,
+  record_id uuid,
+  label text,
+  action text,         -- UPDATE, DELETE (what was created goes to the trash) or RESTORE
+  before jsonb,        -- the values that stand now, by column
+  after jsonb,
+  conflicts jsonb      -- [{column, kind, by, at}]; without a column it is the record's
+);

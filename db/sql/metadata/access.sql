@@ -15,7 +15,7 @@ declare
   v_table text;
 begin
   foreach v_table in array array['applications', 'objects', 'fields', 'relations', 'roles', 'object_permissions', 'webhooks',
-    'rules', 'indexes', 'views', 'view_fields', 'aliases', 'model_versions', 'model_changes', 'type_changes', 'online_changes', 'ignored_drift',
+    'rules', 'indexes', 'aliases', 'model_versions', 'model_changes', 'type_changes', 'online_changes', 'ignored_drift',
     'role_includes', 'field_permissions', 'record_rules', 'teams', 'team_members'] loop
     execute format('alter table metadata.%I alter column workspace_id set default engine.current_workspace()', v_table);
     execute format('alter table metadata.%I enable row level security', v_table);
@@ -23,7 +23,7 @@ begin
     execute format('create policy select_own on metadata.%I for select to relvar_crm using (workspace_id = (select engine.current_workspace()))', v_table);
     execute format('comment on policy select_own on metadata.%I is ''Members read the model of their own workspace.''', v_table);
   end loop;
-  foreach v_table in array array['objects', 'fields', 'relations', 'webhooks', 'rules', 'indexes', 'views', 'view_fields', 'aliases',
+  foreach v_table in array array['objects', 'fields', 'relations', 'webhooks', 'rules', 'indexes', 'aliases',
     'roles', 'role_includes', 'object_permissions', 'field_permissions', 'record_rules', 'teams', 'team_members'] loop
     execute format('drop policy if exists insert_own on metadata.%I', v_table);
     execute format('drop policy if exists update_own on metadata.%I', v_table);
@@ -61,7 +61,7 @@ grant insert (id, name, description, parent_team_id), update (name, description,
 grant insert (id, team_id, member_id, is_lead), update (is_lead), delete on metadata.team_members to relvar_crm;
 
 grant select on metadata.objects, metadata.fields, metadata.relations, metadata.roles, metadata.object_permissions, metadata.webhooks,
-  metadata.rules, metadata.indexes, metadata.views, metadata.view_fields, metadata.aliases, metadata.model_versions, metadata.model_changes,
+  metadata.rules, metadata.indexes, metadata.aliases, metadata.model_versions, metadata.model_changes,
   metadata.type_changes, metadata.online_changes, metadata.ignored_drift to relvar_crm;
 -- Not the manifest: it is long, and the installed objects are what matters.
 grant select (id, workspace_id, name, version, installed_at, warnings) on metadata.applications to relvar_crm;
@@ -84,8 +84,4 @@ grant insert (id, object_id, field_id, kind, settings, condition, message, appli
   on metadata.rules to relvar_crm;
 grant insert (id, object_id, name, kind, parts, condition), update (name, kind, parts, condition), delete
   on metadata.indexes to relvar_crm;
-grant insert (id, object_id, name, icon, type, filter, sorts, group_field_id, position), update (name, icon, type, filter, sorts, group_field_id, position), delete
-  on metadata.views to relvar_crm;
-grant insert (id, view_id, field_id, width, is_visible, position), update (width, is_visible, position), delete
-  on metadata.view_fields to relvar_crm;
 grant delete on metadata.aliases to relvar_crm;

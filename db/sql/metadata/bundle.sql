@@ -114,12 +114,12 @@ as $$
       from jsonb_array_elements(n.value -> 'parts') with ordinality u (p, i)))
   from named n where n.part = 'indexes'
   union all
-  select 'views', n.identifier, n.owner, jsonb_build_object('name', n.value -> 'name', 'icon', n.value -> 'icon', 'type', coalesce(n.value ->> 'type', 'TABLE'), 'filter', n.value -> 'filter',
+  select 'views', n.identifier, n.owner, jsonb_build_object('name', n.value -> 'name', 'icon', n.value -> 'icon', 'type', coalesce(n.value ->> 'type', 'TABLE'), 'filter', engine.manifest_filter(n.value -> 'filter'),
     'sorts', coalesce(n.value -> 'sorts', '[]'), 'group_field_id', n.field || (n.value ->> 'groupField'), 'position', coalesce((n.value ->> 'position')::double precision, 0))
   from named n where n.part = 'views'
   union all
   select 'viewFields', n.identifier || '>' || (c ->> 'field'), n.identifier, jsonb_build_object('field_id', n.field || (c ->> 'field'), 'width', c -> 'width',
-    'is_visible', coalesce((c ->> 'isVisible')::boolean, true), 'position', coalesce((c ->> 'position')::double precision, u.i))
+    'is_visible', coalesce((c ->> 'isVisible')::boolean, true), 'is_pinned', coalesce((c ->> 'isPinned')::boolean, false), 'aggregate', c -> 'aggregate', 'position', coalesce((c ->> 'position')::double precision, u.i))
   from named n cross join lateral jsonb_array_elements(coalesce(n.value -> 'fields', '[]')) with ordinality u (c, i) where n.part = 'views'
   union all
   -- An application brings no role that changes settings.

@@ -26,7 +26,11 @@ as $$
 declare
   v_found boolean;
 begin
-  execute format('select exists (select from %s t where t.workspace_id = $1 and t.id = $2)', target) into v_found using workspace_id, id;
+  execute format('select exists (select from %s t where t.workspace_id = $1 and t.id = $2 %s)', target,
+    -- A plan changes views of the workspace that are open to who makes it; a member's own is not there for it.
+    case target::text when 'metadata.views' then 'and t.visibility = ''WORKSPACE'' and ($3 or t.id in (select engine.kept_views()))'
+      when 'metadata.view_fields' then 'and exists (select from metadata.views v where v.id = t.view_id and v.visibility = ''WORKSPACE'' and ($3 or v.id in (select engine.kept_views())))' else '' end)
+  into v_found using workspace_id, id, engine.acts_as_administrator() or engine.makes_workspace(workspace_id);
   if not v_found then
     raise exception 'There is no such %.', case target::text when 'metadata.indexes' then 'index' when 'metadata.aliases' then 'alias'
       else rtrim(replace(replace(target::text, 'metadata.', ''), '_', ' '), 's') end || coalesce(' (' || id || ')', '')

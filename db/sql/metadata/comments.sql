@@ -5,7 +5,7 @@ declare
   v_table text;
 begin
   foreach v_table in array array['role_includes', 'field_permissions', 'record_rules', 'teams', 'team_members', 'applications', 'objects', 'fields', 'relations', 'roles', 'object_permissions', 'webhooks',
-    'rules', 'indexes', 'views', 'view_fields', 'aliases', 'model_versions', 'model_changes', 'type_changes', 'online_changes', 'ignored_drift'] loop
+    'rules', 'indexes', 'aliases', 'model_versions', 'model_changes', 'type_changes', 'online_changes', 'ignored_drift'] loop
     execute format('comment on column metadata.%I.workspace_id is ''The workspace that this belongs to; follows from the role of whoever writes.''', v_table);
     if v_table not in ('model_versions', 'model_changes', 'ignored_drift') then
       execute format('comment on column metadata.%I.id is ''Identifies it for good, through every rename.''', v_table);
@@ -172,24 +172,6 @@ comment on column metadata.indexes.parts is 'What it goes by, in order: [{"field
 comment on column metadata.indexes.condition is 'A formula: only records for which it is true are in the index.';
 comment on column metadata.indexes.compiled is E'@behavior -*\nWhat the condition means, by the ids of fields.';
 comment on column metadata.indexes.created_at is 'When it was made.';
-
-comment on column metadata.views.object_id is 'The object whose records it shows.';
-comment on column metadata.views.application_id is 'The application that brought it; null for one made here.';
-comment on column metadata.views.universal_identifier is 'By which the application finds it again when it is upgraded.';
-comment on column metadata.views.name is 'What people call it.';
-comment on column metadata.views.icon is 'Name of a Tabler icon.';
-comment on column metadata.views.type is 'TABLE, BOARD, CALENDAR or GALLERY.';
-comment on column metadata.views.filter is 'Which records it shows, as a filter of the API whose keys are ids of fields; null for all.';
-comment on column metadata.views.sorts is 'Their order: [{"fieldId", "part", "descending"}].';
-comment on column metadata.views.group_field_id is 'The field by whose values it groups.';
-comment on column metadata.views.position is 'Place among the views of the object, smallest first.';
-comment on column metadata.views.created_at is 'When it was made.';
-
-comment on column metadata.view_fields.view_id is 'The view.';
-comment on column metadata.view_fields.field_id is 'The field that the column shows.';
-comment on column metadata.view_fields.width is 'Width in pixels; null for the usual one.';
-comment on column metadata.view_fields.is_visible is 'Whether the column is shown.';
-comment on column metadata.view_fields.position is 'Place among the columns, smallest first.';
 
 comment on column metadata.aliases.object_id is 'The object that had the name, or whose field had it.';
 comment on column metadata.aliases.field_id is 'The field that had the name.';

@@ -7,7 +7,7 @@ returns table (table_name text, id uuid, was jsonb, "is" jsonb, was_live boolean
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_tables text[] := '{objects,fields,relations,rules,indexes,views,view_fields,roles}'::text[] || array(select p.table_name from engine.role_parts() p);
+  v_tables text[] := '{objects,fields,relations,rules,indexes,roles}'::text[] || array(select p.table_name from engine.role_parts() p);
 begin
   return query execute (
     select string_agg(format($sql$
@@ -44,7 +44,7 @@ as $$
     select s.table_name, s.id, s.was, s."is", s.was_live and not exists (
         select from changed o where o.table_name = 'objects' and not o.was_live and o."is" is null
           and o.id = coalesce((s.was ->> 'object_id')::uuid, (select (f.was ->> 'object_id')::uuid from changed f
-            where f.table_name in ('fields', 'views') and f.id = coalesce((s.was ->> 'field_id')::uuid, (s.was ->> 'view_id')::uuid)))) as was_live, s.is_live
+            where f.table_name = 'fields' and f.id = (s.was ->> 'field_id')::uuid))) as was_live, s.is_live
     from changed s
   ), row as materialized (
     -- What was made since and deleted with something that comes back would come back with it.
@@ -107,7 +107,7 @@ as $$
     where t.was_live and t."is" is null and t.type = 'MANY_TO_MANY'
     union all
     select case when t.table_name = 'objects' then 30 when t.type in ('FORMULA', 'ROLLUP') then 33 when t.table_name = 'fields' then 31 when t.table_name = 'relations' then 32
-        when t.table_name = 'view_fields' then 36 when t.table_name = 'views' or t.table_name in (select p.table_name from engine.role_parts() p) then 35 else 34 end, t.part, t.id,
+        when t.table_name in (select p.table_name from engine.role_parts() p) then 35 else 34 end, t.part, t.id,
       jsonb_build_object('op', 'insert', 'table', t.part, 'id', t.id, 'values',
         engine.writable_values(t.table_name, t.was, 'insert') - '{labelFieldId,imageFieldId,duplicateCriteria}'::text[])
     from touched t
@@ -124,7 +124,7 @@ as $$
     where t.was_live and t."is" is not null and t.old_names <> t.new_names and t.table_name in ('objects', 'fields', 'relations')
     union all
     select case t.table_name when 'fields' then case when t.type in ('FORMULA', 'ROLLUP') then 44 else 43 end when 'objects' then 45 when 'relations' then 42
-        when 'rules' then 46 when 'indexes' then 47 when 'views' then 48 else 49 end, t.part, t.id, jsonb_build_object('op', 'update', 'table', t.part, 'id', t.id, 'values', v.value)
+        when 'rules' then 46 when 'indexes' then 47 else 49 end, t.part, t.id, jsonb_build_object('op', 'update', 'table', t.part, 'id', t.id, 'values', v.value)
     from touched t
     cross join lateral (
       select case when t."is" is null
@@ -137,7 +137,7 @@ as $$
         end as value) v
     where t.was_live and v.value <> '{}'
     union all
-    select case t.table_name when 'view_fields' then 60 when 'views' then 61 when 'indexes' then 62 when 'rules' then 63
+    select case t.table_name when 'indexes' then 62 when 'rules' then 63
         when 'fields' then case when t.type in ('FORMULA', 'ROLLUP') then 64 when t.type = 'MANY_TO_MANY' then 65 else 66 end when 'relations' then 67 when 'objects' then 68 when 'roles' then 69 else 60 end,
       t.part, t.id, jsonb_build_object('op', 'delete', 'table', t.part, 'id', t.id)
     from touched t
@@ -148,7 +148,6 @@ as $$
         or t.type = 'MANY_TO_MANY' and exists (select from touched m join metadata.fields a on a.id = (m."is" ->> 'junction_field_id')::uuid
           join metadata.fields b on b.id = (t."is" ->> 'junction_field_id')::uuid and b.object_id = a.object_id where m.id < t.id and m.type = 'MANY_TO_MANY' and m.is_live and not m.was_live)))
       and not (t.table_name = 'relations' and not exists (select from metadata.fields f left join touched g on g.id = f.id where f.id = (t."is" ->> 'field_id')::uuid and coalesce(g.was_live, true)))
-      and not (t.table_name = 'view_fields' and exists (select from touched v where v.id = (t."is" ->> 'view_id')::uuid and not v.was_live))
       -- What a role may do goes with it.
       and not (t."is" ? 'role_id' and exists (select from touched v where v.id = (t."is" ->> 'role_id')::uuid and not v.was_live))
   )

@@ -12,6 +12,8 @@ declare
   v_junction uuid := (select j.object_id from metadata.fields m join metadata.fields j on j.id = m.junction_field_id where m.id = uses.id and uses.kind = 'field');
   v_ids uuid[];
   v_pattern text;
+  v_member uuid := engine.private_member();
+  v_shared uuid[] := array(select engine.shared_views('READ'));
 begin
   v_fields := v_fields || array(select f.id from metadata.fields f where f.object_id = v_junction)
     || array(select m.id from metadata.fields j join metadata.fields m on m.junction_field_id = j.id where j.object_id = v_junction and m.id <> uses.id);
@@ -41,10 +43,12 @@ begin
     from metadata.indexes i
     where i.workspace_id = uses.workspace_id and concat(i.parts, i.compiled) ~ v_pattern
     union all
-    select 'view', v.id, v.name, v.object_id, concat_ws(', ',
+    -- Of a view that the caller does not see no more is told than that it is there. What shows a field does without it.
+    select 'view', v.id, case when v.visibility = 'WORKSPACE' or v.owner_id = v_member or v.id = any (v_shared) then v.name else 'A member''s own view' end, v.object_id, concat_ws(', ',
         case when v.group_field_id = any (v_ids) then 'groups by it' end, case when v.filter::text ~ v_pattern then 'filters by it' end,
         case when v.sorts::text ~ v_pattern then 'sorts by it' end,
-        case when exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)) then 'shows it' end), true, v.filter::text
+        case when exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)) then 'shows it' end),
+      v.visibility = 'WORKSPACE' and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts) ~ v_pattern), v.filter::text
     from metadata.views v
     where v.workspace_id = uses.workspace_id and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts) ~ v_pattern
       or exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)))

@@ -7,6 +7,8 @@ import { goTo, tokenOfLink, useEntrance, useLook, useSubmission } from './entran
 import { EntranceCard } from './EntranceCard.tsx';
 import { AskForMail, passwordError } from './PasswordPages.tsx';
 import { enter, type Elsewhere, type Identity, type Step } from './session.ts';
+import { JoinBySingleSignOn, ProviderButtons } from './SingleSignOn.tsx';
+import { useWaysInto } from './singleSignOn.ts';
 import classes from './SignInPage.module.css';
 
 interface Way {
@@ -30,8 +32,15 @@ const slugOf = (name: string): string =>
 /** By an invitation, which proves the address that it went to. */
 export function AcceptInvitation() {
   const { found, failure } = useLook<Way>('/auth/sign-up/look', { invitation: tokenOfLink() });
-  if (!found) return <NotOpen title="Join a workspace" failure={failure} />;
-  return <SignUpForm way={found} proof={{ invitation: tokenOfLink() }} />;
+  const ways = useWaysInto(found?.workspaces[0]?.slug);
+  if (!found || ways === undefined) return <NotOpen title="Join a workspace" failure={failure} />;
+  const { email, account } = found;
+  const proof = { invitation: tokenOfLink() };
+  // Who has an account already agrees with its password: the workspace's provider does not speak for it.
+  if (!ways || email === undefined || account !== 'NONE') return <SignUpForm way={found} proof={proof} />;
+  if (ways.isSsoEnforced && ways.providers.length > 0)
+    return <JoinBySingleSignOn ways={ways} email={email} note={introduction(found, false)} />;
+  return <SignUpForm way={found} proof={proof} others={<ProviderButtons ways={ways} email={email} verb="Join" />} />;
 }
 
 /** By the workspace's invite link, which anybody may have been given. */

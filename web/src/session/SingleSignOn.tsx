@@ -11,7 +11,14 @@ const ICONS: { [kind: string]: typeof IconLogin2 } = {
   MICROSOFT: IconBrandWindowsFilled,
 };
 
-function WayButton({ way, email }: { way: Way; email?: string | undefined }) {
+interface WayButtonProps {
+  way: Way;
+  email?: string | undefined;
+  /** What one does by it. */
+  verb?: string | undefined;
+}
+
+function WayButton({ way, email, verb = 'Sign in' }: WayButtonProps) {
   const Icon = ICONS[way.kind] ?? IconLogin2;
   return (
     <Button
@@ -22,19 +29,19 @@ function WayButton({ way, email }: { way: Way; email?: string | undefined }) {
       leftSection={<Icon size={17} aria-hidden />}
       fullWidth
     >
-      {way.workspace ? `${way.workspace.name}: ${way.label}` : `Sign in with ${way.label}`}
+      {way.workspace ? `${way.workspace.name}: ${way.label}` : `${verb} with ${way.label}`}
     </Button>
   );
 }
 
 /** The providers of the workspace, below the ways that need none. */
-export function ProviderButtons({ ways }: { ways: SignInWays | undefined }) {
+export function ProviderButtons({ ways, ...more }: { ways: SignInWays | undefined; email?: string; verb?: string }) {
   if (!ways || ways.providers.length === 0) return null;
   return (
     <>
       <Divider label="or" labelPosition="center" />
       {ways.providers.map((way) => (
-        <WayButton key={way.id} way={way} />
+        <WayButton key={way.id} way={way} {...more} />
       ))}
     </>
   );
@@ -51,6 +58,18 @@ export function OnlySingleSignOn({ ways, onOther }: { ways: SignInWays; onOther:
       <button type="button" className={classes.more} onClick={onOther}>
         Sign in another way
       </button>
+    </EntranceCard>
+  );
+}
+
+/** For who was invited by a workspace that wants single sign-on: with a password alone nobody would get in. */
+export function JoinBySingleSignOn({ ways, note, email }: { ways: SignInWays; note: string; email: string }) {
+  return (
+    <EntranceCard title={`Join ${ways.workspace?.name ?? 'Relvar'}`}>
+      <p className={classes.note}>{note}</p>
+      {ways.providers.map((way) => (
+        <WayButton key={way.id} way={way} email={email} verb="Join" />
+      ))}
     </EntranceCard>
   );
 }

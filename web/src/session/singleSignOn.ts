@@ -42,6 +42,16 @@ export function startOf(way: Way, email?: string): string {
   return `/auth/sso/start/${way.id}${query.size > 0 ? `?${query}` : ''}`;
 }
 
+/** How one signs in to one workspace. Undefined until it is known; null where the server does not say. */
+export function useWaysInto(slug: string | undefined): SignInWays | null | undefined {
+  const [ways, setWays] = useState<SignInWays | null>();
+  useEffect(() => {
+    if (slug === undefined) return;
+    signInWays(slug).then(setWays, () => setWays(null));
+  }, [slug]);
+  return ways;
+}
+
 /** How one signs in here: to the workspace in the address, the last one, or the only one. Undefined until it is known. */
 export function useSignInWays(): SignInWays | undefined {
   const [ways, setWays] = useState<SignInWays>();

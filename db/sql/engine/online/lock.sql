@@ -21,7 +21,7 @@ do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['objects', 'fields', 'relations', 'rules', 'indexes', 'views', 'view_fields', 'aliases'] loop
+  foreach v_table in array array['objects', 'fields', 'relations', 'rules', 'indexes', 'aliases'] loop
     execute format('create or replace trigger _000_lock before insert or update or delete on metadata.%I for each statement execute function engine.tg_metadata__lock()', v_table);
   end loop;
 end

@@ -85,7 +85,7 @@ begin
   if engine.reads_wholly(caller, v_object.id) then
     return query execute format(
       'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at
-       from %I.record_events e where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3) order by e.batch desc, e.seq desc limit $4', schema_name)
+       from %I.events_of($1, $2) e where ($3 is null or e.batch < $3) order by e.batch desc, e.seq desc limit $4', schema_name)
     using v_object.id, record_id, before_batch, v_limit;
     return;
   end if;
@@ -102,10 +102,10 @@ begin
     'select e.batch, e.seq, e.action, case when e.action in (''shared'', ''unshared'') then e.before else b.value end,
        case when e.action in (''shared'', ''unshared'') then e.after else a.value end, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
        case when $7 then e.source else '''' end, e.happened_at
-     from %I.record_events e
+     from %I.events_of($1, $2) e
      cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)
      cross join lateral engine.past_values(e.after, e.happened_at, $5, $6) a (value)
-     where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3)
+     where ($3 is null or e.batch < $3)
        -- That something was changed which the caller does not read is nothing to tell, either.
        and (e.action <> ''updated'' or b.value <> ''{}'')
      order by e.batch desc, e.seq desc limit $4', schema_name)

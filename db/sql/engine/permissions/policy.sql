@@ -312,14 +312,14 @@ begin
   from metadata.record_rules r
   cross join lateral engine.policy_atoms(r.compiled -> 'node') a
   cross join lateral (select engine.policy_sides(a) as sides) s
-  join metadata.fields f on f.id = (s.sides #>> '{field,field}')::uuid
+  join metadata.fields f on f.id = (s.sides #>> '{field,field}')::uuid and f.workspace_id = policy_indexes.workspace_id
   where r.workspace_id = policy_indexes.workspace_id and (scope is null or f.object_id = any (scope))
     and s.sides ->> 'op' in ('=', 'in', '<', '<=', '>', '>=') and f.type <> 'BOOLEAN'
     -- Relations and unique fields have an index anyway.
     and f.type not in ('RELATION', 'MEMBER', 'UUID') and not f.is_unique
   union
   select o.id, f.id, 'memberId'
-  from metadata.objects o join metadata.fields f on f.object_id = o.id and f.name = 'createdBy' and f.type = 'ACTOR'
+  from metadata.objects o join metadata.fields f on f.object_id = o.id and f.workspace_id = policy_indexes.workspace_id and f.name = 'createdBy' and f.type = 'ACTOR'
   where o.workspace_id = policy_indexes.workspace_id and o.is_private and (scope is null or o.id = any (scope));
 end
 $$;

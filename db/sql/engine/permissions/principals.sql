@@ -148,7 +148,8 @@ begin
     v_parts := v_parts || jsonb_build_object('sql', format('(%screated_by_member_id = %s)', prefix, coalesce(engine.literal(member::text) || '::uuid', '( SELECT engine.private_member() AS private_member)')));
   end if;
   for r in
-    select u.id, u.action, u.compiled from metadata.record_rules u where u.role_id = record_conditions.role_id and u.object_id = (object).id order by u.action
+    select u.id, u.action, u.compiled from metadata.record_rules u
+    where u.workspace_id = (object).workspace_id and u.role_id = record_conditions.role_id and u.object_id = (object).id order by u.action
   loop
     v_tree := engine.policy_tree(r.compiled -> 'node', false, r.id, prefix, member);
     case r.action
@@ -157,14 +158,16 @@ begin
       else v_deletes := v_deletes || v_tree;
     end case;
   end loop;
-  if (object).is_junction and not exists (select from metadata.object_permissions p where p.role_id = record_conditions.role_id and p.object_id = (object).id) then
+  if (object).is_junction and not exists (select from metadata.object_permissions p
+      where p.workspace_id = (object).workspace_id and p.role_id = record_conditions.role_id and p.object_id = (object).id) then
     for r in
       select s.side_id, (engine.formula_columns(f, '', prefix))[1] as link
       from engine.junction_sides((object).workspace_id) s
       join metadata.fields f on f.id = s.field_id
       join metadata.objects o on o.id = s.side_id
       where s.object_id = (object).id and (o.is_private or exists (
-        select from metadata.record_rules u where u.role_id = record_conditions.role_id and u.object_id = o.id and u.action = 'READ'))
+        select from metadata.record_rules u
+          where u.workspace_id = (object).workspace_id and u.role_id = record_conditions.role_id and u.object_id = o.id and u.action = 'READ'))
       order by s.field_id
     loop
       v_parts := v_parts || jsonb_build_object('sql', format(case when member is null then '(%s = ANY (ARRAY( SELECT engine.visible_ids(%L::uuid) AS visible_ids)))'

@@ -1,6 +1,7 @@
 -- What each role may do with each object and field, derived from metadata. What a role includes is not
 -- counted in: PostgreSQL does that, by the membership of one role in another. PostgreSQL takes functions
--- that return rows for long ones, and would rather compile these queries than run them: hence jit = off.
+-- that return rows for long ones, and would rather compile these queries than run them: hence jit = off. And since
+-- it takes them for many rows, it would read all workspaces to find these: hence each table is asked by workspace.
 
 -- The columns of fields, by name alone: what grants and policies are made of.
 create or replace function engine.field_columns(workspace_id uuid, scope uuid[] default null)
@@ -61,8 +62,8 @@ begin
     -- Members come and go by invitation, whatever the role.
     cross join lateral (select o.is_active and o.deleted_at is null as is_visible,
       o.is_active and o.deleted_at is null and o.universal_identifier is distinct from 'standard:workspaceMember' as is_free) a
-    left join metadata.object_permissions p on p.role_id = r.id and p.object_id = o.id
-    left join metadata.record_rules u on u.role_id = r.id and u.object_id = o.id and u.action = 'READ'
+    left join metadata.object_permissions p on p.workspace_id = r.workspace_id and p.role_id = r.id and p.object_id = o.id
+    left join metadata.record_rules u on u.workspace_id = r.workspace_id and u.role_id = r.id and u.object_id = o.id and u.action = 'READ'
     where r.workspace_id = effective_permissions.workspace_id and (roles is null or r.pg_role = any (roles))
   ), sides as materialized (
     select s.object_id, o.role_id, bool_and(o.reads_links) as can_read, bool_or(o.can_update) as can_update, bool_or(o.is_limited) as is_limited
@@ -90,21 +91,24 @@ language plpgsql stable set search_path = '' set plan_cache_mode = force_generic
 as $$
 begin
   return query
+  with field as materialized (
+    select f.id, f.object_id, f.type, f.compiled, f.settings from metadata.fields f
+    where f.workspace_id = field_readings.workspace_id and f.deleted_at is null
+  )
   select f.id, s.id, s.object_id, s.object_id <> f.object_id
       -- A relation of an object to itself leads to other records as well.
       or exists (select from metadata.relations r where r.target_object_id = f.object_id
         and r.field_id in (select (v #>> '{}')::uuid from jsonb_path_query(f.compiled, 'strict $.**.via[*]') v))
-  from metadata.fields f
+  from field f
   cross join lateral engine.formula_fields(f.compiled) r
-  join metadata.fields s on s.id = r
-  where f.workspace_id = field_readings.workspace_id and f.type in ('FORMULA', 'ROLLUP') and f.deleted_at is null and f.compiled is not null
+  join metadata.fields s on s.id = r and s.workspace_id = field_readings.workspace_id
+  where f.type in ('FORMULA', 'ROLLUP') and f.compiled is not null
   union all
   select v.id, s.id, s.object_id, false
-  from metadata.fields v
-  join metadata.objects o on o.id = v.object_id and o.workspace_id = v.workspace_id
-  join metadata.fields s on s.object_id = v.object_id and s.workspace_id = v.workspace_id and s.deleted_at is null
-    and (s.id = o.label_field_id or s.settings ->> 'searchable' = 'true')
-  where v.workspace_id = field_readings.workspace_id and v.type = 'TS_VECTOR' and v.deleted_at is null;
+  from field v
+  join metadata.objects o on o.id = v.object_id and o.workspace_id = field_readings.workspace_id
+  join field s on s.object_id = v.object_id and (s.id = o.label_field_id or s.settings ->> 'searchable' = 'true')
+  where v.type = 'TS_VECTOR';
 end
 $$;
 
@@ -127,7 +131,7 @@ begin
       not coalesce(r.can_update, (f.is_system or p.field_mode = 'ALL_EXCEPT') and coalesce(r.can_read, true)) as is_update_withheld
     from permission p
     join metadata.fields f on f.object_id = p.object_id and f.workspace_id = withheld_fields.workspace_id and f.deleted_at is null
-    left join metadata.field_permissions r on r.role_id = p.role_id and r.field_id = f.id
+    left join metadata.field_permissions r on r.workspace_id = withheld_fields.workspace_id and r.role_id = p.role_id and r.field_id = f.id
     where (r.id is not null or p.field_mode = 'ONLY')
       -- Without its id a record is nothing.
       and not (f.is_system and f.name = 'id')
@@ -147,7 +151,7 @@ begin
   )
   select p.role_id, f.object_id, f.id, h.field_id is not null, coalesce(o.is_update_withheld, false)
   from (select h.role_id, h.field_id from hidden h union select o.role_id, o.field_id from own o where o.is_update_withheld) w
-  join metadata.fields f on f.id = w.field_id
+  join metadata.fields f on f.id = w.field_id and f.workspace_id = withheld_fields.workspace_id
   join permission p on p.role_id = w.role_id and p.object_id = f.object_id
   left join hidden h on h.role_id = w.role_id and h.field_id = w.field_id
   left join own o on o.role_id = w.role_id and o.field_id = w.field_id

@@ -8,7 +8,8 @@ as $$
 begin
   return query
   with permission as materialized (
-    select p.*, o.table_name, o as limited, p.is_limited or exists (select from metadata.record_rules u where u.role_id = p.role_id and u.object_id = p.object_id) as has_rules
+    select p.*, o.table_name, o as limited, p.is_limited or exists (
+      select from metadata.record_rules u where u.workspace_id = desired_policies.workspace_id and u.role_id = p.role_id and u.object_id = p.object_id) as has_rules
     from engine.effective_permissions(desired_policies.workspace_id, scope, roles) p
     join metadata.objects o on o.id = p.object_id and o.workspace_id = desired_policies.workspace_id
     where p.can_read or p.can_create or p.can_update or p.can_delete
@@ -223,8 +224,8 @@ as $$
   select 'index', f.object_id || ' policy:' || c.key, f.object_id::text, o.table_name, engine.fit_name(o.table_name || '_' || c.name || '_policy_idx'),
     format('(%I)', c.name), engine.fact_comment('policy:' || c.key, 'policy:' || c.key), null, null::boolean, null, null, null::oid
   from engine.policy_indexes(workspace_id, scope) p
-  join metadata.fields f on f.id = p.field_id and f.deleted_at is null and f.is_active
-  join metadata.objects o on o.id = f.object_id
+  join metadata.fields f on f.id = p.field_id and f.workspace_id = desired_policy_indexes.workspace_id and f.deleted_at is null and f.is_active
+  join metadata.objects o on o.id = f.object_id and o.workspace_id = desired_policy_indexes.workspace_id
   cross join lateral (
     select engine.column_key(f.id, f.revision, t.part) as key, engine.snake_case(f.name) || t.suffix as name
     from engine.field_type_columns t where t.type = coalesce(f.result_type, f.type) and (t.part = p.part or p.part = '')

@@ -46,7 +46,7 @@ export function MemberTable({ people: { members, roles, mayAct }, act }: { peopl
                       {member.isMe ? ' (you)' : ''}
                     </strong>
                     <small>
-                      {member.email}
+                      <EmailAddress address={member.email} />
                       {member.isEmailVerified || !options?.mustProveEmail ? '' : ', not confirmed'}
                       {member.isActive ? '' : ' · deactivated'}
                     </small>
@@ -78,6 +78,18 @@ export function MemberTable({ people: { members, roles, mayAct }, act }: { peopl
         </Table.Tbody>
       </Table>
     </section>
+  );
+}
+
+/** Where there is no room it breaks before the domain rather than within a word. */
+function EmailAddress({ address }: { address: string }) {
+  const at = address.lastIndexOf('@');
+  return (
+    <>
+      {address.slice(0, at)}
+      <wbr />
+      {address.slice(at)}
+    </>
   );
 }
 

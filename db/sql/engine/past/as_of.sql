@@ -51,8 +51,8 @@ as $$
         'updated_by_member_id', case when e.actor_type = 'member' then e.actor_id end, 'updated_by_name', e.actor_name)
       else jsonb_build_object('updated_at', e.after -> 'updated_at', 'updated_by_source', e.after -> 'updated_by_source',
         'updated_by_member_id', e.after -> 'updated_by_member_id', 'updated_by_name', e.after -> 'updated_by_name') end as value
-      from %I.record_events e
-      where e.record_id = c.record_id and e.object_id = %L and e.happened_at <= %%1$L::timestamptz
+      from %I.events_of(%L, c.record_id) e
+      where e.happened_at <= %%1$L::timestamptz
         and (e.action in ('created', 'restored') or e.action = 'updated' and e.before - %L::text[] <> '{}')
       order by e.batch desc, e.seq desc limit 1$sql$, schema_name, (object).id,
     array(select c.name from engine.columns((object).workspace_id, array[(object).id]) c where c.generated_kind = 'kept'))
@@ -77,12 +77,16 @@ begin
     string_agg(format('%I = %L::%s', a.attname, only_where ->> a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ' and ') filter (where only_where ? a.attname)
   into v_standing, v_rebuilt, v_only
   from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped;
+  if moment < now() - engine.event_retention(v_object.workspace_id) then
+    raise exception 'The history does not reach back to %.', to_char(moment at time zone 'UTC', 'YYYY-MM-DD') using errcode = 'RV195',
+      hint = format('It is kept since %s.', to_char((now() - engine.event_retention(v_object.workspace_id)) at time zone 'UTC', 'YYYY-MM-DD'));
+  end if;
   v_only := coalesce(v_only, 'true');
   return format($sql$
     with later as materialized (
       select e.record_id, e.batch, e.seq, e.action, %6$s as before
-      from %1$I.record_events e
-      where e.object_id = %3$L and e.happened_at > %4$L and e.action in ('created', 'restored', 'updated', 'deleted', 'merged', 'destroyed') and %7$s
+      from %1$I.events_since(%3$L, %4$L) e
+      where e.action in ('created', 'restored', 'updated', 'deleted', 'merged', 'destroyed') and %7$s
     ), changed as materialized (
       select l.record_id, (array_agg(l.action order by l.batch, l.seq))[1] in ('updated', 'deleted', 'merged') as was_there,
         coalesce(jsonb_object_agg(v.key, v.value order by l.batch desc, l.seq desc) filter (where v.key is not null), '{}') as former

@@ -32,8 +32,8 @@ begin
     from (
       select e.*, (select jsonb_object_agg(v.key, v.value) from jsonb_each(%2$s) v where v.key = any ($5)) as b,
         (select jsonb_object_agg(v.key, v.value) from jsonb_each(%3$s) v where v.key = any ($5)) as a
-      from %1$I.record_events e
-      where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3) and (e.before ?| $6 or e.after ?| $6)
+      from %1$I.events_of($1, $2) e
+      where ($3 is null or e.batch < $3) and (e.before ?| $6 or e.after ?| $6)
     ) h
     where h.b is not null or h.a is not null
     order by h.batch desc, h.seq desc limit $4$sql$, schema_name, engine.reading_of(v_object, 'before'), engine.reading_of(v_object, 'after'))

@@ -22,7 +22,7 @@ begin
       hint = 'REFUSE takes nothing back, SKIP leaves out what is in the way, OVERWRITE takes back also what was changed since.';
   end if;
   -- Until the end nobody else changes what is looked at now.
-  perform engine.lock_reverted(schema_name, v_workspace, engine.revert_condition(schema_name, v_workspace, what));
+  perform engine.lock_reverted(schema_name, v_workspace, engine.revert_source(schema_name, v_workspace, what), engine.revert_condition(schema_name, v_workspace, what));
   v_items := array(select i from engine.revert_items(caller, schema_name, what) i);
   v_refused := (select count(*) from unnest(v_items) i where i.conflicts <> '[]');
   if cardinality(v_items) = 0 then
@@ -41,14 +41,14 @@ begin
 end
 $$;
 
-create or replace function engine.lock_reverted(schema_name text, workspace_id uuid, condition text) returns void
+create or replace function engine.lock_reverted(schema_name text, workspace_id uuid, source text, condition text) returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
   o record;
 begin
-  for o in execute format('select distinct e.object_id as id from %I.record_events e where %s order by 1', schema_name, condition) loop
-    execute (select format('select from %1$I.%2$I t where t.id in (select e.record_id from %1$I.record_events e where e.object_id = %3$L and (%4$s)) order by t.id for update', schema_name, b.table_name, b.id, condition)
+  for o in execute format('select distinct e.object_id as id from %s e where %s order by 1', source, condition) loop
+    execute (select format('select from %1$I.%2$I t where t.id in (select e.record_id from %5$s e where e.object_id = %3$L and (%4$s)) order by t.id for update', schema_name, b.table_name, b.id, condition, source)
       from metadata.objects b where b.id = o.id and b.workspace_id = lock_reverted.workspace_id);
   end loop;
 end

@@ -52,6 +52,16 @@ begin
 end
 $$;
 
+-- Where they are: those of one record are read from the archive, too, or the first of them would not be the first.
+create or replace function engine.revert_source(schema_name text, workspace_id uuid, what jsonb) returns text
+language sql stable set search_path = ''
+as $$
+  select case when what ->> 'record_id' is not null and (what ->> 'moment' is not null or what ->> 'after_batch' is not null)
+      and what ->> 'batch' is null and what ->> 'transaction_id' is null and what ->> 'request_id' is null
+    then format('%I.events_of(%L, %L)', schema_name, engine.past_object_id(workspace_id, what ->> 'object_name'), what ->> 'record_id')
+    else format('%I.record_events', schema_name) end
+$$;
+
 -- Columns of one object that a revert writes, with what the caller may do with them and what may be in the way
 -- of a former value, v.former: another record that has it where it is unique, a linked record that is gone.
 create or replace function engine.revert_columns(caller name, schema_name text, object metadata.objects, field_name text, condition text)
@@ -111,7 +121,7 @@ begin
   return query execute format($sql$
     with sel as materialized (
       select e.record_id, e.batch, e.seq, e.action, case when e.action = 'updated' then %4$s end as b, case when e.action in ('updated', 'created', 'restored') then %5$s end as a
-      from %1$I.record_events e
+      from %20$s e
       where e.object_id = %3$L and e.action in ('created', 'restored', 'updated', 'deleted', 'merged') and (%6$s)
     ), rec as materialized (
       select s.record_id, (array_agg(s.action order by s.batch, s.seq))[1] in ('created', 'restored') as was_absent,
@@ -199,7 +209,7 @@ begin
     schema_name, v_table, (object).id, engine.reading_of(object, 'before'), engine.reading_of(object, 'after'), condition, coalesce(v_columns, '{}'),
     engine.condition_of(caller, (object).id, 'READ', 't.'), v_is_whole or engine.reads_label(caller, schema_name, object), engine.label_expression((object).id, 't'),
     engine.condition_of(caller, (object).id, 'UPDATE', 't.'), engine.condition_of(caller, (object).id, 'DELETE', 't.'), v_is_whole, coalesce(v_fixed, '{}'), v_taken, v_gone, v_needs, v_knows_who,
-    (object).name_singular);
+    (object).name_singular, engine.revert_source(schema_name, (object).workspace_id, what));
 end
 $$;
 
@@ -212,7 +222,7 @@ declare
   v_condition text := engine.revert_condition(schema_name, v_workspace, what);
   v_object uuid;
 begin
-  for v_object in execute format('select distinct e.object_id from %I.record_events e where %s', schema_name, v_condition) loop
+  for v_object in execute format('select distinct e.object_id from %s e where %s', engine.revert_source(schema_name, v_workspace, what), v_condition) loop
     return query
     select i.* from metadata.objects o cross join lateral engine.revert_items_of(caller, schema_name, o, what, v_condition) i
     where o.id = v_object and o.workspace_id = v_workspace and o.deleted_at is null and o.is_active and engine.has_right(caller, o.id, 'READ');

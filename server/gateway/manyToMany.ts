@@ -1,6 +1,7 @@
 import { connection } from 'postgraphile/grafast';
 import type { PgCodecRelation, PgCodecWithAttributes, PgResource, PgSelectSingleStep } from 'postgraphile/@dataplan/pg';
 import type { SQL } from 'postgraphile/pg-sql2';
+import { asOfTable, momentOfRecord, selectAsOf } from './asOf.ts';
 
 type Table = PgResource<string, PgCodecWithAttributes>;
 type Relation = PgCodecRelation<PgCodecWithAttributes, Table>;
@@ -10,6 +11,7 @@ interface FarRelation {
   /** Of the field on this side. */
   readonly name: string;
   readonly far: Table;
+  readonly between: Table;
   readonly junction: SQL;
   /** The junction's column that points to this side, and the one that points to the other. */
   readonly nearColumn: string;
@@ -42,7 +44,7 @@ export const ManyToManyPlugin: GraphileConfig.Plugin = {
         const { isPgClassType, pgCodec } = scope;
         if (!isPgClassType || !pgCodec?.attributes) return fields;
         const { sql, inflection, extend } = build;
-        for (const { name, far, junction, nearColumn, farColumn } of farRelations(build, pgCodec)) {
+        for (const { name, far, between, junction, nearColumn, farColumn } of farRelations(build, pgCodec)) {
           const type = build.getOutputTypeByName(inflection.tableConnectionType(far.codec));
           fields = extend(
             fields,
@@ -53,10 +55,17 @@ export const ManyToManyPlugin: GraphileConfig.Plugin = {
                   description: `The \`${inflection.tableType(far.codec)}\` records that it is linked with.`,
                   type: new build.graphql.GraphQLNonNull(type),
                   plan($near: PgSelectSingleStep) {
-                    const $far = far.find();
+                    const $moment = momentOfRecord($near);
+                    const $far = $moment ? selectAsOf(build, far, $moment) : far.find();
                     const id = $far.placeholder($near.get('id'));
+                    const links = $moment
+                      ? asOfTable(build, between, $far.placeholder($moment, build.dataplanPg.TYPES.timestamptz), {
+                          column: nearColumn,
+                          value: id,
+                        })
+                      : junction;
                     $far.where(
-                      sql`${$far.alias}.id in (select j.${sql.identifier(farColumn)} from ${junction} j where j.${sql.identifier(nearColumn)} = ${id})`,
+                      sql`${$far.alias}.id in (select j.${sql.identifier(farColumn)} from ${links} j where j.${sql.identifier(nearColumn)} = ${id})`,
                     );
                     return connection($far);
                   },
@@ -144,6 +153,7 @@ function farRelations(build: GraphileBuild.Build, codec: { name: string }): FarR
     found.push({
       name,
       far: far.remoteResource,
+      between: junction,
       junction: junction.from as SQL,
       nearColumn: nearColumn!,
       farColumn: farColumn!,

@@ -1,6 +1,7 @@
 import { context, lambda } from 'postgraphile/grafast';
 import type { Step } from 'postgraphile/grafast';
 import type { PgCodecWithAttributes, PgSelectQueryBuilder, PgSelectStep } from 'postgraphile/@dataplan/pg';
+import { momentOf } from './asOf.ts';
 import { Narrowings } from './narrowing.ts';
 import type { Narrowing } from './narrowing.ts';
 
@@ -56,7 +57,8 @@ export const NarrowFiltersPlugin: GraphileConfig.Plugin = {
           ...arg,
           applyPlan($parent, $target: Step, fieldArg, info) {
             const $select = (isPgFieldConnection ? ($target as Connection).getSubplan() : $target) as PgSelectStep;
-            $select.apply(lambda([fieldArg.getRaw(), context()], narrow));
+            // Ids of records that are like that now say nothing of what was.
+            if (!momentOf($select)) $select.apply(lambda([fieldArg.getRaw(), context()], narrow));
             return apply($parent, $target, fieldArg, info);
           },
         };

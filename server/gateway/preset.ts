@@ -1,6 +1,7 @@
 import './grafastMode.ts';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
+import { AsOfPlugin } from './asOf.ts';
 import { EmptiesLastPlugin } from './emptiesLast.ts';
 import { LabelOrderPlugin } from './labelOrder.ts';
 import { ManyToManyPlugin } from './manyToMany.ts';
@@ -31,6 +32,7 @@ export const FILTER_OPERATORS = [
 export const gatewayPreset: GraphileConfig.Preset = {
   extends: [PostGraphileAmberPreset, PostGraphileConnectionFilterPreset],
   plugins: [
+    AsOfPlugin,
     NamingPlugin,
     OneWayPlugin,
     EmptiesLastPlugin,

@@ -182,7 +182,6 @@ drop function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text)
 --!include engine/permissions/security.sql
 --!include engine/permissions/flags.sql
 --!include engine/permissions/principals.sql
---!include engine/permissions/flags.sql
 
 
 -- Owners hear of every change of a sign-in.

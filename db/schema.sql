@@ -7246,12 +7246,16 @@ begin
     string_agg(format('%I = %L::%s', a.attname, only_where ->> a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ' and ') filter (where only_where ? a.attname)
   into v_standing, v_rebuilt, v_only
   from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped;
+  if moment < now() - engine.event_retention(v_object.workspace_id) then
+    raise exception 'The history does not reach back to %.', to_char(moment at time zone 'UTC', 'YYYY-MM-DD') using errcode = 'RV195',
+      hint = format('It is kept since %s.', to_char((now() - engine.event_retention(v_object.workspace_id)) at time zone 'UTC', 'YYYY-MM-DD'));
+  end if;
   v_only := coalesce(v_only, 'true');
   return format($sql$
     with later as materialized (
       select e.record_id, e.batch, e.seq, e.action, %6$s as before
-      from %1$I.record_events e
-      where e.object_id = %3$L and e.happened_at > %4$L and e.action in ('created', 'restored', 'updated', 'deleted', 'merged', 'destroyed') and %7$s
+      from %1$I.events_since(%3$L, %4$L) e
+      where e.action in ('created', 'restored', 'updated', 'deleted', 'merged', 'destroyed') and %7$s
     ), changed as materialized (
       select l.record_id, (array_agg(l.action order by l.batch, l.seq))[1] in ('updated', 'deleted', 'merged') as was_there,
         coalesce(jsonb_object_agg(v.key, v.value order by l.batch desc, l.seq desc) filter (where v.key is not null), '{}') as former
@@ -8218,7 +8222,7 @@ begin
       hint = 'REFUSE takes nothing back, SKIP leaves out what is in the way, OVERWRITE takes back also what was changed since.';
   end if;
   -- Until the end nobody else changes what is looked at now.
-  perform engine.lock_reverted(schema_name, v_workspace, engine.revert_condition(schema_name, v_workspace, what));
+  perform engine.lock_reverted(schema_name, v_workspace, engine.revert_source(schema_name, v_workspace, what), engine.revert_condition(schema_name, v_workspace, what));
   v_items := array(select i from engine.revert_items(caller, schema_name, what) i);
   v_refused := (select count(*) from unnest(v_items) i where i.conflicts <> '[]');
   if cardinality(v_items) = 0 then
@@ -11898,8 +11902,8 @@ begin
     from (
       select e.*, (select jsonb_object_agg(v.key, v.value) from jsonb_each(%2$s) v where v.key = any ($5)) as b,
         (select jsonb_object_agg(v.key, v.value) from jsonb_each(%3$s) v where v.key = any ($5)) as a
-      from %1$I.record_events e
-      where e.object_id = $1 and e.record_id = $2 and ($3 is null or e.batch < $3) and (e.before ?| $6 or e.after ?| $6)
+      from %1$I.events_of($1, $2) e
+      where ($3 is null or e.batch < $3) and (e.before ?| $6 or e.after ?| $6)
     ) h
     where h.b is not null or h.a is not null
     order by h.batch desc, h.seq desc limit $4$sql$, schema_name, engine.reading_of(v_object, 'before'), engine.reading_of(v_object, 'after'))
@@ -15053,7 +15057,7 @@ exception when lock_not_available or deadlock_detected then
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.lock_reverted(schema_name text, workspace_id uuid, condition text)
+CREATE OR REPLACE FUNCTION engine.lock_reverted(schema_name text, workspace_id uuid, source text, condition text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -15061,8 +15065,8 @@ AS $function$
 declare
   o record;
 begin
-  for o in execute format('select distinct e.object_id as id from %I.record_events e where %s order by 1', schema_name, condition) loop
-    execute (select format('select from %1$I.%2$I t where t.id in (select e.record_id from %1$I.record_events e where e.object_id = %3$L and (%4$s)) order by t.id for update', schema_name, b.table_name, b.id, condition)
+  for o in execute format('select distinct e.object_id as id from %s e where %s order by 1', source, condition) loop
+    execute (select format('select from %1$I.%2$I t where t.id in (select e.record_id from %5$s e where e.object_id = %3$L and (%4$s)) order by t.id for update', schema_name, b.table_name, b.id, condition, source)
       from metadata.objects b where b.id = o.id and b.workspace_id = lock_reverted.workspace_id);
   end loop;
 end
@@ -17001,8 +17005,8 @@ AS $function$
         'updated_by_member_id', case when e.actor_type = 'member' then e.actor_id end, 'updated_by_name', e.actor_name)
       else jsonb_build_object('updated_at', e.after -> 'updated_at', 'updated_by_source', e.after -> 'updated_by_source',
         'updated_by_member_id', e.after -> 'updated_by_member_id', 'updated_by_name', e.after -> 'updated_by_name') end as value
-      from %I.record_events e
-      where e.record_id = c.record_id and e.object_id = %L and e.happened_at <= %%1$L::timestamptz
+      from %I.events_of(%L, c.record_id) e
+      where e.happened_at <= %%1$L::timestamptz
         and (e.action in ('created', 'restored') or e.action = 'updated' and e.before - %L::text[] <> '{}')
       order by e.batch desc, e.seq desc limit 1$sql$, schema_name, (object).id,
     array(select c.name from engine.columns((object).workspace_id, array[(object).id]) c where c.generated_kind = 'kept'))
@@ -19197,7 +19201,7 @@ declare
   v_condition text := engine.revert_condition(schema_name, v_workspace, what);
   v_object uuid;
 begin
-  for v_object in execute format('select distinct e.object_id from %I.record_events e where %s', schema_name, v_condition) loop
+  for v_object in execute format('select distinct e.object_id from %s e where %s', engine.revert_source(schema_name, v_workspace, what), v_condition) loop
     return query
     select i.* from metadata.objects o cross join lateral engine.revert_items_of(caller, schema_name, o, what, v_condition) i
     where o.id = v_object and o.workspace_id = v_workspace and o.deleted_at is null and o.is_active and engine.has_right(caller, o.id, 'READ');
@@ -19229,7 +19233,7 @@ begin
   return query execute format($sql$
     with sel as materialized (
       select e.record_id, e.batch, e.seq, e.action, case when e.action = 'updated' then %4$s end as b, case when e.action in ('updated', 'created', 'restored') then %5$s end as a
-      from %1$I.record_events e
+      from %20$s e
       where e.object_id = %3$L and e.action in ('created', 'restored', 'updated', 'deleted', 'merged') and (%6$s)
     ), rec as materialized (
       select s.record_id, (array_agg(s.action order by s.batch, s.seq))[1] in ('created', 'restored') as was_absent,
@@ -19317,8 +19321,20 @@ begin
     schema_name, v_table, (object).id, engine.reading_of(object, 'before'), engine.reading_of(object, 'after'), condition, coalesce(v_columns, '{}'),
     engine.condition_of(caller, (object).id, 'READ', 't.'), v_is_whole or engine.reads_label(caller, schema_name, object), engine.label_expression((object).id, 't'),
     engine.condition_of(caller, (object).id, 'UPDATE', 't.'), engine.condition_of(caller, (object).id, 'DELETE', 't.'), v_is_whole, coalesce(v_fixed, '{}'), v_taken, v_gone, v_needs, v_knows_who,
-    (object).name_singular);
+    (object).name_singular, engine.revert_source(schema_name, (object).workspace_id, what));
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_source(schema_name text, workspace_id uuid, what jsonb)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case when what ->> 'record_id' is not null and (what ->> 'moment' is not null or what ->> 'after_batch' is not null)
+      and what ->> 'batch' is null and what ->> 'transaction_id' is null and what ->> 'request_id' is null
+    then format('%I.events_of(%L, %L)', schema_name, engine.past_object_id(workspace_id, what ->> 'object_name'), what ->> 'record_id')
+    else format('%I.record_events', schema_name) end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.revert_statements(schema_name text, workspace_id uuid, items engine.revert_item[], on_conflict text)

@@ -346,3 +346,7 @@ begin
 end
 $$;
 drop function engine.webhook_delivery(uuid, uuid, bigint);
+-- ── links in the history of the records that they link ─────────────────────────────────────────
+--!include engine/links.sql
+--!include engine/desired.sql
+--!include engine/trash.sql

@@ -116,6 +116,9 @@ create or replace function engine.tg_records__touch() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  if new.id is distinct from old.id then
+    raise exception 'The id of a record stays as it is.' using errcode = 'RV190', column = 'id', hint = 'Create another record, and merge the two.';
+  end if;
   if new is distinct from old and (tg_nargs = 0 or to_jsonb(new) - tg_argv is distinct from to_jsonb(old) - tg_argv) and not engine.is_quiet() then
     new.updated_at := now();
     new.updated_by_source := engine.current_source();

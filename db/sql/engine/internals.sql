@@ -30,11 +30,11 @@ as $$
       comment on column %1$I.record_events.seq is ''Number of the change within its statement.'';
       comment on column %1$I.record_events.object_id is ''The object of the record: metadata.objects.id.'';
       comment on column %1$I.record_events.record_id is ''The record.'';
-      comment on column %1$I.record_events.action is ''created, updated, deleted, restored, destroyed, shared or unshared.'';
+      comment on column %1$I.record_events.action is ''created, updated, deleted, restored, destroyed, merged, linked, unlinked, shared or unshared.'';
       comment on column %1$I.record_events.before is ''The values that were changed, as they were; of a deleted record all of them.'';
       comment on column %1$I.record_events.after is ''The values that were changed, as they are now; of a created record all of them.'';
-      comment on column %1$I.record_events.actor_type is ''Who did it: member, api_key, psql (a database login) or system.'';
-      comment on column %1$I.record_events.actor_id is ''The member or the API key.'';
+      comment on column %1$I.record_events.actor_type is ''Who did it: member, api_key, application, workflow, import, agent, psql (a database login) or system.'';
+      comment on column %1$I.record_events.actor_id is ''The member, the API key, the app, or what ran.'';
       comment on column %1$I.record_events.actor_name is ''What they were called at the time.'';
       comment on column %1$I.record_events.source is ''By which way the change came: MANUAL, API, IMPORT, SYSTEM and so on.'';
       comment on column %1$I.record_events.request_id is ''The request that made the change, as in the log of the server.'';

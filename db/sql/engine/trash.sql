@@ -202,10 +202,13 @@ begin
   if v_id is null then
     return false;
   end if;
+  if not v_object.is_audited then
+    return true;
+  end if;
   v_batch := nextval('engine.event_batch');
   execute format(
-    'insert into %I.record_events (batch, seq, object_id, record_id, action, actor_type, actor_id, actor_name, source)
-     values ($1, 1, $2, $3, ''destroyed'', $4, $5, $6, $7)', schema_name)
+    'insert into %I.record_events (batch, seq, object_id, record_id, action, actor_type, actor_id, actor_name, source, request_id)
+     values ($1, 1, $2, $3, ''destroyed'', $4, $5, $6, $7, nullif(current_setting(''relvar.request_id'', true), ''''))', schema_name)
   using v_batch, v_object.id, record_id, v_actor.type, v_actor.id, v_actor.name, engine.current_source();
   insert into engine.outbox (batch, workspace_id, object_id, action)
   values (v_batch, v_object.workspace_id, v_object.id, 'destroyed');

@@ -85,8 +85,9 @@ begin
   if engine.reads_wholly(caller, v_object.id) then
     return query execute format(
       'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at
-       from %I.events_of($1, $2) e where ($3 is null or e.batch < $3) order by e.batch desc, e.seq desc limit $4', schema_name)
-    using v_object.id, record_id, before_batch, v_limit;
+       from %I.events_of($1, $2) e where ($3 is null or e.batch < $3)
+         and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($5, coalesce(e.after, e.before))) order by e.batch desc, e.seq desc limit $4', schema_name)
+    using v_object.id, record_id, before_batch, v_limit, caller;
     return;
   end if;
   -- Found out once, in the words of the policies.
@@ -99,8 +100,8 @@ begin
   select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, v_object) c;
   v_knows_who := has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
   return query execute format(
-    'select e.batch, e.seq, e.action, case when e.action in (''shared'', ''unshared'') then e.before else b.value end,
-       case when e.action in (''shared'', ''unshared'') then e.after else a.value end, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
+    'select e.batch, e.seq, e.action, case when e.action in (''shared'', ''unshared'', ''linked'', ''unlinked'') then e.before else b.value end,
+       case when e.action in (''shared'', ''unshared'', ''linked'', ''unlinked'') then e.after else a.value end, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
        case when $7 then e.source else '''' end, e.happened_at
      from %I.events_of($1, $2) e
      cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)
@@ -108,8 +109,9 @@ begin
      where ($3 is null or e.batch < $3)
        -- That something was changed which the caller does not read is nothing to tell, either.
        and (e.action <> ''updated'' or b.value <> ''{}'')
+       and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($8, coalesce(e.after, e.before)))
      order by e.batch desc, e.seq desc limit $4', schema_name)
-  using v_object.id, record_id, before_batch, v_limit, v_names, v_since, v_knows_who;
+  using v_object.id, record_id, before_batch, v_limit, v_names, v_since, v_knows_who, caller;
 end
 $$;
 

@@ -106,7 +106,9 @@ as $$
     select * from engine.desired_policies(desired_security.workspace_id, scope, roles)
     union all
     select t.table_key, t.table_name, r.pg_role, 'select',
-      format('for select to %I using ((object_id = ANY (ARRAY( SELECT engine.wholly_readable_objects(CURRENT_USER) AS wholly_readable_objects))))', r.pg_role)
+      -- Links are told by record_history, to who sees both ends.
+      format(case t.table_key when 'record_events' then 'for select to %I using (((object_id = ANY (ARRAY( SELECT engine.wholly_readable_objects(CURRENT_USER) AS wholly_readable_objects))) AND (action <> ALL (ARRAY[''linked''::text, ''unlinked''::text]))))'
+        else 'for select to %I using ((object_id = ANY (ARRAY( SELECT engine.wholly_readable_objects(CURRENT_USER) AS wholly_readable_objects))))' end, r.pg_role)
     from tables t cross join roles_there r
     where t.table_key in ('record_events', 'trash')
   ), grants as (

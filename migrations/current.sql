@@ -350,3 +350,13 @@ drop function engine.webhook_delivery(uuid, uuid, bigint);
 --!include engine/links.sql
 --!include engine/desired.sql
 --!include engine/trash.sql
+
+-- ── merging records ────────────────────────────────────────────────────────────────────────────
+create table engine.merging (
+  record_id uuid not null,
+  transaction_id xid8 not null default pg_current_xact_id(),
+  survivor_id uuid not null,
+  primary key (record_id, transaction_id)
+);
+comment on table engine.merging is 'Which records the transaction that runs merges into which: empty between transactions.';
+--!include engine/merge.sql

@@ -64,9 +64,13 @@ begin
         get diagnostics v_count = row_count;
       end if;
     when 'DELETE' then
-      v_action := 'deleted';
-      insert into record_events (batch, seq, object_id, record_id, action, before, actor_type, actor_id, actor_name, source, request_id)
+      -- Here, too, the setting alone proves nothing.
+      v_action := case when current_setting('relvar.action', true) = 'merged' and not exists (
+          select from old_rows o where not exists (select from engine.merging m where m.record_id = o.id and m.transaction_id = pg_current_xact_id()))
+        then 'merged' else 'deleted' end;
+      insert into record_events (batch, seq, object_id, record_id, action, before, after, actor_type, actor_id, actor_name, source, request_id)
       select v_batch, row_number() over (), v_object, o.id, v_action, to_jsonb(o.*) - v_hidden,
+        case v_action when 'merged' then (select jsonb_build_object('survivorId', m.survivor_id) from engine.merging m where m.record_id = o.id and m.transaction_id = pg_current_xact_id()) end,
         v_actor.type, v_actor.id, v_actor.name, v_source, v_request
       from old_rows o;
       get diagnostics v_count = row_count;

@@ -30,7 +30,7 @@ as $$
       comment on column %1$I.record_events.seq is ''Number of the change within its statement.'';
       comment on column %1$I.record_events.object_id is ''The object of the record: metadata.objects.id.'';
       comment on column %1$I.record_events.record_id is ''The record.'';
-      comment on column %1$I.record_events.action is ''created, updated, deleted, restored, destroyed, merged, linked, unlinked, shared or unshared.'';
+      comment on column %1$I.record_events.action is ''created, updated, deleted, restored, destroyed, merged (into another), absorbed (others), linked, unlinked, shared or unshared.'';
       comment on column %1$I.record_events.before is ''The values that were changed, as they were; of a deleted record all of them.'';
       comment on column %1$I.record_events.after is ''The values that were changed, as they are now; of a created record all of them.'';
       comment on column %1$I.record_events.actor_type is ''Who did it: member, api_key, application, workflow, import, agent, psql (a database login) or system.'';
@@ -324,6 +324,14 @@ BEGIN ATOMIC
  SELECT engine.restore_record(CURRENT_USER, %1$L::text, object_name, record_id) AS restore_record;
 END$function$, schema_name),
       null, 'Puts a deleted record back, with what its deletion took along and the links that it cut. False when it is not in the trash.'),
+    ('function', 'merge_records', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.merge_records(object_name text, survivor_id uuid, other_ids uuid[], data jsonb DEFAULT '{}'::jsonb)
+ RETURNS uuid
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.end_merge(%1$L::text, engine.run_merge(engine.begin_merge(CURRENT_USER, %1$L::text, object_name, survivor_id, other_ids, data))) AS end_merge;
+END$function$, schema_name),
+      null, 'Makes several records one: the survivor gets the values in data, named as when a record is created, and all that refers to the others; these go to the trash. Returns the survivor.'),
     ('function', 'destroy_record', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.destroy_record(object_name text, record_id uuid)
  RETURNS boolean

@@ -1,0 +1,276 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import type pg from 'pg';
+import { useDatabase } from '../testing/database.ts';
+import {
+  act,
+  addField,
+  addObject,
+  addRelation,
+  createWorkspace,
+  failure,
+  insert,
+  reconcile,
+  type Workspace,
+} from '../testing/workspace.ts';
+
+const db = useDatabase();
+let ws: Workspace;
+const ids: Record<'client' | 'visit' | 'badge' | 'course', string> = { client: '', visit: '', badge: '', course: '' };
+
+/** Clients with a unique code and a mentor, visits of theirs, one badge each, courses that they take, and targets of tasks. */
+beforeAll(async () => {
+  ws = await createWorkspace(db.admin);
+  const client = await db.admin.connect();
+  await client.query('begin');
+  ids.client = await addObject(client, ws, { label_singular: 'Client', label_plural: 'Clients' });
+  await addField(client, ids.client, { label: 'Code', type: 'TEXT', is_unique: true });
+  await addField(client, ids.client, { label: 'City', type: 'TEXT' });
+  await addRelation(client, ids.client, 'Mentor', ids.client, { label: 'Mentees' });
+  ids.visit = await addObject(client, ws, { label_singular: 'Visit', label_plural: 'Visits' });
+  await addRelation(client, ids.visit, 'Client', ids.client, { label: 'Visits', onDelete: 'CASCADE' });
+  ids.badge = await addObject(client, ws, { label_singular: 'Badge', label_plural: 'Badges' });
+  const badge = await addRelation(client, ids.badge, 'Client', ids.client, { label: 'Badges', onDelete: 'RESTRICT' });
+  await client.query('update metadata.fields set is_unique = true where id = $1', [badge.field]);
+  ids.course = await addObject(client, ws, { label_singular: 'Course', label_plural: 'Courses' });
+  for (const [label, targetObjectId, inverseLabel] of [
+    ['Courses', ids.course, 'Clients'],
+    ['Friends', ids.client, 'Friends of'],
+  ])
+    await addField(client, ids.client, {
+      label: label!,
+      type: 'MANY_TO_MANY',
+      settings: { targetObjectId, inverseLabel },
+    });
+  await client.query('commit');
+  client.release();
+});
+
+async function people(client: pg.ClientBase) {
+  await client.query(`set local search_path = ${ws.schema}, public`);
+  const add = (name: string, code: string) => insert(client, 'clients', { name, code });
+  return { ann: await add('Ann', 'A'), anna: await add('Anna', 'B'), bob: await add('Bob', 'C') };
+}
+const merge = async (client: pg.ClientBase, survivor: string, others: string[], data: object = {}) =>
+  (
+    await client.query<{ id: string }>(`select merge_records('client', $1, $2, $3) as id`, [
+      survivor,
+      others,
+      JSON.stringify(data),
+    ])
+  ).rows[0]!.id;
+const rows = async (client: pg.ClientBase, sql: string, ...values: unknown[]) => (await client.query(sql, values)).rows;
+
+test('the survivor gets the values that were chosen, also unique ones of the others', () =>
+  db.inTransaction(async (client) => {
+    const { ann, anna } = await people(client);
+    expect(await merge(client, ann, [anna], { name: 'Anna', code: 'B', city: 'Rome' })).toBe(ann);
+    expect(await rows(client, `select id, name, code, city from clients where name like 'Ann%'`)).toEqual([
+      { id: ann, name: 'Anna', code: 'B', city: 'Rome' },
+    ]);
+    expect(await rows(client, 'select record_id, label from trash')).toEqual([{ record_id: anna, label: 'Anna' }]);
+  }));
+
+test('all relations move: children, one-to-one, to itself, many-to-many, of several objects, shares and favourites', () =>
+  db.inTransaction(async (client) => {
+    const { ann, anna, bob } = await people(client);
+    const [law, art] = [
+      await insert(client, 'courses', { name: 'Law' }),
+      await insert(client, 'courses', { name: 'Art' }),
+    ];
+    const visit = await insert(client, 'visits', { name: 'Monday', client_id: anna });
+    const badge = await insert(client, 'badges', { name: '7', client_id: anna });
+    await client.query('update clients set mentor_id = $1 where id = any ($2)', [anna, [ann, bob]]);
+    for (const [who, what] of [
+      [ann, law],
+      [anna, law],
+      [anna, art],
+    ])
+      await client.query('insert into client_course_links (client_id, course_id) values ($1, $2)', [who, what]);
+    for (const [from, to] of [
+      [ann, anna],
+      [anna, bob],
+      [bob, anna],
+    ])
+      await client.query('insert into client_client_links (client_id, related_client_id) values ($1, $2)', [from, to]);
+    const principal = (await rows(client, `select id from metadata.roles where pg_role = $1`, ws.memberRole))[0].id;
+    await client.query(`select share_record('client', $1, 'ROLE', $2, 'READ')`, [ann, principal]);
+    await client.query(`select share_record('client', $1, 'ROLE', $2, 'WRITE')`, [anna, principal]);
+    await client.query(
+      `insert into metadata.favourites (workspace_id, kind, object_id, record_id) values ($1, 'RECORD', $2, $3)`,
+      [ws.id, ids.client, anna],
+    );
+    await merge(client, ann, [anna]);
+    expect(await rows(client, 'select id, client_id from visits')).toEqual([{ id: visit, client_id: ann }]);
+    expect(await rows(client, 'select id, client_id from badges')).toEqual([{ id: badge, client_id: ann }]);
+    expect(await rows(client, 'select id, mentor_id from clients order by name')).toEqual([
+      { id: ann, mentor_id: null },
+      { id: bob, mentor_id: ann },
+    ]);
+    expect(
+      await rows(
+        client,
+        'select client_id, c.name from client_course_links l join courses c on c.id = l.course_id order by 2',
+      ),
+    ).toEqual([
+      { client_id: ann, name: 'Art' },
+      { client_id: ann, name: 'Law' },
+    ]);
+    expect(
+      (await rows(client, 'select client_id as a, related_client_id as b from client_client_links'))
+        .map(({ a, b }) => `${a}${b}`)
+        .sort(),
+    ).toEqual([`${ann}${bob}`, `${bob}${ann}`].sort());
+    expect(await rows(client, 'select record_id, access from record_shares')).toEqual([
+      { record_id: ann, access: 'WRITE' },
+    ]);
+    expect(await rows(client, `select record_id from metadata.favourites where kind = 'RECORD'`)).toEqual([
+      { record_id: ann },
+    ]);
+  }));
+
+test('targets of tasks move, and none stands twice', () =>
+  db.inTransaction(async (client) => {
+    await client.query(`set local search_path = ${ws.schema}, public`);
+    const [a, b] = [await insert(client, 'companies', { name: 'A' }), await insert(client, 'companies', { name: 'B' })];
+    const [call, mail] = [
+      await insert(client, 'tasks', { title: 'Call' }),
+      await insert(client, 'tasks', { title: 'Mail' }),
+    ];
+    for (const [task, company] of [
+      [call, a],
+      [call, b],
+      [mail, b],
+    ])
+      await client.query('insert into task_targets (task_id, target_company_id) values ($1, $2)', [task, company]);
+    await client.query(`select merge_records('company', $1, array[$2]::uuid[])`, [a, b]);
+    expect(
+      await rows(
+        client,
+        'select t.title, target_company_id as company from task_targets x join tasks t on t.id = x.task_id order by 1',
+      ),
+    ).toEqual([
+      { title: 'Call', company: a },
+      { title: 'Mail', company: a },
+    ]);
+  }));
+
+test('the log tells of it on all sides, in one transaction', () =>
+  db.inTransaction(async (client) => {
+    const { ann, anna, bob } = await people(client);
+    await insert(client, 'visits', { name: 'Monday', client_id: bob });
+    const [{ batch }] = await rows(client, 'select max(batch) as batch from record_events');
+    await merge(client, ann, [anna, bob], { city: 'Rome' });
+    const log = await rows(
+      client,
+      'select record_id, action, before, after from record_events where batch > $1 order by batch, seq',
+      batch,
+    );
+    expect(log.map((e) => e.action)).toEqual(['updated', 'merged', 'merged', 'updated', 'absorbed']);
+    expect(log[0]).toMatchObject({ before: { client_id: bob }, after: { client_id: ann } });
+    expect(
+      log
+        .filter((e) => e.action === 'merged')
+        .map((e) => [e.record_id, e.before.name, e.after])
+        .sort(),
+    ).toEqual(
+      [
+        [anna, 'Anna', { survivorId: ann }],
+        [bob, 'Bob', { survivorId: ann }],
+      ].sort(),
+    );
+    expect(log[3]).toMatchObject({ record_id: ann, before: { city: null }, after: { city: 'Rome' } });
+    expect(log[4].record_id).toBe(ann);
+    expect([...log[4].after.mergedIds].sort()).toEqual([anna, bob].sort());
+    expect(await rows(client, `select action from record_history('client', $1) order by batch`, anna)).toEqual([
+      { action: 'created' },
+      { action: 'merged' },
+    ]);
+    expect(await rows(client, 'select 1 from engine.merging')).toEqual([]);
+  }));
+
+describe('who may not is refused, and nothing has happened', () => {
+  const as = async (
+    client: pg.ClientBase,
+    rights: { update: boolean; delete: boolean },
+    ...[survivor, other]: [string, string]
+  ) => {
+    await client.query(
+      `insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete)
+       select $1, id, $2, true, true, $3, $4 from metadata.roles where pg_role = $5`,
+      [ws.id, ids.client, rights.update, rights.delete, ws.memberRole],
+    );
+    await reconcile(client);
+    await act(client, ws.memberRole);
+    return merge(client, survivor, [other], { city: 'Rome' });
+  };
+
+  test.each([[{ update: false, delete: true }], [{ update: true, delete: false }]])('%j', (rights) =>
+    db.inTransaction(async (client) => {
+      const { ann, anna } = await people(client);
+      expect(await failure(client, () => as(client, rights, ann, anna))).toMatchObject({ code: '42501' });
+      expect(await rows(client, 'select 1 from clients')).toHaveLength(3);
+    }),
+  );
+
+  test('with both rights it is done, also what the role itself may not change', () =>
+    db.inTransaction(async (client) => {
+      const { ann, anna } = await people(client);
+      await insert(client, 'visits', { name: 'Monday', client_id: anna });
+      await client.query(
+        `insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete)
+         select $1, id, $2, true, false, false, false from metadata.roles where pg_role = $3`,
+        [ws.id, ids.visit, ws.memberRole],
+      );
+      expect(await as(client, { update: true, delete: true }, ann, anna)).toBe(ann);
+      expect(await rows(client, 'select client_id from visits')).toEqual([{ client_id: ann }]);
+    }));
+
+  test('a field that the role may not change', () =>
+    db.inTransaction(async (client) => {
+      const { ann, anna } = await people(client);
+      await client.query(
+        `insert into metadata.field_permissions (workspace_id, role_id, object_id, field_id, can_read, can_update)
+         select $1, r.id, $2, f.id, true, false from metadata.roles r, metadata.fields f where r.pg_role = $3 and f.object_id = $2 and f.name = 'city'`,
+        [ws.id, ids.client, ws.memberRole],
+      );
+      await reconcile(client);
+      await act(client, ws.memberRole);
+      expect(await failure(client, () => merge(client, ann, [anna], { city: 'Rome' }))).toMatchObject({
+        code: '42501',
+      });
+      expect(await merge(client, ann, [anna], { name: 'Anna' })).toBe(ann);
+    }));
+});
+
+test('what stands in the way is said', () =>
+  db.inTransaction(async (client) => {
+    const { ann, anna } = await people(client);
+    for (const who of [ann, anna]) await insert(client, 'badges', { name: who, client_id: who });
+    const error = await failure(client, () => merge(client, ann, [anna]));
+    expect(error).toMatchObject({ code: 'RV192' });
+    expect(error.message).toContain('Badges');
+    expect(error.hint).toContain('Badges');
+    expect(await failure(client, () => merge(client, ann, [ann]))).toMatchObject({ code: 'RV192' });
+    expect(await failure(client, () => merge(client, ann, []))).toMatchObject({ code: 'RV192' });
+    expect(await failure(client, () => merge(client, ann, [anna], { cty: 'x' }))).toMatchObject({
+      code: 'RV062',
+      hint: 'Did you mean city?',
+    });
+    expect(await failure(client, () => merge(client, ann, [ids.client]))).toMatchObject({ code: '42501' });
+    expect(
+      await failure(client, () =>
+        client.query(`select merge_records('clientCourseLink', $1, array[$2]::uuid[])`, [ann, anna]),
+      ),
+    ).toMatchObject({ code: 'RV192' });
+  }));
+
+test('a deletion cannot pass for a merge by a setting', () =>
+  db.inTransaction(async (client) => {
+    const { ann } = await people(client);
+    await client.query(`set local relvar.action = 'merged'`);
+    await client.query('delete from clients where id = $1', [ann]);
+    expect(await rows(client, `select action from record_events where record_id = $1 order by batch`, ann)).toEqual([
+      { action: 'created' },
+      { action: 'deleted' },
+    ]);
+  }));

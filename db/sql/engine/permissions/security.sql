@@ -107,7 +107,7 @@ as $$
     union all
     select t.table_key, t.table_name, r.pg_role, 'select',
       -- Links are told by record_history, to who sees both ends.
-      format(case t.table_key when 'record_events' then 'for select to %I using (((object_id = ANY (ARRAY( SELECT engine.wholly_readable_objects(CURRENT_USER) AS wholly_readable_objects))) AND (action <> ALL (ARRAY[''linked''::text, ''unlinked''::text]))))'
+      format(case t.table_key when 'record_events' then 'for select to %I using (((object_id = ANY (ARRAY( SELECT engine.wholly_readable_objects(CURRENT_USER) AS wholly_readable_objects))) AND (action <> ''linked''::text) AND (action <> ''unlinked''::text)))'
         else 'for select to %I using ((object_id = ANY (ARRAY( SELECT engine.wholly_readable_objects(CURRENT_USER) AS wholly_readable_objects))))' end, r.pg_role)
     from tables t cross join roles_there r
     where t.table_key in ('record_events', 'trash')

@@ -1223,6 +1223,15 @@ comment on table engine.job_turns is 'How far each workspace has come in the lin
 
 alter table engine.job_turns add constraint job_turns_pkey PRIMARY KEY (priority, workspace_id);
 
+create table engine.merging (
+  record_id uuid not null,
+  transaction_id xid8 not null default pg_current_xact_id(),
+  survivor_id uuid not null
+);
+comment on table engine.merging is 'Which records the transaction that runs merges into which: empty between transactions.';
+
+alter table engine.merging add constraint merging_pkey PRIMARY KEY (record_id, transaction_id);
+
 create table engine.object_shapes (
   workspace_id uuid not null,
   object_key text not null,
@@ -8167,6 +8176,67 @@ end
 $function$;
 comment on function engine.become(text,text) is 'Take the role of a member (by e-mail) or a role (by name) of a workspace for the rest of the session. "reset role" ends it.';
 
+CREATE OR REPLACE FUNCTION engine.begin_merge(caller name, schema_name text, object_name text, survivor_id uuid, other_ids uuid[], data jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
+  v_table text := format('%I.%I', schema_name, v_object.table_name);
+  v_others uuid[] := array(select distinct i from unnest(other_ids) i where i <> survivor_id);
+  v_data jsonb := '{}';
+  v_unknown text;
+  v_internal text;
+  r record;
+begin
+  if v_object.is_junction or v_object.universal_identifier = 'standard:workspaceMember' then
+    raise exception '% are not merged.', v_object.label_plural using errcode = 'RV192', hint = 'Merge the records that they belong to.';
+  end if;
+  if survivor_id is null or cardinality(v_others) not between 1 and 100 then
+    raise exception 'A record is merged with 1 to 100 others.' using errcode = 'RV192', column = 'other_ids', hint = 'Name the one that stays, and the others.';
+  end if;
+  execute format('select from %s t where t.id = any ($1) order by t.id for update', v_table) using survivor_id || v_others;
+  if not engine.may_touch(caller, v_object.id, survivor_id, 'UPDATE') then
+    raise exception 'Your role may not change the record that stays, or there is none.' using errcode = '42501';
+  end if;
+  if exists (select from unnest(v_others) i where not engine.may_touch(caller, v_object.id, i, 'DELETE')) then
+    raise exception 'Your role may not delete one of the records that go, or there is none.' using errcode = '42501', hint = 'Merging puts them into the trash.';
+  end if;
+  if jsonb_typeof(coalesce(data, '{}')) <> 'object' then
+    raise exception 'Values are an object.' using errcode = 'RV062', column = 'data', hint = 'Give {"emailsPrimaryEmail": "ann@example.com"}, for example.';
+  end if;
+  select k into v_unknown from jsonb_object_keys(data) k
+  where not exists (select from pg_catalog.pg_attribute a where a.attrelid = v_table::regclass and a.attname = engine.snake_case(k) and a.attnum > 0 and not a.attisdropped) limit 1;
+  if found then
+    raise exception '% have no value "%".', v_object.label_plural, v_unknown using errcode = 'RV062', column = 'data',
+      hint = coalesce(format('Did you mean %s?', engine.nearest(v_unknown, array(select engine.camel_case(s.name) from engine.columns(v_object.workspace_id, array[v_object.id]) s where s.is_active))),
+        'Name values as the API does when a record is created.');
+  end if;
+  v_data := (select coalesce(jsonb_object_agg(engine.snake_case(e.key), e.value), '{}') from jsonb_each(data) e);
+  insert into engine.merging (record_id, survivor_id) select i, begin_merge.survivor_id from unnest(v_others) i;
+  for r in select * from engine.relations_to(v_object) loop
+    perform engine.move_references(schema_name, v_object, (r.child).id, r.column_name, r.is_link, r.own_columns, r.other_columns, survivor_id, v_others);
+  end loop;
+  perform engine.move_shares(schema_name, v_object, survivor_id, v_others);
+  delete from metadata.favourites f using metadata.favourites k
+  where f.object_id = v_object.id and f.record_id = any (v_others) and k.object_id = f.object_id and k.member_id is not distinct from f.member_id
+    and (k.record_id = begin_merge.survivor_id or k.record_id = any (v_others) and k.id < f.id);
+  update metadata.favourites f set record_id = begin_merge.survivor_id where f.object_id = v_object.id and f.record_id = any (v_others);
+  -- What else a workspace keeps about records.
+  for v_internal in
+    select t from unnest(engine.internal_tables()) t
+    where t not in ('record_events', 'event_batches', 'event_archive', 'trash', 'record_shares')
+      and (select count(*) from pg_catalog.pg_attribute a where a.attrelid = to_regclass(format('%I.%I', schema_name, t)) and a.attname in ('object_id', 'record_id') and not a.attisdropped) = 2
+  loop
+    execute format('update %I.%I t set record_id = $1 where t.object_id = $2 and t.record_id = any ($3)', schema_name, v_internal) using survivor_id, v_object.id, v_others;
+  end loop;
+  return jsonb_build_object('table', v_table, 'object', v_object.id, 'survivor', survivor_id, 'others', to_jsonb(v_others), 'data', v_data,
+    'columns', (select string_agg(quote_ident(k), ', ') from jsonb_object_keys(v_data) k));
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.begin_positions(workspace_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -10117,11 +10187,11 @@ AS $functionx$
       comment on column %1$I.record_events.seq is ''Number of the change within its statement.'';
       comment on column %1$I.record_events.object_id is ''The object of the record: metadata.objects.id.'';
       comment on column %1$I.record_events.record_id is ''The record.'';
-      comment on column %1$I.record_events.action is ''created, updated, deleted, restored, destroyed, shared or unshared.'';
+      comment on column %1$I.record_events.action is ''created, updated, deleted, restored, destroyed, merged (into another), absorbed (others), linked, unlinked, shared or unshared.'';
       comment on column %1$I.record_events.before is ''The values that were changed, as they were; of a deleted record all of them.'';
       comment on column %1$I.record_events.after is ''The values that were changed, as they are now; of a created record all of them.'';
-      comment on column %1$I.record_events.actor_type is ''Who did it: member, api_key, psql (a database login) or system.'';
-      comment on column %1$I.record_events.actor_id is ''The member or the API key.'';
+      comment on column %1$I.record_events.actor_type is ''Who did it: member, api_key, application, workflow, import, agent, psql (a database login) or system.'';
+      comment on column %1$I.record_events.actor_id is ''The member, the API key, the app, or what ran.'';
       comment on column %1$I.record_events.actor_name is ''What they were called at the time.'';
       comment on column %1$I.record_events.source is ''By which way the change came: MANUAL, API, IMPORT, SYSTEM and so on.'';
       comment on column %1$I.record_events.request_id is ''The request that made the change, as in the log of the server.'';
@@ -10411,6 +10481,14 @@ BEGIN ATOMIC
  SELECT engine.restore_record(CURRENT_USER, %1$L::text, object_name, record_id) AS restore_record;
 END$function$, schema_name),
       null, 'Puts a deleted record back, with what its deletion took along and the links that it cut. False when it is not in the trash.'),
+    ('function', 'merge_records', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.merge_records(object_name text, survivor_id uuid, other_ids uuid[], data jsonb DEFAULT '{}'::jsonb)
+ RETURNS uuid
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.end_merge(%1$L::text, engine.run_merge(engine.begin_merge(CURRENT_USER, %1$L::text, object_name, survivor_id, other_ids, data))) AS end_merge;
+END$function$, schema_name),
+      null, 'Makes several records one: the survivor gets the values in data, named as when a record is created, and all that refers to the others; these go to the trash. Returns the survivor.'),
     ('function', 'destroy_record', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.destroy_record(object_name text, record_id uuid)
  RETURNS boolean
@@ -10600,7 +10678,9 @@ AS $function$
     select * from engine.desired_policies(desired_security.workspace_id, scope, roles)
     union all
     select t.table_key, t.table_name, r.pg_role, 'select',
-      format('for select to %I using ((object_id = ANY (ARRAY( SELECT engine.wholly_readable_objects(CURRENT_USER) AS wholly_readable_objects))))', r.pg_role)
+      -- Links are told by record_history, to who sees both ends.
+      format(case t.table_key when 'record_events' then 'for select to %I using (((object_id = ANY (ARRAY( SELECT engine.wholly_readable_objects(CURRENT_USER) AS wholly_readable_objects))) AND (action <> ''linked''::text) AND (action <> ''unlinked''::text)))'
+        else 'for select to %I using ((object_id = ANY (ARRAY( SELECT engine.wholly_readable_objects(CURRENT_USER) AS wholly_readable_objects))))' end, r.pg_role)
     from tables t cross join roles_there r
     where t.table_key in ('record_events', 'trash')
   ), grants as (
@@ -10658,11 +10738,15 @@ AS $function$
       string_agg(', ' || quote_literal(s.name), '' order by s.name) filter (where s.generated_kind = 'virtual') as hidden
     from unnest(spec) s where s.generated_kind in ('kept', 'virtual') group by s.object_id
   ) c on c.object_id = o.id
+  cross join lateral (select engine.link_arguments(o, spec) as arguments) l
   cross join lateral (values
     ('_100_touch', format('before update on %%s for each row execute function engine.tg_records__touch(%s)', c.kept), true),
     ('_200_log_insert', format('after insert on %%s referencing new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
+    ('_210_log_links_insert', format('after insert on %%s referencing new table as new_rows for each statement execute function engine.tg_records__log_links(%s)', l.arguments), l.arguments is not null),
+    ('_210_log_links_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log_links(%s)', l.arguments), l.arguments is not null),
+    ('_210_log_links_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log_links(%s)', l.arguments), l.arguments is not null),
     ('_300_trash', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__trash(%L%s)', o.id, c.hidden), true),
     ('_500_tell_core', format('after update on %%s for each row execute function engine.tg_records__tell_core(%L)', o.workspace_id), o.universal_identifier = 'standard:workspaceMember')
   ) as t (name, definition, wanted)
@@ -10690,10 +10774,13 @@ begin
   if v_id is null then
     return false;
   end if;
+  if not v_object.is_audited then
+    return true;
+  end if;
   v_batch := nextval('engine.event_batch');
   execute format(
-    'insert into %I.record_events (batch, seq, object_id, record_id, action, actor_type, actor_id, actor_name, source)
-     values ($1, 1, $2, $3, ''destroyed'', $4, $5, $6, $7)', schema_name)
+    'insert into %I.record_events (batch, seq, object_id, record_id, action, actor_type, actor_id, actor_name, source, request_id)
+     values ($1, 1, $2, $3, ''destroyed'', $4, $5, $6, $7, nullif(current_setting(''relvar.request_id'', true), ''''))', schema_name)
   using v_batch, v_object.id, record_id, v_actor.type, v_actor.id, v_actor.name, engine.current_source();
   insert into engine.outbox (batch, workspace_id, object_id, action)
   values (v_batch, v_object.workspace_id, v_object.id, 'destroyed');
@@ -11489,6 +11576,30 @@ begin
   where s.provider_id = (provider).id and s.user_id = (member).user_id and s.revoked_at is null;
   perform engine.note_member_event('IDENTITY_DISCONNECTED', member, jsonb_build_object('provider', (provider).label));
   return true;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.end_merge(schema_name text, merge jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects;
+  v_actor engine.actor := engine.current_actor();
+  v_batch bigint;
+begin
+  delete from engine.merging m where m.transaction_id = pg_current_xact_id();
+  select o.* into v_object from metadata.objects o where o.id = (merge ->> 'object')::uuid;
+  if v_object.is_audited then
+    v_batch := nextval('engine.event_batch');
+    execute format('insert into %I.record_events (batch, seq, object_id, record_id, action, after, actor_type, actor_id, actor_name, source, request_id)
+      values ($1, 1, $2, $3, ''absorbed'', jsonb_build_object(''mergedIds'', $4), $5, $6, $7, $8, nullif(current_setting(''relvar.request_id'', true), ''''))', schema_name)
+    using v_batch, v_object.id, (merge ->> 'survivor')::uuid, merge -> 'others', v_actor.type, v_actor.id, v_actor.name, engine.current_source();
+    insert into engine.outbox (batch, workspace_id, object_id, action) values (v_batch, v_object.workspace_id, v_object.id, 'absorbed');
+  end if;
+  return (merge ->> 'survivor')::uuid;
 end
 $function$;
 
@@ -14771,6 +14882,19 @@ CREATE OR REPLACE FUNCTION engine.length_sql(value text, pg_type text)
  SET search_path TO ''
 RETURN format(CASE pg_type WHEN 'text'::text THEN 'length(%s)'::text WHEN 'text[]'::text THEN 'cardinality(%s)'::text ELSE 'jsonb_array_length(case jsonb_typeof(%1$s) when ''array'' then %1$s end)'::text END, value);
 
+CREATE OR REPLACE FUNCTION engine.link_arguments(object metadata.objects, spec engine.column_spec[])
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case when count(*) = 2 then quote_literal((object).workspace_id) || string_agg(format(', %L, %L, %L', s.name, r.target_object_id, s.field_id), '' order by s.ordinal, s.field_id) end
+  from unnest(spec) s
+  join metadata.relations r on r.id = s.relation_id
+  where (object).is_junction and s.object_id = (object).id
+    and exists (select from metadata.fields m where m.workspace_id = (object).workspace_id and m.junction_field_id = s.field_id)
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.linked_scope(workspace_id uuid, scope uuid[])
  RETURNS uuid[]
  LANGUAGE sql
@@ -15971,6 +16095,67 @@ CREATE OR REPLACE FUNCTION engine.moment_literal(moment timestamp with time zone
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
 RETURN (quote_literal((to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD HH24:MI:SS.US'::text) || '+00'::text)) || '::timestamptz'::text);
+
+CREATE OR REPLACE FUNCTION engine.move_references(schema_name text, object metadata.objects, child_id uuid, column_name text, is_link boolean, own_columns text[], other_columns text[], survivor_id uuid, others uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_child metadata.objects;
+  v_table text;
+  v_key text;
+begin
+  select o.* into v_child from metadata.objects o where o.id = child_id;
+  v_table := format('%I.%I', schema_name, v_child.table_name);
+  if is_link then
+    -- A link that the survivor has already, or that would lead from it to itself, goes.
+    select string_agg(format('case when %%1$s.%1$I = any ($1) then $2 else %%1$s.%1$I end', c), ', ') into v_key from unnest(own_columns) c;
+    v_key := concat_ws(', ', v_key, (select string_agg(format('%%1$s.%I', c), ', ') from unnest(other_columns) c));
+    execute format('delete from %1$s t where t.%2$I = any ($1) and (exists (
+        select from %1$s k where k.id <> t.id and row(%3$s) is not distinct from row(%4$s) and (not (%5$s) or k.id < t.id)) or %6$s)',
+      v_table, column_name, format(v_key, 'k'), format(v_key, 't'), (select string_agg(format('coalesce(k.%I = any ($1), false)', c), ' or ') from unnest(own_columns) c),
+      case when cardinality(own_columns) > 1 and v_child.is_junction then (select string_agg(format('t.%1$I = any ($1 || $2)', c), ' and ') from unnest(own_columns) c) else 'false' end)
+    using others, survivor_id;
+  end if;
+  if v_child.id = (object).id then
+    execute format('update %1$s t set %2$I = null where t.id = $2 and t.%2$I = any ($1)', v_table, column_name) using others, survivor_id;
+    execute format('update %1$s t set %2$I = $2 where t.%2$I = any ($1) and t.id <> all ($1) and t.id <> $2', v_table, column_name) using others, survivor_id;
+  else
+    execute format('update %1$s t set %2$I = $2 where t.%2$I = any ($1)', v_table, column_name) using others, survivor_id;
+  end if;
+exception
+  when unique_violation then
+    raise exception 'More than one of these records has %, and one record cannot have both.', v_child.label_plural
+      using errcode = 'RV192', hint = format('Take the %s from all but one of them first.', v_child.label_plural);
+  when not_null_violation or check_violation then
+    raise exception '% cannot be moved to the record that stays: %', v_child.label_plural, sqlerrm using errcode = 'RV192', hint = 'Change them first.';
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.move_shares(schema_name text, object metadata.objects, survivor_id uuid, others uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  r record;
+begin
+  for r in execute format(
+    'insert into %1$I.record_shares as s (object_id, record_id, principal_kind, principal_id, access, reason, created_by, created_by_name, expires_at)
+     select o.object_id, $1, o.principal_kind, o.principal_id, max(o.access), (array_agg(o.reason order by o.created_at))[1], (array_agg(o.created_by order by o.created_at))[1],
+       (array_agg(o.created_by_name order by o.created_at))[1], nullif(max(coalesce(o.expires_at, ''infinity'')), ''infinity'')
+     from %1$I.record_shares o where o.object_id = $2 and o.record_id = any ($3) group by 1, 3, 4
+     on conflict (object_id, record_id, principal_kind, principal_id) do update set access = greatest(s.access, excluded.access),
+       expires_at = nullif(greatest(coalesce(s.expires_at, ''infinity''), coalesce(excluded.expires_at, ''infinity'')), ''infinity'')
+     returning s.*', schema_name) using survivor_id, (object).id, others
+  loop
+    perform engine.note_share(schema_name, object, survivor_id, null, jsonb_build_object('with', engine.principal_name((object).workspace_id, r.principal_kind, r.principal_id),
+      'kind', r.principal_kind, 'access', r.access, 'reason', r.reason, 'expiresAt', r.expires_at));
+  end loop;
+  execute format('delete from %I.record_shares s where s.object_id = $1 and s.record_id = any ($2)', schema_name) using (object).id, others;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.my_principals()
  RETURNS SETOF uuid
@@ -18385,8 +18570,9 @@ begin
   if engine.reads_wholly(caller, v_object.id) then
     return query execute format(
       'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at
-       from %I.events_of($1, $2) e where ($3 is null or e.batch < $3) order by e.batch desc, e.seq desc limit $4', schema_name)
-    using v_object.id, record_id, before_batch, v_limit;
+       from %I.events_of($1, $2) e where ($3 is null or e.batch < $3)
+         and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($5, coalesce(e.after, e.before))) order by e.batch desc, e.seq desc limit $4', schema_name)
+    using v_object.id, record_id, before_batch, v_limit, caller;
     return;
   end if;
   -- Found out once, in the words of the policies.
@@ -18399,8 +18585,8 @@ begin
   select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, v_object) c;
   v_knows_who := has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
   return query execute format(
-    'select e.batch, e.seq, e.action, case when e.action in (''shared'', ''unshared'') then e.before else b.value end,
-       case when e.action in (''shared'', ''unshared'') then e.after else a.value end, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
+    'select e.batch, e.seq, e.action, case when e.action in (''shared'', ''unshared'', ''linked'', ''unlinked'') then e.before else b.value end,
+       case when e.action in (''shared'', ''unshared'', ''linked'', ''unlinked'') then e.after else a.value end, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
        case when $7 then e.source else '''' end, e.happened_at
      from %I.events_of($1, $2) e
      cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)
@@ -18408,8 +18594,9 @@ begin
      where ($3 is null or e.batch < $3)
        -- That something was changed which the caller does not read is nothing to tell, either.
        and (e.action <> ''updated'' or b.value <> ''{}'')
+       and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($8, coalesce(e.after, e.before)))
      order by e.batch desc, e.seq desc limit $4', schema_name)
-  using v_object.id, record_id, before_batch, v_limit, v_names, v_since, v_knows_who;
+  using v_object.id, record_id, before_batch, v_limit, v_names, v_since, v_knows_who, caller;
 end
 $function$;
 
@@ -18597,6 +18784,23 @@ AS $function$
   select engine.snake_case(f.name) || case when f.type = 'MORPH_RELATION' then '_' || engine.snake_case(o.name_singular) else '' end || '_id'
   from metadata.fields f, metadata.objects o
   where f.id = (relation).field_id and o.id = (relation).target_object_id
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.relations_to(object metadata.objects)
+ RETURNS TABLE(child metadata.objects, column_name text, is_link boolean, own_columns text[], other_columns text[])
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with c as materialized (
+    select s.object_id, s.name, r.target_object_id from engine.columns((object).workspace_id) s join metadata.relations r on r.id = s.relation_id
+  )
+  select o, c.name,
+    not exists (select from metadata.fields f where f.object_id = o.id and not f.is_system and f.deleted_at is null and f.type not in ('RELATION', 'MORPH_RELATION')) or o.is_junction,
+    array(select k.name from c k where k.object_id = o.id and k.target_object_id = (object).id), array(select k.name from c k where k.object_id = o.id and k.target_object_id <> (object).id)
+  from c join metadata.objects o on o.id = c.object_id
+  where c.target_object_id = (object).id
+  order by o.is_junction, o.table_name, c.name
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.relay_emitted(max_rows integer DEFAULT 500)
@@ -19992,6 +20196,34 @@ exception when others then
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.run_merge(merge jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_others uuid[] := array(select i::uuid from jsonb_array_elements_text(merge -> 'others') i);
+  v_count int;
+begin
+  perform set_config('relvar.action', 'merged', true);
+  execute format('delete from %s t where t.id = any ($1)', merge ->> 'table') using v_others;
+  get diagnostics v_count = row_count;
+  perform set_config('relvar.action', '', true);
+  if v_count <> cardinality(v_others) then
+    raise exception 'Your role may not delete one of the records that go, or there is none.' using errcode = '42501', hint = 'Merging puts them into the trash.';
+  end if;
+  if merge ->> 'columns' is not null then
+    execute format('update %1$s t set (%2$s) = (select %2$s from jsonb_populate_record(null::%1$s, $2)) where t.id = $1', merge ->> 'table', merge ->> 'columns')
+      using (merge ->> 'survivor')::uuid, merge -> 'data';
+    get diagnostics v_count = row_count;
+    if v_count <> 1 then
+      raise exception 'Your role may not change the record that stays, or there is none.' using errcode = '42501';
+    end if;
+  end if;
+  return merge;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.same_sql(a jsonb, b jsonb)
  RETURNS text
  LANGUAGE sql
@@ -20218,6 +20450,16 @@ begin
 end
 $function$;
 comment on function engine.sees_few(text,text,text,integer) is 'Whether a condition, such as engine.read_policy gives, is true of at most so many records of a table.';
+
+CREATE OR REPLACE FUNCTION engine.sees_link(caller name, change jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(engine.reads_wholly(caller, o.id) or engine.may_touch(caller, o.id, (change -> 'link' ->> 'recordId')::uuid, 'READ'), false)
+  from (select (change -> 'link' ->> 'objectId')::uuid as id) l left join metadata.objects o on o.id = l.id
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.send_invitation(invitation core.invitations)
  RETURNS void
@@ -22416,9 +22658,13 @@ begin
         get diagnostics v_count = row_count;
       end if;
     when 'DELETE' then
-      v_action := 'deleted';
-      insert into record_events (batch, seq, object_id, record_id, action, before, actor_type, actor_id, actor_name, source, request_id)
+      -- Here, too, the setting alone proves nothing.
+      v_action := case when current_setting('relvar.action', true) = 'merged' and not exists (
+          select from old_rows o where not exists (select from engine.merging m where m.record_id = o.id and m.transaction_id = pg_current_xact_id()))
+        then 'merged' else 'deleted' end;
+      insert into record_events (batch, seq, object_id, record_id, action, before, after, actor_type, actor_id, actor_name, source, request_id)
       select v_batch, row_number() over (), v_object, o.id, v_action, to_jsonb(o.*) - v_hidden,
+        case v_action when 'merged' then (select jsonb_build_object('survivorId', m.survivor_id) from engine.merging m where m.record_id = o.id and m.transaction_id = pg_current_xact_id()) end,
         v_actor.type, v_actor.id, v_actor.name, v_source, v_request
       from old_rows o;
       get diagnostics v_count = row_count;
@@ -22426,6 +22672,54 @@ begin
   if v_count > 0 then
     insert into engine.outbox (batch, workspace_id, object_id, action) values (v_batch, tg_argv[1]::uuid, v_object, v_action);
   end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_records__log_links()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_actor engine.actor := engine.current_actor();
+  v_near int;
+  v_far int;
+  v_object metadata.objects;
+  v_action text;
+  v_rows text;
+  v_batch bigint;
+  v_count bigint;
+begin
+  if engine.is_quiet() then
+    return null;
+  end if;
+  -- Arguments: the workspace, and for either side the column, the object that it leads to, and the field of the junction.
+  for v_near in select n from unnest('{1,4}'::int[]) n loop
+    v_far := 5 - v_near;
+    select o.* into v_object from metadata.objects o where o.id = tg_argv[v_near + 1]::uuid;
+    continue when not v_object.is_audited;
+    foreach v_action in array case tg_op when 'INSERT' then '{linked}' when 'DELETE' then '{unlinked}' else '{unlinked,linked}'::text[] end loop
+      v_rows := case when tg_op = 'UPDATE' then format(
+          '(select %1$s.* from old_rows o join new_rows n on n.id = o.id where (o.%2$I, o.%3$I) is distinct from (n.%2$I, n.%3$I))',
+          case v_action when 'linked' then 'n' else 'o' end, tg_argv[1], tg_argv[4])
+        else case v_action when 'linked' then 'new_rows' else 'old_rows' end end;
+      v_batch := nextval('engine.event_batch');
+      -- Of a record that went with its links there is nothing to tell but that.
+      execute format(
+        'insert into %1$I.record_events (batch, seq, object_id, record_id, action, %2$I, actor_type, actor_id, actor_name, source, request_id)
+         select $1, row_number() over (), $2, r.%3$I, $3, jsonb_build_object(''link'', jsonb_build_object(''id'', r.id, ''fieldId'', $4, ''objectId'', $5, ''recordId'', r.%4$I)), $6, $7, $8, $9, $10
+         from %5$s r where r.%3$I is not null and r.%4$I is not null and exists (select from %1$I.%6$I t where t.id = r.%3$I)',
+        tg_table_schema, case v_action when 'linked' then 'after' else 'before' end, tg_argv[v_near], tg_argv[v_far], v_rows, v_object.table_name)
+      using v_batch, v_object.id, v_action, (select f.id from metadata.fields f where f.junction_field_id = tg_argv[v_near + 2]::uuid and f.workspace_id = tg_argv[0]::uuid limit 1),
+        tg_argv[v_far + 1]::uuid, v_actor.type, v_actor.id, v_actor.name, engine.current_source(), nullif(current_setting('relvar.request_id', true), '');
+      get diagnostics v_count = row_count;
+      if v_count > 0 then
+        insert into engine.outbox (batch, workspace_id, object_id, action) values (v_batch, v_object.workspace_id, v_object.id, v_action);
+      end if;
+    end loop;
+  end loop;
   return null;
 end
 $function$;
@@ -22496,6 +22790,9 @@ CREATE OR REPLACE FUNCTION engine.tg_records__touch()
  SET search_path TO ''
 AS $function$
 begin
+  if new.id is distinct from old.id then
+    raise exception 'The id of a record stays as it is.' using errcode = 'RV190', column = 'id', hint = 'Create another record, and merge the two.';
+  end if;
   if new is distinct from old and (tg_nargs = 0 or to_jsonb(new) - tg_argv is distinct from to_jsonb(old) - tg_argv) and not engine.is_quiet() then
     new.updated_at := now();
     new.updated_by_source := engine.current_source();
@@ -27289,6 +27586,8 @@ grant execute on function engine.actor_name() to public;
 
 grant execute on function engine.archive_events(uuid,integer) to relvar_worker;
 
+grant execute on function engine.begin_merge(name,text,text,uuid,uuid[],jsonb) to relvar_crm;
+
 grant execute on function engine.begin_revert(name,text,jsonb,text) to relvar_crm;
 
 grant execute on function engine.below_me() to relvar_crm;
@@ -27326,6 +27625,8 @@ grant execute on function engine.duplicate_link(text) to public;
 grant execute on function engine.duplicate_phone(text) to public;
 
 grant execute on function engine.duplicate_text(text) to public;
+
+grant execute on function engine.end_merge(text,jsonb) to relvar_crm;
 
 grant execute on function engine.end_revert(jsonb) to relvar_crm;
 
@@ -27426,6 +27727,8 @@ grant execute on function engine.rule_ids(uuid,text) to relvar_crm;
 grant execute on function engine.rule_ids(uuid,text) to relvar_reader;
 
 grant execute on function engine.run_as_caller(jsonb) to relvar_crm;
+
+grant execute on function engine.run_merge(jsonb) to relvar_crm;
 
 grant execute on function engine.search(name,text,text,integer) to relvar_crm;
 

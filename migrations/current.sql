@@ -360,3 +360,4 @@ create table engine.merging (
 );
 comment on table engine.merging is 'Which records the transaction that runs merges into which: empty between transactions.';
 --!include engine/merge.sql
+--!include engine/permissions/narrowing.sql

@@ -99,6 +99,7 @@ test('each operator that the API offers is known here as leakproof or not, as Po
     includes: '~~*',
     notIncludes: '!~~*',
     startsWith: '~~*',
+    endsWith: '~~*',
     contains: '@>',
     overlaps: '&&',
   };
@@ -145,7 +146,10 @@ function* filters(count: number) {
   const leaf = (): object =>
     pick<() => object>([
       () => ({
-        name: { [pick(['includesInsensitive', 'notIncludesInsensitive', 'startsWithInsensitive'])]: pick(texts) },
+        name: {
+          [pick(['includesInsensitive', 'notIncludesInsensitive', 'startsWithInsensitive', 'endsWithInsensitive'])]:
+            pick(texts),
+        },
       }),
       () => ({ stage: { [pick(['equalTo', 'notEqualTo', 'includesInsensitive'])]: pick(['NEW', 'new', 'x']) } }),
       () => ({ stage: { isNull: pick([true, false]) } }),

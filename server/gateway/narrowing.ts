@@ -20,12 +20,13 @@ export const OPERATORS: Readonly<Record<string, string>> = {
   includesInsensitive: 'includes',
   notIncludesInsensitive: 'notIncludes',
   startsWithInsensitive: 'startsWith',
+  endsWithInsensitive: 'endsWith',
   contains: 'contains',
   overlaps: 'overlaps',
 };
 
 /** Operators on texts that are patterns. */
-const PATTERNS: ReadonlySet<string> = new Set(['includes', 'notIncludes', 'startsWith']);
+const PATTERNS: ReadonlySet<string> = new Set(['includes', 'notIncludes', 'startsWith', 'endsWith']);
 
 /** Types whose other comparisons are leakproof: under a policy, too, PostgreSQL finds them by an index. */
 const LEAKPROOF: ReadonlySet<string> = new Set([

@@ -25,6 +25,7 @@ export const FILTER_OPERATORS = [
   'includesInsensitive',
   'notIncludesInsensitive',
   'startsWithInsensitive',
+  'endsWithInsensitive',
   'contains',
   'overlaps',
 ];

@@ -85,7 +85,7 @@ export class RenamedDocuments {
   #version({ workspaceId, version, settings }: Place): Version {
     const kept = this.#versions.get(workspaceId);
     this.#versions.delete(workspaceId);
-    const current =
+    const current: Version =
       kept?.version === version ? kept : { version, names: this.#load(settings), documents: new WeakMap() };
     this.#versions.set(workspaceId, current);
     if (current !== kept) {

@@ -15,6 +15,7 @@ type Listener = (changes: RecordChange[]) => void;
 
 const recordListeners = new Set<Listener>();
 const modelListeners = new Set<(version: number) => void>();
+const viewListeners = new Set<() => void>();
 const reconnectListeners = new Set<() => void>();
 
 interface LiveState {
@@ -30,12 +31,15 @@ const subscribe = <T>(set: Set<T>, listener: T): (() => void) => {
 
 export const onRecords = (listener: Listener) => subscribe(recordListeners, listener);
 export const onModel = (listener: (version: number) => void) => subscribe(modelListeners, listener);
+/** Views, their shares, defaults or favourites are others. */
+export const onViews = (listener: () => void) => subscribe(viewListeners, listener);
 /** Called after the stream was away: what happened meanwhile was not heard and must be read again. */
 export const onReconnect = (listener: () => void) => subscribe(reconnectListeners, listener);
 
 type News =
   | { kind: 'records'; changes: RecordChange[] }
   | { kind: 'model'; version: number }
+  | { kind: 'views' }
   /** Something may have happened that nobody heard. */
   | { kind: 'missed' }
   | { kind: 'status'; status: LiveState['status'] };
@@ -43,6 +47,7 @@ type News =
 function hear(news: News): void {
   if (news.kind === 'records') for (const listener of recordListeners) listener(news.changes);
   else if (news.kind === 'model') for (const listener of modelListeners) listener(news.version);
+  else if (news.kind === 'views') for (const listener of viewListeners) listener();
   else if (news.kind === 'missed') for (const listener of reconnectListeners) listener();
   else useLive.setState({ status: news.status });
 }
@@ -113,6 +118,7 @@ function openStream(tell: (news: News) => void, signedOut: () => void): () => vo
       const { version } = JSON.parse((event as MessageEvent<string>).data) as { version: number };
       tell({ kind: 'model', version });
     });
+    source.addEventListener('views', () => tell({ kind: 'views' }));
     // The server itself was deaf for a moment: what it missed, so did we.
     source.addEventListener('resync', () => tell({ kind: 'missed' }));
     source.addEventListener('error', () => {

@@ -15,6 +15,7 @@ import {
   IconUsersGroup,
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
+import { lazy, Suspense } from 'react';
 import { useLive } from '../api/live.ts';
 import { Avatar } from '../fields/Avatar.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
@@ -27,6 +28,8 @@ import { openCommand } from './commandStore.ts';
 import { COMMAND_KEY } from './shortcuts.ts';
 import classes from './Shell.module.css';
 import { WorkspaceSwitcher } from './WorkspaceSwitcher.tsx';
+
+const FavouritesNav = lazy(async () => ({ default: (await import('../views/FavouritesNav.tsx')).FavouritesNav }));
 
 const SCHEMES = [
   { value: 'light', label: 'Light', icon: IconSun },
@@ -121,6 +124,9 @@ export function Navigation() {
         <span>Search</span>
         <kbd>{COMMAND_KEY} K</kbd>
       </button>
+      <Suspense fallback={null}>
+        <FavouritesNav />
+      </Suspense>
       <div className={classes.heading} id="nav-records">
         Records
       </div>

@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
+import type { EncodedNode } from '../model/filterTree.ts';
 import { navigationObjects } from '../model/lookup.ts';
 import { useModelStore } from '../model/store.ts';
 import { OBJECT_TABS } from '../settings/objectSearch.ts';
@@ -20,20 +21,25 @@ const home = createRoute({
   },
 });
 
-interface TableSearch {
-  /** A field's name, with a minus before it for descending. */
+/** What is shown: a view, and where it differs from it. */
+export interface TableSearch {
+  /** The id of a saved view, or `all` for none where another one is the default. */
+  view?: string;
+  /** Names of fields, with a minus before those that descend. */
   sort?: string;
-  filters?: string[];
+  filters?: EncodedNode[];
+  /** Names of the columns that show, in their order, each with its width if it has one of its own. */
+  columns?: string;
 }
 
 const table = createRoute({
   getParentRoute: () => root,
   path: '/objects/$namePlural',
   validateSearch: (search: { [key: string]: unknown }): TableSearch => ({
+    ...(typeof search['view'] === 'string' ? { view: search['view'] } : {}),
     ...(typeof search['sort'] === 'string' ? { sort: search['sort'] } : {}),
-    ...(Array.isArray(search['filters'])
-      ? { filters: search['filters'].filter((text) => typeof text === 'string') }
-      : {}),
+    ...(Array.isArray(search['filters']) ? { filters: search['filters'] as EncodedNode[] } : {}),
+    ...(typeof search['columns'] === 'string' ? { columns: search['columns'] } : {}),
   }),
   component: lazyRouteComponent(() => import('../records/TablePage.tsx'), 'TablePage'),
 });

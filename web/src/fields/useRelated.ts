@@ -1,7 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { request } from '../api/client.ts';
 import { createDocument, listDocument } from '../model/documents.ts';
-import { toGraphQLFilter, type Operator } from '../model/filters.ts';
+import { toGraphQLFilter } from '../model/filterTree.ts';
+import type { Operator } from '../model/filters.ts';
 import { labelField, objectById } from '../model/lookup.ts';
 import { parseValue } from '../model/parse.ts';
 import { isSortable, orderBy } from '../model/sorting.ts';
@@ -42,10 +43,10 @@ export async function searchLabels(
   const label = labelField(object);
   const filter =
     label && words.trim() !== ''
-      ? toGraphQLFilter(object, [{ field: label.name, operator, value: words.trim() }])
+      ? toGraphQLFilter(model, object, [{ field: label.name, operator, value: words.trim() }])
       : null;
   const order =
-    label && isSortable(label) ? orderBy(object, { field: label.name, descending: false }) : orderBy(object, null);
+    label && isSortable(label) ? orderBy(object, [{ field: label.name, descending: false }]) : orderBy(object, []);
   const { list } = await request(listDocument(model, object, []), {
     first: LIMIT,
     ...(filter ? { filter } : {}),

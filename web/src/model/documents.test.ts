@@ -51,11 +51,11 @@ test('a join object is seen through: its records are listed, it is not', () => {
 });
 
 test('sorts by the parts of a field and ends with the key', () => {
-  expect(orderBy(person, { field: 'fullName', descending: true })).toEqual([
+  expect(orderBy(person, [{ field: 'fullName', descending: true }])).toEqual([
     'FULL_NAME_FIRST_NAME_DESC',
     'FULL_NAME_LAST_NAME_DESC',
     'ID_DESC',
   ]);
-  expect(orderBy(person, { field: 'company', descending: false })).toEqual(['CREATED_AT_DESC', 'ID_DESC']);
-  expect(orderBy(person, null)).toEqual(['CREATED_AT_DESC', 'ID_DESC']);
+  expect(orderBy(person, [{ field: 'company', descending: false }])).toEqual(['CREATED_AT_DESC', 'ID_DESC']);
+  expect(orderBy(person, [])).toEqual(['CREATED_AT_DESC', 'ID_DESC']);
 });

@@ -1,5 +1,6 @@
-import { company, field as made, person, taskTarget } from '../../tests/modelFixture.ts';
-import { decodeFilter, encodeFilter, filterProblem, toGraphQLFilter, type Filter, type Operator } from './filters.ts';
+import { company, field as made, model, person, taskTarget } from '../../tests/modelFixture.ts';
+import { decodeFilter, encodeFilter, valueProblem, type Filter, type Operator } from './filters.ts';
+import { toGraphQLFilter } from './filterTree.ts';
 import type { ModelField } from './types.ts';
 
 const now = new Date(2026, 10, 22, 12);
@@ -14,13 +15,13 @@ const relationTo = (name: string) => ({
   onDelete: 'SET_NULL' as const,
 });
 const one = (field: string, operator: Operator, value = '') =>
-  toGraphQLFilter(person, [{ field, operator, value }], now);
+  toGraphQLFilter(model, person, [{ field, operator, value }], now);
 
-test('no chips, no filter', () => expect(toGraphQLFilter(person, [])).toBeNull());
+test('no chips, no filter', () => expect(toGraphQLFilter(model, person, [])).toBeNull());
 
 test('several chips must all hold', () => {
   expect(
-    toGraphQLFilter(person, [
+    toGraphQLFilter(model, person, [
       { field: 'score', operator: 'gt', value: '5' },
       { field: 'active', operator: 'is', value: 'false' },
     ]),
@@ -49,7 +50,7 @@ test('empty is null or blank', () =>
   }));
 
 test('an amount compares in micros', () => {
-  expect(toGraphQLFilter(company, [{ field: 'revenue', operator: 'gte', value: '10k' }])).toEqual({
+  expect(toGraphQLFilter(model, company, [{ field: 'revenue', operator: 'gte', value: '10k' }])).toEqual({
     revenueAmountMicros: { greaterThanOrEqualTo: '10000000000' },
   });
 });
@@ -85,10 +86,10 @@ test('what does not fit is left out, and said', () => {
   expect(one('gone', 'contains', 'x')).toBeNull();
   expect(one('score', 'contains', '5')).toBeNull();
   const score = person.fields.find((field) => field.name === 'score')!;
-  expect(filterProblem(score, { field: 'score', operator: 'gt', value: 'many' })).toBe(
+  expect(valueProblem(score, { field: 'score', operator: 'gt', value: 'many' })).toBe(
     'This value does not fit the field.',
   );
-  expect(filterProblem(score, { field: 'score', operator: 'empty', value: '' })).toBeNull();
+  expect(valueProblem(score, { field: 'score', operator: 'empty', value: '' })).toBeNull();
 });
 
 test('the address keeps a filter whole, colons and all', () => {
@@ -100,7 +101,7 @@ test('the address keeps a filter whole, colons and all', () => {
 
 describe('the further types', () => {
   const of = (fields: ModelField[], field: string, operator: Operator, value = '') =>
-    toGraphQLFilter({ ...person, fields }, [{ field, operator, value }], now, 'my-id');
+    toGraphQLFilter(model, { ...person, fields }, [{ field, operator, value }], now, 'my-id');
 
   test('a percentage is compared as a share of one, a duration in seconds', () => {
     expect(of([made('share', 'PERCENT')], 'share', 'gte', '25%')).toEqual({ share: { greaterThanOrEqualTo: 0.25 } });
@@ -115,7 +116,7 @@ describe('the further types', () => {
   });
 
   test('a relation to several objects is asked by all of its keys', () => {
-    expect(toGraphQLFilter(taskTarget, [{ field: 'target', operator: 'is', value: 'x' }])).toEqual({
+    expect(toGraphQLFilter(model, taskTarget, [{ field: 'target', operator: 'is', value: 'x' }])).toEqual({
       or: [{ targetPersonId: { in: ['x'] } }, { targetCompanyId: { in: ['x'] } }],
     });
   });

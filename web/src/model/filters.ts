@@ -2,7 +2,8 @@ import { addDays, joinInstant, localDay, parseDay } from './dates.ts';
 import { parseDuration } from './duration.ts';
 import { parseMoney, parseNumber } from './money.ts';
 import { isFraction } from './text.ts';
-import type { ColumnValue, FieldType, ModelField, ModelObject } from './types.ts';
+import { periodDays } from './periods.ts';
+import type { ColumnValue, FieldType, ModelField } from './types.ts';
 import { valueType } from './valueType.ts';
 
 export type Operator =
@@ -11,26 +12,39 @@ export type Operator =
   | 'is'
   | 'isNot'
   | 'starts'
+  | 'ends'
   | 'eq'
+  | 'neq'
   | 'gt'
   | 'gte'
   | 'lt'
   | 'lte'
+  | 'between'
   | 'on'
   | 'before'
   | 'after'
   | 'last'
   | 'next'
+  | 'this'
+  | 'today'
+  | 'past'
+  | 'future'
   | 'empty'
   | 'filled';
 
 export interface Filter {
+  /** A field's name, or `*` for any text of the record. */
   field: string;
+  /** The relation of the record that leads to the field, when it is another record's. */
+  via?: string;
   operator: Operator;
   value: string;
 }
 
-type Clause = { [key: string]: ColumnValue };
+/** Looks for a text in any field. */
+export const ANY_FIELD = '*';
+
+export type Clause = { [key: string]: ColumnValue };
 
 export const OPERATOR_LABELS: { [operator in Operator]: string } = {
   contains: 'contains',
@@ -38,23 +52,43 @@ export const OPERATOR_LABELS: { [operator in Operator]: string } = {
   is: 'is',
   isNot: 'is not',
   starts: 'starts with',
+  ends: 'ends with',
   eq: '=',
+  neq: '≠',
   gt: '>',
   gte: '≥',
   lt: '<',
   lte: '≤',
+  between: 'is between',
   on: 'is',
   before: 'is before',
   after: 'is after',
-  last: 'in the last days',
-  next: 'in the next days',
+  last: 'in the last',
+  next: 'in the next',
+  this: 'in this',
+  today: 'is today',
+  past: 'is in the past',
+  future: 'is in the future',
   empty: 'is empty',
   filled: 'is not empty',
 };
 
-const TEXT: Operator[] = ['contains', 'lacks', 'is', 'isNot', 'starts', 'empty', 'filled'];
-const NUMBER: Operator[] = ['eq', 'gt', 'gte', 'lt', 'lte', 'empty', 'filled'];
-const DAY: Operator[] = ['on', 'before', 'after', 'last', 'next', 'empty', 'filled'];
+const TEXT: Operator[] = ['contains', 'lacks', 'is', 'isNot', 'starts', 'ends', 'empty', 'filled'];
+const NUMBER: Operator[] = ['eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'between', 'empty', 'filled'];
+const DAY: Operator[] = [
+  'on',
+  'before',
+  'after',
+  'between',
+  'last',
+  'next',
+  'this',
+  'today',
+  'past',
+  'future',
+  'empty',
+  'filled',
+];
 
 const OPERATORS: { [type in FieldType]?: Operator[] } = {
   TEXT,
@@ -103,25 +137,40 @@ const TEXT_PARTS: { [type in FieldType]?: string[] } = {
 
 export const operatorsOf = (field: ModelField): Operator[] => OPERATORS[valueType(field)] ?? [];
 
-export const takesValue = (operator: Operator): boolean => operator !== 'empty' && operator !== 'filled';
+const WITHOUT_VALUE: Operator[] = ['empty', 'filled', 'today', 'past', 'future'];
 
-export const encodeFilter = (filter: Filter): string => `${filter.field}:${filter.operator}:${filter.value}`;
+export const takesValue = (operator: Operator): boolean => !WITHOUT_VALUE.includes(operator);
+
+export const encodeFilter = ({ field, via, operator, value }: Filter): string =>
+  `${via ? `${via}.` : ''}${field}:${operator}:${value}`;
 
 export function decodeFilter(text: string): Filter | null {
   const match = /^([^:]+):([^:]+):?([\s\S]*)$/.exec(text);
   const operator = match?.[2];
   if (!match?.[1] || !operator || !(operator in OPERATOR_LABELS)) return null;
-  return { field: match[1], operator: operator as Operator, value: match[3] ?? '' };
+  const [first = '', second] = match[1].split('.');
+  return {
+    ...(second === undefined ? { field: first } : { field: second, via: first }),
+    operator: operator as Operator,
+    value: match[3] ?? '',
+  };
 }
 
+/** Both ends of a "between", the lesser first where that can be told. */
+export const bounds = (value: string): [string, string] => {
+  const [from = '', to = ''] = value.split('..');
+  return [from.trim(), to.trim()];
+};
+
 /** Who reads the filter, and when: "today" and "me" mean something else for each. */
-interface Reader {
+export interface Reader {
   now: Date;
   me: string | null;
 }
 
 /** What is wrong with the value, in a sentence, or null. */
-export function filterProblem(field: ModelField, filter: Filter): string | null {
+export function valueProblem(field: ModelField, filter: Filter): string | null {
+  if (!operatorsOf(field).includes(filter.operator)) return 'This field is not compared so.';
   if (!takesValue(filter.operator)) return null;
   if (filter.value.trim() === '') return 'Enter a value.';
   return clauseOf(field, filter, { now: new Date(), me: null }) ? null : 'This value does not fit the field.';
@@ -130,8 +179,9 @@ export function filterProblem(field: ModelField, filter: Filter): string | null 
 const column = (field: ModelField, part: string): string | undefined =>
   field.columns.find((c) => c.part === part)?.name;
 
-const anyOf = (clauses: Clause[]): Clause => (clauses.length === 1 && clauses[0] ? clauses[0] : { or: clauses });
-const allOf = (clauses: Clause[]): Clause => (clauses.length === 1 && clauses[0] ? clauses[0] : { and: clauses });
+export const anyOf = (clauses: Clause[]): Clause => (clauses.length === 1 && clauses[0] ? clauses[0] : { or: clauses });
+export const allOf = (clauses: Clause[]): Clause =>
+  clauses.length === 1 && clauses[0] ? clauses[0] : { and: clauses };
 
 function textClause(field: ModelField, filter: Filter): Clause | null {
   const names = (TEXT_PARTS[valueType(field)] ?? []).flatMap((part) => column(field, part) ?? []);
@@ -159,6 +209,8 @@ function textClause(field: ModelField, filter: Filter): Clause | null {
       };
     case 'starts':
       return some('startsWithInsensitive', value);
+    case 'ends':
+      return some('endsWithInsensitive', value);
     case 'empty':
       return allOf(names.map(isBlank));
     case 'filled':
@@ -188,46 +240,79 @@ const bigInteger = (field: ModelField, value: number): ColumnValue =>
     ? String(value)
     : value;
 
-function numberClause(field: ModelField, filter: Filter): Clause | null {
+function measured(field: ModelField, text: string): ColumnValue {
   const type = valueType(field);
-  const name = column(field, leadingPart(field));
-  const comparison = COMPARISONS[filter.operator];
-  if (!name || !comparison) return null;
   if (type === 'DURATION') {
-    const seconds = parseDuration(filter.value);
-    return seconds === null ? null : { [name]: { [comparison]: bigInteger(field, seconds) } };
+    const seconds = parseDuration(text);
+    return seconds === null ? null : bigInteger(field, seconds);
   }
-  if (type === 'CURRENCY') {
-    const money = parseMoney(filter.value, 'USD');
-    return money ? { [name]: { [comparison]: money.amountMicros } } : null;
+  if (type === 'CURRENCY') return parseMoney(text, 'USD')?.amountMicros ?? null;
+  const number = parseNumber(text);
+  return number === null ? null : bigInteger(field, isFraction(field) ? number / 100 : number);
+}
+
+function numberClause(field: ModelField, filter: Filter): Clause | null {
+  const name = column(field, leadingPart(field));
+  if (!name) return null;
+  if (filter.operator === 'between') {
+    const ends = bounds(filter.value)
+      .map((text) => measured(field, text))
+      .sort((a, b) => Number(a) - Number(b));
+    return ends.includes(null) ? null : { [name]: { greaterThanOrEqualTo: ends[0]!, lessThanOrEqualTo: ends[1]! } };
   }
-  const number = parseNumber(filter.value);
-  if (number === null) return null;
-  return { [name]: { [comparison]: bigInteger(field, isFraction(field) ? number / 100 : number) } };
+  const value = measured(field, filter.value);
+  if (value === null) return null;
+  // What is empty is no such number, either.
+  if (filter.operator === 'neq') return { or: [{ [name]: { isNull: true } }, { [name]: { notEqualTo: value } }] };
+  const comparison = COMPARISONS[filter.operator];
+  return comparison ? { [name]: { [comparison]: value } } : null;
 }
 
 function dayClause(field: ModelField, filter: Filter, now: Date): Clause | null {
   const name = column(field, '');
   if (!name) return null;
-  const today = localDay(now);
-  let from: string | null = null;
-  let until: string | null = null;
-  if (filter.operator === 'last' || filter.operator === 'next') {
-    const days = Number(filter.value);
-    if (!Number.isInteger(days) || days < 1 || days > 36_500) return null;
-    from = filter.operator === 'last' ? addDays(today, 1 - days) : today;
-    until = addDays(today, filter.operator === 'last' ? 1 : days);
-  } else {
-    const day = parseDay(filter.value, now);
-    if (!day) return null;
-    if (filter.operator !== 'before') from = filter.operator === 'after' ? addDays(day, 1) : day;
-    if (filter.operator !== 'after') until = filter.operator === 'before' ? day : addDays(day, 1);
-  }
-  const bound = (day: string) => (valueType(field) === 'DATE' ? day : joinInstant(day, '00:00'));
+  const isDay = valueType(field) === 'DATE';
+  if (!isDay && filter.operator === 'past') return { [name]: { lessThan: now.toISOString() } };
+  if (!isDay && filter.operator === 'future') return { [name]: { greaterThan: now.toISOString() } };
+  const days = daysOf(filter, now);
+  if (!days) return null;
+  const bound = (day: string) => (isDay ? day : joinInstant(day, '00:00'));
   const range: Clause = {};
-  if (from) range['greaterThanOrEqualTo'] = bound(from);
-  if (until) range['lessThan'] = bound(until);
+  if (days.from) range['greaterThanOrEqualTo'] = bound(days.from);
+  if (days.until) range['lessThan'] = bound(days.until);
   return { [name]: range };
+}
+
+/** The days that a comparison means when it is `now`: from the first to before the last. Null when its value is none. */
+function daysOf({ operator, value }: Filter, now: Date): { from?: string; until?: string } | null {
+  const today = localDay(now);
+  const day = parseDay(value, now);
+  switch (operator) {
+    case 'last':
+    case 'next':
+    case 'this':
+      return periodDays(operator, value, today);
+    case 'today':
+      return { from: today, until: addDays(today, 1) };
+    case 'past':
+      return { until: today };
+    case 'future':
+      return { from: addDays(today, 1) };
+    case 'between': {
+      const [from, to] = bounds(value)
+        .map((text) => parseDay(text, now))
+        .sort();
+      return from && to ? { from, until: addDays(to, 1) } : null;
+    }
+    case 'before':
+      return day ? { until: day } : null;
+    case 'after':
+      return day ? { from: addDays(day, 1) } : null;
+    case 'on':
+      return day ? { from: day, until: addDays(day, 1) } : null;
+    default:
+      return null;
+  }
 }
 
 /** Stands in a filter for whoever looks at it, so that a filter sent to a colleague means the colleague. */
@@ -263,11 +348,12 @@ function linkClause(field: ModelField, filter: Filter): Clause | null {
   return { [field.name]: filter.operator === 'lacks' ? { none: wanted } : { some: wanted } };
 }
 
-function clauseOf(field: ModelField, filter: Filter, { now, me }: Reader): Clause | null {
+/** The filter of one comparison over a field of the object itself; null when its value is none. */
+export function clauseOf(field: ModelField, filter: Filter, { now, me }: Reader): Clause | null {
   if (!operatorsOf(field).includes(filter.operator)) return null;
   if (field.junction) return linkClause(field, filter);
   if (TEXT_PARTS[valueType(field)]) return textClause(field, filter);
-  if (!takesValue(filter.operator)) {
+  if (filter.operator === 'empty' || filter.operator === 'filled') {
     const names =
       field.relations.length > 0
         ? field.relations.map((relation) => relation.columnName)
@@ -276,7 +362,7 @@ function clauseOf(field: ModelField, filter: Filter, { now, me }: Reader): Claus
     const clauses = names.map((name) => ({ [name]: { isNull } }));
     return isNull ? allOf(clauses) : anyOf(clauses);
   }
-  if (DAY.includes(filter.operator)) return dayClause(field, filter, now);
+  if (valueType(field) === 'DATE' || valueType(field) === 'DATE_TIME') return dayClause(field, filter, now);
   if (NUMBER.includes(filter.operator)) return numberClause(field, filter);
   if (field.type === 'AUTO_NUMBER') {
     const text = field.columns.find((each) => each.part !== '')?.name;
@@ -285,17 +371,16 @@ function clauseOf(field: ModelField, filter: Filter, { now, me }: Reader): Claus
   return choiceClause(field, filter, me);
 }
 
-/** The GraphQL filter for all the chips at once. A chip whose field is gone or whose value does not fit is left out. */
-export function toGraphQLFilter(
-  object: ModelObject,
-  filters: Filter[],
-  now: Date = new Date(),
-  me: string | null = null,
-): Clause | null {
-  const clauses = filters.flatMap((filter): Clause[] => {
-    const field = object.fields.find((f) => f.name === filter.field && f.isActive);
-    const clause = field ? clauseOf(field, filter, { now, me }) : null;
-    return clause ? [clause] : [];
-  });
-  return clauses.length === 0 ? null : allOf(clauses);
+/** A text in any field that holds texts. */
+export function anyTextClause(fields: ModelField[], filter: Filter): Clause | null {
+  const value = filter.value.trim();
+  if (value === '') return null;
+  const each = fields
+    .filter((field) => TEXT_PARTS[valueType(field)] && operatorsOf(field).includes(filter.operator))
+    .flatMap((field): Clause[] => {
+      const clause = textClause(field, filter);
+      return clause ? [clause] : [];
+    });
+  if (each.length === 0) return null;
+  return filter.operator === 'lacks' ? allOf(each) : anyOf(each);
 }

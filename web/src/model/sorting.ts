@@ -49,23 +49,32 @@ export const constantCase = (name: string): string =>
     .replace(/^_/, '')
     .toUpperCase();
 
-/** Newest first unless asked otherwise; the key last, so that a cursor always means one place. */
-export function orderBy(object: ModelObject, sort: Sort | null): string[] {
-  const field = sort ? object.fields.find((f) => f.name === sort.field && f.isActive) : undefined;
-  const parts = field ? SORT_PARTS[valueType(field)] : undefined;
+function columnsOf(object: ModelObject, sort: Sort): string[] {
+  const field = object.fields.find((f) => f.name === sort.field && f.isActive);
+  const way = sort.descending ? 'DESC' : 'ASC';
   const related = field && labelRelation(field);
-  if (related && sort) {
-    const way = sort.descending ? 'DESC' : 'ASC';
-    return [`${constantCase(related)}__LABEL_${way}`, `ID_${way}`];
-  }
-  if (!field || !parts || !sort) return ['CREATED_AT_DESC', 'ID_DESC'];
-  const direction = sort.descending ? 'DESC' : 'ASC';
-  const columns = parts.flatMap((part) => field.columns.filter((column) => column.part === part));
-  return [...columns.map((column) => `${constantCase(column.name)}_${direction}`), `ID_${direction}`];
+  if (related) return [`${constantCase(related)}__LABEL_${way}`];
+  const parts = field ? (SORT_PARTS[valueType(field)] ?? []) : [];
+  return parts.flatMap((part) =>
+    (field?.columns ?? [])
+      .filter((column) => column.part === part)
+      .map((column) => `${constantCase(column.name)}_${way}`),
+  );
 }
 
-export const encodeSort = (sort: Sort | null): string | undefined =>
-  sort ? `${sort.descending ? '-' : ''}${sort.field}` : undefined;
+/** Newest first unless asked otherwise; the key last, so that a cursor always means one place. */
+export function orderBy(object: ModelObject, sorts: readonly Sort[]): string[] {
+  const columns = sorts.flatMap((sort) => columnsOf(object, sort));
+  const last = sorts.findLast((sort) => columnsOf(object, sort).length > 0);
+  return last ? [...columns, `ID_${last.descending ? 'DESC' : 'ASC'}`] : ['CREATED_AT_DESC', 'ID_DESC'];
+}
 
-export const decodeSort = (text: string | undefined): Sort | null =>
-  text ? { field: text.replace(/^-/, ''), descending: text.startsWith('-') } : null;
+/** In the address: fields by name, the first first, with a minus before those that descend. */
+export const encodeSorts = (sorts: readonly Sort[]): string =>
+  sorts.map((sort) => `${sort.descending ? '-' : ''}${sort.field}`).join(',');
+
+export const decodeSorts = (text: string): Sort[] =>
+  text
+    .split(',')
+    .filter(Boolean)
+    .map((each) => ({ field: each.replace(/^-/, ''), descending: each.startsWith('-') }));

@@ -1,11 +1,22 @@
 import { Menu, Popover } from '@mantine/core';
-import { IconPlus, IconX } from '@tabler/icons-react';
-import { useState } from 'react';
-import { encodeFilter, OPERATOR_LABELS, operatorsOf, takesValue, type Filter } from '../model/filters.ts';
+import { IconFolderPlus, IconPlus, IconTextScan2, IconX } from '@tabler/icons-react';
+import { useState, type ReactNode } from 'react';
+import { ANY_FIELD, OPERATOR_LABELS, operatorsOf, takesValue, type Filter } from '../model/filters.ts';
+import {
+  comparisons,
+  isGroup,
+  notApplied,
+  startFilter,
+  subjectOf,
+  type FilterGroup,
+  type FilterNode,
+  type Subject,
+} from '../model/filterTree.ts';
 import { visibleFields } from '../model/lookup.ts';
-import type { Model, ModelField, ModelObject } from '../model/types.ts';
-import { valueType } from '../model/valueType.ts';
+import { useWholeModel } from '../model/store.ts';
+import type { Model, ModelObject } from '../model/types.ts';
 import { FieldMenuItems } from './FieldMenuItems.tsx';
+import { AnyText, FilterBuilder } from './FilterBuilder.tsx';
 import { FilterForm } from './FilterForm.tsx';
 import classes from './records.module.css';
 import { useFilterText } from './useFilterText.ts';
@@ -13,89 +24,186 @@ import { useFilterText } from './useFilterText.ts';
 interface FilterBarProps {
   model: Model;
   object: ModelObject;
-  filters: Filter[];
+  filters: FilterNode[];
   adding: boolean;
   onAdding: (adding: boolean) => void;
-  onChange: (filters: Filter[]) => void;
+  onChange: (filters: FilterNode[]) => void;
+  /** What stands at the end of the line. */
+  end: ReactNode;
 }
 
-function Chip({
-  model,
-  field,
-  filter,
-  initiallyOpen,
-  onChange,
-  onRemove,
-}: {
-  model: Model;
-  field: ModelField;
-  filter: Filter;
+interface ChipProps<Node> {
+  node: Node;
   initiallyOpen: boolean;
-  onChange: (filter: Filter) => void;
+  onChange: (node: Node) => void;
   onRemove: () => void;
+}
+
+/** What a chip says, and a place to change it. */
+function Chip({
+  said,
+  idle,
+  label,
+  width = 280,
+  initiallyOpen,
+  onRemove,
+  children,
+}: {
+  said: ReactNode;
+  idle: string | null;
+  label: string;
+  width?: number;
+  initiallyOpen: boolean;
+  onRemove: () => void;
+  children: (close: () => void) => ReactNode;
 }) {
   const [opened, setOpened] = useState(initiallyOpen);
-  const text = useFilterText(model, field, filter);
   return (
-    <span className={classes.filterChip}>
-      <Popover opened={opened} onChange={setOpened} position="bottom-start" width={280} trapFocus>
+    <span className={classes.filterChip} data-idle={idle !== null || undefined} title={idle ?? undefined}>
+      <Popover opened={opened} onChange={setOpened} position="bottom-start" width={width} trapFocus shadow="md">
         <Popover.Target>
           <button type="button" className={classes.filterButton} onClick={() => setOpened(!opened)}>
-            <span>{field.label}</span>{' '}
-            <span className={classes.filterOperator}>{OPERATOR_LABELS[filter.operator]}</span>{' '}
-            {takesValue(filter.operator) ? <b>{text || '…'}</b> : null}
+            {said}
+            {idle ? (
+              <span className={classes.filterIdle}> · {idle.replace(/^Not applied: /, 'not applied, ')}</span>
+            ) : null}
           </button>
         </Popover.Target>
-        <Popover.Dropdown p="sm">
-          <FilterForm field={field} filter={filter} onChange={onChange} onDone={() => setOpened(false)} />
+        <Popover.Dropdown p="sm" mah="70vh" style={{ overflow: 'auto' }}>
+          {children(() => setOpened(false))}
         </Popover.Dropdown>
       </Popover>
-      <button
-        type="button"
-        className={classes.filterRemove}
-        aria-label={`Remove the filter on ${field.label}`}
-        onClick={onRemove}
-      >
+      <button type="button" className={classes.filterRemove} aria-label={`Remove ${label}`} onClick={onRemove}>
         <IconX size={13} />
       </button>
     </span>
   );
 }
 
+function FieldChip({
+  model,
+  subject: { field, via },
+  node,
+  initiallyOpen,
+  onChange,
+  onRemove,
+}: ChipProps<Filter> & { model: Model; subject: Subject }) {
+  const text = useFilterText(model, field, node);
+  const label = via ? `${via.label} › ${field.label}` : field.label;
+  return (
+    <Chip
+      label={`the filter on ${label}`}
+      idle={null}
+      initiallyOpen={initiallyOpen}
+      onRemove={onRemove}
+      said={
+        <>
+          <span>{label}</span> <span className={classes.filterOperator}>{OPERATOR_LABELS[node.operator]}</span>{' '}
+          {takesValue(node.operator) ? <b>{text || '…'}</b> : null}
+        </>
+      }
+    >
+      {(close) => <FilterForm field={field} filter={node} onChange={onChange} onDone={close} />}
+    </Chip>
+  );
+}
+
+const GROUP_WORDS: { [join in FilterGroup['join']]: string } = { and: 'All of', or: 'Any of', none: 'None of' };
+
+function GroupChip({
+  model,
+  object,
+  node,
+  initiallyOpen,
+  onChange,
+  onRemove,
+}: ChipProps<FilterGroup> & { model: Model; object: ModelObject }) {
+  const whole = useWholeModel();
+  const all = comparisons([node]);
+  const idle = all.filter((each) => each.value !== '' && notApplied(model, whole, object, each) !== null).length;
+  return (
+    <Chip
+      label="the group of conditions"
+      width={460}
+      idle={idle > 0 ? `Not applied: ${idle} of ${all.length}` : null}
+      initiallyOpen={initiallyOpen}
+      onRemove={onRemove}
+      said={
+        <>
+          <span className={classes.filterOperator}>{GROUP_WORDS[node.join]}</span>{' '}
+          <b>
+            {all.length} {all.length === 1 ? 'condition' : 'conditions'}
+          </b>
+        </>
+      }
+    >
+      {() => <FilterBuilder object={object} group={node} onChange={onChange} />}
+    </Chip>
+  );
+}
+
 /** The filters as sentences, each to be changed or removed; all of them must hold. */
-export function FilterBar({ model, object, filters, adding, onAdding, onChange }: FilterBarProps) {
+export function FilterBar({ model, object, filters, adding, onAdding, onChange, end }: FilterBarProps) {
+  const whole = useWholeModel();
   const [fresh, setFresh] = useState<number | null>(null);
-  if (filters.length === 0 && !adding) return null;
+  if (filters.length === 0 && !adding && !end) return null;
   const fields = visibleFields(object).filter((field) => operatorsOf(field).length > 0);
-  const add = (field: ModelField) => {
-    const [operator] = operatorsOf(field);
-    if (!operator) return;
+  const add = (node: FilterNode | null) => {
+    if (!node) return;
     setFresh(filters.length);
-    onChange([...filters, { field: field.name, operator, value: valueType(field) === 'BOOLEAN' ? 'true' : '' }]);
+    onChange([...filters, node]);
     onAdding(false);
   };
   return (
     <div className={classes.filters} role="group" aria-label="Filters">
-      {filters.map((filter, index) => {
-        const field = object.fields.find((f) => f.name === filter.field && f.isActive);
-        const remove = () => onChange(filters.filter((_, position) => position !== index));
-        return field ? (
+      {filters.map((node, index) => {
+        const chip = {
+          initiallyOpen: index === fresh,
+          onRemove: () => onChange(filters.filter((_, position) => position !== index)),
+        };
+        const replace = (next: FilterNode) =>
+          onChange(filters.map((each, position) => (position === index ? next : each)));
+        if (isGroup(node))
+          return <GroupChip key={index} {...chip} model={model} object={object} node={node} onChange={replace} />;
+        const subject = subjectOf(model, object, node);
+        if (subject)
+          return (
+            <FieldChip
+              key={`${index}-${node.via ?? ''}-${node.field}`}
+              {...chip}
+              model={model}
+              subject={subject}
+              node={node}
+              onChange={replace}
+            />
+          );
+        const idle = notApplied(model, whole, object, node);
+        const unread = idle === null ? null : subjectOf(whole, object, node);
+        return (
           <Chip
-            key={`${index}-${filter.field}`}
-            model={model}
-            field={field}
-            filter={filter}
-            initiallyOpen={index === fresh}
-            onChange={(next) => onChange(filters.map((each, position) => (position === index ? next : each)))}
-            onRemove={remove}
-          />
-        ) : (
-          <span key={encodeFilter(filter)} className={classes.filterChip}>
-            <span className={classes.filterButton}>{filter.field} is no field any more</span>
-            <button type="button" className={classes.filterRemove} aria-label="Remove this filter" onClick={remove}>
-              <IconX size={13} />
-            </button>
-          </span>
+            key={index}
+            {...chip}
+            label={node.field === ANY_FIELD ? 'the filter on any text' : 'this filter'}
+            idle={node.field === ANY_FIELD ? null : idle}
+            said={
+              node.field === ANY_FIELD ? (
+                <>
+                  Any text <span className={classes.filterOperator}>{OPERATOR_LABELS[node.operator]}</span>{' '}
+                  <b>{node.value || '…'}</b>
+                </>
+              ) : (
+                (unread?.field.label ?? 'A field')
+              )
+            }
+          >
+            {() =>
+              node.field === ANY_FIELD ? (
+                <AnyText filter={node} onChange={replace} />
+              ) : (
+                <span className={classes.builderNote}>{idle}</span>
+              )
+            }
+          </Chip>
         );
       })}
       <Menu opened={adding} onChange={onAdding} position="bottom-start" width={240}>
@@ -105,7 +213,17 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange }
           </button>
         </Menu.Target>
         <Menu.Dropdown mah={380} style={{ overflow: 'auto' }}>
-          <FieldMenuItems fields={fields} onChoose={add} />
+          <FieldMenuItems fields={fields} onChoose={(field) => add(startFilter(field))} />
+          <Menu.Divider />
+          <Menu.Item
+            leftSection={<IconTextScan2 size={14} />}
+            onClick={() => add({ field: ANY_FIELD, operator: 'contains', value: '' })}
+          >
+            Any text
+          </Menu.Item>
+          <Menu.Item leftSection={<IconFolderPlus size={14} />} onClick={() => add({ join: 'or', nodes: [] })}>
+            Group of conditions
+          </Menu.Item>
         </Menu.Dropdown>
       </Menu>
       {filters.length > 0 ? (
@@ -113,6 +231,7 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange }
           Clear
         </button>
       ) : null}
+      {end}
     </div>
   );
 }

@@ -1,17 +1,19 @@
-import { NativeSelect, TextInput } from '@mantine/core';
+import { NativeSelect, NumberInput, TextInput } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import fieldClasses from '../fields/fields.module.css';
 import { Tag } from '../fields/Tag.tsx';
 import { targetsOf, useRelated } from '../fields/useRelated.ts';
 import {
-  filterProblem,
+  bounds,
   ME,
   OPERATOR_LABELS,
   operatorsOf,
   takesValue,
+  valueProblem,
   type Filter,
   type Operator,
 } from '../model/filters.ts';
+import { parsePeriod, periodText, UNITS, type Unit } from '../model/periods.ts';
 import { useModel } from '../model/store.ts';
 import type { ModelField } from '../model/types.ts';
 import { valueType } from '../model/valueType.ts';
@@ -119,20 +121,19 @@ function RelatedChoices({
 
 function ValueInput({ field, filter, onChange, onDone }: FilterFormProps) {
   const [text, setText] = useState(filter.value);
-  const problem = text.trim() === '' ? null : filterProblem(field, { ...filter, value: text });
+  const problem = text.trim() === '' ? null : valueProblem(field, { ...filter, value: text });
   useEffect(() => {
     if (text === filter.value) return;
     const timer = setTimeout(() => onChange({ ...filter, value: text }), SETTLE_MS);
     return () => clearTimeout(timer);
   }, [text, filter, onChange]);
-  const days = filter.operator === 'last' || filter.operator === 'next';
   return (
     <TextInput
       size="xs"
       value={text}
       error={problem}
       aria-label={`${field.label}: value`}
-      placeholder={days ? 'Number of days' : (PLACEHOLDERS[valueType(field)] ?? 'Value')}
+      placeholder={PLACEHOLDERS[valueType(field)] ?? 'Value'}
       onChange={(event) => setText(event.currentTarget.value)}
       onKeyDown={(event) => {
         if (event.key !== 'Enter') return;
@@ -142,6 +143,75 @@ function ValueInput({ field, filter, onChange, onDone }: FilterFormProps) {
       data-autofocus
     />
   );
+}
+
+/** So many days, weeks or months; of this one, only which. */
+function PeriodInput({ field, filter, onChange }: Omit<FilterFormProps, 'onDone'>) {
+  const { amount, unit } = parsePeriod(filter.value) ?? { amount: 30, unit: 'day' as Unit };
+  const isThis = filter.operator === 'this';
+  const set = (period: { amount: number; unit: Unit }) =>
+    onChange({ ...filter, value: isThis ? period.unit : periodText(period) });
+  return (
+    <div className={classes.period}>
+      {isThis ? null : (
+        <NumberInput
+          size="xs"
+          min={1}
+          max={9999}
+          allowDecimal={false}
+          aria-label={`${field.label}: how many`}
+          value={amount}
+          onChange={(value) => Number(value) >= 1 && set({ amount: Number(value), unit })}
+          data-autofocus
+        />
+      )}
+      <NativeSelect
+        size="xs"
+        aria-label={`${field.label}: unit`}
+        value={unit}
+        onChange={(event) => set({ amount, unit: event.currentTarget.value as Unit })}
+        data={UNITS.map((each) => ({ value: each, label: isThis || amount === 1 ? each : `${each}s` }))}
+      />
+    </div>
+  );
+}
+
+/** Both ends, each checked with the other. */
+function RangeInput({ field, filter, onChange }: Omit<FilterFormProps, 'onDone'>) {
+  const [ends, setEnds] = useState(() => bounds(filter.value));
+  const value = ends.join('..');
+  const problem = ends.includes('') ? null : valueProblem(field, { ...filter, value });
+  useEffect(() => {
+    if (value === filter.value || ends.includes('')) return;
+    const timer = setTimeout(() => onChange({ ...filter, value }), SETTLE_MS);
+    return () => clearTimeout(timer);
+  }, [value, ends, filter, onChange]);
+  return (
+    <div className={classes.period}>
+      {(['from', 'to'] as const).map((end, index) => (
+        <TextInput
+          key={end}
+          size="xs"
+          aria-label={`${field.label}: ${end}`}
+          placeholder={PLACEHOLDERS[valueType(field)]?.split(',')[index] ?? end}
+          value={ends[index]}
+          error={index === 1 ? problem : null}
+          onChange={(event) =>
+            setEnds(index === 0 ? [event.currentTarget.value, ends[1]] : [ends[0], event.currentTarget.value])
+          }
+        />
+      ))}
+    </div>
+  );
+}
+
+/** What a comparison starts with when another one takes its place. */
+function valueAfter(operator: Operator, filter: Filter): string {
+  const isSpan = (each: Operator) => each === 'last' || each === 'next';
+  if (isSpan(operator)) return isSpan(filter.operator) ? filter.value : '30 days';
+  if (operator === 'this') return 'month';
+  if (!takesValue(operator)) return '';
+  return isSpan(filter.operator) || filter.operator === 'this' || filter.operator === 'between' ? '' : filter.value;
 }
 
 export function FilterForm({ field, filter, onChange, onDone }: FilterFormProps) {
@@ -154,10 +224,17 @@ export function FilterForm({ field, filter, onChange, onDone }: FilterFormProps)
         size="xs"
         aria-label={`${field.label}: comparison`}
         value={filter.operator}
-        onChange={(event) => onChange({ ...filter, operator: event.currentTarget.value as Operator })}
+        onChange={(event) => {
+          const operator = event.currentTarget.value as Operator;
+          onChange({ ...filter, operator, value: valueAfter(operator, filter) });
+        }}
         data={operators.map((operator) => ({ value: operator, label: OPERATOR_LABELS[operator] }))}
       />
-      {!takesValue(filter.operator) ? null : valueType(field) === 'BOOLEAN' ? (
+      {!takesValue(filter.operator) ? null : ['last', 'next', 'this'].includes(filter.operator) ? (
+        <PeriodInput field={field} filter={filter} onChange={onChange} />
+      ) : filter.operator === 'between' ? (
+        <RangeInput field={field} filter={filter} onChange={onChange} />
+      ) : valueType(field) === 'BOOLEAN' ? (
         <NativeSelect
           size="xs"
           aria-label={`${field.label}: value`}

@@ -1,7 +1,7 @@
 import { ActionIcon, Button } from '@mantine/core';
 import { IconFilter, IconPlus } from '@tabler/icons-react';
-import { useNavigate } from '@tanstack/react-router';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useNavigate, useRouter } from '@tanstack/react-router';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { useCreate } from '../app/commandStore.ts';
 import { Message } from '../app/Message.tsx';
@@ -9,16 +9,22 @@ import { usePhone } from '../app/phone.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { fieldsToAsk } from '../fields/rules.ts';
 import { cellKey, createGridStore } from '../grid/store.ts';
-import { filterProblem, toGraphQLFilter, type Filter } from '../model/filters.ts';
+import { localDay } from '../model/dates.ts';
+import { toGraphQLFilter } from '../model/filterTree.ts';
 import { labelField } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
-import { orderBy, type Sort } from '../model/sorting.ts';
+import { orderBy } from '../model/sorting.ts';
 import { isEditable } from '../model/text.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
 import { announceFailure, offerUndo } from './announce.tsx';
 import { createRecord, deleteRecords, restoreRecords } from './changes.ts';
-import { shownFields, useColumnLayout } from './columnLayout.ts';
+import { isChanged, type ViewControls } from '../views/controls.ts';
+import { encodeColumns, type Shown } from '../views/shown.ts';
+import { ViewChanges } from '../views/ViewChanges.tsx';
+import { ViewMenu } from '../views/ViewMenu.tsx';
+import { ViewSwitcher } from '../views/ViewSwitcher.tsx';
+import { shownFields } from './columnLayout.ts';
 import { ColumnsMenu } from './ColumnsMenu.tsx';
 import { CreateHost } from './CreateHost.tsx';
 import { CreateModal, type FormStart } from './CreateModal.tsx';
@@ -38,20 +44,27 @@ const WIDE = 40;
 const READ_AT_FIRST = 16;
 const SETTLE_MS = 80;
 
+const ViewDialog = lazy(async () => ({ default: (await import('../views/ViewDialog.tsx')).ViewDialog }));
+const ShareViewDialog = lazy(async () => ({ default: (await import('../views/ShareViewDialog.tsx')).ShareViewDialog }));
+const DefaultsDialog = lazy(async () => ({ default: (await import('../views/DefaultsDialog.tsx')).DefaultsDialog }));
+
 interface ObjectTableProps {
   model: Model;
   object: ModelObject;
-  sort: Sort | null;
-  filters: Filter[];
-  show: (next: { sort: Sort | null; filters: Filter[] }) => void;
+  shown: Shown;
+  show: (next: Partial<Shown>) => void;
+  views: ViewControls;
 }
 
-export function ObjectTable({ model, object, sort, filters, show }: ObjectTableProps) {
+export function ObjectTable({ model, object, shown, show, views }: ObjectTableProps) {
+  const { filters, sorts, layout } = shown;
+  const [sort = null] = sorts;
+  const [dialog, setDialog] = useState<'new' | 'rename' | 'share' | 'defaults' | null>(null);
   const phone = usePhone();
   const navigate = useNavigate();
+  const router = useRouter();
   const [table] = useState(createTableStore);
   const [grid] = useState(createGridStore);
-  const [layout, setLayout] = useColumnLayout(model, object);
   const fields = useMemo(() => shownFields(object, layout), [object, layout]);
   const { rows, status, failure, hasMore, total } = useStore(table);
   const [drafting, setDrafting] = useState(false);
@@ -92,16 +105,13 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
     return () => clearTimeout(timer);
   }, [wide, asked, fill, rows]);
 
-  const usable = useMemo(
-    () =>
-      filters.filter((filter) => {
-        const field = object.fields.find((f) => f.name === filter.field && f.isActive);
-        return field && filterProblem(field, filter) === null;
-      }),
-    [filters, object],
+  const today = localDay(new Date());
+  const filterKey = useMemo(
+    () => JSON.stringify(toGraphQLFilter(model, object, filters, new Date(), me)),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- what "today" is changes with the day
+    [model, object, filters, me, today],
   );
-  const filterKey = JSON.stringify(toGraphQLFilter(object, usable, new Date(), me));
-  const order = orderBy(object, sort).join();
+  const order = orderBy(object, sorts).join();
   // Which columns show decides what is read; in which order they stand does not.
   const fieldKey = useMemo(() => {
     const labels = new Map(model.objects.map(({ id, labelFieldId }) => [id, labelFieldId]));
@@ -216,6 +226,21 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
     [table, wide, fill],
   );
 
+  const { view } = views;
+  /** All of what is shown, for whoever opens it: also the columns that this browser alone remembers. */
+  const link = () => {
+    const { href } = router.buildLocation({
+      to: '/objects/$namePlural',
+      params: { namePlural: object.namePlural },
+      search: {
+        view: view?.id ?? 'all',
+        ...(view ? {} : { columns: encodeColumns(object, layout) }),
+        ...views.changes,
+      },
+    });
+    return new URL(href, window.location.origin).href;
+  };
+
   const empty = status === 'ready' && rows.length === 0 && !drafting;
   const counted =
     total === null ? (rows.length > 0 ? `${rows.length.toLocaleString('en')}+` : '') : total.toLocaleString('en');
@@ -226,6 +251,19 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
       <PageHeader
         icon={<ObjectIcon name={object.icon} color={object.color} size={18} />}
         title={object.labelPlural}
+        beside={
+          <>
+            <ViewSwitcher object={object} views={views} onSaveAs={() => setDialog('new')} />
+            <ViewMenu
+              object={object}
+              views={views}
+              link={link}
+              onRename={() => setDialog('rename')}
+              onShare={() => setDialog('share')}
+              onDefaults={() => setDialog('defaults')}
+            />
+          </>
+        }
         note={status === 'loading' && rows.length === 0 ? '' : counted}
         actions={
           <>
@@ -239,8 +277,8 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
             >
               <IconFilter size={16} stroke={1.75} />
             </ActionIcon>
-            <SortMenu object={object} sort={sort} onSort={(next) => show({ sort: next, filters })} />
-            <ColumnsMenu object={object} layout={layout} onChange={setLayout} />
+            <SortMenu object={object} sorts={sorts} onSort={(next) => show({ sorts: next })} />
+            <ColumnsMenu object={object} layout={layout} onChange={(next) => show({ layout: next })} />
             {rights.canCreate ? (
               <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={startCreating} ml={4}>
                 {phone ? 'New' : `New ${object.labelSingular.toLowerCase()}`}
@@ -255,7 +293,12 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
         filters={filters}
         adding={addingFilter}
         onAdding={setAddingFilter}
-        onChange={(next) => show({ sort, filters: next })}
+        onChange={(next) => show({ filters: next })}
+        end={
+          isChanged(views) ? (
+            <ViewChanges object={object} shown={shown} views={views} onSaveAs={() => setDialog('new')} />
+          ) : null
+        }
       />
       {status === 'failed' ? (
         <Message
@@ -269,7 +312,7 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
         <Message
           title={`No ${lower} match`}
           actions={
-            <Button variant="default" onClick={() => show({ sort, filters: [] })}>
+            <Button variant="default" onClick={() => show({ filters: [] })}>
               Clear the filters
             </Button>
           }
@@ -305,11 +348,11 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
           object={object}
           fields={fields}
           layout={layout}
-          onLayout={setLayout}
+          onLayout={(next) => show({ layout: next })}
           table={table}
           grid={grid}
           sort={sort}
-          onSort={(next) => show({ sort: next, filters })}
+          onSort={(next) => show({ sorts: next ? [next] : [] })}
           drafting={drafting}
           onDrafted={setDrafting}
           onDraftRefused={(field, value, failed) => setForm({ field, value, failure: failed })}
@@ -338,6 +381,21 @@ export function ObjectTable({ model, object, sort, filters, show }: ObjectTableP
         />
       ) : null}
       <CreateHost model={model} />
+      <Suspense fallback={null}>
+        {dialog === 'new' || (dialog === 'rename' && view) ? (
+          <ViewDialog
+            object={object}
+            shown={shown}
+            view={dialog === 'rename' ? view : null}
+            onClose={() => setDialog(null)}
+            onMade={views.open}
+          />
+        ) : null}
+        {dialog === 'share' && view ? <ShareViewDialog view={view} onClose={() => setDialog(null)} /> : null}
+        {dialog === 'defaults' && view ? (
+          <DefaultsDialog object={object} view={view} known={views.known} onClose={() => setDialog(null)} />
+        ) : null}
+      </Suspense>
     </>
   );
 }

@@ -25,6 +25,7 @@ import { FieldRow } from './FieldRow.tsx';
 import { JoinedRecords } from './JoinedRecords.tsx';
 import { LinksCard } from './LinksCard.tsx';
 import { ALL_IN_VIEW, FieldSearch, fieldsInView, MoreFields } from './RecordFields.tsx';
+import { FavouriteItems } from '../views/FavouriteItems.tsx';
 import classes from './RecordView.module.css';
 import { neighbours } from './recordSequence.ts';
 import { RelatedList } from './RelatedList.tsx';
@@ -223,6 +224,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
               </ActionIcon>
             </Menu.Target>
             <Menu.Dropdown>
+              <FavouriteItems target={{ kind: 'RECORD', objectId: object.id, recordId: id }} />
               <Menu.Item leftSection={<IconShieldQuestion size={15} />} onClick={() => setDialog('access')}>
                 Explain access
               </Menu.Item>

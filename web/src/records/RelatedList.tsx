@@ -55,7 +55,7 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
         const { list: page } = await request(listDocument(model, holder, shown), {
           first: LIMIT,
           filter,
-          orderBy: orderBy(holder, null),
+          orderBy: orderBy(holder, []),
         });
         setRows(page.nodes);
         setMore(page.pageInfo.hasNextPage);

@@ -1,29 +1,47 @@
 import { ActionIcon, Menu } from '@mantine/core';
-import { IconArrowDown, IconArrowsSort, IconArrowUp } from '@tabler/icons-react';
+import { IconArrowDown, IconArrowsSort, IconArrowUp, IconX } from '@tabler/icons-react';
 import { visibleFields } from '../model/lookup.ts';
 import { isSortable, type Sort } from '../model/sorting.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
 import { FieldMenuItems } from './FieldMenuItems.tsx';
+import classes from './records.module.css';
 
+/** By what the records are ordered: a field that is chosen comes after those that are, and turns around when it is again. */
 export function SortMenu({
   object,
-  sort,
+  sorts,
   onSort,
 }: {
   object: ModelObject;
-  sort: Sort | null;
-  onSort: (sort: Sort | null) => void;
+  sorts: Sort[];
+  onSort: (sorts: Sort[]) => void;
 }) {
+  const placeOf = (field: ModelField) => sorts.findIndex((sort) => sort.field === field.name);
   const markOf = (field: ModelField) => {
-    if (sort?.field !== field.name) return null;
-    return sort.descending ? <IconArrowDown size={14} /> : <IconArrowUp size={14} />;
+    const place = placeOf(field);
+    const sort = sorts[place];
+    if (!sort) return null;
+    return (
+      <span className={classes.sortMark}>
+        {sorts.length > 1 ? <small>{place + 1}</small> : null}
+        {sort.descending ? <IconArrowDown size={14} /> : <IconArrowUp size={14} />}
+      </span>
+    );
+  };
+  const choose = (field: ModelField) => {
+    const place = placeOf(field);
+    onSort(
+      place < 0
+        ? [...sorts, { field: field.name, descending: false }]
+        : sorts.map((sort, index) => (index === place ? { ...sort, descending: !sort.descending } : sort)),
+    );
   };
   return (
-    <Menu position="bottom-end" width={230}>
+    <Menu position="bottom-end" width={240}>
       <Menu.Target>
         <ActionIcon
-          variant={sort ? 'light' : 'subtle'}
-          color={sort ? 'pine' : 'gray'}
+          variant={sorts.length > 0 ? 'light' : 'subtle'}
+          color={sorts.length > 0 ? 'pine' : 'gray'}
           size="md"
           aria-label="Sort"
           title="Sort"
@@ -32,16 +50,21 @@ export function SortMenu({
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown mah={420} style={{ overflow: 'auto' }}>
-        <Menu.Item onClick={() => onSort(null)}>Newest first</Menu.Item>
+        <Menu.Item onClick={() => onSort([])}>Newest first</Menu.Item>
+        {sorts.length > 1
+          ? sorts.map((sort) => (
+              <Menu.Item
+                key={sort.field}
+                leftSection={<IconX size={14} />}
+                closeMenuOnClick={false}
+                onClick={() => onSort(sorts.filter((each) => each !== sort))}
+              >
+                Not by {object.fields.find(({ name }) => name === sort.field)?.label.toLowerCase() ?? sort.field}
+              </Menu.Item>
+            ))
+          : null}
         <Menu.Divider />
-        <FieldMenuItems
-          fields={visibleFields(object).filter(isSortable)}
-          stayOpen
-          markOf={markOf}
-          onChoose={(field) =>
-            onSort({ field: field.name, descending: sort?.field === field.name ? !sort.descending : false })
-          }
-        />
+        <FieldMenuItems fields={visibleFields(object).filter(isSortable)} stayOpen markOf={markOf} onChoose={choose} />
       </Menu.Dropdown>
     </Menu>
   );

@@ -1,42 +1,100 @@
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { useCallback, useMemo } from 'react';
-import { NoObject } from './NoObject.tsx';
-import { decodeFilter, encodeFilter, type Filter } from '../model/filters.ts';
+import { useCallback, useEffect, useMemo, useRef } from 'react';
+import type { TableSearch } from '../app/router.tsx';
 import { objectByPlural } from '../model/lookup.ts';
-import { decodeSort, encodeSort, type Sort } from '../model/sorting.ts';
-import { useModel } from '../model/store.ts';
+import { useModel, useWholeModel } from '../model/store.ts';
+import type { ModelObject } from '../model/types.ts';
+import { useObjectViews, type SavedView } from '../views/savedViews.ts';
+import { applyDifferences, differences, shownOf, type Shown } from '../views/shown.ts';
+import { announce } from './announce.tsx';
+import { useColumnLayout } from './columnLayout.ts';
+import { NoObject } from './NoObject.tsx';
 import { ObjectTable } from './ObjectTable.tsx';
 
-/** The address holds what is shown, so that it can be sent to someone, kept, and gone back to. */
+/** In the address: no view, where another one shows first. */
+const ALL = 'all';
+
+/** The address holds what is shown, so that it can be sent to someone, kept, and gone back to: a view and where one has left it. */
 export function TablePage() {
   const model = useModel();
   const { namePlural = '' } = useParams({ strict: false });
-  const search = useSearch({ strict: false });
-  const navigate = useNavigate();
   const object = objectByPlural(model, namePlural);
-  const sort = useMemo(() => decodeSort(search.sort), [search.sort]);
-  const filterKey = JSON.stringify(search.filters ?? []);
-  const filters = useMemo(
-    () => (JSON.parse(filterKey) as string[]).flatMap((text) => decodeFilter(text) ?? []),
-    [filterKey],
-  );
-
-  const show = useCallback(
-    (next: { sort: Sort | null; filters: Filter[] }) => {
-      const encoded = encodeSort(next.sort);
-      void navigate({
-        to: '/objects/$namePlural',
-        params: { namePlural },
-        search: {
-          ...(encoded ? { sort: encoded } : {}),
-          ...(next.filters.length > 0 ? { filters: next.filters.map(encodeFilter) } : {}),
-        },
-        replace: true,
-      });
-    },
-    [navigate, namePlural],
-  );
-
   if (!object?.isActive) return <NoObject name={namePlural} />;
-  return <ObjectTable key={object.id} model={model} object={object} sort={sort} filters={filters} show={show} />;
+  return <ShownTable key={object.id} object={object} />;
+}
+
+function ShownTable({ object }: { object: ModelObject }) {
+  const model = useModel();
+  const whole = useWholeModel();
+  const search: TableSearch = useSearch({ strict: false });
+  const navigate = useNavigate();
+  const known = useObjectViews(object);
+  const [usual, setUsual] = useColumnLayout(model, object);
+
+  const wanted = search.view ?? known?.defaultId ?? ALL;
+  const view = known?.views.find(({ id }) => id === wanted) ?? null;
+  const base = useMemo<Shown>(
+    () => (view ? shownOf(whole, object, view, usual) : { filters: [], sorts: [], layout: usual }),
+    [whole, object, view, usual],
+  );
+  const key = JSON.stringify(search);
+  const shown = useMemo(() => applyDifferences(object, base, JSON.parse(key) as TableSearch), [object, base, key]);
+
+  const isMissing = known !== null && wanted !== ALL && view === null;
+  const told = useRef<string | null>(null);
+  useEffect(() => {
+    if (!isMissing || told.current === wanted) return;
+    told.current = wanted;
+    announce('This view is not there', 'It was deleted, or it is not shared with you. All records are shown instead.');
+  }, [isMissing, wanted]);
+
+  const go = useCallback(
+    (next: TableSearch, replace: boolean) =>
+      void navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural }, search: next, replace }),
+    [navigate, object.namePlural],
+  );
+  const show = useCallback(
+    (next: Partial<Shown>) => {
+      const { columns, ...rest } = differences(model, object, base, { ...shown, ...next });
+      // Without a view the columns are as one left them, here and in this browser.
+      const isRemembered = view === null && search.columns === undefined;
+      if (isRemembered && next.layout) setUsual(next.layout);
+      go(
+        {
+          ...(search.view === undefined ? {} : { view: search.view }),
+          ...rest,
+          ...(isRemembered || columns === undefined ? {} : { columns }),
+        },
+        true,
+      );
+    },
+    [model, object, base, shown, view, search.view, search.columns, setUsual, go],
+  );
+  const open = useCallback(
+    (next: SavedView | string | null) =>
+      go({ view: next === null ? ALL : typeof next === 'string' ? next : next.id }, false),
+    [go],
+  );
+  const discard = useCallback(
+    () => go(search.view === undefined ? {} : { view: search.view }, true),
+    [go, search.view],
+  );
+
+  // What shows first is not known yet: rather nothing for a moment than the wrong records.
+  if (!known) return null;
+  return (
+    <ObjectTable
+      model={model}
+      object={object}
+      shown={shown}
+      show={show}
+      views={{
+        known,
+        view,
+        changes: differences(model, object, base, shown),
+        open,
+        discard,
+      }}
+    />
+  );
 }

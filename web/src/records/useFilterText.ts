@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import { targetsOf } from '../fields/useRelated.ts';
-import { ME, type Filter } from '../model/filters.ts';
+import { bounds, ME, type Filter } from '../model/filters.ts';
 import type { Model, ModelField } from '../model/types.ts';
 import { valueType } from '../model/valueType.ts';
 import { knownLabel, readLabels } from './recordLabels.ts';
@@ -28,5 +28,5 @@ export function useFilterText(model: Model, field: ModelField, filter: Filter): 
     const label = (value: string) => field.options?.find((option) => option.value === value)?.label ?? value;
     return filter.value.split(',').filter(Boolean).map(label).join(' or ');
   }
-  return filter.value;
+  return filter.operator === 'between' ? bounds(filter.value).join(' and ') : filter.value;
 }

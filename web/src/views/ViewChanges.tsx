@@ -1,0 +1,58 @@
+import { Button } from '@mantine/core';
+import { useState } from 'react';
+import { useModel } from '../model/store.ts';
+import type { ModelObject } from '../model/types.ts';
+import { announceFailure } from '../records/announce.tsx';
+import { useSession } from '../session/session.ts';
+import { isChanged, type ViewControls } from './controls.ts';
+import { saveView } from './savedViews.ts';
+import { stateOf, type Shown } from './shown.ts';
+import classes from './views.module.css';
+
+interface ViewChangesProps {
+  object: ModelObject;
+  shown: Shown;
+  views: ViewControls;
+  onSaveAs: () => void;
+}
+
+/** Says that what is shown is not what the view keeps, and what can be done about it. */
+export function ViewChanges({ object, shown, views, onSaveAs }: ViewChangesProps) {
+  const model = useModel();
+  const looksOnly = useSession((state) => Boolean(state.identity?.seeing));
+  const [busy, setBusy] = useState(false);
+  const { view, discard } = views;
+  if (!isChanged(views)) return null;
+  const save = async () => {
+    if (!view) return;
+    setBusy(true);
+    try {
+      await saveView(object.id, view.id, stateOf(model, object, shown, view));
+      discard();
+    } catch (cause) {
+      announceFailure('The view was not saved', cause);
+    }
+    setBusy(false);
+  };
+  const why = view?.isLocked ? 'The view is locked.' : 'The view is not yours to change.';
+  return (
+    <span className={classes.changes} role="group" aria-label="Unsaved changes of the view">
+      {view && !view.canUpdate ? <span className={classes.note}>{why}</span> : null}
+      {view ? (
+        <Button size="compact-sm" variant="subtle" color="gray" onClick={discard}>
+          Discard
+        </Button>
+      ) : null}
+      {looksOnly ? null : (
+        <Button size="compact-sm" variant="default" onClick={onSaveAs}>
+          {view ? 'Save as…' : 'Save as a view…'}
+        </Button>
+      )}
+      {view?.canUpdate && !looksOnly ? (
+        <Button size="compact-sm" loading={busy} onClick={() => void save()}>
+          Save
+        </Button>
+      ) : null}
+    </span>
+  );
+}

@@ -1,0 +1,43 @@
+import { ActionIcon, Popover } from '@mantine/core';
+import { useState } from 'react';
+import { ObjectIcon, useIconNames } from '../fields/ObjectIcon.tsx';
+import classes from './views.module.css';
+
+const spoken = (name: string): string =>
+  name
+    .replace(/^Icon/, '')
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toLowerCase();
+
+export function ViewIcons({ icon, onChange }: { icon: string; onChange: (icon: string) => void }) {
+  const names = useIconNames();
+  const [opened, setOpened] = useState(false);
+  return (
+    <Popover opened={opened} onChange={setOpened} position="bottom-start" width={280} trapFocus>
+      <Popover.Target>
+        <ActionIcon variant="default" size={36} aria-label="Icon" onClick={() => setOpened(!opened)}>
+          <ObjectIcon name={icon} size={18} />
+        </ActionIcon>
+      </Popover.Target>
+      <Popover.Dropdown p="xs">
+        <div className={classes.icons} role="group" aria-label="Icon">
+          {names.map((name) => (
+            <ActionIcon
+              key={name}
+              variant={name === icon ? 'light' : 'subtle'}
+              color={name === icon ? 'pine' : 'gray'}
+              aria-label={spoken(name)}
+              aria-pressed={name === icon}
+              onClick={() => {
+                onChange(name);
+                setOpened(false);
+              }}
+            >
+              <ObjectIcon name={name} size={17} />
+            </ActionIcon>
+          ))}
+        </div>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}

@@ -1,0 +1,162 @@
+import { ActionIcon, Menu } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import {
+  IconCopy,
+  IconDots,
+  IconHomeStar,
+  IconLink,
+  IconLock,
+  IconLockOpen,
+  IconPencil,
+  IconShare,
+  IconTrash,
+  IconUserCheck,
+  IconUsers,
+  IconUser,
+} from '@tabler/icons-react';
+import { useMay } from '../model/store.ts';
+import type { ModelObject } from '../model/types.ts';
+import { announceFailure, offerToTakeBack } from '../records/announce.tsx';
+import { useSession } from '../session/session.ts';
+import type { ViewControls } from './controls.ts';
+import { FavouriteItems } from './FavouriteItems.tsx';
+import { copyView, deleteView, restoreView, setDefaultView, takeOverView, updateView } from './savedViews.ts';
+
+interface ViewMenuProps {
+  object: ModelObject;
+  views: ViewControls;
+  /** The address of all that is shown, also of what this browser alone remembers. */
+  link: () => string;
+  onRename: () => void;
+  onShare: () => void;
+  onDefaults: () => void;
+}
+
+async function attempt(title: string, work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (cause) {
+    announceFailure(title, cause);
+    return false;
+  }
+}
+
+/** What one does with the view that is open. */
+export function ViewMenu({ object, views, link, onRename, onShare, onDefaults }: ViewMenuProps) {
+  const { known, view, open } = views;
+  const keepsViews = useMay('VIEWS');
+  const identity = useSession((state) => state.identity);
+  const me = identity?.member?.id ?? null;
+  const own = known.defaults.find(({ principalKind }) => principalKind === 'MEMBER');
+  const isOwnFirst = view !== null && own?.viewId === view.id;
+  const mayWrite = !identity?.seeing;
+
+  const copyLink = () =>
+    void navigator.clipboard.writeText(link()).then(
+      () => notifications.show({ message: 'Link copied.' }),
+      (cause: unknown) => announceFailure('The link was not copied', cause),
+    );
+  const remove = async () => {
+    if (!view) return;
+    if (!(await attempt('The view was not deleted', () => deleteView(object.id, view.id)))) return;
+    open(null);
+    offerToTakeBack(`View “${view.name}” deleted`, async () => {
+      if (await attempt('The view was not restored', () => restoreView(object.id, view.id))) open(view.id);
+    });
+  };
+  return (
+    <Menu position="bottom-start" width={250}>
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" size="md" aria-label="About this view" title="About this view">
+          <IconDots size={16} stroke={1.75} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {view && view.canUpdate && mayWrite ? (
+          <Menu.Item leftSection={<IconPencil size={15} />} onClick={onRename}>
+            Rename…
+          </Menu.Item>
+        ) : null}
+        {view && mayWrite && me ? (
+          <Menu.Item
+            leftSection={<IconCopy size={15} />}
+            onClick={() =>
+              void attempt('The view was not duplicated', async () => open(await copyView(object.id, view.id)))
+            }
+          >
+            Duplicate
+          </Menu.Item>
+        ) : null}
+        <Menu.Item leftSection={<IconLink size={15} />} onClick={copyLink}>
+          Copy link
+        </Menu.Item>
+        <FavouriteItems target={view ? { kind: 'VIEW', viewId: view.id } : { kind: 'OBJECT', objectId: object.id }} />
+        {view && mayWrite && me ? (
+          <Menu.Item
+            leftSection={<IconHomeStar size={15} />}
+            onClick={() =>
+              void attempt('Not set', () => setDefaultView(object.id, isOwnFirst ? null : view.id, 'MEMBER'))
+            }
+          >
+            {isOwnFirst ? 'Show first no longer' : 'Show first for me'}
+          </Menu.Item>
+        ) : null}
+        {keepsViews && mayWrite && view?.visibility === 'WORKSPACE' ? (
+          <Menu.Item leftSection={<IconUsers size={15} />} onClick={onDefaults}>
+            Show first for others…
+          </Menu.Item>
+        ) : null}
+        {view?.isKept && mayWrite ? (
+          <>
+            <Menu.Divider />
+            <Menu.Item leftSection={<IconShare size={15} />} onClick={onShare}>
+              Share…
+            </Menu.Item>
+            {me ? (
+              <Menu.Item
+                leftSection={view.isLocked ? <IconLockOpen size={15} /> : <IconLock size={15} />}
+                onClick={() =>
+                  void attempt('Not changed', () => updateView(object.id, view.id, { isLocked: !view.isLocked }))
+                }
+              >
+                {view.isLocked ? 'Unlock' : 'Lock for others'}
+              </Menu.Item>
+            ) : null}
+            {keepsViews && view.visibility === 'PERSONAL' ? (
+              <Menu.Item
+                leftSection={<IconUsers size={15} />}
+                onClick={() =>
+                  void attempt('Not changed', () => updateView(object.id, view.id, { visibility: 'WORKSPACE' }))
+                }
+              >
+                Open to everybody
+              </Menu.Item>
+            ) : null}
+            {view.visibility === 'WORKSPACE' && me ? (
+              <Menu.Item
+                leftSection={<IconUser size={15} />}
+                onClick={() =>
+                  void attempt('Not changed', () => updateView(object.id, view.id, { visibility: 'PERSONAL' }))
+                }
+              >
+                Keep to myself
+              </Menu.Item>
+            ) : null}
+            {view.visibility === 'PERSONAL' && view.ownerId === null ? (
+              <Menu.Item
+                leftSection={<IconUserCheck size={15} />}
+                onClick={() => void attempt('Not taken over', () => takeOverView(object.id, view.id))}
+              >
+                Take over
+              </Menu.Item>
+            ) : null}
+            <Menu.Item color="red" leftSection={<IconTrash size={15} />} onClick={() => void remove()}>
+              Delete
+            </Menu.Item>
+          </>
+        ) : null}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -1,0 +1,174 @@
+import { useEffect } from 'react';
+import { gql } from 'urql';
+import { create } from 'zustand';
+import { requestMetadata } from '../api/client.ts';
+import { onReconnect, onViews } from '../api/live.ts';
+import { parsed, run } from '../model/calls.ts';
+import type { StoredFilter } from '../model/filterTree.ts';
+import type { ModelObject } from '../model/types.ts';
+import { useSession } from '../session/session.ts';
+
+export interface ViewColumn {
+  fieldId: string;
+  width: number | null;
+  isVisible: boolean;
+  isPinned: boolean;
+  aggregate: string | null;
+}
+
+export interface ViewSort {
+  fieldId: string;
+  part?: string;
+  descending?: boolean;
+}
+
+export interface SavedView {
+  id: string;
+  name: string;
+  icon: string | null;
+  type: string;
+  visibility: 'WORKSPACE' | 'PERSONAL';
+  ownerId: string | null;
+  ownerName: string | null;
+  isLocked: boolean;
+  filter: StoredFilter | null;
+  sorts: ViewSort[];
+  /** Whether the caller may save over it. */
+  canUpdate: boolean;
+  /** Whether the caller shares, locks and deletes it. */
+  isKept: boolean;
+  columns: ViewColumn[];
+}
+
+export interface ViewDefault {
+  viewId: string;
+  principalKind: 'MEMBER' | 'ROLE' | 'WORKSPACE';
+  principalId: string | null;
+}
+
+export interface ObjectViews {
+  views: SavedView[];
+  /** What shows first. */
+  defaultId: string | null;
+  defaults: ViewDefault[];
+}
+
+type Answered = Omit<SavedView, 'filter' | 'sorts' | 'columns'> & {
+  filter: StoredFilter | string | null;
+  sorts: ViewSort[] | string;
+  viewFields: { nodes: ViewColumn[] };
+};
+
+const VIEWS = gql<
+  { views: { nodes: Answered[] }; defaultView: { id: string } | null; viewDefaults: { nodes: ViewDefault[] } },
+  { object: string }
+>(`query Views($object: UUID!) {
+  views(filter: { objectId: { equalTo: $object } }, orderBy: [POSITION_ASC, ID_ASC]) { nodes {
+    id name icon type visibility ownerId ownerName isLocked filter sorts canUpdate isKept
+    viewFields(orderBy: [POSITION_ASC, ID_ASC]) { nodes { fieldId width isVisible isPinned aggregate } }
+  } }
+  defaultView(objectId: $object) { id }
+  viewDefaults(filter: { objectId: { equalTo: $object } }) { nodes { viewId principalKind principalId } }
+}`);
+
+/** What there is of each object, by who looks: kept, so that opening another view asks for nothing but its records. */
+const useStore = create<{ [key: string]: ObjectViews }>(() => ({}));
+
+const viewer = (): string => useSession.getState().identity?.member?.id ?? '';
+const keyOf = (objectId: string): string => `${viewer()} ${objectId}`;
+
+const rounds = new Map<string, number>();
+
+export async function loadViews(objectId: string): Promise<void> {
+  const key = keyOf(objectId);
+  const round = (rounds.get(key) ?? 0) + 1;
+  rounds.set(key, round);
+  const { views, defaultView, viewDefaults } = await requestMetadata(VIEWS, { object: objectId });
+  // Of two answers on their way the one that was asked for last counts.
+  if (rounds.get(key) !== round) return;
+  useStore.setState({
+    [key]: {
+      views: views.nodes.map(({ viewFields, filter, sorts, ...view }) => ({
+        ...view,
+        filter: filter === null ? null : parsed(filter),
+        sorts: parsed(sorts),
+        columns: viewFields.nodes,
+      })),
+      defaultId: defaultView?.id ?? null,
+      defaults: viewDefaults.nodes,
+    },
+  });
+}
+
+const NOTHING: ObjectViews = { views: [], defaultId: null, defaults: [] };
+
+/** The views of an object that the caller sees, followed as others change them; null until they are known. */
+export function useObjectViews(object: ModelObject | undefined): ObjectViews | null {
+  const id = object?.id ?? '';
+  const key = keyOf(id);
+  const known = useStore((state) => state[key]);
+  useEffect(() => {
+    if (id === '') return undefined;
+    // Without its views an object still has its records.
+    const load = () => void loadViews(id).catch(() => useStore.setState((state) => ({ [key]: state[key] ?? NOTHING })));
+    load();
+    const stops = [onViews(load), onReconnect(load)];
+    return () => stops.forEach((stop) => stop());
+  }, [id, key]);
+  return known ?? null;
+}
+
+/** What a view is like, as the database takes it. */
+export interface ViewState {
+  filter: StoredFilter | null;
+  sorts: ViewSort[];
+  fields: ViewColumn[];
+  icon?: string;
+}
+
+const ADD = gql<{ addView: { result: { id: string } } }, { input: { [name: string]: unknown } }>(
+  'mutation AddView($input: AddViewInput!) { addView(input: $input) { result { id } } }',
+);
+const COPY = gql<{ copyView: { result: { id: string } } }, { input: { [name: string]: unknown } }>(
+  'mutation CopyView($input: CopyViewInput!) { copyView(input: $input) { result { id } } }',
+);
+
+export async function addView(
+  objectId: string,
+  name: string,
+  visibility: SavedView['visibility'],
+  state: ViewState,
+): Promise<string> {
+  const { addView: made } = await requestMetadata(ADD, { input: { objectId, name, visibility, state } });
+  await loadViews(objectId);
+  return made.result.id;
+}
+
+export async function copyView(objectId: string, viewId: string): Promise<string> {
+  const { copyView: made } = await requestMetadata(COPY, { input: { viewId } });
+  await loadViews(objectId);
+  return made.result.id;
+}
+
+/** Changes views of an object, and shows what there is then. */
+async function change(objectId: string, name: string, input: { [name: string]: unknown }): Promise<void> {
+  await run(name, input);
+  await loadViews(objectId);
+}
+
+export const saveView = (objectId: string, viewId: string, state: Partial<ViewState>) =>
+  change(objectId, 'saveView', { viewId, state });
+export const updateView = (
+  objectId: string,
+  id: string,
+  patch: Partial<Pick<SavedView, 'name' | 'icon' | 'visibility' | 'isLocked'>>,
+) => change(objectId, 'updateView', { id, patch });
+export const deleteView = (objectId: string, id: string) => change(objectId, 'deleteView', { id });
+export const restoreView = (objectId: string, viewId: string) => change(objectId, 'restoreView', { viewId });
+export const takeOverView = (objectId: string, viewId: string) => change(objectId, 'takeOverView', { viewId });
+export const setDefaultView = (
+  objectId: string,
+  viewId: string | null,
+  principalKind: ViewDefault['principalKind'],
+  principalId: string | null = null,
+) => change(objectId, 'setDefaultView', { objectId, viewId, principalKind, principalId });

@@ -1,0 +1,107 @@
+import type { TableSearch } from '../app/router.tsx';
+import { decodeNodes, encodeNode, readFilter, storeFilter, type FilterNode } from '../model/filterTree.ts';
+import { fieldById, visibleFields } from '../model/lookup.ts';
+import { decodeSorts, encodeSorts, type Sort } from '../model/sorting.ts';
+import type { Model, ModelObject } from '../model/types.ts';
+import { shownFields, type ColumnLayout } from '../records/columnLayout.ts';
+import type { SavedView, ViewState } from './savedViews.ts';
+
+/** How the records of an object are shown, wherever that comes from: a view, the address, or what one chose before. */
+export interface Shown {
+  filters: FilterNode[];
+  sorts: Sort[];
+  layout: ColumnLayout;
+}
+
+export const encodeColumns = (object: ModelObject, { widths, ...layout }: ColumnLayout): string =>
+  shownFields(object, { widths, ...layout })
+    .map(({ name }) => (widths[name] === undefined ? name : `${name}:${widths[name]}`))
+    .join(',');
+
+/** Only what is named shows: a field that is new, or that one may not read, does not come in between. */
+function onlyThese(object: ModelObject, columns: { name: string; width?: number | undefined }[]): ColumnLayout {
+  const order = columns.map(({ name }) => name);
+  return {
+    order,
+    hidden: visibleFields(object).flatMap(({ name }) => (order.includes(name) ? [] : [name])),
+    widths: Object.fromEntries(
+      columns.flatMap(({ name, width }) => (width === undefined ? [] : [[name, width] as const])),
+    ),
+  };
+}
+
+export const decodeColumns = (object: ModelObject, text: string): ColumnLayout =>
+  onlyThese(
+    object,
+    text
+      .split(',')
+      .filter(Boolean)
+      .map((each) => {
+        const [name = '', width = ''] = each.split(':');
+        return { name, width: /^\d{2,4}$/.test(width) ? Number(width) : undefined };
+      }),
+  );
+
+/** A view as this viewer is shown it: without the columns that the role does not read. */
+export function shownOf(whole: Model, object: ModelObject, view: SavedView, usual: ColumnLayout): Shown {
+  return {
+    filters: readFilter(whole, object, view.filter),
+    sorts: view.sorts.flatMap(({ fieldId, descending }) => {
+      const field = fieldById(object, fieldId);
+      return field ? [{ field: field.name, descending: descending === true }] : [];
+    }),
+    layout:
+      view.columns.length === 0
+        ? usual
+        : onlyThese(
+            object,
+            view.columns.flatMap(({ fieldId, isVisible, width }) => {
+              const field = isVisible ? fieldById(object, fieldId) : undefined;
+              return field ? [{ name: field.name, width: width ?? undefined }] : [];
+            }),
+          ),
+  };
+}
+
+/** What is shown, to be kept in a view. What `view` has that this viewer does not see stays in it. */
+export function stateOf(model: Model, object: ModelObject, shown: Shown, view: SavedView | null): ViewState {
+  const before = new Map(view?.columns.map((column) => [column.fieldId, column]));
+  const isSeen = (id: string) => visibleFields(object).some((field) => field.id === id);
+  return {
+    filter: storeFilter(model, object, shown.filters),
+    sorts: [
+      ...shown.sorts.flatMap(({ field: name, descending }) => {
+        const field = object.fields.find((each) => each.name === name);
+        return field ? [{ fieldId: field.id, ...(descending ? { descending } : {}) }] : [];
+      }),
+      ...(view?.sorts.filter(({ fieldId }) => !fieldById(object, fieldId)) ?? []),
+    ],
+    fields: [
+      ...shownFields(object, shown.layout).map(({ id, name }) => ({
+        fieldId: id,
+        width: shown.layout.widths[name] ?? null,
+        isVisible: true,
+        isPinned: before.get(id)?.isPinned ?? false,
+        aggregate: before.get(id)?.aggregate ?? null,
+      })),
+      ...(view?.columns.filter(({ fieldId }) => !isSeen(fieldId)) ?? []),
+    ],
+  };
+}
+
+/** Where what is shown differs from where it started, as the address tells it. */
+export function differences(model: Model, object: ModelObject, base: Shown, shown: Shown): TableSearch {
+  const filter = (of: Shown) => JSON.stringify(storeFilter(model, object, of.filters));
+  const [columns, sort] = [encodeColumns(object, shown.layout), encodeSorts(shown.sorts)];
+  return {
+    ...(filter(base) === filter(shown) ? {} : { filters: shown.filters.map(encodeNode) }),
+    ...(encodeSorts(base.sorts) === sort ? {} : { sort }),
+    ...(encodeColumns(object, base.layout) === columns ? {} : { columns }),
+  };
+}
+
+export const applyDifferences = (object: ModelObject, base: Shown, search: TableSearch): Shown => ({
+  filters: search.filters === undefined ? base.filters : decodeNodes(search.filters),
+  sorts: search.sort === undefined ? base.sorts : decodeSorts(search.sort),
+  layout: search.columns === undefined ? base.layout : decodeColumns(object, search.columns),
+});

@@ -16261,9 +16261,9 @@ begin
     return format('%s is %snull', v_column, case v_is when 'notNull' then 'not ' else '' end);
   elsif v_value is null then
     raise exception 'The filter compares "%" with nothing.', column_name using errcode = 'RV180', hint = 'Give {"column": …, "is": …, "value": …}.';
-  elsif v_is in ('includes', 'notIncludes', 'startsWith') and pg_type = 'text' and not v_is_list then
+  elsif v_is in ('includes', 'notIncludes', 'startsWith', 'endsWith') and pg_type = 'text' and not v_is_list then
     return format('%s %s %L', v_column, case v_is when 'notIncludes' then 'not ilike' else 'ilike' end,
-      case v_is when 'startsWith' then '' else '%' end || regexp_replace(v_value, '([\\%_])', '\\\1', 'g') || '%');
+      case v_is when 'startsWith' then '' else '%' end || regexp_replace(v_value, '([\\%_])', '\\\1', 'g') || case v_is when 'endsWith' then '' else '%' end);
   elsif v_is in ('=', '<>', '<', '<=', '>', '>=') and pg_type <> 'jsonb' and v_is_list = (pg_type like '%[]') then
     return format('%s %s %L::%s', v_column, v_is, v_value, pg_type);
   elsif v_is in ('in', 'notIn') and pg_type not like '%[]' and v_is_list then
@@ -16272,7 +16272,7 @@ begin
     return format('%s %s %L::%s', v_column, case v_is when 'contains' then '@>' else '&&' end, v_value, pg_type);
   end if;
   raise exception 'A filter does not ask of a column of type % whether it is "%".', pg_type, v_is using errcode = 'RV180',
-    hint = 'There are null, notNull, =, <>, <, <=, >, >=, in, notIn; for texts includes, notIncludes, startsWith; for lists contains, overlaps.';
+    hint = 'There are null, notNull, =, <>, <, <=, >, >=, in, notIn; for texts includes, notIncludes, startsWith, endsWith; for lists contains, overlaps.';
 end
 $function$;
 

@@ -33,6 +33,8 @@ export interface Config {
   allowsPrivateProviders: boolean;
   /** Whether webhooks may lead into the private network of the server. */
   allowsPrivateReceivers: boolean;
+  /** What Prometheus must know to read /metrics; null means that nobody reads it. */
+  metricsToken: string | null;
 }
 
 export interface CaptchaConfig {
@@ -101,6 +103,8 @@ export const VARIABLES = {
     'allowed lets workspaces name identity providers that lie in the private network of the server; refused does not, so that nobody looks around there. Default: refused.',
   RELVAR_WEBHOOKS_PRIVATE:
     'allowed lets webhooks lead to addresses in the private network of the server and on its machine; refused does not, so that nobody looks around there. Default: refused.',
+  RELVAR_METRICS_TOKEN:
+    'At least 16 characters that Prometheus sends as "authorization: Bearer …" to read /metrics. Default: there is no /metrics.',
   NODE_ENV: 'development, test or production. Default: development.',
 };
 
@@ -198,6 +202,10 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     };
   })();
 
+  const metricsToken = text('RELVAR_METRICS_TOKEN');
+  if (metricsToken !== null && metricsToken.length < 16)
+    problems.push(`RELVAR_METRICS_TOKEN is too short. ${VARIABLES.RELVAR_METRICS_TOKEN}`);
+
   const databaseUrl = url('DATABASE_URL');
   const serverPassword = text('RELVAR_SERVER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_server');
   const workerPassword = text('RELVAR_WORKER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_worker');
@@ -218,6 +226,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     accounts,
     captcha,
     geoIpPath: text('RELVAR_GEOIP'),
+    metricsToken,
     allowsPrivateProviders: isChosen('RELVAR_SSO_PRIVATE', ['allowed', 'refused']),
     allowsPrivateReceivers: isChosen('RELVAR_WEBHOOKS_PRIVATE', ['allowed', 'refused']),
   };

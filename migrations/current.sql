@@ -361,3 +361,10 @@ create table engine.merging (
 comment on table engine.merging is 'Which records the transaction that runs merges into which: empty between transactions.';
 --!include engine/merge.sql
 --!include engine/permissions/narrowing.sql
+-- How long the trash keeps what was deleted.
+alter table core.workspace_settings add column trash_days int not null default 30 check (trash_days between 1 and 3650);
+--!include engine/purge.sql
+--!include metadata/trash_days.sql
+--!include engine/jobs/list.sql
+--!include metadata/jobs.sql
+--!include core/metrics.sql

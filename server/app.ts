@@ -40,6 +40,7 @@ import { isOfOtherHost } from './http/origin.ts';
 import { installLive, Live } from './live/live.ts';
 import { ReadableObjectsCache } from './live/readableObjects.ts';
 import { log } from './log.ts';
+import { installMetrics } from './metrics/metrics.ts';
 import { Notices } from './notices/notices.ts';
 import { installOauth } from './oauth/oauth.ts';
 import { installScim } from './scim/scim.ts';
@@ -77,6 +78,8 @@ interface AppOptions {
   readonly allowsPrivateProviders?: boolean;
   /** Where Google and Microsoft are; tests have them on this machine. */
   readonly presets?: Presets;
+  /** What Prometheus must know to be answered; without it there is no /metrics. */
+  readonly metricsToken?: string | null;
   /** Whether mails are sent; where they are not, a server in development shows them. */
   readonly sendsMail?: boolean;
 }
@@ -191,14 +194,20 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installScim(app, { pool, rateLimits, refusals, publicUrl });
   installLive(app, live, identities);
   installHealth(app, { ...options, notices });
+  const { metricsToken = null } = options;
+  const requests =
+    metricsToken === null
+      ? null
+      : installMetrics(app, { pool, token: metricsToken, live, schemas: gateway.instances });
   installStatic(app, options.webDirectory, captchaConfig?.kind);
   app.use(handleError);
 
   await notices.start();
   return {
     handler: (request, response) => {
+      requests?.watch(request, response);
       // Before anything is looked at: links, cookies and issuers follow from the host that a request names.
-      if (isOfOtherHost(request, accounts.publicUrl) && request.url !== '/healthz') {
+      if (isOfOtherHost(request, accounts.publicUrl) && request.url !== '/healthz' && request.url !== '/metrics') {
         refusals.note(request, 'WRONG_HOST', { detail: { host: String(request.headers.host).slice(0, 200) } });
         sendError(response, new RequestError('WRONG_HOST'));
         return;

@@ -30,6 +30,7 @@ const app = await makeApp({
   captcha: config.captcha,
   places: await openPlaces(config.geoIpPath),
   allowsPrivateProviders: config.allowsPrivateProviders,
+  metricsToken: config.metricsToken,
   sendsMail: config.mail.smtpUrl !== null,
   pendingMigrations: async () => (await compareMigrations(pool)).pending,
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseCrontab } from 'graphile-worker';
 import { useDatabase } from '../db/testing/database.ts';
+import { createWorkspace } from '../db/testing/workspace.ts';
 import { nextRun } from './recurring.ts';
 
 const db = useDatabase();
@@ -260,6 +261,53 @@ describe('a worker', () => {
     }
   }, 90_000);
 });
+
+test('the night empties trashes of what is old, as the system, a job for each workspace', async () => {
+  const { id, schema } = await createWorkspace(db.admin, 'trash');
+  await db.admin.query(`insert into ${schema}.companies (name) select 'c' || i from generate_series(1, 1200) i`);
+  await db.admin.query(`delete from ${schema}.companies`);
+  await db.admin.query(`update ${schema}.trash set deleted_at = now() - interval '31 days' where label <> 'c1'`);
+  const worker = startWorkerProcess();
+  try {
+    await addJob('trash__purge', {});
+    await until('the trash is purged', async () => {
+      const { rows } = await db.admin.query<{ n: number }>(`select count(*)::int as n from ${schema}.trash`);
+      return rows[0]!.n === 1;
+    });
+    const { rows } = await db.admin.query(
+      `select actor_type, source, count(*)::int as n, count(distinct batch)::int as batches from ${schema}.record_events
+        where action = 'destroyed' group by 1, 2`,
+    );
+    expect(rows).toEqual([{ actor_type: 'system', source: 'SYSTEM', n: 1199, batches: 3 }]);
+    await until('it is counted for the workspace', async () => {
+      const counts = await db.admin.query(
+        `select from engine.job_counts where task = 'trash__purge_workspace' and workspace_id = $1 and succeeded = 1`,
+        [id],
+      );
+      return counts.rowCount === 1;
+    });
+  } finally {
+    worker.kill('SIGTERM');
+    await ended(worker);
+  }
+}, 60_000);
+
+test('when recurring jobs come next is told', async () => {
+  const worker = startWorkerProcess();
+  try {
+    const next = await until('it is told', async () => {
+      const { rows } = await db.admin.query<{ schedule: string; next_at: Date }>(
+        `select * from engine.recurring_jobs where name = 'model__purge'`,
+      );
+      return rows[0] ?? false;
+    });
+    expect(next.schedule).toBe('17 3 * * *');
+    expect(next.next_at.toISOString()).toMatch(/T03:17:00.000Z$/);
+  } finally {
+    worker.kill('SIGTERM');
+    await ended(worker);
+  }
+}, 60_000);
 
 test('counts of the last month are kept by the hour, older ones as a whole, and long dead workers are forgotten', async () => {
   await db.admin.query(

@@ -20,6 +20,8 @@ import { modelOnline } from './tasks/model__online.ts';
 import { modelPurge } from './tasks/model__purge.ts';
 import { oauthPurge } from './tasks/oauth__purge.ts';
 import { samlRefresh } from './tasks/saml__refresh.ts';
+import { trashPurge } from './tasks/trash__purge.ts';
+import { trashPurgeWorkspace } from './tasks/trash__purge_workspace.ts';
 import { webhooksPurge } from './tasks/webhooks__purge.ts';
 import { runTurns } from './turns.ts';
 
@@ -30,7 +32,7 @@ const ABORT_MS = 400;
 const STOPPED = 'The worker stopped before the job was done.';
 
 /** Tasks that may take minutes run beside the others, so that these never wait for them. */
-const LONG: readonly string[] = ['model__online', 'events__archive'];
+const LONG: readonly string[] = ['model__online', 'trash__purge_workspace', 'events__archive'];
 const LONG_AT_A_TIME = 2;
 
 export interface QueueSettings {
@@ -95,6 +97,8 @@ function makeTasks({ engine }: Pools, { url, mail, providers = PUBLIC_ONLY }: Qu
     saml__refresh: samlRefresh(engine, makeProviderFetch(providers)),
     jobs__prune: jobsPrune(engine),
     events__archive: eventsArchive(engine),
+    trash__purge: trashPurge(engine),
+    trash__purge_workspace: trashPurgeWorkspace(engine),
   };
 }
 

@@ -28,6 +28,7 @@ export async function checkDatabase(admin: Client, { isServed }: { isServed: boo
     await checkOnlineChanges(admin),
     await checkRelay(admin, isServed),
     await checkOutbox(admin),
+    await checkJobs(admin),
   ];
 }
 
@@ -194,6 +195,21 @@ async function checkOutbox(admin: Client): Promise<Finding> {
   return waiting < 10_000
     ? { state: 'well', title: 'Outbox', detail: `${waiting} waiting` }
     : { state: 'warning', title: 'Outbox', detail: `${waiting} changes wait for the worker` };
+}
+
+async function checkJobs(admin: Client): Promise<Finding> {
+  const { rows } = await admin.query<{ waiting: string; failed: string }>(
+    'select coalesce(sum(waiting), 0) as waiting, coalesce(sum(failed), 0) as failed from engine.count_jobs(null)',
+  );
+  const { waiting, failed } = rows[0]!;
+  const title = 'Jobs';
+  if (failed === '0') return { state: 'well', title, detail: `${waiting} waiting` };
+  return {
+    state: 'warning',
+    title,
+    detail: `${waiting} waiting, ${failed} failed for good`,
+    remedy: 'relvar jobs list --state FAILED shows why; try them again, or dismiss them: relvar jobs retry|cancel.',
+  };
 }
 
 function firstFew(items: readonly string[]): string {

@@ -296,3 +296,33 @@ test('admin says who administers the server', async () => {
   );
   expect(rows.map(({ kind }) => kind)).toEqual(['INSTANCE_ADMIN_GRANTED', 'INSTANCE_ADMIN_REVOKED']);
 }, 60_000);
+
+describe('jobs', () => {
+  const queued = async (set: string) => {
+    const { rows } = await db.admin.query<{ id: string }>(
+      `select id::text from graphile_worker.add_job('webhook__deliver', json_build_object('workspace_id', (select id from core.workspaces where slug = 'cli-test')), max_attempts => 3)`,
+    );
+    await db.admin.query(`update graphile_worker._private_jobs set ${set} where id = $1`, [rows[0]!.id]);
+    return rows[0]!.id;
+  };
+
+  test('are listed by state and workspace, tried again and cancelled', async () => {
+    await db.admin.query('truncate graphile_worker._private_jobs');
+    const failed = await queued(`attempts = 3, last_error = 'hook.test answered 500'`);
+    const later = await queued(`run_at = now() + interval '1 hour'`);
+    const all = await relvar('jobs', 'list');
+    expect(all.out).toMatch(new RegExp(`${failed}\\s+webhook__deliver\\s+cli-test\\s+FAILED\\s+3 of 3 .*answered 500`));
+    expect((await relvar('doctor')).out).toMatch(/Jobs: 0 waiting, 1 failed for good/);
+    expect((await relvar('jobs', 'list', '--state', 'FAILED', '--workspace', 'cli-test')).out).not.toContain(later);
+    expect(JSON.parse((await relvar('jobs', 'list', '--json', '--limit', '1')).out)).toMatchObject({ id: later });
+    expect(await relvar('jobs', 'retry', '--failed')).toMatchObject({ code: 0, out: '1 tried again\n' });
+    expect(await relvar('jobs', 'cancel', failed, later)).toMatchObject({ code: 0, out: '2 cancelled\n' });
+    expect((await relvar('jobs', 'list')).err).toContain('no such jobs');
+  });
+
+  test('to do nothing in particular, or with no number, is refused', async () => {
+    expect(await relvar('jobs', 'cancel')).toMatchObject({ code: 1, err: expect.stringContaining('Say which jobs') });
+    expect((await relvar('jobs', 'retry', 'x')).err).toContain('whole number');
+    expect((await relvar('jobs', 'list', '--state', 'DONE')).err).toContain('FAILED');
+  });
+});

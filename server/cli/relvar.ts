@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
 import { explain } from './failure.ts';
 import { importCommand } from './import.ts';
+import { jobsCommand } from './jobs.ts';
 import { keysCommand } from './keys.ts';
 import { modelCommand } from './model.ts';
 import { planCommand } from './plan.ts';
@@ -30,6 +31,7 @@ for (const command of [
   planCommand(),
   applyCommand(),
   modelCommand(),
+  jobsCommand(),
   doctorCommand(),
 ])
   program.addCommand(inherit(command));

@@ -44,7 +44,7 @@ export const PASSWORD = 'correct horse battery staple';
 /** An application on a database of its own for the tests of one file. It does not listen. */
 export function useServer(
   accounts: Partial<AccountsConfig> = {},
-  more: () => { captcha?: CaptchaConfig; places?: Places; presets?: Presets } = () => ({}),
+  more: () => { captcha?: CaptchaConfig; places?: Places; presets?: Presets; metricsToken?: string } = () => ({}),
 ): TestServer {
   const db = useDatabase();
   const server = { db, pending: [] as string[] } as TestServer;

@@ -1,0 +1,68 @@
+-- What has lain in the trash longer than the workspace keeps it is destroyed each night, in small steps, as if the system
+-- itself had destroyed it.
+
+create or replace function engine.purge_trash(workspace_id uuid, max_records int default 500) returns int
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_schema text;
+  v_days int;
+  v_actor engine.actor := engine.current_actor();
+  v_count int;
+begin
+  select w.schema_name, s.trash_days into v_schema, v_days
+  from core.workspaces w join core.workspace_settings s on s.workspace_id = w.id where w.id = purge_trash.workspace_id;
+  if not found then
+    return 0;
+  end if;
+  -- Ids in the trash follow the time, so the oldest are found first.
+  execute format(
+    'with gone as (
+       delete from %1$I.trash t using (
+         select o.id from %1$I.trash o where o.deleted_at < now() - make_interval(days => $1) order by o.id limit $2 for update skip locked
+       ) old where t.id = old.id returning t.object_id, t.record_id
+     ), shares as (
+       delete from %1$I.record_shares s using gone g where s.object_id = g.object_id and s.record_id = g.record_id
+     ), batches as materialized (
+       select d.object_id, nextval(''engine.event_batch'') as batch from (
+         select distinct g.object_id from gone g left join metadata.objects o on o.id = g.object_id where coalesce(o.is_audited, true)) d
+     ), events as (
+       insert into %1$I.record_events (batch, seq, object_id, record_id, action, actor_type, actor_id, actor_name, source)
+       select b.batch, row_number() over (partition by g.object_id), g.object_id, g.record_id, ''destroyed'', $3, $4, $5, $6
+       from gone g join batches b on b.object_id = g.object_id
+     ), told as (
+       insert into engine.outbox (batch, workspace_id, object_id, action) select b.batch, $7, b.object_id, ''destroyed'' from batches b
+     )
+     select count(*) from gone', v_schema)
+  into v_count using v_days, max_records, v_actor.type, v_actor.id, v_actor.name, engine.current_source(), workspace_id;
+  return v_count;
+end
+$$;
+comment on function engine.purge_trash(uuid, int) is 'Destroys up to so many records that have lain in the trash longer than the workspace keeps them. Returns how many; 0 when none is left.';
+
+create or replace function engine.queue_trash_purges() returns int
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_ids uuid[] := '{}';
+  v_is_old boolean;
+  r record;
+begin
+  for r in select w.id, w.schema_name, s.trash_days from core.workspaces w join core.workspace_settings s on s.workspace_id = w.id loop
+    execute format('select exists (select from %I.trash t where t.deleted_at < now() - make_interval(days => $1))', r.schema_name)
+      into v_is_old using r.trash_days;
+    if v_is_old then
+      v_ids := v_ids || r.id;
+    end if;
+  end loop;
+  if cardinality(v_ids) > 0 then
+    perform graphile_worker.add_jobs(array(
+      select jsonb_populate_record(null::graphile_worker.job_spec, jsonb_build_object('identifier', 'trash__purge_workspace',
+        'payload', jsonb_build_object('workspace_id', i), 'job_key', 'trash__purge_workspace:' || i, 'priority', 10)) from unnest(v_ids) i));
+  end if;
+  return cardinality(v_ids);
+end
+$$;
+comment on function engine.queue_trash_purges() is 'Adds a job for each workspace whose trash holds what is older than it keeps. Returns how many.';
+
+grant execute on function engine.purge_trash(uuid, int), engine.queue_trash_purges() to relvar_worker;

@@ -318,6 +318,10 @@ describe('the trash', () => {
         await expect(days(client, bad)).rejects.toMatchObject({ code: 'RV215', column: 'days' });
         await client.query('rollback to s');
       }
+      await client.query('select metadata.set_event_retention(20)');
+      await client.query('savepoint s');
+      await expect(days(client, 21)).rejects.toMatchObject({ code: 'RV215', column: 'days' });
+      await client.query('rollback to s');
       await become(client, acme, acme.memberRole);
       expect((await client.query('select metadata.trash_days() as days')).rows).toEqual([{ days: 7 }]);
       await expect(days(client, 1)).rejects.toMatchObject(denied);

@@ -16,6 +16,10 @@ begin
   if days is null or days not between 1 and 3650 then
     raise exception 'The trash keeps records for 1 to 3650 days.' using errcode = 'RV215', column = 'days';
   end if;
+  -- What a deletion took along is found by the history when a record is restored.
+  if days > (select s.event_retention_days from core.workspace_settings s where s.workspace_id = v_workspace) then
+    raise exception 'The trash keeps records no longer than their history is kept.' using errcode = 'RV215', column = 'days', hint = 'Keep the history longer first.';
+  end if;
   update core.workspace_settings s set trash_days = set_trash_days.days where s.workspace_id = v_workspace;
   return days;
 end

@@ -3,6 +3,7 @@ import { useDebouncedValue } from '@mantine/hooks';
 import { Spotlight } from '@mantine/spotlight';
 import '@mantine/spotlight/styles.css';
 import {
+  IconChecklist,
   IconDatabaseCog,
   IconEye,
   IconKeyboard,
@@ -105,6 +106,16 @@ export default function CommandMenu() {
             note: 'G S',
             icon: <IconDatabaseCog size={16} />,
             run: () => void router.navigate({ to: '/settings/model' }),
+          },
+        ]
+      : []),
+    ...(may('WORKSPACE')
+      ? [
+          {
+            id: 'go-jobs',
+            label: 'Settings: jobs',
+            icon: <IconChecklist size={16} />,
+            run: () => void router.navigate({ to: '/settings/jobs' }),
           },
         ]
       : []),

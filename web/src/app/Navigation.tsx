@@ -1,5 +1,6 @@
 import { Menu, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
 import {
+  IconChecklist,
   IconDatabaseCog,
   IconDeviceDesktop,
   IconEye,
@@ -43,6 +44,7 @@ function WorkspaceMenu() {
   const keepsMembers = useProfile((state) => state.profile?.keepsMembers);
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const keepsRoles = useMay('ROLES');
+  const keepsWorkspace = useMay('WORKSPACE');
   return (
     <Menu position="bottom-start" width={220}>
       <Menu.Target>
@@ -97,6 +99,11 @@ function WorkspaceMenu() {
         {keepsRoles ? (
           <Menu.Item component={Link} to="/settings/roles" leftSection={<IconUserShield size={15} />}>
             Roles
+          </Menu.Item>
+        ) : null}
+        {keepsWorkspace ? (
+          <Menu.Item component={Link} to="/settings/jobs" leftSection={<IconChecklist size={15} />}>
+            Jobs
           </Menu.Item>
         ) : null}
         {keepsRoles ? (

@@ -4,6 +4,7 @@ import { navigationObjects } from '../model/lookup.ts';
 import { useModelStore } from '../model/store.ts';
 import { OBJECT_TABS } from '../settings/objectSearch.ts';
 import type { ObjectSearch } from '../settings/objectSearch.ts';
+import { jobSearch } from '../settings/jobs/jobs.ts';
 import { NotFound } from './Message.tsx';
 import { Shell } from './Shell.tsx';
 
@@ -112,6 +113,13 @@ const teams = createRoute({
   component: lazyRouteComponent(() => import('../settings/teams/TeamsPage.tsx'), 'TeamsPage'),
 });
 
+const jobs = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/jobs',
+  validateSearch: jobSearch,
+  component: lazyRouteComponent(() => import('../settings/jobs/JobsPage.tsx'), 'JobsPage'),
+});
+
 const security = createRoute({
   getParentRoute: () => root,
   path: '/settings/security',
@@ -180,6 +188,7 @@ export const router = createRouter({
     drift,
     members,
     teams,
+    jobs,
     profile,
     security,
     keys,

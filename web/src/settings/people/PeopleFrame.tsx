@@ -1,4 +1,4 @@
-import { IconUserCircle, IconUserShield, IconUsers, IconUsersGroup } from '@tabler/icons-react';
+import { IconChecklist, IconUserCircle, IconUserShield, IconUsers, IconUsersGroup } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useMay } from '../../model/store.ts';
@@ -12,6 +12,7 @@ const SECTIONS = [
   { to: '/settings/members', label: 'Members', icon: IconUsers, IconUsersGroup },
   { to: '/settings/teams', label: 'Teams', icon: IconUsersGroup },
   { to: '/settings/roles', label: 'Roles', icon: IconUserShield },
+  { to: '/settings/jobs', label: 'Jobs', icon: IconChecklist },
 ] as const;
 
 interface PeopleFrameProps {
@@ -24,11 +25,13 @@ interface PeopleFrameProps {
 export function PeopleFrame({ label, actions, children }: PeopleFrameProps) {
   const keepsMembers = useProfile((state) => state.profile?.keepsMembers);
   const keepsRoles = useMay('ROLES');
+  const keepsWorkspace = useMay('WORKSPACE');
   const isOpen = {
     '/settings/profile': true,
     '/settings/members': keepsMembers,
     '/settings/teams': keepsMembers,
     '/settings/roles': keepsRoles,
+    '/settings/jobs': keepsWorkspace,
   };
   return (
     <>

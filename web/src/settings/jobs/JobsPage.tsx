@@ -1,0 +1,232 @@
+import { Alert, Button, SegmentedControl, Select, Skeleton } from '@mantine/core';
+import { modals } from '@mantine/modals';
+import { notifications } from '@mantine/notifications';
+import { IconCircleCheck } from '@tabler/icons-react';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
+import { Message } from '../../app/Message.tsx';
+import { useMay } from '../../model/store.ts';
+import { formatRelative } from '../../model/dates.ts';
+import { announceFailure } from '../../records/announce.tsx';
+import { PeopleFrame } from '../people/PeopleFrame.tsx';
+import { count } from '../planText.ts';
+import settings from '../settings.module.css';
+import { useInquiry } from '../useInquiry.ts';
+import { JobRow } from './JobRow.tsx';
+import { RecurringTable, TaskTable } from './JobTables.tsx';
+import { STATE_TEXTS, taskText } from './jobText.ts';
+import classes from './jobs.module.css';
+import {
+  cancelJobs,
+  JOB_STATES,
+  jobOverview,
+  jobs,
+  jobSearch,
+  MOST_JOBS,
+  retryJobs,
+  type JobSearch,
+  type JobState,
+  type TaskFigures,
+} from './jobs.ts';
+import { TrashDays } from './TrashDays.tsx';
+
+const WATCH_MS = 3_000;
+const PAGE = 50;
+
+const COUNTED: { [state in JobState]: keyof TaskFigures } = {
+  RUNNING: 'running',
+  WAITING: 'waiting',
+  SCHEDULED: 'scheduled',
+  RETRYING: 'retrying',
+  FAILED: 'failed',
+};
+
+/** What the workers do, wait for and could not do: for one workspace, or for all of the server. */
+export function JobsPage() {
+  const keepsWorkspace = useMay('WORKSPACE');
+  const navigate = useNavigate();
+  const given = jobSearch(useSearch({ strict: false }));
+  // Who administers the server alone sees no workspace's own.
+  const search: JobSearch = keepsWorkspace ? given : { ...given, all: true };
+  const everywhere = search.all ?? false;
+  const choose = (change: { [Key in keyof JobSearch]?: JobSearch[Key] | undefined }) =>
+    void navigate({ to: '/settings/jobs', search: jobSearch({ ...search, ...change }), replace: true });
+  const [most, setMost] = useState(PAGE);
+  const overview = useInquiry(`job overview ${everywhere}`, () => jobOverview(everywhere));
+  const list = useInquiry(`jobs ${JSON.stringify(search)} ${most}`, () => jobs(search, most));
+  const [askOverview, askList] = [overview.again, list.again];
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (document.hidden) return;
+      askOverview();
+      askList();
+    }, WATCH_MS);
+    return () => clearInterval(timer);
+  }, [askOverview, askList]);
+
+  const figures = overview.answer;
+  const inState = (state: JobState): number =>
+    (figures?.tasks ?? [])
+      .filter(({ task }) => search.task === undefined || task === search.task)
+      .reduce((sum, task) => sum + Number(task[COUNTED[state]]), 0);
+  const act = async (what: 'retry' | 'cancel', ids: string[]) => {
+    try {
+      const done = await (what === 'retry' ? retryJobs : cancelJobs)(ids, everywhere);
+      const word = what === 'retry' ? 'tried again' : search.state === 'FAILED' ? 'dismissed' : 'cancelled';
+      notifications.show({ message: done === 0 ? 'It is gone already.' : `${count(done, 'job')} ${word}.` });
+    } catch (cause) {
+      announceFailure('Nothing was changed', cause);
+    }
+    overview.again();
+    list.again();
+  };
+  const shown = list.answer ?? [];
+  const dismissAll = () =>
+    modals.openConfirmModal({
+      title: `Dismiss ${count(shown.length, 'failed job')}`,
+      children: 'They are taken out of the queue, and nothing brings them back.',
+      labels: { confirm: 'Dismiss', cancel: 'Keep them' },
+      confirmProps: { color: 'red' },
+      onConfirm: () =>
+        void act(
+          'cancel',
+          shown.map(({ id }) => id),
+        ),
+    });
+  const failure = overview.failure ?? list.failure;
+  const tasks = [
+    ...new Set([...(figures?.tasks ?? []).map(({ task }) => task), ...(search.task ? [search.task] : [])]),
+  ];
+  return (
+    <PeopleFrame
+      label="Jobs"
+      actions={
+        figures?.administersInstance && keepsWorkspace ? (
+          <SegmentedControl
+            size="xs"
+            aria-label="Whose jobs"
+            data={[
+              { value: 'own', label: 'This workspace' },
+              { value: 'all', label: 'All workspaces' },
+            ]}
+            value={everywhere ? 'all' : 'own'}
+            onChange={(value) => choose({ all: value === 'all' ? true : undefined })}
+          />
+        ) : null
+      }
+    >
+      <div className={settings.inner}>
+        <p className={settings.intro}>
+          What the workers do in the background, what waits, and what could not be done. Failed jobs are tried again
+          later each time; what fails for good stays here for 90 days.
+        </p>
+        {failure ? (
+          <Alert color="red" role="alert" title={failure.message} mb="md">
+            {failure.hint}{' '}
+            <Button
+              variant="default"
+              onClick={() => {
+                overview.again();
+                list.again();
+              }}
+            >
+              Try again
+            </Button>
+          </Alert>
+        ) : null}
+        {figures && !figures.hasWorker ? (
+          <Alert color="orange" role="status" title="No worker is running" mb="md">
+            Jobs wait until one is. The administrator of this server finds out more with <code>relvar doctor</code>.
+          </Alert>
+        ) : null}
+        <div className={classes.bar}>
+          <div className={classes.states} role="group" aria-label="State">
+            <button
+              type="button"
+              aria-pressed={search.state === undefined}
+              onClick={() => choose({ state: undefined })}
+            >
+              All
+            </button>
+            {JOB_STATES.map((state) => (
+              <button
+                key={state}
+                type="button"
+                aria-pressed={search.state === state}
+                data-alarm={state === 'FAILED' && inState(state) > 0 ? true : undefined}
+                onClick={() => choose({ state })}
+              >
+                {STATE_TEXTS[state]} <span>{figures ? inState(state).toLocaleString() : ''}</span>
+              </button>
+            ))}
+          </div>
+          <Select
+            size="xs"
+            aria-label="Task"
+            placeholder="Any task"
+            clearable
+            clearButtonProps={{ 'aria-label': 'Any task' }}
+            data={tasks.map((task) => ({ value: task, label: taskText(task) }))}
+            value={search.task ?? null}
+            onChange={(task) => choose({ task: task ?? undefined })}
+          />
+        </div>
+        {search.state === 'FAILED' && shown.length > 0 ? (
+          <div className={classes.bulk}>
+            <Button
+              variant="default"
+              onClick={() =>
+                void act(
+                  'retry',
+                  shown.map(({ id }) => id),
+                )
+              }
+            >
+              Try all again
+            </Button>
+            <Button variant="default" onClick={dismissAll}>
+              Dismiss all
+            </Button>
+          </div>
+        ) : null}
+        {list.failure ? null : !list.answer ? (
+          <Skeleton height={180} />
+        ) : shown.length === 0 ? (
+          <Message
+            icon={<IconCircleCheck size={22} stroke={1.5} />}
+            title={search.state === 'FAILED' ? 'Nothing has failed' : 'Nothing is in the queue'}
+          >
+            Jobs come and go within moments; what was done is counted below.
+          </Message>
+        ) : (
+          <>
+            <ul className={classes.jobs} aria-label="Jobs">
+              {shown.map((job) => (
+                <JobRow
+                  key={job.id}
+                  job={job}
+                  showsWorkspace={everywhere}
+                  onRetry={({ id }) => act('retry', [id])}
+                  onCancel={({ id }) => act('cancel', [id])}
+                />
+              ))}
+            </ul>
+            {shown.length >= most && most < MOST_JOBS ? (
+              <Button variant="default" mt={10} loading={list.busy} onClick={() => setMost(most + PAGE)}>
+                More
+              </Button>
+            ) : shown.length >= MOST_JOBS ? (
+              <p className={classes.note}>The newest {MOST_JOBS} are shown. Choose a state or a task to see others.</p>
+            ) : null}
+          </>
+        )}
+        {figures?.oldestWaitingAt && inState('WAITING') > 0 ? (
+          <p className={classes.note}>The first that waits was added {formatRelative(figures.oldestWaitingAt)}.</p>
+        ) : null}
+        {figures ? <TaskTable tasks={figures.tasks} /> : null}
+        {figures ? <RecurringTable recurring={figures.recurring} /> : null}
+        {keepsWorkspace ? <TrashDays /> : null}
+      </div>
+    </PeopleFrame>
+  );
+}

@@ -1,0 +1,57 @@
+import { Button, NumberInput } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { useState } from 'react';
+import { toFailure } from '../../api/failure.ts';
+import { useInquiry } from '../useInquiry.ts';
+import classes from './jobs.module.css';
+import { setTrashDays, trashDays } from './jobs.ts';
+
+/** How long the trash keeps what was deleted, before the nightly job destroys it. */
+export function TrashDays() {
+  const { answer, again } = useInquiry('trash days', trashDays);
+  const [draft, setDraft] = useState<number | string | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  if (answer === null) return null;
+  const days = draft ?? answer;
+  const save = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      await setTrashDays(Number(days));
+      notifications.show({ message: 'Saved.' });
+      setDraft(null);
+      again();
+    } catch (cause) {
+      const { message, hint } = toFailure(cause);
+      setError([message, hint].filter(Boolean).join(' '));
+    }
+    setBusy(false);
+  };
+  return (
+    <section className={classes.section} aria-labelledby="jobs-trash">
+      <h2 id="jobs-trash">Trash</h2>
+      <form
+        className={classes.days}
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        <NumberInput
+          label="Days that deleted records are kept"
+          description="Each night a job destroys what was deleted before. Restoring is not possible after that."
+          min={1}
+          max={3650}
+          allowDecimal={false}
+          value={days}
+          error={error}
+          onChange={setDraft}
+        />
+        <Button type="submit" loading={busy} disabled={draft === null || draft === '' || Number(draft) === answer}>
+          Save
+        </Button>
+      </form>
+    </section>
+  );
+}

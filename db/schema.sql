@@ -1058,7 +1058,8 @@ create table core.workspace_settings (
   is_password_on boolean not null default true,
   is_sso_enforced boolean not null default false,
   allows_other_apps boolean not null default true,
-  event_retention_days integer
+  event_retention_days integer,
+  trash_days integer not null default 30
 );
 comment on table core.workspace_settings is 'What a workspace has decided about its members and their sign-in.';
 
@@ -1075,6 +1076,8 @@ alter table core.workspace_settings add constraint workspace_settings_pkey PRIMA
 alter table core.workspace_settings add constraint workspace_settings_session_hours_check CHECK (((session_hours >= 1) AND (session_hours <= 8760)));
 
 alter table core.workspace_settings add constraint workspace_settings_session_idle_hours_check CHECK (((session_idle_hours >= 1) AND (session_idle_hours <= 8760)));
+
+alter table core.workspace_settings add constraint workspace_settings_trash_days_check CHECK (((trash_days >= 1) AND (trash_days <= 3650)));
 
 alter table core.workspace_settings add constraint workspace_settings_trusted_device_days_check CHECK (((trusted_device_days >= 0) AND (trusted_device_days <= 365)));
 
@@ -4836,6 +4839,26 @@ AS $function$
   where m.workspace_id = method_refusal.workspace_id and m.user_id = method_refusal.user_id
 $function$;
 
+CREATE OR REPLACE FUNCTION core.metrics()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object(
+    'jobs', (select coalesce(jsonb_agg(to_jsonb(n) order by n.task), '[]') from engine.count_jobs(null) n),
+    'attempts', (
+      select coalesce(jsonb_agg(to_jsonb(c) order by c.task), '[]') from (
+        select c.task, sum(c.succeeded) as succeeded, sum(c.failed) as failed, sum(c.given_up) as given_up, sum(c.milliseconds) as milliseconds
+        from engine.job_counts c group by c.task) c),
+    'outbox', (select count(*) from (select from engine.outbox limit 100000) o),
+    'lag', (select coalesce(extract(epoch from clock_timestamp() - min(o.created_at)), 0) from (select o.created_at from engine.outbox o order by o.batch limit 1) o),
+    'relay', (select extract(epoch from clock_timestamp() - h.seen_at) from engine.heartbeats h where h.name = 'relay'),
+    'runners', (select count(*) from engine.heartbeats h where h.name like 'pool-%' and h.seen_at > now() - interval '20 seconds'),
+    'workspaces', (select count(*) from core.workspaces))
+$function$;
+comment on function core.metrics() is 'What the server tells of the database at /metrics: {"jobs", "attempts", "outbox", "lag", "relay", "runners", "workspaces"}.';
+
 CREATE OR REPLACE FUNCTION core.note_app_use(client_id uuid, grant_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -6899,6 +6922,20 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.administers_instance()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select engine.is_trusted_session()
+    and coalesce(current_setting('relvar.application_id', true), '') = '' and coalesce(current_setting('relvar.api_key_id', true), '') = ''
+    and coalesce(current_setting('relvar.impersonator_id', true), '') = ''
+    and exists (
+      select from core.members m join core.users u on u.id = m.user_id join metadata.roles r on r.id = m.role_id
+      where m.id = engine.current_member() and u.is_instance_admin and u.disabled_at is null and r.pg_role = current_setting('role'))
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.adopt(workspace_id uuid, schema_name text, item engine.drift_item)
  RETURNS void
  LANGUAGE plpgsql
@@ -8537,6 +8574,43 @@ AS $function$
 $function$;
 comment on function engine.camel_case(text) is 'The API name of a snake_case database name.';
 
+CREATE OR REPLACE FUNCTION engine.cancel_jobs(scope uuid, ids bigint[], by text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int := 0;
+  r record;
+begin
+  for r in
+    select j.id, t.identifier as task, j.payload, j.locked_at
+    from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id
+    where j.id = any (cancel_jobs.ids) and (scope is null or engine.job_workspace(j.payload) = scope)
+    order by j.id for update of j
+  loop
+    -- They tell members what others did to them.
+    if scope is not null and r.task in ('mail__send', 'impersonation__end') then
+      raise exception 'Mails, and the ends of sessions, are not cancelled.' using errcode = 'RV216', column = 'ids', hint = 'Ask the administrator of this server.';
+    end if;
+    if r.locked_at is not null then
+      update graphile_worker._private_jobs j set max_attempts = j.attempts where j.id = r.id;
+    else
+      perform graphile_worker.complete_jobs(array[r.id]);
+      if r.task = 'mail__send' and json_typeof(r.payload) = 'object' then
+        perform core.note_mail_failure((r.payload ->> 'id')::uuid, format('Cancelled by %s.', cancel_jobs.by), true);
+      elsif r.task = 'model__online' then
+        update metadata.online_changes c set status = 'FAILED', error = format('Cancelled by %s.', cancel_jobs.by)
+        where c.workspace_id = engine.job_workspace(r.payload) and c.status in ('QUEUED', 'RUNNING');
+      end if;
+    end if;
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end
+$function$;
+comment on function engine.cancel_jobs(uuid,bigint[],text) is 'Takes jobs of a workspace, or of all (null), out of the queue. One that runs ends, and is not tried again.';
+
 CREATE OR REPLACE FUNCTION engine.cancel_type_change(change_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -9424,6 +9498,22 @@ begin
   v_count.samples := coalesce(v_count.samples, '[]');
   return v_count;
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.count_jobs(scope uuid)
+ RETURNS TABLE(task text, running bigint, waiting bigint, scheduled bigint, retrying bigint, failed bigint, oldest_waiting_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select s.task, count(*) filter (where s.state = 'RUNNING'), count(*) filter (where s.state = 'WAITING'), count(*) filter (where s.state = 'SCHEDULED'),
+    count(*) filter (where s.state = 'RETRYING'), count(*) filter (where s.state = 'FAILED'), min(s.created_at) filter (where s.state = 'WAITING' and s.attempts = 0)
+  from (
+    select t.identifier as task, j.created_at, j.attempts, engine.job_state(j.attempts, j.max_attempts, j.locked_at, j.run_at) as state
+    from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id
+    where scope is null or engine.job_workspace(j.payload) = scope
+  ) s
+  group by s.task
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.count_links(f metadata.fields, t metadata.fields, standing engine.standing_field)
@@ -14595,6 +14685,33 @@ CREATE OR REPLACE FUNCTION engine.is_trusted_session()
  STABLE
 RETURN ((SESSION_USER = ANY (ARRAY['relvar_server'::name, 'relvar_worker'::name])) OR pg_has_role(SESSION_USER, 'relvar_owner'::name, 'member'::text));
 
+CREATE OR REPLACE FUNCTION engine.job_scope(everywhere boolean)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid;
+begin
+  if everywhere then
+    if not engine.administers_instance() and not engine.acts_as_administrator() then
+      raise exception 'Only administrators of this server see the jobs of all workspaces.' using errcode = '42501', hint = 'relvar admin grant makes one.';
+    end if;
+    return null;
+  end if;
+  v_workspace := engine.own_workspace();
+  perform engine.assert_manages(v_workspace, 'WORKSPACE');
+  return v_workspace;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.job_state(attempts smallint, max_attempts smallint, locked_at timestamp with time zone, run_at timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+RETURN CASE WHEN (locked_at IS NOT NULL) THEN 'RUNNING'::text WHEN (attempts >= max_attempts) THEN 'FAILED'::text WHEN (run_at <= now()) THEN 'WAITING'::text WHEN (attempts > 0) THEN 'RETRYING'::text ELSE 'SCHEDULED'::text END;
+
 CREATE OR REPLACE FUNCTION engine.job_workspace(payload json)
  RETURNS uuid
  LANGUAGE sql
@@ -15116,6 +15233,25 @@ begin
 end
 $function$;
 comment on function engine.lint_rights(uuid) is 'Rights, policies and memberships of the roles of a workspace, or of all, that metadata does not give. No rows when all is well.';
+
+CREATE OR REPLACE FUNCTION engine.list_jobs(scope uuid, state text DEFAULT NULL::text, task text DEFAULT NULL::text, first integer DEFAULT 50, before bigint DEFAULT NULL::bigint)
+ RETURNS TABLE(id bigint, task text, workspace_id uuid, workspace text, state text, payload jsonb, attempts integer, max_attempts integer, error text, created_at timestamp with time zone, next_at timestamp with time zone, began_at timestamp with time zone, priority integer)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select j.id, t.identifier, w.id, w.slug, engine.job_state(j.attempts, j.max_attempts, j.locked_at, j.run_at), engine.masked((j.payload)::jsonb), j.attempts, j.max_attempts,
+    engine.masked_text(j.last_error), j.created_at, case when j.locked_at is null and j.attempts < j.max_attempts and j.run_at > now() then j.run_at end, j.locked_at, j.priority
+  from graphile_worker._private_jobs j
+  join graphile_worker._private_tasks t on t.id = j.task_id
+  left join core.workspaces w on w.id = engine.job_workspace(j.payload)
+  where (scope is null or engine.job_workspace(j.payload) = scope)
+    and (list_jobs.state is null or engine.job_state(j.attempts, j.max_attempts, j.locked_at, j.run_at) = list_jobs.state)
+    and (list_jobs.task is null or t.identifier = list_jobs.task)
+    and (before is null or j.id < before)
+  order by j.id desc limit least(greatest(first, 1), 200)
+$function$;
+comment on function engine.list_jobs(uuid,text,text,integer,bigint) is 'The jobs of a workspace, or of all (null), newest first: RUNNING, WAITING for a worker, SCHEDULED for later, RETRYING after a failure, FAILED for good. Secrets in payloads are masked.';
 
 CREATE OR REPLACE FUNCTION engine.literal(value text)
  RETURNS text
@@ -15744,6 +15880,31 @@ begin
   select 'field', f.object_name, f.value ->> 'name', f.value, f.object_id, f.id, f.here is null, f.is_junction, null from field f;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.masked(payload jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return case jsonb_typeof(payload)
+    when 'object' then (
+      select coalesce(jsonb_object_agg(e.key, case
+        when e.key ~* '(secret|token|passw|passphrase|authorization|cookie|signature|credential|api_?key|private_?key)' and e.value <> 'null' then '"•••"'
+        else engine.masked(e.value) end), '{}') from jsonb_each(payload) e)
+    when 'array' then (select coalesce(jsonb_agg(engine.masked(e.value) order by e.n), '[]') from jsonb_array_elements(payload) with ordinality e (value, n))
+    when 'string' then to_jsonb(engine.masked_text(payload #>> '{}'))
+    else payload end;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.masked_text(value text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN "left"(regexp_replace(regexp_replace(regexp_replace(value, '(://)[^/@\s]+@'::text, '\1•••@'::text, 'g'::text), '((token|secret|key|signature|password)=)[^&\s]+'::text, '\1•••'::text, 'gi'::text), '((bearer|basic)\s+)[A-Za-z0-9+/=._~-]{8,}'::text, '\1•••'::text, 'gi'::text), 4000);
 
 CREATE OR REPLACE FUNCTION engine.matching_ids(caller name, schema_name text, table_name text, filter jsonb, max_results integer, few integer, OUT ids uuid[], OUT is_worthwhile boolean)
  RETURNS record
@@ -17823,6 +17984,48 @@ end
 $function$;
 comment on function engine.purge_deleted(interval) is 'Drops objects, fields and former columns that were deleted longer ago than max_age (default: the grace period of engine.settings). A job runs it every night.';
 
+CREATE OR REPLACE FUNCTION engine.purge_trash(workspace_id uuid, max_records integer DEFAULT 500)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text;
+  v_days int;
+  v_actor engine.actor := engine.current_actor();
+  v_count int;
+begin
+  select w.schema_name, s.trash_days into v_schema, v_days
+  from core.workspaces w join core.workspace_settings s on s.workspace_id = w.id where w.id = purge_trash.workspace_id;
+  if not found then
+    return 0;
+  end if;
+  -- Ids in the trash follow the time, so the oldest are found first.
+  execute format(
+    'with gone as (
+       delete from %1$I.trash t using (
+         select o.id from %1$I.trash o where o.deleted_at < now() - make_interval(days => $1) order by o.id limit $2 for update skip locked
+       ) old where t.id = old.id returning t.object_id, t.record_id
+     ), shares as (
+       delete from %1$I.record_shares s using gone g where s.object_id = g.object_id and s.record_id = g.record_id
+     ), batches as materialized (
+       select d.object_id, nextval(''engine.event_batch'') as batch from (
+         select distinct g.object_id from gone g left join metadata.objects o on o.id = g.object_id where coalesce(o.is_audited, true)) d
+     ), events as (
+       insert into %1$I.record_events (batch, seq, object_id, record_id, action, actor_type, actor_id, actor_name, source)
+       select b.batch, row_number() over (partition by g.object_id), g.object_id, g.record_id, ''destroyed'', $3, $4, $5, $6
+       from gone g join batches b on b.object_id = g.object_id
+     ), told as (
+       insert into engine.outbox (batch, workspace_id, object_id, action) select b.batch, $7, b.object_id, ''destroyed'' from batches b
+     )
+     select count(*) from gone', v_schema)
+  into v_count using v_days, max_records, v_actor.type, v_actor.id, v_actor.name, engine.current_source(), workspace_id;
+  return v_count;
+end
+$function$;
+comment on function engine.purge_trash(uuid,integer) is 'Destroys up to so many records that have lain in the trash longer than the workspace keeps them. Returns how many; 0 when none is left.';
+
 CREATE OR REPLACE FUNCTION engine.purge_webhook_deliveries(max_rows integer DEFAULT 5000)
  RETURNS integer
  LANGUAGE sql
@@ -18065,6 +18268,34 @@ begin
   end if;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.queue_trash_purges()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_ids uuid[] := '{}';
+  v_is_old boolean;
+  r record;
+begin
+  for r in select w.id, w.schema_name, s.trash_days from core.workspaces w join core.workspace_settings s on s.workspace_id = w.id loop
+    execute format('select exists (select from %I.trash t where t.deleted_at < now() - make_interval(days => $1))', r.schema_name)
+      into v_is_old using r.trash_days;
+    if v_is_old then
+      v_ids := v_ids || r.id;
+    end if;
+  end loop;
+  if cardinality(v_ids) > 0 then
+    perform graphile_worker.add_jobs(array(
+      select jsonb_populate_record(null::graphile_worker.job_spec, jsonb_build_object('identifier', 'trash__purge_workspace',
+        'payload', jsonb_build_object('workspace_id', i), 'job_key', 'trash__purge_workspace:' || i, 'priority', 10)) from unnest(v_ids) i));
+  end if;
+  return cardinality(v_ids);
+end
+$function$;
+comment on function engine.queue_trash_purges() is 'Adds a job for each workspace whose trash holds what is older than it keeps. Returns how many.';
 
 CREATE OR REPLACE FUNCTION engine.queue_type_change(f metadata.fields, t metadata.fields, standing engine.standing_field, may_empty boolean, failed bigint)
  RETURNS void
@@ -19165,6 +19396,27 @@ CREATE OR REPLACE FUNCTION engine.retired_name(key text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
 RETURN ('former_'::text || "left"(md5(key), 12));
+
+CREATE OR REPLACE FUNCTION engine.retry_jobs(scope uuid, ids bigint[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int;
+begin
+  select count(*) into v_count from graphile_worker.reschedule_jobs(
+    array(select j.id from graphile_worker._private_jobs j
+      where j.id = any (retry_jobs.ids) and j.locked_at is null and (scope is null or engine.job_workspace(j.payload) = scope)),
+    run_at => now(), attempts => 0);
+  -- One that was given up at once may be tried as often as any other.
+  update graphile_worker._private_jobs j set max_attempts = 25
+  where j.id = any (retry_jobs.ids) and j.locked_at is null and j.max_attempts < 2 and (scope is null or engine.job_workspace(j.payload) = scope);
+  perform pg_notify('jobs:insert', json_build_object('r', random()::text, 'count', v_count)::text);
+  return v_count;
+end
+$function$;
+comment on function engine.retry_jobs(uuid,bigint[]) is 'Has jobs of a workspace, or of all (null), tried at once. Returns how many; those that run are left alone.';
 
 CREATE OR REPLACE FUNCTION engine.retyped(f metadata.fields, type text, settings jsonb, options jsonb, standing engine.standing_field)
  RETURNS metadata.fields
@@ -24481,6 +24733,18 @@ end
 $function$;
 comment on function metadata.apps() is 'The apps of the workspace, and those that registered themselves and were let in by a member or judged: [{id, name, isOwn, redirectUris, isConfidential, roleId, role, rateLimit, createdAt, createdByName, isAllowed, isLetIn, lastUsedAt, members: [{id, name}]}].';
 
+CREATE OR REPLACE FUNCTION metadata.cancel_jobs(ids bigint[], everywhere boolean DEFAULT false)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return engine.cancel_jobs(engine.job_scope(everywhere), cancel_jobs.ids, engine.actor_name());
+end
+$function$;
+comment on function metadata.cancel_jobs(bigint[],boolean) is 'Takes jobs out of the queue, dismissing those that have failed. One that runs ends, and is not tried again. Mails are cancelled by administrators of the instance alone.';
+
 CREATE OR REPLACE FUNCTION metadata.check_formula(object_id uuid, expression text, context text DEFAULT 'FORMULA'::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -25326,6 +25590,57 @@ end
 $function$;
 comment on function metadata.invite_members(text[],uuid) is 'Invites people by mail, with a role, or with the default role of the workspace. An open invitation of the same address is replaced.';
 
+CREATE OR REPLACE FUNCTION metadata.job_overview(everywhere boolean DEFAULT false)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_scope uuid := engine.job_scope(everywhere);
+begin
+  return jsonb_build_object(
+    'tasks', (
+      select coalesce(jsonb_agg(jsonb_build_object('task', k.task, 'running', coalesce(n.running, 0), 'waiting', coalesce(n.waiting, 0), 'scheduled', coalesce(n.scheduled, 0),
+        'retrying', coalesce(n.retrying, 0), 'failed', coalesce(n.failed, 0), 'succeededToday', coalesce(d.succeeded, 0), 'failedToday', coalesce(d.failed, 0),
+        'givenUpToday', coalesce(d.given_up, 0), 'milliseconds', d.mean, 'longest', d.longest) order by k.task), '[]')
+      from (
+        select n.task from engine.count_jobs(v_scope) n
+        union select c.task from engine.job_counts c where c.hour > now() - interval '1 day' and (v_scope is null or c.workspace_id = v_scope)
+      ) k
+      left join engine.count_jobs(v_scope) n on n.task = k.task
+      left join (
+        select c.task, sum(c.succeeded) as succeeded, sum(c.failed) as failed, sum(c.given_up) as given_up, max(c.longest) as longest,
+          round(sum(c.milliseconds) / nullif(sum(c.succeeded + c.failed), 0)) as mean
+        from engine.job_counts c where c.hour > now() - interval '1 day' and (v_scope is null or c.workspace_id = v_scope) group by c.task
+      ) d on d.task = k.task),
+    'recurring', (
+      select coalesce(jsonb_agg(jsonb_build_object('name', r.name, 'task', r.task, 'schedule', r.schedule, 'nextAt', r.next_at, 'lastAt', k.last_execution) order by r.next_at, r.name), '[]')
+      from engine.recurring_jobs r left join graphile_worker._private_known_crontabs k on k.identifier = r.name),
+    'oldestWaitingAt', (select min(n.oldest_waiting_at) from engine.count_jobs(v_scope) n),
+    'hasWorker', exists (select from engine.heartbeats h where h.name = 'relay' and h.seen_at > now() - interval '20 seconds'),
+    'administersInstance', engine.administers_instance());
+end
+$function$;
+comment on function metadata.job_overview(boolean) is 'Jobs by task with what became of them within a day, and recurring jobs with when they come next: {"tasks", "recurring", "oldestWaitingAt", "hasWorker", "administersInstance"}. Needs what jobs needs.';
+
+CREATE OR REPLACE FUNCTION metadata.jobs(state text DEFAULT NULL::text, task text DEFAULT NULL::text, everywhere boolean DEFAULT false, first integer DEFAULT 50, before bigint DEFAULT NULL::bigint)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_scope uuid := engine.job_scope(everywhere);
+begin
+  return (select coalesce(jsonb_agg(jsonb_build_object('id', j.id::text, 'task', j.task, 'workspace', j.workspace, 'state', j.state, 'payload', j.payload,
+      'attempts', j.attempts, 'maxAttempts', j.max_attempts, 'error', j.error, 'createdAt', j.created_at, 'nextAt', j.next_at, 'beganAt', j.began_at,
+      'priority', j.priority) order by j.id desc), '[]')
+    from engine.list_jobs(v_scope, jobs.state, jobs.task, coalesce(jobs.first, 50), jobs.before) j);
+end
+$function$;
+comment on function metadata.jobs(text,text,boolean,integer,bigint) is 'Jobs, newest first: [{"id", "task", "workspace", "state", "payload", "attempts", "maxAttempts", "error", "createdAt", "nextAt", "beganAt", "priority"}]. Needs the permission WORKSPACE; those of all workspaces, an administrator of the instance. before: only those with a smaller id.';
+
 CREATE OR REPLACE FUNCTION metadata.joining()
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -26070,6 +26385,18 @@ end
 $function$;
 comment on function metadata.restore_view(uuid) is 'Brings back a view that the caller deleted within a month, with its columns, shares, defaults and the favourites that it was among.';
 
+CREATE OR REPLACE FUNCTION metadata.retry_jobs(ids bigint[], everywhere boolean DEFAULT false)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return engine.retry_jobs(engine.job_scope(everywhere), retry_jobs.ids);
+end
+$function$;
+comment on function metadata.retry_jobs(bigint[],boolean) is 'Has jobs tried at once, as if they had never failed. Returns how many; those that run are left alone.';
+
 CREATE OR REPLACE FUNCTION metadata.retry_webhook_delivery(webhook_id uuid, delivery_id bigint)
  RETURNS text
  LANGUAGE plpgsql
@@ -26651,6 +26978,30 @@ end
 $function$;
 comment on function metadata.set_sign_in_methods(boolean,boolean,boolean) is 'Whether members may sign in by password and by a link in a mail, and whether they must sign in by a provider of the workspace; what is not given stays. Members with the permission SSO_BYPASS may use passwords nevertheless. Sessions of a way that is not allowed any more end.';
 
+CREATE OR REPLACE FUNCTION metadata.set_trash_days(days integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.own_workspace();
+begin
+  perform engine.assert_manages(v_workspace, 'WORKSPACE');
+  if days is null or days not between 1 and 3650 then
+    raise exception 'The trash keeps records for 1 to 3650 days.' using errcode = 'RV215', column = 'days';
+  end if;
+  -- What a deletion took along is found by the history when a record is restored.
+  if days > (select s.event_retention_days from core.workspace_settings s where s.workspace_id = v_workspace) then
+    raise exception 'The trash keeps records no longer than their history is kept.' using errcode = 'RV215', column = 'days', hint = 'Keep the history longer first.';
+  end if;
+  update core.workspace_settings s set trash_days = set_trash_days.days where s.workspace_id = v_workspace;
+  return days;
+end
+$function$;
+comment on function metadata.set_trash_days(integer) is 'After how many days in the trash records are destroyed, by the nightly job. Needs the permission WORKSPACE.';
+
 CREATE OR REPLACE FUNCTION metadata.settle_my_profile(locale text, time_zone text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -26866,6 +27217,14 @@ begin
 end
 $function$;
 comment on function metadata.test_webhook(uuid) is 'Sends one event of type webhook.test, also to a webhook that is off, and tries once. Returns the id of the delivery, which says within a second or so what was answered.';
+
+CREATE OR REPLACE FUNCTION metadata.trash_days()
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select s.trash_days from core.workspace_settings s where s.workspace_id = engine.own_workspace() $function$;
+comment on function metadata.trash_days() is 'After how many days in the trash records are destroyed.';
 
 CREATE OR REPLACE FUNCTION metadata.undo_type_change(id uuid)
  RETURNS jsonb
@@ -27434,6 +27793,8 @@ grant execute on function core.mail_to_send(uuid) to relvar_worker;
 
 grant execute on function core.make_workspace(text,text,text,uuid,text,text,boolean,inet,text) to relvar_server;
 
+grant execute on function core.metrics() to relvar_server;
+
 grant execute on function core.note_app_use(uuid,uuid) to relvar_server;
 
 grant execute on function core.note_auth_event(text,uuid,uuid,text,inet,text,jsonb) to relvar_server;
@@ -27700,7 +28061,11 @@ grant execute on function engine.prune_jobs() to relvar_worker;
 
 grant execute on function engine.purge_deleted(interval) to relvar_worker;
 
+grant execute on function engine.purge_trash(uuid,integer) to relvar_worker;
+
 grant execute on function engine.purge_webhook_deliveries(integer) to relvar_worker;
+
+grant execute on function engine.queue_trash_purges() to relvar_worker;
 
 grant execute on function engine.readable_objects(name) to relvar_crm;
 
@@ -27798,6 +28163,8 @@ grant execute on function metadata.apply_changes(uuid,jsonb,text) to relvar_crm;
 
 grant execute on function metadata.apps() to relvar_crm;
 
+grant execute on function metadata.cancel_jobs(bigint[],boolean) to relvar_crm;
+
 grant execute on function metadata.check_formula(uuid,text,text) to relvar_crm;
 
 grant execute on function metadata.connected_apps() to relvar_crm;
@@ -27872,6 +28239,10 @@ grant execute on function metadata.invitations() to relvar_crm;
 
 grant execute on function metadata.invite_members(text[],uuid) to relvar_crm;
 
+grant execute on function metadata.job_overview(boolean) to relvar_crm;
+
+grant execute on function metadata.jobs(text,text,boolean,integer,bigint) to relvar_crm;
+
 grant execute on function metadata.joining() to relvar_crm;
 
 grant execute on function metadata.judge_app(uuid,boolean) to relvar_crm;
@@ -27938,6 +28309,8 @@ grant execute on function metadata.restore_object(uuid) to relvar_crm;
 
 grant execute on function metadata.restore_view(uuid) to relvar_crm;
 
+grant execute on function metadata.retry_jobs(bigint[],boolean) to relvar_crm;
+
 grant execute on function metadata.retry_webhook_delivery(uuid,bigint) to relvar_crm;
 
 grant execute on function metadata.revoke_database_access(uuid) to relvar_crm;
@@ -27988,6 +28361,8 @@ grant execute on function metadata.set_session_rules(integer,integer,integer) to
 
 grant execute on function metadata.set_sign_in_methods(boolean,boolean,boolean) to relvar_crm;
 
+grant execute on function metadata.set_trash_days(integer) to relvar_crm;
+
 grant execute on function metadata.settle_my_profile(text,text) to relvar_crm;
 
 grant execute on function metadata.share_view(uuid,text,uuid,text,text,timestamp with time zone) to relvar_crm;
@@ -28005,6 +28380,8 @@ grant execute on function metadata.take_over_view(uuid) to relvar_crm;
 grant execute on function metadata.team_dependents(uuid) to relvar_crm;
 
 grant execute on function metadata.test_webhook(uuid) to relvar_crm;
+
+grant execute on function metadata.trash_days() to relvar_crm;
 
 grant execute on function metadata.undo_type_change(uuid) to relvar_crm;
 

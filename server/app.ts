@@ -196,9 +196,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installHealth(app, { ...options, notices });
   const { metricsToken = null } = options;
   const requests =
-    metricsToken === null
-      ? null
-      : installMetrics(app, { pool, token: metricsToken, live, schemas: gateway.instances });
+    metricsToken === null ? null : installMetrics(app, { pool, token: metricsToken, live, schemas: gateway.instances });
   installStatic(app, options.webDirectory, captchaConfig?.kind);
   app.use(handleError);
 

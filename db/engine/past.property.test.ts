@@ -79,7 +79,7 @@ async function rows({ names }: Shop, from: string, except: string[] = []) {
 }
 
 const CASES = Number(process.env.RELVAR_PAST_CASES ?? 3);
-const STEPS = 40;
+const STEPS = 30;
 
 test.each(Array.from({ length: CASES }, (_, i) => i + 1))(
   'moments are what they were, and all that was done is taken back, latest first (seed %i)',

@@ -19677,18 +19677,21 @@ declare
   v_knows_who boolean := v_is_whole or has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
   v_columns text[];
   v_fixed text[];
+  v_links text[];
   v_taken text;
   v_gone text;
   v_needs text;
 begin
-  select array_agg(c.name) filter (where c.is_readable), array_agg(c.name) filter (where not c.is_updatable),
+  select array_agg(c.name) filter (where c.is_readable), array_agg(c.name) filter (where not c.is_updatable), array_agg(c.name) filter (where c.is_link and c.is_readable),
     engine.revert_case(jsonb_object_agg(c.name, c.taken)), engine.revert_case(jsonb_object_agg(c.name, c.gone)),
     engine.revert_case(coalesce(jsonb_object_agg(c.name, c.gone) filter (where c.not_null), '{}'))
-  into v_columns, v_fixed, v_taken, v_gone, v_needs
+  into v_columns, v_fixed, v_links, v_taken, v_gone, v_needs
   from engine.revert_columns(caller, schema_name, object, what ->> 'field_name', condition) c;
   return query execute format($sql$
     with sel as materialized (
-      select e.record_id, e.batch, e.seq, e.action, case when e.action = 'updated' then %4$s end as b, case when e.action in ('updated', 'created', 'restored') then %5$s end as a
+      select e.record_id, e.batch, e.seq, e.action, case when e.action = 'updated' then %4$s
+          -- A record that comes back finds its links again that were cut since, because what they lead to was gone for a while.
+          when e.action in ('deleted', 'merged') then (select jsonb_object_agg(k, d -> k) from (select %4$s as d) x cross join unnest(%21$L::text[]) k where d ->> k is not null) end as b, case when e.action in ('updated', 'created', 'restored') then %5$s end as a
       from %20$s e
       where e.object_id = %3$L and e.action in ('created', 'restored', 'updated', 'deleted', 'merged') and (%6$s)
     ), rec as materialized (
@@ -19698,7 +19701,7 @@ begin
       from sel s group by s.record_id
     ), val as materialized (
       select s.record_id, v.key, (array_agg(v.value order by s.batch, s.seq))[1] as former,
-        (array_agg(s.a -> v.key order by s.batch desc, s.seq desc))[1] as expected, max(s.batch) as last_batch
+        (array_agg(s.a -> v.key order by s.batch desc, s.seq desc))[1] as expected, max(s.batch) as last_batch, bool_and(s.action <> 'updated') as is_cut
       from sel s cross join lateral jsonb_each(s.b) v
       where v.key = any (%7$L::text[])
       group by s.record_id, v.key
@@ -19720,7 +19723,7 @@ begin
           when %15$s then 'TAKEN'
           when %16$s then 'LINK_GONE' end as conflict
       from val v join seen s on s.record_id = v.record_id
-      where s.act <> 'DELETE' and (s.row -> v.key is distinct from v.former)
+      where s.act <> 'DELETE' and s.row -> v.key is distinct from v.former and not (v.is_cut and (s.act <> 'RESTORE' or (%16$s)))
     ), coming as (
       -- What lies in the trash has no events of its own: all of its values come back.
       select s.record_id, v.key, s.row -> v.key as present, case when %15$s then 'TAKEN' else 'LINK_GONE' end as conflict
@@ -19777,7 +19780,7 @@ begin
     schema_name, v_table, (object).id, engine.reading_of(object, 'before'), engine.reading_of(object, 'after'), condition, coalesce(v_columns, '{}'),
     engine.condition_of(caller, (object).id, 'READ', 't.'), v_is_whole or engine.reads_label(caller, schema_name, object), engine.label_expression((object).id, 't'),
     engine.condition_of(caller, (object).id, 'UPDATE', 't.'), engine.condition_of(caller, (object).id, 'DELETE', 't.'), v_is_whole, coalesce(v_fixed, '{}'), v_taken, v_gone, v_needs, v_knows_who,
-    (object).name_singular, engine.revert_source(schema_name, (object).workspace_id, what));
+    (object).name_singular, engine.revert_source(schema_name, (object).workspace_id, what), coalesce(v_links, '{}'));
 end
 $function$;
 

@@ -1,7 +1,9 @@
 import { aggregates } from './doors/aggregates.ts';
+import { databaseLogin } from './doors/databaseLogin.ts';
 import { duplicates } from './doors/duplicates.ts';
 import { explain } from './doors/explain.ts';
 import { exportFile } from './doors/exportFile.ts';
+import { importFile } from './doors/importFile.ts';
 import { live } from './doors/live.ts';
 import { graphqlById } from './doors/graphqlById.ts';
 import { graphqlFilter } from './doors/graphqlFilter.ts';
@@ -13,6 +15,7 @@ import { mutations } from './doors/mutations.ts';
 import { psql } from './doors/psql.ts';
 import { refusals } from './doors/refusals.ts';
 import { search } from './doors/search.ts';
+import { seeing } from './doors/seeing.ts';
 import { textFilters } from './doors/textFilters.ts';
 import { trash } from './doors/trash.ts';
 import { webhooks } from './doors/webhooks.ts';
@@ -24,6 +27,7 @@ import type { Door } from './setting.ts';
  */
 export const DOORS: readonly Door[] = [
   psql,
+  databaseLogin,
   aggregates,
   graphqlList,
   graphqlById,
@@ -37,6 +41,8 @@ export const DOORS: readonly Door[] = [
   trash,
   live,
   exportFile,
+  importFile,
+  seeing,
   explain,
   webhooks,
   refusals,

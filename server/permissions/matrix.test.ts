@@ -67,6 +67,18 @@ beforeAll(async () => {
     memberId: caller.member?.id ?? null,
     apiKeyId: caller.member ? null : tokens.get(caller)!.keyId,
   });
+  const asIdentity: Setting['asIdentity'] = async (identity, work) => {
+    const settings = Object.entries({ ...identitySettings(identity), timezone: 'UTC' });
+    const connection = await server.db.server.connect();
+    try {
+      await connection.query('begin');
+      for (const [name, value] of settings) await connection.query('select set_config($1, $2, true)', [name, value]);
+      return await work(connection);
+    } finally {
+      await connection.query('rollback');
+      connection.release();
+    }
+  };
   setting = {
     world,
     model: new Model(world),
@@ -76,24 +88,12 @@ beforeAll(async () => {
     schema,
     admin,
     server: server.db.server,
+    adminUrl: server.db.adminUrl,
     url,
     identityOf,
     tokenOf: (caller) => tokens.get(caller)!.token,
-    as: async (caller, work) => {
-      const settings = Object.entries({
-        ...identitySettings({ ...identityOf(caller), source: 'MANUAL' }),
-        timezone: 'UTC',
-      });
-      const connection = await server.db.server.connect();
-      try {
-        await connection.query('begin');
-        for (const [name, value] of settings) await connection.query('select set_config($1, $2, true)', [name, value]);
-        return await work(connection);
-      } finally {
-        await connection.query('rollback');
-        connection.release();
-      }
-    },
+    as: (caller, work) => asIdentity({ ...identityOf(caller), source: 'MANUAL' }, work),
+    asIdentity,
     graphql: async (caller, query, variables) => {
       const response = await fetch(`${url}/graphql`, {
         method: 'POST',

@@ -63,6 +63,11 @@ export class Model {
     return this.records(caller, 'READ', record.object).includes(record);
   }
 
+  /** Whether the caller may have a record become what `changed` says: what one changes must stay within one's reach. */
+  mayBecome(caller: Caller, changed: DataRecord): boolean {
+    return this.#reaches(caller, 'UPDATE', changed);
+  }
+
   /** The same of what lies in the trash, where nothing is shared any more that was not before. */
   trash(caller: Caller, action: 'READ' | 'DELETE' | 'DESTROY', object: string): readonly DataRecord[] {
     return this.world.trash.filter((record) => record.object === object && this.#reaches(caller, action, record));

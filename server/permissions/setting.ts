@@ -18,12 +18,15 @@ export interface Setting {
   /** A superuser's pool, and that of the server's login. */
   readonly admin: pg.Pool;
   readonly server: pg.Pool;
+  readonly adminUrl: string;
   /** Where the application listens. */
   readonly url: string;
   tokenOf: (caller: Caller) => string;
   identityOf: (caller: Caller) => Omit<Identity, 'source'>;
   /** Runs `work` in a transaction as the caller, as psql does after taking the role, and rolls back. */
   as: <T>(caller: Caller, work: (client: pg.ClientBase) => Promise<T>) => Promise<T>;
+  /** The same, with all that is said of who acts. */
+  asIdentity: <T>(identity: Identity, work: (client: pg.ClientBase) => Promise<T>) => Promise<T>;
   graphql: (caller: Caller, query: string, variables?: object) => Promise<GraphqlAnswer>;
 }
 

@@ -12,17 +12,25 @@ export const psql: Door = {
   name: 'psql',
   ask: async (setting) => {
     for (const caller of setting.world.callers)
-      await setting.as(caller, async (client) => {
-        for (const object of OBJECTS) {
-          await read(setting, caller, object, client);
-          await write(setting, caller, object, client);
-        }
-        await link(setting, caller, client);
-      });
+      await setting.as(caller, (client) => askTables(setting, caller, client));
   },
 };
 
-async function read({ model, world, checks }: Setting, caller: Caller, object: ObjectPlan, client: ClientBase) {
+/** All that one may ask of tables, in a transaction that is rolled back. */
+export async function askTables(setting: Setting, caller: Caller, client: ClientBase): Promise<void> {
+  for (const object of OBJECTS) {
+    await readTable(setting, caller, object, client);
+    await write(setting, caller, object, client);
+  }
+  await link(setting, caller, client);
+}
+
+export async function readTable(
+  { model, world, checks }: Setting,
+  caller: Caller,
+  object: ObjectPlan,
+  client: ClientBase,
+): Promise<void> {
   const table = object.plural;
   const what = `${caller.name} reads ${table}`;
   const columns = model.readableFields(caller, object).flatMap((field) => field.columns);

@@ -86,8 +86,7 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Imp
   const model = await loadModel(client);
   const object = findObject(model, options.object);
   const table = `${identifier(identity.schemaName)}.${identifier(object.tableName)}`;
-  // The model must not change between reading it and writing by it.
-  await client.query(`lock table ${table} in row exclusive mode`);
+  await holdModel(client, table);
   const facts = await readTable(client, identity.schemaName, object);
 
   let bytes = 0;
@@ -166,6 +165,25 @@ async function becomeCaller({ client, identity, timeZone }: ImportOptions): Prom
   await client.query(
     `select ${names.map((_, index) => `set_config($${2 * index + 1}, $${2 * index + 2}, true)`).join(', ')}`,
     Object.entries(settings).flat(),
+  );
+}
+
+/**
+ * The model must not change between reading it and writing by it. LOCK TABLE asks for a right on the whole table, which
+ * who may write some of its columns has only by chance; writing nothing takes the same lock.
+ */
+async function holdModel(client: Client | PoolClient, table: string): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `select a.attname as name from pg_attribute a
+     where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity = ''
+       and has_column_privilege(a.attrelid, a.attnum, 'insert') limit 1`,
+    [table],
+  );
+  const [column] = rows;
+  await client.query(
+    column
+      ? `insert into ${table} (${identifier(column.name)}) select null where false`
+      : `lock table ${table} in row exclusive mode`,
   );
 }
 

@@ -4,6 +4,7 @@ import { identifier, literal } from '../sql.ts';
 import type { Rules, TableFacts } from './catalogue.ts';
 import { identityExpression } from './lookup.ts';
 import { STAGE } from './stage.ts';
+import { isForbiddenRow } from './write.ts';
 
 /** The rows that nothing is known against yet, as "s". */
 export const LIVE_ROWS = `${STAGE} s where s.reject is null
@@ -134,6 +135,8 @@ export class RowChecks {
   /** Why PostgreSQL refused a row when it was written. */
   reasonOf(error: DatabaseError): string {
     const { constraint, column, message } = error;
+    if (isForbiddenRow(error.code ?? '', message))
+      return `Your role may not have ${this.object.labelPlural.toLowerCase()} become like this.`;
     const key = constraint ?? column;
     if (key === undefined || !error.code?.startsWith('23')) return /[.!?]$/.test(message) ? message : `${message}.`;
     const columns = this.facts.checks.find(({ name }) => name === constraint)?.columns ?? (column ? [column] : []);

@@ -164,8 +164,13 @@ export class RowWriter {
   }
 }
 
-/** Data exceptions, broken constraints, rows too large for an index, and what triggers raise. */
+/** Data exceptions, broken constraints, rows too large for an index, what triggers raise, and rows that a rule of the role forbids. */
 function isAboutRows(error: unknown): error is DatabaseError {
-  const code = (error as { code?: string }).code ?? '';
-  return /^(22|23|54|RV)/.test(code) || code === 'P0001';
+  const { code = '', message = '' } = error as Partial<DatabaseError>;
+  return /^(22|23|54|RV)/.test(code) || code === 'P0001' || isForbiddenRow(code, message);
+}
+
+/** A right that is missing is of the whole file; a rule about records is of the one that would come to lie beyond it. */
+export function isForbiddenRow(code: string, message: string): boolean {
+  return code === '42501' && message.startsWith('new row violates row-level security policy');
 }

@@ -19,8 +19,8 @@ export const seeing: Door = {
     const members = world.callers.slice(1, 4).filter(({ member }) => member !== null);
     const roles = world.roles.slice(1, 3).map((role) => ({ name: role.name, role, member: viewer.member }));
     for (const { target, body } of [
-      ...members.map((target) => ({ target, body: { memberId: target.member!.id } })),
-      ...roles.map((target) => ({ target, body: { roleId: target.role.id } })),
+      ...members.map((caller) => ({ target: caller, body: { memberId: caller.member!.id } })),
+      ...roles.map((caller) => ({ target: caller, body: { roleId: caller.role.id } })),
     ]) {
       const named = { ...target, name: `${viewer.name} as ${target.name}` };
       const begun = await session.post('/auth/see-as', body);

@@ -368,3 +368,25 @@ alter table core.workspace_settings add column trash_days int not null default 3
 --!include engine/jobs/list.sql
 --!include metadata/jobs.sql
 --!include core/metrics.sql
+
+-- Live updates and presence.
+create unlogged table engine.presence (
+  page uuid primary key,
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  object_id uuid not null,
+  record_id uuid not null,
+  member_id uuid not null references core.members on delete cascade,
+  name text not null,
+  field text,
+  since timestamptz not null default now(),
+  seen_at timestamptz not null default now()
+);
+create index on engine.presence (record_id);
+create index on engine.presence (workspace_id);
+create index on engine.presence (member_id);
+create index on engine.presence (seen_at);
+comment on table engine.presence is 'Pages on which members have records open. What is older than engine.presence_lasts() is over.';
+--!include engine/permissions/changes.sql
+--!include engine/presence.sql
+--!include engine/permissions/sharing.sql
+--!include metadata/validate.sql

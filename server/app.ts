@@ -1,4 +1,5 @@
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import type { Duplex } from 'node:stream';
 import express from 'express';
 import type { Pool } from 'pg';
 import type { AccountsConfig, CaptchaConfig } from '../db/config.ts';
@@ -32,13 +33,14 @@ import { RequestError } from './errors.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { buildInstance } from './gateway/instance.ts';
 import type { Instance } from './gateway/instance.ts';
-import { installGateway, makeEndpoints } from './gateway/installGateway.ts';
+import { installGateway, makeEndpoints, recordsEndpoint } from './gateway/installGateway.ts';
 import { introspectSchema } from './gateway/introspect.ts';
 import { installHealth } from './health/health.ts';
 import { handleError, sendError } from './http/answer.ts';
 import { isOfOtherHost } from './http/origin.ts';
-import { installLive, Live } from './live/live.ts';
-import { ReadableObjectsCache } from './live/readableObjects.ts';
+import { EventStreams, installEventStreams } from './live/eventStream.ts';
+import { Live } from './live/live.ts';
+import { WebSockets } from './live/webSocket.ts';
 import { log } from './log.ts';
 import { installMetrics } from './metrics/metrics.ts';
 import { Notices } from './notices/notices.ts';
@@ -89,6 +91,8 @@ const NOBODY_ENTERS: AccountsConfig = { publicUrl: null, isSignUpOpen: false, is
 export interface App {
   /** Answers requests. It does not listen, so that tests need no port. */
   readonly handler: RequestListener;
+  /** Takes the requests of a listening server to speak WebSocket. */
+  readonly upgrade: (request: IncomingMessage, stream: Duplex, head: Buffer) => void;
   readonly gateway: Gateway;
   readonly notices: Notices;
   readonly live: Live;
@@ -114,13 +118,11 @@ export async function makeApp(options: AppOptions): Promise<App> {
     onResolved: ({ workspaceId, modelVersion, shape }) =>
       gateway.models.note(workspaceId, { version: modelVersion, shape }),
   });
-  const live = new Live({
-    identities,
-    models: gateway.models,
-    notices,
-    readable: new ReadableObjectsCache(pool),
-  });
   followModel({ notices, gateway, identities });
+  const records = recordsEndpoint({ pool, identities, gateway });
+  const live = new Live({ pool, identities, models: gateway.models, notices, records });
+  const streams = new EventStreams(live, identities);
+  const webSockets = new WebSockets(live, identities);
 
   const app = express();
   app.disable('x-powered-by');
@@ -128,6 +130,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   // A proxy on the same machine says who the client is; from anywhere else that would be a claim.
   app.set('trust proxy', 'loopback');
 
+  installEventStreams(app, streams, identities);
   if (options.development) {
     const { installRuru } = await import('./gateway/ruru.ts');
     installRuru(app, identities);
@@ -137,7 +140,10 @@ export async function makeApp(options: AppOptions): Promise<App> {
     const { installDevMail } = await import('./dev/mail.ts');
     installDevMail(app, pool);
   }
-  const endpoints = makeEndpoints({ pool, identities, gateway, metadata: metadataInstance(pool) });
+  const endpoints = makeEndpoints(
+    { pool, identities, gateway, metadata: metadataInstance(pool) },
+    { ...records, stream: (call) => streams.answer(call) },
+  );
   installGateway(app, endpoints);
   const attempts = new Attempts(pool);
   const sessions = new Sessions({ pool, identities, tokens });
@@ -192,7 +198,6 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const { publicUrl } = accounts;
   installOauth(app, { pool, identities, attempts, refusals, own, signingKeys, publicUrl });
   installScim(app, { pool, rateLimits, refusals, publicUrl });
-  installLive(app, live, identities);
   installHealth(app, { ...options, notices });
   const { metricsToken = null } = options;
   const requests =
@@ -213,6 +218,14 @@ export async function makeApp(options: AppOptions): Promise<App> {
       // The busiest addresses go past Express; everything else is routed by it.
       const listener = request.method === 'POST' ? endpoints[request.url!] : undefined;
       (listener ?? app)(request, response);
+    },
+    upgrade: (request, stream, head) => {
+      if (isOfOtherHost(request, accounts.publicUrl)) {
+        refusals.note(request, 'WRONG_HOST', { detail: { host: String(request.headers.host).slice(0, 200) } });
+        stream.end('HTTP/1.1 421 Misdirected Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+        return;
+      }
+      webSockets.upgrade(request, stream, head);
     },
     gateway,
     notices,

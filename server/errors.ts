@@ -174,6 +174,11 @@ export const ERRORS = {
     message: 'There is nothing at this address.',
     hint: null,
   },
+  SUBSCRIPTION_NEEDS_STREAM: {
+    status: 406,
+    message: 'A subscription is answered by a stream.',
+    hint: 'Open a WebSocket at /graphql (graphql-transport-ws), or send "Accept: text/event-stream".',
+  },
   METHOD_NOT_ALLOWED: {
     status: 405,
     message: 'This address does not answer this method.',

@@ -35,6 +35,7 @@ const app = await makeApp({
   pendingMigrations: async () => (await compareMigrations(pool)).pending,
 });
 const server = createServer(app.handler);
+server.on('upgrade', app.upgrade);
 // Longer than proxies and clients keep an idle connection: while a schema is built the process hears nothing, and must
 // not close a connection on which a request has come in meanwhile.
 server.keepAliveTimeout = 75_000;

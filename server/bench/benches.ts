@@ -7,6 +7,7 @@ import { gatewayScale } from './gateway.scale.ts';
 import { gatewayTenants } from './gateway.tenants.ts';
 import { importCopy } from './import.copy.ts';
 import { jobsFair } from './jobs.fair.ts';
+import { liveFanout } from './live.fanout.ts';
 import { modelChange } from './model.change.ts';
 import { modelWide } from './model.wide.ts';
 import { modelPlan } from './model.plan.ts';
@@ -25,6 +26,7 @@ export const BENCHES: readonly Bench[] = [
   writeCreate,
   importCopy,
   jobsFair,
+  liveFanout,
   modelWide,
   rollupWrite,
   formulaRead,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Pool } from 'pg';
-import { Kind } from 'postgraphile/graphql';
+import { getOperationAST, Kind } from 'postgraphile/graphql';
 import type { DocumentNode } from 'postgraphile/graphql';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { Identity } from '../auth/identity.ts';
@@ -19,7 +19,7 @@ import type { Deprecation } from './presentDocument.ts';
 import type { RenamedDocuments } from './renamedDocuments.ts';
 
 /** What one GraphQL endpoint adds to the common handling of a request. */
-interface Endpoint {
+export interface Endpoint {
   readonly pool: Pool;
   readonly withPgClient: WithPgClient;
   readonly identify: (request: IncomingMessage, response: ServerResponse) => Identity | Promise<Identity>;
@@ -30,9 +30,19 @@ interface Endpoint {
   readonly renamed?: RenamedDocuments;
   /** Where rules of roles limit what is listed. */
   readonly matchingIds?: MatchingIds;
+  /** Answers a subscription with a stream of events, where there are subscriptions. */
+  readonly stream?: (call: Call) => Promise<void>;
 }
 
-interface Body {
+/** A request whose caller is known and whose body is read. */
+export interface Call {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly identity: Identity;
+  readonly body: Body;
+}
+
+export interface Body {
   readonly query: string;
   readonly operationName: string | undefined;
   readonly variables: Readonly<Record<string, unknown>> | undefined;
@@ -45,6 +55,8 @@ interface Body {
 export function makeGraphqlHandler(endpoint: Endpoint): RequestListener {
   return (request, response) => {
     const requestId = randomUUID();
+    // As the event log has it, so that whoever asked knows its own changes.
+    response.setHeader('x-request-id', requestId);
     handle(endpoint, request, response, requestId).catch((error: unknown) => {
       fail(response, error, requestId);
     });
@@ -62,16 +74,7 @@ async function handle(
   await answer(endpoint, { request, response, identity, body, requestId });
 }
 
-async function answer(
-  endpoint: Endpoint,
-  call: {
-    request: IncomingMessage;
-    response: ServerResponse;
-    identity: Identity;
-    body: Body;
-    requestId: string;
-  },
-): Promise<void> {
+async function answer(endpoint: Endpoint, call: Call & { requestId: string }): Promise<void> {
   const { request, response, identity, body, requestId } = call;
   let minVersion = requestedVersion(request);
   const settings = endpoint.settings(identity, requestId);
@@ -82,6 +85,11 @@ async function answer(
     const found = await findDocument(served, body.query);
     if (!('document' in found)) {
       send(request, response, { version, invalidStatus: 400, errors: explainInvalidDocument(found) });
+      return;
+    }
+    if (getOperationAST(found.document, body.operationName)?.operation === 'subscription') {
+      if (!endpoint.stream || !acceptsEvents(request)) throw new RequestError('SUBSCRIPTION_NEEDS_STREAM');
+      await endpoint.stream(call);
       return;
     }
     const { operation, outcome, deprecated } = await run(served, { ...body, ...found });
@@ -142,6 +150,10 @@ function fail(response: ServerResponse, error: unknown, requestId: string): void
   response.end(JSON.stringify({ errors: [{ message, extensions }] }));
 }
 
+/** Clients that can do everything name it among others; who asks a query gets an ordinary answer all the same. */
+export const acceptsEvents = ({ headers }: IncomingMessage): boolean =>
+  headers.accept?.includes('text/event-stream') ?? false;
+
 function requestedVersion(request: IncomingMessage): number {
   const header = request.headers['x-metadata-version'];
   if (header === undefined) return 0;
@@ -152,7 +164,7 @@ function requestedVersion(request: IncomingMessage): number {
   });
 }
 
-function parseBody(body: unknown): Body {
+export function parseBody(body: unknown): Body {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new RequestError('INVALID_REQUEST', {
       message: 'The body must be one JSON object with "query".',

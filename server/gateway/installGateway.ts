@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { RequestListener } from 'node:http';
 import type { Express } from 'express';
 import type { Pool } from 'pg';
 import { identitySettings } from '../../db/pool.ts';
@@ -6,6 +6,7 @@ import type { Identities, Identity } from '../auth/identity.ts';
 import { RequestError } from '../errors.ts';
 import type { Gateway } from './gateway.ts';
 import { makeGraphqlHandler } from './handler.ts';
+import type { Endpoint } from './handler.ts';
 import type { Instance } from './instance.ts';
 import { MatchingIds } from './matchingIds.ts';
 import { makeWithPgClient } from './pgClient.ts';
@@ -23,27 +24,33 @@ interface GatewayOptions {
   readonly metadata: () => Promise<Instance>;
 }
 
-/** The two GraphQL endpoints by their paths: records at /graphql, the data model at /metadata. */
-export function makeEndpoints(options: GatewayOptions): Record<string, RequestListener> {
-  const { pool, identities, gateway, metadata } = options;
-  const common = {
-    pool,
-    withPgClient: makeWithPgClient(pool),
-    identify: (request: IncomingMessage, response: ServerResponse) => identities.of(request, response, true),
-  };
+/** The endpoint of records; subscriptions ask it, too. */
+export function recordsEndpoint({ pool, identities, gateway }: Omit<GatewayOptions, 'metadata'>): Endpoint {
+  const withPgClient = makeWithPgClient(pool);
   return {
-    '/graphql': makeGraphqlHandler({
-      ...common,
-      settings: (identity, requestId) => ({
-        ...settings(identity, requestId),
-        statement_timeout: STATEMENT_TIMEOUT,
-      }),
-      acquire: (identity, minVersion) => gateway.acquire(identity, minVersion),
-      renamed: new RenamedDocuments(pool),
-      matchingIds: new MatchingIds(common.withPgClient),
+    pool,
+    withPgClient,
+    identify: (request, response) => identities.of(request, response, true),
+    settings: (identity, requestId) => ({
+      ...settings(identity, requestId),
+      statement_timeout: STATEMENT_TIMEOUT,
     }),
+    acquire: (identity, minVersion) => gateway.acquire(identity, minVersion),
+    renamed: new RenamedDocuments(pool),
+    matchingIds: new MatchingIds(withPgClient),
+  };
+}
+
+/** The two GraphQL endpoints by their paths: records at /graphql, the data model at /metadata. */
+export function makeEndpoints(options: GatewayOptions, records: Endpoint): Record<string, RequestListener> {
+  const { gateway, metadata } = options;
+  const { pool, withPgClient, identify } = records;
+  return {
+    '/graphql': makeGraphqlHandler(records),
     '/metadata': makeGraphqlHandler({
-      ...common,
+      pool,
+      withPgClient,
+      identify,
       settings: (identity, requestId) => ({
         ...settings(identity, requestId),
         search_path: 'metadata, public',

@@ -4,6 +4,7 @@ import type { PgClient, WithPgClient } from 'postgraphile/@dataplan/pg';
 import { parse, specifiedRules, validate } from 'postgraphile/graphql';
 import type { DocumentNode, GraphQLError, GraphQLSchema } from 'postgraphile/graphql';
 import { gatewayPreset } from './preset.ts';
+import { SubscriptionsPlugin } from './subscriptions.ts';
 
 declare global {
   namespace Grafast {
@@ -69,6 +70,8 @@ export class Instance {
 export async function buildInstance(schemaName: string, catalogue: string): Promise<Instance> {
   const { schema, resolvedPreset } = await makeSchema({
     extends: [gatewayPreset],
+    // Of the data model there is but its version to tell, which /graphql does.
+    plugins: schemaName === 'metadata' ? [] : [SubscriptionsPlugin],
     pgServices: [
       {
         name: 'main',

@@ -3,15 +3,23 @@ import { identitySettings } from '../../db/pool.ts';
 import type { Identity } from '../auth/identity.ts';
 import { sendWithSettings } from '../gateway/pgClient.ts';
 
-/** The objects whose changes a role may hear of. The value says whether it sees all their records. */
-export type ReadableObjects = ReadonlyMap<string, boolean>;
+/** An object whose changes a role may hear of. */
+interface ReadableObject {
+  readonly id: string;
+  readonly singular: string;
+  readonly plural: string;
+  /** Whether the role sees all its records, so that every member who has it hears the same. */
+  readonly isWhole: boolean;
+}
+
+export type ReadableObjects = ReadonlyMap<string, ReadableObject>;
 
 /**
  * Asks the database as the caller: privileges decide about objects, and a policy other than `true`
- * means that some records are hidden, so that their ids must not be told. The policies of included roles count.
+ * means that some records are hidden, so that who asks matters. The policies of included roles count.
  */
 const QUESTION = `
-  select o.id::text, coalesce((
+  select o.id::text, o.name_singular, o.name_plural, coalesce((
       select bool_or(pg_get_expr(p.polqual, p.polrelid) = 'true')
       from pg_catalog.pg_policy p
       where p.polrelid = c.oid and p.polcmd in ('r', '*') and exists (select from unnest(p.polroles) r where pg_has_role(r, 'usage'))), false)
@@ -52,7 +60,12 @@ export class ReadableObjectsCache {
         values: [],
       });
       broken = false;
-      return new Map(rows.map(([id, all]) => [id!, all === 't']));
+      return new Map(
+        rows.map(([id, singular, plural, isWhole]) => [
+          singular!,
+          { id: id!, singular: singular!, plural: plural!, isWhole: isWhole === 't' },
+        ]),
+      );
     } finally {
       client.release(broken);
     }

@@ -36,11 +36,18 @@ interface ViewsNotice {
   readonly workspace: string;
 }
 
+/** Others have these records open now, or have left them. */
+export interface PresenceNotice {
+  readonly workspace: string;
+  readonly records: readonly string[];
+}
+
 interface Events {
   identity: [IdentityNotice];
   model: [ModelNotice];
   records: [readonly RecordsNotice[]];
   views: [ViewsNotice];
+  presence: [PresenceNotice];
   /** The connection stands again after it was lost: notices may have been missed meanwhile. */
   resumed: [];
 }
@@ -50,6 +57,7 @@ const CHANNELS = {
   relvar_records: 'records',
   relvar_identity: 'identity',
   relvar_views: 'views',
+  relvar_presence: 'presence',
 } as const;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
@@ -159,6 +167,7 @@ export class Notices extends EventEmitter<Events> {
     else if (event === 'views' && isViews(notice)) this.emit('views', notice);
     else if (event === 'identity' && isObject(notice)) this.emit('identity', notice);
     else if (event === 'records' && Array.isArray(notice) && notice.every(isRecords)) this.emit('records', notice);
+    else if (event === 'presence' && isPresence(notice)) this.emit('presence', notice);
     else log('a notice from the database is none of ours', { channel });
   }
 }
@@ -169,6 +178,9 @@ const isObject = (notice: unknown): notice is Record<string, unknown> =>
 const isModel = (notice: unknown): notice is ModelNotice => isObject(notice) && typeof notice['workspace'] === 'string';
 
 const isViews = (notice: unknown): notice is ViewsNotice => isObject(notice) && typeof notice['workspace'] === 'string';
+
+const isPresence = (notice: unknown): notice is PresenceNotice =>
+  isObject(notice) && typeof notice['workspace'] === 'string' && Array.isArray(notice['records']);
 
 const isRecords = (notice: unknown): notice is RecordsNotice =>
   isObject(notice) &&

@@ -316,6 +316,38 @@ BEGIN ATOMIC
     FROM engine.deleted_records(CURRENT_USER, %1$L::text, deleted_records.object_name, deleted_records.max_results, deleted_records.skip) d(record_id, label, data, deleted_at, deleted_by_name);
 END$function$, schema_name),
       null, 'Deleted records of an object that the caller could read while they were there, with the fields that the caller may read, the latest first.'),
+    ('function', 'changes_between', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.changes_between(after_position bigint, until_position bigint, object_ids uuid[] DEFAULT NULL::uuid[], with_records boolean DEFAULT false)
+ RETURNS SETOF jsonb
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT c.c
+    FROM engine.changes_between(CURRENT_USER, %1$L::text, changes_between.after_position, changes_between.until_position, changes_between.object_ids, changes_between.with_records) c(c);
+END$function$, schema_name),
+      '@behavior -*', 'What happened to records in statements after a position of the log up to another, as the caller may know it. Live updates tell it.'),
+    ('function', 'announce_presence', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.announce_presence(object_name text, record_id uuid, page uuid, field text DEFAULT NULL::text, is_leaving boolean DEFAULT false)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.announce_presence(CURRENT_USER, %1$L::text, announce_presence.object_name, announce_presence.record_id, announce_presence.page, announce_presence.field, announce_presence.is_leaving) AS announce_presence;
+END$function$, schema_name),
+      null, 'Says that the member has a record open, and which field is being edited, to all who see the record. It lasts 40 seconds, so repeat it; isLeaving ends it. Give each page a UUID of its own.'),
+    ('function', 'present_members', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.present_members(object_name text, record_id uuid)
+ RETURNS TABLE(member_id uuid, name text, field text, since timestamp with time zone, expires_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 5
+BEGIN ATOMIC
+ SELECT p.member_id,
+     p.name,
+     p.field,
+     p.since,
+     p.expires_at
+    FROM engine.present_members(CURRENT_USER, %1$L::text, present_members.object_name, present_members.record_id) p(member_id, name, field, since, expires_at);
+END$function$, schema_name),
+      '@behavior -*', 'Who has a record open, for who may read it. The subscription presence tells it.'),
     ('function', 'restore_record', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.restore_record(object_name text, record_id uuid)
  RETURNS boolean

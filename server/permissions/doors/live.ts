@@ -1,70 +1,78 @@
-import { OBJECTS } from '../objects.ts';
-import type { Door } from '../setting.ts';
+import { CHANGES, openStream } from '../../testing/live.ts';
 import { eventually } from '../../testing/server.ts';
 import { recordsOf } from '../data.ts';
+import { apiName, OBJECTS } from '../objects.ts';
+import { visibleCells } from '../model.ts';
+import type { Door } from '../setting.ts';
 
-/** Live updates: each hears of the objects that it reads, and which records changed only where it sees them all. */
+const WITH_RECORDS = CHANGES.replace('requestId', 'requestId record');
+
+/** Live updates: something happens to every record, and each hears of those that it sees, with the fields that it reads. */
 export const live: Door = {
   name: 'live updates',
-  ask: async ({ model, world, checks, admin, url, tokenOf, workspaceId }) => {
-    const { rows: objects } = await admin.query<{ id: string; name: string; table: string }>(
-      'select id, name_singular as name, table_name as "table" from metadata.objects where workspace_id = $1 and name_singular = any ($2)',
-      [workspaceId, OBJECTS.map(({ name }) => name)],
-    );
-    const abort = new AbortController();
-    const heard = await Promise.all(
-      world.callers.map(async (caller) => {
-        const headers = { authorization: `Bearer ${tokenOf(caller)}` };
-        const response = await fetch(`${url}/live`, { headers, signal: abort.signal });
-        const notices: Notice[] = [];
-        void read(response.body!, notices).catch(() => {});
-        return { caller, notices };
-      }),
-    );
-    const notice = objects.map(({ id, name, table }) => ({
-      workspace: workspaceId,
-      object: id,
-      table,
-      ids: recordsOf(world, name).map((record) => record.id),
-      batch: 7,
-    }));
-    // A notice has room for 8,000 bytes.
-    for (const one of notice)
-      await admin.query('select pg_notify($1, $2)', [
-        'relvar_records',
-        JSON.stringify([{ ...one, ids: one.ids.slice(0, 50) }]),
-      ]);
-    const hears = (caller: (typeof heard)[number]['caller']) =>
-      objects.filter(({ name }) => model.may(caller, 'READ', name));
-    await eventually('everybody hears what concerns them', () =>
-      heard.every(({ caller, notices }) => notices.length >= hears(caller).length),
-    );
-    // Whatever else is on its way comes now.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    abort.abort();
-    for (const { caller, notices } of heard)
-      for (const { id, name } of objects) {
-        const told = notices.filter(({ object }) => object === id);
-        const what = `${caller.name} hears of ${name}`;
-        checks.same(model.may(caller, 'READ', name) ? 1 : 0, told.length, () => what);
-        checks.same(model.seesAll(caller, name), told[0]?.ids !== undefined, () => `${what}, by id`);
+  ask: async ({ model, world, checks, admin, url, tokenOf, workspaceId, schema }) => {
+    const relay = async () => {
+      const ask = () => admin.query<{ moved: number }>('select engine.relay_outbox() as moved');
+      while ((await ask()).rows[0]!.moved > 0);
+    };
+    await relay();
+    const { rows } = await admin.query<{ after: string }>('select engine.last_position($1) as after', [workspaceId]);
+    for (const { name } of OBJECTS) {
+      await admin.query(
+        `with happened as (
+           insert into ${schema}.record_events (batch, seq, object_id, record_id, action, actor_type, source)
+           select (select nextval('engine.event_batch')), row_number() over (), o.id, r.id, 'linked', 'system', 'SYSTEM'
+           from metadata.objects o, unnest($3::uuid[]) r (id) where o.workspace_id = $1 and o.name_singular = $2
+           returning batch, object_id)
+         insert into engine.outbox (batch, workspace_id, object_id, action) select distinct batch, $1::uuid, object_id, 'linked' from happened`,
+        [workspaceId, name, recordsOf(world, name).map(({ id }) => id)],
+      );
+    }
+    await relay();
+    for (const caller of world.callers) {
+      const stream = await openStream(`${url}/graphql`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${tokenOf(caller)}`,
+          accept: 'text/event-stream',
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify({ query: WITH_RECORDS, variables: { after: rows[0]!.after } }),
+      });
+      const expected = OBJECTS.flatMap(({ name }) => model.records(caller, 'READ', name));
+      await eventually('everything is told', () => stream.events.length >= expected.length);
+      // Whatever else is on its way comes now.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      stream.close();
+      const told = new Map(
+        stream.events.map(({ value }) => {
+          const { recordChanges } = (value as { data: { recordChanges: Change } }).data;
+          return [recordChanges.recordId, recordChanges];
+        }),
+      );
+      checks.members(
+        OBJECTS.flatMap(({ name }) => recordsOf(world, name)).map(({ id }) => id),
+        new Set(expected.map(({ id }) => id)),
+        new Set(told.keys()),
+        (id) => `${caller.name} hears of ${id}`,
+      );
+      for (const object of OBJECTS) {
+        const columns = model.readableFields(caller, object).flatMap((field) => field.columns);
+        const readable = new Set(columns.map(apiName));
+        for (const record of model.records(caller, 'READ', object.name)) {
+          const what = () => `${caller.name} hears of ${record.id}`;
+          const values = told.get(record.id)?.record ?? {};
+          const byColumn = Object.fromEntries(columns.map((column) => [column, values[apiName(column)]]));
+          checks.cells(visibleCells(model, caller, record), byColumn, what);
+          for (const name of Object.keys(values))
+            checks.same(true, readable.has(name), () => `${what()}, with ${name}`);
+        }
       }
+    }
   },
 };
 
-interface Notice {
-  readonly object: string;
-  readonly ids?: readonly string[];
-}
-
-async function read(body: ReadableStream<Uint8Array>, notices: Notice[]): Promise<void> {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const chunk of body) {
-    text += decoder.decode(chunk, { stream: true });
-    const blocks = text.split('\n\n');
-    text = blocks.pop()!;
-    for (const block of blocks)
-      if (block.includes('event: records')) notices.push(...(JSON.parse(/^data: (.+)$/m.exec(block)![1]!) as Notice[]));
-  }
+interface Change {
+  readonly recordId: string;
+  readonly record: Record<string, unknown> | null;
 }

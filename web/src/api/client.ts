@@ -3,11 +3,27 @@ import { useModelStore } from '../model/store.ts';
 import { Failure, toFailure } from './failure.ts';
 import { fetchSignedIn } from './refresh.ts';
 
+const MAX_OWN = 500;
+const own = new Set<string>();
+
+/** Whether this page made a request, and so knows what came of it. */
+export const isOwnRequest = (id: string): boolean => own.has(id);
+
+const fetchRecords: typeof fetch = async (input, init) => {
+  const response = await fetchSignedIn(input, init);
+  const id = response.headers.get('x-request-id');
+  if (id) {
+    if (own.size >= MAX_OWN) own.delete(own.values().next().value!);
+    own.add(id);
+  }
+  return response;
+};
+
 /** Pages and records are kept by the screens that show them, so the client itself caches nothing and never serves stale rows. */
 const records = new Client({
   url: '/graphql',
   exchanges: [fetchExchange],
-  fetch: fetchSignedIn,
+  fetch: fetchRecords,
   preferGetMethod: false,
   fetchOptions: () => {
     const version = useModelStore.getState().model?.version;

@@ -1,14 +1,17 @@
 import { create } from 'zustand';
-import { refresh } from './refresh.ts';
-
-/** A token that is younger cannot be why a stream was refused. */
-const FRESH_MS = 60_000;
+import { isOwnRequest } from './client.ts';
+import { subscribe, whenSignedOut } from './socket.ts';
 
 export interface RecordChange {
+  /** The object by its singular API name. */
   object: string;
-  table: string;
-  ids?: string[];
-  batch: number;
+  /** Null for so many that they are not told one by one. */
+  recordId: string | null;
+  action: string;
+  /** The fields that an update changed. */
+  fields: string[] | null;
+  /** Whether this page made it, and has its outcome already. */
+  isOwn: boolean;
 }
 
 type Listener = (changes: RecordChange[]) => void;
@@ -24,28 +27,54 @@ interface LiveState {
 
 export const useLive = create<LiveState>(() => ({ status: 'connecting' }));
 
-const subscribe = <T>(set: Set<T>, listener: T): (() => void) => {
+const listen = <T>(set: Set<T>, listener: T): (() => void) => {
   set.add(listener);
   return () => set.delete(listener);
 };
 
-export const onRecords = (listener: Listener) => subscribe(recordListeners, listener);
-export const onModel = (listener: (version: number) => void) => subscribe(modelListeners, listener);
+export const onRecords = (listener: Listener) => listen(recordListeners, listener);
+export const onModel = (listener: (version: number) => void) => listen(modelListeners, listener);
 /** Views, their shares, defaults or favourites are others. */
-export const onViews = (listener: () => void) => subscribe(viewListeners, listener);
+export const onViews = (listener: () => void) => listen(viewListeners, listener);
 /** Called after the stream was away: what happened meanwhile was not heard and must be read again. */
-export const onReconnect = (listener: () => void) => subscribe(reconnectListeners, listener);
+export const onReconnect = (listener: () => void) => listen(reconnectListeners, listener);
+
+/** As the server tells it. */
+interface Told {
+  position: string;
+  action: string;
+  object: string | null;
+  recordId: string | null;
+  changedFields: string[] | null;
+  requestId: string | null;
+}
+
+const NOTHING = { action: 'position', object: null, recordId: null, changedFields: null, requestId: null };
 
 type News =
-  | { kind: 'records'; changes: RecordChange[] }
+  | { kind: 'told'; told: Told }
   | { kind: 'model'; version: number }
   | { kind: 'views' }
   /** Something may have happened that nobody heard. */
   | { kind: 'missed' }
   | { kind: 'status'; status: LiveState['status'] };
 
+/** Up to where the log has been told: whoever takes over from another page goes on from there. */
+let heardUpTo: string | null = null;
+
+function hearTold({ position, action, object, recordId, changedFields, requestId }: Told): void {
+  heardUpTo = position;
+  if (action === 'position') return;
+  if (object === null) hear({ kind: 'missed' });
+  else {
+    const isOwn = requestId !== null && isOwnRequest(requestId);
+    const change = { object, recordId, action, fields: changedFields, isOwn };
+    for (const listener of recordListeners) listener([change]);
+  }
+}
+
 function hear(news: News): void {
-  if (news.kind === 'records') for (const listener of recordListeners) listener(news.changes);
+  if (news.kind === 'told') hearTold(news.told);
   else if (news.kind === 'model') for (const listener of modelListeners) listener(news.version);
   else if (news.kind === 'views') for (const listener of viewListeners) listener();
   else if (news.kind === 'missed') for (const listener of reconnectListeners) listener();
@@ -53,11 +82,12 @@ function hear(news: News): void {
 }
 
 /**
- * One stream for all pages of a browser that have the same `audience`: over HTTP/1.1 a browser opens six connections to
- * a server, so with a stream in each page the seventh would wait for ever. The page that holds the lock has the stream
- * and tells the others; when it goes, the next one takes over.
+ * One stream for all pages of a browser that have the same `audience`: the server tells each browser once. The page that
+ * holds the lock has the stream and tells the others; when it goes, the next one takes over.
  */
 export function openLive(audience: string, signedOut: () => void): () => void {
+  whenSignedOut(signedOut);
+  heardUpTo = null;
   const name = `relvar-live ${audience}`;
   const channel = new BroadcastChannel(name);
   const end = new AbortController();
@@ -70,11 +100,14 @@ export function openLive(audience: string, signedOut: () => void): () => void {
   };
   channel.addEventListener('message', ({ data }: MessageEvent<News | { kind: 'asked' }>) => {
     if (data.kind !== 'asked') hear(data);
-    else if (isLeading) post({ kind: 'status', status: useLive.getState().status });
+    else if (isLeading) {
+      post({ kind: 'status', status: useLive.getState().status });
+      if (heardUpTo !== null) post({ kind: 'told', told: { ...NOTHING, position: heardUpTo } });
+    }
   });
   const lead = (): Promise<void> => {
     isLeading = true;
-    const close = openStream(tell, signedOut);
+    const close = openStream(tell);
     return new Promise((resolve) => end.signal.addEventListener('abort', () => resolve(close()), { once: true }));
   };
   // Pages served without https have no locks: there each has its own stream.
@@ -96,47 +129,37 @@ export function openLive(audience: string, signedOut: () => void): () => void {
   };
 }
 
-/** The browser reconnects by itself after a drop; after a refusal we try again ourselves. */
-function openStream(tell: (news: News) => void, signedOut: () => void): () => void {
-  let source: EventSource | null = null;
-  let retry: ReturnType<typeof setTimeout> | undefined;
-  // Who takes over from another page cannot know what was said in between.
-  let mayHaveMissed = useLive.getState().status !== 'connecting';
-  let isClosed = false;
+const CHANGES = `subscription ($after: String) {
+  recordChanges(after: $after) { position action object recordId changedFields requestId } }`;
+const MODEL = 'subscription { modelChanged { version } }';
+const VIEWS = 'subscription { viewsChanged { noticedAt } }';
 
-  const connect = (): void => {
-    source = new EventSource('/live', { withCredentials: true });
-    source.addEventListener('open', () => {
-      tell({ kind: 'status', status: 'open' });
-      if (mayHaveMissed) tell({ kind: 'missed' });
-      mayHaveMissed = true;
-    });
-    source.addEventListener('records', (event) => {
-      tell({ kind: 'records', changes: JSON.parse((event as MessageEvent<string>).data) as RecordChange[] });
-    });
-    source.addEventListener('model', (event) => {
-      const { version } = JSON.parse((event as MessageEvent<string>).data) as { version: number };
-      tell({ kind: 'model', version });
-    });
-    source.addEventListener('views', () => tell({ kind: 'views' }));
-    // The server itself was deaf for a moment: what it missed, so did we.
-    source.addEventListener('resync', () => tell({ kind: 'missed' }));
-    source.addEventListener('error', () => {
-      tell({ kind: 'status', status: 'lost' });
-      if (source?.readyState === EventSource.CLOSED) retry = setTimeout(() => void reconnect(), 2000);
-    });
-  };
-  // A stream that was refused does not say why: perhaps the token has run out meanwhile.
-  const reconnect = async (): Promise<void> => {
-    const isSignedIn = await refresh(Date.now() - FRESH_MS).catch(() => true);
-    if (isClosed) return;
-    if (isSignedIn) connect();
-    else signedOut();
-  };
-  connect();
-  return () => {
-    isClosed = true;
-    clearTimeout(retry);
-    source?.close();
-  };
+/** Goes on after the last that any page has heard, so nothing is missed between one page and the next, or in between. */
+function openStream(tell: (news: News) => void): () => void {
+  const variables: { after: string | null } = { after: heardUpTo };
+  const isOpen = () => tell({ kind: 'status', status: 'open' });
+  const stops = [
+    subscribe<Told>(CHANGES, variables, {
+      next: (told) => {
+        variables.after = told.position;
+        tell({ kind: 'told', told });
+      },
+      lost: () => tell({ kind: 'status', status: 'lost' }),
+    }),
+    subscribe<{ version: number }>(
+      MODEL,
+      {},
+      {
+        // The first is the version as it is now, each time that the connection is made.
+        next: ({ version }) => {
+          // Of views there is no log to go on in.
+          if (useLive.getState().status === 'lost') tell({ kind: 'views' });
+          isOpen();
+          tell({ kind: 'model', version });
+        },
+      },
+    ),
+    subscribe(VIEWS, {}, { next: () => tell({ kind: 'views' }) }),
+  ];
+  return () => stops.forEach((stop) => stop());
 }

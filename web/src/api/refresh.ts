@@ -33,17 +33,18 @@ async function ask(): Promise<boolean> {
   return true;
 }
 
-let actingAs: string | null = null;
+let page: string | null = null;
 /** The member as whom this page was opened: the server answers no page as somebody else. */
 export const actAs = (member: string | null): void => {
-  actingAs = member;
+  page = member;
 };
+export const actingAs = (): string | null => page;
 
 /** As `fetch`; what is refused for want of a current token is sent again with a new one. */
 export const fetchSignedIn: typeof fetch = async (input, init) => {
   const since = Date.now();
   const headers = new Headers(init?.headers);
-  if (actingAs !== null) headers.set('X-Member', actingAs);
+  if (page !== null) headers.set('X-Member', page);
   const send = () => fetch(input, { ...init, headers });
   const response = await send();
   if (response.status !== 401 || !response.headers.has('www-authenticate')) return response;

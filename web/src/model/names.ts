@@ -31,7 +31,7 @@ const RESERVED = new Set(
   (
     'query mutation subscription node nodeId nodes edges cursor pageInfo totalCount filter orderBy first last after before offset ' +
     'recordEvent recordEvents trash trashedRecord trashedRecords searchRecords recordHistory deletedRecords restoreRecord destroyRecord findDuplicates ' +
-    'findDuplicatesOf clientMutationId input patch ctid tableoid xmin xmax cmin cmax'
+    'findDuplicatesOf announcePresence liveRecordChange liveActor liveModelChange liveViewsChange livePresence clientMutationId input patch ctid tableoid xmin xmax cmin cmax'
   ).split(' '),
 );
 

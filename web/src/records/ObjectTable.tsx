@@ -37,6 +37,7 @@ import { rememberList } from './recordSequence.ts';
 import { SelectionBar } from './SelectionBar.tsx';
 import { SortMenu } from './SortMenu.tsx';
 import { createTableStore } from './tableStore.ts';
+import { isShownAlready } from './isShownAlready.ts';
 import { useLiveObjects } from './useLiveObject.ts';
 
 /** Up to here all columns are read with a row; of more, those on screen and a few beside them. */
@@ -152,7 +153,8 @@ export function ObjectTable({ model, object, shown, show, views }: ObjectTablePr
 
   useLiveObjects(
     useMemo(() => [object.id, ...dependencies(model, object, asked)], [model, object, asked]),
-    () => {
+    (changes) => {
+      if (isShownAlready(changes, object, asked, [filterKey, order])) return;
       void table.refresh(seen.current.first, seen.current.last).then(
         (cells) => grid.flash(cells.map((cell) => cellKey(cell.row, cell.field))),
         () => undefined,

@@ -1,5 +1,7 @@
 import { useEffect, useRef } from 'react';
 import { onReconnect, onRecords, type RecordChange } from '../api/live.ts';
+import { objectById } from '../model/lookup.ts';
+import { useModelStore } from '../model/store.ts';
 
 const SETTLE_MS = 150;
 const AT_LATEST_MS = 600;
@@ -12,7 +14,7 @@ export function useLiveObjects(objectIds: string[], onChange: (changes: RecordCh
   });
   const key = objectIds.join();
   useEffect(() => {
-    const wanted = new Set(key.split(','));
+    const wanted = key.split(',');
     let gathered: RecordChange[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
     let firstAt = 0;
@@ -23,7 +25,9 @@ export function useLiveObjects(objectIds: string[], onChange: (changes: RecordCh
       callback.current(changes);
     };
     const hear = (changes: RecordChange[]) => {
-      const ours = changes.filter((change) => wanted.has(change.object));
+      const { model } = useModelStore.getState();
+      const names = wanted.map((id) => model && objectById(model, id)?.nameSingular);
+      const ours = changes.filter((change) => names.includes(change.object));
       if (ours.length === 0) return;
       if (gathered.length === 0) firstAt = performance.now();
       gathered.push(...ours);

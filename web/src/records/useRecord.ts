@@ -9,6 +9,8 @@ import { saveEdits } from './changes.ts';
 import { dependencies } from './dependencies.ts';
 import { changedCells } from './mergeRows.ts';
 import { refusalsOf, type Edit, type Refusal } from './refusals.ts';
+import type { RecordChange } from '../api/live.ts';
+import { isShownAlready } from './isShownAlready.ts';
 import { useLiveObjects } from './useLiveObject.ts';
 
 export type SaveState = { kind: 'saving' | 'saved' } | { kind: 'refused'; refusal: Refusal };
@@ -61,8 +63,10 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
 
   useEffect(() => void read(), [read]);
   useLiveObjects([object.id, ...dependencies(model, object, fields)], (changes) => {
-    const isOurs = changes.some((change) => change.object !== object.id || !change.ids || change.ids.includes(id));
-    if (changes.length === 0 || isOurs) void read();
+    const concerns = (change: RecordChange) =>
+      change.object !== object.nameSingular || change.recordId === null || change.recordId === id;
+    const ours = changes.filter(concerns);
+    if (changes.length === 0 || (ours.length > 0 && !isShownAlready(ours, object, fields, []))) void read();
   });
 
   const mark = (field: ModelField, state: SaveState) => setSaves((all) => ({ ...all, [field.id]: state }));

@@ -81,7 +81,7 @@ begin
      returning s.id', schema_name)
   into v_id using v_object.id, record_id, principal_kind, principal_id, access, v_reason, engine.current_member(), (engine.current_actor()).name, expires_at;
   perform engine.note_share(schema_name, v_object, record_id, v_before,
-    jsonb_build_object('with', v_principal, 'kind', principal_kind, 'access', access, 'reason', v_reason, 'expiresAt', expires_at));
+    jsonb_build_object('with', v_principal, 'id', principal_id, 'kind', principal_kind, 'access', access, 'reason', v_reason, 'expiresAt', expires_at));
   return v_id;
 end
 $$;
@@ -100,7 +100,7 @@ begin
   v_object := engine.shareable_object(caller, schema_name, v_share.name_singular, v_share.record_id, 'UPDATE');
   execute format('delete from %I.record_shares where id = $1', schema_name) using share_id;
   perform engine.note_share(schema_name, v_object, v_share.record_id, jsonb_build_object(
-    'with', engine.principal_name(v_object.workspace_id, v_share.principal_kind, v_share.principal_id), 'kind', v_share.principal_kind, 'access', v_share.access,
+    'with', engine.principal_name(v_object.workspace_id, v_share.principal_kind, v_share.principal_id), 'id', v_share.principal_id, 'kind', v_share.principal_kind, 'access', v_share.access,
     'reason', v_share.reason, 'expiresAt', v_share.expires_at), null);
   return true;
 end

@@ -123,6 +123,7 @@ describe('the server', () => {
       'engine.find_actor',
       'engine.first_position',
       'engine.last_position',
+      'engine.positions',
       'engine.seconds_since_heartbeat',
       'engine.workspace_of_role',
     ]);

@@ -331,7 +331,7 @@ $function$CREATE OR REPLACE FUNCTION %1$I.announce_presence(object_name text, re
  RETURNS boolean
  LANGUAGE sql
 BEGIN ATOMIC
- SELECT engine.announce_presence(CURRENT_USER, %1$L::text, announce_presence.object_name, announce_presence.record_id, announce_presence.page, announce_presence.field, announce_presence.is_leaving) AS announce_presence;
+ SELECT engine.announce_presence(CURRENT_USER, %1$L::text, object_name, record_id, page, field, is_leaving) AS announce_presence;
 END$function$, schema_name),
       null, 'Says that the member has a record open, and which field is being edited, to all who see the record. It lasts 40 seconds, so repeat it; isLeaving ends it. Give each page a UUID of its own.'),
     ('function', 'present_members', format(

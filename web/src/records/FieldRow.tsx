@@ -1,6 +1,6 @@
 import { Switch, Tooltip } from '@mantine/core';
 import { IconCheck, IconLoader2 } from '@tabler/icons-react';
-import { useRef, useState, type MouseEvent } from 'react';
+import { useEffect, useRef, useState, type MouseEvent } from 'react';
 import { computedNote } from '../fields/computedNote.ts';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
 import { FieldEditor } from '../fields/FieldEditor.tsx';
@@ -27,11 +27,15 @@ interface FieldRowProps {
   onSave: (value: FieldValue) => void;
   onUnread?: (text: string, reason: string) => void;
   onDrop?: () => void;
+  /** Who edits it elsewhere at this moment. */
+  editedBy?: string | undefined;
+  onEditing?: (isEditing: boolean) => void;
 }
 
 /** A field of a record page: reads as text, and turns into its editor where it stands. */
 export function FieldRow(props: FieldRowProps) {
   const { model, field, row, save, flashing, emphasis, wide, readOnly, demand, onSave, onUnread, onDrop } = props;
+  const { editedBy, onEditing } = props;
   const [editing, setEditing] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   const refusal = save?.kind === 'refused' ? save.refusal : null;
@@ -40,6 +44,16 @@ export function FieldRow(props: FieldRowProps) {
   const note = computedNote(model, field);
   const editable = !readOnly && isEditable(field);
   const TypeIcon = FIELD_TYPES[field.type].icon;
+
+  const tell = useRef(onEditing);
+  useEffect(() => {
+    tell.current = onEditing;
+  });
+  useEffect(() => {
+    if (!editing) return;
+    tell.current?.(true);
+    return () => tell.current?.(false);
+  }, [editing]);
 
   const edit = (event: MouseEvent) => {
     // A link inside the value goes where it points; everything else begins the edit.
@@ -85,6 +99,7 @@ export function FieldRow(props: FieldRowProps) {
         data-editing={editing || undefined}
         data-readonly={!editable || undefined}
         data-refused={reason !== null || undefined}
+        data-elsewhere={editedBy !== undefined || undefined}
         onClick={edit}
       >
         {field.type === 'BOOLEAN' && editable ? (
@@ -135,6 +150,11 @@ export function FieldRow(props: FieldRowProps) {
         {save?.kind === 'saving' ? <IconLoader2 size={14} className={classes.saving} aria-label="Saving" /> : null}
         {save?.kind === 'saved' ? <IconCheck size={14} className={classes.saved} aria-label="Saved" /> : null}
       </div>
+      {editedBy ? (
+        <div className={classes.fieldElsewhere} role="status">
+          {editedBy} is editing this
+        </div>
+      ) : null}
       {reason && !editing ? (
         <div className={classes.fieldError} role="alert">
           {reason}{' '}

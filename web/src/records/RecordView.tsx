@@ -17,6 +17,8 @@ import { labelField, relatedLists, visibleFields } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
+import { PresentMembers } from '../presence/PresentMembers.tsx';
+import { usePresence } from '../presence/usePresence.ts';
 import { announceFailure, offerUndo } from './announce.tsx';
 import { deleteRecords, restoreRecords } from './changes.ts';
 import { CreateHost } from './CreateHost.tsx';
@@ -61,6 +63,11 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   const { shown, matching } = fieldsInView(short, view);
   const asked = [...(titleField ? [titleField] : []), ...shown.filter((field) => field !== titleField), ...long];
   const { row, status, failure, saves, flashing, save, refuse, drop, read } = useRecord(model, object, id, asked);
+  const { others, edit } = usePresence(object, id);
+  const presenceOf = (field: ModelField) => ({
+    editedBy: others.find((one) => one.field === field.name)?.name,
+    onEditing: (isEditing: boolean) => edit(isEditing ? field.name : null),
+  });
   const demands = new Map(
     Object.values(saves).flatMap((state) =>
       state.kind === 'refused' && state.refusal.needs ? [[state.refusal.needs.id, state.refusal.reason]] : [],
@@ -168,6 +175,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
           <span className={classes.crumbHere}>{label}</span>
         </nav>
         <div className={classes.tools}>
+          <PresentMembers object={object} others={others} />
           {place ? <span className={classes.place}>{place}</span> : null}
           <Tooltip label="Previous (K)">
             <ActionIcon
@@ -268,6 +276,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                   onSave={(value) => void save(field, value)}
                   onUnread={(text, reason) => refuse(field, text, reason)}
                   onDrop={() => drop(field)}
+                  {...presenceOf(field)}
                 />
               ) : (
                 <div key={field.id} className={classes.boneRow}>
@@ -300,6 +309,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                     onSave={(value) => void save(field, value)}
                     onUnread={(text, reason) => refuse(field, text, reason)}
                     onDrop={() => drop(field)}
+                    {...presenceOf(field)}
                   />
                 </section>
               ))

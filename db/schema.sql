@@ -1269,6 +1269,33 @@ alter table engine.pending add constraint pending_workspace_id_fkey FOREIGN KEY 
 
 CREATE CONSTRAINT TRIGGER apply AFTER INSERT ON engine.pending DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION engine.tg_pending__apply();
 
+create table engine.presence (
+  page uuid not null,
+  workspace_id uuid not null,
+  object_id uuid not null,
+  record_id uuid not null,
+  member_id uuid not null,
+  name text not null,
+  field text,
+  since timestamp with time zone not null default now(),
+  seen_at timestamp with time zone not null default now()
+);
+comment on table engine.presence is 'Pages on which members have records open. What is older than engine.presence_lasts() is over.';
+
+alter table engine.presence add constraint presence_member_id_fkey FOREIGN KEY (member_id) REFERENCES core.members(id) ON DELETE CASCADE;
+
+alter table engine.presence add constraint presence_pkey PRIMARY KEY (page);
+
+alter table engine.presence add constraint presence_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX presence_member_id_idx ON engine.presence USING btree (member_id);
+
+CREATE INDEX presence_record_id_idx ON engine.presence USING btree (record_id);
+
+CREATE INDEX presence_seen_at_idx ON engine.presence USING btree (seen_at);
+
+CREATE INDEX presence_workspace_id_idx ON engine.presence USING btree (workspace_id);
+
 create table engine.quiet (
   transaction_id xid8 not null
 );
@@ -7112,6 +7139,43 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.announce_presence(caller name, schema_name text, object_name text, record_id uuid, page uuid, field text, is_leaving boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_variable
+declare
+  v_object metadata.objects := engine.shareable_object(caller, schema_name, object_name, record_id, 'READ');
+  v_actor engine.actor := engine.current_actor();
+  v_field text := left(field, 100);
+  v_before record;
+begin
+  if (v_actor).type is distinct from 'member' then
+    raise exception 'Only members are present; a key or an app is not.' using errcode = 'RV200', hint = 'Announce it with the session of a member.';
+  end if;
+  select p.record_id, p.field, p.seen_at, p.member_id into v_before from engine.presence p where p.page = page for update;
+  if v_before.member_id <> (v_actor).id then
+    raise exception 'This page is another member''s.' using errcode = 'RV201', hint = 'Make a UUID of its own for each page.';
+  end if;
+  if is_leaving then
+    delete from engine.presence p where p.page = page;
+  else
+    insert into engine.presence as p (page, workspace_id, object_id, record_id, member_id, name, field)
+    values (page, v_object.workspace_id, v_object.id, record_id, (v_actor).id, (v_actor).name, v_field)
+    on conflict on constraint presence_pkey do update set object_id = excluded.object_id, record_id = excluded.record_id, name = excluded.name, field = excluded.field, seen_at = now(),
+      since = case when p.record_id = excluded.record_id then p.since else now() end
+    where p.member_id = excluded.member_id;
+  end if;
+  if is_leaving or v_before.record_id is null or v_before.field is distinct from v_field or v_before.record_id <> record_id or v_before.seen_at < now() - engine.presence_lasts() then
+    perform pg_notify('relvar_presence', json_build_object('workspace', v_object.workspace_id, 'records', array_remove(array[record_id, nullif(v_before.record_id, record_id)], null))::text);
+    delete from engine.presence p where p.seen_at < now() - 10 * engine.presence_lasts();
+  end if;
+  return true;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.apply(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[], roles text[] DEFAULT '{}'::text[])
  RETURNS integer
  LANGUAGE plpgsql
@@ -8703,6 +8767,89 @@ begin
         || 'It takes ' || (select string_agg(engine.camel_case(c), ', ' order by c) from unnest(v_columns) c) || '.';
   end if;
   return coalesce((select jsonb_object_agg(engine.snake_case(e.key), e.value) from jsonb_each("values") e where e.key not in ('id', 'workspaceId')), '{}');
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.changes_between(caller name, schema_name text, after_position bigint, until_position bigint, object_ids uuid[], with_records boolean)
+ RETURNS SETOF jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+declare
+  v_table text;
+  v_policy text;
+  v_is_whole boolean;
+  v_names text[];
+  v_since timestamptz[];
+  v_columns text[];
+  v_fields text[];
+  v_knows_who boolean;
+  v_large bigint[];
+  r record;
+begin
+  for r in
+    execute format(
+      'select b.object_id, o as object, array_agg(b.position) as positions
+       from %I.event_batches b join metadata.objects o on o.id = b.object_id
+       where b.position > $1 and b.position <= $2 and ($3 is null or b.object_id = any ($3)) and o.is_active and o.deleted_at is null
+       group by b.object_id, o', schema_name)
+    using after_position, until_position, object_ids
+  loop
+    continue when not engine.has_right(caller, r.object_id, 'READ');
+    v_table := format('%I.%I', schema_name, (r.object).table_name);
+    v_is_whole := engine.reads_wholly(caller, r.object_id);
+    v_policy := case when v_is_whole then 'true' else engine.read_policy(caller, v_table::regclass) end;
+    v_knows_who := v_is_whole or (has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select'));
+    select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, r.object) c;
+    select array_agg(c.name), array_agg(f.name) into v_columns, v_fields
+    from engine.field_columns((r.object).workspace_id, array[r.object_id]) c join metadata.fields f on f.id = c.field_id;
+    execute format(
+      'select array_agg(b.position) from %1$I.event_batches b
+       where b.position = any ($1) and (select count(*) from (select from %1$I.record_events e where e.batch = b.batch limit $2 + 1) x) > $2', schema_name)
+    into v_large using r.positions, engine.max_told_changes();
+    return query execute format($sql$
+      with event as materialized (
+        select b.position, e.*, s.is_after, s.was_before,
+          array(select distinct f.field from jsonb_object_keys(engine.past_values(case when e.action = 'updated' then e.after end, e.happened_at, $6, $7)) k (key)
+            join unnest($8, $9) f (name, field) on f.name = k.key order by 1) as fields
+        from %1$I.event_batches b
+        join %1$I.record_events e on e.batch = b.batch
+        left join lateral engine.states_around(%3$L, %4$L, e.batch, e.seq, e.object_id, e.record_id, e.action, e.before, e.after) s on %5$s
+        where b.position = any ($1) and not b.position = any (coalesce($2, '{}'))
+      ), seen as (
+        select e.*, (%6$s) as sees, (%7$s) as saw
+        from event e
+      ), told as (
+        select s.*, case
+            when s.action = 'updated' and s.sees and s.saw then case when s.fields <> '{}' then 'updated' end
+            when s.action = 'updated' and s.sees then 'added'
+            when s.action = 'updated' and s.saw then 'removed'
+            when s.action = 'unshared' and not s.sees then case when engine.was_shared_with_me(s.before) then 'removed' end
+            when s.sees or s.saw then s.action end as tell
+        from seen s
+      )
+      select jsonb_build_object('position', t.position || '.' || t.seq, 'action', t.tell, 'object', $4, 'recordId', t.record_id, 'requestId', t.request_id)
+        || case when t.tell = 'removed' then '{}' else jsonb_build_object(
+          'changedFields', case when t.tell = 'updated' then t.fields end,
+          'actor', case when $5 then jsonb_build_object('type', t.actor_type, 'id', t.actor_id, 'name', t.actor_name) end,
+          'source', case when $5 then t.source end, 'happenedAt', t.happened_at) end
+        || case when $10 and t.sees and t.tell <> 'removed' then jsonb_build_object('record', (
+          select jsonb_object_agg(engine.camel_case(k.key), k.value) from %2$s o cross join lateral jsonb_each(to_jsonb(o)) k
+          where o.id = t.record_id and k.key = any ($6) and k.key <> 'search_vector' and %8$s)) else '{}' end
+      from told t where t.tell is not null
+      union all
+      select jsonb_build_object('position', u.position::text, 'action', 'resync', 'object', $4, 'recordId', null) from unnest($2) u (position)$sql$,
+      schema_name, v_table, schema_name, (r.object).table_name,
+      case when v_policy = 'true' then 'false' else 'true' end,
+      case when v_policy = 'true' then 'e.action not in (''deleted'', ''merged'', ''destroyed'')'
+        else format('e.is_after is not null and exists (select from jsonb_populate_record(null::%s, e.is_after) t where %s)', v_table, v_policy) end,
+      case when v_policy = 'true' then 'e.action not in (''created'', ''restored'')'
+        else format('e.was_before is not null and exists (select from jsonb_populate_record(null::%s, e.was_before) t where %s)', v_table, v_policy) end,
+      v_policy)
+    using r.positions, v_large, null, (r.object).name_singular, v_knows_who, v_names, v_since, v_columns, v_fields, coalesce(with_records, false);
+  end loop;
 end
 $function$;
 
@@ -10563,6 +10710,38 @@ BEGIN ATOMIC
     FROM engine.deleted_records(CURRENT_USER, %1$L::text, deleted_records.object_name, deleted_records.max_results, deleted_records.skip) d(record_id, label, data, deleted_at, deleted_by_name);
 END$function$, schema_name),
       null, 'Deleted records of an object that the caller could read while they were there, with the fields that the caller may read, the latest first.'),
+    ('function', 'changes_between', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.changes_between(after_position bigint, until_position bigint, object_ids uuid[] DEFAULT NULL::uuid[], with_records boolean DEFAULT false)
+ RETURNS SETOF jsonb
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT c.c
+    FROM engine.changes_between(CURRENT_USER, %1$L::text, changes_between.after_position, changes_between.until_position, changes_between.object_ids, changes_between.with_records) c(c);
+END$function$, schema_name),
+      '@behavior -*', 'What happened to records in statements after a position of the log up to another, as the caller may know it. Live updates tell it.'),
+    ('function', 'announce_presence', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.announce_presence(object_name text, record_id uuid, page uuid, field text DEFAULT NULL::text, is_leaving boolean DEFAULT false)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.announce_presence(CURRENT_USER, %1$L::text, object_name, record_id, page, field, is_leaving) AS announce_presence;
+END$function$, schema_name),
+      null, 'Says that the member has a record open, and which field is being edited, to all who see the record. It lasts 40 seconds, so repeat it; isLeaving ends it. Give each page a UUID of its own.'),
+    ('function', 'present_members', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.present_members(object_name text, record_id uuid)
+ RETURNS TABLE(member_id uuid, name text, field text, since timestamp with time zone, expires_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE ROWS 5
+BEGIN ATOMIC
+ SELECT p.member_id,
+     p.name,
+     p.field,
+     p.since,
+     p.expires_at
+    FROM engine.present_members(CURRENT_USER, %1$L::text, present_members.object_name, present_members.record_id) p(member_id, name, field, since, expires_at);
+END$function$, schema_name),
+      '@behavior -*', 'Who has a record open, for who may read it. The subscription presence tells it.'),
     ('function', 'restore_record', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.restore_record(object_name text, record_id uuid)
  RETURNS boolean
@@ -14648,7 +14827,7 @@ CREATE OR REPLACE FUNCTION engine.is_reserved_name(name text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
-RETURN (name = ANY ('{query,mutation,subscription,node,nodeId,nodes,edges,cursor,pageInfo,totalCount,filter,orderBy,first,last,after,before,offset,recordEvent,recordEvents,trash,trashedRecord,trashedRecords,searchRecords,recordHistory,deletedRecords,restoreRecord,destroyRecord,findDuplicates,findDuplicatesOf,clientMutationId,input,patch,ctid,tableoid,xmin,xmax,cmin,cmax}'::text[]));
+RETURN (name = ANY ('{query,mutation,subscription,node,nodeId,nodes,edges,cursor,pageInfo,totalCount,filter,orderBy,first,last,after,before,offset,recordEvent,recordEvents,trash,trashedRecord,trashedRecords,searchRecords,recordHistory,deletedRecords,restoreRecord,destroyRecord,findDuplicates,findDuplicatesOf,announcePresence,liveRecordChange,liveActor,liveModelChange,liveViewsChange,livePresence,clientMutationId,input,patch,ctid,tableoid,xmin,xmax,cmin,cmax}'::text[]));
 
 CREATE OR REPLACE FUNCTION engine.is_signed(comment text, definition text)
  RETURNS boolean
@@ -15932,6 +16111,12 @@ begin
   end if;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.max_told_changes()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN 500;
 
 CREATE OR REPLACE FUNCTION engine.may(flag text)
  RETURNS boolean
@@ -17867,6 +18052,35 @@ CREATE OR REPLACE FUNCTION engine.policy_true_of_nothing(op text)
  SET search_path TO ''
 RETURN (op = ANY (ARRAY['!='::text, 'isEmpty'::text, 'null'::text]));
 
+CREATE OR REPLACE FUNCTION engine.positions(workspace_id uuid, after_position bigint, until_position bigint, OUT first_position bigint, OUT last_position bigint, OUT object_ids uuid[])
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+begin
+  if to_regclass(quote_ident(v_schema) || '.event_batches') is null then
+    first_position := 1;
+    last_position := 0;
+    object_ids := '{}';
+    return;
+  end if;
+  last_position := engine.last_position(workspace_id);
+  first_position := engine.first_position(workspace_id);
+  execute format('select coalesce(array_agg(distinct b.object_id), ''{}'') from %I.event_batches b where b.position > $1 and b.position <= $2', v_schema)
+    into object_ids using after_position, until_position;
+end
+$function$;
+comment on function engine.positions(uuid,bigint,bigint) is 'The first and the last position that can be read of a workspace''s log, and the objects of which something changed after one position up to another.';
+
+CREATE OR REPLACE FUNCTION engine.presence_lasts()
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN '00:00:40'::interval;
+
 CREATE OR REPLACE FUNCTION engine.presence_sql(type text, c jsonb)
  RETURNS text
  LANGUAGE sql
@@ -17882,6 +18096,27 @@ AS $function$
   where k.type = presence_sql.type and c ? k.part
     -- A currency, a country or a label alone is no value.
     and k.part not in ('currencyCode', 'primaryPhoneCountryCode', 'primaryPhoneCallingCode', 'primaryLinkLabel')
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.present_members(caller name, schema_name text, object_name text, record_id uuid)
+ RETURNS TABLE(member_id uuid, name text, field text, since timestamp with time zone, expires_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.shareable_object(caller, schema_name, object_name, record_id, 'READ');
+  v_fields text[] := array(
+    select f.name from engine.field_columns(v_object.workspace_id, array[v_object.id]) c join metadata.fields f on f.id = c.field_id
+    where has_column_privilege(caller, format('%I.%I', schema_name, v_object.table_name), c.name, 'select'));
+begin
+  return query
+  select distinct on (p.member_id) p.member_id, p.name, case when p.field = any (v_fields) then p.field end,
+    min(p.since) over (partition by p.member_id), min(p.seen_at) over (partition by p.member_id) + engine.presence_lasts()
+  from engine.presence p
+  where p.record_id = present_members.record_id and p.object_id = v_object.id and p.workspace_id = v_object.workspace_id and p.seen_at > now() - engine.presence_lasts()
+  order by p.member_id, p.field is null, p.seen_at desc;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.present_sql(value text, pg_type text)
@@ -18646,7 +18881,7 @@ CREATE OR REPLACE FUNCTION engine.reading_functions()
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,field_history,as_of,deleted_records,shares_of_record}'::text[];
+RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,field_history,as_of,deleted_records,shares_of_record,changes_between}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.reading_of(object metadata.objects, side text)
  RETURNS text
@@ -20821,7 +21056,7 @@ begin
      returning s.id', schema_name)
   into v_id using v_object.id, record_id, principal_kind, principal_id, access, v_reason, engine.current_member(), (engine.current_actor()).name, expires_at;
   perform engine.note_share(schema_name, v_object, record_id, v_before,
-    jsonb_build_object('with', v_principal, 'kind', principal_kind, 'access', access, 'reason', v_reason, 'expiresAt', expires_at));
+    jsonb_build_object('with', v_principal, 'id', principal_id, 'kind', principal_kind, 'access', access, 'reason', v_reason, 'expiresAt', expires_at));
   return v_id;
 end
 $function$;
@@ -21024,6 +21259,42 @@ CREATE OR REPLACE FUNCTION engine.start_of_today()
  STABLE
  SET search_path TO ''
 RETURN ((engine.today())::timestamp without time zone AT TIME ZONE 'UTC'::text);
+
+CREATE OR REPLACE FUNCTION engine.states_around(schema_name text, table_name text, event_batch bigint, event_seq integer, object_id uuid, record_id uuid, action text, before jsonb, after jsonb, OUT is_after jsonb, OUT was_before jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_later jsonb;
+begin
+  if action in ('deleted', 'merged') then
+    was_before := before;
+    return;
+  end if;
+  execute format(
+    'select jsonb_object_agg(k.key, k.value order by l.batch desc, l.seq desc)
+     from %I.record_events l cross join lateral jsonb_each(l.before) k
+     where l.record_id = $1 and l.object_id = $2 and (l.batch, l.seq) > ($3, $4) and l.action in (''updated'', ''deleted'', ''merged'')', schema_name)
+  into v_later using record_id, object_id, event_batch, event_seq;
+  if action = 'destroyed' then
+    -- It lay in the trash, where those see it who saw it before.
+    execute format(
+      'select l.before from %I.record_events l
+       where l.record_id = $1 and l.object_id = $2 and (l.batch, l.seq) < ($3, $4) and l.action in (''deleted'', ''merged'') order by l.batch desc, l.seq desc limit 1', schema_name)
+    into was_before using record_id, object_id, event_batch, event_seq;
+    return;
+  end if;
+  execute format('select coalesce(to_jsonb(t), $2) || coalesce($3, ''{}'') from (select) one left join %I.%I t on t.id = $1', schema_name, table_name)
+  into is_after using record_id, case when action in ('created', 'restored') then after else '{}' end, v_later;
+  if not is_after ? 'id' then
+    is_after := null;
+  elsif action not in ('created', 'restored') then
+    was_before := is_after || case when action = 'updated' then before else '{}' end;
+  end if;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.steps(v_schema text, differences engine.difference[])
  RETURNS SETOF engine.step
@@ -23714,7 +23985,7 @@ begin
   v_object := engine.shareable_object(caller, schema_name, v_share.name_singular, v_share.record_id, 'UPDATE');
   execute format('delete from %I.record_shares where id = $1', schema_name) using share_id;
   perform engine.note_share(schema_name, v_object, v_share.record_id, jsonb_build_object(
-    'with', engine.principal_name(v_object.workspace_id, v_share.principal_kind, v_share.principal_id), 'kind', v_share.principal_kind, 'access', v_share.access,
+    'with', engine.principal_name(v_object.workspace_id, v_share.principal_kind, v_share.principal_id), 'id', v_share.principal_id, 'kind', v_share.principal_kind, 'access', v_share.access,
     'reason', v_share.reason, 'expiresAt', v_share.expires_at), null);
   return true;
 end
@@ -24143,6 +24414,15 @@ AS $function$
     select 5, 'ONLINE', format('The table %s is large, so a job does a part of this without blocking it.', s.object_name), 'Settings shows how far it has got.'
     from (select distinct s.object_name from unnest(steps) s where s.is_online) s
   ) w
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.was_shared_with_me(before jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select exists (select from engine.my_principals() p where p = (before #>> '{share,id}')::uuid)
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.webhook_backoff(failures integer)
@@ -27948,6 +28228,8 @@ grant execute on function engine.actor_is_known() to public;
 
 grant execute on function engine.actor_name() to public;
 
+grant execute on function engine.announce_presence(name,text,text,uuid,uuid,text,boolean) to relvar_crm;
+
 grant execute on function engine.archive_events(uuid,integer) to relvar_worker;
 
 grant execute on function engine.begin_merge(name,text,text,uuid,uuid[],jsonb) to relvar_crm;
@@ -27959,6 +28241,10 @@ grant execute on function engine.below_me() to relvar_crm;
 grant execute on function engine.below_me() to relvar_reader;
 
 grant execute on function engine.changeable_views() to relvar_crm;
+
+grant execute on function engine.changes_between(name,text,bigint,bigint,uuid[],boolean) to relvar_crm;
+
+grant execute on function engine.changes_between(name,text,bigint,bigint,uuid[],boolean) to relvar_reader;
 
 grant execute on function engine.claim_webhooks(text,integer) to relvar_worker;
 
@@ -28057,6 +28343,10 @@ grant execute on function engine.note_recurring_jobs(jsonb) to relvar_worker;
 grant execute on function engine.note_webhook_results(uuid,text,jsonb,bigint,integer,boolean) to relvar_worker;
 
 grant execute on function engine.plan_revert(name,text,jsonb,integer) to relvar_crm;
+
+grant execute on function engine.positions(uuid,bigint,bigint) to relvar_server;
+
+grant execute on function engine.present_members(name,text,text,uuid) to relvar_crm;
 
 grant execute on function engine.private_member() to public;
 

@@ -313,6 +313,7 @@ create unique index webhook_secrets_present_key on core.webhook_secrets (webhook
 create index webhook_secrets_webhook_id_idx on core.webhook_secrets (webhook_id);
 create index webhook_secrets_workspace_id_idx on core.webhook_secrets (workspace_id);
 
+--!include engine/formula/screen.sql
 --!include engine/webhooks/wake.sql
 --!include engine/webhooks/payloads.sql
 --!include engine/webhooks/emit.sql

@@ -55,6 +55,7 @@ import { Saml } from './sso/saml/saml.ts';
 import { installSamlSettings } from './sso/saml/settingsRoutes.ts';
 import { installSsoSignIn } from './sso/signInRoutes.ts';
 import { installStatic } from './static/static.ts';
+import { installWebhookSecrets } from './webhooks/secretRoutes.ts';
 
 interface AppOptions {
   /** Logs in as relvar_server. */
@@ -192,6 +193,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installProviders(app, sso);
   installAnswers(app, sso);
   installSamlSettings(app, { ...sso, fetch: providerFetch });
+  installWebhookSecrets(app, { pool, identities, secrets });
   installPhotos(app, { pool, identities });
   installSeeing(app, { pool, identities });
   installSignUp(app, { pool, identities, attempts, startSession, own, accounts, captcha, passkeys, showsMail });

@@ -57,7 +57,7 @@ export default defineConfig({
   },
   server: {
     proxy: Object.fromEntries(
-      ['/graphql', '/metadata', '/auth', '/healthz'].map((path) => [path, { target, ws: path === '/graphql' }]),
+      ['/graphql', '/metadata', '/auth', '/webhooks', '/healthz'].map((path) => [path, { target, ws: path === '/graphql' }]),
     ),
   },
 });

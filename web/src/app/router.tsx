@@ -132,6 +132,14 @@ const keys = createRoute({
   component: lazyRouteComponent(() => import('../security/KeysPage.tsx'), 'KeysPage'),
 });
 
+const webhooks = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/webhooks',
+  validateSearch: (search: { [key: string]: unknown }): { webhook?: string } =>
+    typeof search['webhook'] === 'string' ? { webhook: search['webhook'] } : {},
+  component: lazyRouteComponent(() => import('../webhooks/WebhooksPage.tsx'), 'WebhooksPage'),
+});
+
 const databaseAccess = createRoute({
   getParentRoute: () => root,
   path: '/settings/database-access',
@@ -192,6 +200,7 @@ export const router = createRouter({
     profile,
     security,
     keys,
+    webhooks,
     databaseAccess,
     apps,
     signInSettings,

@@ -3,7 +3,15 @@ import type { Model, ModelField, ModelObject, ObjectRights } from './types.ts';
 /** What the caller's role may do, as `metadata.my_permissions()` says it. The database refuses the rest; the screen does not offer it. */
 
 export type Flag =
-  'WORKSPACE' | 'WORKSPACE_MEMBERS' | 'ROLES' | 'DATA_MODEL' | 'DATABASE_ACCESS' | 'IMPERSONATE' | 'SECURITY' | 'VIEWS';
+  | 'WORKSPACE'
+  | 'WORKSPACE_MEMBERS'
+  | 'ROLES'
+  | 'DATA_MODEL'
+  | 'DATABASE_ACCESS'
+  | 'IMPERSONATE'
+  | 'SECURITY'
+  | 'VIEWS'
+  | 'API_KEYS_AND_WEBHOOKS';
 
 export interface Permissions {
   flags: string[];

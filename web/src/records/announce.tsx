@@ -7,6 +7,10 @@ import { reasonOf } from './refusals.ts';
 export const announce = (title: string, message: string): void =>
   void notifications.show({ color: 'red', title, message, autoClose: 8000, role: 'alert' });
 
+/** Says in a corner that something was done that nothing else on the page shows. */
+export const announceDone = (message: string): void =>
+  void notifications.show({ withBorder: true, message, autoClose: 5000, role: 'status' });
+
 /** Says in a corner what did not work and why, in the server's own words. */
 export const announceFailure = (title: string, cause: unknown): void => announce(title, reasonOf(toFailure(cause)));
 

@@ -7,6 +7,7 @@ import {
   IconShieldLock,
   IconUsersPlus,
   IconUserCheck,
+  IconWebhook,
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
@@ -17,6 +18,7 @@ import settings from '../settings/settings.module.css';
 const SECTIONS = [
   { to: '/settings/security', label: 'Your sign-in', icon: IconFingerprint },
   { to: '/settings/keys', label: 'API keys', icon: IconKey },
+  { to: '/settings/webhooks', label: 'Webhooks', icon: IconWebhook },
   { to: '/settings/apps', label: 'Apps', icon: IconApps },
   { to: '/settings/database-access', label: 'Database access', icon: IconDatabase },
   { to: '/settings/provisioning', label: 'Provisioning', icon: IconUsersPlus },
@@ -32,6 +34,11 @@ interface SecurityFrameProps {
 /** What the pages about signing in share. */
 export function SecurityFrame({ label, children }: SecurityFrameProps) {
   const keepsSignIn = useMay('SECURITY');
+  const keepsWebhooks = useMay('API_KEYS_AND_WEBHOOKS');
+  const isOpen: { [address: string]: boolean } = {
+    '/settings/sign-in': keepsSignIn,
+    '/settings/webhooks': keepsWebhooks,
+  };
   return (
     <>
       <header className={frame.header}>
@@ -40,14 +47,12 @@ export function SecurityFrame({ label, children }: SecurityFrameProps) {
           Security
         </h1>
         <nav className={frame.sections} aria-label="Security">
-          {SECTIONS.filter(({ to }) => to !== '/settings/sign-in' || keepsSignIn).map(
-            ({ to, label: name, icon: SectionIcon }) => (
-              <Link key={to} to={to} className={frame.section} activeOptions={{ exact: true, includeSearch: false }}>
-                <SectionIcon size={15} stroke={1.75} aria-hidden />
-                <span>{name}</span>
-              </Link>
-            ),
-          )}
+          {SECTIONS.filter(({ to }) => isOpen[to] ?? true).map(({ to, label: name, icon: SectionIcon }) => (
+            <Link key={to} to={to} className={frame.section} activeOptions={{ exact: true, includeSearch: false }}>
+              <SectionIcon size={15} stroke={1.75} aria-hidden />
+              <span>{name}</span>
+            </Link>
+          ))}
         </nav>
       </header>
       <div className={settings.page} tabIndex={0} role="region" aria-label={label}>

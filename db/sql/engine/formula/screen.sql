@@ -38,7 +38,7 @@ declare
   v_detail text;
   v_state text;
 begin
-  if not engine.may(case context when 'RULE' then 'ROLES' else 'DATA_MODEL' end) or not exists (
+  if not (engine.may(case context when 'RULE' then 'ROLES' else 'DATA_MODEL' end) or context = 'FILTER' and engine.may('API_KEYS_AND_WEBHOOKS')) or not exists (
     select from metadata.objects o where o.id = check_formula.object_id and o.workspace_id = engine.workspace_of_role(v_role) and o.deleted_at is null) then
     raise exception 'There is no such object.' using errcode = 'RV011', column = 'object_id';
   end if;

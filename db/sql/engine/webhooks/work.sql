@@ -270,7 +270,9 @@ begin
     from jsonb_array_elements(results) with ordinality e (value, n)
     where (e.value ->> 'isTried')::boolean and e.value ->> 'kind' <> 'TEST'
   ) x;
-  v_failures := case when r.successes > 0 then r.failed else s.failures + r.failed end;
+  -- Those that were on their way together when it went down count as one.
+  v_failures := case when r.successes > 0 then least(r.failed, 5) when s.failures < 5 then least(s.failures + r.failed, 5)
+    when r.failed > 0 and coalesce(s.paused_until < clock_timestamp(), true) then s.failures + 1 else s.failures end;
   if s.failures >= 5 and r.successes > 0 then
     -- It works again: what waited for that need not wait longer.
     update engine.webhook_deliveries d set next_attempt_at = now()
@@ -281,7 +283,8 @@ begin
     seq = case when is_done then x.fetched_seq else coalesce(done_seq, x.seq) end,
     leased_until = clock_timestamp() + interval '15 seconds', failures = v_failures,
     failing_since = case when v_failures > 0 then case when r.successes > 0 then clock_timestamp() else coalesce(x.failing_since, clock_timestamp()) end end,
-    paused_until = case when r.failed > 0 and (v_failures >= 5 or r.retry_after is not null)
+    paused_until = case when r.failed > 0 and v_failures = s.failures and v_failures >= 5 and r.retry_after is null then x.paused_until
+      when r.failed > 0 and (v_failures >= 5 or r.retry_after is not null)
         then clock_timestamp() + make_interval(secs => greatest(case when v_failures >= 5 then engine.webhook_backoff(v_failures - 4) else 0 end, r.retry_after))
       when r.successes > 0 then null else x.paused_until end,
     last_success_at = case when r.successes > 0 then clock_timestamp() else x.last_success_at end,

@@ -57,7 +57,10 @@ export default defineConfig({
   },
   server: {
     proxy: Object.fromEntries(
-      ['/graphql', '/metadata', '/auth', '/webhooks', '/healthz'].map((path) => [path, { target, ws: path === '/graphql' }]),
+      ['/graphql', '/metadata', '/auth', '/webhooks', '/healthz'].map((path) => [
+        path,
+        { target, ws: path === '/graphql' },
+      ]),
     ),
   },
 });

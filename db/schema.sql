@@ -16982,7 +16982,9 @@ begin
     from jsonb_array_elements(results) with ordinality e (value, n)
     where (e.value ->> 'isTried')::boolean and e.value ->> 'kind' <> 'TEST'
   ) x;
-  v_failures := case when r.successes > 0 then r.failed else s.failures + r.failed end;
+  -- Those that were on their way together when it went down count as one.
+  v_failures := case when r.successes > 0 then least(r.failed, 5) when s.failures < 5 then least(s.failures + r.failed, 5)
+    when r.failed > 0 and coalesce(s.paused_until < clock_timestamp(), true) then s.failures + 1 else s.failures end;
   if s.failures >= 5 and r.successes > 0 then
     -- It works again: what waited for that need not wait longer.
     update engine.webhook_deliveries d set next_attempt_at = now()
@@ -16993,7 +16995,8 @@ begin
     seq = case when is_done then x.fetched_seq else coalesce(done_seq, x.seq) end,
     leased_until = clock_timestamp() + interval '15 seconds', failures = v_failures,
     failing_since = case when v_failures > 0 then case when r.successes > 0 then clock_timestamp() else coalesce(x.failing_since, clock_timestamp()) end end,
-    paused_until = case when r.failed > 0 and (v_failures >= 5 or r.retry_after is not null)
+    paused_until = case when r.failed > 0 and v_failures = s.failures and v_failures >= 5 and r.retry_after is null then x.paused_until
+      when r.failed > 0 and (v_failures >= 5 or r.retry_after is not null)
         then clock_timestamp() + make_interval(secs => greatest(case when v_failures >= 5 then engine.webhook_backoff(v_failures - 4) else 0 end, r.retry_after))
       when r.successes > 0 then null else x.paused_until end,
     last_success_at = case when r.successes > 0 then clock_timestamp() else x.last_success_at end,
@@ -25042,7 +25045,7 @@ declare
   v_detail text;
   v_state text;
 begin
-  if not engine.may(case context when 'RULE' then 'ROLES' else 'DATA_MODEL' end) or not exists (
+  if not (engine.may(case context when 'RULE' then 'ROLES' else 'DATA_MODEL' end) or context = 'FILTER' and engine.may('API_KEYS_AND_WEBHOOKS')) or not exists (
     select from metadata.objects o where o.id = check_formula.object_id and o.workspace_id = engine.workspace_of_role(v_role) and o.deleted_at is null) then
     raise exception 'There is no such object.' using errcode = 'RV011', column = 'object_id';
   end if;

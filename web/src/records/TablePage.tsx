@@ -55,7 +55,7 @@ function ShownTable({ object }: { object: ModelObject }) {
   );
   const show = useCallback(
     (next: Partial<Shown>) => {
-      const { columns, ...rest } = differences(model, object, base, { ...shown, ...next });
+      const { columns, ...rest } = differences(object, base, { ...shown, ...next });
       // Without a view the columns are as one left them, here and in this browser.
       const isRemembered = view === null && search.columns === undefined;
       if (isRemembered && next.layout) setUsual(next.layout);
@@ -68,7 +68,7 @@ function ShownTable({ object }: { object: ModelObject }) {
         true,
       );
     },
-    [model, object, base, shown, view, search.view, search.columns, setUsual, go],
+    [object, base, shown, view, search.view, search.columns, setUsual, go],
   );
   const open = useCallback(
     (next: SavedView | string | null) =>
@@ -91,7 +91,7 @@ function ShownTable({ object }: { object: ModelObject }) {
       views={{
         known,
         view,
-        changes: differences(model, object, base, shown),
+        changes: differences(object, base, shown),
         open,
         discard,
       }}

@@ -23,13 +23,19 @@ export function ViewDialog({ object, shown, view, onClose, onMade }: ViewDialogP
   const keepsViews = useMay('VIEWS');
   const isMember = useSession((state) => Boolean(state.identity?.member));
   const [name, setName] = useState(view?.name ?? '');
-  const [icon, setIcon] = useState(view?.icon ?? 'IconTable');
+  const [icon, setIcon] = useState(view?.icon ?? null);
   const [visibility, setVisibility] = useState<SavedView['visibility']>(isMember ? 'PERSONAL' : 'WORKSPACE');
   const { busy, submit, problem, problemAt } = useSubmit({ onDone: onClose, inSight: ['name'] });
   const save = () =>
     submit(async () => {
       if (view) await updateView(object.id, view.id, { name, icon });
-      else onMade(await addView(object.id, name, visibility, { ...stateOf(model, object, shown, null), icon }));
+      else
+        onMade(
+          await addView(object.id, name, visibility, {
+            ...stateOf(model, object, shown, null),
+            ...(icon ? { icon } : {}),
+          }),
+        );
     });
   return (
     <Modal opened onClose={onClose} title={view ? 'Rename the view' : 'Save as a view'}>

@@ -1,4 +1,5 @@
 import { ActionIcon, Popover } from '@mantine/core';
+import { IconTable } from '@tabler/icons-react';
 import { useState } from 'react';
 import { ObjectIcon, useIconNames } from '../fields/ObjectIcon.tsx';
 import classes from './views.module.css';
@@ -9,14 +10,14 @@ const spoken = (name: string): string =>
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .toLowerCase();
 
-export function ViewIcons({ icon, onChange }: { icon: string; onChange: (icon: string) => void }) {
+export function ViewIcons({ icon, onChange }: { icon: string | null; onChange: (icon: string) => void }) {
   const names = useIconNames();
   const [opened, setOpened] = useState(false);
   return (
     <Popover opened={opened} onChange={setOpened} position="bottom-start" width={280} trapFocus>
       <Popover.Target>
         <ActionIcon variant="default" size={36} aria-label="Icon" onClick={() => setOpened(!opened)}>
-          <ObjectIcon name={icon} size={18} />
+          {icon ? <ObjectIcon name={icon} size={18} /> : <IconTable size={18} stroke={1.75} />}
         </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown p="xs">

@@ -1,4 +1,4 @@
-import { Menu } from '@mantine/core';
+import { Combobox, useCombobox } from '@mantine/core';
 import { IconCheck, IconChevronDown, IconLock, IconPlus, IconTable } from '@tabler/icons-react';
 import { useState } from 'react';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
@@ -31,11 +31,22 @@ function sections(views: SavedView[], me: string | null, isFavourite: (id: strin
   ].filter(({ list }) => list.length > 0);
 }
 
+const ALL = '';
+const NEW = 'new';
+
 export function ViewSwitcher({ object, views, onSaveAs }: ViewSwitcherProps) {
   const [query, setQuery] = useState('');
   const me = useSession((state) => state.identity?.member?.id ?? null);
   const favourites = useFavourites();
   const { known, view, open } = views;
+  const combobox = useCombobox({
+    onDropdownOpen: () => combobox.focusSearchInput(),
+    onDropdownClose: () => {
+      combobox.resetSelectedOption();
+      combobox.focusTarget();
+      setQuery('');
+    },
+  });
   const all = `All ${object.labelPlural.toLowerCase()}`;
   const wanted = query.trim().toLowerCase();
   const matches = (name: string) => name.toLowerCase().includes(wanted);
@@ -44,75 +55,80 @@ export function ViewSwitcher({ object, views, onSaveAs }: ViewSwitcherProps) {
     me,
     (id) => favourites.some(({ viewId }) => viewId === id),
   );
-  const isFirst = (id: string | null) => known.defaultId === id;
+  const choose = (value: string) => {
+    combobox.closeDropdown();
+    if (value === NEW) onSaveAs();
+    else open(value === ALL ? null : value);
+  };
+  const option = (id: string, name: string, each: SavedView | null) => (
+    <Combobox.Option key={id} value={id} active={(view?.id ?? ALL) === id} className={classes.option}>
+      {each?.icon ? <ObjectIcon name={each.icon} size={15} /> : <IconTable size={15} stroke={1.75} aria-hidden />}
+      <span className={classes.optionName}>
+        {name}
+        {each?.visibility === 'PERSONAL' && each.ownerId !== me && each.ownerName ? (
+          <small className={classes.owner}>{each.ownerName}</small>
+        ) : null}
+      </span>
+      <span className={classes.marks}>
+        {known.defaultId === id ? <small>first</small> : null}
+        {each?.isLocked ? <IconLock size={13} aria-label="Locked" /> : null}
+        {(view?.id ?? ALL) === id ? <IconCheck size={14} aria-label="Open now" /> : null}
+      </span>
+    </Combobox.Option>
+  );
   return (
-    <Menu position="bottom-start" width={280} onClose={() => setQuery('')}>
-      <Menu.Target>
+    <Combobox
+      store={combobox}
+      position="bottom-start"
+      width={290}
+      withinPortal={false}
+      onOptionSubmit={choose}
+      shadow="md"
+    >
+      <Combobox.Target targetType="button">
         <button
           type="button"
           className={classes.switcher}
           aria-label={`View: ${view?.name ?? all}`}
           title="Switch the view"
+          onClick={() => combobox.toggleDropdown()}
         >
           {view?.icon ? <ObjectIcon name={view.icon} size={15} /> : <IconTable size={15} stroke={1.75} aria-hidden />}
           <span className={classes.switcherName}>{view?.name ?? all}</span>
           {view?.isLocked ? <IconLock size={12} aria-label="Locked" /> : null}
           <IconChevronDown size={13} aria-hidden />
         </button>
-      </Menu.Target>
-      <Menu.Dropdown mah={420} style={{ overflow: 'auto' }} aria-label="Views">
-        <Menu.Search
+      </Combobox.Target>
+      <Combobox.Dropdown>
+        <Combobox.Search
           placeholder="Find a view"
           aria-label="Find a view"
           value={query}
-          onChange={(event) => setQuery(event.currentTarget.value)}
+          onChange={(event) => {
+            setQuery(event.currentTarget.value);
+            combobox.selectFirstOption();
+          }}
         />
-        {matches(all) ? (
-          <Menu.Item
-            leftSection={<IconTable size={15} stroke={1.75} />}
-            rightSection={view === null ? <IconCheck size={14} aria-label="Open now" /> : undefined}
-            onClick={() => open(null)}
-          >
-            {all}
-          </Menu.Item>
+        <Combobox.Options mah={360} style={{ overflow: 'auto' }} aria-label="Views">
+          {matches(all) ? option(ALL, all, null) : null}
+          {shown.map(({ label, list }) => (
+            <Combobox.Group key={label} label={label}>
+              {list.map((each) => option(each.id, each.name, each))}
+            </Combobox.Group>
+          ))}
+          <Combobox.Option value={NEW} className={classes.option} data-last>
+            <IconPlus size={15} aria-hidden />
+            Save what is shown as a view…
+          </Combobox.Option>
+        </Combobox.Options>
+        {shown.length === 0 ? (
+          <Combobox.Footer className={classes.hint}>
+            {wanted === ''
+              ? 'A view keeps columns, filters and order. Filter or sort, then save what you see.'
+              : 'No view is called so.'}
+          </Combobox.Footer>
         ) : null}
-        {shown.map(({ label, list }) => (
-          <div key={label} role="group" aria-label={label}>
-            <Menu.Label>{label}</Menu.Label>
-            {list.map((each) => (
-              <Menu.Item
-                key={each.id}
-                leftSection={
-                  each.icon ? <ObjectIcon name={each.icon} size={15} /> : <IconTable size={15} stroke={1.75} />
-                }
-                rightSection={
-                  <span className={classes.marks}>
-                    {isFirst(each.id) ? <small>first</small> : null}
-                    {each.isLocked ? <IconLock size={13} aria-label="Locked" /> : null}
-                    {each.id === view?.id ? <IconCheck size={14} aria-label="Open now" /> : null}
-                  </span>
-                }
-                onClick={() => open(each)}
-              >
-                {each.name}
-                {each.visibility === 'PERSONAL' && each.ownerId !== me && each.ownerName ? (
-                  <small className={classes.owner}>{each.ownerName}</small>
-                ) : null}
-              </Menu.Item>
-            ))}
-          </div>
-        ))}
-        {shown.length === 0 && wanted !== '' && !matches(all) ? <Menu.Label>No view is called so.</Menu.Label> : null}
-        {known.views.length === 0 && wanted === '' ? (
-          <Menu.Label className={classes.hint}>
-            A view keeps columns, filters and order. Filter or sort, then save what you see.
-          </Menu.Label>
-        ) : null}
-        <Menu.Divider />
-        <Menu.Item leftSection={<IconPlus size={15} />} onClick={onSaveAs}>
-          Save what is shown as a view…
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+      </Combobox.Dropdown>
+    </Combobox>
   );
 }

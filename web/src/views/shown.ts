@@ -90,8 +90,9 @@ export function stateOf(model: Model, object: ModelObject, shown: Shown, view: S
 }
 
 /** Where what is shown differs from where it started, as the address tells it. */
-export function differences(model: Model, object: ModelObject, base: Shown, shown: Shown): TableSearch {
-  const filter = (of: Shown) => JSON.stringify(storeFilter(model, object, of.filters));
+export function differences(object: ModelObject, base: Shown, shown: Shown): TableSearch {
+  // What is begun and not applied yet counts, too: it is in the address while one is at it.
+  const filter = (of: Shown) => JSON.stringify(of.filters.map(encodeNode));
   const [columns, sort] = [encodeColumns(object, shown.layout), encodeSorts(shown.sorts)];
   return {
     ...(filter(base) === filter(shown) ? {} : { filters: shown.filters.map(encodeNode) }),

@@ -391,3 +391,4 @@ comment on table engine.presence is 'Pages on which members have records open. W
 --!include engine/presence.sql
 --!include engine/permissions/sharing.sql
 --!include metadata/validate.sql
+--!include engine/identity.sql

@@ -212,6 +212,37 @@ describe('who did it', () => {
     expect(await last()).toMatchObject({ actor: 'api_key', actor_id: rows[0].id, name: 'Zapier', source: 'API' });
   });
 
+  test('what runs by itself, on behalf of a member or of nobody', async () => {
+    const process = '0198f0c0-0000-7000-8000-000000000001';
+    for (const kind of ['workflow', 'import', 'agent']) {
+      const run = (memberId: string | null) =>
+        withIdentity(db.worker, { ...identity(), memberId, source: '' }, async (client) => {
+          await client.query(
+            `select set_config('relvar.process_kind', $1, true), set_config('relvar.process_id', $2, true), set_config('relvar.process_name', 'Follow-up', true)`,
+            [kind, process],
+          );
+          await write(client);
+        });
+      await run(null);
+      expect(await last()).toMatchObject({
+        actor: kind,
+        actor_id: process,
+        name: 'Follow-up',
+        source: kind.toUpperCase(),
+      });
+      await run(member);
+      expect(await last()).toMatchObject({ actor: 'member', actor_id: member, name: 'Follow-up on behalf of owner' });
+    }
+  });
+
+  test('a kind of process that nobody knows is none', async () => {
+    await withIdentity(db.worker, { ...identity(), source: '' }, async (client) => {
+      await client.query(`select set_config('relvar.process_kind', 'administrator', true)`);
+      await write(client);
+    });
+    expect(await last()).toMatchObject({ actor: 'system' });
+  });
+
   test('the system', async () => {
     await withIdentity(db.worker, { ...identity(), source: '' }, write);
     expect(await last()).toMatchObject({ actor: 'system', actor_id: null, name: 'System', source: 'SYSTEM' });
@@ -260,6 +291,16 @@ describe('who did it', () => {
       expect((await events(client)).slice(-3).map((e) => e.actor)).toEqual(['psql', 'member', 'psql']);
     }));
 });
+
+test('the id of a record stays as it is', () =>
+  db.inTransaction(async (client) => {
+    const id = await insert(client, `${ws.schema}.things`, { name: 'a' });
+    expect(
+      await failure(client, () =>
+        client.query(`update ${ws.schema}.things set id = gen_random_uuid() where id = $1`, [id]),
+      ),
+    ).toMatchObject({ code: 'RV190' });
+  }));
 
 test('an action cannot be forged by a setting', () =>
   db.inTransaction(async (client) => {

@@ -1,5 +1,7 @@
 import { authRequest } from './auth.request.ts';
 import type { Bench } from './bench.ts';
+import { eventsOverhead } from './events.overhead.ts';
+import { eventsWriters } from './events.writers.ts';
 import { formulaRead } from './formula.read.ts';
 import { gatewayBuild } from './gateway.build.ts';
 import { gatewayList } from './gateway.list.ts';
@@ -24,6 +26,8 @@ export const BENCHES: readonly Bench[] = [
   gatewayList,
   authRequest,
   writeCreate,
+  eventsWriters,
+  eventsOverhead,
   importCopy,
   jobsFair,
   liveFanout,

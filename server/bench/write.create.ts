@@ -5,14 +5,14 @@ import type { Bench } from './bench.ts';
 import type { BenchDatabase, Workspace } from './database.ts';
 import { alternate, median, throughput } from './rounds.ts';
 
-const CONNECTIONS = 16;
+export const CONNECTIONS = 16;
 const ROUND_MS = 1_500;
 const ROUNDS = 11;
 
 /** What a person fills in, and the company the person is of. */
 const COLUMNS = 'name_first_name, name_last_name, emails_primary_email, job_title, city, company_id';
-const TABLE = 'people';
-const PLAIN_TABLE = 'people_without_triggers';
+export const TABLE = 'people';
+export const PLAIN_TABLE = 'people_without_triggers';
 
 export const writeCreate: Bench = {
   name: 'write.create',
@@ -63,7 +63,7 @@ export const writeCreate: Bench = {
 };
 
 /** Same columns, defaults, checks, foreign keys, indexes, policies and grants; none of the engine's triggers. */
-async function createPlainTable({ admin }: BenchDatabase, { schemaName }: Workspace): Promise<void> {
+export async function createPlainTable({ admin }: BenchDatabase, { schemaName }: Workspace): Promise<void> {
   const plain = `${schemaName}.${PLAIN_TABLE}`;
   await admin.query(`create table ${plain} (like ${schemaName}.${TABLE} including all)`);
   await admin.query(`do $$
@@ -88,7 +88,7 @@ async function createPlainTable({ admin }: BenchDatabase, { schemaName }: Worksp
   await admin.query(`alter table ${plain} force row level security`);
 }
 
-async function createCompany({ admin }: BenchDatabase, { schemaName }: Workspace): Promise<string> {
+export async function createCompany({ admin }: BenchDatabase, { schemaName }: Workspace): Promise<string> {
   const { rows } = await admin.query<{ id: string }>(
     `insert into ${schemaName}.companies (name) values ('Benchmark Ltd') returning id`,
   );
@@ -98,7 +98,7 @@ async function createCompany({ admin }: BenchDatabase, { schemaName }: Workspace
 let created = 0;
 
 /** The gateway's way: settings and statement in one round trip, prepared, one transaction each. */
-function makeCreate(table: string, settings: RequestSettings, company: string) {
+export function makeCreate(table: string, settings: RequestSettings, company: string) {
   const name = `create_${table}`;
   const text = `insert into ${table} (${COLUMNS}) values ($1, $2, $3, $4, $5, $6) returning id`;
   return (client: pg.Client) => {

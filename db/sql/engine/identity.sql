@@ -30,7 +30,7 @@ create or replace function engine.actor_basis() returns text
 language sql stable
   return pg_catalog.concat_ws('|', session_user, current_setting('role'),
     current_setting('relvar.member_id', true), current_setting('relvar.api_key_id', true), current_setting('relvar.impersonator_id', true),
-    current_setting('relvar.application_id', true));
+    current_setting('relvar.application_id', true), current_setting('relvar.process_kind', true), current_setting('relvar.process_id', true), current_setting('relvar.process_name', true));
 
 create or replace function engine.actor_is_known() returns boolean
 language sql stable
@@ -75,7 +75,15 @@ begin
     where c.id = nullif(current_setting('relvar.application_id', true), '')::uuid
       and c.workspace_id = (select r.workspace_id from metadata.roles r where r.pg_role = current_setting('role'));
   end if;
-  if v_actor.id is null then
+  -- What runs by itself is named first, too, and alone where it runs on nobody's behalf.
+  if v_is_trusted and current_setting('relvar.process_kind', true) in ('workflow', 'import', 'agent') then
+    if v_actor.id is null then
+      v_actor := (current_setting('relvar.process_kind'), nullif(current_setting('relvar.process_id', true), '')::uuid, current_setting('relvar.process_name', true))::engine.actor;
+    else
+      v_actor.name := concat_ws(' on behalf of ', nullif(current_setting('relvar.process_name', true), ''), v_actor.name);
+    end if;
+  end if;
+  if v_actor.type is null then
     v_actor := case when session_user in ('relvar_server', 'relvar_worker') then ('system', null, 'System')::engine.actor
       else ('psql', null, session_user)::engine.actor end;
   end if;
@@ -95,7 +103,7 @@ language sql stable
   return case when engine.actor_is_known()
     then (current_setting('relvar.actor_type'), nullif(current_setting('relvar.actor_id'), '')::uuid, current_setting('relvar.actor_name'))::engine.actor
     else engine.find_actor() end;
-comment on function engine.current_actor() is 'Who changes a record: a member, an API key, an app, the system, or a database login.';
+comment on function engine.current_actor() is 'Who changes a record: a member, an API key, an app, a workflow, an import, an agent (relvar.process_kind, _id and _name), the system, or a database login.';
 
 create or replace function engine.find_member() returns uuid
 language sql stable set search_path = ''
@@ -112,7 +120,7 @@ comment on function engine.current_member() is 'The member on whose behalf the s
 create or replace function engine.current_source() returns text
 language sql stable
   return case when not engine.is_trusted_session() then 'PSQL'
-    else coalesce(nullif(current_setting('relvar.source', true), ''),
+    else coalesce(nullif(current_setting('relvar.source', true), ''), upper(nullif(current_setting('relvar.process_kind', true), '')),
       case when session_user in ('relvar_server', 'relvar_worker') then 'SYSTEM' else 'MANUAL' end) end;
 
 -- Defaults of createdBy and updatedBy.

@@ -211,7 +211,6 @@ $$;
 alter table core.workspace_settings add column event_retention_days int check (event_retention_days between 1 and 36500);
 comment on column core.workspace_settings.event_retention_days is 'For how many days the event log is kept; null for ever.';
 --!include engine/permissions/past.sql
---!include engine/archive.sql
 
 -- Webhooks: what to tell and how, how far each has come, what became of each delivery.
 alter table metadata.webhooks
@@ -392,3 +391,7 @@ comment on table engine.presence is 'Pages on which members have records open. W
 --!include engine/permissions/sharing.sql
 --!include metadata/validate.sql
 --!include engine/identity.sql
+
+-- The history reaches at least as far back as the trash.
+alter table core.workspace_settings add constraint event_retention_covers_trash check (event_retention_days >= trash_days);
+--!include engine/archive.sql

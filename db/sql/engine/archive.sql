@@ -1,14 +1,10 @@
 -- Old events: after a time they move to the archive, where some two hundred lie in one compressed row, and when a workspace keeps them for
 -- a number of days only, they go. In steps of a transaction each, so that nobody waits.
 
-create or replace function engine.trash_days(workspace_id uuid) returns int
-language sql stable set search_path = ''
-  return (select coalesce((to_jsonb(s) ->> 'trash_days')::int, 30) from core.workspace_settings s where s.workspace_id = trash_days.workspace_id);
-
 -- What can be restored or reverted with what it took along stays in the log itself.
 create or replace function engine.archive_after(workspace_id uuid) returns interval
 language sql stable set search_path = ''
-  return make_interval(days => greatest(90, engine.trash_days(workspace_id) + 1));
+  return make_interval(days => greatest(90, (select s.trash_days + 1 from core.workspace_settings s where s.workspace_id = archive_after.workspace_id)));
 
 create or replace function engine.event_retention(workspace_id uuid) returns interval
 language sql stable set search_path = ''
@@ -76,7 +72,7 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_workspace uuid := engine.own_workspace();
-  v_least int := engine.trash_days(v_workspace);
+  v_least int := (select s.trash_days from core.workspace_settings s where s.workspace_id = v_workspace);
 begin
   perform engine.assert_manages(v_workspace, 'WORKSPACE');
   if days < v_least then

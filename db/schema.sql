@@ -1069,6 +1069,8 @@ comment on column core.workspace_settings.trusted_device_days is 'For so many da
 comment on column core.workspace_settings.allows_other_apps is 'Whether members may let in apps that registered themselves.';
 comment on column core.workspace_settings.event_retention_days is 'For how many days the event log is kept; null for ever.';
 
+alter table core.workspace_settings add constraint event_retention_covers_trash CHECK ((event_retention_days >= trash_days));
+
 alter table core.workspace_settings add constraint workspace_settings_event_retention_days_check CHECK (((event_retention_days >= 1) AND (event_retention_days <= 36500)));
 
 alter table core.workspace_settings add constraint workspace_settings_pkey PRIMARY KEY (workspace_id);
@@ -6713,7 +6715,7 @@ CREATE OR REPLACE FUNCTION engine.actor_basis()
  RETURNS text
  LANGUAGE sql
  STABLE
-RETURN concat_ws('|'::text, SESSION_USER, current_setting('role'::text), current_setting('relvar.member_id'::text, true), current_setting('relvar.api_key_id'::text, true), current_setting('relvar.impersonator_id'::text, true), current_setting('relvar.application_id'::text, true));
+RETURN concat_ws('|'::text, SESSION_USER, current_setting('role'::text), current_setting('relvar.member_id'::text, true), current_setting('relvar.api_key_id'::text, true), current_setting('relvar.impersonator_id'::text, true), current_setting('relvar.application_id'::text, true), current_setting('relvar.process_kind'::text, true), current_setting('relvar.process_id'::text, true), current_setting('relvar.process_name'::text, true));
 
 CREATE OR REPLACE FUNCTION engine.actor_is_known()
  RETURNS boolean
@@ -7279,7 +7281,7 @@ CREATE OR REPLACE FUNCTION engine.archive_after(workspace_id uuid)
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN make_interval(days => GREATEST(90, (engine.trash_days(workspace_id) + 1)));
+RETURN make_interval(days => GREATEST(90, (SELECT (s.trash_days + 1) FROM core.workspace_settings s WHERE (s.workspace_id = archive_after.workspace_id))));
 
 CREATE OR REPLACE FUNCTION engine.archive_events(workspace_id uuid, max_events integer DEFAULT 20000)
  RETURNS integer
@@ -9784,7 +9786,7 @@ CREATE OR REPLACE FUNCTION engine.current_actor()
  LANGUAGE sql
  STABLE
 RETURN CASE WHEN engine.actor_is_known() THEN ROW(current_setting('relvar.actor_type'::text), (NULLIF(current_setting('relvar.actor_id'::text), ''::text))::uuid, current_setting('relvar.actor_name'::text))::engine.actor ELSE engine.find_actor() END;
-comment on function engine.current_actor() is 'Who changes a record: a member, an API key, an app, the system, or a database login.';
+comment on function engine.current_actor() is 'Who changes a record: a member, an API key, an app, a workflow, an import, an agent (relvar.process_kind, _id and _name), the system, or a database login.';
 
 CREATE OR REPLACE FUNCTION engine.current_member()
  RETURNS uuid
@@ -9797,7 +9799,7 @@ CREATE OR REPLACE FUNCTION engine.current_source()
  RETURNS text
  LANGUAGE sql
  STABLE
-RETURN CASE WHEN (NOT engine.is_trusted_session()) THEN 'PSQL'::text ELSE COALESCE(NULLIF(current_setting('relvar.source'::text, true), ''::text), CASE WHEN (SESSION_USER = ANY (ARRAY['relvar_server'::name, 'relvar_worker'::name])) THEN 'SYSTEM'::text ELSE 'MANUAL'::text END) END;
+RETURN CASE WHEN (NOT engine.is_trusted_session()) THEN 'PSQL'::text ELSE COALESCE(NULLIF(current_setting('relvar.source'::text, true), ''::text), upper(NULLIF(current_setting('relvar.process_kind'::text, true), ''::text)), CASE WHEN (SESSION_USER = ANY (ARRAY['relvar_server'::name, 'relvar_worker'::name])) THEN 'SYSTEM'::text ELSE 'MANUAL'::text END) END;
 
 CREATE OR REPLACE FUNCTION engine.current_workspace()
  RETURNS uuid
@@ -12477,7 +12479,15 @@ begin
     where c.id = nullif(current_setting('relvar.application_id', true), '')::uuid
       and c.workspace_id = (select r.workspace_id from metadata.roles r where r.pg_role = current_setting('role'));
   end if;
-  if v_actor.id is null then
+  -- What runs by itself is named first, too, and alone where it runs on nobody's behalf.
+  if v_is_trusted and current_setting('relvar.process_kind', true) in ('workflow', 'import', 'agent') then
+    if v_actor.id is null then
+      v_actor := (current_setting('relvar.process_kind'), nullif(current_setting('relvar.process_id', true), '')::uuid, current_setting('relvar.process_name', true))::engine.actor;
+    else
+      v_actor.name := concat_ws(' on behalf of ', nullif(current_setting('relvar.process_name', true), ''), v_actor.name);
+    end if;
+  end if;
+  if v_actor.type is null then
     v_actor := case when session_user in ('relvar_server', 'relvar_worker') then ('system', null, 'System')::engine.actor
       else ('psql', null, session_user)::engine.actor end;
   end if;
@@ -23883,13 +23893,6 @@ CREATE OR REPLACE FUNCTION engine.today()
  SET search_path TO ''
 RETURN ((now() AT TIME ZONE 'UTC'::text))::date;
 
-CREATE OR REPLACE FUNCTION engine.trash_days(workspace_id uuid)
- RETURNS integer
- LANGUAGE sql
- STABLE
- SET search_path TO ''
-RETURN (SELECT COALESCE(((to_jsonb(s.*) ->> 'trash_days'::text))::integer, 30) AS "coalesce" FROM core.workspace_settings s WHERE (s.workspace_id = trash_days.workspace_id));
-
 CREATE OR REPLACE FUNCTION engine.trashed_links(schema_name text, object_id uuid, ids uuid[], column_name text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -27039,7 +27042,7 @@ CREATE OR REPLACE FUNCTION metadata.set_event_retention(days integer)
 AS $function$
 declare
   v_workspace uuid := engine.own_workspace();
-  v_least int := engine.trash_days(v_workspace);
+  v_least int := (select s.trash_days from core.workspace_settings s where s.workspace_id = v_workspace);
 begin
   perform engine.assert_manages(v_workspace, 'WORKSPACE');
   if days < v_least then

@@ -395,3 +395,7 @@ comment on table engine.presence is 'Pages on which members have records open. W
 -- The history reaches at least as far back as the trash.
 alter table core.workspace_settings add constraint event_retention_covers_trash check (event_retention_days >= trash_days);
 --!include engine/archive.sql
+-- Directories' filters are conditions of the database.
+--!include core/scim.sql
+--!include core/scim_groups.sql
+--!include core/scim_filter.sql

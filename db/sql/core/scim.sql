@@ -116,27 +116,6 @@ as $$
   from core.users u left join core.scim_users s on s.member_id = (member).id where u.id = (member).user_id
 $$;
 
-create or replace function core.list_scim_users(workspace_id uuid, filter jsonb, first_index int, max_results int) returns table (total bigint, resources jsonb)
-language sql stable security definer set search_path = ''
-as $$
-  -- What directories ask all day, one user by a name, needs no resource of every other.
-  with wanted as (
-    select case when filter ->> 'op' = 'eq' then lower(filter ->> 'attrPath') end as name, filter ->> 'compValue' as value
-  ), found as (
-    select m.id, m.created_at, core.scim_user(m) as resource
-    from wanted w cross join core.members m join core.users u on u.id = m.user_id left join core.scim_users s on s.member_id = m.id
-    where m.workspace_id = list_scim_users.workspace_id
-      and (w.name is distinct from 'username' or lower(coalesce(s.user_name, u.email)) = lower(w.value))
-      and (w.name is distinct from 'externalid' or s.external_id = w.value)
-      and (w.name is distinct from 'id' or m.id::text = w.value)
-  ), matching as (
-    select f.id, f.created_at, f.resource from found f where filter is null or core.scim_matches(f.resource, filter)
-  )
-  select (select count(*) from matching),
-    (select coalesce(jsonb_agg(p.resource order by p.created_at, p.id), '[]') from (
-      select * from matching m order by m.created_at, m.id offset greatest(first_index, 1) - 1 limit max_results) p)
-$$;
-
 create or replace function core.scim_member(workspace_id uuid, id uuid) returns core.members
 language plpgsql stable set search_path = ''
 as $$
@@ -321,5 +300,5 @@ begin
 end
 $$;
 
-grant execute on function core.resolve_scim_token(bytea), core.lock_scim(uuid), core.list_scim_users(uuid, jsonb, int, int), core.get_scim_user(uuid, uuid),
+grant execute on function core.resolve_scim_token(bytea), core.lock_scim(uuid), core.get_scim_user(uuid, uuid),
   core.create_scim_user(uuid, jsonb, text), core.save_scim_user(uuid, uuid, jsonb, text), core.delete_scim_user(uuid, uuid, text) to relvar_server;

@@ -12,28 +12,6 @@ as $$
     'meta', jsonb_build_object('resourceType', 'Group', 'created', core.scim_time((g).created_at), 'lastModified', core.scim_time((g).updated_at)))))
 $$;
 
-create or replace function core.list_scim_groups(workspace_id uuid, filter jsonb, first_index int, max_results int, with_members boolean) returns table (total bigint, resources jsonb)
-language sql stable security definer set search_path = ''
-as $$
-  with wanted as (
-    select case when filter ->> 'op' = 'eq' then lower(filter ->> 'attrPath') end as name, filter ->> 'compValue' as value
-  ), found as (
-    -- A filter may ask for members that the answer leaves out.
-    select g.id, g.created_at, core.scim_group(g, with_members or filter is not null) as resource
-    from wanted w cross join core.scim_groups g
-    where g.workspace_id = list_scim_groups.workspace_id
-      and (w.name is distinct from 'displayname' or lower(g.display_name) = lower(w.value))
-      and (w.name is distinct from 'externalid' or g.external_id = w.value)
-      and (w.name is distinct from 'id' or g.id::text = w.value)
-  ), matching as (
-    select f.id, f.created_at, case when with_members then f.resource else f.resource - 'members' end as resource
-    from found f where filter is null or core.scim_matches(f.resource, filter)
-  )
-  select (select count(*) from matching),
-    (select coalesce(jsonb_agg(p.resource order by p.created_at, p.id), '[]') from (
-      select * from matching m order by m.created_at, m.id offset greatest(first_index, 1) - 1 limit max_results) p)
-$$;
-
 create or replace function core.scim_group_row(workspace_id uuid, id uuid) returns core.scim_groups
 language plpgsql stable set search_path = ''
 as $$
@@ -156,5 +134,5 @@ begin
 end
 $$;
 
-grant execute on function core.list_scim_groups(uuid, jsonb, int, int, boolean), core.get_scim_group(uuid, uuid), core.save_scim_group(uuid, uuid, jsonb, text),
+grant execute on function core.get_scim_group(uuid, uuid), core.save_scim_group(uuid, uuid, jsonb, text),
   core.delete_scim_group(uuid, uuid, text) to relvar_server;

@@ -262,6 +262,53 @@ describe('a worker', () => {
   }, 90_000);
 });
 
+test('a worker killed with -9 in the middle of jobs: each is done by another', async () => {
+  const sockets = new Set<Socket>();
+  const silent = createServer((socket) => void sockets.add(socket.on('error', () => {})));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { rows: mails } = await db.admin.query<{ id: string }>(
+    `select core.queue_mail('m' || i || '@acme.test', 'magic_link', '{"token": "t"}') as id from generate_series(1, 20) i`,
+  );
+  const first = startWorkerProcess({
+    RELVAR_SMTP_URL: `smtp://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+    RELVAR_MAIL_FROM: 'crm@acme.test',
+    RELVAR_URL: 'https://crm.acme.test',
+  });
+  let second: ChildProcess | undefined;
+  try {
+    await until('two are under way', () => sockets.size >= 2);
+    first.kill('SIGKILL');
+    await ended(first);
+    const { rows: held } = await db.admin.query(
+      'select from graphile_worker._private_jobs where locked_at is not null',
+    );
+    expect(held.length).toBeGreaterThanOrEqual(2);
+    // As if the 20 seconds had passed after which a silent runner is taken for dead.
+    await db.admin.query(
+      `update graphile_worker._private_jobs set locked_at = locked_at - interval '1 minute' where locked_at is not null`,
+    );
+    await db.admin.query(`update engine.heartbeats set seen_at = seen_at - interval '1 minute'`);
+    second = startWorkerProcess();
+    await until('all are done', async () => {
+      const { rowCount } = await db.admin.query('select from graphile_worker._private_jobs');
+      return rowCount === 0;
+    });
+    const { rows } = await db.admin.query(
+      'select count(*)::int as n, count(kept_at)::int as kept, count(failed_at)::int as failed from core.mail_outbox where id = any($1)',
+      [mails.map(({ id }) => id)],
+    );
+    expect(rows).toEqual([{ n: 20, kept: 20, failed: 0 }]);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+    first.kill('SIGKILL');
+    if (second) {
+      second.kill('SIGTERM');
+      await ended(second);
+    }
+  }
+}, 90_000);
+
 test('the night empties trashes of what is old, as the system, a job for each workspace', async () => {
   const { id, schema } = await createWorkspace(db.admin, 'trash');
   await db.admin.query(`insert into ${schema}.companies (name) select 'c' || i from generate_series(1, 1200) i`);

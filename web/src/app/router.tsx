@@ -31,7 +31,12 @@ export interface TableSearch {
   filters?: EncodedNode[];
   /** Names of the columns that show, in their order, each with its width if it has one of its own. */
   columns?: string;
+  /** The moment as of which the list is shown. */
+  asOf?: string;
 }
+
+const moment = (search: { [key: string]: unknown }): { asOf?: string } =>
+  typeof search['asOf'] === 'string' && !Number.isNaN(Date.parse(search['asOf'])) ? { asOf: search['asOf'] } : {};
 
 const table = createRoute({
   getParentRoute: () => root,
@@ -41,6 +46,7 @@ const table = createRoute({
     ...(typeof search['sort'] === 'string' ? { sort: search['sort'] } : {}),
     ...(Array.isArray(search['filters']) ? { filters: search['filters'] as EncodedNode[] } : {}),
     ...(typeof search['columns'] === 'string' ? { columns: search['columns'] } : {}),
+    ...moment(search),
   }),
   component: lazyRouteComponent(() => import('../records/TablePage.tsx'), 'TablePage'),
 });
@@ -48,6 +54,7 @@ const table = createRoute({
 const record = createRoute({
   getParentRoute: () => root,
   path: '/objects/$namePlural/$id',
+  validateSearch: moment,
   component: lazyRouteComponent(() => import('../records/RecordPage.tsx'), 'RecordPage'),
 });
 

@@ -114,6 +114,27 @@ export function oneDocument(model: Model, object: ModelObject, fields: ModelFiel
   );
 }
 
+/** A record, and a list, as they were at a moment. */
+export function pastDocument(model: Model, object: ModelObject, fields: ModelField[]) {
+  return cached<{ record: RecordRow | null }, { id: string; asOf: string }>(
+    `query Past${typeName(object)}($id: UUID!, $asOf: Datetime!) {
+  record: ${object.nameSingular}(id: $id, asOf: $asOf) { ${selection(model, object, fields)} }
+}`,
+  );
+}
+
+export function pastListDocument(model: Model, object: ModelObject, fields: ModelField[]) {
+  const type = typeName(object);
+  return cached<{ list: Page }, ListVariables & { asOf: string }>(
+    `query Past${upperFirst(object.namePlural)}($first: Int!, $after: Cursor, $filter: ${type}Filter, $orderBy: [${type}OrderBy!], $asOf: Datetime!) {
+  list: ${object.namePlural}(first: $first, after: $after, filter: $filter, orderBy: $orderBy, asOf: $asOf) {
+    nodes { ${selection(model, object, fields)} }
+    pageInfo { hasNextPage endCursor }
+  }
+}`,
+  );
+}
+
 export function createDocument(model: Model, object: ModelObject, fields: ModelField[]) {
   const type = typeName(object);
   return cached<{ change: { record: RecordRow } }, { record: { [name: string]: ColumnValue } }>(

@@ -1,5 +1,5 @@
 import { Switch, Tooltip } from '@mantine/core';
-import { IconCheck, IconLoader2 } from '@tabler/icons-react';
+import { IconCheck, IconHistory, IconLoader2 } from '@tabler/icons-react';
 import { useEffect, useRef, useState, type MouseEvent } from 'react';
 import { computedNote } from '../fields/computedNote.ts';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
@@ -30,11 +30,14 @@ interface FieldRowProps {
   /** Who edits it elsewhere at this moment. */
   editedBy?: string | undefined;
   onEditing?: (isEditing: boolean) => void;
+  /** Shows what the field was before. */
+  onPast?: (() => void) | undefined;
 }
 
 /** A field of a record page: reads as text, and turns into its editor where it stands. */
 export function FieldRow(props: FieldRowProps) {
-  const { model, field, row, save, flashing, emphasis, wide, readOnly, demand, onSave, onUnread, onDrop } = props;
+  const { model, field, row, save, flashing, emphasis, wide, readOnly, demand, onSave, onUnread, onDrop, onPast } =
+    props;
   const { editedBy, onEditing } = props;
   const [editing, setEditing] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
@@ -90,6 +93,11 @@ export function FieldRow(props: FieldRowProps) {
             <span className={classes.needed} title="Required" aria-label="required">
               *
             </span>
+          ) : null}
+          {onPast ? (
+            <button type="button" className={classes.past} aria-label={`History of ${field.label}`} onClick={onPast}>
+              <IconHistory size={13} stroke={1.75} aria-hidden />
+            </button>
           ) : null}
         </div>
       </Tooltip>

@@ -1,5 +1,5 @@
 import { ActionIcon, Button } from '@mantine/core';
-import { IconFilter, IconPlus } from '@tabler/icons-react';
+import { IconFilter, IconHistory, IconPlus } from '@tabler/icons-react';
 import { useNavigate, useRouter } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
@@ -55,9 +55,11 @@ interface ObjectTableProps {
   shown: Shown;
   show: (next: Partial<Shown>) => void;
   views: ViewControls;
+  /** Shows the list as it was. */
+  onPast: () => void;
 }
 
-export function ObjectTable({ model, object, shown, show, views }: ObjectTableProps) {
+export function ObjectTable({ model, object, shown, show, views, onPast }: ObjectTableProps) {
   const { filters, sorts, layout } = shown;
   const [sort = null] = sorts;
   const [dialog, setDialog] = useState<'new' | 'rename' | 'share' | 'defaults' | null>(null);
@@ -280,6 +282,18 @@ export function ObjectTable({ model, object, shown, show, views }: ObjectTablePr
               <IconFilter size={16} stroke={1.75} />
             </ActionIcon>
             <SortMenu object={object} sorts={sorts} onSort={(next) => show({ sorts: next })} />
+            {object.isAudited ? (
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                size="md"
+                aria-label="As it was…"
+                title="As it was…"
+                onClick={onPast}
+              >
+                <IconHistory size={16} stroke={1.75} />
+              </ActionIcon>
+            ) : null}
             <ColumnsMenu object={object} layout={layout} onChange={(next) => show({ layout: next })} />
             {rights.canCreate ? (
               <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={startCreating} ml={4}>

@@ -4,6 +4,7 @@ import {
   IconChevronRight,
   IconChevronUp,
   IconDots,
+  IconHistory,
   IconShare2,
   IconShieldQuestion,
   IconTrash,
@@ -38,6 +39,7 @@ import { useRecord } from './useRecord.ts';
 const ShareDialog = lazy(() =>
   import('../sharing/ShareDialog.tsx').then(({ ShareDialog: Dialog }) => ({ default: Dialog })),
 );
+const FieldHistory = lazy(async () => ({ default: (await import('../history/FieldHistory.tsx')).FieldHistory }));
 const AccessDialog = lazy(() =>
   import('../sharing/AccessDialog.tsx').then(({ AccessDialog: Dialog }) => ({ default: Dialog })),
 );
@@ -60,6 +62,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   const { long, short, links } = useMemo(() => parted(fields), [fields]);
   const [view, setView] = useState(ALL_IN_VIEW);
   const [dialog, setDialog] = useState<'share' | 'access' | null>(null);
+  const [pastOf, setPastOf] = useState<ModelField | null>(null);
   const { shown, matching } = fieldsInView(short, view);
   const asked = [...(titleField ? [titleField] : []), ...shown.filter((field) => field !== titleField), ...long];
   const { row, status, failure, saves, flashing, save, refuse, drop, read } = useRecord(model, object, id, asked);
@@ -127,6 +130,9 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   const dialogs = (
     <Suspense fallback={null}>
       {dialog === 'share' ? <ShareDialog object={object} ids={[id]} onClose={() => setDialog(null)} /> : null}
+      {pastOf ? (
+        <FieldHistory model={model} object={object} id={id} field={pastOf} onClose={() => setPastOf(null)} />
+      ) : null}
       {dialog === 'access' ? <AccessDialog object={object} id={id} onClose={() => setDialog(null)} /> : null}
     </Suspense>
   );
@@ -233,6 +239,18 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
             </Menu.Target>
             <Menu.Dropdown>
               <FavouriteItems target={{ kind: 'RECORD', objectId: object.id, recordId: id }} />
+              <Menu.Item
+                leftSection={<IconHistory size={15} />}
+                onClick={() =>
+                  void navigate({
+                    to: '/objects/$namePlural/$id',
+                    params: { namePlural: object.namePlural, id },
+                    search: { asOf: new Date().toISOString() },
+                  })
+                }
+              >
+                As it was…
+              </Menu.Item>
               <Menu.Item leftSection={<IconShieldQuestion size={15} />} onClick={() => setDialog('access')}>
                 Explain access
               </Menu.Item>
@@ -277,6 +295,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                   onUnread={(text, reason) => refuse(field, text, reason)}
                   onDrop={() => drop(field)}
                   {...presenceOf(field)}
+                  onPast={field.junction ? undefined : () => setPastOf(field)}
                 />
               ) : (
                 <div key={field.id} className={classes.boneRow}>
@@ -310,6 +329,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                     onUnread={(text, reason) => refuse(field, text, reason)}
                     onDrop={() => drop(field)}
                     {...presenceOf(field)}
+                    onPast={() => setPastOf(field)}
                   />
                 </section>
               ))

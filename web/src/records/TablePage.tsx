@@ -1,5 +1,5 @@
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { useCallback, useEffect, useMemo, useRef } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef } from 'react';
 import type { TableSearch } from '../app/router.tsx';
 import { objectByPlural } from '../model/lookup.ts';
 import { useModel, useWholeModel } from '../model/store.ts';
@@ -10,6 +10,8 @@ import { announce } from './announce.tsx';
 import { useColumnLayout } from './columnLayout.ts';
 import { NoObject } from './NoObject.tsx';
 import { ObjectTable } from './ObjectTable.tsx';
+
+const PastTable = lazy(async () => ({ default: (await import('../history/PastTable.tsx')).PastTable }));
 
 /** In the address: no view, where another one shows first. */
 const ALL = 'all';
@@ -82,8 +84,24 @@ function ShownTable({ object }: { object: ModelObject }) {
 
   // What shows first is not known yet: rather nothing for a moment than the wrong records.
   if (!known) return null;
+  if (search.asOf)
+    return (
+      <Suspense fallback={null}>
+        <PastTable
+          model={model}
+          object={object}
+          shown={shown}
+          asOf={search.asOf}
+          onMove={(asOf) => {
+            const { asOf: _, ...rest } = search;
+            go(asOf === undefined ? rest : { ...rest, asOf }, asOf !== undefined);
+          }}
+        />
+      </Suspense>
+    );
   return (
     <ObjectTable
+      onPast={() => go({ ...search, asOf: new Date().toISOString() }, false)}
       model={model}
       object={object}
       shown={shown}

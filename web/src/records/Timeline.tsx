@@ -1,6 +1,8 @@
 import { gql } from 'urql';
 import { useCallback, useEffect, useState } from 'react';
 import { request } from '../api/client.ts';
+import { actorOf } from '../history/changes.ts';
+import { EventMenu } from '../history/EventMenu.tsx';
 import { Avatar } from '../fields/Avatar.tsx';
 import { formatInstant, formatRelative } from '../model/dates.ts';
 import { objectById } from '../model/lookup.ts';
@@ -41,9 +43,8 @@ const VERBS: { [action: string]: string } = {
   unshared: 'stopped sharing this',
 };
 
-const actorOf = (event: RecordEvent): string =>
-  event.actorName ||
-  (event.actorType === 'psql' ? 'Someone in psql' : event.actorType === 'api_key' ? 'An API key' : 'The system');
+/** What can be taken back. */
+const REVERTED: ReadonlySet<string> = new Set(['created', 'updated', 'deleted', 'restored', 'merged']);
 
 /** The record's own history, from the event log that the database writes with every change. */
 export function Timeline({ model, object, id }: { model: Model; object: ModelObject; id: string }) {
@@ -114,6 +115,13 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
                   </div>
                 ))}
               </div>
+              {REVERTED.has(event.action) ? (
+                <EventMenu
+                  model={model}
+                  event={event}
+                  what={`${actor} ${VERBS[event.action] ?? event.action} ${formatRelative(event.happenedAt)}`}
+                />
+              ) : null}
             </li>
           );
         })}

@@ -1,0 +1,164 @@
+import { Button, Group, Modal, Text } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { useEffect, useState } from 'react';
+import { toFailure, type Failure } from '../api/failure.ts';
+import { ObjectIcon } from '../fields/ObjectIcon.tsx';
+import type { Model, ModelObject } from '../model/types.ts';
+import { announceFailure } from '../records/announce.tsx';
+import { knownLabel, readLabels } from '../records/recordLabels.ts';
+import { changedFields, mentionedIds } from '../records/timelineText.ts';
+import { conflictText, planRevert, revert, type Changes, type PlannedRecord } from './changes.ts';
+import classes from './history.module.css';
+
+interface RevertDialogProps {
+  model: Model;
+  title: string;
+  changes: Changes;
+  onClose: () => void;
+  onDone?: () => void;
+}
+
+const objectNamed = (model: Model, name: string): ModelObject | undefined =>
+  model.objects.find(({ nameSingular }) => nameSingular === name);
+
+const counted = (count: number): string => `${count} ${count === 1 ? 'record' : 'records'}`;
+
+/** Shows what would become of each record if changes were taken back and what is in the way, and takes them back. */
+export function RevertDialog({ model, title, changes, onClose, onDone }: RevertDialogProps) {
+  const [plan, setPlan] = useState<PlannedRecord[] | null>(null);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const [busy, setBusy] = useState(false);
+  const key = JSON.stringify(changes);
+  useEffect(() => {
+    let isWanted = true;
+    const read = async () => {
+      try {
+        const found = await planRevert(JSON.parse(key) as Changes);
+        await Promise.all(found.map((one) => readMentioned(model, one)));
+        if (isWanted) setPlan(found);
+      } catch (cause) {
+        if (isWanted) setFailure(toFailure(cause));
+      }
+    };
+    void read();
+    return () => {
+      isWanted = false;
+    };
+  }, [key, model]);
+
+  const run = async (onConflict: 'REFUSE' | 'SKIP' | 'OVERWRITE') => {
+    setBusy(true);
+    try {
+      const { reverted, skipped } = await revert(changes, onConflict);
+      notifications.show({
+        message: `${counted(reverted)} taken back${skipped > 0 ? `, ${skipped} left as they are` : ''}.`,
+      });
+      onDone?.();
+      onClose();
+    } catch (cause) {
+      announceFailure('Not taken back', cause);
+      setBusy(false);
+    }
+  };
+
+  const total = plan?.[0]?.total ?? 0;
+  const conflicting = plan?.[0]?.conflicting ?? 0;
+  const canOverwrite = plan?.some(({ conflicts }) => conflicts.some(({ kind }) => kind === 'CHANGED_SINCE'));
+  return (
+    <Modal opened onClose={onClose} title={title} size={560}>
+      {failure ? (
+        <Text size="sm" role="alert">
+          {[failure.message, failure.hint].filter(Boolean).join(' ')}
+        </Text>
+      ) : !plan ? (
+        <Text size="sm" c="dimmed" role="status">
+          Looking at what would change…
+        </Text>
+      ) : total === 0 ? (
+        <Text size="sm">
+          There is nothing to take back: it was taken back already, or what it did is nothing that you may change.
+        </Text>
+      ) : (
+        <>
+          <Text size="sm" c="dimmed" mb={4}>
+            {counted(total)} would change.{' '}
+            {conflicting > 0
+              ? `In ${conflicting === total ? (total === 1 ? 'it' : 'all of them') : conflicting} something is in the way.`
+              : ''}
+          </Text>
+          <ul className={classes.list} aria-label="What would change" tabIndex={0}>
+            {plan.map((planned) => (
+              <PlannedItem key={planned.recordId} model={model} planned={planned} />
+            ))}
+          </ul>
+          {total > plan.length ? (
+            <Text size="sm" c="dimmed" mt={6}>
+              And {counted(total - plan.length)} more.
+            </Text>
+          ) : null}
+        </>
+      )}
+      <Group justify="flex-end" mt="md">
+        <Button variant="default" onClick={onClose}>
+          {total === 0 ? 'Close' : 'Cancel'}
+        </Button>
+        {total > 0 && conflicting === 0 ? (
+          <Button loading={busy} onClick={() => void run('REFUSE')} data-autofocus>
+            Take back
+          </Button>
+        ) : null}
+        {conflicting > 0 && canOverwrite ? (
+          <Button variant="outline" color="red" disabled={busy} onClick={() => void run('OVERWRITE')}>
+            Overwrite what came since
+          </Button>
+        ) : null}
+        {conflicting > 0 ? (
+          <Button loading={busy} onClick={() => void run('SKIP')}>
+            Leave these out
+          </Button>
+        ) : null}
+      </Group>
+    </Modal>
+  );
+}
+
+async function readMentioned(model: Model, planned: PlannedRecord): Promise<void> {
+  const object = objectNamed(model, planned.objectName);
+  if (!object) return;
+  const mentioned = mentionedIds(object, [planned.before, planned.after]);
+  await Promise.all(
+    [...mentioned].map(([objectId, ids]) => {
+      const target = model.objects.find(({ id }) => id === objectId);
+      return target?.isActive ? readLabels(model, target, [...ids]).catch(() => undefined) : undefined;
+    }),
+  );
+}
+
+const ACTIONS = { UPDATE: '', DELETE: 'goes to the trash', RESTORE: 'comes back from the trash' };
+
+function PlannedItem({ model, planned }: { model: Model; planned: PlannedRecord }) {
+  const object = objectNamed(model, planned.objectName);
+  const lines = object
+    ? changedFields(model, object, planned.before ?? {}, planned.after ?? {}, (id) => knownLabel(id) ?? 'a record')
+    : [];
+  return (
+    <li className={classes.item}>
+      <div className={classes.itemHead}>
+        {object ? <ObjectIcon name={object.icon} color={object.color} size={14} /> : null}
+        <span className={classes.itemLabel}>{planned.label || object?.labelSingular || 'A record'}</span>
+        <span className={classes.quiet}>{ACTIONS[planned.action]}</span>
+      </div>
+      {lines.map((line) => (
+        <div key={line.label} className={classes.quiet}>
+          {line.label} {line.before ? <s>{line.before}</s> : null} <span aria-hidden>→</span>{' '}
+          <span className={classes.after}>{line.after || 'empty'}</span>
+        </div>
+      ))}
+      {planned.conflicts.map((conflict) => (
+        <div key={`${conflict.kind} ${conflict.column ?? ''}`} className={classes.conflict}>
+          {conflictText(object, conflict)}
+        </div>
+      ))}
+    </li>
+  );
+}

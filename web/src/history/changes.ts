@@ -1,0 +1,131 @@
+import { gql } from 'urql';
+import { request } from '../api/client.ts';
+import type { ModelField, ModelObject } from '../model/types.ts';
+import { formatRelative } from '../model/dates.ts';
+import type { Columns } from '../records/timelineText.ts';
+
+/** Which changes are meant: one, a statement, all that was done together with it, or those of a record since. */
+export interface Changes {
+  [name: string]: unknown;
+  batch?: string;
+  seq?: number;
+  together?: boolean;
+  requestId?: string;
+  objectName?: string;
+  recordId?: string;
+  fieldName?: string;
+  moment?: string;
+  afterBatch?: string;
+}
+
+export interface Conflict {
+  column?: string | null;
+  kind: string;
+  by?: string | null;
+  at?: string | null;
+}
+
+export interface PlannedRecord {
+  objectName: string;
+  recordId: string;
+  label: string | null;
+  action: 'UPDATE' | 'DELETE' | 'RESTORE';
+  before: Columns | null;
+  after: Columns | null;
+  conflicts: Conflict[];
+  total: number;
+  conflicting: number;
+}
+
+export interface PastEvent {
+  batch: string;
+  seq: number;
+  action: string;
+  before: Columns | null;
+  after: Columns | null;
+  actorType: string | null;
+  actorName: string | null;
+  happenedAt: string;
+}
+
+const DECLARED =
+  '$batch: BigInt, $seq: Int, $together: Boolean, $requestId: String, $objectName: String, $recordId: UUID, $fieldName: String, $moment: Datetime, $afterBatch: BigInt';
+const GIVEN =
+  'batch: $batch, seq: $seq, together: $together, requestId: $requestId, objectName: $objectName, recordId: $recordId, fieldName: $fieldName, moment: $moment, afterBatch: $afterBatch';
+
+const PLAN = gql<{ planRevert: { nodes: PlannedRecord[] } }, Changes>(`query PlanRevert(${DECLARED}) {
+  planRevert(${GIVEN}) { nodes { objectName recordId label action before after conflicts total conflicting } }
+}`);
+
+const REVERT = gql<
+  { revert: { result: { reverted: number; skipped: number } } },
+  Changes & { onConflict: string }
+>(`mutation Revert(${DECLARED}, $onConflict: String!) {
+  revert(input: { ${GIVEN}, onConflict: $onConflict }) { result }
+}`);
+
+const FIELD_HISTORY = gql<
+  { fieldHistory: { nodes: PastEvent[] } },
+  { object: string; id: string; field: string; before: string | null; max: number }
+>(`query FieldHistory($object: String!, $id: UUID!, $field: String!, $before: BigInt, $max: Int!) {
+  fieldHistory(objectName: $object, recordId: $id, fieldName: $field, beforeBatch: $before, maxResults: $max) {
+    nodes { batch seq action before after actorType actorName happenedAt }
+  }
+}`);
+
+const MOMENTS = gql<
+  { recordHistory: { nodes: PastEvent[] } },
+  { object: string; id: string }
+>(`query Moments($object: String!, $id: UUID!) {
+  recordHistory(objectName: $object, recordId: $id, maxResults: 1000) {
+    nodes { batch seq action before after actorType actorName happenedAt }
+  }
+}`);
+
+export const planRevert = async (changes: Changes): Promise<PlannedRecord[]> =>
+  (await request(PLAN, changes)).planRevert.nodes;
+
+/** What is in the way is left out (SKIP) or taken back as well where it can be (OVERWRITE). */
+export const revert = async (changes: Changes, onConflict: 'REFUSE' | 'SKIP' | 'OVERWRITE') =>
+  (await request(REVERT, { ...changes, onConflict })).revert.result;
+
+export const PAGE = 20;
+
+export const fieldHistory = async (object: ModelObject, id: string, field: ModelField, before: string | null) =>
+  (await request(FIELD_HISTORY, { object: object.nameSingular, id, field: field.name, before, max: PAGE })).fieldHistory
+    .nodes;
+
+/** What happened to a record, the earliest first. */
+export const recordMoments = async (object: ModelObject, id: string): Promise<PastEvent[]> =>
+  (await request(MOMENTS, { object: object.nameSingular, id })).recordHistory.nodes.toReversed();
+
+export const actorOf = (event: { actorName: string | null; actorType: string | null }): string =>
+  event.actorName ||
+  (event.actorType === 'psql' ? 'Someone in psql' : event.actorType === 'api_key' ? 'An API key' : 'The system');
+
+/** What is in the way, in a sentence. */
+export function conflictText(object: ModelObject | undefined, conflict: Conflict): string {
+  const { column, kind } = conflict;
+  const field = column
+    ? object?.fields.find(
+        (each) =>
+          each.columns.some((one) => one.column === column) || each.relations.some((one) => one.column === column),
+      )
+    : undefined;
+  const what = field?.label ?? (column ? 'A field' : 'The record');
+  const whom = [conflict.by ? ` by ${conflict.by}` : '', conflict.at ? ` ${formatRelative(conflict.at)}` : ''].join('');
+  switch (kind) {
+    case 'CHANGED_SINCE':
+      return `${what} was changed since${whom}.`;
+    case 'DELETED_SINCE':
+      return `${what} was deleted since${whom}.`;
+    case 'TAKEN':
+      return `Another record has this ${field?.label.toLowerCase() ?? 'value'} now.`;
+    case 'LINK_GONE':
+      return `${what}: the record that it led to is gone.`;
+    case 'NOT_ALLOWED':
+      return column ? `You may not change ${field?.label.toLowerCase() ?? 'a field'}.` : 'You may not do this.';
+    default:
+      return 'It was destroyed and cannot come back.';
+  }
+}

@@ -1,0 +1,191 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
+import { useDatabase } from '../../db/testing/database.ts';
+import { startApplication } from './application.ts';
+import { launchChromium } from './chromium.ts';
+
+/** What was before: of a field, of a record, of a list; and back again. The steps build on each other. */
+const database = useDatabase();
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+let browser: Browser;
+let page: Page;
+let address: string;
+let schema: string;
+let person: string;
+const complaints: string[] = [];
+
+async function enter(options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    colorScheme: 'light',
+    locale: 'en-GB',
+    ...options,
+  });
+  context.setDefaultTimeout(15_000);
+  const entered = await context.newPage();
+  entered.on('pageerror', (error) => complaints.push(error.message));
+  await entered.goto(address);
+  await entered.getByLabel('E-mail').fill(DEMO_EMAIL);
+  await entered.getByLabel('Password', { exact: true }).fill(DEMO_PASSWORD);
+  await entered.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await entered.locator('main#main h1').first().waitFor();
+  return entered;
+}
+
+async function value(sql: string, values: unknown[] = []): Promise<string> {
+  return (await database.admin.query<{ value: string }>(sql, values)).rows[0]?.value ?? '';
+}
+const title = () => value(`select job_title as value from ${schema}.people where id = $1`, [person]);
+const setTitle = (to: string) =>
+  database.admin.query(`update ${schema}.people set job_title = $2 where id = $1`, [person, to]);
+const shoot = async (name: string, of = page) => {
+  const folder = process.env['RELVAR_SCREENSHOTS'];
+  if (folder) await of.screenshot({ path: `${folder}/${name}.png` });
+};
+
+beforeAll(async () => {
+  [address, browser] = await Promise.all([startApplication(database), launchChromium()]);
+  database.onEnd(() => browser.close());
+  schema = await value('select schema_name as value from core.workspaces');
+  person = await value(`select id as value from ${schema}.people order by created_at, id limit 1`);
+  for (const to of ['Clerk', 'Manager', 'Director']) await setTitle(to);
+  page = await enter();
+}, 120_000);
+
+afterAll(() => {
+  expect(complaints).toEqual([]);
+});
+
+async function expectAccessible(of: Page): Promise<void> {
+  await of.evaluate(axe);
+  const violations = await of.evaluate(async () => {
+    const { axe: tool } = globalThis as unknown as {
+      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    return (await tool.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+  });
+  expect(violations).toEqual([]);
+}
+
+const field = (of: Page) => of.locator('[data-field="jobTitle"]');
+const banner = (of: Page) => of.getByRole('region', { name: 'As it was' });
+
+test('a field tells what it was, and has it again', async () => {
+  await page.goto(`${address}/objects/people/${person}`);
+  await field(page).hover();
+  await field(page).getByRole('button', { name: 'History of Job title' }).click();
+  const history = page.getByRole('dialog', { name: 'History of job title' });
+  await history.getByText('Director').first().waitFor();
+  await expectAccessible(page);
+  await shoot('field-history');
+  await history.getByRole('button', { name: 'Restore this value: Clerk' }).click();
+  const dialog = page.getByRole('dialog', { name: /Job title as it was/ });
+  await dialog.getByText('1 record would change.').waitFor();
+  await expectAccessible(page);
+  await shoot('restore-value');
+  await dialog.getByRole('button', { name: 'Take back' }).click();
+  await page.getByText('1 record taken back.').waitFor();
+  expect(await title()).toBe('Clerk');
+  await field(page).getByText('Clerk').waitFor();
+});
+
+test('a record goes back through its moments by keys, and to the state of one', async () => {
+  await page.getByRole('button', { name: 'More about this record' }).click();
+  await page.getByRole('menuitem', { name: 'As it was…' }).click();
+  await banner(page).waitFor();
+  await field(page).getByText('Clerk').waitFor();
+  const slider = page.getByRole('slider', { name: 'Moment' });
+  await slider.press('ArrowLeft');
+  await field(page).getByText('Director').waitFor();
+  await page.getByRole('button', { name: 'Earlier change' }).click();
+  await field(page).getByText('Manager').waitFor();
+  await expectAccessible(page);
+  await shoot('past-record');
+  await page.reload();
+  await field(page).getByText('Manager').waitFor();
+  await page.getByRole('button', { name: 'Restore to this state…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Take back' }).click();
+  await banner(page).waitFor({ state: 'detached' });
+  await field(page).getByText('Manager').waitFor();
+  expect(await title()).toBe('Manager');
+});
+
+test('a change in the timeline is taken back, and says what is in the way', async () => {
+  await setTitle('Boss');
+  const timeline = page.getByRole('region', { name: 'Timeline' });
+  await timeline.getByText('Boss').waitFor();
+  await setTitle('Chief');
+  await timeline.getByText('Chief').waitFor();
+  await timeline
+    .getByRole('listitem')
+    .filter({ hasText: 'Boss' })
+    .nth(1)
+    .getByRole('button', { name: /More about/ })
+    .click();
+  await page.getByRole('menuitem', { name: 'Take this change back…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Take this change back' });
+  await dialog.getByText(/Job title was changed since/).waitFor();
+  await expectAccessible(page);
+  await shoot('conflict');
+  await dialog.getByRole('button', { name: 'Overwrite what came since' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await field(page).getByText('Manager').waitFor();
+  expect(await title()).toBe('Manager');
+});
+
+test('all that was done together is taken back at once', async () => {
+  await database.admin.query(`update ${schema}.people set city = 'Atlantis'`);
+  const many = await value(`select count(*)::text as value from ${schema}.people where city = 'Atlantis'`);
+  const timeline = page.getByRole('region', { name: 'Timeline' });
+  await timeline.getByText('Atlantis').waitFor();
+  await timeline
+    .getByRole('listitem')
+    .filter({ hasText: 'Atlantis' })
+    .getByRole('button', { name: /More about/ })
+    .click();
+  await page.getByRole('menuitem', { name: 'Take back all that was done together…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Take back all that was done together' });
+  await dialog.getByText(`${many} records would change.`).waitFor();
+  await shoot('together');
+  await dialog.getByRole('button', { name: 'Take back' }).click();
+  await page.getByText(`${many} records taken back.`).waitFor();
+  expect(await value(`select count(*)::text as value from ${schema}.people where city = 'Atlantis'`)).toBe('0');
+});
+
+test('a list is shown as it was, also on a phone in the dark, and leads to records of then', async () => {
+  const before = await value('select clock_timestamp()::text as value');
+  const count = await value(`select count(*)::text as value from ${schema}.companies`);
+  const name = await value(`select name as value from ${schema}.companies order by name limit 1`);
+  await database.admin.query(`delete from ${schema}.companies where name = $1`, [name]);
+  await page.goto(`${address}/objects/companies`);
+  await page.getByRole('button', { name: 'As it was…' }).click();
+  await banner(page).waitFor();
+  await page.goto(
+    `${address}/objects/companies?sort=name&asOf=${encodeURIComponent(JSON.stringify(new Date(before).toISOString()))}`,
+  );
+  await page.getByRole('link', { name, exact: true }).waitFor();
+  expect(Number(count)).toBeGreaterThan(1);
+  await expectAccessible(page);
+  await shoot('past-list');
+  await page.getByRole('link', { name, exact: true }).click();
+  await page.getByRole('heading', { name }).waitFor();
+  await banner(page).getByRole('button', { name: 'Back to now' }).click();
+  await page.getByText('This company is not here').waitFor();
+
+  const phone = await enter({ viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
+  for (const [path, shot] of [
+    [`objects/companies?asOf=${new Date(before).toISOString()}`, 'past-list-phone'],
+    [`objects/people/${person}?asOf=${new Date(before).toISOString()}`, 'past-record-phone'],
+  ] as const) {
+    await phone.goto(`${address}/${path}`);
+    await banner(phone).waitFor();
+    await phone.waitForTimeout(500);
+    await expectAccessible(phone);
+    await shoot(shot, phone);
+    expect(await phone.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  }
+  await phone.context().close();
+});

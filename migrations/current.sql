@@ -4,6 +4,7 @@ create table engine.event_positions (
   position bigint not null default 0
 );
 comment on table engine.event_positions is 'The last position of each workspace that the relay gave. Who holds the row gives the next ones.';
+--!include engine/comments/internals.sql
 --!include engine/internals.sql
 --!include engine/actual.sql
 --!include engine/positions.sql
@@ -174,6 +175,9 @@ drop function core.mail_to_send(uuid);
 --!include core/mail.sql
 -- Nobody acts, at the address of one workspace, as a member of another.
 drop function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text);
+-- Nobody acts, at the address of one workspace, as a member of another; times in mails are those of the reader.
+drop function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text), core.mail_to_send(uuid);
+--!include core/mail.sql
 --!include core/impersonation.sql
 --!include engine/events.sql
 -- What roles should and may do is looked up in their own workspace alone.
@@ -399,3 +403,58 @@ alter table core.workspace_settings add constraint event_retention_covers_trash 
 --!include core/scim.sql
 --!include core/scim_groups.sql
 --!include core/scim_filter.sql
+-- Comments and notifications.
+create table core.notifications (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  member_id uuid not null references core.members on delete cascade,
+  kind text not null check (kind in ('TASK_ASSIGNED', 'TASK_DUE', 'MENTION', 'REPLY', 'SHARED', 'IMPORT_FINISHED', 'WEBHOOK_DISABLED', 'SYNC_ERROR')),
+  object_id uuid references metadata.objects on delete cascade,
+  record_id uuid,
+  comment_id uuid,
+  detail jsonb not null default '{}',
+  key text,
+  actor_id uuid,
+  actor_name text,
+  is_in_app boolean not null default true,
+  created_at timestamptz not null default now(),
+  read_at timestamptz,
+  archived_at timestamptz,
+  mail_at timestamptz,
+  mailed_at timestamptz,
+  unique (member_id, key),
+  check (record_id is null or object_id is not null)
+);
+comment on table core.notifications is 'What members are told. The records that it is about are named when it is shown, with the reader''s rights.';
+comment on column core.notifications.key is 'What it is about: with a key a member is told once.';
+comment on column core.notifications.mail_at is 'When it is mailed, unless it was read by then; null for never, or no more.';
+create index on core.notifications (workspace_id);
+create index on core.notifications (object_id);
+create index on core.notifications (member_id, created_at desc, id desc);
+create index notifications_unread_idx on core.notifications (member_id, created_at desc) where is_in_app and read_at is null and archived_at is null;
+create index notifications_mail_at_idx on core.notifications (mail_at) where mail_at is not null;
+create index on core.notifications (created_at);
+
+create table core.notification_preferences (
+  member_id uuid not null references core.members on delete cascade,
+  kind text not null,
+  is_in_app boolean not null,
+  mail text not null check (mail in ('NOW', 'DIGEST', 'OFF')),
+  primary key (member_id, kind)
+);
+comment on table core.notification_preferences is 'How members want to be told of a kind, where they have chosen.';
+
+create table core.digest_settings (
+  member_id uuid primary key references core.members on delete cascade,
+  frequency text not null check (frequency in ('DAILY', 'HOURLY')),
+  hour int not null check (hour between 0 and 23)
+);
+comment on table core.digest_settings is 'When the digests of members leave, where they have chosen.';
+
+--!include core/notifications/notify.sql
+--!include core/notifications/tasks.sql
+--!include engine/comments/comments.sql
+--!include engine/permissions/sharing.sql
+--!include metadata/notifications.sql
+--!include core/notifications/mail.sql
+--!include engine/trash.sql

@@ -18,6 +18,10 @@ import { mailPurge } from './tasks/mail__purge.ts';
 import { mailSend } from './tasks/mail__send.ts';
 import { modelOnline } from './tasks/model__online.ts';
 import { modelPurge } from './tasks/model__purge.ts';
+import { notificationsAssigned } from './tasks/notifications__assigned.ts';
+import { notificationsDue } from './tasks/notifications__due.ts';
+import { notificationsMail } from './tasks/notifications__mail.ts';
+import { notificationsPurge } from './tasks/notifications__purge.ts';
 import { oauthPurge } from './tasks/oauth__purge.ts';
 import { samlRefresh } from './tasks/saml__refresh.ts';
 import { trashPurge } from './tasks/trash__purge.ts';
@@ -93,6 +97,10 @@ function makeTasks({ engine }: Pools, { url, mail, providers = PUBLIC_ONLY }: Qu
     model__purge: modelPurge(engine),
     mail__send: mailSend(engine, mail),
     mail__purge: mailPurge(engine),
+    notifications__assigned: notificationsAssigned(engine),
+    notifications__due: notificationsDue(engine),
+    notifications__mail: notificationsMail(engine),
+    notifications__purge: notificationsPurge(engine),
     oauth__purge: oauthPurge(engine),
     saml__refresh: samlRefresh(engine, makeProviderFetch(providers)),
     jobs__prune: jobsPrune(engine),

@@ -40,6 +40,10 @@ export const SubscriptionsPlugin = extendSchema(
         """
         viewsChanged: LiveViewsChange!
         """
+        That the member who asks has notifications that are new, or saw some elsewhere. myUnreadNotifications counts them.
+        """
+        notificationsChanged: LiveNotificationsChange!
+        """
         Who is looking at a record or editing it, now and whenever that changes. announcePresence makes one of them.
         """
         presence(object: String!, recordId: UUID!): [LivePresence!]!
@@ -54,8 +58,8 @@ export const SubscriptionsPlugin = extendSchema(
         """
         position: String!
         """
-        created, updated, deleted, restored, destroyed, merged, shared, unshared, linked, unlinked; added and removed, where
-        a change brought the record into sight or took it out of it; position, which says nothing but where one is; resync:
+        created, updated, deleted, restored, destroyed, merged, shared, unshared, linked, unlinked, commented; added and removed,
+        where a change brought the record into sight or took it out of it; position, which says nothing but where one is; resync:
         too much has happened to be told one by one, to the records of the object or of all, so read them again.
         """
         action: String!
@@ -107,6 +111,13 @@ export const SubscriptionsPlugin = extendSchema(
       A change of views. Who sees which of them is to be asked.
       """
       type LiveViewsChange {
+        noticedAt: Datetime!
+      }
+
+      """
+      A change of the member's notifications. Which they are is to be asked.
+      """
+      type LiveNotificationsChange {
         noticedAt: Datetime!
       }
 

@@ -86,6 +86,11 @@ export class Live {
       for (const workspace of new Set(events.map((event) => event.workspace))) this.#advance(workspace);
     });
     notices.on('views', ({ workspace }) => this.#give(`views ${workspace}`, { noticedAt: new Date().toISOString() }));
+    // That there is something, and no more: what may be shown follows from the rights that a page asks with.
+    notices.on('notifications', ({ workspace, members }) => {
+      for (const member of members)
+        this.#give(`notifications ${workspace} ${member}`, { noticedAt: new Date().toISOString() });
+    });
     notices.on('presence', (notice) => this.#presence.note(notice));
     notices.on('model', ({ workspace, version }) => {
       this.#give(`model ${workspace}`, { version });
@@ -126,7 +131,10 @@ export class Live {
         const { version } = await this.#options.models.atLeast(workspaceId, 0, Date.now());
         subscription.from(this.#wait(`model ${workspaceId}`, subscription, { version }));
       } else if (field === 'viewsChanged') subscription.from(this.#wait(`views ${workspaceId}`, subscription, null));
-      else if (field === 'presence') {
+      else if (field === 'notificationsChanged') {
+        const sign = `notifications ${workspaceId} ${client.identity.memberId}`;
+        subscription.from(this.#wait(sign, subscription, null));
+      } else if (field === 'presence') {
         const { object, recordId } = values as { object: string; recordId: string };
         subscription.from(await this.#presence.watch(subscription, object, recordId));
       } else subscription.from(await this.#changesFor(asked, client, requestId, after));
@@ -293,7 +301,7 @@ export class Live {
     this.#presence.noteAll();
     for (const sign of this.#signs.keys()) {
       const [kind, workspace] = sign.split(' ') as [string, string];
-      if (kind === 'views') this.#give(sign, { noticedAt: new Date().toISOString() });
+      if (kind !== 'model') this.#give(sign, { noticedAt: new Date().toISOString() });
       else {
         this.#options.models.look(workspace).then(
           () => this.#give(sign, { version: this.#options.models.version(workspace) }),

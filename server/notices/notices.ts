@@ -36,6 +36,12 @@ interface ViewsNotice {
   readonly workspace: string;
 }
 
+/** Members have notifications that are new, or saw some in another page. */
+interface MembersNotice {
+  readonly workspace: string;
+  readonly members: readonly string[];
+}
+
 /** Others have these records open now, or have left them. */
 export interface PresenceNotice {
   readonly workspace: string;
@@ -48,6 +54,7 @@ interface Events {
   records: [readonly RecordsNotice[]];
   views: [ViewsNotice];
   presence: [PresenceNotice];
+  notifications: [MembersNotice];
   /** The connection stands again after it was lost: notices may have been missed meanwhile. */
   resumed: [];
 }
@@ -58,6 +65,7 @@ const CHANNELS = {
   relvar_identity: 'identity',
   relvar_views: 'views',
   relvar_presence: 'presence',
+  relvar_notifications: 'notifications',
 } as const;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
@@ -168,6 +176,7 @@ export class Notices extends EventEmitter<Events> {
     else if (event === 'identity' && isObject(notice)) this.emit('identity', notice);
     else if (event === 'records' && Array.isArray(notice) && notice.every(isRecords)) this.emit('records', notice);
     else if (event === 'presence' && isPresence(notice)) this.emit('presence', notice);
+    else if (event === 'notifications' && isMembers(notice)) this.emit('notifications', notice);
     else log('a notice from the database is none of ours', { channel });
   }
 }
@@ -181,6 +190,9 @@ const isViews = (notice: unknown): notice is ViewsNotice => isObject(notice) && 
 
 const isPresence = (notice: unknown): notice is PresenceNotice =>
   isObject(notice) && typeof notice['workspace'] === 'string' && Array.isArray(notice['records']);
+
+const isMembers = (notice: unknown): notice is MembersNotice =>
+  isObject(notice) && typeof notice['workspace'] === 'string' && Array.isArray(notice['members']);
 
 const isRecords = (notice: unknown): notice is RecordsNotice =>
   isObject(notice) &&

@@ -15,9 +15,18 @@ export interface Letter {
   paragraphs: string[];
   /** Details worth a line each, such as the device of a sign-in. */
   facts?: [label: string, value: string][];
+  /** Things that each stand for themselves, and where each is found. */
+  items?: Item[];
   action?: { label: string; url: string };
   /** Why this came, and what to do about it if it should not have. */
   reason: string;
+}
+
+export interface Item {
+  text: string;
+  url: string | null;
+  /** What somebody wrote. */
+  quote: string | null;
 }
 
 const FONT = "-apple-system, 'Segoe UI', Inter, Roboto, Helvetica, Arial, sans-serif";
@@ -48,7 +57,7 @@ const text = (className: string, color: string, fontSize: number, children: stri
     children,
   );
 
-export function letterElement({ heading, paragraphs, facts = [], action, reason }: Letter): ReactElement {
+export function letterElement({ heading, paragraphs, facts = [], items = [], action, reason }: Letter): ReactElement {
   return h(
     Html,
     { lang: 'en' },
@@ -101,6 +110,7 @@ export function letterElement({ heading, paragraphs, facts = [], action, reason 
         ),
         ...paragraphs.map((paragraph) => text('ink', INK, 15, paragraph)),
         facts.length > 0 ? factTable(facts) : null,
+        items.length > 0 ? itemList(items) : null,
         action ? button(action) : null,
         h('hr', { className: 'rule', style: { margin: '22px 0 14px', border: 0, borderTop: '1px solid #e4e4e0' } }),
         text('dim', DIM, 13, reason),
@@ -124,6 +134,26 @@ function factTable(facts: [label: string, value: string][]): ReactElement {
           h('td', { className: 'dim', style: { ...cell, color: DIM, whiteSpace: 'nowrap' } }, label),
           h('td', { className: 'ink', style: { ...cell, color: INK } }, value),
         ),
+      ),
+    ),
+  );
+}
+
+function itemList(items: Item[]): ReactElement {
+  const line = { fontFamily: FONT, fontSize: 15, lineHeight: '1.5' };
+  return h(
+    'div',
+    { style: { margin: '0 0 16px' } },
+    ...items.map(({ text: says, url, quote }, i) =>
+      h(
+        'div',
+        { key: i, className: 'rule', style: { padding: '9px 0', borderTop: i > 0 ? '1px solid #e4e4e0' : 0 } },
+        url === null
+          ? h('div', { className: 'ink', style: { ...line, color: INK } }, says)
+          : h(Link, { className: 'link', href: url, style: { ...line, color: '#0f6b57' } }, says),
+        quote === null
+          ? null
+          : h('div', { className: 'dim', style: { ...line, margin: '2px 0 0', fontSize: 14, color: DIM } }, quote),
       ),
     ),
   );

@@ -1,5 +1,7 @@
 import { describeDevice } from '../../db/describeDevice.ts';
 import type { Letter } from './letter.ts';
+import { notificationItem } from './notifications.ts';
+import { name } from './words.ts';
 
 /** What a template is given besides its props. */
 export interface Context {
@@ -13,19 +15,6 @@ export interface Context {
 
 type Props = Record<string, unknown>;
 type Template = (props: Props, context: Context) => Letter;
-
-/**
- * A name that somebody gave themselves or their workspace. Anyone may sign up and invite, so it must not become a link or
- * a letter within the letter.
- */
-function name(value: unknown, otherwise: string): string {
-  if (typeof value !== 'string') return otherwise;
-  const plain = value
-    .replaceAll(/[\p{C}\s]+/gu, ' ')
-    .replaceAll(/[a-z]+:\/\/|www\.|[<>/\\@]/gi, '')
-    .trim();
-  return plain.length > 60 ? `${plain.slice(0, 59)}…` : plain || otherwise;
-}
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
@@ -319,4 +308,31 @@ export const TEMPLATES: Record<string, Template> = {
     reason:
       'This is sent whenever somebody acts as you. If you did not expect it, ask the administrator of your workspace.',
   }),
+
+  notifications: (props, context) => {
+    const items = (Array.isArray(props['items']) ? props['items'] : []).map((each) => notificationItem(each, context));
+    const workspace = name(context.workspaceName, 'your workspace');
+    const total = Math.max(typeof props['total'] === 'number' ? props['total'] : 0, items.length);
+    const [only] = items;
+    const heading = total === 1 && only ? only.text : `${total} things happened in ${workspace}`;
+    const rest = total - items.length;
+    return {
+      subject: total === 1 && only ? only.text : `${total} notifications from ${workspace}`,
+      heading,
+      paragraphs:
+        total === 1 && only
+          ? only.quote === null
+            ? []
+            : [`“${only.quote}”`]
+          : rest > 0
+            ? [`Here are the latest ${items.length}.`]
+            : [],
+      ...(total === 1 ? {} : { items }),
+      action:
+        total === 1 && only?.url
+          ? { label: 'Open it', url: only.url }
+          : { label: 'Open Relvar', url: `${context.publicUrl}/` },
+      reason: `You get this as a member of ${workspace}. Which mails come, and when, you choose in your profile under Notifications: ${context.publicUrl}/settings/notifications`,
+    };
+  },
 };

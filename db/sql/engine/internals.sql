@@ -2,7 +2,7 @@
 
 create or replace function engine.internal_tables() returns text[]
 language sql immutable parallel safe
-  return '{record_events,event_batches,event_archive,trash,record_shares}'::text[];
+  return '{record_events,event_batches,event_archive,trash,record_shares,record_comments}'::text[];
 
 create or replace function engine.event_columns(prefix text, separator text) returns text
 language sql immutable parallel safe set search_path = ''
@@ -30,7 +30,7 @@ as $$
       comment on column %1$I.record_events.seq is ''Number of the change within its statement.'';
       comment on column %1$I.record_events.object_id is ''The object of the record: metadata.objects.id.'';
       comment on column %1$I.record_events.record_id is ''The record.'';
-      comment on column %1$I.record_events.action is ''created, updated, deleted, restored, destroyed, merged (into another), absorbed (others), linked, unlinked, shared or unshared.'';
+      comment on column %1$I.record_events.action is ''created, updated, deleted, restored, destroyed, merged (into another), absorbed (others), linked, unlinked, shared, unshared or commented.'';
       comment on column %1$I.record_events.before is ''The values that were changed, as they were; of a deleted record all of them.'';
       comment on column %1$I.record_events.after is ''The values that were changed, as they are now; of a created record all of them.'';
       comment on column %1$I.record_events.actor_type is ''Who did it: member, api_key, application, workflow, import, agent, psql (a database login) or system.'';
@@ -373,4 +373,6 @@ BEGIN ATOMIC
 END$function$, schema_name),
       null, 'Takes a deleted record out of the trash for good. False when it is not there.')
   ) as v (kind, key, definition, tags, description)
+  union all
+  select * from engine.desired_comment_internals(schema_name)
 $$;

@@ -197,6 +197,7 @@ begin
     return false;
   end if;
   execute format('delete from %I.record_shares where object_id = $1 and record_id = $2', schema_name) using v_object.id, record_id;
+  execute format('delete from %I.record_comments where object_id = $1 and record_id = $2', schema_name) using v_object.id, record_id;
   execute format('delete from %I.trash where object_id = $1 and record_id = $2 returning id', schema_name)
     into v_id using v_object.id, record_id;
   if v_id is null then

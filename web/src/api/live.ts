@@ -19,6 +19,7 @@ type Listener = (changes: RecordChange[]) => void;
 const recordListeners = new Set<Listener>();
 const modelListeners = new Set<(version: number) => void>();
 const viewListeners = new Set<() => void>();
+const notificationListeners = new Set<() => void>();
 const reconnectListeners = new Set<() => void>();
 
 interface LiveState {
@@ -36,6 +37,8 @@ export const onRecords = (listener: Listener) => listen(recordListeners, listene
 export const onModel = (listener: (version: number) => void) => listen(modelListeners, listener);
 /** Views, their shares, defaults or favourites are others. */
 export const onViews = (listener: () => void) => listen(viewListeners, listener);
+/** The member has notifications that are new, or saw some in another page. */
+export const onNotifications = (listener: () => void) => listen(notificationListeners, listener);
 /** Called after the stream was away: what happened meanwhile was not heard and must be read again. */
 export const onReconnect = (listener: () => void) => listen(reconnectListeners, listener);
 
@@ -55,6 +58,7 @@ type News =
   | { kind: 'told'; told: Told }
   | { kind: 'model'; version: number }
   | { kind: 'views' }
+  | { kind: 'notifications' }
   /** Something may have happened that nobody heard. */
   | { kind: 'missed' }
   | { kind: 'status'; status: LiveState['status'] };
@@ -77,6 +81,7 @@ function hear(news: News): void {
   if (news.kind === 'told') hearTold(news.told);
   else if (news.kind === 'model') for (const listener of modelListeners) listener(news.version);
   else if (news.kind === 'views') for (const listener of viewListeners) listener();
+  else if (news.kind === 'notifications') for (const listener of notificationListeners) listener();
   else if (news.kind === 'missed') for (const listener of reconnectListeners) listener();
   else useLive.setState({ status: news.status });
 }
@@ -133,6 +138,7 @@ const CHANGES = `subscription ($after: String) {
   recordChanges(after: $after) { position action object recordId changedFields requestId } }`;
 const MODEL = 'subscription { modelChanged { version } }';
 const VIEWS = 'subscription { viewsChanged { noticedAt } }';
+const NOTIFICATIONS = 'subscription { notificationsChanged { noticedAt } }';
 
 /** Goes on after the last that any page has heard, so nothing is missed between one page and the next, or in between. */
 function openStream(tell: (news: News) => void): () => void {
@@ -152,14 +158,18 @@ function openStream(tell: (news: News) => void): () => void {
       {
         // The first is the version as it is now, each time that the connection is made.
         next: ({ version }) => {
-          // Of views there is no log to go on in.
-          if (useLive.getState().status === 'lost') tell({ kind: 'views' });
+          // Of views and notifications there is no log to go on in.
+          if (useLive.getState().status === 'lost') {
+            tell({ kind: 'views' });
+            tell({ kind: 'notifications' });
+          }
           isOpen();
           tell({ kind: 'model', version });
         },
       },
     ),
     subscribe(VIEWS, {}, { next: () => tell({ kind: 'views' }) }),
+    subscribe(NOTIFICATIONS, {}, { next: () => tell({ kind: 'notifications' }) }),
   ];
   return () => stops.forEach((stop) => stop());
 }

@@ -22,6 +22,7 @@ import { Avatar } from '../fields/Avatar.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { navigationObjects } from '../model/lookup.ts';
 import { useMay, useModel } from '../model/store.ts';
+import { Bell } from '../notifications/Bell.tsx';
 import { chooseView } from '../seeing/seeing.ts';
 import { keepColorScheme, useProfile } from '../session/profile.ts';
 import { personName, signOut, useSession } from '../session/session.ts';
@@ -125,7 +126,10 @@ export function Navigation() {
   const keepsModel = useMay('DATA_MODEL');
   return (
     <nav className={classes.nav} aria-label="Main">
-      <WorkspaceMenu />
+      <div className={classes.head}>
+        <WorkspaceMenu />
+        <Bell className={classes.bell} size={17} />
+      </div>
       <button type="button" className={classes.search} onClick={openCommand}>
         <IconSearch size={15} aria-hidden />
         <span>Search</span>

@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { navigationObjects } from '../model/lookup.ts';
 import { useModel } from '../model/store.ts';
+import { Bell } from '../notifications/Bell.tsx';
 import { openCommand } from './commandStore.ts';
 import classes from './Shell.module.css';
 
@@ -29,6 +30,7 @@ export function PhoneBar({ onMore }: { onMore: () => void }) {
         <IconSearch size={20} stroke={1.75} aria-hidden />
         <span>Search</span>
       </button>
+      <Bell className={classes.barItem} size={20} caption="Inbox" />
       <button type="button" className={classes.barItem} onClick={onMore}>
         <IconMenu2 size={20} stroke={1.75} aria-hidden />
         <span>More</span>

@@ -6,6 +6,7 @@ import { ImpersonationBanner } from '../session/Impersonation.tsx';
 import { flagOfPath } from '../model/permissions.ts';
 import { useModelStore } from '../model/store.ts';
 import { SeeingBanner } from '../seeing/SeeingBanner.tsx';
+import { useNotifications, useUnreadCount } from '../notifications/notificationStore.ts';
 import { Forbidden } from './Message.tsx';
 import { Navigation } from './Navigation.tsx';
 import { PhoneBar } from './PhoneBar.tsx';
@@ -15,6 +16,7 @@ import classes from './Shell.module.css';
 import { useShortcuts } from './shortcuts.ts';
 
 const CommandMenu = lazy(() => import('./CommandMenu.tsx'));
+const NotificationPanel = lazy(() => import('../notifications/NotificationPanel.tsx'));
 const SeeAsDialog = lazy(() => import('../seeing/SeeAsDialog.tsx'));
 const ShortcutHelp = lazy(() => import('./ShortcutHelp.tsx'));
 
@@ -25,6 +27,8 @@ export function Shell() {
   const path = useRouterState({ select: (state) => state.location.pathname });
   useEffect(() => close(), [path, close]);
   useShortcuts();
+  useUnreadCount();
+  const showsNotifications = useNotifications((state) => state.opened);
 
   return (
     <div className={classes.frame}>
@@ -60,6 +64,7 @@ export function Shell() {
         <CommandMenu />
         <ShortcutHelp />
         <SeeAsDialog />
+        {showsNotifications ? <NotificationPanel /> : null}
       </Suspense>
     </div>
   );

@@ -35,6 +35,7 @@ export default function ShortcutHelp() {
   const everywhere: [string[], string][] = [
     [[COMMAND_KEY, 'K'], 'Search and commands'],
     [['C'], 'New record'],
+    [['N'], 'Notifications'],
     [['?'], 'This list'],
     ...[...goLetters(model)].map(([letter, object]): [string[], string] => [
       ['G', letter.toUpperCase()],

@@ -106,6 +106,15 @@ const profile = createRoute({
   component: lazyRouteComponent(() => import('../settings/people/ProfilePage.tsx'), 'ProfilePage'),
 });
 
+const notificationSettings = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/notifications',
+  component: lazyRouteComponent(
+    () => import('../notifications/NotificationSettingsPage.tsx'),
+    'NotificationSettingsPage',
+  ),
+});
+
 const members = createRoute({
   getParentRoute: () => root,
   path: '/settings/members',
@@ -205,6 +214,7 @@ export const router = createRouter({
     teams,
     jobs,
     profile,
+    notificationSettings,
     security,
     keys,
     webhooks,

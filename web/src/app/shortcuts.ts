@@ -4,6 +4,7 @@ import { navigationObjects, objectByPlural } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { may, useModelStore } from '../model/store.ts';
 import type { Model, ModelObject } from '../model/types.ts';
+import { openNotifications } from '../notifications/notificationStore.ts';
 import { askToCreate, openCommand, useHelp } from './commandStore.ts';
 
 export const COMMAND_KEY = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 'Ctrl';
@@ -63,6 +64,7 @@ export function useShortcuts(): void {
       if (event.key === 'g') goUntil = event.timeStamp + GO_WINDOW_MS;
       else if (event.key === '?') useHelp.setState({ opened: true });
       else if (event.key === '/') openCommand();
+      else if (event.key === 'n') openNotifications();
       else if (event.key === 'c') {
         const name = /^\/objects\/([^/]+)/.exec(router.state.location.pathname)?.[1];
         const object = (name && objectByPlural(model, decodeURIComponent(name))) || navigationObjects(model)[0];

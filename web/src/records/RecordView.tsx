@@ -12,6 +12,7 @@ import {
 import { Link, useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
 import { Message } from '../app/Message.tsx';
+import { CommentsCard } from '../comments/CommentsCard.tsx';
 import { Avatar } from '../fields/Avatar.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { labelField, relatedLists, visibleFields } from '../model/lookup.ts';
@@ -343,6 +344,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
               {lists.map((list) => (
                 <RelatedList key={list.key} model={model} list={list} id={id} />
               ))}
+              <CommentsCard object={object} id={id} />
               <Timeline model={model} object={object} id={id} />
               <CreateHost model={model} />
             </>

@@ -63,7 +63,8 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
         return target?.isActive ? readLabels(model, target, [...ids]).catch(() => undefined) : [];
       });
       await Promise.all(reading);
-      setEvents(recordHistory.nodes);
+      // What people said stands in the comments.
+      setEvents(recordHistory.nodes.filter((event) => event.action !== 'commented'));
     } catch {
       // A record without its history is still a record.
       setHidden(true);

@@ -19,6 +19,7 @@ as $$
     ('SSO_BYPASS', 'SETTING', 'Sign-in without SSO', 'Signs in by password although single sign-on is enforced.'),
     ('DATABASE_ACCESS', 'SETTING', 'Database logins', 'Makes logins for psql and BI tools, which see what their member sees.'),
     ('VIEWS', 'TOOL', 'Views', 'Makes and changes the views and favourites that all members see.'),
+    ('MODERATE_COMMENTS', 'TOOL', 'Moderate comments', 'Removes comments that others wrote.'),
     ('IMPORT_CSV', 'TOOL', 'Import', 'Imports records from files.'),
     ('EXPORT_CSV', 'TOOL', 'Export', 'Exports records to files.'),
     ('UPLOAD_FILE', 'TOOL', 'Upload files', 'Attaches files to records.'),

@@ -1,4 +1,4 @@
-import { IconChecklist, IconUserCircle, IconUserShield, IconUsers, IconUsersGroup } from '@tabler/icons-react';
+import { IconBell, IconChecklist, IconUserCircle, IconUserShield, IconUsers, IconUsersGroup } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useMay } from '../../model/store.ts';
@@ -9,6 +9,7 @@ import page from '../settings.module.css';
 
 const SECTIONS = [
   { to: '/settings/profile', label: 'Your profile', icon: IconUserCircle },
+  { to: '/settings/notifications', label: 'Notifications', icon: IconBell },
   { to: '/settings/members', label: 'Members', icon: IconUsers, IconUsersGroup },
   { to: '/settings/teams', label: 'Teams', icon: IconUsersGroup },
   { to: '/settings/roles', label: 'Roles', icon: IconUserShield },
@@ -28,6 +29,7 @@ export function PeopleFrame({ label, actions, children }: PeopleFrameProps) {
   const keepsWorkspace = useMay('WORKSPACE');
   const isOpen = {
     '/settings/profile': true,
+    '/settings/notifications': true,
     '/settings/members': keepsMembers,
     '/settings/teams': keepsMembers,
     '/settings/roles': keepsRoles,

@@ -1,0 +1,134 @@
+import { Alert, Select, Switch } from '@mantine/core';
+import { useState } from 'react';
+import { formats, timeOfDay } from '../model/formats.ts';
+import { announceFailure } from '../records/announce.tsx';
+import { useProfile } from '../session/profile.ts';
+import own from '../settings/people/people.module.css';
+import { PeopleFrame } from '../settings/people/PeopleFrame.tsx';
+import page from '../settings/settings.module.css';
+import { useInquiry } from '../settings/useInquiry.ts';
+import classes from './notifications.module.css';
+import { askSettings, chooseDigest, chooseNotification, type NotificationSettings } from './notifications.ts';
+
+const MAIL = [
+  { value: 'NOW', label: 'At once' },
+  { value: 'DIGEST', label: 'In the digest' },
+  { value: 'OFF', label: 'Never' },
+];
+const FREQUENCIES = [
+  { value: 'DAILY', label: 'Once a day' },
+  { value: 'HOURLY', label: 'Every hour' },
+];
+const hours = () =>
+  Array.from({ length: 24 }, (_, hour) => ({
+    value: String(hour),
+    label: timeOfDay(`${String(hour).padStart(2, '0')}:00`),
+  }));
+
+/** Of what the member is told, and how. Each choice holds at once. */
+export function NotificationSettingsPage() {
+  const { answer, failure } = useInquiry('notification settings', askSettings);
+  return (
+    <PeopleFrame label="Notifications">
+      <div className={page.narrow}>
+        {failure ? (
+          <Alert color="red" role="alert" title={failure.message}>
+            {failure.hint}
+          </Alert>
+        ) : null}
+        {answer ? <Choices given={answer} /> : null}
+        {answer === null && !failure ? <Alert>Notifications are a member’s own.</Alert> : null}
+      </div>
+    </PeopleFrame>
+  );
+}
+
+function Choices({ given }: { given: NotificationSettings }) {
+  const [settings, setSettings] = useState(given);
+  const email = useProfile((state) => state.profile?.email);
+  const zone = formats().timeZone;
+  const choose = async (work: Promise<NotificationSettings>) => {
+    try {
+      setSettings(await work);
+    } catch (cause) {
+      announceFailure('This was not saved', cause);
+    }
+  };
+  return (
+    <>
+      <section className={page.section} aria-labelledby="kinds-heading">
+        <h2 id="kinds-heading">What you are told</h2>
+        <p className={own.note}>
+          Of what you do yourself you are not told, nor of records that you may not read. Mails hold what you have not
+          seen here by then.
+        </p>
+        <table className={classes.kinds}>
+          <thead>
+            <tr>
+              <th scope="col">Kind</th>
+              <th scope="col">Here</th>
+              <th scope="col">By mail</th>
+            </tr>
+          </thead>
+          <tbody>
+            {settings.kinds.map(({ kind, label, description, isInApp, mail }) => (
+              <tr key={kind}>
+                <td>
+                  <div className={classes.kindLabel}>{label}</div>
+                  <div className={classes.kindText}>{description}</div>
+                </td>
+                <td>
+                  <Switch
+                    checked={isInApp}
+                    aria-label={`${label}: here`}
+                    onChange={(event) =>
+                      void choose(chooseNotification(kind, { isInApp: event.currentTarget.checked }))
+                    }
+                  />
+                </td>
+                <td>
+                  <Select
+                    data={MAIL}
+                    value={mail}
+                    allowDeselect={false}
+                    size="xs"
+                    w={120}
+                    aria-label={`${label}: by mail`}
+                    onChange={(value) => void choose(chooseNotification(kind, { mail: value as 'NOW' }))}
+                  />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <section className={page.section} aria-labelledby="digest-heading">
+        <h2 id="digest-heading">The digest</h2>
+        <p className={own.note}>
+          {`One mail with all that has gathered, to ${email ?? 'your address'}. Where nothing has, none comes.`}
+        </p>
+        <Select
+          label="How often"
+          data={FREQUENCIES}
+          value={settings.frequency}
+          allowDeselect={false}
+          onChange={(value) => void choose(chooseDigest({ frequency: value ?? 'DAILY' }))}
+        />
+        {settings.frequency === 'DAILY' ? (
+          <Select
+            label="At"
+            description={
+              zone === 'system'
+                ? 'UTC, since your profile has no time zone.'
+                : `In the time zone of your profile, ${zone}.`
+            }
+            data={hours()}
+            value={String(settings.hour)}
+            allowDeselect={false}
+            onChange={(value) => void choose(chooseDigest({ hour: Number(value) }))}
+          />
+        ) : null}
+      </section>
+    </>
+  );
+}

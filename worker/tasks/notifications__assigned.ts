@@ -1,0 +1,12 @@
+import type { Task } from 'graphile-worker';
+import type { Pool } from 'pg';
+import { task, uuid, wholeNumber } from '../task.ts';
+
+const wholeNumbers = (value: unknown): value is number[] => Array.isArray(value) && value.every(wholeNumber);
+
+/** Tells members which tasks others gave them. Tried again it tells nobody again. */
+export function notificationsAssigned(engine: Pool): Task {
+  return task({ workspace_id: uuid, batches: wholeNumbers }, async ({ workspace_id: workspace, batches }) => {
+    await engine.query('select core.notify_assigned($1, $2)', [workspace, batches]);
+  });
+}

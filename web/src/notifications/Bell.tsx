@@ -14,7 +14,6 @@ export function Bell({ className, size, caption }: { className?: string | undefi
       className={className}
       onClick={openNotifications}
       title={caption ? undefined : 'Notifications (N)'}
-      aria-label={unread > 0 ? `Notifications, ${shown} unread` : 'Notifications'}
     >
       <span className={classes.bell}>
         <IconBell size={size} stroke={1.75} aria-hidden />
@@ -24,7 +23,10 @@ export function Bell({ className, size, caption }: { className?: string | undefi
           </span>
         ) : null}
       </span>
-      {caption ? <span aria-hidden>{caption}</span> : null}
+      {caption ? <span>{caption}</span> : null}
+      <span className="visually-hidden">
+        {[caption ? '' : 'Notifications', unread > 0 ? `${shown} unread` : ''].filter(Boolean).join(', ')}
+      </span>
     </button>
   );
 }

@@ -87,6 +87,7 @@ export default function NotificationPanel() {
       position="right"
       size={phone ? '100%' : 440}
       title="Notifications"
+      closeButtonProps={{ 'aria-label': 'Close' }}
       transitionProps={{ duration: 140 }}
       styles={{ body: { padding: 0 } }}
     >

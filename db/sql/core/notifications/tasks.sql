@@ -53,9 +53,9 @@ begin
       join core.members m on m.id = t.%3$I and m.workspace_id = $3 and m.is_active
       join metadata.roles i on i.id = m.role_id
       where e.batch = any ($1) and e.object_id = $2 and e.action in ('created', 'updated') and e.after ->> %3$L is not null
-        and not (e.actor_type = 'member' and e.actor_id = m.id)
+        and not (e.actor_type = 'member' and e.actor_id = m.id) %4$s
       group by 1, 2, 3, 4, 5, 6
-    $sql$, v_schema, (v_task.object).table_name, v_task.assignee) using batches, (v_task.object).id, workspace_id
+    $sql$, v_schema, (v_task.object).table_name, v_task.assignee, case when v_task.status is not null then format('and t.%I is distinct from ''DONE''', v_task.status) end) using batches, (v_task.object).id, workspace_id
   loop
     execute format($sql$
         with seen as (

@@ -248,7 +248,7 @@ describe('the list of notifications', () => {
     await picture(phone, 'phone-comments');
     await phone.getByRole('navigation', { name: 'Quick' }).getByRole('button', { name: /Inbox/ }).click();
     await panel(phone)
-      .getByText(/mentioned you/)
+      .getByText(/replied in/)
       .waitFor();
     await expectAccessible(phone);
     await picture(phone, 'phone-panel');

@@ -106,9 +106,8 @@ export function Composer({
       write({ text: '', mentions: [] });
       if (notTold.length > 0)
         notifications.show({
-          color: 'yellow',
-          title: 'Not everybody was told',
-          message: `${notTold.map(({ name }) => name).join(', ')} may not read this ${object.labelSingular.toLowerCase()}.`,
+          withBorder: true,
+          message: `Not told: ${notTold.map(({ name }) => name).join(', ')} may not read this ${object.labelSingular.toLowerCase()}.`,
           autoClose: 10_000,
           role: 'alert',
         });

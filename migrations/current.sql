@@ -175,9 +175,6 @@ drop function core.mail_to_send(uuid);
 --!include core/mail.sql
 -- Nobody acts, at the address of one workspace, as a member of another.
 drop function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text);
--- Nobody acts, at the address of one workspace, as a member of another; times in mails are those of the reader.
-drop function core.begin_impersonation(uuid, uuid, text, int, bytea, inet, text), core.mail_to_send(uuid);
---!include core/mail.sql
 --!include core/impersonation.sql
 --!include engine/events.sql
 -- What roles should and may do is looked up in their own workspace alone.

@@ -426,7 +426,7 @@ comment on table core.notifications is 'What members are told. The records that 
 comment on column core.notifications.key is 'What it is about: with a key a member is told once.';
 comment on column core.notifications.mail_at is 'When it is mailed, unless it was read by then; null for never, or no more.';
 create index on core.notifications (workspace_id);
-create index on core.notifications (object_id);
+create index on core.notifications (object_id, record_id);
 create index on core.notifications (member_id, created_at desc, id desc);
 create index notifications_unread_idx on core.notifications (member_id, created_at desc) where is_in_app and read_at is null and archived_at is null;
 create index notifications_mail_at_idx on core.notifications (mail_at) where mail_at is not null;
@@ -454,4 +454,3 @@ comment on table core.digest_settings is 'When the digests of members leave, whe
 --!include engine/permissions/sharing.sql
 --!include metadata/notifications.sql
 --!include core/notifications/mail.sql
---!include engine/trash.sql

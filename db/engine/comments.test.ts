@@ -313,6 +313,30 @@ test('comments follow their record to the trash and back, and go when it is dest
     expect((await client.query(`select * from ${ws.schema}.record_comments`)).rows).toEqual([]);
   }));
 
+test('comments move to the record that theirs was merged into', () =>
+  db.inTransaction(async (client) => {
+    const [stays, goes] = [await make(client, 'Acme', ann), await make(client, 'ACME', ann)];
+    await act(client, ws.adminRole);
+    await say(client, goes, `About ACME <@${cid}>`);
+    await client.query(`select merge_records('company', $1, array[$2]::uuid[])`, [stays, goes]);
+    expect(await bodies(client, stays)).toEqual([`About ACME <@${cid}>`]);
+    await be(client, cid, ws.memberRole);
+    const { rows } = await client.query('select metadata.my_notifications() as list');
+    expect(rows[0].list.items).toMatchObject([{ recordId: stays, label: 'Acme' }]);
+  }));
+
+test('comments go with the trash that is purged', () =>
+  db.inTransaction(async (client) => {
+    const id = await make(client, 'Acme', ann);
+    await act(client, ws.adminRole);
+    await say(client, id, 'Remember.');
+    await client.query('delete from companies where id = $1', [id]);
+    await client.query('reset role');
+    await client.query(`update ${ws.schema}.trash set deleted_at = now() - interval '1000 days'`);
+    expect((await client.query('select engine.purge_trash($1) as n', [ws.id])).rows[0].n).toBe(1);
+    expect((await client.query(`select * from ${ws.schema}.record_comments`)).rows).toEqual([]);
+  }));
+
 test('what was removed is forgotten a day later', () =>
   db.inTransaction(async (client) => {
     const id = await make(client, 'Acme', ann);

@@ -63,6 +63,7 @@ begin
   where f.object_id = v_object.id and f.record_id = any (v_others) and k.object_id = f.object_id and k.member_id is not distinct from f.member_id
     and (k.record_id = begin_merge.survivor_id or k.record_id = any (v_others) and k.id < f.id);
   update metadata.favourites f set record_id = begin_merge.survivor_id where f.object_id = v_object.id and f.record_id = any (v_others);
+  update core.notifications n set record_id = begin_merge.survivor_id where n.object_id = v_object.id and n.record_id = any (v_others);
   -- What else a workspace keeps about records.
   for v_internal in
     select t from unnest(engine.internal_tables()) t

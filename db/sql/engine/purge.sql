@@ -23,6 +23,8 @@ begin
        ) old where t.id = old.id returning t.object_id, t.record_id
      ), shares as (
        delete from %1$I.record_shares s using gone g where s.object_id = g.object_id and s.record_id = g.record_id
+     ), comments as (
+       delete from %1$I.record_comments c using gone g where c.object_id = g.object_id and c.record_id = g.record_id
      ), batches as materialized (
        select d.object_id, nextval(''engine.event_batch'') as batch from (
          select distinct g.object_id from gone g left join metadata.objects o on o.id = g.object_id where coalesce(o.is_audited, true)) d

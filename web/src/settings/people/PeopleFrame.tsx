@@ -1,4 +1,11 @@
-import { IconBell, IconChecklist, IconUserCircle, IconUserShield, IconUsers, IconUsersGroup } from '@tabler/icons-react';
+import {
+  IconBell,
+  IconChecklist,
+  IconUserCircle,
+  IconUserShield,
+  IconUsers,
+  IconUsersGroup,
+} from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useMay } from '../../model/store.ts';

@@ -451,6 +451,5 @@ comment on table core.digest_settings is 'When the digests of members leave, whe
 --!include core/notifications/notify.sql
 --!include core/notifications/tasks.sql
 --!include engine/comments/comments.sql
---!include engine/permissions/sharing.sql
 --!include metadata/notifications.sql
 --!include core/notifications/mail.sql

@@ -229,14 +229,14 @@ describe('the list of notifications', () => {
     await writer.getByRole('heading', { name: 'What you are told' }).waitFor();
     await expectAccessible(writer);
     await picture(writer, 'settings');
-    await writer.getByRole('textbox', { name: 'Mentions: by mail' }).click();
+    await writer.getByRole('combobox', { name: 'Mentions: by mail' }).click();
     await writer.getByRole('option', { name: 'Never' }).click();
     await writer.getByLabel('How often').click();
     await writer.getByRole('option', { name: 'Every hour' }).click();
     await writer.getByLabel('At', { exact: true }).waitFor({ state: 'detached' });
     await writer.reload();
-    await writer.getByRole('textbox', { name: 'Mentions: by mail' }).waitFor();
-    expect(await writer.getByRole('textbox', { name: 'Mentions: by mail' }).inputValue()).toBe('Never');
+    await writer.getByRole('combobox', { name: 'Mentions: by mail' }).waitFor();
+    expect(await writer.getByRole('combobox', { name: 'Mentions: by mail' }).inputValue()).toBe('Never');
     expect(await value('select frequency as value from core.digest_settings')).toBe('HOURLY');
   });
 

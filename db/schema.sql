@@ -296,6 +296,21 @@ CREATE INDEX database_logins_member_id_idx ON core.database_logins USING btree (
 
 CREATE INDEX database_logins_workspace_id_idx ON core.database_logins USING btree (workspace_id);
 
+create table core.digest_settings (
+  member_id uuid not null,
+  frequency text not null,
+  hour integer not null
+);
+comment on table core.digest_settings is 'When the digests of members leave, where they have chosen.';
+
+alter table core.digest_settings add constraint digest_settings_frequency_check CHECK ((frequency = ANY (ARRAY['DAILY'::text, 'HOURLY'::text])));
+
+alter table core.digest_settings add constraint digest_settings_hour_check CHECK (((hour >= 0) AND (hour <= 23)));
+
+alter table core.digest_settings add constraint digest_settings_member_id_fkey FOREIGN KEY (member_id) REFERENCES core.members(id) ON DELETE CASCADE;
+
+alter table core.digest_settings add constraint digest_settings_pkey PRIMARY KEY (member_id);
+
 create table core.identities (
   provider_id uuid not null,
   subject text not null,
@@ -518,6 +533,70 @@ CREATE TRIGGER _600_forget_shares AFTER DELETE ON core.members FOR EACH ROW EXEC
 CREATE TRIGGER _610_forget_views AFTER DELETE ON core.members FOR EACH ROW EXECUTE FUNCTION engine.tg_principals__forget_views('MEMBER');
 
 CREATE CONSTRAINT TRIGGER keep_admin AFTER DELETE OR UPDATE OF role_id, is_active ON core.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION engine.tg_members__keep_admin();
+
+create table core.notification_preferences (
+  member_id uuid not null,
+  kind text not null,
+  is_in_app boolean not null,
+  mail text not null
+);
+comment on table core.notification_preferences is 'How members want to be told of a kind, where they have chosen.';
+
+alter table core.notification_preferences add constraint notification_preferences_mail_check CHECK ((mail = ANY (ARRAY['NOW'::text, 'DIGEST'::text, 'OFF'::text])));
+
+alter table core.notification_preferences add constraint notification_preferences_member_id_fkey FOREIGN KEY (member_id) REFERENCES core.members(id) ON DELETE CASCADE;
+
+alter table core.notification_preferences add constraint notification_preferences_pkey PRIMARY KEY (member_id, kind);
+
+create table core.notifications (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null,
+  member_id uuid not null,
+  kind text not null,
+  object_id uuid,
+  record_id uuid,
+  comment_id uuid,
+  detail jsonb not null default '{}'::jsonb,
+  key text,
+  actor_id uuid,
+  actor_name text,
+  is_in_app boolean not null default true,
+  created_at timestamp with time zone not null default now(),
+  read_at timestamp with time zone,
+  archived_at timestamp with time zone,
+  mail_at timestamp with time zone,
+  mailed_at timestamp with time zone
+);
+comment on table core.notifications is 'What members are told. The records that it is about are named when it is shown, with the reader''s rights.';
+
+comment on column core.notifications.key is 'What it is about: with a key a member is told once.';
+comment on column core.notifications.mail_at is 'When it is mailed, unless it was read by then; null for never, or no more.';
+
+alter table core.notifications add constraint notifications_check CHECK (((record_id IS NULL) OR (object_id IS NOT NULL)));
+
+alter table core.notifications add constraint notifications_kind_check CHECK ((kind = ANY (ARRAY['TASK_ASSIGNED'::text, 'TASK_DUE'::text, 'MENTION'::text, 'REPLY'::text, 'SHARED'::text, 'IMPORT_FINISHED'::text, 'WEBHOOK_DISABLED'::text, 'SYNC_ERROR'::text])));
+
+alter table core.notifications add constraint notifications_member_id_fkey FOREIGN KEY (member_id) REFERENCES core.members(id) ON DELETE CASCADE;
+
+alter table core.notifications add constraint notifications_member_id_key_key UNIQUE (member_id, key);
+
+alter table core.notifications add constraint notifications_object_id_fkey FOREIGN KEY (object_id) REFERENCES metadata.objects(id) ON DELETE CASCADE;
+
+alter table core.notifications add constraint notifications_pkey PRIMARY KEY (id);
+
+alter table core.notifications add constraint notifications_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX notifications_created_at_idx ON core.notifications USING btree (created_at);
+
+CREATE INDEX notifications_mail_at_idx ON core.notifications USING btree (mail_at) WHERE (mail_at IS NOT NULL);
+
+CREATE INDEX notifications_member_id_created_at_id_idx ON core.notifications USING btree (member_id, created_at DESC, id DESC);
+
+CREATE INDEX notifications_object_id_record_id_idx ON core.notifications USING btree (object_id, record_id);
+
+CREATE INDEX notifications_unread_idx ON core.notifications USING btree (member_id, created_at DESC) WHERE (is_in_app AND (read_at IS NULL) AND (archived_at IS NULL));
+
+CREATE INDEX notifications_workspace_id_idx ON core.notifications USING btree (workspace_id);
 
 create table core.oauth_clients (
   id uuid not null default gen_random_uuid(),
@@ -4730,6 +4809,40 @@ AS $function$
   where m.user_id = magic_workspaces.user_id and m.is_active and coalesce(j.is_magic_link_on, true)
 $function$;
 
+CREATE OR REPLACE FUNCTION core.mail_notifications(member_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_member record;
+  v_items jsonb;
+  v_total int;
+begin
+  select m.id, m.workspace_id, u.email, u.locale, m.is_active into v_member from core.members m join core.users u on u.id = m.user_id where m.id = mail_notifications.member_id;
+  with due as (
+    select n.id from core.notifications n where n.member_id = mail_notifications.member_id and n.mail_at <= now() for update skip locked
+  ), taken as (
+    update core.notifications n set mail_at = null, mailed_at = case when n.read_at is null and n.archived_at is null then now() end
+    from due where n.id = due.id
+    returning n.*
+  ), unseen as (
+    select array_agg(t.id) as ids from taken t where t.read_at is null and t.archived_at is null
+  )
+  select jsonb_agg(i.item order by i.item ->> 'createdAt' desc), count(*) into v_items, v_total
+  from unseen u cross join lateral engine.notification_items(mail_notifications.member_id, u.ids) i (id, item);
+  if v_total = 0 or not v_member.is_active then
+    return 0;
+  end if;
+  perform core.queue_mail(v_member.email, 'notifications', jsonb_build_object('total', v_total,
+    'items', (select jsonb_agg(e order by n) from jsonb_array_elements(v_items) with ordinality x (e, n) where n <= 30)), v_member.workspace_id, v_member.locale);
+  return v_total;
+end
+$function$;
+comment on function core.mail_notifications(uuid) is 'Puts one mail into the outbox with what is due for a member and was not read yet. Returns how much that was.';
+
 CREATE OR REPLACE FUNCTION core.mail_to_send(id uuid)
  RETURNS TABLE(to_address text, template text, props jsonb, locale text, workspace_name text, workspace_slug text, time_zone text)
  LANGUAGE sql
@@ -4829,6 +4942,13 @@ AS $function$
       (client).workspace_id is not null or (select s.allows_other_apps from core.workspace_settings s where s.workspace_id = may_use_client.workspace_id))
 $function$;
 
+CREATE OR REPLACE FUNCTION core.members_to_mail(max_members integer DEFAULT 200)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select distinct n.member_id from core.notifications n where n.mail_at <= now() limit max_members $function$;
+
 CREATE OR REPLACE FUNCTION core.members_without_factor(workspace_id uuid)
  RETURNS TABLE(member_id uuid, user_id uuid, is_wanted boolean)
  LANGUAGE sql
@@ -4882,6 +5002,19 @@ AS $function$
     'workspaces', (select count(*) from core.workspaces))
 $function$;
 comment on function core.metrics() is 'What the server tells of the database at /metrics: {"jobs", "attempts", "outbox", "lag", "relay", "runners", "workspaces"}.';
+
+CREATE OR REPLACE FUNCTION core.next_digest(frequency text, hour integer, zone text, after timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case frequency
+    when 'HOURLY' then date_trunc('hour', next_digest.after) + interval '1 hour'
+    else (select min(d.at) from (
+      select (date_trunc('day', next_digest.after at time zone zone) + make_interval(days => i, hours => hour)) at time zone zone as at
+      from generate_series(0, 2) i) d where d.at > next_digest.after) end
+$function$;
 
 CREATE OR REPLACE FUNCTION core.note_app_use(client_id uuid, grant_id uuid)
  RETURNS void
@@ -5082,6 +5215,184 @@ CREATE OR REPLACE FUNCTION core.note_session_mfa(session_id uuid)
  SET search_path TO ''
 AS $function$ update core.sessions s set mfa_at = now() where s.id = note_session_mfa.session_id $function$;
 
+CREATE OR REPLACE FUNCTION core.notification_choices(workspace_id uuid, members uuid[], kind text)
+ RETURNS TABLE(member_id uuid, is_in_app boolean, mail_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query execute format($sql$
+      select m.id, c.is_in_app,
+        case c.mail when 'NOW' then now() + interval '1 minute' when 'DIGEST' then core.next_digest(coalesce(s.frequency, 'DAILY'), coalesce(s.hour, 8), core.zone_or_utc(t.time_zone), now()) end
+      from core.members m
+      join %I.workspace_members t on t.id = m.id
+      join core.notification_kinds() k on k.kind = $3
+      left join core.notification_preferences p on p.member_id = m.id and p.kind = $3
+      left join core.digest_settings s on s.member_id = m.id
+      cross join lateral (select coalesce(p.is_in_app, k.is_in_app) as is_in_app, coalesce(p.mail, k.mail) as mail) c
+      where m.workspace_id = $1 and m.id = any ($2) and m.is_active and (c.is_in_app or c.mail <> 'OFF')
+    $sql$, (select w.schema_name from core.workspaces w where w.id = workspace_id))
+  using workspace_id, members, kind;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.notification_kinds()
+ RETURNS TABLE(kind text, label text, description text, is_in_app boolean, mail text)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select * from (values
+    ('TASK_ASSIGNED', 'Assigned tasks', 'Somebody gives you a task.', true, 'DIGEST'),
+    ('TASK_DUE', 'Due tasks', 'A task of yours is due today, or is overdue.', true, 'DIGEST'),
+    ('MENTION', 'Mentions', 'Somebody mentions you in a comment.', true, 'NOW'),
+    ('REPLY', 'Replies', 'Somebody answers in a thread that you wrote in.', true, 'DIGEST'),
+    ('SHARED', 'Shared records', 'Somebody shares a record with you or a team of yours.', true, 'DIGEST'),
+    ('IMPORT_FINISHED', 'Finished imports', 'An import that you began has ended.', true, 'OFF'),
+    ('WEBHOOK_DISABLED', 'Webhooks that were switched off', 'A webhook failed for too long.', true, 'NOW'),
+    ('SYNC_ERROR', 'Synchronisation that fails', 'A connected account cannot be read any more.', true, 'NOW')
+  ) as k (kind, label, description, is_in_app, mail)
+$function$;
+
+CREATE OR REPLACE FUNCTION core.notify(workspace_id uuid, members uuid[], kind text, object_id uuid DEFAULT NULL::uuid, record_id uuid DEFAULT NULL::uuid, detail jsonb DEFAULT '{}'::jsonb, comment_id uuid DEFAULT NULL::uuid, key text DEFAULT NULL::text)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_actor engine.actor := engine.current_actor();
+  v_actor_id uuid := case when v_actor.type = 'member' then v_actor.id end;
+  v_told uuid[];
+begin
+  with told as (
+    insert into core.notifications (workspace_id, member_id, kind, object_id, record_id, comment_id, detail, key, actor_id, actor_name, is_in_app, mail_at)
+    select notify.workspace_id, c.member_id, notify.kind, notify.object_id, notify.record_id, notify.comment_id, coalesce(notify.detail, '{}'), notify.key,
+      v_actor_id, case when v_actor.type not in ('system', 'psql') then v_actor.name end, c.is_in_app, c.mail_at
+    from core.notification_choices(notify.workspace_id, notify.members, notify.kind) c
+    where c.member_id is distinct from v_actor_id
+      and (notify.record_id is null or engine.member_reads(c.member_id, notify.object_id, notify.record_id))
+    on conflict do nothing
+    returning member_id
+  )
+  select coalesce(array_agg(t.member_id), '{}') into v_told from told t;
+  perform core.wake_members(workspace_id, v_told);
+  return v_told;
+end
+$function$;
+comment on function core.notify(uuid,uuid[],text,uuid,uuid,jsonb,uuid,text) is 'Tells members of a workspace something: kind is one of core.notification_kinds(), detail what its sentence needs. Of a record only those who may read it are told. With a key each is told once.';
+
+CREATE OR REPLACE FUNCTION core.notify_assigned(workspace_id uuid, batches bigint[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_task record;
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_count int := 0;
+  v_rows int;
+  r record;
+begin
+  select * into v_task from core.task_columns(workspace_id);
+  if v_schema is null or v_task.assignee is null then
+    return 0;
+  end if;
+  -- By who was given what by whom in one statement: still theirs, and not done meanwhile.
+  for r in execute format($sql$
+      select e.batch, m.id as member_id, i.pg_role, e.actor_type, e.actor_id, e.actor_name, array_agg(e.record_id) as records
+      from %1$I.record_events e
+      join %1$I.%2$I t on t.id = e.record_id and t.%3$I = (e.after ->> %3$L)::uuid
+      join core.members m on m.id = t.%3$I and m.workspace_id = $3 and m.is_active
+      join metadata.roles i on i.id = m.role_id
+      where e.batch = any ($1) and e.object_id = $2 and e.action in ('created', 'updated') and e.after ->> %3$L is not null
+        and not (e.actor_type = 'member' and e.actor_id = m.id) %4$s
+      group by 1, 2, 3, 4, 5, 6
+    $sql$, v_schema, (v_task.object).table_name, v_task.assignee, case when v_task.status is not null then format('and t.%I is distinct from ''DONE''', v_task.status) end) using batches, (v_task.object).id, workspace_id
+  loop
+    execute format($sql$
+        with seen as (
+          select t.id, count(*) over () as number from %1$I.%2$I t where t.id = any ($1) and %3$s
+        ), lines as (
+          select s.id, null::bigint as number from seen s where s.number <= $2
+          union all
+          select null, max(s.number) from seen s having max(s.number) > $2
+        )
+        insert into core.notifications (workspace_id, member_id, kind, object_id, record_id, detail, key, actor_id, actor_name, is_in_app, mail_at)
+        select $3, c.member_id, 'TASK_ASSIGNED', $4, l.id, case when l.id is null then jsonb_build_object('count', l.number) else '{}' end,
+          'assigned:' || $5 || coalesce(':' || l.id, ''), case when $6 = 'member' then $7 end, case when $6 not in ('system', 'psql') then $8 end, c.is_in_app, c.mail_at
+        from lines l cross join core.notification_choices($3, array[$9], 'TASK_ASSIGNED') c
+        on conflict do nothing
+      $sql$, v_schema, (v_task.object).table_name, engine.condition_of(r.pg_role, (v_task.object).id, 'READ', 't.', r.member_id))
+    using r.records, core.told_one_by_one(), workspace_id, (v_task.object).id, r.batch, r.actor_type, r.actor_id, r.actor_name, r.member_id;
+    get diagnostics v_rows = row_count;
+    if v_rows > 0 then
+      perform core.wake_members(workspace_id, array[r.member_id]);
+    end if;
+    v_count := v_count + v_rows;
+  end loop;
+  return v_count;
+end
+$function$;
+comment on function core.notify_assigned(uuid,bigint[]) is 'Tells members which tasks others gave them in these statements. Doing it again tells nobody again.';
+
+CREATE OR REPLACE FUNCTION core.notify_due(workspace_id uuid, at timestamp with time zone DEFAULT now())
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_task record;
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_count int := 0;
+  v_rows int;
+  r record;
+begin
+  select * into v_task from core.task_columns(workspace_id);
+  if v_schema is null or v_task.assignee is null or v_task.due_at is null then
+    return 0;
+  end if;
+  for r in execute format($sql$
+      select d.member_id, d.state, i.pg_role, array_agg(d.id) as records, array_agg(d.key) as keys
+      from (
+        select t.id, t.%3$I as member_id, s.state, 'due:' || t.id || ':' || s.state || ':' || extract(epoch from t.%4$I) as key
+        from %1$I.%2$I t
+        join %1$I.workspace_members w on w.id = t.%3$I
+        cross join lateral (select $2 at time zone core.zone_or_utc(w.time_zone) as now, t.%4$I at time zone core.zone_or_utc(w.time_zone) as due) l
+        cross join lateral (select case when l.due::date < l.now::date then 'OVERDUE' when l.due::date = l.now::date and extract(hour from l.now) >= 8 then 'TODAY' end as state) s
+        where t.%4$I > $2 - interval '7 days' and t.%4$I < $2 + interval '2 days' and s.state is not null %5$s
+      ) d
+      join core.members m on m.id = d.member_id and m.workspace_id = $1 and m.is_active
+      join metadata.roles i on i.id = m.role_id
+      where not exists (select from core.notifications n where n.member_id = d.member_id and n.key = d.key)
+      group by 1, 2, 3
+    $sql$, v_schema, (v_task.object).table_name, v_task.assignee, v_task.due_at, case when v_task.status is not null then format('and t.%I is distinct from ''DONE''', v_task.status) end)
+  using workspace_id, notify_due.at
+  loop
+    execute format($sql$
+        insert into core.notifications (workspace_id, member_id, kind, object_id, record_id, detail, key, is_in_app, mail_at)
+        select $3, c.member_id, 'TASK_DUE', $4, t.id, jsonb_build_object('state', $5), d.key, c.is_in_app, c.mail_at
+        from unnest($1, $2) d (id, key)
+        join %I.%I t on t.id = d.id
+        cross join core.notification_choices($3, array[$6], 'TASK_DUE') c
+        where %s
+        on conflict do nothing
+      $sql$, v_schema, (v_task.object).table_name, engine.condition_of(r.pg_role, (v_task.object).id, 'READ', 't.', r.member_id))
+    using r.records, r.keys, workspace_id, (v_task.object).id, r.state, r.member_id;
+    get diagnostics v_rows = row_count;
+    if v_rows > 0 then
+      perform core.wake_members(workspace_id, array[r.member_id]);
+    end if;
+    v_count := v_count + v_rows;
+  end loop;
+  return v_count;
+end
+$function$;
+comment on function core.notify_due(uuid,timestamp with time zone) is 'Tells members which of their tasks are due today or overdue, each once for a date.';
+
 CREATE OR REPLACE FUNCTION core.oauth_account(member_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -5246,6 +5557,22 @@ AS $function$
   select count(*)::int from gone
 $function$;
 
+CREATE OR REPLACE FUNCTION core.purge_notifications(max_rows integer DEFAULT 10000)
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with gone as (
+    delete from core.notifications n where n.id in (
+      select o.id from core.notifications o
+      where o.created_at < now() - interval '90 days' and (o.read_at is not null or o.archived_at is not null or not o.is_in_app or o.created_at < now() - interval '1 year')
+      limit max_rows)
+    returning 1
+  )
+  select count(*)::int from gone
+$function$;
+
 CREATE OR REPLACE FUNCTION core.purge_oauth()
  RETURNS integer
  LANGUAGE plpgsql
@@ -5268,6 +5595,17 @@ begin
 end
 $function$;
 comment on function core.purge_oauth() is 'Forgets codes and tokens that have run out, and apps that nobody uses. Returns how many tokens.';
+
+CREATE OR REPLACE FUNCTION core.queue_assigned(taken engine.outbox[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select graphile_worker.add_job('notifications__assigned', json_build_object('workspace_id', t.workspace_id, 'batches', json_agg(t.batch)))
+  from unnest(taken) t join metadata.objects o on o.id = t.object_id
+  where o.universal_identifier = 'standard:task' and t.action in ('created', 'updated')
+  group by t.workspace_id
+$function$;
 
 CREATE OR REPLACE FUNCTION core.queue_mail(to_address text, template text, props jsonb DEFAULT '{}'::jsonb, workspace_id uuid DEFAULT NULL::uuid, locale text DEFAULT 'en'::text)
  RETURNS uuid
@@ -6318,6 +6656,23 @@ end
 $function$;
 comment on function core.take_saml_assertion(uuid,bytea,text) is 'What an assertion said, for who comes with its ticket and has made the request that it answers: once, and within ten minutes.';
 
+CREATE OR REPLACE FUNCTION core.task_columns(workspace_id uuid, OUT object metadata.objects, OUT assignee text, OUT due_at text, OUT status text)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  select o.* into object from metadata.objects o
+  where o.workspace_id = task_columns.workspace_id and o.universal_identifier = 'standard:task' and o.is_active and o.deleted_at is null;
+  select max(c.name) filter (where f.universal_identifier = 'standard:task.assignee'), max(c.name) filter (where f.universal_identifier = 'standard:task.dueAt'),
+    max(c.name) filter (where f.universal_identifier = 'standard:task.status')
+  into assignee, due_at, status
+  from engine.field_columns(task_columns.workspace_id, array[(object).id]) c join metadata.fields f on f.id = c.field_id
+  where (object).id is not null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.tell_identity_connected(account core.users, provider core.identity_providers)
  RETURNS void
  LANGUAGE sql
@@ -6582,6 +6937,13 @@ exception when undefined_table or undefined_column then
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.told_one_by_one()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN 10;
+
 CREATE OR REPLACE FUNCTION core.trust_device(user_id uuid, token_hash bytea, expires_at timestamp with time zone)
  RETURNS void
  LANGUAGE sql
@@ -6708,6 +7070,16 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.wake_members(workspace_id uuid, members uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select pg_notify('relvar_notifications', json_build_object('workspace', workspace_id, 'members', array_agg(m.id))::text)
+  from (select id, (row_number() over () - 1) / 100 as piece from (select distinct id from unnest(members) u (id)) d) m
+  group by m.piece
+$function$;
+
 CREATE OR REPLACE FUNCTION core.warn_of_saml_certificates(provider_id uuid, not_after timestamp with time zone)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -6785,6 +7157,27 @@ CREATE OR REPLACE FUNCTION core.workspaces_of(user_id uuid)
 AS $function$
   select w.id, w.slug, w.name from core.members m join core.workspaces w on w.id = m.workspace_id
   where m.user_id = workspaces_of.user_id and m.is_active order by w.name, w.id
+$function$;
+
+CREATE OR REPLACE FUNCTION core.workspaces_to_remind()
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select w.id from core.workspaces w $function$;
+
+CREATE OR REPLACE FUNCTION core.zone_or_utc(name text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  perform now() at time zone name;
+  return coalesce(name, 'UTC');
+exception when invalid_parameter_value then
+  return 'UTC';
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.acting_role()
@@ -7007,6 +7400,39 @@ begin
     group by 1, 2, 3, e.privilege_type
   ) g
   group by g.key, g.name, g.grantee;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.add_comment(caller name, schema_name text, object_name text, record_id uuid, body text, parent_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.shareable_object(caller, schema_name, object_name, record_id, 'READ');
+  v_text text := engine.comment_text(body);
+  v_names jsonb := engine.mention_names(v_object.workspace_id, v_text);
+  v_actor engine.actor := engine.current_actor();
+  v_parent uuid;
+  v_id uuid;
+begin
+  if parent_id is not null then
+    -- Threads have one level: a reply to a reply goes where that one stands.
+    execute format('select coalesce(c.parent_id, c.id) from %I.record_comments c where c.id = $1 and c.object_id = $2 and c.record_id = $3', schema_name)
+      into v_parent using parent_id, v_object.id, record_id;
+    if v_parent is null then
+      raise exception 'The comment that this one replies to is not there.' using errcode = 'RV221', column = 'parent_id', hint = 'It may have been removed.';
+    end if;
+  end if;
+  execute format('insert into %I.record_comments (object_id, record_id, parent_id, body, mentions, author_type, author_id, author_name)
+    values ($1, $2, $3, $4, $5, $6, $7, $8) returning id', schema_name)
+  into v_id using v_object.id, record_id, v_parent, v_text, v_names, v_actor.type, v_actor.id, v_actor.name;
+  if v_parent is not null then
+    execute format('update %I.record_comments c set resolved_at = null, resolved_by_name = null where c.id = $1 and c.resolved_at is not null', schema_name) using v_parent;
+  end if;
+  perform engine.note_comment(schema_name, v_object, record_id, v_id, 'ADDED');
+  return jsonb_build_object('id', v_id, 'notTold', engine.tell_mentioned(schema_name, v_object, record_id, v_id, v_parent, engine.mentioned_ids(v_text)));
 end
 $function$;
 
@@ -7985,6 +8411,22 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.assert_notified_member()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_member uuid := engine.notified_member();
+begin
+  if v_member is null then
+    raise exception 'Notifications are a member''s own.' using errcode = '42501', hint = 'Sign in as the member.';
+  end if;
+  return v_member;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.assert_options(options jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -8409,6 +8851,7 @@ begin
   where f.object_id = v_object.id and f.record_id = any (v_others) and k.object_id = f.object_id and k.member_id is not distinct from f.member_id
     and (k.record_id = begin_merge.survivor_id or k.record_id = any (v_others) and k.id < f.id);
   update metadata.favourites f set record_id = begin_merge.survivor_id where f.object_id = v_object.id and f.record_id = any (v_others);
+  update core.notifications n set record_id = begin_merge.survivor_id where n.object_id = v_object.id and n.record_id = any (v_others);
   -- What else a workspace keeps about records.
   for v_internal in
     select t from unnest(engine.internal_tables()) t
@@ -8608,6 +9051,30 @@ begin
   return (engine.rule_breakers(rule, false) ->> 'count')::bigint > 0;
 exception when undefined_column or undefined_table or datatype_mismatch or undefined_function then
   return false;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.bring_back_comment(caller name, schema_name text, comment_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_comment jsonb := engine.named_comment(caller, schema_name, comment_id);
+  v_object metadata.objects := engine.commented_object(v_comment);
+  v_id uuid;
+begin
+  if (v_comment ->> 'removed_by')::uuid is distinct from (engine.current_actor()).id and not engine.acts_as_administrator() then
+    raise exception 'A comment is brought back by who removed it.' using errcode = '42501', hint = 'Ask them.';
+  end if;
+  execute format('update %I.record_comments c set removed_at = null, removed_by = null where c.id = $1 and c.removed_at is not null returning c.id', schema_name)
+    into v_id using comment_id;
+  if v_id is null then
+    return false;
+  end if;
+  perform engine.note_comment(schema_name, v_object, (v_comment ->> 'record_id')::uuid, comment_id, 'ADDED');
+  return true;
 end
 $function$;
 
@@ -9173,6 +9640,84 @@ begin
       hint = coalesce(format('Did you mean %s?', engine.nearest(field_name, array(select f.name from metadata.fields f where f.object_id = (object).id and f.is_active and f.deleted_at is null))), 'Give the API name, such as jobTitle.');
   end if;
   return v_columns;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.comment_excerpt(body text, mentions jsonb, workspace_id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_text text := left(body, 400);
+  r record;
+begin
+  for r in
+    select i as id, coalesce(nullif(m.name, ''), mentions ->> i::text, 'somebody') as name
+    from unnest(engine.mentioned_ids(v_text)) i left join core.members m on m.id = i and m.workspace_id = comment_excerpt.workspace_id
+  loop
+    v_text := replace(v_text, '<@' || r.id || '>', '@' || r.name);
+  end loop;
+  v_text := btrim(regexp_replace(regexp_replace(v_text, '\*\*([^*\n]+)\*\*|`([^`\n]+)`', '\1\2', 'g'), '\s+', ' ', 'g'));
+  return case when length(v_text) > 160 then left(v_text, 159) || '…' else v_text end;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.comment_text(body text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_text text := btrim(regexp_replace(coalesce(body, ''), '[\x01-\x08\x0b-\x1f\x7f]', '', 'g'), E' \n\t');
+begin
+  if length(v_text) not between 1 and 10000 then
+    raise exception 'A comment has between 1 and 10,000 characters.' using errcode = 'RV220', column = 'body', hint = 'Longer texts are notes.';
+  end if;
+  return v_text;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.commented_object(comment jsonb)
+ RETURNS metadata.objects
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$ select o from metadata.objects o where o.id = (comment ->> 'object_id')::uuid $function$;
+
+CREATE OR REPLACE FUNCTION engine.comments_of_record(caller name, schema_name text, object_name text, record_id uuid, max_threads integer, before_thread uuid)
+ RETURNS TABLE(comment_id uuid, parent_id uuid, body text, mentions jsonb, author_type text, author_id uuid, author_name text, created_at timestamp with time zone, edited_at timestamp with time zone, is_removed boolean, resolved_at timestamp with time zone, resolved_by_name text, may_edit boolean, may_remove boolean)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.shareable_object(caller, schema_name, object_name, record_id, 'READ');
+  v_actor engine.actor := engine.current_actor();
+begin
+  return query execute format($sql$
+      with threads as (
+        select t.id, t.created_at from %1$I.record_comments t
+        where t.object_id = $1 and t.record_id = $2 and t.parent_id is null
+          and ($4 is null or (t.created_at, t.id) < (select b.created_at, b.id from %1$I.record_comments b where b.id = $4))
+          -- What was removed is shown as a gap, while there are replies to it.
+          and (t.removed_at is null or exists (select from %1$I.record_comments r where r.parent_id = t.id and r.removed_at is null))
+        order by t.created_at desc, t.id desc limit $3
+      )
+      select c.id, c.parent_id, case when c.removed_at is null then c.body else '' end,
+        case when c.removed_at is null then c.mentions || coalesce((
+          select jsonb_object_agg(m.id, m.name) from core.members m
+          where m.workspace_id = $5 and m.id = any (engine.mentioned_ids(c.body)) and m.name <> ''), '{}') else '{}' end,
+        c.author_type, c.author_id, c.author_name, c.created_at, c.edited_at, c.removed_at is not null, c.resolved_at, c.resolved_by_name,
+        o.is_own and c.removed_at is null, (o.is_own or $8) and c.removed_at is null
+      from threads t
+      join %1$I.record_comments c on c.id = t.id or c.parent_id = t.id and c.removed_at is null
+      cross join lateral (select coalesce(c.author_type = $6 and c.author_id = $7, false) as is_own) o
+      order by t.created_at, t.id, c.parent_id is not null, c.created_at, c.id
+    $sql$, schema_name)
+  using v_object.id, record_id, least(greatest(max_threads, 1), 200), before_thread, v_object.workspace_id, v_actor.type, v_actor.id, engine.moderates_comments();
 end
 $function$;
 
@@ -10133,6 +10678,120 @@ AS $function$
   join metadata.objects o on o.id = p.object_id and o.workspace_id = desired_columns.workspace_id
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.desired_comment_internals(schema_name text)
+ RETURNS SETOF engine.fact
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $functionx$
+  select v.kind, v.key, null, null, v.key, v.definition, engine.fact_comment(v.key, v.definition, v.tags, v.description),
+    null, null::boolean, null, null, null::oid
+  from (values
+    ('internal', 'record_comments', format(
+      'create table %1$I.record_comments (
+        id uuid primary key default %2$s, object_id uuid not null, record_id uuid not null,
+        parent_id uuid references %1$I.record_comments on delete cascade, body text not null check (length(body) <= 10000),
+        mentions jsonb not null default ''{}'', author_type text not null, author_id uuid, author_name text,
+        created_at timestamptz not null default now(), edited_at timestamptz, removed_at timestamptz, removed_by uuid,
+        resolved_at timestamptz, resolved_by_name text);
+      create index record_comments_record_id_object_id_idx on %1$I.record_comments (record_id, object_id);
+      create index record_comments_parent_id_idx on %1$I.record_comments (parent_id);
+      create index record_comments_removed_at_idx on %1$I.record_comments (removed_at) where removed_at is not null;
+      comment on column %1$I.record_comments.id is ''Identifies the comment.'';
+      comment on column %1$I.record_comments.object_id is ''The object of the record: metadata.objects.id.'';
+      comment on column %1$I.record_comments.record_id is ''The record that is commented on.'';
+      comment on column %1$I.record_comments.parent_id is ''The comment that this one replies to; null for the first of a thread.'';
+      comment on column %1$I.record_comments.body is ''The text. <@id> mentions a member.'';
+      comment on column %1$I.record_comments.mentions is ''What mentioned members were called when they were mentioned, by id.'';
+      comment on column %1$I.record_comments.author_type is ''Who wrote it: member, api_key, application, psql or system.'';
+      comment on column %1$I.record_comments.author_id is ''The member, the API key or the app.'';
+      comment on column %1$I.record_comments.author_name is ''What they were called at the time.'';
+      comment on column %1$I.record_comments.created_at is ''When it was written.'';
+      comment on column %1$I.record_comments.edited_at is ''When its text was changed last; null for never.'';
+      comment on column %1$I.record_comments.removed_at is ''When it was removed; a job forgets it a day later.'';
+      comment on column %1$I.record_comments.removed_by is ''The member, API key or app who removed it, and may bring it back.'';
+      comment on column %1$I.record_comments.resolved_at is ''When the thread was resolved; null while it is open.'';
+      comment on column %1$I.record_comments.resolved_by_name is ''Who resolved the thread.''', schema_name, engine.uuid_default()),
+      '@behavior -*', 'What people say about records, in threads.'),
+    ('function', 'comments_of_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.comments_of_record(object_name text, record_id uuid, max_threads integer DEFAULT 50, before_thread uuid DEFAULT NULL::uuid)
+ RETURNS TABLE(comment_id uuid, parent_id uuid, body text, mentions jsonb, author_type text, author_id uuid, author_name text, created_at timestamp with time zone, edited_at timestamp with time zone, is_removed boolean, resolved_at timestamp with time zone, resolved_by_name text, may_edit boolean, may_remove boolean)
+ LANGUAGE sql
+ STABLE ROWS 20
+BEGIN ATOMIC
+ SELECT c.comment_id,
+     c.parent_id,
+     c.body,
+     c.mentions,
+     c.author_type,
+     c.author_id,
+     c.author_name,
+     c.created_at,
+     c.edited_at,
+     c.is_removed,
+     c.resolved_at,
+     c.resolved_by_name,
+     c.may_edit,
+     c.may_remove
+    FROM engine.comments_of_record(CURRENT_USER, %1$L::text, comments_of_record.object_name, comments_of_record.record_id, comments_of_record.max_threads, comments_of_record.before_thread) c(comment_id, parent_id, body, mentions, author_type, author_id, author_name, created_at, edited_at, is_removed, resolved_at, resolved_by_name, may_edit, may_remove);
+END$function$, schema_name),
+      null, 'Comments on a record, for who may read it: the latest threads with their replies, the oldest first. In the text <@id> mentions a member; mentions names them. beforeThread: the threads before that one.'),
+    ('function', 'add_comment', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.add_comment(object_name text, record_id uuid, body text, parent_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.add_comment(CURRENT_USER, %1$L::text, object_name, record_id, body, parent_id) AS add_comment;
+END$function$, schema_name),
+      null, 'Comments on a record that the caller may read, or replies to a comment. <@id> mentions a member, who is notified if they may read the record. Returns {id, notTold: [{id, name}]}.'),
+    ('function', 'edit_comment', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.edit_comment(comment_id uuid, body text)
+ RETURNS jsonb
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.edit_comment(CURRENT_USER, %1$L::text, comment_id, body) AS edit_comment;
+END$function$, schema_name),
+      null, 'Changes the text of an own comment. Who is mentioned anew is notified. Returns {id, notTold: [{id, name}]}.'),
+    ('function', 'remove_comment', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.remove_comment(comment_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.remove_comment(CURRENT_USER, %1$L::text, comment_id) AS remove_comment;
+END$function$, schema_name),
+      null, 'Removes an own comment, or with the permission MODERATE_COMMENTS anybody''s. It can be brought back for a day. False when it was removed already.'),
+    ('function', 'bring_back_comment', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.bring_back_comment(comment_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.bring_back_comment(CURRENT_USER, %1$L::text, comment_id) AS bring_back_comment;
+END$function$, schema_name),
+      null, 'Brings a comment back that the caller has removed. False when it was not removed.'),
+    ('function', 'resolve_comment', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.resolve_comment(comment_id uuid, is_resolved boolean DEFAULT true)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.resolve_comment(CURRENT_USER, %1$L::text, comment_id, is_resolved) AS resolve_comment;
+END$function$, schema_name),
+      null, 'Marks a thread as resolved, or opens it again. A reply opens it, too. False when it was so already.'),
+    ('function', 'mentionable_members', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.mentionable_members(object_name text, record_id uuid, query text DEFAULT ''::text, max_results integer DEFAULT 8)
+ RETURNS TABLE(member_id uuid, name text, avatar_url text, can_read boolean)
+ LANGUAGE sql
+ STABLE ROWS 8
+BEGIN ATOMIC
+ SELECT m.member_id,
+     m.name,
+     m.avatar_url,
+     m.can_read
+    FROM engine.mentionable_members(CURRENT_USER, %1$L::text, mentionable_members.object_name, mentionable_members.record_id, mentionable_members.query, mentionable_members.max_results) m(member_id, name, avatar_url, can_read);
+END$function$, schema_name),
+      null, 'Members whose name has words that begin like those of the query, and whether they may read the record: whoever may not is not notified by a mention.')
+  ) as v (kind, key, definition, tags, description)
+$functionx$;
+
 CREATE OR REPLACE FUNCTION engine.desired_computed(workspace_id uuid, schema_name text, scope uuid[])
  RETURNS SETOF engine.fact
  LANGUAGE plpgsql
@@ -10508,7 +11167,7 @@ AS $functionx$
       comment on column %1$I.record_events.seq is ''Number of the change within its statement.'';
       comment on column %1$I.record_events.object_id is ''The object of the record: metadata.objects.id.'';
       comment on column %1$I.record_events.record_id is ''The record.'';
-      comment on column %1$I.record_events.action is ''created, updated, deleted, restored, destroyed, merged (into another), absorbed (others), linked, unlinked, shared or unshared.'';
+      comment on column %1$I.record_events.action is ''created, updated, deleted, restored, destroyed, merged (into another), absorbed (others), linked, unlinked, shared, unshared or commented.'';
       comment on column %1$I.record_events.before is ''The values that were changed, as they were; of a deleted record all of them.'';
       comment on column %1$I.record_events.after is ''The values that were changed, as they are now; of a created record all of them.'';
       comment on column %1$I.record_events.actor_type is ''Who did it: member, api_key, application, workflow, import, agent, psql (a database login) or system.'';
@@ -10851,6 +11510,8 @@ BEGIN ATOMIC
 END$function$, schema_name),
       null, 'Takes a deleted record out of the trash for good. False when it is not there.')
   ) as v (kind, key, definition, tags, description)
+  union all
+  select * from engine.desired_comment_internals(schema_name)
 $functionx$;
 
 CREATE OR REPLACE FUNCTION engine.desired_kept(workspace_id uuid, schema_name text, kept engine.fact[])
@@ -11122,6 +11783,7 @@ begin
     return false;
   end if;
   execute format('delete from %I.record_shares where object_id = $1 and record_id = $2', schema_name) using v_object.id, record_id;
+  execute format('delete from %I.record_comments where object_id = $1 and record_id = $2', schema_name) using v_object.id, record_id;
   execute format('delete from %I.trash where object_id = $1 and record_id = $2 returning id', schema_name)
     into v_id using v_object.id, record_id;
   if v_id is null then
@@ -11839,6 +12501,33 @@ begin
         (select string_agg('"' || (o ->> 'label') || '"', ', ') from jsonb_array_elements(v_used) o)), 'Replace them, then delete them.');
     end if;
   end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.edit_comment(caller name, schema_name text, comment_id uuid, body text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_text text := engine.comment_text(body);
+  v_comment jsonb := engine.named_comment(caller, schema_name, comment_id);
+  v_object metadata.objects := engine.commented_object(v_comment);
+begin
+  if not engine.is_own_comment(v_comment ->> 'author_type', (v_comment ->> 'author_id')::uuid) then
+    raise exception 'A comment is changed by who wrote it.' using errcode = '42501', hint = 'Reply to it instead.';
+  end if;
+  if v_comment -> 'removed_at' <> 'null' then
+    raise exception 'There is no such comment.' using errcode = 'RV221', column = 'comment_id', hint = 'It was removed. Bring it back first.';
+  end if;
+  if v_text <> v_comment ->> 'body' then
+    execute format('update %I.record_comments c set body = $2, mentions = $3, edited_at = now() where c.id = $1', schema_name)
+      using comment_id, v_text, engine.mention_names(v_object.workspace_id, v_text, v_comment -> 'mentions');
+    perform engine.note_comment(schema_name, v_object, (v_comment ->> 'record_id')::uuid, comment_id, 'EDITED');
+  end if;
+  return jsonb_build_object('id', comment_id, 'notTold', engine.tell_mentioned(schema_name, v_object, (v_comment ->> 'record_id')::uuid, comment_id, null,
+    array(select i from unnest(engine.mentioned_ids(v_text)) i where not v_comment -> 'mentions' ? i::text)));
 end
 $function$;
 
@@ -14826,7 +15515,7 @@ CREATE OR REPLACE FUNCTION engine.internal_tables()
  RETURNS text[]
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN '{record_events,event_batches,event_archive,trash,record_shares}'::text[];
+RETURN '{record_events,event_batches,event_archive,trash,record_shares,record_comments}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.is_api_name(name text)
  RETURNS boolean
@@ -14900,6 +15589,13 @@ CREATE OR REPLACE FUNCTION engine.is_locale(name text)
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 RETURN (name ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$'::text);
+
+CREATE OR REPLACE FUNCTION engine.is_own_comment(author_type text, author_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$ select coalesce((select a.type = author_type and a.id = author_id from engine.current_actor() a), false) $function$;
 
 CREATE OR REPLACE FUNCTION engine.is_public_mail_domain(domain text)
  RETURNS boolean
@@ -15240,6 +15936,32 @@ CREATE OR REPLACE FUNCTION engine.labels(options jsonb)
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
 AS $function$ select coalesce(jsonb_object_agg(o ->> 'value', coalesce(nullif(o ->> 'label', ''), o ->> 'value')), '{}') from jsonb_array_elements(options) o $function$;
+
+CREATE OR REPLACE FUNCTION engine.labels_for(member_id uuid, object_ids uuid[], record_ids uuid[])
+ RETURNS TABLE(object_id uuid, record_id uuid, label text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  r record;
+begin
+  for r in
+    select o as object, w.schema_name, i.pg_role, array_agg(u.record) as records
+    from unnest(object_ids, record_ids) u (object, record)
+    join metadata.objects o on o.id = u.object and o.is_active and o.deleted_at is null
+    join core.members m on m.id = labels_for.member_id and m.workspace_id = o.workspace_id and m.is_active
+    join metadata.roles i on i.id = m.role_id
+    join core.workspaces w on w.id = o.workspace_id
+    group by o, w.schema_name, i.pg_role
+  loop
+    return query execute format('select $1, t.id, %s from %I.%I t where t.id = any ($2) and %s',
+      case when engine.reads_label(r.pg_role, r.schema_name, r.object) then engine.label_expression((r.object).id, 't') else 'null::text' end,
+      r.schema_name, (r.object).table_name, engine.condition_of(r.pg_role, (r.object).id, 'READ', 't.', labels_for.member_id))
+    using (r.object).id, r.records;
+  end loop;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.last_position(workspace_id uuid)
  RETURNS bigint
@@ -16302,6 +17024,17 @@ CREATE OR REPLACE FUNCTION engine.member_permissions()
  IMMUTABLE PARALLEL SAFE
 RETURN '{AI,CONNECTED_ACCOUNTS,DOWNLOAD_FILE,EXPORT_CSV,IMPORT_CSV,PROFILE_INFORMATION,SEND_EMAIL_TOOL,UPLOAD_FILE,VIEWS}'::text[];
 
+CREATE OR REPLACE FUNCTION engine.member_reads(member_id uuid, object_id uuid, record_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (select from engine.labels_for(member_id, array[object_id], array[record_id]));
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.member_row(workspace_id uuid, member_id uuid)
  RETURNS core.members
  LANGUAGE plpgsql
@@ -16318,6 +17051,74 @@ begin
   return v_member;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.mention_names(workspace_id uuid, body text, former jsonb DEFAULT '{}'::jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_names jsonb;
+begin
+  select coalesce(jsonb_object_agg(i.id, coalesce(nullif(m.name, ''), u.email, former ->> i.id::text)), '{}') into v_names
+  from unnest(engine.mentioned_ids(body)) i (id)
+  left join core.members m on m.id = i.id and m.workspace_id = mention_names.workspace_id
+  left join core.users u on u.id = m.user_id;
+  if jsonb_path_exists(v_names, '$.* ? (@ == null)') then
+    raise exception 'The comment mentions somebody who is no member of the workspace.' using errcode = 'RV222', column = 'body',
+      hint = 'A member is mentioned as <@id> with the id of the member.';
+  end if;
+  if (select count(*) from jsonb_object_keys(v_names)) > 50 then
+    raise exception 'A comment mentions at most 50 members.' using errcode = 'RV222', column = 'body', hint = 'Mention fewer.';
+  end if;
+  return v_names;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.mentionable_members(caller name, schema_name text, object_name text, record_id uuid, query text, max_results integer)
+ RETURNS TABLE(member_id uuid, name text, avatar_url text, can_read boolean)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.shareable_object(caller, schema_name, object_name, record_id, 'READ');
+  v_members uuid := (select o.id from metadata.objects o where o.workspace_id = v_object.workspace_id and o.universal_identifier = 'standard:workspaceMember');
+begin
+  if not engine.has_right(caller, v_members, 'READ') then
+    return;
+  end if;
+  return query execute format($sql$
+      select m.id, m.name, m.avatar_url, engine.member_reads(m.id, $3, $4)
+      from (
+        select m.id, m.name, m.avatar_url
+        from core.members m join %I.workspace_members t on t.id = m.id
+        where m.workspace_id = $1 and m.is_active and m.name <> '' and %s
+          and not exists (select from regexp_split_to_table(engine.search_text($2), '\s+') w (word)
+            where w.word <> '' and not (' ' || engine.search_text(m.name)) like '%% ' || replace(replace(replace(w.word, '\', '\\'), '%%', '\%%'), '_', '\_') || '%%')
+        order by lower(m.name), m.id limit $5
+      ) m
+      order by lower(m.name), m.id
+    $sql$, schema_name, engine.condition_of(caller, v_members, 'READ', 't.'))
+  using v_object.workspace_id, coalesce(query, ''), v_object.id, record_id, least(greatest(max_results, 1), 50);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.mentioned_ids(body text)
+ RETURNS uuid[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select coalesce(array_agg(m.id order by m.n), '{}')
+  from (
+    select x.match[1]::uuid as id, min(x.n) as n
+    from regexp_matches(body, '<@([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})>', 'g') with ordinality x (match, n)
+    group by 1
+  ) m
+$function$;
+comment on function engine.mentioned_ids(text) is 'The members that a text mentions as <@id>.';
 
 CREATE OR REPLACE FUNCTION engine.merge_row(table_name text, "row" jsonb, base jsonb, wanted jsonb)
  RETURNS jsonb
@@ -16527,6 +17328,13 @@ AS $function$
   from core.workspaces w where w.id = model_of.workspace_id
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.moderates_comments()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (engine.acts_as_administrator() OR engine.may('MODERATE_COMMENTS'::text));
+
 CREATE OR REPLACE FUNCTION engine.moment_literal(moment timestamp with time zone)
  RETURNS text
  LANGUAGE sql
@@ -16670,6 +17478,24 @@ CREATE OR REPLACE FUNCTION engine.name_of(database_name text)
  STABLE
  SET search_path TO ''
 RETURN CASE WHEN ((engine.snake_case(engine.camel_case(database_name)) = database_name) AND engine.is_api_name(engine.camel_case(database_name))) THEN engine.camel_case(database_name) ELSE engine.name_from_label(replace(database_name, '_'::text, ' '::text)) END;
+
+CREATE OR REPLACE FUNCTION engine.named_comment(caller name, schema_name text, comment_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_comment jsonb;
+begin
+  execute format('select to_jsonb(c) from %I.record_comments c join metadata.objects o on o.id = c.object_id and o.deleted_at is null where c.id = $1', schema_name)
+    into v_comment using comment_id;
+  if v_comment is null or not engine.may_touch(caller, (v_comment ->> 'object_id')::uuid, (v_comment ->> 'record_id')::uuid, 'READ') then
+    raise exception 'There is no such comment.' using errcode = 'RV221', column = 'comment_id', hint = 'It may have been removed, or your role may not see its record.';
+  end if;
+  return v_comment;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.named_today(data jsonb, happened_at timestamp with time zone, names engine.past_name[])
  RETURNS jsonb
@@ -16899,6 +17725,26 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.note_comment(schema_name text, object metadata.objects, record_id uuid, comment_id uuid, change text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_batch bigint := nextval('engine.event_batch');
+  v_actor engine.actor := engine.current_actor();
+begin
+  if not (object).is_audited then
+    return;
+  end if;
+  execute format('insert into %I.record_events (batch, seq, object_id, record_id, action, after, actor_type, actor_id, actor_name, source, request_id)
+    values ($1, 1, $2, $3, ''commented'', $4, $5, $6, $7, $8, nullif(current_setting(''relvar.request_id'', true), ''''))', schema_name)
+  using v_batch, (object).id, record_id, jsonb_build_object('comment', jsonb_build_object('id', comment_id, 'change', change)),
+    v_actor.type, v_actor.id, v_actor.name, engine.current_source();
+  insert into engine.outbox (batch, workspace_id, object_id, action) values (v_batch, (object).workspace_id, (object).id, 'commented');
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.note_jobs(counts jsonb)
  RETURNS void
  LANGUAGE sql
@@ -17111,6 +17957,44 @@ begin
     and (s.wanted > s.position or s.seq < 2147483647 or coalesce(engine.has_come(s.retry_at), false) or exists (select from engine.webhook_wakes w where w.webhook_id = h.id));
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.notification_items(member_id uuid, ids uuid[])
+ RETURNS TABLE(id uuid, item jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.members m join core.workspaces w on w.id = m.workspace_id where m.id = notification_items.member_id);
+begin
+  if v_schema is null or coalesce(cardinality(ids), 0) = 0 then
+    return;
+  end if;
+  return query execute format($sql$
+      with chosen as materialized (
+        select n.* from core.notifications n where n.member_id = $1 and n.id = any ($2)
+      ), labels as materialized (
+        select l.* from (select array_agg(c.object_id) as objects, array_agg(c.record_id) as records from (select distinct object_id, record_id from chosen where record_id is not null) c) a
+        cross join lateral engine.labels_for($1, a.objects, a.records) l
+      )
+      select n.id, jsonb_build_object('id', n.id, 'kind', n.kind, 'objectId', n.object_id, 'objectName', o.name_singular, 'objectNamePlural', o.name_plural, 'objectLabel', o.label_singular,
+        'recordId', n.record_id, 'label', l.label, 'commentId', n.comment_id, 'excerpt', engine.comment_excerpt(c.body, c.mentions, n.workspace_id),
+        'actorId', n.actor_id, 'actorName', n.actor_name, 'detail', n.detail, 'createdAt', n.created_at, 'readAt', n.read_at, 'archivedAt', n.archived_at)
+      from chosen n
+      left join metadata.objects o on o.id = n.object_id
+      left join labels l on l.object_id = n.object_id and l.record_id = n.record_id
+      left join %I.record_comments c on c.id = n.comment_id and c.removed_at is null
+      where (n.record_id is null or l.record_id is not null) and (n.comment_id is null or c.id is not null)
+    $sql$, v_schema) using member_id, ids;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.notified_member()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN CASE WHEN ((engine.seen_by() IS NULL) AND (NULLIF(current_setting('relvar.impersonator_id'::text, true), ''::text) IS NULL)) THEN engine.current_member() ELSE NULL::uuid END;
 
 CREATE OR REPLACE FUNCTION engine.number_batch(field metadata.fields, schema_name text, table_name text, ids uuid[])
  RETURNS void
@@ -17685,6 +18569,7 @@ AS $function$
     ('SSO_BYPASS', 'SETTING', 'Sign-in without SSO', 'Signs in by password although single sign-on is enforced.'),
     ('DATABASE_ACCESS', 'SETTING', 'Database logins', 'Makes logins for psql and BI tools, which see what their member sees.'),
     ('VIEWS', 'TOOL', 'Views', 'Makes and changes the views and favourites that all members see.'),
+    ('MODERATE_COMMENTS', 'TOOL', 'Moderate comments', 'Removes comments that others wrote.'),
     ('IMPORT_CSV', 'TOOL', 'Import', 'Imports records from files.'),
     ('EXPORT_CSV', 'TOOL', 'Export', 'Exports records to files.'),
     ('UPLOAD_FILE', 'TOOL', 'Upload files', 'Attaches files to records.'),
@@ -18289,6 +19174,34 @@ end
 $function$;
 comment on function engine.prune_jobs() is 'Forgets jobs that were given up 90 days ago and workers that are long gone, and sums up counts older than 30 days. Returns how many jobs.';
 
+CREATE OR REPLACE FUNCTION engine.purge_comments()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text;
+  v_count int;
+  v_total int := 0;
+begin
+  for v_schema in select w.schema_name from core.workspaces w loop
+    execute format($sql$
+        with gone as (
+          delete from %1$I.record_comments c
+          where c.removed_at < now() - interval '1 day' and not exists (select from %1$I.record_comments r where r.parent_id = c.id and r.removed_at is null) returning 1
+        ), emptied as (
+          update %1$I.record_comments c set body = '', mentions = '{}'
+          where c.removed_at < now() - interval '1 day' and c.body <> '' and exists (select from %1$I.record_comments r where r.parent_id = c.id and r.removed_at is null) returning 1
+        )
+        select (select count(*) from gone) + (select count(*) from emptied)
+      $sql$, v_schema) into v_count;
+    v_total := v_total + v_count;
+  end loop;
+  return v_total;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.purge_deleted(max_age interval DEFAULT NULL::interval)
  RETURNS integer
  LANGUAGE plpgsql
@@ -18339,6 +19252,8 @@ begin
        ) old where t.id = old.id returning t.object_id, t.record_id
      ), shares as (
        delete from %1$I.record_shares s using gone g where s.object_id = g.object_id and s.record_id = g.record_id
+     ), comments as (
+       delete from %1$I.record_comments c using gone g where c.object_id = g.object_id and c.record_id = g.record_id
      ), batches as materialized (
        select d.object_id, nextval(''engine.event_batch'') as batch from (
          select distinct g.object_id from gone g left join metadata.objects o on o.id = g.object_id where coalesce(o.is_audited, true)) d
@@ -18976,7 +19891,7 @@ CREATE OR REPLACE FUNCTION engine.reading_functions()
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,field_history,as_of,deleted_records,shares_of_record,changes_between}'::text[];
+RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,field_history,as_of,deleted_records,shares_of_record,changes_between,comments_of_record}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.reading_of(object metadata.objects, side text)
  RETURNS text
@@ -19427,6 +20342,7 @@ begin
   end if;
   perform engine.give_positions(v_taken);
   perform engine.wake_webhooks(v_taken);
+  perform core.queue_assigned(v_taken);
   -- A notice has less than 8,000 bytes, and an object in it less than 250.
   for v_notice in
     select json_agg(json_build_object('workspace', n.workspace_id, 'position', n.position, 'object', n.object_id, 'table', n.table_name, 'batch', n.batch))
@@ -19455,6 +20371,30 @@ CREATE OR REPLACE FUNCTION engine.release_webhook(webhook_id uuid, worker text)
 AS $function$
   update engine.webhook_states s set leased_by = null, leased_until = null
   where s.webhook_id = release_webhook.webhook_id and s.leased_by = release_webhook.worker
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.remove_comment(caller name, schema_name text, comment_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_comment jsonb := engine.named_comment(caller, schema_name, comment_id);
+  v_object metadata.objects := engine.commented_object(v_comment);
+  v_id uuid;
+begin
+  if not engine.is_own_comment(v_comment ->> 'author_type', (v_comment ->> 'author_id')::uuid) and not engine.moderates_comments() then
+    raise exception 'A comment is removed by who wrote it, or by who moderates comments.' using errcode = '42501', hint = 'Ask an administrator of the workspace.';
+  end if;
+  execute format('update %I.record_comments c set removed_at = now(), removed_by = $2 where c.id = $1 and c.removed_at is null returning c.id', schema_name)
+    into v_id using comment_id, (engine.current_actor()).id;
+  if v_id is null then
+    return false;
+  end if;
+  perform engine.note_comment(schema_name, v_object, (v_comment ->> 'record_id')::uuid, comment_id, 'REMOVED');
+  return true;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.renew_webhooks(worker text, webhook_ids uuid[])
@@ -19630,6 +20570,28 @@ begin
   where c.workspace_id = replace_uses.workspace_id and c.field_id = replace_uses.field_id
     and exists (select from metadata.view_fields n where n.view_id = c.view_id and n.field_id = with_field_id);
   update metadata.view_fields c set field_id = with_field_id where c.workspace_id = replace_uses.workspace_id and c.field_id = replace_uses.field_id;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.resolve_comment(caller name, schema_name text, comment_id uuid, is_resolved boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_comment jsonb := engine.named_comment(caller, schema_name, comment_id);
+  v_object metadata.objects := engine.commented_object(v_comment);
+  v_id uuid;
+begin
+  execute format('update %I.record_comments c set resolved_at = case when $2 then now() end, resolved_by_name = case when $2 then $3 end
+    where c.id = $1 and c.parent_id is null and (c.resolved_at is not null) <> $2 returning c.id', schema_name)
+    into v_id using comment_id, coalesce(is_resolved, true), (engine.current_actor()).name;
+  if v_id is null then
+    return false;
+  end if;
+  perform engine.note_comment(schema_name, v_object, (v_comment ->> 'record_id')::uuid, comment_id, case when is_resolved then 'RESOLVED' else 'REOPENED' end);
+  return true;
 end
 $function$;
 
@@ -21152,6 +22114,12 @@ begin
   into v_id using v_object.id, record_id, principal_kind, principal_id, access, v_reason, engine.current_member(), (engine.current_actor()).name, expires_at;
   perform engine.note_share(schema_name, v_object, record_id, v_before,
     jsonb_build_object('with', v_principal, 'id', principal_id, 'kind', principal_kind, 'access', access, 'reason', v_reason, 'expiresAt', expires_at));
+  -- Once, and people: a role may be everybody's.
+  if v_before is null and principal_kind <> 'ROLE' then
+    perform core.notify(v_object.workspace_id,
+      case principal_kind when 'MEMBER' then array[principal_id] else array(select t.member_id from metadata.team_members t where t.team_id = principal_id) end,
+      'SHARED', v_object.id, record_id, jsonb_build_object('access', access, 'reason', v_reason, 'with', case principal_kind when 'TEAM' then v_principal end));
+  end if;
   return v_id;
 end
 $function$;
@@ -22035,6 +23003,27 @@ AS $function$
   select team_of.member where team_of.member is not null
   union
   select o.member_id from metadata.team_members m join metadata.team_members o on o.team_id = m.team_id where m.member_id = team_of.member
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tell_mentioned(schema_name text, object metadata.objects, record_id uuid, comment_id uuid, thread_id uuid, mentioned uuid[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_reached uuid[] := array(select i from unnest(mentioned) i where engine.member_reads(i, (object).id, record_id));
+  v_others uuid[];
+begin
+  perform core.notify((object).workspace_id, v_reached, 'MENTION', (object).id, record_id, '{}', comment_id, 'comment:' || comment_id);
+  if thread_id is not null then
+    execute format('select array_agg(distinct c.author_id) from %I.record_comments c where (c.id = $1 or c.parent_id = $1) and c.author_type = ''member'' and c.removed_at is null and c.author_id <> all ($2)', schema_name)
+      into v_others using thread_id, mentioned;
+    perform core.notify((object).workspace_id, v_others, 'REPLY', (object).id, record_id, '{}', comment_id, 'comment:' || comment_id);
+  end if;
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('id', m.id, 'name', m.name) order by lower(m.name))
+    from core.members m where m.id = any (mentioned) and m.id <> all (v_reached)), '[]');
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.tell_webhook_disabled(webhook_id uuid)
@@ -25104,6 +26093,29 @@ end
 $function$;
 comment on function metadata.apps() is 'The apps of the workspace, and those that registered themselves and were let in by a member or judged: [{id, name, isOwn, redirectUris, isConfidential, roleId, role, rateLimit, createdAt, createdByName, isAllowed, isLetIn, lastUsedAt, members: [{id, name}]}].';
 
+CREATE OR REPLACE FUNCTION metadata.archive_notifications(ids uuid[] DEFAULT NULL::uuid[], is_archived boolean DEFAULT true)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member uuid := engine.assert_notified_member();
+  v_count int;
+begin
+  -- Without ids what was read is put away.
+  update core.notifications n set archived_at = case when coalesce(is_archived, true) then now() end
+  where n.member_id = v_member and (n.archived_at is not null) <> coalesce(is_archived, true)
+    and case when archive_notifications.ids is null then n.read_at is not null else n.id = any (archive_notifications.ids) end;
+  get diagnostics v_count = row_count;
+  if v_count > 0 then
+    perform core.wake_members((select m.workspace_id from core.members m where m.id = v_member), array[v_member]);
+  end if;
+  return v_count;
+end
+$function$;
+comment on function metadata.archive_notifications(uuid[],boolean) is 'Puts own notifications away, or takes them out again; without ids all that were read. Returns how many changed.';
+
 CREATE OR REPLACE FUNCTION metadata.cancel_jobs(ids bigint[], everywhere boolean DEFAULT false)
  RETURNS integer
  LANGUAGE plpgsql
@@ -25152,6 +26164,56 @@ begin
 end
 $function$;
 comment on function metadata.check_formula(uuid,text,text) is 'Reads a formula without saving it: {ok, resultType, text, samples} with its values for some records, or {ok: false, error: {message, code, hint, position, token}}.';
+
+CREATE OR REPLACE FUNCTION metadata.choose_digest(frequency text DEFAULT NULL::text, hour integer DEFAULT NULL::integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_member uuid := engine.assert_notified_member();
+begin
+  if choose_digest.frequency not in ('DAILY', 'HOURLY') or choose_digest.hour not between 0 and 23 then
+    raise exception 'A digest comes DAILY at an hour from 0 to 23, or HOURLY.' using errcode = 'RV224', column = case when choose_digest.hour not between 0 and 23 then 'hour' else 'frequency' end,
+      hint = 'Its hour is one of the time zone of your profile.';
+  end if;
+  insert into core.digest_settings as s (member_id, frequency, hour) values (v_member, coalesce(choose_digest.frequency, 'DAILY'), coalesce(choose_digest.hour, 8))
+  on conflict (member_id) do update set frequency = coalesce(choose_digest.frequency, s.frequency), hour = coalesce(choose_digest.hour, s.hour);
+  return metadata.my_notification_settings();
+end
+$function$;
+comment on function metadata.choose_digest(text,integer) is 'Says when the digest of the member who asks leaves: DAILY at an hour of the member''s time zone, or HOURLY. Holds for what comes from now on.';
+
+CREATE OR REPLACE FUNCTION metadata.choose_notification(kind text, is_in_app boolean DEFAULT NULL::boolean, mail text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_member uuid := engine.assert_notified_member();
+  v_kind record;
+begin
+  select * into v_kind from core.notification_kinds() k where k.kind = choose_notification.kind;
+  if not found then
+    raise exception 'There is no kind of notification "%".', choose_notification.kind using errcode = 'RV224', column = 'kind', hint = 'myNotificationSettings lists them.';
+  end if;
+  if choose_notification.mail not in ('NOW', 'DIGEST', 'OFF') then
+    raise exception 'Mails come NOW, in the DIGEST or not at all (OFF), not "%".', choose_notification.mail using errcode = 'RV224', column = 'mail', hint = 'Choose one of the three.';
+  end if;
+  insert into core.notification_preferences as p (member_id, kind, is_in_app, mail)
+  values (v_member, v_kind.kind, coalesce(choose_notification.is_in_app, v_kind.is_in_app), coalesce(choose_notification.mail, v_kind.mail))
+  on conflict (member_id, kind) do update set is_in_app = coalesce(choose_notification.is_in_app, p.is_in_app), mail = coalesce(choose_notification.mail, p.mail);
+  if choose_notification.mail = 'OFF' then
+    update core.notifications n set mail_at = null where n.member_id = v_member and n.kind = v_kind.kind and n.mail_at is not null;
+  end if;
+  return metadata.my_notification_settings();
+end
+$function$;
+comment on function metadata.choose_notification(text,boolean,text) is 'Says how the member who asks is told of one kind: in the application, and by mail NOW, in the DIGEST, or OFF. What is not given stays.';
 
 CREATE OR REPLACE FUNCTION metadata.connected_apps()
  RETURNS jsonb
@@ -26090,6 +27152,27 @@ end
 $function$;
 comment on function metadata.map_scim_group(uuid,uuid,uuid,integer) is 'What a group of the directory gives its members: a role, a team, both or nothing. Of several groups with a role the one with the lowest position counts. Holds for those who are in it at once.';
 
+CREATE OR REPLACE FUNCTION metadata.mark_notifications(ids uuid[] DEFAULT NULL::uuid[], is_read boolean DEFAULT true)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member uuid := engine.assert_notified_member();
+  v_count int;
+begin
+  update core.notifications n set read_at = case when coalesce(is_read, true) then now() end
+  where n.member_id = v_member and (mark_notifications.ids is null or n.id = any (mark_notifications.ids)) and (n.read_at is not null) <> coalesce(is_read, true);
+  get diagnostics v_count = row_count;
+  if v_count > 0 then
+    perform core.wake_members((select m.workspace_id from core.members m where m.id = v_member), array[v_member]);
+  end if;
+  return v_count;
+end
+$function$;
+comment on function metadata.mark_notifications(uuid[],boolean) is 'Marks own notifications as read or as unread; without ids all of them. What was read is not mailed any more. Returns how many changed.';
+
 CREATE OR REPLACE FUNCTION metadata.members()
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -26152,6 +27235,57 @@ AS $function$
 $function$;
 comment on function metadata.my_identities() is 'The providers of the workspace, and whether the calling member is connected with each: [{providerId, kind, label, isConnected, email, connectedAt, lastUsedAt}].';
 
+CREATE OR REPLACE FUNCTION metadata.my_notification_settings()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member uuid := engine.notified_member();
+begin
+  if v_member is null then
+    return null;
+  end if;
+  return jsonb_build_object(
+    'frequency', coalesce((select s.frequency from core.digest_settings s where s.member_id = v_member), 'DAILY'),
+    'hour', coalesce((select s.hour from core.digest_settings s where s.member_id = v_member), 8),
+    'kinds', (select jsonb_agg(jsonb_build_object('kind', k.kind, 'label', k.label, 'description', k.description,
+        'isInApp', coalesce(p.is_in_app, k.is_in_app), 'mail', coalesce(p.mail, k.mail)) order by k.n)
+      from core.notification_kinds() with ordinality k (kind, label, description, is_in_app, mail, n)
+      left join core.notification_preferences p on p.kind = k.kind and p.member_id = v_member));
+end
+$function$;
+comment on function metadata.my_notification_settings() is 'How the member who asks is notified: {frequency, hour, kinds: [{kind, label, description, isInApp, mail}]}. mail: NOW, DIGEST or OFF. Null for who is no member.';
+
+CREATE OR REPLACE FUNCTION metadata.my_notifications(which text DEFAULT 'ALL'::text, kinds text[] DEFAULT NULL::text[], before uuid DEFAULT NULL::uuid, max_results integer DEFAULT 30)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member uuid := engine.notified_member();
+  v_limit int := least(greatest(coalesce(max_results, 30), 1), 100);
+  v_ids uuid[];
+begin
+  if coalesce(which, '') not in ('ALL', 'UNREAD', 'ARCHIVED') then
+    raise exception 'There are no such notifications: "%".', which using errcode = 'RV223', column = 'which', hint = 'ALL, UNREAD or ARCHIVED.';
+  end if;
+  v_ids := array(
+    select n.id from core.notifications n
+    where n.member_id = v_member and n.is_in_app and (n.archived_at is not null) = (which = 'ARCHIVED') and (which <> 'UNREAD' or n.read_at is null)
+      and (my_notifications.kinds is null or n.kind = any (my_notifications.kinds))
+      and (before is null or (n.created_at, n.id) < (select b.created_at, b.id from core.notifications b where b.id = before and b.member_id = v_member))
+    order by n.created_at desc, n.id desc limit v_limit);
+  return jsonb_build_object(
+    'items', coalesce((select jsonb_agg(i.item order by u.n) from unnest(v_ids) with ordinality u (id, n) join engine.notification_items(v_member, v_ids) i on i.id = u.id), '[]'),
+    -- Where to go on; what may not be shown leaves gaps.
+    'next', case when cardinality(v_ids) = v_limit then v_ids[v_limit] end);
+end
+$function$;
+comment on function metadata.my_notifications(text,text[],uuid,integer) is 'Notifications of the member who asks, the latest first: {items, next}. which: ALL (that are not archived), UNREAD or ARCHIVED; before: the value of next. Empty for who is no member.';
+
 CREATE OR REPLACE FUNCTION metadata.my_permissions()
  RETURNS jsonb
  LANGUAGE sql
@@ -26185,6 +27319,22 @@ begin
 end
 $function$;
 comment on function metadata.my_profile() is 'Name, picture, language, time zone and formats of the member who asks; null for who is no member. isSettled: whether the language and the time zone were taken from a browser once.';
+
+CREATE OR REPLACE FUNCTION metadata.my_unread_notifications()
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member uuid := engine.notified_member();
+begin
+  -- Beyond a hundred nobody counts.
+  return (select count(*) from engine.notification_items(v_member, array(
+    select n.id from core.notifications n where n.member_id = v_member and n.is_in_app and n.read_at is null and n.archived_at is null order by n.created_at desc limit 100)));
+end
+$function$;
+comment on function metadata.my_unread_notifications() is 'How many notifications the member who asks has not read, up to 100.';
 
 CREATE OR REPLACE FUNCTION metadata.new_invite_link()
  RETURNS jsonb
@@ -28160,9 +29310,13 @@ grant execute on function core.look_at_magic_link(text) to relvar_server;
 
 grant execute on function core.look_at_sign_up(text) to relvar_server;
 
+grant execute on function core.mail_notifications(uuid) to relvar_worker;
+
 grant execute on function core.mail_to_send(uuid) to relvar_worker;
 
 grant execute on function core.make_workspace(text,text,text,uuid,text,text,boolean,inet,text) to relvar_server;
+
+grant execute on function core.members_to_mail(integer) to relvar_worker;
 
 grant execute on function core.metrics() to relvar_server;
 
@@ -28192,6 +29346,10 @@ grant execute on function core.note_saml_metadata_failure(uuid,text) to relvar_w
 
 grant execute on function core.note_session_mfa(uuid) to relvar_server;
 
+grant execute on function core.notify_assigned(uuid,bigint[]) to relvar_worker;
+
+grant execute on function core.notify_due(uuid,timestamp with time zone) to relvar_worker;
+
 grant execute on function core.oauth_account(uuid) to relvar_server;
 
 grant execute on function core.passkeys_of(uuid) to relvar_server;
@@ -28205,6 +29363,8 @@ grant execute on function core.provider_by_slug(text,text) to relvar_server;
 grant execute on function core.provider_to_use(uuid) to relvar_server;
 
 grant execute on function core.purge_mail() to relvar_worker;
+
+grant execute on function core.purge_notifications(integer) to relvar_worker;
 
 grant execute on function core.purge_oauth() to relvar_worker;
 
@@ -28310,11 +29470,15 @@ grant execute on function core.workspace_to_enter(uuid,text) to relvar_server;
 
 grant execute on function core.workspaces_of(uuid) to relvar_server;
 
+grant execute on function core.workspaces_to_remind() to relvar_worker;
+
 grant execute on function engine.actor_basis() to public;
 
 grant execute on function engine.actor_is_known() to public;
 
 grant execute on function engine.actor_name() to public;
+
+grant execute on function engine.add_comment(name,text,text,uuid,text,uuid) to relvar_crm;
 
 grant execute on function engine.announce_presence(name,text,text,uuid,uuid,text,boolean) to relvar_crm;
 
@@ -28328,6 +29492,8 @@ grant execute on function engine.below_me() to relvar_crm;
 
 grant execute on function engine.below_me() to relvar_reader;
 
+grant execute on function engine.bring_back_comment(name,text,uuid) to relvar_crm;
+
 grant execute on function engine.changeable_views() to relvar_crm;
 
 grant execute on function engine.changes_between(name,text,bigint,bigint,uuid[],boolean) to relvar_crm;
@@ -28335,6 +29501,10 @@ grant execute on function engine.changes_between(name,text,bigint,bigint,uuid[],
 grant execute on function engine.changes_between(name,text,bigint,bigint,uuid[],boolean) to relvar_reader;
 
 grant execute on function engine.claim_webhooks(text,integer) to relvar_worker;
+
+grant execute on function engine.comments_of_record(name,text,text,uuid,integer,uuid) to relvar_crm;
+
+grant execute on function engine.comments_of_record(name,text,text,uuid,integer,uuid) to relvar_reader;
 
 grant execute on function engine.current_actor() to public;
 
@@ -28363,6 +29533,8 @@ grant execute on function engine.duplicate_link(text) to public;
 grant execute on function engine.duplicate_phone(text) to public;
 
 grant execute on function engine.duplicate_text(text) to public;
+
+grant execute on function engine.edit_comment(name,text,uuid,text) to relvar_crm;
 
 grant execute on function engine.end_merge(text,jsonb) to relvar_crm;
 
@@ -28412,6 +29584,8 @@ grant execute on function engine.matching_ids(name,text,text,jsonb,integer,integ
 
 grant execute on function engine.may(text) to relvar_crm;
 
+grant execute on function engine.mentionable_members(name,text,text,uuid,text,integer) to relvar_crm;
+
 grant execute on function engine.my_principals() to relvar_crm;
 
 grant execute on function engine.my_principals() to relvar_reader;
@@ -28440,6 +29614,8 @@ grant execute on function engine.private_member() to public;
 
 grant execute on function engine.prune_jobs() to relvar_worker;
 
+grant execute on function engine.purge_comments() to relvar_worker;
+
 grant execute on function engine.purge_deleted(interval) to relvar_worker;
 
 grant execute on function engine.purge_trash(uuid,integer) to relvar_worker;
@@ -28460,7 +29636,11 @@ grant execute on function engine.relay_outbox(integer) to relvar_worker;
 
 grant execute on function engine.release_webhook(uuid,text) to relvar_worker;
 
+grant execute on function engine.remove_comment(name,text,uuid) to relvar_crm;
+
 grant execute on function engine.renew_webhooks(text,uuid[]) to relvar_worker;
+
+grant execute on function engine.resolve_comment(name,text,uuid,boolean) to relvar_crm;
 
 grant execute on function engine.restore_record(name,text,text,uuid) to relvar_crm;
 
@@ -28544,9 +29724,15 @@ grant execute on function metadata.apply_changes(uuid,jsonb,text) to relvar_crm;
 
 grant execute on function metadata.apps() to relvar_crm;
 
+grant execute on function metadata.archive_notifications(uuid[],boolean) to relvar_crm;
+
 grant execute on function metadata.cancel_jobs(bigint[],boolean) to relvar_crm;
 
 grant execute on function metadata.check_formula(uuid,text,text) to relvar_crm;
+
+grant execute on function metadata.choose_digest(text,integer) to relvar_crm;
+
+grant execute on function metadata.choose_notification(text,boolean,text) to relvar_crm;
 
 grant execute on function metadata.connected_apps() to relvar_crm;
 
@@ -28630,6 +29816,8 @@ grant execute on function metadata.judge_app(uuid,boolean) to relvar_crm;
 
 grant execute on function metadata.map_scim_group(uuid,uuid,uuid,integer) to relvar_crm;
 
+grant execute on function metadata.mark_notifications(uuid[],boolean) to relvar_crm;
+
 grant execute on function metadata.members() to relvar_crm;
 
 grant execute on function metadata.model() to relvar_crm;
@@ -28640,9 +29828,15 @@ grant execute on function metadata.model_version() to relvar_crm;
 
 grant execute on function metadata.my_identities() to relvar_crm;
 
+grant execute on function metadata.my_notification_settings() to relvar_crm;
+
+grant execute on function metadata.my_notifications(text,text[],uuid,integer) to relvar_crm;
+
 grant execute on function metadata.my_permissions() to relvar_crm;
 
 grant execute on function metadata.my_profile() to relvar_crm;
+
+grant execute on function metadata.my_unread_notifications() to relvar_crm;
 
 grant execute on function metadata.new_invite_link() to relvar_crm;
 

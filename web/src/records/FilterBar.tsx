@@ -28,7 +28,8 @@ interface FilterBarProps {
   adding: boolean;
   onAdding: (adding: boolean) => void;
   onChange: (filters: FilterNode[]) => void;
-  /** What stands at the end of the line. */
+  /** What stands before the filters, and at the end of the line. */
+  start: ReactNode;
   end: ReactNode;
 }
 
@@ -143,10 +144,10 @@ function GroupChip({
 }
 
 /** The filters as sentences, each to be changed or removed; all of them must hold. */
-export function FilterBar({ model, object, filters, adding, onAdding, onChange, end }: FilterBarProps) {
+export function FilterBar({ model, object, filters, adding, onAdding, onChange, start, end }: FilterBarProps) {
   const whole = useWholeModel();
   const [fresh, setFresh] = useState<number | null>(null);
-  if (filters.length === 0 && !adding && !end) return null;
+  if (filters.length === 0 && !adding && !start && !end) return null;
   const fields = visibleFields(object).filter((field) => operatorsOf(field).length > 0);
   const add = (node: FilterNode | null) => {
     if (!node) return;
@@ -156,6 +157,7 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange, 
   };
   return (
     <div className={classes.filters} role="group" aria-label="Filters">
+      {start}
       {filters.map((node, index) => {
         const chip = {
           initiallyOpen: index === fresh,

@@ -245,6 +245,20 @@ export function ObjectTable({ model, object, shown, show, views, onPast }: Objec
     return new URL(href, window.location.origin).href;
   };
 
+  const switching = (
+    <>
+      <ViewSwitcher object={object} views={views} onSaveAs={() => setDialog('new')} />
+      <ViewMenu
+        object={object}
+        views={views}
+        link={link}
+        onRename={() => setDialog('rename')}
+        onShare={() => setDialog('share')}
+        onDefaults={() => setDialog('defaults')}
+      />
+    </>
+  );
+
   const empty = status === 'ready' && rows.length === 0 && !drafting;
   const counted =
     total === null ? (rows.length > 0 ? `${rows.length.toLocaleString('en')}+` : '') : total.toLocaleString('en');
@@ -255,19 +269,7 @@ export function ObjectTable({ model, object, shown, show, views, onPast }: Objec
       <PageHeader
         icon={<ObjectIcon name={object.icon} color={object.color} size={18} />}
         title={object.labelPlural}
-        beside={
-          <>
-            <ViewSwitcher object={object} views={views} onSaveAs={() => setDialog('new')} />
-            <ViewMenu
-              object={object}
-              views={views}
-              link={link}
-              onRename={() => setDialog('rename')}
-              onShare={() => setDialog('share')}
-              onDefaults={() => setDialog('defaults')}
-            />
-          </>
-        }
+        beside={phone ? undefined : switching}
         note={status === 'loading' && rows.length === 0 ? '' : counted}
         actions={
           <>
@@ -310,6 +312,7 @@ export function ObjectTable({ model, object, shown, show, views, onPast }: Objec
         adding={addingFilter}
         onAdding={setAddingFilter}
         onChange={(next) => show({ filters: next })}
+        start={phone ? switching : null}
         end={
           isChanged(views) ? (
             <ViewChanges object={object} shown={shown} views={views} onSaveAs={() => setDialog('new')} />

@@ -105,7 +105,7 @@ function MemberMenu({ member, act, mayActAs }: { member: Member; act: Act; mayAc
   const remove = () =>
     modals.openConfirmModal({
       title: `Remove ${name} from the workspace?`,
-      children: `What ${name} wrote stays. Records that name ${name} as owner or assignee will name nobody. To keep that, deactivate the member instead.`,
+      children: `What ${name} wrote stays. Records that name ${name} as owner or assignee will name nobody. Views of ${name}’s own go to those who keep the views for everybody. To keep all of that, deactivate the member instead.`,
       labels: { confirm: 'Remove', cancel: 'Cancel' },
       confirmProps: { color: 'red' },
       onConfirm: () => void act(`${name} was not removed`, () => removeMember(member.id)),

@@ -161,12 +161,12 @@ test(`no change is lost or doubled over ${INTERRUPTIONS} interruptions, by two s
   for (let i = 0; i < INTERRUPTIONS; i += 1) {
     const seen = follower.told.length;
     follower.interrupt(ports[i % 2]!, ways[i % ways.length]!);
-    if (i % 25 === 12) {
+    if (i % 40 === 12) {
       // The one that it has just turned to.
       await kill(i % 2);
       await start(i % 2);
     }
-    if (i % 25 === 20) {
+    if (i % 40 === 20) {
       await db.admin.query(
         `select pg_terminate_backend(pid) from pg_stat_activity
          where datname = current_database() and application_name = 'relvar server: notices'`,

@@ -9362,16 +9362,34 @@ begin
     into v_large using r.positions, engine.max_told_changes();
     return query execute format($sql$
       with event as materialized (
-        select b.position, e.*, s.is_after, s.was_before,
+        select b.position, e.*,
+          case when e.action not in ('deleted', 'merged', 'destroyed') then
+            coalesce(to_jsonb(r), case when e.action in ('created', 'restored') then e.after else '{}' end) || coalesce(later.before, '{}') end as is_after,
+          case when e.action = 'destroyed' then gone.before when e.action in ('updated', 'deleted', 'merged') then e.before else '{}' end as was_otherwise,
           array(select distinct f.field from jsonb_object_keys(engine.past_values(case when e.action = 'updated' then e.after end, e.happened_at, $6, $7)) k (key)
             join unnest($8, $9) f (name, field) on f.name = k.key order by 1) as fields
         from %1$I.event_batches b
         join %1$I.record_events e on e.batch = b.batch
-        left join lateral engine.states_around(%3$L, %4$L, e.batch, e.seq, e.object_id, e.record_id, e.action, e.before, e.after) s on %5$s
+        -- As it is now, less what has happened since, is as it was then.
+        left join %2$s r on %3$s and r.id = e.record_id
+        left join lateral (
+          select jsonb_object_agg(k.key, k.value order by l.batch desc, l.seq desc) as before
+          from %1$I.record_events l cross join lateral jsonb_each(l.before) k
+          where l.record_id = e.record_id and l.object_id = e.object_id and (l.batch, l.seq) > (e.batch, e.seq) and l.action in ('updated', 'deleted', 'merged')
+        ) later on %3$s
+        -- What is destroyed lay in the trash, where those see it who saw it before.
+        left join lateral (
+          select l.before from %1$I.record_events l
+          where l.record_id = e.record_id and l.object_id = e.object_id and (l.batch, l.seq) < (e.batch, e.seq) and l.action in ('deleted', 'merged')
+          order by l.batch desc, l.seq desc limit 1
+        ) gone on %3$s and e.action = 'destroyed'
         where b.position = any ($1) and not b.position = any (coalesce($2, '{}'))
-      ), seen as (
-        select e.*, (%6$s) as sees, (%7$s) as saw
+      ), state as materialized (
+        select e.*, case when e.action not in ('created', 'restored') then coalesce(e.is_after, '{}') || coalesce(e.was_otherwise, '{}') end as was_before
         from event e
+      ), seen as (
+        select e.*, (%4$s) as sees, (%5$s) as saw
+        from state e
       ), told as (
         select s.*, case
             when s.action = 'updated' and s.sees and s.saw then case when s.fields <> '{}' then 'updated' end
@@ -9388,18 +9406,17 @@ begin
           'source', case when $5 then t.source end, 'happenedAt', t.happened_at) end
         || case when $10 and t.sees and t.tell <> 'removed' then jsonb_build_object('record', (
           select jsonb_object_agg(engine.camel_case(k.key), k.value) from %2$s o cross join lateral jsonb_each(to_jsonb(o)) k
-          where o.id = t.record_id and k.key = any ($6) and k.key <> 'search_vector' and %8$s)) else '{}' end
+          where o.id = t.record_id and k.key = any ($6) and k.key <> 'search_vector' and %6$s)) else '{}' end
       from told t where t.tell is not null
       union all
       select jsonb_build_object('position', u.position::text, 'action', 'resync', 'object', $4, 'recordId', null) from unnest($2) u (position)$sql$,
-      schema_name, v_table, schema_name, (r.object).table_name,
-      case when v_policy = 'true' then 'false' else 'true' end,
+      schema_name, v_table, (v_policy <> 'true')::text,
       case when v_policy = 'true' then 'e.action not in (''deleted'', ''merged'', ''destroyed'')'
-        else format('e.is_after is not null and exists (select from jsonb_populate_record(null::%s, e.is_after) t where %s)', v_table, v_policy) end,
+        else format('e.is_after ? ''id'' and exists (select from jsonb_populate_record(null::%s, e.is_after) t where %s)', v_table, v_policy) end,
       case when v_policy = 'true' then 'e.action not in (''created'', ''restored'')'
-        else format('e.was_before is not null and exists (select from jsonb_populate_record(null::%s, e.was_before) t where %s)', v_table, v_policy) end,
+        else format('e.was_before ? ''id'' and exists (select from jsonb_populate_record(null::%s, e.was_before) t where %s)', v_table, v_policy) end,
       v_policy)
-    using r.positions, v_large, null, (r.object).name_singular, v_knows_who, v_names, v_since, v_columns, v_fields, coalesce(with_records, false);
+    using r.positions, v_large, null::text, (r.object).name_singular, v_knows_who, v_names, v_since, v_columns, v_fields, coalesce(with_records, false);
   end loop;
 end
 $function$;
@@ -22322,42 +22339,6 @@ CREATE OR REPLACE FUNCTION engine.start_of_today()
  STABLE
  SET search_path TO ''
 RETURN ((engine.today())::timestamp without time zone AT TIME ZONE 'UTC'::text);
-
-CREATE OR REPLACE FUNCTION engine.states_around(schema_name text, table_name text, event_batch bigint, event_seq integer, object_id uuid, record_id uuid, action text, before jsonb, after jsonb, OUT is_after jsonb, OUT was_before jsonb)
- RETURNS record
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-declare
-  v_later jsonb;
-begin
-  if action in ('deleted', 'merged') then
-    was_before := before;
-    return;
-  end if;
-  execute format(
-    'select jsonb_object_agg(k.key, k.value order by l.batch desc, l.seq desc)
-     from %I.record_events l cross join lateral jsonb_each(l.before) k
-     where l.record_id = $1 and l.object_id = $2 and (l.batch, l.seq) > ($3, $4) and l.action in (''updated'', ''deleted'', ''merged'')', schema_name)
-  into v_later using record_id, object_id, event_batch, event_seq;
-  if action = 'destroyed' then
-    -- It lay in the trash, where those see it who saw it before.
-    execute format(
-      'select l.before from %I.record_events l
-       where l.record_id = $1 and l.object_id = $2 and (l.batch, l.seq) < ($3, $4) and l.action in (''deleted'', ''merged'') order by l.batch desc, l.seq desc limit 1', schema_name)
-    into was_before using record_id, object_id, event_batch, event_seq;
-    return;
-  end if;
-  execute format('select coalesce(to_jsonb(t), $2) || coalesce($3, ''{}'') from (select) one left join %I.%I t on t.id = $1', schema_name, table_name)
-  into is_after using record_id, case when action in ('created', 'restored') then after else '{}' end, v_later;
-  if not is_after ? 'id' then
-    is_after := null;
-  elsif action not in ('created', 'restored') then
-    was_before := is_after || case when action = 'updated' then before else '{}' end;
-  end if;
-end
-$function$;
 
 CREATE OR REPLACE FUNCTION engine.steps(v_schema text, differences engine.difference[])
  RETURNS SETOF engine.step

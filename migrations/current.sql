@@ -5,6 +5,7 @@ create table engine.event_positions (
 );
 comment on table engine.event_positions is 'The last position of each workspace that the relay gave. Who holds the row gives the next ones.';
 --!include engine/comments/internals.sql
+--!include engine/trash/internals.sql
 --!include engine/internals.sql
 --!include engine/actual.sql
 --!include engine/positions.sql
@@ -453,3 +454,10 @@ comment on table core.digest_settings is 'When the digests of members leave, whe
 --!include engine/comments/comments.sql
 --!include metadata/notifications.sql
 --!include core/notifications/mail.sql
+-- The trash: many records at once, and choices for what is in the way.
+drop function engine.put_back_links(text, metadata.objects, uuid, xid8, name);
+--!include engine/trash/problems.sql
+--!include engine/trash/restore.sql
+--!include engine/trash/destroy.sql
+--!include engine/trash/list.sql
+--!include engine/trash/delete.sql

@@ -111,7 +111,7 @@ test('who does not see the other end is not told of the link', () =>
   db.inTransaction(async (client) => {
     const { ann, law } = await school(client);
     await insert(client, LINKS, { student_id: ann, course_id: law });
-    const told = async (role: string) => {
+    const toldAs = async (role: string) => {
       await act(client, role);
       const { rows } = await client.query(`select action from record_history('student', $1) order by batch`, [ann]);
       const direct = await client.query(`select 1 from record_events where record_id = $1 and action like '%linked'`, [
@@ -121,13 +121,13 @@ test('who does not see the other end is not told of the link', () =>
       await client.query('reset role');
       return rows.map(({ action }) => action);
     };
-    expect(await told(ws.memberRole)).toEqual(['created', 'linked']);
+    expect(await toldAs(ws.memberRole)).toEqual(['created', 'linked']);
     await client.query(
       `insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete)
        select $1, id, $2, false, false, false, false from metadata.roles where pg_role = $3`,
       [ws.id, course, ws.memberRole],
     );
     await client.query('set constraints all immediate; set constraints all deferred');
-    expect(await told(ws.memberRole)).toEqual(['created']);
-    expect(await told(ws.adminRole)).toEqual(['created', 'linked']);
+    expect(await toldAs(ws.memberRole)).toEqual(['created']);
+    expect(await toldAs(ws.adminRole)).toEqual(['created', 'linked']);
   }));

@@ -107,8 +107,8 @@ test('one record, and what it is related to, are as they were; without a moment,
 
 test('a list with the company of each is one as of the moment, too', async () => {
   const answer = await acme.records(
-    `query ($then: Datetime) { people(asOf: $then, orderBy: [NAME_FIRST_NAME_ASC]) { nodes { nameFirstName company { name } } } }`,
-    { then },
+    `query ($moment: Datetime) { people(asOf: $moment, orderBy: [NAME_FIRST_NAME_ASC]) { nodes { nameFirstName company { name } } } }`,
+    { moment: then },
   );
   expect(answer).toEqual({
     data: {

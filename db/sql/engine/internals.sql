@@ -348,14 +348,6 @@ BEGIN ATOMIC
     FROM engine.present_members(CURRENT_USER, %1$L::text, present_members.object_name, present_members.record_id) p(member_id, name, field, since, expires_at);
 END$function$, schema_name),
       '@behavior -*', 'Who has a record open, for who may read it. The subscription presence tells it.'),
-    ('function', 'restore_record', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.restore_record(object_name text, record_id uuid)
- RETURNS boolean
- LANGUAGE sql
-BEGIN ATOMIC
- SELECT engine.restore_record(CURRENT_USER, %1$L::text, object_name, record_id) AS restore_record;
-END$function$, schema_name),
-      null, 'Puts a deleted record back, with what its deletion took along and the links that it cut. False when it is not in the trash.'),
     ('function', 'merge_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.merge_records(object_name text, survivor_id uuid, other_ids uuid[], data jsonb DEFAULT '{}'::jsonb)
  RETURNS uuid
@@ -363,16 +355,10 @@ $function$CREATE OR REPLACE FUNCTION %1$I.merge_records(object_name text, surviv
 BEGIN ATOMIC
  SELECT engine.end_merge(%1$L::text, engine.run_merge(engine.begin_merge(CURRENT_USER, %1$L::text, object_name, survivor_id, other_ids, data))) AS end_merge;
 END$function$, schema_name),
-      null, 'Makes several records one: the survivor gets the values in data, named as when a record is created, and all that refers to the others; these go to the trash. Returns the survivor.'),
-    ('function', 'destroy_record', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.destroy_record(object_name text, record_id uuid)
- RETURNS boolean
- LANGUAGE sql
-BEGIN ATOMIC
- SELECT engine.destroy_record(CURRENT_USER, %1$L::text, object_name, record_id) AS destroy_record;
-END$function$, schema_name),
-      null, 'Takes a deleted record out of the trash for good. False when it is not there.')
+      null, 'Makes several records one: the survivor gets the values in data, named as when a record is created, and all that refers to the others; these go to the trash. Returns the survivor.')
   ) as v (kind, key, definition, tags, description)
   union all
   select * from engine.desired_comment_internals(schema_name)
+  union all
+  select * from engine.desired_trash_internals(workspace_id, schema_name)
 $$;

@@ -7,8 +7,7 @@ as $$
 declare
   v_schema text;
   v_days int;
-  v_actor engine.actor := engine.current_actor();
-  v_count int;
+  v_entries uuid[];
 begin
   select w.schema_name, s.trash_days into v_schema, v_days
   from core.workspaces w join core.workspace_settings s on s.workspace_id = w.id where w.id = purge_trash.workspace_id;
@@ -16,28 +15,9 @@ begin
     return 0;
   end if;
   -- Ids in the trash follow the time, so the oldest are found first.
-  execute format(
-    'with gone as (
-       delete from %1$I.trash t using (
-         select o.id from %1$I.trash o where o.deleted_at < now() - make_interval(days => $1) order by o.id limit $2 for update skip locked
-       ) old where t.id = old.id returning t.object_id, t.record_id
-     ), shares as (
-       delete from %1$I.record_shares s using gone g where s.object_id = g.object_id and s.record_id = g.record_id
-     ), comments as (
-       delete from %1$I.record_comments c using gone g where c.object_id = g.object_id and c.record_id = g.record_id
-     ), batches as materialized (
-       select d.object_id, nextval(''engine.event_batch'') as batch from (
-         select distinct g.object_id from gone g left join metadata.objects o on o.id = g.object_id where coalesce(o.is_audited, true)) d
-     ), events as (
-       insert into %1$I.record_events (batch, seq, object_id, record_id, action, actor_type, actor_id, actor_name, source)
-       select b.batch, row_number() over (partition by g.object_id), g.object_id, g.record_id, ''destroyed'', $3, $4, $5, $6
-       from gone g join batches b on b.object_id = g.object_id
-     ), told as (
-       insert into engine.outbox (batch, workspace_id, object_id, action) select b.batch, $7, b.object_id, ''destroyed'' from batches b
-     )
-     select count(*) from gone', v_schema)
-  into v_count using v_days, max_records, v_actor.type, v_actor.id, v_actor.name, engine.current_source(), workspace_id;
-  return v_count;
+  execute format('select array(select o.id from %I.trash o where o.deleted_at < now() - make_interval(days => $1) order by o.id limit $2 for update skip locked)', v_schema)
+    into v_entries using v_days, max_records;
+  return engine.empty_trash(v_schema, v_entries);
 end
 $$;
 comment on function engine.purge_trash(uuid, int) is 'Destroys up to so many records that have lain in the trash longer than the workspace keeps them. Returns how many; 0 when none is left.';

@@ -68,7 +68,8 @@ end
 $$;
 
 -- Asks for no rights, so that a deletion that reached further than the caller's own rights is
--- undone as far as it reached. A refusal names only what the caller reads.
+-- undone as far as it reached. A refusal names only what the caller reads; which record it is of, since
+-- others come along, is its "datatype", which nothing else needs.
 create or replace function engine.put_back(schema_name text, object metadata.objects, record_id uuid, caller name) returns boolean
 language plpgsql volatile set search_path = ''
 as $$
@@ -77,6 +78,8 @@ declare
   v_data jsonb;
   v_columns text;
   v_detail text;
+  v_constraint text;
+  v_column text;
 begin
   execute format('select * from %I.trash where object_id = $1 and record_id = $2 for update', schema_name)
     into v_trash using (object).id, record_id;
@@ -97,23 +100,26 @@ begin
     perform set_config('relvar.action', '', true);
   exception
     when unique_violation then
-      get stacked diagnostics v_detail = pg_exception_detail;
+      get stacked diagnostics v_detail = pg_exception_detail, v_constraint = constraint_name;
       if not engine.reads_wholly(caller, (object).id) then
         raise exception 'The record cannot be restored: another has taken its place.'
           using errcode = 'RV014', hint = 'Ask somebody who sees all records of this kind.';
       end if;
       raise exception '"%" cannot be restored: another record has taken its place.', v_trash.label
-        using errcode = 'RV014', detail = v_detail, hint = 'Change or delete the other record first.';
+        using errcode = 'RV014', detail = v_detail, hint = 'Change or delete the other record first.',
+          constraint = v_constraint, table = (object).table_name, datatype = record_id::text;
     when not_null_violation or check_violation or data_exception then
+      get stacked diagnostics v_constraint = constraint_name, v_column = column_name;
       if not engine.reads_wholly(caller, (object).id) then
         raise exception 'The record cannot be restored, since it does not fit its object any more.'
           using errcode = 'RV013', hint = 'Ask somebody who sees all records and fields of this kind.';
       end if;
       raise exception '"%" cannot be restored, since it does not fit its object any more: %', v_trash.label, sqlerrm
-        using errcode = 'RV013', hint = 'The object was changed after the record was deleted. Change it back, restore, and change it again.';
+        using errcode = 'RV013', hint = 'The object was changed after the record was deleted. Change it back, restore, and change it again.',
+          constraint = v_constraint, column = v_column, table = (object).table_name, datatype = record_id::text;
   end;
   execute format('delete from %I.trash where id = $1', schema_name) using v_trash.id;
-  perform engine.put_back_links(schema_name, object, record_id, v_trash.transaction_id, caller);
+  perform engine.put_back_links(schema_name, object, array[record_id], array[v_trash.transaction_id], caller);
   return true;
 end
 $$;
@@ -140,7 +146,8 @@ begin
       raise exception 'The record needs another, which is deleted too.' using errcode = 'RV013', hint = 'Ask somebody who may restore that one first.';
     elsif not v_lives and r.not_null then
       raise exception 'The record needs its %, which is deleted too.', r.label_singular
-        using errcode = 'RV013', hint = format('Restore the %s first.', r.label_singular);
+        using errcode = 'RV013', hint = format('Restore the %s first.', r.label_singular),
+          column = r.name, table = (object).table_name, datatype = record_id::text;
     elsif not v_lives then
       v_data := v_data || jsonb_build_object(r.name, null);
     end if;
@@ -149,73 +156,79 @@ begin
 end
 $$;
 
--- The event log and the trash know what the transaction that deleted the record did to others.
-create or replace function engine.put_back_links(schema_name text, object metadata.objects, record_id uuid, deleted_in xid8, caller name) returns void
+-- Many at once, or none: by a few statements, however many they are.
+create or replace function engine.put_back_together(schema_name text, object metadata.objects, record_ids uuid[], caller name) returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_child uuid;
+  v_ids uuid[];
+  v_transactions xid8[];
+begin
+  execute format('select array_agg(d.record_id), array_agg(d.transaction_id) from (select * from %I.trash where object_id = $1 and record_id = any ($2) order by id for update) d', schema_name)
+    into v_ids, v_transactions using (object).id, record_ids;
+  if v_ids is not null then
+    perform engine.put_back_many(schema_name, jsonb_build_object((object).id, to_jsonb(v_ids)), caller);
+    perform engine.put_back_links(schema_name, object, v_ids, v_transactions, caller);
+  end if;
+end
+$$;
+
+-- What went along comes back together; where it cannot, one by one says which is in the way.
+create or replace function engine.put_back_all(schema_name text, object metadata.objects, record_ids uuid[], caller name) returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_id uuid;
+begin
+  if cardinality(record_ids) > 1 then
+    begin
+      perform engine.put_back_together(schema_name, object, record_ids, caller);
+      return;
+    exception when sqlstate 'RV013' or sqlstate 'RV014' then
+      null;
+    end;
+  end if;
+  foreach v_id in array record_ids loop
+    perform engine.put_back(schema_name, object, v_id, caller);
+  end loop;
+end
+$$;
+
+-- The event log and the trash know what the transactions that deleted the records did to others.
+create or replace function engine.put_back_links(schema_name text, object metadata.objects, record_ids uuid[], deleted_in xid8[], caller name) returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_children uuid[];
   r record;
 begin
   for r in
     select c.name as column_name, ob as object, rel.on_delete
     from metadata.relations rel
-    join engine.columns((object).workspace_id) c on c.relation_id = rel.id
-    join metadata.objects ob on ob.id = c.object_id
-    where rel.target_object_id = (object).id
+    join metadata.objects ob on ob.workspace_id = rel.workspace_id
+    join engine.columns((object).workspace_id, array[ob.id]) c on c.relation_id = rel.id and c.object_id = ob.id
+    where rel.workspace_id = (object).workspace_id and rel.target_object_id = (object).id and rel.on_delete in ('SET_NULL', 'CASCADE')
+      and ob.id = (select f.object_id from metadata.fields f where f.id = rel.field_id)
   loop
     if r.on_delete = 'SET_NULL' then
       execute format(
-        'update %1$I.%2$I t set %3$I = $1 from %1$I.record_events e
-         where e.transaction_id = $2 and e.object_id = $3 and e.action = ''updated''
-           and e.before ->> %3$L = $1::text and t.id = e.record_id and t.%3$I is null',
+        'update %1$I.%2$I t set %3$I = d.id from unnest($1, $2) d (id, deleted_in) join %1$I.record_events e
+           on e.transaction_id = d.deleted_in and e.object_id = $3 and e.action = ''updated'' and e.before ->> %3$L = d.id::text
+         where t.id = e.record_id and t.%3$I is null',
         schema_name, (r.object).table_name, r.column_name)
-      using record_id, deleted_in, (r.object).id;
-    elsif r.on_delete = 'CASCADE' then
-      for v_child in execute format(
-        'select record_id from %I.trash where transaction_id = $1 and object_id = $2 and data ->> $3 = $4', schema_name)
-        using deleted_in, (r.object).id, r.column_name, record_id::text
-      loop
-        perform engine.put_back(schema_name, r.object, v_child, caller);
-      end loop;
+      using record_ids, deleted_in, (r.object).id;
+    else
+      execute format(
+        'select array_agg(x.record_id) from unnest($1, $2) d (id, deleted_in) join %I.trash x
+           on x.transaction_id = d.deleted_in and x.object_id = $3 and x.data ->> $4 = d.id::text', schema_name)
+      into v_children using record_ids, deleted_in, (r.object).id, r.column_name;
+      if v_children is not null then
+        perform engine.put_back_all(schema_name, r.object, v_children, caller);
+      end if;
     end if;
   end loop;
 end
 $$;
 
--- Takes a record out of the trash for good. What it was stays in the event log.
-create or replace function engine.destroy_record(caller name, schema_name text, object_name text, record_id uuid) returns boolean
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name, 'DESTROY');
-  v_actor engine.actor := engine.current_actor();
-  v_batch bigint;
-  v_id uuid;
-begin
-  if not engine.is_trashed_for(caller, schema_name, v_object, record_id, 'DESTROY') then
-    return false;
-  end if;
-  execute format('delete from %I.record_shares where object_id = $1 and record_id = $2', schema_name) using v_object.id, record_id;
-  execute format('delete from %I.record_comments where object_id = $1 and record_id = $2', schema_name) using v_object.id, record_id;
-  execute format('delete from %I.trash where object_id = $1 and record_id = $2 returning id', schema_name)
-    into v_id using v_object.id, record_id;
-  if v_id is null then
-    return false;
-  end if;
-  if not v_object.is_audited then
-    return true;
-  end if;
-  v_batch := nextval('engine.event_batch');
-  execute format(
-    'insert into %I.record_events (batch, seq, object_id, record_id, action, actor_type, actor_id, actor_name, source, request_id)
-     values ($1, 1, $2, $3, ''destroyed'', $4, $5, $6, $7, nullif(current_setting(''relvar.request_id'', true), ''''))', schema_name)
-  using v_batch, v_object.id, record_id, v_actor.type, v_actor.id, v_actor.name, engine.current_source();
-  insert into engine.outbox (batch, workspace_id, object_id, action)
-  values (v_batch, v_object.workspace_id, v_object.id, 'destroyed');
-  return true;
-end
-$$;
-
 -- Reached only through the tenant's own functions, which name the caller.
-grant execute on function engine.restore_record(name, text, text, uuid), engine.destroy_record(name, text, text, uuid) to relvar_crm;
+grant execute on function engine.restore_record(name, text, text, uuid) to relvar_crm;

@@ -10,6 +10,7 @@ import {
   IconSelector,
   IconShieldLock,
   IconSun,
+  IconTrash,
   IconUserCircle,
   IconUserShield,
   IconUsers,
@@ -160,6 +161,10 @@ export function Navigation() {
             Reconnecting…
           </div>
         ) : null}
+        <Link to="/trash" className={classes.link} activeOptions={{ includeSearch: false }}>
+          <IconTrash size={16} stroke={1.75} aria-hidden />
+          <span className={classes.linkLabel}>Trash</span>
+        </Link>
         {keepsModel ? (
           <Link to="/settings/model" className={classes.link}>
             <IconDatabaseCog size={16} stroke={1.75} aria-hidden />

@@ -58,6 +58,17 @@ const record = createRoute({
   component: lazyRouteComponent(() => import('../records/RecordPage.tsx'), 'RecordPage'),
 });
 
+const trash = createRoute({
+  getParentRoute: () => root,
+  path: '/trash',
+  validateSearch: (search: { [key: string]: unknown }): { object?: string; q?: string; by?: string } => ({
+    ...(typeof search['object'] === 'string' ? { object: search['object'] } : {}),
+    ...(typeof search['q'] === 'string' ? { q: search['q'] } : {}),
+    ...(typeof search['by'] === 'string' ? { by: search['by'] } : {}),
+  }),
+  component: lazyRouteComponent(() => import('../trash/TrashPage.tsx'), 'TrashPage'),
+});
+
 const OBJECTS_SHOWN = ['standard', 'custom', 'inactive', 'deleted'] as const;
 
 const dataModel = createRoute({
@@ -205,6 +216,7 @@ export const router = createRouter({
     home,
     table,
     record,
+    trash,
     dataModel,
     objectSettings,
     diagram,

@@ -30,7 +30,7 @@ export function plural(label: string): string {
 const RESERVED = new Set(
   (
     'query mutation subscription node nodeId nodes edges cursor pageInfo totalCount filter orderBy first last after before offset ' +
-    'recordEvent recordEvents trash trashedRecord trashedRecords searchRecords recordHistory deletedRecords restoreRecord destroyRecord findDuplicates ' +
+    'recordEvent recordEvents trash trashedRecord trashedRecords listTrash records searchRecords recordHistory deletedRecords restoreRecord destroyRecord findDuplicates ' +
     'findDuplicatesOf announcePresence liveRecordChange liveActor liveModelChange liveViewsChange livePresence clientMutationId input patch ctid tableoid xmin xmax cmin cmax'
   ).split(' '),
 );

@@ -3,12 +3,12 @@ import { useState, type FormEvent } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { fieldNamed, fieldsToAsk, isNeeded } from '../fields/rules.ts';
 import { labelField } from '../model/lookup.ts';
-import { editText, parseValue } from '../model/parse.ts';
+import { parseValue } from '../model/parse.ts';
 import { isEditable } from '../model/text.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { toPatch, type FieldValue } from '../model/values.ts';
 import { createRecord } from './changes.ts';
-import { FormField, isChosen, type FormEntry } from './FormField.tsx';
+import { entryOf, FormField, type FormEntry } from './FormField.tsx';
 import { reasonOf } from './refusals.ts';
 
 /** What a form begins with when something was typed, and refused, before it opened. */
@@ -31,9 +31,6 @@ interface CreateModalProps {
 }
 
 type Texts = { [fieldId: string]: string };
-
-const entryOf = (field: ModelField, value: FieldValue): FormEntry =>
-  isChosen(field) || field.type === 'BOOLEAN' ? { value } : { text: editText(field, value) };
 
 /** A switch that nobody touched says no. */
 const emptyEntry = (field: ModelField): FormEntry =>

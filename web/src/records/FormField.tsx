@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
 import { FieldEditor } from '../fields/FieldEditor.tsx';
 import { isNeeded, ruleHints } from '../fields/rules.ts';
+import { editText } from '../model/parse.ts';
 import type { FieldType, Model, ModelField } from '../model/types.ts';
 import type { FieldValue } from '../model/values.ts';
 import classes from './records.module.css';
@@ -30,7 +31,10 @@ const PLACEHOLDERS: { [type in FieldType]?: string } = {
   COLOR: '#1c8a6b',
 };
 
-export const isChosen = (field: ModelField): boolean => CHOSEN.includes(field.type);
+const isChosen = (field: ModelField): boolean => CHOSEN.includes(field.type);
+
+export const entryOf = (field: ModelField, value: FieldValue): FormEntry =>
+  isChosen(field) || field.type === 'BOOLEAN' ? { value } : { text: editText(field, value) };
 
 interface FormFieldProps {
   model: Model;

@@ -14,6 +14,7 @@ import {
   IconUsers,
   IconUser,
 } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
 import { useMay } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import { announceFailure, offerToTakeBack } from '../records/announce.tsx';
@@ -156,6 +157,13 @@ export function ViewMenu({ object, views, link, onRename, onShare, onDefaults }:
             </Menu.Item>
           </>
         ) : null}
+        <Menu.Divider />
+        <Menu.Item
+          leftSection={<IconTrash size={15} />}
+          renderRoot={(props) => <Link to="/trash" search={{ object: object.nameSingular }} {...props} />}
+        >
+          Deleted {object.labelPlural.toLowerCase()}
+        </Menu.Item>
       </Menu.Dropdown>
     </Menu>
   );

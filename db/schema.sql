@@ -7980,6 +7980,29 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.assert_choices(caller name, schema_name text, workspace_id uuid, choices jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects;
+  v_is_refused boolean;
+begin
+  for v_object in execute format('select distinct o.* from %I.record_events e join metadata.objects o on o.id = e.object_id
+      where e.record_id = any ($1) and e.transaction_id = pg_current_xact_id() and o.workspace_id = $2', schema_name)
+    using array(select k::uuid from jsonb_object_keys(choices) k), workspace_id
+  loop
+    execute format('select exists (select from %I.%I t where t.id = any ($1) and not coalesce(%s, false))', schema_name, v_object.table_name, engine.condition_of(caller, v_object.id, 'UPDATE', 't.'))
+      into v_is_refused using array(select k::uuid from jsonb_object_keys(choices) k);
+    if v_is_refused then
+      raise exception 'With these values it would be none of the % that you may change.', v_object.label_plural using errcode = '42501', column = 'choices';
+    end if;
+  end loop;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.assert_columns_differ(workspace_id uuid, spec engine.column_spec[])
  RETURNS void
  LANGUAGE plpgsql
@@ -9487,6 +9510,42 @@ AS $function$
   ) c
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.choose_values(caller name, schema_name text, workspace_id uuid, choices jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects;
+  v_names text[];
+  v_column text;
+  v_is_known boolean;
+  r record;
+begin
+  for r in select c.key as record_id, v.key as name, v.value from jsonb_each(choices) c cross join lateral jsonb_each(c.value) v loop
+    if not r.record_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+      raise exception '"%" is no id of a record.', r.record_id using errcode = 'RV227', column = 'choices', hint = 'Choices are {"id of a record": {"field": value}}.';
+    end if;
+    execute format('select o.* from %I.trash d join metadata.objects o on o.id = d.object_id where d.record_id = $1 and o.deleted_at is null', schema_name)
+      into v_object using r.record_id::uuid;
+    v_is_known := v_object.id is not null and engine.reads_wholly(caller, v_object.id);
+    if not v_is_known then
+      raise exception 'There is no such record in the trash whose values you may choose.' using errcode = 'RV227', column = 'choices', hint = 'Leave it out, or ask somebody who sees all records and fields of its kind.';
+    end if;
+    v_names := array(select c.name from engine.columns(choose_values.workspace_id, array[v_object.id]) c where c.is_active and c.is_writable and c.name <> 'id');
+    v_column := (select n from unnest(v_names) n where r.name in (n, engine.camel_case(n)) limit 1);
+    if v_column is null then
+      raise exception '% have no field "%".', v_object.label_plural, r.name using errcode = 'RV228', column = 'choices',
+        hint = coalesce(format('Did you mean %s?', engine.nearest(r.name, array(select engine.camel_case(n) from unnest(v_names) n))), 'Give names as when a record is created.');
+    elsif not has_column_privilege(caller, format('%I.%I', schema_name, v_object.table_name), v_column, 'update') then
+      raise exception 'Your role may not change this field of %.', v_object.label_plural using errcode = '42501', column = r.name;
+    end if;
+    execute format('update %I.trash d set data = d.data || jsonb_build_object($3::text, $4) where d.object_id = $1 and d.record_id = $2', schema_name)
+      using v_object.id, r.record_id::uuid, v_column, r.value;
+  end loop;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.chosen_options(items text[], choices jsonb)
  RETURNS text[]
  LANGUAGE sql
@@ -10055,6 +10114,24 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.constraint_columns(table_id oid, constraint_name text)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(array_agg(a.attname::text order by a.attnum), '{}')
+  from (
+    select unnest(k.conkey) as attnum from pg_catalog.pg_constraint k where k.conrelid = table_id and k.conname = constraint_name
+    union
+    select d.refobjsubid from pg_catalog.pg_class i
+    join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_class'::regclass and d.objid = i.oid and d.refobjid = table_id and d.refobjsubid > 0
+    where i.relname = constraint_name and i.relkind = 'i'
+      and i.oid in (select x.indexrelid from pg_catalog.pg_index x where x.indrelid = table_id)
+  ) c
+  join pg_catalog.pg_attribute a on a.attrelid = table_id and a.attnum = c.attnum
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.conversion_assignments(c metadata.type_changes, alias text DEFAULT 'new'::text, separator text DEFAULT '; '::text, target text DEFAULT 'new.'::text)
  RETURNS text
  LANGUAGE sql
@@ -10563,6 +10640,28 @@ begin
     when v_text ~ '^-?[0-9]+(\.[0-9]+)?$' then to_jsonb(v_text::numeric) end;
 exception when data_exception then
   return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.delete_records(workspace_id uuid, schema_name text, object_name text, record_ids uuid[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_table text;
+  v_count int;
+begin
+  select o.table_name into v_table from metadata.objects o
+  where o.workspace_id = delete_records.workspace_id and o.name_singular = object_name and o.deleted_at is null;
+  if v_table is null then
+    raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
+  elsif cardinality(record_ids) > 10000 then
+    raise exception 'At most 10,000 records at once.' using errcode = 'RV229', column = 'record_ids', hint = 'Do it in several calls.';
+  end if;
+  execute format('delete from %I.%I where id = any ($1)', schema_name, v_table) using record_ids;
+  get diagnostics v_count = row_count;
+  return v_count;
 end
 $function$;
 
@@ -11502,14 +11601,6 @@ BEGIN ATOMIC
     FROM engine.present_members(CURRENT_USER, %1$L::text, present_members.object_name, present_members.record_id) p(member_id, name, field, since, expires_at);
 END$function$, schema_name),
       '@behavior -*', 'Who has a record open, for who may read it. The subscription presence tells it.'),
-    ('function', 'restore_record', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.restore_record(object_name text, record_id uuid)
- RETURNS boolean
- LANGUAGE sql
-BEGIN ATOMIC
- SELECT engine.restore_record(CURRENT_USER, %1$L::text, object_name, record_id) AS restore_record;
-END$function$, schema_name),
-      null, 'Puts a deleted record back, with what its deletion took along and the links that it cut. False when it is not in the trash.'),
     ('function', 'merge_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.merge_records(object_name text, survivor_id uuid, other_ids uuid[], data jsonb DEFAULT '{}'::jsonb)
  RETURNS uuid
@@ -11517,18 +11608,12 @@ $function$CREATE OR REPLACE FUNCTION %1$I.merge_records(object_name text, surviv
 BEGIN ATOMIC
  SELECT engine.end_merge(%1$L::text, engine.run_merge(engine.begin_merge(CURRENT_USER, %1$L::text, object_name, survivor_id, other_ids, data))) AS end_merge;
 END$function$, schema_name),
-      null, 'Makes several records one: the survivor gets the values in data, named as when a record is created, and all that refers to the others; these go to the trash. Returns the survivor.'),
-    ('function', 'destroy_record', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.destroy_record(object_name text, record_id uuid)
- RETURNS boolean
- LANGUAGE sql
-BEGIN ATOMIC
- SELECT engine.destroy_record(CURRENT_USER, %1$L::text, object_name, record_id) AS destroy_record;
-END$function$, schema_name),
-      null, 'Takes a deleted record out of the trash for good. False when it is not there.')
+      null, 'Makes several records one: the survivor gets the values in data, named as when a record is created, and all that refers to the others; these go to the trash. Returns the survivor.')
   ) as v (kind, key, definition, tags, description)
   union all
   select * from engine.desired_comment_internals(schema_name)
+  union all
+  select * from engine.desired_trash_internals(workspace_id, schema_name)
 $functionx$;
 
 CREATE OR REPLACE FUNCTION engine.desired_kept(workspace_id uuid, schema_name text, kept engine.fact[])
@@ -11754,6 +11839,85 @@ AS $function$
   where o.workspace_id = desired_tables.workspace_id and (scope is null or o.id = any (scope))
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.desired_trash_internals(workspace_id uuid, schema_name text)
+ RETURNS SETOF engine.fact
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $functionx$
+  select v.kind, v.key, null, null, v.key, v.definition, engine.fact_comment(v.key, v.definition, v.tags, v.description),
+    null, null::boolean, null, null, null::oid
+  from (values
+    -- As PostgreSQL prints them, so that what stands there can be compared.
+    ('function', 'list_trash', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.list_trash(INOUT object_name text DEFAULT NULL::text, search text DEFAULT NULL::text, deleted_by text DEFAULT NULL::text, max_results integer DEFAULT 50, before_deleted_at timestamp with time zone DEFAULT NULL::timestamp with time zone, before_id uuid DEFAULT NULL::uuid, OUT id uuid, OUT record_id uuid, OUT label text, OUT deleted_at timestamp with time zone, OUT deleted_by_name text, OUT destroyed_at timestamp with time zone, OUT may_restore boolean, OUT may_destroy boolean)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE ROWS 50
+BEGIN ATOMIC
+ SELECT t.object_name,
+     t.id,
+     t.record_id,
+     t.label,
+     t.deleted_at,
+     t.deleted_by_name,
+     t.destroyed_at,
+     t.may_restore,
+     t.may_destroy
+    FROM engine.list_trash(CURRENT_USER, %1$L::text, list_trash.object_name, list_trash.search, list_trash.deleted_by, list_trash.max_results, list_trash.before_deleted_at, list_trash.before_id) t(id, object_name, record_id, label, deleted_at, deleted_by_name, destroyed_at, may_restore, may_destroy);
+END$function$, schema_name),
+      null::text, 'What lies in the trash of all objects, or of one, that the caller could read while it was there, the latest first; by words of the label, and by who deleted it. The deletedAt and id of the last one lead to the next page. destroyedAt is when the nightly job destroys it.'),
+    ('function', 'delete_records', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.delete_records(object_name text, record_ids uuid[])
+ RETURNS integer
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.delete_records(%2$L::uuid, %1$L::text, object_name, record_ids) AS delete_records;
+END$function$, schema_name, workspace_id),
+      null, 'Deletes records of an object, 10,000 at most, all in one transaction: those that are there and that the caller may delete. Returns how many.'),
+    ('function', 'restore_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.restore_record(object_name text, record_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.restore_record(CURRENT_USER, %1$L::text, object_name, record_id) AS restore_record;
+END$function$, schema_name),
+      null, 'Puts a deleted record back, with what its deletion took along and the links that it cut. False when it is not in the trash.'),
+    ('function', 'plan_restore', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.plan_restore(object_name text, record_ids uuid[], choices jsonb DEFAULT '{}'::jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.plan_restore(CURRENT_USER, %1$L::text, object_name, record_ids, choices) AS plan_restore;
+END$function$, schema_name),
+      null, 'What restoring records with these choices would meet. Changes nothing. Returns restorable, missing and left: [{recordId, label, problems: [{kind, objectName, recordId, columns, message, hint, canLeaveOut, takenBy}]}], where kind is TAKEN, REQUIRED, LINK_GONE or UNFIT, and what canLeaveOut comes back without the columns if their choice is null.'),
+    ('function', 'restore_records', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.restore_records(object_name text, record_ids uuid[], choices jsonb DEFAULT '{}'::jsonb, on_problem text DEFAULT 'REFUSE'::text)
+ RETURNS jsonb
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.restore_records(CURRENT_USER, %1$L::text, object_name, record_ids, choices, on_problem) AS restore_records;
+END$function$, schema_name),
+      null, 'Puts deleted records of an object back, 10,000 at most, with what their deletion took along and the links that it cut. Choices give records other values than they had: {"id of a record": {"field": value or null}}. What is in the way of a record refuses all (onProblem REFUSE) or leaves it in the trash (SKIP). Returns restored, missing and left.'),
+    ('function', 'destroy_record', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.destroy_record(object_name text, record_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.destroy_record(CURRENT_USER, %1$L::text, object_name, record_id) AS destroy_record;
+END$function$, schema_name),
+      null, 'Takes a deleted record out of the trash for good. False when it is not there.'),
+    ('function', 'destroy_records', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.destroy_records(object_name text, record_ids uuid[])
+ RETURNS integer
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.destroy_records(CURRENT_USER, %1$L::text, object_name, record_ids) AS destroy_records;
+END$function$, schema_name),
+      null, 'Takes deleted records of an object out of the trash for good, 10,000 at most. Returns how many there were.')
+  ) as v (kind, key, definition, tags, description)
+$functionx$;
+
 CREATE OR REPLACE FUNCTION engine.desired_triggers(workspace_id uuid, scope uuid[], spec engine.column_spec[])
  RETURNS SETOF engine.fact
  LANGUAGE sql
@@ -11786,37 +11950,24 @@ $function$;
 
 CREATE OR REPLACE FUNCTION engine.destroy_record(caller name, schema_name text, object_name text, record_id uuid)
  RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select engine.destroy_records(caller, schema_name, object_name, array[record_id]) > 0 $function$;
+
+CREATE OR REPLACE FUNCTION engine.destroy_records(caller name, schema_name text, object_name text, record_ids uuid[])
+ RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
   v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name, 'DESTROY');
-  v_actor engine.actor := engine.current_actor();
-  v_batch bigint;
-  v_id uuid;
+  v_entries uuid[];
 begin
-  if not engine.is_trashed_for(caller, schema_name, v_object, record_id, 'DESTROY') then
-    return false;
-  end if;
-  execute format('delete from %I.record_shares where object_id = $1 and record_id = $2', schema_name) using v_object.id, record_id;
-  execute format('delete from %I.record_comments where object_id = $1 and record_id = $2', schema_name) using v_object.id, record_id;
-  execute format('delete from %I.trash where object_id = $1 and record_id = $2 returning id', schema_name)
-    into v_id using v_object.id, record_id;
-  if v_id is null then
-    return false;
-  end if;
-  if not v_object.is_audited then
-    return true;
-  end if;
-  v_batch := nextval('engine.event_batch');
-  execute format(
-    'insert into %I.record_events (batch, seq, object_id, record_id, action, actor_type, actor_id, actor_name, source, request_id)
-     values ($1, 1, $2, $3, ''destroyed'', $4, $5, $6, $7, nullif(current_setting(''relvar.request_id'', true), ''''))', schema_name)
-  using v_batch, v_object.id, record_id, v_actor.type, v_actor.id, v_actor.name, engine.current_source();
-  insert into engine.outbox (batch, workspace_id, object_id, action)
-  values (v_batch, v_object.workspace_id, v_object.id, 'destroyed');
-  return true;
+  execute format('select array(select d.id from %I.trash d where d.object_id = $1 and d.record_id = any ($2) order by d.id for update)', schema_name)
+    into v_entries using v_object.id, engine.trashed_ids(caller, schema_name, v_object, record_ids, 'DESTROY');
+  return engine.empty_trash(schema_name, v_entries);
 end
 $function$;
 
@@ -12621,6 +12772,38 @@ end
 $function$;
 comment on function engine.emit(uuid,text,jsonb) is 'Tells webhooks that match the name, such as invoice.paid, of an event with a payload. It leaves only if the transaction commits.';
 
+CREATE OR REPLACE FUNCTION engine.empty_trash(schema_name text, entries uuid[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_actor engine.actor := engine.current_actor();
+  v_count int;
+begin
+  execute format($sql$
+    with gone as (
+      delete from %1$I.trash t where t.id = any ($1) returning t.object_id, t.record_id
+    ), shares as (
+      delete from %1$I.record_shares s using gone g where s.object_id = g.object_id and s.record_id = g.record_id
+    ), comments as (
+      delete from %1$I.record_comments c using gone g where c.object_id = g.object_id and c.record_id = g.record_id
+    ), batches as materialized (
+      select d.id, d.workspace_id, nextval('engine.event_batch') as batch
+      from (select distinct o.id, o.workspace_id from gone g join metadata.objects o on o.id = g.object_id where o.is_audited) d
+    ), events as (
+      insert into %1$I.record_events (batch, seq, object_id, record_id, action, actor_type, actor_id, actor_name, source, request_id)
+      select b.batch, row_number() over (partition by g.object_id), g.object_id, g.record_id, 'destroyed', $2, $3, $4, $5, $6
+      from gone g join batches b on b.id = g.object_id
+    ), told as (
+      insert into engine.outbox (batch, workspace_id, object_id, action) select b.batch, b.workspace_id, b.id, 'destroyed' from batches b
+    )
+    select count(*) from gone$sql$, schema_name)
+  into v_count using entries, v_actor.type, v_actor.id, v_actor.name, engine.current_source(), nullif(current_setting('relvar.request_id', true), '');
+  return v_count;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.end_identity(provider core.identity_providers, member core.members)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -13296,6 +13479,55 @@ CREATE OR REPLACE FUNCTION engine.find_member()
  STABLE
  SET search_path TO ''
 RETURN (SELECT a.id FROM engine.find_actor() a(type, id, name) WHERE (a.type = 'member'::text));
+
+CREATE OR REPLACE FUNCTION engine.find_restore_problems(caller name, schema_name text, object metadata.objects, record_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_problems jsonb := '[]';
+  v_failure jsonb;
+  v_record uuid;
+  v_object metadata.objects;
+  v_data jsonb;
+  v_found record;
+  v_state text;
+  v_message text;
+  v_hint text;
+  v_constraint text;
+  v_column text;
+  v_table text;
+  v_id text;
+begin
+  -- Each round leaves something out, so there are no more of them than columns; a bound all the same.
+  for i in 1 .. 50 loop
+    begin
+      perform engine.put_back(schema_name, object, record_id, caller);
+      return v_problems;
+    exception when sqlstate 'RV013' or sqlstate 'RV014' then
+      get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_hint = pg_exception_hint, v_constraint = constraint_name,
+        v_column = column_name, v_table = table_name, v_id = pg_datatype_name;
+    end;
+    v_failure := jsonb_build_object('state', v_state, 'message', v_message, 'hint', v_hint, 'constraint', v_constraint, 'column', v_column);
+    select o.* into v_object from metadata.objects o where o.workspace_id = (object).workspace_id and o.table_name = v_table;
+    if v_id = '' or v_object.id is null then
+      return v_problems || jsonb_build_array(jsonb_build_object('objectName', (object).name_singular, 'recordId', record_id, 'kind', case v_state when 'RV014' then 'TAKEN' else 'UNFIT' end, 'columns', '[]'::jsonb,
+        'canLeaveOut', false, 'message', v_message, 'hint', v_hint));
+    end if;
+    v_record := v_id::uuid;
+    execute format('select d.data from %I.trash d where d.object_id = $1 and d.record_id = $2', schema_name) into v_data using v_object.id, v_record;
+    v_found := engine.restore_problem(caller, schema_name, v_object, v_record, v_data, v_failure);
+    v_problems := v_problems || v_found.problem;
+    if coalesce(v_found.left_out, '{}') = '{}' then
+      return v_problems;
+    end if;
+    execute format('update %I.trash d set data = d.data || $3 where d.object_id = $1 and d.record_id = $2', schema_name)
+      using v_object.id, v_record, (select jsonb_object_agg(n, null) from unnest(v_found.left_out) n);
+  end loop;
+  return v_problems;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.find_rule_ids(rule_id uuid, atom text, member uuid)
  RETURNS SETOF uuid
@@ -15632,7 +15864,7 @@ CREATE OR REPLACE FUNCTION engine.is_reserved_name(name text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
-RETURN (name = ANY ('{query,mutation,subscription,node,nodeId,nodes,edges,cursor,pageInfo,totalCount,filter,orderBy,first,last,after,before,offset,recordEvent,recordEvents,trash,trashedRecord,trashedRecords,searchRecords,recordHistory,deletedRecords,restoreRecord,destroyRecord,findDuplicates,findDuplicatesOf,announcePresence,liveRecordChange,liveActor,liveModelChange,liveViewsChange,livePresence,clientMutationId,input,patch,ctid,tableoid,xmin,xmax,cmin,cmax}'::text[]));
+RETURN (name = ANY ('{query,mutation,subscription,node,nodeId,nodes,edges,cursor,pageInfo,totalCount,filter,orderBy,first,last,after,before,offset,recordEvent,recordEvents,trash,trashedRecord,trashedRecords,listTrash,records,searchRecords,recordHistory,deletedRecords,restoreRecord,destroyRecord,findDuplicates,findDuplicatesOf,announcePresence,liveRecordChange,liveActor,liveModelChange,liveViewsChange,livePresence,clientMutationId,input,patch,ctid,tableoid,xmin,xmax,cmin,cmax}'::text[]));
 
 CREATE OR REPLACE FUNCTION engine.is_signed(comment text, definition text)
  RETURNS boolean
@@ -16262,6 +16494,58 @@ AS $function$
   order by j.id desc limit least(greatest(first, 1), 200)
 $function$;
 comment on function engine.list_jobs(uuid,text,text,integer,bigint) is 'The jobs of a workspace, or of all (null), newest first: RUNNING, WAITING for a worker, SCHEDULED for later, RETRYING after a failure, FAILED for good. Secrets in payloads are masked.';
+
+CREATE OR REPLACE FUNCTION engine.list_trash(caller name, schema_name text, wanted_object text, search text, deleted_by text, max_results integer, before_deleted_at timestamp with time zone, before_id uuid)
+ RETURNS TABLE(id uuid, object_name text, record_id uuid, label text, deleted_at timestamp with time zone, deleted_by_name text, destroyed_at timestamp with time zone, may_restore boolean, may_destroy boolean)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := (select w.id from core.workspaces w where w.schema_name = list_trash.schema_name);
+  v_days int := (select s.trash_days from core.workspace_settings s where s.workspace_id = v_workspace);
+  v_limit int := least(greatest(max_results, 1), 1000);
+  v_objects uuid[];
+  v_object metadata.objects;
+  v_is_whole boolean;
+  v_queries text[] := '{}';
+  v_table text;
+  v_read text;
+  v_delete text;
+  v_destroy text;
+begin
+  if wanted_object is not null then
+    v_objects := array[(engine.past_object(caller, schema_name, wanted_object)).id];
+  else
+    execute format('select array(select distinct d.object_id from %I.trash d)', schema_name) into v_objects;
+  end if;
+  for v_object in select o.* from metadata.objects o where o.workspace_id = v_workspace and o.id = any (v_objects) and o.deleted_at is null and o.is_active and not o.is_junction loop
+    continue when not engine.has_right(caller, v_object.id, 'READ');
+    v_table := format('%I.%I', schema_name, v_object.table_name);
+    v_is_whole := engine.reads_wholly(caller, v_object.id);
+    v_read := engine.condition_of(caller, v_object.id, 'READ', 't.');
+    v_delete := engine.condition_of(caller, v_object.id, 'DELETE', 't.');
+    v_destroy := engine.condition_of(caller, v_object.id, 'DESTROY', 't.');
+    v_queries := v_queries || format(
+      '(select d.id, %1$L, d.record_id, %2$s, d.deleted_at, %3$s, %4$s, %5$s
+        from %6$I.trash d cross join lateral %11$s t
+        where d.object_id = %7$L and %8$s and ($1 is null or %9$L::boolean and d.label ilike $1) and ($2 is null or %10$L::boolean and d.deleted_by_name = $2)
+          and ($3 is null or (d.deleted_at, d.id) < ($3, $4)) order by d.deleted_at desc, d.id desc limit $5)',
+      v_object.name_singular, case when v_is_whole or engine.reads_label(caller, schema_name, v_object) then 'd.label' else 'null::text' end,
+      case when v_is_whole or has_column_privilege(caller, v_table, 'updated_by_name', 'select') then 'd.deleted_by_name' else 'null::text' end,
+      v_delete, v_destroy, schema_name, v_object.id, v_read, v_is_whole or engine.reads_label(caller, schema_name, v_object),
+      v_is_whole or has_column_privilege(caller, v_table, 'updated_by_name', 'select'),
+      -- Rows are put together only where a rule looks at them: a value may be none of its type any more.
+      case when array[v_read, v_delete, v_destroy] <@ '{true,false}' then '(select)' else format('jsonb_populate_record(null::%s, d.data)', v_table) end);
+  end loop;
+  if v_queries = '{}' then
+    return;
+  end if;
+  return query execute format('select q.id, q.n, q.r, q.l, q.t, q.b, q.t + make_interval(days => $6), q.restore, q.destroy from (%s) q (id, n, r, l, t, b, restore, destroy) order by q.t desc, q.id desc limit $5',
+    array_to_string(v_queries, ' union all '))
+  using '%' || replace(replace(replace(nullif(btrim(search), ''), '\', '\\'), '%', '\%'), '_', '\_') || '%', deleted_by, before_deleted_at, before_id, v_limit, v_days;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.literal(value text)
  RETURNS text
@@ -18684,6 +18968,38 @@ end
 $function$;
 comment on function engine.plan(uuid,uuid[]) is 'The statements that make a workspace''s schema equal to its metadata, in order, each with its lock, whether it rewrites the table, and about how many rows that touches. Empty when nothing differs. Changes nothing. With a scope, for those objects only.';
 
+CREATE OR REPLACE FUNCTION engine.plan_restore(caller name, schema_name text, object_name text, record_ids uuid[], choices jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name);
+  v_ids uuid[] := engine.trashed_ids(caller, schema_name, v_object, record_ids);
+  v_left jsonb;
+  v_problems jsonb := '[]';
+  v_plan jsonb;
+  v_label text;
+  v_id uuid;
+begin
+  begin
+    perform engine.choose_values(caller, schema_name, v_object.workspace_id, coalesce(choices, '{}'));
+    v_left := engine.put_back_each(schema_name, v_object, v_ids, caller);
+    for v_id in select (e ->> 'recordId')::uuid from jsonb_array_elements(v_left) e limit 100 loop
+      execute format('select d.label from %I.trash d where d.object_id = $1 and d.record_id = $2', schema_name) into v_label using v_object.id, v_id;
+      v_problems := v_problems || jsonb_build_object('recordId', v_id,
+        'label', case when engine.reads_wholly(caller, v_object.id) or engine.reads_label(caller, schema_name, v_object) then v_label end,
+        'problems', engine.find_restore_problems(caller, schema_name, v_object, v_id));
+    end loop;
+    v_plan := jsonb_build_object('restorable', cardinality(v_ids) - jsonb_array_length(v_left), 'missing', cardinality(array(select distinct unnest(record_ids))) - cardinality(v_ids), 'left', v_problems);
+    raise exception 'planned' using errcode = 'RVEND';
+  exception when sqlstate 'RVEND' then
+    return v_plan;
+  end;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.plan_revert(caller name, schema_name text, what jsonb, max_results integer)
  RETURNS TABLE(object_name text, record_id uuid, label text, action text, before jsonb, after jsonb, conflicts jsonb, total integer, conflicting integer)
  LANGUAGE sql
@@ -19253,8 +19569,7 @@ AS $function$
 declare
   v_schema text;
   v_days int;
-  v_actor engine.actor := engine.current_actor();
-  v_count int;
+  v_entries uuid[];
 begin
   select w.schema_name, s.trash_days into v_schema, v_days
   from core.workspaces w join core.workspace_settings s on s.workspace_id = w.id where w.id = purge_trash.workspace_id;
@@ -19262,28 +19577,9 @@ begin
     return 0;
   end if;
   -- Ids in the trash follow the time, so the oldest are found first.
-  execute format(
-    'with gone as (
-       delete from %1$I.trash t using (
-         select o.id from %1$I.trash o where o.deleted_at < now() - make_interval(days => $1) order by o.id limit $2 for update skip locked
-       ) old where t.id = old.id returning t.object_id, t.record_id
-     ), shares as (
-       delete from %1$I.record_shares s using gone g where s.object_id = g.object_id and s.record_id = g.record_id
-     ), comments as (
-       delete from %1$I.record_comments c using gone g where c.object_id = g.object_id and c.record_id = g.record_id
-     ), batches as materialized (
-       select d.object_id, nextval(''engine.event_batch'') as batch from (
-         select distinct g.object_id from gone g left join metadata.objects o on o.id = g.object_id where coalesce(o.is_audited, true)) d
-     ), events as (
-       insert into %1$I.record_events (batch, seq, object_id, record_id, action, actor_type, actor_id, actor_name, source)
-       select b.batch, row_number() over (partition by g.object_id), g.object_id, g.record_id, ''destroyed'', $3, $4, $5, $6
-       from gone g join batches b on b.object_id = g.object_id
-     ), told as (
-       insert into engine.outbox (batch, workspace_id, object_id, action) select b.batch, $7, b.object_id, ''destroyed'' from batches b
-     )
-     select count(*) from gone', v_schema)
-  into v_count using v_days, max_records, v_actor.type, v_actor.id, v_actor.name, engine.current_source(), workspace_id;
-  return v_count;
+  execute format('select array(select o.id from %I.trash o where o.deleted_at < now() - make_interval(days => $1) order by o.id limit $2 for update skip locked)', v_schema)
+    into v_entries using v_days, max_records;
+  return engine.empty_trash(v_schema, v_entries);
 end
 $function$;
 comment on function engine.purge_trash(uuid,integer) is 'Destroys up to so many records that have lain in the trash longer than the workspace keeps them. Returns how many; 0 when none is left.';
@@ -19320,6 +19616,8 @@ declare
   v_data jsonb;
   v_columns text;
   v_detail text;
+  v_constraint text;
+  v_column text;
 begin
   execute format('select * from %I.trash where object_id = $1 and record_id = $2 for update', schema_name)
     into v_trash using (object).id, record_id;
@@ -19340,57 +19638,102 @@ begin
     perform set_config('relvar.action', '', true);
   exception
     when unique_violation then
-      get stacked diagnostics v_detail = pg_exception_detail;
+      get stacked diagnostics v_detail = pg_exception_detail, v_constraint = constraint_name;
       if not engine.reads_wholly(caller, (object).id) then
         raise exception 'The record cannot be restored: another has taken its place.'
           using errcode = 'RV014', hint = 'Ask somebody who sees all records of this kind.';
       end if;
       raise exception '"%" cannot be restored: another record has taken its place.', v_trash.label
-        using errcode = 'RV014', detail = v_detail, hint = 'Change or delete the other record first.';
+        using errcode = 'RV014', detail = v_detail, hint = 'Change or delete the other record first.',
+          constraint = v_constraint, table = (object).table_name, datatype = record_id::text;
     when not_null_violation or check_violation or data_exception then
+      get stacked diagnostics v_constraint = constraint_name, v_column = column_name;
       if not engine.reads_wholly(caller, (object).id) then
         raise exception 'The record cannot be restored, since it does not fit its object any more.'
           using errcode = 'RV013', hint = 'Ask somebody who sees all records and fields of this kind.';
       end if;
       raise exception '"%" cannot be restored, since it does not fit its object any more: %', v_trash.label, sqlerrm
-        using errcode = 'RV013', hint = 'The object was changed after the record was deleted. Change it back, restore, and change it again.';
+        using errcode = 'RV013', hint = 'The object was changed after the record was deleted. Change it back, restore, and change it again.',
+          constraint = v_constraint, column = v_column, table = (object).table_name, datatype = record_id::text;
   end;
   execute format('delete from %I.trash where id = $1', schema_name) using v_trash.id;
-  perform engine.put_back_links(schema_name, object, record_id, v_trash.transaction_id, caller);
+  perform engine.put_back_links(schema_name, object, array[record_id], array[v_trash.transaction_id], caller);
   return true;
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.put_back_links(schema_name text, object metadata.objects, record_id uuid, deleted_in xid8, caller name)
+CREATE OR REPLACE FUNCTION engine.put_back_all(schema_name text, object metadata.objects, record_ids uuid[], caller name)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_child uuid;
+  v_id uuid;
+begin
+  if cardinality(record_ids) > 1 then
+    begin
+      perform engine.put_back_together(schema_name, object, record_ids, caller);
+      return;
+    exception when sqlstate 'RV013' or sqlstate 'RV014' then
+      null;
+    end;
+  end if;
+  foreach v_id in array record_ids loop
+    perform engine.put_back(schema_name, object, v_id, caller);
+  end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.put_back_each(schema_name text, object metadata.objects, record_ids uuid[], caller name)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_waiting uuid[] := record_ids;
+  v_left jsonb;
+begin
+  loop
+    v_left := engine.put_back_most(schema_name, object, v_waiting, caller);
+    exit when v_left = '[]' or jsonb_array_length(v_left) = cardinality(v_waiting);
+    v_waiting := array(select (e ->> 'recordId')::uuid from jsonb_array_elements(v_left) e);
+  end loop;
+  return v_left;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.put_back_links(schema_name text, object metadata.objects, record_ids uuid[], deleted_in xid8[], caller name)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_children uuid[];
   r record;
 begin
   for r in
     select c.name as column_name, ob as object, rel.on_delete
     from metadata.relations rel
-    join engine.columns((object).workspace_id) c on c.relation_id = rel.id
-    join metadata.objects ob on ob.id = c.object_id
-    where rel.target_object_id = (object).id
+    join metadata.objects ob on ob.workspace_id = rel.workspace_id
+    join engine.columns((object).workspace_id, array[ob.id]) c on c.relation_id = rel.id and c.object_id = ob.id
+    where rel.workspace_id = (object).workspace_id and rel.target_object_id = (object).id and rel.on_delete in ('SET_NULL', 'CASCADE')
+      and ob.id = (select f.object_id from metadata.fields f where f.id = rel.field_id)
   loop
     if r.on_delete = 'SET_NULL' then
       execute format(
-        'update %1$I.%2$I t set %3$I = $1 from %1$I.record_events e
-         where e.transaction_id = $2 and e.object_id = $3 and e.action = ''updated''
-           and e.before ->> %3$L = $1::text and t.id = e.record_id and t.%3$I is null',
+        'update %1$I.%2$I t set %3$I = d.id from unnest($1, $2) d (id, deleted_in) join %1$I.record_events e
+           on e.transaction_id = d.deleted_in and e.object_id = $3 and e.action = ''updated'' and e.before ->> %3$L = d.id::text
+         where t.id = e.record_id and t.%3$I is null',
         schema_name, (r.object).table_name, r.column_name)
-      using record_id, deleted_in, (r.object).id;
-    elsif r.on_delete = 'CASCADE' then
-      for v_child in execute format(
-        'select record_id from %I.trash where transaction_id = $1 and object_id = $2 and data ->> $3 = $4', schema_name)
-        using deleted_in, (r.object).id, r.column_name, record_id::text
-      loop
-        perform engine.put_back(schema_name, r.object, v_child, caller);
-      end loop;
+      using record_ids, deleted_in, (r.object).id;
+    else
+      execute format(
+        'select array_agg(x.record_id) from unnest($1, $2) d (id, deleted_in) join %I.trash x
+           on x.transaction_id = d.deleted_in and x.object_id = $3 and x.data ->> $4 = d.id::text', schema_name)
+      into v_children using record_ids, deleted_in, (r.object).id, r.column_name;
+      if v_children is not null then
+        perform engine.put_back_all(schema_name, r.object, v_children, caller);
+      end if;
     end if;
   end loop;
 end
@@ -19461,6 +19804,67 @@ begin
   foreach v_empty in array v_ties loop
     execute v_empty using records;
   end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.put_back_most(schema_name text, object metadata.objects, record_ids uuid[], caller name)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_half int := cardinality(record_ids) / 2;
+  v_reason jsonb;
+begin
+  if cardinality(record_ids) = 0 then
+    return '[]';
+  elsif cardinality(record_ids) = 1 then
+    v_reason := engine.put_back_or_tell(schema_name, object, record_ids[1], caller);
+    return case when v_reason is null then '[]' else jsonb_build_array(v_reason) end;
+  end if;
+  begin
+    perform engine.put_back_together(schema_name, object, record_ids, caller);
+    return '[]';
+  exception when sqlstate 'RV013' or sqlstate 'RV014' then
+    null;
+  end;
+  return engine.put_back_most(schema_name, object, record_ids[:v_half], caller) || engine.put_back_most(schema_name, object, record_ids[v_half + 1:], caller);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.put_back_or_tell(schema_name text, object metadata.objects, record_id uuid, caller name)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_message text;
+  v_hint text;
+  v_state text;
+begin
+  perform engine.put_back(schema_name, object, record_id, caller);
+  return null;
+exception when sqlstate 'RV013' or sqlstate 'RV014' then
+  get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint, v_state = returned_sqlstate;
+  return jsonb_build_object('recordId', record_id, 'code', v_state, 'message', v_message, 'hint', v_hint);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.put_back_together(schema_name text, object metadata.objects, record_ids uuid[], caller name)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_ids uuid[];
+  v_transactions xid8[];
+begin
+  execute format('select array_agg(d.record_id), array_agg(d.transaction_id) from (select * from %I.trash where object_id = $1 and record_id = any ($2) order by id for update) d', schema_name)
+    into v_ids, v_transactions using (object).id, record_ids;
+  if v_ids is not null then
+    perform engine.put_back_many(schema_name, jsonb_build_object((object).id, to_jsonb(v_ids)), caller);
+    perform engine.put_back_links(schema_name, object, v_ids, v_transactions, caller);
+  end if;
 end
 $function$;
 
@@ -19908,7 +20312,7 @@ CREATE OR REPLACE FUNCTION engine.reading_functions()
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,field_history,as_of,deleted_records,shares_of_record,changes_between,comments_of_record}'::text[];
+RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,field_history,as_of,deleted_records,list_trash,shares_of_record,changes_between,comments_of_record}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.reading_of(object metadata.objects, side text)
  RETURNS text
@@ -20642,6 +21046,41 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.restore_problem(caller name, schema_name text, object metadata.objects, record_id uuid, data jsonb, failure jsonb, OUT problem jsonb, OUT left_out text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table regclass := format('%I.%I', schema_name, (object).table_name)::regclass;
+  v_column text := nullif(failure ->> 'column', '');
+  v_constraint text := nullif(failure ->> 'constraint', '');
+  v_kind text := case when failure ->> 'state' = 'RV014' then 'TAKEN' when v_column is null then 'UNFIT' when data ->> v_column is null then 'REQUIRED' else 'LINK_GONE' end;
+  v_columns text[];
+  v_words record;
+begin
+  problem := jsonb_build_object('objectName', (object).name_singular, 'recordId', record_id, 'kind', v_kind, 'columns', '[]'::jsonb, 'canLeaveOut', false,
+    'message', failure ->> 'message', 'hint', failure ->> 'hint');
+  if not engine.reads_wholly(caller, (object).id) then
+    return;
+  end if;
+  v_columns := case when v_column is not null then array[v_column]
+    when v_constraint is not null then engine.constraint_columns(v_table, v_constraint)
+    -- A value that is none of its type any more does not say whose it is.
+    else array(select c.name from engine.columns((object).workspace_id, array[(object).id]) c
+      where c.is_active and data ->> c.name is not null and not engine.fits(data -> c.name, c.pg_type)) end;
+  left_out := array(select a.attname::text from pg_catalog.pg_attribute a
+    where a.attrelid = v_table and a.attname = any (v_columns) and not a.attnotnull and a.attgenerated = '' and data ->> a.attname::text is not null);
+  select w.* into v_words from engine.explain_violation(schema_name, (object).table_name, coalesce(v_constraint, ''), coalesce(v_column, ''), caller) w limit 1;
+  problem := problem || jsonb_build_object(
+    'columns', (select coalesce(jsonb_agg(jsonb_build_object('name', engine.camel_case(n), 'value', data -> n) order by n), '[]') from unnest(v_columns) n),
+    'fieldName', v_words.field_name, 'canLeaveOut', left_out <> '{}',
+    'takenBy', case when v_kind = 'TAKEN' then engine.taken_by(caller, schema_name, object, v_constraint, data) end)
+    || case when v_kind <> 'LINK_GONE' and v_words.message is not null then jsonb_build_object('message', v_words.message, 'hint', v_words.hint) else '{}' end;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.restore_record(caller name, schema_name text, object_name text, record_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -20652,6 +21091,39 @@ declare
   v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name);
 begin
   return engine.is_trashed_for(caller, schema_name, v_object, record_id) and engine.put_back(schema_name, v_object, record_id, caller);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.restore_records(caller name, schema_name text, object_name text, record_ids uuid[], choices jsonb, on_problem text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name);
+  v_ids uuid[] := engine.trashed_ids(caller, schema_name, v_object, record_ids);
+  v_left jsonb;
+begin
+  if coalesce(on_problem, '') not in ('REFUSE', 'SKIP') then
+    raise exception 'What is in the way is not dealt with by "%".', on_problem using errcode = 'RV230', column = 'on_problem', hint = 'REFUSE restores nothing then, SKIP restores the others.';
+  elsif jsonb_typeof(coalesce(choices, '{}')) <> 'object' or exists (select from jsonb_each(choices) c where jsonb_typeof(c.value) <> 'object') then
+    raise exception 'These are no choices.' using errcode = 'RV227', column = 'choices', hint = 'Choices are {"id of a record": {"field": value}}.';
+  end if;
+  perform engine.choose_values(caller, schema_name, v_object.workspace_id, coalesce(choices, '{}'));
+  v_left := engine.put_back_each(schema_name, v_object, v_ids, caller);
+  if v_left <> '[]' and on_problem = 'REFUSE' and cardinality(v_ids) = 1 then
+    -- Said in its own words.
+    perform engine.put_back(schema_name, v_object, v_ids[1], caller);
+  elsif v_left <> '[]' and on_problem = 'REFUSE' then
+    raise exception '% of % records cannot be restored as they are.', jsonb_array_length(v_left), cardinality(v_ids)
+      using errcode = 'RV231', detail = (select jsonb_agg(e)::text from (select e from jsonb_array_elements(v_left) e limit 20) l),
+        hint = 'plan_restore says what is in the way. Choose values for them, or leave them out by on_problem SKIP.';
+  end if;
+  if coalesce(choices, '{}') <> '{}' then
+    perform engine.assert_choices(caller, schema_name, v_object.workspace_id, choices);
+  end if;
+  return jsonb_build_object('restored', cardinality(v_ids) - jsonb_array_length(v_left), 'missing', cardinality(array(select distinct unnest(record_ids))) - cardinality(v_ids), 'left', v_left);
 end
 $function$;
 
@@ -22915,6 +23387,33 @@ AS $function$
     and (select c.relkind = 'r' and not c.relispartition from pg_catalog.pg_class c where c.oid = relation)
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.taken_by(caller name, schema_name text, object metadata.objects, constraint_name text, data jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table regclass := format('%I.%I', schema_name, (object).table_name)::regclass;
+  v_same text;
+  v_taken jsonb;
+begin
+  select string_agg(format('(%1$s) = (select (%1$s) from jsonb_populate_record(null::%2$s, $1) r)', pg_catalog.pg_get_indexdef(i.indexrelid, n, true), v_table), ' and ')
+    || coalesce(' and ' || min(pg_catalog.pg_get_expr(i.indpred, i.indrelid)), '')
+  into v_same
+  from pg_catalog.pg_index i
+  join pg_catalog.pg_class c on c.oid = i.indexrelid
+  cross join generate_series(1, i.indnkeyatts) n
+  where i.indrelid = v_table and c.relname = constraint_name;
+  if v_same is null then
+    return null;
+  end if;
+  execute format('select jsonb_build_object(''recordId'', t.id, ''label'', %s) from (select * from %s where %s) t where %s limit 1',
+    engine.label_expression((object).id, 't'), v_table, v_same, engine.condition_of(caller, (object).id, 'READ', 't.')) into v_taken using data;
+  return v_taken;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.target_of_list(t metadata.fields, x text)
  RETURNS jsonb
  LANGUAGE sql
@@ -24945,6 +25444,34 @@ CREATE OR REPLACE FUNCTION engine.today()
  SET search_path TO ''
 RETURN ((now() AT TIME ZONE 'UTC'::text))::date;
 
+CREATE OR REPLACE FUNCTION engine.trashed_ids(caller name, schema_name text, object metadata.objects, record_ids uuid[], action text DEFAULT 'DELETE'::text)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_ids uuid[];
+begin
+  if cardinality(record_ids) > 10000 then
+    raise exception 'At most 10,000 records at once.' using errcode = 'RV229', column = 'record_ids', hint = 'Do it in several calls.';
+  end if;
+  execute format('select array_agg(d.record_id order by d.deleted_at, d.id) from %1$I.trash d cross join lateral jsonb_populate_record(null::%1$I.%2$I, d.data) t
+      where d.object_id = $1 and d.record_id = any ($2) and %3$s and %4$s',
+    schema_name, (object).table_name, engine.condition_of(caller, (object).id, 'READ', 't.'), engine.condition_of(caller, (object).id, action, 't.'))
+  into v_ids using (object).id, record_ids;
+  return coalesce(v_ids, '{}');
+exception when data_exception then
+  -- A value that is none of its type any more is in the way of asking, too. Who sees all of them needs not be asked of each.
+  if not engine.reads_wholly(caller, (object).id) then
+    return '{}';
+  end if;
+  execute format('select array_agg(d.record_id order by d.deleted_at, d.id) from %I.trash d where d.object_id = $1 and d.record_id = any ($2)', schema_name)
+    into v_ids using (object).id, record_ids;
+  return coalesce(v_ids, '{}');
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.trashed_links(schema_name text, object_id uuid, ids uuid[], column_name text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -25896,7 +26423,8 @@ begin
       raise exception 'The record needs another, which is deleted too.' using errcode = 'RV013', hint = 'Ask somebody who may restore that one first.';
     elsif not v_lives and r.not_null then
       raise exception 'The record needs its %, which is deleted too.', r.label_singular
-        using errcode = 'RV013', hint = format('Restore the %s first.', r.label_singular);
+        using errcode = 'RV013', hint = format('Restore the %s first.', r.label_singular),
+          column = r.name, table = (object).table_name, datatype = record_id::text;
     elsif not v_lives then
       v_data := v_data || jsonb_build_object(r.name, null);
     end if;
@@ -29495,11 +30023,15 @@ grant execute on function engine.current_source() to public;
 
 grant execute on function engine.current_workspace() to public;
 
+grant execute on function engine.delete_records(uuid,text,text,uuid[]) to relvar_crm;
+
 grant execute on function engine.deleted_records(name,text,text,integer,integer) to relvar_crm;
 
 grant execute on function engine.deleted_records(name,text,text,integer,integer) to relvar_reader;
 
 grant execute on function engine.destroy_record(name,text,text,uuid) to relvar_crm;
+
+grant execute on function engine.destroy_records(name,text,text,uuid[]) to relvar_crm;
 
 grant execute on function engine.drop_archived_events(uuid,integer) to relvar_worker;
 
@@ -29559,6 +30091,10 @@ grant execute on function engine.last_position(uuid) to relvar_server;
 
 grant execute on function engine.last_position(uuid) to relvar_worker;
 
+grant execute on function engine.list_trash(name,text,text,text,text,integer,timestamp with time zone,uuid) to relvar_crm;
+
+grant execute on function engine.list_trash(name,text,text,text,text,integer,timestamp with time zone,uuid) to relvar_reader;
+
 grant execute on function engine.matching_ids(name,text,text,jsonb,integer,integer) to relvar_crm;
 
 grant execute on function engine.matching_ids(name,text,text,jsonb,integer,integer) to relvar_reader;
@@ -29584,6 +30120,8 @@ grant execute on function engine.note_jobs(jsonb) to relvar_worker;
 grant execute on function engine.note_recurring_jobs(jsonb) to relvar_worker;
 
 grant execute on function engine.note_webhook_results(uuid,text,jsonb,bigint,integer,boolean) to relvar_worker;
+
+grant execute on function engine.plan_restore(name,text,text,uuid[],jsonb) to relvar_crm;
 
 grant execute on function engine.plan_revert(name,text,jsonb,integer) to relvar_crm;
 
@@ -29624,6 +30162,8 @@ grant execute on function engine.renew_webhooks(text,uuid[]) to relvar_worker;
 grant execute on function engine.resolve_comment(name,text,uuid,boolean) to relvar_crm;
 
 grant execute on function engine.restore_record(name,text,text,uuid) to relvar_crm;
+
+grant execute on function engine.restore_records(name,text,text,uuid[],jsonb,text) to relvar_crm;
 
 grant execute on function engine.restore_reverted(jsonb) to relvar_crm;
 

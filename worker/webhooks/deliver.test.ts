@@ -259,6 +259,10 @@ test('410 switches the webhook off, with a mail to who keeps it', async () => {
     `select to_address, template, workspace_id from core.mail_outbox where template = 'webhook_disabled'`,
   );
   expect(rows).toEqual([{ to_address: ws.owner, template: 'webhook_disabled', workspace_id: ws.id }]);
+  const { rows: told } = await db.admin.query(
+    `select kind, mail_at from core.notifications where kind = 'WEBHOOK_DISABLED'`,
+  );
+  expect(told).toEqual([{ kind: 'WEBHOOK_DISABLED', mail_at: null }]);
 });
 
 test('a receiver that is down is asked one by one, and after three days the webhook is switched off', async () => {

@@ -216,8 +216,12 @@ function Entry({ items }: { items: Notification[] }) {
   const isUnread = items.some(({ readAt }) => readAt === null);
   const isArchived = first.archivedAt !== null;
   const object = first.objectId ? objectById(model, first.objectId) : undefined;
-  const goTo = ({ objectNamePlural, recordId, commentId }: Notification) => {
+  const goTo = ({ kind, objectNamePlural, recordId, commentId }: Notification) => {
     if (isUnread) void act('It is still unread', () => markNotifications(ids, true));
+    if (kind === 'WEBHOOK_DISABLED') {
+      closeNotifications();
+      void navigate({ to: '/settings/webhooks' });
+    }
     if (!objectNamePlural) return;
     closeNotifications();
     if (recordId)

@@ -39,7 +39,7 @@ exception when invalid_parameter_value then
 end
 $$;
 
--- What each of these members of one workspace has chosen for a kind. Those who want nothing, and those who are kept out, are left out.
+-- What each of these members of one workspace has chosen for a kind (of webhooks a letter of its own goes at once). Those who want nothing, and those who are kept out, are left out.
 create or replace function core.notification_choices(workspace_id uuid, members uuid[], kind text)
 returns table (member_id uuid, is_in_app boolean, mail_at timestamptz)
 language plpgsql stable set search_path = ''
@@ -47,7 +47,7 @@ as $$
 begin
   return query execute format($sql$
       select m.id, c.is_in_app,
-        case c.mail when 'NOW' then now() + interval '1 minute' when 'DIGEST' then core.next_digest(coalesce(s.frequency, 'DAILY'), coalesce(s.hour, 8), core.zone_or_utc(t.time_zone), now()) end
+        case when c.mail = 'NOW' and $3 <> 'WEBHOOK_DISABLED' then now() + interval '1 minute' when c.mail = 'DIGEST' then core.next_digest(coalesce(s.frequency, 'DAILY'), coalesce(s.hour, 8), core.zone_or_utc(t.time_zone), now()) end
       from core.members m
       join %I.workspace_members t on t.id = m.id
       join core.notification_kinds() k on k.kind = $3

@@ -5224,7 +5224,7 @@ AS $function$
 begin
   return query execute format($sql$
       select m.id, c.is_in_app,
-        case c.mail when 'NOW' then now() + interval '1 minute' when 'DIGEST' then core.next_digest(coalesce(s.frequency, 'DAILY'), coalesce(s.hour, 8), core.zone_or_utc(t.time_zone), now()) end
+        case when c.mail = 'NOW' and $3 <> 'WEBHOOK_DISABLED' then now() + interval '1 minute' when c.mail = 'DIGEST' then core.next_digest(coalesce(s.frequency, 'DAILY'), coalesce(s.hour, 8), core.zone_or_utc(t.time_zone), now()) end
       from core.members m
       join %I.workspace_members t on t.id = m.id
       join core.notification_kinds() k on k.kind = $3
@@ -23511,16 +23511,24 @@ CREATE OR REPLACE FUNCTION engine.tell_webhook_disabled(webhook_id uuid)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
+declare
+  v_hook metadata.webhooks := (select h from metadata.webhooks h where h.id = webhook_id);
+  v_members uuid[] := array(
+    select k.id
+    from (
+      select m.id, m.id is not distinct from v_hook.created_by_id as is_maker, bool_or(m.id is not distinct from v_hook.created_by_id) over () as has_maker
+      from core.members m join metadata.roles r on r.id = m.role_id
+      where m.workspace_id = v_hook.workspace_id and m.is_active and engine.role_may(r.pg_role, 'API_KEYS_AND_WEBHOOKS')
+    ) k
+    where k.is_maker or not k.has_maker);
 begin
-  perform core.queue_mail(u.email, 'webhook_disabled', jsonb_build_object('name', h.name, 'host', substring(h.target_url from '^[a-z]+://(?:[^/@]*@)?([^/:?#]+)'), 'reason', h.disabled_reason, 'id', h.id), h.workspace_id)
-  from metadata.webhooks h
-  cross join lateral (
-    select m.user_id, coalesce(m.id = h.created_by_id, false) as is_maker, coalesce(bool_or(m.id = h.created_by_id) over (), false) as has_maker
-    from core.members m join metadata.roles r on r.id = m.role_id
-    where m.workspace_id = h.workspace_id and m.is_active and engine.role_may(r.pg_role, 'API_KEYS_AND_WEBHOOKS')
-  ) k
-  join core.users u on u.id = k.user_id
-  where h.id = tell_webhook_disabled.webhook_id and (k.is_maker or not k.has_maker) and core.is_email(u.email);
+  perform core.notify(v_hook.workspace_id, v_members, 'WEBHOOK_DISABLED', detail => jsonb_build_object('name', v_hook.name, 'id', v_hook.id, 'reason', v_hook.disabled_reason));
+  -- At once it comes as a letter of its own, which says more.
+  perform core.queue_mail(u.email, 'webhook_disabled', jsonb_build_object('name', v_hook.name, 'host', substring(v_hook.target_url from '^[a-z]+://(?:[^/@]*@)?([^/:?#]+)'), 'reason', v_hook.disabled_reason, 'id', v_hook.id), v_hook.workspace_id)
+  from core.members m
+  join core.users u on u.id = m.user_id
+  left join core.notification_preferences p on p.member_id = m.id and p.kind = 'WEBHOOK_DISABLED'
+  where m.id = any (v_members) and coalesce(p.mail, 'NOW') = 'NOW' and core.is_email(u.email);
 end
 $function$;
 

@@ -9,11 +9,14 @@ const TASKS: { [task: string]: string } = {
   mail__send: 'Send a mail',
   model__online: 'Change a large table',
   model__purge: 'Drop deleted objects and fields',
+  notifications__assigned: 'Tell who was assigned',
+  notifications__due: 'Tell what is due',
+  notifications__mail: 'Send notifications by mail',
+  notifications__purge: 'Forget old notifications',
   oauth__purge: 'Forget old tokens of apps',
   saml__refresh: 'Read metadata of SAML providers',
   trash__purge: 'Look for old records in the trash',
   trash__purge_workspace: 'Purge the trash',
-  webhook__deliver: 'Deliver to a webhook',
   webhooks__purge: 'Forget old deliveries of webhooks',
 };
 

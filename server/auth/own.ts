@@ -5,7 +5,7 @@ import type { Attempts } from './attempts.ts';
 import { noteAuthEvent } from './events.ts';
 import type { Identities, Identity } from './identity.ts';
 import { isPassword } from './passwords.ts';
-import type { SecondFactor } from './secondFactor.ts';
+import type { SecondFactor } from './secondFactor/secondFactor.ts';
 
 /** What somebody sends along with a change of how they sign in. */
 export interface Proof {

@@ -5,12 +5,12 @@ import type { Secrets } from '../../db/secrets.ts';
 import { hasOwnAddresses, workspaceUrl } from '../../db/workspaceAddress.ts';
 import { RequestError } from '../errors.ts';
 import { slugOfRequest } from '../http/origin.ts';
-import type { Devices } from './devices.ts';
+import type { Devices } from './sessions/devices.ts';
 import { noteAuthEvent } from './events.ts';
-import type { Passkeys } from './passkeys.ts';
+import type { Passkeys } from './passkeys/passkeys.ts';
 import { presentIdentity } from './presentIdentity.ts';
-import type { SecondFactor } from './secondFactor.ts';
-import type { Sessions } from './sessions.ts';
+import type { SecondFactor } from './secondFactor/secondFactor.ts';
+import type { Sessions } from './sessions/sessions.ts';
 
 /** How somebody proved who they are. */
 export type SignInMethod =

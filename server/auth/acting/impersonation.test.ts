@@ -1,6 +1,6 @@
 import request from 'supertest';
-import { cookieOf, eventually, PASSWORD, useServer } from '../testing/server.ts';
-import { hashPassword } from './passwords.ts';
+import { cookieOf, eventually, PASSWORD, useServer } from '../../testing/server.ts';
+import { hashPassword } from '../passwords.ts';
 
 /** Who acts as a member, and who does not. */
 const server = useServer();

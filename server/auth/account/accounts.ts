@@ -1,19 +1,19 @@
 import type { Express, Request } from 'express';
 import type { Pool } from 'pg';
-import type { AccountsConfig } from '../../db/config.ts';
-import { hasOwnAddresses, workspaceUrl } from '../../db/workspaceAddress.ts';
-import { RequestError } from '../errors.ts';
-import { slugOfRequest } from '../http/origin.ts';
-import { signInLimits } from './attempts.ts';
-import type { Attempts } from './attempts.ts';
-import type { Captcha } from './captcha.ts';
-import { noteAuthEvent } from './events.ts';
-import type { Identities } from './identity.ts';
-import type { Own } from './own.ts';
-import { answerQuietly, readEmail } from './mailRequests.ts';
-import { assertNewPassword, hashPassword, isPassword } from './passwords.ts';
-import { assertOwnHost, assertOwnPath, readTexts } from './requestFields.ts';
-import type { StartSession } from './startSession.ts';
+import type { AccountsConfig } from '../../../db/config.ts';
+import { hasOwnAddresses, workspaceUrl } from '../../../db/workspaceAddress.ts';
+import { RequestError } from '../../errors.ts';
+import { slugOfRequest } from '../../http/origin.ts';
+import { signInLimits } from '../attempts.ts';
+import type { Attempts } from '../attempts.ts';
+import type { Captcha } from '../captcha/captcha.ts';
+import { noteAuthEvent } from '../events.ts';
+import type { Identities } from '../identity.ts';
+import type { Own } from '../own.ts';
+import { answerQuietly, readEmail } from '../mailRequests.ts';
+import { assertNewPassword, hashPassword, isPassword } from '../passwords.ts';
+import { assertOwnHost, assertOwnPath, readTexts } from '../requestFields.ts';
+import type { StartSession } from '../startSession.ts';
 
 export interface AccountParts {
   readonly pool: Pool;

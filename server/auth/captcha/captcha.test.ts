@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import request from 'supertest';
-import { loadConfig } from '../../db/config.ts';
-import { securityHeaders } from '../static/headers.ts';
-import { PASSWORD, useServer } from '../testing/server.ts';
+import { loadConfig } from '../../../db/config.ts';
+import { securityHeaders } from '../../static/headers.ts';
+import { PASSWORD, useServer } from '../../testing/server.ts';
 
 /** A provider on this machine that speaks the protocol which all three speak. */
 const asked: { secret: string | null; response: string | null; remoteip: string | null }[] = [];

@@ -1,6 +1,6 @@
 import request from 'supertest';
-import { PASSWORD, useServer } from '../testing/server.ts';
-import type { Caller } from '../testing/server.ts';
+import { PASSWORD, useServer } from '../../testing/server.ts';
+import type { Caller } from '../../testing/server.ts';
 
 const server = useServer({ isSignUpOpen: true });
 const strict = useServer({ isEmailVerificationRequired: true });
@@ -117,7 +117,7 @@ describe('an invitation', () => {
 
   test('gives an account to nobody who does not know its password', async () => {
     await server.db.admin.query("select engine.create_workspace('elsewhere', 'Elsewhere', 'grace@acme.test')");
-    const { hashPassword } = await import('./passwords.ts');
+    const { hashPassword } = await import('../passwords.ts');
     await server.db.admin.query("update core.users set password_hash = $1 where email = 'grace@acme.test'", [
       await hashPassword(PASSWORD),
     ]);
@@ -309,7 +309,7 @@ describe('a workspace of one’s own', () => {
 });
 
 test('where addresses must be proved, nobody enters before', async () => {
-  const { hashPassword } = await import('./passwords.ts');
+  const { hashPassword } = await import('../passwords.ts');
   await strict.db.admin.query("select core.add_member('mine', 'new@strict.test', 'New', 'Member', $1)", [
     await hashPassword(PASSWORD),
   ]);

@@ -1,12 +1,12 @@
 import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
-import { RequestError } from '../errors.ts';
-import { ACCESS_SECONDS } from './accessTokens.ts';
-import type { AccessTokens } from './accessTokens.ts';
-import { expireSessionCookies, readCookie, setSessionCookies } from './cookies.ts';
-import { noteAuthEvent } from './events.ts';
-import type { Identities, Identity } from './identity.ts';
-import { hashToken, randomToken } from './tokenHash.ts';
+import { RequestError } from '../../errors.ts';
+import { ACCESS_SECONDS } from '../accessTokens.ts';
+import type { AccessTokens } from '../accessTokens.ts';
+import { expireSessionCookies, readCookie, setSessionCookies } from '../cookies.ts';
+import { noteAuthEvent } from '../events.ts';
+import type { Identities, Identity } from '../identity.ts';
+import { hashToken, randomToken } from '../tokenHash.ts';
 
 const DAY_MS = 86_400_000;
 /** Nobody is asked to keep anything for longer. The workspace says how long a session lasts, used or not, and the database holds to it. */

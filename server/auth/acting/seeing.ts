@@ -1,10 +1,10 @@
 import type { Express, Request, Response } from 'express';
 import type { Pool } from 'pg';
-import { RequestError } from '../errors.ts';
-import { readJson } from '../http/body.ts';
-import { noteAuthEvent } from './events.ts';
-import type { Identities, Identity } from './identity.ts';
-import { presentIdentity } from './presentIdentity.ts';
+import { RequestError } from '../../errors.ts';
+import { readJson } from '../../http/body.ts';
+import { noteAuthEvent } from '../events.ts';
+import type { Identities, Identity } from '../identity.ts';
+import { presentIdentity } from '../presentIdentity.ts';
 
 interface Parts {
   readonly pool: Pool;

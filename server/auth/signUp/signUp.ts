@@ -1,14 +1,14 @@
 import type { Express, Request } from 'express';
 import type { Pool } from 'pg';
-import { hasOwnAddresses } from '../../db/workspaceAddress.ts';
-import { RequestError } from '../errors.ts';
-import { slugOfRequest } from '../http/origin.ts';
-import { assertPasswordOf, countLink, refuseLink } from './accounts.ts';
-import type { AccountParts } from './accounts.ts';
-import { answerQuietly, readEmail } from './mailRequests.ts';
-import type { Passkeys } from './passkeys.ts';
-import { assertNewPassword, hashPassword } from './passwords.ts';
-import { assertOwnHost, readTexts } from './requestFields.ts';
+import { hasOwnAddresses } from '../../../db/workspaceAddress.ts';
+import { RequestError } from '../../errors.ts';
+import { slugOfRequest } from '../../http/origin.ts';
+import { assertPasswordOf, countLink, refuseLink } from '../account/accounts.ts';
+import type { AccountParts } from '../account/accounts.ts';
+import { answerQuietly, readEmail } from '../mailRequests.ts';
+import type { Passkeys } from '../passkeys/passkeys.ts';
+import { assertNewPassword, hashPassword } from '../passwords.ts';
+import { assertOwnHost, readTexts } from '../requestFields.ts';
 
 interface Way {
   /** The address that is proved, by the mail that the link came with. */

@@ -1,9 +1,9 @@
 import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
-import { readCookie, setCookie } from './cookies.ts';
-import { describeDevice } from '../../db/describeDevice.ts';
-import type { Places } from './places.ts';
-import { hashToken, randomToken } from './tokenHash.ts';
+import { readCookie, setCookie } from '../cookies.ts';
+import { describeDevice } from '../../../db/describeDevice.ts';
+import type { Places } from '../places.ts';
+import { hashToken, randomToken } from '../tokenHash.ts';
 
 /** The longest that browsers keep a cookie. */
 const COOKIE_MS = 400 * 86_400_000;

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TOTP } from 'otpauth';
 import request from 'supertest';
-import { makePlacesDatabase } from '../testing/placesDatabase.ts';
-import { cookieOf, eventually, PASSWORD, useServer } from '../testing/server.ts';
-import type { Caller } from '../testing/server.ts';
-import { openPlaces } from './places.ts';
-import type { Places } from './places.ts';
+import { makePlacesDatabase } from '../../testing/placesDatabase.ts';
+import { cookieOf, eventually, PASSWORD, useServer } from '../../testing/server.ts';
+import type { Caller } from '../../testing/server.ts';
+import { openPlaces } from '../places.ts';
+import type { Places } from '../places.ts';
 
 /** What a workspace asks of its members' sign-in, and what it tells them of. */
 const folder = mkdtempSync(join(tmpdir(), 'relvar-places-'));

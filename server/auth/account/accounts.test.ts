@@ -1,5 +1,5 @@
 import request from 'supertest';
-import { eventually, PASSWORD, useServer } from '../testing/server.ts';
+import { eventually, PASSWORD, useServer } from '../../testing/server.ts';
 
 const server = useServer({ publicUrl: 'https://crm.acme.test' });
 const OWNER = 'owner@acme.test';
@@ -50,7 +50,7 @@ const lastRefusal = async () => (await eventsOf('LINK_REFUSED')).at(-1)?.detail;
 
 async function makeUser(email: string, password = PASSWORD): Promise<void> {
   await server.db.admin.query("select core.add_member('acme', $1, 'Ann Other', 'Member')", [email]);
-  const { hashPassword } = await import('./passwords.ts');
+  const { hashPassword } = await import('../passwords.ts');
   await server.db.admin.query('update core.users set password_hash = $2 where email = $1', [
     email,
     await hashPassword(password),

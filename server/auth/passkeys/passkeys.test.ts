@@ -1,7 +1,7 @@
 import request from 'supertest';
-import { Authenticator } from '../testing/authenticator.ts';
-import { cookieOf, PASSWORD, useServer } from '../testing/server.ts';
-import type { Caller } from '../testing/server.ts';
+import { Authenticator } from '../../testing/authenticator.ts';
+import { cookieOf, PASSWORD, useServer } from '../../testing/server.ts';
+import type { Caller } from '../../testing/server.ts';
 
 /** Passkeys over HTTP, with a key of the tests' own that also does what none should. The browser is in web/tests/passkeys.test.ts. */
 const ORIGIN = 'https://crm.acme.test';

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
 import { toString as drawQrCode } from 'qrcode';
-import type { Secrets } from '../../db/secrets.ts';
-import { RequestError } from '../errors.ts';
-import type { Attempts } from './attempts.ts';
-import { readCookie, setCookie } from './cookies.ts';
-import { hashToken, randomToken } from './tokenHash.ts';
+import type { Secrets } from '../../../db/secrets.ts';
+import { RequestError } from '../../errors.ts';
+import type { Attempts } from '../attempts.ts';
+import { readCookie, setCookie } from '../cookies.ts';
+import { hashToken, randomToken } from '../tokenHash.ts';
 import { findTotpStep, makeTotpSecret } from './totp.ts';
 
 const DAY_MS = 86_400_000;

@@ -8,15 +8,15 @@ import {
 import type { AuthenticationResponseJSON, RegistrationResponseJSON, WebAuthnCredential } from '@simplewebauthn/server';
 import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
-import { workspaceUrl } from '../../db/workspaceAddress.ts';
-import { originOf } from '../http/origin.ts';
-import type { Secrets } from '../../db/secrets.ts';
-import { RequestError } from '../errors.ts';
-import { readCookie } from './cookies.ts';
-import { describeDevice } from '../../db/describeDevice.ts';
-import { nameBrowser } from './devices.ts';
-import { noteAuthEvent } from './events.ts';
-import { hashToken, randomToken } from './tokenHash.ts';
+import { workspaceUrl } from '../../../db/workspaceAddress.ts';
+import { originOf } from '../../http/origin.ts';
+import type { Secrets } from '../../../db/secrets.ts';
+import { RequestError } from '../../errors.ts';
+import { readCookie } from '../cookies.ts';
+import { describeDevice } from '../../../db/describeDevice.ts';
+import { nameBrowser } from '../sessions/devices.ts';
+import { noteAuthEvent } from '../events.ts';
+import { hashToken, randomToken } from '../tokenHash.ts';
 
 /** ES256, EdDSA and RS256, as authenticators have them. Asking Node for more makes it warn that it tries things. */
 const ALGORITHMS = [-7, -8, -257];

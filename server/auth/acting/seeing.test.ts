@@ -1,8 +1,8 @@
 import request from 'supertest';
-import { withIdentity } from '../../db/pool.ts';
-import { cookieOf, eventually, PASSWORD, useServer } from '../testing/server.ts';
-import type { GraphqlAnswer } from '../testing/server.ts';
-import { hashPassword } from './passwords.ts';
+import { withIdentity } from '../../../db/pool.ts';
+import { cookieOf, eventually, PASSWORD, useServer } from '../../testing/server.ts';
+import type { GraphqlAnswer } from '../../testing/server.ts';
+import { hashPassword } from '../passwords.ts';
 
 // Seeing as a role or a member: what is shown, what cannot be changed, and that nobody sees more by it than without.
 const server = useServer();

@@ -1,7 +1,7 @@
 import type { Express } from 'express';
 import type { Pool } from 'pg';
-import { RequestError } from '../errors.ts';
-import type { Identities } from './identity.ts';
+import { RequestError } from '../../errors.ts';
+import type { Identities } from '../identity.ts';
 
 /** The pictures of members, for those of the same workspace. */
 export function installPhotos(app: Express, { pool, identities }: { pool: Pool; identities: Identities }): void {

@@ -1,10 +1,10 @@
 import type { Request } from 'express';
 import type { Pool } from 'pg';
-import type { CaptchaConfig } from '../../db/config.ts';
-import { RequestError } from '../errors.ts';
-import { log } from '../log.ts';
-import type { Attempts } from './attempts.ts';
-import { noteAuthEvent } from './events.ts';
+import type { CaptchaConfig } from '../../../db/config.ts';
+import { RequestError } from '../../errors.ts';
+import { log } from '../../log.ts';
+import type { Attempts } from '../attempts.ts';
+import { noteAuthEvent } from '../events.ts';
 
 /** Where each provider verifies answers, by the protocol that they share. */
 const VERIFY = {

@@ -1,9 +1,9 @@
 import { TOTP } from 'otpauth';
 import request from 'supertest';
-import { cookieOf, eventually, PASSWORD, useServer } from '../testing/server.ts';
-import type { Caller } from '../testing/server.ts';
-import { isCommonPassword, isIn, makeFilter } from './commonPasswords.ts';
-import { findTotpStep } from './totp.ts';
+import { cookieOf, eventually, PASSWORD, useServer } from '../../testing/server.ts';
+import type { Caller } from '../../testing/server.ts';
+import { isCommonPassword, isIn, makeFilter } from '../commonPasswords.ts';
+import { findTotpStep } from '../secondFactor/totp.ts';
 
 const server = useServer();
 let acme: Caller;

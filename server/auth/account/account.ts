@@ -1,14 +1,14 @@
 import type { Express } from 'express';
 import type { Pool } from 'pg';
-import { hasOwnAddresses, workspaceUrl } from '../../db/workspaceAddress.ts';
-import { RequestError } from '../errors.ts';
-import { readJson } from '../http/body.ts';
-import { describeDevice } from '../../db/describeDevice.ts';
-import { noteAuthEvent } from './events.ts';
-import type { Own } from './own.ts';
-import type { Places } from './places.ts';
-import { assertNewPassword, hashPassword } from './passwords.ts';
-import type { StartSession } from './startSession.ts';
+import { hasOwnAddresses, workspaceUrl } from '../../../db/workspaceAddress.ts';
+import { RequestError } from '../../errors.ts';
+import { readJson } from '../../http/body.ts';
+import { describeDevice } from '../../../db/describeDevice.ts';
+import { noteAuthEvent } from '../events.ts';
+import type { Own } from '../own.ts';
+import type { Places } from '../places.ts';
+import { assertNewPassword, hashPassword } from '../passwords.ts';
+import type { StartSession } from '../startSession.ts';
 
 interface Parts {
   readonly pool: Pool;

@@ -1,19 +1,19 @@
 import type { Express, Request } from 'express';
 import type { Pool } from 'pg';
-import type { AccountsConfig } from '../../db/config.ts';
-import type { Secrets } from '../../db/secrets.ts';
-import { RequestError } from '../errors.ts';
-import { readJson } from '../http/body.ts';
-import { slugOfRequest } from '../http/origin.ts';
-import { assertEmailVerified } from './accounts.ts';
-import type { Attempts } from './attempts.ts';
-import { noteAuthEvent } from './events.ts';
-import type { Identities } from './identity.ts';
-import type { Own } from './own.ts';
+import type { AccountsConfig } from '../../../db/config.ts';
+import type { Secrets } from '../../../db/secrets.ts';
+import { RequestError } from '../../errors.ts';
+import { readJson } from '../../http/body.ts';
+import { slugOfRequest } from '../../http/origin.ts';
+import { assertEmailVerified } from '../account/accounts.ts';
+import type { Attempts } from '../attempts.ts';
+import { noteAuthEvent } from '../events.ts';
+import type { Identities } from '../identity.ts';
+import type { Own } from '../own.ts';
 import type { Passkeys } from './passkeys.ts';
-import type { SecondFactor } from './secondFactor.ts';
-import { openTicket } from './startSession.ts';
-import type { StartSession } from './startSession.ts';
+import type { SecondFactor } from '../secondFactor/secondFactor.ts';
+import { openTicket } from '../startSession.ts';
+import type { StartSession } from '../startSession.ts';
 
 interface Parts {
   readonly pool: Pool;

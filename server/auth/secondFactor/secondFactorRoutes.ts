@@ -1,14 +1,14 @@
 import type { Express, Request } from 'express';
 import type { Pool } from 'pg';
-import type { Secrets } from '../../db/secrets.ts';
-import { RequestError } from '../errors.ts';
-import { readJson } from '../http/body.ts';
-import { noteAuthEvent } from './events.ts';
-import type { Identities } from './identity.ts';
-import type { Own } from './own.ts';
+import type { Secrets } from '../../../db/secrets.ts';
+import { RequestError } from '../../errors.ts';
+import { readJson } from '../../http/body.ts';
+import { noteAuthEvent } from '../events.ts';
+import type { Identities } from '../identity.ts';
+import type { Own } from '../own.ts';
 import type { SecondFactor } from './secondFactor.ts';
-import { openTicket } from './startSession.ts';
-import type { StartSession } from './startSession.ts';
+import { openTicket } from '../startSession.ts';
+import type { StartSession } from '../startSession.ts';
 
 interface Parts {
   readonly pool: Pool;

@@ -1,10 +1,10 @@
 import request from 'supertest';
 import { jwtVerify, createLocalJWKSet } from 'jose';
 import type { JSONWebKeySet } from 'jose';
-import { makeSigningKey } from '../../db/signingKeys.ts';
-import { makeApp } from '../app.ts';
-import type { App } from '../app.ts';
-import { cookieOf, eventually, PASSWORD, SECRETS, useServer } from '../testing/server.ts';
+import { makeSigningKey } from '../../../db/signingKeys.ts';
+import { makeApp } from '../../app.ts';
+import type { App } from '../../app.ts';
+import { cookieOf, eventually, PASSWORD, SECRETS, useServer } from '../../testing/server.ts';
 
 const server = useServer();
 /** A second server on the same database: what one learns, the other must hear of. */

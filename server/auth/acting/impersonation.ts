@@ -1,14 +1,14 @@
 import type { Express } from 'express';
 import type { DatabaseError, Pool } from 'pg';
-import { hasOwnAddresses } from '../../db/workspaceAddress.ts';
-import { RequestError } from '../errors.ts';
-import { readJson } from '../http/body.ts';
-import { expireSessionCookies, readCookie } from './cookies.ts';
-import { noteAuthEvent } from './events.ts';
-import type { Identities } from './identity.ts';
-import type { Own } from './own.ts';
-import { presentIdentity } from './presentIdentity.ts';
-import type { Sessions } from './sessions.ts';
+import { hasOwnAddresses } from '../../../db/workspaceAddress.ts';
+import { RequestError } from '../../errors.ts';
+import { readJson } from '../../http/body.ts';
+import { expireSessionCookies, readCookie } from '../cookies.ts';
+import { noteAuthEvent } from '../events.ts';
+import type { Identities } from '../identity.ts';
+import type { Own } from '../own.ts';
+import { presentIdentity } from '../presentIdentity.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 
 interface Parts {
   readonly pool: Pool;

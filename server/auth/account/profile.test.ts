@@ -1,5 +1,5 @@
 import request from 'supertest';
-import { PASSWORD, useServer } from '../testing/server.ts';
+import { PASSWORD, useServer } from '../../testing/server.ts';
 
 const server = useServer();
 const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
@@ -19,7 +19,7 @@ const metadata = async (query: string, by = cookie) =>
 
 beforeAll(async () => {
   await server.createWorkspace('acme');
-  const { hashPassword } = await import('./passwords.ts');
+  const { hashPassword } = await import('../passwords.ts');
   await server.db.admin.query("select core.add_member('acme', 'ada@acme.test', 'Ada Lovelace', 'Member', $1)", [
     await hashPassword(PASSWORD),
   ]);

@@ -12,7 +12,7 @@ const LONGEST_PAUSE_MS = 5_000;
  * both take a lock of the whole database at commit (DESIGN.md section 3). Several relays may run; each takes other rows.
  * No failure ends the loop: whatever a failed round had taken is back in the outbox by its rollback.
  */
-export async function runRelay(pool: Pool, signal: AbortSignal): Promise<void> {
+export async function runRelay(pool: Pool, signal: AbortSignal, onMoved: () => void): Promise<void> {
   let failures = 0;
   let nextHeartbeat = 0;
   while (!signal.aborted) {
@@ -28,6 +28,7 @@ export async function runRelay(pool: Pool, signal: AbortSignal): Promise<void> {
       if (failures > 0) log('relay works again', { failures });
       failures = 0;
       if (rows[0]!.moved + emitted[0]!.moved === 0) await pause(IDLE_MS, signal);
+      else onMoved();
     } catch (error) {
       if (failures++ === 0) log('relay failed, trying again', { error: messageOf(error) });
       await pause(Math.min(IDLE_MS * 2 ** failures, LONGEST_PAUSE_MS), signal);

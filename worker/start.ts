@@ -3,7 +3,7 @@ import { PUBLIC_ONLY, type AddressLimits } from '../db/publicAddresses.ts';
 import type { Secrets } from '../db/secrets.ts';
 import { runQueue, type QueueSettings } from './queue.ts';
 import { runRelay } from './relay.ts';
-import { runWebhooks } from './webhooks/dispatch.ts';
+import { Webhooks } from './webhooks/dispatch.ts';
 
 interface WorkerSettings extends QueueSettings {
   /** Opens the secrets that webhooks are signed with. */
@@ -27,9 +27,10 @@ export function startWorker(settings: WorkerSettings) {
     max: concurrency + 7,
   });
   const stopping = new AbortController();
+  const webhooks = new Webhooks(engine, { secrets, limits });
   const loops = Promise.all([
-    runRelay(engine, stopping.signal),
-    runWebhooks(engine, { secrets, limits }, stopping.signal),
+    runRelay(engine, stopping.signal, () => webhooks.look()),
+    webhooks.run(stopping.signal),
     runQueue({ engine, queue }, settings, stopping.signal),
   ]);
   return {

@@ -2,6 +2,7 @@ import { authRequest } from './auth.request.ts';
 import type { Bench } from './bench.ts';
 import { eventsOverhead } from './events.overhead.ts';
 import { eventsWriters } from './events.writers.ts';
+import { eventsDispatch } from './events.dispatch.ts';
 import { formulaRead } from './formula.read.ts';
 import { gatewayBuild } from './gateway.build.ts';
 import { gatewayList } from './gateway.list.ts';
@@ -30,6 +31,7 @@ export const BENCHES: readonly Bench[] = [
   eventsOverhead,
   importCopy,
   jobsFair,
+  eventsDispatch,
   liveFanout,
   modelWide,
   rollupWrite,

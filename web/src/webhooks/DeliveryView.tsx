@@ -52,7 +52,7 @@ export function DeliveryView({ webhookId, delivery, onRetry }: DeliveryViewProps
       </Group>
       {answer.request ? (
         <>
-          <h4 className={security.small}>Sent</h4>
+          <h3 className={security.small}>Sent</h3>
           <pre className={classes.text} tabIndex={0} aria-label="What was sent">
             {headerText(answer.request.headers)}
             {'\n\n'}
@@ -64,7 +64,7 @@ export function DeliveryView({ webhookId, delivery, onRetry }: DeliveryViewProps
       )}
       {answer.response && delivery.status !== null ? (
         <>
-          <h4 className={security.small}>Answered {delivery.status}</h4>
+          <h3 className={security.small}>Answered {delivery.status}</h3>
           <pre className={classes.text} tabIndex={0} aria-label="What was answered">
             {headerText(answer.response.headers)}
             {answer.response.body ? `\n\n${pretty(answer.response.body)}` : ''}
@@ -73,7 +73,7 @@ export function DeliveryView({ webhookId, delivery, onRetry }: DeliveryViewProps
       ) : null}
       {answer.attempts.length > 1 ? (
         <>
-          <h4 className={security.small}>Attempts</h4>
+          <h3 className={security.small}>Attempts</h3>
           <ol className={classes.attempts}>
             {answer.attempts.map((attempt) => (
               <li key={attempt.at}>

@@ -1,7 +1,7 @@
 import { gql } from 'urql';
 import { requestMetadata } from '../api/client.ts';
 import { fetchJson } from '../api/failure.ts';
-import { ask, parsed, perform } from '../model/calls.ts';
+import { ask, parsed, perform, run } from '../model/calls.ts';
 
 export type WebhookFormat = 'STANDARD' | 'TWENTY';
 
@@ -158,9 +158,11 @@ export const askDeliveries = (webhookId: string, states: DeliveryState[] | null,
 export const askDelivery = (webhookId: string, deliveryId: string): Promise<DeliveryDetail> =>
   ask('webhookDelivery', { webhookId: 'UUID', deliveryId: 'BigInt' }, { webhookId, deliveryId });
 
-export const testWebhook = (webhookId: string): Promise<string> => perform('testWebhook', { webhookId });
-export const retryDelivery = (webhookId: string, deliveryId: string): Promise<string> =>
-  perform('retryWebhookDelivery', { webhookId, deliveryId });
+/** An id of figures is read as a number on its way. */
+export const testWebhook = (webhookId: string): Promise<string> =>
+  perform<string | number>('testWebhook', { webhookId }).then(String);
+export const retryDelivery = (webhookId: string, deliveryId: string) =>
+  run('retryWebhookDelivery', { webhookId, deliveryId });
 export const replayWebhook = (webhookId: string, since: string, until: string | null, onlyDead: boolean) =>
   perform<number>('replayWebhook', { webhookId, since, until, onlyDead });
 

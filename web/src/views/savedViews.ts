@@ -53,20 +53,31 @@ export interface ObjectViews {
   defaults: ViewDefault[];
 }
 
-type Answered = Omit<SavedView, 'filter' | 'sorts' | 'columns'> & {
+type Answered = Omit<SavedView, 'filter' | 'sorts' | 'columns' | 'canUpdate' | 'isKept'> & {
   filter: StoredFilter | string | null;
   sorts: ViewSort[] | string;
   viewFields: { nodes: ViewColumn[] };
 };
 
+interface Rights {
+  changeable: string[];
+  kept: string[];
+}
+
 const VIEWS = gql<
-  { views: { nodes: Answered[] }; defaultView: { id: string } | null; viewDefaults: { nodes: ViewDefault[] } },
+  {
+    views: { nodes: Answered[] };
+    defaultView: { id: string } | null;
+    viewDefaults: { nodes: ViewDefault[] };
+    myViews: Rights | string;
+  },
   { object: string }
 >(`query Views($object: UUID!) {
   views(filter: { objectId: { equalTo: $object } }, orderBy: [POSITION_ASC, ID_ASC]) { nodes {
-    id name icon type visibility ownerId ownerName isLocked filter sorts canUpdate isKept
+    id name icon type visibility ownerId ownerName isLocked filter sorts
     viewFields(orderBy: [POSITION_ASC, ID_ASC]) { nodes { fieldId width isVisible isPinned aggregate } }
   } }
+  myViews
   defaultView(objectId: $object) { id }
   viewDefaults(filter: { objectId: { equalTo: $object } }) { nodes { viewId principalKind principalId } }
 }`);
@@ -83,15 +94,18 @@ export async function loadViews(objectId: string): Promise<void> {
   const key = keyOf(objectId);
   const round = (rounds.get(key) ?? 0) + 1;
   rounds.set(key, round);
-  const { views, defaultView, viewDefaults } = await requestMetadata(VIEWS, { object: objectId });
+  const { views, defaultView, viewDefaults, myViews } = await requestMetadata(VIEWS, { object: objectId });
   // Of two answers on their way the one that was asked for last counts.
   if (rounds.get(key) !== round) return;
+  const rights = parsed(myViews);
   useStore.setState({
     [key]: {
       views: views.nodes.map(({ viewFields, filter, sorts, ...view }) => ({
         ...view,
         filter: filter === null ? null : parsed(filter),
         sorts: parsed(sorts),
+        canUpdate: rights.changeable.includes(view.id),
+        isKept: rights.kept.includes(view.id),
         columns: viewFields.nodes,
       })),
       defaultId: defaultView?.id ?? null,

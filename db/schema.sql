@@ -27853,6 +27853,14 @@ end
 $function$;
 comment on function metadata.my_unread_notifications() is 'How many notifications the member who asks has not read, up to 100.';
 
+CREATE OR REPLACE FUNCTION metadata.my_views()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select jsonb_build_object('changeable', (select coalesce(jsonb_agg(v), '[]') from engine.changeable_views() v), 'kept', (select coalesce(jsonb_agg(v), '[]') from engine.kept_views() v)) $function$;
+comment on function metadata.my_views() is 'The ids of the views that the caller may save over (changeable), and of those that the caller keeps: shares, locks and deletes (kept).';
+
 CREATE OR REPLACE FUNCTION metadata.new_invite_link()
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -29541,22 +29549,6 @@ AS $function$ select engine.principal_name((share).workspace_id, (share).princip
   where (share).workspace_id = engine.workspace_of_role(current_setting('role')::name) $function$;
 comment on function metadata.view_shares_principal_name(metadata.view_shares) is 'What the member, the team or the role is called.';
 
-CREATE OR REPLACE FUNCTION metadata.views_can_update(view metadata.views)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO ''
-AS $function$ select (view).id in (select engine.changeable_views()) $function$;
-comment on function metadata.views_can_update(metadata.views) is 'Whether the caller may save over it.';
-
-CREATE OR REPLACE FUNCTION metadata.views_is_kept(view metadata.views)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO ''
-AS $function$ select (view).id in (select engine.kept_views()) $function$;
-comment on function metadata.views_is_kept(metadata.views) is 'Whether the caller keeps it: shares, locks and deletes it.';
-
 CREATE OR REPLACE FUNCTION metadata.views_owner_name(view metadata.views)
  RETURNS text
  LANGUAGE sql
@@ -30367,6 +30359,8 @@ grant execute on function metadata.my_profile() to relvar_crm;
 
 grant execute on function metadata.my_unread_notifications() to relvar_crm;
 
+grant execute on function metadata.my_views() to relvar_crm;
+
 grant execute on function metadata.new_invite_link() to relvar_crm;
 
 grant execute on function metadata.object_statistics() to relvar_crm;
@@ -30500,10 +30494,6 @@ grant execute on function metadata.update_identity_provider(uuid,jsonb) to relva
 grant execute on function metadata.update_my_profile(text,text,text,text,text,text,text,text) to relvar_crm;
 
 grant execute on function metadata.view_shares_principal_name(metadata.view_shares) to relvar_crm;
-
-grant execute on function metadata.views_can_update(metadata.views) to relvar_crm;
-
-grant execute on function metadata.views_is_kept(metadata.views) to relvar_crm;
 
 grant execute on function metadata.views_owner_name(metadata.views) to relvar_crm;
 

@@ -55,7 +55,8 @@ begin
         join old_rows o on o.id = n.id
         cross join lateral (
           select jsonb_object_agg(e.key, e.value) as before, jsonb_object_agg(e.key, j.new -> e.key) as after
-          from (select to_jsonb(o.*) as old, to_jsonb(n.*) as new) j
+          -- Without "offset 0" each value would turn the record into JSON anew.
+          from (select to_jsonb(o.*) as old, to_jsonb(n.*) as new offset 0) j
           cross join lateral jsonb_each(j.old) e
           where e.value is distinct from j.new -> e.key
             and e.key not in ('search_vector', 'updated_at', 'updated_by_source', 'updated_by_member_id', 'updated_by_name')

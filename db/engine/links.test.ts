@@ -121,7 +121,44 @@ test('who does not see the other end is not told of the link', () =>
       await client.query('reset role');
       return rows.map(({ action }) => action);
     };
+    await client.query('select engine.relay_outbox()');
+    const until = (await client.query('select engine.last_position($1) as n', [ws.id])).rows[0].n;
+    const live = async (role: string) => {
+      await act(client, role);
+      const { rows } = await client.query<{ action: string }>(
+        `select c ->> 'action' as action from changes_between(0, $1, array[$2]::uuid[]) c where c ->> 'recordId' = $3`,
+        [until, student, ann],
+      );
+      await client.query('reset role');
+      return rows.map(({ action }) => action);
+    };
+    const hook = await insert(client, 'metadata.webhooks', {
+      workspace_id: ws.id,
+      name: 'hook',
+      target_url: 'https://example.com',
+      events: ['student.*'],
+      role_id: (await client.query('select id from metadata.roles where pg_role = $1', [ws.memberRole])).rows[0].id,
+    });
+    const events = (
+      await client.query(
+        `select array_agg(batch) as batches, array_agg(seq) as seqs from record_events where record_id = $1`,
+        [ann],
+      )
+    ).rows[0];
+    const hooked = async () => {
+      await client.query(
+        'grant execute on function engine.webhook_payloads to relvar_worker; set local role relvar_worker',
+      );
+      const { rows } = await client.query<{ action: string }>(
+        `select body #>> '{data,action}' as action from engine.webhook_payloads($1, $2, $3) order by 1`,
+        [hook, events.batches, events.seqs],
+      );
+      await client.query('reset role');
+      return rows.map(({ action }) => action);
+    };
     expect(await toldAs(ws.memberRole)).toEqual(['created', 'linked']);
+    expect(await live(ws.memberRole)).toEqual(['created', 'linked']);
+    expect(await hooked()).toEqual(['created', 'linked']);
     await client.query(
       `insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete)
        select $1, id, $2, false, false, false, false from metadata.roles where pg_role = $3`,
@@ -129,5 +166,7 @@ test('who does not see the other end is not told of the link', () =>
     );
     await client.query('set constraints all immediate; set constraints all deferred');
     expect(await toldAs(ws.memberRole)).toEqual(['created']);
+    expect(await live(ws.memberRole)).toEqual(['created']);
+    expect(await hooked()).toEqual(['created']);
     expect(await toldAs(ws.adminRole)).toEqual(['created', 'linked']);
   }));

@@ -128,7 +128,7 @@ begin
        expires_at = nullif(greatest(coalesce(s.expires_at, ''infinity''), coalesce(excluded.expires_at, ''infinity'')), ''infinity'')
      returning s.*', schema_name) using survivor_id, (object).id, others
   loop
-    perform engine.note_share(schema_name, object, survivor_id, null, jsonb_build_object('with', engine.principal_name((object).workspace_id, r.principal_kind, r.principal_id),
+    perform engine.note_share(schema_name, object, survivor_id, null, jsonb_build_object('with', engine.principal_name((object).workspace_id, r.principal_kind, r.principal_id), 'id', r.principal_id,
       'kind', r.principal_kind, 'access', r.access, 'reason', r.reason, 'expiresAt', r.expires_at));
   end loop;
   execute format('delete from %I.record_shares s where s.object_id = $1 and s.record_id = any ($2)', schema_name) using (object).id, others;

@@ -33,7 +33,7 @@ comment on column metadata.objects.label_field_id is 'The field that names a rec
 comment on column metadata.objects.is_active is 'Whether anybody may see it. Switching it off keeps the records.';
 comment on column metadata.objects.is_system is 'Whether the product itself relies on the object; its API names are then fixed.';
 comment on column metadata.objects.is_searchable is 'Whether search finds its records.';
-comment on column metadata.objects.is_audited is 'Whether changes of its records are written to the event log, which webhooks and live updates read.';
+comment on column metadata.objects.is_audited is 'Whether changes of its records are written to the event log. Without it there is no history, undo, webhook or live update of them, and links that a deletion cuts are not tied again.';
 comment on column metadata.objects.is_private is 'Whether a record is its creator''s alone until it is shared, whatever the roles may read.';
 comment on column metadata.objects.position is 'Place in the navigation, smallest first.';
 comment on column metadata.objects.created_at is 'When the object was created.';

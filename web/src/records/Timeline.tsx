@@ -9,7 +9,7 @@ import { objectById } from '../model/lookup.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { knownLabel, readLabels } from './recordLabels.ts';
 import classes from './RecordView.module.css';
-import { changedFields, mentionedIds, shareText, type Columns } from './timelineText.ts';
+import { changedFields, linkOf, mentionedIds, shareText, type Columns } from './timelineText.ts';
 import { useLiveObjects } from './useLiveObject.ts';
 
 interface RecordEvent {
@@ -41,6 +41,10 @@ const VERBS: { [action: string]: string } = {
   destroyed: 'destroyed this',
   shared: 'shared this',
   unshared: 'stopped sharing this',
+  merged: 'merged this into another',
+  absorbed: 'merged others into this',
+  linked: 'linked this with',
+  unlinked: 'unlinked this from',
 };
 
 /** What can be taken back. */
@@ -58,6 +62,8 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
         object,
         updates.flatMap((event) => [event.before, event.after]),
       );
+      for (const link of recordHistory.nodes.flatMap((event) => linkOf(event) ?? []))
+        mentioned.set(link.objectId, new Set(mentioned.get(link.objectId)).add(link.recordId));
       const reading = [...mentioned].flatMap(([objectId, ids]) => {
         const target = objectById(model, objectId);
         return target?.isActive ? readLabels(model, target, [...ids]).catch(() => undefined) : [];
@@ -91,6 +97,7 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
                   (other) => knownLabel(other) ?? 'a record',
                 )
               : [];
+          const link = linkOf(event);
           const share = shareText(event.action, event.before, event.after);
           const actor = actorOf(event);
           return (
@@ -99,6 +106,7 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
               <div className={classes.eventText}>
                 <div>
                   <b>{actor}</b> {VERBS[event.action] ?? event.action}{' '}
+                  {link ? <b>{knownLabel(link.recordId) ?? 'a record'} </b> : null}
                   {lines.length > 1 ? `${lines.length} fields` : ''}
                   <time
                     className={classes.eventTime}

@@ -70,3 +70,14 @@ export function shareText(action: string, before: Columns | null, after: Columns
     action === 'shared' && share['reason'] ? `: ${share['reason']}` : '',
   ].join('');
 }
+
+export interface Linked {
+  objectId: string;
+  recordId: string;
+}
+
+/** The other end of a link that came or went; null for other events. */
+export function linkOf(event: { action: string; before: Columns | null; after: Columns | null }): Linked | null {
+  if (event.action !== 'linked' && event.action !== 'unlinked') return null;
+  return ((event.after ?? event.before)?.['link'] as Linked | undefined) ?? null;
+}

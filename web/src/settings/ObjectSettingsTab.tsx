@@ -295,7 +295,7 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
           <Switch
             size="sm"
             label="Changes are noted"
-            description="Who changed what and when, on the timeline of each record"
+            description="Who changed what and when. Without it, its records have no history, undo, webhooks or live updates, and links that a deletion cuts are not tied again"
             checked={draft.isAudited}
             onChange={(event) => change({ isAudited: event.currentTarget.checked })}
           />

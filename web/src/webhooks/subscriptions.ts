@@ -18,6 +18,7 @@ export const ACTIONS = [
   'restored',
   'destroyed',
   'merged',
+  'absorbed',
   'linked',
   'unlinked',
   'shared',

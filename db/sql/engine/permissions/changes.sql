@@ -87,6 +87,7 @@ begin
             when s.action = 'updated' and s.sees then 'added'
             when s.action = 'updated' and s.saw then 'removed'
             when s.action = 'unshared' and not s.sees then case when engine.was_shared_with_me(s.before) then 'removed' end
+            when s.action in ('linked', 'unlinked') then case when s.sees and engine.sees_link($11, coalesce(s.after, s.before)) then s.action end
             when s.sees or s.saw then s.action end as tell
         from seen s
       )
@@ -107,7 +108,7 @@ begin
       case when v_policy = 'true' then 'e.action not in (''created'', ''restored'')'
         else format('e.was_before ? ''id'' and exists (select from jsonb_populate_record(null::%s, e.was_before) t where %s)', v_table, v_policy) end,
       v_policy)
-    using r.positions, v_large, null::text, (r.object).name_singular, v_knows_who, v_names, v_since, v_columns, v_fields, coalesce(with_records, false);
+    using r.positions, v_large, null::text, (r.object).name_singular, v_knows_who, v_names, v_since, v_columns, v_fields, coalesce(with_records, false), caller;
   end loop;
 end
 $$;

@@ -95,9 +95,9 @@ begin
        ) s
        where ($6 or exists (select from %2$s t where t.id = e.record_id and %3$s)
            or exists (select from jsonb_populate_record(null::%2$s, d.data) t where d.record_id is not null and %3$s))
-         and (e.action <> ''updated'' or s.before <> ''{}'') and %4$s',
+         and (e.action <> ''updated'' or s.before <> ''{}'') and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($18, coalesce(e.after, e.before))) and %4$s',
       h.schema_name, v_table, v_condition, v_filter)
-    using k.batches, k.seqs, o.name_singular, h.workspace_id, o.id, v_is_whole, v_names, v_since, v_knows_who, v_told, v_columns, h.format, h.target_url, h.id, v_columns, v_fields, v_parts;
+    using k.batches, k.seqs, o.name_singular, h.workspace_id, o.id, v_is_whole, v_names, v_since, v_knows_who, v_told, v_columns, h.format, h.target_url, h.id, v_columns, v_fields, v_parts, h.pg_role::name;
   end loop;
 end
 $$;

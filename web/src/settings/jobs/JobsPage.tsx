@@ -28,6 +28,7 @@ import {
   type JobState,
   type TaskFigures,
 } from './jobs.ts';
+import { HistoryDays } from './HistoryDays.tsx';
 import { TrashDays } from './TrashDays.tsx';
 
 const WATCH_MS = 3_000;
@@ -226,6 +227,7 @@ export function JobsPage() {
         {figures ? <TaskTable tasks={figures.tasks} /> : null}
         {figures ? <RecurringTable recurring={figures.recurring} /> : null}
         {keepsWorkspace ? <TrashDays /> : null}
+        {keepsWorkspace ? <HistoryDays /> : null}
       </div>
     </PeopleFrame>
   );

@@ -1,0 +1,64 @@
+import { Button, NumberInput } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { useState } from 'react';
+import { toFailure } from '../../api/failure.ts';
+import { useInquiry } from '../useInquiry.ts';
+import classes from './jobs.module.css';
+import { eventRetention, setEventRetention } from './jobs.ts';
+
+/** How long the histories of records are kept, before the nightly job drops what is older; empty for ever. */
+export function HistoryDays() {
+  const { answer, again } = useInquiry('history days', eventRetention);
+  const [draft, setDraft] = useState<number | string | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  if (answer === null) return null;
+  const days = draft ?? answer.days ?? '';
+  const isShorter = draft !== null && draft !== '' && (answer.days === null || Number(draft) < answer.days);
+  const save = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      await setEventRetention(days === '' ? null : Number(days));
+      notifications.show({ message: 'Saved.' });
+      setDraft(null);
+      again();
+    } catch (cause) {
+      const { message, hint } = toFailure(cause);
+      setError([message, hint].filter(Boolean).join(' '));
+    }
+    setBusy(false);
+  };
+  return (
+    <section className={classes.section} aria-labelledby="jobs-history">
+      <h2 id="jobs-history">History</h2>
+      <form
+        className={classes.days}
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        <NumberInput
+          label="Days that histories are kept"
+          description="Who changed what and when. Empty keeps it for ever; what is older than 90 days is compressed and stays readable."
+          placeholder="For ever"
+          min={1}
+          max={36500}
+          allowDecimal={false}
+          value={days}
+          error={error}
+          onChange={setDraft}
+        />
+        <Button
+          type="submit"
+          color={isShorter ? 'red' : undefined}
+          loading={busy}
+          disabled={draft === null || draft === (answer.days ?? '')}
+        >
+          {isShorter ? `Drop what is older than ${draft} days` : 'Save'}
+        </Button>
+      </form>
+    </section>
+  );
+}

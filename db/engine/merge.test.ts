@@ -128,6 +128,17 @@ test('all relations move: children, one-to-one, to itself, many-to-many, of seve
     ]);
   }));
 
+test('what was said about the others is said about the survivor', () =>
+  db.inTransaction(async (client) => {
+    const { ann, anna } = await people(client);
+    await act(client, ws.memberRole);
+    await client.query(`select set_config('relvar.member_id', (select id::text from workspace_members limit 1), true)`);
+    await client.query(`select add_comment('client', $1, 'Call her')`, [anna]);
+    await merge(client, ann, [anna]);
+    await client.query('reset role');
+    expect(await rows(client, 'select record_id from record_comments')).toEqual([{ record_id: ann }]);
+  }));
+
 test('targets of tasks move, and none stands twice', () =>
   db.inTransaction(async (client) => {
     await client.query(`set local search_path = ${ws.schema}, public`);

@@ -2163,7 +2163,7 @@ comment on column metadata.objects.label_field_id is 'The field that names a rec
 comment on column metadata.objects.is_active is 'Whether anybody may see it. Switching it off keeps the records.';
 comment on column metadata.objects.is_system is 'Whether the product itself relies on the object; its API names are then fixed.';
 comment on column metadata.objects.is_searchable is 'Whether search finds its records.';
-comment on column metadata.objects.is_audited is 'Whether changes of its records are written to the event log, which webhooks and live updates read.';
+comment on column metadata.objects.is_audited is 'Whether changes of its records are written to the event log. Without it there is no history, undo, webhook or live update of them, and links that a deletion cuts are not tied again.';
 comment on column metadata.objects.position is 'Place in the navigation, smallest first.';
 comment on column metadata.objects.created_at is 'When the object was created.';
 comment on column metadata.objects.deleted_at is 'When it was deleted. Until the grace period ends it can be restored.';
@@ -9419,6 +9419,7 @@ begin
             when s.action = 'updated' and s.sees then 'added'
             when s.action = 'updated' and s.saw then 'removed'
             when s.action = 'unshared' and not s.sees then case when engine.was_shared_with_me(s.before) then 'removed' end
+            when s.action in ('linked', 'unlinked') then case when s.sees and engine.sees_link($11, coalesce(s.after, s.before)) then s.action end
             when s.sees or s.saw then s.action end as tell
         from seen s
       )
@@ -9439,7 +9440,7 @@ begin
       case when v_policy = 'true' then 'e.action not in (''created'', ''restored'')'
         else format('e.was_before ? ''id'' and exists (select from jsonb_populate_record(null::%s, e.was_before) t where %s)', v_table, v_policy) end,
       v_policy)
-    using r.positions, v_large, null::text, (r.object).name_singular, v_knows_who, v_names, v_since, v_columns, v_fields, coalesce(with_records, false);
+    using r.positions, v_large, null::text, (r.object).name_singular, v_knows_who, v_names, v_since, v_columns, v_fields, coalesce(with_records, false), caller;
   end loop;
 end
 $function$;
@@ -17697,7 +17698,7 @@ begin
        expires_at = nullif(greatest(coalesce(s.expires_at, ''infinity''), coalesce(excluded.expires_at, ''infinity'')), ''infinity'')
      returning s.*', schema_name) using survivor_id, (object).id, others
   loop
-    perform engine.note_share(schema_name, object, survivor_id, null, jsonb_build_object('with', engine.principal_name((object).workspace_id, r.principal_kind, r.principal_id),
+    perform engine.note_share(schema_name, object, survivor_id, null, jsonb_build_object('with', engine.principal_name((object).workspace_id, r.principal_kind, r.principal_id), 'id', r.principal_id,
       'kind', r.principal_kind, 'access', r.access, 'reason', r.reason, 'expiresAt', r.expires_at));
   end loop;
   execute format('delete from %I.record_shares s where s.object_id = $1 and s.record_id = any ($2)', schema_name) using (object).id, others;
@@ -24747,7 +24748,8 @@ begin
         join old_rows o on o.id = n.id
         cross join lateral (
           select jsonb_object_agg(e.key, e.value) as before, jsonb_object_agg(e.key, j.new -> e.key) as after
-          from (select to_jsonb(o.*) as old, to_jsonb(n.*) as new) j
+          -- Without "offset 0" each value would turn the record into JSON anew.
+          from (select to_jsonb(o.*) as old, to_jsonb(n.*) as new offset 0) j
           cross join lateral jsonb_each(j.old) e
           where e.value is distinct from j.new -> e.key
             and e.key not in ('search_vector', 'updated_at', 'updated_by_source', 'updated_by_member_id', 'updated_by_name')
@@ -26163,9 +26165,9 @@ begin
        ) s
        where ($6 or exists (select from %2$s t where t.id = e.record_id and %3$s)
            or exists (select from jsonb_populate_record(null::%2$s, d.data) t where d.record_id is not null and %3$s))
-         and (e.action <> ''updated'' or s.before <> ''{}'') and %4$s',
+         and (e.action <> ''updated'' or s.before <> ''{}'') and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($18, coalesce(e.after, e.before))) and %4$s',
       h.schema_name, v_table, v_condition, v_filter)
-    using k.batches, k.seqs, o.name_singular, h.workspace_id, o.id, v_is_whole, v_names, v_since, v_knows_who, v_told, v_columns, h.format, h.target_url, h.id, v_columns, v_fields, v_parts;
+    using k.batches, k.seqs, o.name_singular, h.workspace_id, o.id, v_is_whole, v_names, v_since, v_knows_who, v_told, v_columns, h.format, h.target_url, h.id, v_columns, v_fields, v_parts, h.pg_role::name;
   end loop;
 end
 $function$;

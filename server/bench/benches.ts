@@ -8,6 +8,7 @@ import { gatewayBuild } from './gateway.build.ts';
 import { gatewayList } from './gateway.list.ts';
 import { gatewayScale } from './gateway.scale.ts';
 import { gatewayTenants } from './gateway.tenants.ts';
+import { historyAsof } from './history.asof.ts';
 import { importCopy } from './import.copy.ts';
 import { jobsFair } from './jobs.fair.ts';
 import { liveFanout } from './live.fanout.ts';
@@ -30,6 +31,7 @@ export const BENCHES: readonly Bench[] = [
   eventsWriters,
   eventsOverhead,
   importCopy,
+  historyAsof,
   jobsFair,
   eventsDispatch,
   liveFanout,

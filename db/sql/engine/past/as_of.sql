@@ -42,20 +42,21 @@ as $$
     else quote_ident((attribute).attname) end
 $$;
 
--- The log does not keep when and by whom a record was last changed: it says so itself.
-create or replace function engine.past_touch(object metadata.objects, schema_name text) returns text
+-- The log does not keep when and by whom a record was last changed: it says so itself. The archive is asked where it alone can tell.
+create or replace function engine.past_touch(object metadata.objects, schema_name text, moment timestamptz) returns text
 language sql stable set search_path = ''
 as $$
-  select format(
-    $sql$select case when e.action = 'updated' then jsonb_build_object('updated_at', e.happened_at, 'updated_by_source', e.source,
+  select 'coalesce(' || string_agg(format(
+    $sql$(select case when e.action = 'updated' then jsonb_build_object('updated_at', e.happened_at, 'updated_by_source', e.source,
         'updated_by_member_id', case when e.actor_type = 'member' then e.actor_id end, 'updated_by_name', e.actor_name)
       else jsonb_build_object('updated_at', e.after -> 'updated_at', 'updated_by_source', e.after -> 'updated_by_source',
-        'updated_by_member_id', e.after -> 'updated_by_member_id', 'updated_by_name', e.after -> 'updated_by_name') end as value
-      from %I.events_of(%L, c.record_id) e
-      where e.happened_at <= %%1$L::timestamptz
+        'updated_by_member_id', e.after -> 'updated_by_member_id', 'updated_by_name', e.after -> 'updated_by_name') end
+      from %s e
+      where e.record_id = c.record_id and e.happened_at <= %L::timestamptz
         and (e.action in ('created', 'restored') or e.action = 'updated' and e.before - %L::text[] <> '{}')
-      order by e.batch desc, e.seq desc limit 1$sql$, schema_name, (object).id,
-    array(select c.name from engine.columns((object).workspace_id, array[(object).id]) c where c.generated_kind = 'kept'))
+      order by e.batch desc, e.seq desc limit 1)$sql$, s.source, past_touch.moment,
+    array(select c.name from engine.columns((object).workspace_id, array[(object).id]) c where c.generated_kind = 'kept')), ', ' order by s.n) || ', ''{}'')'
+  from (values (1, format('%I.record_events', schema_name)), (2, format('%I.events_of(%L, c.record_id)', schema_name, (object).id))) s (n, source)
 $$;
 
 create or replace function engine.as_of_query(caller name, schema_name text, row_type regtype, moment timestamptz, only_where jsonb) returns text
@@ -93,13 +94,12 @@ begin
       from later l left join lateral jsonb_each(l.before) v on true
       group by l.record_id
     )
-    select %8$s from %2$s t where t.id not in (select c.record_id from changed c) and %10$s and %5$s
+    select %8$s from %2$s t where not exists (select from changed c where c.record_id = t.id) and %10$s and %5$s
     union all
     select %9$s from (
       select r.* from changed c
       left join %2$s p on p.id = c.record_id
-      left join lateral (%12$s) u on true
-      cross join lateral jsonb_populate_record(p, c.former || coalesce(u.value, '{}')) r
+      cross join lateral jsonb_populate_record(p, c.former || %12$s) r
       where c.was_there
     ) t where %10$s and %5$s %11$s$sql$,
     schema_name, v_table, v_object.id, moment, v_policy, engine.reading_of(v_object, 'before'),
@@ -109,7 +109,7 @@ begin
       and (exists (select from %2$s n where n.id = t.id and %4$s)
         or exists (select from %1$I.trash d where d.object_id = %3$L and d.record_id = t.id and exists (select from jsonb_populate_record(null::%2$s, d.data) n where %4$s)))$sql$,
       schema_name, v_table, v_object.id, v_policy) end,
-    format(engine.past_touch(v_object, schema_name), moment));
+    engine.past_touch(v_object, schema_name, moment));
 end
 $$;
 comment on function engine.as_of_query(name, text, regtype, timestamptz, jsonb) is

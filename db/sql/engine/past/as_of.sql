@@ -42,7 +42,8 @@ as $$
     else quote_ident((attribute).attname) end
 $$;
 
--- The log does not keep when and by whom a record was last changed: it says so itself. The archive is asked where it alone can tell.
+-- The log does not keep when and by whom a record was last changed: it says so itself, which takes a look at each: of
+-- many that were changed since it is not told. The archive is asked where it alone can tell.
 create or replace function engine.past_touch(object metadata.objects, schema_name text, moment timestamptz) returns text
 language sql stable set search_path = ''
 as $$
@@ -88,18 +89,21 @@ begin
       select e.record_id, e.batch, e.seq, e.action, %6$s as before
       from %1$I.events_since(%3$L, %4$L) e
       where e.action in ('created', 'restored', 'updated', 'deleted', 'merged', 'destroyed') and %7$s
-    ), changed as materialized (
+    ), told as materialized (
       select l.record_id, (array_agg(l.action order by l.batch, l.seq))[1] in ('updated', 'deleted', 'merged') as was_there,
-        coalesce(jsonb_object_agg(v.key, v.value order by l.batch desc, l.seq desc) filter (where v.key is not null), '{}') as former
-      from later l left join lateral jsonb_each(l.before) v on true
-      group by l.record_id
+        array_agg(l.before order by l.batch, l.seq) filter (where l.before is not null) as befores
+      from later l group by l.record_id
+    ), changed as materialized (
+      select d.record_id, d.was_there, case cardinality(d.befores) when 1 then d.befores[1]
+        else coalesce((select jsonb_object_agg(v.key, v.value) from (select b from unnest(d.befores) with ordinality u (b, n) order by n desc) b cross join lateral jsonb_each(b.b) v), '{}') end as former
+      from told d
     )
     select %8$s from %2$s t where not exists (select from changed c where c.record_id = t.id) and %10$s and %5$s
     union all
     select %9$s from (
       select r.* from changed c
       left join %2$s p on p.id = c.record_id
-      cross join lateral jsonb_populate_record(p, c.former || %12$s) r
+      cross join lateral jsonb_populate_record(p, c.former || case when (select count(*) from told) <= 5000 then %12$s else %13$L::jsonb end) r
       where c.was_there
     ) t where %10$s and %5$s %11$s$sql$,
     schema_name, v_table, v_object.id, moment, v_policy, engine.reading_of(v_object, 'before'),
@@ -109,7 +113,8 @@ begin
       and (exists (select from %2$s n where n.id = t.id and %4$s)
         or exists (select from %1$I.trash d where d.object_id = %3$L and d.record_id = t.id and exists (select from jsonb_populate_record(null::%2$s, d.data) n where %4$s)))$sql$,
       schema_name, v_table, v_object.id, v_policy) end,
-    engine.past_touch(v_object, schema_name, moment));
+    engine.past_touch(v_object, schema_name, moment),
+    '{"updated_at": null, "updated_by_source": null, "updated_by_member_id": null, "updated_by_name": null}');
 end
 $$;
 comment on function engine.as_of_query(name, text, regtype, timestamptz, jsonb) is

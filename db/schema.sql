@@ -7876,19 +7876,21 @@ begin
       select e.record_id, e.batch, e.seq, e.action, %6$s as before
       from %1$I.events_since(%3$L, %4$L) e
       where e.action in ('created', 'restored', 'updated', 'deleted', 'merged', 'destroyed') and %7$s
-    ), changed as materialized (
+    ), told as materialized (
       select l.record_id, (array_agg(l.action order by l.batch, l.seq))[1] in ('updated', 'deleted', 'merged') as was_there,
-        coalesce(jsonb_object_agg(v.key, v.value order by l.batch desc, l.seq desc) filter (where v.key is not null), '{}') as former
-      from later l left join lateral jsonb_each(l.before) v on true
-      group by l.record_id
+        array_agg(l.before order by l.batch, l.seq) filter (where l.before is not null) as befores
+      from later l group by l.record_id
+    ), changed as materialized (
+      select d.record_id, d.was_there, case cardinality(d.befores) when 1 then d.befores[1]
+        else coalesce((select jsonb_object_agg(v.key, v.value) from (select b from unnest(d.befores) with ordinality u (b, n) order by n desc) b cross join lateral jsonb_each(b.b) v), '{}') end as former
+      from told d
     )
-    select %8$s from %2$s t where t.id not in (select c.record_id from changed c) and %10$s and %5$s
+    select %8$s from %2$s t where not exists (select from changed c where c.record_id = t.id) and %10$s and %5$s
     union all
     select %9$s from (
       select r.* from changed c
       left join %2$s p on p.id = c.record_id
-      left join lateral (%12$s) u on true
-      cross join lateral jsonb_populate_record(p, c.former || coalesce(u.value, '{}')) r
+      cross join lateral jsonb_populate_record(p, c.former || case when (select count(*) from told) <= 5000 then %12$s else %13$L::jsonb end) r
       where c.was_there
     ) t where %10$s and %5$s %11$s$sql$,
     schema_name, v_table, v_object.id, moment, v_policy, engine.reading_of(v_object, 'before'),
@@ -7898,7 +7900,8 @@ begin
       and (exists (select from %2$s n where n.id = t.id and %4$s)
         or exists (select from %1$I.trash d where d.object_id = %3$L and d.record_id = t.id and exists (select from jsonb_populate_record(null::%2$s, d.data) n where %4$s)))$sql$,
       schema_name, v_table, v_object.id, v_policy) end,
-    format(engine.past_touch(v_object, schema_name), moment));
+    engine.past_touch(v_object, schema_name, moment),
+    '{"updated_at": null, "updated_by_source": null, "updated_by_member_id": null, "updated_by_name": null}');
 end
 $function$;
 comment on function engine.as_of_query(name,text,regtype,timestamp with time zone,jsonb) is 'The records of a table as they were at a moment, as a query of the owner''s that shows what a caller may read; only those with the values of only_where.';
@@ -18806,22 +18809,23 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.past_touch(object metadata.objects, schema_name text)
+CREATE OR REPLACE FUNCTION engine.past_touch(object metadata.objects, schema_name text, moment timestamp with time zone)
  RETURNS text
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 AS $function$
-  select format(
-    $sql$select case when e.action = 'updated' then jsonb_build_object('updated_at', e.happened_at, 'updated_by_source', e.source,
+  select 'coalesce(' || string_agg(format(
+    $sql$(select case when e.action = 'updated' then jsonb_build_object('updated_at', e.happened_at, 'updated_by_source', e.source,
         'updated_by_member_id', case when e.actor_type = 'member' then e.actor_id end, 'updated_by_name', e.actor_name)
       else jsonb_build_object('updated_at', e.after -> 'updated_at', 'updated_by_source', e.after -> 'updated_by_source',
-        'updated_by_member_id', e.after -> 'updated_by_member_id', 'updated_by_name', e.after -> 'updated_by_name') end as value
-      from %I.events_of(%L, c.record_id) e
-      where e.happened_at <= %%1$L::timestamptz
+        'updated_by_member_id', e.after -> 'updated_by_member_id', 'updated_by_name', e.after -> 'updated_by_name') end
+      from %s e
+      where e.record_id = c.record_id and e.happened_at <= %L::timestamptz
         and (e.action in ('created', 'restored') or e.action = 'updated' and e.before - %L::text[] <> '{}')
-      order by e.batch desc, e.seq desc limit 1$sql$, schema_name, (object).id,
-    array(select c.name from engine.columns((object).workspace_id, array[(object).id]) c where c.generated_kind = 'kept'))
+      order by e.batch desc, e.seq desc limit 1)$sql$, s.source, past_touch.moment,
+    array(select c.name from engine.columns((object).workspace_id, array[(object).id]) c where c.generated_kind = 'kept')), ', ' order by s.n) || ', ''{}'')'
+  from (values (1, format('%I.record_events', schema_name)), (2, format('%I.events_of(%L, c.record_id)', schema_name, (object).id))) s (n, source)
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.past_values(data jsonb, happened_at timestamp with time zone, names text[], since timestamp with time zone[])

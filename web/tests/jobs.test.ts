@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
+import { taskText } from '../src/settings/jobs/jobText.ts';
 import { startApplication } from './application.ts';
 import { launchChromium } from './chromium.ts';
 
@@ -83,6 +85,12 @@ beforeAll(async () => {
 
 afterAll(() => {
   expect(complaints).toEqual([]);
+});
+
+test('each task of the worker is told in words', () => {
+  const tasks = readdirSync(join(import.meta.dirname, '../../worker/tasks')).map((file) => file.replace('.ts', ''));
+  expect(tasks).toContain('mail__send');
+  expect(tasks.filter((task) => taskText(task).toLowerCase() === task.replaceAll(/_+/g, ' '))).toEqual([]);
 });
 
 test('the menu leads to the jobs of the workspace, and to no others', async () => {

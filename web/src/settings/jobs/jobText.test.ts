@@ -1,15 +1,4 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { durationText, scheduleText, taskText } from './jobText.ts';
-
-test('each task of the worker is told in words', () => {
-  const tasks = readdirSync(join(import.meta.dirname, '../../../../worker/tasks')).map((file) =>
-    file.replace('.ts', ''),
-  );
-  expect(tasks).toContain('mail__send');
-  const bare = (task: string) => taskText(task).toLowerCase() === task.replaceAll(/_+/g, ' ');
-  expect(tasks.filter(bare)).toEqual([]);
-});
 
 test('a task that is not known is told by its name', () => {
   expect(taskText('weather__tell_all')).toBe('Weather tell all');

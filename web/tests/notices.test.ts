@@ -81,6 +81,14 @@ const picture = (page: Page, name: string) =>
     ? undefined
     : page.screenshot({ path: `${process.env['RELVAR_PICTURES']}/${name}.png` });
 
+async function eventually(look: () => Promise<boolean>): Promise<void> {
+  for (let waited = 0; waited < 15_000; waited += 50) {
+    if (await look()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('Waited in vain.');
+}
+
 const comments = (page: Page) => page.getByRole('region', { name: 'Comments' });
 const bell = (page: Page, name: string | RegExp) =>
   page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name });
@@ -231,13 +239,13 @@ describe('the list of notifications', () => {
     await picture(writer, 'settings');
     await writer.getByRole('combobox', { name: 'Mentions: by mail' }).click();
     await writer.getByRole('option', { name: 'Never' }).click();
-    await writer.getByLabel('How often').click();
+    await writer.getByRole('combobox', { name: 'How often' }).click();
     await writer.getByRole('option', { name: 'Every hour' }).click();
-    await writer.getByLabel('At', { exact: true }).waitFor({ state: 'detached' });
+    await writer.getByRole('combobox', { name: 'At', exact: true }).waitFor({ state: 'detached' });
+    await eventually(async () => (await value('select frequency as value from core.digest_settings')) === 'HOURLY');
     await writer.reload();
     await writer.getByRole('combobox', { name: 'Mentions: by mail' }).waitFor();
     expect(await writer.getByRole('combobox', { name: 'Mentions: by mail' }).inputValue()).toBe('Never');
-    expect(await value('select frequency as value from core.digest_settings')).toBe('HOURLY');
   });
 
   test('is in the bar of a phone, in the dark', async () => {

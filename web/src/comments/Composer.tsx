@@ -1,6 +1,7 @@
 import { Button, Textarea } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useEffect, useId, useRef, useState, type KeyboardEvent } from 'react';
+import { flushSync } from 'react-dom';
 import { COMMAND_KEY } from '../app/shortcuts.ts';
 import { Avatar } from '../fields/Avatar.tsx';
 import type { ModelObject } from '../model/types.ts';
@@ -89,13 +90,11 @@ export function Composer({
     const added = addMention(mentions, memberId, name);
     const caret = area.current.selectionStart;
     const before = `${text.slice(0, choice.start)}@${added.name} `;
-    write({ text: before + text.slice(caret).replace(/^ /, ''), mentions: added.mentions });
+    // At once, or what is typed meanwhile would stand elsewhere.
+    flushSync(() => write({ text: before + text.slice(caret).replace(/^ /, ''), mentions: added.mentions }));
     close();
-    // The text is set by React; the caret can only be set afterwards.
-    requestAnimationFrame(() => {
-      area.current?.focus();
-      area.current?.setSelectionRange(before.length, before.length);
-    });
+    area.current.focus();
+    area.current.setSelectionRange(before.length, before.length);
   };
   const body = toBody(text, mentions).trim();
   const send = async () => {

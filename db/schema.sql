@@ -5356,12 +5356,15 @@ begin
     return 0;
   end if;
   for r in execute format($sql$
+      with zones as materialized (
+        select w.id, core.zone_or_utc(w.time_zone) as zone from %1$I.workspace_members w
+      )
       select d.member_id, d.state, i.pg_role, array_agg(d.id) as records, array_agg(d.key) as keys
       from (
         select t.id, t.%3$I as member_id, s.state, 'due:' || t.id || ':' || s.state || ':' || extract(epoch from t.%4$I) as key
         from %1$I.%2$I t
-        join %1$I.workspace_members w on w.id = t.%3$I
-        cross join lateral (select $2 at time zone core.zone_or_utc(w.time_zone) as now, t.%4$I at time zone core.zone_or_utc(w.time_zone) as due) l
+        join zones z on z.id = t.%3$I
+        cross join lateral (select $2 at time zone z.zone as now, t.%4$I at time zone z.zone as due) l
         cross join lateral (select case when l.due::date < l.now::date then 'OVERDUE' when l.due::date = l.now::date and extract(hour from l.now) >= 8 then 'TODAY' end as state) s
         where t.%4$I > $2 - interval '7 days' and t.%4$I < $2 + interval '2 days' and s.state is not null %5$s
       ) d

@@ -53,7 +53,14 @@ export const history: Door = {
             const told = Object.assign({}, ...changes) as Record<string, unknown>;
             const before = known(record.before ?? {});
             checks.same(sorted(before), sorted(told), () => `${what}, ${record.id} before its change`);
-            for (const { before: from, after: to } of mine)
+            const links = mine.filter(({ action }) => action === 'linked').map(({ after }) => after!['link'] as Link);
+            checks.members(
+              recordsOf(world, name === 'client' ? 'sticker' : 'client').map(({ id }) => id),
+              new Set(['client', 'sticker'].includes(name) ? model.linked(caller, record).map(({ id }) => id) : []),
+              new Set(links.map(({ recordId }) => recordId)),
+              (id) => `${what}, ${record.id} linked with ${id}`,
+            );
+            for (const { before: from, after: to } of mine.filter(({ action }) => action !== 'linked'))
               for (const column of [...Object.keys(from ?? {}), ...Object.keys(to ?? {})])
                 checks.same(true, readable.has(column), () => `${what}, ${record.id} tells ${column}`);
           }
@@ -73,6 +80,11 @@ export const history: Door = {
       });
   },
 };
+
+/** The other end of a link that came. */
+interface Link {
+  readonly recordId: string;
+}
 
 interface Event {
   readonly id: string;

@@ -9,8 +9,8 @@ const RECORDS = 100_000;
 /** Of each record: it was created and changed nine times, in statements of a thousand records. */
 const EVENTS = 10 * RECORDS;
 const LISTED = 50;
-const ROUNDS = 2;
-const ROUND_MS = 500;
+const ROUNDS = 5;
+const ROUND_MS = 1_500;
 const COLUMNS = 'id, name, stage, size, created_at';
 const ORDER = `order by name limit ${LISTED}`;
 
@@ -31,10 +31,10 @@ export const historyAsof: Bench = {
       const asOf = (moment: string) => list(`as_of(null::past_things, '${moment}') t`);
       const present = list('past_things');
       const { ratio, ratios, subject, reference } = await alternate(ROUNDS, asOf(moments.half), present);
-      const recent = await alternate(1, asOf(moments.recent), present);
-      const oldest = await alternate(1, asOf(moments.first), present);
+      const recent = await alternate(3, asOf(moments.recent), present);
+      const oldest = await alternate(3, asOf(moments.first), present);
       const one = await alternate(
-        1,
+        3,
         list(`as_of(null::past_things, '${moments.half}', '{"id": "${moments.id}"}') t`),
         list(`past_things where id = '${moments.id}'`),
       );

@@ -19,7 +19,7 @@ loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
 /** Private, shared, link-local (with the metadata of clouds), for documentation and tests, multicast, reserved. */
-const special = new BlockList();
+const special4 = new BlockList();
 for (const [net, prefix] of [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -35,7 +35,9 @@ for (const [net, prefix] of [
   ['203.0.113.0', 24],
   ['224.0.0.0', 3],
 ] as const)
-  special.addSubnet(net, prefix, 'ipv4');
+  special4.addSubnet(net, prefix, 'ipv4');
+/** A list of its own: one of both kinds would take every IPv4 address for the IPv6 address that stands for it. */
+const special6 = new BlockList();
 for (const [net, prefix] of [
   // All but 2000::/3, which is the public network: mapped and translated IPv4, unique local, link-local, multicast.
   ['::', 3],
@@ -47,9 +49,11 @@ for (const [net, prefix] of [
   ['2002::', 16],
   ['3fff::', 20],
 ] as const)
-  special.addSubnet(net, prefix, 'ipv6');
+  special6.addSubnet(net, prefix, 'ipv6');
 
 const isIn = (list: BlockList, address: string): boolean => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
+const isSpecial = (address: string): boolean => isIn(isIP(address) === 6 ? special6 : special4, address);
 
 /** The host of a URL, without the brackets around an IPv6 address. */
 export const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');
@@ -66,7 +70,7 @@ export function guardAddresses({ allowsPrivate, allowsLoopback }: AddressLimits)
   lookup: LookupFunction;
 } {
   const assertAddress = (address: string) => {
-    if (isIn(loopback, address) ? allowsLoopback : allowsPrivate || !isIn(special, address)) return;
+    if (isIn(loopback, address) ? allowsLoopback : allowsPrivate || !isSpecial(address)) return;
     throw new AddressRefused(`${address} is not an address of the public network.`);
   };
   return {

@@ -8,6 +8,8 @@ const own = new Set<string>();
 
 /** Whether this page made a request, and so knows what came of it. */
 export const isOwnRequest = (id: string): boolean => own.has(id);
+/** For requests whose outcome this page has to read like that of anybody else. */
+export const disownRequest = (id: string): void => void own.delete(id);
 
 const fetchRecords: typeof fetch = async (input, init) => {
   const response = await fetchSignedIn(input, init);
@@ -42,6 +44,18 @@ const metadata = new Client({
 
 type Variables = { [name: string]: unknown };
 
+/** Hears the id of a request, by which the log knows what it changed. */
+type Note = (requestId: string) => void;
+
+const noting =
+  (note: Note): typeof fetch =>
+  async (input, init) => {
+    const response = await fetchRecords(input, init);
+    const id = response.headers.get('x-request-id');
+    if (id) note(id);
+    return response;
+  };
+
 interface Handlers {
   signedOut: () => void;
   modelChanged: () => Promise<void>;
@@ -57,13 +71,14 @@ async function run<Data, Vars extends Variables>(
   client: Client,
   document: TypedDocumentNode<Data, Vars>,
   variables: Vars,
+  note?: Note,
 ): Promise<{ data: Data | undefined; failure: Failure | undefined }> {
   const isMutation = document.definitions.some(
     (definition) => 'operation' in definition && definition.operation === 'mutation',
   );
   const result = await (
     isMutation
-      ? client.mutation(document, variables)
+      ? client.mutation(document, variables, note ? { fetch: noting(note) } : {})
       : client.query(document, variables, { requestPolicy: 'network-only' })
   ).toPromise();
   const failure = result.error ? toFailure(result.error) : undefined;
@@ -78,8 +93,9 @@ async function run<Data, Vars extends Variables>(
 export async function request<Data, Vars extends Variables>(
   document: TypedDocumentNode<Data, Vars>,
   variables: Vars,
+  note?: Note,
 ): Promise<Data> {
-  const { data, failure } = await run(records, document, variables);
+  const { data, failure } = await run(records, document, variables, note);
   if (failure) throw failure;
   if (!data) throw new Failure('The server sent no answer.', 'SERVER');
   return data;

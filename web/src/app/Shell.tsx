@@ -7,6 +7,7 @@ import { flagOfPath } from '../model/permissions.ts';
 import { useModelStore } from '../model/store.ts';
 import { SeeingBanner } from '../seeing/SeeingBanner.tsx';
 import { useNotifications, useUnreadCount } from '../notifications/notificationStore.ts';
+import { useUndo } from '../undo/undo.ts';
 import { Forbidden } from './Message.tsx';
 import { Navigation } from './Navigation.tsx';
 import { PhoneBar } from './PhoneBar.tsx';
@@ -18,6 +19,7 @@ import { useShortcuts } from './shortcuts.ts';
 const CommandMenu = lazy(() => import('./CommandMenu.tsx'));
 const NotificationPanel = lazy(() => import('../notifications/NotificationPanel.tsx'));
 const SeeAsDialog = lazy(() => import('../seeing/SeeAsDialog.tsx'));
+const UndoDialog = lazy(async () => ({ default: (await import('../undo/UndoDialog.tsx')).UndoDialog }));
 const ShortcutHelp = lazy(() => import('./ShortcutHelp.tsx'));
 
 /** The frame of every page: navigation at the side, or in a drawer where there is no room for one. */
@@ -28,6 +30,7 @@ export function Shell() {
   useEffect(() => close(), [path, close]);
   useShortcuts();
   useUnreadCount();
+  const isStuck = useUndo((state) => state.stuck !== null);
   const showsNotifications = useNotifications((state) => state.opened);
 
   return (
@@ -64,6 +67,7 @@ export function Shell() {
         <CommandMenu />
         <ShortcutHelp />
         <SeeAsDialog />
+        {isStuck ? <UndoDialog /> : null}
         {showsNotifications ? <NotificationPanel /> : null}
       </Suspense>
     </div>

@@ -34,6 +34,7 @@ export default function ShortcutHelp() {
   const model = useModel();
   const everywhere: [string[], string][] = [
     [[COMMAND_KEY, 'K'], 'Search and commands'],
+    [[COMMAND_KEY, 'Z'], 'Undo; with ⇧ redo'],
     [['C'], 'New record'],
     [['N'], 'Notifications'],
     [['?'], 'This list'],

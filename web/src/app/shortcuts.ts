@@ -5,6 +5,7 @@ import { rightsOf } from '../model/permissions.ts';
 import { may, useModelStore } from '../model/store.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { openNotifications } from '../notifications/notificationStore.ts';
+import { redo, undo } from '../undo/undo.ts';
 import { askToCreate, openCommand, useHelp } from './commandStore.ts';
 
 export const COMMAND_KEY = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 'Ctrl';
@@ -40,6 +41,13 @@ export function useShortcuts(): void {
       if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === 'k') {
         event.preventDefault();
         openCommand();
+        return;
+      }
+      if ((event.metaKey || event.ctrlKey) && !event.altKey && event.key.toLowerCase() === 'z') {
+        // In a text the browser takes back what was typed.
+        if (isTyping(event.target) || document.querySelector('[role="dialog"]')) return;
+        event.preventDefault();
+        void (event.shiftKey ? redo() : undo());
         return;
       }
       if (

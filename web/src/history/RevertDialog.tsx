@@ -15,7 +15,8 @@ interface RevertDialogProps {
   title: string;
   changes: Changes;
   onClose: () => void;
-  onDone?: () => void;
+  /** The request that took them back is a change itself. */
+  onDone?: (requestId: string) => void;
 }
 
 const objectNamed = (model: Model, name: string): ModelObject | undefined =>
@@ -49,11 +50,11 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
   const run = async (onConflict: 'REFUSE' | 'SKIP' | 'OVERWRITE') => {
     setBusy(true);
     try {
-      const { reverted, skipped } = await revert(changes, onConflict);
+      const { reverted, skipped, requestId } = await revert(changes, onConflict);
       notifications.show({
         message: `${counted(reverted)} taken back${skipped > 0 ? `, ${skipped} left as they are` : ''}.`,
       });
-      onDone?.();
+      onDone?.(requestId);
       onClose();
     } catch (cause) {
       announceFailure('Not taken back', cause);

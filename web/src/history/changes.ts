@@ -1,5 +1,5 @@
 import { gql } from 'urql';
-import { request } from '../api/client.ts';
+import { disownRequest, request } from '../api/client.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
 import { formatRelative } from '../model/dates.ts';
 import type { Columns } from '../records/timelineText.ts';
@@ -86,8 +86,14 @@ export const planRevert = async (changes: Changes): Promise<PlannedRecord[]> =>
   (await request(PLAN, changes)).planRevert.nodes;
 
 /** What is in the way is left out (SKIP) or taken back as well where it can be (OVERWRITE). */
-export const revert = async (changes: Changes, onConflict: 'REFUSE' | 'SKIP' | 'OVERWRITE') =>
-  (await request(REVERT, { ...changes, onConflict })).revert.result;
+export async function revert(changes: Changes, onConflict: 'REFUSE' | 'SKIP' | 'OVERWRITE') {
+  let requestId = '';
+  const answer = await request(REVERT, { ...changes, onConflict }, (id) => {
+    requestId = id;
+    disownRequest(id);
+  });
+  return { ...answer.revert.result, requestId };
+}
 
 export const PAGE = 20;
 

@@ -2,10 +2,9 @@ import { parse, print } from 'graphql';
 import { model, person, taskTarget } from '../../tests/modelFixture.ts';
 import {
   createDocument,
-  deleteDocument,
+  deleteManyDocument,
   listDocument,
   oneDocument,
-  restoreDocument,
   selection,
   throughDocument,
   updateDocument,
@@ -35,8 +34,7 @@ test('every document parses', () => {
     oneDocument(model, person, fields),
     createDocument(model, person, fields),
     updateDocument(model, person, fields),
-    deleteDocument(person, 3),
-    restoreDocument(2),
+    deleteManyDocument,
     throughDocument(model, taskTarget, task?.name ?? '', model.objects[2]!, []),
   ];
   for (const document of documents) expect(() => parse(text(document))).not.toThrow();

@@ -153,22 +153,9 @@ export function updateDocument(model: Model, object: ModelObject, fields: ModelF
   );
 }
 
-/** One request for many records: each delete is its own field, so that one refusal is told apart from the rest. */
-export function deleteDocument(object: ModelObject, count: number) {
-  const type = typeName(object);
-  const each = (line: (index: number) => string) => Array.from({ length: count }, (_, index) => line(index));
-  return cached<{ [alias: string]: { clientMutationId: string | null } | null }, { [name: string]: string }>(
-    `mutation Delete${type}(${each((i) => `$id${i}: UUID!`).join(', ')}) {
-  ${each((i) => `d${i}: delete${type}(input: { id: $id${i} }) { clientMutationId }`).join('\n  ')}
-}`,
-  );
-}
-
-export function restoreDocument(count: number) {
-  const each = (line: (index: number) => string) => Array.from({ length: count }, (_, index) => line(index));
-  return cached<{ [alias: string]: { clientMutationId: string | null } | null }, { [name: string]: string }>(
-    `mutation Restore($object: String!, ${each((i) => `$id${i}: UUID!`).join(', ')}) {
-  ${each((i) => `r${i}: restoreRecord(input: { objectName: $object, recordId: $id${i} }) { clientMutationId }`).join('\n  ')}
-}`,
-  );
-}
+export const deleteManyDocument = gql<
+  { change: { result: number } },
+  { object: string; ids: string[] }
+>(`mutation DeleteRecords($object: String!, $ids: [UUID!]!) {
+  change: deleteRecords(input: { objectName: $object, recordIds: $ids }) { result }
+}`);

@@ -12,6 +12,7 @@ import { listDocument } from '../model/documents.ts';
 import { rightsOf } from '../model/permissions.ts';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { applyValue, isLink, readValue, type FieldValue, type Link as FieldLink } from '../model/values.ts';
+import { remember, type Step } from '../undo/undo.ts';
 import { announceFailure } from './announce.tsx';
 import { createRecord, deleteRecords, linkColumns, saveEdits } from './changes.ts';
 import { FieldRow } from './FieldRow.tsx';
@@ -151,16 +152,19 @@ function Links({ model, field, id, junction, target }: LinksProps) {
   const change = async (value: FieldValue) => {
     const wanted = Array.isArray(value) ? value.filter(isLink) : [];
     const added = wanted.filter((each) => !linked.some((known) => known.id === each.id));
+    const step: Step = { label: field.label, requestIds: [] };
     const removed = ends.filter((each) => !wanted.some((known) => known.id === each.far.id));
     try {
-      for (const each of added) await createRecord(model, junction, [], { [own]: id, [other]: each.id });
+      for (const each of added) await createRecord(model, junction, [], { [own]: id, [other]: each.id }, step);
       await deleteRecords(
         junction,
         removed.map(({ link }) => link.id),
+        step,
       );
     } catch (cause) {
       announceFailure(`${field.label} not changed`, cause);
     }
+    remember(step);
     await read();
   };
 

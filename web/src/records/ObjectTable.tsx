@@ -18,7 +18,8 @@ import { isEditable } from '../model/text.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
 import { announceFailure, offerUndo } from './announce.tsx';
-import { createRecord, deleteRecords, restoreRecords } from './changes.ts';
+import { createRecord, deleteRecords } from './changes.ts';
+import type { Step } from '../undo/undo.ts';
 import { isChanged, type ViewControls } from '../views/controls.ts';
 import { encodeColumns, type Shown } from '../views/shown.ts';
 import { ViewChanges } from '../views/ViewChanges.tsx';
@@ -197,22 +198,16 @@ export function ObjectTable({ model, object, shown, show, views, onPast }: Objec
       if (!rights.canDelete) return;
       const putBack = table.remove(ids);
       grid.setSelected([]);
+      let step: Step;
       try {
-        await deleteRecords(object, ids);
+        step = await deleteRecords(object, ids);
       } catch (cause) {
         putBack();
         announceFailure(ids.length === 1 ? `${object.labelSingular} not deleted` : 'Not all were deleted', cause);
         if (ids.length > 1) void reload();
         return;
       }
-      offerUndo(object, ids.length, async () => {
-        try {
-          await restoreRecords(object, ids);
-          putBack();
-        } catch (cause) {
-          announceFailure('Not restored', cause);
-        }
-      });
+      offerUndo(object, ids.length, step, putBack);
     },
     [rights.canDelete, table, grid, object, reload],
   );

@@ -18,6 +18,7 @@ import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.t
 import { applyValue, readValue, recordLabel, toPatch, type FieldValue } from '../model/values.ts';
 import { valueType } from '../model/valueType.ts';
 import { announce, offerToTakeBack } from './announce.tsx';
+import { remember, undoStep, type Step } from '../undo/undo.ts';
 import { createRecord } from './changes.ts';
 import type { ColumnLayout } from './columnLayout.ts';
 import { pastedEdits, writeData } from './paste.ts';
@@ -258,14 +259,9 @@ export function RecordGrid(props: RecordGridProps) {
         if (from < 0 || columnFrom < 0) return;
         const targets = all.slice(from, from + lines.length);
         const pasted = await pastedEdits(model, targets, shown.slice(columnFrom), lines, data);
-        const before = pasted.edits.map(({ id, edits }) => ({
-          id,
-          edits: edits.map(({ field }) => ({
-            field,
-            value: readValue(model, field, all.find((each) => each.id === id) ?? { id }),
-          })),
-        }));
-        const outcomes = await Promise.all(pasted.edits.map(({ id, edits }) => table.save(id, edits)));
+        const step: Step = { label: 'pasted cells', requestIds: [] };
+        const outcomes = await Promise.all(pasted.edits.map(({ id, edits }) => table.save(id, edits, step)));
+        remember(step);
         for (const { id, refusal } of pasted.refusals) table.refuse(id, refusal);
         const cells = pasted.edits.reduce((sum, { edits }, index) => sum + (outcomes[index] ? 0 : edits.length), 0);
         const refused =
@@ -282,10 +278,7 @@ export function RecordGrid(props: RecordGridProps) {
             'Not everything fits',
             `${pasted.skipped} pasted cells lie beyond the table or in columns that nobody edits.`,
           );
-        if (cells > 1)
-          offerToTakeBack(`${cells} cells pasted`, async () => {
-            await Promise.all(before.map(({ id, edits }) => table.save(id, edits)));
-          });
+        if (cells > 1) offerToTakeBack(`${cells} cells pasted`, () => undoStep(step));
       },
       isRefused: (row, column) => {
         const field = fieldOf(column);

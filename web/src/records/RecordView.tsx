@@ -22,7 +22,7 @@ import { recordLabel } from '../model/values.ts';
 import { PresentMembers } from '../presence/PresentMembers.tsx';
 import { usePresence } from '../presence/usePresence.ts';
 import { announceFailure, offerUndo } from './announce.tsx';
-import { deleteRecords, restoreRecords } from './changes.ts';
+import { deleteRecords } from './changes.ts';
 import { CreateHost } from './CreateHost.tsx';
 import { Duplicates } from './Duplicates.tsx';
 import { FieldRow } from './FieldRow.tsx';
@@ -36,6 +36,7 @@ import { RelatedList } from './RelatedList.tsx';
 import { isUnread } from './tableStore.ts';
 import { Timeline } from './Timeline.tsx';
 import { useRecord } from './useRecord.ts';
+import type { Step } from '../undo/undo.ts';
 
 const ShareDialog = lazy(() =>
   import('../sharing/ShareDialog.tsx').then(({ ShareDialog: Dialog }) => ({ default: Dialog })),
@@ -103,21 +104,15 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   });
 
   const remove = async () => {
+    let step: Step;
     try {
-      await deleteRecords(object, [id]);
+      step = await deleteRecords(object, [id]);
     } catch (cause) {
       announceFailure(`${object.labelSingular} not deleted`, cause);
       return;
     }
     void navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } });
-    offerUndo(object, 1, async () => {
-      try {
-        await restoreRecords(object, [id]);
-        open(id);
-      } catch (cause) {
-        announceFailure('Not restored', cause);
-      }
-    });
+    offerUndo(object, 1, step, () => open(id));
   };
 
   const backToList = (

@@ -2,6 +2,7 @@ import { Button, Group } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { toFailure } from '../api/failure.ts';
 import type { ModelObject } from '../model/types.ts';
+import { undoStep, type Step } from '../undo/undo.ts';
 import { reasonOf } from './refusals.ts';
 
 export const announce = (title: string, message: string): void =>
@@ -15,10 +16,10 @@ export const announceDone = (message: string): void =>
 export const announceFailure = (title: string, cause: unknown): void => announce(title, reasonOf(toFailure(cause)));
 
 /** Says that records were deleted, and offers them back. */
-export const offerUndo = (object: ModelObject, count: number, undo: () => Promise<void>): void =>
+export const offerUndo = (object: ModelObject, count: number, step: Step, then: () => void): void =>
   offerToTakeBack(
     count === 1 ? `${object.labelSingular} deleted` : `${count} ${object.labelPlural.toLowerCase()} deleted`,
-    undo,
+    () => undoStep(step, then),
   );
 
 /** Says what was done, and offers to take it back. */

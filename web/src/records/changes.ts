@@ -1,16 +1,10 @@
-import { attempt, request } from '../api/client.ts';
+import { request } from '../api/client.ts';
 import { Failure } from '../api/failure.ts';
-import {
-  createDocument,
-  deleteDocument,
-  listDocument,
-  oneDocument,
-  restoreDocument,
-  updateDocument,
-} from '../model/documents.ts';
+import { createDocument, deleteManyDocument, listDocument, oneDocument, updateDocument } from '../model/documents.ts';
 import { fieldById, objectById } from '../model/lookup.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { isLink, readValue, toPatch, type Link } from '../model/values.ts';
+import { remember, type Step } from '../undo/undo.ts';
 import type { Edit } from './refusals.ts';
 
 const GONE = 'This record no longer exists, or your role may not change it.';
@@ -29,11 +23,16 @@ const linksOf = (model: Model, field: ModelField, row: RecordRow): Link[] => {
   return Array.isArray(value) ? value.filter(isLink) : [];
 };
 
-async function saveLinks(model: Model, id: string, field: ModelField, before: Link[], after: Link[]): Promise<void> {
+async function saveLinks(
+  model: Model,
+  id: string,
+  field: ModelField,
+  { before, after, step }: { before: Link[]; after: Link[]; step: Step },
+): Promise<void> {
   const { junction, own, other } = linkColumns(model, field);
   const added = after.filter((link) => !before.some((each) => each.id === link.id));
   const removed = before.filter((link) => !after.some((each) => each.id === link.id));
-  for (const link of added) await createRecord(model, junction, [], { [own]: id, [other]: link.id });
+  for (const link of added) await createRecord(model, junction, [], { [own]: id, [other]: link.id }, step);
   if (removed.length === 0) return;
   // A link that was made a moment ago is known here by its ends only.
   const { list } = await request(listDocument(model, junction, []), {
@@ -43,6 +42,7 @@ async function saveLinks(model: Model, id: string, field: ModelField, before: Li
   await deleteRecords(
     junction,
     list.nodes.map((link) => link.id),
+    step,
   );
 }
 
@@ -59,12 +59,44 @@ async function inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Saves edits of one record together, after those before, and gives their columns as they are then. */
-export function saveEdits(model: Model, object: ModelObject, before: RecordRow, edits: Edit[]): Promise<RecordRow> {
-  return inTurn(before.id, () => save(model, object, before, edits));
+/** Changes that belong to no step of their own are one that can be undone. */
+async function asStep<T>(given: Step | undefined, label: string, work: (step: Step) => Promise<T>): Promise<T> {
+  if (given) return work(given);
+  const step: Step = { label, requestIds: [] };
+  try {
+    return await work(step);
+  } finally {
+    remember(step);
+  }
 }
 
-async function save(model: Model, object: ModelObject, before: RecordRow, edits: Edit[]): Promise<RecordRow> {
+const noteIn =
+  (step: Step) =>
+  (requestId: string): void =>
+    void step.requestIds.push(requestId);
+
+/**
+ * Saves edits of one record together, after those before, and gives their columns as they are then. Whoever does more at
+ * once gives a step, and remembers it.
+ */
+export function saveEdits(
+  model: Model,
+  object: ModelObject,
+  before: RecordRow,
+  edits: Edit[],
+  given?: Step,
+): Promise<RecordRow> {
+  const label = `${edits.map(({ field }) => field.label).join(', ')} of a ${object.labelSingular.toLowerCase()}`;
+  return asStep(given, label, (step) => inTurn(before.id, () => save(model, object, before, edits, step)));
+}
+
+async function save(
+  model: Model,
+  object: ModelObject,
+  before: RecordRow,
+  edits: Edit[],
+  step: Step,
+): Promise<RecordRow> {
   const { id } = before;
   const links = edits.filter(({ field }) => field.junction);
   const plain = edits.filter(({ field }) => !field.junction);
@@ -72,46 +104,46 @@ async function save(model: Model, object: ModelObject, before: RecordRow, edits:
   if (plain.length > 0) {
     const patch = Object.assign({}, ...plain.map(({ field, value }) => toPatch(field, value))) as RecordRow;
     const fields = plain.map(({ field }) => field);
-    const { change } = await request(updateDocument(model, object, fields), { id, patch });
+    const { change } = await request(updateDocument(model, object, fields), { id, patch }, noteIn(step));
     if (!change?.record) throw new Failure(GONE, 'NOT_FOUND');
     saved = change.record;
   }
   for (const { field, value } of links) {
     const after = Array.isArray(value) ? value.filter(isLink) : [];
-    await saveLinks(model, id, field, linksOf(model, field, before), after);
+    await saveLinks(model, id, field, { before: linksOf(model, field, before), after, step });
     const { record } = await request(oneDocument(model, object, [field]), { id });
     saved = { ...saved, ...record };
   }
   return saved;
 }
 
-export async function createRecord(
+export function createRecord(
   model: Model,
   object: ModelObject,
   fields: ModelField[],
   values: { [name: string]: ColumnValue },
+  given?: Step,
 ): Promise<RecordRow> {
-  const { change } = await request(createDocument(model, object, fields), { record: values });
-  return change.record;
+  return asStep(given, `new ${object.labelSingular.toLowerCase()}`, async (step) => {
+    const { change } = await request(createDocument(model, object, fields), { record: values }, noteIn(step));
+    return change.record;
+  });
 }
 
-const BATCH = 50;
-
-async function inBatches(ids: string[], run: (batch: string[]) => Promise<Failure | undefined>): Promise<void> {
-  for (let start = 0; start < ids.length; start += BATCH) {
-    const failure = await run(ids.slice(start, start + BATCH));
-    if (failure) throw failure;
-  }
+/** All or none. Gives the step, so that a message can offer to take it back. */
+export async function deleteRecords(object: ModelObject, ids: string[], given?: Step): Promise<Step> {
+  const what =
+    ids.length === 1 ? object.labelSingular.toLowerCase() : `${ids.length} ${object.labelPlural.toLowerCase()}`;
+  return asStep(given, `deletion of ${ids.length === 1 ? `a ${what}` : what}`, async (step) => {
+    if (ids.length === 0) return step;
+    const { change } = await request(deleteManyDocument, { object: object.nameSingular, ids }, noteIn(step));
+    if (change.result < ids.length)
+      throw new Failure(
+        ids.length === 1
+          ? GONE
+          : `${ids.length - change.result} of them no longer exist, or your role may not delete them.`,
+        'NOT_FOUND',
+      );
+    return step;
+  });
 }
-
-export const deleteRecords = (object: ModelObject, ids: string[]): Promise<void> =>
-  inBatches(ids, async (batch) => {
-    const variables = Object.fromEntries(batch.map((id, index) => [`id${index}`, id]));
-    return (await attempt(deleteDocument(object, batch.length), variables)).failure;
-  });
-
-export const restoreRecords = (object: ModelObject, ids: string[]): Promise<void> =>
-  inBatches(ids, async (batch) => {
-    const variables = Object.fromEntries(batch.map((id, index) => [`id${index}`, id]));
-    return (await attempt(restoreDocument(batch.length), { object: object.nameSingular, ...variables })).failure;
-  });

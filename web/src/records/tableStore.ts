@@ -5,6 +5,7 @@ import { countDocument, listDocument } from '../model/documents.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { applyValue } from '../model/values.ts';
 import { rowKeys } from '../model/valueType.ts';
+import type { Step } from '../undo/undo.ts';
 import { saveEdits } from './changes.ts';
 import { changedCells, mergeRows } from './mergeRows.ts';
 import { refusalsOf, type Edit, type Refusal } from './refusals.ts';
@@ -42,7 +43,8 @@ export interface TableStore extends StoreApi<TableState> {
   /** Reads, of the rows in view, the columns that were not asked for yet; from now on those are read with each row. */
   fill: (fields: ModelField[], first: number, last: number) => Promise<void>;
   /** Saves edits of one record together; gives what stood against it, which is also kept with the cells. */
-  save: (id: string, edits: Edit[]) => Promise<Failure | null>;
+  /** Whoever saves several rows at once gives a step, and remembers it. */
+  save: (id: string, edits: Edit[], step?: Step) => Promise<Failure | null>;
   refuse: (id: string, refusal: Refusal) => void;
   drop: (id: string, field: ModelField) => void;
   insert: (row: RecordRow) => void;
@@ -222,7 +224,7 @@ export function createTableStore(): TableStore {
       }
     },
 
-    async save(id: string, given: Edit[]) {
+    async save(id: string, given: Edit[], step?: Step) {
       const { query, rows, refusals } = getState();
       const before = rows.find((row) => row.id === id);
       if (!query || !before) return null;
@@ -240,7 +242,7 @@ export function createTableStore(): TableStore {
       setState({ refusals: left });
       replace(id, (row) => edits.reduce((next, edit) => applyValue(query.model, edit.field, next, edit.value), row));
       try {
-        const saved = await saveEdits(query.model, query.object, before, edits);
+        const saved = await saveEdits(query.model, query.object, before, edits, step);
         if (marked.every(({ key, edit }) => unsaved.get(key) === edit)) replace(id, (row) => ({ ...row, ...saved }));
         return null;
       } catch (cause) {

@@ -1,0 +1,77 @@
+import { notifications } from '@mantine/notifications';
+import { create } from 'zustand';
+import { revert } from '../history/changes.ts';
+
+/** What the member did at once: the requests that did it, by which the log knows the changes. */
+export interface Step {
+  label: string;
+  requestIds: string[];
+}
+
+interface UndoState {
+  done: Step[];
+  undone: Step[];
+  /** What could not be taken back as it is: people say what becomes of it. */
+  stuck: { label: string; requestId: string } | null;
+}
+
+const MOST = 50;
+const MESSAGE_ID = 'undo';
+
+export const useUndo = create<UndoState>(() => ({ done: [], undone: [], stuck: null }));
+
+export function remember(step: Step): void {
+  if (step.requestIds.length === 0) return;
+  const { done } = useUndo.getState();
+  useUndo.setState({ done: [...done, step].slice(-MOST), undone: [] });
+}
+
+const say = (message: string): void => {
+  notifications.hide(MESSAGE_ID);
+  notifications.show({ id: MESSAGE_ID, message, autoClose: 3000 });
+};
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** One after the other: each goes on from what the one before has left. */
+const inTurn = (work: () => Promise<void>): Promise<void> => {
+  const turn = last.then(work);
+  last = turn.catch(() => undefined);
+  return turn;
+};
+
+async function takeBack(from: 'done' | 'undone', to: 'done' | 'undone', wanted?: Step): Promise<boolean> {
+  const steps = useUndo.getState()[from];
+  const step = wanted ?? steps.at(-1);
+  if (!step || !steps.includes(step)) {
+    say(from === 'done' ? 'There is nothing to undo.' : 'There is nothing to redo.');
+    return false;
+  }
+  useUndo.setState({ [from]: steps.filter((each) => each !== step) });
+  const requestIds: string[] = [];
+  let stuck: UndoState['stuck'] = null;
+  // The log tells each of these apart, the latest first.
+  for (const requestId of step.requestIds.toReversed()) {
+    try {
+      requestIds.push((await revert({ requestId }, 'REFUSE')).requestId);
+    } catch {
+      // Why not, and what one can do about it, the dialog finds out.
+      stuck = { label: step.label, requestId };
+      break;
+    }
+  }
+  if (requestIds.length > 0)
+    useUndo.setState((state) => ({ [to]: [...state[to], { label: step.label, requestIds }].slice(-MOST) }));
+  useUndo.setState({ stuck });
+  if (!stuck) say(`${from === 'done' ? 'Undone' : 'Done again'}: ${step.label}.`);
+  return !stuck;
+}
+
+export const undo = (): Promise<void> => inTurn(async () => void (await takeBack('done', 'undone')));
+export const redo = (): Promise<void> => inTurn(async () => void (await takeBack('undone', 'done')));
+
+/** Takes back one step, also where others came after it. */
+export const undoStep = (step: Step, then?: () => void): Promise<void> =>
+  inTurn(async () => {
+    if (await takeBack('done', 'undone', step)) then?.();
+  });

@@ -101,6 +101,7 @@ export function RestoreDialog({ model, object, ids, onClose, onRestored }: Resto
   return (
     <Modal
       opened
+      size="lg"
       onClose={onClose}
       title={
         ids.length === 1
@@ -128,6 +129,7 @@ export function RestoreDialog({ model, object, ids, onClose, onRestored }: Resto
                       {problem.takenBy && owner ? (
                         <Anchor
                           size="sm"
+                          underline="always"
                           renderRoot={(props) => (
                             <Link
                               to="/objects/$namePlural/$id"

@@ -12,6 +12,7 @@ const ROUNDS = 60;
 const PAUSE_MS = 100;
 const BOUND_MS = 300;
 const BOUND_KB = 20;
+const LATE_MS = 30_000;
 /** What the relay waits at most when there was nothing to do. */
 const RELAY_MS = 100;
 
@@ -28,7 +29,7 @@ export const liveFanout: Bench = {
     const database = await lab.small();
     const workspace = database.workspaces[0]!;
     const keys = await makeRoles(database, workspace);
-    const server = await database.startServer(['--expose-gc']);
+    const server = await database.startServer();
     const relay = relayUntil(database);
     const sockets: WebSocket[] = [];
     try {
@@ -120,7 +121,11 @@ async function change(
   const all = new Promise<void>((done) => heard.set(id, { left: count, done }));
   await admin.query(`insert into ${schemaName}.companies (id, name) values ($1, 'Bench')`, [id]);
   const committed = performance.now();
+  const late = setTimeout(() => {
+    throw new Error(`${heard.get(id)?.left} of ${count} have not heard of a change within ${LATE_MS / 1000} s.`);
+  }, LATE_MS);
   await all;
+  clearTimeout(late);
   heard.delete(id);
   return performance.now() - committed;
 }

@@ -74,7 +74,8 @@ export class Changes {
     asked: { objectIds: readonly string[]; isWhole: boolean; withRecords: boolean },
   ): Promise<readonly Change[]> {
     const { objectIds, isWhole, withRecords } = asked;
-    const who = isWhole ? identity.pgRole : viewOf(identity);
+    // Rights are part of the model: what was read before they changed is not for whoever asks after it.
+    const who = `${isWhole ? identity.pgRole : viewOf(identity)} ${identity.modelVersion}`;
     const key = `changes ${who} ${range.after} ${range.until} ${withRecords} ${objectIds.join()}`;
     return this.once(key, () => this.#read(identity, range, objectIds, withRecords));
   }

@@ -1,6 +1,6 @@
 import type { Identity } from '../auth/identity.ts';
 import { log } from '../log.ts';
-import { placeOf } from './changes.ts';
+import { placeOf, viewOf } from './changes.ts';
 import type { Change, Changes, Range } from './changes.ts';
 import type { ReadableObjects } from './readableObjects.ts';
 import type { Source, Subscription } from './subscription.ts';
@@ -143,41 +143,52 @@ export class ChangesSource implements Source {
   }
 
   async #read(): Promise<readonly object[]> {
-    const { feed, wanted, identity: who, readable } = this.#parts;
+    const { feed, wanted, identity: who } = this.#parts;
     const range = { after: this.#at, until: Math.min(this.#at + PART, feed.last) };
     const identity = who();
+    // Most want all of an object, or all that there is: whoever sees the same is told from the same list.
+    const key = `told ${viewOf(identity)} ${identity.modelVersion} ${wanted.object ?? ''} ${wanted.withRecords} ${range.after} ${range.until}`;
+    const changes = await feed.changes.once(key, () => this.#ask(identity, range));
+    this.#at = range.until;
+    if (changes === null) return [this.#mark('resync')];
+    const told = await this.#ofWhatIsWanted(changes);
+    if (told.length > 0) this.#toldAt = this.#at;
+    else if (this.#at - this.#toldAt >= SILENT) return [this.#mark('position')];
+    return told;
+  }
+
+  async #ask(identity: Identity, range: Range): Promise<readonly Change[] | null> {
+    const { feed, wanted, readable } = this.#parts;
     const [objects, touched] = await Promise.all([readable(identity), feed.touched(range)]);
     const asked = [...objects.values()].filter(
       ({ id, singular }) => touched.has(id) && (wanted.object === null || wanted.object === singular),
     );
-    const parts = await Promise.all(
-      [true, false].map((isWhole) => {
-        const objectIds = asked.filter((object) => object.isWhole === isWhole).map(({ id }) => id);
-        if (objectIds.length === 0) return [];
-        return feed.changes.read(identity, range, {
-          objectIds: objectIds.toSorted(),
-          isWhole,
-          withRecords: wanted.withRecords,
-        });
-      }),
-    ).catch((error: unknown) => {
+    try {
+      const parts = await Promise.all(
+        [true, false].map((isWhole) => {
+          const objectIds = asked.filter((object) => object.isWhole === isWhole).map(({ id }) => id);
+          if (objectIds.length === 0) return [];
+          return feed.changes.read(identity, range, {
+            objectIds: objectIds.toSorted(),
+            isWhole,
+            withRecords: wanted.withRecords,
+          });
+        }),
+      );
+      return inOrder(parts);
+    } catch (error) {
       // A workspace whose tables were too busy when Relvar was upgraded has no such function yet.
       if (!(error instanceof Error && 'code' in error && error.code === '42883')) throw error;
       log('a workspace cannot tell its changes until it is upgraded', { workspace: identity.schemaName });
       return null;
-    });
-    this.#at = range.until;
-    if (parts === null) return [this.#mark('resync')];
-    const told = await this.#ofWhatIsWanted(inOrder(parts));
-    if (told.length > 0) this.#toldAt = this.#at;
-    else if (this.#at - this.#toldAt >= SILENT) return [this.#mark('position')];
-    return told;
+    }
   }
 
   async #ofWhatIsWanted(changes: readonly Change[]): Promise<readonly Change[]> {
     const { ids, filter } = this.#parts.wanted;
     const skipped = this.#skipped;
     this.#skipped = null;
+    if (skipped === null && ids === null && filter === null) return changes;
     const wanted = changes.filter(
       ({ position, recordId }) =>
         (skipped === null || isLater(placeOf(position), skipped)) &&

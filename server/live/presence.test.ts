@@ -30,7 +30,8 @@ beforeAll(async () => {
   ]);
   company = await insert(server.db.admin, `${acme.schemaName}.companies`, { name: 'Initech' });
   await relay(server.db);
-});
+  await acme.records('{ __typename }');
+}, 30_000);
 
 async function signIn(email: string) {
   const cookie = cookieOf(

@@ -90,6 +90,14 @@ beforeAll(async () => {
   });
   await Promise.all([start(0), start(1)]);
   await relay(db);
+  // The first to ask waits for the schema.
+  for (const port of ports) {
+    await fetch(`http://127.0.0.1:${port}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+      body: '{"query":"{ __typename }"}',
+    });
+  }
 }, 60_000);
 
 interface Follower {

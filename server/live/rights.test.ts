@@ -33,10 +33,11 @@ beforeAll(async () => {
   client.release();
   const limited = await server.createKey('acme', 'Limited');
   await relay(server.db);
+  await limited.records('{ __typename }');
   sockets = [admin, limited].map(({ apiKey }) => openSocket(address, { authorization: `Bearer ${apiKey}` }));
   [all, some] = sockets.map((socket) => subscribe(socket, WITH_RECORDS)) as [Heard<Told>, Heard<Told>];
   await eventually('both stand', () => all.told.length === 1 && some.told.length === 1);
-});
+}, 30_000);
 
 afterAll(() => Promise.all(sockets.map(({ client }) => client.dispose())));
 

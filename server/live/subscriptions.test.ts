@@ -13,7 +13,9 @@ beforeAll(async () => {
   address = await listen(server.db, () => server.app);
   acme = await server.createWorkspace('acme');
   await relay(server.db);
-});
+  // The first to ask waits for the schema.
+  await acme.records('{ __typename }');
+}, 30_000);
 
 const bearer = (caller: Caller) => ({ authorization: `Bearer ${caller.apiKey}` });
 const open = (caller: Caller) => openSocket(address, bearer(caller));
@@ -25,6 +27,7 @@ const actions = (told: readonly Told[]) => told.map(({ action, recordId }) => [a
 test('changes reach the members of the workspace, in order, and nobody else', async () => {
   const beta = await server.createWorkspace('beta');
   await relay(server.db);
+  await beta.records('{ __typename }');
   const [mine, others] = [open(acme), open(beta)];
   const [heard, foreign] = [subscribe(mine, CHANGES), subscribe(others, CHANGES)];
   await eventually('both stand', () => heard.told.length === 1 && foreign.told.length === 1);

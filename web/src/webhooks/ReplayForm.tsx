@@ -32,7 +32,11 @@ export function ReplayForm({ webhookId, since: begin, onDone }: ReplayFormProps)
     try {
       const end = until === '' ? null : new Date(until).toISOString();
       const count = Number(await replayWebhook(webhookId, new Date(since).toISOString(), end, onlyDead));
-      announceDone(count === 1 ? 'One event is sent again' : `${count.toLocaleString('en')} events are sent again`);
+      announceDone(
+        count === 0
+          ? 'Nothing happened in that time'
+          : `${count.toLocaleString('en')} of that time are sent again, as far as role and filter let them through`,
+      );
       onDone();
     } catch (cause) {
       setFailure(toFailure(cause));

@@ -461,3 +461,5 @@ drop function engine.put_back_links(text, metadata.objects, uuid, xid8, name);
 --!include engine/trash/destroy.sql
 --!include engine/trash/list.sql
 --!include engine/trash/delete.sql
+-- ── the timeline of a record ───────────────────────────────────────────────────────────────────
+--!include engine/timeline.sql

@@ -73,6 +73,16 @@ async function expectAccessible(of: Page): Promise<void> {
 const field = (of: Page) => of.locator('[data-field="jobTitle"]');
 const banner = (of: Page) => of.getByRole('region', { name: 'As it was' });
 
+const timeline = () => page.getByRole('region', { name: 'Timeline' });
+/** Opens what was changed together in the timeline, until the text is there. */
+async function unfold(text: string): Promise<void> {
+  while ((await timeline().getByText(text).count()) === 0) {
+    const more = timeline().locator('button[aria-expanded="false"]:not([aria-haspopup])').first();
+    if ((await more.count()) > 0) await more.click();
+    else await page.waitForTimeout(100);
+  }
+}
+
 test('a field tells what it was, and has it again', async () => {
   await page.goto(`${address}/objects/people/${person}`);
   await field(page).hover();
@@ -115,14 +125,12 @@ test('a record goes back through its moments by keys, and to the state of one', 
 
 test('a change in the timeline is taken back, and says what is in the way', async () => {
   await setTitle('Boss');
-  const timeline = page.getByRole('region', { name: 'Timeline' });
-  await timeline.getByText('Boss').waitFor();
   await setTitle('Chief');
-  await timeline.getByText('Chief').waitFor();
-  await timeline
+  await unfold('Chief');
+  await timeline()
     .getByRole('listitem')
     .filter({ hasText: 'Boss' })
-    .nth(1)
+    .last()
     .getByRole('button', { name: /More about/ })
     .click();
   await page.getByRole('menuitem', { name: 'Take this change back…' }).click();
@@ -139,15 +147,72 @@ test('a change in the timeline is taken back, and says what is in the way', asyn
 test('all that was done together is taken back at once', async () => {
   await database.admin.query(`update ${schema}.people set city = 'Atlantis'`);
   const many = await value(`select count(*)::text as value from ${schema}.people where city = 'Atlantis'`);
-  const timeline = page.getByRole('region', { name: 'Timeline' });
-  await timeline.getByText('Atlantis').waitFor();
-  await timeline
+  await timeline().getByText('Atlantis').waitFor();
+  await timeline()
     .getByRole('listitem')
     .filter({ hasText: 'Atlantis' })
     .getByRole('button', { name: /More about/ })
     .click();
   await page.getByRole('menuitem', { name: 'Take back all that was done together…' }).click();
   const dialog = page.getByRole('dialog', { name: 'Take back all that was done together' });
+
+  test('the timeline has what was said and what is attached, live and by kind', async () => {
+    const { rows } = await database.admin.query<{ id: string }>(
+      `insert into ${schema}.notes (title) values ('Minutes of the call') returning id`,
+    );
+    await database.admin.query(`insert into ${schema}.note_targets (note_id, target_person_id) values ($1, $2)`, [
+      rows[0]!.id,
+      person,
+    ]);
+    await timeline().getByRole('link', { name: 'Minutes of the call' }).waitFor();
+    await page.getByLabel('Write a comment').fill('A **good** call.');
+    await page.getByRole('button', { name: 'Comment', exact: true }).click();
+    await timeline().getByRole('link', { name: 'commented' }).waitFor();
+    await expectAccessible(page);
+    await shoot('timeline');
+    const chip = (name: string) => timeline().getByRole('button', { name, exact: true });
+    await chip('Notes').press('Enter');
+    await timeline().getByText('The beginning of this record').waitFor();
+    expect(await timeline().getByRole('listitem').count()).toBe(
+      Number(
+        await value(`select count(*)::text as value from ${schema}.note_targets where target_person_id = $1`, [person]),
+      ),
+    );
+    await chip('Files').press('Enter');
+    await timeline().getByText('No files yet.').waitFor();
+    await expectAccessible(page);
+    await chip('All').press('Enter');
+    await timeline().getByRole('link', { name: 'Minutes of the call' }).waitFor();
+  });
+
+  test('a long timeline is read as far as one scrolls', async () => {
+    // Each a minute after the one before, so that none stand together.
+    await database.admin.query(
+      `update ${schema}.record_events e set happened_at = now() - make_interval(mins => 10) where record_id = $1`,
+      [person],
+    );
+    for (let n = 0; n < 45; n++) {
+      await setTitle(`Title ${n}`);
+      await database.admin.query(
+        `update ${schema}.record_events set happened_at = now() + make_interval(mins => $2::int) where record_id = $1 and after ->> 'job_title' = $3`,
+        [person, n - 100, `Title ${n}`],
+      );
+    }
+    await page.reload();
+    await timeline().getByRole('listitem').first().waitFor();
+    expect(await timeline().getByText('The beginning of this record').count()).toBe(0);
+    const earlier = timeline().getByRole('button', { name: 'Show earlier ones' });
+    for (let step = 0; step < 5 && (await earlier.count()) > 0; step++) {
+      const length = await timeline().getByRole('listitem').count();
+      await earlier.evaluate((element) => element.scrollIntoView());
+      await page.waitForFunction(
+        (before) => document.querySelectorAll('section[aria-label="Timeline"] li').length > before,
+        length,
+      );
+    }
+    await timeline().getByText('The beginning of this record').waitFor();
+    await timeline().getByText('Title 0', { exact: true }).first().waitFor();
+  });
   await dialog.getByText(`${many} records would change.`).waitFor();
   await shoot('together');
   await dialog.getByRole('button', { name: 'Take back' }).click();

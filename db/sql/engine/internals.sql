@@ -245,6 +245,32 @@ BEGIN ATOMIC
     FROM engine.record_history(CURRENT_USER, %1$L::text, record_history.object_name, record_history.record_id, record_history.max_results, record_history.before_batch) h(batch, seq, action, before, after, actor_type, actor_id, actor_name, source, happened_at);
 END$function$, schema_name),
       null, 'What happened to a record, the latest first: of a record that the caller may read, the fields that the caller may read.'),
+    ('function', 'record_timeline', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.record_timeline(object_name text, record_id uuid, kinds text[] DEFAULT NULL::text[], max_results integer DEFAULT 30, before_entry text DEFAULT NULL::text)
+ RETURNS TABLE(entry_key text, kind text, happened_at timestamp with time zone, actor_type text, actor_id uuid, actor_name text, source text, batch bigint, seq integer, action text, before jsonb, after jsonb, comment_id uuid, body text, mentions jsonb, related_object text, related_id uuid)
+ LANGUAGE sql
+ STABLE ROWS 30
+BEGIN ATOMIC
+ SELECT t.entry_key,
+     t.kind,
+     t.happened_at,
+     t.actor_type,
+     t.actor_id,
+     t.actor_name,
+     t.source,
+     t.batch,
+     t.seq,
+     t.action,
+     t.before,
+     t.after,
+     t.comment_id,
+     t.body,
+     t.mentions,
+     t.related_object,
+     t.related_id
+    FROM engine.record_timeline(CURRENT_USER, %1$L::text, record_timeline.object_name, record_timeline.record_id, record_timeline.kinds, record_timeline.max_results, record_timeline.before_entry) t(entry_key, kind, happened_at, actor_type, actor_id, actor_name, source, batch, seq, action, before, after, comment_id, body, mentions, related_object, related_id);
+END$function$, schema_name),
+      null, 'All that is told of a record, the latest first: changes, comments, and the notes, tasks and files that it has, as far as the caller may read them. kinds: CHANGE, COMMENT, NOTE, TASK, FILE. beforeEntry: the entryKey of the last entry leads to the next page.'),
     ('function', 'field_history', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.field_history(object_name text, record_id uuid, field_name text, max_results integer DEFAULT 50, before_batch bigint DEFAULT NULL::bigint)
  RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)

@@ -5,7 +5,7 @@
 create or replace function engine.is_reserved_name(name text) returns boolean
 language sql immutable strict parallel safe
   return name = any ('{query,mutation,subscription,node,nodeId,nodes,edges,cursor,pageInfo,totalCount,filter,orderBy,first,last,after,before,offset,
-    recordEvent,recordEvents,trash,trashedRecord,trashedRecords,listTrash,records,searchRecords,recordHistory,deletedRecords,restoreRecord,destroyRecord,findDuplicates,findDuplicatesOf,announcePresence,liveRecordChange,liveActor,liveModelChange,liveViewsChange,livePresence,clientMutationId,input,patch,
+    recordEvent,recordEvents,trash,trashedRecord,trashedRecords,listTrash,records,searchRecords,recordHistory,recordTimeline,deletedRecords,restoreRecord,destroyRecord,findDuplicates,findDuplicatesOf,announcePresence,liveRecordChange,liveActor,liveModelChange,liveViewsChange,livePresence,clientMutationId,input,patch,
     ctid,tableoid,xmin,xmax,cmin,cmax}'::text[]);
 
 create or replace function engine.assert_name(name text, what text) returns void

@@ -7,7 +7,7 @@ import { rightsOf } from '../model/permissions.ts';
 import { isEditable } from '../model/text.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { knownLabel, readLabels } from '../records/recordLabels.ts';
-import { changedFields, mentionedIds } from '../records/timelineText.ts';
+import { changedFields, mentionedIds } from '../timeline/timelineText.ts';
 import { actorOf, fieldHistory, PAGE, type PastEvent } from './changes.ts';
 import classes from './history.module.css';
 import { RevertDialog } from './RevertDialog.tsx';

@@ -6,7 +6,7 @@ import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import type { Model, ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { knownLabel, readLabels } from '../records/recordLabels.ts';
-import { changedFields, mentionedIds } from '../records/timelineText.ts';
+import { changedFields, mentionedIds } from '../timeline/timelineText.ts';
 import { conflictText, planRevert, revert, type Changes, type PlannedRecord } from './changes.ts';
 import classes from './history.module.css';
 

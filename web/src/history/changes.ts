@@ -2,7 +2,7 @@ import { gql } from 'urql';
 import { disownRequest, request } from '../api/client.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
 import { formatRelative } from '../model/dates.ts';
-import type { Columns } from '../records/timelineText.ts';
+import type { Columns } from '../timeline/timelineText.ts';
 
 /** Which changes are meant: one, a statement, all that was done together with it, or those of a record since. */
 export interface Changes {

@@ -34,7 +34,7 @@ import classes from './RecordView.module.css';
 import { neighbours } from './recordSequence.ts';
 import { RelatedList } from './RelatedList.tsx';
 import { isUnread } from './tableStore.ts';
-import { Timeline } from './Timeline.tsx';
+import { Timeline } from '../timeline/Timeline.tsx';
 import { useRecord } from './useRecord.ts';
 import type { Step } from '../undo/undo.ts';
 
@@ -340,7 +340,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                 <RelatedList key={list.key} model={model} list={list} id={id} />
               ))}
               <CommentsCard object={object} id={id} />
-              <Timeline model={model} object={object} id={id} />
+              <Timeline key={id} model={model} object={object} id={id} />
               <CreateHost model={model} />
             </>
           ) : null}

@@ -67,14 +67,20 @@ as $$
     where c.field_id = (object).label_field_id and not has_column_privilege(caller, format('%I.%I', schema_name, (object).table_name), c.name, 'select'))
 $$;
 
+-- Where an event stands among all that is told of a record, beside its time: those of one transaction have the same time.
+create or replace function engine.event_key(batch bigint, seq int) returns text
+language sql immutable parallel safe set search_path = ''
+  return lpad(batch::text, 19, '0') || lpad(seq::text, 10, '0');
+
 -- A record of a limited caller's is one that he sees now, or would if it were not in the trash. Of those
--- that were destroyed nothing is left to ask the rules of.
-create or replace function engine.record_history(caller name, schema_name text, object_name text, record_id uuid, max_results int, before_batch bigint)
+-- that were destroyed nothing is left to ask the rules of. The page is a condition over $3, $9 and $10 and an order.
+create or replace function engine.past_events(caller name, schema_name text, object metadata.objects, record_id uuid, max_results int,
+  page_condition text, page_order text, before_batch bigint, before_at timestamptz, before_key text)
 returns table (batch bigint, seq int, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamptz)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
 declare
-  v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
+  v_object metadata.objects := object;
   v_limit int := least(greatest(max_results, 1), 1000);
   v_table text := format('%I.%I', schema_name, v_object.table_name);
   v_names text[];
@@ -85,9 +91,9 @@ begin
   if engine.reads_wholly(caller, v_object.id) then
     return query execute format(
       'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at
-       from %I.events_of($1, $2) e where ($3 is null or e.batch < $3)
-         and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($5, coalesce(e.after, e.before))) order by e.batch desc, e.seq desc limit $4', schema_name)
-    using v_object.id, record_id, before_batch, v_limit, caller;
+       from %I.events_of($1, $2) e where %s
+         and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($8, coalesce(e.after, e.before))) order by %s limit $4', schema_name, page_condition, page_order)
+    using v_object.id, record_id, before_batch, v_limit, null::text[], null::timestamptz[], null::boolean, caller, before_at, before_key;
     return;
   end if;
   -- Found out once, in the words of the policies.
@@ -106,13 +112,21 @@ begin
      from %I.events_of($1, $2) e
      cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)
      cross join lateral engine.past_values(e.after, e.happened_at, $5, $6) a (value)
-     where ($3 is null or e.batch < $3)
+     where %s
        -- That something was changed which the caller does not read is nothing to tell, either.
        and (e.action <> ''updated'' or b.value <> ''{}'')
        and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($8, coalesce(e.after, e.before)))
-     order by e.batch desc, e.seq desc limit $4', schema_name)
-  using v_object.id, record_id, before_batch, v_limit, v_names, v_since, v_knows_who, caller;
+     order by %s limit $4', schema_name, page_condition, page_order)
+  using v_object.id, record_id, before_batch, v_limit, v_names, v_since, v_knows_who, caller, before_at, before_key;
 end
+$$;
+
+create or replace function engine.record_history(caller name, schema_name text, object_name text, record_id uuid, max_results int, before_batch bigint)
+returns table (batch bigint, seq int, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamptz)
+language sql stable security definer set search_path = ''
+as $$
+  select * from engine.past_events(caller, schema_name, engine.past_object(caller, schema_name, object_name), record_id, max_results,
+    '($3 is null or e.batch < $3)', 'e.batch desc, e.seq desc', before_batch, null, null)
 $$;
 
 create or replace function engine.deleted_records(caller name, schema_name text, object_name text, max_results int, skip int)

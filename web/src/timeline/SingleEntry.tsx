@@ -1,0 +1,116 @@
+import { IconCheckbox, IconNote, IconPaperclip, type Icon } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { CommentText } from '../comments/CommentText.tsx';
+import { Avatar } from '../fields/Avatar.tsx';
+import { actorOf } from '../history/changes.ts';
+import { EventMenu } from '../history/EventMenu.tsx';
+import { formatRelative } from '../model/dates.ts';
+import type { Model, ModelObject } from '../model/types.ts';
+import { knownLabel } from '../records/recordLabels.ts';
+import { isChange, type Entry, type Kind } from './entries.ts';
+import { EntryTime } from './EntryTime.tsx';
+import classes from './timeline.module.css';
+import { linkOf, shareText } from './timelineText.ts';
+
+const VERBS: { [action: string]: string } = {
+  created: 'created this',
+  deleted: 'deleted this',
+  restored: 'restored this',
+  destroyed: 'destroyed this',
+  shared: 'shared this',
+  unshared: 'stopped sharing this',
+  merged: 'merged this into another',
+  absorbed: 'merged others into this',
+  linked: 'linked this with',
+  unlinked: 'unlinked this from',
+};
+
+/** What can be taken back. */
+const REVERTED: ReadonlySet<string> = new Set(['created', 'deleted', 'restored', 'merged']);
+
+const ADDED: { [kind in Kind]?: { verb: string; Sign: Icon } } = {
+  NOTE: { verb: 'added the note', Sign: IconNote },
+  TASK: { verb: 'added the task', Sign: IconCheckbox },
+  FILE: { verb: 'added the file', Sign: IconPaperclip },
+};
+
+/** A record with its label: a link where there is a page for it. */
+function RecordLink({ object, id }: { object: ModelObject | undefined; id: string }) {
+  const label = knownLabel(id) ?? 'a record';
+  if (!object?.isActive) return <b>{label}</b>;
+  return (
+    <Link to="/objects/$namePlural/$id" params={{ namePlural: object.namePlural, id }} className={classes.link}>
+      {label}
+    </Link>
+  );
+}
+
+/** What happened once: created, shared, linked and so on; what was said; a note, a task or a file. */
+export function SingleEntry({
+  model,
+  object,
+  id,
+  entry,
+}: {
+  model: Model;
+  object: ModelObject;
+  id: string;
+  entry: Entry;
+}) {
+  // Who may not know who did it, or nobody whom the record of the link names.
+  const isUnnamed = !isChange(entry) && !entry.actorName && !entry.actorType;
+  const actor = actorOf(entry);
+  const added = ADDED[entry.kind];
+  const link = isChange(entry) ? linkOf(entry) : null;
+  const share = isChange(entry) ? shareText(entry.action, entry.before, entry.after) : null;
+  const verb = isChange(entry) ? (VERBS[entry.action] ?? entry.action) : (added?.verb ?? '');
+  return (
+    <li className={classes.entry}>
+      {added ? (
+        <span className={classes.sign}>
+          <added.Sign size={16} aria-hidden />
+        </span>
+      ) : (
+        <Avatar label={actor} seed={actor} size={20} round />
+      )}
+      <div className={classes.text}>
+        <div>
+          {isUnnamed ? null : <b>{actor} </b>}
+          {entry.commentId ? (
+            <Link
+              to="/objects/$namePlural/$id"
+              params={{ namePlural: object.namePlural, id }}
+              hash={`comment-${entry.commentId}`}
+              className={classes.link}
+            >
+              commented
+            </Link>
+          ) : isUnnamed ? (
+            verb.replace(/^added the (.)/, (_, first: string) => first.toUpperCase())
+          ) : (
+            verb
+          )}{' '}
+          {link ? (
+            <RecordLink object={model.objects.find((other) => other.id === link.objectId)} id={link.recordId} />
+          ) : null}
+          {entry.relatedId ? (
+            <RecordLink
+              object={model.objects.find((other) => other.nameSingular === entry.relatedObject)}
+              id={entry.relatedId}
+            />
+          ) : null}
+          <EntryTime at={entry.happenedAt} />
+        </div>
+        {share ? <div className={classes.change}>{share}</div> : null}
+        {entry.body !== null ? (
+          <div className={classes.said}>
+            <CommentText body={entry.body} names={entry.mentions ?? {}} />
+          </div>
+        ) : null}
+      </div>
+      {isChange(entry) && REVERTED.has(entry.action) ? (
+        <EventMenu model={model} event={entry} what={`${actor} ${verb} ${formatRelative(entry.happenedAt)}`} />
+      ) : null}
+    </li>
+  );
+}

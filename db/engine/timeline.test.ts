@@ -90,7 +90,9 @@ const timeline = async (
   kinds: string[] | null = null,
   max = 30,
   before: string | null = null,
-) => (await client.query<Entry>(`select * from record_timeline('company', $1, $2, $3, $4)`, [id, kinds, max, before])).rows;
+) =>
+  (await client.query<Entry>(`select * from record_timeline('company', $1, $2, $3, $4)`, [id, kinds, max, before]))
+    .rows;
 
 describe('the timeline of a record', () => {
   test('is one stream of changes, comments, notes, tasks and files, the latest first', () =>

@@ -355,7 +355,11 @@ describe('the walk', () => {
     await saved('companies', 'employees', company.id, '77');
     await page.getByRole('region', { name: 'People' }).getByRole('listitem').first().waitFor();
     await page.getByRole('region', { name: 'Tasks' }).getByRole('listitem').first().waitFor();
-    await page.getByRole('region', { name: 'Timeline' }).getByText(/Employees|fields/).first().waitFor();
+    await page
+      .getByRole('region', { name: 'Timeline' })
+      .getByText(/Employees|fields/)
+      .first()
+      .waitFor();
     await page.getByRole('region', { name: 'Tasks' }).getByRole('button', { name: 'Add task' }).click();
     await page.getByRole('dialog').getByLabel('Title').fill('Walk to them');
     await page.getByRole('button', { name: 'Create' }).click();

@@ -11505,6 +11505,32 @@ BEGIN ATOMIC
     FROM engine.record_history(CURRENT_USER, %1$L::text, record_history.object_name, record_history.record_id, record_history.max_results, record_history.before_batch) h(batch, seq, action, before, after, actor_type, actor_id, actor_name, source, happened_at);
 END$function$, schema_name),
       null, 'What happened to a record, the latest first: of a record that the caller may read, the fields that the caller may read.'),
+    ('function', 'record_timeline', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.record_timeline(object_name text, record_id uuid, kinds text[] DEFAULT NULL::text[], max_results integer DEFAULT 30, before_entry text DEFAULT NULL::text)
+ RETURNS TABLE(entry_key text, kind text, happened_at timestamp with time zone, actor_type text, actor_id uuid, actor_name text, source text, batch bigint, seq integer, action text, before jsonb, after jsonb, comment_id uuid, body text, mentions jsonb, related_object text, related_id uuid)
+ LANGUAGE sql
+ STABLE ROWS 30
+BEGIN ATOMIC
+ SELECT t.entry_key,
+     t.kind,
+     t.happened_at,
+     t.actor_type,
+     t.actor_id,
+     t.actor_name,
+     t.source,
+     t.batch,
+     t.seq,
+     t.action,
+     t.before,
+     t.after,
+     t.comment_id,
+     t.body,
+     t.mentions,
+     t.related_object,
+     t.related_id
+    FROM engine.record_timeline(CURRENT_USER, %1$L::text, record_timeline.object_name, record_timeline.record_id, record_timeline.kinds, record_timeline.max_results, record_timeline.before_entry) t(entry_key, kind, happened_at, actor_type, actor_id, actor_name, source, batch, seq, action, before, after, comment_id, body, mentions, related_object, related_id);
+END$function$, schema_name),
+      null, 'All that is told of a record, the latest first: changes, comments, and the notes, tasks and files that it has, as far as the caller may read them. kinds: CHANGE, COMMENT, NOTE, TASK, FILE. beforeEntry: the entryKey of the last entry leads to the next page.'),
     ('function', 'field_history', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.field_history(object_name text, record_id uuid, field_name text, max_results integer DEFAULT 50, before_batch bigint DEFAULT NULL::bigint)
  RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
@@ -12880,6 +12906,13 @@ AS $function$
   select string_agg(prefix || c, separator order by n)
   from unnest('{batch,seq,object_id,record_id,action,before,after,actor_type,actor_id,actor_name,source,request_id,transaction_id,happened_at}'::text[]) with ordinality u (c, n)
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.event_key(batch bigint, seq integer)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN (lpad((batch)::text, 19, '0'::text) || lpad((seq)::text, 10, '0'::text));
 
 CREATE OR REPLACE FUNCTION engine.event_matches(patterns text[], object_name text, action text)
  RETURNS boolean
@@ -15871,7 +15904,7 @@ CREATE OR REPLACE FUNCTION engine.is_reserved_name(name text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
-RETURN (name = ANY ('{query,mutation,subscription,node,nodeId,nodes,edges,cursor,pageInfo,totalCount,filter,orderBy,first,last,after,before,offset,recordEvent,recordEvents,trash,trashedRecord,trashedRecords,listTrash,records,searchRecords,recordHistory,deletedRecords,restoreRecord,destroyRecord,findDuplicates,findDuplicatesOf,announcePresence,liveRecordChange,liveActor,liveModelChange,liveViewsChange,livePresence,clientMutationId,input,patch,ctid,tableoid,xmin,xmax,cmin,cmax}'::text[]));
+RETURN (name = ANY ('{query,mutation,subscription,node,nodeId,nodes,edges,cursor,pageInfo,totalCount,filter,orderBy,first,last,after,before,offset,recordEvent,recordEvents,trash,trashedRecord,trashedRecords,listTrash,records,searchRecords,recordHistory,recordTimeline,deletedRecords,restoreRecord,destroyRecord,findDuplicates,findDuplicatesOf,announcePresence,liveRecordChange,liveActor,liveModelChange,liveViewsChange,livePresence,clientMutationId,input,patch,ctid,tableoid,xmin,xmax,cmin,cmax}'::text[]));
 
 CREATE OR REPLACE FUNCTION engine.is_signed(comment text, definition text)
  RETURNS boolean
@@ -18735,6 +18768,54 @@ AS $function$
     and has_column_privilege(caller, a.attrelid, a.attnum, 'select')
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.past_events(caller name, schema_name text, object metadata.objects, record_id uuid, max_results integer, page_condition text, page_order text, before_batch bigint, before_at timestamp with time zone, before_key text)
+ RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := object;
+  v_limit int := least(greatest(max_results, 1), 1000);
+  v_table text := format('%I.%I', schema_name, v_object.table_name);
+  v_names text[];
+  v_since timestamptz[];
+  v_knows_who boolean;
+  v_is_seen boolean;
+begin
+  if engine.reads_wholly(caller, v_object.id) then
+    return query execute format(
+      'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at
+       from %I.events_of($1, $2) e where %s
+         and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($8, coalesce(e.after, e.before))) order by %s limit $4', schema_name, page_condition, page_order)
+    using v_object.id, record_id, before_batch, v_limit, null::text[], null::timestamptz[], null::boolean, caller, before_at, before_key;
+    return;
+  end if;
+  -- Found out once, in the words of the policies.
+  execute format('select exists (select from %2$s t where t.id = $2 and %3$s)
+      or exists (select from %1$I.trash d where d.object_id = $1 and d.record_id = $2 and exists (select from jsonb_populate_record(null::%2$s, d.data) t where %3$s))',
+    schema_name, v_table, engine.read_policy(caller, v_table::regclass)) into v_is_seen using v_object.id, record_id;
+  if not v_is_seen then
+    return;
+  end if;
+  select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, v_object) c;
+  v_knows_who := has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
+  return query execute format(
+    'select e.batch, e.seq, e.action, case when e.action in (''shared'', ''unshared'', ''linked'', ''unlinked'') then e.before else b.value end,
+       case when e.action in (''shared'', ''unshared'', ''linked'', ''unlinked'') then e.after else a.value end, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
+       case when $7 then e.source else '''' end, e.happened_at
+     from %I.events_of($1, $2) e
+     cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)
+     cross join lateral engine.past_values(e.after, e.happened_at, $5, $6) a (value)
+     where %s
+       -- That something was changed which the caller does not read is nothing to tell, either.
+       and (e.action <> ''updated'' or b.value <> ''{}'')
+       and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($8, coalesce(e.after, e.before)))
+     order by %s limit $4', schema_name, page_condition, page_order)
+  using v_object.id, record_id, before_batch, v_limit, v_names, v_since, v_knows_who, caller, before_at, before_key;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.past_names(object metadata.objects)
  RETURNS SETOF engine.past_name
  LANGUAGE sql
@@ -19883,6 +19964,37 @@ CREATE OR REPLACE FUNCTION engine.qualified(names jsonb, alias text)
  SET search_path TO ''
 AS $function$ select jsonb_object_agg(n.key, format('%I.%I', alias, n.value)) from jsonb_each_text(names) n $function$;
 
+CREATE OR REPLACE FUNCTION engine.query_of_attached(caller name, schema_name text, object metadata.objects, kinds text[])
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select string_agg(format(
+    'select %1$L, l.created_at, %2$s, null::uuid, null::text, null::jsonb, %3$L, l.record_id
+     from (select t.id, t.created_at, t.created_by_source, t.created_by_member_id, t.created_by_name, t.%4$I as record_id from %5$I.%6$I t where t.%7$I = $1 and %8$s) l%9$s',
+    s.kind, case when has_column_privilege(caller, s.holder_table, 'created_by_name', 'select')
+      then 'case when l.created_by_member_id is not null then ''member'' else '''' end, l.created_by_member_id, l.created_by_name, l.created_by_source' else $q$'', null::uuid, null::text, ''$q$ end,
+    coalesce(s.target_name, s.holder_name), coalesce(s.target_column, 'id'), schema_name, s.table_name, s.column_name, engine.condition_of(caller, s.holder_id, 'READ', 't.'),
+    case when s.target_id is not null then format(' where exists (select from %I.%I t where t.id = l.record_id and %s)', schema_name, s.target_table, engine.condition_of(caller, s.target_id, 'READ', 't.')) end), ' union all ')
+  from (
+    select k.kind, h.id as holder_id, h.name_singular as holder_name, h.table_name, format('%I.%I', schema_name, h.table_name)::regclass as holder_table, c.name as column_name,
+      t.id as target_id, t.name_singular as target_name, t.table_name as target_table, tc.name as target_column
+    from (values ('NOTE', 'standard:noteTarget', 'standard:note'), ('TASK', 'standard:taskTarget', 'standard:task'), ('FILE', 'standard:attachment', null)) k (kind, holder, target)
+    join metadata.objects h on h.workspace_id = (object).workspace_id and h.universal_identifier = k.holder and h.is_active and h.deleted_at is null
+    join metadata.fields f on f.object_id = h.id and f.is_active and f.deleted_at is null
+    join metadata.relations r on r.field_id = f.id and r.target_object_id = (object).id and r.deleted_at is null
+    join engine.field_columns((object).workspace_id, array[h.id]) c on c.key = engine.column_key(f.id, f.revision, r.id::text)
+    left join metadata.objects t on t.workspace_id = (object).workspace_id and t.universal_identifier = k.target and t.is_active and t.deleted_at is null
+    left join metadata.fields tf on tf.object_id = h.id and tf.is_active and tf.deleted_at is null and tf.id <> f.id
+      and exists (select from metadata.relations tr where tr.field_id = tf.id and tr.target_object_id = t.id and tr.deleted_at is null)
+    left join metadata.relations tr on tr.field_id = tf.id and tr.target_object_id = t.id and tr.deleted_at is null
+    left join engine.field_columns((object).workspace_id, array[h.id]) tc on tc.key = engine.column_key(tf.id, tf.revision, tr.id::text)
+    where k.kind = any (kinds) and (k.target is null or tc.name is not null)
+  ) s
+  where has_column_privilege(caller, s.holder_table, s.column_name, 'select') and (s.target_column is null or has_column_privilege(caller, s.holder_table, s.target_column, 'select'))
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.query_of_changed_columns(relation oid)
  RETURNS text
  LANGUAGE sql
@@ -20320,7 +20432,7 @@ CREATE OR REPLACE FUNCTION engine.reading_functions()
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,field_history,as_of,deleted_records,list_trash,shares_of_record,changes_between,comments_of_record}'::text[];
+RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,record_timeline,field_history,as_of,deleted_records,list_trash,shares_of_record,changes_between,comments_of_record}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.reading_of(object metadata.objects, side text)
  RETURNS text
@@ -20459,49 +20571,61 @@ $function$;
 
 CREATE OR REPLACE FUNCTION engine.record_history(caller name, schema_name text, object_name text, record_id uuid, max_results integer, before_batch bigint)
  RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select * from engine.past_events(caller, schema_name, engine.past_object(caller, schema_name, object_name), record_id, max_results,
+    '($3 is null or e.batch < $3)', 'e.batch desc, e.seq desc', before_batch, null, null)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.record_timeline(caller name, schema_name text, object_name text, record_id uuid, kinds text[], max_results integer, before_entry text)
+ RETURNS TABLE(entry_key text, kind text, happened_at timestamp with time zone, actor_type text, actor_id uuid, actor_name text, source text, batch bigint, seq integer, action text, before jsonb, after jsonb, comment_id uuid, body text, mentions jsonb, related_object text, related_id uuid)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
   v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
-  v_limit int := least(greatest(max_results, 1), 1000);
-  v_table text := format('%I.%I', schema_name, v_object.table_name);
-  v_names text[];
-  v_since timestamptz[];
-  v_knows_who boolean;
-  v_is_seen boolean;
+  v_all text[] := '{CHANGE,COMMENT,NOTE,TASK,FILE}';
+  v_kinds text[] := coalesce(kinds, v_all);
+  v_limit int := least(greatest(max_results, 1), 200);
+  v_at timestamptz;
+  v_key text;
+  v_beside text;
 begin
-  if engine.reads_wholly(caller, v_object.id) then
-    return query execute format(
-      'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at
-       from %I.events_of($1, $2) e where ($3 is null or e.batch < $3)
-         and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($5, coalesce(e.after, e.before))) order by e.batch desc, e.seq desc limit $4', schema_name)
-    using v_object.id, record_id, before_batch, v_limit, caller;
-    return;
+  if not v_kinds <@ v_all then
+    raise exception 'A timeline has no entries of the kind "%".', (select k from unnest(v_kinds) k where k <> all (v_all) or k is null limit 1) using errcode = 'RV234', hint = 'There are CHANGE, COMMENT, NOTE, TASK and FILE.';
   end if;
-  -- Found out once, in the words of the policies.
-  execute format('select exists (select from %2$s t where t.id = $2 and %3$s)
-      or exists (select from %1$I.trash d where d.object_id = $1 and d.record_id = $2 and exists (select from jsonb_populate_record(null::%2$s, d.data) t where %3$s))',
-    schema_name, v_table, engine.read_policy(caller, v_table::regclass)) into v_is_seen using v_object.id, record_id;
-  if not v_is_seen then
-    return;
+  if before_entry is not null then
+    v_at := engine.timeline_moment(before_entry);
+    v_key := split_part(before_entry, '~', 2);
   end if;
-  select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, v_object) c;
-  v_knows_who := has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
-  return query execute format(
-    'select e.batch, e.seq, e.action, case when e.action in (''shared'', ''unshared'', ''linked'', ''unlinked'') then e.before else b.value end,
-       case when e.action in (''shared'', ''unshared'', ''linked'', ''unlinked'') then e.after else a.value end, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
-       case when $7 then e.source else '''' end, e.happened_at
-     from %I.events_of($1, $2) e
-     cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)
-     cross join lateral engine.past_values(e.after, e.happened_at, $5, $6) a (value)
-     where ($3 is null or e.batch < $3)
-       -- That something was changed which the caller does not read is nothing to tell, either.
-       and (e.action <> ''updated'' or b.value <> ''{}'')
-       and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($8, coalesce(e.after, e.before)))
-     order by e.batch desc, e.seq desc limit $4', schema_name)
-  using v_object.id, record_id, before_batch, v_limit, v_names, v_since, v_knows_who, caller;
+  -- What lies in the trash has its history; the rest is told of records that there are.
+  if engine.may_touch(caller, v_object.id, record_id, 'READ') then
+    v_beside := concat_ws(' union all ',
+      case when 'COMMENT' = any (v_kinds) then format(
+        'select ''COMMENT'', c.created_at, c.author_type, c.author_id, c.author_name, '''', c.id, c.body, c.mentions || coalesce((
+           select jsonb_object_agg(m.id, m.name) from core.members m where m.workspace_id = $2 and m.id = any (engine.mentioned_ids(c.body)) and m.name <> ''''), ''{}''), null::text, null::uuid
+         from %I.record_comments c where c.object_id = $3 and c.record_id = $1 and c.removed_at is null', schema_name) end,
+      engine.query_of_attached(caller, schema_name, v_object, v_kinds));
+  end if;
+  return query
+    with entry as (
+      select engine.event_key(e.batch, e.seq) as key, 'CHANGE' as kind, e.happened_at, e.actor_type, e.actor_id, e.actor_name, e.source, e.batch, e.seq, e.action, e.before, e.after,
+        null::uuid as comment_id, null::text as body, null::jsonb as mentions, null::text as related_object, null::uuid as related_id
+      -- Comments are told by what they say.
+      from engine.past_events(caller, schema_name, v_object, record_id, v_limit,
+        'e.action <> ''commented'' and ($9 is null or (e.happened_at, engine.event_key(e.batch, e.seq) collate "C") < ($9, $10))',
+        'e.happened_at desc, e.batch desc, e.seq desc', null, v_at, v_key) e
+      where 'CHANGE' = any (v_kinds)
+      union all
+      select b.key, b.kind, b.happened_at, b.actor_type, b.actor_id, b.actor_name, b.source, null, null, null, null, null, b.comment_id, b.body, b.mentions, b.related_object, b.related_id
+      from engine.timeline_beside(v_beside, record_id, v_object.workspace_id, v_object.id, v_at, v_key, v_limit) b
+    )
+    select to_char(e.happened_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || '~' || e.key, e.kind, e.happened_at, e.actor_type, e.actor_id, e.actor_name, e.source,
+      e.batch, e.seq, e.action, e.before, e.after, e.comment_id, e.body, e.mentions, e.related_object, e.related_id
+    from entry e order by e.happened_at desc, e.key collate "C" desc limit v_limit;
 end
 $function$;
 
@@ -25454,6 +25578,41 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.timeline_beside(query text, record_id uuid, workspace_id uuid, object_id uuid, before_at timestamp with time zone, before_key text, max_results integer)
+ RETURNS TABLE(key text, kind text, happened_at timestamp with time zone, actor_type text, actor_id uuid, actor_name text, source text, comment_id uuid, body text, mentions jsonb, related_object text, related_id uuid)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if query = '' or query is null then
+    return;
+  end if;
+  return query execute format(
+    'select k.key, b.* from (%s) b (kind, happened_at, actor_type, actor_id, actor_name, source, comment_id, body, mentions, related_object, related_id)
+     cross join lateral (select ''x'' || b.kind || coalesce(b.comment_id, b.related_id) as key) k
+     where $4 is null or (b.happened_at, k.key collate "C") < ($4, $5)
+     order by b.happened_at desc, k.key collate "C" desc limit $6', query)
+  using record_id, workspace_id, object_id, before_at, before_key, max_results;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.timeline_moment(entry_key text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if entry_key ~ '^\d{4}-\d\d-\d\dT[\d:.]+~.' then
+    return split_part(entry_key, '~', 1)::timestamp at time zone 'UTC';
+  end if;
+  raise invalid_datetime_format;
+exception when datetime_field_overflow or invalid_datetime_format then
+  raise exception 'There is no such place in a timeline: %.', entry_key using errcode = 'RV233', hint = 'Give the entryKey of the last entry that you have.';
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.today()
  RETURNS date
  LANGUAGE sql
@@ -30157,6 +30316,10 @@ grant execute on function engine.readable_objects(name) to relvar_crm;
 grant execute on function engine.record_history(name,text,text,uuid,integer,bigint) to relvar_crm;
 
 grant execute on function engine.record_history(name,text,text,uuid,integer,bigint) to relvar_reader;
+
+grant execute on function engine.record_timeline(name,text,text,uuid,text[],integer,text) to relvar_crm;
+
+grant execute on function engine.record_timeline(name,text,text,uuid,text[],integer,text) to relvar_reader;
 
 grant execute on function engine.relay_emitted(integer) to relvar_worker;
 

@@ -154,6 +154,59 @@ describe('as of', () => {
       ]);
     }));
 
+  test('values of every type are what they were, changed and deleted since', () =>
+    db.inTransaction(async (client) => {
+      const types: Record<string, [string, string][]> = {
+        NUMBER: [['kind', '1e300']],
+        NUMERIC: [['kind', 'NaN']],
+        BOOLEAN: [['kind', 'false']],
+        DATE: [['kind', '-infinity']],
+        DATE_TIME: [['kind', '2026-02-28T10:00:00.123456Z']],
+        UUID: [['kind', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11']],
+        RATING: [['kind', '3']],
+        ARRAY: [['kind', '{"a,b",NULL,"c\\"d",""}']],
+        RAW_JSON: [['kind', '[{"a": null}, "b"]']],
+        CURRENCY: [
+          ['kind_amount_micros', '9007199254740993'],
+          ['kind_currency_code', 'SEK'],
+        ],
+        EMAILS: [
+          ['kind_primary_email', 'a@b.example'],
+          ['kind_additional_emails', '{c@d.example}'],
+        ],
+      };
+      const object = await addObject(client, ws, { label_singular: 'Thing', label_plural: 'Things' });
+      const values: Record<string, string> = { name: '' };
+      for (const [type, columns] of Object.entries(types)) {
+        const word = type.toLowerCase().replace(/_/g, '');
+        await addField(client, object, { label: `${word} kind`, type });
+        for (const [column, value] of columns) values[`${word}_${column}`] = value;
+      }
+      await addField(client, object, { label: 'Loud', type: 'FORMULA', settings: { expression: 'upper(name)' } });
+      await reconcile(client);
+      await client.query(`set local search_path = ${ws.schema}, public`);
+      const [changed, emptied, deleted] = [
+        await insert(client, 'things', { ...values, name: 'a' }),
+        await insert(client, 'things', { ...values, name: 'b' }),
+        await insert(client, 'things', { ...values, name: 'c' }),
+      ];
+      const filled = await insert(client, 'things', { name: 'd' });
+      await spread(client);
+      const things = (from: string) =>
+        query(client, `select to_jsonb(t) - '{updated_at,search_vector}'::text[] as row from ${from} t order by t.name`);
+      const [was, then] = [await things('things'), await after(client)];
+      const set = (list: string, id: string) => client.query(`update things set ${list} where id = $1`, [id]);
+      const all = Object.keys(values).map((column) => `"${column}"`);
+      const copied = `(${all.join(', ')}) = (select ${all.join(', ')} from things where id = '${changed}')`;
+      await set(copied, filled);
+      for (const id of [changed, emptied]) await set(all.map((column) => `${column} = null`).join(', '), id);
+      await set(`name = 'e', rating_kind = 5`, changed);
+      await client.query('delete from things where id = $1', [deleted]);
+      await spread(client);
+      expect(was).toHaveLength(4);
+      expect(await things(`as_of(null::things, '${then}')`)).toEqual(was);
+    }));
+
   test('only records that could be seen then and can be seen now, and only fields that are read', () =>
     db.inTransaction(async (client) => {
       const { mine, others } = await clients(client);

@@ -296,6 +296,7 @@ $as_of$CREATE OR REPLACE FUNCTION %1$I.as_of(record anyelement, moment timestamp
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
+ SET work_mem TO '64MB'
 AS %2$s
 begin
   return query execute engine.as_of_query(engine.acting_role(), %1$L, pg_catalog.pg_typeof(record), moment, only_where);

@@ -42,6 +42,21 @@ as $$
     else quote_ident((attribute).attname) end
 $$;
 
+-- A column of a record that was changed since, p as it stands, with the former values that the log has. Column by column, since
+-- jsonb_populate_record costs several times as much; it reads what is no scalar.
+create or replace function engine.former_column(attribute pg_catalog.pg_attribute) returns text
+language sql stable set search_path = ''
+as $$
+  select format(case when y.typcategory = 'A' or y.typtype = 'c' or y.oid in ('pg_catalog.jsonb'::regtype, 'pg_catalog.json'::regtype)
+      then 'case when c.former ? %1$L then (jsonb_populate_record(null::%3$s, jsonb_build_object(%1$L, c.former -> %1$L))).%2$I else p.%2$I end as %2$I'
+      else 'case when c.former ? %1$L then (c.former ->> %1$L)::%4$s else p.%2$I end as %2$I' end,
+    (attribute).attname, (attribute).attname, (attribute).attrelid::regclass, pg_catalog.format_type((attribute).atttypid, (attribute).atttypmod))
+  from pg_catalog.pg_type y where y.oid = (attribute).atttypid
+$$;
+
+-- Values of several changes of a record, the latest first: of each the earliest stands in the end.
+create or replace aggregate engine.former_values(jsonb) (sfunc = pg_catalog.jsonb_concat, stype = jsonb);
+
 -- The log does not keep when and by whom a record was last changed: it says so itself, which takes a look at each: of
 -- many that were changed since it is not told. The archive is asked where it alone can tell.
 create or replace function engine.past_touch(object metadata.objects, schema_name text, moment timestamptz) returns text
@@ -69,6 +84,7 @@ declare
   v_policy text := engine.read_policy(caller, v_table);
   v_standing text;
   v_rebuilt text;
+  v_former text;
   v_only text;
 begin
   if moment is null then
@@ -76,8 +92,9 @@ begin
   end if;
   select string_agg(engine.past_column(a, false, has_column_privilege(caller, a.attrelid, a.attnum, 'select')), ', ' order by a.attnum),
     string_agg(engine.past_column(a, true, has_column_privilege(caller, a.attrelid, a.attnum, 'select')), ', ' order by a.attnum),
-    string_agg(format('%I = %L::%s', a.attname, only_where ->> a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ' and ') filter (where only_where ? a.attname)
-  into v_standing, v_rebuilt, v_only
+    string_agg(format('%I = %L::%s', a.attname, only_where ->> a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ' and ') filter (where only_where ? a.attname),
+    string_agg(engine.former_column(a), ', ' order by a.attnum)
+  into v_standing, v_rebuilt, v_only, v_former
   from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped;
   if moment < now() - engine.event_retention(v_object.workspace_id) then
     raise exception 'The history does not reach back to %.', to_char(moment at time zone 'UTC', 'YYYY-MM-DD') using errcode = 'RV195',
@@ -85,26 +102,20 @@ begin
   end if;
   v_only := coalesce(v_only, 'true');
   return format($sql$
-    with later as materialized (
-      select e.record_id, e.batch, e.seq, e.action, %6$s as before
+    with told as materialized (
+      select e.record_id, (array_agg(e.action order by e.batch desc, e.seq desc))[count(*)] in ('updated', 'deleted', 'merged') as was_there,
+        coalesce(engine.former_values(%6$s order by e.batch desc, e.seq desc), '{}') as former
       from %1$I.events_since(%3$L, %4$L) e
       where e.action in ('created', 'restored', 'updated', 'deleted', 'merged', 'destroyed') and %7$s
-    ), told as materialized (
-      select l.record_id, (array_agg(l.action order by l.batch, l.seq))[1] in ('updated', 'deleted', 'merged') as was_there,
-        array_agg(l.before order by l.batch, l.seq) filter (where l.before is not null) as befores
-      from later l group by l.record_id
+      group by e.record_id
     ), changed as materialized (
-      select d.record_id, d.was_there, case cardinality(d.befores) when 1 then d.befores[1]
-        else coalesce((select jsonb_object_agg(v.key, v.value) from (select b from unnest(d.befores) with ordinality u (b, n) order by n desc) b cross join lateral jsonb_each(b.b) v), '{}') end as former
-      from told d
+      select c.record_id, c.former || case when (select count(*) from told) <= 5000 then %12$s else %13$L::jsonb end as former
+      from told c where c.was_there
     )
-    select %8$s from %2$s t where not exists (select from changed c where c.record_id = t.id) and %10$s and %5$s
+    select %8$s from %2$s t where not exists (select from told c where c.record_id = t.id) and %10$s and %5$s
     union all
     select %9$s from (
-      select r.* from changed c
-      left join %2$s p on p.id = c.record_id
-      cross join lateral jsonb_populate_record(p, c.former || case when (select count(*) from told) <= 5000 then %12$s else %13$L::jsonb end) r
-      where c.was_there
+      select %14$s from changed c left join %15$s p on p.id = c.record_id
     ) t where %10$s and %5$s %11$s$sql$,
     schema_name, v_table, v_object.id, moment, v_policy, engine.reading_of(v_object, 'before'),
     case when only_where ? 'id' then format('e.record_id = %L', only_where ->> 'id') else 'true' end, v_standing, v_rebuilt, v_only,
@@ -114,7 +125,9 @@ begin
         or exists (select from %1$I.trash d where d.object_id = %3$L and d.record_id = t.id and exists (select from jsonb_populate_record(null::%2$s, d.data) n where %4$s)))$sql$,
       schema_name, v_table, v_object.id, v_policy) end,
     engine.past_touch(v_object, schema_name, moment),
-    '{"updated_at": null, "updated_by_source": null, "updated_by_member_id": null, "updated_by_name": null}');
+    '{"updated_at": null, "updated_by_source": null, "updated_by_member_id": null, "updated_by_name": null}', v_former,
+    -- Nobody can tell how many were changed: as the whole table is read anyway, it is once more, rather than by an index record after record.
+    case when only_where is null then format('(select * from %s offset 0)', v_table) else v_table::text end);
 end
 $$;
 comment on function engine.as_of_query(name, text, regtype, timestamptz, jsonb) is

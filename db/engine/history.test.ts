@@ -450,6 +450,8 @@ describe('taking back', () => {
       await client.query(`select set_config('relvar.request_id', 'undo', true)`);
       expect(await revert(client, `request_id => 'import'`, [])).toMatchObject({ reverted: 3000, skipped: 0 });
       expect(await query(client, 'select from clients')).toHaveLength(2);
+      // How many are planned is nobody else's matter.
+      expect(await query(client, 'show enable_nestloop')).toEqual([{ enable_nestloop: 'on' }]);
       await client.query(`select set_config('relvar.request_id', 'redo', true)`);
       expect(await revert(client, `request_id => 'undo'`, [])).toMatchObject({ reverted: 3000 });
       expect(await query(client, `select from clients where stage = 'OPEN'`)).toHaveLength(3001);

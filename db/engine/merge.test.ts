@@ -285,3 +285,56 @@ test('a deletion cannot pass for a merge by a setting', () =>
       { action: 'deleted' },
     ]);
   }));
+
+test('taken back by its transaction, all that moved goes back and the others are there again', async () => {
+  const state = async () => {
+    const of = (sql: string) => rows(db.admin as unknown as pg.ClientBase, sql);
+    const s = ws.schema;
+    return {
+      clients: await of(`select id, name, code, city, mentor_id from ${s}.clients order by id`),
+      visits: await of(`select id, client_id from ${s}.visits order by id`),
+      badges: await of(`select id, client_id from ${s}.badges order by id`),
+      courses: await of(`select client_id, course_id from ${s}.client_course_links order by 1, 2`),
+      friends: await of(`select client_id, related_client_id from ${s}.client_client_links order by 1, 2`),
+      trash: await of(`select record_id from ${s}.trash order by 1`),
+    };
+  };
+  const committed = async <T>(work: (client: pg.PoolClient) => Promise<T>) => {
+    const client = await db.admin.connect();
+    try {
+      await client.query('begin');
+      await client.query(`set local search_path = ${ws.schema}, public`);
+      const result = await work(client);
+      await client.query('commit');
+      return result;
+    } finally {
+      client.release(true);
+    }
+  };
+  const { ann, anna } = await committed(async (client) => {
+    const found = await people(client);
+    const course = await insert(client, 'courses', { name: 'Law' });
+    await insert(client, 'visits', { name: 'Monday', client_id: found.anna });
+    await insert(client, 'badges', { name: '7', client_id: found.anna });
+    await client.query('update clients set mentor_id = $1 where id = $2', [found.anna, found.bob]);
+    await client.query('insert into client_course_links (client_id, course_id) values ($1, $2)', [found.anna, course]);
+    await client.query('insert into client_client_links (client_id, related_client_id) values ($1, $2)', [
+      found.bob,
+      found.anna,
+    ]);
+    return found;
+  });
+  const before = await state();
+  const transaction = await committed(async (client) => {
+    await merge(client, ann, [anna], { name: 'Anna', city: 'Rome' });
+    return (await rows(client, 'select pg_current_xact_id()::text as id'))[0].id;
+  });
+  expect((await state()).visits).toMatchObject([{ client_id: ann }]);
+  const undone = await committed(async (client) => {
+    const [{ result }] = await rows(client, 'select revert(transaction_id => $1) as result', transaction);
+    expect(result).toMatchObject({ skipped: 0, conflicts: [] });
+    return (await rows(client, 'select pg_current_xact_id()::text as id'))[0].id;
+  });
+  expect(await state()).toEqual(before);
+  expect(undone).not.toBe(transaction);
+});

@@ -101,9 +101,10 @@ as $$
 $$;
 
 create or replace function engine.revert_items_of(caller name, schema_name text, object metadata.objects, what jsonb, condition text) returns setof engine.revert_item
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set enable_nestloop = on
 as $$
 declare
+  v_events int;
   v_table regclass := format('%I.%I', schema_name, (object).table_name)::regclass;
   v_is_whole boolean := engine.reads_wholly(caller, (object).id);
   v_knows_who boolean := v_is_whole or has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
@@ -119,6 +120,9 @@ begin
     engine.revert_case(coalesce(jsonb_object_agg(c.name, c.gone) filter (where c.not_null), '{}'))
   into v_columns, v_fixed, v_links, v_taken, v_gone, v_needs
   from engine.revert_columns(caller, schema_name, object, what ->> 'field_name', condition) c;
+  -- The planner takes the steps below for a few rows each, and would compare every row of many with every other.
+  execute format('select count(*) from (select from %s e where e.object_id = %L and (%s) limit 1000) x', engine.revert_source(schema_name, (object).workspace_id, what), (object).id, condition) into v_events;
+  perform set_config('enable_nestloop', case when v_events < 1000 then 'on' else 'off' end, true);
   return query execute format($sql$
     with sel as materialized (
       select e.record_id, e.batch, e.seq, e.action, case when e.action = 'updated' then %4$s

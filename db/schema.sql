@@ -7859,6 +7859,7 @@ declare
   v_policy text := engine.read_policy(caller, v_table);
   v_standing text;
   v_rebuilt text;
+  v_former text;
   v_only text;
 begin
   if moment is null then
@@ -7866,8 +7867,9 @@ begin
   end if;
   select string_agg(engine.past_column(a, false, has_column_privilege(caller, a.attrelid, a.attnum, 'select')), ', ' order by a.attnum),
     string_agg(engine.past_column(a, true, has_column_privilege(caller, a.attrelid, a.attnum, 'select')), ', ' order by a.attnum),
-    string_agg(format('%I = %L::%s', a.attname, only_where ->> a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ' and ') filter (where only_where ? a.attname)
-  into v_standing, v_rebuilt, v_only
+    string_agg(format('%I = %L::%s', a.attname, only_where ->> a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ' and ') filter (where only_where ? a.attname),
+    string_agg(engine.former_column(a), ', ' order by a.attnum)
+  into v_standing, v_rebuilt, v_only, v_former
   from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attnum > 0 and not a.attisdropped;
   if moment < now() - engine.event_retention(v_object.workspace_id) then
     raise exception 'The history does not reach back to %.', to_char(moment at time zone 'UTC', 'YYYY-MM-DD') using errcode = 'RV195',
@@ -7875,26 +7877,20 @@ begin
   end if;
   v_only := coalesce(v_only, 'true');
   return format($sql$
-    with later as materialized (
-      select e.record_id, e.batch, e.seq, e.action, %6$s as before
+    with told as materialized (
+      select e.record_id, (array_agg(e.action order by e.batch desc, e.seq desc))[count(*)] in ('updated', 'deleted', 'merged') as was_there,
+        coalesce(engine.former_values(%6$s order by e.batch desc, e.seq desc), '{}') as former
       from %1$I.events_since(%3$L, %4$L) e
       where e.action in ('created', 'restored', 'updated', 'deleted', 'merged', 'destroyed') and %7$s
-    ), told as materialized (
-      select l.record_id, (array_agg(l.action order by l.batch, l.seq))[1] in ('updated', 'deleted', 'merged') as was_there,
-        array_agg(l.before order by l.batch, l.seq) filter (where l.before is not null) as befores
-      from later l group by l.record_id
+      group by e.record_id
     ), changed as materialized (
-      select d.record_id, d.was_there, case cardinality(d.befores) when 1 then d.befores[1]
-        else coalesce((select jsonb_object_agg(v.key, v.value) from (select b from unnest(d.befores) with ordinality u (b, n) order by n desc) b cross join lateral jsonb_each(b.b) v), '{}') end as former
-      from told d
+      select c.record_id, c.former || case when (select count(*) from told) <= 5000 then %12$s else %13$L::jsonb end as former
+      from told c where c.was_there
     )
-    select %8$s from %2$s t where not exists (select from changed c where c.record_id = t.id) and %10$s and %5$s
+    select %8$s from %2$s t where not exists (select from told c where c.record_id = t.id) and %10$s and %5$s
     union all
     select %9$s from (
-      select r.* from changed c
-      left join %2$s p on p.id = c.record_id
-      cross join lateral jsonb_populate_record(p, c.former || case when (select count(*) from told) <= 5000 then %12$s else %13$L::jsonb end) r
-      where c.was_there
+      select %14$s from changed c left join %15$s p on p.id = c.record_id
     ) t where %10$s and %5$s %11$s$sql$,
     schema_name, v_table, v_object.id, moment, v_policy, engine.reading_of(v_object, 'before'),
     case when only_where ? 'id' then format('e.record_id = %L', only_where ->> 'id') else 'true' end, v_standing, v_rebuilt, v_only,
@@ -7904,7 +7900,9 @@ begin
         or exists (select from %1$I.trash d where d.object_id = %3$L and d.record_id = t.id and exists (select from jsonb_populate_record(null::%2$s, d.data) n where %4$s)))$sql$,
       schema_name, v_table, v_object.id, v_policy) end,
     engine.past_touch(v_object, schema_name, moment),
-    '{"updated_at": null, "updated_by_source": null, "updated_by_member_id": null, "updated_by_name": null}');
+    '{"updated_at": null, "updated_by_source": null, "updated_by_member_id": null, "updated_by_name": null}', v_former,
+    -- Nobody can tell how many were changed: as the whole table is read anyway, it is once more, rather than by an index record after record.
+    case when only_where is null then format('(select * from %s offset 0)', v_table) else v_table::text end);
 end
 $function$;
 comment on function engine.as_of_query(name,text,regtype,timestamp with time zone,jsonb) is 'The records of a table as they were at a moment, as a query of the owner''s that shows what a caller may read; only those with the values of only_where.';
@@ -11556,6 +11554,7 @@ $as_of$CREATE OR REPLACE FUNCTION %1$I.as_of(record anyelement, moment timestamp
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
+ SET work_mem TO '64MB'
 AS %2$s
 begin
   return query execute engine.as_of_query(engine.acting_role(), %1$L, pg_catalog.pg_typeof(record), moment, only_where);
@@ -13823,6 +13822,19 @@ CREATE OR REPLACE FUNCTION engine.flag_of(table_name text)
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 RETURN CASE WHEN (table_name = ANY (ARRAY['roles'::text, 'role_includes'::text, 'object_permissions'::text, 'field_permissions'::text, 'record_rules'::text])) THEN 'ROLES'::text WHEN (table_name = ANY (ARRAY['views'::text, 'view_fields'::text])) THEN 'VIEWS'::text WHEN (table_name = 'webhooks'::text) THEN 'API_KEYS_AND_WEBHOOKS'::text WHEN (table_name = ANY (ARRAY['teams'::text, 'team_members'::text])) THEN 'WORKSPACE_MEMBERS'::text ELSE 'DATA_MODEL'::text END;
+
+CREATE OR REPLACE FUNCTION engine.former_column(attribute pg_attribute)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select format(case when y.typcategory = 'A' or y.typtype = 'c' or y.oid in ('pg_catalog.jsonb'::regtype, 'pg_catalog.json'::regtype)
+      then 'case when c.former ? %1$L then (jsonb_populate_record(null::%3$s, jsonb_build_object(%1$L, c.former -> %1$L))).%2$I else p.%2$I end as %2$I'
+      else 'case when c.former ? %1$L then (c.former ->> %1$L)::%4$s else p.%2$I end as %2$I' end,
+    (attribute).attname, (attribute).attname, (attribute).attrelid::regclass, pg_catalog.format_type((attribute).atttypid, (attribute).atttypmod))
+  from pg_catalog.pg_type y where y.oid = (attribute).atttypid
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.former_columns(f metadata.fields, alias text)
  RETURNS jsonb
@@ -21583,8 +21595,10 @@ CREATE OR REPLACE FUNCTION engine.revert_items_of(caller name, schema_name text,
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
+ SET enable_nestloop TO 'on'
 AS $function$
 declare
+  v_events int;
   v_table regclass := format('%I.%I', schema_name, (object).table_name)::regclass;
   v_is_whole boolean := engine.reads_wholly(caller, (object).id);
   v_knows_who boolean := v_is_whole or has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
@@ -21600,6 +21614,9 @@ begin
     engine.revert_case(coalesce(jsonb_object_agg(c.name, c.gone) filter (where c.not_null), '{}'))
   into v_columns, v_fixed, v_links, v_taken, v_gone, v_needs
   from engine.revert_columns(caller, schema_name, object, what ->> 'field_name', condition) c;
+  -- The planner takes the steps below for a few rows each, and would compare every row of many with every other.
+  execute format('select count(*) from (select from %s e where e.object_id = %L and (%s) limit 1000) x', engine.revert_source(schema_name, (object).workspace_id, what), (object).id, condition) into v_events;
+  perform set_config('enable_nestloop', case when v_events < 1000 then 'on' else 'off' end, true);
   return query execute format($sql$
     with sel as materialized (
       select e.record_id, e.batch, e.seq, e.action, case when e.action = 'updated' then %4$s

@@ -193,7 +193,10 @@ describe('as of', () => {
       const filled = await insert(client, 'things', { name: 'd' });
       await spread(client);
       const things = (from: string) =>
-        query(client, `select to_jsonb(t) - '{updated_at,search_vector}'::text[] as row from ${from} t order by t.name`);
+        query(
+          client,
+          `select to_jsonb(t) - '{updated_at,search_vector}'::text[] as row from ${from} t order by t.name`,
+        );
       const [was, then] = [await things('things'), await after(client)];
       const set = (list: string, id: string) => client.query(`update things set ${list} where id = $1`, [id]);
       const all = Object.keys(values).map((column) => `"${column}"`);

@@ -4,7 +4,7 @@
 -- The caller's notes, tasks and files of a record, as a query over $1, the record; null where the caller can see none. They
 -- stand where they were tied to it. The words for what joins them are those of the standard objects.
 create or replace function engine.query_of_attached(caller name, schema_name text, object metadata.objects, kinds text[]) returns text
-language sql stable set search_path = ''
+language sql stable set search_path = '' set jit = off
 as $$
   select string_agg(format(
     'select %1$L, l.created_at, %2$s, null::uuid, null::text, null::jsonb, %3$L, l.record_id
@@ -47,7 +47,7 @@ $$;
 create or replace function engine.record_timeline(caller name, schema_name text, object_name text, record_id uuid, kinds text[], max_results int, before_entry text)
 returns table (entry_key text, kind text, happened_at timestamptz, actor_type text, actor_id uuid, actor_name text, source text,
   batch bigint, seq int, action text, before jsonb, after jsonb, comment_id uuid, body text, mentions jsonb, related_object text, related_id uuid)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 declare
   v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
@@ -97,7 +97,7 @@ $$;
 create or replace function engine.timeline_beside(query text, record_id uuid, workspace_id uuid, object_id uuid, before_at timestamptz, before_key text, max_results int)
 returns table (key text, kind text, happened_at timestamptz, actor_type text, actor_id uuid, actor_name text, source text,
   comment_id uuid, body text, mentions jsonb, related_object text, related_id uuid)
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set jit = off
 as $$
 begin
   if query = '' or query is null then

@@ -19981,6 +19981,7 @@ CREATE OR REPLACE FUNCTION engine.query_of_attached(caller name, schema_name tex
  LANGUAGE sql
  STABLE
  SET search_path TO ''
+ SET jit TO 'off'
 AS $function$
   select string_agg(format(
     'select %1$L, l.created_at, %2$s, null::uuid, null::text, null::jsonb, %3$L, l.record_id
@@ -20596,6 +20597,7 @@ CREATE OR REPLACE FUNCTION engine.record_timeline(caller name, schema_name text,
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
+ SET jit TO 'off'
 AS $function$
 declare
   v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
@@ -25600,6 +25602,7 @@ CREATE OR REPLACE FUNCTION engine.timeline_beside(query text, record_id uuid, wo
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
+ SET jit TO 'off'
 AS $function$
 begin
   if query = '' or query is null then

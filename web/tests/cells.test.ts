@@ -641,12 +641,12 @@ describe('the record page', () => {
     await field('pages').getByText('Home').waitFor();
     await field('papers').getByText('logo.png').waitFor();
     await field('office').getByText('Brivibas 1, Riga, Latvia').waitFor();
-    expect(await field('code').getByRole('button').count()).toBe(0);
-    await field('effort').getByRole('button').click();
+    expect(await field('code').getByRole('button', { name: /^Edit / }).count()).toBe(0);
+    await field('effort').getByRole('button', { name: /^Edit / }).click();
     await page.getByRole('textbox', { name: 'Effort' }).fill('2h');
     await page.keyboard.press('Enter');
     await field('effort').getByText('2h').waitFor();
-    await field('mails').getByRole('button').click();
+    await field('mails').getByRole('button', { name: /^Edit / }).click();
     await page.getByRole('textbox', { name: 'Mails 2' }).fill('not an address');
     await page.getByRole('heading', { level: 1 }).click();
     await field('mails').getByRole('alert').filter({ hasText: 'is not an e-mail address' }).waitFor();
@@ -727,7 +727,7 @@ describe('what a record needs', () => {
     await cellOf(rowOf('First'), 'name').getByRole('link').click();
     const field = (name: string) => page.locator(`[data-field="${name}"]`);
     await field('price').getByLabel('required').waitFor();
-    await field('reason').getByRole('button').click();
+    await field('reason').getByRole('button', { name: /^Edit / }).click();
     await page.getByRole('textbox', { name: 'Reason' }).fill('');
     await page.keyboard.press('Enter');
     await field('reason').getByRole('alert').filter({ hasText: 'Reason is required' }).waitFor();
@@ -796,7 +796,7 @@ describe('computed fields', () => {
     await field.getByText(/^(–|0m)$/).waitFor();
     await sql(`update $schema.projects set effort = 5400 where name = 'Project 3'`);
     await field.getByText('1h 30m').waitFor();
-    expect(await field.getByRole('button').count()).toBe(0);
+    expect(await field.getByRole('button', { name: /^Edit / }).count()).toBe(0);
     await field.getByText('Work').hover();
     await page.getByRole('tooltip').getByText('Sum of Effort over Projects').waitFor();
     await shot('rollup');

@@ -144,7 +144,7 @@ test('one that waits is cancelled after a question', async () => {
 test('how long the trash keeps what was deleted is changed', async () => {
   const days = keeper.getByLabel('Days that deleted records are kept');
   await days.fill('45');
-  await keeper.getByRole('button', { name: 'Save', exact: true }).click();
+  await keeper.locator('form').filter({ has: days }).getByRole('button', { name: 'Save' }).click();
   await keeper.getByText('Saved.').waitFor();
   const { rows } = await database.admin.query(
     `select s.trash_days from core.workspace_settings s join core.workspaces w on w.id = s.workspace_id where w.slug <> 'other'`,

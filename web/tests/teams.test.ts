@@ -198,7 +198,10 @@ describe('how a member reads', () => {
     ] as const) {
       await reader.goto(`${address}/settings/profile`);
       await reader.getByLabel('Time zone').first().fill(zone.replace('_', ' '));
-      const saved = reader.waitForResponse((response) => response.url().endsWith('/metadata'));
+      const saved = reader.waitForResponse(
+        (response) =>
+          response.url().endsWith('/metadata') && (response.request().postData() ?? '').includes('mutation'),
+      );
       await reader.getByRole('option', { name: zone.replace('_', ' ') }).click();
       await saved;
       await shows(text);

@@ -362,7 +362,7 @@ describe('the walk', () => {
       .waitFor();
     await page.getByRole('region', { name: 'Tasks' }).getByRole('button', { name: 'Add task' }).click();
     await page.getByRole('dialog').getByLabel('Title').fill('Walk to them');
-    await page.getByRole('button', { name: 'Create' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Create', exact: true }).click();
     await page.getByRole('region', { name: 'Tasks' }).getByText('Walk to them').waitFor();
     await shot('company');
   });

@@ -641,12 +641,20 @@ describe('the record page', () => {
     await field('pages').getByText('Home').waitFor();
     await field('papers').getByText('logo.png').waitFor();
     await field('office').getByText('Brivibas 1, Riga, Latvia').waitFor();
-    expect(await field('code').getByRole('button', { name: /^Edit / }).count()).toBe(0);
-    await field('effort').getByRole('button', { name: /^Edit / }).click();
+    expect(
+      await field('code')
+        .getByRole('button', { name: /^Edit / })
+        .count(),
+    ).toBe(0);
+    await field('effort')
+      .getByRole('button', { name: /^Edit / })
+      .click();
     await page.getByRole('textbox', { name: 'Effort' }).fill('2h');
     await page.keyboard.press('Enter');
     await field('effort').getByText('2h').waitFor();
-    await field('mails').getByRole('button', { name: /^Edit / }).click();
+    await field('mails')
+      .getByRole('button', { name: /^Edit / })
+      .click();
     await page.getByRole('textbox', { name: 'Mails 2' }).fill('not an address');
     await page.getByRole('heading', { level: 1 }).click();
     await field('mails').getByRole('alert').filter({ hasText: 'is not an e-mail address' }).waitFor();
@@ -727,7 +735,9 @@ describe('what a record needs', () => {
     await cellOf(rowOf('First'), 'name').getByRole('link').click();
     const field = (name: string) => page.locator(`[data-field="${name}"]`);
     await field('price').getByLabel('required').waitFor();
-    await field('reason').getByRole('button', { name: /^Edit / }).click();
+    await field('reason')
+      .getByRole('button', { name: /^Edit / })
+      .click();
     await page.getByRole('textbox', { name: 'Reason' }).fill('');
     await page.keyboard.press('Enter');
     await field('reason').getByRole('alert').filter({ hasText: 'Reason is required' }).waitFor();

@@ -8,9 +8,10 @@ import { mantineStyles } from './mantineStyles.ts';
 // Vendors keep their own files so that their hashes survive a deploy of the application.
 const vendors: [string, RegExp][] = [
   ['react', /node_modules\/(react|react-dom|scheduler|use-sync-external-store)\//],
+  // Only what every page shows. The rest goes where it is used: the first page waits for no menu and no dialog.
   [
     'mantine',
-    /node_modules\/(@mantine\/(core|hooks|store|notifications|modals|spotlight)|@floating-ui|clsx|react-remove-scroll|react-number-format)\//,
+    /node_modules\/(@mantine\/(core\/esm\/(core|components\/(ActionIcon|Button|Group|Loader|Skeleton|Transition|UnstyledButton))|store)|clsx)\//,
   ],
   ['graphql', /node_modules\/(urql|@urql|wonka|@0no-co)\//],
   ['router', /node_modules\/@tanstack\/(react-router|router-core|history|react-store|store)\//],

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { RouterProvider } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { handleWith } from '../api/client.ts';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { onModel, onReconnect, openLive } from '../api/live.ts';
@@ -9,10 +9,11 @@ import { useModelStore } from '../model/store.ts';
 import { goTo, wantedPath } from '../session/entrance.ts';
 import { readProfile } from '../session/profile.ts';
 import { forgetSession, pageOf, resumeSession, useSession } from '../session/session.ts';
-import { SecondStep } from '../session/SecondStep.tsx';
-import { SignInGate } from '../session/SignInGate.tsx';
 import { Message } from './Message.tsx';
 import { router } from './router.tsx';
+
+const SecondStep = lazy(async () => ({ default: (await import('../session/SecondStep.tsx')).SecondStep }));
+const SignInGate = lazy(async () => ({ default: (await import('../session/SignInGate.tsx')).SignInGate }));
 
 handleWith({ signedOut: forgetSession, modelChanged: refreshModel });
 
@@ -62,6 +63,7 @@ export function App() {
       </Message>
     );
   }
-  if (identity === null) return step ? <SecondStep step={step} /> : <SignInGate />;
+  if (identity === null)
+    return <Suspense fallback={null}>{step ? <SecondStep step={step} /> : <SignInGate />}</Suspense>;
   return identity && ready ? <RouterProvider router={router} /> : null;
 }

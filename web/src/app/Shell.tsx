@@ -1,7 +1,6 @@
-import { Drawer } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { Outlet, useRouterState } from '@tanstack/react-router';
-import { lazy, Suspense, useEffect } from 'react';
+import { lazy, Suspense, useEffect, type ComponentType } from 'react';
 import { ImpersonationBanner } from '../session/Impersonation.tsx';
 import { flagOfPath } from '../model/permissions.ts';
 import { useModelStore } from '../model/store.ts';
@@ -13,14 +12,26 @@ import { Navigation } from './Navigation.tsx';
 import { PhoneBar } from './PhoneBar.tsx';
 import { usePhone } from './phone.ts';
 import { ProfileTheme } from './ProfileTheme.tsx';
+import { settled } from './settled.ts';
 import classes from './Shell.module.css';
 import { useShortcuts } from './shortcuts.ts';
 
-const CommandMenu = lazy(() => import('./CommandMenu.tsx'));
+/** Shown over the page: it need not wait for them. */
+const late = (load: () => Promise<{ default: ComponentType }>) =>
+  lazy(async () => {
+    await settled;
+    return load();
+  });
+
+const CommandMenu = late(() => import('./CommandMenu.tsx'));
 const NotificationPanel = lazy(() => import('../notifications/NotificationPanel.tsx'));
-const SeeAsDialog = lazy(() => import('../seeing/SeeAsDialog.tsx'));
+const SeeAsDialog = late(() => import('../seeing/SeeAsDialog.tsx'));
+const NavigationDrawer = lazy(async () => {
+  await settled;
+  return import('./NavigationDrawer.tsx');
+});
 const UndoDialog = lazy(async () => ({ default: (await import('../undo/UndoDialog.tsx')).UndoDialog }));
-const ShortcutHelp = lazy(() => import('./ShortcutHelp.tsx'));
+const ShortcutHelp = late(() => import('./ShortcutHelp.tsx'));
 
 /** The frame of every page: navigation at the side, or in a drawer where there is no room for one. */
 export function Shell() {
@@ -42,18 +53,9 @@ export function Shell() {
       <SeeingBanner />
       <div className={classes.shell}>
         {phone ? (
-          <Drawer
-            opened={opened}
-            onClose={close}
-            size={300}
-            padding={0}
-            withCloseButton={false}
-            attributes={{ content: { 'aria-label': 'Navigation' } }}
-            transitionProps={{ duration: 140 }}
-            styles={{ body: { height: '100%' } }}
-          >
-            <Navigation />
-          </Drawer>
+          <Suspense fallback={null}>
+            <NavigationDrawer opened={opened} onClose={close} />
+          </Suspense>
         ) : (
           <Navigation />
         )}

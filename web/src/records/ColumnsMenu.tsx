@@ -1,10 +1,11 @@
 import { ActionIcon, Popover, TextInput } from '@mantine/core';
-import { IconChevronDown, IconChevronUp, IconColumns } from '@tabler/icons-react';
+import { IconChevronDown, IconChevronUp } from '@tabler/icons-react';
 import { useState } from 'react';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import type { ModelObject } from '../model/types.ts';
 import { orderedFields, type ColumnLayout } from './columnLayout.ts';
 import classes from './records.module.css';
+import { ColumnsButton } from './tableButtons.tsx';
 
 interface ColumnsMenuProps {
   object: ModelObject;
@@ -16,13 +17,11 @@ const SEARCH_ABOVE = 20;
 const SHOWN = 50;
 
 /** Which columns show, and in which order: by button here, by dragging their heads in the table. */
-export function ColumnsMenu(props: ColumnsMenuProps) {
+export function ColumnsMenu({ defaultOpened, ...props }: ColumnsMenuProps & { defaultOpened: boolean }) {
   return (
-    <Popover position="bottom-end" width={280} trapFocus>
+    <Popover position="bottom-end" width={280} trapFocus defaultOpened={defaultOpened}>
       <Popover.Target>
-        <ActionIcon variant="subtle" color="gray" size="md" aria-label="Choose columns" title="Columns">
-          <IconColumns size={16} stroke={1.75} />
-        </ActionIcon>
+        <ColumnsButton />
       </Popover.Target>
       <Popover.Dropdown p={6} aria-label="Columns">
         <ColumnList {...props} />

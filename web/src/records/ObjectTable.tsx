@@ -4,8 +4,10 @@ import { useNavigate, useRouter } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { useCreate } from '../app/commandStore.ts';
+import { LateMenu } from '../app/LateMenu.tsx';
 import { Message } from '../app/Message.tsx';
 import { usePhone } from '../app/phone.ts';
+import { settle, settled } from '../app/settled.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { fieldsToAsk } from '../fields/rules.ts';
 import { cellKey, createGridStore } from '../grid/store.ts';
@@ -23,20 +25,17 @@ import type { Step } from '../undo/undo.ts';
 import { isChanged, type ViewControls } from '../views/controls.ts';
 import { encodeColumns, type Shown } from '../views/shown.ts';
 import { ViewChanges } from '../views/ViewChanges.tsx';
-import { ViewMenu } from '../views/ViewMenu.tsx';
-import { ViewSwitcher } from '../views/ViewSwitcher.tsx';
+import { ViewButton, ViewMenuButton } from '../views/viewButtons.tsx';
 import { shownFields } from './columnLayout.ts';
-import { ColumnsMenu } from './ColumnsMenu.tsx';
-import { CreateHost } from './CreateHost.tsx';
-import { CreateModal, type FormStart } from './CreateModal.tsx';
+import type { FormStart } from './CreateModal.tsx';
 import { dependencies } from './dependencies.ts';
-import { FilterBar } from './FilterBar.tsx';
 import { PageHeader } from './PageHeader.tsx';
 import { RecordGrid } from './RecordGrid.tsx';
 import { RecordList } from './RecordList.tsx';
 import { rememberList } from './recordSequence.ts';
 import { SelectionBar } from './SelectionBar.tsx';
-import { SortMenu } from './SortMenu.tsx';
+import { ColumnsButton, SortButton } from './tableButtons.tsx';
+import classes from './records.module.css';
 import { createTableStore } from './tableStore.ts';
 import { isShownAlready } from './isShownAlready.ts';
 import { useLiveObjects } from './useLiveObject.ts';
@@ -46,6 +45,28 @@ const WIDE = 40;
 const READ_AT_FIRST = 16;
 const SETTLE_MS = 80;
 
+const SortMenu = lazy(async () => {
+  await settled;
+  return { default: (await import('./SortMenu.tsx')).SortMenu };
+});
+const ColumnsMenu = lazy(async () => {
+  await settled;
+  return { default: (await import('./ColumnsMenu.tsx')).ColumnsMenu };
+});
+const ViewSwitcher = lazy(async () => {
+  await settled;
+  return { default: (await import('../views/ViewSwitcher.tsx')).ViewSwitcher };
+});
+const ViewMenu = lazy(async () => {
+  await settled;
+  return { default: (await import('../views/ViewMenu.tsx')).ViewMenu };
+});
+const CreateHost = lazy(async () => {
+  await settled;
+  return { default: (await import('./CreateHost.tsx')).CreateHost };
+});
+const CreateModal = lazy(async () => ({ default: (await import('./CreateModal.tsx')).CreateModal }));
+const FilterBar = lazy(async () => ({ default: (await import('./FilterBar.tsx')).FilterBar }));
 const ViewDialog = lazy(async () => ({ default: (await import('../views/ViewDialog.tsx')).ViewDialog }));
 const ShareViewDialog = lazy(async () => ({ default: (await import('../views/ShareViewDialog.tsx')).ShareViewDialog }));
 const DefaultsDialog = lazy(async () => ({ default: (await import('../views/DefaultsDialog.tsx')).DefaultsDialog }));
@@ -76,6 +97,10 @@ export function ObjectTable({ model, object, shown, show, views, onPast }: Objec
   const [form, setForm] = useState<FormStart | 'empty' | null>(null);
   const seen = useRef({ first: 0, last: 40 });
   const me = useSession((state) => state.identity?.member?.id ?? null);
+
+  useEffect(() => {
+    if (status === 'ready' || status === 'failed') requestAnimationFrame(() => setTimeout(settle));
+  }, [status]);
 
   const wide = fields.length > WIDE;
   const [inView, setInView] = useState<string[]>([]);
@@ -242,17 +267,31 @@ export function ObjectTable({ model, object, shown, show, views, onPast }: Objec
 
   const switching = (
     <>
-      <ViewSwitcher object={object} views={views} onSaveAs={() => setDialog('new')} />
-      <ViewMenu
-        object={object}
-        views={views}
-        link={link}
-        onRename={() => setDialog('rename')}
-        onShare={() => setDialog('share')}
-        onDefaults={() => setDialog('defaults')}
-      />
+      <LateMenu button={<ViewButton object={object} view={view} />}>
+        {(isWanted) => (
+          <ViewSwitcher object={object} views={views} onSaveAs={() => setDialog('new')} defaultOpened={isWanted} />
+        )}
+      </LateMenu>
+      <LateMenu button={<ViewMenuButton />}>
+        {(isWanted) => (
+          <ViewMenu
+            object={object}
+            views={views}
+            link={link}
+            onRename={() => setDialog('rename')}
+            onShare={() => setDialog('share')}
+            onDefaults={() => setDialog('defaults')}
+            defaultOpened={isWanted}
+          />
+        )}
+      </LateMenu>
     </>
   );
+
+  const start = phone ? switching : null;
+  const end = isChanged(views) ? (
+    <ViewChanges object={object} shown={shown} views={views} onSaveAs={() => setDialog('new')} />
+  ) : null;
 
   const empty = status === 'ready' && rows.length === 0 && !drafting;
   const counted =
@@ -278,7 +317,16 @@ export function ObjectTable({ model, object, shown, show, views, onPast }: Objec
             >
               <IconFilter size={16} stroke={1.75} />
             </ActionIcon>
-            <SortMenu object={object} sorts={sorts} onSort={(next) => show({ sorts: next })} />
+            <LateMenu button={<SortButton isSorted={sorts.length > 0} />}>
+              {(isWanted) => (
+                <SortMenu
+                  object={object}
+                  sorts={sorts}
+                  onSort={(next) => show({ sorts: next })}
+                  defaultOpened={isWanted}
+                />
+              )}
+            </LateMenu>
             {object.isAudited ? (
               <ActionIcon
                 variant="subtle"
@@ -291,7 +339,16 @@ export function ObjectTable({ model, object, shown, show, views, onPast }: Objec
                 <IconHistory size={16} stroke={1.75} />
               </ActionIcon>
             ) : null}
-            <ColumnsMenu object={object} layout={layout} onChange={(next) => show({ layout: next })} />
+            <LateMenu button={<ColumnsButton />}>
+              {(isWanted) => (
+                <ColumnsMenu
+                  object={object}
+                  layout={layout}
+                  onChange={(next) => show({ layout: next })}
+                  defaultOpened={isWanted}
+                />
+              )}
+            </LateMenu>
             {rights.canCreate ? (
               <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={startCreating} ml={4}>
                 {phone ? 'New' : `New ${object.labelSingular.toLowerCase()}`}
@@ -300,20 +357,27 @@ export function ObjectTable({ model, object, shown, show, views, onPast }: Objec
           </>
         }
       />
-      <FilterBar
-        model={model}
-        object={object}
-        filters={filters}
-        adding={addingFilter}
-        onAdding={setAddingFilter}
-        onChange={(next) => show({ filters: next })}
-        start={phone ? switching : null}
-        end={
-          isChanged(views) ? (
-            <ViewChanges object={object} shown={shown} views={views} onSaveAs={() => setDialog('new')} />
-          ) : null
-        }
-      />
+      {filters.length > 0 || addingFilter || start || end ? (
+        <Suspense
+          fallback={
+            <div className={classes.filters}>
+              {start}
+              {end}
+            </div>
+          }
+        >
+          <FilterBar
+            model={model}
+            object={object}
+            filters={filters}
+            adding={addingFilter}
+            onAdding={setAddingFilter}
+            onChange={(next) => show({ filters: next })}
+            start={start}
+            end={end}
+          />
+        </Suspense>
+      ) : null}
       {status === 'failed' ? (
         <Message
           tone="alert"
@@ -379,23 +443,25 @@ export function ObjectTable({ model, object, shown, show, views, onPast }: Objec
       {phone || !(rights.canDelete || rights.canUpdate) ? null : (
         <SelectionBar object={object} grid={grid} onDelete={remove} />
       )}
-      {form ? (
-        <CreateModal
-          model={model}
-          object={object}
-          fields={asked}
-          values={{}}
-          start={form === 'empty' ? undefined : form}
-          onClose={() => setForm(null)}
-          onCreated={(row) => {
-            if (phone) return open(row.id);
-            table.insert(row);
-            grid.focus({ row: row.id, column: label?.name ?? fields[0]?.name ?? '' });
-          }}
-        />
-      ) : null}
-      <CreateHost model={model} />
       <Suspense fallback={null}>
+        <CreateHost model={model} />
+      </Suspense>
+      <Suspense fallback={null}>
+        {form ? (
+          <CreateModal
+            model={model}
+            object={object}
+            fields={asked}
+            values={{}}
+            start={form === 'empty' ? undefined : form}
+            onClose={() => setForm(null)}
+            onCreated={(row) => {
+              if (phone) return open(row.id);
+              table.insert(row);
+              grid.focus({ row: row.id, column: label?.name ?? fields[0]?.name ?? '' });
+            }}
+          />
+        ) : null}
         {dialog === 'new' || (dialog === 'rename' && view) ? (
           <ViewDialog
             object={object}

@@ -3,9 +3,9 @@ import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { useStore } from 'zustand';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { Avatar } from '../fields/Avatar.tsx';
+import { CellEditor } from '../fields/CellEditor.tsx';
 import { computedNote } from '../fields/computedNote.ts';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
-import { FieldEditor } from '../fields/FieldEditor.tsx';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { Grid } from '../grid/Grid.tsx';
 import type { GridStore } from '../grid/store.ts';
@@ -208,7 +208,7 @@ export function RecordGrid(props: RecordGridProps) {
         if (row.id !== DRAFT) {
           const refusal = table.getState().refusals.get(refusalKey(row.id, field));
           return (
-            <FieldEditor
+            <CellEditor
               field={field}
               value={refusal ? refusal.value : readValue(model, field, row)}
               typed={typed ?? refusal?.text ?? null}
@@ -224,7 +224,7 @@ export function RecordGrid(props: RecordGridProps) {
           );
         }
         return (
-          <FieldEditor
+          <CellEditor
             field={field}
             value={null}
             typed={null}

@@ -1,20 +1,23 @@
-import { ActionIcon, Menu } from '@mantine/core';
-import { IconArrowDown, IconArrowsSort, IconArrowUp, IconX } from '@tabler/icons-react';
+import { Menu } from '@mantine/core';
+import { IconArrowDown, IconArrowUp, IconX } from '@tabler/icons-react';
 import { visibleFields } from '../model/lookup.ts';
 import { isSortable, type Sort } from '../model/sorting.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
 import { FieldMenuItems } from './FieldMenuItems.tsx';
 import classes from './records.module.css';
+import { SortButton } from './tableButtons.tsx';
 
 /** By what the records are ordered: a field that is chosen comes after those that are, and turns around when it is again. */
 export function SortMenu({
   object,
   sorts,
   onSort,
+  defaultOpened,
 }: {
   object: ModelObject;
   sorts: Sort[];
   onSort: (sorts: Sort[]) => void;
+  defaultOpened: boolean;
 }) {
   const placeOf = (field: ModelField) => sorts.findIndex((sort) => sort.field === field.name);
   const markOf = (field: ModelField) => {
@@ -37,17 +40,9 @@ export function SortMenu({
     );
   };
   return (
-    <Menu position="bottom-end" width={240}>
+    <Menu position="bottom-end" width={240} defaultOpened={defaultOpened}>
       <Menu.Target>
-        <ActionIcon
-          variant={sorts.length > 0 ? 'light' : 'subtle'}
-          color={sorts.length > 0 ? 'pine' : 'gray'}
-          size="md"
-          aria-label="Sort"
-          title="Sort"
-        >
-          <IconArrowsSort size={16} stroke={1.75} />
-        </ActionIcon>
+        <SortButton isSorted={sorts.length > 0} />
       </Menu.Target>
       <Menu.Dropdown mah={420} style={{ overflow: 'auto' }}>
         <Menu.Item onClick={() => onSort([])}>Newest first</Menu.Item>

@@ -1,16 +1,16 @@
 import { Button, Group } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { toFailure } from '../api/failure.ts';
+import { say, unsay } from '../app/corner.ts';
 import type { ModelObject } from '../model/types.ts';
 import { undoStep, type Step } from '../undo/undo.ts';
 import { reasonOf } from './refusals.ts';
 
 export const announce = (title: string, message: string): void =>
-  void notifications.show({ color: 'red', title, message, autoClose: 8000, role: 'alert' });
+  say({ color: 'red', title, message, autoClose: 8000, role: 'alert' });
 
 /** Says in a corner that something was done that nothing else on the page shows. */
 export const announceDone = (message: string): void =>
-  void notifications.show({ withBorder: true, message, autoClose: 5000, role: 'status' });
+  say({ withBorder: true, message, autoClose: 5000, role: 'status' });
 
 /** Says in a corner what did not work and why, in the server's own words. */
 export const announceFailure = (title: string, cause: unknown): void => announce(title, reasonOf(toFailure(cause)));
@@ -22,9 +22,13 @@ export const offerUndo = (object: ModelObject, count: number, step: Step, then: 
     () => undoStep(step, then),
   );
 
+let offers = 0;
+
 /** Says what was done, and offers to take it back. */
 export function offerToTakeBack(what: string, undo: () => Promise<void>): void {
-  const id = notifications.show({
+  const id = `undo-${(offers += 1)}`;
+  say({
+    id,
     withBorder: true,
     autoClose: 9000,
     message: (
@@ -33,7 +37,7 @@ export function offerToTakeBack(what: string, undo: () => Promise<void>): void {
         <Button
           variant="default"
           onClick={() => {
-            notifications.hide(id);
+            unsay(id);
             void undo();
           }}
         >

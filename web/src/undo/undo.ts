@@ -1,5 +1,5 @@
-import { notifications } from '@mantine/notifications';
 import { create } from 'zustand';
+import { say } from '../app/corner.ts';
 import { revert } from '../history/changes.ts';
 
 /** What the member did at once: the requests that did it, by which the log knows the changes. */
@@ -26,10 +26,7 @@ export function remember(step: Step): void {
   useUndo.setState({ done: [...done, step].slice(-MOST), undone: [] });
 }
 
-const say = (message: string): void => {
-  notifications.hide(MESSAGE_ID);
-  notifications.show({ id: MESSAGE_ID, message, autoClose: 3000 });
-};
+const tell = (message: string): void => say({ id: MESSAGE_ID, message, autoClose: 3000 });
 
 let last: Promise<unknown> = Promise.resolve();
 
@@ -44,7 +41,7 @@ async function takeBack(from: 'done' | 'undone', to: 'done' | 'undone', wanted?:
   const steps = useUndo.getState()[from];
   const step = wanted ?? steps.at(-1);
   if (!step || !steps.includes(step)) {
-    say(from === 'done' ? 'There is nothing to undo.' : 'There is nothing to redo.');
+    tell(from === 'done' ? 'There is nothing to undo.' : 'There is nothing to redo.');
     return false;
   }
   useUndo.setState({ [from]: steps.filter((each) => each !== step) });
@@ -63,7 +60,7 @@ async function takeBack(from: 'done' | 'undone', to: 'done' | 'undone', wanted?:
   if (requestIds.length > 0)
     useUndo.setState((state) => ({ [to]: [...state[to], { label: step.label, requestIds }].slice(-MOST) }));
   useUndo.setState({ stuck });
-  if (!stuck) say(`${from === 'done' ? 'Undone' : 'Done again'}: ${step.label}.`);
+  if (!stuck) tell(`${from === 'done' ? 'Undone' : 'Done again'}: ${step.label}.`);
   return !stuck;
 }
 

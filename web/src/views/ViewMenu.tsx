@@ -1,8 +1,6 @@
-import { ActionIcon, Menu } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
+import { Menu } from '@mantine/core';
 import {
   IconCopy,
-  IconDots,
   IconHomeStar,
   IconLink,
   IconLock,
@@ -15,6 +13,7 @@ import {
   IconUser,
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
+import { say } from '../app/corner.ts';
 import { useMay } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import { announceFailure, offerToTakeBack } from '../records/announce.tsx';
@@ -22,6 +21,7 @@ import { useSession } from '../session/session.ts';
 import type { ViewControls } from './controls.ts';
 import { FavouriteItems } from './FavouriteItems.tsx';
 import { copyView, deleteView, restoreView, setDefaultView, takeOverView, updateView } from './savedViews.ts';
+import { ViewMenuButton } from './viewButtons.tsx';
 
 interface ViewMenuProps {
   object: ModelObject;
@@ -31,6 +31,7 @@ interface ViewMenuProps {
   onRename: () => void;
   onShare: () => void;
   onDefaults: () => void;
+  defaultOpened: boolean;
 }
 
 async function attempt(title: string, work: () => Promise<unknown>): Promise<boolean> {
@@ -44,7 +45,7 @@ async function attempt(title: string, work: () => Promise<unknown>): Promise<boo
 }
 
 /** What one does with the view that is open. */
-export function ViewMenu({ object, views, link, onRename, onShare, onDefaults }: ViewMenuProps) {
+export function ViewMenu({ object, views, link, onRename, onShare, onDefaults, defaultOpened }: ViewMenuProps) {
   const { known, view, open } = views;
   const keepsViews = useMay('VIEWS');
   const identity = useSession((state) => state.identity);
@@ -55,7 +56,7 @@ export function ViewMenu({ object, views, link, onRename, onShare, onDefaults }:
 
   const copyLink = () =>
     void navigator.clipboard.writeText(link()).then(
-      () => notifications.show({ message: 'Link copied.' }),
+      () => say({ message: 'Link copied.' }),
       (cause: unknown) => announceFailure('The link was not copied', cause),
     );
   const remove = async () => {
@@ -67,11 +68,9 @@ export function ViewMenu({ object, views, link, onRename, onShare, onDefaults }:
     });
   };
   return (
-    <Menu position="bottom-start" width={250}>
+    <Menu position="bottom-start" width={250} defaultOpened={defaultOpened}>
       <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" size="md" aria-label="About this view" title="About this view">
-          <IconDots size={16} stroke={1.75} />
-        </ActionIcon>
+        <ViewMenuButton />
       </Menu.Target>
       <Menu.Dropdown>
         {view && view.canUpdate && mayWrite ? (

@@ -1,5 +1,5 @@
 import { Combobox, useCombobox } from '@mantine/core';
-import { IconCheck, IconChevronDown, IconLock, IconPlus, IconTable } from '@tabler/icons-react';
+import { IconCheck, IconLock, IconPlus, IconTable } from '@tabler/icons-react';
 import { useState } from 'react';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import type { ModelObject } from '../model/types.ts';
@@ -7,12 +7,14 @@ import { useSession } from '../session/session.ts';
 import type { ViewControls } from './controls.ts';
 import { useFavourites } from './favourites.ts';
 import type { SavedView } from './savedViews.ts';
+import { allOf, ViewButton } from './viewButtons.tsx';
 import classes from './views.module.css';
 
 interface ViewSwitcherProps {
   object: ModelObject;
   views: ViewControls;
   onSaveAs: () => void;
+  defaultOpened: boolean;
 }
 
 /** The views of an object by whose they are, with those one has at hand before them. */
@@ -34,12 +36,13 @@ function sections(views: SavedView[], me: string | null, isFavourite: (id: strin
 const ALL = '';
 const NEW = 'new';
 
-export function ViewSwitcher({ object, views, onSaveAs }: ViewSwitcherProps) {
+export function ViewSwitcher({ object, views, onSaveAs, defaultOpened }: ViewSwitcherProps) {
   const [query, setQuery] = useState('');
   const me = useSession((state) => state.identity?.member?.id ?? null);
   const favourites = useFavourites();
   const { known, view, open } = views;
   const combobox = useCombobox({
+    defaultOpened,
     onDropdownOpen: () => combobox.focusSearchInput(),
     onDropdownClose: () => {
       combobox.resetSelectedOption();
@@ -47,7 +50,7 @@ export function ViewSwitcher({ object, views, onSaveAs }: ViewSwitcherProps) {
       setQuery('');
     },
   });
-  const all = `All ${object.labelPlural.toLowerCase()}`;
+  const all = allOf(object);
   const wanted = query.trim().toLowerCase();
   const matches = (name: string) => name.toLowerCase().includes(wanted);
   const shown = sections(
@@ -86,18 +89,7 @@ export function ViewSwitcher({ object, views, onSaveAs }: ViewSwitcherProps) {
       shadow="md"
     >
       <Combobox.Target targetType="button">
-        <button
-          type="button"
-          className={classes.switcher}
-          aria-label={`View: ${view?.name ?? all}`}
-          title="Switch the view"
-          onClick={() => combobox.toggleDropdown()}
-        >
-          {view?.icon ? <ObjectIcon name={view.icon} size={15} /> : <IconTable size={15} stroke={1.75} aria-hidden />}
-          <span className={classes.switcherName}>{view?.name ?? all}</span>
-          {view?.isLocked ? <IconLock size={12} aria-label="Locked" /> : null}
-          <IconChevronDown size={13} aria-hidden />
-        </button>
+        <ViewButton object={object} view={view} onClick={() => combobox.toggleDropdown()} />
       </Combobox.Target>
       <Combobox.Dropdown>
         <Combobox.Search

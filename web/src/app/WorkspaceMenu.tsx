@@ -1,0 +1,104 @@
+import { Menu, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
+import {
+  IconChecklist,
+  IconDeviceDesktop,
+  IconEye,
+  IconLogout,
+  IconMoon,
+  IconShieldLock,
+  IconSun,
+  IconUserCircle,
+  IconUserShield,
+  IconUsers,
+  IconUsersGroup,
+} from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { useMay } from '../model/store.ts';
+import { chooseView } from '../seeing/seeing.ts';
+import { keepColorScheme, useProfile } from '../session/profile.ts';
+import { personName, signOut, useSession } from '../session/session.ts';
+import { WorkspaceButton } from './WorkspaceButton.tsx';
+import { WorkspaceSwitcher } from './WorkspaceSwitcher.tsx';
+
+const SCHEMES = [
+  { value: 'light', label: 'Light', icon: IconSun },
+  { value: 'dark', label: 'Dark', icon: IconMoon },
+  { value: 'auto', label: 'As the system', icon: IconDeviceDesktop },
+] as const;
+
+/** Who one is and where, how it looks, and the settings. */
+export function WorkspaceMenu({ defaultOpened }: { defaultOpened: boolean }) {
+  const identity = useSession((state) => state.identity);
+  const keepsMembers = useProfile((state) => state.profile?.keepsMembers);
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const keepsRoles = useMay('ROLES');
+  const keepsWorkspace = useMay('WORKSPACE');
+  return (
+    <Menu position="bottom-start" width={220} defaultOpened={defaultOpened}>
+      <Menu.Target>
+        <WorkspaceButton />
+      </Menu.Target>
+      <Menu.Dropdown>
+        {identity ? (
+          <Menu.Label>
+            {personName(identity)}
+            <br />
+            {identity.user?.email}
+          </Menu.Label>
+        ) : null}
+        <Menu.Divider />
+        <WorkspaceSwitcher />
+        <Menu.Item leftSection={<IconShieldLock size={15} />} component={Link} to="/settings/security">
+          Security
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Label>Appearance</Menu.Label>
+        <Menu.RadioGroup
+          value={colorScheme}
+          onChange={(scheme) => {
+            setColorScheme(scheme as MantineColorScheme);
+            void keepColorScheme(scheme as MantineColorScheme);
+          }}
+        >
+          {SCHEMES.map(({ value, label, icon: SchemeIcon }) => (
+            <Menu.RadioItem key={value} value={value} rightSection={<SchemeIcon size={15} />}>
+              {label}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
+        <Menu.Divider />
+        <Menu.Item component={Link} to="/settings/profile" leftSection={<IconUserCircle size={15} />}>
+          Your profile
+        </Menu.Item>
+        {keepsMembers ? (
+          <Menu.Item component={Link} to="/settings/members" leftSection={<IconUsers size={15} />}>
+            Members
+          </Menu.Item>
+        ) : null}
+        {keepsMembers ? (
+          <Menu.Item component={Link} to="/settings/teams" leftSection={<IconUsersGroup size={15} />}>
+            Teams
+          </Menu.Item>
+        ) : null}
+        {keepsRoles ? (
+          <Menu.Item component={Link} to="/settings/roles" leftSection={<IconUserShield size={15} />}>
+            Roles
+          </Menu.Item>
+        ) : null}
+        {keepsWorkspace ? (
+          <Menu.Item component={Link} to="/settings/jobs" leftSection={<IconChecklist size={15} />}>
+            Jobs
+          </Menu.Item>
+        ) : null}
+        {keepsRoles ? (
+          <Menu.Item leftSection={<IconEye size={15} />} onClick={chooseView}>
+            See as…
+          </Menu.Item>
+        ) : null}
+        <Menu.Item leftSection={<IconLogout size={15} />} onClick={() => void signOut()}>
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -12,7 +12,8 @@ import { isEntrancePath } from './session/entrancePaths.ts';
 
 void loadIcons();
 
-// Whoever begins to work wants all of it, and so do pages that never say that they stand.
+// Only the page of a table is worth the wait. Whoever begins to work there wants all of it, as does whoever signs in there.
+if (!/^\/(objects\/[^/]+\/?)?$/.test(window.location.pathname)) settle();
 for (const event of ['keydown', 'pointerdown']) window.addEventListener(event, settle, { once: true, capture: true });
 setTimeout(settle, 2_000);
 

@@ -15,7 +15,14 @@ interface Chunk {
   css?: string[];
 }
 
-/** What a page of the table needs before its rows show: what the page links, the table, and the icons of the objects. */
+const NEEDED = [
+  'index.html',
+  'src/records/TablePage.tsx',
+  'src/fields/objectIcons.ts',
+  '../node_modules/graphql-ws/dist/client.js',
+];
+
+/** What the page of a table needs before its rows show: what it links, the table, the icons of the objects, the live connection. */
 async function needed(): Promise<Set<string>> {
   const manifest = JSON.parse(await readFile(join(dist, '.vite/manifest.json'), 'utf8')) as { [key: string]: Chunk };
   const files = new Set<string>();
@@ -26,7 +33,7 @@ async function needed(): Promise<Set<string>> {
     for (const each of chunk.css ?? []) files.add(each);
     chunk.imports?.forEach(take);
   };
-  ['index.html', 'src/records/TablePage.tsx', 'src/fields/objectIcons.ts'].forEach(take);
+  NEEDED.forEach(take);
   return files;
 }
 

@@ -1,6 +1,6 @@
 import { Combobox, useCombobox } from '@mantine/core';
 import { IconCheck, IconLock, IconPlus, IconTable } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useEffect, useEffectEvent, useState } from 'react';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import type { ModelObject } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
@@ -42,7 +42,6 @@ export function ViewSwitcher({ object, views, onSaveAs, defaultOpened }: ViewSwi
   const favourites = useFavourites();
   const { known, view, open } = views;
   const combobox = useCombobox({
-    defaultOpened,
     onDropdownOpen: () => combobox.focusSearchInput(),
     onDropdownClose: () => {
       combobox.resetSelectedOption();
@@ -50,6 +49,10 @@ export function ViewSwitcher({ object, views, onSaveAs, defaultOpened }: ViewSwi
       setQuery('');
     },
   });
+  const openAtOnce = useEffectEvent(() => combobox.openDropdown());
+  useEffect(() => {
+    if (defaultOpened) openAtOnce();
+  }, [defaultOpened]);
   const all = allOf(object);
   const wanted = query.trim().toLowerCase();
   const matches = (name: string) => name.toLowerCase().includes(wanted);

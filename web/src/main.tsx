@@ -13,16 +13,23 @@ import { isEntrancePath } from './session/entrancePaths.ts';
 void loadIcons();
 
 // Only the page of a table is worth the wait. Whoever begins to work there wants all of it, as does whoever signs in there.
-if (!/^\/(objects\/[^/]+\/?)?$/.test(window.location.pathname)) settle();
+const isTable = /^\/(objects\/[^/]+\/?)?$/.test(window.location.pathname);
+if (!isTable) settle();
 for (const event of ['keydown', 'pointerdown']) window.addEventListener(event, settle, { once: true, capture: true });
 setTimeout(settle, 2_000);
 
 const Entrance = lazy(() => import('./session/Entrance.tsx').then((module) => ({ default: module.Entrance })));
 
-const Overlays = lazy(async () => {
-  await settled;
-  return { default: (await import('./app/Overlays.tsx')).Overlays };
-});
+const overlays = settled.then(() => import('./app/Overlays.tsx'));
+const Overlays = lazy(async () => ({ default: (await overlays).Overlays }));
+
+const page = isEntrancePath(window.location.pathname) ? (
+  <Suspense fallback={null}>
+    <Entrance />
+  </Suspense>
+) : (
+  <App />
+);
 
 const root = document.getElementById('root');
 if (!root) throw new Error('The page has no element "root".');
@@ -32,14 +39,9 @@ createRoot(root).render(
     <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto">
       <Suspense fallback={null}>
         <Overlays />
+        {isTable ? null : page}
       </Suspense>
-      {isEntrancePath(window.location.pathname) ? (
-        <Suspense fallback={null}>
-          <Entrance />
-        </Suspense>
-      ) : (
-        <App />
-      )}
+      {isTable ? page : null}
     </MantineProvider>
   </StrictMode>,
 );

@@ -147,6 +147,7 @@ function GroupChip({
 export function FilterBar({ model, object, filters, adding, onAdding, onChange, start, end }: FilterBarProps) {
   const whole = useWholeModel();
   const [fresh, setFresh] = useState<number | null>(null);
+  if (filters.length === 0 && !adding && !start && !end) return null;
   const fields = visibleFields(object).filter((field) => operatorsOf(field).length > 0);
   const add = (node: FilterNode | null) => {
     if (!node) return;

@@ -94,6 +94,8 @@ export function ObjectTable({ model, object, shown, show, views, onPast }: Objec
   const { rows, status, failure, hasMore, total } = useStore(table);
   const [drafting, setDrafting] = useState(false);
   const [addingFilter, setAddingFilter] = useState(false);
+  // From the first filter on, also while there is none: the line knows which one is new.
+  const [filtering, setFiltering] = useState(false);
   const [form, setForm] = useState<FormStart | 'empty' | null>(null);
   const seen = useRef({ first: 0, last: 40 });
   const me = useSession((state) => state.identity?.member?.id ?? null);
@@ -293,6 +295,8 @@ export function ObjectTable({ model, object, shown, show, views, onPast }: Objec
     <ViewChanges object={object} shown={shown} views={views} onSaveAs={() => setDialog('new')} />
   ) : null;
 
+  if (!filtering && (filters.length > 0 || addingFilter || start || end)) setFiltering(true);
+
   const empty = status === 'ready' && rows.length === 0 && !drafting;
   const counted =
     total === null ? (rows.length > 0 ? `${rows.length.toLocaleString('en')}+` : '') : total.toLocaleString('en');
@@ -357,7 +361,7 @@ export function ObjectTable({ model, object, shown, show, views, onPast }: Objec
           </>
         }
       />
-      {filters.length > 0 || addingFilter || start || end ? (
+      {filtering ? (
         <Suspense
           fallback={
             <div className={classes.filters}>

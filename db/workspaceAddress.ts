@@ -21,3 +21,15 @@ export function slugOfHost(publicUrl: string | null, host: string | undefined): 
   const slug = named?.endsWith(`.${shared}`) ? named.slice(0, -shared.length - 1) : '';
   return /^[a-z][a-z0-9-]{1,38}[a-z0-9]$/.test(slug) ? slug : undefined;
 }
+
+/** The address at an own domain of a workspace: reached the same way as the others, by the same protocol and port. */
+export function domainUrl(publicUrl: string, host: string): string {
+  const { protocol, port } = new URL(workspaceUrl(publicUrl, null));
+  return `${protocol}//${host}${port && `:${port}`}`;
+}
+
+/** Whether a name is that of the server, or one that it gives to workspaces. */
+export function isOfServer(publicUrl: string, name: string): boolean {
+  const { hostname } = new URL(workspaceUrl(publicUrl, null));
+  return name === hostname || (hasOwnAddresses(publicUrl) && name.endsWith(`.${hostname}`));
+}

@@ -463,3 +463,24 @@ drop function engine.put_back_links(text, metadata.objects, uuid, xid8, name);
 --!include engine/trash/delete.sql
 -- ── the timeline of a record ───────────────────────────────────────────────────────────────────
 --!include engine/timeline.sql
+
+-- ── own domains of workspaces ──────────────────────────────────────────────────────────────────
+create table core.workspace_domains (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  host text not null check (host = lower(host)),
+  token text not null,
+  is_primary boolean not null default false,
+  created_at timestamptz not null default now(),
+  checked_at timestamptz,
+  proved_at timestamptz,
+  removed_at timestamptz,
+  check (not is_primary or proved_at is not null and removed_at is null)
+);
+comment on table core.workspace_domains is 'Own domains of workspaces. What was proved and then removed stays, so that servers know it and answer it no more.';
+create unique index workspace_domains_host_key on core.workspace_domains (host) where proved_at is not null and removed_at is null;
+create unique index workspace_domains_claim_key on core.workspace_domains (workspace_id, host) where removed_at is null;
+create unique index workspace_domains_primary_key on core.workspace_domains (workspace_id) where is_primary;
+create index on core.workspace_domains (workspace_id);
+--!include core/domains.sql
+--!include metadata/domains.sql

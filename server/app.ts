@@ -29,6 +29,8 @@ import { Sessions } from './auth/sessions/sessions.ts';
 import { SigningKeys } from './auth/signingKeys.ts';
 import { installSignUp } from './auth/signUp/signUp.ts';
 import { makeStartSession } from './auth/startSession.ts';
+import { CERTIFICATE_PATH, installDomains, installLeading } from './domains/domainRoutes.ts';
+import type { ResolveTxt } from './domains/domainRoutes.ts';
 import { RequestError } from './errors.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { buildInstance } from './gateway/instance.ts';
@@ -37,6 +39,7 @@ import { installGateway, makeEndpoints, recordsEndpoint } from './gateway/instal
 import { introspectSchema } from './gateway/introspect.ts';
 import { installHealth } from './health/health.ts';
 import { handleError, sendError } from './http/answer.ts';
+import { Domains } from './http/domains.ts';
 import { isOfOtherHost } from './http/origin.ts';
 import { EventStreams, installEventStreams } from './live/eventStream.ts';
 import { Live } from './live/live.ts';
@@ -83,9 +86,14 @@ interface AppOptions {
   readonly presets?: Presets;
   /** What Prometheus must know to be answered; without it there is no /metrics. */
   readonly metricsToken?: string | null;
+  /** Asks the DNS for texts; tests answer themselves. */
+  readonly resolveTxt?: ResolveTxt;
   /** Whether mails are sent; where they are not, a server in development shows them. */
   readonly sendsMail?: boolean;
 }
+
+/** What the operator's own programs ask, by whatever name they reach the server. */
+const ANSWERED_ANYWHERE = new Set(['/healthz', '/metrics', CERTIFICATE_PATH]);
 
 const NOBODY_ENTERS: AccountsConfig = { publicUrl: null, isSignUpOpen: false, isEmailVerificationRequired: false };
 
@@ -120,6 +128,9 @@ export async function makeApp(options: AppOptions): Promise<App> {
       gateway.models.note(workspaceId, { version: modelVersion, shape }),
   });
   followModel({ notices, gateway, identities });
+  const domains = new Domains(pool, accounts.publicUrl);
+  for (const event of ['domains', 'resumed'] as const)
+    notices.on(event, () => void domains.load().catch(() => undefined));
   const records = recordsEndpoint({ pool, identities, gateway });
   const live = new Live({ pool, identities, models: gateway.models, notices, records });
   const streams = new EventStreams(live, identities);
@@ -200,20 +211,29 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const { publicUrl } = accounts;
   installOauth(app, { pool, identities, attempts, refusals, own, signingKeys, publicUrl });
   installScim(app, { pool, rateLimits, refusals, publicUrl });
+  installDomains(app, { pool, identities, domains, publicUrl, resolveTxt: options.resolveTxt });
   installHealth(app, { ...options, notices });
   const { metricsToken = null } = options;
   const requests =
     metricsToken === null ? null : installMetrics(app, { pool, token: metricsToken, live, schemas: gateway.instances });
+  installLeading(app, { domains, publicUrl });
   installStatic(app, options.webDirectory, captchaConfig?.kind);
   app.use(handleError);
 
   await notices.start();
+  // Not before notices are heard: a change in between would be missed.
+  await domains.load();
+  // Before anything is looked at: links, cookies and issuers follow from the host that a request names.
+  const isRefused = (request: IncomingMessage): boolean => {
+    if (domains.admits(request) && !isOfOtherHost(request, publicUrl)) return false;
+    if (ANSWERED_ANYWHERE.has((request.url ?? '').split('?')[0]!)) return false;
+    refusals.note(request, 'WRONG_HOST', { detail: { host: String(request.headers.host).slice(0, 200) } });
+    return true;
+  };
   return {
     handler: (request, response) => {
       requests?.watch(request, response);
-      // Before anything is looked at: links, cookies and issuers follow from the host that a request names.
-      if (isOfOtherHost(request, accounts.publicUrl) && request.url !== '/healthz' && request.url !== '/metrics') {
-        refusals.note(request, 'WRONG_HOST', { detail: { host: String(request.headers.host).slice(0, 200) } });
+      if (isRefused(request)) {
         sendError(response, new RequestError('WRONG_HOST'));
         return;
       }
@@ -222,8 +242,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
       (listener ?? app)(request, response);
     },
     upgrade: (request, stream, head) => {
-      if (isOfOtherHost(request, accounts.publicUrl)) {
-        refusals.note(request, 'WRONG_HOST', { detail: { host: String(request.headers.host).slice(0, 200) } });
+      if (isRefused(request)) {
         stream.end('HTTP/1.1 421 Misdirected Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
         return;
       }

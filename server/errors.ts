@@ -14,6 +14,11 @@ export const ERRORS = {
     message: 'The e-mail address or the password is not right.',
     hint: 'Check both. An administrator can set a new password.',
   },
+  DOMAINS_UNAVAILABLE: {
+    status: 409,
+    message: 'This server has no address of its own, so workspaces can have none.',
+    hint: 'The administrator of the server sets RELVAR_URL.',
+  },
   WORKSPACE_REQUIRED: {
     status: 409,
     message: 'You are a member of several workspaces.',

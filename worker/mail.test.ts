@@ -78,6 +78,31 @@ describe('where no SMTP server is configured', () => {
     expect(kept).toMatchObject({ sent_at: null, failed_at: null, props: {} });
   });
 
+  test('links lead to the domain of the workspace, as long as that is its address', async () => {
+    const { rows } = await db.admin.query<{ id: string }>(
+      `select engine.create_workspace('acme', 'Acme', 'owner@acme.test') as id`,
+    );
+    const workspaceId = rows[0]!.id;
+    const linkOf = async () => {
+      const values = ['ada@acme.test', 'invitation', { token: 'abc123' }, workspaceId];
+      const made = await db.admin.query<{ id: string }>('select core.queue_mail($1, $2, $3, $4) as id', values);
+      const kept = await until('it is kept', async () => {
+        const row = await outbox(made.rows[0]!.id);
+        return row.kept_at !== null && row;
+      });
+      return /href="(https:[^"]+#abc123)"/.exec(kept.html!)?.[1];
+    };
+    const given = await linkOf();
+    expect(given).toMatch(/^https:\/\/crm\.acme\.test\//);
+    await db.admin.query(
+      `insert into core.workspace_domains (workspace_id, host, token, is_primary, proved_at) values ($1, 'sales.acme.example', 'x', true, now())`,
+      [workspaceId],
+    );
+    expect(await linkOf()).toBe(given!.replace('crm.acme.test', 'sales.acme.example'));
+    await db.admin.query('update core.workspace_domains set is_primary = false');
+    expect(await linkOf()).toBe(given);
+  });
+
   test('a template that does not exist is given up at once, with the reason', async () => {
     const id = await queue('ada@acme.test', 'love_letter');
     const row = await until('it is given up', async () => {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Pool } from 'pg';
 import { hasOwnAddresses } from '../../db/workspaceAddress.ts';
 import { RequestError } from '../errors.ts';
-import { slugOfRequest } from '../http/origin.ts';
+import { ownDomainOf, slugOfRequest } from '../http/origin.ts';
 import { assertSameOrigin } from '../http/sameOrigin.ts';
 import { log } from '../log.ts';
 import { challenge, resourcesOf } from '../oauth/resource.ts';
@@ -130,7 +130,8 @@ export class Identities {
     };
     try {
       const found = this.#identify(request, response);
-      if (!hasOwnAddresses(this.#parts.publicUrl)) return found instanceof Promise ? found.catch(fail) : found;
+      if (!hasOwnAddresses(this.#parts.publicUrl) && !ownDomainOf(request))
+        return found instanceof Promise ? found.catch(fail) : found;
       if (!(found instanceof Promise)) return this.#assertAddress(request, found);
       return found.then((identity) => this.#assertAddress(request, identity)).catch(fail);
     } catch (error) {

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { hasOwnAddresses } from '../../db/workspaceAddress.ts';
 import { RequestError } from '../errors.ts';
 import { readJson } from '../http/body.ts';
+import { ownDomainOf } from '../http/origin.ts';
 import { noteAuthEvent } from './events.ts';
 
 /** The answers of captcha providers are the longest. */
@@ -70,8 +71,8 @@ export async function assertOwnPath(pool: Pool, request: Request, path: string |
 
 /** Links never follow the host that a request names. One that names another is not even served, where ours is known. */
 export async function assertOwnHost(pool: Pool, request: Request, publicUrl: string | null): Promise<void> {
-  // Where workspaces have addresses of their own, others have been refused at the door.
-  if (publicUrl === null || hasOwnAddresses(publicUrl)) return;
+  // Where workspaces have addresses or domains of their own, others have been refused at the door.
+  if (publicUrl === null || hasOwnAddresses(publicUrl) || ownDomainOf(request)) return;
   const own = new URL(publicUrl).host;
   const named = request.headers['x-forwarded-host'] ?? request.headers.host;
   if (named === own) return;

@@ -2,9 +2,10 @@ import type { Request, Response } from 'express';
 import { DatabaseError } from 'pg';
 import type { Pool } from 'pg';
 import type { Secrets } from '../../db/secrets.ts';
-import { hasOwnAddresses, workspaceUrl } from '../../db/workspaceAddress.ts';
+import { hasOwnAddresses } from '../../db/workspaceAddress.ts';
 import { RequestError } from '../errors.ts';
 import { slugOfRequest } from '../http/origin.ts';
+import { workspaceOrigin } from '../http/workspaceOrigin.ts';
 import type { Devices } from './sessions/devices.ts';
 import { noteAuthEvent } from './events.ts';
 import type { Passkeys } from './passkeys/passkeys.ts';
@@ -158,13 +159,14 @@ async function otherAddress(
   request: Request,
   { userId, workspaceId }: SignIn,
 ): Promise<string | null> {
-  if (!hasOwnAddresses(publicUrl)) return null;
+  const here = slugOfRequest(request, publicUrl);
+  if (publicUrl === null || (!hasOwnAddresses(publicUrl) && here === null)) return null;
   const { rows } = await pool.query<{ slug: string }>('select slug from core.workspaces_of($1) where id = $2', [
     userId,
     workspaceId,
   ]);
   const slug = rows[0]?.slug;
-  return slug === undefined || slug === slugOfRequest(request, publicUrl) ? null : `${workspaceUrl(publicUrl, slug)}/`;
+  return slug === undefined || slug === here ? null : `${await workspaceOrigin(pool, publicUrl, slug)}/`;
 }
 
 /**

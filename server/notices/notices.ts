@@ -55,6 +55,8 @@ interface Events {
   views: [ViewsNotice];
   presence: [PresenceNotice];
   notifications: [MembersNotice];
+  /** Own domains of workspaces are others. */
+  domains: [];
   /** The connection stands again after it was lost: notices may have been missed meanwhile. */
   resumed: [];
 }
@@ -66,6 +68,7 @@ const CHANNELS = {
   relvar_views: 'views',
   relvar_presence: 'presence',
   relvar_notifications: 'notifications',
+  relvar_domains: 'domains',
 } as const;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
@@ -177,6 +180,7 @@ export class Notices extends EventEmitter<Events> {
     else if (event === 'records' && Array.isArray(notice) && notice.every(isRecords)) this.emit('records', notice);
     else if (event === 'presence' && isPresence(notice)) this.emit('presence', notice);
     else if (event === 'notifications' && isMembers(notice)) this.emit('notifications', notice);
+    else if (event === 'domains') this.emit('domains');
     else log('a notice from the database is none of ours', { channel });
   }
 }

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import request from 'supertest';
+import type { ResolveTxt } from '../domains/domainRoutes.ts';
 import type { AccountsConfig, CaptchaConfig } from '../../db/config.ts';
 import { Secrets } from '../../db/secrets.ts';
 import { useDatabase } from '../../db/testing/database.ts';
@@ -44,7 +45,13 @@ export const PASSWORD = 'correct horse battery staple';
 /** An application on a database of its own for the tests of one file. It does not listen. */
 export function useServer(
   accounts: Partial<AccountsConfig> = {},
-  more: () => { captcha?: CaptchaConfig; places?: Places; presets?: Presets; metricsToken?: string } = () => ({}),
+  more: () => {
+    captcha?: CaptchaConfig;
+    places?: Places;
+    presets?: Presets;
+    metricsToken?: string;
+    resolveTxt?: ResolveTxt;
+  } = () => ({}),
 ): TestServer {
   const db = useDatabase();
   const server = { db, pending: [] as string[] } as TestServer;

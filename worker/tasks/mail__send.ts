@@ -1,7 +1,7 @@
 import type { Task } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { MailConfig } from '../../db/config.ts';
-import { workspaceUrl } from '../../db/workspaceAddress.ts';
+import { domainUrl, workspaceUrl } from '../../db/workspaceAddress.ts';
 import { log, messageOf } from '../log.ts';
 import { compose, UnknownTemplate } from '../mail/compose.ts';
 import { MailRefused, Smtp } from '../mail/transport.ts';
@@ -30,7 +30,7 @@ export function mailSend(engine: Pool, settings: MailConfig): Task {
     if (!mail) return;
     try {
       const { locale, workspace_name: workspaceName, workspace_slug: slug, time_zone: timeZone } = mail;
-      const publicUrl = workspaceUrl(settings.publicUrl, slug);
+      const publicUrl = await addressOf(engine, settings.publicUrl, slug);
       const composed = await compose(mail.template, mail.props, { publicUrl, workspaceName, locale, timeZone });
       if (smtp === null) {
         const values = [id, composed.subject, composed.html, composed.text];
@@ -49,4 +49,11 @@ export function mailSend(engine: Pool, settings: MailConfig): Task {
       log('mail given up', { id, template: mail.template, error: messageOf(error) });
     }
   });
+}
+
+/** Where the workspace of a mail is reached now; without a workspace, what belongs to none. */
+async function addressOf(engine: Pool, publicUrl: string, slug: string | null): Promise<string> {
+  const { rows } = await engine.query<{ host: string | null }>('select core.primary_domain($1) as host', [slug]);
+  const host = rows[0]!.host;
+  return host === null ? workspaceUrl(publicUrl, slug) : domainUrl(publicUrl, host);
 }

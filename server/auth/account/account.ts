@@ -1,6 +1,8 @@
 import type { Express } from 'express';
 import type { Pool } from 'pg';
-import { hasOwnAddresses, workspaceUrl } from '../../../db/workspaceAddress.ts';
+import { hasOwnAddresses } from '../../../db/workspaceAddress.ts';
+import { ownDomainOf } from '../../http/origin.ts';
+import { workspaceOrigin } from '../../http/workspaceOrigin.ts';
 import { RequestError } from '../../errors.ts';
 import { readJson } from '../../http/body.ts';
 import { describeDevice } from '../../../db/describeDevice.ts';
@@ -99,12 +101,13 @@ export function installAccount(app: Express, { pool, own, startSession, places, 
       [userId, sessionId, workspaceId],
     );
     response.setHeader('cache-control', 'no-store');
-    response.json(
-      rows.map((row) => ({
-        ...row,
-        ...(hasOwnAddresses(publicUrl) && { address: workspaceUrl(publicUrl, row.slug) }),
-      })),
-    );
+    // One begins a session where one is, unless addresses say which workspace it is for.
+    const isNamed = publicUrl !== null && (hasOwnAddresses(publicUrl) || ownDomainOf(request) !== undefined);
+    const entries = rows.map(async (row) => ({
+      ...row,
+      ...(isNamed && { address: await workspaceOrigin(pool, publicUrl, row.slug) }),
+    }));
+    response.json(await Promise.all(entries));
   });
 
   // A session is for one workspace. The one that is left ends, and the second factor need not be proved again.

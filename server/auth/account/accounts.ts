@@ -1,9 +1,10 @@
 import type { Express, Request } from 'express';
 import type { Pool } from 'pg';
 import type { AccountsConfig } from '../../../db/config.ts';
-import { hasOwnAddresses, workspaceUrl } from '../../../db/workspaceAddress.ts';
+import { hasOwnAddresses } from '../../../db/workspaceAddress.ts';
 import { RequestError } from '../../errors.ts';
 import { slugOfRequest } from '../../http/origin.ts';
+import { workspaceOrigin } from '../../http/workspaceOrigin.ts';
 import { signInLimits } from '../attempts.ts';
 import type { Attempts } from '../attempts.ts';
 import type { Captcha } from '../captcha/captcha.ts';
@@ -112,7 +113,7 @@ export function installAccounts(app: Express, parts: AccountParts): void {
     }
     if (hasOwnAddresses(accounts.publicUrl) && named === null) {
       // Not used up: it signs in where the workspace has its address.
-      const address = `${workspaceUrl(accounts.publicUrl, wanted[0]!.slug)}/magic-link#${token}`;
+      const address = `${await workspaceOrigin(pool, accounts.publicUrl, wanted[0]!.slug)}/magic-link#${token}`;
       response.json({ next: 'ADDRESS', address });
       return;
     }

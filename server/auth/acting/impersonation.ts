@@ -1,6 +1,7 @@
 import type { Express } from 'express';
 import type { DatabaseError, Pool } from 'pg';
 import { hasOwnAddresses } from '../../../db/workspaceAddress.ts';
+import { ownDomainOf } from '../../http/origin.ts';
 import { RequestError } from '../../errors.ts';
 import { readJson } from '../../http/body.ts';
 import { expireSessionCookies, readCookie } from '../cookies.ts';
@@ -33,7 +34,7 @@ export function installImpersonation(app: Express, { pool, identities, sessions,
         message: 'Send the "member", the "reason" and for how many "minutes".',
       });
     try {
-      const staysIn = hasOwnAddresses(publicUrl) ? workspaceId : null;
+      const staysIn = hasOwnAddresses(publicUrl) || ownDomainOf(request) ? workspaceId : null;
       const by = { sessionId, member, reason, minutes: Number(minutes), staysIn };
       const begun = await sessions.impersonate(request, by);
       sessions.setCookies(request, response, begun);

@@ -9,7 +9,7 @@ import type { AuthenticationResponseJSON, RegistrationResponseJSON, WebAuthnCred
 import type { Request, Response } from 'express';
 import type { Pool } from 'pg';
 import { workspaceUrl } from '../../../db/workspaceAddress.ts';
-import { originOf } from '../../http/origin.ts';
+import { originOf, ownDomainOf } from '../../http/origin.ts';
 import type { Secrets } from '../../../db/secrets.ts';
 import { RequestError } from '../../errors.ts';
 import { readCookie } from '../cookies.ts';
@@ -67,6 +67,9 @@ export class Passkeys {
   /** Null where there can be none: browsers make passkeys for names of hosts, and without RELVAR_URL only for localhost. */
   partyOf(request: Request): Party | null {
     const { publicUrl } = this.#parts;
+    const own = ownDomainOf(request);
+    // A browser gives a passkey to no other name than the one it was made at.
+    if (own !== undefined) return { id: new URL(own.origin).hostname, origin: own.origin };
     if (publicUrl !== null) {
       // Made for the name that all workspaces share, so that one is good in each of them.
       const { hostname } = new URL(workspaceUrl(publicUrl, null));

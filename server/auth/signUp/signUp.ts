@@ -184,9 +184,8 @@ function assertOneWay({ invitation, link, token }: Ways): void {
 
 /** Which workspace the address names, where addresses name one: null for one that there is not. */
 async function addressOptions(pool: Pool, request: Request, publicUrl: string | null): Promise<object> {
-  if (!hasOwnAddresses(publicUrl)) return {};
   const slug = slugOfRequest(request, publicUrl);
-  if (slug === null) return { addresses: publicUrl };
+  if (slug === null) return hasOwnAddresses(publicUrl) ? { addresses: publicUrl } : {};
   const { rows } = await pool.query<{ name: string }>('select name from core.workspace_at($1)', [slug]);
   return { workspace: rows[0] ? { slug, name: rows[0].name } : null };
 }

@@ -4,6 +4,7 @@ import { Spotlight } from '@mantine/spotlight';
 import '@mantine/spotlight/styles.css';
 import {
   IconChecklist,
+  IconWorld,
   IconDatabaseCog,
   IconEye,
   IconKeyboard,
@@ -111,6 +112,12 @@ export default function CommandMenu() {
       : []),
     ...(may('WORKSPACE')
       ? [
+          {
+            id: 'go-address',
+            label: 'Settings: address',
+            icon: <IconWorld size={16} />,
+            run: () => void router.navigate({ to: '/settings/address' }),
+          },
           {
             id: 'go-jobs',
             label: 'Settings: jobs',

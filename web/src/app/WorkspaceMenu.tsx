@@ -11,6 +11,7 @@ import {
   IconUserShield,
   IconUsers,
   IconUsersGroup,
+  IconWorld,
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useMay } from '../model/store.ts';
@@ -83,6 +84,11 @@ export function WorkspaceMenu({ defaultOpened }: { defaultOpened: boolean }) {
         {keepsRoles ? (
           <Menu.Item component={Link} to="/settings/roles" leftSection={<IconUserShield size={15} />}>
             Roles
+          </Menu.Item>
+        ) : null}
+        {keepsWorkspace ? (
+          <Menu.Item component={Link} to="/settings/address" leftSection={<IconWorld size={15} />}>
+            Address
           </Menu.Item>
         ) : null}
         {keepsWorkspace ? (

@@ -140,6 +140,12 @@ const teams = createRoute({
   component: lazyRouteComponent(() => import('../settings/teams/TeamsPage.tsx'), 'TeamsPage'),
 });
 
+const address = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/address',
+  component: lazyRouteComponent(() => import('../settings/people/AddressPage.tsx'), 'AddressPage'),
+});
+
 const jobs = createRoute({
   getParentRoute: () => root,
   path: '/settings/jobs',
@@ -224,6 +230,7 @@ export const router = createRouter({
     drift,
     members,
     teams,
+    address,
     jobs,
     profile,
     notificationSettings,

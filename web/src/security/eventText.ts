@@ -20,6 +20,10 @@ const SENTENCES: { [kind: string]: string } = {
   CAPTCHA_FAILED: 'Did not solve the task that tells people from programs',
   RECOVERY_CODES_MADE: 'Made new recovery codes',
   SECURITY_CHANGED: 'Changed what the workspace asks of its members',
+  DOMAIN_ADDED: 'Added a domain of the workspace',
+  DOMAIN_PROVED: 'Proved a domain of the workspace',
+  DOMAIN_LEADS: 'Changed the address of the workspace',
+  DOMAIN_REMOVED: 'Removed a domain of the workspace',
   TEAM_CREATED: 'Made a team',
   TEAM_CHANGED: 'Changed a team',
   TEAM_DELETED: 'Deleted a team',
@@ -63,7 +67,8 @@ export function eventText({ kind, detail }: SignInEvent): string {
       .replaceAll('_', ' ')
       .toLowerCase()
       .replace(/^./, (letter) => letter.toUpperCase());
-  const name = detail['key'] ?? detail['login'] ?? detail['impersonator'] ?? detail['team'] ?? detail['app'];
+  const name =
+    detail['key'] ?? detail['login'] ?? detail['impersonator'] ?? detail['team'] ?? detail['app'] ?? detail['domain'];
   if (typeof name === 'string') return `${sentence} (${name})`;
   const more = detail['method'] ?? detail['reason'];
   return typeof more === 'string' ? `${sentence} (${more.replaceAll('_', ' ').toLowerCase()})` : sentence;

@@ -5,6 +5,7 @@ import {
   IconUserShield,
   IconUsers,
   IconUsersGroup,
+  IconWorld,
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
@@ -20,6 +21,7 @@ const SECTIONS = [
   { to: '/settings/members', label: 'Members', icon: IconUsers, IconUsersGroup },
   { to: '/settings/teams', label: 'Teams', icon: IconUsersGroup },
   { to: '/settings/roles', label: 'Roles', icon: IconUserShield },
+  { to: '/settings/address', label: 'Address', icon: IconWorld },
   { to: '/settings/jobs', label: 'Jobs', icon: IconChecklist },
 ] as const;
 
@@ -40,6 +42,7 @@ export function PeopleFrame({ label, actions, children }: PeopleFrameProps) {
     '/settings/members': keepsMembers,
     '/settings/teams': keepsMembers,
     '/settings/roles': keepsRoles,
+    '/settings/address': keepsWorkspace,
     '/settings/jobs': keepsWorkspace,
   };
   return (

@@ -1126,6 +1126,37 @@ CREATE INDEX webhook_secrets_webhook_id_idx ON core.webhook_secrets USING btree 
 
 CREATE INDEX webhook_secrets_workspace_id_idx ON core.webhook_secrets USING btree (workspace_id);
 
+create table core.workspace_domains (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null,
+  host text not null,
+  token text not null,
+  is_primary boolean not null default false,
+  created_at timestamp with time zone not null default now(),
+  checked_at timestamp with time zone,
+  proved_at timestamp with time zone,
+  removed_at timestamp with time zone
+);
+comment on table core.workspace_domains is 'Own domains of workspaces. What was proved and then removed stays, so that servers know it and answer it no more.';
+
+alter table core.workspace_domains add constraint workspace_domains_check CHECK (((NOT is_primary) OR ((proved_at IS NOT NULL) AND (removed_at IS NULL))));
+
+alter table core.workspace_domains add constraint workspace_domains_host_check CHECK ((host = lower(host)));
+
+alter table core.workspace_domains add constraint workspace_domains_pkey PRIMARY KEY (id);
+
+alter table core.workspace_domains add constraint workspace_domains_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE UNIQUE INDEX workspace_domains_claim_key ON core.workspace_domains USING btree (workspace_id, host) WHERE (removed_at IS NULL);
+
+CREATE UNIQUE INDEX workspace_domains_host_key ON core.workspace_domains USING btree (host) WHERE ((proved_at IS NOT NULL) AND (removed_at IS NULL));
+
+CREATE UNIQUE INDEX workspace_domains_primary_key ON core.workspace_domains USING btree (workspace_id) WHERE is_primary;
+
+CREATE INDEX workspace_domains_workspace_id_idx ON core.workspace_domains USING btree (workspace_id);
+
+CREATE TRIGGER _500_notify AFTER INSERT OR DELETE OR UPDATE ON core.workspace_domains FOR EACH STATEMENT EXECUTE FUNCTION core.tg_workspace_domains__notify();
+
 create table core.workspace_settings (
   workspace_id uuid not null,
   default_role_id uuid,
@@ -4594,6 +4625,20 @@ AS $function$
   from core.mail_outbox m order by m.queued_at desc, m.id desc limit max_mails
 $function$;
 
+CREATE OR REPLACE FUNCTION core.known_domains()
+ RETURNS TABLE(host text, slug text, is_primary boolean, is_removed boolean)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select d.host, w.slug, d.is_primary, d.removed_at is not null
+  from core.workspace_domains d join core.workspaces w on w.id = d.workspace_id
+  where d.proved_at is not null
+  -- What is there now counts more than what was.
+  order by d.removed_at is null, d.host
+$function$;
+comment on function core.known_domains() is 'The domains that were proved, also those that were removed since: they are answered no more.';
+
 CREATE OR REPLACE FUNCTION core.last_name(name text)
  RETURNS text
  LANGUAGE sql
@@ -5077,6 +5122,38 @@ end
 $function$;
 comment on function core.note_device(uuid,bytea,boolean,uuid,inet,text,text,text) is 'Remembers what a user signs in with, by the hash of the cookie that it has or gets, and says whether it is new. A new one that is not the first of all is told by mail. is_by_address: whether the same program at the same address is the same device.';
 
+CREATE OR REPLACE FUNCTION core.note_domain_check(id uuid, token text, is_found boolean, member_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_domain core.workspace_domains;
+begin
+  select * into v_domain from core.workspace_domains d
+  -- The record that was looked for may be of a claim that was taken back meanwhile.
+  where d.id = note_domain_check.id and d.token = note_domain_check.token and d.removed_at is null for update;
+  if not found then
+    raise exception 'There is no such domain.' using errcode = 'RV239', hint = 'It may have been removed meanwhile.';
+  end if;
+  if v_domain.proved_at is not null or not is_found then
+    update core.workspace_domains d set checked_at = now() where d.id = v_domain.id;
+    return v_domain.proved_at is not null;
+  end if;
+  update core.workspace_domains d set checked_at = now(), proved_at = now(),
+    is_primary = not exists (select from core.workspace_domains o where o.workspace_id = v_domain.workspace_id and o.is_primary)
+  where d.id = v_domain.id;
+  perform core.note_auth_event('DOMAIN_PROVED', v_domain.workspace_id, (select m.user_id from core.members m where m.id = note_domain_check.member_id),
+    detail => jsonb_build_object('domain', v_domain.host));
+  return true;
+exception when unique_violation then
+  raise exception '% belongs to another workspace.', v_domain.host using errcode = 'RV238', hint = 'It must be removed there first.';
+end
+$function$;
+comment on function core.note_domain_check(uuid,text,boolean,uuid) is 'Notes whether the record that proves a domain was found. Once proved it stays so; the first domain that is proved becomes the address of the workspace.';
+
 CREATE OR REPLACE FUNCTION core.note_key_use(api_key_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -5460,6 +5537,17 @@ AS $function$
   select p.media_type, p.content from core.member_photos p join core.members m on m.id = p.member_id
   where p.id = photo.id and m.workspace_id = photo.workspace_id
 $function$;
+
+CREATE OR REPLACE FUNCTION core.primary_domain(slug text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select d.host from core.workspace_domains d join core.workspaces w on w.id = d.workspace_id
+  where w.slug = primary_domain.slug and d.is_primary
+$function$;
+comment on function core.primary_domain(text) is 'The own domain that is the address of a workspace; null where it has none.';
 
 CREATE OR REPLACE FUNCTION core.proof_of(session_id uuid)
  RETURNS TABLE(password_hash text, is_fresh boolean)
@@ -6887,6 +6975,18 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.tg_workspace_domains__notify()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_notify('relvar_domains', '{}');
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.tidy_database_logins()
  RETURNS integer
  LANGUAGE plpgsql
@@ -8197,6 +8297,20 @@ begin
 end
 $function$;
 comment on function engine.assert_in_person() is 'Refuses what only a person does, whatever an app or a database login may: keys and apps, which would outlive it.';
+
+CREATE OR REPLACE FUNCTION engine.assert_keeps_domains()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+begin
+  perform engine.assert_manages(v_workspace, 'WORKSPACE');
+  return v_workspace;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.assert_keeps_members()
  RETURNS uuid
@@ -18578,6 +18692,23 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.open_domain(id uuid)
+ RETURNS core.workspace_domains
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_domains();
+  v_domain core.workspace_domains;
+begin
+  select * into v_domain from core.workspace_domains d where d.id = open_domain.id and d.workspace_id = v_workspace and d.removed_at is null for update;
+  if not found then
+    raise exception 'There is no such domain.' using errcode = 'RV239', hint = 'It may have been removed meanwhile.';
+  end if;
+  return v_domain;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.open_invitation(id uuid)
  RETURNS core.invitations
  LANGUAGE plpgsql
@@ -26691,6 +26822,38 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION metadata.add_own_domain(host text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.assert_keeps_domains();
+  v_host text := rtrim(lower(btrim(coalesce(add_own_domain.host, ''))), '.');
+begin
+  -- A name of at least two labels whose last has a letter, which no address has, and no name that the Internet's DNS does not know.
+  if length(v_host) > 240 or v_host !~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63}|xn--[a-z0-9-]{1,59})$'
+    or v_host ~ '\.(localhost|local|internal|lan|home|invalid|arpa|onion)$' then
+    raise exception '"%" cannot be the domain of a workspace.', left(add_own_domain.host, 100) using errcode = 'RV237', column = 'host',
+      hint = 'Give a name such as crm.acme.com, without https:// and without a port; one with other letters in its form xn--….';
+  end if;
+  -- Two who add at once are counted one after the other.
+  perform pg_advisory_xact_lock(hashtextextended('domains ' || v_workspace, 0));
+  if (select count(*) from core.workspace_domains d where d.workspace_id = v_workspace and d.removed_at is null) >= 10 then
+    raise exception 'A workspace has at most ten domains.' using errcode = 'RV239', hint = 'Remove one that is not used any more.';
+  end if;
+  if exists (select from core.workspace_domains d where d.host = v_host and d.removed_at is null and (d.workspace_id = v_workspace or d.proved_at is not null)) then
+    raise exception '% is a domain of a workspace already.', v_host using errcode = 'RV238', column = 'host', hint = 'It must be removed there first.';
+  end if;
+  insert into core.workspace_domains (workspace_id, host, token) values (v_workspace, v_host, 'relvar-' || core.random_token());
+  perform engine.note_security_event('DOMAIN_ADDED', jsonb_build_object('domain', v_host));
+  return metadata.own_domains();
+end
+$function$;
+comment on function metadata.add_own_domain(text) is 'Adds an own domain. It is answered once POST /domains/check has found the TXT record that metadata.own_domains() tells of.';
+
 CREATE OR REPLACE FUNCTION metadata.add_view(object_id uuid, name text, state jsonb DEFAULT '{}'::jsonb, visibility text DEFAULT 'PERSONAL'::text, id uuid DEFAULT NULL::uuid)
  RETURNS metadata.views
  LANGUAGE plpgsql
@@ -26820,6 +26983,23 @@ begin
 end
 $function$;
 comment on function metadata.archive_notifications(uuid[],boolean) is 'Puts own notifications away, or takes them out again; without ids all that were read. Returns how many changed.';
+
+CREATE OR REPLACE FUNCTION metadata.begin_own_domain_check(id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_domain core.workspace_domains := engine.open_domain(begin_own_domain_check.id);
+begin
+  if not core.count_attempt('check domains ' || v_domain.workspace_id, 60, '1 hour') then
+    raise exception 'The domains of this workspace were checked 60 times within an hour.' using errcode = 'RV239', hint = 'DNS records take a while to be seen. Wait some minutes.';
+  end if;
+  return jsonb_build_object('host', v_domain.host, 'record', '_relvar.' || v_domain.host, 'token', v_domain.token);
+end
+$function$;
+comment on function metadata.begin_own_domain_check(uuid) is 'What to look for to prove a domain: {host, record, token}. POST /domains/check asks it and looks.';
 
 CREATE OR REPLACE FUNCTION metadata.cancel_jobs(ids bigint[], everywhere boolean DEFAULT false)
  RETURNS integer
@@ -28103,6 +28283,22 @@ end
 $function$;
 comment on function metadata.object_statistics() is 'For each object: how many records it has (counted, or estimated where that would take long), and how many bytes its table and its indexes take.';
 
+CREATE OR REPLACE FUNCTION metadata.own_domains()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.assert_keeps_domains();
+begin
+  return coalesce((select jsonb_agg(jsonb_build_object('id', d.id, 'host', d.host, 'record', '_relvar.' || d.host, 'token', d.token, 'provedAt', d.proved_at,
+      'checkedAt', d.checked_at, 'isPrimary', d.is_primary) order by d.created_at, d.id)
+    from core.workspace_domains d where d.workspace_id = v_workspace and d.removed_at is null), '[]');
+end
+$function$;
+comment on function metadata.own_domains() is 'The own domains of the workspace: [{id, host, record: the name of the TXT record that proves it, token: what the record says, provedAt, checkedAt, isPrimary}].';
+
 CREATE OR REPLACE FUNCTION metadata.permission_flags()
  RETURNS TABLE(flag text, kind text, label text, description text)
  LANGUAGE sql
@@ -28407,6 +28603,27 @@ begin
 end
 $function$;
 comment on function metadata.remove_member(uuid) is 'Removes a member from the workspace, with the record that others refer to. What the member wrote stays.';
+
+CREATE OR REPLACE FUNCTION metadata.remove_own_domain(id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_domain core.workspace_domains := engine.open_domain(remove_own_domain.id);
+begin
+  if v_domain.proved_at is null then
+    delete from core.workspace_domains d where d.id = v_domain.id;
+  else
+    update core.workspace_domains d set removed_at = now(), is_primary = false where d.id = v_domain.id;
+  end if;
+  perform engine.note_security_event('DOMAIN_REMOVED', jsonb_build_object('domain', v_domain.host));
+  return metadata.own_domains();
+end
+$function$;
+comment on function metadata.remove_own_domain(uuid) is 'Takes a domain from the workspace: it is answered no more, at once. To have it again it is proved anew.';
 
 CREATE OR REPLACE FUNCTION metadata.remove_scim_group(id uuid)
  RETURNS jsonb
@@ -29156,6 +29373,31 @@ begin
 end
 $function$;
 comment on function metadata.set_my_photo(text,text) is 'Sets the picture of the member who asks (PNG, JPEG or WebP, at most 100 kB, in base64), or takes it away.';
+
+CREATE OR REPLACE FUNCTION metadata.set_primary_domain(id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.assert_keeps_domains();
+  v_domain core.workspace_domains;
+begin
+  if set_primary_domain.id is not null then
+    v_domain := engine.open_domain(set_primary_domain.id);
+    if v_domain.proved_at is null then
+      raise exception '% is not proved yet.', v_domain.host using errcode = 'RV239', hint = 'Set the TXT record and check it first.';
+    end if;
+  end if;
+  update core.workspace_domains d set is_primary = false where d.workspace_id = v_workspace and d.is_primary;
+  update core.workspace_domains d set is_primary = true where d.id = v_domain.id;
+  perform engine.note_security_event('DOMAIN_LEADS', jsonb_strip_nulls(jsonb_build_object('domain', v_domain.host)));
+  return metadata.own_domains();
+end
+$function$;
+comment on function metadata.set_primary_domain(uuid) is 'Which proved domain is the address of the workspace, that links in mails name; without one it is the address that the server gives it. The others are answered all the same.';
 
 CREATE OR REPLACE FUNCTION metadata.set_session_rules(session_hours integer, session_idle_hours integer, trusted_device_days integer)
  RETURNS jsonb
@@ -29983,6 +30225,8 @@ grant execute on function core.keep_saml_assertion(uuid,text,timestamp with time
 
 grant execute on function core.kept_mail(integer) to relvar_server;
 
+grant execute on function core.known_domains() to relvar_server;
+
 grant execute on function core.list_oauth_scopes() to relvar_server;
 
 grant execute on function core.list_scim_groups(uuid,jsonb,integer,integer,boolean) to relvar_server;
@@ -30025,6 +30269,8 @@ grant execute on function core.note_auth_event(text,uuid,uuid,text,inet,text,jso
 
 grant execute on function core.note_device(uuid,bytea,boolean,uuid,inet,text,text,text) to relvar_server;
 
+grant execute on function core.note_domain_check(uuid,text,boolean,uuid) to relvar_server;
+
 grant execute on function core.note_key_use(uuid) to relvar_server;
 
 grant execute on function core.note_mail_failure(uuid,text,boolean) to relvar_worker;
@@ -30052,6 +30298,10 @@ grant execute on function core.oauth_account(uuid) to relvar_server;
 grant execute on function core.passkeys_of(uuid) to relvar_server;
 
 grant execute on function core.photo(uuid,uuid) to relvar_server;
+
+grant execute on function core.primary_domain(text) to relvar_server;
+
+grant execute on function core.primary_domain(text) to relvar_worker;
 
 grant execute on function core.proof_of(uuid) to relvar_server;
 
@@ -30425,6 +30675,8 @@ grant execute on function engine.workspace_of_role(name) to public;
 
 grant execute on function engine.workspaces_with_log() to relvar_worker;
 
+grant execute on function metadata.add_own_domain(text) to relvar_crm;
+
 grant execute on function metadata.add_view(uuid,text,jsonb,text,uuid) to relvar_crm;
 
 grant execute on function metadata.adopt_drift(text,text,uuid) to relvar_crm;
@@ -30438,6 +30690,8 @@ grant execute on function metadata.apply_changes(uuid,jsonb,text) to relvar_crm;
 grant execute on function metadata.apps() to relvar_crm;
 
 grant execute on function metadata.archive_notifications(uuid[],boolean) to relvar_crm;
+
+grant execute on function metadata.begin_own_domain_check(uuid) to relvar_crm;
 
 grant execute on function metadata.cancel_jobs(bigint[],boolean) to relvar_crm;
 
@@ -30557,6 +30811,8 @@ grant execute on function metadata.new_invite_link() to relvar_crm;
 
 grant execute on function metadata.object_statistics() to relvar_crm;
 
+grant execute on function metadata.own_domains() to relvar_crm;
+
 grant execute on function metadata.permission_flags() to relvar_crm;
 
 grant execute on function metadata.personal_tokens() to relvar_crm;
@@ -30582,6 +30838,8 @@ grant execute on function metadata.purge_object(uuid) to relvar_crm;
 grant execute on function metadata.remove_domain(uuid) to relvar_crm;
 
 grant execute on function metadata.remove_member(uuid) to relvar_crm;
+
+grant execute on function metadata.remove_own_domain(uuid) to relvar_crm;
 
 grant execute on function metadata.remove_scim_group(uuid) to relvar_crm;
 
@@ -30646,6 +30904,8 @@ grant execute on function metadata.set_mfa_enforced(boolean) to relvar_crm;
 grant execute on function metadata.set_mfa_roles(uuid[]) to relvar_crm;
 
 grant execute on function metadata.set_my_photo(text,text) to relvar_crm;
+
+grant execute on function metadata.set_primary_domain(uuid) to relvar_crm;
 
 grant execute on function metadata.set_session_rules(integer,integer,integer) to relvar_crm;
 

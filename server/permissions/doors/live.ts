@@ -21,10 +21,10 @@ export const live: Door = {
       await admin.query(
         `with happened as (
            insert into ${schema}.record_events (batch, seq, object_id, record_id, action, actor_type, source)
-           select (select nextval('engine.event_batch')), row_number() over (), o.id, r.id, 'linked', 'system', 'SYSTEM'
+           select (select nextval('engine.event_batch')), row_number() over (), o.id, r.id, 'shared', 'system', 'SYSTEM'
            from metadata.objects o, unnest($3::uuid[]) r (id) where o.workspace_id = $1 and o.name_singular = $2
            returning batch, object_id)
-         insert into engine.outbox (batch, workspace_id, object_id, action) select distinct batch, $1::uuid, object_id, 'linked' from happened`,
+         insert into engine.outbox (batch, workspace_id, object_id, action) select distinct batch, $1::uuid, object_id, 'shared' from happened`,
         [workspaceId, name, recordsOf(world, name).map(({ id }) => id)],
       );
     }

@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import { create } from 'zustand';
 import { settled } from '../app/settled.ts';
 import type { FieldEditorProps } from './editorProps.ts';
@@ -10,5 +11,15 @@ void settled.then(() => import('./FieldEditor.tsx')).then(({ FieldEditor: edit }
 /** The editor of a cell, loaded once the table stands. It is kept rather than suspended for: cells open at once. */
 export function CellEditor(props: FieldEditorProps) {
   const edit = useEditor((state) => state.edit);
-  return edit ? edit(props) : null;
+  const [typed, setTyped] = useState(props.typed);
+  if (edit) return edit({ ...props, typed });
+  // Nothing of what is typed meanwhile is lost.
+  return typed === null ? null : (
+    <input
+      aria-label={props.field.label}
+      autoFocus
+      value={typed}
+      onChange={(event) => setTyped(event.currentTarget.value)}
+    />
+  );
 }

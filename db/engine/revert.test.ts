@@ -110,7 +110,7 @@ const step = fc.oneof(
     pick: fc.nat(9),
   }),
   fc.record({
-    kind: fc.constantFrom('renameObject' as const, 'deleteObject' as const, 'view' as const),
+    kind: fc.constantFrom('renameObject' as const, 'deleteObject' as const),
     word,
     pick: fc.nat(9),
   }),
@@ -162,10 +162,6 @@ async function change(client: pg.ClientBase, it: { kind: string; word?: string; 
       [object, it.word],
     ],
     deleteObject: [`delete from metadata.objects where id = $1 and deleted_at is null and $2 <> ''`, [object, it.word]],
-    view: [
-      `insert into metadata.views (workspace_id, object_id, name, group_field_id) values ($1, $2, $3, $4)`,
-      [ws.id, object, it.word, field],
-    ],
     restore: [
       `select metadata.restore_object(id) from metadata.objects where deleted_at is not null and not is_junction and workspace_id = $1
         order by id offset $2 limit 1`,

@@ -100,6 +100,23 @@ test('what was typed into a cell is undone and done again', async () => {
   await untilKept(first.name, () => nameOf(first.id));
 }, 60_000);
 
+test('who undoes before the answer has come means what was typed last', async () => {
+  await page.route('**/graphql', async (route) => {
+    const response = await route.fetch();
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await route.fulfill({ response });
+  });
+  await takeFirstName();
+  await page.keyboard.type('Hasty');
+  await page.keyboard.press('Enter');
+  await untilKept('Hasty', () => nameOf(first.id));
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Control+z');
+  await untilKept(first.name, () => nameOf(first.id));
+  await page.unroute('**/graphql');
+  await rowOf(first.id).getByText(first.name).first().waitFor();
+}, 60_000);
+
 test('what somebody changed since is not overwritten unasked', async () => {
   await takeFirstName();
   await page.keyboard.type('Mine');

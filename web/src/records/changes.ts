@@ -4,7 +4,7 @@ import { createDocument, deleteManyDocument, listDocument, oneDocument, updateDo
 import { fieldById, objectById } from '../model/lookup.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { isLink, readValue, toPatch, type Link } from '../model/values.ts';
-import { remember, type Step } from '../undo/undo.ts';
+import { remembering, type Step } from '../undo/undo.ts';
 import type { Edit } from './refusals.ts';
 
 const GONE = 'This record no longer exists, or your role may not change it.';
@@ -60,14 +60,10 @@ async function inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
 }
 
 /** Changes that belong to no step of their own are one that can be undone. */
-async function asStep<T>(given: Step | undefined, label: string, work: (step: Step) => Promise<T>): Promise<T> {
+function asStep<T>(given: Step | undefined, label: string, work: (step: Step) => Promise<T>): Promise<T> {
   if (given) return work(given);
   const step: Step = { label, requestIds: [] };
-  try {
-    return await work(step);
-  } finally {
-    remember(step);
-  }
+  return remembering(step, () => work(step));
 }
 
 const noteIn =

@@ -26,13 +26,25 @@ export function remember(step: Step): void {
   useUndo.setState({ done: [...done, step].slice(-MOST), undone: [] });
 }
 
+const underWay = new Set<Promise<unknown>>();
+
+/** Remembers a step when its work has ended. Who undoes before that means this one, so undoing waits for it. */
+export function remembering<T>(step: Step, work: () => Promise<T>): Promise<T> {
+  const done = work().finally(() => {
+    underWay.delete(done);
+    remember(step);
+  });
+  underWay.add(done);
+  return done;
+}
+
 const tell = (message: string): void => say({ id: MESSAGE_ID, message, autoClose: 3000 });
 
 let last: Promise<unknown> = Promise.resolve();
 
 /** One after the other: each goes on from what the one before has left. */
 const inTurn = (work: () => Promise<void>): Promise<void> => {
-  const turn = last.then(work);
+  const turn = last.then(() => Promise.allSettled(underWay)).then(work);
   last = turn.catch(() => undefined);
   return turn;
 };

@@ -113,7 +113,7 @@ test('who undoes before the answer has come means what was typed last', async ()
   await page.keyboard.press('Escape');
   await page.keyboard.press('Control+z');
   await untilKept(first.name, () => nameOf(first.id));
-  await page.unroute('**/graphql');
+  await page.unrouteAll({ behavior: 'wait' });
   await rowOf(first.id).getByText(first.name).first().waitFor();
 }, 60_000);
 

@@ -3,7 +3,8 @@ import { notifications } from '@mantine/notifications';
 import { useEffect, useState } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
-import type { Model, ModelObject } from '../model/types.ts';
+import { objectNamed } from '../model/lookup.ts';
+import type { Model } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { knownLabel, readLabels } from '../records/recordLabels.ts';
 import { changedFields, mentionedIds } from '../timeline/timelineText.ts';
@@ -18,9 +19,6 @@ interface RevertDialogProps {
   /** The request that took them back is a change itself. */
   onDone?: (requestId: string) => void;
 }
-
-const objectNamed = (model: Model, name: string): ModelObject | undefined =>
-  model.objects.find(({ nameSingular }) => nameSingular === name);
 
 const counted = (count: number): string => `${count} ${count === 1 ? 'record' : 'records'}`;
 

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { nearest } from '../records/nearest.ts';
+import { nearest } from '../../db/records/nearest.ts';
 
 /** A mistake in the command line; the message is all that is printed. */
 export class UsageError extends Error {}

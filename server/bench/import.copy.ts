@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
-import { importRecords } from '../records/import/importRecords.ts';
+import { importRecords } from '../../db/records/import/importRecords.ts';
 import type { Bench } from './bench.ts';
 import { alternate, time } from './rounds.ts';
 

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { RecordsError } from '../records/recordsError.ts';
+import { RecordsError } from '../../db/records/recordsError.ts';
 import { withDatabase } from './session.ts';
 import { formatTable } from './table.ts';
 

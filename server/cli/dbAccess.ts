@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type pg from 'pg';
 import { loginUrl } from '../../db/config.ts';
 import { settleDatabaseLogins } from '../../db/databaseLogins.ts';
-import { RecordsError } from '../records/recordsError.ts';
+import { RecordsError } from '../../db/records/recordsError.ts';
 import { withDatabase } from './session.ts';
 import { formatTable } from './table.ts';
 

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { exportRecords, type ExportFormat } from '../records/export/exportRecords.ts';
+import { exportRecords, type ExportFormat } from '../../db/records/export/exportRecords.ts';
 import { findIdentity, findWorkspace, withClient, withDatabase } from './session.ts';
 
 interface Options {

@@ -1,10 +1,10 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { accessSync, constants, createReadStream, createWriteStream, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { importRecords, type ImportProgress, type ImportResult } from '../records/import/importRecords.ts';
-import type { MappedHeader } from '../records/import/mapping.ts';
-import { RecordsError } from '../records/recordsError.ts';
-import type { DateOrder } from '../records/values/date.ts';
+import { importRecords, type ImportProgress, type ImportResult } from '../../db/records/import/importRecords.ts';
+import type { MappedHeader } from '../../db/records/import/mapping.ts';
+import { RecordsError } from '../../db/records/recordsError.ts';
+import type { DateOrder } from '../../db/records/values/date.ts';
 import { findIdentity, findWorkspace, withClient, withDatabase } from './session.ts';
 
 interface Options {

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type pg from 'pg';
-import { RecordsError } from '../records/recordsError.ts';
+import { RecordsError } from '../../db/records/recordsError.ts';
 import { findWorkspace, withDatabase } from './session.ts';
 import { formatTable } from './table.ts';
 

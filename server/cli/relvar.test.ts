@@ -134,7 +134,7 @@ test('import as a member signs the records', async () => {
 
 test('import and export of the real legislators', async () => {
   const file = join(folder, 'us-legislators.csv');
-  copyFileSync(join(root, 'server/records/fixtures/us-legislators.csv'), file);
+  copyFileSync(join(root, 'db/records/fixtures/us-legislators.csv'), file);
   const dry = await relvar('import', 'person', file, '--workspace', 'cli-test', '--create-missing', '--dry-run');
   expect(dry.out).toContain('537 created');
   expect(dry.out).toContain('nothing was changed');

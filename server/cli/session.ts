@@ -3,8 +3,8 @@ import { loadConfig } from '../../db/config.ts';
 import { findDatabase, openDatabase, type Database } from '../../db/database.ts';
 import { migrate } from '../../db/migrate.ts';
 import type { Identity } from '../../db/pool.ts';
-import { nearest } from '../records/nearest.ts';
-import { RecordsError } from '../records/recordsError.ts';
+import { nearest } from '../../db/records/nearest.ts';
+import { RecordsError } from '../../db/records/recordsError.ts';
 
 export interface CommandDatabase extends Database {
   /** True for the embedded server when it runs for this command only, so that nothing else can be using it. */

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline/promises';
 import { hashPassword } from '../auth/passwords.ts';
-import { RecordsError } from '../records/recordsError.ts';
+import { RecordsError } from '../../db/records/recordsError.ts';
 import { findWorkspace, withDatabase } from './session.ts';
 import { formatTable } from './table.ts';
 

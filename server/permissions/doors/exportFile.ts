@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { exportRecords } from '../../records/export/exportRecords.ts';
-import { RecordsError } from '../../records/recordsError.ts';
+import { exportRecords } from '../../../db/records/export/exportRecords.ts';
+import { RecordsError } from '../../../db/records/recordsError.ts';
 import { objectPlan, OBJECTS } from '../objects.ts';
 import type { Cell, ObjectPlan } from '../objects.ts';
 import { visibleCells } from '../model.ts';

@@ -1,8 +1,8 @@
 import { PassThrough, Readable } from 'node:stream';
-import { csvLine } from '../../records/csv/line.ts';
-import { importRecords } from '../../records/import/importRecords.ts';
-import type { ImportOptions, ImportResult } from '../../records/import/importRecords.ts';
-import { RecordsError } from '../../records/recordsError.ts';
+import { csvLine } from '../../../db/records/csv/line.ts';
+import { importRecords } from '../../../db/records/import/importRecords.ts';
+import type { ImportOptions, ImportResult } from '../../../db/records/import/importRecords.ts';
+import { RecordsError } from '../../../db/records/recordsError.ts';
 import { objectPlan, OBJECTS } from '../objects.ts';
 import type { Field, ObjectPlan } from '../objects.ts';
 import type { Door, Setting } from '../setting.ts';

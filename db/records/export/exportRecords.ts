@@ -2,7 +2,7 @@ import { DatabaseError, type Client, type PoolClient } from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { identitySettings, type Identity } from '../../../db/pool.ts';
+import { identitySettings, type Identity } from '../../pool.ts';
 import { assertMay, findObject, loadModel } from '../model.ts';
 import { RecordsError } from '../recordsError.ts';
 import { identifier } from '../sql.ts';

@@ -22,7 +22,7 @@ const PARTS: Record<string, string[]> = {
 
 /** The model that the standard objects make, without a database. */
 function standardModel(): Model {
-  const path = join(import.meta.dirname, '../../../db/standard/manifest.json');
+  const path = join(import.meta.dirname, '../../standard/manifest.json');
   const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
   const objects = manifest.objects.map((object) => ({
     ...object,

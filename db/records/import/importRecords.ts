@@ -1,6 +1,6 @@
 import type { Client, PoolClient } from 'pg';
 import type { Writable } from 'node:stream';
-import { identitySettings, type Identity } from '../../../db/pool.ts';
+import { identitySettings, type Identity } from '../../pool.ts';
 import { readCsv, sniffFormat, type CsvFormat, type CsvRecord, type CsvSource } from '../csv/source.ts';
 import { assertMay, findObject, loadModel, type FieldModel, type ObjectModel } from '../model.ts';
 import { RecordsError } from '../recordsError.ts';

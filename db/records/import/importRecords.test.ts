@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { useDatabase } from '../../../db/testing/database.ts';
+import { useDatabase } from '../../testing/database.ts';
 import { importRecords, type ImportOptions, type ImportResult } from './importRecords.ts';
 
 const db = useDatabase();

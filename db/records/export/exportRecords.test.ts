@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { useDatabase } from '../../../db/testing/database.ts';
+import { useDatabase } from '../../testing/database.ts';
 import { importRecords } from '../import/importRecords.ts';
 import { exportRecords, type ExportFormat } from './exportRecords.ts';
 

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { useDatabase } from '../../db/testing/database.ts';
-import { addField, addObject, createWorkspace, type Workspace } from '../../db/testing/workspace.ts';
+import { useDatabase } from '../testing/database.ts';
+import { addField, addObject, createWorkspace, type Workspace } from '../testing/workspace.ts';
 import { exportRecords, type ExportFormat } from './export/exportRecords.ts';
 import type { MappedHeader } from './import/mapping.ts';
 import { importRecords, type ImportResult } from './import/importRecords.ts';

@@ -1,0 +1,2 @@
+--!include core/notifications/notify.sql
+--!include core/notifications/imports.sql

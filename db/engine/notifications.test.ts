@@ -479,6 +479,26 @@ describe('mails', () => {
   });
 });
 
+test('the end of an import is told to the member who began it, once, and with what came of it', () =>
+  db.inTransaction(async (client) => {
+    const tell = (id: string, rest: string) =>
+      client.query(`select core.tell_import_finished($1, $2, $3, $4, 'firms.csv', ${rest})`, [id, ws.id, ann, company]);
+    // It may run in the member's own name, or in that of nobody.
+    await client.query(`select set_config('relvar.member_id', $1, true)`, [ann]);
+    const id = '0197a000-0000-7000-8000-000000000001';
+    await tell(id, `'{"created": 12, "updated": 0, "rejected": 3}'`);
+    await tell(id, `'{"created": 13}'`);
+    await tell('0197a000-0000-7000-8000-000000000002', `'{}', 'The file is empty.'`);
+    await be(client, ann);
+    expect((await told(client)).map(({ kind, detail }) => ({ kind, ...detail }))).toEqual([
+      expect.objectContaining({ name: 'firms.csv', failure: 'The file is empty.' }),
+      { kind: 'IMPORT_FINISHED', importId: id, name: 'firms.csv', created: 12, rejected: 3 },
+    ]);
+    await be(client, bob);
+    expect(await told(client)).toEqual([]);
+    expect(await failure(client, () => tell(id, `'{}'`))).toMatchObject({ code: '42501' });
+  }));
+
 test('what was read is kept for 90 days, the rest for a year', () =>
   db.inTransaction(async (client) => {
     for (const [days, isRead] of [

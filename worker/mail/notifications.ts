@@ -33,7 +33,14 @@ function sentence({ kind, label, objectLabel, actorName, detail }: { [name: stri
         ? `${who} shared ${what} with ${name(more['with'], 'your team')}`
         : `${who} shared ${what} with you`;
     case 'IMPORT_FINISHED':
-      return `Your import of ${name(more['name'], 'a file')} has ended`;
+      return typeof more['failure'] === 'string'
+        ? `Your import of ${name(more['name'], 'a file')} failed: ${name(more['failure'], 'for no reason that is known', 200)}`
+        : [
+            `Your import of ${name(more['name'], 'a file')} has ended`,
+            ...['created', 'updated', 'rejected'].flatMap((did) =>
+              typeof more[did] === 'number' ? `${more[did]} ${did}` : [],
+            ),
+          ].join(', ');
     case 'WEBHOOK_DISABLED':
       return `The webhook ${name(more['name'], '')} was switched off`.replace('  ', ' ');
     case 'SYNC_ERROR':

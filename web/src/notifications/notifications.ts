@@ -73,7 +73,12 @@ export function wording({ kind, actorName, detail }: Notification): { before: st
     case 'SHARED':
       return { before: `${who} shared`, after: detail['with'] ? `with ${detail['with']}` : 'with you' };
     case 'IMPORT_FINISHED':
-      return { before: `Your import of ${detail['name'] ?? 'a file'} has ended`, after: '' };
+      return detail['failure']
+        ? { before: `Your import of ${detail['name'] ?? 'a file'} failed: ${detail['failure']}`, after: '' }
+        : {
+            before: `Your import of ${detail['name'] ?? 'a file'} has ended. ${importCounts(detail)}`.trimEnd(),
+            after: '',
+          };
     case 'WEBHOOK_DISABLED':
       return { before: `The webhook ${detail['name'] ?? ''} was switched off`.replace('  ', ' '), after: '' };
     case 'SYNC_ERROR':
@@ -82,6 +87,15 @@ export function wording({ kind, actorName, detail }: Notification): { before: st
       return { before: 'Something happened to', after: '' };
   }
 }
+
+const importCounts = ({ created, updated, rejected }: Notification['detail']): string =>
+  [
+    typeof created === 'number' ? `${created.toLocaleString('en')} created` : '',
+    typeof updated === 'number' ? `${updated.toLocaleString('en')} updated` : '',
+    typeof rejected === 'number' ? `${rejected.toLocaleString('en')} rejected` : '',
+  ]
+    .filter(Boolean)
+    .join(', ');
 
 /** What is told of a record: its name, or what it is where its name may not be read. */
 export const subject = (notification: Notification): string | null =>

@@ -102,7 +102,8 @@ as $$
   group by m.piece
 $$;
 
--- Tells members of one workspace something, each at most once where it has a key, and nobody what they did themselves. Returns who was told.
+-- Tells members of one workspace something, each at most once where it has a key, and nobody what they did themselves, but that what they
+-- began has ended. Returns who was told.
 create or replace function core.notify(workspace_id uuid, members uuid[], kind text, object_id uuid default null, record_id uuid default null,
   detail jsonb default '{}', comment_id uuid default null, key text default null) returns uuid[]
 language plpgsql volatile security definer set search_path = ''
@@ -117,7 +118,7 @@ begin
     select notify.workspace_id, c.member_id, notify.kind, notify.object_id, notify.record_id, notify.comment_id, coalesce(notify.detail, '{}'), notify.key,
       v_actor_id, case when v_actor.type not in ('system', 'psql') then v_actor.name end, c.is_in_app, c.mail_at
     from core.notification_choices(notify.workspace_id, notify.members, notify.kind) c
-    where c.member_id is distinct from v_actor_id
+    where (c.member_id is distinct from v_actor_id or notify.kind = 'IMPORT_FINISHED')
       and (notify.record_id is null or engine.member_reads(c.member_id, notify.object_id, notify.record_id))
     on conflict do nothing
     returning member_id

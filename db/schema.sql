@@ -5348,7 +5348,7 @@ begin
     select notify.workspace_id, c.member_id, notify.kind, notify.object_id, notify.record_id, notify.comment_id, coalesce(notify.detail, '{}'), notify.key,
       v_actor_id, case when v_actor.type not in ('system', 'psql') then v_actor.name end, c.is_in_app, c.mail_at
     from core.notification_choices(notify.workspace_id, notify.members, notify.kind) c
-    where c.member_id is distinct from v_actor_id
+    where (c.member_id is distinct from v_actor_id or notify.kind = 'IMPORT_FINISHED')
       and (notify.record_id is null or engine.member_reads(c.member_id, notify.object_id, notify.record_id))
     on conflict do nothing
     returning member_id
@@ -6772,6 +6772,19 @@ AS $function$
   select core.queue_mail((account).email, 'identity_connected', jsonb_build_object('provider', (provider).label, 'happenedAt', now()), (provider).workspace_id, (account).locale)
   where core.is_email((account).email)
 $function$;
+
+CREATE OR REPLACE FUNCTION core.tell_import_finished(import_id uuid, workspace_id uuid, member_id uuid, object_id uuid, file_name text, counts jsonb DEFAULT '{}'::jsonb, failure text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select core.notify(workspace_id, array[member_id], 'IMPORT_FINISHED', object_id, null,
+    jsonb_strip_nulls(jsonb_build_object('importId', import_id, 'name', left(file_name, 200), 'failure', left(failure, 500),
+      'created', nullif((counts ->> 'created')::bigint, 0), 'updated', nullif((counts ->> 'updated')::bigint, 0), 'rejected', nullif((counts ->> 'rejected')::bigint, 0))),
+    null, 'import:' || import_id)
+$function$;
+comment on function core.tell_import_finished(uuid,uuid,uuid,uuid,text,jsonb,text) is 'Tells a member that an import of theirs has ended: of which file, and how many records it created, updated and rejected, or why it failed. Telling it again tells nobody again.';
 
 CREATE OR REPLACE FUNCTION core.tell_password_changed(user_id uuid, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
  RETURNS void
@@ -30384,6 +30397,8 @@ grant execute on function core.take_requests(text,integer,integer,interval) to r
 grant execute on function core.take_requests(text,integer,integer,interval) to relvar_worker;
 
 grant execute on function core.take_saml_assertion(uuid,bytea,text) to relvar_server;
+
+grant execute on function core.tell_import_finished(uuid,uuid,uuid,uuid,text,jsonb,text) to relvar_worker;
 
 grant execute on function core.tell_password_changed(uuid,inet,text) to relvar_server;
 

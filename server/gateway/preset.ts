@@ -3,6 +3,7 @@ import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connection-filter';
 import { AsOfPlugin } from './asOf.ts';
 import { EmptiesLastPlugin } from './emptiesLast.ts';
+import { GroupsPlugin } from './groups.ts';
 import { LabelOrderPlugin } from './labelOrder.ts';
 import { ManyToManyPlugin } from './manyToMany.ts';
 import { MissingRecordPlugin } from './missingRecord.ts';
@@ -37,6 +38,7 @@ export const gatewayPreset: GraphileConfig.Preset = {
     NamingPlugin,
     OneWayPlugin,
     EmptiesLastPlugin,
+    GroupsPlugin,
     LabelOrderPlugin,
     ManyToManyPlugin,
     MissingRecordPlugin,

@@ -113,3 +113,18 @@ exception when sqlstate 'RV186' then
   return filter;
 end
 $$;
+
+-- What a view marks by colours: [{"condition": comparison, "color", "target"}].
+create or replace function engine.view_colors(colors jsonb) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  if jsonb_typeof(colors) is distinct from 'array' or jsonb_array_length(colors) > 50 or length(colors::text) > 20000 then
+    raise exception 'The colours of a view are a list of at most 50 rules.' using errcode = 'RV186', column = 'colors', hint = 'Give [{"condition", "color", "target"}].';
+  elsif exists (select from jsonb_array_elements(colors) c where jsonb_typeof(c) <> 'object' or c ->> 'target' is null or c ->> 'target' not in ('ROW', 'CELL') or coalesce(c ->> 'color', '') !~ '^[a-z]{3,20}$'
+    or jsonb_typeof(c -> 'condition') is distinct from 'object' or exists (select from jsonb_object_keys(c) k where k not in ('condition', 'color', 'target'))) then
+    raise exception 'A rule of colours has a condition, a colour and what it marks.' using errcode = 'RV186', column = 'colors', hint = 'Give {"condition": {"fieldId", "operand", "value"}, "color": "red", "target": "ROW" or "CELL"}.';
+  end if;
+  return (select coalesce(jsonb_agg(c || jsonb_build_object('condition', engine.view_comparison(c -> 'condition')) order by i), '[]') from jsonb_array_elements(colors) with ordinality u (c, i));
+end
+$$;

@@ -97,7 +97,13 @@ test('groups have their values as keys, days begin in the time zone of who asks'
     { a: [{ function: 'COUNT' }], by: { column: 'addressCity' } },
   );
   expect(two).toMatchObject({
-    data: { companies: { totalCount: 20, all: [{ values: ['20'] }], cities: expect.objectContaining({ length: 3 }) } },
+    data: {
+      companies: {
+        totalCount: 20,
+        all: [{ values: ['20'] }],
+        cities: expect.arrayContaining([{ key: null }, { key: 'Oslo' }, { key: 'Riga' }]),
+      },
+    },
   });
 });
 

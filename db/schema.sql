@@ -3012,7 +3012,9 @@ create table metadata.views (
   visibility text not null default 'WORKSPACE'::text,
   owner_id uuid,
   is_locked boolean not null default false,
-  updated_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now(),
+  group_bucket text,
+  colors jsonb not null default '[]'::jsonb
 );
 alter table metadata.views enable row level security;
 comment on table metadata.views is 'Saved ways of looking at the records of an object.';
@@ -3034,6 +3036,12 @@ comment on column metadata.views.visibility is 'WORKSPACE: everybody sees it. PE
 comment on column metadata.views.owner_id is 'Whose it is, or who keeps it; null for one of an application or of a member who was removed.';
 comment on column metadata.views.is_locked is 'Whether its keeper alone saves over it.';
 comment on column metadata.views.updated_at is 'When it was last changed.';
+comment on column metadata.views.group_bucket is 'Of a date or a time, what it groups by: DAY, WEEK, MONTH, QUARTER or YEAR; null for the usual one.';
+comment on column metadata.views.colors is 'What is marked: [{"condition": a comparison as in filter, "color", "target": ROW or CELL}], of which the first that fits counts.';
+
+alter table metadata.views add constraint views_colors_check CHECK ((jsonb_typeof(colors) = 'array'::text));
+
+alter table metadata.views add constraint views_group_bucket_check CHECK ((group_bucket = ANY (ARRAY['DAY'::text, 'WEEK'::text, 'MONTH'::text, 'QUARTER'::text, 'YEAR'::text])));
 
 alter table metadata.views add constraint views_name_check CHECK ((name <> ''::text));
 
@@ -11760,6 +11768,14 @@ BEGIN ATOMIC
     FROM engine.present_members(CURRENT_USER, %1$L::text, present_members.object_name, present_members.record_id) p(member_id, name, field, since, expires_at);
 END$function$, schema_name),
       '@behavior -*', 'Who has a record open, for who may read it. The subscription presence tells it.'),
+    ('function', 'update_records', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.update_records(object_name text, record_ids uuid[], patches jsonb, on_problem text DEFAULT 'REFUSE'::text)
+ RETURNS jsonb
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.update_records(%2$L::uuid, %1$L::text, object_name, record_ids, patches, on_problem) AS update_records;
+END$function$, schema_name, workspace_id),
+      null, 'Changes records of an object, 10,000 at most, all in one transaction. patches is {"field": value} for all of them, or a list of such, one for each of recordIds. What cannot be changed refuses all (onProblem REFUSE) or is left as it is (SKIP). Returns updated, and left: the ids of those that were left or are not there.'),
     ('function', 'merge_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.merge_records(object_name text, survivor_id uuid, other_ids uuid[], data jsonb DEFAULT '{}'::jsonb)
  RETURNS uuid
@@ -25588,6 +25604,9 @@ begin
   if jsonb_typeof(new.sorts) <> 'array' or exists (select from jsonb_array_elements(new.sorts) s where jsonb_typeof(s) <> 'object' or s ->> 'fieldId' is null) then
     raise exception 'The order of a view lists fields.' using errcode = 'RV186', column = 'sorts', hint = 'Give [{"fieldId", "part", "descending"}].';
   end if;
+  if tg_op = 'INSERT' or new.colors is distinct from old.colors then
+    new.colors := engine.view_colors(new.colors);
+  end if;
   if tg_op = 'INSERT' then
     if new.application_id is null then
       new.owner_id := coalesce(new.owner_id, v_member);
@@ -25916,6 +25935,99 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.update_most(table_name regclass, record_ids uuid[], patches jsonb[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_half int := cardinality(record_ids) / 2;
+begin
+  begin
+    return engine.update_together(table_name, record_ids, patches);
+  exception when others then
+    -- What the server lacks or another transaction holds up is nobody's record's fault.
+    if sqlstate ~ '^(40|53|54|55|57|58|XX)' then
+      raise;
+    elsif v_half = 0 then
+      return '{}';
+    end if;
+  end;
+  return engine.update_most(table_name, record_ids[:v_half], patches[:v_half]) || engine.update_most(table_name, record_ids[v_half + 1:], patches[v_half + 1:]);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.update_records(workspace_id uuid, schema_name text, object_name text, record_ids uuid[], patches jsonb, on_problem text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_name text;
+  v_table regclass;
+  v_unknown text;
+  v_patches jsonb[];
+  v_done uuid[];
+begin
+  select o.table_name into v_name from metadata.objects o
+  where o.workspace_id = update_records.workspace_id and o.name_singular = object_name and o.deleted_at is null;
+  if v_name is null then
+    raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
+  elsif cardinality(record_ids) > 10000 then
+    raise exception 'At most 10,000 records at once.' using errcode = 'RV229', column = 'record_ids', hint = 'Do it in several calls.';
+  elsif coalesce(on_problem, '') not in ('REFUSE', 'SKIP') then
+    raise exception 'What is in the way is not dealt with by "%".', on_problem using errcode = 'RV263', column = 'on_problem', hint = 'REFUSE changes nothing then, SKIP changes the others.';
+  elsif jsonb_typeof(patches) not in ('object', 'array') or jsonb_typeof(patches) = 'array' and jsonb_array_length(patches) <> cardinality(record_ids)
+    or exists (select from jsonb_array_elements(case jsonb_typeof(patches) when 'array' then patches else '[]' end) p where jsonb_typeof(p) <> 'object') then
+    raise exception 'There is one patch for all records, or one for each of them.' using errcode = 'RV262', column = 'patches', hint = 'Give {"field": value}, or a list of as many of these as recordIds.';
+  end if;
+  v_table := format('%I.%I', schema_name, v_name)::regclass;
+  select k into v_unknown
+  from jsonb_array_elements(case jsonb_typeof(patches) when 'array' then patches else jsonb_build_array(patches) end) p cross join lateral jsonb_object_keys(p) k
+  where not exists (select from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attname = engine.snake_case(k) and a.attnum > 0 and not a.attisdropped)
+  limit 1;
+  if found then
+    raise exception 'There is no field "%".', v_unknown using errcode = 'RV264', column = 'patches', hint = 'Fields are named as in the mutation that updates one record.';
+  end if;
+  select array_agg((select coalesce(jsonb_object_agg(engine.snake_case(e.key), e.value), '{}') from jsonb_each(case jsonb_typeof(patches) when 'array' then patches -> (i.n - 1) else patches end) e) order by i.n)
+  into v_patches from generate_series(1, cardinality(record_ids)) i (n);
+  v_patches := coalesce(v_patches, '{}');
+  v_done := case on_problem when 'SKIP' then engine.update_most(v_table, record_ids, v_patches) else engine.update_together(v_table, record_ids, v_patches) end;
+  return jsonb_build_object('updated', cardinality(v_done), 'left', (select coalesce(jsonb_agg(i), '[]') from unnest(record_ids) i where i <> all (v_done)));
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.update_together(table_name regclass, record_ids uuid[], patches jsonb[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_done uuid[] := '{}';
+  v_ids uuid[];
+  r record;
+begin
+  -- One statement for all that change the same columns, so that triggers and the log see them together.
+  for r in
+    select n.columns, array_agg(n.id order by n.place) as ids, array_agg(n.patch order by n.place) as patches
+    from (
+      select p.place, p.id, p.patch, array(select k from jsonb_object_keys(p.patch) k order by k) as columns
+      from unnest(record_ids, patches) with ordinality p (id, patch, place)
+    ) n
+    where n.columns <> '{}' group by n.columns
+  loop
+    execute format(
+      'with changed as (
+         update %1$s t set %2$s from unnest($1, $2) n (id, patch) cross join lateral jsonb_populate_record(null::%1$s, n.patch) p
+         where t.id = n.id returning t.id)
+       select array_agg(c.id) from changed c', table_name, (select string_agg(format('%1$I = p.%1$I', c), ', ') from unnest(r.columns) c))
+    into v_ids using r.ids, r.patches;
+    v_done := v_done || coalesce(v_ids, '{}');
+  end loop;
+  return v_done;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.uses(workspace_id uuid, kind text, id uuid, option_value text DEFAULT NULL::text)
  RETURNS TABLE(user_kind text, user_id uuid, label text, object_id uuid, object_label text, how text, is_blocking boolean)
  LANGUAGE plpgsql
@@ -26085,6 +26197,23 @@ AS $function$
     || (select string_agg(c::text, ';' order by c.type, c.part) from engine.field_type_columns c))
 $function$;
 comment on function engine.version() is 'Fingerprint of the engine. Workspaces that were reconciled by another one are looked at again.';
+
+CREATE OR REPLACE FUNCTION engine.view_colors(colors jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if jsonb_typeof(colors) is distinct from 'array' or jsonb_array_length(colors) > 50 or length(colors::text) > 20000 then
+    raise exception 'The colours of a view are a list of at most 50 rules.' using errcode = 'RV186', column = 'colors', hint = 'Give [{"condition", "color", "target"}].';
+  elsif exists (select from jsonb_array_elements(colors) c where jsonb_typeof(c) <> 'object' or c ->> 'target' is null or c ->> 'target' not in ('ROW', 'CELL') or coalesce(c ->> 'color', '') !~ '^[a-z]{3,20}$'
+    or jsonb_typeof(c -> 'condition') is distinct from 'object' or exists (select from jsonb_object_keys(c) k where k not in ('condition', 'color', 'target'))) then
+    raise exception 'A rule of colours has a condition, a colour and what it marks.' using errcode = 'RV186', column = 'colors', hint = 'Give {"condition": {"fieldId", "operand", "value"}, "color": "red", "target": "ROW" or "CELL"}.';
+  end if;
+  return (select coalesce(jsonb_agg(c || jsonb_build_object('condition', engine.view_comparison(c -> 'condition')) order by i), '[]') from jsonb_array_elements(colors) with ordinality u (c, i));
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.view_comparison(comparison jsonb)
  RETURNS jsonb
@@ -27145,6 +27274,7 @@ begin
   end if;
   return metadata.add_view(v_view.object_id, coalesce(nullif(btrim(copy_view.name), ''), left(v_view.name, 90) || ' (copy)'), jsonb_build_object(
     'type', v_view.type, 'icon', v_view.icon, 'filter', v_view.filter, 'sorts', v_view.sorts, 'groupFieldId', v_view.group_field_id,
+    'groupBucket', v_view.group_bucket, 'colors', v_view.colors,
     'fields', (select coalesce(jsonb_agg(jsonb_build_object('fieldId', c.field_id, 'width', c.width, 'isVisible', c.is_visible, 'isPinned', c.is_pinned, 'aggregate', c.aggregate) order by c.position, c.id), '[]')
       from metadata.view_fields c where c.view_id = v_view.id)));
 end
@@ -27442,7 +27572,9 @@ BEGIN ATOMIC
      v.visibility,
      v.owner_id,
      v.is_locked,
-     v.updated_at
+     v.updated_at,
+     v.group_bucket,
+     v.colors
     FROM (metadata.view_defaults d
       JOIN metadata.views v ON ((v.id = d.view_id)))
    WHERE ((d.object_id = default_view.object_id) AND ((d.principal_kind <> 'MEMBER'::text) OR (d.principal_id = engine.private_member())) AND ((d.principal_kind <> 'ROLE'::text) OR (d.principal_id = ANY (ARRAY( SELECT engine.my_roles() AS my_roles)))))
@@ -28827,6 +28959,7 @@ begin
   end if;
   v_view.owner_id := case when v_view.application_id is not null then v_view.owner_id
     else coalesce((select m.id from core.members m where m.id = v_view.owner_id), v_member) end;
+  v_view.colors := coalesce(v_view.colors, '[]');
   v_view.group_field_id := (select f.id from metadata.fields f where f.id = v_view.group_field_id);
   v_view.application_id := (select a.id from metadata.applications a where a.id = v_view.application_id);
   if v_view.application_id is null or exists (select from metadata.views v where v.workspace_id = v_view.workspace_id and v.universal_identifier = v_view.universal_identifier) then
@@ -29104,16 +29237,18 @@ declare
   v_unknown text;
 begin
   select k into v_unknown from jsonb_object_keys(case jsonb_typeof(state) when 'object' then state else '{}' end) k
-  where k not in ('type', 'icon', 'filter', 'sorts', 'groupFieldId', 'fields') limit 1;
+  where k not in ('type', 'icon', 'filter', 'sorts', 'groupFieldId', 'groupBucket', 'colors', 'fields') limit 1;
   if found or jsonb_typeof(state) is distinct from 'object' then
-    raise exception 'A view has no "%".', coalesce(v_unknown, '') using errcode = 'RV186', column = 'state', hint = 'It has type, icon, filter, sorts, groupFieldId and fields.';
+    raise exception 'A view has no "%".', coalesce(v_unknown, '') using errcode = 'RV186', column = 'state', hint = 'It has type, icon, filter, sorts, groupFieldId, groupBucket, colors and fields.';
   end if;
   update metadata.views v set
     type = coalesce(state ->> 'type', v.type),
     icon = case when state ? 'icon' then state ->> 'icon' else v.icon end,
     filter = case when state ? 'filter' then nullif(state -> 'filter', 'null') else v.filter end,
     sorts = coalesce(nullif(state -> 'sorts', 'null'), v.sorts),
-    group_field_id = case when state ? 'groupFieldId' then (state ->> 'groupFieldId')::uuid else v.group_field_id end
+    group_field_id = case when state ? 'groupFieldId' then (state ->> 'groupFieldId')::uuid else v.group_field_id end,
+    group_bucket = case when state ? 'groupBucket' then state ->> 'groupBucket' else v.group_bucket end,
+    colors = coalesce(nullif(state -> 'colors', 'null'), v.colors)
   where v.id = save_view.view_id returning v.* into v_view;
   if not found then
     raise exception 'This view is not yours to change, or there is none.' using errcode = 'RV187', column = 'view_id',
@@ -29131,7 +29266,7 @@ begin
   return v_view;
 end
 $function$;
-comment on function metadata.save_view(uuid,jsonb) is 'Writes over a view: {type, icon, filter, sorts, groupFieldId, fields: [{fieldId, width, isVisible, isPinned, aggregate}]}. What is left out stays. Columns stand in the order of the list.';
+comment on function metadata.save_view(uuid,jsonb) is 'Writes over a view: {type, icon, filter, sorts, groupFieldId, groupBucket, colors, fields: [{fieldId, width, isVisible, isPinned, aggregate}]}. What is left out stays. Columns stand in the order of the list.';
 
 CREATE OR REPLACE FUNCTION metadata.security_settings()
  RETURNS jsonb
@@ -30670,6 +30805,8 @@ grant execute on function engine.today() to relvar_reader;
 
 grant execute on function engine.unshare_record(name,text,uuid) to relvar_crm;
 
+grant execute on function engine.update_records(uuid,text,text,uuid[],jsonb,text) to relvar_crm;
+
 grant execute on function engine.uuidv7() to public;
 
 grant execute on function engine.visible_duplicates(jsonb,integer) to relvar_crm;
@@ -31030,6 +31167,6 @@ grant delete, insert (aggregate, field_id, id, is_pinned, is_visible, position, 
 
 grant select on table metadata.view_shares to relvar_crm;
 
-grant delete, insert (filter, group_field_id, icon, id, is_locked, name, object_id, position, sorts, type, visibility), select, update (filter, group_field_id, icon, is_locked, name, position, sorts, type, visibility) on table metadata.views to relvar_crm;
+grant delete, insert (colors, filter, group_bucket, group_field_id, icon, id, is_locked, name, object_id, position, sorts, type, visibility), select, update (colors, filter, group_bucket, group_field_id, icon, is_locked, name, position, sorts, type, visibility) on table metadata.views to relvar_crm;
 
 grant delete, insert (description, events, fields, filters, format, id, is_active, name, role_id, target_url), select, update (description, events, fields, filters, format, is_active, name, role_id, target_url) on table metadata.webhooks to relvar_crm;

@@ -510,6 +510,52 @@ describe('what a view uses', () => {
     }));
 });
 
+describe('a layout', () => {
+  test('is kept with the view, copied, brought back and named in manifests', () =>
+    db.inTransaction(async (client) => {
+      await asEve(client);
+      const revenue = await fieldNamed('annualRevenue');
+      const layout = {
+        cardSize: 'COMPACT',
+        limits: { OPEN: 5 },
+        hiddenColumns: ['DONE'],
+        summary: { fieldId: revenue, aggregate: 'SUM' },
+      };
+      const view = await add(client, 'Board', 'PERSONAL', { type: 'BOARD', layout });
+      expect(await value(client, 'select layout from metadata.copy_view($1)', [view])).toEqual(layout);
+      await client.query('delete from metadata.views where id = $1', [view]);
+      expect(await value(client, 'select layout from metadata.restore_view($1)', [view])).toEqual(layout);
+      await asBoss(client);
+      await add(client, 'For all', 'WORKSPACE', { type: 'BOARD', layout });
+      const manifest = JSON.stringify(await value(client, 'select metadata.export_manifest()'));
+      expect(manifest).toContain(
+        '{"fieldId": "field:company.annualRevenue", "aggregate": "SUM"}'.replaceAll(': ', ':').replaceAll(', ', ','),
+      );
+    }));
+
+  test('holds up the deletion of what it is made of', () =>
+    db.inTransaction(async (client) => {
+      await client.query('reset role');
+      const field = await addField(client, company, { label: 'Worth', type: 'NUMBER' });
+      await asBoss(client);
+      await add(client, 'Board', 'WORKSPACE', { layout: { summary: { fieldId: field, aggregate: 'SUM' } } });
+      expect(await value(client, `select metadata.dependents('field', $1)`, [field])).toMatchObject([
+        { kind: 'view', label: 'Board', how: 'lays out by it', isBlocking: true },
+      ]);
+    }));
+
+  test.each([{ size: 3 }, { cardSize: 'HUGE' }, { limits: { OPEN: 0 } }, { bounds: ['a'] }, { summary: {} }, []])(
+    'is refused as %j',
+    (layout) =>
+      db.inTransaction(async (client) => {
+        await asEve(client);
+        expect(await failure(client, () => add(client, 'Board', 'PERSONAL', { layout }))).toMatchObject({
+          code: 'RV265',
+        });
+      }),
+  );
+});
+
 describe('a filter', () => {
   const kept = (client: pg.ClientBase, filter: unknown) =>
     value(client, 'select engine.view_filter($1)', [JSON.stringify(filter)]);

@@ -59,8 +59,9 @@ begin
   update metadata.indexes i set parts = replace(i.parts::text, field_id::text, with_field_id::text)::jsonb
   where i.workspace_id = replace_uses.workspace_id and i.parts::text ~ field_id::text;
   update metadata.views v set group_field_id = case v.group_field_id when field_id then with_field_id else v.group_field_id end,
-    filter = replace(v.filter::text, field_id::text, with_field_id::text)::jsonb, sorts = replace(v.sorts::text, field_id::text, with_field_id::text)::jsonb
-  where v.workspace_id = replace_uses.workspace_id and (v.group_field_id = field_id or concat(v.filter, v.sorts) ~ field_id::text);
+    filter = replace(v.filter::text, field_id::text, with_field_id::text)::jsonb, sorts = replace(v.sorts::text, field_id::text, with_field_id::text)::jsonb,
+    layout = replace(v.layout::text, field_id::text, with_field_id::text)::jsonb
+  where v.workspace_id = replace_uses.workspace_id and (v.group_field_id = field_id or concat(v.filter, v.sorts, v.layout) ~ field_id::text);
   delete from metadata.view_fields c
   where c.workspace_id = replace_uses.workspace_id and c.field_id = replace_uses.field_id
     and exists (select from metadata.view_fields n where n.view_id = c.view_id and n.field_id = with_field_id);

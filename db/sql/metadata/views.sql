@@ -19,6 +19,9 @@ begin
   if tg_op = 'INSERT' or new.filter is distinct from old.filter then
     new.filter := engine.view_filter(new.filter);
   end if;
+  if tg_op = 'INSERT' or new.layout is distinct from old.layout then
+    new.layout := engine.view_layout(new.layout);
+  end if;
   if jsonb_typeof(new.sorts) <> 'array' or exists (select from jsonb_array_elements(new.sorts) s where jsonb_typeof(s) <> 'object' or s ->> 'fieldId' is null) then
     raise exception 'The order of a view lists fields.' using errcode = 'RV186', column = 'sorts', hint = 'Give [{"fieldId", "part", "descending"}].';
   end if;
@@ -143,8 +146,8 @@ create policy delete_own on metadata.view_fields for delete to relvar_crm using 
 
 grant select on metadata.views, metadata.view_fields to relvar_crm;
 -- Who owns a view follows from who makes it.
-grant insert (id, object_id, name, icon, type, filter, sorts, group_field_id, group_bucket, colors, position, visibility, is_locked),
-  update (name, icon, type, filter, sorts, group_field_id, group_bucket, colors, position, visibility, is_locked), delete
+grant insert (id, object_id, name, icon, type, filter, sorts, group_field_id, group_bucket, colors, layout, position, visibility, is_locked),
+  update (name, icon, type, filter, sorts, group_field_id, group_bucket, colors, layout, position, visibility, is_locked), delete
   on metadata.views to relvar_crm;
 grant insert (id, view_id, field_id, width, is_visible, is_pinned, aggregate, position), update (width, is_visible, is_pinned, aggregate, position), delete
   on metadata.view_fields to relvar_crm;
@@ -176,7 +179,7 @@ $$;
 
 -- ── doing it in one call ───────────────────────────────────────────────────────────────────────
 
--- What a view is like, written over what it was: {"type", "icon", "filter", "sorts", "groupFieldId", "groupBucket", "colors",
+-- What a view is like, written over what it was: {"type", "icon", "filter", "sorts", "groupFieldId", "groupBucket", "colors", "layout",
 -- "fields": [{"fieldId", "width", "isVisible", "isPinned", "aggregate"}]}, of which what is left out stays as it is.
 create or replace function metadata.save_view(view_id uuid, state jsonb) returns metadata.views
 language plpgsql volatile set search_path = ''
@@ -187,9 +190,9 @@ declare
   v_unknown text;
 begin
   select k into v_unknown from jsonb_object_keys(case jsonb_typeof(state) when 'object' then state else '{}' end) k
-  where k not in ('type', 'icon', 'filter', 'sorts', 'groupFieldId', 'groupBucket', 'colors', 'fields') limit 1;
+  where k not in ('type', 'icon', 'filter', 'sorts', 'groupFieldId', 'groupBucket', 'colors', 'layout', 'fields') limit 1;
   if found or jsonb_typeof(state) is distinct from 'object' then
-    raise exception 'A view has no "%".', coalesce(v_unknown, '') using errcode = 'RV186', column = 'state', hint = 'It has type, icon, filter, sorts, groupFieldId, groupBucket, colors and fields.';
+    raise exception 'A view has no "%".', coalesce(v_unknown, '') using errcode = 'RV186', column = 'state', hint = 'It has type, icon, filter, sorts, groupFieldId, groupBucket, colors, layout and fields.';
   end if;
   update metadata.views v set
     type = coalesce(state ->> 'type', v.type),
@@ -198,7 +201,8 @@ begin
     sorts = coalesce(nullif(state -> 'sorts', 'null'), v.sorts),
     group_field_id = case when state ? 'groupFieldId' then (state ->> 'groupFieldId')::uuid else v.group_field_id end,
     group_bucket = case when state ? 'groupBucket' then state ->> 'groupBucket' else v.group_bucket end,
-    colors = coalesce(nullif(state -> 'colors', 'null'), v.colors)
+    colors = coalesce(nullif(state -> 'colors', 'null'), v.colors),
+    layout = coalesce(nullif(state -> 'layout', 'null'), v.layout)
   where v.id = save_view.view_id returning v.* into v_view;
   if not found then
     raise exception 'This view is not yours to change, or there is none.' using errcode = 'RV187', column = 'view_id',
@@ -217,7 +221,7 @@ begin
 end
 $$;
 comment on function metadata.save_view(uuid, jsonb) is
-  'Writes over a view: {type, icon, filter, sorts, groupFieldId, groupBucket, colors, fields: [{fieldId, width, isVisible, isPinned, aggregate}]}. What is left out stays. Columns stand in the order of the list.';
+  'Writes over a view: {type, icon, filter, sorts, groupFieldId, groupBucket, colors, layout, fields: [{fieldId, width, isVisible, isPinned, aggregate}]}. What is left out stays. Columns stand in the order of the list.';
 
 create or replace function metadata.add_view(object_id uuid, name text, state jsonb default '{}', visibility text default 'PERSONAL', id uuid default null) returns metadata.views
 language plpgsql volatile set search_path = ''
@@ -247,7 +251,7 @@ begin
   end if;
   return metadata.add_view(v_view.object_id, coalesce(nullif(btrim(copy_view.name), ''), left(v_view.name, 90) || ' (copy)'), jsonb_build_object(
     'type', v_view.type, 'icon', v_view.icon, 'filter', v_view.filter, 'sorts', v_view.sorts, 'groupFieldId', v_view.group_field_id,
-    'groupBucket', v_view.group_bucket, 'colors', v_view.colors,
+    'groupBucket', v_view.group_bucket, 'colors', v_view.colors, 'layout', v_view.layout,
     'fields', (select coalesce(jsonb_agg(jsonb_build_object('fieldId', c.field_id, 'width', c.width, 'isVisible', c.is_visible, 'isPinned', c.is_pinned, 'aggregate', c.aggregate) order by c.position, c.id), '[]')
       from metadata.view_fields c where c.view_id = v_view.id)));
 end
@@ -328,6 +332,8 @@ begin
     v_view.universal_identifier := null;
     v_view.application_id := null;
   end if;
+  -- Kept before views had a layout.
+  v_view.layout := coalesce(v_view.layout, '{}');
   insert into metadata.views select v_view.*;
   insert into metadata.view_fields select c.* from jsonb_populate_recordset(null::metadata.view_fields, v_kept.data -> 'fields') c where exists (select from metadata.fields f where f.id = c.field_id);
   insert into metadata.view_shares select s.* from jsonb_populate_recordset(null::metadata.view_shares, v_kept.data -> 'shares') s
@@ -361,6 +367,7 @@ comment on column metadata.views.sorts is 'Their order: [{"fieldId", "part", "de
 comment on column metadata.views.group_field_id is 'The field by whose values it groups.';
 comment on column metadata.views.group_bucket is 'Of a date or a time, what it groups by: DAY, WEEK, MONTH, QUARTER or YEAR; null for the usual one.';
 comment on column metadata.views.colors is 'What is marked: [{"condition": a comparison as in filter, "color", "target": ROW or CELL}], of which the first that fits counts.';
+comment on column metadata.views.layout is 'What its type asks besides: cardSize, bounds, hiddenColumns, collapsedColumns, limits and summary of a board, dateFieldId, endFieldId and scale of a calendar, coverFieldId of a gallery.';
 comment on column metadata.views.position is 'Place among the views of the object, smallest first.';
 comment on column metadata.views.created_at is 'When it was made.';
 comment on column metadata.views.updated_at is 'When it was last changed.';

@@ -3014,7 +3014,8 @@ create table metadata.views (
   is_locked boolean not null default false,
   updated_at timestamp with time zone not null default now(),
   group_bucket text,
-  colors jsonb not null default '[]'::jsonb
+  colors jsonb not null default '[]'::jsonb,
+  layout jsonb not null default '{}'::jsonb
 );
 alter table metadata.views enable row level security;
 comment on table metadata.views is 'Saved ways of looking at the records of an object.';
@@ -3038,6 +3039,7 @@ comment on column metadata.views.is_locked is 'Whether its keeper alone saves ov
 comment on column metadata.views.updated_at is 'When it was last changed.';
 comment on column metadata.views.group_bucket is 'Of a date or a time, what it groups by: DAY, WEEK, MONTH, QUARTER or YEAR; null for the usual one.';
 comment on column metadata.views.colors is 'What is marked: [{"condition": a comparison as in filter, "color", "target": ROW or CELL}], of which the first that fits counts.';
+comment on column metadata.views.layout is 'What its type asks besides: cardSize, bounds, hiddenColumns, collapsedColumns, limits and summary of a board, dateFieldId, endFieldId and scale of a calendar, coverFieldId of a gallery.';
 
 alter table metadata.views add constraint views_colors_check CHECK ((jsonb_typeof(colors) = 'array'::text));
 
@@ -17002,7 +17004,8 @@ begin
     from object o cross join lateral jsonb_array_elements(coalesce(o.value -> 'indexes', '[]')) e
     union all
     select 'views', o.object_id, jsonb_build_object('name', e.value -> 'name', 'icon', e.value -> 'icon', 'type', coalesce(e.value -> 'type', '"TABLE"'), 'filter', nullif(engine.references_by_id(manifest_changes.workspace_id, engine.manifest_filter(e.value -> 'filter'), v_planned), 'null'),
-        'sorts', engine.references_by_id(manifest_changes.workspace_id, coalesce(e.value -> 'sorts', '[]'), v_planned), 'groupFieldId', v_planned -> ('field:' || o.name || '.' || (e.value ->> 'groupField')), 'position', coalesce(e.value -> 'position', '0')),
+        'sorts', engine.references_by_id(manifest_changes.workspace_id, coalesce(e.value -> 'sorts', '[]'), v_planned), 'groupFieldId', v_planned -> ('field:' || o.name || '.' || (e.value ->> 'groupField')),
+        'layout', engine.references_by_id(manifest_changes.workspace_id, coalesce(e.value -> 'layout', '{}'), v_planned), 'position', coalesce(e.value -> 'position', '0')),
       (select jsonb_agg(jsonb_build_object('fieldId', v_planned -> ('field:' || o.name || '.' || (c.value ->> 'field')), 'width', c.value -> 'width', 'isVisible', coalesce(c.value -> 'isVisible', 'true'), 'isPinned', coalesce(c.value -> 'isPinned', 'false'), 'aggregate', coalesce(c.value -> 'aggregate', 'null'), 'position', coalesce(c.value -> 'position', '0')))
         from jsonb_array_elements(coalesce(e.value -> 'fields', '[]')) c)
     from object o cross join lateral jsonb_array_elements(coalesce(o.value -> 'views', '[]')) e
@@ -17309,7 +17312,7 @@ AS $function$
   from named n where n.part = 'indexes'
   union all
   select 'views', n.identifier, n.owner, jsonb_build_object('name', n.value -> 'name', 'icon', n.value -> 'icon', 'type', coalesce(n.value ->> 'type', 'TABLE'), 'filter', engine.manifest_filter(n.value -> 'filter'),
-    'sorts', coalesce(n.value -> 'sorts', '[]'), 'group_field_id', n.field || (n.value ->> 'groupField'), 'position', coalesce((n.value ->> 'position')::double precision, 0))
+    'sorts', coalesce(n.value -> 'sorts', '[]'), 'group_field_id', n.field || (n.value ->> 'groupField'), 'layout', coalesce(n.value -> 'layout', '{}'), 'position', coalesce((n.value ->> 'position')::double precision, 0))
   from named n where n.part = 'views'
   union all
   select 'viewFields', n.identifier || '>' || (c ->> 'field'), n.identifier, jsonb_build_object('field_id', n.field || (c ->> 'field'), 'width', c -> 'width',
@@ -18577,7 +18580,7 @@ AS $function$
     'views', (
       select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('universalIdentifier', v.universal_identifier)) || jsonb_build_object('name', v.name, 'icon', v.icon, 'type', v.type,
         'filter', engine.references_by_name(v.workspace_id, v.filter), 'sorts', engine.references_by_name(v.workspace_id, v.sorts),
-        'groupField', (select f.name from metadata.fields f where f.id = v.group_field_id), 'position', v.position,
+        'groupField', (select f.name from metadata.fields f where f.id = v.group_field_id), 'layout', engine.references_by_name(v.workspace_id, v.layout), 'position', v.position,
         'fields', (select coalesce(jsonb_agg(jsonb_build_object('field', f.name, 'width', c.width, 'isVisible', c.is_visible, 'isPinned', c.is_pinned, 'aggregate', c.aggregate, 'position', c.position) order by c.position, f.name), '[]')
           from metadata.view_fields c join metadata.fields f on f.id = c.field_id and f.deleted_at is null where c.view_id = v.id)) order by v.position, v.name), '[]')
       from metadata.views v where v.object_id = (object).id and v.visibility = 'WORKSPACE'))
@@ -21291,8 +21294,9 @@ begin
   update metadata.indexes i set parts = replace(i.parts::text, field_id::text, with_field_id::text)::jsonb
   where i.workspace_id = replace_uses.workspace_id and i.parts::text ~ field_id::text;
   update metadata.views v set group_field_id = case v.group_field_id when field_id then with_field_id else v.group_field_id end,
-    filter = replace(v.filter::text, field_id::text, with_field_id::text)::jsonb, sorts = replace(v.sorts::text, field_id::text, with_field_id::text)::jsonb
-  where v.workspace_id = replace_uses.workspace_id and (v.group_field_id = field_id or concat(v.filter, v.sorts) ~ field_id::text);
+    filter = replace(v.filter::text, field_id::text, with_field_id::text)::jsonb, sorts = replace(v.sorts::text, field_id::text, with_field_id::text)::jsonb,
+    layout = replace(v.layout::text, field_id::text, with_field_id::text)::jsonb
+  where v.workspace_id = replace_uses.workspace_id and (v.group_field_id = field_id or concat(v.filter, v.sorts, v.layout) ~ field_id::text);
   delete from metadata.view_fields c
   where c.workspace_id = replace_uses.workspace_id and c.field_id = replace_uses.field_id
     and exists (select from metadata.view_fields n where n.view_id = c.view_id and n.field_id = with_field_id);
@@ -25601,6 +25605,9 @@ begin
   if tg_op = 'INSERT' or new.filter is distinct from old.filter then
     new.filter := engine.view_filter(new.filter);
   end if;
+  if tg_op = 'INSERT' or new.layout is distinct from old.layout then
+    new.layout := engine.view_layout(new.layout);
+  end if;
   if jsonb_typeof(new.sorts) <> 'array' or exists (select from jsonb_array_elements(new.sorts) s where jsonb_typeof(s) <> 'object' or s ->> 'fieldId' is null) then
     raise exception 'The order of a view lists fields.' using errcode = 'RV186', column = 'sorts', hint = 'Give [{"fieldId", "part", "descending"}].';
   end if;
@@ -26074,11 +26081,11 @@ begin
     -- Of a view that the caller does not see no more is told than that it is there. What shows a field does without it.
     select 'view', v.id, case when v.visibility = 'WORKSPACE' or v.owner_id = v_member or v.id = any (v_shared) then v.name else 'A member''s own view' end, v.object_id, concat_ws(', ',
         case when v.group_field_id = any (v_ids) then 'groups by it' end, case when v.filter::text ~ v_pattern then 'filters by it' end,
-        case when v.sorts::text ~ v_pattern then 'sorts by it' end,
+        case when v.sorts::text ~ v_pattern then 'sorts by it' end, case when v.layout::text ~ v_pattern then 'lays out by it' end,
         case when exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)) then 'shows it' end),
-      v.visibility = 'WORKSPACE' and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts) ~ v_pattern), v.filter::text
+      v.visibility = 'WORKSPACE' and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts, v.layout) ~ v_pattern), v.filter::text
     from metadata.views v
-    where v.workspace_id = uses.workspace_id and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts) ~ v_pattern
+    where v.workspace_id = uses.workspace_id and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts, v.layout) ~ v_pattern
       or exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)))
     union all
     select 'object', o.id, o.label_plural, o.id, concat_ws(', ',
@@ -26305,6 +26312,41 @@ begin
     end if;
   end loop;
   return case jsonb_array_length(v_parts) when 0 then null when 1 then v_parts -> 0 else jsonb_build_object('and', v_parts) end;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.view_layout(layout jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_key text;
+  v_value jsonb;
+begin
+  if jsonb_typeof(layout) is distinct from 'object' or length(layout::text) > 50000 then
+    raise exception 'The layout of a view is an object.' using errcode = 'RV265', column = 'layout', hint = 'Give {} for none.';
+  end if;
+  for v_key, v_value in select * from jsonb_each(jsonb_strip_nulls(layout)) loop
+    if not coalesce(case v_key
+      when 'cardSize' then v_value in ('"COMPACT"', '"FULL"')
+      when 'bounds' then jsonb_typeof(v_value) = 'array' and jsonb_array_length(v_value) <= 50 and not jsonb_path_exists(v_value, '$[*] ? (@.type() != "number")')
+      when 'hiddenColumns' then jsonb_typeof(v_value) = 'array' and not jsonb_path_exists(v_value, '$[*] ? (@.type() != "string")')
+      when 'collapsedColumns' then jsonb_typeof(v_value) = 'array' and not jsonb_path_exists(v_value, '$[*] ? (@.type() != "string")')
+      when 'limits' then jsonb_typeof(v_value) = 'object' and not jsonb_path_exists(v_value, '$.* ? (@.type() != "number" || @ < 1)')
+      when 'summary' then jsonb_typeof(v_value -> 'fieldId') = 'string' and v_value -> 'aggregate' in ('"SUM"', '"AVG"', '"MIN"', '"MAX"')
+      when 'dateFieldId' then jsonb_typeof(v_value) = 'string'
+      when 'endFieldId' then jsonb_typeof(v_value) = 'string'
+      when 'scale' then v_value in ('"MONTH"', '"WEEK"', '"DAY"')
+      when 'coverFieldId' then jsonb_typeof(v_value) = 'string'
+      else false end, false) then
+      raise exception 'A view is not laid out by "%": %.', v_key, left(v_value::text, 100) using errcode = 'RV265', column = 'layout',
+        hint = 'cardSize: COMPACT or FULL. bounds: numbers. hiddenColumns, collapsedColumns: texts. limits: {column: number}. '
+          'summary: {fieldId, aggregate: SUM, AVG, MIN or MAX}. dateFieldId, endFieldId, coverFieldId: fields. scale: MONTH, WEEK or DAY.';
+    end if;
+  end loop;
+  return jsonb_strip_nulls(layout);
 end
 $function$;
 
@@ -27274,7 +27316,7 @@ begin
   end if;
   return metadata.add_view(v_view.object_id, coalesce(nullif(btrim(copy_view.name), ''), left(v_view.name, 90) || ' (copy)'), jsonb_build_object(
     'type', v_view.type, 'icon', v_view.icon, 'filter', v_view.filter, 'sorts', v_view.sorts, 'groupFieldId', v_view.group_field_id,
-    'groupBucket', v_view.group_bucket, 'colors', v_view.colors,
+    'groupBucket', v_view.group_bucket, 'colors', v_view.colors, 'layout', v_view.layout,
     'fields', (select coalesce(jsonb_agg(jsonb_build_object('fieldId', c.field_id, 'width', c.width, 'isVisible', c.is_visible, 'isPinned', c.is_pinned, 'aggregate', c.aggregate) order by c.position, c.id), '[]')
       from metadata.view_fields c where c.view_id = v_view.id)));
 end
@@ -27574,7 +27616,8 @@ BEGIN ATOMIC
      v.is_locked,
      v.updated_at,
      v.group_bucket,
-     v.colors
+     v.colors,
+     v.layout
     FROM (metadata.view_defaults d
       JOIN metadata.views v ON ((v.id = d.view_id)))
    WHERE ((d.object_id = default_view.object_id) AND ((d.principal_kind <> 'MEMBER'::text) OR (d.principal_id = engine.private_member())) AND ((d.principal_kind <> 'ROLE'::text) OR (d.principal_id = ANY (ARRAY( SELECT engine.my_roles() AS my_roles)))))
@@ -28966,6 +29009,8 @@ begin
     v_view.universal_identifier := null;
     v_view.application_id := null;
   end if;
+  -- Kept before views had a layout.
+  v_view.layout := coalesce(v_view.layout, '{}');
   insert into metadata.views select v_view.*;
   insert into metadata.view_fields select c.* from jsonb_populate_recordset(null::metadata.view_fields, v_kept.data -> 'fields') c where exists (select from metadata.fields f where f.id = c.field_id);
   insert into metadata.view_shares select s.* from jsonb_populate_recordset(null::metadata.view_shares, v_kept.data -> 'shares') s
@@ -29237,9 +29282,9 @@ declare
   v_unknown text;
 begin
   select k into v_unknown from jsonb_object_keys(case jsonb_typeof(state) when 'object' then state else '{}' end) k
-  where k not in ('type', 'icon', 'filter', 'sorts', 'groupFieldId', 'groupBucket', 'colors', 'fields') limit 1;
+  where k not in ('type', 'icon', 'filter', 'sorts', 'groupFieldId', 'groupBucket', 'colors', 'layout', 'fields') limit 1;
   if found or jsonb_typeof(state) is distinct from 'object' then
-    raise exception 'A view has no "%".', coalesce(v_unknown, '') using errcode = 'RV186', column = 'state', hint = 'It has type, icon, filter, sorts, groupFieldId, groupBucket, colors and fields.';
+    raise exception 'A view has no "%".', coalesce(v_unknown, '') using errcode = 'RV186', column = 'state', hint = 'It has type, icon, filter, sorts, groupFieldId, groupBucket, colors, layout and fields.';
   end if;
   update metadata.views v set
     type = coalesce(state ->> 'type', v.type),
@@ -29248,7 +29293,8 @@ begin
     sorts = coalesce(nullif(state -> 'sorts', 'null'), v.sorts),
     group_field_id = case when state ? 'groupFieldId' then (state ->> 'groupFieldId')::uuid else v.group_field_id end,
     group_bucket = case when state ? 'groupBucket' then state ->> 'groupBucket' else v.group_bucket end,
-    colors = coalesce(nullif(state -> 'colors', 'null'), v.colors)
+    colors = coalesce(nullif(state -> 'colors', 'null'), v.colors),
+    layout = coalesce(nullif(state -> 'layout', 'null'), v.layout)
   where v.id = save_view.view_id returning v.* into v_view;
   if not found then
     raise exception 'This view is not yours to change, or there is none.' using errcode = 'RV187', column = 'view_id',
@@ -29266,7 +29312,7 @@ begin
   return v_view;
 end
 $function$;
-comment on function metadata.save_view(uuid,jsonb) is 'Writes over a view: {type, icon, filter, sorts, groupFieldId, groupBucket, colors, fields: [{fieldId, width, isVisible, isPinned, aggregate}]}. What is left out stays. Columns stand in the order of the list.';
+comment on function metadata.save_view(uuid,jsonb) is 'Writes over a view: {type, icon, filter, sorts, groupFieldId, groupBucket, colors, layout, fields: [{fieldId, width, isVisible, isPinned, aggregate}]}. What is left out stays. Columns stand in the order of the list.';
 
 CREATE OR REPLACE FUNCTION metadata.security_settings()
  RETURNS jsonb
@@ -31167,6 +31213,6 @@ grant delete, insert (aggregate, field_id, id, is_pinned, is_visible, position, 
 
 grant select on table metadata.view_shares to relvar_crm;
 
-grant delete, insert (colors, filter, group_bucket, group_field_id, icon, id, is_locked, name, object_id, position, sorts, type, visibility), select, update (colors, filter, group_bucket, group_field_id, icon, is_locked, name, position, sorts, type, visibility) on table metadata.views to relvar_crm;
+grant delete, insert (colors, filter, group_bucket, group_field_id, icon, id, is_locked, layout, name, object_id, position, sorts, type, visibility), select, update (colors, filter, group_bucket, group_field_id, icon, is_locked, layout, name, position, sorts, type, visibility) on table metadata.views to relvar_crm;
 
 grant delete, insert (description, events, fields, filters, format, id, is_active, name, role_id, target_url), select, update (description, events, fields, filters, format, is_active, name, role_id, target_url) on table metadata.webhooks to relvar_crm;

@@ -14,3 +14,5 @@ alter table metadata.views add column group_bucket text check (group_bucket in (
 --!include metadata/manifest.sql
 --!include metadata/bundle.sql
 --!include engine/internals.sql
+--!include engine/past/revert_plan.sql
+--!include engine/past/revert.sql

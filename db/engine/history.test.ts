@@ -323,6 +323,40 @@ describe('taking back', () => {
       expect(await name(client, mine)).toBe('Second');
     }));
 
+  test('a request as a whole, whatever its transactions and however long it took', () =>
+    db.inTransaction(async (client) => {
+      const { mine, others } = await clients(client);
+      await client.query(`select set_config('relvar.request_id', 'long', true)`);
+      await client.query(`insert into clients (name) select 'New ' || n from generate_series(1, 3) n`);
+      await client.query(`update clients set name = name || '!' where id = any ($1)`, [[mine, others]]);
+      await client.query(`insert into clients (name) select 'Newer ' || n from generate_series(1, 3) n`);
+      await client.query(`select set_config('relvar.request_id', '', true)`);
+      // It began three days ago, and ended now.
+      await client.query(
+        `update record_events e set happened_at = now() - b.n * interval '20 hours', transaction_id = (100 + b.n)::text::xid8
+         from (select batch, row_number() over (order by batch desc) - 1 as n from (select distinct batch from record_events where request_id = 'long') x) b where b.batch = e.batch`,
+      );
+      expect(await plan(client, 'request_id => $1', ['long'])).toHaveLength(8);
+      await revert(client, 'request_id => $1', ['long']);
+      expect(await query(client, 'select name from clients order by name')).toEqual([
+        { name: 'Mine' },
+        { name: 'Others' },
+      ]);
+    }));
+
+  test('thousands of records at once, there and back, in a time that grows no faster than they do', () =>
+    db.inTransaction(async (client) => {
+      await clients(client);
+      await client.query(`select set_config('relvar.request_id', 'import', true)`);
+      await client.query(`insert into clients (name) select 'New ' || n from generate_series(1, 8000) n`);
+      await client.query(
+        `select set_config('relvar.request_id', 'undo', true), set_config('statement_timeout', '20s', true)`,
+      );
+      expect(await revert(client, 'request_id => $1', ['import'])).toMatchObject({ reverted: 8000 });
+      expect(await revert(client, 'request_id => $1', ['undo'])).toMatchObject({ reverted: 8000 });
+      expect(await query(client, 'select count(*)::int from clients')).toEqual([{ count: 8002 }]);
+    }));
+
   test('what was changed since is in the way, until one chooses', () =>
     db.inTransaction(async (client) => {
       const { mine, others } = await clients(client);

@@ -155,6 +155,8 @@ function describeResult(result: ImportResult, options: Options, rejectsFile: str
       text += 'Related records that do not exist yet can be created: add --create-missing.\n';
   }
   if (options.dryRun) text += 'This was a dry run: nothing was changed.\n';
+  else if (created + updated > 0)
+    text += `To take it back: select revert(request_id => '${result.requestId}'), or undo it in the history of any of its records.\n`;
   return text;
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Client, PoolClient } from 'pg';
 import type { Writable } from 'node:stream';
 import { identitySettings, type Identity } from '../../pool.ts';
@@ -55,6 +56,8 @@ export interface ImportResult {
   createdRelated: { object: ObjectModel; created: number }[];
   /** The first few rejected rows. */
   rejects: Reject[];
+  /** Which request its changes are in the event log: what takes all of them back. */
+  requestId: string;
 }
 
 /**
@@ -68,7 +71,9 @@ export async function importRecords(options: ImportOptions): Promise<ImportResul
   const format = await sniffFormat(options.source, options.format ?? {});
   await client.query('begin');
   try {
-    const result = await runImport(options, format);
+    const requestId = options.identity.requestId ?? randomUUID();
+    const done = await runImport({ ...options, identity: { ...options.identity, requestId } }, format);
+    const result = { ...done, requestId };
     await client.query(options.dryRun ? 'rollback' : 'commit');
     return result;
   } catch (error) {
@@ -77,7 +82,7 @@ export async function importRecords(options: ImportOptions): Promise<ImportResul
   }
 }
 
-async function runImport(options: ImportOptions, format: CsvFormat): Promise<ImportResult> {
+async function runImport(options: ImportOptions, format: CsvFormat): Promise<Omit<ImportResult, 'requestId'>> {
   const { client, identity, source } = options;
   const progress = (phase: ImportProgress['phase'], rows: number, bytes: number) =>
     options.onProgress?.({ phase, rows, bytes });

@@ -9,7 +9,8 @@ language plpgsql stable set search_path = ''
 as $$
 declare
   v_event record;
-  v_is_recent boolean;
+  v_since timestamptz := now() - interval '1 day';
+  v_is_there boolean;
 begin
   if what ->> 'batch' is not null then
     execute format('select e.* from %I.record_events e where e.batch = $1 and ($2 is null or e.seq = $2) order by e.seq limit 1', schema_name)
@@ -25,10 +26,19 @@ begin
   elsif what ->> 'transaction_id' is not null then
     return format('e.transaction_id = %L', what ->> 'transaction_id');
   elsif what ->> 'request_id' is not null then
-    -- The log is found by time sooner than by request, and most are of today.
-    execute format('select exists (select from %I.record_events e where e.request_id = $1 and e.happened_at > now() - interval ''1 day'')', schema_name)
-      into v_is_recent using what ->> 'request_id';
-    return format('e.request_id = %L', what ->> 'request_id') || case when v_is_recent then ' and e.happened_at > now() - interval ''1 day''' else '' end;
+    -- The log is found by time sooner than by request, and most are of today. What began yesterday, such as a long import,
+    -- has something in each day until then.
+    execute format('select exists (select from %I.record_events e where e.request_id = $1 and e.happened_at > $2)', schema_name)
+      into v_is_there using what ->> 'request_id', v_since;
+    if not v_is_there then
+      return format('e.request_id = %L', what ->> 'request_id');
+    end if;
+    while v_is_there loop
+      execute format('select exists (select from %I.record_events e where e.request_id = $1 and e.happened_at > $2 - interval ''1 day'' and e.happened_at <= $2)', schema_name)
+        into v_is_there using what ->> 'request_id', v_since;
+      v_since := v_since - interval '1 day';
+    end loop;
+    return format('e.request_id = %L and e.happened_at > %L::timestamptz', what ->> 'request_id', v_since);
   elsif what ->> 'record_id' is not null and (what ->> 'moment' is not null or what ->> 'after_batch' is not null) then
     return format('e.record_id = %L and e.object_id = %L', what ->> 'record_id', engine.past_object_id(workspace_id, what ->> 'object_name'))
       || case when what ->> 'moment' is not null then format(' and e.happened_at > %L::timestamptz', what ->> 'moment') else '' end

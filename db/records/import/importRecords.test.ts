@@ -102,7 +102,7 @@ test('creates records, as an import, with events and one outbox row', async () =
 test('all of it is one request, also what was made for it, and is taken back as one', async () => {
   const file = 'First name,Email,Company\nAda,ada@a.example,Acme\nBob,bob@b.example,Bolt\n';
   await run('person', 'First name,Email\nOld,ada@a.example\n');
-  const { requestId, ...result } = await run('person', file, { match: 'emails', createMissing: true });
+  const result = await run('person', file, { match: 'emails', createMissing: true });
   expect(counts(result)).toMatchObject({ created: 1, updated: 1 });
   expect(
     await select(
@@ -110,9 +110,9 @@ test('all of it is one request, also what was made for it, and is taken back as 
       'record_events',
       `where happened_at = (select max(happened_at) from ${workspace.schema}.record_events)`,
     ),
-  ).toEqual([{ request_id: requestId }]);
+  ).toEqual([{ request_id: result.requestId }]);
   await db.admin.query(
-    `begin; set local search_path = ${workspace.schema}, public; select revert(request_id => '${requestId}'); commit`,
+    `begin; set local search_path = ${workspace.schema}, public; select revert(request_id => '${result.requestId}'); commit`,
   );
   expect(await select('name_first_name as name', 'people')).toEqual([{ name: 'Old' }]);
   expect(await select('name', 'companies')).toEqual([]);

@@ -5,6 +5,7 @@ import { useModelStore } from '../model/store.ts';
 import { OBJECT_TABS } from '../settings/objectSearch.ts';
 import type { ObjectSearch } from '../settings/objectSearch.ts';
 import { jobSearch } from '../settings/jobs/jobs.ts';
+import type { ViewBucket, ViewOptions, ViewType } from '../views/savedViews.ts';
 import { NotFound } from './Message.tsx';
 import { Shell } from './Shell.tsx';
 
@@ -31,9 +32,17 @@ export interface TableSearch {
   filters?: EncodedNode[];
   /** Names of the columns that show, in their order, each with its width if it has one of its own. */
   columns?: string;
+  type?: ViewType;
+  /** The field that records are grouped by; empty for none. */
+  group?: string;
+  bucket?: ViewBucket | '';
+  options?: ViewOptions;
   /** The moment as of which the list is shown. */
   asOf?: string;
 }
+
+const VIEW_TYPES = ['TABLE', 'BOARD', 'CALENDAR', 'GALLERY'] satisfies ViewType[];
+const BUCKETS = ['', 'DAY', 'WEEK', 'MONTH', 'QUARTER', 'YEAR'] satisfies (ViewBucket | '')[];
 
 const moment = (search: { [key: string]: unknown }): { asOf?: string } =>
   typeof search['asOf'] === 'string' && !Number.isNaN(Date.parse(search['asOf'])) ? { asOf: search['asOf'] } : {};
@@ -46,6 +55,12 @@ const table = createRoute({
     ...(typeof search['sort'] === 'string' ? { sort: search['sort'] } : {}),
     ...(Array.isArray(search['filters']) ? { filters: search['filters'] as EncodedNode[] } : {}),
     ...(typeof search['columns'] === 'string' ? { columns: search['columns'] } : {}),
+    ...(VIEW_TYPES.some((type) => type === search['type']) ? { type: search['type'] as ViewType } : {}),
+    ...(typeof search['group'] === 'string' ? { group: search['group'] } : {}),
+    ...(BUCKETS.some((bucket) => bucket === search['bucket']) ? { bucket: search['bucket'] as ViewBucket } : {}),
+    ...(typeof search['options'] === 'object' && search['options'] !== null
+      ? { options: search['options'] as ViewOptions }
+      : {}),
     ...moment(search),
   }),
   component: lazyRouteComponent(() => import('../records/TablePage.tsx'), 'TablePage'),

@@ -5,7 +5,7 @@ import { objectByPlural } from '../model/lookup.ts';
 import { useModel, useWholeModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import { useObjectViews, type SavedView } from '../views/savedViews.ts';
-import { applyDifferences, differences, shownOf, type Shown } from '../views/shown.ts';
+import { applyDifferences, differences, shownOf, usually, type Shown } from '../views/shown.ts';
 import { announce } from './announce.tsx';
 import { useColumnLayout } from './columnLayout.ts';
 import { NoObject } from './NoObject.tsx';
@@ -36,7 +36,7 @@ function ShownTable({ object }: { object: ModelObject }) {
   const wanted = search.view ?? known?.defaultId ?? ALL;
   const view = known?.views.find(({ id }) => id === wanted) ?? null;
   const base = useMemo<Shown>(
-    () => (view ? shownOf(whole, object, view, usual) : { filters: [], sorts: [], layout: usual }),
+    () => (view ? shownOf(whole, object, view, usual) : usually(usual)),
     [whole, object, view, usual],
   );
   const key = JSON.stringify(search);
@@ -100,19 +100,21 @@ function ShownTable({ object }: { object: ModelObject }) {
       </Suspense>
     );
   return (
-    <ObjectTable
-      onPast={() => go({ ...search, asOf: new Date().toISOString() }, false)}
-      model={model}
-      object={object}
-      shown={shown}
-      show={show}
-      views={{
-        known,
-        view,
-        changes: differences(object, base, shown),
-        open,
-        discard,
-      }}
-    />
+    <Suspense fallback={null}>
+      <ObjectTable
+        onPast={() => go({ ...search, asOf: new Date().toISOString() }, false)}
+        model={model}
+        object={object}
+        shown={shown}
+        show={show}
+        views={{
+          known,
+          view,
+          changes: differences(object, base, shown),
+          open,
+          discard,
+        }}
+      />
+    </Suspense>
   );
 }

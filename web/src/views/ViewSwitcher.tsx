@@ -1,18 +1,19 @@
 import { Combobox, useCombobox } from '@mantine/core';
-import { IconCheck, IconLock, IconPlus, IconTable } from '@tabler/icons-react';
+import { IconCheck, IconLock, IconPlus } from '@tabler/icons-react';
 import { useEffect, useEffectEvent, useState } from 'react';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import type { ModelObject } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
 import type { ViewControls } from './controls.ts';
 import { useFavourites } from './favourites.ts';
-import type { SavedView } from './savedViews.ts';
-import { allOf, ViewButton } from './viewButtons.tsx';
+import type { SavedView, ViewType } from './savedViews.ts';
+import { allOf, TypeIcon, ViewButton } from './viewButtons.tsx';
 import classes from './views.module.css';
 
 interface ViewSwitcherProps {
   object: ModelObject;
   views: ViewControls;
+  type: ViewType;
   onSaveAs: () => void;
   defaultOpened: boolean;
 }
@@ -36,7 +37,7 @@ function sections(views: SavedView[], me: string | null, isFavourite: (id: strin
 const ALL = '';
 const NEW = 'new';
 
-export function ViewSwitcher({ object, views, onSaveAs, defaultOpened }: ViewSwitcherProps) {
+export function ViewSwitcher({ object, views, type, onSaveAs, defaultOpened }: ViewSwitcherProps) {
   const [query, setQuery] = useState('');
   const me = useSession((state) => state.identity?.member?.id ?? null);
   const favourites = useFavourites();
@@ -68,7 +69,7 @@ export function ViewSwitcher({ object, views, onSaveAs, defaultOpened }: ViewSwi
   };
   const option = (id: string, name: string, each: SavedView | null) => (
     <Combobox.Option key={id} value={id} active={(view?.id ?? ALL) === id} className={classes.option}>
-      {each?.icon ? <ObjectIcon name={each.icon} size={15} /> : <IconTable size={15} stroke={1.75} aria-hidden />}
+      {each?.icon ? <ObjectIcon name={each.icon} size={15} /> : <TypeIcon type={each?.type ?? 'TABLE'} />}
       <span className={classes.optionName}>
         {name}
         {each?.visibility === 'PERSONAL' && each.ownerId !== me && each.ownerName ? (
@@ -92,7 +93,7 @@ export function ViewSwitcher({ object, views, onSaveAs, defaultOpened }: ViewSwi
       shadow="md"
     >
       <Combobox.Target targetType="button">
-        <ViewButton object={object} view={view} onClick={() => combobox.toggleDropdown()} />
+        <ViewButton object={object} view={view} type={type} onClick={() => combobox.toggleDropdown()} />
       </Combobox.Target>
       <Combobox.Dropdown>
         <Combobox.Search

@@ -22,17 +22,41 @@ export interface ViewSort {
   descending?: boolean;
 }
 
+export type ViewBucket = 'DAY' | 'WEEK' | 'MONTH' | 'QUARTER' | 'YEAR';
+export type ViewType = 'TABLE' | 'BOARD' | 'CALENDAR' | 'GALLERY';
+
+/** What a board, a calendar or a gallery is told besides. What is not there is as usual. */
+export interface ViewOptions {
+  cardSize?: 'COMPACT' | 'FULL';
+  /** Where the ranges of numbers begin that make the columns of a board. */
+  bounds?: number[];
+  /** Columns of a board by their keys. */
+  hiddenColumns?: string[];
+  collapsedColumns?: string[];
+  /** How many cards a column should hold at most. */
+  limits?: { [column: string]: number };
+  /** What the head of a column says of its cards besides how many they are. */
+  summary?: { fieldId: string; aggregate: 'SUM' | 'AVG' | 'MIN' | 'MAX' };
+  dateFieldId?: string;
+  endFieldId?: string;
+  scale?: 'MONTH' | 'WEEK' | 'DAY';
+  coverFieldId?: string;
+}
+
 export interface SavedView {
   id: string;
   name: string;
   icon: string | null;
-  type: string;
+  type: ViewType;
   visibility: 'WORKSPACE' | 'PERSONAL';
   ownerId: string | null;
   ownerName: string | null;
   isLocked: boolean;
   filter: StoredFilter | null;
   sorts: ViewSort[];
+  groupFieldId: string | null;
+  groupBucket: ViewBucket | null;
+  layout: ViewOptions;
   /** Whether the caller may save over it. */
   canUpdate: boolean;
   /** Whether the caller shares, locks and deletes it. */
@@ -53,9 +77,10 @@ export interface ObjectViews {
   defaults: ViewDefault[];
 }
 
-type Answered = Omit<SavedView, 'filter' | 'sorts' | 'columns' | 'canUpdate' | 'isKept'> & {
+type Answered = Omit<SavedView, 'filter' | 'sorts' | 'layout' | 'columns' | 'canUpdate' | 'isKept'> & {
   filter: StoredFilter | string | null;
   sorts: ViewSort[] | string;
+  layout: ViewOptions | string;
   viewFields: { nodes: ViewColumn[] };
 };
 
@@ -74,7 +99,7 @@ const VIEWS = gql<
   { object: string }
 >(`query Views($object: UUID!) {
   views(filter: { objectId: { equalTo: $object } }, orderBy: [POSITION_ASC, ID_ASC]) { nodes {
-    id name icon type visibility ownerId ownerName isLocked filter sorts
+    id name icon type visibility ownerId ownerName isLocked filter sorts groupFieldId groupBucket layout
     viewFields(orderBy: [POSITION_ASC, ID_ASC]) { nodes { fieldId width isVisible isPinned aggregate } }
   } }
   myViews
@@ -100,10 +125,11 @@ export async function loadViews(objectId: string): Promise<void> {
   const rights = parsed(myViews);
   useStore.setState({
     [key]: {
-      views: views.nodes.map(({ viewFields, filter, sorts, ...view }) => ({
+      views: views.nodes.map(({ viewFields, filter, sorts, layout, ...view }) => ({
         ...view,
         filter: filter === null ? null : parsed(filter),
         sorts: parsed(sorts),
+        layout: parsed(layout),
         canUpdate: rights.changeable.includes(view.id),
         isKept: rights.kept.includes(view.id),
         columns: viewFields.nodes,
@@ -136,6 +162,10 @@ export function useObjectViews(object: ModelObject | undefined): ObjectViews | n
 export interface ViewState {
   filter: StoredFilter | null;
   sorts: ViewSort[];
+  type: ViewType;
+  groupFieldId: string | null;
+  groupBucket: ViewBucket | null;
+  layout: ViewOptions;
   fields: ViewColumn[];
   icon?: string;
 }

@@ -4,14 +4,31 @@ import { fieldById, visibleFields } from '../model/lookup.ts';
 import { decodeSorts, encodeSorts, type Sort } from '../model/sorting.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { shownFields, type ColumnLayout } from '../records/columnLayout.ts';
-import type { SavedView, ViewState } from './savedViews.ts';
+import type { SavedView, ViewBucket, ViewOptions, ViewState, ViewType } from './savedViews.ts';
 
 /** How the records of an object are shown, wherever that comes from: a view, the address, or what one chose before. */
 export interface Shown {
   filters: FilterNode[];
   sorts: Sort[];
   layout: ColumnLayout;
+  type: ViewType;
+  /** The field that records are grouped by. */
+  group: string | null;
+  /** Of a date, the span of the calendar that makes a group. */
+  bucket: ViewBucket | null;
+  options: ViewOptions;
 }
+
+/** All records, as one last left their columns. */
+export const usually = (usual: ColumnLayout): Shown => ({
+  filters: [],
+  sorts: [],
+  layout: usual,
+  type: 'TABLE',
+  group: null,
+  bucket: null,
+  options: {},
+});
 
 export const encodeColumns = (object: ModelObject, { widths, ...layout }: ColumnLayout): string =>
   shownFields(object, { widths, ...layout })
@@ -50,6 +67,10 @@ export function shownOf(whole: Model, object: ModelObject, view: SavedView, usua
       const field = fieldById(object, fieldId);
       return field ? [{ field: field.name, descending: descending === true }] : [];
     }),
+    type: view.type,
+    group: fieldById(object, view.groupFieldId)?.name ?? null,
+    bucket: view.groupBucket,
+    options: view.layout,
     layout:
       view.columns.length === 0
         ? usual
@@ -67,7 +88,13 @@ export function shownOf(whole: Model, object: ModelObject, view: SavedView, usua
 export function stateOf(model: Model, object: ModelObject, shown: Shown, view: SavedView | null): ViewState {
   const before = new Map(view?.columns.map((column) => [column.fieldId, column]));
   const isSeen = (id: string) => visibleFields(object).some((field) => field.id === id);
+  const group = object.fields.find(({ name }) => name === shown.group);
+  const isUnseen = view?.groupFieldId && !fieldById(object, view.groupFieldId);
   return {
+    type: shown.type,
+    groupFieldId: group?.id ?? (isUnseen ? view.groupFieldId : null),
+    groupBucket: shown.bucket,
+    layout: shown.options,
     filter: storeFilter(model, object, shown.filters),
     sorts: [
       ...shown.sorts.flatMap(({ field: name, descending }) => {
@@ -89,6 +116,9 @@ export function stateOf(model: Model, object: ModelObject, shown: Shown, view: S
   };
 }
 
+const sorted = (options: ViewOptions) => JSON.stringify(Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1)));
+const sameOptions = (a: ViewOptions, b: ViewOptions): boolean => sorted(a) === sorted(b);
+
 /** Where what is shown differs from where it started, as the address tells it. */
 export function differences(object: ModelObject, base: Shown, shown: Shown): TableSearch {
   // What is begun and not applied yet counts, too: it is in the address while one is at it.
@@ -98,6 +128,10 @@ export function differences(object: ModelObject, base: Shown, shown: Shown): Tab
     ...(filter(base) === filter(shown) ? {} : { filters: shown.filters.map(encodeNode) }),
     ...(encodeSorts(base.sorts) === sort ? {} : { sort }),
     ...(encodeColumns(object, base.layout) === columns ? {} : { columns }),
+    ...(base.type === shown.type ? {} : { type: shown.type }),
+    ...(base.group === shown.group ? {} : { group: shown.group ?? '' }),
+    ...(base.bucket === shown.bucket ? {} : { bucket: shown.bucket ?? '' }),
+    ...(sameOptions(base.options, shown.options) ? {} : { options: shown.options }),
   };
 }
 
@@ -105,4 +139,8 @@ export const applyDifferences = (object: ModelObject, base: Shown, search: Table
   filters: search.filters === undefined ? base.filters : decodeNodes(search.filters),
   sorts: search.sort === undefined ? base.sorts : decodeSorts(search.sort),
   layout: search.columns === undefined ? base.layout : decodeColumns(object, search.columns),
+  type: search.type ?? base.type,
+  group: search.group === undefined ? base.group : search.group || null,
+  bucket: search.bucket === undefined ? base.bucket : search.bucket || null,
+  options: search.options ?? base.options,
 });

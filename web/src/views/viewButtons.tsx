@@ -1,10 +1,31 @@
 import { ActionIcon, type ActionIconProps } from '@mantine/core';
-import { IconChevronDown, IconDots, IconLock, IconTable } from '@tabler/icons-react';
+import {
+  IconCalendar,
+  IconChevronDown,
+  IconDots,
+  IconLayoutGrid,
+  IconLayoutKanban,
+  IconLock,
+  IconTable,
+} from '@tabler/icons-react';
 import type { ComponentPropsWithRef } from 'react';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import type { ModelObject } from '../model/types.ts';
-import type { SavedView } from './savedViews.ts';
+import type { SavedView, ViewType } from './savedViews.ts';
 import classes from './views.module.css';
+
+/** What a view shows its records as; the icon of one that has none of its own. */
+const VIEW_TYPES: { [type in ViewType]: { label: string; icon: typeof IconTable } } = {
+  TABLE: { label: 'Table', icon: IconTable },
+  BOARD: { label: 'Board', icon: IconLayoutKanban },
+  CALENDAR: { label: 'Calendar', icon: IconCalendar },
+  GALLERY: { label: 'Gallery', icon: IconLayoutGrid },
+};
+
+export function TypeIcon({ type, size = 15 }: { type: ViewType; size?: number }) {
+  const Icon = VIEW_TYPES[type].icon;
+  return <Icon size={size} stroke={1.75} aria-hidden />;
+}
 
 // The buttons stand before the menus behind them are loaded.
 export const ViewMenuButton = (
@@ -17,16 +38,17 @@ export const ViewMenuButton = (
 
 export const allOf = (object: ModelObject): string => `All ${object.labelPlural.toLowerCase()}`;
 
-interface ViewButtonProps extends ComponentPropsWithRef<'button'> {
+interface ViewButtonProps extends Omit<ComponentPropsWithRef<'button'>, 'type'> {
   object: ModelObject;
   view: SavedView | null;
+  type: ViewType;
 }
 
-export const ViewButton = ({ object, view, ...props }: ViewButtonProps) => {
+export const ViewButton = ({ object, view, type, ...props }: ViewButtonProps) => {
   const name = view?.name ?? allOf(object);
   return (
     <button type="button" {...props} className={classes.switcher} aria-label={`View: ${name}`} title="Switch the view">
-      {view?.icon ? <ObjectIcon name={view.icon} size={15} /> : <IconTable size={15} stroke={1.75} aria-hidden />}
+      {view?.icon ? <ObjectIcon name={view.icon} size={15} /> : <TypeIcon type={type} />}
       <span className={classes.switcherName}>{name}</span>
       {view?.isLocked ? <IconLock size={12} aria-label="Locked" /> : null}
       <IconChevronDown size={13} aria-hidden />

@@ -1,0 +1,224 @@
+import { ActionIcon, Button } from '@mantine/core';
+import { IconFilter, IconHistory, IconPlus } from '@tabler/icons-react';
+import { useRouter } from '@tanstack/react-router';
+import { lazy, Suspense, useState, type ReactNode } from 'react';
+import { LateMenu } from '../app/LateMenu.tsx';
+import { usePhone } from '../app/phone.ts';
+import { settled } from '../app/settled.ts';
+import { ObjectIcon } from '../fields/ObjectIcon.tsx';
+import type { Model, ModelObject } from '../model/types.ts';
+import { isChanged, type ViewControls } from '../views/controls.ts';
+import { encodeColumns, type Shown } from '../views/shown.ts';
+import { ViewChanges } from '../views/ViewChanges.tsx';
+import { ViewButton, ViewMenuButton } from '../views/viewButtons.tsx';
+import { PageHeader } from './PageHeader.tsx';
+import { ColumnsButton, SortButton } from './tableButtons.tsx';
+import classes from './records.module.css';
+
+const SortMenu = lazy(async () => {
+  await settled;
+  return { default: (await import('./SortMenu.tsx')).SortMenu };
+});
+const ColumnsMenu = lazy(async () => {
+  await settled;
+  return { default: (await import('./ColumnsMenu.tsx')).ColumnsMenu };
+});
+const ViewSwitcher = lazy(async () => {
+  await settled;
+  return { default: (await import('../views/ViewSwitcher.tsx')).ViewSwitcher };
+});
+const ViewMenu = lazy(async () => {
+  await settled;
+  return { default: (await import('../views/ViewMenu.tsx')).ViewMenu };
+});
+const CreateHost = lazy(async () => {
+  await settled;
+  return { default: (await import('./CreateHost.tsx')).CreateHost };
+});
+const FilterBar = lazy(async () => ({ default: (await import('./FilterBar.tsx')).FilterBar }));
+const ViewDialog = lazy(async () => ({ default: (await import('../views/ViewDialog.tsx')).ViewDialog }));
+const ShareViewDialog = lazy(async () => ({ default: (await import('../views/ShareViewDialog.tsx')).ShareViewDialog }));
+const DefaultsDialog = lazy(async () => ({ default: (await import('../views/DefaultsDialog.tsx')).DefaultsDialog }));
+
+/** What each way of showing the records of an object is given. */
+export interface ViewPageProps {
+  model: Model;
+  object: ModelObject;
+  shown: Shown;
+  show: (next: Partial<Shown>) => void;
+  views: ViewControls;
+  /** Shows the list as it was. */
+  onPast: () => void;
+}
+
+interface ViewFrameProps extends ViewPageProps {
+  /** How many records there are, as the head says it. */
+  note: string;
+  /** Asks for a new record; null for who may make none. */
+  onCreate: (() => void) | null;
+  children: ReactNode;
+}
+
+/** Around the records of a view, whatever it shows them as: which view it is, what it filters and sorts by, and what may be done with it. */
+export function ViewFrame({ model, object, shown, show, views, onPast, note, onCreate, children }: ViewFrameProps) {
+  const { filters, sorts, layout } = shown;
+  const { view } = views;
+  const phone = usePhone();
+  const router = useRouter();
+  const [dialog, setDialog] = useState<'new' | 'rename' | 'share' | 'defaults' | null>(null);
+  const [addingFilter, setAddingFilter] = useState(false);
+  // From the first filter on, also while there is none: the line knows which one is new.
+  const [filtering, setFiltering] = useState(false);
+
+  /** All of what is shown, for whoever opens it: also the columns that this browser alone remembers. */
+  const link = () => {
+    const { href } = router.buildLocation({
+      to: '/objects/$namePlural',
+      params: { namePlural: object.namePlural },
+      search: {
+        view: view?.id ?? 'all',
+        ...(view ? {} : { columns: encodeColumns(object, layout) }),
+        ...views.changes,
+      },
+    });
+    return new URL(href, window.location.origin).href;
+  };
+
+  const switching = (
+    <>
+      <LateMenu button={<ViewButton object={object} view={view} type={shown.type} />}>
+        {(isWanted) => (
+          <ViewSwitcher
+            object={object}
+            views={views}
+            type={shown.type}
+            onSaveAs={() => setDialog('new')}
+            defaultOpened={isWanted}
+          />
+        )}
+      </LateMenu>
+      <LateMenu button={<ViewMenuButton />}>
+        {(isWanted) => (
+          <ViewMenu
+            object={object}
+            views={views}
+            link={link}
+            onRename={() => setDialog('rename')}
+            onShare={() => setDialog('share')}
+            onDefaults={() => setDialog('defaults')}
+            defaultOpened={isWanted}
+          />
+        )}
+      </LateMenu>
+    </>
+  );
+
+  const start = phone ? switching : null;
+  const end = isChanged(views) ? (
+    <ViewChanges object={object} shown={shown} views={views} onSaveAs={() => setDialog('new')} />
+  ) : null;
+
+  if (!filtering && (filters.length > 0 || addingFilter || start || end)) setFiltering(true);
+
+  return (
+    <>
+      <PageHeader
+        icon={<ObjectIcon name={object.icon} color={object.color} size={18} />}
+        title={object.labelPlural}
+        beside={phone ? undefined : switching}
+        note={note}
+        actions={
+          <>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="md"
+              aria-label="Add a filter"
+              title="Filter"
+              onClick={() => setAddingFilter(true)}
+            >
+              <IconFilter size={16} stroke={1.75} />
+            </ActionIcon>
+            <LateMenu button={<SortButton isSorted={sorts.length > 0} />}>
+              {(isWanted) => (
+                <SortMenu
+                  object={object}
+                  sorts={sorts}
+                  onSort={(next) => show({ sorts: next })}
+                  defaultOpened={isWanted}
+                />
+              )}
+            </LateMenu>
+            {object.isAudited ? (
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                size="md"
+                aria-label="As it was…"
+                title="As it was…"
+                onClick={onPast}
+              >
+                <IconHistory size={16} stroke={1.75} />
+              </ActionIcon>
+            ) : null}
+            <LateMenu button={<ColumnsButton />}>
+              {(isWanted) => (
+                <ColumnsMenu
+                  object={object}
+                  layout={layout}
+                  onChange={(next) => show({ layout: next })}
+                  defaultOpened={isWanted}
+                />
+              )}
+            </LateMenu>
+            {onCreate ? (
+              <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={onCreate} ml={4}>
+                {phone ? 'New' : `New ${object.labelSingular.toLowerCase()}`}
+              </Button>
+            ) : null}
+          </>
+        }
+      />
+      {filtering ? (
+        <Suspense
+          fallback={
+            <div className={classes.filters}>
+              {start}
+              {end}
+            </div>
+          }
+        >
+          <FilterBar
+            model={model}
+            object={object}
+            filters={filters}
+            adding={addingFilter}
+            onAdding={setAddingFilter}
+            onChange={(next) => show({ filters: next })}
+            start={start}
+            end={end}
+          />
+        </Suspense>
+      ) : null}
+      {children}
+      <Suspense fallback={null}>
+        <CreateHost model={model} />
+      </Suspense>
+      <Suspense fallback={null}>
+        {dialog === 'new' || (dialog === 'rename' && view) ? (
+          <ViewDialog
+            object={object}
+            shown={shown}
+            view={dialog === 'rename' ? view : null}
+            onClose={() => setDialog(null)}
+            onMade={views.open}
+          />
+        ) : null}
+        {dialog === 'share' && view ? <ShareViewDialog view={view} onClose={() => setDialog(null)} /> : null}
+        {dialog === 'defaults' && view ? (
+          <DefaultsDialog object={object} view={view} known={views.known} onClose={() => setDialog(null)} />
+        ) : null}
+      </Suspense>
+    </>
+  );
+}

@@ -16,6 +16,7 @@ interface Options {
   as?: string;
   delimiter?: string;
   encoding?: string;
+  sheet?: string;
   dateOrder?: DateOrder;
   timeZone?: string;
   rejects?: string;
@@ -23,9 +24,9 @@ interface Options {
 
 export function importCommand(): Command {
   return new Command('import')
-    .description('import a CSV file as records of an object, in one transaction')
+    .description('import a file (CSV, TSV, XLSX, vCard) as records of an object, in one transaction')
     .argument('<object>', 'such as person, people or "Sales order"')
-    .argument('<file>', 'a CSV file whose first line names the columns')
+    .argument('<file>', 'a file whose first line names the columns')
     .requiredOption('--workspace <slug>', 'the workspace to import into')
     .option('--match <field>', 'update the record with the same value of this field, such as emails or domainName')
     .option(
@@ -39,6 +40,7 @@ export function importCommand(): Command {
     .option('--as <email>', 'import as this member, with the rights of the member’s role')
     .option('--delimiter <character>', 'what stands between cells; found out by itself', parseDelimiter)
     .option('--encoding <name>', 'such as windows-1252; UTF-8 and UTF-16 are found out')
+    .option('--sheet <name>', 'the sheet of a workbook; the first by itself')
     .option('--date-order <order>', 'what 3/4/2025 means: dmy or mdy', parseDateOrder)
     .option('--time-zone <name>', 'where times are that do not say so', 'UTC')
     .option('--rejects <file>', 'where the rejected rows go; FILE.rejects.csv by itself')
@@ -88,10 +90,15 @@ async function runImport(object: string, file: string, options: Options): Promis
         client,
         identity,
         object,
-        source: { name: basename(file), open: () => createReadStream(file, { highWaterMark: 1 << 18 }) },
+        source: {
+          name: basename(file),
+          size: stats.size,
+          open: (start = 0, end = Infinity) => createReadStream(file, { highWaterMark: 1 << 18, start, end }),
+        },
         format: {
           ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }),
           ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
+          ...(options.sheet === undefined ? {} : { sheet: options.sheet }),
         },
         map: options.map,
         ...(options.match === undefined ? {} : { match: options.match }),
@@ -111,7 +118,7 @@ async function runImport(object: string, file: string, options: Options): Promis
 
 /** Beside the file, or in the working directory where the file's own may not be written to. */
 function rejectsPath(file: string): string {
-  const name = `${basename(file).replace(/\.csv$/i, '')}.rejects.csv`;
+  const name = `${basename(file).replace(/\.(csv|tsv|txt|xlsx|vcf)$/i, '')}.rejects.csv`;
   const folder = dirname(resolve(file));
   try {
     accessSync(folder, constants.W_OK);

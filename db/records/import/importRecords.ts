@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Client, PoolClient } from 'pg';
 import type { Writable } from 'node:stream';
 import { identitySettings, type Identity } from '../../pool.ts';
-import { readCsv, sniffFormat, type CsvFormat, type CsvRecord, type CsvSource } from '../csv/source.ts';
+import { readFile, sniffFile } from '../files/read.ts';
+import type { FileFormat, FileRecord, FileSource } from '../files/source.ts';
 import { assertMay, findObject, loadModel, type FieldModel, type ObjectModel } from '../model.ts';
 import { RecordsError } from '../recordsError.ts';
 import { identifier } from '../sql.ts';
@@ -10,9 +11,9 @@ import type { DateOrder } from '../values/date.ts';
 import { readRules, readTable, type TableFacts } from './catalogue.ts';
 import { resolveLinks, type StagedRelation } from './links.ts';
 import { mapHeaders, type MappedHeader } from './mapping.ts';
-import { RowChecks } from './reject.ts';
-import { writeRejects, type Reject } from './rejectsFile.ts';
-import { copyRows, createStage, RowStage, STAGE } from './stage.ts';
+import { LIVE_ROWS, RowChecks, type ImportMode } from './reject.ts';
+import { rejectedRows, RejectsFile, type Reject, type RejectedRow } from './rejectsFile.ts';
+import { copyRows, createStage, RowStage, STAGE, type Meanings } from './stage.ts';
 import { findTarget, listTargets } from './target.ts';
 import { RowWriter } from './write.ts';
 
@@ -22,12 +23,18 @@ export interface ImportOptions {
   identity: Omit<Identity, 'source'>;
   /** Any name of the object: "person", "people", "Companies". */
   object: string;
-  source: CsvSource;
-  format?: Partial<CsvFormat>;
+  source: FileSource;
+  format?: Partial<FileFormat>;
   /** Header → path of a field ("address.city"); an empty path leaves the column out. */
   map?: ReadonlyMap<string, string>;
   /** The field by which rows find the records they update; without it every row is a new record. */
   match?: string;
+  /** Of rows that are matched; both by itself. */
+  mode?: ImportMode;
+  /** What cells mean, by header and cell, before they are read: "Customer" is CUSTOMER. */
+  meanings?: ReadonlyMap<string, Meanings>;
+  /** Cells that are read as if they held something else, by line and place. */
+  fixes?: Fixes;
   createMissing?: boolean;
   dryRun?: boolean;
   dateOrder?: DateOrder;
@@ -35,6 +42,10 @@ export interface ImportOptions {
   timeZone?: string;
   /** Opens the rejects file; called only when rows were rejected. */
   openRejects?: () => Writable;
+  /** Hears of each rejected row, the header first as line 0. */
+  onReject?: (row: RejectedRow) => Promise<void>;
+  /** Runs as the login in the transaction of the import, so that what it writes is written if the records are. */
+  beforeCommit?: (client: Client | PoolClient, result: ImportResult) => Promise<void>;
   onMapping?: (object: ObjectModel, mapping: MappedHeader[]) => void;
   onProgress?: (progress: ImportProgress) => void;
 }
@@ -58,22 +69,33 @@ export interface ImportResult {
   rejects: Reject[];
   /** Which request its changes are in the event log: what takes all of them back. */
   requestId: string;
+  /** Of a dry run, what would become of the first rows that are not rejected. */
+  outcomes: { line: number; isUpdate: boolean }[];
 }
 
+export type Fixes = ReadonlyMap<number, ReadonlyMap<number, string>>;
+
+const OUTCOMES = 100;
+const SAMPLES = 5;
+
 /**
- * Imports a CSV file in one transaction: the good rows go in together or, when anything but a row is
+ * Imports a file in one transaction: the good rows go in together or, when anything but a row is
  * wrong, nothing does. Memory does not grow with the file: rows stream into a temporary table, are
  * checked there by one statement a rule, and move into place in large batches, under the caller's
  * role, with row-level security, triggers and events as for any other write.
  */
 export async function importRecords(options: ImportOptions): Promise<ImportResult> {
   const { client } = options;
-  const format = await sniffFormat(options.source, options.format ?? {});
+  const format = await sniffFile(options.source, options.format ?? {});
   await client.query('begin');
   try {
     const requestId = options.identity.requestId ?? randomUUID();
     const done = await runImport({ ...options, identity: { ...options.identity, requestId } }, format);
     const result = { ...done, requestId };
+    if (!options.dryRun && options.beforeCommit) {
+      await client.query('set local role none');
+      await options.beforeCommit(client, result);
+    }
     await client.query(options.dryRun ? 'rollback' : 'commit');
     return result;
   } catch (error) {
@@ -82,7 +104,7 @@ export async function importRecords(options: ImportOptions): Promise<ImportResul
   }
 }
 
-async function runImport(options: ImportOptions, format: CsvFormat): Promise<Omit<ImportResult, 'requestId'>> {
+async function runImport(options: ImportOptions, format: FileFormat): Promise<Omit<ImportResult, 'requestId'>> {
   const { client, identity, source } = options;
   const progress = (phase: ImportProgress['phase'], rows: number, bytes: number) =>
     options.onProgress?.({ phase, rows, bytes });
@@ -95,7 +117,10 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Omi
   const facts = await readTable(client, identity.schemaName, object);
 
   let bytes = 0;
-  const records = readCsv(source, format, (read) => (bytes = read));
+  const records = mended(
+    readFile(source, format, (read) => (bytes = read)),
+    options.fixes,
+  );
   const headers = await readHeaders(records, source);
   const mapping = mapHeaders(model, object, headers, options.map ?? new Map());
   options.onMapping?.(object, mapping);
@@ -103,7 +128,7 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Omi
     options.match === undefined ? null : findMatch(options.match, object, mapping, listTargets(model, object));
   requireColumns(mapping, object);
 
-  const stage = new RowStage(mapping, options.dateOrder);
+  const stage = new RowStage(mapping, options.dateOrder, options.meanings);
   const relations: StagedRelation[] = mapping.flatMap(({ header, target }) =>
     target?.relation ? [{ header, relation: target.relation }] : [],
   );
@@ -129,12 +154,13 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Omi
 
   progress('checking', stage.rows, bytes);
   const checks = new RowChecks(client, table, object, facts, rules, stage.columns, relationColumns);
-  if (matchField) await checks.match(matchField);
+  if (matchField) await checks.match(matchField, options.mode ?? 'BOTH');
   await checks.required();
   await checks.constraints();
   await checks.unique();
   const createdRelated = await resolveLinks(client, identity.schemaName, relations, options.createMissing ?? false);
 
+  const outcomes = options.dryRun ? await firstOutcomes(client) : [];
   const writer = new RowWriter(
     client,
     table,
@@ -150,8 +176,7 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Omi
     `select ((select count(*) from ${STAGE} where reject is not null) + (select count(*) from relvar_import_rejects))::float8 as rejected`,
   );
   const rejected = counts[0]?.rejected ?? 0;
-  const rejects =
-    rejected > 0 && options.openRejects ? await writeRejects(client, source, format, options.openRejects()) : [];
+  const rejects = rejected > 0 ? await tellRejects(options, mended(readFile(source, format), options.fixes)) : [];
   return {
     object,
     rows: stage.rows,
@@ -161,7 +186,39 @@ async function runImport(options: ImportOptions, format: CsvFormat): Promise<Omi
     rejected,
     createdRelated,
     rejects,
+    outcomes,
   };
+}
+
+async function* mended(records: AsyncGenerator<FileRecord>, fixes: Fixes | undefined): AsyncGenerator<FileRecord> {
+  for await (const record of records) {
+    for (const [index, text] of fixes?.get(record.line) ?? []) record.cells[index] = text;
+    yield record;
+  }
+}
+
+async function firstOutcomes(client: Client | PoolClient): Promise<ImportResult['outcomes']> {
+  const { rows } = await client.query<ImportResult['outcomes'][number]>(
+    `select s.line::float8 as line, exists (select from relvar_import_matches m where m.line = s.line) as "isUpdate"
+     from ${LIVE_ROWS} order by s.line limit ${OUTCOMES}`,
+  );
+  return rows;
+}
+
+async function tellRejects(
+  { client, openRejects, onReject }: ImportOptions,
+  records: AsyncGenerator<FileRecord>,
+): Promise<Reject[]> {
+  const file = openRejects && new RejectsFile(openRejects());
+  const samples: Reject[] = [];
+  for await (const row of rejectedRows(client, records)) {
+    await file?.add(row);
+    await onReject?.(row);
+    if (row.line !== 0 && samples.length < SAMPLES) samples.push({ line: row.line, reason: row.reason });
+    if (!file && !onReject && samples.length === SAMPLES) break;
+  }
+  await file?.end();
+  return samples;
 }
 
 async function becomeCaller({ client, identity, timeZone }: ImportOptions): Promise<void> {
@@ -192,11 +249,11 @@ async function holdModel(client: Client | PoolClient, table: string): Promise<vo
   );
 }
 
-async function readHeaders(records: AsyncGenerator<CsvRecord>, source: CsvSource): Promise<string[]> {
+async function readHeaders(records: AsyncGenerator<FileRecord>, source: FileSource): Promise<string[]> {
   const first = await records.next();
   if (first.done)
     throw new RecordsError('CSV_EMPTY', `${source.name} is empty.`, 'Its first line should name the columns.');
-  return first.value.cells.map((header) => header.trim());
+  return first.value.cells;
 }
 
 function findMatch(

@@ -22,6 +22,7 @@ export function mapHeaders(
   object: ObjectModel,
   headers: readonly string[],
   overrides: ReadonlyMap<string, string>,
+  samples: readonly (readonly string[])[] = [],
 ): MappedHeader[] {
   const targets = listTargets(model, object);
   const mapped: (MappedHeader | undefined)[] = headers.map(() => undefined);
@@ -52,10 +53,29 @@ export function mapHeaders(
     taken.add(slot(target));
     mapped[index] = { index, header: headers[index] ?? '', target, note: 'guessed' };
   }
+  for (const [index, header] of headers.entries()) {
+    if (mapped[index] || wanted.has(index)) continue;
+    const target = guessByContent(targets, samples.map((cells) => cells[index] ?? '')); // prettier-ignore
+    if (!target || taken.has(slot(target))) continue;
+    taken.add(slot(target));
+    mapped[index] = { index, header, target, note: 'guessed' };
+  }
   return headers.map(
     (header, index) =>
       mapped[index] ?? { index, header, target: null, note: leftOutFor(object, header, wanted.has(index)) },
   );
+}
+
+/** What the cells are, where the header says nothing: addresses of mail and telephone numbers, which cannot be mistaken. */
+function guessByContent(targets: readonly Target[], samples: readonly string[]): Target | null {
+  const cells = samples.filter((cell) => cell.trim() !== '');
+  if (cells.length < 3) return null;
+  const most = (isSuch: (cell: string) => boolean) => cells.filter(isSuch).length >= cells.length * 0.9;
+  const whole = (type: string) =>
+    targets.find((target) => target.field.type === type && target.part === '' && !target.relation) ?? null;
+  if (most((cell) => /^[^\s@;,]+@[^\s@;,]+\.[a-z]{2,}$/i.test(cell.trim()))) return whole('EMAILS');
+  if (most((cell) => /^\+[\d\s()./-]{7,20}$/.test(cell.trim()))) return whole('PHONES');
+  return null;
 }
 
 function leftOutFor(object: ObjectModel, header: string, isTaken: boolean): MappedHeader['note'] {

@@ -10,6 +10,9 @@ import { isForbiddenRow } from './write.ts';
 export const LIVE_ROWS = `${STAGE} s where s.reject is null
   and not exists (select from relvar_import_rejects r where r.line = s.line)`;
 
+/** What becomes of rows that match a record, and of those that match none. */
+export type ImportMode = 'CREATE' | 'UPDATE' | 'BOTH';
+
 /** One check is one statement over all rows; a row leaves at the first that it fails. */
 export class RowChecks {
   private readonly client: ClientBase;
@@ -43,7 +46,7 @@ export class RowChecks {
    * Finds the record that each row updates. Of rows with the same key the first is taken and the
    * later ones are rejected: were the last to win, the cells of the others would vanish unseen.
    */
-  async match(field: FieldModel): Promise<void> {
+  async match(field: FieldModel, mode: ImportMode): Promise<void> {
     this.isMatching = true;
     const key = identityExpression(field, 's');
     const name = field.label;
@@ -61,6 +64,17 @@ export class RowChecks {
       `select m.line, ${literal(`${name}: the row matches `)} || count(*) || ${literal(` ${this.object.labelPlural.toLowerCase()}, and should match one.`)}
        from relvar_import_matches m group by m.line having count(*) > 1`,
     );
+    const singular = this.object.labelSingular.toLowerCase();
+    if (mode === 'UPDATE')
+      await this.reject(
+        `select s.line, ${literal(`${name}: there is no ${singular} with this value, and none is to be created.`)}
+         from ${LIVE_ROWS} and not exists (select from relvar_import_matches m where m.line = s.line)`,
+      );
+    if (mode === 'CREATE')
+      await this.reject(
+        `select s.line, ${literal(`${name}: a ${singular} with this value is there already, and none is to be changed.`)}
+         from ${LIVE_ROWS} and exists (select from relvar_import_matches m where m.line = s.line)`,
+      );
   }
 
   async required(): Promise<void> {

@@ -1,13 +1,17 @@
 import type { ClientBase } from 'pg';
 import type { Writable } from 'node:stream';
 import { once } from 'node:events';
-import { csvLine } from '../csv/line.ts';
-import { readCsv, type CsvFormat, type CsvSource } from '../csv/source.ts';
+import { csvLine } from '../files/line.ts';
+import type { FileRecord } from '../files/source.ts';
 import { STAGE } from './stage.ts';
 
 export interface Reject {
   line: number;
   reason: string;
+}
+
+export interface RejectedRow extends Reject {
+  cells: string[];
 }
 
 const PAGE = 1000;
@@ -28,33 +32,40 @@ async function* rejects(client: ClientBase): AsyncGenerator<Reject> {
 }
 
 /**
- * Writes the rejected rows: line, reason and the cells as they were, so that the file can be mended
- * and imported again. The cells are read from the source a second time instead of being kept.
+ * The rejected rows with their cells as they were, the header first as line 0. The cells are read from the file a second
+ * time instead of being kept.
  */
-export async function writeRejects(
+export async function* rejectedRows(
   client: ClientBase,
-  source: CsvSource,
-  format: CsvFormat,
-  out: Writable,
-): Promise<Reject[]> {
-  const samples: Reject[] = [];
+  records: AsyncGenerator<FileRecord>,
+): AsyncGenerator<RejectedRow> {
+  const header = await records.next();
+  if (!header.done) yield { line: 0, reason: '', cells: header.value.cells };
   const pending = rejects(client);
   let reject = await pending.next();
-  let isHeader = true;
-  for await (const record of readCsv(source, format)) {
-    let line: string | null = null;
-    if (isHeader) {
-      line = csvLine(['line', 'reason', ...record.cells]);
-      isHeader = false;
-    } else if (!reject.done && reject.value.line === record.line) {
-      if (samples.length < 5) samples.push(reject.value);
-      line = csvLine([String(record.line), reject.value.reason, ...record.cells]);
-      reject = await pending.next();
-    }
-    if (line !== null && !out.write(line)) await once(out, 'drain');
+  for await (const record of records) {
     if (reject.done) break;
+    if (reject.value.line !== record.line) continue;
+    yield { ...reject.value, cells: record.cells };
+    reject = await pending.next();
   }
-  out.end();
-  await once(out, 'finish');
-  return samples;
+}
+
+/** A file of line, reason and the cells as they were, so that it can be mended and imported again. */
+export class RejectsFile {
+  private readonly out: Writable;
+
+  constructor(out: Writable) {
+    this.out = out;
+  }
+
+  async add({ line, reason, cells }: RejectedRow): Promise<void> {
+    const text = line === 0 ? csvLine(['line', 'reason', ...cells]) : csvLine([String(line), reason, ...cells]);
+    if (!this.out.write(text)) await once(this.out, 'drain');
+  }
+
+  async end(): Promise<void> {
+    this.out.end();
+    await once(this.out, 'finish');
+  }
 }

@@ -1,12 +1,17 @@
 import { once } from 'node:events';
 import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import type { CsvRecord } from '../csv/source.ts';
+import type { FileRecord } from '../files/source.ts';
 import { identifier } from '../sql.ts';
 import type { DateOrder } from '../values/date.ts';
+import { splitList } from '../values/choice.ts';
 import { Unreadable } from '../values/unreadable.ts';
 import { cellReader, type CellReader } from './cellReader.ts';
 import type { MappedHeader } from './mapping.ts';
+import type { Target } from './target.ts';
+
+/** What cells of a column mean, by the cell; nothing where it is empty. */
+export type Meanings = ReadonlyMap<string, string>;
 
 export const STAGE = 'pg_temp.relvar_import_rows';
 
@@ -26,6 +31,7 @@ interface Slot {
   index: number;
   header: string;
   reader: CellReader;
+  meaning: (cell: string) => string;
   /** Where the reader's columns stand in the staged row. */
   at: number[];
 }
@@ -37,7 +43,7 @@ export class RowStage {
   private readonly slots: Slot[] = [];
   private readonly headerCount: number;
 
-  constructor(mapping: readonly MappedHeader[], dateOrder?: DateOrder) {
+  constructor(mapping: readonly MappedHeader[], dateOrder?: DateOrder, meanings?: ReadonlyMap<string, Meanings>) {
     this.headerCount = mapping.length;
     const mapped = mapping.flatMap(({ index, header, target }) => (target ? [{ index, header, target }] : []));
     // Parts come after wholes, so that what a part says wins over what was read out of a whole.
@@ -48,12 +54,13 @@ export class RowStage {
         if (!this.columns.includes(column)) this.columns.push(column);
         return this.columns.indexOf(column);
       });
-      this.slots.push({ index, header, reader, at });
+      const meaning = meaningReader(target, meanings?.get(header));
+      this.slots.push({ index, header, reader, meaning, at });
     }
   }
 
   /** One line of COPY text for a record. */
-  line(record: CsvRecord): string {
+  line(record: FileRecord): string {
     const values = this.columns.map((): string | null => null);
     const reason = this.read(record.cells, values);
     if (reason !== null) return `${record.line}\t${copyText(reason)}${'\t\\N'.repeat(values.length)}\n`;
@@ -67,8 +74,8 @@ export class RowStage {
       return `The row has ${cells.length} cells, the header has ${this.headerCount}.`;
     if (cells.length > this.headerCount && cells.slice(this.headerCount).some((cell) => cell.trim() !== ''))
       return `The row has ${cells.length} cells, the header has ${this.headerCount}.`;
-    for (const { index, header, reader, at } of this.slots) {
-      const cell = cells[index] ?? '';
+    for (const { index, header, reader, meaning, at } of this.slots) {
+      const cell = meaning(cells[index] ?? '');
       if (cell.trim() === '') continue;
       if (cell.includes('\0')) return `${header}: the cell holds a NUL byte.`;
       const parsed = reader.read(cell);
@@ -80,6 +87,18 @@ export class RowStage {
     }
     return null;
   }
+}
+
+/** What is said of the cells of a list is said of each of its items. */
+export function meaningReader({ field }: Target, meanings: Meanings | undefined): (cell: string) => string {
+  if (!meanings || meanings.size === 0) return (cell) => cell;
+  const one = (cell: string) => meanings.get(cell.trim()) ?? cell;
+  if (field.type !== 'MULTI_SELECT') return one;
+  return (cell) =>
+    splitList(cell)
+      .map(one)
+      .filter((item) => item !== '')
+      .join('; ');
 }
 
 function copyText(value: string): string {
@@ -106,7 +125,7 @@ export async function createStage(client: ClientBase, columns: readonly StagedCo
 export async function copyRows(
   client: ClientBase,
   stage: RowStage,
-  records: AsyncIterable<CsvRecord>,
+  records: AsyncIterable<FileRecord>,
   onRow: (rows: number) => void,
 ): Promise<void> {
   const columns = ['line', 'reject', ...stage.columns].map(identifier).join(', ');

@@ -1,5 +1,5 @@
 import { PassThrough, Readable } from 'node:stream';
-import { csvLine } from '../../../db/records/csv/line.ts';
+import { csvLine } from '../../../db/records/files/line.ts';
 import { importRecords } from '../../../db/records/import/importRecords.ts';
 import type { ImportOptions, ImportResult } from '../../../db/records/import/importRecords.ts';
 import { RecordsError } from '../../../db/records/recordsError.ts';

@@ -1,16 +1,18 @@
 import fc from 'fast-check';
 import { Readable } from 'node:stream';
 import { csvLine } from './line.ts';
-import { readCsv, sniffFormat, type CsvFormat, type CsvRecord } from './source.ts';
+import { readCsv } from './csv.ts';
+import { sniffFile } from './read.ts';
+import type { FileFormat, FileRecord } from './source.ts';
 
-async function read(content: string | Buffer, wanted: Partial<CsvFormat> = {}): Promise<CsvRecord[]> {
+async function read(content: string | Buffer, wanted: Partial<FileFormat> = {}): Promise<FileRecord[]> {
   const bytes = Buffer.from(content as string);
   const chunks: Buffer[] = [];
   // Small pieces, so that characters, quotes and line ends are cut in the middle.
   for (let at = 0; at < bytes.length; at += 3) chunks.push(bytes.subarray(at, at + 3));
   const source = { name: 'x.csv', open: () => Readable.from(chunks, { objectMode: false }) };
-  const records: CsvRecord[] = [];
-  for await (const record of readCsv(source, await sniffFormat(source, wanted))) records.push(record);
+  const records: FileRecord[] = [];
+  for await (const record of readCsv(source, await sniffFile(source, wanted))) records.push(record);
   return records;
 }
 
@@ -66,7 +68,7 @@ test('a quote that is not closed says where it opens', async () => {
 test('a file that is not there', async () => {
   const { createReadStream } = await import('node:fs');
   const source = { name: 'none.csv', open: () => createReadStream('/does/not/exist.csv') };
-  await expect(sniffFormat(source, {})).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+  await expect(sniffFile(source, {})).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
 });
 
 test('an empty file has no records', async () => {

@@ -1,62 +1,20 @@
 import { parse } from 'csv-parse';
-import type { Readable } from 'node:stream';
 import { RecordsError } from '../recordsError.ts';
-
-/** Anything that can be read from its beginning more than once: the second time finds the rejected rows again. */
-export interface CsvSource {
-  name: string;
-  open: () => Readable;
-}
-
-export interface CsvFormat {
-  delimiter: string;
-  encoding: string;
-}
-
-export interface CsvRecord {
-  /** The line of the file that the record begins on; the header is on line 1. */
-  line: number;
-  cells: string[];
-}
+import type { FileFormat, FileRecord, FileSource } from './source.ts';
 
 const DELIMITERS = [',', ';', '\t', '|'];
 
 /** A record longer than this is taken for a quote that was never closed. */
 const MAX_RECORD_SIZE = 16 * 1024 * 1024;
 
-/** Finds out how a file is written from its first bytes. */
-export async function sniffFormat(source: CsvSource, wanted: Partial<CsvFormat>): Promise<CsvFormat> {
-  const stream = source.open();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size >= 65536) break;
-    }
-  } catch (error) {
-    throw readable(error, source.name, 1);
-  }
-  const head = Buffer.concat(chunks);
-  const encoding = wanted.encoding ?? sniffEncoding(head);
-  return { encoding, delimiter: wanted.delimiter ?? sniffDelimiter(decoder(encoding, false).decode(head)) };
-}
-
-function sniffEncoding(head: Buffer): string {
-  if (head[0] === 0xff && head[1] === 0xfe) return 'utf-16le';
-  if (head[0] === 0xfe && head[1] === 0xff) return 'utf-16be';
-  return 'utf-8';
-}
-
 /** The delimiter that the header line has most of, outside of quotes. */
-function sniffDelimiter(head: string): string {
+export function sniffDelimiter(head: string): string {
   const header = /^(?:"(?:[^"]|"")*"|[^"\r\n])*/.exec(head)?.[0].replace(/"(?:[^"]|"")*"/g, '') ?? '';
   const counts = DELIMITERS.map((delimiter) => header.split(delimiter).length);
   return DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ',';
 }
 
-function decoder(encoding: string, fatal: boolean): InstanceType<typeof TextDecoder> {
+export function decoder(encoding: string, fatal: boolean): InstanceType<typeof TextDecoder> {
   try {
     return new TextDecoder(encoding, { fatal });
   } catch {
@@ -65,7 +23,11 @@ function decoder(encoding: string, fatal: boolean): InstanceType<typeof TextDeco
 }
 
 /** Decodes strictly: a file read in the wrong encoding would fill the CRM with broken names. */
-async function* decode(source: CsvSource, encoding: string, onBytes: (bytes: number) => void) {
+export async function* decode(
+  source: FileSource,
+  encoding: string,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<string> {
   const text = decoder(encoding, true);
   let bytes = 0;
   const strictly = (chunk?: Buffer) => {
@@ -90,14 +52,14 @@ async function* decode(source: CsvSource, encoding: string, onBytes: (bytes: num
 }
 
 /**
- * The records of a file, the header first; wholly empty ones are left out. Lines are counted here
+ * The records of a file; wholly empty ones are left out. Lines are counted here
  * because the parser's own counting costs as much again as its parsing.
  */
 export async function* readCsv(
-  source: CsvSource,
-  format: CsvFormat,
+  source: FileSource,
+  format: Pick<FileFormat, 'delimiter' | 'encoding'>,
   onBytes: (bytes: number) => void = () => {},
-): AsyncGenerator<CsvRecord> {
+): AsyncGenerator<FileRecord> {
   const parser = parse({
     delimiter: format.delimiter,
     bom: true,
@@ -124,7 +86,7 @@ export async function* readCsv(
     }
     await feeding;
   } catch (error) {
-    throw readable(error, source.name, line);
+    throw readableError(error, source.name, line);
   } finally {
     parser.destroy();
   }
@@ -156,7 +118,7 @@ function lineBreaks(cell: string): number {
   return cell.match(/\r\n|\r|\n/g)?.length ?? 0;
 }
 
-function readable(error: unknown, name: string, line: number): unknown {
+export function readableError(error: unknown, name: string, line: number): unknown {
   if (error instanceof RecordsError) return error;
   const code = (error as { code?: string }).code;
   if (code === 'CSV_QUOTE_NOT_CLOSED' || code === 'CSV_MAX_RECORD_SIZE')

@@ -16,3 +16,86 @@ alter table metadata.views add column group_bucket text check (group_bucket in (
 --!include engine/internals.sql
 --!include engine/past/revert_plan.sql
 --!include engine/past/revert.sql
+
+-- Imports of files: the file, what is to be done with it, and what came of it.
+create table core.imports (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  member_id uuid not null references core.members on delete cascade,
+  impersonator_id uuid references core.users on delete set null,
+  object_id uuid not null references metadata.objects on delete cascade,
+  file_name text not null check (length(file_name) between 1 and 300),
+  file_size bigint not null default 0,
+  format jsonb not null default '{}',
+  settings jsonb not null default '{}',
+  status text not null default 'UPLOADING' check (status in ('UPLOADING', 'READY', 'WAITING', 'RUNNING', 'CHECKED', 'DONE', 'FAILED', 'CANCELLED')),
+  is_dry_run boolean not null default false,
+  wants_cancel boolean not null default false,
+  phase text check (phase in ('reading', 'checking', 'writing')),
+  rows_done bigint not null default 0,
+  bytes_done bigint not null default 0,
+  result jsonb,
+  failure jsonb,
+  created_at timestamptz not null default now(),
+  started_at timestamptz,
+  finished_at timestamptz,
+  reverted_at timestamptz,
+  is_file_kept boolean not null default true
+);
+comment on table core.imports is 'Imports of files. What an import changed is in the log under its id as the id of the request.';
+comment on column core.imports.format is 'How the file is written: kind, encoding, delimiter, sheet, hasHeader.';
+comment on column core.imports.settings is 'What is to be done with it: where each column goes, by what rows find their records, and so on.';
+create index on core.imports (workspace_id, id desc);
+create index on core.imports (member_id);
+create index on core.imports (impersonator_id);
+create index on core.imports (object_id);
+
+create table core.import_parts (
+  import_id uuid not null references core.imports on delete cascade,
+  kind text not null check (kind in ('FILE', 'REJECTS')),
+  position int not null check (position >= 0),
+  start_at bigint not null,
+  content bytea not null,
+  primary key (import_id, kind, position)
+);
+comment on table core.import_parts is 'Uploaded files until they are imported, and files of rejected rows, in pieces, so that any worker reaches them and nobody holds one whole.';
+
+create table core.import_problems (
+  import_id uuid not null references core.imports on delete cascade,
+  line bigint not null,
+  kind text not null,
+  reason text not null,
+  cell int,
+  cells text[] not null,
+  primary key (import_id, line)
+);
+comment on table core.import_problems is 'Rows that an import, or its dry run, has rejected, the first 50,000 of them.';
+comment on column core.import_problems.kind is 'The reason without what differs from row to row, by which they are counted.';
+comment on column core.import_problems.cell is 'Which cell it is about, where that is known.';
+create index on core.import_problems (import_id, kind, line);
+
+create table core.import_fixes (
+  import_id uuid not null references core.imports on delete cascade,
+  line bigint not null,
+  cell int not null check (cell >= 0),
+  value text not null check (length(value) <= 100000),
+  primary key (import_id, line, cell)
+);
+comment on table core.import_fixes is 'Cells that were mended in the screen: the file stays as it came.';
+
+create table core.import_mappings (
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  object_id uuid not null references metadata.objects on delete cascade,
+  headers_key text not null,
+  settings jsonb not null,
+  used_at timestamptz not null default now(),
+  primary key (workspace_id, object_id, headers_key)
+);
+comment on table core.import_mappings is 'Where the columns of files with the same headers went the last time.';
+create index on core.import_mappings (object_id);
+
+
+--!include core/imports/upload.sql
+--!include core/imports/start.sql
+--!include core/imports/run.sql
+--!include core/imports/list.sql

@@ -38,6 +38,7 @@ import type { Instance } from './gateway/instance.ts';
 import { installGateway, makeEndpoints, recordsEndpoint } from './gateway/installGateway.ts';
 import { introspectSchema } from './gateway/introspect.ts';
 import { installHealth } from './health/health.ts';
+import { installImports } from './imports/importRoutes.ts';
 import { handleError, sendError } from './http/answer.ts';
 import { Domains } from './http/domains.ts';
 import { isOfOtherHost } from './http/origin.ts';
@@ -206,6 +207,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installSamlSettings(app, { ...sso, fetch: providerFetch });
   installWebhookSecrets(app, { pool, identities, secrets });
   installPhotos(app, { pool, identities });
+  installImports(app, { pool, identities });
   installSeeing(app, { pool, identities });
   installSignUp(app, { pool, identities, attempts, startSession, own, accounts, captcha, passkeys, showsMail });
   const { publicUrl } = accounts;

@@ -58,7 +58,7 @@ export default defineConfig({
   },
   server: {
     proxy: Object.fromEntries(
-      ['/graphql', '/metadata', '/auth', '/webhooks', '/healthz'].map((path) => [
+      ['/graphql', '/metadata', '/auth', '/webhooks', '/imports', '/exports', '/healthz'].map((path) => [
         path,
         { target, ws: path === '/graphql' },
       ]),

@@ -13,6 +13,8 @@ import { PayloadRefused } from './task.ts';
 import { databaseLoginsTidy } from './tasks/database_logins__tidy.ts';
 import { eventsArchive } from './tasks/events__archive.ts';
 import { impersonationEnd } from './tasks/impersonation__end.ts';
+import { importsPurge } from './tasks/imports__purge.ts';
+import { importsRun } from './tasks/imports__run.ts';
 import { jobsPrune } from './tasks/jobs__prune.ts';
 import { mailPurge } from './tasks/mail__purge.ts';
 import { mailSend } from './tasks/mail__send.ts';
@@ -36,7 +38,7 @@ const ABORT_MS = 400;
 const STOPPED = 'The worker stopped before the job was done.';
 
 /** Tasks that may take minutes run beside the others, so that these never wait for them. */
-const LONG: readonly string[] = ['model__online', 'trash__purge_workspace', 'events__archive'];
+const LONG: readonly string[] = ['model__online', 'trash__purge_workspace', 'events__archive', 'imports__run'];
 const LONG_AT_A_TIME = 2;
 
 export interface QueueSettings {
@@ -90,6 +92,8 @@ export async function runQueue(pools: Pools, settings: QueueSettings, signal: Ab
 
 function makeTasks({ engine }: Pools, { url, mail, providers = PUBLIC_ONLY }: QueueSettings): Record<string, Task> {
   return {
+    imports__run: importsRun(url),
+    imports__purge: importsPurge(engine),
     impersonation__end: impersonationEnd(engine),
     database_logins__tidy: databaseLoginsTidy(engine),
     webhooks__purge: webhooksPurge(engine),

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
+import { RecordsError } from '../../db/records/recordsError.ts';
 import { ERRORS, RequestError } from '../errors.ts';
 import { logHidden } from '../log.ts';
 
@@ -22,6 +23,11 @@ export function handleError(error: unknown, _request: Request, response: Respons
   }
   if (error instanceof RequestError) {
     sendError(response, error);
+    return;
+  }
+  if (error instanceof RecordsError) {
+    const { message, code, hint = null } = error;
+    response.status(code === 'NOT_ALLOWED' ? 403 : 422).json({ error: { message, code, hint } });
     return;
   }
   // The rules that the database keeps are written for people, with their own code.

@@ -398,12 +398,9 @@ function broken(name: string): RecordsError {
   return new RecordsError('FILE_KIND', `${name} is not a workbook that can be read.`, 'Save it as .xlsx, or as CSV.');
 }
 
+/** What PostgreSQL and the file system say is none of the workbook's; all else is of reading what is no workbook. */
 function workbookError(error: unknown, name: string): unknown {
-  if (error instanceof RecordsError) return error;
-  const { code, message = '' } = error as { code?: string; message?: string };
-  // What PostgreSQL or the file system says is none of the workbook's.
-  if (code !== undefined && !code.startsWith('Z_')) return readableError(error, name, 1);
-  return /zip|entr|central|signature|size|inflate|comment|header|crc|encrypt|tag|attribute|character|document|unexpected|unclosed|disallowed|deflate|block|distance|literal/i.test(message) // prettier-ignore
-    ? broken(name)
-    : error;
+  const { severity, syscall } = error as { severity?: string; syscall?: string };
+  if (error instanceof RecordsError || severity !== undefined || error instanceof TypeError) return error;
+  return syscall === undefined ? broken(name) : readableError(error, name, 1);
 }

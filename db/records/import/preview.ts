@@ -72,7 +72,7 @@ function shownValue({ field, part, relation }: Target, values: readonly (string 
       default:
     } // prettier-ignore
   if (part === 'amountMicros') return first === null ? '' : decimalOfMicros(first);
-  if (first?.startsWith('{') && /^additional/.test(part)) return listItems(first).join('; ');
+  if (first?.startsWith('{') && part.startsWith('additional')) return listItems(first).join('; ');
   return values.filter(Boolean).join(field.type === 'ADDRESS' ? ', ' : ' ');
 }
 

@@ -383,6 +383,128 @@ alter table core.identity_providers add constraint identity_providers_workspace_
 
 CREATE INDEX identity_providers_workspace_id_default_role_id_idx ON core.identity_providers USING btree (workspace_id, default_role_id);
 
+create table core.import_fixes (
+  import_id uuid not null,
+  line bigint not null,
+  cell integer not null,
+  value text not null
+);
+comment on table core.import_fixes is 'Cells that were mended in the screen: the file stays as it came.';
+
+alter table core.import_fixes add constraint import_fixes_cell_check CHECK ((cell >= 0));
+
+alter table core.import_fixes add constraint import_fixes_import_id_fkey FOREIGN KEY (import_id) REFERENCES core.imports(id) ON DELETE CASCADE;
+
+alter table core.import_fixes add constraint import_fixes_pkey PRIMARY KEY (import_id, line, cell);
+
+alter table core.import_fixes add constraint import_fixes_value_check CHECK ((length(value) <= 100000));
+
+create table core.import_mappings (
+  workspace_id uuid not null,
+  object_id uuid not null,
+  headers_key text not null,
+  settings jsonb not null,
+  used_at timestamp with time zone not null default now()
+);
+comment on table core.import_mappings is 'Where the columns of files with the same headers went the last time.';
+
+alter table core.import_mappings add constraint import_mappings_object_id_fkey FOREIGN KEY (object_id) REFERENCES metadata.objects(id) ON DELETE CASCADE;
+
+alter table core.import_mappings add constraint import_mappings_pkey PRIMARY KEY (workspace_id, object_id, headers_key);
+
+alter table core.import_mappings add constraint import_mappings_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX import_mappings_object_id_idx ON core.import_mappings USING btree (object_id);
+
+create table core.import_parts (
+  import_id uuid not null,
+  kind text not null,
+  "position" integer not null,
+  start_at bigint not null,
+  content bytea not null
+);
+comment on table core.import_parts is 'Uploaded files until they are imported, and files of rejected rows, in pieces, so that any worker reaches them and nobody holds one whole.';
+
+alter table core.import_parts add constraint import_parts_import_id_fkey FOREIGN KEY (import_id) REFERENCES core.imports(id) ON DELETE CASCADE;
+
+alter table core.import_parts add constraint import_parts_kind_check CHECK ((kind = ANY (ARRAY['FILE'::text, 'REJECTS'::text])));
+
+alter table core.import_parts add constraint import_parts_pkey PRIMARY KEY (import_id, kind, "position");
+
+alter table core.import_parts add constraint import_parts_position_check CHECK (("position" >= 0));
+
+create table core.import_problems (
+  import_id uuid not null,
+  line bigint not null,
+  kind text not null,
+  reason text not null,
+  cell integer,
+  cells text[] not null
+);
+comment on table core.import_problems is 'Rows that an import, or its dry run, has rejected, the first 50,000 of them.';
+
+comment on column core.import_problems.kind is 'The reason without what differs from row to row, by which they are counted.';
+comment on column core.import_problems.cell is 'Which cell it is about, where that is known.';
+
+alter table core.import_problems add constraint import_problems_import_id_fkey FOREIGN KEY (import_id) REFERENCES core.imports(id) ON DELETE CASCADE;
+
+alter table core.import_problems add constraint import_problems_pkey PRIMARY KEY (import_id, line);
+
+CREATE INDEX import_problems_import_id_kind_line_idx ON core.import_problems USING btree (import_id, kind, line);
+
+create table core.imports (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null,
+  member_id uuid not null,
+  impersonator_id uuid,
+  object_id uuid not null,
+  file_name text not null,
+  file_size bigint not null default 0,
+  format jsonb not null default '{}'::jsonb,
+  settings jsonb not null default '{}'::jsonb,
+  status text not null default 'UPLOADING'::text,
+  is_dry_run boolean not null default false,
+  wants_cancel boolean not null default false,
+  phase text,
+  rows_done bigint not null default 0,
+  bytes_done bigint not null default 0,
+  result jsonb,
+  failure jsonb,
+  created_at timestamp with time zone not null default now(),
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  reverted_at timestamp with time zone,
+  is_file_kept boolean not null default true
+);
+comment on table core.imports is 'Imports of files. What an import changed is in the log under its id as the id of the request.';
+
+comment on column core.imports.format is 'How the file is written: kind, encoding, delimiter, sheet, hasHeader.';
+comment on column core.imports.settings is 'What is to be done with it: where each column goes, by what rows find their records, and so on.';
+
+alter table core.imports add constraint imports_file_name_check CHECK (((length(file_name) >= 1) AND (length(file_name) <= 300)));
+
+alter table core.imports add constraint imports_impersonator_id_fkey FOREIGN KEY (impersonator_id) REFERENCES core.users(id) ON DELETE SET NULL;
+
+alter table core.imports add constraint imports_member_id_fkey FOREIGN KEY (member_id) REFERENCES core.members(id) ON DELETE CASCADE;
+
+alter table core.imports add constraint imports_object_id_fkey FOREIGN KEY (object_id) REFERENCES metadata.objects(id) ON DELETE CASCADE;
+
+alter table core.imports add constraint imports_phase_check CHECK ((phase = ANY (ARRAY['reading'::text, 'checking'::text, 'writing'::text])));
+
+alter table core.imports add constraint imports_pkey PRIMARY KEY (id);
+
+alter table core.imports add constraint imports_status_check CHECK ((status = ANY (ARRAY['UPLOADING'::text, 'READY'::text, 'WAITING'::text, 'RUNNING'::text, 'CHECKED'::text, 'DONE'::text, 'FAILED'::text, 'CANCELLED'::text])));
+
+alter table core.imports add constraint imports_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX imports_impersonator_id_idx ON core.imports USING btree (impersonator_id);
+
+CREATE INDEX imports_member_id_idx ON core.imports USING btree (member_id);
+
+CREATE INDEX imports_object_id_idx ON core.imports USING btree (object_id);
+
+CREATE INDEX imports_workspace_id_id_idx ON core.imports USING btree (workspace_id, id DESC);
+
 create table core.invitations (
   id uuid not null default engine.uuidv7(),
   workspace_id uuid not null,
@@ -3233,6 +3355,41 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.add_import_part(import_id uuid, kind text, "position" integer, content bytea)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_size bigint;
+begin
+  select coalesce(p.start_at + length(p.content), 0) into v_size from core.import_parts p
+  where p.import_id = add_import_part.import_id and p.kind = add_import_part.kind order by p.position desc limit 1;
+  v_size := coalesce(v_size, 0);
+  if v_size + length(content) > 512::bigint << 20 then
+    raise exception 'The file is too large.' using errcode = 'RV270', hint = 'It may have 512 MB. Split it, or import it with the command line.';
+  end if;
+  insert into core.import_parts (import_id, kind, "position", start_at, content)
+  values (add_import_part.import_id, add_import_part.kind, add_import_part."position", v_size, add_import_part.content);
+  if kind = 'FILE' then
+    update core.imports i set file_size = v_size + length(content) where i.id = add_import_part.import_id;
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.add_import_problems(import_id uuid, problems jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into core.import_problems (import_id, line, kind, reason, cell, cells)
+  select add_import_problems.import_id, x.line, x.kind, x.reason, x.cell, array(select e from jsonb_array_elements_text(x.cells) with ordinality u (e, n) order by u.n)
+  from jsonb_to_recordset(problems) x (line bigint, kind text, reason text, cell int, cells jsonb)
+  on conflict do nothing
+$function$;
+
 CREATE OR REPLACE FUNCTION core.add_member(workspace_slug text, email text, name text, role_name text, password_hash text DEFAULT NULL::text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -3681,6 +3838,29 @@ end
 $function$;
 comment on function core.begin_impersonation(uuid,uuid,text,integer,bytea,inet,text,uuid) is 'Begins a session of a member for somebody else, from the other''s own session. Refuses with RV155 to RV157 and RV181. Tells the member by mail.';
 
+CREATE OR REPLACE FUNCTION core.begin_import(workspace_id uuid, member_id uuid, impersonator_id uuid, object_id uuid, file_name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('relvar.imports.' || begin_import.workspace_id, 0));
+  if (select count(*) from core.imports i where i.workspace_id = begin_import.workspace_id and i.is_file_kept) >= 50
+    or (select coalesce(sum(i.file_size), 0) from core.imports i where i.workspace_id = begin_import.workspace_id and i.is_file_kept) > 4::bigint << 30 then
+    raise exception 'Too many files wait to be imported.' using errcode = 'RV269', hint = 'Import or discard some of those that were uploaded before. What nobody imports is deleted after a week.';
+  end if;
+  insert into core.imports (workspace_id, member_id, impersonator_id, object_id, file_name)
+  select begin_import.workspace_id, begin_import.member_id, begin_import.impersonator_id, o.id, left(coalesce(nullif(btrim(file_name), ''), 'file'), 300)
+  from metadata.objects o where o.id = object_id and o.workspace_id = begin_import.workspace_id
+  returning id into v_id;
+  return v_id;
+end
+$function$;
+comment on function core.begin_import(uuid,uuid,uuid,uuid,text) is 'Begins the upload of a file; null where the workspace has no such object.';
+
 CREATE OR REPLACE FUNCTION core.begin_second_factor(user_id uuid, secret text)
  RETURNS boolean
  LANGUAGE sql
@@ -3753,6 +3933,20 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.cancel_import(import_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update core.imports i set wants_cancel = true where i.id = import_id and i.status = 'RUNNING';
+  if not found then
+    update core.imports i set status = case when i.is_dry_run then 'READY' else 'CANCELLED' end, finished_at = now() where i.id = import_id and i.status = 'WAITING';
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.change_email(token text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
  RETURNS text
  LANGUAGE plpgsql
@@ -3793,6 +3987,38 @@ AS $function$
   select core.set_password(change_password.user_id, change_password.password_hash, change_password.session_id);
 $function$;
 comment on function core.change_password(uuid,text,uuid,inet,text) is 'As core.set_password, by the user; the present session goes on, and a mail tells of it.';
+
+CREATE OR REPLACE FUNCTION core.claim_import(import_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_import core.imports;
+begin
+  update core.imports i set status = 'RUNNING', started_at = coalesce(i.started_at, now()), phase = 'reading', rows_done = 0, bytes_done = 0
+  where i.id = import_id and i.status in ('WAITING', 'RUNNING') returning i.* into v_import;
+  if not found then
+    return null;
+  end if;
+  -- What an attempt before left.
+  delete from core.import_problems p where p.import_id = claim_import.import_id;
+  delete from core.import_parts p where p.import_id = claim_import.import_id and p.kind = 'REJECTS';
+  return (
+    select jsonb_build_object('fileName', v_import.file_name, 'fileSize', v_import.file_size, 'format', v_import.format, 'settings', v_import.settings, 'isDryRun', v_import.is_dry_run,
+      'objectName', o.name_singular, 'schemaName', w.schema_name, 'memberId', m.id, 'impersonatorId', v_import.impersonator_id,
+      -- The role that the member has now.
+      'pgRole', case when m.is_active and o.is_active and o.deleted_at is null then r.pg_role end,
+      'fixes', (select coalesce(jsonb_agg(jsonb_build_array(f.line, f.cell, f.value)), '[]') from core.import_fixes f where f.import_id = v_import.id))
+    from core.members m
+    join metadata.roles r on r.id = m.role_id
+    join core.workspaces w on w.id = m.workspace_id
+    join metadata.objects o on o.id = v_import.object_id
+    where m.id = v_import.member_id);
+end
+$function$;
+comment on function core.claim_import(uuid) is 'What a worker needs to run an import, as whom with which rights; null where it is not to be run.';
 
 CREATE OR REPLACE FUNCTION core.claim_values(claims jsonb, name text)
  RETURNS text[]
@@ -4030,6 +4256,16 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.discard_import(import_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  delete from core.imports i where i.id = import_id and i.status in ('UPLOADING', 'READY', 'CHECKED')
+$function$;
+comment on function core.discard_import(uuid) is 'Forgets an import that has changed nothing, with its file.';
+
 CREATE OR REPLACE FUNCTION core.domain_of(email text)
  RETURNS text
  LANGUAGE sql
@@ -4131,6 +4367,31 @@ AS $function$
 $function$;
 comment on function core.end_impersonation(uuid) is 'Ends a session of somebody who acts as a member, once its time is over. Run by a job.';
 
+CREATE OR REPLACE FUNCTION core.end_import(import_id uuid, status text, result jsonb, failure jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_import core.imports;
+begin
+  update core.imports i set status = end_import.status, result = end_import.result, failure = end_import.failure, finished_at = now(), wants_cancel = false,
+    is_file_kept = end_import.status <> 'DONE'
+  where i.id = import_id and i.status = 'RUNNING' returning i.* into v_import;
+  if not found then
+    raise exception 'This import is not running any more.' using errcode = 'RV273', hint = 'Another worker has taken it over.';
+  end if;
+  if v_import.status = 'DONE' then
+    delete from core.import_parts p where p.import_id = end_import.import_id and p.kind = 'FILE';
+    delete from core.import_fixes f where f.import_id = end_import.import_id;
+  end if;
+  if not v_import.is_dry_run and v_import.status in ('DONE', 'FAILED') then
+    perform core.tell_import_finished(v_import.id, v_import.workspace_id, v_import.member_id, v_import.object_id, v_import.file_name, coalesce(result, '{}'), failure ->> 'message');
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.end_login_sessions(login_role text)
  RETURNS void
  LANGUAGE plpgsql
@@ -4201,6 +4462,15 @@ CREATE OR REPLACE FUNCTION core.end_session_of_token(token_hash bytea)
  SET search_path TO ''
 AS $function$
   select core.revoke_session(t.session_id, 'SIGNED_OUT') from core.refresh_tokens t where t.token_hash = end_session_of_token.token_hash
+$function$;
+
+CREATE OR REPLACE FUNCTION core.end_upload(import_id uuid, format jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update core.imports i set status = 'READY', format = end_upload.format where i.id = import_id and i.status = 'UPLOADING'
 $function$;
 
 CREATE OR REPLACE FUNCTION core.enter(workspace_id uuid, email text, name text, password_hash text, proved_user_id uuid, role_id uuid, is_email_proved boolean)
@@ -4368,6 +4638,22 @@ CREATE OR REPLACE FUNCTION core.first_name(name text)
  SET search_path TO ''
 RETURN split_part(btrim(name), ' '::text, 1);
 
+CREATE OR REPLACE FUNCTION core.fix_import(import_id uuid, fixes jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into core.import_fixes as f (import_id, line, cell, value)
+  select fix_import.import_id, x.line, x.cell, x.value from jsonb_to_recordset(fixes) x (line bigint, cell int, value text)
+  on conflict on constraint import_fixes_pkey do update set value = excluded.value;
+  if (select count(*) from core.import_fixes f where f.import_id = fix_import.import_id) > 10000 then
+    raise exception 'Too many cells are mended here.' using errcode = 'RV272', hint = 'Up to 10,000 can be. Mend the file itself, or the file of rejected rows, and upload it again.';
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION core.forget_attempts()
  RETURNS void
  LANGUAGE sql
@@ -4464,6 +4750,35 @@ CREATE OR REPLACE FUNCTION core.impersonation_of(session_id uuid)
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$ select s.impersonation_reason, s.expires_at from core.sessions s where s.id = impersonation_of.session_id and s.impersonator_user_id is not null $function$;
+
+CREATE OR REPLACE FUNCTION core.import_bytes(import_id uuid, kind text, "from" bigint, "to" bigint, after_position integer)
+ RETURNS TABLE("position" integer, content bytea)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select p."position", case when p.start_at < "from" or p.start_at + length(p.content) > "to" + 1
+    then substr(p.content, (greatest("from" - p.start_at, 0) + 1)::int, (least("to" + 1, p.start_at + length(p.content)) - greatest("from", p.start_at))::int) else p.content end
+  from core.import_parts p
+  where p.import_id = import_bytes.import_id and p.kind = import_bytes.kind and p."position" > after_position
+    and p.start_at <= "to" and p.start_at + length(p.content) > "from"
+  order by p."position" limit 1
+$function$;
+
+CREATE OR REPLACE FUNCTION core.import_problems(import_id uuid, kind text, after_line bigint, max_results integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object('line', x.line, 'reason', x.reason, 'cell', x.cell, 'cells', x.cells,
+    'fixes', (select jsonb_object_agg(f.cell, f.value) from core.import_fixes f where f.import_id = x.import_id and f.line = x.line)) order by x.line), '[]')
+  from (
+    select p.* from core.import_problems p
+    where p.import_id = import_problems.import_id and (import_problems.kind is null or p.kind = import_problems.kind) and p.line > after_line
+    order by p.line limit least(max_results, 200)
+  ) x
+$function$;
 
 CREATE OR REPLACE FUNCTION core.is_account_of(user_id uuid, workspace_id uuid)
  RETURNS boolean
@@ -4655,6 +4970,29 @@ CREATE OR REPLACE FUNCTION core.last_name(name text)
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 RETURN NULLIF(btrim(substr(btrim(name), (length(split_part(btrim(name), ' '::text, 1)) + 1))), ''::text);
+
+CREATE OR REPLACE FUNCTION core.list_imports(workspace_id uuid, member_id uuid, everybody boolean, import_id uuid DEFAULT NULL::uuid, before_id uuid DEFAULT NULL::uuid, max_results integer DEFAULT 50)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(x.item order by x.id desc), '[]')
+  from (
+    select i.id, jsonb_build_object('id', i.id, 'objectId', i.object_id, 'memberId', i.member_id, 'memberName', m.name, 'fileName', i.file_name, 'fileSize', i.file_size, 'format', i.format,
+      'settings', case when import_id is not null then i.settings end, 'status', i.status, 'isDryRun', i.is_dry_run, 'phase', i.phase, 'rowsDone', i.rows_done, 'bytesDone', i.bytes_done,
+      'result', i.result, 'failure', i.failure, 'createdAt', i.created_at, 'startedAt', i.started_at, 'finishedAt', i.finished_at, 'revertedAt', i.reverted_at,
+      'isFileKept', i.is_file_kept, 'wantsCancel', i.wants_cancel,
+      'hasRejectsFile', exists (select from core.import_parts p where p.import_id = i.id and p.kind = 'REJECTS'),
+      'fixes', case when import_id is not null then (select count(*) from core.import_fixes f where f.import_id = i.id) end) as item
+    from core.imports i join core.members m on m.id = i.member_id
+    where i.workspace_id = list_imports.workspace_id and (everybody or i.member_id = list_imports.member_id)
+      and (list_imports.import_id is null or i.id = list_imports.import_id)
+      and (list_imports.import_id is not null or i.status <> 'UPLOADING')
+      and (before_id is null or i.id < before_id)
+    order by i.id desc limit least(max_results, 200)
+  ) x
+$function$;
 
 CREATE OR REPLACE FUNCTION core.list_oauth_scopes()
  RETURNS TABLE(scope text, is_api boolean)
@@ -5164,6 +5502,25 @@ end
 $function$;
 comment on function core.note_domain_check(uuid,text,boolean,uuid) is 'Notes whether the record that proves a domain was found. Once proved it stays so; the first domain that is proved becomes the address of the workspace.';
 
+CREATE OR REPLACE FUNCTION core.note_import_progress(import_id uuid, phase text, rows_done bigint, bytes_done bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update core.imports i set phase = note_import_progress.phase, rows_done = note_import_progress.rows_done, bytes_done = note_import_progress.bytes_done
+  where i.id = import_id and i.status = 'RUNNING' returning i.wants_cancel
+$function$;
+
+CREATE OR REPLACE FUNCTION core.note_import_reverted(import_id uuid, is_reverted boolean)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update core.imports i set reverted_at = case when is_reverted then now() end where i.id = import_id and i.status = 'DONE'
+$function$;
+
 CREATE OR REPLACE FUNCTION core.note_key_use(api_key_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -5648,6 +6005,27 @@ AS $function$
   from core.identity_providers p join core.workspaces w on w.id = p.workspace_id where p.id = provider_to_use.provider_id
 $function$;
 
+CREATE OR REPLACE FUNCTION core.purge_imports()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int;
+begin
+  delete from core.imports i where i.status = 'UPLOADING' and i.created_at < now() - interval '1 day'
+    or i.status in ('READY', 'CHECKED') and greatest(i.created_at, i.finished_at) < now() - interval '7 days'
+    or i.created_at < now() - interval '1 year' and i.status not in ('WAITING', 'RUNNING');
+  get diagnostics v_count = row_count;
+  delete from core.import_parts p using core.imports i where i.id = p.import_id and i.finished_at < now() - interval '30 days';
+  delete from core.import_problems p using core.imports i where i.id = p.import_id and i.finished_at < now() - interval '30 days';
+  delete from core.import_mappings m where m.used_at < now() - interval '2 years';
+  return v_count;
+end
+$function$;
+comment on function core.purge_imports() is 'Deletes files that nobody imported, and what is known of old imports.';
+
 CREATE OR REPLACE FUNCTION core.purge_mail()
  RETURNS integer
  LANGUAGE sql
@@ -5735,6 +6113,16 @@ CREATE OR REPLACE FUNCTION core.random_token()
  LANGUAGE sql
  SET search_path TO ''
 AS $function$ select replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '') $function$;
+
+CREATE OR REPLACE FUNCTION core.recall_mapping(workspace_id uuid, object_id uuid, headers_key text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select m.settings from core.import_mappings m
+  where m.workspace_id = recall_mapping.workspace_id and m.object_id = recall_mapping.object_id and m.headers_key = recall_mapping.headers_key
+$function$;
 
 CREATE OR REPLACE FUNCTION core.register_oauth_client(client_id uuid, metadata jsonb, secret_hash bytea, ip inet, user_agent text)
  RETURNS void
@@ -6711,6 +7099,31 @@ begin
   return next;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION core.start_import(import_id uuid, is_dry_run boolean, format jsonb, settings jsonb, headers_key text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_import core.imports;
+begin
+  update core.imports i set status = 'WAITING', is_dry_run = start_import.is_dry_run, format = start_import.format, settings = start_import.settings,
+    wants_cancel = false, phase = null, rows_done = 0, bytes_done = 0, result = null, failure = null, started_at = null, finished_at = null
+  where i.id = import_id and i.status in ('READY', 'CHECKED', 'FAILED', 'CANCELLED') and i.is_file_kept
+  returning i.* into v_import;
+  if not found then
+    raise exception 'This import cannot be started.' using errcode = 'RV271', hint = 'It runs, has ended, or its file was deleted. Upload the file again.';
+  end if;
+  delete from core.import_problems p where p.import_id = start_import.import_id;
+  insert into core.import_mappings as m (workspace_id, object_id, headers_key, settings)
+  values (v_import.workspace_id, v_import.object_id, start_import.headers_key, start_import.settings)
+  on conflict on constraint import_mappings_pkey do update set settings = excluded.settings, used_at = now();
+  perform graphile_worker.add_job('imports__run', json_build_object('import_id', import_id, 'workspace_id', v_import.workspace_id), max_attempts => 5, job_key => 'import:' || import_id);
+end
+$function$;
+comment on function core.start_import(uuid,boolean,jsonb,jsonb,text) is 'Has a worker import a file, or find out what would come of it, and remembers where its columns go.';
 
 CREATE OR REPLACE FUNCTION core.take_requests(key text, wanted integer, max integer, period interval)
  RETURNS TABLE(granted integer, remaining integer, seconds double precision)
@@ -30318,6 +30731,12 @@ grant execute on function core.account_of(text) to relvar_server;
 
 grant execute on function core.add_first_saml_key(uuid,text,text) to relvar_server;
 
+grant execute on function core.add_import_part(uuid,text,integer,bytea) to relvar_server;
+
+grant execute on function core.add_import_part(uuid,text,integer,bytea) to relvar_worker;
+
+grant execute on function core.add_import_problems(uuid,jsonb) to relvar_worker;
+
 grant execute on function core.add_passkey(uuid,bytea,bytea,bigint,text[],text,boolean) to relvar_server;
 
 grant execute on function core.add_signing_key(text,jsonb,text,interval) to relvar_server;
@@ -30338,13 +30757,19 @@ grant execute on function core.attempt_wait(text) to relvar_worker;
 
 grant execute on function core.begin_impersonation(uuid,uuid,text,integer,bytea,inet,text,uuid) to relvar_server;
 
+grant execute on function core.begin_import(uuid,uuid,uuid,uuid,text) to relvar_server;
+
 grant execute on function core.begin_second_factor(uuid,text) to relvar_server;
 
 grant execute on function core.begin_seeing(uuid,uuid,uuid) to relvar_server;
 
+grant execute on function core.cancel_import(uuid) to relvar_server;
+
 grant execute on function core.change_email(text,inet,text) to relvar_server;
 
 grant execute on function core.change_password(uuid,text,uuid,inet,text) to relvar_server;
+
+grant execute on function core.claim_import(uuid) to relvar_worker;
 
 grant execute on function core.connect_identity(uuid,uuid,text,text,inet,text) to relvar_server;
 
@@ -30362,11 +30787,15 @@ grant execute on function core.delete_scim_group(uuid,uuid,text) to relvar_serve
 
 grant execute on function core.delete_scim_user(uuid,uuid,text) to relvar_server;
 
+grant execute on function core.discard_import(uuid) to relvar_server;
+
 grant execute on function core.drop_oauth_token(text,bytea) to relvar_server;
 
 grant execute on function core.email_of(uuid) to relvar_server;
 
 grant execute on function core.end_impersonation(uuid) to relvar_worker;
+
+grant execute on function core.end_import(uuid,text,jsonb,jsonb) to relvar_worker;
 
 grant execute on function core.end_oauth_grant(uuid,text,inet,text) to relvar_server;
 
@@ -30375,6 +30804,8 @@ grant execute on function core.end_second_factor(uuid) to relvar_server;
 grant execute on function core.end_seeing(uuid) to relvar_server;
 
 grant execute on function core.end_session_of_token(bytea) to relvar_server;
+
+grant execute on function core.end_upload(uuid,jsonb) to relvar_server;
 
 grant execute on function core.enter_with_provider(uuid,text,text,boolean,text,jsonb,inet,text) to relvar_server;
 
@@ -30391,6 +30822,8 @@ grant execute on function core.find_oauth_user_code(bytea) to relvar_server;
 grant execute on function core.find_passkey(bytea) to relvar_server;
 
 grant execute on function core.find_providers(text) to relvar_server;
+
+grant execute on function core.fix_import(uuid,jsonb) to relvar_server;
 
 grant execute on function core.forget_attempts() to relvar_server;
 
@@ -30416,6 +30849,12 @@ grant execute on function core.has_users() to relvar_server;
 
 grant execute on function core.impersonation_of(uuid) to relvar_server;
 
+grant execute on function core.import_bytes(uuid,text,bigint,bigint,integer) to relvar_server;
+
+grant execute on function core.import_bytes(uuid,text,bigint,bigint,integer) to relvar_worker;
+
+grant execute on function core.import_problems(uuid,text,bigint,integer) to relvar_server;
+
 grant execute on function core.is_account_of(uuid,uuid) to relvar_server;
 
 grant execute on function core.is_email_verified(uuid) to relvar_server;
@@ -30431,6 +30870,8 @@ grant execute on function core.keep_saml_assertion(uuid,text,timestamp with time
 grant execute on function core.kept_mail(integer) to relvar_server;
 
 grant execute on function core.known_domains() to relvar_server;
+
+grant execute on function core.list_imports(uuid,uuid,boolean,uuid,uuid,integer) to relvar_server;
 
 grant execute on function core.list_oauth_scopes() to relvar_server;
 
@@ -30476,6 +30917,10 @@ grant execute on function core.note_device(uuid,bytea,boolean,uuid,inet,text,tex
 
 grant execute on function core.note_domain_check(uuid,text,boolean,uuid) to relvar_server;
 
+grant execute on function core.note_import_progress(uuid,text,bigint,bigint) to relvar_worker;
+
+grant execute on function core.note_import_reverted(uuid,boolean) to relvar_server;
+
 grant execute on function core.note_key_use(uuid) to relvar_server;
 
 grant execute on function core.note_mail_failure(uuid,text,boolean) to relvar_worker;
@@ -30514,11 +30959,15 @@ grant execute on function core.provider_by_slug(text,text) to relvar_server;
 
 grant execute on function core.provider_to_use(uuid) to relvar_server;
 
+grant execute on function core.purge_imports() to relvar_worker;
+
 grant execute on function core.purge_mail() to relvar_worker;
 
 grant execute on function core.purge_notifications(integer) to relvar_worker;
 
 grant execute on function core.purge_oauth() to relvar_worker;
+
+grant execute on function core.recall_mapping(uuid,uuid,text) to relvar_server;
 
 grant execute on function core.register_oauth_client(uuid,jsonb,bytea,inet,text) to relvar_server;
 
@@ -30583,6 +31032,8 @@ grant execute on function core.set_password(uuid,text,uuid) to relvar_server;
 grant execute on function core.sign_in_ways(text) to relvar_server;
 
 grant execute on function core.sign_up(text,text,text,uuid,text,text,inet,text) to relvar_server;
+
+grant execute on function core.start_import(uuid,boolean,jsonb,jsonb,text) to relvar_server;
 
 grant execute on function core.take_requests(text,integer,integer,interval) to relvar_server;
 
@@ -30703,6 +31154,8 @@ grant execute on function engine.events_after(uuid,bigint,integer,integer,intege
 grant execute on function engine.events_after(uuid,bigint,integer,integer,integer) to relvar_worker;
 
 grant execute on function engine.explain_violation(text,text,text,text,name) to relvar_server;
+
+grant execute on function engine.explain_violation(text,text,text,text,name) to relvar_worker;
 
 grant execute on function engine.field_history(name,text,text,uuid,text,integer,bigint) to relvar_crm;
 

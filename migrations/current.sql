@@ -99,3 +99,22 @@ create index on core.import_mappings (object_id);
 --!include core/imports/start.sql
 --!include core/imports/run.sql
 --!include core/imports/list.sql
+-- ── timelines: events of related records, read by key ────────────────────────────────────────
+alter table metadata.relations add column is_on_timeline boolean not null default false;
+drop function metadata.create_field(uuid, text, text, text, text, text, jsonb, jsonb, jsonb, boolean, boolean, uuid, text, text, text, uuid[], timestamptz, uuid);
+--!include metadata/create.sql
+--!include metadata/model.sql
+--!include metadata/manifest.sql
+--!include metadata/sync.sql
+--!include metadata/bundle.sql
+--!include metadata/access.sql
+--!include metadata/comments.sql
+drop function engine.past_events(name, text, metadata.objects, uuid, int, text, text, bigint, timestamptz, text);
+drop function engine.timeline_moment(text);
+--!include engine/permissions/past.sql
+--!include engine/archive.sql
+--!include engine/timeline/attached.sql
+--!include engine/timeline/events.sql
+--!include engine/timeline/related.sql
+--!include engine/timeline/timeline.sql
+--!include engine/internals.sql

@@ -102,6 +102,7 @@ const relation = (name: string, target: string, inverseName: string) => ({
   inverseName,
   inverseLabel: inverseName,
   onDelete: 'SET_NULL' as const,
+  isOnTimeline: false,
 });
 
 export const company = object(

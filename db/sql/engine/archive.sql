@@ -10,7 +10,8 @@ create or replace function engine.event_retention(workspace_id uuid) returns int
 language sql stable set search_path = ''
   return (select make_interval(days => s.event_retention_days) from core.workspace_settings s where s.workspace_id = event_retention.workspace_id);
 
--- Moves or drops the oldest events. Statements that are in part in the archive have no position any more: a reader that far back has missed some.
+-- Moves or drops the oldest events, up to the first that is too young by its time: so the archive holds the beginning of the log, and what is in it comes before
+-- all that is not. A time in the future is that of a clock which was wrong, and holds up nothing. Statements that are in part in the archive have no position any more: a reader that far back has missed some.
 create or replace function engine.archive_events(workspace_id uuid, max_events int default 20000) returns int
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -20,9 +21,10 @@ declare
 begin
   execute format(
     'with oldest as (
-       select e.batch, e.seq from %1$I.record_events e order by e.batch, e.seq limit $1
+       select o.batch, o.seq, bool_or(o.happened_at between now() - $2 and now() + interval ''1 day'') over (order by o.batch, o.seq) as is_too_young
+       from (select e.batch, e.seq, e.happened_at from %1$I.record_events e order by e.batch, e.seq limit $1) o
      ), taken as (
-       delete from %1$I.record_events e using oldest o where e.batch = o.batch and e.seq = o.seq and e.happened_at < now() - $2 returning e.*
+       delete from %1$I.record_events e using oldest o where e.batch = o.batch and e.seq = o.seq and not o.is_too_young returning e.*
      ), positions as (
        delete from %1$I.event_batches b where b.batch in (select t.batch from taken t)
      ), parcels as (

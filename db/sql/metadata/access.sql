@@ -73,8 +73,8 @@ grant insert (id, workspace_id, name_singular, name_plural, label_singular, labe
 grant insert (id, object_id, name, label, description, icon, type, settings, options, default_value, is_required, required_from, is_unique, is_active, position),
   update (name, label, description, icon, type, settings, options, default_value, is_required, required_from, is_unique, is_active, position), delete
   on metadata.fields to relvar_crm;
-grant insert (id, field_id, target_object_id, inverse_name, inverse_label, on_delete),
-  update (inverse_name, inverse_label, on_delete), delete
+grant insert (id, field_id, target_object_id, inverse_name, inverse_label, on_delete, is_on_timeline),
+  update (inverse_name, inverse_label, on_delete, is_on_timeline), delete
   on metadata.relations to relvar_crm;
 grant insert (id, name, description, target_url, events, filters, fields, format, role_id, is_active),
   update (name, description, target_url, events, filters, fields, format, role_id, is_active), delete

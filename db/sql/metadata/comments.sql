@@ -61,6 +61,7 @@ comment on column metadata.relations.target_object_id is 'The object that it poi
 comment on column metadata.relations.inverse_name is 'API name, on the target, of the records that point to it.';
 comment on column metadata.relations.inverse_label is 'What people read there. Any text.';
 comment on column metadata.relations.on_delete is 'When the target is deleted: SET_NULL cuts the link, CASCADE deletes these records too, RESTRICT refuses.';
+comment on column metadata.relations.is_on_timeline is 'Whether the timeline of the target tells what happens to these records; of the links of a junction, to the records on their other side.';
 
 comment on column metadata.roles.name is 'What people call the role.';
 comment on column metadata.roles.description is 'What the role is for.';

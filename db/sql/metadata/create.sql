@@ -31,7 +31,7 @@ create or replace function metadata.create_field(
   settings jsonb default '{}', options jsonb default '[]', default_value jsonb default null,
   is_required boolean default false, is_unique boolean default false,
   target_object_id uuid default null, inverse_label text default null, inverse_name text default null, on_delete text default 'SET_NULL',
-  target_object_ids uuid[] default null, required_from timestamptz default null, id uuid default null
+  target_object_ids uuid[] default null, required_from timestamptz default null, id uuid default null, is_on_timeline boolean default false
 ) returns metadata.fields
 language plpgsql volatile set search_path = ''
 as $$
@@ -56,18 +56,23 @@ begin
     (select coalesce(max(f.position), 0) + 1 from metadata.fields f where f.object_id = create_field.object_id and not f.is_system))
   returning * into v_field;
   if create_field.type in ('RELATION', 'MORPH_RELATION') then
-    insert into metadata.relations (field_id, target_object_id, inverse_label, inverse_name, on_delete)
+    insert into metadata.relations (field_id, target_object_id, inverse_label, inverse_name, on_delete, is_on_timeline)
     select v_field.id, t.id, coalesce(create_field.inverse_label, v_object.label_plural),
       coalesce(create_field.inverse_name, case when create_field.inverse_label is null then v_object.name_plural end),
-      coalesce(create_field.on_delete, 'SET_NULL')
+      coalesce(create_field.on_delete, 'SET_NULL'), coalesce(create_field.is_on_timeline, false)
     from unnest(v_targets) t (id);
+  elsif create_field.type = 'MANY_TO_MANY' and create_field.is_on_timeline then
+    -- Each side tells of the other.
+    update metadata.relations r set is_on_timeline = true
+    from metadata.fields f join metadata.fields near on near.id = f.junction_field_id join metadata.fields l on l.object_id = near.object_id
+    where f.id = v_field.id and r.field_id = l.id;
   end if;
   return v_field;
 end
 $$;
-comment on function metadata.create_field(uuid, text, text, text, text, text, jsonb, jsonb, jsonb, boolean, boolean, uuid, text, text, text, uuid[], timestamptz, uuid) is
-  'Creates a field. For a RELATION or MANY_TO_MANY give the target object, for a MORPH_RELATION one or several, and how the other side names these records.';
+comment on function metadata.create_field(uuid, text, text, text, text, text, jsonb, jsonb, jsonb, boolean, boolean, uuid, text, text, text, uuid[], timestamptz, uuid, boolean) is
+  'Creates a field. For a RELATION or MANY_TO_MANY give the target object, for a MORPH_RELATION one or several, and how the other side names these records; is_on_timeline: whether its timeline tells what happens to them.';
 grant execute on function metadata.create_object(text, text, text, text, text, text, text, uuid, uuid),
-  metadata.create_field(uuid, text, text, text, text, text, jsonb, jsonb, jsonb, boolean, boolean, uuid, text, text, text, uuid[], timestamptz, uuid) to relvar_crm;
+  metadata.create_field(uuid, text, text, text, text, text, jsonb, jsonb, jsonb, boolean, boolean, uuid, text, text, text, uuid[], timestamptz, uuid, boolean) to relvar_crm;
 -- Schema engine stays closed to CRM roles: what it offers them is reached through policies, column
 -- defaults and functions that were bound when they were created, never by name.

@@ -11,7 +11,7 @@ as $$
   ), relations as materialized (
     select r.field_id, jsonb_agg(jsonb_build_object(
       'id', r.id, 'targetObjectId', r.target_object_id, 'name', engine.camel_case(left(c.name, -3)), 'column', c.name,
-      'columnName', engine.camel_case(c.name), 'inverseName', r.inverse_name, 'inverseLabel', r.inverse_label, 'onDelete', r.on_delete) order by c.name) as list
+      'columnName', engine.camel_case(c.name), 'inverseName', r.inverse_name, 'inverseLabel', r.inverse_label, 'onDelete', r.on_delete, 'isOnTimeline', r.is_on_timeline) order by c.name) as list
     from metadata.relations r join spec c on c.relation_id = r.id
     where r.workspace_id = model_of.workspace_id and r.deleted_at is null group by r.field_id
   ), junctions as materialized (
@@ -19,7 +19,8 @@ as $$
     select m.id as field_id, jsonb_build_object(
       'objectId', near.object_id, 'fieldId', near.id, 'otherFieldId', far.id, 'targetObjectId', far_relation.target_object_id,
       'inverseFieldId', (select i.id from metadata.fields i where i.junction_field_id = far.id),
-      'linkConnection', near_relation.inverse_name, 'otherName', far.name) as value
+      'linkConnection', near_relation.inverse_name, 'otherName', far.name,
+      'relationId', near_relation.id, 'otherRelationId', far_relation.id, 'isOnTimeline', near_relation.is_on_timeline, 'isOnOtherTimeline', far_relation.is_on_timeline) as value
     from metadata.fields m
     join metadata.fields near on near.id = m.junction_field_id
     join metadata.relations near_relation on near_relation.field_id = near.id

@@ -167,8 +167,8 @@ begin
     and n.universal_identifier <> all (removed) and n.type not in ('FORMULA', 'ROLLUP') and not n.is_system
   order by n.object_identifier, n.position;
 
-  insert into metadata.relations (workspace_id, field_id, target_object_id, inverse_name, inverse_label, on_delete)
-  select install_things.workspace_id, f.id, o.id, r ->> 'inverseName', r ->> 'inverseLabel', coalesce(r ->> 'onDelete', 'SET_NULL')
+  insert into metadata.relations (workspace_id, field_id, target_object_id, inverse_name, inverse_label, on_delete, is_on_timeline)
+  select install_things.workspace_id, f.id, o.id, r ->> 'inverseName', r ->> 'inverseLabel', coalesce(r ->> 'onDelete', 'SET_NULL'), coalesce((r ->> 'isOnTimeline')::boolean, false)
   from engine.manifest_fields(new_manifest) n
   join metadata.fields f on f.workspace_id = install_things.workspace_id and f.universal_identifier = n.universal_identifier and f.deleted_at is null
   cross join lateral jsonb_array_elements(n.relations) r

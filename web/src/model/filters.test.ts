@@ -13,6 +13,7 @@ const relationTo = (name: string) => ({
   inverseName: 'x',
   inverseLabel: 'X',
   onDelete: 'SET_NULL' as const,
+  isOnTimeline: false,
 });
 const one = (field: string, operator: Operator, value = '') =>
   toGraphQLFilter(model, person, [{ field, operator, value }], now);
@@ -130,6 +131,10 @@ describe('the further types', () => {
       inverseFieldId: null,
       linkConnection: 'tagsLinks',
       otherName: 'tag',
+      relationId: 'r',
+      otherRelationId: 's',
+      isOnTimeline: false,
+      isOnOtherTimeline: false,
     };
     const tags = made('tags', 'MANY_TO_MANY', { junction, columns: [] });
     expect(of([tags], 'tags', 'contains', 'a,b')).toEqual({ tags: { some: { id: { in: ['a', 'b'] } } } });

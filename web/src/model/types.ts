@@ -65,6 +65,8 @@ export interface FieldRelation {
   inverseName: string;
   inverseLabel: string;
   onDelete: 'SET_NULL' | 'CASCADE' | 'RESTRICT';
+  /** The timeline of the target tells what happens to these records. */
+  isOnTimeline: boolean;
 }
 
 export type Aggregate = 'COUNT' | 'SUM' | 'AVG' | 'MIN' | 'MAX' | 'FIRST' | 'LAST' | 'LIST';
@@ -116,6 +118,11 @@ export interface FieldJunction {
   linkConnection: string;
   /** API name, on a link, of the record at the other end. */
   otherName: string;
+  relationId: string;
+  otherRelationId: string;
+  /** The timeline of this object's records tells what happens to the others, and the other way round. */
+  isOnTimeline: boolean;
+  isOnOtherTimeline: boolean;
 }
 
 /** A former API name, which goes on working until it is released. */

@@ -22,6 +22,10 @@ test('many-to-many depends on the links and on what they lead to', () => {
     inverseFieldId: 'c',
     linkConnection: 'links',
     otherName: 'task',
+    relationId: 'r',
+    otherRelationId: 's',
+    isOnTimeline: false,
+    isOnOtherTimeline: false,
   };
   const links = field('tasks', 'MANY_TO_MANY', { junction, columns: [] });
   expect(dependencies(model, person, [links])).toEqual(['object-task', 'object-taskTarget']);

@@ -8,6 +8,11 @@ const labels = new Map<string, string>();
 
 export const knownLabel = (id: string): string | undefined => labels.get(id);
 
+/** What a record was called that is not there any more, as far as the log tells. */
+export function rememberLabel(id: string, label: string): void {
+  if (label && (labels.get(id) ?? DELETED) === DELETED) labels.set(id, label);
+}
+
 /** Reads the labels of records that are known only by id, each once. */
 export async function readLabels(model: Model, object: ModelObject, ids: string[]): Promise<void> {
   const missing = ids.filter((id) => (labels.get(id) ?? DELETED) === DELETED);

@@ -11,7 +11,7 @@ import { draftName, type FieldDraft } from './fieldDraft.ts';
 import { FieldPreview } from './FieldPreview.tsx';
 import { FormulaEditor } from './FormulaEditor.tsx';
 import { OptionList } from './OptionList.tsx';
-import { RelationEnds, RelationNames } from './RelationForm.tsx';
+import { RelationEnds, RelationNames, RelationTimeline } from './RelationForm.tsx';
 import { RollupForm } from './RollupForm.tsx';
 import { CASED_TYPES, hasOptions, isRelational, UNIQUE_TYPES, UNREQUIRED_TYPES } from './typeCatalogue.ts';
 import { TypeSettings } from './TypeSettings.tsx';
@@ -133,6 +133,9 @@ export function FieldForm(props: FieldFormProps) {
         <LinksNote junction={field.junction} />
       ) : isRelational(type) ? (
         <RelationNames object={object} draft={draft} problemAt={problemAt} onChange={onChange} />
+      ) : null}
+      {field?.junction || isRelational(type) ? (
+        <RelationTimeline object={object} draft={draft} onChange={onChange} />
       ) : null}
       {hasOptions(type) ? (
         <OptionList

@@ -1,4 +1,4 @@
-import { Alert, MultiSelect, Radio, Select, TextInput } from '@mantine/core';
+import { Alert, MultiSelect, Radio, Select, Switch, TextInput } from '@mantine/core';
 import { IconArrowNarrowRight } from '@tabler/icons-react';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { apiName, withArticle } from '../model/names.ts';
@@ -169,5 +169,34 @@ export function RelationNames({ object, draft, problemAt, onChange }: Omit<Relat
         />
       )}
     </>
+  );
+}
+
+function timelineText(
+  { relationKind: kind }: FieldDraft,
+  object: ModelObject,
+  target: ModelObject | undefined,
+): string {
+  if (kind === 'MANY_TO_MANY') return 'Timelines of both tell what happens to the others';
+  const told = kind === 'ONE_TO_MANY' ? (target?.labelPlural ?? 'these records') : object.labelPlural;
+  const reader = kind === 'ONE_TO_MANY' ? object : kind === 'SEVERAL' ? undefined : target;
+  return `The timeline of ${reader ? withArticle(reader.labelSingular) : 'the other record'} tells what happens to its ${lower(told)}`;
+}
+
+/** Whether what happens to records is told where they belong, too. */
+export function RelationTimeline({
+  object,
+  draft,
+  onChange,
+}: Pick<RelationFormProps, 'object' | 'draft' | 'onChange'>) {
+  const model = useWholeModel();
+  const target = model.objects.find((each) => each.id === draft.targets[0]);
+  return (
+    <Switch
+      label={timelineText(draft, object, target)}
+      description="That they were created, changed, deleted and so on, to those who may read them."
+      checked={draft.isOnTimeline}
+      onChange={(event) => onChange({ isOnTimeline: event.currentTarget.checked })}
+    />
   );
 }

@@ -25,6 +25,7 @@ export interface FieldDraft {
   inverseLabel: string | null;
   inverseName: string | null;
   onDelete: OnDelete;
+  isOnTimeline: boolean;
   resultType: ResultType | null;
 }
 
@@ -51,6 +52,7 @@ export const emptyDraft = (type: FieldType, label = ''): FieldDraft => ({
   inverseLabel: null,
   inverseName: null,
   onDelete: 'SET_NULL',
+  isOnTimeline: false,
   resultType: null,
 });
 
@@ -79,6 +81,9 @@ export function draftOf(field: ModelField): FieldDraft {
     inverseLabel: relation?.inverseLabel ?? null,
     inverseName: relation?.inverseName ?? null,
     onDelete: relation?.onDelete ?? 'SET_NULL',
+    isOnTimeline: field.junction
+      ? field.junction.isOnTimeline && field.junction.isOnOtherTimeline
+      : (relation?.isOnTimeline ?? false),
     resultType: field.resultType,
   };
 }
@@ -141,6 +146,7 @@ export function createChanges(
       inverseLabel: label,
       inverseName: draftName(draft),
       onDelete: draft.onDelete,
+      ...(draft.isOnTimeline ? { isOnTimeline: true } : {}),
       ...(text ? { description: text } : {}),
     };
     return { id, changes: [change] };
@@ -166,6 +172,7 @@ export function createChanges(
           inverseLabel,
           ...(draft.inverseName ? { inverseName: draft.inverseName } : {}),
           ...(type === 'MANY_TO_MANY' ? {} : { onDelete: draft.onDelete }),
+          ...(draft.isOnTimeline ? { isOnTimeline: true } : {}),
         }
       : {}),
   };
@@ -198,6 +205,16 @@ export function updateChanges(field: ModelField, draft: FieldDraft): Change[] {
 }
 
 function relationChanges(field: ModelField, draft: FieldDraft, before: FieldDraft): Change[] {
+  const { isOnTimeline } = draft;
+  if (field.junction)
+    return isOnTimeline === before.isOnTimeline
+      ? []
+      : [field.junction.relationId, field.junction.otherRelationId].map((id) => ({
+          op: 'update',
+          table: 'relations',
+          id,
+          values: { isOnTimeline },
+        }));
   if (field.type !== 'RELATION' && field.type !== 'MORPH_RELATION') return [];
   const changes: Change[] = [];
   for (const relation of field.relations) {
@@ -211,6 +228,7 @@ function relationChanges(field: ModelField, draft: FieldDraft, before: FieldDraf
     if (inverseLabel && inverseLabel !== before.inverseLabel) values['inverseLabel'] = inverseLabel;
     if (draft.inverseName && draft.inverseName !== before.inverseName) values['inverseName'] = draft.inverseName;
     if (draft.onDelete !== before.onDelete) values['onDelete'] = draft.onDelete;
+    if (isOnTimeline !== before.isOnTimeline) values['isOnTimeline'] = isOnTimeline;
     if (Object.keys(values).length > 0) changes.push({ op: 'update', table: 'relations', id: relation.id, values });
   }
   const existing = field.relations.map((relation) => relation.targetObjectId);
@@ -224,6 +242,7 @@ function relationChanges(field: ModelField, draft: FieldDraft, before: FieldDraf
         targetObjectId,
         inverseLabel: draft.inverseLabel ?? field.relations[0]?.inverseLabel,
         onDelete: draft.onDelete,
+        isOnTimeline,
       },
     });
   }

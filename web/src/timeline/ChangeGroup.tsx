@@ -8,6 +8,7 @@ import type { Model, ModelObject } from '../model/types.ts';
 import { knownLabel } from '../records/recordLabels.ts';
 import type { Change } from './entries.ts';
 import { EntryTime } from './EntryTime.tsx';
+import { RecordLink } from './RecordLink.tsx';
 import classes from './timeline.module.css';
 import { changedFields, type Changed } from './timelineText.ts';
 
@@ -20,7 +21,7 @@ function Lines({ lines }: { lines: Changed[] }) {
   ));
 }
 
-/** What somebody changed within a minute: one field shows at once, more can be opened. */
+/** What somebody changed within a minute, of this record or of a related one: one field shows at once, more can be opened. */
 export function ChangeGroup({ model, object, changes }: { model: Model; object: ModelObject; changes: Change[] }) {
   const [isOpen, setIsOpen] = useState(false);
   const latest = changes[0]!;
@@ -49,6 +50,11 @@ export function ChangeGroup({ model, object, changes }: { model: Model; object: 
       <div className={classes.text}>
         <div>
           <b>{actor}</b> changed{' '}
+          {latest.relatedId ? (
+            <>
+              <RecordLink object={object} id={latest.relatedId} withIcon />{' '}
+            </>
+          ) : null}
           {isShort ? null : (
             <button type="button" className={classes.more} aria-expanded={isOpen} onClick={() => setIsOpen(!isOpen)}>
               {summary}

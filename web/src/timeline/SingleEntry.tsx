@@ -6,11 +6,11 @@ import { actorOf } from '../history/changes.ts';
 import { EventMenu } from '../history/EventMenu.tsx';
 import { formatRelative } from '../model/dates.ts';
 import type { Model, ModelObject } from '../model/types.ts';
-import { knownLabel } from '../records/recordLabels.ts';
-import { isChange, type Entry, type Kind } from './entries.ts';
+import { isChange, type Change, type Entry, type Kind } from './entries.ts';
 import { EntryTime } from './EntryTime.tsx';
+import { RecordLink } from './RecordLink.tsx';
 import classes from './timeline.module.css';
-import { linkOf, shareText } from './timelineText.ts';
+import { linkOf, mergedWith, shareText } from './timelineText.ts';
 
 const VERBS: { [action: string]: string } = {
   created: 'created this',
@@ -19,10 +19,22 @@ const VERBS: { [action: string]: string } = {
   destroyed: 'destroyed this',
   shared: 'shared this',
   unshared: 'stopped sharing this',
-  merged: 'merged this into another',
-  absorbed: 'merged others into this',
   linked: 'linked this with',
   unlinked: 'unlinked this from',
+};
+
+/** Of a related record, which is named after it. */
+const RELATED_VERBS: { [action: string]: string } = {
+  created: 'created',
+  deleted: 'deleted',
+  restored: 'restored',
+  destroyed: 'destroyed',
+  shared: 'shared',
+  unshared: 'stopped sharing',
+  merged: 'merged into another record:',
+  absorbed: 'merged other records into',
+  linked: 'linked',
+  unlinked: 'unlinked',
 };
 
 /** What can be taken back. */
@@ -34,15 +46,17 @@ const ADDED: { [kind in Kind]?: { verb: string; Sign: Icon } } = {
   FILE: { verb: 'added the file', Sign: IconPaperclip },
 };
 
-/** A record with its label: a link where there is a page for it. */
-function RecordLink({ object, id }: { object: ModelObject | undefined; id: string }) {
-  const label = knownLabel(id) ?? 'a record';
-  if (!object?.isActive) return <b>{label}</b>;
-  return (
-    <Link to="/objects/$namePlural/$id" params={{ namePlural: object.namePlural, id }} className={classes.link}>
-      {label}
-    </Link>
-  );
+/** A merge names the records that there were, or the one that there is now. */
+function Merge({ object, change }: { object: ModelObject; change: Change }) {
+  const ids = mergedWith(change);
+  const links = ids.map((id, n) => (
+    <span key={id}>
+      {n > 0 ? ', ' : ''}
+      <RecordLink object={object} id={id} />
+    </span>
+  ));
+  if (change.action === 'merged') return ids.length > 0 ? <>merged this into {links}</> : <>merged this into another</>;
+  return ids.length > 0 ? <>merged {links} into this</> : <>merged others into this</>;
 }
 
 /** What happened once: created, shared, linked and so on; what was said; a note, a task or a file. */
@@ -63,7 +77,18 @@ export function SingleEntry({
   const added = ADDED[entry.kind];
   const link = isChange(entry) ? linkOf(entry) : null;
   const share = isChange(entry) ? shareText(entry.action, entry.before, entry.after) : null;
-  const verb = isChange(entry) ? (VERBS[entry.action] ?? entry.action) : (added?.verb ?? '');
+  const isRelated = entry.kind === 'RELATED';
+  const verb = isChange(entry)
+    ? ((isRelated ? RELATED_VERBS : VERBS)[entry.action] ?? entry.action)
+    : (added?.verb ?? '');
+  const isMerge = isChange(entry) && !isRelated && (entry.action === 'merged' || entry.action === 'absorbed');
+  const related = entry.relatedId ? (
+    <RecordLink
+      object={model.objects.find((other) => other.nameSingular === entry.relatedObject)}
+      id={entry.relatedId}
+      withIcon={isRelated}
+    />
+  ) : null;
   return (
     <li className={classes.entry}>
       {added ? (
@@ -85,19 +110,17 @@ export function SingleEntry({
             >
               commented
             </Link>
+          ) : isMerge && isChange(entry) ? (
+            <Merge object={object} change={entry} />
           ) : isUnnamed ? (
             verb.replace(/^added the (.)/, (_, first: string) => first.toUpperCase())
           ) : (
             verb
           )}{' '}
+          {related}
+          {related && link ? (entry.action === 'linked' ? ' with ' : ' from ') : null}
           {link ? (
             <RecordLink object={model.objects.find((other) => other.id === link.objectId)} id={link.recordId} />
-          ) : null}
-          {entry.relatedId ? (
-            <RecordLink
-              object={model.objects.find((other) => other.nameSingular === entry.relatedObject)}
-              id={entry.relatedId}
-            />
           ) : null}
           <EntryTime at={entry.happenedAt} />
         </div>
@@ -109,7 +132,7 @@ export function SingleEntry({
         ) : null}
       </div>
       {isChange(entry) && REVERTED.has(entry.action) ? (
-        <EventMenu model={model} event={entry} what={`${actor} ${verb} ${formatRelative(entry.happenedAt)}`} />
+        <EventMenu model={model} event={entry} what={`${actor} ${entry.action} ${formatRelative(entry.happenedAt)}`} />
       ) : null}
     </li>
   );

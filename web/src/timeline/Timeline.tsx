@@ -2,7 +2,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { objectById, relatedLists } from '../model/lookup.ts';
 import type { Model, ModelObject } from '../model/types.ts';
-import { readLabels } from '../records/recordLabels.ts';
+import { readLabels, rememberLabel } from '../records/recordLabels.ts';
 import record from '../records/RecordView.module.css';
 import { useLiveObjects } from '../records/useLiveObject.ts';
 import { ChangeGroup } from './ChangeGroup.tsx';
@@ -10,29 +10,38 @@ import { askEntries, isChange, PAGE, type Entry, type Kind } from './entries.ts'
 import { groupEntries } from './groups.ts';
 import { SingleEntry } from './SingleEntry.tsx';
 import classes from './timeline.module.css';
-import { linkOf, mentionedIds } from './timelineText.ts';
+import { labelThen, linkOf, mentionedIds, mergedWith } from './timelineText.ts';
 
 const ATTACHED: { [nameSingular: string]: Kind } = { note: 'NOTE', task: 'TASK', attachment: 'FILE' };
+/** So long changes of records wait which may be none of this record's. */
+const RELATED_MS = 1_500;
 const LABELS: { [kind in Kind]: string } = {
   CHANGE: 'Changes',
+  RELATED: 'Related',
   COMMENT: 'Comments',
   NOTE: 'Notes',
   TASK: 'Tasks',
   FILE: 'Files',
 };
 
+/** What an entry is about: this record, or a related one. */
+const objectOf = (model: Model, object: ModelObject, { relatedObject }: Entry): ModelObject =>
+  model.objects.find(({ nameSingular }) => nameSingular === relatedObject) ?? object;
+
 /** Reads what the records are called that entries name, each object's at once. */
 async function readNames(model: Model, object: ModelObject, entries: Entry[]): Promise<void> {
-  const changes = entries.filter(isChange);
-  const named = mentionedIds(
-    object,
-    changes.filter(({ action }) => action === 'updated').flatMap(({ before, after }) => [before, after]),
-  );
+  const named = new Map<string, Set<string>>();
   const add = (objectId: string, id: string) => named.set(objectId, new Set(named.get(objectId)).add(id));
-  for (const link of changes.flatMap((change) => linkOf(change) ?? [])) add(link.objectId, link.recordId);
-  for (const { relatedObject, relatedId } of entries) {
-    const related = model.objects.find(({ nameSingular }) => nameSingular === relatedObject);
-    if (related && relatedId) add(related.id, relatedId);
+  for (const entry of entries) {
+    const about = objectOf(model, object, entry);
+    if (entry.relatedId) add(about.id, entry.relatedId);
+    if (!isChange(entry)) continue;
+    if (entry.action === 'updated')
+      for (const [objectId, ids] of mentionedIds(about, [entry.before, entry.after]))
+        for (const id of ids) add(objectId, id);
+    const link = linkOf(entry);
+    if (link) add(link.objectId, link.recordId);
+    for (const id of mergedWith(entry)) add(about.id, id);
   }
   await Promise.all(
     [...named].flatMap(([objectId, ids]) => {
@@ -40,6 +49,26 @@ async function readNames(model: Model, object: ModelObject, entries: Entry[]): P
       return target?.isActive ? readLabels(model, target, [...ids]).catch(() => undefined) : [];
     }),
   );
+  // What lies in the trash is called what it was called when it was deleted.
+  for (const entry of entries)
+    if (entry.relatedId && isChange(entry) && (entry.before ?? entry.after) && entry.action !== 'updated') {
+      const about = objectOf(model, object, entry);
+      rememberLabel(entry.relatedId, labelThen(model, about, entry.before ?? entry.after ?? {}));
+    }
+}
+
+/** The objects of which a timeline tells beside the record's own. */
+function relatedObjects(model: Model, object: ModelObject): string[] {
+  const pointing = model.objects.filter(
+    ({ isActive, isJunction, fields }) =>
+      isActive &&
+      !isJunction &&
+      fields.some(({ relations }) =>
+        relations.some(({ targetObjectId, isOnTimeline }) => targetObjectId === object.id && isOnTimeline),
+      ),
+  );
+  const linked = object.fields.flatMap(({ junction }) => (junction?.isOnTimeline ? junction.targetObjectId : []));
+  return [...new Set([...pointing.map(({ id }) => id), ...linked])];
 }
 
 /** Stands where the entries end: once it comes into view, earlier ones are read. */
@@ -65,7 +94,7 @@ function Earlier({ count, onMore }: { count: number; onMore: () => void }) {
   );
 }
 
-/** All that happened to a record, what was said about it, and its notes, tasks and files, in one stream. */
+/** All that happened to a record and its related ones, what was said about it, and its notes, tasks and files, in one stream. */
 export function Timeline({ model, object, id }: { model: Model; object: ModelObject; id: string }) {
   const [kind, setKind] = useState<Kind | null>(null);
   const [count, setCount] = useState(PAGE);
@@ -80,7 +109,13 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
       }),
     [model, object],
   );
-  const kinds: Kind[] = ['CHANGE', 'COMMENT', ...new Set(attached.map(({ what }) => what))];
+  const related = useMemo(() => relatedObjects(model, object), [model, object]);
+  const kinds: Kind[] = [
+    'CHANGE',
+    ...(related.length > 0 ? (['RELATED'] as const) : []),
+    'COMMENT',
+    ...new Set(attached.map(({ what }) => what)),
+  ];
 
   const read = useCallback(async () => {
     const mine = ++latest.current;
@@ -100,6 +135,22 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
       (change) => change.object !== object.nameSingular || change.recordId === null || change.recordId === id,
     );
     if (changes.length === 0 || isOurs) void read();
+  });
+  // Which of them belong to this record only the server knows, so what happens to any of them asks it, though not often.
+  const later = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => {
+    clearTimeout(later.current);
+    later.current = undefined;
+    return () => clearTimeout(later.current);
+  }, [read]);
+  useLiveObjects(related, (changes) => {
+    const isKnown = changes.some(({ recordId }) => shown?.entries.some(({ relatedId }) => relatedId === recordId));
+    if (changes.length === 0 || isKnown || changes.some(({ isOwn }) => isOwn)) void read();
+    else
+      later.current ??= setTimeout(() => {
+        later.current = undefined;
+        void read();
+      }, RELATED_MS);
   });
 
   const choose = (next: Kind | null) => {
@@ -141,14 +192,23 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
       ) : null}
       {entries?.length === 0 ? (
         <p className={record.quiet}>
-          {kind ? `No ${LABELS[kind].toLowerCase()} yet.` : 'Nothing has been told of this record yet.'}
+          {kind === 'RELATED'
+            ? 'Nothing has happened to related records yet.'
+            : kind
+              ? `No ${LABELS[kind].toLowerCase()} yet.`
+              : 'Nothing has been told of this record yet.'}
         </p>
       ) : null}
       {groups.length > 0 ? (
         <ol className={classes.entries}>
           {groups.map((group) =>
             'changes' in group ? (
-              <ChangeGroup key={group.key} model={model} object={object} changes={group.changes} />
+              <ChangeGroup
+                key={group.key}
+                model={model}
+                object={objectOf(model, object, group.changes[0]!)}
+                changes={group.changes}
+              />
             ) : (
               <SingleEntry key={group.key} model={model} object={object} id={id} entry={group.entry} />
             ),

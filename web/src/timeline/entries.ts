@@ -4,7 +4,7 @@ import { parsed } from '../model/calls.ts';
 import type { ModelObject } from '../model/types.ts';
 import type { Columns } from './timelineText.ts';
 
-export type Kind = 'CHANGE' | 'COMMENT' | 'NOTE' | 'TASK' | 'FILE';
+export type Kind = 'CHANGE' | 'RELATED' | 'COMMENT' | 'NOTE' | 'TASK' | 'FILE';
 
 export interface Entry {
   entryKey: string;
@@ -13,7 +13,7 @@ export interface Entry {
   actorType: string | null;
   actorName: string | null;
   source: string | null;
-  /** Of a change. */
+  /** Of a change, of the record or of a related one. */
   batch: string | null;
   seq: number | null;
   action: string | null;
@@ -23,7 +23,7 @@ export interface Entry {
   commentId: string | null;
   body: string | null;
   mentions: { [id: string]: string } | null;
-  /** Of a note, a task or a file: which record. */
+  /** Of a note, a task or a file, and of a change of a related record: which record. */
   relatedObject: string | null;
   relatedId: string | null;
 }
@@ -31,7 +31,7 @@ export interface Entry {
 /** One that the event log has. */
 export type Change = Entry & { batch: string; seq: number; action: string };
 
-export const isChange = (entry: Entry): entry is Change => entry.kind === 'CHANGE';
+export const isChange = (entry: Entry): entry is Change => entry.kind === 'CHANGE' || entry.kind === 'RELATED';
 
 export const PAGE = 30;
 const AT_MOST = 200;

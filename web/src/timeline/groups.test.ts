@@ -41,6 +41,18 @@ test('what others changed, or came by another way, stands apart', () => {
   ).toEqual([1, 1, 1, 1, 1]);
 });
 
+test('what was changed of a related record stands apart from what was changed of this one', () => {
+  const deal = { kind: 'RELATED' as const, relatedObject: 'opportunity', relatedId: 'd1' };
+  expect(
+    sizes([
+      entry('12:00:50', deal),
+      entry('12:00:40', deal),
+      entry('12:00:30'),
+      entry('12:00:20', { ...deal, relatedId: 'd2' }),
+    ]),
+  ).toEqual([2, 1, 1]);
+});
+
 test('what came between parts a group, so that all stays in its order', () => {
   const comment = entry('12:00:20', { kind: 'COMMENT', action: null });
   const created = entry('12:00:10', { action: 'created' });

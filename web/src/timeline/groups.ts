@@ -1,12 +1,16 @@
 import { isChange, type Change, type Entry } from './entries.ts';
 
-/** What one person changed in one minute, the latest first; anything else stands for itself. */
+/** What one person changed of one record in one minute, the latest first; anything else stands for itself. */
 export type Group = { key: string; changes: Change[] } | { key: string; entry: Entry };
 
 const minute = (entry: Entry) => Math.floor(new Date(entry.happenedAt).getTime() / 60_000);
 
 const belongs = (a: Entry, b: Entry): boolean =>
-  a.actorType === b.actorType && a.actorName === b.actorName && a.source === b.source && minute(a) === minute(b);
+  a.relatedId === b.relatedId &&
+  a.actorType === b.actorType &&
+  a.actorName === b.actorName &&
+  a.source === b.source &&
+  minute(a) === minute(b);
 
 export function groupEntries(entries: Entry[]): Group[] {
   const groups: Group[] = [];

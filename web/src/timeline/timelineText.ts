@@ -1,6 +1,7 @@
+import { labelField } from '../model/lookup.ts';
 import { formatValue } from '../model/text.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
-import { isLink, readValue } from '../model/values.ts';
+import { isLink, readValue, recordLabel } from '../model/values.ts';
 
 /** A side of an event: what changed, by the database's column names. */
 export type Columns = { [column: string]: ColumnValue };
@@ -54,6 +55,22 @@ export function changedFields(
     };
     return [{ label: field.label, before: side(before), after: side(after) }];
   });
+}
+
+/** What an event's record was called by what it tells; empty where it does not tell all of that. */
+export function labelThen(model: Model, object: ModelObject, values: Columns): string {
+  const field = labelField(object);
+  if (!field || !columnsOf(field).every(({ column }) => column in values)) return '';
+  const row: RecordRow = { id: '' };
+  for (const { column, name } of columnsOf(field)) row[name] = values[column] ?? null;
+  return recordLabel(model, object, row);
+}
+
+/** The records that a merge joined, or the one that it joined this to; none for other events. */
+export function mergedWith({ action, after }: { action: string; after: Columns | null }): string[] {
+  const told: ColumnValue | undefined =
+    action === 'merged' ? [after?.['survivorId'] ?? null] : action === 'absorbed' ? after?.['mergedIds'] : [];
+  return Array.isArray(told) ? told.filter((id): id is string => typeof id === 'string') : [];
 }
 
 const WITH: { [kind: string]: string } = { MEMBER: '', TEAM: 'the team ', ROLE: 'the role ' };

@@ -72,61 +72,83 @@ create or replace function engine.event_key(batch bigint, seq int) returns text
 language sql immutable parallel safe set search_path = ''
   return lpad(batch::text, 19, '0') || lpad(seq::text, 10, '0');
 
--- A record of a limited caller's is one that he sees now, or would if it were not in the trash. Of those
--- that were destroyed nothing is left to ask the rules of. The page is a condition over $3, $9 and $10 and an order.
-create or replace function engine.past_events(caller name, schema_name text, object metadata.objects, record_id uuid, max_results int,
-  page_condition text, page_order text, before_batch bigint, before_at timestamptz, before_key text)
-returns table (batch bigint, seq int, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamptz)
+-- Of these records those whose past the caller may know: what he sees now, or would if it were not in the trash. Of those that
+-- were destroyed nothing is left to ask the rules of; who reads all of an object is told of them, too.
+create or replace function engine.sees_past(caller name, schema_name text, object metadata.objects, record_ids uuid[]) returns uuid[]
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_object metadata.objects := object;
-  v_limit int := least(greatest(max_results, 1), 1000);
-  v_table text := format('%I.%I', schema_name, v_object.table_name);
+  v_table text := format('%I.%I', schema_name, (object).table_name);
+  v_policy text;
+  v_ids uuid[];
+begin
+  if engine.reads_wholly(caller, (object).id) then
+    return record_ids;
+  end if;
+  v_policy := engine.read_policy(caller, v_table::regclass);
+  execute format('select array_agg(i) from unnest($2) i where exists (select from %2$s t where t.id = i and %3$s)
+      or exists (select from %1$I.trash d where d.object_id = $1 and d.record_id = i and exists (select from jsonb_populate_record(null::%2$s, d.data) t where %3$s))',
+    schema_name, v_table, v_policy) into v_ids using (object).id, record_ids;
+  return coalesce(v_ids, '{}');
+end
+$$;
+
+-- What a merge tells: into which record, or which records, as far as the caller may know them.
+create or replace function engine.told_merge(caller name, schema_name text, object metadata.objects, after jsonb) returns jsonb
+language sql stable set search_path = ''
+as $$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'survivorId', case when after ? 'survivorId' and cardinality(engine.sees_past(caller, schema_name, object, array[(after ->> 'survivorId')::uuid])) = 1 then after -> 'survivorId' end,
+    'mergedIds', case when after ? 'mergedIds' then to_jsonb(engine.sees_past(caller, schema_name, object, array(select e::uuid from jsonb_array_elements_text(after -> 'mergedIds') e))) end))
+$$;
+
+-- Events of a source, a table or a query, as the caller may know them, as a query. The records are ones whose past he sees.
+create or replace function engine.told_events(caller name, schema_name text, object metadata.objects, source text) returns text
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_table text := format('%I.%I', schema_name, (object).table_name);
   v_names text[];
   v_since timestamptz[];
   v_knows_who boolean;
-  v_is_seen boolean;
+  v_is_told text := format('(e.action not in (''linked'', ''unlinked'') or engine.sees_link(%L, coalesce(e.after, e.before)))', caller);
 begin
-  if engine.reads_wholly(caller, v_object.id) then
-    return query execute format(
-      'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at
-       from %I.events_of($1, $2) e where %s
-         and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($8, coalesce(e.after, e.before))) order by %s limit $4', schema_name, page_condition, page_order)
-    using v_object.id, record_id, before_batch, v_limit, null::text[], null::timestamptz[], null::boolean, caller, before_at, before_key;
-    return;
+  if engine.reads_wholly(caller, (object).id) then
+    return format('select e.record_id, e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at from %s e where %s', source, v_is_told);
   end if;
-  -- Found out once, in the words of the policies.
-  execute format('select exists (select from %2$s t where t.id = $2 and %3$s)
-      or exists (select from %1$I.trash d where d.object_id = $1 and d.record_id = $2 and exists (select from jsonb_populate_record(null::%2$s, d.data) t where %3$s))',
-    schema_name, v_table, engine.read_policy(caller, v_table::regclass)) into v_is_seen using v_object.id, record_id;
-  if not v_is_seen then
-    return;
-  end if;
-  select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, v_object) c;
+  select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, object) c;
   v_knows_who := has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
-  return query execute format(
-    'select e.batch, e.seq, e.action, case when e.action in (''shared'', ''unshared'', ''linked'', ''unlinked'') then e.before else b.value end,
-       case when e.action in (''shared'', ''unshared'', ''linked'', ''unlinked'') then e.after else a.value end, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
-       case when $7 then e.source else '''' end, e.happened_at
-     from %I.events_of($1, $2) e
-     cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)
-     cross join lateral engine.past_values(e.after, e.happened_at, $5, $6) a (value)
-     where %s
-       -- That something was changed which the caller does not read is nothing to tell, either.
-       and (e.action <> ''updated'' or b.value <> ''{}'')
-       and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($8, coalesce(e.after, e.before)))
-     order by %s limit $4', schema_name, page_condition, page_order)
-  using v_object.id, record_id, before_batch, v_limit, v_names, v_since, v_knows_who, caller, before_at, before_key;
+  return format(
+    $sql$select e.record_id, e.batch, e.seq, e.action, case when e.action in ('shared', 'unshared', 'linked', 'unlinked') then e.before else b.value end as before,
+       case when e.action in ('shared', 'unshared', 'linked', 'unlinked') then e.after
+         when e.action in ('merged', 'absorbed') then engine.told_merge(%1$L, %2$L, o, e.after) else a.value end as after,
+       %3$s, e.happened_at
+     from %4$s e
+     join metadata.objects o on o.id = %5$L
+     cross join lateral engine.past_values(e.before, e.happened_at, %6$L, %7$L) b (value)
+     cross join lateral engine.past_values(e.after, e.happened_at, %6$L, %7$L) a (value)
+     -- That something was changed which the caller does not read is nothing to tell, either.
+     where (e.action <> 'updated' or b.value <> '{}') and %8$s$sql$,
+    caller, schema_name, case when v_knows_who then 'e.actor_type, e.actor_id, e.actor_name, e.source' else $q$''::text as actor_type, null::uuid as actor_id, null::text as actor_name, ''::text as source$q$ end,
+    source, (object).id, v_names, v_since, v_is_told);
 end
 $$;
 
 create or replace function engine.record_history(caller name, schema_name text, object_name text, record_id uuid, max_results int, before_batch bigint)
 returns table (batch bigint, seq int, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamptz)
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = ''
 as $$
-  select * from engine.past_events(caller, schema_name, engine.past_object(caller, schema_name, object_name), record_id, max_results,
-    '($3 is null or e.batch < $3)', 'e.batch desc, e.seq desc', before_batch, null, null)
+declare
+  v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
+begin
+  if cardinality(engine.sees_past(caller, schema_name, v_object, array[record_id])) = 0 then
+    return;
+  end if;
+  return query execute format(
+    'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at from (%s) e where ($3 is null or e.batch < $3) order by e.batch desc, e.seq desc limit $4',
+    engine.told_events(caller, schema_name, v_object, format('%I.events_of($1, $2)', schema_name)))
+  using v_object.id, record_id, before_batch, least(greatest(max_results, 1), 1000);
+end
 $$;
 
 create or replace function engine.deleted_records(caller name, schema_name text, object_name text, max_results int, skip int)

@@ -2525,7 +2525,8 @@ create table metadata.relations (
   inverse_name text not null,
   inverse_label text not null,
   on_delete text not null default 'SET_NULL'::text,
-  deleted_at timestamp with time zone
+  deleted_at timestamp with time zone,
+  is_on_timeline boolean not null default false
 );
 alter table metadata.relations enable row level security;
 comment on table metadata.relations is '@behavior -insert -delete
@@ -2539,6 +2540,7 @@ comment on column metadata.relations.inverse_name is 'API name, on the target, o
 comment on column metadata.relations.inverse_label is 'What people read there. Any text.';
 comment on column metadata.relations.on_delete is 'When the target is deleted: SET_NULL cuts the link, CASCADE deletes these records too, RESTRICT refuses.';
 comment on column metadata.relations.deleted_at is 'When it was deleted.';
+comment on column metadata.relations.is_on_timeline is 'Whether the timeline of the target tells what happens to these records; of the links of a junction, to the records on their other side.';
 
 alter table metadata.relations add constraint relations_inverse_label_check CHECK ((inverse_label <> ''::text));
 
@@ -8342,9 +8344,10 @@ declare
 begin
   execute format(
     'with oldest as (
-       select e.batch, e.seq from %1$I.record_events e order by e.batch, e.seq limit $1
+       select o.batch, o.seq, bool_or(o.happened_at between now() - $2 and now() + interval ''1 day'') over (order by o.batch, o.seq) as is_too_young
+       from (select e.batch, e.seq, e.happened_at from %1$I.record_events e order by e.batch, e.seq limit $1) o
      ), taken as (
-       delete from %1$I.record_events e using oldest o where e.batch = o.batch and e.seq = o.seq and e.happened_at < now() - $2 returning e.*
+       delete from %1$I.record_events e using oldest o where e.batch = o.batch and e.seq = o.seq and not o.is_too_young returning e.*
      ), positions as (
        delete from %1$I.event_batches b where b.batch in (select t.batch from taken t)
      ), parcels as (
@@ -12078,7 +12081,7 @@ BEGIN ATOMIC
      t.related_id
     FROM engine.record_timeline(CURRENT_USER, %1$L::text, record_timeline.object_name, record_timeline.record_id, record_timeline.kinds, record_timeline.max_results, record_timeline.before_entry) t(entry_key, kind, happened_at, actor_type, actor_id, actor_name, source, batch, seq, action, before, after, comment_id, body, mentions, related_object, related_id);
 END$function$, schema_name),
-      null, 'All that is told of a record, the latest first: changes, comments, and the notes, tasks and files that it has, as far as the caller may read them. kinds: CHANGE, COMMENT, NOTE, TASK, FILE. beforeEntry: the entryKey of the last entry leads to the next page.'),
+      null, 'All that is told of a record, the latest first: changes, comments, and the notes, tasks and files that it has, and what happens to records whose relation to it says so, as far as the caller may read them. kinds: CHANGE, RELATED, COMMENT, NOTE, TASK, FILE. beforeEntry: the entryKey of the last entry leads to the next page.'),
     ('function', 'field_history', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.field_history(object_name text, record_id uuid, field_name text, max_results integer DEFAULT 50, before_batch bigint DEFAULT NULL::bigint)
  RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
@@ -13502,6 +13505,49 @@ end
 $function$;
 comment on function engine.events_after(uuid,bigint,integer,integer,integer) is 'The events after a position, in order, of at most so many statements and so many events; after an event within a statement, where its seq is given.';
 
+CREATE OR REPLACE FUNCTION engine.events_before(caller name, schema_name text, object metadata.objects, record_ids uuid[], before_batch bigint, before_seq integer, max_results integer)
+ RETURNS TABLE(record_id uuid, batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_ids uuid[] := engine.sees_past(caller, schema_name, object, record_ids);
+  v_told text;
+  v_batch bigint := before_batch;
+  v_seq int := before_seq;
+  v_take int := greatest(max_results, 20);
+  v_left int := max_results;
+  v_found int;
+  v_keys record;
+begin
+  if cardinality(v_ids) = 0 then
+    return;
+  end if;
+  -- Comments are told by what they say.
+  v_told := engine.told_events(caller, schema_name, object, format(
+    '(select e.* from unnest($1::uuid[], $2::bigint[]) k (id, batch) join %I.record_events e on e.record_id = k.id and e.batch = k.batch where e.object_id = $3 and e.action <> ''commented'' and (e.batch, e.seq) < ($4, $5))', schema_name));
+  loop
+    execute format(
+      'select min(k.batch) as earliest, sum(k.number) as number, array_agg(k.id) as ids, array_agg(k.batch) as batches from (
+         select f.id, f.batch, count(*) as number from (
+           select i.id, e.batch from unnest($1::uuid[]) i (id)
+           cross join lateral (select e.batch from %I.record_events e where e.record_id = i.id and e.batch <= $2 order by e.batch desc limit $3) e
+           order by e.batch desc fetch first ($3) rows with ties) f
+         group by f.id, f.batch) k', schema_name)
+    into v_keys using v_ids, v_batch, v_take;
+    exit when v_keys.number is null;
+    return query execute format('select * from (%s) e order by e.batch desc, e.seq desc limit $6', v_told) using v_keys.ids, v_keys.batches, (object).id, v_batch, v_seq, v_left;
+    get diagnostics v_found = row_count;
+    v_left := v_left - v_found;
+    exit when v_left <= 0 or v_keys.number < v_take;
+    v_batch := v_keys.earliest - 1;
+    v_seq := 2147483647;
+    v_take := least(v_take * 4, 2000);
+  end loop;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.explain_access(workspace_id uuid, object_name text, action text DEFAULT 'READ'::text, record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, member_id uuid DEFAULT NULL::uuid, role_id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -13874,7 +13920,7 @@ begin
       'settings', engine.references_by_name((field).workspace_id, (field).settings), 'options', (field).options, 'defaultValue', (field).default_value,
       'isRequired', (field).is_required, 'requiredFrom', (field).required_from, 'isUnique', (field).is_unique, 'isActive', (field).is_active, 'position', (field).position,
       'relations', (
-        select coalesce(jsonb_agg(jsonb_build_object('target', t.name_singular, 'inverseName', r.inverse_name, 'inverseLabel', r.inverse_label, 'onDelete', r.on_delete) order by t.name_singular), '[]')
+        select coalesce(jsonb_agg(jsonb_build_object('target', t.name_singular, 'inverseName', r.inverse_name, 'inverseLabel', r.inverse_label, 'onDelete', r.on_delete, 'isOnTimeline', r.is_on_timeline) order by t.name_singular), '[]')
         from metadata.relations r join metadata.objects t on t.id = r.target_object_id where r.field_id = (field).id and r.deleted_at is null))
     || coalesce((
       -- A relation to many is told once, from the end that was made first.
@@ -16347,8 +16393,8 @@ begin
     and n.universal_identifier <> all (removed) and n.type not in ('FORMULA', 'ROLLUP') and not n.is_system
   order by n.object_identifier, n.position;
 
-  insert into metadata.relations (workspace_id, field_id, target_object_id, inverse_name, inverse_label, on_delete)
-  select install_things.workspace_id, f.id, o.id, r ->> 'inverseName', r ->> 'inverseLabel', coalesce(r ->> 'onDelete', 'SET_NULL')
+  insert into metadata.relations (workspace_id, field_id, target_object_id, inverse_name, inverse_label, on_delete, is_on_timeline)
+  select install_things.workspace_id, f.id, o.id, r ->> 'inverseName', r ->> 'inverseLabel', coalesce(r ->> 'onDelete', 'SET_NULL'), coalesce((r ->> 'isOnTimeline')::boolean, false)
   from engine.manifest_fields(new_manifest) n
   join metadata.fields f on f.workspace_id = install_things.workspace_id and f.universal_identifier = n.universal_identifier and f.deleted_at is null
   cross join lateral jsonb_array_elements(n.relations) r
@@ -17478,7 +17524,7 @@ begin
     from thing t where t.kind = 'field' and t.is_new and t.value ->> 'type' not in ('INVERSE', 'MANY_TO_MANY') and not coalesce((t.value ->> 'isSystem')::boolean, false) and not (t.is_junction and t.value ->> 'type' = 'RELATION' and (t.value ->> 'isRequired')::boolean)
     union all
     select case when r.is_junction then 26 else 21 end, 0, r.id, jsonb_build_object('op', 'insert', 'table', 'relations', 'id', r.id, 'values', jsonb_build_object('fieldId', r.field_id, 'targetObjectId', r.target_id,
-      'inverseName', r.value -> 'inverseName', 'inverseLabel', r.value -> 'inverseLabel', 'onDelete', coalesce(r.value -> 'onDelete', '"SET_NULL"')))
+      'inverseName', r.value -> 'inverseName', 'inverseLabel', r.value -> 'inverseLabel', 'onDelete', coalesce(r.value -> 'onDelete', '"SET_NULL"'), 'isOnTimeline', coalesce(r.value -> 'isOnTimeline', 'false')))
     from pg_temp.relvar_relations r where r.here is null and r.type <> 'MEMBER' and not (r.is_junction and r.value ->> 'onDelete' = 'CASCADE')
     union all
     select 22, (t.value ->> 'position')::double precision, t.id, jsonb_build_object('op', 'createField', 'id', t.id, 'objectId', t.object_id, 'label', t.value -> 'label', 'name', t.value -> 'name',
@@ -17498,7 +17544,8 @@ begin
     select 24, 0, t.id, jsonb_build_object('op', 'update', 'table', 'fields', 'id', t.id, 'values', t.wanted - '{type,settings,options,isRequired,isUnique,requiredFrom,defaultValue}'::text[])
     from thing t where t.kind = 'field' and t.is_new and t.is_junction and t.value ->> 'type' = 'RELATION' and (t.value ->> 'isRequired')::boolean
     union all
-    select 25, 0, r.id, jsonb_build_object('op', 'update', 'table', 'relations', 'id', r.id, 'values', jsonb_build_object('inverseName', r.value -> 'inverseName', 'inverseLabel', r.value -> 'inverseLabel'))
+    select 25, 0, r.id, jsonb_build_object('op', 'update', 'table', 'relations', 'id', r.id, 'values', jsonb_build_object('inverseName', r.value -> 'inverseName', 'inverseLabel', r.value -> 'inverseLabel',
+      'isOnTimeline', coalesce(r.value -> 'isOnTimeline', 'false')))
     from pg_temp.relvar_relations r where r.is_new and r.is_junction and r.value ->> 'onDelete' = 'CASCADE'
     union all
     select 24, 0, t.id, jsonb_build_object('op', 'update', 'table', 'fields', 'objectId', t.object_id, 'name', t.name, 'values', t.wanted)
@@ -17506,7 +17553,7 @@ begin
       and not exists (select from engine.system_fields() s where (s.name, s.label, s.description, s.icon) = (t.name, t.value ->> 'label', t.value ->> 'description', t.value ->> 'icon'))
     union all
     select 24, 0, r.id, jsonb_build_object('op', 'update', 'table', 'relations', 'fieldId', r.field_id, 'targetObjectId', r.target_id, 'values', jsonb_strip_nulls(jsonb_build_object(
-      'inverseName', r.value -> 'inverseName', 'inverseLabel', r.value -> 'inverseLabel', 'onDelete', r.value -> 'onDelete')))
+      'inverseName', r.value -> 'inverseName', 'inverseLabel', r.value -> 'inverseLabel', 'onDelete', r.value -> 'onDelete', 'isOnTimeline', r.value -> 'isOnTimeline')))
     from pg_temp.relvar_relations r where r.is_new and r.type = 'MEMBER'
     union all
     -- What the engine named is given the names of the manifest.
@@ -17520,7 +17567,7 @@ begin
     union all
     select 31, 0, r.id, jsonb_build_object('op', 'update', 'table', 'relations', 'id', r.id, 'values', v.value)
     from pg_temp.relvar_relations r cross join lateral (
-      select engine.what_differs('relations', r.id, jsonb_strip_nulls(jsonb_build_object('inverseName', r.value -> 'inverseName', 'inverseLabel', r.value -> 'inverseLabel', 'onDelete', r.value -> 'onDelete'))) as value) v
+      select engine.what_differs('relations', r.id, jsonb_strip_nulls(jsonb_build_object('inverseName', r.value -> 'inverseName', 'inverseLabel', r.value -> 'inverseLabel', 'onDelete', r.value -> 'onDelete', 'isOnTimeline', r.value -> 'isOnTimeline'))) as value) v
     where r.here is not null and v.value <> '{}'
     union all
     select 50, 0, l.id, jsonb_build_object('op', 'update', 'table', 'objects', 'id', l.id, 'values', v.value)
@@ -17711,7 +17758,7 @@ AS $function$
   from engine.manifest_fields(manifest) f
   union all
   select 'relations', f.universal_identifier || '>' || (r ->> 'target'), f.universal_identifier, jsonb_build_object('target_object_id', 'object:' || (r ->> 'target'),
-    'inverse_name', r -> 'inverseName', 'inverse_label', r -> 'inverseLabel', 'on_delete', coalesce(r ->> 'onDelete', 'SET_NULL'))
+    'inverse_name', r -> 'inverseName', 'inverse_label', r -> 'inverseLabel', 'on_delete', coalesce(r ->> 'onDelete', 'SET_NULL'), 'is_on_timeline', coalesce((r ->> 'isOnTimeline')::boolean, false))
   from engine.manifest_fields(manifest) f cross join lateral jsonb_array_elements(f.relations) r
   union all
   select 'rules', n.identifier, n.owner, jsonb_build_object('field_id', n.field || (n.value ->> 'field'), 'kind', n.value -> 'kind', 'settings', coalesce(n.value -> 'settings', '{}'),
@@ -18180,7 +18227,7 @@ AS $function$
   ), relations as materialized (
     select r.field_id, jsonb_agg(jsonb_build_object(
       'id', r.id, 'targetObjectId', r.target_object_id, 'name', engine.camel_case(left(c.name, -3)), 'column', c.name,
-      'columnName', engine.camel_case(c.name), 'inverseName', r.inverse_name, 'inverseLabel', r.inverse_label, 'onDelete', r.on_delete) order by c.name) as list
+      'columnName', engine.camel_case(c.name), 'inverseName', r.inverse_name, 'inverseLabel', r.inverse_label, 'onDelete', r.on_delete, 'isOnTimeline', r.is_on_timeline) order by c.name) as list
     from metadata.relations r join spec c on c.relation_id = r.id
     where r.workspace_id = model_of.workspace_id and r.deleted_at is null group by r.field_id
   ), junctions as materialized (
@@ -18188,7 +18235,8 @@ AS $function$
     select m.id as field_id, jsonb_build_object(
       'objectId', near.object_id, 'fieldId', near.id, 'otherFieldId', far.id, 'targetObjectId', far_relation.target_object_id,
       'inverseFieldId', (select i.id from metadata.fields i where i.junction_field_id = far.id),
-      'linkConnection', near_relation.inverse_name, 'otherName', far.name) as value
+      'linkConnection', near_relation.inverse_name, 'otherName', far.name,
+      'relationId', near_relation.id, 'otherRelationId', far_relation.id, 'isOnTimeline', near_relation.is_on_timeline, 'isOnOtherTimeline', far_relation.is_on_timeline) as value
     from metadata.fields m
     join metadata.fields near on near.id = m.junction_field_id
     join metadata.relations near_relation on near_relation.field_id = near.id
@@ -18253,6 +18301,12 @@ CREATE OR REPLACE FUNCTION engine.moment_literal(moment timestamp with time zone
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
 RETURN (quote_literal((to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD HH24:MI:SS.US'::text) || '+00'::text)) || '::timestamptz'::text);
+
+CREATE OR REPLACE FUNCTION engine.most_related()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN 1000;
 
 CREATE OR REPLACE FUNCTION engine.move_references(schema_name text, object metadata.objects, child_id uuid, column_name text, is_link boolean, own_columns text[], other_columns text[], survivor_id uuid, others uuid[])
  RETURNS void
@@ -19354,54 +19408,6 @@ AS $function$
   left join engine.field_columns((object).workspace_id, array[(object).id]) c on c.name = a.attname
   where a.attrelid = format('%I.%I', schema_name, (object).table_name)::regclass and a.attnum > 0 and not a.attisdropped
     and has_column_privilege(caller, a.attrelid, a.attnum, 'select')
-$function$;
-
-CREATE OR REPLACE FUNCTION engine.past_events(caller name, schema_name text, object metadata.objects, record_id uuid, max_results integer, page_condition text, page_order text, before_batch bigint, before_at timestamp with time zone, before_key text)
- RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-declare
-  v_object metadata.objects := object;
-  v_limit int := least(greatest(max_results, 1), 1000);
-  v_table text := format('%I.%I', schema_name, v_object.table_name);
-  v_names text[];
-  v_since timestamptz[];
-  v_knows_who boolean;
-  v_is_seen boolean;
-begin
-  if engine.reads_wholly(caller, v_object.id) then
-    return query execute format(
-      'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at
-       from %I.events_of($1, $2) e where %s
-         and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($8, coalesce(e.after, e.before))) order by %s limit $4', schema_name, page_condition, page_order)
-    using v_object.id, record_id, before_batch, v_limit, null::text[], null::timestamptz[], null::boolean, caller, before_at, before_key;
-    return;
-  end if;
-  -- Found out once, in the words of the policies.
-  execute format('select exists (select from %2$s t where t.id = $2 and %3$s)
-      or exists (select from %1$I.trash d where d.object_id = $1 and d.record_id = $2 and exists (select from jsonb_populate_record(null::%2$s, d.data) t where %3$s))',
-    schema_name, v_table, engine.read_policy(caller, v_table::regclass)) into v_is_seen using v_object.id, record_id;
-  if not v_is_seen then
-    return;
-  end if;
-  select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, v_object) c;
-  v_knows_who := has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
-  return query execute format(
-    'select e.batch, e.seq, e.action, case when e.action in (''shared'', ''unshared'', ''linked'', ''unlinked'') then e.before else b.value end,
-       case when e.action in (''shared'', ''unshared'', ''linked'', ''unlinked'') then e.after else a.value end, case when $7 then e.actor_type else '''' end, case when $7 then e.actor_id end, case when $7 then e.actor_name end,
-       case when $7 then e.source else '''' end, e.happened_at
-     from %I.events_of($1, $2) e
-     cross join lateral engine.past_values(e.before, e.happened_at, $5, $6) b (value)
-     cross join lateral engine.past_values(e.after, e.happened_at, $5, $6) a (value)
-     where %s
-       -- That something was changed which the caller does not read is nothing to tell, either.
-       and (e.action <> ''updated'' or b.value <> ''{}'')
-       and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($8, coalesce(e.after, e.before)))
-     order by %s limit $4', schema_name, page_condition, page_order)
-  using v_object.id, record_id, before_batch, v_limit, v_names, v_since, v_knows_who, caller, before_at, before_key;
-end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.past_names(object metadata.objects)
@@ -20552,36 +20558,108 @@ CREATE OR REPLACE FUNCTION engine.qualified(names jsonb, alias text)
  SET search_path TO ''
 AS $function$ select jsonb_object_agg(n.key, format('%I.%I', alias, n.value)) from jsonb_each_text(names) n $function$;
 
-CREATE OR REPLACE FUNCTION engine.query_of_attached(caller name, schema_name text, object metadata.objects, kinds text[])
- RETURNS text
- LANGUAGE sql
+CREATE OR REPLACE FUNCTION engine.queries_of_related(caller name, schema_name text, object metadata.objects)
+ RETURNS TABLE(holder metadata.objects, query text)
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
  SET jit TO 'off'
 AS $function$
-  select string_agg(format(
-    'select %1$L, l.created_at, %2$s, null::uuid, null::text, null::jsonb, %3$L, l.record_id
-     from (select t.id, t.created_at, t.created_by_source, t.created_by_member_id, t.created_by_name, t.%4$I as record_id from %5$I.%6$I t where t.%7$I = $1 and %8$s) l%9$s',
-    s.kind, case when has_column_privilege(caller, s.holder_table, 'created_by_name', 'select')
-      then 'case when l.created_by_member_id is not null then ''member'' else '''' end, l.created_by_member_id, l.created_by_name, l.created_by_source' else $q$'', null::uuid, null::text, ''$q$ end,
-    coalesce(s.target_name, s.holder_name), coalesce(s.target_column, 'id'), schema_name, s.table_name, s.column_name, engine.condition_of(caller, s.holder_id, 'READ', 't.'),
-    case when s.target_id is not null then format(' where exists (select from %I.%I t where t.id = l.record_id and %s)', schema_name, s.target_table, engine.condition_of(caller, s.target_id, 'READ', 't.')) end), ' union all ')
-  from (
-    select k.kind, h.id as holder_id, h.name_singular as holder_name, h.table_name, format('%I.%I', schema_name, h.table_name)::regclass as holder_table, c.name as column_name,
-      t.id as target_id, t.name_singular as target_name, t.table_name as target_table, tc.name as target_column
-    from (values ('NOTE', 'standard:noteTarget', 'standard:note'), ('TASK', 'standard:taskTarget', 'standard:task'), ('FILE', 'standard:attachment', null)) k (kind, holder, target)
-    join metadata.objects h on h.workspace_id = (object).workspace_id and h.universal_identifier = k.holder and h.is_active and h.deleted_at is null
-    join metadata.fields f on f.object_id = h.id and f.is_active and f.deleted_at is null
-    join metadata.relations r on r.field_id = f.id and r.target_object_id = (object).id and r.deleted_at is null
-    join engine.field_columns((object).workspace_id, array[h.id]) c on c.key = engine.column_key(f.id, f.revision, r.id::text)
-    left join metadata.objects t on t.workspace_id = (object).workspace_id and t.universal_identifier = k.target and t.is_active and t.deleted_at is null
-    left join metadata.fields tf on tf.object_id = h.id and tf.is_active and tf.deleted_at is null and tf.id <> f.id
-      and exists (select from metadata.relations tr where tr.field_id = tf.id and tr.target_object_id = t.id and tr.deleted_at is null)
-    left join metadata.relations tr on tr.field_id = tf.id and tr.target_object_id = t.id and tr.deleted_at is null
-    left join engine.field_columns((object).workspace_id, array[h.id]) tc on tc.key = engine.column_key(tf.id, tf.revision, tr.id::text)
-    where k.kind = any (kinds) and (k.target is null or tc.name is not null)
-  ) s
-  where has_column_privilege(caller, s.holder_table, s.column_name, 'select') and (s.target_column is null or has_column_privilege(caller, s.holder_table, s.target_column, 'select'))
+declare
+  v_holders uuid[];
+  r record;
+begin
+  v_holders := array(
+    select distinct f.object_id from metadata.relations rel join metadata.fields f on f.id = rel.field_id
+    where rel.workspace_id = (object).workspace_id and rel.target_object_id = (object).id and rel.is_on_timeline and rel.deleted_at is null);
+  for r in
+    -- Each step once, since PostgreSQL does not know how few these are.
+    with columns as materialized (
+      select c.key, c.name from engine.field_columns((object).workspace_id, v_holders) c
+    ), ends as materialized (
+      select f.object_id as holder_id, f.id as field_id, rel.target_object_id, engine.column_key(f.id, f.revision, rel.id::text) as key, rel.is_on_timeline,
+        exists (select from metadata.fields i where i.junction_field_id = f.id) as is_side
+      from metadata.fields f join metadata.relations rel on rel.field_id = f.id and rel.deleted_at is null
+      where f.object_id = any (v_holders) and f.is_active and f.deleted_at is null
+    )
+    select h, h.is_junction, format('%I.%I', schema_name, h.table_name)::regclass as relation, c.name as column_name, t as target,
+      case when t.id is not null then format('%I.%I', schema_name, t.table_name)::regclass end as target_relation, tc.name as target_column
+    from ends e
+    join columns c on c.key = e.key
+    join metadata.objects h on h.id = e.holder_id and h.is_active and h.deleted_at is null
+    -- Along a link's other relation.
+    left join ends te on h.is_junction and te.holder_id = e.holder_id and te.field_id <> e.field_id and te.is_side
+    left join columns tc on tc.key = te.key
+    left join metadata.objects t on t.id = te.target_object_id and t.is_active and t.deleted_at is null
+    where e.target_object_id = (object).id and e.is_on_timeline and (not h.is_junction or t.id is not null)
+    order by e.key
+  loop
+    continue when not has_column_privilege(caller, r.relation, r.column_name, 'select') or r.is_junction and not has_column_privilege(caller, r.relation, r.target_column, 'select');
+    holder := case when r.is_junction then r.target else r.h end;
+    query := case when r.is_junction then format(
+        'select t.id, t.updated_at as at from %s t where t.id in (select l.%I from (select t.* from %s t where t.%I = $1 and %s) l) and %s', r.target_relation, r.target_column, r.relation, r.column_name,
+        engine.condition_of(caller, (r.h).id, 'READ', 't.'), engine.condition_of(caller, (r.target).id, 'READ', 't.'))
+      else format(
+        'select t.id, t.updated_at as at from %1$s t where t.%2$I = $1 and %3$s
+         union all
+         select d.record_id, d.deleted_at from (select d.* from %4$I.trash d where d.object_id = %5$L order by d.deleted_at desc limit %7$s) d
+         where d.data ->> %2$L = $1::text and exists (select from jsonb_populate_record(null::%1$s, d.data) t where %6$s)', r.relation, r.column_name,
+        engine.condition_of(caller, (r.h).id, 'READ', 't.'), schema_name, (r.h).id, engine.read_policy(caller, r.relation), engine.most_related()) end;
+    return next;
+  end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.query_of_attached(caller name, schema_name text, object metadata.objects, kinds text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+declare
+  v_queries text[] := '{}';
+  v_holders uuid[];
+  r record;
+begin
+  v_holders := array(
+    select h.id from metadata.objects h
+    where h.workspace_id = (object).workspace_id and h.universal_identifier = any ('{standard:noteTarget,standard:taskTarget,standard:attachment}') and h.is_active and h.deleted_at is null);
+  for r in
+    -- Each step once, since PostgreSQL does not know how few these are.
+    with columns as materialized (
+      select c.key, c.name from engine.field_columns((object).workspace_id, v_holders) c
+    ), ends as materialized (
+      select f.object_id as holder_id, f.id as field_id, rel.target_object_id, engine.column_key(f.id, f.revision, rel.id::text) as key
+      from metadata.fields f join metadata.relations rel on rel.field_id = f.id and rel.deleted_at is null
+      where f.object_id = any (v_holders) and f.is_active and f.deleted_at is null
+    ), kind as materialized (
+      select k.kind, h.id as holder_id, h.name_singular as holder_name, h.table_name, k.target is not null as has_target, t.id as target_id, t.name_singular as target_name, t.table_name as target_table
+      from (values ('NOTE', 'standard:noteTarget', 'standard:note'), ('TASK', 'standard:taskTarget', 'standard:task'), ('FILE', 'standard:attachment', null)) k (kind, holder, target)
+      join metadata.objects h on h.id = any (v_holders) and h.universal_identifier = k.holder
+      left join metadata.objects t on t.workspace_id = (object).workspace_id and t.universal_identifier = k.target and t.is_active and t.deleted_at is null
+      where k.kind = any (kinds)
+    )
+    select k.*, format('%I.%I', schema_name, k.table_name)::regclass as relation, c.name as column_name, tc.name as target_column
+    from kind k
+    join ends e on e.holder_id = k.holder_id and e.target_object_id = (object).id
+    join columns c on c.key = e.key
+    left join ends te on te.holder_id = k.holder_id and te.target_object_id = k.target_id and te.field_id <> e.field_id
+    left join columns tc on tc.key = te.key
+    where not k.has_target or tc.name is not null
+    order by k.kind
+  loop
+    continue when not has_column_privilege(caller, r.relation, r.column_name, 'select') or r.target_column is not null and not has_column_privilege(caller, r.relation, r.target_column, 'select');
+    v_queries := v_queries || format(
+      'select %1$L, l.created_at, %2$s, null::uuid, null::text, null::jsonb, %3$L, l.record_id
+       from (select t.id, t.created_at, t.created_by_source, t.created_by_member_id, t.created_by_name, t.%4$I as record_id from %5$s t where t.%6$I = $1 and %7$s) l%8$s',
+      r.kind, case when has_column_privilege(caller, r.relation, 'created_by_name', 'select')
+        then 'case when l.created_by_member_id is not null then ''member'' else '''' end, l.created_by_member_id, l.created_by_name, l.created_by_source' else $q$'', null::uuid, null::text, ''$q$ end,
+      coalesce(r.target_name, r.holder_name), coalesce(r.target_column, 'id'), r.relation, r.column_name, engine.condition_of(caller, r.holder_id, 'READ', 't.'),
+      case when r.target_id is not null then format(' where exists (select from %I.%I t where t.id = l.record_id and %s)', schema_name, r.target_table, engine.condition_of(caller, r.target_id, 'READ', 't.')) end);
+  end loop;
+  return nullif(array_to_string(v_queries, ' union all '), '');
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.query_of_changed_columns(relation oid)
@@ -21158,14 +21236,43 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.record_events_before(caller name, schema_name text, object metadata.objects, of_record uuid, before_batch bigint, before_seq integer, max_results integer)
+ RETURNS TABLE(record_id uuid, batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_found int;
+begin
+  return query select * from engine.events_before(caller, schema_name, object, array[of_record], before_batch, before_seq, max_results);
+  get diagnostics v_found = row_count;
+  if v_found < max_results and cardinality(engine.sees_past(caller, schema_name, object, array[of_record])) = 1 then
+    return query execute format('select * from (%s) e order by e.batch desc, e.seq desc limit $5', engine.told_events(caller, schema_name, object, format(
+      '(select r.* from %1$I.event_archive a cross join lateral jsonb_populate_recordset(null::%1$I.record_events, a.events) r
+        where a.object_id = $1 and a.first_record_id <= $2 and a.last_record_id >= $2 and r.record_id = $2 and r.action <> ''commented'' and (r.batch, r.seq) < ($3, $4))', schema_name)))
+    using (object).id, of_record, before_batch, before_seq, max_results - v_found;
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.record_history(caller name, schema_name text, object_name text, record_id uuid, max_results integer, before_batch bigint)
  RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select * from engine.past_events(caller, schema_name, engine.past_object(caller, schema_name, object_name), record_id, max_results,
-    '($3 is null or e.batch < $3)', 'e.batch desc, e.seq desc', before_batch, null, null)
+declare
+  v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
+begin
+  if cardinality(engine.sees_past(caller, schema_name, v_object, array[record_id])) = 0 then
+    return;
+  end if;
+  return query execute format(
+    'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at from (%s) e where ($3 is null or e.batch < $3) order by e.batch desc, e.seq desc limit $4',
+    engine.told_events(caller, schema_name, v_object, format('%I.events_of($1, $2)', schema_name)))
+  using v_object.id, record_id, before_batch, least(greatest(max_results, 1), 1000);
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.record_timeline(caller name, schema_name text, object_name text, record_id uuid, kinds text[], max_results integer, before_entry text)
@@ -21177,45 +21284,49 @@ CREATE OR REPLACE FUNCTION engine.record_timeline(caller name, schema_name text,
 AS $function$
 declare
   v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
-  v_all text[] := '{CHANGE,COMMENT,NOTE,TASK,FILE}';
+  v_all text[] := '{CHANGE,RELATED,COMMENT,NOTE,TASK,FILE}';
   v_kinds text[] := coalesce(kinds, v_all);
   v_limit int := least(greatest(max_results, 1), 200);
-  v_at timestamptz;
-  v_key text;
+  v_from record;
+  v_is_there boolean;
   v_beside text;
 begin
   if not v_kinds <@ v_all then
-    raise exception 'A timeline has no entries of the kind "%".', (select k from unnest(v_kinds) k where k <> all (v_all) or k is null limit 1) using errcode = 'RV234', hint = 'There are CHANGE, COMMENT, NOTE, TASK and FILE.';
+    raise exception 'A timeline has no entries of the kind "%".', (select k from unnest(v_kinds) k where k <> all (v_all) or k is null limit 1) using errcode = 'RV234', hint = 'There are CHANGE, RELATED, COMMENT, NOTE, TASK and FILE.';
   end if;
-  if before_entry is not null then
-    v_at := engine.timeline_moment(before_entry);
-    v_key := split_part(before_entry, '~', 2);
-  end if;
+  v_from := engine.timeline_place(before_entry);
   -- What lies in the trash has its history; the rest is told of records that there are.
-  if engine.may_touch(caller, v_object.id, record_id, 'READ') then
+  v_is_there := engine.may_touch(caller, v_object.id, record_id, 'READ');
+  if v_is_there then
     v_beside := concat_ws(' union all ',
       case when 'COMMENT' = any (v_kinds) then format(
         'select ''COMMENT'', c.created_at, c.author_type, c.author_id, c.author_name, '''', c.id, c.body, c.mentions || coalesce((
            select jsonb_object_agg(m.id, m.name) from core.members m where m.workspace_id = $2 and m.id = any (engine.mentioned_ids(c.body)) and m.name <> ''''), ''{}''), null::text, null::uuid
          from %I.record_comments c where c.object_id = $3 and c.record_id = $1 and c.removed_at is null', schema_name) end,
-      engine.query_of_attached(caller, schema_name, v_object, v_kinds));
+      case when v_kinds && '{NOTE,TASK,FILE}' then engine.query_of_attached(caller, schema_name, v_object, v_kinds) end);
   end if;
   return query
-    with entry as (
-      select engine.event_key(e.batch, e.seq) as key, 'CHANGE' as kind, e.happened_at, e.actor_type, e.actor_id, e.actor_name, e.source, e.batch, e.seq, e.action, e.before, e.after,
-        null::uuid as comment_id, null::text as body, null::jsonb as mentions, null::text as related_object, null::uuid as related_id
-      -- Comments are told by what they say.
-      from engine.past_events(caller, schema_name, v_object, record_id, v_limit,
-        'e.action <> ''commented'' and ($9 is null or (e.happened_at, engine.event_key(e.batch, e.seq) collate "C") < ($9, $10))',
-        'e.happened_at desc, e.batch desc, e.seq desc', null, v_at, v_key) e
-      where 'CHANGE' = any (v_kinds)
+    with event as (
+      select 'CHANGE' as kind, null::text as related_object, null::uuid as related_id, e.*
+      from engine.record_events_before(caller, schema_name, v_object, record_id, v_from.batch, v_from.seq, v_limit) e where 'CHANGE' = any (v_kinds)
       union all
-      select b.key, b.kind, b.happened_at, b.actor_type, b.actor_id, b.actor_name, b.source, null, null, null, null, null, b.comment_id, b.body, b.mentions, b.related_object, b.related_id
-      from engine.timeline_beside(v_beside, record_id, v_object.workspace_id, v_object.id, v_at, v_key, v_limit) b
+      select 'RELATED', (r.holder).name_singular, e.record_id, e.*
+      from engine.timeline_related(caller, schema_name, v_object, record_id) r
+      cross join lateral engine.events_before(caller, schema_name, r.holder, r.record_ids, v_from.batch, v_from.seq, v_limit) e
+      where 'RELATED' = any (v_kinds) and v_is_there
+    ), placed as (
+      select least(v_from.at, min(e.happened_at) over (order by e.batch desc, e.seq desc)) as at, engine.event_key(e.batch, e.seq) as key, e.kind, e.happened_at, e.actor_type, e.actor_id, e.actor_name,
+        e.source, e.batch, e.seq, e.action, e.before, e.after, null::uuid as comment_id, null::text as body, null::jsonb as mentions, e.related_object, e.related_id
+      from event e
+      union all
+      select b.happened_at, b.key, b.kind, b.happened_at, b.actor_type, b.actor_id, b.actor_name, b.source, null, null, null, null, null, b.comment_id, b.body, b.mentions, b.related_object, b.related_id
+      from engine.timeline_beside(v_beside, record_id, v_object.workspace_id, v_object.id, v_from.at, v_from.key, v_limit) b
+    ), entry as (
+      select p.*, min(case when p.batch is not null then p.key end) over (order by p.at desc, p.key collate "C" desc) as last_event from placed p
     )
-    select to_char(e.happened_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || '~' || e.key, e.kind, e.happened_at, e.actor_type, e.actor_id, e.actor_name, e.source,
-      e.batch, e.seq, e.action, e.before, e.after, e.comment_id, e.body, e.mentions, e.related_object, e.related_id
-    from entry e order by e.happened_at desc, e.key collate "C" desc limit v_limit;
+    select to_char(e.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || '~' || e.key || case when e.batch is null then coalesce('~' || coalesce(e.last_event, v_from.event), '') else '' end,
+      e.kind, e.happened_at, e.actor_type, e.actor_id, e.actor_name, e.source, e.batch, e.seq, e.action, e.before, e.after, e.comment_id, e.body, e.mentions, e.related_object, e.related_id
+    from entry e order by e.at desc, e.key collate "C" desc limit v_limit;
 end
 $function$;
 
@@ -23234,6 +23345,28 @@ CREATE OR REPLACE FUNCTION engine.sees_link(caller name, change jsonb)
 AS $function$
   select coalesce(engine.reads_wholly(caller, o.id) or engine.may_touch(caller, o.id, (change -> 'link' ->> 'recordId')::uuid, 'READ'), false)
   from (select (change -> 'link' ->> 'objectId')::uuid as id) l left join metadata.objects o on o.id = l.id
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.sees_past(caller name, schema_name text, object metadata.objects, record_ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table text := format('%I.%I', schema_name, (object).table_name);
+  v_policy text;
+  v_ids uuid[];
+begin
+  if engine.reads_wholly(caller, (object).id) then
+    return record_ids;
+  end if;
+  v_policy := engine.read_policy(caller, v_table::regclass);
+  execute format('select array_agg(i) from unnest($2) i where exists (select from %2$s t where t.id = i and %3$s)
+      or exists (select from %1$I.trash d where d.object_id = $1 and d.record_id = i and exists (select from jsonb_populate_record(null::%2$s, d.data) t where %3$s))',
+    schema_name, v_table, v_policy) into v_ids using (object).id, record_ids;
+  return coalesce(v_ids, '{}');
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.send_invitation(invitation core.invitations)
@@ -26211,19 +26344,50 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.timeline_moment(entry_key text)
- RETURNS timestamp with time zone
+CREATE OR REPLACE FUNCTION engine.timeline_place(entry_key text, OUT at timestamp with time zone, OUT key text, OUT event text, OUT batch bigint, OUT seq integer)
+ RETURNS record
  LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
 AS $function$
 begin
-  if entry_key ~ '^\d{4}-\d\d-\d\dT[\d:.]+~.' then
-    return split_part(entry_key, '~', 1)::timestamp at time zone 'UTC';
+  batch := 9223372036854775807;
+  seq := 2147483647;
+  if entry_key is null then
+    return;
+  elsif entry_key !~ '^\d{4}-\d\d-\d\dT[\d:.]+~(\d{29}|x[A-Z]+[0-9a-f-]{36}(~\d{29})?)$' then
+    raise invalid_datetime_format;
   end if;
-  raise invalid_datetime_format;
-exception when datetime_field_overflow or invalid_datetime_format then
+  at := split_part(entry_key, '~', 1)::timestamp at time zone 'UTC';
+  key := split_part(entry_key, '~', 2);
+  event := nullif(case when key ~ '^x' then split_part(entry_key, '~', 3) else key end, '');
+  if event is not null then
+    batch := left(event, 19)::bigint;
+    seq := right(event, 10)::int;
+  end if;
+exception when datetime_field_overflow or invalid_datetime_format or numeric_value_out_of_range then
   raise exception 'There is no such place in a timeline: %.', entry_key using errcode = 'RV233', hint = 'Give the entryKey of the last entry that you have.';
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.timeline_related(caller name, schema_name text, object metadata.objects, record_id uuid)
+ RETURNS TABLE(holder metadata.objects, record_ids uuid[])
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  r record;
+begin
+  for r in
+    select q.holder, string_agg(q.query, ' union all ') as query from engine.queries_of_related(caller, schema_name, object) q group by q.holder
+  loop
+    holder := r.holder;
+    execute format('select array_agg(l.id) from (select i.id from (%s) i where i.id <> $1 group by i.id order by max(i.at) desc limit %s) l', r.query, engine.most_related()) into record_ids using record_id;
+    if record_ids is not null then
+      return next;
+    end if;
+  end loop;
 end
 $function$;
 
@@ -26233,6 +26397,51 @@ CREATE OR REPLACE FUNCTION engine.today()
  STABLE
  SET search_path TO ''
 RETURN ((now() AT TIME ZONE 'UTC'::text))::date;
+
+CREATE OR REPLACE FUNCTION engine.told_events(caller name, schema_name text, object metadata.objects, source text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table text := format('%I.%I', schema_name, (object).table_name);
+  v_names text[];
+  v_since timestamptz[];
+  v_knows_who boolean;
+  v_is_told text := format('(e.action not in (''linked'', ''unlinked'') or engine.sees_link(%L, coalesce(e.after, e.before)))', caller);
+begin
+  if engine.reads_wholly(caller, (object).id) then
+    return format('select e.record_id, e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at from %s e where %s', source, v_is_told);
+  end if;
+  select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(caller, schema_name, object) c;
+  v_knows_who := has_column_privilege(caller, v_table, 'created_by_name', 'select') and has_column_privilege(caller, v_table, 'updated_by_name', 'select');
+  return format(
+    $sql$select e.record_id, e.batch, e.seq, e.action, case when e.action in ('shared', 'unshared', 'linked', 'unlinked') then e.before else b.value end as before,
+       case when e.action in ('shared', 'unshared', 'linked', 'unlinked') then e.after
+         when e.action in ('merged', 'absorbed') then engine.told_merge(%1$L, %2$L, o, e.after) else a.value end as after,
+       %3$s, e.happened_at
+     from %4$s e
+     join metadata.objects o on o.id = %5$L
+     cross join lateral engine.past_values(e.before, e.happened_at, %6$L, %7$L) b (value)
+     cross join lateral engine.past_values(e.after, e.happened_at, %6$L, %7$L) a (value)
+     -- That something was changed which the caller does not read is nothing to tell, either.
+     where (e.action <> 'updated' or b.value <> '{}') and %8$s$sql$,
+    caller, schema_name, case when v_knows_who then 'e.actor_type, e.actor_id, e.actor_name, e.source' else $q$''::text as actor_type, null::uuid as actor_id, null::text as actor_name, ''::text as source$q$ end,
+    source, (object).id, v_names, v_since, v_is_told);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.told_merge(caller name, schema_name text, object metadata.objects, after jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'survivorId', case when after ? 'survivorId' and cardinality(engine.sees_past(caller, schema_name, object, array[(after ->> 'survivorId')::uuid])) = 1 then after -> 'survivorId' end,
+    'mergedIds', case when after ? 'mergedIds' then to_jsonb(engine.sees_past(caller, schema_name, object, array(select e::uuid from jsonb_array_elements_text(after -> 'mergedIds') e))) end))
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.trashed_ids(caller name, schema_name text, object metadata.objects, record_ids uuid[], action text DEFAULT 'DELETE'::text)
  RETURNS uuid[]
@@ -27792,7 +28001,7 @@ end
 $function$;
 comment on function metadata.create_app(text,text[],boolean,uuid,integer) is 'Registers an app of the workspace: {id, secret}. The secret, of a confidential app, is told only now. roleId: the role with which it acts for itself (client credentials). rateLimit: requests a minute, 600 unless given.';
 
-CREATE OR REPLACE FUNCTION metadata.create_field(object_id uuid, label text, type text, name text DEFAULT NULL::text, description text DEFAULT ''::text, icon text DEFAULT NULL::text, settings jsonb DEFAULT '{}'::jsonb, options jsonb DEFAULT '[]'::jsonb, default_value jsonb DEFAULT NULL::jsonb, is_required boolean DEFAULT false, is_unique boolean DEFAULT false, target_object_id uuid DEFAULT NULL::uuid, inverse_label text DEFAULT NULL::text, inverse_name text DEFAULT NULL::text, on_delete text DEFAULT 'SET_NULL'::text, target_object_ids uuid[] DEFAULT NULL::uuid[], required_from timestamp with time zone DEFAULT NULL::timestamp with time zone, id uuid DEFAULT NULL::uuid)
+CREATE OR REPLACE FUNCTION metadata.create_field(object_id uuid, label text, type text, name text DEFAULT NULL::text, description text DEFAULT ''::text, icon text DEFAULT NULL::text, settings jsonb DEFAULT '{}'::jsonb, options jsonb DEFAULT '[]'::jsonb, default_value jsonb DEFAULT NULL::jsonb, is_required boolean DEFAULT false, is_unique boolean DEFAULT false, target_object_id uuid DEFAULT NULL::uuid, inverse_label text DEFAULT NULL::text, inverse_name text DEFAULT NULL::text, on_delete text DEFAULT 'SET_NULL'::text, target_object_ids uuid[] DEFAULT NULL::uuid[], required_from timestamp with time zone DEFAULT NULL::timestamp with time zone, id uuid DEFAULT NULL::uuid, is_on_timeline boolean DEFAULT false)
  RETURNS metadata.fields
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -27818,16 +28027,21 @@ begin
     (select coalesce(max(f.position), 0) + 1 from metadata.fields f where f.object_id = create_field.object_id and not f.is_system))
   returning * into v_field;
   if create_field.type in ('RELATION', 'MORPH_RELATION') then
-    insert into metadata.relations (field_id, target_object_id, inverse_label, inverse_name, on_delete)
+    insert into metadata.relations (field_id, target_object_id, inverse_label, inverse_name, on_delete, is_on_timeline)
     select v_field.id, t.id, coalesce(create_field.inverse_label, v_object.label_plural),
       coalesce(create_field.inverse_name, case when create_field.inverse_label is null then v_object.name_plural end),
-      coalesce(create_field.on_delete, 'SET_NULL')
+      coalesce(create_field.on_delete, 'SET_NULL'), coalesce(create_field.is_on_timeline, false)
     from unnest(v_targets) t (id);
+  elsif create_field.type = 'MANY_TO_MANY' and create_field.is_on_timeline then
+    -- Each side tells of the other.
+    update metadata.relations r set is_on_timeline = true
+    from metadata.fields f join metadata.fields near on near.id = f.junction_field_id join metadata.fields l on l.object_id = near.object_id
+    where f.id = v_field.id and r.field_id = l.id;
   end if;
   return v_field;
 end
 $function$;
-comment on function metadata.create_field(uuid,text,text,text,text,text,jsonb,jsonb,jsonb,boolean,boolean,uuid,text,text,text,uuid[],timestamp with time zone,uuid) is 'Creates a field. For a RELATION or MANY_TO_MANY give the target object, for a MORPH_RELATION one or several, and how the other side names these records.';
+comment on function metadata.create_field(uuid,text,text,text,text,text,jsonb,jsonb,jsonb,boolean,boolean,uuid,text,text,text,uuid[],timestamp with time zone,uuid,boolean) is 'Creates a field. For a RELATION or MANY_TO_MANY give the target object, for a MORPH_RELATION one or several, and how the other side names these records; is_on_timeline: whether its timeline tells what happens to them.';
 
 CREATE OR REPLACE FUNCTION metadata.create_identity_provider(kind text, label text, slug text DEFAULT NULL::text)
  RETURNS jsonb
@@ -31371,7 +31585,7 @@ grant execute on function metadata.create_api_key(text,uuid,timestamp with time 
 
 grant execute on function metadata.create_app(text,text[],boolean,uuid,integer) to relvar_crm;
 
-grant execute on function metadata.create_field(uuid,text,text,text,text,text,jsonb,jsonb,jsonb,boolean,boolean,uuid,text,text,text,uuid[],timestamp with time zone,uuid) to relvar_crm;
+grant execute on function metadata.create_field(uuid,text,text,text,text,text,jsonb,jsonb,jsonb,boolean,boolean,uuid,text,text,text,uuid[],timestamp with time zone,uuid,boolean) to relvar_crm;
 
 grant execute on function metadata.create_identity_provider(text,text,text) to relvar_crm;
 
@@ -31657,7 +31871,7 @@ grant select on table metadata.online_changes to relvar_crm;
 
 grant delete, insert (action, condition, id, name, object_id, role_id), select, update (condition, name) on table metadata.record_rules to relvar_crm;
 
-grant delete, insert (field_id, id, inverse_label, inverse_name, on_delete, target_object_id), select, update (inverse_label, inverse_name, on_delete) on table metadata.relations to relvar_crm;
+grant delete, insert (field_id, id, inverse_label, inverse_name, is_on_timeline, on_delete, target_object_id), select, update (inverse_label, inverse_name, is_on_timeline, on_delete) on table metadata.relations to relvar_crm;
 
 grant delete, insert (id, included_role_id, role_id), select on table metadata.role_includes to relvar_crm;
 

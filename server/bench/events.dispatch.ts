@@ -1,14 +1,13 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger, run } from 'graphile-worker';
 import type pg from 'pg';
 import { createPool } from '../../db/pool.ts';
 import type { Bench } from './bench.ts';
-import { alternate, percentile } from './rounds.ts';
+import { sharedNow, type Told } from './events.dispatch.receiver.ts';
+import { alternate, median, percentile } from './rounds.ts';
 
 const CHANGES_A_SECOND = 200;
 const SECONDS = 10;
@@ -16,29 +15,41 @@ const DELIVERIES = 6_000;
 const JOBS = 6_000;
 const ROUNDS = 3;
 const CONCURRENCY = 4;
+const RECEIVER = join(import.meta.dirname, 'events.dispatch.receiver.ts');
 const WORKER = join(import.meta.dirname, '..', '..', 'worker', 'index.ts');
 
-/** A receiver that accepts everything and remembers when each record was told. */
+/** What receives, from here. */
 class Receiver {
-  readonly told = new Map<string, number>();
-  readonly server = createServer((request, response) => {
-    const at = performance.now();
-    let body = '';
-    request.on('data', (chunk: Buffer) => (body += chunk.toString('latin1')));
-    request.on('end', () => {
-      response.end();
-      this.told.set(/"recordId": "([^"]+)"/.exec(body)![1]!, at);
-    });
+  readonly #process: ChildProcess = spawn(process.execPath, [RECEIVER], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
+  #told: Told = { count: 0, at: 0, cpuMs: 0 };
 
   async listen(): Promise<string> {
-    this.server.listen(0, '127.0.0.1');
-    await once(this.server, 'listening');
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/`;
+    const [port] = (await once(this.#process, 'message')) as [number];
+    this.#process.on('message', (message: Told | unknown[]) => {
+      if (!Array.isArray(message)) this.#told = message;
+    });
+    return `http://127.0.0.1:${port}/`;
   }
 
-  async until(count: number): Promise<void> {
-    while (this.told.size < count) await delay(5);
+  async until(count: number): Promise<Told> {
+    while (this.#told.count < count) await delay(2);
+    return this.#told;
+  }
+
+  /** When each record was told. */
+  async told(): Promise<Map<string, number>> {
+    this.#process.send('told');
+    for (;;) {
+      const [message] = (await once(this.#process, 'message')) as [unknown];
+      if (Array.isArray(message)) return new Map(message as [string, number][]);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#process.disconnect();
+    await once(this.#process, 'exit');
   }
 }
 
@@ -69,10 +80,18 @@ export const eventsDispatch: Bench = {
         `insert into ${schemaName}.companies (name) select 'First ' || i from generate_series(1, 300) i`,
       );
       await receiver.until(300);
-      const latencies = await latency(admin, schemaName, receiver);
+      let expected = 300;
+      const latencies = await latency(admin, schemaName, receiver, expected);
+      expected += latencies.length;
+      const costs: Cost[] = [];
       const { ratio, subject, reference, ratios } = await alternate(
         ROUNDS,
-        () => deliveriesPerSecond(admin, schemaName, receiver),
+        async () => {
+          const cost = await deliver(admin, schemaName, receiver, expected);
+          expected += DELIVERIES;
+          costs.push(cost);
+          return cost.perSecond;
+        },
         () => jobsPerSecond(admin, workerUrl),
       );
       return {
@@ -87,20 +106,20 @@ export const eventsDispatch: Bench = {
           deliveriesPerSecond: subject,
           jobsPerSecond: reference,
           ratios,
+          receiverMicroseconds: median(costs.map((each) => each.receiverMicroseconds)),
         },
       };
     } finally {
       worker.kill('SIGTERM');
       await once(worker, 'exit');
-      receiver.server.closeAllConnections();
-      receiver.server.close();
+      await receiver.close();
       await admin.query('delete from metadata.webhooks where target_url = $1', [url]);
     }
   },
 };
 
 /** Changes as they come in an ordinary day, one a statement; in milliseconds. */
-async function latency(admin: pg.Pool, schemaName: string, receiver: Receiver): Promise<number[]> {
+async function latency(admin: pg.Pool, schemaName: string, receiver: Receiver, before: number): Promise<number[]> {
   const committed = new Map<string, number>();
   const began = performance.now();
   const inserts: Promise<void>[] = [];
@@ -110,26 +129,33 @@ async function latency(admin: pg.Pool, schemaName: string, receiver: Receiver): 
     inserts.push(
       admin
         .query<{ id: string }>(`insert into ${schemaName}.companies (name) values ($1) returning id`, [`Single ${i}`])
-        .then(({ rows }) => void committed.set(rows[0]!.id, performance.now())),
+        .then(({ rows }) => void committed.set(rows[0]!.id, sharedNow())),
     );
   }
   await Promise.all(inserts);
-  const before = receiver.told.size;
-  const missing = [...committed.keys()].filter((id) => !receiver.told.has(id)).length;
-  await receiver.until(before + missing);
-  return [...committed].map(([id, at]) => Math.max(receiver.told.get(id)! - at, 0));
+  await receiver.until(before + committed.size);
+  const told = await receiver.told();
+  return [...committed].map(([id, at]) => Math.max(told.get(id)! - at, 0));
+}
+
+interface Cost {
+  perSecond: number;
+  /** What the receiver, which is no part of what is measured, takes of the machine for each. */
+  receiverMicroseconds: number;
 }
 
 /** As many as a worker has at once after an import. */
-async function deliveriesPerSecond(admin: pg.Pool, schemaName: string, receiver: Receiver): Promise<number> {
-  const before = receiver.told.size;
+async function deliver(admin: pg.Pool, schemaName: string, receiver: Receiver, before: number): Promise<Cost> {
   await admin.query(`insert into ${schemaName}.companies (name) select 'Many ' || i from generate_series(1, $1) i`, [
     DELIVERIES,
   ]);
-  await receiver.until(before + 1);
-  const start = performance.now();
-  await receiver.until(before + DELIVERIES);
-  return DELIVERIES / ((performance.now() - start) / 1000);
+  const first = await receiver.until(before + 1);
+  const last = await receiver.until(before + DELIVERIES);
+  const count = last.count - first.count;
+  return {
+    perSecond: (count * 1000) / (last.at - first.at),
+    receiverMicroseconds: ((last.cpuMs - first.cpuMs) * 1000) / count,
+  };
 }
 
 /** Jobs that do nothing, as graphile-worker runs them with what the worker is set to. */

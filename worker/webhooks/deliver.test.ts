@@ -377,6 +377,27 @@ test('events of engine.emit() come from a trigger and reach those that match, wh
     await expect(db.admin.query('select engine.emit($1, $2)', [ws.id, name])).rejects.toMatchObject({ code: 'RV206' });
 });
 
+test('statements of many records arrive whole, once and in order, also where one fails in the middle', async () => {
+  const { receiver, id } = await subscribe({ events: ['company.*'], fields: { company: ['name'] } });
+  const refused = new Set<string>();
+  receiver.answer = ({ data }, response) => {
+    const isRefused = data.after!['name'] === 'Many 450' && !refused.has(data.recordId);
+    if (isRefused) refused.add(data.recordId);
+    response.writeHead(isRefused ? 503 : 200).end();
+  };
+  await sql(`insert into $ws.companies (name) select 'Many ' || i from generate_series(1, 900) i`);
+  await sql(`update $ws.companies set name = name || '+' where name like 'Many %'`);
+  await until(async () => (await hurry(), receiver.accepted.length >= 1_800), 'all of them', 40);
+  expect(new Set(receiver.accepted.map((each) => each.id)).size).toBe(1_800);
+  expect(receiver.all.length).toBe(1_801);
+  const names = Map.groupBy(receiver.accepted, ({ data }) => data.recordId).values();
+  for (const [created, updated] of names)
+    expect(updated!.data.after!['name']).toBe(`${String(created!.data.after!['name'])}+`);
+  await until(async () => (await deliveries(id)).length === 1_800, 'all are noted');
+  expect((await deliveries(id)).every(({ state }) => state === 'DELIVERED')).toBe(true);
+  await sql(`delete from $ws.companies where name like 'Many %'`);
+});
+
 test('a slow receiver holds up no other', async () => {
   const slow = await subscribe({ events: ['company.created'] });
   const quick = await subscribe({ events: ['company.created'] });

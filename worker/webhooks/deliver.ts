@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Answer, Post } from './post.ts';
-import { signatureHeaders, type Format } from './sign.ts';
+import type { Format, Sign } from './sign.ts';
 
 /** How many are fetched at a time, and how many are on their way to one receiver. */
 const FETCHED = 200;
@@ -8,14 +8,15 @@ const ON_THEIR_WAY = 10;
 /** After so many failures in a row nothing more is begun: the database says when to try again. */
 const FAILURES_IN_A_ROW = 5;
 const NOTED_EVERY_MS = 250;
+/** Then it is taken anew, with the address and the secrets that it has by then, after others that wait. */
+const SERVED_MS = 2_000;
 const LOGGED_LENGTH = 4_096;
 
-export interface Webhook {
+interface Webhook {
   id: string;
-  url: string;
   format: Format;
-  /** The present secret and, for a while, the former one. */
-  secrets: string[];
+  post: Post;
+  sign: Sign;
 }
 
 interface Work {
@@ -29,26 +30,49 @@ interface Work {
   batch: string | null;
   seq: number | null;
   body: string;
+  /** Up to where the log has been read. */
+  read_position: string;
+  read_seq: number;
 }
 
-interface Lease {
+export interface Lease {
   engine: Pool;
   worker: string;
-  post: Post;
   signal: AbortSignal;
 }
 
-/** Sends what a webhook has to tell until there is nothing more, it fails, or another worker has it. */
+/** Sends what a webhook has to tell until there is nothing more, it fails, others have waited, or another worker has it. */
 export async function deliverWebhook(lease: Lease, webhook: Webhook): Promise<void> {
+  const until = performance.now() + SERVED_MS;
+  let work = await fetchWork(lease, webhook, false);
   while (!lease.signal.aborted) {
-    const { rows } = await lease.engine.query<Work>('select * from engine.webhook_work($1, $2, $3)', [
-      webhook.id,
-      lease.worker,
-      FETCHED,
-    ]);
-    if (!(await new Round(lease, webhook, rows).run())) return;
+    // While these are on their way, the database finds the next: of a full round there is likely more.
+    const isAhead = work.length >= FETCHED / 2 && performance.now() < until;
+    const ahead = isAhead ? fetchWork(lease, webhook, true).catch(() => []) : Promise.resolve([]);
+    const round = new Round(lease, webhook, work);
+    await round.send();
+    const next = round.hasFailed ? [] : await ahead;
+    if (!(await round.end(next[0])) || performance.now() >= until) return;
+    work = next.length > 0 ? next : await fetchWork(lease, webhook, false);
   }
 }
+
+async function fetchWork({ engine, worker }: Lease, { id }: Webhook, isAhead: boolean): Promise<Work[]> {
+  const { rows } = await engine.query<Work>({
+    name: 'webhook work',
+    text: 'select * from engine.webhook_work($1, $2, $3, $4)',
+    values: [id, worker, FETCHED, isAhead],
+  });
+  return rows;
+}
+
+type Cursor = [
+  position: string | null,
+  seq: number | null,
+  isDone: boolean,
+  readPosition: string | null,
+  readSeq: number | null,
+];
 
 /** What was fetched, on its way: those of one record one after the other, others side by side. */
 class Round {
@@ -59,6 +83,7 @@ class Round {
   #results: object[] = [];
   #failuresInARow = 0;
   #isStopped = false;
+  #hasFailed = false;
   #isNoting: Promise<boolean> = Promise.resolve(true);
 
   constructor(lease: Lease, webhook: Webhook, work: Work[]) {
@@ -67,8 +92,11 @@ class Round {
     this.#work = work;
   }
 
-  /** Whether there is more to send now. */
-  async run(): Promise<boolean> {
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
+  async send(): Promise<void> {
     const records = Map.groupBy(this.#work, (each) => each.record_id ?? each.message_id).values();
     const timer = setInterval(() => this.#noteSoon(), NOTED_EVERY_MS);
     try {
@@ -77,9 +105,19 @@ class Round {
       clearInterval(timer);
     }
     await this.#isNoting;
+  }
+
+  /** Notes the rest, and whether there is more to send now; `next` is of the round that follows, where it is known already. */
+  end(next: Work | undefined): Promise<boolean> {
     const isDone = this.#work.every((each) => this.#tried.has(each));
     const last = isDone ? undefined : this.#lastBeforeUntried();
-    return this.#note([last?.position ?? null, last?.seq ?? null, isDone]);
+    return this.#note([
+      last?.position ?? null,
+      last?.seq ?? null,
+      isDone,
+      next?.read_position ?? null,
+      next?.read_seq ?? null,
+    ]);
   }
 
   async #sendRecords(records: Iterator<Work[]>): Promise<void> {
@@ -97,19 +135,20 @@ class Round {
   }
 
   async #send(work: Work): Promise<boolean> {
-    const { format, secrets, url } = this.#webhook;
+    const { format, post, sign } = this.#webhook;
     // Receivers of this format sign the text that they get when they write the body down again.
     const body = format === 'TWENTY' ? JSON.stringify(JSON.parse(work.body)) : work.body;
     const headers = {
       'content-type': 'application/json',
       'user-agent': 'Relvar-Webhook/1',
-      ...signatureHeaders(format, { id: work.message_id, body }, secrets),
+      ...sign({ id: work.message_id, body }),
     };
     let answer: Answer;
     try {
-      answer = await this.#lease.post(url, headers, body, this.#lease.signal);
+      answer = await post(headers, body);
     } catch (error) {
       // Told to stop: it is sent again by whoever comes next.
+      this.#hasFailed = true;
       if (this.#lease.signal.aborted) return false;
       throw error;
     }
@@ -125,6 +164,7 @@ class Round {
       request: { headers: masked(headers), body: shown(body) },
       response: { headers: answer.headers, body: shown(answer.body) },
     });
+    if (error !== null) this.#hasFailed = true;
     this.#failuresInARow = error === null ? 0 : this.#failuresInARow + 1;
     if (this.#failuresInARow >= FAILURES_IN_A_ROW || status === 410 || retryAfter !== null) this.#isStopped = true;
     return error === null;
@@ -143,7 +183,7 @@ class Round {
   #noteSoon(): void {
     if (this.#results.length === 0) return;
     this.#isNoting = this.#isNoting
-      .then(() => this.#note([null, null, false]))
+      .then(() => this.#note([null, null, false, null, null]))
       .then((goesOn) => {
         if (!goesOn) this.#isStopped = true;
         return goesOn;
@@ -152,13 +192,14 @@ class Round {
     this.#isNoting.catch(() => (this.#isStopped = true));
   }
 
-  async #note(cursor: [position: string | null, seq: number | null, isDone: boolean]): Promise<boolean> {
+  async #note(cursor: Cursor): Promise<boolean> {
     const results = this.#results.splice(0);
     const { engine, worker } = this.#lease;
-    const { rows } = await engine.query<{ more: boolean }>(
-      'select engine.note_webhook_results($1, $2, $3, $4, $5, $6) as more',
-      [this.#webhook.id, worker, JSON.stringify(results), ...cursor],
-    );
+    const { rows } = await engine.query<{ more: boolean }>({
+      name: 'note webhook results',
+      text: 'select engine.note_webhook_results($1, $2, $3, $4, $5, $6, $7, $8) as more',
+      values: [this.#webhook.id, worker, JSON.stringify(results), ...cursor],
+    });
     return rows[0]!.more;
   }
 }

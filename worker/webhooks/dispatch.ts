@@ -5,8 +5,9 @@ import type { Secrets } from '../../db/secrets.ts';
 import { makeWebhookSecret, webhookSecretPurpose } from '../../db/webhookSecrets.ts';
 import { log, messageOf } from '../log.ts';
 import { pause } from '../relay.ts';
-import { deliverWebhook, type Webhook } from './deliver.ts';
-import { makePost } from './post.ts';
+import { deliverWebhook, type Lease } from './deliver.ts';
+import { makePosts, type Post } from './post.ts';
+import { signer, type Format } from './sign.ts';
 
 /** How many webhooks a process serves at a time; a slow receiver takes one place, whatever it is to be told. */
 const AT_A_TIME = 100;
@@ -18,7 +19,7 @@ const LONGEST_PAUSE_MS = 5_000;
 interface Claimed {
   webhook_id: string;
   target_url: string;
-  format: Webhook['format'];
+  format: Format;
   /** Sealed; null where there is none yet. */
   secret: string | null;
   former_secret: string | null;
@@ -52,15 +53,15 @@ export class Webhooks {
 
   /** Until told to stop. */
   async run(signal: AbortSignal): Promise<void> {
-    const { post, close } = makePost(this.#settings.limits);
-    const lease = { engine: this.#engine, worker: this.#worker, post, signal };
+    const posts = makePosts(this.#settings.limits, signal);
+    const lease = { engine: this.#engine, worker: this.#worker, signal };
     const renewing = setInterval(() => this.#renew(), RENEWED_EVERY_MS);
     let failures = 0;
     while (!signal.aborted) {
       this.#resting = new AbortController();
       try {
         for (const claimed of await this.#claim()) {
-          this.#served.set(claimed.webhook_id, this.#serve(claimed, lease));
+          this.#served.set(claimed.webhook_id, this.#serve(claimed, posts.to(claimed.target_url), lease));
         }
         if (failures > 0) log('webhooks are served again', { failures });
         failures = 0;
@@ -72,7 +73,7 @@ export class Webhooks {
     }
     await Promise.all(this.#served.values());
     clearInterval(renewing);
-    close();
+    posts.close();
   }
 
   async #claim(): Promise<Claimed[]> {
@@ -83,11 +84,10 @@ export class Webhooks {
     return rows;
   }
 
-  async #serve(claimed: Claimed, lease: Parameters<typeof deliverWebhook>[0]): Promise<void> {
-    const id = claimed.webhook_id;
+  async #serve(claimed: Claimed, post: Post, lease: Lease): Promise<void> {
+    const { webhook_id: id, format } = claimed;
     try {
-      const webhook = { id, url: claimed.target_url, format: claimed.format, secrets: await this.#open(claimed) };
-      await deliverWebhook(lease, webhook);
+      await deliverWebhook(lease, { id, format, post, sign: signer(format, await this.#open(claimed)) });
     } catch (error) {
       if (!lease.signal.aborted) log('a webhook cannot be served', { webhook: id, error: messageOf(error) });
       // Long enough not to turn in circles, short enough for a database that has just been restarted.
@@ -95,6 +95,8 @@ export class Webhooks {
     }
     await this.#engine.query('select engine.release_webhook($1, $2)', [id, this.#worker]).catch(() => {});
     this.#served.delete(id);
+    // It may have more to send, with another secret or to another address.
+    this.look();
   }
 
   #renew(): void {

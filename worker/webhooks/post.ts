@@ -1,7 +1,8 @@
 import { Agent as HttpAgent, request as requestHttp } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { guardAddresses, hostOf, type AddressLimits } from '../../db/publicAddresses.ts';
+import { urlToHttpOptions } from 'node:url';
+import { guardAddresses, type AddressLimits } from '../../db/publicAddresses.ts';
 
 const TIMEOUT_MS = 15_000;
 /** Of an answer this much is kept for the log; what is longer than the other is not read to its end. */
@@ -19,67 +20,81 @@ export interface Answer {
   retryAfter: number | null;
 }
 
-export type Post = (url: string, headers: Record<string, string>, body: string, signal: AbortSignal) => Promise<Answer>;
+/** Sends to one address. Throws only where the process is told to stop, and otherwise says what became of it. */
+export type Post = (headers: Record<string, string>, body: string) => Promise<Answer>;
 
 const SHOWN_HEADERS = ['content-type', 'location', 'retry-after', 'date', 'server', 'x-request-id'];
+
+class TimedOut extends Error {}
 
 /**
  * Sends what webhooks say, over connections that are kept. Never to addresses inside the network, whatever a name resolves to
  * at the moment of connecting, and never where a redirect leads: nobody asked for the data to be there.
  */
-export function makePost(limits: AddressLimits): { post: Post; close: () => void } {
+export function makePosts(
+  limits: AddressLimits,
+  stopping: AbortSignal,
+): { to: (address: string) => Post; close: () => void } {
   const { assertHost, lookup } = guardAddresses(limits);
   const kept = { keepAlive: true, keepAliveMsecs: 1_000, maxFreeSockets: 32, timeout: TIMEOUT_MS + 5_000 };
   const agents = { 'http:': new HttpAgent(kept), 'https:': new HttpsAgent(kept) };
+  const onTheirWay = new Set<ClientRequest>();
+  // One listener and one timer for all of a request: signals made for each cost more than the request itself.
+  stopping.addEventListener('abort', () => onTheirWay.forEach((request) => request.destroy()));
 
-  const attempt = (url: URL, headers: Record<string, string>, body: Buffer, signal: AbortSignal) =>
+  const attempt = (target: RequestOptions, headers: Record<string, string>, body: string) =>
     new Promise<Omit<Answer, 'ms'>>((resolve, reject) => {
-      const isSecure = url.protocol === 'https:';
-      const request = (isSecure ? requestHttps : requestHttp)(url, {
+      const isSecure = target.protocol === 'https:';
+      const request = (isSecure ? requestHttps : requestHttp)({
+        ...target,
         method: 'POST',
-        headers: { ...headers, 'content-length': body.length, 'accept-encoding': 'identity' },
+        headers: { ...headers, 'content-length': Buffer.byteLength(body), 'accept-encoding': 'identity' },
         agent: agents[isSecure ? 'https:' : 'http:'],
         lookup,
-        signal,
       });
+      const timer = setTimeout(() => request.destroy(new TimedOut()), TIMEOUT_MS);
+      onTheirWay.add(request);
       request.on('response', (answer) => readAnswer(answer).then(resolve, reject));
-      request.on('error', (error) => {
-        const { reusedSocket } = request;
-        reject(Object.assign(error, { reusedSocket }));
+      request.on('error', (error) => reject(Object.assign(error, { reusedSocket: request.reusedSocket })));
+      request.on('close', () => {
+        clearTimeout(timer);
+        onTheirWay.delete(request);
       });
       request.end(body);
+      if (stopping.aborted) request.destroy();
     });
 
-  const post: Post = async (address, headers, body, signal) => {
-    const began = performance.now();
-    const done = (answer: Omit<Answer, 'ms'>): Answer => ({ ...answer, ms: Math.round(performance.now() - began) });
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
-    const either = AbortSignal.any([signal, timeout]);
-    const bytes = Buffer.from(body);
-    for (let again = false; ; again = true) {
-      try {
-        const url = new URL(address);
-        assertHost(hostOf(url));
-        return done(await attempt(url, headers, bytes, either));
-      } catch (error) {
-        if (signal.aborted) throw error;
-        // The receiver closed a kept connection at the moment that it was to be used again.
-        const { code, reusedSocket } = error as { code?: string; reusedSocket?: boolean };
-        if (!again && reusedSocket === true && (code === 'ECONNRESET' || code === 'EPIPE')) continue;
-        const reason = timeout.aborted ? `no answer within ${TIMEOUT_MS / 1000} seconds` : reasonOf(error as Error);
-        return done({
-          status: null,
-          error: `Could not be reached: ${reason}`,
-          headers: {},
-          body: '',
-          retryAfter: null,
-        });
+  const to = (address: string): Post => {
+    let target: RequestOptions | undefined;
+    return async (headers, body) => {
+      const began = performance.now();
+      const done = (answer: Omit<Answer, 'ms'>): Answer => ({ ...answer, ms: Math.round(performance.now() - began) });
+      for (let again = false; ; again = true) {
+        try {
+          target ??= urlToHttpOptions(new URL(address)) as RequestOptions;
+          assertHost(target.hostname!);
+          return done(await attempt(target, headers, body));
+        } catch (error) {
+          if (stopping.aborted) throw error;
+          // The receiver closed a kept connection at the moment that it was to be used again.
+          const { code, reusedSocket } = error as { code?: string; reusedSocket?: boolean };
+          if (!again && reusedSocket === true && (code === 'ECONNRESET' || code === 'EPIPE')) continue;
+          const reason =
+            error instanceof TimedOut ? `no answer within ${TIMEOUT_MS / 1000} seconds` : reasonOf(error as Error);
+          return done({
+            status: null,
+            error: `Could not be reached: ${reason}`,
+            headers: {},
+            body: '',
+            retryAfter: null,
+          });
+        }
       }
-    }
+    };
   };
 
   return {
-    post,
+    to,
     close: () => {
       agents['http:'].destroy();
       agents['https:'].destroy();

@@ -18827,7 +18827,7 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.note_webhook_results(webhook_id uuid, worker text, results jsonb, done_position bigint DEFAULT NULL::bigint, done_seq integer DEFAULT NULL::integer, is_done boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION engine.note_webhook_results(webhook_id uuid, worker text, results jsonb, done_position bigint DEFAULT NULL::bigint, done_seq integer DEFAULT NULL::integer, is_done boolean DEFAULT false, read_position bigint DEFAULT NULL::bigint, read_seq integer DEFAULT NULL::integer)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -18897,6 +18897,7 @@ begin
   update engine.webhook_states x
   set position = case when is_done then x.fetched else coalesce(done_position, x.position) end,
     seq = case when is_done then x.fetched_seq else coalesce(done_seq, x.seq) end,
+    fetched = case when is_done then coalesce(read_position, x.fetched) else x.fetched end, fetched_seq = case when is_done then coalesce(read_seq, x.fetched_seq) else x.fetched_seq end,
     leased_until = clock_timestamp() + interval '15 seconds', failures = v_failures,
     failing_since = case when v_failures > 0 then case when r.successes > 0 then clock_timestamp() else coalesce(x.failing_since, clock_timestamp()) end end,
     paused_until = case when r.failed > 0 and v_failures = s.failures and v_failures >= 5 and r.retry_after is null then x.paused_until
@@ -27307,8 +27308,8 @@ end
 $function$;
 comment on function engine.webhook_payloads(uuid,bigint[],integer[]) is 'What a webhook says of events, which are named by batch and seq; no row for what its role does not see, or its filter leaves out.';
 
-CREATE OR REPLACE FUNCTION engine.webhook_work(webhook_id uuid, worker text, max_events integer DEFAULT 200)
- RETURNS TABLE(delivery_id bigint, kind text, message_id text, event_type text, object_id uuid, record_id uuid, "position" bigint, batch bigint, seq integer, body text)
+CREATE OR REPLACE FUNCTION engine.webhook_work(webhook_id uuid, worker text, max_events integer DEFAULT 200, is_ahead boolean DEFAULT false)
+ RETURNS TABLE(delivery_id bigint, kind text, message_id text, event_type text, object_id uuid, record_id uuid, "position" bigint, batch bigint, seq integer, body text, read_position bigint, read_seq integer)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
@@ -27329,14 +27330,22 @@ declare
   v_first bigint;
   v_last bigint;
 begin
-  select x.* into s from engine.webhook_states x where x.webhook_id = webhook_work.webhook_id and x.leased_by = webhook_work.worker for update;
-  if not found then
+  if is_ahead then
+    select x.* into s from engine.webhook_states x
+    where x.webhook_id = webhook_work.webhook_id and x.leased_by = webhook_work.worker and x.failures = 0 and not x.has_test and x.paused_until is null
+      and not exists (select from engine.webhook_deliveries d where d.webhook_id = x.webhook_id and d.state = 'PENDING');
+    s.position := s.fetched;
+    s.seq := s.fetched_seq;
+  else
+    select x.* into s from engine.webhook_states x where x.webhook_id = webhook_work.webhook_id and x.leased_by = webhook_work.worker for update;
+  end if;
+  if s.webhook_id is null then
     return;
   end if;
   select x.* into h from metadata.webhooks x where x.id = webhook_work.webhook_id;
   select w.schema_name into v_schema from core.workspaces w where w.id = h.workspace_id;
   with woken as (
-    delete from engine.webhook_wakes w where w.webhook_id = h.id returning w.first, w.last
+    delete from engine.webhook_wakes w where w.webhook_id = h.id and not is_ahead returning w.first, w.last
   )
   select min(w.first), max(w.last) into v_first, v_last from woken w;
   -- One that has told everything begins where something is meant for it again.
@@ -27351,7 +27360,7 @@ begin
   elsif h.is_active and s.failures >= 5 and random() < 0.5 then
     -- Any of them, since one may be what the receiver cannot take.
     v_waiting := array(select d.id from engine.webhook_heads(h.id) d order by random() limit 1);
-  elsif h.is_active then
+  elsif h.is_active and not is_ahead then
     v_waiting := array(
       select d.id from engine.webhook_heads(h.id) d
       where d.next_attempt_at is null or engine.has_come(d.next_attempt_at)
@@ -27373,8 +27382,9 @@ begin
          ) b
          cross join lateral (
            select e.batch, e.seq from %1$I.record_events e
-           where e.batch = b.batch and (b.position > $1 or e.seq > $2)
-             and not exists (select from engine.webhook_deliveries d where d.webhook_id = $6 and d.batch = e.batch and d.seq = e.seq and d.kind = ''EVENT'' and not d.is_replay)
+           where e.batch = b.batch and e.seq > case when b.position > $1 then -1 else $2 end
+             -- One look for each, whatever is known of the table: else those of a large statement are all read for each.
+             and not exists (select from engine.webhook_deliveries d where d.webhook_id = $6 and d.batch = e.batch and d.seq = e.seq and d.kind = ''EVENT'' and not d.is_replay offset 0)
            order by e.seq limit $5
          ) e
          order by b.position, e.seq limit $5
@@ -27395,11 +27405,13 @@ begin
   if h.is_active and s.failures >= 5 and v_waiting = '{}' and v_batches is null and not s.has_test then
     v_waiting := array(select d.id from engine.webhook_heads(h.id) d order by random() limit 1);
   end if;
-  update engine.webhook_states x set fetched = s.fetched, fetched_seq = s.fetched_seq, leased_until = clock_timestamp() + interval '15 seconds',
-    -- With too many failures, what comes after them waits until some of them can be tried.
-    paused_until = case when v_asked = 0 and v_waiting = '{}' then clock_timestamp() + interval '20 seconds' else x.paused_until end,
-    wanted = s.wanted, position = case when v_batches is null then s.fetched else s.position end, seq = case when v_batches is null then s.fetched_seq else s.seq end
-  where x.webhook_id = h.id;
+  if not is_ahead then
+    update engine.webhook_states x set fetched = s.fetched, fetched_seq = s.fetched_seq, leased_until = clock_timestamp() + interval '15 seconds',
+      -- With too many failures, what comes after them waits until some of them can be tried.
+      paused_until = case when v_asked = 0 and v_waiting = '{}' then clock_timestamp() + interval '20 seconds' else x.paused_until end,
+      wanted = s.wanted, position = case when v_batches is null then s.fetched else s.position end, seq = case when v_batches is null then s.fetched_seq else s.seq end
+    where x.webhook_id = h.id;
+  end if;
   if v_batches is null and v_waiting = '{}' then
     return;
   end if;
@@ -27428,7 +27440,7 @@ begin
     returning webhook_deliveries.batch, webhook_deliveries.seq
   )
   select x.delivery_id, x.kind, x.message_id, x.event_type, x.object_id, x.record_id, x.position, x.batch, x.seq,
-    case when octet_length(x.body) <= 524288 then x.body else engine.shortened_payload(x.body::jsonb)::text end
+    case when octet_length(x.body) <= 524288 then x.body else engine.shortened_payload(x.body::jsonb)::text end, s.fetched, s.fetched_seq
   from (
     select w.id as delivery_id, w.kind, w.message_id, w.event_type, w.object_id, w.record_id, null::bigint as position, w.batch, w.seq,
       case when w.kind = 'EVENT' then (select p.body from said p where p.batch = w.batch and p.seq = w.seq) else w.payload end::text as body
@@ -31431,7 +31443,7 @@ grant execute on function engine.note_jobs(jsonb) to relvar_worker;
 
 grant execute on function engine.note_recurring_jobs(jsonb) to relvar_worker;
 
-grant execute on function engine.note_webhook_results(uuid,text,jsonb,bigint,integer,boolean) to relvar_worker;
+grant execute on function engine.note_webhook_results(uuid,text,jsonb,bigint,integer,boolean,bigint,integer) to relvar_worker;
 
 grant execute on function engine.plan_restore(name,text,text,uuid[],jsonb) to relvar_crm;
 
@@ -31541,7 +31553,7 @@ grant execute on function engine.visible_ids(uuid) to relvar_crm;
 
 grant execute on function engine.visible_ids(uuid) to relvar_reader;
 
-grant execute on function engine.webhook_work(uuid,text,integer) to relvar_worker;
+grant execute on function engine.webhook_work(uuid,text,integer,boolean) to relvar_worker;
 
 grant execute on function engine.wholly_readable_objects(name) to relvar_crm;
 

@@ -122,3 +122,19 @@ drop function engine.timeline_moment(text);
 drop function engine.webhook_work(uuid, text, int);
 drop function engine.note_webhook_results(uuid, text, jsonb, bigint, int, boolean);
 --!include engine/webhooks/work.sql
+--!include engine/permissions/sharing.sql
+--!include engine/permissions/changes.sql
+--!include metadata/teams.sql
+--!include metadata/log_position.sql
+
+-- Shares of earlier that end some day.
+do $$
+declare
+  r record;
+begin
+  for r in select w.id, w.schema_name from core.workspaces w where to_regclass(quote_ident(w.schema_name) || '.record_shares') is not null loop
+    execute format('select graphile_worker.add_job(''shares__end'', json_build_object(''id'', s.id, ''workspace_id'', %L), run_at => s.expires_at, job_key => ''share:'' || s.id)
+      from %I.record_shares s where s.expires_at is not null', r.id, r.schema_name);
+  end loop;
+end
+$$;

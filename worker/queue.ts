@@ -25,6 +25,7 @@ import { notificationsDue } from './tasks/notifications__due.ts';
 import { notificationsMail } from './tasks/notifications__mail.ts';
 import { notificationsPurge } from './tasks/notifications__purge.ts';
 import { oauthPurge } from './tasks/oauth__purge.ts';
+import { sharesEnd } from './tasks/shares__end.ts';
 import { samlRefresh } from './tasks/saml__refresh.ts';
 import { trashPurge } from './tasks/trash__purge.ts';
 import { trashPurgeWorkspace } from './tasks/trash__purge_workspace.ts';
@@ -95,6 +96,7 @@ function makeTasks({ engine }: Pools, { url, mail, providers = PUBLIC_ONLY }: Qu
     imports__run: importsRun(url),
     imports__purge: importsPurge(engine),
     impersonation__end: impersonationEnd(engine),
+    shares__end: sharesEnd(engine),
     database_logins__tidy: databaseLoginsTidy(engine),
     webhooks__purge: webhooksPurge(engine),
     model__online: modelOnline(url),

@@ -52,6 +52,11 @@ test('a share ends when it says', () =>
     await be(client, bob);
     expect(await names(client)).toEqual(['Acme']);
     await client.query('reset role');
+    // A job tells the log when it has.
+    const jobs = await client.query(
+      `select j.run_at = s.expires_at as is_due_then from graphile_worker.jobs j join ${ws.schema}.record_shares s on j.key = 'share:' || s.id where j.task_identifier = 'shares__end'`,
+    );
+    expect(jobs.rows).toEqual([{ is_due_then: true }]);
     await client.query(`update ${ws.schema}.record_shares set expires_at = now() - interval '1 second'`);
     await be(client, bob);
     expect(await names(client)).toEqual([]);

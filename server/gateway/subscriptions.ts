@@ -27,7 +27,8 @@ export const SubscriptionsPlugin = extendSchema(
           """
           filter: JSON
           """
-          The \`position\` of the last change that was received: nothing since then is missed, and nothing told twice.
+          The \`position\` of the last change that was received: nothing since then is missed, and nothing told twice. To begin, the
+          \`logPosition\` of /metadata, asked for before the records that are shown.
           """
           after: String
         ): LiveRecordChange!
@@ -60,7 +61,7 @@ export const SubscriptionsPlugin = extendSchema(
         """
         created, updated, deleted, restored, destroyed, merged, shared, unshared, linked, unlinked, commented; added and removed,
         where a change brought the record into sight or took it out of it; position, which says nothing but where one is; resync:
-        too much has happened to be told one by one, to the records of the object or of all, so read them again.
+        too much has happened to be told one by one, or what may be seen has changed, of the object or of all, so read it again.
         """
         action: String!
         """

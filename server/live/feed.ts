@@ -161,7 +161,8 @@ export class ChangesSource implements Source {
     const { feed, wanted, readable } = this.#parts;
     const [objects, touched] = await Promise.all([readable(identity), feed.touched(range)]);
     const asked = [...objects.values()].filter(
-      ({ id, singular }) => touched.has(id) && (wanted.object === null || wanted.object === singular),
+      ({ id, singular, asksRelated }) =>
+        (touched.has(id) || asksRelated) && (wanted.object === null || wanted.object === singular),
     );
     try {
       const parts = await Promise.all(

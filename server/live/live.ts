@@ -16,7 +16,7 @@ import type { Wanted } from './feed.ts';
 import { Latest } from './latest.ts';
 import { matchingRecords, namesIn } from './matching.ts';
 import { Presence } from './presence.ts';
-import { ReadableObjectsCache } from './readableObjects.ts';
+import { ReadableObjectsCache, rightsOf } from './readableObjects.ts';
 import { Projections } from './selection.ts';
 import { Subscription } from './subscription.ts';
 import type { Client } from './subscription.ts';
@@ -37,6 +37,8 @@ export interface LiveClient extends Client {
   /** Who it is now: sessions end and roles change while it is open. */
   again: () => Identity | Promise<Identity>;
   readonly subscriptions: Set<Subscription>;
+  /** What it may read, as it was when it was told of changes last. */
+  rights?: string;
   beat: () => void;
   /** Ends it, and says why. */
   end: (reason: 'signed out' | 'going away') => void;
@@ -94,9 +96,12 @@ export class Live {
     notices.on('presence', (notice) => this.#presence.note(notice));
     notices.on('model', ({ workspace, version }) => {
       this.#give(`model ${workspace}`, { version });
-      this.#renewWhere(({ workspaceId }) => workspaceId === workspace);
+      this.#renewWhere(({ workspaceId }) => workspaceId === workspace, version);
     });
-    notices.on('identity', (notice) => this.#renewWhere((identity) => concerns(notice, identity)));
+    notices.on('identity', (notice) => {
+      if (notice.teams) void this.#tellTeams(notice.workspace);
+      else this.#renewWhere((identity) => concerns(notice, identity));
+    });
     // What was said meanwhile nobody heard; the log has it.
     notices.on('resumed', () => this.#lookEverywhere());
     this.#beat = setInterval(() => this.#beatAll(), BEAT_MS);
@@ -225,7 +230,9 @@ export class Live {
       filter: filter ? await this.#filter(client, object!, filter, requestId) : null,
       withRecords: selects('record'),
     };
-    if (object !== null && !(await this.#readableBy(client.identity)).has(object)) {
+    const readable = await this.#readableBy(client.identity);
+    client.rights ??= rightsOf(readable);
+    if (object !== null && !readable.has(object)) {
       throw refusal(
         'FORBIDDEN',
         `There is no object "${object.slice(0, 60)}", or your role may not read it.`,
@@ -311,24 +318,40 @@ export class Live {
     }
   }
 
-  #readableBy(identity: Identity) {
-    return this.#readable.of(identity, this.#options.models.version(identity.workspaceId));
+  #readableBy(identity: Identity, version = 0) {
+    return this.#readable.of(identity, Math.max(version, this.#options.models.version(identity.workspaceId)));
   }
 
-  #renewWhere(isMeant: (identity: Identity) => boolean): void {
-    for (const client of this.#clients) if (isMeant(client.identity)) void this.#renew(client);
+  #renewWhere(isMeant: (identity: Identity) => boolean, version?: number): void {
+    for (const client of this.#clients) if (isMeant(client.identity)) void this.#renew(client, version);
   }
 
-  /** A session may end, or get another role or view, while its streams are open. */
-  async #renew(client: LiveClient): Promise<void> {
+  /** A session may end, or get another role or view, and a role other rights, while its streams are open. */
+  async #renew(client: LiveClient, version?: number): Promise<void> {
     try {
       const before = client.identity;
       client.identity = await client.again();
-      if (viewOf(before) === viewOf(client.identity)) return;
+      let isOther = viewOf(before) !== viewOf(client.identity);
+      if (client.rights !== undefined) {
+        // What cannot be asked now is asked at the next beat.
+        const rights = await this.#readableBy(client.identity, version).then(rightsOf, () => client.rights);
+        isOther ||= rights !== client.rights;
+        client.rights = rights!;
+      }
       // What it was told, it was told as somebody else.
-      for (const subscription of client.subscriptions) subscription.changed();
+      if (isOther) for (const subscription of client.subscriptions) subscription.changed();
     } catch (error) {
       if (error instanceof RequestError) client.end('signed out');
+    }
+  }
+
+  /** Rules, and what is shared, ask who is in which team. */
+  async #tellTeams(workspace: string | undefined): Promise<void> {
+    for (const client of this.#clients) {
+      if (client.identity.workspaceId !== workspace || client.rights === undefined) continue;
+      const objects = await this.#readableBy(client.identity).catch(() => null);
+      if (objects && [...objects.values()].every(({ isWhole }) => isWhole)) continue;
+      for (const subscription of client.subscriptions) subscription.changed();
     }
   }
 

@@ -1,4 +1,4 @@
-import { addField, addObject, insert } from '../../db/testing/workspace.ts';
+import { addField, addObject, addRelation, insert } from '../../db/testing/workspace.ts';
 import { CHANGES, listen, openSocket, relay, subscribe } from '../testing/live.ts';
 import type { Heard, LiveSocket, Told } from '../testing/live.ts';
 import { eventually, useServer } from '../testing/server.ts';
@@ -9,6 +9,7 @@ const server = useServer();
 let admin: Caller;
 let role: string;
 let trades: string;
+let firm: string;
 let sockets: LiveSocket[];
 let all: Heard<Told>;
 let some: Heard<Told>;
@@ -29,8 +30,16 @@ beforeAll(async () => {
   await insert(client, 'metadata.record_rules', { role_id: role, object_id: trades, condition: 'stage != "HIDDEN"' });
   await insert(client, 'metadata.field_permissions', { role_id: role, field_id: secret, can_read: false });
   await insert(client, 'metadata.object_permissions', { role_id: role, object_id: hidden, can_read: false });
+  const firms = await addObject(client, workspace, { label_singular: 'Firm', label_plural: 'Firms' });
+  await addField(client, firms, { label: 'Tier', type: 'TEXT' });
+  const jobs = await addObject(client, workspace, { label_singular: 'Job', label_plural: 'Jobs' });
+  await addRelation(client, jobs, 'Firm', firms, { label: 'Jobs' });
+  await insert(client, 'metadata.record_rules', { role_id: role, object_id: jobs, condition: 'firm.tier = "GOLD"' });
+  await insert(client, 'metadata.object_permissions', { role_id: role, object_id: firms, can_read: false });
   await client.query('commit');
   client.release();
+  firm = await insert(server.db.admin, `${admin.schemaName}.firms`, { name: 'Firm' });
+  await insert(server.db.admin, `${admin.schemaName}.jobs`, { name: 'Job', firm_id: firm });
   const limited = await server.createKey('acme', 'Limited');
   await relay(server.db);
   await limited.records('{ __typename }');
@@ -166,6 +175,63 @@ test('what is shared comes and goes with the share', async () => {
   });
   expect(elsewhere.all).toHaveLength(2);
   expect(elsewhere.some).toEqual([]);
+});
+
+test('where a rule asks a related record, its change says that the object is to be read again', async () => {
+  const told = await toldOf(async () => {
+    await sql(`update WS.firms set tier = 'GOLD', name = 'Renamed' where id = $1`, [firm]);
+    await sql(`update WS.firms set name = 'Renamed again' where id = $1`, [firm]);
+  });
+  // The firm itself it may not read.
+  expect(told.some).toEqual([
+    expect.objectContaining({ action: 'resync', object: 'job', recordId: null, actor: null, record: null }),
+  ]);
+  expect(told.all.map(({ action, object }) => [action, object])).toEqual([
+    ['updated', 'firm'],
+    ['updated', 'firm'],
+  ]);
+  // Nothing of it refers to another firm, and no rule asks for the name.
+  const nothing = await toldOf(() =>
+    sql(`with new as (insert into WS.firms (name) values ('Other') returning id) select from new`).then(() =>
+      sql(`update WS.firms set tier = 'GOLD' where name = 'Other'`),
+    ),
+  );
+  expect(nothing.some).toEqual([]);
+});
+
+test('a share that ends by itself is told as one that is taken back', async () => {
+  const id = await make('HIDDEN');
+  await toldOf(async () => {
+    await sql(
+      `select engine.share_record('relvar_owner', 'WS', 'trade', $1, 'ROLE', $2, 'READ', '', now() + interval '1 hour')`,
+      [id, role],
+    );
+  });
+  const { rows } = await sql('select id from WS.record_shares where record_id = $1', [id]);
+  const end = () => server.db.worker.query('select engine.end_share($1, $2)', [admin.workspaceId, rows[0]!.id]);
+  expect((await toldOf(end)).some).toEqual([]);
+  await sql(`update WS.record_shares set expires_at = now() - interval '1 second' where id = $1`, [rows[0]!.id]);
+  const ended = await toldOf(end);
+  expect(ended.some).toMatchObject([{ action: 'removed', recordId: id }]);
+  expect(ended.all).toMatchObject([{ action: 'unshared', actor: { type: 'system' } }]);
+});
+
+test('whoever gets other rights is told to read again, and who has the same is not', async () => {
+  const [before, others] = [some.told.length, all.told.length];
+  await server.db.admin.query(
+    `update metadata.record_rules set condition = 'stage != "HIDDEN" and stage != "LOST"' where role_id = $1 and object_id = $2`,
+    [role, trades],
+  );
+  await eventually('the news', () => some.told.length > before);
+  expect(some.told.slice(before)).toMatchObject([{ action: 'resync', object: null }]);
+  // A team that is another decides what is shared with whom.
+  await server.db.admin.query(`insert into metadata.teams (workspace_id, name) values ($1, 'North')`, [
+    admin.workspaceId,
+  ]);
+  await eventually('the news of the team', () => some.told.length > before + 1);
+  const told = await toldOf(() => Promise.resolve());
+  expect(told.some).toEqual([]);
+  expect(all.told.slice(others).map(({ action }) => action)).toEqual(['created']);
 });
 
 test('an object that it may not read cannot be subscribed to, nor a filter ask what it may not read', async () => {

@@ -334,3 +334,25 @@ describe('who it is', () => {
     await socket.client.dispose();
   });
 });
+
+test('whoever read the position first, then records, and subscribes after it misses nothing in between', async () => {
+  const position = async () => {
+    const answer = await acme.metadata('{ logPosition }');
+    return answer.data!['logPosition'] as string;
+  };
+  await relay(server.db);
+  const begin = await position();
+  const before = await make(acme, 'Committed before the list is read, and relayed after it');
+  const { data } = await acme.records('{ companies(orderBy: CREATED_AT_DESC, first: 1) { nodes { id } } }');
+  expect(data).toEqual({ companies: { nodes: [{ id: before }] } });
+  const between = await make(acme, 'Between the list and the subscription');
+  await relay(server.db);
+  const socket = open(acme);
+  const heard = subscribe(socket, CHANGES, { after: begin });
+  await eventually('both', () => heard.told.length === 2);
+  expect(actions(heard.told)).toEqual([
+    ['created', before],
+    ['created', between],
+  ]);
+  await socket.client.dispose();
+});

@@ -26,6 +26,8 @@ export interface IdentityNotice {
   readonly user?: string;
   readonly workspace?: string;
   readonly keys?: boolean;
+  /** Who is in which team of the workspace. */
+  readonly teams?: boolean;
   /** An app, and what a member let one do. */
   readonly application?: string;
   readonly grant?: string;

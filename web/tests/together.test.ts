@@ -78,6 +78,29 @@ test('what one saves the other sees at once, and what one is typing stays as it 
   await hers!.getByRole('navigation', { name: 'Breadcrumb' }).getByText('What I am still typing').waitFor();
 }, 120_000);
 
+test('what changes after a list was read and before the page listens is shown all the same', async () => {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  context.setDefaultTimeout(60_000);
+  await context.addCookies(await hers!.context().cookies());
+  const page = await context.newPage();
+  let listen = (): void => undefined;
+  const gate = new Promise<void>((resolve) => (listen = resolve));
+  await page.routeWebSocket(/\/graphql/, async (socket) => {
+    await gate;
+    socket.connectToServer();
+  });
+  await page.goto(`${address}/objects/companies`);
+  const cell = page.locator(`[data-row="${company}"]`).first();
+  await cell.waitFor();
+  await database.admin.query(`update ${schema}.companies set name = 'Unheard of' where id = $1`, [company]);
+  // The change has its position before anybody listens.
+  await hers!.getByRole('navigation', { name: 'Breadcrumb' }).getByText('Unheard of').waitFor();
+  expect(await page.getByText('Unheard of').count()).toBe(0);
+  listen();
+  await page.getByRole('grid').getByText('Unheard of', { exact: true }).first().waitFor();
+  await context.close();
+}, 120_000);
+
 test('who leaves is gone, and a record that one deletes is gone for the other', async () => {
   await hers!.goto(`${address}/objects/companies`);
   await mine!.getByRole('img', { name: /Mia Second/ }).waitFor({ state: 'detached' });

@@ -67,6 +67,8 @@ begin
   if engine.workspace_exists(v_team.workspace_id) then
     perform core.note_auth_event(case tg_op when 'INSERT' then 'TEAM_CREATED' when 'UPDATE' then 'TEAM_CHANGED' else 'TEAM_DELETED' end, v_team.workspace_id,
       detail => jsonb_build_object('team', v_team.name, 'teamId', v_team.id, 'by', engine.actor_name()));
+    -- Rules ask who leads whom, and what is shared with a team.
+    perform pg_notify('relvar_identity', json_build_object('workspace', v_team.workspace_id, 'teams', true)::text);
   end if;
   return null;
 end
@@ -86,6 +88,7 @@ begin
   if v_team is not null and v_member.id is not null then
     perform engine.note_member_event(case tg_op when 'INSERT' then 'TEAM_MEMBER_ADDED' when 'UPDATE' then 'TEAM_MEMBER_CHANGED' else 'TEAM_MEMBER_REMOVED' end, v_member,
       jsonb_build_object('team', v_team, 'teamId', v_row.team_id, 'isLead', v_row.is_lead));
+    perform pg_notify('relvar_identity', json_build_object('workspace', v_member.workspace_id, 'teams', true)::text);
   end if;
   return null;
 end

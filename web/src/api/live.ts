@@ -64,7 +64,7 @@ type News =
   | { kind: 'status'; status: LiveState['status'] };
 
 /** Up to where the log has been told: whoever takes over from another page goes on from there. */
-let heardUpTo: string | null = null;
+let heardUpTo = '0';
 
 function hearTold({ position, action, object, recordId, changedFields, requestId }: Told): void {
   heardUpTo = position;
@@ -88,11 +88,12 @@ function hear(news: News): void {
 
 /**
  * One stream for all pages of a browser that have the same `audience`: the server tells each browser once. The page that
- * holds the lock has the stream and tells the others; when it goes, the next one takes over.
+ * holds the lock has the stream and tells the others; when it goes, the next one takes over. What is shown was read
+ * after the log stood at `position`, so the stream begins there: what happens before it stands is told when it does.
  */
-export function openLive(audience: string, signedOut: () => void): () => void {
+export function openLive(audience: string, position: string, signedOut: () => void): () => void {
   whenSignedOut(signedOut);
-  heardUpTo = null;
+  heardUpTo = position;
   const name = `relvar-live ${audience}`;
   const channel = new BroadcastChannel(name);
   const end = new AbortController();
@@ -107,7 +108,7 @@ export function openLive(audience: string, signedOut: () => void): () => void {
     if (data.kind !== 'asked') hear(data);
     else if (isLeading) {
       post({ kind: 'status', status: useLive.getState().status });
-      if (heardUpTo !== null) post({ kind: 'told', told: { ...NOTHING, position: heardUpTo } });
+      post({ kind: 'told', told: { ...NOTHING, position: heardUpTo } });
     }
   });
   const lead = (): Promise<void> => {
@@ -142,7 +143,7 @@ const NOTIFICATIONS = 'subscription { notificationsChanged { noticedAt } }';
 
 /** Goes on after the last that any page has heard, so nothing is missed between one page and the next, or in between. */
 function openStream(tell: (news: News) => void): () => void {
-  const variables: { after: string | null } = { after: heardUpTo };
+  const variables = { after: heardUpTo };
   const isOpen = () => tell({ kind: 'status', status: 'open' });
   const stops = [
     subscribe<Told>(CHANGES, variables, {

@@ -39,18 +39,19 @@ export function App() {
   }, [identity]);
 
   const audience = identity ? `${identity.workspace.id} ${pageOf(identity) ?? ''}` : null;
+  const logPosition = useModelStore((state) => state.logPosition);
   useEffect(() => {
-    if (audience === null) return;
+    if (audience === null || logPosition === null) return;
     const read = () => void refreshModel().catch(() => undefined);
     const stops = [
       onModel((version) => {
         if (version > (useModelStore.getState().model?.version ?? 0)) read();
       }),
       onReconnect(read),
-      openLive(audience, forgetSession),
+      openLive(audience, logPosition, forgetSession),
     ];
     return () => stops.forEach((stop) => stop());
-  }, [audience]);
+  }, [audience, logPosition]);
 
   if (failure && !ready) {
     const retry = () => {

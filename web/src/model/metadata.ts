@@ -6,18 +6,19 @@ import { readingOnly, type Permissions } from './permissions.ts';
 import { useModelStore } from './store.ts';
 import type { Model } from './types.ts';
 
-const MODEL = gql<{ model: Model | string; myPermissions: Permissions | string }, Record<string, never>>(
-  `query Model { model myPermissions }`,
-);
+const MODEL = gql<
+  { model: Model | string; myPermissions: Permissions | string; logPosition: string },
+  Record<string, never>
+>(`query Model { model myPermissions logPosition }`);
 
 let running: Promise<void> | null = null;
 let again = false;
 
 async function load(): Promise<void> {
-  const { model, myPermissions } = await requestMetadata(MODEL, {});
+  const { model, myPermissions, logPosition } = await requestMetadata(MODEL, {});
   const permissions = parsed(myPermissions);
   const looksOnly = Boolean(useSession.getState().identity?.seeing);
-  useModelStore.getState().setModel(parsed(model), looksOnly ? readingOnly(permissions) : permissions);
+  useModelStore.getState().setModel(parsed(model), looksOnly ? readingOnly(permissions) : permissions, logPosition);
 }
 
 /** Reads the model anew. Calls that come while one is under way share a single further read. */

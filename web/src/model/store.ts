@@ -8,7 +8,9 @@ interface ModelState {
   /** What the role may read of it. */
   model: Model | null;
   permissions: Permissions | null;
-  setModel: (model: Model, permissions: Permissions) => void;
+  /** How far the event log went before any record was read: what happened after it is to be told. */
+  logPosition: string | null;
+  setModel: (model: Model, permissions: Permissions, logPosition: string) => void;
   clear: () => void;
 }
 
@@ -17,12 +19,13 @@ export const useModelStore = create<ModelState>((set, get) => ({
   whole: null,
   model: null,
   permissions: null,
-  setModel: (whole, permissions) => {
-    const current = get().whole;
+  logPosition: null,
+  setModel: (whole, permissions, position) => {
+    const { whole: current, logPosition } = get();
     if (current?.workspace.id === whole.workspace.id && current.version > whole.version) return;
-    set({ whole, permissions, model: permitted(whole, permissions) });
+    set({ whole, permissions, model: permitted(whole, permissions), logPosition: logPosition ?? position });
   },
-  clear: () => set({ whole: null, model: null, permissions: null }),
+  clear: () => set({ whole: null, model: null, permissions: null, logPosition: null }),
 }));
 
 export function useModel(): Model {

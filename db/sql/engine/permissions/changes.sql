@@ -110,6 +110,48 @@ begin
       v_policy)
     using r.positions, v_large, null::text, (r.object).name_singular, v_knows_who, v_names, v_since, v_columns, v_fields, coalesce(with_records, false), caller;
   end loop;
+  return query select * from engine.changes_of_sight(caller, schema_name, after_position, until_position, object_ids);
+end
+$$;
+
+-- Rules may ask a related record. Where one changed so that it is now as a rule asks, or is no more, records that refer to it may have
+-- come into sight or left it, and nothing happened to them. Of which nobody can tell how they were seen then: those who have the
+-- rule read the object again.
+create or replace function engine.changes_of_sight(caller name, schema_name text, after_position bigint, until_position bigint, object_ids uuid[]) returns setof jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_position bigint;
+  r record;
+begin
+  if not exists (select from metadata.record_rules u where u.role_id in (select c from engine.roles_of(caller) c) and u.action = 'READ' and u.compiled::text like '%"via"%') then
+    return;
+  end if;
+  for r in
+    select distinct o.name_singular, o.table_name, y.id as related_id, y.table_name as related_table, l.name as link,
+      (engine.policy_column(s.sides -> 'field', '')).column_sql as column_name, engine.policy_print(engine.policy_comparison(a, false, 't.', null)) as condition
+    from metadata.record_rules u
+    join metadata.objects o on o.id = u.object_id
+    cross join lateral engine.policy_atoms(u.compiled -> 'node') a
+    cross join lateral (select engine.policy_sides(a) as sides) s
+    join metadata.fields f on f.id = (s.sides #>> '{field,field}')::uuid
+    join metadata.objects y on y.id = f.object_id
+    join metadata.relations n on n.field_id = (s.sides #>> '{field,via,0}')::uuid and n.deleted_at is null
+    join lateral engine.columns(o.workspace_id, array[o.id]) l on l.relation_id = n.id
+    where u.role_id in (select c from engine.roles_of(caller) c) and u.action = 'READ' and s.sides -> 'field' ? 'via' and (object_ids is null or o.id = any (object_ids))
+      and not engine.reads_wholly(caller, o.id)
+  loop
+    execute format($sql$
+      select max(b.position) from %1$I.event_batches b join %1$I.record_events e on e.batch = b.batch
+      where b.position > $1 and b.position <= $2 and b.object_id = $3 and b.action = 'updated' and e.before ? %4$L
+        and (select coalesce(%5$s, false) from jsonb_populate_record(null::%1$I.%2$I, e.before) t) <> (select coalesce(%5$s, false) from jsonb_populate_record(null::%1$I.%2$I, e.after) t)
+        and exists (select from %1$I.%3$I x where x.%6$I = e.record_id)$sql$,
+      schema_name, r.related_table, r.table_name, trim(both '"' from r.column_name), r.condition, r.link)
+    into v_position using after_position, until_position, r.related_id;
+    if v_position is not null then
+      return next jsonb_build_object('position', v_position::text, 'action', 'resync', 'object', r.name_singular, 'recordId', null);
+    end if;
+  end loop;
 end
 $$;
 

@@ -82,6 +82,9 @@ begin
   into v_id using v_object.id, record_id, principal_kind, principal_id, access, v_reason, engine.current_member(), (engine.current_actor()).name, expires_at;
   perform engine.note_share(schema_name, v_object, record_id, v_before,
     jsonb_build_object('with', v_principal, 'id', principal_id, 'kind', principal_kind, 'access', access, 'reason', v_reason, 'expiresAt', expires_at));
+  if expires_at is not null then
+    perform graphile_worker.add_job('shares__end', json_build_object('id', v_id, 'workspace_id', v_object.workspace_id), run_at => expires_at, job_key => 'share:' || v_id);
+  end if;
   -- Once, and people: a role may be everybody's.
   if v_before is null and principal_kind <> 'ROLE' then
     perform core.notify(v_object.workspace_id,
@@ -91,6 +94,37 @@ begin
   return v_id;
 end
 $$;
+
+-- What a share was, for the log.
+create or replace function engine.share_as_told(workspace_id uuid, principal_kind text, principal_id uuid, access text, reason text, expires_at timestamptz) returns jsonb
+language sql stable set search_path = ''
+  return jsonb_build_object('with', engine.principal_name(workspace_id, principal_kind, principal_id), 'id', principal_id, 'kind', principal_kind, 'access', access,
+    'reason', reason, 'expiresAt', expires_at);
+
+-- A share has ended by itself when its time is over; then the log tells so, and those with whom it was hear of it.
+create or replace function engine.end_share(workspace_id uuid, share_id uuid) returns boolean
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_object metadata.objects;
+  v_share record;
+begin
+  if to_regclass(quote_ident(v_schema) || '.record_shares') is null then
+    return false;
+  end if;
+  execute format('delete from %I.record_shares s where s.id = $1 and s.expires_at <= now() returning *', v_schema) into v_share using share_id;
+  if v_share.id is null then
+    return false;
+  end if;
+  select o.* into v_object from metadata.objects o where o.id = v_share.object_id;
+  perform engine.note_share(v_schema, v_object, v_share.record_id,
+    engine.share_as_told(workspace_id, v_share.principal_kind, v_share.principal_id, v_share.access, v_share.reason, v_share.expires_at), null);
+  return true;
+end
+$$;
+comment on function engine.end_share(uuid, uuid) is 'Takes a share away whose time is over, and tells the log. False while it is not, or when there is none.';
+grant execute on function engine.end_share(uuid, uuid) to relvar_worker;
 
 create or replace function engine.unshare_record(caller name, schema_name text, share_id uuid) returns boolean
 language plpgsql volatile security definer set search_path = ''
@@ -105,9 +139,8 @@ begin
   end if;
   v_object := engine.shareable_object(caller, schema_name, v_share.name_singular, v_share.record_id, 'UPDATE');
   execute format('delete from %I.record_shares where id = $1', schema_name) using share_id;
-  perform engine.note_share(schema_name, v_object, v_share.record_id, jsonb_build_object(
-    'with', engine.principal_name(v_object.workspace_id, v_share.principal_kind, v_share.principal_id), 'id', v_share.principal_id, 'kind', v_share.principal_kind, 'access', v_share.access,
-    'reason', v_share.reason, 'expiresAt', v_share.expires_at), null);
+  perform engine.note_share(schema_name, v_object, v_share.record_id,
+    engine.share_as_told(v_object.workspace_id, v_share.principal_kind, v_share.principal_id, v_share.access, v_share.reason, v_share.expires_at), null);
   return true;
 end
 $$;

@@ -4,6 +4,7 @@ const TASKS: { [task: string]: string } = {
   database_logins__tidy: 'End database logins',
   events__archive: 'Archive old history',
   impersonation__end: 'End acting as a member',
+  shares__end: 'End the share of a record',
   jobs__prune: 'Forget old jobs',
   mail__purge: 'Forget old mails',
   mail__send: 'Send a mail',

@@ -9999,6 +9999,48 @@ begin
       v_policy)
     using r.positions, v_large, null::text, (r.object).name_singular, v_knows_who, v_names, v_since, v_columns, v_fields, coalesce(with_records, false), caller;
   end loop;
+  return query select * from engine.changes_of_sight(caller, schema_name, after_position, until_position, object_ids);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.changes_of_sight(caller name, schema_name text, after_position bigint, until_position bigint, object_ids uuid[])
+ RETURNS SETOF jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_position bigint;
+  r record;
+begin
+  if not exists (select from metadata.record_rules u where u.role_id in (select c from engine.roles_of(caller) c) and u.action = 'READ' and u.compiled::text like '%"via"%') then
+    return;
+  end if;
+  for r in
+    select distinct o.name_singular, o.table_name, y.id as related_id, y.table_name as related_table, l.name as link,
+      (engine.policy_column(s.sides -> 'field', '')).column_sql as column_name, engine.policy_print(engine.policy_comparison(a, false, 't.', null)) as condition
+    from metadata.record_rules u
+    join metadata.objects o on o.id = u.object_id
+    cross join lateral engine.policy_atoms(u.compiled -> 'node') a
+    cross join lateral (select engine.policy_sides(a) as sides) s
+    join metadata.fields f on f.id = (s.sides #>> '{field,field}')::uuid
+    join metadata.objects y on y.id = f.object_id
+    join metadata.relations n on n.field_id = (s.sides #>> '{field,via,0}')::uuid and n.deleted_at is null
+    join lateral engine.columns(o.workspace_id, array[o.id]) l on l.relation_id = n.id
+    where u.role_id in (select c from engine.roles_of(caller) c) and u.action = 'READ' and s.sides -> 'field' ? 'via' and (object_ids is null or o.id = any (object_ids))
+      and not engine.reads_wholly(caller, o.id)
+  loop
+    execute format($sql$
+      select max(b.position) from %1$I.event_batches b join %1$I.record_events e on e.batch = b.batch
+      where b.position > $1 and b.position <= $2 and b.object_id = $3 and b.action = 'updated' and e.before ? %4$L
+        and (select coalesce(%5$s, false) from jsonb_populate_record(null::%1$I.%2$I, e.before) t) <> (select coalesce(%5$s, false) from jsonb_populate_record(null::%1$I.%2$I, e.after) t)
+        and exists (select from %1$I.%3$I x where x.%6$I = e.record_id)$sql$,
+      schema_name, r.related_table, r.table_name, trim(both '"' from r.column_name), r.condition, r.link)
+    into v_position using after_position, until_position, r.related_id;
+    if v_position is not null then
+      return next jsonb_build_object('position', v_position::text, 'action', 'resync', 'object', r.name_singular, 'recordId', null);
+    end if;
+  end loop;
 end
 $function$;
 
@@ -13449,6 +13491,32 @@ begin
   return jsonb_build_object('reverted', state -> 'wanted', 'skipped', (state ->> 'total')::int - (state ->> 'wanted')::int, 'conflicts', state -> 'conflicts');
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.end_share(workspace_id uuid, share_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_object metadata.objects;
+  v_share record;
+begin
+  if to_regclass(quote_ident(v_schema) || '.record_shares') is null then
+    return false;
+  end if;
+  execute format('delete from %I.record_shares s where s.id = $1 and s.expires_at <= now() returning *', v_schema) into v_share using share_id;
+  if v_share.id is null then
+    return false;
+  end if;
+  select o.* into v_object from metadata.objects o where o.id = v_share.object_id;
+  perform engine.note_share(v_schema, v_object, v_share.record_id,
+    engine.share_as_told(workspace_id, v_share.principal_kind, v_share.principal_id, v_share.access, v_share.reason, v_share.expires_at), null);
+  return true;
+end
+$function$;
+comment on function engine.end_share(uuid,uuid) is 'Takes a share away whose time is over, and tells the log. False while it is not, or when there is none.';
 
 CREATE OR REPLACE FUNCTION engine.estimated_ms(kind text, statement text, rewrites boolean, row_estimate bigint)
  RETURNS double precision
@@ -23441,6 +23509,13 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.share_as_told(workspace_id uuid, principal_kind text, principal_id uuid, access text, reason text, expires_at timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN jsonb_build_object('with', engine.principal_name(workspace_id, principal_kind, principal_id), 'id', principal_id, 'kind', principal_kind, 'access', access, 'reason', reason, 'expiresAt', expires_at);
+
 CREATE OR REPLACE FUNCTION engine.share_record(caller name, schema_name text, object_name text, record_id uuid, principal_kind text, principal_id uuid, access text, reason text, expires_at timestamp with time zone)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -23476,6 +23551,9 @@ begin
   into v_id using v_object.id, record_id, principal_kind, principal_id, access, v_reason, engine.current_member(), (engine.current_actor()).name, expires_at;
   perform engine.note_share(schema_name, v_object, record_id, v_before,
     jsonb_build_object('with', v_principal, 'id', principal_id, 'kind', principal_kind, 'access', access, 'reason', v_reason, 'expiresAt', expires_at));
+  if expires_at is not null then
+    perform graphile_worker.add_job('shares__end', json_build_object('id', v_id, 'workspace_id', v_object.workspace_id), run_at => expires_at, job_key => 'share:' || v_id);
+  end if;
   -- Once, and people: a role may be everybody's.
   if v_before is null and principal_kind <> 'ROLE' then
     perform core.notify(v_object.workspace_id,
@@ -25991,6 +26069,7 @@ begin
   if v_team is not null and v_member.id is not null then
     perform engine.note_member_event(case tg_op when 'INSERT' then 'TEAM_MEMBER_ADDED' when 'UPDATE' then 'TEAM_MEMBER_CHANGED' else 'TEAM_MEMBER_REMOVED' end, v_member,
       jsonb_build_object('team', v_team, 'teamId', v_row.team_id, 'isLead', v_row.is_lead));
+    perform pg_notify('relvar_identity', json_build_object('workspace', v_member.workspace_id, 'teams', true)::text);
   end if;
   return null;
 end
@@ -26043,6 +26122,8 @@ begin
   if engine.workspace_exists(v_team.workspace_id) then
     perform core.note_auth_event(case tg_op when 'INSERT' then 'TEAM_CREATED' when 'UPDATE' then 'TEAM_CHANGED' else 'TEAM_DELETED' end, v_team.workspace_id,
       detail => jsonb_build_object('team', v_team.name, 'teamId', v_team.id, 'by', engine.actor_name()));
+    -- Rules ask who leads whom, and what is shared with a team.
+    perform pg_notify('relvar_identity', json_build_object('workspace', v_team.workspace_id, 'teams', true)::text);
   end if;
   return null;
 end
@@ -26569,9 +26650,8 @@ begin
   end if;
   v_object := engine.shareable_object(caller, schema_name, v_share.name_singular, v_share.record_id, 'UPDATE');
   execute format('delete from %I.record_shares where id = $1', schema_name) using share_id;
-  perform engine.note_share(schema_name, v_object, v_share.record_id, jsonb_build_object(
-    'with', engine.principal_name(v_object.workspace_id, v_share.principal_kind, v_share.principal_id), 'id', v_share.principal_id, 'kind', v_share.principal_kind, 'access', v_share.access,
-    'reason', v_share.reason, 'expiresAt', v_share.expires_at), null);
+  perform engine.note_share(schema_name, v_object, v_share.record_id,
+    engine.share_as_told(v_object.workspace_id, v_share.principal_kind, v_share.principal_id, v_share.access, v_share.reason, v_share.expires_at), null);
   return true;
 end
 $function$;
@@ -28841,6 +28921,14 @@ begin
 end
 $function$;
 comment on function metadata.judge_app(uuid,boolean) is 'Lets an app in or blocks it, with all that it was granted, within a moment. Null: as the workspace holds it with apps that registered themselves.';
+
+CREATE OR REPLACE FUNCTION metadata.log_position()
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select engine.last_position(engine.own_workspace()) $function$;
+comment on function metadata.log_position() is 'How far the event log of the workspace goes. Read it before records that are to be kept up to date, and subscribe to recordChanges after it: nothing is missed between the two.';
 
 CREATE OR REPLACE FUNCTION metadata.map_scim_group(id uuid, role_id uuid DEFAULT NULL::uuid, team_id uuid DEFAULT NULL::uuid, "position" integer DEFAULT 0)
  RETURNS jsonb
@@ -31375,6 +31463,8 @@ grant execute on function engine.end_merge(text,jsonb) to relvar_crm;
 
 grant execute on function engine.end_revert(jsonb) to relvar_crm;
 
+grant execute on function engine.end_share(uuid,uuid) to relvar_worker;
+
 grant execute on function engine.events_after(uuid,bigint,integer,integer,integer) to relvar_server;
 
 grant execute on function engine.events_after(uuid,bigint,integer,integer,integer) to relvar_worker;
@@ -31668,6 +31758,8 @@ grant execute on function metadata.jobs(text,text,boolean,integer,bigint) to rel
 grant execute on function metadata.joining() to relvar_crm;
 
 grant execute on function metadata.judge_app(uuid,boolean) to relvar_crm;
+
+grant execute on function metadata.log_position() to relvar_crm;
 
 grant execute on function metadata.map_scim_group(uuid,uuid,uuid,integer) to relvar_crm;
 

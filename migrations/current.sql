@@ -138,3 +138,25 @@ begin
   end loop;
 end
 $$;
+-- What views said about fields that are deleted.
+create table engine.view_remnants (
+  field_id uuid not null references metadata.fields on delete cascade,
+  option_value text not null default '',
+  view_id uuid not null references metadata.views on delete cascade,
+  before jsonb not null,
+  after jsonb,
+  columns jsonb,
+  transaction_id xid8 not null default pg_current_xact_id(),
+  primary key (field_id, option_value, view_id)
+);
+comment on table engine.view_remnants is 'What views said about fields that were deleted and may be restored, or about options that were removed.';
+create index on engine.view_remnants (view_id);
+drop function engine.is_trashed_for(name, text, metadata.objects, uuid, text);
+--!include engine/events.sql
+--!include engine/desired.sql
+--!include engine/rules/explain.sql
+--!include engine/trash.sql
+--!include engine/trash/problems.sql
+--!include engine/trash/restore.sql
+--!include engine/views/remnants.sql
+--!include metadata/plan.sql

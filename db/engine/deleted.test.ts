@@ -76,7 +76,8 @@ test('what uses a field is listed, and deleting or switching off the field is re
       'object Projects finds duplicates by it',
       'view By stage groups by it, filters by it, sorts by it, shows it',
     ]);
-    expect(uses.every((use) => use.isBlocking && use.objectLabel === 'Projects')).toBe(true);
+    expect(uses.map((use) => use.isBlocking)).toEqual([true, true, false]);
+    expect(uses.every((use) => use.objectLabel === 'Projects')).toBe(true);
     await act(client, other.adminRole);
     expect((await failure(client, () => client.query(`select metadata.dependents('field', $1)`, [field]))).code).toBe(
       '42501',
@@ -89,8 +90,8 @@ test('what uses a field is listed, and deleting or switching off the field is re
     ]) {
       const error = await failure(client, () => client.query(sql, [field]));
       expect(error).toMatchObject({ code: 'RV061', hint: expect.stringContaining('delete_field') });
-      expect(error.message).toContain('the view "By stage" of Projects groups by it');
-      expect(error.detail!.split('\n')).toHaveLength(3);
+      expect(error.message).toContain('the index "Stages" of Projects goes by it');
+      expect(error.detail!.split('\n')).toHaveLength(2);
     }
   }));
 
@@ -114,7 +115,7 @@ test('another field of the same type takes its place wherever it was used', () =
     expect(await statements(client, ws)).toEqual([]);
   }));
 
-test('an option that a view or the default uses is not removed, until another takes its place', () =>
+test('an option that the default uses is not removed, until another takes its place, in views as well', () =>
   db.inTransaction(async (client) => {
     const { field, view } = await usedField(client);
     await reconcile(client);
@@ -144,6 +145,21 @@ test('an option that a view or the default uses is not removed, until another ta
     });
     expect((await client.query('select distinct stage from projects')).rows).toEqual([{ stage: 'DONE' }]);
     expect(await value(client, 'select default_value from metadata.fields where id = $1', [field])).toBe('DONE');
+  }));
+
+test('an option that goes leaves the filters that ask for it', () =>
+  db.inTransaction(async (client) => {
+    const { field, view } = await usedField(client);
+    const filter = async () => value(client, 'select filter from metadata.views where id = $1', [view]);
+    const asks = (given: string[]) => ({ fieldId: field, operand: 'IS', value: given });
+    await client.query('update metadata.views set filter = $2 where id = $1', [
+      view,
+      JSON.stringify({ or: [asks(['NEW', 'DONE']), { not: asks(['NEW']) }] }),
+    ]);
+    await client.query(`update metadata.fields set default_value = null where id = $1`, [field]);
+    await client.query(`select metadata.delete_option($1, 'NEW')`, [field]);
+    await reconcile(client);
+    expect(await filter()).toEqual({ or: [asks(['DONE'])] });
   }));
 
 test('an option that nothing but records have is not removed either', () =>

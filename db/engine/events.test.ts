@@ -85,12 +85,22 @@ test('an update says what changed, and only that', () =>
 test('an update that changes nothing leaves nothing: no event, no outbox row, no new time', () =>
   db.inTransaction(async (client) => {
     await insert(client, `${ws.schema}.things`, { name: 'a' });
-    const before = { log: await events(client), outbox: await outbox(client) };
+    // Some time ago, by somebody else: otherwise nothing could be told from the new time.
+    await client.query('set local session_replication_role = replica');
+    await client.query(
+      `update ${ws.schema}.things set updated_at = '2020-02-02', updated_by_name = 'Eve', updated_by_source = 'IMPORT'`,
+    );
+    await client.query('set local session_replication_role = origin');
+    const touched = async () =>
+      (await client.query(`select updated_at, updated_by_name, updated_by_source from ${ws.schema}.things`)).rows;
+    const before = { log: await events(client), outbox: await outbox(client), touched: await touched() };
     await client.query(`update ${ws.schema}.things set name = 'a'`);
     await client.query(`update ${ws.schema}.things set name = 'b' where false`);
     await client.query(`delete from ${ws.schema}.things where false`);
     await client.query(`insert into ${ws.schema}.things (name) select 'x' where false`);
-    expect({ log: await events(client), outbox: await outbox(client) }).toEqual(before);
+    expect({ log: await events(client), outbox: await outbox(client), touched: await touched() }).toEqual(before);
+    await client.query(`update ${ws.schema}.things set name = 'b'`);
+    expect(await touched()).not.toEqual(before.touched);
   }));
 
 test('a large statement is logged as many small ones are', () =>

@@ -58,6 +58,11 @@ const seen = async (client: pg.ClientBase) =>
   (await client.query('select name from metadata.views order by name')).rows.map((row) => row.name as string);
 const value = async (client: pg.ClientBase, sql: string, values: unknown[] = []) =>
   Object.values((await client.query(sql, values)).rows[0] ?? {})[0] as unknown;
+interface Plan {
+  warnings: { code: string }[];
+  changes: unknown[];
+  fingerprint: string;
+}
 const changes = async (client: pg.ClientBase, sql: string, values: unknown[] = []) =>
   (await client.query(sql, values)).rowCount;
 const share = (client: pg.ClientBase, view: string, kind: string, to: string, access = 'READ') =>
@@ -489,24 +494,101 @@ describe('what a view uses', () => {
       expect(await value(client, 'select field_id from metadata.view_fields where view_id = $1', [view])).toBe(next);
     }));
 
-  test('holds up a field by a view of the workspace that filters by it, not by one that shows it alone', () =>
+  test('never stands in the way of the model: what it says about a field goes with the field, and comes back with it', () =>
     db.inTransaction(async (client) => {
       const object = await addObject(client, ws, { label_singular: 'Boat', label_plural: 'Boats' });
-      const field = await addField(client, object, { label: 'Old', type: 'TEXT' });
-      const view = await insert(client, 'metadata.views', { object_id: object, name: 'Ours' });
-      await insert(client, 'metadata.view_fields', { workspace_id: ws.id, view_id: view, field_id: field });
+      const port = await addObject(client, ws, { label_singular: 'Port', label_plural: 'Ports' });
+      const old = await addField(client, object, { label: 'Old', type: 'TEXT' });
+      const stays = await addField(client, object, { label: 'Stays', type: 'TEXT' });
+      const ports = await addField(client, object, {
+        label: 'Ports',
+        type: 'MANY_TO_MANY',
+        settings: { targetObjectId: port, inverseLabel: 'Boats' },
+      });
+      const asks = (fieldId: string) => ({ fieldId, operand: 'CONTAINS', value: 'x' });
+      const state = {
+        group_field_id: ports,
+        filter: { and: [asks(old), { or: [asks(stays), { not: asks(old) }] }] },
+        sorts: [{ fieldId: old }, { fieldId: stays }],
+      };
+      const view = await insert(client, 'metadata.views', {
+        object_id: object,
+        name: 'Ours',
+        group_field_id: ports,
+        filter: JSON.stringify(state.filter),
+        sorts: JSON.stringify(state.sorts),
+      });
+      for (const field of [old, stays])
+        await insert(client, 'metadata.view_fields', {
+          workspace_id: ws.id,
+          view_id: view,
+          field_id: field,
+          width: 77,
+        });
+      await reconcile(client);
+      const content = async () =>
+        (await client.query('select group_field_id, filter, sorts from metadata.views where id = $1', [view])).rows[0];
+      const columns = async () =>
+        (
+          await client.query('select field_id, width from metadata.view_fields where view_id = $1 order by field_id', [
+            view,
+          ])
+        ).rows.map((row) => `${row.field_id} ${row.width}`);
+      const all = await columns();
+      await asBoss(client);
+      const plan = (await value(client, 'select metadata.plan_changes($1, $2)', [
+        ws.id,
+        JSON.stringify([old, ports].map((id) => ({ op: 'delete', table: 'fields', id }))),
+      ])) as Plan;
+      expect(plan.warnings).toContainEqual(
+        expect.objectContaining({
+          code: 'VIEWS_CHANGE',
+          message: 'The view "Ours" of Boats goes on without Old, Ports.',
+        }),
+      );
+      expect(await content()).toEqual(state);
+      await client.query('select metadata.delete_field($1)', [ports]);
+      await client.query('select metadata.delete_field($1)', [old]);
+      await reconcile(client);
+      expect(await content()).toEqual({
+        group_field_id: null,
+        filter: { and: [{ or: [asks(stays)] }] },
+        sorts: [{ fieldId: stays }],
+      });
+      expect(await columns()).toEqual([`${stays} 77`]);
+      await client.query('select metadata.restore_field($1)', [old]);
+      await client.query('select metadata.restore_field($1)', [ports]);
+      await reconcile(client);
+      expect(await content()).toEqual(state);
+      expect(await columns()).toEqual(all);
+    }));
+
+  test('that groups by a relation to many which is new does not keep the model from going back', () =>
+    db.inTransaction(async (client) => {
+      const object = await addObject(client, ws, { label_singular: 'Boat', label_plural: 'Boats' });
+      await reconcile(client);
+      const version = await value(client, 'select model_version from core.workspaces where id = $1', [ws.id]);
+      const fields = [];
+      for (const [type, settings] of [
+        ['TEXT', {}],
+        ['MANY_TO_MANY', { targetObjectId: object, inverseLabel: 'Others' }],
+      ] as const)
+        fields.push(await addField(client, object, { label: `A ${type}`, type, settings }));
+      for (const field of fields)
+        await insert(client, 'metadata.views', { object_id: object, name: field, group_field_id: field });
       await reconcile(client);
       await asBoss(client);
-      await client.query('savepoint before');
-      await client.query('select metadata.delete_field($1)', [field]);
-      await client.query('rollback to before');
-      await client.query('update metadata.views set filter = $2 where id = $1', [
-        view,
-        JSON.stringify({ [field]: { isNull: false } }),
+      const plan = (await value(client, 'select metadata.plan_revert($1, $2)', [ws.id, version])) as Plan;
+      expect(plan.warnings.filter((each) => each.code === 'VIEWS_CHANGE')).toHaveLength(2);
+      await client.query('select metadata.apply_changes($1, $2, $3)', [
+        ws.id,
+        JSON.stringify(plan.changes),
+        plan.fingerprint,
       ]);
-      expect((await failure(client, () => client.query('select metadata.delete_field($1)', [field]))).code).toBe(
-        'RV061',
-      );
+      await client.query('reset role');
+      expect(
+        (await client.query('select group_field_id from metadata.views where object_id = $1', [object])).rows,
+      ).toEqual([{ group_field_id: null }, { group_field_id: null }]);
     }));
 });
 

@@ -171,15 +171,15 @@ as $$
   select 'trigger', o.id || ' ' || t.name, o.id::text, o.table_name, t.name, t.definition,
     engine.fact_comment(t.name, t.definition), null, null::boolean, null, null, null::oid
   from metadata.objects o
-  -- The log and the trash leave out what is not in transition tables; to write what is computed changes nothing.
+  -- The log and the trash leave out what is not in transition tables; that what is computed differs is no change.
   left join (
-    select s.object_id, string_agg(quote_literal(s.name), ', ' order by s.name) filter (where s.generated_kind = 'kept') as kept,
+    select s.object_id, string_agg(quote_literal(s.name), ', ' order by s.name) as computed,
       string_agg(', ' || quote_literal(s.name), '' order by s.name) filter (where s.generated_kind = 'virtual') as hidden
-    from unnest(spec) s where s.generated_kind in ('kept', 'virtual') group by s.object_id
+    from unnest(spec) s where s.generated_kind is not null group by s.object_id
   ) c on c.object_id = o.id
   cross join lateral (select engine.link_arguments(o, spec) as arguments) l
   cross join lateral (values
-    ('_100_touch', format('before update on %%s for each row execute function engine.tg_records__touch(%s)', c.kept), true),
+    ('_100_touch', format('before update on %%s for each row execute function engine.tg_records__touch(%s)', c.computed), true),
     ('_200_log_insert', format('after insert on %%s referencing new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),

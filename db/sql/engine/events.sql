@@ -116,7 +116,8 @@ as $$
 $$;
 
 -- updatedAt and updatedBy, kept by the database so that no client can forge or forget them. What is
--- computed from elsewhere (the columns that are its arguments) is nobody's change of this record.
+-- computed (the columns that are its arguments) is nobody's change of this record; in a row that is about to be written, what
+-- PostgreSQL generates is still empty.
 create or replace function engine.tg_records__touch() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$

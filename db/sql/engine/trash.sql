@@ -40,21 +40,6 @@ begin
 end
 $$;
 
--- What a role could not see or delete while it was there it neither restores nor destroys. Which records, and
--- whether for good, one role says: to delete all by one and destroy its own by another destroys its own.
-create or replace function engine.is_trashed_for(caller name, schema_name text, object metadata.objects, record_id uuid, action text default 'DELETE') returns boolean
-language plpgsql stable set search_path = ''
-as $$
-declare
-  v_found boolean;
-begin
-  execute format('select exists (select from %1$I.trash d cross join lateral jsonb_populate_record(null::%1$I.%2$I, d.data) t where d.object_id = $1 and d.record_id = $2 and %3$s and %4$s)',
-    schema_name, (object).table_name, engine.condition_of(caller, (object).id, 'READ', 't.'), engine.condition_of(caller, (object).id, action, 't.'))
-    into v_found using (object).id, record_id;
-  return v_found;
-end
-$$;
-
 -- Puts a deleted record back, with the records that its deletion took along (cascade) and the
 -- links that it cut (set null).
 create or replace function engine.restore_record(caller name, schema_name text, object_name text, record_id uuid) returns boolean
@@ -63,7 +48,7 @@ as $$
 declare
   v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name);
 begin
-  return engine.is_trashed_for(caller, schema_name, v_object, record_id) and engine.put_back(schema_name, v_object, record_id, caller);
+  return record_id = any (engine.trashed_ids(caller, schema_name, v_object, array[record_id])) and engine.put_back(schema_name, v_object, record_id, caller);
 end
 $$;
 

@@ -148,7 +148,9 @@ as $$
     select 4, 'REWRITES', format('The table %s is rewritten: about %s records, which nobody can read or write meanwhile.', s.object_name, s.row_estimate), 'Choose a quiet hour.'
     from unnest(steps) s where s.rewrites and s.row_estimate > 1000 and not s.is_online
     union all
-    select 5, 'ONLINE', format('The table %s is large, so a job does a part of this without blocking it.', s.object_name), 'Settings shows how far it has got.'
+    select 5, 'VIEWS_CHANGE', v.message, 'What a view says about a field comes back with the field, as long as it can be restored.' from engine.changed_views(warnings.workspace_id) v
+    union all
+    select 6, 'ONLINE', format('The table %s is large, so a job does a part of this without blocking it.', s.object_name), 'Settings shows how far it has got.'
     from (select distinct s.object_name from unnest(steps) s where s.is_online) s
   ) w
 $$;

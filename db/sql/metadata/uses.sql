@@ -43,12 +43,12 @@ begin
     from metadata.indexes i
     where i.workspace_id = uses.workspace_id and concat(i.parts, i.compiled) ~ v_pattern
     union all
-    -- Of a view that the caller does not see no more is told than that it is there. What shows a field does without it.
+    -- Of a view that the caller does not see no more is told than that it is there. A view does without what goes.
     select 'view', v.id, case when v.visibility = 'WORKSPACE' or v.owner_id = v_member or v.id = any (v_shared) then v.name else 'A member''s own view' end, v.object_id, concat_ws(', ',
         case when v.group_field_id = any (v_ids) then 'groups by it' end, case when v.filter::text ~ v_pattern then 'filters by it' end,
         case when v.sorts::text ~ v_pattern then 'sorts by it' end, case when v.layout::text ~ v_pattern then 'lays out by it' end,
         case when exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)) then 'shows it' end),
-      v.visibility = 'WORKSPACE' and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts, v.layout) ~ v_pattern), v.filter::text
+      false, v.filter::text
     from metadata.views v
     where v.workspace_id = uses.workspace_id and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts, v.layout) ~ v_pattern
       or exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)))

@@ -67,6 +67,22 @@ begin
 end
 $$;
 
+-- The columns of a constraint or of a unique index.
+create or replace function engine.constraint_columns(table_id oid, constraint_name text) returns text[]
+language sql stable set search_path = ''
+as $$
+  select coalesce(array_agg(a.attname::text order by a.attnum), '{}')
+  from (
+    select unnest(k.conkey) as attnum from pg_catalog.pg_constraint k where k.conrelid = table_id and k.conname = constraint_name
+    union
+    select d.refobjsubid from pg_catalog.pg_class i
+    join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_class'::regclass and d.objid = i.oid and d.refobjid = table_id and d.refobjsubid > 0
+    where i.relname = constraint_name and i.relkind = 'i'
+      and i.oid in (select x.indexrelid from pg_catalog.pg_index x where x.indrelid = table_id)
+  ) c
+  join pg_catalog.pg_attribute a on a.attrelid = table_id and a.attnum = c.attnum
+$$;
+
 -- What a caller may be told of a constraint: all of it only where he reads or writes each of its columns and,
 -- of a unique one, sees each record. Whether the other record is one that he sees is no matter: were the words
 -- another then, they would tell.
@@ -74,16 +90,8 @@ create or replace function engine.knows_constraint(caller name, object metadata.
 language sql stable set search_path = ''
 as $$
   select not exists (
-      select from (
-        select unnest(k.conkey) as attnum from pg_catalog.pg_constraint k where k.conrelid = table_id and k.conname = constraint_name
-        union
-        select d.refobjsubid from pg_catalog.pg_class i
-        join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_class'::regclass and d.objid = i.oid and d.refobjid = table_id and d.refobjsubid > 0
-        where i.relname = constraint_name and i.relkind = 'i'
-          and i.oid in (select x.indexrelid from pg_catalog.pg_index x where x.indrelid = table_id)
-      ) c
-      cross join lateral (select c.attnum::int2 as attnum) a
-      where not (has_column_privilege(caller, table_id, a.attnum, 'select') or has_column_privilege(caller, table_id, a.attnum, 'insert') or has_column_privilege(caller, table_id, a.attnum, 'update'))),
+      select from unnest(engine.constraint_columns(table_id, constraint_name)) c
+      where not (has_column_privilege(caller, table_id, c, 'select') or has_column_privilege(caller, table_id, c, 'insert') or has_column_privilege(caller, table_id, c, 'update'))),
     -- Asked of the role that is told: the session is the server's own.
     not is_unique or exists (
       select from engine.roles_of(caller) c

@@ -1,22 +1,6 @@
 -- What keeps a record from coming back, and what it would take. It is tried, and taken back: the record is put back with what is
 -- in the way left out, again and again, until nothing is, so PostgreSQL itself says what is wrong.
 
--- The columns of a constraint or of a unique index.
-create or replace function engine.constraint_columns(table_id oid, constraint_name text) returns text[]
-language sql stable set search_path = ''
-as $$
-  select coalesce(array_agg(a.attname::text order by a.attnum), '{}')
-  from (
-    select unnest(k.conkey) as attnum from pg_catalog.pg_constraint k where k.conrelid = table_id and k.conname = constraint_name
-    union
-    select d.refobjsubid from pg_catalog.pg_class i
-    join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_class'::regclass and d.objid = i.oid and d.refobjid = table_id and d.refobjsubid > 0
-    where i.relname = constraint_name and i.relkind = 'i'
-      and i.oid in (select x.indexrelid from pg_catalog.pg_index x where x.indrelid = table_id)
-  ) c
-  join pg_catalog.pg_attribute a on a.attrelid = table_id and a.attnum = c.attnum
-$$;
-
 -- The record that has what is unique, as far as the caller sees it.
 create or replace function engine.taken_by(caller name, schema_name text, object metadata.objects, constraint_name text, data jsonb) returns jsonb
 language plpgsql stable set search_path = ''

@@ -59,6 +59,8 @@ end
 $$;
 
 -- The records among these ids that lie in the trash, and that the caller may restore or destroy, in the order of their deletion.
+-- What a role could not see or delete while it was there it neither restores nor destroys. Which records, and
+-- whether for good, one role says: to delete all by one and destroy its own by another destroys its own.
 create or replace function engine.trashed_ids(caller name, schema_name text, object metadata.objects, record_ids uuid[], action text default 'DELETE') returns uuid[]
 language plpgsql stable set search_path = ''
 as $$

@@ -13,9 +13,7 @@ alter table metadata.views add column group_bucket text check (group_bucket in (
 --!include metadata/replace.sql
 --!include metadata/manifest.sql
 --!include metadata/bundle.sql
---!include engine/internals.sql
 --!include engine/past/revert_plan.sql
---!include engine/past/revert.sql
 
 -- Imports of files: the file, what is to be done with it, and what came of it.
 create table core.imports (
@@ -151,12 +149,38 @@ create table engine.view_remnants (
 );
 comment on table engine.view_remnants is 'What views said about fields that were deleted and may be restored, or about options that were removed.';
 create index on engine.view_remnants (view_id);
+-- When duplicates were looked for.
+create table engine.duplicate_scans (
+  workspace_id uuid primary key references core.workspaces on delete cascade,
+  wanted_at timestamptz,
+  scanned_at timestamptz,
+  took interval
+);
+comment on table engine.duplicate_scans is 'When the duplicates of a workspace were looked for, and since when somebody waits for that.';
 drop function engine.is_trashed_for(name, text, metadata.objects, uuid, text);
+drop function engine.duplicate_value(metadata.fields);
+drop function engine.duplicate_criteria(metadata.objects);
+drop function engine.visible_duplicates(jsonb, int) cascade;
+drop function engine.list_trash(name, text, text, text, text, int, timestamptz, uuid) cascade;
 --!include engine/events.sql
 --!include engine/desired.sql
 --!include engine/rules/explain.sql
 --!include engine/trash.sql
 --!include engine/trash/problems.sql
 --!include engine/trash/restore.sql
+--!include engine/trash/destroy.sql
 --!include engine/views/remnants.sql
 --!include metadata/plan.sql
+--!include engine/merge.sql
+--!include engine/trash/list.sql
+--!include engine/trash/internals.sql
+--!include engine/merge/plan.sql
+--!include engine/merge/internals.sql
+--!include engine/past/revert.sql
+--!include engine/timeline/timeline.sql
+--!include engine/duplicates.sql
+--!include engine/duplicates/scan.sql
+--!include engine/duplicates/inbox.sql
+--!include engine/duplicates/internals.sql
+--!include engine/internals.sql
+--!include engine/permissions/reading.sql

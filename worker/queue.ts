@@ -11,6 +11,8 @@ import { CRONTAB, tellSchedule } from './recurring.ts';
 import { pause } from './relay.ts';
 import { PayloadRefused } from './task.ts';
 import { databaseLoginsTidy } from './tasks/database_logins__tidy.ts';
+import { duplicatesScan } from './tasks/duplicates__scan.ts';
+import { duplicatesScans } from './tasks/duplicates__scans.ts';
 import { eventsArchive } from './tasks/events__archive.ts';
 import { impersonationEnd } from './tasks/impersonation__end.ts';
 import { importsPurge } from './tasks/imports__purge.ts';
@@ -39,7 +41,13 @@ const ABORT_MS = 400;
 const STOPPED = 'The worker stopped before the job was done.';
 
 /** Tasks that may take minutes run beside the others, so that these never wait for them. */
-const LONG: readonly string[] = ['model__online', 'trash__purge_workspace', 'events__archive', 'imports__run'];
+const LONG: readonly string[] = [
+  'model__online',
+  'trash__purge_workspace',
+  'events__archive',
+  'imports__run',
+  'duplicates__scan',
+];
 const LONG_AT_A_TIME = 2;
 
 export interface QueueSettings {
@@ -110,6 +118,8 @@ function makeTasks({ engine }: Pools, { url, mail, providers = PUBLIC_ONLY }: Qu
     oauth__purge: oauthPurge(engine),
     saml__refresh: samlRefresh(engine, makeProviderFetch(providers)),
     jobs__prune: jobsPrune(engine),
+    duplicates__scan: duplicatesScan(engine),
+    duplicates__scans: duplicatesScans(engine),
     events__archive: eventsArchive(engine),
     trash__purge: trashPurge(engine),
     trash__purge_workspace: trashPurgeWorkspace(engine),

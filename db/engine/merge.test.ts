@@ -286,6 +286,150 @@ test('a deletion cannot pass for a merge by a setting', () =>
     ]);
   }));
 
+interface Plan {
+  survivorId: string;
+  survivors: string[];
+  removable: string[];
+  choices: Record<string, string>;
+  united: Record<string, unknown>;
+  data: Record<string, unknown>;
+  records: { recordId: string; isTrashed: boolean; values: Record<string, unknown> }[];
+  moves: { kind: string; label: string; counts: Record<string, number> }[];
+}
+const planOf = async (client: pg.ClientBase, object: string, found: string[], survivor: string | null = null) =>
+  (await client.query<{ plan: Plan }>('select plan_merge($1, $2, $3) as plan', [object, found, survivor])).rows[0]!
+    .plan;
+
+describe('a plan', () => {
+  test('proposes the fullest record, its values, those that it lacks of the others, and several together', () =>
+    db.inTransaction(async (client) => {
+      await client.query(`set local search_path = ${ws.schema}, public`);
+      const one = await insert(client, 'people', {
+        name_first_name: 'Ann',
+        emails_primary_email: 'ann@x.example',
+        emails_additional_emails: ['old@x.example'],
+        phones_primary_phone_number: '12345',
+        phones_primary_phone_calling_code: '+49',
+        job_title: 'Head',
+        city: 'Rome',
+      });
+      const two = await insert(client, 'people', {
+        name_first_name: 'Anna',
+        name_last_name: 'Berg',
+        emails_primary_email: 'OLD@x.example',
+        phones_primary_phone_number: '777',
+        linkedin_link_primary_link_url: 'https://linkedin.example/ann',
+      });
+      const plan = await planOf(client, 'person', [two, one]);
+      expect(plan).toMatchObject({
+        survivorId: one,
+        choices: { name: one, jobTitle: one, emails: one, linkedinLink: two, phones: 'ALL' },
+      });
+      expect(plan.survivors.sort()).toEqual([one, two].sort());
+      expect(plan.data).toEqual({
+        linkedinLinkPrimaryLinkUrl: 'https://linkedin.example/ann',
+        phonesAdditionalPhones: ['777'],
+      });
+      const other = await planOf(client, 'person', [one, two], two);
+      expect(other).toMatchObject({ survivorId: two, choices: { name: two, city: one, emails: 'ALL' } });
+      expect(other.data).toMatchObject({
+        city: 'Rome',
+        emailsAdditionalEmails: ['ann@x.example'],
+        phonesAdditionalPhones: ['+49 12345'],
+      });
+      expect(other.records.find((each) => each.recordId === one)!.values).toMatchObject({ jobTitle: 'Head' });
+      expect(await rows(client, 'select 1 from people where id = any ($1)', [one, two])).toHaveLength(2);
+    }));
+
+  test('counts what moves, and tells of no field, record or relation that the role may not read or change', () =>
+    db.inTransaction(async (client) => {
+      const { ann, anna } = await people(client);
+      const law = await insert(client, 'courses', { name: 'Law' });
+      for (const name of ['Monday', 'Friday']) await insert(client, 'visits', { name, client_id: anna });
+      await client.query('insert into client_course_links (client_id, course_id) values ($1, $2)', [anna, law]);
+      await client.query('update clients set city = $2 where id = $1', [anna, 'Rome']);
+      const moves = (plan: Plan) => Object.fromEntries(plan.moves.map(({ label, counts }) => [label, counts[anna]]));
+      await act(client, ws.memberRole);
+      const plan = await planOf(client, 'client', [ann, anna], ann);
+      expect(moves(plan)).toMatchObject({ Visits: 2, Courses: 1, 'Changes in the history': 3 });
+      expect(plan.data).toEqual({ city: 'Rome' });
+      await client.query('reset role');
+      const role = (await rows(client, 'select id from metadata.roles where pg_role = $1', ws.memberRole))[0].id;
+      await client.query(
+        `insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete) values ($1, $2, $3, false, false, false, false), ($1, $2, $4, true, false, true, false)`,
+        [ws.id, role, ids.visit, ids.client],
+      );
+      await client.query(
+        `insert into metadata.field_permissions (workspace_id, role_id, object_id, field_id, can_read, can_update)
+         select $1, $2, $3, f.id, true, false from metadata.fields f where f.object_id = $3 and f.name = 'city'`,
+        [ws.id, role, ids.client],
+      );
+      await reconcile(client);
+      await act(client, ws.memberRole);
+      const narrow = await planOf(client, 'client', [ann, anna], ann);
+      expect(Object.keys(moves(narrow))).not.toContain('Visits');
+      expect(narrow).toMatchObject({ data: {}, removable: [] });
+      expect(JSON.stringify(narrow.records)).not.toContain('Rome');
+      expect((await failure(client, () => planOf(client, 'client', [ann, law]))).code).toBe('42501');
+      expect((await failure(client, () => planOf(client, 'client', [ann]))).code).toBe('RV250');
+      expect((await failure(client, () => planOf(client, 'client', [ann, anna], law))).code).toBe('RV250');
+      await client.query('reset role');
+      await client.query(
+        'update metadata.object_permissions set can_read = false, can_update = false where object_id = $1',
+        [ids.client],
+      );
+      await reconcile(client);
+      await act(client, ws.memberRole);
+      expect((await failure(client, () => planOf(client, 'client', [ann, anna]))).code).toBe('42501');
+    }));
+});
+
+test('a record in the trash is merged with the one that took its place, and lies there as before', () =>
+  db.inTransaction(async (client) => {
+    const { ann } = await people(client);
+    const visit = await insert(client, 'visits', { name: 'Monday', client_id: ann });
+    await client.query('update clients set city = $2, mentor_id = null where id = $1', [ann, 'Rome']);
+    await client.query('delete from clients where id = $1', [ann]);
+    const next = await insert(client, 'clients', { name: 'Ann anew', code: 'A' });
+    const plan = await planOf(client, 'client', [ann, next]);
+    expect(plan).toMatchObject({ survivorId: next, survivors: [next], data: { city: 'Rome' } });
+    expect(plan.records.find((each) => each.recordId === ann)).toMatchObject({
+      isTrashed: true,
+      values: { code: 'A', city: 'Rome' },
+    });
+    expect(await rows(client, 'select 1 from trash where record_id = $1', ann)).toHaveLength(1);
+    expect(await merge(client, next, [ann], plan.data)).toBe(next);
+    expect(await rows(client, 'select id, name, code, city from clients where code = $1', 'A')).toEqual([
+      { id: next, name: 'Ann anew', code: 'A', city: 'Rome' },
+    ]);
+    expect(await rows(client, 'select id, client_id from visits')).toEqual([{ id: visit, client_id: next }]);
+    expect(await rows(client, `select data ->> 'code' as code from trash where record_id = $1`, ann)).toEqual([
+      { code: 'A' },
+    ]);
+    // Who may not delete clients may not bring any back, either.
+    const role = (await rows(client, 'select id from metadata.roles where pg_role = $1', ws.memberRole))[0].id;
+    await client.query(
+      `insert into metadata.object_permissions (workspace_id, role_id, object_id, can_read, can_create, can_update, can_delete) values ($1, $2, $3, true, true, true, false)`,
+      [ws.id, role, ids.client],
+    );
+    await reconcile(client);
+    await act(client, ws.memberRole);
+    expect((await failure(client, () => planOf(client, 'client', [ann, next]))).code).toBe('42501');
+    expect((await failure(client, () => merge(client, next, [ann]))).code).toBe('42501');
+  }));
+
+test('the timeline of the survivor has the history of the others', () =>
+  db.inTransaction(async (client) => {
+    const { ann, anna, bob } = await people(client);
+    await client.query(`update clients set city = 'Rome' where id = $1`, [bob]);
+    await merge(client, anna, [bob]);
+    await merge(client, ann, [anna]);
+    await act(client, ws.memberRole);
+    const told = await rows(client, `select action, after ->> 'city' as city from record_timeline('client', $1)`, ann);
+    expect(told.filter((entry) => entry.action === 'created')).toHaveLength(3);
+    expect(told.map((entry) => entry.city)).toContain('Rome');
+  }));
+
 test('taken back by its transaction, all that moved goes back and the others are there again', async () => {
   const state = async () => {
     const of = (sql: string) => rows(db.admin as unknown as pg.ClientBase, sql);
@@ -297,6 +441,9 @@ test('taken back by its transaction, all that moved goes back and the others are
       courses: await of(`select client_id, course_id from ${s}.client_course_links order by 1, 2`),
       friends: await of(`select client_id, related_client_id from ${s}.client_client_links order by 1, 2`),
       trash: await of(`select record_id from ${s}.trash order by 1`),
+      comments: await of(`select record_id, body from ${s}.record_comments order by 2`),
+      shares: await of(`select record_id, access from ${s}.record_shares order by 1`),
+      favourites: await of(`select record_id from metadata.favourites where kind = 'RECORD' order by 1`),
     };
   };
   const committed = async <T>(work: (client: pg.PoolClient) => Promise<T>) => {
@@ -317,6 +464,17 @@ test('taken back by its transaction, all that moved goes back and the others are
     await insert(client, 'visits', { name: 'Monday', client_id: found.anna });
     await insert(client, 'badges', { name: '7', client_id: found.anna });
     await client.query('update clients set mentor_id = $1 where id = $2', [found.anna, found.bob]);
+    await client.query(
+      `insert into record_comments (object_id, record_id, body, author_type) values ($1, $2, 'Call', 'member'), ($1, $3, 'Write', 'member')`,
+      [ids.client, found.anna, found.ann],
+    );
+    const role = (await rows(client, `select id from metadata.roles where pg_role = $1`, ws.memberRole))[0].id;
+    await client.query(`select share_record('client', $1, 'ROLE', $2, 'READ')`, [found.ann, role]);
+    await client.query(`select share_record('client', $1, 'ROLE', $2, 'WRITE')`, [found.anna, role]);
+    await client.query(
+      `insert into metadata.favourites (workspace_id, kind, object_id, record_id) values ($1, 'RECORD', $2, $3)`,
+      [ws.id, ids.client, found.anna],
+    );
     await client.query('insert into client_course_links (client_id, course_id) values ($1, $2)', [found.anna, course]);
     await client.query('insert into client_client_links (client_id, related_client_id) values ($1, $2)', [
       found.bob,
@@ -329,7 +487,12 @@ test('taken back by its transaction, all that moved goes back and the others are
     await merge(client, ann, [anna], { name: 'Anna', city: 'Rome' });
     return (await rows(client, 'select pg_current_xact_id()::text as id'))[0].id;
   });
-  expect((await state()).visits).toMatchObject([{ client_id: ann }]);
+  expect(await state()).toMatchObject({
+    visits: [{ client_id: ann }],
+    comments: [{ record_id: ann }, { record_id: ann }],
+    shares: [{ record_id: ann, access: 'WRITE' }],
+    favourites: [{ record_id: ann }],
+  });
   const undone = await committed(async (client) => {
     const [{ result }] = await rows(client, 'select revert(transaction_id => $1) as result', transaction);
     expect(result).toMatchObject({ skipped: 0, conflicts: [] });

@@ -2,7 +2,7 @@
 
 create or replace function engine.internal_tables() returns text[]
 language sql immutable parallel safe
-  return '{record_events,event_batches,event_archive,trash,record_shares,record_comments}'::text[];
+  return '{record_events,event_batches,event_archive,trash,record_shares,record_comments,record_merges,record_duplicates}'::text[];
 
 create or replace function engine.event_columns(prefix text, separator text) returns text
 language sql immutable parallel safe set search_path = ''
@@ -202,30 +202,6 @@ BEGIN ATOMIC
     FROM engine.matching_ids(CURRENT_USER, %1$L::text, matching_ids.table_name, matching_ids.filter, matching_ids.max_results, matching_ids.few) m(ids, is_worthwhile);
 END$function$, schema_name),
       '@behavior -*', 'Ids of the records of a table that fulfil a filter, of those that the caller sees, found by indexes which PostgreSQL does not use under a rule. Null for more than max_results. Not worth asking where no rule limits the caller, or where he sees at most a few.'),
-    ('function', 'find_duplicates', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates(object_name text, INOUT record_id uuid, max_results integer DEFAULT 20, OUT label text, OUT criteria jsonb)
- RETURNS SETOF record
- LANGUAGE sql
- STABLE ROWS 5
-BEGIN ATOMIC
- SELECT d.record_id,
-     d.label,
-     d.criteria
-    FROM engine.visible_duplicates(engine.duplicate_candidates(CURRENT_USER, %1$L::text, find_duplicates.object_name, find_duplicates.record_id, NULL::jsonb), find_duplicates.max_results) d(record_id, label, criteria);
-END$function$, schema_name),
-      null, 'Records that are like a record by the criteria of their object, with the fields that they share.'),
-    ('function', 'find_duplicates_of', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates_of(object_name text, data jsonb, max_results integer DEFAULT 20)
- RETURNS TABLE(record_id uuid, label text, criteria jsonb)
- LANGUAGE sql
- STABLE ROWS 5
-BEGIN ATOMIC
- SELECT d.record_id,
-     d.label,
-     d.criteria
-    FROM engine.visible_duplicates(engine.duplicate_candidates(CURRENT_USER, %1$L::text, find_duplicates_of.object_name, NULL::uuid, find_duplicates_of.data), find_duplicates_of.max_results) d(record_id, label, criteria);
-END$function$, schema_name),
-      null, 'The same for values that are not saved yet, named as when a record is created.'),
     ('function', 'record_history', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.record_history(object_name text, record_id uuid, max_results integer DEFAULT 50, before_batch bigint DEFAULT NULL::bigint)
  RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
@@ -396,4 +372,8 @@ END$function$, schema_name),
   select * from engine.desired_comment_internals(schema_name)
   union all
   select * from engine.desired_trash_internals(workspace_id, schema_name)
+  union all
+  select * from engine.desired_merge_internals(schema_name)
+  union all
+  select * from engine.desired_duplicate_internals(workspace_id, schema_name)
 $$;

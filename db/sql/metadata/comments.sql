@@ -138,7 +138,7 @@ comment on column metadata.objects.deleted_at is 'When it was deleted. Until the
 comment on column metadata.objects.deleted_by_name is 'Who deleted it.';
 comment on column metadata.objects.is_junction is 'Whether its records are the links of a many-to-many relation.';
 comment on column metadata.objects.image_field_id is 'The field whose picture stands beside a record wherever it is mentioned.';
-comment on column metadata.objects.duplicate_criteria is 'Lists of field ids: records with equal values in all fields of one list are taken for duplicates.';
+comment on column metadata.objects.duplicate_criteria is 'Lists of field ids, or {fields: [{id, by}], threshold, isSure}: records that match in all fields of one criterion are taken for duplicates.';
 
 comment on column metadata.fields.deleted_at is 'When it was deleted. Until the grace period ends it can be restored.';
 comment on column metadata.fields.deleted_by_name is 'Who deleted it.';

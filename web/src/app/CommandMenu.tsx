@@ -7,6 +7,7 @@ import {
   IconWorld,
   IconDatabaseCog,
   IconEye,
+  IconGitMerge,
   IconKeyboard,
   IconLogout,
   IconPlus,
@@ -99,6 +100,12 @@ export default function CommandMenu() {
       icon: <ObjectIcon name={object.icon} color={object.color} />,
       run: () => void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } }),
     })),
+    {
+      id: 'go-duplicates',
+      label: 'Duplicates',
+      icon: <IconGitMerge size={16} />,
+      run: () => void router.navigate({ to: '/duplicates' }),
+    },
     ...(may('DATA_MODEL')
       ? [
           {

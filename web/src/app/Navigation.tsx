@@ -1,4 +1,4 @@
-import { IconDatabaseCog, IconSearch, IconTrash } from '@tabler/icons-react';
+import { IconDatabaseCog, IconGitMerge, IconSearch, IconTrash } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
 import { useLive } from '../api/live.ts';
@@ -61,6 +61,12 @@ export function Navigation() {
             <span className={classes.dot} />
             Reconnecting…
           </div>
+        ) : null}
+        {model.objects.some(({ duplicateCriteria }) => duplicateCriteria.length > 0) ? (
+          <Link to="/duplicates" className={classes.link} activeOptions={{ includeSearch: false }}>
+            <IconGitMerge size={16} stroke={1.75} aria-hidden />
+            <span className={classes.linkLabel}>Duplicates</span>
+          </Link>
         ) : null}
         <Link to="/trash" className={classes.link} activeOptions={{ includeSearch: false }}>
           <IconTrash size={16} stroke={1.75} aria-hidden />

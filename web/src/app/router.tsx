@@ -84,6 +84,16 @@ const trash = createRoute({
   component: lazyRouteComponent(() => import('../trash/TrashPage.tsx'), 'TrashPage'),
 });
 
+const duplicates = createRoute({
+  getParentRoute: () => root,
+  path: '/duplicates',
+  validateSearch: (search: { [key: string]: unknown }): { object?: string; dismissed?: boolean } => ({
+    ...(typeof search['object'] === 'string' ? { object: search['object'] } : {}),
+    ...(search['dismissed'] === true ? { dismissed: true } : {}),
+  }),
+  component: lazyRouteComponent(() => import('../duplicates/DuplicatesPage.tsx'), 'DuplicatesPage'),
+});
+
 const OBJECTS_SHOWN = ['standard', 'custom', 'inactive', 'deleted'] as const;
 
 const dataModel = createRoute({
@@ -238,6 +248,7 @@ export const router = createRouter({
     table,
     record,
     trash,
+    duplicates,
     dataModel,
     objectSettings,
     diagram,

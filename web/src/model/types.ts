@@ -203,6 +203,15 @@ export interface ObjectRights {
   canDestroy: boolean;
 }
 
+/** The ids of fields that match together, each with how it is compared where that is said. */
+export type StoredCriterion =
+  | string[]
+  | {
+      fields: (string | { id: string; by?: 'ALIKE' | 'EXACT' | 'SIMILAR' | 'DOMAIN' })[];
+      threshold?: number;
+      isSure?: boolean;
+    };
+
 export interface ModelObject {
   /** What the role may do with its records; absent in the whole model, which the settings show. */
   rights?: ObjectRights;
@@ -225,8 +234,8 @@ export interface ModelObject {
   isJunction: boolean;
   labelFieldId: string | null;
   imageFieldId: string | null;
-  /** Each inner list names fields that together tell that two records are the same. */
-  duplicateCriteria: string[][];
+  /** What tells that two records are the same. */
+  duplicateCriteria: StoredCriterion[];
   tableName: string;
   position: number;
   fields: ModelField[];

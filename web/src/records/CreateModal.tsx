@@ -7,6 +7,7 @@ import { parseValue } from '../model/parse.ts';
 import { isEditable } from '../model/text.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { toPatch, type FieldValue } from '../model/values.ts';
+import { LikeThese } from '../duplicates/LikeThese.tsx';
 import { createRecord } from './changes.ts';
 import { entryOf, FormField, type FormEntry } from './FormField.tsx';
 import { reasonOf } from './refusals.ts';
@@ -82,6 +83,19 @@ export function CreateModal({ model, object, fields, values, start, onClose, onC
     return { record, at };
   };
 
+  /** What can be read already of what stands there. */
+  const typed = (): { [name: string]: ColumnValue } => {
+    const record = { ...values };
+    for (const field of shown) {
+      const entry = entries[field.id];
+      if (!entry) continue;
+      const parsed = 'text' in entry ? parseValue(field, entry.text, null) : entry;
+      if ('value' in parsed && parsed.value !== null && !field.junction)
+        Object.assign(record, toPatch(field, parsed.value));
+    }
+    return Object.keys(entries).length > 0 ? record : {};
+  };
+
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     // A form within a page's form, as a picker's is: only the inner one is sent.
@@ -123,6 +137,7 @@ export function CreateModal({ model, object, fields, values, start, onClose, onC
               }}
             />
           ))}
+          <LikeThese object={object} data={typed()} />
           {problems.above ? (
             <Alert color="red" variant="light" p="xs" role="alert">
               {problems.above}

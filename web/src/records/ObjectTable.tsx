@@ -283,7 +283,7 @@ export function ObjectTable(props: ViewPageProps) {
         )}
       </ViewFrame>
       {phone || !(rights.canDelete || rights.canUpdate) ? null : (
-        <SelectionBar object={object} grid={grid} onDelete={remove} />
+        <SelectionBar model={model} object={object} grid={grid} onDelete={remove} onMerged={() => void reload()} />
       )}
       <Suspense fallback={null}>
         {form ? (

@@ -143,6 +143,8 @@ export function RecordGrid(props: RecordGridProps) {
       Object.assign(draftRow, applyValue(m, field, { id: DRAFT }, value));
       try {
         const row = await createRecord(m, o, f, toPatch(field, value));
+        if (o.duplicateCriteria.length > 0)
+          void import('../duplicates/tellDuplicates.tsx').then(({ tellDuplicates }) => tellDuplicates(o, row.id));
         table.insert(row);
         const { active } = grid.getState();
         if (active?.row === DRAFT || active === null) grid.focus({ row: row.id, column: active?.column ?? field.name });

@@ -308,7 +308,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
           </div>
         </section>
         <div className={classes.content}>
-          {row ? <Duplicates object={object} id={id} /> : null}
+          {row ? <Duplicates model={model} object={object} id={id} /> : null}
           {row
             ? long.map((field) => (
                 <section key={field.id} className={classes.block} aria-label={field.label}>

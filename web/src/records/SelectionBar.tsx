@@ -1,9 +1,9 @@
 import { Button } from '@mantine/core';
-import { IconShare2, IconTrash, IconX } from '@tabler/icons-react';
+import { IconGitMerge, IconShare2, IconTrash, IconX } from '@tabler/icons-react';
 import { lazy, Suspense, useState } from 'react';
 import { useStore } from 'zustand';
 import type { GridStore } from '../grid/store.ts';
-import type { ModelObject } from '../model/types.ts';
+import type { Model, ModelObject } from '../model/types.ts';
 import { rightsOf } from '../model/permissions.ts';
 import classes from './records.module.css';
 
@@ -11,18 +11,28 @@ const ShareDialog = lazy(() =>
   import('../sharing/ShareDialog.tsx').then(({ ShareDialog: Dialog }) => ({ default: Dialog })),
 );
 
+const MergeDialog = lazy(async () => ({ default: (await import('../merge/MergeDialog.tsx')).MergeDialog }));
+
+const MERGED_AT_MOST = 9;
+
 export function SelectionBar({
+  model,
   object,
   grid,
   onDelete,
+  onMerged,
 }: {
+  model: Model;
   object: ModelObject;
   grid: GridStore;
   onDelete: (ids: string[]) => Promise<void>;
+  /** After a merge, or after one was taken back. */
+  onMerged: () => void;
 }) {
   const selected = useStore(grid, (state) => state.selected);
+  const [merging, setMerging] = useState<string[] | null>(null);
   const [sharing, setSharing] = useState<string[] | null>(null);
-  if (selected.size === 0) return null;
+  if (selected.size === 0 && !merging) return null;
   const rights = rightsOf(object);
   return (
     <div className={classes.selection} role="region" aria-label="Selection">
@@ -35,6 +45,11 @@ export function SelectionBar({
           Share
         </Button>
       ) : null}
+      {rights.canUpdate && rights.canDelete && selected.size >= 2 && selected.size <= MERGED_AT_MOST ? (
+        <Button variant="light" leftSection={<IconGitMerge size={14} />} onClick={() => setMerging([...selected])}>
+          Merge
+        </Button>
+      ) : null}
       {rights.canDelete ? (
         <Button
           variant="light"
@@ -44,6 +59,21 @@ export function SelectionBar({
         >
           Delete
         </Button>
+      ) : null}
+      {merging ? (
+        <Suspense fallback={null}>
+          <MergeDialog
+            model={model}
+            object={object}
+            ids={merging}
+            onClose={() => setMerging(null)}
+            onMerged={(survivorId) => {
+              grid.setSelected([survivorId]);
+              onMerged();
+            }}
+            onUndone={onMerged}
+          />
+        </Suspense>
       ) : null}
       {sharing ? (
         <Suspense fallback={null}>

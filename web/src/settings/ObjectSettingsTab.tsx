@@ -1,26 +1,17 @@
-import {
-  ActionIcon,
-  Alert,
-  Button,
-  Group,
-  Modal,
-  MultiSelect,
-  Select,
-  Switch,
-  Textarea,
-  TextInput,
-} from '@mantine/core';
+import { Alert, Button, Group, Modal, Select, Switch, Textarea, TextInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
-import { IconPlus, IconX } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { objectNamed } from '../model/lookup.ts';
 import { nameProblem } from '../model/names.ts';
 import { planReset, type Change } from '../model/planning.ts';
 import { useWholeModel } from '../model/store.ts';
-import type { ModelObject } from '../model/types.ts';
+import type { ModelObject, StoredCriterion } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { startScan } from '../duplicates/calls.ts';
+import { readCriteria, writeCriteria } from '../duplicates/criteria.ts';
 import { Aliases } from './Aliases.tsx';
+import { DuplicateRules } from './DuplicateRules.tsx';
 import { Dependents, mayGo, useDependents } from './Dependents.tsx';
 import editor from './editor.module.css';
 import { useSubmit } from './formFailure.ts';
@@ -31,12 +22,6 @@ import { useIsTop } from './useIsTop.ts';
 
 const LABEL_TYPES = ['TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'AUTO_NUMBER', 'FORMULA', 'UUID'];
 const IMAGE_TYPES = ['LINKS', 'FILES', 'TEXT'];
-/** By which the database finds duplicates. */
-const COMPARABLE = (
-  'TEXT RICH_TEXT FULL_NAME EMAILS PHONES LINKS ADDRESS NUMBER NUMERIC CURRENCY PERCENT DURATION RATING BOOLEAN DATE DATE_TIME ' +
-  'SELECT COLOR UUID AUTO_NUMBER RELATION MEMBER'
-).split(' ');
-
 interface Draft {
   labelSingular: string;
   labelPlural: string;
@@ -50,7 +35,7 @@ interface Draft {
   isSearchable: boolean;
   isAudited: boolean;
   isPrivate: boolean;
-  duplicateCriteria: string[][];
+  duplicateCriteria: StoredCriterion[];
 }
 
 const draftOf = (object: ModelObject): Draft => ({
@@ -124,11 +109,18 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
   const [edits, setEdits] = useState<Partial<Draft>>({});
   const [deleting, setDeleting] = useState(false);
   const { busy, submit, problem, problemAt } = useSubmit();
+  /** Also those that are not whole yet. */
+  const [criteria, setCriteria] = useState(() => readCriteria(object));
   const present = draftOf(object);
   const draft = { ...present, ...edits };
   const change = (patch: Partial<Draft>) => setEdits({ ...edits, ...patch });
   const values = differing(present, draft);
   const isChanged = Object.keys(values).length > 0;
+
+  const discard = () => {
+    setEdits({});
+    setCriteria(readCriteria(object));
+  };
 
   const nameTrouble = (name: string, was: string): string | null => {
     if (name === was) return null;
@@ -152,26 +144,17 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
     object.fields
       .filter((field) => field.isActive && !field.isSystem && types.includes(field.type))
       .map((field) => ({ value: field.id, label: field.label }));
-  const alike = choices(COMPARABLE);
-  const setCriterion = (index: number, ids: string[]) =>
-    change({ duplicateCriteria: draft.duplicateCriteria.map((each, position) => (position === index ? ids : each)) });
-
   const save = () =>
     submit(async () => {
-      const wanted = {
-        ...values,
-        ...(values.duplicateCriteria
-          ? { duplicateCriteria: values.duplicateCriteria.filter((ids) => ids.length > 0) }
-          : {}),
-      };
       const isApplied = await proposeChanges(
         `Change ${object.labelPlural.toLowerCase()}`,
-        [{ op: 'update', table: 'objects', id: object.id, values: wanted }],
+        [{ op: 'update', table: 'objects', id: object.id, values }],
         { verb: 'Change' },
       );
       if (!isApplied) return;
       setEdits({});
       notifications.show({ message: 'Saved.' });
+      if (values.duplicateCriteria) void startScan().catch(() => undefined);
       if (values.namePlural)
         void navigate({
           to: '/settings/model/$namePlural',
@@ -193,7 +176,7 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
     })
       .then((isApplied) => {
         if (!isApplied) return;
-        setEdits({});
+        discard();
         notifications.show({ message: 'As it was delivered.' });
       })
       .catch((cause: unknown) => announceFailure('Not reset', cause));
@@ -312,43 +295,14 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
             />
           )}
         </section>
-        <section className={classes.section} aria-label="Duplicates">
-          <h2>Duplicates</h2>
-          <p className={editor.note}>Two records count as the same when all fields of one line are equal.</p>
-          {draft.duplicateCriteria.map((ids, index) => (
-            <Group key={index} gap={6} wrap="nowrap">
-              <MultiSelect
-                flex={1}
-                aria-label={`Line ${index + 1}`}
-                placeholder={ids.length === 0 ? 'Choose fields' : undefined}
-                data={alike}
-                value={ids}
-                onChange={(next) => setCriterion(index, next)}
-                searchable
-                hidePickedOptions
-              />
-              <ActionIcon
-                variant="subtle"
-                color="gray"
-                aria-label={`Remove line ${index + 1}`}
-                onClick={() =>
-                  change({ duplicateCriteria: draft.duplicateCriteria.filter((_, position) => position !== index) })
-                }
-              >
-                <IconX size={15} />
-              </ActionIcon>
-            </Group>
-          ))}
-          <Button
-            variant="subtle"
-            color="gray"
-            className={classes.start}
-            leftSection={<IconPlus size={14} />}
-            onClick={() => change({ duplicateCriteria: [...draft.duplicateCriteria, []] })}
-          >
-            Add a line
-          </Button>
-        </section>
+        <DuplicateRules
+          object={object}
+          criteria={criteria}
+          onChange={(next) => {
+            setCriteria(next);
+            change({ duplicateCriteria: writeCriteria(next) });
+          }}
+        />
         {problem ? (
           <Alert color="red" role="alert">
             {problem}
@@ -358,7 +312,7 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
           <Button type="submit" loading={busy} disabled={!isReady}>
             Save
           </Button>
-          <Button variant="default" disabled={!isChanged} onClick={() => setEdits({})}>
+          <Button variant="default" disabled={!isChanged} onClick={discard}>
             Discard
           </Button>
         </Group>

@@ -1,9 +1,10 @@
 import { Alert, Anchor, Button, Group, Modal, Skeleton, Stack } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
-import { useState, type FormEvent } from 'react';
+import { lazy, Suspense, useState, type FormEvent } from 'react';
 import { toFailure } from '../api/failure.ts';
 import { fieldNamed } from '../fields/rules.ts';
 import { objectNamed } from '../model/lookup.ts';
+import { rightsOf } from '../model/permissions.ts';
 import { parseValue } from '../model/parse.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { readValue, toPatch } from '../model/values.ts';
@@ -33,6 +34,8 @@ const formerEntry = (model: Model, { problem, field }: Question): FormEntry => {
   return field ? entryOf(field, readValue(model, field, row)) : { text: '' };
 };
 
+const MergeDialog = lazy(async () => ({ default: (await import('../merge/MergeDialog.tsx')).MergeDialog }));
+
 interface RestoreDialogProps {
   model: Model;
   object: ModelObject;
@@ -47,6 +50,7 @@ export function RestoreDialog({ model, object, ids, onClose, onRestored }: Resto
   const [reasons, setReasons] = useState<{ [key: string]: string }>({});
   const [above, setAbove] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
+  const [merging, setMerging] = useState<{ owner: ModelObject; ids: string[] } | null>(null);
   const [round, setRound] = useState(0);
   const { answer, failure } = useInquiry(`stuck ${ids.join()} ${round}`, () =>
     planRestore(object.nameSingular, ids, {}),
@@ -143,6 +147,16 @@ export function RestoreDialog({ model, object, ids, onClose, onRestored }: Resto
                         </Anchor>
                       ) : null}
                     </p>
+                    {problem.takenBy && owner && rightsOf(owner).canUpdate && rightsOf(owner).canDelete ? (
+                      <Button
+                        size="compact-sm"
+                        variant="light"
+                        mb={8}
+                        onClick={() => setMerging({ owner, ids: [problem.recordId, problem.takenBy!.recordId] })}
+                      >
+                        Merge with {problem.takenBy.label || 'the other record'}…
+                      </Button>
+                    ) : null}
                     {field ? (
                       <FormField
                         model={model}
@@ -182,6 +196,22 @@ export function RestoreDialog({ model, object, ids, onClose, onRestored }: Resto
           ) : null}
         </Group>
       </form>
+      {merging ? (
+        <Suspense fallback={null}>
+          <MergeDialog
+            model={model}
+            object={merging.owner}
+            ids={merging.ids}
+            onClose={() => setMerging(null)}
+            onMerged={() => {
+              onRestored(1);
+              if (ids.length === 1) onClose();
+              else setRound(round + 1);
+            }}
+            onUndone={() => onRestored(0)}
+          />
+        </Suspense>
+      ) : null}
     </Modal>
   );
 }

@@ -9,7 +9,7 @@ import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { formatInstant, formatRelative } from '../model/dates.ts';
 import { objectNamed } from '../model/lookup.ts';
 import { useModel } from '../model/store.ts';
-import type { ModelObject } from '../model/types.ts';
+import type { Model, ModelObject } from '../model/types.ts';
 import { announceFailure, offerToTakeBack } from '../records/announce.tsx';
 import { deleteRecords } from '../records/changes.ts';
 import { PageHeader } from '../records/PageHeader.tsx';
@@ -28,6 +28,15 @@ const keptFor = (entry: TrashEntry): string => {
   return days === 1 ? '1 day' : `${days} days`;
 };
 const countOf = (count: number): string => (count === 1 ? '1 record' : `${count} records`);
+
+/** What went along with a record, beneath it: it comes back with it. */
+function Companions({ model, entry }: { model: Model; entry: TrashEntry }) {
+  const counts = Object.entries(entry.wentAlong).flatMap(([name, count]) => {
+    const of = objectNamed(model, name);
+    return of ? [`${count} ${(count === 1 ? of.labelSingular : of.labelPlural).toLowerCase()}`] : [];
+  });
+  return counts.length === 0 ? null : <div className={classes.along}>with {counts.join(', ')}</div>;
+}
 
 /** What was deleted, of all objects or of one, and its two ways out. */
 export function TrashPage() {
@@ -246,6 +255,7 @@ export function TrashPage() {
                         <span className={classes.label}>{name}</span>
                         <span className={`${classes.dim} ${classes.wide}`}>{of?.labelSingular}</span>
                       </span>
+                      <Companions model={model} entry={entry} />
                     </Table.Td>
                     <Table.Td className={classes.wide}>
                       {entry.deletedByName ? (

@@ -14,6 +14,8 @@ export interface TrashEntry {
   destroyedAt: string;
   mayRestore: boolean;
   mayDestroy: boolean;
+  /** How many records of which object its deletion took along. */
+  wentAlong: { [objectName: string]: number };
 }
 
 export interface TrashFilter {
@@ -25,7 +27,7 @@ export interface TrashFilter {
 export const TRASH_PAGE = 50;
 
 const LIST = gql<
-  { listTrash: { nodes: TrashEntry[] } },
+  { listTrash: { nodes: (Omit<TrashEntry, 'wentAlong'> & { wentAlong: TrashEntry['wentAlong'] | string })[] } },
   {
     object: string | null;
     search: string | null;
@@ -36,7 +38,7 @@ const LIST = gql<
   }
 >(`query Trash($object: String, $search: String, $by: String, $first: Int, $before: Datetime, $beforeId: UUID) {
   listTrash(objectName: $object, search: $search, deletedBy: $by, maxResults: $first, beforeDeletedAt: $before, beforeId: $beforeId) {
-    nodes { id objectName recordId label deletedAt deletedByName destroyedAt mayRestore mayDestroy }
+    nodes { id objectName recordId label deletedAt deletedByName destroyedAt mayRestore mayDestroy wentAlong }
   }
 }`);
 
@@ -50,7 +52,7 @@ export async function readTrash(filter: TrashFilter, last: TrashEntry | undefine
     before: last?.deletedAt ?? null,
     beforeId: last?.id ?? null,
   });
-  return listTrash.nodes;
+  return listTrash.nodes.map((entry) => ({ ...entry, wentAlong: parsed<TrashEntry['wentAlong']>(entry.wentAlong) }));
 }
 
 export interface RestoreProblem {

@@ -126,6 +126,7 @@ begin
   elsif v_wanted > 1 then
     perform engine.put_back_many(state ->> 'schema', state -> 'restore', (state ->> 'caller')::name);
   end if;
+  perform engine.move_back(state ->> 'schema', r.key::uuid, array(select i::uuid from jsonb_array_elements_text(r.value) i)) from jsonb_each(state -> 'restore') r;
   return state || jsonb_build_object('now', state -> 'then');
 end
 $$;

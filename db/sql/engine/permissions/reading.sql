@@ -36,10 +36,11 @@ $$;
 -- Functions of a tenant that only read.
 create or replace function engine.reading_functions() returns text[]
 language sql immutable parallel safe set search_path = ''
-  return '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,record_timeline,field_history,as_of,deleted_records,list_trash,shares_of_record,changes_between,comments_of_record}'::text[];
+  return '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,list_duplicates,sure_duplicates,record_history,record_timeline,field_history,as_of,deleted_records,list_trash,shares_of_record,changes_between,comments_of_record}'::text[];
 
 grant execute on function engine.search(name, text, text, int), engine.record_history(name, text, text, uuid, int, bigint),
   engine.field_history(name, text, text, uuid, text, int, bigint), engine.deleted_records(name, text, text, int, int), engine.shares_of_record(name, text, text, uuid),
   engine.my_team(), engine.below_me(), engine.shared_ids(uuid, text), engine.rule_ids(uuid, text), engine.visible_ids(uuid),
   engine.wholly_readable_objects(name), engine.duplicate_candidates(name, text, text, uuid, jsonb), engine.visible_duplicates(jsonb, int),
+  engine.list_duplicates(name, text, text, boolean, int, int), engine.sure_duplicates(name, text, text, int),
   engine.today(), engine.start_of_today() to relvar_reader;

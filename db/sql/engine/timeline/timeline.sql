@@ -58,7 +58,9 @@ begin
   return query
     with event as (
       select 'CHANGE' as kind, null::text as related_object, null::uuid as related_id, e.*
-      from engine.record_events_before(caller, schema_name, v_object, record_id, v_from.batch, v_from.seq, v_limit) e where 'CHANGE' = any (v_kinds)
+      -- What was merged into the record has its history here.
+      from unnest(record_timeline.record_id || engine.absorbed_ids(schema_name, v_object.id, record_timeline.record_id)) i
+      cross join lateral engine.record_events_before(caller, schema_name, v_object, i, v_from.batch, v_from.seq, v_limit) e where 'CHANGE' = any (v_kinds)
       union all
       select 'RELATED', (r.holder).name_singular, e.record_id, e.*
       from engine.timeline_related(caller, schema_name, v_object, record_id) r

@@ -16,6 +16,10 @@ begin
       delete from %1$I.record_shares s using gone g where s.object_id = g.object_id and s.record_id = g.record_id
     ), comments as (
       delete from %1$I.record_comments c using gone g where c.object_id = g.object_id and c.record_id = g.record_id
+    ), merges as (
+      delete from %1$I.record_merges m using gone g where m.object_id = g.object_id and m.other_ids @> array[g.record_id]
+    ), duplicates as (
+      delete from %1$I.record_duplicates d using gone g where d.object_id = g.object_id and g.record_id in (d.first_id, d.second_id)
     ), batches as materialized (
       select d.id, d.workspace_id, nextval('engine.event_batch') as batch
       from (select distinct o.id, o.workspace_id from gone g join metadata.objects o on o.id = g.object_id where o.is_audited) d

@@ -7,7 +7,7 @@ as $$
   from (values
     -- As PostgreSQL prints them, so that what stands there can be compared.
     ('function', 'list_trash', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.list_trash(INOUT object_name text DEFAULT NULL::text, search text DEFAULT NULL::text, deleted_by text DEFAULT NULL::text, max_results integer DEFAULT 50, before_deleted_at timestamp with time zone DEFAULT NULL::timestamp with time zone, before_id uuid DEFAULT NULL::uuid, OUT id uuid, OUT record_id uuid, OUT label text, OUT deleted_at timestamp with time zone, OUT deleted_by_name text, OUT destroyed_at timestamp with time zone, OUT may_restore boolean, OUT may_destroy boolean)
+$function$CREATE OR REPLACE FUNCTION %1$I.list_trash(INOUT object_name text DEFAULT NULL::text, search text DEFAULT NULL::text, deleted_by text DEFAULT NULL::text, max_results integer DEFAULT 50, before_deleted_at timestamp with time zone DEFAULT NULL::timestamp with time zone, before_id uuid DEFAULT NULL::uuid, OUT id uuid, OUT record_id uuid, OUT label text, OUT deleted_at timestamp with time zone, OUT deleted_by_name text, OUT destroyed_at timestamp with time zone, OUT may_restore boolean, OUT may_destroy boolean, OUT went_along jsonb)
  RETURNS SETOF record
  LANGUAGE sql
  STABLE ROWS 50
@@ -20,10 +20,11 @@ BEGIN ATOMIC
      t.deleted_by_name,
      t.destroyed_at,
      t.may_restore,
-     t.may_destroy
-    FROM engine.list_trash(CURRENT_USER, %1$L::text, list_trash.object_name, list_trash.search, list_trash.deleted_by, list_trash.max_results, list_trash.before_deleted_at, list_trash.before_id) t(id, object_name, record_id, label, deleted_at, deleted_by_name, destroyed_at, may_restore, may_destroy);
+     t.may_destroy,
+     t.went_along
+    FROM engine.list_trash(CURRENT_USER, %1$L::text, list_trash.object_name, list_trash.search, list_trash.deleted_by, list_trash.max_results, list_trash.before_deleted_at, list_trash.before_id) t(id, object_name, record_id, label, deleted_at, deleted_by_name, destroyed_at, may_restore, may_destroy, went_along);
 END$function$, schema_name),
-      null::text, 'What lies in the trash of all objects, or of one, that the caller could read while it was there, the latest first; by words of the label, and by who deleted it. The deletedAt and id of the last one lead to the next page. destroyedAt is when the nightly job destroys it.'),
+      null::text, 'What lies in the trash of all objects, or of one, that the caller could read while it was there, the latest first; by words of the label, and by who deleted it. The deletedAt and id of the last one lead to the next page. destroyedAt is when the nightly job destroys it; wentAlong counts what its deletion took along, by object.'),
     ('function', 'delete_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.delete_records(object_name text, record_ids uuid[])
  RETURNS integer

@@ -16,6 +16,8 @@ const TASKS: { [task: string]: string } = {
   notifications__purge: 'Forget old notifications',
   oauth__purge: 'Forget old tokens of apps',
   saml__refresh: 'Read metadata of SAML providers',
+  duplicates__scan: 'Look for duplicates',
+  duplicates__scans: 'Have duplicates looked for',
   trash__purge: 'Look for old records in the trash',
   trash__purge_workspace: 'Purge the trash',
   webhooks__purge: 'Forget old deliveries of webhooks',

@@ -510,6 +510,8 @@ describe('what a view uses', () => {
         group_field_id: ports,
         filter: { and: [asks(old), { or: [asks(stays), { not: asks(old) }] }] },
         sorts: [{ fieldId: old }, { fieldId: stays }],
+        colors: [old, stays].map((id) => ({ condition: asks(id), color: 'red', target: 'ROW' })),
+        layout: { coverFieldId: old, dateFieldId: stays, cardSize: 'FULL' },
       };
       const view = await insert(client, 'metadata.views', {
         object_id: object,
@@ -517,6 +519,8 @@ describe('what a view uses', () => {
         group_field_id: ports,
         filter: JSON.stringify(state.filter),
         sorts: JSON.stringify(state.sorts),
+        colors: JSON.stringify(state.colors),
+        layout: JSON.stringify(state.layout),
       });
       for (const field of [old, stays])
         await insert(client, 'metadata.view_fields', {
@@ -527,7 +531,11 @@ describe('what a view uses', () => {
         });
       await reconcile(client);
       const content = async () =>
-        (await client.query('select group_field_id, filter, sorts from metadata.views where id = $1', [view])).rows[0];
+        (
+          await client.query('select group_field_id, filter, sorts, colors, layout from metadata.views where id = $1', [
+            view,
+          ])
+        ).rows[0];
       const columns = async () =>
         (
           await client.query('select field_id, width from metadata.view_fields where view_id = $1 order by field_id', [
@@ -554,6 +562,8 @@ describe('what a view uses', () => {
         group_field_id: null,
         filter: { and: [{ or: [asks(stays)] }] },
         sorts: [{ fieldId: stays }],
+        colors: [{ condition: asks(stays), color: 'red', target: 'ROW' }],
+        layout: { dateFieldId: stays, cardSize: 'FULL' },
       });
       expect(await columns()).toEqual([`${stays} 77`]);
       await client.query('select metadata.restore_field($1)', [old]);
@@ -615,14 +625,14 @@ describe('a layout', () => {
       );
     }));
 
-  test('holds up the deletion of what it is made of', () =>
+  test('is told where what it is made of is to go', () =>
     db.inTransaction(async (client) => {
       await client.query('reset role');
       const field = await addField(client, company, { label: 'Worth', type: 'NUMBER' });
       await asBoss(client);
       await add(client, 'Board', 'WORKSPACE', { layout: { summary: { fieldId: field, aggregate: 'SUM' } } });
       expect(await value(client, `select metadata.dependents('field', $1)`, [field])).toMatchObject([
-        { kind: 'view', label: 'Board', how: 'lays out by it', isBlocking: true },
+        { kind: 'view', label: 'Board', how: 'lays out by it', isBlocking: false },
       ]);
     }));
 

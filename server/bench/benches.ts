@@ -1,5 +1,6 @@
 import { authRequest } from './auth.request.ts';
 import type { Bench } from './bench.ts';
+import { duplicatesScan } from './duplicates.scan.ts';
 import { eventsOverhead } from './events.overhead.ts';
 import { eventsWriters } from './events.writers.ts';
 import { eventsDispatch } from './events.dispatch.ts';
@@ -32,6 +33,7 @@ export const BENCHES: readonly Bench[] = [
   eventsOverhead,
   importCopy,
   historyAsof,
+  duplicatesScan,
   jobsFair,
   eventsDispatch,
   liveFanout,

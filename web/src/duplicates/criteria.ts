@@ -42,6 +42,7 @@ export function comparisonText(type: FieldType, by: Comparison): string {
   if (by === 'SIMILAR') return 'spelt alike';
   if (by === 'DOMAIN') return 'same domain';
   if (type === 'PHONES') return 'same number, however it is written';
+  if (type === 'EMAILS') return 'same, but for case';
   if (type === 'LINKS') return 'same address, with or without www';
   return WORDS.includes(type) ? 'same, but for case and accents' : 'the same';
 }

@@ -228,7 +228,7 @@ export function MergeDialog({ model, object, ids, onClose, onMerged, onUndone }:
             {moves.map((move, i) => (
               <Fragment key={move.label}>
                 {i > 0 ? ', ' : ''}
-                <b>{sum(move, others)}</b> {move.label}
+                {move.label} (<b>{sum(move, others)}</b>)
               </Fragment>
             ))}
             .

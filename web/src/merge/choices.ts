@@ -1,4 +1,4 @@
-import type { ModelField, ModelObject, RecordRow } from '../model/types.ts';
+import type { ColumnValue, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import type { Choices, Columns, MergePlan, PlannedRecord } from './calls.ts';
 
 export const ALL = 'ALL';
@@ -10,15 +10,15 @@ export const columnsOf = (field: ModelField): string[] =>
 
 export const rowOf = ({ recordId, values }: PlannedRecord): RecordRow => ({ ...values, id: recordId });
 
-const valueOf = (field: ModelField, values: Columns): string =>
-  JSON.stringify(columnsOf(field).map((name) => values[name] ?? null));
+/** An empty text or list is as good as nothing. */
+const filled = (value: ColumnValue | undefined): ColumnValue =>
+  value === undefined || value === '' || (Array.isArray(value) && value.length === 0) ? null : value;
 
-/** Nothing in any column: none of these is a value. */
+const valueOf = (field: ModelField, values: Columns): string =>
+  JSON.stringify(columnsOf(field).map((name) => filled(values[name])));
+
 const isBlank = (field: ModelField, values: Columns): boolean =>
-  columnsOf(field).every((name) => {
-    const value = values[name] ?? null;
-    return value === null || value === '' || (Array.isArray(value) && value.length === 0);
-  });
+  columnsOf(field).every((name) => filled(values[name]) === null);
 
 /** The fields among whose values one can choose, in the order of the object, those in which the records differ first. */
 export function fieldsToChoose(object: ModelObject, plan: MergePlan): { differing: ModelField[]; same: ModelField[] } {
@@ -26,8 +26,7 @@ export function fieldsToChoose(object: ModelObject, plan: MergePlan): { differin
     .filter((field) => plan.choices[field.name] !== undefined)
     .sort((a, b) => a.position - b.position)
     .filter((field) => plan.records.some(({ values }) => !isBlank(field, values)));
-  const differs = (field: ModelField) =>
-    new Set(plan.records.map(({ values }) => (isBlank(field, values) ? '' : valueOf(field, values)))).size > 1;
+  const differs = (field: ModelField) => new Set(plan.records.map(({ values }) => valueOf(field, values))).size > 1;
   return { differing: fields.filter(differs), same: fields.filter((field) => !differs(field)) };
 }
 

@@ -11,8 +11,8 @@ as $$
   where not exists (select from unnest(c.columns) k where not has_column_privilege(caller, format('%I.%I', schema_name, (object).table_name), k, 'select'))
 $$;
 
--- Pairs of one object, the surest first: a query over record_duplicates d and its two rows a and b.
-create or replace function engine.query_of_duplicates(caller name, schema_name text, object metadata.objects, is_dismissed boolean, only_sure boolean) returns text
+-- Pairs of one object, the surest first of so many, each looked at anew: a query over record_duplicates d and its two rows a and b.
+create or replace function engine.query_of_duplicates(caller name, schema_name text, object metadata.objects, is_dismissed boolean, only_sure boolean, max_pairs int) returns text
 language sql stable set search_path = '' set jit = off
 as $$
   select format(
@@ -22,17 +22,18 @@ as $$
        from %1$I.record_duplicates d join %2$s a on a.id = d.first_id join %2$s b on b.id = d.second_id
        cross join lateral (select engine.duplicate_score(array(select (e.value #>> ''{}'')::real from jsonb_each(d.scores) e where e.key = any (%3$L))) as score) s
        where d.object_id = %4$L and d.dismissed_at is %5$s null and (s.score > 0 or %6$L) and %7$s and %8$s %9$s
-       order by s.score desc, d.first_id, d.second_id offset 0
+       order by s.score desc, d.first_id, d.second_id limit %11$s
      ) x
      cross join lateral (select x.first_id, x.second_id, x.visible_score as score, x.total, x.dismissed_at, x.dismissed_by_name, x.scores) d
      cross join lateral (select t as a from %2$s t where t.id = d.first_id) a cross join lateral (select t as b from %2$s t where t.id = d.second_id) b
      cross join lateral (select coalesce(jsonb_agg(m.reason), ''[]'') as reasons, coalesce(bool_or(m.is_sure), false) as is_sure from (select (a.a).*) a cross join (select (b.b).*) b cross join lateral (%10$s) m (reason, is_sure, is_so) where m.is_so) r
-     where r.reasons <> ''[]'' or %6$L',
+     where r.reasons <> ''[]'' or %6$L
+     order by d.score desc, d.first_id, d.second_id',
     schema_name, format('%I.%I', schema_name, (object).table_name), (select coalesce(array_agg(k.key) filter (where not only_sure or k.is_sure), '{}') from engine.known_criteria(caller, schema_name, object) k), (object).id,
     case when is_dismissed then 'not' else '' end, is_dismissed, engine.condition_of(caller, (object).id, 'READ', 'a.'), engine.condition_of(caller, (object).id, 'READ', 'b.'),
     case when only_sure then 'and d.is_sure' else '' end,
     coalesce((select string_agg(format('select %L::jsonb || jsonb_build_object(''score'', d.scores -> %L), %L::boolean, %s', jsonb_build_object('fields', k.fields, 'isSure', k.is_sure), k.key, k.is_sure, k.matches), ' union all ')
-      from engine.known_criteria(caller, schema_name, object) k where not only_sure or k.is_sure), 'select null::jsonb, false, false'))
+      from engine.known_criteria(caller, schema_name, object) k where not only_sure or k.is_sure), 'select null::jsonb, false, false'), max_pairs)
 $$;
 
 create or replace function engine.list_duplicates(caller name, schema_name text, wanted_object text, is_dismissed boolean, max_results int, skip int)
@@ -57,7 +58,8 @@ begin
         (select (%s) and (%s) or (%s) and (%s) from (select (q.a).*) a cross join (select (q.b).*) b), q.dismissed_at, q.dismissed_by_name, q.total::int from (%s) q limit $1 + $2)',
       o.name_singular, case when v_label then engine.row_label(o, 'q.a') else 'null::text' end, case when v_label then engine.row_label(o, 'q.b') else 'null::text' end,
       engine.condition_of(caller, o.id, 'UPDATE', 'a.'), engine.condition_of(caller, o.id, 'DELETE', 'b.'), engine.condition_of(caller, o.id, 'UPDATE', 'b.'), engine.condition_of(caller, o.id, 'DELETE', 'a.'),
-      engine.query_of_duplicates(caller, schema_name, o, is_dismissed, false));
+      -- Some of them may be none any more.
+      engine.query_of_duplicates(caller, schema_name, o, is_dismissed, false, least(greatest(max_results, 1), 200) + greatest(skip, 0) + 200));
   end loop;
   if v_queries <> '{}' then
     return query execute format('select q.* from (%s) q (object_name, first_id, second_id, first_label, second_label, score, is_sure, reasons, may_merge, dismissed_at, dismissed_by_name, total)
@@ -131,7 +133,7 @@ begin
         select (array_agg(g.id order by g.id))[1:20] as ids from rooted g group by g.root having count(*) > 1
       )
       select g.ids, count(*) over ()::int as groups, sum(cardinality(g.ids)) over ()::int as records from grouped g order by g.ids limit $1',
-    engine.query_of_duplicates(caller, schema_name, v_object, false, true), engine.condition_of(caller, v_object.id, 'UPDATE', 'a.'), engine.condition_of(caller, v_object.id, 'DELETE', 'a.'),
+    engine.query_of_duplicates(caller, schema_name, v_object, false, true, 20000), engine.condition_of(caller, v_object.id, 'UPDATE', 'a.'), engine.condition_of(caller, v_object.id, 'DELETE', 'a.'),
     engine.condition_of(caller, v_object.id, 'UPDATE', 'b.'), engine.condition_of(caller, v_object.id, 'DELETE', 'b.'))
   using least(greatest(max_groups, 1), 500)
   loop

@@ -14,28 +14,33 @@ as $$
     expression, weight, table_name)
 $$;
 
--- Of the rarest trigrams at most ten are looked at, and a combination that more than 30 spellings share is too common to tell.
+-- Of the rarest trigrams at most ten are looked at, and a combination that more than 30 spellings share is too common to tell. Where
+-- up to 40 spellings have the same key, each is compared with each.
 create or replace function engine.pairs_by_spelling(table_name text, expression text, spelling text, threshold real, weight real) returns text
 language sql immutable set search_path = ''
 as $$
   select format($sql$
     select i.id as a, j.id as b, p.score from (
       with spelt as materialized (
-        select row_number() over () as n, t.k, t.s, (array_agg(t.id order by t.id))[1:5] as ids from (select id, %1$s as k, %2$s as s from %3$s) t where t.s is not null and t.k is not null group by t.k, t.s
+        select row_number() over () as n, t.k, t.s, (array_agg(t.id order by t.id))[1:5] as ids, count(*) over (partition by t.k) as beside from (select id, %1$s as k, %2$s as s from %3$s) t where t.s is not null and t.k is not null group by t.k, t.s
       ), trigram as materialized (
-        select s.n, s.k, t.t from spelt s cross join lateral unnest(public.show_trgm(s.s)) t (t)
+        select s.n, s.k, t.t from spelt s cross join lateral unnest(public.show_trgm(s.s)) t (t) where s.beside > 40
       ), rarity as materialized (
         select r.k, r.t, count(*) as count from trigram r group by r.k, r.t
       ), ranked as (
         select t.n, t.k, t.t, row_number() over (partition by t.n order by r.count, t.t) as at, count(*) over (partition by t.n) as total from trigram t join rarity r on r.k = t.k and r.t = t.t
       ), prefix as materialized (
         select r.n, r.k, r.t, r.at from ranked r where r.at <= least(r.total - ceil(r.total * %4$s) + 2, 10)
-      ), combination as (
+      ), combination as materialized (
         select p.n, pg_catalog.hashtextextended(p.k || ' ' || p.t || ' ' || o.t, 0) as h from prefix p join prefix o on o.n = p.n and o.at > p.at
+      ), telling as materialized (
+        select c.h from combination c group by c.h having count(*) between 2 and 30
       ), bucket as (
-        select array_agg(c.n) as ns from combination c group by c.h having count(*) between 2 and 30
+        select array_agg(c.n) as ns from telling t join combination c on c.h = t.h group by c.h
       ), candidate as (
         select distinct a, b from bucket cross join unnest(ns) a cross join unnest(ns) b where a < b
+        union all
+        select x.n, y.n from spelt x join spelt y on y.k = x.k where x.n < y.n and x.beside between 2 and 40
       ), alike as (
         select x.ids as xs, y.ids as ys, (public.similarity(x.s, y.s) * %5$s)::real as score from candidate c join spelt x on x.n = c.a join spelt y on y.n = c.b where public.similarity(x.s, y.s) >= %4$s
         union all

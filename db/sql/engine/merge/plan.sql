@@ -79,7 +79,7 @@ $$;
 create or replace function engine.merge_choices(fields jsonb, rows jsonb[]) returns table (name text, columns text[], choice text, value jsonb, united jsonb)
 language sql stable set search_path = ''
 as $$
-  select f.name, f.columns, case when u.value is not null and u.value is distinct from s.value and c.count > 1 then 'ALL' else coalesce(w.id, rows[1] ->> 'id') end,
+  select f.name, f.columns, case when u.value is not null and c.count > 1 and exists (select from unnest(f.columns) k where u.value -> k is distinct from s.value -> k and not (engine.is_blank(u.value -> k) and engine.is_blank(s.value -> k))) then 'ALL' else coalesce(w.id, rows[1] ->> 'id') end,
     case when u.value is not null and c.count > 1 then u.value else w.value end, case when c.count > 1 then u.value end
   from jsonb_to_recordset(fields) f (name text, type text, max_count int, columns text[])
   cross join lateral (select jsonb_object_agg(k, rows[1] -> k) as value from unnest(f.columns) k) s
@@ -113,7 +113,7 @@ language sql immutable set search_path = ''
 as $$
   select coalesce(jsonb_object_agg(engine.camel_case(e.key), e.value), '{}')
   from jsonb_array_elements(choices) c cross join lateral jsonb_each(nullif(c -> 'value', 'null')) e
-  where e.value is distinct from survivor -> e.key
+  where e.value is distinct from survivor -> e.key and not (engine.is_blank(e.value) and engine.is_blank(survivor -> e.key))
 $$;
 
 -- How much of the caller's own sight refers to the records.

@@ -114,8 +114,6 @@ drop function engine.timeline_moment(text);
 --!include engine/timeline/attached.sql
 --!include engine/timeline/events.sql
 --!include engine/timeline/related.sql
---!include engine/timeline/timeline.sql
---!include engine/internals.sql
 -- Webhooks read ahead of what is on its way.
 drop function engine.webhook_work(uuid, text, int);
 drop function engine.note_webhook_results(uuid, text, jsonb, bigint, int, boolean);

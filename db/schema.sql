@@ -1374,6 +1374,18 @@ alter table engine.deleted_views add constraint deleted_views_workspace_id_fkey 
 
 CREATE INDEX deleted_views_workspace_id_idx ON engine.deleted_views USING btree (workspace_id);
 
+create table engine.duplicate_scans (
+  workspace_id uuid not null,
+  wanted_at timestamp with time zone,
+  scanned_at timestamp with time zone,
+  took interval
+);
+comment on table engine.duplicate_scans is 'When the duplicates of a workspace were looked for, and since when somebody waits for that.';
+
+alter table engine.duplicate_scans add constraint duplicate_scans_pkey PRIMARY KEY (workspace_id);
+
+alter table engine.duplicate_scans add constraint duplicate_scans_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
 create table engine.emitted_events (
   id uuid not null,
   workspace_id uuid not null,
@@ -1596,6 +1608,25 @@ create table engine.standard_manifest (
 alter table engine.standard_manifest add constraint standard_manifest_only_row_check CHECK (only_row);
 
 alter table engine.standard_manifest add constraint standard_manifest_pkey PRIMARY KEY (only_row);
+
+create table engine.view_remnants (
+  field_id uuid not null,
+  option_value text not null default ''::text,
+  view_id uuid not null,
+  before jsonb not null,
+  after jsonb,
+  columns jsonb,
+  transaction_id xid8 not null default pg_current_xact_id()
+);
+comment on table engine.view_remnants is 'What views said about fields that were deleted and may be restored, or about options that were removed.';
+
+alter table engine.view_remnants add constraint view_remnants_field_id_fkey FOREIGN KEY (field_id) REFERENCES metadata.fields(id) ON DELETE CASCADE;
+
+alter table engine.view_remnants add constraint view_remnants_pkey PRIMARY KEY (field_id, option_value, view_id);
+
+alter table engine.view_remnants add constraint view_remnants_view_id_fkey FOREIGN KEY (view_id) REFERENCES metadata.views(id) ON DELETE CASCADE;
+
+CREATE INDEX view_remnants_view_id_idx ON engine.view_remnants USING btree (view_id);
 
 create table engine.webhook_deliveries (
   webhook_id uuid not null,
@@ -2039,6 +2070,8 @@ CREATE TRIGGER _400_follow_rules AFTER UPDATE ON metadata.fields FOR EACH ROW WH
 
 CREATE TRIGGER _400_follow_webhooks AFTER UPDATE ON metadata.fields FOR EACH ROW WHEN (((new.deleted_at IS NULL) AND ((new.name IS DISTINCT FROM old.name) OR (new.type IS DISTINCT FROM old.type) OR (new.options IS DISTINCT FROM old.options) OR (new.settings IS DISTINCT FROM old.settings)))) EXECUTE FUNCTION engine.tg_fields__follow_webhooks();
 
+CREATE TRIGGER _400_leave_views AFTER UPDATE OF deleted_at, options ON metadata.fields FOR EACH ROW EXECUTE FUNCTION engine.tg_fields__leave_views();
+
 CREATE TRIGGER _400_recompile_readers AFTER UPDATE ON metadata.fields FOR EACH ROW WHEN (((new.name IS DISTINCT FROM old.name) OR (new.type IS DISTINCT FROM old.type) OR (new.result_type IS DISTINCT FROM old.result_type) OR (new.options IS DISTINCT FROM old.options) OR (new.settings IS DISTINCT FROM old.settings) OR ((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL)))) EXECUTE FUNCTION engine.tg_fields__recompile_readers();
 
 CREATE TRIGGER _500_judge_rules AFTER UPDATE OF type ON metadata.fields FOR EACH ROW WHEN ((new.type <> old.type)) EXECUTE FUNCTION engine.tg_fields__judge_rules();
@@ -2323,7 +2356,7 @@ comment on column metadata.objects.deleted_at is 'When it was deleted. Until the
 comment on column metadata.objects.deleted_by_name is 'Who deleted it.';
 comment on column metadata.objects.is_junction is 'Whether its records are the links of a many-to-many relation.';
 comment on column metadata.objects.image_field_id is 'The field whose picture stands beside a record wherever it is mentioned.';
-comment on column metadata.objects.duplicate_criteria is 'Lists of field ids: records with equal values in all fields of one list are taken for duplicates.';
+comment on column metadata.objects.duplicate_criteria is 'Lists of field ids, or {fields: [{id, by}], threshold, isSure}: records that match in all fields of one criterion are taken for duplicates.';
 comment on column metadata.objects.table_name is 'The table in the workspace''s schema: name_plural in snake_case.';
 comment on column metadata.objects.is_private is 'Whether a record is its creator''s alone until it is shared, whatever the roles may read.';
 
@@ -7721,6 +7754,24 @@ exception when invalid_parameter_value then
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.absorbed_ids(schema_name text, object_id uuid, record_id uuid)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_ids uuid[];
+begin
+  execute format('with recursive absorbed (id) as (
+      select i from %1$I.record_merges m cross join unnest(m.other_ids) i where m.object_id = $1 and m.survivor_id = $2
+      union
+      select i from absorbed a join %1$I.record_merges m on m.object_id = $1 and m.survivor_id = a.id cross join unnest(m.other_ids) i)
+    select array_agg(a.id) from absorbed a', schema_name) into v_ids using object_id, record_id;
+  return v_ids;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.acting_role()
  RETURNS name
  LANGUAGE sql
@@ -8698,24 +8749,38 @@ CREATE OR REPLACE FUNCTION engine.assert_duplicate_criteria(object metadata.obje
  SET search_path TO ''
 AS $function$
 declare
-  v_element jsonb;
-  v_id jsonb;
+  v_criterion jsonb;
+  v_fields jsonb;
   v_field metadata.fields;
+  v_problem text;
+  r record;
 begin
-  for v_element in select e from jsonb_array_elements((object).duplicate_criteria) e loop
-    if jsonb_typeof(v_element) <> 'array' or v_element = '[]' then
-      raise exception '% is no criterion of duplicates.', left(v_element::text, 100) using errcode = 'RV088', column = 'duplicate_criteria',
-        hint = 'Give lists of ids of fields: [["…"], ["…", "…"]]. Records that are equal in all fields of one list are taken for the same.';
+  for v_criterion in select e from jsonb_array_elements((object).duplicate_criteria) e loop
+    v_fields := case when jsonb_typeof(v_criterion) = 'object' then v_criterion -> 'fields' else v_criterion end;
+    v_problem := case
+      when jsonb_typeof(v_fields) is distinct from 'array' or v_fields = '[]' then 'is no criterion of duplicates'
+      when exists (select from jsonb_array_elements(v_fields) f where jsonb_typeof(f) not in ('string', 'object') or jsonb_typeof(f) = 'object' and f ->> 'id' is null) then 'names no fields by their ids'
+      when exists (select from engine.duplicate_fields(v_criterion) f where f."by" not in ('ALIKE', 'EXACT', 'SIMILAR', 'DOMAIN')) then 'compares in no way that there is'
+      when (select count(*) from engine.duplicate_fields(v_criterion) f where f."by" = 'SIMILAR') > 1 then 'compares the spelling of more than one field'
+      when jsonb_typeof(v_criterion) = 'object' and exists (select from jsonb_object_keys(v_criterion) k where k not in ('fields', 'threshold', 'isSure')) then 'says what no criterion says'
+      when jsonb_typeof(v_criterion) = 'object' and jsonb_typeof(coalesce(v_criterion -> 'isSure', 'false')) <> 'boolean' then 'is sure or not'
+      when jsonb_typeof(v_criterion) = 'object' and (jsonb_typeof(coalesce(v_criterion -> 'threshold', '0.5')) <> 'number' or not coalesce((v_criterion ->> 'threshold')::numeric, 0.5) between 0.3 and 1) then 'has a threshold that is not between 0.3 and 1'
+      when jsonb_typeof(v_criterion) = 'object' and v_criterion -> 'isSure' = 'true' and exists (select from engine.duplicate_fields(v_criterion) f where f."by" in ('SIMILAR', 'DOMAIN')) then 'cannot be sure of what is only similar' end;
+    if v_problem is not null then
+      raise exception '% %.', left(v_criterion::text, 100), v_problem using errcode = 'RV088', column = 'duplicate_criteria',
+        hint = 'Give lists of ids of fields: [["…"], ["…", "…"]], or {"fields": [{"id": "…", "by": "ALIKE, EXACT, SIMILAR or DOMAIN"}], "threshold": 0.6, "isSure": true}. Records that match in all fields of one criterion are taken for the same.';
     end if;
-    for v_id in select e from jsonb_array_elements(v_element) e loop
-      select f.* into v_field from metadata.fields f where f.id::text = v_id #>> '{}' and f.object_id = (object).id;
+    for r in select * from engine.duplicate_fields(v_criterion) loop
+      select f.* into v_field from metadata.fields f where f.id::text = r.id and f.object_id = (object).id;
       if not found then
         raise exception 'The criteria of duplicates name a field that % do not have.', (object).label_plural using errcode = 'RV088', column = 'duplicate_criteria',
           hint = 'Give ids of fields of the object itself.';
       end if;
-      if (engine.duplicate_value(v_field)).expression is null then
-        raise exception 'The field "%" is of type %, by which no duplicates are found.', v_field.label, v_field.type using errcode = 'RV088', column = 'duplicate_criteria',
-          hint = 'Texts, names, e-mails, phones, links, numbers, money, dates, selects, addresses and relations to one record can be compared.';
+      if (engine.duplicate_value(v_field, r."by")).expression is null then
+        raise exception 'The field "%" is of type %, by which no duplicates are found%.', v_field.label, v_field.type, case r."by" when 'SIMILAR' then ' by their spelling' when 'DOMAIN' then ' by their domain' else '' end
+          using errcode = 'RV088', column = 'duplicate_criteria',
+          hint = case r."by" when 'SIMILAR' then 'The spelling of texts, names, e-mails, links and addresses can be compared.' when 'DOMAIN' then 'E-mails and links have domains.'
+            else 'Texts, names, e-mails, phones, links, numbers, money, dates, selects, addresses and relations to one record can be compared.' end;
       end if;
     end loop;
   end loop;
@@ -9383,6 +9448,26 @@ end
 $function$;
 comment on function engine.become(text,text) is 'Take the role of a member (by e-mail) or a role (by name) of a workspace for the rest of the session. "reset role" ends it.';
 
+CREATE OR REPLACE FUNCTION engine.begin_duplicate_scan(workspace_id uuid)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = begin_duplicate_scan.workspace_id);
+begin
+  if v_schema is null then
+    return '{}';
+  end if;
+  -- What is not compared any more has no duplicates.
+  execute format('delete from %I.record_duplicates d where not exists (select from metadata.objects o where o.id = d.object_id and o.deleted_at is null) or d.dismissed_at is null and exists (
+    select from metadata.objects o where o.id = d.object_id and o.duplicate_criteria = ''[]'')', v_schema);
+  return array(select o.id from metadata.objects o where o.workspace_id = begin_duplicate_scan.workspace_id and o.deleted_at is null and o.is_active and o.duplicate_criteria <> '[]' order by o.position, o.id);
+end
+$function$;
+comment on function engine.begin_duplicate_scan(uuid) is 'The objects of a workspace that have criteria of duplicates, after what is kept of others was forgotten.';
+
 CREATE OR REPLACE FUNCTION engine.begin_merge(caller name, schema_name text, object_name text, survivor_id uuid, other_ids uuid[], data jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -9395,7 +9480,7 @@ declare
   v_others uuid[] := array(select distinct i from unnest(other_ids) i where i <> survivor_id);
   v_data jsonb := '{}';
   v_unknown text;
-  v_internal text;
+  v_trashed jsonb;
   r record;
 begin
   if v_object.is_junction or v_object.universal_identifier = 'standard:workspaceMember' then
@@ -9404,6 +9489,7 @@ begin
   if survivor_id is null or cardinality(v_others) not between 1 and 100 then
     raise exception 'A record is merged with 1 to 100 others.' using errcode = 'RV192', column = 'other_ids', hint = 'Name the one that stays, and the others.';
   end if;
+  v_trashed := engine.bring_back_to_merge(caller, schema_name, v_object, v_others);
   execute format('select from %s t where t.id = any ($1) order by t.id for update', v_table) using survivor_id || v_others;
   if not engine.may_touch(caller, v_object.id, survivor_id, 'UPDATE') then
     raise exception 'Your role may not change the record that stays, or there is none.' using errcode = '42501';
@@ -9423,6 +9509,8 @@ begin
   end if;
   v_data := (select coalesce(jsonb_object_agg(engine.snake_case(e.key), e.value), '{}') from jsonb_each(data) e);
   insert into engine.merging (record_id, survivor_id) select i, begin_merge.survivor_id from unnest(v_others) i;
+  execute format('insert into %I.record_merges (object_id, survivor_id, other_ids, moved) values ($1, $2, $3, $4)', schema_name)
+    using v_object.id, survivor_id, v_others, engine.what_moves(schema_name, v_object.id, survivor_id, v_others);
   for r in select * from engine.relations_to(v_object) loop
     perform engine.move_references(schema_name, v_object, (r.child).id, r.column_name, r.is_link, r.own_columns, r.other_columns, survivor_id, v_others);
   end loop;
@@ -9432,15 +9520,10 @@ begin
     and (k.record_id = begin_merge.survivor_id or k.record_id = any (v_others) and k.id < f.id);
   update metadata.favourites f set record_id = begin_merge.survivor_id where f.object_id = v_object.id and f.record_id = any (v_others);
   update core.notifications n set record_id = begin_merge.survivor_id where n.object_id = v_object.id and n.record_id = any (v_others);
-  -- What else a workspace keeps about records.
-  for v_internal in
-    select t from unnest(engine.internal_tables()) t
-    where t not in ('record_events', 'event_batches', 'event_archive', 'trash', 'record_shares')
-      and (select count(*) from pg_catalog.pg_attribute a where a.attrelid = to_regclass(format('%I.%I', schema_name, t)) and a.attname in ('object_id', 'record_id') and not a.attisdropped) = 2
-  loop
-    execute format('update %I.%I t set record_id = $1 where t.object_id = $2 and t.record_id = any ($3)', schema_name, v_internal) using survivor_id, v_object.id, v_others;
+  for r in select * from engine.tables_about_records(schema_name) t loop
+    execute format('update %I.%I t set record_id = $1 where t.object_id = $2 and t.record_id = any ($3)', schema_name, r.table_name) using survivor_id, v_object.id, v_others;
   end loop;
-  return jsonb_build_object('table', v_table, 'object', v_object.id, 'survivor', survivor_id, 'others', to_jsonb(v_others), 'data', v_data,
+  return jsonb_build_object('table', v_table, 'object', v_object.id, 'survivor', survivor_id, 'others', to_jsonb(v_others), 'data', v_data, 'trashed', v_trashed,
     'columns', (select string_agg(quote_ident(k), ', ') from jsonb_object_keys(v_data) k));
 end
 $function$;
@@ -9655,6 +9738,53 @@ begin
   end if;
   perform engine.note_comment(schema_name, v_object, (v_comment ->> 'record_id')::uuid, comment_id, 'ADDED');
   return true;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.bring_back_to_merge(caller name, schema_name text, object metadata.objects, record_ids uuid[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_table regclass := format('%I.%I', schema_name, (object).table_name)::regclass;
+  v_ids uuid[];
+  v_id uuid;
+  v_data jsonb;
+  v_left_out jsonb := '{}';
+  v_taken text[];
+  v_constraint text;
+  v_record text;
+begin
+  if not engine.has_right(caller, (object).id, 'DELETE') then
+    return '{}';
+  end if;
+  execute format('select array(select i from unnest($1) i where not exists (select from %s t where t.id = i))', v_table) into v_ids using record_ids;
+  if v_ids = '{}' then
+    return '{}';
+  end if;
+  foreach v_id in array engine.trashed_ids(caller, schema_name, object, v_ids) loop
+    v_left_out := v_left_out || jsonb_build_object(v_id, '{}'::jsonb);
+    for i in 1 .. 20 loop
+      begin
+        perform engine.put_back(schema_name, object, v_id, caller);
+        exit;
+      exception when sqlstate 'RV014' then
+        get stacked diagnostics v_constraint = constraint_name, v_record = pg_datatype_name;
+        v_taken := case when v_record = v_id::text then engine.constraint_columns(v_table, v_constraint) else '{}' end;
+        if v_taken = '{}' or i = 20 then
+          raise;
+        end if;
+      end;
+      execute format('select jsonb_object_agg(c, d.data -> c) from %I.trash d cross join unnest($3) c where d.object_id = $1 and d.record_id = $2', schema_name) into v_data using (object).id, v_id, v_taken;
+      v_left_out := jsonb_set(v_left_out, array[v_id::text], v_data || (v_left_out -> v_id::text));
+      -- A text that must be there is another one meanwhile.
+      execute format('update %I.trash d set data = d.data || $3 where d.object_id = $1 and d.record_id = $2', schema_name) using (object).id, v_id,
+        (select jsonb_object_agg(a.attname, case when a.attnotnull and a.atttypid = 'text'::regtype then to_jsonb(v_id) else 'null' end)
+          from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attname = any (v_taken));
+    end loop;
+  end loop;
+  return v_left_out;
 end
 $function$;
 
@@ -9899,6 +10029,22 @@ begin
   end if;
   return coalesce((select jsonb_object_agg(engine.snake_case(e.key), e.value) from jsonb_each("values") e where e.key not in ('id', 'workspaceId')), '{}');
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.changed_views(workspace_id uuid)
+ RETURNS TABLE(message text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case when v.visibility = 'WORKSPACE' then format('The view "%s" of %s', v.name, o.label_plural) else format('%s of %s', case count(*) when 1 then 'A member''s own view' else count(*) || ' views of members' end, o.label_plural) end
+    || format(case when count(*) > 1 and v.visibility <> 'WORKSPACE' then ' go on without %s.' else ' goes on without %s.' end, string_agg(distinct f.label || case when m.option_value <> '' then ': ' || m.option_value else '' end, ', '))
+  from engine.view_remnants m
+  join metadata.views v on v.id = m.view_id
+  join metadata.objects o on o.id = v.object_id and o.deleted_at is null
+  join metadata.fields f on f.id = m.field_id
+  where v.workspace_id = changed_views.workspace_id and m.transaction_id = pg_current_xact_id()
+  group by v.visibility, case when v.visibility = 'WORKSPACE' then v.id end, v.name, o.label_plural, case when v.visibility <> 'WORKSPACE' then o.id end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.changes_between(caller name, schema_name text, after_position bigint, until_position bigint, object_ids uuid[], with_records boolean)
@@ -11729,13 +11875,132 @@ CREATE OR REPLACE FUNCTION engine.desired_duplicate_indexes(workspace_id uuid, s
  STABLE
  SET search_path TO ''
 AS $function$
-  select 'index', o.id || ' duplicates:' || h.value, o.id::text, o.table_name, engine.fit_name(o.table_name || '_duplicates_' || h.value || '_idx'),
-    '(' || c.expression || ')', engine.fact_comment('duplicates:' || h.value, engine.fields_basis(c.field_ids)), null, null::boolean, null, null, null::oid
+  select 'index', o.id || ' duplicates:' || c.key, o.id::text, o.table_name, engine.fit_name(o.table_name || '_duplicates_' || c.key || '_idx'),
+    case when c.expression is not null then '(' || c.expression || ')' else format('using gin (%s public.gin_trgm_ops)', c.spelling) end,
+    engine.fact_comment('duplicates:' || c.key, engine.fields_basis(c.field_ids)), null, null::boolean, null, null, null::oid
   from metadata.objects o
   cross join lateral engine.duplicate_criteria(o) c
-  cross join lateral (select left(md5(c.field_ids::text), 12) as value) h
   where o.workspace_id = desired_duplicate_indexes.workspace_id and (scope is null or o.id = any (scope)) and o.duplicate_criteria <> '[]' and o.deleted_at is null
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.desired_duplicate_internals(workspace_id uuid, schema_name text)
+ RETURNS SETOF engine.fact
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $functionx$
+  select v.kind, v.key, null, null, v.key, v.definition, engine.fact_comment(v.key, v.definition, v.tags, v.description),
+    null, null::boolean, null, null, null::oid
+  from (values
+    ('internal', 'record_duplicates', format(
+      'create table %1$I.record_duplicates (
+        object_id uuid not null, first_id uuid not null, second_id uuid not null check (first_id < second_id),
+        scores jsonb not null, score real not null, is_sure boolean not null, scanned_at timestamptz not null default now(),
+        dismissed_at timestamptz, dismissed_by_name text,
+        primary key (object_id, first_id, second_id));
+      create index record_duplicates_second_id_idx on %1$I.record_duplicates (second_id, object_id);
+      comment on column %1$I.record_duplicates.object_id is ''The object of the records: metadata.objects.id.'';
+      comment on column %1$I.record_duplicates.first_id is ''One record.'';
+      comment on column %1$I.record_duplicates.second_id is ''The other.'';
+      comment on column %1$I.record_duplicates.scores is ''How alike they are, 0 to 1, by criterion.'';
+      comment on column %1$I.record_duplicates.score is ''How alike they are by all of them.'';
+      comment on column %1$I.record_duplicates.is_sure is ''Whether a criterion that is sure says so.'';
+      comment on column %1$I.record_duplicates.scanned_at is ''When they were found last.'';
+      comment on column %1$I.record_duplicates.dismissed_at is ''When somebody said that they are not the same; null otherwise.'';
+      comment on column %1$I.record_duplicates.dismissed_by_name is ''Who said so.''', schema_name),
+      '@behavior -*', 'Pairs of records that may be the same, as the job found them.'),
+    -- As PostgreSQL prints them, so that what stands there can be compared.
+    ('function', 'find_duplicates', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates(object_name text, INOUT record_id uuid, max_results integer DEFAULT 20, OUT label text, OUT criteria jsonb, OUT reasons jsonb, OUT score real)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE ROWS 5
+BEGIN ATOMIC
+ SELECT d.record_id,
+     d.label,
+     d.criteria,
+     d.reasons,
+     d.score
+    FROM engine.visible_duplicates(engine.duplicate_candidates(CURRENT_USER, %1$L::text, find_duplicates.object_name, find_duplicates.record_id, NULL::jsonb), find_duplicates.max_results) d(record_id, label, criteria, reasons, score);
+END$function$, schema_name),
+      null::text, 'Records that are like a record by the criteria of their object, the likest first: criteria are the fields that they share, reasons say how each is compared, and score is how alike they are, 0 to 1.'),
+    ('function', 'find_duplicates_of', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates_of(object_name text, data jsonb, max_results integer DEFAULT 20)
+ RETURNS TABLE(record_id uuid, label text, criteria jsonb, reasons jsonb, score real)
+ LANGUAGE sql
+ STABLE ROWS 5
+BEGIN ATOMIC
+ SELECT d.record_id,
+     d.label,
+     d.criteria,
+     d.reasons,
+     d.score
+    FROM engine.visible_duplicates(engine.duplicate_candidates(CURRENT_USER, %1$L::text, find_duplicates_of.object_name, NULL::uuid, find_duplicates_of.data), find_duplicates_of.max_results) d(record_id, label, criteria, reasons, score);
+END$function$, schema_name),
+      null, 'The same for values that are not saved yet, named as when a record is created.'),
+    ('function', 'list_duplicates', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.list_duplicates(INOUT object_name text DEFAULT NULL::text, is_dismissed boolean DEFAULT false, max_results integer DEFAULT 50, skip integer DEFAULT 0, OUT first_id uuid, OUT second_id uuid, OUT first_label text, OUT second_label text, OUT score real, OUT is_sure boolean, OUT reasons jsonb, OUT may_merge boolean, OUT dismissed_at timestamp with time zone, OUT dismissed_by_name text, OUT total integer)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE ROWS 50
+BEGIN ATOMIC
+ SELECT d.object_name,
+     d.first_id,
+     d.second_id,
+     d.first_label,
+     d.second_label,
+     d.score,
+     d.is_sure,
+     d.reasons,
+     d.may_merge,
+     d.dismissed_at,
+     d.dismissed_by_name,
+     d.total
+    FROM engine.list_duplicates(CURRENT_USER, %1$L::text, list_duplicates.object_name, list_duplicates.is_dismissed, list_duplicates.max_results, list_duplicates.skip) d(object_name, first_id, second_id, first_label, second_label, score, is_sure, reasons, may_merge, dismissed_at, dismissed_by_name, total);
+END$function$, schema_name),
+      null, 'Pairs of records that may be the same, of all objects or of one, the surest first, as they were found when scan_duplicates looked last and as far as the caller reads both and what they share. With isDismissed those of which somebody said that they are not. total counts those of the object, about.'),
+    ('function', 'sure_duplicates', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.sure_duplicates(object_name text, max_groups integer DEFAULT 100)
+ RETURNS TABLE(survivor_id uuid, other_ids uuid[], label text, data jsonb, total_groups integer, total_records integer)
+ LANGUAGE sql
+ STABLE ROWS 100
+BEGIN ATOMIC
+ SELECT s.survivor_id,
+     s.other_ids,
+     s.label,
+     s.data,
+     s.total_groups,
+     s.total_records
+    FROM engine.sure_duplicates(CURRENT_USER, %1$L::text, sure_duplicates.object_name, sure_duplicates.max_groups) s(survivor_id, other_ids, label, data, total_groups, total_records);
+END$function$, schema_name),
+      null, 'Groups of records that a criterion which is sure takes for the same and that the caller may merge, each with what merge_records takes to do so.'),
+    ('function', 'dismiss_duplicates', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.dismiss_duplicates(object_name text, record_ids uuid[], is_dismissed boolean DEFAULT true)
+ RETURNS integer
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.dismiss_duplicates(CURRENT_USER, %1$L::text, object_name, record_ids, is_dismissed) AS dismiss_duplicates;
+END$function$, schema_name),
+      null, 'Says that records are not the same, each of them with each: they are not found as duplicates any more, until isDismissed false takes it back. For who may change one of two. Returns how many pairs.'),
+    ('function', 'scan_duplicates', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.scan_duplicates()
+ RETURNS jsonb
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.want_duplicate_scan(CURRENT_USER, %1$L::text) AS want_duplicate_scan;
+END$function$, schema_name),
+      null, 'Has a job look for the duplicates of all objects. Returns when that was done last, and whether it is being done.'),
+    ('function', 'duplicate_scan', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.duplicate_scan()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT engine.duplicate_scan_state(%2$L::uuid) AS duplicate_scan_state;
+END$function$, schema_name, workspace_id),
+      null, 'When duplicates were looked for last (scannedAt), and whether they are being looked for (isRunning).')
+  ) as v (kind, key, definition, tags, description)
+$functionx$;
 
 CREATE OR REPLACE FUNCTION engine.desired_field_checks(workspace_id uuid, spec engine.column_spec[], scope uuid[])
  RETURNS SETOF engine.fact
@@ -12055,30 +12320,6 @@ BEGIN ATOMIC
     FROM engine.matching_ids(CURRENT_USER, %1$L::text, matching_ids.table_name, matching_ids.filter, matching_ids.max_results, matching_ids.few) m(ids, is_worthwhile);
 END$function$, schema_name),
       '@behavior -*', 'Ids of the records of a table that fulfil a filter, of those that the caller sees, found by indexes which PostgreSQL does not use under a rule. Null for more than max_results. Not worth asking where no rule limits the caller, or where he sees at most a few.'),
-    ('function', 'find_duplicates', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates(object_name text, INOUT record_id uuid, max_results integer DEFAULT 20, OUT label text, OUT criteria jsonb)
- RETURNS SETOF record
- LANGUAGE sql
- STABLE ROWS 5
-BEGIN ATOMIC
- SELECT d.record_id,
-     d.label,
-     d.criteria
-    FROM engine.visible_duplicates(engine.duplicate_candidates(CURRENT_USER, %1$L::text, find_duplicates.object_name, find_duplicates.record_id, NULL::jsonb), find_duplicates.max_results) d(record_id, label, criteria);
-END$function$, schema_name),
-      null, 'Records that are like a record by the criteria of their object, with the fields that they share.'),
-    ('function', 'find_duplicates_of', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.find_duplicates_of(object_name text, data jsonb, max_results integer DEFAULT 20)
- RETURNS TABLE(record_id uuid, label text, criteria jsonb)
- LANGUAGE sql
- STABLE ROWS 5
-BEGIN ATOMIC
- SELECT d.record_id,
-     d.label,
-     d.criteria
-    FROM engine.visible_duplicates(engine.duplicate_candidates(CURRENT_USER, %1$L::text, find_duplicates_of.object_name, NULL::uuid, find_duplicates_of.data), find_duplicates_of.max_results) d(record_id, label, criteria);
-END$function$, schema_name),
-      null, 'The same for values that are not saved yet, named as when a record is created.'),
     ('function', 'record_history', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.record_history(object_name text, record_id uuid, max_results integer DEFAULT 50, before_batch bigint DEFAULT NULL::bigint)
  RETURNS TABLE(batch bigint, seq integer, action text, before jsonb, after jsonb, actor_type text, actor_id uuid, actor_name text, source text, happened_at timestamp with time zone)
@@ -12249,6 +12490,10 @@ END$function$, schema_name),
   select * from engine.desired_comment_internals(schema_name)
   union all
   select * from engine.desired_trash_internals(workspace_id, schema_name)
+  union all
+  select * from engine.desired_merge_internals(schema_name)
+  union all
+  select * from engine.desired_duplicate_internals(workspace_id, schema_name)
 $functionx$;
 
 CREATE OR REPLACE FUNCTION engine.desired_kept(workspace_id uuid, schema_name text, kept engine.fact[])
@@ -12290,6 +12535,39 @@ begin
   end loop;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.desired_merge_internals(schema_name text)
+ RETURNS SETOF engine.fact
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $functionx$
+  select v.kind, v.key, null, null, v.key, v.definition, engine.fact_comment(v.key, v.definition, v.tags, v.description),
+    null, null::boolean, null, null, null::oid
+  from (values
+    ('internal', 'record_merges', format(
+      'create table %1$I.record_merges (
+        id uuid primary key default %2$s, object_id uuid not null, survivor_id uuid not null, other_ids uuid[] not null, moved jsonb not null,
+        merged_at timestamptz not null default now());
+      create index record_merges_survivor_id_idx on %1$I.record_merges (survivor_id);
+      create index record_merges_other_ids_idx on %1$I.record_merges using gin (other_ids);
+      comment on column %1$I.record_merges.id is ''Identifies the merge.'';
+      comment on column %1$I.record_merges.object_id is ''The object of the records: metadata.objects.id.'';
+      comment on column %1$I.record_merges.survivor_id is ''The record that stayed.'';
+      comment on column %1$I.record_merges.other_ids is ''The records that went into it.'';
+      comment on column %1$I.record_merges.moved is ''Shares, favourites, comments and what else is no record, as they were before.'';
+      comment on column %1$I.record_merges.merged_at is ''When.''', schema_name, engine.uuid_default()),
+      '@behavior -*', 'Records that were merged into others, with what only goes back to them if the merge is taken back.'),
+    ('function', 'plan_merge', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.plan_merge(object_name text, record_ids uuid[], survivor_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.plan_merge(CURRENT_USER, %1$L::text, object_name, record_ids, survivor_id) AS plan_merge;
+END$function$, schema_name),
+      null::text, 'What merging records would be like, 2 to 20 of them, also such as lie in the trash. Changes nothing. Returns survivorId, the fullest or the one that is named; survivors and removable: who may stay and who may go; records: [{recordId, label, values, isTrashed}]; choices: {field: id of the record whose value is proposed, or ALL for all values together}; united: those together, where a field holds several; data, as merge_records takes it; and moves: [{kind, objectName, label, counts: {id: number}}], of what the caller may read.')
+  ) as v (kind, key, definition, tags, description)
+$functionx$;
 
 CREATE OR REPLACE FUNCTION engine.desired_model_indexes(workspace_id uuid, scope uuid[])
  RETURNS SETOF engine.fact
@@ -12485,7 +12763,7 @@ AS $functionx$
   from (values
     -- As PostgreSQL prints them, so that what stands there can be compared.
     ('function', 'list_trash', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.list_trash(INOUT object_name text DEFAULT NULL::text, search text DEFAULT NULL::text, deleted_by text DEFAULT NULL::text, max_results integer DEFAULT 50, before_deleted_at timestamp with time zone DEFAULT NULL::timestamp with time zone, before_id uuid DEFAULT NULL::uuid, OUT id uuid, OUT record_id uuid, OUT label text, OUT deleted_at timestamp with time zone, OUT deleted_by_name text, OUT destroyed_at timestamp with time zone, OUT may_restore boolean, OUT may_destroy boolean)
+$function$CREATE OR REPLACE FUNCTION %1$I.list_trash(INOUT object_name text DEFAULT NULL::text, search text DEFAULT NULL::text, deleted_by text DEFAULT NULL::text, max_results integer DEFAULT 50, before_deleted_at timestamp with time zone DEFAULT NULL::timestamp with time zone, before_id uuid DEFAULT NULL::uuid, OUT id uuid, OUT record_id uuid, OUT label text, OUT deleted_at timestamp with time zone, OUT deleted_by_name text, OUT destroyed_at timestamp with time zone, OUT may_restore boolean, OUT may_destroy boolean, OUT went_along jsonb)
  RETURNS SETOF record
  LANGUAGE sql
  STABLE ROWS 50
@@ -12498,10 +12776,11 @@ BEGIN ATOMIC
      t.deleted_by_name,
      t.destroyed_at,
      t.may_restore,
-     t.may_destroy
-    FROM engine.list_trash(CURRENT_USER, %1$L::text, list_trash.object_name, list_trash.search, list_trash.deleted_by, list_trash.max_results, list_trash.before_deleted_at, list_trash.before_id) t(id, object_name, record_id, label, deleted_at, deleted_by_name, destroyed_at, may_restore, may_destroy);
+     t.may_destroy,
+     t.went_along
+    FROM engine.list_trash(CURRENT_USER, %1$L::text, list_trash.object_name, list_trash.search, list_trash.deleted_by, list_trash.max_results, list_trash.before_deleted_at, list_trash.before_id) t(id, object_name, record_id, label, deleted_at, deleted_by_name, destroyed_at, may_restore, may_destroy, went_along);
 END$function$, schema_name),
-      null::text, 'What lies in the trash of all objects, or of one, that the caller could read while it was there, the latest first; by words of the label, and by who deleted it. The deletedAt and id of the last one lead to the next page. destroyedAt is when the nightly job destroys it.'),
+      null::text, 'What lies in the trash of all objects, or of one, that the caller could read while it was there, the latest first; by words of the label, and by who deleted it. The deletedAt and id of the last one lead to the next page. destroyedAt is when the nightly job destroys it; wentAlong counts what its deletion took along, by object.'),
     ('function', 'delete_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.delete_records(object_name text, record_ids uuid[])
  RETURNS integer
@@ -12562,15 +12841,15 @@ AS $function$
   select 'trigger', o.id || ' ' || t.name, o.id::text, o.table_name, t.name, t.definition,
     engine.fact_comment(t.name, t.definition), null, null::boolean, null, null, null::oid
   from metadata.objects o
-  -- The log and the trash leave out what is not in transition tables; to write what is computed changes nothing.
+  -- The log and the trash leave out what is not in transition tables; that what is computed differs is no change.
   left join (
-    select s.object_id, string_agg(quote_literal(s.name), ', ' order by s.name) filter (where s.generated_kind = 'kept') as kept,
+    select s.object_id, string_agg(quote_literal(s.name), ', ' order by s.name) as computed,
       string_agg(', ' || quote_literal(s.name), '' order by s.name) filter (where s.generated_kind = 'virtual') as hidden
-    from unnest(spec) s where s.generated_kind in ('kept', 'virtual') group by s.object_id
+    from unnest(spec) s where s.generated_kind is not null group by s.object_id
   ) c on c.object_id = o.id
   cross join lateral (select engine.link_arguments(o, spec) as arguments) l
   cross join lateral (values
-    ('_100_touch', format('before update on %%s for each row execute function engine.tg_records__touch(%s)', c.kept), true),
+    ('_100_touch', format('before update on %%s for each row execute function engine.tg_records__touch(%s)', c.computed), true),
     ('_200_log_insert', format('after insert on %%s referencing new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
@@ -12759,6 +13038,35 @@ begin
     select d from engine.difference(workspace_id, schema_name, scope) d
     union all
     select d from engine.security_difference(workspace_id, schema_name, roles, engine.linked_scope(workspace_id, scope)) d);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.dismiss_duplicates(caller name, schema_name text, object_name text, record_ids uuid[], is_dismissed boolean)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
+  v_ids uuid[] := array(select distinct i from unnest(record_ids) i where i is not null);
+  v_count int;
+begin
+  if cardinality(v_ids) not between 2 and 20 then
+    raise exception 'Two to 20 records are told apart at once.' using errcode = 'RV252', column = 'record_ids', hint = 'Name the records that are not the same.';
+  end if;
+  execute format('insert into %1$I.record_duplicates as d (object_id, first_id, second_id, scores, score, is_sure, dismissed_at, dismissed_by_name)
+    select $1, a.id, b.id, ''{}'', 0, false, case when $3 then now() end, case when $3 then $4 end from %2$s a join %2$s b on b.id > a.id
+    where a.id = any ($2) and b.id = any ($2) and %3$s and %4$s and (%5$s or %6$s)
+    on conflict (object_id, first_id, second_id) do update set dismissed_at = excluded.dismissed_at, dismissed_by_name = excluded.dismissed_by_name',
+    schema_name, format('%I.%I', schema_name, v_object.table_name), engine.condition_of(caller, v_object.id, 'READ', 'a.'), engine.condition_of(caller, v_object.id, 'READ', 'b.'),
+    engine.condition_of(caller, v_object.id, 'UPDATE', 'a.'), engine.condition_of(caller, v_object.id, 'UPDATE', 'b.'))
+  using v_object.id, v_ids, is_dismissed, (engine.current_actor()).name;
+  get diagnostics v_count = row_count;
+  if v_count = 0 then
+    raise exception 'Your role may not change one of these records, or there is none.' using errcode = '42501', hint = 'What are no duplicates says who may change one of them.';
+  end if;
+  return v_count;
 end
 $function$;
 
@@ -13116,7 +13424,8 @@ declare
   v_row jsonb := '{}';
   v_unknown text;
   v_key uuid;
-  v_ids uuid[];
+  v_spelling text;
+  v_matches jsonb;
   v_found jsonb := '{}';
   v_id uuid;
   c record;
@@ -13147,13 +13456,18 @@ begin
     select d.* from engine.duplicate_criteria(v_object) d
     where not exists (select from unnest(d.columns) k where not has_column_privilege(caller, v_table, k, 'select'))
   loop
-    execute format(case when data is null then 'select %s from %s where id = $1' else 'select %s from jsonb_populate_record(null::%s, $2)' end, c.expression, v_table)
-      into v_key using record_id, v_row;
-    continue when v_key is null;
-    execute format('select array(select id from %s where %s = $1 and id is distinct from $2 limit 1000)', v_table, c.expression) into v_ids using v_key, record_id;
-    foreach v_id in array v_ids loop
-      v_found := v_found || jsonb_build_object(v_id, coalesce(v_found -> v_id::text, '[]') || jsonb_build_array(c.field_names));
-    end loop;
+    execute format('select %s, %s from ' || case when data is null then '%s where id = $1' else 'jsonb_populate_record(null::%s, $2)' end, coalesce(c.expression, 'null::uuid'), coalesce(c.spelling, 'null'), v_table)
+      into v_key, v_spelling using record_id, v_row;
+    continue when c.expression is not null and v_key is null or c.spelling is not null and v_spelling is null;
+    perform set_config('pg_trgm.similarity_threshold', c.threshold::text, true);
+    execute format('select jsonb_object_agg(f.id, f.s) from (select id, %1$s as s from %2$s where %3$s and id is distinct from $2 limit 1000) f
+        where not exists (select from %4$I.record_duplicates d where d.object_id = $4 and d.first_id = least(f.id, $2) and d.second_id = greatest(f.id, $2) and d.dismissed_at is not null)',
+      case when c.spelling is not null then format('public.similarity(%s, $3)', c.spelling) else '1' end, v_table,
+      concat_ws(' and ', c.expression || ' = $1', c.spelling || ' operator(public.%) $3'), schema_name)
+    into v_matches using v_key, record_id, v_spelling, v_object.id;
+    v_found := v_found || (select coalesce(jsonb_object_agg(e.key, coalesce(v_found -> e.key, '[]')
+        || jsonb_build_array(jsonb_build_object('names', c.field_names, 'fields', c.fields, 'score', round((c.weight * e.value::numeric)::numeric, 4), 'isSure', c.is_sure))), '{}')
+      from jsonb_each_text(v_matches) e);
   end loop;
   return jsonb_build_object('found', v_found, 'table', v_table, 'record', record_id,
     'label', case when not exists (
@@ -13165,27 +13479,54 @@ end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.duplicate_criteria(object metadata.objects)
- RETURNS TABLE(field_ids uuid[], field_names jsonb, columns text[], expression text)
+ RETURNS TABLE(key text, field_ids uuid[], field_names jsonb, fields jsonb, columns text[], expression text, spelling text, threshold real, is_sure boolean, weight real)
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 AS $function$
-  select f.ids, f.names, f.columns, 'engine.duplicate_key(array[' || f.expressions || '])'
-  from (select e, min(i) as n from jsonb_array_elements((object).duplicate_criteria) with ordinality u (e, i) group by e) c
+  select left(md5(f.ids::text || coalesce(f.manner, '')), 12), f.ids, f.names, f.fields, f.columns, 'engine.duplicate_key(array[' || f.expressions || '])', f.spelling,
+    coalesce((c.e ->> 'threshold')::real, 0.6), coalesce((c.e ->> 'isSure')::boolean, false), case when (c.e ->> 'isSure')::boolean then 0.99 when f.manner ~ 'DOMAIN' and f.spelling is null then 0.5 else 0.9 end
+  from (
+    select case when jsonb_typeof(e) = 'object' then e else jsonb_build_object('fields', e) end as e, min(i) as n
+    from jsonb_array_elements((object).duplicate_criteria) with ordinality u (e, i) group by 1
+  ) c
   cross join lateral (
-    select array_agg(v.id order by v.id) as ids, jsonb_agg(v.name order by v.i) as names, string_agg(v.expression, ', ' order by v.id) as expressions,
+    select array_agg(v.id order by v.id) as ids, jsonb_agg(v.name order by v.n) as names, jsonb_agg(jsonb_build_object('name', v.name, 'by', v."by") order by v.n) as fields,
+      string_agg(v.expression, ', ' order by v.id, v."by") filter (where v."by" <> 'SIMILAR') as expressions, min(v.expression) filter (where v."by" = 'SIMILAR') as spelling,
+      string_agg(v.id || v."by", ',' order by v.id, v."by") filter (where v."by" <> 'ALIKE') as manner,
       array(select x #>> '{}' from jsonb_path_query(jsonb_agg(to_jsonb(v.columns)), '$[*][*]') x) as columns,
       count(*) as count
     from (
-      select f.id, f.name, min(u.i) as i, k.columns, k.expression
-      from jsonb_array_elements_text(c.e) with ordinality u (id, i)
+      select f.id, f.name, u."by", u.n, k.columns, k.expression
+      from engine.duplicate_fields(c.e) u
       join metadata.fields f on f.id::text = u.id and f.object_id = (object).id and f.deleted_at is null and f.is_active
-      cross join lateral engine.duplicate_value(f) k
-      where k.expression is not null group by f.id, f.name, k.columns, k.expression
+      cross join lateral engine.duplicate_value(f, u."by") k
+      where k.expression is not null
     ) v
   ) f
-  where f.count > 0 and f.count = (select count(distinct x) from jsonb_array_elements_text(c.e) x)
+  where f.count > 0 and f.count = (select count(*) from engine.duplicate_fields(c.e))
   order by c.n
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.duplicate_domain(content text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select case when d.name !~ '^(gmail|googlemail|outlook|hotmail|live|msn|yahoo|ymail|icloud|me|mac|aol|gmx|web|t-online|freenet|proton|protonmail|mail|yandex|qq|163|126|orange|wanadoo|free|sfr|laposte|libero|naver|seznam|zoho|fastmail|tutanota)\.[a-z]{2,3}(\.[a-z]{2})?$' then d.name end
+  from (select nullif(pg_catalog.substring(engine.duplicate_link(pg_catalog.regexp_replace(content, '^.*@', '')), '^[^/:?#]+'), '') as name) d
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.duplicate_fields(criterion jsonb)
+ RETURNS TABLE(id text, by text, n bigint)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(f ->> 'id', f #>> '{}'), coalesce(f ->> 'by', 'ALIKE'), min(i)
+  from jsonb_array_elements(case when jsonb_typeof(criterion) = 'object' then criterion -> 'fields' else criterion end) with ordinality u (f, i)
+  group by 1, 2
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.duplicate_key("values" text[])
@@ -13209,6 +13550,30 @@ CREATE OR REPLACE FUNCTION engine.duplicate_phone(content text)
  SET search_path TO ''
 AS $function$ select nullif(pg_catalog.ltrim(pg_catalog.regexp_replace(content, '\D', '', 'g'), '0'), '') $function$;
 
+CREATE OR REPLACE FUNCTION engine.duplicate_scan_state(workspace_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('scannedAt', s.scanned_at, 'isRunning', s.wanted_at is not null, 'milliseconds', round(extract(epoch from s.took) * 1000))
+  from (select) one left join engine.duplicate_scans s on s.workspace_id = duplicate_scan_state.workspace_id
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.duplicate_score(scores real[])
+ RETURNS real
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$ select coalesce(1 - exp(sum(ln(greatest(1 - s, 0.0001)))), 0)::real from unnest(scores) s $function$;
+
+CREATE OR REPLACE FUNCTION engine.duplicate_spelling(content text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$ select case when pg_catalog.length(s.text) >= 4 then s.text end from (select pg_catalog.btrim(pg_catalog.regexp_replace(engine.search_text(content), '\s+', ' ', 'g')) as text) s $function$;
+
 CREATE OR REPLACE FUNCTION engine.duplicate_text(content text)
  RETURNS text
  LANGUAGE sql
@@ -13216,7 +13581,7 @@ CREATE OR REPLACE FUNCTION engine.duplicate_text(content text)
  SET search_path TO ''
 AS $function$ select nullif(pg_catalog.regexp_replace(pg_catalog.lower(pg_catalog.normalize(content, 'NFKC')), '\s', '', 'g'), '') $function$;
 
-CREATE OR REPLACE FUNCTION engine.duplicate_value(field metadata.fields, OUT columns text[], OUT expression text)
+CREATE OR REPLACE FUNCTION engine.duplicate_value(field metadata.fields, by text, OUT columns text[], OUT expression text)
  RETURNS record
  LANGUAGE plpgsql
  STABLE
@@ -13224,30 +13589,44 @@ CREATE OR REPLACE FUNCTION engine.duplicate_value(field metadata.fields, OUT col
 AS $function$
 declare
   v_base text := engine.snake_case((field).name);
-  v_parts text[] := case (field).type
+  v_type text := (field).type;
+  v_parts text[] := case v_type
     when 'FULL_NAME' then '{first_name,last_name}' when 'EMAILS' then '{primary_email}' when 'PHONES' then '{primary_phone_number}' when 'LINKS' then '{primary_link_url}'
     when 'CURRENCY' then '{amount_micros,currency_code}' when 'ADDRESS' then '{street1,postcode,city}' when 'RICH_TEXT' then '{markdown}' when 'RELATION' then '{id}' when 'MEMBER' then '{id}'
     when 'AUTO_NUMBER' then '{text}' end;
 begin
-  if (field).type not in ('TEXT', 'NUMBER', 'NUMERIC', 'BOOLEAN', 'DATE', 'DATE_TIME', 'UUID', 'SELECT', 'RATING', 'PERCENT', 'DURATION', 'COLOR') and v_parts is null then
+  if v_type not in ('TEXT', 'NUMBER', 'NUMERIC', 'BOOLEAN', 'DATE', 'DATE_TIME', 'UUID', 'SELECT', 'RATING', 'PERCENT', 'DURATION', 'COLOR') and v_parts is null
+    or "by" = 'DOMAIN' and v_type not in ('EMAILS', 'LINKS') or "by" = 'SIMILAR' and v_type not in ('TEXT', 'FULL_NAME', 'EMAILS', 'LINKS', 'ADDRESS') then
     return;
   end if;
   columns := case when v_parts is null then array[v_base] else array(select v_base || '_' || p from unnest(v_parts) with ordinality u (p, i) order by i) end;
-  expression := case (field).type
-    when 'FULL_NAME' then format('engine.duplicate_text(coalesce(%I, '''') || coalesce(%I, ''''))', columns[1], columns[2])
-    when 'EMAILS' then format('engine.duplicate_text(%I)', columns[1])
-    when 'PHONES' then format('engine.duplicate_phone(%I)', columns[1])
-    when 'LINKS' then format('engine.duplicate_link(%I)', columns[1])
-    when 'CURRENCY' then format('(%I::text || coalesce(%I, ''''))', columns[1], columns[2])
+  expression := case
+    when "by" = 'DOMAIN' then format('engine.duplicate_domain(%I)', columns[1])
+    when "by" = 'SIMILAR' then format('engine.duplicate_spelling(%s)', (select string_agg(format('coalesce(%I, '''')', c), ' || '' '' || ' order by i) from unnest(columns) with ordinality u (c, i)))
+    when "by" = 'EXACT' and v_type = 'FULL_NAME' then format('nullif(coalesce(%I, '''') || '' '' || coalesce(%I, ''''), '' '')', columns[1], columns[2])
+    when "by" = 'EXACT' and v_type = 'ADDRESS' then format('(nullif(%I, '''') || '' '' || coalesce(%I, '''') || '' '' || coalesce(%I, ''''))', columns[1], columns[2], columns[3])
+    when "by" = 'EXACT' and v_type in ('TEXT', 'RICH_TEXT', 'EMAILS', 'PHONES', 'LINKS') then format('nullif(%I, '''')', columns[1])
+    when v_type = 'FULL_NAME' then format('engine.duplicate_words(coalesce(%I, '''') || coalesce(%I, ''''))', columns[1], columns[2])
+    when v_type = 'EMAILS' then format('engine.duplicate_text(%I)', columns[1])
+    when v_type = 'PHONES' then format('engine.duplicate_phone(%I)', columns[1])
+    when v_type = 'LINKS' then format('engine.duplicate_link(%I)', columns[1])
+    when v_type = 'CURRENCY' then format('(%I::text || coalesce(%I, ''''))', columns[1], columns[2])
     -- A country alone makes no two addresses alike.
-    when 'ADDRESS' then format('(engine.duplicate_text(%I) || coalesce(engine.duplicate_text(%I), '''') || coalesce(engine.duplicate_text(%I), ''''))', columns[1], columns[2], columns[3])
+    when v_type = 'ADDRESS' then format('(engine.duplicate_words(%I) || coalesce(engine.duplicate_words(%I), '''') || coalesce(engine.duplicate_words(%I), ''''))', columns[1], columns[2], columns[3])
     -- Whose text does not hang on how a session shows dates.
-    when 'DATE' then format('(%I - ''2000-01-01''::date)::text', columns[1])
-    when 'DATE_TIME' then format('extract(epoch from (%I at time zone ''UTC''))::text', columns[1])
-    else format(case when (field).type in ('TEXT', 'RICH_TEXT') then 'engine.duplicate_text(%I)' when (field).type in ('NUMBER', 'NUMERIC', 'PERCENT') then 'trim_scale(%I::numeric)::text'
+    when v_type = 'DATE' then format('(%I - ''2000-01-01''::date)::text', columns[1])
+    when v_type = 'DATE_TIME' then format('extract(epoch from (%I at time zone ''UTC''))::text', columns[1])
+    else format(case when v_type in ('TEXT', 'RICH_TEXT') then 'engine.duplicate_words(%I)' when v_type in ('NUMBER', 'NUMERIC', 'PERCENT') then 'trim_scale(%I::numeric)::text'
       else '%I::text' end, columns[1]) end;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.duplicate_words(content text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$ select nullif(pg_catalog.regexp_replace(pg_catalog.lower(public.unaccent('public.unaccent'::regdictionary, pg_catalog.normalize(content, 'NFKC'))), '\s', '', 'g'), '') $function$;
 
 CREATE OR REPLACE FUNCTION engine.duration_text(seconds bigint)
  RETURNS text
@@ -13423,6 +13802,10 @@ begin
       delete from %1$I.record_shares s using gone g where s.object_id = g.object_id and s.record_id = g.record_id
     ), comments as (
       delete from %1$I.record_comments c using gone g where c.object_id = g.object_id and c.record_id = g.record_id
+    ), merges as (
+      delete from %1$I.record_merges m using gone g where m.object_id = g.object_id and m.other_ids @> array[g.record_id]
+    ), duplicates as (
+      delete from %1$I.record_duplicates d using gone g where d.object_id = g.object_id and g.record_id in (d.first_id, d.second_id)
     ), batches as materialized (
       select d.id, d.workspace_id, nextval('engine.event_batch') as batch
       from (select distinct o.id, o.workspace_id from gone g join metadata.objects o on o.id = g.object_id where o.is_audited) d
@@ -13438,6 +13821,18 @@ begin
   return v_count;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.end_duplicate_scan(workspace_id uuid, started_at timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  insert into engine.duplicate_scans as s (workspace_id, scanned_at, took)
+  select w.id, clock_timestamp(), clock_timestamp() - started_at from core.workspaces w where w.id = end_duplicate_scan.workspace_id
+  on conflict (workspace_id) do update set scanned_at = excluded.scanned_at, took = excluded.took, wanted_at = case when s.wanted_at > started_at then s.wanted_at end
+$function$;
+comment on function engine.end_duplicate_scan(uuid,timestamp with time zone) is 'Notes that the duplicates of a workspace were looked for.';
 
 CREATE OR REPLACE FUNCTION engine.end_identity(provider core.identity_providers, member core.members)
  RETURNS boolean
@@ -13468,6 +13863,11 @@ declare
   v_batch bigint;
 begin
   delete from engine.merging m where m.transaction_id = pg_current_xact_id();
+  execute format('delete from %I.record_duplicates d where d.object_id = $1 and d.dismissed_at is null and (d.first_id = any ($2) or d.second_id = any ($2))', schema_name)
+    using (merge ->> 'object')::uuid, array(select i::uuid from jsonb_array_elements_text(merge -> 'others') i);
+  -- What had to be left out for a record to come back at all lies in the trash as it did before.
+  execute format('update %I.trash t set data = t.data || e.value from jsonb_each($2) e where t.object_id = $1 and t.record_id = e.key::uuid', schema_name)
+    using (merge ->> 'object')::uuid, merge -> 'trashed';
   select o.* into v_object from metadata.objects o where o.id = (merge ->> 'object')::uuid;
   if v_object.is_audited then
     v_batch := nextval('engine.event_batch');
@@ -14121,6 +14521,43 @@ CREATE OR REPLACE FUNCTION engine.filled_check_name(key text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
 RETURN ('relvar_filled_'::text || "left"(md5(('column '::text || key)), 12));
+
+CREATE OR REPLACE FUNCTION engine.filter_without(filter jsonb, field_id uuid, option_value text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_key text;
+  v_value jsonb;
+begin
+  if filter is null or strpos(filter::text, field_id::text) = 0 then
+    return filter;
+  elsif filter ? 'operand' then
+    if option_value is null then
+      return null;
+    elsif filter ->> 'fieldId' is distinct from field_id::text then
+      return filter;
+    end if;
+    v_value := filter -> 'value';
+    if jsonb_typeof(v_value) = 'array' then
+      v_value := v_value - option_value;
+    elsif v_value = to_jsonb(option_value) then
+      return null;
+    end if;
+    return case when v_value <> '[]' then filter || jsonb_build_object('value', v_value) end;
+  elsif filter ? 'not' then
+    v_value := engine.filter_without(filter -> 'not', field_id, option_value);
+    return case when v_value is not null then jsonb_build_object('not', v_value) end;
+  end if;
+  v_key := case when filter ? 'or' then 'or' else 'and' end;
+  select jsonb_agg(n.node order by u.i) into v_value
+  from jsonb_array_elements(filter -> v_key) with ordinality u (e, i) cross join lateral (select engine.filter_without(u.e, filter_without.field_id, filter_without.option_value) as node) n
+  where n.node is not null;
+  return case when v_value is not null then jsonb_build_object(v_key, v_value) end;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.find_actor()
  RETURNS engine.actor
@@ -16224,6 +16661,13 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.has_value("row" jsonb, type text, columns text[])
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN CASE WHEN (type = ANY (ARRAY['CURRENCY'::text, 'PHONES'::text, 'LINKS'::text, 'EMAILS'::text])) THEN (EXISTS (SELECT FROM unnest(has_value.columns) c(c) WHERE ((c.c !~ '_(currency_code|country_code|calling_code|link_label)$'::text) AND (NOT engine.is_blank((has_value."row" -> c.c)))))) ELSE (EXISTS (SELECT FROM unnest(has_value.columns) c(c) WHERE (NOT engine.is_blank((has_value."row" -> c.c))))) END;
+
 CREATE OR REPLACE FUNCTION engine.heartbeat(name text)
  RETURNS void
  LANGUAGE sql
@@ -16488,7 +16932,7 @@ CREATE OR REPLACE FUNCTION engine.internal_tables()
  RETURNS text[]
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN '{record_events,event_batches,event_archive,trash,record_shares,record_comments}'::text[];
+RETURN '{record_events,event_batches,event_archive,trash,record_shares,record_comments,record_merges,record_duplicates}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.is_api_name(name text)
  RETURNS boolean
@@ -16496,6 +16940,13 @@ CREATE OR REPLACE FUNCTION engine.is_api_name(name text)
  IMMUTABLE PARALLEL SAFE STRICT
 RETURN ((name ~ '^[a-z][a-zA-Z0-9]*$'::text) AND (octet_length(engine.snake_case(name)) <= 36));
 comment on function engine.is_api_name(text) is 'Whether a text can be an API name: letters and digits, starting with a small letter, at most 36 bytes in snake_case.';
+
+CREATE OR REPLACE FUNCTION engine.is_blank(content jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN ((content IS NULL) OR (content = ANY (ARRAY['null'::jsonb, '""'::jsonb, '[]'::jsonb, '{}'::jsonb])));
 
 CREATE OR REPLACE FUNCTION engine.is_calendar_day(value text)
  RETURNS boolean
@@ -16563,6 +17014,16 @@ CREATE OR REPLACE FUNCTION engine.is_locale(name text)
  SET search_path TO ''
 RETURN (name ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$'::text);
 
+CREATE OR REPLACE FUNCTION engine.is_only_links(object metadata.objects)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select (object).is_junction or not exists (select from metadata.fields f
+    where f.object_id = (object).id and not f.is_system and f.deleted_at is null and f.type not in ('RELATION', 'MORPH_RELATION'))
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.is_own_comment(author_type text, author_id uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -16602,22 +17063,6 @@ CREATE OR REPLACE FUNCTION engine.is_time_zone(name text)
  STABLE
  SET search_path TO ''
 RETURN ((name = 'system'::text) OR (EXISTS (SELECT FROM pg_timezone_names z WHERE (z.name = is_time_zone.name))));
-
-CREATE OR REPLACE FUNCTION engine.is_trashed_for(caller name, schema_name text, object metadata.objects, record_id uuid, action text DEFAULT 'DELETE'::text)
- RETURNS boolean
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-declare
-  v_found boolean;
-begin
-  execute format('select exists (select from %1$I.trash d cross join lateral jsonb_populate_record(null::%1$I.%2$I, d.data) t where d.object_id = $1 and d.record_id = $2 and %3$s and %4$s)',
-    schema_name, (object).table_name, engine.condition_of(caller, (object).id, 'READ', 't.'), engine.condition_of(caller, (object).id, action, 't.'))
-    into v_found using (object).id, record_id;
-  return v_found;
-end
-$function$;
 
 CREATE OR REPLACE FUNCTION engine.is_trusted_session()
  RETURNS boolean
@@ -16847,6 +17292,18 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.known_criteria(caller name, schema_name text, object metadata.objects)
+ RETURNS TABLE(key text, fields jsonb, is_sure boolean, matches text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select c.key, c.fields, c.is_sure, concat_ws(' and ', case when c.expression is not null then format('(select %1$s from (select a.*) r) = (select %1$s from (select b.*) r)', c.expression) end,
+    case when c.spelling is not null then format('public.similarity((select %1$s from (select a.*) r), (select %1$s from (select b.*) r)) >= %2$s', c.spelling, c.threshold) end)
+  from engine.duplicate_criteria(object) c
+  where not exists (select from unnest(c.columns) k where not has_column_privilege(caller, format('%I.%I', schema_name, (object).table_name), k, 'select'))
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.knows_constraint(caller name, object metadata.objects, table_id oid, constraint_name text, is_unique boolean, OUT knows_columns boolean, OUT knows_records boolean)
  RETURNS record
  LANGUAGE sql
@@ -16854,16 +17311,8 @@ CREATE OR REPLACE FUNCTION engine.knows_constraint(caller name, object metadata.
  SET search_path TO ''
 AS $function$
   select not exists (
-      select from (
-        select unnest(k.conkey) as attnum from pg_catalog.pg_constraint k where k.conrelid = table_id and k.conname = constraint_name
-        union
-        select d.refobjsubid from pg_catalog.pg_class i
-        join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_class'::regclass and d.objid = i.oid and d.refobjid = table_id and d.refobjsubid > 0
-        where i.relname = constraint_name and i.relkind = 'i'
-          and i.oid in (select x.indexrelid from pg_catalog.pg_index x where x.indrelid = table_id)
-      ) c
-      cross join lateral (select c.attnum::int2 as attnum) a
-      where not (has_column_privilege(caller, table_id, a.attnum, 'select') or has_column_privilege(caller, table_id, a.attnum, 'insert') or has_column_privilege(caller, table_id, a.attnum, 'update'))),
+      select from unnest(engine.constraint_columns(table_id, constraint_name)) c
+      where not (has_column_privilege(caller, table_id, c, 'select') or has_column_privilege(caller, table_id, c, 'insert') or has_column_privilege(caller, table_id, c, 'update'))),
     -- Asked of the role that is told: the session is the server's own.
     not is_unique or exists (
       select from engine.roles_of(caller) c
@@ -16943,6 +17392,43 @@ CREATE OR REPLACE FUNCTION engine.last_position(workspace_id uuid)
  SET search_path TO ''
 AS $function$ select coalesce((select p.position from engine.event_positions p where p.workspace_id = last_position.workspace_id), 0) $function$;
 comment on function engine.last_position(uuid) is 'The position of the last statement of a workspace that the relay has taken; 0 for none.';
+
+CREATE OR REPLACE FUNCTION engine.leave_views(workspace_id uuid, field_id uuid, option_value text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_field uuid := leave_views.field_id;
+  v_option text := leave_views.option_value;
+  v_after metadata.views;
+  r metadata.views;
+begin
+  for r in
+    select v.* from metadata.views v
+    where v.workspace_id = leave_views.workspace_id and (engine.view_content(v)::text ~ v_field::text and (v_option is null or strpos(concat(v.filter, v.colors), to_jsonb(v_option)::text) > 0)
+      or v_option is null and exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = v_field))
+  loop
+    update metadata.views v set
+      filter = engine.filter_without(v.filter, v_field, v_option),
+      colors = (select coalesce(jsonb_agg(c || jsonb_build_object('condition', n.node) order by i) filter (where n.node is not null), '[]')
+        from jsonb_array_elements(v.colors) with ordinality u (c, i) cross join lateral (select engine.filter_without(c -> 'condition', v_field, v_option) as node) n),
+      sorts = case when v_option is null
+        then (select coalesce(jsonb_agg(s order by i), '[]') from jsonb_array_elements(v.sorts) with ordinality u (s, i) where s ->> 'fieldId' is distinct from v_field::text) else v.sorts end,
+      group_field_id = case when v_option is null then nullif(v.group_field_id, v_field) else v.group_field_id end,
+      layout = case when v_option is null then (select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(v.layout) e where strpos(e.value::text, v_field::text) = 0) else v.layout end
+    where v.id = r.id and engine.view_content(v)::text ~ v_field::text returning v.* into v_after;
+    insert into engine.view_remnants as m (field_id, option_value, view_id, before, after, columns)
+    values (v_field, coalesce(v_option, ''), r.id, engine.view_content(r), case when v_after.id is not null then engine.view_content(v_after) end,
+      case when v_option is null then (select to_jsonb(c) from metadata.view_fields c where c.view_id = r.id and c.field_id = v_field) end)
+    on conflict on constraint view_remnants_pkey do update set before = excluded.before, after = excluded.after, columns = excluded.columns, transaction_id = excluded.transaction_id;
+    if v_option is null then
+      delete from metadata.view_fields c where c.view_id = r.id and c.field_id = v_field;
+    end if;
+  end loop;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.left_alone(want engine.fact, have engine.fact)
  RETURNS engine.fact
@@ -17200,6 +17686,42 @@ end
 $function$;
 comment on function engine.lint_rights(uuid) is 'Rights, policies and memberships of the roles of a workspace, or of all, that metadata does not give. No rows when all is well.';
 
+CREATE OR REPLACE FUNCTION engine.list_duplicates(caller name, schema_name text, wanted_object text, is_dismissed boolean, max_results integer, skip integer)
+ RETURNS TABLE(object_name text, first_id uuid, second_id uuid, first_label text, second_label text, score real, is_sure boolean, reasons jsonb, may_merge boolean, dismissed_at timestamp with time zone, dismissed_by_name text, total integer)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+declare
+  v_workspace uuid := (select w.id from core.workspaces w where w.schema_name = list_duplicates.schema_name);
+  v_queries text[] := '{}';
+  v_label boolean;
+  o metadata.objects;
+begin
+  if wanted_object is not null then
+    perform engine.past_object(caller, schema_name, wanted_object);
+  end if;
+  for o in
+    select b.* from metadata.objects b
+    where b.workspace_id = v_workspace and b.is_active and b.deleted_at is null and b.duplicate_criteria <> '[]' and (wanted_object is null or b.name_singular = wanted_object) and engine.has_right(caller, b.id, 'READ')
+  loop
+    v_label := engine.reads_label(caller, schema_name, o);
+    v_queries := v_queries || format('(select %L, q.first_id, q.second_id, %s, %s, q.score, q.is_sure, q.reasons,
+        (select (%s) and (%s) or (%s) and (%s) from (select (q.a).*) a cross join (select (q.b).*) b), q.dismissed_at, q.dismissed_by_name, q.total::int from (%s) q limit $1 + $2)',
+      o.name_singular, case when v_label then engine.row_label(o, 'q.a') else 'null::text' end, case when v_label then engine.row_label(o, 'q.b') else 'null::text' end,
+      engine.condition_of(caller, o.id, 'UPDATE', 'a.'), engine.condition_of(caller, o.id, 'DELETE', 'b.'), engine.condition_of(caller, o.id, 'UPDATE', 'b.'), engine.condition_of(caller, o.id, 'DELETE', 'a.'),
+      -- Some of them may be none any more.
+      engine.query_of_duplicates(caller, schema_name, o, is_dismissed, false, least(greatest(max_results, 1), 200) + greatest(skip, 0) + 200));
+  end loop;
+  if v_queries <> '{}' then
+    return query execute format('select q.* from (%s) q (object_name, first_id, second_id, first_label, second_label, score, is_sure, reasons, may_merge, dismissed_at, dismissed_by_name, total)
+      order by q.score desc, q.object_name, q.first_id, q.second_id limit $1 offset $2', array_to_string(v_queries, ' union all '))
+    using least(greatest(max_results, 1), 200), greatest(skip, 0);
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.list_jobs(scope uuid, state text DEFAULT NULL::text, task text DEFAULT NULL::text, first integer DEFAULT 50, before bigint DEFAULT NULL::bigint)
  RETURNS TABLE(id bigint, task text, workspace_id uuid, workspace text, state text, payload jsonb, attempts integer, max_attempts integer, error text, created_at timestamp with time zone, next_at timestamp with time zone, began_at timestamp with time zone, priority integer)
  LANGUAGE sql
@@ -17220,7 +17742,7 @@ $function$;
 comment on function engine.list_jobs(uuid,text,text,integer,bigint) is 'The jobs of a workspace, or of all (null), newest first: RUNNING, WAITING for a worker, SCHEDULED for later, RETRYING after a failure, FAILED for good. Secrets in payloads are masked.';
 
 CREATE OR REPLACE FUNCTION engine.list_trash(caller name, schema_name text, wanted_object text, search text, deleted_by text, max_results integer, before_deleted_at timestamp with time zone, before_id uuid)
- RETURNS TABLE(id uuid, object_name text, record_id uuid, label text, deleted_at timestamp with time zone, deleted_by_name text, destroyed_at timestamp with time zone, may_restore boolean, may_destroy boolean)
+ RETURNS TABLE(id uuid, object_name text, record_id uuid, label text, deleted_at timestamp with time zone, deleted_by_name text, destroyed_at timestamp with time zone, may_restore boolean, may_destroy boolean, went_along jsonb)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
@@ -17243,7 +17765,7 @@ begin
   else
     execute format('select array(select distinct d.object_id from %I.trash d)', schema_name) into v_objects;
   end if;
-  for v_object in select o.* from metadata.objects o where o.workspace_id = v_workspace and o.id = any (v_objects) and o.deleted_at is null and o.is_active and not o.is_junction loop
+  for v_object in select o.* from metadata.objects o where o.workspace_id = v_workspace and o.id = any (v_objects) and o.deleted_at is null and o.is_active and not engine.is_only_links(o) loop
     continue when not engine.has_right(caller, v_object.id, 'READ');
     v_table := format('%I.%I', schema_name, v_object.table_name);
     v_is_whole := engine.reads_wholly(caller, v_object.id);
@@ -17251,7 +17773,7 @@ begin
     v_delete := engine.condition_of(caller, v_object.id, 'DELETE', 't.');
     v_destroy := engine.condition_of(caller, v_object.id, 'DESTROY', 't.');
     v_queries := v_queries || format(
-      '(select d.id, %1$L, d.record_id, %2$s, d.deleted_at, %3$s, %4$s, %5$s
+      '(select d.id, %1$L, d.record_id, %2$s, d.deleted_at, %3$s, %4$s, %5$s, d.transaction_id
         from %6$I.trash d cross join lateral %11$s t
         where d.object_id = %7$L and %8$s and ($1 is null or %9$L::boolean and d.label ilike $1) and ($2 is null or %10$L::boolean and d.deleted_by_name = $2)
           and ($3 is null or (d.deleted_at, d.id) < ($3, $4)) order by d.deleted_at desc, d.id desc limit $5)',
@@ -17265,8 +17787,8 @@ begin
   if v_queries = '{}' then
     return;
   end if;
-  return query execute format('select q.id, q.n, q.r, q.l, q.t, q.b, q.t + make_interval(days => $6), q.restore, q.destroy from (%s) q (id, n, r, l, t, b, restore, destroy) order by q.t desc, q.id desc limit $5',
-    array_to_string(v_queries, ' union all '))
+  return query execute format('select q.id, q.n, q.r, q.l, q.t, q.b, q.t + make_interval(days => $6), q.restore, q.destroy, %s from (%s) q (id, n, r, l, t, b, restore, destroy, x) order by q.t desc, q.id desc limit $5',
+    coalesce(engine.query_of_companions(caller, schema_name, v_workspace), '''{}''::jsonb'), array_to_string(v_queries, ' union all '))
   using '%' || replace(replace(replace(nullif(btrim(search), ''), '\', '\\'), '%', '\%'), '_', '\_') || '%', deleted_by, before_deleted_at, before_id, v_limit, v_days;
 end
 $function$;
@@ -18147,6 +18669,103 @@ AS $function$
 $function$;
 comment on function engine.mentioned_ids(text) is 'The members that a text mentions as <@id>.';
 
+CREATE OR REPLACE FUNCTION engine.merge_choices(fields jsonb, rows jsonb[])
+ RETURNS TABLE(name text, columns text[], choice text, value jsonb, united jsonb)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select f.name, f.columns, case when u.value is not null and c.count > 1 and exists (select from unnest(f.columns) k where u.value -> k is distinct from s.value -> k and not (engine.is_blank(u.value -> k) and engine.is_blank(s.value -> k))) then 'ALL' else coalesce(w.id, rows[1] ->> 'id') end,
+    case when u.value is not null and c.count > 1 then u.value else w.value end, case when c.count > 1 then u.value end
+  from jsonb_to_recordset(fields) f (name text, type text, max_count int, columns text[])
+  cross join lateral (select jsonb_object_agg(k, rows[1] -> k) as value from unnest(f.columns) k) s
+  cross join lateral (select engine.united(f.type, f.max_count, f.columns, rows) as value) u
+  cross join lateral (select count(*) as count from unnest(rows) r where engine.has_value(r, f.type, f.columns)) c
+  left join lateral (
+    select r ->> 'id' as id, (select jsonb_object_agg(k, r -> k) from unnest(f.columns) k) as value
+    from unnest(rows) with ordinality x (r, i) where engine.has_value(r, f.type, f.columns) order by i limit 1
+  ) w on true
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.merge_data(choices jsonb, survivor jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_object_agg(engine.camel_case(e.key), e.value), '{}')
+  from jsonb_array_elements(choices) c cross join lateral jsonb_each(nullif(c -> 'value', 'null')) e
+  where e.value is distinct from survivor -> e.key and not (engine.is_blank(e.value) and engine.is_blank(survivor -> e.key))
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.merge_fields(caller name, schema_name text, object metadata.objects)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$ select coalesce(jsonb_agg(to_jsonb(f)), '[]') from (select m.name, m.type, m.max_count, m.columns from engine.mergeable_fields(caller, schema_name, object) m) f $function$;
+
+CREATE OR REPLACE FUNCTION engine.merge_moves(caller name, schema_name text, object metadata.objects, record_ids uuid[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_moves jsonb := '[]';
+  v_counts jsonb;
+  r record;
+begin
+  for r in
+    select o.id, o.name_singular, o.table_name, c.name as column_name,
+      -- A record of links stands for what is at its other end.
+      coalesce(m.label, t.label_plural, case when o.label_plural = l.inverse_label then o.label_plural else concat(o.label_plural, ': ', l.inverse_label) end) as label
+    from engine.columns((object).workspace_id) c
+    join metadata.relations l on l.id = c.relation_id and l.target_object_id = (object).id and l.deleted_at is null
+    join metadata.objects o on o.id = c.object_id and o.is_active and o.deleted_at is null
+    left join metadata.fields m on m.object_id = (object).id and m.junction_field_id = c.field_id and m.deleted_at is null
+    left join lateral (
+      select min(x.label_plural) as label_plural from metadata.fields f join metadata.relations y on y.field_id = f.id join metadata.objects x on x.id = y.target_object_id
+      where f.object_id = o.id and f.id <> c.field_id and f.deleted_at is null and y.deleted_at is null and f.type = 'RELATION' and engine.is_only_links(o)
+    ) t on true
+    where c.is_active
+    order by label, o.name_singular, c.name
+  loop
+    continue when not engine.has_right(caller, r.id, 'READ') or not has_column_privilege(caller, format('%I.%I', schema_name, r.table_name), r.column_name, 'select');
+    execute format('select jsonb_object_agg(x.id, x.n) from (select t.%2$I as id, count(*) as n from %1$I.%3$I t where t.%2$I = any ($1) and %4$s group by 1) x', schema_name, r.column_name, r.table_name,
+      engine.condition_of(caller, r.id, 'READ', 't.')) into v_counts using record_ids;
+    if v_counts is not null then
+      v_moves := v_moves || jsonb_build_object('kind', 'RECORD', 'objectName', r.name_singular, 'label', r.label, 'counts', v_counts);
+    end if;
+  end loop;
+  execute format('select jsonb_object_agg(x.id, x.n) from (select c.record_id as id, count(*) as n from %I.record_comments c where c.object_id = $1 and c.record_id = any ($2) and c.removed_at is null group by 1) x', schema_name)
+    into v_counts using (object).id, record_ids;
+  if v_counts is not null then
+    v_moves := v_moves || jsonb_build_object('kind', 'COMMENT', 'objectName', null, 'label', 'Comments', 'counts', v_counts);
+  end if;
+  execute format('select jsonb_object_agg(x.id, x.n) from (select e.record_id as id, count(*) as n from %I.record_events e where e.object_id = $1 and e.record_id = any ($2) and e.action <> ''commented'' group by 1) x', schema_name)
+    into v_counts using (object).id, record_ids;
+  if v_counts is not null then
+    v_moves := v_moves || jsonb_build_object('kind', 'EVENT', 'objectName', null, 'label', 'Changes in the history', 'counts', v_counts);
+  end if;
+  return v_moves;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.merge_order(fields jsonb, rows jsonb[], survivors uuid[], survivor_id uuid)
+ RETURNS jsonb[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with ranked as materialized (
+    select r, (r ->> 'updated_at')::timestamptz as updated_at, row_number() over (order by (r ->> 'id')::uuid is not distinct from merge_order.survivor_id desc, (r ->> 'id')::uuid = any (survivors) desc,
+      (select count(*) from jsonb_to_recordset(fields) f (type text, columns text[]) where engine.has_value(r, f.type, f.columns)) desc, (r ->> 'updated_at')::timestamptz desc, r ->> 'id') as n
+    from unnest(rows) r
+  )
+  select array_agg(r.r order by case when r.n = 1 then 1 else 2 end, r.updated_at desc, r.r ->> 'id') from ranked r
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.merge_row(table_name text, "row" jsonb, base jsonb, wanted jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -18209,6 +18828,21 @@ begin
   end loop;
   return v_warnings;
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.mergeable_fields(caller name, schema_name text, object metadata.objects)
+ RETURNS TABLE(name text, type text, max_count integer, columns text[])
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select f.name, f.type, (f.settings ->> 'maxNumberOfValues')::int, array_agg(c.name order by c.ordinal, c.name)
+  from metadata.fields f
+  join engine.columns((object).workspace_id, array[(object).id]) c on c.field_id = f.id
+  where f.object_id = (object).id and f.is_active and f.deleted_at is null and not f.is_system and c.is_active
+  group by f.id
+  having bool_and(c.is_writable and has_column_privilege(caller, format('%I.%I', schema_name, (object).table_name), c.name, 'select')
+    and has_column_privilege(caller, format('%I.%I', schema_name, (object).table_name), c.name, 'update'))
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.merged(name text, base jsonb, wanted jsonb, here jsonb, OUT value jsonb, OUT conflicts text[])
@@ -18375,6 +19009,36 @@ CREATE OR REPLACE FUNCTION engine.most_related()
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN 1000;
+
+CREATE OR REPLACE FUNCTION engine.move_back(schema_name text, object_id uuid, record_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  m record;
+  r record;
+begin
+  for m in execute format('delete from %I.record_merges m where m.object_id = $1 and m.other_ids && $2 returning m.*', schema_name) using object_id, record_ids loop
+    for r in select t.table_name from engine.tables_about_records(schema_name) t loop
+      execute format('update %I.%I t set record_id = (e.value #>> ''{}'')::uuid from jsonb_each($1) e where t.id = e.key::uuid and t.record_id = $2', schema_name, r.table_name)
+        using m.moved -> r.table_name, m.survivor_id;
+    end loop;
+    update core.notifications n set record_id = (e.value #>> '{}')::uuid from jsonb_each(m.moved -> 'notifications') e where n.id = e.key::uuid and n.record_id = m.survivor_id;
+    delete from metadata.favourites f using jsonb_populate_recordset(null::metadata.favourites, m.moved -> 'favourites') b where f.id = b.id;
+    insert into metadata.favourites select b.* from jsonb_populate_recordset(null::metadata.favourites, m.moved -> 'favourites') b
+    where (b.member_id is null or exists (select from core.members c where c.id = b.member_id)) and (b.folder_id is null or exists (select from metadata.favourites o where o.id = b.folder_id))
+    on conflict do nothing;
+    if m.moved ? 'record_shares' then
+      execute format('delete from %1$I.record_shares s using jsonb_populate_recordset(null::%1$I.record_shares, $1) b
+        where s.object_id = b.object_id and s.record_id = $2 and (s.principal_kind, s.principal_id) = (b.principal_kind, b.principal_id)', schema_name) using m.moved -> 'record_shares', m.survivor_id;
+      execute format('insert into %1$I.record_shares select b.* from jsonb_populate_recordset(null::%1$I.record_shares, $1) b where engine.principal_name($2, b.principal_kind, b.principal_id) is not null on conflict do nothing', schema_name)
+        using m.moved -> 'record_shares', (select o.workspace_id from metadata.objects o where o.id = move_back.object_id);
+    end if;
+  end loop;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.move_references(schema_name text, object metadata.objects, child_id uuid, column_name text, is_link boolean, own_columns text[], other_columns text[], survivor_id uuid, others uuid[])
  RETURNS void
@@ -19429,6 +20093,58 @@ end
 $function$;
 comment on function engine.own_workspace() is 'The workspace of the role that was taken; refuses where none was.';
 
+CREATE OR REPLACE FUNCTION engine.pairs_by_key(table_name text, expression text, weight real)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select format(
+    'select g.ids[i] as a, g.ids[j] as b, %2$s::real as score
+     from (select array_agg(t.id order by t.id) as ids from (select id, %1$s as k from %3$s) t where t.k is not null group by t.k having count(*) between 2 and 100) g
+     cross join generate_series(1, cardinality(g.ids)) i cross join generate_series(i + 1, least(i + 10, cardinality(g.ids))) j',
+    expression, weight, table_name)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.pairs_by_spelling(table_name text, expression text, spelling text, threshold real, weight real)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select format($sql$
+    select i.id as a, j.id as b, p.score from (
+      with spelt as materialized (
+        select row_number() over () as n, t.k, t.s, (array_agg(t.id order by t.id))[1:5] as ids, count(*) over (partition by t.k) as beside from (select id, %1$s as k, %2$s as s from %3$s) t where t.s is not null and t.k is not null group by t.k, t.s
+      ), trigram as materialized (
+        select s.n, s.k, t.t from spelt s cross join lateral unnest(public.show_trgm(s.s)) t (t) where s.beside > 40
+      ), rarity as materialized (
+        select r.k, r.t, count(*) as count from trigram r group by r.k, r.t
+      ), ranked as (
+        select t.n, t.k, t.t, row_number() over (partition by t.n order by r.count, t.t) as at, count(*) over (partition by t.n) as total from trigram t join rarity r on r.k = t.k and r.t = t.t
+      ), prefix as materialized (
+        select r.n, r.k, r.t, r.at from ranked r where r.at <= least(r.total - ceil(r.total * %4$s) + 2, 10)
+      ), combination as materialized (
+        select p.n, pg_catalog.hashtextextended(p.k || ' ' || p.t || ' ' || o.t, 0) as h from prefix p join prefix o on o.n = p.n and o.at > p.at
+      ), telling as materialized (
+        select c.h from combination c group by c.h having count(*) between 2 and 30
+      ), bucket as (
+        select array_agg(c.n) as ns from telling t join combination c on c.h = t.h group by c.h
+      ), candidate as (
+        select distinct a, b from bucket cross join unnest(ns) a cross join unnest(ns) b where a < b
+        union all
+        select x.n, y.n from spelt x join spelt y on y.k = x.k where x.n < y.n and x.beside between 2 and 40
+      ), alike as (
+        select x.ids as xs, y.ids as ys, (public.similarity(x.s, y.s) * %5$s)::real as score from candidate c join spelt x on x.n = c.a join spelt y on y.n = c.b where public.similarity(x.s, y.s) >= %4$s
+        union all
+        select s.ids, s.ids, %5$s from spelt s where cardinality(s.ids) > 1
+      )
+      select * from alike
+    ) p cross join unnest(p.xs) i (id) cross join unnest(p.ys) j (id)
+    where p.xs <> p.ys or i.id < j.id$sql$,
+    case when expression is null then '''''' else format('(%s)::text', expression) end, spelling, table_name, threshold, weight)
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.part_label(field metadata.fields, part text)
  RETURNS text
  LANGUAGE sql
@@ -19719,6 +20435,37 @@ begin
 end
 $function$;
 comment on function engine.plan(uuid,uuid[]) is 'The statements that make a workspace''s schema equal to its metadata, in order, each with its lock, whether it rewrites the table, and about how many rows that touches. Empty when nothing differs. Changes nothing. With a scope, for those objects only.';
+
+CREATE OR REPLACE FUNCTION engine.plan_merge(caller name, schema_name text, object_name text, record_ids uuid[], survivor_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
+  v_ids uuid[] := array(select distinct i from unnest(record_ids) i where i is not null);
+  v_trashed jsonb;
+  v_plan jsonb;
+begin
+  if v_object.is_junction or v_object.universal_identifier = 'standard:workspaceMember' then
+    raise exception '% are not merged.', v_object.label_plural using errcode = 'RV192', hint = 'Merge the records that they belong to.';
+  elsif cardinality(v_ids) not between 2 and 20 then
+    raise exception 'A merge is planned for 2 to 20 records.' using errcode = 'RV250', column = 'record_ids', hint = 'Merge more of them in several steps.';
+  elsif survivor_id is not null and survivor_id <> all (v_ids) then
+    raise exception 'The record that stays is one of those that are merged.' using errcode = 'RV250', column = 'survivor_id', hint = 'Name its id among the others.';
+  end if;
+  -- Made and taken back: what lies in the trash is there for the moment.
+  begin
+    v_trashed := engine.bring_back_to_merge(caller, schema_name, v_object, v_ids);
+    v_plan := engine.propose_merge(caller, schema_name, v_object, v_ids, survivor_id, v_trashed)
+      || jsonb_build_object('moves', engine.merge_moves(caller, schema_name, v_object, v_ids));
+    raise exception 'planned' using errcode = 'RVEND';
+  exception when sqlstate 'RVEND' then
+    return v_plan;
+  end;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.plan_restore(caller name, schema_name text, object_name text, record_ids uuid[], choices jsonb)
  RETURNS jsonb
@@ -20214,6 +20961,40 @@ AS $function$
   from regexp_matches(definition, '([a-z]+)(?: \(((?:"(?:[^"]|"")*"|[^")])*)\))?(?:, |$)', 'g') m
 $function$;
 comment on function engine.privileges(text) is 'Privileges on a table, one by one: with the columns that each is for, quoted as they need to be, or null for the whole table.';
+
+CREATE OR REPLACE FUNCTION engine.propose_merge(caller name, schema_name text, object metadata.objects, record_ids uuid[], wanted_survivor uuid, trashed jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table text := format('%I.%I', schema_name, (object).table_name);
+  v_fields jsonb := engine.merge_fields(caller, schema_name, object);
+  v_rows jsonb[];
+  v_survivors uuid[];
+  v_removable uuid[];
+  v_choices jsonb;
+begin
+  execute format('select array_agg(to_jsonb(t) - ''search_vector'' || coalesce($2 -> t.id::text, ''{}'')), array_agg(t.id) filter (where %2$s), array_agg(t.id) filter (where %3$s) from %1$s t where t.id = any ($1) and %4$s', v_table,
+    engine.condition_of(caller, (object).id, 'UPDATE', 't.'), engine.condition_of(caller, (object).id, 'DELETE', 't.'), engine.condition_of(caller, (object).id, 'READ', 't.'))
+  into v_rows, v_survivors, v_removable using record_ids, trashed;
+  if coalesce(cardinality(v_rows), 0) < cardinality(record_ids) then
+    raise exception 'One of these records is not there, or your role may not read it.' using errcode = '42501', hint = 'Look at the list again: it may have been deleted or merged.';
+  end if;
+  -- What comes out of the trash only to be merged does not stay.
+  v_survivors := array(select i from unnest(v_survivors) i where not trashed ? i::text);
+  v_rows := engine.merge_order(v_fields, v_rows, v_survivors, wanted_survivor);
+  v_choices := (select coalesce(jsonb_agg(to_jsonb(c)), '[]') from engine.merge_choices(v_fields, v_rows) c);
+  return jsonb_build_object('survivorId', v_rows[1] ->> 'id', 'survivors', to_jsonb(v_survivors), 'removable', coalesce(to_jsonb(v_removable), '[]'),
+    'choices', (select coalesce(jsonb_object_agg(c ->> 'name', c -> 'choice'), '{}') from jsonb_array_elements(v_choices) c),
+    'united', (select coalesce(jsonb_object_agg(engine.camel_case(e.key), e.value), '{}') from jsonb_array_elements(v_choices) c cross join lateral jsonb_each(nullif(c -> 'united', 'null')) e),
+    'data', engine.merge_data(v_choices, v_rows[1]),
+    'records', (select jsonb_agg(jsonb_build_object('recordId', r -> 'id', 'isTrashed', trashed ? (r ->> 'id'), 'updatedAt', r -> 'updated_at',
+        'values', (select coalesce(jsonb_object_agg(engine.camel_case(k), r -> k), '{}') from jsonb_to_recordset(v_fields) f (columns text[]) cross join unnest(f.columns) k)) order by i)
+      from unnest(v_rows) with ordinality u (r, i)));
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.provider_of_workspace(id uuid)
  RETURNS core.identity_providers
@@ -20767,6 +21548,72 @@ AS $function$
   from unnest(columns) c
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.query_of_companions(caller name, schema_name text, workspace_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+  select format('(select coalesce(jsonb_object_agg(k.name, k.count), ''{}'') from (%s) k (name, count) where k.count > 0)', string_agg(format(
+    'select %1$L, count(*) from %2$I.trash d where d.transaction_id = q.x and d.object_id = %3$L and q.n = %4$L and d.data ->> %5$L = q.r::text%6$s',
+    o.name_singular, schema_name, o.id, t.name_singular, c.name,
+    case when p.condition <> 'true' then format(' and exists (select from jsonb_populate_record(null::%I.%I, d.data) t where %s)', schema_name, o.table_name, p.condition) else '' end), ' union all '))
+  from engine.columns(workspace_id) c
+  join metadata.relations l on l.id = c.relation_id and l.deleted_at is null and l.on_delete = 'CASCADE'
+  join metadata.objects t on t.id = l.target_object_id and t.deleted_at is null
+  join metadata.objects o on o.id = c.object_id and o.is_active and o.deleted_at is null
+  cross join lateral (select case when engine.has_right(caller, o.id, 'READ') then engine.condition_of(caller, o.id, 'READ', 't.') else 'false' end as condition) p
+  where c.is_active and p.condition <> 'false' and has_column_privilege(caller, format('%I.%I', schema_name, o.table_name), c.name, 'select')
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.query_of_duplicates(caller name, schema_name text, object metadata.objects, is_dismissed boolean, only_sure boolean, max_pairs integer)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+  select format(
+    'select d.first_id, d.second_id, d.score, d.total, d.dismissed_at, d.dismissed_by_name, a.a, b.b, r.reasons, r.is_sure
+     from (
+       select d.*, s.score as visible_score, count(*) over () as total
+       from %1$I.record_duplicates d join %2$s a on a.id = d.first_id join %2$s b on b.id = d.second_id
+       cross join lateral (select engine.duplicate_score(array(select (e.value #>> ''{}'')::real from jsonb_each(d.scores) e where e.key = any (%3$L))) as score) s
+       where d.object_id = %4$L and d.dismissed_at is %5$s null and (s.score > 0 or %6$L) and %7$s and %8$s %9$s
+       order by s.score desc, d.first_id, d.second_id limit %11$s
+     ) x
+     cross join lateral (select x.first_id, x.second_id, x.visible_score as score, x.total, x.dismissed_at, x.dismissed_by_name, x.scores) d
+     cross join lateral (select t as a from %2$s t where t.id = d.first_id) a cross join lateral (select t as b from %2$s t where t.id = d.second_id) b
+     cross join lateral (select coalesce(jsonb_agg(m.reason), ''[]'') as reasons, coalesce(bool_or(m.is_sure), false) as is_sure from (select (a.a).*) a cross join (select (b.b).*) b cross join lateral (%10$s) m (reason, is_sure, is_so) where m.is_so) r
+     where r.reasons <> ''[]'' or %6$L
+     order by d.score desc, d.first_id, d.second_id',
+    schema_name, format('%I.%I', schema_name, (object).table_name), (select coalesce(array_agg(k.key) filter (where not only_sure or k.is_sure), '{}') from engine.known_criteria(caller, schema_name, object) k), (object).id,
+    case when is_dismissed then 'not' else '' end, is_dismissed, engine.condition_of(caller, (object).id, 'READ', 'a.'), engine.condition_of(caller, (object).id, 'READ', 'b.'),
+    case when only_sure then 'and d.is_sure' else '' end,
+    coalesce((select string_agg(format('select %L::jsonb || jsonb_build_object(''score'', d.scores -> %L), %L::boolean, %s', jsonb_build_object('fields', k.fields, 'isSure', k.is_sure), k.key, k.is_sure, k.matches), ' union all ')
+      from engine.known_criteria(caller, schema_name, object) k where not only_sure or k.is_sure), 'select null::jsonb, false, false'), max_pairs)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.queue_duplicate_scans()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_ids uuid[] := array(select distinct o.workspace_id from metadata.objects o where o.duplicate_criteria <> '[]' and o.deleted_at is null and o.is_active);
+begin
+  if cardinality(v_ids) > 0 then
+    perform graphile_worker.add_jobs(array(
+      select jsonb_populate_record(null::graphile_worker.job_spec, jsonb_build_object('identifier', 'duplicates__scan',
+        'payload', jsonb_build_object('workspace_id', i), 'job_key', 'duplicates__scan:' || i, 'priority', 10)) from unnest(v_ids) i));
+  end if;
+  return cardinality(v_ids);
+end
+$function$;
+comment on function engine.queue_duplicate_scans() is 'Adds a job for each workspace that looks for duplicates. Returns how many.';
+
 CREATE OR REPLACE FUNCTION engine.queue_online(workspace_id uuid, differences engine.difference[], scope uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -21168,7 +22015,7 @@ CREATE OR REPLACE FUNCTION engine.reading_functions()
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,record_history,record_timeline,field_history,as_of,deleted_records,list_trash,shares_of_record,changes_between,comments_of_record}'::text[];
+RETURN '{shared_ids,matching_ids,search_records,find_duplicates,find_duplicates_of,list_duplicates,sure_duplicates,record_history,record_timeline,field_history,as_of,deleted_records,list_trash,shares_of_record,changes_between,comments_of_record}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.reading_of(object metadata.objects, side text)
  RETURNS text
@@ -21377,7 +22224,9 @@ begin
   return query
     with event as (
       select 'CHANGE' as kind, null::text as related_object, null::uuid as related_id, e.*
-      from engine.record_events_before(caller, schema_name, v_object, record_id, v_from.batch, v_from.seq, v_limit) e where 'CHANGE' = any (v_kinds)
+      -- What was merged into the record has its history here.
+      from unnest(record_timeline.record_id || engine.absorbed_ids(schema_name, v_object.id, record_timeline.record_id)) i
+      cross join lateral engine.record_events_before(caller, schema_name, v_object, i, v_from.batch, v_from.seq, v_limit) e where 'CHANGE' = any (v_kinds)
       union all
       select 'RELATED', (r.holder).name_singular, e.record_id, e.*
       from engine.timeline_related(caller, schema_name, v_object, record_id) r
@@ -21595,7 +22444,7 @@ AS $function$
     select s.object_id, s.name, r.target_object_id from engine.columns((object).workspace_id) s join metadata.relations r on r.id = s.relation_id
   )
   select o, c.name,
-    not exists (select from metadata.fields f where f.object_id = o.id and not f.is_system and f.deleted_at is null and f.type not in ('RELATION', 'MORPH_RELATION')) or o.is_junction,
+    engine.is_only_links(o),
     array(select k.name from c k where k.object_id = o.id and k.target_object_id = (object).id), array(select k.name from c k where k.object_id = o.id and k.target_object_id <> (object).id)
   from c join metadata.objects o on o.id = c.object_id
   where c.target_object_id = (object).id
@@ -21993,7 +22842,7 @@ AS $function$
 declare
   v_object metadata.objects := engine.trashed_object(caller, schema_name, object_name);
 begin
-  return engine.is_trashed_for(caller, schema_name, v_object, record_id) and engine.put_back(schema_name, v_object, record_id, caller);
+  return record_id = any (engine.trashed_ids(caller, schema_name, v_object, array[record_id])) and engine.put_back(schema_name, v_object, record_id, caller);
 end
 $function$;
 
@@ -22048,6 +22897,7 @@ begin
   elsif v_wanted > 1 then
     perform engine.put_back_many(state ->> 'schema', state -> 'restore', (state ->> 'caller')::name);
   end if;
+  perform engine.move_back(state ->> 'schema', r.key::uuid, array(select i::uuid from jsonb_array_elements_text(r.value) i)) from jsonb_each(state -> 'restore') r;
   return state || jsonb_build_object('now', state -> 'then');
 end
 $function$;
@@ -22101,6 +22951,25 @@ begin
 end
 $function$;
 comment on function engine.retry_jobs(uuid,bigint[]) is 'Has jobs of a workspace, or of all (null), tried at once. Returns how many; those that run are left alone.';
+
+CREATE OR REPLACE FUNCTION engine.return_to_views(field_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  r engine.view_remnants;
+begin
+  for r in select m.* from engine.view_remnants m where m.field_id = return_to_views.field_id and m.option_value = '' loop
+    update metadata.views v set filter = nullif(r.before -> 'filter', 'null'), sorts = r.before -> 'sorts', colors = r.before -> 'colors', layout = r.before -> 'layout',
+      group_field_id = (select f.id from metadata.fields f where f.id = (r.before ->> 'group_field_id')::uuid)
+    where v.id = r.view_id and r.after = engine.view_content(v);
+    insert into metadata.view_fields select c.* from jsonb_populate_record(null::metadata.view_fields, r.columns) c where r.columns is not null on conflict do nothing;
+  end loop;
+  delete from engine.view_remnants m where m.field_id = return_to_views.field_id;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.retyped(f metadata.fields, type text, settings jsonb, options jsonb, standing engine.standing_field)
  RETURNS metadata.fields
@@ -22811,6 +23680,13 @@ AS $function$
   end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.row_label(object metadata.objects, "row" text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$ select format('(select %s from (select (%s).*) l)', engine.label_expression((object).id, 'l'), "row") $function$;
+
 CREATE OR REPLACE FUNCTION engine.rows_since(workspace_id uuid, version bigint)
  RETURNS TABLE(table_name text, id uuid, was jsonb, "is" jsonb, was_live boolean, is_live boolean)
  LANGUAGE plpgsql
@@ -23151,6 +24027,14 @@ exception when others then
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.run_duplicate_scan(object_id uuid)
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select engine.scan_duplicates(o.id) from metadata.objects o where o.id = run_duplicate_scan.object_id and o.deleted_at is null $function$;
+comment on function engine.run_duplicate_scan(uuid) is 'Finds all duplicates of an object anew. Returns how many pairs there are.';
+
 CREATE OR REPLACE FUNCTION engine.run_merge(merge jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -23185,6 +24069,41 @@ CREATE OR REPLACE FUNCTION engine.same_sql(a jsonb, b jsonb)
  IMMUTABLE
  SET search_path TO ''
 AS $function$ select coalesce(string_agg(format('%s is not distinct from %s', e.value, b ->> e.key), ' and '), 'true') from jsonb_each_text(a) e $function$;
+
+CREATE OR REPLACE FUNCTION engine.scan_duplicates(object_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET work_mem TO '128MB'
+ SET enable_nestloop TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_object metadata.objects;
+  v_schema text;
+  v_table text;
+  v_pairs text;
+  v_count int;
+begin
+  select o.* into v_object from metadata.objects o where o.id = scan_duplicates.object_id;
+  v_schema := (select w.schema_name from core.workspaces w where w.id = v_object.workspace_id);
+  v_table := format('%I.%I', v_schema, v_object.table_name);
+  v_pairs := (select string_agg(format('select %L as key, %L::boolean as is_sure, p.* from (%s) p', c.key, c.is_sure, case when c.spelling is null then engine.pairs_by_key(v_table, c.expression, c.weight) else engine.pairs_by_spelling(v_table, c.expression, c.spelling, c.threshold, c.weight) end), ' union all ')
+    from engine.duplicate_criteria(v_object) c);
+  if v_pairs is not null then
+    execute format('insert into %1$I.record_duplicates as d (object_id, first_id, second_id, scores, score, is_sure)
+      select $1, s.a, s.b, jsonb_object_agg(s.key, round(s.score::numeric, 4)), engine.duplicate_score(array_agg(s.score)), bool_or(s.is_sure)
+      from (select least(p.a, p.b) as a, greatest(p.a, p.b) as b, p.key, p.is_sure, max(p.score) as score from (%2$s) p group by 1, 2, 3, 4) s group by s.a, s.b
+      on conflict (object_id, first_id, second_id) do update set scores = excluded.scores, score = excluded.score, is_sure = excluded.is_sure, scanned_at = excluded.scanned_at', v_schema, v_pairs)
+    using v_object.id;
+  end if;
+  -- What was said to be none is remembered as long as both are there, or may come back.
+  execute format('delete from %1$I.record_duplicates d where d.object_id = $1 and d.scanned_at < now() and (d.dismissed_at is null or exists (
+      select from unnest(array[d.first_id, d.second_id]) i where not exists (select from %2$s t where t.id = i) and not exists (select from %1$I.trash x where x.object_id = $1 and x.record_id = i)))', v_schema, v_table) using v_object.id;
+  execute format('select count(*) from %I.record_duplicates d where d.object_id = $1 and d.dismissed_at is null', v_schema) into v_count using v_object.id;
+  return v_count;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.search(caller name, schema_name text, query text, max_results integer)
  RETURNS TABLE(object_name text, record_id uuid, label text, rank real)
@@ -24191,6 +25110,57 @@ AS $function$
 $function$;
 comment on function engine.stuck_online_changes() is 'Online changes that failed or that no worker has taken for an hour.';
 
+CREATE OR REPLACE FUNCTION engine.sure_duplicates(caller name, schema_name text, object_name text, max_groups integer)
+ RETURNS TABLE(survivor_id uuid, other_ids uuid[], label text, data jsonb, total_groups integer, total_records integer)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+declare
+  v_object metadata.objects := engine.past_object(caller, schema_name, object_name);
+  v_table text := format('%I.%I', schema_name, v_object.table_name);
+  v_fields jsonb := engine.merge_fields(caller, schema_name, v_object);
+  v_label text := case when engine.reads_label(caller, schema_name, v_object) then engine.label_expression(v_object.id, 't') else 'null::text' end;
+  v_rows jsonb[];
+  r record;
+begin
+  if not engine.has_right(caller, v_object.id, 'UPDATE') or not engine.has_right(caller, v_object.id, 'DELETE') then
+    return;
+  end if;
+  for r in execute format('
+      with recursive edge as materialized (
+        select q.first_id as a, q.second_id as b from (%1$s) q
+        where (select (%2$s) and (%3$s) from (select (q.a).*) a) and (select (%4$s) and (%5$s) from (select (q.b).*) b) limit 20000
+      ), ends as materialized (
+        select a, b from edge union all select b, a from edge
+      ), reached (id, root) as (
+        select distinct a, a from ends
+        union
+        select e.b, r.root from reached r join ends e on e.a = r.id where e.b > r.root
+      ), rooted as (
+        select r.id, min(r.root::text)::uuid as root from reached r group by r.id
+      ), grouped as (
+        select (array_agg(g.id order by g.id))[1:20] as ids from rooted g group by g.root having count(*) > 1
+      )
+      select g.ids, count(*) over ()::int as groups, sum(cardinality(g.ids)) over ()::int as records from grouped g order by g.ids limit $1',
+    engine.query_of_duplicates(caller, schema_name, v_object, false, true, 20000), engine.condition_of(caller, v_object.id, 'UPDATE', 'a.'), engine.condition_of(caller, v_object.id, 'DELETE', 'a.'),
+    engine.condition_of(caller, v_object.id, 'UPDATE', 'b.'), engine.condition_of(caller, v_object.id, 'DELETE', 'b.'))
+  using least(greatest(max_groups, 1), 500)
+  loop
+    execute format('select array_agg(to_jsonb(t) - ''search_vector'' || jsonb_build_object(''__label'', %s)) from %s t where t.id = any ($1)', v_label, v_table) into v_rows using r.ids;
+    v_rows := engine.merge_order(v_fields, v_rows, r.ids, null);
+    survivor_id := v_rows[1] ->> 'id';
+    other_ids := array(select i from unnest(r.ids) i where i <> survivor_id);
+    label := v_rows[1] ->> '__label';
+    data := engine.merge_data((select coalesce(jsonb_agg(to_jsonb(c)), '[]') from engine.merge_choices(v_fields, v_rows) c), v_rows[1]);
+    total_groups := r.groups;
+    total_records := r.records;
+    return next;
+  end loop;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.sync_bundle(workspace_id uuid, application_id uuid, old_manifest jsonb, new_manifest jsonb, removed text[])
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -24336,6 +25306,17 @@ AS $function$
         and case when a.attname in ('id', 'created_at', 'updated_at', 'position') then a.atttypid <> case a.attname when 'id' then 'uuid' when 'position' then 'double precision' else 'timestamptz' end::regtype
           else not engine.column_is_adoptable(relation, a.attname) end)
     and (select c.relkind = 'r' and not c.relispartition from pg_catalog.pg_class c where c.oid = relation)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tables_about_records(schema_name text)
+ RETURNS TABLE(table_name text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select t from unnest(engine.internal_tables()) t
+  where t not in ('record_events', 'event_batches', 'event_archive', 'trash', 'record_shares')
+    and (select count(*) from pg_catalog.pg_attribute a where a.attrelid = to_regclass(format('%I.%I', schema_name, t)) and a.attname in ('object_id', 'record_id') and not a.attisdropped) = 2
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.taken_by(caller name, schema_name text, object metadata.objects, constraint_name text, data jsonb)
@@ -24941,6 +25922,30 @@ exception when others then
   end if;
   raise exception 'The % "%" does not allow this change of "%": %', v_what, r.label, new.label, sqlerrm
     using errcode = 'RV072', column = 'type', hint = format('Change or delete the %s first.', v_what);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_fields__leave_views()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_option text;
+begin
+  if old.deleted_at is not null and new.deleted_at is null then
+    perform engine.return_to_views(new.id);
+  elsif old.deleted_at is null and new.deleted_at is not null then
+    perform engine.leave_views(new.workspace_id, new.id);
+  elsif new.options is distinct from old.options and new.type = old.type then
+    for v_option in
+      select o ->> 'value' from jsonb_array_elements(old.options) o where not new.options @> jsonb_build_array(jsonb_build_object('value', o -> 'value'))
+    loop
+      perform engine.leave_views(new.workspace_id, new.id, v_option);
+    end loop;
+  end if;
+  return null;
 end
 $function$;
 
@@ -26634,6 +27639,58 @@ AS $function$
   from engine.value_type(field) as v (type)
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.united(type text, max_count integer, columns text[], rows jsonb[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_values jsonb;
+  v_first jsonb;
+  v_max int := coalesce(nullif(max_count, 0), 1000);
+begin
+  case type
+    when 'MULTI_SELECT', 'ARRAY', 'FILES' then
+      select coalesce(jsonb_agg(u.v order by u.n), '[]') into v_values
+      from (select v, min(i * 10000 + j) as n from unnest(rows) with ordinality r ("row", i) cross join lateral jsonb_array_elements(coalesce(nullif(r."row" -> columns[1], 'null'), '[]')) with ordinality e (v, j)
+        group by v order by n limit v_max) u;
+      return jsonb_build_object(columns[1], v_values);
+    when 'EMAILS' then
+      select coalesce(jsonb_agg(u.v order by u.n), '[]') into v_values
+      from (select (array_agg(v order by i, j))[1] as v, min(i * 10000 + j) as n
+        from unnest(rows) with ordinality r ("row", i) cross join lateral (
+          select r."row" ->> columns[1], 0 union all select e, j from jsonb_array_elements_text(coalesce(nullif(r."row" -> columns[2], 'null'), '[]')) with ordinality x (e, j)) m (v, j)
+        where btrim(v) <> '' group by lower(btrim(v)) order by n limit v_max) u;
+      return jsonb_build_object(columns[1], v_values -> 0, columns[2], v_values - 0);
+    when 'PHONES' then
+      -- The others are numbers with what is called before them, as they are shown.
+      select coalesce(jsonb_agg(u.v order by u.n), '[]') into v_values
+      from (select (array_agg(v order by i, j))[1] as v, min(i * 10000 + j) as n
+        from unnest(rows) with ordinality r ("row", i) cross join lateral (
+          select concat_ws(' ', nullif(r."row" ->> columns[3], ''), r."row" ->> columns[1]), 0 where r."row" ->> columns[1] <> ''
+          union all select e, j from jsonb_array_elements_text(coalesce(nullif(r."row" -> columns[4], 'null'), '[]')) with ordinality x (e, j)) m (v, j)
+        where btrim(v) <> '' group by engine.duplicate_phone(v) order by n limit v_max) u;
+      v_first := (select r from unnest(rows) with ordinality u (r, i) where r ->> columns[1] <> '' order by i limit 1);
+      if v_first is null then
+        return jsonb_build_object(columns[1], null, columns[2], null, columns[3], null, columns[4], v_values);
+      end if;
+      return jsonb_build_object(columns[1], v_first -> columns[1], columns[2], v_first -> columns[2], columns[3], v_first -> columns[3],
+        columns[4], v_values - concat_ws(' ', nullif(v_first ->> columns[3], ''), v_first ->> columns[1]));
+    when 'LINKS' then
+      select coalesce(jsonb_agg(u.v order by u.n), '[]') into v_values
+      from (select (array_agg(v order by i, j))[1] as v, min(i * 10000 + j) as n
+        from unnest(rows) with ordinality r ("row", i) cross join lateral (
+          select jsonb_build_object('url', r."row" -> columns[1], 'label', r."row" -> columns[2]), 0
+          union all select e, j from jsonb_array_elements(coalesce(nullif(r."row" -> columns[3], 'null'), '[]')) with ordinality x (e, j)) m (v, j)
+        where v ->> 'url' <> '' group by engine.duplicate_link(v ->> 'url') order by n limit v_max) u;
+      return jsonb_build_object(columns[1], v_values #> '{0,url}', columns[2], v_values #> '{0,label}', columns[3], v_values - 0);
+    else
+      return null;
+  end case;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.unshare_record(caller name, schema_name text, share_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -26792,12 +27849,12 @@ begin
     from metadata.indexes i
     where i.workspace_id = uses.workspace_id and concat(i.parts, i.compiled) ~ v_pattern
     union all
-    -- Of a view that the caller does not see no more is told than that it is there. What shows a field does without it.
+    -- Of a view that the caller does not see no more is told than that it is there. A view does without what goes.
     select 'view', v.id, case when v.visibility = 'WORKSPACE' or v.owner_id = v_member or v.id = any (v_shared) then v.name else 'A member''s own view' end, v.object_id, concat_ws(', ',
         case when v.group_field_id = any (v_ids) then 'groups by it' end, case when v.filter::text ~ v_pattern then 'filters by it' end,
         case when v.sorts::text ~ v_pattern then 'sorts by it' end, case when v.layout::text ~ v_pattern then 'lays out by it' end,
         case when exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)) then 'shows it' end),
-      v.visibility = 'WORKSPACE' and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts, v.layout) ~ v_pattern), v.filter::text
+      false, v.filter::text
     from metadata.views v
     where v.workspace_id = uses.workspace_id and (v.group_field_id = any (v_ids) or concat(v.filter, v.sorts, v.layout) ~ v_pattern
       or exists (select from metadata.view_fields c where c.view_id = v.id and c.field_id = any (v_ids)))
@@ -26963,6 +28020,13 @@ begin
   return jsonb_strip_nulls(comparison);
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.view_content(view metadata.views)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN jsonb_build_object('filter', (view).filter, 'sorts', (view).sorts, 'group_field_id', (view).group_field_id, 'colors', (view).colors, 'layout', (view).layout);
 
 CREATE OR REPLACE FUNCTION engine.view_filter(filter jsonb)
  RETURNS jsonb
@@ -27149,16 +28213,18 @@ end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.visible_duplicates(candidates jsonb, max_results integer)
- RETURNS TABLE(record_id uuid, label text, criteria jsonb)
+ RETURNS TABLE(record_id uuid, label text, criteria jsonb, reasons jsonb, score real)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
 begin
   return query execute format(
-    'select t.id, %1$s, $1 -> t.id::text from %2$s t
-     where t.id = any (array(select k::uuid from jsonb_object_keys($1) k)) and ($2 is null or exists (select from %2$s s where s.id = $2))
-     order by jsonb_array_length($1 -> t.id::text) desc, 2, t.id limit $3', candidates ->> 'label', candidates ->> 'table')
+    'select t.id, %1$s, (select jsonb_agg(e -> ''names'' order by i) from jsonb_array_elements(f.found) with ordinality u (e, i)), (select jsonb_agg(e - ''names'' order by i) from jsonb_array_elements(f.found) with ordinality u (e, i)), f.score
+     from (select e.key::uuid as id, e.value as found, (1 - exp(sum(ln(greatest(1 - (c ->> ''score'')::real, 0.0001)))))::real as score from jsonb_each($1) e cross join lateral jsonb_array_elements(e.value) c group by 1, 2) f
+     join %2$s t on t.id = f.id
+     where $2 is null or exists (select from %2$s s where s.id = $2)
+     order by f.score desc, 2, t.id limit $3', candidates ->> 'label', candidates ->> 'table')
   using candidates -> 'found', (candidates ->> 'record')::uuid, least(greatest(max_results, 1), 100);
 end
 $function$;
@@ -27191,6 +28257,27 @@ AS $function$
   group by h.id
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.want_duplicate_scan(caller name, schema_name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := (select w.id from core.workspaces w where w.schema_name = want_duplicate_scan.schema_name);
+begin
+  if not exists (select from metadata.objects o where o.workspace_id = v_workspace and o.duplicate_criteria <> '[]' and o.deleted_at is null and o.is_active and engine.has_right(caller, o.id, 'READ')) then
+    raise exception 'There is no object whose duplicates you could look for.' using errcode = 'RV251', hint = 'Who manages the data model says in the settings of an object what its duplicates are.';
+  end if;
+  insert into engine.duplicate_scans as s (workspace_id, wanted_at) values (v_workspace, clock_timestamp())
+  on conflict on constraint duplicate_scans_pkey do update set wanted_at = excluded.wanted_at where s.wanted_at is null or s.wanted_at < clock_timestamp() - interval '10 minutes';
+  if found then
+    perform graphile_worker.add_job('duplicates__scan', json_build_object('workspace_id', v_workspace), job_key => 'duplicates__scan:' || v_workspace);
+  end if;
+  return engine.duplicate_scan_state(v_workspace);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.warnings(workspace_id uuid, version bigint, steps engine.step[], losses jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -27221,7 +28308,9 @@ AS $function$
     select 4, 'REWRITES', format('The table %s is rewritten: about %s records, which nobody can read or write meanwhile.', s.object_name, s.row_estimate), 'Choose a quiet hour.'
     from unnest(steps) s where s.rewrites and s.row_estimate > 1000 and not s.is_online
     union all
-    select 5, 'ONLINE', format('The table %s is large, so a job does a part of this without blocking it.', s.object_name), 'Settings shows how far it has got.'
+    select 5, 'VIEWS_CHANGE', v.message, 'What a view says about a field comes back with the field, as long as it can be restored.' from engine.changed_views(warnings.workspace_id) v
+    union all
+    select 6, 'ONLINE', format('The table %s is large, so a job does a part of this without blocking it.', s.object_name), 'Settings shows how far it has got.'
     from (select distinct s.object_name from unnest(steps) s where s.is_online) s
   ) w
 $function$;
@@ -27549,6 +28638,29 @@ begin
     select coalesce(jsonb_object_agg(w.key, w.value), '{}') from jsonb_each(wanted) w
     where w.value is distinct from v_row -> engine.snake_case(w.key)
       and not (w.key in ('appliesFrom', 'requiredFrom') and (w.value #>> '{}')::timestamptz is not distinct from (v_row ->> engine.snake_case(w.key))::timestamptz));
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.what_moves(schema_name text, object_id uuid, survivor_id uuid, others uuid[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_rows jsonb;
+  v_moved jsonb;
+  r record;
+begin
+  execute format('select jsonb_agg(to_jsonb(s)) from %I.record_shares s where s.object_id = $1 and s.record_id = any ($2)', schema_name) into v_rows using object_id, survivor_id || others;
+  v_moved := jsonb_build_object('record_shares', v_rows,
+    'favourites', (select jsonb_agg(to_jsonb(f)) from metadata.favourites f where f.object_id = what_moves.object_id and f.record_id = any (others)),
+    'notifications', (select jsonb_object_agg(n.id, n.record_id) from core.notifications n where n.object_id = what_moves.object_id and n.record_id = any (others)));
+  for r in select * from engine.tables_about_records(schema_name) t loop
+    execute format('select jsonb_object_agg(t.id, t.record_id) from %I.%I t where t.object_id = $1 and t.record_id = any ($2)', schema_name, r.table_name) into v_rows using object_id, others;
+    v_moved := v_moved || jsonb_build_object(r.table_name, v_rows);
+  end loop;
+  return jsonb_strip_nulls(v_moved);
 end
 $function$;
 
@@ -31403,6 +32515,8 @@ grant execute on function engine.announce_presence(name,text,text,uuid,uuid,text
 
 grant execute on function engine.archive_events(uuid,integer) to relvar_worker;
 
+grant execute on function engine.begin_duplicate_scan(uuid) to relvar_worker;
+
 grant execute on function engine.begin_merge(name,text,text,uuid,uuid[],jsonb) to relvar_crm;
 
 grant execute on function engine.begin_revert(name,text,jsonb,text) to relvar_crm;
@@ -31443,11 +32557,15 @@ grant execute on function engine.destroy_record(name,text,text,uuid) to relvar_c
 
 grant execute on function engine.destroy_records(name,text,text,uuid[]) to relvar_crm;
 
+grant execute on function engine.dismiss_duplicates(name,text,text,uuid[],boolean) to relvar_crm;
+
 grant execute on function engine.drop_archived_events(uuid,integer) to relvar_worker;
 
 grant execute on function engine.duplicate_candidates(name,text,text,uuid,jsonb) to relvar_crm;
 
 grant execute on function engine.duplicate_candidates(name,text,text,uuid,jsonb) to relvar_reader;
+
+grant execute on function engine.duplicate_domain(text) to public;
 
 grant execute on function engine.duplicate_key(text[]) to public;
 
@@ -31455,9 +32573,19 @@ grant execute on function engine.duplicate_link(text) to public;
 
 grant execute on function engine.duplicate_phone(text) to public;
 
+grant execute on function engine.duplicate_scan_state(uuid) to relvar_crm;
+
+grant execute on function engine.duplicate_scan_state(uuid) to relvar_reader;
+
+grant execute on function engine.duplicate_spelling(text) to public;
+
 grant execute on function engine.duplicate_text(text) to public;
 
+grant execute on function engine.duplicate_words(text) to public;
+
 grant execute on function engine.edit_comment(name,text,uuid,text) to relvar_crm;
+
+grant execute on function engine.end_duplicate_scan(uuid,timestamp with time zone) to relvar_worker;
 
 grant execute on function engine.end_merge(text,jsonb) to relvar_crm;
 
@@ -31505,6 +32633,10 @@ grant execute on function engine.last_position(uuid) to relvar_server;
 
 grant execute on function engine.last_position(uuid) to relvar_worker;
 
+grant execute on function engine.list_duplicates(name,text,text,boolean,integer,integer) to relvar_crm;
+
+grant execute on function engine.list_duplicates(name,text,text,boolean,integer,integer) to relvar_reader;
+
 grant execute on function engine.list_trash(name,text,text,text,text,integer,timestamp with time zone,uuid) to relvar_crm;
 
 grant execute on function engine.list_trash(name,text,text,text,text,integer,timestamp with time zone,uuid) to relvar_reader;
@@ -31535,6 +32667,8 @@ grant execute on function engine.note_recurring_jobs(jsonb) to relvar_worker;
 
 grant execute on function engine.note_webhook_results(uuid,text,jsonb,bigint,integer,boolean,bigint,integer) to relvar_worker;
 
+grant execute on function engine.plan_merge(name,text,text,uuid[],uuid) to relvar_crm;
+
 grant execute on function engine.plan_restore(name,text,text,uuid[],jsonb) to relvar_crm;
 
 grant execute on function engine.plan_revert(name,text,jsonb,integer) to relvar_crm;
@@ -31554,6 +32688,8 @@ grant execute on function engine.purge_deleted(interval) to relvar_worker;
 grant execute on function engine.purge_trash(uuid,integer) to relvar_worker;
 
 grant execute on function engine.purge_webhook_deliveries(integer) to relvar_worker;
+
+grant execute on function engine.queue_duplicate_scans() to relvar_worker;
 
 grant execute on function engine.queue_trash_purges() to relvar_worker;
 
@@ -31593,6 +32729,8 @@ grant execute on function engine.rule_ids(uuid,text) to relvar_reader;
 
 grant execute on function engine.run_as_caller(jsonb) to relvar_crm;
 
+grant execute on function engine.run_duplicate_scan(uuid) to relvar_worker;
+
 grant execute on function engine.run_merge(jsonb) to relvar_crm;
 
 grant execute on function engine.search(name,text,text,integer) to relvar_crm;
@@ -31625,6 +32763,10 @@ grant execute on function engine.start_of_today() to relvar_crm;
 
 grant execute on function engine.start_of_today() to relvar_reader;
 
+grant execute on function engine.sure_duplicates(name,text,text,integer) to relvar_crm;
+
+grant execute on function engine.sure_duplicates(name,text,text,integer) to relvar_reader;
+
 grant execute on function engine.today() to relvar_crm;
 
 grant execute on function engine.today() to relvar_reader;
@@ -31642,6 +32784,8 @@ grant execute on function engine.visible_duplicates(jsonb,integer) to relvar_rea
 grant execute on function engine.visible_ids(uuid) to relvar_crm;
 
 grant execute on function engine.visible_ids(uuid) to relvar_reader;
+
+grant execute on function engine.want_duplicate_scan(name,text) to relvar_crm;
 
 grant execute on function engine.webhook_work(uuid,text,integer,boolean) to relvar_worker;
 

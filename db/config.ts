@@ -35,6 +35,24 @@ export interface Config {
   allowsPrivateReceivers: boolean;
   /** What Prometheus must know to read /metrics; null means that nobody reads it. */
   metricsToken: string | null;
+  files: FilesConfig;
+}
+
+/** Where uploaded files are kept, how large they may be, and from where they are served. */
+export interface FilesConfig {
+  /** A bucket; null keeps them in `dataDir`. */
+  s3: S3Config | null;
+  maxBytes: number;
+  /** An address of this server that serves nothing but files; null serves them where everything is. */
+  url: string | null;
+}
+
+export interface S3Config {
+  /** With the bucket, without a slash at the end. */
+  url: string;
+  region: string;
+  keyId: string;
+  secret: string;
 }
 
 export interface CaptchaConfig {
@@ -103,6 +121,14 @@ export const VARIABLES = {
     'allowed lets workspaces name identity providers that lie in the private network of the server; refused does not, so that nobody looks around there. Default: refused.',
   RELVAR_WEBHOOKS_PRIVATE:
     'allowed lets webhooks lead to addresses in the private network of the server and on its machine; refused does not, so that nobody looks around there. Default: refused.',
+  RELVAR_FILES_URL:
+    'Another address of this server, such as https://acme-files.com, from which files are served and nothing else, so that none is ever of the same origin as the screen. Default: the address of Relvar.',
+  RELVAR_FILES_MAX_MB: 'How many megabytes one file may have, a whole number from 1 to 51200. Default: 250.',
+  RELVAR_BUCKET_URL:
+    'The bucket that keeps uploaded files, such as https://s3.eu-central-1.amazonaws.com/acme-files. Needs RELVAR_BUCKET_KEY_ID and RELVAR_BUCKET_SECRET. Default: they are kept in RELVAR_DATA.',
+  RELVAR_BUCKET_REGION: 'The region of that bucket. Default: us-east-1.',
+  RELVAR_BUCKET_KEY_ID: 'The id of the access key to that bucket.',
+  RELVAR_BUCKET_SECRET: 'The secret of that access key.',
   RELVAR_METRICS_TOKEN:
     'At least 16 characters that Prometheus sends as "authorization: Bearer …" to read /metrics. Default: there is no /metrics.',
   NODE_ENV: 'development, test or production. Default: development.',
@@ -206,6 +232,24 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
   if (metricsToken !== null && metricsToken.length < 16)
     problems.push(`RELVAR_METRICS_TOKEN is too short. ${VARIABLES.RELVAR_METRICS_TOKEN}`);
 
+  const s3 = ((): S3Config | null => {
+    const bucket = address('RELVAR_BUCKET_URL', /^https?:$/);
+    const [keyId, s3Secret] = [text('RELVAR_BUCKET_KEY_ID'), text('RELVAR_BUCKET_SECRET')];
+    if (bucket === null) return null;
+    if (keyId === null || s3Secret === null) {
+      problems.push(`RELVAR_BUCKET_URL is set without its key. ${VARIABLES.RELVAR_BUCKET_URL}`);
+      return null;
+    }
+    return { url: bucket, region: text('RELVAR_BUCKET_REGION') ?? 'us-east-1', keyId, secret: s3Secret };
+  })();
+  const filesUrl = address('RELVAR_FILES_URL', /^https?:$/);
+  // Of the same origin it would be no safer than without, and nothing but files would be there.
+  if (
+    filesUrl !== null &&
+    (new URL(filesUrl).pathname !== '/' || new URL(filesUrl).host === new URL(mail.publicUrl.replace('*', 'any')).host)
+  )
+    refuse('RELVAR_FILES_URL', filesUrl);
+
   const databaseUrl = url('DATABASE_URL');
   const serverPassword = text('RELVAR_SERVER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_server');
   const workerPassword = text('RELVAR_WORKER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_worker');
@@ -227,6 +271,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     captcha,
     geoIpPath: text('RELVAR_GEOIP'),
     metricsToken,
+    files: { s3, maxBytes: (integer('RELVAR_FILES_MAX_MB', 1, 51_200) ?? 250) * 1024 * 1024, url: filesUrl },
     allowsPrivateProviders: isChosen('RELVAR_SSO_PRIVATE', ['allowed', 'refused']),
     allowsPrivateReceivers: isChosen('RELVAR_WEBHOOKS_PRIVATE', ['allowed', 'refused']),
   };

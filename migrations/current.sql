@@ -1,3 +1,22 @@
+-- ── files ──────────────────────────────────────────────────────────────────────────────────────
+alter table core.workspace_settings
+  add column max_file_mb int check (max_file_mb > 0),
+  add column file_quota_mb int check (file_quota_mb >= 0);
+comment on column core.workspace_settings.max_file_mb is 'How large a file may be; null for as large as the server allows.';
+comment on column core.workspace_settings.file_quota_mb is 'How much all files may take up, which the administrator of the server says; null for no limit.';
+
+create table core.unwanted_files (
+  workspace_id uuid not null,
+  file_id uuid primary key,
+  noted_at timestamptz not null default now()
+);
+comment on table core.unwanted_files is 'Files that are none any more, until a job has erased their content. The workspace may be gone, too.';
+create index on core.unwanted_files (noted_at);
+
+--!include engine/files/access.sql
+--!include engine/files/values.sql
+--!include engine/files/internals.sql
+
 --!include core/notifications/notify.sql
 --!include core/notifications/imports.sql
 -- Many records by one call; what tables are grouped by, and what they mark; how boards, calendars and galleries lay records out.
@@ -182,3 +201,8 @@ drop function engine.list_trash(name, text, text, text, text, int, timestamptz, 
 --!include engine/duplicates/internals.sql
 --!include engine/internals.sql
 --!include engine/permissions/reading.sql
+-- What becomes of files that nothing holds.
+--!include engine/files/purge.sql
+--!include core/files.sql
+--!include core/workspaces.sql
+--!include metadata/file_storage.sql

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import express from 'express';
 import type { Pool } from 'pg';
 import type { AccountsConfig, CaptchaConfig } from '../db/config.ts';
+import type { FileStore } from '../db/files/store.ts';
 import { makeProviderFetch } from '../db/providerFetch.ts';
 import type { Secrets } from '../db/secrets.ts';
 import { installAccount } from './auth/account/account.ts';
@@ -32,6 +33,7 @@ import { makeStartSession } from './auth/startSession.ts';
 import { CERTIFICATE_PATH, installDomains, installLeading } from './domains/domainRoutes.ts';
 import type { ResolveTxt } from './domains/domainRoutes.ts';
 import { RequestError } from './errors.ts';
+import { Files } from './files/fileRoutes.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { buildInstance } from './gateway/instance.ts';
 import type { Instance } from './gateway/instance.ts';
@@ -61,6 +63,12 @@ import { installSsoSignIn } from './sso/signInRoutes.ts';
 import { installStatic } from './static/static.ts';
 import { installWebhookSecrets } from './webhooks/secretRoutes.ts';
 
+export interface AppFiles {
+  readonly store: FileStore;
+  readonly maxBytes: number;
+  readonly url: string | null;
+}
+
 interface AppOptions {
   /** Logs in as relvar_server. */
   readonly pool: Pool;
@@ -70,6 +78,8 @@ interface AppOptions {
   readonly secrets: Secrets;
   /** The built user interface. */
   readonly webDirectory: string;
+  /** Where uploaded files are kept, how many bytes one may have, and from where they are served if not from here; without it there are none. */
+  readonly files?: AppFiles;
   /** Offers GraphiQL at GET /graphql and /metadata. */
   readonly development: boolean;
   /** Migrations that the database lacks. */
@@ -208,9 +218,11 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installWebhookSecrets(app, { pool, identities, secrets });
   installPhotos(app, { pool, identities });
   installImports(app, { pool, identities });
+  const { publicUrl } = accounts;
+  const files = options.files && new Files({ pool, identities, secrets, publicUrl, ...options.files });
+  files?.install(app);
   installSeeing(app, { pool, identities });
   installSignUp(app, { pool, identities, attempts, startSession, own, accounts, captcha, passkeys, showsMail });
-  const { publicUrl } = accounts;
   installOauth(app, { pool, identities, attempts, refusals, own, signingKeys, publicUrl });
   installScim(app, { pool, rateLimits, refusals, publicUrl });
   installDomains(app, { pool, identities, domains, publicUrl, resolveTxt: options.resolveTxt });
@@ -219,7 +231,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const requests =
     metricsToken === null ? null : installMetrics(app, { pool, token: metricsToken, live, schemas: gateway.instances });
   installLeading(app, { domains, publicUrl });
-  installStatic(app, options.webDirectory, captchaConfig?.kind);
+  installStatic(app, options.webDirectory, { captcha: captchaConfig?.kind, filesUrl: options.files?.url });
   app.use(handleError);
 
   await notices.start();
@@ -235,6 +247,10 @@ export async function makeApp(options: AppOptions): Promise<App> {
   return {
     handler: (request, response) => {
       requests?.watch(request, response);
+      if (files?.isOwnAddress(request)) {
+        files.answer(request, response);
+        return;
+      }
       if (isRefused(request)) {
         sendError(response, new RequestError('WRONG_HOST'));
         return;

@@ -179,6 +179,26 @@ export const ERRORS = {
     message: 'There is nothing at this address.',
     hint: null,
   },
+  FILE_TOO_LARGE: {
+    status: 413,
+    message: 'This file is too large.',
+    hint: 'Send a smaller one.',
+  },
+  FILE_MISSING: {
+    status: 404,
+    message: 'There is no such file, or your role may not see the record that has it.',
+    hint: 'It may have been deleted. Load the record again.',
+  },
+  FILE_LINK_NOT_VALID: {
+    status: 410,
+    message: 'This link does not open the file any more.',
+    hint: 'Links are good for a while, and for who asked for them. Open the file where it is shown.',
+  },
+  FILE_CONTENT_MISSING: {
+    status: 404,
+    message: 'The content of this file is gone.',
+    hint: 'The administrator of the server may have it in a backup.',
+  },
   SUBSCRIPTION_NEEDS_STREAM: {
     status: 406,
     message: 'A subscription is answered by a stream.',

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { loadConfig } from '../db/config.ts';
+import { openStore } from '../db/files/store.ts';
 import { createPool } from '../db/pool.ts';
 import { openSecrets } from '../db/secrets.ts';
 import { makeApp } from './app.ts';
@@ -25,6 +26,7 @@ const app = await makeApp({
   serverUrl: config.serverUrl,
   secrets: openSecrets(config),
   webDirectory: join(import.meta.dirname, '../web/dist'),
+  files: { ...config.files, store: openStore(config) },
   development: !config.isProduction,
   accounts: config.accounts,
   captcha: config.captcha,
@@ -39,6 +41,8 @@ server.on('upgrade', app.upgrade);
 // Longer than proxies and clients keep an idle connection: while a schema is built the process hears nothing, and must
 // not close a connection on which a request has come in meanwhile.
 server.keepAliveTimeout = 75_000;
+// A large file takes its time over a thin line.
+server.requestTimeout = 3_600_000;
 server.on('error', (error: NodeJS.ErrnoException) => {
   const taken = error.code === 'EADDRINUSE';
   log(taken ? `Port ${config.port} is taken. Set PORT to another one.` : error.message);

@@ -1,4 +1,5 @@
 import { loadConfig } from '../db/config.ts';
+import { openStore } from '../db/files/store.ts';
 import { openSecrets } from '../db/secrets.ts';
 import { log, messageOf } from './log.ts';
 import { startWorker } from './start.ts';
@@ -16,6 +17,7 @@ try {
     concurrency: workerConcurrency,
     mail,
     secrets: openSecrets(config),
+    files: openStore(config),
     providers: { allowsPrivate: config.allowsPrivateProviders, allowsLoopback: !isProduction },
     receivers: {
       allowsPrivate: config.allowsPrivateReceivers,

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { Logger, run, type Task, type TaskList, type WorkerEvents, type WorkerPool } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { MailConfig } from '../db/config.ts';
+import type { FileStore } from '../db/files/store.ts';
 import { makeProviderFetch } from '../db/providerFetch.ts';
 import { PUBLIC_ONLY, type AddressLimits } from '../db/publicAddresses.ts';
 import { JobCounts } from './counts.ts';
@@ -14,6 +15,7 @@ import { databaseLoginsTidy } from './tasks/database_logins__tidy.ts';
 import { duplicatesScan } from './tasks/duplicates__scan.ts';
 import { duplicatesScans } from './tasks/duplicates__scans.ts';
 import { eventsArchive } from './tasks/events__archive.ts';
+import { filesPurge } from './tasks/files__purge.ts';
 import { impersonationEnd } from './tasks/impersonation__end.ts';
 import { importsPurge } from './tasks/imports__purge.ts';
 import { importsRun } from './tasks/imports__run.ts';
@@ -47,6 +49,7 @@ const LONG: readonly string[] = [
   'events__archive',
   'imports__run',
   'duplicates__scan',
+  'files__purge',
 ];
 const LONG_AT_A_TIME = 2;
 
@@ -56,6 +59,8 @@ export interface QueueSettings {
   mail: MailConfig;
   /** Which addresses of identity providers may be asked; none in private networks unless it is said. */
   providers?: AddressLimits;
+  /** The content of files; without it none is erased. */
+  files?: FileStore;
 }
 
 /** What graphile-worker says of each job it took or finished is only noise here. */
@@ -99,10 +104,14 @@ export async function runQueue(pools: Pools, settings: QueueSettings, signal: Ab
   await counts.flush(pools.engine);
 }
 
-function makeTasks({ engine }: Pools, { url, mail, providers = PUBLIC_ONLY }: QueueSettings): Record<string, Task> {
+function makeTasks(
+  { engine }: Pools,
+  { url, mail, files, providers = PUBLIC_ONLY }: QueueSettings,
+): Record<string, Task> {
   return {
     imports__run: importsRun(url),
     imports__purge: importsPurge(engine),
+    ...(files && { files__purge: filesPurge(engine, files) }),
     impersonation__end: impersonationEnd(engine),
     shares__end: sharesEnd(engine),
     database_logins__tidy: databaseLoginsTidy(engine),

@@ -82,6 +82,7 @@ const MAX_CACHED = 10_000;
 const RESOLVERS = {
   session: 'select * from core.resolve_session($1) i left join lateral core.resolve_seeing($1) s on true',
   apiKey: 'select * from core.resolve_api_key($1)',
+  keyId: 'select * from core.resolve_key_of_link($1)',
   app: 'select * from core.resolve_oauth_token($1, $2)',
 };
 
@@ -180,6 +181,11 @@ export class Identities {
 
   ofSession(sessionId: string): Identity | Promise<Identity> {
     return this.#find('session', sessionId, sessionId);
+  }
+
+  /** For what a key has signed; its requests are counted where it makes them. */
+  ofKeyId(apiKeyId: string): Identity | Promise<Identity> {
+    return this.#find('keyId', apiKeyId, apiKeyId);
   }
 
   assertSameOrigin(request: IncomingMessage): void {

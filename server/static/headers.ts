@@ -28,6 +28,7 @@ const OWN: { [directive: string]: string } = {
   'script-src': "'self'",
   'style-src': "'self' 'unsafe-inline'",
   'img-src': "'self' data: blob: https:",
+  'media-src': "'self' blob:",
   'font-src': "'self' data:",
   'connect-src': "'self'",
   'worker-src': "'self' blob:",
@@ -38,11 +39,21 @@ const OWN: { [directive: string]: string } = {
   'frame-ancestors': "'none'",
 };
 
-/** Where a captcha is asked for, also what its widget loads, and nothing else. */
-export function securityHeaders(captcha?: CaptchaConfig['kind']): RequestHandler {
+/** Where files are served from another address, they are looked at, listened to and read from there. */
+const OF_FILES = ['img-src', 'media-src', 'frame-src', 'connect-src'];
+
+export interface PageSettings {
+  /** Where a captcha is asked for, also what its widget loads, and nothing else. */
+  readonly captcha?: CaptchaConfig['kind'] | undefined;
+  readonly filesUrl?: string | null | undefined;
+}
+
+export function securityHeaders({ captcha, filesUrl }: PageSettings): RequestHandler {
   const also = captcha ? CAPTCHAS[captcha] : {};
   const policy = Object.entries(OWN)
-    .map(([directive, sources]) => [directive, sources, also[directive]].filter(Boolean).join(' '))
+    .map(([directive, sources]) =>
+      [directive, sources, also[directive], OF_FILES.includes(directive) && filesUrl].filter(Boolean).join(' '),
+    )
     .join('; ');
   return (_request: Request, response: Response, next: NextFunction) => {
     response.setHeader('content-security-policy', policy);

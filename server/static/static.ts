@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import type { Express, Request, Response } from 'express';
-import type { CaptchaConfig } from '../../db/config.ts';
 import { ERRORS, RequestError } from '../errors.ts';
 import { sendError } from '../http/answer.ts';
 import { securityHeaders } from './headers.ts';
+import type { PageSettings } from './headers.ts';
 
 /** Encodings that the build leaves beside a file, best first. */
 const ENCODINGS = [
@@ -17,10 +17,10 @@ const ENCODINGS = [
 const IMMUTABLE = /^\/assets\/.+-[\w-]{8,}\.\w+$/;
 
 /** Serves the built user interface. Everything is looked up in a list of its files, so no path can leave it. */
-export function installStatic(app: Express, directory: string, captcha?: CaptchaConfig['kind']): void {
+export function installStatic(app: Express, directory: string, settings: PageSettings = {}): void {
   const files = listFiles(directory);
 
-  app.use(securityHeaders(captcha), async (request: Request, response: Response) => {
+  app.use(securityHeaders(settings), async (request: Request, response: Response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       sendError(response, new RequestError('NOT_FOUND'));
       return;

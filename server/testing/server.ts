@@ -7,7 +7,7 @@ import { useDatabase } from '../../db/testing/database.ts';
 import type { TestDatabase } from '../../db/testing/database.ts';
 import type { Presets } from '../sso/openId.ts';
 import { makeApp } from '../app.ts';
-import type { App } from '../app.ts';
+import type { App, AppFiles } from '../app.ts';
 import { hashPassword } from '../auth/passwords.ts';
 import type { Places } from '../auth/places.ts';
 
@@ -51,6 +51,7 @@ export function useServer(
     presets?: Presets;
     metricsToken?: string;
     resolveTxt?: ResolveTxt;
+    files?: AppFiles;
   } = () => ({}),
 ): TestServer {
   const db = useDatabase();

@@ -100,6 +100,8 @@ function csvExpression(field: FieldModel, value: string): string {
       return `trim_scale(${value}::text::numeric * 100) || ' %'`;
     case 'DURATION':
       return `case when ${value} < 0 then '-' else '' end || abs(${value}) / 3600 || to_char(abs(${value}) / 60 % 60, 'FM":"00') || to_char(abs(${value}) % 60, 'FM":"00')`;
+    case 'FILES':
+      return `(select string_agg(format('%s (/files/%s)', f ->> 'name', f ->> 'id'), '; ') from jsonb_array_elements(${value}) f)`;
     default:
       return value;
   }

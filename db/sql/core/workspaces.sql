@@ -85,6 +85,9 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || v_workspace.id, 0));
   -- The relay passes by a workspace whose counter is held.
   delete from engine.event_positions p where p.workspace_id = v_workspace.id;
+  if to_regclass(format('%I.record_files', v_workspace.schema_name)) is not null then
+    execute format('insert into core.unwanted_files (workspace_id, file_id) select $1, f.id from %I.record_files f', v_workspace.schema_name) using v_workspace.id;
+  end if;
   execute format('drop schema %I cascade', v_workspace.schema_name);
   perform core.drop_database_login(l) from core.database_logins l where l.workspace_id = v_workspace.id;
   for v_role in

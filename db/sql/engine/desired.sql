@@ -178,8 +178,10 @@ as $$
     from unnest(spec) s where s.generated_kind is not null group by s.object_id
   ) c on c.object_id = o.id
   cross join lateral (select engine.link_arguments(o, spec) as arguments) l
+  cross join lateral (select engine.file_arguments(o.id, spec) as arguments) f
   cross join lateral (values
     ('_100_touch', format('before update on %%s for each row execute function engine.tg_records__touch(%s)', c.computed), true),
+    ('_120_keep_files', format('before insert or update on %%s for each row execute function engine.tg_records__keep_files(%s)', f.arguments), f.arguments is not null),
     ('_200_log_insert', format('after insert on %%s referencing new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
@@ -187,6 +189,7 @@ as $$
     ('_210_log_links_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log_links(%s)', l.arguments), l.arguments is not null),
     ('_210_log_links_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log_links(%s)', l.arguments), l.arguments is not null),
     ('_300_trash', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__trash(%L%s)', o.id, c.hidden), true),
+    ('_310_hold_files', format('after insert or update on %%s for each row execute function engine.tg_records__hold_files(%L, %s)', o.id, f.arguments), f.arguments is not null),
     ('_500_tell_core', format('after update on %%s for each row execute function engine.tg_records__tell_core(%L)', o.workspace_id), o.universal_identifier = 'standard:workspaceMember')
   ) as t (name, definition, wanted)
   where o.workspace_id = desired_triggers.workspace_id and t.wanted and (scope is null or o.id = any (scope))

@@ -2,7 +2,7 @@
 
 create or replace function engine.internal_tables() returns text[]
 language sql immutable parallel safe
-  return '{record_events,event_batches,event_archive,trash,record_shares,record_comments,record_merges,record_duplicates}'::text[];
+  return '{record_events,event_batches,event_archive,trash,record_shares,record_comments,record_merges,record_duplicates,record_files,record_file_uses}'::text[];
 
 create or replace function engine.event_columns(prefix text, separator text) returns text
 language sql immutable parallel safe set search_path = ''
@@ -370,6 +370,8 @@ END$function$, schema_name),
   ) as v (kind, key, definition, tags, description)
   union all
   select * from engine.desired_comment_internals(schema_name)
+  union all
+  select * from engine.desired_file_internals(schema_name)
   union all
   select * from engine.desired_trash_internals(workspace_id, schema_name)
   union all

@@ -110,7 +110,7 @@ $$;
 comment on function metadata.settle_my_profile(text, text) is
   'Takes the language and the time zone of the caller''s browser for the profile, once, unless they were chosen already.';
 
--- Pictures are small, and kept in the database until there is a store of files.
+-- Pictures are small, and kept in the database: they are shown with every name.
 create or replace function metadata.set_my_photo(media_type text default null, content_base64 text default null) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$

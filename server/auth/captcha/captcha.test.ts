@@ -106,7 +106,7 @@ test('pages may load the script of the provider that is used, and of no other', 
   const policyWith = (kind?: 'turnstile' | 'recaptcha' | 'hcaptcha') => {
     const headers: { [name: string]: unknown } = {};
     const response = { setHeader: (name: string, value: unknown) => (headers[name] = value) };
-    securityHeaders(kind)({} as never, response as never, () => undefined);
+    securityHeaders({ captcha: kind })({} as never, response as never, () => undefined);
     return String(headers['content-security-policy']);
   };
   expect(policyWith()).not.toMatch(/https?:\/\//);

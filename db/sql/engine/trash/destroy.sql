@@ -20,6 +20,8 @@ begin
       delete from %1$I.record_merges m using gone g where m.object_id = g.object_id and m.other_ids @> array[g.record_id]
     ), duplicates as (
       delete from %1$I.record_duplicates d using gone g where d.object_id = g.object_id and g.record_id in (d.first_id, d.second_id)
+    ), files as (
+      delete from %1$I.record_file_uses u using gone g where u.object_id = g.object_id and u.holder_id = g.record_id
     ), batches as materialized (
       select d.id, d.workspace_id, nextval('engine.event_batch') as batch
       from (select distinct o.id, o.workspace_id from gone g join metadata.objects o on o.id = g.object_id where o.is_audited) d

@@ -1191,6 +1191,17 @@ alter table core.trusted_devices add constraint trusted_devices_user_id_fkey FOR
 
 CREATE INDEX trusted_devices_user_id_idx ON core.trusted_devices USING btree (user_id);
 
+create table core.unwanted_files (
+  workspace_id uuid not null,
+  file_id uuid not null,
+  noted_at timestamp with time zone not null default now()
+);
+comment on table core.unwanted_files is 'Files that are none any more, until a job has erased their content. The workspace may be gone, too.';
+
+alter table core.unwanted_files add constraint unwanted_files_pkey PRIMARY KEY (file_id);
+
+CREATE INDEX unwanted_files_noted_at_idx ON core.unwanted_files USING btree (noted_at);
+
 create table core.users (
   id uuid not null default engine.uuidv7(),
   email text not null,
@@ -1291,7 +1302,9 @@ create table core.workspace_settings (
   is_sso_enforced boolean not null default false,
   allows_other_apps boolean not null default true,
   event_retention_days integer,
-  trash_days integer not null default 30
+  trash_days integer not null default 30,
+  max_file_mb integer,
+  file_quota_mb integer
 );
 comment on table core.workspace_settings is 'What a workspace has decided about its members and their sign-in.';
 
@@ -1300,10 +1313,16 @@ comment on column core.workspace_settings.session_idle_hours is 'After so many h
 comment on column core.workspace_settings.trusted_device_days is 'For so many days a browser that proved the second factor need not again; 0: always.';
 comment on column core.workspace_settings.allows_other_apps is 'Whether members may let in apps that registered themselves.';
 comment on column core.workspace_settings.event_retention_days is 'For how many days the event log is kept; null for ever.';
+comment on column core.workspace_settings.max_file_mb is 'How large a file may be; null for as large as the server allows.';
+comment on column core.workspace_settings.file_quota_mb is 'How much all files may take up, which the administrator of the server says; null for no limit.';
 
 alter table core.workspace_settings add constraint event_retention_covers_trash CHECK ((event_retention_days >= trash_days));
 
 alter table core.workspace_settings add constraint workspace_settings_event_retention_days_check CHECK (((event_retention_days >= 1) AND (event_retention_days <= 36500)));
+
+alter table core.workspace_settings add constraint workspace_settings_file_quota_mb_check CHECK ((file_quota_mb >= 0));
+
+alter table core.workspace_settings add constraint workspace_settings_max_file_mb_check CHECK ((max_file_mb > 0));
 
 alter table core.workspace_settings add constraint workspace_settings_pkey PRIMARY KEY (workspace_id);
 
@@ -3968,6 +3987,18 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.break_off_upload(workspace_id uuid, file_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  execute format('delete from %I.record_files f where f.id = $1 and f.stored_at is null', (select w.schema_name from core.workspaces w where w.id = break_off_upload.workspace_id)) using file_id;
+end
+$function$;
+comment on function core.break_off_upload(uuid,uuid) is 'Forgets an upload that came to nothing, once nothing is stored of it.';
+
 CREATE OR REPLACE FUNCTION core.cancel_import(import_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -4666,6 +4697,33 @@ AS $function$
 $function$;
 comment on function core.find_providers(text) is 'The providers of workspaces that have proved the domain of an address: [{id, kind, label, workspace}].';
 
+CREATE OR REPLACE FUNCTION core.finish_upload(workspace_id uuid, file_id uuid, size bigint, media_type text, sha256 text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = finish_upload.workspace_id);
+  v_value jsonb;
+begin
+  -- Uploads that end together are counted one after the other.
+  perform pg_advisory_xact_lock(hashtextextended('relvar.files.' || finish_upload.workspace_id, 0))
+    from core.workspace_settings s where s.workspace_id = finish_upload.workspace_id and s.file_quota_mb is not null;
+  execute format('update %I.record_files f set size = $2, media_type = $3, sha256 = $4, stored_at = now() where f.id = $1 and f.stored_at is null
+    returning engine.file_value(f.id, f.name, f.media_type, f.size)', v_schema)
+    into v_value using file_id, size, media_type, sha256;
+  if v_value is null then
+    raise exception 'This upload is not open any more.' using errcode = 'RV280', hint = 'It took longer than a day. Upload the file again.';
+  end if;
+  if engine.room_for_files(v_schema) < 0 then
+    raise exception 'The workspace has no room for this file.' using errcode = 'RV279', hint = 'Delete files for good, or ask the administrator of the server for more room.';
+  end if;
+  return v_value;
+end
+$function$;
+comment on function core.finish_upload(uuid,uuid,bigint,text,text) is 'Makes a file of an upload whose content is stored, and returns it as fields of files hold it: {id, name, type, size}.';
+
 CREATE OR REPLACE FUNCTION core.first_name(name text)
  RETURNS text
  LANGUAGE sql
@@ -4743,6 +4801,13 @@ CREATE OR REPLACE FUNCTION core.forget_tokens()
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$ delete from core.one_time_tokens t where t.expires_at < now() - interval '30 days' $function$;
+
+CREATE OR REPLACE FUNCTION core.forget_unwanted_files(file_ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ delete from core.unwanted_files u where u.file_id = any (file_ids) $function$;
 
 CREATE OR REPLACE FUNCTION core.gateway_workspace(workspace_id uuid)
  RETURNS TABLE(schema_name text, shape text, model_version bigint)
@@ -5108,6 +5173,13 @@ AS $function$
   order by k.created_at desc, k.kid
 $function$;
 comment on function core.list_signing_keys() is 'The keys that are valid: the newest one that is not retired signs, all verify.';
+
+CREATE OR REPLACE FUNCTION core.list_unwanted_files()
+ RETURNS TABLE(workspace_id uuid, file_id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select u.workspace_id, u.file_id from core.unwanted_files u order by u.noted_at limit 200 $function$;
 
 CREATE OR REPLACE FUNCTION core.list_versions()
  RETURNS TABLE(workspace_id uuid, model_version bigint, shape text)
@@ -6349,6 +6421,13 @@ AS $function$
     and (k.member_id is null or m.is_active and u.disabled_at is null)
 $function$;
 comment on function core.resolve_api_key(bytea) is 'Whom a key acts for: its own role, or with a personal one the member.';
+
+CREATE OR REPLACE FUNCTION core.resolve_key_of_link(api_key_id uuid)
+ RETURNS SETOF core.identity
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$ select i.* from core.api_keys k cross join lateral core.resolve_api_key(k.token_hash) i where k.id = resolve_key_of_link.api_key_id $function$;
 
 CREATE OR REPLACE FUNCTION core.resolve_oauth_token(token_hash bytea, resources text[])
  RETURNS TABLE(workspace_id uuid, workspace_slug text, workspace_name text, schema_name text, pg_role text, role_name text, member_id uuid, user_id uuid, api_key_id uuid, email text, display_name text, model_version bigint, shape text, session_id uuid, rate_limit integer, impersonator_id uuid, impersonator_name text, application_id uuid, application_name text, grant_id uuid, scopes text, is_read_only boolean)
@@ -9602,6 +9681,28 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.begin_upload(caller name, schema_name text, name text, INOUT max_bytes bigint, OUT file_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_actor engine.actor := engine.current_actor();
+begin
+  if not engine.may('UPLOAD_FILE') then
+    raise exception 'Your role may not upload files.' using errcode = '42501', hint = 'Ask an administrator of the workspace for the permission "Upload files".';
+  end if;
+  max_bytes := least(max_bytes, engine.room_for_files(schema_name),
+    (select s.max_file_mb * 1048576::bigint from core.workspace_settings s join core.workspaces w on w.id = s.workspace_id where w.schema_name = begin_upload.schema_name));
+  if max_bytes <= 0 then
+    raise exception 'The workspace has no room for more files.' using errcode = 'RV279', hint = 'Delete files for good, or ask the administrator of the server for more room.';
+  end if;
+  execute format('insert into %I.record_files (name, created_by_type, created_by_id, created_by_name) values ($1, $2, $3, $4) returning id', schema_name)
+    into file_id using engine.file_name(name), v_actor.type, v_actor.id, v_actor.name;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.below(member uuid)
  RETURNS SETOF uuid
  LANGUAGE sql
@@ -12037,6 +12138,70 @@ AS $function$
   from checks c
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.desired_file_internals(schema_name text)
+ RETURNS SETOF engine.fact
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $functionx$
+  select v.kind, v.key, null, null, v.key, v.definition, engine.fact_comment(v.key, v.definition, v.tags, v.description),
+    null, null::boolean, null, null, null::oid
+  from (values
+    ('internal', 'record_files', format(
+      'create table %1$I.record_files (
+        id uuid primary key default %2$s, name text not null, media_type text not null default ''application/octet-stream'', size bigint not null default 0 check (size >= 0),
+        sha256 text, created_by_type text not null, created_by_id uuid, created_by_name text, created_at timestamptz not null default now(), stored_at timestamptz);
+      create index record_files_created_at_idx on %1$I.record_files (created_at);
+      comment on column %1$I.record_files.id is ''Identifies the file, here and where its content is stored.'';
+      comment on column %1$I.record_files.name is ''What it was called when it was uploaded. What it is called in a record stands there.'';
+      comment on column %1$I.record_files.media_type is ''What it is, found out by its content.'';
+      comment on column %1$I.record_files.size is ''How many bytes it has.'';
+      comment on column %1$I.record_files.sha256 is ''The SHA-256 of its content, in hexadecimal.'';
+      comment on column %1$I.record_files.created_by_type is ''Who uploaded it: member, api_key, application and so on.'';
+      comment on column %1$I.record_files.created_by_id is ''The member, the API key or the app.'';
+      comment on column %1$I.record_files.created_by_name is ''What they were called at the time.'';
+      comment on column %1$I.record_files.created_at is ''When its upload began.'';
+      comment on column %1$I.record_files.stored_at is ''When all of it was stored; null while it is being uploaded, or for what was broken off.''', schema_name, engine.uuid_default()),
+      '@behavior -*', 'Files that were uploaded. Their content is stored beside the database.'),
+    ('internal', 'record_file_uses', format(
+      'create table %1$I.record_file_uses (
+        file_id uuid not null references %1$I.record_files, object_id uuid not null, field_id uuid not null, holder_id uuid not null, released_at timestamptz,
+        primary key (holder_id, field_id, file_id));
+      create index record_file_uses_file_id_idx on %1$I.record_file_uses (file_id);
+      create index record_file_uses_released_at_idx on %1$I.record_file_uses (released_at) where released_at is not null;
+      comment on column %1$I.record_file_uses.file_id is ''The file.'';
+      comment on column %1$I.record_file_uses.object_id is ''The object of the record: metadata.objects.id.'';
+      comment on column %1$I.record_file_uses.field_id is ''The field that holds it: metadata.fields.id.'';
+      comment on column %1$I.record_file_uses.holder_id is ''The record, which may lie in the trash.'';
+      comment on column %1$I.record_file_uses.released_at is ''When the field gave it up; null while it holds it.''', schema_name),
+      '@behavior -*', 'Which records hold which files. A file that none holds is purged.'),
+    ('function', 'open_file', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.open_file(file_id uuid)
+ RETURNS TABLE(id uuid, name text, media_type text, size bigint, sha256 text)
+ LANGUAGE sql
+ STABLE ROWS 1
+BEGIN ATOMIC
+ SELECT f.id,
+     f.name,
+     f.media_type,
+     f.size,
+     f.sha256
+    FROM engine.open_file(CURRENT_USER, %1$L::text, open_file.file_id) f(id, name, media_type, size, sha256);
+END$function$, schema_name),
+      '@behavior -*', 'A file that a record which the caller may read holds in a field that the caller may read; no row where there is none.'),
+    ('function', 'begin_upload', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.begin_upload(name text, INOUT max_bytes bigint, OUT file_id uuid)
+ RETURNS record
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT u.max_bytes,
+     u.file_id
+    FROM engine.begin_upload(CURRENT_USER, %1$L::text, begin_upload.name, begin_upload.max_bytes) u(max_bytes, file_id);
+END$function$, schema_name),
+      '@behavior -*', 'Notes that a file is being uploaded. Returns its id, and how many bytes it may have. POST /files uses it.')
+  ) as v (kind, key, definition, tags, description)
+$functionx$;
+
 CREATE OR REPLACE FUNCTION engine.desired_grants(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[], roles text[] DEFAULT NULL::text[])
  RETURNS TABLE(table_key text, table_name text, pg_role text, definition text)
  LANGUAGE plpgsql
@@ -12489,6 +12654,8 @@ END$function$, schema_name),
   union all
   select * from engine.desired_comment_internals(schema_name)
   union all
+  select * from engine.desired_file_internals(schema_name)
+  union all
   select * from engine.desired_trash_internals(workspace_id, schema_name)
   union all
   select * from engine.desired_merge_internals(schema_name)
@@ -12848,8 +13015,10 @@ AS $function$
     from unnest(spec) s where s.generated_kind is not null group by s.object_id
   ) c on c.object_id = o.id
   cross join lateral (select engine.link_arguments(o, spec) as arguments) l
+  cross join lateral (select engine.file_arguments(o.id, spec) as arguments) f
   cross join lateral (values
     ('_100_touch', format('before update on %%s for each row execute function engine.tg_records__touch(%s)', c.computed), true),
+    ('_120_keep_files', format('before insert or update on %%s for each row execute function engine.tg_records__keep_files(%s)', f.arguments), f.arguments is not null),
     ('_200_log_insert', format('after insert on %%s referencing new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
@@ -12857,6 +13026,7 @@ AS $function$
     ('_210_log_links_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log_links(%s)', l.arguments), l.arguments is not null),
     ('_210_log_links_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log_links(%s)', l.arguments), l.arguments is not null),
     ('_300_trash', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__trash(%L%s)', o.id, c.hidden), true),
+    ('_310_hold_files', format('after insert or update on %%s for each row execute function engine.tg_records__hold_files(%L, %s)', o.id, f.arguments), f.arguments is not null),
     ('_500_tell_core', format('after update on %%s for each row execute function engine.tg_records__tell_core(%L)', o.workspace_id), o.universal_identifier = 'standard:workspaceMember')
   ) as t (name, definition, wanted)
   where o.workspace_id = desired_triggers.workspace_id and t.wanted and (scope is null or o.id = any (scope))
@@ -13390,6 +13560,9 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('relvar.model.' || v_workspace.id, 0));
   -- The relay passes by a workspace whose counter is held.
   delete from engine.event_positions p where p.workspace_id = v_workspace.id;
+  if to_regclass(format('%I.record_files', v_workspace.schema_name)) is not null then
+    execute format('insert into core.unwanted_files (workspace_id, file_id) select $1, f.id from %I.record_files f', v_workspace.schema_name) using v_workspace.id;
+  end if;
   execute format('drop schema %I cascade', v_workspace.schema_name);
   perform core.drop_database_login(l) from core.database_logins l where l.workspace_id = v_workspace.id;
   for v_role in
@@ -13806,6 +13979,8 @@ begin
       delete from %1$I.record_merges m using gone g where m.object_id = g.object_id and m.other_ids @> array[g.record_id]
     ), duplicates as (
       delete from %1$I.record_duplicates d using gone g where d.object_id = g.object_id and g.record_id in (d.first_id, d.second_id)
+    ), files as (
+      delete from %1$I.record_file_uses u using gone g where u.object_id = g.object_id and u.holder_id = g.record_id
     ), batches as materialized (
       select d.id, d.workspace_id, nextval('engine.event_batch') as batch
       from (select distinct o.id, o.workspace_id from gone g join metadata.objects o on o.id = g.object_id where o.is_audited) d
@@ -14481,6 +14656,40 @@ AS $function$
         else '' end, ' ' order by f.id), '')
   from metadata.fields f where f.id = any (field_ids)
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.file_arguments(object_id uuid, spec engine.column_spec[])
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select string_agg(format('%L, %L', f.id, s.name), ', ' order by s.name)
+  from metadata.fields f join unnest(spec) s on s.field_id = f.id
+  where f.object_id = file_arguments.object_id and f.type = 'FILES' and f.deleted_at is null
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.file_name(name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select coalesce(nullif(btrim(left(n.name, 255 - length(e.ending))) || e.ending, ''), 'file')
+  from (
+    select btrim(regexp_replace(regexp_replace(normalize(coalesce(file_name.name, '')), '^.*[/\\]', ''),
+      '[\x01-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]', '', 'g'), ' .') as whole
+  ) w
+  -- One that is too long keeps its ending, by which people and programs know what it is.
+  cross join lateral (select case when length(w.whole) > 255 then coalesce(substring(w.whole from '\.[[:alnum:]]{1,10}$'), '') else '' end as ending) e
+  cross join lateral (select case when e.ending = '' then w.whole else left(w.whole, -length(e.ending)) end as name) n
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.file_value(file_id uuid, name text, media_type text, size bigint)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN jsonb_build_object('id', file_id, 'name', name, 'type', media_type, 'size', size);
 
 CREATE OR REPLACE FUNCTION engine.fill_statement(object_id uuid, schema_name text, keys text[])
  RETURNS text
@@ -16679,6 +16888,33 @@ AS $function$
 $function$;
 comment on function engine.heartbeat(text) is 'Says that a part of the worker is alive; health checks read engine.heartbeats.';
 
+CREATE OR REPLACE FUNCTION engine.held_file(caller name, schema_name text, file_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_value jsonb;
+  r record;
+begin
+  for r in execute format(
+    'select o.id as object_id, o.table_name, engine.snake_case(f.name) as column_name, f.id as field_id, array_agg(u.holder_id) as holders
+     from %I.record_file_uses u join metadata.fields f on f.id = u.field_id and f.type = ''FILES'' join metadata.objects o on o.id = f.object_id
+     where u.file_id = $1 and u.released_at is null group by o.id, f.id', schema_name) using file_id
+  loop
+    continue when not engine.reads_field(caller, schema_name, r.field_id);
+    execute format('select v.value from %I.%I t cross join lateral jsonb_array_elements(case jsonb_typeof(t.%I) when ''array'' then t.%3$I end) v (value)
+      where t.id = any ($1) and v.value ->> ''id'' = $2 and %s limit 1', schema_name, r.table_name, r.column_name, engine.condition_of(caller, r.object_id, 'READ', 't.'))
+      into v_value using r.holders, file_id::text;
+    if v_value is not null then
+      return v_value;
+    end if;
+  end loop;
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.history_of(workspace_id uuid, first integer, before_version bigint DEFAULT NULL::bigint)
  RETURNS jsonb
  LANGUAGE sql
@@ -16932,7 +17168,7 @@ CREATE OR REPLACE FUNCTION engine.internal_tables()
  RETURNS text[]
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN '{record_events,event_batches,event_archive,trash,record_shares,record_comments,record_merges,record_duplicates}'::text[];
+RETURN '{record_events,event_batches,event_archive,trash,record_shares,record_comments,record_merges,record_duplicates,record_files,record_file_uses}'::text[];
 
 CREATE OR REPLACE FUNCTION engine.is_api_name(name text)
  RETURNS boolean
@@ -17241,6 +17477,45 @@ CREATE OR REPLACE FUNCTION engine.kept_as_own(table_name text, "row" jsonb)
  STABLE
  SET search_path TO ''
 RETURN engine.bundle_warning('KEPT_AS_OWN'::text, format('The application gives up %s, which was changed here or is in use; it stays, as your own.'::text, engine.row_in_words(table_name, "row")));
+
+CREATE OR REPLACE FUNCTION engine.kept_files(schema_name text, field_id uuid, record_id uuid, column_name text, list jsonb, former jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_list jsonb := '[]';
+  v_element jsonb;
+  v_former jsonb;
+  v_file record;
+  v_key text;
+begin
+  if jsonb_typeof(list) <> 'array' or exists (select from jsonb_array_elements(list) e
+    where jsonb_typeof(e) <> 'object' or coalesce(e ->> 'id' !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', true) or coalesce(jsonb_typeof(e -> 'name'), 'string') not in ('string', 'null')) then
+    raise exception 'Files are a list such as [{"id": "…", "name": "offer.pdf"}].' using errcode = 'RV278', column = column_name, hint = 'POST /files uploads files and answers with such a list.';
+  end if;
+  for v_element in select e from jsonb_array_elements(list) with ordinality l (e, n) order by n loop
+    select k into v_key from jsonb_object_keys(v_element) k where k <> all ('{id,name,type,size}') limit 1;
+    if found then
+      raise exception 'A file has no "%".', v_key using errcode = 'RV278', column = column_name, hint = engine.did_you_mean(v_key, '{id,name,type,size}');
+    end if;
+    continue when v_list @> jsonb_build_array(jsonb_build_object('id', lower(v_element ->> 'id')));
+    v_former := (select f from jsonb_array_elements(former) f where f ->> 'id' = lower(v_element ->> 'id') limit 1);
+    execute format('select f.* from %I.record_files f where f.id = $1 and f.stored_at is not null for key share', schema_name) into v_file using (v_element ->> 'id')::uuid;
+    if v_file.id is null and v_former is not null then
+      -- Its content is gone, which a change of something beside it does not mind.
+      v_list := v_list || jsonb_build_array(v_former);
+    elsif v_file.id is null or v_former is null and not engine.may_hold_file(schema_name, v_file.id, v_file.created_by_type, v_file.created_by_id, field_id, record_id) then
+      raise exception 'There is no such file.' using errcode = 'RV277', column = column_name, hint = 'It may have been deleted, or you may not see the record that has it. Upload it first.';
+    else
+      v_list := v_list || jsonb_build_array(engine.file_value(v_file.id, case when nullif(v_element ->> 'name', '') is null then coalesce(v_former ->> 'name', v_file.name)
+        else engine.file_name(v_element ->> 'name') end, v_file.media_type, v_file.size));
+    end if;
+  end loop;
+  -- Nothing is nothing: what is empty has one form.
+  return nullif(v_list, '[]');
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.kept_relation(f metadata.fields, settings jsonb)
  RETURNS metadata.relations
@@ -18488,6 +18763,34 @@ CREATE OR REPLACE FUNCTION engine.may(flag text)
  SET search_path TO ''
 RETURN (engine.role_may((current_setting('role'::text))::name, flag) AND engine.is_in_scope(flag));
 comment on function engine.may(text) is 'Whether the session''s CRM role has a permission, such as DATA_MODEL, and an app that acts with it was granted it.';
+
+CREATE OR REPLACE FUNCTION engine.may_hold_file(schema_name text, file_id uuid, created_by_type text, created_by_id uuid, field_id uuid, record_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_caller name := current_setting('role');
+  v_actor engine.actor := engine.current_actor();
+  v_found boolean;
+begin
+  -- Administrators and the engine itself.
+  if engine.workspace_of_role(v_caller) is null then
+    return true;
+  end if;
+  if v_actor.type = created_by_type and v_actor.id = created_by_id then
+    return true;
+  end if;
+  -- What the field held is taken back; and what was read in records that are merged into this one at this moment.
+  execute format(
+    'select exists (select from %1$I.record_file_uses u where u.file_id = $1 and (u.holder_id = $2 and u.field_id = $3
+       or u.holder_id in (select m.record_id from engine.merging m where m.survivor_id = $2 and m.transaction_id = pg_current_xact_id_if_assigned())
+         and engine.reads_field($4, %1$L, u.field_id)))', schema_name)
+    into v_found using file_id, record_id, field_id, v_caller;
+  return v_found or engine.held_file(v_caller, schema_name, file_id) is not null;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.may_ignore(d engine.difference)
  RETURNS boolean
@@ -19941,6 +20244,33 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.open_file(caller name, schema_name text, file_id uuid)
+ RETURNS TABLE(id uuid, name text, media_type text, size bigint, sha256 text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_actor engine.actor := engine.current_actor();
+  v_file record;
+  v_value jsonb;
+begin
+  if not engine.may('DOWNLOAD_FILE') then
+    raise exception 'Your role may not open files.' using errcode = '42501', hint = 'Ask an administrator of the workspace for the permission "Download files".';
+  end if;
+  execute format('select f.*, exists (select from %1$I.record_file_uses u where u.file_id = f.id) as is_held from %1$I.record_files f where f.id = $1 and f.stored_at is not null', schema_name)
+    into v_file using file_id;
+  if v_file.id is null then
+    return;
+  end if;
+  v_value := engine.held_file(caller, schema_name, file_id);
+  if v_value is null and (v_file.is_held or (v_file.created_by_type, v_file.created_by_id) is distinct from (v_actor.type, v_actor.id)) then
+    return;
+  end if;
+  return query select v_file.id::uuid, coalesce(v_value ->> 'name', v_file.name), v_file.media_type::text, v_file.size::bigint, v_file.sha256::text;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.open_invitation(id uuid)
  RETURNS core.invitations
  LANGUAGE plpgsql
@@ -21093,6 +21423,39 @@ end
 $function$;
 comment on function engine.purge_deleted(interval) is 'Drops objects, fields and former columns that were deleted longer ago than max_age (default: the grace period of engine.settings). A job runs it every night.';
 
+CREATE OR REPLACE FUNCTION engine.purge_files()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int;
+  v_total int := 0;
+  r record;
+begin
+  for r in select w.id, w.schema_name, s.trash_days from core.workspaces w join core.workspace_settings s on s.workspace_id = w.id loop
+    -- A workspace that is to be brought in line has no such tables yet.
+    continue when to_regclass(format('%I.record_file_uses', r.schema_name)) is null;
+    execute format('delete from %I.record_file_uses u
+      where u.released_at < now() - make_interval(days => $1) or not exists (select from metadata.fields f where f.id = u.field_id)', r.schema_name) using r.trash_days;
+    -- A day for forms that are being filled in. Whoever takes one up at this moment holds its row.
+    execute format(
+      'with unused as materialized (
+         select f.id from %1$I.record_files f
+         where f.created_at < now() - interval ''1 day'' and not exists (select from %1$I.record_file_uses u where u.file_id = f.id) limit 1000 for update skip locked
+       ), gone as (
+         delete from %1$I.record_files f using unused u where f.id = u.id returning f.id
+       )
+       insert into core.unwanted_files (workspace_id, file_id) select $1, g.id from gone g', r.schema_name) using r.id;
+    get diagnostics v_count = row_count;
+    v_total := v_total + v_count;
+  end loop;
+  return v_total;
+end
+$function$;
+comment on function engine.purge_files() is 'Notes files that no record has held for as long as the trash keeps records, and uploads that were broken off, as unwanted. Returns how many.';
+
 CREATE OR REPLACE FUNCTION engine.purge_trash(workspace_id uuid, max_records integer DEFAULT 500)
  RETURNS integer
  LANGUAGE plpgsql
@@ -22056,6 +22419,17 @@ AS $function$
   select r.pg_role, engine.reading_role(r.pg_role)
   from reading g join metadata.roles r on r.id = g.role_id
   where roles is null or r.pg_role = any (roles)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.reads_field(caller name, schema_name text, field_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(bool_and(has_column_privilege(caller, format('%I.%I', schema_name, o.table_name), engine.snake_case(f.name), 'select')), false)
+  from metadata.fields f join metadata.objects o on o.id = f.object_id
+  where f.id = field_id and f.deleted_at is null and f.is_active and o.deleted_at is null and o.is_active
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.reads_label(caller name, schema_name text, object metadata.objects)
@@ -23648,6 +24022,24 @@ AS $function$
   join metadata.objects co on co.id = cf.object_id
   where f.type = 'ROLLUP' and (f.compiled ->> 'relation')::uuid = (relation).id
   group by po.table_name, co.table_name
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.room_for_files(schema_name text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_quota bigint := (select s.file_quota_mb * 1048576::bigint from core.workspace_settings s join core.workspaces w on w.id = s.workspace_id where w.schema_name = room_for_files.schema_name);
+  v_used bigint;
+begin
+  if v_quota is null then
+    return null;
+  end if;
+  execute format('select coalesce(sum(f.size), 0) from %I.record_files f', schema_name) into v_used;
+  return v_quota - v_used;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.row_estimate(relation oid)
@@ -26647,6 +27039,65 @@ begin
   end if;
   -- Its names may be others by now.
   new.condition := engine.formula_text(new.compiled);
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_records__hold_files()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_new jsonb := to_jsonb(new);
+  v_old jsonb := '{}';
+begin
+  if tg_op = 'UPDATE' then
+    v_old := to_jsonb(old);
+  end if;
+  for i in 1 .. tg_nargs / 2 loop
+    continue when v_new -> tg_argv[2 * i] is not distinct from v_old -> tg_argv[2 * i];
+    execute format('update %I.record_file_uses u set released_at = now()
+      where u.holder_id = $1 and u.field_id = $2 and u.released_at is null and not coalesce($3 @> jsonb_build_array(jsonb_build_object(''id'', u.file_id)), false)', tg_table_schema)
+      using new.id, tg_argv[2 * i - 1]::uuid, v_new -> tg_argv[2 * i];
+    if jsonb_typeof(v_new -> tg_argv[2 * i]) = 'array' then
+      execute format('insert into %I.record_file_uses as u (file_id, object_id, field_id, holder_id)
+        select f.id, $1, $2, $3 from jsonb_to_recordset($4) e (id uuid) join %1$I.record_files f on f.id = e.id
+        on conflict (holder_id, field_id, file_id) do update set released_at = null where u.released_at is not null', tg_table_schema)
+        using tg_argv[0]::uuid, tg_argv[2 * i - 1]::uuid, new.id, v_new -> tg_argv[2 * i];
+    end if;
+  end loop;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_records__keep_files()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_new jsonb;
+  v_old jsonb := '{}';
+  v_kept jsonb := '{}';
+begin
+  if engine.is_quiet() then
+    return new;
+  end if;
+  v_new := to_jsonb(new);
+  if tg_op = 'UPDATE' then
+    v_old := to_jsonb(old);
+  end if;
+  for i in 0 .. tg_nargs / 2 - 1 loop
+    continue when coalesce(v_new -> tg_argv[2 * i + 1], 'null') = 'null' or v_new -> tg_argv[2 * i + 1] is not distinct from v_old -> tg_argv[2 * i + 1];
+    v_kept := v_kept || jsonb_build_object(tg_argv[2 * i + 1], engine.kept_files(tg_table_schema, tg_argv[2 * i]::uuid, new.id, tg_argv[2 * i + 1],
+      v_new -> tg_argv[2 * i + 1], coalesce(nullif(v_old -> tg_argv[2 * i + 1], 'null'), '[]')));
+  end loop;
+  if v_kept <> '{}' then
+    new := jsonb_populate_record(new, v_kept);
+  end if;
   return new;
 end
 $function$;
@@ -29794,6 +30245,24 @@ CREATE OR REPLACE FUNCTION metadata.export_manifest()
 AS $function$ select engine.manifest_of(engine.workspace_of_role(current_setting('role')::name)) $function$;
 comment on function metadata.export_manifest() is 'The whole model as a manifest: objects, fields, relations, rules, indexes, views and roles, without ids. metadata.plan_manifest makes it in another workspace.';
 
+CREATE OR REPLACE FUNCTION metadata.file_storage()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+  v_answer jsonb;
+begin
+  execute format('select jsonb_build_object(''files'', count(*), ''bytes'', coalesce(sum(f.size), 0), ''maxFileMb'', s.max_file_mb, ''quotaMb'', s.file_quota_mb)
+    from core.workspace_settings s left join %I.record_files f on f.stored_at is not null where s.workspace_id = $1 group by s.workspace_id',
+    (select w.schema_name from core.workspaces w where w.id = v_workspace)) into v_answer using v_workspace;
+  return v_answer;
+end
+$function$;
+comment on function metadata.file_storage() is 'The files of the workspace: {files, bytes, maxFileMb: how large one may be, null for as large as the server allows, quotaMb: how much all may take up, null for no limit}. The quota is the server administrator''s: core.workspace_settings.file_quota_mb.';
+
 CREATE OR REPLACE FUNCTION metadata.grant_database_access(member_id uuid DEFAULT NULL::uuid, may_write boolean DEFAULT false, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, name text DEFAULT ''::text, password text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -31303,6 +31772,25 @@ end
 $function$;
 comment on function metadata.set_impersonation_allowed(boolean) is 'Whether administrators, and roles with the permission, may act as members. What is open when it is forbidden ends.';
 
+CREATE OR REPLACE FUNCTION metadata.set_max_file_mb(megabytes integer DEFAULT NULL::integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+begin
+  perform engine.assert_manages(v_workspace, 'WORKSPACE');
+  if megabytes < 1 then
+    raise exception 'A file may have at least 1 MB.' using errcode = 'RV281', column = 'megabytes', hint = 'To let nobody upload files, take the permission "Upload files" from the roles.';
+  end if;
+  update core.workspace_settings s set max_file_mb = megabytes where s.workspace_id = v_workspace;
+  return megabytes;
+end
+$function$;
+comment on function metadata.set_max_file_mb(integer) is 'How many megabytes one file may have; null for as many as the server allows. Needs the permission WORKSPACE.';
+
 CREATE OR REPLACE FUNCTION metadata.set_member_active(member_id uuid, is_active boolean)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -32189,6 +32677,8 @@ grant execute on function core.begin_second_factor(uuid,text) to relvar_server;
 
 grant execute on function core.begin_seeing(uuid,uuid,uuid) to relvar_server;
 
+grant execute on function core.break_off_upload(uuid,uuid) to relvar_server;
+
 grant execute on function core.cancel_import(uuid) to relvar_server;
 
 grant execute on function core.change_email(text,inet,text) to relvar_server;
@@ -32249,6 +32739,8 @@ grant execute on function core.find_passkey(bytea) to relvar_server;
 
 grant execute on function core.find_providers(text) to relvar_server;
 
+grant execute on function core.finish_upload(uuid,uuid,bigint,text,text) to relvar_server;
+
 grant execute on function core.fix_import(uuid,jsonb) to relvar_server;
 
 grant execute on function core.forget_attempts() to relvar_server;
@@ -32264,6 +32756,8 @@ grant execute on function core.forget_sessions() to relvar_server;
 grant execute on function core.forget_sessions() to relvar_worker;
 
 grant execute on function core.forget_tokens() to relvar_worker;
+
+grant execute on function core.forget_unwanted_files(uuid[]) to relvar_worker;
 
 grant execute on function core.gateway_workspace(uuid) to relvar_server;
 
@@ -32308,6 +32802,8 @@ grant execute on function core.list_scim_users(uuid,jsonb,integer,integer) to re
 grant execute on function core.list_sessions(uuid,uuid) to relvar_server;
 
 grant execute on function core.list_signing_keys() to relvar_server;
+
+grant execute on function core.list_unwanted_files() to relvar_worker;
 
 grant execute on function core.list_versions() to relvar_server;
 
@@ -32417,6 +32913,8 @@ grant execute on function core.reset_password(text,text,inet,text) to relvar_ser
 
 grant execute on function core.resolve_api_key(bytea) to relvar_server;
 
+grant execute on function core.resolve_key_of_link(uuid) to relvar_server;
+
 grant execute on function core.resolve_oauth_token(bytea,text[]) to relvar_server;
 
 grant execute on function core.resolve_scim_token(bytea) to relvar_server;
@@ -32520,6 +33018,8 @@ grant execute on function engine.begin_duplicate_scan(uuid) to relvar_worker;
 grant execute on function engine.begin_merge(name,text,text,uuid,uuid[],jsonb) to relvar_crm;
 
 grant execute on function engine.begin_revert(name,text,jsonb,text) to relvar_crm;
+
+grant execute on function engine.begin_upload(name,text,text,bigint) to relvar_crm;
 
 grant execute on function engine.below_me() to relvar_crm;
 
@@ -32667,6 +33167,8 @@ grant execute on function engine.note_recurring_jobs(jsonb) to relvar_worker;
 
 grant execute on function engine.note_webhook_results(uuid,text,jsonb,bigint,integer,boolean,bigint,integer) to relvar_worker;
 
+grant execute on function engine.open_file(name,text,uuid) to relvar_crm;
+
 grant execute on function engine.plan_merge(name,text,text,uuid[],uuid) to relvar_crm;
 
 grant execute on function engine.plan_restore(name,text,text,uuid[],jsonb) to relvar_crm;
@@ -32684,6 +33186,8 @@ grant execute on function engine.prune_jobs() to relvar_worker;
 grant execute on function engine.purge_comments() to relvar_worker;
 
 grant execute on function engine.purge_deleted(interval) to relvar_worker;
+
+grant execute on function engine.purge_files() to relvar_worker;
 
 grant execute on function engine.purge_trash(uuid,integer) to relvar_worker;
 
@@ -32883,6 +33387,8 @@ grant execute on function metadata.explain_access(text,text,uuid,text,uuid,uuid)
 
 grant execute on function metadata.export_manifest() to relvar_crm;
 
+grant execute on function metadata.file_storage() to relvar_crm;
+
 grant execute on function metadata.grant_database_access(uuid,boolean,timestamp with time zone,text,text) to relvar_crm;
 
 grant execute on function metadata.identity_providers() to relvar_crm;
@@ -33018,6 +33524,8 @@ grant execute on function metadata.set_event_retention(integer) to relvar_crm;
 grant execute on function metadata.set_identity_provider_secret(uuid,text) to relvar_crm;
 
 grant execute on function metadata.set_impersonation_allowed(boolean) to relvar_crm;
+
+grant execute on function metadata.set_max_file_mb(integer) to relvar_crm;
 
 grant execute on function metadata.set_member_active(uuid,boolean) to relvar_crm;
 

@@ -303,6 +303,30 @@ test.each<[By, string, Record<string, unknown>, Record<string, unknown>, Record<
   }),
 );
 
+test('who writes needs no rights on what the indexes compute', () =>
+  db.inTransaction(async (client) => {
+    await rules(
+      client,
+      ...['name', 'mail', 'phone', 'site', 'person', 'place', 'notes'].map((name) => [fields[name]!]),
+      { fields: [by('mail', 'DOMAIN')] },
+      { fields: [by('site', 'DOMAIN')] },
+      { fields: [by('name', 'SIMILAR')] },
+    );
+    await act(client, ws.memberRole);
+    await add(client, {
+      name: 'Ann Lindquist',
+      mail_primary_email: 'a@x.example',
+      phone_primary_phone_number: '1',
+      site_primary_link_url: 'https://www.x.example',
+      person_first_name: 'Ann',
+      place_street1: 'High St. 1',
+      notes_markdown: 'hello',
+    });
+    expect(await findOf(client, { mailPrimaryEmail: 'b@x.example' })).toEqual([
+      { label: 'Ann Lindquist', criteria: [['mail']] },
+    ]);
+  }));
+
 test('addresses at providers where everybody has one share no domain', () =>
   db.inTransaction(async (client) => {
     await rules(client, { fields: [by('mail', 'DOMAIN')] });

@@ -2,42 +2,49 @@
 -- {"fields", "threshold", "isSure"} whose fields say how they are compared: {"id", "by"}, by ALIKE unless it is said. Two records that match in
 -- all of its fields match. An index of the criterion's key finds them or, where nothing but a spelling is compared, one of trigrams.
 
--- What of a value counts. Capitals, spaces and forms of the same letter do not.
+-- What of a value counts. Capitals, spaces and forms of the same letter do not. These are asked of every record that is written and of all when
+-- duplicates are looked for, so they are expressions alone, which cost no function to be set up.
 create or replace function engine.duplicate_text(content text) returns text
-language sql immutable parallel safe set search_path = ''
-as $$ select nullif(pg_catalog.regexp_replace(pg_catalog.lower(pg_catalog.normalize(content, 'NFKC')), '\s', '', 'g'), '') $$;
+language sql immutable parallel safe
+  return nullif(regexp_replace(lower(normalize(content, NFKC)), '\s', '', 'g'), '');
 
 -- Of words and names accents do not count, either.
 create or replace function engine.duplicate_words(content text) returns text
-language sql immutable parallel safe set search_path = ''
-as $$ select nullif(pg_catalog.regexp_replace(pg_catalog.lower(public.unaccent('public.unaccent'::regdictionary, pg_catalog.normalize(content, 'NFKC'))), '\s', '', 'g'), '') $$;
+language sql immutable parallel safe
+  return nullif(regexp_replace(lower(public.unaccent('public.unaccent'::regdictionary, normalize(content, NFKC))), '\s', '', 'g'), '');
 
 create or replace function engine.duplicate_link(content text) returns text
-language sql immutable parallel safe set search_path = ''
-as $$ select nullif(pg_catalog.regexp_replace(engine.duplicate_text(content), '^([a-z][a-z0-9+.-]*://)?(www\.)?|[/?#]+$', '', 'g'), '') $$;
+language sql immutable parallel safe
+  return nullif(regexp_replace(engine.duplicate_text(content), '^([a-z][a-z0-9+.-]*://)?(www\.)?|[/?#]+$', '', 'g'), '');
 
 -- Without what people put between digits, and the zeros that stand for a country or a region.
 create or replace function engine.duplicate_phone(content text) returns text
-language sql immutable parallel safe set search_path = ''
-as $$ select nullif(pg_catalog.ltrim(pg_catalog.regexp_replace(content, '\D', '', 'g'), '0'), '') $$;
+language sql immutable parallel safe
+  return nullif(ltrim(regexp_replace(content, '\D', '', 'g'), '0'), '');
 
--- The domain of an address or a link, unless it is one where everybody has an address.
+-- At these providers everybody has an address.
+create or replace function engine.is_public_domain(name text) returns boolean
+language sql immutable parallel safe
+  return name ~ '^(gmail|googlemail|outlook|hotmail|live|msn|yahoo|ymail|icloud|me|mac|aol|gmx|web|t-online|freenet|proton|protonmail|mail|yandex|qq|163|126|orange|wanadoo|free|sfr|laposte|libero|naver|seznam|zoho|fastmail|tutanota)\.[a-z]{2,3}(\.[a-z]{2})?$';
+
+-- The domain of an address or a link, unless it says nothing.
+create or replace function engine.domain_of(content text) returns text
+language sql immutable parallel safe
+  return nullif(substring(engine.duplicate_link(regexp_replace(content, '^.*@', '')), '^[^/:?#]+'), '');
+
 create or replace function engine.duplicate_domain(content text) returns text
-language sql immutable parallel safe set search_path = ''
-as $$
-  select case when d.name !~ '^(gmail|googlemail|outlook|hotmail|live|msn|yahoo|ymail|icloud|me|mac|aol|gmx|web|t-online|freenet|proton|protonmail|mail|yandex|qq|163|126|orange|wanadoo|free|sfr|laposte|libero|naver|seznam|zoho|fastmail|tutanota)\.[a-z]{2,3}(\.[a-z]{2})?$' then d.name end
-  from (select nullif(pg_catalog.substring(engine.duplicate_link(pg_catalog.regexp_replace(content, '^.*@', '')), '^[^/:?#]+'), '') as name) d
-$$;
+language sql immutable parallel safe
+  return case when not engine.is_public_domain(engine.domain_of(content)) then engine.domain_of(content) end;
 
--- A spelling that is compared letter by letter: less than this says nothing.
+-- A spelling that is compared letter by letter: less than four letters say nothing.
 create or replace function engine.duplicate_spelling(content text) returns text
-language sql immutable parallel safe set search_path = ''
-as $$ select case when pg_catalog.length(s.text) >= 4 then s.text end from (select pg_catalog.btrim(pg_catalog.regexp_replace(engine.search_text(content), '\s+', ' ', 'g')) as text) s $$;
+language sql immutable parallel safe
+  return substring(btrim(regexp_replace(lower(public.unaccent('public.unaccent'::regdictionary, translate(content, '@._-/+:', '       '))), '\s+', ' ', 'g')), '^.{4,}$');
 
 -- One key for all fields of a criterion, or null when one of them is empty.
 create or replace function engine.duplicate_key("values" text[]) returns uuid
-language sql immutable parallel safe set search_path = ''
-as $$ select case when pg_catalog.array_position("values", null) is null then pg_catalog.md5("values"::text)::uuid end $$;
+language sql immutable parallel safe
+  return case when array_position("values", null) is null then md5("values"::text)::uuid end;
 
 -- Evaluated for whoever writes, as parts of indexes.
 grant execute on function engine.duplicate_text(text), engine.duplicate_words(text), engine.duplicate_link(text), engine.duplicate_phone(text), engine.duplicate_domain(text), engine.duplicate_spelling(text),

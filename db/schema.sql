@@ -13262,6 +13262,12 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.domain_of(content text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN NULLIF("substring"(engine.duplicate_link(regexp_replace(content, '^.*@'::text, ''::text)), '^[^/:?#]+'::text), ''::text);
+
 CREATE OR REPLACE FUNCTION engine.drift(workspace_id uuid)
  RETURNS SETOF engine.drift_item
  LANGUAGE plpgsql
@@ -13685,11 +13691,7 @@ CREATE OR REPLACE FUNCTION engine.duplicate_domain(content text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
-AS $function$
-  select case when d.name !~ '^(gmail|googlemail|outlook|hotmail|live|msn|yahoo|ymail|icloud|me|mac|aol|gmx|web|t-online|freenet|proton|protonmail|mail|yandex|qq|163|126|orange|wanadoo|free|sfr|laposte|libero|naver|seznam|zoho|fastmail|tutanota)\.[a-z]{2,3}(\.[a-z]{2})?$' then d.name end
-  from (select nullif(pg_catalog.substring(engine.duplicate_link(pg_catalog.regexp_replace(content, '^.*@', '')), '^[^/:?#]+'), '') as name) d
-$function$;
+RETURN CASE WHEN (NOT engine.is_public_domain(engine.domain_of(content))) THEN engine.domain_of(content) ELSE NULL::text END;
 
 CREATE OR REPLACE FUNCTION engine.duplicate_fields(criterion jsonb)
  RETURNS TABLE(id text, by text, n bigint)
@@ -13706,22 +13708,19 @@ CREATE OR REPLACE FUNCTION engine.duplicate_key("values" text[])
  RETURNS uuid
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
-AS $function$ select case when pg_catalog.array_position("values", null) is null then pg_catalog.md5("values"::text)::uuid end $function$;
+RETURN CASE WHEN (array_position("values", NULL::text) IS NULL) THEN (md5(("values")::text))::uuid ELSE NULL::uuid END;
 
 CREATE OR REPLACE FUNCTION engine.duplicate_link(content text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
-AS $function$ select nullif(pg_catalog.regexp_replace(engine.duplicate_text(content), '^([a-z][a-z0-9+.-]*://)?(www\.)?|[/?#]+$', '', 'g'), '') $function$;
+RETURN NULLIF(regexp_replace(engine.duplicate_text(content), '^([a-z][a-z0-9+.-]*://)?(www\.)?|[/?#]+$'::text, ''::text, 'g'::text), ''::text);
 
 CREATE OR REPLACE FUNCTION engine.duplicate_phone(content text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
-AS $function$ select nullif(pg_catalog.ltrim(pg_catalog.regexp_replace(content, '\D', '', 'g'), '0'), '') $function$;
+RETURN NULLIF(ltrim(regexp_replace(content, '\D'::text, ''::text, 'g'::text), '0'::text), ''::text);
 
 CREATE OR REPLACE FUNCTION engine.duplicate_scan_state(workspace_id uuid)
  RETURNS jsonb
@@ -13744,15 +13743,13 @@ CREATE OR REPLACE FUNCTION engine.duplicate_spelling(content text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
-AS $function$ select case when pg_catalog.length(s.text) >= 4 then s.text end from (select pg_catalog.btrim(pg_catalog.regexp_replace(engine.search_text(content), '\s+', ' ', 'g')) as text) s $function$;
+RETURN "substring"(btrim(regexp_replace(lower(public.unaccent('public.unaccent'::regdictionary, translate(content, '@._-/+:'::text, '       '::text))), '\s+'::text, ' '::text, 'g'::text)), '^.{4,}$'::text);
 
 CREATE OR REPLACE FUNCTION engine.duplicate_text(content text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
-AS $function$ select nullif(pg_catalog.regexp_replace(pg_catalog.lower(pg_catalog.normalize(content, 'NFKC')), '\s', '', 'g'), '') $function$;
+RETURN NULLIF(regexp_replace(lower(NORMALIZE(content, NFKC)), '\s'::text, ''::text, 'g'::text), ''::text);
 
 CREATE OR REPLACE FUNCTION engine.duplicate_value(field metadata.fields, by text, OUT columns text[], OUT expression text)
  RETURNS record
@@ -13798,8 +13795,7 @@ CREATE OR REPLACE FUNCTION engine.duplicate_words(content text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
-AS $function$ select nullif(pg_catalog.regexp_replace(pg_catalog.lower(public.unaccent('public.unaccent'::regdictionary, pg_catalog.normalize(content, 'NFKC'))), '\s', '', 'g'), '') $function$;
+RETURN NULLIF(regexp_replace(lower(public.unaccent('public.unaccent'::regdictionary, NORMALIZE(content, NFKC))), '\s'::text, ''::text, 'g'::text), ''::text);
 
 CREATE OR REPLACE FUNCTION engine.duration_text(seconds bigint)
  RETURNS text
@@ -17266,6 +17262,12 @@ CREATE OR REPLACE FUNCTION engine.is_own_comment(author_type text, author_id uui
  STABLE
  SET search_path TO ''
 AS $function$ select coalesce((select a.type = author_type and a.id = author_id from engine.current_actor() a), false) $function$;
+
+CREATE OR REPLACE FUNCTION engine.is_public_domain(name text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (name ~ '^(gmail|googlemail|outlook|hotmail|live|msn|yahoo|ymail|icloud|me|mac|aol|gmx|web|t-online|freenet|proton|protonmail|mail|yandex|qq|163|126|orange|wanadoo|free|sfr|laposte|libero|naver|seznam|zoho|fastmail|tutanota)\.[a-z]{2,3}(\.[a-z]{2})?$'::text);
 
 CREATE OR REPLACE FUNCTION engine.is_public_mail_domain(domain text)
  RETURNS boolean

@@ -17,8 +17,13 @@ create index on core.unwanted_files (noted_at);
 --!include engine/files/values.sql
 --!include engine/files/internals.sql
 
+drop function core.notify(uuid, uuid[], text, uuid, uuid, jsonb, uuid, text);
 --!include core/notifications/notify.sql
 --!include core/notifications/imports.sql
+--!include core/notifications/shares.sql
+--!include core/notifications/mentions.sql
+--!include engine/permissions/sharing.sql
+--!include engine/outbox.sql
 -- Many records by one call; what tables are grouped by, and what they mark; how boards, calendars and galleries lay records out.
 alter table metadata.views add column group_bucket text check (group_bucket in ('DAY', 'WEEK', 'MONTH', 'QUARTER', 'YEAR')),
   add column colors jsonb not null default '[]' check (jsonb_typeof(colors) = 'array'),

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { compose } from './mail/compose.ts';
 import { useDatabase } from '../db/testing/database.ts';
 import { act, createWorkspace, type Workspace } from '../db/testing/workspace.ts';
@@ -23,18 +24,23 @@ beforeAll(async () => {
   }
 });
 
-async function assign(titles: string[], to: string, by: string) {
+async function be<T>(member: string, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await db.admin.connect();
   try {
     await client.query('begin');
     await act(client, ws.memberRole);
-    await client.query(`select set_config('relvar.member_id', $1, true)`, [by]);
-    await client.query('insert into tasks (title, assignee_id) select t, $2 from unnest($1::text[]) t', [titles, to]);
+    await client.query(`select set_config('relvar.member_id', $1, true)`, [member]);
+    const done = await work(client);
     await client.query('commit');
+    return done;
   } finally {
     client.release(true);
   }
 }
+const assign = (titles: string[], to: string, by: string) =>
+  be(by, (client) =>
+    client.query('insert into tasks (title, assignee_id) select t, $2 from unnest($1::text[]) t', [titles, to]),
+  );
 const rows = async <T>(sql: string, values: unknown[] = []) => (await db.admin.query(sql, values)).rows as T[];
 const runJob = (name: string) => db.admin.query('select graphile_worker.add_job($1)', [name]);
 
@@ -61,6 +67,30 @@ test('a task that is given is told and mailed once, in one digest with others, b
     for (const part of [mails[0]!.html, mails[0]!.body_text])
       expect(part).toContain(`https://crm.acme.test/objects/tasks/${id}`);
   for (const title of ['Call', 'Write']) expect(mails[0]!.body_text).toContain(`Bob assigned you ${title}`);
+});
+
+test('whom a note mentions, and with which role a record is shared, is told by jobs', async () => {
+  const note = await be(bob, async (client) => {
+    const { rows: made } = await client.query<{ id: string }>(
+      `insert into notes (title, body_v2_markdown) values ('Minutes', $1) returning id`,
+      [`Ask <@${ann}>`],
+    );
+    await client.query(
+      `select share_record('note', $1, 'ROLE', (select id from metadata.roles where workspace_id = $2 and name = 'Member'))`,
+      [made[0]!.id, ws.id],
+    );
+    return made[0]!.id;
+  });
+  const told = () =>
+    rows<{ kind: string; actor_name: string }>(
+      `select kind, actor_name from core.notifications where member_id = $1 and record_id = $2 order by kind`,
+      [ann, note],
+    );
+  await until(async () => (await told()).length === 2, 'both are told');
+  expect(await told()).toEqual([
+    { kind: 'MENTION', actor_name: 'Bob' },
+    { kind: 'SHARED', actor_name: 'Bob' },
+  ]);
 });
 
 test('due tasks are told by the job, and what is old is forgotten by another', async () => {

@@ -25,6 +25,8 @@ import { mailSend } from './tasks/mail__send.ts';
 import { modelOnline } from './tasks/model__online.ts';
 import { modelPurge } from './tasks/model__purge.ts';
 import { notificationsAssigned } from './tasks/notifications__assigned.ts';
+import { notificationsMentioned } from './tasks/notifications__mentioned.ts';
+import { notificationsShared } from './tasks/notifications__shared.ts';
 import { notificationsDue } from './tasks/notifications__due.ts';
 import { notificationsMail } from './tasks/notifications__mail.ts';
 import { notificationsPurge } from './tasks/notifications__purge.ts';
@@ -121,6 +123,8 @@ function makeTasks(
     mail__send: mailSend(engine, mail),
     mail__purge: mailPurge(engine),
     notifications__assigned: notificationsAssigned(engine),
+    notifications__mentioned: notificationsMentioned(engine),
+    notifications__shared: notificationsShared(engine),
     notifications__due: notificationsDue(engine),
     notifications__mail: notificationsMail(engine),
     notifications__purge: notificationsPurge(engine),

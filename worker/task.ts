@@ -6,6 +6,9 @@ type Payload<Checks> = { [Name in keyof Checks]: Checks[Name] extends Check<infe
 export const uuid: Check<string> = (value): value is string =>
   typeof value === 'string' && /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(value);
 
+export const wholeNumbers: Check<number[]> = (value): value is number[] =>
+  Array.isArray(value) && value.every(Number.isSafeInteger);
+
 /** A job that no attempt will ever do: its payload is not what the task is made for. */
 export class PayloadRefused extends Error {}
 

@@ -186,6 +186,119 @@ describe('a share', () => {
     }));
 });
 
+test('a share with a role is told by a job to those who have it and may read the record, once', () =>
+  db.inTransaction(async (client) => {
+    const id = await make(client, 'Acme', ann);
+    await be(client, ann);
+    await client.query(
+      `select share_record('company', $1, 'ROLE', (select id from metadata.roles where pg_role = $2), 'READ', 'a look')`,
+      [id, rep],
+    );
+    await be(client, bob);
+    expect(await told(client)).toEqual([]);
+    const job = async () => {
+      await client.query('reset role');
+      const { rows } = await client.query(
+        `select core.notify_shared($1, id) as n from ${ws.schema}.record_shares where record_id = $2`,
+        [ws.id, id],
+      );
+      return rows[0]?.n as number | undefined;
+    };
+    const { rows: jobs } = await client
+      .query('reset role')
+      .then(() => client.query(`select from graphile_worker.jobs where task_identifier = 'notifications__shared'`));
+    expect(jobs).toHaveLength(1);
+    expect(await job()).toBe(1);
+    expect(await job()).toBe(0);
+    await be(client, bob);
+    expect(await told(client)).toMatchObject([
+      { kind: 'SHARED', label: 'Acme', actorName: 'Ann', detail: { access: 'READ', reason: 'a look', with: 'Rep' } },
+    ]);
+    for (const [member, role] of [
+      [ann, rep],
+      [cid, ws.memberRole],
+    ] as const) {
+      await be(client, member, role);
+      expect(await told(client)).toEqual([]);
+    }
+  }));
+
+describe('a mention in a note', () => {
+  const write = async (client: pg.ClientBase, title: string, text: string) =>
+    insert(client, `${ws.schema}.notes`, { title, body_v2_markdown: text });
+  /** What the job does that the relay adds. */
+  const mentions = async (client: pg.ClientBase) => {
+    await client.query('reset role');
+    const { rows } = await client.query(
+      `select core.notify_mentioned($1, array(select batch from engine.outbox where workspace_id = $1)) as n`,
+      [ws.id],
+    );
+    return rows[0].n as number;
+  };
+
+  test('is told once to each who may read it, not to the writer, and not when it is gone by then', () =>
+    db.inTransaction(async (client) => {
+      await be(client, cid, ws.memberRole);
+      const id = await write(client, 'Minutes', `Ask <@${ann}> and <@${cid}>, not <@${ws.id}>.`);
+      await write(client, 'Gone', `<@${bob}>`);
+      await client.query(`update notes set body_v2_markdown = 'Nobody' where title = 'Gone'`);
+      expect(await mentions(client)).toBe(1);
+      await be(client, cid, ws.memberRole);
+      await client.query('update notes set body_v2_markdown = body_v2_markdown || $2 where id = $1', [
+        id,
+        ` And <@${bob}>!`,
+      ]);
+      expect(await mentions(client)).toBe(1);
+      expect(await mentions(client)).toBe(0);
+      for (const member of [ann, bob]) {
+        await be(client, member);
+        expect(await told(client)).toMatchObject([
+          { kind: 'MENTION', label: 'Minutes', actorName: 'Cid', recordId: id },
+        ]);
+      }
+      await be(client, cid, ws.memberRole);
+      expect(await told(client)).toEqual([]);
+    }));
+
+  test('is not told to who may not read the note or its text', () =>
+    db.inTransaction(async (client) => {
+      await client.query('reset role');
+      const note = await objectNamed(client, ws, 'note');
+      await client.query(
+        `insert into metadata.record_rules (workspace_id, role_id, object_id, condition) select $1, r.id, $3, 'title <> "Secret"' from metadata.roles r where r.pg_role = $2`,
+        [ws.id, rep, note],
+      );
+      await client.query('set constraints all immediate');
+      await be(client, cid, ws.memberRole);
+      await write(client, 'Secret', `<@${ann}>`);
+      await write(client, 'Open', `<@${ann}>`);
+      expect(await mentions(client)).toBe(1);
+      await client.query(
+        `insert into metadata.field_permissions (workspace_id, role_id, field_id, can_read)
+         select $1, r.id, f.id, false from metadata.roles r, metadata.fields f where r.pg_role = $2 and f.object_id = $3 and f.name = 'bodyV2'`,
+        [ws.id, rep, note],
+      );
+      await client.query('set constraints all immediate');
+      await be(client, cid, ws.memberRole);
+      await write(client, 'Unread', `<@${ann}>`);
+      expect(await mentions(client)).toBe(0);
+      await be(client, ann);
+      expect((await told(client)).map(({ label }) => label)).toEqual(['Open']);
+    }));
+
+  test('by thousands is one line', () =>
+    db.inTransaction(async (client) => {
+      await be(client, cid, ws.memberRole);
+      await client.query(
+        `insert into notes (title, body_v2_markdown) select 'Note ' || i, $1 from generate_series(1, 3000) i`,
+        [`<@${ann}> <@${bob}>`],
+      );
+      expect(await mentions(client)).toBe(2);
+      await be(client, ann);
+      expect(await told(client)).toMatchObject([{ kind: 'MENTION', recordId: null, detail: { count: 3000 } }]);
+    }));
+});
+
 describe('tasks', () => {
   const assign = (client: pg.ClientBase, title: string, to: string | null, more: object = {}) =>
     insert(client, `${ws.schema}.tasks`, { title, assignee_id: to, ...more });

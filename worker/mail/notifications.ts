@@ -19,7 +19,9 @@ function sentence({ kind, label, objectLabel, actorName, detail }: { [name: stri
   const more = (detail ?? {}) as { [name: string]: unknown };
   switch (kind) {
     case 'MENTION':
-      return `${who} mentioned you in ${what}`;
+      return typeof more['count'] === 'number'
+        ? `${who} mentioned you in ${more['count']} records`
+        : `${who} mentioned you in ${what}`;
     case 'REPLY':
       return `${who} replied in ${what}`;
     case 'TASK_ASSIGNED':

@@ -1,8 +1,6 @@
 import type { Task } from 'graphile-worker';
 import type { Pool } from 'pg';
-import { task, uuid } from '../task.ts';
-
-const wholeNumbers = (value: unknown): value is number[] => Array.isArray(value) && value.every(Number.isSafeInteger);
+import { task, uuid, wholeNumbers } from '../task.ts';
 
 /** Tells members which tasks others gave them. Tried again it tells nobody again. */
 export function notificationsAssigned(engine: Pool): Task {

@@ -31,6 +31,7 @@ begin
   perform engine.give_positions(v_taken);
   perform engine.wake_webhooks(v_taken);
   perform core.queue_assigned(v_taken);
+  perform core.queue_mentioned(v_taken);
   -- A notice has less than 8,000 bytes, and an object in it less than 250.
   for v_notice in
     select json_agg(json_build_object('workspace', n.workspace_id, 'position', n.position, 'object', n.object_id, 'table', n.table_name, 'batch', n.batch))

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Drawer, SegmentedControl, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, Drawer, SegmentedControl, Select, Tooltip } from '@mantine/core';
 import {
   IconArchive,
   IconArchiveOff,
@@ -19,10 +19,12 @@ import { addDays, formatDay, formatInstant, formatRelative, localDay } from '../
 import { objectById } from '../model/lookup.ts';
 import { useModel } from '../model/store.ts';
 import { announceFailure, offerToTakeBack } from '../records/announce.tsx';
+import { useInquiry } from '../settings/useInquiry.ts';
 import classes from './notifications.module.css';
 import {
   archiveNotifications,
   askNotifications,
+  askSettings,
   grouped,
   markNotifications,
   subject,
@@ -43,6 +45,7 @@ const EMPTY: { [which in Which]: { title: string; text: string } } = {
 
 interface Loaded {
   which: Which;
+  kind: string | null;
   items: Notification[];
   next: string | null;
 }
@@ -50,6 +53,8 @@ interface Loaded {
 /** What happened that concerns the member, newest first; it grows while one looks at it. */
 export default function NotificationPanel() {
   const [which, setWhich] = useState<Which>('ALL');
+  const [kind, setKind] = useState<string | null>(null);
+  const { answer: settings } = useInquiry('notification settings', askSettings);
   const round = useNotifications((state) => state.round);
   const [loaded, setLoaded] = useState<Loaded | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
@@ -59,26 +64,26 @@ export default function NotificationPanel() {
   const read = useCallback(async () => {
     const mine = ++latest.current;
     try {
-      const page = await askNotifications(which, null);
+      const page = await askNotifications(which, kind, null);
       if (mine !== latest.current) return;
-      setLoaded({ which, ...page });
+      setLoaded({ which, kind, ...page });
       setFailure(null);
     } catch (cause) {
       if (mine === latest.current) setFailure(toFailure(cause));
     }
-  }, [which]);
+  }, [which, kind]);
   useEffect(() => void read(), [read, round]);
 
   const more = async () => {
     if (!loaded?.next) return;
     try {
-      const page = await askNotifications(which, loaded.next);
-      setLoaded({ which, items: [...loaded.items, ...page.items], next: page.next });
+      const page = await askNotifications(which, kind, loaded.next);
+      setLoaded({ which, kind, items: [...loaded.items, ...page.items], next: page.next });
     } catch (cause) {
       announceFailure('The earlier ones could not be read', cause);
     }
   };
-  const shown = loaded?.which === which ? loaded : null;
+  const shown = loaded?.which === which && loaded.kind === kind ? loaded : null;
 
   return (
     <Drawer
@@ -102,6 +107,17 @@ export default function NotificationPanel() {
             { value: 'ARCHIVED', label: 'Archived' },
           ]}
           aria-label="Which notifications"
+        />
+        <Select
+          size="xs"
+          w={130}
+          placeholder="All kinds"
+          data={settings?.kinds.map((each) => ({ value: each.kind, label: each.label })) ?? []}
+          value={kind}
+          onChange={setKind}
+          clearable
+          comboboxProps={{ width: 240, position: 'bottom-start' }}
+          aria-label="Kind of notification"
         />
         <span className={classes.gap} />
         <Tooltip label="Mark all as read">
@@ -144,8 +160,12 @@ export default function NotificationPanel() {
           {failure.message}
         </Message>
       ) : shown && shown.items.length === 0 && !shown.next ? (
-        <Message icon={<IconBell size={22} stroke={1.5} />} title={EMPTY[which].title}>
-          {EMPTY[which].text}
+        <Message
+          icon={<IconBell size={22} stroke={1.5} />}
+          title={kind ? 'Nothing of this kind' : EMPTY[which].title}
+          actions={kind ? <Button onClick={() => setKind(null)}>Show all kinds</Button> : undefined}
+        >
+          {kind ? 'Other kinds may have something.' : EMPTY[which].text}
         </Message>
       ) : shown ? (
         <>

@@ -27,8 +27,12 @@ export interface NotificationPage {
 
 export type Which = 'ALL' | 'UNREAD' | 'ARCHIVED';
 
-export const askNotifications = (which: Which, before: string | null): Promise<NotificationPage> =>
-  ask('myNotifications', { which: 'String', before: 'UUID' }, { which, before });
+export const askNotifications = (which: Which, kind: string | null, before: string | null): Promise<NotificationPage> =>
+  ask(
+    'myNotifications',
+    { which: 'String', kinds: '[String]', before: 'UUID' },
+    { which, kinds: kind === null ? null : [kind], before },
+  );
 
 /** Without ids all of them. */
 export const markNotifications = (ids: string[] | null, isRead: boolean): Promise<number> =>
@@ -61,7 +65,9 @@ export function wording({ kind, actorName, detail }: Notification): { before: st
   const who = actorName ?? 'Somebody';
   switch (kind) {
     case 'MENTION':
-      return { before: `${who} mentioned you in`, after: '' };
+      return typeof detail['count'] === 'number'
+        ? { before: `${who} mentioned you in ${detail['count'].toLocaleString('en')} records`, after: '' }
+        : { before: `${who} mentioned you in`, after: '' };
     case 'REPLY':
       return { before: `${who} replied in`, after: '' };
     case 'TASK_ASSIGNED':

@@ -7,9 +7,9 @@ as $$
   select * from (values
     ('TASK_ASSIGNED', 'Assigned tasks', 'Somebody gives you a task.', true, 'DIGEST'),
     ('TASK_DUE', 'Due tasks', 'A task of yours is due today, or is overdue.', true, 'DIGEST'),
-    ('MENTION', 'Mentions', 'Somebody mentions you in a comment.', true, 'NOW'),
+    ('MENTION', 'Mentions', 'Somebody mentions you in a comment or a note.', true, 'NOW'),
     ('REPLY', 'Replies', 'Somebody answers in a thread that you wrote in.', true, 'DIGEST'),
-    ('SHARED', 'Shared records', 'Somebody shares a record with you or a team of yours.', true, 'DIGEST'),
+    ('SHARED', 'Shared records', 'Somebody shares a record with you, a team of yours or your role.', true, 'DIGEST'),
     ('IMPORT_FINISHED', 'Finished imports', 'An import that you began has ended.', true, 'OFF'),
     ('WEBHOOK_DISABLED', 'Webhooks that were switched off', 'A webhook failed for too long.', true, 'NOW'),
     ('SYNC_ERROR', 'Synchronisation that fails', 'A connected account cannot be read any more.', true, 'NOW')
@@ -105,18 +105,17 @@ $$;
 -- Tells members of one workspace something, each at most once where it has a key, and nobody what they did themselves, but that what they
 -- began has ended. Returns who was told.
 create or replace function core.notify(workspace_id uuid, members uuid[], kind text, object_id uuid default null, record_id uuid default null,
-  detail jsonb default '{}', comment_id uuid default null, key text default null) returns uuid[]
+  detail jsonb default '{}', comment_id uuid default null, key text default null, actor engine.actor default engine.current_actor()) returns uuid[]
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_actor engine.actor := engine.current_actor();
-  v_actor_id uuid := case when v_actor.type = 'member' then v_actor.id end;
+  v_actor_id uuid := case when (actor).type = 'member' then (actor).id end;
   v_told uuid[];
 begin
   with told as (
     insert into core.notifications (workspace_id, member_id, kind, object_id, record_id, comment_id, detail, key, actor_id, actor_name, is_in_app, mail_at)
     select notify.workspace_id, c.member_id, notify.kind, notify.object_id, notify.record_id, notify.comment_id, coalesce(notify.detail, '{}'), notify.key,
-      v_actor_id, case when v_actor.type not in ('system', 'psql') then v_actor.name end, c.is_in_app, c.mail_at
+      v_actor_id, case when (actor).type not in ('system', 'psql') then (actor).name end, c.is_in_app, c.mail_at
     from core.notification_choices(notify.workspace_id, notify.members, notify.kind) c
     where (c.member_id is distinct from v_actor_id or notify.kind = 'IMPORT_FINISHED')
       and (notify.record_id is null or engine.member_reads(c.member_id, notify.object_id, notify.record_id))
@@ -128,7 +127,7 @@ begin
   return v_told;
 end
 $$;
-comment on function core.notify(uuid, uuid[], text, uuid, uuid, jsonb, uuid, text) is
+comment on function core.notify(uuid, uuid[], text, uuid, uuid, jsonb, uuid, text, engine.actor) is
   'Tells members of a workspace something: kind is one of core.notification_kinds(), detail what its sentence needs. Of a record only those who may read it are told. With a key each is told once.';
 
 -- Who is mentioned in a comment, and who wrote in its thread. Returns whom a mention does not reach, for the writer.

@@ -85,8 +85,10 @@ begin
   if expires_at is not null then
     perform graphile_worker.add_job('shares__end', json_build_object('id', v_id, 'workspace_id', v_object.workspace_id), run_at => expires_at, job_key => 'share:' || v_id);
   end if;
-  -- Once, and people: a role may be everybody's.
-  if v_before is null and principal_kind <> 'ROLE' then
+  -- Once. A role may be everybody's, so a job tells its members.
+  if v_before is null and principal_kind = 'ROLE' then
+    perform core.queue_shared(v_object.workspace_id, v_id);
+  elsif v_before is null then
     perform core.notify(v_object.workspace_id,
       case principal_kind when 'MEMBER' then array[principal_id] else array(select t.member_id from metadata.team_members t where t.team_id = principal_id) end,
       'SHARED', v_object.id, record_id, jsonb_build_object('access', access, 'reason', v_reason, 'with', case principal_kind when 'TEAM' then v_principal end));

@@ -11,6 +11,8 @@ const TASKS: { [task: string]: string } = {
   model__online: 'Change a large table',
   model__purge: 'Drop deleted objects and fields',
   notifications__assigned: 'Tell who was assigned',
+  notifications__mentioned: 'Tell who was mentioned',
+  notifications__shared: 'Tell with whom was shared',
   notifications__due: 'Tell what is due',
   notifications__mail: 'Send notifications by mail',
   notifications__purge: 'Forget old notifications',

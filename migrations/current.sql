@@ -22,7 +22,6 @@ drop function core.notify(uuid, uuid[], text, uuid, uuid, jsonb, uuid, text);
 --!include core/notifications/imports.sql
 --!include core/notifications/shares.sql
 --!include core/notifications/mentions.sql
---!include engine/permissions/sharing.sql
 --!include engine/outbox.sql
 -- Many records by one call; what tables are grouped by, and what they mark; how boards, calendars and galleries lay records out.
 alter table metadata.views add column group_bucket text check (group_bucket in ('DAY', 'WEEK', 'MONTH', 'QUARTER', 'YEAR')),
@@ -35,8 +34,6 @@ alter table metadata.views add column group_bucket text check (group_bucket in (
 --!include metadata/view_defaults.sql
 --!include metadata/uses.sql
 --!include metadata/replace.sql
---!include metadata/manifest.sql
---!include metadata/bundle.sql
 --!include engine/past/revert_plan.sql
 
 -- Imports of files: the file, what is to be done with it, and what came of it.

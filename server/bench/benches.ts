@@ -21,6 +21,7 @@ import { rlsList } from './rls.list.ts';
 import { rlsSearch } from './rls.search.ts';
 import { rolesApply } from './roles.apply.ts';
 import { rollupWrite } from './rollup.write.ts';
+import { timelinePage } from './timeline.page.ts';
 import { workspaceCreate } from './workspace.create.ts';
 import { writeCreate } from './write.create.ts';
 
@@ -34,6 +35,7 @@ export const BENCHES: readonly Bench[] = [
   importCopy,
   historyAsof,
   duplicatesScan,
+  timelinePage,
   jobsFair,
   eventsDispatch,
   liveFanout,

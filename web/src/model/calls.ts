@@ -12,7 +12,8 @@ export interface Arguments {
 
 /** The GraphQL types of arguments, for the functions that are queries. */
 export interface Signature {
-  [name: string]: 'UUID!' | 'UUID' | 'String!' | 'String' | 'Int' | 'BigInt' | 'JSON' | 'JSON!' | 'Boolean';
+  [name: string]:
+    'UUID!' | 'UUID' | 'String!' | 'String' | 'Int' | 'BigInt' | 'JSON' | 'JSON!' | 'Boolean' | '[String]';
 }
 
 export const parsed = <Result>(value: Result | string): Result =>

@@ -5461,6 +5461,19 @@ AS $function$
     and not exists (select from core.passkeys p where p.user_id = m.user_id)
 $function$;
 
+CREATE OR REPLACE FUNCTION core.mention_columns(workspace_id uuid, object_ids uuid[])
+ RETURNS TABLE(object metadata.objects, field_id uuid, name text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select o, f.id, c.name
+  from metadata.objects o
+  join metadata.fields f on f.object_id = o.id and f.type = 'RICH_TEXT' and f.is_active and f.deleted_at is null
+  join engine.field_columns(mention_columns.workspace_id, object_ids) c on c.field_id = f.id and c.name = engine.snake_case(f.name) || '_markdown'
+  where o.id = any (object_ids) and o.is_active and o.deleted_at is null
+$function$;
+
 CREATE OR REPLACE FUNCTION core.method_refusal(workspace_id uuid, user_id uuid, method text, provider_id uuid)
  RETURNS text
  LANGUAGE sql
@@ -5797,30 +5810,29 @@ AS $function$
   select * from (values
     ('TASK_ASSIGNED', 'Assigned tasks', 'Somebody gives you a task.', true, 'DIGEST'),
     ('TASK_DUE', 'Due tasks', 'A task of yours is due today, or is overdue.', true, 'DIGEST'),
-    ('MENTION', 'Mentions', 'Somebody mentions you in a comment.', true, 'NOW'),
+    ('MENTION', 'Mentions', 'Somebody mentions you in a comment or a note.', true, 'NOW'),
     ('REPLY', 'Replies', 'Somebody answers in a thread that you wrote in.', true, 'DIGEST'),
-    ('SHARED', 'Shared records', 'Somebody shares a record with you or a team of yours.', true, 'DIGEST'),
+    ('SHARED', 'Shared records', 'Somebody shares a record with you, a team of yours or your role.', true, 'DIGEST'),
     ('IMPORT_FINISHED', 'Finished imports', 'An import that you began has ended.', true, 'OFF'),
     ('WEBHOOK_DISABLED', 'Webhooks that were switched off', 'A webhook failed for too long.', true, 'NOW'),
     ('SYNC_ERROR', 'Synchronisation that fails', 'A connected account cannot be read any more.', true, 'NOW')
   ) as k (kind, label, description, is_in_app, mail)
 $function$;
 
-CREATE OR REPLACE FUNCTION core.notify(workspace_id uuid, members uuid[], kind text, object_id uuid DEFAULT NULL::uuid, record_id uuid DEFAULT NULL::uuid, detail jsonb DEFAULT '{}'::jsonb, comment_id uuid DEFAULT NULL::uuid, key text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION core.notify(workspace_id uuid, members uuid[], kind text, object_id uuid DEFAULT NULL::uuid, record_id uuid DEFAULT NULL::uuid, detail jsonb DEFAULT '{}'::jsonb, comment_id uuid DEFAULT NULL::uuid, key text DEFAULT NULL::text, actor engine.actor DEFAULT engine.current_actor())
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  v_actor engine.actor := engine.current_actor();
-  v_actor_id uuid := case when v_actor.type = 'member' then v_actor.id end;
+  v_actor_id uuid := case when (actor).type = 'member' then (actor).id end;
   v_told uuid[];
 begin
   with told as (
     insert into core.notifications (workspace_id, member_id, kind, object_id, record_id, comment_id, detail, key, actor_id, actor_name, is_in_app, mail_at)
     select notify.workspace_id, c.member_id, notify.kind, notify.object_id, notify.record_id, notify.comment_id, coalesce(notify.detail, '{}'), notify.key,
-      v_actor_id, case when v_actor.type not in ('system', 'psql') then v_actor.name end, c.is_in_app, c.mail_at
+      v_actor_id, case when (actor).type not in ('system', 'psql') then (actor).name end, c.is_in_app, c.mail_at
     from core.notification_choices(notify.workspace_id, notify.members, notify.kind) c
     where (c.member_id is distinct from v_actor_id or notify.kind = 'IMPORT_FINISHED')
       and (notify.record_id is null or engine.member_reads(c.member_id, notify.object_id, notify.record_id))
@@ -5832,7 +5844,7 @@ begin
   return v_told;
 end
 $function$;
-comment on function core.notify(uuid,uuid[],text,uuid,uuid,jsonb,uuid,text) is 'Tells members of a workspace something: kind is one of core.notification_kinds(), detail what its sentence needs. Of a record only those who may read it are told. With a key each is told once.';
+comment on function core.notify(uuid,uuid[],text,uuid,uuid,jsonb,uuid,text,engine.actor) is 'Tells members of a workspace something: kind is one of core.notification_kinds(), detail what its sentence needs. Of a record only those who may read it are told. With a key each is told once.';
 
 CREATE OR REPLACE FUNCTION core.notify_assigned(workspace_id uuid, batches bigint[])
  RETURNS integer
@@ -5946,6 +5958,96 @@ begin
 end
 $function$;
 comment on function core.notify_due(uuid,timestamp with time zone) is 'Tells members which of their tasks are due today or overdue, each once for a date.';
+
+CREATE OR REPLACE FUNCTION core.notify_mentioned(workspace_id uuid, batches bigint[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_objects uuid[];
+  v_count int := 0;
+  v_rows int;
+  v_text record;
+  r record;
+begin
+  if v_schema is null then
+    return 0;
+  end if;
+  execute format('select array_agg(distinct e.object_id) from %I.record_events e where e.batch = any ($1)', v_schema) into v_objects using batches;
+  for v_text in select c.object, c.field_id, c.name, format('%I.%I', v_schema, (c.object).table_name) as table_name from core.mention_columns(workspace_id, v_objects) c loop
+    for r in execute format($sql$
+        select e.batch, m.id as member_id, i.pg_role, e.actor_type, e.actor_id, e.actor_name, array_agg(distinct e.record_id) as records
+        from %1$I.record_events e
+        cross join lateral unnest(engine.mentioned_ids(e.after ->> %2$L)) n (id)
+        join core.members m on m.id = n.id and m.workspace_id = $3 and m.is_active
+        join metadata.roles i on i.id = m.role_id
+        where e.batch = any ($1) and e.object_id = $2 and e.action in ('created', 'updated') and strpos(e.after ->> %2$L, '<@') > 0
+          and n.id <> all (engine.mentioned_ids(coalesce(e.before ->> %2$L, '')))
+          and not (e.actor_type = 'member' and e.actor_id = m.id)
+        group by 1, 2, 3, 4, 5, 6
+      $sql$, v_schema, v_text.name) using batches, (v_text.object).id, workspace_id
+    loop
+      continue when not has_column_privilege(r.pg_role, v_text.table_name, v_text.name, 'select');
+      execute format($sql$
+          with seen as (
+            select t.id, count(*) over () as number from %1$s t
+            where t.id = any ($1) and $9 = any (engine.mentioned_ids(t.%2$I)) and %3$s
+              and not exists (select from core.notifications n where n.member_id = $9 and n.key = 'mention:' || $10 || ':' || t.id)
+          ), lines as (
+            select s.id, null::bigint as number from seen s where s.number <= $2
+            union all
+            select null, max(s.number) from seen s having max(s.number) > $2
+          )
+          insert into core.notifications (workspace_id, member_id, kind, object_id, record_id, detail, key, actor_id, actor_name, is_in_app, mail_at)
+          select $3, c.member_id, 'MENTION', $4, l.id, case when l.id is null then jsonb_build_object('count', l.number) else '{}' end,
+            'mention:' || $10 || ':' || coalesce(l.id::text, $5::text), case when $6 = 'member' then $7 end, case when $6 not in ('system', 'psql') then $8 end, c.is_in_app, c.mail_at
+          from lines l cross join core.notification_choices($3, array[$9], 'MENTION') c
+          on conflict do nothing
+        $sql$, v_text.table_name, v_text.name, engine.condition_of(r.pg_role, (v_text.object).id, 'READ', 't.', r.member_id))
+      using r.records, core.told_one_by_one(), workspace_id, (v_text.object).id, r.batch, r.actor_type, r.actor_id, r.actor_name, r.member_id, v_text.field_id;
+      get diagnostics v_rows = row_count;
+      if v_rows > 0 then
+        perform core.wake_members(workspace_id, array[r.member_id]);
+      end if;
+      v_count := v_count + v_rows;
+    end loop;
+  end loop;
+  return v_count;
+end
+$function$;
+comment on function core.notify_mentioned(uuid,bigint[]) is 'Tells members which texts of records others mentioned them in, in these statements. Doing it again tells nobody again.';
+
+CREATE OR REPLACE FUNCTION core.notify_shared(workspace_id uuid, share_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_share record;
+  v_members uuid[];
+begin
+  if v_schema is null then
+    return 0;
+  end if;
+  execute format('select s.* from %I.record_shares s where s.id = $1 and s.principal_kind = ''ROLE'' and (s.expires_at is null or s.expires_at > now())', v_schema) into v_share using share_id;
+  if v_share.id is null then
+    return 0;
+  end if;
+  v_members := array(
+    select m.id from core.members m
+    where m.workspace_id = notify_shared.workspace_id and m.is_active and m.role_id in (
+      select i.id from metadata.roles i where i.workspace_id = notify_shared.workspace_id and v_share.principal_id in (select engine.roles_of(i.pg_role))));
+  return cardinality(core.notify(workspace_id, v_members, 'SHARED', v_share.object_id, v_share.record_id,
+    jsonb_build_object('access', v_share.access, 'reason', v_share.reason, 'with', engine.principal_name(workspace_id, 'ROLE', v_share.principal_id)), null, 'share:' || share_id,
+    (case when v_share.created_by is null then 'system' else 'member' end, v_share.created_by, v_share.created_by_name)::engine.actor));
+end
+$function$;
+comment on function core.notify_shared(uuid,uuid) is 'Tells the members of a role which record was shared with it. Doing it again tells nobody again.';
 
 CREATE OR REPLACE FUNCTION core.oauth_account(member_id uuid)
  RETURNS jsonb
@@ -6214,6 +6316,23 @@ begin
 end
 $function$;
 comment on function core.queue_mail(text,text,jsonb,uuid,text) is 'Has the worker send a mail made of a template (worker/mail/templates.ts) and its props. It leaves only if the transaction commits.';
+
+CREATE OR REPLACE FUNCTION core.queue_mentioned(taken engine.outbox[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select graphile_worker.add_job('notifications__mentioned', json_build_object('workspace_id', t.workspace_id, 'batches', json_agg(t.batch)))
+  from unnest(taken) t
+  where t.action in ('created', 'updated') and exists (select from metadata.fields f where f.object_id = t.object_id and f.type = 'RICH_TEXT' and f.is_active and f.deleted_at is null)
+  group by t.workspace_id
+$function$;
+
+CREATE OR REPLACE FUNCTION core.queue_shared(workspace_id uuid, share_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$ select graphile_worker.add_job('notifications__shared', json_build_object('workspace_id', workspace_id, 'share_id', share_id)) $function$;
 
 CREATE OR REPLACE FUNCTION core.random_token()
  RETURNS text
@@ -22891,6 +23010,7 @@ begin
   perform engine.give_positions(v_taken);
   perform engine.wake_webhooks(v_taken);
   perform core.queue_assigned(v_taken);
+  perform core.queue_mentioned(v_taken);
   -- A notice has less than 8,000 bytes, and an object in it less than 250.
   for v_notice in
     select json_agg(json_build_object('workspace', n.workspace_id, 'position', n.position, 'object', n.object_id, 'table', n.table_name, 'batch', n.batch))
@@ -24867,8 +24987,10 @@ begin
   if expires_at is not null then
     perform graphile_worker.add_job('shares__end', json_build_object('id', v_id, 'workspace_id', v_object.workspace_id), run_at => expires_at, job_key => 'share:' || v_id);
   end if;
-  -- Once, and people: a role may be everybody's.
-  if v_before is null and principal_kind <> 'ROLE' then
+  -- Once. A role may be everybody's, so a job tells its members.
+  if v_before is null and principal_kind = 'ROLE' then
+    perform core.queue_shared(v_object.workspace_id, v_id);
+  elsif v_before is null then
     perform core.notify(v_object.workspace_id,
       case principal_kind when 'MEMBER' then array[principal_id] else array(select t.member_id from metadata.team_members t where t.team_id = principal_id) end,
       'SHARED', v_object.id, record_id, jsonb_build_object('access', access, 'reason', v_reason, 'with', case principal_kind when 'TEAM' then v_principal end));
@@ -32866,6 +32988,10 @@ grant execute on function core.note_session_mfa(uuid) to relvar_server;
 grant execute on function core.notify_assigned(uuid,bigint[]) to relvar_worker;
 
 grant execute on function core.notify_due(uuid,timestamp with time zone) to relvar_worker;
+
+grant execute on function core.notify_mentioned(uuid,bigint[]) to relvar_worker;
+
+grant execute on function core.notify_shared(uuid,uuid) to relvar_worker;
 
 grant execute on function core.oauth_account(uuid) to relvar_server;
 

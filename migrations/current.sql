@@ -208,3 +208,13 @@ drop function engine.list_trash(name, text, text, text, text, int, timestamptz, 
 --!include core/files.sql
 --!include core/workspaces.sql
 --!include metadata/file_storage.sql
+--!include engine/timeline/timeline.sql
+--!include engine/internals.sql
+-- Webhooks tell by the names of the API, also what has left the log, and read ahead of what is on its way.
+drop function engine.webhook_payloads(uuid, bigint[], int[]);
+drop function engine.nested_values(jsonb, text[], text[], text[]);
+--!include engine/webhooks/payloads.sql
+drop function engine.webhook_work(uuid, text, int);
+drop function engine.note_webhook_results(uuid, text, jsonb, bigint, int, boolean);
+--!include engine/webhooks/work.sql
+--!include metadata/webhooks.sql

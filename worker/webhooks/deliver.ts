@@ -3,7 +3,7 @@ import type { Answer, Post } from './post.ts';
 import type { Format, Sign } from './sign.ts';
 
 /** How many are fetched at a time, and how many are on their way to one receiver. */
-const FETCHED = 200;
+const FETCHED = 400;
 const ON_THEIR_WAY = 10;
 /** After so many failures in a row nothing more is begun: the database says when to try again. */
 const FAILURES_IN_A_ROW = 5;

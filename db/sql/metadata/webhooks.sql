@@ -357,6 +357,7 @@ declare
   v_webhook metadata.webhooks := engine.kept_webhook(replay_webhook.webhook_id);
   v_schema text := (select w.schema_name from core.workspaces w where w.id = v_webhook.workspace_id);
   v_until timestamptz := coalesce(until, clock_timestamp());
+  v_archived int;
   v_count int;
 begin
   if since is null or since >= v_until then
@@ -368,6 +369,18 @@ begin
     where d.webhook_id = v_webhook.id and d.state = 'DEAD' and d.kind <> 'TEST' and d.created_at between since and v_until;
     get diagnostics v_count = row_count;
   else
+    -- What has left the log first, since it is older; it is kept as it was, for the archive has no place of its own for it.
+    execute format(
+      'insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, object_id, record_id, batch, seq, payload, is_replay)
+       select $1, $2, ''EVENT'', e.batch || ''-'' || e.seq, o.name_singular || ''.'' || e.action, e.object_id, e.record_id, e.batch, e.seq, x.event, true
+       from %1$I.event_archive a
+       cross join lateral jsonb_array_elements(a.events) x (event)
+       cross join lateral jsonb_populate_record(null::%1$I.record_events, x.event) e
+       join metadata.objects o on o.id = a.object_id and o.deleted_at is null
+       where a.until_at >= $3 and a.from_at <= $4 and e.happened_at between $3 and $4 and engine.event_matches($5, o.name_singular, e.action)
+       order by e.batch, e.seq limit 100001', v_schema)
+    using v_webhook.id, v_webhook.workspace_id, since, v_until, v_webhook.events;
+    get diagnostics v_archived = row_count;
     -- Only what the relay has taken; what is meant for it and comes later is sent anyway.
     execute format(
       'insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, object_id, record_id, batch, seq, is_replay)
@@ -377,9 +390,10 @@ begin
        join metadata.objects o on o.id = e.object_id
        where e.happened_at between $3 and $4 and engine.event_matches($5, o.name_singular, e.action)
          and not exists (select from engine.webhook_deliveries d where d.webhook_id = $1 and d.batch = e.batch and d.seq = e.seq and d.state = ''PENDING'')
-       order by b.position, e.seq limit 100001', v_schema)
-    using v_webhook.id, v_webhook.workspace_id, since, v_until, v_webhook.events;
+       order by b.position, e.seq limit 100001 - $6', v_schema)
+    using v_webhook.id, v_webhook.workspace_id, since, v_until, v_webhook.events, v_archived;
     get diagnostics v_count = row_count;
+    v_count := v_count + v_archived;
     insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, payload, is_replay)
     select v_webhook.id, v_webhook.workspace_id, 'CUSTOM', d.message_id, d.event_type, d.payload, true
     from engine.webhook_deliveries d
@@ -394,7 +408,23 @@ begin
 end
 $$;
 comment on function metadata.replay_webhook(uuid, timestamptz, timestamptz, boolean) is
-  'Sends the events of a time again, each with the webhook-id that it had; with only_dead only those that were given up. Returns how many. For a webhook that is on.';
+  'Sends the events of a time again, each with the webhook-id that it had; also those that have left the log for its archive; with only_dead only those that were given up. Returns how many. For a webhook that is on.';
+
+-- What it says of when histories begin is no more than who keeps webhooks may know.
+create or replace function metadata.replayable_since() returns timestamptz
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_workspace uuid := engine.own_workspace();
+  v_since timestamptz;
+begin
+  perform engine.assert_manages(v_workspace, 'API_KEYS_AND_WEBHOOKS');
+  execute format('select least((select min(a.from_at) from %1$I.event_archive a), (select e.happened_at from %1$I.record_events e order by e.batch, e.seq limit 1))',
+    (select w.schema_name from core.workspaces w where w.id = v_workspace)) into v_since;
+  return v_since;
+end
+$$;
+comment on function metadata.replayable_since() is 'When the earliest event happened that the log or its archive still has: replays reach back to it. Null where there is none.';
 
 -- ── Secrets: sealed by the server before they come here ─────────────────────────────────────────
 
@@ -442,5 +472,5 @@ comment on function metadata.rotate_webhook_secret(uuid, int, text) is
   'Gives a webhook another secret; deliveries are signed with both until overlap_hours are over. The new one is made with the next delivery, or when somebody asks to see it, unless the server brings one that it has sealed.';
 
 grant execute on function metadata.webhook_states(), metadata.webhook_stats(uuid, int), metadata.webhook_deliveries(uuid, text[], bigint, int), metadata.webhook_delivery(uuid, bigint),
-  metadata.test_webhook(uuid), metadata.retry_webhook_delivery(uuid, bigint), metadata.replay_webhook(uuid, timestamptz, timestamptz, boolean),
+  metadata.test_webhook(uuid), metadata.retry_webhook_delivery(uuid, bigint), metadata.replay_webhook(uuid, timestamptz, timestamptz, boolean), metadata.replayable_since(),
   metadata.show_webhook_secret(uuid, text), metadata.rotate_webhook_secret(uuid, int, text) to relvar_crm;

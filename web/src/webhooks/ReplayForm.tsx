@@ -1,9 +1,11 @@
 import { Alert, Button, Checkbox, Group, TextInput } from '@mantine/core';
 import { useState, type FormEvent } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
+import { formatInstant } from '../model/dates.ts';
 import { announceDone } from '../records/announce.tsx';
+import { useInquiry } from '../settings/useInquiry.ts';
 import security from '../security/security.module.css';
-import { replayWebhook } from './webhooks.ts';
+import { askReplayable, replayWebhook } from './webhooks.ts';
 
 interface ReplayFormProps {
   webhookId: string;
@@ -25,6 +27,8 @@ export function ReplayForm({ webhookId, since: begin, onDone }: ReplayFormProps)
   const [onlyDead, setOnlyDead] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
   const [busy, setBusy] = useState(false);
+  const earliest = useInquiry('replayable', askReplayable).answer?.replayableSince ?? null;
+  const isTooEarly = earliest !== null && since !== '' && Date.parse(since) < Date.parse(earliest);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
@@ -58,6 +62,14 @@ export function ReplayForm({ webhookId, since: begin, onDone }: ReplayFormProps)
         label="Since"
         required
         value={since}
+        description={
+          earliest === null ? undefined : (
+            <>
+              The history reaches back to {formatInstant(earliest)}
+              {isTooEarly ? ': of what happened before that, nothing is left to send.' : '.'}
+            </>
+          )
+        }
         onChange={(event) => setSince(event.currentTarget.value)}
       />
       <TextInput

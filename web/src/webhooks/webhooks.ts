@@ -163,6 +163,10 @@ export const testWebhook = (webhookId: string): Promise<string> =>
   perform<string | number>('testWebhook', { webhookId }).then(String);
 export const retryDelivery = (webhookId: string, deliveryId: string) =>
   run('retryWebhookDelivery', { webhookId, deliveryId });
+const REPLAYABLE = gql<{ replayableSince: string | null }, Values>('query Replayable { replayableSince }');
+/** Of when the earliest event is that can be sent again; null where there is none. */
+export const askReplayable = () => requestMetadata(REPLAYABLE, {});
+
 export const replayWebhook = (webhookId: string, since: string, until: string | null, onlyDead: boolean) =>
   perform<number>('replayWebhook', { webhookId, since, until, onlyDead });
 

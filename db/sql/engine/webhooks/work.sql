@@ -191,9 +191,10 @@ begin
   ), fresh as materialized (
     select u.* from unnest(v_positions, v_batches, v_seqs) u (position, batch, seq)
   ), keys as (
-    select w.batch, w.seq from waiting w where w.kind = 'EVENT' union select f.batch, f.seq from fresh f
+    select w.batch, w.seq from waiting w where w.kind = 'EVENT' and w.payload is null union select f.batch, f.seq from fresh f
   ), said as materialized (
-    select p.* from engine.webhook_payloads(h.id, array(select k.batch from keys k order by k.batch, k.seq), array(select k.seq from keys k order by k.batch, k.seq)) p
+    select p.* from engine.webhook_payloads(h.id, array(select k.batch from keys k order by k.batch, k.seq), array(select k.seq from keys k order by k.batch, k.seq),
+      array(select w.payload from waiting w where w.kind = 'EVENT' and w.payload is not null)) p
   ), gone as (
     -- Its role does not see it any more, or the filter is another.
     update engine.webhook_deliveries d set state = 'SKIPPED', next_attempt_at = null
@@ -212,10 +213,10 @@ begin
     case when octet_length(x.body) <= 524288 then x.body else engine.shortened_payload(x.body::jsonb)::text end, s.fetched, s.fetched_seq
   from (
     select w.id as delivery_id, w.kind, w.message_id, w.event_type, w.object_id, w.record_id, null::bigint as position, w.batch, w.seq,
-      case when w.kind = 'EVENT' then (select p.body from said p where p.batch = w.batch and p.seq = w.seq) else w.payload end::text as body
+      case when w.kind = 'EVENT' then (select p.body from said p where p.batch = w.batch and p.seq = w.seq) else w.payload::text end as body
     from waiting w
     union all
-    select null, 'EVENT', f.batch || '-' || f.seq, p.event_type, p.object_id, p.record_id, f.position, f.batch, f.seq, p.body::text
+    select null, 'EVENT', f.batch || '-' || f.seq, p.event_type, p.object_id, p.record_id, f.position, f.batch, f.seq, p.body
     from fresh f join said p on p.batch = f.batch and p.seq = f.seq
     where not exists (select from held l where l.batch = f.batch and l.seq = f.seq)
   ) x
@@ -262,16 +263,19 @@ begin
   order by t.ordinality
   on conflict (webhook_id, batch, seq) where kind = 'EVENT' and not is_replay do nothing;
 
-  update engine.webhook_deliveries d
-  set state = case when t.error is null then 'DELIVERED'
-      when d.kind = 'TEST' or coalesce(d.first_attempt_at, now()) < now() - interval '3 days' and d.attempts >= 8 then 'DEAD' else 'PENDING' end,
-    attempts = d.attempts + 1, first_attempt_at = coalesce(d.first_attempt_at, clock_timestamp()), last_attempt_at = clock_timestamp(),
-    next_attempt_at = case when t.error is not null then clock_timestamp() + make_interval(secs => greatest(engine.webhook_backoff(d.attempts + 1), t."retryAfter")) end,
-    status = t.status, error = t.error, duration_ms = t.ms, request = t.request, response = t.response,
-    history = (case when jsonb_array_length(d.history) >= 20 then d.history - 0 else d.history end)
-      || jsonb_build_object('at', clock_timestamp(), 'status', t.status, 'error', t.error, 'ms', t.ms)
-  from jsonb_to_recordset(results) as t (delivery bigint, "isTried" boolean, status int, error text, ms int, request jsonb, response jsonb, "retryAfter" double precision)
-  where d.webhook_id = h.id and d.id = t.delivery and t."isTried";
+  -- Read again only where there is something in it: most of them had no row.
+  if jsonb_path_exists(results, '$[*].delivery ? (@ != null)') then
+    update engine.webhook_deliveries d
+    set state = case when t.error is null then 'DELIVERED'
+        when d.kind = 'TEST' or coalesce(d.first_attempt_at, now()) < now() - interval '3 days' and d.attempts >= 8 then 'DEAD' else 'PENDING' end,
+      attempts = d.attempts + 1, first_attempt_at = coalesce(d.first_attempt_at, clock_timestamp()), last_attempt_at = clock_timestamp(),
+      next_attempt_at = case when t.error is not null then clock_timestamp() + make_interval(secs => greatest(engine.webhook_backoff(d.attempts + 1), t."retryAfter")) end,
+      status = t.status, error = t.error, duration_ms = t.ms, request = t.request, response = t.response,
+      history = (case when jsonb_array_length(d.history) >= 20 then d.history - 0 else d.history end)
+        || jsonb_build_object('at', clock_timestamp(), 'status', t.status, 'error', t.error, 'ms', t.ms)
+    from jsonb_to_recordset(results) as t (delivery bigint, "isTried" boolean, status int, error text, ms int, request jsonb, response jsonb, "retryAfter" double precision)
+    where d.webhook_id = h.id and d.id = t.delivery and t."isTried";
+  end if;
 
   -- What happened to tests says nothing of the rest.
   select count(*) filter (where x.error is null) as successes, count(*) filter (where x.n > x.last_success) as failed,
@@ -279,10 +283,9 @@ begin
     (array_agg(x.error order by x.n desc))[1] as error, (array_agg(x.status order by x.n desc))[1] as status
   into r
   from (
-    select e.n, e.value ->> 'error' as error, (e.value ->> 'status')::int as status, (e.value ->> 'retryAfter')::double precision as retry_after,
-      coalesce(max(e.n) filter (where e.value ->> 'error' is null) over (), 0) as last_success
-    from jsonb_array_elements(results) with ordinality e (value, n)
-    where (e.value ->> 'isTried')::boolean and e.value ->> 'kind' <> 'TEST'
+    select t.*, t."retryAfter" as retry_after, coalesce(max(t.n) filter (where t.error is null) over (), 0) as last_success
+    from rows from (jsonb_to_recordset(results) as (kind text, "isTried" boolean, status int, error text, "retryAfter" double precision)) with ordinality t (kind, "isTried", status, error, "retryAfter", n)
+    where t."isTried" and t.kind <> 'TEST'
   ) x;
   -- Those that were on their way together when it went down count as one.
   v_failures := case when r.successes > 0 then least(r.failed, 5) when s.failures < 5 then least(s.failures + r.failed, 5)

@@ -19759,21 +19759,6 @@ AS $function$
   order by public.similarity(lower(k), lower(name)) desc, abs(length(k) - length(name)), k limit 1
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.nested_values(data jsonb, columns text[], fields text[], parts text[])
- RETURNS jsonb
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
-AS $function$
-  select coalesce(jsonb_object_agg(x.field, x.value), '{}')
-  from (
-    select c.field, case when max(c.part) = '' then (array_agg(data -> c.name))[1] else jsonb_object_agg(c.part, data -> c.name) end as value
-    from unnest(columns, fields, parts) c (name, field, part)
-    where data ? c.name
-    group by c.field
-  ) x
-$function$;
-
 CREATE OR REPLACE FUNCTION engine.new_app_secret()
  RETURNS text
  LANGUAGE sql
@@ -20020,16 +20005,19 @@ begin
   order by t.ordinality
   on conflict (webhook_id, batch, seq) where kind = 'EVENT' and not is_replay do nothing;
 
-  update engine.webhook_deliveries d
-  set state = case when t.error is null then 'DELIVERED'
-      when d.kind = 'TEST' or coalesce(d.first_attempt_at, now()) < now() - interval '3 days' and d.attempts >= 8 then 'DEAD' else 'PENDING' end,
-    attempts = d.attempts + 1, first_attempt_at = coalesce(d.first_attempt_at, clock_timestamp()), last_attempt_at = clock_timestamp(),
-    next_attempt_at = case when t.error is not null then clock_timestamp() + make_interval(secs => greatest(engine.webhook_backoff(d.attempts + 1), t."retryAfter")) end,
-    status = t.status, error = t.error, duration_ms = t.ms, request = t.request, response = t.response,
-    history = (case when jsonb_array_length(d.history) >= 20 then d.history - 0 else d.history end)
-      || jsonb_build_object('at', clock_timestamp(), 'status', t.status, 'error', t.error, 'ms', t.ms)
-  from jsonb_to_recordset(results) as t (delivery bigint, "isTried" boolean, status int, error text, ms int, request jsonb, response jsonb, "retryAfter" double precision)
-  where d.webhook_id = h.id and d.id = t.delivery and t."isTried";
+  -- Read again only where there is something in it: most of them had no row.
+  if jsonb_path_exists(results, '$[*].delivery ? (@ != null)') then
+    update engine.webhook_deliveries d
+    set state = case when t.error is null then 'DELIVERED'
+        when d.kind = 'TEST' or coalesce(d.first_attempt_at, now()) < now() - interval '3 days' and d.attempts >= 8 then 'DEAD' else 'PENDING' end,
+      attempts = d.attempts + 1, first_attempt_at = coalesce(d.first_attempt_at, clock_timestamp()), last_attempt_at = clock_timestamp(),
+      next_attempt_at = case when t.error is not null then clock_timestamp() + make_interval(secs => greatest(engine.webhook_backoff(d.attempts + 1), t."retryAfter")) end,
+      status = t.status, error = t.error, duration_ms = t.ms, request = t.request, response = t.response,
+      history = (case when jsonb_array_length(d.history) >= 20 then d.history - 0 else d.history end)
+        || jsonb_build_object('at', clock_timestamp(), 'status', t.status, 'error', t.error, 'ms', t.ms)
+    from jsonb_to_recordset(results) as t (delivery bigint, "isTried" boolean, status int, error text, ms int, request jsonb, response jsonb, "retryAfter" double precision)
+    where d.webhook_id = h.id and d.id = t.delivery and t."isTried";
+  end if;
 
   -- What happened to tests says nothing of the rest.
   select count(*) filter (where x.error is null) as successes, count(*) filter (where x.n > x.last_success) as failed,
@@ -20037,10 +20025,9 @@ begin
     (array_agg(x.error order by x.n desc))[1] as error, (array_agg(x.status order by x.n desc))[1] as status
   into r
   from (
-    select e.n, e.value ->> 'error' as error, (e.value ->> 'status')::int as status, (e.value ->> 'retryAfter')::double precision as retry_after,
-      coalesce(max(e.n) filter (where e.value ->> 'error' is null) over (), 0) as last_success
-    from jsonb_array_elements(results) with ordinality e (value, n)
-    where (e.value ->> 'isTried')::boolean and e.value ->> 'kind' <> 'TEST'
+    select t.*, t."retryAfter" as retry_after, coalesce(max(t.n) filter (where t.error is null) over (), 0) as last_success
+    from rows from (jsonb_to_recordset(results) as (kind text, "isTried" boolean, status int, error text, "retryAfter" double precision)) with ordinality t (kind, "isTried", status, error, "retryAfter", n)
+    where t."isTried" and t.kind <> 'TEST'
   ) x;
   -- Those that were on their way together when it went down count as one.
   v_failures := case when r.successes > 0 then least(r.failed, 5) when s.failures < 5 then least(s.failures + r.failed, 5)
@@ -25074,7 +25061,7 @@ CREATE OR REPLACE FUNCTION engine.shortened_payload(body jsonb)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN CASE WHEN (body ? 'data'::text) THEN jsonb_set(body, '{data}'::text[], (((body -> 'data'::text) - '{before,after,record}'::text[]) || '{"isShortened": true}'::jsonb)) ELSE (body || jsonb_build_object('record', jsonb_build_object('id', (body #> '{record,id}'::text[])), 'isShortened', true)) END;
+RETURN CASE WHEN (body ? 'data'::text) THEN jsonb_set(body, '{data}'::text[], (((body -> 'data'::text) - '{before,after,changedFields,record}'::text[]) || '{"isShortened": true}'::jsonb)) ELSE (body || jsonb_build_object('record', jsonb_build_object('id', (body #> '{record,id}'::text[])), 'isShortened', true)) END;
 
 CREATE OR REPLACE FUNCTION engine.sign(workspace_id uuid, schema_name text, object_id uuid, fact_kind text, fact_key text, target text)
  RETURNS void
@@ -28060,6 +28047,24 @@ CREATE OR REPLACE FUNCTION engine.today()
  SET search_path TO ''
 RETURN ((now() AT TIME ZONE 'UTC'::text))::date;
 
+CREATE OR REPLACE FUNCTION engine.told_columns(webhook metadata.webhooks, object metadata.objects, pg_role name, schema_name text)
+ RETURNS TABLE(name text, key text, field text, part text, is_text boolean)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select c.name, engine.camel_case(c.name), f.name, case when webhook.format = 'TWENTY' and f.type <> 'AUTO_NUMBER' then c.part else '' end,
+    -- Where GraphQL has a string, since JavaScript has no such number.
+    webhook.format = 'STANDARD' and a.atttypid = any ('{int8,numeric}'::regtype[])
+  from pg_catalog.pg_attribute a
+  join engine.field_columns((object).workspace_id, array[(object).id]) c on c.name = a.attname
+  join metadata.fields f on f.id = c.field_id
+  where a.attrelid = format('%I.%I', schema_name, (object).table_name)::regclass and a.attnum > 0 and f.type <> 'TS_VECTOR' and has_column_privilege(pg_role, a.attrelid, a.attnum, 'select')
+    -- Of chosen fields, those that the role reads.
+    and (not webhook.fields ? (object).name_singular or webhook.fields -> (object).name_singular ? f.name or c.is_id)
+  order by not c.is_id, min(a.attnum) over (partition by f.id), a.attnum
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.told_events(caller name, schema_name text, object metadata.objects, source text)
  RETURNS text
  LANGUAGE plpgsql
@@ -28103,6 +28108,42 @@ AS $function$
   select jsonb_strip_nulls(jsonb_build_object(
     'survivorId', case when after ? 'survivorId' and cardinality(engine.sees_past(caller, schema_name, object, array[(after ->> 'survivorId')::uuid])) = 1 then after -> 'survivorId' end,
     'mergedIds', case when after ? 'mergedIds' then to_jsonb(engine.sees_past(caller, schema_name, object, array(select e::uuid from jsonb_array_elements_text(after -> 'mergedIds') e))) end))
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.told_record(names text[], keys text[], fields text[], parts text[], are_text boolean[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  with col as (
+    select u.*, case u.part when '' then u.key else u.field end as label,
+      format('coalesce(l.log -> %1$L, to_jsonb(t.%1$I), d.data -> %1$L)', u.name) as value,
+      lag(u.field) over w is distinct from u.field as is_first, lead(u.field) over w is distinct from u.field as is_last
+    from unnest(names, keys, fields, parts, are_text) with ordinality u (name, key, field, part, is_text, n)
+    window w as (order by u.n)
+  ), piece as (
+    select c.n,
+      format('%L, %s%s', case when c.n > 1 then ',' else '' end
+          || case when c.part = '' then to_json(c.label)::text || ':' else case when c.is_first then to_json(c.label)::text || ':{' else '' end || to_json(c.part)::text || ':' end,
+        case when c.is_text then format('coalesce(''"'' || (%s #>> ''{}'') || ''"'', ''null'')', c.value) else format('coalesce((%s)::text, ''null'')', c.value) end,
+        case when c.part <> '' and c.is_last then ', ''}''' else '' end) as text
+    from col c
+  )
+  -- A function takes a hundred arguments.
+  select format('concat(''{'', %s, ''}'')', string_agg(x.text, ', ' order by x.chunk))
+  from (select (p.n - 1) / 30 as chunk, format('concat(%s)', string_agg(p.text, ', ' order by p.n)) as text from piece p group by 1) x
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.told_values(data jsonb, names text[], keys text[], are_text boolean[])
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_object_agg(c.key, case when c.is_text then to_jsonb(data ->> c.name) else data -> c.name end), '{}')
+  from unnest(names, keys, are_text) c (name, key, is_text)
+  where data ? c.name
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.trashed_ids(caller name, schema_name text, object metadata.objects, record_ids uuid[], action text DEFAULT 'DELETE'::text)
@@ -28961,8 +29002,8 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.webhook_payloads(webhook_id uuid, batches bigint[], seqs integer[])
- RETURNS TABLE(batch bigint, seq integer, object_id uuid, record_id uuid, event_type text, body jsonb)
+CREATE OR REPLACE FUNCTION engine.webhook_payloads(webhook_id uuid, batches bigint[], seqs integer[], archived jsonb[] DEFAULT '{}'::jsonb[])
+ RETURNS TABLE(batch bigint, seq integer, object_id uuid, record_id uuid, event_type text, body text)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
@@ -28970,7 +29011,9 @@ CREATE OR REPLACE FUNCTION engine.webhook_payloads(webhook_id uuid, batches bigi
 AS $function$
 #variable_conflict use_column
 declare
-  h record;
+  h metadata.webhooks;
+  v_schema text;
+  v_role name;
   k record;
   o metadata.objects;
   v_table text;
@@ -28978,79 +29021,85 @@ declare
   v_condition text;
   v_filter text;
   v_names text[];
-  v_since timestamptz[];
-  v_told text[];
-  v_columns text[];
+  v_keys text[];
   v_fields text[];
   v_parts text[];
+  v_are_text boolean[];
   v_knows_who boolean;
 begin
-  select w.id, w.workspace_id, w.target_url, w.events, w.format, w.fields, w.compiled, c.schema_name, r.pg_role::name as pg_role into h
-  from metadata.webhooks w join core.workspaces c on c.id = w.workspace_id join metadata.roles r on r.id = w.role_id
-  where w.id = webhook_payloads.webhook_id;
+  select w.* into h from metadata.webhooks w where w.id = webhook_payloads.webhook_id;
   if not found then
     return;
   end if;
+  select c.schema_name into v_schema from core.workspaces c where c.id = h.workspace_id;
+  select r.pg_role into v_role from metadata.roles r where r.id = h.role_id;
   for k in execute format(
-    'select e.object_id, array_agg(e.batch) as batches, array_agg(e.seq) as seqs
-     from unnest($1, $2) k (batch, seq) join %I.record_events e on e.batch = k.batch and e.seq = k.seq group by 1', h.schema_name)
-    using batches, seqs
+    'select e.object_id, array_agg(e.batch) filter (where e.archived is null) as batches, array_agg(e.seq) filter (where e.archived is null) as seqs,
+       coalesce(array_agg(e.archived) filter (where e.archived is not null), ''{}'') as archived
+     from (
+       select e.object_id, e.batch, e.seq, null::jsonb as archived from unnest($1, $2) k (batch, seq) join %I.record_events e on e.batch = k.batch and e.seq = k.seq
+       union all
+       select (a ->> ''object_id'')::uuid, null, null, a from unnest($3) a
+     ) e group by 1', v_schema)
+    using batches, seqs, archived
   loop
     select x.* into o from metadata.objects x where x.id = k.object_id and x.deleted_at is null;
     continue when not found;
-    v_table := format('%I.%I', h.schema_name, o.table_name);
-    continue when to_regclass(v_table) is null or not engine.has_right(h.pg_role, o.id, 'READ');
-    v_is_whole := exists (select from engine.find_wholly_readable(h.pg_role, array[o.id]));
-    v_condition := case when v_is_whole then 'true' else engine.condition_of(h.pg_role, o.id, 'READ', 't.', '00000000-0000-0000-0000-000000000000') end;
-    select array_agg(c.name), array_agg(c.since) into v_names, v_since from engine.past_columns(h.pg_role, h.schema_name, o) c;
-    v_knows_who := v_is_whole or has_column_privilege(h.pg_role, v_table, 'created_by_name', 'select') and has_column_privilege(h.pg_role, v_table, 'updated_by_name', 'select');
-    -- Of chosen fields, those that the role reads.
-    select array_agg(c.name), array_agg(case when f.type in ('RELATION', 'MEMBER', 'MORPH_RELATION') then engine.camel_case(c.name) else f.name end), array_agg(c.part)
-    into v_columns, v_fields, v_parts
-    from engine.field_columns(h.workspace_id, array[o.id]) c join metadata.fields f on f.id = c.field_id
-    where c.name = any (v_names) and (not h.fields ? o.name_singular or h.fields -> o.name_singular ? f.name or c.is_id);
-    v_told := case when h.fields ? o.name_singular then v_columns end;
+    v_table := format('%I.%I', v_schema, o.table_name);
+    continue when to_regclass(v_table) is null or not engine.has_right(v_role, o.id, 'READ');
+    v_is_whole := exists (select from engine.find_wholly_readable(v_role, array[o.id]));
+    v_condition := case when v_is_whole then 'true' else engine.condition_of(v_role, o.id, 'READ', 't.', '00000000-0000-0000-0000-000000000000') end;
+    v_knows_who := v_is_whole or has_column_privilege(v_role, v_table, 'created_by_name', 'select') and has_column_privilege(v_role, v_table, 'updated_by_name', 'select');
+    select array_agg(c.name), array_agg(c.key), array_agg(c.field), array_agg(c.part), array_agg(c.is_text) into v_names, v_keys, v_fields, v_parts, v_are_text
+    from engine.told_columns(h, o, v_role, v_schema) c;
     -- A filter over what the role does not read would tell of it.
     v_filter := case
       when not h.compiled ? o.id::text then 'true'
-      when exists (select from engine.formula_fields(h.compiled -> o.id::text) f where not exists (
-        select from engine.field_columns(h.workspace_id, array[o.id]) c where c.field_id = f and c.name = any (v_names))) then 'false'
-      else format('exists (select from jsonb_populate_record(null::%s, r.record) f where %s)', v_table, engine.formula_sql(h.compiled -> o.id::text, '', 'f')) end;
+      when exists (
+        select from engine.field_columns(h.workspace_id, array[o.id]) c
+        where c.field_id in (select engine.formula_fields(h.compiled -> o.id::text)) and not has_column_privilege(v_role, v_table, c.name, 'select')) then 'false'
+      else format('exists (select from jsonb_populate_record(null::%s, coalesce(to_jsonb(t), d.data, ''{}'') || coalesce(l.log, ''{}'')) f where %s)', v_table, engine.formula_sql(h.compiled -> o.id::text, '', 'f')) end;
     return query execute format(
       'select e.batch, e.seq, e.object_id, e.record_id, $3 || ''.'' || e.action,
-         case when $12 = ''TWENTY'' then jsonb_strip_nulls(jsonb_build_object(
-             ''userId'', m.user_id, ''workspaceMemberId'', m.id, ''apiKeyId'', case when $9 and e.actor_type = ''api_key'' then e.actor_id end))
-           || jsonb_build_object(''targetUrl'', $13, ''eventName'', $3 || ''.'' || e.action, ''objectMetadata'', jsonb_build_object(''id'', e.object_id, ''nameSingular'', $3),
-             ''workspaceId'', $4, ''webhookId'', $14, ''eventDate'', e.happened_at, ''record'', engine.nested_values(s.record, $15, $16, $17))
-           || case when e.action = ''updated'' then jsonb_build_object(''updatedFields'', (
-                select coalesce(jsonb_agg(distinct c.field), ''[]'') from unnest($15, $16) c (name, field) where s.after ? c.name)) else ''{}'' end
-         else jsonb_build_object(''type'', $3 || ''.'' || e.action, ''timestamp'', e.happened_at, ''data'', jsonb_build_object(
-           ''workspaceId'', $4, ''object'', $3, ''recordId'', e.record_id, ''action'', e.action,
-           ''actor'', case when $9 then jsonb_build_object(''type'', e.actor_type, ''id'', e.actor_id, ''name'', e.actor_name) end,
-           ''before'', s.before, ''after'', s.after, ''record'', s.record)) end
-       from unnest($1, $2) k (batch, seq)
-       join %1$I.record_events e on e.batch = k.batch and e.seq = k.seq
+         case when $8 = ''TWENTY'' then (jsonb_strip_nulls(jsonb_build_object(
+             ''userId'', m.user_id, ''workspaceMemberId'', m.id, ''apiKeyId'', case when $7 and e.actor_type = ''api_key'' then e.actor_id end))
+           || jsonb_build_object(''targetUrl'', $9, ''eventName'', $3 || ''.'' || e.action, ''objectMetadata'', jsonb_build_object(''id'', e.object_id, ''nameSingular'', $3),
+             ''workspaceId'', $4, ''webhookId'', $10, ''eventDate'', e.happened_at, ''record'', s.record::jsonb)
+           || case when e.action = ''updated'' then jsonb_build_object(''updatedFields'', s.changed) else ''{}'' end)::text
+         else concat(''{"type":"'', $3, ''.'', e.action, ''","timestamp":'', to_json(e.happened_at), '',"data":{"workspaceId":"'', $4, ''","object":"'', $3,
+           ''","recordId":"'', e.record_id, ''","action":"'', e.action, ''","actor":'',
+           case when $7 then json_build_object(''type'', e.actor_type, ''id'', e.actor_id, ''name'', e.actor_name)::text else ''null'' end,
+           '',"before":'', coalesce(case when e.action = ''updated'' then s.before::text when e.action in (''deleted'', ''destroyed'', ''merged'') then s.record else e.before::text end, ''null''),
+           '',"after":'', coalesce(case when e.action = ''updated'' then s.after::text when e.action in (''created'', ''restored'') then s.record when e.action <> ''merged'' or $6 then e.after::text end, ''null''),
+           case when e.action = ''updated'' then concat('',"changedFields":'', s.changed) end, '',"record":'', s.record, ''}}'') end
+       from (
+         select e.* from unnest($1, $2) k (batch, seq) cross join lateral (select e.* from %1$I.record_events e where e.batch = k.batch and e.seq = k.seq offset 0) e
+         union all
+         select (jsonb_populate_record(null::%1$I.record_events, a)).* from unnest($17) a
+       ) e
        left join %2$s t on t.id = e.record_id
        left join %1$I.trash d on d.object_id = $5 and d.record_id = e.record_id and t.id is null
-       left join core.members m on $9 and $12 = ''TWENTY'' and e.actor_type = ''member'' and m.id = e.actor_id
-       -- The record as the change left it, as far as the log and the table tell.
-       cross join lateral (select coalesce(to_jsonb(t), d.data, ''{}'') || case when e.action in (''created'', ''restored'', ''updated'') then coalesce(e.after, ''{}'')
-         when e.action in (''deleted'', ''destroyed'', ''merged'') then coalesce(e.before, ''{}'') else ''{}'' end as record) r
+       left join core.members m on $7 and $8 = ''TWENTY'' and e.actor_type = ''member'' and m.id = e.actor_id
+       -- What the log says of the record as the change left it, and of what it was before; unpacked once.
        cross join lateral (
-         select case when $6 and $10 is null then e.before else engine.past_values(e.before, e.happened_at, v.names, v.since) end as before,
-           case when $6 and $10 is null then e.after else engine.past_values(e.after, e.happened_at, v.names, v.since) end as after,
-           engine.past_values(r.record, null, $11, ''{}'') as record
-         from (select array_agg(n.name) as names, array_agg(n.since) as since from unnest($7, $8) n (name, since) where $10 is null or n.name = any ($10)) v
+         select case when e.action in (''created'', ''restored'', ''updated'') then %5$s || ''{}'' when e.action in (''deleted'', ''destroyed'', ''merged'') then %6$s || ''{}'' end as log,
+           case when e.action = ''updated'' then %6$s end as before
+         offset 0
+       ) l
+       cross join lateral (
+         select %7$s as record, case when e.action = ''updated'' then engine.told_values(l.before, $11, $12, $15) end as before, case when e.action = ''updated'' then engine.told_values(l.log, $11, $12, $15) end as after,
+           case when e.action = ''updated'' then (select coalesce(jsonb_agg(distinct c.field), ''[]'') from unnest($11, $13) c (name, field) where l.log ? c.name) end as changed
+         offset 0
        ) s
        where ($6 or exists (select from %2$s t where t.id = e.record_id and %3$s)
            or exists (select from jsonb_populate_record(null::%2$s, d.data) t where d.record_id is not null and %3$s))
-         and (e.action <> ''updated'' or s.before <> ''{}'') and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($18, coalesce(e.after, e.before))) and %4$s',
-      h.schema_name, v_table, v_condition, v_filter)
-    using k.batches, k.seqs, o.name_singular, h.workspace_id, o.id, v_is_whole, v_names, v_since, v_knows_who, v_told, v_columns, h.format, h.target_url, h.id, v_columns, v_fields, v_parts, h.pg_role::name;
+         and (e.action <> ''updated'' or s.before <> ''{}'') and (e.action not in (''linked'', ''unlinked'') or engine.sees_link($16, coalesce(e.after, e.before))) and %4$s',
+      v_schema, v_table, v_condition, v_filter, engine.reading_of(o, 'after'), engine.reading_of(o, 'before'), engine.told_record(v_names, v_keys, v_fields, v_parts, v_are_text))
+    using k.batches, k.seqs, o.name_singular, h.workspace_id, o.id, v_is_whole, v_knows_who, h.format, h.target_url, h.id, v_names, v_keys, v_fields, v_parts, v_are_text, v_role, k.archived;
   end loop;
 end
 $function$;
-comment on function engine.webhook_payloads(uuid,bigint[],integer[]) is 'What a webhook says of events, which are named by batch and seq; no row for what its role does not see, or its filter leaves out.';
+comment on function engine.webhook_payloads(uuid,bigint[],integer[],jsonb[]) is 'What a webhook says of events, which are named by batch and seq, or given as the archive has them; no row for what its role does not see, or its filter leaves out.';
 
 CREATE OR REPLACE FUNCTION engine.webhook_work(webhook_id uuid, worker text, max_events integer DEFAULT 200, is_ahead boolean DEFAULT false)
  RETURNS TABLE(delivery_id bigint, kind text, message_id text, event_type text, object_id uuid, record_id uuid, "position" bigint, batch bigint, seq integer, body text, read_position bigint, read_seq integer)
@@ -29166,9 +29215,10 @@ begin
   ), fresh as materialized (
     select u.* from unnest(v_positions, v_batches, v_seqs) u (position, batch, seq)
   ), keys as (
-    select w.batch, w.seq from waiting w where w.kind = 'EVENT' union select f.batch, f.seq from fresh f
+    select w.batch, w.seq from waiting w where w.kind = 'EVENT' and w.payload is null union select f.batch, f.seq from fresh f
   ), said as materialized (
-    select p.* from engine.webhook_payloads(h.id, array(select k.batch from keys k order by k.batch, k.seq), array(select k.seq from keys k order by k.batch, k.seq)) p
+    select p.* from engine.webhook_payloads(h.id, array(select k.batch from keys k order by k.batch, k.seq), array(select k.seq from keys k order by k.batch, k.seq),
+      array(select w.payload from waiting w where w.kind = 'EVENT' and w.payload is not null)) p
   ), gone as (
     -- Its role does not see it any more, or the filter is another.
     update engine.webhook_deliveries d set state = 'SKIPPED', next_attempt_at = null
@@ -29187,10 +29237,10 @@ begin
     case when octet_length(x.body) <= 524288 then x.body else engine.shortened_payload(x.body::jsonb)::text end, s.fetched, s.fetched_seq
   from (
     select w.id as delivery_id, w.kind, w.message_id, w.event_type, w.object_id, w.record_id, null::bigint as position, w.batch, w.seq,
-      case when w.kind = 'EVENT' then (select p.body from said p where p.batch = w.batch and p.seq = w.seq) else w.payload end::text as body
+      case when w.kind = 'EVENT' then (select p.body from said p where p.batch = w.batch and p.seq = w.seq) else w.payload::text end as body
     from waiting w
     union all
-    select null, 'EVENT', f.batch || '-' || f.seq, p.event_type, p.object_id, p.record_id, f.position, f.batch, f.seq, p.body::text
+    select null, 'EVENT', f.batch || '-' || f.seq, p.event_type, p.object_id, p.record_id, f.position, f.batch, f.seq, p.body
     from fresh f join said p on p.batch = f.batch and p.seq = f.seq
     where not exists (select from held l where l.batch = f.batch and l.seq = f.seq)
   ) x
@@ -31302,6 +31352,7 @@ declare
   v_webhook metadata.webhooks := engine.kept_webhook(replay_webhook.webhook_id);
   v_schema text := (select w.schema_name from core.workspaces w where w.id = v_webhook.workspace_id);
   v_until timestamptz := coalesce(until, clock_timestamp());
+  v_archived int;
   v_count int;
 begin
   if since is null or since >= v_until then
@@ -31313,6 +31364,18 @@ begin
     where d.webhook_id = v_webhook.id and d.state = 'DEAD' and d.kind <> 'TEST' and d.created_at between since and v_until;
     get diagnostics v_count = row_count;
   else
+    -- What has left the log first, since it is older; it is kept as it was, for the archive has no place of its own for it.
+    execute format(
+      'insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, object_id, record_id, batch, seq, payload, is_replay)
+       select $1, $2, ''EVENT'', e.batch || ''-'' || e.seq, o.name_singular || ''.'' || e.action, e.object_id, e.record_id, e.batch, e.seq, x.event, true
+       from %1$I.event_archive a
+       cross join lateral jsonb_array_elements(a.events) x (event)
+       cross join lateral jsonb_populate_record(null::%1$I.record_events, x.event) e
+       join metadata.objects o on o.id = a.object_id and o.deleted_at is null
+       where a.until_at >= $3 and a.from_at <= $4 and e.happened_at between $3 and $4 and engine.event_matches($5, o.name_singular, e.action)
+       order by e.batch, e.seq limit 100001', v_schema)
+    using v_webhook.id, v_webhook.workspace_id, since, v_until, v_webhook.events;
+    get diagnostics v_archived = row_count;
     -- Only what the relay has taken; what is meant for it and comes later is sent anyway.
     execute format(
       'insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, object_id, record_id, batch, seq, is_replay)
@@ -31322,9 +31385,10 @@ begin
        join metadata.objects o on o.id = e.object_id
        where e.happened_at between $3 and $4 and engine.event_matches($5, o.name_singular, e.action)
          and not exists (select from engine.webhook_deliveries d where d.webhook_id = $1 and d.batch = e.batch and d.seq = e.seq and d.state = ''PENDING'')
-       order by b.position, e.seq limit 100001', v_schema)
-    using v_webhook.id, v_webhook.workspace_id, since, v_until, v_webhook.events;
+       order by b.position, e.seq limit 100001 - $6', v_schema)
+    using v_webhook.id, v_webhook.workspace_id, since, v_until, v_webhook.events, v_archived;
     get diagnostics v_count = row_count;
+    v_count := v_count + v_archived;
     insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, payload, is_replay)
     select v_webhook.id, v_webhook.workspace_id, 'CUSTOM', d.message_id, d.event_type, d.payload, true
     from engine.webhook_deliveries d
@@ -31338,7 +31402,25 @@ begin
   return v_count;
 end
 $function$;
-comment on function metadata.replay_webhook(uuid,timestamp with time zone,timestamp with time zone,boolean) is 'Sends the events of a time again, each with the webhook-id that it had; with only_dead only those that were given up. Returns how many. For a webhook that is on.';
+comment on function metadata.replay_webhook(uuid,timestamp with time zone,timestamp with time zone,boolean) is 'Sends the events of a time again, each with the webhook-id that it had; also those that have left the log for its archive; with only_dead only those that were given up. Returns how many. For a webhook that is on.';
+
+CREATE OR REPLACE FUNCTION metadata.replayable_since()
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+  v_since timestamptz;
+begin
+  perform engine.assert_manages(v_workspace, 'API_KEYS_AND_WEBHOOKS');
+  execute format('select least((select min(a.from_at) from %1$I.event_archive a), (select e.happened_at from %1$I.record_events e order by e.batch, e.seq limit 1))',
+    (select w.schema_name from core.workspaces w where w.id = v_workspace)) into v_since;
+  return v_since;
+end
+$function$;
+comment on function metadata.replayable_since() is 'When the earliest event happened that the log or its archive still has: replays reach back to it. Null where there is none.';
 
 CREATE OR REPLACE FUNCTION metadata.request_domain(domain text, email text)
  RETURNS jsonb
@@ -33604,6 +33686,8 @@ grant execute on function metadata.remove_scim_group(uuid) to relvar_crm;
 grant execute on function metadata.repair_drift(text,text,uuid) to relvar_crm;
 
 grant execute on function metadata.replay_webhook(uuid,timestamp with time zone,timestamp with time zone,boolean) to relvar_crm;
+
+grant execute on function metadata.replayable_since() to relvar_crm;
 
 grant execute on function metadata.request_domain(text,text) to relvar_crm;
 

@@ -106,6 +106,39 @@ export function countDocument(object: ModelObject) {
   );
 }
 
+export interface GroupSums {
+  groups: { key: string | null; values: (string | null)[] }[];
+}
+
+/** Several parts of one list at once, each by its own filter, with what it comes to: the columns of a board. */
+export function partsDocument(model: Model, object: ModelObject, fields: ModelField[], open: boolean[]) {
+  const type = typeName(object);
+  const parts = open.map((isOpen, index) =>
+    isOpen
+      ? `  p${index}: ${object.namePlural}(first: $n${index}, filter: $f${index}, orderBy: $orderBy) {
+    nodes { ${selection(model, object, fields)} }
+    pageInfo { hasNextPage endCursor }
+    groups(values: $values) { key values }
+  }`
+      : `  p${index}: ${object.namePlural}(filter: $f${index}) { groups(values: $values) { key values } }`,
+  );
+  const variables = open.map((isOpen, index) => `${isOpen ? `, $n${index}: Int!` : ''}, $f${index}: ${type}Filter`);
+  return cached<{ [part: string]: GroupSums & Partial<Page> }, { [name: string]: unknown }>(
+    `query Parts${upperFirst(object.namePlural)}($values: [AggregateInput!]!${open.some(Boolean) ? `, $orderBy: [${type}OrderBy!]` : ''}${variables.join('')}) {
+${parts.join('\n')}
+}`,
+  );
+}
+
+/** How many records have each value of a column. */
+export function valuesDocument(object: ModelObject) {
+  return cached<{ list: GroupSums }, { column: string; filter?: { [key: string]: ColumnValue } }>(
+    `query Values${upperFirst(object.namePlural)}($column: String!, $filter: ${typeName(object)}Filter) {
+  list: ${object.namePlural}(filter: $filter) { groups(values: [{ function: COUNT }], by: { column: $column }) { key values } }
+}`,
+  );
+}
+
 export function oneDocument(model: Model, object: ModelObject, fields: ModelField[]) {
   return cached<{ record: RecordRow | null }, { id: string }>(
     `query One${typeName(object)}($id: UUID!) {
@@ -158,4 +191,12 @@ export const deleteManyDocument = gql<
   { object: string; ids: string[] }
 >(`mutation DeleteRecords($object: String!, $ids: [UUID!]!) {
   change: deleteRecords(input: { objectName: $object, recordIds: $ids }) { result }
+}`);
+
+/** Gives each of several records of an object values of its own. */
+export const updateManyDocument = gql<
+  { change: { result: unknown } },
+  { object: string; ids: string[]; patches: { [name: string]: ColumnValue }[] }
+>(`mutation UpdateRecords($object: String!, $ids: [UUID!]!, $patches: JSON!) {
+  change: updateRecords(input: { objectName: $object, recordIds: $ids, patches: $patches }) { result }
 }`);

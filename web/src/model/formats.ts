@@ -117,3 +117,13 @@ export function timeOfDay(time: string): string {
   const [hour = 0, minute = 0] = time.split(':').map(Number);
   return `${hour % 12 || 12}:${String(minute).padStart(2, '0')} ${hour < 12 ? 'AM' : 'PM'}`;
 }
+
+/** The day that a week begins on where the member's language is spoken; 0 is Sunday. Relvar's own way is Monday. */
+export function firstDayOfWeek(): number {
+  if (chosen.locale === 'en') return 1;
+  const locale = new Intl.Locale(chosen.locale) as Intl.Locale & {
+    getWeekInfo?: () => { firstDay: number };
+    weekInfo?: { firstDay: number };
+  };
+  return ((locale.getWeekInfo?.() ?? locale.weekInfo)?.firstDay ?? 1) % 7;
+}

@@ -25,7 +25,7 @@ export function parsePeriod(text: string): Period | null {
 export const periodText = ({ amount, unit }: Period): string => `${amount} ${unit}${amount === 1 ? '' : 's'}`;
 
 /** Months later or earlier; of a day that the month does not have, its last. */
-function addMonths(day: string, months: number): string {
+export function addMonths(day: string, months: number): string {
   const [year = 0, month = 1, date = 1] = day.split('-').map(Number);
   const first = new Date(Date.UTC(year, month - 1 + months, 1));
   const last = new Date(Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + 1, 0)).getUTCDate();
@@ -38,7 +38,7 @@ function add(day: string, { amount, unit }: Period, sign: 1 | -1): string {
   return addMonths(day, sign * amount * { month: 1, quarter: 3, year: 12 }[unit]);
 }
 
-function startOf(day: string, unit: Unit): string {
+export function startOf(day: string, unit: Unit): string {
   const [year = '', month = '1'] = day.split('-');
   if (unit === 'day') return day;
   // Weeks begin on Monday.

@@ -11,7 +11,12 @@ import { useColumnLayout } from './columnLayout.ts';
 import { NoObject } from './NoObject.tsx';
 import { ObjectTable } from './ObjectTable.tsx';
 
+const BoardPage = lazy(async () => ({ default: (await import('../board/BoardPage.tsx')).BoardPage }));
+const CalendarPage = lazy(async () => ({ default: (await import('../calendar/CalendarPage.tsx')).CalendarPage }));
+const GalleryPage = lazy(async () => ({ default: (await import('../gallery/GalleryPage.tsx')).GalleryPage }));
 const PastTable = lazy(async () => ({ default: (await import('../history/PastTable.tsx')).PastTable }));
+
+const PAGES = { TABLE: ObjectTable, BOARD: BoardPage, CALENDAR: CalendarPage, GALLERY: GalleryPage };
 
 /** In the address: no view, where another one shows first. */
 const ALL = 'all';
@@ -99,9 +104,10 @@ function ShownTable({ object }: { object: ModelObject }) {
         />
       </Suspense>
     );
+  const Page = PAGES[shown.type];
   return (
     <Suspense fallback={null}>
-      <ObjectTable
+      <Page
         onPast={() => go({ ...search, asOf: new Date().toISOString() }, false)}
         model={model}
         object={object}

@@ -10,7 +10,7 @@ import type { Model, ModelObject } from '../model/types.ts';
 import { isChanged, type ViewControls } from '../views/controls.ts';
 import { encodeColumns, type Shown } from '../views/shown.ts';
 import { ViewChanges } from '../views/ViewChanges.tsx';
-import { ViewButton, ViewMenuButton } from '../views/viewButtons.tsx';
+import { TypeButton, ViewButton, ViewMenuButton } from '../views/viewButtons.tsx';
 import { PageHeader } from './PageHeader.tsx';
 import { ColumnsButton, SortButton } from './tableButtons.tsx';
 import classes from './records.module.css';
@@ -22,6 +22,10 @@ const SortMenu = lazy(async () => {
 const ColumnsMenu = lazy(async () => {
   await settled;
   return { default: (await import('./ColumnsMenu.tsx')).ColumnsMenu };
+});
+const TypeMenu = lazy(async () => {
+  await settled;
+  return { default: (await import('../views/TypeMenu.tsx')).TypeMenu };
 });
 const ViewSwitcher = lazy(async () => {
   await settled;
@@ -129,6 +133,9 @@ export function ViewFrame({ model, object, shown, show, views, onPast, note, onC
         note={note}
         actions={
           <>
+            <LateMenu button={<TypeButton type={shown.type} />}>
+              {(isWanted) => <TypeMenu object={object} shown={shown} show={show} defaultOpened={isWanted} />}
+            </LateMenu>
             <ActionIcon
               variant="subtle"
               color="gray"

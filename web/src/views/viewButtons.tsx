@@ -15,7 +15,7 @@ import type { SavedView, ViewType } from './savedViews.ts';
 import classes from './views.module.css';
 
 /** What a view shows its records as; the icon of one that has none of its own. */
-const VIEW_TYPES: { [type in ViewType]: { label: string; icon: typeof IconTable } } = {
+export const VIEW_TYPES: { [type in ViewType]: { label: string; icon: typeof IconTable } } = {
   TABLE: { label: 'Table', icon: IconTable },
   BOARD: { label: 'Board', icon: IconLayoutKanban },
   CALENDAR: { label: 'Calendar', icon: IconCalendar },
@@ -33,6 +33,15 @@ export const ViewMenuButton = (
 ) => (
   <ActionIcon {...props} variant="subtle" color="gray" size="md" aria-label="About this view" title="About this view">
     <IconDots size={16} stroke={1.75} />
+  </ActionIcon>
+);
+
+export const TypeButton = ({
+  type,
+  ...props
+}: { type: ViewType } & ActionIconProps & Omit<ComponentPropsWithRef<'button'>, keyof ActionIconProps | 'type'>) => (
+  <ActionIcon {...props} variant="subtle" color="gray" size="md" aria-label="Show as" title="Show as">
+    <TypeIcon type={type} size={16} />
   </ActionIcon>
 );
 

@@ -1,0 +1,107 @@
+import { ActionIcon, Menu } from '@mantine/core';
+import { IconArrowRight, IconDots, IconTrash } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { memo, useState, type PointerEvent } from 'react';
+import { Avatar } from '../fields/Avatar.tsx';
+import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
+import { recordLabel } from '../model/values.ts';
+import classes from './board.module.css';
+import { CardLines } from './cardLines.tsx';
+import type { BoardColumn } from './columns.ts';
+
+export interface CardActions {
+  onPointerDown: (event: PointerEvent<HTMLElement>, id: string) => void;
+  onFocus: (id: string) => void;
+  /** To the top of another column; absent where nothing is moved. */
+  onMoveTo: ((id: string, column: string) => void) | null;
+  onDelete: ((id: string) => void) | null;
+}
+
+interface BoardCardProps {
+  model: Model;
+  object: ModelObject;
+  row: RecordRow;
+  fields: ModelField[];
+  isInHand: boolean;
+  isHeld: boolean;
+  isFlashing: boolean;
+  columns: BoardColumn[];
+  column: string;
+  actions: CardActions;
+}
+
+function CardMenu({ row, columns, column, actions, label }: Omit<BoardCardProps, 'fields'> & { label: string }) {
+  const [opened, setOpened] = useState(false);
+  const { onMoveTo, onDelete } = actions;
+  const others = columns.filter(({ key, valueFor }) => key !== column && valueFor(null) !== undefined);
+  const button = (
+    <ActionIcon
+      className={classes.cardMenu}
+      variant="subtle"
+      color="gray"
+      size="sm"
+      tabIndex={-1}
+      aria-label={`About ${label}`}
+      onClick={() => setOpened(!opened)}
+    >
+      <IconDots size={15} />
+    </ActionIcon>
+  );
+  // Of hundreds of cards few menus are opened: only those are made.
+  if (!opened) return button;
+  return (
+    <Menu opened onChange={setOpened} position="bottom-end" width={230}>
+      <Menu.Target>{button}</Menu.Target>
+      <Menu.Dropdown mah={340} style={{ overflow: 'auto' }}>
+        {onMoveTo && others.length > 0 ? (
+          <>
+            <Menu.Label>Move to</Menu.Label>
+            {others.map((each) => (
+              <Menu.Item
+                key={each.key}
+                leftSection={<IconArrowRight size={14} />}
+                onClick={() => onMoveTo(row.id, each.key)}
+              >
+                {each.label}
+              </Menu.Item>
+            ))}
+          </>
+        ) : null}
+        {onDelete ? (
+          <Menu.Item color="red" leftSection={<IconTrash size={14} />} onClick={() => onDelete(row.id)}>
+            Delete
+          </Menu.Item>
+        ) : null}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+export const BoardCard = memo(function BoardCard(props: BoardCardProps) {
+  const { model, object, row, fields, isInHand, isHeld, isFlashing, actions } = props;
+  const label = recordLabel(model, object, row) || 'Untitled';
+  return (
+    <>
+      <Link
+        to="/objects/$namePlural/$id"
+        params={{ namePlural: object.namePlural, id: row.id }}
+        className={classes.card}
+        draggable={false}
+        tabIndex={isInHand ? 0 : -1}
+        data-card={row.id}
+        data-held={isHeld || undefined}
+        data-flash={isFlashing || undefined}
+        aria-describedby={actions.onMoveTo ? 'board-help' : undefined}
+        onPointerDown={(event) => actions.onPointerDown(event, row.id)}
+        onFocus={() => actions.onFocus(row.id)}
+      >
+        <span className={classes.cardName}>
+          <Avatar label={label} seed={row.id} size={18} round={object.nameSingular === 'person'} />
+          <span>{label}</span>
+        </span>
+        <CardLines model={model} fields={fields} row={row} />
+      </Link>
+      {actions.onMoveTo || actions.onDelete ? <CardMenu {...props} label={label} /> : null}
+    </>
+  );
+});

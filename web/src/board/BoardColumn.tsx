@@ -1,0 +1,230 @@
+import { ActionIcon, Button, NumberInput, Popover, Stack } from '@mantine/core';
+import { IconDots, IconEyeOff, IconLayoutSidebarLeftCollapse, IconPlus } from '@tabler/icons-react';
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { useStore } from 'zustand';
+import type { Model, ModelField, ModelObject } from '../model/types.ts';
+import classes from './board.module.css';
+import { BoardCard, type CardActions } from './BoardCard.tsx';
+import type { BoardStore } from './boardStore.ts';
+import type { DropZone } from './cardDrag.ts';
+import { filledFields } from './cardLines.tsx';
+import type { BoardColumn as Column } from './columns.ts';
+import { NewCard } from './NewCard.tsx';
+
+const PADDING = 16;
+const NAME = 22;
+const LINE = 22;
+const GAP = 8;
+
+interface BoardColumnProps {
+  model: Model;
+  object: ModelObject;
+  store: BoardStore;
+  column: Column;
+  columns: Column[];
+  fields: ModelField[];
+  /** What its cards come to, as it is read; null where that is not asked. */
+  sum: string | null;
+  limit: number | undefined;
+  onLimit: (limit: number | undefined) => void;
+  onCollapse: () => void;
+  onHide: () => void;
+  /** Makes a card of this name here; null where none can be made. */
+  onCreate: ((name: string) => Promise<boolean>) | null;
+  inHand: string | null;
+  actions: CardActions;
+  zones: Map<string, DropZone>;
+  /** Tells how to bring a card into sight. */
+  reveal: Map<string, (index: number) => void>;
+}
+
+function ColumnMenu({
+  column,
+  limit,
+  onLimit,
+  onCollapse,
+  onHide,
+}: Pick<BoardColumnProps, 'column' | 'limit' | 'onLimit' | 'onCollapse' | 'onHide'>) {
+  const [opened, setOpened] = useState(false);
+  return (
+    <Popover opened={opened} onChange={setOpened} position="bottom-end" width={220} trapFocus shadow="md">
+      <Popover.Target>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size="sm"
+          aria-label={`About the column ${column.label}`}
+          onClick={() => setOpened(!opened)}
+        >
+          <IconDots size={15} />
+        </ActionIcon>
+      </Popover.Target>
+      <Popover.Dropdown p="xs">
+        <Stack gap="xs">
+          <NumberInput
+            label="At most"
+            description="Says so when there are more cards"
+            placeholder="No limit"
+            min={1}
+            allowDecimal={false}
+            value={limit ?? ''}
+            onChange={(value) => onLimit(typeof value === 'number' && value >= 1 ? value : undefined)}
+          />
+          <Button
+            variant="default"
+            leftSection={<IconLayoutSidebarLeftCollapse size={15} />}
+            onClick={() => {
+              setOpened(false);
+              onCollapse();
+            }}
+          >
+            Collapse
+          </Button>
+          <Button variant="default" leftSection={<IconEyeOff size={15} />} onClick={onHide}>
+            Hide
+          </Button>
+        </Stack>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
+
+export function BoardColumn(props: BoardColumnProps) {
+  const { model, object, store, column, columns, fields, sum, limit, onCreate, inHand, actions, zones, reveal } = props;
+  const { key, label } = column;
+  const cards = useStore(store, (state) => state.cards[key]);
+  const held = useStore(store, (state) => state.held);
+  const flashing = useStore(store, (state) => state.flashing);
+  const [creating, setCreating] = useState(false);
+  const list = useRef<HTMLDivElement>(null);
+  const element = useRef<HTMLElement>(null);
+  const rows = useMemo(() => cards?.rows ?? [], [cards?.rows]);
+  const count = cards?.count ?? 0;
+
+  const lines = useMemo(() => rows.map((row) => filledFields(model, fields, row)), [model, fields, rows]);
+  const offsets = useMemo(() => {
+    const found = [0];
+    for (const each of lines) found.push((found.at(-1) ?? 0) + PADDING + NAME + each.length * LINE + GAP);
+    return found;
+  }, [lines]);
+  const virtualizer = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => list.current,
+    estimateSize: (index) => (offsets[index + 1] ?? 0) - (offsets[index] ?? 0),
+    // Another function for other rows: what is known of the heights of the old ones is forgotten.
+    getItemKey: useMemo(() => (index: number) => rows[index]?.id ?? index, [rows]),
+    overscan: 4,
+  });
+  const last = virtualizer.range?.endIndex ?? 0;
+  const isNearEnd = cards?.hasMore === true && last + 15 > rows.length;
+  useEffect(() => {
+    if (isNearEnd) void store.more(key).catch(() => undefined);
+  }, [isNearEnd, store, key, rows.length]);
+
+  const latest = useRef(offsets);
+  useEffect(() => {
+    latest.current = offsets;
+  });
+  useEffect(() => {
+    if (!element.current) return undefined;
+    zones.set(key, { key, element: element.current, list: list.current, offsets: () => latest.current });
+    reveal.set(key, (index) => virtualizer.scrollToIndex(index));
+    return () => {
+      zones.delete(key);
+      reveal.delete(key);
+    };
+  }, [zones, reveal, key, virtualizer]);
+
+  const isTarget = held?.to.column === key;
+  const isMoved = held !== null && (held.to.column !== held.from.column || held.to.index !== held.from.index);
+  const mark =
+    isTarget && isMoved ? held.to.index + (held.from.column === key && held.to.index >= held.from.index ? 1 : 0) : null;
+  const isOver = limit !== undefined && count > limit;
+  return (
+    <section
+      ref={element}
+      className={classes.column}
+      aria-label={label}
+      data-column={key}
+      data-target={isTarget && isMoved ? true : undefined}
+      data-refusing={
+        isTarget && isMoved && held.from.column !== key && column.valueFor(null) === undefined ? true : undefined
+      }
+    >
+      <header className={classes.columnHead}>
+        <span className={classes.dot} data-color={column.color ?? 'gray'} aria-hidden />
+        <h2 className={classes.columnName} title={label}>
+          {label}
+        </h2>
+        <span className={classes.count} data-over={isOver || undefined}>
+          {count.toLocaleString('en')}
+          {limit === undefined ? null : ` of ${limit}`}
+        </span>
+        <span className={classes.columnActions}>
+          {onCreate ? (
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="sm"
+              aria-label={`New ${object.labelSingular.toLowerCase()} in ${label}`}
+              onClick={() => setCreating(true)}
+            >
+              <IconPlus size={15} />
+            </ActionIcon>
+          ) : null}
+          <ColumnMenu {...props} />
+        </span>
+        {sum === null ? null : <span className={classes.sum}>{sum}</span>}
+        {isOver ? <span className={classes.over}>More than the {limit} that it should hold</span> : null}
+      </header>
+      {creating && onCreate ? (
+        <NewCard object={object} column={label} onCreate={onCreate} onClose={() => setCreating(false)} />
+      ) : null}
+      <div ref={list} className={classes.list} tabIndex={rows.length === 0 ? undefined : -1}>
+        <div
+          role="list"
+          aria-label={`Cards of ${label}`}
+          className={classes.cards}
+          style={{ height: virtualizer.getTotalSize() }}
+        >
+          {virtualizer.getVirtualItems().map(({ index, start }) => {
+            const row = rows[index];
+            if (!row) return null;
+            return (
+              <div
+                key={row.id}
+                role="listitem"
+                aria-posinset={index + 1}
+                aria-setsize={count}
+                className={classes.slot}
+                style={{ top: start, height: (offsets[index + 1] ?? 0) - (offsets[index] ?? 0) - GAP }}
+              >
+                <BoardCard
+                  model={model}
+                  object={object}
+                  row={row}
+                  fields={lines[index] ?? []}
+                  isInHand={inHand === row.id}
+                  isHeld={held?.id === row.id}
+                  isFlashing={flashing.has(row.id)}
+                  columns={columns}
+                  column={key}
+                  actions={actions}
+                />
+              </div>
+            );
+          })}
+          {mark === null ? null : (
+            <div
+              className={classes.mark}
+              style={{ top: (offsets[mark] ?? offsets.at(-1) ?? 0) - GAP / 2 - 1 }}
+              role="presentation"
+            />
+          )}
+        </div>
+        {count === 0 && !creating ? <p className={classes.nothing}>Nothing here</p> : null}
+      </div>
+    </section>
+  );
+}

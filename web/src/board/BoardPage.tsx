@@ -1,0 +1,586 @@
+import { Button } from '@mantine/core';
+import { IconChevronRight, IconLayoutKanban } from '@tabler/icons-react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { useStore } from 'zustand';
+import type { Failure } from '../api/failure.ts';
+import { useCreate } from '../app/commandStore.ts';
+import { Message } from '../app/Message.tsx';
+import { usePhone } from '../app/phone.ts';
+import { settle } from '../app/settled.ts';
+import { fieldsToAsk } from '../fields/rules.ts';
+import { localDay } from '../model/dates.ts';
+import { toGraphQLFilter } from '../model/filterTree.ts';
+import type { Clause } from '../model/filters.ts';
+import { labelField } from '../model/lookup.ts';
+import { parseValue } from '../model/parse.ts';
+import { rightsOf } from '../model/permissions.ts';
+import { orderBy } from '../model/sorting.ts';
+import { isEditable } from '../model/text.ts';
+import type { ColumnValue, RecordRow } from '../model/types.ts';
+import { recordLabel, toPatch } from '../model/values.ts';
+import { announce, announceFailure, offerUndo } from '../records/announce.tsx';
+import { createRecord, deleteRecords } from '../records/changes.ts';
+import { shownFields } from '../records/columnLayout.ts';
+import type { FormStart } from '../records/CreateModal.tsx';
+import { dependencies } from '../records/dependencies.ts';
+import { rememberList } from '../records/recordSequence.ts';
+import { reasonOf, type Edit } from '../records/refusals.ts';
+import { useLiveObjects } from '../records/useLiveObject.ts';
+import { ViewFrame, type ViewPageProps } from '../records/ViewFrame.tsx';
+import { toFailure } from '../api/failure.ts';
+import { useSession } from '../session/session.ts';
+import { groupField } from '../views/layoutFields.ts';
+import type { ViewOptions } from '../views/savedViews.ts';
+import classes from './board.module.css';
+import type { CardActions } from './BoardCard.tsx';
+import { BoardColumn } from './BoardColumn.tsx';
+import { createBoardStore, positionOf, type Place } from './boardStore.ts';
+import { startDrag, type DropZone } from './cardDrag.ts';
+import { cardFields } from './cardLines.tsx';
+import type { BoardColumn as Column } from './columns.ts';
+import { askedField, MoveAsk } from './MoveAsk.tsx';
+import { sumText } from './sumText.ts';
+
+const CreateModal = lazy(async () => ({ default: (await import('../records/CreateModal.tsx')).CreateModal }));
+
+interface Asking {
+  row: RecordRow;
+  to: Place;
+  failure: Failure;
+}
+
+interface Creating {
+  values: { [name: string]: ColumnValue };
+  start: FormStart | undefined;
+}
+
+/** A column that shows its name alone. Cards can be put there all the same. */
+function ClosedColumn({
+  column,
+  count,
+  zones,
+  onOpen,
+}: {
+  column: Column;
+  count: number;
+  zones: Map<string, DropZone>;
+  onOpen: () => void;
+}) {
+  const element = useRef<HTMLElement>(null);
+  const { key, label } = column;
+  useEffect(() => {
+    if (!element.current) return undefined;
+    zones.set(key, { key, element: element.current, list: null, offsets: () => [0] });
+    return () => void zones.delete(key);
+  }, [zones, key]);
+  return (
+    <section ref={element} className={classes.closed} aria-label={label} data-column={key}>
+      <button type="button" onClick={onOpen} aria-label={`Open the column ${label}`}>
+        <IconChevronRight size={15} aria-hidden />
+        <span className={classes.closedName}>{label}</span>
+        <span className={classes.count}>{count.toLocaleString('en')}</span>
+      </button>
+    </section>
+  );
+}
+
+function Skeleton() {
+  return (
+    <div className={classes.board} aria-busy="true" aria-label="Loading">
+      {[3, 5, 2, 4].map((cards, index) => (
+        <div key={index} className={classes.column}>
+          <div className={classes.columnHead}>
+            <span className={classes.bone} style={{ width: 90 }} />
+          </div>
+          <div className={classes.list}>
+            {Array.from({ length: cards }, (_, card) => (
+              <div key={card} className={classes.boneCard} />
+            ))}
+          </div>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+const without = (list: string[] | undefined, key: string): string[] | undefined => {
+  const left = list?.filter((each) => each !== key) ?? [];
+  return left.length > 0 ? left : undefined;
+};
+
+export function BoardPage(props: ViewPageProps) {
+  const { model, object, shown, show } = props;
+  const { filters, sorts, options, layout } = shown;
+  const phone = usePhone();
+  const me = useSession((state) => state.identity?.member?.id ?? null);
+  const [store] = useState(createBoardStore);
+  const [zones] = useState(() => new Map<string, DropZone>());
+  const [reveal] = useState(() => new Map<string, (index: number) => void>());
+  const scroller = useRef<HTMLDivElement>(null);
+  const { columns, cards, status, failure } = useStore(store);
+  const [asking, setAsking] = useState<Asking | null>(null);
+  const [creating, setCreating] = useState<Creating | null>(null);
+  const [said, setSaid] = useState('');
+  const [inHand, setInHand] = useState<string | null>(null);
+  const [at, setAt] = useState(0);
+  const isLifted = useRef(false);
+
+  const group = groupField(object, shown.group);
+  const rights = rightsOf(object);
+  const position = object.fields.find((field) => field.type === 'POSITION' && field.isActive) ?? null;
+  const isMovable = rights.canUpdate && group !== undefined && isEditable(group);
+  const isArranged = sorts.length === 0 && position !== null && !position.isWithheld;
+  const fields = useMemo(
+    () => cardFields(object, shownFields(object, layout), options, group),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- of the options the size of the cards alone
+    [object, layout, options.cardSize, group],
+  );
+
+  useEffect(() => {
+    if (status === 'ready' || status === 'failed') requestAnimationFrame(() => setTimeout(settle));
+  }, [status]);
+
+  const today = localDay(new Date());
+  const filterKey = useMemo(
+    () => JSON.stringify(toGraphQLFilter(model, object, filters, new Date(), me)),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- what "today" is changes with the day
+    [model, object, filters, me, today],
+  );
+  const order = (sorts.length > 0 || !position ? orderBy(object, sorts) : ['POSITION_ASC', 'ID_DESC']).join();
+  const hidden = useMemo(() => new Set(options.hiddenColumns), [options.hiddenColumns]);
+  const collapsed = useMemo(() => new Set(options.collapsedColumns), [options.collapsedColumns]);
+  const closed = useMemo(() => [...hidden, ...collapsed], [hidden, collapsed]);
+  const latestClosed = useRef(closed);
+  useEffect(() => {
+    latestClosed.current = closed;
+  });
+  const boundsKey = JSON.stringify(options.bounds ?? null);
+  const summaryKey = JSON.stringify(options.summary ?? null);
+  const fieldKey = fields.map(({ id, type }) => `${id}:${type}`).join();
+  const groupKey = JSON.stringify([group?.id, group?.type, group?.options]);
+  const load = useCallback(() => {
+    if (!group) return;
+    void store.load(
+      {
+        model,
+        object,
+        fields,
+        group,
+        bucket: shown.bucket,
+        bounds: (JSON.parse(boundsKey) as number[] | null) ?? undefined,
+        summary: (JSON.parse(summaryKey) as ViewOptions['summary'] | null) ?? undefined,
+        filter: JSON.parse(filterKey) as Clause | null,
+        orderBy: order.split(','),
+        position: isMovable && isArranged ? position : null,
+      },
+      latestClosed.current,
+    );
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the keys stand for what they are made of
+  }, [
+    store,
+    object.id,
+    fieldKey,
+    groupKey,
+    shown.bucket,
+    boundsKey,
+    summaryKey,
+    filterKey,
+    order,
+    isMovable,
+    isArranged,
+  ]);
+  useEffect(load, [load]);
+  useEffect(() => {
+    if (status === 'ready') void store.open(columns.map(({ key }) => key).filter((key) => !closed.includes(key)));
+  }, [store, status, columns, closed]);
+
+  useLiveObjects(
+    useMemo(
+      () => [object.id, ...dependencies(model, object, [...fields, ...(group ? [group] : [])])],
+      [model, object, fields, group],
+    ),
+    (changes) => void store.refresh(changes),
+  );
+
+  const visible = useMemo(() => columns.filter(({ key }) => !hidden.has(key)), [columns, hidden]);
+  const open = visible.filter(({ key }) => !collapsed.has(key));
+  const total = columns.reduce((sum, { key }) => sum + (cards[key]?.count ?? 0), 0);
+  const loaded = open.flatMap(({ key }) => cards[key]?.rows.map(({ id }) => id) ?? []);
+  const loadedKey = loaded.join();
+  useEffect(() => rememberList(object, loadedKey.split(','), total), [object, loadedKey, total]);
+  const first = loaded[0] ?? null;
+  const hand = inHand !== null && loaded.includes(inHand) ? inHand : first;
+
+  const set = (next: { [option in keyof ViewOptions]: ViewOptions[option] | undefined }) =>
+    show({
+      options: Object.fromEntries(Object.entries({ ...options, ...next }).filter(([, value]) => value !== undefined)),
+    });
+
+  const labelOf = useCallback(
+    (id: string): string => {
+      const found = store.find(id);
+      return (found && recordLabel(model, object, found.row)) || 'Untitled';
+    },
+    [store, model, object],
+  );
+  const focusCard = useCallback((id: string, tries = 12) => {
+    const card = document.querySelector<HTMLElement>(`[data-card="${id}"]:not([data-ghost])`);
+    if (card) card.focus({ preventScroll: tries === 12 });
+    else if (tries > 0) requestAnimationFrame(() => focusCard(id, tries - 1));
+  }, []);
+
+  const tell = useCallback(
+    (id: string, to: Place) => {
+      const state = store.getState();
+      const column = state.columns.find(({ key }) => key === to.column);
+      setSaid(
+        `${labelOf(id)} is ${to.index + 1} of ${state.cards[to.column]?.count ?? 0} in ${column?.label ?? ''} now.`,
+      );
+    },
+    [store, labelOf],
+  );
+
+  const move = useCallback(
+    async (id: string, to: Place, more: Edit[] = []): Promise<Failure | null> => {
+      const { columns: all, query } = store.getState();
+      const column = all.find(({ key }) => key === to.column);
+      const found = store.find(id);
+      if (!column || !found || !query) return null;
+      const isOther = found.place.column !== to.column;
+      if (isOther && column.valueFor(null) === undefined) {
+        announce(
+          `${labelOf(id)} not moved`,
+          `What would make it one of “${column.label}” cannot be told. Edit the field itself.`,
+        );
+        return null;
+      }
+      if (!isOther && !query.position) {
+        announce(
+          `${labelOf(id)} not moved`,
+          'Cards lie in the order of the view. Without its sorting you arrange them yourself.',
+        );
+        return null;
+      }
+      const outcome = await store.move(id, to, more);
+      if (!outcome) {
+        tell(id, to);
+        return null;
+      }
+      if (more.length > 0) return outcome;
+      setSaid(`${labelOf(id)} is where it was. ${reasonOf(outcome)}`);
+      if (askedField(object, query.group, outcome)) setAsking({ row: found.row, to, failure: outcome });
+      else announceFailure(`${labelOf(id)} not moved`, outcome);
+      return outcome;
+    },
+    [store, object, labelOf, tell],
+  );
+  const latestMove = useRef(move);
+  useEffect(() => {
+    latestMove.current = move;
+  });
+
+  const remove = useCallback(
+    async (id: string) => {
+      const putBack = store.remove(id);
+      try {
+        const step = await deleteRecords(object, [id]);
+        offerUndo(object, 1, step, putBack);
+      } catch (cause) {
+        putBack();
+        announceFailure(`${object.labelSingular} not deleted`, cause);
+      }
+    },
+    [store, object],
+  );
+
+  const actions = useMemo<CardActions>(
+    () => ({
+      onPointerDown: (event, id) => {
+        if (!isMovable) return;
+        startDrag(event.nativeEvent, event.currentTarget, id, {
+          store,
+          scroller: () => scroller.current,
+          zones: () => zones.values(),
+          onDrop: (card, to) => void latestMove.current(card, to),
+        });
+      },
+      onFocus: setInHand,
+      onMoveTo: isMovable
+        ? (id, column) => {
+            setInHand(id);
+            void latestMove.current(id, { column, index: 0 }).then(() => focusCard(id));
+          }
+        : null,
+      onDelete: rights.canDelete ? (id) => void remove(id) : null,
+    }),
+    [isMovable, store, zones, focusCard, rights.canDelete, remove],
+  );
+
+  const label = labelField(object);
+  const valuesIn = (column: Column): { [name: string]: ColumnValue } => {
+    const value = column.valueFor(null);
+    const top = store.getState().cards[column.key]?.rows[0];
+    const { query } = store.getState();
+    return {
+      ...(group && isEditable(group) && value !== undefined && value !== null ? toPatch(group, value) : {}),
+      ...(query?.position && top ? toPatch(query.position, Math.ceil(positionOf(query, top)) - 1) : {}),
+    };
+  };
+  const readBack = [...fields, ...(group ? [group] : []), ...(position ? [position] : [])];
+  const create = async (column: Column, name: string): Promise<boolean> => {
+    if (!label) return false;
+    const values = valuesIn(column);
+    const parsed = parseValue(label, name, null);
+    const start = (cause: Failure | null): FormStart => ({
+      field: label,
+      value: 'value' in parsed ? parsed.value : null,
+      failure: cause,
+    });
+    if ('reason' in parsed || fieldsToAsk(model, object, Object.keys(values)).length > 0) {
+      setCreating({ values, start: start(null) });
+      return false;
+    }
+    try {
+      const row = await createRecord(model, object, readBack, { ...values, ...toPatch(label, parsed.value) });
+      store.insert(column.key, row);
+      setInHand(row.id);
+      return true;
+    } catch (cause) {
+      setCreating({ values, start: start(toFailure(cause)) });
+      return false;
+    }
+  };
+  const isCreatable = (column: Column) =>
+    rights.canCreate && label !== undefined && isEditable(label) && column.valueFor(null) !== undefined;
+
+  const createAsked = useCreate((state) => state.objectId === object.id);
+  useEffect(() => {
+    if (!createAsked) return;
+    useCreate.setState({ objectId: null });
+    if (rights.canCreate) setCreating({ values: {}, start: undefined });
+  }, [createAsked, rights.canCreate]);
+
+  /** The keyboard goes over the cards, and with Space takes one along. */
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    const id = (event.target as HTMLElement).dataset['card'];
+    const found = id === undefined ? null : store.find(id);
+    if (id === undefined || !found || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { held } = store.getState();
+    const { place } = held && isLifted.current ? { place: held.to } : found;
+    const columnAt = open.findIndex(({ key }) => key === place.column);
+    const rowsOf = (index: number) => cards[open[index]?.key ?? '']?.rows ?? [];
+    const sideways = (by: 1 | -1, isFilled: boolean): Place | null => {
+      for (let next = columnAt + by; open[next]; next += by) {
+        const { length } = rowsOf(next);
+        const key = open[next]?.key ?? '';
+        if (!isFilled || length > 0)
+          return { column: key, index: Math.min(place.index, isFilled ? length - 1 : length) };
+      }
+      return null;
+    };
+    const most = rowsOf(columnAt).length - (held && found.place.column !== place.column ? 0 : 1);
+    const along = (index: number): Place => ({ column: place.column, index: Math.max(0, Math.min(most, index)) });
+    const ways: { [key: string]: () => Place | null } = {
+      ArrowUp: () => along(place.index - 1),
+      ArrowDown: () => along(place.index + 1),
+      Home: () => along(0),
+      End: () => along(most),
+      ArrowLeft: () => sideways(-1, !held),
+      ArrowRight: () => sideways(1, !held),
+    };
+    const put = () => {
+      isLifted.current = false;
+      store.setState({ held: null });
+    };
+    const bring = (to: Place) => {
+      zones.get(to.column)?.element.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+      reveal.get(to.column)?.(to.index);
+    };
+    const way = ways[event.key];
+    if (way) {
+      const to = way();
+      event.preventDefault();
+      if (!to) return;
+      bring(to);
+      if (held && isLifted.current) {
+        store.setState({ held: { ...held, to } });
+        const column = open.find(({ key }) => key === to.column);
+        setSaid(`${to.index + 1} in ${column?.label ?? ''}.`);
+      } else {
+        const next = cards[to.column]?.rows[to.index];
+        if (next) focusCard(next.id);
+      }
+      return;
+    }
+    if (event.key === ' ' && !isMovable) return event.preventDefault();
+    if (held && isLifted.current && (event.key === ' ' || event.key === 'Enter')) {
+      const { to } = held;
+      put();
+      bring(to);
+      if (to.column === held.from.column && to.index === held.from.index) setSaid(`${labelOf(id)} stays where it was.`);
+      else void move(id, to).then(() => focusCard(id));
+      // At once, too: the card has gone to another column, and the keyboard goes with it.
+      requestAnimationFrame(() => focusCard(id));
+    } else if (held && isLifted.current && (event.key === 'Escape' || event.key === 'Tab')) {
+      put();
+      setSaid(`${labelOf(id)} stays where it was.`);
+      if (event.key === 'Tab') return undefined;
+    } else if (event.key === ' ') {
+      isLifted.current = true;
+      store.setState({ held: { id, from: found.place, to: found.place } });
+      setSaid(
+        `${labelOf(id)} taken up, ${found.place.index + 1} in ${open[columnAt]?.label ?? ''}. Arrow keys move it, Space puts it down, Escape leaves it.`,
+      );
+    } else return undefined;
+    event.preventDefault();
+    event.stopPropagation();
+    return undefined;
+  };
+
+  const goTo = (index: number) => {
+    const key = visible[index]?.key;
+    if (key !== undefined) zones.get(key)?.element.scrollIntoView({ inline: 'start', block: 'nearest' });
+  };
+
+  const lower = object.labelPlural.toLowerCase();
+  const isReady = columns.length > 0;
+  return (
+    <ViewFrame
+      {...props}
+      note={isReady ? total.toLocaleString('en') : ''}
+      onCreate={rights.canCreate ? () => setCreating({ values: {}, start: undefined }) : null}
+    >
+      {!group ? (
+        <Message icon={<IconLayoutKanban size={22} />} title="Nothing to make columns of">
+          A board has a column for each option, person or date. Add such a field to the {lower} first.
+        </Message>
+      ) : status === 'failed' ? (
+        <Message
+          tone="alert"
+          title={`The ${lower} could not be read`}
+          actions={<Button onClick={load}>Try again</Button>}
+        >
+          {failure ? reasonOf(failure) : null}
+        </Message>
+      ) : !isReady ? (
+        <Skeleton />
+      ) : status === 'ready' && total === 0 && filters.length > 0 ? (
+        <Message
+          title={`No ${lower} match`}
+          actions={
+            <Button variant="default" onClick={() => show({ filters: [] })}>
+              Clear the filters
+            </Button>
+          }
+        >
+          Nothing fits all of these filters at once.
+        </Message>
+      ) : (
+        <>
+          {phone ? (
+            <nav className={classes.segments} aria-label="Columns">
+              {visible.map(({ key, label: name }, index) => (
+                <button
+                  key={key}
+                  type="button"
+                  aria-current={index === at}
+                  onClick={() => goTo(index)}
+                  ref={(button) => {
+                    if (index === at) button?.scrollIntoView({ block: 'nearest', inline: 'center' });
+                  }}
+                >
+                  {name} <span className={classes.count}>{(cards[key]?.count ?? 0).toLocaleString('en')}</span>
+                </button>
+              ))}
+            </nav>
+          ) : null}
+          <div
+            ref={scroller}
+            className={classes.board}
+            role="group"
+            aria-label={`Board of ${lower} by ${group.label.toLowerCase()}`}
+            aria-busy={status === 'loading'}
+            onKeyDown={onKeyDown}
+            onScroll={(event) => {
+              if (phone)
+                setAt(Math.round(event.currentTarget.scrollLeft / Math.max(1, event.currentTarget.clientWidth)));
+            }}
+          >
+            {visible.map((column) =>
+              collapsed.has(column.key) && !phone ? (
+                <ClosedColumn
+                  key={column.key}
+                  column={column}
+                  count={cards[column.key]?.count ?? 0}
+                  zones={zones}
+                  onOpen={() => set({ collapsedColumns: without(options.collapsedColumns, column.key) })}
+                />
+              ) : (
+                <BoardColumn
+                  key={column.key}
+                  model={model}
+                  object={object}
+                  store={store}
+                  column={column}
+                  columns={visible}
+                  fields={fields}
+                  sum={sumText(object, options.summary, cards[column.key], cards)}
+                  limit={options.limits?.[column.key]}
+                  onLimit={(limit) => {
+                    const { [column.key]: _, ...others } = options.limits ?? {};
+                    const limits = limit === undefined ? others : { ...others, [column.key]: limit };
+                    set({ limits: Object.keys(limits).length > 0 ? limits : undefined });
+                  }}
+                  onCollapse={() => set({ collapsedColumns: [...(options.collapsedColumns ?? []), column.key] })}
+                  onHide={() => set({ hiddenColumns: [...(options.hiddenColumns ?? []), column.key] })}
+                  onCreate={isCreatable(column) ? (name) => create(column, name) : null}
+                  inHand={hand}
+                  actions={actions}
+                  zones={zones}
+                  reveal={reveal}
+                />
+              ),
+            )}
+          </div>
+          <p id="board-help" hidden>
+            Space takes a card up, arrow keys move it, Space puts it down.
+          </p>
+        </>
+      )}
+      <div className="visually-hidden" role="status" aria-live="assertive">
+        {said}
+      </div>
+      <Suspense fallback={null}>
+        {creating ? (
+          <CreateModal
+            model={model}
+            object={object}
+            fields={readBack}
+            values={creating.values}
+            start={creating.start}
+            onClose={() => setCreating(null)}
+            onCreated={(row) => {
+              setInHand(row.id);
+              void store.refresh([]).then(() => focusCard(row.id));
+            }}
+          />
+        ) : null}
+      </Suspense>
+      {asking && group ? (
+        <MoveAsk
+          model={model}
+          object={object}
+          group={group}
+          row={asking.row}
+          column={columns.find(({ key }) => key === asking.to.column)?.label ?? ''}
+          failure={asking.failure}
+          onTry={(edits) => move(asking.row.id, asking.to, edits)}
+          onClose={() => {
+            setAsking(null);
+            requestAnimationFrame(() => focusCard(asking.row.id));
+          }}
+        />
+      ) : null}
+    </ViewFrame>
+  );
+}

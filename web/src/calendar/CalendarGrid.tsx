@@ -1,0 +1,136 @@
+import { DayView, MonthView, WeekView, type ScheduleEventData } from '@mantine/schedule';
+import '@mantine/schedule/styles.css';
+import { useMemo } from 'react';
+import { splitInstant } from '../model/dates.ts';
+import { formats, timeOfDay } from '../model/formats.ts';
+import classes from './calendar.module.css';
+import { today, type Entry, type Scale } from './entries.ts';
+
+type At = { day: string; time: string | null };
+
+interface CalendarGridProps {
+  scale: Scale;
+  day: string;
+  firstDay: number;
+  entries: Entry[];
+  labelOf: (id: string) => string;
+  colorOf: (id: string) => string | null;
+  isMovable: boolean;
+  isResizable: boolean;
+  isCreatable: boolean;
+  onOpen: (id: string) => void;
+  onMove: (id: string, to: At) => void;
+  onEnd: (id: string, to: { day: string; time: string }) => void;
+  onSelect: (from: At, until?: At) => void;
+  onDay: (day: string) => void;
+}
+
+/** Ours by the names of the theme. */
+const COLORS: { [color: string]: string } = { turquoise: 'teal', sky: 'cyan', purple: 'violet' };
+
+const at = (wall: string): { day: string; time: string } => ({ day: wall.slice(0, 10), time: wall.slice(11, 16) });
+/** A selection ends with its last second. */
+const after = (wall: string): { day: string; time: string } =>
+  wall.endsWith(':59') ? at(new Date(Date.parse(`${wall.replace(' ', 'T')}Z`) + 1000).toISOString()) : at(wall);
+
+const wallNow = (): string => {
+  const { day, time } = splitInstant(new Date().toISOString());
+  return `${day} ${time}:00`;
+};
+
+export function CalendarGrid(props: CalendarGridProps) {
+  const { scale, day, firstDay, entries, labelOf, colorOf, isMovable, isResizable, isCreatable } = props;
+  const { onOpen, onMove, onEnd, onSelect, onDay } = props;
+  const events = useMemo(
+    () =>
+      entries.map(({ id, start, end, isAllDay }): ScheduleEventData => {
+        const color = colorOf(id) ?? 'pine';
+        return { id, title: labelOf(id), start, end, color: COLORS[color] ?? color, payload: { isAllDay } };
+      }),
+    [entries, labelOf, colorOf],
+  );
+  const shared = {
+    date: day,
+    events,
+    firstDayOfWeek: firstDay as 0,
+    withHeader: false,
+    locale: formats().locale.slice(0, 2),
+    className: classes.grid,
+    withEventsDragAndDrop: isMovable,
+    withDragSlotSelect: isCreatable,
+    onEventClick: ({ id }: ScheduleEventData) => onOpen(String(id)),
+    onEventDrop: ({
+      eventId,
+      newStart,
+      event,
+    }: {
+      eventId: string | number;
+      newStart: string;
+      event: ScheduleEventData;
+    }) => {
+      const { isAllDay } = event.payload as { isAllDay: boolean };
+      onMove(String(eventId), { day: newStart.slice(0, 10), time: isAllDay ? null : newStart.slice(11, 16) });
+    },
+    renderEventBody: (event: ScheduleEventData) => (
+      <span className={classes.event}>
+        {event.payload?.['isAllDay'] === true ? null : (
+          <time className={classes.time}>{timeOfDay(String(event.start).slice(11, 16))}</time>
+        )}{' '}
+        {event.title}
+      </span>
+    ),
+  };
+  if (scale === 'MONTH')
+    return (
+      <MonthView
+        {...shared}
+        maxEventsPerDay={4}
+        weekdayFormat="ddd"
+        highlightToday={false}
+        getDayProps={(date) => ({ mod: { now: date === today() } })}
+        onDayClick={(date) => onSelect({ day: date, time: null })}
+        onSlotDragEnd={(from, until) => {
+          if (at(from).day !== at(until).day)
+            onSelect({ day: at(from).day, time: null }, { day: at(until).day, time: null });
+        }}
+        // Within the month an entry keeps its time.
+        onEventDrop={({ eventId, newStart }) => onMove(String(eventId), { day: newStart.slice(0, 10), time: null })}
+        labels={{ moreLabel: (count) => `${count} more` }}
+      />
+    );
+  const timed = {
+    ...shared,
+    slotLabelFormat: (slot: string) => timeOfDay(slot.length > 8 ? slot.slice(11, 16) : slot.slice(0, 5)),
+    startScrollTime: '07:00:00',
+    eventDragInterval: 15,
+    getCurrentTime: wallNow,
+    withEventResize: isResizable,
+    canResizeEvent: (event: ScheduleEventData) => event.payload?.['isAllDay'] !== true,
+    onEventResize: ({
+      eventId,
+      newStart,
+      newEnd,
+      event,
+    }: {
+      eventId: string | number;
+      newStart: string;
+      newEnd: string;
+      event: ScheduleEventData;
+    }) => {
+      if (newEnd !== event.end) onEnd(String(eventId), at(newEnd));
+      else onMove(String(eventId), at(newStart));
+    },
+    onTimeSlotClick: ({ slotStart, slotEnd }: { slotStart: string; slotEnd: string }) => {
+      if (isCreatable) onSelect(at(slotStart), after(slotEnd));
+    },
+    onAllDaySlotClick: (date: string) => {
+      if (isCreatable) onSelect({ day: date, time: null });
+    },
+    onSlotDragEnd: (from: string, until: string) => onSelect(at(from), after(until)),
+  };
+  return scale === 'WEEK' ? (
+    <WeekView {...timed} intervalMinutes={30} withWeekNumber={false} highlightToday={false} onDateChange={onDay} />
+  ) : (
+    <DayView {...timed} intervalMinutes={30} />
+  );
+}

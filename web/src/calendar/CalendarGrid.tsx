@@ -1,5 +1,6 @@
 import { DayView, MonthView, WeekView, type ScheduleEventData } from '@mantine/schedule';
 import '@mantine/schedule/styles.css';
+import { useElementSize } from '@mantine/hooks';
 import { useMemo } from 'react';
 import { splitInstant } from '../model/dates.ts';
 import { formats, timeOfDay } from '../model/formats.ts';
@@ -25,6 +26,12 @@ interface CalendarGridProps {
   onDay: (day: string) => void;
 }
 
+/** Heights of a month: of its head, of a day without entries, and of one entry. */
+const WEEKDAYS = 38;
+const WEEKS = 5;
+const DAY = 42;
+const LINE = 27;
+
 /** Ours by the names of the theme. */
 const COLORS: { [color: string]: string } = { turquoise: 'teal', sky: 'cyan', purple: 'violet' };
 
@@ -41,6 +48,7 @@ const wallNow = (): string => {
 export function CalendarGrid(props: CalendarGridProps) {
   const { scale, day, firstDay, entries, labelOf, colorOf, isMovable, isResizable, isCreatable } = props;
   const { onOpen, onMove, onEnd, onSelect, onDay } = props;
+  const { ref, height } = useElementSize();
   const events = useMemo(
     () =>
       entries.map(({ id, start, end, isAllDay }): ScheduleEventData => {
@@ -55,7 +63,6 @@ export function CalendarGrid(props: CalendarGridProps) {
     firstDayOfWeek: firstDay as 0,
     withHeader: false,
     locale: formats().locale.slice(0, 2),
-    className: classes.grid,
     withEventsDragAndDrop: isMovable,
     withDragSlotSelect: isCreatable,
     onEventClick: ({ id }: ScheduleEventData) => onOpen(String(id)),
@@ -80,28 +87,34 @@ export function CalendarGrid(props: CalendarGridProps) {
       </span>
     ),
   };
+  // Measured first: how many entries a day has room for follows from it, and where the hours scroll.
+  if (height === 0) return <div ref={ref} className={classes.grid} />;
   if (scale === 'MONTH')
     return (
-      <MonthView
-        {...shared}
-        maxEventsPerDay={4}
-        weekdayFormat="ddd"
-        highlightToday={false}
-        getDayProps={(date) => ({ mod: { now: date === today() } })}
-        onDayClick={(date) => onSelect({ day: date, time: null })}
-        onSlotDragEnd={(from, until) => {
-          if (at(from).day !== at(until).day)
-            onSelect({ day: at(from).day, time: null }, { day: at(until).day, time: null });
-        }}
-        // Within the month an entry keeps its time.
-        onEventDrop={({ eventId, newStart }) => onMove(String(eventId), { day: newStart.slice(0, 10), time: null })}
-        labels={{ moreLabel: (count) => `${count} more` }}
-      />
+      <div ref={ref} className={classes.grid}>
+        <MonthView
+          {...shared}
+          consistentWeeks={false}
+          maxEventsPerDay={Math.max(2, Math.floor(((height - WEEKDAYS) / WEEKS - DAY) / LINE))}
+          weekdayFormat="ddd"
+          highlightToday={false}
+          getDayProps={(date) => ({ mod: { now: date === today() } })}
+          onDayClick={(date) => onSelect({ day: date, time: null })}
+          onSlotDragEnd={(from, until) => {
+            if (at(from).day !== at(until).day)
+              onSelect({ day: at(from).day, time: null }, { day: at(until).day, time: null });
+          }}
+          // Within the month an entry keeps its time.
+          onEventDrop={({ eventId, newStart }) => onMove(String(eventId), { day: newStart.slice(0, 10), time: null })}
+          labels={{ moreLabel: (count) => `${count} more` }}
+        />
+      </div>
     );
   const timed = {
     ...shared,
     slotLabelFormat: (slot: string) => timeOfDay(slot.length > 8 ? slot.slice(11, 16) : slot.slice(0, 5)),
     startScrollTime: '07:00:00',
+    scrollAreaProps: { mah: height },
     eventDragInterval: 15,
     getCurrentTime: wallNow,
     withEventResize: isResizable,
@@ -128,9 +141,13 @@ export function CalendarGrid(props: CalendarGridProps) {
     },
     onSlotDragEnd: (from: string, until: string) => onSelect(at(from), after(until)),
   };
-  return scale === 'WEEK' ? (
-    <WeekView {...timed} intervalMinutes={30} withWeekNumber={false} highlightToday={false} onDateChange={onDay} />
-  ) : (
-    <DayView {...timed} intervalMinutes={30} />
+  return (
+    <div ref={ref} className={classes.grid}>
+      {scale === 'WEEK' ? (
+        <WeekView {...timed} intervalMinutes={30} withWeekNumber={false} highlightToday={false} onDateChange={onDay} />
+      ) : (
+        <DayView {...timed} intervalMinutes={30} />
+      )}
+    </div>
   );
 }

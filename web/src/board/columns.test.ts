@@ -87,8 +87,19 @@ describe('days', () => {
     const months = await columns(field('DATE'), { bucket: 'MONTH' });
     expect(months.map(({ label }) => label)).toEqual([
       'Earlier',
-      ...['Aug 2026', 'Sep 2026', 'Oct 2026', 'Nov 2026', 'Dec 2026', 'Jan 2027', 'Feb 2027', 'Mar 2027', 'Apr 2027'],
-      ...['May 2027', 'Jun 2027', 'Jul 2027', 'Aug 2027'],
+      'Aug 2026',
+      'Sep 2026',
+      'Oct 2026',
+      'Nov 2026',
+      'Dec 2026',
+      'Jan 2027',
+      'Feb 2027',
+      'Mar 2027',
+      'Apr 2027',
+      'May 2027',
+      'Jun 2027',
+      'Jul 2027',
+      'Aug 2027',
       'Later',
       'No it',
     ]);

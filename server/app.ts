@@ -39,6 +39,7 @@ import { buildInstance } from './gateway/instance.ts';
 import type { Instance } from './gateway/instance.ts';
 import { installGateway, makeEndpoints, recordsEndpoint } from './gateway/installGateway.ts';
 import { introspectSchema } from './gateway/introspect.ts';
+import { installExports } from './exports/exportRoutes.ts';
 import { installHealth } from './health/health.ts';
 import { installImports } from './imports/importRoutes.ts';
 import { handleError, sendError } from './http/answer.ts';
@@ -221,6 +222,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const { publicUrl } = accounts;
   const files = options.files && new Files({ pool, identities, secrets, publicUrl, ...options.files });
   files?.install(app);
+  installExports(app, { pool, identities, records });
   installSeeing(app, { pool, identities });
   installSignUp(app, { pool, identities, attempts, startSession, own, accounts, captcha, passkeys, showsMail });
   installOauth(app, { pool, identities, attempts, refusals, own, signingKeys, publicUrl });

@@ -13,7 +13,9 @@ export function exportCommand(): Command {
     .description('write all records of an object to stdout; relations as labels and ids')
     .argument('<object>', 'such as person, people or "Sales order"')
     .requiredOption('--workspace <slug>', 'the workspace to export from')
-    .addOption(new Option('--format <format>', 'how to write them').choices(['csv', 'ndjson']).default('csv'))
+    .addOption(
+      new Option('--format <format>', 'how to write them').choices(['csv', 'ndjson', 'xlsx', 'vcard']).default('csv'),
+    )
     .option('--as <email>', 'only what this member may read')
     .action(async (object: string, options: Options) => {
       await withDatabase(async (admin, database) => {

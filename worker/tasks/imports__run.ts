@@ -177,6 +177,7 @@ class Run {
       rejected: result.rejected,
       createdRelated: result.createdRelated.map(({ object, created }) => ({ objectId: object.id, created })),
       outcomes: result.outcomes,
+      headers: this.#problems.headers(),
       groups: this.#problems.all(),
     };
     await client.query('select core.end_import($1, $2, $3, $4)', [this.#id, status, told && JSON.stringify(told), failure && JSON.stringify(failure)]);

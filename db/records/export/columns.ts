@@ -9,6 +9,7 @@ import {
   type ObjectModel,
 } from '../model.ts';
 import { identifier } from '../sql.ts';
+import { headerOf, humanExpression, kindOf, type CellKind } from './human.ts';
 
 /** Whether the caller may read a column of a table of the workspace. */
 export type IsReadable = (table: string, column: string) => boolean;
@@ -29,8 +30,17 @@ export async function readableColumns(client: ClientBase, schema: string): Promi
 export interface ExportColumn {
   /** The header: a path that import understands. */
   path: string;
+  /** The name of the field, by which columns are chosen. */
+  field: string;
+  /** The header as people read it. */
+  label: string;
   /** How the value looks in CSV. */
   csv: string;
+  /** How people read it, and what that is in a spreadsheet. */
+  human: string;
+  kind: CellKind;
+  /** Whether it is the id of a related record. */
+  isId: boolean;
   /** Where the value stands in an NDJSON record, and how it is written there; null for what stands there in another column. */
   json: { keys: string[]; expression: string } | null;
 }
@@ -59,9 +69,16 @@ export function exportColumns(
       if (isLabelReadable(target, isReadable)) {
         joins.push(`left join ${identifier(schema)}.${identifier(target.tableName)} ${alias} on ${alias}.id = ${id}`);
         const label = labelExpression(target, alias);
-        columns.push({ path: relation.name, csv: label, json: { keys: [relation.name, 'label'], expression: label } });
+        columns.push({
+          ...textColumn(field, relation.name, nameOf(field, target), label),
+          json: { keys: [relation.name, 'label'], expression: label },
+        });
       }
-      columns.push({ path: `${relation.name}.id`, csv: id, json: { keys: [relation.name, 'id'], expression: id } });
+      columns.push({
+        ...textColumn(field, `${relation.name}.id`, `${nameOf(field, target)} id`, id),
+        isId: true,
+        json: { keys: [relation.name, 'id'], expression: id },
+      });
     }
     if (field.relations.length > 0) continue;
     const junction = junctionOf(model, field);
@@ -80,6 +97,20 @@ export function exportColumns(
   return { columns, joins };
 }
 
+/** One of several objects is named with it. */
+const nameOf = (field: FieldModel, target: ObjectModel): string =>
+  field.relations.length > 1 ? `${field.label} (${target.labelSingular})` : field.label;
+
+const textColumn = (field: FieldModel, path: string, label: string, value: string): Omit<ExportColumn, 'json'> => ({
+  path,
+  field: field.name,
+  label,
+  csv: value,
+  human: value,
+  kind: 'text',
+  isId: false,
+});
+
 function fieldColumn(field: FieldModel, part: string, value: string): ExportColumn {
   const path = part === '' ? field.name : `${field.name}.${part}`;
   const keys = part === '' ? [field.name] : [field.name, part];
@@ -87,7 +118,15 @@ function fieldColumn(field: FieldModel, part: string, value: string): ExportColu
   // Lists are JSON in CSV too: no separator is safe from being in a value.
   return {
     path,
+    field: field.name,
+    label: headerOf(field, part),
     csv: isList ? `array_to_json(${value})` : csvExpression(field, value),
+    human:
+      (field.resultType ?? field.type) === 'DURATION'
+        ? csvExpression(field, value)
+        : humanExpression(field, part, value),
+    kind: kindOf(field, part),
+    isId: false,
     json: { keys, expression: value },
   };
 }
@@ -112,7 +151,10 @@ function autoNumberColumn(field: FieldModel): ExportColumn {
   const text = field.columns.find(({ part }) => part === 'text') ?? field.columns[0];
   if (!text) throw new Error(`The auto-number ${field.name} has no column`);
   const value = `r.${identifier(text.column)}`;
-  return { path: field.name, csv: value, json: { keys: [field.name], expression: value } };
+  return {
+    ...textColumn(field, field.name, field.label, value),
+    json: { keys: [field.name], expression: value },
+  };
 }
 
 /** What a record is linked with: in CSV labels between semicolons, and ids; in JSON both of each. */
@@ -130,16 +172,20 @@ function linkColumns(
     else string_agg(${label}, '; ' order by ${label}, t.id) end`;
   return [
     {
-      path: field.name,
-      csv: `(select ${labels} ${from})`,
+      ...textColumn(field, field.name, field.label, `(select ${labels} ${from})`),
       json: {
         keys: [field.name],
         expression: `(select coalesce(jsonb_agg(jsonb_build_object('label', ${label}, 'id', t.id) order by ${label}, t.id), '[]') ${from})`,
       },
     },
     {
-      path: `${field.name}.id`,
-      csv: `(select string_agg(t.id::text, '; ' order by ${label}, t.id) ${from})`,
+      ...textColumn(
+        field,
+        `${field.name}.id`,
+        `${field.label} id`,
+        `(select string_agg(t.id::text, '; ' order by ${label}, t.id) ${from})`,
+      ),
+      isId: true,
       json: null,
     },
   ];

@@ -42,6 +42,11 @@ export class Problems {
     return { line, kind, reason, cell, cells };
   }
 
+  /** The columns of the file, in their order. */
+  headers(): string[] {
+    return this.mapping.map(({ header }) => header);
+  }
+
   /** The most frequent first. */
   all(): ProblemGroup[] {
     return [...this.groups.values()].sort((a, b) => b.count - a.count);

@@ -8,6 +8,7 @@ import {
   IconDatabaseCog,
   IconEye,
   IconGitMerge,
+  IconFileImport,
   IconKeyboard,
   IconLogout,
   IconPlus,
@@ -156,6 +157,17 @@ export default function CommandMenu() {
           void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } });
         },
       })),
+    ...(may('IMPORT_CSV')
+      ? objects
+          .filter((object) => rightsOf(object).canCreate || rightsOf(object).canUpdate)
+          .map((object) => ({
+            id: `import-${object.id}`,
+            label: `Import ${object.labelPlural.toLowerCase()}`,
+            icon: <IconFileImport size={16} />,
+            run: () =>
+              void router.navigate({ to: '/objects/$namePlural/import', params: { namePlural: object.namePlural } }),
+          }))
+      : []),
     {
       id: 'theme',
       label: colorScheme === 'dark' ? 'Use the light theme' : 'Use the dark theme',

@@ -73,6 +73,20 @@ const record = createRoute({
   component: lazyRouteComponent(() => import('../records/RecordPage.tsx'), 'RecordPage'),
 });
 
+const importing = createRoute({
+  getParentRoute: () => root,
+  path: '/objects/$namePlural/import',
+  validateSearch: (search: { [key: string]: unknown }): { id?: string } =>
+    typeof search['id'] === 'string' ? { id: search['id'] } : {},
+  component: lazyRouteComponent(() => import('../imports/ImportPage.tsx'), 'ImportPage'),
+});
+
+const imports = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/imports',
+  component: lazyRouteComponent(() => import('../imports/ImportsPage.tsx'), 'ImportsPage'),
+});
+
 const trash = createRoute({
   getParentRoute: () => root,
   path: '/trash',
@@ -247,6 +261,8 @@ export const router = createRouter({
     home,
     table,
     record,
+    importing,
+    imports,
     trash,
     duplicates,
     dataModel,

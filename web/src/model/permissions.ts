@@ -11,6 +11,8 @@ export type Flag =
   | 'IMPERSONATE'
   | 'SECURITY'
   | 'VIEWS'
+  | 'IMPORT_CSV'
+  | 'EXPORT_CSV'
   | 'API_KEYS_AND_WEBHOOKS';
 
 export interface Permissions {

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
-import { useNavigate } from '@tanstack/react-router';
+import { Link, useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { useCreate } from '../app/commandStore.ts';
@@ -15,6 +15,7 @@ import { toGraphQLFilter } from '../model/filterTree.ts';
 import { labelField } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { orderBy } from '../model/sorting.ts';
+import { useMay } from '../model/store.ts';
 import { isEditable } from '../model/text.ts';
 import type { ModelField } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
@@ -148,6 +149,7 @@ export function ObjectTable(props: ViewPageProps) {
   );
 
   const rights = rightsOf(object);
+  const mayImport = useMay('IMPORT_CSV');
   const label = labelField(object);
   const startCreating = useCallback(() => {
     // The row at the foot of the table is edited as others are, which a role that only creates may not.
@@ -244,9 +246,21 @@ export function ObjectTable(props: ViewPageProps) {
             title={`No ${lower} yet`}
             actions={
               rights.canCreate ? (
-                <Button leftSection={<IconPlus size={14} />} onClick={startCreating}>
-                  Create the first {object.labelSingular.toLowerCase()}
-                </Button>
+                <>
+                  <Button leftSection={<IconPlus size={14} />} onClick={startCreating}>
+                    Create the first {object.labelSingular.toLowerCase()}
+                  </Button>
+                  {mayImport ? (
+                    <Button
+                      variant="default"
+                      renderRoot={(link) => (
+                        <Link to="/objects/$namePlural/import" params={{ namePlural: object.namePlural }} {...link} />
+                      )}
+                    >
+                      Import a file
+                    </Button>
+                  ) : null}
+                </>
               ) : undefined
             }
           >

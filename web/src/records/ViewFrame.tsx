@@ -6,11 +6,15 @@ import { LateMenu } from '../app/LateMenu.tsx';
 import { usePhone } from '../app/phone.ts';
 import { settled } from '../app/settled.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
+import { toGraphQLFilter } from '../model/filterTree.ts';
+import { orderBy } from '../model/sorting.ts';
 import type { Model, ModelObject } from '../model/types.ts';
+import { useSession } from '../session/session.ts';
 import { isChanged, type ViewControls } from '../views/controls.ts';
 import { encodeColumns, type Shown } from '../views/shown.ts';
 import { ViewChanges } from '../views/ViewChanges.tsx';
 import { TypeButton, ViewButton, ViewMenuButton } from '../views/viewButtons.tsx';
+import { shownFields } from './columnLayout.ts';
 import { PageHeader } from './PageHeader.tsx';
 import { ColumnsButton, SortButton } from './tableButtons.tsx';
 import classes from './records.module.css';
@@ -42,6 +46,7 @@ const CreateHost = lazy(async () => {
 const FilterBar = lazy(async () => ({ default: (await import('./FilterBar.tsx')).FilterBar }));
 const ViewDialog = lazy(async () => ({ default: (await import('../views/ViewDialog.tsx')).ViewDialog }));
 const ShareViewDialog = lazy(async () => ({ default: (await import('../views/ShareViewDialog.tsx')).ShareViewDialog }));
+const ExportDialog = lazy(async () => ({ default: (await import('../exports/ExportDialog.tsx')).ExportDialog }));
 const DefaultsDialog = lazy(async () => ({ default: (await import('../views/DefaultsDialog.tsx')).DefaultsDialog }));
 
 /** What each way of showing the records of an object is given. */
@@ -69,7 +74,8 @@ export function ViewFrame({ model, object, shown, show, views, onPast, note, onC
   const { view } = views;
   const phone = usePhone();
   const router = useRouter();
-  const [dialog, setDialog] = useState<'new' | 'rename' | 'share' | 'defaults' | null>(null);
+  const [dialog, setDialog] = useState<'new' | 'rename' | 'share' | 'defaults' | 'export' | null>(null);
+  const me = useSession((state) => state.identity?.member?.id ?? null);
   const [addingFilter, setAddingFilter] = useState(false);
   // From the first filter on, also while there is none: the line knows which one is new.
   const [filtering, setFiltering] = useState(false);
@@ -110,6 +116,7 @@ export function ViewFrame({ model, object, shown, show, views, onPast, note, onC
             onRename={() => setDialog('rename')}
             onShare={() => setDialog('share')}
             onDefaults={() => setDialog('defaults')}
+            onExport={() => setDialog('export')}
             defaultOpened={isWanted}
           />
         )}
@@ -222,6 +229,15 @@ export function ViewFrame({ model, object, shown, show, views, onPast, note, onC
           />
         ) : null}
         {dialog === 'share' && view ? <ShareViewDialog view={view} onClose={() => setDialog(null)} /> : null}
+        {dialog === 'export' ? (
+          <ExportDialog
+            object={object}
+            fields={shownFields(object, layout)}
+            filter={toGraphQLFilter(model, object, filters, new Date(), me)}
+            orderBy={orderBy(object, sorts)}
+            onClose={() => setDialog(null)}
+          />
+        ) : null}
         {dialog === 'defaults' && view ? (
           <DefaultsDialog object={object} view={view} known={views.known} onClose={() => setDialog(null)} />
         ) : null}

@@ -1,6 +1,8 @@
 import { Menu } from '@mantine/core';
 import {
   IconCopy,
+  IconFileExport,
+  IconFileImport,
   IconHomeStar,
   IconLink,
   IconLock,
@@ -14,6 +16,7 @@ import {
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { say } from '../app/corner.ts';
+import { rightsOf } from '../model/permissions.ts';
 import { useMay } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import { announceFailure, offerToTakeBack } from '../records/announce.tsx';
@@ -31,6 +34,7 @@ interface ViewMenuProps {
   onRename: () => void;
   onShare: () => void;
   onDefaults: () => void;
+  onExport: () => void;
   defaultOpened: boolean;
 }
 
@@ -45,9 +49,21 @@ async function attempt(title: string, work: () => Promise<unknown>): Promise<boo
 }
 
 /** What one does with the view that is open. */
-export function ViewMenu({ object, views, link, onRename, onShare, onDefaults, defaultOpened }: ViewMenuProps) {
+export function ViewMenu({
+  object,
+  views,
+  link,
+  onRename,
+  onShare,
+  onDefaults,
+  onExport,
+  defaultOpened,
+}: ViewMenuProps) {
   const { known, view, open } = views;
   const keepsViews = useMay('VIEWS');
+  const rights = rightsOf(object);
+  const mayImport = useMay('IMPORT_CSV') && (rights.canCreate || rights.canUpdate);
+  const mayExport = useMay('EXPORT_CSV');
   const identity = useSession((state) => state.identity);
   const me = identity?.member?.id ?? null;
   const own = known.defaults.find(({ principalKind }) => principalKind === 'MEMBER');
@@ -157,6 +173,21 @@ export function ViewMenu({ object, views, link, onRename, onShare, onDefaults, d
           </>
         ) : null}
         <Menu.Divider />
+        {mayImport && mayWrite ? (
+          <Menu.Item
+            leftSection={<IconFileImport size={15} />}
+            renderRoot={(props) => (
+              <Link to="/objects/$namePlural/import" params={{ namePlural: object.namePlural }} {...props} />
+            )}
+          >
+            Import…
+          </Menu.Item>
+        ) : null}
+        {mayExport ? (
+          <Menu.Item leftSection={<IconFileExport size={15} />} onClick={onExport}>
+            Export…
+          </Menu.Item>
+        ) : null}
         <Menu.Item
           leftSection={<IconTrash size={15} />}
           renderRoot={(props) => <Link to="/trash" search={{ object: object.nameSingular }} {...props} />}

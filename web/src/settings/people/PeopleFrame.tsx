@@ -1,6 +1,7 @@
 import {
   IconBell,
   IconChecklist,
+  IconFileImport,
   IconUserCircle,
   IconUserShield,
   IconUsers,
@@ -22,6 +23,7 @@ const SECTIONS = [
   { to: '/settings/teams', label: 'Teams', icon: IconUsersGroup },
   { to: '/settings/roles', label: 'Roles', icon: IconUserShield },
   { to: '/settings/address', label: 'Address', icon: IconWorld },
+  { to: '/settings/imports', label: 'Imports', icon: IconFileImport },
   { to: '/settings/jobs', label: 'Jobs', icon: IconChecklist },
 ] as const;
 
@@ -36,6 +38,7 @@ export function PeopleFrame({ label, actions, children }: PeopleFrameProps) {
   const keepsMembers = useProfile((state) => state.profile?.keepsMembers);
   const keepsRoles = useMay('ROLES');
   const keepsWorkspace = useMay('WORKSPACE');
+  const mayImport = useMay('IMPORT_CSV');
   const isOpen = {
     '/settings/profile': true,
     '/settings/notifications': true,
@@ -43,6 +46,7 @@ export function PeopleFrame({ label, actions, children }: PeopleFrameProps) {
     '/settings/teams': keepsMembers,
     '/settings/roles': keepsRoles,
     '/settings/address': keepsWorkspace,
+    '/settings/imports': mayImport,
     '/settings/jobs': keepsWorkspace,
   };
   return (

@@ -1,0 +1,127 @@
+import { Button, Checkbox, Group, Modal, Radio, SegmentedControl, Stack } from '@mantine/core';
+import { useState } from 'react';
+import { toFailure } from '../api/failure.ts';
+import { formats } from '../model/formats.ts';
+import type { ColumnValue, ModelField, ModelObject } from '../model/types.ts';
+import { announceDone, announceFailure } from '../records/announce.tsx';
+import { countText } from '../imports/importText.ts';
+import { download, type ExportFormat } from './exports.ts';
+import classes from './exports.module.css';
+
+interface ExportDialogProps {
+  object: ModelObject;
+  /** The columns that show, in their order. */
+  fields: ModelField[];
+  /** All records that the list shows, also those that are not loaded. */
+  filter: { [key: string]: ColumnValue } | null;
+  orderBy: string[];
+  /** Or these alone, where some are selected. */
+  ids?: string[] | undefined;
+  onClose: () => void;
+}
+
+const FORMATS: { value: ExportFormat; label: string; note: string }[] = [
+  { value: 'csv', label: 'CSV', note: 'Every spreadsheet and program reads it.' },
+  { value: 'xlsx', label: 'Excel', note: 'A workbook with numbers and days as such.' },
+  { value: 'ndjson', label: 'NDJSON', note: 'A record a line, for programs.' },
+  { value: 'vcard', label: 'vCard', note: 'Contacts for telephones and mail programs.' },
+];
+const NEVER = ['TS_VECTOR'];
+
+/** What goes into the file, and of what kind it is. All that matches is exported, loaded or not. */
+export function ExportDialog({ object, fields, filter, orderBy, ids, onClose }: ExportDialogProps) {
+  const [format, setFormat] = useState<ExportFormat>('csv');
+  const [columns, setColumns] = useState<'shown' | 'all' | 'chosen'>('shown');
+  const [chosen, setChosen] = useState<string[]>(() => fields.map(({ name }) => name));
+  const [hasIds, setIds] = useState(false);
+  const [isHuman, setHuman] = useState(true);
+  const [isGuarded, setGuarded] = useState(true);
+  const [busy, setBusy] = useState(false);
+  const offered = object.fields.filter((field) => field.isActive && !field.isWithheld && !NEVER.includes(field.type));
+  const isPeople = object.fields.some(({ type }) => type === 'FULL_NAME');
+  const kinds = FORMATS.filter(({ value }) => value !== 'vcard' || isPeople);
+  const names = columns === 'shown' ? fields.map(({ name }) => name) : columns === 'all' ? offered.map(({ name }) => name) : chosen;
+  const label = object.labelPlural.toLowerCase();
+
+  const start = async () => {
+    setBusy(true);
+    const { timeZone } = formats();
+    try {
+      await download(
+        {
+          object: object.nameSingular,
+          format,
+          fields: hasIds && !names.includes('id') ? ['id', ...names] : names,
+          hasIds,
+          isHuman: isHuman && format !== 'ndjson',
+          isGuarded: isGuarded && format === 'csv',
+          timeZone: timeZone === 'system' ? Intl.DateTimeFormat().resolvedOptions().timeZone : timeZone,
+          ...(ids ? { ids } : { filter, orderBy }),
+        },
+        (failure) => announceFailure(`The ${label} were not exported`, failure),
+      );
+      announceDone('The download begins in a moment.');
+      onClose();
+    } catch (cause) {
+      announceFailure(`The ${label} were not exported`, toFailure(cause));
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Modal opened onClose={onClose} title={ids ? `Export ${countText(ids.length)} selected ${label}` : `Export ${label}`} size="lg">
+      <Stack gap="md">
+        <div>
+          <SegmentedControl
+            fullWidth
+            aria-label="Kind of file"
+            value={format}
+            onChange={(value) => setFormat(value as ExportFormat)}
+            data={kinds.map(({ value, label: name }) => ({ value, label: name }))}
+          />
+          <p className={classes.note}>{FORMATS.find(({ value }) => value === format)?.note}</p>
+        </div>
+        {format === 'vcard' ? null : (
+          <Radio.Group label="Columns" value={columns} onChange={(value) => setColumns(value as typeof columns)}>
+            <Stack gap={6} mt={6}>
+              <Radio value="shown" label={`Those that show (${countText(fields.length)})`} />
+              <Radio value="all" label={`All that you may read (${countText(offered.length)})`} />
+              <Radio value="chosen" label="Choose them" />
+            </Stack>
+          </Radio.Group>
+        )}
+        {columns === 'chosen' && format !== 'vcard' ? (
+          <Checkbox.Group value={chosen} onChange={setChosen} aria-label="Columns of the file">
+            <div className={classes.columns}>
+              {offered.map((field) => (
+                <Checkbox key={field.id} value={field.name} label={field.label} />
+              ))}
+            </div>
+          </Checkbox.Group>
+        ) : null}
+        {format === 'csv' || format === 'xlsx' ? (
+          <Stack gap={8}>
+            {format === 'csv' ? (
+              <>
+                <Checkbox label="Labels and amounts as people read them" checked={isHuman} onChange={(event) => setHuman(event.currentTarget.checked)} />
+                <Checkbox label="Keep texts that look like formulas from being run by a spreadsheet" checked={isGuarded} onChange={(event) => setGuarded(event.currentTarget.checked)} />
+              </>
+            ) : null}
+            <Checkbox label="Ids of the records and of those they are related to" checked={hasIds} onChange={(event) => setIds(event.currentTarget.checked)} />
+          </Stack>
+        ) : null}
+        <p className={classes.note}>
+          {ids ? 'The selected records are exported.' : `All ${label} that the list shows are exported, in its order, also those further down.`}
+        </p>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button onClick={() => void start()} loading={busy} disabled={names.length === 0}>
+            Export
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+} // prettier-ignore

@@ -1,0 +1,33 @@
+import { objectById } from '../model/lookup.ts';
+import { useModel } from '../model/store.ts';
+import type { ModelObject } from '../model/types.ts';
+import { countText } from './importText.ts';
+import type { ImportResult } from './imports.ts';
+import classes from './imports.module.css';
+
+/** What came, or would come, of each row. */
+export function Figures({ object, result, isDryRun }: { object: ModelObject; result: ImportResult; isDryRun?: boolean }) {
+  const model = useModel();
+  const figures: [number, string][] = [
+    [result.created, isDryRun ? 'would be created' : 'created'],
+    [result.updated, isDryRun ? 'would be updated' : 'updated'],
+    [result.unchanged, 'are so already'],
+    [result.rejected, isDryRun ? 'have problems' : 'rejected'],
+  ];
+  for (const { objectId, created } of result.createdRelated) {
+    const related = objectById(model, objectId);
+    if (related) figures.push([created, `new ${related.labelPlural.toLowerCase()}`]);
+  }
+  return (
+    <ul className={classes.figures} aria-label={`Of ${countText(result.rows)} rows, as ${object.labelPlural.toLowerCase()}`}>
+      {figures
+        .filter(([count], index) => count > 0 || index === 0 || index === 3)
+        .map(([count, label]) => (
+          <li key={label}>
+            <strong>{countText(count)}</strong>
+            <span>{label}</span>
+          </li>
+        ))}
+    </ul>
+  );
+} // prettier-ignore

@@ -1,0 +1,88 @@
+import { Button, Group, Modal, Select, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
+import { apiName, nameProblem } from '../model/names.ts';
+import type { FieldType, ModelObject } from '../model/types.ts';
+import { announceFailure } from '../records/announce.tsx';
+import { createChanges, emptyDraft } from '../settings/fieldDraft.ts';
+import { newOption } from '../settings/optionDrafts.ts';
+import { proposeChanges } from '../settings/planStore.ts';
+import { guessType } from './guessType.ts';
+
+const OFFERED: FieldType[] = [
+  'TEXT', 'NUMBER', 'CURRENCY', 'PERCENT', 'DATE', 'DATE_TIME', 'BOOLEAN', 'SELECT', 'MULTI_SELECT', 'EMAILS', 'PHONES', 'LINKS', 'RICH_TEXT', 'RATING', 'ARRAY',
+]; // prettier-ignore
+const MAX_OPTIONS = 40;
+
+interface NewFieldDialogProps {
+  object: ModelObject;
+  header: string;
+  samples: string[];
+  onClose: () => void;
+  onCreated: (name: string) => void;
+}
+
+/** A field for a column that has none yet, of the type that its cells look like. */
+export function NewFieldDialog({ object, header, samples, onClose, onCreated }: NewFieldDialogProps) {
+  const [label, setLabel] = useState(header);
+  const [type, setType] = useState<FieldType>(() => guessType(samples));
+  const [busy, setBusy] = useState(false);
+  const name = apiName(label);
+  const taken = object.fields.some((field) => field.name === name);
+  const problem = label.trim() === '' ? null : taken ? 'The object has a field of this name.' : nameProblem(name);
+
+  const create = async () => {
+    setBusy(true);
+    try {
+      const draft = { ...emptyDraft(type, label), options: optionsOf(type, samples) };
+      const { changes } = createChanges(object, draft, undefined);
+      if (await proposeChanges(`New field “${label.trim()}”`, changes)) onCreated(name);
+    } catch (cause) {
+      announceFailure('The field was not created', cause);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <Modal opened onClose={onClose} title={`New field for “${header}”`}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (label.trim() !== '' && !problem) void create();
+        }}
+      >
+        <TextInput
+          label="Name"
+          value={label}
+          onChange={(event) => setLabel(event.currentTarget.value)}
+          error={problem}
+          data-autofocus
+        />
+        <Select
+          mt="sm"
+          label="Type"
+          allowDeselect={false}
+          data={OFFERED.map((value) => ({ value, label: FIELD_TYPES[value].label }))}
+          value={type}
+          onChange={(value) => value && setType(value as FieldType)}
+          description={type === 'SELECT' || type === 'MULTI_SELECT' ? 'Its options are the values of the first rows.' : undefined}
+        />
+        <Group justify="flex-end" mt="md">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button type="submit" loading={busy} disabled={label.trim() === '' || problem !== null}>
+            Create the field
+          </Button>
+        </Group>
+      </form>
+    </Modal>
+  );
+} // prettier-ignore
+
+function optionsOf(type: FieldType, samples: string[]) {
+  if (type !== 'SELECT' && type !== 'MULTI_SELECT') return [];
+  const items = samples.flatMap((cell) => (type === 'SELECT' ? [cell] : cell.split(cell.includes(';') ? ';' : ',')));
+  const labels = [...new Set(items.map((item) => item.trim()).filter(Boolean))].slice(0, MAX_OPTIONS);
+  return labels.map((label, index) => ({ ...newOption(index), label }));
+}

@@ -1,0 +1,107 @@
+import { Alert, Button } from '@mantine/core';
+import { modals } from '@mantine/modals';
+import { IconArrowBackUp, IconDownload } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { toFailure } from '../api/failure.ts';
+import type { ModelObject } from '../model/types.ts';
+import { formatInstant } from '../model/dates.ts';
+import { announceDone, announceFailure } from '../records/announce.tsx';
+import { Figures } from './Figures.tsx';
+import { countText, objectCount } from './importText.ts';
+import { rejectsAddress, undoImport, type Import } from './imports.ts';
+import classes from './imports.module.css';
+import { ProblemList } from './ProblemList.tsx';
+
+interface ReportStepProps {
+  object: ModelObject;
+  found: Import;
+  /** Goes back to the columns, where the file is still there. */
+  onAgain: () => void;
+  onNew: () => void;
+  onChanged: () => Promise<void>;
+}
+
+/** The last step: what came of it, what was left out, and the way back. */
+export function ReportStep({ object, found, onAgain, onNew, onChanged }: ReportStepProps) {
+  const [busy, setBusy] = useState(false);
+  const { result, failure, status } = found;
+
+  const takeBack = async (onConflict: 'REFUSE' | 'SKIP' | 'OVERWRITE') => {
+    setBusy(true);
+    try {
+      const { reverted, skipped } = await undoImport(found.id, onConflict);
+      const left = skipped > 0 ? ` ${countText(skipped)} stay as others have made them.` : '';
+      announceDone(`${countText(reverted)} records are as they were before the import.${left}`);
+      await onChanged();
+    } catch (cause) {
+      const failed = toFailure(cause);
+      if (failed.code === 'RV199') askConflict(failed.message);
+      else announceFailure('The import was not undone', cause);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const askConflict = (message: string) =>
+    modals.openConfirmModal({
+      title: 'Others have changed some of these records since',
+      children: `${message} You can leave those out, and undo the rest.`,
+      labels: { confirm: 'Undo the rest', cancel: 'Undo nothing' },
+      onConfirm: () => void takeBack('SKIP'),
+    });
+  const ask = () =>
+    modals.openConfirmModal({
+      title: 'Undo the whole import?',
+      children: 'What it created goes to the trash, and what it changed is as it was before. This can be undone, too.',
+      labels: { confirm: 'Undo the import', cancel: 'Keep it' },
+      confirmProps: { color: 'red' },
+      onConfirm: () => void takeBack('REFUSE'),
+    });
+
+  if (status === 'FAILED' || status === 'CANCELLED')
+    return (
+      <>
+        <Alert color={status === 'FAILED' ? 'red' : 'gray'} role="alert" title={status === 'FAILED' ? 'The import failed' : 'The import was cancelled'}>
+          {[failure?.message, failure?.hint, 'Nothing of it was kept.'].filter(Boolean).join(' ')}
+        </Alert>
+        <div className={classes.actions}>
+          {found.isFileKept ? <Button onClick={onAgain}>Back to the columns</Button> : null}
+          <Button variant="default" onClick={onNew}>
+            Choose another file
+          </Button>
+        </div>
+      </>
+    );
+  if (!result) return null;
+  const changed = result.created + result.updated;
+  return (
+    <>
+      <Alert
+        color={found.revertedAt ? 'gray' : 'green'}
+        role="status"
+        title={found.revertedAt ? `Undone ${formatInstant(found.revertedAt)}` : `${objectCount(object, changed)} imported from ${found.fileName}`}
+        mb="md"
+      />
+      <Figures object={object} result={result} />
+      <div className={classes.actions}>
+        <Button renderRoot={(props) => <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} {...props} />}>
+          {`Show ${object.labelPlural.toLowerCase()}`}
+        </Button>
+        <Button variant="default" onClick={onNew}>
+          Import another file
+        </Button>
+        {found.hasRejectsFile ? (
+          <Button variant="default" leftSection={<IconDownload size={14} />} component="a" href={rejectsAddress(found.id)} download>
+            Download the rejected rows
+          </Button>
+        ) : null}
+        {found.revertedAt || changed === 0 ? null : (
+          <Button variant="default" color="red" leftSection={<IconArrowBackUp size={14} />} loading={busy} onClick={ask}>
+            Undo the import
+          </Button>
+        )}
+      </div>
+      {result.rejected > 0 ? <ProblemList found={found} onMended={null} /> : null}
+    </>
+  );
+} // prettier-ignore

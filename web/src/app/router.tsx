@@ -87,6 +87,12 @@ const imports = createRoute({
   component: lazyRouteComponent(() => import('../imports/ImportsPage.tsx'), 'ImportsPage'),
 });
 
+const file = createRoute({
+  getParentRoute: () => root,
+  path: '/files/$id',
+  component: lazyRouteComponent(() => import('../files/FilePage.tsx'), 'FilePage'),
+});
+
 const trash = createRoute({
   getParentRoute: () => root,
   path: '/trash',
@@ -263,6 +269,7 @@ export const router = createRouter({
     record,
     importing,
     imports,
+    file,
     trash,
     duplicates,
     dataModel,

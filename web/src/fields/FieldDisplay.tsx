@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { formatInstant, formatRelative } from '../model/dates.ts';
 import { objectById } from '../model/lookup.ts';
 import { useModel } from '../model/store.ts';
-import { allEmails, allLinks, allPhones, displayUrl, fileName, formatValue } from '../model/text.ts';
+import { allEmails, allLinks, allPhones, displayUrl, fileName, formatValue, partText } from '../model/text.ts';
 import type { ModelField } from '../model/types.ts';
 import { isLink, type FieldValue } from '../model/values.ts';
 import { valueType } from '../model/valueType.ts';
@@ -173,7 +173,18 @@ export function FieldDisplay({ field, value, full }: DisplayProps) {
           {(Array.isArray(value) ? value : []).map((file, index) => (
             <span key={index} className={classes.file}>
               <IconPaperclip size={13} stroke={1.75} aria-hidden />
-              <span className={classes.ellipsis}>{fileName(file)}</span>
+              {full && partText(file, 'id') ? (
+                <a
+                  href={`/files/${partText(file, 'id')}`}
+                  target="_blank"
+                  rel="noreferrer"
+                  className={classes.ellipsis}
+                >
+                  {fileName(file)}
+                </a>
+              ) : (
+                <span className={classes.ellipsis}>{fileName(file)}</span>
+              )}
             </span>
           ))}
         </span>

@@ -1,3 +1,4 @@
+import { FilesEditor } from '../files/FilesEditor.tsx';
 import { DateEditor } from './DateEditor.tsx';
 import type { FieldEditorProps } from './editorProps.ts';
 import { ListEditor } from './ListEditor.tsx';
@@ -24,6 +25,8 @@ export function FieldEditor(props: FieldEditorProps) {
     case 'FULL_NAME':
     case 'ADDRESS':
       return <PartsEditor {...props} />;
+    case 'FILES':
+      return <FilesEditor {...props} />;
     case 'EMAILS':
     case 'PHONES':
     case 'LINKS':

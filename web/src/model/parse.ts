@@ -260,6 +260,8 @@ export function parseValue(field: ModelField, text: string, current: FieldValue)
       return parseColor(trimmed);
     case 'RICH_TEXT':
       return { value: { markdown: text, document: null } };
+    case 'FILES':
+      return { reason: 'Files are uploaded, not written.' };
     case 'RAW_JSON':
       try {
         return { value: JSON.parse(trimmed) as FieldValue };

@@ -13,6 +13,7 @@ export type Flag =
   | 'VIEWS'
   | 'IMPORT_CSV'
   | 'EXPORT_CSV'
+  | 'UPLOAD_FILE'
   | 'API_KEYS_AND_WEBHOOKS';
 
 export interface Permissions {

@@ -6,7 +6,7 @@ import type { FieldType, ModelField } from './types.ts';
 import { valueType } from './valueType.ts';
 import { isLink, isParts, type FieldValue } from './values.ts';
 
-const READ_ONLY: FieldType[] = ['ACTOR', 'FILES', 'TS_VECTOR', 'UUID', 'POSITION', 'FORMULA', 'ROLLUP', 'AUTO_NUMBER'];
+const READ_ONLY: FieldType[] = ['ACTOR', 'TS_VECTOR', 'UUID', 'POSITION', 'FORMULA', 'ROLLUP', 'AUTO_NUMBER'];
 
 export const isEditable = (field: ModelField): boolean =>
   !field.isSystem && !field.isComputed && !field.isWithheld && !READ_ONLY.includes(field.type);

@@ -20,6 +20,7 @@ const CHOSEN: FieldType[] = [
   'MEMBER',
   'MANY_TO_MANY',
   'ADDRESS',
+  'FILES',
 ];
 const PLACEHOLDERS: { [type in FieldType]?: string } = {
   DATE: '2026-11-22, 22 Nov or tomorrow',

@@ -13,6 +13,7 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
 import { Message } from '../app/Message.tsx';
 import { CommentsCard } from '../comments/CommentsCard.tsx';
+import { FilesCard, isFilesList } from '../files/FilesCard.tsx';
 import { Avatar } from '../fields/Avatar.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { labelField, relatedLists, visibleFields } from '../model/lookup.ts';
@@ -79,7 +80,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
     ),
   );
   const { previous, next, place } = neighbours(object, id);
-  const lists = useMemo(() => relatedLists(model, object), [model, object]);
+  const lists = useMemo(() => relatedLists(model, object).filter((list) => !isFilesList(list)), [model, object]);
   const label = row ? recordLabel(model, object, row) || 'Untitled' : '';
 
   const open = (other: string | undefined) => {
@@ -336,6 +337,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                 <LinksCard key={field.id} model={model} field={field} id={id} />
               ))}
               <JoinedRecords model={model} object={object} id={id} />
+              <FilesCard model={model} object={object} id={id} />
               {lists.map((list) => (
                 <RelatedList key={list.key} model={model} list={list} id={id} />
               ))}

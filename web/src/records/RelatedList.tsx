@@ -80,10 +80,7 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
     void read();
   };
 
-  // Attachments come with the capability to upload them; until then there is nothing that a person could add here.
-  const isFile = !object.isCustom && object.fields.some((field) => field.type === 'FILES' && field.isActive);
-  const canCreate =
-    !object.isSystem && !isFile && rightsOf(object).canCreate && (!through || rightsOf(holder).canCreate);
+  const canCreate = !object.isSystem && rightsOf(object).canCreate && (!through || rightsOf(holder).canCreate);
   if (!canCreate && rows?.length === 0) return null;
   return (
     <section className={classes.block} aria-label={list.label}>

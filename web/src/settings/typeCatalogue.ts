@@ -65,7 +65,7 @@ export const TYPE_GROUPS: { label: string; types: TypeChoice[] }[] = [
     types: [
       { type: 'ARRAY', hint: 'Several texts' },
       { type: 'COLOR', hint: 'A colour, as #0f6b57' },
-      { type: 'FILES', hint: 'References to files' },
+      { type: 'FILES', hint: 'Uploaded files' },
       { type: 'RAW_JSON', hint: 'Data for programs' },
       { type: 'UUID', hint: 'A key of another system' },
       { type: 'ACTOR', hint: 'Who or what did something' },

@@ -61,10 +61,11 @@ async function attach(caller: Caller, target: string, file: { id: string; name?:
   return (data as { createAttachment: { attachment: { id: string } } }).createAttachment.attachment.id;
 }
 async function company(caller: Caller, name: string): Promise<string> {
-  const { data } = await caller.records(
+  const { data, errors } = await caller.records(
     'mutation ($c: CompanyInput!) { createCompany(input: { company: $c }) { company { id } } }',
     { c: { name } },
   );
+  if (errors) throw new Error(errors[0]!.message);
   return (data as { createCompany: { company: { id: string } } }).createCompany.company.id;
 }
 async function links(person: Person, ids: string[], more: object = {}) {

@@ -4,6 +4,7 @@ import { duplicatesScan } from './duplicates.scan.ts';
 import { eventsOverhead } from './events.overhead.ts';
 import { eventsWriters } from './events.writers.ts';
 import { eventsDispatch } from './events.dispatch.ts';
+import { filesStream } from './files.stream.ts';
 import { formulaRead } from './formula.read.ts';
 import { gatewayBuild } from './gateway.build.ts';
 import { gatewayList } from './gateway.list.ts';
@@ -33,6 +34,7 @@ export const BENCHES: readonly Bench[] = [
   eventsWriters,
   eventsOverhead,
   importCopy,
+  filesStream,
   historyAsof,
   duplicatesScan,
   timelinePage,

@@ -123,8 +123,8 @@ export class BenchDatabase {
   }
 
   /** server/ in a process of its own, on a port of its own. */
-  async startServer(nodeFlags: readonly string[] = []): Promise<ServerProcess> {
-    const server = new ServerProcess(this.serverUrl, this.#dataDir, nodeFlags);
+  async startServer(nodeFlags: readonly string[] = [], more: Record<string, string> = {}): Promise<ServerProcess> {
+    const server = new ServerProcess(this.serverUrl, this.#dataDir, nodeFlags, more);
     this.#processes.push(server);
     await server.ready();
     return server;

@@ -15,12 +15,12 @@ export class ServerProcess {
   readonly #logFile: string;
   readonly #started: Promise<ChildProcess>;
 
-  constructor(serverUrl: string, logDir: string, nodeFlags: readonly string[]) {
+  constructor(serverUrl: string, logDir: string, nodeFlags: readonly string[], more: Record<string, string> = {}) {
     this.#logFile = join(logDir, 'server.log');
-    this.#started = this.#start(serverUrl, nodeFlags);
+    this.#started = this.#start(serverUrl, nodeFlags, more);
   }
 
-  async #start(serverUrl: string, nodeFlags: readonly string[]): Promise<ChildProcess> {
+  async #start(serverUrl: string, nodeFlags: readonly string[], more: Record<string, string>): Promise<ChildProcess> {
     const port = await freePort();
     this.url = `http://127.0.0.1:${port}`;
     const log = openSync(this.#logFile, 'a', 0o600);
@@ -31,6 +31,7 @@ export class ServerProcess {
         PORT: String(port),
         RELVAR_SERVER_URL: serverUrl,
         DATABASE_URL: '',
+        ...more,
       },
       // The server stops when the channel closes: when this process is killed, too.
       stdio: ['ignore', log, log, 'ipc'],

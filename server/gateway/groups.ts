@@ -23,8 +23,8 @@ const FUNCTIONS = {
   PERCENTAGE_NOT_EMPTY: 'How many of a hundred are not empty.',
   SUM: 'The sum of a number.',
   AVG: 'The average of a number.',
-  MIN: 'The smallest number, or the earliest date.',
-  MAX: 'The largest number, or the latest date.',
+  MIN: 'The smallest number, the earliest date, or the first text.',
+  MAX: 'The largest number, the latest date, or the last text.',
 } as const;
 
 const BUCKETS = ['DAY', 'WEEK', 'MONTH', 'QUARTER', 'YEAR'] as const;
@@ -281,8 +281,8 @@ function valueOf(build: GraphileBuild.Build, columns: Map<string, Column>, alias
   const isNumber = [TYPES.int2, TYPES.int, TYPES.bigint, TYPES.float, TYPES.float4, TYPES.numeric].includes(
     first.codec as never,
   );
-  const isDay = first.codec === TYPES.date || first.codec === TYPES.timestamptz;
-  if (!isNumber && !(isDay && (what === 'MIN' || what === 'MAX')))
+  const isOrdered = [TYPES.date, TYPES.timestamptz, TYPES.text].includes(first.codec as never);
+  if (!isNumber && !(isOrdered && (what === 'MIN' || what === 'MAX')))
     throw new SafeError(`"${names[0]}" has no ${what === 'AVG' ? 'average' : what === 'SUM' ? 'sum' : 'order'}.`);
   // As JSON, dates and times read the same whatever the session has set.
   return sql`to_json(${sql.identifier(what.toLowerCase())}(${column})) #>> '{}'`;

@@ -12,29 +12,33 @@ import {
   type MouseEvent,
 } from 'react';
 import { useStore } from 'zustand';
+import { tiled, writeLines, writeTable } from './clipboard.ts';
 import { columnWindow, type ColumnWindow } from './columnWindow.ts';
 import classes from './Grid.module.css';
+import { GridFoot } from './GridFoot.tsx';
 import { GridHead } from './GridHead.tsx';
-import { GridRow, SkeletonRow } from './GridRow.tsx';
+import { GridRow, GroupRow, SkeletonRow } from './GridRow.tsx';
+import { bonePlace, rowsBetween, type GridItems } from './items.ts';
 import { handleKey } from './keyboard.ts';
-import { after } from './navigation.ts';
+import { MOVES, step, type Spot } from './navigation.ts';
+import { isOne, rangeOf } from './range.ts';
 import { readLines } from './tsv.ts';
 import type { GridStore, Place } from './store.ts';
 import type { GridActions, GridColumn, Move } from './types.ts';
+import { useDrag } from './useDrag.ts';
 
 export const ROW_HEIGHT = 32;
 const HEAD_HEIGHT = 34;
+const FOOT_HEIGHT = 33;
 const CHECK_WIDTH = 36;
 
 interface GridProps<Row> {
   label: string;
   columns: GridColumn[];
-  rows: Row[];
-  keyOf: (row: Row) => string;
-  /** Rows that are known to follow but are not loaded: shown as bones. */
-  pending: number;
+  items: GridItems<Row>;
   total: number | null;
   sort: { column: string; descending: boolean } | null;
+  hasFoot: boolean;
   store: GridStore;
   actions: GridActions<Row>;
 }
@@ -45,18 +49,22 @@ const DATA_TYPE = 'application/x-relvar+json';
 const sameWindow = (a: ColumnWindow, b: ColumnWindow) =>
   a.start === b.start && a.end === b.end && a.before === b.before && a.after === b.after;
 
-export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, store, actions }: GridProps<Row>) {
+export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, actions }: GridProps<Row>) {
   const gridId = useId();
   const scroller = useRef<HTMLDivElement>(null);
-  const keys = useMemo(() => rows.map(keyOf), [rows, keyOf]);
-  const byKey = useMemo(() => new Map(keys.map((key, index) => [key, index])), [keys]);
   const active = useStore(store, (state) => state.active);
+  const extent = useStore(store, (state) => state.extent);
   const selectedCount = useStore(store, (state) => state.selected.size);
+  const isAll = useStore(store, (state) => state.isAll);
   const lastClicked = useRef<string | null>(null);
+  const [said, say] = useState('');
+  const [filledTo, setFilledTo] = useState<number | null>(null);
 
-  const restWidths = useMemo(() => columns.slice(1).map((column) => column.width), [columns]);
+  const unpinned = columns.findIndex((column, index) => index > 0 && !column.isPinned);
+  const pinned = unpinned < 0 ? columns.length : unpinned;
+  const restWidths = useMemo(() => columns.slice(pinned).map((column) => column.width), [columns, pinned]);
   const [window, setWindow] = useState<ColumnWindow>(() => columnWindow(restWidths, 0, 1600));
-  const pinnedWidth = CHECK_WIDTH + (columns[0]?.width ?? 0);
+  const pinnedWidth = columns.slice(0, pinned).reduce((sum, { width }) => sum + width, CHECK_WIDTH);
 
   const measureColumns = useCallback(() => {
     const element = scroller.current;
@@ -66,31 +74,50 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
   }, [restWidths, pinnedWidth]);
   useLayoutEffect(measureColumns, [measureColumns]);
   useEffect(() => {
-    if (columns[0]) actions.onColumns([columns[0], ...columns.slice(window.start + 1, window.end + 2)]);
-  }, [actions, columns, window]);
+    actions.onColumns([...columns.slice(0, pinned), ...columns.slice(pinned).slice(window.start, window.end + 1)]);
+  }, [actions, columns, pinned, window]);
 
-  const activeIndex = active ? (byKey.get(active.row) ?? -1) : -1;
+  const activeIndex = active ? items.indexOf(active.row) : -1;
+  const range = useMemo(() => rangeOf(items, columns, active, extent), [items, columns, active, extent]);
+  const shownRange = useMemo(
+    () =>
+      range && filledTo !== null
+        ? { ...range, top: Math.min(range.top, filledTo), bottom: Math.max(range.bottom, filledTo) }
+        : range,
+    [range, filledTo],
+  );
+  const isBlock = shownRange !== null && !isOne(shownRange);
+  const canFill = range !== null && columns.slice(range.left, range.right + 1).some(({ editable }) => editable);
+
   const virtualizer = useVirtualizer({
-    count: rows.length + pending,
+    count: items.count,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_HEIGHT,
     overscan: 6,
     // The active row stays mounted wherever one scrolls: it holds the editor, and aria-activedescendant names it.
     rangeExtractor: useCallback(
-      (range: { startIndex: number; endIndex: number; overscan: number; count: number }) => {
-        const start = Math.max(0, range.startIndex - range.overscan);
-        const end = Math.min(range.count - 1, range.endIndex + range.overscan);
+      (seen: { startIndex: number; endIndex: number; overscan: number; count: number }) => {
+        const start = Math.max(0, seen.startIndex - seen.overscan);
+        const end = Math.min(seen.count - 1, seen.endIndex + seen.overscan);
         const indexes = Array.from({ length: Math.max(0, end - start + 1) }, (_, offset) => start + offset);
-        if (activeIndex >= 0 && (activeIndex < start || activeIndex > end)) indexes.push(activeIndex);
+        if (activeIndex >= 0 && activeIndex < seen.count && (activeIndex < start || activeIndex > end))
+          indexes.push(activeIndex);
         return indexes;
       },
       [activeIndex],
     ),
   });
-  const items = virtualizer.getVirtualItems();
+  const lines = virtualizer.getVirtualItems();
   const firstSeen = virtualizer.range?.startIndex ?? 0;
   const lastSeen = virtualizer.range?.endIndex ?? 0;
-  useEffect(() => actions.onSeen(firstSeen, lastSeen), [actions, firstSeen, lastSeen, rows.length]);
+  useEffect(() => actions.onSeen(firstSeen, lastSeen), [actions, firstSeen, lastSeen, items]);
+
+  // Who goes to a line that is not read yet is in its row once it is.
+  useEffect(() => {
+    const place = active ? bonePlace(active.row) : -1;
+    const item = place >= 0 && place < items.count ? items.at(place) : null;
+    if (active && item && item.kind !== 'bone') store.focus({ row: item.key, column: active.column });
+  }, [active, items, store]);
 
   const setWidth = useCallback(
     (column: string, width: number) => scroller.current?.style.setProperty(`--w-${column}`, `${width}px`),
@@ -101,36 +128,37 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
   }, [columns, setWidth]);
 
   const reveal = useCallback(
-    (place: Place) => {
+    (spot: Spot) => {
       const element = scroller.current;
-      const index = byKey.get(place.row);
-      if (!element || index === undefined) return;
-      const top = index * ROW_HEIGHT;
-      const visible = element.clientHeight - HEAD_HEIGHT;
+      if (!element) return;
+      const top = spot.row * ROW_HEIGHT;
+      const visible = element.clientHeight - HEAD_HEIGHT - (hasFoot ? FOOT_HEIGHT : 0);
       if (top < element.scrollTop) element.scrollTop = top;
       else if (top + ROW_HEIGHT > element.scrollTop + visible) element.scrollTop = top + ROW_HEIGHT - visible;
-      const position = columns.findIndex((column) => column.id === place.column);
-      if (position < 0) return;
-      if (position === 0) {
-        // The first column is pinned and always seen; what people expect beside it is the start of the row.
-        element.scrollLeft = 0;
+      if (spot.column < pinned) {
+        // Pinned columns are always seen; what people expect beside the first is the start of the row.
+        if (spot.column === 0) element.scrollLeft = 0;
         return;
       }
-      const left = columns.slice(1, position).reduce((sum, column) => sum + column.width, 0);
-      const width = columns[position]?.width ?? 0;
+      const left = columns.slice(pinned, spot.column).reduce((sum, column) => sum + column.width, 0);
+      const width = columns[spot.column]?.width ?? 0;
       const room = element.clientWidth - pinnedWidth;
       if (left < element.scrollLeft || width > room) element.scrollLeft = left;
       else if (left + width > element.scrollLeft + room) element.scrollLeft = left + width - room;
     },
-    [byKey, columns, pinnedWidth],
+    [columns, pinned, pinnedWidth, hasFoot],
   );
 
   const go = useCallback(
-    (place: Place) => {
-      store.focus(place);
-      reveal(place);
+    (spot: Spot, isExtending = false) => {
+      const column = columns[spot.column];
+      if (!column) return;
+      const place: Place = { row: items.at(spot.row).key, column: column.id };
+      if (isExtending) store.extend(place);
+      else store.focus(place);
+      reveal(spot);
     },
-    [store, reveal],
+    [store, items, columns, reveal],
   );
 
   const done = useCallback(
@@ -141,25 +169,26 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
       const focused = document.activeElement;
       if (!focused || focused === document.body || scroller.current?.contains(focused))
         scroller.current?.focus({ preventScroll: true });
-      if (place && move !== 'stay')
-        go(
-          after(
-            move,
-            keys,
-            columns.map((column) => column.id),
-            place,
-          ),
-        );
+      const row = place ? items.indexOf(place.row) : -1;
+      if (!place || move === 'stay' || row < 0) return;
+      const column = Math.max(
+        0,
+        columns.findIndex(({ id }) => id === place.column),
+      );
+      go(step({ rows: items.count, columns: columns.length }, { row, column }, MOVES[move], true));
     },
-    [store, go, keys, columns],
+    [store, go, items, columns],
   );
 
-  const rowOf = (key: string) => rows[byKey.get(key) ?? -1];
+  const openMenu = (column: GridColumn) => {
+    const head = scroller.current?.querySelector(`[data-head="${column.id}"]`)?.getBoundingClientRect();
+    if (head) actions.onMenu(column, { x: head.left, y: head.bottom });
+  };
 
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     if (store.getState().editing || event.target !== event.currentTarget) return;
     const pageRows = Math.floor(((scroller.current?.clientHeight ?? 0) - HEAD_HEIGHT) / ROW_HEIGHT) - 1;
-    if (!handleKey({ event, store, rows: keys, columns, pageRows, rowOf, actions, go })) return;
+    if (!handleKey({ event, store, items, columns, range, pageRows, actions, go, openMenu, say })) return;
     event.preventDefault();
     event.stopPropagation();
   };
@@ -177,6 +206,30 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
     return current?.row === place.row && current.column === place.column;
   };
 
+  const endFill = () => {
+    setFilledTo((to) => {
+      if (range && to !== null) {
+        const down = to > range.bottom;
+        const from = down
+          ? rowsBetween(items, range.top, range.bottom)
+          : rowsBetween(items, range.top, range.bottom).toReversed();
+        const into = down
+          ? rowsBetween(items, range.bottom + 1, to)
+          : rowsBetween(items, to, range.top - 1).toReversed();
+        if (into.length > 0)
+          queueMicrotask(() => actions.onFill(from, into, columns.slice(range.left, range.right + 1)));
+      }
+      return null;
+    });
+  };
+  const { onPointerDown, wasDragged } = useDrag(scroller, store, HEAD_HEIGHT, {
+    onMove: (to) => {
+      const index = items.indexOf(to.row);
+      setFilledTo(range && (index > range.bottom || index < range.top) ? index : null);
+    },
+    onEnd: endFill,
+  });
+
   // A link within a value follows only from the cell in hand: the first click on a cell is for taking it.
   const onClickCapture = (event: MouseEvent<HTMLDivElement>) => {
     const link = (event.target as Element).closest('a');
@@ -189,52 +242,96 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
 
   const onClick = (event: MouseEvent<HTMLDivElement>) => {
     const target = event.target as Element;
-    if (target.closest('[data-editor]')) return;
+    if (target.closest('[data-editor], [data-fill]') || wasDragged()) return;
     const check = target.closest('[data-check]')?.closest<HTMLElement>('[data-row]')?.dataset['row'];
     if (check) {
-      const from = event.shiftKey && lastClicked.current ? byKey.get(lastClicked.current) : undefined;
-      const to = byKey.get(check);
-      if (from !== undefined && to !== undefined) {
-        store.setSelected([...store.getState().selected, ...keys.slice(Math.min(from, to), Math.max(from, to) + 1)]);
+      const from = event.shiftKey && lastClicked.current ? items.indexOf(lastClicked.current) : -1;
+      const to = items.indexOf(check);
+      if (from >= 0 && to >= 0) {
+        const between = Array.from({ length: Math.abs(to - from) + 1 }, (_, offset) => Math.min(from, to) + offset);
+        const keys = between.flatMap((index) => {
+          const item = items.at(index);
+          return item.kind === 'row' ? item.key : [];
+        });
+        store.setSelected([...store.getState().selected, ...keys]);
       } else store.toggleSelected(check);
       lastClicked.current = check;
       return;
     }
     const place = placeOf(event);
     if (!place || target.closest('a, button')) return;
+    const item = items.at(Math.max(0, items.indexOf(place.row)));
+    if (item.kind === 'group' && item.key === place.row) {
+      store.focus(place);
+      actions.onToggleGroup(item.key);
+      return;
+    }
+    if (event.shiftKey && store.getState().active) {
+      store.extend(place);
+      return;
+    }
     if (!isActive(place)) {
       store.focus(place);
       return;
     }
-    const row = rowOf(place.row);
     const column = columns.find((c) => c.id === place.column);
-    if (!store.getState().editing && row !== undefined && column && !actions.onToggle(row, column)) store.edit(null);
+    if (store.getState().extent) store.focus(place);
+    else if (!store.getState().editing && item.kind === 'row' && column && !actions.onToggle(item.row, column))
+      store.edit(null);
+  };
+
+  const onContextMenu = (event: MouseEvent<HTMLDivElement>) => {
+    const head = (event.target as Element).closest<HTMLElement>('[data-head]')?.dataset['head'];
+    const column = columns.find(({ id }) => id === head);
+    if (!column) return;
+    event.preventDefault();
+    actions.onMenu(column, { x: event.clientX, y: event.clientY });
   };
 
   const onCopy = (event: ClipboardEvent<HTMLDivElement>) => {
-    if (store.getState().editing || !active || String(globalThis.getSelection() ?? '') !== '') return;
+    if (store.getState().editing || !range || String(globalThis.getSelection() ?? '') !== '') return;
     const { selected } = store.getState();
-    const from = (selected.size > 0 ? keys.filter((key) => selected.has(key)) : [active.row]).flatMap(
-      (key) => rowOf(key) ?? [],
-    );
-    const wanted = selected.size > 0 ? columns : columns.filter((column) => column.id === active.column);
-    const line = (row: Row) => wanted.map((column) => actions.textOf(row, column).replace(/[\t\n\r]+/g, ' '));
-    event.clipboardData.setData('text/plain', from.map((row) => line(row).join('\t')).join('\n'));
-    event.clipboardData.setData(DATA_TYPE, actions.dataOf(from, wanted));
+    const bySelection = selected.size > 0 && isOne(range);
+    const rows = bySelection
+      ? [...selected]
+          .flatMap((key) => {
+            const index = items.indexOf(key);
+            const item = index >= 0 ? items.at(index) : null;
+            return item?.kind === 'row' ? [{ index, row: item.row }] : [];
+          })
+          .sort((one, other) => one.index - other.index)
+          .map(({ row }) => row)
+      : rowsBetween(items, range.top, range.bottom);
+    const wanted = bySelection ? columns : columns.slice(range.left, range.right + 1);
+    const text = rows.map((row) => wanted.map((column) => actions.textOf(row, column)));
+    event.clipboardData.setData('text/plain', writeLines(text));
+    event.clipboardData.setData('text/html', writeTable(text));
+    event.clipboardData.setData(DATA_TYPE, actions.dataOf(rows, wanted));
+    say(rows.length * wanted.length === 1 ? 'Copied.' : `${rows.length * wanted.length} cells copied.`);
     event.preventDefault();
   };
 
   const onPaste = (event: ClipboardEvent<HTMLDivElement>) => {
-    if (store.getState().editing || !active || event.target !== event.currentTarget) return;
-    const row = rowOf(active.row);
-    const column = columns.find((c) => c.id === active.column);
-    const lines = readLines(event.clipboardData.getData('text/plain'));
-    if (row === undefined || !column || lines.length === 0) return;
-    actions.onPaste(row, column, lines, event.clipboardData.getData(DATA_TYPE));
+    if (store.getState().editing || !range || event.target !== event.currentTarget) return;
+    const read = readLines(event.clipboardData.getData('text/plain'));
+    if (read.length === 0) return;
+    const pasted = tiled(read, range.bottom - range.top + 1, range.right - range.left + 1);
+    const rows: Row[] = [];
+    for (let index = range.top; index < items.count && rows.length < pasted.length; index++) {
+      const item = items.at(index);
+      if (item.kind === 'bone') break;
+      if (item.kind === 'row') rows.push(item.row);
+    }
+    // What the clipboard keeps of the cells' own form is of those that were copied, not of their repetitions.
+    const data = pasted === read ? event.clipboardData.getData(DATA_TYPE) : '';
+    actions.onPaste(rows, columns.slice(range.left), pasted, data);
     event.preventDefault();
   };
 
-  const selectAll = () => store.setSelected(selectedCount === keys.length ? [] : keys);
+  const selectAll = () => {
+    const keys = rowsKeys(items);
+    store.setSelected(isAll || selectedCount >= keys.length ? [] : keys);
+  };
 
   return (
     <div
@@ -247,59 +344,84 @@ export function Grid<Row>({ label, columns, rows, keyOf, pending, total, sort, s
       aria-activedescendant={active && activeIndex >= 0 ? `${gridId}-${active.row}-${active.column}` : undefined}
       tabIndex={0}
       className={classes.grid}
+      data-block={isBlock || undefined}
       onKeyDown={onKeyDown}
+      onPointerDown={onPointerDown}
       onClickCapture={onClickCapture}
       onClick={onClick}
+      onContextMenu={onContextMenu}
       onCopy={onCopy}
       onPaste={onPaste}
       onScroll={measureColumns}
       onFocus={(event) => {
-        const [row] = keys;
         const [column] = columns;
         if (
           event.target === event.currentTarget &&
           !store.getState().active &&
-          row &&
+          items.count > 0 &&
           column &&
           event.currentTarget.matches(':focus-visible')
         )
-          store.focus({ row, column: column.id });
+          store.focus({ row: items.at(0).key, column: column.id });
       }}
     >
       <GridHead
         columns={columns}
+        pinned={pinned}
         window={window}
         sort={sort}
         actions={actions}
-        allSelected={keys.length > 0 && selectedCount >= keys.length}
+        allSelected={isAll || (selectedCount > 0 && selectedCount >= items.count)}
         someSelected={selectedCount > 0}
         onSelectAll={selectAll}
         setWidth={setWidth}
       />
       <div role="rowgroup" className={classes.body} style={{ height: virtualizer.getTotalSize() }}>
-        {items.map(({ index }) => {
-          const row = rows[index];
-          const key = keys[index];
+        {lines.map(({ index }) => {
+          if (index >= items.count) return null;
+          const item = items.at(index);
           const top = index * ROW_HEIGHT;
-          return row !== undefined && key !== undefined ? (
+          if (item.kind === 'bone')
+            return <SkeletonRow key={item.key} columns={columns} pinned={pinned} index={index} top={top} />;
+          const line = { index, top, columns, pinned, window, actions, store, gridId };
+          if (item.kind === 'group')
+            return <GroupRow key={item.key} {...line} groupKey={item.key} isOpen={item.isOpen} />;
+          const isIn = isBlock && index >= shownRange.top && index <= shownRange.bottom;
+          return (
             <GridRow
-              key={key}
-              row={row}
-              rowKey={key}
-              index={index}
-              top={top}
-              columns={columns}
-              window={window}
-              store={store}
-              actions={actions}
+              key={item.key}
+              {...line}
+              row={item.row}
+              rowKey={item.key}
+              rangeFrom={isIn ? shownRange.left : -1}
+              rangeTo={isIn ? shownRange.right : -1}
+              handle={canFill && shownRange && index === shownRange.bottom ? shownRange.right : -1}
               done={done}
-              gridId={gridId}
             />
-          ) : (
-            <SkeletonRow key={`bone-${index}`} columns={columns} index={index} top={top} />
           );
         })}
       </div>
+      {hasFoot ? (
+        <GridFoot
+          columns={columns}
+          pinned={pinned}
+          window={window}
+          actions={actions}
+          rowIndex={(total ?? items.count) + 2}
+        />
+      ) : null}
+      <span role="status" className={classes.said}>
+        {said}
+      </span>
     </div>
   );
+}
+
+function rowsKeys<Row>(items: GridItems<Row>): string[] {
+  const keys: string[] = [];
+  for (let index = 0; index < items.count; index++) {
+    const item = items.at(index);
+    if (item.kind === 'row') keys.push(item.key);
+  }
+  return keys;
 }

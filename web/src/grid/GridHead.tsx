@@ -1,7 +1,8 @@
-import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
+import { IconArrowDown, IconArrowUp, IconChevronDown } from '@tabler/icons-react';
 import { useRef, useState, type PointerEvent } from 'react';
 import type { ColumnWindow } from './columnWindow.ts';
 import classes from './Grid.module.css';
+import { stickyLeft } from './stickyLeft.ts';
 import type { GridActions, GridColumn } from './types.ts';
 
 const MIN_WIDTH = 72;
@@ -9,6 +10,7 @@ const DRAG_AFTER = 5;
 
 interface HeadProps<Row> {
   columns: GridColumn[];
+  pinned: number;
   window: ColumnWindow;
   sort: { column: string; descending: boolean } | null;
   actions: GridActions<Row>;
@@ -20,6 +22,7 @@ interface HeadProps<Row> {
 
 export function GridHead<Row>({
   columns,
+  pinned,
   window,
   sort,
   actions,
@@ -77,7 +80,6 @@ export function GridHead<Row>({
     head.onpointercancel = () => end(false);
   };
 
-  const [first, ...rest] = columns;
   const header = (column: GridColumn, index: number) => {
     const sorted = sort?.column === column.id ? sort : null;
     const last = index === columns.length - 1;
@@ -93,8 +95,8 @@ export function GridHead<Row>({
         }
         data-dragged={drag?.from === column.id || undefined}
         data-align={column.align}
-        className={index === 0 ? `${classes.headCell} ${classes.pinned}` : classes.headCell}
-        style={{ width: `var(--w-${column.id})` }}
+        className={index < pinned ? `${classes.headCell} ${classes.pinned}` : classes.headCell}
+        style={{ width: `var(--w-${column.id})`, ...(index < pinned ? { left: stickyLeft(columns, index) } : {}) }}
         onPointerDown={(event) => startDrag(event, column)}
       >
         <button
@@ -117,6 +119,19 @@ export function GridHead<Row>({
             )
           ) : null}
         </button>
+        {/* For the mouse; by keyboard the menu opens from any cell of the column. */}
+        <span
+          className={classes.headMenu}
+          data-menu={column.id}
+          aria-hidden
+          onPointerDown={(event) => event.stopPropagation()}
+          onClick={(event) => {
+            const box = event.currentTarget.getBoundingClientRect();
+            actions.onMenu(column, { x: box.left, y: box.bottom + 4 });
+          }}
+        >
+          <IconChevronDown size={13} stroke={2} />
+        </span>
         <span
           className={classes.resize}
           data-resize={column.id}
@@ -142,9 +157,12 @@ export function GridHead<Row>({
           aria-label="Select all loaded rows"
         />
       </div>
-      {first ? header(first, 0) : null}
+      {columns.slice(0, pinned).map(header)}
       {window.before > 0 ? <div style={{ width: window.before }} className={classes.gap} /> : null}
-      {rest.slice(window.start, window.end + 1).map((column, offset) => header(column, window.start + offset + 1))}
+      {columns
+        .slice(pinned)
+        .slice(window.start, window.end + 1)
+        .map((column, offset) => header(column, window.start + offset + pinned))}
       {window.after > 0 ? <div style={{ width: window.after }} className={classes.gap} /> : null}
     </div>
   );

@@ -1,7 +1,8 @@
-import { memo, useLayoutEffect, useRef, type ReactNode } from 'react';
+import { memo, useLayoutEffect, useRef, type CSSProperties, type ReactNode } from 'react';
 import { useStore } from 'zustand';
 import type { ColumnWindow } from './columnWindow.ts';
 import classes from './Grid.module.css';
+import { stickyLeft } from './stickyLeft.ts';
 import { cellKey, type GridStore } from './store.ts';
 import type { GridActions, GridColumn, Move } from './types.ts';
 
@@ -12,26 +13,34 @@ interface CellProps {
   active: boolean;
   flashing: boolean;
   refused: boolean;
-  pinned: boolean;
+  inRange: boolean;
+  hasHandle: boolean;
+  tone: string | undefined;
+  left: CSSProperties['left'] | null;
   children: ReactNode;
 }
 
-function Cell({ id, column, index, active, flashing, refused, pinned, children }: CellProps) {
+function Cell({ id, column, index, active, flashing, refused, inRange, hasHandle, tone, left, children }: CellProps) {
   return (
     <div
       role="gridcell"
       id={id}
       aria-colindex={index + 2}
       aria-readonly={!column.editable}
+      aria-selected={inRange || undefined}
       data-column={column.id}
       data-active={active || undefined}
+      data-range={inRange || undefined}
       data-flash={flashing || undefined}
       data-refused={refused || undefined}
+      data-tone={tone}
+      data-color={tone}
       data-align={column.align}
-      className={pinned ? `${classes.cell} ${classes.pinned}` : classes.cell}
-      style={{ width: `var(--w-${column.id})` }}
+      className={left === null ? classes.cell : `${classes.cell} ${classes.pinned}`}
+      style={{ width: `var(--w-${column.id})`, ...(left === null ? {} : { left }) }}
     >
       {children}
+      {hasHandle ? <span className={classes.fill} data-fill aria-hidden /> : null}
     </div>
   );
 }
@@ -54,24 +63,53 @@ function EditorBox({ children }: { children: ReactNode }) {
   );
 }
 
-interface RowProps<Row> {
-  row: Row;
-  rowKey: string;
+interface LineProps<Row> {
   index: number;
   top: number;
   columns: GridColumn[];
+  pinned: number;
   window: ColumnWindow;
-  store: GridStore;
   actions: GridActions<Row>;
+}
+
+interface RowProps<Row> extends LineProps<Row> {
+  row: Row;
+  rowKey: string;
+  /** The columns of the block of cells that the row has part in; -1 for none. */
+  rangeFrom: number;
+  rangeTo: number;
+  /** The column at whose corner cells are filled from; -1 for none. */
+  handle: number;
+  store: GridStore;
   done: (move: Move) => void;
   gridId: string;
 }
 
-function GridRowInner<Row>({ row, rowKey, index, top, columns, window, store, actions, done, gridId }: RowProps<Row>) {
+/** A line's cells: those that are pinned, and of the others those in view. */
+function cells(
+  { columns, pinned, window }: { columns: GridColumn[]; pinned: number; window: ColumnWindow },
+  cell: (column: GridColumn, index: number) => ReactNode,
+): ReactNode {
+  return (
+    <>
+      {columns.slice(0, pinned).map(cell)}
+      {window.before > 0 ? <div style={{ width: window.before }} className={classes.gap} /> : null}
+      {columns
+        .slice(pinned)
+        .slice(window.start, window.end + 1)
+        .map((column, offset) => cell(column, window.start + offset + pinned))}
+      {window.after > 0 ? <div style={{ width: window.after }} className={classes.gap} /> : null}
+    </>
+  );
+}
+
+function GridRowInner<Row>(props: RowProps<Row>) {
+  const { row, rowKey, index, top, columns, pinned, store, actions, done, gridId, rangeFrom, rangeTo, handle } = props;
   const activeColumn = useStore(store, (state) => (state.active?.row === rowKey ? state.active.column : null));
   const editing = useStore(store, (state) => (state.active?.row === rowKey ? state.editing : null));
-  const selected = useStore(store, (state) => state.selected.has(rowKey));
+  const selected = useStore(store, (state) => state.isAll || state.selected.has(rowKey));
   const flashes = useStore(store, (state) => state.flashes);
+  const tones = actions.tonesOf(row);
 
   const cell = (column: GridColumn, columnIndex: number) => {
     const active = activeColumn === column.id;
@@ -84,7 +122,10 @@ function GridRowInner<Row>({ row, rowKey, index, top, columns, window, store, ac
         active={active}
         flashing={flashes.has(cellKey(rowKey, column.id))}
         refused={actions.isRefused(row, column)}
-        pinned={columnIndex === 0}
+        inRange={columnIndex >= rangeFrom && columnIndex <= rangeTo}
+        hasHandle={columnIndex === handle && !editing}
+        tone={tones?.cells.get(column.id)}
+        left={columnIndex < pinned ? stickyLeft(columns, columnIndex) : null}
       >
         {actions.renderCell(row, column)}
         {active && editing ? (
@@ -94,7 +135,6 @@ function GridRowInner<Row>({ row, rowKey, index, top, columns, window, store, ac
     );
   };
 
-  const [first, ...rest] = columns;
   return (
     <div
       role="row"
@@ -102,6 +142,8 @@ function GridRowInner<Row>({ row, rowKey, index, top, columns, window, store, ac
       aria-selected={selected}
       data-row={rowKey}
       data-raised={editing ? true : undefined}
+      data-tone={tones?.row ?? undefined}
+      data-color={tones?.row ?? undefined}
       className={classes.row}
       style={{ top }}
     >
@@ -116,22 +158,70 @@ function GridRowInner<Row>({ row, rowKey, index, top, columns, window, store, ac
           data-check
         />
       </div>
-      {first ? cell(first, 0) : null}
-      {window.before > 0 ? <div style={{ width: window.before }} className={classes.gap} /> : null}
-      {rest.slice(window.start, window.end + 1).map((column, offset) => cell(column, window.start + offset + 1))}
-      {window.after > 0 ? <div style={{ width: window.after }} className={classes.gap} /> : null}
+      {cells(props, cell)}
     </div>
   );
 }
 
 export const GridRow = memo(GridRowInner) as typeof GridRowInner;
 
+interface GroupRowProps<Row> extends LineProps<Row> {
+  groupKey: string;
+  isOpen: boolean;
+  store: GridStore;
+  gridId: string;
+}
+
+function GroupRowInner<Row>(props: GroupRowProps<Row>) {
+  const { groupKey, isOpen, index, top, columns, pinned, actions, store, gridId } = props;
+  const isActive = useStore(store, (state) => state.active?.row === groupKey);
+  const activeColumn = useStore(store, (state) => (state.active?.row === groupKey ? state.active.column : null));
+  const cell = (column: GridColumn, columnIndex: number) => (
+    <div
+      key={column.id}
+      role="gridcell"
+      id={`${gridId}-${groupKey}-${column.id}`}
+      aria-colindex={columnIndex + 2}
+      aria-readonly
+      data-column={column.id}
+      data-active={activeColumn === column.id || undefined}
+      data-align={column.align}
+      className={columnIndex < pinned ? `${classes.groupCell} ${classes.pinned}` : classes.groupCell}
+      style={{
+        width: `var(--w-${column.id})`,
+        ...(columnIndex < pinned ? { left: stickyLeft(columns, columnIndex) } : {}),
+      }}
+    >
+      {actions.renderGroup(groupKey, column, columnIndex === 0)}
+    </div>
+  );
+  return (
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      aria-expanded={isOpen}
+      data-row={groupKey}
+      data-group
+      data-active={isActive || undefined}
+      className={`${classes.row} ${classes.group}`}
+      style={{ top }}
+    >
+      <div role="gridcell" aria-colindex={1} className={`${classes.groupCell} ${classes.check}`} />
+      {cells(props, cell)}
+    </div>
+  );
+}
+
+export const GroupRow = memo(GroupRowInner) as typeof GroupRowInner;
+
 export const SkeletonRow = memo(function SkeletonRow({
   columns,
+  pinned,
   index,
   top,
 }: {
   columns: GridColumn[];
+  pinned: number;
   index: number;
   top: number;
 }) {
@@ -142,8 +232,11 @@ export const SkeletonRow = memo(function SkeletonRow({
         <div
           key={column.id}
           role="gridcell"
-          className={position === 0 ? `${classes.cell} ${classes.pinned}` : classes.cell}
-          style={{ width: `var(--w-${column.id})` }}
+          className={position < pinned ? `${classes.cell} ${classes.pinned}` : classes.cell}
+          style={{
+            width: `var(--w-${column.id})`,
+            ...(position < pinned ? { left: stickyLeft(columns, position) } : {}),
+          }}
         >
           <span className={classes.bone} style={{ width: `${40 + ((index * 7 + position * 13) % 40)}%` }} />
         </div>

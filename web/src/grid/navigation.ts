@@ -1,38 +1,32 @@
-import type { Place } from './store.ts';
 import type { Move } from './types.ts';
 
+/** A cell by the places of its line and its column. */
+export interface Spot {
+  row: number;
+  column: number;
+}
+
 /** Where a move leads from a place; the edges hold. Tab wraps to the next row, as people know it from spreadsheets. */
-export function step(
-  rows: string[],
-  columns: string[],
-  from: Place,
-  rowDelta: number,
-  columnDelta: number,
-  wrap = false,
-): Place {
-  let row = Math.max(0, rows.indexOf(from.row));
-  let column = Math.max(0, columns.indexOf(from.column)) + columnDelta;
-  if (wrap && column >= columns.length && row < rows.length - 1) {
+export function step(size: { rows: number; columns: number }, from: Spot, by: Spot, wrap = false): Spot {
+  let { row } = from;
+  let column = from.column + by.column;
+  if (wrap && column >= size.columns && row < size.rows - 1) {
     column = 0;
     row += 1;
   } else if (wrap && column < 0 && row > 0) {
-    column = columns.length - 1;
+    column = size.columns - 1;
     row -= 1;
   }
-  row = Math.min(rows.length - 1, Math.max(0, row + rowDelta));
-  column = Math.min(columns.length - 1, Math.max(0, column));
-  return { row: rows[row] ?? from.row, column: columns[column] ?? from.column };
+  return {
+    row: Math.min(size.rows - 1, Math.max(0, row + by.row)),
+    column: Math.min(size.columns - 1, Math.max(0, column)),
+  };
 }
 
-const MOVES: { [move in Move]: [number, number] } = {
-  stay: [0, 0],
-  down: [1, 0],
-  up: [-1, 0],
-  right: [0, 1],
-  left: [0, -1],
+export const MOVES: { [move in Move]: Spot } = {
+  stay: { row: 0, column: 0 },
+  down: { row: 1, column: 0 },
+  up: { row: -1, column: 0 },
+  right: { row: 0, column: 1 },
+  left: { row: 0, column: -1 },
 };
-
-export function after(move: Move, rows: string[], columns: string[], from: Place): Place {
-  const [rowDelta, columnDelta] = MOVES[move];
-  return step(rows, columns, from, rowDelta, columnDelta, true);
-}

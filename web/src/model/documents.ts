@@ -16,6 +16,7 @@ export interface ListVariables {
   [name: string]: unknown;
   first: number;
   after?: string | null;
+  offset?: number;
   /** Left out rather than null when there is none: the server refuses a null filter. */
   filter?: { [key: string]: ColumnValue };
   orderBy?: string[];
@@ -135,6 +136,34 @@ export function valuesDocument(object: ModelObject) {
   return cached<{ list: GroupSums }, { column: string; filter?: { [key: string]: ColumnValue } }>(
     `query Values${upperFirst(object.namePlural)}($column: String!, $filter: ${typeName(object)}Filter) {
   list: ${object.namePlural}(filter: $filter) { groups(values: [{ function: COUNT }], by: { column: $column }) { key values } }
+
+/** One value that is made of many records, as the API takes it. */
+export interface AggregateInput {
+  [key: string]: unknown;
+  function: string;
+  columns?: string[];
+}
+
+export interface GroupingInput {
+  [key: string]: unknown;
+  column: string;
+  bucket?: string;
+  timeZone?: string;
+}
+
+export interface RecordGroup {
+  key: string | null;
+  values: (string | null)[];
+}
+
+/** What a list comes to, whole or by the values of a column. */
+export function groupsDocument(object: ModelObject) {
+  return cached<
+    { list: { groups: RecordGroup[] } },
+    { filter?: { [key: string]: ColumnValue }; values: AggregateInput[]; by?: GroupingInput }
+  >(
+    `query Groups${upperFirst(object.namePlural)}($filter: ${typeName(object)}Filter, $values: [AggregateInput!]!, $by: GroupingInput) {
+  list: ${object.namePlural}(filter: $filter) { groups(values: $values, by: $by) { key values } }
 }`,
   );
 }
@@ -185,6 +214,27 @@ export function updateDocument(model: Model, object: ModelObject, fields: ModelF
 }`,
   );
 }
+
+/** A page somewhere in a list, however far: looking that far costs a little with each record before it. */
+export function placeDocument(model: Model, object: ModelObject, fields: ModelField[]) {
+  const type = typeName(object);
+  return cached<{ list: Page }, ListVariables>(
+    `query Place${upperFirst(object.namePlural)}($first: Int!, $offset: Int!, $filter: ${type}Filter, $orderBy: [${type}OrderBy!]) {
+  list: ${object.namePlural}(first: $first, offset: $offset, filter: $filter, orderBy: $orderBy) {
+    nodes { ${selection(model, object, fields)} }
+    pageInfo { hasNextPage endCursor }
+  }
+}`,
+  );
+}
+
+/** What cannot be changed is left, and told. */
+export const updateSomeDocument = gql<
+  { change: { result: { updated: number; left: string[] } | string } },
+  { object: string; ids: string[]; patches: { [name: string]: ColumnValue }[] | { [name: string]: ColumnValue } }
+>(`mutation UpdateSomeRecords($object: String!, $ids: [UUID!]!, $patches: JSON!) {
+  change: updateRecords(input: { objectName: $object, recordIds: $ids, patches: $patches, onProblem: "SKIP" }) { result }
+}`);
 
 export const deleteManyDocument = gql<
   { change: { result: number } },

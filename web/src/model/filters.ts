@@ -135,6 +135,10 @@ const TEXT_PARTS: { [type in FieldType]?: string[] } = {
   COLOR: [''],
 };
 
+/** The columns of a field that holds text; none of another's. */
+export const textColumns = (field: ModelField): string[] =>
+  (TEXT_PARTS[valueType(field)] ?? []).flatMap((part) => column(field, part) ?? []);
+
 export const operatorsOf = (field: ModelField): Operator[] => OPERATORS[valueType(field)] ?? [];
 
 const WITHOUT_VALUE: Operator[] = ['empty', 'filled', 'today', 'past', 'future'];
@@ -184,7 +188,7 @@ export const allOf = (clauses: Clause[]): Clause =>
   clauses.length === 1 && clauses[0] ? clauses[0] : { and: clauses };
 
 function textClause(field: ModelField, filter: Filter): Clause | null {
-  const names = (TEXT_PARTS[valueType(field)] ?? []).flatMap((part) => column(field, part) ?? []);
+  const names = textColumns(field);
   const some = (operator: string, value: string) => anyOf(names.map((name) => ({ [name]: { [operator]: value } })));
   const isBlank = (name: string): Clause => ({ or: [{ [name]: { isNull: true } }, { [name]: { equalTo: '' } }] });
   const value = filter.value.trim();

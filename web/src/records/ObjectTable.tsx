@@ -11,13 +11,13 @@ import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { fieldsToAsk } from '../fields/rules.ts';
 import { cellKey, createGridStore } from '../grid/store.ts';
 import { localDay } from '../model/dates.ts';
-import { toGraphQLFilter } from '../model/filterTree.ts';
+import { startFilter, toGraphQLFilter } from '../model/filterTree.ts';
 import { labelField } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { orderBy } from '../model/sorting.ts';
 import { useMay } from '../model/store.ts';
 import { isEditable } from '../model/text.ts';
-import type { ModelField } from '../model/types.ts';
+import type { ModelField, RecordRow } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
 import { announceFailure, offerUndo } from './announce.tsx';
 import { createRecord, deleteRecords } from './changes.ts';
@@ -25,7 +25,9 @@ import type { Step } from '../undo/undo.ts';
 import { shownFields } from './columnLayout.ts';
 import type { FormStart } from './CreateModal.tsx';
 import { dependencies } from './dependencies.ts';
-import { RecordGrid } from './RecordGrid.tsx';
+import { createFeet, feetOf } from './feet.ts';
+import { DRAFT, flatItems } from './gridItems.ts';
+import { RecordGrid, type RowEdits } from './RecordGrid.tsx';
 import { RecordList } from './RecordList.tsx';
 import { rememberList } from './recordSequence.ts';
 import { SelectionBar } from './SelectionBar.tsx';
@@ -38,6 +40,8 @@ import { ViewFrame, type ViewPageProps } from './ViewFrame.tsx';
 const WIDE = 40;
 const READ_AT_FIRST = 16;
 const SETTLE_MS = 80;
+/** So far beyond what is read one scrolls on; further is a jump. */
+const NEAR = 300;
 
 const CreateModal = lazy(async () => ({ default: (await import('./CreateModal.tsx')).CreateModal }));
 
@@ -49,11 +53,14 @@ export function ObjectTable(props: ViewPageProps) {
   const navigate = useNavigate();
   const [table] = useState(createTableStore);
   const [grid] = useState(createGridStore);
+  const [feet] = useState(createFeet);
+  const [draftRow] = useState<RecordRow>(() => ({ id: DRAFT }));
   const fields = useMemo(() => shownFields(object, layout), [object, layout]);
-  const { rows, status, failure, hasMore, total } = useStore(table);
+  const { rows, islands, status, failure, hasMore, total } = useStore(table);
   const [drafting, setDrafting] = useState(false);
   const [form, setForm] = useState<FormStart | 'empty' | null>(null);
   const seen = useRef({ first: 0, last: 40 });
+  const visiting = useRef<ReturnType<typeof setTimeout>>(undefined);
   const me = useSession((state) => state.identity?.member?.id ?? null);
 
   useEffect(() => {
@@ -127,6 +134,19 @@ export function ObjectTable(props: ViewPageProps) {
     [table, filterKey, order, fieldKey, object.namePlural],
   );
   useEffect(() => void reload(), [reload]);
+
+  const aggregates = JSON.stringify(layout.aggregates);
+  const count = useCallback(
+    () =>
+      void feet.load(
+        object,
+        JSON.parse(filterKey) as null,
+        feetOf(fields, JSON.parse(aggregates) as { [field: string]: string }),
+      ),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- fieldKey stands for fields and object.
+    [feet, filterKey, aggregates, fieldKey],
+  );
+  useEffect(count, [count]);
   useEffect(
     () =>
       rememberList(
@@ -140,6 +160,7 @@ export function ObjectTable(props: ViewPageProps) {
   useLiveObjects(
     useMemo(() => [object.id, ...dependencies(model, object, asked)], [model, object, asked]),
     (changes) => {
+      count();
       if (isShownAlready(changes, object, asked, [filterKey, order])) return;
       void table.refresh(seen.current.first, seen.current.last).then(
         (cells) => grid.flash(cells.map((cell) => cellKey(cell.row, cell.field))),
@@ -203,10 +224,40 @@ export function ObjectTable(props: ViewPageProps) {
   const onSeen = useCallback(
     (first: number, last: number) => {
       seen.current = { first, last };
-      if (last + 40 > table.getState().rows.length) void table.more(last + 60);
+      const { rows: read } = table.getState();
+      // What follows is read on from where one is; who jumps further gets the page where it is, and not all before it.
+      if (first > read.length + NEAR) {
+        clearTimeout(visiting.current);
+        visiting.current = setTimeout(() => void table.visit(first, last).catch(() => undefined), SETTLE_MS);
+      } else if (last + 40 > read.length) void table.more(last + 60);
       if (wide) fill();
     },
     [table, wide, fill],
+  );
+
+  const edits = useMemo<RowEdits>(
+    () => ({
+      refusals: () => table.getState().refusals,
+      fields: () => table.getState().query?.fields ?? [],
+      save: table.save,
+      saveMany: (changes, step) => table.saveMany(changes, step),
+      refuse: table.refuse,
+      drop: table.drop,
+      insert: table.insert,
+    }),
+    [table],
+  );
+  const items = useMemo(
+    () =>
+      flatItems({
+        draft: drafting ? draftRow : null,
+        rows,
+        islands,
+        total,
+        hasMore,
+        isLoading: status === 'loading' && rows.length === 0,
+      }),
+    [drafting, draftRow, rows, islands, total, hasMore, status],
   );
 
   const empty = status === 'ready' && rows.length === 0 && !drafting;
@@ -282,14 +333,24 @@ export function ObjectTable(props: ViewPageProps) {
             fields={fields}
             layout={layout}
             onLayout={(next) => show({ layout: next })}
-            table={table}
+            items={items}
+            total={total}
+            edits={edits}
             grid={grid}
+            feet={feet}
+            tonesOf={() => null}
+            draftRow={draftRow}
             sort={sort}
             onSort={(next) => show({ sorts: next ? [next] : [] })}
             drafting={drafting}
             onDrafted={setDrafting}
             onDraftRefused={(field, value, failed) => setForm({ field, value, failure: failed })}
             onOpen={open}
+            onPeek={open}
+            onFilter={(field) => {
+              const filter = startFilter(field);
+              if (filter) show({ filters: [...filters, filter] });
+            }}
             onDelete={remove}
             onSeen={onSeen}
             onColumns={setInView}

@@ -1,6 +1,6 @@
+import { IconLayoutSidebarRight } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
-import { useCallback, useEffect, useMemo, useRef } from 'react';
-import { useStore } from 'zustand';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { Avatar } from '../fields/Avatar.tsx';
 import { CellEditor } from '../fields/CellEditor.tsx';
@@ -8,26 +8,46 @@ import { computedNote } from '../fields/computedNote.ts';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { Grid } from '../grid/Grid.tsx';
+import type { GridItems } from '../grid/items.ts';
 import type { GridStore } from '../grid/store.ts';
-import type { GridActions, GridColumn } from '../grid/types.ts';
+import type { GridActions, GridColumn, Tones } from '../grid/types.ts';
+import { settled } from '../app/settled.ts';
+import { DRAFT } from './gridItems.ts';
+import { FootCell } from './FootCell.tsx';
+import type { FeetStore } from './feet.ts';
 import { isSortable, type Sort } from '../model/sorting.ts';
 import { copyText } from '../model/parse.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { isEditable } from '../model/text.ts';
-import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
+import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { applyValue, readValue, recordLabel, toPatch, type FieldValue } from '../model/values.ts';
 import { valueType } from '../model/valueType.ts';
 import { announce, offerToTakeBack } from './announce.tsx';
-import { remember, undoStep, type Step } from '../undo/undo.ts';
+import { remembering, undoStep, type Step } from '../undo/undo.ts';
 import { createRecord } from './changes.ts';
 import type { ColumnLayout } from './columnLayout.ts';
 import { pastedEdits, writeData } from './paste.ts';
-import { reasonOf } from './refusals.ts';
+import { reasonOf, type Edit } from './refusals.ts';
 import classes from './records.module.css';
-import { isUnread, refusalKey, type TableStore } from './tableStore.ts';
+import type { Refusal } from './refusals.ts';
+import { isUnread, refusalKey, type RecordEdits } from './tableStore.ts';
 
-const DRAFT = 'draft';
-const draftRow: RecordRow = { id: DRAFT };
+const ColumnMenu = lazy(async () => {
+  await settled;
+  return { default: (await import('./ColumnMenu.tsx')).ColumnMenu };
+});
+
+/** Where edits of the rows that show go to. */
+export interface RowEdits {
+  refusals: () => ReadonlyMap<string, Refusal>;
+  /** The columns that are read with a record. */
+  fields: () => ModelField[];
+  save: (id: string, edits: Edit[]) => Promise<Failure | null>;
+  saveMany: (changes: RecordEdits[], step: Step) => Promise<Set<string>>;
+  refuse: (id: string, refusal: Refusal) => void;
+  drop: (id: string, field: ModelField) => void;
+  insert: (row: RecordRow) => void;
+}
 
 interface RecordGridProps {
   model: Model;
@@ -35,8 +55,15 @@ interface RecordGridProps {
   fields: ModelField[];
   layout: ColumnLayout;
   onLayout: (layout: ColumnLayout) => void;
-  table: TableStore;
+  items: GridItems<RecordRow>;
+  total: number | null;
+  edits: RowEdits;
   grid: GridStore;
+  feet: FeetStore;
+  /** What marks rows and cells. */
+  tonesOf: (row: RecordRow) => Tones | null;
+  /** The row that is being made. */
+  draftRow: RecordRow;
   sort: Sort | null;
   onSort: (sort: Sort | null) => void;
   drafting: boolean;
@@ -44,28 +71,59 @@ interface RecordGridProps {
   /** The new row was refused: what was typed is asked for again, in a form. */
   onDraftRefused: (field: ModelField, value: FieldValue, failure: Failure) => void;
   onOpen: (id: string) => void;
+  onPeek: (id: string) => void;
+  onFilter: (field: ModelField) => void;
+  /** What is grouped by, and how: absent where it cannot be. */
+  grouping?: {
+    field: string | null;
+    canGroup: (field: ModelField) => boolean;
+    onGroup: (field: ModelField | null) => void;
+  };
+  renderGroup?: (key: string, column: GridColumn, isFirst: boolean) => ReactNode;
+  onToggleGroup?: (key: string) => void;
+  /** What a new record has from where it is made. */
+  startValues?: { [name: string]: ColumnValue };
   onDelete: (ids: string[]) => Promise<void>;
   onSeen: (first: number, last: number) => void;
   onColumns: (names: string[]) => void;
 }
 
-function LabelCell({ model, object, row }: { model: Model; object: ModelObject; row: RecordRow }) {
+interface LabelCellProps {
+  model: Model;
+  object: ModelObject;
+  row: RecordRow;
+  onPeek: (id: string) => void;
+}
+
+function LabelCell({ model, object, row, onPeek }: LabelCellProps) {
   const label = recordLabel(model, object, row);
   if (row.id === DRAFT)
     return <span className={classes.draft}>{label || `New ${object.labelSingular.toLowerCase()}`}</span>;
   return (
-    <Link
-      to="/objects/$namePlural/$id"
-      params={{ namePlural: object.namePlural, id: row.id }}
-      className={classes.labelLink}
-      tabIndex={-1}
-      data-direct
-    >
-      <Avatar label={label || '?'} seed={row.id} size={18} round={object.nameSingular === 'person'} />
-      <span className={classes.labelText} data-untitled={label === '' || undefined}>
-        {label || 'Untitled'}
-      </span>
-    </Link>
+    <>
+      <Link
+        to="/objects/$namePlural/$id"
+        params={{ namePlural: object.namePlural, id: row.id }}
+        className={classes.labelLink}
+        tabIndex={-1}
+        data-direct
+      >
+        <Avatar label={label || '?'} seed={row.id} size={18} round={object.nameSingular === 'person'} />
+        <span className={classes.labelText} data-untitled={label === '' || undefined}>
+          {label || 'Untitled'}
+        </span>
+      </Link>
+      <button
+        type="button"
+        tabIndex={-1}
+        className={classes.peekButton}
+        aria-label={`Peek at ${label || 'this record'}`}
+        title="Peek (Space)"
+        onClick={() => onPeek(row.id)}
+      >
+        <IconLayoutSidebarRight size={14} stroke={1.75} aria-hidden />
+      </button>
+    </>
   );
 }
 
@@ -82,11 +140,11 @@ function RefusedNote({ reason, onDrop }: { reason: string | null; onDrop?: () =>
   );
 }
 
-const keyOf = (row: RecordRow): string => row.id;
-
 export function RecordGrid(props: RecordGridProps) {
-  const { model, object, fields, layout, table, grid, sort, drafting } = props;
-  const { rows, status, hasMore, total } = useStore(table);
+  const { model, object, fields, layout, items, total, grid, feet, sort, drafting } = props;
+  const [menu, setMenu] = useState<{ field: ModelField; at: { x: number; y: number }; of: 'column' | 'foot' } | null>(
+    null,
+  );
   const draftSaved = useRef(false);
   // The actions are one stable object, so that rows are drawn anew only when their own data changes.
   const latest = useRef(props);
@@ -109,9 +167,10 @@ export function RecordGrid(props: RecordGridProps) {
           align: shownAs.align,
           sortable: isSortable(field),
           editable: rightsOf(object).canUpdate && isEditable(field),
+          isPinned: isLabel || layout.pinned.includes(field.name),
         };
       }),
-    [model, object, fields, layout.widths],
+    [model, object, fields, layout.widths, layout.pinned],
   );
 
   useEffect(() => {
@@ -125,45 +184,55 @@ export function RecordGrid(props: RecordGridProps) {
 
   const save = useCallback(
     async (row: RecordRow, field: ModelField, value: FieldValue) => {
-      const failure = await table.save(row.id, [{ field, value }]);
+      const { edits } = latest.current;
+      const failure = await edits.save(row.id, [{ field, value }]);
       if (!failure) return;
       // Back to the cell, where the reason stands, unless the person is already in the middle of something else.
       const place = { row: row.id, column: field.name };
-      if (!grid.getState().editing && table.getState().refusals.has(refusalKey(row.id, field))) grid.focus(place);
+      if (!grid.getState().editing && edits.refusals().has(refusalKey(row.id, field))) grid.focus(place);
       else announce(`${field.label} not saved`, reasonOf(failure));
     },
-    [table, grid],
+    [grid],
   );
 
   const create = useCallback(
     async (field: ModelField, value: FieldValue) => {
       draftSaved.current = true;
-      const { model: m, object: o } = latest.current;
-      const f = table.getState().query?.fields ?? [];
-      Object.assign(draftRow, applyValue(m, field, { id: DRAFT }, value));
+      const { model: m, object: o, edits, draftRow: draft, startValues } = latest.current;
+      Object.assign(draft, applyValue(m, field, { id: DRAFT }, value));
       try {
-        const row = await createRecord(m, o, f, toPatch(field, value));
+        const row = await createRecord(m, o, edits.fields(), { ...startValues, ...toPatch(field, value) });
         if (o.duplicateCriteria.length > 0)
           void import('../duplicates/tellDuplicates.tsx').then(({ tellDuplicates }) => tellDuplicates(o, row.id));
-        table.insert(row);
+        edits.insert(row);
         const { active } = grid.getState();
         if (active?.row === DRAFT || active === null) grid.focus({ row: row.id, column: active?.column ?? field.name });
       } catch (cause) {
         latest.current.onDraftRefused(field, value, toFailure(cause));
       } finally {
-        for (const key of Object.keys(draftRow)) if (key !== 'id') delete draftRow[key];
+        for (const key of Object.keys(draft)) if (key !== 'id') delete draft[key];
         latest.current.onDrafted(false);
       }
     },
-    [table, grid],
+    [grid],
   );
+
+  /** Changes many cells by one request that one undoes at once; gives how many were refused. */
+  const change = useCallback(async (changes: RecordEdits[], label: string, done: string): Promise<number> => {
+    const step: Step = { label, requestIds: [] };
+    const failed = await remembering(step, () => latest.current.edits.saveMany(changes, step));
+    const count = changes.reduce((sum, { edits }) => sum + edits.length, 0);
+    const refused = changes.reduce((sum, { id, edits }) => sum + (failed.has(id) ? edits.length : 0), 0);
+    if (count - refused > 1) offerToTakeBack(done, () => undoStep(step));
+    return refused;
+  }, []);
 
   const byName = useMemo(() => new Map(fields.map((field) => [field.name, field])), [fields]);
   const actions = useMemo<GridActions<RecordRow>>(() => {
     const fieldOf = (column: GridColumn) => byName.get(column.id);
     /** Why the cell's edit was refused, or which other edit waits for this cell. */
     const refusedNote = (row: RecordRow, field: ModelField): string | null => {
-      const { refusals } = table.getState();
+      const refusals = latest.current.edits.refusals();
       if (refusals.size === 0) return null;
       const own = refusals.get(refusalKey(row.id, field));
       if (own) return own.reason;
@@ -176,7 +245,7 @@ export function RecordGrid(props: RecordGridProps) {
         const field = fieldOf(column);
         if (!field) return null;
         const note = refusedNote(row, field);
-        const refusal = table.getState().refusals.get(refusalKey(row.id, field));
+        const refusal = latest.current.edits.refusals().get(refusalKey(row.id, field));
         if (refusal)
           return (
             <>
@@ -185,13 +254,13 @@ export function RecordGrid(props: RecordGridProps) {
               ) : (
                 <span>{refusal.text}</span>
               )}
-              <RefusedNote reason={note} onDrop={() => table.drop(row.id, field)} />
+              <RefusedNote reason={note} onDrop={() => latest.current.edits.drop(row.id, field)} />
             </>
           );
         if (row.id !== DRAFT && isUnread(row, field)) return <span className={classes.unread} />;
         const cell =
           field.id === object.labelFieldId ? (
-            <LabelCell model={model} object={object} row={row} />
+            <LabelCell model={model} object={object} row={row} onPeek={(id) => latest.current.onPeek(id)} />
           ) : (
             <FieldDisplay field={field} value={readValue(model, field, row)} />
           );
@@ -208,7 +277,7 @@ export function RecordGrid(props: RecordGridProps) {
         const field = fieldOf(column);
         if (!field || !column.editable) return null;
         if (row.id !== DRAFT) {
-          const refusal = table.getState().refusals.get(refusalKey(row.id, field));
+          const refusal = latest.current.edits.refusals().get(refusalKey(row.id, field));
           return (
             <CellEditor
               field={field}
@@ -218,9 +287,15 @@ export function RecordGrid(props: RecordGridProps) {
               recordId={row.id}
               onSave={(value) => void save(row, field, value)}
               onUnread={(text, reason) =>
-                table.refuse(row.id, { field, value: readValue(model, field, row), text, reason, needs: null })
+                latest.current.edits.refuse(row.id, {
+                  field,
+                  value: readValue(model, field, row),
+                  text,
+                  reason,
+                  needs: null,
+                })
               }
-              onDrop={() => table.drop(row.id, field)}
+              onDrop={() => latest.current.edits.drop(row.id, field)}
               done={done}
             />
           );
@@ -252,27 +327,21 @@ export function RecordGrid(props: RecordGridProps) {
             }),
           ),
         ),
-      onPaste: async (row, column, lines, data) => {
-        const { rows: all } = table.getState();
-        const { fields: shown, object: pastedInto } = latest.current;
-        if (!rightsOf(pastedInto).canUpdate) return;
-        const from = all.findIndex((each) => each.id === row.id);
-        const columnFrom = shown.findIndex((field) => field.name === column.id);
-        if (from < 0 || columnFrom < 0) return;
-        const targets = all.slice(from, from + lines.length);
-        const pasted = await pastedEdits(model, targets, shown.slice(columnFrom), lines, data);
-        const step: Step = { label: 'pasted cells', requestIds: [] };
-        const outcomes = await Promise.all(pasted.edits.map(({ id, edits }) => table.save(id, edits, step)));
-        remember(step);
-        for (const { id, refusal } of pasted.refusals) table.refuse(id, refusal);
-        const cells = pasted.edits.reduce((sum, { edits }, index) => sum + (outcomes[index] ? 0 : edits.length), 0);
-        const refused =
-          pasted.refusals.length +
-          pasted.edits.reduce((sum, { edits }, index) => sum + (outcomes[index] ? edits.length : 0), 0);
-        if (refused === 1 && cells === 0) grid.focus({ row: row.id, column: column.id });
-        else if (refused > 0)
+      onPaste: async (targets, wanted, lines, data) => {
+        if (!rightsOf(object).canUpdate) return;
+        const into = wanted.flatMap((column) => fieldOf(column) ?? []);
+        const pasted = await pastedEdits(model, targets, into, lines, data);
+        const asked = pasted.edits.reduce((sum, { edits }) => sum + edits.length, 0);
+        const refused = await change(pasted.edits, 'pasted cells', `${asked} cells pasted`);
+        const { edits } = latest.current;
+        for (const { id, refusal } of pasted.refusals) edits.refuse(id, refusal);
+        const wrong = refused + pasted.refusals.length;
+        const [first] = targets;
+        const [column] = wanted;
+        if (wrong === 1 && asked <= 1 && first && column) grid.focus({ row: first.id, column: column.id });
+        else if (wrong > 0)
           announce(
-            `${refused} ${refused === 1 ? 'cell was' : 'cells were'} not pasted`,
+            `${wrong} ${wrong === 1 ? 'cell was' : 'cells were'} not pasted`,
             'They are marked in red, each with its reason.',
           );
         if (pasted.skipped > 0)
@@ -280,15 +349,42 @@ export function RecordGrid(props: RecordGridProps) {
             'Not everything fits',
             `${pasted.skipped} pasted cells lie beyond the table or in columns that nobody edits.`,
           );
-        if (cells > 1) offerToTakeBack(`${cells} cells pasted`, () => undoStep(step));
+      },
+      onFill: async (from, to, wanted) => {
+        if (!rightsOf(object).canUpdate) return;
+        const into = wanted.flatMap((column) => (column.editable ? (fieldOf(column) ?? []) : []));
+        const changes = to.map((row, index) => ({
+          id: row.id,
+          edits: into.map((field) => ({
+            field,
+            value: readValue(model, field, from[index % from.length] ?? row),
+          })),
+        }));
+        const count = changes.reduce((sum, { edits }) => sum + edits.length, 0);
+        if (count === 0) return;
+        const refused = await change(changes, 'filled cells', `${count} cells filled`);
+        if (refused > 1) announce(`${refused} cells were not filled`, 'They are marked in red, each with its reason.');
       },
       isRefused: (row, column) => {
         const field = fieldOf(column);
         return field !== undefined && refusedNote(row, field) !== null;
       },
-      onClear: (row, column) => {
-        const field = fieldOf(column);
-        if (field && readValue(model, field, row) !== null) void save(row, field, null);
+      onClear: (cleared, wanted) => {
+        const [row] = cleared;
+        const into = wanted.flatMap((column) => (column.editable ? (fieldOf(column) ?? []) : []));
+        const [field] = into;
+        if (cleared.length === 1 && into.length === 1 && row && field) {
+          if (readValue(model, field, row) !== null) void save(row, field, null);
+          return;
+        }
+        const changes = cleared.flatMap((each) => {
+          const edits = into.flatMap((one) =>
+            readValue(model, one, each) === null ? [] : [{ field: one, value: null }],
+          );
+          return edits.length > 0 ? [{ id: each.id, edits }] : [];
+        });
+        const count = changes.reduce((sum, { edits }) => sum + edits.length, 0);
+        if (count > 0) void change(changes, 'emptied cells', `${count} cells emptied`);
       },
       onToggle: (row, column) => {
         const field = fieldOf(column);
@@ -296,6 +392,27 @@ export function RecordGrid(props: RecordGridProps) {
         if (field?.type !== 'BOOLEAN') return false;
         void save(row, field, readValue(model, field, row) !== true);
         return true;
+      },
+      renderGroup: (key, column, isFirst) => latest.current.renderGroup?.(key, column, isFirst) ?? null,
+      renderFoot: (column) => {
+        const field = fieldOf(column);
+        return field ? (
+          <FootCell
+            field={field}
+            feet={feet}
+            name={latest.current.layout.aggregates[field.name]}
+            onOpen={(at) => setMenu({ field, at, of: 'foot' })}
+          />
+        ) : null;
+      },
+      tonesOf: (row) => latest.current.tonesOf(row),
+      onMenu: (column, at) => {
+        const field = fieldOf(column);
+        if (field) setMenu({ field, at, of: 'column' });
+      },
+      onToggleGroup: (key) => latest.current.onToggleGroup?.(key),
+      onPeek: (row) => {
+        if (row.id !== DRAFT) latest.current.onPeek(row.id);
       },
       onOpen: (row) => latest.current.onOpen(row.id),
       onDelete: (keys) => void latest.current.onDelete(keys),
@@ -315,27 +432,47 @@ export function RecordGrid(props: RecordGridProps) {
         );
         const at = before === null ? shown.length - 1 : all.indexOf(before);
         all.splice(at < 0 ? all.length : at, 0, from);
-        latest.current.onLayout({ ...current, order: all });
+        // A column that is put among the pinned ones is pinned, and the other way round.
+        const isPinned = before !== null && current.pinned.includes(before);
+        const pinned = [...current.pinned.filter((name) => name !== from), ...(isPinned ? [from] : [])];
+        latest.current.onLayout({ ...current, order: all, pinned });
       },
       onSeen: (first, last) => latest.current.onSeen(first, last),
       onColumns: (seen) => latest.current.onColumns(seen.map(({ id }) => id)),
     };
-  }, [byName, model, object, table, grid, save, create]);
+  }, [byName, model, object, grid, feet, save, create, change]);
 
-  const shown = useMemo(() => (drafting ? [draftRow, ...rows] : rows), [drafting, rows]);
-  const loading = status === 'loading' && rows.length === 0;
-  const pending = loading ? 24 : hasMore ? Math.min(2000, (total ?? rows.length + 30) - rows.length) : 0;
   return (
-    <Grid
-      label={object.labelPlural}
-      columns={columns}
-      rows={shown}
-      keyOf={keyOf}
-      pending={Math.max(0, pending)}
-      total={total}
-      sort={sort ? { column: sort.field, descending: sort.descending } : null}
-      store={grid}
-      actions={actions}
-    />
+    <>
+      <Grid
+        label={object.labelPlural}
+        columns={columns}
+        items={items}
+        total={total}
+        sort={sort ? { column: sort.field, descending: sort.descending } : null}
+        hasFoot
+        store={grid}
+        actions={actions}
+      />
+      <Suspense fallback={null}>
+        {menu ? (
+          <ColumnMenu
+            {...menu}
+            object={object}
+            layout={layout}
+            sort={sort}
+            onSort={props.onSort}
+            onLayout={props.onLayout}
+            onFilter={props.onFilter}
+            grouping={props.grouping}
+            onMove={(before) => actions.onReorder(menu.field.name, before)}
+            onClose={() => {
+              setMenu(null);
+              document.querySelector<HTMLElement>('[role="grid"]')?.focus({ preventScroll: true });
+            }}
+          />
+        ) : null}
+      </Suspense>
+    </>
   );
 }

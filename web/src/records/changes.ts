@@ -1,6 +1,14 @@
 import { request } from '../api/client.ts';
 import { Failure } from '../api/failure.ts';
-import { createDocument, deleteManyDocument, listDocument, oneDocument, updateDocument } from '../model/documents.ts';
+import { parsed } from '../model/calls.ts';
+import {
+  createDocument,
+  deleteManyDocument,
+  listDocument,
+  oneDocument,
+  updateDocument,
+  updateSomeDocument,
+} from '../model/documents.ts';
 import { fieldById, objectById } from '../model/lookup.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { isLink, readValue, toPatch, type Link } from '../model/values.ts';
@@ -142,4 +150,34 @@ export async function deleteRecords(object: ModelObject, ids: string[], given?: 
       );
     return step;
   });
+}
+
+/** As many as one request changes: the database takes more, people want to see that it goes on. */
+const AT_ONCE = 2000;
+
+/**
+ * Changes many records, all by one patch or each by its own, after what is on its way for them. Gives the ids of those that
+ * were left as they are.
+ */
+export async function updateMany(
+  object: ModelObject,
+  ids: string[],
+  patches: { [name: string]: ColumnValue } | { [name: string]: ColumnValue }[],
+  step: Step,
+  onProgress?: (done: number) => boolean,
+): Promise<string[]> {
+  const left: string[] = [];
+  for (let from = 0; from < ids.length; from += AT_ONCE) {
+    if (onProgress?.(from) === false) break;
+    const some = ids.slice(from, from + AT_ONCE);
+    await Promise.allSettled(some.flatMap((id) => queues.get(id) ?? []));
+    const variables = {
+      object: object.nameSingular,
+      ids: some,
+      patches: Array.isArray(patches) ? patches.slice(from, from + AT_ONCE) : patches,
+    };
+    const { change } = await request(updateSomeDocument, variables, noteIn(step));
+    left.push(...parsed(change.result).left);
+  }
+  return left;
 }

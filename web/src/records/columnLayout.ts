@@ -7,10 +7,14 @@ export interface ColumnLayout {
   order: string[];
   hidden: string[];
   widths: { [field: string]: number };
+  /** Stay in sight when one scrolls sideways, beside the label. */
+  pinned: string[];
+  /** What the foot tells of a column, such as SUM. */
+  aggregates: { [field: string]: string };
 }
 
 const DEFAULT_HIDDEN = ['updatedAt', 'createdBy', 'updatedBy'];
-const EMPTY: ColumnLayout = { order: [], hidden: DEFAULT_HIDDEN, widths: {} };
+const EMPTY: ColumnLayout = { order: [], hidden: DEFAULT_HIDDEN, widths: {}, pinned: [], aggregates: {} };
 
 interface LayoutState {
   layouts: { [object: string]: ColumnLayout };
@@ -58,5 +62,9 @@ export function orderedFields(object: ModelObject, layout: ColumnLayout): ModelF
 
 export function shownFields(object: ModelObject, layout: ColumnLayout): ModelField[] {
   const hidden = new Set(layout.hidden);
-  return orderedFields(object, layout).filter((field) => field.id === object.labelFieldId || !hidden.has(field.name));
+  const rank = (field: ModelField) =>
+    field.id === object.labelFieldId ? 0 : layout.pinned.includes(field.name) ? 1 : 2;
+  return orderedFields(object, layout)
+    .filter((field) => field.id === object.labelFieldId || !hidden.has(field.name))
+    .sort((a, b) => rank(a) - rank(b));
 }

@@ -5,6 +5,7 @@ import type { FieldType, Model, ModelField, RecordRow } from '../model/types.ts'
 import { readValue, type FieldValue, type Link } from '../model/values.ts';
 import { personName, useSession } from '../session/session.ts';
 import type { Edit, Refusal } from './refusals.ts';
+import type { RecordEdits } from './tableStore.ts';
 
 /** A cell as this program copies it: exact, and meant for a field of the same type. */
 interface CopiedCell {
@@ -50,17 +51,30 @@ async function linkNamed(model: Model, field: ModelField, text: string): Promise
   return exact.length > 1 ? { reason: `Several are called “${text}”: choose one from the list.` } : { value: first };
 }
 
-async function read(model: Model, field: ModelField, text: string, current: FieldValue): Promise<Parsed> {
+type Named = (field: ModelField, text: string) => Promise<Parsed>;
+
+/** Of the same name in many cells is asked once. */
+function remembered(model: Model): Named {
+  const known = new Map<string, Promise<Parsed>>();
+  return (field, text) => {
+    const key = `${field.id} ${text.toLowerCase()}`;
+    const found = known.get(key) ?? linkNamed(model, field, text);
+    known.set(key, found);
+    return found;
+  };
+}
+
+async function read(named: Named, field: ModelField, text: string, current: FieldValue): Promise<Parsed> {
   const trimmed = text.trim();
   if (trimmed === '' || (field.relations.length === 0 && !field.junction)) return parseValue(field, text, current);
-  if (!field.junction) return linkNamed(model, field, trimmed);
-  const all = await Promise.all(trimmed.split(/\s*,\s*/).map((each) => linkNamed(model, field, each)));
+  if (!field.junction) return named(field, trimmed);
+  const all = await Promise.all(trimmed.split(/\s*,\s*/).map((each) => named(field, each)));
   const wrong = all.find((each) => 'reason' in each);
   return wrong ?? { value: all.map((each) => ('value' in each ? each.value : null)) };
 }
 
 interface Pasted {
-  edits: { id: string; edits: Edit[] }[];
+  edits: RecordEdits[];
   /** What could not be read, to be shown in its cell. */
   refusals: { id: string; refusal: Refusal }[];
   /** Cells that have nowhere to go. */
@@ -76,6 +90,7 @@ export async function pastedEdits(
   data: string,
 ): Promise<Pasted> {
   const copied = readData(data);
+  const named = remembered(model);
   const pasted: Pasted = { edits: [], refusals: [], skipped: 0 };
   for (const [lineIndex, cells] of lines.entries()) {
     const row = rows[lineIndex];
@@ -88,7 +103,7 @@ export async function pastedEdits(
       }
       const current = readValue(model, field, row);
       const exact = copied[lineIndex]?.[index];
-      const parsed = exact && fits(field, exact) ? { value: exact.value } : await read(model, field, text, current);
+      const parsed = exact && fits(field, exact) ? { value: exact.value } : await read(named, field, text, current);
       if ('value' in parsed) edits.push({ field, value: parsed.value });
       else pasted.refusals.push({ id: row.id, refusal: { field, value: current, text, ...parsed, needs: null } });
     }

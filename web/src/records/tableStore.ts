@@ -1,12 +1,12 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { request } from '../api/client.ts';
 import { toFailure, type Failure } from '../api/failure.ts';
-import { countDocument, listDocument } from '../model/documents.ts';
+import { countDocument, listDocument, placeDocument } from '../model/documents.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
-import { applyValue } from '../model/values.ts';
+import { applyValue, toPatch } from '../model/values.ts';
 import { rowKeys } from '../model/valueType.ts';
 import type { Step } from '../undo/undo.ts';
-import { saveEdits } from './changes.ts';
+import { saveEdits, updateMany } from './changes.ts';
 import { changedCells, mergeRows } from './mergeRows.ts';
 import { refusalsOf, type Edit, type Refusal } from './refusals.ts';
 
@@ -14,6 +14,10 @@ const PAGE = 100;
 const LARGEST_PAGE = 500;
 /** Up to here a live change reads everything loaded again; beyond it, only what is in view. */
 const REREAD_ALL = 300;
+/** Of more records that a request has left as they are it is not asked for each why. */
+const ASK_WHY = 40;
+/** Pages that one has jumped to and left are forgotten, the oldest first. */
+const MOST_ISLANDS = 40;
 
 export interface Query {
   model: Model;
@@ -23,9 +27,18 @@ export interface Query {
   orderBy: string[];
 }
 
+/** Edits of one record. */
+export interface RecordEdits {
+  id: string;
+  edits: Edit[];
+}
+
 export interface TableState {
   query: Query | null;
+  /** From the first on. */
   rows: RecordRow[];
+  /** Pages further on, to which one has jumped, by their number; what lies between is not read. */
+  islands: ReadonlyMap<number, RecordRow[]>;
   endCursor: string | null;
   hasMore: boolean;
   total: number | null;
@@ -38,6 +51,8 @@ export interface TableState {
 export interface TableStore extends StoreApi<TableState> {
   load: (query: Query) => Promise<void>;
   more: (wanted: number) => Promise<void>;
+  /** Reads the pages around some places, wherever they are. */
+  visit: (first: number, last: number) => Promise<void>;
   /** Reads again what is loaded or in view; gives the cells that someone changed meanwhile. */
   refresh: (first: number, last: number) => Promise<{ row: string; field: string }[]>;
   /** Reads, of the rows in view, the columns that were not asked for yet; from now on those are read with each row. */
@@ -45,6 +60,8 @@ export interface TableStore extends StoreApi<TableState> {
   /** Saves edits of one record together; gives what stood against it, which is also kept with the cells. */
   /** Whoever saves several rows at once gives a step, and remembers it. */
   save: (id: string, edits: Edit[], step?: Step) => Promise<Failure | null>;
+  /** Saves edits of many records by one request; gives the ids of those that were not changed, which say why. */
+  saveMany: (changes: RecordEdits[], step: Step) => Promise<Set<string>>;
   refuse: (id: string, refusal: Refusal) => void;
   drop: (id: string, field: ModelField) => void;
   insert: (row: RecordRow) => void;
@@ -64,6 +81,7 @@ export function createTableStore(): TableStore {
   const store = createStore<TableState>(() => ({
     query: null,
     rows: [],
+    islands: new Map(),
     endCursor: null,
     hasMore: false,
     total: null,
@@ -98,8 +116,26 @@ export function createTableStore(): TableStore {
     );
   };
 
+  /** Changes rows wherever they are; what stays as it is keeps its identity. */
+  const mapRows = (change: (row: RecordRow) => RecordRow) => {
+    const { rows, islands } = getState();
+    setState({
+      rows: rows.map(change),
+      ...(islands.size > 0
+        ? { islands: new Map([...islands].map(([number, found]) => [number, found.map(change)] as const)) }
+        : {}),
+    });
+  };
   const replace = (id: string, change: (row: RecordRow) => RecordRow) =>
-    setState({ rows: getState().rows.map((row) => (row.id === id ? change(row) : row)) });
+    mapRows((row) => (row.id === id ? change(row) : row));
+  const find = (id: string): RecordRow | undefined => {
+    const { rows, islands } = getState();
+    return (
+      rows.find((row) => row.id === id) ??
+      [...islands.values()].flatMap((found) => found.find((row) => row.id === id) ?? [])[0]
+    );
+  };
+  const visiting = new Set<number>();
 
   const count = async (query: Query, mine: number) => {
     const { list } = await request(countDocument(query.object), query.filter ? { filter: query.filter } : {});
@@ -114,6 +150,7 @@ export function createTableStore(): TableStore {
         query,
         status: 'loading',
         failure: null,
+        islands: new Map(),
         ...(other ? { rows: [], hasMore: false, endCursor: null, total: null, refusals: new Map() } : {}),
       });
       try {
@@ -163,13 +200,48 @@ export function createTableStore(): TableStore {
       }
     },
 
+    async visit(first: number, last: number) {
+      const mine = run;
+      const { query, rows, islands, total, status } = getState();
+      if (!query || status !== 'ready' || total === null) return;
+      const pages: number[] = [];
+      for (let number = Math.floor(first / PAGE); number <= Math.floor(last / PAGE); number++)
+        if ((number + 1) * PAGE > rows.length && number * PAGE < total && !islands.has(number) && !visiting.has(number))
+          pages.push(number);
+      await Promise.all(
+        pages.map(async (number) => {
+          visiting.add(number);
+          try {
+            const { list } = await request(placeDocument(query.model, query.object, query.fields), {
+              first: PAGE,
+              offset: number * PAGE,
+              ...(query.filter ? { filter: query.filter } : {}),
+              orderBy: query.orderBy,
+            });
+            if (mine !== run) return;
+            const kept = [...getState().islands].slice(-MOST_ISLANDS);
+            setState({ islands: new Map([...kept, [number, overlay(query, list.nodes)]]) });
+          } finally {
+            visiting.delete(number);
+          }
+        }),
+      );
+    },
+
     async refresh(first: number, last: number) {
       const { query, rows, status } = getState();
       const mine = run;
       const refreshing = ++refreshes;
       if (!query || status !== 'ready') return [];
       const all = rows.length <= REREAD_ALL;
-      const seen = rows.slice(Math.max(0, first - 10), last + 10).map((row) => row.id);
+      const place = Math.max(0, first - 10);
+      const seen = (
+        place < rows.length
+          ? rows.slice(place, last + 10)
+          : [...getState().islands].flatMap(([number, found]) =>
+              found.filter((_, index) => number * PAGE + index >= place && number * PAGE + index <= last + 10),
+            )
+      ).map((row) => row.id);
       const inView = { id: { in: seen } };
       const list = all
         ? await page(query, Math.max(PAGE, rows.length), null)
@@ -188,7 +260,8 @@ export function createTableStore(): TableStore {
       } else {
         const byId = new Map(fresh.map((row) => [row.id, row]));
         const gone = new Set(seen.filter((id) => !byId.has(id)));
-        setState({ rows: current.filter((row) => !gone.has(row.id)).map((row) => byId.get(row.id) ?? row) });
+        setState({ rows: current.filter((row) => !gone.has(row.id)) });
+        mapRows((row) => byId.get(row.id) ?? row);
       }
       if (getState().hasMore) void count(query, mine).catch(() => undefined);
       return cells;
@@ -199,7 +272,10 @@ export function createTableStore(): TableStore {
       const mine = run;
       if (!query) return;
       setState({ query: { ...query, fields } });
-      const seen = rows.slice(Math.max(0, first - 10), last + 30);
+      const seen = [
+        ...rows.slice(Math.max(0, first - 10), last + 30),
+        ...(first > rows.length ? [...getState().islands.values()].flat() : []),
+      ];
       const missing = fields.filter((field) => seen.some((row) => isUnread(row, field)));
       const lacking = seen.filter(
         (row) =>
@@ -216,17 +292,15 @@ export function createTableStore(): TableStore {
         if (mine !== run) return;
         const nothing = Object.fromEntries(missing.flatMap(rowKeys).map((name) => [name, null]));
         const fresh = new Map(overlay(query, list.nodes).map((row) => [row.id, row]));
-        setState({
-          rows: getState().rows.map((row) => (fresh.has(row.id) ? { ...nothing, ...row, ...fresh.get(row.id) } : row)),
-        });
+        mapRows((row) => (fresh.has(row.id) ? { ...nothing, ...row, ...fresh.get(row.id) } : row));
       } finally {
         for (const key of keys) filling.delete(key);
       }
     },
 
     async save(id: string, given: Edit[], step?: Step) {
-      const { query, rows, refusals } = getState();
-      const before = rows.find((row) => row.id === id);
+      const { query, refusals } = getState();
+      const before = find(id);
       if (!query || !before) return null;
       // What was refused for want of one of these fields is tried again with it.
       const waiting = [...refusals].flatMap(([key, refusal]) =>
@@ -263,6 +337,67 @@ export function createTableStore(): TableStore {
       }
     },
 
+    async saveMany(changes: RecordEdits[], step: Step) {
+      const { query } = getState();
+      if (!query) return new Set<string>();
+      // Links are rows of their own, which one request changes for one record.
+      const linked = changes.filter(({ edits }) => edits.some(({ field }) => field.junction));
+      const plain = changes.filter((change) => !linked.includes(change));
+      const byId = new Map(plain.map((change) => [change.id, change]));
+      const before = new Map(plain.flatMap(({ id }) => [[id, find(id)] as const]));
+      const refusals = new Map(getState().refusals);
+      for (const { id, edits } of plain)
+        for (const edit of edits) {
+          unsaved.set(refusalKey(id, edit.field), { ...edit, id });
+          refusals.delete(refusalKey(id, edit.field));
+        }
+      setState({ refusals });
+      mapRows((row) =>
+        (byId.get(row.id)?.edits ?? []).reduce(
+          (next, edit) => applyValue(query.model, edit.field, next, edit.value),
+          row,
+        ),
+      );
+      const forget = () => {
+        for (const { id, edits } of plain) for (const { field } of edits) unsaved.delete(refusalKey(id, field));
+      };
+      const failed = new Set<string>();
+      try {
+        const patches = plain.map(({ edits }) =>
+          Object.assign({}, ...edits.map(({ field, value }) => toPatch(field, value))),
+        );
+        const left =
+          plain.length === 0
+            ? []
+            : await updateMany(
+                query.object,
+                plain.map(({ id }) => id),
+                patches,
+                step,
+              );
+        forget();
+        const rest = new Set(left);
+        mapRows((row) => (rest.has(row.id) ? (before.get(row.id) ?? row) : row));
+        const asked = left.slice(0, ASK_WHY).flatMap((id) => byId.get(id) ?? []);
+        // Asked again one by one, each says in its own words what is wrong with it.
+        for (const { id, edits } of [...asked, ...linked]) if (await this.save(id, edits, step)) failed.add(id);
+        for (const id of left.slice(ASK_WHY)) {
+          failed.add(id);
+          for (const { field, value } of byId.get(id)?.edits ?? [])
+            this.refuse(id, { field, value, text: null, reason: 'This record was not changed.', needs: null });
+        }
+      } catch (cause) {
+        forget();
+        mapRows((row) => before.get(row.id) ?? row);
+        const failure = toFailure(cause);
+        for (const { id, edits } of plain) {
+          failed.add(id);
+          for (const refusal of refusalsOf(query.object, edits, failure)) this.refuse(id, refusal);
+        }
+      }
+      return failed;
+    },
+
     refuse(id: string, refusal: Refusal) {
       setState({ refusals: new Map(getState().refusals).set(refusalKey(id, refusal.field), refusal) });
       replace(id, (row) => ({ ...row }));
@@ -282,10 +417,13 @@ export function createTableStore(): TableStore {
     },
 
     remove(ids: string[]) {
-      const { rows, total } = getState();
-      const left = rows.filter((row) => !ids.includes(row.id));
-      setState({ rows: left, total: total === null ? null : total - (rows.length - left.length) });
-      return () => setState({ rows, total });
+      const { rows, islands, total } = getState();
+      const gone = new Set(ids);
+      const left = rows.filter((row) => !gone.has(row.id));
+      // Where some of a page go, those that follow come before their time: it is read again.
+      const whole = new Map([...islands].filter(([, found]) => !found.some((row) => gone.has(row.id))));
+      setState({ rows: left, islands: whole, total: total === null ? null : Math.max(left.length, total - gone.size) });
+      return () => setState({ rows, islands, total });
     },
   });
 }

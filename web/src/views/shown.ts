@@ -30,19 +30,36 @@ export const usually = (usual: ColumnLayout): Shown => ({
   options: {},
 });
 
-export const encodeColumns = (object: ModelObject, { widths, ...layout }: ColumnLayout): string =>
-  shownFields(object, { widths, ...layout })
-    .map(({ name }) => (widths[name] === undefined ? name : `${name}:${widths[name]}`))
+/** A column in the address: its name, an exclamation mark if it is pinned, its width, and what its foot tells. */
+export const encodeColumns = (object: ModelObject, layout: ColumnLayout): string =>
+  shownFields(object, layout)
+    .map(({ name }) => {
+      const { widths, pinned, aggregates } = layout;
+      const width = widths[name] === undefined ? '' : `:${widths[name]}`;
+      const aggregate = aggregates[name] === undefined ? '' : `~${aggregates[name]}`;
+      return `${name}${pinned.includes(name) ? '!' : ''}${width}${aggregate}`;
+    })
     .join(',');
 
+interface Column {
+  name: string;
+  width?: number | undefined;
+  isPinned: boolean;
+  aggregate?: string | undefined;
+}
+
 /** Only what is named shows: a field that is new, or that one may not read, does not come in between. */
-function onlyThese(object: ModelObject, columns: { name: string; width?: number | undefined }[]): ColumnLayout {
+function onlyThese(object: ModelObject, columns: Column[]): ColumnLayout {
   const order = columns.map(({ name }) => name);
   return {
     order,
     hidden: visibleFields(object).flatMap(({ name }) => (order.includes(name) ? [] : [name])),
     widths: Object.fromEntries(
       columns.flatMap(({ name, width }) => (width === undefined ? [] : [[name, width] as const])),
+    ),
+    pinned: columns.flatMap(({ name, isPinned }) => (isPinned ? name : [])),
+    aggregates: Object.fromEntries(
+      columns.flatMap(({ name, aggregate }) => (aggregate === undefined ? [] : [[name, aggregate] as const])),
     ),
   };
 }
@@ -54,8 +71,8 @@ export const decodeColumns = (object: ModelObject, text: string): ColumnLayout =
       .split(',')
       .filter(Boolean)
       .map((each) => {
-        const [name = '', width = ''] = each.split(':');
-        return { name, width: /^\d{2,4}$/.test(width) ? Number(width) : undefined };
+        const [, name = '', pin, width, aggregate] = /^([^:!~]*)(!)?(?::(\d{2,4}))?(?:~([A-Z_]+))?/.exec(each) ?? [];
+        return { name, width: width === undefined ? undefined : Number(width), isPinned: pin !== undefined, aggregate };
       }),
   );
 
@@ -76,9 +93,11 @@ export function shownOf(whole: Model, object: ModelObject, view: SavedView, usua
         ? usual
         : onlyThese(
             object,
-            view.columns.flatMap(({ fieldId, isVisible, width }) => {
+            view.columns.flatMap(({ fieldId, isVisible, width, isPinned, aggregate }) => {
               const field = isVisible ? fieldById(object, fieldId) : undefined;
-              return field ? [{ name: field.name, width: width ?? undefined }] : [];
+              return field
+                ? [{ name: field.name, width: width ?? undefined, isPinned, aggregate: aggregate ?? undefined }]
+                : [];
             }),
           ),
   };
@@ -86,7 +105,6 @@ export function shownOf(whole: Model, object: ModelObject, view: SavedView, usua
 
 /** What is shown, to be kept in a view. What `view` has that this viewer does not see stays in it. */
 export function stateOf(model: Model, object: ModelObject, shown: Shown, view: SavedView | null): ViewState {
-  const before = new Map(view?.columns.map((column) => [column.fieldId, column]));
   const isSeen = (id: string) => visibleFields(object).some((field) => field.id === id);
   const group = object.fields.find(({ name }) => name === shown.group);
   const isUnseen = view?.groupFieldId && !fieldById(object, view.groupFieldId);
@@ -108,8 +126,8 @@ export function stateOf(model: Model, object: ModelObject, shown: Shown, view: S
         fieldId: id,
         width: shown.layout.widths[name] ?? null,
         isVisible: true,
-        isPinned: before.get(id)?.isPinned ?? false,
-        aggregate: before.get(id)?.aggregate ?? null,
+        isPinned: shown.layout.pinned.includes(name),
+        aggregate: shown.layout.aggregates[name] ?? null,
       })),
       ...(view?.columns.filter(({ fieldId }) => !isSeen(fieldId)) ?? []),
     ],

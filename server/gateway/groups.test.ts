@@ -131,3 +131,20 @@ test('what cannot be added up or grouped says so', async () => {
       code: expect.stringMatching(/^(INVALID_REQUEST|VALUE_INVALID)$/),
     });
 });
+
+test('many records are changed by one request, as far as the role may', async () => {
+  const { data } = await admin.records('{ companies(orderBy: [EMPLOYEES_ASC], first: 8) { nodes { id employees } } }');
+  const ids = (data!['companies'] as { nodes: { id: string }[] }).nodes.map(({ id }) => id);
+  const change = (who: Caller, patches: object) =>
+    who.records(
+      'mutation ($ids: [UUID!]!, $patches: JSON!) { updateRecords(input: { objectName: "company", recordIds: $ids, patches: $patches, onProblem: "SKIP" }) { result } }',
+      { ids, patches },
+    );
+  expect(await change(rep, { addressCity: 'Bergen' })).toEqual({
+    data: { updateRecords: { result: { updated: 3, left: ids.slice(0, 5) } } },
+  });
+  expect(await change(rep, { annualRevenueAmountMicros: 1 })).toMatchObject({
+    data: { updateRecords: { result: { updated: 0 } } },
+  });
+  expect((await change(admin, { adressCity: 'Bergen' })).errors?.[0]?.extensions.code).toBe('RV264');
+});

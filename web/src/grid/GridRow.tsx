@@ -172,7 +172,8 @@ interface GroupRowProps<Row> extends LineProps<Row> {
   gridId: string;
 }
 
-function GroupRowInner<Row>(props: GroupRowProps<Row>) {
+/** Not kept as rows are: what a group comes to changes with them. */
+export function GroupRow<Row>(props: GroupRowProps<Row>) {
   const { groupKey, isOpen, index, top, columns, pinned, actions, store, gridId } = props;
   const isActive = useStore(store, (state) => state.active?.row === groupKey);
   const activeColumn = useStore(store, (state) => (state.active?.row === groupKey ? state.active.column : null));
@@ -211,8 +212,6 @@ function GroupRowInner<Row>(props: GroupRowProps<Row>) {
     </div>
   );
 }
-
-export const GroupRow = memo(GroupRowInner) as typeof GroupRowInner;
 
 export const SkeletonRow = memo(function SkeletonRow({
   columns,

@@ -139,7 +139,8 @@ export function handleKey<Row>(context: Context<Row>): boolean {
       return true;
     case 'Delete':
     case 'Backspace':
-      if (command) actions.onDelete(selected.size > 0 ? [...selected] : [item.key]);
+      if (command && store.getState().isAll) say('Delete them all by the button below the table.');
+      else if (command) actions.onDelete(selected.size > 0 ? [...selected] : [item.key]);
       else actions.onClear(block.rows(), block.columns);
       return true;
   }

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { useCreate } from '../app/commandStore.ts';
 import { Message } from '../app/Message.tsx';
@@ -11,12 +11,14 @@ import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { fieldsToAsk } from '../fields/rules.ts';
 import { cellKey, createGridStore } from '../grid/store.ts';
 import { localDay } from '../model/dates.ts';
+import { canGroup, groupValue } from '../model/grouping.ts';
 import { startFilter, toGraphQLFilter } from '../model/filterTree.ts';
 import { labelField } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { orderBy } from '../model/sorting.ts';
 import { useMay } from '../model/store.ts';
 import { isEditable } from '../model/text.ts';
+import { toPatch } from '../model/values.ts';
 import type { ModelField, RecordRow } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
 import { announceFailure, offerUndo } from './announce.tsx';
@@ -27,6 +29,8 @@ import type { FormStart } from './CreateModal.tsx';
 import { dependencies } from './dependencies.ts';
 import { createFeet, feetOf } from './feet.ts';
 import { DRAFT, flatItems } from './gridItems.ts';
+import { GroupHead } from './GroupHead.tsx';
+import { createGroupStore, type GroupItems } from './groupStore.ts';
 import { RecordGrid, type RowEdits } from './RecordGrid.tsx';
 import { RecordList } from './RecordList.tsx';
 import { rememberList } from './recordSequence.ts';
@@ -56,8 +60,21 @@ export function ObjectTable(props: ViewPageProps) {
   const [feet] = useState(createFeet);
   const [draftRow] = useState<RecordRow>(() => ({ id: DRAFT }));
   const fields = useMemo(() => shownFields(object, layout), [object, layout]);
-  const { rows, islands, status, failure, hasMore, total } = useStore(table);
+  const flat = useStore(table);
+  const [groups] = useState(createGroupStore);
+  const grouped = useStore(groups);
+  // A phone shows a list, which has no groups.
+  const group = phone ? null : (object.fields.find((field) => field.name === shown.group && canGroup(field)) ?? null);
+  const { status, failure } = group ? grouped : flat;
+  const rows = useMemo(
+    () => (group ? groups.rows() : flat.rows),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the version stands for the rows of all groups
+    [group, groups, grouped.groups, grouped.version, flat.rows],
+  );
+  const total = group ? grouped.groups.reduce((sum, { count: each }) => sum + each, 0) : flat.total;
   const [drafting, setDrafting] = useState(false);
+  /** The group in which a record is made. */
+  const [draftGroup, setDraftGroup] = useState<string | null>(null);
   const [form, setForm] = useState<FormStart | 'empty' | null>(null);
   const seen = useRef({ first: 0, last: 40 });
   const visiting = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -121,30 +138,32 @@ export function ObjectTable(props: ViewPageProps) {
       .sort()
       .join();
   }, [model, fields]);
+  const aggregates = JSON.stringify(layout.aggregates);
+  const feetAsked = useCallback(
+    () => feetOf(fields, JSON.parse(aggregates) as { [field: string]: string }),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- fieldKey stands for fields.
+    [fieldKey, aggregates],
+  );
   const reload = useCallback(
-    () =>
-      table.load({
+    () => {
+      const query = {
         model,
         object,
         fields: latestAsked.current,
         filter: JSON.parse(filterKey) as null,
         orderBy: order.split(','),
-      }),
+      };
+      return group ? groups.load({ ...query, group, bucket: shown.bucket, feet: feetAsked() }) : table.load(query);
+    },
     // eslint-disable-next-line react-hooks/exhaustive-deps -- fieldKey stands for fields, model and object: the query is the same while it is.
-    [table, filterKey, order, fieldKey, object.namePlural],
+    [table, groups, filterKey, order, fieldKey, object.namePlural, group?.id, shown.bucket, group ? aggregates : ''],
   );
   useEffect(() => void reload(), [reload]);
 
-  const aggregates = JSON.stringify(layout.aggregates);
   const count = useCallback(
-    () =>
-      void feet.load(
-        object,
-        JSON.parse(filterKey) as null,
-        feetOf(fields, JSON.parse(aggregates) as { [field: string]: string }),
-      ),
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- fieldKey stands for fields and object.
-    [feet, filterKey, aggregates, fieldKey],
+    () => void feet.load(object, JSON.parse(filterKey) as null, feetAsked()),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- fieldKey stands for object.
+    [feet, filterKey, feetAsked],
   );
   useEffect(count, [count]);
   useEffect(
@@ -161,8 +180,12 @@ export function ObjectTable(props: ViewPageProps) {
     useMemo(() => [object.id, ...dependencies(model, object, asked)], [model, object, asked]),
     (changes) => {
       count();
-      if (isShownAlready(changes, object, asked, [filterKey, order])) return;
-      void table.refresh(seen.current.first, seen.current.last).then(
+      // What a group is made of moves records, too.
+      const arranged = [filterKey, order, group?.columns[0]?.name ?? group?.relations[0]?.columnName ?? ''];
+      if (isShownAlready(changes, object, asked, arranged)) return;
+      const { first, last } = seen.current;
+      const reading = group ? groups.refresh(latestItems.current, first, last) : table.refresh(first, last);
+      void reading.then(
         (cells) => grid.flash(cells.map((cell) => cellKey(cell.row, cell.field))),
         () => undefined,
       );
@@ -201,7 +224,7 @@ export function ObjectTable(props: ViewPageProps) {
   const remove = useCallback(
     async (ids: string[]) => {
       if (!rights.canDelete) return;
-      const putBack = table.remove(ids);
+      const putBack = group ? groups.remove(ids) : table.remove(ids);
       grid.setSelected([]);
       let step: Step;
       try {
@@ -214,7 +237,7 @@ export function ObjectTable(props: ViewPageProps) {
       }
       offerUndo(object, ids.length, step, putBack);
     },
-    [rights.canDelete, table, grid, object, reload],
+    [rights.canDelete, table, groups, group, grid, object, reload],
   );
 
   const open = useCallback(
@@ -224,6 +247,10 @@ export function ObjectTable(props: ViewPageProps) {
   const onSeen = useCallback(
     (first: number, last: number) => {
       seen.current = { first, last };
+      if (group) {
+        groups.see(latestItems.current as GroupItems, first, last);
+        return;
+      }
       const { rows: read } = table.getState();
       // What follows is read on from where one is; who jumps further gets the page where it is, and not all before it.
       if (first > read.length + NEAR) {
@@ -232,10 +259,10 @@ export function ObjectTable(props: ViewPageProps) {
       } else if (last + 40 > read.length) void table.more(last + 60);
       if (wide) fill();
     },
-    [table, wide, fill],
+    [table, groups, group, wide, fill],
   );
 
-  const edits = useMemo<RowEdits>(
+  const flatEdits = useMemo<RowEdits>(
     () => ({
       refusals: () => table.getState().refusals,
       fields: () => table.getState().query?.fields ?? [],
@@ -247,20 +274,51 @@ export function ObjectTable(props: ViewPageProps) {
     }),
     [table],
   );
+  const edits = useMemo<RowEdits>(
+    () => (group ? { ...groups.edits, insert: (row) => groups.insertInto(draftGroup ?? '', row) } : flatEdits),
+    [group, groups, draftGroup, flatEdits],
+  );
+  const collapsed = useMemo(() => new Set(shown.options.collapsedColumns), [shown.options.collapsedColumns]);
   const items = useMemo(
     () =>
-      flatItems({
-        draft: drafting ? draftRow : null,
-        rows,
-        islands,
-        total,
-        hasMore,
-        isLoading: status === 'loading' && rows.length === 0,
-      }),
-    [drafting, draftRow, rows, islands, total, hasMore, status],
+      group
+        ? groups.items(collapsed, drafting && draftGroup !== null ? { group: draftGroup, row: draftRow } : null)
+        : flatItems({
+            draft: drafting ? draftRow : null,
+            rows: flat.rows,
+            islands: flat.islands,
+            total: flat.total,
+            hasMore: flat.hasMore,
+            isLoading: flat.status === 'loading' && flat.rows.length === 0,
+          }),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the version stands for the rows of all groups
+    [group, groups, grouped.groups, grouped.version, collapsed, draftGroup, drafting, draftRow, flat],
   );
+  const latestItems = useRef(items);
+  useLayoutEffect(() => {
+    latestItems.current = items;
+  });
+  const groupOf = (id: string) => grouped.groups.find((each) => each.id === id);
+  const toggleGroup = (id: string) => {
+    const key = groupOf(id)?.key ?? '';
+    const closed = shown.options.collapsedColumns ?? [];
+    const next = closed.includes(key) ? closed.filter((each) => each !== key) : [...closed, key];
+    const { collapsedColumns: _, ...others } = shown.options;
+    show({ options: next.length > 0 ? { ...others, collapsedColumns: next } : others });
+  };
+  const createIn = (id: string) => {
+    if (collapsed.has(groupOf(id)?.key ?? '')) toggleGroup(id);
+    setDraftGroup(id);
+    startCreating();
+  };
+  const startValues = useMemo(() => {
+    const into = group && draftGroup !== null ? grouped.groups.find((each) => each.id === draftGroup) : undefined;
+    return into && group && isEditable(group)
+      ? toPatch(group, groupValue(group, shown.bucket, into.key, into.label))
+      : {};
+  }, [group, draftGroup, grouped.groups, shown.bucket]);
 
-  const empty = status === 'ready' && rows.length === 0 && !drafting;
+  const empty = status === 'ready' && (group ? grouped.groups.length === 0 : rows.length === 0) && !drafting;
   const counted =
     total === null ? (rows.length > 0 ? `${rows.length.toLocaleString('en')}+` : '') : total.toLocaleString('en');
   const lower = object.labelPlural.toLowerCase();
@@ -323,7 +381,7 @@ export function ObjectTable(props: ViewPageProps) {
             object={object}
             fields={asked}
             rows={rows}
-            pending={status === 'loading' && rows.length === 0 ? 12 : hasMore ? 8 : 0}
+            pending={status === 'loading' && rows.length === 0 ? 12 : flat.hasMore ? 8 : 0}
             onSeen={onSeen}
           />
         ) : (
@@ -351,6 +409,25 @@ export function ObjectTable(props: ViewPageProps) {
               const filter = startFilter(field);
               if (filter) show({ filters: [...filters, filter] });
             }}
+            grouping={{
+              field: group?.name ?? null,
+              canGroup,
+              onGroup: (field) => show({ group: field?.name ?? null }),
+            }}
+            renderGroup={(id, column, isFirst) => {
+              const found = groupOf(id);
+              return found ? (
+                <GroupHead
+                  group={found}
+                  column={column}
+                  isFirst={isFirst}
+                  isOpen={!collapsed.has(found.key ?? '')}
+                  onCreate={rights.canCreate ? () => createIn(id) : null}
+                />
+              ) : null;
+            }}
+            onToggleGroup={toggleGroup}
+            startValues={startValues}
             onDelete={remove}
             onSeen={onSeen}
             onColumns={setInView}
@@ -358,7 +435,17 @@ export function ObjectTable(props: ViewPageProps) {
         )}
       </ViewFrame>
       {phone || !(rights.canDelete || rights.canUpdate) ? null : (
-        <SelectionBar model={model} object={object} grid={grid} onDelete={remove} onMerged={() => void reload()} />
+        <SelectionBar
+          model={model}
+          object={object}
+          grid={grid}
+          filter={JSON.parse(filterKey) as null}
+          orderBy={order.split(',')}
+          total={total}
+          loaded={rows.length}
+          onDelete={remove}
+          onChanged={() => void reload()}
+        />
       )}
       <Suspense fallback={null}>
         {form ? (
@@ -366,12 +453,12 @@ export function ObjectTable(props: ViewPageProps) {
             model={model}
             object={object}
             fields={asked}
-            values={{}}
+            values={startValues}
             start={form === 'empty' ? undefined : form}
             onClose={() => setForm(null)}
             onCreated={(row) => {
               if (phone) return open(row.id);
-              table.insert(row);
+              edits.insert(row);
               grid.focus({ row: row.id, column: label?.name ?? fields[0]?.name ?? '' });
             }}
           />

@@ -1,67 +1,169 @@
-import { Button } from '@mantine/core';
-import { IconGitMerge, IconShare2, IconTrash, IconX } from '@tabler/icons-react';
-import { lazy, Suspense, useState } from 'react';
+import { Button, Progress } from '@mantine/core';
+import { IconGitMerge, IconPencil, IconShare2, IconTrash, IconX } from '@tabler/icons-react';
+import { lazy, Suspense, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import type { GridStore } from '../grid/store.ts';
-import type { Model, ModelObject } from '../model/types.ts';
 import { rightsOf } from '../model/permissions.ts';
+import type { ColumnValue, Model, ModelField, ModelObject } from '../model/types.ts';
+import { toPatch, type FieldValue } from '../model/values.ts';
+import { remembering, undoStep, type Step } from '../undo/undo.ts';
+import { announce, announceFailure, offerToTakeBack } from './announce.tsx';
+import { deleteSome, updateMany } from './changes.ts';
 import classes from './records.module.css';
+import { idsOfAll } from './selectionIds.ts';
 
 const ShareDialog = lazy(() =>
   import('../sharing/ShareDialog.tsx').then(({ ShareDialog: Dialog }) => ({ default: Dialog })),
 );
-
 const MergeDialog = lazy(async () => ({ default: (await import('../merge/MergeDialog.tsx')).MergeDialog }));
+const BulkEditDialog = lazy(async () => ({ default: (await import('./BulkEditDialog.tsx')).BulkEditDialog }));
 
-const MERGED_AT_MOST = 9;
-
-export function SelectionBar({
-  model,
-  object,
-  grid,
-  onDelete,
-  onMerged,
-}: {
+interface SelectionBarProps {
   model: Model;
   object: ModelObject;
   grid: GridStore;
+  /** What the table shows: all that match can be selected, also what is not read. */
+  filter: { [key: string]: ColumnValue } | null;
+  orderBy: string[];
+  total: number | null;
+  /** How many are read, and can be selected one by one. */
+  loaded: number;
+  /** The few that one sees go at once. */
   onDelete: (ids: string[]) => Promise<void>;
-  /** After a merge, or after one was taken back. */
-  onMerged: () => void;
-}) {
+  /** What is shown is not what is kept any more. */
+  onChanged: () => void;
+}
+
+/** Up to so many are deleted by one request, and are gone from the screen before it is answered. */
+const AT_ONCE = 500;
+
+const MERGED_AT_MOST = 9;
+
+const counted = (count: number) => count.toLocaleString('en');
+
+/** What can be done with the records that are selected. Whatever their number, one undoes it at once. */
+export function SelectionBar(props: SelectionBarProps) {
+  const { model, object, grid, filter, orderBy, total, loaded, onDelete, onChanged } = props;
   const selected = useStore(grid, (state) => state.selected);
+  const isAll = useStore(grid, (state) => state.isAll);
   const [merging, setMerging] = useState<string[] | null>(null);
   const [sharing, setSharing] = useState<string[] | null>(null);
-  if (selected.size === 0 && !merging) return null;
+  const [editing, setEditing] = useState(false);
+  const [busy, setBusy] = useState<{ what: string; done: number; of: number } | null>(null);
+  const stopped = useRef(false);
+  const count = isAll ? (total ?? selected.size) : selected.size;
+  if (count === 0 && !busy && !merging) return null;
   const rights = rightsOf(object);
+  const named = (number: number) =>
+    number === 1 ? object.labelSingular.toLowerCase() : object.labelPlural.toLowerCase();
+
+  /** Runs something over all that is selected, with a bar that tells how far it is, and as one step. */
+  const run = async (
+    what: string,
+    label: (number: number) => string,
+    work: (ids: string[], step: Step, onProgress: (done: number) => boolean) => Promise<number>,
+  ) => {
+    stopped.current = false;
+    setBusy({ what, done: 0, of: count });
+    const step: Step = { label: label(count), requestIds: [] };
+    try {
+      const done = await remembering(step, async () => {
+        const ids = isAll ? await idsOfAll(model, object, filter, orderBy, () => !stopped.current) : [...selected];
+        if (!ids) return 0;
+        return work(ids, step, (number) => {
+          setBusy({ what, done: number, of: ids.length });
+          return !stopped.current;
+        });
+      });
+      grid.setSelected([]);
+      if (done > 0) offerToTakeBack(label(done), () => undoStep(step, onChanged));
+    } catch (cause) {
+      announceFailure(`${what} stopped`, cause);
+      if (step.requestIds.length > 0) offerToTakeBack('Some were changed before that', () => undoStep(step, onChanged));
+    }
+    setBusy(null);
+    onChanged();
+  };
+
+  const edit = (field: ModelField, value: FieldValue) => {
+    setEditing(false);
+    void run(
+      `Changing ${field.label}`,
+      (number) => `${field.label} of ${counted(number)} ${named(number)} changed`,
+      async (ids, step, onProgress) => {
+        const left = await updateMany(object, ids, toPatch(field, value), step, onProgress);
+        if (left.length > 0)
+          announce(
+            `${counted(left.length)} ${named(left.length)} not changed`,
+            'A rule does not allow this value there, or your role may not change them.',
+          );
+        return ids.length - left.length;
+      },
+    );
+  };
+
+  const remove = () => {
+    if (!isAll && selected.size <= AT_ONCE) {
+      void onDelete([...selected]);
+      return;
+    }
+    void run(
+      'Deleting',
+      (number) => `${counted(number)} ${named(number)} deleted`,
+      (ids, step, onProgress) => deleteSome(object, ids, step, onProgress),
+    );
+  };
+
   return (
     <div className={classes.selection} role="region" aria-label="Selection">
-      <span className={classes.selectionCount}>
-        {selected.size} {selected.size === 1 ? object.labelSingular.toLowerCase() : object.labelPlural.toLowerCase()}{' '}
-        selected
-      </span>
-      {rights.canUpdate ? (
-        <Button variant="light" leftSection={<IconShare2 size={14} />} onClick={() => setSharing([...selected])}>
-          Share
-        </Button>
-      ) : null}
-      {rights.canUpdate && rights.canDelete && selected.size >= 2 && selected.size <= MERGED_AT_MOST ? (
-        <Button variant="light" leftSection={<IconGitMerge size={14} />} onClick={() => setMerging([...selected])}>
-          Merge
-        </Button>
-      ) : null}
-      {rights.canDelete ? (
-        <Button
-          variant="light"
-          color="red"
-          leftSection={<IconTrash size={14} />}
-          onClick={() => void onDelete([...selected])}
-        >
-          Delete
-        </Button>
-      ) : null}
-      {merging ? (
-        <Suspense fallback={null}>
+      {busy ? (
+        <>
+          <span className={classes.selectionCount} role="status">
+            {busy.what}: {counted(busy.done)} of {counted(busy.of)}
+          </span>
+          <Progress value={(100 * busy.done) / Math.max(1, busy.of)} w={120} aria-label={busy.what} />
+          <Button variant="subtle" color="gray" onClick={() => (stopped.current = true)}>
+            Stop
+          </Button>
+        </>
+      ) : (
+        <>
+          <span className={classes.selectionCount}>
+            {isAll ? 'All ' : ''}
+            {counted(count)} {named(count)} selected
+          </span>
+          {!isAll && total !== null && total > loaded && selected.size >= loaded ? (
+            <Button variant="subtle" onClick={() => grid.setSelected(selected, true)}>
+              Select all {counted(total)}
+            </Button>
+          ) : null}
+          {rights.canUpdate ? (
+            <Button variant="light" leftSection={<IconPencil size={14} />} onClick={() => setEditing(true)}>
+              Edit
+            </Button>
+          ) : null}
+          {rights.canUpdate && !isAll ? (
+            <Button variant="light" leftSection={<IconShare2 size={14} />} onClick={() => setSharing([...selected])}>
+              Share
+            </Button>
+          ) : null}
+          {rights.canUpdate && rights.canDelete && !isAll && count >= 2 && count <= MERGED_AT_MOST ? (
+            <Button variant="light" leftSection={<IconGitMerge size={14} />} onClick={() => setMerging([...selected])}>
+              Merge
+            </Button>
+          ) : null}
+          {rights.canDelete ? (
+            <Button variant="light" color="red" leftSection={<IconTrash size={14} />} onClick={remove}>
+              Delete
+            </Button>
+          ) : null}
+          <Button variant="subtle" color="gray" leftSection={<IconX size={14} />} onClick={() => grid.setSelected([])}>
+            Clear
+          </Button>
+        </>
+      )}
+      <Suspense fallback={null}>
+        {merging ? (
           <MergeDialog
             model={model}
             object={object}
@@ -69,20 +171,22 @@ export function SelectionBar({
             onClose={() => setMerging(null)}
             onMerged={(survivorId) => {
               grid.setSelected([survivorId]);
-              onMerged();
+              onChanged();
             }}
-            onUndone={onMerged}
+            onUndone={onChanged}
           />
-        </Suspense>
-      ) : null}
-      {sharing ? (
-        <Suspense fallback={null}>
-          <ShareDialog object={object} ids={sharing} onClose={() => setSharing(null)} />
-        </Suspense>
-      ) : null}
-      <Button variant="subtle" color="gray" leftSection={<IconX size={14} />} onClick={() => grid.setSelected([])}>
-        Clear
-      </Button>
+        ) : null}
+        {sharing ? <ShareDialog object={object} ids={sharing} onClose={() => setSharing(null)} /> : null}
+        {editing ? (
+          <BulkEditDialog
+            model={model}
+            object={object}
+            count={count}
+            onClose={() => setEditing(false)}
+            onSubmit={edit}
+          />
+        ) : null}
+      </Suspense>
     </div>
   );
 }

@@ -181,3 +181,19 @@ export async function updateMany(
   }
   return left;
 }
+
+/** Deletes many records, those that are there and that one may; gives how many. */
+export async function deleteSome(
+  object: ModelObject,
+  ids: string[],
+  step: Step,
+  onProgress: (done: number) => boolean,
+): Promise<number> {
+  let done = 0;
+  for (let from = 0; from < ids.length && onProgress(from); from += AT_ONCE) {
+    const some = ids.slice(from, from + AT_ONCE);
+    const { change } = await request(deleteManyDocument, { object: object.nameSingular, ids: some }, noteIn(step));
+    done += change.result;
+  }
+  return done;
+}

@@ -1,0 +1,94 @@
+import { Alert, Button, Group, Modal, NativeSelect, Stack, Text } from '@mantine/core';
+import { useState, type FormEvent } from 'react';
+import { parseValue } from '../model/parse.ts';
+import { visibleFields } from '../model/lookup.ts';
+import { isEditable } from '../model/text.ts';
+import type { Model, ModelField, ModelObject } from '../model/types.ts';
+import type { FieldValue } from '../model/values.ts';
+import { entryOf, FormField, type FormEntry } from './FormField.tsx';
+
+interface BulkEditDialogProps {
+  model: Model;
+  object: ModelObject;
+  count: number;
+  onClose: () => void;
+  onSubmit: (field: ModelField, value: FieldValue) => void;
+}
+
+/** Fields that one value can be given to in many records. Links to many are rows of their own. */
+const editable = (object: ModelObject): ModelField[] =>
+  visibleFields(object).filter((field) => isEditable(field) && !field.junction && !field.isUnique);
+
+/** Gives many records one value in one field. */
+export function BulkEditDialog({ model, object, count, onClose, onSubmit }: BulkEditDialogProps) {
+  const fields = editable(object);
+  const [field, setField] = useState<ModelField | null>(null);
+  const [entry, setEntry] = useState<FormEntry | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  const what = `${count.toLocaleString('en')} ${count === 1 ? object.labelSingular.toLowerCase() : object.labelPlural.toLowerCase()}`;
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (!field || !entry) return;
+    const parsed = 'text' in entry ? parseValue(field, entry.text, null) : entry;
+    if ('reason' in parsed) setProblem(parsed.reason);
+    else if (parsed.value === null && field.isRequired) setProblem(`${field.label} is required.`);
+    else onSubmit(field, parsed.value);
+  };
+
+  return (
+    <Modal opened onClose={onClose} title={`Edit ${what}`} size="sm">
+      <form onSubmit={submit} noValidate>
+        <Stack gap="sm">
+          <NativeSelect
+            label="Field"
+            data-autofocus
+            value={field?.name ?? ''}
+            data={[
+              { value: '', label: 'Choose a field' },
+              ...fields.map(({ name, label }) => ({ value: name, label })),
+            ]}
+            onChange={(event) => {
+              const chosen = fields.find(({ name }) => name === event.currentTarget.value) ?? null;
+              setField(chosen);
+              setEntry(chosen && (chosen.type === 'BOOLEAN' ? { value: true } : entryOf(chosen, null)));
+              setProblem(null);
+            }}
+          />
+          {field && entry ? (
+            <>
+              <FormField
+                key={field.id}
+                model={model}
+                field={field}
+                entry={entry}
+                problem={problem}
+                autofocus={false}
+                onChange={(next) => {
+                  setEntry(next);
+                  setProblem(null);
+                }}
+              />
+              <Text size="xs" c="dimmed">
+                What you leave empty is emptied in all of them.
+              </Text>
+            </>
+          ) : null}
+          {fields.length === 0 ? (
+            <Alert color="gray" variant="light" p="xs">
+              No field of these records can be given one value for all.
+            </Alert>
+          ) : null}
+        </Stack>
+        <Group justify="flex-end" mt="md">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button type="submit" disabled={!field}>
+            Change {count.toLocaleString('en')}
+          </Button>
+        </Group>
+      </form>
+    </Modal>
+  );
+}

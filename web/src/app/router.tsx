@@ -37,6 +37,8 @@ export interface TableSearch {
   group?: string;
   bucket?: ViewBucket | '';
   options?: ViewOptions;
+  /** Rules that mark rows and cells. */
+  colors?: string;
   /** The moment as of which the list is shown. */
   asOf?: string;
 }
@@ -61,6 +63,7 @@ const table = createRoute({
     ...(typeof search['options'] === 'object' && search['options'] !== null
       ? { options: search['options'] as ViewOptions }
       : {}),
+    ...(typeof search['colors'] === 'string' ? { colors: search['colors'] } : {}),
     ...moment(search),
   }),
   component: lazyRouteComponent(() => import('../records/TablePage.tsx'), 'TablePage'),

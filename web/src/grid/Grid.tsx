@@ -334,86 +334,92 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
   };
 
   return (
-    <div
-      ref={scroller}
-      role="grid"
-      aria-label={label}
-      aria-rowcount={total === null ? -1 : total + 1}
-      aria-colcount={columns.length + 1}
-      aria-multiselectable
-      aria-activedescendant={active && activeIndex >= 0 ? `${gridId}-${active.row}-${active.column}` : undefined}
-      tabIndex={0}
-      className={classes.grid}
-      data-block={isBlock || undefined}
-      onKeyDown={onKeyDown}
-      onPointerDown={onPointerDown}
-      onClickCapture={onClickCapture}
-      onClick={onClick}
-      onContextMenu={onContextMenu}
-      onCopy={onCopy}
-      onPaste={onPaste}
-      onScroll={measureColumns}
-      onFocus={(event) => {
-        const [column] = columns;
-        if (
-          event.target === event.currentTarget &&
-          !store.getState().active &&
-          items.count > 0 &&
-          column &&
-          event.currentTarget.matches(':focus-visible')
-        )
-          store.focus({ row: items.at(0).key, column: column.id });
-      }}
-    >
-      <GridHead
-        columns={columns}
-        pinned={pinned}
-        window={window}
-        sort={sort}
-        actions={actions}
-        allSelected={isAll || (selectedCount > 0 && selectedCount >= items.count)}
-        someSelected={selectedCount > 0}
-        onSelectAll={selectAll}
-        setWidth={setWidth}
-      />
-      <div role="rowgroup" className={classes.body} style={{ height: virtualizer.getTotalSize() }}>
-        {lines.map(({ index }) => {
-          if (index >= items.count) return null;
-          const item = items.at(index);
-          const top = index * ROW_HEIGHT;
-          if (item.kind === 'bone')
-            return <SkeletonRow key={item.key} columns={columns} pinned={pinned} index={index} top={top} />;
-          const line = { index, top, columns, pinned, window, actions, store, gridId };
-          if (item.kind === 'group')
-            return <GroupRow key={item.key} {...line} groupKey={item.key} isOpen={item.isOpen} />;
-          const isIn = isBlock && index >= shownRange.top && index <= shownRange.bottom;
-          return (
-            <GridRow
-              key={item.key}
-              {...line}
-              row={item.row}
-              rowKey={item.key}
-              rangeFrom={isIn ? shownRange.left : -1}
-              rangeTo={isIn ? shownRange.right : -1}
-              handle={canFill && shownRange && index === shownRange.bottom ? shownRange.right : -1}
-              done={done}
-            />
-          );
-        })}
-      </div>
-      {hasFoot ? (
-        <GridFoot
+    <>
+      <div
+        ref={scroller}
+        role="grid"
+        aria-label={label}
+        aria-rowcount={total === null ? -1 : total + 1}
+        aria-colcount={columns.length + 1}
+        aria-multiselectable
+        aria-activedescendant={
+          active && activeIndex >= 0 && columns.some(({ id }) => id === active.column)
+            ? `${gridId}-${active.row}-${active.column}`
+            : undefined
+        }
+        tabIndex={0}
+        className={classes.grid}
+        data-block={isBlock || undefined}
+        onKeyDown={onKeyDown}
+        onPointerDown={onPointerDown}
+        onClickCapture={onClickCapture}
+        onClick={onClick}
+        onContextMenu={onContextMenu}
+        onCopy={onCopy}
+        onPaste={onPaste}
+        onScroll={measureColumns}
+        onFocus={(event) => {
+          const [column] = columns;
+          if (
+            event.target === event.currentTarget &&
+            !store.getState().active &&
+            items.count > 0 &&
+            column &&
+            event.currentTarget.matches(':focus-visible')
+          )
+            store.focus({ row: items.at(0).key, column: column.id });
+        }}
+      >
+        <GridHead
           columns={columns}
           pinned={pinned}
           window={window}
+          sort={sort}
           actions={actions}
-          rowIndex={(total ?? items.count) + 2}
+          allSelected={isAll || (selectedCount > 0 && selectedCount >= items.loaded)}
+          someSelected={selectedCount > 0}
+          onSelectAll={selectAll}
+          setWidth={setWidth}
         />
-      ) : null}
+        <div role="rowgroup" className={classes.body} style={{ height: virtualizer.getTotalSize() }}>
+          {lines.map(({ index }) => {
+            if (index >= items.count) return null;
+            const item = items.at(index);
+            const top = index * ROW_HEIGHT;
+            if (item.kind === 'bone')
+              return <SkeletonRow key={item.key} columns={columns} pinned={pinned} index={index} top={top} />;
+            const line = { index, top, columns, pinned, window, actions, store, gridId };
+            if (item.kind === 'group')
+              return <GroupRow key={item.key} {...line} groupKey={item.key} isOpen={item.isOpen} />;
+            const isIn = isBlock && index >= shownRange.top && index <= shownRange.bottom;
+            return (
+              <GridRow
+                key={item.key}
+                {...line}
+                row={item.row}
+                rowKey={item.key}
+                rangeFrom={isIn ? shownRange.left : -1}
+                rangeTo={isIn ? shownRange.right : -1}
+                handle={canFill && shownRange && index === shownRange.bottom ? shownRange.right : -1}
+                done={done}
+              />
+            );
+          })}
+        </div>
+        {hasFoot ? (
+          <GridFoot
+            columns={columns}
+            pinned={pinned}
+            window={window}
+            actions={actions}
+            rowIndex={(total ?? items.count) + 2}
+          />
+        ) : null}
+      </div>
       <span role="status" className={classes.said}>
         {said}
       </span>
-    </div>
+    </>
   );
 }
 

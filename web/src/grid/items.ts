@@ -7,6 +7,8 @@ export type GridItem<Row> =
 /** Of a hundred thousand lines a few are looked at, so they are asked for one by one. */
 export interface GridItems<Row> {
   count: number;
+  /** How many of them are rows that are read. */
+  loaded: number;
   at: (index: number) => GridItem<Row>;
   /** -1 where there is none of this key. */
   indexOf: (key: string) => number;

@@ -101,6 +101,7 @@ export function handleKey<Row>(context: Context<Row>): boolean {
       return true;
     }
     case 'Escape':
+      if (actions.onEscape()) return true;
       if (extent) store.extend(null);
       else if (selected.size > 0) store.setSelected([]);
       else store.focus(null);

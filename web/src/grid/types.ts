@@ -53,6 +53,8 @@ export interface GridActions<Row> {
   isRefused: (row: Row, column: GridColumn) => boolean;
   onOpen: (row: Row) => void;
   onPeek: (row: Row) => void;
+  /** Escape: says whether the owner had something else to end. */
+  onEscape: () => boolean;
   onDelete: (keys: string[]) => void;
   onSort: (column: GridColumn) => void;
   onResize: (column: GridColumn, width: number) => void;

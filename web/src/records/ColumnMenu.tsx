@@ -8,12 +8,14 @@ import {
   IconEyeOff,
   IconFilter,
   IconLayoutRows,
+  IconPalette,
   IconPin,
   IconPinnedOff,
 } from '@tabler/icons-react';
 import { aggregateLabel, aggregatesOf } from '../model/aggregates.ts';
 import { operatorsOf } from '../model/filters.ts';
 import { isSortable, type Sort } from '../model/sorting.ts';
+import { BUCKET_LABELS, takesBucket, type Bucket } from '../model/grouping.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
 import { shownFields, type ColumnLayout } from './columnLayout.ts';
 
@@ -28,8 +30,13 @@ interface ColumnMenuProps {
   onSort: (sort: Sort | null) => void;
   onLayout: (layout: ColumnLayout) => void;
   onFilter: (field: ModelField) => void;
+  onColors: (field: ModelField) => void;
   grouping?:
-    | { field: string | null; canGroup: (field: ModelField) => boolean; onGroup: (field: ModelField | null) => void }
+    | {
+        field: string | null;
+        canGroup: (field: ModelField) => boolean;
+        onGroup: (field: ModelField | null, bucket?: Bucket) => void;
+      }
     | undefined;
   onMove: (before: string | null) => void;
   onClose: () => void;
@@ -79,7 +86,18 @@ export function ColumnMenu(props: ColumnMenuProps) {
   );
 }
 
-function ColumnItems({ field, object, layout, sort, onSort, onLayout, onFilter, grouping, onMove }: ColumnMenuProps) {
+function ColumnItems({
+  field,
+  object,
+  layout,
+  sort,
+  onSort,
+  onLayout,
+  onFilter,
+  onColors,
+  grouping,
+  onMove,
+}: ColumnMenuProps) {
   const shown = shownFields(object, layout);
   const place = shown.findIndex(({ id }) => id === field.id);
   const isLabel = field.id === object.labelFieldId;
@@ -113,7 +131,21 @@ function ColumnItems({ field, object, layout, sort, onSort, onLayout, onFilter, 
           Filter by it
         </Menu.Item>
       ) : null}
-      {grouping && (isGrouped || grouping.canGroup(field)) ? (
+      <Menu.Item leftSection={<IconPalette size={14} />} onClick={() => onColors(field)}>
+        Colours…
+      </Menu.Item>
+      {grouping && !isGrouped && takesBucket(field) && grouping.canGroup(field)
+        ? (Object.keys(BUCKET_LABELS) as Bucket[]).map((bucket) => (
+            <Menu.Item
+              key={bucket}
+              leftSection={<IconLayoutRows size={14} />}
+              onClick={() => grouping.onGroup(field, bucket)}
+            >
+              Group by {BUCKET_LABELS[bucket]}
+            </Menu.Item>
+          ))
+        : null}
+      {grouping && (isGrouped || (grouping.canGroup(field) && !takesBucket(field))) ? (
         <Menu.Item
           leftSection={<IconLayoutRows size={14} />}
           onClick={() => grouping.onGroup(isGrouped ? null : field)}

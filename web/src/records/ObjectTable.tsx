@@ -31,12 +31,14 @@ import { createFeet, feetOf } from './feet.ts';
 import { DRAFT, flatItems } from './gridItems.ts';
 import { GroupHead } from './GroupHead.tsx';
 import { createGroupStore, type GroupItems } from './groupStore.ts';
+import peekClasses from './peek.module.css';
 import { RecordGrid, type RowEdits } from './RecordGrid.tsx';
 import { RecordList } from './RecordList.tsx';
 import { rememberList } from './recordSequence.ts';
 import { SelectionBar } from './SelectionBar.tsx';
 import { createTableStore } from './tableStore.ts';
 import { isShownAlready } from './isShownAlready.ts';
+import { colorFields, tonesBy } from './tones.ts';
 import { useLiveObjects } from './useLiveObject.ts';
 import { ViewFrame, type ViewPageProps } from './ViewFrame.tsx';
 
@@ -47,6 +49,8 @@ const SETTLE_MS = 80;
 /** So far beyond what is read one scrolls on; further is a jump. */
 const NEAR = 300;
 
+const PeekPanel = lazy(async () => ({ default: (await import('./PeekPanel.tsx')).PeekPanel }));
+const ColorsDialog = lazy(async () => ({ default: (await import('./ColorsDialog.tsx')).ColorsDialog }));
 const CreateModal = lazy(async () => ({ default: (await import('./CreateModal.tsx')).CreateModal }));
 
 export function ObjectTable(props: ViewPageProps) {
@@ -73,6 +77,8 @@ export function ObjectTable(props: ViewPageProps) {
   );
   const total = group ? grouped.groups.reduce((sum, { count: each }) => sum + each, 0) : flat.total;
   const [drafting, setDrafting] = useState(false);
+  const [peeked, setPeeked] = useState<string | null>(null);
+  const [coloring, setColoring] = useState<ModelField | null>(null);
   /** The group in which a record is made. */
   const [draftGroup, setDraftGroup] = useState<string | null>(null);
   const [form, setForm] = useState<FormStart | 'empty' | null>(null);
@@ -84,6 +90,12 @@ export function ObjectTable(props: ViewPageProps) {
     if (status === 'ready' || status === 'failed') requestAnimationFrame(() => setTimeout(settle));
   }, [status]);
 
+  // What rules of colours look at is read, also where it does not show.
+  const readFields = useMemo(
+    () => [...new Set([...fields, ...colorFields(object, shown.colors)])],
+    [fields, object, shown.colors],
+  );
+  const tonesOf = useMemo(() => tonesBy(object, shown.colors, me), [object, shown.colors, me]);
   const wide = fields.length > WIDE;
   const [inView, setInView] = useState<string[]>([]);
   // A form that closes leaves the keyboard to nobody: the table takes it, at the record that was made.
@@ -97,11 +109,11 @@ export function ObjectTable(props: ViewPageProps) {
   }, [form, grid]);
 
   const asked = useMemo(() => {
-    if (!wide) return fields;
+    if (!wide) return readFields;
     const names = new Set(inView);
     const found = fields.filter((field) => names.has(field.name));
     return found.length > 0 ? found : fields.slice(0, READ_AT_FIRST);
-  }, [wide, fields, inView]);
+  }, [wide, fields, readFields, inView]);
   const latestAsked = useRef(asked);
   useEffect(() => {
     latestAsked.current = asked;
@@ -128,7 +140,7 @@ export function ObjectTable(props: ViewPageProps) {
     const labels = new Map(model.objects.map(({ id, labelFieldId }) => [id, labelFieldId]));
     const targets = (field: ModelField) =>
       field.junction ? [field.junction.targetObjectId] : field.relations.map((each) => each.targetObjectId);
-    return fields
+    return readFields
       .map(
         (field) =>
           `${field.id}:${field.type}:${targets(field)
@@ -137,7 +149,7 @@ export function ObjectTable(props: ViewPageProps) {
       )
       .sort()
       .join();
-  }, [model, fields]);
+  }, [model, readFields]);
   const aggregates = JSON.stringify(layout.aggregates);
   const feetAsked = useCallback(
     () => feetOf(fields, JSON.parse(aggregates) as { [field: string]: string }),
@@ -298,6 +310,29 @@ export function ObjectTable(props: ViewPageProps) {
   useLayoutEffect(() => {
     latestItems.current = items;
   });
+  // The peek follows the row in hand.
+  const activeRow = useStore(grid, (state) => state.active?.row ?? null);
+  useEffect(() => {
+    if (activeRow === null) return;
+    setPeeked((now) => {
+      const item = now === null ? null : latestItems.current.at(Math.max(0, latestItems.current.indexOf(activeRow)));
+      return item?.kind === 'row' && item.key === activeRow && activeRow !== DRAFT ? activeRow : now;
+    });
+  }, [activeRow]);
+  const focusGrid = () => document.querySelector<HTMLElement>('[role="grid"]')?.focus({ preventScroll: true });
+  const movePeek = (by: -1 | 1) => {
+    const all = latestItems.current;
+    let index = all.indexOf(peeked ?? '');
+    if (index < 0) return;
+    for (index += by; index >= 0 && index < all.count; index += by) {
+      const item = all.at(index);
+      if (item.kind === 'bone') return;
+      if (item.kind !== 'row') continue;
+      grid.focus({ row: item.key, column: grid.getState().active?.column ?? fields[0]?.name ?? '' });
+      setPeeked(item.key);
+      return;
+    }
+  };
   const groupOf = (id: string) => grouped.groups.find((each) => each.id === id);
   const toggleGroup = (id: string) => {
     const key = groupOf(id)?.key ?? '';
@@ -385,53 +420,71 @@ export function ObjectTable(props: ViewPageProps) {
             onSeen={onSeen}
           />
         ) : (
-          <RecordGrid
-            model={model}
-            object={object}
-            fields={fields}
-            layout={layout}
-            onLayout={(next) => show({ layout: next })}
-            items={items}
-            total={total}
-            edits={edits}
-            grid={grid}
-            feet={feet}
-            tonesOf={() => null}
-            draftRow={draftRow}
-            sort={sort}
-            onSort={(next) => show({ sorts: next ? [next] : [] })}
-            drafting={drafting}
-            onDrafted={setDrafting}
-            onDraftRefused={(field, value, failed) => setForm({ field, value, failure: failed })}
-            onOpen={open}
-            onPeek={open}
-            onFilter={(field) => {
-              const filter = startFilter(field);
-              if (filter) show({ filters: [...filters, filter] });
-            }}
-            grouping={{
-              field: group?.name ?? null,
-              canGroup,
-              onGroup: (field) => show({ group: field?.name ?? null }),
-            }}
-            renderGroup={(id, column, isFirst) => {
-              const found = groupOf(id);
-              return found ? (
-                <GroupHead
-                  group={found}
-                  column={column}
-                  isFirst={isFirst}
-                  isOpen={!collapsed.has(found.key ?? '')}
-                  onCreate={rights.canCreate ? () => createIn(id) : null}
+          <div className={peekClasses.beside}>
+            <RecordGrid
+              model={model}
+              object={object}
+              fields={fields}
+              layout={layout}
+              onLayout={(next) => show({ layout: next })}
+              items={items}
+              total={total}
+              edits={edits}
+              grid={grid}
+              feet={feet}
+              tonesOf={tonesOf}
+              draftRow={draftRow}
+              sort={sort}
+              onSort={(next) => show({ sorts: next ? [next] : [] })}
+              drafting={drafting}
+              onDrafted={setDrafting}
+              onDraftRefused={(field, value, failed) => setForm({ field, value, failure: failed })}
+              onOpen={open}
+              onPeek={setPeeked}
+              onEscape={peeked === null ? null : () => setPeeked(null)}
+              onColors={setColoring}
+              onFilter={(field) => {
+                const filter = startFilter(field);
+                if (filter) show({ filters: [...filters, filter] });
+              }}
+              grouping={{
+                field: group?.name ?? null,
+                canGroup,
+                onGroup: (field, bucket) => show({ group: field?.name ?? null, bucket: bucket ?? null }),
+              }}
+              renderGroup={(id, column, isFirst) => {
+                const found = groupOf(id);
+                return found ? (
+                  <GroupHead
+                    group={found}
+                    column={column}
+                    isFirst={isFirst}
+                    isOpen={!collapsed.has(found.key ?? '')}
+                    onCreate={rights.canCreate ? () => createIn(id) : null}
+                  />
+                ) : null;
+              }}
+              onToggleGroup={toggleGroup}
+              startValues={startValues}
+              onDelete={remove}
+              onSeen={onSeen}
+              onColumns={setInView}
+            />
+            <Suspense fallback={null}>
+              {peeked === null ? null : (
+                <PeekPanel
+                  model={model}
+                  object={object}
+                  id={peeked}
+                  onMove={movePeek}
+                  onClose={() => {
+                    setPeeked(null);
+                    focusGrid();
+                  }}
                 />
-              ) : null;
-            }}
-            onToggleGroup={toggleGroup}
-            startValues={startValues}
-            onDelete={remove}
-            onSeen={onSeen}
-            onColumns={setInView}
-          />
+              )}
+            </Suspense>
+          </div>
         )}
       </ViewFrame>
       {phone || !(rights.canDelete || rights.canUpdate) ? null : (
@@ -448,6 +501,15 @@ export function ObjectTable(props: ViewPageProps) {
         />
       )}
       <Suspense fallback={null}>
+        {coloring ? (
+          <ColorsDialog
+            object={object}
+            rules={shown.colors}
+            field={coloring}
+            onClose={() => setColoring(null)}
+            onChange={(colors) => show({ colors })}
+          />
+        ) : null}
         {form ? (
           <CreateModal
             model={model}

@@ -16,6 +16,7 @@ import { DRAFT } from './gridItems.ts';
 import { FootCell } from './FootCell.tsx';
 import type { FeetStore } from './feet.ts';
 import { isSortable, type Sort } from '../model/sorting.ts';
+import type { Bucket } from '../model/grouping.ts';
 import { copyText } from '../model/parse.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { isEditable } from '../model/text.ts';
@@ -73,11 +74,14 @@ interface RecordGridProps {
   onOpen: (id: string) => void;
   onPeek: (id: string) => void;
   onFilter: (field: ModelField) => void;
+  onColors: (field: ModelField) => void;
+  /** Something else than the table that Escape ends first. */
+  onEscape: (() => void) | null;
   /** What is grouped by, and how: absent where it cannot be. */
   grouping?: {
     field: string | null;
     canGroup: (field: ModelField) => boolean;
-    onGroup: (field: ModelField | null) => void;
+    onGroup: (field: ModelField | null, bucket?: Bucket) => void;
   };
   renderGroup?: (key: string, column: GridColumn, isFirst: boolean) => ReactNode;
   onToggleGroup?: (key: string) => void;
@@ -405,7 +409,12 @@ export function RecordGrid(props: RecordGridProps) {
           />
         ) : null;
       },
-      tonesOf: (row) => latest.current.tonesOf(row),
+      tonesOf: props.tonesOf,
+      onEscape: () => {
+        const { onEscape } = latest.current;
+        onEscape?.();
+        return onEscape !== null;
+      },
       onMenu: (column, at) => {
         const field = fieldOf(column);
         if (field) setMenu({ field, at, of: 'column' });
@@ -440,7 +449,8 @@ export function RecordGrid(props: RecordGridProps) {
       onSeen: (first, last) => latest.current.onSeen(first, last),
       onColumns: (seen) => latest.current.onColumns(seen.map(({ id }) => id)),
     };
-  }, [byName, model, object, grid, feet, save, create, change]);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- of the props only the colours are drawn with the rows
+  }, [byName, model, object, grid, feet, save, create, change, props.tonesOf]);
 
   return (
     <>
@@ -464,6 +474,7 @@ export function RecordGrid(props: RecordGridProps) {
             onSort={props.onSort}
             onLayout={props.onLayout}
             onFilter={props.onFilter}
+            onColors={props.onColors}
             grouping={props.grouping}
             onMove={(before) => actions.onReorder(menu.field.name, before)}
             onClose={() => {

@@ -26,6 +26,7 @@ export function flatItems({ draft, rows, islands, total, hasMore, isLoading }: F
     rows[place] ?? islands.get(Math.floor(place / PAGE))?.[place % PAGE];
   return {
     count: Math.min(MOST_LINES, known + shift),
+    loaded: rows.length + [...islands.values()].reduce((sum, found) => sum + found.length, 0),
     at: (index) => {
       if (draft && index === 0) return { kind: 'row', key: DRAFT, row: draft };
       const row = rowAt(index - shift);

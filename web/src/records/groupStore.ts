@@ -246,6 +246,7 @@ export function createGroupStore(): GroupStore {
       let places: Map<string, number> | null = null;
       return {
         count,
+        loaded: [...tables.values()].reduce((sum, table) => sum + table.getState().rows.length, 0),
         spans,
         at,
         indexOf: (key) => {

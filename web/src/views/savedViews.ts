@@ -6,6 +6,7 @@ import { onReconnect, onViews } from '../api/live.ts';
 import { parsed, run } from '../model/calls.ts';
 import type { StoredFilter } from '../model/filterTree.ts';
 import type { ModelObject } from '../model/types.ts';
+import type { StoredColorRule } from '../records/tones.ts';
 import { useSession } from '../session/session.ts';
 
 export interface ViewColumn {
@@ -44,6 +45,7 @@ export interface ViewOptions {
 }
 
 export interface SavedView {
+  colors: StoredColorRule[];
   id: string;
   name: string;
   icon: string | null;
@@ -77,10 +79,11 @@ export interface ObjectViews {
   defaults: ViewDefault[];
 }
 
-type Answered = Omit<SavedView, 'filter' | 'sorts' | 'layout' | 'columns' | 'canUpdate' | 'isKept'> & {
+type Answered = Omit<SavedView, 'filter' | 'sorts' | 'layout' | 'colors' | 'columns' | 'canUpdate' | 'isKept'> & {
   filter: StoredFilter | string | null;
   sorts: ViewSort[] | string;
   layout: ViewOptions | string;
+  colors: StoredColorRule[] | string;
   viewFields: { nodes: ViewColumn[] };
 };
 
@@ -99,7 +102,7 @@ const VIEWS = gql<
   { object: string }
 >(`query Views($object: UUID!) {
   views(filter: { objectId: { equalTo: $object } }, orderBy: [POSITION_ASC, ID_ASC]) { nodes {
-    id name icon type visibility ownerId ownerName isLocked filter sorts groupFieldId groupBucket layout
+    id name icon type visibility ownerId ownerName isLocked filter sorts groupFieldId groupBucket layout colors
     viewFields(orderBy: [POSITION_ASC, ID_ASC]) { nodes { fieldId width isVisible isPinned aggregate } }
   } }
   myViews
@@ -125,11 +128,12 @@ export async function loadViews(objectId: string): Promise<void> {
   const rights = parsed(myViews);
   useStore.setState({
     [key]: {
-      views: views.nodes.map(({ viewFields, filter, sorts, layout, ...view }) => ({
+      views: views.nodes.map(({ viewFields, filter, sorts, layout, colors, ...view }) => ({
         ...view,
         filter: filter === null ? null : parsed(filter),
         sorts: parsed(sorts),
         layout: parsed(layout),
+        colors: parsed(colors),
         canUpdate: rights.changeable.includes(view.id),
         isKept: rights.kept.includes(view.id),
         columns: viewFields.nodes,
@@ -160,6 +164,7 @@ export function useObjectViews(object: ModelObject | undefined): ObjectViews | n
 
 /** What a view is like, as the database takes it. */
 export interface ViewState {
+  colors: StoredColorRule[];
   filter: StoredFilter | null;
   sorts: ViewSort[];
   type: ViewType;

@@ -1,4 +1,6 @@
 import type { TableSearch } from '../app/router.tsx';
+import { decodeFilter, encodeFilter } from '../model/filters.ts';
+import { readColors, storeColors, type ColorRule } from '../records/tones.ts';
 import { decodeNodes, encodeNode, readFilter, storeFilter, type FilterNode } from '../model/filterTree.ts';
 import { fieldById, visibleFields } from '../model/lookup.ts';
 import { decodeSorts, encodeSorts, type Sort } from '../model/sorting.ts';
@@ -17,6 +19,7 @@ export interface Shown {
   /** Of a date, the span of the calendar that makes a group. */
   bucket: ViewBucket | null;
   options: ViewOptions;
+  colors: ColorRule[];
 }
 
 /** All records, as one last left their columns. */
@@ -28,6 +31,7 @@ export const usually = (usual: ColumnLayout): Shown => ({
   group: null,
   bucket: null,
   options: {},
+  colors: [],
 });
 
 /** A column in the address: its name, an exclamation mark if it is pinned, its width, and what its foot tells. */
@@ -88,6 +92,7 @@ export function shownOf(whole: Model, object: ModelObject, view: SavedView, usua
     group: fieldById(object, view.groupFieldId)?.name ?? null,
     bucket: view.groupBucket,
     options: view.layout,
+    colors: readColors(whole, object, view.colors),
     layout:
       view.columns.length === 0
         ? usual
@@ -113,6 +118,7 @@ export function stateOf(model: Model, object: ModelObject, shown: Shown, view: S
     groupFieldId: group?.id ?? (isUnseen ? view.groupFieldId : null),
     groupBucket: shown.bucket,
     layout: shown.options,
+    colors: storeColors(model, object, shown.colors),
     filter: storeFilter(model, object, shown.filters),
     sorts: [
       ...shown.sorts.flatMap(({ field: name, descending }) => {
@@ -150,11 +156,30 @@ export function differences(object: ModelObject, base: Shown, shown: Shown): Tab
     ...(base.group === shown.group ? {} : { group: shown.group ?? '' }),
     ...(base.bucket === shown.bucket ? {} : { bucket: shown.bucket ?? '' }),
     ...(sameOptions(base.options, shown.options) ? {} : { options: shown.options }),
+    ...(encodeColors(base.colors) === encodeColors(shown.colors) ? {} : { colors: encodeColors(shown.colors) }),
   };
+}
+
+/** Rules of colours in the address: the colour, what is marked, and the condition. */
+const encodeColors = (rules: ColorRule[]): string =>
+  JSON.stringify(rules.map(({ filter, color, target }) => [color, target, encodeFilter(filter)]));
+
+function decodeColors(text: string): ColorRule[] {
+  try {
+    return (JSON.parse(text) as unknown[]).flatMap((each): ColorRule[] => {
+      const [color, target, condition] = Array.isArray(each) ? (each as unknown[]) : [];
+      const filter = typeof condition === 'string' ? decodeFilter(condition) : null;
+      if (!filter || typeof color !== 'string' || (target !== 'ROW' && target !== 'CELL')) return [];
+      return [{ filter, color, target }];
+    });
+  } catch {
+    return [];
+  }
 }
 
 export const applyDifferences = (object: ModelObject, base: Shown, search: TableSearch): Shown => ({
   filters: search.filters === undefined ? base.filters : decodeNodes(search.filters),
+  colors: search.colors === undefined ? base.colors : decodeColors(search.colors),
   sorts: search.sort === undefined ? base.sorts : decodeSorts(search.sort),
   layout: search.columns === undefined ? base.layout : decodeColumns(object, search.columns),
   type: search.type ?? base.type,

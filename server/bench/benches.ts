@@ -23,6 +23,7 @@ import { rlsSearch } from './rls.search.ts';
 import { rolesApply } from './roles.apply.ts';
 import { rollupWrite } from './rollup.write.ts';
 import { timelinePage } from './timeline.page.ts';
+import { tableFirstLoad, tableHeap, tableKey, tableScroll } from './table.browser.ts';
 import { workspaceCreate } from './workspace.create.ts';
 import { writeCreate } from './write.create.ts';
 
@@ -46,6 +47,10 @@ export const BENCHES: readonly Bench[] = [
   formulaRead,
   rlsList,
   rlsSearch,
+  tableFirstLoad,
+  tableScroll,
+  tableKey,
+  tableHeap,
   workspaceCreate,
   gatewayBuild,
   gatewayTenants,

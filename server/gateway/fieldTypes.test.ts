@@ -14,6 +14,7 @@ const FIELDS = [
   { label: 'Tint', type: 'COLOR' },
   { label: 'Place', type: 'LOCATION' },
   { label: 'Reviewer', type: 'MEMBER' },
+  { label: 'Extra', type: 'RAW_JSON' },
   { label: 'Hours', type: 'FORMULA', settings: { expression: 'round(share * 100, 0)' } },
   { label: 'Title', type: 'FORMULA', settings: { expression: 'name & " by " & reviewer.userEmail' } },
 ];
@@ -205,3 +206,23 @@ test('a list sorts by the labels of related records that are formulas or rollups
     counted: { nodes: [{ name: 'e2', counted: { label: 1 } }, { name: 'e3', counted: { label: 2 } }, { name: 'e1' }] },
   });
 }, 60_000);
+
+test('a text is looked for in the values of JSON, and not in its keys', async () => {
+  await server.db.admin.query(
+    `insert into ${acme.schemaName}.invoices (name, extra) values
+       ('Json 1', '{"size": {"unit": "Metre"}, "count": 42}'), ('Json 2', '["metric"]'), ('Json 3', null), ('Json 4', '[{"name": "Plan 50%.pdf"}]')`,
+  );
+  const names = async (filter: string) => {
+    const answer = await ask(
+      `{ invoices(filter: { name: { startsWithInsensitive: "Json" }, ${filter} }) { nodes { name } } }`,
+    );
+    expect(answer.errors).toBeUndefined();
+    return (answer.data!['invoices'] as { nodes: { name: string }[] }).nodes.map(({ name }) => name).sort();
+  };
+  expect(await names('extra: { includesInsensitive: "met" }')).toEqual(['Json 1', 'Json 2']);
+  expect(await names('extra: { includesInsensitive: "unit" }')).toEqual([]);
+  expect(await names('extra: { includesInsensitive: "42" }')).toEqual(['Json 1']);
+  expect(await names('extra: { notIncludesInsensitive: "metre" }')).toEqual(['Json 2', 'Json 4']);
+  expect(await names('extra: { includesInsensitive: "50%.PDF" }')).toEqual(['Json 4']);
+  expect(await names('extra: { includesInsensitive: "name" }')).toEqual([]);
+});

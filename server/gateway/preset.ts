@@ -4,6 +4,7 @@ import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connecti
 import { AsOfPlugin } from './asOf.ts';
 import { EmptiesLastPlugin } from './emptiesLast.ts';
 import { GroupsPlugin } from './groups.ts';
+import { JsonTextPlugin } from './jsonText.ts';
 import { LabelOrderPlugin } from './labelOrder.ts';
 import { ManyToManyPlugin } from './manyToMany.ts';
 import { MissingRecordPlugin } from './missingRecord.ts';
@@ -39,6 +40,7 @@ export const gatewayPreset: GraphileConfig.Preset = {
     OneWayPlugin,
     EmptiesLastPlugin,
     GroupsPlugin,
+    JsonTextPlugin,
     LabelOrderPlugin,
     ManyToManyPlugin,
     MissingRecordPlugin,

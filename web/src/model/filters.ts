@@ -118,8 +118,8 @@ const OPERATORS: { [type in FieldType]?: Operator[] } = {
   DURATION: NUMBER,
   COLOR: ['is', 'isNot', 'empty', 'filled'],
   LOCATION: ['empty', 'filled'],
-  RAW_JSON: ['empty', 'filled'],
-  FILES: ['empty', 'filled'],
+  RAW_JSON: ['contains', 'lacks', 'empty', 'filled'],
+  FILES: ['contains', 'lacks', 'empty', 'filled'],
 };
 
 /** The columns in which text is looked for. */
@@ -371,6 +371,14 @@ export function clauseOf(field: ModelField, filter: Filter, { now, me }: Reader)
   if (field.type === 'AUTO_NUMBER') {
     const text = field.columns.find((each) => each.part !== '')?.name;
     return text ? { [text]: { includesInsensitive: filter.value.trim() } } : null;
+  }
+  if (['RAW_JSON', 'FILES'].includes(valueType(field))) {
+    const name = column(field, '');
+    const value = filter.value.trim();
+    if (!name || value === '') return null;
+    return filter.operator === 'contains'
+      ? { [name]: { includesInsensitive: value } }
+      : { or: [{ [name]: { isNull: true } }, { [name]: { notIncludesInsensitive: value } }] };
   }
   return choiceClause(field, filter, me);
 }

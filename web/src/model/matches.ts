@@ -4,7 +4,8 @@ import type { ColumnValue, RecordRow } from './types.ts';
 type Value = ColumnValue | undefined;
 
 const texts = (value: Value): string[] => (Array.isArray(value) ? value.map(String) : []);
-const lower = (value: Value): string => String(value ?? '').toLowerCase();
+const lower = (value: Value): string =>
+  (typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '')).toLowerCase();
 
 /** Numbers by their size, also where the API carries them as text; days and times as they are written. */
 function compare(a: Value, b: Value): number {

@@ -1,0 +1,258 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Page } from 'playwright-core';
+import type { Bench } from './bench.ts';
+import { openScreen, type Screen } from './browser.ts';
+import type { BenchDatabase, Workspace } from './database.ts';
+import type { Lab } from './lab.ts';
+import { median, percentile } from './rounds.ts';
+
+const MANY = 100_000;
+const FEW = 2_500;
+const SCROLL_MS = 10_000;
+const FRAME_MS = 1000 / 60;
+const KEYS = 60;
+/** Minutes of use; ten with RELVAR_BENCH_MINUTES=10. */
+const MINUTES = Number(process.env.RELVAR_BENCH_MINUTES ?? 2);
+
+/** Twelve columns of a table, the label among them. */
+const COLUMNS =
+  'name,domainName,employees,annualRevenue,address,linkedinLink,accountOwner,idealCustomerProfile,createdAt,updatedAt,createdBy,updatedBy';
+
+const GRID = '[role=grid]';
+const ROW = `${GRID} [data-row]`;
+
+async function fill(database: BenchDatabase, workspace: Workspace): Promise<void> {
+  const { schemaName: schema } = workspace;
+  const { rows } = await database.admin.query<{ n: string }>(`select count(*) as n from ${schema}.companies`);
+  if (Number(rows[0]!.n) < MANY)
+    await database.admin.query(
+      `insert into ${schema}.companies (name, domain_name_primary_link_url, employees, annual_revenue_amount_micros, annual_revenue_currency_code, address_city, ideal_customer_profile)
+       select 'Company ' || n, 'https://company-' || n || '.example', n % 5000, n * 1000000::bigint, 'EUR', (array['Riga', 'Oslo', 'Bergen'])[1 + n % 3], n % 2 = 0
+       from generate_series(1, $1::int) n`,
+      [MANY],
+    );
+  const people = await database.admin.query<{ n: string }>(`select count(*) as n from ${schema}.people`);
+  if (Number(people.rows[0]!.n) < FEW)
+    await database.admin.query(
+      `insert into ${schema}.people (name_first_name, name_last_name, emails_primary_email, job_title, city)
+       select 'First ' || n, 'Last ' || n, 'person' || n || '@bench.example', 'Engineer', 'Riga' from generate_series(1, $1::int) n`,
+      [FEW],
+    );
+  await database.admin.query(`analyze ${schema}.companies, ${schema}.people`);
+}
+
+async function withScreen<T>(lab: Lab, work: (screen: Screen) => Promise<T>): Promise<T> {
+  const database = await lab.small();
+  const workspace = database.workspaces[0]!;
+  await fill(database, workspace);
+  const screen = await openScreen(database, workspace);
+  try {
+    return await work(screen);
+  } finally {
+    await screen.close();
+  }
+}
+
+async function openCompanies({ page, server }: Screen): Promise<void> {
+  await page.goto(`${server.url}/objects/companies?view=all&columns=${COLUMNS}`);
+  await page.locator(ROW).first().waitFor();
+  // Menus and editors come once the rows show.
+  await page.getByRole('button', { name: 'Sort' }).and(page.locator('[aria-haspopup=menu]')).waitFor();
+  await page.getByText('100,000', { exact: true }).first().waitFor();
+  await delay(1000);
+}
+
+interface Frames {
+  times: number[];
+  long: number[];
+}
+
+/** Scrolls as a wheel does, by some rows a frame, and notes how long each frame took. */
+const scroll = (page: Page, ms: number, pixels: number): Promise<Frames> =>
+  page.evaluate(
+    async ([selector, during, step]) => {
+      const grid = document.querySelector<HTMLElement>(selector)!;
+      const long: number[] = [];
+      const observer = new PerformanceObserver((list) =>
+        long.push(...list.getEntries().map(({ duration }) => duration)),
+      );
+      observer.observe({ type: 'longtask' });
+      const times: number[] = [];
+      const start = performance.now();
+      let last = start;
+      while (last - start < during) {
+        grid.scrollTop += step;
+        if (grid.scrollTop + grid.clientHeight >= grid.scrollHeight - 1) grid.scrollTop = 0;
+        const now = await new Promise<number>((resolve) => requestAnimationFrame(resolve));
+        times.push(now - last);
+        last = now;
+      }
+      observer.disconnect();
+      return { times: times.slice(1), long };
+    },
+    [GRID, ms, pixels] as const,
+  );
+
+export const tableScroll: Bench = {
+  name: 'table.scroll',
+  compares: 'frames dropped while a table of 100,000 rows and 12 columns is scrolled for 10 s (percent)',
+  run: (lab) =>
+    withScreen(lab, async (screen) => {
+      await openCompanies(screen);
+      await scroll(screen.page, 2_000, 96);
+      const { times, long } = await scroll(screen.page, SCROLL_MS, 96);
+      const dropped = times.reduce((sum, time) => sum + Math.max(0, Math.round(time / FRAME_MS) - 1), 0);
+      return {
+        value: (100 * dropped) / (times.length + dropped),
+        unit: '%',
+        bound: 2,
+        checks: { longTasks: long.length === 0 },
+        detail: {
+          frames: times.length,
+          frameP95: percentile(times, 0.95),
+          longTasks: long.length,
+          longestTask: Math.max(0, ...long),
+        },
+      };
+    }),
+};
+
+export const tableKey: Bench = {
+  name: 'table.key',
+  compares: 'from a key in the editor of a cell to the paint that shows it (milliseconds, p95)',
+  run: (lab) =>
+    withScreen(lab, async (screen) => {
+      await openCompanies(screen);
+      const { page } = screen;
+      // What the browser itself measures: from the event to the frame that follows it.
+      await page.evaluate(() => {
+        const noted: number[] = [];
+        Object.assign(globalThis, { noted });
+        document.addEventListener(
+          'keydown',
+          (event) => {
+            const begun = event.timeStamp;
+            requestAnimationFrame(() => {
+              const channel = new MessageChannel();
+              channel.port1.onmessage = () => noted.push(performance.now() - begun);
+              channel.port2.postMessage(null);
+            });
+          },
+          true,
+        );
+      });
+      const box = (await page.locator(`${ROW} [data-column="employees"]`).nth(2).boundingBox())!;
+      await page.mouse.click(box.x + box.width - 10, box.y + 10);
+      await page.keyboard.press('1');
+      for (let key = 0; key < KEYS; key += 1) {
+        await page.keyboard.press(key % 8 === 7 ? 'Backspace' : String(key % 10));
+        await delay(60);
+      }
+      const times = (await page.evaluate(() => (globalThis as unknown as { noted: number[] }).noted)).slice(2);
+      return {
+        value: percentile(times, 0.95),
+        unit: 'ms',
+        bound: 16,
+        detail: { keys: times.length, median: median(times), slowest: Math.max(...times) },
+      };
+    }),
+};
+
+const painted = (page: Page): Promise<number> =>
+  page.evaluate(
+    () =>
+      new Promise<number>((resolve) => {
+        new PerformanceObserver((list, observer) => {
+          const last = list.getEntries().at(-1);
+          observer.disconnect();
+          resolve(last?.startTime ?? Number.NaN);
+        }).observe({ type: 'largest-contentful-paint', buffered: true });
+      }),
+  );
+
+/** When the first row stood in the page, by the page's own clock. */
+const NOTE_ROWS = `new MutationObserver((_, observer) => {
+  if (!document.querySelector('${ROW}')) return;
+  observer.disconnect();
+  globalThis.rowsAt = performance.now();
+}).observe(document, { childList: true, subtree: true });`;
+
+export const tableFirstLoad: Bench = {
+  name: 'table.firstLoad',
+  compares: 'largest contentful paint of a table of 2,500 people, a processor slowed to a quarter, nothing cached (ms)',
+  run: (lab) =>
+    withScreen(lab, async ({ page, cdp, server }) => {
+      const address = `${server.url}/objects/people`;
+      await page.addInitScript(NOTE_ROWS);
+      const visit = async () => {
+        await page.goto(address);
+        await page.locator(ROW).first().waitFor();
+        await delay(800);
+        return page.evaluate(() => (globalThis as unknown as { rowsAt: number }).rowsAt);
+      };
+      await visit();
+      const again: number[] = [];
+      for (let round = 0; round < 5; round += 1) again.push(await visit());
+      await cdp.send('Network.setCacheDisabled', { cacheDisabled: true });
+      await cdp.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+      const first: number[] = [];
+      for (let round = 0; round < 5; round += 1) {
+        await visit();
+        first.push(await painted(page));
+      }
+      return {
+        value: median(first),
+        unit: 'ms',
+        bound: 1200,
+        checks: { rowsOnReturn: median(again) <= 300 },
+        detail: { rowsOnReturn: median(again), slowest: Math.max(...first) },
+      };
+    }),
+};
+
+export const tableHeap: Bench = {
+  name: 'table.heap',
+  compares: `how much the heap of the page grows in ${MINUTES} minutes of use (percent)`,
+  run: (lab) =>
+    withScreen(lab, async (screen) => {
+      await openCompanies(screen);
+      const { page, cdp } = screen;
+      const heap = async () => {
+        await cdp.send('HeapProfiler.collectGarbage');
+        await cdp.send('HeapProfiler.collectGarbage');
+        return (await cdp.send('Runtime.getHeapUsage')).usedSize / 1024 ** 2;
+      };
+      const use = async () => {
+        await page.locator(GRID).focus();
+        await page.keyboard.press('Control+Home');
+        for (let step = 0; step < 10; step += 1) await page.keyboard.press('PageDown');
+        await page.locator(GRID).evaluate((grid) => (grid.scrollTop = Math.random() * grid.scrollHeight));
+        await delay(500);
+        await page.keyboard.press('Control+Home');
+        await page.keyboard.press('Space');
+        await page.getByRole('complementary', { name: /^Peek/ }).waitFor();
+        for (let step = 0; step < 3; step += 1) await page.keyboard.press('ArrowDown');
+        await page.keyboard.press('Escape');
+        await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'People', exact: true }).click();
+        await page.locator(ROW).first().waitFor();
+        await page.goBack();
+        await page.locator(ROW).first().waitFor();
+      };
+      // What comes with the first use stays, and is no growth.
+      for (let round = 0; round < 5; round += 1) await use();
+      const before = await heap();
+      const end = Date.now() + MINUTES * 60_000;
+      let rounds = 0;
+      while (Date.now() < end) {
+        await use();
+        rounds += 1;
+      }
+      const after = await heap();
+      return {
+        value: (100 * (after - before)) / before,
+        unit: '%',
+        bound: 20,
+        detail: { minutes: MINUTES, rounds, megabytesBefore: before, megabytesAfter: after },
+      };
+    }),
+};

@@ -136,6 +136,9 @@ export function valuesDocument(object: ModelObject) {
   return cached<{ list: GroupSums }, { column: string; filter?: { [key: string]: ColumnValue } }>(
     `query Values${upperFirst(object.namePlural)}($column: String!, $filter: ${typeName(object)}Filter) {
   list: ${object.namePlural}(filter: $filter) { groups(values: [{ function: COUNT }], by: { column: $column }) { key values } }
+}`,
+  );
+}
 
 /** One value that is made of many records, as the API takes it. */
 export interface AggregateInput {

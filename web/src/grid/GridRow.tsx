@@ -184,6 +184,7 @@ export function GroupRow<Row>(props: GroupRowProps<Row>) {
       id={`${gridId}-${groupKey}-${column.id}`}
       aria-colindex={columnIndex + 2}
       aria-readonly
+      aria-expanded={columnIndex === 0 ? isOpen : undefined}
       data-column={column.id}
       data-active={activeColumn === column.id || undefined}
       data-align={column.align}
@@ -200,7 +201,6 @@ export function GroupRow<Row>(props: GroupRowProps<Row>) {
     <div
       role="row"
       aria-rowindex={index + 2}
-      aria-expanded={isOpen}
       data-row={groupKey}
       data-group
       data-active={isActive || undefined}

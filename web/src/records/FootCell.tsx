@@ -22,9 +22,7 @@ export function FootCell({ field, feet, name, onOpen }: FootCellProps) {
       tabIndex={-1}
       className={classes.foot}
       data-empty={label === null || undefined}
-      aria-label={
-        label === null ? `Calculate ${field.label}` : `${label} of ${field.label}: ${text ?? 'not known yet'}`
-      }
+      aria-label={label === null ? `Calculate ${field.label}` : `${label} ${text ?? '…'} of ${field.label}`}
       title={problem ?? undefined}
       onClick={(event) => {
         const box = event.currentTarget.getBoundingClientRect();

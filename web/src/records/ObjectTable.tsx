@@ -491,6 +491,7 @@ export function ObjectTable(props: ViewPageProps) {
         <SelectionBar
           model={model}
           object={object}
+          fields={fields}
           grid={grid}
           filter={JSON.parse(filterKey) as null}
           orderBy={order.split(',')}

@@ -1,9 +1,10 @@
 import { Button, Progress } from '@mantine/core';
-import { IconGitMerge, IconPencil, IconShare2, IconTrash, IconX } from '@tabler/icons-react';
+import { IconDownload, IconGitMerge, IconPencil, IconShare2, IconTrash, IconX } from '@tabler/icons-react';
 import { lazy, Suspense, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import type { GridStore } from '../grid/store.ts';
 import { rightsOf } from '../model/permissions.ts';
+import { useMay } from '../model/store.ts';
 import type { ColumnValue, Model, ModelField, ModelObject } from '../model/types.ts';
 import { toPatch, type FieldValue } from '../model/values.ts';
 import { remembering, undoStep, type Step } from '../undo/undo.ts';
@@ -16,11 +17,14 @@ const ShareDialog = lazy(() =>
   import('../sharing/ShareDialog.tsx').then(({ ShareDialog: Dialog }) => ({ default: Dialog })),
 );
 const MergeDialog = lazy(async () => ({ default: (await import('../merge/MergeDialog.tsx')).MergeDialog }));
+const ExportDialog = lazy(async () => ({ default: (await import('../exports/ExportDialog.tsx')).ExportDialog }));
 const BulkEditDialog = lazy(async () => ({ default: (await import('./BulkEditDialog.tsx')).BulkEditDialog }));
 
 interface SelectionBarProps {
   model: Model;
   object: ModelObject;
+  /** The columns that show. */
+  fields: ModelField[];
   grid: GridStore;
   /** What the table shows: all that match can be selected, also what is not read. */
   filter: { [key: string]: ColumnValue } | null;
@@ -43,12 +47,14 @@ const counted = (count: number) => count.toLocaleString('en');
 
 /** What can be done with the records that are selected. Whatever their number, one undoes it at once. */
 export function SelectionBar(props: SelectionBarProps) {
-  const { model, object, grid, filter, orderBy, total, loaded, onDelete, onChanged } = props;
+  const { model, object, fields, grid, filter, orderBy, total, loaded, onDelete, onChanged } = props;
   const selected = useStore(grid, (state) => state.selected);
   const isAll = useStore(grid, (state) => state.isAll);
   const [merging, setMerging] = useState<string[] | null>(null);
   const [sharing, setSharing] = useState<string[] | null>(null);
   const [editing, setEditing] = useState(false);
+  const [exporting, setExporting] = useState(false);
+  const mayExport = useMay('EXPORT_CSV');
   const [busy, setBusy] = useState<{ what: string; done: number; of: number } | null>(null);
   const stopped = useRef(false);
   const count = isAll ? (total ?? selected.size) : selected.size;
@@ -147,6 +153,11 @@ export function SelectionBar(props: SelectionBarProps) {
               Share
             </Button>
           ) : null}
+          {mayExport ? (
+            <Button variant="light" leftSection={<IconDownload size={14} />} onClick={() => setExporting(true)}>
+              Export
+            </Button>
+          ) : null}
           {rights.canUpdate && rights.canDelete && !isAll && count >= 2 && count <= MERGED_AT_MOST ? (
             <Button variant="light" leftSection={<IconGitMerge size={14} />} onClick={() => setMerging([...selected])}>
               Merge
@@ -177,6 +188,16 @@ export function SelectionBar(props: SelectionBarProps) {
           />
         ) : null}
         {sharing ? <ShareDialog object={object} ids={sharing} onClose={() => setSharing(null)} /> : null}
+        {exporting ? (
+          <ExportDialog
+            object={object}
+            fields={fields}
+            filter={filter}
+            orderBy={orderBy}
+            ids={isAll ? undefined : [...selected]}
+            onClose={() => setExporting(false)}
+          />
+        ) : null}
         {editing ? (
           <BulkEditDialog
             model={model}

@@ -28329,28 +28329,6 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.update_most(table_name regclass, record_ids uuid[], patches jsonb[])
- RETURNS uuid[]
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  v_half int := cardinality(record_ids) / 2;
-begin
-  begin
-    return engine.update_together(table_name, record_ids, patches);
-  exception when others then
-    -- What the server lacks or another transaction holds up is nobody's record's fault.
-    if sqlstate ~ '^(40|53|54|55|57|58|XX)' then
-      raise;
-    elsif v_half = 0 then
-      return '{}';
-    end if;
-  end;
-  return engine.update_most(table_name, record_ids[:v_half], patches[:v_half]) || engine.update_most(table_name, record_ids[v_half + 1:], patches[v_half + 1:]);
-end
-$function$;
-
 CREATE OR REPLACE FUNCTION engine.update_records(workspace_id uuid, schema_name text, object_name text, record_ids uuid[], patches jsonb, on_problem text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -28361,7 +28339,13 @@ declare
   v_table regclass;
   v_unknown text;
   v_patches jsonb[];
-  v_done uuid[];
+  v_done uuid[] := '{}';
+  v_part uuid[];
+  v_ids uuid[];
+  v_waiting int[];
+  v_from int;
+  v_until int;
+  r record;
 begin
   select o.table_name into v_name from metadata.objects o
   where o.workspace_id = update_records.workspace_id and o.name_singular = object_name and o.deleted_at is null;
@@ -28378,47 +28362,52 @@ begin
   v_table := format('%I.%I', schema_name, v_name)::regclass;
   select k into v_unknown
   from jsonb_array_elements(case jsonb_typeof(patches) when 'array' then patches else jsonb_build_array(patches) end) p cross join lateral jsonb_object_keys(p) k
-  where not exists (select from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attname = engine.snake_case(k) and a.attnum > 0 and not a.attisdropped)
+  where not exists (select from pg_catalog.pg_attribute a where a.attrelid = v_table and a.attname = lower(regexp_replace(k, '([A-Z])', '_\1', 'g')) and a.attnum > 0 and not a.attisdropped)
   limit 1;
   if found then
     raise exception 'There is no field "%".', v_unknown using errcode = 'RV264', column = 'patches', hint = 'Fields are named as in the mutation that updates one record.';
   end if;
-  select array_agg((select coalesce(jsonb_object_agg(engine.snake_case(e.key), e.value), '{}') from jsonb_each(case jsonb_typeof(patches) when 'array' then patches -> (i.n - 1) else patches end) e) order by i.n)
+  -- By the names of columns, which follow from those of the API.
+  select array_agg((select coalesce(jsonb_object_agg(lower(regexp_replace(e.key, '([A-Z])', '_\1', 'g')), e.value), '{}')
+      from jsonb_each(case jsonb_typeof(patches) when 'array' then patches -> (i.n - 1) else patches end) e) order by i.n)
   into v_patches from generate_series(1, cardinality(record_ids)) i (n);
-  v_patches := coalesce(v_patches, '{}');
-  v_done := case on_problem when 'SKIP' then engine.update_most(v_table, record_ids, v_patches) else engine.update_together(v_table, record_ids, v_patches) end;
-  return jsonb_build_object('updated', cardinality(v_done), 'left', (select coalesce(jsonb_agg(i), '[]') from unnest(record_ids) i where i <> all (v_done)));
-end
-$function$;
 
-CREATE OR REPLACE FUNCTION engine.update_together(table_name regclass, record_ids uuid[], patches jsonb[])
- RETURNS uuid[]
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  v_done uuid[] := '{}';
-  v_ids uuid[];
-  r record;
-begin
-  -- One statement for all that change the same columns, so that triggers and the log see them together.
-  for r in
-    select n.columns, array_agg(n.id order by n.place) as ids, array_agg(n.patch order by n.place) as patches
-    from (
-      select p.place, p.id, p.patch, array(select k from jsonb_object_keys(p.patch) k order by k) as columns
-      from unnest(record_ids, patches) with ordinality p (id, patch, place)
-    ) n
-    where n.columns <> '{}' group by n.columns
-  loop
-    execute format(
-      'with changed as (
-         update %1$s t set %2$s from unnest($1, $2) n (id, patch) cross join lateral jsonb_populate_record(null::%1$s, n.patch) p
-         where t.id = n.id returning t.id)
-       select array_agg(c.id) from changed c', table_name, (select string_agg(format('%1$I = p.%1$I', c), ', ') from unnest(r.columns) c))
-    into v_ids using r.ids, r.patches;
-    v_done := v_done || coalesce(v_ids, '{}');
+  -- As many as go: what is in the way is found by halves.
+  v_waiting := array[1, cardinality(record_ids)];
+  while cardinality(v_waiting) > 0 loop
+    v_from := v_waiting[cardinality(v_waiting) - 1];
+    v_until := v_waiting[cardinality(v_waiting)];
+    v_waiting := v_waiting[:cardinality(v_waiting) - 2];
+    begin
+      v_part := '{}';
+      -- One statement for all that change the same columns, so that triggers and the log see them together.
+      for r in
+        select n.columns, array_agg(n.id order by n.place) as ids, array_agg(n.patch order by n.place) as patches
+        from (
+          select i.place, record_ids[i.place] as id, v_patches[i.place] as patch, array(select k from jsonb_object_keys(v_patches[i.place]) k order by k) as columns
+          from generate_series(v_from, v_until) i (place)
+        ) n
+        where n.columns <> '{}' group by n.columns
+      loop
+        execute format(
+          'with changed as (
+             update %1$s t set %2$s from unnest($1, $2) n (id, patch) cross join lateral jsonb_populate_record(null::%1$s, n.patch) p
+             where t.id = n.id returning t.id)
+           select array_agg(c.id) from changed c', v_table, (select string_agg(format('%1$I = p.%1$I', c), ', ') from unnest(r.columns) c))
+        into v_ids using r.ids, r.patches;
+        v_part := v_part || coalesce(v_ids, '{}');
+      end loop;
+      v_done := v_done || v_part;
+    exception when others then
+      -- What the server lacks or another transaction holds up is nobody's record's fault.
+      if on_problem = 'REFUSE' or sqlstate ~ '^(40|53|54|55|57|58|XX)' then
+        raise;
+      elsif v_until > v_from then
+        v_waiting := v_waiting || array[(v_from + v_until) / 2 + 1, v_until, v_from, (v_from + v_until) / 2];
+      end if;
+    end;
   end loop;
-  return v_done;
+  return jsonb_build_object('updated', cardinality(v_done), 'left', (select coalesce(jsonb_agg(i), '[]') from unnest(record_ids) i where i <> all (v_done)));
 end
 $function$;
 

@@ -106,7 +106,7 @@ export function FileStep({ object, onUploaded }: { object: ModelObject; onUpload
       ) : null}
       <p className={classes.note}>
         The first row should name the columns. Start from{' '}
-        <Anchor href={templateAddress(object.nameSingular)} download inherit>
+        <Anchor href={templateAddress(object.nameSingular)} download inherit underline="always">
           an empty file with the columns of {object.labelPlural.toLowerCase()}
         </Anchor>{' '}
         if you like. Nothing is changed before you have seen what would come of it.

@@ -106,7 +106,7 @@ function ImportOf({ object }: { object: ModelObject }) {
         <div className={classes.inner}>
           <Stepper active={step} size="xs" iconSize={24} className={classes.steps} allowNextStepsSelect={false}>
             {STEPS.map((name) => (
-              <Stepper.Step key={name} label={phone ? undefined : name} aria-label={name} />
+              <Stepper.Step key={name} {...(phone ? { 'aria-label': name } : { label: name })} />
             ))}
           </Stepper>
           {id === null ? (

@@ -54,7 +54,7 @@ export function ImportsPage() {
             Open a list, such as people, and choose Import in the menu of its view.
           </Message>
         ) : (
-          <div className={classes.scroll} tabIndex={0} role="region" aria-label="Imports">
+          <div className={classes.scroll} tabIndex={0} role="region" aria-label="Files that were imported">
             <table className={classes.table}>
               <thead>
                 <tr>

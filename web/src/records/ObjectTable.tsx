@@ -206,6 +206,7 @@ export function ObjectTable(props: ViewPageProps) {
 
   const rights = rightsOf(object);
   const mayImport = useMay('IMPORT_CSV');
+  const mayExport = useMay('EXPORT_CSV');
   const label = labelField(object);
   const startCreating = useCallback(() => {
     // The row at the foot of the table is edited as others are, which a role that only creates may not.
@@ -487,7 +488,7 @@ export function ObjectTable(props: ViewPageProps) {
           </div>
         )}
       </ViewFrame>
-      {phone || !(rights.canDelete || rights.canUpdate) ? null : (
+      {phone || !(rights.canDelete || rights.canUpdate || mayExport) ? null : (
         <SelectionBar
           model={model}
           object={object}

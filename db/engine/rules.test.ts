@@ -19,7 +19,18 @@ const db = useDatabase();
 let ws: Workspace;
 beforeAll(async () => {
   ws = await createWorkspace(db.admin);
+  for (const id of FILES)
+    await insert(db.admin, `${ws.schema}.record_files`, {
+      id,
+      name: 'a',
+      created_by_type: 'psql',
+      stored_at: new Date(),
+    });
 });
+
+/** What was uploaded. */
+const FILES = ['0195d2a0-0000-7000-8000-000000000001', '0195d2a0-0000-7000-8000-000000000002'];
+const files = (count: number) => `'${JSON.stringify(FILES.slice(0, count).map((id) => ({ id })))}'`;
 
 interface Rule {
   kind: string;
@@ -66,7 +77,7 @@ async function accepted(client: pg.ClientBase, column: string, values: string[])
 test.each<[string, string, object, Rule, string, string[], string[], string]>([
   ['a text', 'TEXT', {}, { kind: 'REQUIRED' }, 'f', [`'x'`], ['null', `''`, `E' \\t\\n'`], 'F is required.'],
   ['a list', 'ARRAY', {}, { kind: 'REQUIRED' }, 'f', [`'{a}'`], ['null', `'{}'`], 'F is required.'],
-  ['files', 'FILES', {}, { kind: 'REQUIRED' }, 'f', [`'[1]'`], ['null', `'[]'`, `'null'`], 'F is required.'],
+  ['files', 'FILES', {}, { kind: 'REQUIRED' }, 'f', [files(1)], ['null', `'[]'`, `'null'`], 'F is required.'],
   ['a number', 'NUMBER', {}, { kind: 'REQUIRED' }, 'f', ['0'], ['null'], 'F is required.'],
   ['a name', 'FULL_NAME', {}, { kind: 'REQUIRED' }, 'f_last_name', [`'x'`], ['null', `' '`], 'F is required.'],
   [
@@ -185,8 +196,8 @@ test.each<[string, string, object, Rule, string, string[], string[], string]>([
     {},
     { kind: 'LENGTH', settings: { min: 2 } },
     'f',
-    ['null', `'[]'`, `'[1,2]'`, `'{}'`],
-    [`'[1]'`],
+    ['null', `'[]'`, files(2)],
+    [files(1)],
     'F must have at least 2 values.',
   ],
   [
@@ -541,7 +552,7 @@ test('the words of every refusal', () =>
         'FILES',
         { settings: { maxNumberOfValues: 1 } },
         'papers',
-        `'[1,2]'`,
+        files(2),
         '"Papers" holds at most 1 value.',
       ],
       [

@@ -96,7 +96,11 @@ async function makeProjects(): Promise<void> {
     [`select metadata.create_field(object_id => ${object('projectPersonLink')}, label => 'Role', type => 'TEXT')`, []],
   ]);
   await sql(
-    `insert into $schema.projects (name, papers) select 'Project ' || n, '[{"name": "plan.pdf"}, {"name": "logo.png"}]' from generate_series(1, 6) n`,
+    `with files as (
+       insert into $schema.record_files (name, created_by_type, stored_at) values ('plan.pdf', 'psql', now()), ('logo.png', 'psql', now()) returning id, name
+     )
+     insert into $schema.projects (name, papers)
+     select 'Project ' || n, (select jsonb_agg(jsonb_build_object('id', f.id, 'name', f.name) order by f.name desc) from files f) from generate_series(1, 6) n`,
   );
 }
 

@@ -19,9 +19,10 @@ export async function migrate(adminUrl: string, passwords: LoginPasswords) {
     // Before the migrations, whose functions add jobs and may be checked when they are created.
     await installJobQueue(admin, adminUrl);
     await runSqlMigrations(adminUrl);
-    await syncStandardObjects(admin);
     await watchRewrites(admin);
     await reconcileWorkspaces(admin);
+    // They change what stands there, so that is brought in line first.
+    await syncStandardObjects(admin);
   });
 }
 

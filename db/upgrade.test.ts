@@ -35,9 +35,12 @@ async function release(number: number, admin: pg.Client, adminUrl: string, scrat
   writeFileSync(join(migrationsFolder, 'current.sql'), '');
   await graphileMigrate.migrate({ ...migrationSettings(adminUrl), migrationsFolder });
   graphileMigratePools.clearAllPools();
-  await admin.query('insert into engine.standard_manifest (manifest) values ($1)', [
-    readFileSync(join(import.meta.dirname, 'standard', 'manifest.json'), 'utf8'),
-  ]);
+  // As that release could read it: criteria of duplicates were lists of fields.
+  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, 'standard', 'manifest.json'), 'utf8')) as {
+    objects: { duplicateCriteria?: unknown[] }[];
+  };
+  for (const object of manifest.objects) delete object.duplicateCriteria;
+  await admin.query('insert into engine.standard_manifest (manifest) values ($1)', [JSON.stringify(manifest)]);
   for (const slug of ['one', 'two'])
     await admin.query('select engine.create_workspace($1, $1, $2)', [slug, `o@${slug}.example`]);
 }

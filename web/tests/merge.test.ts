@@ -227,4 +227,8 @@ test('a record whose place was taken is merged out of the trash, beneath it what
         )
       ).length,
   );
+  // Who has the old address is led on.
+  await page.goto(`${address}/objects/companies/${gone!.id}`);
+  await page.getByRole('link', { name: 'Open the company that it was merged into' }).click();
+  await page.getByRole('heading', { name: 'Takenover anew' }).waitFor();
 });

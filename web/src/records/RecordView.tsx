@@ -42,6 +42,7 @@ import type { Step } from '../undo/undo.ts';
 const ShareDialog = lazy(() =>
   import('../sharing/ShareDialog.tsx').then(({ ShareDialog: Dialog }) => ({ default: Dialog })),
 );
+const MergedInto = lazy(async () => ({ default: (await import('../merge/MergedInto.tsx')).MergedInto }));
 const FieldHistory = lazy(async () => ({ default: (await import('../history/FieldHistory.tsx')).FieldHistory }));
 const AccessDialog = lazy(() =>
   import('../sharing/AccessDialog.tsx').then(({ AccessDialog: Dialog }) => ({ default: Dialog })),
@@ -140,6 +141,9 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
           title={`This ${object.labelSingular.toLowerCase()} is not here`}
           actions={
             <>
+              <Suspense fallback={null}>
+                <MergedInto object={object} id={id} />
+              </Suspense>
               {backToList}
               <Button variant="subtle" onClick={() => setDialog('access')}>
                 Why?
@@ -147,7 +151,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
             </>
           }
         >
-          It may have been deleted, or your role may not see it.
+          It may have been deleted or merged, or your role may not see it.
         </Message>
         {dialogs}
       </>

@@ -20555,7 +20555,7 @@ AS $function$
       with spelt as materialized (
         select row_number() over () as n, t.k, t.s, (array_agg(t.id order by t.id))[1:5] as ids, count(*) over (partition by t.k) as beside from (select id, %1$s as k, %2$s as s from %3$s) t where t.s is not null and t.k is not null group by t.k, t.s
       ), trigram as materialized (
-        select s.n, s.k, t.t from spelt s cross join lateral unnest(public.show_trgm(s.s)) t (t) where s.beside > 40
+        select s.n, s.k, hashtext(t.t) as t from spelt s cross join lateral unnest(public.show_trgm(s.s)) t (t) where s.beside > 40
       ), rarity as materialized (
         select r.k, r.t, count(*) as count from trigram r group by r.k, r.t
       ), ranked as (
@@ -20563,7 +20563,7 @@ AS $function$
       ), prefix as materialized (
         select r.n, r.k, r.t, r.at from ranked r where r.at <= least(r.total - ceil(r.total * %4$s) + 2, 10)
       ), combination as materialized (
-        select p.n, pg_catalog.hashtextextended(p.k || ' ' || p.t || ' ' || o.t, 0) as h from prefix p join prefix o on o.n = p.n and o.at > p.at
+        select p.n, hashtextextended(p.k, p.t::bigint * 4294967296 + o.t) as h from prefix p join prefix o on o.n = p.n and o.at > p.at
       ), telling as materialized (
         select c.h from combination c group by c.h having count(*) between 2 and 30
       ), bucket as (

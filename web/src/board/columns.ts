@@ -9,6 +9,7 @@ import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../
 import { isLink, isParts, readValue, recordLabel, type FieldValue } from '../model/values.ts';
 import { valueType } from '../model/valueType.ts';
 import type { ViewBucket } from '../views/savedViews.ts';
+import { plainAmount } from './sumText.ts';
 
 /** One column of a board: which records lie in it, and what becomes of one that is put there. */
 export interface BoardColumn {
@@ -208,7 +209,11 @@ function bound(field: ModelField, at: number): { text: string; value: FieldValue
           : type === 'NUMERIC' || field.settings?.dataType === 'bigint'
             ? String(at)
             : at;
-  return { text: type === 'DURATION' ? `${at}h` : String(at), value, label: formatValue(field, value) };
+  return {
+    text: type === 'DURATION' ? `${at}h` : String(at),
+    value,
+    label: type === 'CURRENCY' ? plainAmount(at) : formatValue(field, value),
+  };
 }
 
 function rangeColumns(field: ModelField, given: number[] | undefined, now: Date): BoardColumn[] {

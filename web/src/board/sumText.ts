@@ -1,9 +1,14 @@
+import { withSigns } from '../model/formats.ts';
 import { fieldById } from '../model/lookup.ts';
 import { formatValue } from '../model/text.ts';
 import type { ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { valueType } from '../model/valueType.ts';
 import type { ViewOptions } from '../views/savedViews.ts';
 import type { Cards } from './boardStore.ts';
+
+/** An amount of no currency in particular. */
+export const plainAmount = (amount: number): string =>
+  withSigns(new Intl.NumberFormat('en', { maximumFractionDigits: 2 }).format(amount));
 
 /** The currency of all amounts that are loaded; null where there are several, of which a sum has none. */
 function currencyOf(field: ModelField, rows: RecordRow[]): string | null {
@@ -28,9 +33,11 @@ export function sumText(
   const type = valueType(field);
   if (type !== 'CURRENCY')
     return formatValue(field, type === 'DURATION' ? String(Math.round(Number(sum))) : Number(sum));
-  const rows = Object.values(all).flatMap((each) => each.rows);
-  return formatValue(field, {
-    amountMicros: String(Math.round(Number(sum))),
-    currencyCode: currencyOf(field, rows),
-  });
+  const currencyCode = currencyOf(
+    field,
+    Object.values(all).flatMap((each) => each.rows),
+  );
+  return currencyCode === null
+    ? plainAmount(Number(sum) / 1e6)
+    : formatValue(field, { amountMicros: String(Math.round(Number(sum))), currencyCode });
 }

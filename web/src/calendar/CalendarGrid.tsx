@@ -1,7 +1,7 @@
 import { DayView, MonthView, WeekView, type ScheduleEventData } from '@mantine/schedule';
 import '@mantine/schedule/styles.css';
-import { useElementSize } from '@mantine/hooks';
-import { useMemo } from 'react';
+import { useElementSize, useMergedRef } from '@mantine/hooks';
+import { useEffect, useMemo, useRef } from 'react';
 import { splitInstant } from '../model/dates.ts';
 import { formats, timeOfDay } from '../model/formats.ts';
 import classes from './calendar.module.css';
@@ -28,7 +28,7 @@ interface CalendarGridProps {
 
 /** Heights of a month: of its head, of a day without entries, and of one entry. */
 const WEEKDAYS = 38;
-const WEEKS = 5;
+const WEEKS = 6;
 const DAY = 42;
 const LINE = 27;
 
@@ -48,7 +48,14 @@ const wallNow = (): string => {
 export function CalendarGrid(props: CalendarGridProps) {
   const { scale, day, firstDay, entries, labelOf, colorOf, isMovable, isResizable, isCreatable } = props;
   const { onOpen, onMove, onEnd, onSelect, onDay } = props;
-  const { ref, height } = useElementSize();
+  const { ref: sized, height } = useElementSize();
+  const grid = useRef<HTMLDivElement | null>(null);
+  const ref = useMergedRef(sized, grid);
+  // Days of a week are called by another name than they show: what stands there is name enough.
+  useEffect(() => {
+    for (const label of grid.current?.querySelectorAll(`.${classes.weekday}`) ?? [])
+      label.removeAttribute('aria-label');
+  });
   const events = useMemo(
     () =>
       entries.map(({ id, start, end, isAllDay }): ScheduleEventData => {
@@ -144,7 +151,14 @@ export function CalendarGrid(props: CalendarGridProps) {
   return (
     <div ref={ref} className={classes.grid}>
       {scale === 'WEEK' ? (
-        <WeekView {...timed} intervalMinutes={30} withWeekNumber={false} highlightToday={false} onDateChange={onDay} />
+        <WeekView
+          classNames={{ weekViewDayLabel: classes.weekday }}
+          {...timed}
+          intervalMinutes={30}
+          withWeekNumber={false}
+          highlightToday={false}
+          onDateChange={onDay}
+        />
       ) : (
         <DayView {...timed} intervalMinutes={30} />
       )}

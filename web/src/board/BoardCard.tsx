@@ -1,13 +1,15 @@
-import { ActionIcon, Menu } from '@mantine/core';
-import { IconArrowRight, IconDots, IconTrash } from '@tabler/icons-react';
+import { ActionIcon } from '@mantine/core';
+import { IconDots } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
-import { memo, useState, type PointerEvent } from 'react';
+import { lazy, memo, Suspense, useState, type PointerEvent } from 'react';
 import { Avatar } from '../fields/Avatar.tsx';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
 import classes from './board.module.css';
 import { CardLines } from './cardLines.tsx';
 import type { BoardColumn } from './columns.ts';
+
+const CardMenu = lazy(async () => ({ default: (await import('./CardMenu.tsx')).CardMenu }));
 
 export interface CardActions {
   onPointerDown: (event: PointerEvent<HTMLElement>, id: string) => void;
@@ -30,10 +32,9 @@ interface BoardCardProps {
   actions: CardActions;
 }
 
-function CardMenu({ row, columns, column, actions, label }: Omit<BoardCardProps, 'fields'> & { label: string }) {
+/** Of hundreds of cards few menus are opened: only those are made. */
+function MenuButton(props: Omit<BoardCardProps, 'fields'> & { label: string }) {
   const [opened, setOpened] = useState(false);
-  const { onMoveTo, onDelete } = actions;
-  const others = columns.filter(({ key, valueFor }) => key !== column && valueFor(null) !== undefined);
   const button = (
     <ActionIcon
       className={classes.cardMenu}
@@ -41,39 +42,19 @@ function CardMenu({ row, columns, column, actions, label }: Omit<BoardCardProps,
       color="gray"
       size="sm"
       tabIndex={-1}
-      aria-label={`About ${label}`}
+      aria-label={`About ${props.label}`}
+      aria-haspopup="menu"
+      aria-expanded={opened}
       onClick={() => setOpened(!opened)}
     >
       <IconDots size={15} />
     </ActionIcon>
   );
-  // Of hundreds of cards few menus are opened: only those are made.
   if (!opened) return button;
   return (
-    <Menu opened onChange={setOpened} position="bottom-end" width={230}>
-      <Menu.Target>{button}</Menu.Target>
-      <Menu.Dropdown mah={340} style={{ overflow: 'auto' }}>
-        {onMoveTo && others.length > 0 ? (
-          <>
-            <Menu.Label>Move to</Menu.Label>
-            {others.map((each) => (
-              <Menu.Item
-                key={each.key}
-                leftSection={<IconArrowRight size={14} />}
-                onClick={() => onMoveTo(row.id, each.key)}
-              >
-                {each.label}
-              </Menu.Item>
-            ))}
-          </>
-        ) : null}
-        {onDelete ? (
-          <Menu.Item color="red" leftSection={<IconTrash size={14} />} onClick={() => onDelete(row.id)}>
-            Delete
-          </Menu.Item>
-        ) : null}
-      </Menu.Dropdown>
-    </Menu>
+    <Suspense fallback={button}>
+      <CardMenu {...props} button={button} onChange={setOpened} />
+    </Suspense>
   );
 }
 
@@ -101,7 +82,7 @@ export const BoardCard = memo(function BoardCard(props: BoardCardProps) {
         </span>
         <CardLines model={model} fields={fields} row={row} />
       </Link>
-      {actions.onMoveTo || actions.onDelete ? <CardMenu {...props} label={label} /> : null}
+      {actions.onMoveTo || actions.onDelete ? <MenuButton {...props} label={label} /> : null}
     </>
   );
 });

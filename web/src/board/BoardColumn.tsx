@@ -1,8 +1,9 @@
-import { ActionIcon, Button, NumberInput, Popover, Stack } from '@mantine/core';
-import { IconDots, IconEyeOff, IconLayoutSidebarLeftCollapse, IconPlus } from '@tabler/icons-react';
+import { ActionIcon } from '@mantine/core';
+import { IconDots, IconPlus } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
+import { settled } from '../app/settled.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import classes from './board.module.css';
 import { BoardCard, type CardActions } from './BoardCard.tsx';
@@ -10,7 +11,12 @@ import type { BoardStore } from './boardStore.ts';
 import type { DropZone } from './cardDrag.ts';
 import { filledFields } from './cardLines.tsx';
 import type { BoardColumn as Column } from './columns.ts';
-import { NewCard } from './NewCard.tsx';
+
+const ColumnMenu = lazy(async () => {
+  await settled;
+  return { default: (await import('./ColumnMenu.tsx')).ColumnMenu };
+});
+const NewCard = lazy(async () => ({ default: (await import('./NewCard.tsx')).NewCard }));
 
 const PADDING = 16;
 const NAME = 22;
@@ -37,57 +43,6 @@ interface BoardColumnProps {
   zones: Map<string, DropZone>;
   /** Tells how to bring a card into sight. */
   reveal: Map<string, (index: number) => void>;
-}
-
-function ColumnMenu({
-  column,
-  limit,
-  onLimit,
-  onCollapse,
-  onHide,
-}: Pick<BoardColumnProps, 'column' | 'limit' | 'onLimit' | 'onCollapse' | 'onHide'>) {
-  const [opened, setOpened] = useState(false);
-  return (
-    <Popover opened={opened} onChange={setOpened} position="bottom-end" width={220} trapFocus shadow="md">
-      <Popover.Target>
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          size="sm"
-          aria-label={`About the column ${column.label}`}
-          onClick={() => setOpened(!opened)}
-        >
-          <IconDots size={15} />
-        </ActionIcon>
-      </Popover.Target>
-      <Popover.Dropdown p="xs">
-        <Stack gap="xs">
-          <NumberInput
-            label="At most"
-            description="Says so when there are more cards"
-            placeholder="No limit"
-            min={1}
-            allowDecimal={false}
-            value={limit ?? ''}
-            onChange={(value) => onLimit(typeof value === 'number' && value >= 1 ? value : undefined)}
-          />
-          <Button
-            variant="default"
-            leftSection={<IconLayoutSidebarLeftCollapse size={15} />}
-            onClick={() => {
-              setOpened(false);
-              onCollapse();
-            }}
-          >
-            Collapse
-          </Button>
-          <Button variant="default" leftSection={<IconEyeOff size={15} />} onClick={onHide}>
-            Hide
-          </Button>
-        </Stack>
-      </Popover.Dropdown>
-    </Popover>
-  );
 }
 
 export function BoardColumn(props: BoardColumnProps) {
@@ -173,13 +128,23 @@ export function BoardColumn(props: BoardColumnProps) {
               <IconPlus size={15} />
             </ActionIcon>
           ) : null}
-          <ColumnMenu {...props} />
+          <Suspense
+            fallback={
+              <ActionIcon variant="subtle" color="gray" size="sm" aria-label={`About the column ${label}`}>
+                <IconDots size={15} />
+              </ActionIcon>
+            }
+          >
+            <ColumnMenu {...props} />
+          </Suspense>
         </span>
         {sum === null ? null : <span className={classes.sum}>{sum}</span>}
         {isOver ? <span className={classes.over}>More than the {limit} that it should hold</span> : null}
       </header>
       {creating && onCreate ? (
-        <NewCard object={object} column={label} onCreate={onCreate} onClose={() => setCreating(false)} />
+        <Suspense fallback={null}>
+          <NewCard object={object} column={label} onCreate={onCreate} onClose={() => setCreating(false)} />
+        </Suspense>
       ) : null}
       <div ref={list} className={classes.list} tabIndex={rows.length === 0 ? undefined : -1}>
         <div

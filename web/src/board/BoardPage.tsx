@@ -38,9 +38,10 @@ import { createBoardStore, positionOf, type Place } from './boardStore.ts';
 import { startDrag, type DropZone } from './cardDrag.ts';
 import { cardFields } from './cardLines.tsx';
 import type { BoardColumn as Column } from './columns.ts';
-import { askedField, MoveAsk } from './MoveAsk.tsx';
+import { askedField } from './askedField.ts';
 import { sumText } from './sumText.ts';
 
+const MoveAsk = lazy(async () => ({ default: (await import('./MoveAsk.tsx')).MoveAsk }));
 const CreateModal = lazy(async () => ({ default: (await import('../records/CreateModal.tsx')).CreateModal }));
 
 interface Asking {
@@ -75,7 +76,7 @@ function ClosedColumn({
   }, [zones, key]);
   return (
     <section ref={element} className={classes.closed} aria-label={label} data-column={key}>
-      <button type="button" onClick={onOpen} aria-label={`Open the column ${label}`}>
+      <button type="button" onClick={onOpen} title="Open the column">
         <IconChevronRight size={15} aria-hidden />
         <span className={classes.closedName}>{label}</span>
         <span className={classes.count}>{count.toLocaleString('en')}</span>
@@ -565,22 +566,22 @@ export function BoardPage(props: ViewPageProps) {
             }}
           />
         ) : null}
+        {asking && group ? (
+          <MoveAsk
+            model={model}
+            object={object}
+            group={group}
+            row={asking.row}
+            column={columns.find(({ key }) => key === asking.to.column)?.label ?? ''}
+            failure={asking.failure}
+            onTry={(edits) => move(asking.row.id, asking.to, edits)}
+            onClose={() => {
+              setAsking(null);
+              requestAnimationFrame(() => focusCard(asking.row.id));
+            }}
+          />
+        ) : null}
       </Suspense>
-      {asking && group ? (
-        <MoveAsk
-          model={model}
-          object={object}
-          group={group}
-          row={asking.row}
-          column={columns.find(({ key }) => key === asking.to.column)?.label ?? ''}
-          failure={asking.failure}
-          onTry={(edits) => move(asking.row.id, asking.to, edits)}
-          onClose={() => {
-            setAsking(null);
-            requestAnimationFrame(() => focusCard(asking.row.id));
-          }}
-        />
-      ) : null}
     </ViewFrame>
   );
 }

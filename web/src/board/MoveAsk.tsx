@@ -1,19 +1,12 @@
 import { Alert, Button, Group, Modal, Stack } from '@mantine/core';
 import { useState, type FormEvent } from 'react';
 import type { Failure } from '../api/failure.ts';
-import { fieldNamed } from '../fields/rules.ts';
 import { parseValue } from '../model/parse.ts';
-import { isEditable } from '../model/text.ts';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { readValue } from '../model/values.ts';
 import { entryOf, FormField, type FormEntry } from '../records/FormField.tsx';
 import { reasonOf, type Edit } from '../records/refusals.ts';
-
-/** The field that must say something before the card may come here; undefined where nothing can be asked. */
-export function askedField(object: ModelObject, group: ModelField, failure: Failure): ModelField | undefined {
-  const field = fieldNamed(object, failure.field);
-  return field && field.id !== group.id && isEditable(field) ? field : undefined;
-}
+import { askedField } from './askedField.ts';
 
 interface MoveAskProps {
   model: Model;

@@ -328,7 +328,8 @@ export function createBoardStore(): BoardStore {
           set(to.column, (cards) => ({
             rows: cards.rows.map((each) => (each.id === id ? { ...each, ...saved } : each)),
           }));
-          if (position && others.size > 0)
+          if (position && others.size > 0) {
+            let requestId = '';
             await request(
               updateManyDocument,
               {
@@ -336,8 +337,10 @@ export function createBoardStore(): BoardStore {
                 ids: [...others.keys()],
                 patches: [...others.values()].map((at) => ({ [position.columns[0]?.name ?? '']: at })),
               },
-              (requestId) => step.requestIds.push(requestId),
+              (own) => (requestId = own),
             );
+            step.requestIds.push(requestId);
+          }
         });
         return null;
       } catch (cause) {

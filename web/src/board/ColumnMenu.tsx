@@ -1,0 +1,58 @@
+import { ActionIcon, Button, NumberInput, Popover, Stack } from '@mantine/core';
+import { IconDots, IconEyeOff, IconLayoutSidebarLeftCollapse } from '@tabler/icons-react';
+import { useState } from 'react';
+import type { BoardColumn } from './columns.ts';
+
+interface ColumnMenuProps {
+  column: BoardColumn;
+  limit: number | undefined;
+  onLimit: (limit: number | undefined) => void;
+  onCollapse: () => void;
+  onHide: () => void;
+}
+
+/** What becomes of a column: how many cards it should hold, and whether it is seen. */
+export function ColumnMenu({ column, limit, onLimit, onCollapse, onHide }: ColumnMenuProps) {
+  const [opened, setOpened] = useState(false);
+  return (
+    <Popover opened={opened} onChange={setOpened} position="bottom-end" width={220} trapFocus shadow="md">
+      <Popover.Target>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size="sm"
+          aria-label={`About the column ${column.label}`}
+          onClick={() => setOpened(!opened)}
+        >
+          <IconDots size={15} />
+        </ActionIcon>
+      </Popover.Target>
+      <Popover.Dropdown p="xs">
+        <Stack gap="xs">
+          <NumberInput
+            label="At most"
+            description="Says so when there are more cards"
+            placeholder="No limit"
+            min={1}
+            allowDecimal={false}
+            value={limit ?? ''}
+            onChange={(value) => onLimit(typeof value === 'number' && value >= 1 ? value : undefined)}
+          />
+          <Button
+            variant="default"
+            leftSection={<IconLayoutSidebarLeftCollapse size={15} />}
+            onClick={() => {
+              setOpened(false);
+              onCollapse();
+            }}
+          >
+            Collapse
+          </Button>
+          <Button variant="default" leftSection={<IconEyeOff size={15} />} onClick={onHide}>
+            Hide
+          </Button>
+        </Stack>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}

@@ -214,3 +214,5 @@ drop function engine.webhook_work(uuid, text, int);
 drop function engine.note_webhook_results(uuid, text, jsonb, bigint, int, boolean);
 --!include engine/webhooks/work.sql
 --!include metadata/webhooks.sql
+--!include metadata/workspace.sql
+--!include metadata/profile.sql

@@ -1,4 +1,10 @@
 import { aggregates } from './doors/aggregates.ts';
+import { asOf } from './doors/asOf.ts';
+import { company } from './doors/company.ts';
+import { fieldHistory } from './doors/fieldHistory.ts';
+import { reverts } from './doors/reverts.ts';
+import { timeline } from './doors/timeline.ts';
+import { trashList } from './doors/trashList.ts';
 import { databaseLogin } from './doors/databaseLogin.ts';
 import { duplicates } from './doors/duplicates.ts';
 import { explain } from './doors/explain.ts';
@@ -38,7 +44,13 @@ export const DOORS: readonly Door[] = [
   search,
   duplicates,
   history,
+  fieldHistory,
+  reverts,
+  timeline,
+  asOf,
+  company,
   trash,
+  trashList,
   live,
   exportFile,
   importFile,

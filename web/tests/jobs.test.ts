@@ -141,7 +141,15 @@ test('one that waits is cancelled after a question', async () => {
   await item(keeper, later).waitFor({ state: 'detached' });
 });
 
-test('how long the trash keeps what was deleted is changed', async () => {
+test('the name of the workspace and how long the trash keeps what was deleted are changed', async () => {
+  await keeper.getByRole('navigation', { name: 'Workspace' }).getByRole('link', { name: 'General' }).click();
+  const name = keeper.getByLabel('Name of the workspace');
+  const former = await name.inputValue();
+  for (const each of ['Acme & Sons', former]) {
+    await name.fill(each);
+    await keeper.locator('form').filter({ has: name }).getByRole('button', { name: 'Save' }).click();
+    await keeper.getByRole('navigation', { name: 'Main' }).getByText(each, { exact: true }).waitFor();
+  }
   const days = keeper.getByLabel('Days that deleted records are kept');
   await days.fill('45');
   await keeper.locator('form').filter({ has: days }).getByRole('button', { name: 'Save' }).click();
@@ -150,6 +158,8 @@ test('how long the trash keeps what was deleted is changed', async () => {
     `select s.trash_days from core.workspace_settings s join core.workspaces w on w.id = s.workspace_id where w.slug <> 'other'`,
   );
   expect(rows).toEqual([{ trash_days: 45 }]);
+  await expectAccessible(keeper);
+  await keeper.getByRole('navigation', { name: 'Workspace' }).getByRole('link', { name: 'Jobs' }).click();
 });
 
 test('an administrator of the server sees the jobs of all workspaces', async () => {

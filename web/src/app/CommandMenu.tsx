@@ -3,6 +3,7 @@ import { useDebouncedValue } from '@mantine/hooks';
 import { Spotlight } from '@mantine/spotlight';
 import '@mantine/spotlight/styles.css';
 import {
+  IconAdjustments,
   IconChecklist,
   IconWorld,
   IconDatabaseCog,
@@ -27,6 +28,7 @@ import { rightsOf } from '../model/permissions.ts';
 import { may, useModel } from '../model/store.ts';
 import { chooseView } from '../seeing/seeing.ts';
 import { keepColorScheme } from '../session/profile.ts';
+import { useProfile } from '../session/profile.ts';
 import { signOut } from '../session/session.ts';
 import { askToCreate, commandStore, useHelp } from './commandStore.ts';
 import { goLetters } from './shortcuts.ts';
@@ -121,11 +123,21 @@ export default function CommandMenu() {
     ...(may('WORKSPACE')
       ? [
           {
+            id: 'go-general',
+            label: 'Settings: general',
+            icon: <IconAdjustments size={16} />,
+            run: () => void router.navigate({ to: '/settings/general' }),
+          },
+          {
             id: 'go-address',
             label: 'Settings: address',
             icon: <IconWorld size={16} />,
             run: () => void router.navigate({ to: '/settings/address' }),
           },
+        ]
+      : []),
+    ...(may('WORKSPACE') || useProfile.getState().profile?.administersInstance
+      ? [
           {
             id: 'go-jobs',
             label: 'Settings: jobs',

@@ -1,5 +1,6 @@
 import { Menu, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
 import {
+  IconAdjustments,
   IconChecklist,
   IconDeviceDesktop,
   IconEye,
@@ -32,6 +33,7 @@ export function WorkspaceMenu({ defaultOpened }: { defaultOpened: boolean }) {
   const identity = useSession((state) => state.identity);
   const keepsMembers = useProfile((state) => state.profile?.keepsMembers);
   const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const administersInstance = useProfile((state) => state.profile?.administersInstance);
   const keepsRoles = useMay('ROLES');
   const keepsWorkspace = useMay('WORKSPACE');
   return (
@@ -71,6 +73,11 @@ export function WorkspaceMenu({ defaultOpened }: { defaultOpened: boolean }) {
         <Menu.Item component={Link} to="/settings/profile" leftSection={<IconUserCircle size={15} />}>
           Your profile
         </Menu.Item>
+        {keepsWorkspace ? (
+          <Menu.Item component={Link} to="/settings/general" leftSection={<IconAdjustments size={15} />}>
+            General
+          </Menu.Item>
+        ) : null}
         {keepsMembers ? (
           <Menu.Item component={Link} to="/settings/members" leftSection={<IconUsers size={15} />}>
             Members
@@ -91,7 +98,7 @@ export function WorkspaceMenu({ defaultOpened }: { defaultOpened: boolean }) {
             Address
           </Menu.Item>
         ) : null}
-        {keepsWorkspace ? (
+        {keepsWorkspace || administersInstance ? (
           <Menu.Item component={Link} to="/settings/jobs" leftSection={<IconChecklist size={15} />}>
             Jobs
           </Menu.Item>

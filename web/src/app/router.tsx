@@ -188,6 +188,11 @@ const teams = createRoute({
   component: lazyRouteComponent(() => import('../settings/teams/TeamsPage.tsx'), 'TeamsPage'),
 });
 
+const general = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/general',
+  component: lazyRouteComponent(() => import('../settings/general/GeneralPage.tsx'), 'GeneralPage'),
+});
 const address = createRoute({
   getParentRoute: () => root,
   path: '/settings/address',
@@ -282,6 +287,7 @@ export const router = createRouter({
     drift,
     members,
     teams,
+    general,
     address,
     jobs,
     profile,

@@ -13,6 +13,8 @@ export interface Profile extends Formats {
   colorScheme: 'SYSTEM' | 'LIGHT' | 'DARK';
   /** Whether the role may invite and change members. */
   keepsMembers: boolean;
+  /** Whether the member administers the server, whatever the role is. */
+  administersInstance: boolean;
   /** Whether the language and the time zone were taken from a browser once. */
   isSettled: boolean;
 }
@@ -37,7 +39,9 @@ export async function readProfile(): Promise<void> {
 }
 
 export async function saveProfile(
-  values: Partial<Omit<Profile, 'memberId' | 'email' | 'avatarUrl' | 'keepsMembers' | 'isSettled'>>,
+  values: Partial<
+    Omit<Profile, 'memberId' | 'email' | 'avatarUrl' | 'keepsMembers' | 'administersInstance' | 'isSettled'>
+  >,
 ): Promise<void> {
   keep(await perform<Profile>('updateMyProfile', values));
 }

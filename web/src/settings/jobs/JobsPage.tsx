@@ -28,8 +28,6 @@ import {
   type JobState,
   type TaskFigures,
 } from './jobs.ts';
-import { HistoryDays } from './HistoryDays.tsx';
-import { TrashDays } from './TrashDays.tsx';
 
 const WATCH_MS = 3_000;
 const PAGE = 50;
@@ -226,8 +224,6 @@ export function JobsPage() {
         ) : null}
         {figures ? <TaskTable tasks={figures.tasks} /> : null}
         {figures ? <RecurringTable recurring={figures.recurring} /> : null}
-        {keepsWorkspace ? <TrashDays /> : null}
-        {keepsWorkspace ? <HistoryDays /> : null}
       </div>
     </PeopleFrame>
   );

@@ -1,4 +1,4 @@
-import { ask, perform, run } from '../../model/calls.ts';
+import { ask, perform } from '../../model/calls.ts';
 
 export const JOB_STATES = ['RUNNING', 'WAITING', 'SCHEDULED', 'RETRYING', 'FAILED'] as const;
 export type JobState = (typeof JOB_STATES)[number];
@@ -80,14 +80,3 @@ export const retryJobs = (ids: string[], everywhere: boolean): Promise<number> =
 
 export const cancelJobs = (ids: string[], everywhere: boolean): Promise<number> =>
   perform('cancelJobs', { ids, everywhere });
-
-export const trashDays = (): Promise<number> => ask('trashDays');
-
-export const setTrashDays = (days: number): Promise<number> => perform('setTrashDays', { days });
-
-/** Null days are for ever. */
-export const eventRetention = async (): Promise<{ days: number | null }> => ({
-  days: await ask<number | null>('eventRetention'),
-});
-
-export const setEventRetention = (days: number | null): Promise<void> => run('setEventRetention', { days });

@@ -1,4 +1,5 @@
 import {
+  IconAdjustments,
   IconBell,
   IconChecklist,
   IconFileImport,
@@ -19,7 +20,8 @@ import page from '../settings.module.css';
 const SECTIONS = [
   { to: '/settings/profile', label: 'Your profile', icon: IconUserCircle },
   { to: '/settings/notifications', label: 'Notifications', icon: IconBell },
-  { to: '/settings/members', label: 'Members', icon: IconUsers, IconUsersGroup },
+  { to: '/settings/general', label: 'General', icon: IconAdjustments },
+  { to: '/settings/members', label: 'Members', icon: IconUsers },
   { to: '/settings/teams', label: 'Teams', icon: IconUsersGroup },
   { to: '/settings/roles', label: 'Roles', icon: IconUserShield },
   { to: '/settings/address', label: 'Address', icon: IconWorld },
@@ -36,18 +38,20 @@ interface PeopleFrameProps {
 /** What the pages about people share. */
 export function PeopleFrame({ label, actions, children }: PeopleFrameProps) {
   const keepsMembers = useProfile((state) => state.profile?.keepsMembers);
+  const administersInstance = useProfile((state) => state.profile?.administersInstance);
   const keepsRoles = useMay('ROLES');
   const keepsWorkspace = useMay('WORKSPACE');
   const mayImport = useMay('IMPORT_CSV');
   const isOpen = {
     '/settings/profile': true,
     '/settings/notifications': true,
+    '/settings/general': keepsWorkspace,
     '/settings/members': keepsMembers,
     '/settings/teams': keepsMembers,
     '/settings/roles': keepsRoles,
     '/settings/address': keepsWorkspace,
     '/settings/imports': mayImport,
-    '/settings/jobs': keepsWorkspace,
+    '/settings/jobs': keepsWorkspace || administersInstance,
   };
   return (
     <>

@@ -3,8 +3,8 @@ import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { toFailure } from '../../api/failure.ts';
 import { useInquiry } from '../useInquiry.ts';
-import classes from './jobs.module.css';
-import { eventRetention, setEventRetention } from './jobs.ts';
+import classes from './general.module.css';
+import { eventRetention, setEventRetention } from './general.ts';
 
 /** How long the histories of records are kept, before the nightly job drops what is older; empty for ever. */
 export function HistoryDays() {
@@ -30,8 +30,8 @@ export function HistoryDays() {
     setBusy(false);
   };
   return (
-    <section className={classes.section} aria-labelledby="jobs-history">
-      <h2 id="jobs-history">History</h2>
+    <section className={classes.section} aria-labelledby="general-history">
+      <h2 id="general-history">History</h2>
       <form
         className={classes.days}
         onSubmit={(event) => {

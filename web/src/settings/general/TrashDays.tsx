@@ -3,8 +3,8 @@ import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { toFailure } from '../../api/failure.ts';
 import { useInquiry } from '../useInquiry.ts';
-import classes from './jobs.module.css';
-import { setTrashDays, trashDays } from './jobs.ts';
+import classes from './general.module.css';
+import { setTrashDays, trashDays } from './general.ts';
 
 /** How long the trash keeps what was deleted, before the nightly job destroys it. */
 export function TrashDays() {
@@ -29,8 +29,8 @@ export function TrashDays() {
     setBusy(false);
   };
   return (
-    <section className={classes.section} aria-labelledby="jobs-trash">
-      <h2 id="jobs-trash">Trash</h2>
+    <section className={classes.section} aria-labelledby="general-trash">
+      <h2 id="general-trash">Trash</h2>
       <form
         className={classes.days}
         onSubmit={(event) => {

@@ -1,0 +1,56 @@
+import { Button, TextInput } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { useState } from 'react';
+import { toFailure } from '../../api/failure.ts';
+import { resumeSession, useSession } from '../../session/session.ts';
+import classes from './general.module.css';
+import { renameWorkspace } from './general.ts';
+
+/** What members read at the top, and others in mails and when they sign in. */
+export function WorkspaceName() {
+  const workspace = useSession((state) => state.identity?.workspace);
+  const [draft, setDraft] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  if (!workspace) return null;
+  const name = draft ?? workspace.name;
+  const save = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      await renameWorkspace(name);
+      await resumeSession();
+      notifications.show({ message: 'Saved.' });
+      setDraft(null);
+    } catch (cause) {
+      const { message, hint } = toFailure(cause);
+      setError([message, hint].filter(Boolean).join(' '));
+    }
+    setBusy(false);
+  };
+  return (
+    <section className={classes.section} aria-labelledby="general-name">
+      <h2 id="general-name">Name</h2>
+      <form
+        className={classes.days}
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        <TextInput
+          label="Name of the workspace"
+          description="Members read it at the top, others in mails and when they sign in. The address stays as it is."
+          maxLength={100}
+          value={name}
+          error={error}
+          onChange={(event) => setDraft(event.currentTarget.value)}
+          autoComplete="off"
+        />
+        <Button type="submit" loading={busy} disabled={name.trim() === '' || name.trim() === workspace.name}>
+          Save
+        </Button>
+      </form>
+    </section>
+  );
+}

@@ -13,6 +13,8 @@ begin
     raise exception 'The name of a workspace has between 1 and 100 characters.' using errcode = 'RV245', column = 'name', hint = 'Most take the name of the company.';
   end if;
   update core.workspaces w set name = v_name where w.id = v_workspace;
+  -- Servers know it with each session.
+  perform pg_notify('relvar_identity', json_build_object('workspace', v_workspace)::text);
   return v_name;
 end
 $$;

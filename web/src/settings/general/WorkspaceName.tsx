@@ -2,7 +2,7 @@ import { Button, TextInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { toFailure } from '../../api/failure.ts';
-import { resumeSession, useSession } from '../../session/session.ts';
+import { useSession } from '../../session/session.ts';
 import classes from './general.module.css';
 import { renameWorkspace } from './general.ts';
 
@@ -18,8 +18,10 @@ export function WorkspaceName() {
     setBusy(true);
     setError(null);
     try {
-      await renameWorkspace(name);
-      await resumeSession();
+      const kept = await renameWorkspace(name);
+      useSession.setState(({ identity }) => ({
+        identity: identity && { ...identity, workspace: { ...identity.workspace, name: kept } },
+      }));
       notifications.show({ message: 'Saved.' });
       setDraft(null);
     } catch (cause) {

@@ -3,8 +3,11 @@ import type { JobState } from './jobs.ts';
 const TASKS: { [task: string]: string } = {
   database_logins__tidy: 'End database logins',
   events__archive: 'Archive old history',
+  files__purge: 'Remove files that nothing holds',
   impersonation__end: 'End acting as a member',
   shares__end: 'End the share of a record',
+  imports__purge: 'Forget old imports',
+  imports__run: 'Import a file',
   jobs__prune: 'Forget old jobs',
   mail__purge: 'Forget old mails',
   mail__send: 'Send a mail',

@@ -434,6 +434,10 @@ test('a merge names the records that it joined to who may read them', () =>
       expect((await timeline(client, one)).find(({ action }) => action === 'absorbed')?.after).toEqual({
         mergedIds: [two],
       });
+      expect((await timeline(client, one)).find(({ action }) => action === 'merged')).toMatchObject({
+        related_object: 'company',
+        related_id: two,
+      });
       expect((await timeline(client, two)).find(({ action }) => action === 'merged')?.after).toEqual({
         survivorId: one,
       });

@@ -218,6 +218,43 @@ test('a long timeline is read as far as one scrolls', async () => {
   await timeline().getByText('Title 0', { exact: true }).first().waitFor();
 });
 
+test('a company tells what happens to its deals, live, until the relation says no more', async () => {
+  const company = await value(`select id as value from ${schema}.companies order by created_at desc, id limit 1`);
+  await page.goto(`${address}/objects/companies/${company}`);
+  await timeline().getByRole('button', { name: 'Related', exact: true }).click();
+  const deal = await value(
+    `insert into ${schema}.opportunities (name, company_id) values ('Told deal', $1) returning id as value`,
+    [company],
+  );
+  const entries = timeline().getByRole('listitem');
+  await entries.filter({ hasText: 'created' }).getByRole('link', { name: 'Told deal' }).waitFor();
+  await database.admin.query(`update ${schema}.opportunities set stage = 'MEETING' where id = $1`, [deal]);
+  await entries.filter({ hasText: 'changed' }).getByRole('link', { name: 'Told deal' }).waitFor();
+  await database.admin.query(`delete from ${schema}.opportunities where id = $1`, [deal]);
+  await entries.filter({ hasText: 'deleted' }).getByRole('link', { name: 'Told deal' }).waitFor();
+  await expectAccessible(page);
+  await shoot('timeline-related');
+
+  await page.goto(`${address}/settings/model/opportunities?tab=relations`);
+  await page
+    .getByRole('row', { name: /Companies/ })
+    .getByRole('button', { name: 'Company', exact: true })
+    .click();
+  const form = page.getByRole('dialog');
+  const told = form.getByRole('switch', { name: /The timeline of a company tells what happens to its opportunities/ });
+  expect(await told.isChecked()).toBe(true);
+  await told.click({ force: true });
+  await expectAccessible(page);
+  await shoot('timeline-relation');
+  await form.getByRole('button', { name: 'Save', exact: true }).click();
+  await form.waitFor({ state: 'detached' });
+  expect(
+    await value(
+      `select is_on_timeline::text as value from metadata.relations r join metadata.fields f on f.id = r.field_id where f.universal_identifier = 'standard:opportunity.company'`,
+    ),
+  ).toBe('false');
+});
+
 test('a list is shown as it was, also on a phone in the dark, and leads to records of then', async () => {
   const before = await value('select clock_timestamp()::text as value');
   const count = await value(`select count(*)::text as value from ${schema}.companies`);

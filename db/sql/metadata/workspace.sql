@@ -1,6 +1,6 @@
 -- What a workspace says of itself.
 
-create or replace function metadata.rename_workspace(name text) returns text
+create or replace function metadata.rename_workspace(name text) returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 #variable_conflict use_column
@@ -15,7 +15,6 @@ begin
   update core.workspaces w set name = v_name where w.id = v_workspace;
   -- Servers know it with each session.
   perform pg_notify('relvar_identity', json_build_object('workspace', v_workspace)::text);
-  return v_name;
 end
 $$;
 comment on function metadata.rename_workspace(text) is 'Gives the workspace another name, which members, mails and consent pages show; its address stays. Needs the permission WORKSPACE.';

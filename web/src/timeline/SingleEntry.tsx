@@ -31,7 +31,7 @@ const RELATED_VERBS: { [action: string]: string } = {
   destroyed: 'destroyed',
   shared: 'shared',
   unshared: 'stopped sharing',
-  merged: 'merged into another record:',
+  merged: 'merged',
   absorbed: 'merged other records into',
   linked: 'linked',
   unlinked: 'unlinked',
@@ -77,11 +77,13 @@ export function SingleEntry({
   const added = ADDED[entry.kind];
   const link = isChange(entry) ? linkOf(entry) : null;
   const share = isChange(entry) ? shareText(entry.action, entry.before, entry.after) : null;
-  const isRelated = entry.kind === 'RELATED';
+  const isRelated = isChange(entry) && entry.relatedId !== null;
   const verb = isChange(entry)
     ? ((isRelated ? RELATED_VERBS : VERBS)[entry.action] ?? entry.action)
     : (added?.verb ?? '');
   const isMerge = isChange(entry) && !isRelated && (entry.action === 'merged' || entry.action === 'absorbed');
+  // Of a record that was merged into this one.
+  const isHere = isChange(entry) && isRelated && entry.action === 'merged' && mergedWith(entry)[0] === id;
   const related = entry.relatedId ? (
     <RecordLink
       object={model.objects.find((other) => other.nameSingular === entry.relatedObject)}
@@ -119,9 +121,11 @@ export function SingleEntry({
           )}{' '}
           {related}
           {related && link ? (entry.action === 'linked' ? ' with ' : ' from ') : null}
+          {isRelated && entry.action === 'merged' && !isHere ? ' into another record' : null}
           {link ? (
             <RecordLink object={model.objects.find((other) => other.id === link.objectId)} id={link.recordId} />
           ) : null}
+          {isHere ? ' into this' : null}
           <EntryTime at={entry.happenedAt} />
         </div>
         {share ? <div className={classes.change}>{share}</div> : null}

@@ -57,6 +57,15 @@ async function readNames(model: Model, object: ModelObject, entries: Entry[]): P
     }
 }
 
+/** A merge is told by what happened to each record that went; where all of these are there, it needs no entry of its own. */
+function withoutTwice(entries: Entry[]): Entry[] {
+  const gone = new Set(entries.flatMap(({ action, relatedId }) => (action === 'merged' ? (relatedId ?? []) : [])));
+  return entries.filter((entry) => {
+    const merged = isChange(entry) && entry.action === 'absorbed' && !entry.relatedId ? mergedWith(entry) : [];
+    return merged.length === 0 || !merged.every((id) => gone.has(id));
+  });
+}
+
 /** The objects of which a timeline tells beside the record's own. */
 function relatedObjects(model: Model, object: ModelObject): string[] {
   const pointing = model.objects.filter(
@@ -158,7 +167,7 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
     setCount(PAGE);
   };
   const entries = shown?.kind === kind ? shown.entries : null;
-  const groups = useMemo(() => groupEntries(entries ?? []), [entries]);
+  const groups = useMemo(() => groupEntries(withoutTwice(entries ?? [])), [entries]);
   return (
     <section className={record.block} aria-label="Timeline" aria-busy={entries === null && !failure}>
       <div className={record.blockHead}>

@@ -23,7 +23,7 @@ export interface Entry {
   commentId: string | null;
   body: string | null;
   mentions: { [id: string]: string } | null;
-  /** Of a note, a task or a file, and of a change of a related record: which record. */
+  /** Of a note, a task or a file, and of a change of a related record or of one that was merged into this: which record. */
   relatedObject: string | null;
   relatedId: string | null;
 }

@@ -57,8 +57,8 @@ begin
   end if;
   return query
     with event as (
-      select 'CHANGE' as kind, null::text as related_object, null::uuid as related_id, e.*
-      -- What was merged into the record has its history here.
+      select 'CHANGE' as kind, case when i <> record_timeline.record_id then v_object.name_singular end as related_object, nullif(i, record_timeline.record_id) as related_id, e.*
+      -- What was merged into the record has its history here, under its own id.
       from unnest(record_timeline.record_id || engine.absorbed_ids(schema_name, v_object.id, record_timeline.record_id)) i
       cross join lateral engine.record_events_before(caller, schema_name, v_object, i, v_from.batch, v_from.seq, v_limit) e where 'CHANGE' = any (v_kinds)
       union all

@@ -18,11 +18,12 @@ export function WorkspaceName() {
     setBusy(true);
     setError(null);
     try {
-      const kept = await renameWorkspace(name);
+      const kept = name.trim();
+      await renameWorkspace(kept);
       useSession.setState(({ identity }) => ({
         identity: identity && { ...identity, workspace: { ...identity.workspace, name: kept } },
       }));
-      notifications.show({ message: 'Saved.' });
+      notifications.show({ message: 'The name is saved.' });
       setDraft(null);
     } catch (cause) {
       const { message, hint } = toFailure(cause);

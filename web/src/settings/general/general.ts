@@ -1,7 +1,6 @@
 import { ask, perform, run } from '../../model/calls.ts';
 
-/** Returns the name as it is kept. */
-export const renameWorkspace = (name: string): Promise<string> => perform('renameWorkspace', { name });
+export const renameWorkspace = (name: string): Promise<void> => run('renameWorkspace', { name });
 
 export const trashDays = (): Promise<number> => ask('trashDays');
 

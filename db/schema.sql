@@ -22705,8 +22705,8 @@ begin
   end if;
   return query
     with event as (
-      select 'CHANGE' as kind, null::text as related_object, null::uuid as related_id, e.*
-      -- What was merged into the record has its history here.
+      select 'CHANGE' as kind, case when i <> record_timeline.record_id then v_object.name_singular end as related_object, nullif(i, record_timeline.record_id) as related_id, e.*
+      -- What was merged into the record has its history here, under its own id.
       from unnest(record_timeline.record_id || engine.absorbed_ids(schema_name, v_object.id, record_timeline.record_id)) i
       cross join lateral engine.record_events_before(caller, schema_name, v_object, i, v_from.batch, v_from.seq, v_limit) e where 'CHANGE' = any (v_kinds)
       union all
@@ -30868,7 +30868,7 @@ begin
       ''locale'', coalesce(t.locale, ''en''), ''timeZone'', coalesce(t.time_zone, ''system''))
     from %I.workspace_members t where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
     into v_profile using v_member.id;
-  return v_profile || jsonb_build_object('memberId', v_member.id, 'keepsMembers', engine.keeps_members(), 'email', (select u.email from core.users u where u.id = v_member.user_id),
+  return v_profile || jsonb_build_object('memberId', v_member.id, 'keepsMembers', engine.keeps_members(), 'administersInstance', engine.administers_instance(), 'email', (select u.email from core.users u where u.id = v_member.user_id),
     -- The browser of who acts as somebody else says nothing of that one.
     'isSettled', v_member.settled_at is not null or nullif(current_setting('relvar.impersonator_id', true), '') is not null);
 end
@@ -31313,6 +31313,28 @@ begin
 end
 $function$;
 comment on function metadata.remove_scim_group(uuid) is 'Forgets a group of the directory, with what it gives. The directory may make it again.';
+
+CREATE OR REPLACE FUNCTION metadata.rename_workspace(name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.own_workspace();
+  v_name text := btrim(regexp_replace(coalesce(rename_workspace.name, ''), '[[:space:][:cntrl:]]+', ' ', 'g'));
+begin
+  perform engine.assert_manages(v_workspace, 'WORKSPACE');
+  if length(v_name) not between 1 and 100 then
+    raise exception 'The name of a workspace has between 1 and 100 characters.' using errcode = 'RV245', column = 'name', hint = 'Most take the name of the company.';
+  end if;
+  update core.workspaces w set name = v_name where w.id = v_workspace;
+  -- Servers know it with each session.
+  perform pg_notify('relvar_identity', json_build_object('workspace', v_workspace)::text);
+end
+$function$;
+comment on function metadata.rename_workspace(text) is 'Gives the workspace another name, which members, mails and consent pages show; its address stays. Needs the permission WORKSPACE.';
 
 CREATE OR REPLACE FUNCTION metadata.repair_drift(kind text, key text, workspace_id uuid DEFAULT NULL::uuid)
  RETURNS boolean
@@ -33671,6 +33693,8 @@ grant execute on function metadata.remove_member(uuid) to relvar_crm;
 grant execute on function metadata.remove_own_domain(uuid) to relvar_crm;
 
 grant execute on function metadata.remove_scim_group(uuid) to relvar_crm;
+
+grant execute on function metadata.rename_workspace(text) to relvar_crm;
 
 grant execute on function metadata.repair_drift(text,text,uuid) to relvar_crm;
 

@@ -75,6 +75,60 @@ test('a list, its filter, order, pages and count are of the records as they were
   expect((await titled('')).nodes).toMatchObject([{ nameFirstName: 'Dan' }]);
 });
 
+test('conditions on related records, and orders by their labels, ask these as they were', async () => {
+  const names = async (args: string) => {
+    const answer = await acme.records(`{ people(${args}) { totalCount nodes { nameFirstName } } }`);
+    expect(answer.errors).toBeUndefined();
+    const { totalCount, nodes } = answer.data!.people as { totalCount: number; nodes: { nameFirstName: string }[] };
+    expect(totalCount).toBe(nodes.length);
+    return nodes.map((node) => node.nameFirstName);
+  };
+  const both = async (filter: string) => [
+    await names(`asOf: "${then}", orderBy: [NAME_FIRST_NAME_ASC], filter: ${filter}`),
+    await names(`orderBy: [NAME_FIRST_NAME_ASC], filter: ${filter}`),
+  ];
+  expect(await both('{ company: { name: { equalTo: "Zeta" } } }')).toEqual([['Ada', 'Bob'], []]);
+  expect(await both('{ company: { name: { equalTo: "Alpha Ltd" } } }')).toEqual([[], ['Ada2', 'Cid']]);
+  expect(await both('{ companyExists: false }')).toEqual([['Cid'], ['Dan']]);
+  expect(await both('{ not: { company: { people: { some: { nameFirstName: { equalTo: "Bob" } } } } } }')).toEqual([
+    ['Cid'],
+    ['Ada2', 'Cid', 'Dan'],
+  ]);
+  expect(
+    await both('{ or: [{ tags: { some: { name: { equalTo: "red" } } } }, { jobTitle: { equalTo: "Boss" } }] }'),
+  ).toEqual([['Ada', 'Bob'], []]);
+  expect(await both('{ tags: { none: { name: { equalTo: "red" } } } }')).toEqual([
+    ['Bob', 'Cid'],
+    ['Ada2', 'Cid', 'Dan'],
+  ]);
+  expect(await both('{ tagsExist: true }')).toEqual([['Ada'], []]);
+  expect(await names(`asOf: "${then}", orderBy: [COMPANY__LABEL_DESC, NAME_FIRST_NAME_DESC]`)).toEqual([
+    'Bob',
+    'Ada',
+    'Cid',
+  ]);
+  const pages = await acme.records(
+    `{ companies(asOf: "${then}", orderBy: [NAME_DESC], first: 1) { nodes { name people(orderBy: [COMPANY__LABEL_ASC, NAME_FIRST_NAME_DESC], filter: { company: { name: { equalTo: "Zeta" } } }) { nodes { nameFirstName } } } } }`,
+  );
+  expect(pages).toEqual({
+    data: {
+      companies: { nodes: [{ name: 'Zeta', people: { nodes: [{ nameFirstName: 'Bob' }, { nameFirstName: 'Ada' }] } }] },
+    },
+  });
+});
+
+test('what a list comes to is of the records as they were', async () => {
+  const ask = async (args: string) => {
+    const answer = await acme.records(
+      `{ people(${args}) { groups(by: { column: "jobTitle" }, values: [{ function: COUNT }]) { key values } } }`,
+    );
+    expect(answer.errors).toBeUndefined();
+    return JSON.stringify(answer.data!.people);
+  };
+  expect(await ask(`asOf: "${then}", filter: { company: { name: { equalTo: "Zeta" } } }`)).toContain('Boss');
+  expect(await ask('first: 5')).not.toContain('Boss');
+});
+
 test('one record, and what it is related to, are as they were; without a moment, as they are', async () => {
   const ask = async (asOf: string | null | undefined) => {
     const answer = await acme.records(

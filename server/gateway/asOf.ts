@@ -1,16 +1,23 @@
-import { connection, ConstantStep } from 'postgraphile/grafast';
+import { connection, ConstantStep, lambda } from 'postgraphile/grafast';
 import type { FieldArgs, Step } from 'postgraphile/grafast';
 import { pgSelect } from 'postgraphile/@dataplan/pg';
-import type { PgCodecWithAttributes, PgResource, PgSelectSingleStep, PgSelectStep } from 'postgraphile/@dataplan/pg';
+import type {
+  PgCodecWithAttributes,
+  PgCondition,
+  PgResource,
+  PgSelectQueryBuilder,
+  PgSelectSingleStep,
+  PgSelectStep,
+} from 'postgraphile/@dataplan/pg';
 import type { SQL } from 'postgraphile/pg-sql2';
 
 type Table = PgResource<string, PgCodecWithAttributes>;
 
-/** Selects of records as they were, with the moment. */
-const moments = new WeakMap<Step, Step>();
+/** Selects of records as they were, with the moment, and how what stands in a FROM is as of that. */
+const moments = new WeakMap<Step, { $moment: Step; past: (expression: SQL) => SQL }>();
 
 /** The moment as of which a select is made; undefined where records are as they are. */
-export const momentOf = ($select: Step): Step | undefined => moments.get($select);
+export const momentOf = ($select: Step): Step | undefined => moments.get($select)?.$moment;
 
 /** The moment of the select that a record comes from. */
 export function momentOfRecord($record: Step): Step | undefined {
@@ -21,13 +28,55 @@ export function momentOfRecord($record: Step): Step | undefined {
 /** A table as of a moment, in a FROM. One equality narrows it before the rows are put together. */
 export function asOfTable(
   build: GraphileBuild.Build,
-  table: Table,
+  table: Pick<Table, 'from'>,
   moment: SQL,
   only?: { column: string; value: SQL },
 ): SQL {
   const { sql } = build;
   const narrowed = only ? sql`, jsonb_build_object(${sql.literal(only.column)}, ${only.value})` : sql.blank;
   return sql`as_of(null::${table.from as SQL}, coalesce(${moment}, 'infinity'::timestamptz)${narrowed})`;
+}
+
+/** What stands in a FROM of a filter and is no table: how it is as of a moment. */
+export const pastExpressions = new WeakMap<SQL, (moment: SQL) => SQL>();
+
+/** What a filter asks of related records it asks as of the moment, too: tables are named to these objects alone. */
+function pastCondition(condition: PgCondition, past: (expression: SQL) => SQL): PgCondition {
+  const { andPlan, orPlan, notPlan, existsPlan } = condition;
+  return Object.assign(condition, {
+    andPlan: () => pastCondition(andPlan.call(condition), past),
+    orPlan: () => pastCondition(orPlan.call(condition), past),
+    notPlan: () => pastCondition(notPlan.call(condition), past),
+    existsPlan: (options: Parameters<typeof existsPlan>[0]) =>
+      pastCondition(existsPlan.call(condition, { ...options, tableExpression: past(options.tableExpression) }), past),
+  });
+}
+
+/** Whose labels an order asks for is joined as of the moment. */
+function joinThePast(
+  { sql }: GraphileBuild.Build,
+  query: PgSelectQueryBuilder,
+  table: Table,
+  past: (expression: SQL) => SQL,
+): void {
+  const joined = new Map<string, SQL>();
+  const singleRelation = (name: string): SQL => {
+    const known = joined.get(name);
+    if (known) return known;
+    const { remoteResource, localAttributes, remoteAttributes } = table.getRelation(name as never) as never as Relation;
+    const alias = sql.identifier(Symbol(name));
+    joined.set(name, alias);
+    query.join({
+      type: 'left',
+      from: past(remoteResource.from as SQL),
+      alias,
+      conditions: localAttributes.map(
+        (near, i) => sql`${query.alias}.${sql.identifier(near)} = ${alias}.${sql.identifier(remoteAttributes[i]!)}`,
+      ),
+    });
+    return alias;
+  };
+  Object.assign(query, { singleRelation });
 }
 
 /** A select of records as of a moment; of those alone that have some values. */
@@ -63,14 +112,17 @@ export function selectAsOf(
     },
     joinAsLateral: true,
   }) as unknown as PgSelectStep;
-  moments.set($select as unknown as Step, $moment);
+  const moment = $select.placeholder($moment, TYPES.timestamptz);
+  const past = (expression: SQL): SQL =>
+    pastExpressions.get(expression)?.(moment) ?? asOfTable(build, { from: expression }, moment);
+  moments.set($select, { $moment, past });
+  $select.apply(lambda($moment, () => (query: PgSelectQueryBuilder) => joinThePast(build, query, table, past)));
   return $select;
 }
 
 /**
  * Records as they were: the argument asOf of each object's list and of its single record. What such records are
- * related to is as of the same moment. Filters and orders ask the columns of then; a condition on related records, or an
- * order by their labels, asks these as they are now.
+ * related to is as of the same moment, and so is what filters and orders ask, of themselves and of related records.
  */
 export const AsOfPlugin: GraphileConfig.Plugin = {
   name: 'RelvarAsOfPlugin',
@@ -93,6 +145,22 @@ export const AsOfPlugin: GraphileConfig.Plugin = {
           },
           `Adding asOf to ${Self.name}.${scope.fieldName}`,
         );
+      },
+      GraphQLObjectType_fields_field_args_arg(arg, build, { scope }) {
+        const { argName, isPgFieldConnection, isPgFieldSimpleCollection } = scope;
+        const apply = arg.applyPlan;
+        if (argName !== 'filter' || !apply || !(isPgFieldConnection || isPgFieldSimpleCollection)) return arg;
+        const { PgCondition } = build.dataplanPg;
+        return {
+          ...arg,
+          applyPlan($parent, $target: Step, fieldArg, info) {
+            const $select = (isPgFieldConnection ? ($target as Connection).getSubplan() : $target) as PgSelectStep;
+            const then = moments.get($select);
+            if (!then) return apply($parent, $target, fieldArg, info);
+            fieldArg.apply($select, ((query: PgSelectQueryBuilder, filter: unknown) =>
+              filter ? pastCondition(new PgCondition(query), then.past) : undefined) as never);
+          },
+        };
       },
       GraphQLObjectType_fields_field(field, build, { scope }) {
         const { plan } = field;
@@ -130,6 +198,10 @@ export const AsOfPlugin: GraphileConfig.Plugin = {
     },
   },
 };
+
+interface Connection extends Step {
+  getSubplan(): Step;
+}
 
 type Scope = GraphileBuild.ScopeObjectFieldsField;
 

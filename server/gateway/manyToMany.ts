@@ -1,7 +1,7 @@
 import { connection } from 'postgraphile/grafast';
 import type { PgCodecRelation, PgCodecWithAttributes, PgResource, PgSelectSingleStep } from 'postgraphile/@dataplan/pg';
 import type { SQL } from 'postgraphile/pg-sql2';
-import { asOfTable, momentOfRecord, selectAsOf } from './asOf.ts';
+import { asOfTable, momentOfRecord, pastExpressions, selectAsOf } from './asOf.ts';
 
 type Table = PgResource<string, PgCodecWithAttributes>;
 type Relation = PgCodecRelation<PgCodecWithAttributes, Table>;
@@ -81,12 +81,15 @@ export const ManyToManyPlugin: GraphileConfig.Plugin = {
         const { isPgConnectionFilter, pgCodec } = scope;
         if (!isPgConnectionFilter || !pgCodec?.attributes) return fields;
         const { sql, inflection, extend } = build;
-        for (const { name, far, junction, nearColumn, farColumn } of farRelations(build, pgCodec)) {
+        for (const { name, far, between, junction, nearColumn, farColumn } of farRelations(build, pgCodec)) {
           const type = build.getTypeByName(inflection.filterManyType(pgCodec as PgCodecWithAttributes, far));
           if (!type) continue;
           // To a filter, the records of the other side with the id of this side beside each: a join, which asks for the
           // right to read those columns alone that the filter names.
-          const linked = sql`((select l.${sql.identifier(nearColumn)} as _near, l.${sql.identifier(farColumn)} as _far from ${junction} l) j join ${far.from as SQL} f on f.id = j._far)`;
+          const linkedBy = (table: (of: Table) => SQL) =>
+            sql`((select l.${sql.identifier(nearColumn)} as _near, l.${sql.identifier(farColumn)} as _far from ${table(between)} l) j join ${table(far)} f on f.id = j._far)`;
+          const linked = linkedBy((table) => table.from as SQL);
+          pastExpressions.set(linked, (moment) => linkedBy((table) => asOfTable(build, table, moment)));
           const relation = {
             tableExpression: linked,
             alias: far.name,

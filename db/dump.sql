@@ -76,6 +76,13 @@ with ours as (
   left join comments d on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_proc'::regclass
   where p.prokind in ('f', 'p')
   union all
+  select 5, p.oid::regprocedure::text, '', 'create aggregate ' || p.oid::regprocedure || ' (sfunc = ' || a.aggtransfn || ', stype = ' || pg_catalog.format_type(a.aggtranstype, null)
+    || case when a.aggfinalfn <> 0 then ', finalfunc = ' || a.aggfinalfn else '' end || coalesce(', initcond = ' || pg_catalog.quote_literal(a.agginitval), '') || ');'
+    || coalesce(E'\ncomment on aggregate ' || p.oid::regprocedure || ' is ' || d.text || ';', '')
+  from pg_catalog.pg_proc p join ours n on n.oid = p.pronamespace join pg_catalog.pg_aggregate a on a.aggfnoid = p.oid
+  left join comments d on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_proc'::regclass
+  where p.prokind = 'a'
+  union all
   select 6, g.target, case g.grantee when 0 then 'public' else pg_catalog.pg_get_userbyid(g.grantee) end,
     'grant ' || pg_catalog.lower(pg_catalog.string_agg(g.privilege, ', ' order by g.privilege)) || ' on ' || g.target || ' to '
       || case g.grantee when 0 then 'public' else pg_catalog.pg_get_userbyid(g.grantee) end || ';'

@@ -34,7 +34,6 @@ alter table metadata.views add column group_bucket text check (group_bucket in (
 --!include metadata/view_defaults.sql
 --!include metadata/uses.sql
 --!include metadata/replace.sql
---!include engine/past/revert_plan.sql
 
 -- Imports of files: the file, what is to be done with it, and what came of it.
 create table core.imports (
@@ -192,6 +191,7 @@ drop function engine.list_trash(name, text, text, text, text, int, timestamptz, 
 --!include engine/merge/plan.sql
 --!include engine/merge/internals.sql
 --!include engine/past/revert.sql
+--!include engine/timeline/timeline.sql
 --!include engine/duplicates.sql
 --!include engine/duplicates/scan.sql
 --!include engine/duplicates/inbox.sql
@@ -214,3 +214,12 @@ drop function engine.note_webhook_results(uuid, text, jsonb, bigint, int, boolea
 --!include metadata/webhooks.sql
 --!include metadata/workspace.sql
 --!include metadata/profile.sql
+
+-- Tenants' functions that call these come back with the next look at each workspace.
+drop function engine.plan_revert(name, text, jsonb, int) cascade;
+drop function engine.begin_revert(name, text, jsonb, text) cascade;
+drop function engine.revert_statements(text, uuid, engine.revert_item[], text);
+drop function engine.revert_condition(text, uuid, jsonb);
+drop function engine.revert_source(text, uuid, jsonb);
+--!include engine/past/revert_plan.sql
+--!include engine/past/revert.sql

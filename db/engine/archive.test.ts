@@ -151,3 +151,35 @@ test('no role reads the archive itself, nor through the functions that do', () =
     ])
       expect(await failure(client, () => client.query(sql))).toMatchObject({ code: '42501' });
   }));
+
+test('a clock that was set back and forth breaks neither moments nor what is kept for how long', () =>
+  db.inTransaction(async (client) => {
+    const things = `${ws.schema}.things`;
+    await client.query(`set local search_path = ${ws.schema}, public`);
+    await age(client, 200);
+    const id = await insert(client, things, { name: 'a' });
+    for (const name of ['b', 'c', 'd']) await client.query(`update ${things} set name = $1 where id = $2`, [name, id]);
+    // Created today by a clock that was ahead; then it ran back and forth, once into next year.
+    await client.query(
+      `update record_events e set happened_at = now() + b.days * interval '1 day'
+       from (select e.batch, (array[-200, -300, 400, -150])[row_number() over (order by e.batch)] as days from record_events e where e.record_id = $1) b
+       where b.batch = e.batch`,
+      [id],
+    );
+    const named = async (days: number) =>
+      (
+        await client.query(`select name from as_of(null::things, now() + $1 * interval '1 day') where id = $2`, [
+          days,
+          id,
+        ])
+      ).rows;
+    // What the log says happened later is taken away, in the order of the log.
+    expect(await named(401)).toEqual([{ name: 'd' }]);
+    expect(await named(0)).toEqual([{ name: 'b' }]);
+    expect(await named(-250)).toEqual([]);
+    const told = await history(client, id);
+    expect(await archive(client)).toBeGreaterThan(2);
+    expect(await history(client, id)).toEqual(told);
+    expect(await live(client)).toBe(0);
+    expect(await named(0)).toEqual([{ name: 'b' }]);
+  }));

@@ -404,6 +404,123 @@ describe('taking back', () => {
       expect(await name(client, mine)).toBe('Mine');
     }));
 
+  test('each conflict may be decided by itself, and what is not decided follows the choice for all', () =>
+    db.inTransaction(async (client) => {
+      const { mine, others } = await clients(client);
+      await client.query(`select set_config('relvar.request_id', 'bulk', true)`);
+      await client.query(`update clients set name = name || '!', stage = 'LOST'`);
+      await client.query(`select set_config('relvar.request_id', '', true)`);
+      await client.query(`update clients set name = name || '?', stage = 'NEW'`);
+      const decide = (decisions: object, onConflict = 'REFUSE') =>
+        query(client, `select revert(request_id => 'bulk', on_conflict => $1, decisions => $2) as done`, [
+          onConflict,
+          decisions,
+        ]);
+      await client.query('savepoint changed');
+      const undecided = await failure(client, () =>
+        decide({ [mine]: { name: 'OVERWRITE', stage: 'SKIP' }, [others]: { name: 'SKIP' } }),
+      );
+      expect(undecided).toMatchObject({ code: 'RV199', message: '1 of 2 records cannot be taken back as they are.' });
+      expect(await failure(client, () => decide({ [mine]: { name: 'YES' } }))).toMatchObject({ code: 'RV257' });
+      expect(await failure(client, () => decide({ [mine]: 'SKIP' }))).toMatchObject({ code: 'RV257' });
+      await decide({ [mine]: { name: 'OVERWRITE' } }, 'SKIP');
+      const rows = () => query(client, 'select name, stage from clients order by name');
+      expect(await rows()).toEqual([
+        { name: 'Mine', stage: 'NEW' },
+        { name: 'Others!?', stage: 'NEW' },
+      ]);
+      await client.query('rollback to changed');
+      await decide({ [mine]: { name: 'SKIP' }, [others]: { stage: 'SKIP' } }, 'OVERWRITE');
+      expect(await rows()).toEqual([
+        { name: 'Mine!?', stage: 'OPEN' },
+        { name: 'Others', stage: 'NEW' },
+      ]);
+    }));
+
+  test('a plan is looked through page after page', () =>
+    db.inTransaction(async (client) => {
+      await clients(client);
+      await client.query(`select set_config('relvar.request_id', 'many', true)`);
+      await client.query(`insert into clients (name) select 'New ' || n from generate_series(10, 34) n`);
+      await client.query(`select set_config('relvar.request_id', '', true)`);
+      const page = async (skip: number) =>
+        (await plan(client, `request_id => 'many', max_results => 10, skip => $1`, [skip])).map((row) => row.label);
+      const labels = [...(await page(0)), ...(await page(10)), ...(await page(20))];
+      expect(labels).toEqual(Array.from({ length: 25 }, (_, i) => `New ${i + 10}`));
+      expect(await page(30)).toEqual([]);
+    }));
+
+  test('a link alone, from either end of it, there and back', () =>
+    db.inTransaction(async (client) => {
+      const { object, mine } = await clients(client);
+      const tags = await addObject(client, ws, { label_singular: 'Badge', label_plural: 'Badges' });
+      await client.query(
+        `select metadata.create_field($1, 'Badges', 'MANY_TO_MANY', target_object_id => $2, inverse_label => 'Clients')`,
+        [object, tags],
+      );
+      await reconcile(client);
+      const [red, blue] = [
+        await insert(client, 'badges', { name: 'red' }),
+        await insert(client, 'badges', { name: 'blue' }),
+      ];
+      const [junction] = await query(
+        client,
+        `select o.table_name as name from metadata.objects o where o.workspace_id = $1 and o.is_junction and exists (
+           select from metadata.fields f join metadata.relations r on r.field_id = f.id where f.object_id = o.id and r.target_object_id = $2)`,
+        [ws.id, tags],
+      );
+      const links = () => query(client, `select badge_id from ${junction.name} order by badge_id`);
+      await client.query(`insert into ${junction.name} (client_id, badge_id) values ($1, $2), ($1, $3)`, [
+        mine,
+        red,
+        blue,
+      ]);
+      const both = await links();
+      const told = await lastBatch(client, red, 'linked');
+      expect(await plan(client, 'batch => $1, seq => $2', [told.batch, told.seq])).toMatchObject([
+        { action: 'DELETE', total: 1 },
+      ]);
+      await revert(client, 'batch => $1, seq => $2', [told.batch, told.seq]);
+      expect(await links()).toEqual([{ badge_id: blue }]);
+      const cut = await lastBatch(client, mine, 'unlinked');
+      await revert(client, 'batch => $1, seq => $2', [cut.batch, cut.seq]);
+      expect(await links()).toEqual(both);
+    }));
+
+  test('what lies in the archive is taken back as what is in the log', () =>
+    db.inTransaction(async (client) => {
+      const { mine, others } = await clients(client);
+      await client.query(`select set_config('relvar.request_id', 'old', true)`);
+      await client.query(`update clients set name = name || '!'`);
+      await client.query(`update clients set code = id::text`);
+      await client.query(`select set_config('relvar.request_id', '', true)`);
+      await client.query(
+        `update record_events set happened_at = now() - interval '200 days', transaction_id = case when request_id = 'old' then '77'::xid8 else transaction_id end`,
+      );
+      const { batch, seq } = await lastBatch(client, others);
+      await client.query('select engine.archive_events($1)', [ws.id]);
+      expect(await query(client, 'select from record_events where record_id = $1', [mine])).toEqual([]);
+      await client.query('savepoint archived');
+      for (const [args, values] of [
+        [`request_id => 'old'`, []],
+        [`transaction_id => '77'`, []],
+        ['batch => $1, together => true', [batch]],
+      ] as const) {
+        expect(await plan(client, args, [...values])).toMatchObject([{ total: 2 }, { conflicting: 0 }]);
+        await revert(client, args, [...values]);
+        expect(await query(client, 'select name, code from clients order by name')).toEqual([
+          { name: 'Mine', code: null },
+          { name: 'Others', code: null },
+        ]);
+        await client.query('rollback to archived');
+      }
+      await revert(client, 'batch => $1, seq => $2', [batch, seq]);
+      expect(await query(client, 'select name, code from clients order by name')).toEqual([
+        { name: 'Mine!', code: mine },
+        { name: 'Others!', code: null },
+      ]);
+    }));
+
   test('what was created goes to the trash, unless somebody worked on it since', () =>
     db.inTransaction(async (client) => {
       await clients(client);

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Text } from '@mantine/core';
+import { Button, Checkbox, Group, Modal, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useEffect, useState } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
@@ -8,7 +8,7 @@ import type { Model } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { knownLabel, readLabels } from '../records/recordLabels.ts';
 import { changedFields, mentionedIds } from '../timeline/timelineText.ts';
-import { conflictText, planRevert, revert, type Changes, type PlannedRecord } from './changes.ts';
+import { conflictText, planRevert, revert, type Changes, type Decisions, type PlannedRecord } from './changes.ts';
 import classes from './history.module.css';
 
 interface RevertDialogProps {
@@ -27,12 +27,14 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
   const [plan, setPlan] = useState<PlannedRecord[] | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const [busy, setBusy] = useState(false);
+  const [isReading, setIsReading] = useState(false);
+  const [decisions, setDecisions] = useState<Decisions>({});
   const key = JSON.stringify(changes);
   useEffect(() => {
     let isWanted = true;
     const read = async () => {
       try {
-        const found = await planRevert(JSON.parse(key) as Changes);
+        const found = await planRevert(JSON.parse(key) as Changes, 0);
         await Promise.all(found.map((one) => readMentioned(model, one)));
         if (isWanted) setPlan(found);
       } catch (cause) {
@@ -45,10 +47,32 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
     };
   }, [key, model]);
 
+  const readMore = async () => {
+    setIsReading(true);
+    try {
+      const found = await planRevert(changes, plan?.length ?? 0);
+      await Promise.all(found.map((one) => readMentioned(model, one)));
+      setPlan((all) => [...(all ?? []), ...found]);
+    } catch (cause) {
+      announceFailure('No more could be read', cause);
+    }
+    setIsReading(false);
+  };
+
+  const decide = (recordId: string, column: string, isOverwritten: boolean) =>
+    setDecisions(({ [recordId]: { [column]: _, ...rest } = {}, ...others }) => {
+      const ofRecord = isOverwritten ? { ...rest, [column]: 'OVERWRITE' as const } : rest;
+      return Object.keys(ofRecord).length > 0 ? { ...others, [recordId]: ofRecord } : others;
+    });
+
   const run = async (onConflict: 'REFUSE' | 'SKIP' | 'OVERWRITE') => {
     setBusy(true);
     try {
-      const { reverted, skipped, requestId } = await revert(changes, onConflict);
+      const { reverted, skipped, requestId } = await revert(
+        changes,
+        onConflict,
+        onConflict === 'SKIP' ? decisions : {},
+      );
       notifications.show({
         message: `${counted(reverted)} taken back${skipped > 0 ? `, ${skipped} left as they are` : ''}.`,
       });
@@ -62,6 +86,7 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
 
   const total = plan?.[0]?.total ?? 0;
   const conflicting = plan?.[0]?.conflicting ?? 0;
+  const isDecided = Object.keys(decisions).length > 0;
   const canOverwrite = plan?.some(({ conflicts }) => conflicts.some(({ kind }) => kind === 'CHANGED_SINCE'));
   return (
     <Modal opened onClose={onClose} title={title} size={560}>
@@ -87,13 +112,24 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
           </Text>
           <ul className={classes.list} aria-label="What would change" tabIndex={0}>
             {plan.map((planned) => (
-              <PlannedItem key={planned.recordId} model={model} planned={planned} />
+              <PlannedItem
+                key={`${planned.objectName} ${planned.recordId}`}
+                model={model}
+                planned={planned}
+                decided={decisions[planned.recordId] ?? {}}
+                onDecide={(column, isOverwritten) => decide(planned.recordId, column, isOverwritten)}
+              />
             ))}
           </ul>
           {total > plan.length ? (
-            <Text size="sm" c="dimmed" mt={6}>
-              And {counted(total - plan.length)} more.
-            </Text>
+            <Group gap="sm" mt={6}>
+              <Text size="sm" c="dimmed">
+                And {counted(total - plan.length)} more.
+              </Text>
+              <Button size="compact-sm" variant="subtle" loading={isReading} onClick={() => void readMore()}>
+                Show more
+              </Button>
+            </Group>
           ) : null}
         </>
       )}
@@ -106,14 +142,14 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
             Take back
           </Button>
         ) : null}
-        {conflicting > 0 && canOverwrite ? (
+        {conflicting > 0 && canOverwrite && !isDecided ? (
           <Button variant="outline" color="red" disabled={busy} onClick={() => void run('OVERWRITE')}>
             Overwrite what came since
           </Button>
         ) : null}
         {conflicting > 0 ? (
           <Button loading={busy} onClick={() => void run('SKIP')}>
-            Leave these out
+            {isDecided ? 'Take back as chosen' : 'Leave these out'}
           </Button>
         ) : null}
       </Group>
@@ -135,7 +171,14 @@ async function readMentioned(model: Model, planned: PlannedRecord): Promise<void
 
 const ACTIONS = { UPDATE: '', DELETE: 'goes to the trash', RESTORE: 'comes back from the trash' };
 
-function PlannedItem({ model, planned }: { model: Model; planned: PlannedRecord }) {
+interface PlannedItemProps {
+  model: Model;
+  planned: PlannedRecord;
+  decided: { [column: string]: 'OVERWRITE' };
+  onDecide: (column: string, isOverwritten: boolean) => void;
+}
+
+function PlannedItem({ model, planned, decided, onDecide }: PlannedItemProps) {
   const object = objectNamed(model, planned.objectName);
   const lines = object
     ? changedFields(model, object, planned.before ?? {}, planned.after ?? {}, (id) => knownLabel(id) ?? 'a record')
@@ -156,6 +199,15 @@ function PlannedItem({ model, planned }: { model: Model; planned: PlannedRecord 
       {planned.conflicts.map((conflict) => (
         <div key={`${conflict.kind} ${conflict.column ?? ''}`} className={classes.conflict}>
           {conflictText(object, conflict)}
+          {conflict.kind === 'CHANGED_SINCE' ? (
+            <Checkbox
+              size="xs"
+              mt={2}
+              label={conflict.column ? 'Take the old value all the same' : 'Delete it all the same'}
+              checked={decided[conflict.column ?? ''] !== undefined}
+              onChange={(event) => onDecide(conflict.column ?? '', event.currentTarget.checked)}
+            />
+          ) : null}
         </div>
       ))}
     </li>

@@ -25,6 +25,9 @@ export interface Conflict {
   at?: string | null;
 }
 
+/** Which conflicts are overwritten: by record, then by column, or "" for the record as a whole. */
+export type Decisions = { [recordId: string]: { [column: string]: 'OVERWRITE' } };
+
 export interface PlannedRecord {
   objectName: string;
   recordId: string;
@@ -53,15 +56,18 @@ const DECLARED =
 const GIVEN =
   'batch: $batch, seq: $seq, together: $together, requestId: $requestId, objectName: $objectName, recordId: $recordId, fieldName: $fieldName, moment: $moment, afterBatch: $afterBatch';
 
-const PLAN = gql<{ planRevert: { nodes: PlannedRecord[] } }, Changes>(`query PlanRevert(${DECLARED}) {
-  planRevert(${GIVEN}) { nodes { objectName recordId label action before after conflicts total conflicting } }
+const PLAN = gql<
+  { planRevert: { nodes: PlannedRecord[] } },
+  Changes & { skip: number }
+>(`query PlanRevert(${DECLARED}, $skip: Int!) {
+  planRevert(${GIVEN}, skip: $skip) { nodes { objectName recordId label action before after conflicts total conflicting } }
 }`);
 
 const REVERT = gql<
   { revert: { result: { reverted: number; skipped: number } } },
-  Changes & { onConflict: string }
->(`mutation Revert(${DECLARED}, $onConflict: String!) {
-  revert(input: { ${GIVEN}, onConflict: $onConflict }) { result }
+  Changes & { onConflict: string; decisions: Decisions }
+>(`mutation Revert(${DECLARED}, $onConflict: String!, $decisions: JSON) {
+  revert(input: { ${GIVEN}, onConflict: $onConflict, decisions: $decisions }) { result }
 }`);
 
 const FIELD_HISTORY = gql<
@@ -82,13 +88,14 @@ const MOMENTS = gql<
   }
 }`);
 
-export const planRevert = async (changes: Changes): Promise<PlannedRecord[]> =>
-  (await request(PLAN, changes)).planRevert.nodes;
+/** What would become of a hundred records, those with something in the way first; `skip` leads to the next. */
+export const planRevert = async (changes: Changes, skip: number): Promise<PlannedRecord[]> =>
+  (await request(PLAN, { ...changes, skip })).planRevert.nodes;
 
-/** What is in the way is left out (SKIP) or taken back as well where it can be (OVERWRITE). */
-export async function revert(changes: Changes, onConflict: 'REFUSE' | 'SKIP' | 'OVERWRITE') {
+/** What is in the way is left out (SKIP) or taken back as well where it can be (OVERWRITE), all or as decided for each. */
+export async function revert(changes: Changes, onConflict: 'REFUSE' | 'SKIP' | 'OVERWRITE', decisions: Decisions = {}) {
   let requestId = '';
-  const answer = await request(REVERT, { ...changes, onConflict }, (id) => {
+  const answer = await request(REVERT, { ...changes, onConflict, decisions }, (id) => {
     requestId = id;
     disownRequest(id);
   });

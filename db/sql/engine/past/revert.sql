@@ -8,12 +8,13 @@
 -- what was deleted comes out of it; and then the other values, for which all they point to is there.
 -- The log tells of it as of any change, with the source REVERT, so it is taken back in the same way.
 
-create or replace function engine.begin_revert(caller name, schema_name text, what jsonb, on_conflict text) returns jsonb
+create or replace function engine.begin_revert(caller name, schema_name text, what jsonb, on_conflict text, decisions jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_items engine.revert_item[];
   v_workspace uuid := (select w.id from core.workspaces w where w.schema_name = begin_revert.schema_name);
+  v_what jsonb := engine.revert_located(schema_name, v_workspace, what);
   v_refused int;
   v_state jsonb;
 begin
@@ -21,23 +22,50 @@ begin
     raise exception 'What is in the way is not dealt with by "%".', on_conflict using errcode = 'RV197', column = 'on_conflict',
       hint = 'REFUSE takes nothing back, SKIP leaves out what is in the way, OVERWRITE takes back also what was changed since.';
   end if;
+  perform engine.check_decisions(decisions);
   -- Until the end nobody else changes what is looked at now.
-  perform engine.lock_reverted(schema_name, v_workspace, engine.revert_source(schema_name, v_workspace, what), engine.revert_condition(schema_name, v_workspace, what));
-  v_items := array(select i from engine.revert_items(caller, schema_name, what) i);
-  v_refused := (select count(*) from unnest(v_items) i where i.conflicts <> '[]');
+  perform engine.lock_reverted(schema_name, v_workspace, v_what ->> 'source', v_what ->> 'condition');
+  v_items := array(select engine.decided(i, on_conflict, decisions) from engine.revert_items(caller, schema_name, v_what) i);
+  v_refused := (select count(*) from unnest(v_items) i where i.conflicts @> '[{"decision": "REFUSE"}]');
   if cardinality(v_items) = 0 then
     raise exception 'There is nothing to take back.' using errcode = 'RV198', hint = 'It was taken back already, was no change of records that you may change, or lies before what the log keeps.';
-  elsif v_refused > 0 and on_conflict = 'REFUSE' then
+  elsif v_refused > 0 then
     raise exception '%', case when cardinality(v_items) = 1 then 'It cannot be taken back as it is.' else format('%s of %s records cannot be taken back as they are.', v_refused, cardinality(v_items)) end
       using errcode = 'RV199', detail = (select jsonb_agg(jsonb_build_object('objectName', i.object_name, 'recordId', i.record_id, 'label', i.label, 'conflicts', i.conflicts))::text
-        from (select * from unnest(v_items) i where i.conflicts <> '[]' limit 20) i),
-      hint = 'Look at plan_revert, then choose on_conflict: SKIP leaves these out, OVERWRITE takes back also what was changed since.';
+        from (select * from unnest(v_items) i where i.conflicts @> '[{"decision": "REFUSE"}]' limit 20) i),
+      hint = 'Look at plan_revert, then choose on_conflict: SKIP leaves these out, OVERWRITE takes back also what was changed since; or decide each in decisions.';
   end if;
   perform set_config('relvar.reverting', current_setting('relvar.source', true), true), set_config('relvar.source', 'REVERT', true);
-  v_state := engine.revert_statements(schema_name, v_workspace, v_items, on_conflict);
+  v_state := engine.revert_statements(schema_name, v_workspace, v_items);
   return v_state || jsonb_build_object('schema', schema_name, 'caller', caller, 'done', '{}'::jsonb,
     'conflicts', (select coalesce(jsonb_agg(jsonb_build_object('objectName', i.object_name, 'recordId', i.record_id, 'conflicts', i.conflicts)), '[]') from (select * from unnest(v_items) i where i.conflicts <> '[]' limit 100) i),
     'total', cardinality(v_items));
+end
+$$;
+
+-- What becomes of single conflicts: {record: {column: OVERWRITE or SKIP}}, "" for the record as a whole.
+create or replace function engine.check_decisions(decisions jsonb) returns void
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  if decisions is not null and (jsonb_typeof(decisions) <> 'object' or exists (
+      select from jsonb_each(decisions) r
+      cross join lateral jsonb_each(case jsonb_typeof(r.value) when 'object' then r.value else '{"": null}' end) c where c.value not in ('"OVERWRITE"', '"SKIP"'))) then
+    raise exception 'The decisions cannot be understood.' using errcode = 'RV257', column = 'decisions',
+      hint = 'Write {"<id of the record>": {"<column, or nothing for the record>": "OVERWRITE" or "SKIP"}}, with the columns that plan_revert names.';
+  end if;
+end
+$$;
+
+create or replace function engine.decided(item engine.revert_item, on_conflict text, decisions jsonb) returns engine.revert_item
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  if item.conflicts <> '[]' then
+    item.conflicts := (select jsonb_agg(c || jsonb_build_object('decision', coalesce(decisions -> item.record_id::text ->> coalesce(c ->> 'column', ''), on_conflict)))
+      from jsonb_array_elements(item.conflicts) c);
+  end if;
+  return item;
 end
 $$;
 
@@ -58,16 +86,16 @@ $$;
 create or replace aggregate engine.joined(jsonb) (sfunc = pg_catalog.jsonb_concat, stype = jsonb);
 
 -- What remains to be done of the items once what is in the way is left out or overwritten.
-create or replace function engine.revert_statements(schema_name text, workspace_id uuid, items engine.revert_item[], on_conflict text) returns jsonb
+create or replace function engine.revert_statements(schema_name text, workspace_id uuid, items engine.revert_item[]) returns jsonb
 language sql stable set search_path = ''
 as $$
   with item as materialized (
     select i.*, o.table_name, b.columns as left_out,
-      (select bool_or(c ->> 'column' is null and (c ->> 'kind' <> 'CHANGED_SINCE' or on_conflict <> 'OVERWRITE') or i.action = 'RESTORE') from jsonb_array_elements(i.conflicts) c) is true as is_left_out
+      (select bool_or(c ->> 'column' is null and (c ->> 'kind' <> 'CHANGED_SINCE' or c ->> 'decision' <> 'OVERWRITE') or i.action = 'RESTORE') from jsonb_array_elements(i.conflicts) c) is true as is_left_out
     from unnest(items) i
     join metadata.objects o on o.id = i.object_id
     cross join lateral (select array(select c ->> 'column' from jsonb_array_elements(i.conflicts) c
-      where c ->> 'column' is not null and (c ->> 'kind' <> 'CHANGED_SINCE' or on_conflict <> 'OVERWRITE')) as columns) b
+      where c ->> 'column' is not null and (c ->> 'kind' <> 'CHANGED_SINCE' or c ->> 'decision' <> 'OVERWRITE')) as columns) b
   ), link as materialized (
     select c.object_id, array_agg(c.name) as names from engine.columns(revert_statements.workspace_id) c where c.relation_id is not null group by c.object_id
   ), value as (
@@ -231,4 +259,4 @@ begin
 end
 $$;
 
-grant execute on function engine.begin_revert(name, text, jsonb, text), engine.run_as_caller(jsonb), engine.restore_reverted(jsonb), engine.end_revert(jsonb) to relvar_crm;
+grant execute on function engine.begin_revert(name, text, jsonb, text, jsonb), engine.run_as_caller(jsonb), engine.restore_reverted(jsonb), engine.end_revert(jsonb) to relvar_crm;

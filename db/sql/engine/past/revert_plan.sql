@@ -3,49 +3,114 @@
 -- (its request or, without one, its transaction); a transaction; a request; or a record, or one field of it,
 -- since a moment or a statement. Of several changes of one record the first says what it was before.
 
--- The selected events, as a condition over record_events e.
-create or replace function engine.revert_condition(schema_name text, workspace_id uuid, what jsonb) returns text
+-- Which events are meant, found once: a condition over e, and the source that e stands for, a table or a query.
+-- What is looked for by batch, transaction or request may lie in the archive, of which only the parcels are read that have some of it.
+create or replace function engine.revert_located(schema_name text, workspace_id uuid, what jsonb) returns jsonb
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_event record;
+  v_condition text;
+  v_sought jsonb;
+  v_since timestamptz;
+  v_until timestamptz;
+  v_parcels bigint[];
+begin
+  if what ->> 'batch' is not null then
+    v_event := engine.revert_event(schema_name, (what ->> 'batch')::bigint, (what ->> 'seq')::int);
+    if v_event.batch is null then
+      return what || jsonb_build_object('source', format('%I.record_events', schema_name), 'condition', 'false');
+    elsif coalesce((what ->> 'together')::boolean, false) and v_event.request_id is not null then
+      v_since := v_event.happened_at - interval '1 day';
+      v_until := v_event.happened_at + interval '1 day';
+      v_condition := format('e.request_id = %L and e.happened_at between %L::timestamptz and %L::timestamptz', v_event.request_id, v_since, v_until);
+      v_sought := jsonb_build_object('request_id', v_event.request_id);
+    else
+      v_since := v_event.happened_at;
+      v_until := v_event.happened_at;
+      v_sought := jsonb_build_object('transaction_id', v_event.transaction_id);
+      v_condition := case when coalesce((what ->> 'together')::boolean, false) then format('e.transaction_id = %L', v_event.transaction_id)
+        -- A link is a record of its own, which came or went in the same transaction.
+        when v_event.action in ('linked', 'unlinked') then format('e.transaction_id = %L and e.action in (%L, %L, ''updated'') and e.record_id = any (%L::uuid[])', v_event.transaction_id,
+          case v_event.action when 'linked' then 'created' else 'deleted' end, case v_event.action when 'linked' then 'restored' else 'merged' end, engine.revert_links(schema_name, v_event.batch, (what ->> 'seq')::int, v_event.link_id))
+        else format('e.batch = %L', v_event.batch) || case when what ->> 'seq' is not null then format(' and e.seq = %L', what ->> 'seq') else '' end end;
+    end if;
+  elsif what ->> 'transaction_id' is not null then
+    v_condition := format('e.transaction_id = %L', what ->> 'transaction_id');
+    v_sought := jsonb_build_object('transaction_id', what ->> 'transaction_id');
+    execute format('select min(e.happened_at), max(e.happened_at) from %I.record_events e where e.transaction_id = $1', schema_name) into v_since, v_until using (what ->> 'transaction_id')::xid8;
+  elsif what ->> 'request_id' is not null then
+    v_sought := jsonb_build_object('request_id', what ->> 'request_id');
+    v_since := engine.revert_request_since(schema_name, what ->> 'request_id');
+    v_condition := format('e.request_id = %L', what ->> 'request_id') || case when v_since is not null then format(' and e.happened_at > %L::timestamptz', v_since) else '' end;
+  elsif what ->> 'record_id' is not null and (what ->> 'moment' is not null or what ->> 'after_batch' is not null) then
+    return what || jsonb_build_object('source', format('%I.events_of(%L, %L)', schema_name, engine.past_object_id(workspace_id, what ->> 'object_name'), what ->> 'record_id'), 'condition',
+      format('e.record_id = %L and e.object_id = %L', what ->> 'record_id', engine.past_object_id(workspace_id, what ->> 'object_name'))
+      || case when what ->> 'moment' is not null then format(' and e.happened_at > %L::timestamptz', what ->> 'moment') else '' end
+      || case when what ->> 'after_batch' is not null then format(' and e.batch > %L', what ->> 'after_batch') else '' end);
+  else
+    raise exception 'Which changes?' using errcode = 'RV197',
+      hint = 'Give batch (and seq), transaction_id, request_id, or object_name and record_id with moment or after_batch.';
+  end if;
+  -- What is younger than anything in the archive is not in it.
+  execute format('select array_agg(a.id) from %I.event_archive a where ($1 is null or a.until_at >= $1) and ($2 is null or a.from_at <= $2) and a.events @> jsonb_build_array($3)', schema_name)
+    into v_parcels using v_since, v_until, v_sought;
+  return what || jsonb_build_object('condition', v_condition, 'source', case when v_parcels is null then format('%I.record_events', schema_name)
+    else format('(select %2$s from %1$I.record_events r union all select %2$s from %1$I.event_archive a cross join lateral jsonb_populate_recordset(null::%1$I.record_events, a.events) r where a.id = any (%3$L::bigint[]))',
+      schema_name, engine.event_columns('r.', ', '), v_parcels) end);
+end
+$$;
+
+-- One change, or the first of a statement, in the log or the archive.
+create or replace function engine.revert_event(schema_name text, of_batch bigint, of_seq int,
+  out batch bigint, out action text, out link_id uuid, out request_id text, out transaction_id xid8, out happened_at timestamptz)
+language plpgsql stable set search_path = ''
+as $$
+begin
+  execute format('select e.batch, e.action, (coalesce(e.after, e.before) #>> ''{link,id}'')::uuid, e.request_id, e.transaction_id, e.happened_at
+    from %I.record_events e where e.batch = $1 and ($2 is null or e.seq = $2) order by e.seq limit 1', schema_name)
+    into batch, action, link_id, request_id, transaction_id, happened_at using of_batch, of_seq;
+  if batch is null then
+    execute format('select e.batch, e.action, (coalesce(e.after, e.before) #>> ''{link,id}'')::uuid, e.request_id, e.transaction_id, e.happened_at
+      from %1$I.event_archive a cross join lateral jsonb_populate_recordset(null::%1$I.record_events, a.events) e
+      where a.events @> jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(''batch'', $1, ''seq'', $2))) and e.batch = $1 and ($2 is null or e.seq = $2) order by e.seq limit 1', schema_name)
+      into batch, action, link_id, request_id, transaction_id, happened_at using of_batch, of_seq;
+  end if;
+end
+$$;
+
+-- The links that a statement made or cut, by what it told of the records at their ends.
+create or replace function engine.revert_links(schema_name text, of_batch bigint, of_seq int, one uuid) returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_links uuid[];
+begin
+  execute format('select array_agg((coalesce(e.after, e.before) #>> ''{link,id}'')::uuid) from %I.record_events e where e.batch = $1 and ($2 is null or e.seq = $2)', schema_name)
+    into v_links using of_batch, of_seq;
+  return coalesce(v_links, array[one]);
+end
+$$;
+
+-- The log is found by time sooner than by request, and most requests are of today. What began yesterday, such as a long import, has
+-- something in each day until then. Null where it is not of today.
+create or replace function engine.revert_request_since(schema_name text, request_id text) returns timestamptz
+language plpgsql stable set search_path = ''
+as $$
+declare
   v_since timestamptz := now() - interval '1 day';
   v_is_there boolean;
 begin
-  if what ->> 'batch' is not null then
-    execute format('select e.* from %I.record_events e where e.batch = $1 and ($2 is null or e.seq = $2) order by e.seq limit 1', schema_name)
-      into v_event using (what ->> 'batch')::bigint, (what ->> 'seq')::int;
-    if v_event.batch is null then
-      return 'false';
-    elsif not coalesce((what ->> 'together')::boolean, false) then
-      return format('e.batch = %L', v_event.batch) || case when what ->> 'seq' is not null then format(' and e.seq = %L', what ->> 'seq') else '' end;
-    elsif v_event.request_id is null then
-      return format('e.transaction_id = %L', v_event.transaction_id);
-    end if;
-    return format('e.request_id = %L and e.happened_at between %L::timestamptz - interval ''1 day'' and %2$L::timestamptz + interval ''1 day''', v_event.request_id, v_event.happened_at);
-  elsif what ->> 'transaction_id' is not null then
-    return format('e.transaction_id = %L', what ->> 'transaction_id');
-  elsif what ->> 'request_id' is not null then
-    -- The log is found by time sooner than by request, and most are of today. What began yesterday, such as a long import,
-    -- has something in each day until then.
-    execute format('select exists (select from %I.record_events e where e.request_id = $1 and e.happened_at > $2)', schema_name)
-      into v_is_there using what ->> 'request_id', v_since;
-    if not v_is_there then
-      return format('e.request_id = %L', what ->> 'request_id');
-    end if;
-    while v_is_there loop
-      execute format('select exists (select from %I.record_events e where e.request_id = $1 and e.happened_at > $2 - interval ''1 day'' and e.happened_at <= $2)', schema_name)
-        into v_is_there using what ->> 'request_id', v_since;
-      v_since := v_since - interval '1 day';
-    end loop;
-    return format('e.request_id = %L and e.happened_at > %L::timestamptz', what ->> 'request_id', v_since);
-  elsif what ->> 'record_id' is not null and (what ->> 'moment' is not null or what ->> 'after_batch' is not null) then
-    return format('e.record_id = %L and e.object_id = %L', what ->> 'record_id', engine.past_object_id(workspace_id, what ->> 'object_name'))
-      || case when what ->> 'moment' is not null then format(' and e.happened_at > %L::timestamptz', what ->> 'moment') else '' end
-      || case when what ->> 'after_batch' is not null then format(' and e.batch > %L', what ->> 'after_batch') else '' end;
+  execute format('select exists (select from %I.record_events e where e.request_id = $1 and e.happened_at > $2)', schema_name) into v_is_there using request_id, v_since;
+  if not v_is_there then
+    return null;
   end if;
-  raise exception 'Which changes?' using errcode = 'RV197',
-    hint = 'Give batch (and seq), transaction_id, request_id, or object_name and record_id with moment or after_batch.';
+  while v_is_there loop
+    execute format('select exists (select from %I.record_events e where e.request_id = $1 and e.happened_at > $2 - interval ''1 day'' and e.happened_at <= $2)', schema_name)
+      into v_is_there using request_id, v_since;
+    v_since := v_since - interval '1 day';
+  end loop;
+  return v_since;
 end
 $$;
 
@@ -60,16 +125,6 @@ begin
   end if;
   return v_id;
 end
-$$;
-
--- Where they are: those of one record are read from the archive, too, or the first of them would not be the first.
-create or replace function engine.revert_source(schema_name text, workspace_id uuid, what jsonb) returns text
-language sql stable set search_path = ''
-as $$
-  select case when what ->> 'record_id' is not null and (what ->> 'moment' is not null or what ->> 'after_batch' is not null)
-      and what ->> 'batch' is null and what ->> 'transaction_id' is null and what ->> 'request_id' is null
-    then format('%I.events_of(%L, %L)', schema_name, engine.past_object_id(workspace_id, what ->> 'object_name'), what ->> 'record_id')
-    else format('%I.record_events', schema_name) end
 $$;
 
 -- Columns of one object that a revert writes, with what the caller may do with them and what may be in the way
@@ -131,7 +186,7 @@ begin
   into v_columns, v_fixed, v_links, v_taken, v_gone, v_needs
   from engine.revert_columns(caller, schema_name, object, what ->> 'field_name', condition) c;
   -- The planner takes the steps below for a few rows each, and would compare every row of many with every other.
-  execute format('select count(*) from (select from %s e where e.object_id = %L and (%s) limit 1000) x', engine.revert_source(schema_name, (object).workspace_id, what), (object).id, condition) into v_events;
+  execute format('select count(*) from (select from %s e where e.object_id = %L and (%s) limit 1000) x', what ->> 'source', (object).id, condition) into v_events;
   perform set_config('enable_nestloop', case when v_events < 1000 then 'on' else 'off' end, true);
   return query execute format($sql$
     with sel as materialized (
@@ -191,8 +246,8 @@ begin
         select s.record_id, null, s.last_batch from seen s where s.record_id in (select g.record_id from grown g) or s.act = 'UPDATE' and not s.is_there
       ) c
       cross join lateral (
-        select e.actor_name, e.happened_at from %1$I.record_events e
-        where e.object_id = %3$L and e.record_id = c.record_id and e.batch > c.last_batch and not coalesce(%6$s, false)
+        select e.actor_name, e.happened_at from %1$I.events_of(%3$L, c.record_id) e
+        where e.batch > c.last_batch and not coalesce(%6$s, false)
           and (c.key is not null and e.before ? c.key or c.key is null and (e.action = 'updated' and (e.before ?| %7$L::text[]) or e.action in ('deleted', 'merged')))
         order by e.batch desc limit 1
       ) n
@@ -226,20 +281,20 @@ begin
     schema_name, v_table, (object).id, engine.reading_of(object, 'before'), engine.reading_of(object, 'after'), condition, coalesce(v_columns, '{}'),
     engine.condition_of(caller, (object).id, 'READ', 't.'), v_is_whole or engine.reads_label(caller, schema_name, object), engine.label_expression((object).id, 't'),
     engine.condition_of(caller, (object).id, 'UPDATE', 't.'), engine.condition_of(caller, (object).id, 'DELETE', 't.'), v_is_whole, coalesce(v_fixed, '{}'), v_taken, v_gone, v_needs, v_knows_who,
-    (object).name_singular, engine.revert_source(schema_name, (object).workspace_id, what), coalesce(v_links, '{}'));
+    (object).name_singular, what ->> 'source', coalesce(v_links, '{}'));
 end
 $$;
 
--- Record after record, of every object that the caller reads and that the changes touch.
+-- Record after record, of every object that the caller reads and that the changes touch; these were located.
 create or replace function engine.revert_items(caller name, schema_name text, what jsonb) returns setof engine.revert_item
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_workspace uuid := (select w.id from core.workspaces w where w.schema_name = revert_items.schema_name);
-  v_condition text := engine.revert_condition(schema_name, v_workspace, what);
+  v_condition text := what ->> 'condition';
   v_object uuid;
 begin
-  for v_object in execute format('select distinct e.object_id from %s e where %s', engine.revert_source(schema_name, v_workspace, what), v_condition) loop
+  for v_object in execute format('select distinct e.object_id from %s e where %s', what ->> 'source', v_condition) loop
     return query
     select i.* from metadata.objects o cross join lateral engine.revert_items_of(caller, schema_name, o, what, v_condition) i
     where o.id = v_object and o.workspace_id = v_workspace and o.deleted_at is null and o.is_active and engine.has_right(caller, o.id, 'READ');
@@ -248,13 +303,13 @@ end
 $$;
 
 -- The first of them for people to look at, those with something in the way first; with how many there are.
-create or replace function engine.plan_revert(caller name, schema_name text, what jsonb, max_results int)
+create or replace function engine.plan_revert(caller name, schema_name text, what jsonb, max_results int, skip int)
 returns table (object_name text, record_id uuid, label text, action text, before jsonb, after jsonb, conflicts jsonb, total int, conflicting int)
 language sql stable security definer set search_path = ''
 as $$
   select i.object_name, i.record_id, i.label, i.action, i.before, i.after, i.conflicts, (count(*) over ())::int, (count(*) filter (where i.conflicts <> '[]') over ())::int
-  from engine.revert_items(caller, schema_name, what) i
+  from engine.revert_items(caller, schema_name, engine.revert_located(schema_name, (select w.id from core.workspaces w where w.schema_name = plan_revert.schema_name), what)) i
   order by i.conflicts = '[]', i.object_name, i.label, i.record_id
-  limit least(greatest(max_results, 1), 1000)
+  limit least(greatest(max_results, 1), 1000) offset greatest(skip, 0)
 $$;
-grant execute on function engine.plan_revert(name, text, jsonb, int) to relvar_crm;
+grant execute on function engine.plan_revert(name, text, jsonb, int, int) to relvar_crm;

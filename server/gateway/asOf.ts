@@ -139,7 +139,7 @@ export const AsOfPlugin: GraphileConfig.Plugin = {
           {
             asOf: {
               description:
-                'The records as they were at this moment, as far as they may be read now. Leave it out for the records as they are.',
+                'The records as they were at this moment, as far as they may be read now. Leave it out for the records as they are. Where more than 5,000 records were changed since, a list does not tell when and by whom they were changed last (updatedAt, updatedBy…); a single record does.',
               type: type as never,
             },
           },

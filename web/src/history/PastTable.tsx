@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Button, Text } from '@mantine/core';
 import { IconHistory } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useCallback, useEffect, useMemo, useState } from 'react';
@@ -75,6 +75,8 @@ export function PastTable({ model, object, shown, asOf, onMove }: PastTableProps
 
   const label = labelField(object);
   const lower = object.labelPlural.toLowerCase();
+  // Every record was changed by somebody at some time.
+  const isUntold = list?.rows.some((row) => row['updatedAt'] === null || row['updatedBySource'] === null) ?? false;
   return (
     <>
       <PageHeader icon={<ObjectIcon name={object.icon} color={object.color} size={18} />} title={object.labelPlural} />
@@ -145,6 +147,11 @@ export function PastTable({ model, object, shown, asOf, onMove }: PastTableProps
               ))}
             </tbody>
           </table>
+          {isUntold ? (
+            <Text size="sm" c="dimmed" p="xs">
+              Too many {lower} were changed since to tell when and by whom each was changed last. Open one to see it.
+            </Text>
+          ) : null}
           {list?.hasMore ? (
             <div className={classes.more}>
               <Button variant="default" loading={busy} onClick={() => void read(list.endCursor)}>

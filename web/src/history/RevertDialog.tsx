@@ -60,9 +60,11 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
   };
 
   const decide = (recordId: string, column: string, isOverwritten: boolean) =>
-    setDecisions(({ [recordId]: { [column]: _, ...rest } = {}, ...others }) => {
-      const ofRecord = isOverwritten ? { ...rest, [column]: 'OVERWRITE' as const } : rest;
-      return Object.keys(ofRecord).length > 0 ? { ...others, [recordId]: ofRecord } : others;
+    setDecisions((all) => {
+      const ofRecord = Object.entries(all[recordId] ?? {}).filter(([name]) => name !== column);
+      if (isOverwritten) ofRecord.push([column, 'OVERWRITE']);
+      const others = Object.entries(all).filter(([id]) => id !== recordId);
+      return Object.fromEntries(ofRecord.length > 0 ? [...others, [recordId, Object.fromEntries(ofRecord)]] : others);
     });
 
   const run = async (onConflict: 'REFUSE' | 'SKIP' | 'OVERWRITE') => {

@@ -9764,7 +9764,7 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.begin_revert(caller name, schema_name text, what jsonb, on_conflict text)
+CREATE OR REPLACE FUNCTION engine.begin_revert(caller name, schema_name text, what jsonb, on_conflict text, decisions jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -9773,6 +9773,7 @@ AS $function$
 declare
   v_items engine.revert_item[];
   v_workspace uuid := (select w.id from core.workspaces w where w.schema_name = begin_revert.schema_name);
+  v_what jsonb := engine.revert_located(schema_name, v_workspace, what);
   v_refused int;
   v_state jsonb;
 begin
@@ -9780,20 +9781,21 @@ begin
     raise exception 'What is in the way is not dealt with by "%".', on_conflict using errcode = 'RV197', column = 'on_conflict',
       hint = 'REFUSE takes nothing back, SKIP leaves out what is in the way, OVERWRITE takes back also what was changed since.';
   end if;
+  perform engine.check_decisions(decisions);
   -- Until the end nobody else changes what is looked at now.
-  perform engine.lock_reverted(schema_name, v_workspace, engine.revert_source(schema_name, v_workspace, what), engine.revert_condition(schema_name, v_workspace, what));
-  v_items := array(select i from engine.revert_items(caller, schema_name, what) i);
-  v_refused := (select count(*) from unnest(v_items) i where i.conflicts <> '[]');
+  perform engine.lock_reverted(schema_name, v_workspace, v_what ->> 'source', v_what ->> 'condition');
+  v_items := array(select engine.decided(i, on_conflict, decisions) from engine.revert_items(caller, schema_name, v_what) i);
+  v_refused := (select count(*) from unnest(v_items) i where i.conflicts @> '[{"decision": "REFUSE"}]');
   if cardinality(v_items) = 0 then
     raise exception 'There is nothing to take back.' using errcode = 'RV198', hint = 'It was taken back already, was no change of records that you may change, or lies before what the log keeps.';
-  elsif v_refused > 0 and on_conflict = 'REFUSE' then
+  elsif v_refused > 0 then
     raise exception '%', case when cardinality(v_items) = 1 then 'It cannot be taken back as it is.' else format('%s of %s records cannot be taken back as they are.', v_refused, cardinality(v_items)) end
       using errcode = 'RV199', detail = (select jsonb_agg(jsonb_build_object('objectName', i.object_name, 'recordId', i.record_id, 'label', i.label, 'conflicts', i.conflicts))::text
-        from (select * from unnest(v_items) i where i.conflicts <> '[]' limit 20) i),
-      hint = 'Look at plan_revert, then choose on_conflict: SKIP leaves these out, OVERWRITE takes back also what was changed since.';
+        from (select * from unnest(v_items) i where i.conflicts @> '[{"decision": "REFUSE"}]' limit 20) i),
+      hint = 'Look at plan_revert, then choose on_conflict: SKIP leaves these out, OVERWRITE takes back also what was changed since; or decide each in decisions.';
   end if;
   perform set_config('relvar.reverting', current_setting('relvar.source', true), true), set_config('relvar.source', 'REVERT', true);
-  v_state := engine.revert_statements(schema_name, v_workspace, v_items, on_conflict);
+  v_state := engine.revert_statements(schema_name, v_workspace, v_items);
   return v_state || jsonb_build_object('schema', schema_name, 'caller', caller, 'done', '{}'::jsonb,
     'conflicts', (select coalesce(jsonb_agg(jsonb_build_object('objectName', i.object_name, 'recordId', i.record_id, 'conflicts', i.conflicts)), '[]') from (select * from unnest(v_items) i where i.conflicts <> '[]' limit 100) i),
     'total', cardinality(v_items));
@@ -10459,6 +10461,22 @@ begin
     return jsonb_build_object('fieldId', v_field.id, 'kind', 'REQUIRED', 'settings', '{}'::jsonb);
   end if;
   return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.check_decisions(decisions jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if decisions is not null and (jsonb_typeof(decisions) <> 'object' or exists (
+      select from jsonb_each(decisions) r
+      cross join lateral jsonb_each(case jsonb_typeof(r.value) when 'object' then r.value else '{"": null}' end) c where c.value not in ('"OVERWRITE"', '"SKIP"'))) then
+    raise exception 'The decisions cannot be understood.' using errcode = 'RV257', column = 'decisions',
+      hint = 'Write {"<id of the record>": {"<column, or nothing for the record>": "OVERWRITE" or "SKIP"}}, with the columns that plan_revert names.';
+  end if;
 end
 $function$;
 
@@ -11540,6 +11558,21 @@ CREATE OR REPLACE FUNCTION engine.days_in_month(year integer, month integer)
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
 AS $function$ select extract(day from make_date(year, month, 1) + interval '1 month' - interval '1 day')::int $function$;
+
+CREATE OR REPLACE FUNCTION engine.decided(item engine.revert_item, on_conflict text, decisions jsonb)
+ RETURNS engine.revert_item
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if item.conflicts <> '[]' then
+    item.conflicts := (select jsonb_agg(c || jsonb_build_object('decision', coalesce(decisions -> item.record_id::text ->> coalesce(c ->> 'column', ''), on_conflict)))
+      from jsonb_array_elements(item.conflicts) c);
+  end if;
+  return item;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.default_expression(field_type text, pg_type text, value jsonb)
  RETURNS text
@@ -12682,7 +12715,7 @@ end
 %2$s$as_of$, schema_name, '$function$'),
       '@behavior -*', 'Records as they were at a moment, as far as the caller may read them now: select * from as_of(null::people, ''2026-11-01''). Those with the values of only_where are found sooner.'),
     ('function', 'plan_revert', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.plan_revert(batch bigint DEFAULT NULL::bigint, seq integer DEFAULT NULL::integer, together boolean DEFAULT false, transaction_id xid8 DEFAULT NULL::xid8, request_id text DEFAULT NULL::text, INOUT object_name text DEFAULT NULL::text, INOUT record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, moment timestamp with time zone DEFAULT NULL::timestamp with time zone, after_batch bigint DEFAULT NULL::bigint, max_results integer DEFAULT 100, OUT label text, OUT action text, OUT before jsonb, OUT after jsonb, OUT conflicts jsonb, OUT total integer, OUT conflicting integer)
+$function$CREATE OR REPLACE FUNCTION %1$I.plan_revert(batch bigint DEFAULT NULL::bigint, seq integer DEFAULT NULL::integer, together boolean DEFAULT false, transaction_id xid8 DEFAULT NULL::xid8, request_id text DEFAULT NULL::text, INOUT object_name text DEFAULT NULL::text, INOUT record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, moment timestamp with time zone DEFAULT NULL::timestamp with time zone, after_batch bigint DEFAULT NULL::bigint, max_results integer DEFAULT 100, skip integer DEFAULT 0, OUT label text, OUT action text, OUT before jsonb, OUT after jsonb, OUT conflicts jsonb, OUT total integer, OUT conflicting integer)
  RETURNS SETOF record
  LANGUAGE sql
  STABLE ROWS 100
@@ -12696,17 +12729,17 @@ BEGIN ATOMIC
      r.conflicts,
      r.total,
      r.conflicting
-    FROM engine.plan_revert(CURRENT_USER, %1$L::text, jsonb_build_object('batch', plan_revert.batch, 'seq', plan_revert.seq, 'together', plan_revert.together, 'transaction_id', plan_revert.transaction_id, 'request_id', plan_revert.request_id, 'object_name', plan_revert.object_name, 'record_id', plan_revert.record_id, 'field_name', plan_revert.field_name, 'moment', plan_revert.moment, 'after_batch', plan_revert.after_batch), plan_revert.max_results) r(object_name, record_id, label, action, before, after, conflicts, total, conflicting);
+    FROM engine.plan_revert(CURRENT_USER, %1$L::text, jsonb_build_object('batch', plan_revert.batch, 'seq', plan_revert.seq, 'together', plan_revert.together, 'transaction_id', plan_revert.transaction_id, 'request_id', plan_revert.request_id, 'object_name', plan_revert.object_name, 'record_id', plan_revert.record_id, 'field_name', plan_revert.field_name, 'moment', plan_revert.moment, 'after_batch', plan_revert.after_batch), plan_revert.max_results, plan_revert.skip) r(object_name, record_id, label, action, before, after, conflicts, total, conflicting);
 END$function$, schema_name),
-      null, 'What would become of each record if changes were taken back, and what is in the way, that first. Which changes: one (batch and seq), a statement (batch), either with all that was done together with it; a transaction; a request; or a record, or one field of it, since a moment or after a batch.'),
+      null, 'What would become of each record if changes were taken back, and what is in the way, that first. Which changes: one (batch and seq), a statement (batch), either with all that was done together with it; a transaction; a request; or a record, or one field of it, since a moment or after a batch. skip leads to the next page.'),
     ('function', 'revert', format(
-$function$CREATE OR REPLACE FUNCTION %1$I.revert(batch bigint DEFAULT NULL::bigint, seq integer DEFAULT NULL::integer, together boolean DEFAULT false, transaction_id xid8 DEFAULT NULL::xid8, request_id text DEFAULT NULL::text, object_name text DEFAULT NULL::text, record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, moment timestamp with time zone DEFAULT NULL::timestamp with time zone, after_batch bigint DEFAULT NULL::bigint, on_conflict text DEFAULT 'REFUSE'::text)
+$function$CREATE OR REPLACE FUNCTION %1$I.revert(batch bigint DEFAULT NULL::bigint, seq integer DEFAULT NULL::integer, together boolean DEFAULT false, transaction_id xid8 DEFAULT NULL::xid8, request_id text DEFAULT NULL::text, object_name text DEFAULT NULL::text, record_id uuid DEFAULT NULL::uuid, field_name text DEFAULT NULL::text, moment timestamp with time zone DEFAULT NULL::timestamp with time zone, after_batch bigint DEFAULT NULL::bigint, on_conflict text DEFAULT 'REFUSE'::text, decisions jsonb DEFAULT NULL::jsonb)
  RETURNS jsonb
  LANGUAGE sql
 BEGIN ATOMIC
- SELECT engine.end_revert(engine.run_as_caller(engine.restore_reverted(engine.run_as_caller(engine.begin_revert(CURRENT_USER, %1$L::text, jsonb_build_object('batch', batch, 'seq', seq, 'together', together, 'transaction_id', transaction_id, 'request_id', request_id, 'object_name', object_name, 'record_id', record_id, 'field_name', field_name, 'moment', moment, 'after_batch', after_batch), on_conflict))))) AS end_revert;
+ SELECT engine.end_revert(engine.run_as_caller(engine.restore_reverted(engine.run_as_caller(engine.begin_revert(CURRENT_USER, %1$L::text, jsonb_build_object('batch', batch, 'seq', seq, 'together', together, 'transaction_id', transaction_id, 'request_id', request_id, 'object_name', object_name, 'record_id', record_id, 'field_name', field_name, 'moment', moment, 'after_batch', after_batch), on_conflict, decisions))))) AS end_revert;
 END$function$, schema_name),
-      null, 'Takes changes back, named as in planRevert, in one transaction and with the rights of the caller: who may not change a record does not take its changes back. onConflict says what becomes of what is in the way: REFUSE (all stays as it is), SKIP (the rest is taken back) or OVERWRITE (also what was changed since). Returns how many records were reverted and skipped, and why. It is a change itself, so it can be taken back, too.'),
+      null, 'Takes changes back, named as in planRevert, in one transaction and with the rights of the caller: who may not change a record does not take its changes back. onConflict says what becomes of what is in the way: REFUSE (all stays as it is), SKIP (the rest is taken back) or OVERWRITE (also what was changed since); decisions, {record: {column: OVERWRITE or SKIP}}, go before it. Returns how many records were reverted and skipped, and why. It is a change itself, so it can be taken back, too.'),
     ('function', 'deleted_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.deleted_records(object_name text, max_results integer DEFAULT 50, skip integer DEFAULT 0)
  RETURNS TABLE(record_id uuid, label text, data jsonb, deleted_at timestamp with time zone, deleted_by_name text)
@@ -15282,6 +15315,8 @@ AS $function$
       from engine.field_type_columns c where c.type = (f).result_type and (f).type = 'FORMULA'))
 $function$;
 
+create aggregate engine.former_values(jsonb) (sfunc = jsonb_concat, stype = jsonb);
+
 CREATE OR REPLACE FUNCTION engine.formula_alias(via jsonb)
  RETURNS text
  LANGUAGE sql
@@ -17459,6 +17494,8 @@ CREATE OR REPLACE FUNCTION engine.job_workspace(payload json)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN ((json_typeof(payload) = 'object'::text) AND ((payload ->> 'workspace_id'::text) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'::text)) THEN ((payload ->> 'workspace_id'::text))::uuid WHEN ((json_typeof(payload) = 'array'::text) AND (((payload -> 0) ->> 'workspace_id'::text) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'::text)) THEN (((payload -> 0) ->> 'workspace_id'::text))::uuid ELSE NULL::uuid END;
+
+create aggregate engine.joined(jsonb) (sfunc = jsonb_concat, stype = jsonb);
 
 CREATE OR REPLACE FUNCTION engine.json_list(value jsonb)
  RETURNS text[]
@@ -20937,16 +20974,16 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.plan_revert(caller name, schema_name text, what jsonb, max_results integer)
+CREATE OR REPLACE FUNCTION engine.plan_revert(caller name, schema_name text, what jsonb, max_results integer, skip integer)
  RETURNS TABLE(object_name text, record_id uuid, label text, action text, before jsonb, after jsonb, conflicts jsonb, total integer, conflicting integer)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
   select i.object_name, i.record_id, i.label, i.action, i.before, i.after, i.conflicts, (count(*) over ())::int, (count(*) filter (where i.conflicts <> '[]') over ())::int
-  from engine.revert_items(caller, schema_name, what) i
+  from engine.revert_items(caller, schema_name, engine.revert_located(schema_name, (select w.id from core.workspaces w where w.schema_name = plan_revert.schema_name), what)) i
   order by i.conflicts = '[]', i.object_name, i.label, i.record_id
-  limit least(greatest(max_results, 1), 1000)
+  limit least(greatest(max_results, 1), 1000) offset greatest(skip, 0)
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.policy_atom_key(atom jsonb)
@@ -23644,51 +23681,22 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.revert_condition(schema_name text, workspace_id uuid, what jsonb)
- RETURNS text
+CREATE OR REPLACE FUNCTION engine.revert_event(schema_name text, of_batch bigint, of_seq integer, OUT batch bigint, OUT action text, OUT link_id uuid, OUT request_id text, OUT transaction_id xid8, OUT happened_at timestamp with time zone)
+ RETURNS record
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
-declare
-  v_event record;
-  v_since timestamptz := now() - interval '1 day';
-  v_is_there boolean;
 begin
-  if what ->> 'batch' is not null then
-    execute format('select e.* from %I.record_events e where e.batch = $1 and ($2 is null or e.seq = $2) order by e.seq limit 1', schema_name)
-      into v_event using (what ->> 'batch')::bigint, (what ->> 'seq')::int;
-    if v_event.batch is null then
-      return 'false';
-    elsif not coalesce((what ->> 'together')::boolean, false) then
-      return format('e.batch = %L', v_event.batch) || case when what ->> 'seq' is not null then format(' and e.seq = %L', what ->> 'seq') else '' end;
-    elsif v_event.request_id is null then
-      return format('e.transaction_id = %L', v_event.transaction_id);
-    end if;
-    return format('e.request_id = %L and e.happened_at between %L::timestamptz - interval ''1 day'' and %2$L::timestamptz + interval ''1 day''', v_event.request_id, v_event.happened_at);
-  elsif what ->> 'transaction_id' is not null then
-    return format('e.transaction_id = %L', what ->> 'transaction_id');
-  elsif what ->> 'request_id' is not null then
-    -- The log is found by time sooner than by request, and most are of today. What began yesterday, such as a long import,
-    -- has something in each day until then.
-    execute format('select exists (select from %I.record_events e where e.request_id = $1 and e.happened_at > $2)', schema_name)
-      into v_is_there using what ->> 'request_id', v_since;
-    if not v_is_there then
-      return format('e.request_id = %L', what ->> 'request_id');
-    end if;
-    while v_is_there loop
-      execute format('select exists (select from %I.record_events e where e.request_id = $1 and e.happened_at > $2 - interval ''1 day'' and e.happened_at <= $2)', schema_name)
-        into v_is_there using what ->> 'request_id', v_since;
-      v_since := v_since - interval '1 day';
-    end loop;
-    return format('e.request_id = %L and e.happened_at > %L::timestamptz', what ->> 'request_id', v_since);
-  elsif what ->> 'record_id' is not null and (what ->> 'moment' is not null or what ->> 'after_batch' is not null) then
-    return format('e.record_id = %L and e.object_id = %L', what ->> 'record_id', engine.past_object_id(workspace_id, what ->> 'object_name'))
-      || case when what ->> 'moment' is not null then format(' and e.happened_at > %L::timestamptz', what ->> 'moment') else '' end
-      || case when what ->> 'after_batch' is not null then format(' and e.batch > %L', what ->> 'after_batch') else '' end;
+  execute format('select e.batch, e.action, (coalesce(e.after, e.before) #>> ''{link,id}'')::uuid, e.request_id, e.transaction_id, e.happened_at
+    from %I.record_events e where e.batch = $1 and ($2 is null or e.seq = $2) order by e.seq limit 1', schema_name)
+    into batch, action, link_id, request_id, transaction_id, happened_at using of_batch, of_seq;
+  if batch is null then
+    execute format('select e.batch, e.action, (coalesce(e.after, e.before) #>> ''{link,id}'')::uuid, e.request_id, e.transaction_id, e.happened_at
+      from %1$I.event_archive a cross join lateral jsonb_populate_recordset(null::%1$I.record_events, a.events) e
+      where a.events @> jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(''batch'', $1, ''seq'', $2))) and e.batch = $1 and ($2 is null or e.seq = $2) order by e.seq limit 1', schema_name)
+      into batch, action, link_id, request_id, transaction_id, happened_at using of_batch, of_seq;
   end if;
-  raise exception 'Which changes?' using errcode = 'RV197',
-    hint = 'Give batch (and seq), transaction_id, request_id, or object_name and record_id with moment or after_batch.';
 end
 $function$;
 
@@ -23700,10 +23708,10 @@ CREATE OR REPLACE FUNCTION engine.revert_items(caller name, schema_name text, wh
 AS $function$
 declare
   v_workspace uuid := (select w.id from core.workspaces w where w.schema_name = revert_items.schema_name);
-  v_condition text := engine.revert_condition(schema_name, v_workspace, what);
+  v_condition text := what ->> 'condition';
   v_object uuid;
 begin
-  for v_object in execute format('select distinct e.object_id from %s e where %s', engine.revert_source(schema_name, v_workspace, what), v_condition) loop
+  for v_object in execute format('select distinct e.object_id from %s e where %s', what ->> 'source', v_condition) loop
     return query
     select i.* from metadata.objects o cross join lateral engine.revert_items_of(caller, schema_name, o, what, v_condition) i
     where o.id = v_object and o.workspace_id = v_workspace and o.deleted_at is null and o.is_active and engine.has_right(caller, o.id, 'READ');
@@ -23736,7 +23744,7 @@ begin
   into v_columns, v_fixed, v_links, v_taken, v_gone, v_needs
   from engine.revert_columns(caller, schema_name, object, what ->> 'field_name', condition) c;
   -- The planner takes the steps below for a few rows each, and would compare every row of many with every other.
-  execute format('select count(*) from (select from %s e where e.object_id = %L and (%s) limit 1000) x', engine.revert_source(schema_name, (object).workspace_id, what), (object).id, condition) into v_events;
+  execute format('select count(*) from (select from %s e where e.object_id = %L and (%s) limit 1000) x', what ->> 'source', (object).id, condition) into v_events;
   perform set_config('enable_nestloop', case when v_events < 1000 then 'on' else 'off' end, true);
   return query execute format($sql$
     with sel as materialized (
@@ -23796,8 +23804,8 @@ begin
         select s.record_id, null, s.last_batch from seen s where s.record_id in (select g.record_id from grown g) or s.act = 'UPDATE' and not s.is_there
       ) c
       cross join lateral (
-        select e.actor_name, e.happened_at from %1$I.record_events e
-        where e.object_id = %3$L and e.record_id = c.record_id and e.batch > c.last_batch and not coalesce(%6$s, false)
+        select e.actor_name, e.happened_at from %1$I.events_of(%3$L, c.record_id) e
+        where e.batch > c.last_batch and not coalesce(%6$s, false)
           and (c.key is not null and e.before ? c.key or c.key is null and (e.action = 'updated' and (e.before ?| %7$L::text[]) or e.action in ('deleted', 'merged')))
         order by e.batch desc limit 1
       ) n
@@ -23831,23 +23839,108 @@ begin
     schema_name, v_table, (object).id, engine.reading_of(object, 'before'), engine.reading_of(object, 'after'), condition, coalesce(v_columns, '{}'),
     engine.condition_of(caller, (object).id, 'READ', 't.'), v_is_whole or engine.reads_label(caller, schema_name, object), engine.label_expression((object).id, 't'),
     engine.condition_of(caller, (object).id, 'UPDATE', 't.'), engine.condition_of(caller, (object).id, 'DELETE', 't.'), v_is_whole, coalesce(v_fixed, '{}'), v_taken, v_gone, v_needs, v_knows_who,
-    (object).name_singular, engine.revert_source(schema_name, (object).workspace_id, what), coalesce(v_links, '{}'));
+    (object).name_singular, what ->> 'source', coalesce(v_links, '{}'));
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.revert_source(schema_name text, workspace_id uuid, what jsonb)
- RETURNS text
- LANGUAGE sql
+CREATE OR REPLACE FUNCTION engine.revert_links(schema_name text, of_batch bigint, of_seq integer, one uuid)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
-  select case when what ->> 'record_id' is not null and (what ->> 'moment' is not null or what ->> 'after_batch' is not null)
-      and what ->> 'batch' is null and what ->> 'transaction_id' is null and what ->> 'request_id' is null
-    then format('%I.events_of(%L, %L)', schema_name, engine.past_object_id(workspace_id, what ->> 'object_name'), what ->> 'record_id')
-    else format('%I.record_events', schema_name) end
+declare
+  v_links uuid[];
+begin
+  execute format('select array_agg((coalesce(e.after, e.before) #>> ''{link,id}'')::uuid) from %I.record_events e where e.batch = $1 and ($2 is null or e.seq = $2)', schema_name)
+    into v_links using of_batch, of_seq;
+  return coalesce(v_links, array[one]);
+end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.revert_statements(schema_name text, workspace_id uuid, items engine.revert_item[], on_conflict text)
+CREATE OR REPLACE FUNCTION engine.revert_located(schema_name text, workspace_id uuid, what jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_event record;
+  v_condition text;
+  v_sought jsonb;
+  v_since timestamptz;
+  v_until timestamptz;
+  v_parcels bigint[];
+begin
+  if what ->> 'batch' is not null then
+    v_event := engine.revert_event(schema_name, (what ->> 'batch')::bigint, (what ->> 'seq')::int);
+    if v_event.batch is null then
+      return what || jsonb_build_object('source', format('%I.record_events', schema_name), 'condition', 'false');
+    elsif coalesce((what ->> 'together')::boolean, false) and v_event.request_id is not null then
+      v_since := v_event.happened_at - interval '1 day';
+      v_until := v_event.happened_at + interval '1 day';
+      v_condition := format('e.request_id = %L and e.happened_at between %L::timestamptz and %L::timestamptz', v_event.request_id, v_since, v_until);
+      v_sought := jsonb_build_object('request_id', v_event.request_id);
+    else
+      v_since := v_event.happened_at;
+      v_until := v_event.happened_at;
+      v_sought := jsonb_build_object('transaction_id', v_event.transaction_id);
+      v_condition := case when coalesce((what ->> 'together')::boolean, false) then format('e.transaction_id = %L', v_event.transaction_id)
+        -- A link is a record of its own, which came or went in the same transaction.
+        when v_event.action in ('linked', 'unlinked') then format('e.transaction_id = %L and e.action in (%L, %L, ''updated'') and e.record_id = any (%L::uuid[])', v_event.transaction_id,
+          case v_event.action when 'linked' then 'created' else 'deleted' end, case v_event.action when 'linked' then 'restored' else 'merged' end, engine.revert_links(schema_name, v_event.batch, (what ->> 'seq')::int, v_event.link_id))
+        else format('e.batch = %L', v_event.batch) || case when what ->> 'seq' is not null then format(' and e.seq = %L', what ->> 'seq') else '' end end;
+    end if;
+  elsif what ->> 'transaction_id' is not null then
+    v_condition := format('e.transaction_id = %L', what ->> 'transaction_id');
+    v_sought := jsonb_build_object('transaction_id', what ->> 'transaction_id');
+    execute format('select min(e.happened_at), max(e.happened_at) from %I.record_events e where e.transaction_id = $1', schema_name) into v_since, v_until using (what ->> 'transaction_id')::xid8;
+  elsif what ->> 'request_id' is not null then
+    v_sought := jsonb_build_object('request_id', what ->> 'request_id');
+    v_since := engine.revert_request_since(schema_name, what ->> 'request_id');
+    v_condition := format('e.request_id = %L', what ->> 'request_id') || case when v_since is not null then format(' and e.happened_at > %L::timestamptz', v_since) else '' end;
+  elsif what ->> 'record_id' is not null and (what ->> 'moment' is not null or what ->> 'after_batch' is not null) then
+    return what || jsonb_build_object('source', format('%I.events_of(%L, %L)', schema_name, engine.past_object_id(workspace_id, what ->> 'object_name'), what ->> 'record_id'), 'condition',
+      format('e.record_id = %L and e.object_id = %L', what ->> 'record_id', engine.past_object_id(workspace_id, what ->> 'object_name'))
+      || case when what ->> 'moment' is not null then format(' and e.happened_at > %L::timestamptz', what ->> 'moment') else '' end
+      || case when what ->> 'after_batch' is not null then format(' and e.batch > %L', what ->> 'after_batch') else '' end);
+  else
+    raise exception 'Which changes?' using errcode = 'RV197',
+      hint = 'Give batch (and seq), transaction_id, request_id, or object_name and record_id with moment or after_batch.';
+  end if;
+  -- What is younger than anything in the archive is not in it.
+  execute format('select array_agg(a.id) from %I.event_archive a where ($1 is null or a.until_at >= $1) and ($2 is null or a.from_at <= $2) and a.events @> jsonb_build_array($3)', schema_name)
+    into v_parcels using v_since, v_until, v_sought;
+  return what || jsonb_build_object('condition', v_condition, 'source', case when v_parcels is null then format('%I.record_events', schema_name)
+    else format('(select %2$s from %1$I.record_events r union all select %2$s from %1$I.event_archive a cross join lateral jsonb_populate_recordset(null::%1$I.record_events, a.events) r where a.id = any (%3$L::bigint[]))',
+      schema_name, engine.event_columns('r.', ', '), v_parcels) end);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_request_since(schema_name text, request_id text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_since timestamptz := now() - interval '1 day';
+  v_is_there boolean;
+begin
+  execute format('select exists (select from %I.record_events e where e.request_id = $1 and e.happened_at > $2)', schema_name) into v_is_there using request_id, v_since;
+  if not v_is_there then
+    return null;
+  end if;
+  while v_is_there loop
+    execute format('select exists (select from %I.record_events e where e.request_id = $1 and e.happened_at > $2 - interval ''1 day'' and e.happened_at <= $2)', schema_name)
+      into v_is_there using request_id, v_since;
+    v_since := v_since - interval '1 day';
+  end loop;
+  return v_since;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.revert_statements(schema_name text, workspace_id uuid, items engine.revert_item[])
  RETURNS jsonb
  LANGUAGE sql
  STABLE
@@ -23855,11 +23948,11 @@ CREATE OR REPLACE FUNCTION engine.revert_statements(schema_name text, workspace_
 AS $function$
   with item as materialized (
     select i.*, o.table_name, b.columns as left_out,
-      (select bool_or(c ->> 'column' is null and (c ->> 'kind' <> 'CHANGED_SINCE' or on_conflict <> 'OVERWRITE') or i.action = 'RESTORE') from jsonb_array_elements(i.conflicts) c) is true as is_left_out
+      (select bool_or(c ->> 'column' is null and (c ->> 'kind' <> 'CHANGED_SINCE' or c ->> 'decision' <> 'OVERWRITE') or i.action = 'RESTORE') from jsonb_array_elements(i.conflicts) c) is true as is_left_out
     from unnest(items) i
     join metadata.objects o on o.id = i.object_id
     cross join lateral (select array(select c ->> 'column' from jsonb_array_elements(i.conflicts) c
-      where c ->> 'column' is not null and (c ->> 'kind' <> 'CHANGED_SINCE' or on_conflict <> 'OVERWRITE')) as columns) b
+      where c ->> 'column' is not null and (c ->> 'kind' <> 'CHANGED_SINCE' or c ->> 'decision' <> 'OVERWRITE')) as columns) b
   ), link as materialized (
     select c.object_id, array_agg(c.name) as names from engine.columns(revert_statements.workspace_id) c where c.relation_id is not null group by c.object_id
   ), value as (
@@ -33238,7 +33331,7 @@ grant execute on function engine.begin_duplicate_scan(uuid) to relvar_worker;
 
 grant execute on function engine.begin_merge(name,text,text,uuid,uuid[],jsonb) to relvar_crm;
 
-grant execute on function engine.begin_revert(name,text,jsonb,text) to relvar_crm;
+grant execute on function engine.begin_revert(name,text,jsonb,text,jsonb) to relvar_crm;
 
 grant execute on function engine.begin_upload(name,text,text,bigint) to relvar_crm;
 
@@ -33394,7 +33487,7 @@ grant execute on function engine.plan_merge(name,text,text,uuid[],uuid) to relva
 
 grant execute on function engine.plan_restore(name,text,text,uuid[],jsonb) to relvar_crm;
 
-grant execute on function engine.plan_revert(name,text,jsonb,integer) to relvar_crm;
+grant execute on function engine.plan_revert(name,text,jsonb,integer,integer) to relvar_crm;
 
 grant execute on function engine.positions(uuid,bigint,bigint) to relvar_server;
 

@@ -177,4 +177,107 @@ describe.each(SERVERS)('on PostgreSQL $version', ({ binDir }) => {
       rmSync(third, { recursive: true, force: true });
     }
   }, 120_000);
+
+  test.each([1, 3])(
+    'deliveries that waited in the queue of release %i are sent by the cursor of today, each once',
+    async (number) => {
+      const superuser = new pg.Client({ connectionString: server.adminUrl });
+      await superuser.connect();
+      await superuser.query(`create database hooks_${number}`);
+      await superuser.end();
+      const url = urlFor(server.adminUrl, `hooks_${number}`);
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      const dir = makeTemporaryDir();
+      try {
+        await release(number, client, url, dir);
+        const { rows: workspaces } = await client.query<{ id: string; schema: string }>(
+          'select id, schema_name as schema from core.workspaces order by slug',
+        );
+        for (const { id } of workspaces)
+          await client.query(
+            `insert into metadata.webhooks (workspace_id, target_url, events) values ($1, 'https://a.example/', '{company.*}'), ($1, 'https://b.example/', '{person.created}')`,
+            [id],
+          );
+        const expected = new Set<string>();
+        for (const { schema } of workspaces) {
+          await client.query(
+            `insert into ${schema}.companies (name) select 'Company ' || i from generate_series(1, 30) i`,
+          );
+          await client.query(`update ${schema}.companies set name = name || '+' where name like 'Company 1%'`);
+          await client.query(`insert into ${schema}.people (name_first_name) values ('Ada')`);
+        }
+        while ((await client.query<{ n: number }>('select engine.relay_outbox() as n')).rows[0]!.n > 0);
+        const jobs = `select t.identifier, j.payload, j.attempts, j.max_attempts from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id where t.identifier = 'webhook__deliver'`;
+        expect((await client.query(jobs)).rowCount).toBe(6);
+        // One has failed for good, and one was being done when the worker ended.
+        await client.query(
+          `update graphile_worker._private_jobs set attempts = max_attempts where id = (select min(id) from graphile_worker._private_jobs)`,
+        );
+        await client.query(
+          `update graphile_worker._private_jobs set locked_at = now(), locked_by = 'gone', attempts = 1 where id = (select max(id) from graphile_worker._private_jobs)`,
+        );
+        // And what no relay has taken yet.
+        for (const { schema } of workspaces)
+          await client.query(`insert into ${schema}.companies (name) values ('Late')`);
+        for (const { schema } of workspaces)
+          for (const { key } of (
+            await client.query<{ key: string }>(
+              `select o.name_singular || ' ' || e.batch || '-' || e.seq as key from ${schema}.record_events e join metadata.objects o on o.id = e.object_id where o.name_singular in ('company', 'person')`,
+            )
+          ).rows)
+            expected.add(key);
+        await migrate(url, passwords);
+        expect((await client.query(jobs)).rows).toEqual([]);
+        while ((await client.query<{ n: number }>('select engine.relay_outbox() as n')).rows[0]!.n > 0);
+
+        // As a worker of today does it, with receivers that accept all.
+        const sent: string[] = [];
+        for (;;) {
+          const { rows: hooks } = await client.query<{ id: string }>(
+            `select webhook_id as id from engine.claim_webhooks('w', 100)`,
+          );
+          if (hooks.length === 0) break;
+          for (const { id } of hooks) {
+            for (let more = true; more;) {
+              const { rows: work } = await client.query(`select * from engine.webhook_work($1, 'w', 200)`, [id]);
+              for (const each of work) sent.push(`${each.event_type.split('.')[0]} ${each.message_id}`);
+              const results = work.map((each) => ({
+                delivery: each.delivery_id,
+                kind: each.kind,
+                id: each.message_id,
+                type: each.event_type,
+                object: each.object_id,
+                record: each.record_id,
+                batch: each.batch,
+                seq: each.seq,
+                isTried: true,
+                status: 200,
+                error: null,
+                ms: 1,
+                retryAfter: null,
+                request: {},
+                response: {},
+              }));
+              more = (
+                await client.query<{ more: boolean }>(
+                  `select engine.note_webhook_results($1, 'w', $2, null, null, true) as more`,
+                  [id, JSON.stringify(results)],
+                )
+              ).rows[0]!.more;
+            }
+            await client.query(`select engine.release_webhook($1, 'w')`, [id]);
+          }
+        }
+        expect(sent.toSorted()).toEqual([...expected].toSorted());
+        expect((await client.query(`select distinct state from engine.webhook_deliveries`)).rows).toEqual([
+          { state: 'DELIVERED' },
+        ]);
+      } finally {
+        await client.end();
+        rmSync(dir, { recursive: true, force: true });
+      }
+    },
+    120_000,
+  );
 });

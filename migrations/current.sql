@@ -204,6 +204,8 @@ drop function engine.list_trash(name, text, text, text, text, int, timestamptz, 
 --!include metadata/file_storage.sql
 --!include engine/timeline/timeline.sql
 --!include engine/internals.sql
+-- What a worker held when it was stopped for the last migration was carried over with the rest, and left behind in the queue.
+delete from graphile_worker._private_jobs j using graphile_worker._private_tasks t where t.id = j.task_id and t.identifier = 'webhook__deliver';
 -- Webhooks tell by the names of the API, also what has left the log, and read ahead of what is on its way.
 drop function engine.webhook_payloads(uuid, bigint[], int[]);
 drop function engine.nested_values(jsonb, text[], text[], text[]);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { Secrets } from '../../db/secrets.ts';
 import { useDatabase } from '../../db/testing/database.ts';
+import { webhookSecretPurpose } from '../../db/webhookSecrets.ts';
 import { addField, addObject, createWorkspace, statements } from '../../db/testing/workspace.ts';
 import { isPassword } from '../auth/passwords.ts';
 
@@ -326,5 +327,81 @@ describe('jobs', () => {
     expect(await relvar('jobs', 'cancel')).toMatchObject({ code: 1, err: expect.stringContaining('Say which jobs') });
     expect((await relvar('jobs', 'retry', 'x')).err).toContain('whole number');
     expect((await relvar('jobs', 'list', '--state', 'DONE')).err).toContain('FAILED');
+  });
+});
+
+describe('webhooks', () => {
+  let hook: string;
+  beforeAll(async () => {
+    expect((await relvar('webhooks', 'list', '--workspace', 'cli-test')).err).toContain('no webhooks');
+    const { rows } = await db.admin.query<{ id: string }>(
+      `insert into metadata.webhooks (workspace_id, name, target_url, events)
+       select id, 'ERP', 'https://erp.example/hook', '{company.*}' from core.workspaces where slug = 'cli-test' returning id`,
+    );
+    hook = rows[0]!.id;
+  });
+
+  test('are listed and shown, by id or by name, with how they fare', async () => {
+    expect((await relvar('webhooks', 'list')).out).toMatch(
+      new RegExp(`${hook}\\s+cli-test\\s+ERP\\s+https://erp.example/hook\\s+company\\.\\*\\s+NEW`),
+    );
+    for (const name of [hook, 'ERP'])
+      expect(JSON.parse((await relvar('webhooks', 'show', name)).out)).toMatchObject({
+        id: hook,
+        role: 'Admin',
+        format: 'STANDARD',
+        health: { state: 'NEW' },
+      });
+    expect(await relvar('webhooks', 'show', 'nothing')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('There is no webhook "nothing"'),
+    });
+  });
+
+  test('are tested, and the answer is told', async () => {
+    const testing = relvar('webhooks', 'test', 'ERP');
+    // As the worker would.
+    for (let answered: number | null = 0; !answered;)
+      answered = (
+        await db.admin.query(
+          `update engine.webhook_deliveries set state = 'DELIVERED', status = 204, duration_ms = 12 where webhook_id = $1 and kind = 'TEST'`,
+          [hook],
+        )
+      ).rowCount;
+    expect(await testing).toMatchObject({ code: 0, out: 'Answered 204 after 12 ms.\n' });
+  });
+
+  test('are replayed, and say what they sent', async () => {
+    await db.admin.query(
+      `insert into engine.webhook_deliveries (webhook_id, workspace_id, kind, message_id, event_type, state, status, error, request)
+       select id, workspace_id, 'EVENT', '1-1', 'company.created', 'DEAD', 500, 'Answered 500.', '{"body": "sent"}' from metadata.webhooks where id = $1`,
+      [hook],
+    );
+    const dead = await relvar('webhooks', 'deliveries', 'ERP', '--state', 'DEAD');
+    expect(dead.out).toMatch(/company\.created\s+DEAD\s+0\s+500\s+.*Answered 500\./);
+    const [line] = (await relvar('webhooks', 'deliveries', 'ERP', '--json', '--state', 'DEAD')).out.split('\n');
+    const { id, request } = JSON.parse(line!) as { id: string; request: object };
+    expect(request).toEqual({ body: 'sent' });
+    expect((await relvar('webhooks', 'replay', 'ERP', '--delivery', id)).out).toMatch(/^1 sent again/);
+    expect((await relvar('webhooks', 'deliveries', 'ERP', '--state', 'DEAD')).err).toContain('no such deliveries');
+    expect((await relvar('webhooks', 'replay', 'ERP', '--since', '2020-01-01T00:00Z', '--only-dead')).out).toMatch(
+      /^0 /,
+    );
+    expect((await relvar('webhooks', 'replay', 'ERP')).err).toContain('Say what to send again');
+    expect((await relvar('webhooks', 'replay', 'ERP', '--since', 'long ago')).err).toContain('It must be a moment');
+  });
+
+  test('get another secret, beside which the former is good for a while', async () => {
+    const own = 'whsec_0123456789abcdef0123456789abcdef';
+    expect((await relvar('webhooks', 'rotate', 'ERP', '--secret', own)).out).toBe(`${own}\n`);
+    const fresh = (await relvar('webhooks', 'rotate', 'ERP', '--overlap', '1')).out.trim();
+    expect(fresh).toMatch(/^whsec_/);
+    const { rows } = await db.admin.query<{ sealed: string }>(
+      'select sealed from core.webhook_secrets where webhook_id = $1 order by expires_at nulls first',
+      [hook],
+    );
+    const secrets = new Secrets(SECRET);
+    expect(rows.map(({ sealed }) => secrets.unseal(sealed, webhookSecretPurpose(hook)))).toEqual([fresh, own]);
+    expect((await relvar('webhooks', 'rotate', 'ERP', '--secret', 'short')).err).toContain('at least 16 characters');
   });
 });

@@ -11,6 +11,7 @@ import { jobsCommand } from './jobs.ts';
 import { keysCommand } from './keys.ts';
 import { modelCommand } from './model.ts';
 import { planCommand } from './plan.ts';
+import { webhooksCommand } from './webhooks.ts';
 import { workspaceCommand } from './workspace.ts';
 
 const program = new Command('relvar')
@@ -32,6 +33,7 @@ for (const command of [
   applyCommand(),
   modelCommand(),
   jobsCommand(),
+  webhooksCommand(),
   doctorCommand(),
 ])
   program.addCommand(inherit(command));

@@ -121,6 +121,14 @@ test('the log shows what was sent and answered, what failed is sent again by han
     .getByText(/200 in \d+ ms, attempt \d/)
     .waitFor();
   await page.getByRole('button', { name: 'Send events again…' }).click();
+  // How far back that can be, and that there is nothing before.
+  const since = page.getByRole('dialog').getByLabel('Since');
+  const chosen = await since.inputValue();
+  await page.getByText(/The history reaches back to .+\.$/).waitFor();
+  await since.fill('2001-01-01T00:00');
+  await page.getByText('of what happened before that, nothing is left to send').waitFor();
+  await expectAccessible();
+  await since.fill(chosen);
   await page.getByRole('dialog').getByRole('button', { name: 'Send again' }).click();
   await page.getByText('are sent again, as far as role and filter let them through').waitFor();
   await deliveries().getByText('company.created (again)').first().waitFor();
@@ -130,7 +138,11 @@ test('a webhook that was switched off by failures says so, and is switched on ag
   await database.admin.query(
     `update metadata.webhooks set is_active = false, disabled_at = now(), disabled_reason = 'The receiver answered 410 Gone.'`,
   );
-  await page.goto(`${address}/settings/webhooks`);
+  await page.goto(address);
+  await page.locator('main#main h1').first().waitFor();
+  await page.keyboard.press('ControlOrMeta+k');
+  await page.getByPlaceholder(/Search/).last().fill('webhooks');
+  await page.getByText('Settings: webhooks').click();
   await page.getByText('Switched off by failures').waitFor();
   await page.getByRole('link', { name: 'ERP' }).click();
   await page.getByRole('alert').getByText('410 Gone').waitFor();

@@ -118,6 +118,10 @@ test('after a rotation both secrets verify until the former has ended', async ()
 
 test('a receiver of Twenty verifies and reads what it is sent', async () => {
   const { receiver, id } = await subscribe({ events: ['person.*'], format: 'TWENTY' });
+  await db.admin.query(
+    `update metadata.webhooks set target_url = replace(target_url, '//', '//user:geheim@') || '/geheim?key=geheim' where id = $1`,
+    [id],
+  );
   const { rows } = await sql(
     `insert into $ws.people (name_first_name, name_last_name, emails_primary_email) values ('Ada', 'Lovelace', 'ada@example.com') returning id`,
   );
@@ -131,6 +135,13 @@ test('a receiver of Twenty verifies and reads what it is sent', async () => {
     expect(createHmac('sha256', secret!).update(signed).digest('hex')).toBe(headers['x-twenty-webhook-signature']);
     expect(headers['x-twenty-webhook-nonce']).toMatch(/^[0-9a-f]{32}$/);
   }
+  // Who looks into the log need not learn where it leads.
+  await until(async () => (await deliveries(id)).length === 2, 'both are noted');
+  for (const { request } of await deliveries(id)) {
+    expect(JSON.stringify(request)).not.toContain('geheim');
+    expect(request.body).toMatch(/"targetUrl":"http:\/\/127\.0\.0\.1:\d+\/…"/);
+  }
+  expect(receiver.accepted[0]!.headers.authorization).toBe(`Basic ${Buffer.from('user:geheim').toString('base64')}`);
   const [created, updated] = receiver.accepted.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
   expect(created).toMatchObject({
     eventName: 'person.created',

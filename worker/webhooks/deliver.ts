@@ -161,7 +161,7 @@ class Round {
       error,
       ms,
       retryAfter,
-      request: { headers: masked(headers), body: shown(body) },
+      request: { headers: masked(headers), body: shown(format === 'TWENTY' ? withoutAddress(body) : body) },
       response: { headers: answer.headers, body: shown(answer.body) },
     });
     if (error !== null) this.#hasFailed = true;
@@ -217,6 +217,10 @@ const described = (work: Work) => ({
 
 /** As JSON in the database can hold it. */
 const shown = (text: string) => text.slice(0, LOGGED_LENGTH).toWellFormed().replaceAll('\0', '');
+
+/** This format says in the body where it is sent to, and addresses hold keys as often as not. */
+const withoutAddress = (body: string) =>
+  body.replace(/("targetUrl":"https?:\/\/)(?:[^"/@]*@)?([^"/?#]*)[^"]*/, '$1$2/…');
 
 const masked = (headers: Record<string, string>) =>
   Object.fromEntries(

@@ -16,6 +16,7 @@ import {
   IconSearch,
   IconShieldLock,
   IconSunMoon,
+  IconWebhook,
 } from '@tabler/icons-react';
 import { useRouter } from '@tanstack/react-router';
 import { gql } from 'urql';
@@ -142,6 +143,16 @@ export default function CommandMenu() {
             label: 'Settings: jobs',
             icon: <IconChecklist size={16} />,
             run: () => void router.navigate({ to: '/settings/jobs' }),
+          },
+        ]
+      : []),
+    ...(may('API_KEYS_AND_WEBHOOKS')
+      ? [
+          {
+            id: 'go-webhooks',
+            label: 'Settings: webhooks',
+            icon: <IconWebhook size={16} />,
+            run: () => void router.navigate({ to: '/settings/webhooks' }),
           },
         ]
       : []),

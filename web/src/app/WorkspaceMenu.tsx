@@ -12,6 +12,7 @@ import {
   IconUserShield,
   IconUsers,
   IconUsersGroup,
+  IconWebhook,
   IconWorld,
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
@@ -36,6 +37,7 @@ export function WorkspaceMenu({ defaultOpened }: { defaultOpened: boolean }) {
   const administersInstance = useProfile((state) => state.profile?.administersInstance);
   const keepsRoles = useMay('ROLES');
   const keepsWorkspace = useMay('WORKSPACE');
+  const keepsWebhooks = useMay('API_KEYS_AND_WEBHOOKS');
   return (
     <Menu position="bottom-start" width={220} defaultOpened={defaultOpened}>
       <Menu.Target>
@@ -101,6 +103,11 @@ export function WorkspaceMenu({ defaultOpened }: { defaultOpened: boolean }) {
         {keepsWorkspace || administersInstance ? (
           <Menu.Item component={Link} to="/settings/jobs" leftSection={<IconChecklist size={15} />}>
             Jobs
+          </Menu.Item>
+        ) : null}
+        {keepsWebhooks ? (
+          <Menu.Item component={Link} to="/settings/webhooks" leftSection={<IconWebhook size={15} />}>
+            Webhooks
           </Menu.Item>
         ) : null}
         {keepsRoles ? (

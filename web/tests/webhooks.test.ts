@@ -141,7 +141,10 @@ test('a webhook that was switched off by failures says so, and is switched on ag
   await page.goto(address);
   await page.locator('main#main h1').first().waitFor();
   await page.keyboard.press('ControlOrMeta+k');
-  await page.getByPlaceholder(/Search/).last().fill('webhooks');
+  await page
+    .getByPlaceholder(/Search/)
+    .last()
+    .fill('webhooks');
   await page.getByText('Settings: webhooks').click();
   await page.getByText('Switched off by failures').waitFor();
   await page.getByRole('link', { name: 'ERP' }).click();

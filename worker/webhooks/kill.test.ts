@@ -147,8 +147,8 @@ afterAll(async () => {
 
 /** What a receiver that leaves out what has come already has seen, by record and in order. */
 function seen(receiver: Receiver): Map<string, { name: unknown; type: string }[]> {
-  const once = new Map(receiver.accepted.toReversed().map((each) => [each.id, each]));
-  const inOrder = receiver.accepted.filter((each) => once.get(each.id) === each);
+  const first = new Map(receiver.accepted.toReversed().map((each) => [each.id, each]));
+  const inOrder = receiver.accepted.filter((each) => first.get(each.id) === each);
   return Map.groupBy(
     inOrder.map(({ type, data }) => ({ id: data.recordId, type, name: data.after?.['name'] })),
     ({ id }) => id,
@@ -200,7 +200,9 @@ test(
         gateway = await startGateway();
       } else if (mishap === 'broken network' || mishap === 'swallowing network') {
         const broken = [[networks.worker], [networks.gateway], Object.values(networks)][round % 3]!;
-        for (const network of broken) mishap === 'broken network' ? network.cut() : network.swallow();
+        for (const network of broken)
+          if (mishap === 'broken network') network.cut();
+          else network.swallow();
         await delay(500 + 2_500 * Math.random());
         for (const network of broken) network.heal({ isLost: Math.random() < 0.5 });
         // Both of them find their way back, and no process was started anew.

@@ -28224,7 +28224,7 @@ AS $function$
     from col c
   )
   -- A function takes a hundred arguments.
-  select format('concat(''{'', %s, ''}'')', string_agg(x.text, ', ' order by x.chunk))
+  select format('concat(''{'', %s''}'')', string_agg(x.text || ', ', '' order by x.chunk))
   from (select (p.n - 1) / 30 as chunk, format('concat(%s)', string_agg(p.text, ', ' order by p.n)) as text from piece p group by 1) x
 $function$;
 

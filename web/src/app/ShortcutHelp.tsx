@@ -11,12 +11,19 @@ const TABLE: [string[], string][] = [
   [['Enter'], 'Edit the cell; again to save and go down'],
   [['A', '…'], 'Start typing to overwrite'],
   [['Esc'], 'Drop the edit, then the selection'],
-  [['Space'], 'Switch yes or no; elsewhere select the row'],
-  [['Delete'], 'Empty the cell'],
+  [['Space'], 'Switch yes or no; elsewhere peek at the record'],
+  [['⇧', 'Space'], 'Select the row'],
+  [['⇧', '↓', '→'], 'Draw a block of cells'],
+  [['Delete'], 'Empty the cells'],
+  [[COMMAND_KEY, 'C'], 'Copy the block, or the selected rows'],
+  [[COMMAND_KEY, 'V'], 'Paste cells'],
+  [[COMMAND_KEY, 'D'], 'Fill down from the first row of the block'],
+  [[COMMAND_KEY, 'A'], 'Select all rows'],
   [[COMMAND_KEY, 'Enter'], 'Open the record'],
   [[COMMAND_KEY, '⌫'], 'Delete the selected records'],
   [['Home', 'End'], 'First or last column'],
-  [[COMMAND_KEY, 'C'], 'Copy the cell, or the selected rows'],
+  [['Alt', '⇧', '←'], 'Move the column'],
+  [['⇧', 'F10'], 'Menu of the column'],
 ];
 
 function Keys({ keys }: { keys: string[] }) {

@@ -353,6 +353,9 @@ describe('beside the table', () => {
     await dialog.getByRole('button', { name: 'Show' }).click();
     await rowOf('Part 0002').and(page.locator('[data-tone="red"]')).waitFor();
     expect(await grid().locator('[data-row][data-tone]').count()).toBe(1);
+    const background = (name: string) => rowOf(name).evaluate((row) => getComputedStyle(row).backgroundColor);
+    expect(await background('Part 0002')).toMatch(/^oklch/);
+    expect(await background('Part 0002')).not.toBe(await background('Part 0003'));
     await take('Part 0005', 'amount');
     await page.keyboard.type('2');
     await press('Enter');

@@ -225,4 +225,5 @@ test('a text is looked for in the values of JSON, and not in its keys', async ()
   expect(await names('extra: { notIncludesInsensitive: "metre" }')).toEqual(['Json 2', 'Json 4']);
   expect(await names('extra: { includesInsensitive: "50%.PDF" }')).toEqual(['Json 4']);
   expect(await names('extra: { includesInsensitive: "name" }')).toEqual([]);
+  expect(await names('extra: { isNull: true }')).toEqual(['Json 3']);
 });

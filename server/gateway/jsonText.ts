@@ -1,3 +1,4 @@
+import { TYPES as CODECS } from 'postgraphile/@dataplan/pg';
 import type { GraphQLInputType } from 'postgraphile/graphql';
 import type { SQL } from 'postgraphile/pg-sql2';
 
@@ -10,6 +11,16 @@ export const JsonTextPlugin: GraphileConfig.Plugin = {
   version: '1.0.0',
   description: 'Filters JSON by a text in it',
   schema: {
+    entityBehavior: {
+      pgCodecAttribute: {
+        // JSON has no equality that PostGraphile likes, so it would offer no filter at all, not even for what is empty.
+        override: {
+          provides: ['relvarJsonText'],
+          callback: (behavior, [codec, name]) =>
+            codec.attributes[name]?.codec === CODECS.jsonb ? [behavior, 'attribute:filterBy'] : behavior,
+        },
+      },
+    },
     hooks: {
       init(_, build) {
         const { sql } = build;
@@ -21,7 +32,7 @@ export const JsonTextPlugin: GraphileConfig.Plugin = {
           resolveInput: (input: unknown) => `%${build.escapeLikeWildcards(input)}%`,
           resolve: (column: SQL, value: SQL) => {
             const found = sql`exists (select from jsonb_path_query(${column}, '$.**') v where jsonb_typeof(v) in ('string', 'number', 'boolean') and v #>> '{}' ilike ${value})`;
-            return isIn ? found : sql`not ${found}`;
+            return isIn ? found : sql`(${column} is not null and not ${found})`;
           },
         });
         build.addConnectionFilterOperator(

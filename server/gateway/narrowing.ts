@@ -1,3 +1,4 @@
+import { TYPES } from 'postgraphile/@dataplan/pg';
 import type { PgCodec, PgCodecRelation, PgCodecWithAttributes, PgResource } from 'postgraphile/@dataplan/pg';
 
 /** A part of a filter as `matching_ids` of a workspace's schema understands it. */
@@ -113,6 +114,8 @@ export class Narrowings {
     const meanings = new Map<string, Meaning>();
     for (const [attributeName, attribute] of Object.entries(codec.attributes)) {
       if (!behavior.pgCodecAttributeMatches([codec, attributeName], 'attribute:filterBy')) continue;
+      // No index finds a text in JSON, so nothing is won by asking for ids first.
+      if (attribute.codec === TYPES.jsonb) continue;
       meanings.set(inflection.attribute({ codec, attributeName }), { column: attributeName, codec: attribute.codec });
     }
     for (const [relationName, relation] of Object.entries(

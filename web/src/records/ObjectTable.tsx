@@ -6,7 +6,7 @@ import { useStore } from 'zustand';
 import { useCreate } from '../app/commandStore.ts';
 import { Message } from '../app/Message.tsx';
 import { usePhone } from '../app/phone.ts';
-import { settle } from '../app/settled.ts';
+import { settle, settled } from '../app/settled.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { fieldsToAsk } from '../fields/rules.ts';
 import { cellKey, createGridStore } from '../grid/store.ts';
@@ -35,7 +35,6 @@ import peekClasses from './peek.module.css';
 import { RecordGrid, type RowEdits } from './RecordGrid.tsx';
 import { RecordList } from './RecordList.tsx';
 import { rememberList } from './recordSequence.ts';
-import { SelectionBar } from './SelectionBar.tsx';
 import { createTableStore } from './tableStore.ts';
 import { isShownAlready } from './isShownAlready.ts';
 import { colorFields, tonesBy } from './tones.ts';
@@ -49,6 +48,10 @@ const SETTLE_MS = 80;
 /** So far beyond what is read one scrolls on; further is a jump. */
 const NEAR = 300;
 
+const SelectionBar = lazy(async () => {
+  await settled;
+  return { default: (await import('./SelectionBar.tsx')).SelectionBar };
+});
 const PeekPanel = lazy(async () => ({ default: (await import('./PeekPanel.tsx')).PeekPanel }));
 const ColorsDialog = lazy(async () => ({ default: (await import('./ColorsDialog.tsx')).ColorsDialog }));
 const CreateModal = lazy(async () => ({ default: (await import('./CreateModal.tsx')).CreateModal }));
@@ -489,18 +492,20 @@ export function ObjectTable(props: ViewPageProps) {
         )}
       </ViewFrame>
       {phone || !(rights.canDelete || rights.canUpdate || mayExport) ? null : (
-        <SelectionBar
-          model={model}
-          object={object}
-          fields={fields}
-          grid={grid}
-          filter={JSON.parse(filterKey) as null}
-          orderBy={order.split(',')}
-          total={total}
-          loaded={rows.length}
-          onDelete={remove}
-          onChanged={() => void reload()}
-        />
+        <Suspense fallback={null}>
+          <SelectionBar
+            model={model}
+            object={object}
+            fields={fields}
+            grid={grid}
+            filter={JSON.parse(filterKey) as null}
+            orderBy={order.split(',')}
+            total={total}
+            loaded={rows.length}
+            onDelete={remove}
+            onChanged={() => void reload()}
+          />
+        </Suspense>
       )}
       <Suspense fallback={null}>
         {coloring ? (

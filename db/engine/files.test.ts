@@ -337,6 +337,23 @@ describe('the room', () => {
     }));
 });
 
+test('an object of one’s own keeps files once who keeps the model says so', () =>
+  db.inTransaction(async (client) => {
+    const { rows } = await client.query(
+      `select (metadata.create_object(label_singular => 'Voyage', label_plural => 'Voyages', workspace_id => $1)).id`,
+      [ws.id],
+    );
+    await client.query('set constraints all immediate; set constraints all deferred');
+    const keep = async () => (await client.query('select metadata.keep_files($1) as kept', [rows[0].id])).rows[0].kept;
+    await be(client, ann);
+    expect(await failure(client, keep)).toMatchObject({ code: '42501' });
+    await be(client, ann, ws.adminRole);
+    expect([await keep(), await keep()]).toEqual([true, false]);
+    await client.query('reset role; set constraints all immediate; set constraints all deferred');
+    const voyage = await insert(client, `${ws.schema}.voyages`, { name: 'North' });
+    await insert(client, `${ws.schema}.attachments`, { name: 'chart', target_voyage_id: voyage });
+  }));
+
 test('a name is one on every system, whatever it was, and keeps its ending', async () => {
   const named = async (names: string[]) =>
     (

@@ -208,6 +208,22 @@ test('a field of files is edited where it stands', async () => {
   expect(row!.papers.map(({ name }) => name)).toEqual(['b.txt']);
 });
 
+test('an object of one’s own keeps files once one says so', async () => {
+  await database.admin.query(
+    `select metadata.create_object(label_singular => 'Voyage', label_plural => 'Voyages', workspace_id => id) from core.workspaces`,
+  );
+  const [{ id } = { id: '' }] = await sql<{ id: string }>(
+    `insert into $schema.voyages (name) values ('North') returning id`,
+  );
+  await page.goto(`${address}/objects/voyages/${id}`);
+  await page.getByRole('button', { name: 'Keep files with voyages' }).click();
+  await page.getByText('Drop files anywhere on this page').waitFor();
+  await page.getByLabel('Files to upload').setInputFiles({ name: 'chart.png', mimeType: 'image/png', buffer: PICTURE });
+  await page.getByRole('button', { name: 'chart.png', exact: true }).waitFor();
+  await page.goto(`${address}/objects/companies/${company}`);
+  await card().waitFor();
+});
+
 test('on a phone it is the same list', async () => {
   await page.setViewportSize({ width: 390, height: 844 });
   await card().scrollIntoViewIfNeeded();

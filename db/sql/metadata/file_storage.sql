@@ -32,4 +32,22 @@ end
 $$;
 comment on function metadata.set_max_file_mb(int) is 'How many megabytes one file may have; null for as many as the server allows. Needs the permission WORKSPACE.';
 
+-- With the rights of the caller: it is a change of the model as any other.
+create or replace function metadata.keep_files(object_id uuid) returns boolean
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  insert into metadata.relations (field_id, target_object_id, inverse_label, inverse_name, on_delete)
+  select f.id, o.id, 'Attachments', 'attachments', 'CASCADE'
+  from metadata.objects o
+  join metadata.objects a on a.workspace_id = o.workspace_id and a.universal_identifier = 'standard:attachment' and a.deleted_at is null
+  join metadata.fields f on f.object_id = a.id and f.type = 'MORPH_RELATION' and f.deleted_at is null
+  where o.id = keep_files.object_id and not o.is_junction
+    and not exists (select from metadata.relations r where r.field_id = f.id and r.target_object_id = o.id and r.deleted_at is null);
+  return found;
+end
+$$;
+comment on function metadata.keep_files(uuid) is 'Lets attachments lead to the records of an object, too, so that these have files. False when they do already.';
+
+grant execute on function metadata.keep_files(uuid) to relvar_crm;
 grant execute on function metadata.file_storage(), metadata.set_max_file_mb(int) to relvar_crm;

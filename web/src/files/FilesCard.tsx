@@ -17,6 +17,7 @@ import { useSession } from '../session/session.ts';
 import { FileRow } from './FileRow.tsx';
 import classes from './files.module.css';
 import { filesOf, type StoredFile } from './files.ts';
+import { NoFilesYet } from './NoFilesYet.tsx';
 import { UploadList } from './UploadList.tsx';
 import { useDroppedFiles } from './useDroppedFiles.ts';
 import { useUploads } from './uploads.ts';
@@ -39,6 +40,11 @@ const named = (holder: ModelObject, name: string): ModelField | undefined =>
 export function FilesCard({ model, object, id }: { model: Model; object: ModelObject; id: string }) {
   const list = relatedLists(model, object).find(isFilesList);
   const file = list && fileField(list.holder);
+  const mayModel = useMay('DATA_MODEL');
+  if (!list && mayModel && object.isCustom && !object.isJunction) {
+    const isThere = model.objects.some((each) => !each.isCustom && each.isActive && each.nameSingular === 'attachment');
+    return isThere ? <NoFilesYet object={object} /> : null;
+  }
   return list && file ? <Files key={id} model={model} list={list} file={file} id={id} /> : null;
 }
 

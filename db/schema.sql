@@ -30759,6 +30759,24 @@ end
 $function$;
 comment on function metadata.judge_app(uuid,boolean) is 'Lets an app in or blocks it, with all that it was granted, within a moment. Null: as the workspace holds it with apps that registered themselves.';
 
+CREATE OR REPLACE FUNCTION metadata.keep_files(object_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  insert into metadata.relations (field_id, target_object_id, inverse_label, inverse_name, on_delete)
+  select f.id, o.id, 'Attachments', 'attachments', 'CASCADE'
+  from metadata.objects o
+  join metadata.objects a on a.workspace_id = o.workspace_id and a.universal_identifier = 'standard:attachment' and a.deleted_at is null
+  join metadata.fields f on f.object_id = a.id and f.type = 'MORPH_RELATION' and f.deleted_at is null
+  where o.id = keep_files.object_id and not o.is_junction
+    and not exists (select from metadata.relations r where r.field_id = f.id and r.target_object_id = o.id and r.deleted_at is null);
+  return found;
+end
+$function$;
+comment on function metadata.keep_files(uuid) is 'Lets attachments lead to the records of an object, too, so that these have files. False when they do already.';
+
 CREATE OR REPLACE FUNCTION metadata.log_position()
  RETURNS bigint
  LANGUAGE sql
@@ -33722,6 +33740,8 @@ grant execute on function metadata.jobs(text,text,boolean,integer,bigint) to rel
 grant execute on function metadata.joining() to relvar_crm;
 
 grant execute on function metadata.judge_app(uuid,boolean) to relvar_crm;
+
+grant execute on function metadata.keep_files(uuid) to relvar_crm;
 
 grant execute on function metadata.log_position() to relvar_crm;
 

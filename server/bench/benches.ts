@@ -5,6 +5,7 @@ import { eventsOverhead } from './events.overhead.ts';
 import { eventsWriters } from './events.writers.ts';
 import { eventsDispatch } from './events.dispatch.ts';
 import { filesStream } from './files.stream.ts';
+import { exportMemory } from './export.memory.ts';
 import { formulaRead } from './formula.read.ts';
 import { gatewayBuild } from './gateway.build.ts';
 import { gatewayList } from './gateway.list.ts';
@@ -12,6 +13,7 @@ import { gatewayScale } from './gateway.scale.ts';
 import { gatewayTenants } from './gateway.tenants.ts';
 import { historyAsof } from './history.asof.ts';
 import { importCopy } from './import.copy.ts';
+import { importJob } from './import.job.ts';
 import { jobsFair } from './jobs.fair.ts';
 import { liveFanout } from './live.fanout.ts';
 import { modelChange } from './model.change.ts';
@@ -35,6 +37,8 @@ export const BENCHES: readonly Bench[] = [
   eventsWriters,
   eventsOverhead,
   importCopy,
+  importJob,
+  exportMemory,
   filesStream,
   historyAsof,
   duplicatesScan,

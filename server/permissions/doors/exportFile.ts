@@ -1,6 +1,7 @@
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { exportRecords } from '../../../db/records/export/exportRecords.ts';
+import { readFile, sniffFile } from '../../../db/records/files/read.ts';
 import { RecordsError } from '../../../db/records/recordsError.ts';
 import { objectPlan, OBJECTS } from '../objects.ts';
 import type { Cell, ObjectPlan } from '../objects.ts';
@@ -28,6 +29,7 @@ export const exportFile: Door = {
           new Set(rows?.keys() ?? []),
           (id) => `${what} ${id}`,
         );
+        await compareDownload(setting, caller, object, mayExport, new Set(expected.map(({ id }) => id)));
         for (const record of expected) {
           const row = rows?.get(record.id) ?? {};
           checks.cells(visibleCells(model, caller, record), flat(object, row), () => `${what} ${record.id}`);
@@ -41,6 +43,47 @@ export const exportFile: Door = {
       }
   },
 };
+
+/** The same over HTTP: a workbook of what a list shows, whose columns are those that the caller may read. */
+async function compareDownload(
+  { model, world, checks, url, tokenOf }: Setting,
+  caller: Caller,
+  object: ObjectPlan,
+  mayExport: boolean,
+  expected: ReadonlySet<string>,
+): Promise<void> {
+  const what = `${caller.name} downloads ${object.plural}`;
+  const response = await fetch(`${url}/exports`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${tokenOf(caller)}` },
+    body: JSON.stringify({ object: object.name, format: 'xlsx', orderBy: ['ID_ASC'] }),
+  });
+  const content = Buffer.from(await response.arrayBuffer());
+  checks.same(mayExport, response.ok, () => what);
+  if (!mayExport || !response.ok) return;
+  const rows: string[][] = [];
+  const source = {
+    name: 'export.xlsx',
+    size: content.length,
+    open: (from = 0, to = content.length - 1) => Readable.from([content.subarray(from, to + 1)], { objectMode: false }),
+  };
+  for await (const { cells } of readFile(source, await sniffFile(source, {}))) rows.push(cells);
+  const [headers = [], ...records] = rows;
+  const id = headers.findIndex((header) => /^id$/i.test(header));
+  checks.members(
+    recordsOf(world, object.name).map((record) => record.id),
+    expected,
+    new Set(records.map((cells) => cells[id]!)),
+    (record) => `${what} ${record}`,
+  );
+  for (const { label, name } of model.hiddenFields(caller, object)) {
+    checks.same(
+      false,
+      headers.some((header) => header === label || header.startsWith(`${label} `)),
+      () => `${what}, ${name}`,
+    );
+  }
+}
 
 function compareLabel(
   { model, checks }: Setting,

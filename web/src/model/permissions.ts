@@ -76,5 +76,6 @@ export const rightsOf = (object: ModelObject): ObjectRights => object.rights ?? 
 export function flagOfPath(path: string): Flag | null {
   if (/^\/settings\/(model|diagram|history|drift)\b/.test(path)) return 'DATA_MODEL';
   if (/^\/settings\/(members|teams)\b/.test(path)) return 'WORKSPACE_MEMBERS';
+  if (/^\/settings\/imports\b/.test(path)) return 'IMPORT_CSV';
   return /^\/settings\/roles\b/.test(path) ? 'ROLES' : null;
 }

@@ -153,7 +153,7 @@ test('the name of the workspace and how long the trash keeps what was deleted ar
   const days = keeper.getByLabel('Days that deleted records are kept');
   await days.fill('45');
   await keeper.locator('form').filter({ has: days }).getByRole('button', { name: 'Save' }).click();
-  await keeper.getByText('Saved.').waitFor();
+  await keeper.getByText('Saved.', { exact: true }).waitFor();
   const { rows } = await database.admin.query(
     `select s.trash_days from core.workspace_settings s join core.workspaces w on w.id = s.workspace_id where w.slug <> 'other'`,
   );

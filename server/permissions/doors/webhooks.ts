@@ -1,4 +1,4 @@
-import { isComputed, fieldsOf, OBJECTS } from '../objects.ts';
+import { apiName, isComputed, fieldsOf, OBJECTS } from '../objects.ts';
 import type { Cell } from '../objects.ts';
 import type { Door } from '../setting.ts';
 import { recordsOf } from '../data.ts';
@@ -22,7 +22,7 @@ export const webhooks: Door = {
         const { name } = object;
         const what = `${caller.name} hears of ${object.plural}`;
         const answer = await admin.query<Payload>(
-          `select p.record_id as id, p.body #> '{data,after}' as after, p.body #> '{data,record}' as record
+          `select p.record_id as id, p.body::jsonb #> '{data,after}' as after, p.body::jsonb #> '{data,record}' as record
            from (
              select array_agg(e.batch) as batches, array_agg(e.seq) as seqs from ${schema}.record_events e
              where e.batch = (select min(c.batch) from ${schema}.record_events c join metadata.objects o on o.id = c.object_id
@@ -40,16 +40,18 @@ export const webhooks: Door = {
           new Set(told.keys()),
           (id) => `${what}, ${id}`,
         );
-        const readable = new Set(model.readableFields(caller, object).flatMap((field) => field.columns));
+        const readable = new Set(model.readableFields(caller, object).flatMap((field) => field.columns.map(apiName)));
         const computed = new Set(
           fieldsOf(object)
             .filter(isComputed)
-            .flatMap((field) => field.columns),
+            .flatMap((field) => field.columns.map(apiName)),
         );
         for (const record of expected) {
           const { after, record: whole } = told.get(record.id) ?? { after: {}, record: {} };
-          const created: Record<string, Cell> = { ...record.cells, ...record.before };
-          const known = Object.entries(created).filter(([column]) => readable.has(column) && !computed.has(column));
+          const created = Object.entries({ ...record.cells, ...record.before }).map(
+            ([column, cell]): [string, Cell] => [apiName(column), cell],
+          );
+          const known = created.filter(([column]) => readable.has(column) && !computed.has(column));
           checks.cells(Object.fromEntries(known), after, () => `${what}, ${record.id}`);
           for (const column of [...Object.keys(after), ...Object.keys(whole)])
             checks.same(true, readable.has(column), () => `${what}, ${record.id} tells ${column}`);

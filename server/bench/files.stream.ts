@@ -41,7 +41,7 @@ export const filesStream: Bench = {
       const grown = peakMemory(server.pid) - before;
       return {
         ratio,
-        bound: 3,
+        bound: 5,
         checks: { 'memory grows by at most 100 MB': grown <= 100 },
         detail: {
           uploadMs: subject,

@@ -1,5 +1,6 @@
 import { authRequest } from './auth.request.ts';
 import type { Bench } from './bench.ts';
+import { boardDrag } from './board.drag.ts';
 import { duplicatesScan } from './duplicates.scan.ts';
 import { eventsOverhead } from './events.overhead.ts';
 import { eventsWriters } from './events.writers.ts';
@@ -55,6 +56,7 @@ export const BENCHES: readonly Bench[] = [
   tableScroll,
   tableKey,
   tableHeap,
+  boardDrag,
   workspaceCreate,
   gatewayBuild,
   gatewayTenants,

@@ -76,8 +76,13 @@ async function expectAccessible(page: Page): Promise<void> {
   await page.evaluate(axe);
   for (const scheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme: scheme });
-    // Colours change softly: what is half way between is nothing to judge.
-    await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
+    // Colours change softly, once the page has heard of it: what is half way between is nothing to judge.
+    await page.locator(`html[data-mantine-color-scheme="${scheme}"]`).waitFor();
+    await page.evaluate(async () => {
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+      await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    });
     const violations = await page.evaluate(async () => {
       const { axe: tool } = globalThis as unknown as {
         axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };

@@ -12,7 +12,6 @@ import type { Model, ModelObject } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
 import { isChanged, type ViewControls } from '../views/controls.ts';
 import { encodeColumns, type Shown } from '../views/shown.ts';
-import { ViewChanges } from '../views/ViewChanges.tsx';
 import { TypeButton, ViewButton, ViewMenuButton } from '../views/viewButtons.tsx';
 import { shownFields } from './columnLayout.ts';
 import { PageHeader } from './PageHeader.tsx';
@@ -43,6 +42,7 @@ const CreateHost = lazy(async () => {
   await settled;
   return { default: (await import('./CreateHost.tsx')).CreateHost };
 });
+const ViewChanges = lazy(async () => ({ default: (await import('../views/ViewChanges.tsx')).ViewChanges }));
 const FilterBar = lazy(async () => ({ default: (await import('./FilterBar.tsx')).FilterBar }));
 const ViewDialog = lazy(async () => ({ default: (await import('../views/ViewDialog.tsx')).ViewDialog }));
 const ShareViewDialog = lazy(async () => ({ default: (await import('../views/ShareViewDialog.tsx')).ShareViewDialog }));
@@ -126,7 +126,9 @@ export function ViewFrame({ model, object, shown, show, views, onPast, note, onC
 
   const start = phone ? switching : null;
   const end = isChanged(views) ? (
-    <ViewChanges object={object} shown={shown} views={views} onSaveAs={() => setDialog('new')} />
+    <Suspense fallback={null}>
+      <ViewChanges object={object} shown={shown} views={views} onSaveAs={() => setDialog('new')} />
+    </Suspense>
   ) : null;
 
   if (!filtering && (filters.length > 0 || addingFilter || start || end)) setFiltering(true);

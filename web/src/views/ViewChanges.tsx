@@ -6,7 +6,8 @@ import { announceFailure } from '../records/announce.tsx';
 import { useSession } from '../session/session.ts';
 import { isChanged, type ViewControls } from './controls.ts';
 import { saveView } from './savedViews.ts';
-import { stateOf, type Shown } from './shown.ts';
+import type { Shown } from './shown.ts';
+import { stateOf } from './stateOf.ts';
 import classes from './views.module.css';
 
 interface ViewChangesProps {

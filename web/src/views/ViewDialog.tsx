@@ -5,7 +5,8 @@ import type { ModelObject } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
 import { useSubmit } from '../settings/formFailure.ts';
 import { addView, updateView, type SavedView } from './savedViews.ts';
-import { stateOf, type Shown } from './shown.ts';
+import type { Shown } from './shown.ts';
+import { stateOf } from './stateOf.ts';
 import { ViewIcons } from './ViewIcons.tsx';
 import classes from './views.module.css';
 

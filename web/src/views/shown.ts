@@ -1,12 +1,12 @@
 import type { TableSearch } from '../app/router.tsx';
 import { decodeFilter, encodeFilter } from '../model/filters.ts';
-import { readColors, storeColors, type ColorRule } from '../records/tones.ts';
-import { decodeNodes, encodeNode, readFilter, storeFilter, type FilterNode } from '../model/filterTree.ts';
+import { readColors, type ColorRule } from '../records/tones.ts';
+import { decodeNodes, encodeNode, readFilter, type FilterNode } from '../model/filterTree.ts';
 import { fieldById, visibleFields } from '../model/lookup.ts';
 import { decodeSorts, encodeSorts, type Sort } from '../model/sorting.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { shownFields, type ColumnLayout } from '../records/columnLayout.ts';
-import type { SavedView, ViewBucket, ViewOptions, ViewState, ViewType } from './savedViews.ts';
+import type { SavedView, ViewBucket, ViewOptions, ViewType } from './savedViews.ts';
 
 /** How the records of an object are shown, wherever that comes from: a view, the address, or what one chose before. */
 export interface Shown {
@@ -105,38 +105,6 @@ export function shownOf(whole: Model, object: ModelObject, view: SavedView, usua
                 : [];
             }),
           ),
-  };
-}
-
-/** What is shown, to be kept in a view. What `view` has that this viewer does not see stays in it. */
-export function stateOf(model: Model, object: ModelObject, shown: Shown, view: SavedView | null): ViewState {
-  const isSeen = (id: string) => visibleFields(object).some((field) => field.id === id);
-  const group = object.fields.find(({ name }) => name === shown.group);
-  const isUnseen = view?.groupFieldId && !fieldById(object, view.groupFieldId);
-  return {
-    type: shown.type,
-    groupFieldId: group?.id ?? (isUnseen ? view.groupFieldId : null),
-    groupBucket: shown.bucket,
-    layout: shown.options,
-    colors: storeColors(model, object, shown.colors),
-    filter: storeFilter(model, object, shown.filters),
-    sorts: [
-      ...shown.sorts.flatMap(({ field: name, descending }) => {
-        const field = object.fields.find((each) => each.name === name);
-        return field ? [{ fieldId: field.id, ...(descending ? { descending } : {}) }] : [];
-      }),
-      ...(view?.sorts.filter(({ fieldId }) => !fieldById(object, fieldId)) ?? []),
-    ],
-    fields: [
-      ...shownFields(object, shown.layout).map(({ id, name }) => ({
-        fieldId: id,
-        width: shown.layout.widths[name] ?? null,
-        isVisible: true,
-        isPinned: shown.layout.pinned.includes(name),
-        aggregate: shown.layout.aggregates[name] ?? null,
-      })),
-      ...(view?.columns.filter(({ fieldId }) => !isSeen(fieldId)) ?? []),
-    ],
   };
 }
 

@@ -54,10 +54,6 @@ const SelectionBar = lazy(async () => {
 });
 const PeekPanel = lazy(async () => ({ default: (await import('./PeekPanel.tsx')).PeekPanel }));
 const ColorsDialog = lazy(async () => ({ default: (await import('./ColorsDialog.tsx')).ColorsDialog }));
-const SelectionBar = lazy(async () => {
-  await settled;
-  return { default: (await import('./SelectionBar.tsx')).SelectionBar };
-});
 const CreateModal = lazy(async () => ({ default: (await import('./CreateModal.tsx')).CreateModal }));
 
 export function ObjectTable(props: ViewPageProps) {

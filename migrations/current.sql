@@ -190,8 +190,6 @@ drop function engine.list_trash(name, text, text, text, text, int, timestamptz, 
 --!include engine/trash/internals.sql
 --!include engine/merge/plan.sql
 --!include engine/merge/internals.sql
---!include engine/past/revert.sql
---!include engine/timeline/timeline.sql
 --!include engine/duplicates.sql
 --!include engine/duplicates/scan.sql
 --!include engine/duplicates/inbox.sql

@@ -150,7 +150,7 @@ test('who does not see the other end is not told of the link', () =>
         'grant execute on function engine.webhook_payloads to relvar_worker; set local role relvar_worker',
       );
       const { rows } = await client.query<{ action: string }>(
-        `select body #>> '{data,action}' as action from engine.webhook_payloads($1, $2, $3) order by 1`,
+        `select body::jsonb #>> '{data,action}' as action from engine.webhook_payloads($1, $2, $3) order by 1`,
         [hook, events.batches, events.seqs],
       );
       await client.query('reset role');
@@ -170,3 +170,24 @@ test('who does not see the other end is not told of the link', () =>
     expect(await hooked()).toEqual(['created']);
     expect(await toldAs(ws.adminRole)).toEqual(['created', 'linked']);
   }));
+
+test.each([
+  ['student', 'course'],
+  ['course', 'student'],
+])('a link whose ends are deleted one after the other comes back with the second (%s first)', async (...objects) => {
+  const ids = {
+    student: await insert(db.admin, `${ws.schema}.students`, { name: 'Bea' }),
+    course: await insert(db.admin, `${ws.schema}.courses`, { name: 'Lab' }),
+  };
+  await insert(db.admin, `${ws.schema}.${LINKS}`, { student_id: ids.student, course_id: ids.course });
+  const links = async () => (await db.admin.query(`select student_id, course_id from ${ws.schema}.${LINKS}`)).rows;
+  for (const object of objects) await db.admin.query(`delete from ${ws.schema}.${object}s`);
+  for (const object of objects) {
+    expect(await links()).toEqual([]);
+    await db.admin.query(`select ${ws.schema}.restore_record($1, $2)`, [object, ids[object as keyof typeof ids]]);
+  }
+  expect(await links()).toEqual([{ student_id: ids.student, course_id: ids.course }]);
+  expect((await db.admin.query(`select from ${ws.schema}.trash`)).rowCount).toBe(0);
+  for (const object of objects) await db.admin.query(`delete from ${ws.schema}.${object}s`);
+  await db.admin.query(`delete from ${ws.schema}.trash`);
+});

@@ -1,5 +1,5 @@
 --! Previous: sha1:7bfacf0aca10d31971057268530ff6cd63cff681
---! Hash: sha1:56db13fd79a98f75ea42abde2fb33c37a9facaf8
+--! Hash: sha1:a251b77c539d4ca51b16a9435a4d3000ace1b96e
 --! Message: tables boards imports files merges timelines
 
 -- ── files ──────────────────────────────────────────────────────────────────────────────────────
@@ -5097,6 +5097,35 @@ begin
 end
 $$;
 
+-- Of those that went along, the ones that need another record, too, which was deleted since: they stay, as gone along with that one,
+-- as they would be had this record been there, and come back with it. Returns the others.
+create or replace function engine.free_to_return(schema_name text, object metadata.objects, record_ids uuid[]) returns uuid[]
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_free uuid[] := record_ids;
+  v_staying uuid[];
+  r record;
+begin
+  for r in
+    select c.name, rel.target_object_id
+    from engine.columns((object).workspace_id, array[(object).id]) c
+    join metadata.relations rel on rel.id = c.relation_id
+    where c.object_id = (object).id and c.not_null and rel.on_delete = 'CASCADE' and rel.target_object_id <> (object).id
+  loop
+    execute format(
+      'with staying as (
+         update %1$I.trash x set transaction_id = o.transaction_id from %1$I.trash o
+         where x.object_id = $1 and x.record_id = any ($2) and o.object_id = $3 and o.record_id::text = x.data ->> %2$L
+         returning x.record_id)
+       select coalesce(array_agg(s.record_id), ''{}'') from staying s', schema_name, r.name)
+    into v_staying using (object).id, v_free, r.target_object_id;
+    v_free := array(select f from unnest(v_free) f where f <> all (v_staying));
+  end loop;
+  return v_free;
+end
+$$;
+
 -- The event log and the trash know what the transactions that deleted the records did to others.
 create or replace function engine.put_back_links(schema_name text, object metadata.objects, record_ids uuid[], deleted_in xid8[], caller name) returns void
 language plpgsql volatile set search_path = ''
@@ -5125,7 +5154,8 @@ begin
         'select array_agg(x.record_id) from unnest($1, $2) d (id, deleted_in) join %I.trash x
            on x.transaction_id = d.deleted_in and x.object_id = $3 and x.data ->> $4 = d.id::text', schema_name)
       into v_children using record_ids, deleted_in, (r.object).id, r.column_name;
-      if v_children is not null then
+      v_children := engine.free_to_return(schema_name, r.object, v_children);
+      if v_children <> '{}' then
         perform engine.put_back_all(schema_name, r.object, v_children, caller);
       end if;
     end if;

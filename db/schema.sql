@@ -26940,6 +26940,8 @@ begin
     end if;
     case tg_table_name
       when 'objects' then
+        -- Said first: what cannot be deleted at all is not made so by taking its users away.
+        perform engine.assert_deletable(old.label_plural, old.is_system, old.application_id);
         perform engine.assert_unused(old.workspace_id, 'object', old.id, old.label_plural, 'deleted');
       when 'fields' then
         -- What names the records has a refusal of its own.

@@ -1,5 +1,5 @@
 --! Previous: sha1:7bfacf0aca10d31971057268530ff6cd63cff681
---! Hash: sha1:a251b77c539d4ca51b16a9435a4d3000ace1b96e
+--! Hash: sha1:a108d16f92fb2e61edb11676cc445437c23ab66f
 --! Message: tables boards imports files merges timelines
 
 -- ── files ──────────────────────────────────────────────────────────────────────────────────────
@@ -1615,6 +1615,8 @@ begin
     end if;
     case tg_table_name
       when 'objects' then
+        -- Said first: what cannot be deleted at all is not made so by taking its users away.
+        perform engine.assert_deletable(old.label_plural, old.is_system, old.application_id);
         perform engine.assert_unused(old.workspace_id, 'object', old.id, old.label_plural, 'deleted');
       when 'fields' then
         -- What names the records has a refusal of its own.

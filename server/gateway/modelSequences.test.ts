@@ -379,7 +379,7 @@ class Model {
             [schema],
           )
         ).rows
-          .map((row) => row.line.replace(/_[0-9a-f]{12}\b/g, '_id'))
+          .map((row) => row.line.replace(/_[0-9a-f]{12}(?=_|\b)/g, '_id'))
           .sort();
       expect(await lines(rows[1].schema_name)).toEqual(await lines(rows[0].schema_name));
     } finally {

@@ -123,7 +123,9 @@ test('each operator that the API offers is known here as leakproof or not, as Po
       if (operator === 'isNull') continue;
       seen += 1;
       const known = OPERATORS[operator];
-      const expected = leakproof.get(`${type} ${known && (inSql[known] ?? known)}`);
+      // Texts in JSON are compared as texts.
+      const compared = type === 'jsonb' && operator.endsWith('Insensitive') ? 'text' : type;
+      const expected = leakproof.get(`${compared} ${known && (inSql[known] ?? known)}`);
       // What PostgreSQL calls an array, an underscore before its elements, PostGraphile calls by brackets after them.
       const codec = type.startsWith('_') ? `${type.slice(1)}[]` : type;
       if (expected === undefined || isLeaky(codec, operator) === expected) wrong.push(`${type} ${operator}`);

@@ -248,10 +248,13 @@ describe('a board', () => {
     await owner.keyboard.press('Escape');
     await column(owner, 'Screening').getByText('More than the 5 that it should hold').waitFor();
     await owner.getByRole('button', { name: 'About the column Customer' }).click();
-    await owner.getByRole('button', { name: 'Hide' }).click();
+    await owner
+      .getByRole('dialog', { name: 'About the column Customer' })
+      .getByRole('button', { name: 'Hide' })
+      .click();
     await column(owner, 'Customer').waitFor({ state: 'detached' });
     await owner.getByRole('button', { name: 'About the column New' }).click();
-    await owner.getByRole('button', { name: 'Collapse' }).click();
+    await owner.getByRole('dialog', { name: 'About the column New' }).getByRole('button', { name: 'Collapse' }).click();
     await column(owner, 'New').getByTitle('Open the column').waitFor();
     await owner.getByRole('button', { name: 'Save as a view…' }).click();
     await owner.getByRole('dialog').getByLabel('Name').fill('Pipeline');

@@ -50,6 +50,7 @@ afterAll(() => {
 });
 
 async function expectAccessible(page: Page): Promise<void> {
+  await page.locator('h1').first().waitFor();
   await page.evaluate(axe);
   const violations = await page.evaluate(async () => {
     const { axe: tool } = globalThis as unknown as {

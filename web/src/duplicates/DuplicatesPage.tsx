@@ -54,12 +54,15 @@ export function DuplicatesPage() {
   const compares = objects.length > 0;
 
   const shown = useRef(PAIRS_PAGE);
+  const asked = useRef(0);
   const read = useCallback(
     async (more = false) => {
       if (!compares) return;
+      const ask = (asked.current += 1);
       try {
         const wanted = more ? shown.current + PAIRS_PAGE : shown.current;
         const found = await listDuplicates(name, isDismissed, 0, Math.min(wanted, 200));
+        if (ask !== asked.current) return;
         shown.current = wanted;
         setPairs(found);
         setHasMore(found.length >= wanted && wanted < 200);
@@ -70,7 +73,10 @@ export function DuplicatesPage() {
     },
     [name, isDismissed, compares],
   );
+  // The list may be another by the time that a change is kept.
+  const readShown = useRef(read);
   useEffect(() => {
+    readShown.current = read;
     shown.current = PAIRS_PAGE;
     void read();
   }, [read]);
@@ -117,12 +123,12 @@ export function DuplicatesPage() {
         await dismissDuplicates(pair.objectName, ids, !apart).catch((cause: unknown) =>
           announceFailure('Not taken back', cause),
         );
-        await read();
+        await readShown.current();
       });
     } catch (cause) {
       announceFailure('Not remembered', cause);
     }
-    await read();
+    await readShown.current();
   };
 
   const chosen = name === undefined ? undefined : objectNamed(model, name);

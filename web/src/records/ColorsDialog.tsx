@@ -35,7 +35,7 @@ export function ColorsDialog({ object, rules: given, field, onClose, onChange }:
   const fields = fieldsOf(object);
   const [rules, setRules] = useState(() => [...given, ...(given.length === 0 ? ruleFor(field ?? fields[0]) : [])]);
   const set = (place: number, change: Partial<ColorRule>) =>
-    setRules(rules.map((rule, index) => (index === place ? { ...rule, ...change } : rule)));
+    setRules((now) => now.map((rule, index) => (index === place ? { ...rule, ...change } : rule)));
   return (
     <Modal opened onClose={onClose} title="Colours" size="lg">
       <Stack gap="md">

@@ -135,6 +135,8 @@ function ValueInput({ field, filter, onChange, onDone }: FilterFormProps) {
       aria-label={`${field.label}: value`}
       placeholder={PLACEHOLDERS[valueType(field)] ?? 'Value'}
       onChange={(event) => setText(event.currentTarget.value)}
+      // Who goes on to a button need not wait for it to settle.
+      onBlur={() => text !== filter.value && onChange({ ...filter, value: text })}
       onKeyDown={(event) => {
         if (event.key !== 'Enter') return;
         onChange({ ...filter, value: text });
@@ -196,6 +198,7 @@ function RangeInput({ field, filter, onChange }: Omit<FilterFormProps, 'onDone'>
           placeholder={PLACEHOLDERS[valueType(field)]?.split(',')[index] ?? end}
           value={ends[index]}
           error={index === 1 ? problem : null}
+          onBlur={() => value !== filter.value && !ends.includes('') && onChange({ ...filter, value })}
           onChange={(event) =>
             setEnds(index === 0 ? [event.currentTarget.value, ends[1]] : [ends[0], event.currentTarget.value])
           }

@@ -293,7 +293,7 @@ describe('webhooks', () => {
       await client.query(`delete from ${ws.schema}.clients where id = $1`, [others]);
       await client.query(`delete from ${ws.schema}.clients`);
       const { rows } = await client.query(
-        `select p.event_type as type, p.body -> 'data' as data
+        `select p.event_type as type, p.body::jsonb -> 'data' as data
          from (select array_agg(batch) as batches, array_agg(seq) as seqs from ${ws.schema}.record_events where object_id = $1) e
          cross join lateral engine.webhook_payloads($2, e.batches, e.seqs) p order by p.batch, p.seq`,
         [object, hook],

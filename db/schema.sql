@@ -25458,8 +25458,9 @@ begin
         from d c where c.kind = 'column' and (c.want).table_key = d.key), null, false, 0, null
     from d where d.kind = 'table' and d.is_missing
     union all
-    select 41, 'internal', d.key, (d.want).definition, null, false, 0, null
-    from d where d.kind = 'internal' and d.is_missing
+    -- Some refer to others, which come first.
+    select 41, 'internal', i.key, i.definition, null, false, 0, null
+    from (select d.key, (d.want).definition from d where d.kind = 'internal' and d.is_missing order by array_position(engine.internal_tables(), d.key)) i
     union all
     select case when (d.want).generated_expr is null then 42 else 44 end, 'column', d.new_table, format('alter table %I.%I add column %s', v_schema, d.new_table, engine.column_clause(case when d.is_converted then jsonb_populate_record(d.want, '{"not_null": false, "default_expr": null}') else d.want end)), 'AccessExclusive',
       not d.is_converted and (coalesce((d.want).definition = 'stored', false) or coalesce((d.want).default_expr ~ '\(|^identity ', false) and (d.want).default_expr <> 'now()'), d.row_estimate, null

@@ -407,3 +407,16 @@ test('a name is one on every system, whatever it was, and keeps its ending', asy
     { numRuns: 20 },
   );
 });
+
+test.each(['hashjoin', 'mergejoin', 'nestloop'])(
+  'a workspace is made however PostgreSQL finds what is missing (without %s)',
+  (way) =>
+    db.inTransaction(async (client) => {
+      await client.query(`set local enable_${way} = off`);
+      const made = await createWorkspace(client, `without-${way}`);
+      expect(
+        (await client.query(`select to_regclass($1) is not null as is_there`, [`${made.schema}.record_file_uses`]))
+          .rows,
+      ).toEqual([{ is_there: true }]);
+    }),
+);

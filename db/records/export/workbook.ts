@@ -21,18 +21,12 @@ export async function writeWorkbook(
   const output = zip.outputStream as unknown as Readable;
   const sending = pipeline(output, out, { end: false });
   // Who leaves early ends the writing where it waits.
-  const left = sending.then(
-    () => undefined,
-    (error: unknown) => {
-      throw error;
-    },
-  );
-  left.catch(() => {});
+  sending.catch(() => {});
   const sheets: string[] = [];
   let sheet: PassThrough | null = null;
   let rows = 0;
   const write = async (text: string) => {
-    if (!sheet!.write(text)) await Promise.race([once(sheet!, 'drain'), left]);
+    if (!sheet!.write(text)) await Promise.race([once(sheet!, 'drain'), sending]);
   };
   const begin = async () => {
     sheets.push(sheetName(object, sheets.length));
@@ -43,7 +37,7 @@ export async function writeWorkbook(
   };
   const end = async () => {
     sheet!.end('</sheetData></worksheet>');
-    await Promise.race([once(sheet!, 'end'), left]);
+    await Promise.race([once(sheet!, 'end'), sending]);
   };
   try {
     await begin();

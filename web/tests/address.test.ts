@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { startApplication } from './application.ts';
-import { launchChromium } from './chromium.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** Who keeps the workspace gives it a domain of its own. The steps build on each other. */
 const database = useDatabase();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const HOST = 'xn--bcher-kva.acme.example';
 
 let browser: Browser;
@@ -32,17 +29,6 @@ async function enter(options: BrowserContextOptions = {}): Promise<Page> {
   await fresh.getByRole('button', { name: 'Sign in', exact: true }).click();
   await fresh.locator('main#main h1').first().waitFor();
   return fresh;
-}
-
-async function expectAccessible(shown: Page): Promise<void> {
-  await shown.evaluate(axe);
-  const violations = await shown.evaluate(async () => {
-    const { axe: tool } = globalThis as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await tool.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  });
-  expect(violations).toEqual([]);
 }
 
 const domain = () => page.getByRole('listitem', { name: HOST });

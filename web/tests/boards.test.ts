@@ -1,16 +1,14 @@
 import { jest } from '@jest/globals';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { startApplication } from './application.ts';
-import { launchChromium } from './chromium.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** Two members work on one board; one of them plans in a calendar and looks at a gallery. The steps build on each other. */
 const database = useDatabase();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const shots = join(import.meta.dirname, '..', '..', 'data', 'screenshots');
 
 let browser: Browser;
@@ -71,28 +69,6 @@ beforeAll(async () => {
 afterAll(() => {
   expect(complaints).toEqual([]);
 });
-
-async function expectAccessible(page: Page): Promise<void> {
-  await page.evaluate(axe);
-  for (const scheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme: scheme });
-    // Colours change softly, once the page has heard of it: what is half way between is nothing to judge.
-    await page.locator(`html[data-mantine-color-scheme="${scheme}"]`).waitFor();
-    await page.evaluate(async () => {
-      await new Promise((resolve) => requestAnimationFrame(resolve));
-      await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
-      await new Promise((resolve) => setTimeout(resolve, 300));
-    });
-    const violations = await page.evaluate(async () => {
-      const { axe: tool } = globalThis as unknown as {
-        axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      };
-      return (await tool.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-    });
-    expect([scheme, violations]).toEqual([scheme, []]);
-  }
-  await page.emulateMedia({ colorScheme: 'light' });
-}
 
 /** Asks until it is so. */
 async function eventually(check: () => Promise<void>): Promise<void> {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { chromium, type Browser } from 'playwright-core';
+import axe from 'axe-core';
+import { chromium, type Browser, type Page } from 'playwright-core';
 
 const PLACES = [
   '/usr/bin/chromium',
@@ -28,4 +29,40 @@ export async function launchChromium(): Promise<Browser> {
       '--disable-sync',
     ],
   });
+}
+
+/** Shown still: what is half way between two colours, or on its way in, is nothing to judge. */
+async function comeToRest(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    for (let frame = 0; frame < 2; frame++) await new Promise((resolve) => requestAnimationFrame(resolve));
+    const ending = document
+      .getAnimations()
+      .filter((animation) => animation.effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(ending.map((animation) => animation.finished));
+  });
+}
+
+const violationsOf = (page: Page, options: axe.RunOptions): Promise<string[]> =>
+  page.evaluate(async (given) => {
+    const { axe: tool } = window as unknown as { axe: typeof axe };
+    const { violations } = await tool.run(document, { ...given, resultTypes: ['violations'] });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`);
+  }, options);
+
+/** The page as it stands breaks no rule that axe knows, in the light theme and in the dark one. */
+export async function expectAccessible(page: Page): Promise<void> {
+  await page.locator('h1').first().waitFor({ state: 'attached' });
+  await comeToRest(page);
+  await page.evaluate(axe.source);
+  const [asShown, other] = await page.evaluate(() => {
+    const { mantineColorScheme: now } = document.documentElement.dataset;
+    return now === 'dark' ? (['dark', 'light'] as const) : (['light', 'dark'] as const);
+  });
+  const asItIs = await violationsOf(page, {});
+  // Only colours differ between the themes.
+  await page.evaluate((scheme) => document.documentElement.setAttribute('data-mantine-color-scheme', scheme), other);
+  await comeToRest(page);
+  const otherwise = await violationsOf(page, { runOnly: ['color-contrast'] });
+  await page.evaluate((scheme) => document.documentElement.setAttribute('data-mantine-color-scheme', scheme), asShown);
+  expect({ [asShown]: asItIs, [other]: otherwise }).toEqual({ [asShown]: [], [other]: [] });
 }

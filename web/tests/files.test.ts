@@ -1,15 +1,13 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { makeTemporaryDir } from '../../db/testing/temporary.ts';
 import { startApplication } from './application.ts';
-import { launchChromium } from './chromium.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** Somebody keeps files with a company: brings them, looks at them, names and sorts them, and deletes one too many. */
 const database = useDatabase();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const directory = makeTemporaryDir();
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -39,17 +37,6 @@ const kept = async () =>
     'select name, category, file from $schema.attachments where target_company_id = $1 order by created_at, id',
     [company],
   );
-
-async function expectAccessible(): Promise<void> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    const { axe: tool } = globalThis as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await tool.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  });
-  expect(violations).toEqual([]);
-}
 
 /** As files that are dragged from the desktop, or pasted. */
 async function bring(event: 'drop' | 'paste', files: { name: string; type: string; text: string }[]): Promise<void> {
@@ -117,7 +104,7 @@ test('files are chosen, dropped anywhere on the page and pasted, several at once
     'text/html',
     'text/plain',
   ]);
-  await expectAccessible();
+  await expectAccessible(page);
 });
 
 test('what is too large is refused in words, and put away', async () => {
@@ -139,7 +126,7 @@ test('each is looked at over the page, one after the other', async () => {
   );
   await dialog.getByRole('button', { name: 'Larger' }).click();
   await dialog.getByText('150 %').waitFor();
-  await expectAccessible();
+  await expectAccessible(page);
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'notes.txt', exact: true }).click();

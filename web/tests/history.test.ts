@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { startApplication } from './application.ts';
-import { launchChromium } from './chromium.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** What was before: of a field, of a record, of a list; and back again. The steps build on each other. */
 const database = useDatabase();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let browser: Browser;
 let page: Page;
@@ -58,17 +55,6 @@ beforeAll(async () => {
 afterAll(() => {
   expect(complaints).toEqual([]);
 });
-
-async function expectAccessible(of: Page): Promise<void> {
-  await of.evaluate(axe);
-  const violations = await of.evaluate(async () => {
-    const { axe: tool } = globalThis as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await tool.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  });
-  expect(violations).toEqual([]);
-}
 
 const field = (of: Page) => of.locator('[data-field="jobTitle"]');
 const banner = (of: Page) => of.getByRole('region', { name: 'As it was' });

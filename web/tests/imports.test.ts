@@ -1,6 +1,5 @@
 import { jest } from '@jest/globals';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { ZipFile } from 'yazl';
 import { buffer } from 'node:stream/consumers';
@@ -10,11 +9,10 @@ import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { makeTemporaryDir } from '../../db/testing/temporary.ts';
 import { startApplication } from './application.ts';
-import { launchChromium } from './chromium.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** From a file to records, and back; and from records to a file. */
 const database = useDatabase();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const folder = makeTemporaryDir();
 
 let browser: Browser;
@@ -42,15 +40,6 @@ afterAll(() => {
   expect(complaints).toEqual([]);
 });
 
-async function expectAccessible(): Promise<void> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    const { axe: tool } = globalThis as unknown as { axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } };
-    return (await tool.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  });
-  expect(violations).toEqual([]);
-} // prettier-ignore
-
 const file = (name: string, content: string | Buffer): string => {
   const path = join(folder, name);
   writeFileSync(path, content);
@@ -73,7 +62,7 @@ test('a file is mapped, checked, mended, imported and taken back', async () => {
   await page.getByRole('menuitem', { name: 'Import…' }).click();
   await page.getByRole('heading', { name: 'Import people' }).waitFor();
   await page.getByText('Drop a file here').waitFor();
-  await expectAccessible();
+  await expectAccessible(page);
   const rows = 'Given name;Family name;E-Mail;Employer;Mood\nAda;Imported;ada@import.example;Brand-new Ltd;fine\nBob;Imported;not an address;Brand-new Ltd;fine\nCy;Imported;cy@import.example;;grim\n';
   await choose(file('leads.csv', Buffer.from(`${rows}Zoë;Imported;zoe@import.example;;grim\n`, 'latin1')));
 
@@ -90,7 +79,7 @@ test('a file is mapped, checked, mended, imported and taken back', async () => {
   await page.getByRole('button', { name: 'Create the field' }).click();
   await page.getByRole('dialog').waitFor({ state: 'hidden' });
   await page.waitForFunction(() => (document.querySelector('[aria-label="Where “Mood” goes"]') as HTMLInputElement | null)?.value === 'Mood');
-  await expectAccessible();
+  await expectAccessible(page);
 
   await page.getByRole('button', { name: 'Check all rows' }).click();
   await page.getByRole('heading', { name: 'Rows that cannot be imported as they are' }).waitFor();
@@ -98,7 +87,7 @@ test('a file is mapped, checked, mended, imported and taken back', async () => {
   // One problem is left: mended in place.
   await page.getByRole('button', { name: 'Import 3 rows' }).waitFor();
   expect(await count('people', `name_last_name = 'Imported'`)).toBe(0);
-  await expectAccessible();
+  await expectAccessible(page);
   const cell = page.getByRole('textbox', { name: 'E-Mail of row 3' });
   await cell.fill('bob@import.example');
   await cell.press('Enter');
@@ -107,7 +96,7 @@ test('a file is mapped, checked, mended, imported and taken back', async () => {
   await page.getByRole('button', { name: 'Import 4 rows' }).click();
 
   await page.getByText('4 people imported from leads.csv').waitFor();
-  await expectAccessible();
+  await expectAccessible(page);
   expect(await count('people', `name_last_name = 'Imported' and mood in ('fine', 'grim')`)).toBe(4);
   expect(await count('people', `name_first_name = 'Zoë'`)).toBe(1);
   expect(await count('companies', `name = 'Brand-new Ltd'`)).toBe(1);
@@ -147,7 +136,7 @@ test('values of a workbook are given a meaning, rows that match are updated, and
   await page.getByRole('link', { name: 'All imports' }).click();
   await page.getByRole('link', { name: 'sheet.xlsx' }).waitFor();
   await page.getByRole('cell', { name: 'Undone' }).waitFor();
-  await expectAccessible();
+  await expectAccessible(page);
 }); // prettier-ignore
 
 test('rows of a spreadsheet are pasted, and what cannot be read is said where it is', async () => {
@@ -171,7 +160,7 @@ test('what a list shows is exported, as a download', async () => {
   await page.getByRole('button', { name: 'About this view' }).click();
   await page.getByRole('menuitem', { name: 'Export…' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Export' }).waitFor();
-  await expectAccessible();
+  await expectAccessible(page);
   const download = page.waitForEvent('download');
   await page.getByRole('dialog').getByRole('button', { name: 'Export' }).click();
   const done = await download;

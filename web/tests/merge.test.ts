@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { startApplication } from './application.ts';
-import { launchChromium } from './chromium.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** Somebody finds people that are there twice, and makes one of them. The steps build on each other. */
 const database = useDatabase();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let browser: Browser;
 let page: Page;
@@ -39,17 +36,6 @@ beforeAll(async () => {
 afterAll(() => {
   expect(complaints).toEqual([]);
 });
-
-async function expectAccessible(): Promise<void> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    const { axe: tool } = globalThis as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await tool.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  });
-  expect(violations).toEqual([]);
-}
 
 async function untilKept(expected: unknown, question: () => Promise<unknown>): Promise<void> {
   const end = Date.now() + 20_000;
@@ -91,7 +77,7 @@ test('the settings say how fields are compared, and a plan applies it', async ()
   };
   await choose(/, field 1$/, 'Name');
   await choose(/how field 1 is compared/, 'spelt alike');
-  await expectAccessible();
+  await expectAccessible(page);
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   const change = dialog().getByRole('button', { name: 'Change', exact: true });
   await Promise.race([change.click(), page.getByText('Saved.').waitFor()]);
@@ -124,7 +110,7 @@ test('two records of a selection become one by chosen values, and are two again 
   await dialog()
     .getByText(/Tasks \(1\)/)
     .waitFor();
-  await expectAccessible();
+  await expectAccessible(page);
   expect(await dialog().getByRole('radio', { name: 'Keep Zzfrida Zwilling' }).isChecked()).toBe(true);
   await dialog().getByRole('radio', { name: 'City: Zzfriederike Zwilling' }).check();
   await dialog().getByRole('button', { name: 'Merge 2 people' }).click();
@@ -174,7 +160,7 @@ test('the page of duplicates lists pairs with their reasons, tells them apart fo
   const list = page.getByRole('list', { name: 'Pairs of records' });
   const sure = list.getByRole('listitem').filter({ hasText: 'Sure' });
   await list.getByText('the same linkedin', { exact: false }).first().waitFor();
-  await expectAccessible();
+  await expectAccessible(page);
   expect(await sure.count()).toBe(2);
   const frida = list.getByRole('listitem').filter({ hasText: 'Zwilling' });
   const before = await frida.count();

@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { startApplication } from './application.ts';
-import { launchChromium } from './chromium.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** One person keeps the roles, another lives with one: what the first writes is what the second sees. The steps build on each other. */
 const database = useDatabase();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let browser: Browser;
 let keeper: Page;
@@ -51,17 +48,6 @@ const save = async () => {
   await keeper.getByRole('button', { name: 'Save', exact: true }).click();
   await keeper.getByRole('region', { name: 'Unsaved changes' }).waitFor({ state: 'detached' });
 };
-
-async function expectAccessible(page: Page): Promise<void> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    const { axe: tool } = globalThis as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await tool.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  });
-  expect(violations).toEqual([]);
-}
 
 describe('roles', () => {
   test('lists the roles, and shows the one that may do everything as it is', async () => {

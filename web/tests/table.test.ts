@@ -1,16 +1,14 @@
 import { jest } from '@jest/globals';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { startApplication } from './application.ts';
-import { launchChromium } from './chromium.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** The table as a sales team works in it: blocks of cells, columns, feet, groups, and thousands of records at once. */
 const database = useDatabase();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const shots = join(import.meta.dirname, '..', '..', 'data', 'screenshots');
 
 let browser: Browser;
@@ -122,17 +120,6 @@ async function eventually(check: () => Promise<boolean>, what: string, within = 
     if (Date.now() > end) throw new Error(`Not within ${within} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 40));
   }
-}
-
-async function expectAccessible(): Promise<void> {
-  await page.evaluate(axe);
-  const found = await page.evaluate(async () => {
-    const { axe: tool } = globalThis as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await tool.run()).violations.map(({ id, nodes }) => [id, nodes[0]?.html]);
-  });
-  expect(found).toEqual([]);
 }
 
 const counted = async (condition: string): Promise<number> =>
@@ -267,7 +254,7 @@ describe('columns', () => {
     await page.getByRole('menuitem', { name: 'Count filled' }).click();
     await page.getByRole('button', { name: 'Count filled 3 of Code' }).waitFor();
     await page.screenshot({ path: join(shots, 'table-feet.png') });
-    await expectAccessible();
+    await expectAccessible(page);
   });
 });
 
@@ -291,7 +278,7 @@ describe('groups', () => {
     await rowOf('Part 0002').waitFor();
     expect(await grid().locator('[data-row]:not([data-group])').filter({ hasText: 'Part 0001' }).count()).toBe(0);
     await page.screenshot({ path: join(shots, 'table-groups.png') });
-    await expectAccessible();
+    await expectAccessible(page);
   });
 
   test('a record that is made in a group has its value, and one that is changed goes where it belongs', async () => {
@@ -333,7 +320,7 @@ describe('beside the table', () => {
     // Where the mouse is shows a hint, which is no part of the page.
     await page.mouse.move(300, 400);
     await page.locator('[role=tooltip]').waitFor({ state: 'hidden' });
-    await expectAccessible();
+    await expectAccessible(page);
     await peek.getByRole('button', { name: 'Close the peek' }).click();
     await peek.waitFor({ state: 'detached' });
     expect(await grid().evaluate((element) => element === document.activeElement)).toBe(true);

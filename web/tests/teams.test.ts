@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { startApplication } from './application.ts';
-import { launchChromium } from './chromium.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** Somebody keeps the teams, and says how to read. The steps build on each other. */
 const database = useDatabase();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let browser: Browser;
 let keeper: Page;
@@ -42,17 +39,6 @@ beforeAll(async () => {
 afterAll(() => {
   expect(complaints).toEqual([]);
 });
-
-async function expectAccessible(page: Page): Promise<void> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    const { axe: tool } = globalThis as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await tool.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  });
-  expect(violations).toEqual([]);
-}
 
 const panel = (name: string) => keeper.getByRole('region', { name: `Team ${name}`, exact: true });
 const item = (name: string) => keeper.getByRole('treeitem', { name });

@@ -1,14 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { startApplication } from './application.ts';
-import { launchChromium } from './chromium.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** Somebody takes back what he did, and gets back what was deleted. The steps build on each other. */
 const database = useDatabase();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let browser: Browser;
 let page: Page;
@@ -44,17 +41,6 @@ beforeAll(async () => {
 afterAll(() => {
   expect(complaints).toEqual([]);
 });
-
-async function expectAccessible(): Promise<void> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    const { axe: tool } = globalThis as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await tool.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  });
-  expect(violations).toEqual([]);
-}
 
 /** Waits until the database says so. */
 async function untilKept(expected: unknown, question: () => Promise<unknown>): Promise<void> {
@@ -127,7 +113,7 @@ test('what somebody changed since is not overwritten unasked', async () => {
   await page.keyboard.press('Control+z');
   const dialog = page.getByRole('dialog', { name: 'Undo: Name of a company' });
   await dialog.getByText(/was changed since/).waitFor();
-  await expectAccessible();
+  await expectAccessible(page);
   expect(await nameOf(first.id)).toBe('Theirs');
   await dialog.getByRole('button', { name: 'Overwrite what came since' }).click();
   await untilKept(first.name, () => nameOf(first.id));
@@ -158,12 +144,12 @@ test('the trash says why a record cannot come back as it was, and takes it back 
   await page.getByLabel('Find in the trash').fill(first.name.slice(0, 4));
   const row = page.getByRole('row', { name: new RegExp(first.name) });
   await row.waitFor();
-  await expectAccessible();
+  await expectAccessible(page);
   await row.getByRole('button', { name: `Restore ${first.name}` }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('link', { name: 'Open Usurper' }).waitFor();
   expect(await dialog.getByLabel('Badge').inputValue()).toBe(`B-${first.name}`);
-  await expectAccessible();
+  await expectAccessible(page);
   await dialog.getByRole('button', { name: 'Restore without these values' }).click();
   await dialog.waitFor({ state: 'detached' });
   expect(await sql('select name, badge from $schema.companies where id = $1', [first.id])).toEqual([

@@ -1,16 +1,14 @@
 import { jest } from '@jest/globals';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { startApplication } from './application.ts';
-import { launchChromium } from './chromium.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** Two members keep and share views of a table. The steps build on each other, as people's do. */
 const database = useDatabase();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const shots = join(import.meta.dirname, '..', '..', 'data', 'screenshots');
 
 let browser: Browser;
@@ -56,17 +54,6 @@ beforeAll(async () => {
 afterAll(() => {
   expect(complaints).toEqual([]);
 });
-
-async function expectAccessible(page: Page): Promise<void> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    const { axe: tool } = globalThis as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await tool.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  });
-  expect(violations).toEqual([]);
-}
 
 const lines = async (sql: string): Promise<string[]> =>
   (await database.admin.query<{ line: string }>(sql)).rows.map((row) => row.line);

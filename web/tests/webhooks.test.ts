@@ -1,17 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { Webhook } from 'standardwebhooks';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { startApplication } from './application.ts';
-import { launchChromium } from './chromium.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** Somebody keeps a webhook: makes it, tests it, reads what was sent, and sends it again. The steps build on each other. */
 const database = useDatabase();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let browser: Browser;
 let page: Page;
@@ -52,32 +49,19 @@ afterAll(async () => {
   expect(complaints).toEqual([]);
 });
 
-async function expectAccessible(): Promise<void> {
-  await page.evaluate(axe);
-  // Colours change softly: what is half way between is nothing to judge.
-  await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
-  const violations = await page.evaluate(async () => {
-    const { axe: tool } = globalThis as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await tool.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  });
-  expect(violations).toEqual([]);
-}
-
 const deliveries = () => page.getByRole('list', { name: 'Deliveries' });
 let secret: string;
 
 test('a webhook is made of an address, an object, a filter and fields', async () => {
   await page.goto(`${address}/settings/webhooks`);
   await page.getByRole('heading', { name: 'No webhooks yet' }).waitFor();
-  await expectAccessible();
+  await expectAccessible(page);
   await page.getByRole('button', { name: 'New webhook' }).click();
   await page.getByLabel('Name', { exact: true }).fill('ERP');
   await page.getByLabel('Address').fill(`http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`);
   await page.getByRole('combobox', { name: 'Object' }).fill('Company');
   await page.keyboard.press('Escape');
-  await expectAccessible();
+  await expectAccessible(page);
   await page.getByRole('button', { name: 'Only some records or fields' }).click();
   await page.getByLabel('Only records for which this holds').fill('employees > 10');
   await page.getByLabel('Name', { exact: true }).click();
@@ -116,7 +100,7 @@ test('the log shows what was sent and answered, what failed is sent again by han
     .click();
   await page.getByLabel('What was sent').getByText('"Large"').first().waitFor();
   expect(await page.getByLabel('What was answered').textContent()).toContain('not now');
-  await expectAccessible();
+  await expectAccessible(page);
   status = 200;
   await page.getByRole('button', { name: 'Try now' }).click();
   await deliveries()
@@ -129,7 +113,7 @@ test('the log shows what was sent and answered, what failed is sent again by han
   await page.getByText(/The history reaches back to .+\.$/).waitFor();
   await since.fill('2001-01-01T00:00');
   await page.getByText('of what happened before that, nothing is left to send').waitFor();
-  await expectAccessible();
+  await expectAccessible(page);
   await since.fill(chosen);
   await page.getByRole('dialog').getByRole('button', { name: 'Send again' }).click();
   await page.getByText('are sent again, as far as role and filter let them through').waitFor();
@@ -153,7 +137,7 @@ test('a webhook that was switched off by failures says so, and is switched on ag
   await page.getByRole('alert').getByText('410 Gone').waitFor();
   await page.getByRole('tab', { name: 'Deliveries' }).click();
   await deliveries().waitFor();
-  await expectAccessible();
+  await expectAccessible(page);
   await page.getByRole('alert').getByRole('button', { name: 'Switch on' }).click();
   await page.getByRole('alert').waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Delete' }).click();

@@ -31,7 +31,7 @@ import { chooseView } from '../seeing/seeing.ts';
 import { keepColorScheme, useProfile } from '../session/profile.ts';
 import { signOut } from '../session/session.ts';
 import { askToCreate, commandStore, useHelp } from './commandStore.ts';
-import { goLetters } from './shortcuts.ts';
+import { goLetters } from '../shortcuts/goLetters.ts';
 
 interface Hit {
   objectName: string;

@@ -9,7 +9,7 @@ import { Bell } from '../notifications/Bell.tsx';
 import { openCommand } from './commandStore.ts';
 import { LateMenu } from './LateMenu.tsx';
 import { settled } from './settled.ts';
-import { COMMAND_KEY } from './shortcuts.ts';
+import { COMMAND_KEY } from '../shortcuts/keys.ts';
 import classes from './Shell.module.css';
 import { WorkspaceButton } from './WorkspaceButton.tsx';
 

@@ -14,7 +14,7 @@ import { usePhone } from './phone.ts';
 import { ProfileTheme } from './ProfileTheme.tsx';
 import { settled } from './settled.ts';
 import classes from './Shell.module.css';
-import { useShortcuts } from './shortcuts.ts';
+import { useShortcuts } from '../shortcuts/dispatch.ts';
 
 /** Shown over the page: it need not wait for them. */
 const late = (load: () => Promise<{ default: ComponentType }>) =>
@@ -31,7 +31,8 @@ const NavigationDrawer = lazy(async () => {
   return import('./NavigationDrawer.tsx');
 });
 const UndoDialog = lazy(async () => ({ default: (await import('../undo/UndoDialog.tsx')).UndoDialog }));
-const ShortcutHelp = late(() => import('./ShortcutHelp.tsx'));
+const ShortcutHelp = late(() => import('../shortcuts/ShortcutHelp.tsx'));
+const SequenceHint = late(() => import('../shortcuts/SequenceHint.tsx'));
 
 /** The frame of every page: navigation at the side, or in a drawer where there is no room for one. */
 export function Shell() {
@@ -68,6 +69,7 @@ export function Shell() {
       <Suspense fallback={null}>
         <CommandMenu />
         <ShortcutHelp />
+        <SequenceHint />
         <SeeAsDialog />
         {isStuck ? <UndoDialog /> : null}
         {showsNotifications ? <NotificationPanel /> : null}

@@ -2,7 +2,7 @@ import { Button, Textarea } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useEffect, useId, useRef, useState, type KeyboardEvent } from 'react';
 import { flushSync } from 'react-dom';
-import { COMMAND_KEY } from '../app/shortcuts.ts';
+import { COMMAND_KEY } from '../shortcuts/keys.ts';
 import { Avatar } from '../fields/Avatar.tsx';
 import type { ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';

@@ -10,7 +10,7 @@ import {
   IconTrash,
 } from '@tabler/icons-react';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
+import { lazy, Suspense, useMemo, useState } from 'react';
 import { Message } from '../app/Message.tsx';
 import { CommentsCard } from '../comments/CommentsCard.tsx';
 import { FilesCard, isFilesList } from '../files/FilesCard.tsx';
@@ -36,6 +36,7 @@ import { neighbours } from './recordSequence.ts';
 import { RelatedList } from './RelatedList.tsx';
 import { isUnread } from './tableStore.ts';
 import { Timeline } from '../timeline/Timeline.tsx';
+import { useShortcut } from '../shortcuts/useShortcut.ts';
 import { useRecord } from './useRecord.ts';
 import type { Step } from '../undo/undo.ts';
 
@@ -87,23 +88,8 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   const open = (other: string | undefined) => {
     if (other) void navigate({ to: '/objects/$namePlural/$id', params: { namePlural: object.namePlural, id: other } });
   };
-  useEffect(() => {
-    const onKeyDown = (event: KeyboardEvent) => {
-      const target = event.target as HTMLElement;
-      if (
-        event.metaKey ||
-        event.ctrlKey ||
-        event.altKey ||
-        /^(input|textarea|select)$/i.test(target.tagName) ||
-        document.querySelector('[role="dialog"]')
-      )
-        return;
-      if (event.key === 'j') open(next);
-      else if (event.key === 'k') open(previous);
-    };
-    document.addEventListener('keydown', onKeyDown);
-    return () => document.removeEventListener('keydown', onKeyDown);
-  });
+  useShortcut('record.next', next === undefined ? null : () => open(next));
+  useShortcut('record.previous', previous === undefined ? null : () => open(previous));
 
   const remove = async () => {
     let step: Step;

@@ -10,6 +10,7 @@ import { toGraphQLFilter } from '../model/filterTree.ts';
 import { orderBy } from '../model/sorting.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
+import { useShortcut } from '../shortcuts/useShortcut.ts';
 import { isChanged, type ViewControls } from '../views/controls.ts';
 import { encodeColumns, type Shown } from '../views/shown.ts';
 import { TypeButton, ViewButton, ViewMenuButton } from '../views/viewButtons.tsx';
@@ -79,6 +80,7 @@ export function ViewFrame({ model, object, shown, show, views, onPast, note, onC
   const [addingFilter, setAddingFilter] = useState(false);
   // From the first filter on, also while there is none: the line knows which one is new.
   const [filtering, setFiltering] = useState(false);
+  useShortcut('view.filter', () => setAddingFilter(true));
 
   /** All of what is shown, for whoever opens it: also the columns that this browser alone remembers. */
   const link = () => {

@@ -1,0 +1,58 @@
+const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
+
+export const COMMAND_KEY = isMac ? '⌘' : 'Ctrl';
+
+/**
+ * The shortcuts that hold wherever one is, or that a page says what they do on it: see useShortcut. Modifiers stand before a +, keys
+ * that are pressed one after the other have a space between them. What they are for stands in texts.ts.
+ */
+export const SHORTCUTS = {
+  command: 'Mod+k',
+  search: '/',
+  help: '?',
+  create: 'c',
+  notifications: 'n',
+  undo: 'Mod+z',
+  redo: 'Mod+Shift+z',
+  'go.inbox': 'g i',
+  'go.settings': 'g s',
+  'view.filter': 'f',
+  'record.next': 'j',
+  'record.previous': 'k',
+} as const;
+
+export type ShortcutId = keyof typeof SHORTCUTS;
+
+const IDS = new Map(Object.entries(SHORTCUTS).map(([id, keys]) => [keys as string, id as ShortcutId]));
+const FIRST_KEYS = new Set([...IDS.keys()].filter((keys) => keys.includes(' ')).map((keys) => keys.split(' ')[0]));
+
+export const shortcutOf = (keys: string): ShortcutId | undefined => IDS.get(keys);
+
+/** More keys are to follow. */
+export const isFirstKey = (key: string): boolean => FIRST_KEYS.has(key);
+
+/** What a letter after g is taken for, beside the objects. */
+export const isTakenAfterG = (letter: string): boolean => IDS.has(`g ${letter}`);
+
+type Pressed = Pick<KeyboardEvent, 'key' | 'code' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey' | 'getModifierState'>;
+
+/**
+ * What was pressed, as SHORTCUTS writes it. Signs are what they are, whatever keys make them: the slash of a German keyboard is Shift+7.
+ * Letters are those of the layout where it has Latin ones, and else those that stand at the same place of an English keyboard.
+ */
+export function keysOf(event: Pressed): string {
+  const { key, code, ctrlKey, metaKey, altKey, shiftKey } = event;
+  const place = /^Key([A-Z])$/.exec(code)?.[1];
+  const name = place && /^\p{L}$/u.test(key) && !/\p{Script=Latin}/u.test(key) ? place : key;
+  const isSign = name.length === 1 && name !== ' ' && !/[a-z]/i.test(name);
+  // What makes the third sign of a key is Ctrl and Alt at once to some systems.
+  const isThird = isSign && event.getModifierState('AltGraph');
+  const modifiers = [
+    (isMac ? metaKey : ctrlKey && !isThird) ? 'Mod+' : '',
+    isMac && ctrlKey ? 'Ctrl+' : '',
+    !isMac && metaKey ? 'Meta+' : '',
+    altKey && !isThird ? 'Alt+' : '',
+    shiftKey && !isSign ? 'Shift+' : '',
+  ];
+  return modifiers.join('') + (name.length === 1 ? name.toLowerCase() : name);
+}

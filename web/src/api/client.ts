@@ -1,9 +1,12 @@
 import { Client, fetchExchange, type TypedDocumentNode } from 'urql';
 import { useModelStore } from '../model/store.ts';
+import { hearAt, look, untilAway } from './connection.ts';
 import { Failure, toFailure } from './failure.ts';
 import { fetchSignedIn } from './refresh.ts';
 
 const MAX_OWN = 500;
+/** So long an answer takes where the network may have been cut. */
+const LONG_MS = 6_000;
 const own = new Set<string>();
 
 /** Whether this page made a request, and so knows what came of it. */
@@ -12,7 +15,10 @@ export const isOwnRequest = (id: string): boolean => own.has(id);
 export const disownRequest = (id: string): void => void own.delete(id);
 
 const fetchRecords: typeof fetch = async (input, init) => {
-  const response = await fetchSignedIn(input, init);
+  const signal = AbortSignal.any([untilAway(), ...(init?.signal ? [init.signal] : [])]);
+  const waiting = setTimeout(() => void look(), LONG_MS);
+  const response = await fetchSignedIn(input, { ...init, signal }).finally(() => clearTimeout(waiting));
+  hearAt(response.headers.get('date'));
   const id = response.headers.get('x-request-id');
   if (id) {
     if (own.size >= MAX_OWN) own.delete(own.values().next().value!);
@@ -82,6 +88,7 @@ async function run<Data, Vars extends Variables>(
       : client.query(document, variables, { requestPolicy: 'network-only' })
   ).toPromise();
   const failure = result.error ? toFailure(result.error) : undefined;
+  if (failure?.code === 'UNREACHABLE') void look();
   if (failure?.code === 'NOT_SIGNED_IN') handlers?.signedOut();
   if (failure?.code === 'OTHER_SESSION') window.location.reload();
   // The screen that asked is drawn anew from the new model, and asks again from there.

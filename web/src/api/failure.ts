@@ -1,4 +1,5 @@
 import { CombinedError } from 'urql';
+import { isGateway, look } from './connection.ts';
 import { fetchSignedIn } from './refresh.ts';
 
 /** What a person needs to know when a request did not work. */
@@ -37,8 +38,8 @@ export function toFailure(cause: unknown): Failure {
       const status = (cause.response as Response | undefined)?.status;
       if (status === 401) return new Failure('You have been signed out.', 'NOT_SIGNED_IN');
       return new Failure(
-        status ? `The server answered with status ${status}.` : UNREACHABLE,
-        status ? 'SERVER' : 'UNREACHABLE',
+        status && !isGateway(status) ? `The server answered with status ${status}.` : UNREACHABLE,
+        status && !isGateway(status) ? 'SERVER' : 'UNREACHABLE',
       );
     }
   }
@@ -55,6 +56,7 @@ export async function fetchJson<Result>(path: string, body?: unknown): Promise<R
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch {
+    void look();
     throw new Failure('The server cannot be reached. Check your connection and try again.', 'UNREACHABLE');
   }
   const answer = (await response.json().catch(() => null)) as ({ error?: ApiError } & Result) | null;

@@ -39,6 +39,8 @@ export const onModel = (listener: (version: number) => void) => listen(modelList
 export const onViews = (listener: () => void) => listen(viewListeners, listener);
 /** The member has notifications that are new, or saw some in another page. */
 export const onNotifications = (listener: () => void) => listen(notificationListeners, listener);
+/** As if the stream had been away: requests found the server gone where the stream had not noticed it yet. */
+export const tellMissed = (): void => hear({ kind: 'missed' });
 /** Called after the stream was away: what happened meanwhile was not heard and must be read again. */
 export const onReconnect = (listener: () => void) => listen(reconnectListeners, listener);
 

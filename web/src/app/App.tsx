@@ -3,12 +3,14 @@ import { RouterProvider } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { handleWith } from '../api/client.ts';
 import { toFailure, type Failure } from '../api/failure.ts';
-import { onModel, onReconnect, openLive } from '../api/live.ts';
+import { look, onReturn, watchConnection } from '../api/connection.ts';
+import { onModel, onReconnect, openLive, useLive } from '../api/live.ts';
 import { refreshModel } from '../model/metadata.ts';
 import { useModelStore } from '../model/store.ts';
 import { goTo, wantedPath } from '../session/entrance.ts';
 import { readProfile } from '../session/profile.ts';
 import { forgetSession, pageOf, resumeSession, useSession } from '../session/session.ts';
+import { settled } from './settled.ts';
 import { Message } from './Message.tsx';
 import { router } from './router.tsx';
 
@@ -52,6 +54,44 @@ export function App() {
     ];
     return () => stops.forEach((stop) => stop());
   }, [audience, logPosition]);
+
+  useEffect(() => {
+    const stops = [
+      watchConnection(),
+      useLive.subscribe(({ status }) => {
+        if (status === 'lost') void look();
+      }),
+    ];
+    return () => stops.forEach((stop) => stop());
+  }, []);
+  // What somebody else's view shows is not changed; who acts as a member keeps nothing in that member's name.
+  const owner =
+    identity?.member && !identity.seeing && !identity.impersonator
+      ? `${identity.workspace.id} ${identity.member.id}`
+      : null;
+  useEffect(() => {
+    if (owner === null || !ready) return;
+    let stop: (() => void) | null = null;
+    let isOver = false;
+    void settled
+      .then(() => import('../offline/start.ts'))
+      .then(({ startQueue }) => {
+        if (!isOver) stop = startQueue(owner);
+      });
+    return () => {
+      isOver = true;
+      stop?.();
+    };
+  }, [owner, ready]);
+
+  // A page that could not begin does so when the server is there.
+  useEffect(() => {
+    if (!failure || ready) return undefined;
+    return onReturn(() => {
+      setFailure(null);
+      setAttempt((number) => number + 1);
+    });
+  }, [failure, ready]);
 
   if (failure && !ready) {
     const retry = () => {

@@ -29,7 +29,7 @@ import { rightsOf } from '../model/permissions.ts';
 import { may, useModel } from '../model/store.ts';
 import { chooseView } from '../seeing/seeing.ts';
 import { keepColorScheme, useProfile } from '../session/profile.ts';
-import { signOut } from '../session/session.ts';
+import { leave } from '../offline/leave.ts';
 import { askToCreate, commandStore, useHelp } from './commandStore.ts';
 import { goLetters } from '../shortcuts/goLetters.ts';
 
@@ -210,7 +210,7 @@ export default function CommandMenu() {
       icon: <IconKeyboard size={16} />,
       run: () => useHelp.setState({ opened: true }),
     },
-    { id: 'out', label: 'Sign out', icon: <IconLogout size={16} />, run: () => void signOut() },
+    { id: 'out', label: 'Sign out', icon: <IconLogout size={16} />, run: () => void leave() },
   ];
   const records: Entry[] = hits.flatMap((hit) => {
     const object = model.objects.find((candidate) => candidate.nameSingular === hit.objectName);

@@ -23,6 +23,7 @@ const late = (load: () => Promise<{ default: ComponentType }>) =>
     return load();
   });
 
+const OfflineBar = late(async () => ({ default: (await import('../offline/OfflineBar.tsx')).OfflineBar }));
 const CommandMenu = late(() => import('./CommandMenu.tsx'));
 const NotificationPanel = lazy(() => import('../notifications/NotificationPanel.tsx'));
 const SeeAsDialog = late(() => import('../seeing/SeeAsDialog.tsx'));
@@ -52,6 +53,9 @@ export function Shell() {
       </a>
       <ImpersonationBanner />
       <SeeingBanner />
+      <Suspense fallback={null}>
+        <OfflineBar />
+      </Suspense>
       <div className={classes.shell}>
         {phone ? (
           <Suspense fallback={null}>

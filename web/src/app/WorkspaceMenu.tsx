@@ -19,7 +19,8 @@ import { Link } from '@tanstack/react-router';
 import { useMay } from '../model/store.ts';
 import { chooseView } from '../seeing/seeing.ts';
 import { keepColorScheme, useProfile } from '../session/profile.ts';
-import { personName, signOut, useSession } from '../session/session.ts';
+import { leave } from '../offline/leave.ts';
+import { personName, useSession } from '../session/session.ts';
 import { WorkspaceButton } from './WorkspaceButton.tsx';
 import { WorkspaceSwitcher } from './WorkspaceSwitcher.tsx';
 
@@ -115,7 +116,7 @@ export function WorkspaceMenu({ defaultOpened }: { defaultOpened: boolean }) {
             See as…
           </Menu.Item>
         ) : null}
-        <Menu.Item leftSection={<IconLogout size={15} />} onClick={() => void signOut()}>
+        <Menu.Item leftSection={<IconLogout size={15} />} onClick={() => void leave()}>
           Sign out
         </Menu.Item>
       </Menu.Dropdown>

@@ -3,6 +3,7 @@ import { IconChevronRight, IconLayoutKanban } from '@tabler/icons-react';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { useStore } from 'zustand';
 import type { Failure } from '../api/failure.ts';
+import { onReturn } from '../api/connection.ts';
 import { useCreate } from '../app/commandStore.ts';
 import { Message } from '../app/Message.tsx';
 import { usePhone } from '../app/phone.ts';
@@ -18,6 +19,7 @@ import { orderBy } from '../model/sorting.ts';
 import { isEditable } from '../model/text.ts';
 import type { ColumnValue, RecordRow } from '../model/types.ts';
 import { recordLabel, toPatch } from '../model/values.ts';
+import { onShown } from '../offline/pending.ts';
 import { announce, announceFailure, offerUndo } from '../records/announce.tsx';
 import { createRecord, deleteRecords } from '../records/changes.ts';
 import { shownFields } from '../records/columnLayout.ts';
@@ -191,6 +193,14 @@ export function BoardPage(props: ViewPageProps) {
     isArranged,
   ]);
   useEffect(load, [load]);
+  useEffect(() => onShown(store.follow), [store]);
+  useEffect(
+    () =>
+      onReturn(() => {
+        if (store.getState().status === 'failed') load();
+      }),
+    [store, load],
+  );
   useEffect(() => {
     if (status === 'ready') void store.open(columns.map(({ key }) => key).filter((key) => !closed.includes(key)));
   }, [store, status, columns, closed]);

@@ -6,6 +6,7 @@ import { listDocument, partsDocument, updateManyDocument } from '../model/docume
 import { allOf, type Clause } from '../model/filters.ts';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { applyValue, readValue, recordLabel } from '../model/values.ts';
+import { isTooEarly, withPending, type Shown } from '../offline/pending.ts';
 import { saveEdits } from '../records/changes.ts';
 import type { Edit } from '../records/refusals.ts';
 import { remembering, type Step } from '../undo/undo.ts';
@@ -67,6 +68,8 @@ export interface BoardStore extends StoreApi<BoardState> {
   move: (id: string, to: Place, more?: Edit[]) => Promise<Failure | null>;
   insert: (column: string, row: RecordRow) => void;
   remove: (id: string) => () => void;
+  /** Follows what became of a change that waited. */
+  follow: (shown: Shown) => void;
   find: (id: string) => { place: Place; row: RecordRow } | null;
 }
 
@@ -142,7 +145,7 @@ export function createBoardStore(): BoardStore {
         return [
           column.key,
           {
-            rows: part?.nodes ?? [],
+            rows: arranged(query, column, part?.nodes ?? []),
             endCursor: part?.pageInfo?.endCursor ?? null,
             hasMore: part?.pageInfo?.hasNextPage ?? false,
             count: Number(values[0] ?? 0),
@@ -152,6 +155,14 @@ export function createBoardStore(): BoardStore {
       }),
     );
   };
+
+  /** Cards as they stand once what waits for the server is there: one that was moved away is not where it was. */
+  const arranged = (query: BoardQuery, column: BoardColumn, rows: RecordRow[]): RecordRow[] =>
+    withPending(query.model, query.object, rows).filter((row) => {
+      if (rows.includes(row) || query.bucket || query.bounds) return true;
+      const value = column.valueFor(readValue(query.model, query.group, row));
+      return value === undefined || isAlready(query.model, query.group, row, value);
+    });
 
   const locate = (id: string) => {
     for (const [column, { rows }] of Object.entries(getState().cards)) {
@@ -173,6 +184,31 @@ export function createBoardStore(): BoardStore {
       rows: [...rows.slice(0, index), row, ...rows.slice(index)],
       count: count + 1,
     }));
+
+  /** Makes room for a card; while the server is away, as changes that wait like its own. */
+  const moveOthers = async (
+    { model, object }: BoardQuery,
+    position: ModelField,
+    others: ReadonlyMap<string, number>,
+    step: Step,
+  ) => {
+    const patches = [...others.values()].map((at) => ({ [position.columns[0]?.name ?? '']: at }));
+    const note = (requestId: string) => void step.requestIds.push(requestId);
+    try {
+      if (!step.waiting)
+        return await request(
+          updateManyDocument,
+          { object: object.nameSingular, ids: [...others.keys()], patches },
+          note,
+        );
+    } catch (cause) {
+      if (!isTooEarly(toFailure(cause))) throw cause;
+    }
+    for (const [id, at] of others) {
+      const row = locate(id)?.row;
+      if (row) await saveEdits(model, object, row, [{ field: position, value: at }], step);
+    }
+  };
 
   const flash = (ids: string[]) => {
     if (ids.length === 0) return;
@@ -328,19 +364,7 @@ export function createBoardStore(): BoardStore {
           set(to.column, (cards) => ({
             rows: cards.rows.map((each) => (each.id === id ? { ...each, ...saved } : each)),
           }));
-          if (position && others.size > 0) {
-            let requestId = '';
-            await request(
-              updateManyDocument,
-              {
-                object: object.nameSingular,
-                ids: [...others.keys()],
-                patches: [...others.values()].map((at) => ({ [position.columns[0]?.name ?? '']: at })),
-              },
-              (own) => (requestId = own),
-            );
-            step.requestIds.push(requestId);
-          }
+          if (position && others.size > 0) await moveOthers(query, position, others, step);
         });
         return null;
       } catch (cause) {
@@ -352,6 +376,27 @@ export function createBoardStore(): BoardStore {
         missed ??= [];
         settle();
       }
+    },
+
+    follow({ recordId, row: columns }: Shown) {
+      const found = locate(recordId);
+      if (!found) return;
+      if (columns)
+        set(found.place.column, ({ rows }) => ({
+          rows: rows.map((row) => (row.id === recordId ? { ...row, ...columns } : row)),
+        }));
+      else take(recordId);
+      const { query, columns: all } = getState();
+      const row = locate(recordId)?.row;
+      if (!query || !row || query.bucket || query.bounds) return;
+      // One that is back to what it was, or was not put where it was to go, goes to its column.
+      const home = all.find(({ valueFor }) => {
+        const value = valueFor(readValue(query.model, query.group, row));
+        return value !== undefined && isAlready(query.model, query.group, row, value);
+      });
+      if (!home || home.key === found.place.column) return;
+      take(recordId);
+      put(row, { column: home.key, index: 0 });
     },
 
     insert(column: string, row: RecordRow) {

@@ -17,6 +17,7 @@ import { rightsOf } from '../model/permissions.ts';
 import { isEditable } from '../model/text.ts';
 import type { ColumnValue, RecordRow } from '../model/types.ts';
 import { applyValue, readValue, recordLabel, toPatch } from '../model/values.ts';
+import { withPending } from '../offline/pending.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { saveEdits } from '../records/changes.ts';
 import { dependencies } from '../records/dependencies.ts';
@@ -119,7 +120,7 @@ export function CalendarPage(props: ViewPageProps) {
         after = list.pageInfo.hasNextPage ? list.pageInfo.endCursor : null;
       } while (after !== null && found.length < MOST);
       if (mine !== round.current) return;
-      setRows(found);
+      setRows(withPending(model, object, found));
       setHasMore(after !== null);
       setFailure(null);
     } catch (cause) {

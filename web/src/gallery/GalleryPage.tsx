@@ -17,6 +17,7 @@ import { rightsOf } from '../model/permissions.ts';
 import { orderBy } from '../model/sorting.ts';
 import type { RecordRow } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
+import { onShown } from '../offline/pending.ts';
 import { shownFields } from '../records/columnLayout.ts';
 import { dependencies } from '../records/dependencies.ts';
 import { rememberList } from '../records/recordSequence.ts';
@@ -124,6 +125,7 @@ export function GalleryPage(props: ViewPageProps) {
     if (hasMore && (lastRow + 6) * across > rows.length) void table.more((lastRow + 12) * across);
   }, [table, hasMore, lastRow, across, rows.length]);
 
+  useEffect(() => onShown(table.follow), [table]);
   useLiveObjects(
     useMemo(() => [object.id, ...dependencies(model, object, asked)], [model, object, asked]),
     () => void table.refresh(firstRow * across, (lastRow + 1) * across).catch(() => undefined),

@@ -3,6 +3,7 @@ import { IconPlus } from '@tabler/icons-react';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
+import { onReturn } from '../api/connection.ts';
 import { useCreate } from '../app/commandStore.ts';
 import { Message } from '../app/Message.tsx';
 import { usePhone } from '../app/phone.ts';
@@ -20,6 +21,7 @@ import { useMay } from '../model/store.ts';
 import { isEditable } from '../model/text.ts';
 import { toPatch } from '../model/values.ts';
 import type { ModelField, RecordRow } from '../model/types.ts';
+import { onShown } from '../offline/pending.ts';
 import { useSession } from '../session/session.ts';
 import { announceFailure, offerUndo } from './announce.tsx';
 import { createRecord, deleteRecords } from './changes.ts';
@@ -205,6 +207,16 @@ export function ObjectTable(props: ViewPageProps) {
         () => undefined,
       );
     },
+  );
+
+  useEffect(() => onShown((change) => (group ? groups : table).follow(change)), [group, groups, table]);
+  // What could not be read while the server was away is read when it is back.
+  useEffect(
+    () =>
+      onReturn(() => {
+        if ((group ? groups : table).getState().status === 'failed') void reload();
+      }),
+    [group, groups, table, reload],
   );
 
   const rights = rightsOf(object);

@@ -24,6 +24,8 @@ import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../
 import { applyValue, readValue, recordLabel, toPatch, type FieldValue } from '../model/values.ts';
 import { valueType } from '../model/valueType.ts';
 import { announce, offerToTakeBack } from './announce.tsx';
+import { PendingMark } from '../offline/PendingMark.tsx';
+import { isPending } from '../offline/pending.ts';
 import { remembering, undoStep, type Step } from '../undo/undo.ts';
 import { createRecord } from './changes.ts';
 import type { ColumnLayout } from './columnLayout.ts';
@@ -267,6 +269,13 @@ export function RecordGrid(props: RecordGridProps) {
             <LabelCell model={model} object={object} row={row} onPeek={(id) => latest.current.onPeek(id)} />
           ) : (
             <FieldDisplay field={field} value={readValue(model, field, row)} />
+          );
+        if (isPending(row.id, field.id))
+          return (
+            <>
+              {readValue(model, field, row) === null ? <span /> : cell}
+              <PendingMark />
+            </>
           );
         return note ? (
           <>

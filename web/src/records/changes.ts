@@ -9,10 +9,14 @@ import {
   updateDocument,
   updateSomeDocument,
 } from '../model/documents.ts';
-import { fieldById, objectById } from '../model/lookup.ts';
+import { fieldById, labelField, objectById } from '../model/lookup.ts';
+import { newId } from '../model/newId.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
-import { isLink, readValue, toPatch, type Link } from '../model/values.ts';
+import { applyValue, isLink, readValue, recordLabel, toPatch, type Link } from '../model/values.ts';
+import { rowKeys } from '../model/valueType.ts';
+import { isHeld, now } from '../offline/pending.ts';
 import { remembering, type Step } from '../undo/undo.ts';
+import { knownLabel } from './recordLabels.ts';
 import type { Edit } from './refusals.ts';
 
 const GONE = 'This record no longer exists, or your role may not change it.';
@@ -40,14 +44,14 @@ async function saveLinks(
   const { junction, own, other } = linkColumns(model, field);
   const added = after.filter((link) => !before.some((each) => each.id === link.id));
   const removed = before.filter((link) => !after.some((each) => each.id === link.id));
-  for (const link of added) await createRecord(model, junction, [], { [own]: id, [other]: link.id }, step);
+  for (const link of added) await create(model, junction, [], { [own]: id, [other]: link.id }, step);
   if (removed.length === 0) return;
   // A link that was made a moment ago is known here by its ends only.
   const { list } = await request(listDocument(model, junction, []), {
     first: removed.length,
     filter: { [own]: { equalTo: id }, [other]: { in: removed.map((link) => link.id) } },
   });
-  await deleteRecords(
+  await remove(
     junction,
     list.nodes.map((link) => link.id),
     step,
@@ -79,9 +83,19 @@ const noteIn =
   (requestId: string): void =>
     void step.requestIds.push(requestId);
 
+/** The columns of fields in a row. */
+const columnsOf = (row: RecordRow, fields: ModelField[]): RecordRow =>
+  ({
+    id: row.id,
+    ...Object.fromEntries(fields.flatMap(rowKeys).map((name) => [name, row[name] ?? null])),
+  }) as RecordRow;
+
+const labelOf = (model: Model, object: ModelObject, row: RecordRow): string =>
+  knownLabel(row.id) || recordLabel(model, object, row) || 'Untitled';
+
 /**
  * Saves edits of one record together, after those before, and gives their columns as they are then. Whoever does more at
- * once gives a step, and remembers it.
+ * once gives a step, and remembers it. While the server is away they wait for it, and stand as they were made.
  */
 export function saveEdits(
   model: Model,
@@ -91,10 +105,24 @@ export function saveEdits(
   given?: Step,
 ): Promise<RecordRow> {
   const label = `${edits.map(({ field }) => field.label).join(', ')} of a ${object.labelSingular.toLowerCase()}`;
-  return asStep(given, label, (step) => inTurn(before.id, () => save(model, object, before, edits, step)));
+  const fields = edits.map(({ field }) => field);
+  const change = {
+    kind: 'UPDATE' as const,
+    objectId: object.id,
+    recordId: before.id,
+    label: labelOf(model, object, before),
+    edits: edits.map(({ field, value }) => ({ fieldId: field.id, value })),
+    columns: columnsOf(before, fields),
+  };
+  const after = edits.reduce((row, { field, value }) => applyValue(model, field, row, value), before);
+  return asStep(given, label, (step) =>
+    inTurn(before.id, () =>
+      now(change, step, () => sendEdits(model, object, before, edits, step), columnsOf(after, fields)),
+    ),
+  );
 }
 
-async function save(
+export async function sendEdits(
   model: Model,
   object: ModelObject,
   before: RecordRow,
@@ -128,10 +156,44 @@ export function createRecord(
   values: { [name: string]: ColumnValue },
   given?: Step,
 ): Promise<RecordRow> {
-  return asStep(given, `new ${object.labelSingular.toLowerCase()}`, async (step) => {
-    const { change } = await request(createDocument(model, object, fields), { record: values }, noteIn(step));
-    return change.record;
-  });
+  // The id is given here: a request whose answer was lost is sent again, and the record made once.
+  const row = { ...values, id: newId() } as RecordRow;
+  const change = {
+    kind: 'CREATE' as const,
+    objectId: object.id,
+    recordId: row.id,
+    label: labelOf(model, object, row),
+    edits: [],
+    columns: row,
+  };
+  return asStep(given, `new ${object.labelSingular.toLowerCase()}`, (step) =>
+    now(change, step, () => create(model, object, fields, row, step), withLabels(model, object, row)),
+  );
+}
+
+export async function create(
+  model: Model,
+  object: ModelObject,
+  fields: ModelField[],
+  values: { [name: string]: ColumnValue },
+  step: Step,
+): Promise<RecordRow> {
+  const { change } = await request(createDocument(model, object, fields), { record: values }, noteIn(step));
+  return change.record;
+}
+
+/** A row as it reads before the server has seen it: what it does not have is empty, and not unread. */
+function withLabels(model: Model, object: ModelObject, row: RecordRow): RecordRow {
+  const nothing = Object.fromEntries(object.fields.flatMap(rowKeys).map((name) => [name, null]));
+  const links = object.fields
+    .flatMap(({ relations }) => relations)
+    .flatMap((relation) => {
+      const id = row[relation.columnName];
+      const target = objectById(model, relation.targetObjectId);
+      const [first] = (target && labelField(target)?.columns) ?? [];
+      return typeof id === 'string' && first ? [[relation.name, { id, [first.name]: knownLabel(id) ?? '…' }]] : [];
+    });
+  return { ...nothing, ...row, ...Object.fromEntries(links) } as RecordRow;
 }
 
 /** All or none. Gives the step, so that a message can offer to take it back. */
@@ -139,17 +201,35 @@ export async function deleteRecords(object: ModelObject, ids: string[], given?: 
   const what =
     ids.length === 1 ? object.labelSingular.toLowerCase() : `${ids.length} ${object.labelPlural.toLowerCase()}`;
   return asStep(given, `deletion of ${ids.length === 1 ? `a ${what}` : what}`, async (step) => {
-    if (ids.length === 0) return step;
-    const { change } = await request(deleteManyDocument, { object: object.nameSingular, ids }, noteIn(step));
-    if (change.result < ids.length)
-      throw new Failure(
-        ids.length === 1
-          ? GONE
-          : `${ids.length - change.result} of them no longer exist, or your role may not delete them.`,
-        'NOT_FOUND',
-      );
+    const changes = ids.map((id) => ({
+      kind: 'DELETE' as const,
+      objectId: object.id,
+      recordId: id,
+      label: knownLabel(id) ?? object.labelSingular,
+      edits: [],
+      columns: { id },
+    }));
+    const [first, ...others] = changes;
+    // What is still to be made, or changed, is deleted after that; then each goes by itself.
+    const isOneByOne = ids.some(isHeld);
+    const together = isOneByOne ? ids.slice(0, 1) : ids;
+    if (first && ((await now(first, step, () => remove(object, together, step), 'LATER')) === 'LATER' || isOneByOne))
+      for (const change of others) await now(change, step, () => remove(object, [change.recordId], step), 'LATER');
     return step;
   });
+}
+
+export async function remove(object: ModelObject, ids: string[], step: Step): Promise<'DONE' | 'LATER'> {
+  if (ids.length === 0) return 'DONE';
+  const { change } = await request(deleteManyDocument, { object: object.nameSingular, ids }, noteIn(step));
+  if (change.result < ids.length)
+    throw new Failure(
+      ids.length === 1
+        ? GONE
+        : `${ids.length - change.result} of them no longer exist, or your role may not delete them.`,
+      'NOT_FOUND',
+    );
+  return 'DONE';
 }
 
 /** As many as one request changes: the database takes more, people want to see that it goes on. */

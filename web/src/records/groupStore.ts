@@ -6,6 +6,7 @@ import { aggregateInputs } from '../model/aggregates.ts';
 import { groupsDocument } from '../model/documents.ts';
 import { allOf } from '../model/filters.ts';
 import { compareGroups, groupClause, groupingInput, groupLabel, type Bucket } from '../model/grouping.ts';
+import type { Shown } from '../offline/pending.ts';
 import { objectById } from '../model/lookup.ts';
 import type { ModelField, RecordRow } from '../model/types.ts';
 import { footTexts, type Foot } from './feet.ts';
@@ -57,6 +58,7 @@ export interface GroupStore extends StoreApi<GroupState> {
   edits: RowEdits;
   insertInto: (group: string, row: RecordRow) => void;
   remove: (ids: string[]) => () => void;
+  follow: (shown: Shown) => void;
 }
 
 export interface GroupItems extends GridItems<RecordRow> {
@@ -284,5 +286,7 @@ export function createGroupStore(): GroupStore {
       const undo = [...tables.values()].map((table) => table.remove(ids));
       return () => undo.forEach((back) => back());
     },
+
+    follow: (shown: Shown) => tables.forEach((table) => table.follow(shown)),
   });
 }

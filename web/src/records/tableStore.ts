@@ -5,6 +5,7 @@ import { countDocument, listDocument, placeDocument } from '../model/documents.t
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { applyValue, toPatch } from '../model/values.ts';
 import { rowKeys } from '../model/valueType.ts';
+import { isTooEarly, withPending, type Shown } from '../offline/pending.ts';
 import type { Step } from '../undo/undo.ts';
 import { saveEdits, updateMany } from './changes.ts';
 import { changedCells, mergeRows } from './mergeRows.ts';
@@ -66,6 +67,8 @@ export interface TableStore extends StoreApi<TableState> {
   drop: (id: string, field: ModelField) => void;
   insert: (row: RecordRow) => void;
   remove: (ids: string[]) => () => void;
+  /** Follows what became of changes that waited. */
+  follow: (shown: Shown) => void;
 }
 
 /** The rows of one table on screen: pages read by cursor as one scrolls, edits shown before they are saved. */
@@ -107,7 +110,8 @@ export function createTableStore(): TableStore {
       })
     ).list;
 
-  const overlay = (query: Query, rows: RecordRow[]): RecordRow[] => {
+  const overlay = (query: Query, read: RecordRow[]): RecordRow[] => {
+    const rows = withPending(query.model, query.object, read);
     if (unsaved.size === 0) return rows;
     return rows.map((row) =>
       [...unsaved.values()]
@@ -390,6 +394,11 @@ export function createTableStore(): TableStore {
         forget();
         mapRows((row) => before.get(row.id) ?? row);
         const failure = toFailure(cause);
+        if (isTooEarly(failure)) {
+          // Each waits for the server by itself.
+          for (const { id, edits } of plain) if (await this.save(id, edits, step)) failed.add(id);
+          return failed;
+        }
         for (const { id, edits } of plain) {
           failed.add(id);
           for (const refusal of refusalsOf(query.object, edits, failure)) this.refuse(id, refusal);
@@ -424,6 +433,11 @@ export function createTableStore(): TableStore {
       const whole = new Map([...islands].filter(([, found]) => !found.some((row) => gone.has(row.id))));
       setState({ rows: left, islands: whole, total: total === null ? null : Math.max(left.length, total - gone.size) });
       return () => setState({ rows, islands, total });
+    },
+
+    follow({ recordId, row: columns }: Shown) {
+      if (columns) replace(recordId, (row) => ({ ...row, ...columns }));
+      else if (find(recordId)) this.remove([recordId]);
     },
   });
 }

@@ -5,6 +5,7 @@ import { oneDocument } from '../model/documents.ts';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { applyValue, readValue, type FieldValue } from '../model/values.ts';
 import { rowKeys } from '../model/valueType.ts';
+import { isPending, onShown, usePending, withPending } from '../offline/pending.ts';
 import { saveEdits } from './changes.ts';
 import { dependencies } from './dependencies.ts';
 import { changedCells } from './mergeRows.ts';
@@ -13,7 +14,8 @@ import type { RecordChange } from '../api/live.ts';
 import { isShownAlready } from './isShownAlready.ts';
 import { useLiveObjects } from './useLiveObject.ts';
 
-export type SaveState = { kind: 'saving' | 'saved' } | { kind: 'refused'; refusal: Refusal };
+/** Pending: it waits for the server. */
+export type SaveState = { kind: 'saving' | 'saved' | 'pending' } | { kind: 'refused'; refusal: Refusal };
 
 interface RecordState {
   row: RecordRow | null;
@@ -42,7 +44,7 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
       }
       const fresh = [...unsaved.current.values()].reduce(
         (next, edit) => applyValue(model, edit.field, next, edit.value),
-        record,
+        withPending(model, object, [record])[0] ?? record,
       );
       if (shown.current) {
         const changed = changedCells([shown.current], [fresh], fields).map((cell) => cell.field);
@@ -62,6 +64,23 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
   }, [object.id, object.nameSingular, id, fieldKey]);
 
   useEffect(() => void read(), [read]);
+  // What waited was sent, or given up: the page follows without asking.
+  useEffect(
+    () =>
+      onShown((change) => {
+        if (change.recordId !== id || !shown.current) return;
+        if (change.row === null) {
+          shown.current = null;
+          setState({ row: null, status: 'missing', failure: null });
+          return;
+        }
+        const next = { ...shown.current, ...change.row };
+        shown.current = next;
+        setState((state) => ({ ...state, row: next }));
+      }),
+    [id],
+  );
+  const pending = usePending(({ changes }) => changes);
   useLiveObjects([object.id, ...dependencies(model, object, fields)], (changes) => {
     const concerns = (change: RecordChange) =>
       change.object !== object.nameSingular || change.recordId === null || change.recordId === id;
@@ -104,6 +123,10 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
       if (edits.every((edit) => unsaved.current.get(edit.field.id) === edit))
         show((current) => ({ ...current, ...saved }));
       for (const edit of edits) {
+        if (isPending(id, edit.field.id)) {
+          clear(edit.field, 'saving');
+          continue;
+        }
         mark(edit.field, { kind: 'saved' });
         setTimeout(() => clear(edit.field, 'saved'), SAVED_MS);
       }
@@ -124,5 +147,11 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
   };
   const drop = (field: ModelField) => clear(field, 'refused');
 
-  return { row, status, failure, saves, flashing, save, refuse, drop, read };
+  const waiting = pending.length === 0 ? [] : fields.filter((field) => isPending(id, field.id));
+  const states =
+    waiting.length === 0
+      ? saves
+      : { ...Object.fromEntries(waiting.map((field) => [field.id, { kind: 'pending' } as const])), ...saves };
+
+  return { row, status, failure, saves: states, flashing, save, refuse, drop, read };
 }

@@ -1,11 +1,15 @@
 import { create } from 'zustand';
+import { toFailure } from '../api/failure.ts';
 import { say } from '../app/corner.ts';
 import { revert } from '../history/changes.ts';
+import { isTooEarly, withdraw } from '../offline/pending.ts';
 
 /** What the member did at once: the requests that did it, by which the log knows the changes. */
 export interface Step {
   label: string;
   requestIds: string[];
+  /** What of it waits for the server, by the keys of the changes. */
+  waiting?: number[];
 }
 
 interface UndoState {
@@ -21,7 +25,7 @@ const MESSAGE_ID = 'undo';
 export const useUndo = create<UndoState>(() => ({ done: [], undone: [], stuck: null }));
 
 export function remember(step: Step): void {
-  if (step.requestIds.length === 0) return;
+  if (step.requestIds.length === 0 && !step.waiting) return;
   const { done } = useUndo.getState();
   useUndo.setState({ done: [...done, step].slice(-MOST), undone: [] });
 }
@@ -57,13 +61,24 @@ async function takeBack(from: 'done' | 'undone', to: 'done' | 'undone', wanted?:
     return false;
   }
   useUndo.setState({ [from]: steps.filter((each) => each !== step) });
+  if (step.waiting) await withdraw(step.waiting);
   const requestIds: string[] = [];
   let stuck: UndoState['stuck'] = null;
   // The log tells each of these apart, the latest first.
   for (const requestId of step.requestIds.toReversed()) {
     try {
       requestIds.push((await revert({ requestId }, 'REFUSE')).requestId);
-    } catch {
+    } catch (cause) {
+      if (isTooEarly(toFailure(cause))) {
+        // Nothing of it is lost: it is taken back when the server is there again.
+        const left = {
+          label: step.label,
+          requestIds: step.requestIds.slice(0, step.requestIds.indexOf(requestId) + 1),
+        };
+        useUndo.setState((state) => ({ [from]: [...state[from], left] }));
+        tell('The server cannot be reached. Undo this when it is back.');
+        return false;
+      }
       // Why not, and what one can do about it, the dialog finds out.
       stuck = { label: step.label, requestId };
       break;

@@ -1,0 +1,19 @@
+import { announceFailure } from '../records/announce.tsx';
+import { signOut } from '../session/session.ts';
+import { leavingText } from './offlineText.ts';
+import { usePending } from './pending.ts';
+
+const go = () => signOut().catch((cause: unknown) => announceFailure('You are still signed in', cause));
+
+/** Signs out; asks first where the server does not have all that was done. */
+export async function leave(): Promise<void> {
+  const count = usePending.getState().changes.length;
+  if (count === 0) return go();
+  const { modals } = await import('@mantine/modals');
+  modals.openConfirmModal({
+    title: 'Sign out before everything is sent?',
+    children: leavingText(count),
+    labels: { confirm: 'Sign out', cancel: 'Stay' },
+    onConfirm: () => void go(),
+  });
+}

@@ -209,7 +209,11 @@ export function RecordGrid(props: RecordGridProps) {
       try {
         const row = await createRecord(m, o, edits.fields(), { ...startValues, ...toPatch(field, value) });
         if (o.duplicateCriteria.length > 0)
-          void import('../duplicates/tellDuplicates.tsx').then(({ tellDuplicates }) => tellDuplicates(o, row.id));
+          // Nobody knows of duplicates while the server is away.
+          void import('../duplicates/tellDuplicates.tsx').then(
+            ({ tellDuplicates }) => tellDuplicates(o, row.id),
+            () => undefined,
+          );
         edits.insert(row);
         const { active } = grid.getState();
         if (active?.row === DRAFT || active === null) grid.focus({ row: row.id, column: active?.column ?? field.name });

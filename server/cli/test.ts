@@ -1,5 +1,6 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { runTests } from './testRuns.ts';
 import { buildWeb } from './web-bundle.ts';
 
 /** `npm test`: what the tests need (the web bundle, a browser), then all of them, or those named on the command line. */
@@ -19,22 +20,11 @@ const chromium = spawnSync(process.execPath, ['web/tests/provideChromium.ts'], {
 });
 if (chromium.status !== 0) process.exit(1);
 
-const jest = spawn(
-  process.execPath,
-  [
-    '--experimental-vm-modules',
-    '--disable-warning=ExperimentalWarning',
-    '--import=./db/testing/end-with-parent.js',
-    join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
-    ...process.argv.slice(2),
-  ],
-  {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, NODE_ENV: 'test', RELVAR_WEB_BUILT: '1', RELVAR_CHROMIUM: chromium.stdout.trim() },
-  },
+process.chdir(root);
+process.exit(
+  await runTests(process.argv.slice(2), {
+    ...process.env,
+    RELVAR_WEB_BUILT: '1',
+    RELVAR_CHROMIUM: chromium.stdout.trim(),
+  }),
 );
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => jest.kill(signal));
-process.on('disconnect', () => jest.kill('SIGTERM'));
-process.channel?.unref();
-jest.on('exit', (code) => process.exit(code ?? 1));

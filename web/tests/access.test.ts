@@ -74,6 +74,21 @@ test('a database login is made, shown once, works, and ends', async () => {
   await expect(count()).rejects.toMatchObject({ code: expect.stringMatching(/^28/) });
 });
 
+/** Has the server do it, and tells the page half a second after `news`; the browser hears nothing of it before. */
+async function answerLate(route: Route, news: Promise<unknown>): Promise<void> {
+  const request = route.request();
+  const headers = new Headers(await request.allHeaders());
+  headers.delete('host');
+  const answer = await fetch(request.url(), { method: 'POST', headers, body: request.postData() });
+  await news;
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await route.fulfill({
+    status: answer.status,
+    headers: { 'set-cookie': answer.headers.getSetCookie().join('\n') },
+    json: await answer.json(),
+  });
+}
+
 /** Of a member who is somebody else. */
 const openMenu = () =>
   page
@@ -127,8 +142,17 @@ test('the banner stands on every page until one returns', async () => {
     await told.getByRole('button').click();
     await told.waitFor({ state: 'detached' });
   }
+  // The acting session is over before the browser has the tokens of the own one; the live stream hears it first.
+  const refreshed: string[] = [];
+  page.on('request', (request) => void (request.url().endsWith('/auth/refresh') && refreshed.push(request.url())));
+  const [socket] = await Promise.all([page.waitForEvent('websocket'), page.reload()]);
+  const closed = new Promise((resolve) => void socket.once('close', resolve));
+  await socket.waitForEvent('framereceived');
+  await page.getByText('How a member signs in is the member’s alone').waitFor();
+  await page.route('**/auth/impersonate/end', async (route) => answerLate(route, closed), { times: 1 });
   await back.click();
   await page.getByRole('heading', { level: 1, name: 'Companies' }).waitFor();
+  expect(refreshed).toEqual([]);
   expect(await banner.count()).toBe(0);
   await page.goto(`${address}/settings/sign-ins`);
   await page

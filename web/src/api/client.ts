@@ -2,6 +2,7 @@ import { Client, fetchExchange, type TypedDocumentNode } from 'urql';
 import { useModelStore } from '../model/store.ts';
 import { hearAt, look, untilAway } from './connection.ts';
 import { Failure, toFailure } from './failure.ts';
+import { reloadPage } from './leaving.ts';
 import { fetchSignedIn } from './refresh.ts';
 
 const MAX_OWN = 500;
@@ -90,7 +91,7 @@ async function run<Data, Vars extends Variables>(
   const failure = result.error ? toFailure(result.error) : undefined;
   if (failure?.code === 'UNREACHABLE') void look();
   if (failure?.code === 'NOT_SIGNED_IN') handlers?.signedOut();
-  if (failure?.code === 'OTHER_SESSION') window.location.reload();
+  if (failure?.code === 'OTHER_SESSION') reloadPage();
   // The screen that asked is drawn anew from the new model, and asks again from there.
   if (failure?.code === 'MODEL_CHANGED') await handlers?.modelChanged();
   return { data: result.data, failure };

@@ -1,5 +1,6 @@
 import { CombinedError } from 'urql';
 import { isGateway, look } from './connection.ts';
+import { reloadPage } from './leaving.ts';
 import { fetchSignedIn } from './refresh.ts';
 
 /** What a person needs to know when a request did not work. */
@@ -46,10 +47,10 @@ export function toFailure(cause: unknown): Failure {
   return new Failure(cause instanceof Error ? cause.message : String(cause), 'UNKNOWN');
 }
 
-export async function fetchJson<Result>(path: string, body?: unknown): Promise<Result> {
+export async function fetchJson<Result>(path: string, body?: unknown, send = fetchSignedIn): Promise<Result> {
   let response: Response;
   try {
-    response = await fetchSignedIn(path, {
+    response = await send(path, {
       method: body === undefined ? 'GET' : 'POST',
       credentials: 'same-origin',
       headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
@@ -61,7 +62,7 @@ export async function fetchJson<Result>(path: string, body?: unknown): Promise<R
   }
   const answer = (await response.json().catch(() => null)) as ({ error?: ApiError } & Result) | null;
   if (response.ok) return answer as Result;
-  if (answer?.error?.code === 'OTHER_SESSION') window.location.reload();
+  if (answer?.error?.code === 'OTHER_SESSION') reloadPage();
   throw fromApi(
     { code: response.status === 401 ? 'NOT_SIGNED_IN' : 'SERVER', ...answer?.error },
     `The server answered with status ${response.status}.`,

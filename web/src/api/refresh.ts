@@ -16,9 +16,15 @@ export function refresh(since: number): Promise<boolean> {
   return asking;
 }
 
-// Pages served without https have no locks; there the server bears with two tabs that ask at the same moment.
-const inOneTab = (work: () => Promise<boolean>): Promise<boolean> =>
-  'locks' in navigator ? navigator.locks.request('relvar-refresh', work) : work();
+let turn: Promise<unknown> = Promise.resolve();
+
+function inOneTab<Result>(work: () => Promise<Result>): Promise<Result> {
+  if ('locks' in navigator) return navigator.locks.request('relvar-refresh', work) as Promise<Result>;
+  // Pages served without https have no locks; there the server bears with two tabs that ask at the same moment.
+  const mine = turn.then(work, work);
+  turn = mine;
+  return mine;
+}
 
 async function ask(): Promise<boolean> {
   const response = await fetch('/auth/refresh', {
@@ -29,9 +35,11 @@ async function ask(): Promise<boolean> {
   });
   if (response.status === 401) return false;
   if (!response.ok) throw new Error(`The session was not renewed: status ${response.status}.`);
-  localStorage.setItem(LAST, String(Date.now()));
+  noteRefresh();
   return true;
 }
+
+const noteRefresh = (): void => localStorage.setItem(LAST, String(Date.now()));
 
 let page: string | null = null;
 /** The member as whom this page was opened: the server answers no page as somebody else. */
@@ -40,13 +48,32 @@ export const actAs = (member: string | null): void => {
 };
 export const actingAs = (): string | null => page;
 
+const isRefused = (response: Response): boolean => response.status === 401 && response.headers.has('www-authenticate');
+
+function asThisPage(init: RequestInit | undefined): RequestInit {
+  const headers = new Headers(init?.headers);
+  if (page !== null) headers.set('X-Member', page);
+  return { ...init, headers };
+}
+
 /** As `fetch`; what is refused for want of a current token is sent again with a new one. */
 export const fetchSignedIn: typeof fetch = async (input, init) => {
   const since = Date.now();
-  const headers = new Headers(init?.headers);
-  if (page !== null) headers.set('X-Member', page);
-  const send = () => fetch(input, { ...init, headers });
+  const send = () => fetch(input, asThisPage(init));
   const response = await send();
-  if (response.status !== 401 || !response.headers.has('www-authenticate')) return response;
+  if (!isRefused(response)) return response;
   return (await refresh(since)) ? send() : response;
 };
+
+/**
+ * As `fetchSignedIn`, for what gives the browser the tokens of another session. Meanwhile nobody asks for the next ones of
+ * the session that is left: it may be over, and a refusal takes all tokens from the browser, those that have just come, too.
+ */
+export const fetchTokens: typeof fetch = (input, init) =>
+  inOneTab(async () => {
+    const send = () => fetch(input, asThisPage(init));
+    let response = await send();
+    if (isRefused(response) && (await ask())) response = await send();
+    if (response.ok) noteRefresh();
+    return response;
+  });

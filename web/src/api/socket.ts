@@ -1,5 +1,6 @@
 import type { GraphQLError } from 'graphql';
 import type { Client } from 'graphql-ws';
+import { reloadPage } from './leaving.ts';
 import { actingAs, refresh } from './refresh.ts';
 
 /** A token that is younger cannot be why a socket was refused. */
@@ -51,7 +52,7 @@ async function open(): Promise<Client> {
         clearTimeout(pong);
         const { code, reason } = event as CloseEvent;
         if (code !== REFUSED) return;
-        if (reason === 'OTHER_SESSION') window.location.reload();
+        if (reason === 'OTHER_SESSION') reloadPage();
         // The token of this page may have run out, or the session.
         else
           void refresh(Date.now() - FRESH_MS).then(

@@ -2,6 +2,8 @@ import { Menu } from '@mantine/core';
 import { Avatar } from '../fields/Avatar.tsx';
 import { announceFailure } from '../records/announce.tsx';
 import { fetchJson } from '../api/failure.ts';
+import { beginAnew } from '../api/leaving.ts';
+import { fetchTokens } from '../api/refresh.ts';
 import { enter as proceed, forgetSession, useSession, type Identity, type Step } from '../session/session.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
 
@@ -19,10 +21,10 @@ export function WorkspaceSwitcher() {
   const { answer } = useInquiry('workspaces', () => fetchJson<Workspace[]>('/auth/workspaces'));
   const others = answer?.filter(({ id }) => id !== current) ?? [];
   const enter = async ({ slug, name, address }: Workspace) => {
-    if (address !== undefined) return window.location.assign(address);
+    if (address !== undefined) return beginAnew(address);
     try {
-      const step = await fetchJson<Identity | Step>('/auth/switch', { workspace: slug });
-      if (!('next' in step)) return window.location.assign('/');
+      const step = await fetchJson<Identity | Step>('/auth/switch', { workspace: slug }, fetchTokens);
+      if (!('next' in step)) return beginAnew('/');
       forgetSession();
       proceed(step);
     } catch (cause) {

@@ -2,6 +2,7 @@ import { Alert, Badge, Button, Select, Skeleton } from '@mantine/core';
 import { IconCheck, IconShieldLock } from '@tabler/icons-react';
 import { useEffect, useRef } from 'react';
 import { fetchJson, toFailure } from '../api/failure.ts';
+import { fetchTokens } from '../api/refresh.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { goTo, useSubmission } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
@@ -154,7 +155,7 @@ function ActingAs({ consent: { workspace, memberName, roleName } }: { consent: C
     const chosen = answer?.find((each) => each.id === id);
     if (!chosen || chosen.id === workspace.id) return;
     void run(async () => {
-      const step = await fetchJson<Identity | Step>('/auth/switch', { workspace: chosen.slug });
+      const step = await fetchJson<Identity | Step>('/auth/switch', { workspace: chosen.slug }, fetchTokens);
       enter(step);
       if ('next' in step) signInFirst();
       else window.location.reload();

@@ -3,6 +3,8 @@ import { IconUserScan } from '@tabler/icons-react';
 import { useEffect } from 'react';
 import { SessionBanner } from '../app/SessionBanner.tsx';
 import { fetchJson, toFailure } from '../api/failure.ts';
+import { beginAnew } from '../api/leaving.ts';
+import { fetchTokens } from '../api/refresh.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { formatInstant } from '../model/dates.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
@@ -17,7 +19,7 @@ interface Acting {
 /** Back to who one is; where that session has ended meanwhile, to the sign-in page. The page begins anew: nothing stays. */
 async function returnToSelf(): Promise<void> {
   try {
-    await fetchJson('/auth/impersonate/end', {});
+    await fetchJson('/auth/impersonate/end', {}, fetchTokens);
   } catch (cause) {
     // Anything else leaves one acting as the member, which must not look like having returned.
     if (toFailure(cause).code !== 'NOT_SIGNED_IN') {
@@ -25,7 +27,7 @@ async function returnToSelf(): Promise<void> {
       return;
     }
   }
-  window.location.assign('/');
+  beginAnew('/');
 }
 
 /** On every page for as long as somebody acts as the member, so that nobody forgets whose eyes they see with. */

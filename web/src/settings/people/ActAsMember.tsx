@@ -2,6 +2,8 @@ import { Alert, Button, Group, Select, Textarea } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { useState, type FormEvent } from 'react';
 import { fetchJson, toFailure, type Failure } from '../../api/failure.ts';
+import { beginAnew } from '../../api/leaving.ts';
+import { fetchTokens } from '../../api/refresh.ts';
 import own from './people.module.css';
 import type { Member } from './people.ts';
 
@@ -21,8 +23,8 @@ function ActAsMember({ member }: { member: Member }) {
     setBusy(true);
     setFailure(null);
     try {
-      await fetchJson('/auth/impersonate', { member: member.id, reason, minutes: Number(minutes) });
-      window.location.assign('/');
+      await fetchJson('/auth/impersonate', { member: member.id, reason, minutes: Number(minutes) }, fetchTokens);
+      beginAnew('/');
     } catch (cause) {
       setFailure(toFailure(cause));
       setBusy(false);

@@ -354,12 +354,13 @@ describe('the walk', () => {
     await page.keyboard.press('Enter');
     await saved('companies', 'employees', company.id, '77');
     await page.getByRole('region', { name: 'People' }).getByRole('listitem').first().waitFor();
-    await page.getByRole('region', { name: 'Tasks' }).getByRole('listitem').first().waitFor();
     await page
       .getByRole('region', { name: 'Timeline' })
       .getByText(/Employees|fields/)
       .first()
       .waitFor();
+    await page.getByRole('tab', { name: 'Tasks' }).click();
+    await page.getByRole('region', { name: 'Tasks' }).getByRole('listitem').first().waitFor();
     await page.getByRole('region', { name: 'Tasks' }).getByRole('button', { name: 'Add task' }).click();
     await page.getByRole('dialog').getByLabel('Title').fill('Walk to them');
     await page.getByRole('dialog').getByRole('button', { name: 'Create', exact: true }).click();

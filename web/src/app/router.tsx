@@ -49,30 +49,41 @@ const BUCKETS = ['', 'DAY', 'WEEK', 'MONTH', 'QUARTER', 'YEAR'] satisfies (ViewB
 const moment = (search: { [key: string]: unknown }): { asOf?: string } =>
   typeof search['asOf'] === 'string' && !Number.isNaN(Date.parse(search['asOf'])) ? { asOf: search['asOf'] } : {};
 
+const tableSearch = (search: { [key: string]: unknown }): TableSearch => ({
+  ...(typeof search['view'] === 'string' ? { view: search['view'] } : {}),
+  ...(typeof search['sort'] === 'string' ? { sort: search['sort'] } : {}),
+  ...(Array.isArray(search['filters']) ? { filters: search['filters'] as EncodedNode[] } : {}),
+  ...(typeof search['columns'] === 'string' ? { columns: search['columns'] } : {}),
+  ...(VIEW_TYPES.some((type) => type === search['type']) ? { type: search['type'] as ViewType } : {}),
+  ...(typeof search['group'] === 'string' ? { group: search['group'] } : {}),
+  ...(BUCKETS.some((bucket) => bucket === search['bucket']) ? { bucket: search['bucket'] as ViewBucket } : {}),
+  ...(typeof search['options'] === 'object' && search['options'] !== null
+    ? { options: search['options'] as ViewOptions }
+    : {}),
+  ...(typeof search['colors'] === 'string' ? { colors: search['colors'] } : {}),
+  ...moment(search),
+});
+
 const table = createRoute({
   getParentRoute: () => root,
   path: '/objects/$namePlural',
-  validateSearch: (search: { [key: string]: unknown }): TableSearch => ({
-    ...(typeof search['view'] === 'string' ? { view: search['view'] } : {}),
-    ...(typeof search['sort'] === 'string' ? { sort: search['sort'] } : {}),
-    ...(Array.isArray(search['filters']) ? { filters: search['filters'] as EncodedNode[] } : {}),
-    ...(typeof search['columns'] === 'string' ? { columns: search['columns'] } : {}),
-    ...(VIEW_TYPES.some((type) => type === search['type']) ? { type: search['type'] as ViewType } : {}),
-    ...(typeof search['group'] === 'string' ? { group: search['group'] } : {}),
-    ...(BUCKETS.some((bucket) => bucket === search['bucket']) ? { bucket: search['bucket'] as ViewBucket } : {}),
-    ...(typeof search['options'] === 'object' && search['options'] !== null
-      ? { options: search['options'] as ViewOptions }
-      : {}),
-    ...(typeof search['colors'] === 'string' ? { colors: search['colors'] } : {}),
-    ...moment(search),
-  }),
+  validateSearch: tableSearch,
   component: lazyRouteComponent(() => import('../records/TablePage.tsx'), 'TablePage'),
 });
+
+/** A record, and the list that it was opened from: what comes before and after it there. */
+export interface RecordSearch extends TableSearch {
+  /** The part of the page that is shown, by its id. */
+  tab?: string;
+}
 
 const record = createRoute({
   getParentRoute: () => root,
   path: '/objects/$namePlural/$id',
-  validateSearch: moment,
+  validateSearch: (search: { [key: string]: unknown }): RecordSearch => ({
+    ...tableSearch(search),
+    ...(typeof search['tab'] === 'string' ? { tab: search['tab'] } : {}),
+  }),
   component: lazyRouteComponent(() => import('../records/RecordPage.tsx'), 'RecordPage'),
 });
 

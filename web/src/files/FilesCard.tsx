@@ -17,6 +17,7 @@ import { useSession } from '../session/session.ts';
 import { FileRow } from './FileRow.tsx';
 import classes from './files.module.css';
 import { filesOf, type StoredFile } from './files.ts';
+import { fileField, isFilesList } from './filesList.ts';
 import { NoFilesYet } from './NoFilesYet.tsx';
 import { UploadList } from './UploadList.tsx';
 import { useDroppedFiles } from './useDroppedFiles.ts';
@@ -25,13 +26,6 @@ import { useUploads } from './uploads.ts';
 const FilePreview = lazy(async () => ({ default: (await import('./FilePreview.tsx')).FilePreview }));
 
 const A_PAGE = 50;
-
-/** Whether a list of related records is that of its files: each is a record that holds one. */
-export const isFilesList = ({ holder, through }: RelatedList): boolean =>
-  !through && !holder.isCustom && holder.nameSingular === 'attachment' && fileField(holder) !== undefined;
-
-const fileField = (holder: ModelObject): ModelField | undefined =>
-  holder.fields.find((field) => field.type === 'FILES' && field.isActive && !field.isSystem);
 
 const named = (holder: ModelObject, name: string): ModelField | undefined =>
   holder.fields.find((field) => field.name === name && field.isActive);

@@ -1,10 +1,11 @@
 import { ActionIcon, Button, Slider, Tooltip } from '@mantine/core';
 import { IconChevronLeft, IconChevronRight, IconHistory } from '@tabler/icons-react';
-import { Link, useNavigate } from '@tanstack/react-router';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useMemo, useState } from 'react';
 import { request } from '../api/client.ts';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { Message } from '../app/Message.tsx';
+import type { RecordSearch } from '../app/router.tsx';
 import { Avatar } from '../fields/Avatar.tsx';
 import { formatInstant } from '../model/dates.ts';
 import { pastDocument } from '../model/documents.ts';
@@ -13,6 +14,8 @@ import { rightsOf } from '../model/permissions.ts';
 import type { Model, ModelObject, RecordRow } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
 import { FieldRow } from '../records/FieldRow.tsx';
+import { listSearch } from '../records/recordSequence.ts';
+import layout from '../layout/layout.module.css';
 import view from '../records/RecordView.module.css';
 import { actorOf, recordMoments, type PastEvent } from './changes.ts';
 import classes from './history.module.css';
@@ -45,6 +48,8 @@ function placeOf(moments: PastEvent[][], asOf: string): number {
 /** A record as it was: one goes through the moments at which it was changed, and may bring one of them back. */
 export function PastRecord({ model, object, id, asOf }: PastRecordProps) {
   const navigate = useNavigate();
+  const search: RecordSearch = useSearch({ strict: false });
+  const list = listSearch(search);
   const fields = useMemo(() => visibleFields(object), [object]);
   const [moments, setMoments] = useState<PastEvent[][]>([]);
   const [shown, setShown] = useState<{ asOf: string; row: RecordRow | null } | null>(null);
@@ -83,7 +88,7 @@ export function PastRecord({ model, object, id, asOf }: PastRecordProps) {
     void navigate({
       to: '/objects/$namePlural/$id',
       params: { namePlural: object.namePlural, id },
-      search: next === undefined ? {} : { asOf: next },
+      search: next === undefined ? list : { ...list, asOf: next },
       replace: next !== undefined,
     });
   const place = placeOf(moments, asOf);
@@ -98,7 +103,12 @@ export function PastRecord({ model, object, id, asOf }: PastRecordProps) {
     <>
       <header className={view.header}>
         <nav aria-label="Breadcrumb" className={view.crumbs}>
-          <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} className={view.crumb}>
+          <Link
+            to="/objects/$namePlural"
+            params={{ namePlural: object.namePlural }}
+            search={list}
+            className={view.crumb}
+          >
             {object.labelPlural}
           </Link>
           <IconChevronRight size={14} aria-hidden className={view.crumbArrow} />
@@ -175,50 +185,54 @@ export function PastRecord({ model, object, id, asOf }: PastRecordProps) {
         </Message>
       ) : (
         <div className={view.page} aria-busy={shown?.asOf !== asOf} tabIndex={0} role="region" aria-label={label}>
-          <section className={view.side} aria-label="Fields">
-            <div className={view.titleRow}>
+          <div className={layout.head}>
+            <div className={layout.titleRow}>
               {row ? <Avatar label={label} seed={id} size={40} round={object.nameSingular === 'person'} /> : null}
-              <h1 className={view.title}>{label}</h1>
+              <h1 className={layout.title}>{label}</h1>
             </div>
-            <div className={view.fields}>
+          </div>
+          <div className={layout.columns}>
+            <section className={view.side} aria-label="Fields">
+              <div>
+                {row
+                  ? fields
+                      .filter((field) => field.type !== 'RICH_TEXT')
+                      .map((field) => (
+                        <FieldRow
+                          key={field.id}
+                          model={model}
+                          field={field}
+                          row={row}
+                          save={undefined}
+                          flashing={false}
+                          readOnly
+                          emphasis={field === titleField}
+                          onSave={() => undefined}
+                        />
+                      ))
+                  : null}
+              </div>
+            </section>
+            <div className={view.content}>
               {row
                 ? fields
-                    .filter((field) => field.type !== 'RICH_TEXT')
+                    .filter((field) => field.type === 'RICH_TEXT')
                     .map((field) => (
-                      <FieldRow
-                        key={field.id}
-                        model={model}
-                        field={field}
-                        row={row}
-                        save={undefined}
-                        flashing={false}
-                        readOnly
-                        emphasis={field === titleField}
-                        onSave={() => undefined}
-                      />
+                      <section key={field.id} className={view.block} aria-label={field.label}>
+                        <FieldRow
+                          model={model}
+                          field={field}
+                          row={row}
+                          save={undefined}
+                          flashing={false}
+                          readOnly
+                          wide
+                          onSave={() => undefined}
+                        />
+                      </section>
                     ))
                 : null}
             </div>
-          </section>
-          <div className={view.content}>
-            {row
-              ? fields
-                  .filter((field) => field.type === 'RICH_TEXT')
-                  .map((field) => (
-                    <section key={field.id} className={view.block} aria-label={field.label}>
-                      <FieldRow
-                        model={model}
-                        field={field}
-                        row={row}
-                        save={undefined}
-                        flashing={false}
-                        readOnly
-                        wide
-                        onSave={() => undefined}
-                      />
-                    </section>
-                  ))
-              : null}
           </div>
         </div>
       )}

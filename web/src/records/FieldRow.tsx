@@ -28,6 +28,7 @@ interface FieldRowProps {
   onSave: (value: FieldValue) => void;
   onUnread?: (text: string, reason: string) => void;
   onDrop?: () => void;
+  onAgain?: () => void;
   /** Who edits it elsewhere at this moment. */
   editedBy?: string | undefined;
   onEditing?: (isEditing: boolean) => void;
@@ -39,7 +40,7 @@ interface FieldRowProps {
 export function FieldRow(props: FieldRowProps) {
   const { model, field, row, save, flashing, emphasis, wide, readOnly, demand, onSave, onUnread, onDrop, onPast } =
     props;
-  const { editedBy, onEditing } = props;
+  const { editedBy, onEditing, onAgain } = props;
   const [editing, setEditing] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   const refusal = save?.kind === 'refused' ? save.refusal : null;
@@ -168,6 +169,13 @@ export function FieldRow(props: FieldRowProps) {
       {reason && !editing ? (
         <div className={classes.fieldError} role="alert">
           {reason}{' '}
+          {refusal?.isTransient && onAgain ? (
+            <>
+              <button type="button" onClick={onAgain}>
+                Try again
+              </button>{' '}
+            </>
+          ) : null}
           {refusal ? (
             <button type="button" onClick={onDrop}>
               Take back

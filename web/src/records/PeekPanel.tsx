@@ -1,19 +1,16 @@
 import { ActionIcon, Tooltip } from '@mantine/core';
 import { IconArrowsDiagonal, IconChevronDown, IconChevronUp, IconX } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
-import { CommentsCard } from '../comments/CommentsCard.tsx';
-import { Avatar } from '../fields/Avatar.tsx';
-import { labelField, relatedLists, visibleFields } from '../model/lookup.ts';
-import { rightsOf } from '../model/permissions.ts';
+import { useMemo, useState } from 'react';
+import { usualLayout } from '../layout/layout.ts';
+import { OpenRecordProvider } from '../layout/openRecord.ts';
+import { fieldsToRead, RecordBody, useFieldsShown } from '../layout/RecordBody.tsx';
+import { RecordSkeleton } from '../layout/RecordSkeleton.tsx';
+import { visibleFields } from '../model/lookup.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
-import { Timeline } from '../timeline/Timeline.tsx';
-import { FieldRow } from './FieldRow.tsx';
-import { LinksCard } from './LinksCard.tsx';
 import classes from './peek.module.css';
-import { RelatedList } from './RelatedList.tsx';
-import { isUnread } from './tableStore.ts';
-import { useRecord } from './useRecord.ts';
+import { demandsOf, useRecord } from './useRecord.ts';
 
 interface PeekPanelProps {
   model: Model;
@@ -78,48 +75,38 @@ export function PeekPanel(props: PeekPanelProps) {
 }
 
 function Peeked({ model, object, id }: PeekPanelProps) {
-  const fields = visibleFields(object);
-  const label = labelField(object);
-  const { row, status, saves, flashing, save, refuse, drop } = useRecord(model, object, id, fields);
-  const rights = rightsOf(object);
+  const fields = useMemo(() => visibleFields(object), [object]);
+  const layout = useMemo(() => usualLayout(model, object), [model, object]);
+  const fieldsShown = useFieldsShown();
+  const [tab, setTab] = useState<string | null>(null);
+  const { row, status, ...state } = useRecord(model, object, id, fieldsToRead(layout, fields, fieldsShown));
+  const demands = useMemo(() => demandsOf(state.saves), [state.saves]);
   if (status === 'missing' || status === 'failed')
     return <p className={classes.quiet}>This record is not here. It was deleted, or is not shared with you.</p>;
   const title = row ? recordLabel(model, object, row) || 'Untitled' : '';
   return (
     <div className={classes.body} aria-busy={row === null} tabIndex={0} role="region" aria-label={title || 'Loading'}>
-      <div className={classes.title}>
-        {row ? <Avatar label={title} seed={id} size={32} round={object.nameSingular === 'person'} /> : null}
-        <h2>{title}</h2>
-      </div>
-      {fields.map((field) =>
-        row && !field.junction && !isUnread(row, field) ? (
-          <FieldRow
-            key={field.id}
-            model={model}
-            field={field}
-            row={row}
-            save={saves[field.id]}
-            flashing={flashing.includes(field.name)}
-            readOnly={!rights.canUpdate}
-            emphasis={field === label}
-            onSave={(value) => void save(field, value)}
-            onUnread={(text, reason) => refuse(field, text, reason)}
-            onDrop={() => drop(field)}
-          />
-        ) : null,
-      )}
       {row ? (
-        <>
-          {fields.map((field) =>
-            field.junction ? <LinksCard key={field.id} model={model} field={field} id={id} /> : null,
-          )}
-          {relatedLists(model, object).map((list) => (
-            <RelatedList key={list.key} model={model} list={list} id={id} />
-          ))}
-          <CommentsCard object={object} id={id} />
-          <Timeline model={model} object={object} id={id} />
-        </>
-      ) : null}
+        <OpenRecordProvider
+          value={{
+            model,
+            object,
+            id,
+            row,
+            isNarrow: true,
+            ...state,
+            demands,
+            save: (field, value) => void state.save(field, value),
+            editedBy: () => undefined,
+            onEditing: () => undefined,
+            onPast: null,
+          }}
+        >
+          <RecordBody layout={layout} fields={fieldsShown} tab={tab} onTab={setTab} />
+        </OpenRecordProvider>
+      ) : (
+        <RecordSkeleton fields={fields.length} isNarrow />
+      )}
     </div>
   );
 }

@@ -9,14 +9,17 @@ import {
   IconShieldQuestion,
   IconTrash,
 } from '@tabler/icons-react';
-import { Link, useNavigate } from '@tanstack/react-router';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { lazy, Suspense, useMemo, useState } from 'react';
 import { Message } from '../app/Message.tsx';
-import { CommentsCard } from '../comments/CommentsCard.tsx';
-import { FilesCard, isFilesList } from '../files/FilesCard.tsx';
-import { Avatar } from '../fields/Avatar.tsx';
+import { useNarrow } from '../app/phone.ts';
+import type { RecordSearch } from '../app/router.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
-import { labelField, relatedLists, visibleFields } from '../model/lookup.ts';
+import { usualLayout } from '../layout/layout.ts';
+import { OpenRecordProvider } from '../layout/openRecord.ts';
+import { fieldsToRead, RecordBody, useFieldsShown } from '../layout/RecordBody.tsx';
+import { RecordSkeleton } from '../layout/RecordSkeleton.tsx';
+import { visibleFields } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
@@ -24,20 +27,11 @@ import { PresentMembers } from '../presence/PresentMembers.tsx';
 import { usePresence } from '../presence/usePresence.ts';
 import { announceFailure, offerUndo } from './announce.tsx';
 import { deleteRecords } from './changes.ts';
-import { CreateHost } from './CreateHost.tsx';
-import { Duplicates } from './Duplicates.tsx';
-import { FieldRow } from './FieldRow.tsx';
-import { JoinedRecords } from './JoinedRecords.tsx';
-import { LinksCard } from './LinksCard.tsx';
-import { ALL_IN_VIEW, FieldSearch, fieldsInView, MoreFields } from './RecordFields.tsx';
 import { FavouriteItems } from '../views/FavouriteItems.tsx';
 import classes from './RecordView.module.css';
-import { neighbours } from './recordSequence.ts';
-import { RelatedList } from './RelatedList.tsx';
-import { isUnread } from './tableStore.ts';
-import { Timeline } from '../timeline/Timeline.tsx';
 import { useShortcut } from '../shortcuts/useShortcut.ts';
-import { useRecord } from './useRecord.ts';
+import { listSearch, neighbours } from './recordSequence.ts';
+import { demandsOf, useRecord } from './useRecord.ts';
 import type { Step } from '../undo/undo.ts';
 
 const ShareDialog = lazy(() =>
@@ -49,44 +43,31 @@ const AccessDialog = lazy(() =>
   import('../sharing/AccessDialog.tsx').then(({ AccessDialog: Dialog }) => ({ default: Dialog })),
 );
 
-/** Beyond so many long texts, a page that shows each in full is no page any more. */
-const LONG_TEXTS = 6;
-
-/** Long texts and links have room of their own; the rest is a list. */
-function parted(fields: ModelField[]): { long: ModelField[]; short: ModelField[]; links: ModelField[] } {
-  const long = fields.filter((field) => field.type === 'RICH_TEXT').slice(0, LONG_TEXTS);
-  const links = fields.filter((field) => field.junction);
-  return { long, links, short: fields.filter((field) => !field.junction && !long.includes(field)) };
-}
-
 export function RecordView({ model, object, id }: { model: Model; object: ModelObject; id: string }) {
   const navigate = useNavigate();
-  const fields = useMemo(() => visibleFields(object), [object]);
+  const search: RecordSearch = useSearch({ strict: false });
+  const isNarrow = useNarrow();
   const rights = rightsOf(object);
-  const titleField = labelField(object);
-  const { long, short, links } = useMemo(() => parted(fields), [fields]);
-  const [view, setView] = useState(ALL_IN_VIEW);
+  const fields = useMemo(() => visibleFields(object), [object]);
+  const layout = useMemo(() => usualLayout(model, object), [model, object]);
+  const fieldsShown = useFieldsShown();
   const [dialog, setDialog] = useState<'share' | 'access' | null>(null);
   const [pastOf, setPastOf] = useState<ModelField | null>(null);
-  const { shown, matching } = fieldsInView(short, view);
-  const asked = [...(titleField ? [titleField] : []), ...shown.filter((field) => field !== titleField), ...long];
-  const { row, status, failure, saves, flashing, save, refuse, drop, read } = useRecord(model, object, id, asked);
+  const asked = fieldsToRead(layout, fields, fieldsShown);
+  const { row, status, failure, read, ...state } = useRecord(model, object, id, asked);
   const { others, edit } = usePresence(object, id);
-  const presenceOf = (field: ModelField) => ({
-    editedBy: others.find((one) => one.field === field.name)?.name,
-    onEditing: (isEditing: boolean) => edit(isEditing ? field.name : null),
-  });
-  const demands = new Map(
-    Object.values(saves).flatMap((state) =>
-      state.kind === 'refused' && state.refusal.needs ? [[state.refusal.needs.id, state.refusal.reason]] : [],
-    ),
-  );
+  const demands = useMemo(() => demandsOf(state.saves), [state.saves]);
   const { previous, next, place } = neighbours(object, id);
-  const lists = useMemo(() => relatedLists(model, object).filter((list) => !isFilesList(list)), [model, object]);
   const label = row ? recordLabel(model, object, row) || 'Untitled' : '';
+  const list = listSearch(search);
 
   const open = (other: string | undefined) => {
-    if (other) void navigate({ to: '/objects/$namePlural/$id', params: { namePlural: object.namePlural, id: other } });
+    if (other)
+      void navigate({
+        to: '/objects/$namePlural/$id',
+        params: { namePlural: object.namePlural, id: other },
+        search: { ...list, ...(search.tab === undefined ? {} : { tab: search.tab }) },
+      });
   };
   useShortcut('record.next', next === undefined ? null : () => open(next));
   useShortcut('record.previous', previous === undefined ? null : () => open(previous));
@@ -99,14 +80,16 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
       announceFailure(`${object.labelSingular} not deleted`, cause);
       return;
     }
-    void navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } });
+    void navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural }, search: list });
     offerUndo(object, 1, step, () => open(id));
   };
 
   const backToList = (
     <Button
       variant="default"
-      renderRoot={(props) => <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} {...props} />}
+      renderRoot={(props) => (
+        <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} search={list} {...props} />
+      )}
     >
       All {object.labelPlural.toLowerCase()}
     </Button>
@@ -160,7 +143,12 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
     <>
       <header className={classes.header}>
         <nav aria-label="Breadcrumb" className={classes.crumbs}>
-          <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} className={classes.crumb}>
+          <Link
+            to="/objects/$namePlural"
+            params={{ namePlural: object.namePlural }}
+            search={list}
+            className={classes.crumb}
+          >
             <ObjectIcon name={object.icon} color={object.color} />
             {object.labelPlural}
           </Link>
@@ -232,7 +220,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                   void navigate({
                     to: '/objects/$namePlural/$id',
                     params: { namePlural: object.namePlural, id },
-                    search: { asOf: new Date().toISOString() },
+                    search: { ...list, asOf: new Date().toISOString() },
                   })
                 }
               >
@@ -247,96 +235,46 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
       </header>
       {dialogs}
       <div
-        className={classes.page}
+        className={isNarrow ? classes.narrowPage : classes.page}
         aria-busy={row === null}
         tabIndex={0}
         role="region"
         aria-label={label || object.labelSingular}
       >
-        <section className={classes.side} aria-label="Fields">
-          <div className={classes.titleRow}>
-            {row ? (
-              <Avatar label={label} seed={id} size={40} round={object.nameSingular === 'person'} />
-            ) : (
-              <span className={classes.bone} style={{ width: 40, height: 40 }} />
-            )}
-            <h1 className={classes.title}>
-              {row ? label : <span className={classes.bone} style={{ width: 180, height: 18 }} />}
-            </h1>
-          </div>
-          <div className={classes.fields}>
-            <FieldSearch total={short.length} view={view} onView={setView} />
-            {shown.map((field) =>
-              row && !isUnread(row, field) ? (
-                <FieldRow
-                  key={field.id}
-                  model={model}
-                  field={field}
-                  row={row}
-                  save={saves[field.id]}
-                  flashing={flashing.includes(field.name)}
-                  readOnly={!rights.canUpdate}
-                  emphasis={field === titleField}
-                  demand={demands.get(field.id)}
-                  onSave={(value) => void save(field, value)}
-                  onUnread={(text, reason) => refuse(field, text, reason)}
-                  onDrop={() => drop(field)}
-                  {...presenceOf(field)}
-                  onPast={field.junction ? undefined : () => setPastOf(field)}
-                />
-              ) : (
-                <div key={field.id} className={classes.boneRow}>
-                  <span className={classes.bone} style={{ width: 90 }} />
-                  <span className={classes.bone} style={{ width: 140 }} />
-                </div>
-              ),
-            )}
-            {matching === 0 ? <p className={classes.quiet}>No field is called so.</p> : null}
-            <MoreFields
-              rest={row ? matching - shown.length : 0}
-              onMore={(step) => setView((now) => ({ ...now, count: now.count + step }))}
+        {row ? (
+          <OpenRecordProvider
+            value={{
+              model,
+              object,
+              id,
+              row,
+              isNarrow,
+              ...state,
+              demands,
+              save: (field, value) => void state.save(field, value),
+              editedBy: (field) => others.find((one) => one.field === field.name)?.name,
+              onEditing: (field, isEditing) => edit(isEditing ? field.name : null),
+              onPast: setPastOf,
+            }}
+          >
+            <RecordBody
+              layout={layout}
+              fields={fieldsShown}
+              tab={search.tab ?? null}
+              onTab={(tab) =>
+                void navigate({
+                  to: '/objects/$namePlural/$id',
+                  params: { namePlural: object.namePlural, id },
+                  search: { ...list, tab },
+                  replace: true,
+                })
+              }
+              isPage
             />
-          </div>
-        </section>
-        <div className={classes.content}>
-          {row ? <Duplicates model={model} object={object} id={id} /> : null}
-          {row
-            ? long.map((field) => (
-                <section key={field.id} className={classes.block} aria-label={field.label}>
-                  <FieldRow
-                    model={model}
-                    field={field}
-                    row={row}
-                    save={saves[field.id]}
-                    flashing={flashing.includes(field.name)}
-                    readOnly={!rights.canUpdate}
-                    wide
-                    demand={demands.get(field.id)}
-                    onSave={(value) => void save(field, value)}
-                    onUnread={(text, reason) => refuse(field, text, reason)}
-                    onDrop={() => drop(field)}
-                    {...presenceOf(field)}
-                    onPast={() => setPastOf(field)}
-                  />
-                </section>
-              ))
-            : null}
-          {row ? (
-            <>
-              {links.map((field) => (
-                <LinksCard key={field.id} model={model} field={field} id={id} />
-              ))}
-              <JoinedRecords model={model} object={object} id={id} />
-              <FilesCard model={model} object={object} id={id} />
-              {lists.map((list) => (
-                <RelatedList key={list.key} model={model} list={list} id={id} />
-              ))}
-              <CommentsCard object={object} id={id} />
-              <Timeline key={id} model={model} object={object} id={id} />
-              <CreateHost model={model} />
-            </>
-          ) : null}
-        </div>
+          </OpenRecordProvider>
+        ) : (
+          <RecordSkeleton fields={fields.length} isNarrow={isNarrow} />
+        )}
       </div>
     </>
   );

@@ -1,3 +1,4 @@
+import type { RecordSearch, TableSearch } from '../app/router.tsx';
 import type { ModelObject } from '../model/types.ts';
 
 /** The ids of the list that a record was opened from, so that its page can go to the next and the previous. */
@@ -14,4 +15,9 @@ export function neighbours(
   const at = ids.indexOf(id);
   if (at < 0) return { previous: undefined, next: undefined, place: '' };
   return { previous: ids[at - 1], next: ids[at + 1], place: `${at + 1} of ${total ?? `${ids.length}+`}` };
+}
+
+/** What the address of a record says of the list that it was opened from. */
+export function listSearch({ tab: _tab, asOf: _asOf, ...list }: RecordSearch): TableSearch {
+  return list;
 }

@@ -15,6 +15,8 @@ export interface Refusal extends Edit {
   reason: string;
   /** The other field that must have a value before this one may: saving that one tries both together. */
   needs: ModelField | null;
+  /** Nothing speaks against it: it did not get there. */
+  isTransient?: boolean;
 }
 
 export const reasonOf = ({ message, hint }: Failure): string => [message, hint].filter(Boolean).join(' ');
@@ -28,5 +30,6 @@ export function refusalsOf(object: ModelObject, edits: Edit[], failure: Failure)
     text: null,
     reason: reasonOf(failure),
     needs: own || !named ? null : named,
+    isTransient: failure.code === 'UNREACHABLE' || failure.code === 'SERVER',
   }));
 }

@@ -17,6 +17,14 @@ import { useLiveObjects } from './useLiveObject.ts';
 /** Pending: it waits for the server. */
 export type SaveState = { kind: 'saving' | 'saved' | 'pending' } | { kind: 'refused'; refusal: Refusal };
 
+/** Fields that another one's edit waits for, by their ids, each with the reason. */
+export const demandsOf = (saves: { [field: string]: SaveState }): Map<string, string> =>
+  new Map(
+    Object.values(saves).flatMap((state) =>
+      state.kind === 'refused' && state.refusal.needs ? [[state.refusal.needs.id, state.refusal.reason]] : [],
+    ),
+  );
+
 interface RecordState {
   row: RecordRow | null;
   status: 'loading' | 'ready' | 'missing' | 'failed';
@@ -146,6 +154,11 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
     mark(field, { kind: 'refused', refusal: { field, value, text, reason, needs: null } });
   };
   const drop = (field: ModelField) => clear(field, 'refused');
+  /** Tries once more what was not saved, as it stands. */
+  const again = (field: ModelField) => {
+    const state = saves[field.id];
+    if (state?.kind === 'refused' && state.refusal.text === null) void save(field, state.refusal.value);
+  };
 
   const waiting = pending.length === 0 ? [] : fields.filter((field) => isPending(id, field.id));
   const states =
@@ -153,5 +166,5 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
       ? saves
       : { ...Object.fromEntries(waiting.map((field) => [field.id, { kind: 'pending' } as const])), ...saves };
 
-  return { row, status, failure, saves: states, flashing, save, refuse, drop, read };
+  return { row, status, failure, saves: states, flashing, save, again, refuse, drop, read };
 }

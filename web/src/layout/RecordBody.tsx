@@ -1,0 +1,180 @@
+import { Tabs } from '@mantine/core';
+import { useMemo, useState, type ReactNode } from 'react';
+import { Avatar } from '../fields/Avatar.tsx';
+import { FieldDisplay } from '../fields/FieldDisplay.tsx';
+import { toGraphQLFilter, readFilter, type StoredFilter } from '../model/filterTree.ts';
+import { fieldById, visibleFields } from '../model/lookup.ts';
+import { matches } from '../model/matches.ts';
+import { useWholeModel } from '../model/store.ts';
+import type { ModelField } from '../model/types.ts';
+import { readValue, recordLabel } from '../model/values.ts';
+import { CreateHost } from '../records/CreateHost.tsx';
+import { Duplicates } from '../records/Duplicates.tsx';
+import { ALL_IN_VIEW, FieldSearch, fieldsInView, MoreFields, type FieldsInView } from '../records/RecordFields.tsx';
+import record from '../records/RecordView.module.css';
+import { isUnread } from '../records/tableStore.ts';
+import { useSession } from '../session/session.ts';
+import { FieldsCard } from './FieldsCard.tsx';
+import { conditionFields, shownLayout, widgetsOf, type Layout, type Widget } from './layout.ts';
+import classes from './layout.module.css';
+import { useOpenRecord } from './openRecord.ts';
+import { SaveNote } from './SaveNote.tsx';
+import { StagePath } from './StagePath.tsx';
+import { WidgetCard } from './widgets.tsx';
+
+/** Of very many fields those that are shown now: they are looked for by name, and read as one comes to them. */
+export interface FieldsShown {
+  view: FieldsInView;
+  onView: (view: FieldsInView) => void;
+}
+
+export const useFieldsShown = (): FieldsShown => {
+  const [view, onView] = useState(ALL_IN_VIEW);
+  return { view, onView };
+};
+
+/** Fields of groups, in the order of the page. What a layout shows otherwise is always read. */
+export function fieldsToRead(layout: Layout, fields: ModelField[], { view }: FieldsShown): ModelField[] {
+  const own = new Set(widgetsOf(layout).flatMap((widget) => (widget.kind === 'FIELD' ? [widget.fieldId] : [])));
+  const { shown } = fieldsInView(
+    fields.filter(({ id }) => !own.has(id)),
+    view,
+  );
+  const always = new Set([...own, ...layout.headerFieldIds, layout.stageFieldId, ...conditionFields(layout)]);
+  return fields.filter((field) => always.has(field.id) || shown.includes(field));
+}
+
+interface RecordBodyProps {
+  layout: Layout;
+  fields: FieldsShown;
+  tab: string | null;
+  onTab: (tab: string) => void;
+  /** What stands at the end of the head. */
+  actions?: ReactNode;
+  /** It is the page's own, and not beside a list. */
+  isPage?: boolean;
+}
+
+/** What is told of the open record: its head, its stages, and the cards of the layout in their tabs. */
+export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actions, isPage }: RecordBodyProps) {
+  const open = useOpenRecord();
+  const { model, object, row, id, isNarrow } = open;
+  const whole = useWholeModel();
+  const me = useSession((state) => state.identity?.member?.id ?? null);
+  const shown = useMemo(() => {
+    const isShown = (condition: StoredFilter | undefined): boolean => {
+      if (!condition) return true;
+      const clause = toGraphQLFilter(model, object, readFilter(whole, object, condition), new Date(), me);
+      // What cannot be told, since the field is gone or not to be read, hides nothing.
+      return clause === null || matches(clause, row) === true;
+    };
+    return shownLayout(model, object, layout, isShown);
+  }, [model, whole, object, layout, row, me]);
+
+  const grouped = widgetsOf(shown).flatMap((widget) => (widget.kind === 'FIELDS' ? widget.fieldIds : []));
+  const all = useMemo(() => visibleFields(object), [object]);
+  const listed = all.filter(({ id: fieldId }) => grouped.includes(fieldId));
+  const inView = fieldsInView(listed, view);
+  const isInView = (fieldId: string) => inView.shown.some((field) => field.id === fieldId);
+
+  const card = (widget: Widget) =>
+    widget.kind === 'FIELDS' ? (
+      <FieldsCard key={widget.id} widget={widget} shown={isInView} />
+    ) : (
+      <WidgetCard key={widget.id} widget={widget} />
+    );
+  const side = (
+    <>
+      <FieldSearch total={listed.length} view={view} onView={onView} />
+      {shown.side.map(card)}
+      {inView.matching === 0 && listed.length > 0 ? <p className={record.quiet}>No field is called so.</p> : null}
+      <MoreFields
+        rest={inView.matching - inView.shown.length}
+        onMore={(step) => onView({ ...view, count: view.count + step })}
+      />
+    </>
+  );
+
+  const label = recordLabel(model, object, row) || 'Untitled';
+  const Title = isPage ? 'h1' : 'h2';
+  const keys = shown.headerFieldIds.flatMap((fieldId) => fieldById(object, fieldId) ?? []);
+  const told = keys.filter((field) => !isUnread(row, field) && readValue(model, field, row) !== null);
+  const stage = fieldById(object, shown.stageFieldId);
+  const head = (
+    <div className={classes.head}>
+      <div className={classes.titleRow}>
+        <Avatar label={label} seed={id} size={isNarrow ? 34 : 40} round={object.nameSingular === 'person'} />
+        <div className={classes.titles}>
+          <Title className={classes.title}>{label}</Title>
+          {told.length > 0 ? (
+            <dl className={classes.keys}>
+              {told.map((field) => (
+                <div key={field.id} className={classes.key}>
+                  <dt>{field.label}</dt>
+                  <dd>
+                    <FieldDisplay field={field} value={readValue(model, field, row)} />
+                  </dd>
+                </div>
+              ))}
+            </dl>
+          ) : null}
+        </div>
+        <div className={classes.headEnd}>
+          <SaveNote object={object} saves={open.saves} />
+          {actions}
+        </div>
+      </div>
+      {stage && !isUnread(row, stage) ? <StagePath field={stage} /> : null}
+    </div>
+  );
+
+  const details = { id: 'details', name: 'Details', widgets: [] };
+  const tabs = isNarrow ? [details, ...shown.tabs] : shown.tabs;
+  const current = tabs.find((each) => each.id === tab) ?? tabs[0];
+  const panels = (
+    <Tabs
+      value={current?.id ?? null}
+      onChange={(next) => next !== null && onTab(next)}
+      keepMounted={false}
+      classNames={{ root: classes.tabs, list: classes.tabList, tab: classes.tab, panel: classes.panel }}
+    >
+      {tabs.length > 1 ? (
+        <Tabs.List aria-label="Parts of the record">
+          {tabs.map((each) => (
+            <Tabs.Tab key={each.id} value={each.id}>
+              {each.name}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+      ) : null}
+      {tabs.map((each) => (
+        <Tabs.Panel key={each.id} value={each.id}>
+          {each === tabs[0] ? <Duplicates model={model} object={object} id={id} /> : null}
+          {each === details ? (
+            <section className={classes.details} aria-label="Fields">
+              {side}
+            </section>
+          ) : (
+            each.widgets.map(card)
+          )}
+        </Tabs.Panel>
+      ))}
+    </Tabs>
+  );
+  return (
+    <>
+      {head}
+      {isNarrow ? (
+        panels
+      ) : (
+        <div className={classes.columns}>
+          <section className={record.side} aria-label="Fields">
+            {side}
+          </section>
+          <div className={record.content}>{panels}</div>
+        </div>
+      )}
+      <CreateHost model={model} />
+    </>
+  );
+}

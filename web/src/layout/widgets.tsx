@@ -1,0 +1,82 @@
+import { lazy, Suspense, type ComponentType } from 'react';
+import { CommentsCard } from '../comments/CommentsCard.tsx';
+import { FilesCard } from '../files/FilesCard.tsx';
+import { fieldById, relatedLists } from '../model/lookup.ts';
+import { JoinedRecords } from '../records/JoinedRecords.tsx';
+import { LinksCard } from '../records/LinksCard.tsx';
+import { RelatedList } from '../records/RelatedList.tsx';
+import record from '../records/RecordView.module.css';
+import { Timeline } from '../timeline/Timeline.tsx';
+import { joinedList, type Widget, type WidgetKind, type WidgetOf } from './layout.ts';
+import { useOpenRecord } from './openRecord.ts';
+import { RecordField } from './RecordField.tsx';
+
+const TextCard = lazy(async () => ({ default: (await import('./TextCard.tsx')).TextCard }));
+
+function FieldCard({ widget }: { widget: WidgetOf<'FIELD'> }) {
+  const { model, object, id } = useOpenRecord();
+  const field = fieldById(object, widget.fieldId);
+  if (!field) return null;
+  if (field.junction) return <LinksCard model={model} field={field} id={id} />;
+  return (
+    <section className={record.block} aria-label={field.label}>
+      <RecordField field={field} wide={field.type === 'RICH_TEXT'} />
+    </section>
+  );
+}
+
+function ListCard({ widget }: { widget: WidgetOf<'RELATION'> }) {
+  const { model, object, id } = useOpenRecord();
+  const list = relatedLists(model, object).find(({ relation }) => relation.id === widget.relationId);
+  if (!list) return null;
+  const titled = widget.title ? { ...list, label: widget.title } : list;
+  return <RelatedList model={model} list={titled} id={id} />;
+}
+
+function JoinedCard({ nameSingular }: { nameSingular: 'note' | 'task' }) {
+  const { model, object, id } = useOpenRecord();
+  const list = joinedList(model, object, nameSingular);
+  return list ? <RelatedList model={model} list={list} id={id} /> : null;
+}
+
+function AboutCard() {
+  const { model, object, id } = useOpenRecord();
+  return <JoinedRecords model={model} object={object} id={id} />;
+}
+
+function RecordFiles() {
+  const { model, object, id } = useOpenRecord();
+  return <FilesCard model={model} object={object} id={id} />;
+}
+
+function RecordComments() {
+  const { object, id } = useOpenRecord();
+  return <CommentsCard object={object} id={id} />;
+}
+
+function RecordTimeline() {
+  const { model, object, id } = useOpenRecord();
+  return <Timeline key={id} model={model} object={object} id={id} />;
+}
+
+/** What each kind of widget is on the page. Groups of fields are drawn by the page itself, which searches them. */
+const CARDS: { [kind in Exclude<WidgetKind, 'FIELDS'>]: ComponentType<{ widget: WidgetOf<kind> }> } = {
+  FIELD: FieldCard,
+  RELATION: ListCard,
+  TEXT: TextCard,
+  ABOUT: AboutCard,
+  NOTES: () => <JoinedCard nameSingular="note" />,
+  TASKS: () => <JoinedCard nameSingular="task" />,
+  FILES: RecordFiles,
+  COMMENTS: RecordComments,
+  TIMELINE: RecordTimeline,
+};
+
+export function WidgetCard({ widget }: { widget: Exclude<Widget, { kind: 'FIELDS' }> }) {
+  const Card = CARDS[widget.kind] as ComponentType<{ widget: Widget }>;
+  return (
+    <Suspense fallback={<div className={record.boneRow} aria-busy="true" />}>
+      <Card widget={widget} />
+    </Suspense>
+  );
+}

@@ -2200,6 +2200,56 @@ CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.indexes REFERENCING 
 
 CREATE TRIGGER _900_changed_update AFTER UPDATE ON metadata.indexes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
 
+create table metadata.layouts (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null default engine.current_workspace(),
+  object_id uuid not null,
+  role_id uuid,
+  content jsonb not null,
+  version integer not null default 1,
+  updated_at timestamp with time zone not null default now()
+);
+alter table metadata.layouts enable row level security;
+comment on table metadata.layouts is 'How the pages of an object''s records are arranged, for everybody or for a role.';
+
+comment on column metadata.layouts.id is 'Identifies it.';
+comment on column metadata.layouts.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
+comment on column metadata.layouts.object_id is 'The object whose records it shows.';
+comment on column metadata.layouts.role_id is 'The role for which it is; null for everybody else.';
+comment on column metadata.layouts.content is 'headerFieldIds, stageFieldId, side and tabs with their widgets, and hidden: what was taken out.';
+comment on column metadata.layouts.version is 'How often it was changed, which tells two who arrange at once.';
+comment on column metadata.layouts.updated_at is 'When it was last changed.';
+
+alter table metadata.layouts add constraint layouts_object_id_role_id_key UNIQUE NULLS NOT DISTINCT (object_id, role_id);
+
+alter table metadata.layouts add constraint layouts_pkey PRIMARY KEY (id);
+
+alter table metadata.layouts add constraint layouts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table metadata.layouts add constraint layouts_workspace_id_object_id_fkey FOREIGN KEY (workspace_id, object_id) REFERENCES metadata.objects(workspace_id, id) ON DELETE CASCADE;
+
+alter table metadata.layouts add constraint layouts_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE CASCADE;
+
+CREATE INDEX layouts_workspace_id_object_id_idx ON metadata.layouts USING btree (workspace_id, object_id);
+
+CREATE INDEX layouts_workspace_id_role_id_idx ON metadata.layouts USING btree (workspace_id, role_id);
+
+create policy delete_own on metadata.layouts for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('LAYOUTS'::text) AS may)));
+
+create policy insert_own on metadata.layouts for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('LAYOUTS'::text) AS may)));
+
+create policy select_own on metadata.layouts for select to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ((role_id IS NULL) OR (role_id = ANY (ARRAY( SELECT engine.my_roles() AS my_roles))) OR ( SELECT engine.may('LAYOUTS'::text) AS may))));
+
+create policy update_own on metadata.layouts for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('LAYOUTS'::text) AS may))) with check ((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)));
+
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.layouts FOR EACH ROW EXECUTE FUNCTION engine.tg_layouts__validate();
+
+CREATE TRIGGER _900_notify_delete AFTER DELETE ON metadata.layouts REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_insert AFTER INSERT ON metadata.layouts REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
+CREATE TRIGGER _900_notify_update AFTER UPDATE ON metadata.layouts REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_views__notify();
+
 create table metadata.model_changes (
   workspace_id uuid not null default engine.current_workspace(),
   version bigint not null,
@@ -8614,6 +8664,25 @@ end
 $function$;
 comment on function engine.archive_events(uuid,integer) is 'Moves the oldest events of a workspace to its archive, or drops those that it keeps no longer: at most so many. Returns how many; 0 when there is nothing to do.';
 
+CREATE OR REPLACE FUNCTION engine.arranged_workspace(object_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid;
+begin
+  select o.workspace_id into v_workspace from metadata.objects o
+  where o.id = arranged_workspace.object_id and o.deleted_at is null and (engine.acts_as_administrator() or o.workspace_id = engine.workspace_of_role(current_setting('role')::name));
+  if not found then
+    raise exception 'There is no such object.' using errcode = 'RV063', column = 'object_id', hint = 'It may have been deleted.';
+  end if;
+  perform engine.assert_manages(v_workspace, 'LAYOUTS');
+  return v_workspace;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.as_bigint(value numeric)
  RETURNS bigint
  LANGUAGE sql
@@ -10209,7 +10278,7 @@ CREATE OR REPLACE FUNCTION engine.changeable_table(name text)
  SET search_path TO ''
 AS $function$
 declare
-  v_tables text[] := '{objects,fields,relations,rules,indexes,views,viewFields,aliases,roles,roleIncludes}'::text[] || array(select engine.camel_case(p.table_name) from engine.role_parts() p);
+  v_tables text[] := '{objects,fields,relations,rules,indexes,views,viewFields,layouts,aliases,roles,roleIncludes}'::text[] || array(select engine.camel_case(p.table_name) from engine.role_parts() p);
 begin
   if name is null or name <> all (v_tables) then
     raise exception 'There is no part of the model called "%".', coalesce(name, '') using errcode = 'RV062', column = 'table',
@@ -15287,7 +15356,7 @@ CREATE OR REPLACE FUNCTION engine.flag_of(table_name text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN CASE WHEN (table_name = ANY (ARRAY['roles'::text, 'role_includes'::text, 'object_permissions'::text, 'field_permissions'::text, 'record_rules'::text])) THEN 'ROLES'::text WHEN (table_name = ANY (ARRAY['views'::text, 'view_fields'::text])) THEN 'VIEWS'::text WHEN (table_name = 'webhooks'::text) THEN 'API_KEYS_AND_WEBHOOKS'::text WHEN (table_name = ANY (ARRAY['teams'::text, 'team_members'::text])) THEN 'WORKSPACE_MEMBERS'::text ELSE 'DATA_MODEL'::text END;
+RETURN CASE WHEN (table_name = ANY (ARRAY['roles'::text, 'role_includes'::text, 'object_permissions'::text, 'field_permissions'::text, 'record_rules'::text])) THEN 'ROLES'::text WHEN (table_name = ANY (ARRAY['views'::text, 'view_fields'::text])) THEN 'VIEWS'::text WHEN (table_name = 'layouts'::text) THEN 'LAYOUTS'::text WHEN (table_name = 'webhooks'::text) THEN 'API_KEYS_AND_WEBHOOKS'::text WHEN (table_name = ANY (ARRAY['teams'::text, 'team_members'::text])) THEN 'WORKSPACE_MEMBERS'::text ELSE 'DATA_MODEL'::text END;
 
 CREATE OR REPLACE FUNCTION engine.former_column(attribute pg_attribute)
  RETURNS text
@@ -17855,6 +17924,62 @@ CREATE OR REPLACE FUNCTION engine.last_position(workspace_id uuid)
 AS $function$ select coalesce((select p.position from engine.event_positions p where p.workspace_id = last_position.workspace_id), 0) $function$;
 comment on function engine.last_position(uuid) is 'The position of the last statement of a workspace that the relay has taken; 0 for none.';
 
+CREATE OR REPLACE FUNCTION engine.layout_widget(widget jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_kind text := widget ->> 'kind';
+  v_asks text[];
+  v_unknown text;
+begin
+  v_asks := case v_kind
+    when 'FIELDS' then '{fieldIds,takesNew,isFolded}' when 'FIELD' then '{fieldId}' when 'RELATION' then '{relationId,as,groupFieldId}'
+    when 'CHART' then '{relationId,groupFieldId,aggregate,fieldId}' when 'TEXT' then '{text}' when 'FRAME' then '{url}'
+    when 'ABOUT' then '{}' when 'NOTES' then '{}' when 'TASKS' then '{}' when 'FILES' then '{}' when 'COMMENTS' then '{}' when 'TIMELINE' then '{}' end;
+  if v_asks is null then
+    raise exception 'A layout has no widget "%".', coalesce(v_kind, '') using errcode = 'RV289', column = 'content',
+      hint = 'There are FIELDS, FIELD, RELATION, CHART, TEXT, FRAME, ABOUT, NOTES, TASKS, FILES, COMMENTS and TIMELINE.';
+  end if;
+  select k into v_unknown from jsonb_object_keys(widget) k where k <> all ('{id,kind,title,condition}'::text[] || v_asks) limit 1;
+  if found then
+    raise exception 'A widget % has no "%".', v_kind, v_unknown using errcode = 'RV289', column = 'content',
+      hint = 'It takes ' || array_to_string('{id,title,condition}'::text[] || v_asks, ', ') || '.';
+  end if;
+  if coalesce(widget ->> 'id', '') !~ '^[A-Za-z0-9_-]{1,80}$' or jsonb_typeof(coalesce(widget -> 'title', '""')) not in ('string', 'null') or length(widget ->> 'title') > 100
+    or not coalesce(case v_kind
+      when 'FIELDS' then jsonb_typeof(widget -> 'fieldIds') = 'array' and not jsonb_path_exists(widget -> 'fieldIds', '$[*] ? (@.type() != "string")')
+        and jsonb_typeof(coalesce(widget -> 'takesNew', 'false')) = 'boolean' and jsonb_typeof(coalesce(widget -> 'isFolded', 'false')) = 'boolean'
+      when 'FIELD' then jsonb_typeof(widget -> 'fieldId') = 'string'
+      when 'RELATION' then jsonb_typeof(widget -> 'relationId') = 'string' and coalesce(widget ->> 'as', 'LIST') in ('LIST', 'TABLE', 'BOARD')
+      when 'CHART' then jsonb_typeof(widget -> 'relationId') = 'string' and jsonb_typeof(widget -> 'groupFieldId') = 'string'
+        and widget ->> 'aggregate' in ('COUNT', 'SUM', 'AVG', 'MIN', 'MAX') and (widget ->> 'aggregate' = 'COUNT' or jsonb_typeof(widget -> 'fieldId') = 'string')
+      when 'TEXT' then jsonb_typeof(widget -> 'text') = 'string' and length(widget ->> 'text') <= 10000
+      when 'FRAME' then widget ->> 'url' ~ '^https?://[^\s/?#@]+([/?#][^\s]*)?$' and length(widget ->> 'url') <= 2000
+      else true end, false) then
+    raise exception 'A widget % of the layout is not complete.', v_kind using errcode = 'RV289', column = 'content',
+      hint = 'It needs an id of letters and digits and ' || coalesce(nullif(array_to_string(v_asks, ', '), ''), 'nothing else') || '; a page that is framed has an address that begins with https://.';
+  end if;
+  return jsonb_strip_nulls(widget || case when widget ? 'condition' then jsonb_build_object('condition', engine.view_filter(widget -> 'condition')) else '{}' end);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.layout_widgets(widgets jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if jsonb_typeof(widgets) is distinct from 'array' or jsonb_array_length(widgets) > 100 or jsonb_path_exists(widgets, '$[*] ? (@.type() != "object")') then
+    raise exception 'The widgets of a layout are a list of at most 100.' using errcode = 'RV289', column = 'content', hint = 'Give [] for none.';
+  end if;
+  return (select coalesce(jsonb_agg(engine.layout_widget(w) order by i), '[]') from jsonb_array_elements(widgets) with ordinality u (w, i));
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.leave_views(workspace_id uuid, field_id uuid, option_value text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
@@ -18540,6 +18665,16 @@ begin
     from jsonb_array_elements(coalesce(manifest -> 'roles', '[]')) e
     left join metadata.roles h on h.workspace_id = manifest_changes.workspace_id and h.name = e.value ->> 'name'
     where h.id is not null or not coalesce((e.value ->> 'isSystem')::boolean, false)
+  ), layout as materialized (
+    -- Of a role that is neither in the manifest nor here there is nothing to arrange.
+    select o.object_id, r.id as role_id, engine.references_by_id(manifest_changes.workspace_id, e.value -> 'content', v_planned) as content, h.id as here
+    from object o cross join lateral jsonb_array_elements(coalesce(o.value -> 'layouts', '[]')) e
+    left join lateral (
+      select coalesce((select x.id from role x where x.value ->> 'name' = e.value ->> 'role'),
+        (select x.id from metadata.roles x where x.workspace_id = manifest_changes.workspace_id and x.name = e.value ->> 'role')) as id
+    ) r on true
+    left join metadata.layouts h on h.object_id = o.object_id and h.role_id is not distinct from r.id
+    where not o.is_junction and (r.id is not null or e.value ->> 'role' is null)
   ), right_here as materialized (
     select x.* from engine.role_part_rows(manifest_changes.workspace_id) x
   ), role_right as materialized (
@@ -18639,6 +18774,14 @@ begin
     from matched c cross join lateral jsonb_array_elements(coalesce(c.columns, '[]')) f
     left join metadata.view_fields e on e.view_id = c.here and e.field_id = (f.value ->> 'fieldId')::uuid
     where c.part = 'views' and f.value ->> 'fieldId' is not null and (e.id is null or engine.what_differs('view_fields', e.id, f.value) <> '{}')
+    union all
+    select 90, 0, l.here, case when l.here is null
+      then jsonb_build_object('op', 'insert', 'table', 'layouts', 'id', engine.uuidv7(), 'values', jsonb_strip_nulls(jsonb_build_object('objectId', l.object_id, 'roleId', l.role_id)) || jsonb_build_object('content', l.content))
+      else jsonb_build_object('op', 'update', 'table', 'layouts', 'id', l.here, 'values', engine.what_differs('layouts', l.here, jsonb_build_object('content', l.content))) end
+    from layout l where l.here is null or engine.what_differs('layouts', l.here, jsonb_build_object('content', l.content)) <> '{}'
+    union all
+    select 70, 1, y.id, jsonb_build_object('op', 'delete', 'table', 'layouts', 'id', y.id)
+    from metadata.layouts y where prune and exists (select from object o where o.object_id = y.object_id) and not exists (select from layout l where l.here = y.id)
     union all
     -- What the manifest does not have goes, if that is asked for; what belongs to an application stays.
     select 70, 0, e.id, jsonb_build_object('op', 'delete', 'table', e.part, 'id', e.id)
@@ -20260,7 +20403,10 @@ AS $function$
         'groupField', (select f.name from metadata.fields f where f.id = v.group_field_id), 'layout', engine.references_by_name(v.workspace_id, v.layout), 'position', v.position,
         'fields', (select coalesce(jsonb_agg(jsonb_build_object('field', f.name, 'width', c.width, 'isVisible', c.is_visible, 'isPinned', c.is_pinned, 'aggregate', c.aggregate, 'position', c.position) order by c.position, f.name), '[]')
           from metadata.view_fields c join metadata.fields f on f.id = c.field_id and f.deleted_at is null where c.view_id = v.id)) order by v.position, v.name), '[]')
-      from metadata.views v where v.object_id = (object).id and v.visibility = 'WORKSPACE'))
+      from metadata.views v where v.object_id = (object).id and v.visibility = 'WORKSPACE'),
+    'layouts', (
+      select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('role', r.name)) || jsonb_build_object('content', engine.references_by_name(l.workspace_id, l.content)) order by r.name nulls first), '[]')
+      from metadata.layouts l left join metadata.roles r on r.id = l.role_id where l.object_id = (object).id))
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.object_of_rows(caller name, schema_name text, row_type regtype)
@@ -22737,6 +22883,44 @@ begin
     'select e.batch, e.seq, e.action, e.before, e.after, e.actor_type, e.actor_id, e.actor_name, e.source, e.happened_at from (%s) e where ($3 is null or e.batch < $3) order by e.batch desc, e.seq desc limit $4',
     engine.told_events(caller, schema_name, v_object, format('%I.events_of($1, $2)', schema_name)))
   using v_object.id, record_id, before_batch, least(greatest(max_results, 1), 1000);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.record_layout(content jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_unknown text;
+  v_layout jsonb;
+  v_twice text;
+begin
+  select k into v_unknown from jsonb_object_keys(case jsonb_typeof(content) when 'object' then content else '{}' end) k
+  where k not in ('headerFieldIds', 'stageFieldId', 'side', 'tabs', 'hidden') limit 1;
+  if found or jsonb_typeof(content) is distinct from 'object' or length(content::text) > 200000 then
+    raise exception 'A layout has no "%".', coalesce(v_unknown, '') using errcode = 'RV289', column = 'content', hint = 'It has headerFieldIds, stageFieldId, side, tabs and hidden.';
+  end if;
+  if jsonb_typeof(coalesce(content -> 'headerFieldIds', '[]')) <> 'array' or jsonb_path_exists(content, '$.headerFieldIds[*] ? (@.type() != "string")')
+    or jsonb_typeof(coalesce(content -> 'hidden', '[]')) <> 'array' or jsonb_path_exists(content, '$.hidden[*] ? (@.type() != "string")')
+    or jsonb_typeof(coalesce(content -> 'stageFieldId', 'null')) not in ('string', 'null') then
+    raise exception 'A layout names fields by their ids.' using errcode = 'RV289', column = 'content', hint = 'headerFieldIds and hidden are lists, stageFieldId is one id or null.';
+  end if;
+  if jsonb_typeof(content -> 'tabs') is distinct from 'array' or jsonb_array_length(content -> 'tabs') > 30
+    or exists (select from jsonb_array_elements(content -> 'tabs') t where jsonb_typeof(t) <> 'object' or coalesce(t ->> 'id', '') !~ '^[A-Za-z0-9_-]{1,80}$'
+      or coalesce(btrim(t ->> 'name'), '') = '' or length(t ->> 'name') > 60 or exists (select from jsonb_object_keys(t) k where k not in ('id', 'name', 'condition', 'widgets'))) then
+    raise exception 'A layout has a list of at most 30 tabs, each with a name.' using errcode = 'RV289', column = 'content', hint = 'Give {"id", "name", "condition", "widgets"}.';
+  end if;
+  v_layout := jsonb_build_object('headerFieldIds', coalesce(content -> 'headerFieldIds', '[]'), 'stageFieldId', content -> 'stageFieldId', 'hidden', coalesce(content -> 'hidden', '[]'),
+    'side', engine.layout_widgets(coalesce(content -> 'side', '[]')),
+    'tabs', (select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', t -> 'id', 'name', btrim(t ->> 'name'), 'condition', engine.view_filter(t -> 'condition')))
+      || jsonb_build_object('widgets', engine.layout_widgets(coalesce(t -> 'widgets', '[]'))) order by i), '[]') from jsonb_array_elements(content -> 'tabs') with ordinality u (t, i)));
+  select w ->> 'id' into v_twice from (select jsonb_path_query(v_layout, '$.side[*]') union all select jsonb_path_query(v_layout, '$.tabs[*].widgets[*]')) u (w) group by w ->> 'id' having count(*) > 1 limit 1;
+  if found then
+    raise exception 'Two widgets of the layout are called "%".', v_twice using errcode = 'RV289', column = 'content', hint = 'Each has an id of its own.';
+  end if;
+  return v_layout;
 end
 $function$;
 
@@ -26814,6 +26998,25 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tg_layouts__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  new.id := coalesce(new.id, engine.uuidv7());
+  if tg_op = 'INSERT' then
+    new.workspace_id := coalesce(new.workspace_id, (select o.workspace_id from metadata.objects o where o.id = new.object_id));
+  else
+    new.version := old.version + 1;
+    new.updated_at := now();
+  end if;
+  new.content := engine.record_layout(new.content);
+  return new;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.tg_members__keep_admin()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -30532,7 +30735,7 @@ CREATE OR REPLACE FUNCTION metadata.export_manifest()
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$ select engine.manifest_of(engine.workspace_of_role(current_setting('role')::name)) $function$;
-comment on function metadata.export_manifest() is 'The whole model as a manifest: objects, fields, relations, rules, indexes, views and roles, without ids. metadata.plan_manifest makes it in another workspace.';
+comment on function metadata.export_manifest() is 'The whole model as a manifest: objects, fields, relations, rules, indexes, views, layouts and roles, without ids. metadata.plan_manifest makes it in another workspace.';
 
 CREATE OR REPLACE FUNCTION metadata.file_storage()
  RETURNS jsonb
@@ -30933,6 +31136,21 @@ AS $function$
   where m.id = engine.person()
 $function$;
 comment on function metadata.my_identities() is 'The providers of the workspace, and whether the calling member is connected with each: [{providerId, kind, label, isConnected, email, connectedAt, lastUsedAt}].';
+
+CREATE OR REPLACE FUNCTION metadata.my_layouts()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT COALESCE(jsonb_object_agg(l.object_id, l.content), '{}'::jsonb) AS "coalesce"
+    FROM ( SELECT DISTINCT ON (l_1.object_id) l_1.object_id,
+             l_1.content
+            FROM (metadata.layouts l_1
+              LEFT JOIN engine.my_roles() WITH ORDINALITY r(id, i) ON ((r.id = l_1.role_id)))
+           WHERE ((l_1.role_id IS NULL) OR (r.id IS NOT NULL))
+           ORDER BY l_1.object_id, r.i) l;
+END;
+comment on function metadata.my_layouts() is 'How the pages of records are arranged for the caller, by the ids of objects. Of an object that is not there nobody has arranged anything.';
 
 CREATE OR REPLACE FUNCTION metadata.my_notification_settings()
  RETURNS jsonb
@@ -31626,6 +31844,21 @@ end
 $function$;
 comment on function metadata.resend_invitation(uuid) is 'Sends an invitation again, with a new link, for another 30 days.';
 
+CREATE OR REPLACE FUNCTION metadata.reset_layout(object_id uuid, role_id uuid DEFAULT NULL::uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.arranged_workspace(object_id);
+begin
+  delete from metadata.layouts l where l.workspace_id = v_workspace and l.object_id = reset_layout.object_id and l.role_id is not distinct from reset_layout.role_id;
+  return found;
+end
+$function$;
+comment on function metadata.reset_layout(uuid,uuid) is 'Forgets how the page of an object''s records was arranged, for everybody or for a role. False when there was nothing to forget.';
+
 CREATE OR REPLACE FUNCTION metadata.restore_field(id uuid)
  RETURNS metadata.fields
  LANGUAGE plpgsql
@@ -31950,6 +32183,29 @@ begin
 end
 $function$;
 comment on function metadata.rule_violations(jsonb) is 'The records that a rule would refuse, before it is applied: {"count", "records": [{"id", "label", "value"}], "text"}. The rule as JSON: {"objectId", "fieldId", "kind", "settings", "condition", "appliesFrom"}.';
+
+CREATE OR REPLACE FUNCTION metadata.save_layout(object_id uuid, content jsonb, role_id uuid DEFAULT NULL::uuid, seen_version integer DEFAULT NULL::integer)
+ RETURNS metadata.layouts
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_workspace uuid := engine.arranged_workspace(object_id);
+  v_layout metadata.layouts;
+begin
+  insert into metadata.layouts as l (workspace_id, object_id, role_id, content) values (v_workspace, save_layout.object_id, save_layout.role_id, save_layout.content)
+  on conflict on constraint layouts_object_id_role_id_key do update set content = excluded.content
+    where save_layout.seen_version is null or l.version = save_layout.seen_version
+  returning l.* into v_layout;
+  if not found or save_layout.seen_version <> v_layout.version - 1 then
+    raise exception 'Somebody else has changed this layout meanwhile.' using errcode = 'RV290', column = 'seen_version', hint = 'Look at theirs first, or save without a version to write over it.';
+  end if;
+  return v_layout;
+end
+$function$;
+comment on function metadata.save_layout(uuid,jsonb,uuid,integer) is 'Arranges the page of an object''s records: {headerFieldIds, stageFieldId, side, tabs, hidden}, for everybody or for a role. With the version that the caller has seen (0 for none) it is refused if somebody else has changed it since.';
 
 CREATE OR REPLACE FUNCTION metadata.save_view(view_id uuid, state jsonb)
  RETURNS metadata.views
@@ -33792,6 +34048,8 @@ grant execute on function metadata.model_version() to relvar_crm;
 
 grant execute on function metadata.my_identities() to relvar_crm;
 
+grant execute on function metadata.my_layouts() to relvar_crm;
+
 grant execute on function metadata.my_notification_settings() to relvar_crm;
 
 grant execute on function metadata.my_notifications(text,text[],uuid,integer) to relvar_crm;
@@ -33852,6 +34110,8 @@ grant execute on function metadata.request_domain(text,text) to relvar_crm;
 
 grant execute on function metadata.resend_invitation(uuid) to relvar_crm;
 
+grant execute on function metadata.reset_layout(uuid,uuid) to relvar_crm;
+
 grant execute on function metadata.restore_field(uuid) to relvar_crm;
 
 grant execute on function metadata.restore_object(uuid) to relvar_crm;
@@ -33879,6 +34139,8 @@ grant execute on function metadata.rotate_database_access(uuid,text) to relvar_c
 grant execute on function metadata.rotate_webhook_secret(uuid,integer,text) to relvar_crm;
 
 grant execute on function metadata.rule_violations(jsonb) to relvar_crm;
+
+grant execute on function metadata.save_layout(uuid,jsonb,uuid,integer) to relvar_crm;
 
 grant execute on function metadata.save_view(uuid,jsonb) to relvar_crm;
 
@@ -33985,6 +34247,8 @@ grant delete, insert (default_value, description, icon, id, is_active, is_requir
 grant select on table metadata.ignored_drift to relvar_crm;
 
 grant delete, insert (condition, id, kind, name, object_id, parts), select, update (condition, kind, name, parts) on table metadata.indexes to relvar_crm;
+
+grant delete, insert (content, id, object_id, role_id), select, update (content) on table metadata.layouts to relvar_crm;
 
 grant select on table metadata.model_changes to relvar_crm;
 

@@ -1,0 +1,21 @@
+-- ── layouts of records' pages ─────────────────────────────────────────────────────────────────
+create table metadata.layouts (
+  id uuid primary key default engine.uuidv7(),
+  workspace_id uuid not null references core.workspaces on delete cascade,
+  object_id uuid not null,
+  role_id uuid,
+  content jsonb not null,
+  version int not null default 1,
+  updated_at timestamptz not null default now(),
+  unique nulls not distinct (object_id, role_id),
+  foreign key (workspace_id, object_id) references metadata.objects (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, role_id) references metadata.roles (workspace_id, id) on delete cascade
+);
+comment on table metadata.layouts is 'How the pages of an object''s records are arranged, for everybody or for a role.';
+create index on metadata.layouts (workspace_id, object_id);
+create index on metadata.layouts (workspace_id, role_id);
+
+--!include metadata/layouts.sql
+--!include metadata/access.sql
+--!include metadata/changes.sql
+--!include metadata/manifest.sql

@@ -108,6 +108,27 @@ async function build(client: pg.ClientBase, workspace: Workspace) {
     field_id: amount,
     width: 120,
   });
+  const { rows: roles } = await client.query<{ id: string }>('select id from metadata.roles where pg_role = $1', [
+    workspace.memberRole,
+  ]);
+  for (const role of [null, roles[0]!.id])
+    await insert(client, 'metadata.layouts', {
+      ...id,
+      role_id: role,
+      content: JSON.stringify({
+        headerFieldIds: [amount],
+        stageFieldId: stage,
+        side: [{ id: 'fields', kind: 'FIELDS', fieldIds: [amount, double] }],
+        tabs: [
+          {
+            id: 'a',
+            name: 'All',
+            widgets: [{ id: 'x', kind: 'TEXT', text: 'Hello', condition: { fieldId: amount, operand: 'IS_EMPTY' } }],
+          },
+        ],
+        hidden: [relation],
+      }),
+    });
   await client.query(
     `update metadata.objects set duplicate_criteria = $2, label_plural = 'Undertakings', is_audited = false where id = $1`,
     [object, JSON.stringify([[amount, stage]])],

@@ -213,6 +213,7 @@ test('an object of one’s own keeps files once one says so', async () => {
 
 test('on a phone it is the same list', async () => {
   await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByRole('tab', { name: 'Overview' }).click();
   await card().scrollIntoViewIfNeeded();
   await page.getByRole('button', { name: 'logo.png', exact: true }).click();
   await page.getByRole('dialog', { name: 'logo.png' }).getByRole('img', { name: 'logo.png' }).waitFor();

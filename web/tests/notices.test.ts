@@ -237,6 +237,7 @@ describe('the list of notifications', () => {
   test('is in the bar of a phone, in the dark', async () => {
     const phone = await enter(OTHER, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
     await phone.goto(`${address}/objects/companies/${company.id}`);
+    await phone.getByRole('tab', { name: 'Overview' }).click();
     await comments(phone).scrollIntoViewIfNeeded();
     await expectAccessible(phone);
     await picture(phone, 'phone-comments');

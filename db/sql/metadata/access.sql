@@ -5,7 +5,7 @@
 create or replace function engine.flag_of(table_name text) returns text
 language sql immutable parallel safe set search_path = ''
   return case when table_name in ('roles', 'role_includes', 'object_permissions', 'field_permissions', 'record_rules') then 'ROLES'
-    when table_name in ('views', 'view_fields') then 'VIEWS' when table_name = 'webhooks' then 'API_KEYS_AND_WEBHOOKS'
+    when table_name in ('views', 'view_fields') then 'VIEWS' when table_name = 'layouts' then 'LAYOUTS' when table_name = 'webhooks' then 'API_KEYS_AND_WEBHOOKS'
     when table_name in ('teams', 'team_members') then 'WORKSPACE_MEMBERS' else 'DATA_MODEL' end;
 
 grant usage on schema metadata to relvar_crm;

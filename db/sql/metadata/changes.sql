@@ -10,7 +10,7 @@ create or replace function engine.changeable_table(name text) returns regclass
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_tables text[] := '{objects,fields,relations,rules,indexes,views,viewFields,aliases,roles,roleIncludes}'::text[] || array(select engine.camel_case(p.table_name) from engine.role_parts() p);
+  v_tables text[] := '{objects,fields,relations,rules,indexes,views,viewFields,layouts,aliases,roles,roleIncludes}'::text[] || array(select engine.camel_case(p.table_name) from engine.role_parts() p);
 begin
   if name is null or name <> all (v_tables) then
     raise exception 'There is no part of the model called "%".', coalesce(name, '') using errcode = 'RV062', column = 'table',

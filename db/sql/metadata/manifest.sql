@@ -61,7 +61,10 @@ as $$
         'groupField', (select f.name from metadata.fields f where f.id = v.group_field_id), 'layout', engine.references_by_name(v.workspace_id, v.layout), 'position', v.position,
         'fields', (select coalesce(jsonb_agg(jsonb_build_object('field', f.name, 'width', c.width, 'isVisible', c.is_visible, 'isPinned', c.is_pinned, 'aggregate', c.aggregate, 'position', c.position) order by c.position, f.name), '[]')
           from metadata.view_fields c join metadata.fields f on f.id = c.field_id and f.deleted_at is null where c.view_id = v.id)) order by v.position, v.name), '[]')
-      from metadata.views v where v.object_id = (object).id and v.visibility = 'WORKSPACE'))
+      from metadata.views v where v.object_id = (object).id and v.visibility = 'WORKSPACE'),
+    'layouts', (
+      select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('role', r.name)) || jsonb_build_object('content', engine.references_by_name(l.workspace_id, l.content)) order by r.name nulls first), '[]')
+      from metadata.layouts l left join metadata.roles r on r.id = l.role_id where l.object_id = (object).id))
 $$;
 
 create or replace function engine.manifest_of(workspace_id uuid) returns jsonb
@@ -79,7 +82,7 @@ create or replace function metadata.export_manifest() returns jsonb
 language sql stable security definer set search_path = ''
 as $$ select engine.manifest_of(engine.workspace_of_role(current_setting('role')::name)) $$;
 comment on function metadata.export_manifest() is
-  'The whole model as a manifest: objects, fields, relations, rules, indexes, views and roles, without ids. metadata.plan_manifest makes it in another workspace.';
+  'The whole model as a manifest: objects, fields, relations, rules, indexes, views, layouts and roles, without ids. metadata.plan_manifest makes it in another workspace.';
 
 -- ── a manifest as changes ───────────────────────────────────────────────────────────────────────
 
@@ -218,6 +221,16 @@ begin
     from jsonb_array_elements(coalesce(manifest -> 'roles', '[]')) e
     left join metadata.roles h on h.workspace_id = manifest_changes.workspace_id and h.name = e.value ->> 'name'
     where h.id is not null or not coalesce((e.value ->> 'isSystem')::boolean, false)
+  ), layout as materialized (
+    -- Of a role that is neither in the manifest nor here there is nothing to arrange.
+    select o.object_id, r.id as role_id, engine.references_by_id(manifest_changes.workspace_id, e.value -> 'content', v_planned) as content, h.id as here
+    from object o cross join lateral jsonb_array_elements(coalesce(o.value -> 'layouts', '[]')) e
+    left join lateral (
+      select coalesce((select x.id from role x where x.value ->> 'name' = e.value ->> 'role'),
+        (select x.id from metadata.roles x where x.workspace_id = manifest_changes.workspace_id and x.name = e.value ->> 'role')) as id
+    ) r on true
+    left join metadata.layouts h on h.object_id = o.object_id and h.role_id is not distinct from r.id
+    where not o.is_junction and (r.id is not null or e.value ->> 'role' is null)
   ), right_here as materialized (
     select x.* from engine.role_part_rows(manifest_changes.workspace_id) x
   ), role_right as materialized (
@@ -317,6 +330,14 @@ begin
     from matched c cross join lateral jsonb_array_elements(coalesce(c.columns, '[]')) f
     left join metadata.view_fields e on e.view_id = c.here and e.field_id = (f.value ->> 'fieldId')::uuid
     where c.part = 'views' and f.value ->> 'fieldId' is not null and (e.id is null or engine.what_differs('view_fields', e.id, f.value) <> '{}')
+    union all
+    select 90, 0, l.here, case when l.here is null
+      then jsonb_build_object('op', 'insert', 'table', 'layouts', 'id', engine.uuidv7(), 'values', jsonb_strip_nulls(jsonb_build_object('objectId', l.object_id, 'roleId', l.role_id)) || jsonb_build_object('content', l.content))
+      else jsonb_build_object('op', 'update', 'table', 'layouts', 'id', l.here, 'values', engine.what_differs('layouts', l.here, jsonb_build_object('content', l.content))) end
+    from layout l where l.here is null or engine.what_differs('layouts', l.here, jsonb_build_object('content', l.content)) <> '{}'
+    union all
+    select 70, 1, y.id, jsonb_build_object('op', 'delete', 'table', 'layouts', 'id', y.id)
+    from metadata.layouts y where prune and exists (select from object o where o.object_id = y.object_id) and not exists (select from layout l where l.here = y.id)
     union all
     -- What the manifest does not have goes, if that is asked for; what belongs to an application stays.
     select 70, 0, e.id, jsonb_build_object('op', 'delete', 'table', e.part, 'id', e.id)

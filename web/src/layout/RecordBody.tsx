@@ -130,7 +130,11 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
 
   const details = { id: 'details', name: 'Details', widgets: [] };
   const tabs = isNarrow ? [details, ...shown.tabs] : shown.tabs;
-  const current = tabs.find((each) => each.id === tab) ?? tabs[0];
+  // An address may also ask for what a tab holds, such as the comments, wherever that is.
+  const current =
+    tabs.find((each) => each.id === tab) ??
+    tabs.find(({ widgets }) => widgets.some(({ kind }) => kind.toLowerCase() === tab)) ??
+    tabs[0];
   const panels = (
     <Tabs
       value={current?.id ?? null}

@@ -73,9 +73,9 @@ function ownCards(fields: ModelField[]): ModelField[] {
   return fields.filter((field) => field.junction !== null || texts.includes(field));
 }
 
-const cardOf = (field: ModelField): Widget => ({ id: `field-${field.id}`, kind: 'FIELD', fieldId: field.id });
+const cardOf = (field: ModelField): Widget => ({ id: `field-${field.name}`, kind: 'FIELD', fieldId: field.id });
 const cardOfList = (list: RelatedList): Widget => ({
-  id: `relation-${list.relation.id}`,
+  id: `relation-${list.holder.nameSingular}-${list.field.name}`,
   kind: 'RELATION',
   relationId: list.relation.id,
 });
@@ -163,8 +163,17 @@ const mapWidgets = (layout: Layout, change: (widgets: Widget[]) => Widget[]): La
   tabs: layout.tabs.map((tab) => ({ ...tab, widgets: change(tab.widgets) })),
 });
 
+/** Ids are made of names, and names are given anew. */
+function withFreeId(layout: Layout, widget: Widget): Widget {
+  const taken = new Set(widgetsOf(layout).map(({ id }) => id));
+  let id = widget.id;
+  for (let count = 2; taken.has(id); count++) id = `${widget.id}-${count}`;
+  return { ...widget, id };
+}
+
 /** Puts a widget after the last of those that are like it, and else at the end of the first tab. */
-function putBeside(layout: Layout, widget: Widget, isLike: (other: Widget) => boolean): Layout {
+function putBeside(layout: Layout, wanted: Widget, isLike: (other: Widget) => boolean): Layout {
+  const widget = withFreeId(layout, wanted);
   const at = layout.tabs.findIndex(({ widgets }) => widgets.some(isLike));
   const into = Math.max(0, at);
   if (layout.tabs.length === 0) return { ...layout, side: [...layout.side, widget] };
@@ -189,7 +198,7 @@ function putField(layout: Layout, field: ModelField, order: ModelField[]): Layou
     groups.find(({ fieldIds }) => neighbour && fieldIds.includes(neighbour.id)) ??
     groups[0];
   if (!group) {
-    const made: Widget = { id: 'fields', kind: 'FIELDS', fieldIds: [field.id], takesNew: true };
+    const made = withFreeId(layout, { id: 'fields', kind: 'FIELDS', fieldIds: [field.id], takesNew: true });
     return { ...layout, side: [...layout.side, made] };
   }
   const last = neighbour ? group.fieldIds.indexOf(neighbour.id) : -1;

@@ -248,7 +248,7 @@ function Entry({ items }: { items: Notification[] }) {
       void navigate({
         to: '/objects/$namePlural/$id',
         params: { namePlural: objectNamePlural, id: recordId },
-        ...(commentId ? { hash: `comment-${commentId}` } : {}),
+        ...(commentId ? { search: { tab: 'comments' }, hash: `comment-${commentId}` } : {}),
       });
     else void navigate({ to: '/objects/$namePlural', params: { namePlural: objectNamePlural } });
   };

@@ -34,7 +34,9 @@ export const useFieldsShown = (): FieldsShown => {
 };
 
 /** Fields of groups, in the order of the page. What a layout shows otherwise is always read. */
-export function fieldsToRead(layout: Layout, fields: ModelField[], { view }: FieldsShown): ModelField[] {
+export function fieldsToRead(layout: Layout | null, fields: ModelField[], { view }: FieldsShown): ModelField[] {
+  // The record is not kept waiting for its layout; of very many fields the first are read meanwhile.
+  if (!layout) return fieldsInView(fields, view).shown;
   const own = new Set(widgetsOf(layout).flatMap((widget) => (widget.kind === 'FIELD' ? [widget.fieldId] : [])));
   const { shown } = fieldsInView(
     fields.filter(({ id }) => !own.has(id)),

@@ -2,7 +2,7 @@ import { ActionIcon, Tooltip } from '@mantine/core';
 import { IconArrowsDiagonal, IconChevronDown, IconChevronUp, IconX } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { useMemo, useState } from 'react';
-import { usualLayout } from '../layout/layout.ts';
+import { useLayout } from '../layout/layouts.ts';
 import { OpenRecordProvider } from '../layout/openRecord.ts';
 import { fieldsToRead, RecordBody, useFieldsShown } from '../layout/RecordBody.tsx';
 import { RecordSkeleton } from '../layout/RecordSkeleton.tsx';
@@ -76,7 +76,7 @@ export function PeekPanel(props: PeekPanelProps) {
 
 function Peeked({ model, object, id }: PeekPanelProps) {
   const fields = useMemo(() => visibleFields(object), [object]);
-  const layout = useMemo(() => usualLayout(model, object), [model, object]);
+  const layout = useLayout(model, object);
   const fieldsShown = useFieldsShown();
   const [tab, setTab] = useState<string | null>(null);
   const { row, status, ...state } = useRecord(model, object, id, fieldsToRead(layout, fields, fieldsShown));
@@ -86,7 +86,7 @@ function Peeked({ model, object, id }: PeekPanelProps) {
   const title = row ? recordLabel(model, object, row) || 'Untitled' : '';
   return (
     <div className={classes.body} aria-busy={row === null} tabIndex={0} role="region" aria-label={title || 'Loading'}>
-      {row ? (
+      {row && layout ? (
         <OpenRecordProvider
           value={{
             model,

@@ -15,7 +15,7 @@ import { Message } from '../app/Message.tsx';
 import { useNarrow } from '../app/phone.ts';
 import type { RecordSearch } from '../app/router.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
-import { usualLayout } from '../layout/layout.ts';
+import { useLayout } from '../layout/layouts.ts';
 import { OpenRecordProvider } from '../layout/openRecord.ts';
 import { fieldsToRead, RecordBody, useFieldsShown } from '../layout/RecordBody.tsx';
 import { RecordSkeleton } from '../layout/RecordSkeleton.tsx';
@@ -49,7 +49,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   const isNarrow = useNarrow();
   const rights = rightsOf(object);
   const fields = useMemo(() => visibleFields(object), [object]);
-  const layout = useMemo(() => usualLayout(model, object), [model, object]);
+  const layout = useLayout(model, object);
   const fieldsShown = useFieldsShown();
   const [dialog, setDialog] = useState<'share' | 'access' | null>(null);
   const [pastOf, setPastOf] = useState<ModelField | null>(null);
@@ -241,7 +241,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
         role="region"
         aria-label={label || object.labelSingular}
       >
-        {row ? (
+        {row && layout ? (
           <OpenRecordProvider
             value={{
               model,

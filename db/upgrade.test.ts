@@ -35,11 +35,14 @@ async function release(number: number, admin: pg.Client, adminUrl: string, scrat
   writeFileSync(join(migrationsFolder, 'current.sql'), '');
   await graphileMigrate.migrate({ ...migrationSettings(adminUrl), migrationsFolder });
   graphileMigratePools.clearAllPools();
-  // As that release could read it: criteria of duplicates were lists of fields.
+  // As that release could read it: criteria of duplicates were lists of fields, and tasks neither came again nor told of themselves.
   const manifest = JSON.parse(readFileSync(join(import.meta.dirname, 'standard', 'manifest.json'), 'utf8')) as {
-    objects: { duplicateCriteria?: unknown[] }[];
+    objects: { duplicateCriteria?: unknown[]; fields: { name: string }[] }[];
   };
-  for (const object of manifest.objects) delete object.duplicateCriteria;
+  for (const object of manifest.objects) {
+    delete object.duplicateCriteria;
+    object.fields = object.fields.filter(({ name }) => !['recurrence', 'reminder'].includes(name));
+  }
   await admin.query('insert into engine.standard_manifest (manifest) values ($1)', [JSON.stringify(manifest)]);
   for (const slug of ['one', 'two'])
     await admin.query('select engine.create_workspace($1, $1, $2)', [slug, `o@${slug}.example`]);

@@ -19,3 +19,16 @@ create index on metadata.layouts (workspace_id, role_id);
 --!include metadata/access.sql
 --!include metadata/changes.sql
 --!include metadata/manifest.sql
+
+-- Notes and tasks: rich texts that several write, recurrences and reminders.
+drop function core.task_columns(uuid);
+
+--!include core/notifications/tasks.sql
+--!include core/notifications/reminders.sql
+--!include engine/field_settings.sql
+--!include engine/tasks/recurrence.sql
+--!include engine/tasks/repeat.sql
+--!include engine/texts/save_text.sql
+--!include engine/desired.sql
+--!include engine/internals.sql
+--!include metadata/notes.sql

@@ -30,6 +30,7 @@ import { notificationsShared } from './tasks/notifications__shared.ts';
 import { notificationsDue } from './tasks/notifications__due.ts';
 import { notificationsMail } from './tasks/notifications__mail.ts';
 import { notificationsPurge } from './tasks/notifications__purge.ts';
+import { notificationsRemind } from './tasks/notifications__remind.ts';
 import { oauthPurge } from './tasks/oauth__purge.ts';
 import { sharesEnd } from './tasks/shares__end.ts';
 import { samlRefresh } from './tasks/saml__refresh.ts';
@@ -128,6 +129,7 @@ function makeTasks(
     notifications__due: notificationsDue(engine),
     notifications__mail: notificationsMail(engine),
     notifications__purge: notificationsPurge(engine),
+    notifications__remind: notificationsRemind(engine),
     oauth__purge: oauthPurge(engine),
     saml__refresh: samlRefresh(engine, makeProviderFetch(providers)),
     jobs__prune: jobsPrune(engine),

@@ -29,6 +29,7 @@ function sentence({ kind, label, objectLabel, actorName, detail }: { [name: stri
         ? `${who} assigned you ${more['count']} tasks`
         : `${who} assigned you ${what}`;
     case 'TASK_DUE':
+      if (more['state'] === 'REMINDER') return `${what} is due soon`;
       return more['state'] === 'OVERDUE' ? `${what} is overdue` : `${what} is due today`;
     case 'SHARED':
       return typeof more['with'] === 'string'

@@ -168,8 +168,8 @@ $$;
 create or replace function engine.desired_triggers(workspace_id uuid, scope uuid[], spec engine.column_spec[]) returns setof engine.fact
 language sql stable set search_path = ''
 as $$
-  select 'trigger', o.id || ' ' || t.name, o.id::text, o.table_name, t.name, t.definition,
-    engine.fact_comment(t.name, t.definition), null, null::boolean, null, null, null::oid
+  select 'trigger', o.id || ' ' || w.name, o.id::text, o.table_name, w.name, w.definition,
+    engine.fact_comment(w.name, w.definition), null, null::boolean, null, null, null::oid
   from metadata.objects o
   -- The log and the trash leave out what is not in transition tables; that what is computed differs is no change.
   left join (
@@ -179,9 +179,11 @@ as $$
   ) c on c.object_id = o.id
   cross join lateral (select engine.link_arguments(o, spec) as arguments) l
   cross join lateral (select engine.file_arguments(o.id, spec) as arguments) f
+  cross join lateral engine.repeat_trigger(o, spec) t
   cross join lateral (values
     ('_100_touch', format('before update on %%s for each row execute function engine.tg_records__touch(%s)', c.computed), true),
     ('_120_keep_files', format('before insert or update on %%s for each row execute function engine.tg_records__keep_files(%s)', f.arguments), f.arguments is not null),
+    ('_130_read_recurrence', t.reads, t.reads is not null),
     ('_200_log_insert', format('after insert on %%s referencing new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
@@ -190,7 +192,8 @@ as $$
     ('_210_log_links_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log_links(%s)', l.arguments), l.arguments is not null),
     ('_300_trash', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__trash(%L%s)', o.id, c.hidden), true),
     ('_310_hold_files', format('after insert or update on %%s for each row execute function engine.tg_records__hold_files(%L, %s)', o.id, f.arguments), f.arguments is not null),
+    ('_330_repeat', t.repeats, t.repeats is not null),
     ('_500_tell_core', format('after update on %%s for each row execute function engine.tg_records__tell_core(%L)', o.workspace_id), o.universal_identifier = 'standard:workspaceMember')
-  ) as t (name, definition, wanted)
-  where o.workspace_id = desired_triggers.workspace_id and t.wanted and (scope is null or o.id = any (scope))
+  ) as w (name, definition, wanted)
+  where o.workspace_id = desired_triggers.workspace_id and w.wanted and (scope is null or o.id = any (scope))
 $$;

@@ -11,6 +11,7 @@ from (values
   ('{NUMBER}', 'dataType', 'string', '{float,int,bigint}', null, null, 'Whether only whole numbers are held.'),
   ('{NUMBER}', 'type', 'string', '{number,percentage}', null, null, 'How it is shown.'),
   ('{NUMBER,NUMERIC,PERCENT,CURRENCY,FORMULA,ROLLUP}', 'decimals', 'number', null, 0, 15, 'How many decimals are shown.'),
+  ('{TEXT}', 'format', 'string', '{recurrence}', null, null, 'Whether it is shown and edited as when something comes again.'),
   ('{CURRENCY,DURATION}', 'format', 'string', '{short,full}', null, null, 'How it is shown.'),
   ('{DATE,DATE_TIME,FORMULA,ROLLUP}', 'displayFormat', 'string', '{RELATIVE,USER_SETTINGS,CUSTOM}', null, null, 'How it is shown.'),
   ('{DATE,DATE_TIME,FORMULA,ROLLUP}', 'customUnicodeDateFormat', 'string', null, 1, 100, 'How it is shown when displayFormat is CUSTOM.'),

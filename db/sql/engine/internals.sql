@@ -359,6 +359,14 @@ BEGIN ATOMIC
  SELECT engine.update_records(%2$L::uuid, %1$L::text, object_name, record_ids, patches, on_problem) AS update_records;
 END$function$, schema_name, workspace_id),
       null, 'Changes records of an object, 10,000 at most, all in one transaction. patches is {"field": value} for all of them, or a list of such, one for each of recordIds. What cannot be changed refuses all (onProblem REFUSE) or is left as it is (SKIP). Returns updated, and left: the ids of those that were left or are not there.'),
+    ('function', 'save_text', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.save_text(object_name text, record_id uuid, field_name text, base text, text text)
+ RETURNS jsonb
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.save_text(%2$L::uuid, %1$L::text, object_name, record_id, field_name, base, text) AS save_text;
+END$function$, schema_name, workspace_id),
+      null, 'Changes a rich text, its Markdown, that still is what base says, and leaves it as it is where somebody else has changed it meanwhile. Returns isSaved and text: what it is now, or null for a record that is gone.'),
     ('function', 'merge_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.merge_records(object_name text, survivor_id uuid, other_ids uuid[], data jsonb DEFAULT '{}'::jsonb)
  RETURNS uuid

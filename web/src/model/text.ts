@@ -1,3 +1,4 @@
+import { plainText } from './plainText.ts';
 import { formatDay, formatInstant, formatPattern, formatRelative, formatRelativeDay } from './dates.ts';
 import { formatDuration } from './duration.ts';
 import { withSigns } from './formats.ts';
@@ -144,7 +145,7 @@ export function formatValue(field: ModelField, value: FieldValue): string {
     case 'ACTOR':
       return partText(value, 'name') || partText(value, 'source').toLowerCase();
     case 'RICH_TEXT':
-      return partText(value, 'markdown').replace(/\s+/g, ' ').slice(0, 200);
+      return plainText(partText(value, 'markdown')).slice(0, 200);
     case 'FILES':
       return Array.isArray(value) ? value.map(fileName).join(', ') : '';
     case 'RAW_JSON':

@@ -1,3 +1,4 @@
+import { formatInstant } from '../model/dates.ts';
 import { ask, perform } from '../model/calls.ts';
 
 export interface Notification {
@@ -75,6 +76,11 @@ export function wording({ kind, actorName, detail }: Notification): { before: st
         ? { before: `${who} assigned you ${detail['count'].toLocaleString('en')} tasks`, after: '' }
         : { before: `${who} assigned you`, after: '' };
     case 'TASK_DUE':
+      if (detail['state'] === 'REMINDER')
+        return {
+          before: '',
+          after: typeof detail['dueAt'] === 'string' ? `is due ${formatInstant(detail['dueAt'])}` : 'is due soon',
+        };
       return { before: '', after: detail['state'] === 'OVERDUE' ? 'is overdue' : 'is due today' };
     case 'SHARED':
       return { before: `${who} shared`, after: detail['with'] ? `with ${detail['with']}` : 'with you' };

@@ -1,6 +1,6 @@
 import { Switch, Tooltip } from '@mantine/core';
 import { IconCheck, IconHistory, IconLoader2 } from '@tabler/icons-react';
-import { useEffect, useRef, useState, type MouseEvent } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState, type MouseEvent } from 'react';
 import { computedNote } from '../fields/computedNote.ts';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
 import { FieldEditor } from '../fields/FieldEditor.tsx';
@@ -36,6 +36,8 @@ interface FieldRowProps {
   onPast?: (() => void) | undefined;
 }
 
+const RichText = lazy(async () => ({ default: (await import('../texts/RichText.tsx')).RichText }));
+
 /** A field of a record page: reads as text, and turns into its editor where it stands. */
 export function FieldRow(props: FieldRowProps) {
   const { model, field, row, save, flashing, emphasis, wide, readOnly, demand, onSave, onUnread, onDrop, onPast } =
@@ -46,6 +48,7 @@ export function FieldRow(props: FieldRowProps) {
   const refusal = save?.kind === 'refused' ? save.refusal : null;
   const value = refusal ? refusal.value : readValue(model, field, row);
   const reason = refusal?.reason ?? demand ?? null;
+  const object = model.objects.find((each) => each.fields.includes(field));
   const note = computedNote(model, field);
   const editable = !readOnly && isEditable(field);
   const TypeIcon = FIELD_TYPES[field.type].icon;
@@ -71,7 +74,8 @@ export function FieldRow(props: FieldRowProps) {
       if (!focused || focused === document.body) button.current?.focus();
     });
   };
-  const long = wide && isParts(value) ? String(value['markdown'] ?? '') : '';
+  const isText = wide === true && field.type === 'RICH_TEXT' && object !== undefined;
+  const text = isText && isParts(value) ? String(value['markdown'] ?? '') : '';
 
   return (
     <div
@@ -103,64 +107,77 @@ export function FieldRow(props: FieldRowProps) {
           ) : null}
         </div>
       </Tooltip>
-      <div
-        className={classes.fieldValue}
-        data-emphasis={emphasis || undefined}
-        data-editing={editing || undefined}
-        data-readonly={!editable || undefined}
-        data-refused={reason !== null || undefined}
-        data-elsewhere={editedBy !== undefined || undefined}
-        onClick={edit}
-      >
-        {field.type === 'BOOLEAN' && editable ? (
-          <Switch
-            size="xs"
-            checked={value === true}
-            aria-label={field.label}
-            onChange={(event) => onSave(event.currentTarget.checked)}
-            onClick={(event) => event.stopPropagation()}
-          />
-        ) : editing ? (
-          <FieldEditor
+      {isText ? (
+        <Suspense fallback={<div className={classes.longText}>{text}</div>}>
+          <RichText
+            key={row.id}
+            model={model}
+            object={object}
             field={field}
-            value={value}
-            typed={refusal?.text ?? null}
-            problem={refusal?.reason}
-            recordId={row.id}
-            onSave={onSave}
-            onUnread={onUnread}
-            onDrop={onDrop}
-            done={done}
+            id={row.id}
+            text={text}
+            readOnly={!editable}
+            onEditing={(isEditing) => onEditing?.(isEditing)}
           />
-        ) : null}
-        {field.type === 'BOOLEAN' && editable ? null : editing && !wide ? null : (
-          <>
-            {refusal?.text ? (
-              <span>{refusal.text}</span>
-            ) : wide && long ? (
-              <div className={classes.longText}>{long}</div>
-            ) : value === null ? (
-              <span className={classes.emptyValue}>
-                {editable ? (wide ? 'Write something…' : isNeeded(model, field) ? 'Required' : 'Empty') : '–'}
-              </span>
-            ) : wide ? null : (
-              <FieldDisplay field={field} value={value} full />
-            )}
-            {editable ? (
-              <button
-                ref={button}
-                type="button"
-                className={classes.editButton}
-                aria-label={`Edit ${field.label}: ${formatValue(field, value) || 'empty'}`}
-                onClick={() => setEditing(true)}
-              />
-            ) : null}
-          </>
-        )}
-        {save?.kind === 'saving' ? <IconLoader2 size={14} className={classes.saving} aria-label="Saving" /> : null}
-        {save?.kind === 'pending' ? <PendingMark /> : null}
-        {save?.kind === 'saved' ? <IconCheck size={14} className={classes.saved} aria-label="Saved" /> : null}
-      </div>
+        </Suspense>
+      ) : (
+        <div
+          className={classes.fieldValue}
+          data-emphasis={emphasis || undefined}
+          data-editing={editing || undefined}
+          data-readonly={!editable || undefined}
+          data-refused={reason !== null || undefined}
+          data-elsewhere={editedBy !== undefined || undefined}
+          onClick={edit}
+        >
+          {field.type === 'BOOLEAN' && editable ? (
+            <Switch
+              size="xs"
+              checked={value === true}
+              aria-label={field.label}
+              onChange={(event) => onSave(event.currentTarget.checked)}
+              onClick={(event) => event.stopPropagation()}
+            />
+          ) : editing ? (
+            <FieldEditor
+              field={field}
+              value={value}
+              typed={refusal?.text ?? null}
+              problem={refusal?.reason}
+              recordId={row.id}
+              onSave={onSave}
+              onUnread={onUnread}
+              onDrop={onDrop}
+              done={done}
+            />
+          ) : null}
+          {field.type === 'BOOLEAN' && editable ? null : editing && !wide ? null : (
+            <>
+              {refusal?.text ? (
+                <span>{refusal.text}</span>
+              ) : value === null ? (
+                <span className={classes.emptyValue}>
+                  {editable ? (isNeeded(model, field) ? 'Required' : 'Empty') : '–'}
+                </span>
+              ) : wide ? null : (
+                <FieldDisplay field={field} value={value} full />
+              )}
+              {editable ? (
+                <button
+                  ref={button}
+                  type="button"
+                  className={classes.editButton}
+                  aria-label={`Edit ${field.label}: ${formatValue(field, value) || 'empty'}`}
+                  onClick={() => setEditing(true)}
+                />
+              ) : null}
+            </>
+          )}
+          {save?.kind === 'saving' ? <IconLoader2 size={14} className={classes.saving} aria-label="Saving" /> : null}
+          {save?.kind === 'pending' ? <PendingMark /> : null}
+          {save?.kind === 'saved' ? <IconCheck size={14} className={classes.saved} aria-label="Saved" /> : null}
+        </div>
+      )}
       {editedBy ? (
         <div className={classes.fieldElsewhere} role="status">
           {editedBy} is editing this

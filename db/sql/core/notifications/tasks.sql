@@ -1,15 +1,15 @@
 -- Tasks: who was given one, from the event log, and whose is due, by a job. Both for many at a time.
 
 -- The columns of the standard tasks as they are called now; null where an administrator has removed what is asked for.
-create or replace function core.task_columns(workspace_id uuid, out object metadata.objects, out assignee text, out due_at text, out status text)
+create or replace function core.task_columns(workspace_id uuid, out object metadata.objects, out assignee text, out due_at text, out status text, out reminder text)
 language plpgsql stable set search_path = ''
 as $$
 begin
   select o.* into object from metadata.objects o
   where o.workspace_id = task_columns.workspace_id and o.universal_identifier = 'standard:task' and o.is_active and o.deleted_at is null;
   select max(c.name) filter (where f.universal_identifier = 'standard:task.assignee'), max(c.name) filter (where f.universal_identifier = 'standard:task.dueAt'),
-    max(c.name) filter (where f.universal_identifier = 'standard:task.status')
-  into assignee, due_at, status
+    max(c.name) filter (where f.universal_identifier = 'standard:task.status'), max(c.name) filter (where f.universal_identifier = 'standard:task.reminder')
+  into assignee, due_at, status, reminder
   from engine.field_columns(task_columns.workspace_id, array[(object).id]) c join metadata.fields f on f.id = c.field_id
   where (object).id is not null;
 end

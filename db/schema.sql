@@ -6070,6 +6070,51 @@ end
 $function$;
 comment on function core.notify_mentioned(uuid,bigint[]) is 'Tells members which texts of records others mentioned them in, in these statements. Doing it again tells nobody again.';
 
+CREATE OR REPLACE FUNCTION core.notify_reminder(workspace_id uuid, task_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_task record;
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_count int;
+  r record;
+begin
+  select * into v_task from core.task_columns(workspace_id);
+  if v_schema is null or v_task.assignee is null or v_task.due_at is null or v_task.reminder is null then
+    return 0;
+  end if;
+  execute format($sql$
+      select m.id as member_id, i.pg_role, t.%3$I as due_at, t.%3$I - make_interval(secs => t.%4$I) as at from %1$I.%2$I t
+      join core.members m on m.id = t.%5$I and m.workspace_id = $1 and m.is_active
+      join metadata.roles i on i.id = m.role_id
+      where t.id = $2 and t.%4$I is not null %6$s
+    $sql$, v_schema, (v_task.object).table_name, v_task.due_at, v_task.reminder, v_task.assignee, case when v_task.status is not null then format('and t.%I is distinct from ''DONE''', v_task.status) end)
+  into r using workspace_id, task_id;
+  -- Put off meanwhile, it has another job; what is long past is told as overdue.
+  if r.member_id is null or r.at > now() or r.due_at < now() - interval '1 day' then
+    return 0;
+  end if;
+  execute format($sql$
+      insert into core.notifications (workspace_id, member_id, kind, object_id, record_id, detail, key, is_in_app, mail_at)
+      select $1, c.member_id, 'TASK_DUE', $2, t.id, jsonb_build_object('state', 'REMINDER', 'dueAt', $5), 'remind:' || t.id || ':' || extract(epoch from $6), c.is_in_app,
+        case when c.mail_at is not null then now() + interval '1 minute' end
+      from %I.%I t cross join core.notification_choices($1, array[$3], 'TASK_DUE') c
+      where t.id = $4 and %s
+      on conflict do nothing
+    $sql$, v_schema, (v_task.object).table_name, engine.condition_of(r.pg_role, (v_task.object).id, 'READ', 't.', r.member_id))
+  using workspace_id, (v_task.object).id, r.member_id, task_id, r.due_at, r.at;
+  get diagnostics v_count = row_count;
+  if v_count > 0 then
+    perform core.wake_members(workspace_id, array[r.member_id]);
+  end if;
+  return v_count;
+end
+$function$;
+comment on function core.notify_reminder(uuid,uuid) is 'Reminds the member who has a task of it, if its time has come. Doing it again tells nobody again.';
+
 CREATE OR REPLACE FUNCTION core.notify_shared(workspace_id uuid, share_id uuid)
  RETURNS integer
  LANGUAGE plpgsql
@@ -6163,6 +6208,34 @@ AS $function$
   select p.media_type, p.content from core.member_photos p join core.members m on m.id = p.member_id
   where p.id = photo.id and m.workspace_id = photo.workspace_id
 $function$;
+
+CREATE OR REPLACE FUNCTION core.plan_reminders(workspace_id uuid, batches bigint[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_task record;
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_count int;
+begin
+  select * into v_task from core.task_columns(workspace_id);
+  if v_schema is null or v_task.assignee is null or v_task.due_at is null or v_task.reminder is null then
+    return 0;
+  end if;
+  execute format($sql$
+      select count(graphile_worker.add_job('notifications__remind', json_build_object('workspace_id', $1, 'task_id', t.id), run_at => t.%5$I - make_interval(secs => t.%6$I), job_key => 'remind:' || t.id))
+      from %1$I.%2$I t
+      where t.id in (select e.record_id from %1$I.record_events e where e.batch = any ($2) and e.object_id = $3 and e.action in ('created', 'updated')
+          and e.after ?| array[%4$L, %5$L, %6$L, %7$L])
+        and t.%5$I > now() and t.%6$I is not null and t.%4$I is not null
+    $sql$, v_schema, (v_task.object).table_name, null, v_task.assignee, v_task.due_at, v_task.reminder, coalesce(v_task.status, v_task.due_at))
+  into v_count using workspace_id, batches, (v_task.object).id;
+  return v_count;
+end
+$function$;
+comment on function core.plan_reminders(uuid,bigint[]) is 'Sets the clock for the reminders of tasks that these statements wrote.';
 
 CREATE OR REPLACE FUNCTION core.primary_domain(slug text)
  RETURNS text
@@ -7453,7 +7526,7 @@ end
 $function$;
 comment on function core.take_saml_assertion(uuid,bytea,text) is 'What an assertion said, for who comes with its ticket and has made the request that it answers: once, and within ten minutes.';
 
-CREATE OR REPLACE FUNCTION core.task_columns(workspace_id uuid, OUT object metadata.objects, OUT assignee text, OUT due_at text, OUT status text)
+CREATE OR REPLACE FUNCTION core.task_columns(workspace_id uuid, OUT object metadata.objects, OUT assignee text, OUT due_at text, OUT status text, OUT reminder text)
  RETURNS record
  LANGUAGE plpgsql
  STABLE
@@ -7463,8 +7536,8 @@ begin
   select o.* into object from metadata.objects o
   where o.workspace_id = task_columns.workspace_id and o.universal_identifier = 'standard:task' and o.is_active and o.deleted_at is null;
   select max(c.name) filter (where f.universal_identifier = 'standard:task.assignee'), max(c.name) filter (where f.universal_identifier = 'standard:task.dueAt'),
-    max(c.name) filter (where f.universal_identifier = 'standard:task.status')
-  into assignee, due_at, status
+    max(c.name) filter (where f.universal_identifier = 'standard:task.status'), max(c.name) filter (where f.universal_identifier = 'standard:task.reminder')
+  into assignee, due_at, status, reminder
   from engine.field_columns(task_columns.workspace_id, array[(object).id]) c join metadata.fields f on f.id = c.field_id
   where (object).id is not null;
 end
@@ -12863,6 +12936,14 @@ BEGIN ATOMIC
  SELECT engine.update_records(%2$L::uuid, %1$L::text, object_name, record_ids, patches, on_problem) AS update_records;
 END$function$, schema_name, workspace_id),
       null, 'Changes records of an object, 10,000 at most, all in one transaction. patches is {"field": value} for all of them, or a list of such, one for each of recordIds. What cannot be changed refuses all (onProblem REFUSE) or is left as it is (SKIP). Returns updated, and left: the ids of those that were left or are not there.'),
+    ('function', 'save_text', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.save_text(object_name text, record_id uuid, field_name text, base text, text text)
+ RETURNS jsonb
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.save_text(%2$L::uuid, %1$L::text, object_name, record_id, field_name, base, text) AS save_text;
+END$function$, schema_name, workspace_id),
+      null, 'Changes a rich text, its Markdown, that still is what base says, and leaves it as it is where somebody else has changed it meanwhile. Returns isSaved and text: what it is now, or null for a record that is gone.'),
     ('function', 'merge_records', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.merge_records(object_name text, survivor_id uuid, other_ids uuid[], data jsonb DEFAULT '{}'::jsonb)
  RETURNS uuid
@@ -13226,8 +13307,8 @@ CREATE OR REPLACE FUNCTION engine.desired_triggers(workspace_id uuid, scope uuid
  STABLE
  SET search_path TO ''
 AS $function$
-  select 'trigger', o.id || ' ' || t.name, o.id::text, o.table_name, t.name, t.definition,
-    engine.fact_comment(t.name, t.definition), null, null::boolean, null, null, null::oid
+  select 'trigger', o.id || ' ' || w.name, o.id::text, o.table_name, w.name, w.definition,
+    engine.fact_comment(w.name, w.definition), null, null::boolean, null, null, null::oid
   from metadata.objects o
   -- The log and the trash leave out what is not in transition tables; that what is computed differs is no change.
   left join (
@@ -13237,9 +13318,11 @@ AS $function$
   ) c on c.object_id = o.id
   cross join lateral (select engine.link_arguments(o, spec) as arguments) l
   cross join lateral (select engine.file_arguments(o.id, spec) as arguments) f
+  cross join lateral engine.repeat_trigger(o, spec) t
   cross join lateral (values
     ('_100_touch', format('before update on %%s for each row execute function engine.tg_records__touch(%s)', c.computed), true),
     ('_120_keep_files', format('before insert or update on %%s for each row execute function engine.tg_records__keep_files(%s)', f.arguments), f.arguments is not null),
+    ('_130_read_recurrence', t.reads, t.reads is not null),
     ('_200_log_insert', format('after insert on %%s referencing new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_update', format('after update on %%s referencing old table as old_rows new table as new_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
     ('_200_log_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log(%L, %L%s)', o.id, o.workspace_id, c.hidden), o.is_audited),
@@ -13248,9 +13331,10 @@ AS $function$
     ('_210_log_links_delete', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__log_links(%s)', l.arguments), l.arguments is not null),
     ('_300_trash', format('after delete on %%s referencing old table as old_rows for each statement execute function engine.tg_records__trash(%L%s)', o.id, c.hidden), true),
     ('_310_hold_files', format('after insert or update on %%s for each row execute function engine.tg_records__hold_files(%L, %s)', o.id, f.arguments), f.arguments is not null),
+    ('_330_repeat', t.repeats, t.repeats is not null),
     ('_500_tell_core', format('after update on %%s for each row execute function engine.tg_records__tell_core(%L)', o.workspace_id), o.universal_identifier = 'standard:workspaceMember')
-  ) as t (name, definition, wanted)
-  where o.workspace_id = desired_triggers.workspace_id and t.wanted and (scope is null or o.id = any (scope))
+  ) as w (name, definition, wanted)
+  where o.workspace_id = desired_triggers.workspace_id and w.wanted and (scope is null or o.id = any (scope))
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.destroy_record(caller name, schema_name text, object_name text, record_id uuid)
@@ -19974,6 +20058,36 @@ CREATE OR REPLACE FUNCTION engine.new_app_secret()
  SET search_path TO ''
 AS $function$ select 'rvs_' || core.random_token() $function$;
 
+CREATE OR REPLACE FUNCTION engine.next_occurrence(recurrence text, due timestamp with time zone, zone text, after timestamp with time zone, OUT next_due timestamp with time zone, OUT next_recurrence text)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_parts jsonb := engine.read_recurrence(recurrence);
+  v_due timestamp := due at time zone zone;
+  v_day date := v_due::date;
+  v_count int := (v_parts ->> 'COUNT')::int;
+begin
+  -- From the 31st it goes to the 30th and back.
+  if v_parts ->> 'FREQ' in ('MONTHLY', 'YEARLY') and not v_parts ?| '{BYDAY,BYMONTHDAY}'::text[] and extract(day from v_day) > 28 then
+    v_parts := v_parts || jsonb_build_object('BYMONTHDAY', extract(day from v_day)::text);
+  end if;
+  loop
+    v_day := engine.next_recurrence_day(v_parts, v_day);
+    v_count := v_count - 1;
+    if v_day is null or v_count < 1 or v_day > to_date(left(v_parts ->> 'UNTIL', 8), 'YYYYMMDD') then
+      next_due := null;
+      return;
+    end if;
+    next_due := (v_day + v_due::time) at time zone zone;
+    exit when next_due > after;
+  end loop;
+  next_recurrence := engine.write_recurrence(v_parts || case when v_count is null then '{}' else jsonb_build_object('COUNT', v_count::text) end);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.next_online_change(workspace_id uuid)
  RETURNS metadata.online_changes
  LANGUAGE sql
@@ -19982,6 +20096,39 @@ CREATE OR REPLACE FUNCTION engine.next_online_change(workspace_id uuid)
 AS $function$
   select c from metadata.online_changes c where c.workspace_id = next_online_change.workspace_id and c.status in ('QUEUED', 'RUNNING')
   order by c.attempts, array_position('{NUMBER,TYPE,BACKFILL,NOT_NULL,VALIDATE,INDEX}', c.kind), c.created_at limit 1
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.next_recurrence_day(parts jsonb, day date)
+ RETURNS date
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_interval int := coalesce((parts ->> 'INTERVAL')::int, 1);
+  v_days int[];
+  v_weekday int := extract(isodow from day);
+  v_next date;
+begin
+  case parts ->> 'FREQ'
+    when 'DAILY' then
+      return day + v_interval;
+    when 'WEEKLY' then
+      v_days := coalesce((select array_agg(array_position('{MO,TU,WE,TH,FR,SA,SU}'::text[], d)) from regexp_split_to_table(parts ->> 'BYDAY', ',') d), array[v_weekday]);
+      return coalesce((select min(d) - v_weekday + day from unnest(v_days) d where d > v_weekday),
+        day - v_weekday + 7 * v_interval + (select min(d) from unnest(v_days) d));
+    else
+      -- A fifth Monday is not in every month.
+      for i in 0 .. 60 loop
+        v_next := engine.recurrence_day(parts, (date_trunc('month', day) + make_interval(months => i * v_interval * case parts ->> 'FREQ' when 'YEARLY' then 12 else 1 end))::date,
+          extract(day from day)::int);
+        if v_next > day then
+          return v_next;
+        end if;
+      end loop;
+      return null;
+  end case;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.next_revision(f metadata.fields)
@@ -22670,6 +22817,44 @@ AS $function$
 $function$;
 comment on function engine.read_policy(name,oid) is 'The records of a tenant table that a role sees, as the condition of its policies; for functions that run as the owner and name one table only.';
 
+CREATE OR REPLACE FUNCTION engine.read_recurrence(recurrence text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_text text := upper(regexp_replace(recurrence, '^\s*(RRULE:)?|\s+|;\s*$', '', 'gi'));
+  v_parts jsonb;
+  v_freq text;
+begin
+  if v_text !~ '^[A-Z]+=[^=;]+(;[A-Z]+=[^=;]+)*$' or length(v_text) > 200 then
+    return null;
+  end if;
+  select jsonb_object_agg(split_part(p, '=', 1), split_part(p, '=', 2)) into v_parts from regexp_split_to_table(v_text, ';') p;
+  v_freq := v_parts ->> 'FREQ';
+  if (select count(*) from regexp_split_to_table(v_text, ';')) <> (select count(*) from jsonb_object_keys(v_parts))
+    or v_parts - '{FREQ,INTERVAL,BYDAY,BYMONTHDAY,UNTIL,COUNT,WKST}'::text[] <> '{}'
+    or v_freq is null or v_freq not in ('DAILY', 'WEEKLY', 'MONTHLY', 'YEARLY')
+    or coalesce(v_parts ->> 'INTERVAL', '1') !~ '^[1-9][0-9]{0,2}$'
+    or coalesce(v_parts ->> 'COUNT', '1') !~ '^[1-9][0-9]{0,3}$'
+    or v_parts ?& '{COUNT,UNTIL}'::text[] or v_parts ?& '{BYDAY,BYMONTHDAY}'::text[]
+    or v_parts ? 'BYDAY' and not coalesce(case v_freq when 'WEEKLY' then v_parts ->> 'BYDAY' ~ '^(MO|TU|WE|TH|FR|SA|SU)(,(MO|TU|WE|TH|FR|SA|SU))*$'
+      when 'MONTHLY' then v_parts ->> 'BYDAY' ~ '^([1-5]|-1)(MO|TU|WE|TH|FR|SA|SU)$' end, false)
+    or v_parts ? 'BYMONTHDAY' and not (v_freq in ('MONTHLY', 'YEARLY') and v_parts ->> 'BYMONTHDAY' ~ '^([1-9]|[12][0-9]|3[01]|-1)$')
+    or v_parts ? 'UNTIL' and v_parts ->> 'UNTIL' !~ '^[0-9]{8}(T[0-9]{6}Z?)?$' then
+    return null;
+  end if;
+  if v_parts ? 'UNTIL' then
+    -- There is no 30 February.
+    perform make_date(left(v_parts ->> 'UNTIL', 4)::int, substr(v_parts ->> 'UNTIL', 5, 2)::int, substr(v_parts ->> 'UNTIL', 7, 2)::int);
+  end if;
+  return v_parts - 'WKST';
+exception when datetime_field_overflow then
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.read_uuid(content text)
  RETURNS uuid
  LANGUAGE sql
@@ -22978,6 +23163,33 @@ begin
     select to_char(e.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || '~' || e.key || case when e.batch is null then coalesce('~' || coalesce(e.last_event, v_from.event), '') else '' end,
       e.kind, e.happened_at, e.actor_type, e.actor_id, e.actor_name, e.source, e.batch, e.seq, e.action, e.before, e.after, e.comment_id, e.body, e.mentions, e.related_object, e.related_id
     from entry e order by e.at desc, e.key collate "C" desc limit v_limit;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.recurrence_day(parts jsonb, month date, usual integer)
+ RETURNS date
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  v_first date := date_trunc('month', month)::date;
+  v_last date := (date_trunc('month', month) + interval '1 month' - interval '1 day')::date;
+  v_weekday int;
+  v_nth int;
+begin
+  if parts ? 'BYDAY' then
+    v_weekday := array_position('{MO,TU,WE,TH,FR,SA,SU}'::text[], right(parts ->> 'BYDAY', 2));
+    v_nth := left(parts ->> 'BYDAY', -2)::int;
+    if v_nth = -1 then
+      return v_last - ((extract(isodow from v_last)::int - v_weekday + 7) % 7);
+    end if;
+    v_first := v_first + ((v_weekday - extract(isodow from v_first)::int + 7) % 7) + 7 * (v_nth - 1);
+    return case when v_first <= v_last then v_first end;
+  elsif parts ->> 'BYMONTHDAY' = '-1' then
+    return v_last;
+  end if;
+  return least(v_last, v_first + coalesce((parts ->> 'BYMONTHDAY')::int, usual) - 1);
 end
 $function$;
 
@@ -23338,6 +23550,40 @@ exception
     raise exception 'Records do not fit the repair, so it was not made: %', sqlerrm using errcode = 'RV023', hint = 'Correct those records first.';
   when dependent_objects_still_exist then
     raise exception 'Something else needs it, so it was not dropped: %', sqlerrm using errcode = 'RV085', hint = 'Drop or change that first.';
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.repeat_trigger(object metadata.objects, spec engine.column_spec[], OUT reads text, OUT repeats text)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_due text;
+  v_recurrence text;
+  v_recurrence_field text;
+  v_status text;
+  v_assignee text;
+  v_others text;
+begin
+  if (object).universal_identifier is distinct from 'standard:task' then
+    return;
+  end if;
+  select max(s.name) filter (where f.universal_identifier = 'standard:task.dueAt'), max(s.name) filter (where f.universal_identifier = 'standard:task.recurrence'),
+    max(f.name) filter (where f.universal_identifier = 'standard:task.recurrence'),
+    max(s.name) filter (where f.universal_identifier = 'standard:task.status'), max(s.name) filter (where f.universal_identifier = 'standard:task.assignee'),
+    string_agg(quote_literal(s.name), ', ' order by s.name) filter (where s.generated_kind is null and not f.is_system and not f.is_unique and f.type not in ('AUTO_NUMBER', 'FILES')
+      and coalesce(f.universal_identifier, '') not in ('standard:task.dueAt', 'standard:task.recurrence', 'standard:task.status'))
+  into v_due, v_recurrence, v_recurrence_field, v_status, v_assignee, v_others
+  from metadata.fields f join unnest(spec) s on s.field_id = f.id
+  where f.object_id = (object).id and f.is_active and f.deleted_at is null;
+  if v_recurrence is not null then
+    reads := format('before insert or update on %%s for each row execute function engine.tg_tasks__read_recurrence(%L, %L)', v_recurrence, v_recurrence_field);
+  end if;
+  if v_recurrence is not null and v_due is not null and v_status is not null and v_others is not null then
+    repeats := format('after update on %%s for each row execute function engine.tg_tasks__repeat(%L, %L, %L, %L, %L, %s)', (object).id, v_due, v_recurrence, coalesce(v_assignee, ''), v_status, v_others);
+  end if;
 end
 $function$;
 
@@ -24877,6 +25123,43 @@ CREATE OR REPLACE FUNCTION engine.same_sql(a jsonb, b jsonb)
  IMMUTABLE
  SET search_path TO ''
 AS $function$ select coalesce(string_agg(format('%s is not distinct from %s', e.value, b ->> e.key), ' and '), 'true') from jsonb_each_text(a) e $function$;
+
+CREATE OR REPLACE FUNCTION engine.save_text(workspace_id uuid, schema_name text, object_name text, record_id uuid, field_name text, base text, text text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_table regclass;
+  v_column text;
+  v_document text;
+  v_found boolean;
+  v_present text;
+begin
+  select format('%I.%I', schema_name, o.table_name)::regclass,
+    lower(regexp_replace(f.name, '([A-Z])', '_\1', 'g')) || '_markdown', lower(regexp_replace(f.name, '([A-Z])', '_\1', 'g')) || '_document'
+  into v_table, v_column, v_document
+  from metadata.objects o join metadata.fields f on f.object_id = o.id
+  where o.workspace_id = save_text.workspace_id and o.name_singular = object_name and o.is_active and o.deleted_at is null
+    and f.name = field_name and f.type = 'RICH_TEXT' and f.is_active and f.deleted_at is null;
+  if v_table is null then
+    raise exception 'There is no rich text "%" of "%".', field_name, object_name using errcode = 'RV285', column = 'field_name', hint = 'Give the API names of an object and of a field of it, such as note and bodyV2.';
+  elsif length(text) > 500000 then
+    raise exception 'A text may have 500,000 characters.' using errcode = 'RV286', column = 'text', hint = 'Put a part of it into another note.';
+  end if;
+  execute format('update %1$s t set %2$I = nullif($1, ''''), %3$I = null where t.id = $2 and coalesce(t.%2$I, '''') = coalesce($3, '''')', v_table, v_column, v_document) using text, record_id, base;
+  get diagnostics v_found = row_count;
+  if v_found then
+    return jsonb_build_object('isSaved', true, 'text', coalesce(text, ''));
+  end if;
+  execute format('select true, coalesce(t.%I, '''') from %s t where t.id = $1', v_column, v_table) into v_found, v_present using record_id;
+  if v_found and v_present = coalesce(base, '') then
+    raise exception 'Your role may not change this record.' using errcode = '42501', hint = 'Ask who may to share it with you.';
+  end if;
+  -- A record that is gone has no text.
+  return jsonb_build_object('isSaved', false, 'text', v_present);
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.scan_duplicates(object_id uuid)
  RETURNS integer
@@ -27949,6 +28232,79 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tg_tasks__read_recurrence()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_text text := to_jsonb(new) ->> tg_argv[0];
+  v_parts jsonb;
+begin
+  if v_text is null then
+    return new;
+  end if;
+  v_parts := engine.read_recurrence(v_text);
+  if v_text <> '' and v_parts is null then
+    raise exception 'This is no recurrence that can be read: %', left(v_text, 100) using errcode = 'RV284', column = tg_argv[1],
+      hint = 'Write it as calendars do, such as FREQ=WEEKLY;BYDAY=MO,TH or FREQ=MONTHLY;INTERVAL=3;UNTIL=20301231.';
+  end if;
+  return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], engine.write_recurrence(v_parts)));
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_tasks__repeat()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_new jsonb := to_jsonb(new);
+  v_due timestamptz;
+  v_zone text;
+  v_next record;
+  v_id uuid;
+  v_made int;
+  v_join record;
+begin
+  if v_new ->> tg_argv[2] is null or v_new ->> tg_argv[4] is distinct from 'DONE' or to_jsonb(old) ->> tg_argv[4] = 'DONE' or engine.is_quiet() then
+    return null;
+  end if;
+  v_due := coalesce((v_new ->> tg_argv[1])::timestamptz, now());
+  execute format('select w.time_zone from %I.workspace_members w where w.id = $1', tg_table_schema) into v_zone using coalesce((v_new ->> tg_argv[3])::uuid, engine.current_member());
+  select * into v_next from engine.next_occurrence(v_new ->> tg_argv[2], v_due, core.zone_or_utc(v_zone), greatest(v_due, now()));
+  if v_next.next_due is null then
+    return null;
+  end if;
+  v_id := md5(new.id || ' ' || extract(epoch from v_next.next_due))::uuid;
+  execute format('insert into %1$I.%2$I (id, %3$I, %4$I%5$s) select $1, $2, $3%6$s from jsonb_populate_record(null::%1$I.%2$I, $4) r on conflict (id) do nothing',
+    tg_table_schema, tg_table_name, tg_argv[1], tg_argv[2], (select string_agg(format(', %I', c), '') from unnest(tg_argv[5:]) c), (select string_agg(format(', r.%I', c), '') from unnest(tg_argv[5:]) c))
+  using v_id, v_next.next_due, v_next.next_recurrence, v_new;
+  get diagnostics v_made = row_count;
+  if v_made = 0 then
+    return null;
+  end if;
+  -- It was made before and deleted, by undoing: it is there again.
+  execute format('delete from %I.trash t where t.object_id = $1 and t.record_id = $2', tg_table_schema) using tg_argv[0]::uuid, v_id;
+  -- It concerns what the one before concerns.
+  select o.table_name, max(c.name) filter (where f.universal_identifier = 'standard:taskTarget.task') as own,
+    string_agg(format('%I', c.name), ', ') filter (where f.universal_identifier <> 'standard:taskTarget.task') as others
+  into v_join
+  from metadata.objects t
+  join metadata.objects o on o.workspace_id = t.workspace_id and o.universal_identifier = 'standard:taskTarget' and o.is_active and o.deleted_at is null
+  cross join lateral engine.field_columns(o.workspace_id, array[o.id]) c
+  join metadata.fields f on f.id = c.field_id and f.type in ('RELATION', 'MORPH_RELATION')
+  where t.id = tg_argv[0]::uuid
+  group by 1;
+  if v_join.own is not null and v_join.others is not null then
+    execute format('insert into %1$I.%2$I (%3$I, %4$s) select $1, %4$s from %1$I.%2$I where %3$I = $2', tg_table_schema, v_join.table_name, v_join.own, v_join.others) using v_id, new.id;
+  end if;
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.tg_team_members__note()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -29772,6 +30128,13 @@ AS $function$
   where other is null or "row" -> c is distinct from other -> c
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.write_recurrence(parts jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+RETURN (SELECT string_agg(((u.k || '='::text) || (write_recurrence.parts ->> u.k)), ';'::text ORDER BY u.n) AS string_agg FROM unnest('{FREQ,INTERVAL,BYDAY,BYMONTHDAY,UNTIL,COUNT}'::text[]) WITH ORDINALITY u(k, n) WHERE (write_recurrence.parts ? u.k));
+
 CREATE OR REPLACE FUNCTION engine.write_values(table_name text, id uuid, "values" jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -31012,6 +31375,25 @@ begin
 end
 $function$;
 comment on function metadata.keep_files(uuid) is 'Lets attachments lead to the records of an object, too, so that these have files. False when they do already.';
+
+CREATE OR REPLACE FUNCTION metadata.keep_notes(object_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  insert into metadata.relations (field_id, target_object_id, inverse_label, inverse_name, on_delete)
+  select f.id, o.id, j.label, j.name, 'CASCADE'
+  from metadata.objects o
+  cross join (values ('standard:noteTarget', 'Notes', 'noteTargets'), ('standard:taskTarget', 'Tasks', 'taskTargets')) j (identifier, label, name)
+  join metadata.objects t on t.workspace_id = o.workspace_id and t.universal_identifier = j.identifier and t.deleted_at is null
+  join metadata.fields f on f.object_id = t.id and f.type = 'MORPH_RELATION' and f.deleted_at is null
+  where o.id = keep_notes.object_id and not o.is_junction
+    and not exists (select from metadata.relations r where r.field_id = f.id and r.target_object_id = o.id and r.deleted_at is null);
+  return found;
+end
+$function$;
+comment on function metadata.keep_notes(uuid) is 'Lets notes and tasks be about the records of an object, too. False when they can be already.';
 
 CREATE OR REPLACE FUNCTION metadata.log_position()
  RETURNS bigint
@@ -33484,6 +33866,8 @@ grant execute on function core.notify_due(uuid,timestamp with time zone) to relv
 
 grant execute on function core.notify_mentioned(uuid,bigint[]) to relvar_worker;
 
+grant execute on function core.notify_reminder(uuid,uuid) to relvar_worker;
+
 grant execute on function core.notify_shared(uuid,uuid) to relvar_worker;
 
 grant execute on function core.oauth_account(uuid) to relvar_server;
@@ -33491,6 +33875,8 @@ grant execute on function core.oauth_account(uuid) to relvar_server;
 grant execute on function core.passkeys_of(uuid) to relvar_server;
 
 grant execute on function core.photo(uuid,uuid) to relvar_server;
+
+grant execute on function core.plan_reminders(uuid,bigint[]) to relvar_worker;
 
 grant execute on function core.primary_domain(text) to relvar_server;
 
@@ -33858,6 +34244,8 @@ grant execute on function engine.run_duplicate_scan(uuid) to relvar_worker;
 
 grant execute on function engine.run_merge(jsonb) to relvar_crm;
 
+grant execute on function engine.save_text(uuid,text,text,uuid,text,text,text) to relvar_crm;
+
 grant execute on function engine.search(name,text,text,integer) to relvar_crm;
 
 grant execute on function engine.search(name,text,text,integer) to relvar_reader;
@@ -34031,6 +34419,8 @@ grant execute on function metadata.joining() to relvar_crm;
 grant execute on function metadata.judge_app(uuid,boolean) to relvar_crm;
 
 grant execute on function metadata.keep_files(uuid) to relvar_crm;
+
+grant execute on function metadata.keep_notes(uuid) to relvar_crm;
 
 grant execute on function metadata.log_position() to relvar_crm;
 

@@ -1,4 +1,4 @@
-import { isFilesList } from '../files/FilesCard.tsx';
+import { isFilesList } from '../files/filesList.ts';
 import type { StoredFile } from '../files/files.ts';
 import { useUploads } from '../files/uploads.ts';
 import { labelField, relatedLists } from '../model/lookup.ts';

@@ -4,6 +4,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 import { mantineStyles } from './mantineStyles.ts';
+import { catalogueFiles } from './texts/catalogueFiles.ts';
 
 // Vendors keep their own files so that their hashes survive a deploy of the application.
 const vendors: [string, RegExp][] = [
@@ -11,7 +12,7 @@ const vendors: [string, RegExp][] = [
   // Only what every page shows. The rest goes where it is used: the first page waits for no menu and no dialog.
   [
     'mantine',
-    /node_modules\/(@mantine\/(core\/esm\/(core|components\/(ActionIcon|Button|Group|Loader|Skeleton|Transition|UnstyledButton))|store)|clsx)\//,
+    /node_modules\/(@mantine\/(core\/esm\/(core(?!\/DirectionProvider)|components\/(ActionIcon|Button|Group|Loader|Skeleton|Transition|UnstyledButton))|store)|clsx)\//,
   ],
   ['graphql', /node_modules\/(urql|@urql|wonka|@0no-co)\//],
   ['router', /node_modules\/@tanstack\/(react-router|router-core|history|react-store|store)\//],
@@ -41,7 +42,7 @@ const target = `http://127.0.0.1:${process.env.PORT ?? 3000}`;
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [mantineStyles(), react(), precompress()],
+  plugins: [mantineStyles(), react(), catalogueFiles(), precompress()],
   build: {
     target: 'es2023',
     // The first versions with light-dark(), which the style sheets use as it is.

@@ -9,3 +9,27 @@
   if (scheme === 'auto') scheme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
   document.documentElement.setAttribute('data-mantine-color-scheme', scheme);
 })();
+
+// The language, too, is found first, and its texts run before the application, whose constants have texts already.
+(() => {
+  const paths = document.currentScript.dataset;
+  const key = 'relvar-language';
+  const languageOf = (tag) => tag.toLowerCase().split('-')[0];
+  const isSpoken = (tag) => tag in paths || languageOf(tag) in paths || languageOf(tag) === 'en';
+  let tag;
+  try {
+    // What the address says holds for the tab, what the member has chosen for the device.
+    const asked = new URLSearchParams(location.search).get('locale');
+    if (asked) sessionStorage.setItem(key, asked);
+    tag = sessionStorage.getItem(key) ?? localStorage.getItem(key);
+  } catch {
+    // Storage is blocked: the browser tells.
+  }
+  if (!tag || !isSpoken(tag)) tag = navigator.languages.find(isSpoken) ?? 'en';
+  // "pseudo-rtl" shows what would be wrong from right to left.
+  const language = languageOf(tag);
+  document.documentElement.lang = language === 'pseudo' ? 'en' : language;
+  if (tag === 'pseudo-rtl') document.documentElement.dir = 'rtl';
+  // Deferred scripts and modules run in the order in which they stand in the page, but only if the parser has met them.
+  if (language in paths) document.write(`<script defer src="${paths[language]}"></script>`);
+})();

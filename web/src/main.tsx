@@ -1,7 +1,7 @@
 import '@fontsource-variable/inter/wght.css';
 import '@mantine/core/styles.css';
 import { MantineProvider } from '@mantine/core';
-import { lazy, StrictMode, Suspense } from 'react';
+import { Fragment, lazy, StrictMode, Suspense } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app/App.tsx';
 import './app/global.css';
@@ -20,6 +20,11 @@ setTimeout(settle, 2_000);
 
 const Entrance = lazy(() => import('./session/Entrance.tsx').then((module) => ({ default: module.Entrance })));
 
+const Direction =
+  document.documentElement.dir === 'rtl'
+    ? lazy(async () => ({ default: (await import('./app/RightToLeft.tsx')).RightToLeft }))
+    : Fragment;
+
 const overlays = settled.then(() => import('./app/Overlays.tsx'));
 const Overlays = lazy(async () => ({ default: (await overlays).Overlays }));
 
@@ -32,16 +37,18 @@ const page = isEntrancePath(window.location.pathname) ? (
 );
 
 const root = document.getElementById('root');
-if (!root) throw new Error('The page has no element "root".');
+if (!root) throw new Error('The page has no element "root".'); // no text
 
 createRoot(root).render(
   <StrictMode>
-    <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto">
-      <Suspense fallback={null}>
-        <Overlays />
-        {isTable ? null : page}
-      </Suspense>
-      {isTable ? page : null}
-    </MantineProvider>
+    <Direction>
+      <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto">
+        <Suspense fallback={null}>
+          <Overlays />
+          {isTable ? null : page}
+        </Suspense>
+        {isTable ? page : null}
+      </MantineProvider>
+    </Direction>
   </StrictMode>,
 );

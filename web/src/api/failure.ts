@@ -2,6 +2,7 @@ import { CombinedError } from 'urql';
 import { isGateway, look } from './connection.ts';
 import { reloadPage } from './leaving.ts';
 import { fetchSignedIn } from './refresh.ts';
+import { t } from '../language/t.ts';
 
 /** What a person needs to know when a request did not work. */
 export class Failure extends Error {
@@ -25,7 +26,7 @@ interface ApiError {
   field?: string;
 }
 
-const UNREACHABLE = 'The server cannot be reached. Your change was not saved.';
+const UNREACHABLE = t('The server cannot be reached. Your change was not saved.');
 
 const fromApi = (error: ApiError, fallback: string): Failure =>
   new Failure(error.message ?? fallback, error.code ?? 'UNKNOWN', error.hint, error.field);
@@ -39,7 +40,7 @@ export function toFailure(cause: unknown): Failure {
       const status = (cause.response as Response | undefined)?.status;
       if (status === 401) return new Failure('You have been signed out.', 'NOT_SIGNED_IN');
       return new Failure(
-        status && !isGateway(status) ? `The server answered with status ${status}.` : UNREACHABLE,
+        status && !isGateway(status) ? t('The server answered with status {status}.', { status }) : UNREACHABLE,
         status && !isGateway(status) ? 'SERVER' : 'UNREACHABLE',
       );
     }
@@ -65,6 +66,6 @@ export async function fetchJson<Result>(path: string, body?: unknown, send = fet
   if (answer?.error?.code === 'OTHER_SESSION') reloadPage();
   throw fromApi(
     { code: response.status === 401 ? 'NOT_SIGNED_IN' : 'SERVER', ...answer?.error },
-    `The server answered with status ${response.status}.`,
+    t('The server answered with status {status}.', { status: response.status }),
   );
 }

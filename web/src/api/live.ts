@@ -54,7 +54,7 @@ interface Told {
   requestId: string | null;
 }
 
-const NOTHING = { action: 'position', object: null, recordId: null, changedFields: null, requestId: null };
+const NOTHING = { action: 'position', object: null, recordId: null, changedFields: null, requestId: null }; // no text
 
 type News =
   | { kind: 'told'; told: Told }
@@ -96,7 +96,7 @@ function hear(news: News): void {
 export function openLive(audience: string, position: string, signedOut: () => void): () => void {
   whenSignedOut(signedOut);
   heardUpTo = position;
-  const name = `relvar-live ${audience}`;
+  const name = `relvar-live ${audience}`; // no text
   const channel = new BroadcastChannel(name);
   const end = new AbortController();
   let isLeading = false;

@@ -1,3 +1,5 @@
+import { t } from '../language/t.ts';
+
 /**
  * The access token in its cookie lasts ten minutes; the server gives the next one for the refresh token in another. A
  * refresh token is good for one use, so one tab at a time asks, and the others take what it got.
@@ -34,7 +36,7 @@ async function ask(): Promise<boolean> {
     body: '{}',
   });
   if (response.status === 401) return false;
-  if (!response.ok) throw new Error(`The session was not renewed: status ${response.status}.`);
+  if (!response.ok) throw new Error(t('The session was not renewed: status {status}.', { status: response.status }));
   noteRefresh();
   return true;
 }

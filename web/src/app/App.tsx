@@ -13,6 +13,7 @@ import { forgetSession, pageOf, resumeSession, useSession } from '../session/ses
 import { settled } from './settled.ts';
 import { Message } from './Message.tsx';
 import { router } from './router.tsx';
+import { t } from '../language/t.ts';
 
 const SecondStep = lazy(async () => ({ default: (await import('../session/SecondStep.tsx')).SecondStep }));
 const SignInGate = lazy(async () => ({ default: (await import('../session/SignInGate.tsx')).SignInGate }));
@@ -99,7 +100,7 @@ export function App() {
       setAttempt(attempt + 1);
     };
     return (
-      <Message tone="alert" title={failure.message} actions={<Button onClick={retry}>Try again</Button>}>
+      <Message tone="alert" title={failure.message} actions={<Button onClick={retry}>{t('Try again')}</Button>}>
         {failure.hint}
       </Message>
     );

@@ -32,6 +32,7 @@ import { keepColorScheme, useProfile } from '../session/profile.ts';
 import { leave } from '../offline/leave.ts';
 import { askToCreate, commandStore, useHelp } from './commandStore.ts';
 import { goLetters } from '../shortcuts/goLetters.ts';
+import { t } from '../language/t.ts';
 
 interface Hit {
   objectName: string;
@@ -105,7 +106,7 @@ export default function CommandMenu() {
     })),
     {
       id: 'go-duplicates',
-      label: 'Duplicates',
+      label: t('Duplicates'),
       icon: <IconGitMerge size={16} />,
       run: () => void router.navigate({ to: '/duplicates' }),
     },
@@ -113,7 +114,7 @@ export default function CommandMenu() {
       ? [
           {
             id: 'go-model',
-            label: 'Settings: data model',
+            label: t('Settings: data model'),
             note: 'G S',
             icon: <IconDatabaseCog size={16} />,
             run: () => void router.navigate({ to: '/settings/model' }),
@@ -124,13 +125,13 @@ export default function CommandMenu() {
       ? [
           {
             id: 'go-general',
-            label: 'Settings: general',
+            label: t('Settings: general'),
             icon: <IconAdjustments size={16} />,
             run: () => void router.navigate({ to: '/settings/general' }),
           },
           {
             id: 'go-address',
-            label: 'Settings: address',
+            label: t('Settings: address'),
             icon: <IconWorld size={16} />,
             run: () => void router.navigate({ to: '/settings/address' }),
           },
@@ -140,7 +141,7 @@ export default function CommandMenu() {
       ? [
           {
             id: 'go-jobs',
-            label: 'Settings: jobs',
+            label: t('Settings: jobs'),
             icon: <IconChecklist size={16} />,
             run: () => void router.navigate({ to: '/settings/jobs' }),
           },
@@ -150,7 +151,7 @@ export default function CommandMenu() {
       ? [
           {
             id: 'go-webhooks',
-            label: 'Settings: webhooks',
+            label: t('Settings: webhooks'),
             icon: <IconWebhook size={16} />,
             run: () => void router.navigate({ to: '/settings/webhooks' }),
           },
@@ -160,7 +161,7 @@ export default function CommandMenu() {
       ? [
           {
             id: 'go-roles',
-            label: 'Settings: roles',
+            label: t('Settings: roles'),
             icon: <IconShieldLock size={16} />,
             run: () => void router.navigate({ to: '/settings/roles' }),
           },
@@ -172,7 +173,7 @@ export default function CommandMenu() {
       .filter((object) => rightsOf(object).canCreate)
       .map((object) => ({
         id: `new-${object.id}`,
-        label: `Create ${object.labelSingular.toLowerCase()}`,
+        label: t('Create {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() }),
         icon: <IconPlus size={16} />,
         run: () => {
           askToCreate(object.id);
@@ -184,7 +185,7 @@ export default function CommandMenu() {
           .filter((object) => rightsOf(object).canCreate || rightsOf(object).canUpdate)
           .map((object) => ({
             id: `import-${object.id}`,
-            label: `Import ${object.labelPlural.toLowerCase()}`,
+            label: t('Import {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() }),
             icon: <IconFileImport size={16} />,
             run: () =>
               void router.navigate({ to: '/objects/$namePlural/import', params: { namePlural: object.namePlural } }),
@@ -192,7 +193,7 @@ export default function CommandMenu() {
       : []),
     {
       id: 'theme',
-      label: colorScheme === 'dark' ? 'Use the light theme' : 'Use the dark theme',
+      label: colorScheme === 'dark' ? t('Use the light theme') : t('Use the dark theme'),
       icon: <IconSunMoon size={16} />,
       run: () => {
         const other = colorScheme === 'dark' ? 'light' : 'dark';
@@ -201,21 +202,21 @@ export default function CommandMenu() {
       },
     },
     ...(may('ROLES')
-      ? [{ id: 'see', label: 'See as a role or a member', icon: <IconEye size={16} />, run: chooseView }]
+      ? [{ id: 'see', label: t('See as a role or a member'), icon: <IconEye size={16} />, run: chooseView }]
       : []),
     {
       id: 'keys',
-      label: 'Keyboard shortcuts',
+      label: t('Keyboard shortcuts'),
       note: '?',
       icon: <IconKeyboard size={16} />,
       run: () => useHelp.setState({ opened: true }),
     },
-    { id: 'out', label: 'Sign out', icon: <IconLogout size={16} />, run: () => void leave() },
+    { id: 'out', label: t('Sign out'), icon: <IconLogout size={16} />, run: () => void leave() },
   ];
   const records: Entry[] = hits.flatMap((hit) => {
     const object = model.objects.find((candidate) => candidate.nameSingular === hit.objectName);
     if (!object?.isActive) return [];
-    const label = hit.label || 'Untitled';
+    const label = hit.label || t('Untitled');
     return [
       {
         id: `record-${hit.recordId}`,
@@ -240,9 +241,9 @@ export default function CommandMenu() {
   }, [hits, busy, query]);
 
   const groups = [
-    { label: 'Go to', entries: go.filter((entry) => matches(entry, query)) },
-    { label: 'Records', entries: records },
-    { label: 'Actions', entries: actions.filter((entry) => matches(entry, query)) },
+    { label: t('Go to'), entries: go.filter((entry) => matches(entry, query)) },
+    { label: t('Records'), entries: records },
+    { label: t('Actions'), entries: actions.filter((entry) => matches(entry, query)) },
   ].filter((group) => group.entries.length > 0);
 
   return (
@@ -259,12 +260,12 @@ export default function CommandMenu() {
       size={580}
       overlayProps={{ blur: 0, backgroundOpacity: 0.3 }}
       transitionProps={{ duration: 0 }}
-      attributes={{ content: { 'aria-label': 'Search and commands' } }}
+      attributes={{ content: { 'aria-label': t('Search and commands') } }}
     >
       <Spotlight.Search
-        placeholder="Search records, or type a command"
+        placeholder={t('Search records, or type a command')}
         leftSection={<IconSearch size={18} stroke={1.75} />}
-        aria-label="Search records, or type a command"
+        aria-label={t('Search records, or type a command')}
         onKeyDownCapture={(event) => {
           // Who types a name and Enter at once means the record that is still being looked for, not one found before.
           if (event.key !== 'Enter' || !busy || groups[0]?.label === 'Go to') return;
@@ -293,7 +294,7 @@ export default function CommandMenu() {
           </Spotlight.ActionsGroup>
         ))}
         {groups.length === 0 ? (
-          <Spotlight.Empty>{busy ? 'Searching…' : `Nothing matches “${query}”.`}</Spotlight.Empty>
+          <Spotlight.Empty>{busy ? t('Searching…') : t('Nothing matches “{query}”.', { query })}</Spotlight.Empty>
         ) : null}
       </Spotlight.ActionsList>
     </Spotlight.Root>

@@ -3,6 +3,7 @@ import { IconLock } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import classes from './Message.module.css';
+import { t } from '../language/t.ts';
 
 interface MessageProps {
   icon?: ReactNode;
@@ -30,14 +31,14 @@ export function Message({ icon, title, children, actions, tone, isPage }: Messag
 export function NotFound() {
   return (
     <Message
-      title="There is nothing at this address"
+      title={t('There is nothing at this address')}
       actions={
         <Button variant="default" renderRoot={(props) => <Link to="/" {...props} />}>
-          Go to the start
+          {t('Go to the start')}
         </Button>
       }
     >
-      The object may have been renamed or deactivated.
+      {t('The object may have been renamed or deactivated.')}
     </Message>
   );
 }
@@ -50,7 +51,7 @@ export function Forbidden({ title, children }: { title: string; children: ReactN
       title={title}
       actions={
         <Button variant="default" renderRoot={(props) => <Link to="/" {...props} />}>
-          Go to the start
+          {t('Go to the start')}
         </Button>
       }
     >

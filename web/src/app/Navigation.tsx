@@ -12,6 +12,7 @@ import { settled } from './settled.ts';
 import { COMMAND_KEY } from '../shortcuts/keys.ts';
 import classes from './Shell.module.css';
 import { WorkspaceButton } from './WorkspaceButton.tsx';
+import { t } from '../language/t.ts';
 
 const WorkspaceMenu = lazy(async () => {
   await settled;
@@ -27,21 +28,21 @@ export function Navigation() {
   const live = useLive((state) => state.status);
   const keepsModel = useMay('DATA_MODEL');
   return (
-    <nav className={classes.nav} aria-label="Main">
+    <nav className={classes.nav} aria-label={t('Main')}>
       <div className={classes.head}>
         <LateMenu button={<WorkspaceButton />}>{(isWanted) => <WorkspaceMenu defaultOpened={isWanted} />}</LateMenu>
         <Bell className={classes.bell} size={17} />
       </div>
       <button type="button" className={classes.search} onClick={openCommand}>
         <IconSearch size={15} aria-hidden />
-        <span>Search</span>
+        <span>{t('Search')}</span>
         <kbd>{COMMAND_KEY} K</kbd>
       </button>
       <Suspense fallback={null}>
         <FavouritesNav />
       </Suspense>
       <div className={classes.heading} id="nav-records">
-        Records
+        {t('Records')}
       </div>
       {navigationObjects(model).map((object) => (
         <Link
@@ -59,23 +60,23 @@ export function Navigation() {
         {live === 'lost' ? (
           <div className={classes.status} role="status">
             <span className={classes.dot} />
-            Reconnecting…
+            {t('Reconnecting…')}
           </div>
         ) : null}
         {model.objects.some(({ duplicateCriteria }) => duplicateCriteria.length > 0) ? (
           <Link to="/duplicates" className={classes.link} activeOptions={{ includeSearch: false }}>
             <IconGitMerge size={16} stroke={1.75} aria-hidden />
-            <span className={classes.linkLabel}>Duplicates</span>
+            <span className={classes.linkLabel}>{t('Duplicates')}</span>
           </Link>
         ) : null}
         <Link to="/trash" className={classes.link} activeOptions={{ includeSearch: false }}>
           <IconTrash size={16} stroke={1.75} aria-hidden />
-          <span className={classes.linkLabel}>Trash</span>
+          <span className={classes.linkLabel}>{t('Trash')}</span>
         </Link>
         {keepsModel ? (
           <Link to="/settings/model" className={classes.link}>
             <IconDatabaseCog size={16} stroke={1.75} aria-hidden />
-            <span className={classes.linkLabel}>Data model</span>
+            <span className={classes.linkLabel}>{t('Data model')}</span>
           </Link>
         ) : null}
       </div>

@@ -6,12 +6,13 @@ import { useModel } from '../model/store.ts';
 import { Bell } from '../notifications/Bell.tsx';
 import { openCommand } from './commandStore.ts';
 import classes from './Shell.module.css';
+import { t } from '../language/t.ts';
 
 /** On a phone: the first objects under the thumb, search, and the rest behind a drawer. */
 export function PhoneBar({ onMore }: { onMore: () => void }) {
   const model = useModel();
   return (
-    <nav className={classes.bar} aria-label="Quick">
+    <nav className={classes.bar} aria-label={t('Quick')}>
       {navigationObjects(model)
         .slice(0, 3)
         .map((object) => (
@@ -28,12 +29,12 @@ export function PhoneBar({ onMore }: { onMore: () => void }) {
         ))}
       <button type="button" className={classes.barItem} onClick={openCommand}>
         <IconSearch size={20} stroke={1.75} aria-hidden />
-        <span>Search</span>
+        <span>{t('Search')}</span>
       </button>
-      <Bell className={classes.barItem} size={20} caption="Inbox" />
+      <Bell className={classes.barItem} size={20} caption={t('Inbox')} />
       <button type="button" className={classes.barItem} onClick={onMore}>
         <IconMenu2 size={20} stroke={1.75} aria-hidden />
-        <span>More</span>
+        <span>{t('More')}</span>
       </button>
     </nav>
   );

@@ -15,6 +15,7 @@ import { ProfileTheme } from './ProfileTheme.tsx';
 import { settled } from './settled.ts';
 import classes from './Shell.module.css';
 import { useShortcuts } from '../shortcuts/dispatch.ts';
+import { t } from '../language/t.ts';
 
 /** Shown over the page: it need not wait for them. */
 const late = (load: () => Promise<{ default: ComponentType }>) =>
@@ -49,7 +50,7 @@ export function Shell() {
   return (
     <div className={classes.frame}>
       <a href="#main" className={classes.skip}>
-        Skip to content
+        {t('Skip to content')}
       </a>
       <ImpersonationBanner />
       <SeeingBanner />
@@ -89,8 +90,8 @@ function Page({ path }: { path: string }) {
   return isAllowed ? (
     <Outlet />
   ) : (
-    <Forbidden title="You may not open this page">
-      Your role does not keep these settings. Ask an administrator of the workspace.
+    <Forbidden title={t('You may not open this page')}>
+      {t('Your role does not keep these settings. Ask an administrator of the workspace.')}
     </Forbidden>
   );
 }

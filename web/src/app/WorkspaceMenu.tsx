@@ -23,11 +23,12 @@ import { leave } from '../offline/leave.ts';
 import { personName, useSession } from '../session/session.ts';
 import { WorkspaceButton } from './WorkspaceButton.tsx';
 import { WorkspaceSwitcher } from './WorkspaceSwitcher.tsx';
+import { t } from '../language/t.ts';
 
 const SCHEMES = [
-  { value: 'light', label: 'Light', icon: IconSun },
-  { value: 'dark', label: 'Dark', icon: IconMoon },
-  { value: 'auto', label: 'As the system', icon: IconDeviceDesktop },
+  { value: 'light', label: t('Light'), icon: IconSun },
+  { value: 'dark', label: t('Dark'), icon: IconMoon },
+  { value: 'auto', label: t('As the system'), icon: IconDeviceDesktop },
 ] as const;
 
 /** Who one is and where, how it looks, and the settings. */
@@ -55,10 +56,10 @@ export function WorkspaceMenu({ defaultOpened }: { defaultOpened: boolean }) {
         <Menu.Divider />
         <WorkspaceSwitcher />
         <Menu.Item leftSection={<IconShieldLock size={15} />} component={Link} to="/settings/security">
-          Security
+          {t('Security')}
         </Menu.Item>
         <Menu.Divider />
-        <Menu.Label>Appearance</Menu.Label>
+        <Menu.Label>{t('Appearance')}</Menu.Label>
         <Menu.RadioGroup
           value={colorScheme}
           onChange={(scheme) => {
@@ -74,50 +75,50 @@ export function WorkspaceMenu({ defaultOpened }: { defaultOpened: boolean }) {
         </Menu.RadioGroup>
         <Menu.Divider />
         <Menu.Item component={Link} to="/settings/profile" leftSection={<IconUserCircle size={15} />}>
-          Your profile
+          {t('Your profile')}
         </Menu.Item>
         {keepsWorkspace ? (
           <Menu.Item component={Link} to="/settings/general" leftSection={<IconAdjustments size={15} />}>
-            General
+            {t('General')}
           </Menu.Item>
         ) : null}
         {keepsMembers ? (
           <Menu.Item component={Link} to="/settings/members" leftSection={<IconUsers size={15} />}>
-            Members
+            {t('Members')}
           </Menu.Item>
         ) : null}
         {keepsMembers ? (
           <Menu.Item component={Link} to="/settings/teams" leftSection={<IconUsersGroup size={15} />}>
-            Teams
+            {t('Teams')}
           </Menu.Item>
         ) : null}
         {keepsRoles ? (
           <Menu.Item component={Link} to="/settings/roles" leftSection={<IconUserShield size={15} />}>
-            Roles
+            {t('Roles')}
           </Menu.Item>
         ) : null}
         {keepsWorkspace ? (
           <Menu.Item component={Link} to="/settings/address" leftSection={<IconWorld size={15} />}>
-            Address
+            {t('Address')}
           </Menu.Item>
         ) : null}
         {keepsWorkspace || administersInstance ? (
           <Menu.Item component={Link} to="/settings/jobs" leftSection={<IconChecklist size={15} />}>
-            Jobs
+            {t('Jobs')}
           </Menu.Item>
         ) : null}
         {keepsWebhooks ? (
           <Menu.Item component={Link} to="/settings/webhooks" leftSection={<IconWebhook size={15} />}>
-            Webhooks
+            {t('Webhooks')}
           </Menu.Item>
         ) : null}
         {keepsRoles ? (
           <Menu.Item leftSection={<IconEye size={15} />} onClick={chooseView}>
-            See as…
+            {t('See as…')}
           </Menu.Item>
         ) : null}
         <Menu.Item leftSection={<IconLogout size={15} />} onClick={() => void leave()}>
-          Sign out
+          {t('Sign out')}
         </Menu.Item>
       </Menu.Dropdown>
     </Menu>

@@ -6,6 +6,7 @@ import { beginAnew } from '../api/leaving.ts';
 import { fetchTokens } from '../api/refresh.ts';
 import { enter as proceed, forgetSession, useSession, type Identity, type Step } from '../session/session.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
+import { t } from '../language/t.ts';
 
 interface Workspace {
   id: string;
@@ -28,13 +29,13 @@ export function WorkspaceSwitcher() {
       forgetSession();
       proceed(step);
     } catch (cause) {
-      announceFailure(`“${name}” was not entered`, cause);
+      announceFailure(t('“{name}” was not entered', { name }), cause);
     }
   };
   if (others.length === 0) return null;
   return (
     <>
-      <Menu.Label>Switch to</Menu.Label>
+      <Menu.Label>{t('Switch to')}</Menu.Label>
       {others.map((workspace) => (
         <Menu.Item
           key={workspace.id}

@@ -1,4 +1,5 @@
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
+import { t } from '../language/t.ts';
 
 const pine: MantineColorsTuple = [
   '#e8f6f1',
@@ -61,7 +62,7 @@ export const theme = createTheme({
   luminanceThreshold: 0.28,
   defaultRadius: 'md',
   fontFamily: "'Inter Variable', ui-sans-serif, system-ui, -apple-system, 'Segoe UI', sans-serif",
-  fontFamilyMonospace: "ui-monospace, 'SF Mono', Menlo, Consolas, 'Liberation Mono', monospace",
+  fontFamilyMonospace: "ui-monospace, 'SF Mono', Menlo, Consolas, 'Liberation Mono', monospace", // no text
   fontSizes: { xs: '12px', sm: '13px', md: '14px', lg: '16px', xl: '19px' },
   headings: {
     fontWeight: '600',
@@ -73,12 +74,12 @@ export const theme = createTheme({
     Button: { defaultProps: { size: 'xs', fw: 550 } },
     Modal: {
       defaultProps: {
-        closeButtonProps: { 'aria-label': 'Close' },
+        closeButtonProps: { 'aria-label': t('Close') },
         overlayProps: { backgroundOpacity: 0.35 },
         transitionProps: { duration: 120 },
       },
     },
-    Notification: { defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } } },
+    Notification: { defaultProps: { closeButtonProps: { 'aria-label': t('Dismiss') } } },
     Tooltip: { defaultProps: { openDelay: 400, transitionProps: { duration: 80 } } },
     Menu: { defaultProps: { transitionProps: { duration: 80 }, shadow: 'md' } },
     Popover: { defaultProps: { transitionProps: { duration: 80 }, shadow: 'md' } },
@@ -101,7 +102,7 @@ const INKS: { [color: string]: number } = {
 
 const inks = (lightness: number, chroma: number): { [name: string]: string } =>
   Object.fromEntries(
-    Object.entries(INKS).map(([color, hue]) => [`--rv-ink-${color}`, `oklch(${lightness} ${chroma} ${hue})`]),
+    Object.entries(INKS).map(([color, hue]) => [`--rv-ink-${color}`, `oklch(${lightness} ${chroma} ${hue})`]), // no text
   );
 
 export const variables: CSSVariablesResolver = () => ({

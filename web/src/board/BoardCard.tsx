@@ -10,6 +10,7 @@ import { usePendingRecord } from '../offline/pending.ts';
 import classes from './board.module.css';
 import { CardLines } from './cardLines.tsx';
 import type { BoardColumn } from './columns.ts';
+import { t } from '../language/t.ts';
 
 const CardMenu = lazy(async () => ({ default: (await import('./CardMenu.tsx')).CardMenu }));
 
@@ -44,7 +45,7 @@ function MenuButton(props: Omit<BoardCardProps, 'fields'> & { label: string }) {
       color="gray"
       size="sm"
       tabIndex={-1}
-      aria-label={`About ${props.label}`}
+      aria-label={t('About {label}', { label: props.label })}
       aria-haspopup="menu"
       aria-expanded={opened}
       onClick={() => setOpened(!opened)}
@@ -62,7 +63,7 @@ function MenuButton(props: Omit<BoardCardProps, 'fields'> & { label: string }) {
 
 export const BoardCard = memo(function BoardCard(props: BoardCardProps) {
   const { model, object, row, fields, isInHand, isHeld, isFlashing, actions } = props;
-  const label = recordLabel(model, object, row) || 'Untitled';
+  const label = recordLabel(model, object, row) || t('Untitled');
   const isPending = usePendingRecord(row.id);
   return (
     <>

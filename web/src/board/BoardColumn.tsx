@@ -11,6 +11,7 @@ import type { BoardStore } from './boardStore.ts';
 import type { DropZone } from './cardDrag.ts';
 import { filledFields } from './cardLines.tsx';
 import type { BoardColumn as Column } from './columns.ts';
+import { t } from '../language/t.ts';
 
 const ColumnMenu = lazy(async () => {
   await settled;
@@ -114,7 +115,7 @@ export function BoardColumn(props: BoardColumnProps) {
         </h2>
         <span className={classes.count} data-over={isOver || undefined}>
           {count.toLocaleString('en')}
-          {limit === undefined ? null : ` of ${limit}`}
+          {limit === undefined ? null : t(' of {limit}', { limit })}
         </span>
         <span className={classes.columnActions}>
           {onCreate ? (
@@ -122,7 +123,10 @@ export function BoardColumn(props: BoardColumnProps) {
               variant="subtle"
               color="gray"
               size="sm"
-              aria-label={`New ${object.labelSingular.toLowerCase()} in ${label}`}
+              aria-label={t('New {labelSingular} in {label}', {
+                labelSingular: object.labelSingular.toLowerCase(),
+                label,
+              })}
               onClick={() => setCreating(true)}
             >
               <IconPlus size={15} />
@@ -130,7 +134,7 @@ export function BoardColumn(props: BoardColumnProps) {
           ) : null}
           <Suspense
             fallback={
-              <ActionIcon variant="subtle" color="gray" size="sm" aria-label={`About the column ${label}`}>
+              <ActionIcon variant="subtle" color="gray" size="sm" aria-label={t('About the column {label}', { label })}>
                 <IconDots size={15} />
               </ActionIcon>
             }
@@ -139,7 +143,9 @@ export function BoardColumn(props: BoardColumnProps) {
           </Suspense>
         </span>
         {sum === null ? null : <span className={classes.sum}>{sum}</span>}
-        {isOver ? <span className={classes.over}>More than the {limit} that it should hold</span> : null}
+        {isOver ? (
+          <span className={classes.over}>{t('More than the {limit} that it should hold', { limit })}</span>
+        ) : null}
       </header>
       {creating && onCreate ? (
         <Suspense fallback={null}>
@@ -149,7 +155,7 @@ export function BoardColumn(props: BoardColumnProps) {
       <div ref={list} className={classes.list} tabIndex={rows.length === 0 ? undefined : -1}>
         <div
           role="list"
-          aria-label={`Cards of ${label}`}
+          aria-label={t('Cards of {label}', { label })}
           className={classes.cards}
           style={{ height: virtualizer.getTotalSize() }}
         >
@@ -188,7 +194,7 @@ export function BoardColumn(props: BoardColumnProps) {
             />
           )}
         </div>
-        {count === 0 && !creating ? <p className={classes.nothing}>Nothing here</p> : null}
+        {count === 0 && !creating ? <p className={classes.nothing}>{t('Nothing here')}</p> : null}
       </div>
     </section>
   );

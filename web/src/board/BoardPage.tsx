@@ -42,6 +42,7 @@ import { cardFields } from './cardLines.tsx';
 import type { BoardColumn as Column } from './columns.ts';
 import { askedField } from './askedField.ts';
 import { sumText } from './sumText.ts';
+import { t } from '../language/t.ts';
 
 const MoveAsk = lazy(async () => ({ default: (await import('./MoveAsk.tsx')).MoveAsk }));
 const CreateModal = lazy(async () => ({ default: (await import('../records/CreateModal.tsx')).CreateModal }));
@@ -78,7 +79,7 @@ function ClosedColumn({
   }, [zones, key]);
   return (
     <section ref={element} className={classes.closed} aria-label={label} data-column={key}>
-      <button type="button" onClick={onOpen} title="Open the column">
+      <button type="button" onClick={onOpen} title={t('Open the column')}>
         <IconChevronRight size={15} aria-hidden />
         <span className={classes.closedName}>{label}</span>
         <span className={classes.count}>{count.toLocaleString('en')}</span>
@@ -89,7 +90,7 @@ function ClosedColumn({
 
 function Skeleton() {
   return (
-    <div className={classes.board} aria-busy="true" aria-label="Loading">
+    <div className={classes.board} aria-busy="true" aria-label={t('Loading')}>
       {[3, 5, 2, 4].map((cards, index) => (
         <div key={index} className={classes.column}>
           <div className={classes.columnHead}>
@@ -230,7 +231,7 @@ export function BoardPage(props: ViewPageProps) {
   const labelOf = useCallback(
     (id: string): string => {
       const found = store.find(id);
-      return (found && recordLabel(model, object, found.row)) || 'Untitled';
+      return (found && recordLabel(model, object, found.row)) || t('Untitled');
     },
     [store, model, object],
   );
@@ -245,7 +246,12 @@ export function BoardPage(props: ViewPageProps) {
       const state = store.getState();
       const column = state.columns.find(({ key }) => key === to.column);
       setSaid(
-        `${labelOf(id)} is ${to.index + 1} of ${state.cards[to.column]?.count ?? 0} in ${column?.label ?? ''} now.`,
+        t('{id} is {index} of {count} in {label} now.', {
+          id: labelOf(id),
+          index: to.index + 1,
+          count: state.cards[to.column]?.count ?? 0,
+          label: column?.label ?? '',
+        }),
       );
     },
     [store, labelOf],
@@ -260,15 +266,15 @@ export function BoardPage(props: ViewPageProps) {
       const isOther = found.place.column !== to.column;
       if (isOther && column.valueFor(null) === undefined) {
         announce(
-          `${labelOf(id)} not moved`,
-          `What would make it one of “${column.label}” cannot be told. Edit the field itself.`,
+          t('{id} not moved', { id: labelOf(id) }),
+          t('What would make it one of “{label}” cannot be told. Edit the field itself.', { label: column.label }),
         );
         return null;
       }
       if (!isOther && !query.position) {
         announce(
-          `${labelOf(id)} not moved`,
-          'Cards lie in the order of the view. Without its sorting you arrange them yourself.',
+          t('{id} not moved', { id: labelOf(id) }),
+          t('Cards lie in the order of the view. Without its sorting you arrange them yourself.'),
         );
         return null;
       }
@@ -278,9 +284,9 @@ export function BoardPage(props: ViewPageProps) {
         return null;
       }
       if (more.length > 0) return outcome;
-      setSaid(`${labelOf(id)} is where it was. ${reasonOf(outcome)}`);
+      setSaid(t('{id} is where it was. {outcome}', { id: labelOf(id), outcome: reasonOf(outcome) }));
       if (askedField(object, query.group, outcome)) setAsking({ row: found.row, to, failure: outcome });
-      else announceFailure(`${labelOf(id)} not moved`, outcome);
+      else announceFailure(t('{id} not moved', { id: labelOf(id) }), outcome);
       return outcome;
     },
     [store, object, labelOf, tell],
@@ -298,7 +304,7 @@ export function BoardPage(props: ViewPageProps) {
         offerUndo(object, 1, step, putBack);
       } catch (cause) {
         putBack();
-        announceFailure(`${object.labelSingular} not deleted`, cause);
+        announceFailure(t('{labelSingular} not deleted', { labelSingular: object.labelSingular }), cause);
       }
     },
     [store, object],
@@ -416,7 +422,7 @@ export function BoardPage(props: ViewPageProps) {
       if (held && isLifted.current) {
         store.setState({ held: { ...held, to } });
         const column = open.find(({ key }) => key === to.column);
-        setSaid(`${to.index + 1} in ${column?.label ?? ''}.`);
+        setSaid(t('{index} in {label}.', { index: to.index + 1, label: column?.label ?? '' }));
       } else {
         const next = cards[to.column]?.rows[to.index];
         if (next) focusCard(next.id);
@@ -428,19 +434,24 @@ export function BoardPage(props: ViewPageProps) {
       const { to } = held;
       put();
       bring(to);
-      if (to.column === held.from.column && to.index === held.from.index) setSaid(`${labelOf(id)} stays where it was.`);
+      if (to.column === held.from.column && to.index === held.from.index)
+        setSaid(t('{id} stays where it was.', { id: labelOf(id) }));
       else void move(id, to).then(() => focusCard(id));
       // At once, too: the card has gone to another column, and the keyboard goes with it.
       requestAnimationFrame(() => focusCard(id));
     } else if (held && isLifted.current && (event.key === 'Escape' || event.key === 'Tab')) {
       put();
-      setSaid(`${labelOf(id)} stays where it was.`);
+      setSaid(t('{id} stays where it was.', { id: labelOf(id) }));
       if (event.key === 'Tab') return undefined;
     } else if (event.key === ' ') {
       isLifted.current = true;
       store.setState({ held: { id, from: found.place, to: found.place } });
       setSaid(
-        `${labelOf(id)} taken up, ${found.place.index + 1} in ${open[columnAt]?.label ?? ''}. Arrow keys move it, Space puts it down, Escape leaves it.`,
+        t('{id} taken up, {index} in {label}. Arrow keys move it, Space puts it down, Escape leaves it.', {
+          id: labelOf(id),
+          index: found.place.index + 1,
+          label: open[columnAt]?.label ?? '',
+        }),
       );
     } else return undefined;
     event.preventDefault();
@@ -462,14 +473,14 @@ export function BoardPage(props: ViewPageProps) {
       onCreate={rights.canCreate ? () => setCreating({ values: {}, start: undefined }) : null}
     >
       {!group ? (
-        <Message icon={<IconLayoutKanban size={22} />} title="Nothing to make columns of">
-          A board has a column for each option, person or date. Add such a field to the {lower} first.
+        <Message icon={<IconLayoutKanban size={22} />} title={t('Nothing to make columns of')}>
+          {t('A board has a column for each option, person or date. Add such a field to the {lower} first.', { lower })}
         </Message>
       ) : status === 'failed' ? (
         <Message
           tone="alert"
-          title={`The ${lower} could not be read`}
-          actions={<Button onClick={load}>Try again</Button>}
+          title={t('The {lower} could not be read', { lower })}
+          actions={<Button onClick={load}>{t('Try again')}</Button>}
         >
           {failure ? reasonOf(failure) : null}
         </Message>
@@ -477,19 +488,19 @@ export function BoardPage(props: ViewPageProps) {
         <Skeleton />
       ) : status === 'ready' && total === 0 && filters.length > 0 ? (
         <Message
-          title={`No ${lower} match`}
+          title={t('No {lower} match', { lower })}
           actions={
             <Button variant="default" onClick={() => show({ filters: [] })}>
-              Clear the filters
+              {t('Clear the filters')}
             </Button>
           }
         >
-          Nothing fits all of these filters at once.
+          {t('Nothing fits all of these filters at once.')}
         </Message>
       ) : (
         <>
           {phone ? (
-            <nav className={classes.segments} aria-label="Columns">
+            <nav className={classes.segments} aria-label={t('Columns')}>
               {visible.map(({ key, label: name }, index) => (
                 <button
                   key={key}
@@ -509,7 +520,7 @@ export function BoardPage(props: ViewPageProps) {
             ref={scroller}
             className={classes.board}
             role="group"
-            aria-label={`Board of ${lower} by ${group.label.toLowerCase()}`}
+            aria-label={t('Board of {lower} by {label}', { lower, label: group.label.toLowerCase() })}
             aria-busy={status === 'loading'}
             onKeyDown={onKeyDown}
             onScroll={(event) => {
@@ -554,7 +565,7 @@ export function BoardPage(props: ViewPageProps) {
             )}
           </div>
           <p id="board-help" hidden>
-            Space takes a card up, arrow keys move it, Space puts it down.
+            {t('Space takes a card up, arrow keys move it, Space puts it down.')}
           </p>
         </>
       )}

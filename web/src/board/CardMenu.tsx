@@ -4,6 +4,7 @@ import type { ReactElement } from 'react';
 import type { RecordRow } from '../model/types.ts';
 import type { CardActions } from './BoardCard.tsx';
 import type { BoardColumn } from './columns.ts';
+import { t } from '../language/t.ts';
 
 interface CardMenuProps {
   row: RecordRow;
@@ -24,7 +25,7 @@ export function CardMenu({ row, columns, column, actions, button, onChange }: Ca
       <Menu.Dropdown mah={340} style={{ overflow: 'auto' }}>
         {onMoveTo && others.length > 0 ? (
           <>
-            <Menu.Label>Move to</Menu.Label>
+            <Menu.Label>{t('Move to')}</Menu.Label>
             {others.map((each) => (
               <Menu.Item
                 key={each.key}
@@ -38,7 +39,7 @@ export function CardMenu({ row, columns, column, actions, button, onChange }: Ca
         ) : null}
         {onDelete ? (
           <Menu.Item color="red" leftSection={<IconTrash size={14} />} onClick={() => onDelete(row.id)}>
-            Delete
+            {t('Delete')}
           </Menu.Item>
         ) : null}
       </Menu.Dropdown>

@@ -2,6 +2,7 @@ import { ActionIcon, Button, NumberInput, Popover, Stack } from '@mantine/core';
 import { IconDots, IconEyeOff, IconLayoutSidebarLeftCollapse } from '@tabler/icons-react';
 import { useState } from 'react';
 import type { BoardColumn } from './columns.ts';
+import { t } from '../language/t.ts';
 
 interface ColumnMenuProps {
   column: BoardColumn;
@@ -21,7 +22,7 @@ export function ColumnMenu({ column, limit, onLimit, onCollapse, onHide }: Colum
           variant="subtle"
           color="gray"
           size="sm"
-          aria-label={`About the column ${column.label}`}
+          aria-label={t('About the column {label}', { label: column.label })}
           onClick={() => setOpened(!opened)}
         >
           <IconDots size={15} />
@@ -30,9 +31,9 @@ export function ColumnMenu({ column, limit, onLimit, onCollapse, onHide }: Colum
       <Popover.Dropdown p="xs">
         <Stack gap="xs">
           <NumberInput
-            label="At most"
-            description="Says so when there are more cards"
-            placeholder="No limit"
+            label={t('At most')}
+            description={t('Says so when there are more cards')}
+            placeholder={t('No limit')}
             min={1}
             allowDecimal={false}
             value={limit ?? ''}
@@ -46,10 +47,10 @@ export function ColumnMenu({ column, limit, onLimit, onCollapse, onHide }: Colum
               onCollapse();
             }}
           >
-            Collapse
+            {t('Collapse')}
           </Button>
           <Button variant="default" leftSection={<IconEyeOff size={15} />} onClick={onHide}>
-            Hide
+            {t('Hide')}
           </Button>
         </Stack>
       </Popover.Dropdown>

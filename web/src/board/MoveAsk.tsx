@@ -7,6 +7,7 @@ import { readValue } from '../model/values.ts';
 import { entryOf, FormField, type FormEntry } from '../records/FormField.tsx';
 import { reasonOf, type Edit } from '../records/refusals.ts';
 import { askedField } from './askedField.ts';
+import { t } from '../language/t.ts';
 
 interface MoveAskProps {
   model: Model;
@@ -51,7 +52,7 @@ export function MoveAsk({ model, object, group, row, column, failure: first, onT
   };
 
   return (
-    <Modal opened onClose={onClose} title={`Before it comes to ${column}`} size="sm">
+    <Modal opened onClose={onClose} title={t('Before it comes to {column}', { column })} size="sm">
       <form onSubmit={submit} noValidate>
         <Stack gap="sm">
           {fields.map((field) => (
@@ -73,10 +74,10 @@ export function MoveAsk({ model, object, group, row, column, failure: first, onT
         </Stack>
         <Group justify="flex-end" mt="md">
           <Button variant="default" onClick={onClose}>
-            Leave it where it was
+            {t('Leave it where it was')}
           </Button>
           <Button type="submit" loading={busy}>
-            Move
+            {t('Move')}
           </Button>
         </Group>
       </form>

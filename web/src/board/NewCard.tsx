@@ -2,6 +2,7 @@ import { TextInput } from '@mantine/core';
 import { useRef, useState } from 'react';
 import type { ModelObject } from '../model/types.ts';
 import classes from './board.module.css';
+import { t } from '../language/t.ts';
 
 interface NewCardProps {
   object: ModelObject;
@@ -30,8 +31,11 @@ export function NewCard({ object, column, onCreate, onClose }: NewCardProps) {
       <TextInput
         ref={input}
         autoFocus
-        aria-label={`Name of the new ${object.labelSingular.toLowerCase()} in ${column}`}
-        placeholder={`New ${object.labelSingular.toLowerCase()}`}
+        aria-label={t('Name of the new {labelSingular} in {column}', {
+          labelSingular: object.labelSingular.toLowerCase(),
+          column,
+        })}
+        placeholder={t('New {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
         value={name}
         readOnly={busy}
         onChange={(event) => setName(event.currentTarget.value)}

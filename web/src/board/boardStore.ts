@@ -13,6 +13,7 @@ import { remembering, type Step } from '../undo/undo.ts';
 import type { ViewBucket, ViewOptions } from '../views/savedViews.ts';
 import { columnsBy, isAlready, type BoardColumn } from './columns.ts';
 import { placeAt } from './places.ts';
+import { t } from '../language/t.ts';
 
 const PAGE = 30;
 /** Up to here a column is read again as far as it was; beyond it, its beginning and what was changed. */
@@ -355,8 +356,11 @@ export function createBoardStore(): BoardStore {
           ),
         }));
       if (edits.length === 0) return null;
-      const label = recordLabel(model, object, row) || 'Untitled';
-      const step: Step = { label: `“${label}” to ${column.label}`, requestIds: [] };
+      const label = recordLabel(model, object, row) || t('Untitled');
+      const step: Step = {
+        label: t('“{label}” to {columnLabel}', { label, columnLabel: column.label }),
+        requestIds: [],
+      };
       saving++;
       try {
         await remembering(step, async () => {

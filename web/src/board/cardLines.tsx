@@ -8,6 +8,7 @@ import { isLink, readValue, type FieldValue } from '../model/values.ts';
 import { valueType } from '../model/valueType.ts';
 import type { ViewOptions } from '../views/savedViews.ts';
 import classes from './board.module.css';
+import { t } from '../language/t.ts';
 
 const SMALL = 2;
 const LARGE = 7;
@@ -60,7 +61,7 @@ function Value({ model, field, value }: { model: Model; field: ModelField; value
             size={16}
             round={target === 'person' || target === 'workspaceMember'}
           />
-          <span>{text || 'Untitled'}</span>
+          <span>{text || t('Untitled')}</span>
         </span>
       );
     }

@@ -1,5 +1,5 @@
 import { request } from '../api/client.ts';
-import { addDays, formatDay, joinInstant, localDay, splitInstant } from '../model/dates.ts';
+import { addDays, formatDay, joinInstant, localDay, SHORT_MONTHS, splitInstant } from '../model/dates.ts';
 import { listDocument, valuesDocument } from '../model/documents.ts';
 import { clauseOf, type Clause, type Operator } from '../model/filters.ts';
 import { objectById } from '../model/lookup.ts';
@@ -10,6 +10,7 @@ import { isLink, isParts, readValue, recordLabel, type FieldValue } from '../mod
 import { valueType } from '../model/valueType.ts';
 import type { ViewBucket } from '../views/savedViews.ts';
 import { plainAmount } from './sumText.ts';
+import { t } from '../language/t.ts';
 
 /** One column of a board: which records lie in it, and what becomes of one that is put there. */
 export interface BoardColumn {
@@ -41,7 +42,7 @@ const both = (...clauses: Clause[]): Clause => {
 
 const noneColumn = (field: ModelField, now: Date): BoardColumn => ({
   key: NONE,
-  label: `No ${field.label.toLowerCase()}`,
+  label: t('No {label}', { label: field.label.toLowerCase() }),
   color: null,
   clause: comparing(field, now)('empty', ''),
   valueFor: field.isRequired ? never : always(null),
@@ -66,14 +67,14 @@ function yesAndNo(field: ModelField, now: Date): BoardColumn[] {
   return [
     {
       key: 'true',
-      label: `${field.label}: yes`,
+      label: t('{label}: yes', { label: field.label }),
       color: 'green',
       clause: compare('is', 'true'),
       valueFor: always(true),
     },
     {
       key: 'false',
-      label: `${field.label}: no`,
+      label: t('{label}: no', { label: field.label }),
       color: 'gray',
       clause: { or: [compare('is', 'false'), compare('empty', '')] },
       valueFor: always(false),
@@ -98,18 +99,18 @@ function relativeSpans(today: string): Span[] {
   const tomorrow = addDays(today, 1);
   const after = addDays(today, 2);
   const spans: Span[] = [
-    { key: 'overdue', label: 'Before today', from: null, until: today, day: null },
-    { key: 'today', label: 'Today', from: today, until: tomorrow, day: today },
-    { key: 'tomorrow', label: 'Tomorrow', from: tomorrow, until: after, day: tomorrow },
-    { key: 'week', label: 'This week', from: after, until: nextWeek, day: after },
+    { key: 'overdue', label: t('Before today'), from: null, until: today, day: null },
+    { key: 'today', label: t('Today'), from: today, until: tomorrow, day: today },
+    { key: 'tomorrow', label: t('Tomorrow'), from: tomorrow, until: after, day: tomorrow },
+    { key: 'week', label: t('This week'), from: after, until: nextWeek, day: after },
     {
       key: 'nextWeek',
-      label: 'Next week',
+      label: t('Next week'),
       from: after > nextWeek ? after : nextWeek,
       until: addDays(nextWeek, 7),
       day: after > nextWeek ? after : nextWeek,
     },
-    { key: 'later', label: 'Later', from: addDays(nextWeek, 7), until: null, day: addDays(nextWeek, 7) },
+    { key: 'later', label: t('Later'), from: addDays(nextWeek, 7), until: null, day: addDays(nextWeek, 7) },
   ];
   // At the end of a week nothing of it is left.
   return spans.filter(({ from, until }) => from === null || until === null || from < until);
@@ -125,13 +126,11 @@ const SPANS: {
   YEAR: { unit: 'year', before: 4, after: 4 },
 };
 
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-
 function spanLabel(bucket: ViewBucket, from: string): string {
   const [year = '', month = '1'] = from.split('-');
   if (bucket === 'YEAR') return year;
   if (bucket === 'QUARTER') return `Q${Math.ceil(Number(month) / 3)} ${year}`;
-  if (bucket === 'MONTH') return `${MONTHS[Number(month) - 1]} ${year}`;
+  if (bucket === 'MONTH') return `${SHORT_MONTHS[Number(month) - 1]} ${year}`;
   return bucket === 'WEEK' ? `${formatDay(from)} – ${formatDay(addDays(from, 6))}` : formatDay(from);
 }
 
@@ -144,7 +143,7 @@ function calendarSpans(bucket: ViewBucket, today: string): Span[] {
   const start = startOf(today, unit);
   const first = step(start, -before);
   const end = step(start, after + 1);
-  const spans: Span[] = [{ key: 'before', label: 'Earlier', from: null, until: first, day: null }];
+  const spans: Span[] = [{ key: 'before', label: t('Earlier'), from: null, until: first, day: null }];
   for (let from = first; from < end; from = step(from, 1)) {
     const until = step(from, 1);
     spans.push({
@@ -155,7 +154,7 @@ function calendarSpans(bucket: ViewBucket, today: string): Span[] {
       day: today >= from && today < until ? today : from,
     });
   }
-  return [...spans, { key: 'after', label: 'Later', from: end, until: null, day: end }];
+  return [...spans, { key: 'after', label: t('Later'), from: end, until: null, day: end }];
 }
 
 function spanColumns(field: ModelField, bucket: ViewBucket | null, now: Date): BoardColumn[] {
@@ -226,7 +225,7 @@ function rangeColumns(field: ModelField, given: number[] | undefined, now: Date)
       ? [
           {
             key: 'below',
-            label: `Below ${first.label}`,
+            label: t('Below {label}', { label: first.label }),
             color: null,
             clause: compare('lt', first.text),
             valueFor: never,
@@ -239,7 +238,11 @@ function rangeColumns(field: ModelField, given: number[] | undefined, now: Date)
       const next = bounds[index + 1];
       return {
         key: from.text,
-        label: isExact ? from.label : next ? `${from.label} to ${next.label}` : `${from.label} and more`,
+        label: isExact
+          ? from.label
+          : next
+            ? t('{label} to {nextLabel}', { label: from.label, nextLabel: next.label })
+            : t('{label} and more', { label: from.label }),
         color: null,
         clause: both(compare('gte', from.text), next ? compare('lt', next.text) : {}),
         valueFor: (before) =>
@@ -285,7 +288,7 @@ async function recordColumns(
   const rows = new Map<string, RecordRow>([...used, ...members].map((row) => [row.id, row]));
   return [
     ...[...rows.values()]
-      .map((row) => ({ id: row.id, label: recordLabel(model, target, row) || 'Untitled' }))
+      .map((row) => ({ id: row.id, label: recordLabel(model, target, row) || t('Untitled') }))
       .sort((a, b) => a.label.localeCompare(b.label))
       .map(({ id, label }) => ({
         key: id,

@@ -5,6 +5,7 @@ import { timeOfDay } from '../model/formats.ts';
 import type { ModelObject } from '../model/types.ts';
 import classes from './calendar.module.css';
 import { dayOf, type Entry } from './entries.ts';
+import { t } from '../language/t.ts';
 
 interface AgendaProps {
   object: ModelObject;
@@ -21,20 +22,25 @@ export function Agenda({ object, entries, isLoading, labelOf, colorOf, today }: 
   for (const entry of entries) days.set(dayOf(entry), [...(days.get(dayOf(entry)) ?? []), entry]);
   if (isLoading)
     return (
-      <div className={classes.agenda} aria-busy="true" aria-label="Loading">
+      <div className={classes.agenda} aria-busy="true" aria-label={t('Loading')}>
         {Array.from({ length: 6 }, (_, index) => (
           <div key={index} className={classes.boneLine} />
         ))}
       </div>
     );
-  if (days.size === 0) return <p className={classes.nothing}>No {object.labelPlural.toLowerCase()} this month</p>;
+  if (days.size === 0)
+    return (
+      <p className={classes.nothing}>
+        {t('No {labelPlural} this month', { labelPlural: object.labelPlural.toLowerCase() })}
+      </p>
+    );
   return (
     <div className={classes.agenda} role="region" aria-label={object.labelPlural} tabIndex={0}>
       {[...days].map(([day, list]) => (
         <Fragment key={day}>
           <h3 className={classes.agendaDay} data-now={day === today || undefined}>
             {formatDay(day)}
-            {day === today ? <small> · today</small> : null}
+            {day === today ? <small> {t('· today')}</small> : null}
           </h3>
           <ul className={classes.agendaList}>
             {list.map(({ id, start, isAllDay }) => (
@@ -46,7 +52,7 @@ export function Agenda({ object, entries, isLoading, labelOf, colorOf, today }: 
                   data-event-id={id}
                 >
                   <span className={classes.agendaMark} data-color={colorOf(id) ?? 'gray'} aria-hidden />
-                  <span className={classes.agendaTime}>{isAllDay ? 'All day' : timeOfDay(start.slice(11, 16))}</span>
+                  <span className={classes.agendaTime}>{isAllDay ? t('All day') : timeOfDay(start.slice(11, 16))}</span>
                   <span className={classes.agendaName}>{labelOf(id)}</span>
                 </Link>
               </li>

@@ -6,6 +6,7 @@ import { splitInstant } from '../model/dates.ts';
 import { formats, timeOfDay } from '../model/formats.ts';
 import classes from './calendar.module.css';
 import { today, type Entry, type Scale } from './entries.ts';
+import { t } from '../language/t.ts';
 
 type At = { day: string; time: string | null };
 
@@ -113,7 +114,7 @@ export function CalendarGrid(props: CalendarGridProps) {
           }}
           // Within the month an entry keeps its time.
           onEventDrop={({ eventId, newStart }) => onMove(String(eventId), { day: newStart.slice(0, 10), time: null })}
-          labels={{ moreLabel: (count) => `${count} more` }}
+          labels={{ moreLabel: (count) => t('{count} more', { count }) }}
         />
       </div>
     );

@@ -45,6 +45,7 @@ import {
   type Entry,
   type Scale,
 } from './entries.ts';
+import { t } from '../language/t.ts';
 
 const CalendarGrid = lazy(async () => ({ default: (await import('./CalendarGrid.tsx')).CalendarGrid }));
 const CreateModal = lazy(async () => ({ default: (await import('../records/CreateModal.tsx')).CreateModal }));
@@ -162,7 +163,7 @@ export function CalendarPage(props: ViewPageProps) {
 
   const labelOf = (id: string): string => {
     const row = byId.get(id);
-    return (row && recordLabel(model, object, row)) || 'Untitled';
+    return (row && recordLabel(model, object, row)) || t('Untitled');
   };
   const open = (id: string) =>
     void navigate({ to: '/objects/$namePlural/$id', params: { namePlural: object.namePlural, id } });
@@ -176,16 +177,16 @@ export function CalendarPage(props: ViewPageProps) {
     replace(shownNow);
     const at = dated ? entryOf(model, dated, shownNow) : null;
     const when = at ? `${formatDay(dayOf(at))}${at.isAllDay ? '' : `, ${timeOfDay(at.start.slice(11, 16))}`}` : '';
-    const changes: Step = { label: `“${name}” to ${when}`, requestIds: [] };
+    const changes: Step = { label: t('“{name}” to {when}', { name, when }), requestIds: [] };
     saving.current += 1;
     try {
       const saved = await remembering(changes, () => saveEdits(model, object, row, edits, changes));
       replace({ ...shownNow, ...saved });
-      setSaid(`${name} is on ${when} now.`);
+      setSaid(t('{name} is on {when} now.', { name, when }));
     } catch (cause) {
       replace(row);
-      setSaid(`${name} is where it was. ${reasonOf(toFailure(cause))}`);
-      announceFailure(`${name} not moved`, cause);
+      setSaid(t('{name} is where it was. {cause}', { name, cause: reasonOf(toFailure(cause)) }));
+      announceFailure(t('{name} not moved', { name }), cause);
     }
     saving.current -= 1;
   };
@@ -248,14 +249,14 @@ export function CalendarPage(props: ViewPageProps) {
       onCreate={rights.canCreate ? () => (isCreatable ? create({ day, time: null }) : setCreating({})) : null}
     >
       {!dated ? (
-        <Message icon={<IconCalendarOff size={22} />} title="Nothing to put into a calendar">
-          A calendar goes by a date. Add one to the {lower} first.
+        <Message icon={<IconCalendarOff size={22} />} title={t('Nothing to put into a calendar')}>
+          {t('A calendar goes by a date. Add one to the {lower} first.', { lower })}
         </Message>
       ) : failure ? (
         <Message
           tone="alert"
-          title={`The ${lower} could not be read`}
-          actions={<Button onClick={() => void load()}>Try again</Button>}
+          title={t('The {lower} could not be read', { lower })}
+          actions={<Button onClick={() => void load()}>{t('Try again')}</Button>}
         >
           {reasonOf(failure)}
         </Message>
@@ -263,12 +264,22 @@ export function CalendarPage(props: ViewPageProps) {
         <div className={classes.calendar} onKeyDown={onKeyDown} aria-busy={rows === null}>
           <div className={classes.bar}>
             <Button variant="default" size="compact-sm" onClick={() => setDay(today())}>
-              Today
+              {t('Today')}
             </Button>
-            <ActionIcon variant="subtle" color="gray" aria-label="Earlier" onClick={() => setDay(step(scale, day, -1))}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              aria-label={t('Earlier')}
+              onClick={() => setDay(step(scale, day, -1))}
+            >
               <IconChevronLeft size={17} />
             </ActionIcon>
-            <ActionIcon variant="subtle" color="gray" aria-label="Later" onClick={() => setDay(step(scale, day, 1))}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              aria-label={t('Later')}
+              onClick={() => setDay(step(scale, day, 1))}
+            >
               <IconChevronRight size={17} />
             </ActionIcon>
             <h2 className={classes.title} aria-live="polite">
@@ -277,20 +288,20 @@ export function CalendarPage(props: ViewPageProps) {
             {phone ? null : (
               <SegmentedControl
                 size="xs"
-                aria-label="How much is shown"
+                aria-label={t('How much is shown')}
                 value={scale}
                 onChange={(next) => show({ options: { ...options, scale: next as Scale } })}
                 data={[
-                  { value: 'MONTH', label: 'Month' },
-                  { value: 'WEEK', label: 'Week' },
-                  { value: 'DAY', label: 'Day' },
+                  { value: 'MONTH', label: t('Month') },
+                  { value: 'WEEK', label: t('Week') },
+                  { value: 'DAY', label: t('Day') },
                 ]}
               />
             )}
           </div>
           {hasMore ? (
             <p className={classes.note} role="status">
-              Only the first {MOST.toLocaleString('en')} are shown. A filter makes them fewer.
+              {t('Only the first {most} are shown. A filter makes them fewer.', { most: MOST.toLocaleString('en') })}
             </p>
           ) : null}
           {phone ? (

@@ -1,5 +1,6 @@
 import { commentParts } from './commentParts.ts';
 import classes from './comments.module.css';
+import { t } from '../language/t.ts';
 
 /** What was said. React draws each part as text, so nothing in it is markup. */
 export function CommentText({ body, names }: { body: string; names: { [id: string]: string } }) {
@@ -10,7 +11,7 @@ export function CommentText({ body, names }: { body: string; names: { [id: strin
           case 'mention':
             return (
               <span key={i} className={classes.mention}>
-                @{names[part.id] ?? 'somebody'}
+                @{names[part.id] ?? t('somebody')}
               </span>
             );
           case 'link':

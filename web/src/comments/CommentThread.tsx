@@ -17,6 +17,7 @@ import {
 import { CommentText } from './CommentText.tsx';
 import classes from './comments.module.css';
 import { Composer } from './Composer.tsx';
+import { t } from '../language/t.ts';
 
 interface ThreadProps {
   object: ModelObject;
@@ -49,13 +50,19 @@ export function CommentThread({ object, recordId, thread, wanted, readOnly, agai
       <button type="button" className={classes.resolved} onClick={() => setOpened(true)} aria-expanded={false}>
         <IconCheck size={14} aria-hidden />
         <span className={classes.resolvedText}>
-          {first.resolvedByName ?? 'Somebody'} resolved what {first.authorName ?? 'somebody'} began
+          {t('{resolvedByName} resolved what {authorName} began', {
+            resolvedByName: first.resolvedByName ?? t('Somebody'),
+            authorName: first.authorName ?? t('somebody'),
+          })}
         </span>
-        <span>{replies.length + 1 === 1 ? 'Show' : `Show ${replies.length + 1}`}</span>
+        <span>{t('{count, plural, one {Show} other {Show #}}', { count: replies.length + 1 })}</span>
       </button>
     );
   return (
-    <article className={classes.thread} aria-label={`Comment of ${first.authorName ?? 'somebody'}`}>
+    <article
+      className={classes.thread}
+      aria-label={t('Comment of {authorName}', { authorName: first.authorName ?? t('somebody') })}
+    >
       {[first, ...replies].map((comment) => (
         <Said
           key={comment.commentId}
@@ -73,8 +80,8 @@ export function CommentThread({ object, recordId, thread, wanted, readOnly, agai
           <Composer
             object={object}
             recordId={recordId}
-            label="Write a reply"
-            action="Reply"
+            label={t('Write a reply')}
+            action={t('Reply')}
             draft={first.commentId}
             autoFocus
             onCancel={() => setAnswering(false)}
@@ -89,23 +96,23 @@ export function CommentThread({ object, recordId, thread, wanted, readOnly, agai
       ) : (
         <div className={classes.threadActions}>
           <button type="button" className={classes.action} onClick={() => setAnswering(true)}>
-            Reply
+            {t('Reply')}
           </button>
           <button
             type="button"
             className={classes.action}
             onClick={() => {
               setOpened(false);
-              void act(isResolved ? 'The thread stays resolved' : 'The thread stays open', () =>
+              void act(isResolved ? t('The thread stays resolved') : t('The thread stays open'), () =>
                 resolveComment(first.commentId, !isResolved),
               );
             }}
           >
-            {isResolved ? 'Open again' : 'Resolve'}
+            {isResolved ? t('Open again') : t('Resolve')}
           </button>
           {isResolved ? (
             <button type="button" className={classes.action} onClick={() => setOpened(false)}>
-              Hide
+              {t('Hide')}
             </button>
           ) : null}
         </div>
@@ -131,11 +138,13 @@ function Said({ object, recordId, comment, isWanted, readOnly, act, again }: Sai
     if (isWanted) here.current?.scrollIntoView({ block: 'center' });
   }, [isWanted]);
   const { commentId: id } = comment;
-  const author = comment.authorName ?? (comment.authorType === 'psql' ? 'Someone in psql' : 'The system');
+  const author = comment.authorName ?? (comment.authorType === 'psql' ? t('Someone in psql') : t('The system'));
   const remove = async () => {
-    await act('The comment was not removed', async () => {
+    await act(t('The comment was not removed'), async () => {
       await removeComment(id);
-      offerToTakeBack('Comment removed', () => act('The comment was not brought back', () => bringBackComment(id)));
+      offerToTakeBack(t('Comment removed'), () =>
+        act(t('The comment was not brought back'), () => bringBackComment(id)),
+      );
     });
   };
   return (
@@ -153,17 +162,17 @@ function Said({ object, recordId, comment, isWanted, readOnly, act, again }: Sai
           <time dateTime={comment.createdAt} title={formatInstant(comment.createdAt)}>
             {formatRelative(comment.createdAt)}
           </time>
-          {comment.editedAt ? <span title={formatInstant(comment.editedAt)}>edited</span> : null}
+          {comment.editedAt ? <span title={formatInstant(comment.editedAt)}>{t('edited')}</span> : null}
           {(comment.mayEdit || comment.mayRemove) && !readOnly && !isEditing ? (
             <Menu position="bottom-end">
               <Menu.Target>
-                <Tooltip label="Edit or remove">
+                <Tooltip label={t('Edit or remove')}>
                   <ActionIcon
                     variant="subtle"
                     color="gray"
                     size="sm"
                     className={classes.menu}
-                    aria-label={`Edit or remove the comment of ${author}`}
+                    aria-label={t('Edit or remove the comment of {author}', { author })}
                   >
                     <IconDots size={15} />
                   </ActionIcon>
@@ -172,12 +181,12 @@ function Said({ object, recordId, comment, isWanted, readOnly, act, again }: Sai
               <Menu.Dropdown>
                 {comment.mayEdit ? (
                   <Menu.Item leftSection={<IconPencil size={15} />} onClick={() => setEditing(true)}>
-                    Edit
+                    {t('Edit')}
                   </Menu.Item>
                 ) : null}
                 {comment.mayRemove ? (
                   <Menu.Item leftSection={<IconTrash size={15} />} onClick={() => void remove()}>
-                    Remove
+                    {t('Remove')}
                   </Menu.Item>
                 ) : null}
               </Menu.Dropdown>
@@ -188,8 +197,8 @@ function Said({ object, recordId, comment, isWanted, readOnly, act, again }: Sai
           <Composer
             object={object}
             recordId={recordId}
-            label="Edit the comment"
-            action="Save"
+            label={t('Edit the comment')}
+            action={t('Save')}
             given={{ body: comment.body, names: comment.mentions }}
             autoFocus
             onCancel={() => setEditing(false)}
@@ -201,7 +210,7 @@ function Said({ object, recordId, comment, isWanted, readOnly, act, again }: Sai
             }}
           />
         ) : comment.isRemoved ? (
-          <p className={classes.removed}>This comment was removed.</p>
+          <p className={classes.removed}>{t('This comment was removed.')}</p>
         ) : (
           <CommentText body={comment.body} names={comment.mentions} />
         )}

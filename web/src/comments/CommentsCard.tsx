@@ -9,6 +9,7 @@ import { CommentThread } from './CommentThread.tsx';
 import { addComment, askThreads, THREADS_A_PAGE, type Thread } from './comments.ts';
 import classes from './comments.module.css';
 import { Composer } from './Composer.tsx';
+import { t } from '../language/t.ts';
 
 /** What people say about a record. */
 export function CommentsCard({ object, id }: { object: ModelObject; id: string }) {
@@ -50,22 +51,22 @@ export function CommentsCard({ object, id }: { object: ModelObject; id: string }
     0,
   );
   return (
-    <section className={record.block} aria-label="Comments">
+    <section className={record.block} aria-label={t('Comments')}>
       <div className={record.blockHead}>
-        <h2 className={record.blockTitle}>Comments</h2>
+        <h2 className={record.blockTitle}>{t('Comments')}</h2>
         {count > 0 ? <span className={record.count}>{hasMore ? `${count}+` : count}</span> : null}
       </div>
       {failure ? (
         <div className={record.readFailure} role="alert">
-          <span>The comments could not be read: {failure.message}</span>
+          <span>{t('The comments could not be read: {message}', { message: failure.message })}</span>
           <button type="button" className={classes.action} onClick={() => void read()}>
-            Try again
+            {t('Try again')}
           </button>
         </div>
       ) : null}
       {hasMore ? (
         <button type="button" className={classes.action} onClick={() => setPages(pages + 1)}>
-          Show earlier ones
+          {t('Show earlier ones')}
         </button>
       ) : null}
       {threads?.map((thread) => (
@@ -79,13 +80,13 @@ export function CommentsCard({ object, id }: { object: ModelObject; id: string }
           again={read}
         />
       ))}
-      {threads?.length === 0 && isLooking ? <p className={record.quiet}>Nobody has said anything yet.</p> : null}
+      {threads?.length === 0 && isLooking ? <p className={record.quiet}>{t('Nobody has said anything yet.')}</p> : null}
       {isLooking ? null : (
         <Composer
           object={object}
           recordId={id}
-          label="Write a comment"
-          action="Comment"
+          label={t('Write a comment')}
+          action={t('Comment')}
           draft={id}
           onSend={async (body) => {
             const said = await addComment(object, id, body, null);

@@ -9,6 +9,7 @@ import { announceFailure } from '../records/announce.tsx';
 import { findMentionable, type Mentionable, type Said } from './comments.ts';
 import classes from './comments.module.css';
 import { addMention, mentionAt, toBody, toText, type Mention } from './mentions.ts';
+import { t } from '../language/t.ts';
 
 const PAUSE_MS = 120;
 const LONGEST = 10_000;
@@ -80,7 +81,7 @@ export function Composer({
           (found) => {
             if (mine === latest.current) setChoice(found.length > 0 ? { start: wanted.start, found, at: 0 } : null);
           },
-          (cause: unknown) => announceFailure('The members could not be read', cause),
+          (cause: unknown) => announceFailure(t('The members could not be read'), cause),
         ),
       wanted.query === '' ? 0 : PAUSE_MS,
     );
@@ -106,12 +107,15 @@ export function Composer({
       if (notTold.length > 0)
         notifications.show({
           withBorder: true,
-          message: `Not told: ${notTold.map(({ name }) => name).join(', ')} may not read this ${object.labelSingular.toLowerCase()}.`,
+          message: t('Not told: {notTold} may not read this {labelSingular}.', {
+            notTold: notTold.map(({ name }) => name).join(', '),
+            labelSingular: object.labelSingular.toLowerCase(),
+          }),
           autoClose: 10_000,
           role: 'alert',
         });
     } catch (cause) {
-      announceFailure('The comment was not saved', cause);
+      announceFailure(t('The comment was not saved'), cause);
     } finally {
       setBusy(false);
     }
@@ -147,7 +151,7 @@ export function Composer({
       <Textarea
         ref={area}
         aria-label={label}
-        placeholder={`${label}. @ mentions a member.`}
+        placeholder={t('{label}. @ mentions a member.', { label })}
         autosize
         minRows={1}
         maxRows={14}
@@ -165,7 +169,7 @@ export function Composer({
         onBlur={close}
       />
       {choice ? (
-        <ul id={listId} role="listbox" aria-label="Members" className={classes.choices}>
+        <ul id={listId} role="listbox" aria-label={t('Members')} className={classes.choices}>
           {choice.found.map((member, i) => (
             <li
               key={member.memberId}
@@ -179,7 +183,7 @@ export function Composer({
             >
               <Avatar label={member.name} seed={member.memberId} size={20} round />
               <span>{member.name}</span>
-              {member.canRead ? null : <span className={classes.blind}>may not read this</span>}
+              {member.canRead ? null : <span className={classes.blind}>{t('may not read this')}</span>}
             </li>
           ))}
         </ul>
@@ -191,7 +195,7 @@ export function Composer({
           </span>
           {onCancel ? (
             <Button size="compact-sm" variant="subtle" color="gray" onClick={onCancel}>
-              Cancel
+              {t('Cancel')}
             </Button>
           ) : null}
           <Button type="submit" size="compact-sm" loading={busy} disabled={body === ''}>

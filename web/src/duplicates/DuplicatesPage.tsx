@@ -25,6 +25,7 @@ import {
 import { readCriteria } from './criteria.ts';
 import classes from './duplicates.module.css';
 import { percent, reasonText } from './reasonText.ts';
+import { t } from '../language/t.ts';
 
 const MergeDialog = lazy(async () => ({ default: (await import('../merge/MergeDialog.tsx')).MergeDialog }));
 const SureMerge = lazy(async () => ({ default: (await import('./SureMerge.tsx')).SureMerge }));
@@ -86,7 +87,7 @@ export function DuplicatesPage() {
   );
 
   const look = useCallback(() => {
-    startScan().then(setScan, (cause: unknown) => announceFailure('Duplicates are not looked for', cause));
+    startScan().then(setScan, (cause: unknown) => announceFailure(t('Duplicates are not looked for'), cause));
   }, []);
   useEffect(() => {
     if (!compares) return;
@@ -119,14 +120,14 @@ export function DuplicatesPage() {
     setPairs((before) => before?.filter((each) => keyOf(each) !== keyOf(pair)) ?? null);
     try {
       await dismissDuplicates(pair.objectName, ids, apart);
-      offerToTakeBack(apart ? 'Remembered as two different records' : 'Listed as duplicates again', async () => {
+      offerToTakeBack(apart ? t('Remembered as two different records') : t('Listed as duplicates again'), async () => {
         await dismissDuplicates(pair.objectName, ids, !apart).catch((cause: unknown) =>
-          announceFailure('Not taken back', cause),
+          announceFailure(t('Not taken back'), cause),
         );
         await readShown.current();
       });
     } catch (cause) {
-      announceFailure('Not remembered', cause);
+      announceFailure(t('Not remembered'), cause);
     }
     await readShown.current();
   };
@@ -145,11 +146,11 @@ export function DuplicatesPage() {
     <>
       <PageHeader
         icon={<IconGitMerge size={17} stroke={1.75} aria-hidden />}
-        title="Duplicates"
+        title={t('Duplicates')}
         actions={
           compares ? (
             <Button variant="default" leftSection={<IconRefresh size={14} />} loading={isRunning} onClick={look}>
-              Look again
+              {t('Look again')}
             </Button>
           ) : null
         }
@@ -159,8 +160,8 @@ export function DuplicatesPage() {
           <Select
             className={classes.object}
             size="xs"
-            aria-label="Object"
-            placeholder="All objects"
+            aria-label={t('Object')}
+            placeholder={t('All objects')}
             clearable
             data={objects.map((each) => ({ value: each.nameSingular, label: each.labelPlural }))}
             value={name ?? null}
@@ -168,10 +169,10 @@ export function DuplicatesPage() {
           />
           <SegmentedControl
             size="xs"
-            aria-label="Which"
+            aria-label={t('Which')}
             data={[
-              { value: 'open', label: 'May be the same' },
-              { value: 'dismissed', label: 'Not the same' },
+              { value: 'open', label: t('May be the same') },
+              { value: 'dismissed', label: t('Not the same') },
             ]}
             value={isDismissed ? 'dismissed' : 'open'}
             onChange={(next) =>
@@ -184,33 +185,37 @@ export function DuplicatesPage() {
             ? null
             : sureOnes.map((each) => (
                 <Button key={each.id} size="xs" variant="light" onClick={() => setSure(each)}>
-                  Merge sure {each.labelPlural.toLowerCase()}…
+                  {t('Merge sure {labelPlural}…', { labelPlural: each.labelPlural.toLowerCase() })}
                 </Button>
               ))}
           <span className={classes.state} role="status">
-            {isRunning ? 'Looking for duplicates…' : scan?.scannedAt ? `Looked ${formatRelative(scan.scannedAt)}` : ''}
+            {isRunning
+              ? t('Looking for duplicates…')
+              : scan?.scannedAt
+                ? t('Looked {scannedAt}', { scannedAt: formatRelative(scan.scannedAt) })
+                : ''}
           </span>
         </div>
       ) : (
         <Message
           icon={<IconGitMerge size={22} stroke={1.5} />}
-          title="Nothing says yet what duplicates are"
+          title={t('Nothing says yet what duplicates are')}
           actions={
             keepsModel ? (
               <Button variant="default" renderRoot={(props) => <Link to="/settings/model" {...props} />}>
-                Open the data model
+                {t('Open the data model')}
               </Button>
             ) : undefined
           }
         >
-          In the settings of an object one says which fields tell that two records are the same.
+          {t('In the settings of an object one says which fields tell that two records are the same.')}
         </Message>
       )}
       {failure ? (
         <Message
           tone="alert"
-          title="Duplicates could not be read"
-          actions={<Button onClick={() => void read()}>Try again</Button>}
+          title={t('Duplicates could not be read')}
+          actions={<Button onClick={() => void read()}>{t('Try again')}</Button>}
         >
           {[failure.message, failure.hint].filter(Boolean).join(' ')}
         </Message>
@@ -223,21 +228,23 @@ export function DuplicatesPage() {
       {pairs && list.length === 0 && !failure ? (
         <Message
           icon={<IconGitMerge size={22} stroke={1.5} />}
-          title={isDismissed ? 'Nothing was told apart' : isRunning ? 'Looking for duplicates…' : 'No duplicates'}
+          title={
+            isDismissed ? t('Nothing was told apart') : isRunning ? t('Looking for duplicates…') : t('No duplicates')
+          }
         >
           {isDismissed
-            ? 'What somebody says is not the same stands here, and is not found again.'
-            : 'Records that may be the same stand here, the surest first.'}
+            ? t('What somebody says is not the same stands here, and is not found again.')
+            : t('Records that may be the same stand here, the surest first.')}
         </Message>
       ) : null}
       {list.length > 0 ? (
-        <ul className={classes.list} tabIndex={0} aria-label="Pairs of records">
+        <ul className={classes.list} tabIndex={0} aria-label={t('Pairs of records')}>
           {list.map((pair) => {
             const of = objectNamed(model, pair.objectName);
             if (!of) return null;
             const records = [
-              { id: pair.firstId, label: pair.firstLabel || 'Untitled' },
-              { id: pair.secondId, label: pair.secondLabel || 'Untitled' },
+              { id: pair.firstId, label: pair.firstLabel || t('Untitled') },
+              { id: pair.secondId, label: pair.secondLabel || t('Untitled') },
             ];
             const both = records.map(({ label }) => label).join(' and ');
             return (
@@ -257,21 +264,28 @@ export function DuplicatesPage() {
                 </div>
                 <span className={classes.reason}>
                   {pair.dismissedAt
-                    ? `Told apart by ${pair.dismissedByName ?? 'somebody'} ${formatRelative(pair.dismissedAt)}`
+                    ? t('Told apart by {dismissedByName} {dismissedAt}', {
+                        dismissedByName: pair.dismissedByName ?? t('somebody'),
+                        dismissedAt: formatRelative(pair.dismissedAt),
+                      })
                     : reasonText(of, pair.reasons)}
                 </span>
                 <span className={classes.score}>
-                  {pair.dismissedAt ? null : pair.isSure ? <Badge variant="light">Sure</Badge> : percent(pair.score)}
+                  {pair.dismissedAt ? null : pair.isSure ? (
+                    <Badge variant="light">{t('Sure')}</Badge>
+                  ) : (
+                    percent(pair.score)
+                  )}
                 </span>
                 <span className={classes.actions}>
                   {pair.dismissedAt ? (
                     <Button
                       size="compact-sm"
                       variant="default"
-                      aria-label={`List ${both} again`}
+                      aria-label={t('List {both} again', { both })}
                       onClick={() => void tellApart(pair, false)}
                     >
-                      List again
+                      {t('List again')}
                     </Button>
                   ) : (
                     <>
@@ -279,19 +293,19 @@ export function DuplicatesPage() {
                         size="compact-sm"
                         variant="subtle"
                         color="gray"
-                        aria-label={`${both} are not the same`}
+                        aria-label={t('{both} are not the same', { both })}
                         onClick={() => void tellApart(pair, true)}
                       >
-                        Not the same
+                        {t('Not the same')}
                       </Button>
                       {pair.mayMerge ? (
                         <Button
                           size="compact-sm"
                           variant="default"
-                          aria-label={`Merge ${both}`}
+                          aria-label={t('Merge {both}', { both })}
                           onClick={() => setMerging(pair)}
                         >
-                          Merge…
+                          {t('Merge…')}
                         </Button>
                       ) : null}
                     </>
@@ -303,7 +317,7 @@ export function DuplicatesPage() {
           {hasMore ? (
             <li className={classes.more}>
               <Button variant="default" onClick={() => void read(true)}>
-                Show more
+                {t('Show more')}
               </Button>
             </li>
           ) : null}

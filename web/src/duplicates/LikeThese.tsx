@@ -6,6 +6,7 @@ import { useInquiry } from '../settings/useInquiry.ts';
 import { findDuplicatesOf } from './calls.ts';
 import classes from './duplicates.module.css';
 import { reasonText } from './reasonText.ts';
+import { t } from '../language/t.ts';
 
 const SETTLE_MS = 350;
 
@@ -18,7 +19,7 @@ export function LikeThese({ object, data }: { object: ModelObject; data: { [name
   );
   if (!asks || !answer || answer.length === 0) return null;
   return (
-    <Alert color="yellow" variant="light" p="xs" role="status" title="This may be there already">
+    <Alert color="yellow" variant="light" p="xs" role="status" title={t('This may be there already')}>
       <ul className={classes.like}>
         {answer.map(({ recordId, label, reasons }) => (
           <li key={recordId}>
@@ -28,7 +29,7 @@ export function LikeThese({ object, data }: { object: ModelObject; data: { [name
               target="_blank"
               className={classes.likeLink}
             >
-              {label || 'Untitled'}
+              {label || t('Untitled')}
             </Link>
             <span className={classes.reason}>{reasonText(object, reasons)}</span>
           </li>

@@ -9,6 +9,8 @@ import { useInquiry } from '../settings/useInquiry.ts';
 import { remembering, undoStep } from '../undo/undo.ts';
 import { sureDuplicates, type SureGroup } from './calls.ts';
 import classes from './duplicates.module.css';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 const AT_MOST = 500;
 const AT_ONCE = 20;
@@ -40,7 +42,7 @@ export function SureMerge({ object, onClose, onChanged }: SureMergeProps) {
         merged += part.length;
       } catch (cause) {
         // Which of them it was shows when each is sent by itself. What was merged before it is not there any more.
-        if (part.length === 1) failed.push(`${part[0]!.label || 'Untitled'}: ${reasonOf(toFailure(cause))}`);
+        if (part.length === 1) failed.push(`${part[0]!.label || t('Untitled')}: ${reasonOf(toFailure(cause))}`);
         else {
           const still = await sureDuplicates(object.nameSingular, AT_MOST);
           const open = part.filter((group) => still.some(({ survivorId }) => survivorId === group.survivorId));
@@ -58,8 +60,9 @@ export function SureMerge({ object, onClose, onChanged }: SureMergeProps) {
     });
     onChanged();
     if (merged > 0)
-      offerToTakeBack(`${merged} ${merged === 1 ? 'group' : 'groups'} of ${many} merged`, () =>
-        undoStep(step, onChanged),
+      offerToTakeBack(
+        t('{merged, plural, one {# group of {many} merged} other {# groups of {many} merged}}', { merged, many }),
+        () => undoStep(step, onChanged),
       );
     if (failed.length === 0) onClose();
     else setLeft(failed);
@@ -69,7 +72,7 @@ export function SureMerge({ object, onClose, onChanged }: SureMergeProps) {
     <Modal
       opened
       onClose={onClose}
-      title={`Merge sure duplicates of ${many}`}
+      title={t('Merge sure duplicates of {many}', { many })}
       size="md"
       closeOnClickOutside={done === null}
     >
@@ -79,29 +82,42 @@ export function SureMerge({ object, onClose, onChanged }: SureMergeProps) {
         </Alert>
       ) : null}
       {!answer && !failure ? <Skeleton height={120} /> : null}
-      {answer && !first ? <p>No {many} that you may merge are surely the same.</p> : null}
+      {answer && !first ? <p>{t('No {many} that you may merge are surely the same.', { many })}</p> : null}
       {first && left.length === 0 ? (
         <>
           <p>
-            <b>{records}</b> {many} become <b>{groups.length}</b>. Of each group the fullest stays, gets what it lacks
-            from the others, and all that refers to them. The others go to the trash.
-            {first.totalGroups > groups.length
-              ? ` ${first.totalGroups - groups.length} more groups come after these.`
-              : ''}
+            <b>{records}</b>{' '}
+            {first.totalGroups > groups.length ? (
+              <Trans
+                text={
+                  '{many} become <0>{count}</0>. Of each group the fullest stays, gets what it lacks from the others, and all that refers to them. The others go to the trash. {totalGroups} more groups come after these.'
+                }
+                values={{ many, count: groups.length, totalGroups: first.totalGroups - groups.length }}
+                tags={{ 0: <b /> }}
+              />
+            ) : (
+              <Trans
+                text={
+                  '{many} become <0>{count}</0>. Of each group the fullest stays, gets what it lacks from the others, and all that refers to them. The others go to the trash.'
+                }
+                values={{ many, count: groups.length }}
+                tags={{ 0: <b /> }}
+              />
+            )}
           </p>
-          <ul className={classes.groups} aria-label="Groups" tabIndex={0}>
+          <ul className={classes.groups} aria-label={t('Groups')} tabIndex={0}>
             {groups.slice(0, 100).map((group) => (
               <li key={group.survivorId}>
-                <span>{group.label || 'Untitled'}</span>
-                <span className={classes.reason}>{group.otherIds.length + 1} records</span>
+                <span>{group.label || t('Untitled')}</span>
+                <span className={classes.reason}>{t('{count} records', { count: group.otherIds.length + 1 })}</span>
               </li>
             ))}
-            {groups.length > 100 ? <li>and {groups.length - 100} more</li> : null}
+            {groups.length > 100 ? <li>{t('and {count} more', { count: groups.length - 100 })}</li> : null}
           </ul>
         </>
       ) : null}
       {left.length > 0 ? (
-        <Alert color="yellow" role="alert" title={`${left.length} could not be merged`}>
+        <Alert color="yellow" role="alert" title={t('{count} could not be merged', { count: left.length })}>
           <ul className={classes.like}>
             {left.slice(0, 20).map((text) => (
               <li key={text}>{text}</li>
@@ -110,15 +126,15 @@ export function SureMerge({ object, onClose, onChanged }: SureMergeProps) {
         </Alert>
       ) : null}
       {done !== null && left.length === 0 ? (
-        <Progress mt="md" value={(done / Math.max(1, groups.length)) * 100} aria-label="Merged so far" />
+        <Progress mt="md" value={(done / Math.max(1, groups.length)) * 100} aria-label={t('Merged so far')} />
       ) : null}
       <Group justify="flex-end" mt="md">
         <Button variant="default" onClick={onClose}>
-          {left.length > 0 ? 'Close' : 'Cancel'}
+          {left.length > 0 ? t('Close') : t('Cancel')}
         </Button>
         {first && left.length === 0 ? (
           <Button loading={done !== null} onClick={() => void run()}>
-            Merge {groups.length} {groups.length === 1 ? 'group' : 'groups'}
+            {t('{count, plural, one {Merge # group} other {Merge # groups}}', { count: groups.length })}
           </Button>
         ) : null}
       </Group>

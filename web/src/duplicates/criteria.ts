@@ -1,4 +1,5 @@
 import type { FieldType, ModelObject, StoredCriterion } from '../model/types.ts';
+import { t } from '../language/t.ts';
 
 /** How two values of a field are compared: without case, accents and spaces; as they are; by their spelling; by their domain. */
 export type Comparison = 'ALIKE' | 'EXACT' | 'SIMILAR' | 'DOMAIN';
@@ -38,13 +39,13 @@ export function comparisonsOf(type: FieldType): Comparison[] {
 
 /** What does not count, in the words of a choice. */
 export function comparisonText(type: FieldType, by: Comparison): string {
-  if (by === 'EXACT') return 'exactly the same';
-  if (by === 'SIMILAR') return 'spelt alike';
-  if (by === 'DOMAIN') return 'same domain';
-  if (type === 'PHONES') return 'same number, however it is written';
-  if (type === 'EMAILS') return 'same, but for case';
-  if (type === 'LINKS') return 'same address, with or without www';
-  return WORDS.includes(type) ? 'same, but for case and accents' : 'the same';
+  if (by === 'EXACT') return t('exactly the same');
+  if (by === 'SIMILAR') return t('spelt alike');
+  if (by === 'DOMAIN') return t('same domain');
+  if (type === 'PHONES') return t('same number, however it is written');
+  if (type === 'EMAILS') return t('same, but for case');
+  if (type === 'LINKS') return t('same address, with or without www');
+  return WORDS.includes(type) ? t('same, but for case and accents') : t('the same');
 }
 
 export function readCriteria(object: ModelObject): Criterion[] {

@@ -1,16 +1,19 @@
 import type { ModelObject } from '../model/types.ts';
 import type { Reason } from './calls.ts';
 import type { Comparison } from './criteria.ts';
+import { t } from '../language/t.ts';
 
 const SHARED: { [by in Comparison]: (label: string) => string } = {
-  ALIKE: (label) => `the same ${label}`,
-  EXACT: (label) => `exactly the same ${label}`,
-  SIMILAR: (label) => `${label} spelt alike`,
-  DOMAIN: (label) => `the same domain of ${label}`,
+  ALIKE: (label) => t('the same {label}', { label }),
+  EXACT: (label) => t('exactly the same {label}', { label }),
+  SIMILAR: (label) => t('{label} spelt alike', { label }),
+  DOMAIN: (label) => t('the same domain of {label}', { label }),
 };
 
 const listed = (items: string[]): string =>
-  items.reduce((text, each, i) => text + (i === items.length - 1 ? ' and ' : ', ') + each);
+  items.reduce((text, each, i) =>
+    i === items.length - 1 ? t('{text} and {each}', { text, each }) : `${text}, ${each}`,
+  );
 
 /** "the same e-mails; name spelt alike and the same domain of e-mails" */
 export function reasonText(object: ModelObject, reasons: Reason[]): string {

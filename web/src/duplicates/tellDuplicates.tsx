@@ -3,6 +3,7 @@ import { say } from '../app/corner.ts';
 import type { ModelObject } from '../model/types.ts';
 import { findDuplicates } from './calls.ts';
 import { reasonText } from './reasonText.ts';
+import { t } from '../language/t.ts';
 
 const SHOWN_MS = 12_000;
 
@@ -19,17 +20,21 @@ export async function tellDuplicates(object: ModelObject, id: string): Promise<v
     autoClose: SHOWN_MS,
     color: 'yellow',
     role: 'status',
-    title: 'This may be there already',
+    title: t('This may be there already'),
     message: (
       <Group gap={6}>
         <a href={`/objects/${object.namePlural}/${first.recordId}`} target="_blank" rel="noreferrer">
-          {first.label || 'Untitled'}
+          {first.label || t('Untitled')}
         </a>
         <Text size="sm" c="dimmed">
-          {reasonText(object, first.reasons)}
-          {others === 0 ? '' : others === 1 ? ', and one more' : `, and ${others} more`}
+          {others === 0
+            ? `${reasonText(object, first.reasons)}`
+            : t('{others, plural, one {{object}, and one more} other {{object}, and # more}}', {
+                others,
+                object: reasonText(object, first.reasons),
+              })}
         </Text>
-        <a href={`/objects/${object.namePlural}/${id}`}>Compare</a>
+        <a href={`/objects/${object.namePlural}/${id}`}>{t('Compare')}</a>
       </Group>
     ),
   });

@@ -7,6 +7,7 @@ import { announceDone, announceFailure } from '../records/announce.tsx';
 import { countText } from '../imports/importText.ts';
 import { download, type ExportFormat } from './exports.ts';
 import classes from './exports.module.css';
+import { t } from '../language/t.ts';
 
 interface ExportDialogProps {
   object: ModelObject;
@@ -21,10 +22,10 @@ interface ExportDialogProps {
 }
 
 const FORMATS: { value: ExportFormat; label: string; note: string }[] = [
-  { value: 'csv', label: 'CSV', note: 'Every spreadsheet and program reads it.' },
-  { value: 'xlsx', label: 'Excel', note: 'A workbook with numbers and days as such.' },
-  { value: 'ndjson', label: 'NDJSON', note: 'A record a line, for programs.' },
-  { value: 'vcard', label: 'vCard', note: 'Contacts for telephones and mail programs.' },
+  { value: 'csv', label: t('CSV'), note: t('Every spreadsheet and program reads it.') },
+  { value: 'xlsx', label: t('Excel'), note: t('A workbook with numbers and days as such.') },
+  { value: 'ndjson', label: t('NDJSON'), note: t('A record a line, for programs.') },
+  { value: 'vcard', label: 'vCard', note: t('Contacts for telephones and mail programs.') },
 ];
 const NEVER = ['TS_VECTOR'];
 
@@ -58,23 +59,23 @@ export function ExportDialog({ object, fields, filter, orderBy, ids, onClose }: 
           timeZone: timeZone === 'system' ? Intl.DateTimeFormat().resolvedOptions().timeZone : timeZone,
           ...(ids ? { ids } : { filter, orderBy }),
         },
-        (failure) => announceFailure(`The ${label} were not exported`, failure),
+        (failure) => announceFailure(t('The {label} were not exported', { label }), failure),
       );
-      announceDone('The download begins in a moment.');
+      announceDone(t('The download begins in a moment.'));
       onClose();
     } catch (cause) {
-      announceFailure(`The ${label} were not exported`, toFailure(cause));
+      announceFailure(t('The {label} were not exported', { label }), toFailure(cause));
       setBusy(false);
     }
   };
 
   return (
-    <Modal opened onClose={onClose} title={ids ? `Export ${countText(ids.length)} selected ${label}` : `Export ${label}`} size="lg">
+    <Modal opened onClose={onClose} title={ids ? t('Export {count} selected {label}', { count: countText(ids.length), label }) : t('Export {label}', { label })} size="lg">
       <Stack gap="md">
         <div>
           <SegmentedControl
             fullWidth
-            aria-label="Kind of file"
+            aria-label={t('Kind of file')}
             value={format}
             onChange={(value) => setFormat(value as ExportFormat)}
             data={kinds.map(({ value, label: name }) => ({ value, label: name }))}
@@ -82,16 +83,16 @@ export function ExportDialog({ object, fields, filter, orderBy, ids, onClose }: 
           <p className={classes.note}>{FORMATS.find(({ value }) => value === format)?.note}</p>
         </div>
         {format === 'vcard' ? null : (
-          <Radio.Group label="Columns" value={columns} onChange={(value) => setColumns(value as typeof columns)}>
+          <Radio.Group label={t('Columns')} value={columns} onChange={(value) => setColumns(value as typeof columns)}>
             <Stack gap={6} mt={6}>
-              <Radio value="shown" label={`Those that show (${countText(fields.length)})`} />
-              <Radio value="all" label={`All that you may read (${countText(offered.length)})`} />
-              <Radio value="chosen" label="Choose them" />
+              <Radio value="shown" label={t('Those that show ({count})', { count: countText(fields.length) })} />
+              <Radio value="all" label={t('All that you may read ({count})', { count: countText(offered.length) })} />
+              <Radio value="chosen" label={t('Choose them')} />
             </Stack>
           </Radio.Group>
         )}
         {columns === 'chosen' && format !== 'vcard' ? (
-          <Checkbox.Group value={chosen} onChange={setChosen} aria-label="Columns of the file">
+          <Checkbox.Group value={chosen} onChange={setChosen} aria-label={t('Columns of the file')}>
             <div className={classes.columns}>
               {offered.map((field) => (
                 <Checkbox key={field.id} value={field.name} label={field.label} />
@@ -103,23 +104,21 @@ export function ExportDialog({ object, fields, filter, orderBy, ids, onClose }: 
           <Stack gap={8}>
             {format === 'csv' ? (
               <>
-                <Checkbox label="Labels and amounts as people read them" checked={isHuman} onChange={(event) => setHuman(event.currentTarget.checked)} />
-                <Checkbox label="Keep texts that look like formulas from being run by a spreadsheet" checked={isGuarded} onChange={(event) => setGuarded(event.currentTarget.checked)} />
+                <Checkbox label={t('Labels and amounts as people read them')} checked={isHuman} onChange={(event) => setHuman(event.currentTarget.checked)} />
+                <Checkbox label={t('Keep texts that look like formulas from being run by a spreadsheet')} checked={isGuarded} onChange={(event) => setGuarded(event.currentTarget.checked)} />
               </>
             ) : null}
-            <Checkbox label="Ids of the records and of those they are related to" checked={hasIds} onChange={(event) => setIds(event.currentTarget.checked)} />
+            <Checkbox label={t('Ids of the records and of those they are related to')} checked={hasIds} onChange={(event) => setIds(event.currentTarget.checked)} />
           </Stack>
         ) : null}
         <p className={classes.note}>
-          {ids ? 'The selected records are exported.' : `All ${label} that the list shows are exported, in its order, also those further down.`}
+          {ids ? t('The selected records are exported.') : t('All {label} that the list shows are exported, in its order, also those further down.', { label })}
         </p>
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
+{t('Cancel')}</Button>
           <Button onClick={() => void start()} loading={busy} disabled={names.length === 0}>
-            Export
-          </Button>
+{t('Export')}</Button>
         </Group>
       </Stack>
     </Modal>

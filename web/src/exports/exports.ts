@@ -1,5 +1,6 @@
 import { fetchJson, Failure, toFailure } from '../api/failure.ts';
 import type { ColumnValue } from '../model/types.ts';
+import { t } from '../language/t.ts';
 
 export type ExportFormat = 'csv' | 'xlsx' | 'ndjson' | 'vcard';
 
@@ -24,7 +25,7 @@ export async function download(request: ExportRequest, onFailure: (failure: Fail
   const frame = document.createElement('iframe');
   frame.name = `export-${Date.now()}`;
   frame.hidden = true;
-  frame.title = 'Export';
+  frame.title = t('Export');
   const form = document.createElement('form');
   form.method = 'POST';
   form.action = '/exports';
@@ -43,7 +44,7 @@ export async function download(request: ExportRequest, onFailure: (failure: Fail
       const { error } = JSON.parse(text) as { error: { message: string; code: string; hint?: string } };
       onFailure(new Failure(error.message, error.code, error.hint));
     } catch {
-      onFailure(toFailure(new Error('The server did not send the file.')));
+      onFailure(toFailure(new Error(t('The server did not send the file.'))));
     }
   });
   form.submit();

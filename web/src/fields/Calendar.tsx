@@ -1,5 +1,6 @@
 import { DatePicker } from '@mantine/dates';
 import '@mantine/dates/styles.css';
+import { t } from '../language/t.ts';
 
 export default function Calendar({ day, onPick }: { day: string | null; onPick: (day: string | null) => void }) {
   return (
@@ -10,7 +11,7 @@ export default function Calendar({ day, onPick }: { day: string | null; onPick: 
       size="xs"
       firstDayOfWeek={1}
       hideOutsideDates
-      ariaLabels={{ nextMonth: 'Next month', previousMonth: 'Previous month' }}
+      ariaLabels={{ nextMonth: t('Next month'), previousMonth: t('Previous month') }}
     />
   );
 }

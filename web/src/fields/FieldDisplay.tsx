@@ -10,6 +10,7 @@ import { valueType } from '../model/valueType.ts';
 import { Avatar } from './Avatar.tsx';
 import classes from './fields.module.css';
 import { Tag } from './Tag.tsx';
+import { t } from '../language/t.ts';
 
 interface DisplayProps {
   field: ModelField;
@@ -21,7 +22,7 @@ interface DisplayProps {
 function RecordChip({ objectId, id, label }: { objectId: string | undefined; id: string; label: string }) {
   const model = useModel();
   const target = objectId ? objectById(model, objectId) : undefined;
-  const text = label || 'Untitled';
+  const text = label || t('Untitled');
   if (!target?.isActive) return <span>{text}</span>;
   return (
     <Link
@@ -103,7 +104,7 @@ export function FieldDisplay({ field, value, full }: DisplayProps) {
     return (
       <span className={classes.boolean} data-yes={value === true || undefined}>
         <Mark size={15} stroke={2} aria-hidden />
-        <span>{value === true ? 'Yes' : 'No'}</span>
+        <span>{value === true ? t('Yes') : t('No')}</span>
       </span>
     );
   }

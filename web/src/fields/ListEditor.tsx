@@ -9,6 +9,7 @@ import { sameValue, type FieldValue } from '../model/values.ts';
 import { EditorNote } from './EditorNote.tsx';
 import type { FieldEditorProps } from './editorProps.ts';
 import classes from './fields.module.css';
+import { t } from '../language/t.ts';
 
 interface Item {
   key: number;
@@ -17,7 +18,12 @@ interface Item {
   label: string;
 }
 
-const NOUNS: { [type: string]: string } = { EMAILS: 'e-mail', PHONES: 'phone number', LINKS: 'link', ARRAY: 'value' };
+const NOUNS: { [type: string]: string } = {
+  EMAILS: 'e-mail',
+  PHONES: t('phone number'),
+  LINKS: 'link',
+  ARRAY: 'value',
+};
 const MODES: { [type: string]: 'email' | 'tel' | 'url' } = { EMAILS: 'email', PHONES: 'tel', LINKS: 'url' };
 
 function startItems(field: ModelField, value: FieldValue, typed: string | null): Item[] {
@@ -146,8 +152,8 @@ export function ListEditor({ field, value, typed, problem, onSave, onUnread, onD
               <input
                 className={classes.input}
                 value={item.label}
-                placeholder="Shown as"
-                aria-label={`${which}: shown as`}
+                placeholder={t('Shown as')}
+                aria-label={t('{which}: shown as', { which })}
                 autoComplete="off"
                 onChange={(event) => change(item.key, { label: event.currentTarget.value })}
               />
@@ -157,7 +163,7 @@ export function ListEditor({ field, value, typed, problem, onSave, onUnread, onD
                 variant="subtle"
                 color="gray"
                 size="sm"
-                aria-label={`Remove ${item.text || `this ${noun}`}`}
+                aria-label={t('Remove {text}', { text: item.text || t('this {noun}', { noun }) })}
                 onMouseDown={(event) => event.preventDefault()}
                 onClick={() => remove(item.key)}
               >
@@ -169,7 +175,8 @@ export function ListEditor({ field, value, typed, problem, onSave, onUnread, onD
       })}
       {items.length < most ? (
         <button type="button" className={classes.addItem} onMouseDown={(event) => event.preventDefault()} onClick={add}>
-          <IconPlus size={13} aria-hidden /> Add {/^[aeiou]/.test(noun) ? 'an' : 'a'} {noun}
+          <IconPlus size={13} aria-hidden />{' '}
+          {/^[aeiou]/.test(noun) ? t('Add an {noun}', { noun }) : t('Add a {noun}', { noun })}
         </button>
       ) : null}
       <EditorNote field={field} reason={reason} />

@@ -6,19 +6,20 @@ import { isParts, sameValue, type Parts } from '../model/values.ts';
 import { EditorNote } from './EditorNote.tsx';
 import type { FieldEditorProps } from './editorProps.ts';
 import classes from './fields.module.css';
+import { t } from '../language/t.ts';
 
 const PARTS: { [type: string]: [string, string][] } = {
   FULL_NAME: [
-    ['firstName', 'First name'],
-    ['lastName', 'Last name'],
+    ['firstName', t('First name')],
+    ['lastName', t('Last name')],
   ],
   ADDRESS: [
-    ['street1', 'Street'],
-    ['street2', 'Second line'],
-    ['postcode', 'Postcode'],
-    ['city', 'City'],
-    ['state', 'State'],
-    ['country', 'Country'],
+    ['street1', t('Street')],
+    ['street2', t('Second line')],
+    ['postcode', t('Postcode')],
+    ['city', t('City')],
+    ['state', t('State')],
+    ['country', t('Country')],
   ],
 };
 

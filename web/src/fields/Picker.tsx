@@ -5,6 +5,7 @@ import type { Move } from '../grid/types.ts';
 import type { ModelField } from '../model/types.ts';
 import { EditorNote } from './EditorNote.tsx';
 import classes from './fields.module.css';
+import { t } from '../language/t.ts';
 
 export interface Choice {
   value: string;
@@ -75,12 +76,15 @@ export function Picker({
   const wanted = query.trim().toLowerCase();
   const matching = onQuery ? choices : choices.filter((choice) => choice.label.toLowerCase().includes(wanted));
   const shown: Choice[] = [...matching];
-  if (onClear && wanted === '' && chosen.length > 0) shown.unshift({ value: CLEAR, label: 'Clear' });
+  if (onClear && wanted === '' && chosen.length > 0) shown.unshift({ value: CLEAR, label: t('Clear') });
   if (wanted !== '' && !isPending && !matching.some((choice) => choice.label.toLowerCase() === wanted)) {
     for (const [index, { name }] of creations.entries())
       shown.push({
         value: `${CREATE}${index}`,
-        label: creations.length > 1 ? `Create ${name} “${query.trim()}”` : `Create “${query.trim()}”`,
+        label:
+          creations.length > 1
+            ? t('Create {name} “{query}”', { name, query: query.trim() })
+            : t('Create “{query}”', { query: query.trim() }),
       });
   }
 
@@ -214,7 +218,7 @@ export function Picker({
           ))}
         </div>
         {shown.length === 0 ? (
-          <div className={classes.pickerEmpty}>{isPending ? 'Searching…' : 'Nothing found.'}</div>
+          <div className={classes.pickerEmpty}>{isPending ? t('Searching…') : t('Nothing found.')}</div>
         ) : null}
       </Popover.Dropdown>
     </Popover>

@@ -13,6 +13,7 @@ import classes from './fields.module.css';
 import { Picker, type Choice, type Creation } from './Picker.tsx';
 import { fieldsToAsk, isNeeded } from './rules.ts';
 import { createLabelled, targetsOf, useRelated, type Found, type Target } from './useRelated.ts';
+import { t } from '../language/t.ts';
 
 const isRound = (object: ModelObject): boolean => ['person', 'workspaceMember'].includes(object.nameSingular);
 
@@ -21,7 +22,7 @@ function choiceOf(found: Found, several: boolean, me: string | undefined): Choic
     value: found.id,
     label: found.label,
     group: several ? found.object.labelPlural : undefined,
-    note: found.id === me ? 'You' : undefined,
+    note: found.id === me ? t('You') : undefined,
     node: (
       <span className={classes.chip}>
         <Avatar label={found.label} seed={found.id} size={16} round={isRound(found.object)} />
@@ -87,7 +88,7 @@ function creations(model: Model, targets: Target[], use: (link: Link) => void): 
         notifications.show({
           color: 'red',
           role: 'alert',
-          title: `${object.labelSingular} not created`,
+          title: t('{labelSingular} not created', { labelSingular: object.labelSingular }),
           message: [message, hint].filter(Boolean).join(' '),
         });
       }

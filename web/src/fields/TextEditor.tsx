@@ -7,6 +7,7 @@ import { isParts, sameValue } from '../model/values.ts';
 import { EditorNote } from './EditorNote.tsx';
 import type { FieldEditorProps } from './editorProps.ts';
 import classes from './fields.module.css';
+import { t } from '../language/t.ts';
 
 const PLACEHOLDERS: { [type in FieldType]?: string } = {
   PERCENT: '25%',
@@ -15,8 +16,8 @@ const PLACEHOLDERS: { [type in FieldType]?: string } = {
   COLOR: '#1c8a6b',
 };
 const HINTS: { [type in FieldType]?: string } = {
-  DURATION: 'As in 1h 30m, 90m or 1:30.',
-  LOCATION: 'Latitude, longitude.',
+  DURATION: t('As in 1h 30m, 90m or 1:30.'),
+  LOCATION: t('Latitude, longitude.'),
 };
 const MODES: { [type in FieldType]?: 'decimal' } = {
   NUMBER: 'decimal',
@@ -102,7 +103,7 @@ export function TextEditor({ field, value, typed, problem, onSave, onUnread, onD
         <input
           type="color"
           className={classes.colorInput}
-          aria-label={`${field.label}: choose`}
+          aria-label={t('{label}: choose', { label: field.label })}
           value={'value' in color ? String(color.value) : '#888888'}
           onChange={(event) => {
             setText(event.currentTarget.value);
@@ -131,7 +132,7 @@ export function TextEditor({ field, value, typed, problem, onSave, onUnread, onD
         <select
           className={classes.code}
           value={code}
-          aria-label={`${field.label}: currency`}
+          aria-label={t('{label}: currency', { label: field.label })}
           onChange={(event) => setCode(event.currentTarget.value)}
         >
           {(CURRENCIES.includes(code) ? CURRENCIES : [code, ...CURRENCIES]).map((each) => (

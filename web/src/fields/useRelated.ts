@@ -8,6 +8,7 @@ import { parseValue } from '../model/parse.ts';
 import { isSortable, orderBy } from '../model/sorting.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { recordLabel, toPatch } from '../model/values.ts';
+import { t } from '../language/t.ts';
 
 const LIMIT = 20;
 const PAUSE_MS = 120;
@@ -77,7 +78,7 @@ export function useRelated(model: Model, targets: Target[]) {
         const all = await Promise.all(
           wanted.current.targets.map(async (target) => {
             const rows = await searchLabels(wanted.current.model, target.object, words).catch(() => []);
-            return rows.map((row) => ({ ...target, id: row.id, label: row.label || 'Untitled' }));
+            return rows.map((row) => ({ ...target, id: row.id, label: row.label || t('Untitled') }));
           }),
         );
         if (mine === latest.current) setAnswer({ found: all.flat(), answered: words });

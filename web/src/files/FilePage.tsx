@@ -7,6 +7,7 @@ import { Message } from '../app/Message.tsx';
 import { FileView } from './FileView.tsx';
 import classes from './files.module.css';
 import { askLinks, formatSize, type FileLink } from './files.ts';
+import { t } from '../language/t.ts';
 
 /** A file at its own address, which people pass on: it opens for whoever may see it. */
 export function FilePage() {
@@ -17,8 +18,8 @@ export function FilePage() {
     let isWanted = true;
     setProblem(null);
     const missing = {
-      title: 'This file is not here',
-      text: 'It may have been deleted, or your role may not see the record that has it.',
+      title: t('This file is not here'),
+      text: t('It may have been deleted, or your role may not see the record that has it.'),
     };
     askLinks([id])
       .then((links) => {
@@ -29,7 +30,7 @@ export function FilePage() {
       .catch((cause: unknown) => {
         const { code, message } = toFailure(cause);
         if (isWanted)
-          setProblem(code === 'INVALID_REQUEST' ? missing : { title: 'The file could not be read', text: message });
+          setProblem(code === 'INVALID_REQUEST' ? missing : { title: t('The file could not be read'), text: message });
       });
     return () => {
       isWanted = false;
@@ -42,7 +43,7 @@ export function FilePage() {
         title={problem.title}
         actions={
           <Button variant="default" renderRoot={(props) => <Link to="/" {...props} />}>
-            Go to the start
+            {t('Go to the start')}
           </Button>
         }
       >
@@ -65,7 +66,7 @@ export function FilePage() {
                 size="xs"
                 leftSection={<IconDownload size={15} />}
               >
-                Download
+                {t('Download')}
               </Button>
             </span>
           </header>

@@ -5,6 +5,7 @@ import { toFailure } from '../api/failure.ts';
 import { FileView } from './FileView.tsx';
 import classes from './files.module.css';
 import { askLinks, formatSize, type FileLink, type StoredFile } from './files.ts';
+import { t } from '../language/t.ts';
 
 interface FilePreviewProps {
   files: StoredFile[];
@@ -30,7 +31,7 @@ export function FilePreview({ files, at, onMove, onClose }: FilePreviewProps) {
         const found = links.get(id);
         if (!isWanted) return;
         if (found) setLink(found);
-        else setProblem('This file is gone, or your role may not see it any more.');
+        else setProblem(t('This file is gone, or your role may not see it any more.'));
       })
       .catch((cause: unknown) => {
         if (isWanted) setProblem(toFailure(cause).message);
@@ -64,19 +65,17 @@ export function FilePreview({ files, at, onMove, onClose }: FilePreviewProps) {
                 <ActionIcon
                   variant="subtle"
                   color="gray"
-                  aria-label="Previous file"
+                  aria-label={t('Previous file')}
                   disabled={at === 0}
                   onClick={() => move(-1)}
                 >
                   <IconChevronLeft size={18} />
                 </ActionIcon>
-                <span className={classes.size}>
-                  {at + 1} of {files.length}
-                </span>
+                <span className={classes.size}>{t('{at} of {count}', { at: at + 1, count: files.length })}</span>
                 <ActionIcon
                   variant="subtle"
                   color="gray"
-                  aria-label="Next file"
+                  aria-label={t('Next file')}
                   disabled={at === files.length - 1}
                   onClick={() => move(1)}
                 >
@@ -91,12 +90,12 @@ export function FilePreview({ files, at, onMove, onClose }: FilePreviewProps) {
                 download={link.name}
                 variant="subtle"
                 color="gray"
-                aria-label="Download"
+                aria-label={t('Download')}
               >
                 <IconDownload size={18} />
               </ActionIcon>
             ) : null}
-            <ActionIcon variant="subtle" color="gray" aria-label="Close" onClick={onClose} data-autofocus>
+            <ActionIcon variant="subtle" color="gray" aria-label={t('Close')} onClick={onClose} data-autofocus>
               <IconX size={18} />
             </ActionIcon>
           </span>

@@ -9,6 +9,7 @@ import { announceDone, announceFailure } from '../records/announce.tsx';
 import { FileThumb } from './FileThumb.tsx';
 import classes from './files.module.css';
 import { download, fileAddress, formatSize, type StoredFile } from './files.ts';
+import { t } from '../language/t.ts';
 
 interface FileRowProps {
   model: Model;
@@ -33,9 +34,9 @@ export function FileRow(props: FileRowProps) {
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(window.location.origin + fileAddress(file.id));
-      announceDone('Link copied. It opens for whoever may see this record.');
+      announceDone(t('Link copied. It opens for whoever may see this record.'));
     } catch (cause) {
-      announceFailure('Link not copied', cause);
+      announceFailure(t('Link not copied'), cause);
     }
   };
   return (
@@ -64,26 +65,28 @@ export function FileRow(props: FileRowProps) {
       </span>
       <Menu position="bottom-end">
         <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" aria-label={`More about ${file.name}`}>
+          <ActionIcon variant="subtle" color="gray" aria-label={t('More about {name}', { name: file.name })}>
             <IconDots size={16} />
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
           <Menu.Item leftSection={<IconEye size={15} />} onClick={onOpen}>
-            Look at it
+            {t('Look at it')}
           </Menu.Item>
           <Menu.Item
             leftSection={<IconDownload size={15} />}
-            onClick={() => void download(file.id).catch((cause: unknown) => announceFailure('Not downloaded', cause))}
+            onClick={() =>
+              void download(file.id).catch((cause: unknown) => announceFailure(t('Not downloaded'), cause))
+            }
           >
-            Download
+            {t('Download')}
           </Menu.Item>
           <Menu.Item leftSection={<IconLink size={15} />} onClick={() => void copy()}>
-            Copy link
+            {t('Copy link')}
           </Menu.Item>
           {mayChange ? (
             <Menu.Item leftSection={<IconPencil size={15} />} onClick={() => setRenaming(true)}>
-              Rename
+              {t('Rename')}
             </Menu.Item>
           ) : null}
           {mayChange && category?.options?.length ? (
@@ -105,7 +108,7 @@ export function FileRow(props: FileRowProps) {
             <>
               <Menu.Divider />
               <Menu.Item color="red" leftSection={<IconTrash size={15} />} onClick={onDelete}>
-                Delete
+                {t('Delete')}
               </Menu.Item>
             </>
           ) : null}
@@ -131,7 +134,7 @@ function NameInput({ name, onDone }: { name: string; onDone: (name: string | nul
     <input
       className={classes.rename}
       value={text}
-      aria-label={`Name of ${name}`}
+      aria-label={t('Name of {name}', { name })}
       maxLength={255}
       autoComplete="off"
       spellCheck={false}

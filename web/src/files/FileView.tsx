@@ -5,13 +5,14 @@ import { usePhone } from '../app/phone.ts';
 import { FileIcon } from './FileIcon.tsx';
 import classes from './files.module.css';
 import { formatSize, kindOf, type FileLink } from './files.ts';
+import { t } from '../language/t.ts';
 
 /** What is in a file, as far as browsers show it by themselves. */
 export function FileView({ link }: { link: FileLink }) {
   const [failed, setFailed] = useState(false);
   const isPhone = usePhone();
   const kind = kindOf(link.type);
-  if (failed) return <NoView link={link}>It cannot be shown here.</NoView>;
+  if (failed) return <NoView link={link}>{t('It cannot be shown here.')}</NoView>;
   switch (kind) {
     case 'image':
       return <ImageView link={link} onError={() => setFailed(true)} />;
@@ -19,7 +20,7 @@ export function FileView({ link }: { link: FileLink }) {
       // Browsers of phones have no viewer inside a page; they open it as one of their own.
       return isPhone ? (
         <NoView link={link} opens>
-          Your phone shows PDFs in a page of their own.
+          {t('Your phone shows PDFs in a page of their own.')}
         </NoView>
       ) : (
         // The viewer of browsers does not run in a sandbox; what it shows is a PDF and nothing else, as the server says.
@@ -50,7 +51,7 @@ export function FileView({ link }: { link: FileLink }) {
         />
       );
     default:
-      return <NoView link={link}>Files of this kind are opened by other programs.</NoView>;
+      return <NoView link={link}>{t('Files of this kind are opened by other programs.')}</NoView>;
   }
 }
 
@@ -64,7 +65,7 @@ function NoView({ link, children, opens }: { link: FileLink; children: string; o
       </p>
       {opens ? (
         <Button component="a" href={link.url} target="_blank" rel="noreferrer">
-          Open
+          {t('Open')}
         </Button>
       ) : (
         <Button
@@ -73,7 +74,7 @@ function NoView({ link, children, opens }: { link: FileLink; children: string; o
           download={link.name}
           leftSection={<IconDownload size={16} />}
         >
-          Download
+          {t('Download')}
         </Button>
       )}
     </div>
@@ -93,22 +94,22 @@ function ImageView({ link, onError }: { link: FileLink; onError: () => void }) {
   };
   return (
     <>
-      <div className={classes.zoom} role="group" aria-label="Zoom">
-        <Tooltip label="Smaller (-)">
-          <ActionIcon variant="default" aria-label="Smaller" onClick={() => step(-1)}>
+      <div className={classes.zoom} role="group" aria-label={t('Zoom')}>
+        <Tooltip label={t('Smaller (-)')}>
+          <ActionIcon variant="default" aria-label={t('Smaller')} onClick={() => step(-1)}>
             <IconZoomOut size={16} />
           </ActionIcon>
         </Tooltip>
-        <span aria-live="polite">{zoom === null ? 'Fit' : `${zoom * 100} %`}</span>
-        <Tooltip label="Larger (+)">
-          <ActionIcon variant="default" aria-label="Larger" onClick={() => step(1)}>
+        <span aria-live="polite">{zoom === null ? t('Fit') : `${zoom * 100} %`}</span>
+        <Tooltip label={t('Larger (+)')}>
+          <ActionIcon variant="default" aria-label={t('Larger')} onClick={() => step(1)}>
             <IconZoomIn size={16} />
           </ActionIcon>
         </Tooltip>
-        <Tooltip label="Fit into the page (0)">
+        <Tooltip label={t('Fit into the page (0)')}>
           <ActionIcon
             variant="default"
-            aria-label="Fit into the page"
+            aria-label={t('Fit into the page')}
             disabled={zoom === null}
             onClick={() => setZoom(null)}
           >
@@ -170,7 +171,7 @@ function TextView({ link, onError }: { link: FileLink; onError: () => void }) {
         {text}
       </pre>
       {link.size > SHOWN_BYTES ? (
-        <p className={classes.cut}>This is its beginning. Download it to read all of it.</p>
+        <p className={classes.cut}>{t('This is its beginning. Download it to read all of it.')}</p>
       ) : null}
     </div>
   );

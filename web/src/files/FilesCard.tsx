@@ -22,6 +22,7 @@ import { NoFilesYet } from './NoFilesYet.tsx';
 import { UploadList } from './UploadList.tsx';
 import { useDroppedFiles } from './useDroppedFiles.ts';
 import { useUploads } from './uploads.ts';
+import { t } from '../language/t.ts';
 
 const FilePreview = lazy(async () => ({ default: (await import('./FilePreview.tsx')).FilePreview }));
 
@@ -108,7 +109,7 @@ function Files({ model, list, file, id }: FilesProps) {
         { field: file, value: [{ ...stored, name: wanted }] },
       ]);
     } catch (cause) {
-      announceFailure(`${stored.name} not renamed`, cause);
+      announceFailure(t('{name} not renamed', { name: stored.name }), cause);
     }
     await read();
   };
@@ -117,7 +118,7 @@ function Files({ model, list, file, id }: FilesProps) {
     try {
       await saveEdits(model, holder, row, [{ field: category, value }]);
     } catch (cause) {
-      announceFailure('Category not changed', cause);
+      announceFailure(t('Category not changed'), cause);
     }
     await read();
   };
@@ -125,26 +126,26 @@ function Files({ model, list, file, id }: FilesProps) {
     try {
       offerUndo(holder, 1, await deleteRecords(holder, [row.id]), () => void read());
     } catch (cause) {
-      announceFailure(`${stored.name} not deleted`, cause);
+      announceFailure(t('{name} not deleted', { name: stored.name }), cause);
     }
     await read();
   };
 
   if (!mayUpload && rows?.length === 0) return null;
   return (
-    <section className={record.block} aria-label="Files">
+    <section className={record.block} aria-label={t('Files')}>
       <div className={record.blockHead}>
         <IconPaperclip size={15} stroke={1.75} aria-hidden />
-        <h2 className={record.blockTitle}>Files</h2>
+        <h2 className={record.blockTitle}>{t('Files')}</h2>
         {all.length > 0 ? <span className={record.count}>{hasMore ? `${all.length}+` : all.length}</span> : null}
         {mayUpload ? (
-          <Tooltip label="Upload files">
+          <Tooltip label={t('Upload files')}>
             <ActionIcon
               variant="subtle"
               color="gray"
               size="sm"
               ml="auto"
-              aria-label="Upload files"
+              aria-label={t('Upload files')}
               onClick={() => chooser.current?.click()}
             >
               <IconUpload size={15} />
@@ -158,7 +159,7 @@ function Files({ model, list, file, id }: FilesProps) {
           type="file"
           multiple
           hidden
-          aria-label="Files to upload"
+          aria-label={t('Files to upload')}
           onChange={(event) => {
             add([...(event.currentTarget.files ?? [])]);
             event.currentTarget.value = '';
@@ -168,9 +169,9 @@ function Files({ model, list, file, id }: FilesProps) {
       <UploadList uploads={uploads} onAgain={again} onDrop={drop} />
       {problem ? (
         <div className={record.readFailure} role="alert">
-          <span>The files could not be read: {problem}</span>
+          <span>{t('The files could not be read: {problem}', { problem })}</span>
           <Button size="compact-xs" variant="subtle" onClick={() => void read()}>
-            Try again
+            {t('Try again')}
           </Button>
         </div>
       ) : null}
@@ -181,7 +182,9 @@ function Files({ model, list, file, id }: FilesProps) {
       ) : null}
       {rows?.length === 0 && uploads.length === 0 ? (
         <p className={record.quiet}>
-          {mayUpload ? 'Drop files anywhere on this page, paste a picture, or choose them by the arrow.' : 'None yet.'}
+          {mayUpload
+            ? t('Drop files anywhere on this page, paste a picture, or choose them by the arrow.')
+            : t('None yet.')}
         </p>
       ) : null}
       {all.length > 0 ? (
@@ -205,13 +208,13 @@ function Files({ model, list, file, id }: FilesProps) {
       ) : null}
       {hasMore ? (
         <Button size="compact-sm" variant="subtle" onClick={() => setCount(count + A_PAGE)}>
-          Show more
+          {t('Show more')}
         </Button>
       ) : null}
       {isOver ? (
         <div className={classes.drop} aria-hidden>
           <span className={classes.dropText}>
-            <IconUpload size={22} /> Drop to add them to the files of this record
+            <IconUpload size={22} /> {t('Drop to add them to the files of this record')}
           </span>
         </div>
       ) : null}

@@ -10,6 +10,7 @@ import classes from './files.module.css';
 import { filesOf, formatSize, type StoredFile } from './files.ts';
 import { UploadList } from './UploadList.tsx';
 import { useUploads } from './uploads.ts';
+import { t } from '../language/t.ts';
 
 /** The files of a field: chosen, dropped or pasted, renamed and taken out. Each change is saved as it is made. */
 export function FilesEditor({ field, value, problem, onSave, done }: FieldEditorProps) {
@@ -29,7 +30,9 @@ export function FilesEditor({ field, value, problem, onSave, done }: FieldEditor
   const room = most - files.length - uploads.length;
   const [refused, setRefused] = useState<string | null>(null);
   const take = (given: File[]) => {
-    setRefused(given.length > room ? `At most ${most} ${most === 1 ? 'file' : 'files'}.` : null);
+    setRefused(
+      given.length > room ? t('{most, plural, one {At most # file.} other {At most # files.}}', { most }) : null,
+    );
     add(given.slice(0, Math.max(0, room)));
   };
 
@@ -85,7 +88,7 @@ export function FilesEditor({ field, value, problem, onSave, done }: FieldEditor
           <input
             className={fields.input}
             defaultValue={file.name}
-            aria-label={`Name of ${file.name}`}
+            aria-label={t('Name of {name}', { name: file.name })}
             maxLength={255}
             autoComplete="off"
             spellCheck={false}
@@ -96,7 +99,7 @@ export function FilesEditor({ field, value, problem, onSave, done }: FieldEditor
             variant="subtle"
             color="gray"
             size="sm"
-            aria-label={`Remove ${file.name}`}
+            aria-label={t('Remove {name}', { name: file.name })}
             onMouseDown={(event) => event.preventDefault()}
             onClick={() => save(latest.current.filter((each) => each.id !== file.id))}
           >
@@ -107,7 +110,7 @@ export function FilesEditor({ field, value, problem, onSave, done }: FieldEditor
       <UploadList uploads={uploads} onAgain={again} onDrop={drop} />
       {room > 0 ? (
         <button ref={addButton} type="button" className={fields.addItem} onClick={() => chooser.current?.click()}>
-          <IconPlus size={13} aria-hidden /> Add {most === 1 ? 'a file' : 'files'}
+          <IconPlus size={13} aria-hidden /> {t('{most, plural, one {Add a file} other {Add files}}', { most })}
         </button>
       ) : null}
       <input
@@ -115,7 +118,7 @@ export function FilesEditor({ field, value, problem, onSave, done }: FieldEditor
         type="file"
         multiple={most > 1}
         hidden
-        aria-label={`Files for ${field.label}`}
+        aria-label={t('Files for {label}', { label: field.label })}
         onChange={(event) => {
           take([...(event.currentTarget.files ?? [])]);
           event.currentTarget.value = '';

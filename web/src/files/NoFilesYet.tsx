@@ -6,6 +6,7 @@ import { requestMetadata } from '../api/client.ts';
 import type { ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import record from '../records/RecordView.module.css';
+import { t } from '../language/t.ts';
 
 const KEEP = gql<unknown, { object: string }>(
   'mutation KeepFiles($object: UUID!) { keepFiles(input: { objectId: $object }) { result } }',
@@ -19,19 +20,21 @@ export function NoFilesYet({ object }: { object: ModelObject }) {
     try {
       await requestMetadata(KEEP, { object: object.id });
     } catch (cause) {
-      announceFailure('Files cannot be kept yet', cause);
+      announceFailure(t('Files cannot be kept yet'), cause);
     }
     setIsBusy(false);
   };
   return (
-    <section className={record.block} aria-label="Files">
+    <section className={record.block} aria-label={t('Files')}>
       <div className={record.blockHead}>
         <IconPaperclip size={15} stroke={1.75} aria-hidden />
-        <h2 className={record.blockTitle}>Files</h2>
+        <h2 className={record.blockTitle}>{t('Files')}</h2>
       </div>
-      <p className={record.quiet}>No files are kept with {object.labelPlural.toLowerCase()} yet.</p>
+      <p className={record.quiet}>
+        {t('No files are kept with {labelPlural} yet.', { labelPlural: object.labelPlural.toLowerCase() })}
+      </p>
       <Button variant="default" size="compact-sm" mt={6} loading={isBusy} onClick={() => void keep()}>
-        Keep files with {object.labelPlural.toLowerCase()}
+        {t('Keep files with {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
       </Button>
     </section>
   );

@@ -3,6 +3,7 @@ import { IconRefresh, IconX } from '@tabler/icons-react';
 import { formatSize } from './files.ts';
 import classes from './files.module.css';
 import type { Upload } from './uploads.ts';
+import { t } from '../language/t.ts';
 
 interface UploadListProps {
   uploads: Upload[];
@@ -14,7 +15,7 @@ interface UploadListProps {
 export function UploadList({ uploads, onAgain, onDrop }: UploadListProps) {
   if (uploads.length === 0) return null;
   return (
-    <ul className={classes.uploads} aria-label="Uploads">
+    <ul className={classes.uploads} aria-label={t('Uploads')}>
       {uploads.map(({ key, name, size, share, state, problem }) => (
         <li key={key} className={classes.upload}>
           <span className={classes.uploadName}>{name}</span>
@@ -24,7 +25,7 @@ export function UploadList({ uploads, onAgain, onDrop }: UploadListProps) {
               variant="subtle"
               color="gray"
               size="sm"
-              aria-label={`Upload ${name} again`}
+              aria-label={t('Upload {name} again', { name })}
               onClick={() => onAgain(key)}
             >
               <IconRefresh size={14} />
@@ -34,7 +35,7 @@ export function UploadList({ uploads, onAgain, onDrop }: UploadListProps) {
             variant="subtle"
             color="gray"
             size="sm"
-            aria-label={state === 'failed' ? `Put ${name} away` : `Stop the upload of ${name}`}
+            aria-label={state === 'failed' ? t('Put {name} away', { name }) : t('Stop the upload of {name}', { name })}
             onMouseDown={(event) => event.preventDefault()}
             onClick={() => onDrop(key)}
           >
@@ -50,7 +51,7 @@ export function UploadList({ uploads, onAgain, onDrop }: UploadListProps) {
               value={share * 100}
               size={4}
               animated={state === 'keeping' || share === 1}
-              aria-label={`Upload of ${name}`}
+              aria-label={t('Upload of {name}', { name })}
             />
           )}
         </li>

@@ -3,6 +3,7 @@ import { fetchSignedIn } from '../api/refresh.ts';
 import { withSigns } from '../model/formats.ts';
 import type { FieldValue } from '../model/values.ts';
 import { isParts } from '../model/values.ts';
+import { t } from '../language/t.ts';
 
 /** A file as fields hold it. */
 export interface StoredFile {
@@ -88,7 +89,7 @@ interface Problem {
 
 export const failureOf = (problem: Problem | undefined, status: number): Failure =>
   new Failure(
-    problem?.message ?? `The server answered with status ${status}.`,
+    problem?.message ?? t('The server answered with status {status}.', { status }),
     problem?.code ?? 'SERVER',
     problem?.hint ?? undefined,
   );

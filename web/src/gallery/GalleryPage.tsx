@@ -28,6 +28,7 @@ import { useSession } from '../session/session.ts';
 import { coverField } from '../views/layoutFields.ts';
 import { coverOf } from './cover.ts';
 import classes from './gallery.module.css';
+import { t } from '../language/t.ts';
 
 const CreateModal = lazy(async () => ({ default: (await import('../records/CreateModal.tsx')).CreateModal }));
 
@@ -140,7 +141,7 @@ export function GalleryPage(props: ViewPageProps) {
 
   const card = (row: RecordRow | undefined, index: number) => {
     if (!row) return <span key={index} className={classes.bone} style={{ height }} />;
-    const name = recordLabel(model, object, row) || 'Untitled';
+    const name = recordLabel(model, object, row) || t('Untitled');
     return (
       <article key={row.id} className={classes.slot} aria-posinset={index + 1} aria-setsize={total ?? -1}>
         <Link
@@ -188,30 +189,30 @@ export function GalleryPage(props: ViewPageProps) {
       {status === 'failed' ? (
         <Message
           tone="alert"
-          title={`The ${lower} could not be read`}
-          actions={<Button onClick={load}>Try again</Button>}
+          title={t('The {lower} could not be read', { lower })}
+          actions={<Button onClick={load}>{t('Try again')}</Button>}
         >
           {[failure?.message, failure?.hint].filter(Boolean).join(' ')}
         </Message>
       ) : isEmpty && filters.length > 0 ? (
         <Message
-          title={`No ${lower} match`}
+          title={t('No {lower} match', { lower })}
           actions={
             <Button variant="default" onClick={() => show({ filters: [] })}>
-              Clear the filters
+              {t('Clear the filters')}
             </Button>
           }
         >
-          Nothing fits all of these filters at once.
+          {t('Nothing fits all of these filters at once.')}
         </Message>
       ) : isEmpty ? (
         <Message
           icon={<ObjectIcon name={object.icon} color={object.color} size={22} />}
-          title={`No ${lower} yet`}
+          title={t('No {lower} yet', { lower })}
           actions={
             create ? (
               <Button leftSection={<IconPlus size={14} />} onClick={create}>
-                Create the first {object.labelSingular.toLowerCase()}
+                {t('Create the first {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
               </Button>
             ) : undefined
           }

@@ -26,6 +26,7 @@ import { readLines } from './tsv.ts';
 import type { GridStore, Place } from './store.ts';
 import type { GridActions, GridColumn, Move } from './types.ts';
 import { useDrag } from './useDrag.ts';
+import { t } from '../language/t.ts';
 
 export const ROW_HEIGHT = 32;
 const HEAD_HEIGHT = 34;
@@ -307,7 +308,11 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
     event.clipboardData.setData('text/plain', writeLines(text));
     event.clipboardData.setData('text/html', writeTable(text));
     event.clipboardData.setData(DATA_TYPE, actions.dataOf(rows, wanted));
-    say(rows.length * wanted.length === 1 ? 'Copied.' : `${rows.length * wanted.length} cells copied.`);
+    say(
+      rows.length * wanted.length === 1
+        ? 'Copied.'
+        : t('{count} cells copied.', { count: rows.length * wanted.length }),
+    );
     event.preventDefault();
   };
 

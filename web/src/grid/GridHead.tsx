@@ -4,6 +4,7 @@ import type { ColumnWindow } from './columnWindow.ts';
 import classes from './Grid.module.css';
 import { stickyLeft } from './stickyLeft.ts';
 import type { GridActions, GridColumn } from './types.ts';
+import { t } from '../language/t.ts';
 
 const MIN_WIDTH = 72;
 const DRAG_AFTER = 5;
@@ -154,7 +155,7 @@ export function GridHead<Row>({
             if (input) input.indeterminate = someSelected && !allSelected;
           }}
           onChange={onSelectAll}
-          aria-label="Select all loaded rows"
+          aria-label={t('Select all loaded rows')}
         />
       </div>
       {columns.slice(0, pinned).map(header)}

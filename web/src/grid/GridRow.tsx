@@ -5,6 +5,7 @@ import classes from './Grid.module.css';
 import { stickyLeft } from './stickyLeft.ts';
 import { cellKey, type GridStore } from './store.ts';
 import type { GridActions, GridColumn, Move } from './types.ts';
+import { t } from '../language/t.ts';
 
 interface CellProps {
   id: string;
@@ -154,7 +155,7 @@ function GridRowInner<Row>(props: RowProps<Row>) {
           checked={selected}
           readOnly
           tabIndex={-1}
-          aria-label={`Select row ${index + 1}`}
+          aria-label={t('Select row {index}', { index: index + 1 })}
           data-check
         />
       </div>

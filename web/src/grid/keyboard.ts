@@ -4,6 +4,7 @@ import { step, type Spot } from './navigation.ts';
 import { isOne, type Range } from './range.ts';
 import type { GridStore } from './store.ts';
 import type { GridActions, GridColumn } from './types.ts';
+import { t } from '../language/t.ts';
 
 interface Context<Row> {
   event: KeyboardEvent<HTMLElement>;
@@ -26,11 +27,13 @@ function moveColumn<Row>({ columns, actions, say }: Context<Row>, place: number,
   const column = columns[place];
   const other = columns[place + by];
   if (!column || !other || place === 0 || place + by === 0 || column.isPinned !== other.isPinned) {
-    say('The column cannot be moved further.');
+    say(t('The column cannot be moved further.'));
     return;
   }
   actions.onReorder(column.id, by < 0 ? other.id : (columns[place + 2]?.id ?? null));
-  say(`${column.title} is column ${place + by + 1} of ${columns.length}.`);
+  say(
+    t('{title} is column {place} of {count}.', { title: column.title, place: place + by + 1, count: columns.length }),
+  );
 }
 
 /** What a key does on the grid while no cell is being edited; says whether it did anything. */
@@ -135,12 +138,12 @@ export function handleKey<Row>(context: Context<Row>): boolean {
         const keys = rowsBetweenKeys(items, range);
         if (keys.length > 1) store.setSelected([...selected, ...keys]);
         else store.toggleSelected(item.key);
-        say(`${store.getState().selected.size} selected.`);
+        say(t('{count} selected.', { count: store.getState().selected.size }));
       } else if (!column.editable || !actions.onToggle(row, column)) actions.onPeek(row);
       return true;
     case 'Delete':
     case 'Backspace':
-      if (command && store.getState().isAll) say('Delete them all by the button below the table.');
+      if (command && store.getState().isAll) say(t('Delete them all by the button below the table.'));
       else if (command) actions.onDelete(selected.size > 0 ? [...selected] : [item.key]);
       else actions.onClear(block.rows(), block.columns);
       return true;
@@ -149,7 +152,7 @@ export function handleKey<Row>(context: Context<Row>): boolean {
     const letter = event.key.toLowerCase();
     if (letter === 'a') {
       store.setSelected(rowsBetweenKeys(items, { ...range, top: 0, bottom: items.count - 1 }));
-      say(`${store.getState().selected.size} selected.`);
+      say(t('{count} selected.', { count: store.getState().selected.size }));
       return true;
     }
     if (letter === 'd') {

@@ -2,6 +2,7 @@ import { ActionIcon, Menu } from '@mantine/core';
 import { IconArrowBackUp, IconDots, IconStack2 } from '@tabler/icons-react';
 import { lazy, Suspense, useState } from 'react';
 import type { Model } from '../model/types.ts';
+import { t } from '../language/t.ts';
 
 const RevertDialog = lazy(async () => ({ default: (await import('./RevertDialog.tsx')).RevertDialog }));
 
@@ -21,16 +22,16 @@ export function EventMenu({
     <>
       <Menu position="bottom-end">
         <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" size="sm" aria-label={`More about: ${what}`}>
+          <ActionIcon variant="subtle" color="gray" size="sm" aria-label={t('More about: {what}', { what })}>
             <IconDots size={14} />
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
           <Menu.Item leftSection={<IconArrowBackUp size={15} />} onClick={() => setTogether(false)}>
-            Take this change back…
+            {t('Take this change back…')}
           </Menu.Item>
           <Menu.Item leftSection={<IconStack2 size={15} />} onClick={() => setTogether(true)}>
-            Take back all that was done together…
+            {t('Take back all that was done together…')}
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
@@ -38,7 +39,7 @@ export function EventMenu({
         <Suspense fallback={null}>
           <RevertDialog
             model={model}
-            title={together ? 'Take back all that was done together' : 'Take this change back'}
+            title={together ? t('Take back all that was done together') : t('Take this change back')}
             changes={{ batch, seq, together }}
             onClose={() => setTogether(null)}
           />

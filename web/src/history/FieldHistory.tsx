@@ -11,6 +11,7 @@ import { changedFields, mentionedIds } from '../timeline/timelineText.ts';
 import { actorOf, fieldHistory, PAGE, type PastEvent } from './changes.ts';
 import classes from './history.module.css';
 import { RevertDialog } from './RevertDialog.tsx';
+import { t } from '../language/t.ts';
 
 interface FieldHistoryProps {
   model: Model;
@@ -56,7 +57,10 @@ export function FieldHistory({ model, object, id, field, onClose }: FieldHistory
     return (
       <RevertDialog
         model={model}
-        title={`${field.label} as it was ${formatRelative(chosen.happenedAt)}`}
+        title={t('{label} as it was {happenedAt}', {
+          label: field.label,
+          happenedAt: formatRelative(chosen.happenedAt),
+        })}
         changes={{ objectName: object.nameSingular, recordId: id, fieldName: field.name, afterBatch: chosen.batch }}
         onClose={() => setChosen(null)}
         onDone={onClose}
@@ -65,26 +69,30 @@ export function FieldHistory({ model, object, id, field, onClose }: FieldHistory
   const mayRestore = rightsOf(object).canUpdate && isEditable(field);
   const told = (events ?? []).filter(({ action }) => action === 'updated' || action === 'created');
   return (
-    <Modal opened onClose={onClose} title={`History of ${field.label.toLowerCase()}`} size={560}>
+    <Modal opened onClose={onClose} title={t('History of {label}', { label: field.label.toLowerCase() })} size={560}>
       {failure ? (
         <Text size="sm" role="alert">
           {[failure.message, failure.hint].filter(Boolean).join(' ')}
         </Text>
       ) : !events ? (
         <Text size="sm" c="dimmed" role="status">
-          Reading the history…
+          {t('Reading the history…')}
         </Text>
       ) : told.length === 0 ? (
-        <Text size="sm">Nothing is known of this field’s past.</Text>
+        <Text size="sm">{t('Nothing is known of this field’s past.')}</Text>
       ) : (
-        <ol className={classes.list} aria-label={`History of ${field.label.toLowerCase()}`} tabIndex={0}>
+        <ol
+          className={classes.list}
+          aria-label={t('History of {label}', { label: field.label.toLowerCase() })}
+          tabIndex={0}
+        >
           {told.map((event, index) => {
             const [line] = changedFields(
               model,
               alone,
               event.before ?? {},
               event.after ?? {},
-              (other) => knownLabel(other) ?? 'a record',
+              (other) => knownLabel(other) ?? t('a record'),
             );
             const actor = actorOf(event);
             return (
@@ -92,7 +100,7 @@ export function FieldHistory({ model, object, id, field, onClose }: FieldHistory
                 <Avatar label={actor} seed={actor} size={20} round />
                 <div className={classes.entryText}>
                   {line?.before ? <s className={classes.quiet}>{line.before}</s> : null} <span aria-hidden>→</span>{' '}
-                  <b>{line?.after || 'empty'}</b>
+                  <b>{line?.after || t('empty')}</b>
                   <div className={classes.quiet}>
                     {actor},{' '}
                     <time dateTime={event.happenedAt} title={formatInstant(event.happenedAt)}>
@@ -105,9 +113,9 @@ export function FieldHistory({ model, object, id, field, onClose }: FieldHistory
                     variant="default"
                     size="compact-sm"
                     onClick={() => setChosen(event)}
-                    aria-label={`Restore this value: ${line?.after || 'empty'}`}
+                    aria-label={t('Restore this value: {after}', { after: line?.after || t('empty') })}
                   >
-                    Restore this value
+                    {t('Restore this value')}
                   </Button>
                 ) : null}
               </li>
@@ -117,7 +125,7 @@ export function FieldHistory({ model, object, id, field, onClose }: FieldHistory
       )}
       {hasMore ? (
         <Button variant="subtle" mt={8} onClick={() => void read(events?.at(-1)?.batch ?? null)}>
-          Show more
+          {t('Show more')}
         </Button>
       ) : null}
     </Modal>

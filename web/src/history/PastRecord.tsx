@@ -20,6 +20,8 @@ import view from '../records/RecordView.module.css';
 import { actorOf, recordMoments, type PastEvent } from './changes.ts';
 import classes from './history.module.css';
 import { RevertDialog } from './RevertDialog.tsx';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 interface PastRecordProps {
   model: Model;
@@ -31,11 +33,11 @@ interface PastRecordProps {
 const SETTLE_MS = 120;
 
 const VERBS: { [action: string]: string } = {
-  created: 'created it',
-  updated: 'changed it',
-  deleted: 'deleted it',
-  merged: 'merged it with another',
-  restored: 'restored it',
+  created: t('created it'),
+  updated: t('changed it'),
+  deleted: t('deleted it'),
+  merged: t('merged it with another'),
+  restored: t('restored it'),
 };
 
 /** The last moment that is not after another; PostgreSQL's are finer than those of a browser. */
@@ -94,7 +96,7 @@ export function PastRecord({ model, object, id, asOf }: PastRecordProps) {
   const place = placeOf(moments, asOf);
   const at = (index: number) => moments[index]?.[0]?.happenedAt;
   const row = shown?.row ?? null;
-  const label = row ? recordLabel(model, object, row) || 'Untitled' : object.labelSingular;
+  const label = row ? recordLabel(model, object, row) || t('Untitled') : object.labelSingular;
   const titleField = labelField(object);
   const done = moments[place] ?? [];
   const [first] = done;
@@ -102,7 +104,7 @@ export function PastRecord({ model, object, id, asOf }: PastRecordProps) {
   return (
     <>
       <header className={view.header}>
-        <nav aria-label="Breadcrumb" className={view.crumbs}>
+        <nav aria-label={t('Breadcrumb')} className={view.crumbs}>
           <Link
             to="/objects/$namePlural"
             params={{ namePlural: object.namePlural }}
@@ -115,28 +117,32 @@ export function PastRecord({ model, object, id, asOf }: PastRecordProps) {
           <span className={view.crumbHere}>{label}</span>
         </nav>
       </header>
-      <div className={classes.banner} role="region" aria-label="As it was">
+      <div className={classes.banner} role="region" aria-label={t('As it was')}>
         <IconHistory size={16} aria-hidden />
         <span className={classes.bannerText}>
-          As it was on <time dateTime={asOf}>{formatInstant(asOf)}</time>. Nothing can be changed here.
+          <Trans
+            text={'As it was on <0>{asOf}</0>. Nothing can be changed here.'}
+            values={{ asOf: formatInstant(asOf) }}
+            tags={{ 0: <time dateTime={asOf} /> }}
+          />
         </span>
         {row && rightsOf(object).canUpdate ? (
           <Button size="compact-sm" variant="default" onClick={() => setRestoring(true)}>
-            Restore to this state…
+            {t('Restore to this state…')}
           </Button>
         ) : null}
         <Button size="compact-sm" variant="default" onClick={() => go(undefined)}>
-          Back to now
+          {t('Back to now')}
         </Button>
       </div>
       {moments.length > 1 ? (
         <div className={classes.slider}>
           <div className={classes.stepper}>
-            <Tooltip label="Earlier">
+            <Tooltip label={t('Earlier')}>
               <ActionIcon
                 variant="subtle"
                 color="gray"
-                aria-label="Earlier change"
+                aria-label={t('Earlier change')}
                 disabled={place <= 0}
                 onClick={() => go(at(place - 1))}
               >
@@ -148,15 +154,15 @@ export function PastRecord({ model, object, id, asOf }: PastRecordProps) {
               min={0}
               max={moments.length - 1}
               label={(index) => formatInstant(at(index) ?? asOf)}
-              thumbLabel="Moment"
+              thumbLabel={t('Moment')}
               thumbProps={{ 'aria-valuetext': formatInstant(at(place) ?? asOf) }}
               onChange={(index) => go(at(index))}
             />
-            <Tooltip label="Later">
+            <Tooltip label={t('Later')}>
               <ActionIcon
                 variant="subtle"
                 color="gray"
-                aria-label="Later change"
+                aria-label={t('Later change')}
                 disabled={place >= moments.length - 1}
                 onClick={() => go(at(place + 1))}
               >
@@ -166,22 +172,29 @@ export function PastRecord({ model, object, id, asOf }: PastRecordProps) {
           </div>
           <p className={classes.what} aria-live="polite">
             {first
-              ? `${place + 1} of ${moments.length}: ${actorOf(first)} ${VERBS[first.action] ?? 'changed it'}`
-              : 'Before its first change'}
+              ? t('{place} of {count}: {first} {verbs}', {
+                  place: place + 1,
+                  count: moments.length,
+                  first: actorOf(first),
+                  verbs: VERBS[first.action] ?? t('changed it'),
+                })
+              : t('Before its first change')}
           </p>
         </div>
       ) : null}
       {failure ? (
         <Message
           tone="alert"
-          title="Its past could not be read"
-          actions={<Button onClick={() => setReads((count) => count + 1)}>Try again</Button>}
+          title={t('Its past could not be read')}
+          actions={<Button onClick={() => setReads((count) => count + 1)}>{t('Try again')}</Button>}
         >
           {[failure.message, failure.hint].filter(Boolean).join(' ')}
         </Message>
       ) : shown && !row ? (
-        <Message title={`There was no such ${object.labelSingular.toLowerCase()} then`}>
-          It had been deleted, was not there yet, or your role may not see it as it was.
+        <Message
+          title={t('There was no such {labelSingular} then', { labelSingular: object.labelSingular.toLowerCase() })}
+        >
+          {t('It had been deleted, was not there yet, or your role may not see it as it was.')}
         </Message>
       ) : (
         <div className={view.page} aria-busy={shown?.asOf !== asOf} tabIndex={0} role="region" aria-label={label}>
@@ -192,7 +205,7 @@ export function PastRecord({ model, object, id, asOf }: PastRecordProps) {
             </div>
           </div>
           <div className={layout.columns}>
-            <section className={view.side} aria-label="Fields">
+            <section className={view.side} aria-label={t('Fields')}>
               <div>
                 {row
                   ? fields
@@ -239,7 +252,7 @@ export function PastRecord({ model, object, id, asOf }: PastRecordProps) {
       {restoring ? (
         <RevertDialog
           model={model}
-          title={`Restore to the state of ${formatInstant(asOf)}`}
+          title={t('Restore to the state of {asOf}', { asOf: formatInstant(asOf) })}
           changes={{ objectName: object.nameSingular, recordId: id, moment: asOf }}
           onClose={() => setRestoring(false)}
           onDone={() => go(undefined)}

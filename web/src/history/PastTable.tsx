@@ -19,6 +19,7 @@ import { PageHeader } from '../records/PageHeader.tsx';
 import { useSession } from '../session/session.ts';
 import type { Shown } from '../views/shown.ts';
 import classes from './history.module.css';
+import { t } from '../language/t.ts';
 
 interface PastTableProps {
   model: Model;
@@ -80,14 +81,14 @@ export function PastTable({ model, object, shown, asOf, onMove }: PastTableProps
   return (
     <>
       <PageHeader icon={<ObjectIcon name={object.icon} color={object.color} size={18} />} title={object.labelPlural} />
-      <div className={classes.banner} role="region" aria-label="As it was">
+      <div className={classes.banner} role="region" aria-label={t('As it was')}>
         <IconHistory size={16} aria-hidden />
         <span className={classes.bannerText}>
-          As it was on <time dateTime={asOf}>{formatInstant(asOf)}</time>
+          {t('As it was on')} <time dateTime={asOf}>{formatInstant(asOf)}</time>
         </span>
         <input
           type="datetime-local"
-          aria-label="As it was on"
+          aria-label={t('As it was on')}
           value={localMinute(asOf)}
           max={localMinute(new Date().toISOString())}
           onChange={(event) => {
@@ -97,23 +98,28 @@ export function PastTable({ model, object, shown, asOf, onMove }: PastTableProps
           }}
         />
         <Button size="compact-sm" variant="default" onClick={() => onMove(undefined)}>
-          Back to now
+          {t('Back to now')}
         </Button>
       </div>
       {failure ? (
         <Message
           tone="alert"
-          title={`The ${lower} of then could not be read`}
-          actions={<Button onClick={() => void read(null)}>Try again</Button>}
+          title={t('The {lower} of then could not be read', { lower })}
+          actions={<Button onClick={() => void read(null)}>{t('Try again')}</Button>}
         >
           {[failure.message, failure.hint].filter(Boolean).join(' ')}
         </Message>
       ) : list?.rows.length === 0 ? (
-        <Message title={`There were no ${lower} then`}>
-          {shown.filters.length > 0 ? 'Or none that the filter lets through.' : 'Choose a later day.'}
+        <Message title={t('There were no {lower} then', { lower })}>
+          {shown.filters.length > 0 ? t('Or none that the filter lets through.') : t('Choose a later day.')}
         </Message>
       ) : (
-        <div className={classes.tableWrap} tabIndex={0} role="region" aria-label={`${object.labelPlural} as they were`}>
+        <div
+          className={classes.tableWrap}
+          tabIndex={0}
+          role="region"
+          aria-label={t('{labelPlural} as they were', { labelPlural: object.labelPlural })}
+        >
           <table className={classes.table} aria-busy={busy}>
             <thead>
               <tr>
@@ -136,7 +142,7 @@ export function PastTable({ model, object, shown, asOf, onMove }: PastTableProps
                           search={{ asOf }}
                           className={classes.link}
                         >
-                          {recordLabel(model, object, row) || 'Untitled'}
+                          {recordLabel(model, object, row) || t('Untitled')}
                         </Link>
                       ) : (
                         <FieldDisplay field={field} value={readValue(model, field, row)} />
@@ -149,13 +155,16 @@ export function PastTable({ model, object, shown, asOf, onMove }: PastTableProps
           </table>
           {isUntold ? (
             <Text size="sm" c="dimmed" p="xs">
-              Too many {lower} were changed since to tell when and by whom each was changed last. Open one to see it.
+              {t(
+                'Too many {lower} were changed since to tell when and by whom each was changed last. Open one to see it.',
+                { lower },
+              )}
             </Text>
           ) : null}
           {list?.hasMore ? (
             <div className={classes.more}>
               <Button variant="default" loading={busy} onClick={() => void read(list.endCursor)}>
-                Show more
+                {t('Show more')}
               </Button>
             </div>
           ) : null}

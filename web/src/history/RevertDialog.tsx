@@ -10,6 +10,7 @@ import { knownLabel, readLabels } from '../records/recordLabels.ts';
 import { changedFields, mentionedIds } from '../timeline/timelineText.ts';
 import { conflictText, planRevert, revert, type Changes, type Decisions, type PlannedRecord } from './changes.ts';
 import classes from './history.module.css';
+import { t } from '../language/t.ts';
 
 interface RevertDialogProps {
   model: Model;
@@ -20,7 +21,7 @@ interface RevertDialogProps {
   onDone?: (requestId: string) => void;
 }
 
-const counted = (count: number): string => `${count} ${count === 1 ? 'record' : 'records'}`;
+const counted = (count: number): string => t('{count, plural, one {# record} other {# records}}', { count });
 
 /** Shows what would become of each record if changes were taken back and what is in the way, and takes them back. */
 export function RevertDialog({ model, title, changes, onClose, onDone }: RevertDialogProps) {
@@ -54,7 +55,7 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
       await Promise.all(found.map((one) => readMentioned(model, one)));
       setPlan((all) => [...(all ?? []), ...found]);
     } catch (cause) {
-      announceFailure('No more could be read', cause);
+      announceFailure(t('No more could be read'), cause);
     }
     setIsReading(false);
   };
@@ -76,12 +77,15 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
         onConflict === 'SKIP' ? decisions : {},
       );
       notifications.show({
-        message: `${counted(reverted)} taken back${skipped > 0 ? `, ${skipped} left as they are` : ''}.`,
+        message:
+          skipped > 0
+            ? t('{reverted} taken back, {skipped} left as they are.', { reverted: counted(reverted), skipped })
+            : t('{reverted} taken back.', { reverted: counted(reverted) }),
       });
       onDone?.(requestId);
       onClose();
     } catch (cause) {
-      announceFailure('Not taken back', cause);
+      announceFailure(t('Not taken back'), cause);
       setBusy(false);
     }
   };
@@ -98,21 +102,26 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
         </Text>
       ) : !plan ? (
         <Text size="sm" c="dimmed" role="status">
-          Looking at what would change…
+          {t('Looking at what would change…')}
         </Text>
       ) : total === 0 ? (
         <Text size="sm">
-          There is nothing to take back: it was taken back already, or what it did is nothing that you may change.
+          {t(
+            'There is nothing to take back: it was taken back already, or what it did is nothing that you may change.',
+          )}
         </Text>
       ) : (
         <>
           <Text size="sm" c="dimmed" mb={4}>
-            {counted(total)} would change.{' '}
             {conflicting > 0
-              ? `In ${conflicting === total ? (total === 1 ? 'it' : 'all of them') : conflicting} something is in the way.`
-              : ''}
+              ? t('{total} would change. In {value} something is in the way.', {
+                  total: counted(total),
+                  value:
+                    conflicting === total ? t('{total, plural, one {it} other {all of them}}', { total }) : conflicting,
+                })
+              : t('{total} would change. ', { total: counted(total) })}
           </Text>
-          <ul className={classes.list} aria-label="What would change" tabIndex={0}>
+          <ul className={classes.list} aria-label={t('What would change')} tabIndex={0}>
             {plan.map((planned) => (
               <PlannedItem
                 key={`${planned.objectName} ${planned.recordId}`}
@@ -126,10 +135,10 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
           {total > plan.length ? (
             <Group gap="sm" mt={6}>
               <Text size="sm" c="dimmed">
-                And {counted(total - plan.length)} more.
+                {t('And {total} more.', { total: counted(total - plan.length) })}
               </Text>
               <Button size="compact-sm" variant="subtle" loading={isReading} onClick={() => void readMore()}>
-                Show more
+                {t('Show more')}
               </Button>
             </Group>
           ) : null}
@@ -137,21 +146,21 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
       )}
       <Group justify="flex-end" mt="md">
         <Button variant="default" onClick={onClose}>
-          {total === 0 ? 'Close' : 'Cancel'}
+          {total === 0 ? t('Close') : t('Cancel')}
         </Button>
         {total > 0 && conflicting === 0 ? (
           <Button loading={busy} onClick={() => void run('REFUSE')} data-autofocus>
-            Take back
+            {t('Take back')}
           </Button>
         ) : null}
         {conflicting > 0 && canOverwrite && !isDecided ? (
           <Button variant="outline" color="red" disabled={busy} onClick={() => void run('OVERWRITE')}>
-            Overwrite what came since
+            {t('Overwrite what came since')}
           </Button>
         ) : null}
         {conflicting > 0 ? (
           <Button loading={busy} onClick={() => void run('SKIP')}>
-            {isDecided ? 'Take back as chosen' : 'Leave these out'}
+            {isDecided ? t('Take back as chosen') : t('Leave these out')}
           </Button>
         ) : null}
       </Group>
@@ -171,7 +180,7 @@ async function readMentioned(model: Model, planned: PlannedRecord): Promise<void
   );
 }
 
-const ACTIONS = { UPDATE: '', DELETE: 'goes to the trash', RESTORE: 'comes back from the trash' };
+const ACTIONS = { UPDATE: '', DELETE: t('goes to the trash'), RESTORE: t('comes back from the trash') };
 
 interface PlannedItemProps {
   model: Model;
@@ -183,19 +192,19 @@ interface PlannedItemProps {
 function PlannedItem({ model, planned, decided, onDecide }: PlannedItemProps) {
   const object = objectNamed(model, planned.objectName);
   const lines = object
-    ? changedFields(model, object, planned.before ?? {}, planned.after ?? {}, (id) => knownLabel(id) ?? 'a record')
+    ? changedFields(model, object, planned.before ?? {}, planned.after ?? {}, (id) => knownLabel(id) ?? t('a record'))
     : [];
   return (
     <li className={classes.item}>
       <div className={classes.itemHead}>
         {object ? <ObjectIcon name={object.icon} color={object.color} size={14} /> : null}
-        <span className={classes.itemLabel}>{planned.label || object?.labelSingular || 'A record'}</span>
+        <span className={classes.itemLabel}>{planned.label || object?.labelSingular || t('A record')}</span>
         <span className={classes.quiet}>{ACTIONS[planned.action]}</span>
       </div>
       {lines.map((line) => (
         <div key={line.label} className={classes.quiet}>
           {line.label} {line.before ? <s>{line.before}</s> : null} <span aria-hidden>→</span>{' '}
-          <span className={classes.after}>{line.after || 'empty'}</span>
+          <span className={classes.after}>{line.after || t('empty')}</span>
         </div>
       ))}
       {planned.conflicts.map((conflict) => (
@@ -205,7 +214,7 @@ function PlannedItem({ model, planned, decided, onDecide }: PlannedItemProps) {
             <Checkbox
               size="xs"
               mt={2}
-              label={conflict.column ? 'Take the old value all the same' : 'Delete it all the same'}
+              label={conflict.column ? t('Take the old value all the same') : t('Delete it all the same')}
               checked={decided[conflict.column ?? ''] !== undefined}
               onChange={(event) => onDecide(conflict.column ?? '', event.currentTarget.checked)}
             />

@@ -3,6 +3,7 @@ import { disownRequest, request } from '../api/client.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
 import { formatRelative } from '../model/dates.ts';
 import type { Columns } from '../timeline/timelineText.ts';
+import { t } from '../language/t.ts';
 
 /** Which changes are meant: one, a statement, all that was done together with it, or those of a record since. */
 export interface Changes {
@@ -114,7 +115,11 @@ export const recordMoments = async (object: ModelObject, id: string): Promise<Pa
 
 export const actorOf = (event: { actorName: string | null; actorType: string | null }): string =>
   event.actorName ||
-  (event.actorType === 'psql' ? 'Someone in psql' : event.actorType === 'api_key' ? 'An API key' : 'The system');
+  (event.actorType === 'psql'
+    ? t('Someone in psql')
+    : event.actorType === 'api_key'
+      ? t('An API key')
+      : t('The system'));
 
 /** What is in the way, in a sentence. */
 export function conflictText(object: ModelObject | undefined, conflict: Conflict): string {
@@ -125,20 +130,25 @@ export function conflictText(object: ModelObject | undefined, conflict: Conflict
           each.columns.some((one) => one.column === column) || each.relations.some((one) => one.column === column),
       )
     : undefined;
-  const what = field?.label ?? (column ? 'A field' : 'The record');
-  const whom = [conflict.by ? ` by ${conflict.by}` : '', conflict.at ? ` ${formatRelative(conflict.at)}` : ''].join('');
+  const what = field?.label ?? (column ? t('A field') : t('The record'));
+  const whom = [
+    conflict.by ? t(' by {by}', { by: conflict.by }) : '',
+    conflict.at ? ` ${formatRelative(conflict.at)}` : '',
+  ].join('');
   switch (kind) {
     case 'CHANGED_SINCE':
-      return `${what} was changed since${whom}.`;
+      return t('{what} was changed since{whom}.', { what, whom });
     case 'DELETED_SINCE':
-      return `${what} was deleted since${whom}.`;
+      return t('{what} was deleted since{whom}.', { what, whom });
     case 'TAKEN':
-      return `Another record has this ${field?.label.toLowerCase() ?? 'value'} now.`;
+      return t('Another record has this {label} now.', { label: field?.label.toLowerCase() ?? t('value') });
     case 'LINK_GONE':
-      return `${what}: the record that it led to is gone.`;
+      return t('{what}: the record that it led to is gone.', { what });
     case 'NOT_ALLOWED':
-      return column ? `You may not change ${field?.label.toLowerCase() ?? 'a field'}.` : 'You may not do this.';
+      return column
+        ? t('You may not change {label}.', { label: field?.label.toLowerCase() ?? t('a field') })
+        : t('You may not do this.');
     default:
-      return 'It was destroyed and cannot come back.';
+      return t('It was destroyed and cannot come back.');
   }
 }

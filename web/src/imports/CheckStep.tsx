@@ -8,6 +8,7 @@ import { startImport, type Import, type ImportSettings } from './imports.ts';
 import classes from './imports.module.css';
 import { Outcomes } from './Outcomes.tsx';
 import { ProblemList } from './ProblemList.tsx';
+import { t } from '../language/t.ts';
 
 interface CheckStepProps {
   object: ModelObject;
@@ -30,7 +31,7 @@ export function CheckStep({ object, found, onStarted, onBack }: CheckStepProps) 
       await startImport(found.id, found.format, { ...settings, ...change }, isDryRun);
       await onStarted();
     } catch (cause) {
-      announceFailure('It was not started', cause);
+      announceFailure(t('It was not started'), cause);
       setBusy(false);
     }
   };
@@ -38,39 +39,34 @@ export function CheckStep({ object, found, onStarted, onBack }: CheckStepProps) 
   return (
     <>
       <p className={classes.note}>
-        This is what would come of {found.fileName}. Nothing has been changed yet.
-      </p>
+{t('This is what would come of {fileName}. Nothing has been changed yet.', { fileName: found.fileName })}</p>
       <Figures object={object} result={result} isDryRun />
       {result.rejected === 0 ? (
-        <Alert color="green" title="All rows can be imported." />
+        <Alert color="green" title={t('All rows can be imported.')} />
       ) : (
         <ProblemList found={found} onMended={() => setMended(true)} />
       )}
       {lacksRelated ? (
         <div className={classes.actions}>
           <Button variant="default" onClick={() => void start(true, { createMissing: true })} disabled={busy}>
-            Create the related records that are missing
-          </Button>
+{t('Create the related records that are missing')}</Button>
         </div>
       ) : null}
       {isMended ? (
-        <Alert color="blue" mt="md" title="You have mended cells.">
-          Check again to see whether all is well now.
-        </Alert>
+        <Alert color="blue" mt="md" title={t('You have mended cells.')}>
+{t('Check again to see whether all is well now.')}</Alert>
       ) : null}
       <Outcomes found={found} object={object} />
       <div className={classes.actions}>
         {isMended ? (
           <Button onClick={() => void start(true)} loading={busy}>
-            Check again
-          </Button>
+{t('Check again')}</Button>
         ) : null}
         <Button variant={isMended ? 'default' : 'filled'} onClick={() => void start(false)} loading={busy} disabled={good === 0 && !isMended}>
-          {isMended ? 'Import' : `Import ${rowCount(good)}`}
+          {isMended ? t('Import') : t('Import {good}', { good: rowCount(good) })}
         </Button>
         <Button variant="default" onClick={onBack} disabled={busy}>
-          Back to the columns
-        </Button>
+{t('Back to the columns')}</Button>
       </div>
     </>
   );

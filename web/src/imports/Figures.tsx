@@ -4,22 +4,23 @@ import type { ModelObject } from '../model/types.ts';
 import { countText } from './importText.ts';
 import type { ImportResult } from './imports.ts';
 import classes from './imports.module.css';
+import { t } from '../language/t.ts';
 
 /** What came, or would come, of each row. */
 export function Figures({ object, result, isDryRun }: { object: ModelObject; result: ImportResult; isDryRun?: boolean }) {
   const model = useModel();
   const figures: [number, string][] = [
-    [result.created, isDryRun ? 'would be created' : 'created'],
-    [result.updated, isDryRun ? 'would be updated' : 'updated'],
-    [result.unchanged, 'are so already'],
-    [result.rejected, isDryRun ? 'have problems' : 'rejected'],
+    [result.created, isDryRun ? t('would be created') : 'created'],
+    [result.updated, isDryRun ? t('would be updated') : 'updated'],
+    [result.unchanged, t('are so already')],
+    [result.rejected, isDryRun ? t('have problems') : 'rejected'],
   ];
   for (const { objectId, created } of result.createdRelated) {
     const related = objectById(model, objectId);
-    if (related) figures.push([created, `new ${related.labelPlural.toLowerCase()}`]);
+    if (related) figures.push([created, t('new {labelPlural}', { labelPlural: related.labelPlural.toLowerCase() })]);
   }
   return (
-    <ul className={classes.figures} aria-label={`Of ${countText(result.rows)} rows, as ${object.labelPlural.toLowerCase()}`}>
+    <ul className={classes.figures} aria-label={t('Of {rows} rows, as {labelPlural}', { rows: countText(result.rows), labelPlural: object.labelPlural.toLowerCase() })}>
       {figures
         .filter(([count], index) => count > 0 || index === 0 || index === 3)
         .map(([count, label]) => (

@@ -6,6 +6,8 @@ import type { ModelObject } from '../model/types.ts';
 import { sizeText } from './importText.ts';
 import { templateAddress, uploadFile } from './imports.ts';
 import classes from './imports.module.css';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 const ACCEPTED = '.csv,.tsv,.txt,.xlsx,.vcf,.vcard,text/csv,text/tab-separated-values,text/vcard';
 const MAX_BYTES = 512 * 1024 * 1024;
@@ -22,7 +24,7 @@ export function FileStep({ object, onUploaded }: { object: ModelObject; onUpload
     if (!file || sending) return;
     setFailure(null);
     if (file.size > MAX_BYTES) {
-      setFailure(toFailure(new Error('The file is too large: it may have 512 MB.')));
+      setFailure(toFailure(new Error(t('The file is too large: it may have 512 MB.'))));
       return;
     }
     const controller = new AbortController();
@@ -84,17 +86,16 @@ export function FileStep({ object, onUploaded }: { object: ModelObject; onUpload
             <span>
               {sending.name}, {sizeText(sending.size)}
             </span>
-            <Progress value={sending.share * 100} aria-label="Uploading" />
+            <Progress value={sending.share * 100} aria-label={t('Uploading')} />
             <Button variant="default" onClick={() => stop.current?.abort()}>
-              Stop
-            </Button>
+{t('Stop')}</Button>
           </div>
         ) : (
           <>
-            <h2>Drop a file here</h2>
-            <p>CSV, TSV, Excel (.xlsx) or vCard, up to 512 MB. You can also paste rows from a spreadsheet.</p>
-            <FileButton onChange={(file) => void send(file)} accept={ACCEPTED} inputProps={{ 'aria-label': 'File to import' }}>
-              {(props) => <Button {...props}>Choose a file</Button>}
+            <h2>{t('Drop a file here')}</h2>
+            <p>{t('CSV, TSV, Excel (.xlsx) or vCard, up to 512 MB. You can also paste rows from a spreadsheet.')}</p>
+            <FileButton onChange={(file) => void send(file)} accept={ACCEPTED} inputProps={{ 'aria-label': t('File to import') }}>
+              {(props) => <Button {...props}>{t('Choose a file')}</Button>}
             </FileButton>
           </>
         )}
@@ -105,12 +106,7 @@ export function FileStep({ object, onUploaded }: { object: ModelObject; onUpload
         </Alert>
       ) : null}
       <p className={classes.note}>
-        The first row should name the columns. Start from{' '}
-        <Anchor href={templateAddress(object.nameSingular)} download inherit underline="always">
-          an empty file with the columns of {object.labelPlural.toLowerCase()}
-        </Anchor>{' '}
-        if you like. Nothing is changed before you have seen what would come of it.
-      </p>
+<Trans text={'The first row should name the columns. Start from <0>an empty file with the columns of {labelPlural}</0> if you like. Nothing is changed before you have seen what would come of it.'} values={{ labelPlural: object.labelPlural.toLowerCase() }} tags={{ 0: <Anchor href={templateAddress(object.nameSingular)} download inherit underline="always" /> }} /></p>
     </>
   );
 } // prettier-ignore

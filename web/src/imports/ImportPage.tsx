@@ -21,6 +21,7 @@ import { MapStep } from './MapStep.tsx';
 import { ProgressPanel } from './ProgressPanel.tsx';
 import { ReportStep } from './ReportStep.tsx';
 import { useImport } from './useImport.ts';
+import { t } from '../language/t.ts';
 
 /** From a file to records: the file, its columns, what would come of it, and what came of it. The address holds the import, so that it can be left and found again. */
 export function ImportPage() {
@@ -31,14 +32,14 @@ export function ImportPage() {
   const rights = rightsOf(object);
   if (!mayImport || !(rights.canCreate || rights.canUpdate))
     return (
-      <Forbidden title={`You may not import ${object.labelPlural.toLowerCase()}`}>
-        Your role does not import files, or does not write these records. Ask somebody who keeps the roles.
+      <Forbidden title={t('You may not import {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}>
+        {t('Your role does not import files, or does not write these records. Ask somebody who keeps the roles.')}
       </Forbidden>
     );
   return <ImportOf key={object.id} object={object} />;
 }
 
-const STEPS = ['File', 'Columns', 'Check', 'Import'];
+const STEPS = [t('File'), t('Columns'), t('Check'), t('Import')];
 
 function stepOf(found: Import | null, isMapping: boolean): number {
   if (!found) return 0;
@@ -70,7 +71,7 @@ function ImportOf({ object }: { object: ModelObject }) {
       await discardImport(id);
       go(null);
     } catch (cause) {
-      announceFailure('The file was not discarded', cause);
+      announceFailure(t('The file was not discarded'), cause);
     }
   };
   const started = async () => {
@@ -83,26 +84,31 @@ function ImportOf({ object }: { object: ModelObject }) {
   return (
     <>
       <header className={settings.header}>
-        <nav className={settings.crumbs} aria-label="Where you are">
+        <nav className={settings.crumbs} aria-label={t('Where you are')}>
           <ObjectIcon name={object.icon} color={object.color} size={18} />
           <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} className={settings.crumb}>
             {label}
           </Link>
           <IconChevronRight size={14} aria-hidden />
-          <h1 className={settings.title}>{`Import ${label.toLowerCase()}`}</h1>
+          <h1 className={settings.title}>{t('Import {label}', { label: label.toLowerCase() })}</h1>
         </nav>
         <div className={settings.tools}>
           {found && ['READY', 'CHECKED'].includes(found.status) ? (
             <Button variant="subtle" color="gray" onClick={() => void discard()}>
-              Discard
+              {t('Discard')}
             </Button>
           ) : null}
           <Button variant="default" renderRoot={(props) => <Link to="/settings/imports" {...props} />}>
-            {phone ? 'All' : 'All imports'}
+            {phone ? t('All') : t('All imports')}
           </Button>
         </div>
       </header>
-      <div className={settings.page} tabIndex={0} role="region" aria-label={`Import ${label.toLowerCase()}`}>
+      <div
+        className={settings.page}
+        tabIndex={0}
+        role="region"
+        aria-label={t('Import {label}', { label: label.toLowerCase() })}
+      >
         <div className={classes.inner}>
           <Stepper active={step} size="xs" iconSize={24} className={classes.steps} allowNextStepsSelect={false}>
             {STEPS.map((name) => (
@@ -114,13 +120,13 @@ function ImportOf({ object }: { object: ModelObject }) {
           ) : failure && !found ? (
             <Message
               icon={<IconFileImport size={22} stroke={1.5} />}
-              title={failure.code === 'NOT_FOUND' ? 'This import is not there' : 'The import could not be read'}
-              actions={<Button onClick={() => go(null)}>Choose a file</Button>}
+              title={failure.code === 'NOT_FOUND' ? t('This import is not there') : t('The import could not be read')}
+              actions={<Button onClick={() => go(null)}>{t('Choose a file')}</Button>}
             >
               {[failure.message, failure.hint].filter(Boolean).join(' ')}
             </Message>
           ) : !found ? (
-            <Skeleton height={220} aria-label="Loading" />
+            <Skeleton height={220} aria-label={t('Loading')} />
           ) : isRunning(found) ? (
             <ProgressPanel found={found} onCancelled={again} />
           ) : step === 1 ? (

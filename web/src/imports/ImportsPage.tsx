@@ -12,6 +12,7 @@ import { PeopleFrame } from '../settings/people/PeopleFrame.tsx';
 import { countText, STATUS_TEXT } from './importText.ts';
 import { isRunning, listImports, type Import } from './imports.ts';
 import classes from './imports.module.css';
+import { t } from '../language/t.ts';
 
 const PAGE = 50;
 const LOOK_MS = 2_000;
@@ -41,31 +42,30 @@ export function ImportsPage() {
     return () => clearInterval(timer);
   }, [someRun, load]);
   return (
-    <PeopleFrame label="Imports">
+    <PeopleFrame label={t('Imports')}>
       <div className={classes.inner}>
         {failure ? (
-          <Message tone="alert" title="The imports could not be read" actions={<Button onClick={() => void load([])}>Try again</Button>}>
+          <Message tone="alert" title={t('The imports could not be read')} actions={<Button onClick={() => void load([])}>{t('Try again')}</Button>}>
             {[failure.message, failure.hint].filter(Boolean).join(' ')}
           </Message>
         ) : list === null ? (
-          <Skeleton height={200} aria-label="Loading" />
+          <Skeleton height={200} aria-label={t('Loading')} />
         ) : list.length === 0 ? (
-          <Message icon={<IconFileImport size={22} stroke={1.5} />} title="Nothing was imported yet">
-            Open a list, such as people, and choose Import in the menu of its view.
-          </Message>
+          <Message icon={<IconFileImport size={22} stroke={1.5} />} title={t('Nothing was imported yet')}>
+{t('Open a list, such as people, and choose Import in the menu of its view.')}</Message>
         ) : (
-          <div className={classes.scroll} tabIndex={0} role="region" aria-label="Files that were imported">
+          <div className={classes.scroll} tabIndex={0} role="region" aria-label={t('Files that were imported')}>
             <table className={classes.table}>
               <thead>
                 <tr>
-                  <th scope="col">File</th>
-                  <th scope="col">Object</th>
-                  <th scope="col">By</th>
-                  <th scope="col">When</th>
-                  <th scope="col">State</th>
-                  <th scope="col">Created</th>
-                  <th scope="col">Updated</th>
-                  <th scope="col">Rejected</th>
+                  <th scope="col">{t('File')}</th>
+                  <th scope="col">{t('Object')}</th>
+                  <th scope="col">{t('By')}</th>
+                  <th scope="col">{t('When')}</th>
+                  <th scope="col">{t('State')}</th>
+                  <th scope="col">{t('Created')}</th>
+                  <th scope="col">{t('Updated')}</th>
+                  <th scope="col">{t('Rejected')}</th>
                 </tr>
               </thead>
               <tbody>
@@ -86,7 +86,7 @@ export function ImportsPage() {
                       <td>{object?.labelPlural ?? ''}</td>
                       <td>{each.memberName}</td>
                       <td>{formatInstant(each.createdAt)}</td>
-                      <td>{each.revertedAt ? 'Undone' : STATUS_TEXT[each.status]}</td>
+                      <td>{each.revertedAt ? t('Undone') : STATUS_TEXT[each.status]}</td>
                       <td>{result && !each.isDryRun ? countText(result.created) : ''}</td>
                       <td>{result && !each.isDryRun ? countText(result.updated) : ''}</td>
                       <td>{result ? countText(result.rejected) : ''}</td>
@@ -99,8 +99,7 @@ export function ImportsPage() {
         )}
         {hasMore && list ? (
           <Button variant="default" mt="md" onClick={() => void load(list)}>
-            Show more
-          </Button>
+{t('Show more')}</Button>
         ) : null}
       </div>
     </PeopleFrame>

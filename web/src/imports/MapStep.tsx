@@ -18,6 +18,7 @@ import {
   type Target,
 } from './imports.ts';
 import classes from './imports.module.css';
+import { t } from '../language/t.ts';
 
 const MeaningsDialog = lazy(async () => ({ default: (await import('./MeaningsDialog.tsx')).MeaningsDialog }));
 const NewFieldDialog = lazy(async () => ({ default: (await import('./NewFieldDialog.tsx')).NewFieldDialog }));
@@ -49,7 +50,7 @@ const initial = (reading: FileReading, known: Import): ImportSettings => {
 };
 
 const targetLabel = ({ label, part, isRelation }: Target): string =>
-  part === '' ? label : isRelation ? `${label}, by ${part.toLowerCase()}` : `${label}: ${part}`;
+  part === '' ? label : isRelation ? t('{label}, by {part}', { label, part: part.toLowerCase() }) : `${label}: ${part}`;
 
 /** The second step: how the file is written, and where its columns go. */
 export function MapStep({ object, found, onStarted, onGone }: { object: ModelObject; found: Import; onStarted: () => Promise<void>; onGone: () => void }) {
@@ -115,11 +116,10 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
       <Alert color="red" role="alert" title={failure.message}>
         <p>{failure.hint}</p>
         <Button variant="default" onClick={onGone}>
-          Choose another file
-        </Button>
+{t('Choose another file')}</Button>
       </Alert>
     );
-  if (!reading || !settings) return <Skeleton height={260} aria-label="Loading" />;
+  if (!reading || !settings) return <Skeleton height={260} aria-label={t('Loading')} />;
 
   const { format, mapping, targets } = reading;
   const change = (patch: Partial<ImportSettings>) => setSettings({ ...settings, ...patch });
@@ -141,7 +141,7 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
   const hasRelation = mapped.some(({ header }) => byPath.get(settings.map[header]!)?.isRelation);
   const hasDate = mapped.some(({ header }) => ['DATE', 'DATE_TIME'].includes(byPath.get(settings.map[header]!)?.type ?? ''));
   const options = [
-    ...(mayChangeModel ? [{ value: NEW_FIELD, label: 'New field…' }] : []),
+    ...(mayChangeModel ? [{ value: NEW_FIELD, label: t('New field…') }] : []),
     ...targets.map((target) => ({ value: target.path, label: targetLabel(target) })),
   ];
 
@@ -158,27 +158,27 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
 
   return (
     <>
-      <div className={classes.options} role="group" aria-label="How the file is read">
+      <div className={classes.options} role="group" aria-label={t('How the file is read')}>
         {format.kind === 'csv' ? (
           <>
-            <Select className={classes.option} label="Encoding" data={ENCODINGS.some(({ value }) => value === format.encoding) ? ENCODINGS : [...ENCODINGS, { value: format.encoding, label: format.encoding }]} value={format.encoding} allowDeselect={false} onChange={(encoding) => encoding && write({ encoding })} />
-            <Select className={classes.option} label="Between columns" data={DELIMITERS} value={format.delimiter} allowDeselect={false} onChange={(delimiter) => delimiter && write({ delimiter })} />
+            <Select className={classes.option} label={t('Encoding')} data={ENCODINGS.some(({ value }) => value === format.encoding) ? ENCODINGS : [...ENCODINGS, { value: format.encoding, label: format.encoding }]} value={format.encoding} allowDeselect={false} onChange={(encoding) => encoding && write({ encoding })} />
+            <Select className={classes.option} label={t('Between columns')} data={DELIMITERS} value={format.delimiter} allowDeselect={false} onChange={(delimiter) => delimiter && write({ delimiter })} />
           </>
         ) : null}
         {format.kind === 'xlsx' && reading.sheets.length > 1 ? (
-          <Select className={classes.option} label="Sheet" data={reading.sheets} value={format.sheet ?? reading.sheets[0] ?? null} allowDeselect={false} onChange={(sheet) => sheet && write({ sheet })} />
+          <Select className={classes.option} label={t('Sheet')} data={reading.sheets} value={format.sheet ?? reading.sheets[0] ?? null} allowDeselect={false} onChange={(sheet) => sheet && write({ sheet })} />
         ) : null}
         <Select
           className={classes.option}
-          label="Exported from"
-          placeholder="Somewhere else"
+          label={t('Exported from')}
+          placeholder={t('Somewhere else')}
           clearable
           data={reading.presets.map(({ id, label }) => ({ value: id, label }))}
           value={reading.preset}
           onChange={(preset) => setWanted({ format, preset })}
         />
         {format.kind === 'vcard' ? null : (
-          <Checkbox label="The first row names the columns" checked={format.hasHeader} onChange={(event) => write({ hasHeader: event.currentTarget.checked })} mb={8} />
+          <Checkbox label={t('The first row names the columns')} checked={format.hasHeader} onChange={(event) => write({ hasHeader: event.currentTarget.checked })} mb={8} />
         )}
       </div>
       {failure ? (
@@ -186,15 +186,15 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
           {failure.hint}
         </Alert>
       ) : null}
-      {reading.remembered ? <p className={classes.note}>The columns go where those of your last file like this went.</p> : null}
+      {reading.remembered ? <p className={classes.note}>{t('The columns go where those of your last file like this went.')}</p> : null}
 
-      <div className={classes.scroll} tabIndex={0} role="region" aria-label="Columns of the file">
+      <div className={classes.scroll} tabIndex={0} role="region" aria-label={t('Columns of the file')}>
         <table className={classes.table}>
           <thead>
             <tr>
-              <th scope="col">Column</th>
-              <th scope="col">For example</th>
-              <th scope="col">Goes to</th>
+              <th scope="col">{t('Column')}</th>
+              <th scope="col">{t('For example')}</th>
+              <th scope="col">{t('Goes to')}</th>
             </tr>
           </thead>
           <tbody>
@@ -206,12 +206,12 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
               return (
                 <tr key={header}>
                   <td className={classes.header}>{header}</td>
-                  <td className={classes.samples}>{samples.join(' · ') || 'empty'}</td>
+                  <td className={classes.samples}>{samples.join(' · ') || t('empty')}</td>
                   <td>
                     <div className={classes.target}>
                       <Select
-                        aria-label={`Where “${header}” goes`}
-                        placeholder="Left out"
+                        aria-label={t('Where “{header}” goes', { header })}
+                        placeholder={t('Left out')}
                         searchable
                         clearable
                         data={options}
@@ -220,16 +220,15 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
                         onChange={(value) => (value === NEW_FIELD ? setNewFieldFor(header) : place(header, value ?? ''))}
                       />
                       {isChoice ? (
-                        <Tooltip label="What its values mean">
-                          <Button variant="default" leftSection={<IconArrowsLeftRight size={14} />} onClick={() => setMeaningsOf(header)} aria-label={`What the values of “${header}” mean`}>
-                            {said > 0 ? `Values (${said})` : 'Values'}
+                        <Tooltip label={t('What its values mean')}>
+                          <Button variant="default" leftSection={<IconArrowsLeftRight size={14} />} onClick={() => setMeaningsOf(header)} aria-label={t('What the values of “{header}” mean', { header })}>
+                            {said > 0 ? t('Values ({said})', { said }) : t('Values')}
                           </Button>
                         </Tooltip>
                       ) : null}
                       {path === '' && mayChangeModel ? (
-                        <Button variant="subtle" leftSection={<IconPlus size={14} />} onClick={() => setNewFieldFor(header)} aria-label={`New field for “${header}”`}>
-                          Field
-                        </Button>
+                        <Button variant="subtle" leftSection={<IconPlus size={14} />} onClick={() => setNewFieldFor(header)} aria-label={t('New field for “{header}”', { header })}>
+{t('Field')}</Button>
                       ) : null}
                     </div>
                   </td>
@@ -240,12 +239,12 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
         </table>
       </div>
 
-      <h2 className={classes.section}>Records that are there already</h2>
+      <h2 className={classes.section}>{t('Records that are there already')}</h2>
       <div className={classes.options}>
         <Select
           className={classes.option}
-          label="Find them by"
-          placeholder="Do not look: all are new"
+          label={t('Find them by')}
+          placeholder={t('Do not look: all are new')}
           clearable
           data={[...matchable].map(([value, label]) => ({ value, label }))}
           value={match}
@@ -253,53 +252,51 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
         />
         {match ? (
           <SegmentedControl
-            aria-label="What is done with them"
+            aria-label={t('What is done with them')}
             value={settings.mode}
             onChange={(mode) => change({ mode: mode as ImportSettings['mode'] })}
             data={[
-              { value: 'BOTH', label: 'Create and update' },
-              { value: 'CREATE', label: 'Only create' },
-              { value: 'UPDATE', label: 'Only update' },
+              { value: 'BOTH', label: t('Create and update') },
+              { value: 'CREATE', label: t('Only create') },
+              { value: 'UPDATE', label: t('Only update') },
             ]}
           />
         ) : null}
         {hasDate ? (
           <Select
             className={classes.option}
-            label="3/4/2025 means"
-            placeholder="As each cell says"
+            label={t('3/4/2025 means')}
+            placeholder={t('As each cell says')}
             clearable
             data={[
-              { value: 'dmy', label: 'Day first: 3 April' },
-              { value: 'mdy', label: 'Month first: 4 March' },
+              { value: 'dmy', label: t('Day first: 3 April') },
+              { value: 'mdy', label: t('Month first: 4 March') },
             ]}
             value={settings.dateOrder}
             onChange={(value) => change({ dateOrder: value as ImportSettings['dateOrder'] })}
           />
         ) : null}
         {hasRelation ? (
-          <Checkbox label="Create related records that are missing" checked={settings.createMissing} onChange={(event) => change({ createMissing: event.currentTarget.checked })} mb={8} />
+          <Checkbox label={t('Create related records that are missing')} checked={settings.createMissing} onChange={(event) => change({ createMissing: event.currentTarget.checked })} mb={8} />
         ) : null}
       </div>
-      {match ? <p className={classes.note}>An empty cell leaves what the record has.</p> : null}
+      {match ? <p className={classes.note}>{t('An empty cell leaves what the record has.')}</p> : null}
 
-      <h2 className={classes.section}>The first rows, as they would be</h2>
+      <h2 className={classes.section}>{t('The first rows, as they would be')}</h2>
       {preview.failure ? (
         <Alert color="red" role="alert" title={preview.failure.message}>
           {preview.failure.hint}
         </Alert>
       ) : mapped.length === 0 ? (
-        <p className={classes.note}>Say at least of one column where it goes.</p>
+        <p className={classes.note}>{t('Say at least of one column where it goes.')}</p>
       ) : (
         <PreviewTable headers={mapping.filter(({ header }) => settings.map[header]).map(({ header }) => targetLabel(byPath.get(settings.map[header]!) ?? UNKNOWN))} rows={preview.rows} />
       )}
       <div className={classes.actions}>
         <Button onClick={() => void start(true)} loading={busy} disabled={mapped.length === 0 || preview.failure !== null}>
-          Check all rows
-        </Button>
+{t('Check all rows')}</Button>
         <Button variant="default" onClick={() => void start(false)} disabled={busy || mapped.length === 0 || preview.failure !== null}>
-          Import without checking
-        </Button>
+{t('Import without checking')}</Button>
       </div>
       <Suspense fallback={null}>
         {meaningsOf ? (
@@ -336,7 +333,7 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
 const UNKNOWN: Target = {
   path: '',
   fieldId: '',
-  label: 'Field',
+  label: t('Field'),
   part: '',
   type: 'TEXT',
   isRelation: false,
@@ -346,11 +343,11 @@ const UNKNOWN: Target = {
 
 function PreviewTable({ headers, rows }: { headers: string[]; rows: PreviewRow[] }) {
   return (
-    <div className={classes.scroll} tabIndex={0} role="region" aria-label="Preview" style={{ maxHeight: 340 }}>
+    <div className={classes.scroll} tabIndex={0} role="region" aria-label={t('Preview')} style={{ maxHeight: 340 }}>
       <table className={classes.table}>
         <thead>
           <tr>
-            <th scope="col">Row</th>
+            <th scope="col">{t('Row')}</th>
             {headers.map((header, index) => (
               <th scope="col" key={index}>
                 {header}

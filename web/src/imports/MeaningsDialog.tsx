@@ -4,6 +4,7 @@ import { useInquiry } from '../settings/useInquiry.ts';
 import { countText } from './importText.ts';
 import { columnValues, type FileFormat, type Target } from './imports.ts';
 import classes from './imports.module.css';
+import { t } from '../language/t.ts';
 
 interface MeaningsDialogProps {
   importId: string;
@@ -22,8 +23,8 @@ const fold = (text: string): string =>
     .toLowerCase()
     .replace(/[\s_-]+/g, ' ');
 const YES_NO = [
-  { value: 'true', label: 'Yes' },
-  { value: 'false', label: 'No' },
+  { value: 'true', label: t('Yes') },
+  { value: 'false', label: t('No') },
 ];
 
 /** What the values of a column mean, where they are not the options' own. */
@@ -39,11 +40,11 @@ export function MeaningsDialog({ importId, format, header, target, meanings, onC
     setDraft(chosen === null ? rest : { ...rest, [value]: chosen === EMPTY ? '' : chosen });
   };
   return (
-    <Modal opened onClose={onClose} title={`What the values of “${header}” mean`} size="lg">
+    <Modal opened onClose={onClose} title={t('What the values of “{header}” mean', { header })} size="lg">
       {failure ? (
         <p role="alert">{failure.message}</p>
       ) : answer === null ? (
-        <Skeleton height={160} aria-label="Loading" />
+        <Skeleton height={160} aria-label={t('Loading')} />
       ) : (
         <div className={classes.meanings}>
           {values.map(({ value, count }) => {
@@ -53,26 +54,25 @@ export function MeaningsDialog({ importId, format, header, target, meanings, onC
                 <span>{value}</span>
                 <span>{countText(count)}</span>
                 <Select
-                  aria-label={`“${value}” means`}
-                  placeholder={own(value)?.label ?? 'Not an option: the row is rejected'}
+                  aria-label={t('“{value}” means', { value })}
+                  placeholder={own(value)?.label ?? t('Not an option: the row is rejected')}
                   error={chosen === undefined && !own(value)}
                   clearable
                   searchable
-                  data={[...options.map((option) => ({ value: option.value, label: option.label })), { value: EMPTY, label: 'Nothing: leave it empty' }]}
+                  data={[...options.map((option) => ({ value: option.value, label: option.label })), { value: EMPTY, label: t('Nothing: leave it empty') }]}
                   value={chosen === undefined ? null : chosen === '' ? EMPTY : chosen}
                   onChange={(next) => choose(value, next)}
                 />
               </Fragment>
             );
           })}
-          {values.length === 0 ? <span>The column is empty.</span> : null}
+          {values.length === 0 ? <span>{t('The column is empty.')}</span> : null}
         </div>
       )}
       <Group justify="flex-end" mt="md">
         <Button variant="default" onClick={onClose}>
-          Cancel
-        </Button>
-        <Button onClick={() => onSave(draft)}>Use these</Button>
+{t('Cancel')}</Button>
+        <Button onClick={() => onSave(draft)}>{t('Use these')}</Button>
       </Group>
     </Modal>
   );

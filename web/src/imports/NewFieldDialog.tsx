@@ -8,6 +8,7 @@ import { createChanges, emptyDraft } from '../settings/fieldDraft.ts';
 import { newOption } from '../settings/optionDrafts.ts';
 import { proposeChanges } from '../settings/planStore.ts';
 import { guessType } from './guessType.ts';
+import { t } from '../language/t.ts';
 
 const OFFERED: FieldType[] = [
   'TEXT', 'NUMBER', 'CURRENCY', 'PERCENT', 'DATE', 'DATE_TIME', 'BOOLEAN', 'SELECT', 'MULTI_SELECT', 'EMAILS', 'PHONES', 'LINKS', 'RICH_TEXT', 'RATING', 'ARRAY',
@@ -29,22 +30,22 @@ export function NewFieldDialog({ object, header, samples, onClose, onCreated }: 
   const [busy, setBusy] = useState(false);
   const name = apiName(label);
   const taken = object.fields.some((field) => field.name === name);
-  const problem = label.trim() === '' ? null : taken ? 'The object has a field of this name.' : nameProblem(name);
+  const problem = label.trim() === '' ? null : taken ? t('The object has a field of this name.') : nameProblem(name);
 
   const create = async () => {
     setBusy(true);
     try {
       const draft = { ...emptyDraft(type, label), options: optionsOf(type, samples) };
       const { changes } = createChanges(object, draft, undefined);
-      if (await proposeChanges(`New field “${label.trim()}”`, changes)) onCreated(name);
+      if (await proposeChanges(t('New field “{label}”', { label: label.trim() }), changes)) onCreated(name);
     } catch (cause) {
-      announceFailure('The field was not created', cause);
+      announceFailure(t('The field was not created'), cause);
     } finally {
       setBusy(false);
     }
   };
   return (
-    <Modal opened onClose={onClose} title={`New field for “${header}”`}>
+    <Modal opened onClose={onClose} title={t('New field for “{header}”', { header })}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -52,7 +53,7 @@ export function NewFieldDialog({ object, header, samples, onClose, onCreated }: 
         }}
       >
         <TextInput
-          label="Name"
+          label={t('Name')}
           value={label}
           onChange={(event) => setLabel(event.currentTarget.value)}
           error={problem}
@@ -60,20 +61,18 @@ export function NewFieldDialog({ object, header, samples, onClose, onCreated }: 
         />
         <Select
           mt="sm"
-          label="Type"
+          label={t('Type')}
           allowDeselect={false}
           data={OFFERED.map((value) => ({ value, label: FIELD_TYPES[value].label }))}
           value={type}
           onChange={(value) => value && setType(value as FieldType)}
-          description={type === 'SELECT' || type === 'MULTI_SELECT' ? 'Its options are the values of the first rows.' : undefined}
+          description={type === 'SELECT' || type === 'MULTI_SELECT' ? t('Its options are the values of the first rows.') : undefined}
         />
         <Group justify="flex-end" mt="md">
           <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
+{t('Cancel')}</Button>
           <Button type="submit" loading={busy} disabled={label.trim() === '' || problem !== null}>
-            Create the field
-          </Button>
+{t('Create the field')}</Button>
         </Group>
       </form>
     </Modal>

@@ -4,6 +4,7 @@ import type { ModelObject } from '../model/types.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { previewFile, type Import, type ImportSettings } from './imports.ts';
 import classes from './imports.module.css';
+import { t } from '../language/t.ts';
 
 /** The first rows as they would be, each with what would become of it. */
 export function Outcomes({ found, object }: { found: Import; object: ModelObject }) {
@@ -14,13 +15,13 @@ export function Outcomes({ found, object }: { found: Import; object: ModelObject
   if (!answer || answer.length === 0) return null;
   return (
     <>
-      <h2 className={classes.section}>The first {object.labelPlural.toLowerCase()}</h2>
-      <div className={classes.scroll} tabIndex={0} role="region" aria-label="What becomes of the first rows" style={{ maxHeight: 340 }}>
+      <h2 className={classes.section}>{t('The first {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}</h2>
+      <div className={classes.scroll} tabIndex={0} role="region" aria-label={t('What becomes of the first rows')} style={{ maxHeight: 340 }}>
         <table className={classes.table}>
           <thead>
             <tr>
-              <th scope="col">Row</th>
-              <th scope="col">Becomes</th>
+              <th scope="col">{t('Row')}</th>
+              <th scope="col">{t('Becomes')}</th>
               {columns.map((header) => (
                 <th scope="col" key={header}>
                   {header}
@@ -36,7 +37,7 @@ export function Outcomes({ found, object }: { found: Import; object: ModelObject
                   <td>{line}</td>
                   <td>
                     <Badge variant="light" color={isUpdate === undefined ? 'red' : isUpdate ? 'blue' : 'green'}>
-                      {isUpdate === undefined ? 'rejected' : isUpdate ? 'updated' : 'new'}
+                      {isUpdate === undefined ? t('rejected') : isUpdate ? t('updated') : t('new')}
                     </Badge>
                   </td>
                   {cells.map(({ text, problem }, index) => (

@@ -4,6 +4,7 @@ import { announceFailure } from '../records/announce.tsx';
 import { countText } from './importText.ts';
 import { findProblems, mendCell, type Import, type Problem } from './imports.ts';
 import classes from './imports.module.css';
+import { t } from '../language/t.ts';
 
 const PAGE = 100;
 const KEPT = 50_000;
@@ -21,7 +22,7 @@ export function ProblemList({ found, onMended }: { found: Import; onMended: (() 
         setProblems([...before, ...page]);
         setMore(page.length === PAGE);
       } catch (cause) {
-        announceFailure('The rows could not be read', cause);
+        announceFailure(t('The rows could not be read'), cause);
       }
     },
     [found.id, kind],
@@ -30,8 +31,8 @@ export function ProblemList({ found, onMended }: { found: Import; onMended: (() 
   const group = groups.find((each) => each.kind === kind);
   const rejected = found.result?.rejected ?? 0;
   return (
-    <section aria-label="Problems">
-      <h2 className={classes.section}>{onMended ? 'Rows that cannot be imported as they are' : 'Rows that were rejected'}</h2>
+    <section aria-label={t('Problems')}>
+      <h2 className={classes.section}>{onMended ? t('Rows that cannot be imported as they are') : t('Rows that were rejected')}</h2>
       <ul className={classes.groups}>
         {groups.map((each) => (
           <li key={each.kind}>
@@ -44,16 +45,15 @@ export function ProblemList({ found, onMended }: { found: Import; onMended: (() 
       </ul>
       {rejected > KEPT ? (
         <Alert color="gray" mb="sm">
-          Only the first {countText(KEPT)} of {countText(rejected)} are shown. It may be quicker to mend the file itself.
-        </Alert>
+{t('Only the first {kept} of {rejected} are shown. It may be quicker to mend the file itself.', { kept: countText(KEPT), rejected: countText(rejected) })}</Alert>
       ) : null}
-      <div className={classes.scroll} tabIndex={0} role="region" aria-label="Rows with this problem" style={{ maxHeight: 420 }}>
+      <div className={classes.scroll} tabIndex={0} role="region" aria-label={t('Rows with this problem')} style={{ maxHeight: 420 }}>
         <table className={classes.table}>
           <thead>
             <tr>
-              <th scope="col">Row</th>
-              <th scope="col">What is wrong</th>
-              <th scope="col">{group?.cell === null || group === undefined ? 'Cells' : (headerOf(found, group.cell) ?? 'Cell')}</th>
+              <th scope="col">{t('Row')}</th>
+              <th scope="col">{t('What is wrong')}</th>
+              <th scope="col">{group?.cell === null || group === undefined ? t('Cells') : (headerOf(found, group.cell) ?? t('Cell'))}</th>
             </tr>
           </thead>
           <tbody>
@@ -75,8 +75,7 @@ export function ProblemList({ found, onMended }: { found: Import; onMended: (() 
       </div>
       {hasMore ? (
         <Button variant="default" mt="sm" onClick={() => void more(problems.at(-1)?.line ?? 0, problems)}>
-          Show more
-        </Button>
+{t('Show more')}</Button>
       ) : null}
     </section>
   );
@@ -95,13 +94,13 @@ function Mend({ found, problem, cell, onMended }: { found: Import; problem: Prob
       setKept(value);
       onMended();
     } catch (cause) {
-      announceFailure('The cell was not mended', cause);
+      announceFailure(t('The cell was not mended'), cause);
     }
   };
   return (
     <TextInput
       className={classes.mend}
-      aria-label={`${headerOf(found, cell) ?? 'Cell'} of row ${problem.line}`}
+      aria-label={t('{found} of row {line}', { found: headerOf(found, cell) ?? t('Cell'), line: problem.line })}
       value={value}
       onChange={(event) => setValue(event.currentTarget.value)}
       onBlur={() => void keep()}

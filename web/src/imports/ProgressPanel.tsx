@@ -4,6 +4,7 @@ import { announceFailure } from '../records/announce.tsx';
 import { PHASE_TEXT, rowCount } from './importText.ts';
 import { cancelImport, type Import } from './imports.ts';
 import classes from './imports.module.css';
+import { t } from '../language/t.ts';
 
 /** How far along an import is, by what it has read, checked and written. */
 function shareOf({ phase, bytesDone, fileSize, status }: Import): number {
@@ -21,29 +22,32 @@ export function ProgressPanel({ found, onCancelled }: { found: Import; onCancell
       await cancelImport(found.id);
       await onCancelled();
     } catch (cause) {
-      announceFailure('It was not cancelled', cause);
+      announceFailure(t('It was not cancelled'), cause);
       setBusy(false);
     }
   };
   const isWaiting = found.status === 'WAITING' || found.phase === null;
   return (
-    <section className={classes.progress} aria-label="Progress">
-      <h2>{found.isDryRun ? 'Checking the file' : 'Importing'}</h2>
-      <Progress value={shareOf(found)} animated size="lg" aria-label="Progress of the import" />
+    <section className={classes.progress} aria-label={t('Progress')}>
+      <h2>{found.isDryRun ? t('Checking the file') : t('Importing')}</h2>
+      <Progress value={shareOf(found)} animated size="lg" aria-label={t('Progress of the import')} />
       <p role="status">
         {found.wantsCancel
-          ? 'It is being cancelled …'
+          ? t('It is being cancelled …')
           : isWaiting
-            ? 'It begins in a moment …'
-            : `${PHASE_TEXT[found.phase ?? 'reading']}: ${rowCount(found.rowsDone)} so far`}
+            ? t('It begins in a moment …')
+            : t('{phaseText}: {rowsDone} so far', {
+                phaseText: PHASE_TEXT[found.phase ?? 'reading'],
+                rowsDone: rowCount(found.rowsDone),
+              })}
       </p>
       <p className={classes.note}>
         {found.isDryRun
-          ? 'Nothing is changed: everything is tried and taken back.'
-          : 'You may leave this page. The records appear all at once when everything is done, and you are told.'}
+          ? t('Nothing is changed: everything is tried and taken back.')
+          : t('You may leave this page. The records appear all at once when everything is done, and you are told.')}
       </p>
       <Button variant="default" onClick={() => void cancel()} disabled={busy || found.wantsCancel}>
-        Cancel
+        {t('Cancel')}
       </Button>
     </section>
   );

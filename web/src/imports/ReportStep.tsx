@@ -12,6 +12,7 @@ import { countText, objectCount } from './importText.ts';
 import { rejectsAddress, undoImport, type Import } from './imports.ts';
 import classes from './imports.module.css';
 import { ProblemList } from './ProblemList.tsx';
+import { t } from '../language/t.ts';
 
 interface ReportStepProps {
   object: ModelObject;
@@ -31,29 +32,29 @@ export function ReportStep({ object, found, onAgain, onNew, onChanged }: ReportS
     setBusy(true);
     try {
       const { reverted, skipped } = await undoImport(found.id, onConflict);
-      const left = skipped > 0 ? ` ${countText(skipped)} stay as others have made them.` : '';
-      announceDone(`${countText(reverted)} records are as they were before the import.${left}`);
+      const left = skipped > 0 ? t(' {skipped} stay as others have made them.', { skipped: countText(skipped) }) : '';
+      announceDone(t('{reverted} records are as they were before the import.{left}', { reverted: countText(reverted), left }));
       await onChanged();
     } catch (cause) {
       const failed = toFailure(cause);
       if (failed.code === 'RV199') askConflict(failed.message);
-      else announceFailure('The import was not undone', cause);
+      else announceFailure(t('The import was not undone'), cause);
     } finally {
       setBusy(false);
     }
   };
   const askConflict = (message: string) =>
     modals.openConfirmModal({
-      title: 'Others have changed some of these records since',
-      children: `${message} You can leave those out, and undo the rest.`,
-      labels: { confirm: 'Undo the rest', cancel: 'Undo nothing' },
+      title: t('Others have changed some of these records since'),
+      children: t('{message} You can leave those out, and undo the rest.', { message }),
+      labels: { confirm: t('Undo the rest'), cancel: t('Undo nothing') },
       onConfirm: () => void takeBack('SKIP'),
     });
   const ask = () =>
     modals.openConfirmModal({
-      title: 'Undo the whole import?',
-      children: 'What it created goes to the trash, and what it changed is as it was before. This can be undone, too.',
-      labels: { confirm: 'Undo the import', cancel: 'Keep it' },
+      title: t('Undo the whole import?'),
+      children: t('What it created goes to the trash, and what it changed is as it was before. This can be undone, too.'),
+      labels: { confirm: t('Undo the import'), cancel: t('Keep it') },
       confirmProps: { color: 'red' },
       onConfirm: () => void takeBack('REFUSE'),
     });
@@ -61,14 +62,13 @@ export function ReportStep({ object, found, onAgain, onNew, onChanged }: ReportS
   if (status === 'FAILED' || status === 'CANCELLED')
     return (
       <>
-        <Alert color={status === 'FAILED' ? 'red' : 'gray'} role="alert" title={status === 'FAILED' ? 'The import failed' : 'The import was cancelled'}>
-          {[failure?.message, failure?.hint, 'Nothing of it was kept.'].filter(Boolean).join(' ')}
+        <Alert color={status === 'FAILED' ? 'red' : 'gray'} role="alert" title={status === 'FAILED' ? t('The import failed') : t('The import was cancelled')}>
+          {[failure?.message, failure?.hint, t('Nothing of it was kept.')].filter(Boolean).join(' ')}
         </Alert>
         <div className={classes.actions}>
-          {found.isFileKept ? <Button onClick={onAgain}>Back to the columns</Button> : null}
+          {found.isFileKept ? <Button onClick={onAgain}>{t('Back to the columns')}</Button> : null}
           <Button variant="default" onClick={onNew}>
-            Choose another file
-          </Button>
+{t('Choose another file')}</Button>
         </div>
       </>
     );
@@ -79,26 +79,23 @@ export function ReportStep({ object, found, onAgain, onNew, onChanged }: ReportS
       <Alert
         color={found.revertedAt ? 'gray' : 'green'}
         role="status"
-        title={found.revertedAt ? `Undone ${formatInstant(found.revertedAt)}` : `${objectCount(object, changed)} imported from ${found.fileName}`}
+        title={found.revertedAt ? t('Undone {revertedAt}', { revertedAt: formatInstant(found.revertedAt) }) : t('{object} imported from {fileName}', { object: objectCount(object, changed), fileName: found.fileName })}
         mb="md"
       />
       <Figures object={object} result={result} />
       <div className={classes.actions}>
         <Button renderRoot={(props) => <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} {...props} />}>
-          {`Show ${object.labelPlural.toLowerCase()}`}
+          {t('Show {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
         </Button>
         <Button variant="default" onClick={onNew}>
-          Import another file
-        </Button>
+{t('Import another file')}</Button>
         {found.hasRejectsFile ? (
           <Button variant="default" leftSection={<IconDownload size={14} />} component="a" href={rejectsAddress(found.id)} download>
-            Download the rejected rows
-          </Button>
+{t('Download the rejected rows')}</Button>
         ) : null}
         {found.revertedAt || changed === 0 ? null : (
           <Button variant="default" color="red" leftSection={<IconArrowBackUp size={14} />} loading={busy} onClick={ask}>
-            Undo the import
-          </Button>
+{t('Undo the import')}</Button>
         )}
       </div>
       {result.rejected > 0 ? <ProblemList found={found} onMended={null} /> : null}

@@ -1,5 +1,6 @@
 import { Failure, fetchJson, toFailure } from '../api/failure.ts';
 import { actingAs, fetchSignedIn } from '../api/refresh.ts';
+import { t } from '../language/t.ts';
 
 export interface FileFormat {
   kind: 'csv' | 'xlsx' | 'vcard';
@@ -170,7 +171,7 @@ export async function uploadFile(
     request.addEventListener('load', () => {
       const answer = request.response as { id?: string; error?: { message: string; code: string; hint?: string } } | null;
       if (request.status === 201 && answer?.id) resolve(answer.id);
-      else reject(new Failure(answer?.error?.message ?? `The server answered with status ${request.status}.`, answer?.error?.code ?? 'SERVER', answer?.error?.hint));
+      else reject(new Failure(answer?.error?.message ?? t('The server answered with status {status}.', { status: request.status }), answer?.error?.code ?? 'SERVER', answer?.error?.hint));
     });
     request.addEventListener('error', () => reject(new Failure('The server cannot be reached. Check your connection and try again.', 'UNREACHABLE')));
     request.addEventListener('abort', () => reject(toFailure(new Failure('The upload was stopped.', 'ABORTED'))));

@@ -21,6 +21,7 @@ import { useOpenRecord } from './openRecord.ts';
 import { SaveNote } from './SaveNote.tsx';
 import { StagePath } from './StagePath.tsx';
 import { WidgetCard } from './widgets.tsx';
+import { t } from '../language/t.ts';
 
 /** Of very many fields those that are shown now: they are looked for by name, and read as one comes to them. */
 export interface FieldsShown {
@@ -89,7 +90,9 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
     <>
       <FieldSearch total={listed.length} view={view} onView={onView} />
       {shown.side.map(card)}
-      {inView.matching === 0 && listed.length > 0 ? <p className={record.quiet}>No field is called so.</p> : null}
+      {inView.matching === 0 && listed.length > 0 ? (
+        <p className={record.quiet}>{t('No field is called so.')}</p>
+      ) : null}
       <MoreFields
         rest={inView.matching - inView.shown.length}
         onMore={(step) => onView({ ...view, count: view.count + step })}
@@ -97,7 +100,7 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
     </>
   );
 
-  const label = recordLabel(model, object, row) || 'Untitled';
+  const label = recordLabel(model, object, row) || t('Untitled');
   const Title = isPage ? 'h1' : 'h2';
   const keys = shown.headerFieldIds.flatMap((fieldId) => fieldById(object, fieldId) ?? []);
   const told = keys.filter((field) => !isUnread(row, field) && readValue(model, field, row) !== null);
@@ -145,7 +148,7 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
       classNames={{ root: classes.tabs, list: classes.tabList, tab: classes.tab, panel: classes.panel }}
     >
       {tabs.length > 1 ? (
-        <Tabs.List aria-label="Parts of the record">
+        <Tabs.List aria-label={t('Parts of the record')}>
           {tabs.map((each) => (
             <Tabs.Tab key={each.id} value={each.id}>
               {each.name}
@@ -157,7 +160,7 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
         <Tabs.Panel key={each.id} value={each.id}>
           {each === tabs[0] ? <Duplicates model={model} object={object} id={id} /> : null}
           {each === details ? (
-            <section className={classes.details} aria-label="Fields">
+            <section className={classes.details} aria-label={t('Fields')}>
               {side}
             </section>
           ) : (
@@ -174,7 +177,7 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
         panels
       ) : (
         <div className={classes.columns}>
-          <section className={record.side} aria-label="Fields">
+          <section className={record.side} aria-label={t('Fields')}>
             {side}
           </section>
           <div className={record.content}>{panels}</div>

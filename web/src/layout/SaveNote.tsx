@@ -3,6 +3,7 @@ import { fieldById } from '../model/lookup.ts';
 import type { ModelObject } from '../model/types.ts';
 import type { SaveState } from '../records/useRecord.ts';
 import classes from './layout.module.css';
+import { t } from '../language/t.ts';
 
 /** Whether all that was typed is kept, and the way to what is not. */
 export function SaveNote({ object, saves }: { object: ModelObject; saves: { [fieldId: string]: SaveState } }) {
@@ -24,13 +25,13 @@ export function SaveNote({ object, saves }: { object: ModelObject; saves: { [fie
       ) : refused.length > 0 ? (
         <button type="button" className={classes.unsaved} onClick={toFirst}>
           <IconAlertTriangle size={14} aria-hidden />
-          {refused.length === 1 ? '1 change is not saved' : `${refused.length} changes are not saved`}
+          {t('{count, plural, one {1 change is not saved} other {# changes are not saved}}', { count: refused.length })}
         </button>
       ) : isWaiting ? (
-        'Waiting for the server'
+        t('Waiting for the server')
       ) : isSaved ? (
         <>
-          <IconCheck size={14} aria-hidden /> Saved
+          <IconCheck size={14} aria-hidden /> {t('Saved')}
         </>
       ) : null}
     </div>

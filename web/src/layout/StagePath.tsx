@@ -7,6 +7,7 @@ import { readValue } from '../model/values.ts';
 import classes from './layout.module.css';
 import { useOpenRecord } from './openRecord.ts';
 import { RecordField } from './RecordField.tsx';
+import { t } from '../language/t.ts';
 
 /** The stages that a record goes through. What must be known before it may enter one is asked here. */
 export function StagePath({ field }: { field: ModelField }) {
@@ -41,13 +42,13 @@ export function StagePath({ field }: { field: ModelField }) {
         ))}
       </ol>
       {refusal && wanted ? (
-        <div className={classes.asking} role="group" aria-label={`Before ${wanted.label}`}>
+        <div className={classes.asking} role="group" aria-label={t('Before {label}', { label: wanted.label })}>
           <p role="alert" className={classes.askingText}>
             {refusal.reason}
           </p>
           {asked ? <RecordField field={asked} /> : null}
           <button type="button" className={classes.leave} onClick={() => drop(field)}>
-            Leave it as it is
+            {t('Leave it as it is')}
           </button>
         </div>
       ) : null}

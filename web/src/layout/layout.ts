@@ -2,6 +2,7 @@ import { isFilesList } from '../files/filesList.ts';
 import type { StoredFilter } from '../model/filterTree.ts';
 import { fieldById, joinedFrom, relatedLists, visibleFields, type RelatedList } from '../model/lookup.ts';
 import type { FieldType, Model, ModelField, ModelObject } from '../model/types.ts';
+import { t } from '../language/t.ts';
 
 /**
  * How the page of a record is arranged. A layout names fields and relations by their ids and never gives a right: what the
@@ -127,8 +128,8 @@ export function usualLayout(model: Model, object: ModelObject): Layout {
           { id: 'timeline', kind: 'TIMELINE' },
         ],
       },
-      ...(joinedList(model, object, 'task') ? [tabOf('tasks', 'Tasks', 'TASKS')] : []),
-      ...(joinedList(model, object, 'note') ? [tabOf('notes', 'Notes', 'NOTES')] : []),
+      ...(joinedList(model, object, 'task') ? [tabOf('tasks', t('Tasks'), 'TASKS')] : []),
+      ...(joinedList(model, object, 'note') ? [tabOf('notes', t('Notes'), 'NOTES')] : []),
     ],
     hidden: [],
   };
@@ -270,7 +271,7 @@ export function shownLayout(
   const more: Widget = {
     id: 'more',
     kind: 'FIELDS',
-    title: 'More fields',
+    title: t('More fields'),
     isFolded: true,
     fieldIds: rest.map(({ id }) => id),
   };

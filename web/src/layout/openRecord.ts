@@ -2,6 +2,7 @@ import { createContext, useContext } from 'react';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import type { FieldValue } from '../model/values.ts';
 import type { SaveState } from '../records/useRecord.ts';
+import { t } from '../language/t.ts';
 
 /** The record whose page, or peek, is open: what its cards show and do. */
 export interface OpenRecord {
@@ -32,6 +33,6 @@ export const OpenRecordProvider = Context.Provider;
 
 export function useOpenRecord(): OpenRecord {
   const record = useContext(Context);
-  if (!record) throw new Error('No record is open here.');
+  if (!record) throw new Error(t('No record is open here.'));
   return record;
 }

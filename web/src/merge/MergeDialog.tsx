@@ -15,6 +15,7 @@ import { undoStep } from '../undo/undo.ts';
 import { mergeRecords, planMerge, type Choices, type MergePlan, type Move } from './calls.ts';
 import { ALL, canUnite, fieldsToChoose, mergeData, rowOf } from './choices.ts';
 import classes from './merge.module.css';
+import { t } from '../language/t.ts';
 
 interface MergeDialogProps {
   model: Model;
@@ -70,7 +71,7 @@ export function MergeDialog({ model, object, ids, onClose, onMerged, onUndone }:
     if (answer) setShown(answer);
   }, [answer]);
   const many = object.labelPlural.toLowerCase();
-  const title = `Merge ${ids.length} ${many}`;
+  const title = t('Merge {count} {many}', { count: ids.length, many });
 
   if (failure || !shown)
     return (
@@ -92,7 +93,7 @@ export function MergeDialog({ model, object, ids, onClose, onMerged, onUndone }:
   const labels = new Map(
     shown.records.map((record) => [
       record.recordId,
-      (labelField(object) && recordLabel(model, object, rowOf(record))) || knownLabel(record.recordId) || 'Untitled',
+      (labelField(object) && recordLabel(model, object, rowOf(record))) || knownLabel(record.recordId) || t('Untitled'),
     ]),
   );
   const others = shown.records.map(({ recordId }) => recordId).filter((id) => id !== shown.survivorId);
@@ -100,8 +101,8 @@ export function MergeDialog({ model, object, ids, onClose, onMerged, onUndone }:
   const mayNot = shown.survivors.includes(shown.survivorId)
     ? others.every((id) => shown.removable.includes(id))
       ? null
-      : 'Your role may not delete all of the others, and merging puts them into the trash.'
-    : 'Your role may not change the record that stays.';
+      : t('Your role may not delete all of the others, and merging puts them into the trash.')
+    : t('Your role may not change the record that stays.');
 
   const submit = async () => {
     setBusy(true);
@@ -114,7 +115,7 @@ export function MergeDialog({ model, object, ids, onClose, onMerged, onUndone }:
       });
       onClose();
       onMerged(shown.survivorId);
-      offerToTakeBack(`${ids.length} ${many} merged`, () => undoStep(step, onUndone));
+      offerToTakeBack(t('{count} {many} merged', { count: ids.length, many }), () => undoStep(step, onUndone));
     } catch (cause) {
       setProblem(reasonOf(toFailure(cause)));
       setBusy(false);
@@ -130,11 +131,11 @@ export function MergeDialog({ model, object, ids, onClose, onMerged, onUndone }:
           value={of}
           checked={choices[field.name] === of}
           onChange={() => setChosen({ ...chosen, [field.name]: of })}
-          aria-label={`${field.label}: ${of === ALL ? 'all values together' : labels.get(of)}`}
+          aria-label={`${field.label}: ${of === ALL ? t('all values together') : labels.get(of)}`}
         />
         <span className={classes.value}>
           {value === null ? (
-            <span className={classes.blank}>empty</span>
+            <span className={classes.blank}>{t('empty')}</span>
           ) : (
             <FieldDisplay field={field} value={value} full />
           )}
@@ -145,12 +146,12 @@ export function MergeDialog({ model, object, ids, onClose, onMerged, onUndone }:
 
   return (
     <Modal opened onClose={onClose} size={Math.min(420 + 210 * ids.length, 1240)} title={title}>
-      <div className={classes.scroll} tabIndex={0} role="region" aria-label="Records side by side">
+      <div className={classes.scroll} tabIndex={0} role="region" aria-label={t('Records side by side')}>
         <table className={classes.table}>
           <thead>
             <tr>
               <th scope="col">
-                <span className="visually-hidden">Field</span>
+                <span className="visually-hidden">{t('Field')}</span>
               </th>
               {shown.records.map((record) => (
                 <th key={record.recordId} scope="col">
@@ -167,8 +168,8 @@ export function MergeDialog({ model, object, ids, onClose, onMerged, onUndone }:
                     size="xs"
                     mt={6}
                     name="merge-survivor"
-                    label={record.recordId === shown.survivorId ? 'Stays' : 'Keep this one'}
-                    aria-label={`Keep ${labels.get(record.recordId)}`}
+                    label={record.recordId === shown.survivorId ? t('Stays') : t('Keep this one')}
+                    aria-label={t('Keep {labels}', { labels: labels.get(record.recordId) })}
                     checked={record.recordId === shown.survivorId}
                     disabled={!shown.survivors.includes(record.recordId)}
                     onChange={() => {
@@ -179,15 +180,15 @@ export function MergeDialog({ model, object, ids, onClose, onMerged, onUndone }:
                   <span className={classes.meta}>
                     {record.isTrashed ? (
                       <Badge size="xs" variant="light" color="gray">
-                        In the trash
+                        {t('In the trash')}
                       </Badge>
                     ) : record.updatedAt ? (
-                      <>changed {formatRelative(record.updatedAt)}</>
+                      <>{t('changed {updatedAt}', { updatedAt: formatRelative(record.updatedAt) })}</>
                     ) : null}
                   </span>
                 </th>
               ))}
-              {unites ? <th scope="col">All together</th> : null}
+              {unites ? <th scope="col">{t('All together')}</th> : null}
             </tr>
           </thead>
           <tbody>
@@ -207,24 +208,27 @@ export function MergeDialog({ model, object, ids, onClose, onMerged, onUndone }:
           </tbody>
         </table>
         {differing.length === 0 && !showsAll ? (
-          <p className={classes.note}>They have the same values in all fields that you may change.</p>
+          <p className={classes.note}>{t('They have the same values in all fields that you may change.')}</p>
         ) : null}
       </div>
       {same.length > 0 ? (
         <Switch
           size="xs"
           mt="sm"
-          label={`Show also the ${same.length === 1 ? 'field' : `${same.length} fields`} in which they do not differ`}
+          label={t(
+            '{count, plural, one {Show also the field in which they do not differ} other {Show also the # fields in which they do not differ}}',
+            { count: same.length },
+          )}
           checked={showsAll}
           onChange={(event) => setShowsAll(event.currentTarget.checked)}
         />
       ) : null}
-      <section className={classes.moves} aria-label="What moves">
+      <section className={classes.moves} aria-label={t('What moves')}>
         {moves.length === 0 ? (
-          <p className={classes.note}>Nothing else refers to the others, as far as you can see.</p>
+          <p className={classes.note}>{t('Nothing else refers to the others, as far as you can see.')}</p>
         ) : (
           <p className={classes.note}>
-            To {labels.get(shown.survivorId)} move:{' '}
+            {t('To {labels} move:', { labels: labels.get(shown.survivorId) })}{' '}
             {moves.map((move, i) => (
               <Fragment key={move.label}>
                 {i > 0 ? ', ' : ''}
@@ -234,7 +238,7 @@ export function MergeDialog({ model, object, ids, onClose, onMerged, onUndone }:
             .
           </p>
         )}
-        <p className={classes.note}>The others go to the trash. It can be undone.</p>
+        <p className={classes.note}>{t('The others go to the trash. It can be undone.')}</p>
       </section>
       {problem || mayNot ? (
         <Alert color="red" variant="light" p="xs" role="alert">
@@ -243,10 +247,10 @@ export function MergeDialog({ model, object, ids, onClose, onMerged, onUndone }:
       ) : null}
       <Group justify="flex-end" mt="md">
         <Button variant="default" onClick={onClose}>
-          Cancel
+          {t('Cancel')}
         </Button>
         <Button loading={busy} disabled={mayNot !== null} onClick={() => void submit()} data-autofocus>
-          Merge {ids.length} {many}
+          {t('Merge {count} {many}', { count: ids.length, many })}
         </Button>
       </Group>
     </Modal>

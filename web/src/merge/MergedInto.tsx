@@ -5,6 +5,7 @@ import { request } from '../api/client.ts';
 import { parsed } from '../model/calls.ts';
 import type { ModelObject } from '../model/types.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
+import { t } from '../language/t.ts';
 
 interface LastEvent {
   action: string;
@@ -31,7 +32,7 @@ export function MergedInto({ object, id }: { object: ModelObject; id: string }) 
         <Link to="/objects/$namePlural/$id" params={{ namePlural: object.namePlural, id: answer }} {...props} />
       )}
     >
-      Open the {object.labelSingular.toLowerCase()} that it was merged into
+      {t('Open the {labelSingular} that it was merged into', { labelSingular: object.labelSingular.toLowerCase() })}
     </Button>
   );
 }

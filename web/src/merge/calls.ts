@@ -3,6 +3,7 @@ import { request } from '../api/client.ts';
 import { parsed } from '../model/calls.ts';
 import type { ColumnValue, ModelObject } from '../model/types.ts';
 import { remembering, type Step } from '../undo/undo.ts';
+import { t } from '../language/t.ts';
 
 export interface Columns {
   [name: string]: ColumnValue;
@@ -76,7 +77,7 @@ export async function sendMerges(object: ModelObject, merges: Merge[], step: Ste
 }
 
 export const mergeStep = (object: ModelObject, count: number): Step => ({
-  label: `merge of ${count} ${object.labelPlural.toLowerCase()}`,
+  label: t('merge of {count} {labelPlural}', { count, labelPlural: object.labelPlural.toLowerCase() }),
   requestIds: [],
 });
 

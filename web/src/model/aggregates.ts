@@ -4,26 +4,27 @@ import { withSigns } from './formats.ts';
 import { formatValue } from './text.ts';
 import type { ModelField } from './types.ts';
 import { valueType } from './valueType.ts';
+import { t } from '../language/t.ts';
 
 /** What a column comes to. The database tells it for all that match. */
 export const AGGREGATE_LABELS = {
-  COUNT: 'Count all',
-  COUNT_NOT_EMPTY: 'Count filled',
-  COUNT_EMPTY: 'Count empty',
-  COUNT_UNIQUE_VALUES: 'Count unique',
-  PERCENTAGE_NOT_EMPTY: 'Percent filled',
-  PERCENTAGE_EMPTY: 'Percent empty',
-  COUNT_TRUE: 'Count yes',
-  COUNT_FALSE: 'Count no',
-  SUM: 'Sum',
-  AVG: 'Average',
-  MIN: 'Min',
-  MAX: 'Max',
+  COUNT: t('Count all'),
+  COUNT_NOT_EMPTY: t('Count filled'),
+  COUNT_EMPTY: t('Count empty'),
+  COUNT_UNIQUE_VALUES: t('Count unique'),
+  PERCENTAGE_NOT_EMPTY: t('Percent filled'),
+  PERCENTAGE_EMPTY: t('Percent empty'),
+  COUNT_TRUE: t('Count yes'),
+  COUNT_FALSE: t('Count no'),
+  SUM: t('Sum'),
+  AVG: t('Average'),
+  MIN: t('Min'),
+  MAX: t('Max'),
 } as const;
 
 export type AggregateName = keyof typeof AGGREGATE_LABELS;
 
-const DATES: { [name in AggregateName]?: string } = { MIN: 'Earliest', MAX: 'Latest' };
+const DATES: { [name in AggregateName]?: string } = { MIN: t('Earliest'), MAX: t('Latest') };
 
 const isDate = (field: ModelField): boolean => ['DATE', 'DATE_TIME'].includes(valueType(field));
 
@@ -94,7 +95,7 @@ export function aggregateText(field: ModelField, name: AggregateName, values: (s
   if (name.startsWith('COUNT')) return withSigns(counted.format(Number(value)));
   const type = valueType(field);
   if (type === 'CURRENCY') {
-    if (Number(currencies) > 1) return 'Several currencies';
+    if (Number(currencies) > 1) return t('Several currencies');
     return formatValue(field, { amountMicros: String(Math.round(Number(value))), currencyCode: code });
   }
   if (isDate(field)) return formatValue(field, value);

@@ -1,4 +1,6 @@
+import { language } from '../language/language.ts';
 import { formats, timeOfDay } from './formats.ts';
+import { t } from '../language/t.ts';
 
 /**
  * A DATE is a day on a calendar, the same everywhere, so it stays text of the form 2026-11-22 and never becomes an instant.
@@ -18,7 +20,15 @@ function day(year: number, month: number, date: number): string | null {
 }
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
-const LONG_MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** Names of months and weekdays in the language of the screen; 2023 began on a Sunday. */
+const namesOf = (count: number, options: Intl.DateTimeFormatOptions): string[] => {
+  const format = new Intl.DateTimeFormat(language, { ...options, timeZone: 'UTC' });
+  return Array.from({ length: count }, (_, index) =>
+    format.format(options.weekday ? Date.UTC(2023, 0, 1 + index) : Date.UTC(2023, index)),
+  );
+};
+export const SHORT_MONTHS = namesOf(12, { month: 'short' });
 
 interface Clock {
   day: string;
@@ -96,7 +106,7 @@ export function parseDay(text: string, now: Date = new Date()): string | null {
 
 export function formatDay(value: string): string {
   const [year = '', month = '1', date = '1'] = value.slice(0, 10).split('-');
-  const name = LONG_MONTHS[Number(month) - 1] ?? month;
+  const name = SHORT_MONTHS[Number(month) - 1] ?? month;
   const { dateFormat, days } = formats();
   if (days) return days.format(new Date(`${value.slice(0, 10)}T00:00:00Z`));
   switch (dateFormat) {
@@ -155,8 +165,8 @@ const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [
 
 export function formatRelative(value: string, now: Date = new Date()): string {
   let amount = (new Date(value).getTime() - now.getTime()) / 1000;
-  if (Math.abs(amount) < 45) return 'just now';
-  const format = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+  if (Math.abs(amount) < 45) return t('just now');
+  const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
   for (const [size, unit] of STEPS) {
     if (Math.abs(amount) < size) return format.format(Math.round(amount), unit);
     amount /= size;
@@ -168,28 +178,15 @@ export function formatRelative(value: string, now: Date = new Date()): string {
 export function formatRelativeDay(value: string, now: Date = new Date()): string {
   const noon = (text: string) => new Date(`${text}T12:00:00Z`).getTime();
   const days = Math.round((noon(value.slice(0, 10)) - noon(localDay(now))) / 86_400_000);
-  const format = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+  const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
   if (Math.abs(days) < 14) return format.format(days, 'day');
   if (Math.abs(days) < 60) return format.format(Math.round(days / 7), 'week');
   if (Math.abs(days) < 700) return format.format(Math.round(days / 30.44), 'month');
   return format.format(Math.round(days / 365.25), 'year');
 }
 
-const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
-const FULL_MONTHS = [
-  'January',
-  'February',
-  'March',
-  'April',
-  'May',
-  'June',
-  'July',
-  'August',
-  'September',
-  'October',
-  'November',
-  'December',
-];
+const WEEKDAYS = namesOf(7, { weekday: 'long' });
+const FULL_MONTHS = namesOf(12, { month: 'long' });
 
 /** A day or an instant by a pattern of Unicode's letters: dd.MM.yyyy, d MMM yyyy, EEE HH:mm. Text in quotes stays. */
 export function formatPattern(value: string, pattern: string): string {
@@ -202,7 +199,7 @@ export function formatPattern(value: string, pattern: string): string {
     yyyy: pad(year, 4),
     yy: pad(year % 100),
     MMMM: FULL_MONTHS[month - 1] ?? '',
-    MMM: LONG_MONTHS[month - 1] ?? '',
+    MMM: SHORT_MONTHS[month - 1] ?? '',
     MM: pad(month),
     M: String(month),
     dd: pad(date),

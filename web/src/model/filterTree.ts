@@ -19,6 +19,7 @@ import {
 import { parsePeriod, periodText, type Unit } from './periods.ts';
 import type { Model, ModelField, ModelObject } from './types.ts';
 import { valueType } from './valueType.ts';
+import { t } from '../language/t.ts';
 
 /**
  * Filters in groups: all, any or none of what a group holds. On screen and in the address they name fields as the API does, in a
@@ -64,13 +65,13 @@ export function subjectOf(model: Model, object: ModelObject, filter: Filter): Su
 
 /** Why a comparison is not applied, in a sentence; null when it is. `whole` is the model with what the role may not read. */
 export function notApplied(model: Model, whole: Model, object: ModelObject, filter: Filter): string | null {
-  if (filter.field === ANY_FIELD) return filter.value.trim() === '' ? 'Enter a value.' : null;
+  if (filter.field === ANY_FIELD) return filter.value.trim() === '' ? t('Enter a value.') : null;
   const subject = subjectOf(model, object, filter);
   if (subject) return valueProblem(subject.field, filter);
   const unrestricted = objectById(whole, object.id);
   return unrestricted && subjectOf(whole, unrestricted, filter)
-    ? 'Not applied: your role does not read this field.'
-    : 'Not applied: there is no such field any more.';
+    ? t('Not applied: your role does not read this field.')
+    : t('Not applied: there is no such field any more.');
 }
 
 /** Comparisons that speak of what is not there, or is not so. They hold where the record in between is missing, too. */

@@ -5,6 +5,7 @@ import { isFraction } from './text.ts';
 import { periodDays } from './periods.ts';
 import type { ColumnValue, FieldType, ModelField } from './types.ts';
 import { valueType } from './valueType.ts';
+import { t } from '../language/t.ts';
 
 export type Operator =
   | 'contains'
@@ -48,29 +49,29 @@ export type Clause = { [key: string]: ColumnValue };
 
 export const OPERATOR_LABELS: { [operator in Operator]: string } = {
   contains: 'contains',
-  lacks: 'does not contain',
+  lacks: t('does not contain'),
   is: 'is',
-  isNot: 'is not',
-  starts: 'starts with',
-  ends: 'ends with',
+  isNot: t('is not'),
+  starts: t('starts with'),
+  ends: t('ends with'),
   eq: '=',
   neq: '≠',
   gt: '>',
   gte: '≥',
   lt: '<',
   lte: '≤',
-  between: 'is between',
+  between: t('is between'),
   on: 'is',
-  before: 'is before',
-  after: 'is after',
-  last: 'in the last',
-  next: 'in the next',
-  this: 'in this',
-  today: 'is today',
-  past: 'is in the past',
-  future: 'is in the future',
-  empty: 'is empty',
-  filled: 'is not empty',
+  before: t('is before'),
+  after: t('is after'),
+  last: t('in the last'),
+  next: t('in the next'),
+  this: t('in this'),
+  today: t('is today'),
+  past: t('is in the past'),
+  future: t('is in the future'),
+  empty: t('is empty'),
+  filled: t('is not empty'),
 };
 
 const TEXT: Operator[] = ['contains', 'lacks', 'is', 'isNot', 'starts', 'ends', 'empty', 'filled'];
@@ -174,10 +175,10 @@ export interface Reader {
 
 /** What is wrong with the value, in a sentence, or null. */
 export function valueProblem(field: ModelField, filter: Filter): string | null {
-  if (!operatorsOf(field).includes(filter.operator)) return 'This field is not compared so.';
+  if (!operatorsOf(field).includes(filter.operator)) return t('This field is not compared so.');
   if (!takesValue(filter.operator)) return null;
-  if (filter.value.trim() === '') return 'Enter a value.';
-  return clauseOf(field, filter, { now: new Date(), me: null }) ? null : 'This value does not fit the field.';
+  if (filter.value.trim() === '') return t('Enter a value.');
+  return clauseOf(field, filter, { now: new Date(), me: null }) ? null : t('This value does not fit the field.');
 }
 
 const column = (field: ModelField, part: string): string | undefined =>

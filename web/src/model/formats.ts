@@ -115,7 +115,7 @@ export function withSigns(number: string): string {
 export function timeOfDay(time: string): string {
   if (!chosen.isHalfDay) return time;
   const [hour = 0, minute = 0] = time.split(':').map(Number);
-  return `${hour % 12 || 12}:${String(minute).padStart(2, '0')} ${hour < 12 ? 'AM' : 'PM'}`;
+  return `${hour % 12 || 12}:${String(minute).padStart(2, '0')} ${hour < 12 ? 'AM' : 'PM'}`; // no text
 }
 
 /** The day that a week begins on where the member's language is spoken; 0 is Sunday. Relvar's own way is Monday. */

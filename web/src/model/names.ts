@@ -1,3 +1,5 @@
+import { t } from '../language/t.ts';
+
 /** Previews of the names that the database will derive from a label, so that nobody is surprised by them later. */
 
 const words = (label: string): string[] =>
@@ -12,9 +14,6 @@ export function apiName(label: string): string {
   const name = first + rest.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
   return /^[0-9]/.test(name) ? `n${name}` : name;
 }
-
-/** The database's name of what the API calls so. */
-export const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 export const optionValue = (label: string): string => words(label).join('_').toUpperCase() || 'OPTION';
 
@@ -38,13 +37,15 @@ const RESERVED = new Set(
 const MOST_BYTES = 36;
 
 export function nameProblem(name: string): string | null {
-  if (name === '') return 'Enter a name.';
-  if (!/^[a-z][a-zA-Z0-9]*$/.test(name)) return 'Latin letters and digits only, beginning with a small letter.';
+  if (name === '') return t('Enter a name.');
+  if (!/^[a-z][a-zA-Z0-9]*$/.test(name)) return t('Latin letters and digits only, beginning with a small letter.');
   const bytes = name.length + (name.match(/[A-Z]/g)?.length ?? 0);
-  if (bytes > MOST_BYTES) return `Too long by ${bytes - MOST_BYTES}: each capital letter counts twice, at most 36.`;
-  if (RESERVED.has(name)) return `The API or the database itself uses “${name}”. Try “${name}Item”.`;
+  if (bytes > MOST_BYTES)
+    return t('Too long by {bytes}: each capital letter counts twice, at most 36.', { bytes: bytes - MOST_BYTES });
+  if (RESERVED.has(name)) return t('The API or the database itself uses “{name}”. Try “{name}Item”.', { name });
   return null;
 }
 
 /** "a company", "an opportunity": by the letter, which is right nearly always. */
-export const withArticle = (noun: string): string => `${/^[aeio]/i.test(noun) ? 'an' : 'a'} ${noun.toLowerCase()}`;
+export const withArticle = (noun: string): string =>
+  /^[aeio]/i.test(noun) ? t('an {noun}', { noun: noun.toLowerCase() }) : `a ${noun.toLowerCase()}`;

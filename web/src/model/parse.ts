@@ -14,6 +14,7 @@ import {
 import type { ModelField } from './types.ts';
 import { isParts, type FieldValue, type Parts } from './values.ts';
 import { valueType } from './valueType.ts';
+import { t } from '../language/t.ts';
 
 export type Parsed = { value: FieldValue } | { reason: string };
 
@@ -64,16 +65,21 @@ const PHONE = /^\+?[\d\s().\-/]{3,}(x\d+)?$/;
 
 const tooMany = (field: ModelField, count: number): string | null => {
   const most = field.settings?.maxNumberOfValues ?? Infinity;
-  return count > most ? `${field.label} takes ${most === 1 ? 'one value' : `${most} values`} at most.` : null;
+  return count > most
+    ? t('{most, plural, one {{label} takes one value at most.} other {{label} takes # values at most.}}', {
+        most,
+        label: field.label,
+      })
+    : null;
 };
 
 const values = (text: string): string[] => text.split(/\s*[,;\n]\s*/).filter(Boolean);
 
 export const emailProblem = (text: string): string | null =>
-  EMAIL.test(text.trim()) ? null : `“${text.trim()}” is not an e-mail address.`;
+  EMAIL.test(text.trim()) ? null : t('“{text}” is not an e-mail address.', { text: text.trim() });
 
 export const phoneProblem = (text: string): string | null =>
-  PHONE.test(text.trim()) ? null : `“${text.trim()}” is not a phone number.`;
+  PHONE.test(text.trim()) ? null : t('“{text}” is not a phone number.', { text: text.trim() });
 
 /** An address that a browser may follow; what has no scheme is taken to be of the web. */
 export function readUrl(text: string): string | null {
@@ -116,7 +122,7 @@ export function parsePhones(field: ModelField, all: string[], current: FieldValu
 export function parseLinks(field: ModelField, all: { url: string; label: string }[]): Parsed {
   const links = all.map(({ url, label }) => ({ url: readUrl(url), label: label.trim(), typed: url.trim() }));
   const wrong = links.find(({ url }) => url === null);
-  if (wrong) return { reason: `“${wrong.typed}” is not a web address.` };
+  if (wrong) return { reason: t('“{typed}” is not a web address.', { typed: wrong.typed }) };
   const problem = tooMany(field, links.length);
   if (problem) return { reason: problem };
   const [first, ...others] = links;
@@ -133,7 +139,8 @@ export function parseLinks(field: ModelField, all: { url: string; label: string 
 function parseWhole(field: ModelField, number: number): Parsed {
   const { dataType } = field.settings ?? {};
   const whole = dataType === 'int' || dataType === 'bigint';
-  if (whole && !Number.isInteger(number)) return { reason: `${field.label} takes whole numbers only.` };
+  if (whole && !Number.isInteger(number))
+    return { reason: t('{label} takes whole numbers only.', { label: field.label }) };
   return { value: field.type === 'NUMERIC' || dataType === 'bigint' ? String(number) : number };
 }
 
@@ -167,16 +174,16 @@ export function parseLocation(text: string): Parsed {
   const latitude = coordinate(lat ?? '');
   const longitude = coordinate(lng ?? '');
   if (latitude === null || longitude === null || rest.length > 0)
-    return { reason: 'A location is a latitude and a longitude, such as 48.137, 11.575.' };
-  if (Math.abs(latitude) > 90) return { reason: 'A latitude lies between −90 and 90.' };
-  if (Math.abs(longitude) > 180) return { reason: 'A longitude lies between −180 and 180.' };
+    return { reason: t('A location is a latitude and a longitude, such as 48.137, 11.575.') };
+  if (Math.abs(latitude) > 90) return { reason: t('A latitude lies between −90 and 90.') };
+  if (Math.abs(longitude) > 180) return { reason: t('A longitude lies between −180 and 180.') };
   return { value: { lat: latitude, lng: longitude } };
 }
 
 export function parseColor(text: string): Parsed {
   const match = /^#?([0-9a-f]{3}|[0-9a-f]{6})$/i.exec(text.trim());
   const digits = match?.[1]?.toLowerCase();
-  if (!digits) return { reason: `“${text.trim()}” is not a colour. Write it as #1c8a6b.` };
+  if (!digits) return { reason: t('“{text}” is not a colour. Write it as #1c8a6b.', { text: text.trim() }) };
   return { value: `#${digits.length === 3 ? [...digits].map((digit) => digit + digit).join('') : digits}` };
 }
 
@@ -189,26 +196,28 @@ export function parseValue(field: ModelField, text: string, current: FieldValue)
     case 'NUMERIC':
     case 'PERCENT': {
       const number = parseNumber(trimmed);
-      if (number === null) return { reason: `“${trimmed}” is not a number.` };
+      if (number === null) return { reason: t('“{trimmed}” is not a number.', { trimmed }) };
       return isFraction(field) ? { value: number / 100 } : parseWhole(field, number);
     }
     case 'DURATION': {
       const seconds = parseDuration(trimmed);
       return seconds === null
-        ? { reason: `“${trimmed}” is not a duration. Try 1h 30m, 90m or 1:30.` }
+        ? { reason: t('“{trimmed}” is not a duration. Try 1h 30m, 90m or 1:30.', { trimmed }) }
         : { value: String(seconds) };
     }
     case 'BOOLEAN':
       return { value: /^(y|yes|true|t|1|x|on)$/i.test(trimmed) };
     case 'DATE': {
       const day = parseDay(trimmed);
-      return day ? { value: day } : { reason: `“${trimmed}” is not a date. Try 2026-11-22, 22 Nov or tomorrow.` };
+      return day
+        ? { value: day }
+        : { reason: t('“{trimmed}” is not a date. Try 2026-11-22, 22 Nov or tomorrow.', { trimmed }) };
     }
     case 'DATE_TIME': {
       const instant = parseInstant(trimmed);
       return instant
         ? { value: instant }
-        : { reason: `“${trimmed}” is not a time. Try 2026-11-22 14:30 or tomorrow 9am.` };
+        : { reason: t('“{trimmed}” is not a time. Try 2026-11-22 14:30 or tomorrow 9am.', { trimmed }) };
     }
     case 'SELECT':
     case 'MULTI_SELECT': {
@@ -218,12 +227,13 @@ export function parseValue(field: ModelField, text: string, current: FieldValue)
           field.options?.find((o) => o.label.toLowerCase() === label.toLowerCase() || o.value === label)?.value,
       );
       const missing = wanted.find((_, index) => found[index] === undefined);
-      if (missing !== undefined) return { reason: `${field.label} has no option “${missing}”.` };
+      if (missing !== undefined)
+        return { reason: t('{label} has no option “{missing}”.', { label: field.label, missing }) };
       return { value: field.type === 'SELECT' ? (found[0] ?? null) : (found as string[]) };
     }
     case 'RATING': {
       const stars = Number.parseInt(trimmed, 10);
-      return stars >= 1 && stars <= 5 ? { value: stars } : { reason: 'A rating is a number from 1 to 5.' };
+      return stars >= 1 && stars <= 5 ? { value: stars } : { reason: t('A rating is a number from 1 to 5.') };
     }
     case 'ARRAY': {
       const list = values(trimmed);
@@ -250,7 +260,7 @@ export function parseValue(field: ModelField, text: string, current: FieldValue)
       );
     case 'CURRENCY': {
       const money = parseMoney(trimmed, partText(current, 'currencyCode') || 'USD');
-      return money ? { value: money } : { reason: `“${trimmed}” is not an amount.` };
+      return money ? { value: money } : { reason: t('“{trimmed}” is not an amount.', { trimmed }) };
     }
     case 'ADDRESS':
       return parseAddress(field, trimmed);
@@ -261,12 +271,12 @@ export function parseValue(field: ModelField, text: string, current: FieldValue)
     case 'RICH_TEXT':
       return { value: { markdown: text, document: null } };
     case 'FILES':
-      return { reason: 'Files are uploaded, not written.' };
+      return { reason: t('Files are uploaded, not written.') };
     case 'RAW_JSON':
       try {
         return { value: JSON.parse(trimmed) as FieldValue };
       } catch {
-        return { reason: 'This is not valid JSON.' };
+        return { reason: t('This is not valid JSON.') };
       }
     default:
       return { value: trimmed };

@@ -1,6 +1,7 @@
 import { create } from 'zustand';
 import { permitted, type Flag, type Permissions } from './permissions.ts';
 import type { Model } from './types.ts';
+import { t } from '../language/t.ts';
 
 interface ModelState {
   /** All of it, for the settings. */
@@ -30,14 +31,14 @@ export const useModelStore = create<ModelState>((set, get) => ({
 
 export function useModel(): Model {
   const model = useModelStore((state) => state.model);
-  if (!model) throw new Error('The model is read before it is loaded.');
+  if (!model) throw new Error(t('The model is read before it is loaded.'));
   return model;
 }
 
 /** For the settings, where people work on what their own role may not read, too. */
 export function useWholeModel(): Model {
   const model = useModelStore((state) => state.whole);
-  if (!model) throw new Error('The model is read before it is loaded.');
+  if (!model) throw new Error(t('The model is read before it is loaded.'));
   return model;
 }
 

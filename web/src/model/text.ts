@@ -6,6 +6,7 @@ import { formatMoney } from './money.ts';
 import type { FieldType, ModelField } from './types.ts';
 import { valueType } from './valueType.ts';
 import { isLink, isParts, type FieldValue } from './values.ts';
+import { t } from '../language/t.ts';
 
 const READ_ONLY: FieldType[] = ['ACTOR', 'TS_VECTOR', 'UUID', 'POSITION', 'FORMULA', 'ROLLUP', 'AUTO_NUMBER'];
 
@@ -68,7 +69,7 @@ export function allLinks(value: FieldValue): WebLink[] {
 }
 
 export const fileName = (file: FieldValue): string =>
-  partText(file, 'name') || partText(file, 'label') || (typeof file === 'string' ? file : 'File');
+  partText(file, 'name') || partText(file, 'label') || (typeof file === 'string' ? file : t('File'));
 
 const ADDRESS_PARTS = ['street1', 'street2', 'postcode', 'city', 'state', 'country'];
 
@@ -101,7 +102,7 @@ export function formatValue(field: ModelField, value: FieldValue): string {
     case 'DURATION':
       return formatDuration(value as number | string, field.settings?.format === 'full');
     case 'BOOLEAN':
-      return value === true ? 'Yes' : 'No';
+      return value === true ? t('Yes') : t('No');
     case 'DATE':
       return formatDate(field, String(value), false);
     case 'DATE_TIME':
@@ -115,7 +116,7 @@ export function formatValue(field: ModelField, value: FieldValue): string {
     case 'MANY_TO_MANY':
       return Array.isArray(value) ? value.map((link) => partText(link, 'label')).join(', ') : '';
     case 'RATING':
-      return `${value} of 5`;
+      return t('{value} of 5', { value: String(value) });
     case 'FULL_NAME':
       return [partText(value, 'firstName'), partText(value, 'lastName')].filter(Boolean).join(' ');
     case 'EMAILS':

@@ -1,6 +1,7 @@
 import { IconBell } from '@tabler/icons-react';
 import classes from './Bell.module.css';
 import { openNotifications, useIsNotified, useNotifications } from './notificationStore.ts';
+import { t } from '../language/t.ts';
 
 /** How much is unread, and the way to it. */
 export function Bell({ className, size, caption }: { className?: string | undefined; size: number; caption?: string }) {
@@ -13,7 +14,7 @@ export function Bell({ className, size, caption }: { className?: string | undefi
       type="button"
       className={className}
       onClick={openNotifications}
-      title={caption ? undefined : 'Notifications (N)'}
+      title={caption ? undefined : t('Notifications (N)')}
     >
       <span className={classes.bell}>
         <IconBell size={size} stroke={1.75} aria-hidden />
@@ -25,7 +26,9 @@ export function Bell({ className, size, caption }: { className?: string | undefi
       </span>
       {caption ? <span>{caption}</span> : null}
       <span className="visually-hidden">
-        {[caption ? '' : 'Notifications', unread > 0 ? `${shown} unread` : ''].filter(Boolean).join(', ')}
+        {[caption ? '' : t('Notifications'), unread > 0 ? t('{shown} unread', { shown }) : '']
+          .filter(Boolean)
+          .join(', ')}
       </span>
     </button>
   );

@@ -33,14 +33,15 @@ import {
   type Which,
 } from './notifications.ts';
 import { closeNotifications, useNotifications } from './notificationStore.ts';
+import { t } from '../language/t.ts';
 
 const EMPTY: { [which in Which]: { title: string; text: string } } = {
   ALL: {
-    title: 'Nothing here yet',
-    text: 'When somebody mentions you, gives you a task or shares a record with you, you read it here.',
+    title: t('Nothing here yet'),
+    text: t('When somebody mentions you, gives you a task or shares a record with you, you read it here.'),
   },
-  UNREAD: { title: 'All read', text: 'You have seen everything.' },
-  ARCHIVED: { title: 'Nothing archived', text: 'What you put away is kept here for 90 days.' },
+  UNREAD: { title: t('All read'), text: t('You have seen everything.') },
+  ARCHIVED: { title: t('Nothing archived'), text: t('What you put away is kept here for 90 days.') },
 };
 
 interface Loaded {
@@ -80,7 +81,7 @@ export default function NotificationPanel() {
       const page = await askNotifications(which, kind, loaded.next);
       setLoaded({ which, kind, items: [...loaded.items, ...page.items], next: page.next });
     } catch (cause) {
-      announceFailure('The earlier ones could not be read', cause);
+      announceFailure(t('The earlier ones could not be read'), cause);
     }
   };
   const shown = loaded?.which === which && loaded.kind === kind ? loaded : null;
@@ -91,8 +92,8 @@ export default function NotificationPanel() {
       onClose={closeNotifications}
       position="right"
       size={phone ? '100%' : 440}
-      title="Notifications"
-      closeButtonProps={{ 'aria-label': 'Close' }}
+      title={t('Notifications')}
+      closeButtonProps={{ 'aria-label': t('Close') }}
       transitionProps={{ duration: 140 }}
       styles={{ body: { padding: 0 } }}
     >
@@ -102,49 +103,49 @@ export default function NotificationPanel() {
           value={which}
           onChange={(value) => setWhich(value as Which)}
           data={[
-            { value: 'ALL', label: 'All' },
-            { value: 'UNREAD', label: 'Unread' },
-            { value: 'ARCHIVED', label: 'Archived' },
+            { value: 'ALL', label: t('All') },
+            { value: 'UNREAD', label: t('Unread') },
+            { value: 'ARCHIVED', label: t('Archived') },
           ]}
-          aria-label="Which notifications"
+          aria-label={t('Which notifications')}
         />
         <Select
           size="xs"
           w={130}
-          placeholder="All kinds"
+          placeholder={t('All kinds')}
           data={settings?.kinds.map((each) => ({ value: each.kind, label: each.label })) ?? []}
           value={kind}
           onChange={setKind}
           clearable
           comboboxProps={{ width: 240, position: 'bottom-start' }}
-          aria-label="Kind of notification"
+          aria-label={t('Kind of notification')}
         />
         <span className={classes.gap} />
-        <Tooltip label="Mark all as read">
+        <Tooltip label={t('Mark all as read')}>
           <ActionIcon
             variant="subtle"
             color="gray"
-            aria-label="Mark all as read"
-            onClick={() => void act('They are still unread', () => markNotifications(null, true))}
+            aria-label={t('Mark all as read')}
+            onClick={() => void act(t('They are still unread'), () => markNotifications(null, true))}
           >
             <IconChecks size={17} />
           </ActionIcon>
         </Tooltip>
-        <Tooltip label="Archive what was read">
+        <Tooltip label={t('Archive what was read')}>
           <ActionIcon
             variant="subtle"
             color="gray"
-            aria-label="Archive what was read"
-            onClick={() => void act('Nothing was archived', () => archiveNotifications(null, true))}
+            aria-label={t('Archive what was read')}
+            onClick={() => void act(t('Nothing was archived'), () => archiveNotifications(null, true))}
           >
             <IconArchive size={16} />
           </ActionIcon>
         </Tooltip>
-        <Tooltip label="Which notifications you get">
+        <Tooltip label={t('Which notifications you get')}>
           <ActionIcon
             variant="subtle"
             color="gray"
-            aria-label="Which notifications you get"
+            aria-label={t('Which notifications you get')}
             renderRoot={(props) => <Link to="/settings/notifications" {...props} onClick={closeNotifications} />}
           >
             <IconSettings size={16} />
@@ -154,31 +155,31 @@ export default function NotificationPanel() {
       {failure ? (
         <Message
           tone="alert"
-          title="The notifications could not be read"
-          actions={<Button onClick={() => void read()}>Try again</Button>}
+          title={t('The notifications could not be read')}
+          actions={<Button onClick={() => void read()}>{t('Try again')}</Button>}
         >
           {failure.message}
         </Message>
       ) : shown && shown.items.length === 0 && !shown.next ? (
         <Message
           icon={<IconBell size={22} stroke={1.5} />}
-          title={kind ? 'Nothing of this kind' : EMPTY[which].title}
-          actions={kind ? <Button onClick={() => setKind(null)}>Show all kinds</Button> : undefined}
+          title={kind ? t('Nothing of this kind') : EMPTY[which].title}
+          actions={kind ? <Button onClick={() => setKind(null)}>{t('Show all kinds')}</Button> : undefined}
         >
-          {kind ? 'Other kinds may have something.' : EMPTY[which].text}
+          {kind ? t('Other kinds may have something.') : EMPTY[which].text}
         </Message>
       ) : shown ? (
         <>
           <List items={shown.items} />
           {shown.next ? (
             <button type="button" className={classes.more} onClick={() => void more()}>
-              Show earlier ones
+              {t('Show earlier ones')}
             </button>
           ) : null}
         </>
       ) : (
         <p className={classes.loading} role="status">
-          Reading…
+          {t('Reading…')}
         </p>
       )}
     </Drawer>
@@ -196,7 +197,7 @@ async function act(title: string, work: () => Promise<unknown>): Promise<void> {
 
 function dayLabel(day: string): string {
   const today = localDay(new Date());
-  return day === today ? 'Today' : day === addDays(today, -1) ? 'Yesterday' : formatDay(day);
+  return day === today ? t('Today') : day === addDays(today, -1) ? t('Yesterday') : formatDay(day);
 }
 
 /** Arrows go from one to the next, Enter opens, E archives, U changes between read and unread. */
@@ -237,7 +238,7 @@ function Entry({ items }: { items: Notification[] }) {
   const isArchived = first.archivedAt !== null;
   const object = first.objectId ? objectById(model, first.objectId) : undefined;
   const goTo = ({ kind, objectNamePlural, recordId, commentId }: Notification) => {
-    if (isUnread) void act('It is still unread', () => markNotifications(ids, true));
+    if (isUnread) void act(t('It is still unread'), () => markNotifications(ids, true));
     if (kind === 'WEBHOOK_DISABLED') {
       closeNotifications();
       void navigate({ to: '/settings/webhooks' });
@@ -252,12 +253,12 @@ function Entry({ items }: { items: Notification[] }) {
       });
     else void navigate({ to: '/objects/$namePlural', params: { namePlural: objectNamePlural } });
   };
-  const mark = () => act('It stays as it is', () => markNotifications(ids, isUnread));
+  const mark = () => act(t('It stays as it is'), () => markNotifications(ids, isUnread));
   const archive = async () => {
-    await act('It was not archived', () => archiveNotifications(ids, !isArchived));
+    await act(t('It was not archived'), () => archiveNotifications(ids, !isArchived));
     if (!isArchived)
-      offerToTakeBack('Archived', async () => {
-        await act('It stays archived', () => archiveNotifications(ids, false));
+      offerToTakeBack(t('Archived'), async () => {
+        await act(t('It stays archived'), () => archiveNotifications(ids, false));
       });
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -287,10 +288,10 @@ function Entry({ items }: { items: Notification[] }) {
           <time dateTime={first.createdAt} title={formatInstant(first.createdAt)}>
             {formatRelative(first.createdAt)}
           </time>
-          {isUnread ? <span className={classes.unread}>Unread</span> : null}
+          {isUnread ? <span className={classes.unread}>{t('Unread')}</span> : null}
           {rest.length > 0 ? (
             <button type="button" className={classes.rest} onClick={() => setOpen(!open)} aria-expanded={open}>
-              {open ? 'Fewer' : `${rest.length} more`}
+              {open ? t('Fewer') : t('{count} more', { count: rest.length })}
             </button>
           ) : null}
         </div>
@@ -308,23 +309,23 @@ function Entry({ items }: { items: Notification[] }) {
         ) : null}
       </div>
       <div className={classes.actions}>
-        <Tooltip label={isUnread ? 'Mark as read (U)' : 'Mark as unread (U)'}>
+        <Tooltip label={isUnread ? t('Mark as read (U)') : t('Mark as unread (U)')}>
           <ActionIcon
             variant="subtle"
             color="gray"
             size="sm"
-            aria-label={isUnread ? 'Mark as read' : 'Mark as unread'}
+            aria-label={isUnread ? t('Mark as read') : t('Mark as unread')}
             onClick={() => void mark()}
           >
             {isUnread ? <IconMailOpened size={15} /> : <IconMail size={15} />}
           </ActionIcon>
         </Tooltip>
-        <Tooltip label={isArchived ? 'Take out of the archive (E)' : 'Archive (E)'}>
+        <Tooltip label={isArchived ? t('Take out of the archive (E)') : t('Archive (E)')}>
           <ActionIcon
             variant="subtle"
             color="gray"
             size="sm"
-            aria-label={isArchived ? 'Take out of the archive' : 'Archive'}
+            aria-label={isArchived ? t('Take out of the archive') : t('Archive')}
             onClick={() => void archive()}
           >
             {isArchived ? <IconArchiveOff size={15} /> : <IconArchive size={15} />}

@@ -9,15 +9,16 @@ import page from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import classes from './notifications.module.css';
 import { askSettings, chooseDigest, chooseNotification, type NotificationSettings } from './notifications.ts';
+import { t } from '../language/t.ts';
 
 const MAIL = [
-  { value: 'NOW', label: 'At once' },
-  { value: 'DIGEST', label: 'In the digest' },
-  { value: 'OFF', label: 'Never' },
+  { value: 'NOW', label: t('At once') },
+  { value: 'DIGEST', label: t('In the digest') },
+  { value: 'OFF', label: t('Never') },
 ];
 const FREQUENCIES = [
-  { value: 'DAILY', label: 'Once a day' },
-  { value: 'HOURLY', label: 'Every hour' },
+  { value: 'DAILY', label: t('Once a day') },
+  { value: 'HOURLY', label: t('Every hour') },
 ];
 const hours = () =>
   Array.from({ length: 24 }, (_, hour) => ({
@@ -29,7 +30,7 @@ const hours = () =>
 export function NotificationSettingsPage() {
   const { answer, failure } = useInquiry('notification settings', askSettings);
   return (
-    <PeopleFrame label="Notifications">
+    <PeopleFrame label={t('Notifications')}>
       <div className={page.narrow}>
         {failure ? (
           <Alert color="red" role="alert" title={failure.message}>
@@ -37,7 +38,7 @@ export function NotificationSettingsPage() {
           </Alert>
         ) : null}
         {answer ? <Choices given={answer} /> : null}
-        {answer === null && !failure ? <Alert>Notifications are a member’s own.</Alert> : null}
+        {answer === null && !failure ? <Alert>{t('Notifications are a member’s own.')}</Alert> : null}
       </div>
     </PeopleFrame>
   );
@@ -51,23 +52,24 @@ function Choices({ given }: { given: NotificationSettings }) {
     try {
       setSettings(await work);
     } catch (cause) {
-      announceFailure('This was not saved', cause);
+      announceFailure(t('This was not saved'), cause);
     }
   };
   return (
     <>
       <section className={page.section} aria-labelledby="kinds-heading">
-        <h2 id="kinds-heading">What you are told</h2>
+        <h2 id="kinds-heading">{t('What you are told')}</h2>
         <p className={own.note}>
-          Of what you do yourself you are not told, nor of records that you may not read. Mails hold what you have not
-          seen here by then.
+          {t(
+            'Of what you do yourself you are not told, nor of records that you may not read. Mails hold what you have not seen here by then.',
+          )}
         </p>
         <table className={classes.kinds}>
           <thead>
             <tr>
-              <th scope="col">Kind</th>
-              <th scope="col">Here</th>
-              <th scope="col">By mail</th>
+              <th scope="col">{t('Kind')}</th>
+              <th scope="col">{t('Here')}</th>
+              <th scope="col">{t('By mail')}</th>
             </tr>
           </thead>
           <tbody>
@@ -80,7 +82,7 @@ function Choices({ given }: { given: NotificationSettings }) {
                 <td>
                   <Switch
                     checked={isInApp}
-                    aria-label={`${label}: here`}
+                    aria-label={t('{label}: here', { label })}
                     onChange={(event) =>
                       void choose(chooseNotification(kind, { isInApp: event.currentTarget.checked }))
                     }
@@ -93,7 +95,7 @@ function Choices({ given }: { given: NotificationSettings }) {
                     allowDeselect={false}
                     size="xs"
                     w={120}
-                    aria-label={`${label}: by mail`}
+                    aria-label={t('{label}: by mail', { label })}
                     onChange={(value) => void choose(chooseNotification(kind, { mail: value as 'NOW' }))}
                   />
                 </td>
@@ -103,12 +105,14 @@ function Choices({ given }: { given: NotificationSettings }) {
         </table>
       </section>
       <section className={page.section} aria-labelledby="digest-heading">
-        <h2 id="digest-heading">The digest</h2>
+        <h2 id="digest-heading">{t('The digest')}</h2>
         <p className={own.note}>
-          {`One mail with all that has gathered, to ${email ?? 'your address'}. Where nothing has, none comes.`}
+          {t('One mail with all that has gathered, to {email}. Where nothing has, none comes.', {
+            email: email ?? t('your address'),
+          })}
         </p>
         <Select
-          label="How often"
+          label={t('How often')}
           data={FREQUENCIES}
           value={settings.frequency}
           allowDeselect={false}
@@ -116,11 +120,11 @@ function Choices({ given }: { given: NotificationSettings }) {
         />
         {settings.frequency === 'DAILY' ? (
           <Select
-            label="At"
+            label={t('At')}
             description={
               zone === 'system'
-                ? 'UTC, since your profile has no time zone.'
-                : `In the time zone of your profile, ${zone}.`
+                ? t('UTC, since your profile has no time zone.')
+                : t('In the time zone of your profile, {zone}.', { zone })
             }
             data={hours()}
             value={String(settings.hour)}

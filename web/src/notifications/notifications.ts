@@ -1,5 +1,6 @@
 import { formatInstant } from '../model/dates.ts';
 import { ask, perform } from '../model/calls.ts';
+import { t } from '../language/t.ts';
 
 export interface Notification {
   id: string;
@@ -63,48 +64,75 @@ export const chooseDigest = (choice: { frequency?: string; hour?: number }): Pro
 
 /** What a notification says, around the name of its record. */
 export function wording({ kind, actorName, detail }: Notification): { before: string; after: string } {
-  const who = actorName ?? 'Somebody';
+  const who = actorName ?? t('Somebody');
   switch (kind) {
     case 'MENTION':
       return typeof detail['count'] === 'number'
-        ? { before: `${who} mentioned you in ${detail['count'].toLocaleString('en')} records`, after: '' }
-        : { before: `${who} mentioned you in`, after: '' };
+        ? {
+            before: t('{who} mentioned you in {detail} records', { who, detail: detail['count'].toLocaleString('en') }),
+            after: '',
+          }
+        : { before: t('{who} mentioned you in', { who }), after: '' };
     case 'REPLY':
-      return { before: `${who} replied in`, after: '' };
+      return { before: t('{who} replied in', { who }), after: '' };
     case 'TASK_ASSIGNED':
       return typeof detail['count'] === 'number'
-        ? { before: `${who} assigned you ${detail['count'].toLocaleString('en')} tasks`, after: '' }
-        : { before: `${who} assigned you`, after: '' };
+        ? {
+            before: t('{who} assigned you {detail} tasks', { who, detail: detail['count'].toLocaleString('en') }),
+            after: '',
+          }
+        : { before: t('{who} assigned you', { who }), after: '' };
     case 'TASK_DUE':
       if (detail['state'] === 'REMINDER')
         return {
           before: '',
-          after: typeof detail['dueAt'] === 'string' ? `is due ${formatInstant(detail['dueAt'])}` : 'is due soon',
+          after:
+            typeof detail['dueAt'] === 'string'
+              ? t('is due {detail}', { detail: formatInstant(detail['dueAt']) })
+              : t('is due soon'),
         };
-      return { before: '', after: detail['state'] === 'OVERDUE' ? 'is overdue' : 'is due today' };
+      return { before: '', after: detail['state'] === 'OVERDUE' ? t('is overdue') : t('is due today') };
     case 'SHARED':
-      return { before: `${who} shared`, after: detail['with'] ? `with ${detail['with']}` : 'with you' };
+      return {
+        before: t('{who} shared', { who }),
+        after: detail['with'] ? t('with {detail}', { detail: detail['with'] }) : t('with you'),
+      };
     case 'IMPORT_FINISHED':
       return detail['failure']
-        ? { before: `Your import of ${detail['name'] ?? 'a file'} failed: ${detail['failure']}`, after: '' }
+        ? {
+            before: t('Your import of {detail} failed: {detail2}', {
+              detail: detail['name'] ?? t('a file'),
+              detail2: detail['failure'],
+            }),
+            after: '',
+          }
         : {
-            before: `Your import of ${detail['name'] ?? 'a file'} has ended. ${importCounts(detail)}`.trimEnd(),
+            before: t('Your import of {detail} has ended. {detail2}', {
+              detail: detail['name'] ?? t('a file'),
+              detail2: importCounts(detail),
+            }).trimEnd(),
             after: '',
           };
     case 'WEBHOOK_DISABLED':
-      return { before: `The webhook ${detail['name'] ?? ''} was switched off`.replace('  ', ' '), after: '' };
+      return {
+        before: t('The webhook {detail} was switched off', { detail: detail['name'] ?? '' }).replace('  ', ' '),
+        after: '',
+      };
     case 'SYNC_ERROR':
-      return { before: `${detail['name'] ?? 'A connected account'} cannot be read any more`, after: '' };
+      return {
+        before: t('{detail} cannot be read any more', { detail: detail['name'] ?? t('A connected account') }),
+        after: '',
+      };
     default:
-      return { before: 'Something happened to', after: '' };
+      return { before: t('Something happened to'), after: '' };
   }
 }
 
 const importCounts = ({ created, updated, rejected }: Notification['detail']): string =>
   [
-    typeof created === 'number' ? `${created.toLocaleString('en')} created` : '',
-    typeof updated === 'number' ? `${updated.toLocaleString('en')} updated` : '',
-    typeof rejected === 'number' ? `${rejected.toLocaleString('en')} rejected` : '',
+    typeof created === 'number' ? t('{created} created', { created: created.toLocaleString('en') }) : '',
+    typeof updated === 'number' ? t('{updated} updated', { updated: updated.toLocaleString('en') }) : '',
+    typeof rejected === 'number' ? t('{rejected} rejected', { rejected: rejected.toLocaleString('en') }) : '',
   ]
     .filter(Boolean)
     .join(', ');

@@ -6,6 +6,7 @@ import { PendingDialog } from './PendingDialog.tsx';
 import classes from './offline.module.css';
 import { awayText, sendingText, stuckText } from './offlineText.ts';
 import { usePending } from './pending.ts';
+import { t } from '../language/t.ts';
 
 /** Above every page while the server is away, or does not have all that was done. */
 export function OfflineBar() {
@@ -23,17 +24,17 @@ export function OfflineBar() {
       ? stuckText(stuck)
       : sendingText(changes.length);
   return (
-    <div className={classes.bar} role="region" aria-label="Changes that wait">
+    <div className={classes.bar} role="region" aria-label={t('Changes that wait')}>
       <Icon size={16} stroke={1.75} aria-hidden />
       <p role="status">{text}</p>
       {awaySince ? (
         <Button size="compact-xs" variant="default" onClick={() => void look()}>
-          Try now
+          {t('Try now')}
         </Button>
       ) : null}
       {changes.length > 0 ? (
         <Button size="compact-xs" variant={stuck > 0 ? 'filled' : 'default'} onClick={() => setOpened(true)}>
-          {stuck > 0 ? 'Decide' : 'Show'}
+          {stuck > 0 ? t('Decide') : t('Show')}
         </Button>
       ) : null}
       {dialog}

@@ -9,6 +9,7 @@ import classes from './offline.module.css';
 import { madeText } from './offlineText.ts';
 import { currentQueue, describe, usePending, withdraw } from './pending.ts';
 import type { Change, Problem } from './queue.ts';
+import { t } from '../language/t.ts';
 
 /** What waits for the server; first, one by one, what is to be decided. */
 export function PendingDialog({ onClose }: { onClose: () => void }) {
@@ -23,19 +24,19 @@ export function PendingDialog({ onClose }: { onClose: () => void }) {
       size={first ? 'lg' : 'md'}
       title={
         first
-          ? stuck.length === 1
-            ? 'A change to decide about'
-            : `${stuck.length} changes to decide about, one by one`
-          : 'Changes that wait'
+          ? t('{count, plural, one {A change to decide about} other {# changes to decide about, one by one}}', {
+              count: stuck.length,
+            })
+          : t('Changes that wait')
       }
     >
       {first?.problem ? (
         <Decision key={first.key} model={model} change={first} problem={first.problem} />
       ) : changes.length === 0 ? (
         <Stack>
-          <Text size="sm">The server has everything.</Text>
+          <Text size="sm">{t('The server has everything.')}</Text>
           <Group justify="flex-end">
-            <Button onClick={onClose}>Close</Button>
+            <Button onClick={onClose}>{t('Close')}</Button>
           </Group>
         </Stack>
       ) : (
@@ -50,10 +51,10 @@ export function PendingDialog({ onClose }: { onClose: () => void }) {
               <Button
                 size="compact-sm"
                 variant="default"
-                aria-label={`Give up: ${describe(model, change)}`}
+                aria-label={t('Give up: {model}', { model: describe(model, change) })}
                 onClick={() => void withdraw([change.key])}
               >
-                Give up
+                {t('Give up')}
               </Button>
             </li>
           ))}
@@ -83,26 +84,29 @@ function Decision({ model, change, problem }: { model: Model; change: Change; pr
       {problem.kind === 'CHANGED' ? (
         <>
           <Text size="sm">
-            {problem.by ? `${problem.by} changed the same meanwhile.` : 'The same was changed meanwhile.'}
+            {problem.by
+              ? t('{by} changed the same meanwhile.', { by: problem.by })
+              : t('The same was changed meanwhile.')}
           </Text>
           {isDeletion ? null : (
             <div className={classes.sides}>
-              <Side title="Yours" values={fields} />
-              <Side title="Theirs" values={theirs(model, fields, problem.theirs)} />
+              <Side title={t('Yours')} values={fields} />
+              <Side title={t('Theirs')} values={theirs(model, fields, problem.theirs)} />
             </div>
           )}
         </>
       ) : problem.kind === 'MISSING' ? (
         <Text size="sm">
-          The record was deleted meanwhile, or you may not see it any more. What you changed is lost with it, unless it
-          is restored from the trash first.
+          {t(
+            'The record was deleted meanwhile, or you may not see it any more. What you changed is lost with it, unless it is restored from the trash first.',
+          )}
         </Text>
       ) : (
         <Text size="sm" role="alert">
           {problem.reason}
         </Text>
       )}
-      {problem.kind === 'CHANGED' ? null : <Side title="Yours" values={fields} />}
+      {problem.kind === 'CHANGED' ? null : <Side title={t('Yours')} values={fields} />}
       <Group justify="flex-end">
         {object && change.kind !== 'CREATE' && problem.kind !== 'MISSING' ? (
           <Button
@@ -115,24 +119,24 @@ function Decision({ model, change, problem }: { model: Model; change: Change; pr
               />
             )}
           >
-            Open the record
+            {t('Open the record')}
           </Button>
         ) : null}
         {problem.kind === 'CHANGED' ? (
           <>
             <Button variant="default" onClick={giveUp}>
-              {isDeletion ? 'Keep the record' : 'Keep theirs'}
+              {isDeletion ? t('Keep the record') : t('Keep theirs')}
             </Button>
             <Button color={isDeletion ? 'red' : undefined} onClick={() => retry(true)}>
-              {isDeletion ? 'Delete it all the same' : 'Keep mine'}
+              {isDeletion ? t('Delete it all the same') : t('Keep mine')}
             </Button>
           </>
         ) : (
           <>
             <Button variant="default" onClick={giveUp}>
-              Give it up
+              {t('Give it up')}
             </Button>
-            <Button onClick={() => retry(false)}>Try again</Button>
+            <Button onClick={() => retry(false)}>{t('Try again')}</Button>
           </>
         )}
       </Group>
@@ -152,7 +156,7 @@ function Side({ title, values }: { title: string; values: { field: ModelField; v
         {values.map(({ field, value }) => (
           <div key={field.id}>
             <dt>{field.label}</dt>
-            <dd>{value === null ? 'Empty' : <FieldDisplay field={field} value={value} full />}</dd>
+            <dd>{value === null ? t('Empty') : <FieldDisplay field={field} value={value} full />}</dd>
           </div>
         ))}
       </dl>

@@ -1,4 +1,5 @@
 import type { Change } from './queue.ts';
+import { t } from '../language/t.ts';
 
 /** Where changes are kept until the server has them. */
 export interface Keep {
@@ -12,7 +13,7 @@ export interface Keep {
 const done = <T>(request: IDBRequest<T>): Promise<T> =>
   new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error ?? new Error('The browser keeps nothing.'));
+    request.onerror = () => reject(request.error ?? new Error(t('The browser keeps nothing.')));
   });
 
 /** On disk, so that neither a reload nor a crash of the browser loses what was acknowledged on screen. */
@@ -47,7 +48,7 @@ export function browserKeep(): Keep {
       const { transaction } = request;
       if (!transaction) return resolve();
       transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error ?? new Error('The browser keeps nothing.'));
+      transaction.onabort = () => reject(transaction.error ?? new Error(t('The browser keeps nothing.')));
     });
   return {
     list: async (owner) => {

@@ -2,8 +2,9 @@ import { announceFailure } from '../records/announce.tsx';
 import { signOut } from '../session/session.ts';
 import { leavingText } from './offlineText.ts';
 import { usePending } from './pending.ts';
+import { t } from '../language/t.ts';
 
-const go = () => signOut().catch((cause: unknown) => announceFailure('You are still signed in', cause));
+const go = () => signOut().catch((cause: unknown) => announceFailure(t('You are still signed in'), cause));
 
 /** Signs out; asks first where the server does not have all that was done. */
 export async function leave(): Promise<void> {
@@ -11,9 +12,9 @@ export async function leave(): Promise<void> {
   if (count === 0) return go();
   const { modals } = await import('@mantine/modals');
   modals.openConfirmModal({
-    title: 'Sign out before everything is sent?',
+    title: t('Sign out before everything is sent?'),
     children: leavingText(count),
-    labels: { confirm: 'Sign out', cancel: 'Stay' },
+    labels: { confirm: t('Sign out'), cancel: t('Stay') },
     onConfirm: () => void go(),
   });
 }

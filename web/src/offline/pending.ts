@@ -6,6 +6,7 @@ import type { Model, ModelObject, RecordRow } from '../model/types.ts';
 import { applyValue } from '../model/values.ts';
 import type { Step } from '../undo/undo.ts';
 import type { Change, Queue } from './queue.ts';
+import { t } from '../language/t.ts';
 
 /** What the member did and the server does not know yet, in order. */
 export const usePending = create<{ changes: Change[] }>(() => ({ changes: [] }));
@@ -117,8 +118,8 @@ export function withPending(model: Model, object: ModelObject, rows: RecordRow[]
 export function describe(model: Model, { kind, objectId, edits, label }: Change): string {
   const object = objectById(model, objectId);
   const what = object?.labelSingular.toLowerCase() ?? 'record';
-  if (kind === 'CREATE') return `New ${what} “${label}”`;
-  if (kind === 'DELETE') return `Deletion of “${label}”`;
-  const names = edits.map(({ fieldId }) => (object && fieldById(object, fieldId)?.label) ?? 'A field');
-  return `${names.join(', ')} of “${label}”`;
+  if (kind === 'CREATE') return t('New {what} “{label}”', { what, label });
+  if (kind === 'DELETE') return t('Deletion of “{label}”', { label });
+  const names = edits.map(({ fieldId }) => (object && fieldById(object, fieldId)?.label) ?? t('A field'));
+  return t('{names} of “{label}”', { names: names.join(', '), label });
 }

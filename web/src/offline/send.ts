@@ -11,6 +11,7 @@ import { reasonOf, type Edit } from '../records/refusals.ts';
 import { remember, type Step } from '../undo/undo.ts';
 import { describe, isTooEarly, stepOf } from './pending.ts';
 import { NotNow, type Change, type Outcome, type Problem } from './queue.ts';
+import { t } from '../language/t.ts';
 
 /** These say nothing of the change: it waits, and is sent again. */
 const LATER = new Set(['NOT_SIGNED_IN', 'OTHER_SESSION', 'SERVER', 'RATE_LIMITED', 'TIMEOUT', 'MODEL_NOT_READY']);
@@ -52,7 +53,7 @@ async function update(
     const field = fieldById(object, fieldId);
     return field ? [{ field, value }] : [];
   });
-  if (edits.length < change.edits.length) return refused('The field does not exist any more.');
+  if (edits.length < change.edits.length) return refused(t('The field does not exist any more.'));
   const fields = edits.map(({ field }) => field);
   const { record } = await request(oneDocument(model, object, [...fields, ...lastChange(object)]), {
     id: change.recordId,
@@ -107,7 +108,7 @@ export async function send(change: Change): Promise<Outcome> {
     const { model } = useModelStore.getState();
     if (!model) throw new NotNow();
     const object = objectById(model, change.objectId);
-    if (!object) return refused('The object does not exist any more.');
+    if (!object) return refused(t('The object does not exist any more.'));
     try {
       const result = await doings[change.kind](model, object, change, step);
       if (isParts(result['problem'] ?? null)) return result as { problem: Problem };

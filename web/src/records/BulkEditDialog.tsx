@@ -6,6 +6,7 @@ import { isEditable } from '../model/text.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import type { FieldValue } from '../model/values.ts';
 import { entryOf, FormField, type FormEntry } from './FormField.tsx';
+import { t } from '../language/t.ts';
 
 interface BulkEditDialogProps {
   model: Model;
@@ -32,20 +33,20 @@ export function BulkEditDialog({ model, object, count, onClose, onSubmit }: Bulk
     if (!field || !entry) return;
     const parsed = 'text' in entry ? parseValue(field, entry.text, null) : entry;
     if ('reason' in parsed) setProblem(parsed.reason);
-    else if (parsed.value === null && field.isRequired) setProblem(`${field.label} is required.`);
+    else if (parsed.value === null && field.isRequired) setProblem(t('{label} is required.', { label: field.label }));
     else onSubmit(field, parsed.value);
   };
 
   return (
-    <Modal opened onClose={onClose} title={`Edit ${what}`} size="sm">
+    <Modal opened onClose={onClose} title={t('Edit {what}', { what })} size="sm">
       <form onSubmit={submit} noValidate>
         <Stack gap="sm">
           <NativeSelect
-            label="Field"
+            label={t('Field')}
             data-autofocus
             value={field?.name ?? ''}
             data={[
-              { value: '', label: 'Choose a field' },
+              { value: '', label: t('Choose a field') },
               ...fields.map(({ name, label }) => ({ value: name, label })),
             ]}
             onChange={(event) => {
@@ -70,22 +71,22 @@ export function BulkEditDialog({ model, object, count, onClose, onSubmit }: Bulk
                 }}
               />
               <Text size="xs" c="dimmed">
-                What you leave empty is emptied in all of them.
+                {t('What you leave empty is emptied in all of them.')}
               </Text>
             </>
           ) : null}
           {fields.length === 0 ? (
             <Alert color="gray" variant="light" p="xs">
-              No field of these records can be given one value for all.
+              {t('No field of these records can be given one value for all.')}
             </Alert>
           ) : null}
         </Stack>
         <Group justify="flex-end" mt="md">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button type="submit" disabled={!field}>
-            Change {count.toLocaleString('en')}
+            {t('Change {count}', { count: count.toLocaleString('en') })}
           </Button>
         </Group>
       </form>

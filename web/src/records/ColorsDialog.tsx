@@ -9,6 +9,7 @@ import type { ModelField, ModelObject } from '../model/types.ts';
 import { FilterForm } from './FilterForm.tsx';
 import classes from './records.module.css';
 import type { ColorRule } from './tones.ts';
+import { t } from '../language/t.ts';
 
 const COLORS = ['red', 'orange', 'yellow', 'green', 'turquoise', 'sky', 'blue', 'purple', 'pink', 'gray'];
 const MOST = 20;
@@ -37,20 +38,25 @@ export function ColorsDialog({ object, rules: given, field, onClose, onChange }:
   const set = (place: number, change: Partial<ColorRule>) =>
     setRules((now) => now.map((rule, index) => (index === place ? { ...rule, ...change } : rule)));
   return (
-    <Modal opened onClose={onClose} title="Colours" size="lg">
+    <Modal opened onClose={onClose} title={t('Colours')} size="lg">
       <Stack gap="md">
         {rules.length === 0 ? (
           <Text size="sm" c="dimmed">
-            Nothing is marked. A rule colours the rows or the cells that fit a condition.
+            {t('Nothing is marked. A rule colours the rows or the cells that fit a condition.')}
           </Text>
         ) : null}
         {rules.map((rule, place) => {
           const about = fields.find(({ name }) => name === rule.filter.field);
           return (
-            <div key={place} className={classes.colorRule} role="group" aria-label={`Rule ${place + 1}`}>
+            <div
+              key={place}
+              className={classes.colorRule}
+              role="group"
+              aria-label={t('Rule {place}', { place: place + 1 })}
+            >
               <Group gap="xs" wrap="nowrap" align="end">
                 <NativeSelect
-                  label="Where"
+                  label={t('Where')}
                   value={rule.filter.field}
                   data={fields.map(({ name, label }) => ({ value: name, label }))}
                   onChange={(event) => {
@@ -60,26 +66,26 @@ export function ColorsDialog({ object, rules: given, field, onClose, onChange }:
                   }}
                 />
                 <NativeSelect
-                  label="Marks"
+                  label={t('Marks')}
                   value={rule.target}
                   data={[
-                    { value: 'ROW', label: 'the row' },
-                    { value: 'CELL', label: 'the cell' },
+                    { value: 'ROW', label: t('the row') },
+                    { value: 'CELL', label: t('the cell') },
                   ]}
                   onChange={(event) => set(place, { target: event.currentTarget.value === 'CELL' ? 'CELL' : 'ROW' })}
                 />
                 <NativeSelect
-                  label="Colour"
+                  label={t('Colour')}
                   value={rule.color}
                   data={COLORS}
                   onChange={(event) => set(place, { color: event.currentTarget.value })}
                 />
-                <Tag label="Sample" color={rule.color} />
+                <Tag label={t('Sample')} color={rule.color} />
                 <ActionIcon
                   variant="subtle"
                   color="gray"
                   ml="auto"
-                  aria-label={`Remove rule ${place + 1}`}
+                  aria-label={t('Remove rule {place}', { place: place + 1 })}
                   onClick={() => setRules(rules.filter((_, index) => index !== place))}
                 >
                   <IconX size={16} />
@@ -103,11 +109,11 @@ export function ColorsDialog({ object, rules: given, field, onClose, onChange }:
             disabled={rules.length >= MOST || fields.length === 0}
             onClick={() => setRules([...rules, ...ruleFor(fields[0])])}
           >
-            Add a rule
+            {t('Add a rule')}
           </Button>
           <Group gap="xs">
             <Button variant="default" onClick={onClose}>
-              Cancel
+              {t('Cancel')}
             </Button>
             <Button
               onClick={() => {
@@ -115,7 +121,7 @@ export function ColorsDialog({ object, rules: given, field, onClose, onChange }:
                 onClose();
               }}
             >
-              Show
+              {t('Show')}
             </Button>
           </Group>
         </Group>

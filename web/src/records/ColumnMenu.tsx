@@ -18,6 +18,7 @@ import { isSortable, type Sort } from '../model/sorting.ts';
 import { BUCKET_LABELS, takesBucket, type Bucket } from '../model/grouping.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
 import { shownFields, type ColumnLayout } from './columnLayout.ts';
+import { t } from '../language/t.ts';
 
 interface ColumnMenuProps {
   field: ModelField;
@@ -62,15 +63,15 @@ export function ColumnMenu(props: ColumnMenuProps) {
       <Menu.Dropdown
         mah={460}
         style={{ overflow: 'auto' }}
-        aria-label={of === 'foot' ? `Calculate ${field.label}` : field.label}
+        aria-label={of === 'foot' ? t('Calculate {label}', { label: field.label }) : field.label}
       >
         {of === 'column' ? <ColumnItems {...props} /> : null}
-        <Menu.Label>{of === 'column' ? 'In the foot' : `Calculate ${field.label}`}</Menu.Label>
+        <Menu.Label>{of === 'column' ? t('In the foot') : t('Calculate {label}', { label: field.label })}</Menu.Label>
         <Menu.Item
           rightSection={current === undefined ? <IconCheck size={14} /> : null}
           onClick={() => onLayout({ ...layout, aggregates: others })}
         >
-          Nothing
+          {t('Nothing')}
         </Menu.Item>
         {aggregatesOf(field).map((name) => (
           <Menu.Item
@@ -115,24 +116,26 @@ function ColumnItems({
             leftSection={<IconArrowUp size={14} />}
             onClick={() => onSort({ field: field.name, descending: false })}
           >
-            Sort ascending
+            {t('Sort ascending')}
           </Menu.Item>
           <Menu.Item
             leftSection={<IconArrowDown size={14} />}
             onClick={() => onSort({ field: field.name, descending: true })}
           >
-            Sort descending
+            {t('Sort descending')}
           </Menu.Item>
-          {sort?.field === field.name ? <Menu.Item onClick={() => onSort(null)}>Do not sort by it</Menu.Item> : null}
+          {sort?.field === field.name ? (
+            <Menu.Item onClick={() => onSort(null)}>{t('Do not sort by it')}</Menu.Item>
+          ) : null}
         </>
       ) : null}
       {operatorsOf(field).length > 0 ? (
         <Menu.Item leftSection={<IconFilter size={14} />} onClick={() => onFilter(field)}>
-          Filter by it
+          {t('Filter by it')}
         </Menu.Item>
       ) : null}
       <Menu.Item leftSection={<IconPalette size={14} />} onClick={() => onColors(field)}>
-        Colours…
+        {t('Colours…')}
       </Menu.Item>
       {grouping && !isGrouped && takesBucket(field) && grouping.canGroup(field)
         ? (Object.keys(BUCKET_LABELS) as Bucket[]).map((bucket) => (
@@ -141,7 +144,7 @@ function ColumnItems({
               leftSection={<IconLayoutRows size={14} />}
               onClick={() => grouping.onGroup(field, bucket)}
             >
-              Group by {BUCKET_LABELS[bucket]}
+              {t('Group by {bucketLabels}', { bucketLabels: BUCKET_LABELS[bucket] })}
             </Menu.Item>
           ))
         : null}
@@ -150,7 +153,7 @@ function ColumnItems({
           leftSection={<IconLayoutRows size={14} />}
           onClick={() => grouping.onGroup(isGrouped ? null : field)}
         >
-          {isGrouped ? 'Do not group by it' : 'Group by it'}
+          {isGrouped ? t('Do not group by it') : t('Group by it')}
         </Menu.Item>
       ) : null}
       {isLabel ? null : (
@@ -165,27 +168,27 @@ function ColumnItems({
               })
             }
           >
-            {isPinned ? 'Unpin' : 'Pin'}
+            {isPinned ? t('Unpin') : t('Pin')}
           </Menu.Item>
           <Menu.Item
             leftSection={<IconArrowLeft size={14} />}
             disabled={!isAmong(place - 1)}
             onClick={() => onMove(shown[place - 1]?.name ?? null)}
           >
-            Move left
+            {t('Move left')}
           </Menu.Item>
           <Menu.Item
             leftSection={<IconArrowRight size={14} />}
             disabled={!isAmong(place + 1)}
             onClick={() => onMove(shown[place + 2]?.name ?? null)}
           >
-            Move right
+            {t('Move right')}
           </Menu.Item>
           <Menu.Item
             leftSection={<IconEyeOff size={14} />}
             onClick={() => onLayout({ ...layout, hidden: [...layout.hidden, field.name] })}
           >
-            Hide
+            {t('Hide')}
           </Menu.Item>
         </>
       )}

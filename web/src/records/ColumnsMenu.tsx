@@ -6,6 +6,7 @@ import type { ModelObject } from '../model/types.ts';
 import { orderedFields, type ColumnLayout } from './columnLayout.ts';
 import classes from './records.module.css';
 import { ColumnsButton } from './tableButtons.tsx';
+import { t } from '../language/t.ts';
 
 interface ColumnsMenuProps {
   object: ModelObject;
@@ -23,7 +24,7 @@ export function ColumnsMenu({ defaultOpened, ...props }: ColumnsMenuProps & { de
       <Popover.Target>
         <ColumnsButton />
       </Popover.Target>
-      <Popover.Dropdown p={6} aria-label="Columns">
+      <Popover.Dropdown p={6} aria-label={t('Columns')}>
         <ColumnList {...props} />
       </Popover.Dropdown>
     </Popover>
@@ -56,14 +57,14 @@ function ColumnList({ object, layout, onChange }: ColumnsMenuProps) {
         <TextInput
           size="xs"
           mb={4}
-          placeholder={`Find among ${fields.length} columns`}
-          aria-label="Find a column"
+          placeholder={t('Find among {count} columns', { count: fields.length })}
+          aria-label={t('Find a column')}
           value={query}
           onChange={(event) => setQuery(event.currentTarget.value)}
           data-autofocus
         />
       ) : null}
-      <ul className={classes.columnList} aria-label="Columns">
+      <ul className={classes.columnList} aria-label={t('Columns')}>
         {found.slice(0, SHOWN).map(({ field, index }) => {
           const TypeIcon = FIELD_TYPES[field.type].icon;
           const isLabel = field.id === object.labelFieldId;
@@ -84,7 +85,7 @@ function ColumnList({ object, layout, onChange }: ColumnsMenuProps) {
                 color="gray"
                 size="sm"
                 disabled={isLabel || index <= 1}
-                aria-label={`Move ${field.label} up`}
+                aria-label={t('Move {label} up', { label: field.label })}
                 onClick={() => move(index, -1)}
               >
                 <IconChevronUp size={14} />
@@ -94,7 +95,7 @@ function ColumnList({ object, layout, onChange }: ColumnsMenuProps) {
                 color="gray"
                 size="sm"
                 disabled={isLabel || index === fields.length - 1}
-                aria-label={`Move ${field.label} down`}
+                aria-label={t('Move {label} down', { label: field.label })}
                 onClick={() => move(index, 1)}
               >
                 <IconChevronDown size={14} />
@@ -104,7 +105,9 @@ function ColumnList({ object, layout, onChange }: ColumnsMenuProps) {
         })}
       </ul>
       {found.length > SHOWN ? (
-        <div className={classes.columnNote}>{found.length - SHOWN} more: type to find them.</div>
+        <div className={classes.columnNote}>
+          {t('{count} more: type to find them.', { count: found.length - SHOWN })}
+        </div>
       ) : null}
       {fields.length > SEARCH_ABOVE ? (
         <button
@@ -112,7 +115,7 @@ function ColumnList({ object, layout, onChange }: ColumnsMenuProps) {
           className={classes.filterClear}
           onClick={() => onChange({ ...layout, hidden: all ? [] : names })}
         >
-          {all ? 'Show all' : 'Hide all'}
+          {all ? t('Show all') : t('Hide all')}
         </button>
       ) : null}
     </>

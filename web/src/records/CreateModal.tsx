@@ -11,6 +11,7 @@ import { LikeThese } from '../duplicates/LikeThese.tsx';
 import { createRecord } from './changes.ts';
 import { entryOf, FormField, type FormEntry } from './FormField.tsx';
 import { reasonOf } from './refusals.ts';
+import { t } from '../language/t.ts';
 
 /** What a form begins with when something was typed, and refused, before it opened. */
 export interface FormStart {
@@ -77,7 +78,8 @@ export function CreateModal({ model, object, fields, values, start, onClose, onC
       const entry = entries[field.id] ?? emptyEntry(field);
       const parsed = 'text' in entry ? parseValue(field, entry.text, null) : entry;
       if ('reason' in parsed) at[field.id] = parsed.reason;
-      else if (parsed.value === null && isNeeded(model, field)) at[field.id] = `${field.label} is required.`;
+      else if (parsed.value === null && isNeeded(model, field))
+        at[field.id] = t('{label} is required.', { label: field.label });
       else if (parsed.value !== null) Object.assign(record, toPatch(field, parsed.value));
     }
     return { record, at };
@@ -117,7 +119,12 @@ export function CreateModal({ model, object, fields, values, start, onClose, onC
   };
 
   return (
-    <Modal opened onClose={onClose} title={`New ${object.labelSingular.toLowerCase()}`} size="sm">
+    <Modal
+      opened
+      onClose={onClose}
+      title={t('New {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+      size="sm"
+    >
       <form onSubmit={submit} noValidate>
         <Stack gap="sm">
           {shown.map((field) => (
@@ -146,10 +153,10 @@ export function CreateModal({ model, object, fields, values, start, onClose, onC
         </Stack>
         <Group justify="flex-end" mt="md">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button type="submit" loading={busy}>
-            Create
+            {t('Create')}
           </Button>
         </Group>
       </form>

@@ -11,6 +11,7 @@ import { announceFailure, offerToTakeBack } from './announce.tsx';
 import { ReadFailure } from './ReadFailure.tsx';
 import classes from './RecordView.module.css';
 import { useLiveObjects } from './useLiveObject.ts';
+import { t } from '../language/t.ts';
 
 const MergeDialog = lazy(async () => ({ default: (await import('../merge/MergeDialog.tsx')).MergeDialog }));
 
@@ -38,30 +39,30 @@ export function Duplicates({ model, object, id }: { model: Model; object: ModelO
     const ids = [id, other.recordId];
     try {
       await dismissDuplicates(object.nameSingular, ids, true);
-      offerToTakeBack('Remembered as two different records', async () => {
+      offerToTakeBack(t('Remembered as two different records'), async () => {
         await dismissDuplicates(object.nameSingular, ids, false).catch((cause: unknown) =>
-          announceFailure('Not taken back', cause),
+          announceFailure(t('Not taken back'), cause),
         );
         await read();
       });
     } catch (cause) {
-      announceFailure('Not remembered', cause);
+      announceFailure(t('Not remembered'), cause);
     }
     await read();
   };
 
   if (failure)
     return (
-      <section className={classes.block} aria-label="Possible duplicates">
-        <ReadFailure what="Possible duplicates" failure={failure} onRetry={() => void read()} />
+      <section className={classes.block} aria-label={t('Possible duplicates')}>
+        <ReadFailure what={t('Possible duplicates')} failure={failure} onRetry={() => void read()} />
       </section>
     );
   if (!asks || (found.length === 0 && !merging)) return null;
   const mayMerge = rights.canUpdate && rights.canDelete;
   return (
-    <section className={classes.block} aria-label="Possible duplicates">
+    <section className={classes.block} aria-label={t('Possible duplicates')}>
       <div className={classes.blockHead}>
-        <h2 className={classes.blockTitle}>Possible duplicates</h2>
+        <h2 className={classes.blockTitle}>{t('Possible duplicates')}</h2>
         <span className={classes.count}>{found.length}</span>
         {mayMerge && found.length > 1 && found.length < 9 ? (
           <Button
@@ -70,13 +71,13 @@ export function Duplicates({ model, object, id }: { model: Model; object: ModelO
             ml="auto"
             onClick={() => setMerging([id, ...found.map(({ recordId }) => recordId)])}
           >
-            Merge all…
+            {t('Merge all…')}
           </Button>
         ) : null}
       </div>
       <ul className={classes.rows}>
         {found.map((each) => {
-          const label = each.label || 'Untitled';
+          const label = each.label || t('Untitled');
           return (
             <li key={each.recordId} className={classes.relatedRow}>
               <Link
@@ -98,20 +99,20 @@ export function Duplicates({ model, object, id }: { model: Model; object: ModelO
                   size="compact-xs"
                   variant="subtle"
                   color="gray"
-                  aria-label={`${label} is not the same`}
+                  aria-label={t('{label} is not the same', { label })}
                   onClick={() => void tellApart(each)}
                 >
-                  Not the same
+                  {t('Not the same')}
                 </Button>
               ) : null}
               {mayMerge ? (
                 <Button
                   size="compact-xs"
                   variant="default"
-                  aria-label={`Merge with ${label}`}
+                  aria-label={t('Merge with {label}', { label })}
                   onClick={() => setMerging([id, each.recordId])}
                 >
-                  Merge…
+                  {t('Merge…')}
                 </Button>
               ) : null}
             </li>

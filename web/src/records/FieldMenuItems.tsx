@@ -2,6 +2,7 @@ import { Menu } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import type { ModelField } from '../model/types.ts';
+import { t } from '../language/t.ts';
 
 const SEARCH_ABOVE = 12;
 const SHOWN = 60;
@@ -22,8 +23,8 @@ export function FieldMenuItems({ fields, onChoose, markOf, stayOpen }: FieldMenu
     <>
       {fields.length > SEARCH_ABOVE ? (
         <Menu.Search
-          placeholder={`Find among ${fields.length} fields`}
-          aria-label="Find a field"
+          placeholder={t('Find among {count} fields', { count: fields.length })}
+          aria-label={t('Find a field')}
           value={query}
           onChange={(event) => setQuery(event.currentTarget.value)}
         />
@@ -42,8 +43,10 @@ export function FieldMenuItems({ fields, onChoose, markOf, stayOpen }: FieldMenu
           </Menu.Item>
         );
       })}
-      {found.length === 0 ? <Menu.Label>No field is called so.</Menu.Label> : null}
-      {found.length > SHOWN ? <Menu.Label>{found.length - SHOWN} more: type to find them.</Menu.Label> : null}
+      {found.length === 0 ? <Menu.Label>{t('No field is called so.')}</Menu.Label> : null}
+      {found.length > SHOWN ? (
+        <Menu.Label>{t('{count} more: type to find them.', { count: found.length - SHOWN })}</Menu.Label>
+      ) : null}
     </>
   );
 }

@@ -12,6 +12,7 @@ import { isParts, readValue, type FieldValue } from '../model/values.ts';
 import { PendingMark } from '../offline/PendingMark.tsx';
 import classes from './RecordView.module.css';
 import type { SaveState } from './useRecord.ts';
+import { t } from '../language/t.ts';
 
 interface FieldRowProps {
   model: Model;
@@ -96,12 +97,17 @@ export function FieldRow(props: FieldRowProps) {
           <TypeIcon size={14} stroke={1.75} aria-hidden />
           <span>{field.label}</span>
           {editable && isNeeded(model, field) ? (
-            <span className={classes.needed} title="Required" aria-label="required">
+            <span className={classes.needed} title={t('Required')} aria-label={t('required')}>
               *
             </span>
           ) : null}
           {onPast ? (
-            <button type="button" className={classes.past} aria-label={`History of ${field.label}`} onClick={onPast}>
+            <button
+              type="button"
+              className={classes.past}
+              aria-label={t('History of {label}', { label: field.label })}
+              onClick={onPast}
+            >
               <IconHistory size={13} stroke={1.75} aria-hidden />
             </button>
           ) : null}
@@ -157,7 +163,7 @@ export function FieldRow(props: FieldRowProps) {
                 <span>{refusal.text}</span>
               ) : value === null ? (
                 <span className={classes.emptyValue}>
-                  {editable ? (isNeeded(model, field) ? 'Required' : 'Empty') : '–'}
+                  {editable ? (isNeeded(model, field) ? t('Required') : t('Empty')) : '–'}
                 </span>
               ) : wide ? null : (
                 <FieldDisplay field={field} value={value} full />
@@ -167,20 +173,25 @@ export function FieldRow(props: FieldRowProps) {
                   ref={button}
                   type="button"
                   className={classes.editButton}
-                  aria-label={`Edit ${field.label}: ${formatValue(field, value) || 'empty'}`}
+                  aria-label={t('Edit {label}: {field}', {
+                    label: field.label,
+                    field: formatValue(field, value) || t('empty'),
+                  })}
                   onClick={() => setEditing(true)}
                 />
               ) : null}
             </>
           )}
-          {save?.kind === 'saving' ? <IconLoader2 size={14} className={classes.saving} aria-label="Saving" /> : null}
+          {save?.kind === 'saving' ? (
+            <IconLoader2 size={14} className={classes.saving} aria-label={t('Saving')} />
+          ) : null}
           {save?.kind === 'pending' ? <PendingMark /> : null}
-          {save?.kind === 'saved' ? <IconCheck size={14} className={classes.saved} aria-label="Saved" /> : null}
+          {save?.kind === 'saved' ? <IconCheck size={14} className={classes.saved} aria-label={t('Saved')} /> : null}
         </div>
       )}
       {editedBy ? (
         <div className={classes.fieldElsewhere} role="status">
-          {editedBy} is editing this
+          {t('{editedBy} is editing this', { editedBy })}
         </div>
       ) : null}
       {reason && !editing ? (
@@ -189,13 +200,13 @@ export function FieldRow(props: FieldRowProps) {
           {refusal?.isTransient && onAgain ? (
             <>
               <button type="button" onClick={onAgain}>
-                Try again
+                {t('Try again')}
               </button>{' '}
             </>
           ) : null}
           {refusal ? (
             <button type="button" onClick={onDrop}>
-              Take back
+              {t('Take back')}
             </button>
           ) : null}
         </div>

@@ -20,6 +20,8 @@ import { AnyText, FilterBuilder } from './FilterBuilder.tsx';
 import { FilterForm } from './FilterForm.tsx';
 import classes from './records.module.css';
 import { useFilterText } from './useFilterText.ts';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 interface FilterBarProps {
   model: Model;
@@ -74,7 +76,12 @@ function Chip({
           {children(() => setOpened(false))}
         </Popover.Dropdown>
       </Popover>
-      <button type="button" className={classes.filterRemove} aria-label={`Remove ${label}`} onClick={onRemove}>
+      <button
+        type="button"
+        className={classes.filterRemove}
+        aria-label={t('Remove {label}', { label })}
+        onClick={onRemove}
+      >
         <IconX size={13} />
       </button>
     </span>
@@ -93,7 +100,7 @@ function FieldChip({
   const label = via ? `${via.label} › ${field.label}` : field.label;
   return (
     <Chip
-      label={`the filter on ${label}`}
+      label={t('the filter on {label}', { label })}
       idle={null}
       initiallyOpen={initiallyOpen}
       onRemove={onRemove}
@@ -109,7 +116,11 @@ function FieldChip({
   );
 }
 
-const GROUP_WORDS: { [join in FilterGroup['join']]: string } = { and: 'All of', or: 'Any of', none: 'None of' };
+const GROUP_WORDS: { [join in FilterGroup['join']]: string } = {
+  and: t('All of'),
+  or: t('Any of'),
+  none: t('None of'),
+};
 
 function GroupChip({
   model,
@@ -124,17 +135,15 @@ function GroupChip({
   const idle = all.filter((each) => each.value !== '' && notApplied(model, whole, object, each) !== null).length;
   return (
     <Chip
-      label="the group of conditions"
+      label={t('the group of conditions')}
       width={460}
-      idle={idle > 0 ? `Not applied: ${idle} of ${all.length}` : null}
+      idle={idle > 0 ? t('Not applied: {idle} of {count}', { idle, count: all.length }) : null}
       initiallyOpen={initiallyOpen}
       onRemove={onRemove}
       said={
         <>
           <span className={classes.filterOperator}>{GROUP_WORDS[node.join]}</span>{' '}
-          <b>
-            {all.length} {all.length === 1 ? 'condition' : 'conditions'}
-          </b>
+          <b>{t('{count, plural, one {# condition} other {# conditions}}', { count: all.length })}</b>
         </>
       }
     >
@@ -156,7 +165,7 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange, 
     onAdding(false);
   };
   return (
-    <div className={classes.filters} role="group" aria-label="Filters">
+    <div className={classes.filters} role="group" aria-label={t('Filters')}>
       {start}
       {filters.map((node, index) => {
         const chip = {
@@ -185,16 +194,20 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange, 
           <Chip
             key={index}
             {...chip}
-            label={node.field === ANY_FIELD ? 'the filter on any text' : 'this filter'}
+            label={node.field === ANY_FIELD ? t('the filter on any text') : t('this filter')}
             idle={node.field === ANY_FIELD ? null : idle}
             said={
               node.field === ANY_FIELD ? (
                 <>
-                  Any text <span className={classes.filterOperator}>{OPERATOR_LABELS[node.operator]}</span>{' '}
+                  <Trans
+                    text={'Any text <0>{operatorLabels}</0>'}
+                    values={{ operatorLabels: OPERATOR_LABELS[node.operator] }}
+                    tags={{ 0: <span className={classes.filterOperator} /> }}
+                  />{' '}
                   <b>{node.value || '…'}</b>
                 </>
               ) : (
-                (unread?.field.label ?? 'A field')
+                (unread?.field.label ?? t('A field'))
               )
             }
           >
@@ -211,7 +224,7 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange, 
       <Menu opened={adding} onChange={onAdding} position="bottom-start" width={240}>
         <Menu.Target>
           <button type="button" className={classes.filterAdd}>
-            <IconPlus size={13} /> Filter
+            <IconPlus size={13} /> {t('Filter')}
           </button>
         </Menu.Target>
         <Menu.Dropdown mah={380} style={{ overflow: 'auto' }}>
@@ -221,16 +234,16 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange, 
             leftSection={<IconTextScan2 size={14} />}
             onClick={() => add({ field: ANY_FIELD, operator: 'contains', value: '' })}
           >
-            Any text
+            {t('Any text')}
           </Menu.Item>
           <Menu.Item leftSection={<IconFolderPlus size={14} />} onClick={() => add({ join: 'or', nodes: [] })}>
-            Group of conditions
+            {t('Group of conditions')}
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
       {filters.length > 0 ? (
         <button type="button" className={classes.filterClear} onClick={() => onChange([])}>
-          Clear
+          {t('Clear')}
         </button>
       ) : null}
       {end}

@@ -16,11 +16,12 @@ import { useModel, useWholeModel } from '../model/store.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { FilterForm } from './FilterForm.tsx';
 import classes from './records.module.css';
+import { t } from '../language/t.ts';
 
 const JOINS = [
-  { value: 'and', label: 'All of' },
-  { value: 'or', label: 'Any of' },
-  { value: 'none', label: 'None of' },
+  { value: 'and', label: t('All of') },
+  { value: 'or', label: t('Any of') },
+  { value: 'none', label: t('None of') },
 ];
 const DEEPEST = 5;
 
@@ -33,7 +34,9 @@ function useChoices(model: Model, object: ModelObject) {
     return [
       {
         group: object.labelSingular,
-        items: [{ value: ANY_FIELD, label: 'Any text' }].concat(own.map(({ name, label }) => ({ value: name, label }))),
+        items: [{ value: ANY_FIELD, label: t('Any text') }].concat(
+          own.map(({ name, label }) => ({ value: name, label })),
+        ),
       },
       ...visibleFields(object)
         .filter(leadsOn)
@@ -80,16 +83,16 @@ function Row({ object, filter, onChange, onRemove }: RowProps) {
     if (started) onChange(started);
   };
   return (
-    <div className={classes.builderRow} role="group" aria-label="Condition">
+    <div className={classes.builderRow} role="group" aria-label={t('Condition')}>
       <Select
         size="xs"
         searchable
         allowDeselect={false}
-        aria-label="Field"
+        aria-label={t('Field')}
         data={choices}
         value={keyOf(filter)}
-        placeholder={idle ? 'A field that is not there' : 'Field'}
-        nothingFoundMessage="No field is called so"
+        placeholder={idle ? t('A field that is not there') : t('Field')}
+        nothingFoundMessage={t('No field is called so')}
         onChange={choose}
         comboboxProps={{ withinPortal: false }}
       />
@@ -106,7 +109,7 @@ function Row({ object, filter, onChange, onRemove }: RowProps) {
       ) : (
         <span />
       )}
-      <ActionIcon variant="subtle" color="gray" aria-label="Remove the condition" onClick={onRemove}>
+      <ActionIcon variant="subtle" color="gray" aria-label={t('Remove the condition')} onClick={onRemove}>
         <IconX size={14} />
       </ActionIcon>
       {idle ? <span className={classes.builderNote}>{idle}</span> : null}
@@ -118,8 +121,8 @@ export function AnyText({ filter, onChange }: Pick<RowProps, 'filter' | 'onChang
   return (
     <TextInput
       size="xs"
-      aria-label="Any text contains"
-      placeholder="contains"
+      aria-label={t('Any text contains')}
+      placeholder={t('contains')}
       value={filter.value}
       onChange={(event) => onChange({ ...filter, value: event.currentTarget.value })}
       data-autofocus
@@ -145,17 +148,21 @@ export function FilterBuilder({ object, group, onChange, onRemove, depth = 1 }: 
     if (filter) onChange({ ...group, nodes: [...group.nodes, filter] });
   };
   return (
-    <div className={classes.builderGroup} role="group" aria-label={depth === 1 ? 'Conditions' : 'Group of conditions'}>
+    <div
+      className={classes.builderGroup}
+      role="group"
+      aria-label={t('{depth, plural, one {Conditions} other {Group of conditions}}', { depth })}
+    >
       <div className={classes.builderHead}>
         <SegmentedControl
           size="xs"
-          aria-label="Which of them must hold"
+          aria-label={t('Which of them must hold')}
           data={JOINS}
           value={group.join}
           onChange={(join) => onChange({ ...group, join: join as FilterGroup['join'] })}
         />
         {onRemove ? (
-          <ActionIcon variant="subtle" color="gray" aria-label="Remove the group" onClick={onRemove}>
+          <ActionIcon variant="subtle" color="gray" aria-label={t('Remove the group')} onClick={onRemove}>
             <IconX size={14} />
           </ActionIcon>
         ) : null}
@@ -182,7 +189,7 @@ export function FilterBuilder({ object, group, onChange, onRemove, depth = 1 }: 
       )}
       <div className={classes.builderFoot}>
         <Button size="compact-xs" variant="subtle" leftSection={<IconPlus size={13} />} onClick={add}>
-          Condition
+          {t('Condition')}
         </Button>
         {depth < DEEPEST ? (
           <Button
@@ -191,7 +198,7 @@ export function FilterBuilder({ object, group, onChange, onRemove, depth = 1 }: 
             leftSection={<IconFolderPlus size={13} />}
             onClick={() => onChange({ ...group, nodes: [...group.nodes, { join: 'or', nodes: [] }] })}
           >
-            Group
+            {t('Group')}
           </Button>
         ) : null}
       </div>

@@ -18,6 +18,7 @@ import { useModel } from '../model/store.ts';
 import type { ModelField } from '../model/types.ts';
 import { valueType } from '../model/valueType.ts';
 import classes from './records.module.css';
+import { t } from '../language/t.ts';
 
 interface FilterFormProps {
   field: ModelField;
@@ -29,9 +30,9 @@ interface FilterFormProps {
 const SETTLE_MS = 250;
 const PLACEHOLDERS: { [type: string]: string } = {
   CURRENCY: '10k',
-  DATE: 'today, 2026-11-22, 3 Dec',
-  DATE_TIME: 'today, 2026-11-22, 3 Dec',
-  RATING: '1 to 5',
+  DATE: t('today, 2026-11-22, 3 Dec'),
+  DATE_TIME: t('today, 2026-11-22, 3 Dec'),
+  RATING: t('1 to 5'),
   PERCENT: '25%',
   DURATION: '1h 30m, 90m',
   COLOR: '#1c8a6b',
@@ -96,8 +97,8 @@ function RelatedChoices({
       <TextInput
         size="xs"
         mb={4}
-        placeholder={`Search ${field.label.toLowerCase()}`}
-        aria-label={`Search ${field.label}`}
+        placeholder={t('Search {label}', { label: field.label.toLowerCase() })}
+        aria-label={t('Search {label}', { label: field.label })}
         value={query}
         onChange={(event) => setQuery(event.currentTarget.value)}
         data-autofocus
@@ -105,7 +106,7 @@ function RelatedChoices({
       <Choices
         label={field.label}
         choices={[
-          ...(hasMembers && query === '' ? [{ value: ME, label: 'Me, whoever looks' }] : []),
+          ...(hasMembers && query === '' ? [{ value: ME, label: t('Me, whoever looks') }] : []),
           ...found.map(({ id, label, object }) => ({
             value: id,
             label: targets.length > 1 ? `${label} (${object.labelSingular.toLowerCase()})` : label,
@@ -114,7 +115,9 @@ function RelatedChoices({
         value={value}
         onChange={onChange}
       />
-      {found.length === 0 && answered === query ? <div className={fieldClasses.pickerEmpty}>Nothing found.</div> : null}
+      {found.length === 0 && answered === query ? (
+        <div className={fieldClasses.pickerEmpty}>{t('Nothing found.')}</div>
+      ) : null}
     </>
   );
 }
@@ -132,8 +135,8 @@ function ValueInput({ field, filter, onChange, onDone }: FilterFormProps) {
       size="xs"
       value={text}
       error={problem}
-      aria-label={`${field.label}: value`}
-      placeholder={PLACEHOLDERS[valueType(field)] ?? 'Value'}
+      aria-label={t('{label}: value', { label: field.label })}
+      placeholder={PLACEHOLDERS[valueType(field)] ?? t('Value')}
       onChange={(event) => setText(event.currentTarget.value)}
       // Who goes on to a button need not wait for it to settle.
       onBlur={() => text !== filter.value && onChange({ ...filter, value: text })}
@@ -161,7 +164,7 @@ function PeriodInput({ field, filter, onChange }: Omit<FilterFormProps, 'onDone'
           min={1}
           max={9999}
           allowDecimal={false}
-          aria-label={`${field.label}: how many`}
+          aria-label={t('{label}: how many', { label: field.label })}
           value={amount}
           onChange={(value) => Number(value) >= 1 && set({ amount: Number(value), unit })}
           data-autofocus
@@ -169,7 +172,7 @@ function PeriodInput({ field, filter, onChange }: Omit<FilterFormProps, 'onDone'
       )}
       <NativeSelect
         size="xs"
-        aria-label={`${field.label}: unit`}
+        aria-label={t('{label}: unit', { label: field.label })}
         value={unit}
         onChange={(event) => set({ amount, unit: event.currentTarget.value as Unit })}
         data={UNITS.map((each) => ({ value: each, label: isThis || amount === 1 ? each : `${each}s` }))}
@@ -211,7 +214,7 @@ function RangeInput({ field, filter, onChange }: Omit<FilterFormProps, 'onDone'>
 /** What a comparison starts with when another one takes its place. */
 function valueAfter(operator: Operator, filter: Filter): string {
   const isSpan = (each: Operator) => each === 'last' || each === 'next';
-  if (isSpan(operator)) return isSpan(filter.operator) ? filter.value : '30 days';
+  if (isSpan(operator)) return isSpan(filter.operator) ? filter.value : '30 days'; // no text
   if (operator === 'this') return 'month';
   if (!takesValue(operator)) return '';
   return isSpan(filter.operator) || filter.operator === 'this' || filter.operator === 'between' ? '' : filter.value;
@@ -225,7 +228,7 @@ export function FilterForm({ field, filter, onChange, onDone }: FilterFormProps)
     <div className={classes.filterForm}>
       <NativeSelect
         size="xs"
-        aria-label={`${field.label}: comparison`}
+        aria-label={t('{label}: comparison', { label: field.label })}
         value={filter.operator}
         onChange={(event) => {
           const operator = event.currentTarget.value as Operator;
@@ -240,12 +243,12 @@ export function FilterForm({ field, filter, onChange, onDone }: FilterFormProps)
       ) : valueType(field) === 'BOOLEAN' ? (
         <NativeSelect
           size="xs"
-          aria-label={`${field.label}: value`}
+          aria-label={t('{label}: value', { label: field.label })}
           value={filter.value || 'true'}
           onChange={(event) => setValue(event.currentTarget.value)}
           data={[
-            { value: 'true', label: 'Yes' },
-            { value: 'false', label: 'No' },
+            { value: 'true', label: t('Yes') },
+            { value: 'false', label: t('No') },
           ]}
         />
       ) : options.length > 0 ? (

@@ -3,6 +3,7 @@ import { aggregateLabel, type AggregateName } from '../model/aggregates.ts';
 import type { ModelField } from '../model/types.ts';
 import type { FeetStore } from './feet.ts';
 import classes from './records.module.css';
+import { t } from '../language/t.ts';
 
 interface FootCellProps {
   field: ModelField;
@@ -22,7 +23,11 @@ export function FootCell({ field, feet, name, onOpen }: FootCellProps) {
       tabIndex={-1}
       className={classes.foot}
       data-empty={label === null || undefined}
-      aria-label={label === null ? `Calculate ${field.label}` : `${label} ${text ?? '…'} of ${field.label}`}
+      aria-label={
+        label === null
+          ? t('Calculate {label}', { label: field.label })
+          : t('{label} {text} of {fieldLabel}', { label, text: text ?? '…', fieldLabel: field.label })
+      }
       title={problem ?? undefined}
       onClick={(event) => {
         const box = event.currentTarget.getBoundingClientRect();
@@ -30,7 +35,7 @@ export function FootCell({ field, feet, name, onOpen }: FootCellProps) {
       }}
     >
       {label === null ? (
-        'Calculate'
+        t('Calculate')
       ) : (
         <>
           <span>{label}</span> <b>{problem ? '!' : (text ?? '…')}</b>

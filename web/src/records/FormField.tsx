@@ -7,6 +7,7 @@ import { editText } from '../model/parse.ts';
 import type { FieldType, Model, ModelField } from '../model/types.ts';
 import type { FieldValue } from '../model/values.ts';
 import classes from './records.module.css';
+import { t } from '../language/t.ts';
 
 /** What a form holds for a field: a text that is read when the form is sent, or a value that was chosen. */
 export type FormEntry = { text: string } | { value: FieldValue };
@@ -23,8 +24,8 @@ const CHOSEN: FieldType[] = [
   'FILES',
 ];
 const PLACEHOLDERS: { [type in FieldType]?: string } = {
-  DATE: '2026-11-22, 22 Nov or tomorrow',
-  DATE_TIME: '2026-11-22 14:30 or tomorrow 9am',
+  DATE: t('2026-11-22, 22 Nov or tomorrow'),
+  DATE_TIME: t('2026-11-22 14:30 or tomorrow 9am'),
   PERCENT: '25%',
   DURATION: '1h 30m',
   CURRENCY: 'EUR 1,200',
@@ -79,12 +80,12 @@ export function FormField({ model, field, entry, problem, autofocus, onChange }:
           ) : (
             <button
               type="button"
-              aria-label={`Choose ${field.label}`}
+              aria-label={t('Choose {label}', { label: field.label })}
               data-autofocus={autofocus || undefined}
               onClick={() => setEditing(true)}
             >
               {value === null ? (
-                <span className={classes.formEmpty}>Choose…</span>
+                <span className={classes.formEmpty}>{t('Choose…')}</span>
               ) : (
                 <FieldDisplay field={field} value={value} />
               )}

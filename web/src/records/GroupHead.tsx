@@ -4,6 +4,7 @@ import { Tag } from '../fields/Tag.tsx';
 import type { GridColumn } from '../grid/types.ts';
 import type { Group } from './groupStore.ts';
 import classes from './records.module.css';
+import { t } from '../language/t.ts';
 
 interface GroupHeadProps {
   group: Group;
@@ -35,8 +36,8 @@ export function GroupHead({ group, column, isFirst, isOpen, onCreate }: GroupHea
           color="gray"
           size="sm"
           tabIndex={-1}
-          aria-label={`New in ${group.label}`}
-          title={`New in ${group.label}`}
+          aria-label={t('New in {label}', { label: group.label })}
+          title={t('New in {label}', { label: group.label })}
           onClick={(event) => {
             event.stopPropagation();
             onCreate();

@@ -15,6 +15,7 @@ import { createRecord, deleteRecords } from './changes.ts';
 import { ReadFailure } from './ReadFailure.tsx';
 import classes from './RecordView.module.css';
 import { useLiveObjects } from './useLiveObject.ts';
+import { t } from '../language/t.ts';
 
 /** On the page of a task or a note: the people, companies and others that it is about. */
 function Joined({
@@ -57,7 +58,7 @@ function Joined({
       await createRecord(model, holder, [], { [own.columnName]: id, [relation.columnName]: link.id });
       await read();
     } catch (cause) {
-      announceFailure('Not linked', cause);
+      announceFailure(t('Not linked'), cause);
     }
   };
   const remove = async (join: RecordRow) => {
@@ -65,21 +66,21 @@ function Joined({
       await deleteRecords(holder, [join.id]);
       await read();
     } catch (cause) {
-      announceFailure('Link not removed', cause);
+      announceFailure(t('Link not removed'), cause);
     }
   };
 
   return (
-    <section className={classes.block} aria-label="About">
+    <section className={classes.block} aria-label={t('About')}>
       <div className={classes.blockHead}>
-        <h2 className={classes.blockTitle}>About</h2>
+        <h2 className={classes.blockTitle}>{t('About')}</h2>
         <div style={{ marginLeft: 'auto', position: 'relative' }}>
           {rightsOf(holder).canCreate ? (
             <ActionIcon
               variant="subtle"
               color="gray"
               size="sm"
-              aria-label="Link a record"
+              aria-label={t('Link a record')}
               onClick={() => setAdding(true)}
             >
               <IconPlus size={15} />
@@ -88,7 +89,7 @@ function Joined({
           {adding ? (
             <div className={classes.linkEditor}>
               <FieldEditor
-                field={{ ...morph, label: 'Record', isRequired: true }}
+                field={{ ...morph, label: t('Record'), isRequired: true }}
                 value={null}
                 typed={null}
                 onSave={(value) => void add(value)}
@@ -99,9 +100,9 @@ function Joined({
         </div>
       </div>
       {failure ? (
-        <ReadFailure what="Links" failure={failure} onRetry={() => void read()} />
+        <ReadFailure what={t('Links')} failure={failure} onRetry={() => void read()} />
       ) : joins.length === 0 ? (
-        <p className={classes.quiet}>Not linked to anything yet.</p>
+        <p className={classes.quiet}>{t('Not linked to anything yet.')}</p>
       ) : null}
       <ul className={classes.joined}>
         {joins.map((join) => {
@@ -113,7 +114,7 @@ function Joined({
                 <button
                   type="button"
                   className={classes.unlink}
-                  aria-label={`Remove the link to ${isLink(link) ? link.label : 'this record'}`}
+                  aria-label={t('Remove the link to {label}', { label: isLink(link) ? link.label : t('this record') })}
                   onClick={() => void remove(join)}
                 >
                   <IconX size={12} />

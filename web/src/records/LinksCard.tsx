@@ -19,6 +19,7 @@ import { FieldRow } from './FieldRow.tsx';
 import classes from './RecordView.module.css';
 import { refusalsOf, type Refusal } from './refusals.ts';
 import { useLiveObjects } from './useLiveObject.ts';
+import { t } from '../language/t.ts';
 
 const LIMIT = 50;
 
@@ -67,7 +68,7 @@ function LinkRow({ model, field, junction, target, link, far, onRemove, onChange
         className={classes.relatedLink}
       >
         <Avatar label={far.label || '?'} seed={far.id} size={20} round={target.nameSingular === 'person'} />
-        <span className={classes.relatedLabel}>{far.label || 'Untitled'}</span>
+        <span className={classes.relatedLabel}>{far.label || t('Untitled')}</span>
       </Link>
       <div className={classes.linkFields}>
         {linkFields(junction, field).map((each) => {
@@ -91,7 +92,10 @@ function LinkRow({ model, field, junction, target, link, far, onRemove, onChange
         <button
           type="button"
           className={classes.unlink}
-          aria-label={`Remove ${far.label || 'this record'} from ${field.label}`}
+          aria-label={t('Remove {label} from {fieldLabel}', {
+            label: far.label || t('this record'),
+            fieldLabel: field.label,
+          })}
           onClick={onRemove}
         >
           <IconX size={13} />
@@ -162,7 +166,7 @@ function Links({ model, field, id, junction, target }: LinksProps) {
         step,
       );
     } catch (cause) {
-      announceFailure(`${field.label} not changed`, cause);
+      announceFailure(t('{label} not changed', { label: field.label }), cause);
     }
     remember(step);
     await read();
@@ -180,7 +184,7 @@ function Links({ model, field, id, junction, target }: LinksProps) {
               variant="subtle"
               color="gray"
               size="sm"
-              aria-label={`Link ${target.labelPlural.toLowerCase()}`}
+              aria-label={t('Link {labelPlural}', { labelPlural: target.labelPlural.toLowerCase() })}
               onClick={() => setAdding(true)}
             >
               <IconPlus size={15} />
@@ -206,7 +210,7 @@ function Links({ model, field, id, junction, target }: LinksProps) {
           <span className={classes.bone} style={{ width: '60%' }} />
         </div>
       ) : null}
-      {links !== null && ends.length === 0 ? <p className={classes.quiet}>None yet.</p> : null}
+      {links !== null && ends.length === 0 ? <p className={classes.quiet}>{t('None yet.')}</p> : null}
       {ends.length > 0 ? (
         <ul className={classes.rows}>
           {ends.map(({ link, far: end }) => (
@@ -226,8 +230,12 @@ function Links({ model, field, id, junction, target }: LinksProps) {
       ) : null}
       {more ? (
         <p className={classes.quiet}>
-          The first {LIMIT} are shown.{' '}
-          {labelField(target) ? `Filter ${target.labelPlural.toLowerCase()} to see all.` : ''}
+          {labelField(target)
+            ? t('The first {limit} are shown. Filter {labelPlural} to see all.', {
+                limit: LIMIT,
+                labelPlural: target.labelPlural.toLowerCase(),
+              })
+            : t('The first {limit} are shown. ', { limit: LIMIT })}
         </p>
       ) : null}
     </section>

@@ -42,6 +42,7 @@ import { isShownAlready } from './isShownAlready.ts';
 import { colorFields, tonesBy } from './tones.ts';
 import { useLiveObjects } from './useLiveObject.ts';
 import { ViewFrame, type ViewPageProps } from './ViewFrame.tsx';
+import { t } from '../language/t.ts';
 
 /** Up to here all columns are read with a row; of more, those on screen and a few beside them. */
 const WIDE = 40;
@@ -238,7 +239,8 @@ export function ObjectTable(props: ViewPageProps) {
         table.insert(row);
         void navigate({ to: '/objects/$namePlural/$id', params: { namePlural: object.namePlural, id: row.id } });
       },
-      (cause: unknown) => announceFailure(`${object.labelSingular} not created`, cause),
+      (cause: unknown) =>
+        announceFailure(t('{labelSingular} not created', { labelSingular: object.labelSingular }), cause),
     );
   }, [phone, rights.canUpdate, label, model, object, table, navigate]);
 
@@ -259,7 +261,12 @@ export function ObjectTable(props: ViewPageProps) {
         step = await deleteRecords(object, ids);
       } catch (cause) {
         putBack();
-        announceFailure(ids.length === 1 ? `${object.labelSingular} not deleted` : 'Not all were deleted', cause);
+        announceFailure(
+          ids.length === 1
+            ? t('{labelSingular} not deleted', { labelSingular: object.labelSingular })
+            : t('Not all were deleted'),
+          cause,
+        );
         if (ids.length > 1) void reload();
         return;
       }
@@ -384,31 +391,31 @@ export function ObjectTable(props: ViewPageProps) {
         {status === 'failed' ? (
           <Message
             tone="alert"
-            title={`The ${lower} could not be read`}
-            actions={<Button onClick={() => void reload()}>Try again</Button>}
+            title={t('The {lower} could not be read', { lower })}
+            actions={<Button onClick={() => void reload()}>{t('Try again')}</Button>}
           >
             {[failure?.message, failure?.hint].filter(Boolean).join(' ')}
           </Message>
         ) : empty && filters.length > 0 ? (
           <Message
-            title={`No ${lower} match`}
+            title={t('No {lower} match', { lower })}
             actions={
               <Button variant="default" onClick={() => show({ filters: [] })}>
-                Clear the filters
+                {t('Clear the filters')}
               </Button>
             }
           >
-            Nothing fits all of these filters at once.
+            {t('Nothing fits all of these filters at once.')}
           </Message>
         ) : empty ? (
           <Message
             icon={<ObjectIcon name={object.icon} color={object.color} size={22} />}
-            title={`No ${lower} yet`}
+            title={t('No {lower} yet', { lower })}
             actions={
               rights.canCreate ? (
                 <>
                   <Button leftSection={<IconPlus size={14} />} onClick={startCreating}>
-                    Create the first {object.labelSingular.toLowerCase()}
+                    {t('Create the first {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
                   </Button>
                   {mayImport ? (
                     <Button
@@ -417,7 +424,7 @@ export function ObjectTable(props: ViewPageProps) {
                         <Link to="/objects/$namePlural/import" params={{ namePlural: object.namePlural }} {...link} />
                       )}
                     >
-                      Import a file
+                      {t('Import a file')}
                     </Button>
                   ) : null}
                 </>

@@ -11,6 +11,7 @@ import type { Model, ModelObject } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
 import classes from './peek.module.css';
 import { demandsOf, useRecord } from './useRecord.ts';
+import { t } from '../language/t.ts';
 
 interface PeekPanelProps {
   model: Model;
@@ -27,7 +28,7 @@ export function PeekPanel(props: PeekPanelProps) {
   return (
     <aside
       className={classes.panel}
-      aria-label={`Peek at a ${object.labelSingular.toLowerCase()}`}
+      aria-label={t('Peek at a {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
       onKeyDown={(event) => {
         const isTyping = (event.target as HTMLElement).closest(
           'input, textarea, [contenteditable], [role="dialog"], [role="listbox"]',
@@ -41,21 +42,26 @@ export function PeekPanel(props: PeekPanelProps) {
       }}
     >
       <header className={classes.head}>
-        <Tooltip label="Previous">
-          <ActionIcon variant="subtle" color="gray" aria-label="Peek at the previous one" onClick={() => onMove(-1)}>
-            <IconChevronUp size={16} />
-          </ActionIcon>
-        </Tooltip>
-        <Tooltip label="Next">
-          <ActionIcon variant="subtle" color="gray" aria-label="Peek at the next one" onClick={() => onMove(1)}>
-            <IconChevronDown size={16} />
-          </ActionIcon>
-        </Tooltip>
-        <Tooltip label="Open the page">
+        <Tooltip label={t('Previous')}>
           <ActionIcon
             variant="subtle"
             color="gray"
-            aria-label="Open its page"
+            aria-label={t('Peek at the previous one')}
+            onClick={() => onMove(-1)}
+          >
+            <IconChevronUp size={16} />
+          </ActionIcon>
+        </Tooltip>
+        <Tooltip label={t('Next')}>
+          <ActionIcon variant="subtle" color="gray" aria-label={t('Peek at the next one')} onClick={() => onMove(1)}>
+            <IconChevronDown size={16} />
+          </ActionIcon>
+        </Tooltip>
+        <Tooltip label={t('Open the page')}>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label={t('Open its page')}
             renderRoot={(root) => (
               <Link to="/objects/$namePlural/$id" params={{ namePlural: object.namePlural, id }} {...root} />
             )}
@@ -63,8 +69,8 @@ export function PeekPanel(props: PeekPanelProps) {
             <IconArrowsDiagonal size={16} />
           </ActionIcon>
         </Tooltip>
-        <Tooltip label="Close (Esc)">
-          <ActionIcon variant="subtle" color="gray" ml="auto" aria-label="Close the peek" onClick={onClose}>
+        <Tooltip label={t('Close (Esc)')}>
+          <ActionIcon variant="subtle" color="gray" ml="auto" aria-label={t('Close the peek')} onClick={onClose}>
             <IconX size={16} />
           </ActionIcon>
         </Tooltip>
@@ -82,10 +88,16 @@ function Peeked({ model, object, id }: PeekPanelProps) {
   const { row, status, ...state } = useRecord(model, object, id, fieldsToRead(layout, fields, fieldsShown));
   const demands = useMemo(() => demandsOf(state.saves), [state.saves]);
   if (status === 'missing' || status === 'failed')
-    return <p className={classes.quiet}>This record is not here. It was deleted, or is not shared with you.</p>;
-  const title = row ? recordLabel(model, object, row) || 'Untitled' : '';
+    return <p className={classes.quiet}>{t('This record is not here. It was deleted, or is not shared with you.')}</p>;
+  const title = row ? recordLabel(model, object, row) || t('Untitled') : '';
   return (
-    <div className={classes.body} aria-busy={row === null} tabIndex={0} role="region" aria-label={title || 'Loading'}>
+    <div
+      className={classes.body}
+      aria-busy={row === null}
+      tabIndex={0}
+      role="region"
+      aria-label={title || t('Loading')}
+    >
       {row && layout ? (
         <OpenRecordProvider
           value={{

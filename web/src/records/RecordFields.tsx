@@ -2,6 +2,7 @@ import { TextInput } from '@mantine/core';
 import { useEffect, useRef } from 'react';
 import type { ModelField } from '../model/types.ts';
 import classes from './RecordView.module.css';
+import { t } from '../language/t.ts';
 
 /** Up to here a page shows all fields at once; of more, it shows a few and reads the next as one comes to them. */
 const AT_ONCE = 60;
@@ -41,8 +42,8 @@ export function FieldSearch({
       mb={6}
       mx={8}
       value={view.query}
-      placeholder={`Find among ${total} fields`}
-      aria-label="Find a field"
+      placeholder={t('Find among {total} fields', { total })}
+      aria-label={t('Find a field')}
       onChange={(event) => onView({ query: event.currentTarget.value, count: STEP })}
     />
   );
@@ -66,7 +67,7 @@ export function MoreFields({ rest, onMore }: { rest: number; onMore: (step: numb
   }, [rest]);
   return rest > 0 ? (
     <button ref={mark} type="button" className={classes.moreFields} onClick={() => onMore(STEP)}>
-      {rest} more {rest === 1 ? 'field' : 'fields'}
+      {t('{rest, plural, one {# more field} other {# more fields}}', { rest })}
     </button>
   ) : null;
 }

@@ -34,6 +34,7 @@ import { reasonOf, type Edit } from './refusals.ts';
 import classes from './records.module.css';
 import type { Refusal } from './refusals.ts';
 import { isUnread, refusalKey, type RecordEdits } from './tableStore.ts';
+import { t } from '../language/t.ts';
 
 const ColumnMenu = lazy(async () => {
   await settled;
@@ -104,7 +105,11 @@ interface LabelCellProps {
 function LabelCell({ model, object, row, onPeek }: LabelCellProps) {
   const label = recordLabel(model, object, row);
   if (row.id === DRAFT)
-    return <span className={classes.draft}>{label || `New ${object.labelSingular.toLowerCase()}`}</span>;
+    return (
+      <span className={classes.draft}>
+        {label || t('New {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+      </span>
+    );
   return (
     <>
       <Link
@@ -116,15 +121,15 @@ function LabelCell({ model, object, row, onPeek }: LabelCellProps) {
       >
         <Avatar label={label || '?'} seed={row.id} size={18} round={object.nameSingular === 'person'} />
         <span className={classes.labelText} data-untitled={label === '' || undefined}>
-          {label || 'Untitled'}
+          {label || t('Untitled')}
         </span>
       </Link>
       <button
         type="button"
         tabIndex={-1}
         className={classes.peekButton}
-        aria-label={`Peek at ${label || 'this record'}`}
-        title="Peek (Space)"
+        aria-label={t('Peek at {label}', { label: label || t('this record') })}
+        title={t('Peek (Space)')}
         onClick={() => onPeek(row.id)}
       >
         <IconLayoutSidebarRight size={14} stroke={1.75} aria-hidden />
@@ -139,7 +144,7 @@ function RefusedNote({ reason, onDrop }: { reason: string | null; onDrop?: () =>
       {reason}{' '}
       {onDrop ? (
         <button type="button" tabIndex={-1} onClick={onDrop}>
-          Take back
+          {t('Take back')}
         </button>
       ) : null}
     </span>
@@ -196,7 +201,7 @@ export function RecordGrid(props: RecordGridProps) {
       // Back to the cell, where the reason stands, unless the person is already in the middle of something else.
       const place = { row: row.id, column: field.name };
       if (!grid.getState().editing && edits.refusals().has(refusalKey(row.id, field))) grid.focus(place);
-      else announce(`${field.label} not saved`, reasonOf(failure));
+      else announce(t('{label} not saved', { label: field.label }), reasonOf(failure));
     },
     [grid],
   );
@@ -349,7 +354,7 @@ export function RecordGrid(props: RecordGridProps) {
         const into = wanted.flatMap((column) => fieldOf(column) ?? []);
         const pasted = await pastedEdits(model, targets, into, lines, data);
         const asked = pasted.edits.reduce((sum, { edits }) => sum + edits.length, 0);
-        const refused = await change(pasted.edits, 'pasted cells', `${asked} cells pasted`);
+        const refused = await change(pasted.edits, t('pasted cells'), t('{asked} cells pasted', { asked }));
         const { edits } = latest.current;
         for (const { id, refusal } of pasted.refusals) edits.refuse(id, refusal);
         const wrong = refused + pasted.refusals.length;
@@ -358,13 +363,15 @@ export function RecordGrid(props: RecordGridProps) {
         if (wrong === 1 && asked <= 1 && first && column) grid.focus({ row: first.id, column: column.id });
         else if (wrong > 0)
           announce(
-            `${wrong} ${wrong === 1 ? 'cell was' : 'cells were'} not pasted`,
-            'They are marked in red, each with its reason.',
+            t('{wrong, plural, one {# cell was not pasted} other {# cells were not pasted}}', { wrong }),
+            t('They are marked in red, each with its reason.'),
           );
         if (pasted.skipped > 0)
           announce(
-            'Not everything fits',
-            `${pasted.skipped} pasted cells lie beyond the table or in columns that nobody edits.`,
+            t('Not everything fits'),
+            t('{skipped} pasted cells lie beyond the table or in columns that nobody edits.', {
+              skipped: pasted.skipped,
+            }),
           );
       },
       onFill: async (from, to, wanted) => {
@@ -379,8 +386,12 @@ export function RecordGrid(props: RecordGridProps) {
         }));
         const count = changes.reduce((sum, { edits }) => sum + edits.length, 0);
         if (count === 0) return;
-        const refused = await change(changes, 'filled cells', `${count} cells filled`);
-        if (refused > 1) announce(`${refused} cells were not filled`, 'They are marked in red, each with its reason.');
+        const refused = await change(changes, t('filled cells'), t('{count} cells filled', { count }));
+        if (refused > 1)
+          announce(
+            t('{refused} cells were not filled', { refused }),
+            t('They are marked in red, each with its reason.'),
+          );
       },
       isRefused: (row, column) => {
         const field = fieldOf(column);
@@ -401,7 +412,7 @@ export function RecordGrid(props: RecordGridProps) {
           return edits.length > 0 ? [{ id: each.id, edits }] : [];
         });
         const count = changes.reduce((sum, { edits }) => sum + edits.length, 0);
-        if (count > 0) void change(changes, 'emptied cells', `${count} cells emptied`);
+        if (count > 0) void change(changes, t('emptied cells'), t('{count} cells emptied', { count }));
       },
       onToggle: (row, column) => {
         const field = fieldOf(column);

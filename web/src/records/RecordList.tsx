@@ -7,6 +7,7 @@ import { formatValue } from '../model/text.ts';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { readValue, recordLabel } from '../model/values.ts';
 import classes from './records.module.css';
+import { t } from '../language/t.ts';
 
 const ROW = 60;
 
@@ -54,7 +55,7 @@ export function RecordList({ model, object, fields, rows, pending, onSeen }: Rec
               </div>
             );
           }
-          const label = recordLabel(model, object, row) || 'Untitled';
+          const label = recordLabel(model, object, row) || t('Untitled');
           const lines = details.flatMap((field) => formatValue(field, readValue(model, field, row)) || []).slice(0, 3);
           const option = select?.options?.find((each) => each.value === readValue(model, select, row));
           return (

@@ -33,6 +33,7 @@ import { useShortcut } from '../shortcuts/useShortcut.ts';
 import { listSearch, neighbours } from './recordSequence.ts';
 import { demandsOf, useRecord } from './useRecord.ts';
 import type { Step } from '../undo/undo.ts';
+import { t } from '../language/t.ts';
 
 const ShareDialog = lazy(() =>
   import('../sharing/ShareDialog.tsx').then(({ ShareDialog: Dialog }) => ({ default: Dialog })),
@@ -58,7 +59,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   const { others, edit } = usePresence(object, id);
   const demands = useMemo(() => demandsOf(state.saves), [state.saves]);
   const { previous, next, place } = neighbours(object, id);
-  const label = row ? recordLabel(model, object, row) || 'Untitled' : '';
+  const label = row ? recordLabel(model, object, row) || t('Untitled') : '';
   const list = listSearch(search);
 
   const open = (other: string | undefined) => {
@@ -77,7 +78,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
     try {
       step = await deleteRecords(object, [id]);
     } catch (cause) {
-      announceFailure(`${object.labelSingular} not deleted`, cause);
+      announceFailure(t('{labelSingular} not deleted', { labelSingular: object.labelSingular }), cause);
       return;
     }
     void navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural }, search: list });
@@ -91,7 +92,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
         <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} search={list} {...props} />
       )}
     >
-      All {object.labelPlural.toLowerCase()}
+      {t('All {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
     </Button>
   );
   const dialogs = (
@@ -107,7 +108,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
     return (
       <>
         <Message
-          title={`This ${object.labelSingular.toLowerCase()} is not here`}
+          title={t('This {labelSingular} is not here', { labelSingular: object.labelSingular.toLowerCase() })}
           actions={
             <>
               <Suspense fallback={null}>
@@ -115,12 +116,12 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
               </Suspense>
               {backToList}
               <Button variant="subtle" onClick={() => setDialog('access')}>
-                Why?
+                {t('Why?')}
               </Button>
             </>
           }
         >
-          It may have been deleted or merged, or your role may not see it.
+          {t('It may have been deleted or merged, or your role may not see it.')}
         </Message>
         {dialogs}
       </>
@@ -131,8 +132,8 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
     return (
       <Message
         tone="alert"
-        title={forbidden ? 'You may not see this record' : 'The record could not be read'}
-        actions={forbidden ? backToList : <Button onClick={() => void read()}>Try again</Button>}
+        title={forbidden ? t('You may not see this record') : t('The record could not be read')}
+        actions={forbidden ? backToList : <Button onClick={() => void read()}>{t('Try again')}</Button>}
       >
         {[failure?.message, failure?.hint].filter(Boolean).join(' ')}
       </Message>
@@ -142,7 +143,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   return (
     <>
       <header className={classes.header}>
-        <nav aria-label="Breadcrumb" className={classes.crumbs}>
+        <nav aria-label={t('Breadcrumb')} className={classes.crumbs}>
           <Link
             to="/objects/$namePlural"
             params={{ namePlural: object.namePlural }}
@@ -158,36 +159,36 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
         <div className={classes.tools}>
           <PresentMembers object={object} others={others} />
           {place ? <span className={classes.place}>{place}</span> : null}
-          <Tooltip label="Previous (K)">
+          <Tooltip label={t('Previous (K)')}>
             <ActionIcon
               variant="subtle"
               color="gray"
               disabled={!previous}
               onClick={() => open(previous)}
-              aria-label="Previous record"
+              aria-label={t('Previous record')}
             >
               <IconChevronUp size={17} />
             </ActionIcon>
           </Tooltip>
-          <Tooltip label="Next (J)">
+          <Tooltip label={t('Next (J)')}>
             <ActionIcon
               variant="subtle"
               color="gray"
               disabled={!next}
               onClick={() => open(next)}
-              aria-label="Next record"
+              aria-label={t('Next record')}
             >
               <IconChevronDown size={17} />
             </ActionIcon>
           </Tooltip>
           {rights.canUpdate ? (
-            <Tooltip label="Share">
+            <Tooltip label={t('Share')}>
               <ActionIcon
                 variant="subtle"
                 color="gray"
                 disabled={!row}
                 onClick={() => setDialog('share')}
-                aria-label={`Share this ${object.labelSingular.toLowerCase()}`}
+                aria-label={t('Share this {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
               >
                 <IconShare2 size={16} />
               </ActionIcon>
@@ -200,7 +201,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                 color="gray"
                 disabled={!row}
                 onClick={() => void remove()}
-                aria-label={`Delete this ${object.labelSingular.toLowerCase()}`}
+                aria-label={t('Delete this {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
               >
                 <IconTrash size={16} />
               </ActionIcon>
@@ -208,7 +209,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
           ) : null}
           <Menu position="bottom-end">
             <Menu.Target>
-              <ActionIcon variant="subtle" color="gray" disabled={!row} aria-label="More about this record">
+              <ActionIcon variant="subtle" color="gray" disabled={!row} aria-label={t('More about this record')}>
                 <IconDots size={16} />
               </ActionIcon>
             </Menu.Target>
@@ -224,10 +225,10 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
                   })
                 }
               >
-                As it was…
+                {t('As it was…')}
               </Menu.Item>
               <Menu.Item leftSection={<IconShieldQuestion size={15} />} onClick={() => setDialog('access')}>
-                Explain access
+                {t('Explain access')}
               </Menu.Item>
             </Menu.Dropdown>
           </Menu>

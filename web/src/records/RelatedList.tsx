@@ -19,6 +19,7 @@ import { createRecord } from './changes.ts';
 import { CreateModal } from './CreateModal.tsx';
 import classes from './RecordView.module.css';
 import { useLiveObjects } from './useLiveObject.ts';
+import { t } from '../language/t.ts';
 
 const LIMIT = 8;
 const TELLING: FieldType[] = ['SELECT', 'CURRENCY', 'DATE_TIME', 'DATE', 'EMAILS', 'TEXT'];
@@ -74,7 +75,7 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
       try {
         await createRecord(model, holder, [], { [through.relation.columnName]: row.id, [relation.columnName]: id });
       } catch (cause) {
-        announceFailure(`${object.labelSingular} created, but not linked`, cause);
+        announceFailure(t('{labelSingular} created, but not linked', { labelSingular: object.labelSingular }), cause);
       }
     }
     void read();
@@ -96,7 +97,7 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
             color="gray"
             size="sm"
             ml="auto"
-            aria-label={`Add ${object.labelSingular.toLowerCase()}`}
+            aria-label={t('Add {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
             onClick={() => setCreating(true)}
           >
             <IconPlus size={15} />
@@ -109,11 +110,11 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
           <span className={classes.bone} style={{ width: '60%' }} />
         </div>
       ) : null}
-      {rows?.length === 0 ? <p className={classes.quiet}>None yet.</p> : null}
+      {rows?.length === 0 ? <p className={classes.quiet}>{t('None yet.')}</p> : null}
       {rows && rows.length > 0 ? (
         <ul className={classes.rows}>
           {rows.map((row) => {
-            const label = recordLabel(model, object, row) || 'Untitled';
+            const label = recordLabel(model, object, row) || t('Untitled');
             return (
               <li key={row.id} className={classes.relatedRow}>
                 <Link
@@ -141,7 +142,7 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
           search={{ filters: [encodeFilter({ field: list.field.name, operator: 'is', value: id })] }}
           className={classes.showAll}
         >
-          Show all
+          {t('Show all')}
         </Link>
       ) : null}
       {creating ? (

@@ -12,6 +12,7 @@ import { announce, announceFailure, offerToTakeBack } from './announce.tsx';
 import { deleteSome, updateMany } from './changes.ts';
 import classes from './records.module.css';
 import { idsOfAll } from './selectionIds.ts';
+import { t } from '../language/t.ts';
 
 const ShareDialog = lazy(() =>
   import('../sharing/ShareDialog.tsx').then(({ ShareDialog: Dialog }) => ({ default: Dialog })),
@@ -84,8 +85,9 @@ export function SelectionBar(props: SelectionBarProps) {
       grid.setSelected([]);
       if (done > 0) offerToTakeBack(label(done), () => undoStep(step, onChanged));
     } catch (cause) {
-      announceFailure(`${what} stopped`, cause);
-      if (step.requestIds.length > 0) offerToTakeBack('Some were changed before that', () => undoStep(step, onChanged));
+      announceFailure(t('{what} stopped', { what }), cause);
+      if (step.requestIds.length > 0)
+        offerToTakeBack(t('Some were changed before that'), () => undoStep(step, onChanged));
     }
     setBusy(null);
     onChanged();
@@ -94,14 +96,19 @@ export function SelectionBar(props: SelectionBarProps) {
   const edit = (field: ModelField, value: FieldValue) => {
     setEditing(false);
     void run(
-      `Changing ${field.label}`,
-      (number) => `${field.label} of ${counted(number)} ${named(number)} changed`,
+      t('Changing {label}', { label: field.label }),
+      (number) =>
+        t('{label} of {number} {number2} changed', {
+          label: field.label,
+          number: counted(number),
+          number2: named(number),
+        }),
       async (ids, step, onProgress) => {
         const left = await updateMany(object, ids, toPatch(field, value), step, onProgress);
         if (left.length > 0)
           announce(
-            `${counted(left.length)} ${named(left.length)} not changed`,
-            'A rule does not allow this value there, or your role may not change them.',
+            t('{count} {count2} not changed', { count: counted(left.length), count2: named(left.length) }),
+            t('A rule does not allow this value there, or your role may not change them.'),
           );
         return ids.length - left.length;
       },
@@ -114,62 +121,63 @@ export function SelectionBar(props: SelectionBarProps) {
       return;
     }
     void run(
-      'Deleting',
-      (number) => `${counted(number)} ${named(number)} deleted`,
+      t('Deleting'),
+      (number) => t('{number} {number2} deleted', { number: counted(number), number2: named(number) }),
       (ids, step, onProgress) => deleteSome(object, ids, step, onProgress),
     );
   };
 
   return (
-    <div className={classes.selection} role="region" aria-label="Selection">
+    <div className={classes.selection} role="region" aria-label={t('Selection')}>
       {busy ? (
         <>
           <span className={classes.selectionCount} role="status">
-            {busy.what}: {counted(busy.done)} of {counted(busy.of)}
+            {t('{what}: {done} of {of}', { what: busy.what, done: counted(busy.done), of: counted(busy.of) })}
           </span>
           <Progress value={(100 * busy.done) / Math.max(1, busy.of)} w={120} aria-label={busy.what} />
           <Button variant="subtle" color="gray" onClick={() => (stopped.current = true)}>
-            Stop
+            {t('Stop')}
           </Button>
         </>
       ) : (
         <>
           <span className={classes.selectionCount}>
-            {isAll ? 'All ' : ''}
-            {counted(count)} {named(count)} selected
+            {isAll
+              ? t('All {count} {count2} selected', { count: counted(count), count2: named(count) })
+              : t('{count} {count2} selected', { count: counted(count), count2: named(count) })}
           </span>
           {!isAll && total !== null && total > loaded && selected.size >= loaded ? (
             <Button variant="subtle" onClick={() => grid.setSelected(selected, true)}>
-              Select all {counted(total)}
+              {t('Select all {total}', { total: counted(total) })}
             </Button>
           ) : null}
           {rights.canUpdate ? (
             <Button variant="light" leftSection={<IconPencil size={14} />} onClick={() => setEditing(true)}>
-              Edit
+              {t('Edit')}
             </Button>
           ) : null}
           {rights.canUpdate && !isAll ? (
             <Button variant="light" leftSection={<IconShare2 size={14} />} onClick={() => setSharing([...selected])}>
-              Share
+              {t('Share')}
             </Button>
           ) : null}
           {mayExport ? (
             <Button variant="light" leftSection={<IconDownload size={14} />} onClick={() => setExporting(true)}>
-              Export
+              {t('Export')}
             </Button>
           ) : null}
           {rights.canUpdate && rights.canDelete && !isAll && count >= 2 && count <= MERGED_AT_MOST ? (
             <Button variant="light" leftSection={<IconGitMerge size={14} />} onClick={() => setMerging([...selected])}>
-              Merge
+              {t('Merge')}
             </Button>
           ) : null}
           {rights.canDelete ? (
             <Button variant="light" color="red" leftSection={<IconTrash size={14} />} onClick={remove}>
-              Delete
+              {t('Delete')}
             </Button>
           ) : null}
           <Button variant="subtle" color="gray" leftSection={<IconX size={14} />} onClick={() => grid.setSelected([])}>
-            Clear
+            {t('Clear')}
           </Button>
         </>
       )}

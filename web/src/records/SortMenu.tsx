@@ -6,6 +6,7 @@ import type { ModelField, ModelObject } from '../model/types.ts';
 import { FieldMenuItems } from './FieldMenuItems.tsx';
 import classes from './records.module.css';
 import { SortButton } from './tableButtons.tsx';
+import { t } from '../language/t.ts';
 
 /** By what the records are ordered: a field that is chosen comes after those that are, and turns around when it is again. */
 export function SortMenu({
@@ -45,7 +46,7 @@ export function SortMenu({
         <SortButton isSorted={sorts.length > 0} />
       </Menu.Target>
       <Menu.Dropdown mah={420} style={{ overflow: 'auto' }}>
-        <Menu.Item onClick={() => onSort([])}>Newest first</Menu.Item>
+        <Menu.Item onClick={() => onSort([])}>{t('Newest first')}</Menu.Item>
         {sorts.length > 1
           ? sorts.map((sort) => (
               <Menu.Item
@@ -54,7 +55,9 @@ export function SortMenu({
                 closeMenuOnClick={false}
                 onClick={() => onSort(sorts.filter((each) => each !== sort))}
               >
-                Not by {object.fields.find(({ name }) => name === sort.field)?.label.toLowerCase() ?? sort.field}
+                {t('Not by {label}', {
+                  label: object.fields.find(({ name }) => name === sort.field)?.label.toLowerCase() ?? sort.field,
+                })}
               </Menu.Item>
             ))
           : null}

@@ -10,6 +10,7 @@ import { announce } from './announce.tsx';
 import { useColumnLayout } from './columnLayout.ts';
 import { NoObject } from './NoObject.tsx';
 import { ObjectTable } from './ObjectTable.tsx';
+import { t } from '../language/t.ts';
 
 const BoardPage = lazy(async () => ({ default: (await import('../board/BoardPage.tsx')).BoardPage }));
 const CalendarPage = lazy(async () => ({ default: (await import('../calendar/CalendarPage.tsx')).CalendarPage }));
@@ -52,7 +53,10 @@ function ShownTable({ object }: { object: ModelObject }) {
   useEffect(() => {
     if (!isMissing || told.current === wanted) return;
     told.current = wanted;
-    announce('This view is not there', 'It was deleted, or it is not shared with you. All records are shown instead.');
+    announce(
+      t('This view is not there'),
+      t('It was deleted, or it is not shared with you. All records are shown instead.'),
+    );
   }, [isMissing, wanted]);
 
   const go = useCallback(

@@ -18,6 +18,7 @@ import { shownFields } from './columnLayout.ts';
 import { PageHeader } from './PageHeader.tsx';
 import { ColumnsButton, SortButton } from './tableButtons.tsx';
 import classes from './records.module.css';
+import { t } from '../language/t.ts';
 
 const SortMenu = lazy(async () => {
   await settled;
@@ -151,8 +152,8 @@ export function ViewFrame({ model, object, shown, show, views, onPast, note, onC
               variant="subtle"
               color="gray"
               size="md"
-              aria-label="Add a filter"
-              title="Filter"
+              aria-label={t('Add a filter')}
+              title={t('Filter')}
               onClick={() => setAddingFilter(true)}
             >
               <IconFilter size={16} stroke={1.75} />
@@ -172,8 +173,8 @@ export function ViewFrame({ model, object, shown, show, views, onPast, note, onC
                 variant="subtle"
                 color="gray"
                 size="md"
-                aria-label="As it was…"
-                title="As it was…"
+                aria-label={t('As it was…')}
+                title={t('As it was…')}
                 onClick={onPast}
               >
                 <IconHistory size={16} stroke={1.75} />
@@ -191,7 +192,7 @@ export function ViewFrame({ model, object, shown, show, views, onPast, note, onC
             </LateMenu>
             {onCreate ? (
               <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={onCreate} ml={4}>
-                {phone ? 'New' : `New ${object.labelSingular.toLowerCase()}`}
+                {phone ? t('New') : t('New {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
               </Button>
             ) : null}
           </>

@@ -4,6 +4,7 @@ import { say, unsay } from '../app/corner.ts';
 import type { ModelObject } from '../model/types.ts';
 import { undoStep, type Step } from '../undo/undo.ts';
 import { reasonOf } from './refusals.ts';
+import { t } from '../language/t.ts';
 
 export const announce = (title: string, message: string): void =>
   say({ color: 'red', title, message, autoClose: 8000, role: 'alert' });
@@ -18,7 +19,9 @@ export const announceFailure = (title: string, cause: unknown): void => announce
 /** Says that records were deleted, and offers them back. */
 export const offerUndo = (object: ModelObject, count: number, step: Step, then: () => void): void =>
   offerToTakeBack(
-    count === 1 ? `${object.labelSingular} deleted` : `${count} ${object.labelPlural.toLowerCase()} deleted`,
+    count === 1
+      ? t('{labelSingular} deleted', { labelSingular: object.labelSingular })
+      : t('{count} {labelPlural} deleted', { count, labelPlural: object.labelPlural.toLowerCase() }),
     () => undoStep(step, then),
   );
 
@@ -41,7 +44,7 @@ export function offerToTakeBack(what: string, undo: () => Promise<void>): void {
             void undo();
           }}
         >
-          Undo
+          {t('Undo')}
         </Button>
       </Group>
     ),

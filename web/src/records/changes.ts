@@ -18,8 +18,9 @@ import { isHeld, now } from '../offline/pending.ts';
 import { remembering, type Step } from '../undo/undo.ts';
 import { knownLabel } from './recordLabels.ts';
 import type { Edit } from './refusals.ts';
+import { t } from '../language/t.ts';
 
-const GONE = 'This record no longer exists, or your role may not change it.';
+const GONE = t('This record no longer exists, or your role may not change it.');
 
 /** The junction's two foreign keys, as the API names them. */
 export function linkColumns(model: Model, field: ModelField): { junction: ModelObject; own: string; other: string } {
@@ -91,7 +92,7 @@ const columnsOf = (row: RecordRow, fields: ModelField[]): RecordRow =>
   }) as RecordRow;
 
 const labelOf = (model: Model, object: ModelObject, row: RecordRow): string =>
-  knownLabel(row.id) || recordLabel(model, object, row) || 'Untitled';
+  knownLabel(row.id) || recordLabel(model, object, row) || t('Untitled');
 
 /**
  * Saves edits of one record together, after those before, and gives their columns as they are then. Whoever does more at
@@ -104,7 +105,10 @@ export function saveEdits(
   edits: Edit[],
   given?: Step,
 ): Promise<RecordRow> {
-  const label = `${edits.map(({ field }) => field.label).join(', ')} of a ${object.labelSingular.toLowerCase()}`;
+  const label = t('{edits} of a {labelSingular}', {
+    edits: edits.map(({ field }) => field.label).join(', '),
+    labelSingular: object.labelSingular.toLowerCase(),
+  });
   const fields = edits.map(({ field }) => field);
   const change = {
     kind: 'UPDATE' as const,
@@ -166,7 +170,7 @@ export function createRecord(
     edits: [],
     columns: row,
   };
-  return asStep(given, `new ${object.labelSingular.toLowerCase()}`, (step) =>
+  return asStep(given, t('new {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() }), (step) =>
     now(change, step, () => create(model, object, fields, row, step), withLabels(model, object, row)),
   );
 }
@@ -200,23 +204,27 @@ function withLabels(model: Model, object: ModelObject, row: RecordRow): RecordRo
 export async function deleteRecords(object: ModelObject, ids: string[], given?: Step): Promise<Step> {
   const what =
     ids.length === 1 ? object.labelSingular.toLowerCase() : `${ids.length} ${object.labelPlural.toLowerCase()}`;
-  return asStep(given, `deletion of ${ids.length === 1 ? `a ${what}` : what}`, async (step) => {
-    const changes = ids.map((id) => ({
-      kind: 'DELETE' as const,
-      objectId: object.id,
-      recordId: id,
-      label: knownLabel(id) ?? object.labelSingular,
-      edits: [],
-      columns: { id },
-    }));
-    const [first, ...others] = changes;
-    // What is still to be made, or changed, is deleted after that; then each goes by itself.
-    const isOneByOne = ids.some(isHeld);
-    const together = isOneByOne ? ids.slice(0, 1) : ids;
-    if (first && ((await now(first, step, () => remove(object, together, step), 'LATER')) === 'LATER' || isOneByOne))
-      for (const change of others) await now(change, step, () => remove(object, [change.recordId], step), 'LATER');
-    return step;
-  });
+  return asStep(
+    given,
+    t('{count, plural, one {deletion of a {what}} other {deletion of {what}}}', { count: ids.length, what }),
+    async (step) => {
+      const changes = ids.map((id) => ({
+        kind: 'DELETE' as const,
+        objectId: object.id,
+        recordId: id,
+        label: knownLabel(id) ?? object.labelSingular,
+        edits: [],
+        columns: { id },
+      }));
+      const [first, ...others] = changes;
+      // What is still to be made, or changed, is deleted after that; then each goes by itself.
+      const isOneByOne = ids.some(isHeld);
+      const together = isOneByOne ? ids.slice(0, 1) : ids;
+      if (first && ((await now(first, step, () => remove(object, together, step), 'LATER')) === 'LATER' || isOneByOne))
+        for (const change of others) await now(change, step, () => remove(object, [change.recordId], step), 'LATER');
+      return step;
+    },
+  );
 }
 
 export async function remove(object: ModelObject, ids: string[], step: Step): Promise<'DONE' | 'LATER'> {
@@ -226,7 +234,9 @@ export async function remove(object: ModelObject, ids: string[], step: Step): Pr
     throw new Failure(
       ids.length === 1
         ? GONE
-        : `${ids.length - change.result} of them no longer exist, or your role may not delete them.`,
+        : t('{count} of them no longer exist, or your role may not delete them.', {
+            count: ids.length - change.result,
+          }),
       'NOT_FOUND',
     );
   return 'DONE';

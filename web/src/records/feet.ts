@@ -3,6 +3,7 @@ import { request } from '../api/client.ts';
 import { aggregateInputs, aggregatesOf, aggregateText, type AggregateName } from '../model/aggregates.ts';
 import { groupsDocument } from '../model/documents.ts';
 import type { ColumnValue, ModelField, ModelObject } from '../model/types.ts';
+import { t } from '../language/t.ts';
 
 export interface Foot {
   field: ModelField;
@@ -53,7 +54,7 @@ export function createFeet(): FeetStore {
         const { list } = await request(groupsDocument(object), { values, ...(filter ? { filter } : {}) });
         if (mine === run) store.setState({ texts: footTexts(feet, list.groups[0]?.values ?? []), problem: null });
       } catch {
-        if (mine === run) store.setState({ texts: {}, problem: 'This could not be added up.' });
+        if (mine === run) store.setState({ texts: {}, problem: t('This could not be added up.') });
       }
     },
   });

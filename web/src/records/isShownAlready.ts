@@ -1,5 +1,5 @@
 import type { RecordChange } from '../api/live.ts';
-import { snakeCase } from '../model/names.ts';
+import { snakeCase } from '../model/snakeCase.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
 
 /** What changes with every edit, and what the database computes, comes with another reading only. */

@@ -6,6 +6,7 @@ import { readValue, type FieldValue, type Link } from '../model/values.ts';
 import { personName, useSession } from '../session/session.ts';
 import type { Edit, Refusal } from './refusals.ts';
 import type { RecordEdits } from './tableStore.ts';
+import { t } from '../language/t.ts';
 
 /** A cell as this program copies it: exact, and meant for a field of the same type. */
 interface CopiedCell {
@@ -47,8 +48,10 @@ async function linkNamed(model: Model, field: ModelField, text: string): Promise
   const exact = found.flat().filter(({ label }) => label.toLowerCase() === text.toLowerCase());
   const [first] = exact;
   const what = targets.map(({ object }) => object.labelSingular.toLowerCase()).join(' or ');
-  if (!first) return { reason: `No ${what} is called “${text}”.` };
-  return exact.length > 1 ? { reason: `Several are called “${text}”: choose one from the list.` } : { value: first };
+  if (!first) return { reason: t('No {what} is called “{text}”.', { what, text }) };
+  return exact.length > 1
+    ? { reason: t('Several are called “{text}”: choose one from the list.', { text }) }
+    : { value: first };
 }
 
 type Named = (field: ModelField, text: string) => Promise<Parsed>;

@@ -2,8 +2,9 @@ import { request } from '../api/client.ts';
 import { listDocument } from '../model/documents.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
+import { t } from '../language/t.ts';
 
-const DELETED = 'a deleted record';
+const DELETED = t('a deleted record');
 const labels = new Map<string, string>();
 
 export const knownLabel = (id: string): string | undefined => labels.get(id);
@@ -21,6 +22,6 @@ export async function readLabels(model: Model, object: ModelObject, ids: string[
     first: missing.length,
     filter: { id: { in: missing } },
   });
-  for (const row of list.nodes) labels.set(row.id, recordLabel(model, object, row) || 'Untitled');
+  for (const row of list.nodes) labels.set(row.id, recordLabel(model, object, row) || t('Untitled'));
   for (const id of missing) if (!labels.has(id)) labels.set(id, DELETED);
 }

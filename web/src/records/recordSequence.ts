@@ -1,5 +1,6 @@
 import type { RecordSearch, TableSearch } from '../app/router.tsx';
 import type { ModelObject } from '../model/types.ts';
+import { t } from '../language/t.ts';
 
 /** The ids of the list that a record was opened from, so that its page can go to the next and the previous. */
 const lists = new Map<string, { ids: string[]; total: number | null }>();
@@ -14,7 +15,11 @@ export function neighbours(
   const { ids, total } = lists.get(object.id) ?? { ids: [], total: null };
   const at = ids.indexOf(id);
   if (at < 0) return { previous: undefined, next: undefined, place: '' };
-  return { previous: ids[at - 1], next: ids[at + 1], place: `${at + 1} of ${total ?? `${ids.length}+`}` };
+  return {
+    previous: ids[at - 1],
+    next: ids[at + 1],
+    place: t('{at} of {total}', { at: at + 1, total: total ?? `${ids.length}+` }),
+  };
 }
 
 /** What the address of a record says of the list that it was opened from. */

@@ -10,6 +10,7 @@ import type { Step } from '../undo/undo.ts';
 import { saveEdits, updateMany } from './changes.ts';
 import { changedCells, mergeRows } from './mergeRows.ts';
 import { refusalsOf, type Edit, type Refusal } from './refusals.ts';
+import { t } from '../language/t.ts';
 
 const PAGE = 100;
 const LARGEST_PAGE = 500;
@@ -388,7 +389,7 @@ export function createTableStore(): TableStore {
         for (const id of left.slice(ASK_WHY)) {
           failed.add(id);
           for (const { field, value } of byId.get(id)?.edits ?? [])
-            this.refuse(id, { field, value, text: null, reason: 'This record was not changed.', needs: null });
+            this.refuse(id, { field, value, text: null, reason: t('This record was not changed.'), needs: null });
         }
       } catch (cause) {
         forget();

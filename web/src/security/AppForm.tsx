@@ -4,6 +4,7 @@ import { toFailure, type Failure } from '../api/failure.ts';
 import { AppSecret } from './AppSecret.tsx';
 import { createApp, updateApp, type App, type NewApp, type Role } from './calls.ts';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 interface AppFormProps {
   /** The one to change; null for a new one. */
@@ -60,8 +61,8 @@ export function AppForm({ app, roles, onDone }: AppFormProps) {
         </Alert>
       ) : null}
       <TextInput
-        label="Name"
-        description="Members see it when they are asked"
+        label={t('Name')}
+        description={t('Members see it when they are asked')}
         value={name}
         onChange={(event) => setName(event.currentTarget.value)}
         error={problemAt('name')}
@@ -69,23 +70,23 @@ export function AppForm({ app, roles, onDone }: AppFormProps) {
       />
       {app ? null : (
         <SegmentedControl
-          aria-label="Kind"
+          aria-label={t('Kind')}
           value={kind}
           onChange={setKind}
           data={[
-            { value: 'CONFIDENTIAL', label: 'On a server' },
-            { value: 'PUBLIC', label: 'On devices of people' },
+            { value: 'CONFIDENTIAL', label: t('On a server') },
+            { value: 'PUBLIC', label: t('On devices of people') },
           ]}
         />
       )}
       <p className={classes.note}>
         {isConfidential
-          ? 'It keeps a secret that is shown once.'
-          : 'Everybody can read what it is made of, so it has no secret.'}
+          ? t('It keeps a secret that is shown once.')
+          : t('Everybody can read what it is made of, so it has no secret.')}
       </p>
       <Textarea
-        label="Addresses to send people back to"
-        description="One a line: https, http at localhost, or a scheme of your own"
+        label={t('Addresses to send people back to')}
+        description={t('One a line: https, http at localhost, or a scheme of your own')}
         autosize
         minRows={2}
         value={uris}
@@ -94,10 +95,10 @@ export function AppForm({ app, roles, onDone }: AppFormProps) {
       />
       {isConfidential ? (
         <Select
-          label="Role when it acts for itself"
-          description="With its secret alone, for no member (client credentials)"
+          label={t('Role when it acts for itself')}
+          description={t('With its secret alone, for no member (client credentials)')}
           data={[
-            { value: NO_ROLE, label: 'It acts for members only' },
+            { value: NO_ROLE, label: t('It acts for members only') },
             ...roles.map((role) => ({ value: role.id, label: role.name })),
           ]}
           value={roleId}
@@ -107,8 +108,8 @@ export function AppForm({ app, roles, onDone }: AppFormProps) {
         />
       ) : null}
       <NumberInput
-        label="Requests a minute"
-        description="For each member"
+        label={t('Requests a minute')}
+        description={t('For each member')}
         value={rateLimit}
         onChange={setRateLimit}
         min={1}
@@ -117,10 +118,10 @@ export function AppForm({ app, roles, onDone }: AppFormProps) {
       />
       <Group gap={8} justify="flex-end">
         <Button variant="default" onClick={onDone}>
-          Cancel
+          {t('Cancel')}
         </Button>
         <Button type="submit" loading={busy} disabled={name.trim() === ''}>
-          {app ? 'Save' : 'Create'}
+          {app ? t('Save') : t('Create')}
         </Button>
       </Group>
     </form>

@@ -20,6 +20,7 @@ import {
 import { SecurityFrame } from './SecurityFrame.tsx';
 import { AppSecret } from './AppSecret.tsx';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 /** Apps of the workspace and those that registered themselves, for those who keep its keys. */
 export function AppsPage() {
@@ -27,22 +28,22 @@ export function AppsPage() {
   const choices = useInquiry('roles', () => rolesFor('APPLICATIONS'));
   const edit = (app: App | null) =>
     modals.open({
-      title: app ? app.name : 'New app',
+      title: app ? app.name : t('New app'),
       onClose: again,
       children: <AppForm app={app} roles={choices.answer ?? []} onDone={() => modals.closeAll()} />,
     });
   const own = answer?.filter(({ isOwn }) => isOwn) ?? [];
   const others = answer?.filter(({ isOwn }) => !isOwn) ?? [];
   return (
-    <SecurityFrame label="Apps">
+    <SecurityFrame label={t('Apps')}>
       <section className={classes.section} aria-labelledby="own-apps">
         <Group justify="space-between" mb={4}>
           <h2 className={classes.heading} id="own-apps">
-            Apps of this workspace
+            {t('Apps of this workspace')}
           </h2>
           {answer ? (
             <Button onClick={() => edit(null)} disabled={!choices.answer}>
-              New app
+              {t('New app')}
             </Button>
           ) : null}
         </Group>
@@ -54,8 +55,9 @@ export function AppsPage() {
           <Skeleton height={120} />
         ) : own.length === 0 ? (
           <p className={classes.note}>
-            None yet. Register an app that you write or run: members let it act for them, or it acts for itself with a
-            role.
+            {t(
+              'None yet. Register an app that you write or run: members let it act for them, or it acts for itself with a role.',
+            )}
           </p>
         ) : (
           <AppTable apps={own} onEdit={edit} onChanged={again} />
@@ -64,11 +66,11 @@ export function AppsPage() {
       {answer ? (
         <section className={classes.section} aria-labelledby="other-apps">
           <h2 className={classes.heading} id="other-apps">
-            Apps that registered themselves
+            {t('Apps that registered themselves')}
           </h2>
           <OtherApps onChanged={again} />
           {others.length === 0 ? (
-            <p className={classes.note}>No member has let one in.</p>
+            <p className={classes.note}>{t('No member has let one in.')}</p>
           ) : (
             <AppTable apps={others} onChanged={again} />
           )}
@@ -83,7 +85,7 @@ function OtherApps({ onChanged }: { onChanged: () => void }) {
   const { answer, again } = useInquiry('other apps', allowsOtherApps);
   const set = (allows: boolean) =>
     void setAllowsOtherApps(allows)
-      .catch((cause: unknown) => announceFailure('This was not changed', cause))
+      .catch((cause: unknown) => announceFailure(t('This was not changed'), cause))
       .finally(() => {
         again();
         onChanged();
@@ -91,8 +93,8 @@ function OtherApps({ onChanged }: { onChanged: () => void }) {
   return (
     <Switch
       my={10}
-      label="Members may let in apps that registered themselves"
-      description="Assistants and other MCP clients do. Turned off, only those that are allowed below get in."
+      label={t('Members may let in apps that registered themselves')}
+      description={t('Assistants and other MCP clients do. Turned off, only those that are allowed below get in.')}
       checked={answer ?? false}
       disabled={answer === null}
       onChange={(event) => set(event.currentTarget.checked)}
@@ -111,39 +113,41 @@ function AppTable({ apps: listed, onEdit, onChanged }: AppTableProps) {
     void work.catch((cause: unknown) => announceFailure(problem, cause)).finally(onChanged);
   const rotate = (app: App) =>
     modals.openConfirmModal({
-      title: `New secret for “${app.name}”?`,
-      children: 'The present one is refused from now on.',
-      labels: { confirm: 'Make a new one', cancel: 'Keep it' },
+      title: t('New secret for “{name}”?', { name: app.name }),
+      children: t('The present one is refused from now on.'),
+      labels: { confirm: t('Make a new one'), cancel: t('Keep it') },
       onConfirm: () =>
         attempt(
           rotateAppSecret(app.id).then((made) => {
             modals.open({ title: app.name, children: <AppSecret app={made} onDone={() => modals.closeAll()} /> });
           }),
-          'The secret was not changed',
+          t('The secret was not changed'),
         ),
     });
   const remove = (app: App) =>
     modals.openConfirmModal({
-      title: app.isOwn ? `Delete “${app.name}”?` : `Disconnect “${app.name}” for everybody?`,
+      title: app.isOwn
+        ? t('Delete “{name}”?', { name: app.name })
+        : t('Disconnect “{name}” for everybody?', { name: app.name }),
       children:
         app.members.length === 0
-          ? 'Nobody uses it.'
-          : `It stops at once for ${app.members.map(({ name }) => name).join(', ')}.`,
-      labels: { confirm: app.isOwn ? 'Delete' : 'Disconnect', cancel: 'Keep it' },
+          ? t('Nobody uses it.')
+          : t('It stops at once for {members}.', { members: app.members.map(({ name }) => name).join(', ') }),
+      labels: { confirm: app.isOwn ? 'Delete' : t('Disconnect'), cancel: t('Keep it') },
       confirmProps: { color: 'red' },
-      onConfirm: () => attempt(deleteApp(app.id), `“${app.name}” was not deleted`),
+      onConfirm: () => attempt(deleteApp(app.id), t('“{name}” was not deleted', { name: app.name })),
     });
   return (
     <div className={classes.scroll}>
       <Table className={settings.table}>
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>Name</Table.Th>
-            <Table.Th className={settings.wideOnly}>Sends people to</Table.Th>
-            <Table.Th>Acts as</Table.Th>
-            <Table.Th>Last used</Table.Th>
+            <Table.Th>{t('Name')}</Table.Th>
+            <Table.Th className={settings.wideOnly}>{t('Sends people to')}</Table.Th>
+            <Table.Th>{t('Acts as')}</Table.Th>
+            <Table.Th>{t('Last used')}</Table.Th>
             <Table.Th>
-              <span className="visually-hidden">Actions</span>
+              <span className="visually-hidden">{t('Actions')}</span>
             </Table.Th>
           </Table.Tr>
         </Table.Thead>
@@ -155,41 +159,41 @@ function AppTable({ apps: listed, onEdit, onChanged }: AppTableProps) {
               </Table.Td>
               <Table.Td className={settings.wideOnly}>{app.redirectUris.map(hostOf).join(', ') || '–'}</Table.Td>
               <Table.Td>{actsAs(app)}</Table.Td>
-              <Table.Td>{app.lastUsedAt ? formatRelative(app.lastUsedAt) : 'Never'}</Table.Td>
+              <Table.Td>{app.lastUsedAt ? formatRelative(app.lastUsedAt) : t('Never')}</Table.Td>
               <Table.Td align="right">
                 <Menu position="bottom-end">
                   <Menu.Target>
-                    <Button variant="default" px={8} aria-label={`Actions of ${app.name}`}>
+                    <Button variant="default" px={8} aria-label={t('Actions of {name}', { name: app.name })}>
                       <IconDots size={16} aria-hidden />
                     </Button>
                   </Menu.Target>
                   <Menu.Dropdown>
-                    {onEdit ? <Menu.Item onClick={() => onEdit(app)}>Change</Menu.Item> : null}
+                    {onEdit ? <Menu.Item onClick={() => onEdit(app)}>{t('Change')}</Menu.Item> : null}
                     {app.isOwn && app.isConfidential ? (
-                      <Menu.Item onClick={() => rotate(app)}>New secret</Menu.Item>
+                      <Menu.Item onClick={() => rotate(app)}>{t('New secret')}</Menu.Item>
                     ) : null}
                     {app.isAllowed !== true && !(app.isOwn && app.isLetIn) ? (
                       <Menu.Item
-                        onClick={() => attempt(judgeApp(app.id, app.isOwn ? null : true), 'It was not allowed')}
+                        onClick={() => attempt(judgeApp(app.id, app.isOwn ? null : true), t('It was not allowed'))}
                       >
-                        Allow
+                        {t('Allow')}
                       </Menu.Item>
                     ) : null}
                     {app.isAllowed !== false ? (
-                      <Menu.Item onClick={() => attempt(judgeApp(app.id, false), 'It was not blocked')}>
-                        Block
+                      <Menu.Item onClick={() => attempt(judgeApp(app.id, false), t('It was not blocked'))}>
+                        {t('Block')}
                       </Menu.Item>
                     ) : null}
                     {app.members.slice(0, MOST_NAMED).map((member) => (
                       <Menu.Item
                         key={member.id}
-                        onClick={() => attempt(disconnectApp(app.id, member.id), 'It was not disconnected')}
+                        onClick={() => attempt(disconnectApp(app.id, member.id), t('It was not disconnected'))}
                       >
-                        Disconnect {member.name}
+                        {t('Disconnect {name}', { name: member.name })}
                       </Menu.Item>
                     ))}
                     <Menu.Item color="red" onClick={() => remove(app)}>
-                      {app.isOwn ? 'Delete' : 'Disconnect for everybody'}
+                      {app.isOwn ? 'Delete' : t('Disconnect for everybody')}
                     </Menu.Item>
                   </Menu.Dropdown>
                 </Menu>
@@ -206,12 +210,12 @@ function State({ app }: { app: App }) {
   if (!app.isLetIn)
     return (
       <Badge variant="light" color="red" size="sm">
-        {app.isAllowed === false ? 'Blocked' : 'Not let in'}
+        {app.isAllowed === false ? t('Blocked') : t('Not let in')}
       </Badge>
     );
   return app.isOwn || app.isAllowed ? null : (
     <Badge variant="light" color="yellow" size="sm">
-      Not verified
+      {t('Not verified')}
     </Badge>
   );
 }
@@ -221,8 +225,8 @@ const MOST_NAMED = 8;
 
 const hostOf = (uri: string): string => {
   const url = new URL(uri);
-  return url.protocol === 'https:' ? url.host : url.protocol === 'http:' ? 'this computer' : `${url.protocol}//`;
+  return url.protocol === 'https:' ? url.host : url.protocol === 'http:' ? t('this computer') : `${url.protocol}//`;
 };
 
 const actsAs = ({ role, members }: App): string =>
-  [...(role ? [`Itself (${role})`] : []), ...members.map(({ name }) => name)].join(', ') || '–';
+  [...(role ? [t('Itself ({role})', { role })] : []), ...members.map(({ name }) => name)].join(', ') || '–';

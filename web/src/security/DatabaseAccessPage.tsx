@@ -15,6 +15,7 @@ import { DatabaseLoginForm } from './DatabaseLoginForm.tsx';
 import { NewDatabaseLogin } from './NewDatabaseLogin.tsx';
 import { SecurityFrame } from './SecurityFrame.tsx';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 const day = (moment: string): string => new Date(moment).toLocaleDateString(undefined, { dateStyle: 'medium' });
 
@@ -28,31 +29,32 @@ export function DatabaseAccessPage() {
     try {
       const members = keepsRoles && seesMembers ? await membersToChoose() : [];
       modals.open({
-        title: 'New database login',
+        title: t('New database login'),
         onClose: again,
         children: <DatabaseLoginForm members={members} onDone={() => modals.closeAll()} />,
       });
     } catch (cause) {
-      announceFailure('The members were not read', cause);
+      announceFailure(t('The members were not read'), cause);
     }
   };
   return (
-    <SecurityFrame label="Database access">
+    <SecurityFrame label={t('Database access')}>
       <section className={classes.section} aria-labelledby="database-logins">
         <Group justify="space-between" mb={4}>
           <h2 className={classes.heading} id="database-logins">
-            Database logins
+            {t('Database logins')}
           </h2>
           {mayMake ? (
             <Button variant="default" onClick={() => void add()}>
-              New login
+              {t('New login')}
             </Button>
           ) : null}
         </Group>
         <p className={classes.note}>
-          For psql and BI tools. A login sees the records and fields that its member sees in the application, under the
-          same rules, and ends with the membership.
-          {mayMake ? null : ' An administrator of the workspace can let your role make one.'}
+          {t(
+            'For psql and BI tools. A login sees the records and fields that its member sees in the application, under the same rules, and ends with the membership.{value}',
+            { value: mayMake ? null : t(' An administrator of the workspace can let your role make one.') },
+          )}
         </p>
         {failure ? (
           <Alert color="red" role="alert" mt={10}>
@@ -61,7 +63,7 @@ export function DatabaseAccessPage() {
         ) : !answer ? (
           <Skeleton height={90} mt={10} />
         ) : answer.length === 0 ? (
-          <p className={classes.empty}>There are none.</p>
+          <p className={classes.empty}>{t('There are none.')}</p>
         ) : (
           <LoginTable logins={answer} again={again} />
         )}
@@ -75,28 +77,28 @@ function LoginTable({ logins, again }: { logins: DatabaseLogin[]; again: () => v
   const keepsRoles = useMay('ROLES');
   const revoke = (login: DatabaseLogin) =>
     modals.openConfirmModal({
-      title: `Revoke ${login.login}?`,
-      children: 'Its sessions end at once, and it cannot be had back.',
-      labels: { confirm: 'Revoke', cancel: 'Keep it' },
+      title: t('Revoke {login}?', { login: login.login }),
+      children: t('Its sessions end at once, and it cannot be had back.'),
+      labels: { confirm: t('Revoke'), cancel: t('Keep it') },
       confirmProps: { color: 'red' },
       onConfirm: () =>
         void revokeDatabaseAccess(login.id)
-          .catch((cause: unknown) => announceFailure(`${login.login} was not revoked`, cause))
+          .catch((cause: unknown) => announceFailure(t('{login} was not revoked', { login: login.login }), cause))
           .finally(again),
     });
   const rotate = (login: DatabaseLogin) =>
     modals.openConfirmModal({
-      title: `New password for ${login.login}?`,
-      children: 'Whatever uses the present one is cut off at once.',
-      labels: { confirm: 'New password', cancel: 'Keep it' },
+      title: t('New password for {login}?', { login: login.login }),
+      children: t('Whatever uses the present one is cut off at once.'),
+      labels: { confirm: t('New password'), cancel: t('Keep it') },
       onConfirm: () =>
         void rotateDatabaseAccess(login.id).then(
           (made) =>
             modals.open({
-              title: 'New password',
+              title: t('New password'),
               children: <NewDatabaseLogin login={made} onDone={() => modals.closeAll()} />,
             }),
-          (cause: unknown) => announceFailure('The password was not changed', cause),
+          (cause: unknown) => announceFailure(t('The password was not changed'), cause),
         ),
     });
   return (
@@ -104,13 +106,13 @@ function LoginTable({ logins, again }: { logins: DatabaseLogin[]; again: () => v
       <Table className={settings.table} aria-labelledby="database-logins">
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>Login</Table.Th>
-            <Table.Th>Member</Table.Th>
-            <Table.Th>May</Table.Th>
-            <Table.Th>Expires</Table.Th>
-            <Table.Th className={settings.wideOnly}>Made by</Table.Th>
+            <Table.Th>{t('Login')}</Table.Th>
+            <Table.Th>{t('Member')}</Table.Th>
+            <Table.Th>{t('May')}</Table.Th>
+            <Table.Th>{t('Expires')}</Table.Th>
+            <Table.Th className={settings.wideOnly}>{t('Made by')}</Table.Th>
             <Table.Th>
-              <span className="visually-hidden">Actions</span>
+              <span className="visually-hidden">{t('Actions')}</span>
             </Table.Th>
           </Table.Tr>
         </Table.Thead>
@@ -121,8 +123,8 @@ function LoginTable({ logins, again }: { logins: DatabaseLogin[]; again: () => v
                 {login.name ? <div>{login.name}</div> : null}
                 <code className={classes.login}>{login.login}</code>
               </Table.Td>
-              <Table.Td>{login.isMine ? 'You' : login.memberName}</Table.Td>
-              <Table.Td>{login.mayWrite ? 'Read and write' : 'Read'}</Table.Td>
+              <Table.Td>{login.isMine ? t('You') : login.memberName}</Table.Td>
+              <Table.Td>{login.mayWrite ? t('Read and write') : t('Read')}</Table.Td>
               <Table.Td>{day(login.expiresAt)}</Table.Td>
               <Table.Td className={settings.wideOnly}>{login.createdByName}</Table.Td>
               <Table.Td align="right">
@@ -130,15 +132,19 @@ function LoginTable({ logins, again }: { logins: DatabaseLogin[]; again: () => v
                   {mayMake && (login.isMine || keepsRoles) ? (
                     <Button
                       variant="default"
-                      aria-label={`New password for ${login.login}`}
+                      aria-label={t('New password for {login}', { login: login.login })}
                       onClick={() => rotate(login)}
                     >
-                      New password
+                      {t('New password')}
                     </Button>
                   ) : null}
                   {mayMake || login.isMine ? (
-                    <Button variant="default" aria-label={`Revoke ${login.login}`} onClick={() => revoke(login)}>
-                      Revoke
+                    <Button
+                      variant="default"
+                      aria-label={t('Revoke {login}', { login: login.login })}
+                      onClick={() => revoke(login)}
+                    >
+                      {t('Revoke')}
                     </Button>
                   ) : null}
                 </Group>

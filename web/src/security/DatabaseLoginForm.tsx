@@ -4,6 +4,7 @@ import { toFailure, type Failure } from '../api/failure.ts';
 import { grantDatabaseAccess, type NewDatabaseLogin as Login } from './databaseAccess.ts';
 import { NewDatabaseLogin } from './NewDatabaseLogin.tsx';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 interface DatabaseLoginFormProps {
   /** Whom a login may be made for; the caller alone where there are none. */
@@ -12,10 +13,10 @@ interface DatabaseLoginFormProps {
 }
 
 const LIFETIMES = [
-  { value: '7', label: '7 days' },
-  { value: '30', label: '30 days' },
-  { value: '90', label: '90 days' },
-  { value: '365', label: 'A year' },
+  { value: '7', label: t('7 days') },
+  { value: '30', label: t('30 days') },
+  { value: '90', label: t('90 days') },
+  { value: '365', label: t('A year') },
 ];
 const DAY_MS = 86_400_000;
 
@@ -51,9 +52,12 @@ export function DatabaseLoginForm({ members, onDone }: DatabaseLoginFormProps) {
       ) : null}
       {members.length > 0 ? (
         <Select
-          label="Member"
-          description="It sees what this member sees"
-          data={members.map(({ id, name: label, isMe }) => ({ value: id, label: isMe ? `${label} (you)` : label }))}
+          label={t('Member')}
+          description={t('It sees what this member sees')}
+          data={members.map(({ id, name: label, isMe }) => ({
+            value: id,
+            label: isMe ? t('{label} (you)', { label }) : label,
+          }))}
           value={memberId}
           onChange={setMemberId}
           allowDeselect={false}
@@ -61,31 +65,33 @@ export function DatabaseLoginForm({ members, onDone }: DatabaseLoginFormProps) {
         />
       ) : null}
       <TextInput
-        label="What it is for"
-        placeholder="Monthly reports"
+        label={t('What it is for')}
+        placeholder={t('Monthly reports')}
         value={name}
         onChange={(event) => setName(event.currentTarget.value)}
         data-autofocus
       />
       <Select
-        label="Expires"
+        label={t('Expires')}
         data={LIFETIMES}
         value={days}
         onChange={(value) => setDays(value ?? '90')}
         allowDeselect={false}
       />
       <Switch
-        label="May write"
-        description="Changes are signed by the member. Without it, the login cannot change anything, whatever it tries."
+        label={t('May write')}
+        description={t(
+          'Changes are signed by the member. Without it, the login cannot change anything, whatever it tries.',
+        )}
         checked={mayWrite}
         onChange={(event) => setMayWrite(event.currentTarget.checked)}
       />
       <Group gap={8} justify="flex-end">
         <Button variant="default" onClick={onDone}>
-          Cancel
+          {t('Cancel')}
         </Button>
         <Button type="submit" loading={busy}>
-          Create
+          {t('Create')}
         </Button>
       </Group>
     </form>

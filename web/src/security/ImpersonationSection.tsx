@@ -3,6 +3,7 @@ import { ask, run } from '../model/calls.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { useInquiry } from '../settings/useInquiry.ts';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 /** Whether somebody may act as members of the workspace. */
 export function ImpersonationSection() {
@@ -11,15 +12,17 @@ export function ImpersonationSection() {
     try {
       await run('setImpersonationAllowed', { isAllowed });
     } catch (cause) {
-      announceFailure('The setting was not changed', cause);
+      announceFailure(t('The setting was not changed'), cause);
     }
     again();
   };
   return (
     <section className={classes.section}>
       <Switch
-        label="Administrators may act as members"
-        description="For an hour at most and with a reason, to help. The member gets a mail, and what they change bears both names. Roles with the permission may, too."
+        label={t('Administrators may act as members')}
+        description={t(
+          'For an hour at most and with a reason, to help. The member gets a mail, and what they change bears both names. Roles with the permission may, too.',
+        )}
         checked={answer?.isAllowed ?? false}
         disabled={!answer}
         onChange={(event) => void allow(event.currentTarget.checked)}

@@ -5,6 +5,7 @@ import { announceFailure } from '../records/announce.tsx';
 import settings from '../settings/settings.module.css';
 import { revokeKey, type Key } from './calls.ts';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 interface KeyTableProps {
   keys: Key[];
@@ -17,13 +18,13 @@ const day = (moment: string): string => new Date(moment).toLocaleDateString(unde
 export function KeyTable({ keys, onRevoked }: KeyTableProps) {
   const revoke = (key: Key) =>
     modals.openConfirmModal({
-      title: `Revoke “${key.name}”?`,
-      children: 'Whatever uses it is refused from now on. It cannot be had back.',
-      labels: { confirm: 'Revoke', cancel: 'Keep it' },
+      title: t('Revoke “{name}”?', { name: key.name }),
+      children: t('Whatever uses it is refused from now on. It cannot be had back.'),
+      labels: { confirm: t('Revoke'), cancel: t('Keep it') },
       confirmProps: { color: 'red' },
       onConfirm: () =>
         void revokeKey(key.id)
-          .catch((cause: unknown) => announceFailure(`“${key.name}” was not revoked`, cause))
+          .catch((cause: unknown) => announceFailure(t('“{name}” was not revoked', { name: key.name }), cause))
           .finally(onRevoked),
     });
   return (
@@ -31,14 +32,14 @@ export function KeyTable({ keys, onRevoked }: KeyTableProps) {
       <Table className={settings.table}>
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>Name</Table.Th>
-            <Table.Th>Begins with</Table.Th>
-            <Table.Th>Acts as</Table.Th>
-            <Table.Th className={settings.wideOnly}>Requests a minute</Table.Th>
-            <Table.Th>Last used</Table.Th>
-            <Table.Th>Expires</Table.Th>
+            <Table.Th>{t('Name')}</Table.Th>
+            <Table.Th>{t('Begins with')}</Table.Th>
+            <Table.Th>{t('Acts as')}</Table.Th>
+            <Table.Th className={settings.wideOnly}>{t('Requests a minute')}</Table.Th>
+            <Table.Th>{t('Last used')}</Table.Th>
+            <Table.Th>{t('Expires')}</Table.Th>
             <Table.Th>
-              <span className="visually-hidden">Actions</span>
+              <span className="visually-hidden">{t('Actions')}</span>
             </Table.Th>
           </Table.Tr>
         </Table.Thead>
@@ -51,11 +52,15 @@ export function KeyTable({ keys, onRevoked }: KeyTableProps) {
               </Table.Td>
               <Table.Td>{key.role ?? key.memberName}</Table.Td>
               <Table.Td className={settings.wideOnly}>{key.rateLimit}</Table.Td>
-              <Table.Td>{key.lastUsedAt ? formatRelative(key.lastUsedAt) : 'Never'}</Table.Td>
-              <Table.Td>{key.expiresAt ? day(key.expiresAt) : 'Never'}</Table.Td>
+              <Table.Td>{key.lastUsedAt ? formatRelative(key.lastUsedAt) : t('Never')}</Table.Td>
+              <Table.Td>{key.expiresAt ? day(key.expiresAt) : t('Never')}</Table.Td>
               <Table.Td align="right">
-                <Button variant="default" aria-label={`Revoke ${key.name}`} onClick={() => revoke(key)}>
-                  Revoke
+                <Button
+                  variant="default"
+                  aria-label={t('Revoke {name}', { name: key.name })}
+                  onClick={() => revoke(key)}
+                >
+                  {t('Revoke')}
                 </Button>
               </Table.Td>
             </Table.Tr>

@@ -6,6 +6,7 @@ import { KeyTable } from './KeyTable.tsx';
 import { NewKeyForm } from './NewKeyForm.tsx';
 import { SecurityFrame } from './SecurityFrame.tsx';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 /** The keys of programs, for those who may manage them. */
 export function KeysPage() {
@@ -13,17 +14,17 @@ export function KeysPage() {
   const choices = useInquiry('roles', () => rolesFor('API_KEYS'));
   const add = () =>
     modals.open({
-      title: 'New API key',
+      title: t('New API key'),
       onClose: again,
       children: <NewKeyForm roles={choices.answer ?? []} create={createApiKey} onDone={() => modals.closeAll()} />,
     });
   return (
-    <SecurityFrame label="API keys">
+    <SecurityFrame label={t('API keys')}>
       <Group justify="space-between" mb={4}>
-        <h2 className={classes.heading}>API keys</h2>
+        <h2 className={classes.heading}>{t('API keys')}</h2>
         {answer ? (
           <Button onClick={add} disabled={!choices.answer}>
-            New key
+            {t('New key')}
           </Button>
         ) : null}
       </Group>
@@ -34,7 +35,9 @@ export function KeysPage() {
       ) : !answer ? (
         <Skeleton height={120} />
       ) : answer.length === 0 ? (
-        <p className={classes.note}>None yet. A program signs in with a key and may do what the key’s role may.</p>
+        <p className={classes.note}>
+          {t('None yet. A program signs in with a key and may do what the key’s role may.')}
+        </p>
       ) : (
         <KeyTable keys={answer} onRevoked={again} />
       )}

@@ -4,6 +4,7 @@ import { toFailure, type Failure } from '../api/failure.ts';
 import type { NewKey, Role } from './calls.ts';
 import { Copy } from './Secret.tsx';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 export interface KeyDraft {
   name: string;
@@ -20,10 +21,10 @@ interface NewKeyFormProps {
 }
 
 const LIFETIMES = [
-  { value: '30', label: '30 days' },
-  { value: '90', label: '90 days' },
-  { value: '365', label: 'A year' },
-  { value: '', label: 'Never' },
+  { value: '30', label: t('30 days') },
+  { value: '90', label: t('90 days') },
+  { value: '365', label: t('A year') },
+  { value: '', label: t('Never') },
 ];
 const DAY_MS = 86_400_000;
 
@@ -53,13 +54,13 @@ export function NewKeyForm({ roles, create, onDone }: NewKeyFormProps) {
   if (made)
     return (
       <div className={classes.setUp}>
-        <p className={classes.note}>Copy it now: it is shown only this once, and only its hash is kept.</p>
-        <code className={classes.secret} aria-label="The new key">
+        <p className={classes.note}>{t('Copy it now: it is shown only this once, and only its hash is kept.')}</p>
+        <code className={classes.secret} aria-label={t('The new key')}>
           {made.secret}
         </code>
         <Group gap={8}>
-          <Copy text={made.secret} label="Copy" />
-          <Button onClick={onDone}>Done</Button>
+          <Copy text={made.secret} label={t('Copy')} />
+          <Button onClick={onDone}>{t('Done')}</Button>
         </Group>
       </div>
     );
@@ -71,8 +72,8 @@ export function NewKeyForm({ roles, create, onDone }: NewKeyFormProps) {
         </Alert>
       ) : null}
       <TextInput
-        label="Name"
-        description="What it is for"
+        label={t('Name')}
+        description={t('What it is for')}
         value={name}
         onChange={(event) => setName(event.currentTarget.value)}
         data-autofocus
@@ -80,18 +81,24 @@ export function NewKeyForm({ roles, create, onDone }: NewKeyFormProps) {
       {roles ? (
         <>
           <Select
-            label="Role"
-            description="What it may do"
+            label={t('Role')}
+            description={t('What it may do')}
             data={roles.map((role) => ({ value: role.id, label: role.name }))}
             value={roleId}
             onChange={(value) => setRoleId(value ?? '')}
             allowDeselect={false}
           />
-          <NumberInput label="Requests a minute" value={rateLimit} onChange={setRateLimit} min={1} max={1_000_000} />
+          <NumberInput
+            label={t('Requests a minute')}
+            value={rateLimit}
+            onChange={setRateLimit}
+            min={1}
+            max={1_000_000}
+          />
         </>
       ) : null}
       <Select
-        label="Expires"
+        label={t('Expires')}
         data={LIFETIMES}
         value={days}
         onChange={(value) => setDays(value ?? '')}
@@ -99,10 +106,10 @@ export function NewKeyForm({ roles, create, onDone }: NewKeyFormProps) {
       />
       <Group gap={8} justify="flex-end">
         <Button variant="default" onClick={onDone}>
-          Cancel
+          {t('Cancel')}
         </Button>
         <Button type="submit" loading={busy} disabled={name.trim() === ''}>
-          Create
+          {t('Create')}
         </Button>
       </Group>
     </form>

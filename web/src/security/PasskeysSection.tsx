@@ -10,6 +10,7 @@ import { askProof } from './askProof.tsx';
 import { passkeys, removePasskey, renamePasskey, type Passkey } from './calls.ts';
 import { RecoveryCodes } from './Secret.tsx';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 /** Keys of the member's devices, each of which signs in by itself. */
 export function PasskeysSection({ onChanged }: { onChanged: () => void }) {
@@ -20,24 +21,24 @@ export function PasskeysSection({ onChanged }: { onChanged: () => void }) {
     onChanged();
   };
   const add = () =>
-    askProof('Add a passkey', 'Continue', async (proof) => {
+    askProof(t('Add a passkey'), t('Continue'), async (proof) => {
       setCodes(await addPasskey(proof));
       changed();
     });
   const remove = ({ id, name }: Passkey) =>
-    askProof(`Remove “${name}”?`, 'Remove', async (proof) => {
+    askProof(t('Remove “{name}”?', { name }), t('Remove'), async (proof) => {
       await removePasskey(id, proof);
       changed();
     });
   const rename = (passkey: Passkey) =>
     modals.open({
-      title: 'Name the passkey',
+      title: t('Name the passkey'),
       children: (
         <Rename
           passkey={passkey}
           onNamed={(name) =>
             void renamePasskey(passkey.id, name)
-              .catch((cause: unknown) => announceFailure('The passkey was not renamed', cause))
+              .catch((cause: unknown) => announceFailure(t('The passkey was not renamed'), cause))
               .finally(again)
           }
         />
@@ -48,11 +49,11 @@ export function PasskeysSection({ onChanged }: { onChanged: () => void }) {
     <section className={classes.section} aria-labelledby="passkeys">
       <Group justify="space-between" mb={4}>
         <h2 className={classes.heading} id="passkeys">
-          Passkeys
+          {t('Passkeys')}
         </h2>
         {isPossible ? (
           <Button variant="default" onClick={add}>
-            Add a passkey
+            {t('Add a passkey')}
           </Button>
         ) : null}
       </Group>
@@ -66,24 +67,25 @@ export function PasskeysSection({ onChanged }: { onChanged: () => void }) {
         <Skeleton height={60} />
       ) : !isPossible && answer.passkeys.length === 0 ? (
         <p className={classes.note}>
-          Browsers keep passkeys over https or on localhost. Reach Relvar at such an address to make one.
+          {t('Browsers keep passkeys over https or on localhost. Reach Relvar at such an address to make one.')}
         </p>
       ) : answer.passkeys.length === 0 ? (
         <p className={classes.note}>
-          None. With a passkey you sign in by finger, face or PIN of your device, without a password; it cannot be
-          guessed or fished for. Signing in with the password then asks for it, too.
+          {t(
+            'None. With a passkey you sign in by finger, face or PIN of your device, without a password; it cannot be guessed or fished for. Signing in with the password then asks for it, too.',
+          )}
         </p>
       ) : (
         <div className={classes.scroll}>
           <Table className={settings.table}>
             <Table.Thead>
               <Table.Tr>
-                <Table.Th>Name</Table.Th>
-                <Table.Th className={settings.wideOnly}>Kept</Table.Th>
-                <Table.Th className={settings.wideOnly}>Added</Table.Th>
-                <Table.Th>Last used</Table.Th>
+                <Table.Th>{t('Name')}</Table.Th>
+                <Table.Th className={settings.wideOnly}>{t('Kept')}</Table.Th>
+                <Table.Th className={settings.wideOnly}>{t('Added')}</Table.Th>
+                <Table.Th>{t('Last used')}</Table.Th>
                 <Table.Th>
-                  <span className="visually-hidden">Actions</span>
+                  <span className="visually-hidden">{t('Actions')}</span>
                 </Table.Th>
               </Table.Tr>
             </Table.Thead>
@@ -92,22 +94,26 @@ export function PasskeysSection({ onChanged }: { onChanged: () => void }) {
                 <Table.Tr key={passkey.id}>
                   <Table.Td>{passkey.name}</Table.Td>
                   <Table.Td className={settings.wideOnly}>
-                    {passkey.isSynced ? 'On all your devices' : 'On one device'}
+                    {passkey.isSynced ? t('On all your devices') : t('On one device')}
                   </Table.Td>
                   <Table.Td className={settings.wideOnly}>{formatRelative(passkey.createdAt)}</Table.Td>
-                  <Table.Td>{passkey.lastUsedAt ? formatRelative(passkey.lastUsedAt) : 'Never'}</Table.Td>
+                  <Table.Td>{passkey.lastUsedAt ? formatRelative(passkey.lastUsedAt) : t('Never')}</Table.Td>
                   <Table.Td align="right">
                     <Group gap={8} justify="flex-end" wrap="nowrap">
-                      <Button variant="default" aria-label={`Rename ${passkey.name}`} onClick={() => rename(passkey)}>
-                        Rename
+                      <Button
+                        variant="default"
+                        aria-label={t('Rename {name}', { name: passkey.name })}
+                        onClick={() => rename(passkey)}
+                      >
+                        {t('Rename')}
                       </Button>
                       <Button
                         variant="default"
                         color="red"
-                        aria-label={`Remove ${passkey.name}`}
+                        aria-label={t('Remove {name}', { name: passkey.name })}
                         onClick={() => remove(passkey)}
                       >
-                        Remove
+                        {t('Remove')}
                       </Button>
                     </Group>
                   </Table.Td>
@@ -131,8 +137,8 @@ function Rename({ passkey, onNamed }: { passkey: Passkey; onNamed: (name: string
   return (
     <form className={classes.form} onSubmit={submit} noValidate>
       <TextInput
-        label="Name"
-        description="By which you know the device again"
+        label={t('Name')}
+        description={t('By which you know the device again')}
         maxLength={100}
         value={name}
         onChange={(event) => setName(event.currentTarget.value)}
@@ -140,10 +146,10 @@ function Rename({ passkey, onNamed }: { passkey: Passkey; onNamed: (name: string
       />
       <Group gap={8} justify="flex-end">
         <Button variant="default" onClick={() => modals.closeAll()}>
-          Cancel
+          {t('Cancel')}
         </Button>
         <Button type="submit" disabled={name.trim() === ''}>
-          Save
+          {t('Save')}
         </Button>
       </Group>
     </form>

@@ -6,6 +6,7 @@ import { toFailure, type Failure } from '../api/failure.ts';
 import { askProof } from './askProof.tsx';
 import { changePassword, type Proof } from './calls.ts';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 interface PasswordSectionProps {
   /** Whether there is one, which is then asked. */
@@ -19,17 +20,17 @@ export function PasswordSection({ hasPassword, onChanged }: PasswordSectionProps
   const [busy, setBusy] = useState(false);
   const form = useForm({
     initialValues: { current: '', next: '' },
-    validate: { next: (value) => (value.length < 10 ? 'Use at least ten characters.' : null) },
+    validate: { next: (value) => (value.length < 10 ? t('Use at least ten characters.') : null) },
   });
   const change = async (proof: Proof, next: string) => {
     await changePassword(proof, next);
     form.reset();
-    notifications.show({ message: 'Your password is changed. Everywhere else you are signed out.' });
+    notifications.show({ message: t('Your password is changed. Everywhere else you are signed out.') });
     onChanged();
   };
   const submit = form.onSubmit(async ({ current, next }) => {
     if (!hasPassword) {
-      askProof('Set a password', 'Set password', (proof) => change(proof, next));
+      askProof(t('Set a password'), t('Set password'), (proof) => change(proof, next));
       return;
     }
     setBusy(true);
@@ -44,7 +45,7 @@ export function PasswordSection({ hasPassword, onChanged }: PasswordSectionProps
   return (
     <section className={classes.section} aria-labelledby="password">
       <h2 className={classes.heading} id="password">
-        Password
+        {t('Password')}
       </h2>
       <form className={classes.form} onSubmit={submit} noValidate>
         {failure ? (
@@ -53,19 +54,23 @@ export function PasswordSection({ hasPassword, onChanged }: PasswordSectionProps
           </Alert>
         ) : null}
         {hasPassword ? (
-          <PasswordInput label="Present password" autoComplete="current-password" {...form.getInputProps('current')} />
+          <PasswordInput
+            label={t('Present password')}
+            autoComplete="current-password"
+            {...form.getInputProps('current')}
+          />
         ) : (
-          <p className={classes.note}>You have none: you sign in by other means.</p>
+          <p className={classes.note}>{t('You have none: you sign in by other means.')}</p>
         )}
         <PasswordInput
-          label="New password"
-          description="At least ten characters. Several words are easy to remember and hard to guess."
+          label={t('New password')}
+          description={t('At least ten characters. Several words are easy to remember and hard to guess.')}
           autoComplete="new-password"
           {...form.getInputProps('next')}
         />
         <div>
           <Button type="submit" loading={busy}>
-            {hasPassword ? 'Change password' : 'Set a password'}
+            {hasPassword ? t('Change password') : t('Set a password')}
           </Button>
         </div>
       </form>

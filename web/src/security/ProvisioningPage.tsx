@@ -19,6 +19,8 @@ import {
 import { Copy } from './Secret.tsx';
 import { SecurityFrame } from './SecurityFrame.tsx';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 type Act = (problem: string, work: () => Promise<unknown>) => void;
 
@@ -30,7 +32,7 @@ export function ProvisioningPage() {
       .catch((cause: unknown) => announceFailure(problem, cause))
       .finally(again);
   return (
-    <SecurityFrame label="Provisioning">
+    <SecurityFrame label={t('Provisioning')}>
       {failure ? (
         <Alert color="red" role="alert">
           {failure.message} {failure.hint}
@@ -53,27 +55,35 @@ function Connection({ provisioning: { users, domains } }: { provisioning: Provis
   return (
     <section className={classes.section} aria-labelledby="connection">
       <h2 className={classes.heading} id="connection">
-        Connect a directory
+        {t('Connect a directory')}
       </h2>
       <div className={classes.rules}>
         <p className={classes.note}>
-          A directory such as Entra ID or Okta keeps members and their groups by SCIM 2.0: who is taken on there is a
-          member here, and who leaves is out at once. Give it this address and a token.
+          {t(
+            'A directory such as Entra ID or Okta keeps members and their groups by SCIM 2.0: who is taken on there is a member here, and who leaves is out at once. Give it this address and a token.',
+          )}
         </p>
         <Group gap={8} wrap="nowrap">
-          <code className={classes.secret} aria-label="Address for the directory">
+          <code className={classes.secret} aria-label={t('Address for the directory')}>
             {address}
           </code>
-          <Copy text={address} label="Copy" />
+          <Copy text={address} label={t('Copy')} />
         </Group>
         <p className={classes.note}>
           {domains.length === 0 ? (
             <>
-              It makes members for approved domains only, and there is none yet: ask for the approval under{' '}
-              <Link to="/settings/members">Members</Link>.
+              <Trans
+                text={
+                  'It makes members for approved domains only, and there is none yet: ask for the approval under <0>Members</0>.'
+                }
+                tags={{ 0: <Link to="/settings/members" /> }}
+              />
             </>
           ) : (
-            `It makes members with addresses at ${domains.join(', ')}. ${users === 1 ? 'One member comes' : `${users} members come`} from it now.`
+            t(
+              '{users, plural, one {It makes members with addresses at {domains}. One member comes from it now.} other {It makes members with addresses at {domains}. # members come from it now.}}',
+              { users, domains: domains.join(', ') },
+            )
           )}
         </p>
       </div>
@@ -84,7 +94,7 @@ function Connection({ provisioning: { users, domains } }: { provisioning: Provis
 function Tokens({ tokens, act, again }: { tokens: ScimToken[]; act: Act; again: () => void }) {
   const add = () =>
     modals.open({
-      title: 'New token for a directory',
+      title: t('New token for a directory'),
       onClose: again,
       children: (
         <NewKeyForm
@@ -95,38 +105,38 @@ function Tokens({ tokens, act, again }: { tokens: ScimToken[]; act: Act; again: 
     });
   const revoke = ({ id, name }: ScimToken) =>
     modals.openConfirmModal({
-      title: `Revoke “${name}”?`,
-      children: 'The directory that uses it changes nothing here any more. Members that came by it stay.',
-      labels: { confirm: 'Revoke', cancel: 'Keep it' },
+      title: t('Revoke “{name}”?', { name }),
+      children: t('The directory that uses it changes nothing here any more. Members that came by it stay.'),
+      labels: { confirm: t('Revoke'), cancel: t('Keep it') },
       confirmProps: { color: 'red' },
-      onConfirm: () => act(`“${name}” was not revoked`, () => revokeScimToken(id)),
+      onConfirm: () => act(t('“{name}” was not revoked', { name }), () => revokeScimToken(id)),
     });
   return (
     <section className={classes.section} aria-labelledby="scim-tokens">
       <Group justify="space-between" mb={4}>
         <h2 className={classes.heading} id="scim-tokens">
-          Tokens
+          {t('Tokens')}
         </h2>
         <Button variant={tokens.length === 0 ? 'filled' : 'default'} onClick={add}>
-          New token
+          {t('New token')}
         </Button>
       </Group>
       {tokens.length === 0 ? (
         <p className={classes.note}>
-          None yet. Whoever has one makes and removes members, so it belongs to the directory alone.
+          {t('None yet. Whoever has one makes and removes members, so it belongs to the directory alone.')}
         </p>
       ) : (
         <div className={classes.scroll}>
           <Table className={settings.table}>
             <Table.Thead>
               <Table.Tr>
-                <Table.Th>Name</Table.Th>
-                <Table.Th>Begins with</Table.Th>
-                <Table.Th className={settings.wideOnly}>Made by</Table.Th>
-                <Table.Th>Last used</Table.Th>
-                <Table.Th>Expires</Table.Th>
+                <Table.Th>{t('Name')}</Table.Th>
+                <Table.Th>{t('Begins with')}</Table.Th>
+                <Table.Th className={settings.wideOnly}>{t('Made by')}</Table.Th>
+                <Table.Th>{t('Last used')}</Table.Th>
+                <Table.Th>{t('Expires')}</Table.Th>
                 <Table.Th>
-                  <span className="visually-hidden">Actions</span>
+                  <span className="visually-hidden">{t('Actions')}</span>
                 </Table.Th>
               </Table.Tr>
             </Table.Thead>
@@ -138,11 +148,15 @@ function Tokens({ tokens, act, again }: { tokens: ScimToken[]; act: Act; again: 
                     <code>{each.prefix}…</code>
                   </Table.Td>
                   <Table.Td className={settings.wideOnly}>{each.createdByName ?? '–'}</Table.Td>
-                  <Table.Td>{each.lastUsedAt ? formatRelative(each.lastUsedAt) : 'Never'}</Table.Td>
-                  <Table.Td>{each.expiresAt ? formatDay(each.expiresAt.slice(0, 10)) : 'Never'}</Table.Td>
+                  <Table.Td>{each.lastUsedAt ? formatRelative(each.lastUsedAt) : t('Never')}</Table.Td>
+                  <Table.Td>{each.expiresAt ? formatDay(each.expiresAt.slice(0, 10)) : t('Never')}</Table.Td>
                   <Table.Td align="right">
-                    <Button variant="default" aria-label={`Revoke ${each.name}`} onClick={() => revoke(each)}>
-                      Revoke
+                    <Button
+                      variant="default"
+                      aria-label={t('Revoke {name}', { name: each.name })}
+                      onClick={() => revoke(each)}
+                    >
+                      {t('Revoke')}
                     </Button>
                   </Table.Td>
                 </Table.Tr>
@@ -160,29 +174,30 @@ function Groups({ provisioning, act }: { provisioning: Provisioning; act: Act })
   return (
     <section className={classes.section} aria-labelledby="scim-groups">
       <h2 className={classes.heading} id="scim-groups">
-        Groups of the directory
+        {t('Groups of the directory')}
       </h2>
       {groups.length === 0 ? (
         <p className={classes.note}>
-          None yet. Groups that the directory sends stand here, and you say which role or team each gives.
+          {t('None yet. Groups that the directory sends stand here, and you say which role or team each gives.')}
         </p>
       ) : (
         <>
           <p className={classes.note}>
-            A member has one role: that of the group with the lowest order. Who is in none of them gets the default
-            role.
+            {t(
+              'A member has one role: that of the group with the lowest order. Who is in none of them gets the default role.',
+            )}
           </p>
           <div className={classes.scroll}>
             <Table className={settings.table}>
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>Group</Table.Th>
-                  <Table.Th>Members</Table.Th>
-                  <Table.Th>Role</Table.Th>
-                  <Table.Th>Team</Table.Th>
-                  <Table.Th>Order</Table.Th>
+                  <Table.Th>{t('Group')}</Table.Th>
+                  <Table.Th>{t('Members')}</Table.Th>
+                  <Table.Th>{t('Role')}</Table.Th>
+                  <Table.Th>{t('Team')}</Table.Th>
+                  <Table.Th>{t('Order')}</Table.Th>
                   <Table.Th>
-                    <span className="visually-hidden">Actions</span>
+                    <span className="visually-hidden">{t('Actions')}</span>
                   </Table.Th>
                 </Table.Tr>
               </Table.Thead>
@@ -208,14 +223,14 @@ interface GroupRowProps {
 function GroupRow({ group, provisioning: { roles, teams }, act }: GroupRowProps) {
   const { displayName } = group;
   const map = (change: Partial<ScimGroup>) =>
-    act(`What “${displayName}” gives was not changed`, () => mapScimGroup({ ...group, ...change }));
+    act(t('What “{displayName}” gives was not changed', { displayName }), () => mapScimGroup({ ...group, ...change }));
   const remove = () =>
     modals.openConfirmModal({
-      title: `Forget “${displayName}”?`,
-      children: 'Its members lose what it gives. The directory makes it anew if it still has it.',
-      labels: { confirm: 'Forget', cancel: 'Keep it' },
+      title: t('Forget “{displayName}”?', { displayName }),
+      children: t('Its members lose what it gives. The directory makes it anew if it still has it.'),
+      labels: { confirm: t('Forget'), cancel: t('Keep it') },
       confirmProps: { color: 'red' },
-      onConfirm: () => act(`“${displayName}” was not forgotten`, () => removeScimGroup(group.id)),
+      onConfirm: () => act(t('“{displayName}” was not forgotten', { displayName }), () => removeScimGroup(group.id)),
     });
   const choices = (all: { id: string; name: string }[]) => all.map(({ id, name }) => ({ value: id, label: name }));
   return (
@@ -224,8 +239,8 @@ function GroupRow({ group, provisioning: { roles, teams }, act }: GroupRowProps)
       <Table.Td>{group.members}</Table.Td>
       <Table.Td>
         <Select
-          aria-label={`Role that ${displayName} gives`}
-          placeholder="None"
+          aria-label={t('Role that {displayName} gives', { displayName })}
+          placeholder={t('None')}
           className={classes.choice}
           data={choices(roles)}
           value={group.roleId}
@@ -235,8 +250,8 @@ function GroupRow({ group, provisioning: { roles, teams }, act }: GroupRowProps)
       </Table.Td>
       <Table.Td>
         <Select
-          aria-label={`Team that ${displayName} gives`}
-          placeholder="None"
+          aria-label={t('Team that {displayName} gives', { displayName })}
+          placeholder={t('None')}
           className={classes.choice}
           data={choices(teams)}
           value={group.teamId}
@@ -247,7 +262,7 @@ function GroupRow({ group, provisioning: { roles, teams }, act }: GroupRowProps)
       <Table.Td>
         <NumberInput
           key={group.position}
-          aria-label={`Order of ${displayName}`}
+          aria-label={t('Order of {displayName}', { displayName })}
           className={classes.order}
           defaultValue={group.position}
           allowDecimal={false}
@@ -260,8 +275,8 @@ function GroupRow({ group, provisioning: { roles, teams }, act }: GroupRowProps)
         />
       </Table.Td>
       <Table.Td align="right">
-        <Button variant="default" aria-label={`Forget ${displayName}`} onClick={remove}>
-          Forget
+        <Button variant="default" aria-label={t('Forget {displayName}', { displayName })} onClick={remove}>
+          {t('Forget')}
         </Button>
       </Table.Td>
     </Table.Tr>

@@ -13,6 +13,7 @@ import {
 import { RecoveryCodes } from './Secret.tsx';
 import classes from './security.module.css';
 import { SetUpSecondFactor } from './SetUpSecondFactor.tsx';
+import { t } from '../language/t.ts';
 
 interface SecondFactorSectionProps {
   inquiry: Inquiry<SecondFactorState>;
@@ -24,19 +25,19 @@ export function SecondFactorSection({ inquiry: { answer: state, failure, again }
   const [codes, setCodes] = useState<string[] | null>(null);
 
   const begin = () =>
-    askProof('Turn on the second factor', 'Continue', async (proof) => setSetUp(await beginSecondFactor(proof)));
+    askProof(t('Turn on the second factor'), t('Continue'), async (proof) => setSetUp(await beginSecondFactor(proof)));
   const confirm = async (code: string) => {
     setCodes(await confirmSecondFactor(code));
     setSetUp(null);
     again();
   };
   const renew = () =>
-    askProof('New recovery codes', 'Make new codes', async (proof) => {
+    askProof(t('New recovery codes'), t('Make new codes'), async (proof) => {
       setCodes(await makeRecoveryCodes(proof));
       again();
     });
   const end = () =>
-    askProof('Turn off the second factor', 'Turn off', async (proof) => {
+    askProof(t('Turn off the second factor'), t('Turn off'), async (proof) => {
       await endSecondFactor(proof);
       again();
     });
@@ -44,7 +45,7 @@ export function SecondFactorSection({ inquiry: { answer: state, failure, again }
   return (
     <section className={classes.section} aria-labelledby="second-factor">
       <h2 className={classes.heading} id="second-factor">
-        Second factor
+        {t('Second factor')}
       </h2>
       {failure ? (
         <Alert color="red" role="alert">
@@ -59,16 +60,22 @@ export function SecondFactorSection({ inquiry: { answer: state, failure, again }
       ) : state.isOn ? (
         <div className={classes.setUp}>
           <p className={classes.note}>
-            On: signing in asks for a code of your app{state.passkeys > 0 ? ' or a passkey' : ''}. {state.codesLeft} of
-            your recovery codes are left.
+            {state.passkeys > 0
+              ? t(
+                  'On: signing in asks for a code of your app or a passkey. {codesLeft} of your recovery codes are left.',
+                  { codesLeft: state.codesLeft },
+                )
+              : t('On: signing in asks for a code of your app. {codesLeft} of your recovery codes are left.', {
+                  codesLeft: state.codesLeft,
+                })}
           </p>
           <Group gap={8}>
             <Button variant="default" onClick={renew}>
-              New recovery codes
+              {t('New recovery codes')}
             </Button>
             {state.isEnforced && state.passkeys === 0 ? null : (
               <Button variant="default" color="red" onClick={end}>
-                Turn off
+                {t('Turn off')}
               </Button>
             )}
           </Group>
@@ -77,16 +84,21 @@ export function SecondFactorSection({ inquiry: { answer: state, failure, again }
         <div className={classes.setUp}>
           <p className={classes.note}>
             {state.passkeys > 0
-              ? `Your passkeys are a second factor already. An app that shows codes is for devices that have none of them. ${state.codesLeft} of your recovery codes are left.`
-              : 'Off. With it, signing in asks for a code that an app on your phone shows, so that your password alone is of no use to others.'}
+              ? t(
+                  'Your passkeys are a second factor already. An app that shows codes is for devices that have none of them. {codesLeft} of your recovery codes are left.',
+                  { codesLeft: state.codesLeft },
+                )
+              : t(
+                  'Off. With it, signing in asks for a code that an app on your phone shows, so that your password alone is of no use to others.',
+                )}
           </p>
           <Group gap={8}>
             <Button variant={state.passkeys > 0 ? 'default' : 'filled'} onClick={begin}>
-              {state.passkeys > 0 ? 'Add an app' : 'Turn on'}
+              {state.passkeys > 0 ? t('Add an app') : t('Turn on')}
             </Button>
             {state.passkeys > 0 ? (
               <Button variant="default" onClick={renew}>
-                New recovery codes
+                {t('New recovery codes')}
               </Button>
             ) : null}
           </Group>

@@ -14,16 +14,17 @@ import type { ReactNode } from 'react';
 import { useMay } from '../model/store.ts';
 import frame from '../settings/frame.module.css';
 import settings from '../settings/settings.module.css';
+import { t } from '../language/t.ts';
 
 const SECTIONS = [
-  { to: '/settings/security', label: 'Your sign-in', icon: IconFingerprint },
-  { to: '/settings/keys', label: 'API keys', icon: IconKey },
-  { to: '/settings/webhooks', label: 'Webhooks', icon: IconWebhook },
-  { to: '/settings/apps', label: 'Apps', icon: IconApps },
-  { to: '/settings/database-access', label: 'Database access', icon: IconDatabase },
-  { to: '/settings/provisioning', label: 'Provisioning', icon: IconUsersPlus },
-  { to: '/settings/sign-in', label: 'Members’ sign-in', icon: IconUserCheck },
-  { to: '/settings/sign-ins', label: 'Workspace', icon: IconLogin2 },
+  { to: '/settings/security', label: t('Your sign-in'), icon: IconFingerprint },
+  { to: '/settings/keys', label: t('API keys'), icon: IconKey },
+  { to: '/settings/webhooks', label: t('Webhooks'), icon: IconWebhook },
+  { to: '/settings/apps', label: t('Apps'), icon: IconApps },
+  { to: '/settings/database-access', label: t('Database access'), icon: IconDatabase },
+  { to: '/settings/provisioning', label: t('Provisioning'), icon: IconUsersPlus },
+  { to: '/settings/sign-in', label: t('Members’ sign-in'), icon: IconUserCheck },
+  { to: '/settings/sign-ins', label: t('Workspace'), icon: IconLogin2 },
 ] as const;
 
 interface SecurityFrameProps {
@@ -44,9 +45,9 @@ export function SecurityFrame({ label, children }: SecurityFrameProps) {
       <header className={frame.header}>
         <h1 className={frame.title}>
           <IconShieldLock size={18} stroke={1.75} aria-hidden />
-          Security
+          {t('Security')}
         </h1>
-        <nav className={frame.sections} aria-label="Security">
+        <nav className={frame.sections} aria-label={t('Security')}>
           {SECTIONS.filter(({ to }) => isOpen[to] ?? true).map(({ to, label: name, icon: SectionIcon }) => (
             <Link key={to} to={to} className={frame.section} activeOptions={{ exact: true, includeSearch: false }}>
               <SectionIcon size={15} stroke={1.75} aria-hidden />

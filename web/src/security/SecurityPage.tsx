@@ -10,15 +10,18 @@ import { SecurityFrame } from './SecurityFrame.tsx';
 import classes from './security.module.css';
 import { SessionsSection } from './SessionsSection.tsx';
 import { TokensSection } from './TokensSection.tsx';
+import { t } from '../language/t.ts';
 
 /** How the member signs in, and where they are signed in. */
 export function SecurityPage() {
   const isActing = useSession((state) => Boolean(state.identity?.impersonator));
   return (
-    <SecurityFrame label="Your sign-in">
+    <SecurityFrame label={t('Your sign-in')}>
       {isActing ? (
         <p className={classes.note}>
-          How a member signs in is the member’s alone, also while you act as them. Return to yourself to see your own.
+          {t(
+            'How a member signs in is the member’s alone, also while you act as them. Return to yourself to see your own.',
+          )}
         </p>
       ) : (
         <OwnSections />

@@ -13,16 +13,18 @@ import {
   type SecuritySettings,
 } from './calls.ts';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 /** Hours, as people say them. What the workspace has in psql beside these is offered, too. */
 const LENGTHS = [1, 8, 12, 24, 72, 168, 336, 720, 1440, 2160, 4320, 8760];
 const DAYS = [0, 1, 7, 14, 30, 90, 365];
 
 function lengthText(hours: number): string {
-  if (hours < 24 || hours % 24 !== 0) return hours === 1 ? '1 hour' : `${hours} hours`;
-  return hours === 24 ? '1 day' : `${hours / 24} days`;
+  if (hours < 24 || hours % 24 !== 0) return hours === 1 ? t('1 hour') : t('{hours} hours', { hours });
+  return hours === 24 ? t('1 day') : t('{hours} days', { hours: hours / 24 });
 }
-const daysText = (days: number): string => (days === 0 ? 'Not at all' : lengthText(days * 24));
+const daysText = (days: number): string => (days === 0 ? t('Not at all') : lengthText(days * 24));
 
 const choices = (offered: number[], present: number, text: (value: number) => string) =>
   [...new Set([...offered, present])]
@@ -37,7 +39,7 @@ export function SecurityRules({ onChanged }: { onChanged: () => void }) {
     try {
       await work();
     } catch (cause) {
-      announceFailure('The setting was not changed', cause);
+      announceFailure(t('The setting was not changed'), cause);
     }
     rules.again();
     onChanged();
@@ -55,12 +57,12 @@ export function SecurityRules({ onChanged }: { onChanged: () => void }) {
     <>
       <section className={classes.section} aria-labelledby="factor-rules">
         <h2 className={classes.heading} id="factor-rules">
-          Second factor
+          {t('Second factor')}
         </h2>
         <div className={classes.rules}>
           <Switch
-            label="All members sign in with a second factor"
-            description="A passkey or a code of an app. Who has none is led to set one up at the next sign-in."
+            label={t('All members sign in with a second factor')}
+            description={t('A passkey or a code of an app. Who has none is led to set one up at the next sign-in.')}
             checked={isMfaEnforced}
             onChange={(event) => {
               const { checked } = event.currentTarget;
@@ -69,8 +71,8 @@ export function SecurityRules({ onChanged }: { onChanged: () => void }) {
           />
           {isMfaEnforced ? null : (
             <MultiSelect
-              label="Members with these roles do"
-              placeholder={mfaRoleIds.length === 0 ? 'No role' : undefined}
+              label={t('Members with these roles do')}
+              placeholder={mfaRoleIds.length === 0 ? t('No role') : undefined}
               data={allRoles.answer.map((role) => ({ value: role.id, label: role.name }))}
               value={mfaRoleIds}
               onChange={(roleIds) => void change(() => setMfaRoles(roleIds))}
@@ -81,33 +83,37 @@ export function SecurityRules({ onChanged }: { onChanged: () => void }) {
       </section>
       <section className={classes.section} aria-labelledby="session-rules">
         <h2 className={classes.heading} id="session-rules">
-          How long a sign-in is good
+          {t('How long a sign-in is good')}
         </h2>
         <div className={classes.rules}>
           <Select
-            label="Members sign in again after"
+            label={t('Members sign in again after')}
             data={choices(LENGTHS, sessionHours, lengthText)}
             value={String(sessionHours)}
             allowDeselect={false}
             onChange={(value) => void change(() => setSessionRules({ ...times, sessionHours: Number(value) }))}
           />
           <Select
-            label="Or sooner, when they have not worked for"
+            label={t('Or sooner, when they have not worked for')}
             data={choices(LENGTHS, sessionIdleHours, lengthText)}
             value={String(sessionIdleHours)}
             allowDeselect={false}
             onChange={(value) => void change(() => setSessionRules({ ...times, sessionIdleHours: Number(value) }))}
           />
           <Select
-            label="A device may go without the second factor for"
+            label={t('A device may go without the second factor for')}
             data={choices(DAYS, trustedDeviceDays, daysText)}
             value={String(trustedDeviceDays)}
             allowDeselect={false}
             onChange={(value) => void change(() => setSessionRules({ ...times, trustedDeviceDays: Number(value) }))}
           />
           <p className={classes.note}>
-            Shorter times hold at once, also for who is signed in now. How people become members stands under{' '}
-            <Link to="/settings/members">Members</Link>.
+            <Trans
+              text={
+                'Shorter times hold at once, also for who is signed in now. How people become members stands under <0>Members</0>.'
+              }
+              tags={{ 0: <Link to="/settings/members" /> }}
+            />
           </p>
         </div>
       </section>
@@ -117,26 +123,30 @@ export function SecurityRules({ onChanged }: { onChanged: () => void }) {
 
 function WithoutFactor({ rules, onEnd }: { rules: SecuritySettings; onEnd: () => void }) {
   const { membersWithoutFactor: members = 0, sessionsWithoutFactor: sessions = 0 } = rules;
-  if (members === 0) return <p className={classes.note}>Every member has a second factor.</p>;
+  if (members === 0) return <p className={classes.note}>{t('Every member has a second factor.')}</p>;
   const end = () =>
     modals.openConfirmModal({
-      title: `Sign out ${sessions === 1 ? 'one session' : `${sessions} sessions`}?`,
-      children: 'Members who must have a second factor and have none are led to set one up when they sign in again.',
-      labels: { confirm: 'Sign out', cancel: 'Not now' },
+      title: t('{sessions, plural, one {Sign out one session?} other {Sign out # sessions?}}', { sessions }),
+      children: t('Members who must have a second factor and have none are led to set one up when they sign in again.'),
+      labels: { confirm: t('Sign out'), cancel: t('Not now') },
       onConfirm: onEnd,
     });
   return (
     <div className={classes.setUp}>
       <p className={classes.note}>
-        {members === 1 ? 'One member has' : `${members} members have`} no second factor
         {sessions > 0
-          ? `, and ${sessions === 1 ? 'one session goes' : `${sessions} sessions go`} on without the one that is wanted.`
-          : '.'}
+          ? t(
+              '{members, plural, one {One member has} other {# members have}} no second factor, and {sessions, plural, one {one session goes} other {# sessions go}} on without the one that is wanted.',
+              { members, sessions },
+            )
+          : t('{members, plural, one {One member has no second factor.} other {# members have no second factor.}}', {
+              members,
+            })}
       </p>
       {sessions > 0 ? (
         <div>
           <Button variant="default" onClick={end}>
-            Sign them out
+            {t('Sign them out')}
           </Button>
         </div>
       ) : null}

@@ -5,6 +5,7 @@ import settings from '../settings/settings.module.css';
 import type { Inquiry } from '../settings/useInquiry.ts';
 import { endOtherSessions, endSession, type OpenSession } from './calls.ts';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 interface SessionsSectionProps {
   inquiry: Inquiry<OpenSession[]>;
@@ -16,7 +17,7 @@ export function SessionsSection({ inquiry: { answer, failure, again } }: Session
     try {
       await work();
     } catch (cause) {
-      announceFailure('The session was not ended', cause);
+      announceFailure(t('The session was not ended'), cause);
     }
     again();
   };
@@ -24,11 +25,11 @@ export function SessionsSection({ inquiry: { answer, failure, again } }: Session
     <section className={classes.section} aria-labelledby="sessions">
       <Group justify="space-between" mb={4}>
         <h2 className={classes.heading} id="sessions">
-          Where you are signed in
+          {t('Where you are signed in')}
         </h2>
         {answer && answer.length > 1 ? (
           <Button variant="default" onClick={() => void end(endOtherSessions)}>
-            Sign out everywhere else
+            {t('Sign out everywhere else')}
           </Button>
         ) : null}
       </Group>
@@ -43,12 +44,12 @@ export function SessionsSection({ inquiry: { answer, failure, again } }: Session
           <Table className={settings.table}>
             <Table.Thead>
               <Table.Tr>
-                <Table.Th>Device</Table.Th>
-                <Table.Th>Address</Table.Th>
-                <Table.Th className={settings.wideOnly}>Workspace</Table.Th>
-                <Table.Th>Last used</Table.Th>
+                <Table.Th>{t('Device')}</Table.Th>
+                <Table.Th>{t('Address')}</Table.Th>
+                <Table.Th className={settings.wideOnly}>{t('Workspace')}</Table.Th>
+                <Table.Th>{t('Last used')}</Table.Th>
                 <Table.Th>
-                  <span className="visually-hidden">Actions</span>
+                  <span className="visually-hidden">{t('Actions')}</span>
                 </Table.Th>
               </Table.Tr>
             </Table.Thead>
@@ -59,7 +60,7 @@ export function SessionsSection({ inquiry: { answer, failure, again } }: Session
                     {session.device}{' '}
                     {session.isCurrent ? (
                       <Badge variant="light" size="sm">
-                        This device
+                        {t('This device')}
                       </Badge>
                     ) : null}
                   </Table.Td>
@@ -73,10 +74,10 @@ export function SessionsSection({ inquiry: { answer, failure, again } }: Session
                     {session.isCurrent ? null : (
                       <Button
                         variant="default"
-                        aria-label={`Sign out ${session.device}`}
+                        aria-label={t('Sign out {device}', { device: session.device })}
                         onClick={() => void end(() => endSession(session.id))}
                       >
-                        Sign out
+                        {t('Sign out')}
                       </Button>
                     )}
                   </Table.Td>

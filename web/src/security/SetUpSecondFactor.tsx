@@ -3,6 +3,7 @@ import { useState, type FormEvent } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
 import type { SetUp } from './calls.ts';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 interface SetUpSecondFactorProps {
   setUp: SetUp;
@@ -30,13 +31,13 @@ export function SetUpSecondFactor({ setUp, confirm, onCancel }: SetUpSecondFacto
 
   return (
     <form className={classes.setUp} onSubmit={(event) => void submit(event)} noValidate>
-      <p className={classes.note}>Scan this with an authenticator app, or type the secret into it.</p>
+      <p className={classes.note}>{t('Scan this with an authenticator app, or type the secret into it.')}</p>
       <img
         className={classes.qr}
         src={`data:image/svg+xml;utf8,${encodeURIComponent(setUp.qrCode)}`}
-        alt="QR code with the secret for your app"
+        alt={t('QR code with the secret for your app')}
       />
-      <code className={classes.secret} aria-label="Secret">
+      <code className={classes.secret} aria-label={t('Secret')}>
         {setUp.secret.match(/.{1,4}/g)?.join(' ')}
       </code>
       {failure ? (
@@ -45,7 +46,7 @@ export function SetUpSecondFactor({ setUp, confirm, onCancel }: SetUpSecondFacto
         </Alert>
       ) : null}
       <TextInput
-        label="Code that the app shows"
+        label={t('Code that the app shows')}
         value={code}
         onChange={(event) => setCode(event.currentTarget.value)}
         inputMode="numeric"
@@ -54,11 +55,11 @@ export function SetUpSecondFactor({ setUp, confirm, onCancel }: SetUpSecondFacto
       />
       <Group gap={8}>
         <Button type="submit" loading={busy}>
-          Turn on
+          {t('Turn on')}
         </Button>
         {onCancel ? (
           <Button variant="default" onClick={onCancel}>
-            Cancel
+            {t('Cancel')}
           </Button>
         ) : null}
       </Group>

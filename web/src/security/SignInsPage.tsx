@@ -10,6 +10,7 @@ import { ImpersonationSection } from './ImpersonationSection.tsx';
 import { SecurityFrame } from './SecurityFrame.tsx';
 import { SecurityRules } from './SecurityRules.tsx';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 /** What the workspace asks of its members' sign-in, and the audit of it, for those who may see it. */
 export function SignInsPage() {
@@ -24,12 +25,12 @@ export function SignInsPage() {
       setOlder([...older, ...page]);
       setIsAll(page.length < 100);
     } catch (cause) {
-      announceFailure('Older sign-ins were not read', cause);
+      announceFailure(t('Older sign-ins were not read'), cause);
     }
   };
   const last = events?.at(-1);
   return (
-    <SecurityFrame label="Sign-ins of the workspace">
+    <SecurityFrame label={t('Sign-ins of the workspace')}>
       {first.failure ? (
         <Alert color="red" role="alert">
           {first.failure.message} {first.failure.hint}
@@ -40,15 +41,15 @@ export function SignInsPage() {
         <>
           <SecurityRules onChanged={first.again} />
           <ImpersonationSection />
-          <h2 className={classes.heading}>Sign-ins</h2>
+          <h2 className={classes.heading}>{t('Sign-ins')}</h2>
           <div className={classes.scroll}>
             <Table className={settings.table}>
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>When</Table.Th>
-                  <Table.Th>Who</Table.Th>
-                  <Table.Th>What</Table.Th>
-                  <Table.Th>Address</Table.Th>
+                  <Table.Th>{t('When')}</Table.Th>
+                  <Table.Th>{t('Who')}</Table.Th>
+                  <Table.Th>{t('What')}</Table.Th>
+                  <Table.Th>{t('Address')}</Table.Th>
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>
@@ -65,7 +66,7 @@ export function SignInsPage() {
           </div>
           {last && !isAll && events.length >= 100 ? (
             <Button variant="default" mt={12} onClick={() => void more(last)}>
-              Older
+              {t('Older')}
             </Button>
           ) : null}
         </>

@@ -5,12 +5,13 @@ import { createPersonalToken, personalTokens } from './calls.ts';
 import { KeyTable } from './KeyTable.tsx';
 import { NewKeyForm } from './NewKeyForm.tsx';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 export function TokensSection() {
   const { answer, failure, again } = useInquiry('personal tokens', personalTokens);
   const add = () =>
     modals.open({
-      title: 'New personal token',
+      title: t('New personal token'),
       onClose: again,
       children: (
         <NewKeyForm
@@ -23,10 +24,10 @@ export function TokensSection() {
     <section className={classes.section} aria-labelledby="tokens">
       <Group justify="space-between" mb={4}>
         <h2 className={classes.heading} id="tokens">
-          Personal access tokens
+          {t('Personal access tokens')}
         </h2>
         <Button variant="default" onClick={add}>
-          New token
+          {t('New token')}
         </Button>
       </Group>
       {failure ? (
@@ -36,7 +37,7 @@ export function TokensSection() {
       ) : !answer ? (
         <Skeleton height={60} />
       ) : answer.length === 0 ? (
-        <p className={classes.note}>None. Scripts of yours use one to do what you may do, in your name.</p>
+        <p className={classes.note}>{t('None. Scripts of yours use one to do what you may do, in your name.')}</p>
       ) : (
         <KeyTable keys={answer} onRevoked={again} />
       )}

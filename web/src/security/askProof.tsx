@@ -7,6 +7,7 @@ import { signOut } from '../session/session.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { secondFactorState, type Proof } from './calls.ts';
 import classes from './security.module.css';
+import { t } from '../language/t.ts';
 
 interface AskProofProps {
   action: string;
@@ -46,7 +47,7 @@ function AskProof({ action, work }: AskProofProps) {
       ) : null}
       {hasPassword ? (
         <PasswordInput
-          label="Your password"
+          label={t('Your password')}
           value={text}
           onChange={(event) => setText(event.currentTarget.value)}
           autoComplete="current-password"
@@ -54,7 +55,7 @@ function AskProof({ action, work }: AskProofProps) {
         />
       ) : isOn ? (
         <TextInput
-          label="Code that your app shows"
+          label={t('Code that your app shows')}
           value={text}
           onChange={(event) => setText(event.currentTarget.value)}
           inputMode="numeric"
@@ -63,17 +64,17 @@ function AskProof({ action, work }: AskProofProps) {
         />
       ) : (
         <p className={classes.note}>
-          You have no password, so you must have signed in within the last ten minutes to change this.
+          {t('You have no password, so you must have signed in within the last ten minutes to change this.')}
         </p>
       )}
       <Group gap={8} justify="flex-end">
         {failure?.code === 'SIGN_IN_AGAIN' ? (
           <Button variant="default" onClick={() => void signOut()}>
-            Sign in again
+            {t('Sign in again')}
           </Button>
         ) : null}
         <Button variant="default" onClick={() => modals.closeAll()}>
-          Cancel
+          {t('Cancel')}
         </Button>
         {state.passkeys > 0 && hasPasskeys() ? (
           <Button
@@ -86,7 +87,7 @@ function AskProof({ action, work }: AskProofProps) {
               })
             }
           >
-            Use a passkey
+            {t('Use a passkey')}
           </Button>
         ) : null}
         <Button type="submit" loading={busy}>

@@ -9,6 +9,7 @@ import people from '../settings/people/people.module.css';
 import settings from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { seeAs, useSeeAs } from './seeing.ts';
+import { t } from '../language/t.ts';
 
 interface Choices {
   roles: { id: string; name: string }[];
@@ -46,7 +47,7 @@ function Choice({ onClose }: { onClose: () => void }) {
           .map(({ id, name, email }) => ({ value: id, label: name ? `${name} (${email})` : email }));
   const trouble = problem ?? (failure ? [failure.message, failure.hint].filter(Boolean).join(' ') : null);
   return (
-    <Modal opened onClose={onClose} title="See as somebody else">
+    <Modal opened onClose={onClose} title={t('See as somebody else')}>
       <form
         className={settings.form}
         onSubmit={(event) => {
@@ -55,15 +56,16 @@ function Choice({ onClose }: { onClose: () => void }) {
         }}
       >
         <p className={people.note}>
-          All pages, lists and searches are then as the role or the member has them, to read only. Private records of
-          others stay theirs.
+          {t(
+            'All pages, lists and searches are then as the role or the member has them, to read only. Private records of others stay theirs.',
+          )}
         </p>
         {answer && answer.members.length > 0 ? (
           <SegmentedControl
-            aria-label="Whose view"
+            aria-label={t('Whose view')}
             data={[
-              { value: 'role', label: 'A role' },
-              { value: 'member', label: 'A member' },
+              { value: 'role', label: t('A role') },
+              { value: 'member', label: t('A member') },
             ]}
             value={kind}
             onChange={(value) => {
@@ -74,8 +76,8 @@ function Choice({ onClose }: { onClose: () => void }) {
         ) : null}
         <Select
           key={kind}
-          label={kind === 'role' ? 'Role' : 'Member'}
-          placeholder={kind === 'role' ? 'Choose a role' : 'Choose a member'}
+          label={kind === 'role' ? t('Role') : t('Member')}
+          placeholder={kind === 'role' ? t('Choose a role') : t('Choose a member')}
           searchable
           limit={100}
           data={data}
@@ -90,10 +92,10 @@ function Choice({ onClose }: { onClose: () => void }) {
         ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button type="submit" loading={busy} disabled={!chosen}>
-            See
+            {t('See')}
           </Button>
         </Group>
       </form>

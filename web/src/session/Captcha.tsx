@@ -1,6 +1,7 @@
 import { Alert, useComputedColorScheme } from '@mantine/core';
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { useEntrance, type CaptchaSite } from './entrance.ts';
+import { t } from '../language/t.ts';
 
 /** What the scripts of all three providers offer. */
 interface Widget {
@@ -34,11 +35,11 @@ function loadWidget(kind: CaptchaSite['kind']): Promise<Widget> {
     element.async = true;
     element.onload = () => {
       const widget = (window as unknown as { [name: string]: Widget | undefined })[global];
-      if (!widget) reject(new Error(`${global} is missing`));
+      if (!widget) reject(new Error(t('{global} is missing', { global })));
       else if (widget.ready) widget.ready(() => resolve(widget));
       else resolve(widget);
     };
-    element.onerror = () => reject(new Error(`${script} was not loaded`));
+    element.onerror = () => reject(new Error(t('{script} was not loaded', { script })));
     document.head.append(element);
   });
   loading.catch(() => {
@@ -71,11 +72,16 @@ function Task({ site, onAnswer }: { site: CaptchaSite; onAnswer: (answer: string
   return (
     <>
       {isBroken ? (
-        <Alert color="red" variant="light" role="alert" title="The task that tells people from programs was not loaded">
-          Allow it in what blocks advertisements in your browser, then load the page again.
+        <Alert
+          color="red"
+          variant="light"
+          role="alert"
+          title={t('The task that tells people from programs was not loaded')}
+        >
+          {t('Allow it in what blocks advertisements in your browser, then load the page again.')}
         </Alert>
       ) : null}
-      <div ref={place} role="group" aria-label="Show that you are no program" />
+      <div ref={place} role="group" aria-label={t('Show that you are no program')} />
     </>
   );
 }

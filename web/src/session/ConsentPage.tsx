@@ -9,6 +9,8 @@ import { EntranceCard } from './EntranceCard.tsx';
 import classes from './ConsentPage.module.css';
 import { enter, signOut, type Identity, type Step } from './session.ts';
 import entrance from './SignInPage.module.css';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 interface Consent {
   app: {
@@ -63,36 +65,43 @@ export function ConsentPage() {
   });
 
   if (failure && failure.code !== 'NOT_SIGNED_IN') {
-    return <EntranceCard title="The app cannot be connected" problem={failure} />;
+    return <EntranceCard title={t('The app cannot be connected')} problem={failure} />;
   }
   if (!consent || (consent.isRemembered && consent.isAllowed && !consent.mustSignInAgain && !problem)) {
     return (
-      <EntranceCard title="Connecting…">
+      <EntranceCard title={t('Connecting…')}>
         <Skeleton height={120} />
       </EntranceCard>
     );
   }
   const { app, workspace } = consent;
   return (
-    <EntranceCard title={`Connect “${app.name}”?`} problem={problem}>
+    <EntranceCard title={t('Connect “{name}”?', { name: app.name })} problem={problem}>
       <p className={entrance.note}>
         <Origin consent={consent} />
       </p>
       {app.isApproved ? null : (
-        <Alert color="yellow" variant="light" title="Nobody has vouched for this app">
-          It registered itself and could give itself any name. Go on only if you have just asked it to connect.
+        <Alert color="yellow" variant="light" title={t('Nobody has vouched for this app')}>
+          {t('It registered itself and could give itself any name. Go on only if you have just asked it to connect.')}
         </Alert>
       )}
       <ActingAs consent={consent} />
       {!consent.isAllowed ? (
-        <Alert color="red" variant="light" role="alert" title={`${workspace.name} does not let this app in`}>
+        <Alert
+          color="red"
+          variant="light"
+          role="alert"
+          title={t('{name} does not let this app in', { name: workspace.name })}
+        >
           {consent.appWorkspaceName
-            ? `It belongs to ${consent.appWorkspaceName}. Choose that workspace above.`
-            : 'Ask somebody who keeps the keys of the workspace to allow it.'}
+            ? t('It belongs to {appWorkspaceName}. Choose that workspace above.', {
+                appWorkspaceName: consent.appWorkspaceName,
+              })
+            : t('Ask somebody who keeps the keys of the workspace to allow it.')}
         </Alert>
       ) : (
         <div>
-          <h2 className={classes.heading}>It will be able to</h2>
+          <h2 className={classes.heading}>{t('It will be able to')}</h2>
           <ul className={classes.list}>
             {consent.scopes.map(({ scope, sentence }) => (
               <li key={scope}>
@@ -102,47 +111,57 @@ export function ConsentPage() {
             ))}
             <li className={classes.never}>
               <IconShieldLock size={16} stroke={1.75} aria-hidden />
-              Never change your sign-in, keys, roles or members
+              {t('Never change your sign-in, keys, roles or members')}
             </li>
           </ul>
         </div>
       )}
       {consent.mustSignInAgain ? (
         <>
-          <p className={entrance.note}>The app wants you to prove once more who you are.</p>
+          <p className={entrance.note}>{t('The app wants you to prove once more who you are.')}</p>
           <Button size="md" fullWidth loading={busy} onClick={() => void run(() => signOut().then(signInFirst))}>
-            Sign in again
+            {t('Sign in again')}
           </Button>
         </>
       ) : consent.isAllowed ? (
         <Button size="md" fullWidth loading={busy} onClick={() => void decide(true)}>
-          Allow
+          {t('Allow')}
         </Button>
       ) : null}
       <Button size="md" variant="default" fullWidth disabled={busy} onClick={() => void decide(false)}>
-        {consent.isAllowed ? 'Deny' : 'Back to the app'}
+        {consent.isAllowed ? t('Deny') : t('Back to the app')}
       </Button>
-      <p className={classes.foot}>You can disconnect it at any time under Settings → Security.</p>
+      <p className={classes.foot}>{t('You can disconnect it at any time under Settings → Security.')}</p>
     </EntranceCard>
   );
 }
 
 /** Where the answer goes: of all that an app says of itself, the one thing that is proved. */
 function Origin({ consent: { app, redirectUri } }: { consent: Consent }) {
-  const maker = app.isOwn ? `${app.createdByName ?? 'Somebody'} has registered it for this workspace. ` : '';
-  if (redirectUri === null) return <>{maker}A device waits for your answer.</>;
+  const maker = app.isOwn
+    ? t('{createdByName} has registered it for this workspace. ', { createdByName: app.createdByName ?? t('Somebody') })
+    : '';
+  if (redirectUri === null) return <>{t('{maker}A device waits for your answer.', { maker })}</>;
   const url = new URL(redirectUri);
   if (url.protocol === 'https:')
     return (
       <>
-        {maker}You will be sent to <strong>{url.host}</strong>.
+        <Trans
+          text={'{maker}You will be sent to <0>{host}</0>.'}
+          values={{ maker, host: url.host }}
+          tags={{ 0: <strong /> }}
+        />
       </>
     );
   return url.protocol === 'http:' ? (
-    <>{maker}You will be sent to a program on this computer.</>
+    <>{t('{maker}You will be sent to a program on this computer.', { maker })}</>
   ) : (
     <>
-      {maker}You will be sent to the program that opens <strong>{url.protocol}</strong> links.
+      <Trans
+        text={'{maker}You will be sent to the program that opens <0>{protocol}</0> links.'}
+        values={{ maker, protocol: url.protocol }}
+        tags={{ 0: <strong /> }}
+      />
     </>
   );
 }
@@ -164,11 +183,11 @@ function ActingAs({ consent: { workspace, memberName, roleName } }: { consent: C
   return (
     <div className={classes.acting}>
       <span>
-        As <strong>{memberName}</strong> <Badge variant="default">{roleName}</Badge>
+        {t('As')} <strong>{memberName}</strong> <Badge variant="default">{roleName}</Badge>
       </span>
       {answer && answer.length > 1 ? (
         <Select
-          label="Workspace"
+          label={t('Workspace')}
           data={answer.map(({ id, name }) => ({ value: id, label: name }))}
           value={workspace.id}
           onChange={choose}
@@ -176,7 +195,7 @@ function ActingAs({ consent: { workspace, memberName, roleName } }: { consent: C
           error={problem ? toFailure(problem).message : null}
         />
       ) : (
-        <span className={classes.workspace}>in {workspace.name}</span>
+        <span className={classes.workspace}>{t('in {name}', { name: workspace.name })}</span>
       )}
     </div>
   );

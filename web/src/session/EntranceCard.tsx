@@ -2,6 +2,7 @@ import { Alert } from '@mantine/core';
 import type { FormEventHandler, ReactNode } from 'react';
 import { showsMail, useEntrance } from './entrance.ts';
 import classes from './SignInPage.module.css';
+import { t } from '../language/t.ts';
 
 interface EntranceCardProps {
   title: string;
@@ -16,7 +17,7 @@ export function EntranceCard({ title, problem = null, onSubmit, children }: Entr
   const options = useEntrance();
   const inside = (
     <>
-      <a href="/" aria-label="Relvar">
+      <a href="/" aria-label={t('Relvar')}>
         <svg viewBox="0 0 32 32" width="36" height="36" aria-hidden>
           <rect width="32" height="32" rx="8" fill="#0f6b57" />
           <path d="M9 10h14M9 16h14M9 22h8" stroke="white" strokeWidth="3" strokeLinecap="round" />
@@ -31,7 +32,7 @@ export function EntranceCard({ title, problem = null, onSubmit, children }: Entr
       {children}
       {showsMail(options) ? (
         <a className={classes.more} href="/dev/mail">
-          Mail that was not sent (development)
+          {t('Mail that was not sent (development)')}
         </a>
       ) : null}
     </>

@@ -9,6 +9,8 @@ import { announceFailure } from '../records/announce.tsx';
 import { formatInstant } from '../model/dates.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { personName, useSession } from './session.ts';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 interface Acting {
   name: string;
@@ -23,7 +25,7 @@ async function returnToSelf(): Promise<void> {
   } catch (cause) {
     // Anything else leaves one acting as the member, which must not look like having returned.
     if (toFailure(cause).code !== 'NOT_SIGNED_IN') {
-      announceFailure('You still act as the member', cause);
+      announceFailure(t('You still act as the member'), cause);
       return;
     }
   }
@@ -52,12 +54,23 @@ function Banner({ name, impersonator }: { name: string; impersonator: string }) 
       icon={<IconUserScan size={17} stroke={1.75} aria-hidden />}
       action={
         <Button size="compact-sm" variant="white" onClick={() => void returnToSelf()}>
-          Return to yourself
+          {t('Return to yourself')}
         </Button>
       }
     >
-      {impersonator}, you are acting as <strong>{name}</strong>
-      {until ? `, until ${formatInstant(until)}` : ''}. What you change bears both names.
+      {until ? (
+        <Trans
+          text={'{impersonator}, you are acting as <0>{name}</0>, until {until}. What you change bears both names.'}
+          values={{ impersonator, name, until: formatInstant(until) }}
+          tags={{ 0: <strong /> }}
+        />
+      ) : (
+        <Trans
+          text={'{impersonator}, you are acting as <0>{name}</0>. What you change bears both names.'}
+          values={{ impersonator, name }}
+          tags={{ 0: <strong /> }}
+        />
+      )}
     </SessionBanner>
   );
 }

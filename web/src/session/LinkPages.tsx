@@ -5,6 +5,7 @@ import { goTo, tokenOfLink, useLook, useSubmission } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
 import { enter as proceed, type Elsewhere, type Identity, type Step } from './session.ts';
 import classes from './SignInPage.module.css';
+import { t } from '../language/t.ts';
 
 interface ConfirmProps {
   title: string;
@@ -33,7 +34,7 @@ function Confirm({ title, explanation, action, path, done }: ConfirmProps) {
         </Button>
       ) : (
         <Button component="a" href="/" size="md" fullWidth>
-          Go to Relvar
+          {t('Go to Relvar')}
         </Button>
       )}
     </EntranceCard>
@@ -42,31 +43,31 @@ function Confirm({ title, explanation, action, path, done }: ConfirmProps) {
 
 export const VerifyEmail = () => (
   <Confirm
-    title="Confirm your e-mail address"
-    explanation="One step is left: say that it was you who asked for this."
-    action="Confirm the address"
+    title={t('Confirm your e-mail address')}
+    explanation={t('One step is left: say that it was you who asked for this.')}
+    action={t('Confirm the address')}
     path="/auth/verify-email"
-    done={({ email }) => `${email} is confirmed.`}
+    done={({ email }) => t('{email} is confirmed.', { email })}
   />
 );
 
 export const ChangeEmail = () => (
   <Confirm
-    title="Use this e-mail address"
-    explanation="From then on you sign in with it."
-    action="Use this address"
+    title={t('Use this e-mail address')}
+    explanation={t('From then on you sign in with it.')}
+    action={t('Use this address')}
     path="/auth/change-email"
-    done={({ email }) => `You sign in with ${email} now.`}
+    done={({ email }) => t('You sign in with {email} now.', { email })}
   />
 );
 
 export const ApproveDomain = () => (
   <Confirm
-    title="Approve the domain"
-    explanation="Everyone with an address at your domain can then join the workspace without an invitation."
-    action="Approve the domain"
+    title={t('Approve the domain')}
+    explanation={t('Everyone with an address at your domain can then join the workspace without an invitation.')}
+    action={t('Approve the domain')}
     path="/auth/approve-domain"
-    done={({ domain }) => `Everyone at ${domain} may join now.`}
+    done={({ domain }) => t('Everyone at {domain} may join now.', { domain })}
   />
 );
 
@@ -90,10 +91,10 @@ export function FollowMagicLink() {
       if (proceed(answer)) goTo(found?.next ?? '/');
     });
   return (
-    <EntranceCard title="Sign in to Relvar" problem={problem ?? failure ?? null}>
-      {found ? <p className={classes.note}>{`You sign in as ${found.email}.`}</p> : null}
+    <EntranceCard title={t('Sign in to Relvar')} problem={problem ?? failure ?? null}>
+      {found ? <p className={classes.note}>{t('You sign in as {email}.', { email: found.email })}</p> : null}
       {found && found.workspaces.length > 1 ? (
-        <Radio.Group label="Workspace" value={chosen ?? null} onChange={setWorkspace}>
+        <Radio.Group label={t('Workspace')} value={chosen ?? null} onChange={setWorkspace}>
           {found.workspaces.map(({ slug, name }) => (
             <Radio key={slug} value={slug} label={name} mt={8} />
           ))}
@@ -101,11 +102,11 @@ export function FollowMagicLink() {
       ) : null}
       {failure ? (
         <a className={classes.more} href="/magic-link">
-          Send me a new link
+          {t('Send me a new link')}
         </a>
       ) : (
         <Button size="md" loading={busy} disabled={!found} onClick={() => void enter()} fullWidth>
-          Sign in
+          {t('Sign in')}
         </Button>
       )}
     </EntranceCard>

@@ -6,10 +6,11 @@ import { useCaptcha } from './Captcha.tsx';
 import { tokenOfLink, useSubmission, wantedPath } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
 import classes from './SignInPage.module.css';
+import { t } from '../language/t.ts';
 
-const emailError = (value: string): string | null => (value.includes('@') ? null : 'Enter your e-mail address.');
+const emailError = (value: string): string | null => (value.includes('@') ? null : t('Enter your e-mail address.'));
 export const passwordError = (value: string): string | null =>
-  value.length < 10 ? 'Use at least 10 characters.' : null;
+  value.length < 10 ? t('Use at least 10 characters.') : null;
 
 interface AskForMailProps {
   title: string;
@@ -39,12 +40,12 @@ export function AskForMail({ title, path, explanation, action, sent, extra }: As
   );
   if (sentTo !== null) {
     return (
-      <EntranceCard title="Look into your mailbox">
+      <EntranceCard title={t('Look into your mailbox')}>
         <p role="status" className={classes.note}>
-          {`${sent} ${sentTo}. It comes within a minute or two; look into the folder for junk, too.`}
+          {t('{sent} {sentTo}. It comes within a minute or two; look into the folder for junk, too.', { sent, sentTo })}
         </p>
         <a className={classes.more} href="/">
-          Back to sign-in
+          {t('Back to sign-in')}
         </a>
       </EntranceCard>
     );
@@ -53,7 +54,7 @@ export function AskForMail({ title, path, explanation, action, sent, extra }: As
     <EntranceCard title={title} problem={problem} onSubmit={submit}>
       <p className={classes.note}>{explanation}</p>
       <TextInput
-        label="E-mail"
+        label={t('E-mail')}
         type="email"
         autoComplete="username"
         size="md"
@@ -65,7 +66,7 @@ export function AskForMail({ title, path, explanation, action, sent, extra }: As
         {action}
       </Button>
       <a className={classes.more} href="/">
-        Back to sign-in
+        {t('Back to sign-in')}
       </a>
     </EntranceCard>
   );
@@ -73,21 +74,21 @@ export function AskForMail({ title, path, explanation, action, sent, extra }: As
 
 export const ForgotPassword = () => (
   <AskForMail
-    title="Forgot your password?"
+    title={t('Forgot your password?')}
     path="/auth/password-reset/request"
-    explanation="Say which address you sign in with, and we send you a link to set a new password."
-    action="Send the link"
-    sent="If there is an account, a link to set a new password is on its way to"
+    explanation={t('Say which address you sign in with, and we send you a link to set a new password.')}
+    action={t('Send the link')}
+    sent={t('If there is an account, a link to set a new password is on its way to')}
   />
 );
 
 export const AskForMagicLink = () => (
   <AskForMail
-    title="Sign in by a link"
+    title={t('Sign in by a link')}
     path="/auth/magic-link/request"
-    explanation="We send a link to your address that signs you in, without a password."
-    action="Send the link"
-    sent="If there is an account, a link that signs you in is on its way to"
+    explanation={t('We send a link to your address that signs you in, without a password.')}
+    action={t('Send the link')}
+    sent={t('If there is an account, a link that signs you in is on its way to')}
     extra={() => (wantedPath() === '/' ? {} : { next: wantedPath() })}
   />
 );
@@ -104,32 +105,32 @@ export function ResetPassword() {
   );
   if (isDone) {
     return (
-      <EntranceCard title="Your new password is set">
+      <EntranceCard title={t('Your new password is set')}>
         <p role="status" className={classes.note}>
-          All devices have been signed out. Sign in with the new password.
+          {t('All devices have been signed out. Sign in with the new password.')}
         </p>
         <Button component="a" href="/" size="md" fullWidth>
-          Sign in
+          {t('Sign in')}
         </Button>
       </EntranceCard>
     );
   }
   return (
-    <EntranceCard title="Set a new password" problem={problem} onSubmit={submit}>
+    <EntranceCard title={t('Set a new password')} problem={problem} onSubmit={submit}>
       <PasswordInput
-        label="New password"
-        description="At least 10 characters"
+        label={t('New password')}
+        description={t('At least 10 characters')}
         autoComplete="new-password"
         size="md"
         autoFocus
         {...form.getInputProps('password')}
       />
       <Button type="submit" size="md" loading={busy} fullWidth>
-        Set the password
+        {t('Set the password')}
       </Button>
       {problem?.code === 'LINK_NOT_VALID' ? (
         <a className={classes.more} href="/forgot-password">
-          Send me a new link
+          {t('Send me a new link')}
         </a>
       ) : null}
     </EntranceCard>

@@ -9,6 +9,7 @@ import { useInquiry } from '../settings/useInquiry.ts';
 import { hasPasskeys, proveWithPasskey, setUpPasskey } from './passkeys.ts';
 import { enter, leaveStep, type Identity, type Step } from './session.ts';
 import classes from './SignInPage.module.css';
+import { t } from '../language/t.ts';
 
 /** Where the password was right, and a second factor is wanted. */
 export function SecondStep({ step }: { step: Step }) {
@@ -17,7 +18,7 @@ export function SecondStep({ step }: { step: Step }) {
       <div className={classes.card}>
         {step.next === 'SECOND_FACTOR' ? <Prove step={step} /> : <SetUpFirst step={step} />}
         <button type="button" className={classes.more} onClick={leaveStep}>
-          Sign in as somebody else
+          {t('Sign in as somebody else')}
         </button>
       </div>
     </main>
@@ -57,7 +58,7 @@ function Prove({ step }: { step: Step }) {
   const hasApp = ways.includes('APP');
   return (
     <form className={classes.step} onSubmit={submit} noValidate>
-      <h1 className={classes.title}>Second factor</h1>
+      <h1 className={classes.title}>{t('Second factor')}</h1>
       <Problem failure={failure} />
       {takesPasskey(step) ? (
         <Button
@@ -67,12 +68,12 @@ function Prove({ step }: { step: Step }) {
           fullWidth
           onClick={() => void attempt(() => proveWithPasskey(ticket, remember))}
         >
-          Use your passkey
+          {t('Use your passkey')}
         </Button>
       ) : null}
       <TextInput
-        label={hasApp ? 'Code that your app shows' : 'Recovery code'}
-        description={hasApp ? 'Or one of your recovery codes' : 'If you do not have your passkey'}
+        label={hasApp ? t('Code that your app shows') : t('Recovery code')}
+        description={hasApp ? t('Or one of your recovery codes') : t('If you do not have your passkey')}
         size="md"
         value={code}
         onChange={(event) => setCode(event.currentTarget.value)}
@@ -81,7 +82,10 @@ function Prove({ step }: { step: Step }) {
       />
       {rememberDays > 0 ? (
         <Checkbox
-          label={`Do not ask on this device for ${rememberDays === 1 ? 'a day' : `${rememberDays} days`}`}
+          label={t(
+            '{rememberDays, plural, one {Do not ask on this device for a day} other {Do not ask on this device for # days}}',
+            { rememberDays },
+          )}
           checked={remember}
           onChange={(event) => setRemember(event.currentTarget.checked)}
         />
@@ -94,7 +98,7 @@ function Prove({ step }: { step: Step }) {
         disabled={code.trim() === ''}
         fullWidth
       >
-        {takesPasskey(step) ? 'Sign in with the code' : 'Sign in'}
+        {takesPasskey(step) ? t('Sign in with the code') : t('Sign in')}
       </Button>
     </form>
   );
@@ -118,14 +122,16 @@ function SetUpFirst({ step }: { step: Step }) {
   if (done) return <RecoveryCodes codes={done.recoveryCodes} onDone={() => enter(done)} />;
   return (
     <>
-      <h1 className={classes.title}>Your workspace wants a second factor</h1>
+      <h1 className={classes.title}>{t('Your workspace wants a second factor')}</h1>
       {byApp ? (
         <SetUpApp ticket={step.ticket} onDone={setDone} />
       ) : (
         <>
           <Problem failure={failure} />
           <p className={classes.note}>
-            A passkey is kept by this device, and used with its finger, face or PIN. An app shows a code that you type.
+            {t(
+              'A passkey is kept by this device, and used with its finger, face or PIN. An app shows a code that you type.',
+            )}
           </p>
           <Button
             size="md"
@@ -134,10 +140,10 @@ function SetUpFirst({ step }: { step: Step }) {
             fullWidth
             onClick={() => void make()}
           >
-            Make a passkey
+            {t('Make a passkey')}
           </Button>
           <Button variant="default" size="md" fullWidth disabled={busy} onClick={() => setByApp(true)}>
-            Use an app instead
+            {t('Use an app instead')}
           </Button>
         </>
       )}

@@ -4,6 +4,7 @@ import { useEntrance, wantedPath } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
 import { SignInPage } from './SignInPage.tsx';
 import classes from './SignInPage.module.css';
+import { t } from '../language/t.ts';
 
 /** One signs in at the address of a workspace, where each has one; the address of all leads there. */
 export function SignInGate() {
@@ -19,7 +20,7 @@ function FindWorkspace({ addresses }: { addresses: string }) {
   const isName = /^[a-z][a-z0-9-]{1,38}[a-z0-9]$/.test(name);
   return (
     <EntranceCard
-      title="Where do you work?"
+      title={t('Where do you work?')}
       problem={null}
       onSubmit={(event) => {
         event.preventDefault();
@@ -27,8 +28,8 @@ function FindWorkspace({ addresses }: { addresses: string }) {
       }}
     >
       <TextInput
-        label="Your workspace"
-        description="Its short name, as in the address that you were given"
+        label={t('Your workspace')}
+        description={t('Its short name, as in the address that you were given')}
         rightSection={<span className={classes.suffix}>{after}</span>}
         rightSectionWidth={Math.min(220, 20 + (after?.length ?? 0) * 8)}
         value={slug}
@@ -38,11 +39,11 @@ function FindWorkspace({ addresses }: { addresses: string }) {
         autoFocus
       />
       <Button type="submit" size="md" disabled={!isName} fullWidth>
-        Go on
+        {t('Go on')}
       </Button>
       <div className={classes.links}>
         <a className={classes.more} href="/sign-up">
-          Sign up
+          {t('Sign up')}
         </a>
       </div>
     </EntranceCard>
@@ -53,15 +54,15 @@ function NoWorkspace() {
   const { protocol, host } = window.location;
   return (
     <EntranceCard
-      title="There is no such workspace"
-      problem={{ message: 'No workspace has this address.', hint: 'Check the address for a slip of the pen.' }}
+      title={t('There is no such workspace')}
+      problem={{ message: t('No workspace has this address.'), hint: t('Check the address for a slip of the pen.') }}
       onSubmit={(event) => {
         event.preventDefault();
         window.location.assign(`${protocol}//${host.slice(host.indexOf('.') + 1)}/`);
       }}
     >
       <Button type="submit" size="md" fullWidth>
-        Find your workspace
+        {t('Find your workspace')}
       </Button>
     </EntranceCard>
   );

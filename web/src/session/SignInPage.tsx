@@ -11,6 +11,7 @@ import { enter, signIn } from './session.ts';
 import { FindSingleSignOn, OnlySingleSignOn, ProviderButtons } from './SingleSignOn.tsx';
 import { useSignInWays } from './singleSignOn.ts';
 import classes from './SignInPage.module.css';
+import { t } from '../language/t.ts';
 
 /** A challenge is good for five minutes; people look at a sign-in page for longer. */
 const OFFER_MS = 4 * 60_000;
@@ -28,8 +29,8 @@ export function SignInPage() {
   const form = useForm({
     initialValues: { email: '', password: '', workspace: '' },
     validate: {
-      email: (value) => (value.includes('@') ? null : 'Enter your e-mail address.'),
-      password: (value) => (value === '' ? 'Enter your password.' : null),
+      email: (value) => (value.includes('@') ? null : t('Enter your e-mail address.')),
+      password: (value) => (value === '' ? t('Enter your password.') : null),
     },
   });
 
@@ -46,7 +47,7 @@ export function SignInPage() {
       if (failure.code === 'WORKSPACE_REQUIRED') setAskWorkspace(true);
       setProblem({
         message: failure.message,
-        hint: failure.code === 'WORKSPACE_REQUIRED' ? 'Name the one to enter below.' : failure.hint,
+        hint: failure.code === 'WORKSPACE_REQUIRED' ? t('Name the one to enter below.') : failure.hint,
       });
       setBusy(false);
     }
@@ -94,9 +95,13 @@ export function SignInPage() {
   if (shown === null && ways?.isSsoEnforced && ways.providers.length > 0)
     return <OnlySingleSignOn ways={ways} onOther={() => setShown('FORM')} />;
   return (
-    <EntranceCard title={`Sign in to ${options?.workspace?.name ?? 'Relvar'}`} problem={problem} onSubmit={submit}>
+    <EntranceCard
+      title={t('Sign in to {name}', { name: options?.workspace?.name ?? t('Relvar') })}
+      problem={problem}
+      onSubmit={submit}
+    >
       <TextInput
-        label="E-mail"
+        label={t('E-mail')}
         type="email"
         autoComplete={withPasskeys ? 'username webauthn' : 'username'}
         size="md"
@@ -104,23 +109,28 @@ export function SignInPage() {
         autoFocus
         {...form.getInputProps('email')}
       />
-      <PasswordInput label="Password" autoComplete="current-password" size="md" {...form.getInputProps('password')} />
+      <PasswordInput
+        label={t('Password')}
+        autoComplete="current-password"
+        size="md"
+        {...form.getInputProps('password')}
+      />
       {options?.workspace ? null : askWorkspace ? (
         <TextInput
-          label="Workspace"
-          description="Its short name, as in the address your administrator gave you"
+          label={t('Workspace')}
+          description={t('Its short name, as in the address your administrator gave you')}
           autoComplete="organization"
           size="md"
           {...form.getInputProps('workspace')}
         />
       ) : (
         <button type="button" className={classes.more} onClick={() => setAskWorkspace(true)}>
-          Choose a workspace
+          {t('Choose a workspace')}
         </button>
       )}
       {captcha.task}
       <Button type="submit" size="md" loading={busy} disabled={!captcha.isSolved} fullWidth>
-        Sign in
+        {t('Sign in')}
       </Button>
       {withPasskeys ? (
         <Button
@@ -131,22 +141,22 @@ export function SignInPage() {
           fullWidth
           onClick={() => void enterByPasskey()}
         >
-          Sign in with a passkey
+          {t('Sign in with a passkey')}
         </Button>
       ) : null}
       <ProviderButtons ways={ways} />
       <div className={classes.links}>
         <button type="button" className={classes.more} onClick={() => setShown('FIND')}>
-          Single sign-on
+          {t('Single sign-on')}
         </button>
         <a className={classes.more} href="/forgot-password">
-          Forgot your password?
+          {t('Forgot your password?')}
         </a>
         <a className={classes.more} href={`/magic-link${window.location.search}`}>
-          Sign in by a link instead
+          {t('Sign in by a link instead')}
         </a>
         <a className={classes.more} href="/sign-up">
-          Sign up
+          {t('Sign up')}
         </a>
       </div>
     </EntranceCard>

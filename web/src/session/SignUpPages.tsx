@@ -10,6 +10,7 @@ import { enter, type Elsewhere, type Identity, type Step } from './session.ts';
 import { JoinBySingleSignOn, ProviderButtons } from './SingleSignOn.tsx';
 import { useWaysInto } from './singleSignOn.ts';
 import classes from './SignInPage.module.css';
+import { t } from '../language/t.ts';
 
 interface Way {
   email?: string;
@@ -33,30 +34,32 @@ const slugOf = (name: string): string =>
 export function AcceptInvitation() {
   const { found, failure } = useLook<Way>('/auth/sign-up/look', { invitation: tokenOfLink() });
   const ways = useWaysInto(found?.workspaces[0]?.slug);
-  if (!found || ways === undefined) return <NotOpen title="Join a workspace" failure={failure} />;
+  if (!found || ways === undefined) return <NotOpen title={t('Join a workspace')} failure={failure} />;
   const { email, account } = found;
   const proof = { invitation: tokenOfLink() };
   // Who has an account already agrees with its password: the workspace's provider does not speak for it.
   if (!ways || email === undefined || account !== 'NONE') return <SignUpForm way={found} proof={proof} />;
   if (ways.isSsoEnforced && ways.providers.length > 0)
     return <JoinBySingleSignOn ways={ways} email={email} note={introduction(found, false)} />;
-  return <SignUpForm way={found} proof={proof} others={<ProviderButtons ways={ways} email={email} verb="Join" />} />;
+  return (
+    <SignUpForm way={found} proof={proof} others={<ProviderButtons ways={ways} email={email} verb={t('Join')} />} />
+  );
 }
 
 /** By the workspace's invite link, which anybody may have been given. */
 export function FollowInviteLink() {
   const options = useEntrance();
   const { found, failure } = useLook<Way>('/auth/sign-up/look', { link: tokenOfLink() });
-  if (!found || !options) return <NotOpen title="Join a workspace" failure={failure} />;
+  if (!found || !options) return <NotOpen title={t('Join a workspace')} failure={failure} />;
   const [workspace] = found.workspaces;
   if (options.mustProveEmail) {
     return (
       <AskForMail
-        title={`Join ${workspace?.name}`}
+        title={t('Join {name}', { name: workspace?.name })}
         path="/auth/sign-up/request"
-        explanation="Say which e-mail address is yours, and we send you a link to go on."
-        action="Go on"
-        sent="A link to go on is on its way to"
+        explanation={t('Say which e-mail address is yours, and we send you a link to go on.')}
+        action={t('Go on')}
+        sent={t('A link to go on is on its way to')}
         extra={() => ({ link: tokenOfLink() })}
       />
     );
@@ -70,34 +73,39 @@ export function SignUp() {
   const options = useEntrance();
   const [byMail, setByMail] = useState(false);
   if (token !== '') return <FollowSignUpLink token={token} />;
-  if (!options) return <NotOpen title="Sign up" failure={undefined} />;
+  if (!options) return <NotOpen title={t('Sign up')} failure={undefined} />;
   if (options.maySignUp && !options.mustProveEmail && !byMail) {
     const others = (
       <button type="button" className={classes.more} onClick={() => setByMail(true)}>
-        Join a workspace that is open to your e-mail address instead
+        {t('Join a workspace that is open to your e-mail address instead')}
       </button>
     );
     return <SignUpForm way={{ workspaces: [], maySignUp: true }} proof={{}} others={others} />;
   }
   return (
     <AskForMail
-      title="Sign up"
+      title={t('Sign up')}
       path="/auth/sign-up/request"
-      explanation="Say which e-mail address is yours. The link that we send you shows which workspaces are open to you."
-      action="Go on"
-      sent="A link to go on is on its way to"
+      explanation={t(
+        'Say which e-mail address is yours. The link that we send you shows which workspaces are open to you.',
+      )}
+      action={t('Go on')}
+      sent={t('A link to go on is on its way to')}
     />
   );
 }
 
 function FollowSignUpLink({ token }: { token: string }) {
   const { found, failure } = useLook<Way>('/auth/sign-up/look', { token });
-  if (!found) return <NotOpen title="Sign up" failure={failure} />;
+  if (!found) return <NotOpen title={t('Sign up')} failure={failure} />;
   if (found.workspaces.length === 0 && !found.maySignUp) {
     return (
-      <EntranceCard title="No workspace is open to you">
+      <EntranceCard title={t('No workspace is open to you')}>
         <p className={classes.note}>
-          {`Nobody has invited ${found.email}, and no workspace is open to everyone at its domain. Ask an administrator of your workspace for an invitation.`}
+          {t(
+            'Nobody has invited {email}, and no workspace is open to everyone at its domain. Ask an administrator of your workspace for an invitation.',
+            { email: found.email },
+          )}
         </p>
         <BackToSignIn />
       </EntranceCard>
@@ -122,7 +130,7 @@ function NotOpen({
 
 const BackToSignIn = () => (
   <a className={classes.more} href="/">
-    Back to sign-in
+    {t('Back to sign-in')}
   </a>
 );
 
@@ -144,11 +152,11 @@ function SignUpForm({ way, proof, others }: { way: Way; proof: Proof; others?: R
   const form = useForm({
     initialValues: { email: '', name: '', password: '', workspaceName: '' },
     validate: {
-      email: (value) => (isAsked && !value.includes('@') ? 'Enter your e-mail address.' : null),
-      name: (value) => (hasAccount || value.trim() !== '' ? null : 'Say what you are called.'),
-      password: (value) => (hasAccount ? (value === '' ? 'Enter your password.' : null) : passwordError(value)),
+      email: (value) => (isAsked && !value.includes('@') ? t('Enter your e-mail address.') : null),
+      name: (value) => (hasAccount || value.trim() !== '' ? null : t('Say what you are called.')),
+      password: (value) => (hasAccount ? (value === '' ? t('Enter your password.') : null) : passwordError(value)),
       workspaceName: (value) =>
-        isNew && slugOf(value).length < 3 ? 'Give the workspace a name of three letters or more.' : null,
+        isNew && slugOf(value).length < 3 ? t('Give the workspace a name of three letters or more.') : null,
     },
   });
   const submit = form.onSubmit(({ email, name, password, workspaceName }) =>
@@ -166,24 +174,26 @@ function SignUpForm({ way, proof, others }: { way: Way; proof: Proof; others?: R
     }),
   );
   const title =
-    isNew && way.workspaces.length === 0 ? 'Make your workspace' : `Join ${isNew ? 'Relvar' : nameOf(way, choice)}`;
+    isNew && way.workspaces.length === 0
+      ? t('Make your workspace')
+      : t('Join {value}', { value: isNew ? t('Relvar') : nameOf(way, choice) });
   return (
     <EntranceCard title={title} problem={problem} onSubmit={submit}>
       <p className={classes.note}>{introduction(way, hasAccount)}</p>
       {way.workspaces.length + (way.maySignUp ? 1 : 0) > 1 ? (
-        <Radio.Group label="Workspace" value={choice} onChange={setChoice}>
+        <Radio.Group label={t('Workspace')} value={choice} onChange={setChoice}>
           {way.workspaces.map(({ slug, name }) => (
             <Radio key={slug} value={slug} label={name} mt={8} />
           ))}
-          {way.maySignUp ? <Radio value={NEW} label="A new workspace" mt={8} /> : null}
+          {way.maySignUp ? <Radio value={NEW} label={t('A new workspace')} mt={8} /> : null}
         </Radio.Group>
       ) : null}
       {isNew ? (
         <TextInput
-          label="Name of the workspace"
+          label={t('Name of the workspace')}
           description={
             slugOf(form.values.workspaceName)
-              ? `Its short name will be ${slugOf(form.values.workspaceName)}`
+              ? t('Its short name will be {workspaceName}', { workspaceName: slugOf(form.values.workspaceName) })
               : undefined
           }
           autoComplete="organization"
@@ -192,27 +202,33 @@ function SignUpForm({ way, proof, others }: { way: Way; proof: Proof; others?: R
         />
       ) : null}
       {isAsked ? (
-        <TextInput label="E-mail" type="email" autoComplete="username" size="md" {...form.getInputProps('email')} />
+        <TextInput
+          label={t('E-mail')}
+          type="email"
+          autoComplete="username"
+          size="md"
+          {...form.getInputProps('email')}
+        />
       ) : (
         <input type="hidden" autoComplete="username" value={way.email} readOnly />
       )}
       {hasAccount ? null : (
-        <TextInput label="Your name" autoComplete="name" size="md" {...form.getInputProps('name')} />
+        <TextInput label={t('Your name')} autoComplete="name" size="md" {...form.getInputProps('name')} />
       )}
       <PasswordInput
-        label="Password"
-        description={hasAccount ? 'That of your account' : 'At least 10 characters'}
+        label={t('Password')}
+        description={hasAccount ? t('That of your account') : t('At least 10 characters')}
         autoComplete={hasAccount ? 'current-password' : 'new-password'}
         size="md"
         {...form.getInputProps('password')}
       />
       {captcha.task}
       <Button type="submit" size="md" loading={busy} disabled={!captcha.isSolved} fullWidth>
-        {isNew ? 'Make the workspace' : 'Join'}
+        {isNew ? t('Make the workspace') : t('Join')}
       </Button>
       {hasAccount ? (
         <a className={classes.more} href="/forgot-password">
-          Forgot your password?
+          {t('Forgot your password?')}
         </a>
       ) : null}
       {others}
@@ -220,10 +236,14 @@ function SignUpForm({ way, proof, others }: { way: Way; proof: Proof; others?: R
   );
 }
 
-const nameOf = (way: Way, slug: string): string => way.workspaces.find((each) => each.slug === slug)?.name ?? 'Relvar';
+const nameOf = (way: Way, slug: string): string =>
+  way.workspaces.find((each) => each.slug === slug)?.name ?? t('Relvar');
 
 function introduction({ email, invitedBy }: Way, hasAccount: boolean): string {
-  const inviter = invitedBy ? `${invitedBy} invites you. ` : '';
-  if (hasAccount) return `${inviter}You have an account with ${email} already: enter its password to join.`;
-  return email === undefined ? 'You will sign in with this address.' : `${inviter}You will sign in with ${email}.`;
+  const inviter = invitedBy ? t('{invitedBy} invites you. ', { invitedBy }) : '';
+  if (hasAccount)
+    return t('{inviter}You have an account with {email} already: enter its password to join.', { inviter, email });
+  return email === undefined
+    ? t('You will sign in with this address.')
+    : t('{inviter}You will sign in with {email}.', { inviter, email });
 }

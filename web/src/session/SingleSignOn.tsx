@@ -5,6 +5,7 @@ import { useSubmission } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
 import { findWays, startOf, type SignInWays, type Way } from './singleSignOn.ts';
 import classes from './SignInPage.module.css';
+import { t } from '../language/t.ts';
 
 const ICONS: { [kind: string]: typeof IconLogin2 } = {
   GOOGLE: IconBrandGoogleFilled,
@@ -18,7 +19,7 @@ interface WayButtonProps {
   verb?: string | undefined;
 }
 
-function WayButton({ way, email, verb = 'Sign in' }: WayButtonProps) {
+function WayButton({ way, email, verb = t('Sign in') }: WayButtonProps) {
   const Icon = ICONS[way.kind] ?? IconLogin2;
   return (
     <Button
@@ -29,7 +30,7 @@ function WayButton({ way, email, verb = 'Sign in' }: WayButtonProps) {
       leftSection={<Icon size={17} aria-hidden />}
       fullWidth
     >
-      {way.workspace ? `${way.workspace.name}: ${way.label}` : `${verb} with ${way.label}`}
+      {way.workspace ? `${way.workspace.name}: ${way.label}` : t('{verb} with {label}', { verb, label: way.label })}
     </Button>
   );
 }
@@ -39,7 +40,7 @@ export function ProviderButtons({ ways, ...more }: { ways: SignInWays | undefine
   if (!ways || ways.providers.length === 0) return null;
   return (
     <>
-      <Divider label="or" labelPosition="center" />
+      <Divider label={t('or')} labelPosition="center" />
       {ways.providers.map((way) => (
         <WayButton key={way.id} way={way} {...more} />
       ))}
@@ -50,13 +51,13 @@ export function ProviderButtons({ ways, ...more }: { ways: SignInWays | undefine
 /** Where the workspace wants single sign-on, nothing else is put before people; who may go past it finds the way. */
 export function OnlySingleSignOn({ ways, onOther }: { ways: SignInWays; onOther: () => void }) {
   return (
-    <EntranceCard title={`Sign in to ${ways.workspace?.name ?? 'Relvar'}`}>
-      <p className={classes.note}>This workspace wants single sign-on.</p>
+    <EntranceCard title={t('Sign in to {name}', { name: ways.workspace?.name ?? t('Relvar') })}>
+      <p className={classes.note}>{t('This workspace wants single sign-on.')}</p>
       {ways.providers.map((way) => (
         <WayButton key={way.id} way={way} />
       ))}
       <button type="button" className={classes.more} onClick={onOther}>
-        Sign in another way
+        {t('Sign in another way')}
       </button>
     </EntranceCard>
   );
@@ -65,10 +66,10 @@ export function OnlySingleSignOn({ ways, onOther }: { ways: SignInWays; onOther:
 /** For who was invited by a workspace that wants single sign-on: with a password alone nobody would get in. */
 export function JoinBySingleSignOn({ ways, note, email }: { ways: SignInWays; note: string; email: string }) {
   return (
-    <EntranceCard title={`Join ${ways.workspace?.name ?? 'Relvar'}`}>
+    <EntranceCard title={t('Join {name}', { name: ways.workspace?.name ?? t('Relvar') })}>
       <p className={classes.note}>{note}</p>
       {ways.providers.map((way) => (
-        <WayButton key={way.id} way={way} email={email} verb="Join" />
+        <WayButton key={way.id} way={way} email={email} verb={t('Join')} />
       ))}
     </EntranceCard>
   );
@@ -90,10 +91,10 @@ export function FindSingleSignOn({ onBack }: { onBack: () => void }) {
     });
   };
   return (
-    <EntranceCard title="Single sign-on" problem={problem} onSubmit={find}>
-      <p className={classes.note}>Sign in with the account that your organization gave you.</p>
+    <EntranceCard title={t('Single sign-on')} problem={problem} onSubmit={find}>
+      <p className={classes.note}>{t('Sign in with the account that your organization gave you.')}</p>
       <TextInput
-        label="Work e-mail, or short name of the workspace"
+        label={t('Work e-mail, or short name of the workspace')}
         value={text}
         onChange={(event) => {
           setText(event.currentTarget.value);
@@ -101,7 +102,9 @@ export function FindSingleSignOn({ onBack }: { onBack: () => void }) {
         }}
         error={
           found?.length === 0
-            ? `No single sign-on was found for ${text.trim()}. Ask an administrator for the short name of your workspace.`
+            ? t('No single sign-on was found for {text}. Ask an administrator for the short name of your workspace.', {
+                text: text.trim(),
+              })
             : null
         }
         autoComplete="username"
@@ -112,10 +115,10 @@ export function FindSingleSignOn({ onBack }: { onBack: () => void }) {
         <WayButton key={way.id} way={way} email={email} />
       ))}
       <Button type="submit" size="md" loading={busy} disabled={text.trim() === ''} fullWidth>
-        Continue
+        {t('Continue')}
       </Button>
       <button type="button" className={classes.more} onClick={onBack}>
-        Sign in another way
+        {t('Sign in another way')}
       </button>
     </EntranceCard>
   );

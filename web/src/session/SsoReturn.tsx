@@ -4,6 +4,7 @@ import { goTo, ownPath, tokenOfLink, useLook } from './entrance.ts';
 import { EntranceCard } from './EntranceCard.tsx';
 import { enter, type Step } from './session.ts';
 import classes from './SignInPage.module.css';
+import { t } from '../language/t.ts';
 
 interface Outcome {
   code: string;
@@ -36,15 +37,15 @@ function Told({ outcome }: { outcome: string }) {
   const back = ownPath(found?.back);
   return (
     <EntranceCard
-      title="Single sign-on"
+      title={t('Single sign-on')}
       problem={told ? { message: told.message, hint: told.hint ?? undefined } : null}
     >
       {told ? (
         <>
           <Button component="a" href={back} size="md" fullWidth data-autofocus autoFocus>
-            {back === '/' ? 'Back to sign-in' : 'Back to the settings'}
+            {back === '/' ? t('Back to sign-in') : t('Back to the settings')}
           </Button>
-          <p className={classes.note}>{found ? `Code ${found.code}` : null}</p>
+          <p className={classes.note}>{found ? t('Code {code}', { code: found.code }) : null}</p>
         </>
       ) : null}
     </EntranceCard>

@@ -1,8 +1,10 @@
 import type { MantineColorScheme } from '@mantine/core';
 import { create } from 'zustand';
 import { ask, perform } from '../model/calls.ts';
+import { speak } from '../language/language.ts';
 import { PLAIN_FORMATS, setFormats, type Formats } from '../model/formats.ts';
 import { announceFailure } from '../records/announce.tsx';
+import { t } from '../language/t.ts';
 
 export interface Profile extends Formats {
   memberId: string;
@@ -25,6 +27,7 @@ export const useProfile = create<{ profile: Profile | null }>(() => ({ profile: 
 function keep(profile: Profile | null): void {
   setFormats(profile ?? PLAIN_FORMATS);
   useProfile.setState({ profile });
+  if (profile) speak(profile.locale);
 }
 
 /** At the first sign-in the language and the time zone are those of the browser. */
@@ -60,7 +63,7 @@ export async function keepColorScheme(scheme: MantineColorScheme): Promise<void>
   try {
     await saveProfile({ colorScheme: SCHEMES[scheme] });
   } catch (cause) {
-    announceFailure('The colours hold on this device only', cause);
+    announceFailure(t('The colours hold on this device only'), cause);
   }
 }
 

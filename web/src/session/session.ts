@@ -4,6 +4,7 @@ import { actAs } from '../api/refresh.ts';
 import { useModelStore } from '../model/store.ts';
 import { rememberWorkspace } from './singleSignOn.ts';
 import type { Seeing } from '../seeing/seeing.ts';
+import { t } from '../language/t.ts';
 
 export interface Identity {
   user: { id?: string; email: string; name?: string } | null;
@@ -101,4 +102,4 @@ export async function signOut(): Promise<void> {
 }
 
 export const personName = (identity: Identity): string =>
-  identity.member?.displayName || identity.member?.name || identity.user?.name || identity.user?.email || 'You';
+  identity.member?.displayName || identity.member?.name || identity.user?.name || identity.user?.email || t('You');

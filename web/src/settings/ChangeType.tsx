@@ -13,28 +13,32 @@ import { useSubmit } from './formFailure.ts';
 import { cleanOptions, draftOptions } from './optionDrafts.ts';
 import { OptionList } from './OptionList.tsx';
 import { proposeChanges } from './planStore.ts';
-import { count, duration, waitOf } from './planText.ts';
+import { duration, waitOf } from './planText.ts';
 import { hasOptions } from './typeCatalogue.ts';
 import { TypeSettings } from './TypeSettings.tsx';
 import { useInquiry } from './useInquiry.ts';
 import { useIsTop } from './useIsTop.ts';
+import { t } from '../language/t.ts';
 
 const shownValue = (value: unknown): string =>
   value === null || value === undefined ? 'empty' : typeof value === 'string' ? value : JSON.stringify(value);
 
 function costText(conversion: Conversion): string {
-  if (conversion.inPlace) return 'The values stay as they are.';
+  if (conversion.inPlace) return t('The values stay as they are.');
   const time = duration(conversion.estimatedMs ?? 0);
   if (conversion.isOnline)
-    return `The values are converted in the background, in about ${time}. People go on working, and the field changes when all is done.`;
+    return t(
+      'The values are converted in the background, in about {time}. People go on working, and the field changes when all is done.',
+      { time },
+    );
   const wait = waitOf(conversion.lockLevel);
   const held =
     wait === 'everybody'
-      ? `Reading and writing wait for about ${time}`
+      ? t('Reading and writing wait for about {time}', { time })
       : wait === 'writers'
-        ? `Writing waits for about ${time}`
-        : 'Nobody waits';
-  return `${held}${conversion.rewrites ? ', while every record is written anew.' : '.'}`;
+        ? t('Writing waits for about {time}', { time })
+        : t('Nobody waits');
+  return conversion.rewrites ? t('{held}, while every record is written anew.', { held }) : `${held}.`;
 }
 
 function Outcome({ object, conversion }: { object: ModelObject; conversion: Conversion }) {
@@ -42,24 +46,32 @@ function Outcome({ object, conversion }: { object: ModelObject; conversion: Conv
   const share = (n: number) => `${total > 0 ? (100 * n) / total : 0}%`;
   return (
     <>
-      <div className={classes.bar} role="img" aria-label={`${converts} convert, ${fails} fail, ${empty} are empty`}>
+      <div
+        className={classes.bar}
+        role="img"
+        aria-label={t('{converts} convert, {fails} fail, {empty} are empty', { converts, fails, empty })}
+      >
         <span data-kind="converts" style={{ width: share(converts) }} />
         <span data-kind="fails" style={{ width: share(fails) }} />
       </div>
       <ul className={classes.counts}>
-        <li data-kind="converts">{count(converts, 'value converts', 'values convert')}</li>
-        <li data-kind="fails">{count(fails, 'value does not', 'values do not')}</li>
-        <li data-kind="empty">{count(empty, 'record is empty', 'records are empty')}</li>
+        <li data-kind="converts">
+          {t('{converts, plural, one {# value converts} other {# values convert}}', { converts })}
+        </li>
+        <li data-kind="fails">{t('{fails, plural, one {# value does not} other {# values do not}}', { fails })}</li>
+        <li data-kind="empty">
+          {t('{empty, plural, one {# record is empty} other {# records are empty}}', { empty })}
+        </li>
       </ul>
       {conversion.samples.length > 0 ? (
         <table className={classes.samples}>
-          <caption className="visually-hidden">Some values before and after</caption>
+          <caption className="visually-hidden">{t('Some values before and after')}</caption>
           <tbody>
             {conversion.samples.slice(0, 5).map((sample, index) => (
               <tr key={`${index} ${shownValue(sample.before)}`}>
                 <td>{shownValue(sample.before)}</td>
                 <td>
-                  <IconArrowNarrowRight size={15} aria-label="becomes" />
+                  <IconArrowNarrowRight size={15} aria-label={t('becomes')} />
                 </td>
                 <td>{shownValue(sample.after)}</td>
               </tr>
@@ -68,8 +80,8 @@ function Outcome({ object, conversion }: { object: ModelObject; conversion: Conv
         </table>
       ) : null}
       {conversion.failures.length > 0 ? (
-        <section aria-label="Values that do not convert">
-          <h3 className={classes.heading}>These do not convert</h3>
+        <section aria-label={t('Values that do not convert')}>
+          <h3 className={classes.heading}>{t('These do not convert')}</h3>
           <ul className={classes.failures}>
             {conversion.failures.slice(0, 20).map((failure) => (
               <li key={failure.id}>
@@ -78,18 +90,22 @@ function Outcome({ object, conversion }: { object: ModelObject; conversion: Conv
                   params={{ namePlural: object.namePlural, id: failure.id }}
                   target="_blank"
                 >
-                  {failure.label || 'Untitled'}
+                  {failure.label || t('Untitled')}
                 </Link>
                 <code>{shownValue(failure.value)}</code>
               </li>
             ))}
           </ul>
-          {fails > 20 ? <p className={classes.dim}>{count(fails, 'value')} altogether.</p> : null}
+          {fails > 20 ? (
+            <p className={classes.dim}>
+              {t('{fails, plural, one {# value altogether.} other {# values altogether.}}', { fails })}
+            </p>
+          ) : null}
         </section>
       ) : null}
       <p className={classes.dim}>
         {costText(conversion)}{' '}
-        {conversion.inPlace ? null : 'The former values are kept for a while, so the change can be undone.'}
+        {conversion.inPlace ? null : t('The former values are kept for a while, so the change can be undone.')}
       </p>
     </>
   );
@@ -129,7 +145,7 @@ export function ChangeType({
     submit(async () => {
       if (!type) return;
       const isApplied = await proposeChanges(
-        `Make “${field.label}” ${FIELD_TYPES[type].label.toLowerCase()}`,
+        t('Make “{label}” {label2}', { label: field.label, label2: FIELD_TYPES[type].label.toLowerCase() }),
         [
           {
             op: 'update',
@@ -142,13 +158,19 @@ export function ChangeType({
             },
           },
         ],
-        { verb: 'Change type' },
+        { verb: t('Change type') },
       );
       if (isApplied) onClose();
     });
 
   return (
-    <Modal opened onClose={onClose} closeOnEscape={useIsTop()} title={`Change the type of “${field.label}”`} size="lg">
+    <Modal
+      opened
+      onClose={onClose}
+      closeOnEscape={useIsTop()}
+      title={t('Change the type of “{label}”', { label: field.label })}
+      size="lg"
+    >
       <form
         className={classes.form}
         onSubmit={(event) => {
@@ -159,8 +181,8 @@ export function ChangeType({
         }}
       >
         <Select
-          label={`${FIELD_TYPES[field.type].label} becomes`}
-          placeholder="Choose a type"
+          label={t('{label} becomes', { label: FIELD_TYPES[field.type].label })}
+          placeholder={t('Choose a type')}
           data={convertibleTypes(field.type).map((each) => ({ value: each, label: FIELD_TYPES[each].label }))}
           value={type}
           onChange={(value) => value && choose(value as FieldType)}
@@ -179,7 +201,7 @@ export function ChangeType({
           <>
             <OptionList options={draft.options} onChange={(next) => setDraft({ ...draft, options: next })} />
             {givenOptions ? null : (
-              <p className={classes.dim}>With no options given, each different value becomes one.</p>
+              <p className={classes.dim}>{t('With no options given, each different value becomes one.')}</p>
             )}
           </>
         ) : type ? (
@@ -193,19 +215,19 @@ export function ChangeType({
           <Skeleton height={90} />
         ) : conversion && isRefused ? (
           <Alert color="orange" role="alert">
-            {conversion.note || 'This conversion is not possible.'}
+            {conversion.note || t('This conversion is not possible.')}
           </Alert>
         ) : conversion ? (
           <Outcome object={object} conversion={conversion} />
         ) : null}
         {fails > 0 ? (
           <Radio.Group
-            label="Values that do not convert"
+            label={t('Values that do not convert')}
             value={onFailure}
             onChange={(value) => setOnFailure(value as 'REFUSE' | 'EMPTY')}
           >
-            <Radio value="REFUSE" label="Change nothing while there are any" mt={6} size="xs" />
-            <Radio value="EMPTY" label="Empty them" mt={6} size="xs" />
+            <Radio value="REFUSE" label={t('Change nothing while there are any')} mt={6} size="xs" />
+            <Radio value="EMPTY" label={t('Empty them')} mt={6} size="xs" />
           </Radio.Group>
         ) : null}
         {problem ? (
@@ -215,14 +237,14 @@ export function ChangeType({
         ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button
             type="submit"
             loading={busy}
             disabled={!conversion || isRefused || (fails > 0 && onFailure === 'REFUSE')}
           >
-            Change type
+            {t('Change type')}
           </Button>
         </Group>
       </form>

@@ -16,13 +16,14 @@ import { NewObject } from './NewObject.tsx';
 import { SettingsFrame } from './SettingsFrame.tsx';
 import classes from './settings.module.css';
 import { useInquiry } from './useInquiry.ts';
+import { t } from '../language/t.ts';
 
 const SHOWN = [
-  { value: 'all', label: 'All' },
-  { value: 'standard', label: 'Standard' },
-  { value: 'custom', label: 'Custom' },
-  { value: 'inactive', label: 'Deactivated' },
-  { value: 'deleted', label: 'Deleted' },
+  { value: 'all', label: t('All') },
+  { value: 'standard', label: t('Standard') },
+  { value: 'custom', label: t('Custom') },
+  { value: 'inactive', label: t('Deactivated') },
+  { value: 'deleted', label: t('Deleted') },
 ] as const;
 
 type ObjectsShown = (typeof SHOWN)[number]['value'];
@@ -49,7 +50,7 @@ function ObjectRow({ object, statistics }: { object: ModelObject; statistics: Ob
           <ObjectIcon name={object.icon} color={object.color} />
           {object.labelPlural}
         </Link>
-        {object.isActive ? null : <span className={classes.badge}>Deactivated</span>}
+        {object.isActive ? null : <span className={classes.badge}>{t('Deactivated')}</span>}
       </Table.Td>
       <Table.Td className={classes.wideOnly}>
         <code>{object.namePlural}</code>
@@ -59,7 +60,12 @@ function ObjectRow({ object, statistics }: { object: ModelObject; statistics: Ob
         {object.fields.filter((field) => field.isActive && !field.isSystem).length}
       </Table.Td>
       <Table.Td ta="right">{statistics ? roughly(statistics.records, statistics.exact) : waiting}</Table.Td>
-      <Table.Td ta="right" title={statistics ? `${bytes(statistics.indexBytes)} of it are indexes` : undefined}>
+      <Table.Td
+        ta="right"
+        title={
+          statistics ? t('{indexBytes} of it are indexes', { indexBytes: bytes(statistics.indexBytes) }) : undefined
+        }
+      >
         {statistics ? bytes(statistics.bytes) : waiting}
       </Table.Td>
     </Table.Tr>
@@ -74,14 +80,14 @@ function ObjectTable({ objects }: { objects: ModelObject[] }) {
     <Table highlightOnHover className={classes.table}>
       <Table.Thead>
         <Table.Tr>
-          <Table.Th>Object</Table.Th>
-          <Table.Th className={classes.wideOnly}>API name</Table.Th>
-          <Table.Th className={classes.wideOnly}>Kind</Table.Th>
+          <Table.Th>{t('Object')}</Table.Th>
+          <Table.Th className={classes.wideOnly}>{t('API name')}</Table.Th>
+          <Table.Th className={classes.wideOnly}>{t('Kind')}</Table.Th>
           <Table.Th ta="right" className={classes.wideOnly}>
-            Fields
+            {t('Fields')}
           </Table.Th>
-          <Table.Th ta="right">Records</Table.Th>
-          <Table.Th ta="right">Size</Table.Th>
+          <Table.Th ta="right">{t('Records')}</Table.Th>
+          <Table.Th ta="right">{t('Size')}</Table.Th>
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
@@ -118,7 +124,7 @@ export function DataModelPage() {
         Number(a.isSystem || a.isJunction) - Number(b.isSystem || b.isJunction) ||
         a.position - b.position,
     );
-  const exportAll = () => downloadManifest(model).catch((cause: unknown) => announceFailure('Not exported', cause));
+  const exportAll = () => downloadManifest(model).catch((cause: unknown) => announceFailure(t('Not exported'), cause));
 
   return (
     <SettingsFrame
@@ -126,37 +132,38 @@ export function DataModelPage() {
         <>
           <Menu position="bottom-end">
             <Menu.Target>
-              <ActionIcon variant="default" size={30} aria-label="Export and import">
+              <ActionIcon variant="default" size={30} aria-label={t('Export and import')}>
                 <IconDots size={16} />
               </ActionIcon>
             </Menu.Target>
             <Menu.Dropdown>
               <Menu.Item leftSection={<IconDownload size={15} />} onClick={() => void exportAll()}>
-                Export the model
+                {t('Export the model')}
               </Menu.Item>
               <Menu.Item leftSection={<IconUpload size={15} />} onClick={() => setDialog('import')}>
-                Import a model…
+                {t('Import a model…')}
               </Menu.Item>
             </Menu.Dropdown>
           </Menu>
           <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={() => setDialog('object')}>
-            New object
+            {t('New object')}
           </Button>
         </>
       }
     >
-      <div className={classes.page} tabIndex={0} role="region" aria-label="Objects">
+      <div className={classes.page} tabIndex={0} role="region" aria-label={t('Objects')}>
         <div className={classes.inner}>
           <p className={classes.intro}>
-            Each object is a table in PostgreSQL. What you change here is in the navigation, in every table and in the
-            API as soon as it is saved.
+            {t(
+              'Each object is a table in PostgreSQL. What you change here is in the navigation, in every table and in the API as soon as it is saved.',
+            )}
           </p>
           <div className={classes.bar}>
             <SegmentedControl
               size="xs"
               data={[...SHOWN]}
               value={show}
-              aria-label="Which objects"
+              aria-label={t('Which objects')}
               onChange={(value) =>
                 void navigate({
                   to: '/settings/model',
@@ -170,8 +177,8 @@ export function DataModelPage() {
                 size="xs"
                 className={classes.find}
                 leftSection={<IconSearch size={14} />}
-                placeholder="Find an object"
-                aria-label="Find an object"
+                placeholder={t('Find an object')}
+                aria-label={t('Find an object')}
                 value={query}
                 onChange={(event) => setQuery(event.currentTarget.value)}
               />
@@ -183,19 +190,19 @@ export function DataModelPage() {
             <ObjectTable objects={objects} />
           ) : (
             <Message
-              title={query ? `No object matches “${query}”` : 'There are none'}
+              title={query ? t('No object matches “{query}”', { query }) : t('There are none')}
               actions={
                 query ? (
                   <Button variant="default" onClick={() => setQuery('')}>
-                    Show all
+                    {t('Show all')}
                   </Button>
                 ) : undefined
               }
             >
               {show === 'inactive' && !query
-                ? 'Objects that you deactivate keep their records and wait here.'
+                ? t('Objects that you deactivate keep their records and wait here.')
                 : show === 'custom' && !query
-                  ? 'Objects of your own, such as projects or contracts, come here.'
+                  ? t('Objects of your own, such as projects or contracts, come here.')
                   : null}
             </Message>
           )}

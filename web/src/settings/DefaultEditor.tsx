@@ -4,6 +4,7 @@ import type { FieldDraft } from './fieldDraft.ts';
 import { FormulaEditor } from './FormulaEditor.tsx';
 import { cleanOptions } from './optionDrafts.ts';
 import classes from './editor.module.css';
+import { t } from '../language/t.ts';
 
 interface DefaultEditorProps {
   object: ModelObject;
@@ -41,11 +42,12 @@ function sourceOf(value: unknown): Source {
 }
 
 function sourcesOf(type: FieldType): { value: Source; label: string }[] {
-  const sources: { value: Source; label: string }[] = [{ value: 'none', label: 'Empty' }];
-  if (CONSTANTS.includes(type)) sources.push({ value: 'constant', label: 'A value' });
-  if (type === 'DATE' || type === 'DATE_TIME') sources.push({ value: 'now', label: type === 'DATE' ? 'Today' : 'Now' });
-  if (type === 'MEMBER') sources.push({ value: 'member', label: 'Who creates it' });
-  if (EXPRESSIONS.includes(type)) sources.push({ value: 'expression', label: 'Formula' });
+  const sources: { value: Source; label: string }[] = [{ value: 'none', label: t('Empty') }];
+  if (CONSTANTS.includes(type)) sources.push({ value: 'constant', label: t('A value') });
+  if (type === 'DATE' || type === 'DATE_TIME')
+    sources.push({ value: 'now', label: type === 'DATE' ? t('Today') : t('Now') });
+  if (type === 'MEMBER') sources.push({ value: 'member', label: t('Who creates it') });
+  if (EXPRESSIONS.includes(type)) sources.push({ value: 'expression', label: t('Formula') });
   return sources;
 }
 
@@ -64,10 +66,10 @@ export function DefaultEditor({ object, draft, onChange }: DefaultEditorProps) {
   };
   return (
     <div className={classes.default}>
-      <Input.Label>New records start with</Input.Label>
+      <Input.Label>{t('New records start with')}</Input.Label>
       <SegmentedControl
         size="xs"
-        aria-label="New records start with"
+        aria-label={t('New records start with')}
         data={sources}
         value={source}
         onChange={(value) => onChange(start[value as Source] ?? (value === 'constant' ? '' : null))}
@@ -77,7 +79,7 @@ export function DefaultEditor({ object, draft, onChange }: DefaultEditorProps) {
         <FormulaEditor
           object={object}
           context="DEFAULT"
-          label="Formula"
+          label={t('Formula')}
           placeholder={type === 'DATE' ? 'dateAdd(today(), 14, "day")' : 'now()'}
           value={defaultValue.expression}
           onChange={(expression) => onChange({ expression })}
@@ -89,7 +91,7 @@ export function DefaultEditor({ object, draft, onChange }: DefaultEditorProps) {
 
 function ConstantInput({ draft, onChange }: { draft: FieldDraft; onChange: (value: unknown) => void }) {
   const { type, defaultValue } = draft;
-  const label = 'Value of new records';
+  const label = t('Value of new records');
   const options = cleanOptions(draft.options).map((option) => ({ value: option.value, label: option.label }));
   switch (type) {
     case 'NUMBER':
@@ -99,7 +101,7 @@ function ConstantInput({ draft, onChange }: { draft: FieldDraft; onChange: (valu
       return (
         <NumberInput
           aria-label={label}
-          placeholder={type === 'DURATION' ? 'Seconds' : undefined}
+          placeholder={type === 'DURATION' ? t('Seconds') : undefined}
           min={type === 'RATING' ? 1 : undefined}
           max={type === 'RATING' ? 5 : undefined}
           value={typeof defaultValue === 'number' || typeof defaultValue === 'string' ? defaultValue : ''}
@@ -121,8 +123,8 @@ function ConstantInput({ draft, onChange }: { draft: FieldDraft; onChange: (valu
           size="xs"
           aria-label={label}
           data={[
-            { value: 'true', label: 'Yes' },
-            { value: 'false', label: 'No' },
+            { value: 'true', label: t('Yes') },
+            { value: 'false', label: t('No') },
           ]}
           value={String(defaultValue === true)}
           onChange={(value) => onChange(value === 'true')}
@@ -132,7 +134,7 @@ function ConstantInput({ draft, onChange }: { draft: FieldDraft; onChange: (valu
       return (
         <Select
           aria-label={label}
-          placeholder="Choose an option"
+          placeholder={t('Choose an option')}
           data={options}
           value={typeof defaultValue === 'string' && defaultValue !== '' ? defaultValue : null}
           onChange={(value) => onChange(value ?? '')}
@@ -151,7 +153,7 @@ function ConstantInput({ draft, onChange }: { draft: FieldDraft; onChange: (valu
       return (
         <TextInput
           aria-label={label}
-          placeholder="First, second"
+          placeholder={t('First, second')}
           value={Array.isArray(defaultValue) ? defaultValue.join(', ') : ''}
           onChange={(event) => onChange(event.currentTarget.value.split(/\s*,\s*/).filter(Boolean))}
         />

@@ -8,6 +8,7 @@ import classes from './editor.module.css';
 import { useSubmit } from './formFailure.ts';
 import { proposeChanges } from './planStore.ts';
 import { useIsTop } from './useIsTop.ts';
+import { t } from '../language/t.ts';
 
 interface DeleteFieldProps {
   object: ModelObject;
@@ -27,27 +28,31 @@ export function DeleteField({ object, field, onClose, onDeleted }: DeleteFieldPr
     submit(async () => {
       const changes: Change[] = [{ op: 'delete', table: 'fields', id: field.id }];
       if (replacement) changes.unshift({ op: 'replaceUses', fieldId: field.id, withFieldId: replacement });
-      const isApplied = await proposeChanges(`Delete “${field.label}”`, changes, { verb: 'Delete', always: true });
+      const isApplied = await proposeChanges(t('Delete “{label}”', { label: field.label }), changes, {
+        verb: 'Delete',
+        always: true,
+      });
       if (isApplied) onDeleted();
     });
   return (
-    <Modal opened onClose={onClose} closeOnEscape={useIsTop()} title={`Delete “${field.label}”?`}>
+    <Modal opened onClose={onClose} closeOnEscape={useIsTop()} title={t('Delete “{label}”?', { label: field.label })}>
       <div className={classes.form}>
         <p className={classes.note}>
-          The field leaves the tables, the API and psql. Its values are kept for a while and can be restored under Data
-          model, Deleted.
+          {t(
+            'The field leaves the tables, the API and psql. Its values are kept for a while and can be restored under Data model, Deleted.',
+          )}
         </p>
         <Dependents uses={uses} replacement={others.find((other) => other.id === replacement)?.label ?? null} />
         {others.length > 0 && uses.answer?.some((use) => use.isBlocking) ? (
           <Select
-            label="What uses it takes instead"
-            placeholder="Choose a field"
+            label={t('What uses it takes instead')}
+            placeholder={t('Choose a field')}
             clearable
             searchable
             data={others.map((other) => ({ value: other.id, label: other.label }))}
             value={replacement}
             onChange={setReplacement}
-            description={`Another ${FIELD_TYPES[field.type].label.toLowerCase()} field`}
+            description={t('Another {label} field', { label: FIELD_TYPES[field.type].label.toLowerCase() })}
           />
         ) : null}
         {problem ? (
@@ -57,7 +62,7 @@ export function DeleteField({ object, field, onClose, onDeleted }: DeleteFieldPr
         ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button
             color="red"
@@ -65,7 +70,7 @@ export function DeleteField({ object, field, onClose, onDeleted }: DeleteFieldPr
             disabled={!mayGo(uses, replacement !== null)}
             onClick={() => void remove()}
           >
-            Delete field
+            {t('Delete field')}
           </Button>
         </Group>
       </div>

@@ -7,9 +7,9 @@ import { formatRelative } from '../model/dates.ts';
 import { deletedItems, purgeItem, restoreItem, type DeletedItem } from '../model/inquiries.ts';
 import { useWholeModel } from '../model/store.ts';
 import { announceFailure } from '../records/announce.tsx';
-import { count } from './planText.ts';
 import classes from './settings.module.css';
 import { useInquiry } from './useInquiry.ts';
+import { t } from '../language/t.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -34,11 +34,11 @@ export function DeletedItems() {
   };
   const purge = (item: DeletedItem) =>
     modals.openConfirmModal({
-      title: `Delete “${item.label}” for good?`,
-      children: `Its data is dropped from the database now and cannot be had back.`,
-      labels: { confirm: 'Delete for good', cancel: 'Keep it' },
+      title: t('Delete “{label}” for good?', { label: item.label }),
+      children: t('Its data is dropped from the database now and cannot be had back.'),
+      labels: { confirm: t('Delete for good'), cancel: t('Keep it') },
       confirmProps: { color: 'red' },
-      onConfirm: () => void act(item, purgeItem, `“${item.label}” was not deleted`),
+      onConfirm: () => void act(item, purgeItem, t('“{label}” was not deleted', { label: item.label })),
     });
 
   if (failure)
@@ -50,19 +50,19 @@ export function DeletedItems() {
   if (!answer) return <Skeleton height={120} />;
   if (answer.length === 0)
     return (
-      <Message icon={<IconTrash size={22} stroke={1.5} />} title="Nothing is deleted">
-        Objects and fields that you delete stay here for a while with their data, and can be restored.
+      <Message icon={<IconTrash size={22} stroke={1.5} />} title={t('Nothing is deleted')}>
+        {t('Objects and fields that you delete stay here for a while with their data, and can be restored.')}
       </Message>
     );
   return (
     <Table highlightOnHover className={classes.table}>
       <Table.Thead>
         <Table.Tr>
-          <Table.Th>Deleted</Table.Th>
-          <Table.Th className={classes.wideOnly}>By</Table.Th>
-          <Table.Th>Kept for</Table.Th>
+          <Table.Th>{t('Deleted')}</Table.Th>
+          <Table.Th className={classes.wideOnly}>{t('By')}</Table.Th>
+          <Table.Th>{t('Kept for')}</Table.Th>
           <Table.Th>
-            <span className="visually-hidden">Actions</span>
+            <span className="visually-hidden">{t('Actions')}</span>
           </Table.Th>
         </Table.Tr>
       </Table.Thead>
@@ -73,38 +73,45 @@ export function DeletedItems() {
               <strong>{item.label}</strong>{' '}
               <span className={classes.dim}>
                 {item.kind === 'object'
-                  ? 'object'
-                  : `${item.kind === 'relation' ? 'target' : 'field'} of ${item.objectLabel ?? 'an object'}`}
-                , {formatRelative(item.deletedAt)}
+                  ? t('object, {deletedAt}', { deletedAt: formatRelative(item.deletedAt) })
+                  : item.kind === 'relation'
+                    ? t('target of {objectLabel}, {deletedAt}', {
+                        objectLabel: item.objectLabel ?? t('an object'),
+                        deletedAt: formatRelative(item.deletedAt),
+                      })
+                    : t('field of {objectLabel}, {deletedAt}', {
+                        objectLabel: item.objectLabel ?? t('an object'),
+                        deletedAt: formatRelative(item.deletedAt),
+                      })}
               </span>
             </Table.Td>
             <Table.Td className={classes.wideOnly}>{item.deletedByName ?? '–'}</Table.Td>
-            <Table.Td>{count(daysLeft(item), 'day')}</Table.Td>
+            <Table.Td>{t('{count, plural, one {# day} other {# days}}', { count: daysLeft(item) })}</Table.Td>
             <Table.Td>
               <Group gap={6} justify="flex-end" wrap="nowrap">
                 <Button
                   variant="default"
                   loading={busy === item.id}
-                  aria-label={`Restore ${item.label}`}
-                  onClick={() => void act(item, restoreItem, `“${item.label}” was not restored`)}
+                  aria-label={t('Restore {label}', { label: item.label })}
+                  onClick={() => void act(item, restoreItem, t('“{label}” was not restored', { label: item.label }))}
                 >
-                  Restore
+                  {t('Restore')}
                 </Button>
                 <Button
                   variant="subtle"
                   color="red"
                   className={classes.wideOnly}
-                  aria-label={`Delete ${item.label} for good`}
+                  aria-label={t('Delete {label} for good', { label: item.label })}
                   onClick={() => purge(item)}
                 >
-                  Delete for good
+                  {t('Delete for good')}
                 </Button>
                 <ActionIcon
                   variant="subtle"
                   color="red"
                   size={30}
                   className={classes.narrowOnly}
-                  aria-label={`Delete ${item.label} for good`}
+                  aria-label={t('Delete {label} for good', { label: item.label })}
                   onClick={() => purge(item)}
                 >
                   <IconTrash size={16} stroke={1.75} />

@@ -6,6 +6,8 @@ import { objectById } from '../model/lookup.ts';
 import { useWholeModel } from '../model/store.ts';
 import classes from './editor.module.css';
 import { useInquiry, type Inquiry } from './useInquiry.ts';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 export const useDependents = (
   kind: 'object' | 'field' | 'option',
@@ -30,7 +32,7 @@ function User({ use }: { use: Dependent }) {
   if (use.kind === 'default')
     return (
       <li>
-        <strong>New records</strong> start with it
+        <Trans text={'<0>New records</0> start with it'} tags={{ 0: <strong /> }} />
       </li>
     );
   const owner = use.objectId ? objectById(model, use.objectId) : undefined;
@@ -40,7 +42,7 @@ function User({ use }: { use: Dependent }) {
       ? use.objectLabel?.toLowerCase()
       : use.kind === 'object'
         ? null
-        : `(${use.kind.replaceAll('_', ' ')}${use.objectLabel ? ` of ${use.objectLabel.toLowerCase()}` : ''})`;
+        : `(${use.kind.replaceAll('_', ' ')}${use.objectLabel ? t(' of {objectLabel}', { objectLabel: use.objectLabel.toLowerCase() }) : ''})`;
   return (
     <li>
       {owner && place ? (
@@ -77,13 +79,15 @@ export function Dependents({ uses, replacement = null }: DependentsProps) {
       </p>
     );
   if (!answer) return <Skeleton height={14} width="60%" />;
-  if (answer.length === 0) return <p className={classes.note}>Nothing else in the model uses it.</p>;
+  if (answer.length === 0) return <p className={classes.note}>{t('Nothing else in the model uses it.')}</p>;
   const groups = [
     {
-      heading: replacement ? `“${replacement}” takes its place here` : 'Still used, so it cannot go yet',
+      heading: replacement
+        ? t('“{replacement}” takes its place here', { replacement })
+        : t('Still used, so it cannot go yet'),
       list: answer.filter((each) => each.isBlocking),
     },
-    { heading: 'This goes with it', list: answer.filter((each) => !each.isBlocking) },
+    { heading: t('This goes with it'), list: answer.filter((each) => !each.isBlocking) },
   ];
   return groups.map(({ heading, list }) =>
     list.length === 0 ? null : (

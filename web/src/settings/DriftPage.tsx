@@ -8,15 +8,15 @@ import { useWholeModel } from '../model/store.ts';
 import { announceFailure } from '../records/announce.tsx';
 import classes from './lists.module.css';
 import plan from './plan.module.css';
-import { count } from './planText.ts';
 import { SettingsFrame } from './SettingsFrame.tsx';
 import page from './settings.module.css';
 import { useInquiry } from './useInquiry.ts';
+import { t } from '../language/t.ts';
 
 const PROPOSALS = {
-  REPAIR: { label: 'Repair', hint: 'Make the database as the model says' },
-  ADOPT: { label: 'Adopt', hint: 'Make the model say what the database has' },
-  IGNORE: { label: 'Ignore…', hint: 'Leave it, until it changes again' },
+  REPAIR: { label: t('Repair'), hint: t('Make the database as the model says') },
+  ADOPT: { label: t('Adopt'), hint: t('Make the model say what the database has') },
+  IGNORE: { label: t('Ignore…'), hint: t('Leave it, until it changes again') },
 } as const;
 
 function DriftItem({ item, onResolved }: { item: Drift; onResolved: () => void }) {
@@ -29,11 +29,12 @@ function DriftItem({ item, onResolved }: { item: Drift; onResolved: () => void }
     try {
       await resolveDrift(item, how, why);
       notifications.show({
-        message: how === 'IGNORE' ? 'Left as it is.' : how === 'ADOPT' ? 'The model says so now.' : 'Repaired.',
+        message:
+          how === 'IGNORE' ? t('Left as it is.') : how === 'ADOPT' ? t('The model says so now.') : t('Repaired.'),
       });
       onResolved();
     } catch (cause) {
-      announceFailure('Nothing was changed', cause);
+      announceFailure(t('Nothing was changed'), cause);
     }
     setBusy(false);
   };
@@ -46,11 +47,11 @@ function DriftItem({ item, onResolved }: { item: Drift; onResolved: () => void }
       <div className={classes.driftHead}>
         <span className={page.badge}>{item.kind.toLowerCase().replaceAll('_', ' ')}</span>
         <strong>{[item.objectName, item.name].filter(Boolean).join(' · ')}</strong>
-        {item.isIgnored ? <span className={classes.dim}>ignored</span> : null}
+        {item.isIgnored ? <span className={classes.dim}>{t('ignored')}</span> : null}
       </div>
       <p>{item.detail}</p>
       {item.statements.length > 0 ? (
-        <pre className={plan.sql} aria-label="What a repair runs" tabIndex={0}>
+        <pre className={plan.sql} aria-label={t('What a repair runs')} tabIndex={0}>
           {item.statements.join('\n')}
         </pre>
       ) : null}
@@ -65,7 +66,7 @@ function DriftItem({ item, onResolved }: { item: Drift; onResolved: () => void }
               disabled={how === 'IGNORE' && item.isIgnored}
               onClick={() => choose(how)}
             >
-              {how === 'REPAIR' && isDropped ? 'Repair…' : PROPOSALS[how].label}
+              {how === 'REPAIR' && isDropped ? t('Repair…') : PROPOSALS[how].label}
             </Button>
           ))}
         </Group>
@@ -80,27 +81,29 @@ function DriftItem({ item, onResolved }: { item: Drift; onResolved: () => void }
           <TextInput
             size="xs"
             flex="1 1 220px"
-            label="Why it may stay"
-            placeholder="Added for the reporting team"
+            label={t('Why it may stay')}
+            placeholder={t('Added for the reporting team')}
             value={reason}
             onChange={(event) => setReason(event.currentTarget.value)}
             autoFocus
           />
           <Button type="submit" loading={busy}>
-            Ignore
+            {t('Ignore')}
           </Button>
           <Button variant="default" onClick={() => setAsks(null)}>
-            Cancel
+            {t('Cancel')}
           </Button>
         </form>
       ) : (
         <div className={classes.ask}>
-          <span className={classes.asked}>It is dropped with all that it holds, and nothing brings that back.</span>
+          <span className={classes.asked}>
+            {t('It is dropped with all that it holds, and nothing brings that back.')}
+          </span>
           <Button color="red" loading={busy} onClick={() => void act('REPAIR')}>
-            Drop it
+            {t('Drop it')}
           </Button>
           <Button variant="default" onClick={() => setAsks(null)}>
-            Cancel
+            {t('Cancel')}
           </Button>
         </div>
       )}
@@ -119,14 +122,16 @@ export function DriftPage() {
     <SettingsFrame
       actions={
         <Button variant="default" leftSection={<IconRefresh size={14} />} loading={busy} onClick={again}>
-          Look again
+          {t('Look again')}
         </Button>
       }
     >
-      <div className={page.page} tabIndex={0} role="region" aria-label="Drift">
+      <div className={page.page} tabIndex={0} role="region" aria-label={t('Drift')}>
         <div className={page.inner}>
           <p className={page.intro}>
-            The model says how the tables should be. Here is where they are not, because somebody changed them by hand.
+            {t(
+              'The model says how the tables should be. Here is where they are not, because somebody changed them by hand.',
+            )}
           </p>
           {failure ? (
             <Alert color="red" role="alert">
@@ -140,15 +145,20 @@ export function DriftPage() {
                 <Switch
                   size="xs"
                   mb="sm"
-                  label={`Show ${count(ignored, 'ignored difference')}`}
+                  label={t('{ignored, plural, one {Show # ignored difference} other {Show # ignored differences}}', {
+                    ignored,
+                  })}
                   checked={showsIgnored}
                   onChange={(event) => setShowsIgnored(event.currentTarget.checked)}
                 />
               ) : null}
               {items.length === 0 ? (
-                <Message icon={<IconCircleCheck size={22} stroke={1.5} />} title="The database is as the model says" />
+                <Message
+                  icon={<IconCircleCheck size={22} stroke={1.5} />}
+                  title={t('The database is as the model says')}
+                />
               ) : (
-                <ul className={classes.drifts} aria-label="Differences">
+                <ul className={classes.drifts} aria-label={t('Differences')}>
                   {items.map((item) => (
                     <DriftItem key={`${item.kind} ${item.key}`} item={item} onResolved={again} />
                   ))}

@@ -12,6 +12,7 @@ import {
 import type { ModelField, ModelObject } from '../model/types.ts';
 import editor from './editor.module.css';
 import classes from './settings.module.css';
+import { t } from '../language/t.ts';
 
 interface DuplicateRulesProps {
   object: ModelObject;
@@ -26,11 +27,12 @@ export function DuplicateRules({ object, criteria, onChange }: DuplicateRulesPro
   const set = (at: number, criterion: Criterion | null) =>
     onChange(criteria.flatMap((each, i) => (i !== at ? each : (criterion ?? []))));
   return (
-    <section className={classes.section} aria-label="Duplicates">
-      <h2>Duplicates</h2>
+    <section className={classes.section} aria-label={t('Duplicates')}>
+      <h2>{t('Duplicates')}</h2>
       <p className={editor.note}>
-        Two records may be the same when all fields of one rule match. Forms warn of them, and the page Duplicates lists
-        them.
+        {t(
+          'Two records may be the same when all fields of one rule match. Forms warn of them, and the page Duplicates lists them.',
+        )}
       </p>
       {criteria.map((criterion, at) => (
         <Rule
@@ -50,10 +52,10 @@ export function DuplicateRules({ object, criteria, onChange }: DuplicateRulesPro
           leftSection={<IconPlus size={14} />}
           onClick={() => onChange([...criteria, newCriterion(first.id)])}
         >
-          Add a rule
+          {t('Add a rule')}
         </Button>
       ) : (
-        <p className={editor.note}>None of the fields can be compared.</p>
+        <p className={editor.note}>{t('None of the fields can be compared.')}</p>
       )}
     </section>
   );
@@ -74,7 +76,7 @@ function Rule({ number, fields, criterion, onChange, onRemove }: RuleProps) {
   const setField = (at: number, patch: { id?: string; by?: Comparison }) =>
     onChange({ ...criterion, fields: criterion.fields.map((each, i) => (i === at ? { ...each, ...patch } : each)) });
   return (
-    <div className={classes.duplicateRule} role="group" aria-label={`Rule ${number}`}>
+    <div className={classes.duplicateRule} role="group" aria-label={t('Rule {number}', { number })}>
       {criterion.fields.map(({ id, by }, at) => {
         const field = fields.find((each) => each.id === id);
         // One spelling a rule is what an index can find.
@@ -85,7 +87,7 @@ function Rule({ number, fields, criterion, onChange, onRemove }: RuleProps) {
           <Group key={id} gap={6} wrap="nowrap">
             <Select
               flex={1}
-              aria-label={`Rule ${number}, field ${at + 1}`}
+              aria-label={t('Rule {number}, field {at}', { number, at: at + 1 })}
               data={fields
                 .filter((each) => each.id === id || !used.includes(each.id))
                 .map((each) => ({ value: each.id, label: each.label }))}
@@ -96,7 +98,7 @@ function Rule({ number, fields, criterion, onChange, onRemove }: RuleProps) {
             />
             <Select
               flex={1.3}
-              aria-label={`Rule ${number}, how field ${at + 1} is compared`}
+              aria-label={t('Rule {number}, how field {at} is compared', { number, at: at + 1 })}
               data={ways.map((way) => ({ value: way, label: field ? comparisonText(field.type, way) : way }))}
               value={by}
               allowDeselect={false}
@@ -106,7 +108,7 @@ function Rule({ number, fields, criterion, onChange, onRemove }: RuleProps) {
             <ActionIcon
               variant="subtle"
               color="gray"
-              aria-label={`Rule ${number}: remove field ${at + 1}`}
+              aria-label={t('Rule {number}: remove field {at}', { number, at: at + 1 })}
               onClick={() => onChange({ ...criterion, fields: criterion.fields.filter((_, i) => i !== at) })}
             >
               <IconX size={15} />
@@ -116,13 +118,13 @@ function Rule({ number, fields, criterion, onChange, onRemove }: RuleProps) {
       })}
       {isSpelt ? (
         <Group gap={12} wrap="nowrap">
-          <span className={editor.note}>How alike</span>
+          <span className={editor.note}>{t('How alike')}</span>
           <Slider
             flex={1}
             min={30}
             max={100}
             step={5}
-            thumbLabel={`Rule ${number}, how alike`}
+            thumbLabel={t('Rule {number}, how alike', { number })}
             label={(value) => `${value} %`}
             value={Math.round(criterion.threshold * 100)}
             onChange={(value) => onChange({ ...criterion, threshold: value / 100 })}
@@ -133,8 +135,8 @@ function Rule({ number, fields, criterion, onChange, onRemove }: RuleProps) {
       <Group justify="space-between" gap={6}>
         <Switch
           size="xs"
-          label="Surely the same"
-          description="Can be merged many at once"
+          label={t('Surely the same')}
+          description={t('Can be merged many at once')}
           checked={criterion.isSure && canBeSure(criterion.fields)}
           disabled={!canBeSure(criterion.fields)}
           onChange={(event) => onChange({ ...criterion, isSure: event.currentTarget.checked })}
@@ -147,11 +149,11 @@ function Rule({ number, fields, criterion, onChange, onRemove }: RuleProps) {
               color="gray"
               onClick={() => onChange({ ...criterion, fields: [...criterion.fields, { id: free.id, by: 'ALIKE' }] })}
             >
-              And another field
+              {t('And another field')}
             </Button>
           ) : null}
           <Button size="compact-sm" variant="subtle" color="gray" onClick={onRemove}>
-            Remove the rule
+            {t('Remove the rule')}
           </Button>
         </Group>
       </Group>

@@ -15,6 +15,8 @@ import { RelationEnds, RelationNames, RelationTimeline } from './RelationForm.ts
 import { RollupForm } from './RollupForm.tsx';
 import { CASED_TYPES, hasOptions, isRelational, UNIQUE_TYPES, UNREQUIRED_TYPES } from './typeCatalogue.ts';
 import { TypeSettings } from './TypeSettings.tsx';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 interface FieldFormProps {
   object: ModelObject;
@@ -36,7 +38,7 @@ export function draftNameProblem(object: ModelObject, field: ModelField | null, 
   const taken = object.fields.find(
     (each) => each.id !== field?.id && (each.name === name || each.aliases.some((alias) => alias.name === name)),
   );
-  if (taken) return `“${taken.label}” has this name already.`;
+  if (taken) return t('“{label}” has this name already.', { label: taken.label });
   return name === field?.name ? null : nameProblem(name);
 }
 
@@ -51,23 +53,31 @@ function LinksNote({ junction }: { junction: FieldJunction }) {
     <Alert color="gray" className={classes.hint}>
       {inverse ? (
         <>
-          On each {other.labelSingular.toLowerCase()} it is{' '}
-          <Link
-            to="/settings/model/$namePlural"
-            params={{ namePlural: other.namePlural }}
-            search={{ field: inverse.name }}
-            className={classes.use}
-          >
-            {inverse.label}
-          </Link>
-          .{' '}
+          <Trans
+            text={'On each {labelSingular} it is <0>{label}</0>.'}
+            values={{ labelSingular: other.labelSingular.toLowerCase(), label: inverse.label }}
+            tags={{
+              0: (
+                <Link
+                  to="/settings/model/$namePlural"
+                  params={{ namePlural: other.namePlural }}
+                  search={{ field: inverse.name }}
+                  className={classes.use}
+                />
+              ),
+            }}
+          />{' '}
         </>
       ) : null}
-      The links lie in{' '}
-      <Link to="/settings/model/$namePlural" params={{ namePlural: links.namePlural }} className={classes.use}>
-        {links.labelPlural}
-      </Link>
-      , to which you can add fields, such as a role or a date.
+      <Trans
+        text={'The links lie in <0>{labelPlural}</0>, to which you can add fields, such as a role or a date.'}
+        values={{ labelPlural: links.labelPlural }}
+        tags={{
+          0: (
+            <Link to="/settings/model/$namePlural" params={{ namePlural: links.namePlural }} className={classes.use} />
+          ),
+        }}
+      />
     </Alert>
   );
 }
@@ -87,7 +97,7 @@ export function FieldForm(props: FieldFormProps) {
         <RelationEnds object={object} draft={draft} isNew={field === null} problemAt={problemAt} onChange={onChange} />
       ) : null}
       <TextInput
-        label="Label"
+        label={t('Label')}
         value={draft.label}
         onChange={(event) => onChange({ label: event.currentTarget.value })}
         error={problemAt('label')}
@@ -95,12 +105,14 @@ export function FieldForm(props: FieldFormProps) {
         autoComplete="off"
       />
       <TextInput
-        label="API name"
+        label={t('API name')}
         value={draftName(draft)}
         onChange={(event) => onChange({ name: event.currentTarget.value || null })}
         error={nameTrouble}
         description={
-          field && draftName(draft) !== field.name ? `“${field.name}” goes on working until you release it.` : undefined
+          field && draftName(draft) !== field.name
+            ? t('“{name}” goes on working until you release it.', { name: field.name })
+            : undefined
         }
         disabled={field?.isSystem}
         classNames={{ input: classes.mono }}
@@ -110,8 +122,8 @@ export function FieldForm(props: FieldFormProps) {
         <FormulaEditor
           object={object}
           context="FORMULA"
-          label="Formula"
-          description="From fields of this record and of the records it points to, such as company.name"
+          label={t('Formula')}
+          description={t('From fields of this record and of the records it points to, such as company.name')}
           placeholder="amount * probability"
           value={draft.settings.expression ?? ''}
           onChange={(expression) => onChange({ settings: { ...draft.settings, expression } })}
@@ -153,8 +165,8 @@ export function FieldForm(props: FieldFormProps) {
         <div className={classes.checks}>
           {canRequire ? (
             <Checkbox
-              label="Required"
-              description="No record without a value"
+              label={t('Required')}
+              description={t('No record without a value')}
               checked={draft.isRequired}
               onChange={(event) => onChange({ isRequired: event.currentTarget.checked })}
               error={problemAt('isRequired')}
@@ -163,16 +175,16 @@ export function FieldForm(props: FieldFormProps) {
           {canRequire && draft.isRequired ? (
             <Checkbox
               ml={28}
-              label="Of new records only"
-              description="Those that exist may stay without"
+              label={t('Of new records only')}
+              description={t('Those that exist may stay without')}
               checked={draft.newOnly}
               onChange={(event) => onChange({ newOnly: event.currentTarget.checked })}
             />
           ) : null}
           {isOneWay ? (
             <Checkbox
-              label="One to one"
-              description="No two records point to the same one"
+              label={t('One to one')}
+              description={t('No two records point to the same one')}
               checked={draft.relationKind === 'ONE_TO_ONE'}
               onChange={(event) =>
                 onChange({ relationKind: event.currentTarget.checked ? 'ONE_TO_ONE' : 'MANY_TO_ONE' })
@@ -182,8 +194,8 @@ export function FieldForm(props: FieldFormProps) {
           ) : null}
           {canBeUnique ? (
             <Checkbox
-              label="Unique"
-              description="No two records have the same value"
+              label={t('Unique')}
+              description={t('No two records have the same value')}
               checked={draft.isUnique}
               onChange={(event) => onChange({ isUnique: event.currentTarget.checked })}
               error={problemAt('isUnique')}
@@ -192,8 +204,8 @@ export function FieldForm(props: FieldFormProps) {
           {canBeUnique && draft.isUnique && CASED_TYPES.includes(type) ? (
             <Checkbox
               ml={28}
-              label="Ignore case"
-              description="“Acme” and “ACME” count as the same"
+              label={t('Ignore case')}
+              description={t('“Acme” and “ACME” count as the same')}
               checked={draft.settings['uniqueIgnoresCase'] === true}
               onChange={(event) =>
                 onChange({
@@ -205,7 +217,7 @@ export function FieldForm(props: FieldFormProps) {
         </div>
       ) : null}
       <Textarea
-        label="Description"
+        label={t('Description')}
         autosize
         minRows={1}
         value={draft.description}

@@ -7,6 +7,7 @@ import { Aliases } from './Aliases.tsx';
 import { DeleteField } from './DeleteField.tsx';
 import classes from './editor.module.css';
 import { propose, proposeChanges } from './planStore.ts';
+import { t } from '../language/t.ts';
 
 interface FieldLifeProps {
   object: ModelObject;
@@ -21,23 +22,26 @@ export function FieldLife({ object, field, onClose }: FieldLifeProps) {
 
   const toggle = async () => {
     try {
-      const isApplied = await proposeChanges(`${field.isActive ? 'Deactivate' : 'Reactivate'} “${field.label}”`, [
-        { op: 'update', table: 'fields', id: field.id, values: { isActive: !field.isActive } },
-      ]);
+      const isApplied = await proposeChanges(
+        field.isActive
+          ? t('Deactivate “{label}”', { label: field.label })
+          : t('Reactivate “{label}”', { label: field.label }),
+        [{ op: 'update', table: 'fields', id: field.id, values: { isActive: !field.isActive } }],
+      );
       if (isApplied) onClose();
     } catch (cause) {
-      announceFailure(`“${field.label}” was not changed`, cause);
+      announceFailure(t('“{label}” was not changed', { label: field.label }), cause);
     }
   };
   const reset = () =>
     propose({
-      title: `Reset “${field.label}” to standard`,
-      verb: 'Reset',
+      title: t('Reset “{label}” to standard', { label: field.label }),
+      verb: t('Reset'),
       replan: () => planReset('field', field.id),
       always: true,
     })
       .then((isApplied) => isApplied && onClose())
-      .catch((cause: unknown) => announceFailure(`“${field.label}” was not reset`, cause));
+      .catch((cause: unknown) => announceFailure(t('“{label}” was not reset', { label: field.label }), cause));
 
   return (
     <>
@@ -45,20 +49,22 @@ export function FieldLife({ object, field, onClose }: FieldLifeProps) {
       <Group gap={8} className={classes.life}>
         {field.isSystem ? null : (
           <Button variant="default" disabled={isLabel && field.isActive} onClick={() => void toggle()}>
-            {field.isActive ? 'Deactivate' : 'Reactivate'}
+            {field.isActive ? t('Deactivate') : t('Reactivate')}
           </Button>
         )}
         {field.isCustom ? null : (
           <Button variant="default" onClick={() => void reset()}>
-            Reset to standard
+            {t('Reset to standard')}
           </Button>
         )}
         {field.isCustom ? (
           <Button variant="subtle" color="red" disabled={isLabel} onClick={() => setDeleting(true)}>
-            Delete field…
+            {t('Delete field…')}
           </Button>
         ) : null}
-        {isLabel && field.isCustom ? <span className={classes.dim}>It names the records, so it stays.</span> : null}
+        {isLabel && field.isCustom ? (
+          <span className={classes.dim}>{t('It names the records, so it stays.')}</span>
+        ) : null}
       </Group>
       {deleting ? (
         <DeleteField object={object} field={field} onClose={() => setDeleting(false)} onDeleted={onClose} />

@@ -16,6 +16,7 @@ import { TypeGallery } from './TypeGallery.tsx';
 import { TypeRow } from './TypeRow.tsx';
 import { hasOptions, isRelational } from './typeCatalogue.ts';
 import { useIsTop } from './useIsTop.ts';
+import { t } from '../language/t.ts';
 
 export interface FieldPreset {
   type: FieldType;
@@ -76,15 +77,20 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
       if (changes.length === 0) return onClose();
       const newOnly = { ...wanted, newOnly: true };
       const isApplied = await proposeChanges(
-        field ? `Change “${field.label}”` : `Add “${wanted.label.trim()}” to ${object.labelPlural.toLowerCase()}`,
+        field
+          ? t('Change “{label}”', { label: field.label })
+          : t('Add “{label}” to {labelPlural}', {
+              label: wanted.label.trim(),
+              labelPlural: object.labelPlural.toLowerCase(),
+            }),
         changes,
         {
           always,
-          verb: field ? 'Change' : 'Add field',
+          verb: field ? t('Change') : t('Add field'),
           ...(wanted.isRequired && !wanted.newOnly
             ? {
                 alternative: {
-                  label: 'Require it of new records only',
+                  label: t('Require it of new records only'),
                   changes: field ? updateChanges(field, newOnly) : createChanges(object, newOnly, target).changes,
                 },
               }
@@ -101,7 +107,11 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
   const isReady =
     draft !== null && isComplete(draft, isFormulaRight) && draftNameProblem(object, field, draft) === null;
 
-  const title = field ? field.label : draft ? `New ${FIELD_TYPES[draft.type].label.toLowerCase()} field` : 'New field';
+  const title = field
+    ? field.label
+    : draft
+      ? t('New {label} field', { label: FIELD_TYPES[draft.type].label.toLowerCase() })
+      : t('New field');
   return (
     <Drawer
       opened
@@ -112,7 +122,12 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
       title={
         <Group gap={8} wrap="nowrap">
           {draft && !field ? (
-            <ActionIcon variant="subtle" color="gray" aria-label="Choose another type" onClick={() => setDraft(null)}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              aria-label={t('Choose another type')}
+              onClick={() => setDraft(null)}
+            >
               <IconArrowLeft size={16} />
             </ActionIcon>
           ) : null}
@@ -120,7 +135,7 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
           <span className={classes.dim}>{object.labelPlural}</span>
         </Group>
       }
-      closeButtonProps={{ 'aria-label': 'Close' }}
+      closeButtonProps={{ 'aria-label': t('Close') }}
       overlayProps={{ backgroundOpacity: 0.2 }}
       transitionProps={{ duration: 140 }}
       classNames={{ content: classes.panel, body: classes.panelBody, header: classes.panelHeader }}
@@ -156,13 +171,13 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
             ) : null}
             <Group justify="flex-end" gap={8}>
               <Button variant="subtle" color="gray" mr="auto" disabled={!isReady || busy} onClick={() => save(true)}>
-                Show the plan
+                {t('Show the plan')}
               </Button>
               <Button variant="default" onClick={onClose}>
-                Cancel
+                {t('Cancel')}
               </Button>
               <Button type="submit" loading={busy} disabled={!isReady}>
-                {field ? 'Save' : 'Add field'}
+                {field ? t('Save') : t('Add field')}
               </Button>
             </Group>
           </footer>

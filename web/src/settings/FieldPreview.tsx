@@ -7,15 +7,16 @@ import type { ModelObject } from '../model/types.ts';
 import classes from './editor.module.css';
 import { previewField, type FieldDraft } from './fieldDraft.ts';
 import { isRelational, sampleValue } from './typeCatalogue.ts';
+import { t } from '../language/t.ts';
 
 function RelatedSample({ draft }: { draft: FieldDraft }) {
   const model = useWholeModel();
   const target = model.objects.find((each) => each.id === draft.targets[0]);
-  const name = draft.type === 'MEMBER' ? 'Anna Lindqvist' : (target?.labelSingular ?? 'Record');
+  const name = draft.type === 'MEMBER' ? t('Anna Lindqvist') : (target?.labelSingular ?? t('Record'));
   const many = draft.relationKind === 'MANY_TO_MANY' || draft.relationKind === 'ONE_TO_MANY';
   return (
     <span className={classes.related}>
-      {(many ? [name, 'Another'] : [name]).map((label) => (
+      {(many ? [name, t('Another')] : [name]).map((label) => (
         <span key={label}>
           <Avatar label={label} seed={label} size={16} round={draft.type === 'MEMBER'} /> {label}
         </span>
@@ -35,8 +36,10 @@ export function FieldPreview({ object, draft }: { object: ModelObject; draft: Fi
       <FieldDisplay field={field} value={sampleValue(field)} />
     );
   return (
-    <section className={classes.preview} aria-label="Preview">
-      <div className={classes.previewHead}>On {withArticle(object.labelSingular)}</div>
+    <section className={classes.preview} aria-label={t('Preview')}>
+      <div className={classes.previewHead}>
+        {t('On {labelSingular}', { labelSingular: withArticle(object.labelSingular) })}
+      </div>
       <div className={classes.previewRow} inert>
         <span className={classes.previewLabel}>
           <TypeIcon size={15} stroke={1.75} aria-hidden />
@@ -45,7 +48,7 @@ export function FieldPreview({ object, draft }: { object: ModelObject; draft: Fi
         </span>
         <span className={classes.previewValue}>{sample}</span>
       </div>
-      <div className={classes.previewHead}>In the table</div>
+      <div className={classes.previewHead}>{t('In the table')}</div>
       <div className={classes.previewTable} inert>
         <div className={classes.previewColumn} data-align={align}>
           <TypeIcon size={14} stroke={1.75} aria-hidden />

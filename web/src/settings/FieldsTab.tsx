@@ -13,6 +13,7 @@ import classes from './fields.module.css';
 import { proposeChanges } from './planStore.ts';
 import page from './settings.module.css';
 import { inOrder, useReorder } from './useReorder.ts';
+import { t } from '../language/t.ts';
 
 const ROW = 44;
 
@@ -27,13 +28,13 @@ const typeText = (model: Model, field: ModelField): string => {
   if (field.resultType) return `${label}, ${FIELD_TYPES[field.resultType].label.toLowerCase()}`;
   const targets = field.type === 'MEMBER' ? [] : targetsOf(model, field).map((target) => target.labelSingular);
   if (targets.length === 0) return label;
-  return `${label}: ${targets.length > 2 ? `${targets.length} objects` : targets.join(', ')}`;
+  return `${label}: ${targets.length > 2 ? t('{count} objects', { count: targets.length }) : targets.join(', ')}`;
 };
 
 function marks(field: ModelField): string[] {
   return [
     field.isActive ? '' : 'deactivated',
-    field.isRequired ? (field.requiredFrom ? 'required of new' : 'required') : '',
+    field.isRequired ? (field.requiredFrom ? t('required of new') : 'required') : '',
     field.isUnique ? 'unique' : '',
     field.isSystem ? 'system' : '',
   ].filter(Boolean);
@@ -96,9 +97,9 @@ export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
       }));
       unsaved.current.clear();
       try {
-        await proposeChanges('Order of the fields', changes);
+        await proposeChanges(t('Order of the fields'), changes);
       } catch (cause) {
-        announceFailure('The order was not saved', cause);
+        announceFailure(t('The order was not saved'), cause);
       }
     }
     saving.current = false;
@@ -116,21 +117,27 @@ export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
   const reorder = useReorder(list, ROW, fields.length, move);
 
   return (
-    <div ref={scroll} className={page.page} tabIndex={0} role="region" aria-label={`Fields of ${object.labelPlural}`}>
+    <div
+      ref={scroll}
+      className={page.page}
+      tabIndex={0}
+      role="region"
+      aria-label={t('Fields of {labelPlural}', { labelPlural: object.labelPlural })}
+    >
       <div className={page.inner}>
         <div className={page.bar}>
           <TextInput
             size="xs"
             className={page.find}
             leftSection={<IconSearch size={14} />}
-            placeholder={`Find one of ${sorted.length.toLocaleString('en')} fields`}
-            aria-label="Find a field"
+            placeholder={t('Find one of {count} fields', { count: sorted.length.toLocaleString('en') })}
+            aria-label={t('Find a field')}
             value={query}
             onChange={(event) => setQuery(event.currentTarget.value)}
           />
           <Switch
             size="xs"
-            label="System fields"
+            label={t('System fields')}
             checked={showSystem}
             onChange={(event) => setShowSystem(event.currentTarget.checked)}
           />
@@ -140,24 +147,24 @@ export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
             disabled={!object.isActive}
             className={page.barEnd}
           >
-            Add field
+            {t('Add field')}
           </Button>
         </div>
         {fields.length === 0 ? (
           <Message
-            title={wanted ? `No field matches “${query}”` : 'No fields yet'}
+            title={wanted ? t('No field matches “{query}”', { query }) : t('No fields yet')}
             actions={
               wanted ? (
                 <Button variant="default" onClick={() => setQuery('')}>
-                  Show all
+                  {t('Show all')}
                 </Button>
               ) : (
-                <Button onClick={onAdd}>Add the first field</Button>
+                <Button onClick={onAdd}>{t('Add the first field')}</Button>
               )
             }
           />
         ) : (
-          <div role="table" aria-label="Fields" aria-rowcount={fields.length}>
+          <div role="table" aria-label={t('Fields')} aria-rowcount={fields.length}>
             <div role="rowgroup" ref={list} className={classes.list} style={{ height: rows.getTotalSize() }}>
               {rows.getVirtualItems().map((item) => {
                 const field = fields[item.index];
@@ -183,7 +190,7 @@ export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
                         <button
                           type="button"
                           className={classes.grip}
-                          aria-label={`Move ${field.label}: drag, or use the arrow keys`}
+                          aria-label={t('Move {label}: drag, or use the arrow keys', { label: field.label })}
                           {...reorder.handle(item.index)}
                         >
                           <IconGripVertical size={14} aria-hidden />
@@ -201,8 +208,8 @@ export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
                         {field.label}
                       </button>
                       {field.id === object.labelFieldId ? (
-                        <Tooltip label="Names the records">
-                          <IconKey size={14} stroke={1.75} aria-label="Names the records" />
+                        <Tooltip label={t('Names the records')}>
+                          <IconKey size={14} stroke={1.75} aria-label={t('Names the records')} />
                         </Tooltip>
                       ) : null}
                     </span>

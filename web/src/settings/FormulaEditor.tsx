@@ -10,6 +10,7 @@ import classes from './formula.module.css';
 import { suggestionsAt, tokens, type Suggestion } from './formulaWords.ts';
 import { SampleValue } from './SampleValue.tsx';
 import { useInquiry } from './useInquiry.ts';
+import { t } from '../language/t.ts';
 
 interface FormulaEditorProps {
   object: ModelObject;
@@ -137,7 +138,7 @@ export function FormulaEditor(props: FormulaEditorProps) {
           }}
         />
         {opened ? (
-          <ul ref={list} className={classes.list} role="listbox" id={`${id}-list`} aria-label="Suggestions">
+          <ul ref={list} className={classes.list} role="listbox" id={`${id}-list`} aria-label={t('Suggestions')}>
             {shown.map((suggestion, index) => (
               <li
                 key={`${suggestion.kind} ${suggestion.label}`}
@@ -173,18 +174,18 @@ export function FormulaEditor(props: FormulaEditorProps) {
           <span className={classes.right}>
             <IconCircleCheck size={15} aria-hidden />
             {check.resultType && check.resultType in FIELD_TYPES
-              ? `Gives ${FIELD_TYPES[check.resultType].label.toLowerCase()}`
-              : 'Correct'}
+              ? t('Gives {label}', { label: FIELD_TYPES[check.resultType].label.toLowerCase() })
+              : t('Correct')}
           </span>
         )}
       </div>
       {check?.ok && check.resultType && check.samples && check.samples.length > 0 ? (
         <table className={classes.samples}>
-          <caption className="visually-hidden">What it gives for some records</caption>
+          <caption className="visually-hidden">{t('What it gives for some records')}</caption>
           <tbody>
             {check.samples.slice(0, 5).map((sample) => (
               <tr key={sample.id}>
-                <th scope="row">{sample.label || 'Untitled'}</th>
+                <th scope="row">{sample.label || t('Untitled')}</th>
                 <td>
                   <SampleValue type={check.resultType ?? 'TEXT'} value={sample.value} />
                 </td>

@@ -15,7 +15,7 @@ import { changeNoun, changeVerb, differences } from './historyText.ts';
 import classes from './lists.module.css';
 import plan from './plan.module.css';
 import { propose } from './planStore.ts';
-import { count } from './planText.ts';
+import { t } from '../language/t.ts';
 
 const PAGE = 50;
 
@@ -59,30 +59,36 @@ function Entry({ entry, isLatest, onRevert }: { entry: HistoryEntry; isLatest: b
       <div className={classes.entryHead}>
         <Avatar label={who} seed={who} size={22} round />
         <button type="button" className={classes.entryMain} aria-expanded={opened} onClick={() => setOpened(!opened)}>
-          <strong>{entry.summary || count(entry.changes.length, 'change')}</strong>
+          <strong>
+            {entry.summary || t('{count, plural, one {# change} other {# changes}}', { count: entry.changes.length })}
+          </strong>
           <small title={formatInstant(entry.happenedAt)}>
-            {who} · {formatRelative(entry.happenedAt)} · {entry.source.toLowerCase().replaceAll('_', ' ')} · version{' '}
-            {entry.version}
+            {t('{who} · {happenedAt} · {source} · version {version}', {
+              who,
+              happenedAt: formatRelative(entry.happenedAt),
+              source: entry.source.toLowerCase().replaceAll('_', ' '),
+              version: entry.version,
+            })}
           </small>
         </button>
         {isLatest ? (
-          <span className={classes.now}>As it is now</span>
+          <span className={classes.now}>{t('As it is now')}</span>
         ) : (
           <Button
             variant="subtle"
             color="gray"
             leftSection={<IconArrowBackUp size={14} />}
             className={classes.revert}
-            aria-label={`Revert to this point: version ${entry.version}`}
+            aria-label={t('Revert to this point: version {version}', { version: entry.version })}
             onClick={onRevert}
           >
-            Revert to this point
+            {t('Revert to this point')}
           </Button>
         )}
         <button
           type="button"
           className={classes.expand}
-          aria-label={opened ? 'Hide details' : 'Show details'}
+          aria-label={opened ? t('Hide details') : t('Show details')}
           data-open={opened || undefined}
           onClick={() => setOpened(!opened)}
         >
@@ -99,7 +105,7 @@ function Entry({ entry, isLatest, onRevert }: { entry: HistoryEntry; isLatest: b
           {entry.statements.length > 0 ? (
             <pre className={plan.sql}>{entry.statements.map((each) => each.trim()).join('\n')}</pre>
           ) : (
-            <p className={classes.dim}>No table changed.</p>
+            <p className={classes.dim}>{t('No table changed.')}</p>
           )}
         </div>
       ) : null}
@@ -131,15 +137,18 @@ export function History({ object }: { object?: ModelObject }) {
 
   const revert = (entry: HistoryEntry) =>
     propose({
-      title: `Revert the model to version ${entry.version}`,
-      verb: 'Revert',
+      title: t('Revert the model to version {version}', { version: entry.version }),
+      verb: t('Revert'),
       replan: () => planRevert(entry.version),
       always: true,
     })
       .then((isApplied) => {
-        if (isApplied) notifications.show({ message: `The model is as it was in version ${entry.version}.` });
+        if (isApplied)
+          notifications.show({
+            message: t('The model is as it was in version {version}.', { version: entry.version }),
+          });
       })
-      .catch((cause: unknown) => announceFailure('Not reverted', cause));
+      .catch((cause: unknown) => announceFailure(t('Not reverted'), cause));
 
   if (failure && !entries)
     return (
@@ -152,11 +161,11 @@ export function History({ object }: { object?: ModelObject }) {
   return (
     <>
       {shown.length === 0 && isWhole ? (
-        <Message icon={<IconHistory size={22} stroke={1.5} />} title="No history yet">
-          Each change of the model is noted here, with who made it and the statements it ran.
+        <Message icon={<IconHistory size={22} stroke={1.5} />} title={t('No history yet')}>
+          {t('Each change of the model is noted here, with who made it and the statements it ran.')}
         </Message>
       ) : (
-        <ol className={classes.history} aria-label="History">
+        <ol className={classes.history} aria-label={t('History')}>
           {shown.map((entry) => (
             <Entry
               key={entry.version}
@@ -174,7 +183,7 @@ export function History({ object }: { object?: ModelObject }) {
           loading={busy}
           onClick={() => void read(entries.at(-1)?.version ?? null, entries)}
         >
-          Show older changes
+          {t('Show older changes')}
         </Button>
       )}
     </>

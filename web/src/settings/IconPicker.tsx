@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { ObjectIcon, useIconNames } from '../fields/ObjectIcon.tsx';
 import { COLORS } from '../fields/Tag.tsx';
 import classes from './settings.module.css';
+import { t } from '../language/t.ts';
 
 interface IconPickerProps {
   icon: string;
@@ -22,12 +23,12 @@ export function IconPicker({ icon, color, onChange }: IconPickerProps) {
   return (
     <Popover opened={opened} onChange={setOpened} position="bottom-start" width={300} trapFocus withinPortal>
       <Popover.Target>
-        <ActionIcon variant="default" size={36} aria-label="Icon and colour" onClick={() => setOpened(!opened)}>
+        <ActionIcon variant="default" size={36} aria-label={t('Icon and colour')} onClick={() => setOpened(!opened)}>
           <ObjectIcon name={icon} color={color} size={18} />
         </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown p="xs">
-        <div className={classes.swatches} role="group" aria-label="Colour">
+        <div className={classes.swatches} role="group" aria-label={t('Colour')}>
           {COLORS.map((each) => (
             <button
               key={each}
@@ -40,7 +41,7 @@ export function IconPicker({ icon, color, onChange }: IconPickerProps) {
             />
           ))}
         </div>
-        <div className={classes.icons} role="group" aria-label="Icon">
+        <div className={classes.icons} role="group" aria-label={t('Icon')}>
           {names.map((name) => (
             <ActionIcon
               key={name}

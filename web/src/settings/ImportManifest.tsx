@@ -7,6 +7,7 @@ import { propose } from './planStore.ts';
 import { useSubmit } from './formFailure.ts';
 import classes from './settings.module.css';
 import { useIsTop } from './useIsTop.ts';
+import { t } from '../language/t.ts';
 
 /** A model from a file, as from a test workspace: always planned and shown before it is applied. */
 export function ImportManifest({ onClose }: { onClose: () => void }) {
@@ -25,18 +26,18 @@ export function ImportManifest({ onClose }: { onClose: () => void }) {
       return;
     }
     const isApplied = await propose({
-      title: `Import ${file?.name ?? 'the model'}`,
-      verb: 'Import',
+      title: t('Import {name}', { name: file?.name ?? t('the model') }),
+      verb: t('Import'),
       replan: () => planManifest(manifest, prune),
       always: true,
     });
     if (!isApplied) return;
-    notifications.show({ message: 'The model was imported.' });
+    notifications.show({ message: t('The model was imported.') });
     onClose();
   };
 
   return (
-    <Modal opened onClose={onClose} closeOnEscape={useIsTop()} title="Import a model">
+    <Modal opened onClose={onClose} closeOnEscape={useIsTop()} title={t('Import a model')}>
       <form
         className={classes.form}
         onSubmit={(event) => {
@@ -45,19 +46,19 @@ export function ImportManifest({ onClose }: { onClose: () => void }) {
         }}
       >
         <FileInput
-          label="File"
-          description="A model that was exported here, as JSON"
-          placeholder="Choose a file"
+          label={t('File')}
+          description={t('A model that was exported here, as JSON')}
+          placeholder={t('Choose a file')}
           accept="application/json,.json"
           leftSection={<IconFileCode size={16} />}
           value={file}
           onChange={setFile}
-          error={unreadable ? 'This file is not valid JSON.' : null}
+          error={unreadable ? t('This file is not valid JSON.') : null}
           data-autofocus
         />
         <Checkbox
-          label="Also delete what the file does not have"
-          description="Deleted objects and fields can be restored for a while"
+          label={t('Also delete what the file does not have')}
+          description={t('Deleted objects and fields can be restored for a while')}
           checked={prune}
           onChange={(event) => setPrune(event.currentTarget.checked)}
         />
@@ -68,10 +69,10 @@ export function ImportManifest({ onClose }: { onClose: () => void }) {
         ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button type="submit" loading={busy} disabled={!file}>
-            Show the plan
+            {t('Show the plan')}
           </Button>
         </Group>
       </form>

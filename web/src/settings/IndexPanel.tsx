@@ -9,6 +9,7 @@ import { FormulaEditor } from './FormulaEditor.tsx';
 import { INDEX_KINDS, partLabel } from './indexKinds.ts';
 import { proposeChanges } from './planStore.ts';
 import { useIsTop } from './useIsTop.ts';
+import { t } from '../language/t.ts';
 
 const GIN: FieldType[] = ['ARRAY', 'MULTI_SELECT', 'RAW_JSON', 'FILES', 'EMAILS', 'PHONES', 'LINKS'];
 const TEXT: FieldType[] = ['TEXT', 'RICH_TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'ADDRESS'];
@@ -47,7 +48,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
       opened
       onClose={onClose}
       closeOnEscape={useIsTop()}
-      title={`New index of ${object.labelPlural.toLowerCase()}`}
+      title={t('New index of {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
     >
       <form
         className={classes.form}
@@ -55,7 +56,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
           event.preventDefault();
           void submit(async () => {
             const isApplied = await proposeChanges(
-              `Add the index “${name}”`,
+              t('Add the index “{name}”', { name }),
               [
                 {
                   op: 'insert',
@@ -69,14 +70,14 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
                   },
                 },
               ],
-              { verb: 'Add index' },
+              { verb: t('Add index') },
             );
             if (isApplied) onClose();
           });
         }}
       >
         <Radio.Group
-          label="For"
+          label={t('For')}
           value={kind}
           onChange={(value) => {
             setKind(value as IndexKind);
@@ -89,7 +90,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
           ))}
         </Radio.Group>
         <fieldset className={classes.options}>
-          <legend>Fields, in this order</legend>
+          <legend>{t('Fields, in this order')}</legend>
           {parts.map((part, index) => {
             const field = part ? fieldById(object, part.fieldId) : undefined;
             return (
@@ -97,8 +98,8 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
                 <Select
                   flex={1}
                   size="xs"
-                  aria-label={`Field ${index + 1}`}
-                  placeholder="Choose a field"
+                  aria-label={t('Field {index}', { index: index + 1 })}
+                  placeholder={t('Choose a field')}
                   searchable
                   data={choices.map((each) => ({ value: each.id, label: each.label }))}
                   value={part?.fieldId ?? null}
@@ -112,7 +113,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
                   <Select
                     size="xs"
                     w={150}
-                    aria-label={`Part of ${field.label}`}
+                    aria-label={t('Part of {label}', { label: field.label })}
                     allowDeselect={false}
                     data={partsOf(kind, field).map((each) => ({ value: each, label: partLabel(each) }))}
                     value={part.part ?? ''}
@@ -122,7 +123,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
                 {kind === 'BTREE' && part ? (
                   <Checkbox
                     size="xs"
-                    label="Descending"
+                    label={t('Descending')}
                     checked={part.descending === true}
                     onChange={(event) => setPart(index, { ...part, descending: event.currentTarget.checked })}
                   />
@@ -132,7 +133,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
                   color="gray"
                   size="sm"
                   disabled={parts.length === 1}
-                  aria-label={`Remove the field in place ${index + 1}`}
+                  aria-label={t('Remove the field in place {index}', { index: index + 1 })}
                   onClick={() => setParts(parts.filter((_, position) => position !== index))}
                 >
                   <IconX size={14} />
@@ -146,18 +147,18 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
             leftSection={<IconPlus size={14} />}
             onClick={() => setParts([...parts, null])}
           >
-            Add field
+            {t('Add field')}
           </Button>
         </fieldset>
         <TextInput
-          label="Name"
+          label={t('Name')}
           value={name}
           onChange={(event) => setTypedName(event.currentTarget.value)}
           autoComplete="off"
         />
         <Switch
           size="xs"
-          label="Only some of the records"
+          label={t('Only some of the records')}
           checked={condition !== null}
           onChange={(event) => setCondition(event.currentTarget.checked ? '' : null)}
         />
@@ -165,7 +166,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
           <FormulaEditor
             object={object}
             context="FILTER"
-            label="Those for which"
+            label={t('Those for which')}
             placeholder='stage != "LOST"'
             value={condition}
             onChange={setCondition}
@@ -179,10 +180,10 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
         ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button type="submit" loading={busy} disabled={!isReady}>
-            Add index
+            {t('Add index')}
           </Button>
         </Group>
       </form>

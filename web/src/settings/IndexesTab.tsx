@@ -10,24 +10,30 @@ import { INDEX_KINDS, partLabel } from './indexKinds.ts';
 import { IndexPanel } from './IndexPanel.tsx';
 import classes from './lists.module.css';
 import { proposeChanges } from './planStore.ts';
-import { count } from './planText.ts';
 import page from './settings.module.css';
 import { useOnlineChanges } from './useOnlineChanges.ts';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 const WORK: { [kind in OnlineChange['kind']]: string } = {
-  INDEX: 'Building an index',
-  VALIDATE: 'Checking old records',
-  NOT_NULL: 'Making a field required',
-  NUMBER: 'Numbering records',
-  BACKFILL: 'Filling a field',
-  TYPE: 'Converting a field',
+  INDEX: t('Building an index'),
+  VALIDATE: t('Checking old records'),
+  NOT_NULL: t('Making a field required'),
+  NUMBER: t('Numbering records'),
+  BACKFILL: t('Filling a field'),
+  TYPE: t('Converting a field'),
 };
 
 function progressText(change: OnlineChange, share: number | null, total: number): string {
-  if (change.status === 'DONE') return 'Done';
-  if (change.status === 'FAILED') return `Failed after ${count(change.attempts, 'attempt')}`;
-  if (change.status === 'QUEUED') return 'Waiting for its turn';
-  return share === null ? 'Under way' : `${Math.floor(share)} % of ${total.toLocaleString('en')} rows`;
+  if (change.status === 'DONE') return t('Done');
+  if (change.status === 'FAILED')
+    return t('{attempts, plural, one {Failed after # attempt} other {Failed after # attempts}}', {
+      attempts: change.attempts,
+    });
+  if (change.status === 'QUEUED') return t('Waiting for its turn');
+  return share === null
+    ? t('Under way')
+    : t('{floor} % of {total} rows', { floor: Math.floor(share), total: total.toLocaleString('en') });
 }
 
 function OnlineWork({ change }: { change: OnlineChange }) {
@@ -58,8 +64,14 @@ function OnlineWork({ change }: { change: OnlineChange }) {
 const partText = (object: ModelObject, index: ModelIndex): string =>
   index.parts
     .map(({ fieldId, part, descending }) => {
-      const label = fieldById(object, fieldId)?.label ?? 'a deleted field';
-      return `${label}${part ? ` (${partLabel(part).toLowerCase()})` : ''}${descending ? ', descending' : ''}`;
+      const label = fieldById(object, fieldId)?.label ?? t('a deleted field');
+      return part
+        ? descending
+          ? t('{label} ({part}), descending', { label, part: partLabel(part).toLowerCase() })
+          : `${label} (${partLabel(part).toLowerCase()})`
+        : descending
+          ? t('{label}, descending', { label })
+          : `${label}`;
     })
     .join(' · ');
 
@@ -67,9 +79,13 @@ export function IndexesTab({ object }: { object: ModelObject }) {
   const [adding, setAdding] = useState(false);
   const works = useOnlineChanges(object.id);
   const remove = (index: ModelIndex) =>
-    proposeChanges(`Delete the index “${index.name}”`, [{ op: 'delete', table: 'indexes', id: index.id }], {
-      verb: 'Delete',
-    }).catch((cause: unknown) => announceFailure('The index was not deleted', cause));
+    proposeChanges(
+      t('Delete the index “{name}”', { name: index.name }),
+      [{ op: 'delete', table: 'indexes', id: index.id }],
+      {
+        verb: 'Delete',
+      },
+    ).catch((cause: unknown) => announceFailure(t('The index was not deleted'), cause));
   const add = (
     <Button
       leftSection={<IconPlus size={14} stroke={2.2} />}
@@ -77,35 +93,41 @@ export function IndexesTab({ object }: { object: ModelObject }) {
       disabled={!object.isActive}
       className={page.barEnd}
     >
-      Add index
+      {t('Add index')}
     </Button>
   );
   return (
-    <div className={page.page} tabIndex={0} role="region" aria-label={`Indexes of ${object.labelPlural}`}>
+    <div
+      className={page.page}
+      tabIndex={0}
+      role="region"
+      aria-label={t('Indexes of {labelPlural}', { labelPlural: object.labelPlural })}
+    >
       <div className={page.inner}>
         {works.length > 0 ? (
-          <ul className={classes.works} aria-label="Under way">
+          <ul className={classes.works} aria-label={t('Under way')}>
             {works.map((work) => (
               <OnlineWork key={work.id} change={work} />
             ))}
           </ul>
         ) : null}
         {object.indexes.length === 0 ? (
-          <Message icon={<IconBolt size={22} stroke={1.5} />} title="No indexes of your own" actions={add}>
-            The engine keeps those for relations, unique fields, search and labels. Add one where a filter or an order
-            over many records is slow.
+          <Message icon={<IconBolt size={22} stroke={1.5} />} title={t('No indexes of your own')} actions={add}>
+            {t(
+              'The engine keeps those for relations, unique fields, search and labels. Add one where a filter or an order over many records is slow.',
+            )}
           </Message>
         ) : (
           <>
             <div className={page.bar}>{add}</div>
-            <ul className={classes.lines} aria-label="Indexes">
+            <ul className={classes.lines} aria-label={t('Indexes')}>
               {object.indexes.map((index) => (
                 <li key={index.id} className={classes.line}>
                   <div className={classes.main}>
                     <strong>
                       {index.name}
                       {works.some((work) => work.status !== 'DONE' && work.key.endsWith(` index:${index.id}`)) ? (
-                        <span className={page.badge}>being built</span>
+                        <span className={page.badge}>{t('being built')}</span>
                       ) : null}
                     </strong>
                     <small>
@@ -113,7 +135,7 @@ export function IndexesTab({ object }: { object: ModelObject }) {
                       {index.condition ? (
                         <>
                           {' '}
-                          where <code>{index.condition}</code>
+                          <Trans text={'where {value}'} values={{ value: <code>{index.condition}</code> }} />
                         </>
                       ) : null}
                     </small>
@@ -121,7 +143,7 @@ export function IndexesTab({ object }: { object: ModelObject }) {
                   <ActionIcon
                     variant="subtle"
                     color="gray"
-                    aria-label={`Delete index ${index.name}`}
+                    aria-label={t('Delete index {name}', { name: index.name })}
                     onClick={() => void remove(index)}
                   >
                     <IconTrash size={15} />

@@ -2,12 +2,15 @@ import { Alert, Button, Group, Modal, Textarea, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { createObject } from '../model/metadata.ts';
-import { apiName, nameProblem, plural, snakeCase } from '../model/names.ts';
+import { apiName, nameProblem, plural } from '../model/names.ts';
+import { snakeCase } from '../model/snakeCase.ts';
 import { objectNamed } from '../model/lookup.ts';
 import { useWholeModel } from '../model/store.ts';
 import { useSubmit } from './formFailure.ts';
 import { IconPicker } from './IconPicker.tsx';
 import classes from './settings.module.css';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 /** Opens the new object's page, unless somebody else shows it. */
 export function NewObject({ onClose, onMade }: { onClose: () => void; onMade?: (namePlural: string) => void }) {
@@ -32,7 +35,7 @@ export function NewObject({ onClose, onMade }: { onClose: () => void; onMade?: (
   });
   const problemOf = (name: string): string | null => {
     const taken = objectNamed(model, name);
-    return taken ? `“${taken.labelPlural}” has this name already.` : nameProblem(name);
+    return taken ? t('“{labelPlural}” has this name already.', { labelPlural: taken.labelPlural }) : nameProblem(name);
   };
   const typed = singular.trim() !== '';
   // While it is made, the model may have it already.
@@ -40,12 +43,12 @@ export function NewObject({ onClose, onMade }: { onClose: () => void; onMade?: (
   const same = judged && nameSingular === namePlural;
   const problems = {
     singular: judged ? problemOf(nameSingular) : null,
-    plural: !judged ? null : same ? 'One and many must have different names.' : problemOf(namePlural),
+    plural: !judged ? null : same ? t('One and many must have different names.') : problemOf(namePlural),
   };
   const opensNames = showsNames || problems.singular !== null || problems.plural !== null;
 
   return (
-    <Modal opened onClose={onClose} title="New object">
+    <Modal opened onClose={onClose} title={t('New object')}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -65,8 +68,8 @@ export function NewObject({ onClose, onMade }: { onClose: () => void; onMade?: (
         <Group align="flex-end" wrap="nowrap" gap="xs">
           <IconPicker {...look} onChange={(icon, color) => setLook({ icon, color })} />
           <TextInput
-            label="One is called"
-            placeholder="Project"
+            label={t('One is called')}
+            placeholder={t('Project')}
             value={singular}
             onChange={(event) => setSingular(event.currentTarget.value)}
             error={problemAt('labelSingular')}
@@ -75,8 +78,8 @@ export function NewObject({ onClose, onMade }: { onClose: () => void; onMade?: (
             autoComplete="off"
           />
           <TextInput
-            label="Many are called"
-            placeholder="Projects"
+            label={t('Many are called')}
+            placeholder={t('Projects')}
             value={labelPlural}
             onChange={(event) => setTypedPlural(event.currentTarget.value)}
             error={problemAt('labelPlural')}
@@ -85,8 +88,8 @@ export function NewObject({ onClose, onMade }: { onClose: () => void; onMade?: (
           />
         </Group>
         <Textarea
-          label="What it is for"
-          description="Shown where there are none yet, and in the API"
+          label={t('What it is for')}
+          description={t('Shown where there are none yet, and in the API')}
           autosize
           minRows={2}
           value={description}
@@ -95,7 +98,7 @@ export function NewObject({ onClose, onMade }: { onClose: () => void; onMade?: (
         {opensNames ? (
           <Group align="flex-start" wrap="nowrap" gap="xs">
             <TextInput
-              label="API name of one"
+              label={t('API name of one')}
               value={nameSingular}
               onChange={(event) => setNames({ ...names, singular: event.currentTarget.value })}
               error={problems.singular ?? problemAt('nameSingular')}
@@ -104,7 +107,7 @@ export function NewObject({ onClose, onMade }: { onClose: () => void; onMade?: (
               autoComplete="off"
             />
             <TextInput
-              label="API name of many"
+              label={t('API name of many')}
               value={namePlural}
               onChange={(event) => setNames({ ...names, plural: event.currentTarget.value })}
               error={problems.plural ?? problemAt('namePlural')}
@@ -115,10 +118,16 @@ export function NewObject({ onClose, onMade }: { onClose: () => void; onMade?: (
           </Group>
         ) : typed ? (
           <p className={classes.preview}>
-            In the API <code>{nameSingular}</code> and <code>{namePlural}</code>, in psql{' '}
-            <code>{snakeCase(namePlural)}</code>.{' '}
+            <Trans
+              text={'In the API {value} and {value2}, in psql {value3}.'}
+              values={{
+                value: <code>{nameSingular}</code>,
+                value2: <code>{namePlural}</code>,
+                value3: <code>{snakeCase(namePlural)}</code>,
+              }}
+            />{' '}
             <button type="button" className={classes.textButton} onClick={() => setShowsNames(true)}>
-              Choose other names
+              {t('Choose other names')}
             </button>
           </p>
         ) : null}
@@ -129,14 +138,14 @@ export function NewObject({ onClose, onMade }: { onClose: () => void; onMade?: (
         ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button
             type="submit"
             loading={busy}
             disabled={!typed || problems.singular !== null || problems.plural !== null}
           >
-            Create object
+            {t('Create object')}
           </Button>
         </Group>
       </form>

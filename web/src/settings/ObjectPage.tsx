@@ -19,6 +19,7 @@ import { RelationsTab } from './RelationsTab.tsx';
 import { relationsOf } from './relationRows.ts';
 import { RulesTab } from './RulesTab.tsx';
 import classes from './settings.module.css';
+import { t } from '../language/t.ts';
 
 const TABS = ['fields', 'relations', 'rules', 'indexes', 'history', 'settings'] as const;
 type ObjectTab = (typeof TABS)[number];
@@ -59,23 +60,23 @@ function ObjectSettings({ object }: { object: ModelObject }) {
   return (
     <>
       <header className={classes.header}>
-        <nav aria-label="Breadcrumb" className={classes.crumbs}>
+        <nav aria-label={t('Breadcrumb')} className={classes.crumbs}>
           <Link to="/settings/model" className={classes.crumb}>
-            Data model
+            {t('Data model')}
           </Link>
           <IconChevronRight size={14} aria-hidden />
           <h1 className={classes.title}>
             <ObjectIcon name={object.icon} color={object.color} />
             {object.labelPlural}
           </h1>
-          <span className={classes.badge}>{object.isActive ? kindOf(object) : 'Deactivated'}</span>
+          <span className={classes.badge}>{object.isActive ? kindOf(object) : t('Deactivated')}</span>
         </nav>
         <div className={classes.tools}>
           <ActionIcon
             variant="default"
             size={30}
-            aria-label="Show in the diagram"
-            title="Show in the diagram"
+            aria-label={t('Show in the diagram')}
+            title={t('Show in the diagram')}
             renderRoot={(props) => <Link to="/settings/diagram" search={{ object: object.namePlural }} {...props} />}
           >
             <IconHierarchy2 size={16} stroke={1.75} />
@@ -89,7 +90,7 @@ function ObjectSettings({ object }: { object: ModelObject }) {
               )}
               className={classes.wideOnly}
             >
-              Open table
+              {t('Open table')}
             </Button>
           ) : null}
         </div>
@@ -101,7 +102,7 @@ function ObjectSettings({ object }: { object: ModelObject }) {
         classNames={{ list: classes.tabList, tab: classes.tab, panel: classes.panel }}
         keepMounted={false}
       >
-        <Tabs.List aria-label={`Settings of ${object.labelPlural}`}>
+        <Tabs.List aria-label={t('Settings of {labelPlural}', { labelPlural: object.labelPlural })}>
           {TABS.map((each) => (
             <Tabs.Tab key={each} value={each}>
               {each.charAt(0).toUpperCase() + each.slice(1)}

@@ -19,6 +19,8 @@ import { IconPicker } from './IconPicker.tsx';
 import { propose, proposeChanges } from './planStore.ts';
 import classes from './settings.module.css';
 import { useIsTop } from './useIsTop.ts';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 const LABEL_TYPES = ['TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'AUTO_NUMBER', 'FORMULA', 'UUID'];
 const IMAGE_TYPES = ['LINKS', 'FILES', 'TEXT'];
@@ -68,20 +70,32 @@ function DeleteObject({ object, onClose }: { object: ModelObject; onClose: () =>
   const remove = () =>
     submit(async () => {
       const changes: Change[] = [{ op: 'delete', table: 'objects', id: object.id }];
-      const isApplied = await proposeChanges(`Delete ${object.labelPlural.toLowerCase()}`, changes, {
-        verb: 'Delete',
-        always: true,
-      });
+      const isApplied = await proposeChanges(
+        t('Delete {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() }),
+        changes,
+        {
+          verb: 'Delete',
+          always: true,
+        },
+      );
       if (!isApplied) return;
-      notifications.show({ message: `${object.labelPlural} can be restored under Deleted.` });
+      notifications.show({
+        message: t('{labelPlural} can be restored under Deleted.', { labelPlural: object.labelPlural }),
+      });
       void navigate({ to: '/settings/model' });
     });
   return (
-    <Modal opened onClose={onClose} closeOnEscape={useIsTop()} title={`Delete ${object.labelPlural.toLowerCase()}?`}>
+    <Modal
+      opened
+      onClose={onClose}
+      closeOnEscape={useIsTop()}
+      title={t('Delete {labelPlural}?', { labelPlural: object.labelPlural.toLowerCase() })}
+    >
       <div className={editor.form}>
         <p className={editor.note}>
-          The object, its records and the relations to it leave the screen, the API and psql. They are kept for a while
-          and can be restored under Data model, Deleted.
+          {t(
+            'The object, its records and the relations to it leave the screen, the API and psql. They are kept for a while and can be restored under Data model, Deleted.',
+          )}
         </p>
         <Dependents uses={uses} />
         {problem ? (
@@ -91,10 +105,10 @@ function DeleteObject({ object, onClose }: { object: ModelObject; onClose: () =>
         ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button color="red" loading={busy} disabled={!mayGo(uses)} onClick={() => void remove()}>
-            Delete object
+            {t('Delete object')}
           </Button>
         </Group>
       </div>
@@ -125,13 +139,15 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
   const nameTrouble = (name: string, was: string): string | null => {
     if (name === was) return null;
     const taken = objectNamed(model, name);
-    return taken && taken.id !== object.id ? `“${taken.labelPlural}” has this name already.` : nameProblem(name);
+    return taken && taken.id !== object.id
+      ? t('“{labelPlural}” has this name already.', { labelPlural: taken.labelPlural })
+      : nameProblem(name);
   };
   const trouble = {
     singular: nameTrouble(draft.nameSingular, object.nameSingular),
     plural:
       draft.nameSingular === draft.namePlural
-        ? 'One and many must have different names.'
+        ? t('One and many must have different names.')
         : nameTrouble(draft.namePlural, object.namePlural),
   };
   const isReady =
@@ -147,13 +163,13 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
   const save = () =>
     submit(async () => {
       const isApplied = await proposeChanges(
-        `Change ${object.labelPlural.toLowerCase()}`,
+        t('Change {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() }),
         [{ op: 'update', table: 'objects', id: object.id, values }],
-        { verb: 'Change' },
+        { verb: t('Change') },
       );
       if (!isApplied) return;
       setEdits({});
-      notifications.show({ message: 'Saved.' });
+      notifications.show({ message: t('Saved.') });
       if (values.duplicateCriteria) void startScan().catch(() => undefined);
       if (values.namePlural)
         void navigate({
@@ -164,25 +180,35 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
         });
     });
   const toggle = () =>
-    proposeChanges(`${object.isActive ? 'Deactivate' : 'Reactivate'} ${object.labelPlural.toLowerCase()}`, [
-      { op: 'update', table: 'objects', id: object.id, values: { isActive: !object.isActive } },
-    ]).catch((cause: unknown) => announceFailure(`${object.labelPlural} were not changed`, cause));
+    proposeChanges(
+      object.isActive
+        ? t('Deactivate {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })
+        : t('Reactivate {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() }),
+      [{ op: 'update', table: 'objects', id: object.id, values: { isActive: !object.isActive } }],
+    ).catch((cause: unknown) =>
+      announceFailure(t('{labelPlural} were not changed', { labelPlural: object.labelPlural }), cause),
+    );
   const reset = () =>
     propose({
-      title: `Reset ${object.labelPlural.toLowerCase()} to standard`,
-      verb: 'Reset',
+      title: t('Reset {labelPlural} to standard', { labelPlural: object.labelPlural.toLowerCase() }),
+      verb: t('Reset'),
       replan: () => planReset('object', object.id),
       always: true,
     })
       .then((isApplied) => {
         if (!isApplied) return;
         discard();
-        notifications.show({ message: 'As it was delivered.' });
+        notifications.show({ message: t('As it was delivered.') });
       })
-      .catch((cause: unknown) => announceFailure('Not reset', cause));
+      .catch((cause: unknown) => announceFailure(t('Not reset'), cause));
 
   return (
-    <div className={classes.page} tabIndex={0} role="region" aria-label={`Settings of ${object.labelPlural}`}>
+    <div
+      className={classes.page}
+      tabIndex={0}
+      role="region"
+      aria-label={t('Settings of {labelPlural}', { labelPlural: object.labelPlural })}
+    >
       <form
         className={classes.narrow}
         onSubmit={(event) => {
@@ -190,8 +216,8 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
           if (isReady) void save();
         }}
       >
-        <section className={classes.section} aria-label="Names">
-          <h2>Names</h2>
+        <section className={classes.section} aria-label={t('Names')}>
+          <h2>{t('Names')}</h2>
           <Group align="flex-end" wrap="nowrap" gap="xs">
             <IconPicker
               icon={draft.icon ?? 'IconPackage'}
@@ -199,14 +225,14 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
               onChange={(icon, color) => change({ icon, color })}
             />
             <TextInput
-              label="One is called"
+              label={t('One is called')}
               value={draft.labelSingular}
               onChange={(event) => change({ labelSingular: event.currentTarget.value })}
               error={problemAt('labelSingular')}
               flex={1}
             />
             <TextInput
-              label="Many are called"
+              label={t('Many are called')}
               value={draft.labelPlural}
               onChange={(event) => change({ labelPlural: event.currentTarget.value })}
               error={problemAt('labelPlural')}
@@ -215,7 +241,7 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
           </Group>
           <Group align="flex-start" wrap="nowrap" gap="xs">
             <TextInput
-              label="API name of one"
+              label={t('API name of one')}
               value={draft.nameSingular}
               onChange={(event) => change({ nameSingular: event.currentTarget.value })}
               error={trouble.singular ?? problemAt('nameSingular')}
@@ -224,7 +250,7 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
               flex={1}
             />
             <TextInput
-              label="API name of many"
+              label={t('API name of many')}
               value={draft.namePlural}
               onChange={(event) => change({ namePlural: event.currentTarget.value })}
               error={trouble.plural ?? problemAt('namePlural')}
@@ -234,23 +260,26 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
             />
           </Group>
           <p className={editor.note}>
-            In psql it is <code>{object.tableName}</code>. Former API names go on working until you release them.
+            <Trans
+              text={'In psql it is {value}. Former API names go on working until you release them.'}
+              values={{ value: <code>{object.tableName}</code> }}
+            />
           </p>
           <Aliases aliases={object.aliases} />
           <Textarea
-            label="What it is for"
+            label={t('What it is for')}
             autosize
             minRows={2}
             value={draft.description}
             onChange={(event) => change({ description: event.currentTarget.value })}
           />
         </section>
-        <section className={classes.section} aria-label="Records">
-          <h2>Records</h2>
+        <section className={classes.section} aria-label={t('Records')}>
+          <h2>{t('Records')}</h2>
           <Group grow align="flex-start" gap="xs">
             <Select
-              label="Named by"
-              description="The field that stands for a record"
+              label={t('Named by')}
+              description={t('The field that stands for a record')}
               data={choices(LABEL_TYPES)}
               value={draft.labelFieldId}
               onChange={(labelFieldId) => labelFieldId && change({ labelFieldId })}
@@ -258,9 +287,9 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
               error={problemAt('labelFieldId')}
             />
             <Select
-              label="Pictured by"
-              description="A field with a picture or a web address"
-              placeholder="Its first letters"
+              label={t('Pictured by')}
+              description={t('A field with a picture or a web address')}
+              placeholder={t('Its first letters')}
               clearable
               data={choices(IMAGE_TYPES)}
               value={draft.imageFieldId}
@@ -270,26 +299,27 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
           </Group>
           <Switch
             size="sm"
-            label="Found by the search"
-            description="Its texts are indexed for words"
+            label={t('Found by the search')}
+            description={t('Its texts are indexed for words')}
             checked={draft.isSearchable}
             onChange={(event) => change({ isSearchable: event.currentTarget.checked })}
           />
           <Switch
             size="sm"
-            label="Changes are noted"
-            description="Who changed what and when. Without it, its records have no history, undo, webhooks or live updates, and links that a deletion cuts are not tied again"
+            label={t('Changes are noted')}
+            description={t(
+              'Who changed what and when. Without it, its records have no history, undo, webhooks or live updates, and links that a deletion cuts are not tied again',
+            )}
             checked={draft.isAudited}
             onChange={(event) => change({ isAudited: event.currentTarget.checked })}
           />
           {object.isSystem || object.isJunction ? null : (
             <Switch
               size="sm"
-              label="Private"
-              description={
-                'A record is its creator’s alone until it is shared: no role shows it to anybody else, administrators included. ' +
-                'This holds for the records that are there already, too. What was made by no member, such as by an API key, nobody sees meanwhile.'
-              }
+              label={t('Private')}
+              description={t(
+                'A record is its creator’s alone until it is shared: no role shows it to anybody else, administrators included. This holds for the records that are there already, too. What was made by no member, such as by an API key, nobody sees meanwhile.',
+              )}
               checked={draft.isPrivate}
               onChange={(event) => change({ isPrivate: event.currentTarget.checked })}
             />
@@ -310,29 +340,29 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
         ) : null}
         <Group gap={8} className={classes.saveBar} data-shown={isChanged || undefined}>
           <Button type="submit" loading={busy} disabled={!isReady}>
-            Save
+            {t('Save')}
           </Button>
           <Button variant="default" disabled={!isChanged} onClick={discard}>
-            Discard
+            {t('Discard')}
           </Button>
         </Group>
-        <section className={classes.section} aria-label="Lifetime">
-          <h2>Lifetime</h2>
-          {object.isSystem ? <p className={editor.note}>The engine needs this object, so it stays.</p> : null}
+        <section className={classes.section} aria-label={t('Lifetime')}>
+          <h2>{t('Lifetime')}</h2>
+          {object.isSystem ? <p className={editor.note}>{t('The engine needs this object, so it stays.')}</p> : null}
           <Group gap={8}>
             {object.isSystem ? null : (
               <Button variant="default" onClick={() => void toggle()}>
-                {object.isActive ? 'Deactivate' : 'Reactivate'}
+                {object.isActive ? t('Deactivate') : t('Reactivate')}
               </Button>
             )}
             {object.isCustom ? null : (
               <Button variant="default" onClick={() => void reset()}>
-                Reset to standard
+                {t('Reset to standard')}
               </Button>
             )}
             {object.isCustom ? (
               <Button variant="subtle" color="red" onClick={() => setDeleting(true)}>
-                Delete object…
+                {t('Delete object…')}
               </Button>
             ) : null}
           </Group>

@@ -7,6 +7,7 @@ import { Dependents, mayGo, useDependents } from './Dependents.tsx';
 import classes from './editor.module.css';
 import { newOption, type DraftOption } from './optionDrafts.ts';
 import { inOrder, useReorder } from './useReorder.ts';
+import { t } from '../language/t.ts';
 
 /** Height and gap of a row, which the drag counts by. */
 const ROW = 36;
@@ -35,11 +36,11 @@ function RemoveOption({
   const [replacement, setReplacement] = useState<string | null>(null);
   const uses = useDependents('option', fieldId, option.value);
   return (
-    <div className={classes.remove} role="group" aria-label={`Remove ${option.label}`}>
+    <div className={classes.remove} role="group" aria-label={t('Remove {label}', { label: option.label })}>
       <Select
         size="xs"
-        label={`Records that are “${option.label}” become`}
-        placeholder="Choose the option that takes its place"
+        label={t('Records that are “{label}” become', { label: option.label })}
+        placeholder={t('Choose the option that takes its place')}
         clearable
         data={others.flatMap((other) => (other.value ? [{ value: other.value, label: other.label }] : []))}
         value={replacement}
@@ -49,10 +50,10 @@ function RemoveOption({
       <Dependents uses={uses} replacement={others.find((other) => other.value === replacement)?.label ?? null} />
       <Group gap={6} justify="flex-end">
         <Button variant="default" onClick={onKeep}>
-          Keep it
+          {t('Keep it')}
         </Button>
         <Button color="red" disabled={!mayGo(uses, replacement !== null)} onClick={() => onRemove(replacement)}>
-          Remove
+          {t('Remove')}
         </Button>
       </Group>
     </div>
@@ -80,7 +81,7 @@ export function OptionList({ options, onChange, fieldId, onReplace }: OptionList
 
   return (
     <fieldset className={classes.options}>
-      <legend>Options</legend>
+      <legend>{t('Options')}</legend>
       <div ref={list}>
         {options.map((option, index) => (
           <div
@@ -92,7 +93,7 @@ export function OptionList({ options, onChange, fieldId, onReplace }: OptionList
             <button
               type="button"
               className={classes.grip}
-              aria-label={`Move option ${index + 1}: drag, or use the arrow keys`}
+              aria-label={t('Move option {index}: drag, or use the arrow keys', { index: index + 1 })}
               {...reorder.handle(index)}
             >
               <IconGripVertical size={14} aria-hidden />
@@ -102,7 +103,7 @@ export function OptionList({ options, onChange, fieldId, onReplace }: OptionList
                 <button
                   type="button"
                   className={classes.swatch}
-                  aria-label={`Colour of option ${index + 1}: ${option.color}`}
+                  aria-label={t('Colour of option {index}: {color}', { index: index + 1, color: option.color })}
                   style={{ background: `var(--rv-ink-${option.color}, var(--mantine-color-dimmed))` }}
                 />
               </Menu.Target>
@@ -127,8 +128,8 @@ export function OptionList({ options, onChange, fieldId, onReplace }: OptionList
               size="xs"
               flex={2}
               value={option.label}
-              placeholder={`Option ${index + 1}`}
-              aria-label={`Option ${index + 1}`}
+              placeholder={t('Option {index}', { index: index + 1 })}
+              aria-label={t('Option {index}', { index: index + 1 })}
               autoComplete="off"
               onChange={(event) => set(index, { label: event.currentTarget.value })}
               onKeyDown={(event) => {
@@ -142,11 +143,11 @@ export function OptionList({ options, onChange, fieldId, onReplace }: OptionList
               flex={1}
               miw={0}
               value={option.value ?? option.typed ?? ''}
-              placeholder={option.label.trim() ? optionValue(option.label) : 'API value'}
+              placeholder={option.label.trim() ? optionValue(option.label) : t('API value')}
               readOnly={option.value !== null}
               variant={option.value === null ? 'default' : 'unstyled'}
-              title={option.value === null ? 'The value in the API' : 'The value in the API stays'}
-              aria-label={`API value of option ${index + 1}`}
+              title={option.value === null ? t('The value in the API') : t('The value in the API stays')}
+              aria-label={t('API value of option {index}', { index: index + 1 })}
               classNames={{ input: classes.mono }}
               autoComplete="off"
               onChange={(event) => set(index, { typed: event.currentTarget.value })}
@@ -155,7 +156,7 @@ export function OptionList({ options, onChange, fieldId, onReplace }: OptionList
               variant="subtle"
               color="gray"
               size="sm"
-              aria-label={`Remove option ${index + 1}`}
+              aria-label={t('Remove option {index}', { index: index + 1 })}
               onClick={() => (option.value !== null && fieldId ? setRemoving(option.key) : drop(option))}
             >
               <IconX size={14} />
@@ -178,7 +179,7 @@ export function OptionList({ options, onChange, fieldId, onReplace }: OptionList
         />
       ) : null}
       <Button variant="subtle" color="gray" leftSection={<IconPlus size={14} />} onClick={add}>
-        Add option
+        {t('Add option')}
       </Button>
     </fieldset>
   );

@@ -18,8 +18,9 @@ import { useWholeModel } from '../model/store.ts';
 import { changeLines } from './changeText.ts';
 import classes from './plan.module.css';
 import { hasMoved, useReview, type Review } from './planStore.ts';
-import { count, duration, planSentences, planSql, WAIT_TEXT, waitOf } from './planText.ts';
+import { duration, planSentences, planSql, WAIT_TEXT, waitOf } from './planText.ts';
 import { useIsTop } from './useIsTop.ts';
+import { t } from '../language/t.ts';
 
 function StepLine({ step }: { step: PlanStep }) {
   const wait = waitOf(step.lockLevel);
@@ -31,10 +32,10 @@ function StepLine({ step }: { step: PlanStep }) {
       <div className={classes.facts}>
         {step.isOnline ? (
           <Badge variant="light" color="blue" size="sm">
-            In the background
+            {t('In the background')}
           </Badge>
         ) : (
-          <Tooltip label={step.lockLevel ? `Lock: ${step.lockLevel}` : 'No lock'}>
+          <Tooltip label={step.lockLevel ? t('Lock: {lockLevel}', { lockLevel: step.lockLevel }) : t('No lock')}>
             <Badge
               variant="light"
               size="sm"
@@ -46,11 +47,13 @@ function StepLine({ step }: { step: PlanStep }) {
         )}
         {step.rewrites ? (
           <Badge variant="light" color="orange" size="sm">
-            Rewrites the table
+            {t('Rewrites the table')}
           </Badge>
         ) : null}
-        {step.rowEstimate ? <span>{count(step.rowEstimate, 'row')}</span> : null}
-        {step.estimatedMs ? <span>about {duration(step.estimatedMs)}</span> : null}
+        {step.rowEstimate ? (
+          <span>{t('{rowEstimate, plural, one {# row} other {# rows}}', { rowEstimate: step.rowEstimate })}</span>
+        ) : null}
+        {step.estimatedMs ? <span>{t('about {estimatedMs}', { estimatedMs: duration(step.estimatedMs) })}</span> : null}
         {step.note ? <span>{step.note}</span> : null}
       </div>
     </li>
@@ -79,10 +82,10 @@ export function ViolationList({ violation }: { violation: PlanViolation }) {
                 target="_blank"
                 className={classes.record}
               >
-                {record.label || 'Untitled'}
+                {record.label || t('Untitled')}
               </Link>
             ) : (
-              (record.label ?? 'Untitled')
+              (record.label ?? t('Untitled'))
             )}
             {record.value === undefined || record.value === null ? null : (
               <code>{typeof record.value === 'string' ? record.value : JSON.stringify(record.value)}</code>
@@ -91,7 +94,9 @@ export function ViolationList({ violation }: { violation: PlanViolation }) {
         ))}
       </ul>
       {violation.count > Math.min(8, violation.records.length) ? (
-        <p className={classes.more}>{count(violation.count, 'record')} altogether.</p>
+        <p className={classes.more}>
+          {t('{count, plural, one {# record altogether.} other {# records altogether.}}', { count: violation.count })}
+        </p>
       ) : null}
     </div>
   );
@@ -109,7 +114,7 @@ function PlanBody({ plan }: { plan: Plan }) {
   return (
     <>
       {made.length > 0 ? (
-        <ul className={classes.made} tabIndex={0} aria-label="What changes">
+        <ul className={classes.made} tabIndex={0} aria-label={t('What changes')}>
           {made.map((line) => (
             <li key={line}>{line}</li>
           ))}
@@ -127,14 +132,18 @@ function PlanBody({ plan }: { plan: Plan }) {
         <Alert
           color="red"
           icon={<IconTrash size={16} />}
-          title={plan.losses.every((loss) => loss.isRestorable) ? 'What leaves' : 'What is lost'}
+          title={plan.losses.every((loss) => loss.isRestorable) ? t('What leaves') : t('What is lost')}
           className={classes.alert}
         >
           <ul className={classes.plain}>
             {plan.losses.map((loss) => (
               <li key={`${loss.kind} ${loss.label}`}>
-                {loss.label}
-                {loss.records ? `, with the values of ${count(loss.records, 'record')}` : ''}
+                {loss.records
+                  ? t(
+                      '{records, plural, one {{label}, with the values of # record} other {{label}, with the values of # records}}',
+                      { records: loss.records, label: loss.label },
+                    )
+                  : `${loss.label}`}
               </li>
             ))}
           </ul>
@@ -146,7 +155,9 @@ function PlanBody({ plan }: { plan: Plan }) {
           key={`${violation.ruleId} ${violation.fieldId} ${violation.message}`}
           color="orange"
           icon={<IconAlertTriangle size={16} />}
-          title={`${count(violation.count, 'record')} ${violation.count === 1 ? 'breaks' : 'break'} the rule`}
+          title={t('{count, plural, one {# record breaks the rule} other {# records break the rule}}', {
+            count: violation.count,
+          })}
           className={classes.alert}
         >
           <ViolationList violation={violation} />
@@ -172,7 +183,7 @@ function PlanBody({ plan }: { plan: Plan }) {
               onClick={() => setShowsSql(!showsSql)}
             >
               <IconChevronRight size={14} aria-hidden data-open={showsSql || undefined} />
-              {count(plan.steps.length, 'statement')}
+              {t('{count, plural, one {# statement} other {# statements}}', { count: plan.steps.length })}
             </button>
             <CopyButton value={planSql(plan)}>
               {({ copied, copy }) => (
@@ -182,13 +193,13 @@ function PlanBody({ plan }: { plan: Plan }) {
                   leftSection={copied ? <IconCheck size={14} /> : <IconCopy size={14} />}
                   onClick={copy}
                 >
-                  {copied ? 'Copied' : 'Copy SQL'}
+                  {copied ? t('Copied') : t('Copy SQL')}
                 </Button>
               )}
             </CopyButton>
           </Group>
           <Collapse expanded={showsSql}>
-            <ol className={classes.steps} tabIndex={0} aria-label="Statements">
+            <ol className={classes.steps} tabIndex={0} aria-label={t('Statements')}>
               {plan.steps.map((step, index) => (
                 <StepLine key={`${index} ${step.statement}`} step={step} />
               ))}
@@ -227,7 +238,14 @@ function ReviewModal({ review }: { review: Review }) {
       } catch (cause) {
         if (!hasMoved(cause)) throw cause;
         const [last] = await modelHistory(1, null);
-        setMoved(last ? `${last.actorName ?? last.actorType} changed it: ${last.summary ?? 'see the history'}.` : '');
+        setMoved(
+          last
+            ? t('{actorName} changed it: {summary}.', {
+                actorName: last.actorName ?? last.actorType,
+                summary: last.summary ?? t('see the history'),
+              })
+            : '',
+        );
         setPlan(await review.replan());
         return;
       }
@@ -257,9 +275,9 @@ function ReviewModal({ review }: { review: Review }) {
             icon={<IconInfoCircle size={16} />}
             className={classes.alert}
             role="status"
-            title="Nothing was applied: the model has moved"
+            title={t('Nothing was applied: the model has moved')}
           >
-            {moved} Below is the plan for the model as it is now.
+            {t('{moved} Below is the plan for the model as it is now.', { moved })}
           </Alert>
         ) : null}
         <PlanBody key={plan.fingerprint} plan={plan} />
@@ -271,7 +289,7 @@ function ReviewModal({ review }: { review: Review }) {
       </div>
       <Group justify="flex-end" className={classes.foot}>
         <Button variant="default" onClick={() => review.settle(false)}>
-          Cancel
+          {t('Cancel')}
         </Button>
         {blocked && review.alternative ? (
           <Button variant="default" loading={busy} onClick={() => void takeAlternative()}>

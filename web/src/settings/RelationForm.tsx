@@ -6,6 +6,7 @@ import { useWholeModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import classes from './editor.module.css';
 import { RELATION_TYPES, relationLabels, type FieldDraft, type OnDelete, type RelationKind } from './fieldDraft.ts';
+import { t } from '../language/t.ts';
 
 interface RelationFormProps {
   object: ModelObject;
@@ -23,15 +24,15 @@ function kindText(kind: RelationKind, one: ModelObject, other: ModelObject | und
   const bs = other ? lower(other.labelPlural) : '…';
   switch (kind) {
     case 'MANY_TO_ONE':
-      return ['Many to one', `Each ${a} has one ${b}, each ${b} has many ${as}`];
+      return [t('Many to one'), t('Each {a} has one {b}, each {b} has many {as}', { a, b, as })];
     case 'ONE_TO_MANY':
-      return ['One to many', `Each ${a} has many ${bs}, each ${b} has one ${a}`];
+      return [t('One to many'), t('Each {a} has many {bs}, each {b} has one {a}', { a, bs, b })];
     case 'ONE_TO_ONE':
-      return ['One to one', `Each ${a} has one ${b}, which has one ${a}`];
+      return [t('One to one'), t('Each {a} has one {b}, which has one {a}', { a, b })];
     case 'MANY_TO_MANY':
-      return ['Many to many', `Each ${a} has many ${bs}, and each ${b} many ${as}`];
+      return [t('Many to many'), t('Each {a} has many {bs}, and each {b} many {as}', { a, bs, b, as })];
     case 'SEVERAL':
-      return ['To one of several objects', `Each ${a} has one record, of any of the objects chosen`];
+      return [t('To one of several objects'), t('Each {a} has one record, of any of the objects chosen', { a })];
   }
 }
 
@@ -39,9 +40,9 @@ const KINDS: RelationKind[] = ['MANY_TO_ONE', 'ONE_TO_MANY', 'ONE_TO_ONE', 'MANY
 
 /** What happens to the records that point to one that is deleted. */
 const ON_DELETE: { value: OnDelete; label: (many: string) => string }[] = [
-  { value: 'SET_NULL', label: (many) => `The ${many} stay, without it` },
-  { value: 'CASCADE', label: (many) => `The ${many} are deleted with it` },
-  { value: 'RESTRICT', label: (many) => `It cannot be deleted while there are ${many}` },
+  { value: 'SET_NULL', label: (many) => t('The {many} stay, without it', { many }) },
+  { value: 'CASCADE', label: (many) => t('The {many} are deleted with it', { many }) },
+  { value: 'RESTRICT', label: (many) => t('It cannot be deleted while there are {many}', { many }) },
 ];
 
 /** Which objects a relation joins, and how many of each: what comes first, as its labels follow from it. */
@@ -73,8 +74,8 @@ export function RelationEnds({ object, draft, isNew, problemAt, onChange }: Rela
     <>
       {several ? (
         <MultiSelect
-          label="Points to one of"
-          placeholder={draft.targets.length > 0 ? undefined : 'Choose objects'}
+          label={t('Points to one of')}
+          placeholder={draft.targets.length > 0 ? undefined : t('Choose objects')}
           data={choices}
           value={draft.targets}
           onChange={(targets) => onChange({ targets })}
@@ -84,8 +85,8 @@ export function RelationEnds({ object, draft, isNew, problemAt, onChange }: Rela
         />
       ) : (
         <Select
-          label={isHere ? 'Has many' : 'Points to'}
-          placeholder="Choose an object"
+          label={isHere ? t('Has many') : t('Points to')}
+          placeholder={t('Choose an object')}
           data={choices}
           value={draft.targets[0] ?? null}
           onChange={(id) => {
@@ -98,7 +99,7 @@ export function RelationEnds({ object, draft, isNew, problemAt, onChange }: Rela
       )}
       {isNew ? (
         <Radio.Group
-          label="Kind"
+          label={t('Kind')}
           value={kind}
           onChange={(value) => chooseKind(value as RelationKind)}
           className={classes.kinds}
@@ -135,7 +136,7 @@ export function RelationNames({ object, draft, problemAt, onChange }: Omit<Relat
         <div className={classes.side}>
           <span className={classes.sideObject}>
             {target && !several ? <ObjectIcon name={target.icon} color={target.color} size={15} /> : null}{' '}
-            {several ? 'The others' : (target?.labelSingular ?? 'The other')}
+            {several ? t('The others') : (target?.labelSingular ?? t('The other'))}
           </span>
           <strong>{inverse}</strong>
         </div>
@@ -143,22 +144,36 @@ export function RelationNames({ object, draft, problemAt, onChange }: Omit<Relat
       <TextInput
         label={
           isHere
-            ? `On each ${lower(target?.labelSingular ?? 'record')}, the ${lower(object.labelSingular)} is called`
-            : `On the page of ${target && !several ? withArticle(target.labelSingular) : 'the other record'}, ${kind === 'ONE_TO_ONE' ? 'it' : 'the list'} is called`
+            ? t('On each {labelSingular}, the {labelSingular2} is called', {
+                labelSingular: lower(target?.labelSingular ?? 'record'),
+                labelSingular2: lower(object.labelSingular),
+              })
+            : kind === 'ONE_TO_ONE'
+              ? t('On the page of {labelSingular}, it is called', {
+                  labelSingular: target && !several ? withArticle(target.labelSingular) : t('the other record'),
+                })
+              : t('On the page of {labelSingular}, the list is called', {
+                  labelSingular: target && !several ? withArticle(target.labelSingular) : t('the other record'),
+                })
         }
         value={inverse}
         onChange={(event) => onChange({ inverseLabel: event.currentTarget.value })}
-        description={`In the API: ${draft.inverseName ?? apiName(inverse)}`}
+        description={t('In the API: {inverseName}', { inverseName: draft.inverseName ?? apiName(inverse) })}
         error={problemAt('inverseLabel') ?? problemAt('inverseName')}
         autoComplete="off"
       />
       {kind === 'MANY_TO_MANY' ? (
         <Alert color="gray" className={classes.hint}>
-          The links lie in an object of their own, to which you can add fields later, such as a role or a date.
+          {t('The links lie in an object of their own, to which you can add fields later, such as a role or a date.')}
         </Alert>
       ) : (
         <Select
-          label={`When ${target && !several ? withArticle(isHere ? object.labelSingular : target.labelSingular) : 'the other record'} is deleted`}
+          label={t('When {labelSingular} is deleted', {
+            labelSingular:
+              target && !several
+                ? withArticle(isHere ? object.labelSingular : target.labelSingular)
+                : t('the other record'),
+          })}
           data={ON_DELETE.map(({ value, label }) => ({
             value,
             label: label(lower(holder?.labelPlural ?? 'records')),
@@ -177,10 +192,13 @@ function timelineText(
   object: ModelObject,
   target: ModelObject | undefined,
 ): string {
-  if (kind === 'MANY_TO_MANY') return 'Timelines of both tell what happens to the others';
-  const told = kind === 'ONE_TO_MANY' ? (target?.labelPlural ?? 'these records') : object.labelPlural;
+  if (kind === 'MANY_TO_MANY') return t('Timelines of both tell what happens to the others');
+  const told = kind === 'ONE_TO_MANY' ? (target?.labelPlural ?? t('these records')) : object.labelPlural;
   const reader = kind === 'ONE_TO_MANY' ? object : kind === 'SEVERAL' ? undefined : target;
-  return `The timeline of ${reader ? withArticle(reader.labelSingular) : 'the other record'} tells what happens to its ${lower(told)}`;
+  return t('The timeline of {labelSingular} tells what happens to its {told}', {
+    labelSingular: reader ? withArticle(reader.labelSingular) : t('the other record'),
+    told: lower(told),
+  });
 }
 
 /** Whether what happens to records is told where they belong, too. */
@@ -194,7 +212,7 @@ export function RelationTimeline({
   return (
     <Switch
       label={timelineText(draft, object, target)}
-      description="That they were created, changed, deleted and so on, to those who may read them."
+      description={t('That they were created, changed, deleted and so on, to those who may read them.')}
       checked={draft.isOnTimeline}
       onChange={(event) => onChange({ isOnTimeline: event.currentTarget.checked })}
     />

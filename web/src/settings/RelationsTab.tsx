@@ -6,6 +6,7 @@ import { useWholeModel } from '../model/store.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
 import { relationsOf } from './relationRows.ts';
 import classes from './settings.module.css';
+import { t } from '../language/t.ts';
 
 interface RelationsTabProps {
   object: ModelObject;
@@ -23,19 +24,24 @@ export function RelationsTab({ object, onAdd, onOpen }: RelationsTabProps) {
       disabled={!object.isActive}
       className={classes.barEnd}
     >
-      Add relation
+      {t('Add relation')}
     </Button>
   );
   return (
-    <div className={classes.page} tabIndex={0} role="region" aria-label={`Relations of ${object.labelPlural}`}>
+    <div
+      className={classes.page}
+      tabIndex={0}
+      role="region"
+      aria-label={t('Relations of {labelPlural}', { labelPlural: object.labelPlural })}
+    >
       <div className={classes.inner}>
         {rows.length === 0 ? (
           <Message
             icon={<IconVectorBezier2 size={22} stroke={1.5} />}
-            title={`${object.labelPlural} stand alone`}
+            title={t('{labelPlural} stand alone', { labelPlural: object.labelPlural })}
             actions={add}
           >
-            A relation joins them to other objects, such as an order to its customer.
+            {t('A relation joins them to other objects, such as an order to its customer.')}
           </Message>
         ) : (
           <>
@@ -43,11 +49,13 @@ export function RelationsTab({ object, onAdd, onOpen }: RelationsTabProps) {
             <Table highlightOnHover className={classes.table}>
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>Each {object.labelSingular.toLowerCase()} has</Table.Th>
-                  <Table.Th>With</Table.Th>
-                  <Table.Th className={classes.wideOnly}>Kind</Table.Th>
-                  <Table.Th className={classes.wideOnly}>Called there</Table.Th>
-                  <Table.Th className={classes.wideOnly}>When deleted</Table.Th>
+                  <Table.Th>
+                    {t('Each {labelSingular} has', { labelSingular: object.labelSingular.toLowerCase() })}
+                  </Table.Th>
+                  <Table.Th>{t('With')}</Table.Th>
+                  <Table.Th className={classes.wideOnly}>{t('Kind')}</Table.Th>
+                  <Table.Th className={classes.wideOnly}>{t('Called there')}</Table.Th>
+                  <Table.Th className={classes.wideOnly}>{t('When deleted')}</Table.Th>
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>

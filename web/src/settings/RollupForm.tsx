@@ -4,6 +4,7 @@ import { relatedLists } from '../model/lookup.ts';
 import { useWholeModel } from '../model/store.ts';
 import type { Aggregate, FieldSettings, FieldType, ModelField, ModelObject } from '../model/types.ts';
 import { FormulaEditor } from './FormulaEditor.tsx';
+import { t } from '../language/t.ts';
 
 interface RollupFormProps {
   object: ModelObject;
@@ -13,14 +14,14 @@ interface RollupFormProps {
 }
 
 const AGGREGATES: { value: Aggregate; label: string }[] = [
-  { value: 'COUNT', label: 'Count the records' },
-  { value: 'SUM', label: 'Add up' },
-  { value: 'AVG', label: 'Average' },
-  { value: 'MIN', label: 'Smallest or earliest' },
-  { value: 'MAX', label: 'Largest or latest' },
-  { value: 'FIRST', label: 'First' },
-  { value: 'LAST', label: 'Last' },
-  { value: 'LIST', label: 'List of all' },
+  { value: 'COUNT', label: t('Count the records') },
+  { value: 'SUM', label: t('Add up') },
+  { value: 'AVG', label: t('Average') },
+  { value: 'MIN', label: t('Smallest or earliest') },
+  { value: 'MAX', label: t('Largest or latest') },
+  { value: 'FIRST', label: t('First') },
+  { value: 'LAST', label: t('Last') },
+  { value: 'LIST', label: t('List of all') },
 ];
 
 const NUMBERS: FieldType[] = ['NUMBER', 'NUMERIC', 'CURRENCY', 'PERCENT', 'DURATION', 'RATING', 'AUTO_NUMBER'];
@@ -45,8 +46,10 @@ export function RollupForm({ object, settings, onChange, onFilterChecked }: Roll
   return (
     <>
       <Select
-        label="Over the list"
-        placeholder={lists.length > 0 ? 'Choose a list of related records' : 'Nothing points to these records yet'}
+        label={t('Over the list')}
+        placeholder={
+          lists.length > 0 ? t('Choose a list of related records') : t('Nothing points to these records yet')
+        }
         disabled={lists.length === 0}
         data={lists.map((list) => ({
           value: list.relation.id,
@@ -57,7 +60,7 @@ export function RollupForm({ object, settings, onChange, onFilterChecked }: Roll
         searchable
       />
       <Select
-        label="Result"
+        label={t('Result')}
         data={AGGREGATES}
         value={aggregate}
         allowDeselect={false}
@@ -70,8 +73,8 @@ export function RollupForm({ object, settings, onChange, onFilterChecked }: Roll
       />
       {aggregate === 'COUNT' ? null : (
         <Select
-          label="Of the field"
-          placeholder={chosen ? 'Choose a field' : 'Choose the list first'}
+          label={t('Of the field')}
+          placeholder={chosen ? t('Choose a field') : t('Choose the list first')}
           disabled={!chosen}
           data={fields.map(choice)}
           value={settings.fieldId ?? null}
@@ -85,8 +88,8 @@ export function RollupForm({ object, settings, onChange, onFilterChecked }: Roll
       )}
       {aggregate === 'FIRST' || aggregate === 'LAST' || aggregate === 'LIST' ? (
         <Select
-          label="In the order of"
-          placeholder="When they were created"
+          label={t('In the order of')}
+          placeholder={t('When they were created')}
           clearable
           disabled={!chosen}
           data={ordering.map(choice)}
@@ -99,7 +102,7 @@ export function RollupForm({ object, settings, onChange, onFilterChecked }: Roll
         <>
           <Switch
             size="xs"
-            label={`Only some of the ${chosen.holder.labelPlural.toLowerCase()}`}
+            label={t('Only some of the {labelPlural}', { labelPlural: chosen.holder.labelPlural.toLowerCase() })}
             checked={settings.filter !== undefined}
             onChange={(event) => onChange({ ...settings, filter: event.currentTarget.checked ? '' : undefined })}
           />
@@ -107,7 +110,7 @@ export function RollupForm({ object, settings, onChange, onFilterChecked }: Roll
             <FormulaEditor
               object={chosen.holder}
               context="FILTER"
-              label="Those for which"
+              label={t('Those for which')}
               placeholder='stage = "WON"'
               value={settings.filter}
               onChange={(filter) => onChange({ ...settings, filter })}

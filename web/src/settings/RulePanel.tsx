@@ -25,10 +25,10 @@ import { useSubmit } from './formFailure.ts';
 import { FormulaEditor } from './FormulaEditor.tsx';
 import { ViolationList } from './PlanDialog.tsx';
 import { proposeChanges } from './planStore.ts';
-import { count } from './planText.ts';
 import { cleanRule, emptyRule, isRuleComplete, RULE_KINDS, ruleDraft, ruleFields } from './ruleDraft.ts';
 import { useInquiry } from './useInquiry.ts';
 import { useIsTop } from './useIsTop.ts';
+import { t } from '../language/t.ts';
 
 interface RulePanelProps {
   object: ModelObject;
@@ -55,8 +55,8 @@ function Limits({
   if (draft.kind === 'PATTERN')
     return (
       <TextInput
-        label="Form"
-        description="A regular expression for the whole text"
+        label={t('Form')}
+        description={t('A regular expression for the whole text')}
         placeholder="[A-Z]{2}-[0-9]{4}"
         classNames={{ input: classes.mono }}
         value={String(settings['pattern'] ?? '')}
@@ -65,7 +65,7 @@ function Limits({
     );
   if (draft.kind !== 'RANGE' && draft.kind !== 'LENGTH') return null;
   const isDay = draft.kind === 'RANGE' && (field?.type === 'DATE' || field?.type === 'DATE_TIME');
-  const [least, most] = draft.kind === 'LENGTH' ? ['At least', 'At most'] : ['From', 'To'];
+  const [least, most] = draft.kind === 'LENGTH' ? [t('At least'), t('At most')] : [t('From'), t('To')];
   if (isDay)
     return (
       <Group grow gap="xs">
@@ -108,7 +108,7 @@ function Violations({ draft }: { draft: RuleDraft }) {
   const [asked] = useDebouncedValue(JSON.stringify(draft), 350);
   const { answer, failure, busy } = useInquiry(asked, () => ruleViolations(JSON.parse(asked) as RuleDraft));
   const isCurrent = asked === JSON.stringify(draft) && !busy;
-  if (!isCurrent) return <Loader size={14} color="gray" aria-label="Looking for records that break the rule" />;
+  if (!isCurrent) return <Loader size={14} color="gray" aria-label={t('Looking for records that break the rule')} />;
   if (failure)
     return (
       <Alert color="red" role="alert" className={classes.hint}>
@@ -120,7 +120,7 @@ function Violations({ draft }: { draft: RuleDraft }) {
   if (answer.count === 0)
     return (
       <Alert color="green" icon={<IconCircleCheck size={16} />} className={classes.hint} role="status">
-        {rule}: every record fulfils it.
+        {t('{rule}: every record fulfils it.', { rule })}
       </Alert>
     );
   return (
@@ -130,7 +130,10 @@ function Violations({ draft }: { draft: RuleDraft }) {
           ruleId: null,
           fieldId: null,
           objectId: draft.objectId,
-          message: `${rule}: ${count(answer.count, 'record')} ${answer.count === 1 ? 'breaks' : 'break'} it now`,
+          message: t('{count, plural, one {{rule}: # record breaks it now} other {{rule}: # records break it now}}', {
+            count: answer.count,
+            rule,
+          }),
           count: answer.count,
           records: answer.records,
         }}
@@ -157,13 +160,13 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
       : [{ op: 'insert', table: 'rules', values: { objectId, ...rest } }];
   const save = () =>
     submit(async () => {
-      const isApplied = await proposeChanges(rule ? 'Change the rule' : 'Add a rule', changesOf(clean), {
-        verb: rule ? 'Change' : 'Add rule',
+      const isApplied = await proposeChanges(rule ? t('Change the rule') : t('Add a rule'), changesOf(clean), {
+        verb: rule ? t('Change') : t('Add rule'),
         ...(clean.appliesFrom
           ? {}
           : {
               alternative: {
-                label: 'For new records only',
+                label: t('For new records only'),
                 changes: changesOf({ ...clean, appliesFrom: new Date().toISOString() }),
               },
             }),
@@ -171,9 +174,9 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
       if (isApplied) onClose();
     });
   const remove = () =>
-    proposeChanges('Delete the rule', [{ op: 'delete', table: 'rules', id: rule?.id ?? '' }], { verb: 'Delete' })
+    proposeChanges(t('Delete the rule'), [{ op: 'delete', table: 'rules', id: rule?.id ?? '' }], { verb: 'Delete' })
       .then((isApplied) => isApplied && onClose())
-      .catch((cause: unknown) => announceFailure('The rule was not deleted', cause));
+      .catch((cause: unknown) => announceFailure(t('The rule was not deleted'), cause));
 
   return (
     <Drawer
@@ -183,9 +186,11 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
       size={500}
       closeOnEscape={isTop}
       title={
-        <span className={classes.panelTitle}>{rule ? 'Rule' : `New rule of ${object.labelPlural.toLowerCase()}`}</span>
+        <span className={classes.panelTitle}>
+          {rule ? t('Rule') : t('New rule of {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
+        </span>
       }
-      closeButtonProps={{ 'aria-label': 'Close' }}
+      closeButtonProps={{ 'aria-label': t('Close') }}
       overlayProps={{ backgroundOpacity: 0.2 }}
       transitionProps={{ duration: 140 }}
       classNames={{ content: classes.panel, body: classes.panelBody, header: classes.panelHeader }}
@@ -201,7 +206,7 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
           <div className={classes.form}>
             {rule ? null : (
               <Radio.Group
-                label="Kind"
+                label={t('Kind')}
                 value={draft.kind}
                 onChange={(kind) => {
                   setDraft(emptyRule(object, kind as RuleKind));
@@ -217,15 +222,15 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
             {draft.kind === 'UNIQUE' ? (
               <>
                 <MultiSelect
-                  label="Fields"
-                  description="Together they may not be the same in two records"
+                  label={t('Fields')}
+                  description={t('Together they may not be the same in two records')}
                   data={choices}
                   searchable
                   value={Array.isArray(draft.settings['fieldIds']) ? (draft.settings['fieldIds'] as string[]) : []}
                   onChange={(fieldIds) => change({ settings: { ...draft.settings, fieldIds } })}
                 />
                 <Checkbox
-                  label="Ignore case"
+                  label={t('Ignore case')}
                   checked={draft.settings['ignoreCase'] === true}
                   onChange={(event) =>
                     change({ settings: { ...draft.settings, ignoreCase: event.currentTarget.checked } })
@@ -234,8 +239,8 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
               </>
             ) : draft.kind === 'CONDITION' ? null : (
               <Select
-                label="Field"
-                placeholder={fields.length > 0 ? 'Choose a field' : 'No field fits this kind'}
+                label={t('Field')}
+                placeholder={fields.length > 0 ? t('Choose a field') : t('No field fits this kind')}
                 data={choices}
                 searchable
                 value={draft.fieldId}
@@ -248,7 +253,7 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
               <FormulaEditor
                 object={object}
                 context="CONDITION"
-                label="What must be true"
+                label={t('What must be true')}
                 placeholder="endsOn >= startsOn"
                 value={draft.condition ?? ''}
                 onChange={(condition) => change({ condition })}
@@ -258,7 +263,7 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
               <>
                 <Switch
                   size="xs"
-                  label="Only when a condition is true"
+                  label={t('Only when a condition is true')}
                   checked={isConditional}
                   onChange={(event) => {
                     setConditional(event.currentTarget.checked);
@@ -269,7 +274,7 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
                   <FormulaEditor
                     object={object}
                     context="CONDITION"
-                    label="When"
+                    label={t('When')}
                     placeholder='stage = "LOST"'
                     value={draft.condition ?? ''}
                     onChange={(condition) => change({ condition })}
@@ -279,14 +284,14 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
               </>
             )}
             <TextInput
-              label="What people read who break it"
-              placeholder="A sentence made from the rule"
+              label={t('What people read who break it')}
+              placeholder={t('A sentence made from the rule')}
               value={draft.message}
               onChange={(event) => change({ message: event.currentTarget.value })}
             />
             <Checkbox
-              label="For new records only"
-              description="Those that exist may stay as they are"
+              label={t('For new records only')}
+              description={t('Those that exist may stay as they are')}
               checked={draft.appliesFrom !== null}
               onChange={(event) =>
                 change({
@@ -298,7 +303,7 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
             {rule ? (
               <div className={classes.life}>
                 <Button variant="subtle" color="red" onClick={() => void remove()}>
-                  Delete rule
+                  {t('Delete rule')}
                 </Button>
               </div>
             ) : null}
@@ -312,10 +317,10 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
           ) : null}
           <Group justify="flex-end" gap={8}>
             <Button variant="default" onClick={onClose}>
-              Cancel
+              {t('Cancel')}
             </Button>
             <Button type="submit" loading={busy} disabled={!isReady}>
-              {rule ? 'Save' : 'Add rule'}
+              {rule ? t('Save') : t('Add rule')}
             </Button>
           </Group>
         </footer>

@@ -11,6 +11,7 @@ import classes from './lists.module.css';
 import { proposeChanges } from './planStore.ts';
 import { RulePanel } from './RulePanel.tsx';
 import page from './settings.module.css';
+import { t } from '../language/t.ts';
 
 interface RulesTabProps {
   object: ModelObject;
@@ -18,20 +19,20 @@ interface RulesTabProps {
 }
 
 const since = (when: string | null): string | null =>
-  when ? `for records since ${formatDay(when.slice(0, 10))}` : null;
+  when ? t('for records since {when}', { when: formatDay(when.slice(0, 10)) }) : null;
 
 function RuleLine({ object, rule, onOpen }: { object: ModelObject; rule: ModelRule; onOpen: () => void }) {
   const field = fieldById(object, rule.fieldId);
   const toggle = (isActive: boolean) =>
-    proposeChanges(isActive ? 'Apply the rule' : 'Suspend the rule', [
+    proposeChanges(isActive ? t('Apply the rule') : t('Suspend the rule'), [
       { op: 'update', table: 'rules', id: rule.id, values: { isActive } },
-    ]).catch((cause: unknown) => announceFailure('The rule was not changed', cause));
+    ]).catch((cause: unknown) => announceFailure(t('The rule was not changed'), cause));
   return (
     <li className={classes.line} data-inactive={!rule.isActive || undefined}>
       <button type="button" className={classes.main} onClick={onOpen}>
-        <strong>{rule.text || rule.message || 'A rule'}</strong>
+        <strong>{rule.text || rule.message || t('A rule')}</strong>
         <small>
-          {[field ? field.label : 'Whole record', rule.message ? `“${rule.message}”` : null]
+          {[field ? field.label : t('Whole record'), rule.message ? `“${rule.message}”` : null]
             .filter(Boolean)
             .join(' · ')}
         </small>
@@ -39,7 +40,7 @@ function RuleLine({ object, rule, onOpen }: { object: ModelObject; rule: ModelRu
       <Switch
         size="xs"
         checked={rule.isActive}
-        aria-label={`${rule.text || 'Rule'}: applies`}
+        aria-label={t('{text}: applies', { text: rule.text || t('Rule') })}
         onChange={(event) => void toggle(event.currentTarget.checked)}
       />
     </li>
@@ -57,39 +58,50 @@ export function RulesTab({ object, onOpenField }: RulesTabProps) {
       disabled={!object.isActive}
       className={page.barEnd}
     >
-      Add rule
+      {t('Add rule')}
     </Button>
   );
   return (
-    <div className={page.page} tabIndex={0} role="region" aria-label={`Rules of ${object.labelPlural}`}>
+    <div
+      className={page.page}
+      tabIndex={0}
+      role="region"
+      aria-label={t('Rules of {labelPlural}', { labelPlural: object.labelPlural })}
+    >
       <div className={page.inner}>
         {object.rules.length === 0 && byField.length === 0 ? (
-          <Message icon={<IconShieldCheck size={22} stroke={1.5} />} title="Anything goes" actions={add}>
-            A rule says what {withArticle(object.labelSingular)} must fulfil. The database keeps it, whoever writes:
-            this screen, the API, an import or psql.
+          <Message icon={<IconShieldCheck size={22} stroke={1.5} />} title={t('Anything goes')} actions={add}>
+            {t(
+              'A rule says what {labelSingular} must fulfil. The database keeps it, whoever writes: this screen, the API, an import or psql.',
+              { labelSingular: withArticle(object.labelSingular) },
+            )}
           </Message>
         ) : (
           <>
             <div className={page.bar}>{add}</div>
-            <ul className={classes.lines} aria-label="Rules">
+            <ul className={classes.lines} aria-label={t('Rules')}>
               {object.rules.map((rule) => (
                 <RuleLine key={rule.id} object={object} rule={rule} onOpen={() => setEdited(rule)} />
               ))}
             </ul>
             {byField.length > 0 ? (
               <>
-                <h2 className={classes.heading}>Kept by the fields themselves</h2>
-                <ul className={classes.lines} aria-label="Rules of fields">
+                <h2 className={classes.heading}>{t('Kept by the fields themselves')}</h2>
+                <ul className={classes.lines} aria-label={t('Rules of fields')}>
                   {byField.map((field) => (
                     <li key={field.id} className={classes.line}>
                       <button type="button" className={classes.main} onClick={() => onOpenField(field)}>
                         <strong>
-                          {field.label} is{' '}
-                          {[field.isRequired ? 'required' : '', field.isUnique ? 'unique' : '']
-                            .filter(Boolean)
-                            .join(' and ')}
+                          {t('{label} is {value}', {
+                            label: field.label,
+                            value: [field.isRequired ? 'required' : '', field.isUnique ? 'unique' : '']
+                              .filter(Boolean)
+                              .join(' and '),
+                          })}
                         </strong>
-                        {field.requiredFrom ? <small>Required {since(field.requiredFrom)}</small> : null}
+                        {field.requiredFrom ? (
+                          <small>{t('Required {requiredFrom}', { requiredFrom: since(field.requiredFrom) })}</small>
+                        ) : null}
                       </button>
                     </li>
                   ))}

@@ -3,12 +3,13 @@ import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import classes from './frame.module.css';
 import { PlanDialog } from './PlanDialog.tsx';
+import { t } from '../language/t.ts';
 
 const SECTIONS = [
-  { to: '/settings/model', label: 'Objects', icon: IconTable },
-  { to: '/settings/diagram', label: 'Diagram', icon: IconHierarchy2 },
-  { to: '/settings/history', label: 'History', icon: IconHistory },
-  { to: '/settings/drift', label: 'Drift', icon: IconStethoscope },
+  { to: '/settings/model', label: t('Objects'), icon: IconTable },
+  { to: '/settings/diagram', label: t('Diagram'), icon: IconHierarchy2 },
+  { to: '/settings/history', label: t('History'), icon: IconHistory },
+  { to: '/settings/drift', label: t('Drift'), icon: IconStethoscope },
 ] as const;
 
 interface SettingsFrameProps {
@@ -23,9 +24,9 @@ export function SettingsFrame({ actions, children }: SettingsFrameProps) {
       <header className={classes.header}>
         <h1 className={classes.title}>
           <IconDatabaseCog size={18} stroke={1.75} aria-hidden />
-          Data model
+          {t('Data model')}
         </h1>
-        <nav className={classes.sections} aria-label="Data model">
+        <nav className={classes.sections} aria-label={t('Data model')}>
           {SECTIONS.map(({ to, label, icon: SectionIcon }) => (
             <Link key={to} to={to} className={classes.section} activeOptions={{ exact: true, includeSearch: false }}>
               <SectionIcon size={15} stroke={1.75} aria-hidden />

@@ -5,6 +5,7 @@ import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import type { FieldType } from '../model/types.ts';
 import classes from './editor.module.css';
 import { TYPE_GROUPS } from './typeCatalogue.ts';
+import { t } from '../language/t.ts';
 
 /** The first step of a new field: what kind of value it holds. */
 export function TypeGallery({ onChoose }: { onChoose: (type: FieldType) => void }) {
@@ -20,8 +21,8 @@ export function TypeGallery({ onChoose }: { onChoose: (type: FieldType) => void 
   return (
     <div className={classes.gallery}>
       <TextInput
-        placeholder="Find a type"
-        aria-label="Find a type"
+        placeholder={t('Find a type')}
+        aria-label={t('Find a type')}
         leftSection={<IconSearch size={15} />}
         value={query}
         onChange={(event) => setQuery(event.currentTarget.value)}
@@ -49,7 +50,7 @@ export function TypeGallery({ onChoose }: { onChoose: (type: FieldType) => void 
           </div>
         </section>
       ))}
-      {groups.length === 0 ? <p className={classes.note}>No type matches “{query}”.</p> : null}
+      {groups.length === 0 ? <p className={classes.note}>{t('No type matches “{query}”.', { query })}</p> : null}
     </div>
   );
 }

@@ -10,8 +10,8 @@ import { announceFailure } from '../records/announce.tsx';
 import classes from './editor.module.css';
 import { ChangeType } from './ChangeType.tsx';
 import { convertibleTypes } from './conversions.ts';
-import { count } from './planText.ts';
 import { useInquiry } from './useInquiry.ts';
+import { t } from '../language/t.ts';
 
 /** The type of a field that exists: what it is, how to make it another, and how to take that back. */
 export function TypeRow({ object, field }: { object: ModelObject; field: ModelField }) {
@@ -28,9 +28,9 @@ export function TypeRow({ object, field }: { object: ModelObject; field: ModelFi
     setBusy(true);
     try {
       await undoTypeChange(id);
-      notifications.show({ message: `“${field.label}” is ${from} again.` });
+      notifications.show({ message: t('“{label}” is {from} again.', { label: field.label, from }) });
     } catch (cause) {
-      announceFailure('The type was not changed back', cause);
+      announceFailure(t('The type was not changed back'), cause);
     }
     setBusy(false);
     again();
@@ -42,23 +42,30 @@ export function TypeRow({ object, field }: { object: ModelObject; field: ModelFi
         <TypeIcon size={17} stroke={1.75} aria-hidden />
         <span>
           <strong>{label}</strong>
-          {field.resultType ? ` giving ${FIELD_TYPES[field.resultType].label.toLowerCase()}` : ''}
+          {field.resultType ? t(' giving {label}', { label: FIELD_TYPES[field.resultType].label.toLowerCase() }) : ''}
         </span>
         {!field.isSystem && convertibleTypes(field.type).length > 0 ? (
           <Button variant="default" onClick={() => setOpened(true)}>
-            Change type…
+            {t('Change type…')}
           </Button>
         ) : null}
       </div>
       {last && last.status !== 'RUNNING' ? (
         <Group className={classes.undo} justify="space-between" wrap="nowrap">
           <span>
-            Was {FIELD_TYPES[last.fromType]?.label.toLowerCase() ?? last.fromType} until{' '}
-            {formatRelative(last.changedAt)}
             {Number(last.failedValues) > 0
-              ? `; ${count(Number(last.failedValues), 'value was', 'values were')} emptied`
-              : ''}
-            .
+              ? t(
+                  '{count, plural, one {Was {label} until {changedAt}; # value was emptied.} other {Was {label} until {changedAt}; # values were emptied.}}',
+                  {
+                    count: Number(last.failedValues),
+                    label: FIELD_TYPES[last.fromType]?.label.toLowerCase() ?? last.fromType,
+                    changedAt: formatRelative(last.changedAt),
+                  },
+                )
+              : t('Was {label} until {changedAt}.', {
+                  label: FIELD_TYPES[last.fromType]?.label.toLowerCase() ?? last.fromType,
+                  changedAt: formatRelative(last.changedAt),
+                })}
           </span>
           <Button
             variant="subtle"
@@ -66,7 +73,7 @@ export function TypeRow({ object, field }: { object: ModelObject; field: ModelFi
             loading={busy}
             onClick={() => void undo(last.id, FIELD_TYPES[last.fromType]?.label.toLowerCase() ?? last.fromType)}
           >
-            Undo
+            {t('Undo')}
           </Button>
         </Group>
       ) : null}

@@ -2,6 +2,7 @@ import { Checkbox, Group, MultiSelect, NumberInput, Select, TextInput } from '@m
 import { CURRENCIES } from '../model/money.ts';
 import type { FieldSettings, FieldType } from '../model/types.ts';
 import type { FieldDraft } from './fieldDraft.ts';
+import { t } from '../language/t.ts';
 
 interface TypeSettingsProps {
   draft: FieldDraft;
@@ -9,26 +10,26 @@ interface TypeSettingsProps {
 }
 
 const DATE_FORMATS = [
-  { value: 'USER_SETTINGS', label: '22 Nov 2026' },
-  { value: 'RELATIVE', label: '3 days ago' },
-  { value: 'CUSTOM', label: 'By a pattern' },
+  { value: 'USER_SETTINGS', label: t('22 Nov 2026') },
+  { value: 'RELATIVE', label: t('3 days ago') },
+  { value: 'CUSTOM', label: t('By a pattern') },
 ];
 
 const ADDRESS_PARTS = [
-  { value: 'street1', label: 'Street' },
-  { value: 'street2', label: 'Second line' },
-  { value: 'postcode', label: 'Postcode' },
-  { value: 'city', label: 'City' },
-  { value: 'state', label: 'State' },
-  { value: 'country', label: 'Country' },
-  { value: 'lat', label: 'Latitude' },
-  { value: 'lng', label: 'Longitude' },
+  { value: 'street1', label: t('Street') },
+  { value: 'street2', label: t('Second line') },
+  { value: 'postcode', label: t('Postcode') },
+  { value: 'city', label: t('City') },
+  { value: 'state', label: t('State') },
+  { value: 'country', label: t('Country') },
+  { value: 'lat', label: t('Latitude') },
+  { value: 'lng', label: t('Longitude') },
 ];
 
 const MEMBER_LEAVES = [
-  { value: 'SET_NULL', label: 'The record stays, without them' },
-  { value: 'CASCADE', label: 'The record is deleted with them' },
-  { value: 'RESTRICT', label: 'They cannot be removed while a record names them' },
+  { value: 'SET_NULL', label: t('The record stays, without them') },
+  { value: 'CASCADE', label: t('The record is deleted with them') },
+  { value: 'RESTRICT', label: t('They cannot be removed while a record names them') },
 ];
 
 const SEVERAL: FieldType[] = ['ARRAY', 'EMAILS', 'PHONES', 'LINKS', 'FILES'];
@@ -43,8 +44,8 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
   };
   const decimals = (
     <NumberInput
-      label="Decimals"
-      placeholder="As many as there are"
+      label={t('Decimals')}
+      placeholder={t('As many as there are')}
       min={0}
       max={12}
       allowDecimal={false}
@@ -55,7 +56,7 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
 
   const format = (usual: 'full' | 'short', full: string, short: string) => (
     <Select
-      label="Shown as"
+      label={t('Shown as')}
       data={[
         { value: 'full', label: full },
         { value: 'short', label: short },
@@ -71,8 +72,8 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
     case 'RICH_TEXT':
       return (
         <NumberInput
-          label="Lines shown"
-          description="On the page of a record"
+          label={t('Lines shown')}
+          description={t('On the page of a record')}
           min={1}
           max={20}
           allowDecimal={false}
@@ -85,7 +86,7 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
       return (
         <>
           <Checkbox
-            label="Whole numbers only"
+            label={t('Whole numbers only')}
             checked={whole}
             onChange={(event) =>
               set({ dataType: event.currentTarget.checked ? 'int' : undefined, decimals: undefined })
@@ -93,8 +94,8 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
           />
           {whole ? (
             <Checkbox
-              label="Very large ones too"
-              description="Beyond two thousand million"
+              label={t('Very large ones too')}
+              description={t('Beyond two thousand million')}
               checked={settings.dataType === 'bigint'}
               onChange={(event) => set({ dataType: event.currentTarget.checked ? 'bigint' : 'int' })}
             />
@@ -112,9 +113,9 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
       return (
         <>
           <Select
-            label="Usual currency"
-            description="Of new records; each amount can have its own"
-            placeholder="None"
+            label={t('Usual currency')}
+            description={t('Of new records; each amount can have its own')}
+            placeholder={t('None')}
             clearable
             searchable
             data={CURRENCIES}
@@ -129,12 +130,12 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
       );
     }
     case 'DURATION':
-      return format('short', '1 hour 30 minutes', '1h 30m');
+      return format('short', t('1 hour 30 minutes'), '1h 30m');
     case 'ADDRESS':
       return (
         <MultiSelect
-          label="Parts shown"
-          placeholder={Array.isArray(settings['subFields']) ? undefined : 'All'}
+          label={t('Parts shown')}
+          placeholder={Array.isArray(settings['subFields']) ? undefined : t('All')}
           data={ADDRESS_PARTS}
           value={Array.isArray(settings['subFields']) ? (settings['subFields'] as string[]) : []}
           onChange={(parts) => set({ subFields: parts.length > 0 ? parts : undefined })}
@@ -143,7 +144,7 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
     case 'MEMBER':
       return (
         <Select
-          label="When the member is removed"
+          label={t('When the member is removed')}
           data={MEMBER_LEAVES}
           value={typeof settings['onDelete'] === 'string' ? settings['onDelete'] : 'SET_NULL'}
           onChange={(value) => set({ onDelete: value && value !== 'SET_NULL' ? value : undefined })}
@@ -154,14 +155,14 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
       return (
         <Group grow align="flex-start" gap="xs">
           <TextInput
-            label="Before the number"
+            label={t('Before the number')}
             placeholder="INV-"
             maxLength={20}
             value={settings.prefix ?? ''}
             onChange={(event) => set({ prefix: event.currentTarget.value })}
           />
           <NumberInput
-            label="Digits"
+            label={t('Digits')}
             min={0}
             max={18}
             allowDecimal={false}
@@ -169,7 +170,7 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
             onChange={(value) => set({ padding: typeof value === 'number' ? value : 0 })}
           />
           <NumberInput
-            label="First number"
+            label={t('First number')}
             min={0}
             allowDecimal={false}
             value={settings.start ?? 1}
@@ -183,7 +184,7 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
       return (
         <>
           <Select
-            label="Shown as"
+            label={t('Shown as')}
             data={DATE_FORMATS}
             value={shown}
             onChange={(value) =>
@@ -196,8 +197,8 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
           />
           {shown === 'CUSTOM' ? (
             <TextInput
-              label="Pattern"
-              description="dd, MM and yyyy for day, month and year; HH and mm for the time"
+              label={t('Pattern')}
+              description={t('dd, MM and yyyy for day, month and year; HH and mm for the time')}
               value={String(settings['customUnicodeDateFormat'] ?? '')}
               onChange={(event) => set({ customUnicodeDateFormat: event.currentTarget.value })}
             />
@@ -209,9 +210,9 @@ export function TypeSettings({ draft, onChange }: TypeSettingsProps) {
       if (!SEVERAL.includes(type)) return null;
       return (
         <NumberInput
-          label="At most"
-          description="How many values a record may have"
-          placeholder="Any number"
+          label={t('At most')}
+          description={t('How many values a record may have')}
+          placeholder={t('Any number')}
           min={1}
           max={100}
           allowDecimal={false}

@@ -1,22 +1,31 @@
 import type { Change, ChangedTable } from '../model/planning.ts';
 import type { Model } from '../model/types.ts';
+import { t } from '../language/t.ts';
 
 /** What a plan makes of the model, in words: one line for each kind of thing that is added, changed or deleted. */
 
-const NOUNS: { [table in ChangedTable]: string } = {
-  objects: 'object',
-  fields: 'field',
-  relations: 'relation',
-  rules: 'rule',
-  indexes: 'index',
-  views: 'view',
-  viewFields: 'column of a view',
-  aliases: 'former name',
-  roles: 'role',
-  roleIncludes: 'included role',
-  objectPermissions: 'right',
-  fieldPermissions: 'field rule',
-  recordRules: 'record rule',
+const THINGS: { [table in ChangedTable]: (count: number) => string } = {
+  objects: (count) => t('{count, plural, one {the object} other {the objects}}', { count }),
+  fields: (count) => t('{count, plural, one {the field} other {the fields}}', { count }),
+  relations: (count) => t('{count, plural, one {the relation} other {the relations}}', { count }),
+  rules: (count) => t('{count, plural, one {the rule} other {the rules}}', { count }),
+  indexes: (count) => t('{count, plural, one {the index} other {the indexes}}', { count }),
+  views: (count) => t('{count, plural, one {the view} other {the views}}', { count }),
+  viewFields: (count) => t('{count, plural, one {the column of a view} other {the columns of views}}', { count }),
+  aliases: (count) => t('{count, plural, one {the former name} other {the former names}}', { count }),
+  roles: (count) => t('{count, plural, one {the role} other {the roles}}', { count }),
+  roleIncludes: (count) => t('{count, plural, one {the included role} other {the included roles}}', { count }),
+  objectPermissions: (count) => t('{count, plural, one {the right} other {the rights}}', { count }),
+  fieldPermissions: (count) => t('{count, plural, one {the field rule} other {the field rules}}', { count }),
+  recordRules: (count) => t('{count, plural, one {the record rule} other {the record rules}}', { count }),
+};
+
+const VERBS = {
+  add: (things: string) => t('Adds {things}', { things }),
+  change: (things: string) => t('Changes {things}', { things }),
+  delete: (things: string) => t('Deletes {things}', { things }),
+  restore: (things: string) => t('Restores {things}', { things }),
+  replace: (things: string) => t('Replaces uses of {things}', { things }),
 };
 
 type Values = { [name: string]: unknown };
@@ -27,8 +36,8 @@ const named = (values: Values): string | undefined =>
   text(values['labelPlural']) ?? text(values['label']) ?? text(values['name']) ?? text(values['namePlural']);
 
 interface Told {
-  verb: 'Adds' | 'Changes' | 'Deletes' | 'Restores' | 'Replaces uses of';
-  noun: string;
+  verb: keyof typeof VERBS;
+  table: ChangedTable;
   /** The object that the thing belongs to. */
   of: string | undefined;
   label: string | undefined;
@@ -56,13 +65,13 @@ function told(change: Change, labels: Map<string, { label: string; of?: string }
   const labelOf = (id: unknown) => (typeof id === 'string' ? labels.get(id)?.label : undefined);
   switch (change.op) {
     case 'createObject':
-      return { verb: 'Adds', noun: 'object', of: undefined, label: named(change) };
+      return { verb: 'add', table: 'objects', of: undefined, label: named(change) };
     case 'createField':
-      return { verb: 'Adds', noun: 'field', of: labelOf(change.objectId), label: named(change) };
+      return { verb: 'add', table: 'fields', of: labelOf(change.objectId), label: named(change) };
     case 'insert':
       return {
-        verb: 'Adds',
-        noun: NOUNS[change.table],
+        verb: 'add',
+        table: change.table,
         of: labelOf(change.values['objectId']),
         label: named(change.values),
       };
@@ -70,11 +79,11 @@ function told(change: Change, labels: Map<string, { label: string; of?: string }
     case 'delete':
     case 'restore': {
       const known = labels.get(change.id);
-      const verb = change.op === 'update' ? 'Changes' : change.op === 'delete' ? 'Deletes' : 'Restores';
-      return { verb, noun: NOUNS[change.table], of: known?.of, label: known?.label };
+      const verb = change.op === 'update' ? 'change' : change.op;
+      return { verb, table: change.table, of: known?.of, label: known?.label };
     }
     default:
-      return { verb: 'Replaces uses of', noun: 'field', of: undefined, label: labelOf(change.fieldId) };
+      return { verb: 'replace', table: 'fields', of: undefined, label: labelOf(change.fieldId) };
   }
 }
 
@@ -85,15 +94,15 @@ export function changeLines(model: Model, changes: Change[]): string[] {
     const line = told(change, labels);
     // What has no name yet is a part of something that this plan makes, and comes with it.
     if (!line.label) continue;
-    const key = `${line.verb} ${line.noun} ${line.of}`;
+    const key = `${line.verb} ${line.table} ${line.of}`;
     const group = groups.get(key) ?? { told: line, labels: new Set<string>() };
     group.labels.add(line.label);
     groups.set(key, group);
   }
   return [...groups.values()].map((group) => {
-    const { verb, of, noun } = group.told;
-    const nouns = noun === 'index' ? 'indexes' : noun === 'column of a view' ? 'columns of views' : `${noun}s`;
+    const { verb, of, table } = group.told;
+    const things = THINGS[table](group.labels.size);
     const names = [...group.labels].map((label) => `“${label}”`).join(', ');
-    return `${verb} the ${group.labels.size > 1 ? nouns : noun} ${names}${of ? ` of ${of}` : ''}`;
+    return VERBS[verb](of ? t('{things} {names} of {of}', { things, names, of }) : `${things} ${names}`);
   });
 }

@@ -3,6 +3,7 @@ import { apiName } from '../model/names.ts';
 import type { FieldSettings, FieldType, ModelField, ModelObject, ResultType } from '../model/types.ts';
 import { cleanOptions, draftOptions, newOption, type DraftOption } from './optionDrafts.ts';
 import { hasOptions, isRelational, UNIQUE_TYPES, UNREQUIRED_TYPES } from './typeCatalogue.ts';
+import { t } from '../language/t.ts';
 
 export type RelationKind = 'MANY_TO_ONE' | 'ONE_TO_MANY' | 'ONE_TO_ONE' | 'MANY_TO_MANY' | 'SEVERAL';
 export type OnDelete = 'SET_NULL' | 'CASCADE' | 'RESTRICT';
@@ -98,10 +99,16 @@ export function relationLabels(
 ): { label: string; inverse: string } {
   const [one, many] = [object.labelSingular, object.labelPlural];
   if (target?.id === object.id) {
-    const [parent, child] = [`Parent ${one.toLowerCase()}`, (name: string) => `Child ${name.toLowerCase()}`];
+    const [parent, child] = [
+      t('Parent {one}', { one: one.toLowerCase() }),
+      (name: string) => t('Child {name}', { name: name.toLowerCase() }),
+    ];
     if (kind === 'ONE_TO_MANY') return { label: child(many), inverse: parent };
     if (kind === 'MANY_TO_MANY')
-      return { label: `Related ${many.toLowerCase()}`, inverse: `Related from ${many.toLowerCase()}` };
+      return {
+        label: t('Related {many}', { many: many.toLowerCase() }),
+        inverse: t('Related from {many}', { many: many.toLowerCase() }),
+      };
     return { label: parent, inverse: child(kind === 'ONE_TO_ONE' ? one : many) };
   }
   const label = kind === 'ONE_TO_MANY' || kind === 'MANY_TO_MANY' ? target?.labelPlural : target?.labelSingular;
@@ -253,7 +260,7 @@ function relationChanges(field: ModelField, draft: FieldDraft, before: FieldDraf
 export const previewField = (draft: FieldDraft): ModelField => ({
   id: 'preview',
   name: draftName(draft),
-  label: draft.label || 'New field',
+  label: draft.label || t('New field'),
   description: null,
   icon: null,
   type: draft.type,

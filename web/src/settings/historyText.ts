@@ -1,4 +1,5 @@
 import type { HistoryChange } from '../model/inquiries.ts';
+import { t } from '../language/t.ts';
 
 /** One row of the history in words: what it is, what was done to it, and which of its attributes changed. */
 
@@ -9,9 +10,9 @@ const NOUNS: { [table: string]: string } = {
   rules: 'rule',
   indexes: 'index',
   views: 'view',
-  view_fields: 'column of a view',
-  viewFields: 'column of a view',
-  aliases: 'former name',
+  view_fields: t('column of a view'),
+  viewFields: t('column of a view'),
+  aliases: t('former name'),
 };
 
 export const changeNoun = (change: HistoryChange): string => NOUNS[change.table] ?? change.table;

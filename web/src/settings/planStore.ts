@@ -2,6 +2,7 @@ import { create } from 'zustand';
 import { toFailure } from '../api/failure.ts';
 import { applyPlan, planChanges, type Change, type Plan } from '../model/planning.ts';
 import { isCalm } from './planText.ts';
+import { t } from '../language/t.ts';
 
 export interface Review {
   title: string;
@@ -29,7 +30,7 @@ interface Proposal {
 export const hasMoved = (cause: unknown): boolean => toFailure(cause).code === 'RV060';
 
 /** Plans, and applies at once what nobody would notice; anything else is shown first. True when it was applied. */
-export async function propose({ title, verb = 'Apply', replan, alternative, always }: Proposal): Promise<boolean> {
+export async function propose({ title, verb = t('Apply'), replan, alternative, always }: Proposal): Promise<boolean> {
   const plan = await replan();
   if (always || !isCalm(plan)) {
     return new Promise((resolve) => {

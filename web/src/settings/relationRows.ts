@@ -1,5 +1,6 @@
 import { objectById } from '../model/lookup.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
+import { t } from '../language/t.ts';
 
 export interface RelationRow {
   key: string;
@@ -15,7 +16,7 @@ export interface RelationRow {
   onDelete: string | null;
 }
 
-const ON_DELETE = { SET_NULL: 'emptied', CASCADE: 'deleted with it', RESTRICT: 'deletion refused' } as const;
+const ON_DELETE = { SET_NULL: 'emptied', CASCADE: t('deleted with it'), RESTRICT: t('deletion refused') } as const;
 
 /** Every relation of an object, seen from it, whichever side holds the key. */
 export function relationsOf(model: Model, object: ModelObject): RelationRow[] {
@@ -41,7 +42,7 @@ export function relationsOf(model: Model, object: ModelObject): RelationRow[] {
       rows.push({
         key: field.id,
         label: field.label,
-        kind: isSeveral ? 'To one of several' : field.isUnique ? 'One to one' : 'Many to one',
+        kind: isSeveral ? t('To one of several') : field.isUnique ? t('One to one') : t('Many to one'),
         others: field.relations.flatMap((relation) => objectById(model, relation.targetObjectId) ?? []),
         otherLabel: first?.inverseLabel ?? '',
         owner: object,
@@ -58,7 +59,7 @@ export function relationsOf(model: Model, object: ModelObject): RelationRow[] {
         rows.push({
           key: relation.id,
           label: relation.inverseLabel || owner.labelPlural,
-          kind: field.isUnique ? 'One to one' : 'One to many',
+          kind: field.isUnique ? t('One to one') : t('One to many'),
           others: [owner],
           otherLabel: field.label,
           owner,

@@ -1,13 +1,14 @@
 import type { RuleDraft } from '../model/inquiries.ts';
 import type { FieldType, ModelField, ModelObject, ModelRule, RuleKind } from '../model/types.ts';
+import { t } from '../language/t.ts';
 
 export const RULE_KINDS: { value: RuleKind; label: string; hint: string }[] = [
-  { value: 'REQUIRED', label: 'Must be filled', hint: 'A reason is needed when the stage is LOST' },
-  { value: 'RANGE', label: 'Within limits', hint: 'An amount between 0 and 1,000,000' },
-  { value: 'LENGTH', label: 'Of a length', hint: 'A text of at least 10 characters' },
-  { value: 'PATTERN', label: 'Of a form', hint: 'A code such as AB-1234' },
-  { value: 'UNIQUE', label: 'No two alike', hint: 'Name and city together only once' },
-  { value: 'CONDITION', label: 'A condition', hint: 'The end is after the start' },
+  { value: 'REQUIRED', label: t('Must be filled'), hint: t('A reason is needed when the stage is LOST') },
+  { value: 'RANGE', label: t('Within limits'), hint: t('An amount between 0 and 1,000,000') },
+  { value: 'LENGTH', label: t('Of a length'), hint: t('A text of at least 10 characters') },
+  { value: 'PATTERN', label: t('Of a form'), hint: t('A code such as AB-1234') },
+  { value: 'UNIQUE', label: t('No two alike'), hint: t('Name and city together only once') },
+  { value: 'CONDITION', label: t('A condition'), hint: t('The end is after the start') },
 ];
 
 const FIELD_TYPES: { [kind in RuleKind]?: FieldType[] } = {

@@ -1,5 +1,6 @@
 import type { FieldType, ModelField, ResultType } from '../model/types.ts';
 import type { FieldValue } from '../model/values.ts';
+import { t } from '../language/t.ts';
 
 /** The types that people choose from, in groups, each with what it is for and what a value of it looks like. */
 
@@ -10,71 +11,71 @@ export interface TypeChoice {
 
 export const TYPE_GROUPS: { label: string; types: TypeChoice[] }[] = [
   {
-    label: 'Text and numbers',
+    label: t('Text and numbers'),
     types: [
-      { type: 'TEXT', hint: 'A name, a title, a code' },
-      { type: 'RICH_TEXT', hint: 'Notes with headings and lists' },
-      { type: 'NUMBER', hint: 'Counts, measures' },
-      { type: 'NUMERIC', hint: 'As many digits as needed, never rounded' },
-      { type: 'CURRENCY', hint: 'An amount and its currency' },
-      { type: 'PERCENT', hint: 'A share, such as a probability' },
-      { type: 'DURATION', hint: 'Hours and minutes' },
-      { type: 'RATING', hint: 'One to five stars' },
-      { type: 'AUTO_NUMBER', hint: 'INV-00042, counted by itself' },
+      { type: 'TEXT', hint: t('A name, a title, a code') },
+      { type: 'RICH_TEXT', hint: t('Notes with headings and lists') },
+      { type: 'NUMBER', hint: t('Counts, measures') },
+      { type: 'NUMERIC', hint: t('As many digits as needed, never rounded') },
+      { type: 'CURRENCY', hint: t('An amount and its currency') },
+      { type: 'PERCENT', hint: t('A share, such as a probability') },
+      { type: 'DURATION', hint: t('Hours and minutes') },
+      { type: 'RATING', hint: t('One to five stars') },
+      { type: 'AUTO_NUMBER', hint: t('INV-00042, counted by itself') },
     ],
   },
   {
-    label: 'Choices and dates',
+    label: t('Choices and dates'),
     types: [
-      { type: 'SELECT', hint: 'One of several options' },
-      { type: 'MULTI_SELECT', hint: 'Any of several options' },
-      { type: 'BOOLEAN', hint: 'A switch' },
-      { type: 'DATE', hint: 'A day' },
-      { type: 'DATE_TIME', hint: 'A day and a time of day' },
+      { type: 'SELECT', hint: t('One of several options') },
+      { type: 'MULTI_SELECT', hint: t('Any of several options') },
+      { type: 'BOOLEAN', hint: t('A switch') },
+      { type: 'DATE', hint: t('A day') },
+      { type: 'DATE_TIME', hint: t('A day and a time of day') },
     ],
   },
   {
-    label: 'Relations',
+    label: t('Relations'),
     types: [
-      { type: 'RELATION', hint: 'To a record of another object' },
-      { type: 'MANY_TO_MANY', hint: 'Many on both sides, as people and courses' },
-      { type: 'MORPH_RELATION', hint: 'To a record of one of several objects' },
-      { type: 'MEMBER', hint: 'A colleague, such as the owner' },
+      { type: 'RELATION', hint: t('To a record of another object') },
+      { type: 'MANY_TO_MANY', hint: t('Many on both sides, as people and courses') },
+      { type: 'MORPH_RELATION', hint: t('To a record of one of several objects') },
+      { type: 'MEMBER', hint: t('A colleague, such as the owner') },
     ],
   },
   {
-    label: 'Computed',
+    label: t('Computed'),
     types: [
-      { type: 'FORMULA', hint: 'From other fields of the record' },
-      { type: 'ROLLUP', hint: 'Counts or adds up related records' },
+      { type: 'FORMULA', hint: t('From other fields of the record') },
+      { type: 'ROLLUP', hint: t('Counts or adds up related records') },
     ],
   },
   {
-    label: 'People and places',
+    label: t('People and places'),
     types: [
-      { type: 'FULL_NAME', hint: 'First and last name' },
-      { type: 'EMAILS', hint: 'One or several addresses' },
-      { type: 'PHONES', hint: 'One or several numbers' },
-      { type: 'LINKS', hint: 'Web addresses' },
-      { type: 'ADDRESS', hint: 'Street, city, country' },
-      { type: 'LOCATION', hint: 'Latitude and longitude' },
+      { type: 'FULL_NAME', hint: t('First and last name') },
+      { type: 'EMAILS', hint: t('One or several addresses') },
+      { type: 'PHONES', hint: t('One or several numbers') },
+      { type: 'LINKS', hint: t('Web addresses') },
+      { type: 'ADDRESS', hint: t('Street, city, country') },
+      { type: 'LOCATION', hint: t('Latitude and longitude') },
     ],
   },
   {
-    label: 'Other',
+    label: t('Other'),
     types: [
-      { type: 'ARRAY', hint: 'Several texts' },
-      { type: 'COLOR', hint: 'A colour, as #0f6b57' },
-      { type: 'FILES', hint: 'Uploaded files' },
-      { type: 'RAW_JSON', hint: 'Data for programs' },
-      { type: 'UUID', hint: 'A key of another system' },
-      { type: 'ACTOR', hint: 'Who or what did something' },
+      { type: 'ARRAY', hint: t('Several texts') },
+      { type: 'COLOR', hint: t('A colour, as #0f6b57') },
+      { type: 'FILES', hint: t('Uploaded files') },
+      { type: 'RAW_JSON', hint: t('Data for programs') },
+      { type: 'UUID', hint: t('A key of another system') },
+      { type: 'ACTOR', hint: t('Who or what did something') },
     ],
   },
 ];
 
 const RESULT_SAMPLES: { [type in ResultType]: FieldValue } = {
-  TEXT: 'Anna Lindqvist',
+  TEXT: t('Anna Lindqvist'),
   NUMBER: 42,
   BOOLEAN: true,
   DATE: '2026-11-22',
@@ -82,7 +83,7 @@ const RESULT_SAMPLES: { [type in ResultType]: FieldValue } = {
   CURRENCY: { amountMicros: '25400000000', currencyCode: 'EUR' },
   DURATION: 5400,
   PERCENT: 0.25,
-  ARRAY: ['First', 'Second'],
+  ARRAY: [t('First'), t('Second')],
 };
 
 /** What stands in the preview of a field, so that people see its look before there is a record. */
@@ -90,9 +91,9 @@ export function sampleValue(field: ModelField): FieldValue {
   const [first, second] = field.options ?? [];
   switch (field.type) {
     case 'TEXT':
-      return 'Moon landing';
+      return t('Moon landing');
     case 'RICH_TEXT':
-      return { markdown: 'Agreed on the **next step**: send the offer by Friday.', document: null };
+      return { markdown: t('Agreed on the **next step**: send the offer by Friday.'), document: null };
     case 'NUMBER':
       return field.settings?.dataType ? 1280 : 1280.5;
     case 'NUMERIC':
@@ -109,7 +110,7 @@ export function sampleValue(field: ModelField): FieldValue {
     case 'MULTI_SELECT':
       return [first, second].flatMap((option) => option?.value ?? []);
     case 'FULL_NAME':
-      return { firstName: 'Anna', lastName: 'Lindqvist' };
+      return { firstName: 'Anna', lastName: 'Lindqvist' }; // no text
     case 'EMAILS':
       return { primaryEmail: 'anna@lindqvist.example', additionalEmails: [] };
     case 'PHONES':
@@ -117,7 +118,7 @@ export function sampleValue(field: ModelField): FieldValue {
     case 'LINKS':
       return { primaryLinkUrl: 'https://lindqvist.example', primaryLinkLabel: '' };
     case 'ADDRESS':
-      return { street1: '12 Harbour Street', postcode: '21120', city: 'Malmö', country: 'Sweden' };
+      return { street1: '12 Harbour Street', postcode: '21120', city: 'Malmö', country: 'Sweden' }; // no text
     case 'LOCATION':
       return { lat: 55.605, lng: 13.0038 };
     case 'COLOR':

@@ -6,6 +6,7 @@ import { ExplainAccess } from '../settings/roles/ExplainAccess.tsx';
 import { useSession } from '../session/session.ts';
 import classes from './sharing.module.css';
 import { usePrincipals } from './usePrincipals.ts';
+import { t } from '../language/t.ts';
 
 interface AccessDialogProps {
   object: ModelObject;
@@ -19,7 +20,12 @@ export function AccessDialog({ object, id, onClose }: AccessDialogProps) {
   const keepsRoles = useMay('ROLES');
   const [member, setMember] = useState<{ value: string; label: string } | null>(null);
   return (
-    <Modal opened onClose={onClose} title={`Access to this ${object.labelSingular.toLowerCase()}`} size={560}>
+    <Modal
+      opened
+      onClose={onClose}
+      title={t('Access to this {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+      size={560}
+    >
       <div className={classes.dialog}>
         {keepsRoles ? <WhoseAccess me={me} member={member} onChoose={setMember} /> : null}
         <ExplainAccess memberId={member?.value ?? me} objectId={object.id} recordId={id} />
@@ -40,11 +46,11 @@ function WhoseAccess({ me, member, onChoose }: WhoseAccessProps) {
   const data = member && !found.some(({ value }) => value === member.value) ? [member, ...found] : found;
   return (
     <Select
-      label="Of whom"
-      placeholder="You"
+      label={t('Of whom')}
+      placeholder={t('You')}
       searchable
       clearable
-      nothingFoundMessage="No member is called so"
+      nothingFoundMessage={t('No member is called so')}
       data={data}
       value={member?.value ?? null}
       onSearchChange={find}

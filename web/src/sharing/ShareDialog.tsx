@@ -7,6 +7,7 @@ import { useInquiry } from '../settings/useInquiry.ts';
 import { askShares, askWhoHasAccess, shareRecords, unshareRecord } from './sharing.ts';
 import classes from './sharing.module.css';
 import { NewShareForm, Shares } from './ShareParts.tsx';
+import { t } from '../language/t.ts';
 
 interface ShareDialogProps {
   object: ModelObject;
@@ -19,15 +20,19 @@ export function ShareDialog({ object, ids, onClose }: ShareDialogProps) {
   const [only] = ids.length === 1 ? ids : [];
   const shares = useInquiry(only ?? null, () => askShares(object, only ?? ''));
   const what = only
-    ? `this ${object.labelSingular.toLowerCase()}`
+    ? t('this {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })
     : `${ids.length} ${object.labelPlural.toLowerCase()}`;
   return (
-    <Modal opened onClose={onClose} title={`Share ${what}`} size={560}>
+    <Modal opened onClose={onClose} title={t('Share {what}', { what })} size={560}>
       <div className={classes.dialog}>
         <p className={people.note}>
           {object.isPrivate
-            ? `${object.labelPlural} are private: each is its creator’s alone until it is shared.`
-            : 'A share shows a record to somebody whose role reads this object, but not every record of it. It opens no field that the role hides.'}
+            ? t('{labelPlural} are private: each is its creator’s alone until it is shared.', {
+                labelPlural: object.labelPlural,
+              })
+            : t(
+                'A share shows a record to somebody whose role reads this object, but not every record of it. It opens no field that the role hides.',
+              )}
         </p>
         <NewShareForm share={(share) => shareRecords(object, ids, share)} onShared={only ? shares.again : onClose} />
         {shares.failure ? (
@@ -60,9 +65,9 @@ function WhoHasAccess({ object, id, round }: { object: ModelObject; id: string; 
   const [isOpen, setOpen] = useState(false);
   const { answer, failure, busy } = useInquiry(isOpen ? `${id} ${round}` : null, () => askWhoHasAccess(object, id));
   return (
-    <section aria-label="Who sees it">
+    <section aria-label={t('Who sees it')}>
       <Button size="compact-sm" variant="subtle" aria-expanded={isOpen} loading={busy} onClick={() => setOpen(!isOpen)}>
-        Who sees it, and why
+        {t('Who sees it, and why')}
       </Button>
       {isOpen && failure ? (
         <Alert color="red" role="alert" mt={8}>
@@ -70,7 +75,7 @@ function WhoHasAccess({ object, id, round }: { object: ModelObject; id: string; 
         </Alert>
       ) : null}
       {isOpen && answer ? (
-        <ul className={classes.list} aria-label="Who sees it, and why">
+        <ul className={classes.list} aria-label={t('Who sees it, and why')}>
           {answer.map((each) => (
             <li key={each.memberId}>
               <Avatar label={each.name} seed={each.memberId} size={24} round />
@@ -78,7 +83,7 @@ function WhoHasAccess({ object, id, round }: { object: ModelObject; id: string; 
                 <strong>{each.name}</strong>
                 <small>{each.text}</small>
               </span>
-              <span className={classes.may}>{each.canUpdate ? 'May change' : 'May read'}</span>
+              <span className={classes.may}>{each.canUpdate ? t('May change') : t('May read')}</span>
             </li>
           ))}
         </ul>

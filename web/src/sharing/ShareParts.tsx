@@ -10,11 +10,12 @@ import people from '../settings/people/people.module.css';
 import type { NewShare, PrincipalKind, Share, ShareAccess } from './sharing.ts';
 import classes from './sharing.module.css';
 import { usePrincipals } from './usePrincipals.ts';
+import { t } from '../language/t.ts';
 
-const KINDS: { [kind in PrincipalKind]: string } = { MEMBER: 'Members', TEAM: 'Teams', ROLE: 'Roles' };
+const KINDS: { [kind in PrincipalKind]: string } = { MEMBER: t('Members'), TEAM: t('Teams'), ROLE: t('Roles') };
 const ACCESS: { value: ShareAccess; label: string }[] = [
-  { value: 'READ', label: 'May read' },
-  { value: 'WRITE', label: 'May change' },
+  { value: 'READ', label: t('May read') },
+  { value: 'WRITE', label: t('May change') },
 ];
 
 /** With whom, to what end and until when something is shared. */
@@ -49,7 +50,7 @@ export function NewShareForm({
         reason: reason.trim(),
         expiresAt,
       });
-      notifications.show({ message: `Shared with ${chosen.label}.` });
+      notifications.show({ message: t('Shared with {label}.', { label: chosen.label }) });
       setChosen(null);
       setReason('');
       setUntil('');
@@ -65,11 +66,11 @@ export function NewShareForm({
     >
       <Select
         className={classes.wide}
-        label="With"
-        placeholder="A member, a team or a role"
+        label={t('With')}
+        placeholder={t('A member, a team or a role')}
         searchable
         clearable
-        nothingFoundMessage="Nobody is called so"
+        nothingFoundMessage={t('Nobody is called so')}
         data={data}
         value={chosen?.value ?? null}
         onSearchChange={find}
@@ -77,14 +78,14 @@ export function NewShareForm({
         data-autofocus
       />
       <Select
-        label="Access"
+        label={t('Access')}
         allowDeselect={false}
         data={ACCESS}
         value={access}
         onChange={(value) => value && setAccess(value as ShareAccess)}
       />
       <TextInput
-        label="Until"
+        label={t('Until')}
         type="date"
         min={localDay(new Date())}
         value={until}
@@ -92,8 +93,8 @@ export function NewShareForm({
       />
       <TextInput
         className={classes.wide}
-        label="Reason"
-        placeholder="Seen by those with whom it is shared, and in its history"
+        label={t('Reason')}
+        placeholder={t('Seen by those with whom it is shared, and in its history')}
         maxLength={500}
         value={reason}
         onChange={(event) => setReason(event.currentTarget.value)}
@@ -105,7 +106,7 @@ export function NewShareForm({
       ) : null}
       <Group justify="flex-end" className={classes.wide}>
         <Button type="submit" loading={busy} disabled={!chosen}>
-          Share
+          {t('Share')}
         </Button>
       </Group>
     </form>
@@ -136,18 +137,18 @@ export function Shares({
   const end = async (share: Share) => {
     try {
       await stop(share.shareId);
-      offerToTakeBack(`Not shared with ${share.principalName} any more`, () =>
-        run('Not shared again', () => put(share, share.access)),
+      offerToTakeBack(t('Not shared with {principalName} any more', { principalName: share.principalName }), () =>
+        run(t('Not shared again'), () => put(share, share.access)),
       );
     } catch (cause) {
-      announceFailure('The share was not ended', cause);
+      announceFailure(t('The share was not ended'), cause);
     }
     again();
   };
   return (
-    <section aria-label="Shared with">
-      <h3 className={classes.heading}>Shared with</h3>
-      {list.length === 0 ? <p className={people.note}>Nobody yet.</p> : null}
+    <section aria-label={t('Shared with')}>
+      <h3 className={classes.heading}>{t('Shared with')}</h3>
+      {list.length === 0 ? <p className={people.note}>{t('Nobody yet.')}</p> : null}
       <ul className={classes.list}>
         {list.map((share) => (
           <li key={share.shareId}>
@@ -159,14 +160,19 @@ export function Shares({
             />
             <span className={people.lines}>
               <strong>
-                {share.principalKind === 'MEMBER' ? '' : `${share.principalKind === 'TEAM' ? 'Team' : 'Role'} `}
-                {share.principalName}
+                {share.principalKind === 'MEMBER'
+                  ? `${share.principalName}`
+                  : share.principalKind === 'TEAM'
+                    ? t('Team {principalName}', { principalName: share.principalName })
+                    : t('Role {principalName}', { principalName: share.principalName })}
               </strong>
               <small>
                 {[
                   share.reason,
-                  share.createdByName ? `by ${share.createdByName}` : '',
-                  share.expiresAt ? `until ${formatDay(addDays(splitInstant(share.expiresAt).day, -1))}` : '',
+                  share.createdByName ? t('by {createdByName}', { createdByName: share.createdByName }) : '',
+                  share.expiresAt
+                    ? t('until {day}', { day: formatDay(addDays(splitInstant(share.expiresAt).day, -1)) })
+                    : '',
                 ]
                   .filter(Boolean)
                   .join(' · ')}
@@ -175,19 +181,19 @@ export function Shares({
             <Select
               size="xs"
               className={classes.access}
-              aria-label={`Access of ${share.principalName}`}
+              aria-label={t('Access of {principalName}', { principalName: share.principalName })}
               allowDeselect={false}
               data={ACCESS}
               value={share.access}
               onChange={(access) => {
                 if (access && access !== share.access)
-                  void run('The access was not changed', () => put(share, access as ShareAccess));
+                  void run(t('The access was not changed'), () => put(share, access as ShareAccess));
               }}
             />
             <ActionIcon
               variant="subtle"
               color="gray"
-              aria-label={`Stop sharing with ${share.principalName}`}
+              aria-label={t('Stop sharing with {principalName}', { principalName: share.principalName })}
               onClick={() => void end(share)}
             >
               <IconX size={15} />

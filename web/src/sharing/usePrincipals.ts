@@ -5,6 +5,7 @@ import { searchLabels } from '../fields/useRelated.ts';
 import { useModel } from '../model/store.ts';
 import { announceFailure } from '../records/announce.tsx';
 import type { PrincipalKind } from './sharing.ts';
+import { t } from '../language/t.ts';
 
 export interface Principal {
   kind: PrincipalKind;
@@ -39,7 +40,7 @@ export function usePrincipals(kinds: 'MEMBERS' | 'ALL') {
           ...teams.nodes.map(({ id, name }) => ({ kind: 'TEAM' as const, id, name })),
           ...roles.nodes.map(({ id, name }) => ({ kind: 'ROLE' as const, id, name })),
         ]),
-      (cause: unknown) => announceFailure('Teams and roles could not be read', cause),
+      (cause: unknown) => announceFailure(t('Teams and roles could not be read'), cause),
     );
   }, [kinds]);
 
@@ -53,9 +54,9 @@ export function usePrincipals(kinds: 'MEMBERS' | 'ALL') {
           searchLabels(model, object, words).then(
             (found) => {
               if (mine === latest.current)
-                setMembers(found.map(({ id, label }) => ({ kind: 'MEMBER', id, name: label || 'Untitled' })));
+                setMembers(found.map(({ id, label }) => ({ kind: 'MEMBER', id, name: label || t('Untitled') })));
             },
-            (cause: unknown) => announceFailure('The members could not be read', cause),
+            (cause: unknown) => announceFailure(t('The members could not be read'), cause),
           ),
         words === '' ? 0 : PAUSE_MS,
       );

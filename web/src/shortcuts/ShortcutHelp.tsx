@@ -8,12 +8,18 @@ import { goLetters } from './goLetters.ts';
 import { Keys } from './Keys.tsx';
 import classes from './ShortcutHelp.module.css';
 import { PLACES, shortcutTexts, type ShortcutText } from './texts.ts';
+import { t } from '../language/t.ts';
 
 /** All shortcuts, by where they hold. */
 export default function ShortcutHelp() {
   const opened = useHelp((state) => state.opened);
   return (
-    <Modal opened={opened} onClose={() => useHelp.setState({ opened: false })} title="Keyboard shortcuts" size="70rem">
+    <Modal
+      opened={opened}
+      onClose={() => useHelp.setState({ opened: false })}
+      title={t('Keyboard shortcuts')}
+      size="70rem"
+    >
       <Shortcuts />
     </Modal>
   );
@@ -39,20 +45,20 @@ function Shortcuts() {
       <div className={classes.head}>
         <TextInput
           data-autofocus
-          aria-label="Find a shortcut"
-          placeholder="Find a shortcut"
+          aria-label={t('Find a shortcut')}
+          placeholder={t('Find a shortcut')}
           leftSection={<IconSearch size={15} />}
           value={wanted}
           onChange={(event) => setWanted(event.currentTarget.value)}
         />
         <Switch
-          label="Single keys"
-          description="Without them only shortcuts with a modifier work, so that dictated words do nothing."
+          label={t('Single keys')}
+          description={t('Without them only shortcuts with a modifier work, so that dictated words do nothing.')}
           checked={areOn}
           onChange={(event) => setCharacterKeys(event.currentTarget.checked)}
         />
       </div>
-      {shown.length === 0 ? <p>No shortcut is called that.</p> : null}
+      {shown.length === 0 ? <p>{t('No shortcut is called that.')}</p> : null}
       <div className={classes.columns}>
         {places.map(({ title, rows }) =>
           rows.length > 0 ? (

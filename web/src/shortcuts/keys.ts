@@ -1,6 +1,8 @@
+import { t } from '../language/t.ts';
+
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
 
-export const COMMAND_KEY = isMac ? '⌘' : 'Ctrl';
+export const COMMAND_KEY = isMac ? '⌘' : t('Ctrl');
 
 /**
  * The shortcuts that hold wherever one is, or that a page says what they do on it: see useShortcut. Modifiers stand before a +, keys

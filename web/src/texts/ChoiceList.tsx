@@ -4,6 +4,7 @@ import { useEffect, useId, useRef } from 'react';
 import { useStore } from 'zustand';
 import type { ChoiceStore } from './suggestions.ts';
 import classes from './texts.module.css';
+import { t } from '../language/t.ts';
 
 const HEIGHT = 300;
 const WIDTH = 280;
@@ -38,7 +39,7 @@ export function ChoiceList({ store, editor }: { store: ChoiceStore; editor: Edit
       <div className={classes.choices} style={{ ...place, maxHeight: HEIGHT, width: WIDTH }} data-choices>
         {choices.length === 0 ? (
           <p className={classes.nothing} role="status">
-            Nothing found.
+            {t('Nothing found.')}
           </p>
         ) : (
           <div ref={list} id={id} role="listbox" aria-label={name}>

@@ -19,6 +19,7 @@ import { useState, type ReactNode } from 'react';
 import { COMMAND_KEY } from '../shortcuts/keys.ts';
 import { isSafeAddress } from './addresses.ts';
 import classes from './texts.module.css';
+import { t } from '../language/t.ts';
 
 const HEADINGS = [1, 2, 3] as const;
 
@@ -79,7 +80,7 @@ function LinkTool({ editor, href, isOn }: { editor: Editor; href: string; isOn: 
     <Popover opened={isOpen} onChange={setIsOpen} position="bottom-start" trapFocus withinPortal>
       <Popover.Target>
         <span>
-          <Tool label="Link" isOn={isOn} onClick={open}>
+          <Tool label={t('Link')} isOn={isOn} onClick={open}>
             <IconLink size={16} />
           </Tool>
         </span>
@@ -95,14 +96,14 @@ function LinkTool({ editor, href, isOn }: { editor: Editor; href: string; isOn: 
           <TextInput
             size="xs"
             w={230}
-            aria-label="Address"
+            aria-label={t('Address')}
             placeholder="https://…"
             value={address}
-            error={isFine ? null : 'A web, mail or telephone address'}
+            error={isFine ? null : t('A web, mail or telephone address')}
             onChange={(event) => setAddress(event.currentTarget.value)}
           />
           <Button type="submit" size="xs">
-            Set
+            {t('Set')}
           </Button>
         </form>
       </Popover.Dropdown>
@@ -138,7 +139,7 @@ export function FormatBar({
   });
   const chain = () => editor.chain().focus();
   return (
-    <div className={classes.bar} role="toolbar" aria-label="Formatting">
+    <div className={classes.bar} role="toolbar" aria-label={t('Formatting')}>
       <Menu position="bottom-start" returnFocus={false}>
         <Menu.Target>
           <Button
@@ -148,43 +149,48 @@ export function FormatBar({
             className={classes.tool}
             rightSection={<IconChevronDown size={13} aria-hidden />}
           >
-            {state.level === 0 ? 'Text' : `Heading ${state.level}`}
+            {state.level === 0 ? t('Text') : t('Heading {level}', { level: state.level })}
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
-          <Menu.Item onClick={() => chain().setParagraph().run()}>Text</Menu.Item>
+          <Menu.Item onClick={() => chain().setParagraph().run()}>{t('Text')}</Menu.Item>
           {HEADINGS.map((level) => (
             <Menu.Item key={level} onClick={() => chain().setHeading({ level }).run()}>
-              {`Heading ${level}`}
+              {t('Heading {level}', { level })}
             </Menu.Item>
           ))}
         </Menu.Dropdown>
       </Menu>
       <span className={classes.gap} />
-      <Tool label="Bold" keys={`${COMMAND_KEY} B`} isOn={state.bold} onClick={() => chain().toggleBold().run()}>
+      <Tool label={t('Bold')} keys={`${COMMAND_KEY} B`} isOn={state.bold} onClick={() => chain().toggleBold().run()}>
         <IconBold size={16} />
       </Tool>
-      <Tool label="Italic" keys={`${COMMAND_KEY} I`} isOn={state.italic} onClick={() => chain().toggleItalic().run()}>
+      <Tool
+        label={t('Italic')}
+        keys={`${COMMAND_KEY} I`}
+        isOn={state.italic}
+        onClick={() => chain().toggleItalic().run()}
+      >
         <IconItalic size={16} />
       </Tool>
-      <Tool label="Strikethrough" isOn={state.strike} onClick={() => chain().toggleStrike().run()}>
+      <Tool label={t('Strikethrough')} isOn={state.strike} onClick={() => chain().toggleStrike().run()}>
         <IconStrikethrough size={16} />
       </Tool>
-      <Tool label="Code" keys={`${COMMAND_KEY} E`} isOn={state.code} onClick={() => chain().toggleCode().run()}>
+      <Tool label={t('Code')} keys={`${COMMAND_KEY} E`} isOn={state.code} onClick={() => chain().toggleCode().run()}>
         <IconCode size={16} />
       </Tool>
       <LinkTool editor={editor} href={state.href} isOn={state.link} />
       <span className={classes.gap} />
-      <Tool label="Bulleted list" isOn={state.bullets} onClick={() => chain().toggleBulletList().run()}>
+      <Tool label={t('Bulleted list')} isOn={state.bullets} onClick={() => chain().toggleBulletList().run()}>
         <IconList size={16} />
       </Tool>
-      <Tool label="Numbered list" isOn={state.numbers} onClick={() => chain().toggleOrderedList().run()}>
+      <Tool label={t('Numbered list')} isOn={state.numbers} onClick={() => chain().toggleOrderedList().run()}>
         <IconListNumbers size={16} />
       </Tool>
-      <Tool label="Checklist" isOn={state.tasks} onClick={() => chain().toggleTaskList().run()}>
+      <Tool label={t('Checklist')} isOn={state.tasks} onClick={() => chain().toggleTaskList().run()}>
         <IconListCheck size={16} />
       </Tool>
-      <Tool label="Quote" isOn={state.quote} onClick={() => chain().toggleBlockquote().run()}>
+      <Tool label={t('Quote')} isOn={state.quote} onClick={() => chain().toggleBlockquote().run()}>
         <IconQuote size={16} />
       </Tool>
       {state.table ? (
@@ -197,26 +203,26 @@ export function FormatBar({
               className={classes.tool}
               leftSection={<IconTable size={16} />}
             >
-              Table
+              {t('Table')}
             </Button>
           </Menu.Target>
           <Menu.Dropdown>
-            <Menu.Item onClick={() => chain().addRowAfter().run()}>Row below</Menu.Item>
-            <Menu.Item onClick={() => chain().addColumnAfter().run()}>Column to the right</Menu.Item>
-            <Menu.Item onClick={() => chain().deleteRow().run()}>Delete row</Menu.Item>
-            <Menu.Item onClick={() => chain().deleteColumn().run()}>Delete column</Menu.Item>
+            <Menu.Item onClick={() => chain().addRowAfter().run()}>{t('Row below')}</Menu.Item>
+            <Menu.Item onClick={() => chain().addColumnAfter().run()}>{t('Column to the right')}</Menu.Item>
+            <Menu.Item onClick={() => chain().deleteRow().run()}>{t('Delete row')}</Menu.Item>
+            <Menu.Item onClick={() => chain().deleteColumn().run()}>{t('Delete column')}</Menu.Item>
             <Menu.Item color="red" onClick={() => chain().deleteTable().run()}>
-              Delete table
+              {t('Delete table')}
             </Menu.Item>
           </Menu.Dropdown>
         </Menu>
       ) : (
-        <Tool label="Table" onClick={() => chain().insertTable({ rows: 3, cols: 3, withHeaderRow: true }).run()}>
+        <Tool label={t('Table')} onClick={() => chain().insertTable({ rows: 3, cols: 3, withHeaderRow: true }).run()}>
           <IconTable size={16} />
         </Tool>
       )}
       {choosePicture ? (
-        <Tool label="Picture" onClick={choosePicture}>
+        <Tool label={t('Picture')} onClick={choosePicture}>
           <IconPhoto size={16} />
         </Tool>
       ) : null}

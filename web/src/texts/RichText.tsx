@@ -25,6 +25,7 @@ import classes from './texts.module.css';
 import { TextSession, type SavingState } from './textSession.ts';
 import { useTextFiles } from './useTextFiles.ts';
 import { writeMarkdown } from './writeMarkdown.ts';
+import { t } from '../language/t.ts';
 
 interface RichTextProps {
   model: Model;
@@ -107,8 +108,10 @@ export function RichText({ model, object, field, id, text, readOnly, autoFocus, 
     if (files.current) files.current(pictures);
     else
       announce(
-        'Picture not added',
-        `Files are not kept with ${object.labelPlural.toLowerCase()}, or your role may not upload any.`,
+        t('Picture not added'),
+        t('Files are not kept with {labelPlural}, or your role may not upload any.', {
+          labelPlural: object.labelPlural.toLowerCase(),
+        }),
       );
     return true;
   };
@@ -134,7 +137,7 @@ export function RichText({ model, object, field, id, text, readOnly, autoFocus, 
     extensions: [
       ...extensions(),
       Placeholder.configure({
-        placeholder: readOnly ? '' : 'Write, or press / for blocks and @ for members and records',
+        placeholder: readOnly ? '' : t('Write, or press / for blocks and @ for members and records'),
       }),
       suggesting(store, [
         { char: '/', name: 'Blocks', find: (query) => blockChoices(query, latest.current.choosePicture) },
@@ -235,17 +238,17 @@ export function RichText({ model, object, field, id, text, readOnly, autoFocus, 
       </FormatBar>
       {state.kind === 'refused' ? (
         <div className={classes.problem} role="alert">
-          Not saved: {state.reason}{' '}
+          {t('Not saved: {reason}', { reason: state.reason })}{' '}
           <Button size="compact-xs" variant="subtle" color="red" onClick={() => void session.current?.save()}>
-            Try again
+            {t('Try again')}
           </Button>
         </div>
       ) : null}
       {clashes > 0 ? (
         <div className={classes.notice} role="status">
-          Somebody else changed the same words. Both versions are in the text: keep what you want of them.{' '}
+          {t('Somebody else changed the same words. Both versions are in the text: keep what you want of them.')}{' '}
           <Button size="compact-xs" variant="subtle" color="gray" onClick={() => setClashes(0)}>
-            Done
+            {t('Done')}
           </Button>
         </div>
       ) : null}
@@ -257,7 +260,7 @@ export function RichText({ model, object, field, id, text, readOnly, autoFocus, 
         accept="image/*"
         multiple
         hidden
-        aria-label="Pictures to upload"
+        aria-label={t('Pictures to upload')}
         onChange={(event) => {
           takePictures([...(event.currentTarget.files ?? [])]);
           event.currentTarget.value = '';
@@ -273,22 +276,22 @@ function Saving({ state }: { state: SavingState }) {
     <span className={classes.state} role="status">
       {state.kind === 'saved' ? (
         <>
-          <IconCheck size={14} aria-hidden /> Saved
+          <IconCheck size={14} aria-hidden /> {t('Saved')}
         </>
       ) : state.kind === 'writing' ? (
         <>
-          <IconPencil size={14} aria-hidden /> Writing…
+          <IconPencil size={14} aria-hidden /> {t('Writing…')}
         </>
       ) : state.kind === 'saving' ? (
         <>
-          <IconLoader2 size={14} aria-hidden /> Saving…
+          <IconLoader2 size={14} aria-hidden /> {t('Saving…')}
         </>
       ) : state.kind === 'waiting' ? (
         <>
-          <IconCloudOff size={14} aria-hidden /> Offline: kept on this device
+          <IconCloudOff size={14} aria-hidden /> {t('Offline: kept on this device')}
         </>
       ) : (
-        'Not saved'
+        t('Not saved')
       )}
     </span>
   );

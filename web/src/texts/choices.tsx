@@ -22,6 +22,7 @@ import { objectNamed } from '../model/lookup.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { learnName } from './names.ts';
 import type { Choice } from './suggestions.ts';
+import { t } from '../language/t.ts';
 
 interface Block {
   label: string;
@@ -32,36 +33,48 @@ interface Block {
 }
 
 const BLOCKS: Block[] = [
-  { label: 'Text', words: 'paragraph plain', icon: IconLetterT, make: (chain) => chain.setParagraph() },
-  { label: 'Heading 1', words: 'title h1', icon: IconH1, note: '#', make: (chain) => chain.setHeading({ level: 1 }) },
-  { label: 'Heading 2', words: 'h2', icon: IconH2, note: '##', make: (chain) => chain.setHeading({ level: 2 }) },
-  { label: 'Heading 3', words: 'h3', icon: IconH3, note: '###', make: (chain) => chain.setHeading({ level: 3 }) },
-  { label: 'Bulleted list', words: 'unordered', icon: IconList, note: '-', make: (chain) => chain.toggleBulletList() },
+  { label: t('Text'), words: t('paragraph plain'), icon: IconLetterT, make: (chain) => chain.setParagraph() },
   {
-    label: 'Numbered list',
+    label: t('Heading 1'),
+    words: t('title h1'),
+    icon: IconH1,
+    note: '#',
+    make: (chain) => chain.setHeading({ level: 1 }),
+  },
+  { label: t('Heading 2'), words: 'h2', icon: IconH2, note: '##', make: (chain) => chain.setHeading({ level: 2 }) },
+  { label: t('Heading 3'), words: 'h3', icon: IconH3, note: '###', make: (chain) => chain.setHeading({ level: 3 }) },
+  {
+    label: t('Bulleted list'),
+    words: 'unordered',
+    icon: IconList,
+    note: '-',
+    make: (chain) => chain.toggleBulletList(),
+  },
+  {
+    label: t('Numbered list'),
     words: 'ordered',
     icon: IconListNumbers,
     note: '1.',
     make: (chain) => chain.toggleOrderedList(),
   },
   {
-    label: 'Checklist',
-    words: 'to-do todo task box',
+    label: t('Checklist'),
+    words: t('to-do todo task box'),
     icon: IconListCheck,
     note: '[ ]',
     make: (chain) => chain.toggleTaskList(),
   },
-  { label: 'Quote', words: 'blockquote', icon: IconQuote, note: '>', make: (chain) => chain.setBlockquote() },
-  { label: 'Code', words: 'program pre', icon: IconCode, note: '```', make: (chain) => chain.setCodeBlock() },
+  { label: t('Quote'), words: 'blockquote', icon: IconQuote, note: '>', make: (chain) => chain.setBlockquote() },
+  { label: t('Code'), words: t('program pre'), icon: IconCode, note: '```', make: (chain) => chain.setCodeBlock() },
   {
-    label: 'Table',
-    words: 'grid rows columns',
+    label: t('Table'),
+    words: t('grid rows columns'),
     icon: IconTable,
     make: (chain) => chain.insertTable({ rows: 3, cols: 3, withHeaderRow: true }),
   },
   {
-    label: 'Divider',
-    words: 'rule line separator',
+    label: t('Divider'),
+    words: t('rule line separator'),
     icon: IconLine,
     note: '---',
     make: (chain) => chain.setHorizontalRule(),
@@ -81,7 +94,7 @@ export function blockChoices(query: string, choosePicture: (() => void) | undefi
   if (choosePicture)
     blocks.push({
       key: 'Picture image photo upload',
-      label: 'Picture',
+      label: t('Picture'),
       icon: <IconPhoto size={16} stroke={1.75} aria-hidden />,
       run: (editor, range) => {
         editor.chain().focus().deleteRange(range).run();
@@ -152,9 +165,9 @@ export async function mentionChoices(
     ...members.slice(0, 8).map(({ memberId, name, canRead }): Choice => ({
       key: memberId,
       label: name,
-      group: 'Members',
+      group: t('Members'),
       icon: <Avatar label={name} seed={memberId} size={18} round />,
-      ...(canRead ? {} : { note: 'may not read this' }),
+      ...(canRead ? {} : { note: t('may not read this') }),
       run: (editor, range) => {
         learnName(memberId, name);
         editor

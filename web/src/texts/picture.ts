@@ -2,6 +2,7 @@ import type { NodeViewRenderer } from '@tiptap/core';
 import { askLinks } from '../files/files.ts';
 import { fileIdOf } from './addresses.ts';
 import classes from './texts.module.css';
+import { t } from '../language/t.ts';
 
 /** A picture that is kept here is shown by a link that its reader may follow. One that is elsewhere is named only: to load it would tell its owner who reads. */
 export const drawPicture: NodeViewRenderer = ({ node }) => {
@@ -13,7 +14,7 @@ export const drawPicture: NodeViewRenderer = ({ node }) => {
     const link = document.createElement('a');
     link.href = source;
     link.target = '_blank';
-    link.rel = 'noopener noreferrer nofollow';
+    link.rel = t('noopener noreferrer nofollow');
     link.textContent = words ? `Picture: ${words}` : `Picture: ${source}`;
     dom.append(link);
     return { dom };
@@ -26,8 +27,13 @@ export const drawPicture: NodeViewRenderer = ({ node }) => {
     .then((links) => {
       const link = links.get(id);
       if (link) image.src = link.url;
-      else dom.replaceChildren(`Picture that is not there or not for you to see${words ? `: ${words}` : ''}`);
+      else
+        dom.replaceChildren(
+          words
+            ? t('Picture that is not there or not for you to see: {words}', { words })
+            : t('Picture that is not there or not for you to see'),
+        );
     })
-    .catch(() => dom.replaceChildren(words || 'Picture'));
+    .catch(() => dom.replaceChildren(words || t('Picture')));
   return { dom };
 };

@@ -3,6 +3,7 @@ import { PluginKey } from '@tiptap/pm/state';
 import { Suggestion, type SuggestionKeyDownProps, type SuggestionProps } from '@tiptap/suggestion';
 import { Extension } from '@tiptap/core';
 import { createStore, type StoreApi } from 'zustand';
+import { t } from '../language/t.ts';
 
 /** Something to choose while one writes. */
 export interface Choice {
@@ -57,7 +58,7 @@ export const suggesting = (store: ChoiceStore, sources: Source[]): Extension =>
         Suggestion<Choice, Choice>({
           editor: this.editor,
           char,
-          pluginKey: new PluginKey(`suggesting ${char}`),
+          pluginKey: new PluginKey(t('suggesting {char}', { char })),
           allowSpaces,
           allowedPrefixes: [' ', '(', '\n', '\u00a0', '\ufffc'],
           items: ({ query, editor }) => find(query, editor),

@@ -9,6 +9,7 @@ import { remember, useUndo, type Step } from '../undo/undo.ts';
 import { mergeTexts } from './merge.ts';
 import { readMarkdown } from './readMarkdown.ts';
 import { writeMarkdown } from './writeMarkdown.ts';
+import { t } from '../language/t.ts';
 
 const SAVE = gql<{ payload: { result: Answer | string } }, { input: object }>(
   'mutation SaveText($input: SaveTextInput!) { payload: saveText(input: $input) { result } }',
@@ -175,7 +176,9 @@ export class TextSession {
         const answer = parsed(payload.result);
         if (answer.text === null) {
           this.#refuse(
-            `This ${object.labelSingular.toLowerCase()} is not there any more. What you wrote is kept on this device.`,
+            t('This {labelSingular} is not there any more. What you wrote is kept on this device.', {
+              labelSingular: object.labelSingular.toLowerCase(),
+            }),
           );
           return;
         }
@@ -222,7 +225,10 @@ export class TextSession {
     else {
       const { object, field } = this.#subject;
       this.#step = {
-        label: `${field.label} of a ${object.labelSingular.toLowerCase()}`,
+        label: t('{label} of a {labelSingular}', {
+          label: field.label,
+          labelSingular: object.labelSingular.toLowerCase(),
+        }),
         requestIds: [requestId],
       };
       remember(this.#step);

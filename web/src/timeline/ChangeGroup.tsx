@@ -11,12 +11,13 @@ import { EntryTime } from './EntryTime.tsx';
 import { RecordLink } from './RecordLink.tsx';
 import classes from './timeline.module.css';
 import { changedFields, type Changed } from './timelineText.ts';
+import { t } from '../language/t.ts';
 
 function Lines({ lines }: { lines: Changed[] }) {
   return lines.map((line) => (
     <div key={line.label} className={classes.change}>
       <span>{line.label}</span> {line.before ? <s>{line.before}</s> : null} <span aria-hidden>→</span>{' '}
-      <span className={classes.after}>{line.after || 'empty'}</span>
+      <span className={classes.after}>{line.after || t('empty')}</span>
     </div>
   ));
 }
@@ -33,23 +34,30 @@ export function ChangeGroup({ model, object, changes }: { model: Model; object: 
       object,
       change.before ?? {},
       change.after ?? {},
-      (other) => knownLabel(other) ?? 'a record',
+      (other) => knownLabel(other) ?? t('a record'),
     ),
   }));
   const labels = [...new Set(told.flatMap(({ lines }) => lines.map(({ label }) => label)))];
   // Where only the order in a list or the like was changed there is nothing to read.
   if (labels.length === 0) return null;
   const isShort = changes.length === 1 && labels.length === 1;
-  const summary = labels.length === 1 ? `${labels[0]} ${changes.length} times` : `${labels.length} fields`;
+  const summary =
+    labels.length === 1
+      ? t('{labels} {count} times', { labels: labels[0], count: changes.length })
+      : t('{count} fields', { count: labels.length });
   const menuOf = (change: Change) => (
-    <EventMenu model={model} event={change} what={`${actor} changed ${formatRelative(change.happenedAt)}`} />
+    <EventMenu
+      model={model}
+      event={change}
+      what={t('{actor} changed {happenedAt}', { actor, happenedAt: formatRelative(change.happenedAt) })}
+    />
   );
   return (
     <li className={classes.entry}>
       <Avatar label={actor} seed={actor} size={20} round />
       <div className={classes.text}>
         <div>
-          <b>{actor}</b> changed{' '}
+          <b>{actor}</b> {t('changed')}{' '}
           {latest.relatedId ? (
             <>
               <RecordLink object={object} id={latest.relatedId} withIcon />{' '}

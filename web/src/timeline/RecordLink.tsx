@@ -3,6 +3,7 @@ import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import type { ModelObject } from '../model/types.ts';
 import { knownLabel } from '../records/recordLabels.ts';
 import classes from './timeline.module.css';
+import { t } from '../language/t.ts';
 
 /** A record with its label: a link where there is a page for it. With the object's icon where it is another than the page's. */
 export function RecordLink({
@@ -14,7 +15,7 @@ export function RecordLink({
   id: string;
   withIcon?: boolean;
 }) {
-  const label = knownLabel(id) ?? 'a record';
+  const label = knownLabel(id) ?? t('a record');
   const icon =
     withIcon && object ? (
       <span className={classes.icon}>

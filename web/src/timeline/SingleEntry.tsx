@@ -11,16 +11,17 @@ import { EntryTime } from './EntryTime.tsx';
 import { RecordLink } from './RecordLink.tsx';
 import classes from './timeline.module.css';
 import { linkOf, mergedWith, shareText } from './timelineText.ts';
+import { t } from '../language/t.ts';
 
 const VERBS: { [action: string]: string } = {
-  created: 'created this',
-  deleted: 'deleted this',
-  restored: 'restored this',
-  destroyed: 'destroyed this',
-  shared: 'shared this',
-  unshared: 'stopped sharing this',
-  linked: 'linked this with',
-  unlinked: 'unlinked this from',
+  created: t('created this'),
+  deleted: t('deleted this'),
+  restored: t('restored this'),
+  destroyed: t('destroyed this'),
+  shared: t('shared this'),
+  unshared: t('stopped sharing this'),
+  linked: t('linked this with'),
+  unlinked: t('unlinked this from'),
 };
 
 /** Of a related record, which is named after it. */
@@ -30,9 +31,9 @@ const RELATED_VERBS: { [action: string]: string } = {
   restored: 'restored',
   destroyed: 'destroyed',
   shared: 'shared',
-  unshared: 'stopped sharing',
+  unshared: t('stopped sharing'),
   merged: 'merged',
-  absorbed: 'merged other records into',
+  absorbed: t('merged other records into'),
   linked: 'linked',
   unlinked: 'unlinked',
 };
@@ -41,9 +42,9 @@ const RELATED_VERBS: { [action: string]: string } = {
 const REVERTED: ReadonlySet<string> = new Set(['created', 'deleted', 'restored', 'merged']);
 
 const ADDED: { [kind in Kind]?: { verb: string; Sign: Icon } } = {
-  NOTE: { verb: 'added the note', Sign: IconNote },
-  TASK: { verb: 'added the task', Sign: IconCheckbox },
-  FILE: { verb: 'added the file', Sign: IconPaperclip },
+  NOTE: { verb: t('added the note'), Sign: IconNote },
+  TASK: { verb: t('added the task'), Sign: IconCheckbox },
+  FILE: { verb: t('added the file'), Sign: IconPaperclip },
 };
 
 /** A merge names the records that there were, or the one that there is now. */
@@ -55,8 +56,21 @@ function Merge({ object, change }: { object: ModelObject; change: Change }) {
       <RecordLink object={object} id={id} />
     </span>
   ));
-  if (change.action === 'merged') return ids.length > 0 ? <>merged this into {links}</> : <>merged this into another</>;
-  return ids.length > 0 ? <>merged {links} into this</> : <>merged others into this</>;
+  if (change.action === 'merged')
+    return ids.length > 0 ? (
+      <>
+        {t('merged this into')} {links}
+      </>
+    ) : (
+      <>{t('merged this into another')}</>
+    );
+  return ids.length > 0 ? (
+    <>
+      {t('merged')} {links} {t('into this')}
+    </>
+  ) : (
+    <>{t('merged others into this')}</>
+  );
 }
 
 /** What happened once: created, shared, linked and so on; what was said; a note, a task or a file. */
@@ -110,7 +124,7 @@ export function SingleEntry({
               hash={`comment-${entry.commentId}`}
               className={classes.link}
             >
-              commented
+              {t('commented')}
             </Link>
           ) : isMerge && isChange(entry) ? (
             <Merge object={object} change={entry} />
@@ -120,12 +134,12 @@ export function SingleEntry({
             verb
           )}{' '}
           {related}
-          {related && link ? (entry.action === 'linked' ? ' with ' : ' from ') : null}
-          {isRelated && entry.action === 'merged' && !isHere ? ' into another record' : null}
+          {related && link ? (entry.action === 'linked' ? t(' with ') : t(' from ')) : null}
+          {isRelated && entry.action === 'merged' && !isHere ? t(' into another record') : null}
           {link ? (
             <RecordLink object={model.objects.find((other) => other.id === link.objectId)} id={link.recordId} />
           ) : null}
-          {isHere ? ' into this' : null}
+          {isHere ? t(' into this') : null}
           <EntryTime at={entry.happenedAt} />
         </div>
         {share ? <div className={classes.change}>{share}</div> : null}

@@ -11,17 +11,18 @@ import { groupEntries } from './groups.ts';
 import { SingleEntry } from './SingleEntry.tsx';
 import classes from './timeline.module.css';
 import { labelThen, linkOf, mentionedIds, mergedWith } from './timelineText.ts';
+import { t } from '../language/t.ts';
 
 const ATTACHED: { [nameSingular: string]: Kind } = { note: 'NOTE', task: 'TASK', attachment: 'FILE' };
 /** So long changes of records wait which may be none of this record's. */
 const RELATED_MS = 1_500;
 const LABELS: { [kind in Kind]: string } = {
-  CHANGE: 'Changes',
-  RELATED: 'Related',
-  COMMENT: 'Comments',
-  NOTE: 'Notes',
-  TASK: 'Tasks',
-  FILE: 'Files',
+  CHANGE: t('Changes'),
+  RELATED: t('Related'),
+  COMMENT: t('Comments'),
+  NOTE: t('Notes'),
+  TASK: t('Tasks'),
+  FILE: t('Files'),
 };
 
 /** What an entry is about: this record, or a related one. */
@@ -98,7 +99,7 @@ function Earlier({ count, onMore }: { count: number; onMore: () => void }) {
   }, [count]);
   return (
     <button ref={mark} type="button" className={classes.earlier} onClick={onMore}>
-      Show earlier ones
+      {t('Show earlier ones')}
     </button>
   );
 }
@@ -169,11 +170,11 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
   const entries = shown?.kind === kind ? shown.entries : null;
   const groups = useMemo(() => groupEntries(withoutTwice(entries ?? [])), [entries]);
   return (
-    <section className={record.block} aria-label="Timeline" aria-busy={entries === null && !failure}>
+    <section className={record.block} aria-label={t('Timeline')} aria-busy={entries === null && !failure}>
       <div className={record.blockHead}>
-        <h2 className={record.blockTitle}>Timeline</h2>
+        <h2 className={record.blockTitle}>{t('Timeline')}</h2>
       </div>
-      <div className={classes.chips} role="group" aria-label="Show in the timeline">
+      <div className={classes.chips} role="group" aria-label={t('Show in the timeline')}>
         {[null, ...kinds].map((each) => (
           <button
             key={each ?? 'ALL'}
@@ -182,15 +183,15 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
             aria-pressed={each === kind}
             onClick={() => choose(each)}
           >
-            {each ? LABELS[each] : 'All'}
+            {each ? LABELS[each] : t('All')}
           </button>
         ))}
       </div>
       {failure ? (
         <div className={record.readFailure} role="alert">
-          <span>The timeline could not be read: {failure.message}</span>
+          <span>{t('The timeline could not be read: {message}', { message: failure.message })}</span>
           <button type="button" className={classes.chip} onClick={() => void read()}>
-            Try again
+            {t('Try again')}
           </button>
         </div>
       ) : null}
@@ -202,10 +203,10 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
       {entries?.length === 0 ? (
         <p className={record.quiet}>
           {kind === 'RELATED'
-            ? 'Nothing has happened to related records yet.'
+            ? t('Nothing has happened to related records yet.')
             : kind
-              ? `No ${LABELS[kind].toLowerCase()} yet.`
-              : 'Nothing has been told of this record yet.'}
+              ? t('No {labels} yet.', { labels: LABELS[kind].toLowerCase() })
+              : t('Nothing has been told of this record yet.')}
         </p>
       ) : null}
       {groups.length > 0 ? (
@@ -228,7 +229,7 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
         shown.hasMore ? (
           <Earlier count={entries.length} onMore={() => setCount(entries.length + PAGE)} />
         ) : (
-          <p className={classes.end}>The beginning of this record</p>
+          <p className={classes.end}>{t('The beginning of this record')}</p>
         )
       ) : null}
     </section>

@@ -2,6 +2,7 @@ import { labelField } from '../model/lookup.ts';
 import { formatValue } from '../model/text.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { isLink, readValue, recordLabel } from '../model/values.ts';
+import { t } from '../language/t.ts';
 
 /** A side of an event: what changed, by the database's column names. */
 export type Columns = { [column: string]: ColumnValue };
@@ -73,7 +74,7 @@ export function mergedWith({ action, after }: { action: string; after: Columns |
   return Array.isArray(told) ? told.filter((id): id is string => typeof id === 'string') : [];
 }
 
-const WITH: { [kind: string]: string } = { MEMBER: '', TEAM: 'the team ', ROLE: 'the role ' };
+const WITH: { [kind: string]: string } = { MEMBER: '', TEAM: t('the team '), ROLE: t('the role ') };
 
 /** With whom, to do what, and why; null for other events. */
 export function shareText(action: string, before: Columns | null, after: Columns | null): string | null {
@@ -82,8 +83,8 @@ export function shareText(action: string, before: Columns | null, after: Columns
   if (!share) return null;
   const whom = share['with'] ? `${WITH[share['kind'] ?? ''] ?? ''}${share['with']}` : 'somebody';
   return [
-    `with ${whom}`,
-    action === 'shared' ? (share['access'] === 'WRITE' ? ', to change it' : ', to read it') : '',
+    t('with {whom}', { whom }),
+    action === 'shared' ? (share['access'] === 'WRITE' ? t(', to change it') : t(', to read it')) : '',
     action === 'shared' && share['reason'] ? `: ${share['reason']}` : '',
   ].join('');
 }

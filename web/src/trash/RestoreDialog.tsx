@@ -13,6 +13,7 @@ import { reasonOf } from '../records/refusals.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { planRestore, restore, type Choices, type RestoreProblem, type StuckRecord } from './calls.ts';
 import classes from './trash.module.css';
+import { t } from '../language/t.ts';
 
 interface Question {
   key: string;
@@ -88,7 +89,9 @@ export function RestoreDialog({ model, object, ids, onClose, onRestored }: Resto
       if (done.left.length === 0) onClose();
       else {
         setAbove(
-          done.left.length === 1 ? done.left[0]!.message : `${done.left.length} records still cannot be restored.`,
+          done.left.length === 1
+            ? done.left[0]!.message
+            : t('{count} records still cannot be restored.', { count: done.left.length }),
         );
         setRound(round + 1);
       }
@@ -107,11 +110,10 @@ export function RestoreDialog({ model, object, ids, onClose, onRestored }: Resto
       opened
       size="lg"
       onClose={onClose}
-      title={
-        ids.length === 1
-          ? `This ${object.labelSingular.toLowerCase()} cannot come back as it was`
-          : 'Some records cannot come back as they were'
-      }
+      title={t(
+        '{count, plural, one {This {labelSingular} cannot come back as it was} other {Some records cannot come back as they were}}',
+        { count: ids.length, labelSingular: object.labelSingular.toLowerCase() },
+      )}
     >
       {failure ? (
         <Alert color="red" role="alert">
@@ -122,8 +124,8 @@ export function RestoreDialog({ model, object, ids, onClose, onRestored }: Resto
       <form onSubmit={onSubmit} noValidate>
         <Stack gap="md">
           {answer?.map((record) => (
-            <section key={record.recordId} className={classes.stuck} aria-label={record.label ?? 'A record'}>
-              <h3 className={classes.stuckTitle}>{record.label ?? 'A record'}</h3>
+            <section key={record.recordId} className={classes.stuck} aria-label={record.label ?? t('A record')}>
+              <h3 className={classes.stuckTitle}>{record.label ?? t('A record')}</h3>
               {questionsOf(model, record).map((question) => {
                 const { key, problem, field, object: owner } = question;
                 return (
@@ -143,7 +145,7 @@ export function RestoreDialog({ model, object, ids, onClose, onRestored }: Resto
                             />
                           )}
                         >
-                          Open {problem.takenBy.label || 'the other record'}
+                          {t('Open {label}', { label: problem.takenBy.label || t('the other record') })}
                         </Anchor>
                       ) : null}
                     </p>
@@ -154,7 +156,7 @@ export function RestoreDialog({ model, object, ids, onClose, onRestored }: Resto
                         mb={8}
                         onClick={() => setMerging({ owner, ids: [problem.recordId, problem.takenBy!.recordId] })}
                       >
-                        Merge with {problem.takenBy.label || 'the other record'}…
+                        {t('Merge with {label}…', { label: problem.takenBy.label || t('the other record') })}
                       </Button>
                     ) : null}
                     {field ? (
@@ -182,16 +184,16 @@ export function RestoreDialog({ model, object, ids, onClose, onRestored }: Resto
         </Stack>
         <Group justify="flex-end" mt="md">
           <Button variant="default" onClick={onClose}>
-            Leave in the trash
+            {t('Leave in the trash')}
           </Button>
           {mayLeaveOut ? (
             <Button variant="default" loading={busy} onClick={() => void submit(true)}>
-              Restore without these values
+              {t('Restore without these values')}
             </Button>
           ) : null}
           {questions.some(({ field }) => field) ? (
             <Button type="submit" loading={busy}>
-              Restore with these values
+              {t('Restore with these values')}
             </Button>
           ) : null}
         </Group>

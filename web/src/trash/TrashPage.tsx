@@ -17,6 +17,7 @@ import records from '../records/records.module.css';
 import { useLiveObjects } from '../records/useLiveObject.ts';
 import { destroy, readTrash, restore, TRASH_PAGE, type TrashEntry } from './calls.ts';
 import classes from './trash.module.css';
+import { t } from '../language/t.ts';
 
 const RestoreDialog = lazy(async () => ({ default: (await import('./RestoreDialog.tsx')).RestoreDialog }));
 
@@ -25,9 +26,9 @@ const DAY_MS = 86_400_000;
 
 const keptFor = (entry: TrashEntry): string => {
   const days = Math.max(0, Math.ceil((new Date(entry.destroyedAt).getTime() - Date.now()) / DAY_MS));
-  return days === 1 ? '1 day' : `${days} days`;
+  return days === 1 ? t('1 day') : t('{days} days', { days });
 };
-const countOf = (count: number): string => (count === 1 ? '1 record' : `${count} records`);
+const countOf = (count: number): string => (count === 1 ? t('1 record') : t('{count} records', { count }));
 
 /** What went along with a record, beneath it: it comes back with it. */
 function Companions({ model, entry }: { model: Model; entry: TrashEntry }) {
@@ -35,7 +36,9 @@ function Companions({ model, entry }: { model: Model; entry: TrashEntry }) {
     const of = objectNamed(model, name);
     return of ? [`${count} ${(count === 1 ? of.labelSingular : of.labelPlural).toLowerCase()}`] : [];
   });
-  return counts.length === 0 ? null : <div className={classes.along}>with {counts.join(', ')}</div>;
+  return counts.length === 0 ? null : (
+    <div className={classes.along}>{t('with {counts}', { counts: counts.join(', ') })}</div>
+  );
 }
 
 /** What was deleted, of all objects or of one, and its two ways out. */
@@ -101,15 +104,15 @@ export function TrashPage() {
         if (answer.restored > 0) done.push({ object: group.object, ids: back });
       }
     } catch (cause) {
-      announceFailure('Not restored', cause);
+      announceFailure(t('Not restored'), cause);
     }
     const count = done.reduce((sum, { ids }) => sum + ids.length, 0);
     if (count > 0)
-      offerToTakeBack(`${countOf(count)} restored`, async () => {
+      offerToTakeBack(t('{count} restored', { count: countOf(count) }), async () => {
         try {
           for (const group of done) await deleteRecords(group.object, group.ids);
         } catch (cause) {
-          announceFailure('Not deleted again', cause);
+          announceFailure(t('Not deleted again'), cause);
         }
         await read();
       });
@@ -121,8 +124,8 @@ export function TrashPage() {
   const empty = (list: TrashEntry[], title: string) =>
     modals.openConfirmModal({
       title,
-      children: 'Nobody can bring them back then. What they were stays in the history of changes.',
-      labels: { confirm: 'Delete for good', cancel: 'Keep them' },
+      children: t('Nobody can bring them back then. What they were stays in the history of changes.'),
+      labels: { confirm: t('Delete for good'), cancel: t('Keep them') },
       confirmProps: { color: 'red' },
       onConfirm: () => void destroyAll(list),
     });
@@ -131,7 +134,7 @@ export function TrashPage() {
     try {
       for (const group of grouped(list)) await destroy(group.object.nameSingular, group.ids);
     } catch (cause) {
-      announceFailure('Not deleted for good', cause);
+      announceFailure(t('Not deleted for good'), cause);
     }
     setChosen(new Set());
     setBusy(false);
@@ -146,13 +149,13 @@ export function TrashPage() {
 
   return (
     <>
-      <PageHeader icon={<IconTrash size={17} stroke={1.75} aria-hidden />} title="Trash" />
+      <PageHeader icon={<IconTrash size={17} stroke={1.75} aria-hidden />} title={t('Trash')} />
       <div className={classes.tools} role="search">
         <TextInput
           className={classes.find}
           size="xs"
-          aria-label="Find in the trash"
-          placeholder="Find by name"
+          aria-label={t('Find in the trash')}
+          placeholder={t('Find by name')}
           leftSection={<IconSearch size={14} aria-hidden />}
           value={typed}
           onChange={(event) => setTyped(event.currentTarget.value)}
@@ -160,8 +163,8 @@ export function TrashPage() {
         <Select
           className={classes.object}
           size="xs"
-          aria-label="Object"
-          placeholder="All objects"
+          aria-label={t('Object')}
+          placeholder={t('All objects')}
           clearable
           searchable
           data={model.objects
@@ -173,12 +176,12 @@ export function TrashPage() {
         {by !== undefined ? (
           <span className={records.filterChip}>
             <span className={records.filterButton}>
-              <span className={records.filterOperator}>deleted by </span>
+              <span className={records.filterOperator}>{t('deleted by')} </span>
               <b>{by}</b>
             </span>
             <CloseButton
               size="sm"
-              aria-label={`Deleted by ${by}: remove the filter`}
+              aria-label={t('Deleted by {by}: remove the filter', { by })}
               onClick={() => void navigate({ search: (before) => ({ ...before, by: undefined }) })}
             />
           </span>
@@ -187,8 +190,8 @@ export function TrashPage() {
       {failure ? (
         <Message
           tone="alert"
-          title="The trash could not be read"
-          actions={<Button onClick={() => void read()}>Try again</Button>}
+          title={t('The trash could not be read')}
+          actions={<Button onClick={() => void read()}>{t('Try again')}</Button>}
         >
           {[failure.message, failure.hint].filter(Boolean).join(' ')}
         </Message>
@@ -201,46 +204,46 @@ export function TrashPage() {
       {entries && all.length === 0 && !failure ? (
         <Message
           icon={<IconTrash size={22} stroke={1.5} />}
-          title={isFiltered ? 'Nothing like this is in the trash' : 'The trash is empty'}
+          title={isFiltered ? t('Nothing like this is in the trash') : t('The trash is empty')}
         >
           {isFiltered
-            ? 'Try fewer words, or another object.'
-            : 'Records that are deleted stay here for a while, with all that they were, and can be restored.'}
+            ? t('Try fewer words, or another object.')
+            : t('Records that are deleted stay here for a while, with all that they were, and can be restored.')}
         </Message>
       ) : null}
       {all.length > 0 ? (
-        <div className={classes.list} tabIndex={0} role="region" aria-label="Deleted records">
+        <div className={classes.list} tabIndex={0} role="region" aria-label={t('Deleted records')}>
           <Table highlightOnHover stickyHeader verticalSpacing={6}>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th w={34}>
                   <Checkbox
                     size="xs"
-                    aria-label="Select all"
+                    aria-label={t('Select all')}
                     checked={selected.length === all.length}
                     indeterminate={selected.length > 0 && selected.length < all.length}
                     onChange={(event) => setChosen(new Set(event.currentTarget.checked ? all.map(({ id }) => id) : []))}
                   />
                 </Table.Th>
-                <Table.Th>Record</Table.Th>
-                <Table.Th className={classes.wide}>Deleted by</Table.Th>
-                <Table.Th className={classes.wide}>When</Table.Th>
-                <Table.Th>Kept for</Table.Th>
+                <Table.Th>{t('Record')}</Table.Th>
+                <Table.Th className={classes.wide}>{t('Deleted by')}</Table.Th>
+                <Table.Th className={classes.wide}>{t('When')}</Table.Th>
+                <Table.Th>{t('Kept for')}</Table.Th>
                 <Table.Th>
-                  <span className="visually-hidden">Actions</span>
+                  <span className="visually-hidden">{t('Actions')}</span>
                 </Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
               {all.map((entry) => {
                 const of = objectNamed(model, entry.objectName);
-                const name = entry.label || 'Untitled';
+                const name = entry.label || t('Untitled');
                 return (
                   <Table.Tr key={entry.id} aria-selected={chosen.has(entry.id)}>
                     <Table.Td>
                       <Checkbox
                         size="xs"
-                        aria-label={`Select ${name}`}
+                        aria-label={t('Select {name}', { name })}
                         checked={chosen.has(entry.id)}
                         onChange={() => {
                           const next = new Set(chosen);
@@ -262,7 +265,7 @@ export function TrashPage() {
                         <button
                           type="button"
                           className={classes.by}
-                          title={`Only what ${entry.deletedByName} deleted`}
+                          title={t('Only what {deletedByName} deleted', { deletedByName: entry.deletedByName })}
                           onClick={() =>
                             void navigate({ search: (before) => ({ ...before, by: entry.deletedByName ?? undefined }) })
                           }
@@ -286,10 +289,10 @@ export function TrashPage() {
                             size="compact-sm"
                             variant="default"
                             disabled={busy}
-                            aria-label={`Restore ${name}`}
+                            aria-label={t('Restore {name}', { name })}
                             onClick={() => void bringBack([entry])}
                           >
-                            Restore
+                            {t('Restore')}
                           </Button>
                         </Group>
                       ) : null}
@@ -302,18 +305,18 @@ export function TrashPage() {
           {hasMore ? (
             <div className={classes.more}>
               <Button variant="default" onClick={() => void read(all.at(-1))}>
-                Show more
+                {t('Show more')}
               </Button>
             </div>
           ) : null}
         </div>
       ) : null}
       {selected.length > 0 ? (
-        <div className={records.selection} role="region" aria-label="Selection">
-          <span className={records.selectionCount}>{countOf(selected.length)} selected</span>
+        <div className={records.selection} role="region" aria-label={t('Selection')}>
+          <span className={records.selectionCount}>{t('{count} selected', { count: countOf(selected.length) })}</span>
           {mayRestoreAll ? (
             <Button variant="light" loading={busy} onClick={() => void bringBack(selected)}>
-              Restore
+              {t('Restore')}
             </Button>
           ) : null}
           {mayDestroyAll ? (
@@ -321,13 +324,13 @@ export function TrashPage() {
               variant="light"
               color="red"
               leftSection={<IconTrashX size={14} />}
-              onClick={() => empty(selected, `Delete ${countOf(selected.length)} for good?`)}
+              onClick={() => empty(selected, t('Delete {count} for good?', { count: countOf(selected.length) }))}
             >
-              Delete for good
+              {t('Delete for good')}
             </Button>
           ) : null}
           <Button variant="subtle" color="gray" onClick={() => setChosen(new Set())}>
-            Clear
+            {t('Clear')}
           </Button>
         </div>
       ) : null}

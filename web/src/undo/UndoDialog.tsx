@@ -1,6 +1,7 @@
 import { RevertDialog } from '../history/RevertDialog.tsx';
 import { useModel } from '../model/store.ts';
 import { useUndo } from './undo.ts';
+import { t } from '../language/t.ts';
 
 /** What is in the way of an undo, and what becomes of it. */
 export function UndoDialog() {
@@ -10,7 +11,7 @@ export function UndoDialog() {
   return (
     <RevertDialog
       model={model}
-      title={`Undo: ${stuck.label}`}
+      title={t('Undo: {label}', { label: stuck.label })}
       changes={{ requestId: stuck.requestId }}
       onClose={() => useUndo.setState({ stuck: null })}
       onDone={(requestId) =>

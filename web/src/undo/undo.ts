@@ -3,6 +3,7 @@ import { toFailure } from '../api/failure.ts';
 import { say } from '../app/corner.ts';
 import { revert } from '../history/changes.ts';
 import { isTooEarly, withdraw } from '../offline/pending.ts';
+import { t } from '../language/t.ts';
 
 /** What the member did at once: the requests that did it, by which the log knows the changes. */
 export interface Step {
@@ -57,7 +58,7 @@ async function takeBack(from: 'done' | 'undone', to: 'done' | 'undone', wanted?:
   const steps = useUndo.getState()[from];
   const step = wanted ?? steps.at(-1);
   if (!step || !steps.includes(step)) {
-    tell(from === 'done' ? 'There is nothing to undo.' : 'There is nothing to redo.');
+    tell(from === 'done' ? t('There is nothing to undo.') : t('There is nothing to redo.'));
     return false;
   }
   useUndo.setState({ [from]: steps.filter((each) => each !== step) });
@@ -76,7 +77,7 @@ async function takeBack(from: 'done' | 'undone', to: 'done' | 'undone', wanted?:
           requestIds: step.requestIds.slice(0, step.requestIds.indexOf(requestId) + 1),
         };
         useUndo.setState((state) => ({ [from]: [...state[from], left] }));
-        tell('The server cannot be reached. Undo this when it is back.');
+        tell(t('The server cannot be reached. Undo this when it is back.'));
         return false;
       }
       // Why not, and what one can do about it, the dialog finds out.
@@ -87,7 +88,7 @@ async function takeBack(from: 'done' | 'undone', to: 'done' | 'undone', wanted?:
   if (requestIds.length > 0)
     useUndo.setState((state) => ({ [to]: [...state[to], { label: step.label, requestIds }].slice(-MOST) }));
   useUndo.setState({ stuck });
-  if (!stuck) tell(`${from === 'done' ? 'Undone' : 'Done again'}: ${step.label}.`);
+  if (!stuck) tell(`${from === 'done' ? t('Undone') : t('Done again')}: ${step.label}.`);
   return !stuck;
 }
 

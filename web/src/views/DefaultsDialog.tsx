@@ -7,6 +7,7 @@ import people from '../settings/people/people.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { setDefaultView, type ObjectViews, type SavedView } from './savedViews.ts';
 import classes from './views.module.css';
+import { t } from '../language/t.ts';
 
 const ROLES = gql<{ roles: { nodes: { id: string; name: string }[] } }, Record<string, never>>(
   'query Roles { roles(orderBy: [NAME_ASC]) { nodes { id name } } }',
@@ -31,11 +32,11 @@ export function DefaultsDialog({ object, view, known, onClose }: DefaultsDialogP
       <li key={id ?? 'workspace'}>
         <Switch
           label={label}
-          description={other ? `Now “${other.name}”` : undefined}
+          description={other ? t('Now “{name}”', { name: other.name }) : undefined}
           checked={isOn}
           onChange={() =>
             setDefaultView(object.id, isOn ? null : view.id, kind, id).catch((cause: unknown) =>
-              announceFailure('Not set', cause),
+              announceFailure(t('Not set'), cause),
             )
           }
         />
@@ -43,9 +44,9 @@ export function DefaultsDialog({ object, view, known, onClose }: DefaultsDialogP
     );
   };
   return (
-    <Modal opened onClose={onClose} title={`“${view.name}” shows first`}>
+    <Modal opened onClose={onClose} title={t('“{name}” shows first', { name: view.name })}>
       <p className={people.note}>
-        A role’s view counts before that of the workspace, and what a member chose before both.
+        {t('A role’s view counts before that of the workspace, and what a member chose before both.')}
       </p>
       {roles.failure ? (
         <Alert color="red" role="alert">
@@ -53,8 +54,8 @@ export function DefaultsDialog({ object, view, known, onClose }: DefaultsDialogP
         </Alert>
       ) : null}
       <ul className={classes.switches}>
-        {line('For everybody', 'WORKSPACE', null)}
-        {roles.answer?.roles.nodes.map(({ id, name }) => line(`For the role ${name}`, 'ROLE', id))}
+        {line(t('For everybody'), 'WORKSPACE', null)}
+        {roles.answer?.roles.nodes.map(({ id, name }) => line(t('For the role {name}', { name }), 'ROLE', id))}
       </ul>
     </Modal>
   );

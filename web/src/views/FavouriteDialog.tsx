@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useSubmit } from '../settings/formFailure.ts';
 import { addFavourite, changeFavourite, type Favourite } from './favourites.ts';
 import classes from './views.module.css';
+import { t } from '../language/t.ts';
 
 export type FavouriteForm = { favourite: Favourite } | { kind: 'FOLDER' | 'LINK'; memberId: string | null };
 
@@ -22,7 +23,7 @@ export function FavouriteDialog({ form, onClose }: { form: FavouriteForm; onClos
       else await addFavourite({ kind: form.kind, memberId: form.memberId, ...values });
     });
   return (
-    <Modal opened onClose={onClose} title={before ? `Change the ${noun}` : `New ${noun}`}>
+    <Modal opened onClose={onClose} title={before ? t('Change the {noun}', { noun }) : t('New {noun}', { noun })}>
       <form
         className={classes.form}
         onSubmit={(event) => {
@@ -31,7 +32,7 @@ export function FavouriteDialog({ form, onClose }: { form: FavouriteForm; onClos
         }}
       >
         <TextInput
-          label="Name"
+          label={t('Name')}
           required
           maxLength={100}
           value={label}
@@ -41,7 +42,7 @@ export function FavouriteDialog({ form, onClose }: { form: FavouriteForm; onClos
         />
         {isLink ? (
           <TextInput
-            label="Address"
+            label={t('Address')}
             required
             placeholder="https://"
             value={url}
@@ -56,10 +57,10 @@ export function FavouriteDialog({ form, onClose }: { form: FavouriteForm; onClos
         ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button type="submit" loading={busy} disabled={label.trim() === '' || (isLink && url.trim() === '')}>
-            {before ? 'Save' : 'Add'}
+            {before ? t('Save') : t('Add')}
           </Button>
         </Group>
       </form>

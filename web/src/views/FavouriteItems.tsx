@@ -4,6 +4,7 @@ import { useMay } from '../model/store.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { useSession } from '../session/session.ts';
 import { addFavourite, removeFavourite, useFavourites, type Favourite } from './favourites.ts';
+import { t } from '../language/t.ts';
 
 type Target =
   | { kind: 'VIEW'; viewId: string }
@@ -26,7 +27,7 @@ export function FavouriteItems({ target }: { target: Target }) {
   const shared = favourites.find(({ memberId }) => memberId === null);
   const toggle = (found: Favourite | undefined, more: { memberId?: null }) =>
     (found ? removeFavourite(found.id) : addFavourite({ ...target, ...more })).catch((cause: unknown) =>
-      announceFailure('The favourites were not changed', cause),
+      announceFailure(t('The favourites were not changed'), cause),
     );
   return (
     <>
@@ -35,12 +36,12 @@ export function FavouriteItems({ target }: { target: Target }) {
           leftSection={own ? <IconStarFilled size={15} /> : <IconStar size={15} />}
           onClick={() => void toggle(own, {})}
         >
-          {own ? 'Take out of favourites' : 'Add to favourites'}
+          {own ? t('Take out of favourites') : t('Add to favourites')}
         </Menu.Item>
       ) : null}
       {keepsViews ? (
         <Menu.Item leftSection={<IconUsers size={15} />} onClick={() => void toggle(shared, { memberId: null })}>
-          {shared ? 'No favourite of everybody' : 'Favourite of everybody'}
+          {shared ? t('No favourite of everybody') : t('Favourite of everybody')}
         </Menu.Item>
       ) : null}
     </>

@@ -26,6 +26,7 @@ import { useSession } from '../session/session.ts';
 import { addFavourite, changeFavourite, removeFavourite, useFavourites, type Favourite } from './favourites.ts';
 import classes from './favourites.module.css';
 import type { FavouriteForm } from './FavouriteDialog.tsx';
+import { t } from '../language/t.ts';
 
 const FavouriteDialog = lazy(async () => ({ default: (await import('./FavouriteDialog.tsx')).FavouriteDialog }));
 
@@ -109,7 +110,7 @@ function Item({
   const remove = () => {
     removeFavourite(id).then(
       () =>
-        offerToTakeBack(`${label} is no favourite any more`, () =>
+        offerToTakeBack(t('{label} is no favourite any more', { label }), () =>
           addFavourite({
             kind,
             label: favourite.label,
@@ -119,9 +120,9 @@ function Item({
             url,
             folderId: favourite.folderId,
             memberId: favourite.memberId,
-          }).catch(say('Not added again')),
+          }).catch(say(t('Not added again'))),
         ),
-      say('Not taken out'),
+      say(t('Not taken out')),
     );
   };
   return (
@@ -211,7 +212,7 @@ function ItemMenu({
   const folders = useFavourites().filter(
     ({ kind, memberId, id }) => kind === 'FOLDER' && memberId === favourite.memberId && id !== favourite.folderId,
   );
-  const move = (folderId: string | null) => void changeFavourite(favourite.id, { folderId }).catch(say('Not moved'));
+  const move = (folderId: string | null) => void changeFavourite(favourite.id, { folderId }).catch(say(t('Not moved')));
   const onKeyDown = (event: KeyboardEvent) => {
     if (!event.altKey || (event.key !== 'ArrowUp' && event.key !== 'ArrowDown')) return;
     event.preventDefault();
@@ -225,7 +226,7 @@ function ItemMenu({
           variant="subtle"
           color="gray"
           size="sm"
-          aria-label={`About ${label}`}
+          aria-label={t('About {label}', { label })}
           onKeyDown={onKeyDown}
         >
           <IconDots size={14} />
@@ -234,29 +235,29 @@ function ItemMenu({
       <Menu.Dropdown>
         {onEdit ? (
           <Menu.Item leftSection={<IconPencil size={15} />} onClick={onEdit}>
-            {favourite.kind === 'FOLDER' ? 'Rename…' : 'Change…'}
+            {favourite.kind === 'FOLDER' ? t('Rename…') : t('Change…')}
           </Menu.Item>
         ) : null}
         <Menu.Item leftSection={<IconGripVertical size={15} />} onClick={() => moves.step(favourite, -1)}>
-          Move up
+          {t('Move up')}
         </Menu.Item>
         <Menu.Item leftSection={<IconGripVertical size={15} />} onClick={() => moves.step(favourite, 1)}>
-          Move down
+          {t('Move down')}
         </Menu.Item>
         {favourite.kind !== 'FOLDER' && favourite.folderId ? (
           <Menu.Item leftSection={<IconFolder size={15} />} onClick={() => move(null)}>
-            Out of the folder
+            {t('Out of the folder')}
           </Menu.Item>
         ) : null}
         {favourite.kind !== 'FOLDER'
           ? folders.map((folder) => (
               <Menu.Item key={folder.id} leftSection={<IconFolder size={15} />} onClick={() => move(folder.id)}>
-                Into {folder.label}
+                {t('Into {label}', { label: folder.label })}
               </Menu.Item>
             ))
           : null}
         <Menu.Item color="red" leftSection={<IconTrash size={15} />} onClick={onRemove}>
-          {favourite.kind === 'FOLDER' ? 'Delete the folder' : 'Take out'}
+          {favourite.kind === 'FOLDER' ? t('Delete the folder') : t('Take out')}
         </Menu.Item>
       </Menu.Dropdown>
     </Menu>
@@ -295,7 +296,7 @@ function Section({
   const put = (moved: Favourite, { folderId, before }: Place) => {
     if (moved.kind === 'FOLDER' && folderId !== null) return;
     const position = positionIn(inFolder(folderId), moved, before);
-    void changeFavourite(moved.id, { folderId, position }).catch(say('Not moved'));
+    void changeFavourite(moved.id, { folderId, position }).catch(say(t('Not moved')));
   };
   const moves: Moves = {
     drag,
@@ -332,7 +333,12 @@ function Section({
         {mayChange ? (
           <Menu position="bottom-end" width={180}>
             <Menu.Target>
-              <ActionIcon variant="subtle" color="gray" size="sm" aria-label={`Add to ${title.toLowerCase()}`}>
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                size="sm"
+                aria-label={t('Add to {title}', { title: title.toLowerCase() })}
+              >
                 <IconPlus size={14} />
               </ActionIcon>
             </Menu.Target>
@@ -341,10 +347,10 @@ function Section({
                 leftSection={<IconFolderPlus size={15} />}
                 onClick={() => setForm({ kind: 'FOLDER', memberId })}
               >
-                New folder…
+                {t('New folder…')}
               </Menu.Item>
               <Menu.Item leftSection={<IconLink size={15} />} onClick={() => setForm({ kind: 'LINK', memberId })}>
-                New link…
+                {t('New link…')}
               </Menu.Item>
             </Menu.Dropdown>
           </Menu>
@@ -386,18 +392,18 @@ function Section({
                 </button>
                 {mayChange ? (
                   <ItemMenu
-                    label={favourite.label ?? 'the folder'}
+                    label={favourite.label ?? t('the folder')}
                     favourite={favourite}
                     moves={moves}
                     onEdit={() => setForm({ favourite })}
-                    onRemove={() => void removeFavourite(favourite.id).catch(say('The folder was not deleted'))}
+                    onRemove={() => void removeFavourite(favourite.id).catch(say(t('The folder was not deleted')))}
                   />
                 ) : null}
               </div>
               {isFolded ? null : (
                 <ul className={`${classes.list} ${classes.inside}`}>
                   {inside.map(item)}
-                  {inside.length === 0 ? <li className={classes.empty}>Drag something here.</li> : null}
+                  {inside.length === 0 ? <li className={classes.empty}>{t('Drag something here.')}</li> : null}
                 </ul>
               )}
             </li>
@@ -426,10 +432,10 @@ export function FavouritesNav() {
   return (
     <>
       {own.length > 0 ? (
-        <Section title="Favourites" list={own} mayChange={mayWrite && me !== null} memberId={me} />
+        <Section title={t('Favourites')} list={own} mayChange={mayWrite && me !== null} memberId={me} />
       ) : null}
       {shared.length > 0 ? (
-        <Section title="For everybody" list={shared} mayChange={mayWrite && keepsViews} memberId={null} />
+        <Section title={t('For everybody')} list={shared} mayChange={mayWrite && keepsViews} memberId={null} />
       ) : null}
     </>
   );

@@ -8,6 +8,7 @@ import type { NewShare, Share } from '../sharing/sharing.ts';
 import sharing from '../sharing/sharing.module.css';
 import { NewShareForm, Shares } from '../sharing/ShareParts.tsx';
 import type { SavedView } from './savedViews.ts';
+import { t } from '../language/t.ts';
 
 const SHARES = gql<{ viewShares: { nodes: (Omit<Share, 'shareId'> & { id: string })[] } }, { view: string }>(
   `query ViewShares($view: UUID!) {
@@ -26,12 +27,12 @@ export function ShareViewDialog({ view, onClose }: { view: SavedView; onClose: (
   const give = ({ principalKind, principalId, access, reason, expiresAt }: NewShare) =>
     run('shareView', { viewId: view.id, principalKind, principalId, access, reason, expiresAt });
   return (
-    <Modal opened onClose={onClose} title={`Share “${view.name}”`} size={560}>
+    <Modal opened onClose={onClose} title={t('Share “{name}”', { name: view.name })} size={560}>
       <div className={sharing.dialog}>
         <p className={people.note}>
           {view.visibility === 'WORKSPACE'
-            ? 'Everybody sees this view. Sharing it to be changed lets others save over it, too.'
-            : 'A view shows each what their role lets them see. Sharing it opens no record and no field.'}
+            ? t('Everybody sees this view. Sharing it to be changed lets others save over it, too.')
+            : t('A view shows each what their role lets them see. Sharing it opens no record and no field.')}
         </p>
         <NewShareForm share={give} onShared={shares.again} />
         {shares.failure ? (

@@ -18,6 +18,7 @@ import type { ViewOptions, ViewType } from './savedViews.ts';
 import type { Shown } from './shown.ts';
 import { TypeButton, TypeIcon, VIEW_TYPES } from './viewButtons.tsx';
 import classes from './views.module.css';
+import { t } from '../language/t.ts';
 
 interface TypeMenuProps {
   object: ModelObject;
@@ -33,7 +34,7 @@ interface SettingsProps {
   set: (next: { [option in keyof ViewOptions]: ViewOptions[option] | undefined }) => void;
 }
 
-const NONE = { value: '', label: 'None' };
+const NONE = { value: '', label: t('None') };
 const named = (fields: { id: string; label: string }[]) => fields.map(({ id, label }) => ({ value: id, label }));
 
 function Ranges({ bounds, onChange }: { bounds: number[]; onChange: (bounds: number[]) => void }) {
@@ -47,11 +48,11 @@ function Ranges({ bounds, onChange }: { bounds: number[]; onChange: (bounds: num
   };
   return (
     <TextInput
-      label="Columns begin at"
-      description="Numbers, with a semicolon between them"
+      label={t('Columns begin at')}
+      description={t('Numbers, with a semicolon between them')}
       placeholder="0; 1000; 10000"
       value={text}
-      error={isWrong ? 'One of them is no number.' : null}
+      error={isWrong ? t('One of them is no number.') : null}
       onChange={(event) => setText(event.currentTarget.value)}
       onBlur={keep}
       onKeyDown={(event) => event.key === 'Enter' && keep()}
@@ -66,7 +67,7 @@ function BoardSettings({ object, shown, show, set }: SettingsProps) {
   return (
     <>
       <NativeSelect
-        label="Columns by"
+        label={t('Columns by')}
         data={groupFields(object).map(({ name, label }) => ({ value: name, label }))}
         value={by?.name}
         onChange={(event) =>
@@ -84,12 +85,12 @@ function BoardSettings({ object, shown, show, set }: SettingsProps) {
       />
       {by && isDated(by) ? (
         <NativeSelect
-          label="Each is"
+          label={t('Each is')}
           data={[
-            { value: '', label: 'Overdue, today, tomorrow …' },
-            { value: 'WEEK', label: 'A week' },
-            { value: 'MONTH', label: 'A month' },
-            { value: 'QUARTER', label: 'A quarter' },
+            { value: '', label: t('Overdue, today, tomorrow …') },
+            { value: 'WEEK', label: t('A week') },
+            { value: 'MONTH', label: t('A month') },
+            { value: 'QUARTER', label: t('A quarter') },
           ]}
           value={shown.bucket ?? ''}
           onChange={(event) => show({ bucket: (event.currentTarget.value || null) as Shown['bucket'] })}
@@ -101,7 +102,7 @@ function BoardSettings({ object, shown, show, set }: SettingsProps) {
       {sums.length > 0 ? (
         <div className={classes.pair}>
           <NativeSelect
-            label="Column total"
+            label={t('Column total')}
             data={[NONE, ...named(sums)]}
             value={options.summary?.fieldId ?? ''}
             onChange={(event) => {
@@ -111,12 +112,12 @@ function BoardSettings({ object, shown, show, set }: SettingsProps) {
           />
           {options.summary ? (
             <NativeSelect
-              label="As"
+              label={t('As')}
               data={[
-                { value: 'SUM', label: 'Sum' },
-                { value: 'AVG', label: 'Average' },
-                { value: 'MIN', label: 'Smallest' },
-                { value: 'MAX', label: 'Largest' },
+                { value: 'SUM', label: t('Sum') },
+                { value: 'AVG', label: t('Average') },
+                { value: 'MIN', label: t('Smallest') },
+                { value: 'MAX', label: t('Largest') },
               ]}
               value={options.summary.aggregate}
               onChange={(event) =>
@@ -134,7 +135,7 @@ function BoardSettings({ object, shown, show, set }: SettingsProps) {
       ) : null}
       {(options.hiddenColumns ?? []).length > 0 ? (
         <Button variant="default" onClick={() => set({ hiddenColumns: undefined })}>
-          Show hidden columns again
+          {t('Show hidden columns again')}
         </Button>
       ) : null}
       <Compact options={options} set={set} />
@@ -148,14 +149,14 @@ function CalendarSettings({ object, shown, set }: SettingsProps) {
   return (
     <>
       <NativeSelect
-        label="By date"
+        label={t('By date')}
         data={named(dateFields(object))}
         value={start?.id}
         onChange={(event) => set({ dateFieldId: event.currentTarget.value, endFieldId: undefined })}
       />
       {ends.length > 0 ? (
         <NativeSelect
-          label="Until"
+          label={t('Until')}
           data={[NONE, ...named(ends)]}
           value={shown.options.endFieldId ?? ''}
           onChange={(event) => set({ endFieldId: event.currentTarget.value || undefined })}
@@ -171,7 +172,7 @@ function GallerySettings({ object, shown, set }: SettingsProps) {
     <>
       {covers.length > 0 ? (
         <NativeSelect
-          label="Picture"
+          label={t('Picture')}
           data={named(covers)}
           value={coverField(object, shown.options)?.id}
           onChange={(event) => set({ coverFieldId: event.currentTarget.value })}
@@ -184,8 +185,8 @@ function GallerySettings({ object, shown, set }: SettingsProps) {
 
 const Compact = ({ options, set }: { options: ViewOptions; set: SettingsProps['set'] }) => (
   <Switch
-    label="Small cards"
-    description="The name and the first two fields"
+    label={t('Small cards')}
+    description={t('The name and the first two fields')}
     checked={options.cardSize === 'COMPACT'}
     onChange={(event) => set({ cardSize: event.currentTarget.checked ? 'COMPACT' : undefined })}
   />
@@ -208,12 +209,12 @@ export function TypeMenu({ object, shown, show, defaultOpened }: TypeMenuProps) 
       <Popover.Target>
         <TypeButton type={shown.type} aria-expanded={opened} onClick={() => setOpened(!opened)} />
       </Popover.Target>
-      <Popover.Dropdown p="sm" aria-label="Show as">
+      <Popover.Dropdown p="sm" aria-label={t('Show as')}>
         <Stack gap="sm">
           <SegmentedControl
             fullWidth
             size="xs"
-            aria-label="Show as"
+            aria-label={t('Show as')}
             value={shown.type}
             onChange={(type) => show({ type: type as ViewType })}
             data={Object.entries(VIEW_TYPES).map(([value, { label }]) => ({

@@ -9,6 +9,7 @@ import { saveView } from './savedViews.ts';
 import type { Shown } from './shown.ts';
 import { stateOf } from './stateOf.ts';
 import classes from './views.module.css';
+import { t } from '../language/t.ts';
 
 interface ViewChangesProps {
   object: ModelObject;
@@ -31,27 +32,27 @@ export function ViewChanges({ object, shown, views, onSaveAs }: ViewChangesProps
       await saveView(object.id, view.id, stateOf(model, object, shown, view));
       discard();
     } catch (cause) {
-      announceFailure('The view was not saved', cause);
+      announceFailure(t('The view was not saved'), cause);
     }
     setBusy(false);
   };
-  const why = view?.isLocked ? 'The view is locked.' : 'The view is not yours to change.';
+  const why = view?.isLocked ? t('The view is locked.') : t('The view is not yours to change.');
   return (
-    <span className={classes.changes} role="group" aria-label="Unsaved changes of the view">
+    <span className={classes.changes} role="group" aria-label={t('Unsaved changes of the view')}>
       {view && !view.canUpdate ? <span className={classes.note}>{why}</span> : null}
       {view ? (
         <Button size="compact-sm" variant="subtle" color="gray" onClick={discard}>
-          Discard
+          {t('Discard')}
         </Button>
       ) : null}
       {looksOnly ? null : (
         <Button size="compact-sm" variant="default" onClick={onSaveAs}>
-          {view ? 'Save as…' : 'Save as a view…'}
+          {view ? t('Save as…') : t('Save as a view…')}
         </Button>
       )}
       {view?.canUpdate && !looksOnly ? (
         <Button size="compact-sm" loading={busy} onClick={() => void save()}>
-          Save
+          {t('Save')}
         </Button>
       ) : null}
     </span>

@@ -9,6 +9,7 @@ import type { Shown } from './shown.ts';
 import { stateOf } from './stateOf.ts';
 import { ViewIcons } from './ViewIcons.tsx';
 import classes from './views.module.css';
+import { t } from '../language/t.ts';
 
 interface ViewDialogProps {
   object: ModelObject;
@@ -39,7 +40,7 @@ export function ViewDialog({ object, shown, view, onClose, onMade }: ViewDialogP
         );
     });
   return (
-    <Modal opened onClose={onClose} title={view ? 'Rename the view' : 'Save as a view'}>
+    <Modal opened onClose={onClose} title={view ? t('Rename the view') : t('Save as a view')}>
       <form
         className={classes.form}
         onSubmit={(event) => {
@@ -50,7 +51,7 @@ export function ViewDialog({ object, shown, view, onClose, onMade }: ViewDialogP
         <div className={classes.named}>
           <ViewIcons icon={icon} onChange={setIcon} />
           <TextInput
-            label="Name"
+            label={t('Name')}
             value={name}
             maxLength={100}
             required
@@ -62,12 +63,12 @@ export function ViewDialog({ object, shown, view, onClose, onMade }: ViewDialogP
         {!view && keepsViews && isMember ? (
           <SegmentedControl
             fullWidth
-            aria-label="Who sees it"
+            aria-label={t('Who sees it')}
             value={visibility}
             onChange={(value) => setVisibility(value as SavedView['visibility'])}
             data={[
-              { value: 'PERSONAL', label: 'Only me' },
-              { value: 'WORKSPACE', label: 'Everybody' },
+              { value: 'PERSONAL', label: t('Only me') },
+              { value: 'WORKSPACE', label: t('Everybody') },
             ]}
           />
         ) : null}
@@ -78,10 +79,10 @@ export function ViewDialog({ object, shown, view, onClose, onMade }: ViewDialogP
         ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button type="submit" loading={busy} disabled={name.trim() === ''}>
-            {view ? 'Rename' : 'Save'}
+            {view ? t('Rename') : t('Save')}
           </Button>
         </Group>
       </form>

@@ -3,6 +3,7 @@ import { IconTable } from '@tabler/icons-react';
 import { useState } from 'react';
 import { ObjectIcon, useIconNames } from '../fields/ObjectIcon.tsx';
 import classes from './views.module.css';
+import { t } from '../language/t.ts';
 
 const spoken = (name: string): string =>
   name
@@ -16,12 +17,12 @@ export function ViewIcons({ icon, onChange }: { icon: string | null; onChange: (
   return (
     <Popover opened={opened} onChange={setOpened} position="bottom-start" width={280} trapFocus>
       <Popover.Target>
-        <ActionIcon variant="default" size={36} aria-label="Icon" onClick={() => setOpened(!opened)}>
+        <ActionIcon variant="default" size={36} aria-label={t('Icon')} onClick={() => setOpened(!opened)}>
           {icon ? <ObjectIcon name={icon} size={18} /> : <IconTable size={18} stroke={1.75} />}
         </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown p="xs">
-        <div className={classes.icons} role="group" aria-label="Icon">
+        <div className={classes.icons} role="group" aria-label={t('Icon')}>
           {names.map((name) => (
             <ActionIcon
               key={name}

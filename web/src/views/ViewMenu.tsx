@@ -25,6 +25,7 @@ import type { ViewControls } from './controls.ts';
 import { FavouriteItems } from './FavouriteItems.tsx';
 import { copyView, deleteView, restoreView, setDefaultView, takeOverView, updateView } from './savedViews.ts';
 import { ViewMenuButton } from './viewButtons.tsx';
+import { t } from '../language/t.ts';
 
 interface ViewMenuProps {
   object: ModelObject;
@@ -72,15 +73,15 @@ export function ViewMenu({
 
   const copyLink = () =>
     void navigator.clipboard.writeText(link()).then(
-      () => say({ message: 'Link copied.' }),
-      (cause: unknown) => announceFailure('The link was not copied', cause),
+      () => say({ message: t('Link copied.') }),
+      (cause: unknown) => announceFailure(t('The link was not copied'), cause),
     );
   const remove = async () => {
     if (!view) return;
-    if (!(await attempt('The view was not deleted', () => deleteView(object.id, view.id)))) return;
+    if (!(await attempt(t('The view was not deleted'), () => deleteView(object.id, view.id)))) return;
     open(null);
-    offerToTakeBack(`View “${view.name}” deleted`, async () => {
-      if (await attempt('The view was not restored', () => restoreView(object.id, view.id))) open(view.id);
+    offerToTakeBack(t('View “{name}” deleted', { name: view.name }), async () => {
+      if (await attempt(t('The view was not restored'), () => restoreView(object.id, view.id))) open(view.id);
     });
   };
   return (
@@ -91,84 +92,84 @@ export function ViewMenu({
       <Menu.Dropdown>
         {view && view.canUpdate && mayWrite ? (
           <Menu.Item leftSection={<IconPencil size={15} />} onClick={onRename}>
-            Rename…
+            {t('Rename…')}
           </Menu.Item>
         ) : null}
         {view && mayWrite && me ? (
           <Menu.Item
             leftSection={<IconCopy size={15} />}
             onClick={() =>
-              void attempt('The view was not duplicated', async () => open(await copyView(object.id, view.id)))
+              void attempt(t('The view was not duplicated'), async () => open(await copyView(object.id, view.id)))
             }
           >
-            Duplicate
+            {t('Duplicate')}
           </Menu.Item>
         ) : null}
         <Menu.Item leftSection={<IconLink size={15} />} onClick={copyLink}>
-          Copy link
+          {t('Copy link')}
         </Menu.Item>
         <FavouriteItems target={view ? { kind: 'VIEW', viewId: view.id } : { kind: 'OBJECT', objectId: object.id }} />
         {view && mayWrite && me ? (
           <Menu.Item
             leftSection={<IconHomeStar size={15} />}
             onClick={() =>
-              void attempt('Not set', () => setDefaultView(object.id, isOwnFirst ? null : view.id, 'MEMBER'))
+              void attempt(t('Not set'), () => setDefaultView(object.id, isOwnFirst ? null : view.id, 'MEMBER'))
             }
           >
-            {isOwnFirst ? 'Show first no longer' : 'Show first for me'}
+            {isOwnFirst ? t('Show first no longer') : t('Show first for me')}
           </Menu.Item>
         ) : null}
         {keepsViews && mayWrite && view?.visibility === 'WORKSPACE' ? (
           <Menu.Item leftSection={<IconUsers size={15} />} onClick={onDefaults}>
-            Show first for others…
+            {t('Show first for others…')}
           </Menu.Item>
         ) : null}
         {view?.isKept && mayWrite ? (
           <>
             <Menu.Divider />
             <Menu.Item leftSection={<IconShare size={15} />} onClick={onShare}>
-              Share…
+              {t('Share…')}
             </Menu.Item>
             {me ? (
               <Menu.Item
                 leftSection={view.isLocked ? <IconLockOpen size={15} /> : <IconLock size={15} />}
                 onClick={() =>
-                  void attempt('Not changed', () => updateView(object.id, view.id, { isLocked: !view.isLocked }))
+                  void attempt(t('Not changed'), () => updateView(object.id, view.id, { isLocked: !view.isLocked }))
                 }
               >
-                {view.isLocked ? 'Unlock' : 'Lock for others'}
+                {view.isLocked ? t('Unlock') : t('Lock for others')}
               </Menu.Item>
             ) : null}
             {keepsViews && view.visibility === 'PERSONAL' ? (
               <Menu.Item
                 leftSection={<IconUsers size={15} />}
                 onClick={() =>
-                  void attempt('Not changed', () => updateView(object.id, view.id, { visibility: 'WORKSPACE' }))
+                  void attempt(t('Not changed'), () => updateView(object.id, view.id, { visibility: 'WORKSPACE' }))
                 }
               >
-                Open to everybody
+                {t('Open to everybody')}
               </Menu.Item>
             ) : null}
             {view.visibility === 'WORKSPACE' && me ? (
               <Menu.Item
                 leftSection={<IconUser size={15} />}
                 onClick={() =>
-                  void attempt('Not changed', () => updateView(object.id, view.id, { visibility: 'PERSONAL' }))
+                  void attempt(t('Not changed'), () => updateView(object.id, view.id, { visibility: 'PERSONAL' }))
                 }
               >
-                Keep to myself
+                {t('Keep to myself')}
               </Menu.Item>
             ) : null}
             {view.visibility === 'PERSONAL' && view.ownerId === null ? (
               <Menu.Item
                 leftSection={<IconUserCheck size={15} />}
-                onClick={() => void attempt('Not taken over', () => takeOverView(object.id, view.id))}
+                onClick={() => void attempt(t('Not taken over'), () => takeOverView(object.id, view.id))}
               >
-                Take over
+                {t('Take over')}
               </Menu.Item>
             ) : null}
             <Menu.Item color="red" leftSection={<IconTrash size={15} />} onClick={() => void remove()}>
-              Delete
+              {t('Delete')}
             </Menu.Item>
           </>
         ) : null}
@@ -180,19 +181,19 @@ export function ViewMenu({
               <Link to="/objects/$namePlural/import" params={{ namePlural: object.namePlural }} {...props} />
             )}
           >
-            Import…
+            {t('Import…')}
           </Menu.Item>
         ) : null}
         {mayExport ? (
           <Menu.Item leftSection={<IconFileExport size={15} />} onClick={onExport}>
-            Export…
+            {t('Export…')}
           </Menu.Item>
         ) : null}
         <Menu.Item
           leftSection={<IconTrash size={15} />}
           renderRoot={(props) => <Link to="/trash" search={{ object: object.nameSingular }} {...props} />}
         >
-          Deleted {object.labelPlural.toLowerCase()}
+          {t('Deleted {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
         </Menu.Item>
       </Menu.Dropdown>
     </Menu>

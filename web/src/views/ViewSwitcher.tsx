@@ -9,6 +9,7 @@ import { useFavourites } from './favourites.ts';
 import type { SavedView, ViewType } from './savedViews.ts';
 import { allOf, TypeIcon, ViewButton } from './viewButtons.tsx';
 import classes from './views.module.css';
+import { t } from '../language/t.ts';
 
 interface ViewSwitcherProps {
   object: ModelObject;
@@ -23,14 +24,14 @@ function sections(views: SavedView[], me: string | null, isFavourite: (id: strin
   const others = views.filter(({ id }) => !isFavourite(id));
   const isMine = (view: SavedView) => view.visibility === 'PERSONAL' && view.ownerId === me && me !== null;
   return [
-    { label: 'Favourites', list: views.filter(({ id }) => isFavourite(id)) },
-    { label: 'Mine', list: others.filter(isMine) },
+    { label: t('Favourites'), list: views.filter(({ id }) => isFavourite(id)) },
+    { label: t('Mine'), list: others.filter(isMine) },
     {
-      label: 'Shared with me',
+      label: t('Shared with me'),
       list: others.filter((view) => view.visibility === 'PERSONAL' && !isMine(view) && view.ownerId !== null),
     },
-    { label: 'Workspace', list: others.filter(({ visibility }) => visibility === 'WORKSPACE') },
-    { label: 'Left behind', list: others.filter((view) => view.visibility === 'PERSONAL' && view.ownerId === null) },
+    { label: t('Workspace'), list: others.filter(({ visibility }) => visibility === 'WORKSPACE') },
+    { label: t('Left behind'), list: others.filter((view) => view.visibility === 'PERSONAL' && view.ownerId === null) },
   ].filter(({ list }) => list.length > 0);
 }
 
@@ -77,9 +78,9 @@ export function ViewSwitcher({ object, views, type, onSaveAs, defaultOpened }: V
         ) : null}
       </span>
       <span className={classes.marks}>
-        {known.defaultId === id ? <small>first</small> : null}
-        {each?.isLocked ? <IconLock size={13} aria-label="Locked" /> : null}
-        {(view?.id ?? ALL) === id ? <IconCheck size={14} aria-label="Open now" /> : null}
+        {known.defaultId === id ? <small>{t('first')}</small> : null}
+        {each?.isLocked ? <IconLock size={13} aria-label={t('Locked')} /> : null}
+        {(view?.id ?? ALL) === id ? <IconCheck size={14} aria-label={t('Open now')} /> : null}
       </span>
     </Combobox.Option>
   );
@@ -97,15 +98,15 @@ export function ViewSwitcher({ object, views, type, onSaveAs, defaultOpened }: V
       </Combobox.Target>
       <Combobox.Dropdown>
         <Combobox.Search
-          placeholder="Find a view"
-          aria-label="Find a view"
+          placeholder={t('Find a view')}
+          aria-label={t('Find a view')}
           value={query}
           onChange={(event) => {
             setQuery(event.currentTarget.value);
             combobox.selectFirstOption();
           }}
         />
-        <Combobox.Options mah={360} style={{ overflow: 'auto' }} aria-label="Views">
+        <Combobox.Options mah={360} style={{ overflow: 'auto' }} aria-label={t('Views')}>
           {matches(all) ? option(ALL, all, null) : null}
           {shown.map(({ label, list }) => (
             <Combobox.Group key={label} label={label}>
@@ -114,14 +115,14 @@ export function ViewSwitcher({ object, views, type, onSaveAs, defaultOpened }: V
           ))}
           <Combobox.Option value={NEW} className={classes.option} data-last>
             <IconPlus size={15} aria-hidden />
-            Save what is shown as a view…
+            {t('Save what is shown as a view…')}
           </Combobox.Option>
         </Combobox.Options>
         {shown.length === 0 ? (
           <Combobox.Footer className={classes.hint}>
             {wanted === ''
-              ? 'A view keeps columns, filters and order. Filter or sort, then save what you see.'
-              : 'No view is called so.'}
+              ? t('A view keeps columns, filters and order. Filter or sort, then save what you see.')
+              : t('No view is called so.')}
           </Combobox.Footer>
         ) : null}
       </Combobox.Dropdown>

@@ -13,13 +13,14 @@ import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import type { ModelObject } from '../model/types.ts';
 import type { SavedView, ViewType } from './savedViews.ts';
 import classes from './views.module.css';
+import { t } from '../language/t.ts';
 
 /** What a view shows its records as; the icon of one that has none of its own. */
 export const VIEW_TYPES: { [type in ViewType]: { label: string; icon: typeof IconTable } } = {
-  TABLE: { label: 'Table', icon: IconTable },
-  BOARD: { label: 'Board', icon: IconLayoutKanban },
-  CALENDAR: { label: 'Calendar', icon: IconCalendar },
-  GALLERY: { label: 'Gallery', icon: IconLayoutGrid },
+  TABLE: { label: t('Table'), icon: IconTable },
+  BOARD: { label: t('Board'), icon: IconLayoutKanban },
+  CALENDAR: { label: t('Calendar'), icon: IconCalendar },
+  GALLERY: { label: t('Gallery'), icon: IconLayoutGrid },
 };
 
 export function TypeIcon({ type, size = 15 }: { type: ViewType; size?: number }) {
@@ -31,7 +32,14 @@ export function TypeIcon({ type, size = 15 }: { type: ViewType; size?: number })
 export const ViewMenuButton = (
   props: ActionIconProps & Omit<ComponentPropsWithRef<'button'>, keyof ActionIconProps>,
 ) => (
-  <ActionIcon {...props} variant="subtle" color="gray" size="md" aria-label="About this view" title="About this view">
+  <ActionIcon
+    {...props}
+    variant="subtle"
+    color="gray"
+    size="md"
+    aria-label={t('About this view')}
+    title={t('About this view')}
+  >
     <IconDots size={16} stroke={1.75} />
   </ActionIcon>
 );
@@ -40,12 +48,13 @@ export const TypeButton = ({
   type,
   ...props
 }: { type: ViewType } & ActionIconProps & Omit<ComponentPropsWithRef<'button'>, keyof ActionIconProps | 'type'>) => (
-  <ActionIcon {...props} variant="subtle" color="gray" size="md" aria-label="Show as" title="Show as">
+  <ActionIcon {...props} variant="subtle" color="gray" size="md" aria-label={t('Show as')} title={t('Show as')}>
     <TypeIcon type={type} size={16} />
   </ActionIcon>
 );
 
-export const allOf = (object: ModelObject): string => `All ${object.labelPlural.toLowerCase()}`;
+export const allOf = (object: ModelObject): string =>
+  t('All {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() });
 
 interface ViewButtonProps extends Omit<ComponentPropsWithRef<'button'>, 'type'> {
   object: ModelObject;
@@ -56,10 +65,16 @@ interface ViewButtonProps extends Omit<ComponentPropsWithRef<'button'>, 'type'> 
 export const ViewButton = ({ object, view, type, ...props }: ViewButtonProps) => {
   const name = view?.name ?? allOf(object);
   return (
-    <button type="button" {...props} className={classes.switcher} aria-label={`View: ${name}`} title="Switch the view">
+    <button
+      type="button"
+      {...props}
+      className={classes.switcher}
+      aria-label={t('View: {name}', { name })}
+      title={t('Switch the view')}
+    >
       {view?.icon ? <ObjectIcon name={view.icon} size={15} /> : <TypeIcon type={type} />}
       <span className={classes.switcherName}>{name}</span>
-      {view?.isLocked ? <IconLock size={12} aria-label="Locked" /> : null}
+      {view?.isLocked ? <IconLock size={12} aria-label={t('Locked')} /> : null}
       <IconChevronDown size={13} aria-hidden />
     </button>
   );

@@ -8,18 +8,19 @@ import { useInquiry } from '../settings/useInquiry.ts';
 import { DeliveryView } from './DeliveryView.tsx';
 import { askDeliveries, askStats, PAGE, retryDelivery, type Delivery, type DeliveryState } from './webhooks.ts';
 import classes from './webhooks.module.css';
+import { t } from '../language/t.ts';
 
 const FILTERS = [
-  { value: 'ALL', label: 'All' },
-  { value: 'PENDING', label: 'Waiting' },
-  { value: 'DELIVERED', label: 'Delivered' },
-  { value: 'DEAD', label: 'Given up' },
+  { value: 'ALL', label: t('All') },
+  { value: 'PENDING', label: t('Waiting') },
+  { value: 'DELIVERED', label: t('Delivered') },
+  { value: 'DEAD', label: t('Given up') },
 ];
 const STATES: { [state in DeliveryState]: { color: string; label: string } } = {
-  PENDING: { color: 'yellow', label: 'Waiting' },
-  DELIVERED: { color: 'green', label: 'Delivered' },
-  DEAD: { color: 'red', label: 'Given up' },
-  SKIPPED: { color: 'gray', label: 'Left out' },
+  PENDING: { color: 'yellow', label: t('Waiting') },
+  DELIVERED: { color: 'green', label: t('Delivered') },
+  DEAD: { color: 'red', label: t('Given up') },
+  SKIPPED: { color: 'gray', label: t('Left out') },
 };
 const AGAIN_MS = 4_000;
 
@@ -52,7 +53,7 @@ export function DeliveryLog({ webhookId, onReplay }: DeliveryLogProps) {
   const last = older.at(-1) ?? newest.at(-1);
   const shown = [...newest, ...older.filter(({ id }) => !newest.some((each) => each.id === id))];
   const more = () =>
-    void act('The older ones could not be read', async () => {
+    void act(t('The older ones could not be read'), async () => {
       const page = await askDeliveries(webhookId, states, last!.id);
       setOlder([...older, ...page]);
     });
@@ -62,15 +63,33 @@ export function DeliveryLog({ webhookId, onReplay }: DeliveryLogProps) {
     <>
       {stats.answer ? (
         <p className={security.note}>
-          In the last {stats.answer.hours} hours {stats.answer.delivered.toLocaleString('en')} delivered,{' '}
-          {stats.answer.retried.toLocaleString('en')} of them not at once
-          {stats.answer.medianMs === null ? '' : `; half within ${stats.answer.medianMs} ms`}. At present{' '}
-          {stats.answer.waiting.toLocaleString('en')} wait, {stats.answer.dead.toLocaleString('en')} given up.
+          {stats.answer.medianMs === null
+            ? t(
+                'In the last {hours} hours {delivered} delivered, {retried} of them not at once. At present {waiting} wait, {dead} given up.',
+                {
+                  hours: stats.answer.hours,
+                  delivered: stats.answer.delivered.toLocaleString('en'),
+                  retried: stats.answer.retried.toLocaleString('en'),
+                  waiting: stats.answer.waiting.toLocaleString('en'),
+                  dead: stats.answer.dead.toLocaleString('en'),
+                },
+              )
+            : t(
+                'In the last {hours} hours {delivered} delivered, {retried} of them not at once; half within {medianMs} ms. At present {waiting} wait, {dead} given up.',
+                {
+                  hours: stats.answer.hours,
+                  delivered: stats.answer.delivered.toLocaleString('en'),
+                  retried: stats.answer.retried.toLocaleString('en'),
+                  medianMs: stats.answer.medianMs,
+                  waiting: stats.answer.waiting.toLocaleString('en'),
+                  dead: stats.answer.dead.toLocaleString('en'),
+                },
+              )}
         </p>
       ) : null}
       <Group justify="space-between" my={12} gap={8}>
         <SegmentedControl
-          aria-label="Which deliveries"
+          aria-label={t('Which deliveries')}
           size="xs"
           value={filter}
           onChange={(value) => {
@@ -80,7 +99,7 @@ export function DeliveryLog({ webhookId, onReplay }: DeliveryLogProps) {
           data={FILTERS}
         />
         <Button variant="default" onClick={onReplay}>
-          Send events again…
+          {t('Send events again…')}
         </Button>
       </Group>
       {failure ? (
@@ -91,10 +110,10 @@ export function DeliveryLog({ webhookId, onReplay }: DeliveryLogProps) {
         <Skeleton height={160} />
       ) : shown.length === 0 ? (
         <p className={security.empty}>
-          {filter === 'ALL' ? 'Nothing was sent yet. “Send a test” shows whether the receiver answers.' : 'None.'}
+          {filter === 'ALL' ? t('Nothing was sent yet. “Send a test” shows whether the receiver answers.') : t('None.')}
         </p>
       ) : (
-        <ul className={classes.log} aria-label="Deliveries">
+        <ul className={classes.log} aria-label={t('Deliveries')}>
           {shown.map((delivery) => {
             const { color, label } = STATES[delivery.state];
             const isOpen = opened === delivery.id;
@@ -111,13 +130,22 @@ export function DeliveryLog({ webhookId, onReplay }: DeliveryLogProps) {
                     {label}
                   </Badge>
                   <span className={classes.type}>
-                    {delivery.type}
-                    {delivery.isReplay ? ' (again)' : ''}
+                    {delivery.isReplay ? t('{type} (again)', { type: delivery.type }) : `${delivery.type}`}
                   </span>
                   <span className={classes.outcome}>
-                    {delivery.error ??
-                      (delivery.status === null ? '' : `${delivery.status} in ${delivery.durationMs} ms`)}
-                    {delivery.attempts > 1 ? `, attempt ${delivery.attempts}` : ''}
+                    {delivery.attempts > 1
+                      ? t('{error}, attempt {attempts}', {
+                          error:
+                            delivery.error ??
+                            (delivery.status === null
+                              ? ''
+                              : t('{status} in {durationMs} ms', {
+                                  status: delivery.status,
+                                  durationMs: delivery.durationMs,
+                                })),
+                          attempts: delivery.attempts,
+                        })
+                      : `${delivery.error ?? (delivery.status === null ? '' : t('{status} in {durationMs} ms', { status: delivery.status, durationMs: delivery.durationMs }))}`}
                   </span>
                   <time dateTime={delivery.createdAt} className={classes.when}>
                     {formatRelative(delivery.lastAttemptAt ?? delivery.createdAt)}
@@ -127,7 +155,7 @@ export function DeliveryLog({ webhookId, onReplay }: DeliveryLogProps) {
                   <DeliveryView
                     webhookId={webhookId}
                     delivery={delivery}
-                    onRetry={() => void act('It was not sent again', () => retryDelivery(webhookId, delivery.id))}
+                    onRetry={() => void act(t('It was not sent again'), () => retryDelivery(webhookId, delivery.id))}
                   />
                 ) : null}
               </li>
@@ -137,7 +165,7 @@ export function DeliveryLog({ webhookId, onReplay }: DeliveryLogProps) {
       )}
       {hasMore ? (
         <Button variant="default" mt={12} onClick={more}>
-          Older ones
+          {t('Older ones')}
         </Button>
       ) : null}
     </>

@@ -4,6 +4,8 @@ import security from '../security/security.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { askDelivery, type Delivery } from './webhooks.ts';
 import classes from './webhooks.module.css';
+import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 interface DeliveryViewProps {
   webhookId: string;
@@ -41,31 +43,38 @@ export function DeliveryView({ webhookId, delivery, onRetry }: DeliveryViewProps
     <div className={classes.detail}>
       <Group justify="space-between" gap={8}>
         <p className={security.note}>
-          webhook-id <code>{delivery.messageId}</code>
-          {delivery.state === 'PENDING' && delivery.nextAttemptAt
-            ? `, tried again ${formatRelative(delivery.nextAttemptAt)}`
-            : ''}
+          {delivery.state === 'PENDING' && delivery.nextAttemptAt ? (
+            <Trans
+              text={'webhook-id {value}, tried again {nextAttemptAt}'}
+              values={{
+                value: <code>{delivery.messageId}</code>,
+                nextAttemptAt: formatRelative(delivery.nextAttemptAt),
+              }}
+            />
+          ) : (
+            <Trans text={'webhook-id {value}'} values={{ value: <code>{delivery.messageId}</code> }} />
+          )}
         </p>
         <Button variant="default" size="xs" onClick={onRetry}>
-          {delivery.state === 'PENDING' ? 'Try now' : 'Send again'}
+          {delivery.state === 'PENDING' ? t('Try now') : t('Send again')}
         </Button>
       </Group>
       {answer.request ? (
         <>
-          <h3 className={security.small}>Sent</h3>
-          <pre className={classes.text} tabIndex={0} aria-label="What was sent">
+          <h3 className={security.small}>{t('Sent')}</h3>
+          <pre className={classes.text} tabIndex={0} aria-label={t('What was sent')}>
             {headerText(answer.request.headers)}
             {'\n\n'}
             {pretty(answer.request.body)}
           </pre>
         </>
       ) : (
-        <p className={security.note}>It was not sent yet.</p>
+        <p className={security.note}>{t('It was not sent yet.')}</p>
       )}
       {answer.response && delivery.status !== null ? (
         <>
-          <h3 className={security.small}>Answered {delivery.status}</h3>
-          <pre className={classes.text} tabIndex={0} aria-label="What was answered">
+          <h3 className={security.small}>{t('Answered {status}', { status: delivery.status })}</h3>
+          <pre className={classes.text} tabIndex={0} aria-label={t('What was answered')}>
             {headerText(answer.response.headers)}
             {answer.response.body ? `\n\n${pretty(answer.response.body)}` : ''}
           </pre>
@@ -73,11 +82,15 @@ export function DeliveryView({ webhookId, delivery, onRetry }: DeliveryViewProps
       ) : null}
       {answer.attempts.length > 1 ? (
         <>
-          <h3 className={security.small}>Attempts</h3>
+          <h3 className={security.small}>{t('Attempts')}</h3>
           <ol className={classes.attempts}>
             {answer.attempts.map((attempt) => (
               <li key={attempt.at}>
-                {formatRelative(attempt.at)}: {attempt.error ?? `${attempt.status}`} ({attempt.ms} ms)
+                {t('{at}: {error} ({ms} ms)', {
+                  at: formatRelative(attempt.at),
+                  error: attempt.error ?? `${attempt.status}`,
+                  ms: attempt.ms,
+                })}
               </li>
             ))}
           </ol>

@@ -6,6 +6,7 @@ import { announceDone } from '../records/announce.tsx';
 import { useInquiry } from '../settings/useInquiry.ts';
 import security from '../security/security.module.css';
 import { askReplayable, replayWebhook } from './webhooks.ts';
+import { t } from '../language/t.ts';
 
 interface ReplayFormProps {
   webhookId: string;
@@ -38,8 +39,10 @@ export function ReplayForm({ webhookId, since: begin, onDone }: ReplayFormProps)
       const count = Number(await replayWebhook(webhookId, new Date(since).toISOString(), end, onlyDead));
       announceDone(
         count === 0
-          ? 'Nothing happened in that time'
-          : `${count.toLocaleString('en')} of that time are sent again, as far as role and filter let them through`,
+          ? t('Nothing happened in that time')
+          : t('{count} of that time are sent again, as far as role and filter let them through', {
+              count: count.toLocaleString('en'),
+            }),
       );
       onDone();
     } catch (cause) {
@@ -55,18 +58,21 @@ export function ReplayForm({ webhookId, since: begin, onDone }: ReplayFormProps)
         </Alert>
       ) : null}
       <p className={security.note}>
-        Each has the webhook-id that it had, so receivers that leave out what has come already do nothing twice.
+        {t('Each has the webhook-id that it had, so receivers that leave out what has come already do nothing twice.')}
       </p>
       <TextInput
         type="datetime-local"
-        label="Since"
+        label={t('Since')}
         required
         value={since}
         description={
           earliest === null ? undefined : (
             <>
-              The history reaches back to {formatInstant(earliest)}
-              {isTooEarly ? ': of what happened before that, nothing is left to send.' : '.'}
+              {isTooEarly
+                ? t('The history reaches back to {earliest}: of what happened before that, nothing is left to send.', {
+                    earliest: formatInstant(earliest),
+                  })
+                : t('The history reaches back to {earliest}.', { earliest: formatInstant(earliest) })}
             </>
           )
         }
@@ -74,19 +80,19 @@ export function ReplayForm({ webhookId, since: begin, onDone }: ReplayFormProps)
       />
       <TextInput
         type="datetime-local"
-        label="Until"
-        description="Empty for now"
+        label={t('Until')}
+        description={t('Empty for now')}
         value={until}
         onChange={(event) => setUntil(event.currentTarget.value)}
       />
       <Checkbox
-        label="Only those that were given up"
+        label={t('Only those that were given up')}
         checked={onlyDead}
         onChange={(event) => setOnlyDead(event.currentTarget.checked)}
       />
       <Group>
         <Button type="submit" loading={busy} disabled={since === ''}>
-          Send again
+          {t('Send again')}
         </Button>
       </Group>
     </form>

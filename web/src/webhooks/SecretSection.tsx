@@ -6,6 +6,7 @@ import { formatRelative } from '../model/dates.ts';
 import { Copy } from '../security/Secret.tsx';
 import security from '../security/security.module.css';
 import { rotateSecret, showSecret, type Health, type Webhook } from './webhooks.ts';
+import { t } from '../language/t.ts';
 
 interface SecretSectionProps {
   webhook: Webhook;
@@ -28,7 +29,7 @@ export function SecretSection({ webhook, health, again }: SecretSectionProps) {
   };
   const rotate = () =>
     modals.open({
-      title: 'New secret',
+      title: t('New secret'),
       onClose: again,
       children: (
         <RotateForm
@@ -43,7 +44,7 @@ export function SecretSection({ webhook, health, again }: SecretSectionProps) {
   return (
     <section className={security.section} aria-labelledby="webhook-secret" style={{ marginTop: 28 }}>
       <h3 className={security.heading} id="webhook-secret">
-        Secret
+        {t('Secret')}
       </h3>
       {failure ? (
         <Alert color="red" role="alert" title={failure.message} mb={10}>
@@ -53,29 +54,41 @@ export function SecretSection({ webhook, health, again }: SecretSectionProps) {
       {secret ? (
         <div className={security.setUp}>
           <p className={security.note}>
-            Copy it now: it is shown only this once. The receiver verifies signatures with it.
+            {t('Copy it now: it is shown only this once. The receiver verifies signatures with it.')}
           </p>
-          <code className={security.secret} aria-label="Secret">
+          <code className={security.secret} aria-label={t('Secret')}>
             {secret}
           </code>
           <Group gap={8}>
-            <Copy text={secret} label="Copy the secret" />
-            <Button onClick={() => setSecret(null)}>I have kept it</Button>
+            <Copy text={secret} label={t('Copy the secret')} />
+            <Button onClick={() => setSecret(null)}>{t('I have kept it')}</Button>
           </Group>
         </div>
       ) : (
         <>
           <p className={security.note}>
-            Messages are signed, so that the receiver knows that they come from here.{' '}
-            {health?.hasUnseenSecret ? 'The secret can be shown once.' : 'The secret has been shown.'}
-            {health?.formerSecretUntil
-              ? ` The former one is good beside it and ends ${formatRelative(health.formerSecretUntil)}.`
-              : ''}
+            {health?.hasUnseenSecret
+              ? health?.formerSecretUntil
+                ? t(
+                    'Messages are signed, so that the receiver knows that they come from here. The secret can be shown once. The former one is good beside it and ends {formerSecretUntil}.',
+                    { formerSecretUntil: formatRelative(health.formerSecretUntil) },
+                  )
+                : t(
+                    'Messages are signed, so that the receiver knows that they come from here. The secret can be shown once.',
+                  )
+              : health?.formerSecretUntil
+                ? t(
+                    'Messages are signed, so that the receiver knows that they come from here. The secret has been shown. The former one is good beside it and ends {formerSecretUntil}.',
+                    { formerSecretUntil: formatRelative(health.formerSecretUntil) },
+                  )
+                : t(
+                    'Messages are signed, so that the receiver knows that they come from here. The secret has been shown.',
+                  )}
           </p>
           <Group gap={8} mt={10}>
-            {health?.hasUnseenSecret ? <Button onClick={() => void reveal()}>Show the secret</Button> : null}
+            {health?.hasUnseenSecret ? <Button onClick={() => void reveal()}>{t('Show the secret')}</Button> : null}
             <Button variant="default" onClick={rotate}>
-              New secret…
+              {t('New secret…')}
             </Button>
           </Group>
         </>
@@ -85,10 +98,10 @@ export function SecretSection({ webhook, health, again }: SecretSectionProps) {
 }
 
 const OVERLAPS = [
-  { value: '24', label: 'a day' },
-  { value: '1', label: 'an hour' },
-  { value: '168', label: 'a week' },
-  { value: '0', label: 'no longer' },
+  { value: '24', label: t('a day') },
+  { value: '1', label: t('an hour') },
+  { value: '168', label: t('a week') },
+  { value: '0', label: t('no longer') },
 ];
 
 function RotateForm({ webhook, onDone }: { webhook: Webhook; onDone: (secret: string) => void }) {
@@ -120,26 +133,26 @@ function RotateForm({ webhook, onDone }: { webhook: Webhook; onDone: (secret: st
         </Alert>
       ) : null}
       <NativeSelect
-        label="The former secret is good for"
+        label={t('The former secret is good for')}
         description={
           webhook.format === 'TWENTY'
-            ? 'Twenty’s header has room for one signature, that of the new secret'
-            : 'Messages bear both signatures so long, and the receiver changes when it suits'
+            ? t('Twenty’s header has room for one signature, that of the new secret')
+            : t('Messages bear both signatures so long, and the receiver changes when it suits')
         }
         data={OVERLAPS}
         value={overlap}
         onChange={(event) => setOverlap(event.currentTarget.value)}
       />
       <TextInput
-        label="A secret of your own"
-        description="Leave it empty to have one made. For receivers that have one already"
+        label={t('A secret of your own')}
+        description={t('Leave it empty to have one made. For receivers that have one already')}
         autoComplete="off"
         value={own}
         onChange={(event) => setOwn(event.currentTarget.value)}
       />
       <Group>
         <Button type="submit" loading={busy}>
-          {own.trim() === '' ? 'Make a new secret' : 'Use this secret'}
+          {own.trim() === '' ? t('Make a new secret') : t('Use this secret')}
         </Button>
       </Group>
     </form>

@@ -1,13 +1,14 @@
 import { Badge } from '@mantine/core';
 import type { Health } from './webhooks.ts';
+import { t } from '../language/t.ts';
 
 const STATES = {
-  NEW: { color: 'gray', label: 'Nothing sent yet' },
-  WORKING: { color: 'green', label: 'Works' },
-  FAILING: { color: 'yellow', label: 'Some fail' },
-  DOWN: { color: 'red', label: 'Receiver is down' },
-  DISABLED: { color: 'red', label: 'Switched off by failures' },
-  OFF: { color: 'gray', label: 'Off' },
+  NEW: { color: 'gray', label: t('Nothing sent yet') },
+  WORKING: { color: 'green', label: t('Works') },
+  FAILING: { color: 'yellow', label: t('Some fail') },
+  DOWN: { color: 'red', label: t('Receiver is down') },
+  DISABLED: { color: 'red', label: t('Switched off by failures') },
+  OFF: { color: 'gray', label: t('Off') },
 } as const;
 
 export function StateBadge({ health }: { health: Health | undefined }) {

@@ -6,6 +6,7 @@ import { useWholeModel } from '../model/store.ts';
 import { FormulaEditor } from '../settings/FormulaEditor.tsx';
 import { ACTIONS, type Subscription } from './subscriptions.ts';
 import classes from './webhooks.module.css';
+import { t } from '../language/t.ts';
 
 interface SubscriptionLineProps {
   value: Subscription;
@@ -15,7 +16,7 @@ interface SubscriptionLineProps {
   onRemove: (() => void) | null;
 }
 
-const ANY = 'Any object';
+const ANY = t('Any object');
 
 /** One object: which of its events, of which records, with which fields. */
 export function SubscriptionLine({ value, taken, onChange, onRemove }: SubscriptionLineProps) {
@@ -35,23 +36,23 @@ export function SubscriptionLine({ value, taken, onChange, onRemove }: Subscript
     <div className={classes.line}>
       <div className={classes.lineHead}>
         <Autocomplete
-          aria-label="Object"
-          placeholder="Object, or the name of your own event"
+          aria-label={t('Object')}
+          placeholder={t('Object, or the name of your own event')}
           data={[ANY, ...objects.map(({ labelSingular }) => labelSingular)]}
           value={text}
           onChange={choose}
           error={
             taken.includes(value.object) && value.object !== ''
-              ? 'There is another line for it'
+              ? t('There is another line for it')
               : isOwn && !/^[A-Za-z][A-Za-z0-9_]*$/.test(value.object)
-                ? 'Letters, digits and _ only'
+                ? t('Letters, digits and _ only')
                 : null
           }
           className={classes.object}
         />
         <TagsInput
-          aria-label="Actions"
-          placeholder={value.actions.length === 0 ? 'whatever happens' : undefined}
+          aria-label={t('Actions')}
+          placeholder={value.actions.length === 0 ? t('whatever happens') : undefined}
           data={isOwn ? [] : ACTIONS}
           value={value.actions}
           onChange={(actions) =>
@@ -60,14 +61,14 @@ export function SubscriptionLine({ value, taken, onChange, onRemove }: Subscript
           className={classes.actions}
         />
         {onRemove ? (
-          <ActionIcon variant="subtle" color="gray" aria-label="Remove the line" onClick={onRemove}>
+          <ActionIcon variant="subtle" color="gray" aria-label={t('Remove the line')} onClick={onRemove}>
             <IconX size={15} />
           </ActionIcon>
         ) : null}
       </div>
       {object && !isOpen ? (
         <Button variant="subtle" size="compact-xs" onClick={() => setIsOpen(true)} className={classes.add}>
-          Only some records or fields
+          {t('Only some records or fields')}
         </Button>
       ) : null}
       {object && isOpen ? (
@@ -75,15 +76,15 @@ export function SubscriptionLine({ value, taken, onChange, onRemove }: Subscript
           <FormulaEditor
             object={object}
             context="FILTER"
-            label="Only records for which this holds"
-            placeholder="every record"
+            label={t('Only records for which this holds')}
+            placeholder={t('every record')}
             value={value.filter}
             onChange={(filter) => onChange({ ...value, filter })}
           />
           <MultiSelect
-            label="Only these fields"
-            description="A change of none of them is not told"
-            placeholder={value.fields.length === 0 ? 'all that the role reads' : undefined}
+            label={t('Only these fields')}
+            description={t('A change of none of them is not told')}
+            placeholder={value.fields.length === 0 ? t('all that the role reads') : undefined}
             searchable
             data={visibleFields(object).map(({ name, label }) => ({ value: name, label }))}
             value={value.fields}

@@ -2,6 +2,7 @@ import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { announceDone, announceFailure } from '../records/announce.tsx';
 import { askDeliveries, testWebhook } from './webhooks.ts';
+import { t } from '../language/t.ts';
 
 const LOOK_EVERY_MS = 500;
 const LONGEST_MS = 20_000;
@@ -18,13 +19,18 @@ export function TestButton({ webhookId, onTested }: { webhookId: string; onTeste
         const delivery = (await askDeliveries(webhookId, null, null)).find((each) => each.id === id);
         if (delivery === undefined || delivery.state === 'PENDING') continue;
         if (delivery.state === 'DELIVERED')
-          announceDone(`The receiver answered ${delivery.status} in ${delivery.durationMs} ms`);
-        else announceFailure('The test failed', new Error(delivery.error ?? 'No answer.'));
+          announceDone(
+            t('The receiver answered {status} in {durationMs} ms', {
+              status: delivery.status,
+              durationMs: delivery.durationMs,
+            }),
+          );
+        else announceFailure(t('The test failed'), new Error(delivery.error ?? t('No answer.')));
         return;
       }
-      announceFailure('The test was not sent yet', new Error('Is a worker running? The log will show it.'));
+      announceFailure(t('The test was not sent yet'), new Error(t('Is a worker running? The log will show it.')));
     } catch (cause) {
-      announceFailure('The test was not sent', cause);
+      announceFailure(t('The test was not sent'), cause);
     } finally {
       setBusy(false);
       onTested();
@@ -32,7 +38,7 @@ export function TestButton({ webhookId, onTested }: { webhookId: string; onTeste
   };
   return (
     <Button variant="default" loading={busy} onClick={() => void test()}>
-      Send a test
+      {t('Send a test')}
     </Button>
   );
 }

@@ -8,6 +8,7 @@ import { chosenOf, subscriptionsOf, type Subscription } from './subscriptions.ts
 import { SubscriptionLine } from './SubscriptionLine.tsx';
 import { createWebhook, updateWebhook, type Role, type Webhook, type WebhookFormat } from './webhooks.ts';
 import classes from './webhooks.module.css';
+import { t } from '../language/t.ts';
 
 interface WebhookFormProps {
   webhook: Webhook | null;
@@ -44,7 +45,7 @@ export function WebhookForm({ webhook, roles, onSaved, onCancel }: WebhookFormPr
     try {
       if (webhook) {
         await updateWebhook(webhook.id, { ...draft, ...(roleId === null ? {} : { roleId }) });
-        announceDone('The webhook was saved');
+        announceDone(t('The webhook was saved'));
         onSaved(webhook.id);
       } else onSaved(await createWebhook({ ...draft, roleId, isActive: true }));
     } catch (cause) {
@@ -60,28 +61,33 @@ export function WebhookForm({ webhook, roles, onSaved, onCancel }: WebhookFormPr
           {failure.hint}
         </Alert>
       ) : null}
-      <TextInput label="Name" value={name} maxLength={100} onChange={(event) => setName(event.currentTarget.value)} />
       <TextInput
-        label="Address"
-        description="It gets a POST for each event"
+        label={t('Name')}
+        value={name}
+        maxLength={100}
+        onChange={(event) => setName(event.currentTarget.value)}
+      />
+      <TextInput
+        label={t('Address')}
+        description={t('It gets a POST for each event')}
         placeholder="https://example.com/hook"
         inputMode="url"
         required
         value={targetUrl}
         onChange={(event) => setTargetUrl(event.currentTarget.value)}
-        error={targetUrl !== '' && !isSound ? 'An address begins with https://' : null}
+        error={targetUrl !== '' && !isSound ? t('An address begins with https://') : null}
       />
       {targetUrl.startsWith('http://') ? (
-        <p className={security.note}>Over http:// anybody on the way can read what is sent.</p>
+        <p className={security.note}>{t('Over http:// anybody on the way can read what is sent.')}</p>
       ) : null}
       <TextInput
-        label="What it is for"
+        label={t('What it is for')}
         value={description}
         maxLength={500}
         onChange={(event) => setDescription(event.currentTarget.value)}
       />
       <fieldset className={classes.subscriptions}>
-        <legend>Events</legend>
+        <legend>{t('Events')}</legend>
         {lines.map((line, i) => (
           <SubscriptionLine
             // Lines have no identity but their place.
@@ -98,13 +104,13 @@ export function WebhookForm({ webhook, roles, onSaved, onCancel }: WebhookFormPr
           onClick={() => setLines([...lines, { ...ANY, object: '' }])}
           className={classes.add}
         >
-          Another object
+          {t('Another object')}
         </Button>
       </fieldset>
       <Select
-        label="It tells what this role sees"
-        description="No other records, and of them no other fields"
-        placeholder="Your own role"
+        label={t('It tells what this role sees')}
+        description={t('No other records, and of them no other fields')}
+        placeholder={t('Your own role')}
         data={roles.map(({ id, name: label }) => ({ value: id, label }))}
         value={roleId}
         onChange={setRoleId}
@@ -112,27 +118,27 @@ export function WebhookForm({ webhook, roles, onSaved, onCancel }: WebhookFormPr
       />
       <div>
         <SegmentedControl
-          aria-label="Format"
+          aria-label={t('Format')}
           value={format}
           onChange={(value) => setFormat(value as WebhookFormat)}
           data={[
-            { value: 'STANDARD', label: 'Standard Webhooks' },
-            { value: 'TWENTY', label: 'As Twenty sends them' },
+            { value: 'STANDARD', label: t('Standard Webhooks') },
+            { value: 'TWENTY', label: t('As Twenty sends them') },
           ]}
         />
         <p className={security.note}>
           {format === 'STANDARD'
-            ? 'Signed with webhook-id, webhook-timestamp and webhook-signature.'
-            : 'Body and headers of Twenty, so that its receivers work unchanged.'}
+            ? t('Signed with webhook-id, webhook-timestamp and webhook-signature.')
+            : t('Body and headers of Twenty, so that its receivers work unchanged.')}
         </p>
       </div>
       <Group gap={8}>
         <Button type="submit" loading={busy} disabled={!isSound || chosenOf(lines).events.length === 0}>
-          {webhook ? 'Save' : 'Create the webhook'}
+          {webhook ? t('Save') : t('Create the webhook')}
         </Button>
         {onCancel ? (
           <Button variant="default" onClick={onCancel}>
-            Cancel
+            {t('Cancel')}
           </Button>
         ) : null}
       </Group>

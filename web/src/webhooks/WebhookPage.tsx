@@ -13,6 +13,7 @@ import { TestButton } from './TestButton.tsx';
 import { WebhookForm } from './WebhookForm.tsx';
 import { deleteWebhook, updateWebhook, type Health, type Role, type Webhook } from './webhooks.ts';
 import classes from './webhooks.module.css';
+import { t } from '../language/t.ts';
 
 interface WebhookPageProps {
   /** Null for a new one. */
@@ -26,30 +27,32 @@ interface WebhookPageProps {
 export function WebhookPage({ webhook, health, roles, again, onDone }: WebhookPageProps) {
   const [tab, setTab] = useState<string | null>('settings');
   const act = makeAct(again);
-  const name = webhook?.name || 'the webhook';
+  const name = webhook?.name || t('the webhook');
   const remove = (gone: Webhook) =>
     modals.openConfirmModal({
-      title: `Delete “${gone.name || gone.targetUrl}”?`,
-      children: 'Its receiver is told nothing more, and the log of its deliveries is gone.',
-      labels: { confirm: 'Delete', cancel: 'Keep it' },
+      title: t('Delete “{name}”?', { name: gone.name || gone.targetUrl }),
+      children: t('Its receiver is told nothing more, and the log of its deliveries is gone.'),
+      labels: { confirm: 'Delete', cancel: t('Keep it') },
       confirmProps: { color: 'red' },
       onConfirm: () =>
-        void act(`“${name}” was not deleted`, () => deleteWebhook(gone.id)).then((done) => done && onDone(null)),
+        void act(t('“{name}” was not deleted', { name }), () => deleteWebhook(gone.id)).then(
+          (done) => done && onDone(null),
+        ),
     });
   const replay = (of: Webhook, since: string | null) =>
     modals.open({
-      title: 'Send events again',
+      title: t('Send events again'),
       children: <ReplayForm webhookId={of.id} since={since} onDone={() => (modals.closeAll(), again())} />,
     });
 
   return (
     <>
       <button type="button" className={classes.back} onClick={() => onDone(null)}>
-        <IconArrowLeft size={15} aria-hidden /> All webhooks
+        <IconArrowLeft size={15} aria-hidden /> {t('All webhooks')}
       </button>
       <Group justify="space-between" mb={12} gap={8}>
         <Group gap={10}>
-          <h2 className={security.heading}>{webhook ? webhook.name || 'Without a name' : 'New webhook'}</h2>
+          <h2 className={security.heading}>{webhook ? webhook.name || t('Without a name') : t('New webhook')}</h2>
           {webhook ? <StateBadge health={health} /> : null}
         </Group>
         {webhook ? (
@@ -58,45 +61,62 @@ export function WebhookPage({ webhook, health, roles, again, onDone }: WebhookPa
             <Button
               variant="default"
               onClick={() =>
-                void act(`“${name}” was not switched`, () => updateWebhook(webhook.id, { isActive: !webhook.isActive }))
+                void act(t('“{name}” was not switched', { name }), () =>
+                  updateWebhook(webhook.id, { isActive: !webhook.isActive }),
+                )
               }
             >
-              {webhook.isActive ? 'Switch off' : 'Switch on'}
+              {webhook.isActive ? t('Switch off') : t('Switch on')}
             </Button>
             <Button variant="default" color="red" onClick={() => remove(webhook)}>
-              Delete
+              {t('Delete')}
             </Button>
           </Group>
         ) : null}
       </Group>
 
       {webhook?.disabledAt ? (
-        <Alert color="red" role="alert" title={`Switched off ${formatRelative(webhook.disabledAt)}`} mb={14}>
-          {webhook.disabledReason} When the receiver works again, switch the webhook on and send again what it has
-          missed.
+        <Alert
+          color="red"
+          role="alert"
+          title={t('Switched off {disabledAt}', { disabledAt: formatRelative(webhook.disabledAt) })}
+          mb={14}
+        >
+          {t(
+            '{disabledReason} When the receiver works again, switch the webhook on and send again what it has missed.',
+            { disabledReason: webhook.disabledReason },
+          )}
           <Group mt={8} gap={8}>
             <Button
               onClick={() =>
-                void act(`“${name}” was not switched on`, () => updateWebhook(webhook.id, { isActive: true }))
+                void act(t('“{name}” was not switched on', { name }), () =>
+                  updateWebhook(webhook.id, { isActive: true }),
+                )
               }
             >
-              Switch on
+              {t('Switch on')}
             </Button>
           </Group>
         </Alert>
       ) : webhook && health?.state === 'DOWN' ? (
-        <Alert color="yellow" title="The receiver does not accept anything at present" mb={14}>
-          {health.lastError}{' '}
-          {health.nextAttemptAt ? `It is tried again ${formatRelative(health.nextAttemptAt)}.` : null} Nothing is lost:
-          what happens meanwhile is sent when it works again, for three days.
+        <Alert color="yellow" title={t('The receiver does not accept anything at present')} mb={14}>
+          {t(
+            '{lastError} {value} Nothing is lost: what happens meanwhile is sent when it works again, for three days.',
+            {
+              lastError: health.lastError,
+              value: health.nextAttemptAt
+                ? t('It is tried again {nextAttemptAt}.', { nextAttemptAt: formatRelative(health.nextAttemptAt) })
+                : null,
+            },
+          )}
         </Alert>
       ) : null}
 
       {webhook ? (
         <Tabs value={tab} onChange={setTab} keepMounted={false}>
           <Tabs.List mb={16}>
-            <Tabs.Tab value="settings">Settings</Tabs.Tab>
-            <Tabs.Tab value="deliveries">Deliveries</Tabs.Tab>
+            <Tabs.Tab value="settings">{t('Settings')}</Tabs.Tab>
+            <Tabs.Tab value="deliveries">{t('Deliveries')}</Tabs.Tab>
           </Tabs.List>
           <Tabs.Panel value="settings">
             <WebhookForm webhook={webhook} roles={roles} onSaved={again} onCancel={null} />

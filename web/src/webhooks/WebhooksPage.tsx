@@ -13,6 +13,7 @@ import { StateBadge } from './StateBadge.tsx';
 import { WebhookPage } from './WebhookPage.tsx';
 import { askWebhooks, type Webhooks } from './webhooks.ts';
 import classes from './webhooks.module.css';
+import { t } from '../language/t.ts';
 
 const NEW = 'new';
 /** How webhooks fare is asked again this often, while somebody looks. */
@@ -34,17 +35,17 @@ export function WebhooksPage() {
     void navigate({ to: '/settings/webhooks', search: id === null ? {} : { webhook: id } });
   if (!mayKeep)
     return (
-      <Forbidden title="Your role does not keep webhooks">
-        Webhooks are for roles with the permission “API keys and webhooks”.
+      <Forbidden title={t('Your role does not keep webhooks')}>
+        {t('Webhooks are for roles with the permission “API keys and webhooks”.')}
       </Forbidden>
     );
 
   const webhook = answer?.webhooks.find(({ id }) => id === chosen);
   return (
-    <SecurityFrame label="Webhooks">
+    <SecurityFrame label={t('Webhooks')}>
       {failure && !answer ? (
         <Alert color="red" role="alert" title={failure.message}>
-          {failure.hint} <Button onClick={again}>Try again</Button>
+          {failure.hint} <Button onClick={again}>{t('Try again')}</Button>
         </Alert>
       ) : !answer ? (
         <Skeleton height={200} />
@@ -58,8 +59,11 @@ export function WebhooksPage() {
           onDone={choose}
         />
       ) : chosen !== undefined ? (
-        <Message title="There is no such webhook" actions={<Button onClick={() => choose(null)}>All webhooks</Button>}>
-          It may have been deleted meanwhile.
+        <Message
+          title={t('There is no such webhook')}
+          actions={<Button onClick={() => choose(null)}>{t('All webhooks')}</Button>}
+        >
+          {t('It may have been deleted meanwhile.')}
         </Message>
       ) : (
         <List answer={answer} onNew={() => choose(NEW)} />
@@ -74,30 +78,31 @@ function List({ answer, onNew }: { answer: Webhooks; onNew: () => void }) {
     return (
       <Message
         icon={<IconWebhook size={22} stroke={1.5} />}
-        title="No webhooks yet"
-        actions={<Button onClick={onNew}>New webhook</Button>}
+        title={t('No webhooks yet')}
+        actions={<Button onClick={onNew}>{t('New webhook')}</Button>}
       >
-        A webhook tells another program of each change: of new people, of opportunities that are won, of anything you
-        choose.
+        {t(
+          'A webhook tells another program of each change: of new people, of opportunities that are won, of anything you choose.',
+        )}
       </Message>
     );
   return (
     <>
       <Group justify="space-between" mb={10}>
-        <h2 className={security.heading}>Webhooks</h2>
+        <h2 className={security.heading}>{t('Webhooks')}</h2>
         <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={onNew}>
-          New webhook
+          {t('New webhook')}
         </Button>
       </Group>
       <div className={security.scroll}>
-        <Table className={settings.table} aria-label="Webhooks">
+        <Table className={settings.table} aria-label={t('Webhooks')}>
           <Table.Thead>
             <Table.Tr>
-              <Table.Th>Name</Table.Th>
-              <Table.Th className={settings.wideOnly}>Events</Table.Th>
-              <Table.Th>State</Table.Th>
-              <Table.Th className={settings.wideOnly}>Last delivery</Table.Th>
-              <Table.Th className={settings.wideOnly}>Waiting</Table.Th>
+              <Table.Th>{t('Name')}</Table.Th>
+              <Table.Th className={settings.wideOnly}>{t('Events')}</Table.Th>
+              <Table.Th>{t('State')}</Table.Th>
+              <Table.Th className={settings.wideOnly}>{t('Last delivery')}</Table.Th>
+              <Table.Th className={settings.wideOnly}>{t('Waiting')}</Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
@@ -107,25 +112,30 @@ function List({ answer, onNew }: { answer: Webhooks; onNew: () => void }) {
                 <Table.Tr key={webhook.id}>
                   <Table.Td>
                     <Link to="/settings/webhooks" search={{ webhook: webhook.id }} className={classes.name}>
-                      {webhook.name || 'Without a name'}
+                      {webhook.name || t('Without a name')}
                     </Link>
                     <div className={classes.url}>{webhook.targetUrl}</div>
                   </Table.Td>
                   <Table.Td className={settings.wideOnly}>
                     <span className={classes.events}>
-                      {webhook.events.slice(0, 3).join(', ')}
-                      {webhook.events.length > 3 ? ` and ${webhook.events.length - 3} more` : ''}
+                      {webhook.events.length > 3
+                        ? t('{events} and {count} more', {
+                            events: webhook.events.slice(0, 3).join(', '),
+                            count: webhook.events.length - 3,
+                          })
+                        : `${webhook.events.slice(0, 3).join(', ')}`}
                     </span>
                   </Table.Td>
                   <Table.Td>
                     <StateBadge health={state} />
                   </Table.Td>
                   <Table.Td className={settings.wideOnly}>
-                    {state?.lastSuccessAt ? formatRelative(state.lastSuccessAt) : 'Never'}
+                    {state?.lastSuccessAt ? formatRelative(state.lastSuccessAt) : t('Never')}
                   </Table.Td>
                   <Table.Td className={settings.wideOnly}>
-                    {state?.waiting ?? 0}
-                    {state && state.dead > 0 ? `, ${state.dead} given up` : ''}
+                    {state && state.dead > 0
+                      ? t('{waiting}, {dead} given up', { waiting: state?.waiting ?? 0, dead: state.dead })
+                      : `${state?.waiting ?? 0}`}
                   </Table.Td>
                 </Table.Tr>
               );

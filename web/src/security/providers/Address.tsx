@@ -1,6 +1,7 @@
 import { Group, TextInput } from '@mantine/core';
 import { Copy } from '../Secret.tsx';
 import classes from '../security.module.css';
+import { t } from '../../language/t.ts';
 
 interface AddressProps {
   label: string;
@@ -12,7 +13,7 @@ export function Address({ label, value }: AddressProps) {
   return (
     <Group gap={8} align="end" wrap="nowrap" className={classes.address}>
       <TextInput label={label} value={value} readOnly className={classes.grow} />
-      <Copy text={value} label="Copy" />
+      <Copy text={value} label={t('Copy')} />
     </Group>
   );
 }

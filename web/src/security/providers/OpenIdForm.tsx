@@ -4,6 +4,7 @@ import { toFailure, type Failure } from '../../api/failure.ts';
 import classes from '../security.module.css';
 import type { KindFormProps } from './kinds.ts';
 import { saveSecret, updateProvider, type Settings } from './providers.ts';
+import { t } from '../../language/t.ts';
 
 interface Field {
   key: string;
@@ -12,46 +13,47 @@ interface Field {
   placeholder?: string;
 }
 
-const CLIENT_ID = { key: 'clientId', label: 'Client id', description: 'As the provider shows it.' };
+const CLIENT_ID = { key: 'clientId', label: t('Client id'), description: t('As the provider shows it.') };
 
 const FIELDS: { [kind: string]: Field[] } = {
   OIDC: [
     {
       key: 'issuer',
-      label: 'Issuer',
-      description: 'The address that the provider describes itself at. https, without /.well-known/…',
+      label: t('Issuer'),
+      description: t('The address that the provider describes itself at. https, without /.well-known/…'),
       placeholder: 'https://login.acme.com',
     },
     CLIENT_ID,
     {
       key: 'scopes',
-      label: 'Further scopes',
-      description: 'Besides openid, email and profile; such as groups. Optional.',
+      label: t('Further scopes'),
+      description: t('Besides openid, email and profile; such as groups. Optional.'),
     },
   ],
   GOOGLE: [
     CLIENT_ID,
     {
       key: 'hostedDomain',
-      label: 'Google Workspace domain',
-      description: 'Lets in accounts of this domain only. Optional.',
+      label: t('Google Workspace domain'),
+      description: t('Lets in accounts of this domain only. Optional.'),
       placeholder: 'acme.com',
     },
   ],
   MICROSOFT: [
-    { ...CLIENT_ID, label: 'Application (client) id' },
+    { ...CLIENT_ID, label: t('Application (client) id') },
     {
       key: 'tenant',
-      label: 'Directory (tenant)',
-      description: 'The id of your directory. “organizations” lets in those of all organizations.',
+      label: t('Directory (tenant)'),
+      description: t('The id of your directory. “organizations” lets in those of all organizations.'),
     },
   ],
 };
 
 const TRUST: { [kind: string]: string } = {
-  OIDC: 'The provider has verified the addresses of all its people, without saying so of each (email_verified).',
-  MICROSOFT:
+  OIDC: t('The provider has verified the addresses of all its people, without saying so of each (email_verified).'),
+  MICROSOFT: t(
     'Nobody but our administrators sets addresses in this directory. Otherwise add the optional claim xms_edov.',
+  ),
 };
 
 const textsOf = (kind: string, settings: Settings): { [key: string]: string } =>
@@ -108,15 +110,17 @@ export function OpenIdForm({ provider, onSaved }: KindFormProps) {
         />
       ))}
       <PasswordInput
-        label="Client secret"
-        description={hasSecret ? 'There is one. Write another to replace it.' : 'It is sealed, and never shown again.'}
+        label={t('Client secret')}
+        description={
+          hasSecret ? t('There is one. Write another to replace it.') : t('It is sealed, and never shown again.')
+        }
         value={secret}
         onChange={(event) => setSecret(event.currentTarget.value)}
         autoComplete="off"
       />
       {TRUST[kind] ? (
         <Checkbox
-          label="Believe every address"
+          label={t('Believe every address')}
           description={TRUST[kind]}
           checked={trusts}
           error={errorAt('trustsEmail')}
@@ -125,7 +129,7 @@ export function OpenIdForm({ provider, onSaved }: KindFormProps) {
       ) : null}
       <div>
         <Button type="submit" loading={busy}>
-          Save
+          {t('Save')}
         </Button>
       </div>
     </form>

@@ -21,6 +21,7 @@ import {
 } from './providers.ts';
 import { TryProvider } from './TryProvider.tsx';
 import { WhoGetsIn } from './WhoGetsIn.tsx';
+import { t } from '../../language/t.ts';
 
 interface ProviderEditorProps {
   provider: Provider;
@@ -49,13 +50,13 @@ export function ProviderEditor({ provider, settings, onChanged }: ProviderEditor
     <>
       <Link to="/settings/sign-in" search={{}} className={classes.back}>
         <IconArrowLeft size={14} aria-hidden />
-        Sign-in of the members
+        {t('Sign-in of the members')}
       </Link>
       <Group justify="space-between" mb={14}>
         <h2 className={classes.name}>{label}</h2>
         <Switch
-          label={isEnabled ? 'On' : 'Off'}
-          aria-label="Switched on"
+          label={isEnabled ? t('On') : t('Off')}
+          aria-label={t('Switched on')}
           checked={isEnabled}
           disabled={!isEnabled && lacks !== null}
           onChange={(event) => void change({ isEnabled: event.currentTarget.checked })}
@@ -73,7 +74,7 @@ export function ProviderEditor({ provider, settings, onChanged }: ProviderEditor
         </h3>
         <p className={classes.note}>{kind?.steps}</p>
         {kind?.hasCallback ? (
-          <Address label="Redirect address" value={`${window.location.origin}/auth/sso/callback/${id}`} />
+          <Address label={t('Redirect address')} value={`${window.location.origin}/auth/sso/callback/${id}`} />
         ) : null}
         {kind ? <kind.Form provider={provider} onSaved={onChanged} /> : null}
       </section>
@@ -91,7 +92,7 @@ function Names({ provider, change }: { provider: Provider; change: (patch: Patch
   return (
     <section className={classes.section} aria-labelledby="names">
       <h3 className={classes.heading} id="names">
-        On the sign-in page
+        {t('On the sign-in page')}
       </h3>
       <form
         className={classes.form}
@@ -101,19 +102,19 @@ function Names({ provider, change }: { provider: Provider; change: (patch: Patch
         }}
       >
         <TextInput
-          label="Name"
-          description={`The button says “Sign in with ${label}”.`}
+          label={t('Name')}
+          description={t('The button says “Sign in with {label}”.', { label })}
           value={label}
           onChange={(event) => setLabel(event.currentTarget.value)}
         />
         <div>
           <Button type="submit" variant="default" disabled={label.trim() === '' || label === provider.label}>
-            Save the name
+            {t('Save the name')}
           </Button>
         </div>
       </form>
       <Address
-        label="Address that signs in at once"
+        label={t('Address that signs in at once')}
         value={`${window.location.origin}/auth/sso/go/${workspace}/${provider.slug}`}
       />
     </section>
@@ -123,31 +124,42 @@ function Names({ provider, change }: { provider: Provider; change: (patch: Patch
 function Connected({ provider, onChanged }: { provider: Provider; onChanged: () => void }) {
   const disconnect = (memberId: string, name: string) =>
     modals.openConfirmModal({
-      title: `Disconnect ${name}?`,
-      children: `${name} is signed out where this provider let them in. The next who comes with the address is connected anew.`,
-      labels: { confirm: 'Disconnect', cancel: 'Cancel' },
+      title: t('Disconnect {name}?', { name }),
+      children: t(
+        '{name} is signed out where this provider let them in. The next who comes with the address is connected anew.',
+        { name },
+      ),
+      labels: { confirm: t('Disconnect'), cancel: t('Cancel') },
       onConfirm: () =>
         void disconnectMember(provider.id, memberId)
-          .catch((cause: unknown) => announceFailure(`${name} was not disconnected`, cause))
+          .catch((cause: unknown) => announceFailure(t('{name} was not disconnected', { name }), cause))
           .finally(onChanged),
     });
   return (
     <section className={classes.section} aria-labelledby="connected">
       <h3 className={classes.heading} id="connected">
-        Connected members
+        {t('Connected members')}
       </h3>
       {provider.members.length === 0 ? (
-        <p className={classes.note}>Nobody has signed in by it yet.</p>
+        <p className={classes.note}>{t('Nobody has signed in by it yet.')}</p>
       ) : (
-        <ul className={lists.lines} aria-label="Connected members">
+        <ul className={lists.lines} aria-label={t('Connected members')}>
           {provider.members.map(({ memberId, name, email, lastUsedAt }) => (
             <li key={memberId} className={lists.line}>
               <div className={lists.main}>
                 <strong>{name}</strong>
-                <small>{`${email === null ? '' : `as ${email} · `}last ${formatRelative(lastUsedAt)}`}</small>
+                <small>
+                  {email === null
+                    ? t('last {lastUsedAt}', { lastUsedAt: formatRelative(lastUsedAt) })
+                    : t('as {email} · last {lastUsedAt}', { email, lastUsedAt: formatRelative(lastUsedAt) })}
+                </small>
               </div>
-              <Button variant="subtle" aria-label={`Disconnect ${name}`} onClick={() => disconnect(memberId, name)}>
-                Disconnect
+              <Button
+                variant="subtle"
+                aria-label={t('Disconnect {name}', { name })}
+                onClick={() => disconnect(memberId, name)}
+              >
+                {t('Disconnect')}
               </Button>
             </li>
           ))}
@@ -165,20 +177,20 @@ function Remove({ provider, onRemoved }: { provider: Provider; onRemoved: () => 
       await navigate({ to: '/settings/sign-in', search: {} });
       onRemoved();
     } catch (cause) {
-      announceFailure('The provider was not removed', cause);
+      announceFailure(t('The provider was not removed'), cause);
     }
   };
   const confirm = () =>
     modals.openConfirmModal({
-      title: `Remove “${provider.label}”?`,
-      children: 'Members who came in by it are signed out. They stay members.',
-      labels: { confirm: 'Remove', cancel: 'Cancel' },
+      title: t('Remove “{label}”?', { label: provider.label }),
+      children: t('Members who came in by it are signed out. They stay members.'),
+      labels: { confirm: t('Remove'), cancel: t('Cancel') },
       confirmProps: { color: 'red' },
       onConfirm: () => void remove(),
     });
   return (
     <Button variant="subtle" color="red" onClick={confirm}>
-      Remove the provider
+      {t('Remove the provider')}
     </Button>
   );
 }

@@ -9,6 +9,7 @@ import { Address } from './Address.tsx';
 import type { KindFormProps } from './kinds.ts';
 import { updateProvider, type Settings } from './providers.ts';
 import { readCertificate, readMetadata, samlFacts, type Certificate, type SamlFacts } from './saml.ts';
+import { t } from '../../language/t.ts';
 
 interface Draft {
   entityId: string;
@@ -25,19 +26,20 @@ const TEXTS = ['entityId', 'signInUrl', 'metadataUrl', 'emailAttribute', 'nameAt
 const SWITCHES = [
   {
     key: 'allowsIdpInitiated',
-    label: 'The provider may begin',
-    description:
+    label: t('The provider may begin'),
+    description: t(
       'For tiles in the provider’s own list of applications. Relvar then asks it for an answer that belongs to the browser.',
+    ),
   },
   {
     key: 'signsRequests',
-    label: 'Sign requests',
-    description: 'For providers that want it. Our certificate is in our metadata.',
+    label: t('Sign requests'),
+    description: t('For providers that want it. Our certificate is in our metadata.'),
   },
   {
     key: 'wantsSignedResponse',
-    label: 'The response must be signed, too',
-    description: 'The assertion in it must be signed anyway.',
+    label: t('The response must be signed, too'),
+    description: t('The assertion in it must be signed anyway.'),
   },
 ] as const;
 
@@ -81,12 +83,12 @@ function OwnSide({ facts }: { facts: SamlFacts }) {
   return (
     <div>
       <Address
-        label="Our entity ID (audience, identifier), which is also the address of our metadata"
+        label={t('Our entity ID (audience, identifier), which is also the address of our metadata')}
         value={facts.entityId}
       />
-      <Address label="Our ACS address (reply URL, single sign-on URL, recipient)" value={facts.acsUrl} />
+      <Address label={t('Our ACS address (reply URL, single sign-on URL, recipient)')} value={facts.acsUrl} />
       <Anchor href={`${new URL(facts.entityId).pathname}?download`} download size="sm">
-        Download our metadata
+        {t('Download our metadata')}
       </Anchor>
     </div>
   );
@@ -135,15 +137,15 @@ function ProviderSide({ provider, facts, onSaved }: KindFormProps & { facts: Sam
         }}
       />
       <TextInput
-        label="Entity ID of the provider"
-        description="As its metadata or its pages say; the issuer of its answers."
+        label={t('Entity ID of the provider')}
+        description={t('As its metadata or its pages say; the issuer of its answers.')}
         value={draft.entityId}
         error={errorAt('entityId')}
         onChange={(event) => set({ entityId: event.currentTarget.value })}
       />
       <TextInput
-        label="Sign-in address of the provider"
-        description="The one for HTTP-Redirect."
+        label={t('Sign-in address of the provider')}
+        description={t('The one for HTTP-Redirect.')}
         value={draft.signInUrl}
         error={errorAt('signInUrl')}
         onChange={(event) => set({ signInUrl: event.currentTarget.value })}
@@ -155,15 +157,15 @@ function ProviderSide({ provider, facts, onSaved }: KindFormProps & { facts: Sam
         onChange={setCertificates}
       />
       <TextInput
-        label="Attribute with the e-mail address"
-        description="Empty for the usual ones, and the NameID."
+        label={t('Attribute with the e-mail address')}
+        description={t('Empty for the usual ones, and the NameID.')}
         value={draft.emailAttribute}
         error={errorAt('emailAttribute')}
         onChange={(event) => set({ emailAttribute: event.currentTarget.value })}
       />
       <TextInput
-        label="Attribute with the name"
-        description="Empty for the usual ones. Groups that give roles are named below, under “Who gets in”."
+        label={t('Attribute with the name')}
+        description={t('Empty for the usual ones. Groups that give roles are named below, under “Who gets in”.')}
         value={draft.nameAttribute}
         error={errorAt('nameAttribute')}
         onChange={(event) => set({ nameAttribute: event.currentTarget.value })}
@@ -184,7 +186,7 @@ function ProviderSide({ provider, facts, onSaved }: KindFormProps & { facts: Sam
       ) : null}
       <div>
         <Button type="submit" loading={busy}>
-          Save
+          {t('Save')}
         </Button>
       </div>
     </form>
@@ -215,7 +217,10 @@ function MetadataReader({ providerId, url, urlError, facts, onUrl, onRead }: Met
       const found = await readMetadata(providerId, given);
       onRead(found);
       setNote(
-        `Read: ${found.entityId}, ${found.certificates.length === 1 ? 'one certificate' : `${found.certificates.length} certificates`}. Save to use it.`,
+        t(
+          '{count, plural, one {Read: {entityId}, one certificate. Save to use it.} other {Read: {entityId}, # certificates. Save to use it.}}',
+          { count: found.certificates.length, entityId: found.entityId },
+        ),
       );
       setIsPasting(false);
       setXml('');
@@ -224,14 +229,18 @@ function MetadataReader({ providerId, url, urlError, facts, onUrl, onRead }: Met
     }
     setBusy(false);
   };
-  const state = facts.metadataReadAt ? `Read ${formatRelative(facts.metadataReadAt)}.` : 'It is read again each day.';
+  const state = facts.metadataReadAt
+    ? t('Read {metadataReadAt}.', { metadataReadAt: formatRelative(facts.metadataReadAt) })
+    : t('It is read again each day.');
   return (
     <>
       <Group gap={8} align="end" wrap="nowrap">
         <TextInput
           className={classes.grow}
-          label="Metadata address of the provider"
-          description={`The best way: changes of its certificates follow by themselves. ${url ? state : ''}`}
+          label={t('Metadata address of the provider')}
+          description={t('The best way: changes of its certificates follow by themselves. {state}', {
+            state: url ? state : '',
+          })}
           placeholder="https://login.acme.com/metadata"
           value={url}
           error={urlError ?? (failure?.field === 'url' ? failure.message : null)}
@@ -243,11 +252,11 @@ function MetadataReader({ providerId, url, urlError, facts, onUrl, onRead }: Met
           disabled={url.trim() === ''}
           onClick={() => void read({ url: url.trim() })}
         >
-          Read
+          {t('Read')}
         </Button>
       </Group>
       {facts.metadataFailure ? (
-        <Alert color="yellow" variant="light" title="The last reading failed">
+        <Alert color="yellow" variant="light" title={t('The last reading failed')}>
           {facts.metadataFailure}
         </Alert>
       ) : null}
@@ -258,18 +267,18 @@ function MetadataReader({ providerId, url, urlError, facts, onUrl, onRead }: Met
         >
           {(props) => (
             <Button variant="subtle" {...props}>
-              From a file
+              {t('From a file')}
             </Button>
           )}
         </FileButton>
         <Button variant="subtle" onClick={() => setIsPasting(!isPasting)} aria-expanded={isPasting}>
-          Paste it
+          {t('Paste it')}
         </Button>
       </Group>
       {isPasting ? (
         <>
           <Textarea
-            label="Metadata"
+            label={t('Metadata')}
             rows={6}
             value={xml}
             autoFocus
@@ -278,7 +287,7 @@ function MetadataReader({ providerId, url, urlError, facts, onUrl, onRead }: Met
           />
           <div>
             <Button variant="default" disabled={xml.trim() === ''} loading={busy} onClick={() => void read({ xml })}>
-              Read the text
+              {t('Read the text')}
             </Button>
           </div>
         </>
@@ -326,27 +335,29 @@ function Certificates({ providerId, certificates, error, onChange }: Certificate
   };
   return (
     <div>
-      <h4 className={classes.small}>Certificates of the provider</h4>
+      <h4 className={classes.small}>{t('Certificates of the provider')}</h4>
       {error ? (
         <Alert color="red" variant="light" role="alert">
           {error}
         </Alert>
       ) : null}
-      {certificates.length === 0 ? <p className={classes.note}>None yet. They come with the metadata.</p> : null}
-      <ul className={lists.lines} aria-label="Certificates">
+      {certificates.length === 0 ? <p className={classes.note}>{t('None yet. They come with the metadata.')}</p> : null}
+      <ul className={lists.lines} aria-label={t('Certificates')}>
         {certificates.map((certificate) => (
           <li key={certificate.base64} className={lists.line}>
             <div className={lists.main}>
               <strong>{certificate.subject}</strong>
-              <small title={certificate.fingerprint}>{`SHA-256 ${certificate.fingerprint.slice(0, 11)}…`}</small>
+              <small title={certificate.fingerprint}>
+                {t('SHA-256 {fingerprint}…', { fingerprint: certificate.fingerprint.slice(0, 11) })}
+              </small>
             </div>
             <Expiry notAfter={certificate.notAfter} />
             <Button
               variant="subtle"
-              aria-label={`Remove ${certificate.subject}`}
+              aria-label={t('Remove {subject}', { subject: certificate.subject })}
               onClick={() => onChange(certificates.filter((each) => each !== certificate))}
             >
-              Remove
+              {t('Remove')}
             </Button>
           </li>
         ))}
@@ -354,8 +365,8 @@ function Certificates({ providerId, certificates, error, onChange }: Certificate
       {isAdding ? (
         <Stack gap={8} mt={8}>
           <Textarea
-            label="Certificate"
-            description="PEM, with or without BEGIN and END."
+            label={t('Certificate')}
+            description={t('PEM, with or without BEGIN and END.')}
             rows={5}
             value={text}
             error={failure?.message ?? null}
@@ -364,13 +375,13 @@ function Certificates({ providerId, certificates, error, onChange }: Certificate
           />
           <div>
             <Button variant="default" disabled={text.trim() === ''} onClick={() => void add()}>
-              Add it
+              {t('Add it')}
             </Button>
           </div>
         </Stack>
       ) : (
         <Button variant="subtle" onClick={() => setIsAdding(true)}>
-          Add a certificate
+          {t('Add a certificate')}
         </Button>
       )}
     </div>
@@ -387,7 +398,7 @@ function Expiry({ notAfter }: { notAfter: string }) {
   const day = new Date(notAfter).toLocaleDateString(undefined, { dateStyle: 'medium' });
   return (
     <Badge variant="light" color={color} radius="sm" tt="none">
-      {left < 0 ? `ended ${day}` : `until ${day}`}
+      {left < 0 ? t('ended {day}', { day }) : t('until {day}', { day })}
     </Badge>
   );
 }

@@ -11,6 +11,7 @@ import { KINDS, kindOf } from './kinds.ts';
 import { MethodsSection } from './MethodsSection.tsx';
 import { ProviderEditor } from './ProviderEditor.tsx';
 import { createProvider, identityProviders, signInSettings, type Provider, type ProviderKind } from './providers.ts';
+import { t } from '../../language/t.ts';
 
 /** How members sign in, for those who decide it: methods, and the identity providers of the workspace. */
 export function SignInSettingsPage() {
@@ -24,7 +25,7 @@ export function SignInSettingsPage() {
     providers.again();
   };
   return (
-    <SecurityFrame label="Sign-in of the members">
+    <SecurityFrame label={t('Sign-in of the members')}>
       {failure ? (
         <Alert color="red" role="alert" title={failure.message}>
           {failure.hint}
@@ -44,10 +45,10 @@ export function SignInSettingsPage() {
 }
 
 function stateOf({ isEnabled, testedAt, lacks, lastUsedAt }: Provider): string {
-  if (lacks !== null) return 'Not set up yet';
-  if (!isEnabled) return 'Off';
-  if (lastUsedAt !== null) return `On · last used ${formatRelative(lastUsedAt)}`;
-  return testedAt === null ? 'On · not tried yet' : 'On · tested';
+  if (lacks !== null) return t('Not set up yet');
+  if (!isEnabled) return t('Off');
+  if (lastUsedAt !== null) return t('On · last used {lastUsedAt}', { lastUsedAt: formatRelative(lastUsedAt) });
+  return testedAt === null ? t('On · not tried yet') : 'On · tested';
 }
 
 function Providers({ providers, onAdded }: { providers: Provider[]; onAdded: () => void }) {
@@ -58,18 +59,18 @@ function Providers({ providers, onAdded }: { providers: Provider[]; onAdded: () 
       onAdded();
       await navigate({ to: '/settings/sign-in', search: { provider: id } });
     } catch (cause) {
-      announceFailure('The provider was not added', cause);
+      announceFailure(t('The provider was not added'), cause);
     }
   };
   return (
     <section className={classes.section} aria-labelledby="providers">
       <Group justify="space-between" mb={8}>
         <h2 className={classes.heading} id="providers">
-          Single sign-on
+          {t('Single sign-on')}
         </h2>
         <Menu position="bottom-end">
           <Menu.Target>
-            <Button leftSection={<IconPlus size={15} />}>Add a provider</Button>
+            <Button leftSection={<IconPlus size={15} />}>{t('Add a provider')}</Button>
           </Menu.Target>
           <Menu.Dropdown>
             {KINDS.map(({ kind, name, label, icon: Icon }) => (
@@ -82,11 +83,12 @@ function Providers({ providers, onAdded }: { providers: Provider[]; onAdded: () 
       </Group>
       {providers.length === 0 ? (
         <p className={classes.note}>
-          None yet. With a provider, members sign in with the account that your organization gives them, and people at
-          your domains can become members by signing in.
+          {t(
+            'None yet. With a provider, members sign in with the account that your organization gives them, and people at your domains can become members by signing in.',
+          )}
         </p>
       ) : (
-        <ul className={lists.lines} aria-label="Providers">
+        <ul className={lists.lines} aria-label={t('Providers')}>
           {providers.map((provider) => (
             <li key={provider.id} className={lists.line} data-inactive={provider.isEnabled ? undefined : true}>
               <Link to="/settings/sign-in" search={{ provider: provider.id }} className={classes.entry}>

@@ -4,6 +4,7 @@ import { toFailure, type Failure } from '../../api/failure.ts';
 import { formatRelative } from '../../model/dates.ts';
 import classes from '../security.module.css';
 import { beginTest, checkProvider, type Checked, type Provider, type TestResult } from './providers.ts';
+import { t } from '../../language/t.ts';
 
 /** Whether the provider answers, and what it says of whoever tries it. Nobody is signed in by this. */
 export function TryProvider({ provider }: { provider: Provider }) {
@@ -27,21 +28,21 @@ export function TryProvider({ provider }: { provider: Provider }) {
   return (
     <section className={classes.section} aria-labelledby="try">
       <h3 className={classes.heading} id="try">
-        Try it
+        {t('Try it')}
       </h3>
       <p className={classes.note}>
         {isReady
-          ? 'The test signs you in at the provider and shows what it says of you. You stay who you are here.'
-          : 'Save what the provider needs first.'}
+          ? t('The test signs you in at the provider and shows what it says of you. You stay who you are here.')
+          : t('Save what the provider needs first.')}
       </p>
       <Group gap={8} my={10}>
         {provider.kind === 'SAML' ? null : (
           <Button variant="default" loading={busy === 'CHECK'} disabled={!isReady} onClick={() => void check()}>
-            Check the address
+            {t('Check the address')}
           </Button>
         )}
         <Button variant="default" loading={busy === 'TEST'} disabled={!isReady} onClick={() => void test()}>
-          Test the sign-in
+          {t('Test the sign-in')}
         </Button>
       </Group>
       {failure ? (
@@ -50,8 +51,8 @@ export function TryProvider({ provider }: { provider: Provider }) {
         </Alert>
       ) : null}
       {checked ? (
-        <Alert color="green" variant="light" role="status" title="The provider answers">
-          {`It calls itself ${checked.issuer}.`}
+        <Alert color="green" variant="light" role="status" title={t('The provider answers')}>
+          {t('It calls itself {issuer}.', { issuer: checked.issuer })}
         </Alert>
       ) : null}
       {provider.lastTest && !failure && !checked ? <Result result={provider.lastTest} /> : null}
@@ -66,29 +67,39 @@ function Result({ result }: { result: TestResult }) {
       <Alert
         color="red"
         variant="light"
-        title={`The test ${when} failed: ${result.problem.replaceAll('_', ' ').toLowerCase()}`}
+        title={t('The test {when} failed: {problem}', {
+          when,
+          problem: result.problem.replaceAll('_', ' ').toLowerCase(),
+        })}
       >
         {result.said}
       </Alert>
     );
   }
   const facts: [string, string][] = [
-    ['Subject', result.subject ?? ''],
-    ['Name', result.name ?? '–'],
-    ['E-mail', result.email ? `${result.email} (${result.isEmailVerified ? 'verified' : 'not verified'})` : '–'],
-    ['Second factor', result.hasSecondFactor ? 'Yes' : 'Not said'],
+    [t('Subject'), result.subject ?? ''],
+    [t('Name'), result.name ?? '–'],
+    [
+      'E-mail',
+      result.email
+        ? result.isEmailVerified
+          ? t('{email} (verified)', { email: result.email })
+          : t('{email} (not verified)', { email: result.email })
+        : '–',
+    ],
+    [t('Second factor'), result.hasSecondFactor ? t('Yes') : t('Not said')],
     ...Object.entries(result.claims ?? {}),
   ];
   return (
     <Alert
       color={result.email && result.isEmailVerified ? 'green' : 'yellow'}
       variant="light"
-      title={`The test ${when} worked`}
+      title={t('The test {when} worked', { when })}
     >
       {result.email && result.isEmailVerified
         ? null
-        : 'But the provider does not vouch for an address, so that it can let in nobody who is not connected yet.'}
-      <dl className={classes.facts} aria-label="What the provider said">
+        : t('But the provider does not vouch for an address, so that it can let in nobody who is not connected yet.')}
+      <dl className={classes.facts} aria-label={t('What the provider said')}>
         {facts.map(([name, value], i) => (
           <div key={`${name} ${i}`}>
             <dt>{name}</dt>

@@ -6,6 +6,8 @@ import { useInquiry } from '../../settings/useInquiry.ts';
 import { rolesFor } from '../calls.ts';
 import classes from '../security.module.css';
 import type { Patch, Provider } from './providers.ts';
+import { t } from '../../language/t.ts';
+import { Trans } from '../../language/Trans.tsx';
 
 interface WhoGetsInProps {
   provider: Provider;
@@ -20,21 +22,24 @@ export function WhoGetsIn({ provider, domains, change }: WhoGetsInProps) {
   return (
     <section className={classes.section} aria-labelledby="who">
       <h3 className={classes.heading} id="who">
-        Who gets in
+        {t('Who gets in')}
       </h3>
       <p className={classes.note}>
-        Members and people who were invited, with the address that the provider vouches for.
+        {t('Members and people who were invited, with the address that the provider vouches for.')}
       </p>
       <div className={classes.switches}>
         <Switch
-          label="Others at approved domains become members when they sign in"
+          label={t('Others at approved domains become members when they sign in')}
           description={
             domains.length === 0 ? (
               <>
-                No domain is approved yet. That is done with the <Link to="/settings/members">members</Link>.
+                <Trans
+                  text={'No domain is approved yet. That is done with the <0>members</0>.'}
+                  tags={{ 0: <Link to="/settings/members" /> }}
+                />
               </>
             ) : (
-              `Approved are ${domains.join(', ')}.`
+              t('Approved are {domains}.', { domains: domains.join(', ') })
             )
           }
           checked={makesMembers}
@@ -42,8 +47,8 @@ export function WhoGetsIn({ provider, domains, change }: WhoGetsInProps) {
         />
         {makesMembers && domains.length > 1 ? (
           <MultiSelect
-            label="Of which domains"
-            description="None means all that are approved."
+            label={t('Of which domains')}
+            description={t('None means all that are approved.')}
             data={[...new Set([...domains, ...emailDomains])]}
             value={emailDomains}
             onChange={(chosen) => void change({ emailDomains: chosen })}
@@ -51,8 +56,10 @@ export function WhoGetsIn({ provider, domains, change }: WhoGetsInProps) {
           />
         ) : null}
         <Switch
-          label="Trust the provider’s second factor"
-          description="Where it says that it has asked for one (amr), Relvar does not ask again. Otherwise members prove their own."
+          label={t('Trust the provider’s second factor')}
+          description={t(
+            'Where it says that it has asked for one (amr), Relvar does not ask again. Otherwise members prove their own.',
+          )}
           checked={trustsSecondFactor}
           onChange={(event) => void change({ trustsSecondFactor: event.currentTarget.checked })}
         />
@@ -80,10 +87,10 @@ function RoleMapping({ provider, change }: { provider: Provider; change: WhoGets
   };
   return (
     <form className={classes.roles} onSubmit={(event) => void save(event)}>
-      <h4 className={classes.small}>Roles</h4>
+      <h4 className={classes.small}>{t('Roles')}</h4>
       <TextInput
-        label="Claim"
-        description="Whose values give roles, such as groups or realm_access.roles. Empty for none."
+        label={t('Claim')}
+        description={t('Whose values give roles, such as groups or realm_access.roles. Empty for none.')}
         value={claim}
         onChange={(event) => setClaim(event.currentTarget.value)}
         maw={420}
@@ -93,15 +100,15 @@ function RoleMapping({ provider, change }: { provider: Provider; change: WhoGets
           {lines.map((line, i) => (
             <Group key={i} gap={8} align="end" wrap="nowrap">
               <TextInput
-                label={i === 0 ? 'Value' : undefined}
-                aria-label={`Value ${i + 1}`}
+                label={i === 0 ? t('Value') : undefined}
+                aria-label={t('Value {i}', { i: i + 1 })}
                 className={classes.grow}
                 value={line.value}
                 onChange={(event) => set(i, { value: event.currentTarget.value })}
               />
               <Select
-                label={i === 0 ? 'Role' : undefined}
-                aria-label={`Role ${i + 1}`}
+                label={i === 0 ? t('Role') : undefined}
+                aria-label={t('Role {i}', { i: i + 1 })}
                 data={data}
                 value={line.roleId}
                 allowDeselect={false}
@@ -112,7 +119,7 @@ function RoleMapping({ provider, change }: { provider: Provider; change: WhoGets
                 variant="subtle"
                 color="gray"
                 size="lg"
-                aria-label={`Remove line ${i + 1}`}
+                aria-label={t('Remove line {i}', { i: i + 1 })}
                 onClick={() => setLines(lines.filter((_line, place) => place !== i))}
               >
                 <IconX size={15} />
@@ -126,29 +133,29 @@ function RoleMapping({ provider, change }: { provider: Provider; change: WhoGets
               disabled={data.length === 0}
               onClick={() => setLines([...lines, { value: '', roleId: data[0]!.value }])}
             >
-              Add a line
+              {t('Add a line')}
             </Button>
           </div>
           <Switch
-            label="Set the role anew at each sign-in"
-            description="Otherwise it is set once, and changed here. The last administrator stays one."
+            label={t('Set the role anew at each sign-in')}
+            description={t('Otherwise it is set once, and changed here. The last administrator stays one.')}
             checked={isAnew}
             onChange={(event) => setIsAnew(event.currentTarget.checked)}
           />
         </>
       )}
       <Select
-        label={claim.trim() === '' ? 'Role of who joins' : 'Role where no line fits'}
+        label={claim.trim() === '' ? t('Role of who joins') : t('Role where no line fits')}
         data={data}
         value={otherwise}
-        placeholder="The default role of the workspace"
+        placeholder={t('The default role of the workspace')}
         clearable
         onChange={setOtherwise}
         maw={420}
       />
       <div>
         <Button type="submit" variant="default" loading={busy}>
-          Save the roles
+          {t('Save the roles')}
         </Button>
       </div>
     </form>

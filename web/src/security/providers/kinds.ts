@@ -3,6 +3,7 @@ import type { ComponentType } from 'react';
 import { OpenIdForm } from './OpenIdForm.tsx';
 import { SamlForm } from './SamlForm.tsx';
 import type { Provider, ProviderKind } from './providers.ts';
+import { t } from '../../language/t.ts';
 
 export interface KindFormProps {
   provider: Provider;
@@ -29,9 +30,10 @@ export const KINDS: readonly Kind[] = [
   {
     kind: 'GOOGLE',
     name: 'Google',
-    label: 'Google',
-    steps:
+    label: t('Google'),
+    steps: t(
       'In the Google Cloud console, make an OAuth client of the type “Web application” with the redirect address below.',
+    ),
     icon: IconBrandGoogleFilled,
     Form: OpenIdForm,
     hasCallback: true,
@@ -39,9 +41,10 @@ export const KINDS: readonly Kind[] = [
   {
     kind: 'MICROSOFT',
     name: 'Microsoft',
-    label: 'Microsoft',
-    steps:
+    label: t('Microsoft'),
+    steps: t(
       'In the Entra admin center, register an application with the redirect address below (platform “Web”), and make a client secret.',
+    ),
     icon: IconBrandWindowsFilled,
     Form: OpenIdForm,
     hasCallback: true,
@@ -49,8 +52,8 @@ export const KINDS: readonly Kind[] = [
   {
     kind: 'OIDC',
     name: 'OpenID Connect',
-    label: 'Company login',
-    steps: 'At the provider, register a confidential web client for the code flow with the redirect address below.',
+    label: t('Company login'),
+    steps: t('At the provider, register a confidential web client for the code flow with the redirect address below.'),
     icon: IconFingerprint,
     Form: OpenIdForm,
     hasCallback: true,
@@ -58,8 +61,10 @@ export const KINDS: readonly Kind[] = [
   {
     kind: 'SAML',
     name: 'SAML 2.0',
-    label: 'single sign-on',
-    steps: 'At the provider, add an application with our metadata or the addresses below. Then give its metadata here.',
+    label: t('single sign-on'),
+    steps: t(
+      'At the provider, add an application with our metadata or the addresses below. Then give its metadata here.',
+    ),
     icon: IconShieldLock,
     Form: SamlForm,
     hasCallback: false,

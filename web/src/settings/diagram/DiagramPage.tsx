@@ -27,6 +27,7 @@ import { useDiagram } from './diagramStore.ts';
 import { drawn, edgesOf, nodesOf, relatedTo, type ObjectNode } from './layout.ts';
 import { Markers } from './Markers.tsx';
 import { ObjectCard } from './ObjectCard.tsx';
+import { t } from '../../language/t.ts';
 
 const NODE_TYPES = { object: ObjectCard };
 
@@ -122,12 +123,12 @@ function Diagram({ showsSystem }: { showsSystem: boolean }) {
       nodesFocusable
       edgesFocusable={false}
       defaultEdgeOptions={{ type: 'default' }}
-      aria-label="Diagram of the objects"
+      aria-label={t('Diagram of the objects')}
     >
       <Markers />
       <Background variant={BackgroundVariant.Dots} gap={22} size={1.2} />
       <Controls showInteractive={false} position="bottom-left" />
-      {phone ? null : <MiniMap pannable zoomable position="bottom-right" ariaLabel="Overview" />}
+      {phone ? null : <MiniMap pannable zoomable position="bottom-right" ariaLabel={t('Overview')} />}
     </ReactFlow>
   );
 }
@@ -143,7 +144,7 @@ export function DiagramPage() {
     <SettingsFrame
       actions={
         <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={() => setCreating(true)}>
-          New object
+          {t('New object')}
         </Button>
       }
     >
@@ -151,8 +152,8 @@ export function DiagramPage() {
         <Select
           size="xs"
           className={classes.find}
-          placeholder="Find an object"
-          aria-label="Find an object"
+          placeholder={t('Find an object')}
+          aria-label={t('Find an object')}
           leftSection={<IconSearch size={14} />}
           searchable
           clearable
@@ -164,11 +165,11 @@ export function DiagramPage() {
         />
         <Switch
           size="xs"
-          label="System objects"
+          label={t('System objects')}
           checked={showsSystem}
           onChange={(event) => setShowsSystem(event.currentTarget.checked)}
         />
-        <span className={classes.help}>Drag from the dot of one object to another to relate them</span>
+        <span className={classes.help}>{t('Drag from the dot of one object to another to relate them')}</span>
       </div>
       <div className={classes.canvas}>
         <ReactFlowProvider>

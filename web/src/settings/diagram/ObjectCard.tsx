@@ -7,6 +7,7 @@ import { ObjectIcon } from '../../fields/ObjectIcon.tsx';
 import classes from './diagram.module.css';
 import { useDiagram } from './diagramStore.ts';
 import type { ObjectNode } from './layout.ts';
+import { t } from '../../language/t.ts';
 
 /** An object in the diagram. Its right edge is where a relation begins; the whole card is where one may end. */
 export function ObjectCard({ data, selected }: NodeProps<ObjectNode>) {
@@ -30,7 +31,7 @@ export function ObjectCard({ data, selected }: NodeProps<ObjectNode>) {
               color="gray"
               size="sm"
               className="nodrag"
-              aria-label={`Actions for ${object.labelPlural}`}
+              aria-label={t('Actions for {labelPlural}', { labelPlural: object.labelPlural })}
             >
               <IconDots size={15} />
             </ActionIcon>
@@ -40,13 +41,13 @@ export function ObjectCard({ data, selected }: NodeProps<ObjectNode>) {
               leftSection={<IconPlus size={14} />}
               onClick={() => useDiagram.setState({ panel: { objectId: object.id } })}
             >
-              Add field
+              {t('Add field')}
             </Menu.Item>
             <Menu.Item
               leftSection={<IconPlus size={14} />}
               onClick={() => useDiagram.setState({ panel: { objectId: object.id, preset: { type: 'RELATION' } } })}
             >
-              Add relation
+              {t('Add relation')}
             </Menu.Item>
             <Menu.Item
               leftSection={<IconTable size={14} />}
@@ -54,7 +55,7 @@ export function ObjectCard({ data, selected }: NodeProps<ObjectNode>) {
                 <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} {...props} />
               )}
             >
-              Open table
+              {t('Open table')}
             </Menu.Item>
           </Menu.Dropdown>
         </Menu>
@@ -75,13 +76,13 @@ export function ObjectCard({ data, selected }: NodeProps<ObjectNode>) {
             </li>
           );
         })}
-        {hidden > 0 ? <li className={classes.cardMore}>{hidden} more</li> : null}
+        {hidden > 0 ? <li className={classes.cardMore}>{t('{hidden} more', { hidden })}</li> : null}
       </ul>
       <Handle
         type="source"
         position={Position.Right}
         className={classes.source}
-        title="Drag to another object to relate them"
+        title={t('Drag to another object to relate them')}
       />
     </div>
   );

@@ -5,12 +5,13 @@ import settings from '../settings.module.css';
 import { HistoryDays } from './HistoryDays.tsx';
 import { TrashDays } from './TrashDays.tsx';
 import { WorkspaceName } from './WorkspaceName.tsx';
+import { t } from '../../language/t.ts';
 
 /** What holds for the whole workspace. */
 export function GeneralPage() {
   const keepsWorkspace = useMay('WORKSPACE');
   return (
-    <PeopleFrame label="General">
+    <PeopleFrame label={t('General')}>
       <div className={settings.inner}>
         {keepsWorkspace ? (
           <>
@@ -19,8 +20,8 @@ export function GeneralPage() {
             <HistoryDays />
           </>
         ) : (
-          <Forbidden title="The workspace is not yours to keep">
-            Your role lacks the permission to manage the workspace. Ask an administrator.
+          <Forbidden title={t('The workspace is not yours to keep')}>
+            {t('Your role lacks the permission to manage the workspace. Ask an administrator.')}
           </Forbidden>
         )}
       </div>

@@ -5,6 +5,7 @@ import { toFailure } from '../../api/failure.ts';
 import { useInquiry } from '../useInquiry.ts';
 import classes from './general.module.css';
 import { eventRetention, setEventRetention } from './general.ts';
+import { t } from '../../language/t.ts';
 
 /** How long the histories of records are kept, before the nightly job drops what is older; empty for ever. */
 export function HistoryDays() {
@@ -20,7 +21,7 @@ export function HistoryDays() {
     setError(null);
     try {
       await setEventRetention(days === '' ? null : Number(days));
-      notifications.show({ message: 'Saved.' });
+      notifications.show({ message: t('Saved.') });
       setDraft(null);
       again();
     } catch (cause) {
@@ -31,7 +32,7 @@ export function HistoryDays() {
   };
   return (
     <section className={classes.section} aria-labelledby="general-history">
-      <h2 id="general-history">History</h2>
+      <h2 id="general-history">{t('History')}</h2>
       <form
         className={classes.days}
         onSubmit={(event) => {
@@ -40,9 +41,11 @@ export function HistoryDays() {
         }}
       >
         <NumberInput
-          label="Days that histories are kept"
-          description="Who changed what and when. Empty keeps it for ever; what is older than 90 days is compressed and stays readable."
-          placeholder="For ever"
+          label={t('Days that histories are kept')}
+          description={t(
+            'Who changed what and when. Empty keeps it for ever; what is older than 90 days is compressed and stays readable.',
+          )}
+          placeholder={t('For ever')}
           min={1}
           max={36500}
           allowDecimal={false}
@@ -56,7 +59,7 @@ export function HistoryDays() {
           loading={busy}
           disabled={draft === null || draft === (answer.days ?? '')}
         >
-          {isShorter ? `Drop what is older than ${draft} days` : 'Save'}
+          {isShorter ? t('Drop what is older than {draft} days', { draft }) : t('Save')}
         </Button>
       </form>
     </section>

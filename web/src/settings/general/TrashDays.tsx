@@ -5,6 +5,7 @@ import { toFailure } from '../../api/failure.ts';
 import { useInquiry } from '../useInquiry.ts';
 import classes from './general.module.css';
 import { setTrashDays, trashDays } from './general.ts';
+import { t } from '../../language/t.ts';
 
 /** How long the trash keeps what was deleted, before the nightly job destroys it. */
 export function TrashDays() {
@@ -19,7 +20,7 @@ export function TrashDays() {
     setError(null);
     try {
       await setTrashDays(Number(days));
-      notifications.show({ message: 'Saved.' });
+      notifications.show({ message: t('Saved.') });
       setDraft(null);
       again();
     } catch (cause) {
@@ -30,7 +31,7 @@ export function TrashDays() {
   };
   return (
     <section className={classes.section} aria-labelledby="general-trash">
-      <h2 id="general-trash">Trash</h2>
+      <h2 id="general-trash">{t('Trash')}</h2>
       <form
         className={classes.days}
         onSubmit={(event) => {
@@ -39,8 +40,8 @@ export function TrashDays() {
         }}
       >
         <NumberInput
-          label="Days that deleted records are kept"
-          description="Each night a job destroys what was deleted before. Restoring is not possible after that."
+          label={t('Days that deleted records are kept')}
+          description={t('Each night a job destroys what was deleted before. Restoring is not possible after that.')}
           min={1}
           max={3650}
           allowDecimal={false}
@@ -49,7 +50,7 @@ export function TrashDays() {
           onChange={setDraft}
         />
         <Button type="submit" loading={busy} disabled={draft === null || draft === '' || Number(draft) === answer}>
-          Save
+          {t('Save')}
         </Button>
       </form>
     </section>

@@ -5,6 +5,7 @@ import { toFailure } from '../../api/failure.ts';
 import { useSession } from '../../session/session.ts';
 import classes from './general.module.css';
 import { renameWorkspace } from './general.ts';
+import { t } from '../../language/t.ts';
 
 /** What members read at the top, and others in mails and when they sign in. */
 export function WorkspaceName() {
@@ -23,7 +24,7 @@ export function WorkspaceName() {
       useSession.setState(({ identity }) => ({
         identity: identity && { ...identity, workspace: { ...identity.workspace, name: kept } },
       }));
-      notifications.show({ message: 'The name is saved.' });
+      notifications.show({ message: t('The name is saved.') });
       setDraft(null);
     } catch (cause) {
       const { message, hint } = toFailure(cause);
@@ -33,7 +34,7 @@ export function WorkspaceName() {
   };
   return (
     <section className={classes.section} aria-labelledby="general-name">
-      <h2 id="general-name">Name</h2>
+      <h2 id="general-name">{t('Name')}</h2>
       <form
         className={classes.days}
         onSubmit={(event) => {
@@ -42,8 +43,10 @@ export function WorkspaceName() {
         }}
       >
         <TextInput
-          label="Name of the workspace"
-          description="Members read it at the top, others in mails and when they sign in. The address stays as it is."
+          label={t('Name of the workspace')}
+          description={t(
+            'Members read it at the top, others in mails and when they sign in. The address stays as it is.',
+          )}
           maxLength={100}
           value={name}
           error={error}
@@ -51,7 +54,7 @@ export function WorkspaceName() {
           autoComplete="off"
         />
         <Button type="submit" loading={busy} disabled={name.trim() === '' || name.trim() === workspace.name}>
-          Save
+          {t('Save')}
         </Button>
       </form>
     </section>

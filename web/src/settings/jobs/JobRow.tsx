@@ -6,6 +6,7 @@ import { formatInstant, formatRelative } from '../../model/dates.ts';
 import { STATE_TEXTS, taskText } from './jobText.ts';
 import classes from './jobs.module.css';
 import type { Job } from './jobs.ts';
+import { t } from '../../language/t.ts';
 
 interface JobRowProps {
   job: Job;
@@ -24,18 +25,18 @@ function When({ job }: { job: Job }) {
   if (job.state === 'RUNNING' && job.beganAt !== null)
     return (
       <>
-        began <Time at={job.beganAt} />
+        {t('began')} <Time at={job.beganAt} />
       </>
     );
   if (job.nextAt !== null)
     return (
       <>
-        next <Time at={job.nextAt} />
+        {t('next')} <Time at={job.nextAt} />
       </>
     );
   return (
     <>
-      added <Time at={job.createdAt} />
+      {t('added')} <Time at={job.createdAt} />
     </>
   );
 }
@@ -50,15 +51,16 @@ export function JobRow({ job, showsWorkspace, onRetry, onCancel }: JobRowProps) 
     await work(job);
     setBusy(null);
   };
-  const cancelWord = job.state === 'FAILED' ? 'Dismiss' : job.state === 'RUNNING' ? 'Do not try again' : 'Cancel';
+  const cancelWord =
+    job.state === 'FAILED' ? t('Dismiss') : job.state === 'RUNNING' ? t('Do not try again') : t('Cancel');
   const confirmCancel = () =>
     modals.openConfirmModal({
       title: `${cancelWord}: ${name}`,
       children:
         job.state === 'RUNNING'
-          ? 'It runs to its end. Should it fail, it is not tried again.'
-          : 'It is taken out of the queue, and nothing brings it back.',
-      labels: { confirm: cancelWord, cancel: 'Keep it' },
+          ? t('It runs to its end. Should it fail, it is not tried again.')
+          : t('It is taken out of the queue, and nothing brings it back.'),
+      labels: { confirm: cancelWord, cancel: t('Keep it') },
       confirmProps: { color: 'red' },
       onConfirm: () => void act('cancel', onCancel),
     });
@@ -74,7 +76,7 @@ export function JobRow({ job, showsWorkspace, onRetry, onCancel }: JobRowProps) 
         <IconChevronRight size={15} className={classes.chevron} data-open={isOpen || undefined} aria-hidden />
         <span className={classes.what}>
           <strong>{name}</strong>
-          {showsWorkspace ? <small>{job.workspace ?? 'this server'}</small> : null}
+          {showsWorkspace ? <small>{job.workspace ?? t('this server')}</small> : null}
           {job.error ? <small className={classes.errorLine}>{job.error.split('\n')[0]}</small> : null}
         </span>
         <span className={classes.facts}>
@@ -91,40 +93,38 @@ export function JobRow({ job, showsWorkspace, onRetry, onCancel }: JobRowProps) 
           <div className={classes.details}>
             <dl className={classes.list}>
               <div>
-                <dt>Job</dt>
+                <dt>{t('Job')}</dt>
                 <dd>
                   {job.id} · <code>{job.task}</code>
                 </dd>
               </div>
               <div>
-                <dt>Added</dt>
+                <dt>{t('Added')}</dt>
                 <dd>{formatInstant(job.createdAt)}</dd>
               </div>
               <div>
-                <dt>Attempts</dt>
-                <dd>
-                  {job.attempts} of {job.maxAttempts}
-                </dd>
+                <dt>{t('Attempts')}</dt>
+                <dd>{t('{attempts} of {maxAttempts}', { attempts: job.attempts, maxAttempts: job.maxAttempts })}</dd>
               </div>
               {job.nextAt ? (
                 <div>
-                  <dt>Next</dt>
+                  <dt>{t('Next')}</dt>
                   <dd>{formatInstant(job.nextAt)}</dd>
                 </div>
               ) : null}
             </dl>
             {job.error ? (
-              <pre className={classes.pre} aria-label="Error" tabIndex={0}>
+              <pre className={classes.pre} aria-label={t('Error')} tabIndex={0}>
                 {job.error}
               </pre>
             ) : null}
-            <pre className={classes.pre} aria-label="Payload" tabIndex={0}>
+            <pre className={classes.pre} aria-label={t('Payload')} tabIndex={0}>
               {JSON.stringify(job.payload, null, 2)}
             </pre>
             <div className={classes.actions}>
               {job.state === 'FAILED' || job.state === 'RETRYING' || job.state === 'SCHEDULED' ? (
                 <Button variant="default" loading={busy === 'retry'} onClick={() => void act('retry', onRetry)}>
-                  {job.state === 'SCHEDULED' ? 'Do it now' : 'Try again now'}
+                  {job.state === 'SCHEDULED' ? t('Do it now') : t('Try again now')}
                 </Button>
               ) : null}
               <Button variant="default" loading={busy === 'cancel'} onClick={confirmCancel}>

@@ -4,6 +4,7 @@ import settings from '../settings.module.css';
 import { durationText, scheduleText, taskText } from './jobText.ts';
 import classes from './jobs.module.css';
 import type { Recurring, TaskFigures } from './jobs.ts';
+import { t } from '../../language/t.ts';
 
 /** What became of jobs within a day. */
 export function TaskTable({ tasks }: { tasks: TaskFigures[] }) {
@@ -11,17 +12,17 @@ export function TaskTable({ tasks }: { tasks: TaskFigures[] }) {
   if (busy.length === 0) return null;
   return (
     <section className={classes.section} aria-labelledby="jobs-day">
-      <h2 id="jobs-day">The last 24 hours</h2>
-      <div className={classes.scroll} tabIndex={0} role="group" aria-label="The last 24 hours, by task">
+      <h2 id="jobs-day">{t('The last 24 hours')}</h2>
+      <div className={classes.scroll} tabIndex={0} role="group" aria-label={t('The last 24 hours, by task')}>
         <Table className={settings.table}>
           <Table.Thead>
             <Table.Tr>
-              <Table.Th>Task</Table.Th>
-              <Table.Th className={classes.number}>Done</Table.Th>
-              <Table.Th className={classes.number}>Failed attempts</Table.Th>
-              <Table.Th className={classes.number}>Given up</Table.Th>
-              <Table.Th className={classes.number}>Mean</Table.Th>
-              <Table.Th className={classes.number}>Longest</Table.Th>
+              <Table.Th>{t('Task')}</Table.Th>
+              <Table.Th className={classes.number}>{t('Done')}</Table.Th>
+              <Table.Th className={classes.number}>{t('Failed attempts')}</Table.Th>
+              <Table.Th className={classes.number}>{t('Given up')}</Table.Th>
+              <Table.Th className={classes.number}>{t('Mean')}</Table.Th>
+              <Table.Th className={classes.number}>{t('Longest')}</Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
@@ -46,15 +47,15 @@ export function RecurringTable({ recurring }: { recurring: Recurring[] }) {
   if (recurring.length === 0) return null;
   return (
     <section className={classes.section} aria-labelledby="jobs-recurring">
-      <h2 id="jobs-recurring">Recurring</h2>
-      <div className={classes.scroll} tabIndex={0} role="group" aria-label="Recurring jobs">
+      <h2 id="jobs-recurring">{t('Recurring')}</h2>
+      <div className={classes.scroll} tabIndex={0} role="group" aria-label={t('Recurring jobs')}>
         <Table className={settings.table}>
           <Table.Thead>
             <Table.Tr>
-              <Table.Th>Task</Table.Th>
-              <Table.Th>When</Table.Th>
-              <Table.Th>Last</Table.Th>
-              <Table.Th>Next</Table.Th>
+              <Table.Th>{t('Task')}</Table.Th>
+              <Table.Th>{t('When')}</Table.Th>
+              <Table.Th>{t('Last')}</Table.Th>
+              <Table.Th>{t('Next')}</Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>

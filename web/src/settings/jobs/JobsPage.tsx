@@ -9,7 +9,6 @@ import { useMay } from '../../model/store.ts';
 import { formatRelative } from '../../model/dates.ts';
 import { announceFailure } from '../../records/announce.tsx';
 import { PeopleFrame } from '../people/PeopleFrame.tsx';
-import { count } from '../planText.ts';
 import settings from '../settings.module.css';
 import { useInquiry } from '../useInquiry.ts';
 import { JobRow } from './JobRow.tsx';
@@ -28,6 +27,8 @@ import {
   type JobState,
   type TaskFigures,
 } from './jobs.ts';
+import { t } from '../../language/t.ts';
+import { Trans } from '../../language/Trans.tsx';
 
 const WATCH_MS = 3_000;
 const PAGE = 50;
@@ -71,10 +72,15 @@ export function JobsPage() {
   const act = async (what: 'retry' | 'cancel', ids: string[]) => {
     try {
       const done = await (what === 'retry' ? retryJobs : cancelJobs)(ids, everywhere);
-      const word = what === 'retry' ? 'tried again' : search.state === 'FAILED' ? 'dismissed' : 'cancelled';
-      notifications.show({ message: done === 0 ? 'It is gone already.' : `${count(done, 'job')} ${word}.` });
+      const word = what === 'retry' ? t('tried again') : search.state === 'FAILED' ? 'dismissed' : 'cancelled';
+      notifications.show({
+        message:
+          done === 0
+            ? t('It is gone already.')
+            : t('{done, plural, one {# job {word}.} other {# jobs {word}.}}', { done, word }),
+      });
     } catch (cause) {
-      announceFailure('Nothing was changed', cause);
+      announceFailure(t('Nothing was changed'), cause);
     }
     overview.again();
     list.again();
@@ -82,9 +88,9 @@ export function JobsPage() {
   const shown = list.answer ?? [];
   const dismissAll = () =>
     modals.openConfirmModal({
-      title: `Dismiss ${count(shown.length, 'failed job')}`,
-      children: 'They are taken out of the queue, and nothing brings them back.',
-      labels: { confirm: 'Dismiss', cancel: 'Keep them' },
+      title: t('{count, plural, one {Dismiss # failed job} other {Dismiss # failed jobs}}', { count: shown.length }),
+      children: t('They are taken out of the queue, and nothing brings them back.'),
+      labels: { confirm: t('Dismiss'), cancel: t('Keep them') },
       confirmProps: { color: 'red' },
       onConfirm: () =>
         void act(
@@ -98,15 +104,15 @@ export function JobsPage() {
   ];
   return (
     <PeopleFrame
-      label="Jobs"
+      label={t('Jobs')}
       actions={
         figures?.administersInstance && keepsWorkspace ? (
           <SegmentedControl
             size="xs"
-            aria-label="Whose jobs"
+            aria-label={t('Whose jobs')}
             data={[
-              { value: 'own', label: 'This workspace' },
-              { value: 'all', label: 'All workspaces' },
+              { value: 'own', label: t('This workspace') },
+              { value: 'all', label: t('All workspaces') },
             ]}
             value={everywhere ? 'all' : 'own'}
             onChange={(value) => choose({ all: value === 'all' ? true : undefined })}
@@ -116,8 +122,9 @@ export function JobsPage() {
     >
       <div className={settings.inner}>
         <p className={settings.intro}>
-          What the workers do in the background, what waits, and what could not be done. Failed jobs are tried again
-          later each time; what fails for good stays here for 90 days.
+          {t(
+            'What the workers do in the background, what waits, and what could not be done. Failed jobs are tried again later each time; what fails for good stays here for 90 days.',
+          )}
         </p>
         {failure ? (
           <Alert color="red" role="alert" title={failure.message} mb="md">
@@ -129,23 +136,26 @@ export function JobsPage() {
                 list.again();
               }}
             >
-              Try again
+              {t('Try again')}
             </Button>
           </Alert>
         ) : null}
         {figures && !figures.hasWorker ? (
-          <Alert color="orange" role="status" title="No worker is running" mb="md">
-            Jobs wait until one is. The administrator of this server finds out more with <code>relvar doctor</code>.
+          <Alert color="orange" role="status" title={t('No worker is running')} mb="md">
+            <Trans
+              text={'Jobs wait until one is. The administrator of this server finds out more with {value}.'}
+              values={{ value: <code>relvar doctor</code> }}
+            />
           </Alert>
         ) : null}
         <div className={classes.bar}>
-          <div className={classes.states} role="group" aria-label="State">
+          <div className={classes.states} role="group" aria-label={t('State')}>
             <button
               type="button"
               aria-pressed={search.state === undefined}
               onClick={() => choose({ state: undefined })}
             >
-              All
+              {t('All')}
             </button>
             {JOB_STATES.map((state) => (
               <button
@@ -161,10 +171,10 @@ export function JobsPage() {
           </div>
           <Select
             size="xs"
-            aria-label="Task"
-            placeholder="Any task"
+            aria-label={t('Task')}
+            placeholder={t('Any task')}
             clearable
-            clearButtonProps={{ 'aria-label': 'Any task' }}
+            clearButtonProps={{ 'aria-label': t('Any task') }}
             data={tasks.map((task) => ({ value: task, label: taskText(task) }))}
             value={search.task ?? null}
             onChange={(task) => choose({ task: task ?? undefined })}
@@ -181,10 +191,10 @@ export function JobsPage() {
                 )
               }
             >
-              Try all again
+              {t('Try all again')}
             </Button>
             <Button variant="default" onClick={dismissAll}>
-              Dismiss all
+              {t('Dismiss all')}
             </Button>
           </div>
         ) : null}
@@ -193,13 +203,13 @@ export function JobsPage() {
         ) : shown.length === 0 ? (
           <Message
             icon={<IconCircleCheck size={22} stroke={1.5} />}
-            title={search.state === 'FAILED' ? 'Nothing has failed' : 'Nothing is in the queue'}
+            title={search.state === 'FAILED' ? t('Nothing has failed') : t('Nothing is in the queue')}
           >
-            Jobs come and go within moments; what was done is counted below.
+            {t('Jobs come and go within moments; what was done is counted below.')}
           </Message>
         ) : (
           <>
-            <ul className={classes.jobs} aria-label="Jobs">
+            <ul className={classes.jobs} aria-label={t('Jobs')}>
               {shown.map((job) => (
                 <JobRow
                   key={job.id}
@@ -212,15 +222,21 @@ export function JobsPage() {
             </ul>
             {shown.length >= most && most < MOST_JOBS ? (
               <Button variant="default" mt={10} loading={list.busy} onClick={() => setMost(most + PAGE)}>
-                More
+                {t('More')}
               </Button>
             ) : shown.length >= MOST_JOBS ? (
-              <p className={classes.note}>The newest {MOST_JOBS} are shown. Choose a state or a task to see others.</p>
+              <p className={classes.note}>
+                {t('The newest {mostJobs} are shown. Choose a state or a task to see others.', { mostJobs: MOST_JOBS })}
+              </p>
             ) : null}
           </>
         )}
         {figures?.oldestWaitingAt && inState('WAITING') > 0 ? (
-          <p className={classes.note}>The first that waits was added {formatRelative(figures.oldestWaitingAt)}.</p>
+          <p className={classes.note}>
+            {t('The first that waits was added {oldestWaitingAt}.', {
+              oldestWaitingAt: formatRelative(figures.oldestWaitingAt),
+            })}
+          </p>
         ) : null}
         {figures ? <TaskTable tasks={figures.tasks} /> : null}
         {figures ? <RecurringTable recurring={figures.recurring} /> : null}

@@ -1,31 +1,32 @@
 import type { JobState } from './jobs.ts';
+import { t } from '../../language/t.ts';
 
 const TASKS: { [task: string]: string } = {
-  database_logins__tidy: 'End database logins',
-  events__archive: 'Archive old history',
-  files__purge: 'Remove files that nothing holds',
-  impersonation__end: 'End acting as a member',
-  shares__end: 'End the share of a record',
-  imports__purge: 'Forget old imports',
-  imports__run: 'Import a file',
-  jobs__prune: 'Forget old jobs',
-  mail__purge: 'Forget old mails',
-  mail__send: 'Send a mail',
-  model__online: 'Change a large table',
-  model__purge: 'Drop deleted objects and fields',
-  notifications__assigned: 'Tell who was assigned',
-  notifications__mentioned: 'Tell who was mentioned',
-  notifications__shared: 'Tell with whom was shared',
-  notifications__due: 'Tell what is due',
-  notifications__mail: 'Send notifications by mail',
-  notifications__purge: 'Forget old notifications',
-  oauth__purge: 'Forget old tokens of apps',
-  saml__refresh: 'Read metadata of SAML providers',
-  duplicates__scan: 'Look for duplicates',
-  duplicates__scans: 'Have duplicates looked for',
-  trash__purge: 'Look for old records in the trash',
-  trash__purge_workspace: 'Purge the trash',
-  webhooks__purge: 'Forget old deliveries of webhooks',
+  database_logins__tidy: t('End database logins'),
+  events__archive: t('Archive old history'),
+  files__purge: t('Remove files that nothing holds'),
+  impersonation__end: t('End acting as a member'),
+  shares__end: t('End the share of a record'),
+  imports__purge: t('Forget old imports'),
+  imports__run: t('Import a file'),
+  jobs__prune: t('Forget old jobs'),
+  mail__purge: t('Forget old mails'),
+  mail__send: t('Send a mail'),
+  model__online: t('Change a large table'),
+  model__purge: t('Drop deleted objects and fields'),
+  notifications__assigned: t('Tell who was assigned'),
+  notifications__mentioned: t('Tell who was mentioned'),
+  notifications__shared: t('Tell with whom was shared'),
+  notifications__due: t('Tell what is due'),
+  notifications__mail: t('Send notifications by mail'),
+  notifications__purge: t('Forget old notifications'),
+  oauth__purge: t('Forget old tokens of apps'),
+  saml__refresh: t('Read metadata of SAML providers'),
+  duplicates__scan: t('Look for duplicates'),
+  duplicates__scans: t('Have duplicates looked for'),
+  trash__purge: t('Look for old records in the trash'),
+  trash__purge_workspace: t('Purge the trash'),
+  webhooks__purge: t('Forget old deliveries of webhooks'),
 };
 
 /** What a task does; one that is not known here says so by its name. */
@@ -37,11 +38,11 @@ export function taskText(task: string): string {
 }
 
 export const STATE_TEXTS: { [state in JobState]: string } = {
-  RUNNING: 'Running',
-  WAITING: 'Waiting',
-  SCHEDULED: 'Later',
-  RETRYING: 'Trying again',
-  FAILED: 'Failed',
+  RUNNING: t('Running'),
+  WAITING: t('Waiting'),
+  SCHEDULED: t('Later'),
+  RETRYING: t('Trying again'),
+  FAILED: t('Failed'),
 };
 
 const two = (text: string): string => text.padStart(2, '0');
@@ -50,19 +51,19 @@ const two = (text: string): string => text.padStart(2, '0');
 export function scheduleText(schedule: string): string {
   const [minute = '', hour = '', ...rest] = schedule.split(' ');
   if (rest.join(' ') !== '* * *') return schedule;
-  if (minute === '*' && hour === '*') return 'Each minute';
+  if (minute === '*' && hour === '*') return t('Each minute');
   const every = /^\*\/(\d+)$/.exec(minute)?.[1];
-  if (every !== undefined && hour === '*') return `Every ${every} minutes`;
+  if (every !== undefined && hour === '*') return t('Every {every} minutes', { every });
   if (!/^\d+$/.test(minute)) return schedule;
-  if (hour === '*') return `Each hour at :${two(minute)}`;
-  return /^\d+$/.test(hour) ? `Each day at ${two(hour)}:${two(minute)} UTC` : schedule;
+  if (hour === '*') return t('Each hour at :{minute}', { minute: two(minute) });
+  return /^\d+$/.test(hour) ? t('Each day at {hour}:{minute} UTC', { hour: two(hour), minute: two(minute) }) : schedule;
 }
 
 export function durationText(milliseconds: number | null): string {
   if (milliseconds === null) return '–';
-  if (milliseconds < 1_000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 1_000) return t('{round} ms', { round: Math.round(milliseconds) });
   const seconds = milliseconds / 1_000;
   if (seconds < 90) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
   const minutes = seconds / 60;
-  return minutes < 90 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;
+  return minutes < 90 ? t('{round} min', { round: Math.round(minutes) }) : `${(minutes / 60).toFixed(1)} h`;
 }

@@ -6,11 +6,12 @@ import { beginAnew } from '../../api/leaving.ts';
 import { fetchTokens } from '../../api/refresh.ts';
 import own from './people.module.css';
 import type { Member } from './people.ts';
+import { t } from '../../language/t.ts';
 
 const TIMES = [
-  { value: '15', label: '15 minutes' },
-  { value: '30', label: '30 minutes' },
-  { value: '60', label: 'An hour' },
+  { value: '15', label: t('15 minutes') },
+  { value: '30', label: t('30 minutes') },
+  { value: '60', label: t('An hour') },
 ];
 
 function ActAsMember({ member }: { member: Member }) {
@@ -38,9 +39,9 @@ function ActAsMember({ member }: { member: Member }) {
         </Alert>
       ) : null}
       <Textarea
-        label="Why"
-        description={`${member.name || member.email} is told by mail, and it stands in the audit.`}
-        placeholder="Ticket 4711: an opportunity is missing"
+        label={t('Why')}
+        description={t('{name} is told by mail, and it stands in the audit.', { name: member.name || member.email })}
+        placeholder={t('Ticket 4711: an opportunity is missing')}
         value={reason}
         onChange={(event) => setReason(event.currentTarget.value)}
         autosize
@@ -48,7 +49,7 @@ function ActAsMember({ member }: { member: Member }) {
         data-autofocus
       />
       <Select
-        label="For how long"
+        label={t('For how long')}
         data={TIMES}
         value={minutes}
         onChange={(value) => setMinutes(value ?? '30')}
@@ -56,10 +57,10 @@ function ActAsMember({ member }: { member: Member }) {
       />
       <Group gap={8} justify="flex-end">
         <Button variant="default" onClick={() => modals.closeAll()}>
-          Cancel
+          {t('Cancel')}
         </Button>
         <Button type="submit" loading={busy} disabled={reason.trim().length < 5}>
-          Act as this member
+          {t('Act as this member')}
         </Button>
       </Group>
     </form>
@@ -68,5 +69,8 @@ function ActAsMember({ member }: { member: Member }) {
 
 /** Asks why and for how long, then begins the page anew as the member. */
 export function actAsMember(member: Member): void {
-  modals.open({ title: `Act as ${member.name || member.email}`, children: <ActAsMember member={member} /> });
+  modals.open({
+    title: t('Act as {name}', { name: member.name || member.email }),
+    children: <ActAsMember member={member} />,
+  });
 }

@@ -12,6 +12,8 @@ import { useInquiry } from '../useInquiry.ts';
 import { addDomain, askDomains, checkDomain, checkText, leadTo, removeOwnDomain, type Domain } from './domains.ts';
 import { PeopleFrame } from './PeopleFrame.tsx';
 import classes from './address.module.css';
+import { t } from '../../language/t.ts';
+import { Trans } from '../../language/Trans.tsx';
 
 type Act = (problem: string, work: () => Promise<unknown>) => Promise<void>;
 
@@ -26,11 +28,11 @@ export function AddressPage() {
       .finally(again);
   const leading = answer?.find(({ isPrimary }) => isPrimary);
   return (
-    <PeopleFrame label="Address">
+    <PeopleFrame label={t('Address')}>
       <div className={settings.inner}>
         {!keepsWorkspace ? (
-          <Forbidden title="The address is not yours to keep">
-            Your role lacks the permission to manage the workspace. Ask an administrator.
+          <Forbidden title={t('The address is not yours to keep')}>
+            {t('Your role lacks the permission to manage the workspace. Ask an administrator.')}
           </Forbidden>
         ) : failure ? (
           <Alert color="red" role="alert">
@@ -42,30 +44,41 @@ export function AddressPage() {
           <>
             <section className={classes.section} aria-labelledby="address">
               <h2 className={classes.heading} id="address">
-                Address of the workspace
+                {t('Address of the workspace')}
               </h2>
               <p className={classes.note}>
                 {leading ? (
                   <>
-                    Links in mails lead to <strong>{leading.host}</strong>.
+                    <Trans
+                      text={'Links in mails lead to <0>{host}</0>.'}
+                      values={{ host: leading.host }}
+                      tags={{ 0: <strong /> }}
+                    />
                   </>
                 ) : (
-                  'The workspace is reached where the server puts it. With a domain of your own it is reached there, and links in mails lead there.'
+                  t(
+                    'The workspace is reached where the server puts it. With a domain of your own it is reached there, and links in mails lead there.',
+                  )
                 )}{' '}
-                You are at <strong>{window.location.host}</strong> now.
+                <Trans
+                  text={'You are at <0>{host}</0> now.'}
+                  values={{ host: window.location.host }}
+                  tags={{ 0: <strong /> }}
+                />
               </p>
             </section>
             <section className={classes.section} aria-labelledby="own-domains">
               <h2 className={classes.heading} id="own-domains">
-                Own domains
+                {t('Own domains')}
               </h2>
               {answer.length === 0 ? (
                 <p className={classes.note}>
-                  None yet. Point a name such as crm.acme.com to this server, add it here, and prove by a record in its
-                  DNS that it is yours.
+                  {t(
+                    'None yet. Point a name such as crm.acme.com to this server, add it here, and prove by a record in its DNS that it is yours.',
+                  )}
                 </p>
               ) : (
-                <ul className={classes.domains} aria-label="Own domains">
+                <ul className={classes.domains} aria-label={t('Own domains')}>
                   {answer.map((domain) => (
                     <DomainItem key={domain.id} domain={domain} act={act} again={again} />
                   ))}
@@ -75,16 +88,19 @@ export function AddressPage() {
             </section>
             <section className={classes.section} aria-labelledby="before">
               <h2 className={classes.heading} id="before">
-                What another address changes
+                {t('What another address changes')}
               </h2>
               <ul className={classes.notes}>
-                <li>One signs in anew at each address: a session is for the address that it was begun at.</li>
+                <li>{t('One signs in anew at each address: a session is for the address that it was begun at.')}</li>
                 <li>
-                  Passkeys are made for one address. Make one at the new address, too; whoever has nothing but passkeys
-                  should first set up codes by an app.
+                  {t(
+                    'Passkeys are made for one address. Make one at the new address, too; whoever has nothing but passkeys should first set up codes by an app.',
+                  )}
                 </li>
-                <li>Identity providers and apps must know the new address before they send people back to it.</li>
-                <li>The proxy in front of the server needs a certificate for the domain.</li>
+                <li>
+                  {t('Identity providers and apps must know the new address before they send people back to it.')}
+                </li>
+                <li>{t('The proxy in front of the server needs a certificate for the domain.')}</li>
               </ul>
             </section>
           </>
@@ -106,50 +122,56 @@ function DomainItem({ domain, act, again }: DomainItemProps) {
   const [busy, setBusy] = useState(false);
   const check = async () => {
     setBusy(true);
-    await act(`${host} was not checked`, async () => setOutcome(checkText(await checkDomain(id), host)));
+    await act(t('{host} was not checked', { host }), async () => setOutcome(checkText(await checkDomain(id), host)));
     setBusy(false);
   };
   const remove = () =>
     modals.openConfirmModal({
-      title: `Remove ${host}?`,
+      title: t('Remove {host}?', { host }),
       children:
         provedAt === null
-          ? 'It is not proved yet. To have it later it is added again, with another record.'
-          : `Nothing is answered at ${host} any more, at once: who works there is signed out, and links that lead there are dead. To have it again it is proved anew.${
-              window.location.hostname === host ? ' You are there now.' : ''
-            }`,
-      labels: { confirm: 'Remove', cancel: 'Keep it' },
+          ? t('It is not proved yet. To have it later it is added again, with another record.')
+          : window.location.hostname === host
+            ? t(
+                'Nothing is answered at {host} any more, at once: who works there is signed out, and links that lead there are dead. To have it again it is proved anew. You are there now.',
+                { host },
+              )
+            : t(
+                'Nothing is answered at {host} any more, at once: who works there is signed out, and links that lead there are dead. To have it again it is proved anew.',
+                { host },
+              ),
+      labels: { confirm: t('Remove'), cancel: t('Keep it') },
       confirmProps: { color: 'red' },
-      onConfirm: () => void act(`${host} was not removed`, () => removeOwnDomain(id)),
+      onConfirm: () => void act(t('{host} was not removed', { host }), () => removeOwnDomain(id)),
     });
-  const turn = () => void act(`The address was not changed`, () => leadTo(isPrimary ? null : id)).then(again);
+  const turn = () => void act(t('The address was not changed'), () => leadTo(isPrimary ? null : id)).then(again);
   return (
     <li className={classes.domain} aria-label={host}>
       <Group justify="space-between" gap={8}>
         <Group gap={8}>
           <strong className={classes.host}>{host}</strong>
           <Badge variant="light" color={provedAt ? 'teal' : 'yellow'}>
-            {provedAt ? 'Open' : 'To be proved'}
+            {provedAt ? t('Open') : t('To be proved')}
           </Badge>
-          {isPrimary ? <Badge variant="light">Address of the workspace</Badge> : null}
+          {isPrimary ? <Badge variant="light">{t('Address of the workspace')}</Badge> : null}
         </Group>
         <Group gap={8}>
           {provedAt ? (
             <Button variant="default" onClick={turn}>
-              {isPrimary ? 'Cease to lead here' : 'Lead here'}
+              {isPrimary ? t('Cease to lead here') : t('Lead here')}
             </Button>
           ) : (
             <Button loading={busy} onClick={() => void check()}>
-              Check now
+              {t('Check now')}
             </Button>
           )}
-          <Button variant="default" aria-label={`Remove ${host}`} onClick={remove}>
-            Remove
+          <Button variant="default" aria-label={t('Remove {host}', { host })} onClick={remove}>
+            {t('Remove')}
           </Button>
         </Group>
       </Group>
       {provedAt ? (
-        <p className={classes.note}>Proved {formatRelative(provedAt)}.</p>
+        <p className={classes.note}>{t('Proved {provedAt}.', { provedAt: formatRelative(provedAt) })}</p>
       ) : (
         <Record domain={domain} checkedAt={checkedAt} />
       )}
@@ -165,26 +187,29 @@ function Record({ domain: { record, token }, checkedAt }: { domain: Domain; chec
   return (
     <>
       <p className={classes.note}>
-        Set this TXT record where the DNS of the domain is kept, then check.
-        {checkedAt ? ` Last checked ${formatRelative(checkedAt)}.` : ''}
+        {checkedAt
+          ? t('Set this TXT record where the DNS of the domain is kept, then check. Last checked {checkedAt}.', {
+              checkedAt: formatRelative(checkedAt),
+            })
+          : t('Set this TXT record where the DNS of the domain is kept, then check.')}
       </p>
       <dl className={classes.record}>
-        <dt>Type</dt>
-        <dd>TXT</dd>
+        <dt>{t('Type')}</dt>
+        <dd>{t('TXT')}</dd>
         <dd />
-        <dt>Name</dt>
+        <dt>{t('Name')}</dt>
         <dd>
-          <code aria-label="Name of the record">{record}</code>
+          <code aria-label={t('Name of the record')}>{record}</code>
         </dd>
         <dd>
-          <Copy text={record} label="Copy the name" />
+          <Copy text={record} label={t('Copy the name')} />
         </dd>
-        <dt>Value</dt>
+        <dt>{t('Value')}</dt>
         <dd>
-          <code aria-label="Value of the record">{token}</code>
+          <code aria-label={t('Value of the record')}>{token}</code>
         </dd>
         <dd>
-          <Copy text={token} label="Copy the value" />
+          <Copy text={token} label={t('Copy the value')} />
         </dd>
       </dl>
     </>
@@ -217,7 +242,7 @@ function NewDomain({ again }: { again: () => void }) {
     >
       <TextInput
         className={classes.grow}
-        label="Domain"
+        label={t('Domain')}
         placeholder="crm.acme.com"
         autoCapitalize="none"
         spellCheck={false}
@@ -226,7 +251,7 @@ function NewDomain({ again }: { again: () => void }) {
         onChange={(event) => setHost(event.currentTarget.value)}
       />
       <Button type="submit" variant="default" loading={busy} disabled={host.trim() === ''}>
-        Add
+        {t('Add')}
       </Button>
     </form>
   );

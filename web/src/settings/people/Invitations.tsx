@@ -5,6 +5,7 @@ import lists from '../lists.module.css';
 import type { Act } from '../act.ts';
 import { inviteMembers, resendInvitation, revokeInvitation, type People } from './people.ts';
 import own from './people.module.css';
+import { t } from '../../language/t.ts';
 
 export function Invitations({ people: { invitations, roles, joining }, act }: { people: People; act: Act }) {
   const [text, setText] = useState('');
@@ -16,7 +17,7 @@ export function Invitations({ people: { invitations, roles, joining }, act }: { 
   const invite = async () => {
     setBusy(true);
     const role = roleId ?? joining.defaultRoleId;
-    const worked = await act('Nobody was invited', () => inviteMembers(emails, role));
+    const worked = await act(t('Nobody was invited'), () => inviteMembers(emails, role));
     if (worked) setText('');
     setBusy(false);
   };
@@ -24,7 +25,7 @@ export function Invitations({ people: { invitations, roles, joining }, act }: { 
   return (
     <section aria-labelledby="invitations-heading">
       <h2 id="invitations-heading" className={own.heading}>
-        Invitations
+        {t('Invitations')}
       </h2>
       <form
         className={own.inviteForm}
@@ -34,7 +35,7 @@ export function Invitations({ people: { invitations, roles, joining }, act }: { 
         }}
       >
         <Textarea
-          label="E-mail addresses"
+          label={t('E-mail addresses')}
           placeholder="ada@acme.com, grace@acme.com"
           autosize
           minRows={1}
@@ -43,41 +44,51 @@ export function Invitations({ people: { invitations, roles, joining }, act }: { 
           onChange={(event) => setText(event.currentTarget.value)}
         />
         <Select
-          label="Role"
+          label={t('Role')}
           data={roles.map(({ id, name }) => ({ value: id, label: name }))}
           value={roleId ?? joining.defaultRoleId}
           allowDeselect={false}
           onChange={setRoleId}
         />
         <Button type="submit" size="sm" loading={busy} disabled={emails.length === 0}>
-          {emails.length > 1 ? `Invite ${emails.length} people` : 'Invite'}
+          {emails.length > 1 ? t('Invite {count} people', { count: emails.length }) : t('Invite')}
         </Button>
       </form>
-      <ul className={lists.lines} aria-label="Open invitations">
+      <ul className={lists.lines} aria-label={t('Open invitations')}>
         {invitations.map((invitation) => (
           <li key={invitation.id} className={lists.line} data-inactive={invitation.isExpired || undefined}>
             <div className={lists.main}>
               <strong>{invitation.email}</strong>
               <small>
-                {`${roleName(invitation.roleId) ?? ''} · sent ${formatRelative(invitation.sentAt)} by ${invitation.invitedByName} · `}
-                {invitation.isExpired ? 'expired' : `ends ${formatRelative(invitation.expiresAt)}`}
+                {invitation.isExpired
+                  ? t('{roleId} · sent {sentAt} by {invitedByName} · expired', {
+                      roleId: roleName(invitation.roleId) ?? '',
+                      sentAt: formatRelative(invitation.sentAt),
+                      invitedByName: invitation.invitedByName,
+                    })
+                  : t('{roleId} · sent {sentAt} by {invitedByName} · ends {expiresAt}', {
+                      roleId: roleName(invitation.roleId) ?? '',
+                      sentAt: formatRelative(invitation.sentAt),
+                      invitedByName: invitation.invitedByName,
+                      expiresAt: formatRelative(invitation.expiresAt),
+                    })}
               </small>
             </div>
             <Group gap={4} wrap="nowrap">
               <Button
                 variant="subtle"
-                aria-label={`Send the invitation to ${invitation.email} again`}
-                onClick={() => void act('The invitation was not sent again', () => resendInvitation(invitation.id))}
+                aria-label={t('Send the invitation to {email} again', { email: invitation.email })}
+                onClick={() => void act(t('The invitation was not sent again'), () => resendInvitation(invitation.id))}
               >
-                Send again
+                {t('Send again')}
               </Button>
               <Button
                 variant="subtle"
                 color="red"
-                aria-label={`Revoke the invitation to ${invitation.email}`}
-                onClick={() => void act('The invitation was not revoked', () => revokeInvitation(invitation.id))}
+                aria-label={t('Revoke the invitation to {email}', { email: invitation.email })}
+                onClick={() => void act(t('The invitation was not revoked'), () => revokeInvitation(invitation.id))}
               >
-                Revoke
+                {t('Revoke')}
               </Button>
             </Group>
           </li>

@@ -11,22 +11,23 @@ import { actAsMember } from './ActAsMember.tsx';
 import type { Act } from '../act.ts';
 import { removeMember, setMemberActive, setMemberRole, type Member, type People } from './people.ts';
 import own from './people.module.css';
+import { t } from '../../language/t.ts';
 
 export function MemberTable({ people: { members, roles, mayAct }, act }: { people: People; act: Act }) {
   const options = useEntrance();
   return (
     <section aria-labelledby="members-heading">
       <h2 id="members-heading" className={own.heading}>
-        Members
+        {t('Members')}
       </h2>
       <Table className={classes.table} aria-labelledby="members-heading">
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>Member</Table.Th>
-            <Table.Th>Role</Table.Th>
-            <Table.Th className={classes.wideOnly}>Last seen</Table.Th>
+            <Table.Th>{t('Member')}</Table.Th>
+            <Table.Th>{t('Role')}</Table.Th>
+            <Table.Th className={classes.wideOnly}>{t('Last seen')}</Table.Th>
             <Table.Th>
-              <span className="visually-hidden">Actions</span>
+              <span className="visually-hidden">{t('Actions')}</span>
             </Table.Th>
           </Table.Tr>
         </Table.Thead>
@@ -42,13 +43,19 @@ export function MemberTable({ people: { members, roles, mayAct }, act }: { peopl
                   )}
                   <span className={own.lines}>
                     <strong>
-                      {member.name || member.email}
-                      {member.isMe ? ' (you)' : ''}
+                      {member.isMe
+                        ? t('{name} (you)', { name: member.name || member.email })
+                        : `${member.name || member.email}`}
                     </strong>
                     <small>
                       <EmailAddress address={member.email} />
-                      {member.isEmailVerified || !options?.mustProveEmail ? '' : ', not confirmed'}
-                      {member.isActive ? '' : ' · deactivated'}
+                      {member.isEmailVerified || !options?.mustProveEmail
+                        ? member.isActive
+                          ? ''
+                          : t(' · deactivated')
+                        : member.isActive
+                          ? t(', not confirmed')
+                          : t(', not confirmed · deactivated')}
                     </small>
                   </span>
                 </span>
@@ -56,19 +63,19 @@ export function MemberTable({ people: { members, roles, mayAct }, act }: { peopl
               <Table.Td>
                 <Select
                   className={own.role}
-                  aria-label={`Role of ${member.name || member.email}`}
+                  aria-label={t('Role of {name}', { name: member.name || member.email })}
                   data={roles.map(({ id, name }) => ({ value: id, label: name }))}
                   value={member.roleId}
                   allowDeselect={false}
                   comboboxProps={{ width: 200, position: 'bottom-start' }}
                   onChange={(roleId) => {
                     if (roleId && roleId !== member.roleId)
-                      void act('The role was not changed', () => setMemberRole(member.id, roleId));
+                      void act(t('The role was not changed'), () => setMemberRole(member.id, roleId));
                   }}
                 />
               </Table.Td>
               <Table.Td className={classes.wideOnly}>
-                {member.lastSeenAt ? formatRelative(member.lastSeenAt) : 'Never'}
+                {member.lastSeenAt ? formatRelative(member.lastSeenAt) : t('Never')}
               </Table.Td>
               <Table.Td align="right">
                 <MemberMenu member={member} act={act} mayActAs={mayAct && member.isActive && !member.isMe} />
@@ -97,54 +104,62 @@ function MemberMenu({ member, act, mayActAs }: { member: Member; act: Act; mayAc
   const name = member.name || member.email;
   const deactivate = () =>
     modals.openConfirmModal({
-      title: `Deactivate ${name}?`,
-      children: `${name} is signed out everywhere and cannot enter any more. Records go on naming ${name}, and you can reactivate the member at any time.`,
-      labels: { confirm: 'Deactivate', cancel: 'Cancel' },
-      onConfirm: () => void act(`${name} was not deactivated`, () => setMemberActive(member.id, false)),
+      title: t('Deactivate {name}?', { name }),
+      children: t(
+        '{name} is signed out everywhere and cannot enter any more. Records go on naming {name}, and you can reactivate the member at any time.',
+        { name },
+      ),
+      labels: { confirm: t('Deactivate'), cancel: t('Cancel') },
+      onConfirm: () => void act(t('{name} was not deactivated', { name }), () => setMemberActive(member.id, false)),
     });
   const remove = () =>
     modals.openConfirmModal({
-      title: `Remove ${name} from the workspace?`,
-      children: `What ${name} wrote stays. Records that name ${name} as owner or assignee will name nobody. Views of ${name}’s own go to those who keep the views for everybody. To keep all of that, deactivate the member instead.`,
-      labels: { confirm: 'Remove', cancel: 'Cancel' },
+      title: t('Remove {name} from the workspace?', { name }),
+      children: t(
+        'What {name} wrote stays. Records that name {name} as owner or assignee will name nobody. Views of {name}’s own go to those who keep the views for everybody. To keep all of that, deactivate the member instead.',
+        { name },
+      ),
+      labels: { confirm: t('Remove'), cancel: t('Cancel') },
       confirmProps: { color: 'red' },
-      onConfirm: () => void act(`${name} was not removed`, () => removeMember(member.id)),
+      onConfirm: () => void act(t('{name} was not removed', { name }), () => removeMember(member.id)),
     });
   return (
     <Menu position="bottom-end">
       <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" aria-label={`Actions for ${name}`}>
+        <ActionIcon variant="subtle" color="gray" aria-label={t('Actions for {name}', { name })}>
           <IconDots size={16} />
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
         {mayActAs ? (
           <Menu.Item leftSection={<IconUserScan size={15} />} onClick={() => actAsMember(member)}>
-            Act as this member…
+            {t('Act as this member…')}
           </Menu.Item>
         ) : null}
         {member.isActive && !member.isMe && may('ROLES') ? (
           <Menu.Item
             leftSection={<IconEye size={15} />}
-            onClick={() => void act(`Relvar is not shown as to ${name}`, () => seeAs({ memberId: member.id }))}
+            onClick={() =>
+              void act(t('Relvar is not shown as to {name}', { name }), () => seeAs({ memberId: member.id }))
+            }
           >
-            See as {name}
+            {t('See as {name}', { name })}
           </Menu.Item>
         ) : null}
         {member.isActive ? (
           <Menu.Item leftSection={<IconLock size={15} />} onClick={deactivate}>
-            Deactivate
+            {t('Deactivate')}
           </Menu.Item>
         ) : (
           <Menu.Item
             leftSection={<IconLockOpen size={15} />}
-            onClick={() => void act(`${name} was not reactivated`, () => setMemberActive(member.id, true))}
+            onClick={() => void act(t('{name} was not reactivated', { name }), () => setMemberActive(member.id, true))}
           >
-            Reactivate
+            {t('Reactivate')}
           </Menu.Item>
         )}
         <Menu.Item color="red" leftSection={<IconUserMinus size={15} />} onClick={remove}>
-          Remove
+          {t('Remove')}
         </Menu.Item>
       </Menu.Dropdown>
     </Menu>

@@ -7,12 +7,13 @@ import { MemberTable } from './MemberTable.tsx';
 import { askPeople } from './people.ts';
 import { PeopleFrame } from './PeopleFrame.tsx';
 import { WaysToJoin } from './WaysToJoin.tsx';
+import { t } from '../../language/t.ts';
 
 export function MembersPage() {
   const { answer, failure, again } = useInquiry('people', askPeople);
   const act = makeAct(again);
   return (
-    <PeopleFrame label="Members">
+    <PeopleFrame label={t('Members')}>
       <div className={classes.inner}>
         {failure ? (
           <Alert color="red" role="alert" title={failure.message}>

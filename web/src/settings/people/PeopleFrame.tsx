@@ -16,17 +16,18 @@ import { useProfile } from '../../session/profile.ts';
 import classes from '../frame.module.css';
 import { PlanDialog } from '../PlanDialog.tsx';
 import page from '../settings.module.css';
+import { t } from '../../language/t.ts';
 
 const SECTIONS = [
-  { to: '/settings/profile', label: 'Your profile', icon: IconUserCircle },
-  { to: '/settings/notifications', label: 'Notifications', icon: IconBell },
-  { to: '/settings/general', label: 'General', icon: IconAdjustments },
-  { to: '/settings/members', label: 'Members', icon: IconUsers },
-  { to: '/settings/teams', label: 'Teams', icon: IconUsersGroup },
-  { to: '/settings/roles', label: 'Roles', icon: IconUserShield },
-  { to: '/settings/address', label: 'Address', icon: IconWorld },
-  { to: '/settings/imports', label: 'Imports', icon: IconFileImport },
-  { to: '/settings/jobs', label: 'Jobs', icon: IconChecklist },
+  { to: '/settings/profile', label: t('Your profile'), icon: IconUserCircle },
+  { to: '/settings/notifications', label: t('Notifications'), icon: IconBell },
+  { to: '/settings/general', label: t('General'), icon: IconAdjustments },
+  { to: '/settings/members', label: t('Members'), icon: IconUsers },
+  { to: '/settings/teams', label: t('Teams'), icon: IconUsersGroup },
+  { to: '/settings/roles', label: t('Roles'), icon: IconUserShield },
+  { to: '/settings/address', label: t('Address'), icon: IconWorld },
+  { to: '/settings/imports', label: t('Imports'), icon: IconFileImport },
+  { to: '/settings/jobs', label: t('Jobs'), icon: IconChecklist },
 ] as const;
 
 interface PeopleFrameProps {
@@ -58,9 +59,9 @@ export function PeopleFrame({ label, actions, children }: PeopleFrameProps) {
       <header className={classes.header}>
         <h1 className={classes.title}>
           <IconUsers size={18} stroke={1.75} aria-hidden />
-          Workspace
+          {t('Workspace')}
         </h1>
-        <nav className={classes.sections} aria-label="Workspace">
+        <nav className={classes.sections} aria-label={t('Workspace')}>
           {SECTIONS.filter(({ to }) => isOpen[to]).map(({ to, label: name, icon: SectionIcon }) => (
             <Link key={to} to={to} className={classes.section}>
               <SectionIcon size={15} stroke={1.75} aria-hidden />

@@ -26,21 +26,31 @@ import { languages, timeZones } from './languages.ts';
 import own from './people.module.css';
 import { PeopleFrame } from './PeopleFrame.tsx';
 import { shrink } from './picture.ts';
+import { t } from '../../language/t.ts';
 
 /** What stands for "as the language does" is shown as it comes out. */
 const dates = () => [
-  { value: 'SYSTEM', label: `As the language does${example('dateFormat', () => formatDay('2026-03-29'))}` },
-  { value: 'DAY_FIRST', label: 'Day first: 29 Mar 2026' },
-  { value: 'MONTH_FIRST', label: 'Month first: Mar 29, 2026' },
-  { value: 'YEAR_FIRST', label: 'Year first: 2026-03-29' },
+  {
+    value: 'SYSTEM',
+    label: t('As the language does{example}', { example: example('dateFormat', () => formatDay('2026-03-29')) }),
+  },
+  { value: 'DAY_FIRST', label: t('Day first: 29 Mar 2026') },
+  { value: 'MONTH_FIRST', label: t('Month first: Mar 29, 2026') },
+  { value: 'YEAR_FIRST', label: t('Year first: 2026-03-29') },
 ];
 const times = () => [
-  { value: 'SYSTEM', label: `As the language does${example('timeFormat', () => timeOfDay('15:05'))}` },
-  { value: 'HOUR_24', label: '24 hours: 15:05' },
-  { value: 'HOUR_12', label: '12 hours: 3:05 PM' },
+  {
+    value: 'SYSTEM',
+    label: t('As the language does{example}', { example: example('timeFormat', () => timeOfDay('15:05')) }),
+  },
+  { value: 'HOUR_24', label: t('24 hours: 15:05') },
+  { value: 'HOUR_12', label: t('12 hours: 3:05 PM') },
 ];
 const numbers = () => [
-  { value: 'SYSTEM', label: `As the language does${example('numberFormat', () => withSigns('1,234.5'))}` },
+  {
+    value: 'SYSTEM',
+    label: t('As the language does{example}', { example: example('numberFormat', () => withSigns('1,234.5')) }),
+  },
   { value: 'COMMAS_AND_DOT', label: '1,234.5' },
   { value: 'SPACES_AND_COMMA', label: '1 234,5' },
   { value: 'DOTS_AND_COMMA', label: '1.234,5' },
@@ -49,15 +59,15 @@ const numbers = () => [
 const example = (format: 'dateFormat' | 'timeFormat' | 'numberFormat', write: () => string): string =>
   formats()[format] === 'SYSTEM' ? `: ${write()}` : '';
 const SCHEMES = [
-  { value: 'auto', label: 'As the system' },
-  { value: 'light', label: 'Light' },
-  { value: 'dark', label: 'Dark' },
+  { value: 'auto', label: t('As the system') },
+  { value: 'light', label: t('Light') },
+  { value: 'dark', label: t('Dark') },
 ];
 
 export function ProfilePage() {
   const profile = useProfile((state) => state.profile);
   return (
-    <PeopleFrame label="Your profile">
+    <PeopleFrame label={t('Your profile')}>
       <div className={classes.narrow}>
         {profile ? (
           <>
@@ -66,7 +76,7 @@ export function ProfilePage() {
             <HowYouRead profile={profile} />
           </>
         ) : (
-          <Alert>Only members have a profile.</Alert>
+          <Alert>{t('Only members have a profile.')}</Alert>
         )}
       </div>
     </PeopleFrame>
@@ -83,30 +93,30 @@ function WhoYouAre({ profile }: { profile: Profile }) {
   const save = async () => {
     await saveProfile({ firstName, lastName });
     await resumeSession();
-    notifications.show({ message: 'Your name is saved.' });
+    notifications.show({ message: t('Your name is saved.') });
   };
   const choose = (file: File | null) => {
-    if (file) attempt('The picture was not saved', async () => savePhoto(await shrink(file)));
+    if (file) attempt(t('The picture was not saved'), async () => savePhoto(await shrink(file)));
   };
   return (
     <section className={classes.section} aria-labelledby="who-heading">
-      <h2 id="who-heading">Who you are</h2>
+      <h2 id="who-heading">{t('Who you are')}</h2>
       <Group gap={14}>
         {profile.avatarUrl ? (
-          <img src={profile.avatarUrl} alt="Your picture" className={own.portrait} />
+          <img src={profile.avatarUrl} alt={t('Your picture')} className={own.portrait} />
         ) : (
           <Avatar label={name} seed={profile.memberId} size={64} round />
         )}
         <FileButton accept="image/png,image/jpeg,image/webp" onChange={choose}>
           {(props) => (
             <Button variant="default" {...props}>
-              Choose a picture
+              {t('Choose a picture')}
             </Button>
           )}
         </FileButton>
         {profile.avatarUrl ? (
-          <Button variant="subtle" color="red" onClick={() => attempt('The picture stays', () => savePhoto(null))}>
-            Remove
+          <Button variant="subtle" color="red" onClick={() => attempt(t('The picture stays'), () => savePhoto(null))}>
+            {t('Remove')}
           </Button>
         ) : null}
       </Group>
@@ -114,17 +124,17 @@ function WhoYouAre({ profile }: { profile: Profile }) {
         className={own.pair}
         onSubmit={(event) => {
           event.preventDefault();
-          attempt('Your name was not saved', save);
+          attempt(t('Your name was not saved'), save);
         }}
       >
         <TextInput
-          label="First name"
+          label={t('First name')}
           autoComplete="given-name"
           value={firstName}
           onChange={(event) => setFirstName(event.currentTarget.value)}
         />
         <TextInput
-          label="Last name"
+          label={t('Last name')}
           autoComplete="family-name"
           value={lastName}
           onChange={(event) => setLastName(event.currentTarget.value)}
@@ -135,7 +145,7 @@ function WhoYouAre({ profile }: { profile: Profile }) {
           className={classes.start}
           disabled={firstName === profile.firstName && lastName === profile.lastName}
         >
-          Save the name
+          {t('Save the name')}
         </Button>
       </form>
     </section>
@@ -156,14 +166,16 @@ function EmailAddress({ email }: { email: string }) {
   };
   const submit = async () => {
     if (hasPassword) await run(() => change({ password }));
-    else askProof('Change the e-mail address', 'Send the link', change);
+    else askProof(t('Change the e-mail address'), t('Send the link'), change);
   };
   return (
     <section className={classes.section} aria-labelledby="email-heading">
-      <h2 id="email-heading">E-mail address</h2>
-      <p
-        className={own.note}
-      >{`You sign in with ${email}. A new address holds once you have followed the link that we send there.`}</p>
+      <h2 id="email-heading">{t('E-mail address')}</h2>
+      <p className={own.note}>
+        {t('You sign in with {email}. A new address holds once you have followed the link that we send there.', {
+          email,
+        })}
+      </p>
       {problem ? (
         <Alert color="red" role="alert" title={problem.message}>
           {problem.hint}
@@ -171,7 +183,7 @@ function EmailAddress({ email }: { email: string }) {
       ) : null}
       {sentTo ? (
         <p role="status" className={own.note}>
-          {`If nobody else has it, a link is on its way to ${sentTo}.`}
+          {t('If nobody else has it, a link is on its way to {sentTo}.', { sentTo })}
         </p>
       ) : null}
       <form
@@ -182,7 +194,7 @@ function EmailAddress({ email }: { email: string }) {
         }}
       >
         <TextInput
-          label="New address"
+          label={t('New address')}
           type="email"
           autoComplete="email"
           value={newEmail}
@@ -190,7 +202,7 @@ function EmailAddress({ email }: { email: string }) {
         />
         {hasPassword ? (
           <PasswordInput
-            label="Your password"
+            label={t('Your password')}
             autoComplete="current-password"
             value={password}
             onChange={(event) => setPassword(event.currentTarget.value)}
@@ -204,7 +216,7 @@ function EmailAddress({ email }: { email: string }) {
           loading={busy}
           disabled={!newEmail.includes('@') || (hasPassword && password === '')}
         >
-          Send the link
+          {t('Send the link')}
         </Button>
       </form>
     </section>
@@ -213,12 +225,12 @@ function EmailAddress({ email }: { email: string }) {
 
 function HowYouRead({ profile }: { profile: Profile }) {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const save = (values: Partial<Profile>) => attempt('This was not saved', () => saveProfile(values));
+  const save = (values: Partial<Profile>) => attempt(t('This was not saved'), () => saveProfile(values));
   return (
     <section className={classes.section} aria-labelledby="read-heading">
-      <h2 id="read-heading">How you read</h2>
+      <h2 id="read-heading">{t('How you read')}</h2>
       <Select
-        label="Appearance"
+        label={t('Appearance')}
         data={SCHEMES}
         value={colorScheme}
         allowDeselect={false}
@@ -229,8 +241,10 @@ function HowYouRead({ profile }: { profile: Profile }) {
         }}
       />
       <Select
-        label="Language"
-        description="Dates, times and numbers are written as in this language, in mails, too. Relvar itself speaks English."
+        label={t('Language')}
+        description={t(
+          'Dates, times and numbers are written as in this language, in mails, too. Relvar itself speaks English.',
+        )}
         data={languages(profile.locale)}
         value={profile.locale}
         searchable
@@ -238,8 +252,10 @@ function HowYouRead({ profile }: { profile: Profile }) {
         onChange={(value) => save({ locale: value ?? profile.locale })}
       />
       <Select
-        label="Time zone"
-        description={`It is ${formatInstant(new Date().toISOString())} there. A date without a time is the same everywhere.`}
+        label={t('Time zone')}
+        description={t('It is {instant} there. A date without a time is the same everywhere.', {
+          instant: formatInstant(new Date().toISOString()),
+        })}
         data={timeZones(profile.timeZone)}
         value={profile.timeZone}
         searchable
@@ -248,21 +264,21 @@ function HowYouRead({ profile }: { profile: Profile }) {
         onChange={(value) => save({ timeZone: value ?? profile.timeZone })}
       />
       <Select
-        label="Dates"
+        label={t('Dates')}
         data={dates()}
         value={profile.dateFormat}
         allowDeselect={false}
         onChange={(value) => save({ dateFormat: value as Profile['dateFormat'] })}
       />
       <Select
-        label="Times"
+        label={t('Times')}
         data={times()}
         value={profile.timeFormat}
         allowDeselect={false}
         onChange={(value) => save({ timeFormat: value as Profile['timeFormat'] })}
       />
       <Select
-        label="Numbers"
+        label={t('Numbers')}
         data={numbers()}
         value={profile.numberFormat}
         allowDeselect={false}

@@ -1,5 +1,6 @@
 import { fetchJson } from '../../api/failure.ts';
 import { ask, perform } from '../../model/calls.ts';
+import { t } from '../../language/t.ts';
 
 export interface Domain {
   id: string;
@@ -35,10 +36,10 @@ export function toAscii(text: string): string {
 }
 
 export function checkText({ isProved, isFound, texts, problem }: DomainCheck, host: string): string {
-  if (isProved && isFound) return `${host} is proved and open.`;
-  if (isProved) return `${host} is open. The record is not there any more, which changes nothing.`;
-  if (problem === 'NO_ANSWER') return 'The DNS did not answer. Try again in a minute.';
+  if (isProved && isFound) return t('{host} is proved and open.', { host });
+  if (isProved) return t('{host} is open. The record is not there any more, which changes nothing.', { host });
+  if (problem === 'NO_ANSWER') return t('The DNS did not answer. Try again in a minute.');
   if (problem === 'NO_RECORD' || texts.length === 0)
-    return 'There is no such record yet. It may take some minutes until one that you have just set is seen.';
-  return `The record says something else: ${texts.join(', ')}`;
+    return t('There is no such record yet. It may take some minutes until one that you have just set is seen.');
+  return t('The record says something else: {texts}', { texts: texts.join(', ') });
 }

@@ -1,13 +1,15 @@
+import { t } from '../../language/t.ts';
+
 interface Choice {
   value: string;
   label: string;
 }
 
 /** The languages and regions that people write dates and numbers in; a browser offers those that it knows. */
-const TAGS =
-  'en en-GB en-US en-AU en-CA en-IE en-IN en-NZ en-ZA ar ar-AE ar-EG ar-SA bg bn ca cs cy da de de-AT de-CH el es es-AR es-CL es-CO es-MX et eu ' +
-  'fa fi fr fr-BE fr-CA fr-CH ga gl gu he hi hr hu hy id is it it-CH ja ka kk km ko lt lv mk mr ms nb nl nl-BE pa pl pt pt-BR ro ru sk sl sq sr ' +
-  'sv sw ta te th tr uk ur uz vi zh-CN zh-HK zh-TW';
+const TAGS = // no text
+  t(
+    'en en-GB en-US en-AU en-CA en-IE en-IN en-NZ en-ZA ar ar-AE ar-EG ar-SA bg bn ca cs cy da de de-AT de-CH el es es-AR es-CL es-CO es-MX et eu fa fi fr fr-BE fr-CA fr-CH ga gl gu he hi hr hu hy id is it it-CH ja ka kk km ko lt lv mk mr ms nb nl nl-BE pa pl pt pt-BR ro ru sk sl sq sr sv sw ta te th tr uk ur uz vi zh-CN zh-HK zh-TW',
+  );
 
 /** In their own words, and in English for who looks for one by that; also the present one, whichever it is. */
 export function languages(present: string): Choice[] {
@@ -23,7 +25,7 @@ export function languages(present: string): Choice[] {
 export function timeZones(present: string): Choice[] {
   const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
   return [
-    { value: 'system', label: `That of the device (${timeZone.replaceAll('_', ' ')})` },
+    { value: 'system', label: t('That of the device ({timeZone})', { timeZone: timeZone.replaceAll('_', ' ') }) },
     ...[...new Set([...(present === 'system' ? [] : [present]), 'UTC', ...Intl.supportedValuesOf('timeZone')])]
       .toSorted()
       .map((zone) => ({ value: zone, label: zone.replaceAll('_', ' ') })),

@@ -1,3 +1,5 @@
+import { t } from '../../language/t.ts';
+
 const SIDE = 256;
 
 /** The middle of a picture, small and square: what is stored is what is shown. */
@@ -8,7 +10,7 @@ export async function shrink(file: File): Promise<{ mediaType: string; contentBa
   canvas.width = SIDE;
   canvas.height = SIDE;
   const context = canvas.getContext('2d');
-  if (!context) throw new Error('This browser cannot draw pictures.');
+  if (!context) throw new Error(t('This browser cannot draw pictures.'));
   context.drawImage(image, (image.width - side) / 2, (image.height - side) / 2, side, side, 0, 0, SIDE, SIDE);
   image.close();
   const url = canvas.toDataURL('image/jpeg', 0.85);

@@ -6,13 +6,15 @@ import { objectById, visibleFields } from '../../model/lookup.ts';
 import { useWholeModel } from '../../model/store.ts';
 import classes from './roles.module.css';
 import { useInquiry } from '../useInquiry.ts';
+import { t } from '../../language/t.ts';
+import { Trans } from '../../language/Trans.tsx';
 
 const ACTIONS: { value: AccessAction; label: string }[] = [
-  { value: 'READ', label: 'Read' },
-  { value: 'CREATE', label: 'Create' },
-  { value: 'UPDATE', label: 'Update' },
+  { value: 'READ', label: t('Read') },
+  { value: 'CREATE', label: t('Create') },
+  { value: 'UPDATE', label: t('Update') },
   { value: 'DELETE', label: 'Delete' },
-  { value: 'DESTROY', label: 'Destroy' },
+  { value: 'DESTROY', label: t('Destroy') },
 ];
 
 interface ExplainAccessProps {
@@ -50,7 +52,7 @@ export function ExplainAccess({ roleId = null, memberId = null, objectId, record
       <Group gap={8} align="flex-end">
         {objectId ? null : (
           <Select
-            label="Object"
+            label={t('Object')}
             flex="1 1 140px"
             allowDeselect={false}
             searchable
@@ -64,7 +66,7 @@ export function ExplainAccess({ roleId = null, memberId = null, objectId, record
           />
         )}
         <Select
-          label="Action"
+          label={t('Action')}
           flex="1 1 110px"
           allowDeselect={false}
           data={recordId ? ACTIONS.filter((each) => each.value !== 'CREATE') : ACTIONS}
@@ -72,9 +74,9 @@ export function ExplainAccess({ roleId = null, memberId = null, objectId, record
           onChange={(value) => value && setAction(value as AccessAction)}
         />
         <Select
-          label="Field"
+          label={t('Field')}
           flex="1 1 140px"
-          placeholder="All of it"
+          placeholder={t('All of it')}
           clearable
           searchable
           disabled={action !== 'READ' && action !== 'UPDATE'}
@@ -88,21 +90,33 @@ export function ExplainAccess({ roleId = null, memberId = null, objectId, record
           {failure.message} {failure.hint}
         </Alert>
       ) : answer ? (
-        <div role="status" aria-label="Explanation">
+        <div role="status" aria-label={t('Explanation')}>
           <Alert color={answer.allowed ? 'green' : 'red'} mt={14} py={8}>
-            <strong>{answer.allowed ? 'Allowed' : 'Not allowed'}</strong> by the role {answer.role}.
+            {answer.allowed ? (
+              <Trans
+                text={'<0>Allowed</0> by the role {role}.'}
+                values={{ role: answer.role }}
+                tags={{ 0: <strong /> }}
+              />
+            ) : (
+              <Trans
+                text={'<0>Not allowed</0> by the role {role}.'}
+                values={{ role: answer.role }}
+                tags={{ 0: <strong /> }}
+              />
+            )}
           </Alert>
           <ul className={classes.reasons}>
             {answer.reasons.map((reason, index) => (
               <li key={index}>
                 {reason.allows ? (
-                  <IconCheck size={15} color="var(--rv-ink-green)" aria-label="Allows" />
+                  <IconCheck size={15} color="var(--rv-ink-green)" aria-label={t('Allows')} />
                 ) : (
-                  <IconX size={15} color="var(--rv-ink-red)" aria-label="Denies" />
+                  <IconX size={15} color="var(--rv-ink-red)" aria-label={t('Denies')} />
                 )}
                 <span>
                   {reason.text}
-                  {reason.isIncluded ? <small>by the included role {reason.role}</small> : null}
+                  {reason.isIncluded ? <small>{t('by the included role {role}', { role: reason.role })}</small> : null}
                 </span>
               </li>
             ))}

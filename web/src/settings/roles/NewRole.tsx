@@ -7,21 +7,22 @@ import { proposeChanges } from '../planStore.ts';
 import classes from '../settings.module.css';
 import { changesOf, draftOf, EMPTY_ROLE, READING_ROLE } from './roleDraft.ts';
 import { askRoles, createOwnRecordsRole, type Roles } from './roles.ts';
+import { t } from '../../language/t.ts';
 
 type Start = 'BLANK' | 'COPY' | 'READ' | 'OWN';
 
 const STARTS: { value: Start; label: string; description: string }[] = [
-  { value: 'BLANK', label: 'Blank', description: 'May do nothing until you say what.' },
-  { value: 'COPY', label: 'Copy of a role', description: 'Begins with all that another role may do.' },
+  { value: 'BLANK', label: t('Blank'), description: t('May do nothing until you say what.') },
+  { value: 'COPY', label: t('Copy of a role'), description: t('Begins with all that another role may do.') },
   {
     value: 'READ',
-    label: 'Read-only',
-    description: 'Reads all records, also of objects that are made later, and changes none.',
+    label: t('Read-only'),
+    description: t('Reads all records, also of objects that are made later, and changes none.'),
   },
   {
     value: 'OWN',
-    label: 'Own records only',
-    description: 'Sees, changes and deletes the records that a member made, or that name the member.',
+    label: t('Own records only'),
+    description: t('Sees, changes and deletes the records that a member made, or that name the member.'),
   },
 ];
 
@@ -51,8 +52,8 @@ export function NewRole({ all, onClose, copyOf }: { all: Roles; onClose: () => v
           ? { ...draftOf(all, source), permissions: all.flags.map((each) => each.flag) }
           : draftOf(all, source);
       if (
-        await proposeChanges(`New role “${wanted}”`, changesOf(all, id, { ...draft, name: wanted }), {
-          verb: 'Create role',
+        await proposeChanges(t('New role “{wanted}”', { wanted }), changesOf(all, id, { ...draft, name: wanted }), {
+          verb: t('Create role'),
         })
       )
         roleId = id;
@@ -61,7 +62,7 @@ export function NewRole({ all, onClose, copyOf }: { all: Roles; onClose: () => v
   };
 
   return (
-    <Modal opened onClose={onClose} title="New role">
+    <Modal opened onClose={onClose} title={t('New role')}>
       <form
         className={classes.form}
         onSubmit={(event) => {
@@ -70,15 +71,15 @@ export function NewRole({ all, onClose, copyOf }: { all: Roles; onClose: () => v
         }}
       >
         <TextInput
-          label="Name"
-          placeholder="Sales"
+          label={t('Name')}
+          placeholder={t('Sales')}
           value={name}
           onChange={(event) => setName(event.currentTarget.value)}
-          error={isTaken ? 'There is a role of this name.' : problemAt('name')}
+          error={isTaken ? t('There is a role of this name.') : problemAt('name')}
           data-autofocus
           autoComplete="off"
         />
-        <Radio.Group label="Begin with" value={start} onChange={(value) => setStart(value as Start)}>
+        <Radio.Group label={t('Begin with')} value={start} onChange={(value) => setStart(value as Start)}>
           <Group gap={10} mt={6} style={{ flexDirection: 'column', alignItems: 'flex-start' }}>
             {STARTS.map((each) => (
               <Radio key={each.value} size="xs" {...each} />
@@ -87,7 +88,7 @@ export function NewRole({ all, onClose, copyOf }: { all: Roles; onClose: () => v
         </Radio.Group>
         {start === 'COPY' ? (
           <Select
-            label="Copy of"
+            label={t('Copy of')}
             allowDeselect={false}
             data={all.roles.map((role) => ({ value: role.id, label: role.name }))}
             value={sourceId}
@@ -101,10 +102,10 @@ export function NewRole({ all, onClose, copyOf }: { all: Roles; onClose: () => v
         ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button type="submit" loading={busy} disabled={wanted === '' || isTaken}>
-            Create role
+            {t('Create role')}
           </Button>
         </Group>
       </form>

@@ -7,18 +7,19 @@ import { RecordRuleEditor } from './RecordRuleEditor.tsx';
 import { accessTo, EMPTY_OBJECT, withAccess, withMode, type FieldAccess, type ObjectDraft } from './roleDraft.ts';
 import { type FieldMode, type RuleAction } from './roles.ts';
 import classes from './roles.module.css';
+import { t } from '../../language/t.ts';
 
 const ACCESS: { value: FieldAccess; label: string }[] = [
-  { value: 'EDIT', label: 'Read and update' },
-  { value: 'READ', label: 'Read' },
-  { value: 'HIDDEN', label: 'Hidden' },
-  { value: 'WRITE_ONLY', label: 'Update, not read' },
+  { value: 'EDIT', label: t('Read and update') },
+  { value: 'READ', label: t('Read') },
+  { value: 'HIDDEN', label: t('Hidden') },
+  { value: 'WRITE_ONLY', label: t('Update, not read') },
 ];
 
 const RULES: { action: RuleAction; title: string; note: string }[] = [
-  { action: 'READ', title: 'Sees records where', note: 'Every record.' },
-  { action: 'UPDATE', title: 'Updates records where', note: 'Every record that it sees.' },
-  { action: 'DELETE', title: 'Deletes records where', note: 'Every record that it sees.' },
+  { action: 'READ', title: t('Sees records where'), note: t('Every record.') },
+  { action: 'UPDATE', title: t('Updates records where'), note: t('Every record that it sees.') },
+  { action: 'DELETE', title: t('Deletes records where'), note: t('Every record that it sees.') },
 ];
 
 interface ObjectDrawerProps {
@@ -52,10 +53,11 @@ export function ObjectDrawer({ object, roleName, draft: given, readOnly, onClose
     >
       <div className={editor.panelScroll}>
         <div className={classes.block}>
-          <h3 className={classes.heading}>Records</h3>
+          <h3 className={classes.heading}>{t('Records')}</h3>
           <p className={classes.note}>
-            Beside these, a record is seen by those with whom it was shared. Updating and deleting also ask that the
-            record is seen.
+            {t(
+              'Beside these, a record is seen by those with whom it was shared. Updating and deleting also ask that the record is seen.',
+            )}
           </p>
           {RULES.map(({ action, title, note }) => (
             <RecordRuleEditor
@@ -78,14 +80,14 @@ export function ObjectDrawer({ object, roleName, draft: given, readOnly, onClose
           ))}
         </div>
         <div className={classes.block}>
-          <h3 className={classes.heading}>Fields</h3>
+          <h3 className={classes.heading}>{t('Fields')}</h3>
           <SegmentedControl
             size="xs"
-            aria-label="Which fields"
+            aria-label={t('Which fields')}
             disabled={readOnly}
             data={[
-              { value: 'ALL_EXCEPT', label: 'Every field but …' },
-              { value: 'ONLY', label: 'Only …' },
+              { value: 'ALL_EXCEPT', label: t('Every field but …') },
+              { value: 'ONLY', label: t('Only …') },
             ]}
             value={draft.fieldMode}
             onChange={(mode) =>
@@ -100,10 +102,10 @@ export function ObjectDrawer({ object, roleName, draft: given, readOnly, onClose
           />
           <p className={classes.note} style={{ margin: '8px 0 0' }}>
             {draft.fieldMode === 'ONLY'
-              ? 'Fields that are added later are hidden until you say otherwise.'
-              : 'Fields that are added later are read and updated.'}
+              ? t('Fields that are added later are hidden until you say otherwise.')
+              : t('Fields that are added later are read and updated.')}
           </p>
-          <ul className={classes.fields} aria-label="Fields">
+          <ul className={classes.fields} aria-label={t('Fields')}>
             {fields.map((field) => {
               const access = accessTo(draft, field.id);
               return (
@@ -112,7 +114,7 @@ export function ObjectDrawer({ object, roleName, draft: given, readOnly, onClose
                   <NativeSelect
                     size="xs"
                     className={classes.access}
-                    aria-label={`Access to ${field.label}`}
+                    aria-label={t('Access to {label}', { label: field.label })}
                     disabled={readOnly}
                     data={ACCESS.filter((each) => each.value !== 'WRITE_ONLY' || access === 'WRITE_ONLY')}
                     value={access}
@@ -128,11 +130,11 @@ export function ObjectDrawer({ object, roleName, draft: given, readOnly, onClose
       </div>
       <div className={editor.panelFoot} style={{ display: 'flex', justifyContent: 'flex-end' }}>
         <Button variant="default" onClick={onClose}>
-          {readOnly ? 'Close' : 'Cancel'}
+          {readOnly ? t('Close') : t('Cancel')}
         </Button>
         {readOnly ? null : (
           <Button disabled={!isRight} onClick={() => onTake(draft)}>
-            Take over
+            {t('Take over')}
           </Button>
         )}
       </div>

@@ -2,10 +2,10 @@ import { Button } from '@mantine/core';
 import { IconAdjustments, IconCheck, IconMinus, IconX } from '@tabler/icons-react';
 import { ObjectIcon } from '../../fields/ObjectIcon.tsx';
 import type { ModelObject } from '../../model/types.ts';
-import { count } from '../planText.ts';
 import { EMPTY_OBJECT, type ObjectDraft, type RoleDraft } from './roleDraft.ts';
 import { ACTIONS } from './roles.ts';
 import classes from './roles.module.css';
+import { t } from '../../language/t.ts';
 
 interface ObjectMatrixProps {
   objects: ModelObject[];
@@ -30,8 +30,8 @@ const narrowing = (draft: ObjectDraft | undefined): string => {
   const fields = Object.keys(draft?.fields ?? {}).length;
   const rules = Object.keys(draft?.rules ?? {}).length;
   return [
-    fields > 0 || draft?.fieldMode === 'ONLY' ? count(fields, 'field') : '',
-    rules > 0 ? count(rules, 'rule') : '',
+    fields > 0 || draft?.fieldMode === 'ONLY' ? t('{fields, plural, one {# field} other {# fields}}', { fields }) : '',
+    rules > 0 ? t('{rules, plural, one {# rule} other {# rules}}', { rules }) : '',
   ]
     .filter(Boolean)
     .join(', ');
@@ -47,24 +47,24 @@ export function ObjectMatrix({ objects, draft, onChange, onOpen }: ObjectMatrixP
   };
   return (
     <>
-      <div className={classes.matrixWrap} tabIndex={0} role="region" aria-label="Rights by object">
-        <table className={classes.matrix} aria-label="What the role may do">
+      <div className={classes.matrixWrap} tabIndex={0} role="region" aria-label={t('Rights by object')}>
+        <table className={classes.matrix} aria-label={t('What the role may do')}>
           <thead>
             <tr>
-              <th scope="col">Object</th>
+              <th scope="col">{t('Object')}</th>
               {ACTIONS.map((action) => (
                 <th key={action} scope="col">
                   {action}
                 </th>
               ))}
               <th scope="col">
-                <span className="visually-hidden">Fields and records</span>
+                <span className="visually-hidden">{t('Fields and records')}</span>
               </th>
             </tr>
           </thead>
           <tbody>
             <tr className={classes.defaults}>
-              <th scope="row">Every object</th>
+              <th scope="row">{t('Every object')}</th>
               {ACTIONS.map((action) => {
                 const right = `can${action}All` as const;
                 return (
@@ -74,7 +74,11 @@ export function ObjectMatrix({ objects, draft, onChange, onOpen }: ObjectMatrixP
                       className={classes.state}
                       data-own={draft[right] ? 'yes' : 'no'}
                       disabled={!onChange}
-                      aria-label={`${action} every object: ${draft[right] ? 'yes' : 'no'}`}
+                      aria-label={
+                        draft[right]
+                          ? t('{action} every object: yes', { action })
+                          : t('{action} every object: no', { action })
+                      }
                       onClick={() => onChange?.({ ...draft, [right]: !draft[right] })}
                     >
                       {draft[right] ? <IconCheck size={15} stroke={2.2} /> : <IconX size={15} stroke={2.2} />}
@@ -98,15 +102,24 @@ export function ObjectMatrix({ objects, draft, onChange, onOpen }: ObjectMatrixP
                     if (isFixed(object, action))
                       return (
                         <td key={action}>
-                          <span className={classes.never} title="Members come and go by invitation">
+                          <span className={classes.never} title={t('Members come and go by invitation')}>
                             <IconMinus size={14} aria-hidden />
-                            <span className="visually-hidden">{`${action} ${object.labelPlural}: never`}</span>
+                            <span className="visually-hidden">
+                              {t('{action} {labelPlural}: never', { action, labelPlural: object.labelPlural })}
+                            </span>
                           </span>
                         </td>
                       );
                     const given = own?.[`can${action}`] ?? null;
                     const allowed = given ?? draft[`can${action}All`];
-                    const said = given === null ? `as every object, ${allowed ? 'yes' : 'no'}` : given ? 'yes' : 'no';
+                    const said =
+                      given === null
+                        ? allowed
+                          ? t('as every object, yes')
+                          : t('as every object, no')
+                        : given
+                          ? 'yes'
+                          : 'no';
                     return (
                       <td key={action}>
                         <button
@@ -129,14 +142,17 @@ export function ObjectMatrix({ objects, draft, onChange, onOpen }: ObjectMatrixP
                         size="compact-xs"
                         variant={narrowing(own) ? 'light' : 'subtle'}
                         color={narrowing(own) ? undefined : 'gray'}
-                        aria-label={`${narrowing(own) || 'All fields, all records'} of ${object.labelPlural}`}
+                        aria-label={t('{own} of {labelPlural}', {
+                          own: narrowing(own) || t('All fields, all records'),
+                          labelPlural: object.labelPlural,
+                        })}
                         onClick={() => onOpen(object.id)}
                       >
                         <IconAdjustments size={16} className={classes.narrowOnly} aria-hidden />
-                        <span className={classes.wideOnly}>{narrowing(own) || 'All fields, all records'}</span>
+                        <span className={classes.wideOnly}>{narrowing(own) || t('All fields, all records')}</span>
                       </Button>
                     ) : (
-                      <span className={`${classes.narrowed} ${classes.wideOnly}`}>All fields, all records</span>
+                      <span className={`${classes.narrowed} ${classes.wideOnly}`}>{t('All fields, all records')}</span>
                     )}
                   </td>
                 </tr>
@@ -150,21 +166,21 @@ export function ObjectMatrix({ objects, draft, onChange, onOpen }: ObjectMatrixP
           <i className={classes.state} data-own="default">
             <IconCheck size={14} aria-hidden />
           </i>
-          as every object
+          {t('as every object')}
         </span>
         <span>
           <i className={classes.state} data-own="yes">
             <IconCheck size={14} aria-hidden />
           </i>
-          yes
+          {t('yes')}
         </span>
         <span>
           <i className={classes.state} data-own="no">
             <IconX size={14} aria-hidden />
           </i>
-          no
+          {t('no')}
         </span>
-        {onChange ? <span>A click goes on to the next. Destroying is emptying from the trash.</span> : null}
+        {onChange ? <span>{t('A click goes on to the next. Destroying is emptying from the trash.')}</span> : null}
       </div>
     </>
   );

@@ -16,6 +16,7 @@ import {
   type RowKind,
 } from './conditionRows.ts';
 import classes from './roles.module.css';
+import { t } from '../../language/t.ts';
 
 interface RecordRuleEditorProps {
   object: ModelObject;
@@ -63,11 +64,11 @@ function Row({
       <NativeSelect
         size="xs"
         className={classes.grow}
-        aria-label="Field"
+        aria-label={t('Field')}
         disabled={disabled}
         value={row.kind === 'CREATED' ? CREATED : row.field}
         data={[
-          { value: CREATED, label: 'Created by the member' },
+          { value: CREATED, label: t('Created by the member') },
           ...fields.map((each) => ({ value: each.name, label: each.label })),
         ]}
         onChange={(event) =>
@@ -83,7 +84,7 @@ function Row({
         <NativeSelect
           size="xs"
           className={classes.grow}
-          aria-label="Condition"
+          aria-label={t('Condition')}
           disabled={disabled}
           value={row.kind}
           data={WHOSE}
@@ -94,8 +95,8 @@ function Row({
         <MultiSelect
           size="xs"
           className={classes.grow}
-          aria-label={`${field?.label ?? ''} is one of`}
-          placeholder={row.values.length === 0 ? 'is one of …' : undefined}
+          aria-label={t('{label} is one of', { label: field?.label ?? '' })}
+          placeholder={row.values.length === 0 ? t('is one of …') : undefined}
           disabled={disabled}
           data={(field?.options ?? []).map((option) => ({ value: option.value, label: option.label }))}
           value={row.values}
@@ -107,7 +108,7 @@ function Row({
           <NativeSelect
             size="xs"
             w={64}
-            aria-label="Comparison"
+            aria-label={t('Comparison')}
             disabled={disabled}
             value={row.operator}
             data={NUMBER_OPERATORS}
@@ -116,7 +117,7 @@ function Row({
           <TextInput
             size="xs"
             className={classes.grow}
-            aria-label="Number"
+            aria-label={t('Number')}
             inputMode="decimal"
             disabled={disabled}
             value={row.values[0] ?? ''}
@@ -128,12 +129,12 @@ function Row({
         <NativeSelect
           size="xs"
           w={90}
-          aria-label="Value"
+          aria-label={t('Value')}
           disabled={disabled}
           value={row.values[0] ?? 'true'}
           data={[
-            { value: 'true', label: 'is yes' },
-            { value: 'false', label: 'is no' },
+            { value: 'true', label: t('is yes') },
+            { value: 'false', label: t('is no') },
           ]}
           onChange={(event) => onChange({ ...row, values: [event.currentTarget.value] })}
         />
@@ -142,7 +143,7 @@ function Row({
         variant="subtle"
         color="gray"
         size="sm"
-        aria-label="Remove the condition"
+        aria-label={t('Remove the condition')}
         disabled={disabled}
         onClick={onRemove}
       >
@@ -177,10 +178,10 @@ export function RecordRuleEditor({ object, title, note, value, disabled, onChang
         {isSet || asText ? (
           <SegmentedControl
             size="xs"
-            aria-label={`${title}: form`}
+            aria-label={t('{title}: form', { title })}
             data={[
-              { value: 'rows', label: 'Conditions' },
-              { value: 'text', label: 'Formula' },
+              { value: 'rows', label: t('Conditions') },
+              { value: 'text', label: t('Formula') },
             ]}
             value={asText ? 'text' : 'rows'}
             onChange={(way) => {
@@ -200,7 +201,7 @@ export function RecordRuleEditor({ object, title, note, value, disabled, onChang
           <FormulaEditor
             object={object}
             context="RULE"
-            label={`Formula: ${title}`}
+            label={t('Formula: {title}', { title })}
             placeholder='owner = currentMember() or stage = "WON"'
             value={value ?? ''}
             onChange={(text) => {
@@ -210,7 +211,7 @@ export function RecordRuleEditor({ object, title, note, value, disabled, onChang
             onChecked={(check) => onChecked(value === undefined ? true : check ? check.ok : null)}
           />
           {isSet && readCondition(object, memberObjectId, value) === null ? (
-            <div className={classes.narrowed}>Said as a formula: the form of conditions cannot hold it.</div>
+            <div className={classes.narrowed}>{t('Said as a formula: the form of conditions cannot hold it.')}</div>
           ) : null}
         </>
       ) : (
@@ -237,18 +238,18 @@ export function RecordRuleEditor({ object, title, note, value, disabled, onChang
                 leftSection={<IconPlus size={13} />}
                 onClick={add}
               >
-                Add condition
+                {t('Add condition')}
               </Button>
             )}
             {condition && condition.rows.length > 1 ? (
               <NativeSelect
                 size="xs"
-                aria-label="How the conditions join"
+                aria-label={t('How the conditions join')}
                 disabled={disabled}
                 value={condition.joins}
                 data={[
-                  { value: 'and', label: 'All must hold' },
-                  { value: 'or', label: 'One is enough' },
+                  { value: 'and', label: t('All must hold') },
+                  { value: 'or', label: t('One is enough') },
                 ]}
                 onChange={(event) => set({ ...condition, joins: event.currentTarget.value as Condition['joins'] })}
               />

@@ -12,7 +12,6 @@ import { ExplainAccess } from './ExplainAccess.tsx';
 import { useSubmit } from '../formFailure.ts';
 import { PlanDialog } from '../PlanDialog.tsx';
 import { proposeChanges } from '../planStore.ts';
-import { count } from '../planText.ts';
 import classes from '../settings.module.css';
 import { useInquiry } from '../useInquiry.ts';
 import { NewRole } from './NewRole.tsx';
@@ -21,13 +20,14 @@ import { ObjectMatrix } from './ObjectMatrix.tsx';
 import { changesOf, draftOf, type RoleDraft } from './roleDraft.ts';
 import { askRoles, includedBy, setDefaultRole, type Role, type Roles } from './roles.ts';
 import own from './roles.module.css';
+import { t } from '../../language/t.ts';
 
 const ASSIGNABLE = [
-  { value: 'MEMBERS', label: 'Members' },
-  { value: 'API_KEYS', label: 'API keys' },
-  { value: 'APPLICATIONS', label: 'Applications' },
-  { value: 'AGENTS', label: 'Agents' },
-  { value: 'WORKFLOWS', label: 'Workflows' },
+  { value: 'MEMBERS', label: t('Members') },
+  { value: 'API_KEYS', label: t('API keys') },
+  { value: 'APPLICATIONS', label: t('Applications') },
+  { value: 'AGENTS', label: t('Agents') },
+  { value: 'WORKFLOWS', label: t('Workflows') },
 ];
 
 export function RolePage() {
@@ -35,7 +35,7 @@ export function RolePage() {
   const { answer, failure, again } = useInquiry('roles', askRoles);
   if (failure)
     return (
-      <Message tone="alert" title={failure.message} actions={<Button onClick={again}>Try again</Button>}>
+      <Message tone="alert" title={failure.message} actions={<Button onClick={again}>{t('Try again')}</Button>}>
         {failure.hint}
       </Message>
     );
@@ -44,14 +44,14 @@ export function RolePage() {
   if (!role)
     return (
       <Message
-        title="This role is not here"
+        title={t('This role is not here')}
         actions={
           <Button variant="default" renderRoot={(props) => <Link to="/settings/roles" {...props} />}>
-            All roles
+            {t('All roles')}
           </Button>
         }
       >
-        It may have been deleted.
+        {t('It may have been deleted.')}
       </Message>
     );
   return <RoleEditor key={role.id} all={answer} role={role} onSaved={again} />;
@@ -69,7 +69,7 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
   const changes = edited ? changesOf(all, role.id, edited) : [];
   const isChanged = changes.length > 0;
   useBlocker({
-    shouldBlockFn: () => isChanged && !window.confirm('Leave without saving the role?'),
+    shouldBlockFn: () => isChanged && !window.confirm(t('Leave without saving the role?')),
     enableBeforeUnload: isChanged,
   });
   const objects = model.objects
@@ -79,20 +79,23 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
   const set = (part: Partial<RoleDraft>) => setEdited({ ...draft, ...part });
   const save = () =>
     submit(async () => {
-      if (await proposeChanges(`Change the role “${draft.name.trim()}”`, changes, { verb: 'Save' })) setEdited(null);
+      if (
+        await proposeChanges(t('Change the role “{name}”', { name: draft.name.trim() }), changes, { verb: t('Save') })
+      )
+        setEdited(null);
     });
 
   return (
     <>
       <header className={classes.header}>
-        <nav aria-label="Breadcrumb" className={classes.crumbs}>
+        <nav aria-label={t('Breadcrumb')} className={classes.crumbs}>
           <Link to="/settings/roles" className={classes.crumb}>
-            Roles
+            {t('Roles')}
           </Link>
           <IconChevronRight size={14} aria-hidden />
           <h1 className={classes.title}>{role.name}</h1>
-          {role.isSystem ? <span className={classes.badge}>System</span> : null}
-          {role.id === all.defaultRoleId ? <span className={classes.badge}>Default</span> : null}
+          {role.isSystem ? <span className={classes.badge}>{t('System')}</span> : null}
+          {role.id === all.defaultRoleId ? <span className={classes.badge}>{t('Default')}</span> : null}
         </nav>
         <div className={classes.tools}>
           <Button
@@ -100,14 +103,14 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
             leftSection={<IconEye size={14} />}
             onClick={() =>
               void seeAs({ roleId: role.id }).catch((cause: unknown) =>
-                announceFailure('This view was not opened', cause),
+                announceFailure(t('This view was not opened'), cause),
               )
             }
           >
-            See as
+            {t('See as')}
           </Button>
           <Button variant="default" leftSection={<IconCopy size={14} />} onClick={() => setCopying(true)}>
-            Copy
+            {t('Copy')}
           </Button>
         </div>
       </header>
@@ -117,14 +120,14 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
         classNames={{ list: classes.tabList, tab: classes.tab, panel: classes.panel }}
         keepMounted={false}
       >
-        <Tabs.List aria-label={`Role ${role.name}`}>
-          <Tabs.Tab value="objects">Objects</Tabs.Tab>
-          <Tabs.Tab value="flags">Settings and tools</Tabs.Tab>
-          <Tabs.Tab value="role">Role</Tabs.Tab>
-          <Tabs.Tab value="explain">Explain</Tabs.Tab>
+        <Tabs.List aria-label={t('Role {name}', { name: role.name })}>
+          <Tabs.Tab value="objects">{t('Objects')}</Tabs.Tab>
+          <Tabs.Tab value="flags">{t('Settings and tools')}</Tabs.Tab>
+          <Tabs.Tab value="role">{t('Role')}</Tabs.Tab>
+          <Tabs.Tab value="explain">{t('Explain')}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="objects">
-          <div className={classes.page} tabIndex={0} role="region" aria-label="Objects">
+          <div className={classes.page} tabIndex={0} role="region" aria-label={t('Objects')}>
             <div className={classes.inner}>
               {isFixed ? <FixedNote role={role} /> : null}
               <Included all={all} draft={draft} />
@@ -138,17 +141,17 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
           </div>
         </Tabs.Panel>
         <Tabs.Panel value="flags">
-          <div className={classes.page} tabIndex={0} role="region" aria-label="Settings and tools">
+          <div className={classes.page} tabIndex={0} role="region" aria-label={t('Settings and tools')}>
             <div className={classes.inner}>
               {isFixed ? <FixedNote role={role} /> : null}
               <Included all={all} draft={draft} />
               {(['SETTING', 'TOOL'] as const).map((kind) => (
-                <section key={kind} aria-label={kind === 'SETTING' ? 'Settings' : 'Tools'}>
-                  <h2 className={own.heading}>{kind === 'SETTING' ? 'Settings' : 'Tools'}</h2>
+                <section key={kind} aria-label={kind === 'SETTING' ? t('Settings') : t('Tools')}>
+                  <h2 className={own.heading}>{kind === 'SETTING' ? t('Settings') : t('Tools')}</h2>
                   <p className={own.note}>
                     {kind === 'SETTING'
-                      ? 'What the role may change of the workspace.'
-                      : 'What the role may do besides.'}
+                      ? t('What the role may change of the workspace.')
+                      : t('What the role may do besides.')}
                   </p>
                   <div className={own.flags}>
                     {all.flags
@@ -178,19 +181,19 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
           </div>
         </Tabs.Panel>
         <Tabs.Panel value="role">
-          <div className={classes.page} tabIndex={0} role="region" aria-label="Role">
+          <div className={classes.page} tabIndex={0} role="region" aria-label={t('Role')}>
             <div className={classes.narrow}>
               {isFixed ? <FixedNote role={role} /> : null}
               <section className={classes.section}>
                 <TextInput
-                  label="Name"
+                  label={t('Name')}
                   value={draft.name}
                   disabled={isFixed}
                   error={problemAt('name')}
                   onChange={(event) => set({ name: event.currentTarget.value })}
                 />
                 <Textarea
-                  label="What it is for"
+                  label={t('What it is for')}
                   autosize
                   minRows={2}
                   value={draft.description}
@@ -198,15 +201,17 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
                   onChange={(event) => set({ description: event.currentTarget.value })}
                 />
                 <MultiSelect
-                  label="Can be assigned to"
+                  label={t('Can be assigned to')}
                   data={ASSIGNABLE}
                   value={draft.assignableTo}
                   disabled={isFixed}
                   onChange={(assignableTo) => set({ assignableTo: assignableTo.toSorted() })}
                 />
                 <Checkbox
-                  label="Its members sign in with a second factor"
-                  description="A passkey or a code of an app. Who has none is led to set one up at the next sign-in."
+                  label={t('Its members sign in with a second factor')}
+                  description={t(
+                    'A passkey or a code of an app. Who has none is led to set one up at the next sign-in.',
+                  )}
                   checked={draft.requiresSecondFactor}
                   onChange={(event) => set({ requiresSecondFactor: event.currentTarget.checked })}
                 />
@@ -215,11 +220,11 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
               <DefaultRole all={all} role={role} onSaved={onSaved} />
               {isFixed ? null : (
                 <section className={classes.section}>
-                  <h2>Delete</h2>
+                  <h2>{t('Delete')}</h2>
                   <p className={own.note}>
                     {role.id === all.defaultRoleId
-                      ? 'New members get this role. Choose another default role before you delete it.'
-                      : 'Its members get the default role. API keys that have it need another one first.'}
+                      ? t('New members get this role. Choose another default role before you delete it.')
+                      : t('Its members get the default role. API keys that have it need another one first.')}
                   </p>
                   <Button
                     color="red"
@@ -228,7 +233,7 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
                     disabled={role.id === all.defaultRoleId}
                     onClick={() => setDeleting(true)}
                   >
-                    Delete role
+                    {t('Delete role')}
                   </Button>
                 </section>
               )}
@@ -236,12 +241,15 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
           </div>
         </Tabs.Panel>
         <Tabs.Panel value="explain">
-          <div className={classes.page} tabIndex={0} role="region" aria-label="Explain">
+          <div className={classes.page} tabIndex={0} role="region" aria-label={t('Explain')}>
             <div className={classes.narrow}>
               <section className={classes.section}>
                 <p className={own.note}>
-                  What {role.name} may do, and which rule says so.
-                  {isChanged ? ' Your unsaved changes are not in it.' : ''}
+                  {isChanged
+                    ? t('What {name} may do, and which rule says so. Your unsaved changes are not in it.', {
+                        name: role.name,
+                      })
+                    : t('What {name} may do, and which rule says so.', { name: role.name })}
                 </p>
                 <ExplainAccess roleId={role.id} />
               </section>
@@ -250,18 +258,20 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
         </Tabs.Panel>
       </Tabs>
       {isChanged || problem ? (
-        <div className={own.saveBar} role="region" aria-label="Unsaved changes">
-          <span>{problem ? null : count(changes.length, 'change')}</span>
+        <div className={own.saveBar} role="region" aria-label={t('Unsaved changes')}>
+          <span>
+            {problem ? null : t('{count, plural, one {# change} other {# changes}}', { count: changes.length })}
+          </span>
           {problem ? (
             <Alert color="red" role="alert" py={6} mr="auto">
               {problem}
             </Alert>
           ) : null}
           <Button variant="default" disabled={busy} onClick={() => setEdited(null)}>
-            Discard
+            {t('Discard')}
           </Button>
           <Button loading={busy} disabled={draft.name.trim() === ''} onClick={() => void save()}>
-            Save
+            {t('Save')}
           </Button>
         </div>
       ) : null}
@@ -287,8 +297,8 @@ function RoleEditor({ all, role, onSaved }: { all: Roles; role: Role; onSaved: (
 
 function FixedNote({ role }: { role: Role }) {
   return (
-    <Alert color="gray" mb={16} title={`${role.name} cannot be changed`}>
-      It may do everything, so that somebody always can. For fewer rights, make a copy and give that to members.
+    <Alert color="gray" mb={16} title={t('{name} cannot be changed', { name: role.name })}>
+      {t('It may do everything, so that somebody always can. For fewer rights, make a copy and give that to members.')}
     </Alert>
   );
 }
@@ -297,7 +307,10 @@ function Included({ all, draft }: { all: Roles; draft: RoleDraft }) {
   const names = draft.includes.flatMap((id) => all.roles.find((role) => role.id === id)?.name ?? []);
   return names.length > 0 ? (
     <p className={own.note}>
-      Beside what stands here, the role has all that {names.join(' and ')} {names.length === 1 ? 'has' : 'have'}.
+      {t(
+        '{count, plural, one {Beside what stands here, the role has all that {names} has.} other {Beside what stands here, the role has all that {names} have.}}',
+        { count: names.length, names: names.join(' and ') },
+      )}
     </p>
   ) : null;
 }
@@ -318,8 +331,8 @@ function IncludedRoles({
   const [circle, setCircle] = useState<string | null>(null);
   return (
     <MultiSelect
-      label="Includes"
-      description="The role has all that these have, beside its own."
+      label={t('Includes')}
+      description={t('The role has all that these have, beside its own.')}
       data={all.roles.filter((each) => each.id !== role.id).map((each) => ({ value: each.id, label: each.name }))}
       value={draft.includes}
       disabled={disabled}
@@ -328,8 +341,10 @@ function IncludedRoles({
         const added = includes.find((id) => !draft.includes.includes(id));
         const around = added && includedBy(all.includes, added).has(role.id);
         if (around) {
-          const name = all.roles.find((each) => each.id === added)?.name ?? 'That role';
-          setCircle(`${name} includes ${role.name} already, so ${role.name} would include itself.`);
+          const name = all.roles.find((each) => each.id === added)?.name ?? t('That role');
+          setCircle(
+            t('{name} includes {roleName} already, so {roleName} would include itself.', { name, roleName: role.name }),
+          );
           return;
         }
         setCircle(null);
@@ -348,21 +363,21 @@ function DefaultRole({ all, role, onSaved }: { all: Roles; role: Role; onSaved: 
       await setDefaultRole(role.id);
       onSaved();
     } catch (cause) {
-      announceFailure('The default role was not changed', cause);
+      announceFailure(t('The default role was not changed'), cause);
     }
     setBusy(false);
   };
   return (
     <section className={classes.section}>
-      <h2>Default role</h2>
+      <h2>{t('Default role')}</h2>
       <p className={own.note}>
         {isDefault
-          ? 'New members get this role, and the members of a role that is deleted.'
-          : 'New members get another role.'}
+          ? t('New members get this role, and the members of a role that is deleted.')
+          : t('New members get another role.')}
       </p>
       {isDefault ? null : (
         <Button variant="default" className={classes.start} loading={busy} onClick={() => void make()}>
-          Make it the default role
+          {t('Make it the default role')}
         </Button>
       )}
     </section>
@@ -380,9 +395,13 @@ function DeleteRole({ all, role, onClose }: { all: Roles; role: Role; onClose: (
     setProblem(null);
     try {
       if (
-        await proposeChanges(`Delete the role “${role.name}”`, [{ op: 'delete', table: 'roles', id: role.id }], {
-          verb: 'Delete role',
-        })
+        await proposeChanges(
+          t('Delete the role “{name}”', { name: role.name }),
+          [{ op: 'delete', table: 'roles', id: role.id }],
+          {
+            verb: t('Delete role'),
+          },
+        )
       )
         await navigate({ to: '/settings/roles', ignoreBlocker: true });
     } catch (cause) {
@@ -392,15 +411,19 @@ function DeleteRole({ all, role, onClose }: { all: Roles; role: Role; onClose: (
     setBusy(false);
   };
   return (
-    <Modal opened onClose={onClose} title={`Delete the role “${role.name}”?`}>
+    <Modal opened onClose={onClose} title={t('Delete the role “{name}”?', { name: role.name })}>
       <div className={classes.form}>
         <p className={own.note}>
           {!may('WORKSPACE_MEMBERS')
-            ? `Its members will have the role ${fallback}.`
+            ? t('Its members will have the role {fallback}. API keys that have it need another one first.', {
+                fallback,
+              })
             : members.length === 0
-              ? 'No member has it.'
-              : `${members.map((each) => each.name || each.email).join(', ')} will have the role ${fallback}.`}{' '}
-          API keys that have it need another one first.
+              ? t('No member has it. API keys that have it need another one first.')
+              : t('{members} will have the role {fallback}. API keys that have it need another one first.', {
+                  members: members.map((each) => each.name || each.email).join(', '),
+                  fallback,
+                })}
         </p>
         {problem ? (
           <Alert color="red" role="alert">
@@ -409,10 +432,10 @@ function DeleteRole({ all, role, onClose }: { all: Roles; role: Role; onClose: (
         ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button color="red" loading={busy} onClick={() => void remove()}>
-            Delete role
+            {t('Delete role')}
           </Button>
         </Group>
       </div>

@@ -8,6 +8,7 @@ import classes from '../settings.module.css';
 import { useInquiry } from '../useInquiry.ts';
 import { NewRole } from './NewRole.tsx';
 import { askRoles, type Role, type Roles } from './roles.ts';
+import { t } from '../../language/t.ts';
 
 function RoleRow({ all, role }: { all: Roles; role: Role }) {
   const members = all.members.filter((member) => member.roleId === role.id);
@@ -20,8 +21,8 @@ function RoleRow({ all, role }: { all: Roles; role: Role }) {
         <Link to="/settings/roles/$roleId" params={{ roleId: role.id }} className={classes.name}>
           {role.name}
         </Link>{' '}
-        {role.isSystem ? <span className={classes.badge}>System</span> : null}{' '}
-        {role.id === all.defaultRoleId ? <span className={classes.badge}>Default</span> : null}
+        {role.isSystem ? <span className={classes.badge}>{t('System')}</span> : null}{' '}
+        {role.id === all.defaultRoleId ? <span className={classes.badge}>{t('Default')}</span> : null}
         {role.description ? <div className={classes.dim}>{role.description}</div> : null}
       </Table.Td>
       <Table.Td className={classes.wideOnly}>{included.length > 0 ? included.join(', ') : '–'}</Table.Td>
@@ -37,30 +38,32 @@ export function RolesPage() {
   const [creating, setCreating] = useState(false);
   return (
     <PeopleFrame
-      label="Roles"
+      label={t('Roles')}
       actions={
         answer ? (
           <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={() => setCreating(true)}>
-            New role
+            {t('New role')}
           </Button>
         ) : null
       }
     >
       <div className={classes.inner}>
         <p className={classes.intro}>
-          Each role is a role of PostgreSQL: what it may not do is refused in the app, in the API and in psql alike.
+          {t(
+            'Each role is a role of PostgreSQL: what it may not do is refused in the app, in the API and in psql alike.',
+          )}
         </p>
         {failure ? (
           <Alert color="red" role="alert" title={failure.message}>
             {failure.hint}
           </Alert>
         ) : answer ? (
-          <Table highlightOnHover className={classes.table} aria-label="Roles">
+          <Table highlightOnHover className={classes.table} aria-label={t('Roles')}>
             <Table.Thead>
               <Table.Tr>
-                <Table.Th>Role</Table.Th>
-                <Table.Th className={classes.wideOnly}>Includes</Table.Th>
-                <Table.Th ta="right">Members</Table.Th>
+                <Table.Th>{t('Role')}</Table.Th>
+                <Table.Th className={classes.wideOnly}>{t('Includes')}</Table.Th>
+                <Table.Th ta="right">{t('Members')}</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>

@@ -1,5 +1,6 @@
 import { valueType } from '../../model/valueType.ts';
 import type { ModelField, ModelObject } from '../../model/types.ts';
+import { t } from '../../language/t.ts';
 
 /** The common conditions of a record rule as rows of a form, read from and written as the text of the rule. */
 
@@ -20,9 +21,9 @@ export interface Condition {
 }
 
 export const WHOSE: { value: 'ME' | 'TEAM' | 'BELOW'; label: string }[] = [
-  { value: 'ME', label: 'is the member' },
-  { value: 'TEAM', label: 'is in a team of the member' },
-  { value: 'BELOW', label: 'is the member or below' },
+  { value: 'ME', label: t('is the member') },
+  { value: 'TEAM', label: t('is in a team of the member') },
+  { value: 'BELOW', label: t('is the member or below') },
 ];
 
 export const NUMBER_OPERATORS: NumberOperator[] = ['=', '>', '>=', '<', '<='];
@@ -56,15 +57,15 @@ function rowText({ kind, field, operator, values }: ConditionRow): string {
     case 'ME':
       return `${field} = currentMember()`;
     case 'TEAM':
-      return `${field} in myTeam()`;
+      return `${field} in myTeam()`; // no text
     case 'BELOW':
-      return `${field} in below()`;
+      return `${field} in below()`; // no text
     case 'CREATED':
-      return 'createdBy.memberId = currentMember()';
+      return 'createdBy.memberId = currentMember()'; // no text
     case 'SELECT':
       return values.length === 1
         ? `${field} = ${quoted(values[0] ?? '')}`
-        : `${field} in (${values.map(quoted).join(', ')})`;
+        : t('{field} in ({values})', { field, values: values.map(quoted).join(', ') });
     case 'NUMBER':
       return `${field} ${operator} ${values[0]}`;
     case 'BOOLEAN':

@@ -1,10 +1,10 @@
 import { Alert, Button, Group, Modal } from '@mantine/core';
-import { count } from '../planText.ts';
 import people from '../people/people.module.css';
 import settings from '../settings.module.css';
 import { useInquiry } from '../useInquiry.ts';
 import type { Act } from '../act.ts';
 import { askDependents, deleteTeam, type Team, type TeamDependents } from './teams.ts';
+import { t } from '../../language/t.ts';
 
 interface DeleteTeamProps {
   team: Team;
@@ -18,12 +18,21 @@ interface DeleteTeamProps {
 function consequences({ teams, members, shares }: TeamDependents, above: string | undefined): string[] {
   return [
     members.length > 0
-      ? `${members.join(', ')} will not be in it any more, and may see less: rules open the records of a member’s teams.`
+      ? t('{members} will not be in it any more, and may see less: rules open the records of a member’s teams.', {
+          members: members.join(', '),
+        })
       : '',
     teams.length > 0
-      ? `${teams.join(', ')} will stand ${above ? `beneath ${above}` : 'beneath no other team'} then.`
+      ? above
+        ? t('{teams} will stand beneath {above} then.', { teams: teams.join(', '), above })
+        : t('{teams} will stand beneath no other team then.', { teams: teams.join(', ') })
       : '',
-    shares > 0 ? `${count(shares, 'record')} shared with it will not be shared with it any more.` : '',
+    shares > 0
+      ? t(
+          '{shares, plural, one {# record shared with it will not be shared with it any more.} other {# records shared with it will not be shared with it any more.}}',
+          { shares },
+        )
+      : '',
   ].filter(Boolean);
 }
 
@@ -32,17 +41,17 @@ export function DeleteTeam({ team, above, act, onClose, onDeleted }: DeleteTeamP
   const lines = answer ? consequences(answer, above) : [];
   const remove = async () => {
     onClose();
-    if (await act(`“${team.name}” was not deleted`, () => deleteTeam(team.id))) onDeleted();
+    if (await act(t('“{name}” was not deleted', { name: team.name }), () => deleteTeam(team.id))) onDeleted();
   };
   return (
-    <Modal opened onClose={onClose} title={`Delete the team “${team.name}”?`}>
+    <Modal opened onClose={onClose} title={t('Delete the team “{name}”?', { name: team.name })}>
       <div className={settings.form}>
         {failure ? (
           <Alert color="red" role="alert" title={failure.message}>
             {failure.hint}
           </Alert>
         ) : null}
-        {answer && lines.length === 0 ? <p className={people.note}>Nothing depends on it.</p> : null}
+        {answer && lines.length === 0 ? <p className={people.note}>{t('Nothing depends on it.')}</p> : null}
         {lines.map((line) => (
           <p key={line} className={people.note}>
             {line}
@@ -50,10 +59,10 @@ export function DeleteTeam({ team, above, act, onClose, onDeleted }: DeleteTeamP
         ))}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button color="red" disabled={!answer} onClick={() => void remove()}>
-            Delete team
+            {t('Delete team')}
           </Button>
         </Group>
       </div>

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useSubmit } from '../formFailure.ts';
 import settings from '../settings.module.css';
 import { createTeam, type Teams } from './teams.ts';
+import { t } from '../../language/t.ts';
 
 interface NewTeamProps {
   all: Teams;
@@ -21,7 +22,7 @@ export function NewTeam({ all, parentTeamId, onClose, onCreated }: NewTeamProps)
       onClose();
     });
   return (
-    <Modal opened onClose={onClose} title="New team">
+    <Modal opened onClose={onClose} title={t('New team')}>
       <form
         className={settings.form}
         onSubmit={(event) => {
@@ -30,8 +31,8 @@ export function NewTeam({ all, parentTeamId, onClose, onCreated }: NewTeamProps)
         }}
       >
         <TextInput
-          label="Name"
-          placeholder="Sales North"
+          label={t('Name')}
+          placeholder={t('Sales North')}
           value={name}
           maxLength={100}
           onChange={(event) => setName(event.currentTarget.value)}
@@ -40,8 +41,8 @@ export function NewTeam({ all, parentTeamId, onClose, onCreated }: NewTeamProps)
           autoComplete="off"
         />
         <Select
-          label="Beneath"
-          placeholder="No other team"
+          label={t('Beneath')}
+          placeholder={t('No other team')}
           clearable
           searchable
           data={all.teams.map((team) => ({ value: team.id, label: team.name }))}
@@ -55,10 +56,10 @@ export function NewTeam({ all, parentTeamId, onClose, onCreated }: NewTeamProps)
         ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button type="submit" loading={busy} disabled={name.trim() === ''}>
-            Create team
+            {t('Create team')}
           </Button>
         </Group>
       </form>

@@ -19,6 +19,7 @@ import {
   type Teams,
 } from './teams.ts';
 import classes from './teams.module.css';
+import { t } from '../../language/t.ts';
 
 interface TeamPanelProps {
   team: Team;
@@ -28,7 +29,7 @@ interface TeamPanelProps {
   onNewBeneath: () => void;
 }
 
-const nameOf = (person: Person | undefined): string => person?.name || person?.email || 'Somebody';
+const nameOf = (person: Person | undefined): string => person?.name || person?.email || t('Somebody');
 
 /** One team: what it is called, where it stands, and who is in it. Each change holds at once. */
 export function TeamPanel({ team, all, act, onBack, onNewBeneath }: TeamPanelProps) {
@@ -47,22 +48,28 @@ export function TeamPanel({ team, all, act, onBack, onNewBeneath }: TeamPanelPro
 
   const rename = async () => {
     if (name.trim() === team.name) return;
-    if (!(await act('The team was not renamed', () => updateTeam(team.id, { name: name.trim() })))) setName(team.name);
+    if (!(await act(t('The team was not renamed'), () => updateTeam(team.id, { name: name.trim() }))))
+      setName(team.name);
   };
   const describe = () => {
     if (description !== team.description)
-      void act('This was not saved', () => updateTeam(team.id, { description: description.trim() }));
+      void act(t('This was not saved'), () => updateTeam(team.id, { description: description.trim() }));
   };
   const take = async (membership: TeamMember, person: Person | undefined) => {
-    const title = `${nameOf(person)} was not taken out of the team`;
+    const title = t('{person} was not taken out of the team', { person: nameOf(person) });
     if (await act(title, () => removeTeamMember(membership.id)))
-      offerToTakeBack(`${nameOf(person)} is not in ${team.name} any more`, async () => {
-        await act(`${nameOf(person)} was not put back`, () => addTeamMember(team.id, membership.memberId));
-      });
+      offerToTakeBack(
+        t('{person} is not in {name} any more', { person: nameOf(person), name: team.name }),
+        async () => {
+          await act(t('{person} was not put back', { person: nameOf(person) }), () =>
+            addTeamMember(team.id, membership.memberId),
+          );
+        },
+      );
   };
 
   return (
-    <section className={classes.panel} aria-label={`Team ${team.name}`}>
+    <section className={classes.panel} aria-label={t('Team {name}', { name: team.name })}>
       {phone ? (
         <Button
           variant="subtle"
@@ -71,12 +78,12 @@ export function TeamPanel({ team, all, act, onBack, onNewBeneath }: TeamPanelPro
           leftSection={<IconChevronLeft size={15} />}
           onClick={onBack}
         >
-          All teams
+          {t('All teams')}
         </Button>
       ) : null}
       <div className={classes.form}>
         <TextInput
-          label="Name"
+          label={t('Name')}
           value={name}
           maxLength={100}
           onChange={(event) => setName(event.currentTarget.value)}
@@ -86,16 +93,18 @@ export function TeamPanel({ team, all, act, onBack, onNewBeneath }: TeamPanelPro
           }}
         />
         <Select
-          label="Beneath"
-          placeholder="No other team"
+          label={t('Beneath')}
+          placeholder={t('No other team')}
           clearable
           searchable
           data={all.teams.filter((each) => !own.has(each.id)).map((each) => ({ value: each.id, label: each.name }))}
           value={team.parentTeamId}
-          onChange={(parentTeamId) => void act('The team was not moved', () => updateTeam(team.id, { parentTeamId }))}
+          onChange={(parentTeamId) =>
+            void act(t('The team was not moved'), () => updateTeam(team.id, { parentTeamId }))
+          }
         />
         <Textarea
-          label="What it is for"
+          label={t('What it is for')}
           autosize
           minRows={1}
           value={description}
@@ -103,34 +112,33 @@ export function TeamPanel({ team, all, act, onBack, onNewBeneath }: TeamPanelPro
           onBlur={describe}
         />
       </div>
-      <h2 className={people.heading}>Members</h2>
+      <h2 className={people.heading}>{t('Members')}</h2>
       <AddMember all={all} team={team} act={act} />
-      {members.length === 0 ? <p className={classes.hint}>Nobody is in this team yet.</p> : null}
-      <ul className={classes.members} aria-label={`Members of ${team.name}`}>
+      {members.length === 0 ? <p className={classes.hint}>{t('Nobody is in this team yet.')}</p> : null}
+      <ul className={classes.members} aria-label={t('Members of {name}', { name: team.name })}>
         {members.map(({ membership, person }) => (
           <li key={membership.id}>
             <Avatar label={nameOf(person)} seed={membership.memberId} size={26} round />
             <span className={people.lines}>
               <strong>{nameOf(person)}</strong>
               <small>
-                {person?.email}
-                {person && !person.isActive ? ' · deactivated' : ''}
+                {person && !person.isActive ? t('{email} · deactivated', { email: person?.email }) : `${person?.email}`}
               </small>
             </span>
             <Switch
               size="xs"
-              label="Leads"
-              aria-label={`${nameOf(person)} leads the team`}
+              label={t('Leads')}
+              aria-label={t('{person} leads the team', { person: nameOf(person) })}
               checked={membership.isLead}
               onChange={(event) => {
                 const { checked } = event.currentTarget;
-                void act('This was not changed', () => setTeamLead(membership.id, checked));
+                void act(t('This was not changed'), () => setTeamLead(membership.id, checked));
               }}
             />
             <ActionIcon
               variant="subtle"
               color="gray"
-              aria-label={`Take ${nameOf(person)} out of the team`}
+              aria-label={t('Take {person} out of the team', { person: nameOf(person) })}
               onClick={() => void take(membership, person)}
             >
               <IconX size={15} />
@@ -140,10 +148,10 @@ export function TeamPanel({ team, all, act, onBack, onNewBeneath }: TeamPanelPro
       </ul>
       <div className={classes.foot}>
         <Button variant="default" leftSection={<IconPlus size={14} />} onClick={onNewBeneath}>
-          New team beneath
+          {t('New team beneath')}
         </Button>
         <Button variant="subtle" color="red" leftSection={<IconTrash size={14} />} onClick={() => setDeleting(true)}>
-          Delete team
+          {t('Delete team')}
         </Button>
       </div>
       {deleting ? (
@@ -168,12 +176,12 @@ function AddMember({ all, team, act }: { all: Teams; team: Team; act: Act }) {
   );
   return (
     <Select
-      aria-label="Add a member"
-      placeholder={outside.length === 0 ? 'All members are in it' : 'Add a member'}
+      aria-label={t('Add a member')}
+      placeholder={outside.length === 0 ? t('All members are in it') : t('Add a member')}
       disabled={outside.length === 0}
       searchable
       limit={50}
-      nothingFoundMessage="No member is called so"
+      nothingFoundMessage={t('No member is called so')}
       data={outside.map((person) => ({
         value: person.id,
         label: person.name ? `${person.name} (${person.email})` : person.email,
@@ -183,7 +191,7 @@ function AddMember({ all, team, act }: { all: Teams; team: Team; act: Act }) {
       onSearchChange={setQuery}
       onChange={(id) => {
         setQuery('');
-        if (id) void act('The member was not added', () => addTeamMember(team.id, id));
+        if (id) void act(t('The member was not added'), () => addTeamMember(team.id, id));
       }}
     />
   );

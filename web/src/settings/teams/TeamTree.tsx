@@ -1,8 +1,8 @@
 import { IconChevronRight, IconUsersGroup } from '@tabler/icons-react';
 import { useRef, useState, type KeyboardEvent } from 'react';
-import { count } from '../planText.ts';
 import type { Branch, Teams } from './teams.ts';
 import classes from './teams.module.css';
+import { t } from '../../language/t.ts';
 
 interface TeamTreeProps {
   branches: Branch[];
@@ -55,7 +55,7 @@ export function TeamTree({ branches, teams, chosen, onChoose }: TeamTreeProps) {
   };
 
   return (
-    <ul ref={list} role="tree" aria-label="Teams" className={classes.tree}>
+    <ul ref={list} role="tree" aria-label={t('Teams')} className={classes.tree}>
       {shown.map((branch) => {
         const { team, level, children } = branch;
         const size = teams.memberships.filter((each) => each.teamId === team.id).length;
@@ -95,7 +95,7 @@ export function TeamTree({ branches, teams, chosen, onChoose }: TeamTreeProps) {
             )}
             <IconUsersGroup size={15} stroke={1.75} aria-hidden className={classes.icon} />
             <span className={classes.branchName}>{team.name}</span>
-            <span className={classes.size}>{count(size, 'member')}</span>
+            <span className={classes.size}>{t('{size, plural, one {# member} other {# members}}', { size })}</span>
           </li>
         );
       })}

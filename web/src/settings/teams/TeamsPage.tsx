@@ -13,6 +13,7 @@ import { TeamPanel } from './TeamPanel.tsx';
 import { TeamTree } from './TeamTree.tsx';
 import { askTeams, treeOf } from './teams.ts';
 import classes from './teams.module.css';
+import { t } from '../../language/t.ts';
 
 export function TeamsPage() {
   const phone = usePhone();
@@ -29,11 +30,11 @@ export function TeamsPage() {
 
   return (
     <PeopleFrame
-      label="Teams"
+      label={t('Teams')}
       actions={
         answer ? (
           <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={() => setCreating({ parentTeamId: null })}>
-            New team
+            {t('New team')}
           </Button>
         ) : null
       }
@@ -41,25 +42,27 @@ export function TeamsPage() {
       <div className={settings.inner}>
         {failure ? (
           <Alert color="red" role="alert" title={failure.message}>
-            {failure.hint} <Button onClick={again}>Try again</Button>
+            {failure.hint} <Button onClick={again}>{t('Try again')}</Button>
           </Alert>
         ) : !answer ? (
           <Skeleton height={240} />
         ) : branches.length === 0 ? (
           <Message
             icon={<IconUsersGroup size={22} stroke={1.5} />}
-            title="No teams yet"
-            actions={<Button onClick={() => setCreating({ parentTeamId: null })}>Make the first team</Button>}
+            title={t('No teams yet')}
+            actions={<Button onClick={() => setCreating({ parentTeamId: null })}>{t('Make the first team')}</Button>}
           >
-            Rules of roles can open the records of a member’s teams, and those of the teams that the member leads.
-            Records can be shared with a team.
+            {t(
+              'Rules of roles can open the records of a member’s teams, and those of the teams that the member leads. Records can be shared with a team.',
+            )}
           </Message>
         ) : (
           <>
             {phone && team ? null : (
               <p className={settings.intro}>
-                Rules of roles can open the records of a member’s teams. Who leads a team also sees the teams beneath
-                it, where a rule says so.
+                {t(
+                  'Rules of roles can open the records of a member’s teams. Who leads a team also sees the teams beneath it, where a rule says so.',
+                )}
               </p>
             )}
             <div className={classes.columns} data-open={team ? true : undefined}>
@@ -76,7 +79,7 @@ export function TeamsPage() {
                   onNewBeneath={() => setCreating({ parentTeamId: team.id })}
                 />
               ) : phone ? null : (
-                <p className={classes.hint}>Choose a team to see who is in it.</p>
+                <p className={classes.hint}>{t('Choose a team to see who is in it.')}</p>
               )}
             </div>
           </>

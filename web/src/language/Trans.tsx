@@ -1,0 +1,31 @@
+import { cloneElement, Fragment, type ReactElement, type ReactNode } from 'react';
+import type { Part } from './message.ts';
+import { chosen, partsOf, shown } from './t.ts';
+
+interface TransProps {
+  /** In English: 'Moved to <0>{place}</0>.' */
+  text: string;
+  values?: { [name: string]: ReactNode };
+  /** The elements that stand for <0>, <1> and so on. */
+  tags?: { [number: number]: ReactElement };
+}
+
+/** A text with elements within, which another language may have in another order. */
+export function Trans({ text, values = {}, tags = {} }: TransProps) {
+  const show = (parts: Part[]): ReactNode[] =>
+    parts.map((part, index) => {
+      if (typeof part === 'string') return part;
+      if ('kind' in part) return <Fragment key={index}>{show(chosen(part, values[part.name]))}</Fragment>;
+      if ('name' in part) {
+        const value = values[part.name];
+        return <Fragment key={index}>{part.isNumber ? shown(value, true) : value}</Fragment>;
+      }
+      const element = tags[part.tag];
+      return element ? (
+        cloneElement(element, { key: index }, ...show(part.parts))
+      ) : (
+        <Fragment key={index}>{show(part.parts)}</Fragment>
+      );
+    });
+  return <>{show(partsOf(text))}</>;
+}

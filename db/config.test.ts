@@ -1,11 +1,28 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { VARIABLES } from './config.ts';
+import { loadConfig, VARIABLES } from './config.ts';
 
 test('docs/running.md names every setting, and no other', () => {
   const page = readFileSync(join(import.meta.dirname, '..', 'docs', 'running.md'), 'utf8');
   const rows = page.split('\n').filter((line) => /^\| `[A-Z]/.test(line));
   const named = rows.flatMap((line) => line.split('|')[1]!.match(/[A-Z][A-Z_]+/g) ?? []);
   expect(named.toSorted()).toEqual(Object.keys(VARIABLES).toSorted());
+});
+
+test('origins of framed pages are origins, and nothing that could become more of a header', () => {
+  const framing = (origins: string) => loadConfig({ RELVAR_FRAME_ORIGINS: origins }).frameOrigins;
+  expect(loadConfig({}).frameOrigins).toEqual([]);
+  expect(framing('https://maps.example  https://*.example.org:8443')).toEqual([
+    'https://maps.example',
+    'https://*.example.org:8443',
+  ]);
+  for (const origins of [
+    '*',
+    'https:',
+    'https://a.example/path',
+    "https://a.example; script-src 'self'",
+    'javascript:x',
+  ])
+    expect(() => framing(origins)).toThrow('RELVAR_FRAME_ORIGINS');
 });

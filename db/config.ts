@@ -35,6 +35,8 @@ export interface Config {
   allowsPrivateReceivers: boolean;
   /** What Prometheus must know to read /metrics; null means that nobody reads it. */
   metricsToken: string | null;
+  /** Whose pages may stand within pages of records. */
+  frameOrigins: string[];
   files: FilesConfig;
 }
 
@@ -129,6 +131,8 @@ export const VARIABLES = {
   RELVAR_BUCKET_REGION: 'The region of that bucket. Default: us-east-1.',
   RELVAR_BUCKET_KEY_ID: 'The id of the access key to that bucket.',
   RELVAR_BUCKET_SECRET: 'The secret of that access key.',
+  RELVAR_FRAME_ORIGINS:
+    'Origins, separated by spaces, whose pages may stand within pages of records, such as https://maps.example.com https://*.example.org. Default: none.',
   RELVAR_METRICS_TOKEN:
     'At least 16 characters that Prometheus sends as "authorization: Bearer …" to read /metrics. Default: there is no /metrics.',
   NODE_ENV: 'development, test or production. Default: development.',
@@ -250,6 +254,11 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
   )
     refuse('RELVAR_FILES_URL', filesUrl);
 
+  const frameOrigins = (text('RELVAR_FRAME_ORIGINS') ?? '').split(/\s+/).filter(Boolean);
+  // What is written into a header of ours is an origin and nothing else.
+  if (!frameOrigins.every((origin) => /^https?:\/\/(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?$/.test(origin)))
+    refuse('RELVAR_FRAME_ORIGINS', frameOrigins.join(' '));
+
   const databaseUrl = url('DATABASE_URL');
   const serverPassword = text('RELVAR_SERVER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_server');
   const workerPassword = text('RELVAR_WORKER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_worker');
@@ -272,6 +281,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     geoIpPath: text('RELVAR_GEOIP'),
     metricsToken,
     files: { s3, maxBytes: (integer('RELVAR_FILES_MAX_MB', 1, 51_200) ?? 250) * 1024 * 1024, url: filesUrl },
+    frameOrigins,
     allowsPrivateProviders: isChosen('RELVAR_SSO_PRIVATE', ['allowed', 'refused']),
     allowsPrivateReceivers: isChosen('RELVAR_WEBHOOKS_PRIVATE', ['allowed', 'refused']),
   };

@@ -90,6 +90,8 @@ interface AppOptions {
   readonly accounts?: AccountsConfig;
   /** Who tells people from programs; without it nobody is asked. */
   readonly captcha?: CaptchaConfig | null;
+  /** Whose pages may stand within pages of records. */
+  readonly frameOrigins?: readonly string[];
   /** Where addresses are; without it that is not known. */
   readonly places?: Places;
   /** Whether identity providers may lie in a private network. */
@@ -233,7 +235,11 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const requests =
     metricsToken === null ? null : installMetrics(app, { pool, token: metricsToken, live, schemas: gateway.instances });
   installLeading(app, { domains, publicUrl });
-  installStatic(app, options.webDirectory, { captcha: captchaConfig?.kind, filesUrl: options.files?.url });
+  installStatic(app, options.webDirectory, {
+    captcha: captchaConfig?.kind,
+    filesUrl: options.files?.url,
+    frameOrigins: options.frameOrigins,
+  });
   app.use(handleError);
 
   await notices.start();

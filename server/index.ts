@@ -30,6 +30,7 @@ const app = await makeApp({
   development: !config.isProduction,
   accounts: config.accounts,
   captcha: config.captcha,
+  frameOrigins: config.frameOrigins,
   places: await openPlaces(config.geoIpPath),
   allowsPrivateProviders: config.allowsPrivateProviders,
   metricsToken: config.metricsToken,

@@ -46,13 +46,23 @@ export interface PageSettings {
   /** Where a captcha is asked for, also what its widget loads, and nothing else. */
   readonly captcha?: CaptchaConfig['kind'] | undefined;
   readonly filesUrl?: string | null | undefined;
+  /** Whose pages may stand within pages of records. */
+  readonly frameOrigins?: readonly string[] | undefined;
 }
 
-export function securityHeaders({ captcha, filesUrl }: PageSettings): RequestHandler {
+export function securityHeaders({ captcha, filesUrl, frameOrigins = [] }: PageSettings): RequestHandler {
   const also = captcha ? CAPTCHAS[captcha] : {};
   const policy = Object.entries(OWN)
     .map(([directive, sources]) =>
-      [directive, sources, also[directive], OF_FILES.includes(directive) && filesUrl].filter(Boolean).join(' '),
+      [
+        directive,
+        sources,
+        also[directive],
+        OF_FILES.includes(directive) && filesUrl,
+        ...(directive === 'frame-src' ? frameOrigins : []),
+      ]
+        .filter(Boolean)
+        .join(' '),
     )
     .join('; ');
   return (_request: Request, response: Response, next: NextFunction) => {

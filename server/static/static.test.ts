@@ -65,3 +65,12 @@ describe('with a bundle', () => {
     expect(outside.status).toBe(404);
   });
 });
+
+test('only pages of origins that the server allows may stand within ours', async () => {
+  const framing = express();
+  installStatic(framing, directory, { frameOrigins: ['https://maps.example', 'https://*.charts.example'] });
+  const { headers } = await request(framing).get('/');
+  const policy = String(headers['content-security-policy']);
+  expect(policy).toContain("frame-src 'self' https://maps.example https://*.charts.example;");
+  expect(policy).toContain("script-src 'self';");
+});

@@ -113,7 +113,7 @@ const without = (list: string[] | undefined, key: string): string[] | undefined 
 };
 
 export function BoardPage(props: ViewPageProps) {
-  const { model, object, shown, show } = props;
+  const { model, object, shown, show, within } = props;
   const { filters, sorts, options, layout } = shown;
   const phone = usePhone();
   const me = useSession((state) => state.identity?.member?.id ?? null);
@@ -339,6 +339,7 @@ export function BoardPage(props: ViewPageProps) {
     const top = store.getState().cards[column.key]?.rows[0];
     const { query } = store.getState();
     return {
+      ...within,
       ...(group && isEditable(group) && value !== undefined && value !== null ? toPatch(group, value) : {}),
       ...(query?.position && top ? toPatch(query.position, Math.ceil(positionOf(query, top)) - 1) : {}),
     };
@@ -370,11 +371,11 @@ export function BoardPage(props: ViewPageProps) {
   const isCreatable = (column: Column) =>
     rights.canCreate && label !== undefined && isEditable(label) && column.valueFor(null) !== undefined;
 
-  const createAsked = useCreate((state) => state.objectId === object.id);
+  const createAsked = useCreate((state) => state.objectId === object.id && !within);
   useEffect(() => {
     if (!createAsked) return;
     useCreate.setState({ objectId: null });
-    if (rights.canCreate) setCreating({ values: {}, start: undefined });
+    if (rights.canCreate) setCreating({ values: within ?? {}, start: undefined });
   }, [createAsked, rights.canCreate]);
 
   /** The keyboard goes over the cards, and with Space takes one along. */
@@ -470,7 +471,7 @@ export function BoardPage(props: ViewPageProps) {
     <ViewFrame
       {...props}
       note={isReady ? total.toLocaleString('en') : ''}
-      onCreate={rights.canCreate ? () => setCreating({ values: {}, start: undefined }) : null}
+      onCreate={rights.canCreate ? () => setCreating({ values: within ?? {}, start: undefined }) : null}
     >
       {!group ? (
         <Message icon={<IconLayoutKanban size={22} />} title={t('Nothing to make columns of')}>
@@ -486,7 +487,7 @@ export function BoardPage(props: ViewPageProps) {
         </Message>
       ) : !isReady ? (
         <Skeleton />
-      ) : status === 'ready' && total === 0 && filters.length > 0 ? (
+      ) : status === 'ready' && total === 0 && filters.length > 0 && !within ? (
         <Message
           title={t('No {lower} match', { lower })}
           actions={

@@ -16,13 +16,17 @@ interface Common {
   condition?: StoredFilter;
 }
 
+export type Aggregate = 'COUNT' | 'SUM' | 'AVG' | 'MIN' | 'MAX';
+
 export type Widget = Common &
   (
     | { kind: 'FIELDS'; fieldIds: string[]; takesNew?: boolean; isFolded?: boolean }
     /** One field with room of its own: a long text, or the records that it links. */
     | { kind: 'FIELD'; fieldId: string }
     | { kind: 'RELATION'; relationId: string; as?: 'LIST' | 'TABLE' | 'BOARD'; groupFieldId?: string }
+    | { kind: 'CHART'; relationId: string; groupFieldId: string; aggregate: Aggregate; fieldId?: string }
     | { kind: 'TEXT'; text: string }
+    | { kind: 'FRAME'; url: string }
     | { kind: 'ABOUT' | 'NOTES' | 'TASKS' | 'FILES' | 'COMMENTS' | 'TIMELINE' }
   );
 
@@ -221,7 +225,7 @@ export function completed(model: Model, object: ModelObject, kept: Layout): Layo
       ? putBeside(layout, cardOf(field), ({ kind }) => kind === 'FIELD')
       : putField(layout, field, fields);
   }
-  const shown = new Set(widgetsOf(layout).flatMap((widget) => ('relationId' in widget ? [widget.relationId] : [])));
+  const shown = new Set(widgetsOf(layout).flatMap((widget) => (widget.kind === 'RELATION' ? [widget.relationId] : [])));
   for (const list of relatedLists(model, object)) {
     const { id } = list.relation;
     if (isElsewhere(list) || shown.has(id) || kept.hidden.includes(id)) continue;

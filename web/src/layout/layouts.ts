@@ -1,7 +1,9 @@
 import { useEffect, useMemo } from 'react';
+import { gql } from 'urql';
 import { create } from 'zustand';
+import { requestMetadata } from '../api/client.ts';
 import { onReconnect, onViews } from '../api/live.ts';
-import { ask } from '../model/calls.ts';
+import { ask, parsed, run } from '../model/calls.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
 import { layoutOf, type Layout } from './layout.ts';
@@ -48,4 +50,49 @@ export function useLayout(model: Model, object: ModelObject): Layout | null {
     if (!useStore.getState()[viewer]) load();
   }, [viewer]);
   return useMemo(() => (known ? layoutOf(model, object, known[object.id] ?? null) : null), [known, model, object]);
+}
+
+// ── for who arranges ───────────────────────────────────────────────────────────────────────────
+
+export interface KeptLayout {
+  /** Null: for everybody. */
+  roleId: string | null;
+  content: Layout;
+  version: number;
+}
+
+interface Kept {
+  layouts: { nodes: (Omit<KeptLayout, 'content'> & { content: Layout | string })[] };
+  roles: { nodes: { id: string; name: string }[] };
+}
+
+const LAYOUTS = gql<Kept, { object: string }>(`query Layouts($object: UUID!) {
+  layouts(filter: { objectId: { equalTo: $object } }) { nodes { roleId content version } }
+  roles(orderBy: [NAME_ASC]) { nodes { id name } }
+}`);
+
+/** What is kept for an object, with the roles for which another can be made. */
+export async function askLayouts(
+  objectId: string,
+): Promise<{ layouts: KeptLayout[]; roles: { id: string; name: string }[] }> {
+  const { layouts, roles } = await requestMetadata(LAYOUTS, { object: objectId });
+  return {
+    layouts: layouts.nodes.map((each) => ({ ...each, content: parsed(each.content) })),
+    roles: roles.nodes,
+  };
+}
+
+export async function saveLayout(
+  objectId: string,
+  content: Layout,
+  roleId: string | null,
+  seenVersion: number,
+): Promise<void> {
+  await run('saveLayout', { objectId, content, roleId, seenVersion });
+  await loadLayouts();
+}
+
+export async function resetLayout(objectId: string, roleId: string | null): Promise<void> {
+  await run('resetLayout', { objectId, roleId });
+  await loadLayouts();
 }

@@ -11,6 +11,9 @@ import { joinedList, type Widget, type WidgetKind, type WidgetOf } from './layou
 import { useOpenRecord } from './openRecord.ts';
 import { RecordField } from './RecordField.tsx';
 
+const RelationCard = lazy(async () => ({ default: (await import('./RelationCard.tsx')).RelationCard }));
+const ChartCard = lazy(async () => ({ default: (await import('./ChartCard.tsx')).ChartCard }));
+const FrameCard = lazy(async () => ({ default: (await import('./FrameCard.tsx')).FrameCard }));
 const TextCard = lazy(async () => ({ default: (await import('./TextCard.tsx')).TextCard }));
 
 function FieldCard({ widget }: { widget: WidgetOf<'FIELD'> }) {
@@ -30,7 +33,12 @@ function ListCard({ widget }: { widget: WidgetOf<'RELATION'> }) {
   const list = relatedLists(model, object).find(({ relation }) => relation.id === widget.relationId);
   if (!list) return null;
   const titled = widget.title ? { ...list, label: widget.title } : list;
-  return <RelatedList model={model} list={titled} id={id} />;
+  // What is joined or stands alone has no table of its own to be shown as.
+  return widget.as && widget.as !== 'LIST' && !list.through && !list.single ? (
+    <RelationCard key={widget.as} list={titled} as={widget.as} groupFieldId={widget.groupFieldId ?? null} />
+  ) : (
+    <RelatedList model={model} list={titled} id={id} />
+  );
 }
 
 function JoinedCard({ nameSingular }: { nameSingular: 'note' | 'task' }) {
@@ -63,7 +71,9 @@ function RecordTimeline() {
 const CARDS: { [kind in Exclude<WidgetKind, 'FIELDS'>]: ComponentType<{ widget: WidgetOf<kind> }> } = {
   FIELD: FieldCard,
   RELATION: ListCard,
+  CHART: ChartCard,
   TEXT: TextCard,
+  FRAME: FrameCard,
   ABOUT: AboutCard,
   NOTES: () => <JoinedCard nameSingular="note" />,
   TASKS: () => <JoinedCard nameSingular="task" />,

@@ -218,6 +218,33 @@ export function updateDocument(model: Model, object: ModelObject, fields: ModelF
   );
 }
 
+interface Beside {
+  nodes: { id: string }[];
+}
+
+/** Where a record stands in an order, and what is before and after that place in a list of the same order. */
+export function cursorDocument(object: ModelObject) {
+  const type = typeName(object);
+  return cached<{ list: { edges: { cursor: string }[] } }, { id: string; orderBy: string[] }>(
+    `query Cursor${type}($id: UUID!, $orderBy: [${type}OrderBy!]) {
+  list: ${object.namePlural}(first: 1, filter: { id: { equalTo: $id } }, orderBy: $orderBy) { edges { cursor } }
+}`,
+  );
+}
+
+export function besideDocument(object: ModelObject) {
+  const type = typeName(object);
+  return cached<
+    { before: Beside; after: Beside },
+    { cursor: string; filter?: { [key: string]: ColumnValue }; orderBy: string[] }
+  >(
+    `query Beside${type}($cursor: Cursor!, $filter: ${type}Filter, $orderBy: [${type}OrderBy!]) {
+  before: ${object.namePlural}(last: 1, before: $cursor, filter: $filter, orderBy: $orderBy) { nodes { id } }
+  after: ${object.namePlural}(first: 1, after: $cursor, filter: $filter, orderBy: $orderBy) { nodes { id } }
+}`,
+  );
+}
+
 /** A page somewhere in a list, however far: looking that far costs a little with each record before it. */
 export function placeDocument(model: Model, object: ModelObject, fields: ModelField[]) {
   const type = typeName(object);

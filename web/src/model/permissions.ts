@@ -11,6 +11,7 @@ export type Flag =
   | 'IMPERSONATE'
   | 'SECURITY'
   | 'VIEWS'
+  | 'LAYOUTS'
   | 'IMPORT_CSV'
   | 'EXPORT_CSV'
   | 'UPLOAD_FILE'

@@ -60,7 +60,7 @@ const ColorsDialog = lazy(async () => ({ default: (await import('./ColorsDialog.
 const CreateModal = lazy(async () => ({ default: (await import('./CreateModal.tsx')).CreateModal }));
 
 export function ObjectTable(props: ViewPageProps) {
-  const { model, object, shown, show } = props;
+  const { model, object, shown, show, within } = props;
   const { filters, sorts, layout } = shown;
   const [sort = null] = sorts;
   const phone = usePhone();
@@ -226,7 +226,7 @@ export function ObjectTable(props: ViewPageProps) {
   const label = labelField(object);
   const startCreating = useCallback(() => {
     // The row at the foot of the table is edited as others are, which a role that only creates may not.
-    if (phone || !rights.canUpdate || fieldsToAsk(model, object, []).length > 0) {
+    if (phone || !rights.canUpdate || fieldsToAsk(model, object, Object.keys(within ?? {})).length > 0) {
       setForm('empty');
       return;
     }
@@ -234,7 +234,7 @@ export function ObjectTable(props: ViewPageProps) {
       setDrafting(true);
       return;
     }
-    createRecord(model, object, latestAsked.current, {}).then(
+    createRecord(model, object, latestAsked.current, within ?? {}).then(
       (row) => {
         table.insert(row);
         void navigate({ to: '/objects/$namePlural/$id', params: { namePlural: object.namePlural, id: row.id } });
@@ -242,9 +242,9 @@ export function ObjectTable(props: ViewPageProps) {
       (cause: unknown) =>
         announceFailure(t('{labelSingular} not created', { labelSingular: object.labelSingular }), cause),
     );
-  }, [phone, rights.canUpdate, label, model, object, table, navigate]);
+  }, [phone, rights.canUpdate, label, model, object, table, navigate, within]);
 
-  const createAsked = useCreate((state) => state.objectId === object.id);
+  const createAsked = useCreate((state) => state.objectId === object.id && !within);
   useEffect(() => {
     if (!createAsked) return;
     useCreate.setState({ objectId: null });
@@ -372,9 +372,9 @@ export function ObjectTable(props: ViewPageProps) {
   const startValues = useMemo(() => {
     const into = group && draftGroup !== null ? grouped.groups.find((each) => each.id === draftGroup) : undefined;
     return into && group && isEditable(group)
-      ? toPatch(group, groupValue(group, shown.bucket, into.key, into.label))
-      : {};
-  }, [group, draftGroup, grouped.groups, shown.bucket]);
+      ? { ...within, ...toPatch(group, groupValue(group, shown.bucket, into.key, into.label)) }
+      : (within ?? {});
+  }, [group, draftGroup, grouped.groups, shown.bucket, within]);
 
   const empty = status === 'ready' && (group ? grouped.groups.length === 0 : rows.length === 0) && !drafting;
   const counted =
@@ -396,7 +396,7 @@ export function ObjectTable(props: ViewPageProps) {
           >
             {[failure?.message, failure?.hint].filter(Boolean).join(' ')}
           </Message>
-        ) : empty && filters.length > 0 ? (
+        ) : empty && filters.length > 0 && !within ? (
           <Message
             title={t('No {lower} match', { lower })}
             actions={
@@ -417,7 +417,7 @@ export function ObjectTable(props: ViewPageProps) {
                   <Button leftSection={<IconPlus size={14} />} onClick={startCreating}>
                     {t('Create the first {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
                   </Button>
-                  {mayImport ? (
+                  {mayImport && !within ? (
                     <Button
                       variant="default"
                       renderRoot={(link) => (

@@ -5,22 +5,26 @@ import {
   IconChevronUp,
   IconDots,
   IconHistory,
+  IconLayout,
   IconShare2,
   IconShieldQuestion,
   IconTrash,
 } from '@tabler/icons-react';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { lazy, Suspense, useMemo, useState } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
 import { Message } from '../app/Message.tsx';
-import { useNarrow } from '../app/phone.ts';
+import { useNarrow, usePhone } from '../app/phone.ts';
 import type { RecordSearch } from '../app/router.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
+import { ContactButtons } from '../layout/ContactButtons.tsx';
+import layoutClasses from '../layout/layout.module.css';
 import { useLayout } from '../layout/layouts.ts';
 import { OpenRecordProvider } from '../layout/openRecord.ts';
 import { fieldsToRead, RecordBody, useFieldsShown } from '../layout/RecordBody.tsx';
 import { RecordSkeleton } from '../layout/RecordSkeleton.tsx';
 import { visibleFields } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
+import { useMay } from '../model/store.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
 import { PresentMembers } from '../presence/PresentMembers.tsx';
@@ -30,7 +34,8 @@ import { deleteRecords } from './changes.ts';
 import { FavouriteItems } from '../views/FavouriteItems.tsx';
 import classes from './RecordView.module.css';
 import { useShortcut } from '../shortcuts/useShortcut.ts';
-import { listSearch, neighbours } from './recordSequence.ts';
+import { listSearch, rememberedSearch } from './recordSequence.ts';
+import { useNeighbours } from './useNeighbours.ts';
 import { demandsOf, useRecord } from './useRecord.ts';
 import type { Step } from '../undo/undo.ts';
 import { t } from '../language/t.ts';
@@ -40,6 +45,7 @@ const ShareDialog = lazy(() =>
 );
 const MergedInto = lazy(async () => ({ default: (await import('../merge/MergedInto.tsx')).MergedInto }));
 const FieldHistory = lazy(async () => ({ default: (await import('../history/FieldHistory.tsx')).FieldHistory }));
+const LayoutEditor = lazy(async () => ({ default: (await import('../layout/LayoutEditor.tsx')).LayoutEditor }));
 const AccessDialog = lazy(() =>
   import('../sharing/AccessDialog.tsx').then(({ AccessDialog: Dialog }) => ({ default: Dialog })),
 );
@@ -58,9 +64,25 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   const { row, status, failure, read, ...state } = useRecord(model, object, id, asked);
   const { others, edit } = usePresence(object, id);
   const demands = useMemo(() => demandsOf(state.saves), [state.saves]);
-  const { previous, next, place } = neighbours(object, id);
   const label = row ? recordLabel(model, object, row) || t('Untitled') : '';
   const list = listSearch(search);
+  const { previous, next, place } = useNeighbours(model, object, id, list);
+  const phone = usePhone();
+  const mayArrange = useMay('LAYOUTS');
+  const [arranging, setArranging] = useState(false);
+  // From now on the address says which list it was opened from.
+  const remembered = search.view === undefined ? rememberedSearch(object, id) : undefined;
+  useEffect(() => {
+    if (remembered)
+      void navigate({
+        to: '/objects/$namePlural/$id',
+        params: { namePlural: object.namePlural, id },
+        search: { ...remembered, ...search },
+        hash: true,
+        replace: true,
+      });
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once for each record
+  }, [remembered, object.namePlural, id]);
 
   const open = (other: string | undefined) => {
     if (other)
@@ -140,6 +162,82 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
     );
   }
 
+  const buttons = (
+    <>
+      <Tooltip label="Previous (K)">
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          disabled={!previous}
+          onClick={() => open(previous)}
+          aria-label="Previous record"
+        >
+          <IconChevronUp size={17} />
+        </ActionIcon>
+      </Tooltip>
+      <Tooltip label="Next (J)">
+        <ActionIcon variant="subtle" color="gray" disabled={!next} onClick={() => open(next)} aria-label="Next record">
+          <IconChevronDown size={17} />
+        </ActionIcon>
+      </Tooltip>
+      {rights.canUpdate ? (
+        <Tooltip label="Share">
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            disabled={!row}
+            onClick={() => setDialog('share')}
+            aria-label={`Share this ${object.labelSingular.toLowerCase()}`}
+          >
+            <IconShare2 size={16} />
+          </ActionIcon>
+        </Tooltip>
+      ) : null}
+      {rights.canDelete ? (
+        <Tooltip label="Delete">
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            disabled={!row}
+            onClick={() => void remove()}
+            aria-label={`Delete this ${object.labelSingular.toLowerCase()}`}
+          >
+            <IconTrash size={16} />
+          </ActionIcon>
+        </Tooltip>
+      ) : null}
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <ActionIcon variant="subtle" color="gray" disabled={!row} aria-label="More about this record">
+            <IconDots size={16} />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {mayArrange ? (
+            <Menu.Item leftSection={<IconLayout size={15} />} onClick={() => setArranging(true)}>
+              Arrange this page…
+            </Menu.Item>
+          ) : null}
+          <FavouriteItems target={{ kind: 'RECORD', objectId: object.id, recordId: id }} />
+          <Menu.Item
+            leftSection={<IconHistory size={15} />}
+            onClick={() =>
+              void navigate({
+                to: '/objects/$namePlural/$id',
+                params: { namePlural: object.namePlural, id },
+                search: { ...list, asOf: new Date().toISOString() },
+              })
+            }
+          >
+            As it was…
+          </Menu.Item>
+          <Menu.Item leftSection={<IconShieldQuestion size={15} />} onClick={() => setDialog('access')}>
+            Explain access
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+    </>
+  );
   return (
     <>
       <header className={classes.header}>
@@ -159,79 +257,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
         <div className={classes.tools}>
           <PresentMembers object={object} others={others} />
           {place ? <span className={classes.place}>{place}</span> : null}
-          <Tooltip label={t('Previous (K)')}>
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              disabled={!previous}
-              onClick={() => open(previous)}
-              aria-label={t('Previous record')}
-            >
-              <IconChevronUp size={17} />
-            </ActionIcon>
-          </Tooltip>
-          <Tooltip label={t('Next (J)')}>
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              disabled={!next}
-              onClick={() => open(next)}
-              aria-label={t('Next record')}
-            >
-              <IconChevronDown size={17} />
-            </ActionIcon>
-          </Tooltip>
-          {rights.canUpdate ? (
-            <Tooltip label={t('Share')}>
-              <ActionIcon
-                variant="subtle"
-                color="gray"
-                disabled={!row}
-                onClick={() => setDialog('share')}
-                aria-label={t('Share this {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
-              >
-                <IconShare2 size={16} />
-              </ActionIcon>
-            </Tooltip>
-          ) : null}
-          {rights.canDelete ? (
-            <Tooltip label="Delete">
-              <ActionIcon
-                variant="subtle"
-                color="gray"
-                disabled={!row}
-                onClick={() => void remove()}
-                aria-label={t('Delete this {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
-              >
-                <IconTrash size={16} />
-              </ActionIcon>
-            </Tooltip>
-          ) : null}
-          <Menu position="bottom-end">
-            <Menu.Target>
-              <ActionIcon variant="subtle" color="gray" disabled={!row} aria-label={t('More about this record')}>
-                <IconDots size={16} />
-              </ActionIcon>
-            </Menu.Target>
-            <Menu.Dropdown>
-              <FavouriteItems target={{ kind: 'RECORD', objectId: object.id, recordId: id }} />
-              <Menu.Item
-                leftSection={<IconHistory size={15} />}
-                onClick={() =>
-                  void navigate({
-                    to: '/objects/$namePlural/$id',
-                    params: { namePlural: object.namePlural, id },
-                    search: { ...list, asOf: new Date().toISOString() },
-                  })
-                }
-              >
-                {t('As it was…')}
-              </Menu.Item>
-              <Menu.Item leftSection={<IconShieldQuestion size={15} />} onClick={() => setDialog('access')}>
-                {t('Explain access')}
-              </Menu.Item>
-            </Menu.Dropdown>
-          </Menu>
+          {phone ? null : buttons}
         </div>
       </header>
       {dialogs}
@@ -242,7 +268,11 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
         role="region"
         aria-label={label || object.labelSingular}
       >
-        {row && layout ? (
+        {arranging ? (
+          <Suspense fallback={null}>
+            <LayoutEditor object={object} onDone={() => setArranging(false)} />
+          </Suspense>
+        ) : row && layout ? (
           <OpenRecordProvider
             value={{
               model,
@@ -277,6 +307,12 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
           <RecordSkeleton fields={fields.length} isNarrow={isNarrow} />
         )}
       </div>
+      {phone && !arranging ? (
+        <div className={layoutClasses.phoneBar} role="toolbar" aria-label="What to do with this record">
+          {row ? <ContactButtons object={object} row={row} /> : null}
+          {buttons}
+        </div>
+      ) : null}
     </>
   );
 }

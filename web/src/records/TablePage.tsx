@@ -11,6 +11,7 @@ import { useColumnLayout } from './columnLayout.ts';
 import { NoObject } from './NoObject.tsx';
 import { ObjectTable } from './ObjectTable.tsx';
 import { t } from '../language/t.ts';
+import { rememberSearch } from './recordSequence.ts';
 
 const BoardPage = lazy(async () => ({ default: (await import('../board/BoardPage.tsx')).BoardPage }));
 const CalendarPage = lazy(async () => ({ default: (await import('../calendar/CalendarPage.tsx')).CalendarPage }));
@@ -58,6 +59,10 @@ function ShownTable({ object }: { object: ModelObject }) {
       t('It was deleted, or it is not shared with you. All records are shown instead.'),
     );
   }, [isMissing, wanted]);
+
+  useEffect(() => {
+    if (known) rememberSearch(object, { ...(JSON.parse(key) as TableSearch), view: wanted });
+  }, [known, object, key, wanted]);
 
   const go = useCallback(
     (next: TableSearch, replace: boolean) =>

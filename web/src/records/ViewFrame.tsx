@@ -8,7 +8,7 @@ import { settled } from '../app/settled.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { toGraphQLFilter } from '../model/filterTree.ts';
 import { orderBy } from '../model/sorting.ts';
-import type { Model, ModelObject } from '../model/types.ts';
+import type { ColumnValue, Model, ModelObject } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
 import { useShortcut } from '../shortcuts/useShortcut.ts';
 import { isChanged, type ViewControls } from '../views/controls.ts';
@@ -60,6 +60,8 @@ export interface ViewPageProps {
   views: ViewControls;
   /** Shows the list as it was. */
   onPast: () => void;
+  /** Of a card on the page of another record: what the records have in common, which new ones have, too. */
+  within?: { [column: string]: ColumnValue };
 }
 
 interface ViewFrameProps extends ViewPageProps {
@@ -70,8 +72,13 @@ interface ViewFrameProps extends ViewPageProps {
   children: ReactNode;
 }
 
-/** Around the records of a view, whatever it shows them as: which view it is, what it filters and sorts by, and what may be done with it. */
-export function ViewFrame({ model, object, shown, show, views, onPast, note, onCreate, children }: ViewFrameProps) {
+/** Around the records of a view, whatever it shows them as; a card has a head of its own. */
+export function ViewFrame(props: ViewFrameProps) {
+  return props.within ? props.children : <FullFrame {...props} />;
+}
+
+/** Which view it is, what it filters and sorts by, and what may be done with it. */
+function FullFrame({ model, object, shown, show, views, onPast, note, onCreate, children }: ViewFrameProps) {
   const { filters, sorts, layout } = shown;
   const { view } = views;
   const phone = usePhone();

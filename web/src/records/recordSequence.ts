@@ -8,6 +8,16 @@ const lists = new Map<string, { ids: string[]; total: number | null }>();
 export const rememberList = (object: ModelObject, ids: string[], total: number | null): void =>
   void lists.set(object.id, { ids, total });
 
+const searches = new Map<string, TableSearch>();
+
+/** What the address says of the list of an object that was shown last, its view included. */
+export const rememberSearch = (object: ModelObject, { asOf: _asOf, ...search }: TableSearch): void =>
+  void searches.set(object.id, search);
+
+/** Of a record that was opened from the list, how the address of its page goes on to say so. */
+export const rememberedSearch = (object: ModelObject, id: string): TableSearch | undefined =>
+  lists.get(object.id)?.ids.includes(id) ? searches.get(object.id) : undefined;
+
 export function neighbours(
   object: ModelObject,
   id: string,

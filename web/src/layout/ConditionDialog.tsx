@@ -1,0 +1,126 @@
+import { ActionIcon, Button, Group, Modal, NativeSelect, Stack, Text } from '@mantine/core';
+import { IconX } from '@tabler/icons-react';
+import { useState } from 'react';
+import { operatorsOf, type Filter } from '../model/filters.ts';
+import { isGroup, readFilter, startFilter, storeFilter, type StoredFilter } from '../model/filterTree.ts';
+import { visibleFields } from '../model/lookup.ts';
+import type { Model, ModelObject } from '../model/types.ts';
+import { FilterForm } from '../records/FilterForm.tsx';
+import records from '../records/records.module.css';
+
+interface ConditionDialogProps {
+  model: Model;
+  object: ModelObject;
+  name: string;
+  condition: StoredFilter | undefined;
+  onClose: () => void;
+  onChange: (condition: StoredFilter | undefined) => void;
+}
+
+/** For which records something is on the page: comparisons of their own fields, all of which or one of which must hold. */
+export function ConditionDialog({ model, object, name, condition, onClose, onChange }: ConditionDialogProps) {
+  // What the page cannot compare by itself, such as the field of a related record, is not offered.
+  const fields = visibleFields(object).filter((field) => !field.junction && operatorsOf(field).length > 0);
+  const [{ join, filters }, setState] = useState(() => {
+    const nodes = readFilter(model, object, condition ?? null);
+    const [only] = nodes;
+    const group = nodes.length === 1 && only && isGroup(only) && only.join === 'or' ? only.nodes : null;
+    return {
+      join: group ? ('or' as const) : ('and' as const),
+      filters: (group ?? nodes).flatMap((node) => (isGroup(node) ? [] : node)),
+    };
+  });
+  const set = (place: number, filter: Filter) =>
+    setState((now) => ({ ...now, filters: now.filters.map((each, index) => (index === place ? filter : each)) }));
+  const start = fields[0] ? startFilter(fields[0]) : null;
+  return (
+    <Modal opened onClose={onClose} title={`When “${name}” is shown`} size="lg">
+      <Stack gap="md">
+        {filters.length === 0 ? (
+          <Text size="sm" c="dimmed">
+            It is shown for every record. With a condition it is there only for those that fit.
+          </Text>
+        ) : filters.length > 1 ? (
+          <NativeSelect
+            label="Shown where"
+            value={join}
+            data={[
+              { value: 'and', label: 'all of these hold' },
+              { value: 'or', label: 'any of these holds' },
+            ]}
+            onChange={(event) => {
+              const next = event.currentTarget.value === 'or' ? 'or' : 'and';
+              setState((now) => ({ ...now, join: next }));
+            }}
+          />
+        ) : null}
+        {filters.map((filter, place) => {
+          const about = fields.find((field) => field.name === filter.field);
+          return (
+            <div key={place} className={records.colorRule} role="group" aria-label={`Condition ${place + 1}`}>
+              <Group gap="xs" wrap="nowrap" align="end">
+                <NativeSelect
+                  label="Field"
+                  value={filter.field}
+                  data={fields.map((field) => ({ value: field.name, label: field.label }))}
+                  onChange={(event) => {
+                    const chosen = fields.find((field) => field.name === event.currentTarget.value);
+                    const next = chosen ? startFilter(chosen) : null;
+                    if (next) set(place, next);
+                  }}
+                />
+                <ActionIcon
+                  variant="subtle"
+                  color="gray"
+                  ml="auto"
+                  aria-label={`Remove condition ${place + 1}`}
+                  onClick={() =>
+                    setState((now) => ({ ...now, filters: now.filters.filter((_, index) => index !== place) }))
+                  }
+                >
+                  <IconX size={16} />
+                </ActionIcon>
+              </Group>
+              {about ? (
+                <FilterForm
+                  key={about.id}
+                  field={about}
+                  filter={filter}
+                  onChange={(next) => set(place, next)}
+                  onDone={() => undefined}
+                />
+              ) : (
+                <Text size="sm" c="dimmed">
+                  This field is not there any more. Until you remove the condition it hides nothing.
+                </Text>
+              )}
+            </div>
+          );
+        })}
+        <Group justify="space-between">
+          <Button
+            variant="subtle"
+            disabled={!start || filters.length >= 10}
+            onClick={() => start && setState((now) => ({ ...now, filters: [...now.filters, start] }))}
+          >
+            Add a condition
+          </Button>
+          <Group gap="xs">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button
+              onClick={() => {
+                const nodes = join === 'or' && filters.length > 1 ? [{ join, nodes: filters }] : filters;
+                onChange(storeFilter(model, object, nodes) ?? undefined);
+                onClose();
+              }}
+            >
+              Done
+            </Button>
+          </Group>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

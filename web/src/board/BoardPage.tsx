@@ -376,7 +376,7 @@ export function BoardPage(props: ViewPageProps) {
     if (!createAsked) return;
     useCreate.setState({ objectId: null });
     if (rights.canCreate) setCreating({ values: within ?? {}, start: undefined });
-  }, [createAsked, rights.canCreate]);
+  }, [createAsked, rights.canCreate, within]);
 
   /** The keyboard goes over the cards, and with Space takes one along. */
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {

@@ -8,6 +8,12 @@ import classes from './layout.module.css';
 import { useOpenRecord } from './openRecord.ts';
 
 /**
+ * With both its origin and its scripts a page could leave the sandbox if it were of ours, which `framedAddress` refuses; without
+ * its origin nobody could sign in there.
+ */
+const SANDBOX = 'allow-forms allow-popups allow-same-origin allow-scripts';
+
+/**
  * A page of somewhere else. The server says which origins may be framed, by its content security policy; what is framed runs in a
  * sandbox and learns nothing but what its address is made of.
  */
@@ -49,7 +55,7 @@ export function FrameCard({ widget }: { widget: WidgetOf<'FRAME'> }) {
           src={address}
           loading="lazy"
           referrerPolicy="no-referrer"
-          sandbox="allow-forms allow-popups allow-same-origin allow-scripts"
+          sandbox={SANDBOX}
         />
       )}
     </section>

@@ -2,11 +2,13 @@ import {
   ActionIcon,
   Alert,
   Button,
+  Group,
   Menu,
+  Modal,
   MultiSelect,
   NativeSelect,
-  Textarea,
   TextInput,
+  Textarea,
   Tooltip,
 } from '@mantine/core';
 import {
@@ -18,11 +20,13 @@ import {
   IconTrash,
   IconX,
 } from '@tabler/icons-react';
+import { useBlocker } from '@tanstack/react-router';
 import { useEffect, useId, useMemo, useState } from 'react';
 import { toFailure } from '../api/failure.ts';
 import { fieldById, objectById, relatedLists, visibleFields } from '../model/lookup.ts';
 import { useWholeModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
+import { offerToTakeBack } from '../records/announce.tsx';
 import { reasonOf } from '../records/refusals.ts';
 import {
   addTab,
@@ -127,6 +131,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
     window.addEventListener('beforeunload', ask);
     return () => window.removeEventListener('beforeunload', ask);
   }, [isChanged]);
+  const leaving = useBlocker({ shouldBlockFn: () => isChanged && !busy, withResolver: true });
 
   const nameOfList = (list: string): string => {
     if (list === 'side') return 'beside the tabs';
@@ -186,6 +191,8 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
     setProblem(null);
     try {
       await resetLayout(own.id, whose);
+      const { content } = found ?? { content: start };
+      offerToTakeBack('The page is as usual again', () => saveLayout(own.id, content, whose, 0));
       onDone();
     } catch (cause) {
       setProblem(reasonOf(toFailure(cause)));
@@ -633,6 +640,21 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
       <div className="visually-hidden" role="status" aria-live="assertive">
         {said}
       </div>
+      <Modal
+        opened={leaving.status === 'blocked'}
+        onClose={() => leaving.reset?.()}
+        title="The page is not saved as you have arranged it"
+        size="sm"
+      >
+        <Group justify="flex-end">
+          <Button variant="default" onClick={() => leaving.reset?.()}>
+            Go on arranging
+          </Button>
+          <Button color="red" onClick={() => leaving.proceed?.()}>
+            Discard
+          </Button>
+        </Group>
+      </Modal>
       {asking && (askedTab ?? askedWidget) ? (
         <ConditionDialog
           model={model}

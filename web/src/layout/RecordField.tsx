@@ -7,7 +7,16 @@ import { isUnread } from '../records/tableStore.ts';
 import { useOpenRecord } from './openRecord.ts';
 
 /** A field of the open record, edited where it stands. */
-export function RecordField({ field, wide }: { field: ModelField; wide?: boolean }) {
+export function RecordField({
+  field,
+  wide,
+  isAsked,
+}: {
+  field: ModelField;
+  wide?: boolean;
+  /** Why it must have a value stands beside it already. */
+  isAsked?: boolean;
+}) {
   const record = useOpenRecord();
   const { model, object, row, onPast } = record;
   if (isUnread(row, field))
@@ -27,7 +36,7 @@ export function RecordField({ field, wide }: { field: ModelField; wide?: boolean
       readOnly={!rightsOf(object).canUpdate}
       emphasis={field === labelField(object)}
       wide={wide ?? false}
-      demand={record.demands.get(field.id)}
+      demand={isAsked ? undefined : record.demands.get(field.id)}
       onSave={(value) => record.save(field, value)}
       onAgain={() => record.again(field)}
       onUnread={(text, reason) => record.refuse(field, text, reason)}

@@ -75,7 +75,7 @@ export function RelationCard({ list, as, groupFieldId }: RelationCardProps) {
           model={model}
           object={holder}
           shown={shown}
-          show={({ filters: _, layout, ...next }) => {
+          show={({ layout, ...next }) => {
             if (layout) setUsual({ ...layout, hidden: layout.hidden.filter((name) => name !== field.name) });
             setChanges((now) => ({ ...now, ...next }));
           }}

@@ -1,4 +1,5 @@
 import { IconCheck } from '@tabler/icons-react';
+import { useEffect, useRef } from 'react';
 import { fieldById } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { isEditable } from '../model/text.ts';
@@ -12,17 +13,24 @@ import { t } from '../language/t.ts';
 /** The stages that a record goes through. What must be known before it may enter one is asked here. */
 export function StagePath({ field }: { field: ModelField }) {
   const { model, object, row, saves, save, drop } = useOpenRecord();
+  const path = useRef<HTMLOListElement>(null);
   const state = saves[field.id];
   const refusal = state?.kind === 'refused' ? state.refusal : null;
   const now = readValue(model, field, row);
   const options = [...(field.options ?? [])].sort((a, b) => a.position - b.position);
   const at = options.findIndex(({ value }) => value === now);
+  // Where not all stages have room, the one that it is at is in sight.
+  useEffect(() => {
+    const step = path.current?.children[at];
+    if (step instanceof HTMLElement && path.current)
+      path.current.scrollLeft = step.offsetLeft - (path.current.clientWidth - step.offsetWidth) / 2;
+  }, [at]);
   const wanted = options.find(({ value }) => value === refusal?.value);
   const mayMove = rightsOf(object).canUpdate && isEditable(field);
   const asked = refusal?.needs ? fieldById(object, refusal.needs.id) : undefined;
   return (
     <div className={classes.stages}>
-      <ol className={classes.path} aria-label={field.label}>
+      <ol ref={path} className={classes.path} aria-label={field.label}>
         {options.map((option, index) => (
           <li key={option.value} className={classes.step} data-done={index < at || undefined}>
             <button
@@ -46,7 +54,7 @@ export function StagePath({ field }: { field: ModelField }) {
           <p role="alert" className={classes.askingText}>
             {refusal.reason}
           </p>
-          {asked ? <RecordField field={asked} /> : null}
+          {asked ? <RecordField field={asked} isAsked /> : null}
           <button type="button" className={classes.leave} onClick={() => drop(field)}>
             {t('Leave it as it is')}
           </button>

@@ -94,7 +94,7 @@ const usualStage = (object: ModelObject): ModelField | undefined =>
 
 function usualKeys(object: ModelObject): ModelField[] {
   const fields = visibleFields(object).filter((field) => !field.isSystem && field.id !== object.labelFieldId);
-  return TELLING.flatMap((type) => fields.find((field) => field.type === type) ?? []).slice(0, KEY_FIELDS);
+  return TELLING.flatMap((type) => fields.filter((field) => field.type === type)).slice(0, KEY_FIELDS);
 }
 
 /** What follows from the model alone, where nobody has arranged anything. */

@@ -36,7 +36,7 @@ import classes from './RecordView.module.css';
 import { useShortcut } from '../shortcuts/useShortcut.ts';
 import { listSearch, rememberedSearch } from './recordSequence.ts';
 import { useNeighbours } from './useNeighbours.ts';
-import { demandsOf, useRecord } from './useRecord.ts';
+import { demandsOf, readAhead, useRecord } from './useRecord.ts';
 import type { Step } from '../undo/undo.ts';
 import { t } from '../language/t.ts';
 
@@ -49,6 +49,9 @@ const LayoutEditor = lazy(async () => ({ default: (await import('../layout/Layou
 const AccessDialog = lazy(() =>
   import('../sharing/AccessDialog.tsx').then(({ AccessDialog: Dialog }) => ({ default: Dialog })),
 );
+
+/** Whoever goes through a list finds the next one read. */
+const AHEAD_MS = 300;
 
 export function RecordView({ model, object, id }: { model: Model; object: ModelObject; id: string }) {
   const navigate = useNavigate();
@@ -67,6 +70,13 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   const label = row ? recordLabel(model, object, row) || t('Untitled') : '';
   const list = listSearch(search);
   const { previous, next, place } = useNeighbours(model, object, id, list);
+  const askedKey = asked.map((field) => field.id).join();
+  useEffect(() => {
+    if (!row || next === undefined) return undefined;
+    const timer = setTimeout(() => void readAhead(model, object, next, asked).catch(() => undefined), AHEAD_MS);
+    return () => clearTimeout(timer);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once for each next one
+  }, [row === null, next, askedKey]);
   const phone = usePhone();
   const mayArrange = useMay('LAYOUTS');
   const [arranging, setArranging] = useState(false);

@@ -12,6 +12,7 @@ import { changedCells } from './mergeRows.ts';
 import { refusalsOf, type Edit, type Refusal } from './refusals.ts';
 import type { RecordChange } from '../api/live.ts';
 import { isShownAlready } from './isShownAlready.ts';
+import { forgetRecord, noteRecord, seenRecord } from './seenRecords.ts';
 import { useLiveObjects } from './useLiveObject.ts';
 
 /** Pending: it waits for the server. */
@@ -36,17 +37,21 @@ const FLASH_MS = 1600;
 
 /** One record on screen: read, kept up to date, and saved field by field. */
 export function useRecord(model: Model, object: ModelObject, id: string, fields: ModelField[]) {
-  const [{ row, status, failure }, setState] = useState<RecordState>({ row: null, status: 'loading', failure: null });
+  const [{ row, status, failure }, setState] = useState<RecordState>(() => {
+    const known = seenRecord(model, object, id, fields);
+    return { row: known, status: known ? 'ready' : 'loading', failure: null };
+  });
   const [saves, setSaves] = useState<{ [field: string]: SaveState }>({});
   const [flashing, setFlashing] = useState<string[]>([]);
   const unsaved = useRef(new Map<string, Edit>());
-  const shown = useRef<RecordRow | null>(null);
+  const shown = useRef<RecordRow | null>(row);
   const fieldKey = fields.map((field) => field.id).join();
 
   const read = useCallback(async () => {
     try {
       const { record } = await request(oneDocument(model, object, fields), { id });
       if (!record) {
+        forgetRecord(model, object, id, fields);
         setState({ row: null, status: 'missing', failure: null });
         return;
       }
@@ -61,6 +66,7 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
           setTimeout(() => setFlashing([]), FLASH_MS);
         }
       }
+      noteRecord(model, object, record, fields);
       // What further columns were read before stays until they are read again.
       const merged = { ...shown.current, ...fresh };
       shown.current = merged;
@@ -167,4 +173,11 @@ export function useRecord(model: Model, object: ModelObject, id: string, fields:
       : { ...Object.fromEntries(waiting.map((field) => [field.id, { kind: 'pending' } as const])), ...saves };
 
   return { row, status, failure, saves: states, flashing, save, again, refuse, drop, read };
+}
+
+/** Reads a record that is likely to be opened next, so that it is there at once. */
+export async function readAhead(model: Model, object: ModelObject, id: string, fields: ModelField[]): Promise<void> {
+  if (seenRecord(model, object, id, fields)) return;
+  const { record } = await request(oneDocument(model, object, fields), { id });
+  if (record) noteRecord(model, object, record, fields);
 }

@@ -11,6 +11,7 @@ import { useLiveObjects } from '../records/useLiveObject.ts';
 import type { WidgetOf } from './layout.ts';
 import classes from './layout.module.css';
 import { useOpenRecord } from './openRecord.ts';
+import { t } from '../language/t.ts';
 
 /** Related records as bars: how many there are of each kind, or what a number of theirs comes to. */
 export function ChartCard({ widget }: { widget: WidgetOf<'CHART'> }) {
@@ -48,8 +49,12 @@ export function ChartCard({ widget }: { widget: WidgetOf<'CHART'> }) {
   const title = widget.title ?? list.label;
   const what =
     sum && aggregate !== 'COUNT'
-      ? `${aggregateLabel(sum, aggregate)}: ${sum.label}, by ${group.label}`
-      : `By ${group.label}`;
+      ? t('{sum}: {label}, by {groupLabel}', {
+          sum: aggregateLabel(sum, aggregate),
+          label: sum.label,
+          groupLabel: group.label,
+        })
+      : t('By {label}', { label: group.label });
   const bars = (groups ?? [])
     .map(({ key: value, values: [count, ...rest] }) => ({
       key: value ?? '',
@@ -72,7 +77,7 @@ export function ChartCard({ widget }: { widget: WidgetOf<'CHART'> }) {
           <span className={record.bone} style={{ width: '60%' }} />
         </div>
       ) : null}
-      {groups?.length === 0 ? <p className={record.quiet}>Nothing to show yet.</p> : null}
+      {groups?.length === 0 ? <p className={record.quiet}>{t('Nothing to show yet.')}</p> : null}
       <ul className={classes.bars}>
         {bars.map((bar) => (
           <li key={bar.key} className={classes.bar}>

@@ -5,13 +5,14 @@ import { visibleFields, type RelatedList } from '../model/lookup.ts';
 import type { ModelField, ModelObject } from '../model/types.ts';
 import { valueType } from '../model/valueType.ts';
 import type { Aggregate, WidgetOf } from './layout.ts';
+import { t } from '../language/t.ts';
 
 const AGGREGATES: { value: Aggregate; label: string }[] = [
-  { value: 'COUNT', label: 'How many there are' },
-  { value: 'SUM', label: 'Sum' },
-  { value: 'AVG', label: 'Average' },
-  { value: 'MIN', label: 'Least' },
-  { value: 'MAX', label: 'Most' },
+  { value: 'COUNT', label: t('How many there are') },
+  { value: 'SUM', label: t('Sum') },
+  { value: 'AVG', label: t('Average') },
+  { value: 'MIN', label: t('Least') },
+  { value: 'MAX', label: t('Most') },
 ];
 
 const groupable = (object: ModelObject): ModelField[] =>
@@ -40,35 +41,35 @@ export function ChartForm({ lists, widget: given, onClose, onChange }: ChartForm
   const isCount = widget.aggregate === 'COUNT';
   const isWhole = list !== undefined && group !== undefined && (isCount || sum !== undefined);
   return (
-    <Modal opened onClose={onClose} title="What the chart shows" size="sm">
+    <Modal opened onClose={onClose} title={t('What the chart shows')} size="sm">
       <Stack gap="sm">
         <NativeSelect
-          label="Records"
+          label={t('Records')}
           value={widget.relationId}
           data={lists.map(({ relation, label }) => ({ value: relation.id, label }))}
           onChange={(event) => setWidget({ ...widget, relationId: event.currentTarget.value })}
         />
         {group ? (
           <NativeSelect
-            label="A bar for each"
+            label={t('A bar for each')}
             value={group.id}
             data={groups.map(({ id, label }) => ({ value: id, label }))}
             onChange={(event) => setWidget({ ...widget, groupFieldId: event.currentTarget.value })}
           />
         ) : (
           <Text size="sm" c="dimmed">
-            These records have no field to make bars of.
+            {t('These records have no field to make bars of.')}
           </Text>
         )}
         <NativeSelect
-          label="Which tells"
+          label={t('Which tells')}
           value={widget.aggregate}
           data={sums.length > 0 ? AGGREGATES : AGGREGATES.slice(0, 1)}
           onChange={(event) => setWidget({ ...widget, aggregate: event.currentTarget.value as Aggregate })}
         />
         {!isCount && sum ? (
           <NativeSelect
-            label="Of"
+            label={t('Of')}
             value={sum.id}
             data={sums.map(({ id, label }) => ({ value: id, label }))}
             onChange={(event) => setWidget({ ...widget, fieldId: event.currentTarget.value })}
@@ -76,7 +77,7 @@ export function ChartForm({ lists, widget: given, onClose, onChange }: ChartForm
         ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t('Cancel')}
           </Button>
           <Button
             disabled={!isWhole}
@@ -86,7 +87,7 @@ export function ChartForm({ lists, widget: given, onClose, onChange }: ChartForm
               onClose();
             }}
           >
-            Done
+            {t('Done')}
           </Button>
         </Group>
       </Stack>

@@ -7,6 +7,7 @@ import { visibleFields } from '../model/lookup.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { FilterForm } from '../records/FilterForm.tsx';
 import records from '../records/records.module.css';
+import { t } from '../language/t.ts';
 
 interface ConditionDialogProps {
   model: Model;
@@ -34,19 +35,19 @@ export function ConditionDialog({ model, object, name, condition, onClose, onCha
     setState((now) => ({ ...now, filters: now.filters.map((each, index) => (index === place ? filter : each)) }));
   const start = fields[0] ? startFilter(fields[0]) : null;
   return (
-    <Modal opened onClose={onClose} title={`When “${name}” is shown`} size="lg">
+    <Modal opened onClose={onClose} title={t('When “{name}” is shown', { name })} size="lg">
       <Stack gap="md">
         {filters.length === 0 ? (
           <Text size="sm" c="dimmed">
-            It is shown for every record. With a condition it is there only for those that fit.
+            {t('It is shown for every record. With a condition it is there only for those that fit.')}
           </Text>
         ) : filters.length > 1 ? (
           <NativeSelect
-            label="Shown where"
+            label={t('Shown where')}
             value={join}
             data={[
-              { value: 'and', label: 'all of these hold' },
-              { value: 'or', label: 'any of these holds' },
+              { value: 'and', label: t('all of these hold') },
+              { value: 'or', label: t('any of these holds') },
             ]}
             onChange={(event) => {
               const next = event.currentTarget.value === 'or' ? 'or' : 'and';
@@ -57,10 +58,15 @@ export function ConditionDialog({ model, object, name, condition, onClose, onCha
         {filters.map((filter, place) => {
           const about = fields.find((field) => field.name === filter.field);
           return (
-            <div key={place} className={records.colorRule} role="group" aria-label={`Condition ${place + 1}`}>
+            <div
+              key={place}
+              className={records.colorRule}
+              role="group"
+              aria-label={t('Condition {place}', { place: place + 1 })}
+            >
               <Group gap="xs" wrap="nowrap" align="end">
                 <NativeSelect
-                  label="Field"
+                  label={t('Field')}
                   value={filter.field}
                   data={fields.map((field) => ({ value: field.name, label: field.label }))}
                   onChange={(event) => {
@@ -73,7 +79,7 @@ export function ConditionDialog({ model, object, name, condition, onClose, onCha
                   variant="subtle"
                   color="gray"
                   ml="auto"
-                  aria-label={`Remove condition ${place + 1}`}
+                  aria-label={t('Remove condition {place}', { place: place + 1 })}
                   onClick={() =>
                     setState((now) => ({ ...now, filters: now.filters.filter((_, index) => index !== place) }))
                   }
@@ -91,7 +97,7 @@ export function ConditionDialog({ model, object, name, condition, onClose, onCha
                 />
               ) : (
                 <Text size="sm" c="dimmed">
-                  This field is not there any more. Until you remove the condition it hides nothing.
+                  {t('This field is not there any more. Until you remove the condition it hides nothing.')}
                 </Text>
               )}
             </div>
@@ -103,11 +109,11 @@ export function ConditionDialog({ model, object, name, condition, onClose, onCha
             disabled={!start || filters.length >= 10}
             onClick={() => start && setState((now) => ({ ...now, filters: [...now.filters, start] }))}
           >
-            Add a condition
+            {t('Add a condition')}
           </Button>
           <Group gap="xs">
             <Button variant="default" onClick={onClose}>
-              Cancel
+              {t('Cancel')}
             </Button>
             <Button
               onClick={() => {
@@ -116,7 +122,7 @@ export function ConditionDialog({ model, object, name, condition, onClose, onCha
                 onClose();
               }}
             >
-              Done
+              {t('Done')}
             </Button>
           </Group>
         </Group>

@@ -2,6 +2,7 @@ import { ActionIcon } from '@mantine/core';
 import { IconMail, IconPhone } from '@tabler/icons-react';
 import { visibleFields } from '../model/lookup.ts';
 import type { FieldType, ModelObject, RecordRow } from '../model/types.ts';
+import { t } from '../language/t.ts';
 
 /** The first part of such a field that says something. */
 const first = (object: ModelObject, row: RecordRow, type: FieldType, part: string): RecordRow[string] | undefined =>
@@ -18,12 +19,12 @@ export function ContactButtons({ object, row }: { object: ModelObject; row: Reco
   return (
     <>
       {number ? (
-        <ActionIcon component="a" href={`tel:${code}${number}`} variant="subtle" aria-label="Call">
+        <ActionIcon component="a" href={`tel:${code}${number}`} variant="subtle" aria-label={t('Call')}>
           <IconPhone size={18} />
         </ActionIcon>
       ) : null}
       {email ? (
-        <ActionIcon component="a" href={`mailto:${email}`} variant="subtle" aria-label="Write an e-mail">
+        <ActionIcon component="a" href={`mailto:${email}`} variant="subtle" aria-label={t('Write an e-mail')}>
           <IconMail size={18} />
         </ActionIcon>
       ) : null}

@@ -52,6 +52,7 @@ import { layoutOf, stages, widgetsOf, type Layout, type Tab, type Widget } from 
 import { askLayouts, resetLayout, saveLayout, type KeptLayout } from './layouts.ts';
 import { useArranging, type Held } from './useArranging.ts';
 import { widgetName } from './widgetTexts.ts';
+import { t } from '../language/t.ts';
 
 const EVERYBODY = 'everybody';
 
@@ -75,7 +76,7 @@ export function LayoutEditor({ object: own, onDone }: { object: ModelObject; onD
       <Alert color="red" variant="light" m="md" role="alert">
         {problem}{' '}
         <Button size="compact-sm" variant="subtle" onClick={onDone}>
-          Back to the record
+          {t('Back to the record')}
         </Button>
       </Alert>
     );
@@ -134,15 +135,15 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
   const leaving = useBlocker({ shouldBlockFn: () => isChanged && !busy, withResolver: true });
 
   const nameOfList = (list: string): string => {
-    if (list === 'side') return 'beside the tabs';
+    if (list === 'side') return t('beside the tabs');
     const inTab = draft.tabs.find((each) => tabList(each) === list);
-    if (inTab) return `in the tab ${inTab.name}`;
+    if (inTab) return t('in the tab {name}', { name: inTab.name });
     const group = widgetsOf(draft).find((widget) => fieldList(widget) === list);
-    return group ? `in ${widgetName(model, object, group)}` : '';
+    return group ? t('in {model}', { model: widgetName(model, object, group) }) : '';
   };
   const move = (held: Held, to: Place) => {
     setDraft((now) => (held.kind === 'widget' ? moveWidget(now, held.id, to) : moveField(now, held.id, to)));
-    setSaid(`${held.name} is ${to.index + 1}. ${nameOfList(to.list)}.`);
+    setSaid(t('{name} is {index}. {list}.', { name: held.name, index: to.index + 1, list: nameOfList(to.list) }));
   };
   const { dragged, inHand, handle } = useArranging({
     onMove: move,
@@ -192,7 +193,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
     try {
       await resetLayout(own.id, whose);
       const { content } = found ?? { content: start };
-      offerToTakeBack('The page is as usual again', () => saveLayout(own.id, content, whose, 0));
+      offerToTakeBack(t('The page is as usual again'), () => saveLayout(own.id, content, whose, 0));
       onDone();
     } catch (cause) {
       setProblem(reasonOf(toFailure(cause)));
@@ -204,7 +205,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
     const { layout, id } = addWidget(draft, list, widget);
     setDraft(layout);
     if (widget.kind === 'CHART') setCharting(id);
-    setSaid(`${widgetName(model, object, widget)} added.`);
+    setSaid(t('{model} added.', { model: widgetName(model, object, widget) }));
     requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-handle="${id}"]`)?.focus());
   };
   const placed = new Set(
@@ -232,13 +233,23 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
         data-dragged={dragged?.id === fieldId || undefined}
         data-over={isOver || undefined}
       >
-        <button type="button" className={classes.handle} aria-label={`Move ${field.label}`} {...handle(held)}>
+        <button
+          type="button"
+          className={classes.handle}
+          aria-label={t('Move {label}', { label: field.label })}
+          {...handle(held)}
+        >
           <IconGripVertical size={14} aria-hidden />
         </button>
         <span className={classes.fieldName}>{field.label}</span>
         <Menu position="bottom-end">
           <Menu.Target>
-            <ActionIcon variant="subtle" color="gray" size="sm" aria-label={`More for ${field.label}`}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="sm"
+              aria-label={t('More for {label}', { label: field.label })}
+            >
               <IconDots size={14} />
             </ActionIcon>
           </Menu.Target>
@@ -249,7 +260,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
                   key={widget.id}
                   onClick={() => move(held, { list: fieldList(widget), index: widget.fieldIds.length })}
                 >
-                  To {widgetName(model, object, widget)}
+                  {t('To {model}', { model: widgetName(model, object, widget) })}
                 </Menu.Item>
               ) : null,
             )}
@@ -265,9 +276,9 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
                 );
               }}
             >
-              A card of its own
+              {t('A card of its own')}
             </Menu.Item>
-            <Menu.Item onClick={() => setDraft(removeField(draft, fieldId))}>Out of the page</Menu.Item>
+            <Menu.Item onClick={() => setDraft(removeField(draft, fieldId))}>{t('Out of the page')}</Menu.Item>
           </Menu.Dropdown>
         </Menu>
       </li>
@@ -291,27 +302,31 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
         data-last={isLast || undefined}
       >
         <div className={classes.cardHead}>
-          <button type="button" className={classes.handle} aria-label={`Move ${name}`} {...handle(held)}>
+          <button type="button" className={classes.handle} aria-label={t('Move {name}', { name })} {...handle(held)}>
             <IconGripVertical size={15} aria-hidden />
           </button>
           <strong className={classes.cardName}>{name}</strong>
-          {widget.condition ? <span className={classes.note}>for some records</span> : null}
-          {widget.kind === 'FIELDS' && widget.takesNew ? <span className={classes.note}>takes new fields</span> : null}
+          {widget.condition ? <span className={classes.note}>{t('for some records')}</span> : null}
+          {widget.kind === 'FIELDS' && widget.takesNew ? (
+            <span className={classes.note}>{t('takes new fields')}</span>
+          ) : null}
           <Menu position="bottom-end">
             <Menu.Target>
-              <ActionIcon variant="subtle" color="gray" size="sm" ml="auto" aria-label={`More for ${name}`}>
+              <ActionIcon variant="subtle" color="gray" size="sm" ml="auto" aria-label={t('More for {name}', { name })}>
                 <IconDots size={15} />
               </ActionIcon>
             </Menu.Target>
             <Menu.Dropdown>
-              <Menu.Item onClick={() => setAsking({ id: widget.id, name, isTab: false })}>When it is shown…</Menu.Item>
+              <Menu.Item onClick={() => setAsking({ id: widget.id, name, isTab: false })}>
+                {t('When it is shown…')}
+              </Menu.Item>
               {widget.kind === 'FIELDS' ? (
                 <>
                   <Menu.Item onClick={() => setDraft(takeNewIn(draft, widget.id, !widget.takesNew))}>
-                    {widget.takesNew ? 'Take no new fields' : 'Take new fields'}
+                    {widget.takesNew ? t('Take no new fields') : t('Take new fields')}
                   </Menu.Item>
                   <Menu.Item onClick={() => set({ ...widget, isFolded: !widget.isFolded })}>
-                    {widget.isFolded ? 'Begin open' : 'Begin folded'}
+                    {widget.isFolded ? t('Begin open') : t('Begin folded')}
                   </Menu.Item>
                 </>
               ) : null}
@@ -324,19 +339,21 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
                       }
                       onClick={() => set({ ...widget, as })}
                     >
-                      {as === 'LIST' ? 'As a list' : as === 'TABLE' ? 'As a table' : 'As a board'}
+                      {as === 'LIST' ? t('As a list') : as === 'TABLE' ? t('As a table') : t('As a board')}
                     </Menu.Item>
                   ))
                 : null}
               {widget.kind === 'CHART' ? (
-                <Menu.Item onClick={() => setCharting(widget.id)}>What it shows…</Menu.Item>
+                <Menu.Item onClick={() => setCharting(widget.id)}>{t('What it shows…')}</Menu.Item>
               ) : null}
               <Menu.Divider />
               {['side', ...draft.tabs.map(tabList)]
                 .filter((each) => each !== list)
                 .map((each) => (
                   <Menu.Item key={each} onClick={() => move(held, { list: each, index: 999 })}>
-                    {each === 'side' ? 'Move beside the tabs' : `Move to ${nameOfTab(draft, each)}`}
+                    {each === 'side'
+                      ? t('Move beside the tabs')
+                      : t('Move to {draft}', { draft: nameOfTab(draft, each) })}
                   </Menu.Item>
                 ))}
               <Menu.Divider />
@@ -345,10 +362,10 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
                 leftSection={<IconTrash size={14} />}
                 onClick={() => {
                   setDraft(removeWidget(draft, widget.id));
-                  setSaid(`${name} taken out.`);
+                  setSaid(t('{name} taken out.', { name }));
                 }}
               >
-                Take out
+                {t('Take out')}
               </Menu.Item>
             </Menu.Dropdown>
           </Menu>
@@ -356,8 +373,8 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
         {widget.kind === 'FIELDS' || widget.kind === 'TEXT' || widget.kind === 'FRAME' || widget.kind === 'RELATION' ? (
           <TextInput
             size="xs"
-            aria-label={`Title of ${name}`}
-            placeholder={widget.kind === 'FIELDS' ? 'No title' : name}
+            aria-label={t('Title of {name}', { name })}
+            placeholder={widget.kind === 'FIELDS' ? t('No title') : name}
             value={widget.title ?? ''}
             maxLength={100}
             onChange={(event) => {
@@ -371,14 +388,14 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
           <>
             <ul className={classes.fieldsList} data-list-of="field" data-list={fieldList(widget)}>
               {widget.fieldIds.map((id, at) => fieldChip(widget, id, at))}
-              {widget.fieldIds.length === 0 ? <li className={classes.empty}>Drag fields here.</li> : null}
+              {widget.fieldIds.length === 0 ? <li className={classes.empty}>{t('Drag fields here.')}</li> : null}
             </ul>
             {left.length > 0 ? (
               <NativeSelect
                 size="xs"
-                aria-label={`Add a field to ${name}`}
+                aria-label={t('Add a field to {name}', { name })}
                 value=""
-                data={[{ value: '', label: 'Add a field…' }, ...left.map(({ id, label }) => ({ value: id, label }))]}
+                data={[{ value: '', label: t('Add a field…') }, ...left.map(({ id, label }) => ({ value: id, label }))]}
                 onChange={(event) => {
                   const { value } = event.currentTarget;
                   if (value) setDraft(moveField(draft, value, { list: fieldList(widget), index: 999 }));
@@ -393,8 +410,8 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
             autosize
             minRows={2}
             maxRows={8}
-            aria-label={`Text of ${name}`}
-            placeholder="What those who read this page should know"
+            aria-label={t('Text of {name}', { name })}
+            placeholder={t('What those who read this page should know')}
             value={widget.text}
             maxLength={10000}
             onChange={(event) => set({ ...widget, text: event.currentTarget.value })}
@@ -404,9 +421,11 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
           <TextInput
             size="xs"
             type="url"
-            aria-label={`Address of ${name}`}
+            aria-label={t('Address of {name}', { name })}
             placeholder="https://"
-            description="{id} and the API names of fields in braces, such as {name}, stand for the record's own."
+            description={t(
+              "'{'id'}' and the API names of fields in braces, such as '{'name'}', stand for the record's own.",
+            )}
             value={widget.url}
             onChange={(event) => set({ ...widget, url: event.currentTarget.value })}
           />
@@ -422,17 +441,17 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
           variant="subtle"
           size="compact-sm"
           leftSection={<IconPlus size={14} />}
-          aria-label={list === 'side' ? 'Add beside the tabs' : 'Add to the tab'}
+          aria-label={list === 'side' ? t('Add beside the tabs') : t('Add to the tab')}
         >
-          Add
+          {t('Add')}
         </Button>
       </Menu.Target>
       <Menu.Dropdown mah={420} style={{ overflow: 'auto' }}>
-        <Menu.Item onClick={() => add(list, { id: 'group', kind: 'FIELDS', title: 'New group', fieldIds: [] })}>
-          Group of fields
+        <Menu.Item onClick={() => add(list, { id: 'group', kind: 'FIELDS', title: t('New group'), fieldIds: [] })}>
+          {t('Group of fields')}
         </Menu.Item>
-        <Menu.Item onClick={() => add(list, { id: 'text', kind: 'TEXT', text: '' })}>Text</Menu.Item>
-        <Menu.Item onClick={() => add(list, { id: 'page', kind: 'FRAME', url: 'https://' })}>Web page</Menu.Item>
+        <Menu.Item onClick={() => add(list, { id: 'text', kind: 'TEXT', text: '' })}>{t('Text')}</Menu.Item>
+        <Menu.Item onClick={() => add(list, { id: 'page', kind: 'FRAME', url: 'https://' })}>{t('Web page')}</Menu.Item>
         {chartable[0] ? (
           <Menu.Item
             onClick={() =>
@@ -445,7 +464,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
               })
             }
           >
-            Chart
+            {t('Chart')}
           </Menu.Item>
         ) : null}
         {(['ABOUT', 'NOTES', 'TASKS', 'FILES', 'COMMENTS', 'TIMELINE'] as const)
@@ -455,7 +474,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
               {widgetName(model, object, { id: '', kind })}
             </Menu.Item>
           ))}
-        {leftLists.length > 0 ? <Menu.Label>Related records</Menu.Label> : null}
+        {leftLists.length > 0 ? <Menu.Label>{t('Related records')}</Menu.Label> : null}
         {leftLists.map(({ relation, label, holder, field }) => (
           <Menu.Item
             key={relation.id}
@@ -470,7 +489,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
             {label}
           </Menu.Item>
         ))}
-        {left.length > 0 ? <Menu.Label>A field of its own</Menu.Label> : null}
+        {left.length > 0 ? <Menu.Label>{t('A field of its own')}</Menu.Label> : null}
         {left.map((field) => (
           <Menu.Item
             key={field.id}
@@ -486,7 +505,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
     <>
       <ul className={classes.cards} data-list-of="widget" data-list={list} aria-label={label}>
         {widgets.map((widget, index) => card(widget, list, index, index === widgets.length - 1))}
-        {widgets.length === 0 ? <li className={classes.empty}>Drag cards here, or add some.</li> : null}
+        {widgets.length === 0 ? <li className={classes.empty}>{t('Drag cards here, or add some.')}</li> : null}
       </ul>
       {adder(list)}
     </>
@@ -498,31 +517,31 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
     <div className={classes.editor} data-arranging role="region" aria-labelledby={titleId} tabIndex={-1}>
       <div className={classes.bar}>
         <h1 id={titleId} className={classes.barTitle}>
-          Arranging the page of {object.labelPlural.toLowerCase()}
+          {t('Arranging the page of {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
         </h1>
         <NativeSelect
           size="xs"
-          aria-label="For whom"
+          aria-label={t('For whom')}
           value={whose ?? EVERYBODY}
           disabled={isChanged}
-          title={isChanged ? 'Save or discard your changes first' : undefined}
+          title={isChanged ? t('Save or discard your changes first') : undefined}
           data={[
-            { value: EVERYBODY, label: 'For everybody' },
-            ...roles.map(({ id, name }) => ({ value: id, label: `For the role ${name}` })),
+            { value: EVERYBODY, label: t('For everybody') },
+            ...roles.map(({ id, name }) => ({ value: id, label: t('For the role {name}', { name }) })),
           ]}
           onChange={(event) => onWhose(event.currentTarget.value === EVERYBODY ? null : event.currentTarget.value)}
         />
         <div className={classes.barEnd}>
           {found ? (
             <Button size="compact-sm" variant="subtle" color="gray" disabled={busy} onClick={() => void reset()}>
-              {whose === null ? 'Back to the usual one' : 'As everybody has it'}
+              {whose === null ? t('Back to the usual one') : t('As everybody has it')}
             </Button>
           ) : null}
           <Button size="compact-sm" variant="default" onClick={onDone}>
-            {isChanged ? 'Discard' : 'Close'}
+            {isChanged ? t('Discard') : t('Close')}
           </Button>
           <Button size="compact-sm" loading={busy} disabled={!isChanged} onClick={() => void save()}>
-            Save
+            {t('Save')}
           </Button>
         </div>
       </div>
@@ -534,7 +553,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
       <div className={classes.headParts}>
         <MultiSelect
           size="xs"
-          label="Beside the name"
+          label={t('Beside the name')}
           value={draft.headerFieldIds}
           maxValues={8}
           data={fields.filter(({ junction }) => !junction).map(({ id, label }) => ({ value: id, label }))}
@@ -542,19 +561,19 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
         />
         <NativeSelect
           size="xs"
-          label="Path of stages"
+          label={t('Path of stages')}
           value={draft.stageFieldId ?? ''}
-          data={[{ value: '', label: 'None' }, ...stages(object).map(({ id, label }) => ({ value: id, label }))]}
+          data={[{ value: '', label: t('None') }, ...stages(object).map(({ id, label }) => ({ value: id, label }))]}
           onChange={(event) => setDraft({ ...draft, stageFieldId: event.currentTarget.value || null })}
         />
       </div>
       <div className={classes.columns}>
-        <section aria-label="Beside the tabs">
-          <h2 className={classes.columnTitle}>Beside the tabs</h2>
-          {listOf(draft.side, 'side', 'Cards beside the tabs')}
+        <section aria-label={t('Beside the tabs')}>
+          <h2 className={classes.columnTitle}>{t('Beside the tabs')}</h2>
+          {listOf(draft.side, 'side', t('Cards beside the tabs'))}
         </section>
-        <section aria-label="Tabs">
-          <div className={classes.tabs} role="group" aria-label="Tabs">
+        <section aria-label={t('Tabs')}>
+          <div className={classes.tabs} role="group" aria-label={t('Tabs')}>
             {draft.tabs.map((each) => (
               <button
                 key={each.id}
@@ -567,13 +586,13 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
                 {each.name}
               </button>
             ))}
-            <Tooltip label="Add a tab">
+            <Tooltip label={t('Add a tab')}>
               <ActionIcon
                 variant="subtle"
                 color="gray"
-                aria-label="Add a tab"
+                aria-label={t('Add a tab')}
                 onClick={() => {
-                  const added = addTab(draft, 'New tab');
+                  const added = addTab(draft, t('New tab'));
                   setDraft(added.layout);
                   setTabId(added.id);
                 }}
@@ -587,7 +606,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
               <div className={classes.tabTools}>
                 <TextInput
                   size="xs"
-                  aria-label="Name of the tab"
+                  aria-label={t('Name of the tab')}
                   value={tab.name}
                   maxLength={60}
                   onChange={(event) => setDraft(changeTab(draft, { ...tab, name: event.currentTarget.value }))}
@@ -595,7 +614,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
                 <ActionIcon
                   variant="subtle"
                   color="gray"
-                  aria-label={`Move ${tab.name} to the left`}
+                  aria-label={t('Move {name} to the left', { name: tab.name })}
                   disabled={draft.tabs[0] === tab}
                   onClick={() => setDraft(moveTab(draft, tab.id, -1))}
                 >
@@ -604,7 +623,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
                 <ActionIcon
                   variant="subtle"
                   color="gray"
-                  aria-label={`Move ${tab.name} to the right`}
+                  aria-label={t('Move {name} to the right', { name: tab.name })}
                   disabled={draft.tabs.at(-1) === tab}
                   onClick={() => setDraft(moveTab(draft, tab.id, 1))}
                 >
@@ -616,18 +635,18 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
                   color="gray"
                   onClick={() => setAsking({ id: tab.id, name: tab.name, isTab: true })}
                 >
-                  {tab.condition ? 'For some records…' : 'When it is shown…'}
+                  {tab.condition ? t('For some records…') : t('When it is shown…')}
                 </Button>
                 <ActionIcon
                   variant="subtle"
                   color="gray"
-                  aria-label={`Remove the tab ${tab.name}`}
+                  aria-label={t('Remove the tab {name}', { name: tab.name })}
                   onClick={() => setDraft(removeTab(draft, tab.id))}
                 >
                   <IconX size={15} />
                 </ActionIcon>
               </div>
-              {listOf(tab.widgets, tabList(tab), `Cards of ${tab.name}`)}
+              {listOf(tab.widgets, tabList(tab), t('Cards of {name}', { name: tab.name }))}
             </>
           ) : null}
         </section>
@@ -643,15 +662,15 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
       <Modal
         opened={leaving.status === 'blocked'}
         onClose={() => leaving.reset?.()}
-        title="The page is not saved as you have arranged it"
+        title={t('The page is not saved as you have arranged it')}
         size="sm"
       >
         <Group justify="flex-end">
           <Button variant="default" onClick={() => leaving.reset?.()}>
-            Go on arranging
+            {t('Go on arranging')}
           </Button>
           <Button color="red" onClick={() => leaving.proceed?.()}>
-            Discard
+            {t('Discard')}
           </Button>
         </Group>
       </Modal>

@@ -13,6 +13,7 @@ import type { Shown } from '../views/shown.ts';
 import { stages } from './layout.ts';
 import classes from './layout.module.css';
 import { useOpenRecord } from './openRecord.ts';
+import { t } from '../language/t.ts';
 
 const NO_VIEWS = {
   known: { views: [], defaultId: null, defaults: [] },
@@ -63,7 +64,7 @@ export function RelationCard({ list, as, groupFieldId }: RelationCardProps) {
             color="gray"
             size="sm"
             ml="auto"
-            aria-label={`Add ${holder.labelSingular.toLowerCase()}`}
+            aria-label={t('Add {labelSingular}', { labelSingular: holder.labelSingular.toLowerCase() })}
             onClick={() => setCreating(true)}
           >
             <IconPlus size={15} />

@@ -121,7 +121,7 @@ export function usualLayout(model: Model, object: ModelObject): Layout {
     tabs: [
       {
         id: 'overview',
-        name: 'Overview',
+        name: t('Overview'),
         widgets: [
           ...cards.filter(({ junction }) => !junction).map(cardOf),
           ...cards.filter(({ junction }) => junction).map(cardOf),

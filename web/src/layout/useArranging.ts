@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from 'react';
 import type { Place } from './arrange.ts';
+import { t } from '../language/t.ts';
 
 /** What is moved: a widget, or a field of a group. */
 export interface Held {
@@ -95,7 +96,7 @@ export function useArranging(arranging: Arranging) {
 
   const put = (name: string) => {
     setInHand(null);
-    latest.current.say(`${name} put down.`);
+    latest.current.say(t('{name} put down.', { name }));
   };
   const onKeyDown = (held: Held) => (event: KeyboardEvent<HTMLElement>) => {
     const isHeld = inHand?.id === held.id;
@@ -106,13 +107,15 @@ export function useArranging(arranging: Arranging) {
         latest.current.onTake();
         setInHand(held);
         latest.current.say(
-          `${held.name} taken up. Arrow keys move it, Space puts it down, Escape leaves it where it was.`,
+          t('{name} taken up. Arrow keys move it, Space puts it down, Escape leaves it where it was.', {
+            name: held.name,
+          }),
         );
       }
     } else if (isHeld && event.key === 'Escape') {
       setInHand(null);
       latest.current.onLeave();
-      latest.current.say(`${held.name} is where it was.`);
+      latest.current.say(t('{name} is where it was.', { name: held.name }));
     } else if (isHeld && way) latest.current.onStep(held, way);
     else {
       if (isHeld && event.key === 'Tab') put(held.name);

@@ -174,30 +174,36 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
 
   const buttons = (
     <>
-      <Tooltip label="Previous (K)">
+      <Tooltip label={t('Previous (K)')}>
         <ActionIcon
           variant="subtle"
           color="gray"
           disabled={!previous}
           onClick={() => open(previous)}
-          aria-label="Previous record"
+          aria-label={t('Previous record')}
         >
           <IconChevronUp size={17} />
         </ActionIcon>
       </Tooltip>
-      <Tooltip label="Next (J)">
-        <ActionIcon variant="subtle" color="gray" disabled={!next} onClick={() => open(next)} aria-label="Next record">
+      <Tooltip label={t('Next (J)')}>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          disabled={!next}
+          onClick={() => open(next)}
+          aria-label={t('Next record')}
+        >
           <IconChevronDown size={17} />
         </ActionIcon>
       </Tooltip>
       {rights.canUpdate ? (
-        <Tooltip label="Share">
+        <Tooltip label={t('Share')}>
           <ActionIcon
             variant="subtle"
             color="gray"
             disabled={!row}
             onClick={() => setDialog('share')}
-            aria-label={`Share this ${object.labelSingular.toLowerCase()}`}
+            aria-label={t('Share this {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
           >
             <IconShare2 size={16} />
           </ActionIcon>
@@ -210,7 +216,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
             color="gray"
             disabled={!row}
             onClick={() => void remove()}
-            aria-label={`Delete this ${object.labelSingular.toLowerCase()}`}
+            aria-label={t('Delete this {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
           >
             <IconTrash size={16} />
           </ActionIcon>
@@ -218,14 +224,14 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
       ) : null}
       <Menu position="bottom-end">
         <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" disabled={!row} aria-label="More about this record">
+          <ActionIcon variant="subtle" color="gray" disabled={!row} aria-label={t('More about this record')}>
             <IconDots size={16} />
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
           {mayArrange ? (
             <Menu.Item leftSection={<IconLayout size={15} />} onClick={() => setArranging(true)}>
-              Arrange this page…
+              {t('Arrange this page…')}
             </Menu.Item>
           ) : null}
           <FavouriteItems target={{ kind: 'RECORD', objectId: object.id, recordId: id }} />
@@ -239,10 +245,10 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
               })
             }
           >
-            As it was…
+            {t('As it was…')}
           </Menu.Item>
           <Menu.Item leftSection={<IconShieldQuestion size={15} />} onClick={() => setDialog('access')}>
-            Explain access
+            {t('Explain access')}
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
@@ -318,7 +324,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
         )}
       </div>
       {phone && !arranging ? (
-        <div className={layoutClasses.phoneBar} role="toolbar" aria-label="What to do with this record">
+        <div className={layoutClasses.phoneBar} role="toolbar" aria-label={t('What to do with this record')}>
           {row ? <ContactButtons object={object} row={row} /> : null}
           {buttons}
         </div>

@@ -32,3 +32,5 @@ drop function core.task_columns(uuid);
 --!include engine/desired.sql
 --!include engine/internals.sql
 --!include metadata/notes.sql
+--!include metadata/bundle.sql
+--!include metadata/deletion.sql

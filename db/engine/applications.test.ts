@@ -55,7 +55,11 @@ test('an application brings objects, fields of others, rules, indexes, views and
       client,
       fleet(
         '1',
-        [field('load', { type: 'NUMBER' }), field('twice', { type: 'FORMULA', settings: { expression: 'load * 2' } })],
+        [
+          field('load', { type: 'NUMBER' }),
+          field('serviced', { type: 'DATE' }),
+          field('twice', { type: 'FORMULA', settings: { expression: 'load * 2' } }),
+        ],
         {
           rules: [{ kind: 'RANGE', field: 'load', settings: { min: 0 } }],
           indexes: [{ name: 'Loads', parts: [{ fieldId: 'field:truck.load' }] }],
@@ -64,6 +68,15 @@ test('an application brings objects, fields of others, rules, indexes, views and
               name: 'All',
               filter: { 'field:truck.load': { greaterThan: 1 } },
               fields: [{ field: 'plate' }, { field: 'load' }],
+              groupField: 'serviced',
+              groupBucket: 'QUARTER',
+              colors: [
+                {
+                  condition: { fieldId: 'field:truck.load', operand: 'GREATER_THAN', value: 9 },
+                  color: 'red',
+                  target: 'CELL',
+                },
+              ],
             },
           ],
         },
@@ -73,6 +86,13 @@ test('an application brings objects, fields of others, rules, indexes, views and
     expect((await one(client, 'select twice from trucks')).twice).toBe(8);
     expect((await failure(client, () => client.query('update trucks set load = -1'))).code).toBe('23514');
     expect(await one(client, 'select count(*)::int as n from metadata.view_fields')).toEqual({ n: 2 });
+    expect(
+      await one(
+        client,
+        `select v.group_bucket, v.colors #>> '{0,color}' as color, f.name from metadata.views v join metadata.fields f on f.id::text = v.colors #>> '{0,condition,fieldId}'
+         where v.name = 'All' and v.application_id is not null`,
+      ),
+    ).toEqual({ group_bucket: 'QUARTER', color: 'red', name: 'load' });
     await act(
       client,
       (await one(client, `select pg_role from metadata.roles where name = 'Driver'`)).pg_role,

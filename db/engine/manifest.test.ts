@@ -101,6 +101,10 @@ async function build(client: pg.ClientBase, workspace: Workspace) {
     group_field_id: stage,
     filter: JSON.stringify({ fieldId: amount, operand: 'GREATER_THAN', value: 1 }),
     sorts: JSON.stringify([{ fieldId: double }]),
+    group_bucket: 'MONTH',
+    colors: JSON.stringify([
+      { condition: { fieldId: amount, operand: 'GREATER_THAN', value: 9 }, color: 'red', target: 'ROW' },
+    ]),
   });
   await insert(client, 'metadata.view_fields', {
     workspace_id: workspace.id,

@@ -24,6 +24,8 @@ process.chdir(root);
 process.exit(
   await runTests(process.argv.slice(2), {
     ...process.env,
+    // Some sixty times a server or a worker is started; what V8 has compiled once is kept for the next.
+    NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),
     RELVAR_WEB_BUILT: '1',
     RELVAR_CHROMIUM: chromium.stdout.trim(),
   }),

@@ -64,7 +64,7 @@ export async function buildModel(client: pg.ClientBase, workspace: Workspace): P
     if (duplicates)
       await client.query('update metadata.objects set duplicate_criteria = $2 where id = $1', [
         objects.get(name),
-        JSON.stringify([[fields.get(`${name}.${duplicates}`)]]),
+        JSON.stringify([{ fields: [fields.get(`${name}.${duplicates}`)], isSure: true }]),
       ]);
   await client.query('commit');
 }

@@ -6,6 +6,7 @@ import { reverts } from './doors/reverts.ts';
 import { timeline } from './doors/timeline.ts';
 import { trashList } from './doors/trashList.ts';
 import { databaseLogin } from './doors/databaseLogin.ts';
+import { duplicateInbox } from './doors/duplicateInbox.ts';
 import { duplicates } from './doors/duplicates.ts';
 import { explain } from './doors/explain.ts';
 import { exportFile } from './doors/exportFile.ts';
@@ -17,6 +18,7 @@ import { graphqlList } from './doors/graphqlList.ts';
 import { graphqlNested } from './doors/graphqlNested.ts';
 import { graphqlSort } from './doors/graphqlSort.ts';
 import { history } from './doors/history.ts';
+import { mergePlan } from './doors/mergePlan.ts';
 import { mutations } from './doors/mutations.ts';
 import { psql } from './doors/psql.ts';
 import { refusals } from './doors/refusals.ts';
@@ -28,7 +30,7 @@ import { webhooks } from './doors/webhooks.ts';
 import type { Door } from './setting.ts';
 
 /**
- * The doors of the product, each in a file of its own. A door that the product gets later (REST, MCP, merging, links to
+ * The doors of the product, each in a file of its own. A door that the product gets later (REST, MCP, links to
  * files) is written beside them and added here.
  */
 export const DOORS: readonly Door[] = [
@@ -43,6 +45,8 @@ export const DOORS: readonly Door[] = [
   textFilters,
   search,
   duplicates,
+  duplicateInbox,
+  mergePlan,
   history,
   fieldHistory,
   reverts,

@@ -253,10 +253,15 @@ test('Retry-After is honoured, in seconds and as a date, and redirects are not f
   await hurry();
   await until(async () => (await pause()) > 250, 'it waits five minutes');
   expect(await pause()).toBeLessThanOrEqual(301);
-  receiver.answer = (_received, response) => void response.writeHead(302, { location: '/elsewhere' }).end();
+  receiver.answer = (_received, response) =>
+    void response.writeHead(302, { location: 'https://name:word@else.example/hooks/s3cret?token=t0ken' }).end();
   await hurry();
   await until(async () => (await deliveries(id))[0]!.status === 302, 'the redirect is no success');
-  expect((await deliveries(id))[0]!.error).toContain('Redirects are not followed');
+  const [moved] = await deliveries(id);
+  expect(moved!.error).toContain('leads to https://else.example/…. Redirects are not followed');
+  // An address of a webhook is itself what opens it, and so is the one that it leads to.
+  const { rows } = await db.admin.query('select d as all from engine.webhook_deliveries d where webhook_id = $1', [id]);
+  for (const secret of ['s3cret', 't0ken', 'word@']) expect(JSON.stringify(rows)).not.toContain(secret);
   expect(receiver.all).toHaveLength(3);
 });
 

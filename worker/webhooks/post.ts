@@ -25,6 +25,8 @@ export type Post = (headers: Record<string, string>, body: string) => Promise<An
 
 const SHOWN_HEADERS = ['content-type', 'location', 'retry-after', 'date', 'server', 'x-request-id'];
 
+type Target = RequestOptions & { href?: string };
+
 class TimedOut extends Error {}
 
 /**
@@ -42,7 +44,7 @@ export function makePosts(
   // One listener and one timer for all of a request: signals made for each cost more than the request itself.
   stopping.addEventListener('abort', () => onTheirWay.forEach((request) => request.destroy()));
 
-  const attempt = (target: RequestOptions, headers: Record<string, string>, body: string) =>
+  const attempt = (target: Target, headers: Record<string, string>, body: string) =>
     new Promise<Omit<Answer, 'ms'>>((resolve, reject) => {
       const isSecure = target.protocol === 'https:';
       const request = (isSecure ? requestHttps : requestHttp)({
@@ -54,7 +56,7 @@ export function makePosts(
       });
       const timer = setTimeout(() => request.destroy(new TimedOut()), TIMEOUT_MS);
       onTheirWay.add(request);
-      request.on('response', (answer) => readAnswer(answer).then(resolve, reject));
+      request.on('response', (answer) => readAnswer(answer, target.href!).then(resolve, reject));
       request.on('error', (error) => reject(Object.assign(error, { reusedSocket: request.reusedSocket })));
       request.on('close', () => {
         clearTimeout(timer);
@@ -65,13 +67,13 @@ export function makePosts(
     });
 
   const to = (address: string): Post => {
-    let target: RequestOptions | undefined;
+    let target: Target | undefined;
     return async (headers, body) => {
       const began = performance.now();
       const done = (answer: Omit<Answer, 'ms'>): Answer => ({ ...answer, ms: Math.round(performance.now() - began) });
       for (let again = false; ; again = true) {
         try {
-          target ??= urlToHttpOptions(new URL(address)) as RequestOptions;
+          target ??= urlToHttpOptions(new URL(address)) as Target;
           assertHost(target.hostname!);
           return done(await attempt(target, headers, body));
         } catch (error) {
@@ -108,13 +110,23 @@ function reasonOf(error: Error): string {
   return (first.message || (first as NodeJS.ErrnoException).code) ?? 'no reason was given';
 }
 
-function readAnswer(answer: IncomingMessage): Promise<Omit<Answer, 'ms'>> {
+/** Where a redirect leads, as far as the log may say: the rest of an address is often the secret that opens it. */
+function placeOf(location: string, address: string): string {
+  if (!URL.canParse(location, address)) return '…';
+  const { protocol, host } = new URL(location, address);
+  return `${protocol}//${host}/…`;
+}
+
+function readAnswer(answer: IncomingMessage, address: string): Promise<Omit<Answer, 'ms'>> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
     const finish = () => {
       const status = answer.statusCode ?? 0;
-      const text = (name: string) => String(answer.headers[name] ?? '');
+      const text = (name: string) => {
+        const value = String(answer.headers[name] ?? '');
+        return name === 'location' && value !== '' ? placeOf(value, address) : value;
+      };
       const isRedirect = status >= 300 && status < 400 && text('location') !== '';
       resolve({
         status,
@@ -122,7 +134,7 @@ function readAnswer(answer: IncomingMessage): Promise<Omit<Answer, 'ms'>> {
           status >= 200 && status < 300
             ? null
             : isRedirect
-              ? `Answered ${status} and leads to ${text('location').slice(0, 200)}. Redirects are not followed: change the address of the webhook.`
+              ? `Answered ${status} and leads to ${text('location')}. Redirects are not followed: change the address of the webhook.`
               : `Answered ${status}.`,
         headers: Object.fromEntries(
           SHOWN_HEADERS.filter((name) => answer.headers[name] !== undefined).map((name) => [

@@ -115,7 +115,7 @@ as $$
   from named n where n.part = 'indexes'
   union all
   select 'views', n.identifier, n.owner, jsonb_build_object('name', n.value -> 'name', 'icon', n.value -> 'icon', 'type', coalesce(n.value ->> 'type', 'TABLE'), 'filter', engine.manifest_filter(n.value -> 'filter'),
-    'sorts', coalesce(n.value -> 'sorts', '[]'), 'group_field_id', n.field || (n.value ->> 'groupField'), 'layout', coalesce(n.value -> 'layout', '{}'), 'position', coalesce((n.value ->> 'position')::double precision, 0))
+    'sorts', coalesce(n.value -> 'sorts', '[]'), 'group_field_id', n.field || (n.value ->> 'groupField'), 'group_bucket', n.value -> 'groupBucket', 'colors', coalesce(n.value -> 'colors', '[]'), 'layout', coalesce(n.value -> 'layout', '{}'), 'position', coalesce((n.value ->> 'position')::double precision, 0))
   from named n where n.part = 'views'
   union all
   select 'viewFields', n.identifier || '>' || (c ->> 'field'), n.identifier, jsonb_build_object('field_id', n.field || (c ->> 'field'), 'width', c -> 'width',

@@ -58,7 +58,7 @@ as $$
     'views', (
       select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('universalIdentifier', v.universal_identifier)) || jsonb_build_object('name', v.name, 'icon', v.icon, 'type', v.type,
         'filter', engine.references_by_name(v.workspace_id, v.filter), 'sorts', engine.references_by_name(v.workspace_id, v.sorts),
-        'groupField', (select f.name from metadata.fields f where f.id = v.group_field_id), 'layout', engine.references_by_name(v.workspace_id, v.layout), 'position', v.position,
+        'groupField', (select f.name from metadata.fields f where f.id = v.group_field_id), 'groupBucket', v.group_bucket, 'colors', engine.references_by_name(v.workspace_id, v.colors), 'layout', engine.references_by_name(v.workspace_id, v.layout), 'position', v.position,
         'fields', (select coalesce(jsonb_agg(jsonb_build_object('field', f.name, 'width', c.width, 'isVisible', c.is_visible, 'isPinned', c.is_pinned, 'aggregate', c.aggregate, 'position', c.position) order by c.position, f.name), '[]')
           from metadata.view_fields c join metadata.fields f on f.id = c.field_id and f.deleted_at is null where c.view_id = v.id)) order by v.position, v.name), '[]')
       from metadata.views v where v.object_id = (object).id and v.visibility = 'WORKSPACE'),
@@ -197,6 +197,7 @@ begin
     union all
     select 'views', o.object_id, jsonb_build_object('name', e.value -> 'name', 'icon', e.value -> 'icon', 'type', coalesce(e.value -> 'type', '"TABLE"'), 'filter', nullif(engine.references_by_id(manifest_changes.workspace_id, engine.manifest_filter(e.value -> 'filter'), v_planned), 'null'),
         'sorts', engine.references_by_id(manifest_changes.workspace_id, coalesce(e.value -> 'sorts', '[]'), v_planned), 'groupFieldId', v_planned -> ('field:' || o.name || '.' || (e.value ->> 'groupField')),
+        'groupBucket', e.value -> 'groupBucket', 'colors', engine.references_by_id(manifest_changes.workspace_id, coalesce(e.value -> 'colors', '[]'), v_planned),
         'layout', engine.references_by_id(manifest_changes.workspace_id, coalesce(e.value -> 'layout', '{}'), v_planned), 'position', coalesce(e.value -> 'position', '0')),
       (select jsonb_agg(jsonb_build_object('fieldId', v_planned -> ('field:' || o.name || '.' || (c.value ->> 'field')), 'width', c.value -> 'width', 'isVisible', coalesce(c.value -> 'isVisible', 'true'), 'isPinned', coalesce(c.value -> 'isPinned', 'false'), 'aggregate', coalesce(c.value -> 'aggregate', 'null'), 'position', coalesce(c.value -> 'position', '0')))
         from jsonb_array_elements(coalesce(e.value -> 'fields', '[]')) c)

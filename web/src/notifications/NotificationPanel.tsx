@@ -237,7 +237,7 @@ function Entry({ items }: { items: Notification[] }) {
   const isUnread = items.some(({ readAt }) => readAt === null);
   const isArchived = first.archivedAt !== null;
   const object = first.objectId ? objectById(model, first.objectId) : undefined;
-  const goTo = ({ kind, objectNamePlural, recordId, commentId }: Notification) => {
+  const goTo = ({ kind, objectNamePlural, recordId, commentId, detail }: Notification) => {
     if (isUnread) void act(t('It is still unread'), () => markNotifications(ids, true));
     if (kind === 'WEBHOOK_DISABLED') {
       closeNotifications();
@@ -250,6 +250,12 @@ function Entry({ items }: { items: Notification[] }) {
         to: '/objects/$namePlural/$id',
         params: { namePlural: objectNamePlural, id: recordId },
         ...(commentId ? { search: { tab: 'comments' }, hash: `comment-${commentId}` } : {}),
+      });
+    else if (kind === 'IMPORT_FINISHED' && typeof detail['importId'] === 'string')
+      void navigate({
+        to: '/objects/$namePlural/import',
+        params: { namePlural: objectNamePlural },
+        search: { id: detail['importId'] },
       });
     else void navigate({ to: '/objects/$namePlural', params: { namePlural: objectNamePlural } });
   };

@@ -32,7 +32,7 @@ import { dependencies } from './dependencies.ts';
 import { createFeet, feetOf } from './feet.ts';
 import { DRAFT, flatItems } from './gridItems.ts';
 import { GroupHead } from './GroupHead.tsx';
-import { createGroupStore, type GroupItems } from './groupStore.ts';
+import { createGroupStore, MOST_GROUPS, type GroupItems } from './groupStore.ts';
 import peekClasses from './peek.module.css';
 import { RecordGrid, type RowEdits } from './RecordGrid.tsx';
 import { RecordList } from './RecordList.tsx';
@@ -377,6 +377,7 @@ export function ObjectTable(props: ViewPageProps) {
   }, [group, draftGroup, grouped.groups, shown.bucket, within]);
 
   const empty = status === 'ready' && (group ? grouped.groups.length === 0 : rows.length === 0) && !drafting;
+  const isCut = group !== null && grouped.isTooMany;
   const counted =
     total === null ? (rows.length > 0 ? `${rows.length.toLocaleString('en')}+` : '') : total.toLocaleString('en');
   const lower = object.labelPlural.toLowerCase();
@@ -385,7 +386,13 @@ export function ObjectTable(props: ViewPageProps) {
     <>
       <ViewFrame
         {...props}
-        note={status === 'loading' && rows.length === 0 ? '' : counted}
+        note={
+          status === 'loading' && rows.length === 0
+            ? ''
+            : isCut
+              ? `${counted} in the ${MOST_GROUPS.toLocaleString('en')} groups that are shown; there are more`
+              : counted
+        }
         onCreate={rights.canCreate ? startCreating : null}
       >
         {status === 'failed' ? (

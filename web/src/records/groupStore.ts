@@ -44,7 +44,8 @@ interface GroupState {
 }
 
 const PAGE = 100;
-const MOST = 1000;
+/** So many groups are shown. */
+export const MOST_GROUPS = 1000;
 const groupId = (key: string | null): string => `group:${key ?? ''}`;
 
 export interface GroupStore extends StoreApi<GroupState> {
@@ -113,7 +114,7 @@ export function createGroupStore(): GroupStore {
       by: groupingInput(field, bucket),
       ...(filter ? { filter } : {}),
     });
-    const found = list.groups.slice(0, MOST);
+    const found = list.groups.slice(0, MOST_GROUPS);
     const target = objectById(model, field.relations[0]?.targetObjectId ?? '');
     if (target) {
       const ids = found.flatMap(({ key }) => key ?? []);
@@ -131,7 +132,7 @@ export function createGroupStore(): GroupStore {
       count: Number(values[0] ?? 0),
       texts: footTexts(feet, values.slice(1)),
     }));
-    return { groups: groups.sort(compareGroups(field)), isTooMany: list.groups.length > MOST };
+    return { groups: groups.sort(compareGroups(field)), isTooMany: list.groups.length > MOST_GROUPS };
   };
 
   const holding = (id: string): TableStore | undefined =>

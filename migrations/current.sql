@@ -34,3 +34,4 @@ drop function core.task_columns(uuid);
 --!include metadata/notes.sql
 --!include metadata/bundle.sql
 --!include metadata/deletion.sql
+--!include engine/duplicates/inbox.sql

@@ -55,7 +55,7 @@ begin
   loop
     v_label := engine.reads_label(caller, schema_name, o);
     v_queries := v_queries || format('(select %L, q.first_id, q.second_id, %s, %s, q.score, q.is_sure, q.reasons,
-        (select (%s) and (%s) or (%s) and (%s) from (select (q.a).*) a cross join (select (q.b).*) b), q.dismissed_at, q.dismissed_by_name, q.total::int from (%s) q limit $1 + $2)',
+        (select coalesce((%s) and (%s) or (%s) and (%s), false) from (select (q.a).*) a cross join (select (q.b).*) b), q.dismissed_at, q.dismissed_by_name, q.total::int from (%s) q limit $1 + $2)',
       o.name_singular, case when v_label then engine.row_label(o, 'q.a') else 'null::text' end, case when v_label then engine.row_label(o, 'q.b') else 'null::text' end,
       engine.condition_of(caller, o.id, 'UPDATE', 'a.'), engine.condition_of(caller, o.id, 'DELETE', 'b.'), engine.condition_of(caller, o.id, 'UPDATE', 'b.'), engine.condition_of(caller, o.id, 'DELETE', 'a.'),
       -- Some of them may be none any more.

@@ -19,7 +19,7 @@ export const mergePlan: Door = {
   ask: async ({ model, world, checks, random, as }) => {
     const client = objectPlan('client');
     const clients = recordsOf(world, 'client');
-    const groups = Array.from({ length: 24 }, (_, index) => random.sample(clients, index % 3 === 2 ? 3 : 2));
+    const groups = Array.from({ length: 8 }, (_, index) => random.sample(clients, index % 3 === 2 ? 3 : 2));
     const incoming = OBJECTS.flatMap((object) =>
       object.fields.filter(({ target }) => target === 'client').map((field) => ({ object, field })),
     );

@@ -390,7 +390,10 @@ export function ObjectTable(props: ViewPageProps) {
           status === 'loading' && rows.length === 0
             ? ''
             : isCut
-              ? `${counted} in the ${MOST_GROUPS.toLocaleString('en')} groups that are shown; there are more`
+              ? t('{counted} in the {groups} groups that are shown; there are more', {
+                  counted,
+                  groups: MOST_GROUPS.toLocaleString('en'),
+                })
               : counted
         }
         onCreate={rights.canCreate ? startCreating : null}

@@ -18379,7 +18379,7 @@ begin
   loop
     v_label := engine.reads_label(caller, schema_name, o);
     v_queries := v_queries || format('(select %L, q.first_id, q.second_id, %s, %s, q.score, q.is_sure, q.reasons,
-        (select (%s) and (%s) or (%s) and (%s) from (select (q.a).*) a cross join (select (q.b).*) b), q.dismissed_at, q.dismissed_by_name, q.total::int from (%s) q limit $1 + $2)',
+        (select coalesce((%s) and (%s) or (%s) and (%s), false) from (select (q.a).*) a cross join (select (q.b).*) b), q.dismissed_at, q.dismissed_by_name, q.total::int from (%s) q limit $1 + $2)',
       o.name_singular, case when v_label then engine.row_label(o, 'q.a') else 'null::text' end, case when v_label then engine.row_label(o, 'q.b') else 'null::text' end,
       engine.condition_of(caller, o.id, 'UPDATE', 'a.'), engine.condition_of(caller, o.id, 'DELETE', 'b.'), engine.condition_of(caller, o.id, 'UPDATE', 'b.'), engine.condition_of(caller, o.id, 'DELETE', 'a.'),
       -- Some of them may be none any more.
@@ -18725,6 +18725,7 @@ begin
     union all
     select 'views', o.object_id, jsonb_build_object('name', e.value -> 'name', 'icon', e.value -> 'icon', 'type', coalesce(e.value -> 'type', '"TABLE"'), 'filter', nullif(engine.references_by_id(manifest_changes.workspace_id, engine.manifest_filter(e.value -> 'filter'), v_planned), 'null'),
         'sorts', engine.references_by_id(manifest_changes.workspace_id, coalesce(e.value -> 'sorts', '[]'), v_planned), 'groupFieldId', v_planned -> ('field:' || o.name || '.' || (e.value ->> 'groupField')),
+        'groupBucket', e.value -> 'groupBucket', 'colors', engine.references_by_id(manifest_changes.workspace_id, coalesce(e.value -> 'colors', '[]'), v_planned),
         'layout', engine.references_by_id(manifest_changes.workspace_id, coalesce(e.value -> 'layout', '{}'), v_planned), 'position', coalesce(e.value -> 'position', '0')),
       (select jsonb_agg(jsonb_build_object('fieldId', v_planned -> ('field:' || o.name || '.' || (c.value ->> 'field')), 'width', c.value -> 'width', 'isVisible', coalesce(c.value -> 'isVisible', 'true'), 'isPinned', coalesce(c.value -> 'isPinned', 'false'), 'aggregate', coalesce(c.value -> 'aggregate', 'null'), 'position', coalesce(c.value -> 'position', '0')))
         from jsonb_array_elements(coalesce(e.value -> 'fields', '[]')) c)
@@ -19051,7 +19052,7 @@ AS $function$
   from named n where n.part = 'indexes'
   union all
   select 'views', n.identifier, n.owner, jsonb_build_object('name', n.value -> 'name', 'icon', n.value -> 'icon', 'type', coalesce(n.value ->> 'type', 'TABLE'), 'filter', engine.manifest_filter(n.value -> 'filter'),
-    'sorts', coalesce(n.value -> 'sorts', '[]'), 'group_field_id', n.field || (n.value ->> 'groupField'), 'layout', coalesce(n.value -> 'layout', '{}'), 'position', coalesce((n.value ->> 'position')::double precision, 0))
+    'sorts', coalesce(n.value -> 'sorts', '[]'), 'group_field_id', n.field || (n.value ->> 'groupField'), 'group_bucket', n.value -> 'groupBucket', 'colors', coalesce(n.value -> 'colors', '[]'), 'layout', coalesce(n.value -> 'layout', '{}'), 'position', coalesce((n.value ->> 'position')::double precision, 0))
   from named n where n.part = 'views'
   union all
   select 'viewFields', n.identifier || '>' || (c ->> 'field'), n.identifier, jsonb_build_object('field_id', n.field || (c ->> 'field'), 'width', c -> 'width',
@@ -20547,7 +20548,7 @@ AS $function$
     'views', (
       select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('universalIdentifier', v.universal_identifier)) || jsonb_build_object('name', v.name, 'icon', v.icon, 'type', v.type,
         'filter', engine.references_by_name(v.workspace_id, v.filter), 'sorts', engine.references_by_name(v.workspace_id, v.sorts),
-        'groupField', (select f.name from metadata.fields f where f.id = v.group_field_id), 'layout', engine.references_by_name(v.workspace_id, v.layout), 'position', v.position,
+        'groupField', (select f.name from metadata.fields f where f.id = v.group_field_id), 'groupBucket', v.group_bucket, 'colors', engine.references_by_name(v.workspace_id, v.colors), 'layout', engine.references_by_name(v.workspace_id, v.layout), 'position', v.position,
         'fields', (select coalesce(jsonb_agg(jsonb_build_object('field', f.name, 'width', c.width, 'isVisible', c.is_visible, 'isPinned', c.is_pinned, 'aggregate', c.aggregate, 'position', c.position) order by c.position, f.name), '[]')
           from metadata.view_fields c join metadata.fields f on f.id = c.field_id and f.deleted_at is null where c.view_id = v.id)) order by v.position, v.name), '[]')
       from metadata.views v where v.object_id = (object).id and v.visibility = 'WORKSPACE'),
@@ -27626,7 +27627,7 @@ begin
   if old.deleted_at is not null or not engine.workspace_exists(old.workspace_id) then
     return old;
   end if;
-  perform engine.assert_deletable(old.label_plural, old.is_system, old.application_id);
+  -- Whether it can be deleted at all, _050_used has asked.
   update metadata.objects o set deleted_at = clock_timestamp(), deleted_by_name = (engine.current_actor()).name where o.id = old.id;
   return null;
 end

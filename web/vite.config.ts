@@ -5,6 +5,7 @@ import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 import { mantineStyles } from './mantineStyles.ts';
 import { catalogueFiles } from './texts/catalogueFiles.ts';
+import { serviceWorkerFile } from './serviceWorkerFile.ts';
 
 // Vendors keep their own files so that their hashes survive a deploy of the application.
 const vendors: [string, RegExp][] = [
@@ -42,7 +43,7 @@ const target = `http://127.0.0.1:${process.env.PORT ?? 3000}`;
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [mantineStyles(), react(), catalogueFiles(), precompress()],
+  plugins: [mantineStyles(), react(), catalogueFiles(), serviceWorkerFile(), precompress()],
   build: {
     target: 'es2023',
     // The first versions with light-dark(), which the style sheets use as it is.

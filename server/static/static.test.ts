@@ -41,6 +41,12 @@ describe('with a bundle', () => {
     }
   });
 
+  test('a script gets the page only where the page itself is', async () => {
+    const asked = (path: string) => request(app).get(path).set('accept', '*/*').set('sec-fetch-mode', 'cors');
+    expect((await asked('/')).text).toContain('<title>Relvar</title>');
+    expect((await asked('/objects/people')).status).toBe(404);
+  });
+
   test('hashed files are kept for good, and sent as the build compressed them', async () => {
     const { status, headers, text } = await request(app)
       .get('/assets/index-Ab12Cd34.js')

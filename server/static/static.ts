@@ -30,8 +30,9 @@ export function installStatic(app: Express, directory: string, settings: PageSet
       sendFile(request, response, { directory, files: known, path: request.path });
       return;
     }
-    // An address of the screen's own router, typed or reloaded. A script that is missing stays missing.
-    if (!isNavigation(request)) {
+    // An address of the screen's own router, typed or reloaded. A script that is missing stays missing. The page itself is
+    // also asked for by what keeps it for a start without a network.
+    if (request.path !== '/' && !isNavigation(request)) {
       sendError(response, new RequestError('NOT_FOUND'));
       return;
     }

@@ -7,7 +7,13 @@
     // Storage is blocked: follow the system.
   }
   if (scheme === 'auto') scheme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
-  document.documentElement.setAttribute('data-mantine-color-scheme', scheme);
+  const root = document.documentElement;
+  root.setAttribute('data-mantine-color-scheme', scheme);
+  // What the system draws around the page follows the theme, also where it is another than the system's own.
+  const frame = document.querySelector('meta[name="theme-color"]');
+  const tint = () => frame.setAttribute('content', root.dataset.mantineColorScheme === 'dark' ? '#131514' : '#ffffff');
+  new MutationObserver(tint).observe(root, { attributeFilter: ['data-mantine-color-scheme'] });
+  tint();
 })();
 
 // The language, too, is found first, and its texts run before the application, whose constants have texts already.

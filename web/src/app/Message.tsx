@@ -31,6 +31,7 @@ export function Message({ icon, title, children, actions, tone, isPage }: Messag
 export function NotFound() {
   return (
     <Message
+      isPage
       title={t('There is nothing at this address')}
       actions={
         <Button variant="default" renderRoot={(props) => <Link to="/" {...props} />}>
@@ -56,6 +57,20 @@ export function Forbidden({ title, children }: { title: string; children: ReactN
       }
     >
       {children}
+    </Message>
+  );
+}
+
+/** In place of a page that could not be drawn. */
+export function Broken() {
+  return (
+    <Message
+      isPage
+      tone="alert"
+      title={t('This page could not be shown')}
+      actions={<Button onClick={() => window.location.reload()}>{t('Load it again')}</Button>}
+    >
+      {t('A part of it is missing or failed. If loading it again does not help, tell whoever keeps this server.')}
     </Message>
   );
 }

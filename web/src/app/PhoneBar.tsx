@@ -8,13 +8,13 @@ import { openCommand } from './commandStore.ts';
 import classes from './Shell.module.css';
 import { t } from '../language/t.ts';
 
-/** On a phone: the first objects under the thumb, search, and the rest behind a drawer. */
+/** On a phone: the first objects under the thumb, search, what is new, and the rest behind a drawer. */
 export function PhoneBar({ onMore }: { onMore: () => void }) {
   const model = useModel();
   return (
     <nav className={classes.bar} aria-label={t('Quick')}>
       {navigationObjects(model)
-        .slice(0, 3)
+        .slice(0, 2)
         .map((object) => (
           <Link
             key={object.id}

@@ -6,17 +6,29 @@ import { OBJECT_TABS } from '../settings/objectSearch.ts';
 import type { ObjectSearch } from '../settings/objectSearch.ts';
 import { jobSearch } from '../settings/jobs/jobs.ts';
 import type { ViewBucket, ViewOptions, ViewType } from '../views/savedViews.ts';
-import { NotFound } from './Message.tsx';
+import { openNotifications } from '../notifications/notificationStore.ts';
+import { askToCreate, openCommand } from './commandStore.ts';
+import { Broken, NotFound } from './Message.tsx';
 import { Shell } from './Shell.tsx';
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
+/** What a shortcut of the installed application opens at once. */
+const SHORTCUTS = ['search', 'create', 'notifications'] as const;
+
 const home = createRoute({
   getParentRoute: () => root,
   path: '/',
-  beforeLoad: () => {
+  validateSearch: (search: { [key: string]: unknown }): { open?: (typeof SHORTCUTS)[number] } => {
+    const open = SHORTCUTS.find((each) => each === search['open']);
+    return open ? { open } : {};
+  },
+  beforeLoad: ({ search: { open } }) => {
     const { model } = useModelStore.getState();
     const [first] = model ? navigationObjects(model) : [];
+    if (open === 'search') openCommand();
+    else if (open === 'notifications') openNotifications();
+    else if (open === 'create' && first) askToCreate(first.id);
     throw first
       ? redirect({ to: '/objects/$namePlural', params: { namePlural: first.namePlural }, replace: true })
       : redirect({ to: '/settings/model', replace: true });
@@ -316,6 +328,7 @@ export const router = createRouter({
   ]),
   defaultPreload: 'intent',
   defaultPreloadDelay: 60,
+  defaultErrorComponent: Broken,
 });
 
 declare module '@tanstack/react-router' {

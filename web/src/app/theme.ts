@@ -1,4 +1,4 @@
-import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
+import { createTheme, type CSSVariablesResolver, type MantineColorsTuple, type PopoverProps } from '@mantine/core';
 import { t } from '../language/t.ts';
 
 const pine: MantineColorsTuple = [
@@ -54,6 +54,17 @@ const red: MantineColorsTuple = [
   '#7f1616',
 ];
 
+/**
+ * On a phone a menu is a sheet over a dimmed page (phone.css). It goes when the finger is lifted, with the page still
+ * covered, so that the tap that closes it opens nothing beneath.
+ */
+const sheet: Partial<PopoverProps> = {
+  transitionProps: { duration: 80 },
+  withOverlay: true,
+  overlayProps: { backgroundOpacity: 0.35 },
+  clickOutsideEvents: ['mousedown', 'touchend'],
+};
+
 export const theme = createTheme({
   colors: { pine, gray, dark, red },
   primaryColor: 'pine',
@@ -81,8 +92,8 @@ export const theme = createTheme({
     },
     Notification: { defaultProps: { closeButtonProps: { 'aria-label': t('Dismiss') } } },
     Tooltip: { defaultProps: { openDelay: 400, transitionProps: { duration: 80 } } },
-    Menu: { defaultProps: { transitionProps: { duration: 80 }, shadow: 'md' } },
-    Popover: { defaultProps: { transitionProps: { duration: 80 }, shadow: 'md' } },
+    Menu: { defaultProps: { ...sheet, shadow: 'md' } },
+    Popover: { defaultProps: { ...sheet, shadow: 'md' } },
     TextInput: { defaultProps: { size: 'sm' } },
     Select: { defaultProps: { size: 'sm' } },
   },

@@ -111,8 +111,8 @@ function ImportOf({ object }: { object: ModelObject }) {
       >
         <div className={classes.inner}>
           <Stepper active={step} size="xs" iconSize={24} className={classes.steps} allowNextStepsSelect={false}>
-            {STEPS.map((name) => (
-              <Stepper.Step key={name} {...(phone ? { 'aria-label': name } : { label: name })} />
+            {STEPS.map((name, index) => (
+              <Stepper.Step key={name} {...(phone ? { 'aria-label': `${index + 1} ${name}` } : { label: name })} />
             ))}
           </Stepper>
           {id === null ? (
@@ -126,7 +126,7 @@ function ImportOf({ object }: { object: ModelObject }) {
               {[failure.message, failure.hint].filter(Boolean).join(' ')}
             </Message>
           ) : !found ? (
-            <Skeleton height={220} aria-label={t('Loading')} />
+            <Skeleton height={220} role="status" aria-label={t('Loading')} />
           ) : isRunning(found) ? (
             <ProgressPanel found={found} onCancelled={again} />
           ) : step === 1 ? (

@@ -49,7 +49,7 @@ export function ImportsPage() {
             {[failure.message, failure.hint].filter(Boolean).join(' ')}
           </Message>
         ) : list === null ? (
-          <Skeleton height={200} aria-label={t('Loading')} />
+          <Skeleton height={200} role="status" aria-label={t('Loading')} />
         ) : list.length === 0 ? (
           <Message icon={<IconFileImport size={22} stroke={1.5} />} title={t('Nothing was imported yet')}>
 {t('Open a list, such as people, and choose Import in the menu of its view.')}</Message>

@@ -119,7 +119,7 @@ export function MapStep({ object, found, onStarted, onGone }: { object: ModelObj
 {t('Choose another file')}</Button>
       </Alert>
     );
-  if (!reading || !settings) return <Skeleton height={260} aria-label={t('Loading')} />;
+  if (!reading || !settings) return <Skeleton height={260} role="status" aria-label={t('Loading')} />;
 
   const { format, mapping, targets } = reading;
   const change = (patch: Partial<ImportSettings>) => setSettings({ ...settings, ...patch });

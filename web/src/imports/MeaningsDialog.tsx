@@ -44,7 +44,7 @@ export function MeaningsDialog({ importId, format, header, target, meanings, onC
       {failure ? (
         <p role="alert">{failure.message}</p>
       ) : answer === null ? (
-        <Skeleton height={160} aria-label={t('Loading')} />
+        <Skeleton height={160} role="status" aria-label={t('Loading')} />
       ) : (
         <div className={classes.meanings}>
           {values.map(({ value, count }) => {

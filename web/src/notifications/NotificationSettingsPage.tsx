@@ -94,7 +94,7 @@ function Choices({ given }: { given: NotificationSettings }) {
                     value={mail}
                     allowDeselect={false}
                     size="xs"
-                    w={120}
+                    w={140}
                     aria-label={t('{label}: by mail', { label })}
                     onChange={(value) => void choose(chooseNotification(kind, { mail: value as 'NOW' }))}
                   />

@@ -19,7 +19,7 @@ import { rightsOf } from '../model/permissions.ts';
 import { orderBy } from '../model/sorting.ts';
 import { useMay } from '../model/store.ts';
 import { isEditable } from '../model/text.ts';
-import { toPatch } from '../model/values.ts';
+import { toPatch, type FieldValue } from '../model/values.ts';
 import type { ModelField, RecordRow } from '../model/types.ts';
 import { onShown } from '../offline/pending.ts';
 import { useSession } from '../session/session.ts';
@@ -35,7 +35,6 @@ import { GroupHead } from './GroupHead.tsx';
 import { createGroupStore, MOST_GROUPS, type GroupItems } from './groupStore.ts';
 import peekClasses from './peek.module.css';
 import { RecordGrid, type RowEdits } from './RecordGrid.tsx';
-import { RecordList } from './RecordList.tsx';
 import { rememberList } from './recordSequence.ts';
 import { createTableStore } from './tableStore.ts';
 import { isShownAlready } from './isShownAlready.ts';
@@ -51,6 +50,7 @@ const SETTLE_MS = 80;
 /** So far beyond what is read one scrolls on; further is a jump. */
 const NEAR = 300;
 
+const RecordList = lazy(async () => ({ default: (await import('../phone/RecordList.tsx')).RecordList }));
 const SelectionBar = lazy(async () => {
   await settled;
   return { default: (await import('./SelectionBar.tsx')).SelectionBar };
@@ -297,6 +297,17 @@ export function ObjectTable(props: ViewPageProps) {
     [table, groups, group, wide, fill],
   );
 
+  /** A refusal is said aloud: a card has no cell to say it in. */
+  const saveOne = useCallback(
+    async (id: string, field: ModelField, value: FieldValue) => {
+      const refused = await table.save(id, [{ field, value }]);
+      if (!refused) return;
+      table.drop(id, field);
+      announceFailure(`${object.labelSingular} not changed`, refused);
+    },
+    [table, object],
+  );
+
   const flatEdits = useMemo<RowEdits>(
     () => ({
       refusals: () => table.getState().refusals,
@@ -444,14 +455,19 @@ export function ObjectTable(props: ViewPageProps) {
             {object.description}
           </Message>
         ) : phone ? (
-          <RecordList
-            model={model}
-            object={object}
-            fields={asked}
-            rows={rows}
-            pending={status === 'loading' && rows.length === 0 ? 12 : flat.hasMore ? 8 : 0}
-            onSeen={onSeen}
-          />
+          <Suspense fallback={null}>
+            <RecordList
+              model={model}
+              object={object}
+              fields={asked}
+              rows={rows}
+              pending={status === 'loading' && rows.length === 0 ? 12 : flat.hasMore ? 8 : 0}
+              grid={grid}
+              onSeen={onSeen}
+              onSave={(id, field, value) => void saveOne(id, field, value)}
+              onDelete={remove}
+            />
+          </Suspense>
         ) : (
           <div className={peekClasses.beside}>
             <RecordGrid
@@ -520,7 +536,7 @@ export function ObjectTable(props: ViewPageProps) {
           </div>
         )}
       </ViewFrame>
-      {phone || !(rights.canDelete || rights.canUpdate || mayExport) ? null : (
+      {rights.canDelete || rights.canUpdate || mayExport ? (
         <Suspense fallback={null}>
           <SelectionBar
             model={model}
@@ -535,7 +551,7 @@ export function ObjectTable(props: ViewPageProps) {
             onChanged={() => void reload()}
           />
         </Suspense>
-      )}
+      ) : null}
       <Suspense fallback={null}>
         {coloring ? (
           <ColorsDialog

@@ -134,7 +134,59 @@ function FullFrame({ model, object, shown, show, views, onPast, note, onCreate, 
     </>
   );
 
-  const start = phone ? switching : null;
+  const tools = (
+    <>
+      <LateMenu button={<TypeButton type={shown.type} />}>
+        {(isWanted) => <TypeMenu object={object} shown={shown} show={show} defaultOpened={isWanted} />}
+      </LateMenu>
+      {phone ? null : (
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size="md"
+          aria-label={t('Add a filter')}
+          title={t('Filter')}
+          onClick={() => setAddingFilter(true)}
+        >
+          <IconFilter size={16} stroke={1.75} />
+        </ActionIcon>
+      )}
+      <LateMenu button={<SortButton isSorted={sorts.length > 0} />}>
+        {(isWanted) => (
+          <SortMenu object={object} sorts={sorts} onSort={(next) => show({ sorts: next })} defaultOpened={isWanted} />
+        )}
+      </LateMenu>
+      {object.isAudited ? (
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size="md"
+          aria-label={t('As it was…')}
+          title={t('As it was…')}
+          onClick={onPast}
+        >
+          <IconHistory size={16} stroke={1.75} />
+        </ActionIcon>
+      ) : null}
+      <LateMenu button={<ColumnsButton />}>
+        {(isWanted) => (
+          <ColumnsMenu
+            object={object}
+            layout={layout}
+            onChange={(next) => show({ layout: next })}
+            defaultOpened={isWanted}
+          />
+        )}
+      </LateMenu>
+    </>
+  );
+  // A phone has room for them in a line of their own, where filters are added, too.
+  const start = phone ? (
+    <div className={classes.tools}>
+      {switching}
+      {tools}
+    </div>
+  ) : null;
   const end = isChanged(views) ? (
     <Suspense fallback={null}>
       <ViewChanges object={object} shown={shown} views={views} onSaveAs={() => setDialog('new')} />
@@ -152,51 +204,7 @@ function FullFrame({ model, object, shown, show, views, onPast, note, onCreate, 
         note={note}
         actions={
           <>
-            <LateMenu button={<TypeButton type={shown.type} />}>
-              {(isWanted) => <TypeMenu object={object} shown={shown} show={show} defaultOpened={isWanted} />}
-            </LateMenu>
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              size="md"
-              aria-label={t('Add a filter')}
-              title={t('Filter')}
-              onClick={() => setAddingFilter(true)}
-            >
-              <IconFilter size={16} stroke={1.75} />
-            </ActionIcon>
-            <LateMenu button={<SortButton isSorted={sorts.length > 0} />}>
-              {(isWanted) => (
-                <SortMenu
-                  object={object}
-                  sorts={sorts}
-                  onSort={(next) => show({ sorts: next })}
-                  defaultOpened={isWanted}
-                />
-              )}
-            </LateMenu>
-            {object.isAudited ? (
-              <ActionIcon
-                variant="subtle"
-                color="gray"
-                size="md"
-                aria-label={t('As it was…')}
-                title={t('As it was…')}
-                onClick={onPast}
-              >
-                <IconHistory size={16} stroke={1.75} />
-              </ActionIcon>
-            ) : null}
-            <LateMenu button={<ColumnsButton />}>
-              {(isWanted) => (
-                <ColumnsMenu
-                  object={object}
-                  layout={layout}
-                  onChange={(next) => show({ layout: next })}
-                  defaultOpened={isWanted}
-                />
-              )}
-            </LateMenu>
+            {phone ? null : tools}
             {onCreate ? (
               <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={onCreate} ml={4}>
                 {phone ? t('New') : t('New {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}

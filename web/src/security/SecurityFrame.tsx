@@ -15,6 +15,7 @@ import { useMay } from '../model/store.ts';
 import frame from '../settings/frame.module.css';
 import settings from '../settings/settings.module.css';
 import { t } from '../language/t.ts';
+import { Sections } from '../settings/Sections.tsx';
 
 const SECTIONS = [
   { to: '/settings/security', label: t('Your sign-in'), icon: IconFingerprint },
@@ -47,14 +48,14 @@ export function SecurityFrame({ label, children }: SecurityFrameProps) {
           <IconShieldLock size={18} stroke={1.75} aria-hidden />
           {t('Security')}
         </h1>
-        <nav className={frame.sections} aria-label={t('Security')}>
+        <Sections label={t('Security')}>
           {SECTIONS.filter(({ to }) => isOpen[to] ?? true).map(({ to, label: name, icon: SectionIcon }) => (
             <Link key={to} to={to} className={frame.section} activeOptions={{ exact: true, includeSearch: false }}>
               <SectionIcon size={15} stroke={1.75} aria-hidden />
               <span>{name}</span>
             </Link>
           ))}
-        </nav>
+        </Sections>
       </header>
       <div className={settings.page} tabIndex={0} role="region" aria-label={label}>
         <div className={settings.inner}>{children}</div>

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import classes from './frame.module.css';
 import { PlanDialog } from './PlanDialog.tsx';
 import { t } from '../language/t.ts';
+import { Sections } from './Sections.tsx';
 
 const SECTIONS = [
   { to: '/settings/model', label: t('Objects'), icon: IconTable },
@@ -26,14 +27,14 @@ export function SettingsFrame({ actions, children }: SettingsFrameProps) {
           <IconDatabaseCog size={18} stroke={1.75} aria-hidden />
           {t('Data model')}
         </h1>
-        <nav className={classes.sections} aria-label={t('Data model')}>
+        <Sections label={t('Data model')}>
           {SECTIONS.map(({ to, label, icon: SectionIcon }) => (
             <Link key={to} to={to} className={classes.section} activeOptions={{ exact: true, includeSearch: false }}>
               <SectionIcon size={15} stroke={1.75} aria-hidden />
               <span>{label}</span>
             </Link>
           ))}
-        </nav>
+        </Sections>
         <div className={classes.actions}>{actions}</div>
       </header>
       {children}

@@ -13,7 +13,7 @@ export function MembersPage() {
   const { answer, failure, again } = useInquiry('people', askPeople);
   const act = makeAct(again);
   return (
-    <PeopleFrame label={t('Members')}>
+    <PeopleFrame label={t('Members of the workspace')}>
       <div className={classes.inner}>
         {failure ? (
           <Alert color="red" role="alert" title={failure.message}>

@@ -17,6 +17,7 @@ import classes from '../frame.module.css';
 import { PlanDialog } from '../PlanDialog.tsx';
 import page from '../settings.module.css';
 import { t } from '../../language/t.ts';
+import { Sections } from '../Sections.tsx';
 
 const SECTIONS = [
   { to: '/settings/profile', label: t('Your profile'), icon: IconUserCircle },
@@ -61,14 +62,14 @@ export function PeopleFrame({ label, actions, children }: PeopleFrameProps) {
           <IconUsers size={18} stroke={1.75} aria-hidden />
           {t('Workspace')}
         </h1>
-        <nav className={classes.sections} aria-label={t('Workspace')}>
+        <Sections label={t('Workspace')}>
           {SECTIONS.filter(({ to }) => isOpen[to]).map(({ to, label: name, icon: SectionIcon }) => (
             <Link key={to} to={to} className={classes.section}>
               <SectionIcon size={15} stroke={1.75} aria-hidden />
               <span>{name}</span>
             </Link>
           ))}
-        </nav>
+        </Sections>
         <div className={classes.actions}>{actions}</div>
       </header>
       <div className={page.page} tabIndex={0} role="region" aria-label={label}>

@@ -12,14 +12,16 @@ export interface Converted {
   found: Found[];
 }
 
-/** The bare texts of the screens: of the files that are given, or of all. */
-export function bareTexts(paths: string[] = []): Converted[] {
+/** The bare texts of the screens: of the files that are given, or of all; and of an example that is no file. */
+export function bareTexts(paths: string[] = [], example: { [path: string]: string } = {}): Converted[] {
   const config = ts.readConfigFile(join(web, 'tsconfig.json'), (path) => ts.sys.readFile(path));
   const { fileNames, options } = ts.parseJsonConfigFileContent(config.config, ts.sys, web);
-  const program = ts.createProgram(
-    fileNames.filter((path) => path.startsWith(src)),
-    options,
-  );
+  const host = ts.createCompilerHost(options);
+  const { readFile, fileExists } = host;
+  host.readFile = (path) => example[path] ?? readFile(path);
+  host.fileExists = (path) => path in example || fileExists(path);
+  const roots = [...fileNames.filter((path) => path.startsWith(src)), ...Object.keys(example)];
+  const program = ts.createProgram(roots, options, host);
   const checker = program.getTypeChecker();
   return program.getSourceFiles().flatMap((file) => {
     const path = resolve(file.fileName);

@@ -390,6 +390,7 @@ export function convert(
       if (!node.expression) return [];
       const expression = bare(node.expression);
       const type = checker.getTypeAtLocation(expression);
+      if (isExcused(expression)) return null;
       if (isText(expression) || isCount(expression)) return piecesOf(expression);
       if (ts.isJsxElement(expression)) return childPieces(expression);
       if (isShown(type)) return [{ expression: node.expression }];

@@ -114,8 +114,9 @@ export function BoardColumn(props: BoardColumnProps) {
           {label}
         </h2>
         <span className={classes.count} data-over={isOver || undefined}>
-          {count.toLocaleString('en')}
-          {limit === undefined ? null : t(' of {limit}', { limit })}
+          {limit === undefined
+            ? count.toLocaleString('en')
+            : t('{count} of {limit}', { count: count.toLocaleString('en'), limit })}
         </span>
         <span className={classes.columnActions}>
           {onCreate ? (

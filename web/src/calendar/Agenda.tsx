@@ -40,7 +40,7 @@ export function Agenda({ object, entries, isLoading, labelOf, colorOf, today }: 
         <Fragment key={day}>
           <h3 className={classes.agendaDay} data-now={day === today || undefined}>
             {formatDay(day)}
-            {day === today ? <small> {t('· today')}</small> : null}
+            {day === today ? <small> · {t('today')}</small> : null}
           </h3>
           <ul className={classes.agendaList}>
             {list.map(({ id, start, isAllDay }) => (

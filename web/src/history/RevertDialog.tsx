@@ -79,8 +79,11 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
       notifications.show({
         message:
           skipped > 0
-            ? t('{reverted} taken back, {skipped} left as they are.', { reverted: counted(reverted), skipped })
-            : t('{reverted} taken back.', { reverted: counted(reverted) }),
+            ? t(
+                '{reverted, plural, one {# record taken back, {skipped} left as they are.} other {# records taken back, {skipped} left as they are.}}',
+                { reverted, skipped },
+              )
+            : t('{reverted, plural, one {# record taken back.} other {# records taken back.}}', { reverted }),
       });
       onDone?.(requestId);
       onClose();
@@ -114,12 +117,16 @@ export function RevertDialog({ model, title, changes, onClose, onDone }: RevertD
         <>
           <Text size="sm" c="dimmed" mb={4}>
             {conflicting > 0
-              ? t('{total} would change. In {value} something is in the way.', {
-                  total: counted(total),
-                  value:
-                    conflicting === total ? t('{total, plural, one {it} other {all of them}}', { total }) : conflicting,
-                })
-              : t('{total} would change. ', { total: counted(total) })}
+              ? conflicting === total
+                ? t(
+                    '{total, plural, one {# record would change, but something is in the way.} other {# records would change, but in all of them something is in the way.}}',
+                    { total },
+                  )
+                : t(
+                    '{total, plural, one {# record would change.} other {# records would change. In {conflicting} something is in the way.}}',
+                    { total, conflicting },
+                  )
+              : t('{total, plural, one {# record would change.} other {# records would change.}}', { total })}
           </Text>
           <ul className={classes.list} aria-label={t('What would change')} tabIndex={0}>
             {plan.map((planned) => (

@@ -131,15 +131,20 @@ export function conflictText(object: ModelObject | undefined, conflict: Conflict
       )
     : undefined;
   const what = field?.label ?? (column ? t('A field') : t('The record'));
-  const whom = [
-    conflict.by ? t(' by {by}', { by: conflict.by }) : '',
-    conflict.at ? ` ${formatRelative(conflict.at)}` : '',
-  ].join('');
+  // Who it was and when, as far as that is known.
+  const known = { what, by: conflict.by ?? '', when: conflict.at ? formatRelative(conflict.at) : '' };
+  const told = `${conflict.by ? 'BY' : ''}${conflict.at ? 'AT' : ''}` || 'NOTHING';
   switch (kind) {
     case 'CHANGED_SINCE':
-      return t('{what} was changed since{whom}.', { what, whom });
+      return t(
+        '{told, select, BYAT {{what} was changed since by {by} {when}.} BY {{what} was changed since by {by}.} AT {{what} was changed since {when}.} other {{what} was changed since.}}',
+        { ...known, told },
+      );
     case 'DELETED_SINCE':
-      return t('{what} was deleted since{whom}.', { what, whom });
+      return t(
+        '{told, select, BYAT {{what} was deleted since by {by} {when}.} BY {{what} was deleted since by {by}.} AT {{what} was deleted since {when}.} other {{what} was deleted since.}}',
+        { ...known, told },
+      );
     case 'TAKEN':
       return t('Another record has this {label} now.', { label: field?.label.toLowerCase() ?? t('value') });
     case 'LINK_GONE':

@@ -32,8 +32,9 @@ export function ReportStep({ object, found, onAgain, onNew, onChanged }: ReportS
     setBusy(true);
     try {
       const { reverted, skipped } = await undoImport(found.id, onConflict);
-      const left = skipped > 0 ? t(' {skipped} stay as others have made them.', { skipped: countText(skipped) }) : '';
-      announceDone(t('{reverted} records are as they were before the import.{left}', { reverted: countText(reverted), left }));
+      const done = t('{reverted} records are as they were before the import.', { reverted: countText(reverted) });
+      const left = t('{skipped} stay as others have made them.', { skipped: countText(skipped) });
+      announceDone(skipped > 0 ? `${done} ${left}` : done);
       await onChanged();
     } catch (cause) {
       const failed = toFailure(cause);

@@ -235,7 +235,7 @@ function Links({ model, field, id, junction, target }: LinksProps) {
                 limit: LIMIT,
                 labelPlural: target.labelPlural.toLowerCase(),
               })
-            : t('The first {limit} are shown. ', { limit: LIMIT })}
+            : t('The first {limit} are shown.', { limit: LIMIT })}
         </p>
       ) : null}
     </section>

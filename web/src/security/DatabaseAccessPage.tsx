@@ -52,9 +52,9 @@ export function DatabaseAccessPage() {
         </Group>
         <p className={classes.note}>
           {t(
-            'For psql and BI tools. A login sees the records and fields that its member sees in the application, under the same rules, and ends with the membership.{value}',
-            { value: mayMake ? null : t(' An administrator of the workspace can let your role make one.') },
-          )}
+            'For psql and BI tools. A login sees the records and fields that its member sees in the application, under the same rules, and ends with the membership.',
+          )}{' '}
+          {mayMake ? null : t('An administrator of the workspace can let your role make one.')}
         </p>
         {failure ? (
           <Alert color="red" role="alert" mt={10}>

@@ -139,27 +139,25 @@ export function ConsentPage() {
 /** Where the answer goes: of all that an app says of itself, the one thing that is proved. */
 function Origin({ consent: { app, redirectUri } }: { consent: Consent }) {
   const maker = app.isOwn
-    ? t('{createdByName} has registered it for this workspace. ', { createdByName: app.createdByName ?? t('Somebody') })
+    ? `${t('{createdByName} has registered it for this workspace.', { createdByName: app.createdByName ?? t('Somebody') })} `
     : '';
-  if (redirectUri === null) return <>{t('{maker}A device waits for your answer.', { maker })}</>;
+  if (redirectUri === null) return <>{maker + t('A device waits for your answer.')}</>;
   const url = new URL(redirectUri);
   if (url.protocol === 'https:')
     return (
       <>
-        <Trans
-          text={'{maker}You will be sent to <0>{host}</0>.'}
-          values={{ maker, host: url.host }}
-          tags={{ 0: <strong /> }}
-        />
+        {maker}
+        <Trans text={'You will be sent to <0>{host}</0>.'} values={{ host: url.host }} tags={{ 0: <strong /> }} />
       </>
     );
   return url.protocol === 'http:' ? (
-    <>{t('{maker}You will be sent to a program on this computer.', { maker })}</>
+    <>{maker + t('You will be sent to a program on this computer.')}</>
   ) : (
     <>
+      {maker}
       <Trans
-        text={'{maker}You will be sent to the program that opens <0>{protocol}</0> links.'}
-        values={{ maker, protocol: url.protocol }}
+        text={'You will be sent to the program that opens <0>{protocol}</0> links.'}
+        values={{ protocol: url.protocol }}
         tags={{ 0: <strong /> }}
       />
     </>

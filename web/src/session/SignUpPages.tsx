@@ -240,10 +240,10 @@ const nameOf = (way: Way, slug: string): string =>
   way.workspaces.find((each) => each.slug === slug)?.name ?? t('Relvar');
 
 function introduction({ email, invitedBy }: Way, hasAccount: boolean): string {
-  const inviter = invitedBy ? t('{invitedBy} invites you. ', { invitedBy }) : '';
+  const inviter = invitedBy ? `${t('{invitedBy} invites you.', { invitedBy })} ` : '';
   if (hasAccount)
-    return t('{inviter}You have an account with {email} already: enter its password to join.', { inviter, email });
+    return inviter + t('You have an account with {email} already: enter its password to join.', { email });
   return email === undefined
     ? t('You will sign in with this address.')
-    : t('{inviter}You will sign in with {email}.', { inviter, email });
+    : inviter + t('You will sign in with {email}.', { email });
 }

@@ -27,6 +27,16 @@ function placeOf({ kind, id }: Dependent): ObjectSearch | null {
   return ['view', 'permission', 'records'].includes(kind) ? null : { field: id };
 }
 
+const KINDS: { [kind: string]: string } = {
+  field: t('field'),
+  rule: t('rule'),
+  index: t('index'),
+  view: t('view'),
+  permission: t('right'),
+  rollup: t('rollup'),
+};
+const kindOf = (kind: string): string => KINDS[kind] ?? kind.replaceAll('_', ' ');
+
 function User({ use }: { use: Dependent }) {
   const model = useWholeModel();
   if (use.kind === 'default')
@@ -42,7 +52,9 @@ function User({ use }: { use: Dependent }) {
       ? use.objectLabel?.toLowerCase()
       : use.kind === 'object'
         ? null
-        : `(${use.kind.replaceAll('_', ' ')}${use.objectLabel ? t(' of {objectLabel}', { objectLabel: use.objectLabel.toLowerCase() }) : ''})`;
+        : use.objectLabel
+          ? t('({kind} of {objectLabel})', { kind: kindOf(use.kind), objectLabel: use.objectLabel.toLowerCase() })
+          : `(${kindOf(use.kind)})`;
   return (
     <li>
       {owner && place ? (

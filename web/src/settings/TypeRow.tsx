@@ -42,7 +42,9 @@ export function TypeRow({ object, field }: { object: ModelObject; field: ModelFi
         <TypeIcon size={17} stroke={1.75} aria-hidden />
         <span>
           <strong>{label}</strong>
-          {field.resultType ? t(' giving {label}', { label: FIELD_TYPES[field.resultType].label.toLowerCase() }) : ''}
+          {field.resultType ? (
+            <> {t('giving {label}', { label: FIELD_TYPES[field.resultType].label.toLowerCase() })}</>
+          ) : null}
         </span>
         {!field.isSystem && convertibleTypes(field.type).length > 0 ? (
           <Button variant="default" onClick={() => setOpened(true)}>

@@ -12,6 +12,7 @@ import { RecordLink } from './RecordLink.tsx';
 import classes from './timeline.module.css';
 import { linkOf, mergedWith, shareText } from './timelineText.ts';
 import { t } from '../language/t.ts';
+import { Trans } from '../language/Trans.tsx';
 
 const VERBS: { [action: string]: string } = {
   created: t('created this'),
@@ -26,25 +27,24 @@ const VERBS: { [action: string]: string } = {
 
 /** Of a related record, which is named after it. */
 const RELATED_VERBS: { [action: string]: string } = {
-  created: 'created',
-  deleted: 'deleted',
-  restored: 'restored',
-  destroyed: 'destroyed',
-  shared: 'shared',
+  created: t('created'),
+  deleted: t('deleted'),
+  restored: t('restored'),
+  destroyed: t('destroyed'),
+  shared: t('shared'),
   unshared: t('stopped sharing'),
-  merged: 'merged',
   absorbed: t('merged other records into'),
-  linked: 'linked',
-  unlinked: 'unlinked',
+  linked: t('linked'),
+  unlinked: t('unlinked'),
 };
 
 /** What can be taken back. */
 const REVERTED: ReadonlySet<string> = new Set(['created', 'deleted', 'restored', 'merged']);
 
-const ADDED: { [kind in Kind]?: { verb: string; Sign: Icon } } = {
-  NOTE: { verb: t('added the note'), Sign: IconNote },
-  TASK: { verb: t('added the task'), Sign: IconCheckbox },
-  FILE: { verb: t('added the file'), Sign: IconPaperclip },
+const ADDED: { [kind in Kind]?: { verb: string; noun: string; Sign: Icon } } = {
+  NOTE: { verb: t('added the note'), noun: t('Note'), Sign: IconNote },
+  TASK: { verb: t('added the task'), noun: t('Task'), Sign: IconCheckbox },
+  FILE: { verb: t('added the file'), noun: t('File'), Sign: IconPaperclip },
 };
 
 /** A merge names the records that there were, or the one that there is now. */
@@ -58,16 +58,12 @@ function Merge({ object, change }: { object: ModelObject; change: Change }) {
   ));
   if (change.action === 'merged')
     return ids.length > 0 ? (
-      <>
-        {t('merged this into')} {links}
-      </>
+      <Trans text="merged this into {links}" values={{ links }} />
     ) : (
       <>{t('merged this into another')}</>
     );
   return ids.length > 0 ? (
-    <>
-      {t('merged')} {links} {t('into this')}
-    </>
+    <Trans text="merged {links} into this" values={{ links }} />
   ) : (
     <>{t('merged others into this')}</>
   );
@@ -105,6 +101,9 @@ export function SingleEntry({
       withIcon={isRelated}
     />
   ) : null;
+  const other = link ? (
+    <RecordLink object={model.objects.find((each) => each.id === link.objectId)} id={link.recordId} />
+  ) : null;
   return (
     <li className={classes.entry}>
       {added ? (
@@ -129,17 +128,25 @@ export function SingleEntry({
           ) : isMerge && isChange(entry) ? (
             <Merge object={object} change={entry} />
           ) : isUnnamed ? (
-            verb.replace(/^added the (.)/, (_, first: string) => first.toUpperCase())
+            added?.noun
+          ) : related && other && isChange(entry) ? (
+            entry.action === 'linked' ? (
+              <Trans text="linked {related} with {other}" values={{ related, other }} />
+            ) : (
+              <Trans text="unlinked {related} from {other}" values={{ related, other }} />
+            )
+          ) : isRelated && entry.action === 'merged' ? (
+            isHere ? (
+              <Trans text="merged {related} into this" values={{ related }} />
+            ) : (
+              <Trans text="merged {related} into another record" values={{ related }} />
+            )
           ) : (
-            verb
-          )}{' '}
-          {related}
-          {related && link ? (entry.action === 'linked' ? t(' with ') : t(' from ')) : null}
-          {isRelated && entry.action === 'merged' && !isHere ? t(' into another record') : null}
-          {link ? (
-            <RecordLink object={model.objects.find((other) => other.id === link.objectId)} id={link.recordId} />
-          ) : null}
-          {isHere ? t(' into this') : null}
+            <>
+              {verb} {related ?? other}
+            </>
+          )}
+          {isUnnamed ? <> {related}</> : null}
           <EntryTime at={entry.happenedAt} />
         </div>
         {share ? <div className={classes.change}>{share}</div> : null}

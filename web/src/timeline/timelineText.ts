@@ -74,19 +74,25 @@ export function mergedWith({ action, after }: { action: string; after: Columns |
   return Array.isArray(told) ? told.filter((id): id is string => typeof id === 'string') : [];
 }
 
-const WITH: { [kind: string]: string } = { MEMBER: '', TEAM: t('the team '), ROLE: t('the role ') };
-
 /** With whom, to do what, and why; null for other events. */
 export function shareText(action: string, before: Columns | null, after: Columns | null): string | null {
   if (action !== 'shared' && action !== 'unshared') return null;
   const share = (after ?? before)?.['share'] as { [name: string]: string | null } | null | undefined;
   if (!share) return null;
-  const whom = share['with'] ? `${WITH[share['kind'] ?? ''] ?? ''}${share['with']}` : 'somebody';
-  return [
-    t('with {whom}', { whom }),
-    action === 'shared' ? (share['access'] === 'WRITE' ? t(', to change it') : t(', to read it')) : '',
-    action === 'shared' && share['reason'] ? `: ${share['reason']}` : '',
-  ].join('');
+  const values = { who: share['with'] ?? t('somebody'), kind: share['with'] ? share['kind'] : 'MEMBER' };
+  const text =
+    action === 'unshared'
+      ? t('{kind, select, TEAM {with the team {who}} ROLE {with the role {who}} other {with {who}}}', values)
+      : share['access'] === 'WRITE'
+        ? t(
+            '{kind, select, TEAM {with the team {who}, to change it} ROLE {with the role {who}, to change it} other {with {who}, to change it}}',
+            values,
+          )
+        : t(
+            '{kind, select, TEAM {with the team {who}, to read it} ROLE {with the role {who}, to read it} other {with {who}, to read it}}',
+            values,
+          );
+  return action === 'shared' && share['reason'] ? `${text}: ${share['reason']}` : text;
 }
 
 export interface Linked {

@@ -49,13 +49,8 @@ export function MemberTable({ people: { members, roles, mayAct }, act }: { peopl
                     </strong>
                     <small>
                       <EmailAddress address={member.email} />
-                      {member.isEmailVerified || !options?.mustProveEmail
-                        ? member.isActive
-                          ? ''
-                          : t(' · deactivated')
-                        : member.isActive
-                          ? t(', not confirmed')
-                          : t(', not confirmed · deactivated')}
+                      {member.isEmailVerified || !options?.mustProveEmail ? '' : ` · ${t('not confirmed')}`}
+                      {member.isActive ? '' : ` · ${t('deactivated')}`}
                     </small>
                   </span>
                 </span>

@@ -26,6 +26,7 @@ import { rlsSearch } from './rls.search.ts';
 import { rolesApply } from './roles.apply.ts';
 import { rollupWrite } from './rollup.write.ts';
 import { timelinePage } from './timeline.page.ts';
+import { pageOpen } from './page.browser.ts';
 import { tableFirstLoad, tableHeap, tableKey, tableScroll } from './table.browser.ts';
 import { workspaceCreate } from './workspace.create.ts';
 import { writeCreate } from './write.create.ts';
@@ -56,6 +57,7 @@ export const BENCHES: readonly Bench[] = [
   tableScroll,
   tableKey,
   tableHeap,
+  pageOpen,
   boardDrag,
   workspaceCreate,
   gatewayBuild,

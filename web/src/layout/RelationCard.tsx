@@ -1,19 +1,21 @@
 import { ActionIcon } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
-import { useMemo, useState } from 'react';
+import { lazy, Suspense, useMemo, useState } from 'react';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { fieldById, type RelatedList } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
-import { BoardPage } from '../board/BoardPage.tsx';
 import { useColumnLayout } from '../records/columnLayout.ts';
 import { CreateModal } from '../records/CreateModal.tsx';
-import { ObjectTable } from '../records/ObjectTable.tsx';
 import record from '../records/RecordView.module.css';
 import type { Shown } from '../views/shown.ts';
 import { stages } from './layout.ts';
 import classes from './layout.module.css';
 import { useOpenRecord } from './openRecord.ts';
 import { t } from '../language/t.ts';
+
+// As the page of a table has them: parted from it, the table would come in two pieces there.
+const ObjectTable = lazy(async () => ({ default: (await import('../records/TablePage.tsx')).ObjectTable }));
+const BoardPage = lazy(async () => ({ default: (await import('../board/BoardPage.tsx')).BoardPage }));
 
 const NO_VIEWS = {
   known: { views: [], defaultId: null, defaults: [] },
@@ -72,18 +74,20 @@ export function RelationCard({ list, as, groupFieldId }: RelationCardProps) {
         ) : null}
       </div>
       <div className={classes.related}>
-        <Page
-          model={model}
-          object={holder}
-          shown={shown}
-          show={({ layout, ...next }) => {
-            if (layout) setUsual({ ...layout, hidden: layout.hidden.filter((name) => name !== field.name) });
-            setChanges((now) => ({ ...now, ...next }));
-          }}
-          views={NO_VIEWS}
-          onPast={() => undefined}
-          within={values}
-        />
+        <Suspense fallback={null}>
+          <Page
+            model={model}
+            object={holder}
+            shown={shown}
+            show={({ layout, ...next }) => {
+              if (layout) setUsual({ ...layout, hidden: layout.hidden.filter((name) => name !== field.name) });
+              setChanges((now) => ({ ...now, ...next }));
+            }}
+            views={NO_VIEWS}
+            onPast={() => undefined}
+            within={values}
+          />
+        </Suspense>
       </div>
       {creating ? (
         <CreateModal

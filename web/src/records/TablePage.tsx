@@ -20,6 +20,8 @@ const PastTable = lazy(async () => ({ default: (await import('../history/PastTab
 
 const PAGES = { TABLE: ObjectTable, BOARD: BoardPage, CALENDAR: CalendarPage, GALLERY: GalleryPage };
 
+export { ObjectTable };
+
 /** In the address: no view, where another one shows first. */
 const ALL = 'all';
 

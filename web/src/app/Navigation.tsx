@@ -1,4 +1,4 @@
-import { IconDatabaseCog, IconGitMerge, IconSearch, IconTrash } from '@tabler/icons-react';
+import { IconChecklist, IconDatabaseCog, IconGitMerge, IconSearch, IconTrash } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
 import { useLive } from '../api/live.ts';
@@ -38,6 +38,12 @@ export function Navigation() {
         <span>{t('Search')}</span>
         <kbd>{COMMAND_KEY} K</kbd>
       </button>
+      {model.objects.some((object) => !object.isCustom && object.isActive && object.nameSingular === 'task') ? (
+        <Link to="/tasks" className={classes.link} activeOptions={{ includeSearch: false }}>
+          <IconChecklist size={16} stroke={1.75} aria-hidden />
+          <span className={classes.linkLabel}>{t('My tasks')}</span>
+        </Link>
+      ) : null}
       <Suspense fallback={null}>
         <FavouritesNav />
       </Suspense>

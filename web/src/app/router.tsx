@@ -130,6 +130,14 @@ const trash = createRoute({
   component: lazyRouteComponent(() => import('../trash/TrashPage.tsx'), 'TrashPage'),
 });
 
+const tasks = createRoute({
+  getParentRoute: () => root,
+  path: '/tasks',
+  validateSearch: (search: { [key: string]: unknown }): { assignee?: string } =>
+    typeof search['assignee'] === 'string' ? { assignee: search['assignee'] } : {},
+  component: lazyRouteComponent(() => import('../tasks/MyTasksPage.tsx'), 'MyTasksPage'),
+});
+
 const duplicates = createRoute({
   getParentRoute: () => root,
   path: '/duplicates',
@@ -302,6 +310,7 @@ export const router = createRouter({
     imports,
     file,
     trash,
+    tasks,
     duplicates,
     dataModel,
     objectSettings,

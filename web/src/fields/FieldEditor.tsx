@@ -1,3 +1,4 @@
+import { lazy, Suspense } from 'react';
 import { FilesEditor } from '../files/FilesEditor.tsx';
 import { DateEditor } from './DateEditor.tsx';
 import type { FieldEditorProps } from './editorProps.ts';
@@ -6,6 +7,9 @@ import { OptionEditor } from './OptionEditor.tsx';
 import { PartsEditor } from './PartsEditor.tsx';
 import { LinksEditor, RelationEditor } from './RelationEditor.tsx';
 import { TextEditor } from './TextEditor.tsx';
+
+// A form of its own, which few fields have.
+const RecurrenceEditor = lazy(async () => ({ default: (await import('./RecurrenceEditor.tsx')).RecurrenceEditor }));
 
 export function FieldEditor(props: FieldEditorProps) {
   switch (props.field.type) {
@@ -32,6 +36,14 @@ export function FieldEditor(props: FieldEditorProps) {
     case 'LINKS':
     case 'ARRAY':
       return <ListEditor {...props} />;
+    case 'TEXT':
+      return props.field.settings?.format === 'recurrence' ? (
+        <Suspense fallback={null}>
+          <RecurrenceEditor {...props} />
+        </Suspense>
+      ) : (
+        <TextEditor {...props} />
+      );
     default:
       return <TextEditor {...props} />;
   }

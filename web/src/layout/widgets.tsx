@@ -2,6 +2,7 @@ import { lazy, Suspense, type ComponentType } from 'react';
 import { CommentsCard } from '../comments/CommentsCard.tsx';
 import { FilesCard } from '../files/FilesCard.tsx';
 import { fieldById, relatedLists } from '../model/lookup.ts';
+import { useMay } from '../model/store.ts';
 import { JoinedRecords } from '../records/JoinedRecords.tsx';
 import { LinksCard } from '../records/LinksCard.tsx';
 import { RelatedList } from '../records/RelatedList.tsx';
@@ -14,6 +15,9 @@ import { RecordField } from './RecordField.tsx';
 const RelationCard = lazy(async () => ({ default: (await import('./RelationCard.tsx')).RelationCard }));
 const ChartCard = lazy(async () => ({ default: (await import('./ChartCard.tsx')).ChartCard }));
 const FrameCard = lazy(async () => ({ default: (await import('./FrameCard.tsx')).FrameCard }));
+const NotesCard = lazy(async () => ({ default: (await import('../notes/NotesCard.tsx')).NotesCard }));
+const TasksCard = lazy(async () => ({ default: (await import('../tasks/TasksCard.tsx')).TasksCard }));
+const NoNotesYet = lazy(async () => ({ default: (await import('../notes/NoNotesYet.tsx')).NoNotesYet }));
 const TextCard = lazy(async () => ({ default: (await import('./TextCard.tsx')).TextCard }));
 
 function FieldCard({ widget }: { widget: WidgetOf<'FIELD'> }) {
@@ -41,10 +45,16 @@ function ListCard({ widget }: { widget: WidgetOf<'RELATION'> }) {
   );
 }
 
-function JoinedCard({ nameSingular }: { nameSingular: 'note' | 'task' }) {
+function Notes() {
   const { model, object, id } = useOpenRecord();
-  const list = joinedList(model, object, nameSingular);
-  return list ? <RelatedList model={model} list={list} id={id} /> : null;
+  const list = joinedList(model, object, 'note');
+  return list ? <NotesCard key={id} model={model} list={list} id={id} /> : null;
+}
+
+function Tasks() {
+  const { model, object, id } = useOpenRecord();
+  const list = joinedList(model, object, 'task');
+  return list ? <TasksCard key={id} model={model} list={list} id={id} /> : null;
 }
 
 function AboutCard() {
@@ -54,7 +64,14 @@ function AboutCard() {
 
 function RecordFiles() {
   const { model, object, id } = useOpenRecord();
-  return <FilesCard model={model} object={object} id={id} />;
+  const mayModel = useMay('DATA_MODEL');
+  const hasNotes = joinedList(model, object, 'note') !== null;
+  return (
+    <>
+      <FilesCard model={model} object={object} id={id} />
+      {mayModel && object.isCustom && !object.isJunction && !hasNotes ? <NoNotesYet object={object} /> : null}
+    </>
+  );
 }
 
 function RecordComments() {
@@ -75,8 +92,8 @@ const CARDS: { [kind in Exclude<WidgetKind, 'FIELDS'>]: ComponentType<{ widget: 
   TEXT: TextCard,
   FRAME: FrameCard,
   ABOUT: AboutCard,
-  NOTES: () => <JoinedCard nameSingular="note" />,
-  TASKS: () => <JoinedCard nameSingular="task" />,
+  NOTES: Notes,
+  TASKS: Tasks,
   FILES: RecordFiles,
   COMMENTS: RecordComments,
   TIMELINE: RecordTimeline,

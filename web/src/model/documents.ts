@@ -90,8 +90,8 @@ export function throughDocument(
 ) {
   const type = typeName(holder);
   return cached<{ list: Page }, ListVariables>(
-    `query List${upperFirst(holder.namePlural)}To${upperFirst(target.namePlural)}($first: Int!, $filter: ${type}Filter) {
-  list: ${holder.namePlural}(first: $first, filter: $filter) {
+    `query List${upperFirst(holder.namePlural)}To${upperFirst(target.namePlural)}($first: Int!, $filter: ${type}Filter, $orderBy: [${type}OrderBy!]) {
+  list: ${holder.namePlural}(first: $first, filter: $filter, orderBy: $orderBy) {
     nodes { id ${relationName} { ${selection(model, target, fields)} } }
     pageInfo { hasNextPage endCursor }
   }

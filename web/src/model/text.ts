@@ -3,6 +3,7 @@ import { formatDay, formatInstant, formatPattern, formatRelative, formatRelative
 import { formatDuration } from './duration.ts';
 import { withSigns } from './formats.ts';
 import { formatMoney } from './money.ts';
+import { recurrenceText } from './recurrence.ts';
 import type { FieldType, ModelField } from './types.ts';
 import { valueType } from './valueType.ts';
 import { isLink, isParts, type FieldValue } from './values.ts';
@@ -94,6 +95,7 @@ export const optionLabel = (field: ModelField, code: FieldValue): string =>
 export function formatValue(field: ModelField, value: FieldValue): string {
   if (value === null || value === undefined) return '';
   if (isLink(value)) return value.label;
+  if (field.type === 'TEXT' && field.settings?.format === 'recurrence') return recurrenceText(String(value));
   switch (valueType(field)) {
     case 'NUMBER':
     case 'NUMERIC':

@@ -56,6 +56,7 @@ export function useShortcuts(): void {
       undo: () => void undo(),
       redo: () => void redo(),
       'go.inbox': openNotifications,
+      'go.tasks': () => void router.navigate({ to: '/tasks', search: {} }),
       'go.settings': () => void router.navigate({ to: may('DATA_MODEL') ? '/settings/model' : '/settings/profile' }),
     };
 

@@ -18,6 +18,7 @@ export const SHORTCUTS = {
   redo: 'Mod+Shift+z',
   'go.inbox': 'g i',
   'go.settings': 'g s',
+  'go.tasks': 'g t',
   'view.filter': 'f',
   'record.next': 'j',
   'record.previous': 'k',

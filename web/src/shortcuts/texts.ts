@@ -1,7 +1,7 @@
 import { SHORTCUTS, type ShortcutId } from './keys.ts';
 import { t } from '../language/t.ts';
 
-type Place = 'everywhere' | 'go' | 'view' | 'table' | 'board' | 'calendar' | 'record' | 'inbox';
+type Place = 'everywhere' | 'go' | 'view' | 'table' | 'board' | 'calendar' | 'record' | 'tasks' | 'text' | 'inbox';
 
 export const PLACES: { place: Place; title: string }[] = [
   { place: 'everywhere', title: t('Everywhere') },
@@ -11,6 +11,8 @@ export const PLACES: { place: Place; title: string }[] = [
   { place: 'record', title: t('On a record') },
   { place: 'board', title: t('On a board') },
   { place: 'calendar', title: t('In a calendar') },
+  { place: 'tasks', title: t('In my tasks') },
+  { place: 'text', title: t('In a text') },
   { place: 'inbox', title: t('In the notifications') },
 ];
 
@@ -32,6 +34,7 @@ const OF_SHORTCUTS: { [id in ShortcutId]: { place: Place; text: string } } = {
   redo: { place: 'everywhere', text: t('Redo') },
   'go.inbox': { place: 'go', text: t('Notifications') },
   'go.settings': { place: 'go', text: t('Settings') },
+  'go.tasks': { place: 'go', text: t('My tasks') },
   'view.filter': { place: 'view', text: t('Add a filter') },
   'record.next': { place: 'record', text: t('Next record of the list') },
   'record.previous': { place: 'record', text: t('Previous record of the list') },
@@ -63,6 +66,14 @@ const OF_PARTS: ShortcutText[] = [
   { id: 'table.first', place: 'table', keys: ['Mod+Home', 'Mod+End'], text: t('First or last cell') },
   { id: 'table.column', place: 'table', keys: ['Alt+Shift+←', 'Alt+Shift+→'], text: t('Move the column') },
   { id: 'table.menu', place: 'table', keys: ['Shift+F10'], text: t('Menu of the column') },
+  { id: 'tasks.move', place: 'tasks', keys: ['↑', '↓', 'j', 'k'], text: t('Move between tasks') },
+  { id: 'tasks.done', place: 'tasks', keys: ['x', 'Space'], text: t('Done, or open again') },
+  { id: 'tasks.day', place: 'tasks', keys: ['Alt+↓', 'Alt+↑'], text: t('Due later, or sooner') },
+  { id: 'tasks.open', place: 'tasks', keys: ['Enter'], text: t('Open the task') },
+  { id: 'text.blocks', place: 'text', keys: ['/'], text: t('Headings, lists, tables and more') },
+  { id: 'text.mention', place: 'text', keys: ['@', '#'], text: t('Mention a member or a record; only a record') },
+  { id: 'text.bold', place: 'text', keys: ['Mod+b', 'Mod+i', 'Mod+e'], text: t('Bold, italic, code') },
+  { id: 'text.save', place: 'text', keys: ['Mod+s'], text: t('Save at once') },
   { id: 'board.move', place: 'board', keys: ['↑', '↓', '←', '→'], text: t('Move between cards') },
   { id: 'board.lift', place: 'board', keys: ['Space'], text: t('Take the card up, and put it down') },
   { id: 'board.escape', place: 'board', keys: ['Escape'], text: t('Leave the card where it was') },

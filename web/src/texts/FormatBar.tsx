@@ -77,7 +77,7 @@ function LinkTool({ editor, href, isOn }: { editor: Editor; href: string; isOn: 
     else chain.setLink({ href: wanted }).run();
   };
   return (
-    <Popover opened={isOpen} onChange={setIsOpen} position="bottom-start" trapFocus withinPortal>
+    <Popover opened={isOpen} onChange={setIsOpen} position="bottom-start" trapFocus withinPortal withRoles={false}>
       <Popover.Target>
         <span>
           <Tool label={t('Link')} isOn={isOn} onClick={open}>

@@ -1,13 +1,16 @@
 let isLeaving = false;
 
-// A page that comes back by the browser's back button goes on as it was.
-window.addEventListener('pageshow', () => {
-  isLeaving = false;
-});
-
 /** Begins anew at an address, as whom the browser has tokens now. Nothing that was read as somebody else stays. */
 export function beginAnew(address: string): void {
   isLeaving = true;
+  // A page that comes back by the browser's back button goes on as it was.
+  window.addEventListener(
+    'pageshow',
+    () => {
+      isLeaving = false;
+    },
+    { once: true },
+  );
   window.location.assign(address);
 }
 

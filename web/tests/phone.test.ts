@@ -173,6 +173,7 @@ test('the bar goes while one types', async () => {
 
 test('who goes to another page hears which, and has the keyboard there', async () => {
   await page.goto(`${address}/objects/people?sort=-createdAt`);
+  await page.waitForFunction(() => document.title.startsWith('People · '));
   await card('Bea Thumb').getByRole('link').press('Enter');
   await page.getByRole('heading', { name: 'Bea Thumb', level: 1 }).waitFor();
   await hasFocus();

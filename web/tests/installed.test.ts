@@ -157,7 +157,7 @@ test('a page whose parts went with its version becomes the next one by itself', 
 
 test('a shortcut of the installed application opens what it says', async () => {
   await page.goto(`${address}/?open=search`);
-  await page.getByPlaceholder('Search records').waitFor();
+  await page.getByPlaceholder('Search records').first().waitFor();
   await page.goto(`${address}/?open=notifications`);
   await page.getByRole('dialog', { name: 'Notifications' }).waitFor();
 });

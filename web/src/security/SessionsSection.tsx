@@ -59,7 +59,7 @@ export function SessionsSection({ inquiry: { answer, failure, again } }: Session
                   <Table.Td>
                     {session.device}{' '}
                     {session.isCurrent ? (
-                      <Badge variant="light" size="sm">
+                      <Badge variant="light" size="sm" miw="max-content">
                         {t('This device')}
                       </Badge>
                     ) : null}

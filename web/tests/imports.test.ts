@@ -133,6 +133,11 @@ test('values of a workbook are given a meaning, rows that match are updated, and
   await page.getByRole('link', { name: 'Download the rejected rows' }).click();
   const rejects = readFileSync(await (await download).path(), 'utf8');
   expect(rejects).toMatch(/^line,reason,Company name,Ideal customer,Headcount\n3,.*many.*,Sheet Two,nö,many\n$/);
+  // The notification leads back to the report.
+  await page.goto(`${address}/objects/companies`);
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('button', { name: /^Notifications/ }).click();
+  await page.getByRole('dialog', { name: 'Notifications' }).getByRole('button', { name: /sheet\.xlsx has ended/ }).click();
+  await page.getByText('1 company imported from sheet.xlsx').waitFor();
   await page.getByRole('link', { name: 'All imports' }).click();
   await page.getByRole('link', { name: 'sheet.xlsx' }).waitFor();
   await page.getByRole('cell', { name: 'Undone' }).waitFor();

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
-import { IconChevronRight, IconLayoutKanban } from '@tabler/icons-react';
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { IconLayoutKanban } from '@tabler/icons-react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import type { Failure } from '../api/failure.ts';
 import { onReturn } from '../api/connection.ts';
@@ -36,9 +36,12 @@ import type { ViewOptions } from '../views/savedViews.ts';
 import classes from './board.module.css';
 import type { CardActions } from './BoardCard.tsx';
 import { BoardColumn } from './BoardColumn.tsx';
+import { boardKeys } from './boardKeys.ts';
+import { BoardSkeleton } from './BoardSkeleton.tsx';
 import { createBoardStore, positionOf, type Place } from './boardStore.ts';
 import { startDrag, type DropZone } from './cardDrag.ts';
 import { cardFields } from './cardLines.tsx';
+import { ClosedColumn } from './ClosedColumn.tsx';
 import type { BoardColumn as Column } from './columns.ts';
 import { askedField } from './askedField.ts';
 import { sumText } from './sumText.ts';
@@ -56,55 +59,6 @@ interface Asking {
 interface Creating {
   values: { [name: string]: ColumnValue };
   start: FormStart | undefined;
-}
-
-/** A column that shows its name alone. Cards can be put there all the same. */
-function ClosedColumn({
-  column,
-  count,
-  zones,
-  onOpen,
-}: {
-  column: Column;
-  count: number;
-  zones: Map<string, DropZone>;
-  onOpen: () => void;
-}) {
-  const element = useRef<HTMLElement>(null);
-  const { key, label } = column;
-  useEffect(() => {
-    if (!element.current) return undefined;
-    zones.set(key, { key, element: element.current, list: null, offsets: () => [0] });
-    return () => void zones.delete(key);
-  }, [zones, key]);
-  return (
-    <section ref={element} className={classes.closed} aria-label={label} data-column={key}>
-      <button type="button" onClick={onOpen} title={t('Open the column')}>
-        <IconChevronRight size={15} aria-hidden />
-        <span className={classes.closedName}>{label}</span>
-        <span className={classes.count}>{count.toLocaleString('en')}</span>
-      </button>
-    </section>
-  );
-}
-
-function Skeleton() {
-  return (
-    <div className={classes.board} aria-busy="true" aria-label={t('Loading')}>
-      {[3, 5, 2, 4].map((cards, index) => (
-        <div key={index} className={classes.column}>
-          <div className={classes.columnHead}>
-            <span className={classes.bone} style={{ width: 90 }} />
-          </div>
-          <div className={classes.list}>
-            {Array.from({ length: cards }, (_, card) => (
-              <div key={card} className={classes.boneCard} />
-            ))}
-          </div>
-        </div>
-      ))}
-    </div>
-  );
 }
 
 const without = (list: string[] | undefined, key: string): string[] | undefined => {
@@ -378,87 +332,19 @@ export function BoardPage(props: ViewPageProps) {
     if (rights.canCreate) setCreating({ values: within ?? {}, start: undefined });
   }, [createAsked, rights.canCreate, within]);
 
-  /** The keyboard goes over the cards, and with Space takes one along. */
-  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
-    const id = (event.target as HTMLElement).dataset['card'];
-    const found = id === undefined ? null : store.find(id);
-    if (id === undefined || !found || event.ctrlKey || event.metaKey || event.altKey) return;
-    const { held } = store.getState();
-    const { place } = held && isLifted.current ? { place: held.to } : found;
-    const columnAt = open.findIndex(({ key }) => key === place.column);
-    const rowsOf = (index: number) => cards[open[index]?.key ?? '']?.rows ?? [];
-    const sideways = (by: 1 | -1, isFilled: boolean): Place | null => {
-      for (let next = columnAt + by; open[next]; next += by) {
-        const { length } = rowsOf(next);
-        const key = open[next]?.key ?? '';
-        if (!isFilled || length > 0)
-          return { column: key, index: Math.min(place.index, isFilled ? length - 1 : length) };
-      }
-      return null;
-    };
-    const most = rowsOf(columnAt).length - (held && found.place.column !== place.column ? 0 : 1);
-    const along = (index: number): Place => ({ column: place.column, index: Math.max(0, Math.min(most, index)) });
-    const ways: { [key: string]: () => Place | null } = {
-      ArrowUp: () => along(place.index - 1),
-      ArrowDown: () => along(place.index + 1),
-      Home: () => along(0),
-      End: () => along(most),
-      ArrowLeft: () => sideways(-1, !held),
-      ArrowRight: () => sideways(1, !held),
-    };
-    const put = () => {
-      isLifted.current = false;
-      store.setState({ held: null });
-    };
-    const bring = (to: Place) => {
-      zones.get(to.column)?.element.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-      reveal.get(to.column)?.(to.index);
-    };
-    const way = ways[event.key];
-    if (way) {
-      const to = way();
-      event.preventDefault();
-      if (!to) return;
-      bring(to);
-      if (held && isLifted.current) {
-        store.setState({ held: { ...held, to } });
-        const column = open.find(({ key }) => key === to.column);
-        setSaid(t('{index} in {label}.', { index: to.index + 1, label: column?.label ?? '' }));
-      } else {
-        const next = cards[to.column]?.rows[to.index];
-        if (next) focusCard(next.id);
-      }
-      return;
-    }
-    if (event.key === ' ' && !isMovable) return event.preventDefault();
-    if (held && isLifted.current && (event.key === ' ' || event.key === 'Enter')) {
-      const { to } = held;
-      put();
-      bring(to);
-      if (to.column === held.from.column && to.index === held.from.index)
-        setSaid(t('{id} stays where it was.', { id: labelOf(id) }));
-      else void move(id, to).then(() => focusCard(id));
-      // At once, too: the card has gone to another column, and the keyboard goes with it.
-      requestAnimationFrame(() => focusCard(id));
-    } else if (held && isLifted.current && (event.key === 'Escape' || event.key === 'Tab')) {
-      put();
-      setSaid(t('{id} stays where it was.', { id: labelOf(id) }));
-      if (event.key === 'Tab') return undefined;
-    } else if (event.key === ' ') {
-      isLifted.current = true;
-      store.setState({ held: { id, from: found.place, to: found.place } });
-      setSaid(
-        t('{id} taken up, {index} in {label}. Arrow keys move it, Space puts it down, Escape leaves it.', {
-          id: labelOf(id),
-          index: found.place.index + 1,
-          label: open[columnAt]?.label ?? '',
-        }),
-      );
-    } else return undefined;
-    event.preventDefault();
-    event.stopPropagation();
-    return undefined;
-  };
+  const onKeyDown = boardKeys({
+    store,
+    open,
+    cards,
+    isMovable,
+    isLifted,
+    zones,
+    reveal,
+    labelOf,
+    focusCard,
+    say: setSaid,
+    move,
+  });
 
   const goTo = (index: number) => {
     const key = visible[index]?.key;
@@ -486,7 +372,7 @@ export function BoardPage(props: ViewPageProps) {
           {failure ? reasonOf(failure) : null}
         </Message>
       ) : !isReady ? (
-        <Skeleton />
+        <BoardSkeleton />
       ) : status === 'ready' && total === 0 && filters.length > 0 && !within ? (
         <Message
           title={t('No {lower} match', { lower })}

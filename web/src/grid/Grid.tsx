@@ -1,4 +1,3 @@
-import { useVirtualizer } from '@tanstack/react-virtual';
 import {
   useCallback,
   useEffect,
@@ -22,6 +21,7 @@ import { bonePlace, rowsBetween, type GridItems } from './items.ts';
 import { handleKey } from './keyboard.ts';
 import { MOVES, step, type Spot } from './navigation.ts';
 import { isOne, rangeOf } from './range.ts';
+import { linesOf, useRowWindow } from './rowWindow.ts';
 import { readLines } from './tsv.ts';
 import type { GridStore, Place } from './store.ts';
 import type { GridActions, GridColumn, Move } from './types.ts';
@@ -70,6 +70,7 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
   const measureColumns = useCallback(() => {
     const element = scroller.current;
     if (!element) return;
+    element.toggleAttribute('data-aside', element.scrollLeft > 0);
     const next = columnWindow(restWidths, element.scrollLeft, element.clientWidth - pinnedWidth);
     setWindow((current) => (sameWindow(current, next) ? current : next));
   }, [restWidths, pinnedWidth]);
@@ -90,27 +91,11 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
   const isBlock = shownRange !== null && !isOne(shownRange);
   const canFill = range !== null && columns.slice(range.left, range.right + 1).some(({ editable }) => editable);
 
-  const virtualizer = useVirtualizer({
-    count: items.count,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW_HEIGHT,
-    overscan: 6,
-    // The active row stays mounted wherever one scrolls: it holds the editor, and aria-activedescendant names it.
-    rangeExtractor: useCallback(
-      (seen: { startIndex: number; endIndex: number; overscan: number; count: number }) => {
-        const start = Math.max(0, seen.startIndex - seen.overscan);
-        const end = Math.min(seen.count - 1, seen.endIndex + seen.overscan);
-        const indexes = Array.from({ length: Math.max(0, end - start + 1) }, (_, offset) => start + offset);
-        if (activeIndex >= 0 && activeIndex < seen.count && (activeIndex < start || activeIndex > end))
-          indexes.push(activeIndex);
-        return indexes;
-      },
-      [activeIndex],
-    ),
-  });
-  const lines = virtualizer.getVirtualItems();
-  const firstSeen = virtualizer.range?.startIndex ?? 0;
-  const lastSeen = virtualizer.range?.endIndex ?? 0;
+  const { window: seen, onScroll } = useRowWindow(scroller, ROW_HEIGHT);
+  // The active row stays mounted wherever one scrolls: it holds the editor, and aria-activedescendant names it.
+  const lines = linesOf(seen, items.count, activeIndex);
+  const firstSeen = Math.max(0, Math.min(seen.first, items.count - 1));
+  const lastSeen = Math.max(0, Math.min(seen.last, items.count - 1));
   useEffect(() => actions.onSeen(firstSeen, lastSeen), [actions, firstSeen, lastSeen, items]);
 
   // Who goes to a line that is not read yet is in its row once it is.
@@ -362,7 +347,10 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
         onContextMenu={onContextMenu}
         onCopy={onCopy}
         onPaste={onPaste}
-        onScroll={measureColumns}
+        onScroll={() => {
+          measureColumns();
+          onScroll();
+        }}
         onFocus={(event) => {
           const [column] = columns;
           if (
@@ -386,9 +374,8 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
           onSelectAll={selectAll}
           setWidth={setWidth}
         />
-        <div role="rowgroup" className={classes.body} style={{ height: virtualizer.getTotalSize() }}>
-          {lines.map(({ index }) => {
-            if (index >= items.count) return null;
+        <div role="rowgroup" className={classes.body} style={{ height: items.count * ROW_HEIGHT }}>
+          {lines.map((index) => {
             const item = items.at(index);
             const top = index * ROW_HEIGHT;
             if (item.kind === 'bone')

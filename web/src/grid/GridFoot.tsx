@@ -22,7 +22,7 @@ export function GridFoot<Row>({ columns, pinned, window, actions, rowIndex }: Fo
       data-foot={column.id}
       data-align={column.align}
       className={index < pinned ? `${classes.footCell} ${classes.pinned}` : classes.footCell}
-      style={{ width: `var(--w-${column.id})`, ...(index < pinned ? { left: stickyLeft(columns, index) } : {}) }}
+      style={{ width: `var(--w-${column.id})`, ...(index < pinned ? stickyLeft(columns, index) : null) }}
     >
       {actions.renderFoot(column)}
     </div>

@@ -97,7 +97,7 @@ export function GridHead<Row>({
         data-dragged={drag?.from === column.id || undefined}
         data-align={column.align}
         className={index < pinned ? `${classes.headCell} ${classes.pinned}` : classes.headCell}
-        style={{ width: `var(--w-${column.id})`, ...(index < pinned ? { left: stickyLeft(columns, index) } : {}) }}
+        style={{ width: `var(--w-${column.id})`, ...(index < pinned ? stickyLeft(columns, index) : null) }}
         onPointerDown={(event) => startDrag(event, column)}
       >
         <button

@@ -17,7 +17,8 @@ interface CellProps {
   inRange: boolean;
   hasHandle: boolean;
   tone: string | undefined;
-  left: CSSProperties['left'] | null;
+  /** Where it stays, if it is pinned. */
+  left: CSSProperties | null;
   children: ReactNode;
 }
 
@@ -38,7 +39,7 @@ function Cell({ id, column, index, active, flashing, refused, inRange, hasHandle
       data-color={tone}
       data-align={column.align}
       className={left === null ? classes.cell : `${classes.cell} ${classes.pinned}`}
-      style={{ width: `var(--w-${column.id})`, ...(left === null ? {} : { left }) }}
+      style={{ width: `var(--w-${column.id})`, ...left }}
     >
       {children}
       {hasHandle ? <span className={classes.fill} data-fill aria-hidden /> : null}
@@ -192,7 +193,7 @@ export function GroupRow<Row>(props: GroupRowProps<Row>) {
       className={columnIndex < pinned ? `${classes.groupCell} ${classes.pinned}` : classes.groupCell}
       style={{
         width: `var(--w-${column.id})`,
-        ...(columnIndex < pinned ? { left: stickyLeft(columns, columnIndex) } : {}),
+        ...(columnIndex < pinned ? stickyLeft(columns, columnIndex) : null),
       }}
     >
       {actions.renderGroup(groupKey, column, columnIndex === 0)}
@@ -235,7 +236,7 @@ export const SkeletonRow = memo(function SkeletonRow({
           className={position < pinned ? `${classes.cell} ${classes.pinned}` : classes.cell}
           style={{
             width: `var(--w-${column.id})`,
-            ...(position < pinned ? { left: stickyLeft(columns, position) } : {}),
+            ...(position < pinned ? stickyLeft(columns, position) : null),
           }}
         >
           <span className={classes.bone} style={{ width: `${40 + ((index * 7 + position * 13) % 40)}%` }} />

@@ -19,6 +19,12 @@ const vendors: [string, RegExp][] = [
   ['router', /node_modules\/@tanstack\/(react-router|router-core|history|react-store|store)\//],
 ];
 
+// What the first page needs comes in few files, each a request and a script of its own otherwise: with these modules all that they import.
+const pages: [string, RegExp][] = [
+  ['start', /\/web\/src\/(main|app\/App)\.tsx$/],
+  ['table', /\/web\/src\/records\/TablePage\.tsx$/],
+];
+
 /** The server sends these files as they are, so compression costs nothing per request and can be as slow as it likes. */
 function precompress(): Plugin {
   return {
@@ -54,7 +60,7 @@ export default defineConfig({
     manifest: true,
     rolldownOptions: {
       output: {
-        codeSplitting: { groups: vendors.map(([name, test], index) => ({ name, test, priority: 10 - index })) },
+        codeSplitting: { groups: [...vendors, ...pages].map(([name, test], index) => ({ name, test, priority: 10 - index })) },
       },
     },
   },

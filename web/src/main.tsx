@@ -15,7 +15,8 @@ void loadIcons();
 
 // Only the page of a table is worth the wait. Whoever begins to work there wants all of it, as does whoever signs in there.
 const isTable = /^\/(objects\/[^/]+\/?)?$/.test(window.location.pathname);
-if (!isTable) settle();
+if (isTable) void import('./records/TablePage.tsx');
+else settle();
 for (const event of ['keydown', 'pointerdown']) window.addEventListener(event, settle, { once: true, capture: true });
 setTimeout(settle, 2_000);
 

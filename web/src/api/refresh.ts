@@ -1,4 +1,5 @@
 import { t } from '../language/t.ts';
+import { takeEarly } from './early.ts';
 
 /**
  * The access token in its cookie lasts ten minutes; the server gives the next one for the refresh token in another. A
@@ -60,9 +61,12 @@ function asThisPage(init: RequestInit | undefined): RequestInit {
 
 /** As `fetch`; what is refused for want of a current token is sent again with a new one. */
 export const fetchSignedIn: typeof fetch = async (input, init) => {
-  const since = Date.now();
-  const send = () => fetch(input, asThisPage(init));
-  const response = await send();
+  const given = asThisPage(init);
+  const send = () => fetch(input, given);
+  const early = typeof input === 'string' ? takeEarly(input, given) : null;
+  // A token that was too old for an early request may have been renewed since, and what went wrong may go right by now.
+  const since = early ? performance.timeOrigin : Date.now();
+  const response = early ? await early.catch(send) : await send();
   if (!isRefused(response)) return response;
   return (await refresh(since)) ? send() : response;
 };

@@ -51,9 +51,16 @@ export function App() {
         if (version > (useModelStore.getState().model?.version ?? 0)) read();
       }),
       onReconnect(read),
-      openLive(audience, logPosition, forgetSession),
     ];
-    return () => stops.forEach((stop) => stop());
+    // It begins where the log stood before anything was read, so it can wait until the first page stands.
+    let isOver = false;
+    void settled.then(() => {
+      if (!isOver) stops.push(openLive(audience, logPosition, forgetSession));
+    });
+    return () => {
+      isOver = true;
+      stops.forEach((stop) => stop());
+    };
   }, [audience, logPosition]);
 
   useEffect(() => {

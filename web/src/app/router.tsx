@@ -1,11 +1,11 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import type { EncodedNode } from '../model/filterTree.ts';
-import { navigationObjects } from '../model/lookup.ts';
+import { navigationObjects, objectByPlural } from '../model/lookup.ts';
 import { useModelStore } from '../model/store.ts';
 import { OBJECT_TABS } from '../settings/objectSearch.ts';
 import type { ObjectSearch } from '../settings/objectSearch.ts';
 import { jobSearch } from '../settings/jobs/jobs.ts';
-import type { ViewBucket, ViewOptions, ViewType } from '../views/savedViews.ts';
+import { expectViews, type ViewBucket, type ViewOptions, type ViewType } from '../views/savedViews.ts';
 import { openNotifications } from '../notifications/notificationStore.ts';
 import { askToCreate, openCommand } from './commandStore.ts';
 import { Broken, NotFound } from './Message.tsx';
@@ -80,6 +80,12 @@ const table = createRoute({
   getParentRoute: () => root,
   path: '/objects/$namePlural',
   validateSearch: tableSearch,
+  // Not waited for: it is on its way while the page is loaded or drawn.
+  loader: ({ params }) => {
+    const { model } = useModelStore.getState();
+    const object = model && objectByPlural(model, params.namePlural);
+    if (object) expectViews(object.id);
+  },
   component: lazyRouteComponent(() => import('../records/TablePage.tsx'), 'TablePage'),
 });
 

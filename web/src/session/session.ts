@@ -1,5 +1,6 @@
 import { create } from 'zustand';
 import { fetchJson, toFailure } from '../api/failure.ts';
+import { rememberPage } from '../api/early.ts';
 import { actAs } from '../api/refresh.ts';
 import { useModelStore } from '../model/store.ts';
 import { rememberWorkspace } from './singleSignOn.ts';
@@ -53,6 +54,7 @@ export const pageOf = (identity: Identity | null | undefined): string | null =>
 
 useSession.subscribe(({ identity }) => {
   actAs(pageOf(identity));
+  if (identity !== undefined) rememberPage(pageOf(identity));
   if (identity) rememberWorkspace(identity.workspace.slug);
 });
 

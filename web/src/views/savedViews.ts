@@ -144,6 +144,28 @@ export async function loadViews(objectId: string): Promise<void> {
   });
 }
 
+const underWay = new Map<string, Promise<void>>();
+const expected = new Set<string>();
+
+/** Reads them unless that is under way. Without its views an object still has its records. */
+function readViews(objectId: string): Promise<void> {
+  const key = keyOf(objectId);
+  const reading =
+    underWay.get(key) ??
+    loadViews(objectId)
+      .catch(() => useStore.setState((state) => ({ [key]: state[key] ?? NOTHING })))
+      .finally(() => underWay.delete(key));
+  underWay.set(key, reading);
+  return reading;
+}
+
+/** For who is about to open an object: so what shows first is known when its page is there. */
+export function expectViews(objectId: string): void {
+  if (useStore.getState()[keyOf(objectId)]) return;
+  expected.add(keyOf(objectId));
+  void readViews(objectId);
+}
+
 const NOTHING: ObjectViews = { views: [], defaultId: null, defaults: [] };
 
 /** The views of an object that the caller sees, followed as others change them; null until they are known. */
@@ -153,9 +175,8 @@ export function useObjectViews(object: ModelObject | undefined): ObjectViews | n
   const known = useStore((state) => state[key]);
   useEffect(() => {
     if (id === '') return undefined;
-    // Without its views an object still has its records.
-    const load = () => void loadViews(id).catch(() => useStore.setState((state) => ({ [key]: state[key] ?? NOTHING })));
-    load();
+    const load = () => void loadViews(id).catch(() => undefined);
+    if (!expected.delete(key)) void readViews(id);
     const stops = [onViews(load), onReconnect(load)];
     return () => stops.forEach((stop) => stop());
   }, [id, key]);

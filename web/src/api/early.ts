@@ -44,8 +44,19 @@ export function takeEarly(url: string, init: RequestInit | undefined): Promise<R
     (each) =>
       each.url === url && each.body === body && each.member === header(init, 'X-Member') && each.version === version,
   );
-  return index < 0 ? null : list.splice(index, 1)[0]!.answer;
+  const [taken] = index < 0 ? [] : list.splice(index, 1);
+  return taken ? unlessAborted(taken.answer, init?.signal) : null;
 }
+
+const unlessAborted = (answer: Promise<Response>, signal: AbortSignal | null | undefined): Promise<Response> =>
+  signal
+    ? Promise.race([
+        answer,
+        new Promise<never>((_, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
+        ),
+      ])
+    : answer;
 
 const isQuery = (body: string): boolean => /"query":"query\b/.test(body);
 

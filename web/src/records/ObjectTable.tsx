@@ -32,11 +32,12 @@ import { dependencies } from './dependencies.ts';
 import { createFeet, feetOf } from './feet.ts';
 import { DRAFT, flatItems } from './gridItems.ts';
 import { GroupHead } from './GroupHead.tsx';
+import { keep, takeKept } from './kept.ts';
 import { createGroupStore, MOST_GROUPS, type GroupItems } from './groupStore.ts';
 import peekClasses from './peek.module.css';
 import { RecordGrid, type RowEdits } from './RecordGrid.tsx';
 import { rememberList } from './recordSequence.ts';
-import { createTableStore } from './tableStore.ts';
+import { beginningOf, createTableStore, type TableBeginning } from './tableStore.ts';
 import { isShownAlready } from './isShownAlready.ts';
 import { colorFields, tonesBy } from './tones.ts';
 import { useLiveObjects } from './useLiveObject.ts';
@@ -65,7 +66,9 @@ export function ObjectTable(props: ViewPageProps) {
   const [sort = null] = sorts;
   const phone = usePhone();
   const navigate = useNavigate();
-  const [table] = useState(createTableStore);
+  // What was there when one left it: of a table that was sorted and filtered alike.
+  const keptAs = `table ${object.id} ${JSON.stringify([filters, sorts])}`;
+  const [table] = useState(() => createTableStore(takeKept<TableBeginning>(keptAs)));
   const [grid] = useState(createGridStore);
   const [feet] = useState(createFeet);
   const [draftRow] = useState<RecordRow>(() => ({ id: DRAFT }));
@@ -161,6 +164,17 @@ export function ObjectTable(props: ViewPageProps) {
     () => feetOf(fields, JSON.parse(aggregates) as { [field: string]: string }),
     // eslint-disable-next-line react-hooks/exhaustive-deps -- fieldKey stands for fields.
     [fieldKey, aggregates],
+  );
+  const latestKeptAs = useRef(keptAs);
+  useEffect(() => {
+    latestKeptAs.current = keptAs;
+  });
+  useEffect(
+    () => () => {
+      const state = table.getState();
+      if (state.status === 'ready') keep(latestKeptAs.current, beginningOf(state));
+    },
+    [table],
   );
   const reload = useCallback(
     () => {

@@ -81,7 +81,17 @@ export const isUnread = (row: RecordRow, field: ModelField): boolean => {
   return key !== undefined && row[key] === undefined;
 };
 
-export function createTableStore(): TableStore {
+/** The beginning of a table, to show while it is read anew. */
+export type TableBeginning = Pick<TableState, 'query' | 'rows' | 'hasMore' | 'total'>;
+
+export const beginningOf = ({ query, rows, hasMore, total }: TableState): TableBeginning => ({
+  query,
+  rows: rows.slice(0, PAGE),
+  hasMore: hasMore || rows.length > PAGE,
+  total,
+});
+
+export function createTableStore(beginning?: TableBeginning): TableStore {
   const store = createStore<TableState>(() => ({
     query: null,
     rows: [],
@@ -92,6 +102,7 @@ export function createTableStore(): TableStore {
     status: 'loading',
     failure: null,
     refusals: new Map(),
+    ...beginning,
   }));
   const { getState, setState } = store;
   let run = 0;

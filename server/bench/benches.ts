@@ -16,10 +16,12 @@ import { historyAsof } from './history.asof.ts';
 import { importCopy } from './import.copy.ts';
 import { importJob } from './import.job.ts';
 import { jobsFair } from './jobs.fair.ts';
+import { listMillion } from './list.million.ts';
 import { liveFanout } from './live.fanout.ts';
 import { modelChange } from './model.change.ts';
 import { modelWide } from './model.wide.ts';
 import { modelPlan } from './model.plan.ts';
+import { pageOpen } from './page.open.ts';
 import { poolMemory } from './pool.memory.ts';
 import { rlsList } from './rls.list.ts';
 import { rlsSearch } from './rls.search.ts';
@@ -53,7 +55,9 @@ export const BENCHES: readonly Bench[] = [
   formulaRead,
   rlsList,
   rlsSearch,
+  listMillion,
   tableFirstLoad,
+  pageOpen,
   tableScroll,
   tableKey,
   tableHeap,

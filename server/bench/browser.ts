@@ -11,6 +11,9 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const PASSWORD = 'four words for benches';
 
+/** How people see it. */
+export const VIEW = { viewport: { width: 1440, height: 900 }, locale: 'en-GB' };
+
 let built: Promise<void> | undefined;
 
 /** The bundle as people get it, made once a run. */
@@ -57,7 +60,7 @@ export async function openScreen(database: BenchDatabase, workspace: Workspace):
       '--enable-precise-memory-info',
     ],
   });
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
+  const context = await browser.newContext(VIEW);
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   await page.goto(server.url);

@@ -93,7 +93,7 @@ async function fill({ admin }: BenchDatabase, workspace: Workspace): Promise<voi
            select jsonb_agg(jsonb_build_object('value', v, 'label', v)) from unnest('{NEW,SCREENING,MEETING,PROPOSAL,CUSTOMER}'::text[]) v));
          insert into metadata.indexes (object_id, name, kind, parts)
          select f.object_id, f.label, 'BTREE', jsonb_build_array(jsonb_build_object('fieldId', f.id))
-         from metadata.fields f where f.object_id = v_object and f.name in ('name', 'size', 'dueAt', 'stage');
+         from metadata.fields f where f.object_id = v_object and f.name in ('name', 'size', 'dueAt', 'stage', 'createdAt');
        end $$`,
     );
     const table = `${workspace.schemaName}.${name}_things`;

@@ -60,7 +60,9 @@ export default defineConfig({
     manifest: true,
     rolldownOptions: {
       output: {
-        codeSplitting: { groups: [...vendors, ...pages].map(([name, test], index) => ({ name, test, priority: 10 - index })) },
+        codeSplitting: {
+          groups: [...vendors, ...pages].map(([name, test], index) => ({ name, test, priority: 10 - index })),
+        },
       },
     },
   },

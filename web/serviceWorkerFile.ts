@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Plugin, Rolldown } from 'vite';
 
 /** Beside the page itself: what its head links, by names that do not change. */
-const LINKED = ['/theme.js', '/manifest.webmanifest', '/icons/icon.svg'];
+const LINKED = ['/early.js', '/theme.js', '/manifest.webmanifest', '/icons/icon.svg'];
 /** Letters that most members never see are fetched when they do. */
 const isSeldom = (name: string): boolean => /inter-(?!latin-wght)/.test(name);
 

@@ -21,7 +21,6 @@ import { liveFanout } from './live.fanout.ts';
 import { modelChange } from './model.change.ts';
 import { modelWide } from './model.wide.ts';
 import { modelPlan } from './model.plan.ts';
-import { pageOpen } from './page.open.ts';
 import { poolMemory } from './pool.memory.ts';
 import { rlsList } from './rls.list.ts';
 import { rlsSearch } from './rls.search.ts';
@@ -29,6 +28,7 @@ import { rolesApply } from './roles.apply.ts';
 import { rollupWrite } from './rollup.write.ts';
 import { timelinePage } from './timeline.page.ts';
 import { pageOpen } from './page.browser.ts';
+import { tableOpen } from './table.open.ts';
 import { tableFirstLoad, tableHeap, tableKey, tableScroll } from './table.browser.ts';
 import { workspaceCreate } from './workspace.create.ts';
 import { writeCreate } from './write.create.ts';
@@ -57,7 +57,7 @@ export const BENCHES: readonly Bench[] = [
   rlsSearch,
   listMillion,
   tableFirstLoad,
-  pageOpen,
+  tableOpen,
   tableScroll,
   tableKey,
   tableHeap,

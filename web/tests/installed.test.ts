@@ -109,7 +109,7 @@ test('files are kept, and nothing that the server answers about records', async 
     return requests.flat().map(({ url }) => new URL(url).pathname);
   });
   const others = kept.filter((path) => !path.startsWith('/assets/'));
-  expect(others.toSorted()).toEqual(['/', '/icons/icon.svg', '/manifest.webmanifest', '/theme.js']);
+  expect(others.toSorted()).toEqual(['/', '/early.js', '/icons/icon.svg', '/manifest.webmanifest', '/theme.js']);
 });
 
 test('it starts while the server is away, and goes on when it is back', async () => {

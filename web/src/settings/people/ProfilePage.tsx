@@ -243,7 +243,7 @@ function HowYouRead({ profile }: { profile: Profile }) {
       <Select
         label={t('Language')}
         description={t(
-          'Dates, times and numbers are written as in this language, in mails, too. Relvar itself speaks English.',
+          'Dates, times and numbers are written as in this language, in mails, too. The screens are in English, German, French and Spanish, and in English for others.',
         )}
         data={languages(profile.locale)}
         value={profile.locale}

@@ -11,7 +11,7 @@ const UNREAD =
 const CALLS =
   /^(querySelector|querySelectorAll|closest|matches|addEventListener|removeEventListener|getItem|setItem|removeItem|setAttribute|getAttribute|hasAttribute|removeAttribute|setProperty|getPropertyValue|createElement|matchMedia|includes|startsWith|endsWith|indexOf|split|replace|replaceAll|test|match|dispatchEvent|ask|perform|gql|import|lazy|formatToParts|Worker|URL|URLSearchParams|RegExp|NumberFormat|DateTimeFormat|DisplayNames|Locale|getContext|useInquiry|toLocaleString|localeCompare|warn|debug|has|Set|getElementById|append|select|Failure|setRequestHeader|postMessage|execCommand|createRoot|useStore|BroadcastChannel|request|getPropertyValue|observe|measure|mark|resolvedOptions|useHotkeys|getHotkeyHandler|supportedValuesOf|webkitGetAsEntry|File|Blob|padStart|padEnd|t)$/;
 const KEYS =
-  /^(Enter|Escape|Tab|Space|Home|End|Delete|Backspace|Page(Up|Down)|Arrow\w+|Shift|Control|Meta|Alt|UTC|Bearer|Infinity|F\d+|Inter|Z|POST|GET)$/;
+  /^(Enter|Escape|Tab|Space|Home|End|Delete|Backspace|Page(Up|Down)|Arrow\w+|Shift|Control|Meta|Alt|UTC|Bearer|Infinity|Relvar|F\d+|Inter|Z|POST|GET)$/;
 /** Elements within a sentence. What stands in any other is a text of its own. */
 const INLINE = new Set([
   'strong',
@@ -67,7 +67,7 @@ function jsxText(raw: string): string {
 /** Whether what stands anywhere, not where a text is wanted, is one: a sentence, or words with a space between. */
 function readsLikeText(text: string): boolean {
   if (
-    /[{}<>=$]|;(?! \p{L})|^[/.#@]|:\/\/|\b(px|rgb|var\(|calc\(|translate\(|minmax\(|repeat\()|\d(px|ms|%|fr)\b|^\(|\w\(\w*,/u.test(
+    /[{}<>=$[\]]|;(?! \p{L})|^[/.#@]|:\/\/|\b(px|rgb|var\(|calc\(|translate\(|minmax\(|repeat\()|\d(px|ms|%|fr)\b|^\(|\w\(\w*,/u.test(
       text.replaceAll('{}', ''),
     )
   )

@@ -33,6 +33,7 @@ import { leave } from '../offline/leave.ts';
 import { askToCreate, commandStore, useHelp } from './commandStore.ts';
 import { goLetters } from '../shortcuts/goLetters.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface Hit {
   objectName: string;
@@ -173,7 +174,7 @@ export default function CommandMenu() {
       .filter((object) => rightsOf(object).canCreate)
       .map((object) => ({
         id: `new-${object.id}`,
-        label: t('Create {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() }),
+        label: t('Create {labelSingular}', { labelSingular: inSentence(object.labelSingular) }),
         icon: <IconPlus size={16} />,
         run: () => {
           askToCreate(object.id);
@@ -185,7 +186,7 @@ export default function CommandMenu() {
           .filter((object) => rightsOf(object).canCreate || rightsOf(object).canUpdate)
           .map((object) => ({
             id: `import-${object.id}`,
-            label: t('Import {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() }),
+            label: t('Import {labelPlural}', { labelPlural: inSentence(object.labelPlural) }),
             icon: <IconFileImport size={16} />,
             run: () =>
               void router.navigate({ to: '/objects/$namePlural/import', params: { namePlural: object.namePlural } }),

@@ -12,6 +12,7 @@ import type { DropZone } from './cardDrag.ts';
 import { filledFields } from './cardLines.tsx';
 import type { BoardColumn as Column } from './columns.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const ColumnMenu = lazy(async () => {
   await settled;
@@ -125,7 +126,7 @@ export function BoardColumn(props: BoardColumnProps) {
               color="gray"
               size="sm"
               aria-label={t('New {labelSingular} in {label}', {
-                labelSingular: object.labelSingular.toLowerCase(),
+                labelSingular: inSentence(object.labelSingular),
                 label,
               })}
               onClick={() => setCreating(true)}

@@ -46,6 +46,7 @@ import type { BoardColumn as Column } from './columns.ts';
 import { askedField } from './askedField.ts';
 import { sumText } from './sumText.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const MoveAsk = lazy(async () => ({ default: (await import('./MoveAsk.tsx')).MoveAsk }));
 const CreateModal = lazy(async () => ({ default: (await import('../records/CreateModal.tsx')).CreateModal }));
@@ -351,7 +352,7 @@ export function BoardPage(props: ViewPageProps) {
     if (key !== undefined) zones.get(key)?.element.scrollIntoView({ inline: 'start', block: 'nearest' });
   };
 
-  const lower = object.labelPlural.toLowerCase();
+  const lower = inSentence(object.labelPlural);
   const isReady = columns.length > 0;
   return (
     <ViewFrame

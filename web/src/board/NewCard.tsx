@@ -3,6 +3,7 @@ import { useRef, useState } from 'react';
 import type { ModelObject } from '../model/types.ts';
 import classes from './board.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface NewCardProps {
   object: ModelObject;
@@ -32,10 +33,10 @@ export function NewCard({ object, column, onCreate, onClose }: NewCardProps) {
         ref={input}
         autoFocus
         aria-label={t('Name of the new {labelSingular} in {column}', {
-          labelSingular: object.labelSingular.toLowerCase(),
+          labelSingular: inSentence(object.labelSingular),
           column,
         })}
-        placeholder={t('New {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+        placeholder={t('New {labelSingular}', { labelSingular: inSentence(object.labelSingular) })}
         value={name}
         readOnly={busy}
         onChange={(event) => setName(event.currentTarget.value)}

@@ -6,6 +6,7 @@ import type { ModelObject } from '../model/types.ts';
 import classes from './calendar.module.css';
 import { dayOf, type Entry } from './entries.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface AgendaProps {
   object: ModelObject;
@@ -31,7 +32,7 @@ export function Agenda({ object, entries, isLoading, labelOf, colorOf, today }: 
   if (days.size === 0)
     return (
       <p className={classes.nothing}>
-        {t('No {labelPlural} this month', { labelPlural: object.labelPlural.toLowerCase() })}
+        {t('No {labelPlural} this month', { labelPlural: inSentence(object.labelPlural) })}
       </p>
     );
   return (

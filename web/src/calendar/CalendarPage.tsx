@@ -46,6 +46,7 @@ import {
   type Scale,
 } from './entries.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const CalendarGrid = lazy(async () => ({ default: (await import('./CalendarGrid.tsx')).CalendarGrid }));
 const CreateModal = lazy(async () => ({ default: (await import('../records/CreateModal.tsx')).CreateModal }));
@@ -234,7 +235,7 @@ export function CalendarPage(props: ViewPageProps) {
     requestAnimationFrame(() => focus(10));
   };
 
-  const lower = object.labelPlural.toLowerCase();
+  const lower = inSentence(object.labelPlural);
   const optionOf = (id: string): string | null => {
     const row = byId.get(id);
     const value = row && mark ? readValue(model, mark, row) : null;

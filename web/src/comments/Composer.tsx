@@ -10,6 +10,7 @@ import { findMentionable, type Mentionable, type Said } from './comments.ts';
 import classes from './comments.module.css';
 import { addMention, mentionAt, toBody, toText, type Mention } from './mentions.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const PAUSE_MS = 120;
 const LONGEST = 10_000;
@@ -109,7 +110,7 @@ export function Composer({
           withBorder: true,
           message: t('Not told: {notTold} may not read this {labelSingular}.', {
             notTold: notTold.map(({ name }) => name).join(', '),
-            labelSingular: object.labelSingular.toLowerCase(),
+            labelSingular: inSentence(object.labelSingular),
           }),
           autoClose: 10_000,
           role: 'alert',

@@ -26,6 +26,7 @@ import { readCriteria } from './criteria.ts';
 import classes from './duplicates.module.css';
 import { percent, reasonText } from './reasonText.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const MergeDialog = lazy(async () => ({ default: (await import('../merge/MergeDialog.tsx')).MergeDialog }));
 const SureMerge = lazy(async () => ({ default: (await import('./SureMerge.tsx')).SureMerge }));
@@ -185,7 +186,7 @@ export function DuplicatesPage() {
             ? null
             : sureOnes.map((each) => (
                 <Button key={each.id} size="xs" variant="light" onClick={() => setSure(each)}>
-                  {t('Merge sure {labelPlural}…', { labelPlural: each.labelPlural.toLowerCase() })}
+                  {t('Merge sure {labelPlural}…', { labelPlural: inSentence(each.labelPlural) })}
                 </Button>
               ))}
           <span className={classes.state} role="status">

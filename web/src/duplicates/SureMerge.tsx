@@ -11,6 +11,7 @@ import { sureDuplicates, type SureGroup } from './calls.ts';
 import classes from './duplicates.module.css';
 import { t } from '../language/t.ts';
 import { Trans } from '../language/Trans.tsx';
+import { inSentence } from '../language/inSentence.ts';
 
 const AT_MOST = 500;
 const AT_ONCE = 20;
@@ -30,7 +31,7 @@ export function SureMerge({ object, onClose, onChanged }: SureMergeProps) {
   const groups = answer ?? [];
   const records = groups.reduce((sum, { otherIds }) => sum + otherIds.length + 1, 0);
   const [first] = groups;
-  const many = object.labelPlural.toLowerCase();
+  const many = inSentence(object.labelPlural);
 
   const run = async () => {
     const step = mergeStep(object, records);

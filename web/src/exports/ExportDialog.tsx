@@ -8,6 +8,7 @@ import { countText } from '../imports/importText.ts';
 import { download, type ExportFormat } from './exports.ts';
 import classes from './exports.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface ExportDialogProps {
   object: ModelObject;
@@ -42,7 +43,7 @@ export function ExportDialog({ object, fields, filter, orderBy, ids, onClose }: 
   const isPeople = object.fields.some(({ type }) => type === 'FULL_NAME');
   const kinds = FORMATS.filter(({ value }) => value !== 'vcard' || isPeople);
   const names = columns === 'shown' ? fields.map(({ name }) => name) : columns === 'all' ? offered.map(({ name }) => name) : chosen;
-  const label = object.labelPlural.toLowerCase();
+  const label = inSentence(object.labelPlural);
 
   const start = async () => {
     setBusy(true);

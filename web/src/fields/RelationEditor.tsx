@@ -14,6 +14,7 @@ import { Picker, type Choice, type Creation } from './Picker.tsx';
 import { fieldsToAsk, isNeeded } from './rules.ts';
 import { createLabelled, targetsOf, useRelated, type Found, type Target } from './useRelated.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const isRound = (object: ModelObject): boolean => ['person', 'workspaceMember'].includes(object.nameSingular);
 
@@ -93,7 +94,7 @@ function creations(model: Model, targets: Target[], use: (link: Link) => void): 
         });
       }
     };
-    return [{ name: object.labelSingular.toLowerCase(), create: (text: string) => void create(text) }];
+    return [{ name: inSentence(object.labelSingular), create: (text: string) => void create(text) }];
   });
 }
 

@@ -7,6 +7,7 @@ import type { ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import record from '../records/RecordView.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const KEEP = gql<unknown, { object: string }>(
   'mutation KeepFiles($object: UUID!) { keepFiles(input: { objectId: $object }) { result } }',
@@ -31,10 +32,10 @@ export function NoFilesYet({ object }: { object: ModelObject }) {
         <h2 className={record.blockTitle}>{t('Files')}</h2>
       </div>
       <p className={record.quiet}>
-        {t('No files are kept with {labelPlural} yet.', { labelPlural: object.labelPlural.toLowerCase() })}
+        {t('No files are kept with {labelPlural} yet.', { labelPlural: inSentence(object.labelPlural) })}
       </p>
       <Button variant="default" size="compact-sm" mt={6} loading={isBusy} onClick={() => void keep()}>
-        {t('Keep files with {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
+        {t('Keep files with {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}
       </Button>
     </section>
   );

@@ -29,6 +29,7 @@ import { coverField } from '../views/layoutFields.ts';
 import { coverOf } from './cover.ts';
 import classes from './gallery.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const CreateModal = lazy(async () => ({ default: (await import('../records/CreateModal.tsx')).CreateModal }));
 
@@ -177,7 +178,7 @@ export function GalleryPage(props: ViewPageProps) {
     focus(12);
   };
 
-  const lower = object.labelPlural.toLowerCase();
+  const lower = inSentence(object.labelPlural);
   const isEmpty = status === 'ready' && rows.length === 0;
   const create = rights.canCreate ? () => setCreating(true) : null;
   return (
@@ -212,7 +213,7 @@ export function GalleryPage(props: ViewPageProps) {
           actions={
             create ? (
               <Button leftSection={<IconPlus size={14} />} onClick={create}>
-                {t('Create the first {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+                {t('Create the first {labelSingular}', { labelSingular: inSentence(object.labelSingular) })}
               </Button>
             ) : undefined
           }

@@ -328,6 +328,8 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
       <div
         ref={scroller}
         role="grid"
+        // Its columns are placed from the left, also where the page runs from right to left.
+        dir="ltr"
         aria-label={label}
         aria-rowcount={total === null ? -1 : total + 1}
         aria-colcount={columns.length + 1}

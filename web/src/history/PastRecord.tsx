@@ -22,6 +22,7 @@ import classes from './history.module.css';
 import { RevertDialog } from './RevertDialog.tsx';
 import { t } from '../language/t.ts';
 import { Trans } from '../language/Trans.tsx';
+import { inSentence } from '../language/inSentence.ts';
 
 interface PastRecordProps {
   model: Model;
@@ -192,7 +193,7 @@ export function PastRecord({ model, object, id, asOf }: PastRecordProps) {
         </Message>
       ) : shown && !row ? (
         <Message
-          title={t('There was no such {labelSingular} then', { labelSingular: object.labelSingular.toLowerCase() })}
+          title={t('There was no such {labelSingular} then', { labelSingular: inSentence(object.labelSingular) })}
         >
           {t('It had been deleted, was not there yet, or your role may not see it as it was.')}
         </Message>

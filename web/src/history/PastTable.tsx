@@ -20,6 +20,7 @@ import { useSession } from '../session/session.ts';
 import type { Shown } from '../views/shown.ts';
 import classes from './history.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface PastTableProps {
   model: Model;
@@ -75,7 +76,7 @@ export function PastTable({ model, object, shown, asOf, onMove }: PastTableProps
   useEffect(() => void read(null), [read]);
 
   const label = labelField(object);
-  const lower = object.labelPlural.toLowerCase();
+  const lower = inSentence(object.labelPlural);
   // Every record was changed by somebody at some time.
   const isUntold = list?.rows.some((row) => row['updatedAt'] === null || row['updatedBySource'] === null) ?? false;
   return (

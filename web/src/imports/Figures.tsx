@@ -5,6 +5,7 @@ import { countText } from './importText.ts';
 import type { ImportResult } from './imports.ts';
 import classes from './imports.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 /** What came, or would come, of each row. */
 export function Figures({ object, result, isDryRun }: { object: ModelObject; result: ImportResult; isDryRun?: boolean }) {
@@ -17,10 +18,10 @@ export function Figures({ object, result, isDryRun }: { object: ModelObject; res
   ];
   for (const { objectId, created } of result.createdRelated) {
     const related = objectById(model, objectId);
-    if (related) figures.push([created, t('new {labelPlural}', { labelPlural: related.labelPlural.toLowerCase() })]);
+    if (related) figures.push([created, t('new {labelPlural}', { labelPlural: inSentence(related.labelPlural) })]);
   }
   return (
-    <ul className={classes.figures} aria-label={t('Of {rows} rows, as {labelPlural}', { rows: countText(result.rows), labelPlural: object.labelPlural.toLowerCase() })}>
+    <ul className={classes.figures} aria-label={t('Of {rows} rows, as {labelPlural}', { rows: countText(result.rows), labelPlural: inSentence(object.labelPlural) })}>
       {figures
         .filter(([count], index) => count > 0 || index === 0 || index === 3)
         .map(([count, label]) => (

@@ -8,6 +8,7 @@ import { templateAddress, uploadFile } from './imports.ts';
 import classes from './imports.module.css';
 import { t } from '../language/t.ts';
 import { Trans } from '../language/Trans.tsx';
+import { inSentence } from '../language/inSentence.ts';
 
 const ACCEPTED = '.csv,.tsv,.txt,.xlsx,.vcf,.vcard,text/csv,text/tab-separated-values,text/vcard';
 const MAX_BYTES = 512 * 1024 * 1024;
@@ -106,7 +107,7 @@ export function FileStep({ object, onUploaded }: { object: ModelObject; onUpload
         </Alert>
       ) : null}
       <p className={classes.note}>
-<Trans text={'The first row should name the columns. Start from <0>an empty file with the columns of {labelPlural}</0> if you like. Nothing is changed before you have seen what would come of it.'} values={{ labelPlural: object.labelPlural.toLowerCase() }} tags={{ 0: <Anchor href={templateAddress(object.nameSingular)} download inherit underline="always" /> }} /></p>
+<Trans text={'The first row should name the columns. Start from <0>an empty file with the columns of {labelPlural}</0> if you like. Nothing is changed before you have seen what would come of it.'} values={{ labelPlural: inSentence(object.labelPlural) }} tags={{ 0: <Anchor href={templateAddress(object.nameSingular)} download inherit underline="always" /> }} /></p>
     </>
   );
 } // prettier-ignore

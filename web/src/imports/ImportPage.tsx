@@ -22,6 +22,7 @@ import { ProgressPanel } from './ProgressPanel.tsx';
 import { ReportStep } from './ReportStep.tsx';
 import { useImport } from './useImport.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 /** From a file to records: the file, its columns, what would come of it, and what came of it. The address holds the import, so that it can be left and found again. */
 export function ImportPage() {
@@ -32,7 +33,7 @@ export function ImportPage() {
   const rights = rightsOf(object);
   if (!mayImport || !(rights.canCreate || rights.canUpdate))
     return (
-      <Forbidden title={t('You may not import {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}>
+      <Forbidden title={t('You may not import {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}>
         {t('Your role does not import files, or does not write these records. Ask somebody who keeps the roles.')}
       </Forbidden>
     );

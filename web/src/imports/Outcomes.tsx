@@ -5,6 +5,7 @@ import { useInquiry } from '../settings/useInquiry.ts';
 import { previewFile, type Import, type ImportSettings } from './imports.ts';
 import classes from './imports.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 /** The first rows as they would be, each with what would become of it. */
 export function Outcomes({ found, object }: { found: Import; object: ModelObject }) {
@@ -15,7 +16,7 @@ export function Outcomes({ found, object }: { found: Import; object: ModelObject
   if (!answer || answer.length === 0) return null;
   return (
     <>
-      <h2 className={classes.section}>{t('The first {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}</h2>
+      <h2 className={classes.section}>{t('The first {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}</h2>
       <div className={classes.scroll} tabIndex={0} role="region" aria-label={t('What becomes of the first rows')} style={{ maxHeight: 340 }}>
         <table className={classes.table}>
           <thead>

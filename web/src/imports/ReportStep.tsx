@@ -13,6 +13,7 @@ import { rejectsAddress, undoImport, type Import } from './imports.ts';
 import classes from './imports.module.css';
 import { ProblemList } from './ProblemList.tsx';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface ReportStepProps {
   object: ModelObject;
@@ -86,7 +87,7 @@ export function ReportStep({ object, found, onAgain, onNew, onChanged }: ReportS
       <Figures object={object} result={result} />
       <div className={classes.actions}>
         <Button renderRoot={(props) => <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} {...props} />}>
-          {t('Show {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
+          {t('Show {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}
         </Button>
         <Button variant="default" onClick={onNew}>
 {t('Import another file')}</Button>

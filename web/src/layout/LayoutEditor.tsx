@@ -53,6 +53,7 @@ import { askLayouts, resetLayout, saveLayout, type KeptLayout } from './layouts.
 import { useArranging, type Held } from './useArranging.ts';
 import { widgetName } from './widgetTexts.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const EVERYBODY = 'everybody';
 
@@ -517,7 +518,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
     <div className={classes.editor} data-arranging role="region" aria-labelledby={titleId} tabIndex={-1}>
       <div className={classes.bar}>
         <h1 id={titleId} className={classes.barTitle}>
-          {t('Arranging the page of {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
+          {t('Arranging the page of {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}
         </h1>
         <NativeSelect
           size="xs"

@@ -12,6 +12,7 @@ import { stages } from './layout.ts';
 import classes from './layout.module.css';
 import { useOpenRecord } from './openRecord.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 // As the page of a table has them: parted from it, the table would come in two pieces there.
 const ObjectTable = lazy(async () => ({ default: (await import('../records/TablePage.tsx')).ObjectTable }));
@@ -66,7 +67,7 @@ export function RelationCard({ list, as, groupFieldId }: RelationCardProps) {
             color="gray"
             size="sm"
             ml="auto"
-            aria-label={t('Add {labelSingular}', { labelSingular: holder.labelSingular.toLowerCase() })}
+            aria-label={t('Add {labelSingular}', { labelSingular: inSentence(holder.labelSingular) })}
             onClick={() => setCreating(true)}
           >
             <IconPlus size={15} />

@@ -16,6 +16,7 @@ import { mergeRecords, planMerge, type Choices, type MergePlan, type Move } from
 import { ALL, canUnite, fieldsToChoose, mergeData, rowOf } from './choices.ts';
 import classes from './merge.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface MergeDialogProps {
   model: Model;
@@ -70,7 +71,7 @@ export function MergeDialog({ model, object, ids, onClose, onMerged, onUndone }:
   useEffect(() => {
     if (answer) setShown(answer);
   }, [answer]);
-  const many = object.labelPlural.toLowerCase();
+  const many = inSentence(object.labelPlural);
   const title = t('Merge {count} {many}', { count: ids.length, many });
 
   if (failure || !shown)

@@ -6,6 +6,7 @@ import { parsed } from '../model/calls.ts';
 import type { ModelObject } from '../model/types.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface LastEvent {
   action: string;
@@ -32,7 +33,7 @@ export function MergedInto({ object, id }: { object: ModelObject; id: string }) 
         <Link to="/objects/$namePlural/$id" params={{ namePlural: object.namePlural, id: answer }} {...props} />
       )}
     >
-      {t('Open the {labelSingular} that it was merged into', { labelSingular: object.labelSingular.toLowerCase() })}
+      {t('Open the {labelSingular} that it was merged into', { labelSingular: inSentence(object.labelSingular) })}
     </Button>
   );
 }

@@ -4,6 +4,7 @@ import { parsed } from '../model/calls.ts';
 import type { ColumnValue, ModelObject } from '../model/types.ts';
 import { remembering, type Step } from '../undo/undo.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 export interface Columns {
   [name: string]: ColumnValue;
@@ -77,7 +78,7 @@ export async function sendMerges(object: ModelObject, merges: Merge[], step: Ste
 }
 
 export const mergeStep = (object: ModelObject, count: number): Step => ({
-  label: t('merge of {count} {labelPlural}', { count, labelPlural: object.labelPlural.toLowerCase() }),
+  label: t('merge of {count} {labelPlural}', { count, labelPlural: inSentence(object.labelPlural) }),
   requestIds: [],
 });
 

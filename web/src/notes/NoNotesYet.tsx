@@ -6,6 +6,7 @@ import type { ModelObject } from '../model/types.ts';
 import { announceFailure } from '../records/announce.tsx';
 import record from '../records/RecordView.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const KEEP = gql<unknown, { object: string }>(
   'mutation KeepNotes($object: UUID!) { keepNotes(input: { objectId: $object }) { result } }',
@@ -29,10 +30,10 @@ export function NoNotesYet({ object }: { object: ModelObject }) {
         <h2 className={record.blockTitle}>{t('Notes and tasks')}</h2>
       </div>
       <p className={record.quiet}>
-        {t('None are kept with {labelPlural} yet.', { labelPlural: object.labelPlural.toLowerCase() })}
+        {t('None are kept with {labelPlural} yet.', { labelPlural: inSentence(object.labelPlural) })}
       </p>
       <Button variant="default" size="compact-sm" mt={6} loading={isBusy} onClick={() => void keep()}>
-        {t('Keep notes and tasks with {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
+        {t('Keep notes and tasks with {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}
       </Button>
     </section>
   );

@@ -7,6 +7,7 @@ import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import type { FieldValue } from '../model/values.ts';
 import { entryOf, FormField, type FormEntry } from './FormField.tsx';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface BulkEditDialogProps {
   model: Model;
@@ -26,7 +27,7 @@ export function BulkEditDialog({ model, object, count, onClose, onSubmit }: Bulk
   const [field, setField] = useState<ModelField | null>(null);
   const [entry, setEntry] = useState<FormEntry | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
-  const what = `${count.toLocaleString('en')} ${count === 1 ? object.labelSingular.toLowerCase() : object.labelPlural.toLowerCase()}`;
+  const what = `${count.toLocaleString('en')} ${count === 1 ? inSentence(object.labelSingular) : inSentence(object.labelPlural)}`;
 
   const submit = (event: FormEvent) => {
     event.preventDefault();

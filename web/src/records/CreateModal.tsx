@@ -12,6 +12,7 @@ import { createRecord } from './changes.ts';
 import { entryOf, FormField, type FormEntry } from './FormField.tsx';
 import { reasonOf } from './refusals.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 /** What a form begins with when something was typed, and refused, before it opened. */
 export interface FormStart {
@@ -122,7 +123,7 @@ export function CreateModal({ model, object, fields, values, start, onClose, onC
     <Modal
       opened
       onClose={onClose}
-      title={t('New {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+      title={t('New {labelSingular}', { labelSingular: inSentence(object.labelSingular) })}
       size="sm"
     >
       <form onSubmit={submit} noValidate>

@@ -19,6 +19,7 @@ import type { ModelField } from '../model/types.ts';
 import { valueType } from '../model/valueType.ts';
 import classes from './records.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface FilterFormProps {
   field: ModelField;
@@ -109,7 +110,7 @@ function RelatedChoices({
           ...(hasMembers && query === '' ? [{ value: ME, label: t('Me, whoever looks') }] : []),
           ...found.map(({ id, label, object }) => ({
             value: id,
-            label: targets.length > 1 ? `${label} (${object.labelSingular.toLowerCase()})` : label,
+            label: targets.length > 1 ? `${label} (${inSentence(object.labelSingular)})` : label,
           })),
         ]}
         value={value}

@@ -20,6 +20,7 @@ import classes from './RecordView.module.css';
 import { refusalsOf, type Refusal } from './refusals.ts';
 import { useLiveObjects } from './useLiveObject.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const LIMIT = 50;
 
@@ -184,7 +185,7 @@ function Links({ model, field, id, junction, target }: LinksProps) {
               variant="subtle"
               color="gray"
               size="sm"
-              aria-label={t('Link {labelPlural}', { labelPlural: target.labelPlural.toLowerCase() })}
+              aria-label={t('Link {labelPlural}', { labelPlural: inSentence(target.labelPlural) })}
               onClick={() => setAdding(true)}
             >
               <IconPlus size={15} />
@@ -233,7 +234,7 @@ function Links({ model, field, id, junction, target }: LinksProps) {
           {labelField(target)
             ? t('The first {limit} are shown. Filter {labelPlural} to see all.', {
                 limit: LIMIT,
-                labelPlural: target.labelPlural.toLowerCase(),
+                labelPlural: inSentence(target.labelPlural),
               })
             : t('The first {limit} are shown.', { limit: LIMIT })}
         </p>

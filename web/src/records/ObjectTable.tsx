@@ -43,6 +43,7 @@ import { colorFields, tonesBy } from './tones.ts';
 import { useLiveObjects } from './useLiveObject.ts';
 import { ViewFrame, type ViewPageProps } from './ViewFrame.tsx';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 /** Up to here all columns are read with a row; of more, those on screen and a few beside them. */
 const WIDE = 40;
@@ -317,7 +318,7 @@ export function ObjectTable(props: ViewPageProps) {
       const refused = await table.save(id, [{ field, value }]);
       if (!refused) return;
       table.drop(id, field);
-      announceFailure(`${object.labelSingular} not changed`, refused);
+      announceFailure(t('{labelSingular} not changed', { labelSingular: object.labelSingular }), refused);
     },
     [table, object],
   );
@@ -405,7 +406,7 @@ export function ObjectTable(props: ViewPageProps) {
   const isCut = group !== null && grouped.isTooMany;
   const counted =
     total === null ? (rows.length > 0 ? `${rows.length.toLocaleString('en')}+` : '') : total.toLocaleString('en');
-  const lower = object.labelPlural.toLowerCase();
+  const lower = inSentence(object.labelPlural);
 
   return (
     <>
@@ -450,7 +451,7 @@ export function ObjectTable(props: ViewPageProps) {
               rights.canCreate ? (
                 <>
                   <Button leftSection={<IconPlus size={14} />} onClick={startCreating}>
-                    {t('Create the first {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+                    {t('Create the first {labelSingular}', { labelSingular: inSentence(object.labelSingular) })}
                   </Button>
                   {mayImport && !within ? (
                     <Button

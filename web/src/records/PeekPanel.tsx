@@ -12,6 +12,7 @@ import { recordLabel } from '../model/values.ts';
 import classes from './peek.module.css';
 import { demandsOf, useRecord } from './useRecord.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface PeekPanelProps {
   model: Model;
@@ -28,7 +29,7 @@ export function PeekPanel(props: PeekPanelProps) {
   return (
     <aside
       className={classes.panel}
-      aria-label={t('Peek at a {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+      aria-label={t('Peek at a {labelSingular}', { labelSingular: inSentence(object.labelSingular) })}
       onKeyDown={(event) => {
         const isTyping = (event.target as HTMLElement).closest(
           'input, textarea, [contenteditable], [role="dialog"], [role="listbox"]',

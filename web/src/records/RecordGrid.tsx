@@ -35,6 +35,7 @@ import classes from './records.module.css';
 import type { Refusal } from './refusals.ts';
 import { isUnread, refusalKey, type RecordEdits } from './tableStore.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const ColumnMenu = lazy(async () => {
   await settled;
@@ -107,7 +108,7 @@ function LabelCell({ model, object, row, onPeek }: LabelCellProps) {
   if (row.id === DRAFT)
     return (
       <span className={classes.draft}>
-        {label || t('New {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+        {label || t('New {labelSingular}', { labelSingular: inSentence(object.labelSingular) })}
       </span>
     );
   return (

@@ -39,6 +39,7 @@ import { useNeighbours } from './useNeighbours.ts';
 import { demandsOf, readAhead, useRecord } from './useRecord.ts';
 import type { Step } from '../undo/undo.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const ShareDialog = lazy(() =>
   import('../sharing/ShareDialog.tsx').then(({ ShareDialog: Dialog }) => ({ default: Dialog })),
@@ -124,7 +125,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
         <Link to="/objects/$namePlural" params={{ namePlural: object.namePlural }} search={list} {...props} />
       )}
     >
-      {t('All {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
+      {t('All {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}
     </Button>
   );
   const dialogs = (
@@ -140,7 +141,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
     return (
       <>
         <Message
-          title={t('This {labelSingular} is not here', { labelSingular: object.labelSingular.toLowerCase() })}
+          title={t('This {labelSingular} is not here', { labelSingular: inSentence(object.labelSingular) })}
           actions={
             <>
               <Suspense fallback={null}>
@@ -203,7 +204,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
             color="gray"
             disabled={!row}
             onClick={() => setDialog('share')}
-            aria-label={t('Share this {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+            aria-label={t('Share this {labelSingular}', { labelSingular: inSentence(object.labelSingular) })}
           >
             <IconShare2 size={16} />
           </ActionIcon>
@@ -216,7 +217,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
             color="gray"
             disabled={!row}
             onClick={() => void remove()}
-            aria-label={t('Delete this {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+            aria-label={t('Delete this {labelSingular}', { labelSingular: inSentence(object.labelSingular) })}
           >
             <IconTrash size={16} />
           </ActionIcon>

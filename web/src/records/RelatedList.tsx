@@ -20,6 +20,7 @@ import { CreateModal } from './CreateModal.tsx';
 import classes from './RecordView.module.css';
 import { useLiveObjects } from './useLiveObject.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const LIMIT = 8;
 const TELLING: FieldType[] = ['SELECT', 'CURRENCY', 'DATE_TIME', 'DATE', 'EMAILS', 'TEXT'];
@@ -97,7 +98,7 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
             color="gray"
             size="sm"
             ml="auto"
-            aria-label={t('Add {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+            aria-label={t('Add {labelSingular}', { labelSingular: inSentence(object.labelSingular) })}
             onClick={() => setCreating(true)}
           >
             <IconPlus size={15} />

@@ -13,6 +13,7 @@ import { deleteSome, updateMany } from './changes.ts';
 import classes from './records.module.css';
 import { idsOfAll } from './selectionIds.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const ShareDialog = lazy(() =>
   import('../sharing/ShareDialog.tsx').then(({ ShareDialog: Dialog }) => ({ default: Dialog })),
@@ -61,8 +62,7 @@ export function SelectionBar(props: SelectionBarProps) {
   const count = isAll ? (total ?? selected.size) : selected.size;
   if (count === 0 && !busy && !merging) return null;
   const rights = rightsOf(object);
-  const named = (number: number) =>
-    number === 1 ? object.labelSingular.toLowerCase() : object.labelPlural.toLowerCase();
+  const named = (number: number) => (number === 1 ? inSentence(object.labelSingular) : inSentence(object.labelPlural));
 
   /** Runs something over all that is selected, with a bar that tells how far it is, and as one step. */
   const run = async (

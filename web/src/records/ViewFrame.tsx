@@ -19,6 +19,7 @@ import { PageHeader } from './PageHeader.tsx';
 import { ColumnsButton, SortButton } from './tableButtons.tsx';
 import classes from './records.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const SortMenu = lazy(async () => {
   await settled;
@@ -207,7 +208,7 @@ function FullFrame({ model, object, shown, show, views, onPast, note, onCreate, 
             {phone ? null : tools}
             {onCreate ? (
               <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={onCreate} ml={4}>
-                {phone ? t('New') : t('New {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+                {phone ? t('New') : t('New {labelSingular}', { labelSingular: inSentence(object.labelSingular) })}
               </Button>
             ) : null}
           </>

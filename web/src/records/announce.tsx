@@ -5,6 +5,7 @@ import type { ModelObject } from '../model/types.ts';
 import { undoStep, type Step } from '../undo/undo.ts';
 import { reasonOf } from './refusals.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 export const announce = (title: string, message: string): void =>
   say({ color: 'red', title, message, autoClose: 8000, role: 'alert' });
@@ -21,7 +22,7 @@ export const offerUndo = (object: ModelObject, count: number, step: Step, then: 
   offerToTakeBack(
     count === 1
       ? t('{labelSingular} deleted', { labelSingular: object.labelSingular })
-      : t('{count} {labelPlural} deleted', { count, labelPlural: object.labelPlural.toLowerCase() }),
+      : t('{count} {labelPlural} deleted', { count, labelPlural: inSentence(object.labelPlural) }),
     () => undoStep(step, then),
   );
 

@@ -19,6 +19,7 @@ import { remembering, type Step } from '../undo/undo.ts';
 import { knownLabel } from './recordLabels.ts';
 import type { Edit } from './refusals.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const GONE = t('This record no longer exists, or your role may not change it.');
 
@@ -107,7 +108,7 @@ export function saveEdits(
 ): Promise<RecordRow> {
   const label = t('{edits} of a {labelSingular}', {
     edits: edits.map(({ field }) => field.label).join(', '),
-    labelSingular: object.labelSingular.toLowerCase(),
+    labelSingular: inSentence(object.labelSingular),
   });
   const fields = edits.map(({ field }) => field);
   const change = {
@@ -170,7 +171,7 @@ export function createRecord(
     edits: [],
     columns: row,
   };
-  return asStep(given, t('new {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() }), (step) =>
+  return asStep(given, t('new {labelSingular}', { labelSingular: inSentence(object.labelSingular) }), (step) =>
     now(change, step, () => create(model, object, fields, row, step), withLabels(model, object, row)),
   );
 }
@@ -202,8 +203,7 @@ function withLabels(model: Model, object: ModelObject, row: RecordRow): RecordRo
 
 /** All or none. Gives the step, so that a message can offer to take it back. */
 export async function deleteRecords(object: ModelObject, ids: string[], given?: Step): Promise<Step> {
-  const what =
-    ids.length === 1 ? object.labelSingular.toLowerCase() : `${ids.length} ${object.labelPlural.toLowerCase()}`;
+  const what = ids.length === 1 ? inSentence(object.labelSingular) : `${ids.length} ${inSentence(object.labelPlural)}`;
   return asStep(
     given,
     t('{count, plural, one {deletion of a {what}} other {deletion of {what}}}', { count: ids.length, what }),

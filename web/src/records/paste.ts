@@ -7,6 +7,7 @@ import { personName, useSession } from '../session/session.ts';
 import type { Edit, Refusal } from './refusals.ts';
 import type { RecordEdits } from './tableStore.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 /** A cell as this program copies it: exact, and meant for a field of the same type. */
 interface CopiedCell {
@@ -47,7 +48,7 @@ async function linkNamed(model: Model, field: ModelField, text: string): Promise
   );
   const exact = found.flat().filter(({ label }) => label.toLowerCase() === text.toLowerCase());
   const [first] = exact;
-  const what = targets.map(({ object }) => object.labelSingular.toLowerCase()).join(' or ');
+  const what = targets.map(({ object }) => inSentence(object.labelSingular)).join(' or ');
   if (!first) return { reason: t('No {what} is called “{text}”.', { what, text }) };
   return exact.length > 1
     ? { reason: t('Several are called “{text}”: choose one from the list.', { text }) }

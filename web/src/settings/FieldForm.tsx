@@ -17,6 +17,7 @@ import { CASED_TYPES, hasOptions, isRelational, UNIQUE_TYPES, UNREQUIRED_TYPES }
 import { TypeSettings } from './TypeSettings.tsx';
 import { t } from '../language/t.ts';
 import { Trans } from '../language/Trans.tsx';
+import { inSentence } from '../language/inSentence.ts';
 
 interface FieldFormProps {
   object: ModelObject;
@@ -55,7 +56,7 @@ function LinksNote({ junction }: { junction: FieldJunction }) {
         <>
           <Trans
             text={'On each {labelSingular} it is <0>{label}</0>.'}
-            values={{ labelSingular: other.labelSingular.toLowerCase(), label: inverse.label }}
+            values={{ labelSingular: inSentence(other.labelSingular), label: inverse.label }}
             tags={{
               0: (
                 <Link

@@ -17,6 +17,7 @@ import { TypeRow } from './TypeRow.tsx';
 import { hasOptions, isRelational } from './typeCatalogue.ts';
 import { useIsTop } from './useIsTop.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 export interface FieldPreset {
   type: FieldType;
@@ -81,7 +82,7 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
           ? t('Change “{label}”', { label: field.label })
           : t('Add “{label}” to {labelPlural}', {
               label: wanted.label.trim(),
-              labelPlural: object.labelPlural.toLowerCase(),
+              labelPlural: inSentence(object.labelPlural),
             }),
         changes,
         {

@@ -34,8 +34,8 @@ const typeText = (model: Model, field: ModelField): string => {
 function marks(field: ModelField): string[] {
   return [
     field.isActive ? '' : 'deactivated',
-    field.isRequired ? (field.requiredFrom ? t('required of new') : 'required') : '',
-    field.isUnique ? 'unique' : '',
+    field.isRequired ? (field.requiredFrom ? t('required of new') : t('required')) : '',
+    field.isUnique ? t('unique') : '',
     field.isSystem ? 'system' : '',
   ].filter(Boolean);
 }

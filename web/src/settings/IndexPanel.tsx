@@ -10,6 +10,7 @@ import { INDEX_KINDS, partLabel } from './indexKinds.ts';
 import { proposeChanges } from './planStore.ts';
 import { useIsTop } from './useIsTop.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const GIN: FieldType[] = ['ARRAY', 'MULTI_SELECT', 'RAW_JSON', 'FILES', 'EMAILS', 'PHONES', 'LINKS'];
 const TEXT: FieldType[] = ['TEXT', 'RICH_TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'ADDRESS'];
@@ -48,7 +49,7 @@ export function IndexPanel({ object, onClose }: { object: ModelObject; onClose: 
       opened
       onClose={onClose}
       closeOnEscape={useIsTop()}
-      title={t('New index of {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
+      title={t('New index of {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}
     >
       <form
         className={classes.form}

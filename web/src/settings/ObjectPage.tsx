@@ -23,6 +23,14 @@ import { t } from '../language/t.ts';
 
 const TABS = ['fields', 'relations', 'rules', 'indexes', 'history', 'settings'] as const;
 type ObjectTab = (typeof TABS)[number];
+const TITLES: { [tab in ObjectTab]: string } = {
+  fields: t('Fields'),
+  relations: t('Relations'),
+  rules: t('Rules'),
+  indexes: t('Indexes'),
+  history: t('History'),
+  settings: t('Settings'),
+};
 
 export function ObjectPage() {
   const model = useWholeModel();
@@ -105,7 +113,7 @@ function ObjectSettings({ object }: { object: ModelObject }) {
         <Tabs.List aria-label={t('Settings of {labelPlural}', { labelPlural: object.labelPlural })}>
           {TABS.map((each) => (
             <Tabs.Tab key={each} value={each}>
-              {each.charAt(0).toUpperCase() + each.slice(1)}
+              {TITLES[each]}
               {counts[each] ? <span className={classes.tabCount}>{counts[each]}</span> : null}
             </Tabs.Tab>
           ))}

@@ -21,6 +21,7 @@ import classes from './settings.module.css';
 import { useIsTop } from './useIsTop.ts';
 import { t } from '../language/t.ts';
 import { Trans } from '../language/Trans.tsx';
+import { inSentence } from '../language/inSentence.ts';
 
 const LABEL_TYPES = ['TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'AUTO_NUMBER', 'FORMULA', 'UUID'];
 const IMAGE_TYPES = ['LINKS', 'FILES', 'TEXT'];
@@ -71,7 +72,7 @@ function DeleteObject({ object, onClose }: { object: ModelObject; onClose: () =>
     submit(async () => {
       const changes: Change[] = [{ op: 'delete', table: 'objects', id: object.id }];
       const isApplied = await proposeChanges(
-        t('Delete {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() }),
+        t('Delete {labelPlural}', { labelPlural: inSentence(object.labelPlural) }),
         changes,
         {
           verb: 'Delete',
@@ -89,7 +90,7 @@ function DeleteObject({ object, onClose }: { object: ModelObject; onClose: () =>
       opened
       onClose={onClose}
       closeOnEscape={useIsTop()}
-      title={t('Delete {labelPlural}?', { labelPlural: object.labelPlural.toLowerCase() })}
+      title={t('Delete {labelPlural}?', { labelPlural: inSentence(object.labelPlural) })}
     >
       <div className={editor.form}>
         <p className={editor.note}>
@@ -163,7 +164,7 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
   const save = () =>
     submit(async () => {
       const isApplied = await proposeChanges(
-        t('Change {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() }),
+        t('Change {labelPlural}', { labelPlural: inSentence(object.labelPlural) }),
         [{ op: 'update', table: 'objects', id: object.id, values }],
         { verb: t('Change') },
       );
@@ -182,15 +183,15 @@ export function ObjectSettingsTab({ object }: { object: ModelObject }) {
   const toggle = () =>
     proposeChanges(
       object.isActive
-        ? t('Deactivate {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })
-        : t('Reactivate {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() }),
+        ? t('Deactivate {labelPlural}', { labelPlural: inSentence(object.labelPlural) })
+        : t('Reactivate {labelPlural}', { labelPlural: inSentence(object.labelPlural) }),
       [{ op: 'update', table: 'objects', id: object.id, values: { isActive: !object.isActive } }],
     ).catch((cause: unknown) =>
       announceFailure(t('{labelPlural} were not changed', { labelPlural: object.labelPlural }), cause),
     );
   const reset = () =>
     propose({
-      title: t('Reset {labelPlural} to standard', { labelPlural: object.labelPlural.toLowerCase() }),
+      title: t('Reset {labelPlural} to standard', { labelPlural: inSentence(object.labelPlural) }),
       verb: t('Reset'),
       replan: () => planReset('object', object.id),
       always: true,

@@ -7,6 +7,7 @@ import type { ModelField, ModelObject } from '../model/types.ts';
 import { relationsOf } from './relationRows.ts';
 import classes from './settings.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface RelationsTabProps {
   object: ModelObject;
@@ -50,7 +51,7 @@ export function RelationsTab({ object, onAdd, onOpen }: RelationsTabProps) {
               <Table.Thead>
                 <Table.Tr>
                   <Table.Th>
-                    {t('Each {labelSingular} has', { labelSingular: object.labelSingular.toLowerCase() })}
+                    {t('Each {labelSingular} has', { labelSingular: inSentence(object.labelSingular) })}
                   </Table.Th>
                   <Table.Th>{t('With')}</Table.Th>
                   <Table.Th className={classes.wideOnly}>{t('Kind')}</Table.Th>

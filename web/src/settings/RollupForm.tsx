@@ -5,6 +5,7 @@ import { useWholeModel } from '../model/store.ts';
 import type { Aggregate, FieldSettings, FieldType, ModelField, ModelObject } from '../model/types.ts';
 import { FormulaEditor } from './FormulaEditor.tsx';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface RollupFormProps {
   object: ModelObject;
@@ -102,7 +103,7 @@ export function RollupForm({ object, settings, onChange, onFilterChecked }: Roll
         <>
           <Switch
             size="xs"
-            label={t('Only some of the {labelPlural}', { labelPlural: chosen.holder.labelPlural.toLowerCase() })}
+            label={t('Only some of the {labelPlural}', { labelPlural: inSentence(chosen.holder.labelPlural) })}
             checked={settings.filter !== undefined}
             onChange={(event) => onChange({ ...settings, filter: event.currentTarget.checked ? '' : undefined })}
           />

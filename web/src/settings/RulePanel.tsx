@@ -29,6 +29,7 @@ import { cleanRule, emptyRule, isRuleComplete, RULE_KINDS, ruleDraft, ruleFields
 import { useInquiry } from './useInquiry.ts';
 import { useIsTop } from './useIsTop.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface RulePanelProps {
   object: ModelObject;
@@ -187,7 +188,7 @@ export function RulePanel({ object, rule, onClose }: RulePanelProps) {
       closeOnEscape={isTop}
       title={
         <span className={classes.panelTitle}>
-          {rule ? t('Rule') : t('New rule of {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
+          {rule ? t('Rule') : t('New rule of {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}
         </span>
       }
       closeButtonProps={{ 'aria-label': t('Close') }}

@@ -7,6 +7,7 @@ import { useSession } from '../session/session.ts';
 import classes from './sharing.module.css';
 import { usePrincipals } from './usePrincipals.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface AccessDialogProps {
   object: ModelObject;
@@ -23,7 +24,7 @@ export function AccessDialog({ object, id, onClose }: AccessDialogProps) {
     <Modal
       opened
       onClose={onClose}
-      title={t('Access to this {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })}
+      title={t('Access to this {labelSingular}', { labelSingular: inSentence(object.labelSingular) })}
       size={560}
     >
       <div className={classes.dialog}>

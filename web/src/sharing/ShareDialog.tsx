@@ -8,6 +8,7 @@ import { askShares, askWhoHasAccess, shareRecords, unshareRecord } from './shari
 import classes from './sharing.module.css';
 import { NewShareForm, Shares } from './ShareParts.tsx';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface ShareDialogProps {
   object: ModelObject;
@@ -20,8 +21,8 @@ export function ShareDialog({ object, ids, onClose }: ShareDialogProps) {
   const [only] = ids.length === 1 ? ids : [];
   const shares = useInquiry(only ?? null, () => askShares(object, only ?? ''));
   const what = only
-    ? t('this {labelSingular}', { labelSingular: object.labelSingular.toLowerCase() })
-    : `${ids.length} ${object.labelPlural.toLowerCase()}`;
+    ? t('this {labelSingular}', { labelSingular: inSentence(object.labelSingular) })
+    : `${ids.length} ${inSentence(object.labelPlural)}`;
   return (
     <Modal opened onClose={onClose} title={t('Share {what}', { what })} size={560}>
       <div className={classes.dialog}>

@@ -26,6 +26,7 @@ import { TextSession, type SavingState } from './textSession.ts';
 import { useTextFiles } from './useTextFiles.ts';
 import { writeMarkdown } from './writeMarkdown.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface RichTextProps {
   model: Model;
@@ -110,7 +111,7 @@ export function RichText({ model, object, field, id, text, readOnly, autoFocus, 
       announce(
         t('Picture not added'),
         t('Files are not kept with {labelPlural}, or your role may not upload any.', {
-          labelPlural: object.labelPlural.toLowerCase(),
+          labelPlural: inSentence(object.labelPlural),
         }),
       );
     return true;

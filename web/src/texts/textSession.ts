@@ -10,6 +10,7 @@ import { mergeTexts } from './merge.ts';
 import { readMarkdown } from './readMarkdown.ts';
 import { writeMarkdown } from './writeMarkdown.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const SAVE = gql<{ payload: { result: Answer | string } }, { input: object }>(
   'mutation SaveText($input: SaveTextInput!) { payload: saveText(input: $input) { result } }',
@@ -177,7 +178,7 @@ export class TextSession {
         if (answer.text === null) {
           this.#refuse(
             t('This {labelSingular} is not there any more. What you wrote is kept on this device.', {
-              labelSingular: object.labelSingular.toLowerCase(),
+              labelSingular: inSentence(object.labelSingular),
             }),
           );
           return;
@@ -227,7 +228,7 @@ export class TextSession {
       this.#step = {
         label: t('{label} of a {labelSingular}', {
           label: field.label,
-          labelSingular: object.labelSingular.toLowerCase(),
+          labelSingular: inSentence(object.labelSingular),
         }),
         requestIds: [requestId],
       };

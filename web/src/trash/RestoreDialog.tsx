@@ -14,6 +14,7 @@ import { useInquiry } from '../settings/useInquiry.ts';
 import { planRestore, restore, type Choices, type RestoreProblem, type StuckRecord } from './calls.ts';
 import classes from './trash.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface Question {
   key: string;
@@ -112,7 +113,7 @@ export function RestoreDialog({ model, object, ids, onClose, onRestored }: Resto
       onClose={onClose}
       title={t(
         '{count, plural, one {This {labelSingular} cannot come back as it was} other {Some records cannot come back as they were}}',
-        { count: ids.length, labelSingular: object.labelSingular.toLowerCase() },
+        { count: ids.length, labelSingular: inSentence(object.labelSingular) },
       )}
     >
       {failure ? (

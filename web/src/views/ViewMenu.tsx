@@ -26,6 +26,7 @@ import { FavouriteItems } from './FavouriteItems.tsx';
 import { copyView, deleteView, restoreView, setDefaultView, takeOverView, updateView } from './savedViews.ts';
 import { ViewMenuButton } from './viewButtons.tsx';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface ViewMenuProps {
   object: ModelObject;
@@ -193,7 +194,7 @@ export function ViewMenu({
           leftSection={<IconTrash size={15} />}
           renderRoot={(props) => <Link to="/trash" search={{ object: object.nameSingular }} {...props} />}
         >
-          {t('Deleted {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
+          {t('Deleted {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}
         </Menu.Item>
       </Menu.Dropdown>
     </Menu>

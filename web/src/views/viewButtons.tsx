@@ -14,6 +14,7 @@ import type { ModelObject } from '../model/types.ts';
 import type { SavedView, ViewType } from './savedViews.ts';
 import classes from './views.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 /** What a view shows its records as; the icon of one that has none of its own. */
 export const VIEW_TYPES: { [type in ViewType]: { label: string; icon: typeof IconTable } } = {
@@ -54,7 +55,7 @@ export const TypeButton = ({
 );
 
 export const allOf = (object: ModelObject): string =>
-  t('All {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() });
+  t('All {labelPlural}', { labelPlural: inSentence(object.labelPlural) });
 
 interface ViewButtonProps extends Omit<ComponentPropsWithRef<'button'>, 'type'> {
   object: ModelObject;

@@ -159,5 +159,5 @@ test('a shortcut of the installed application opens what it says', async () => {
   await page.goto(`${address}/?open=search`);
   await page.getByPlaceholder('Search records').first().waitFor();
   await page.goto(`${address}/?open=notifications`);
-  await page.getByRole('dialog', { name: 'Notifications' }).waitFor();
+  await page.getByRole('dialog', { name: 'Notifications' }).first().waitFor();
 });

@@ -68,7 +68,7 @@ export function ObjectTable(props: ViewPageProps) {
   const phone = usePhone();
   const navigate = useNavigate();
   // What was there when one left it: of a table that was sorted and filtered alike.
-  const keptAs = `table ${object.id} ${JSON.stringify([filters, sorts])}`;
+  const keptAs = `table ${object.id} ${JSON.stringify([filters, sorts])}`; // no text
   const [table] = useState(() => createTableStore(takeKept<TableBeginning>(keptAs)));
   const [grid] = useState(createGridStore);
   const [feet] = useState(createFeet);

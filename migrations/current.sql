@@ -35,3 +35,4 @@ drop function core.task_columns(uuid);
 --!include metadata/bundle.sql
 --!include metadata/deletion.sql
 --!include engine/duplicates/inbox.sql
+--!include engine/search.sql

@@ -24,6 +24,7 @@ import { modelPlan } from './model.plan.ts';
 import { poolMemory } from './pool.memory.ts';
 import { rlsList } from './rls.list.ts';
 import { rlsSearch } from './rls.search.ts';
+import { searchMillion } from './search.million.ts';
 import { rolesApply } from './roles.apply.ts';
 import { rollupWrite } from './rollup.write.ts';
 import { timelinePage } from './timeline.page.ts';
@@ -56,6 +57,7 @@ export const BENCHES: readonly Bench[] = [
   rlsList,
   rlsSearch,
   listMillion,
+  searchMillion,
   tableFirstLoad,
   tableOpen,
   tableScroll,

@@ -7,13 +7,72 @@ comment on function engine.search_text(text) is 'A text as search compares it: l
 -- Called by generated columns with the rights of whoever writes.
 grant execute on function engine.search_text(text) to public;
 
+-- The words of a query, as search compares them. What is a letter is the database's own matter, also where the caller is
+-- handed on as a "name", whose collation knows ASCII only and would become that of all texts of the call.
+create or replace function engine.search_words(query text) returns text[]
+language sql immutable strict parallel safe set search_path = ''
+as $$
+  select coalesce(array_agg(w order by n), '{}') from regexp_split_to_table(engine.search_text(query collate "default"), '[^[:alnum:]]+') with ordinality x (w, n) where w <> ''
+$$;
+
 -- Each word must match the beginning of a word in the record.
 create or replace function engine.search_query(query text) returns tsquery
 language sql immutable strict parallel safe set search_path = ''
+as $$ select string_agg(quote_literal(w) || ':*', ' & ')::tsquery from unnest(engine.search_words(query)) w $$;
+
+-- What a word is one slip of the pen away from: a letter too many, too few or wrong, or two that changed places. Numbers are
+-- meant as they are. Scripts whose letters are not listed here lose and swap letters only.
+create or replace function engine.spellings(word text) returns setof text
+language sql immutable strict parallel safe set search_path = ''
 as $$
-  select string_agg(quote_literal(w) || ':*', ' & ')::tsquery
-  from regexp_split_to_table(engine.search_text(query), '[^[:alnum:]]+') w
-  where w <> ''
+  with alphabet as materialized (
+    select string_to_array(case
+      when word ~ '[a-z]' then 'abcdefghijklmnopqrstuvwxyz'
+      when word ~ '[а-я]' then 'абвгдежзийклмнопрстуфхцчшщъыьэюяіїєґ'
+      when word ~ '[α-ω]' then 'αβγδεζηθικλμνξοπρςστυφχψω'
+      else '' end, null) as letters
+    where word ~ '[^0-9]'
+  )
+  select left(word, i) || substr(word, i + 2) from alphabet, generate_series(0, length(word) - 1) i
+  union select left(word, i) || substr(word, i + 2, 1) || substr(word, i + 1, 1) || substr(word, i + 3) from alphabet, generate_series(0, length(word) - 2) i
+  union select left(word, i) || c || substr(word, i + 2) from alphabet, unnest(letters) c, generate_series(0, length(word) - 1) i
+  union select left(word, i) || c || substr(word, i + 1) from alphabet, unnest(letters) c, generate_series(0, length(word)) i
+$$;
+
+-- Those of some spellings that words of a table's records have. Of a small table all words are read; in a large one the index
+-- answers for each in a few microseconds, however many records there are, once what was written lately is not in a list before it any more.
+create or replace function engine.known_spellings(schema_name text, table_name text, spellings text[]) returns text[]
+language plpgsql stable set search_path = '' set enable_seqscan = off set jit = off
+as $$
+declare
+  v_table regclass := format('%I.%I', schema_name, table_name);
+  v_known text[];
+begin
+  if pg_relation_size(v_table) < 1000000 then
+    execute format('select array_agg(distinct l) from %s t, unnest(tsvector_to_array(t.search_vector)) l where l = any ($1)', v_table) into v_known using spellings;
+    return v_known;
+  end if;
+  if not pg_is_in_recovery() then
+    perform gin_clean_pending_list(i.indexrelid)
+    from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam and m.amname = 'gin'
+    join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attname = 'search_vector'
+    where i.indrelid = v_table and i.indisvalid;
+  end if;
+  execute format('select array_agg(s) from unnest($1) s where exists (select from %s t where t.search_vector @@ quote_literal(s)::tsquery)', v_table) into v_known using spellings;
+  return v_known;
+end
+$$;
+
+-- The words of a query with those that each may have been meant to be, as known to a table. It tells nothing of records that the caller
+-- does not see, since it only widens what is then asked under the caller's rights.
+create or replace function engine.spelling_query(schema_name text, table_name text, words text[], spellings jsonb) returns tsquery
+language sql stable set search_path = ''
+as $$
+  with known as materialized (
+    select engine.known_spellings(schema_name, table_name, (select array_agg(distinct s) from jsonb_each(spellings) e, jsonb_array_elements_text(e.value) s)) as words
+  )
+  select string_agg('(' || quote_literal(w) || ':*' || coalesce((select string_agg(' | ' || quote_literal(k), '') from known, unnest(known.words) k where spellings -> w ? k), '') || ')', ' & ' order by n)::tsquery
+  from unnest(words) with ordinality x (w, n)
 $$;
 
 -- Search over every searchable object of a tenant that the role may read. It runs as the owner,
@@ -22,52 +81,108 @@ $$;
 -- vector is made of does not search it, and where it sees some records only, the same condition as
 -- that of its policies is part of the query. Of a few records each is looked at: how many have a
 -- word is not known well enough for PostgreSQL to see that itself.
+--
+-- The rank says how a record was found: 5 it is called so, 4 its name begins so, 3 words of its name do, 2 words of something else of it,
+-- between 0 and 1 it is spelt alike. Among equals those changed last come first, where the role may know when. Of very
+-- many that match, some hundred of each object are compared: those that are called so, or begin so, are looked up on their own.
 create or replace function engine.search(caller name, schema_name text, query text, max_results int)
 returns table (object_name text, record_id uuid, label text, rank real)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = '' set jit = off set enable_seqscan = on
 as $$
 declare
-  v_words text := '';
-  v_spellings text := '';
+  c_enough constant int := 5;
+  v_words text[] := engine.search_words(query);
+  v_text text := btrim(regexp_replace(engine.search_text(query collate "default"), '\s+', ' ', 'g'));
+  v_pattern text := replace(replace(replace(v_text, '\', '\\'), '%', '\%'), '_', '\_') || '%';
   v_query tsquery := engine.search_query(query);
   v_limit int := least(greatest(max_results, 1), 100);
-  v_from text;
+  v_columns text;
+  v_exact text[] := '{}';
+  v_tables text[] := '{}';
+  v_selects text[] := '{}';
+  v_alike text[] := '{}';
+  v_loose text[] := '{}';
+  v_spellings jsonb;
+  v_meant tsquery;
+  v_found uuid[] := '{}';
   o record;
 begin
   if v_query is null then
     return;
   end if;
   for o in
-    select ob.name_singular, ob.table_name, ob.label_field_id is not null as has_label, engine.label_expression(ob.id, 't') as label, engine.read_policy(caller, c.oid) as policy
-    from core.workspaces w
-    join metadata.objects ob on ob.workspace_id = w.id
-    cross join lateral (select to_regclass(format('%I.%I', w.schema_name, ob.table_name))::oid as oid offset 0) c
-    where w.schema_name = search.schema_name and ob.is_active and ob.deleted_at is null and ob.is_searchable and not ob.is_system
-      and has_column_privilege(caller, c.oid, 'search_vector', 'select')
-    order by ob.position
+    select x.*, case when x.policy = 'true' then format('from %I.%I t where true', search.schema_name, x.table_name)
+        when x.is_few then format('from (select * from %I.%I where %s limit 5000) t where true', search.schema_name, x.table_name, x.policy)
+        else format('from %I.%I t where %s', search.schema_name, x.table_name, x.policy) end as source
+    from (
+      select ob.name_singular, ob.table_name, ob.position, ob.label_field_id is not null as has_label, engine.label_expression(ob.id, 't') as label, p.policy,
+        p.policy not in ('true', 'false') and engine.sees_few(search.schema_name, ob.table_name, p.policy, 5000) as is_few,
+        case when exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'updated_at' and not a.attisdropped)
+          and has_column_privilege(caller, c.oid, 'updated_at', 'select') then 't.updated_at' else 'null::timestamptz' end as changed
+      from core.workspaces w
+      join metadata.objects ob on ob.workspace_id = w.id
+      cross join lateral (select to_regclass(format('%I.%I', w.schema_name, ob.table_name))::oid as oid offset 0) c
+      cross join lateral (select engine.read_policy(caller, c.oid) as policy offset 0) p
+      where w.schema_name = search.schema_name and ob.is_active and ob.deleted_at is null and ob.is_searchable and not ob.is_system
+        and has_column_privilege(caller, c.oid, 'search_vector', 'select')
+    ) x
+    where x.policy <> 'false'
+    order by x.position
   loop
-    continue when o.policy = 'false';
-    v_from := case when o.policy = 'true' then format('from %I.%I t where true', schema_name, o.table_name)
-      when engine.sees_few(schema_name, o.table_name, o.policy, 5000) then format('from (select * from %I.%I where %s limit 5000) t where true', schema_name, o.table_name, o.policy)
-      else format('from %I.%I t where %s', schema_name, o.table_name, o.policy) end;
-    v_words := v_words || case when v_words = '' then '' else ' union all ' end || format(
-      '(select %L::text as object_name, t.id, %s as label, ts_rank(t.search_vector, $1) as rank %s and t.search_vector @@ $1 limit 1000)', o.name_singular, o.label, v_from);
+    v_columns := format('select %L::text as object_name, t.id, %s as label, engine.search_text(%2$s) as content, %s as changed %s', o.name_singular, o.label, o.changed, o.source);
+    v_exact := v_exact || format('(%s and t.search_vector @@ $1 limit 300)', v_columns);
     if o.has_label then
-      v_spellings := v_spellings || case when v_spellings = '' then '' else ' union all ' end || format(
-        '(select %L::text as object_name, t.id, %s as label, public.word_similarity($1, engine.search_text(%2$s)) as rank %s and engine.search_text(%2$s) operator(public.%%>) $1 limit 1000)',
-        o.name_singular, o.label, v_from);
+      -- Three letters are the least that the index on labels tells from others.
+      if not o.is_few and length(v_text) > 2 then
+        v_exact := v_exact || format('(%s and engine.search_text(%s) like $2 limit 300)', v_columns, o.label);
+      end if;
+      v_loose := v_loose || format('(%s and engine.search_text(%s) operator(public.%%>) $3 limit 300)', v_columns, o.label);
     end if;
+    v_tables := v_tables || o.table_name;
+    v_selects := v_selects || v_columns;
   end loop;
-  if v_words = '' then
+  if v_exact = '{}' then
     return;
   end if;
-  return query execute 'select s.object_name, s.id, s.label, s.rank from (' || v_words || ') s
-    order by starts_with(engine.search_text(s.label), $3) desc, s.rank desc, length(s.label), s.id limit $2'
-    using v_query, v_limit, engine.search_text(query);
-  -- Nothing begins with these letters: offer labels that are spelt alike.
-  if not found and v_spellings <> '' then
-    return query execute 'select s.object_name, s.id, s.label, s.rank from (' || v_spellings || ') s
-      order by s.rank desc, length(s.label), s.id limit $2' using engine.search_text(query), v_limit;
+  for object_name, record_id, label, rank in execute format(
+    'select f.object_name, f.id, f.label, f.rank from (
+       select distinct on (s.id) s.*, (case when s.content = $3 then 5 when starts_with(s.content, $3) then 4
+         when (select bool_and(strpos('' '' || s.content, '' '' || w) > 0) from unnest($4) w) then 3 else 2 end)::real as rank
+       from (%s) s
+     ) f order by f.rank desc, f.changed desc nulls last, length(f.label), f.id desc limit $5', array_to_string(v_exact, ' union all '))
+    using v_query, v_pattern, v_text, v_words, v_limit
+  loop
+    v_found := v_found || record_id;
+    return next;
+  end loop;
+  -- Few begin with these letters: offer what is spelt alike, too.
+  if cardinality(v_found) < least(c_enough, v_limit) then
+    -- How many records have a word that is seldom is not known: where that is guessed wrong, a whole table is read.
+    perform set_config('enable_seqscan', 'off', true);
+    select jsonb_object_agg(w, (select coalesce(jsonb_agg(s), '[]') from engine.spellings(w) s where s <> '')) into v_spellings from unnest(v_words[:6]) w where length(w) > 2;
+    for i in 1 .. cardinality(v_tables) loop
+      v_meant := engine.spelling_query(schema_name, v_tables[i], v_words, coalesce(v_spellings, '{}'));
+      if v_meant is not null then
+        v_alike := v_alike || format('(%s and t.search_vector @@ %L::tsquery limit 300)', v_selects[i], v_meant);
+      end if;
+    end loop;
+  end if;
+  if v_alike <> '{}' then
+    for object_name, record_id, label, rank in execute format(
+      'select s.object_name, s.id, s.label, least(public.similarity($3, s.content), 0.99)::real as rank from (%s) s
+       where s.id <> all ($6) order by 4 desc, s.changed desc nulls last, length(s.label), s.id desc limit $5', array_to_string(v_alike, ' union all '))
+      using v_query, v_pattern, v_text, v_words, v_limit - cardinality(v_found), v_found
+    loop
+      v_found := v_found || record_id;
+      return next;
+    end loop;
+  end if;
+  -- More than one slip in a word, or words run together.
+  if v_found = '{}' and v_loose <> '{}' and v_text ~ '[^0-9 ]' then
+    return query execute format(
+      'select s.object_name, s.id, s.label, least(public.word_similarity($3, s.content), 0.99)::real as rank from (%s) s
+       order by 4 desc, s.changed desc nulls last, length(s.label), s.id desc limit $5', array_to_string(v_loose, ' union all '))
+      using v_query, v_pattern, v_text, v_words, v_limit;
   end if;
 end
 $$;

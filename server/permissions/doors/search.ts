@@ -18,19 +18,20 @@ export const search: Door = {
           const expected = world.records.filter(
             (record) => isMeant(record, query) && isSearchable(record) && model.sees(caller, record),
           );
-          // Where nothing matches, labels that are spelt alike are offered: of what the caller sees.
-          const isLikeness = expected.length === 0;
           const ids = found.rows.map(({ record_id }) => record_id as string);
           for (const [i, id] of ids.entries()) {
             const record = world.byId.get(id)!;
             checks.same(true, model.sees(caller, record) && isSearchable(record), () => `${what}, ${id}`);
             checks.same(record.cells['name'], found.rows[i]!['label'], () => `${what}, label of ${id}`);
           }
-          if (isLikeness) continue;
+          // What is only spelt alike follows where few are meant: of what the caller sees, too.
+          const meant = found.rows
+            .filter(({ rank }) => (rank as number) >= 2)
+            .map(({ record_id }) => record_id as string);
           const all = world.records.filter((record) => isMeant(record, query)).map(({ id }) => id);
           // A hundred at most are told.
           if (expected.length < 100)
-            checks.members(all, new Set(expected.map(({ id }) => id)), new Set(ids), (id) => `${what}, ${id}`);
+            checks.members(all, new Set(expected.map(({ id }) => id)), new Set(meant), (id) => `${what}, ${id}`);
 
           function isSearchable({ object }: DataRecord): boolean {
             return model.reads(

@@ -36,3 +36,4 @@ drop function core.task_columns(uuid);
 --!include metadata/deletion.sql
 --!include engine/duplicates/inbox.sql
 --!include engine/search.sql
+drop function engine.search_query(text);

@@ -16,9 +16,37 @@ as $$
 $$;
 
 -- Each word must match the beginning of a word in the record.
-create or replace function engine.search_query(query text) returns tsquery
+create or replace function engine.search_query(words text[]) returns tsquery
 language sql immutable strict parallel safe set search_path = ''
-as $$ select string_agg(quote_literal(w) || ':*', ' & ')::tsquery from unnest(engine.search_words(query)) w $$;
+as $$ select string_agg(quote_literal(w) || ':*', ' & ')::tsquery from unnest(words) w $$;
+
+-- The words of a table's records, with the share of the records that have each, from a sample of some twelve pages: those that very many
+-- have are among them. Of a table that is not large, none. The statistics of PostgreSQL know it, too, but are closed to an owner whose own
+-- table has policies.
+create or replace function engine.sampled_words(schema_name text, table_name text) returns table (word text, share float8)
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_table regclass := format('%I.%I', schema_name, table_name);
+  v_pages bigint := pg_relation_size(v_table) / current_setting('block_size')::int;
+begin
+  if v_pages > 120 then
+    return query execute format(
+      'with sample as materialized (select t.search_vector from %s t tablesample system (%s) repeatable (1))
+       select l, count(*)::float8 / (select count(*) from sample) from sample, unnest(tsvector_to_array(sample.search_vector)) l group by l', v_table, 1200.0 / v_pages);
+  end if;
+end
+$$;
+
+-- Those of some words, or beginnings of words, that very many records have: "com" in addresses. To look each of these up in the
+-- index takes longer than to look at the records that have the other words.
+create or replace function engine.common_words(schema_name text, table_name text, words text[], is_whole boolean) returns text[]
+language sql stable strict set search_path = ''
+as $$
+  with sampled as materialized (select s.word, s.share from engine.sampled_words(schema_name, table_name) s)
+  select coalesce(array_agg(w), '{}') from unnest(words) w
+  where (select sum(s.share) from sampled s where case when is_whole then s.word = w else starts_with(s.word, w) end) > 0.02
+$$;
 
 -- What a word is one slip of the pen away from: a letter too many, too few or wrong, or two that changed places. Numbers are
 -- meant as they are. Scripts whose letters are not listed here lose and swap letters only.
@@ -40,15 +68,17 @@ as $$
 $$;
 
 -- Those of some spellings that words of a table's records have. Of a small table all words are read; in a large one the index
--- answers for each in a few microseconds, however many records there are, once what was written lately is not in a list before it any more.
+-- answers for each in a few microseconds, however many records there are, once what was written lately is not in a list before it any more;
+-- those that many records have are in a sample.
 create or replace function engine.known_spellings(schema_name text, table_name text, spellings text[]) returns text[]
 language plpgsql stable set search_path = '' set enable_seqscan = off set jit = off
 as $$
 declare
   v_table regclass := format('%I.%I', schema_name, table_name);
+  v_usual text[];
   v_known text[];
 begin
-  if pg_relation_size(v_table) < 1000000 then
+  if pg_relation_size(v_table) <= 120 * current_setting('block_size')::int then
     execute format('select array_agg(distinct l) from %s t, unnest(tsvector_to_array(t.search_vector)) l where l = any ($1)', v_table) into v_known using spellings;
     return v_known;
   end if;
@@ -58,21 +88,34 @@ begin
     join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attname = 'search_vector'
     where i.indrelid = v_table and i.indisvalid;
   end if;
-  execute format('select array_agg(s) from unnest($1) s where exists (select from %s t where t.search_vector @@ quote_literal(s)::tsquery)', v_table) into v_known using spellings;
-  return v_known;
+  v_usual := array(select s.word from engine.sampled_words(schema_name, table_name) s where s.word = any (spellings));
+  execute format('select array_agg(s) from unnest($1) s where s <> all ($2) and exists (select from %s t where t.search_vector @@ quote_literal(s)::tsquery)', v_table)
+    into v_known using spellings, v_usual;
+  return v_usual || v_known;
 end
 $$;
 
--- The words of a query with those that each may have been meant to be, as known to a table. It tells nothing of records that the caller
--- does not see, since it only widens what is then asked under the caller's rights.
-create or replace function engine.spelling_query(schema_name text, table_name text, words text[], spellings jsonb) returns tsquery
+-- The words of a query with those that each may have been meant to be, as known to a table: what is sought by the index, and what is then
+-- looked for in the records found, because very many have it. It tells nothing of records that the caller does not see, since it only
+-- widens what is then asked under the caller's rights.
+create or replace function engine.spelling_query(schema_name text, table_name text, words text[], spellings jsonb, all_spellings text[], out sought tsquery, out checked tsquery)
 language sql stable set search_path = ''
 as $$
   with known as materialized (
-    select engine.known_spellings(schema_name, table_name, (select array_agg(distinct s) from jsonb_each(spellings) e, jsonb_array_elements_text(e.value) s)) as words
+    select engine.known_spellings(schema_name, table_name, all_spellings) as words
+  ), common as materialized (
+    select engine.common_words(schema_name, table_name, known.words, true) as words from known
+  ), groups as (
+    select n, coalesce(bool_or(k = any (common.words)), false) as is_common, '(' || quote_literal(w) || ':*' || coalesce(string_agg(' | ' || quote_literal(k), ''), '') || ')' as content,
+      '(' || quote_literal(w) || ':*' || coalesce(string_agg(' | ' || quote_literal(k), '') filter (where k <> all (common.words)), '') || ')' as seldom
+    from common, unnest(spelling_query.words) with ordinality x (w, n)
+    left join lateral (select k from known, unnest(known.words) k where spellings -> w ? k) s on true
+    group by n, w
   )
-  select string_agg('(' || quote_literal(w) || ':*' || coalesce((select string_agg(' | ' || quote_literal(k), '') from known, unnest(known.words) k where spellings -> w ? k), '') || ')', ' & ' order by n)::tsquery
-  from unnest(words) with ordinality x (w, n)
+  -- Where each word may be one that very many have, it is not: they would be read all.
+  select coalesce(string_agg(content, ' & ' order by n) filter (where not is_common), string_agg(seldom, ' & ' order by n))::tsquery,
+    case when not bool_and(is_common) then string_agg(content, ' & ' order by n) filter (where is_common) end::tsquery
+  from groups
 $$;
 
 -- Search over every searchable object of a tenant that the role may read. It runs as the owner,
@@ -94,16 +137,20 @@ declare
   v_words text[] := engine.search_words(query);
   v_text text := btrim(regexp_replace(engine.search_text(query collate "default"), '\s+', ' ', 'g'));
   v_pattern text := replace(replace(replace(v_text, '\', '\\'), '%', '\%'), '_', '\_') || '%';
-  v_query tsquery := engine.search_query(query);
+  v_query tsquery := engine.search_query(v_words);
   v_limit int := least(greatest(max_results, 1), 100);
   v_columns text;
+  v_common text[];
+  v_seldom text[];
   v_exact text[] := '{}';
   v_tables text[] := '{}';
+  v_sought jsonb := '[]';
   v_selects text[] := '{}';
   v_alike text[] := '{}';
   v_loose text[] := '{}';
   v_spellings jsonb;
-  v_meant tsquery;
+  v_all text[];
+  v_meant record;
   v_found uuid[] := '{}';
   o record;
 begin
@@ -130,15 +177,23 @@ begin
     order by x.position
   loop
     v_columns := format('select %L::text as object_name, t.id, %s as label, engine.search_text(%2$s) as content, %s as changed %s', o.name_singular, o.label, o.changed, o.source);
-    v_exact := v_exact || format('(%s and t.search_vector @@ $1 limit 300)', v_columns);
     if o.has_label then
-      -- Three letters are the least that the index on labels tells from others.
-      if not o.is_few and length(v_text) > 2 then
-        v_exact := v_exact || format('(%s and engine.search_text(%s) like $2 limit 300)', v_columns, o.label);
-      end if;
       v_loose := v_loose || format('(%s and engine.search_text(%s) operator(public.%%>) $3 limit 300)', v_columns, o.label);
     end if;
+    v_common := case when cardinality(v_words) > 1 and not o.is_few then engine.common_words(schema_name, o.table_name, v_words, false) else '{}' end;
+    v_seldom := array(select w from unnest(v_words) w where w <> all (v_common));
+    if v_common <> '{}' and v_seldom <> '{}' then
+      v_columns := v_columns || format(' and (t.search_vector || '''') @@ %L::tsquery', engine.search_query(v_common));
+    else
+      v_seldom := v_words;
+    end if;
+    v_exact := v_exact || format('(%s and t.search_vector @@ %L::tsquery limit 300)', v_columns, engine.search_query(v_seldom));
+    -- Three letters are the least that the index on labels tells from others.
+    if o.has_label and not o.is_few and length(v_text) > 2 then
+      v_exact := v_exact || format('(%s and engine.search_text(%s) like $2 limit 300)', v_columns, o.label);
+    end if;
     v_tables := v_tables || o.table_name;
+    v_sought := v_sought || jsonb_build_array(v_seldom);
     v_selects := v_selects || v_columns;
   end loop;
   if v_exact = '{}' then
@@ -157,17 +212,17 @@ begin
   end loop;
   -- Few begin with these letters: offer what is spelt alike, too.
   if cardinality(v_found) < least(c_enough, v_limit) then
+    with spelt as materialized (
+      select w, array(select s from engine.spellings(w) s where s <> '') as s from (select distinct w from unnest(v_words[:6]) w where length(w) between 3 and 40) x
+    )
+    select coalesce(jsonb_object_agg(w, to_jsonb(s)), '{}'), coalesce((select array_agg(distinct each) from spelt, unnest(spelt.s) each), '{}') into v_spellings, v_all from spelt;
+    for i in 1 .. cardinality(v_tables) loop
+      select m.* into v_meant from engine.spelling_query(schema_name, v_tables[i], array(select jsonb_array_elements_text(v_sought -> (i - 1))), v_spellings, v_all) m;
+      v_alike := v_alike || format('(%s and t.search_vector @@ %L::tsquery%s limit 300)', v_selects[i], v_meant.sought,
+        case when v_meant.checked is not null then format(' and (t.search_vector || '''') @@ %L::tsquery', v_meant.checked) end);
+    end loop;
     -- How many records have a word that is seldom is not known: where that is guessed wrong, a whole table is read.
     perform set_config('enable_seqscan', 'off', true);
-    select jsonb_object_agg(w, (select coalesce(jsonb_agg(s), '[]') from engine.spellings(w) s where s <> '')) into v_spellings from unnest(v_words[:6]) w where length(w) > 2;
-    for i in 1 .. cardinality(v_tables) loop
-      v_meant := engine.spelling_query(schema_name, v_tables[i], v_words, coalesce(v_spellings, '{}'));
-      if v_meant is not null then
-        v_alike := v_alike || format('(%s and t.search_vector @@ %L::tsquery limit 300)', v_selects[i], v_meant);
-      end if;
-    end loop;
-  end if;
-  if v_alike <> '{}' then
     for object_name, record_id, label, rank in execute format(
       'select s.object_name, s.id, s.label, least(public.similarity($3, s.content), 0.99)::real as rank from (%s) s
        where s.id <> all ($6) order by 4 desc, s.changed desc nulls last, length(s.label), s.id desc limit $5', array_to_string(v_alike, ' union all '))
@@ -178,7 +233,7 @@ begin
     end loop;
   end if;
   -- More than one slip in a word, or words run together.
-  if v_found = '{}' and v_loose <> '{}' and v_text ~ '[^0-9 ]' then
+  if v_found = '{}' and v_loose <> '{}' and v_text !~ '[0-9]' then
     return query execute format(
       'select s.object_name, s.id, s.label, least(public.word_similarity($3, s.content), 0.99)::real as rank from (%s) s
        order by 4 desc, s.changed desc nulls last, length(s.label), s.id desc limit $5', array_to_string(v_loose, ' union all '))

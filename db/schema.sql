@@ -10923,6 +10923,17 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.common_words(schema_name text, table_name text, words text[], is_whole boolean)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE STRICT
+ SET search_path TO ''
+AS $function$
+  with sampled as materialized (select s.word, s.share from engine.sampled_words(schema_name, table_name) s)
+  select coalesce(array_agg(w), '{}') from unnest(words) w
+  where (select sum(s.share) from sampled s where case when is_whole then s.word = w else starts_with(s.word, w) end) > 0.02
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.compile_default(field metadata.fields)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -17917,6 +17928,36 @@ AS $function$
     case when c.spelling is not null then format('public.similarity((select %1$s from (select a.*) r), (select %1$s from (select b.*) r)) >= %2$s', c.spelling, c.threshold) end)
   from engine.duplicate_criteria(object) c
   where not exists (select from unnest(c.columns) k where not has_column_privilege(caller, format('%I.%I', schema_name, (object).table_name), k, 'select'))
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.known_spellings(schema_name text, table_name text, spellings text[])
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_table regclass := format('%I.%I', schema_name, table_name);
+  v_usual text[];
+  v_known text[];
+begin
+  if pg_relation_size(v_table) <= 120 * current_setting('block_size')::int then
+    execute format('select array_agg(distinct l) from %s t, unnest(tsvector_to_array(t.search_vector)) l where l = any ($1)', v_table) into v_known using spellings;
+    return v_known;
+  end if;
+  if not pg_is_in_recovery() then
+    perform gin_clean_pending_list(i.indexrelid)
+    from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam and m.amname = 'gin'
+    join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attname = 'search_vector'
+    where i.indrelid = v_table and i.indisvalid;
+  end if;
+  v_usual := array(select s.word from engine.sampled_words(schema_name, table_name) s where s.word = any (spellings));
+  execute format('select array_agg(s) from unnest($1) s where s <> all ($2) and exists (select from %s t where t.search_vector @@ quote_literal(s)::tsquery)', v_table)
+    into v_known using spellings, v_usual;
+  return v_usual || v_known;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.knows_constraint(caller name, object metadata.objects, table_id oid, constraint_name text, is_unique boolean, OUT knows_columns boolean, OUT knows_records boolean)
@@ -25125,6 +25166,24 @@ CREATE OR REPLACE FUNCTION engine.same_sql(a jsonb, b jsonb)
  SET search_path TO ''
 AS $function$ select coalesce(string_agg(format('%s is not distinct from %s', e.value, b ->> e.key), ' and '), 'true') from jsonb_each_text(a) e $function$;
 
+CREATE OR REPLACE FUNCTION engine.sampled_words(schema_name text, table_name text)
+ RETURNS TABLE(word text, share double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_table regclass := format('%I.%I', schema_name, table_name);
+  v_pages bigint := pg_relation_size(v_table) / current_setting('block_size')::int;
+begin
+  if v_pages > 120 then
+    return query execute format(
+      'with sample as materialized (select t.search_vector from %s t tablesample system (%s) repeatable (1))
+       select l, count(*)::float8 / (select count(*) from sample) from sample, unnest(tsvector_to_array(sample.search_vector)) l group by l', v_table, 1200.0 / v_pages);
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.save_text(workspace_id uuid, schema_name text, object_name text, record_id uuid, field_name text, base text, text text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -25202,63 +25261,125 @@ CREATE OR REPLACE FUNCTION engine.search(caller name, schema_name text, query te
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
+ SET jit TO 'off'
+ SET enable_seqscan TO 'on'
 AS $function$
 declare
-  v_words text := '';
-  v_spellings text := '';
-  v_query tsquery := engine.search_query(query);
+  c_enough constant int := 5;
+  v_words text[] := engine.search_words(query);
+  v_text text := btrim(regexp_replace(engine.search_text(query collate "default"), '\s+', ' ', 'g'));
+  v_pattern text := replace(replace(replace(v_text, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+  v_query tsquery := engine.search_query(v_words);
   v_limit int := least(greatest(max_results, 1), 100);
-  v_from text;
+  v_columns text;
+  v_common text[];
+  v_seldom text[];
+  v_exact text[] := '{}';
+  v_tables text[] := '{}';
+  v_sought jsonb := '[]';
+  v_selects text[] := '{}';
+  v_alike text[] := '{}';
+  v_loose text[] := '{}';
+  v_spellings jsonb;
+  v_all text[];
+  v_meant record;
+  v_found uuid[] := '{}';
   o record;
 begin
   if v_query is null then
     return;
   end if;
   for o in
-    select ob.name_singular, ob.table_name, ob.label_field_id is not null as has_label, engine.label_expression(ob.id, 't') as label, engine.read_policy(caller, c.oid) as policy
-    from core.workspaces w
-    join metadata.objects ob on ob.workspace_id = w.id
-    cross join lateral (select to_regclass(format('%I.%I', w.schema_name, ob.table_name))::oid as oid offset 0) c
-    where w.schema_name = search.schema_name and ob.is_active and ob.deleted_at is null and ob.is_searchable and not ob.is_system
-      and has_column_privilege(caller, c.oid, 'search_vector', 'select')
-    order by ob.position
+    select x.*, case when x.policy = 'true' then format('from %I.%I t where true', search.schema_name, x.table_name)
+        when x.is_few then format('from (select * from %I.%I where %s limit 5000) t where true', search.schema_name, x.table_name, x.policy)
+        else format('from %I.%I t where %s', search.schema_name, x.table_name, x.policy) end as source
+    from (
+      select ob.name_singular, ob.table_name, ob.position, ob.label_field_id is not null as has_label, engine.label_expression(ob.id, 't') as label, p.policy,
+        p.policy not in ('true', 'false') and engine.sees_few(search.schema_name, ob.table_name, p.policy, 5000) as is_few,
+        case when exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'updated_at' and not a.attisdropped)
+          and has_column_privilege(caller, c.oid, 'updated_at', 'select') then 't.updated_at' else 'null::timestamptz' end as changed
+      from core.workspaces w
+      join metadata.objects ob on ob.workspace_id = w.id
+      cross join lateral (select to_regclass(format('%I.%I', w.schema_name, ob.table_name))::oid as oid offset 0) c
+      cross join lateral (select engine.read_policy(caller, c.oid) as policy offset 0) p
+      where w.schema_name = search.schema_name and ob.is_active and ob.deleted_at is null and ob.is_searchable and not ob.is_system
+        and has_column_privilege(caller, c.oid, 'search_vector', 'select')
+    ) x
+    where x.policy <> 'false'
+    order by x.position
   loop
-    continue when o.policy = 'false';
-    v_from := case when o.policy = 'true' then format('from %I.%I t where true', schema_name, o.table_name)
-      when engine.sees_few(schema_name, o.table_name, o.policy, 5000) then format('from (select * from %I.%I where %s limit 5000) t where true', schema_name, o.table_name, o.policy)
-      else format('from %I.%I t where %s', schema_name, o.table_name, o.policy) end;
-    v_words := v_words || case when v_words = '' then '' else ' union all ' end || format(
-      '(select %L::text as object_name, t.id, %s as label, ts_rank(t.search_vector, $1) as rank %s and t.search_vector @@ $1 limit 1000)', o.name_singular, o.label, v_from);
+    v_columns := format('select %L::text as object_name, t.id, %s as label, engine.search_text(%2$s) as content, %s as changed %s', o.name_singular, o.label, o.changed, o.source);
     if o.has_label then
-      v_spellings := v_spellings || case when v_spellings = '' then '' else ' union all ' end || format(
-        '(select %L::text as object_name, t.id, %s as label, public.word_similarity($1, engine.search_text(%2$s)) as rank %s and engine.search_text(%2$s) operator(public.%%>) $1 limit 1000)',
-        o.name_singular, o.label, v_from);
+      v_loose := v_loose || format('(%s and engine.search_text(%s) operator(public.%%>) $3 limit 300)', v_columns, o.label);
     end if;
+    v_common := case when cardinality(v_words) > 1 and not o.is_few then engine.common_words(schema_name, o.table_name, v_words, false) else '{}' end;
+    v_seldom := array(select w from unnest(v_words) w where w <> all (v_common));
+    if v_common <> '{}' and v_seldom <> '{}' then
+      v_columns := v_columns || format(' and (t.search_vector || '''') @@ %L::tsquery', engine.search_query(v_common));
+    else
+      v_seldom := v_words;
+    end if;
+    v_exact := v_exact || format('(%s and t.search_vector @@ %L::tsquery limit 300)', v_columns, engine.search_query(v_seldom));
+    -- Three letters are the least that the index on labels tells from others.
+    if o.has_label and not o.is_few and length(v_text) > 2 then
+      v_exact := v_exact || format('(%s and engine.search_text(%s) like $2 limit 300)', v_columns, o.label);
+    end if;
+    v_tables := v_tables || o.table_name;
+    v_sought := v_sought || jsonb_build_array(v_seldom);
+    v_selects := v_selects || v_columns;
   end loop;
-  if v_words = '' then
+  if v_exact = '{}' then
     return;
   end if;
-  return query execute 'select s.object_name, s.id, s.label, s.rank from (' || v_words || ') s
-    order by starts_with(engine.search_text(s.label), $3) desc, s.rank desc, length(s.label), s.id limit $2'
-    using v_query, v_limit, engine.search_text(query);
-  -- Nothing begins with these letters: offer labels that are spelt alike.
-  if not found and v_spellings <> '' then
-    return query execute 'select s.object_name, s.id, s.label, s.rank from (' || v_spellings || ') s
-      order by s.rank desc, length(s.label), s.id limit $2' using engine.search_text(query), v_limit;
+  for object_name, record_id, label, rank in execute format(
+    'select f.object_name, f.id, f.label, f.rank from (
+       select distinct on (s.id) s.*, (case when s.content = $3 then 5 when starts_with(s.content, $3) then 4
+         when (select bool_and(strpos('' '' || s.content, '' '' || w) > 0) from unnest($4) w) then 3 else 2 end)::real as rank
+       from (%s) s
+     ) f order by f.rank desc, f.changed desc nulls last, length(f.label), f.id desc limit $5', array_to_string(v_exact, ' union all '))
+    using v_query, v_pattern, v_text, v_words, v_limit
+  loop
+    v_found := v_found || record_id;
+    return next;
+  end loop;
+  -- Few begin with these letters: offer what is spelt alike, too.
+  if cardinality(v_found) < least(c_enough, v_limit) then
+    with spelt as materialized (
+      select w, array(select s from engine.spellings(w) s where s <> '') as s from (select distinct w from unnest(v_words[:6]) w where length(w) between 3 and 40) x
+    )
+    select coalesce(jsonb_object_agg(w, to_jsonb(s)), '{}'), coalesce((select array_agg(distinct each) from spelt, unnest(spelt.s) each), '{}') into v_spellings, v_all from spelt;
+    for i in 1 .. cardinality(v_tables) loop
+      select m.* into v_meant from engine.spelling_query(schema_name, v_tables[i], array(select jsonb_array_elements_text(v_sought -> (i - 1))), v_spellings, v_all) m;
+      v_alike := v_alike || format('(%s and t.search_vector @@ %L::tsquery%s limit 300)', v_selects[i], v_meant.sought,
+        case when v_meant.checked is not null then format(' and (t.search_vector || '''') @@ %L::tsquery', v_meant.checked) end);
+    end loop;
+    -- How many records have a word that is seldom is not known: where that is guessed wrong, a whole table is read.
+    perform set_config('enable_seqscan', 'off', true);
+    for object_name, record_id, label, rank in execute format(
+      'select s.object_name, s.id, s.label, least(public.similarity($3, s.content), 0.99)::real as rank from (%s) s
+       where s.id <> all ($6) order by 4 desc, s.changed desc nulls last, length(s.label), s.id desc limit $5', array_to_string(v_alike, ' union all '))
+      using v_query, v_pattern, v_text, v_words, v_limit - cardinality(v_found), v_found
+    loop
+      v_found := v_found || record_id;
+      return next;
+    end loop;
+  end if;
+  -- More than one slip in a word, or words run together.
+  if v_found = '{}' and v_loose <> '{}' and v_text !~ '[0-9]' then
+    return query execute format(
+      'select s.object_name, s.id, s.label, least(public.word_similarity($3, s.content), 0.99)::real as rank from (%s) s
+       order by 4 desc, s.changed desc nulls last, length(s.label), s.id desc limit $5', array_to_string(v_loose, ' union all '))
+      using v_query, v_pattern, v_text, v_words, v_limit;
   end if;
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.search_query(query text)
+CREATE OR REPLACE FUNCTION engine.search_query(words text[])
  RETURNS tsquery
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
-AS $function$
-  select string_agg(quote_literal(w) || ':*', ' & ')::tsquery
-  from regexp_split_to_table(engine.search_text(query), '[^[:alnum:]]+') w
-  where w <> ''
-$function$;
+AS $function$ select string_agg(quote_literal(w) || ':*', ' & ')::tsquery from unnest(words) w $function$;
 
 CREATE OR REPLACE FUNCTION engine.search_sources(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[])
  RETURNS TABLE(object_id uuid, key text, name text, expression text)
@@ -25291,6 +25412,15 @@ CREATE OR REPLACE FUNCTION engine.search_text(content text)
  SET search_path TO ''
 AS $function$ select lower(public.unaccent('public.unaccent'::regdictionary, translate(content, '@._-/+:', '       '))) $function$;
 comment on function engine.search_text(text) is 'A text as search compares it: lower case, no accents, addresses split into words.';
+
+CREATE OR REPLACE FUNCTION engine.search_words(query text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select coalesce(array_agg(w order by n), '{}') from regexp_split_to_table(engine.search_text(query collate "default"), '[^[:alnum:]]+') with ordinality x (w, n) where w <> ''
+$function$;
 
 CREATE OR REPLACE FUNCTION engine.seconds_since_heartbeat(name text)
  RETURNS double precision
@@ -25747,6 +25877,49 @@ AS $function$
     when 'PHONES' then format('array_to_string(%s, '', '')', engine.source_list(f, c))
     when 'LINKS' then format('array_to_string(%s, '', '')', engine.source_list(f, c))
     else format('(%s)::text', c ->> '') end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.spelling_query(schema_name text, table_name text, words text[], spellings jsonb, all_spellings text[], OUT sought tsquery, OUT checked tsquery)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with known as materialized (
+    select engine.known_spellings(schema_name, table_name, all_spellings) as words
+  ), common as materialized (
+    select engine.common_words(schema_name, table_name, known.words, true) as words from known
+  ), groups as (
+    select n, coalesce(bool_or(k = any (common.words)), false) as is_common, '(' || quote_literal(w) || ':*' || coalesce(string_agg(' | ' || quote_literal(k), ''), '') || ')' as content,
+      '(' || quote_literal(w) || ':*' || coalesce(string_agg(' | ' || quote_literal(k), '') filter (where k <> all (common.words)), '') || ')' as seldom
+    from common, unnest(spelling_query.words) with ordinality x (w, n)
+    left join lateral (select k from known, unnest(known.words) k where spellings -> w ? k) s on true
+    group by n, w
+  )
+  -- Where each word may be one that very many have, it is not: they would be read all.
+  select coalesce(string_agg(content, ' & ' order by n) filter (where not is_common), string_agg(seldom, ' & ' order by n))::tsquery,
+    case when not bool_and(is_common) then string_agg(content, ' & ' order by n) filter (where is_common) end::tsquery
+  from groups
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.spellings(word text)
+ RETURNS SETOF text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  with alphabet as materialized (
+    select string_to_array(case
+      when word ~ '[a-z]' then 'abcdefghijklmnopqrstuvwxyz'
+      when word ~ '[а-я]' then 'абвгдежзийклмнопрстуфхцчшщъыьэюяіїєґ'
+      when word ~ '[α-ω]' then 'αβγδεζηθικλμνξοπρςστυφχψω'
+      else '' end, null) as letters
+    where word ~ '[^0-9]'
+  )
+  select left(word, i) || substr(word, i + 2) from alphabet, generate_series(0, length(word) - 1) i
+  union select left(word, i) || substr(word, i + 2, 1) || substr(word, i + 1, 1) || substr(word, i + 3) from alphabet, generate_series(0, length(word) - 2) i
+  union select left(word, i) || c || substr(word, i + 2) from alphabet, unnest(letters) c, generate_series(0, length(word) - 1) i
+  union select left(word, i) || c || substr(word, i + 1) from alphabet, unnest(letters) c, generate_series(0, length(word)) i
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.standing_field(f metadata.fields)

@@ -54,8 +54,26 @@ async function closeDialog(name: string): Promise<void> {
   await dialog(name).waitFor({ state: 'detached' });
 }
 
-/** What shows that a shortcut works, by its id. */
-const PROBES: { [id: string]: () => Promise<void> } = {
+const input = () => page.getByRole('combobox', { name: 'Search records, or type a command' });
+const option = (name: string | RegExp) => page.getByRole('option', { name });
+const chosen = () => page.locator('[role="option"][aria-selected="true"]');
+
+async function find(text: string): Promise<void> {
+  await press('Control+k');
+  await input().fill(text);
+}
+
+/** The first person of the list, open, with the list to go through. */
+async function openRecord(): Promise<void> {
+  await openTable();
+  await page.getByRole('grid').focus();
+  await press('ArrowDown', 'Control+Enter');
+  await page.waitForURL(/people\/[0-9a-f-]{36}/);
+  await page.locator('[data-field]').first().waitFor();
+}
+
+/** What shows that a shortcut works, by its id. Those of parts that listen for themselves are held by the suites of these parts. */
+const PROBES: { [id: string]: () => Promise<unknown> } = {
   command: async () => {
     await press('Control+k');
     await closeDialog('Search and commands');
@@ -86,6 +104,56 @@ const PROBES: { [id: string]: () => Promise<void> } = {
     await press('g', 'p');
     await heading('People').waitFor();
   },
+  'go.tasks': async () => {
+    await press('g', 't');
+    await page.waitForURL(/tasks/);
+  },
+  search: async () => {
+    await openTable();
+    await press('/');
+    await page.getByRole('searchbox').fill('zoe');
+    await page.waitForURL(/zoe/);
+    await press('Escape');
+    await page.getByRole('searchbox').waitFor({ state: 'detached' });
+  },
+  'view.filter': async () => {
+    await openTable();
+    await press('f');
+    await page.getByRole('menuitem', { name: 'Any text' }).waitFor();
+    await press('Escape');
+  },
+  'record.next': async () => {
+    await openRecord();
+    const before = page.url();
+    await press('j');
+    await page.waitForURL((url) => url.href !== before);
+  },
+  'record.previous': async () => {
+    const before = page.url();
+    await press('k');
+    await page.waitForURL((url) => url.href !== before);
+  },
+  'record.edit': async () => {
+    await page.locator('[data-field]').first().waitFor();
+    await press('e');
+    await page.locator('[data-editing] input').first().waitFor();
+    await press('Escape');
+  },
+  undo: async () => {
+    await openTable();
+    await rows().nth(1).locator('[data-column="jobTitle"]').click();
+    await page.keyboard.type('Undone by keys');
+    await press('Enter');
+    await rows().nth(1).getByText('Undone by keys').waitFor();
+    await page.waitForTimeout(400);
+    await press('Control+z');
+    await rows().nth(1).getByText('Undone by keys').waitFor({ state: 'detached' });
+  },
+  redo: async () => {
+    await press('Control+Shift+z');
+    await rows().nth(1).getByText('Undone by keys').waitFor();
+    await press('Control+z');
+  },
 };
 
 test('the first of two keys says where the second leads, and Escape forgets it', async () => {
@@ -101,6 +169,94 @@ test('the first of two keys says where the second leads, and Escape forgets it',
   await heading('Companies').waitFor();
 });
 
+test('each shortcut of the list has a proof, but those that parts listen for', async () => {
+  await press('?');
+  await dialog('Keyboard shortcuts').waitFor();
+  const ids = await page
+    .locator('[data-shortcut]')
+    .evaluateAll((rowsOf) => rowsOf.map((each) => each.getAttribute('data-shortcut') ?? ''));
+  const proven = Object.keys(PROBES);
+  const isOfPart = (id: string) => /^(table|board|calendar|inbox)\./.test(id);
+  const isObject = (id: string) => id.startsWith('go.') && !['go.inbox', 'go.settings', 'go.tasks'].includes(id);
+  await closeDialog('Keyboard shortcuts');
+  expect(ids.filter((id) => !isOfPart(id) && !isObject(id) && !proven.includes(id))).toEqual([]);
+  expect(ids.filter(isObject).length).toBeGreaterThan(4);
+});
+
 test.each(Object.keys(PROBES))('the shortcut %s does what the list says', async (id) => {
   await PROBES[id]?.();
+});
+
+test('single keys can be turned off, and those with a modifier stay', async () => {
+  await openTable();
+  await press('?');
+  await page.getByRole('switch', { name: 'Single keys' }).click();
+  await closeDialog('Keyboard shortcuts');
+  await press('g', 'c');
+  await press('?');
+  await press('Control+k');
+  await dialog('Search and commands').waitFor();
+  await input().fill('keyboard short');
+  await press('Enter');
+  await page.getByRole('switch', { name: 'Single keys' }).click();
+  await closeDialog('Keyboard shortcuts');
+  await heading('People').waitFor();
+});
+
+test('what is written is no shortcut', async () => {
+  await openTable();
+  await press('/');
+  await page.keyboard.type('gcn?');
+  expect(await page.getByRole('searchbox').inputValue()).toBe('gcn?');
+  await heading('People').waitFor();
+  await press('Escape');
+});
+
+test('a misspelt name finds the record with its type and a line about it; it is recent afterwards, and found at once', async () => {
+  await database.admin.query(
+    `do $$ declare s text; begin
+       select nspname into s from pg_namespace where nspname like 'ws\\_%';
+       execute format('insert into %I.people (name_first_name, name_last_name, job_title) values (''Wilhelmina'', ''Featherstone'', ''Astronomer'')', s);
+     end $$`,
+  );
+  await find('wilhelmnia fetherstone');
+  const found = option(/Wilhelmina Featherstone/);
+  await found.waitFor();
+  await found.getByText('Person').waitFor();
+  await found.getByText('Astronomer').waitFor();
+  await press('Enter');
+  await heading('Wilhelmina Featherstone').waitFor();
+  await press('g', 'c');
+  await heading('Companies').waitFor();
+  await press('Control+k');
+  await page.getByRole('group', { name: 'Recent', exact: true }).getByText('Wilhelmina Featherstone').waitFor();
+  await page.getByRole('group', { name: 'Recent searches' }).getByText('wilhelmnia fetherstone').waitFor();
+  await press('Escape');
+});
+
+test('actions of the page, settings and creating are there, by groups and by their own words', async () => {
+  await openTable();
+  await press('Control+k');
+  await page.getByRole('group', { name: 'On this page' }).getByText('Export this view').waitFor();
+  await press('Control+ArrowDown', 'Control+ArrowUp');
+  await input().fill('webhokos');
+  await press('Enter');
+  await heading('Security').waitFor();
+  await find('create comp');
+  expect(await chosen().textContent()).toContain('Create company');
+  await press('Enter');
+  await heading('Companies').waitFor();
+  await page.getByRole('grid').getByRole('textbox').first().waitFor();
+  await press('Escape');
+  await find('qqzzxxyy');
+  await page.getByText('Nothing matches “qqzzxxyy”').waitFor();
+  await press('Escape');
+});
+
+test('on a phone the search fills the page', async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByRole('button', { name: 'Search', exact: true }).click();
+  await input().fill('featherst');
+  await option(/Wilhelmina Featherstone/).click();
+  await heading('Wilhelmina Featherstone').waitFor();
 });

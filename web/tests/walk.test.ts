@@ -664,7 +664,7 @@ describe('the walk', () => {
   test('finds objects and records with the keyboard alone', async () => {
     await page.keyboard.press('Control+k');
     await page.getByPlaceholder('Search records, or type a command').fill('opportun');
-    await page.getByRole('button', { name: 'Opportunities' }).first().waitFor();
+    await page.getByRole('option', { name: 'Opportunities' }).first().waitFor();
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: 'Opportunities' }).waitFor();
     await page.keyboard.press('Control+k');

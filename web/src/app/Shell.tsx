@@ -25,7 +25,7 @@ const late = (load: () => Promise<{ default: ComponentType }>) =>
   });
 
 const OfflineBar = late(async () => ({ default: (await import('../offline/OfflineBar.tsx')).OfflineBar }));
-const CommandMenu = late(() => import('./CommandMenu.tsx'));
+const CommandMenu = late(() => import('../find/CommandMenu.tsx'));
 const NotificationPanel = lazy(() => import('../notifications/NotificationPanel.tsx'));
 const SeeAsDialog = late(() => import('../seeing/SeeAsDialog.tsx'));
 const NavigationDrawer = lazy(async () => {

@@ -1,10 +1,7 @@
-import { createSpotlight } from '@mantine/spotlight';
 import { create } from 'zustand';
 
-const [commandStore, command] = createSpotlight();
-
-export { commandStore };
-export const openCommand = (): void => command.open();
+export const useCommand = create<{ opened: boolean }>(() => ({ opened: false }));
+export const openCommand = (): void => useCommand.setState({ opened: true });
 
 interface HelpState {
   opened: boolean;

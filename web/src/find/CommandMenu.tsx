@@ -1,303 +1,320 @@
-import { useMantineColorScheme } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
-import { Spotlight } from '@mantine/spotlight';
-import '@mantine/spotlight/styles.css';
-import {
-  IconAdjustments,
-  IconChecklist,
-  IconWorld,
-  IconDatabaseCog,
-  IconEye,
-  IconGitMerge,
-  IconFileImport,
-  IconKeyboard,
-  IconLogout,
-  IconPlus,
-  IconSearch,
-  IconShieldLock,
-  IconSunMoon,
-  IconWebhook,
-} from '@tabler/icons-react';
+import { Modal, useMantineColorScheme } from '@mantine/core';
+import { IconHistory, IconSearch, IconX } from '@tabler/icons-react';
 import { useRouter } from '@tanstack/react-router';
-import { gql } from 'urql';
-import { useEffect, useRef, useState, type ReactNode } from 'react';
-import { request } from '../api/client.ts';
+import { useEffect, useEffectEvent, useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { useCommand } from '../app/commandStore.ts';
+import { usePhone } from '../app/phone.ts';
 import { Avatar } from '../fields/Avatar.tsx';
-import { ObjectIcon } from '../fields/ObjectIcon.tsx';
-import { navigationObjects } from '../model/lookup.ts';
-import { rightsOf } from '../model/permissions.ts';
-import { may, useModel } from '../model/store.ts';
-import { chooseView } from '../seeing/seeing.ts';
-import { keepColorScheme, useProfile } from '../session/profile.ts';
-import { leave } from '../offline/leave.ts';
-import { askToCreate, commandStore, useHelp } from './commandStore.ts';
-import { goLetters } from '../shortcuts/goLetters.ts';
+import { objectById } from '../model/lookup.ts';
+import { useModel } from '../model/store.ts';
+import type { ModelObject } from '../model/types.ts';
+import { keepColorScheme } from '../session/profile.ts';
+import { Keys } from '../shortcuts/Keys.tsx';
+import classes from './CommandMenu.module.css';
+import { actions, places, type Entry } from './commands.tsx';
+import { fit } from './matching.ts';
+import { pageActions, type PageAction } from './pageActions.ts';
+import { correctRecents, rememberSearch, useRecents } from './recents.ts';
+import { useRecordSearch, useTold } from './useRecordSearch.ts';
 import { t } from '../language/t.ts';
-import { inSentence } from '../language/inSentence.ts';
+import { Trans } from '../language/Trans.tsx';
 
-interface Hit {
-  objectName: string;
-  recordId: string;
-  label: string | null;
-}
-
-const SEARCH = gql<{ searchRecords: { nodes: Hit[] } }, { query: string }>(
-  'query Search($query: String!) { searchRecords(query: $query, maxResults: 12) { nodes { objectName recordId label } } }',
-);
-
-interface Entry {
-  id: string;
+interface Group {
   label: string;
-  note?: string;
-  icon: ReactNode;
-  run: () => void;
+  entries: Entry[];
 }
 
-const matches = (entry: Entry, query: string): boolean => {
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-  return words.every((word) => entry.label.toLowerCase().includes(word));
-};
+const RECENT_SHOWN = 6;
+const SEARCHES_SHOWN = 3;
+/** Of the recent ones that fit, so many stand before what the search finds. */
+const RECENT_FITTING = 3;
+const CLEAR = 3;
 
-function useRecordSearch(query: string): { hits: Hit[]; busy: boolean } {
-  const [wanted] = useDebouncedValue(query.trim(), 140);
-  const [found, setFound] = useState<{ query: string; hits: Hit[] }>({ query: '', hits: [] });
-  useEffect(() => {
-    let current = true;
-    if (wanted === '') return;
-    request(SEARCH, { query: wanted })
-      .then(({ searchRecords }) => current && setFound({ query: wanted, hits: searchRecords.nodes }))
-      .catch(() => current && setFound({ query: wanted, hits: [] }));
-    return () => {
-      current = false;
-    };
-  }, [wanted]);
-  const asked = query.trim();
-  return { hits: asked === '' ? [] : found.hits, busy: asked !== '' && found.query !== asked };
-}
+const ranked = (entries: Entry[], query: string) =>
+  entries
+    .map((entry) => ({ entry, by: fit(query, entry.label) }))
+    .filter(({ by }) => by > 0)
+    .sort((one, other) => other.by - one.by);
 
-/** Spotlight keeps its selection on the elements, and makes it when the query changes: results that come later need it made again. */
-function selectFirst(): HTMLElement | undefined {
-  const { listId } = commandStore.getState();
-  const actions = [...(document.getElementById(listId)?.querySelectorAll<HTMLElement>('[data-action]') ?? [])];
-  const selected = Math.max(
-    0,
-    actions.findIndex((action) => action.hasAttribute('data-selected')),
-  );
-  actions[selected]?.setAttribute('data-selected', 'true');
-  commandStore.updateState((state) => ({ ...state, selected }));
-  return actions[selected];
-}
-
+/** Search, and everything that can be done, by the keyboard. */
 export default function CommandMenu() {
-  const model = useModel();
-  const router = useRouter();
-  const [query, setQuery] = useState('');
-  const { hits, busy } = useRecordSearch(query);
-  const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const objects = navigationObjects(model);
-  const letters = new Map([...goLetters(model)].map(([letter, object]) => [object.id, letter.toUpperCase()]));
-
-  const go: Entry[] = [
-    ...objects.map((object) => ({
-      id: `go-${object.id}`,
-      label: object.labelPlural,
-      note: letters.has(object.id) ? `G ${letters.get(object.id)}` : undefined,
-      icon: <ObjectIcon name={object.icon} color={object.color} />,
-      run: () => void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } }),
-    })),
-    {
-      id: 'go-duplicates',
-      label: t('Duplicates'),
-      icon: <IconGitMerge size={16} />,
-      run: () => void router.navigate({ to: '/duplicates' }),
-    },
-    ...(may('DATA_MODEL')
-      ? [
-          {
-            id: 'go-model',
-            label: t('Settings: data model'),
-            note: 'G S',
-            icon: <IconDatabaseCog size={16} />,
-            run: () => void router.navigate({ to: '/settings/model' }),
-          },
-        ]
-      : []),
-    ...(may('WORKSPACE')
-      ? [
-          {
-            id: 'go-general',
-            label: t('Settings: general'),
-            icon: <IconAdjustments size={16} />,
-            run: () => void router.navigate({ to: '/settings/general' }),
-          },
-          {
-            id: 'go-address',
-            label: t('Settings: address'),
-            icon: <IconWorld size={16} />,
-            run: () => void router.navigate({ to: '/settings/address' }),
-          },
-        ]
-      : []),
-    ...(may('WORKSPACE') || useProfile.getState().profile?.administersInstance
-      ? [
-          {
-            id: 'go-jobs',
-            label: t('Settings: jobs'),
-            icon: <IconChecklist size={16} />,
-            run: () => void router.navigate({ to: '/settings/jobs' }),
-          },
-        ]
-      : []),
-    ...(may('API_KEYS_AND_WEBHOOKS')
-      ? [
-          {
-            id: 'go-webhooks',
-            label: t('Settings: webhooks'),
-            icon: <IconWebhook size={16} />,
-            run: () => void router.navigate({ to: '/settings/webhooks' }),
-          },
-        ]
-      : []),
-    ...(may('ROLES')
-      ? [
-          {
-            id: 'go-roles',
-            label: t('Settings: roles'),
-            icon: <IconShieldLock size={16} />,
-            run: () => void router.navigate({ to: '/settings/roles' }),
-          },
-        ]
-      : []),
-  ];
-  const actions: Entry[] = [
-    ...objects
-      .filter((object) => rightsOf(object).canCreate)
-      .map((object) => ({
-        id: `new-${object.id}`,
-        label: t('Create {labelSingular}', { labelSingular: inSentence(object.labelSingular) }),
-        icon: <IconPlus size={16} />,
-        run: () => {
-          askToCreate(object.id);
-          void router.navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural } });
-        },
-      })),
-    ...(may('IMPORT_CSV')
-      ? objects
-          .filter((object) => rightsOf(object).canCreate || rightsOf(object).canUpdate)
-          .map((object) => ({
-            id: `import-${object.id}`,
-            label: t('Import {labelPlural}', { labelPlural: inSentence(object.labelPlural) }),
-            icon: <IconFileImport size={16} />,
-            run: () =>
-              void router.navigate({ to: '/objects/$namePlural/import', params: { namePlural: object.namePlural } }),
-          }))
-      : []),
-    {
-      id: 'theme',
-      label: colorScheme === 'dark' ? t('Use the light theme') : t('Use the dark theme'),
-      icon: <IconSunMoon size={16} />,
-      run: () => {
-        const other = colorScheme === 'dark' ? 'light' : 'dark';
-        setColorScheme(other);
-        void keepColorScheme(other);
-      },
-    },
-    ...(may('ROLES')
-      ? [{ id: 'see', label: t('See as a role or a member'), icon: <IconEye size={16} />, run: chooseView }]
-      : []),
-    {
-      id: 'keys',
-      label: t('Keyboard shortcuts'),
-      note: '?',
-      icon: <IconKeyboard size={16} />,
-      run: () => useHelp.setState({ opened: true }),
-    },
-    { id: 'out', label: t('Sign out'), icon: <IconLogout size={16} />, run: () => void leave() },
-  ];
-  const records: Entry[] = hits.flatMap((hit) => {
-    const object = model.objects.find((candidate) => candidate.nameSingular === hit.objectName);
-    if (!object?.isActive) return [];
-    const label = hit.label || t('Untitled');
-    return [
-      {
-        id: `record-${hit.recordId}`,
-        label,
-        note: object.labelSingular,
-        icon: <Avatar label={label} seed={hit.recordId} size={18} />,
-        run: () =>
-          void router.navigate({
-            to: '/objects/$namePlural/$id',
-            params: { namePlural: object.namePlural, id: hit.recordId },
-          }),
-      },
-    ];
-  });
-
-  const enterWaits = useRef(false);
-  useEffect(() => {
-    if (busy) return;
-    const first = query.trim() === '' ? undefined : selectFirst();
-    if (enterWaits.current) first?.click();
-    enterWaits.current = false;
-  }, [hits, busy, query]);
-
-  const groups = [
-    { label: t('Go to'), entries: go.filter((entry) => matches(entry, query)) },
-    { label: t('Records'), entries: records },
-    { label: t('Actions'), entries: actions.filter((entry) => matches(entry, query)) },
-  ].filter((group) => group.entries.length > 0);
-
+  const opened = useCommand((state) => state.opened);
+  const phone = usePhone();
+  const close = () => useCommand.setState({ opened: false });
   return (
-    <Spotlight.Root
-      store={commandStore}
-      query={query}
-      onQueryChange={(text) => {
-        enterWaits.current = false;
-        setQuery(text);
-      }}
-      shortcut={null}
-      scrollable
-      maxHeight={420}
-      size={580}
-      overlayProps={{ blur: 0, backgroundOpacity: 0.3 }}
+    <Modal
+      opened={opened}
+      onClose={close}
+      withCloseButton={false}
+      fullScreen={phone}
+      size={640}
+      padding={0}
+      yOffset="12vh"
+      overlayProps={{ backgroundOpacity: 0.3 }}
       transitionProps={{ duration: 0 }}
       attributes={{ content: { 'aria-label': t('Search and commands') } }}
+      classNames={{ body: classes.body, content: classes.content }}
     >
-      <Spotlight.Search
-        placeholder={t('Search records, or type a command')}
-        leftSection={<IconSearch size={18} stroke={1.75} />}
-        aria-label={t('Search records, or type a command')}
-        onKeyDownCapture={(event) => {
-          // Who types a name and Enter at once means the record that is still being looked for, not one found before.
-          if (event.key !== 'Enter' || !busy || groups[0]?.label === 'Go to') return;
-          if (commandStore.getState().selected > 0) return;
-          event.preventDefault();
-          event.stopPropagation();
-          enterWaits.current = true;
-        }}
-      />
-      <Spotlight.ActionsList>
-        {groups.map((group) => (
-          <Spotlight.ActionsGroup key={group.label} label={group.label}>
-            {group.entries.map((entry) => (
-              <Spotlight.Action
-                key={entry.id}
-                label={entry.label}
-                leftSection={entry.icon}
-                rightSection={
-                  entry.note ? (
-                    <span style={{ fontSize: 12, color: 'var(--mantine-color-dimmed)' }}>{entry.note}</span>
-                  ) : undefined
-                }
-                onClick={entry.run}
-              />
-            ))}
-          </Spotlight.ActionsGroup>
-        ))}
-        {groups.length === 0 ? (
-          <Spotlight.Empty>{busy ? t('Searching…') : t('Nothing matches “{query}”.', { query })}</Spotlight.Empty>
+      <Menu onClose={close} />
+    </Modal>
+  );
+}
+
+function Menu({ onClose }: { onClose: () => void }) {
+  const model = useModel();
+  const router = useRouter();
+  const phone = usePhone();
+  const listId = useId();
+  const [query, setQuery] = useState('');
+  const [at, setAt] = useState(0);
+  // Who types a name and Enter at once means the record that is still being looked for, not one found before.
+  const [enterWaits, setEnterWaits] = useState(false);
+  const [ofPage] = useState<PageAction[]>(pageActions);
+  const recents = useRecents();
+  const { hits, busy, failed } = useRecordSearch(query);
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const asked = query.trim();
+
+  const found = useMemo(() => {
+    const recent = recents.records.flatMap((record) => {
+      const object = objectById(model, record.objectId);
+      return object?.isActive ? [{ object, id: record.id, label: record.label }] : [];
+    });
+    if (asked === '') return recent.slice(0, RECENT_SHOWN);
+    const fitting = recent.filter(({ label }) => fit(asked, label) >= CLEAR).slice(0, RECENT_FITTING);
+    const others = hits.flatMap((hit) => {
+      const object = model.objects.find((each) => each.nameSingular === hit.objectName);
+      return object?.isActive && fitting.every(({ id }) => id !== hit.recordId)
+        ? [{ object, id: hit.recordId, label: hit.label ?? '' }]
+        : [];
+    });
+    return [...fitting, ...others];
+  }, [model, recents.records, hits, asked]);
+  const told = useTold(model, found, correctRecents);
+
+  const openRecord = (object: ModelObject, id: string) =>
+    void router.navigate({ to: '/objects/$namePlural/$id', params: { namePlural: object.namePlural, id } });
+  const records: Entry[] = found.map(({ object, id, label }) => {
+    const name = told.get(id)?.label || label || t('Untitled');
+    const context = told.get(id)?.context;
+    return {
+      id: `record-${id}`,
+      label: name,
+      ...(context ? { context } : {}),
+      note: object.labelSingular,
+      icon: <Avatar label={name} seed={id} size={24} round={object.nameSingular === 'person'} />,
+      run: () => openRecord(object, id),
+    };
+  });
+
+  const isDark = colorScheme === 'dark';
+  const changeTheme = () => {
+    const other = isDark ? 'light' : 'dark';
+    setColorScheme(other);
+    void keepColorScheme(other);
+  };
+  const here: Entry[] = ofPage;
+  const there = places(model, router);
+  const anywhere = actions(model, router, { isDark, change: changeTheme });
+
+  const grouped = (): Group[] => {
+    if (asked === '')
+      return [
+        { label: t('Recent'), entries: records },
+        {
+          label: t('Recent searches'),
+          entries: recents.searches.slice(0, SEARCHES_SHOWN).map((text) => ({
+            id: `search-${text}`,
+            label: text,
+            icon: <IconHistory size={16} />,
+            run: () => setQuery(text),
+          })),
+        },
+        { label: t('On this page'), entries: here },
+        { label: t('Go to'), entries: there },
+        { label: t('Actions'), entries: anywhere },
+      ];
+    const going = ranked(there, asked);
+    const doing = ranked([...here, ...anywhere], asked);
+    const split = (all: typeof going, isClear: boolean) =>
+      all.filter(({ by }) => by >= CLEAR === isClear).map(({ entry }) => entry);
+    return [
+      { label: t('Go to'), entries: split(going, true) },
+      { label: t('Records'), entries: records },
+      { label: t('Actions'), entries: split(doing, true) },
+      { label: t('More'), entries: [...split(going, false), ...split(doing, false)] },
+    ];
+  };
+  const groups = grouped().filter(({ entries }) => entries.length > 0);
+  const entries = groups.flatMap((group) => group.entries);
+  const selected = Math.min(at, entries.length - 1);
+  const optionId = (entry: Entry | undefined) => (entry ? `${listId}-${entry.id}` : undefined);
+
+  const type = (text: string) => {
+    setQuery(text);
+    setAt(0);
+    setEnterWaits(false);
+  };
+  const choose = (entry: Entry) => {
+    if (entry.id.startsWith('search-')) {
+      entry.run();
+      setAt(0);
+      return;
+    }
+    if (entry.id.startsWith('record-')) rememberSearch(asked);
+    onClose();
+    entry.run();
+  };
+
+  const chooseFirst = useEffectEvent(() => {
+    setEnterWaits(false);
+    const [first] = entries;
+    if (first) choose(first);
+  });
+  useEffect(() => {
+    if (enterWaits && !busy) chooseFirst();
+  }, [enterWaits, busy]);
+
+  const list = useRef<HTMLDivElement>(null);
+  const move = (to: number) => {
+    const next = (to + entries.length) % Math.max(1, entries.length);
+    setAt(next);
+    // The one that is chosen is always seen, with the title of its group if it is the first.
+    list.current?.querySelectorAll('[role="option"]')[next]?.scrollIntoView({ block: 'nearest' });
+    if (next === 0) list.current?.scrollTo({ top: 0 });
+  };
+  /** The first of the group after, or of this one or the one before. */
+  const moveByGroup = (by: 1 | -1) => {
+    const starts = groups.map((_, index) => groups.slice(0, index).flatMap((group) => group.entries).length);
+    const to = by > 0 ? starts.find((start) => start > selected) : starts.findLast((start) => start < selected);
+    move(to ?? (by > 0 ? 0 : (starts.at(-1) ?? 0)));
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.nativeEvent.isComposing) return;
+    const command = event.ctrlKey || event.metaKey;
+    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+      const by = event.key === 'ArrowDown' ? 1 : -1;
+      if (command) moveByGroup(by);
+      else move(selected + by);
+    } else if (event.key === 'PageDown' || event.key === 'PageUp')
+      move(Math.max(0, Math.min(entries.length - 1, selected + (event.key === 'PageDown' ? 8 : -8))));
+    else if (event.key === 'Enter') {
+      const entry = entries[selected];
+      if (busy && at === 0 && groups[0]?.label !== t('Go to')) setEnterWaits(true);
+      else if (entry) choose(entry);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  return (
+    <>
+      <div className={classes.search}>
+        <IconSearch size={18} stroke={1.75} aria-hidden />
+        <input
+          data-autofocus
+          type="text"
+          role="combobox"
+          aria-expanded
+          aria-controls={listId}
+          aria-activedescendant={optionId(entries[selected])}
+          aria-autocomplete="list"
+          aria-label={t('Search records, or type a command')}
+          placeholder={t('Search records, or type a command')}
+          autoComplete="off"
+          autoCorrect="off"
+          spellCheck={false}
+          enterKeyHint="go"
+          value={query}
+          onChange={(event) => type(event.currentTarget.value)}
+          onKeyDown={onKeyDown}
+        />
+        {phone || query !== '' ? (
+          <button
+            type="button"
+            className={classes.clear}
+            aria-label={query === '' ? t('Close the search') : t('Empty the search')}
+            onClick={() => (query === '' ? onClose() : type(''))}
+          >
+            <IconX size={16} />
+          </button>
         ) : null}
-      </Spotlight.ActionsList>
-    </Spotlight.Root>
+      </div>
+      <div
+        ref={list}
+        id={listId}
+        role="listbox"
+        aria-label={t('Results')}
+        className={classes.list}
+        aria-busy={busy}
+        tabIndex={-1}
+      >
+        {groups.map((group) => (
+          <div key={group.label} role="group" aria-label={group.label}>
+            <div className={classes.title} aria-hidden>
+              {group.label}
+            </div>
+            {group.entries.map((entry) => (
+              <div
+                key={entry.id}
+                id={optionId(entry)}
+                role="option"
+                aria-selected={entry === entries[selected]}
+                className={classes.entry}
+                onClick={() => choose(entry)}
+                onPointerMove={() => entry !== entries[selected] && setAt(entries.indexOf(entry))}
+              >
+                <span className={classes.icon} aria-hidden>
+                  {entry.icon}
+                </span>
+                <span className={classes.text}>
+                  <span className={classes.label}>{entry.label}</span>
+                  {entry.context ? <span className={classes.context}>{entry.context}</span> : null}
+                </span>
+                {entry.note ? <span className={classes.note}>{entry.note}</span> : null}
+                {entry.keys ? <Keys keys={entry.keys} /> : null}
+              </div>
+            ))}
+          </div>
+        ))}
+      </div>
+      {entries.length === 0 ? (
+        <div className={classes.empty}>
+          {busy ? (
+            'Searching…'
+          ) : failed ? (
+            t('The search could not be asked. The commands are there all the same.')
+          ) : (
+            <>
+              <b>{t('Nothing matches “{asked}”.', { asked })}</b>
+              <span>
+                {t(
+                  'Names, e-mail addresses, phone numbers and all texts that are searched are found by the beginnings of their words. Try fewer or shorter words.',
+                )}
+              </span>
+            </>
+          )}
+        </div>
+      ) : null}
+      <div className="visually-hidden" role="status">
+        {asked === '' || busy ? '' : t('{count} found.', { count: entries.length })}
+      </div>
+      {phone ? null : (
+        <footer className={classes.foot} aria-hidden>
+          <span>
+            <Trans text={'{value}{value2} move'} values={{ value: <kbd>↑</kbd>, value2: <kbd>↓</kbd> }} />
+          </span>
+          <span>
+            <Trans text={'{value} open'} values={{ value: <kbd>Enter</kbd> }} />
+          </span>
+          <span>
+            <Keys keys="Mod+↓" /> {t('next group')}
+          </span>
+          <span>
+            <Trans text={'{value} close'} values={{ value: <kbd>Esc</kbd> }} />
+          </span>
+        </footer>
+      )}
+    </>
   );
 }

@@ -173,6 +173,7 @@ export function FieldRow(props: FieldRowProps) {
                   ref={button}
                   type="button"
                   className={classes.editButton}
+                  data-edit
                   aria-label={t('Edit {label}: {field}', {
                     label: field.label,
                     field: formatValue(field, value) || t('empty'),

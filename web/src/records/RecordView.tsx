@@ -22,7 +22,7 @@ import { useLayout } from '../layout/layouts.ts';
 import { OpenRecordProvider } from '../layout/openRecord.ts';
 import { fieldsToRead, RecordBody, useFieldsShown } from '../layout/RecordBody.tsx';
 import { RecordSkeleton } from '../layout/RecordSkeleton.tsx';
-import { visibleFields } from '../model/lookup.ts';
+import { labelField, visibleFields } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { useMay } from '../model/store.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
@@ -33,7 +33,10 @@ import { announceFailure, offerUndo } from './announce.tsx';
 import { deleteRecords } from './changes.ts';
 import { FavouriteItems } from '../views/FavouriteItems.tsx';
 import classes from './RecordView.module.css';
+import { usePageActions } from '../find/pageActions.ts';
+import { rememberRecord } from '../find/recents.ts';
 import { useShortcut } from '../shortcuts/useShortcut.ts';
+import { editField } from './editField.ts';
 import { listSearch, rememberedSearch } from './recordSequence.ts';
 import { useNeighbours } from './useNeighbours.ts';
 import { demandsOf, readAhead, useRecord } from './useRecord.ts';
@@ -105,6 +108,10 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   };
   useShortcut('record.next', next === undefined ? null : () => open(next));
   useShortcut('record.previous', previous === undefined ? null : () => open(previous));
+  useShortcut('record.edit', row && rights.canUpdate ? () => editField(labelField(object)?.name) : null);
+  useEffect(() => {
+    if (row) rememberRecord({ objectId: object.id, id, label });
+  }, [row, object.id, id, label]);
 
   const remove = async () => {
     let step: Step;
@@ -117,6 +124,39 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
     void navigate({ to: '/objects/$namePlural', params: { namePlural: object.namePlural }, search: list });
     offerUndo(object, 1, step, () => open(id));
   };
+
+  usePageActions(
+    row
+      ? [
+          ...(rights.canUpdate
+            ? [
+                {
+                  id: 'record-share',
+                  label: t('Share this record'),
+                  icon: <IconShare2 size={16} />,
+                  run: () => setDialog('share'),
+                },
+              ]
+            : []),
+          ...(rights.canDelete
+            ? [
+                {
+                  id: 'record-delete',
+                  label: t('Delete this record'),
+                  icon: <IconTrash size={16} />,
+                  run: () => void remove(),
+                },
+              ]
+            : []),
+          {
+            id: 'record-access',
+            label: t('Who sees this record, and why'),
+            icon: <IconShieldQuestion size={16} />,
+            run: () => setDialog('access'),
+          },
+        ]
+      : [],
+  );
 
   const backToList = (
     <Button

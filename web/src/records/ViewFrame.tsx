@@ -1,5 +1,5 @@
 import { ActionIcon, Button } from '@mantine/core';
-import { IconFilter, IconHistory, IconPlus } from '@tabler/icons-react';
+import { IconDeviceFloppy, IconDownload, IconFilter, IconHistory, IconPlus, IconSearch } from '@tabler/icons-react';
 import { useRouter } from '@tanstack/react-router';
 import { lazy, Suspense, useState, type ReactNode } from 'react';
 import { LateMenu } from '../app/LateMenu.tsx';
@@ -7,9 +7,13 @@ import { usePhone } from '../app/phone.ts';
 import { settled } from '../app/settled.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { toGraphQLFilter } from '../model/filterTree.ts';
+import { useMay } from '../model/store.ts';
 import { orderBy } from '../model/sorting.ts';
 import type { ColumnValue, Model, ModelObject } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
+import { usePageActions } from '../find/pageActions.ts';
+import { isSearch, withSearch } from '../find/viewFilters.ts';
+import { ViewSearch } from '../find/ViewSearch.tsx';
 import { useShortcut } from '../shortcuts/useShortcut.ts';
 import { isChanged, type ViewControls } from '../views/controls.ts';
 import { encodeColumns, type Shown } from '../views/shown.ts';
@@ -85,11 +89,43 @@ function FullFrame({ model, object, shown, show, views, onPast, note, onCreate, 
   const phone = usePhone();
   const router = useRouter();
   const [dialog, setDialog] = useState<'new' | 'rename' | 'share' | 'defaults' | 'export' | null>(null);
+  const mayExport = useMay('EXPORT_CSV');
   const me = useSession((state) => state.identity?.member?.id ?? null);
   const [addingFilter, setAddingFilter] = useState(false);
   // From the first filter on, also while there is none: the line knows which one is new.
   const [filtering, setFiltering] = useState(false);
   useShortcut('view.filter', () => setAddingFilter(true));
+  const sought = filters.find(isSearch);
+  const [searching, setSearching] = useState(false);
+  useShortcut('search', () => setSearching(true));
+  usePageActions([
+    {
+      id: 'view-search',
+      label: t('Search in this view'),
+      icon: <IconSearch size={16} />,
+      run: () => setSearching(true),
+    },
+    { id: 'view-filter', label: t('Add a filter'), icon: <IconFilter size={16} />, run: () => setAddingFilter(true) },
+    {
+      id: 'view-save',
+      label: t('Save as a new view'),
+      icon: <IconDeviceFloppy size={16} />,
+      run: () => setDialog('new'),
+    },
+    ...(mayExport
+      ? [
+          {
+            id: 'view-export',
+            label: t('Export this view'),
+            icon: <IconDownload size={16} />,
+            run: () => setDialog('export'),
+          },
+        ]
+      : []),
+    ...(object.isAudited
+      ? [{ id: 'view-past', label: t('Show this view as it was'), icon: <IconHistory size={16} />, run: onPast }]
+      : []),
+  ]);
 
   /** All of what is shown, for whoever opens it: also the columns that this browser alone remembers. */
   const link = () => {
@@ -205,6 +241,15 @@ function FullFrame({ model, object, shown, show, views, onPast, note, onCreate, 
         note={note}
         actions={
           <>
+            {searching || sought ? (
+              <ViewSearch
+                label={t('Search in these {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
+                text={sought?.value ?? ''}
+                isAsked={searching}
+                onFocused={() => setSearching(false)}
+                onChange={(text) => show({ filters: withSearch(filters, text) })}
+              />
+            ) : null}
             {phone ? null : tools}
             {onCreate ? (
               <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={onCreate} ml={4}>
@@ -226,10 +271,10 @@ function FullFrame({ model, object, shown, show, views, onPast, note, onCreate, 
           <FilterBar
             model={model}
             object={object}
-            filters={filters}
+            filters={filters.filter((node) => node !== sought)}
             adding={addingFilter}
             onAdding={setAddingFilter}
-            onChange={(next) => show({ filters: next })}
+            onChange={(next) => show({ filters: sought ? [sought, ...next] : next })}
             start={start}
             end={end}
           />

@@ -22,6 +22,7 @@ export const SHORTCUTS = {
   'view.filter': 'f',
   'record.next': 'j',
   'record.previous': 'k',
+  'record.edit': 'e',
 } as const;
 
 export type ShortcutId = keyof typeof SHORTCUTS;

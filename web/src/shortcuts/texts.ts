@@ -38,6 +38,7 @@ const OF_SHORTCUTS: { [id in ShortcutId]: { place: Place; text: string } } = {
   'view.filter': { place: 'view', text: t('Add a filter') },
   'record.next': { place: 'record', text: t('Next record of the list') },
   'record.previous': { place: 'record', text: t('Previous record of the list') },
+  'record.edit': { place: 'record', text: t('Edit the field that has the focus, or the name') },
 };
 
 /** Keys that mean something only to what has the focus: the part itself listens for them. */

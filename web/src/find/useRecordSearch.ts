@@ -1,0 +1,116 @@
+import { useDebouncedValue } from '@mantine/hooks';
+import { gql } from 'urql';
+import { useEffect, useState } from 'react';
+import { request } from '../api/client.ts';
+import { listDocument } from '../model/documents.ts';
+import { visibleFields } from '../model/lookup.ts';
+import { formatValue } from '../model/text.ts';
+import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
+import { isEmpty, readValue, recordLabel } from '../model/values.ts';
+
+export interface Hit {
+  objectName: string;
+  recordId: string;
+  label: string | null;
+}
+
+const SEARCH = gql<{ searchRecords: { nodes: Hit[] } }, { query: string }>(
+  'query Search($query: String!) { searchRecords(query: $query, maxResults: 15) { nodes { objectName recordId label } } }',
+);
+
+const PAUSE_MS = 90;
+
+/** The records that a query finds, those of the query before until they are there. */
+export function useRecordSearch(query: string): { hits: Hit[]; busy: boolean; failed: boolean } {
+  const [wanted] = useDebouncedValue(query.trim(), PAUSE_MS);
+  const [found, setFound] = useState<{ query: string; hits: Hit[]; failed: boolean }>({
+    query: '',
+    hits: [],
+    failed: false,
+  });
+  useEffect(() => {
+    let current = true;
+    if (wanted === '') return;
+    request(SEARCH, { query: wanted })
+      .then(({ searchRecords }) => current && setFound({ query: wanted, hits: searchRecords.nodes, failed: false }))
+      .catch(() => current && setFound({ query: wanted, hits: [], failed: true }));
+    return () => {
+      current = false;
+    };
+  }, [wanted]);
+  const asked = query.trim();
+  return {
+    hits: asked === '' ? [] : found.hits,
+    busy: asked !== '' && found.query !== asked,
+    failed: asked !== '' && found.query === asked && found.failed,
+  };
+}
+
+const SAID_IN_A_LINE = [
+  'TEXT',
+  'SELECT',
+  'RELATION',
+  'MEMBER',
+  'EMAILS',
+  'PHONES',
+  'LINKS',
+  'CURRENCY',
+  'DATE',
+  'NUMBER',
+  'ADDRESS',
+];
+const PARTS = 2;
+
+/** The fields that tell a record from others of its name: the first few that say something short. */
+const tellingFields = (object: ModelObject): ModelField[] =>
+  visibleFields(object)
+    .filter((field) => !field.isSystem && field.id !== object.labelFieldId && SAID_IN_A_LINE.includes(field.type))
+    .slice(0, 6);
+
+function tell(model: Model, fields: ModelField[], row: RecordRow): string {
+  const said = fields.flatMap((field) => {
+    const value = readValue(model, field, row);
+    const text = isEmpty(field, value) ? '' : formatValue(field, value);
+    return text === '' ? [] : [text];
+  });
+  return said.slice(0, PARTS).join(' · ');
+}
+
+export interface Told {
+  label: string;
+  context: string;
+}
+
+/** What each record is called now, and a line about it; absent until it is read, and for what is not there. */
+export function useTold(
+  model: Model,
+  records: { object: ModelObject; id: string }[],
+  onRead: (labels: Map<string, string>, asked: string[]) => void,
+): Map<string, Told> {
+  const [told, setTold] = useState<Map<string, Told>>(() => new Map());
+  const key = records.map(({ object, id }) => `${object.id} ${id}`).join();
+  useEffect(() => {
+    let current = true;
+    for (const [object, ids] of Map.groupBy(records, (record) => record.object)) {
+      const asked = ids.map(({ id }) => id);
+      const fields = tellingFields(object);
+      request(listDocument(model, object, fields), { first: asked.length, filter: { id: { in: asked } } })
+        .then(({ list }) => {
+          if (!current) return;
+          const read = list.nodes.map((row): [string, Told] => [
+            row.id,
+            { label: recordLabel(model, object, row), context: tell(model, fields, row) },
+          ]);
+          setTold((known) => new Map([...known, ...read]));
+          onRead(new Map(read.map(([id, { label }]) => [id, label])), asked);
+        })
+        // Without it the names alone are shown.
+        .catch(() => undefined);
+    }
+    return () => {
+      current = false;
+    };
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the records are known by their ids
+  }, [key]);
+  return told;
+}

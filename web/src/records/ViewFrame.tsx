@@ -243,7 +243,7 @@ function FullFrame({ model, object, shown, show, views, onPast, note, onCreate, 
           <>
             {searching || sought ? (
               <ViewSearch
-                label={t('Search in these {labelPlural}', { labelPlural: object.labelPlural.toLowerCase() })}
+                label={t('Search in these {labelPlural}', { labelPlural: inSentence(object.labelPlural) })}
                 text={sought?.value ?? ''}
                 isAsked={searching}
                 onFocused={() => setSearching(false)}

@@ -39,15 +39,17 @@ interface Person {
 
 const DAY = 86_400_000;
 
-/** Everything in the demo workspace. Depends on the day (for due dates and the like) and nothing else. */
-export function generateDemo(memberIds: readonly string[], today: Date): DemoData {
-  const random = new Random(20_260_101);
-  const companies = makeCompanies(random, memberIds);
-  const people = makePeople(random, companies);
+type Counts = typeof COUNTS;
+
+/** Everything in the demo workspace, or as much as is asked for. Depends on the day (for due dates and the like) and nothing else. */
+export function generateDemo(memberIds: readonly string[], today: Date, counts = COUNTS, seed = 20_260_101): DemoData {
+  const random = new Random(seed);
+  const companies = makeCompanies(random, memberIds, counts);
+  const people = makePeople(random, companies, counts);
   const at = (days: number, hour = random.integer(8, 17)) =>
     new Date(Math.floor(today.getTime() / DAY) * DAY + days * DAY + hour * 3_600_000).toISOString();
-  const opportunities = makeOpportunities(random, people, memberIds, at);
-  const subjects = { random, people, opportunities, memberIds };
+  const opportunities = makeOpportunities({ random, people, memberIds, counts }, at);
+  const subjects = { random, people, opportunities, memberIds, counts };
   const { records: tasks, targets: taskTargets } = makeTasks(subjects, at);
   const { records: notes, targets: noteTargets } = makeNotes(subjects);
   return {
@@ -61,10 +63,10 @@ export function generateDemo(memberIds: readonly string[], today: Date): DemoDat
   };
 }
 
-function makeCompanies(random: Random, memberIds: readonly string[]): Company[] {
+function makeCompanies(random: Random, memberIds: readonly string[], counts: Counts): Company[] {
   const names = random.shuffle(STEMS.flatMap((stem) => TRADES.map((trade) => `${stem} ${trade}`)));
   const regions = REGIONS.flatMap((region) => Array.from({ length: region.weight }, () => region));
-  return names.slice(0, COUNTS.companies).map((plain) => {
+  return names.slice(0, counts.companies).map((plain) => {
     const region = random.pick(regions);
     const [city, state, postcode] = random.pick(region.cities);
     const name = random.chance(0.3) ? `${plain} ${random.pick(region.forms)}` : plain;
@@ -91,9 +93,9 @@ function makeCompanies(random: Random, memberIds: readonly string[]): Company[] 
   });
 }
 
-function makePeople(random: Random, companies: readonly Company[]): Person[] {
+function makePeople(random: Random, companies: readonly Company[], counts: Counts): Person[] {
   const taken = new Set<string>();
-  return Array.from({ length: COUNTS.people }, (_, index) => {
+  return Array.from({ length: counts.people }, (_, index) => {
     // Everyone has a company, every company has someone, and some have many.
     const company =
       companies[index] ?? companies[Math.floor(random.next() ** 1.6 * companies.length)] ?? random.pick(companies);
@@ -158,15 +160,13 @@ const PROBABILITY: { [stage: string]: number } = {
 };
 
 function makeOpportunities(
-  random: Random,
-  people: readonly Person[],
-  memberIds: readonly string[],
+  { random, people, memberIds, counts }: Omit<Subjects, 'opportunities'>,
   at: (days: number) => string,
 ): Deal[] {
   const stages = STAGES.flatMap((stage) => Array.from({ length: stage.weight }, () => stage));
   return random
     .shuffle(people)
-    .slice(0, COUNTS.opportunities)
+    .slice(0, counts.opportunities)
     .map((person) => {
       const { stage, days } = random.pick(stages);
       const owner = random.integer(0, memberIds.length - 1);
@@ -196,6 +196,7 @@ interface Subjects {
   people: readonly Person[];
   opportunities: readonly Deal[];
   memberIds: readonly string[];
+  counts: Counts;
 }
 
 /** Who a task or note is about, and the rows that tie it to them. */
@@ -213,9 +214,9 @@ function chooseSubject({ random, people, opportunities }: Subjects, owner: numbe
 }
 
 function makeTasks(subjects: Subjects, at: (days: number) => string): { records: OwnedRow[]; targets: OwnedRow[] } {
-  const { random, memberIds } = subjects;
+  const { random, memberIds, counts } = subjects;
   const targets: OwnedRow[] = [];
-  const records = Array.from({ length: COUNTS.tasks }, () => {
+  const records = Array.from({ length: counts.tasks }, () => {
     const owner = random.integer(0, memberIds.length - 1);
     const id = random.uuid();
     const subject = chooseSubject(subjects, owner, { task_id: id });
@@ -241,9 +242,9 @@ function makeTasks(subjects: Subjects, at: (days: number) => string): { records:
 }
 
 function makeNotes(subjects: Subjects): { records: OwnedRow[]; targets: OwnedRow[] } {
-  const { random, memberIds } = subjects;
+  const { random, memberIds, counts } = subjects;
   const targets: OwnedRow[] = [];
-  const records = Array.from({ length: COUNTS.notes }, () => {
+  const records = Array.from({ length: counts.notes }, () => {
     const owner = random.integer(0, memberIds.length - 1);
     const id = random.uuid();
     const subject = chooseSubject(subjects, owner, { note_id: id });

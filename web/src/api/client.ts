@@ -17,7 +17,7 @@ export const disownRequest = (id: string): void => void own.delete(id);
 
 const fetchRecords: typeof fetch = async (input, init) => {
   const signal = AbortSignal.any([untilAway(), ...(init?.signal ? [init.signal] : [])]);
-  const waiting = setTimeout(() => void look(), LONG_MS);
+  const waiting = setTimeout(look, LONG_MS);
   const response = await fetchSignedIn(input, { ...init, signal }).finally(() => clearTimeout(waiting));
   hearAt(response.headers.get('date'));
   const id = response.headers.get('x-request-id');
@@ -89,7 +89,7 @@ async function run<Data, Vars extends Variables>(
       : client.query(document, variables, { requestPolicy: 'network-only' })
   ).toPromise();
   const failure = result.error ? toFailure(result.error) : undefined;
-  if (failure?.code === 'UNREACHABLE') void look();
+  if (failure?.code === 'UNREACHABLE') look();
   if (failure?.code === 'NOT_SIGNED_IN') handlers?.signedOut();
   if (failure?.code === 'OTHER_SESSION') reloadPage();
   // The screen that asked is drawn anew from the new model, and asks again from there.

@@ -1,5 +1,5 @@
 import { CombinedError } from 'urql';
-import { isGateway, look } from './connection.ts';
+import { look } from './connection.ts';
 import { reloadPage } from './leaving.ts';
 import { fetchSignedIn } from './refresh.ts';
 import { t } from '../language/t.ts';
@@ -25,6 +25,10 @@ interface ApiError {
   hint?: string;
   field?: string;
 }
+
+/** What stands before a server says so of one that is gone. */
+export const isGateway = (status: number | undefined): boolean =>
+  status !== undefined && status >= 502 && status <= 504;
 
 const UNREACHABLE = t('The server cannot be reached. Your change was not saved.');
 
@@ -58,7 +62,7 @@ export async function fetchJson<Result>(path: string, body?: unknown, send = fet
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch {
-    void look();
+    look();
     throw new Failure('The server cannot be reached. Check your connection and try again.', 'UNREACHABLE');
   }
   const answer = (await response.json().catch(() => null)) as ({ error?: ApiError } & Result) | null;

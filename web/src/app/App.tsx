@@ -3,8 +3,7 @@ import { RouterProvider } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { handleWith } from '../api/client.ts';
 import { toFailure, type Failure } from '../api/failure.ts';
-import { look, onReturn, watchConnection } from '../api/connection.ts';
-import { onModel, onReconnect, openLive, useLive } from '../api/live.ts';
+import { onModel, onReconnect, openLive } from '../api/live.ts';
 import { refreshModel } from '../model/metadata.ts';
 import { useModelStore } from '../model/store.ts';
 import { goTo, wantedPath } from '../session/entrance.ts';
@@ -63,43 +62,17 @@ export function App() {
     };
   }, [audience, logPosition]);
 
-  useEffect(() => {
-    const stops = [
-      watchConnection(),
-      useLive.subscribe(({ status }) => {
-        if (status === 'lost') void look();
-      }),
-    ];
-    return () => stops.forEach((stop) => stop());
-  }, []);
   // What somebody else's view shows is not changed; who acts as a member keeps nothing in that member's name.
   const owner =
     identity?.member && !identity.seeing && !identity.impersonator
       ? `${identity.workspace.id} ${identity.member.id}`
       : null;
   useEffect(() => {
-    if (owner === null || !ready) return;
-    let stop: (() => void) | null = null;
-    let isOver = false;
-    void settled
-      .then(() => import('../offline/start.ts'))
-      .then(({ startQueue }) => {
-        if (!isOver) stop = startQueue(owner);
-      });
-    return () => {
-      isOver = true;
-      stop?.();
-    };
+    if (!ready) return undefined;
+    const end = new AbortController();
+    void settled.then(() => import('../offline/start.tsx')).then(({ start }) => start(owner, end.signal));
+    return () => end.abort();
   }, [owner, ready]);
-
-  // A page that could not begin does so when the server is there.
-  useEffect(() => {
-    if (!failure || ready) return undefined;
-    return onReturn(() => {
-      setFailure(null);
-      setAttempt((number) => number + 1);
-    });
-  }, [failure, ready]);
 
   if (failure && !ready) {
     const retry = () => {

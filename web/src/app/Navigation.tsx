@@ -23,6 +23,11 @@ const FavouritesNav = lazy(async () => {
   return { default: (await import('../views/FavouritesNav.tsx')).FavouritesNav };
 });
 
+const StartCard = lazy(async () => {
+  await settled;
+  return { default: (await import('../start/StartCard.tsx')).StartCard };
+});
+
 export function Navigation() {
   const model = useModel();
   const live = useLive((state) => state.status);
@@ -63,6 +68,9 @@ export function Navigation() {
         </Link>
       ))}
       <div className={classes.foot}>
+        <Suspense fallback={null}>
+          <StartCard />
+        </Suspense>
         {live === 'lost' ? (
           <div className={classes.status} role="status">
             <span className={classes.dot} />

@@ -5,8 +5,7 @@ import { lazy, memo, Suspense, useState, type PointerEvent } from 'react';
 import { Avatar } from '../fields/Avatar.tsx';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
-import { PendingMark } from '../offline/PendingMark.tsx';
-import { usePendingRecord } from '../offline/pending.ts';
+import { pendingMark, usePendingRecord } from '../offline/pending.ts';
 import classes from './board.module.css';
 import { CardLines } from './cardLines.tsx';
 import type { BoardColumn } from './columns.ts';
@@ -83,7 +82,7 @@ export const BoardCard = memo(function BoardCard(props: BoardCardProps) {
         <span className={classes.cardName}>
           <Avatar label={label} seed={row.id} size={18} round={object.nameSingular === 'person'} />
           <span>{label}</span>
-          {isPending ? <PendingMark /> : null}
+          {isPending ? pendingMark() : null}
         </span>
         <CardLines model={model} fields={fields} row={row} />
       </Link>

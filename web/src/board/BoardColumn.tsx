@@ -1,3 +1,4 @@
+import { countText } from '../model/formats.ts';
 import { ActionIcon } from '@mantine/core';
 import { IconDots, IconPlus } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
@@ -116,8 +117,8 @@ export function BoardColumn(props: BoardColumnProps) {
         </h2>
         <span className={classes.count} data-over={isOver || undefined}>
           {limit === undefined
-            ? count.toLocaleString('en')
-            : t('{count} of {limit}', { count: count.toLocaleString('en'), limit })}
+            ? countText(count)
+            : t('{count} of {limit}', { count: countText(count), limit })}
         </span>
         <span className={classes.columnActions}>
           {onCreate ? (

@@ -1,3 +1,4 @@
+import { countText } from '../model/formats.ts';
 import { Button } from '@mantine/core';
 import { IconLayoutKanban } from '@tabler/icons-react';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
@@ -357,7 +358,7 @@ export function BoardPage(props: ViewPageProps) {
   return (
     <ViewFrame
       {...props}
-      note={isReady ? total.toLocaleString('en') : ''}
+      note={isReady ? countText(total) : ''}
       onCreate={rights.canCreate ? () => setCreating({ values: within ?? {}, start: undefined }) : null}
     >
       {!group ? (
@@ -399,7 +400,7 @@ export function BoardPage(props: ViewPageProps) {
                     if (index === at) button?.scrollIntoView({ block: 'nearest', inline: 'center' });
                   }}
                 >
-                  {name} <span className={classes.count}>{(cards[key]?.count ?? 0).toLocaleString('en')}</span>
+                  {name} <span className={classes.count}>{countText(cards[key]?.count ?? 0)}</span>
                 </button>
               ))}
             </nav>

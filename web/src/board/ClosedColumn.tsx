@@ -1,6 +1,7 @@
 import { IconChevronRight } from '@tabler/icons-react';
 import { useEffect, useRef } from 'react';
 import { t } from '../language/t.ts';
+import { countText } from '../model/formats.ts';
 import classes from './board.module.css';
 import type { DropZone } from './cardDrag.ts';
 import type { BoardColumn as Column } from './columns.ts';
@@ -29,7 +30,7 @@ export function ClosedColumn({
       <button type="button" onClick={onOpen} title={t('Open the column')}>
         <IconChevronRight size={15} aria-hidden />
         <span className={classes.closedName}>{label}</span>
-        <span className={classes.count}>{count.toLocaleString('en')}</span>
+        <span className={classes.count}>{countText(count)}</span>
       </button>
     </section>
   );

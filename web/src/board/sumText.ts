@@ -1,4 +1,4 @@
-import { withSigns } from '../model/formats.ts';
+import { decimalText } from '../model/formats.ts';
 import { fieldById } from '../model/lookup.ts';
 import { formatValue } from '../model/text.ts';
 import type { ModelField, ModelObject, RecordRow } from '../model/types.ts';
@@ -7,8 +7,7 @@ import type { ViewOptions } from '../views/savedViews.ts';
 import type { Cards } from './boardStore.ts';
 
 /** An amount of no currency in particular. */
-export const plainAmount = (amount: number): string =>
-  withSigns(new Intl.NumberFormat('en', { maximumFractionDigits: 2 }).format(amount));
+export const plainAmount = (amount: number): string => decimalText(amount, 2);
 
 /** The currency of all amounts that are loaded; null where there are several, of which a sum has none. */
 function currencyOf(field: ModelField, rows: RecordRow[]): string | null {

@@ -8,10 +8,10 @@ import { useCreate } from '../app/commandStore.ts';
 import { Message } from '../app/Message.tsx';
 import { usePhone } from '../app/phone.ts';
 import { settle } from '../app/settled.ts';
-import { addDays, formatDay, localDay, splitInstant } from '../model/dates.ts';
+import { addDays, formatDay, formatMonth, localDay, splitInstant } from '../model/dates.ts';
 import { listDocument } from '../model/documents.ts';
 import { toGraphQLFilter } from '../model/filterTree.ts';
-import { firstDayOfWeek, formats, timeOfDay } from '../model/formats.ts';
+import { firstDayOfWeek, timeOfDay, countText } from '../model/formats.ts';
 import type { Clause } from '../model/filters.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { isEditable } from '../model/text.ts';
@@ -55,15 +55,8 @@ const CreateModal = lazy(async () => ({ default: (await import('../records/Creat
 const MOST = 1000;
 const PAGE = 500;
 
-const monthText = (day: string): string =>
-  new Intl.DateTimeFormat(formats().locale === 'en' ? 'en-GB' : formats().locale, {
-    month: 'long',
-    year: 'numeric',
-    timeZone: 'UTC',
-  }).format(new Date(`${day}T00:00:00Z`));
-
 function title(scale: Scale, day: string, firstDay: number): string {
-  if (scale === 'MONTH') return monthText(day);
+  if (scale === 'MONTH') return formatMonth(day);
   if (scale === 'DAY') return formatDay(day);
   const from = startOfWeek(day, firstDay);
   return `${formatDay(from)} – ${formatDay(addDays(from, 6))}`;
@@ -246,7 +239,7 @@ export function CalendarPage(props: ViewPageProps) {
   return (
     <ViewFrame
       {...props}
-      note={rows ? `${count.toLocaleString('en')}${hasMore ? '+' : ''}` : ''}
+      note={rows ? `${countText(count)}${hasMore ? '+' : ''}` : ''}
       onCreate={rights.canCreate ? () => (isCreatable ? create({ day, time: null }) : setCreating({})) : null}
     >
       {!dated ? (
@@ -302,7 +295,7 @@ export function CalendarPage(props: ViewPageProps) {
           </div>
           {hasMore ? (
             <p className={classes.note} role="status">
-              {t('Only the first {most} are shown. A filter makes them fewer.', { most: MOST.toLocaleString('en') })}
+              {t('Only the first {most} are shown. A filter makes them fewer.', { most: countText(MOST) })}
             </p>
           ) : null}
           {phone ? (

@@ -1,10 +1,9 @@
 import { Button, Checkbox, Group, Modal, Radio, SegmentedControl, Stack } from '@mantine/core';
 import { useState } from 'react';
 import { toFailure } from '../api/failure.ts';
-import { formats } from '../model/formats.ts';
+import { formats, deviceTimeZone, countText } from '../model/formats.ts';
 import type { ColumnValue, ModelField, ModelObject } from '../model/types.ts';
 import { announceDone, announceFailure } from '../records/announce.tsx';
-import { countText } from '../imports/importText.ts';
 import { download, type ExportFormat } from './exports.ts';
 import classes from './exports.module.css';
 import { t } from '../language/t.ts';
@@ -57,7 +56,7 @@ export function ExportDialog({ object, fields, filter, orderBy, ids, onClose }: 
           hasIds,
           isHuman: isHuman && format !== 'ndjson',
           isGuarded: isGuarded && format === 'csv',
-          timeZone: timeZone === 'system' ? Intl.DateTimeFormat().resolvedOptions().timeZone : timeZone,
+          timeZone: timeZone === 'system' ? deviceTimeZone() : timeZone,
           ...(ids ? { ids } : { filter, orderBy }),
         },
         (failure) => announceFailure(t('The {label} were not exported', { label }), failure),

@@ -1,6 +1,6 @@
 import { Failure } from '../api/failure.ts';
 import { fetchSignedIn } from '../api/refresh.ts';
-import { withSigns } from '../model/formats.ts';
+import { decimalText } from '../model/formats.ts';
 import type { FieldValue } from '../model/values.ts';
 import { isParts } from '../model/values.ts';
 import { t } from '../language/t.ts';
@@ -33,8 +33,7 @@ const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];
 export function formatSize(bytes: number): string {
   const power = Math.min(UNITS.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
   const amount = bytes / 1000 ** power;
-  const format = new Intl.NumberFormat('en', { maximumFractionDigits: power === 0 || amount >= 100 ? 0 : 1 });
-  return `${withSigns(format.format(amount))} ${UNITS[power]}`;
+  return `${decimalText(amount, power === 0 || amount >= 100 ? 0 : 1)} ${UNITS[power]}`;
 }
 
 export type FileKind = 'image' | 'pdf' | 'text' | 'audio' | 'video' | 'other';

@@ -1,3 +1,4 @@
+import { countText } from '../model/formats.ts';
 import { Button } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
 import { IconPlus } from '@tabler/icons-react';
@@ -184,7 +185,7 @@ export function GalleryPage(props: ViewPageProps) {
   return (
     <ViewFrame
       {...props}
-      note={isLoading ? '' : total === null ? `${rows.length.toLocaleString('en')}+` : total.toLocaleString('en')}
+      note={isLoading ? '' : total === null ? `${countText(rows.length)}+` : countText(total)}
       onCreate={create}
     >
       {status === 'failed' ? (

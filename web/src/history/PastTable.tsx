@@ -7,7 +7,7 @@ import { toFailure, type Failure } from '../api/failure.ts';
 import { Message } from '../app/Message.tsx';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
-import { formatInstant, joinInstant, splitInstant } from '../model/dates.ts';
+import { formatInstant, joinInstant, localMinute } from '../model/dates.ts';
 import { pastListDocument } from '../model/documents.ts';
 import { toGraphQLFilter } from '../model/filterTree.ts';
 import { labelField } from '../model/lookup.ts';
@@ -31,12 +31,6 @@ interface PastTableProps {
 }
 
 const PAGE = 60;
-
-/** What the browser's own picker shows: the moment in the reader's time zone, to the minute. */
-const localMinute = (instant: string): string => {
-  const { day, time } = splitInstant(instant);
-  return `${day}T${time}`;
-};
 
 /** A list as it was, by the filters, the order and the columns of the list that it was come from. To look at only. */
 export function PastTable({ model, object, shown, asOf, onMove }: PastTableProps) {

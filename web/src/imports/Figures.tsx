@@ -1,7 +1,7 @@
+import { countText } from '../model/formats.ts';
 import { objectById } from '../model/lookup.ts';
 import { useModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
-import { countText } from './importText.ts';
 import type { ImportResult } from './imports.ts';
 import classes from './imports.module.css';
 import { t } from '../language/t.ts';

@@ -1,3 +1,4 @@
+import { countText } from '../model/formats.ts';
 import { Button, Skeleton } from '@mantine/core';
 import { IconFileImport } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
@@ -9,7 +10,7 @@ import { objectById } from '../model/lookup.ts';
 import { useModel } from '../model/store.ts';
 import { useSession } from '../session/session.ts';
 import { PeopleFrame } from '../settings/people/PeopleFrame.tsx';
-import { countText, STATUS_TEXT } from './importText.ts';
+import { STATUS_TEXT } from './importText.ts';
 import { isRunning, listImports, type Import } from './imports.ts';
 import classes from './imports.module.css';
 import { t } from '../language/t.ts';

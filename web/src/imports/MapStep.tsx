@@ -2,7 +2,7 @@ import { Alert, Button, Checkbox, SegmentedControl, Select, Skeleton, Tooltip } 
 import { IconArrowsLeftRight, IconPlus } from '@tabler/icons-react';
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
-import { formats } from '../model/formats.ts';
+import { formats, deviceTimeZone } from '../model/formats.ts';
 import { useMay, useModelStore } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
 import { DELIMITERS, ENCODINGS } from './importText.ts';
@@ -30,7 +30,7 @@ const NEW_FIELD = '\u0000new';
 
 const timeZone = (): string => {
   const chosen = formats().timeZone;
-  return chosen === 'system' ? Intl.DateTimeFormat().resolvedOptions().timeZone : chosen;
+  return chosen === 'system' ? deviceTimeZone() : chosen;
 };
 
 const initial = (reading: FileReading, known: Import): ImportSettings => {

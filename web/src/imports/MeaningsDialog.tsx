@@ -1,7 +1,7 @@
+import { countText } from '../model/formats.ts';
 import { Button, Group, Modal, Select, Skeleton } from '@mantine/core';
 import { Fragment, useState } from 'react';
 import { useInquiry } from '../settings/useInquiry.ts';
-import { countText } from './importText.ts';
 import { columnValues, type FileFormat, type Target } from './imports.ts';
 import classes from './imports.module.css';
 import { t } from '../language/t.ts';

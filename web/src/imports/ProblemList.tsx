@@ -1,7 +1,7 @@
+import { countText } from '../model/formats.ts';
 import { Alert, Button, TextInput } from '@mantine/core';
 import { useCallback, useEffect, useState } from 'react';
 import { announceFailure } from '../records/announce.tsx';
-import { countText } from './importText.ts';
 import { findProblems, mendCell, type Import, type Problem } from './imports.ts';
 import classes from './imports.module.css';
 import { t } from '../language/t.ts';

@@ -1,3 +1,4 @@
+import { countText } from '../model/formats.ts';
 import { Alert, Button } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { IconArrowBackUp, IconDownload } from '@tabler/icons-react';
@@ -8,7 +9,7 @@ import type { ModelObject } from '../model/types.ts';
 import { formatInstant } from '../model/dates.ts';
 import { announceDone, announceFailure } from '../records/announce.tsx';
 import { Figures } from './Figures.tsx';
-import { countText, objectCount } from './importText.ts';
+import { objectCount } from './importText.ts';
 import { rejectsAddress, undoImport, type Import } from './imports.ts';
 import classes from './imports.module.css';
 import { ProblemList } from './ProblemList.tsx';

@@ -1,9 +1,7 @@
-import { withSigns } from '../model/formats.ts';
+import { countText, withSigns } from '../model/formats.ts';
 import type { ModelObject } from '../model/types.ts';
 import type { Import } from './imports.ts';
 import { t } from '../language/t.ts';
-
-export const countText = (count: number): string => withSigns(count.toLocaleString('en'));
 
 export const objectCount = (object: ModelObject, count: number): string =>
   `${countText(count)} ${(count === 1 ? object.labelSingular : object.labelPlural).toLowerCase()}`;

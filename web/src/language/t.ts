@@ -1,4 +1,4 @@
-import { withSigns } from '../model/formats.ts';
+import { countText } from '../model/formats.ts';
 import { catalogue, language } from './language.ts';
 import { parse, type Part } from './message.ts';
 
@@ -32,7 +32,7 @@ export function chosen(part: Extract<Part, { kind: string }>, value: unknown): P
 
 /** A value as a text shows it. */
 export const shown = (value: unknown, isNumber?: boolean): string =>
-  isNumber ? withSigns(Number(value).toLocaleString('en')) : value == null || value === false ? '' : String(value);
+  isNumber ? countText(Number(value)) : value == null || value === false ? '' : String(value);
 
 function write(parts: Part[], values: Values): string {
   let text = '';

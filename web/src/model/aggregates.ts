@@ -1,6 +1,6 @@
 import type { AggregateInput } from './documents.ts';
 import { textColumns } from './filters.ts';
-import { withSigns } from './formats.ts';
+import { decimalText } from './formats.ts';
 import { formatValue } from './text.ts';
 import type { ModelField } from './types.ts';
 import { valueType } from './valueType.ts';
@@ -85,14 +85,12 @@ export function aggregateInputs(field: ModelField, name: AggregateName): Aggrega
   ];
 }
 
-const counted = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
-
 /** The answer in words, as a cell of the field would show it. */
 export function aggregateText(field: ModelField, name: AggregateName, values: (string | null)[]): string {
   const [value = null, currencies = null, code = null] = values;
   if (value === null) return '–';
-  if (name.startsWith('PERCENTAGE_')) return `${withSigns(counted.format(Number(value)))}%`;
-  if (name.startsWith('COUNT')) return withSigns(counted.format(Number(value)));
+  if (name.startsWith('PERCENTAGE_')) return `${decimalText(Number(value), 2)}%`;
+  if (name.startsWith('COUNT')) return decimalText(Number(value), 2);
   const type = valueType(field);
   if (type === 'CURRENCY') {
     if (Number(currencies) > 1) return t('Several currencies');
@@ -101,5 +99,5 @@ export function aggregateText(field: ModelField, name: AggregateName, values: (s
   if (isDate(field)) return formatValue(field, value);
   if (type === 'PERCENT' || field.settings?.type === 'percentage' || type === 'DURATION')
     return formatValue(field, Number(value));
-  return withSigns(counted.format(Number(value)));
+  return decimalText(Number(value), 2);
 }

@@ -125,6 +125,28 @@ export function splitInstant(value: string): { day: string; time: string } {
   return { day: text, time: `${pad(hour)}:${pad(minute)}` };
 }
 
+/** An instant as the browser's own input of a date and a time shows it, in the reader's zone. */
+export const localMinute = (instant: string): string => {
+  const { day: text, time } = splitInstant(instant);
+  return `${text}T${time}`;
+};
+
+/** What such an input says. */
+export const momentOf = (local: string): string => {
+  const [text = '', time = ''] = local.split('T');
+  return joinInstant(text, time) ?? new Date(local).toISOString();
+};
+
+/** A month by its name and its year. */
+export const formatMonth = (value: string): string =>
+  new Intl.DateTimeFormat(formats().locale === 'en' ? 'en-GB' : formats().locale, {
+    month: 'long',
+    year: 'numeric',
+    timeZone: 'UTC',
+    calendar: 'gregory',
+    numberingSystem: 'latn',
+  }).format(new Date(`${value.slice(0, 10)}T00:00:00Z`));
+
 export function joinInstant(dayText: string, time: string): string | null {
   const clock = /^(\d{1,2})(?::(\d{2}))?\s*(am|pm)?$/i.exec(time.trim());
   if (!clock) return null;

@@ -1,3 +1,4 @@
+import { compactText, countText } from './formats.ts';
 import { objectById } from './lookup.ts';
 import type { Model, ModelField, ModelObject } from './types.ts';
 
@@ -26,11 +27,8 @@ export function bytes(size: number): string {
     value /= 1024;
     unit++;
   }
-  return `${value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString('en')} ${units[unit]}`;
+  return `${value < 10 ? value.toFixed(1) : countText(Math.round(value))} ${units[unit]}`;
 }
 
 /** 1,234 when it was counted, about 1.2 M when it was estimated. */
-export const roughly = (n: number, exact: boolean): string =>
-  exact
-    ? n.toLocaleString('en')
-    : `~${new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 }).format(n)}`;
+export const roughly = (n: number, exact: boolean): string => (exact ? countText(n) : `~${compactText(n)}`);

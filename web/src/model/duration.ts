@@ -1,3 +1,4 @@
+import { countText } from './formats.ts';
 import { parseNumber } from './money.ts';
 
 /** A DURATION is whole seconds. Days are left out of what is shown: nobody agrees on how many hours a day of work has. */
@@ -13,9 +14,7 @@ export function formatDuration(seconds: number | string, full = false): string {
     [total % 60, 'second'],
   ] as const;
   const part = (amount: number, unit: string): string =>
-    full
-      ? `${amount.toLocaleString('en')} ${unit}${amount === 1 ? '' : 's'}`
-      : `${amount.toLocaleString('en')}${unit.charAt(0)}`;
+    full ? `${countText(amount)} ${unit}${amount === 1 ? '' : 's'}` : `${countText(amount)}${unit.charAt(0)}`;
   const text = parts.flatMap(([amount, unit]) => (amount > 0 ? part(amount, unit) : [])).join(' ');
   return text === '' ? part(0, 'minute') : Number(seconds) < 0 ? `\u2212${text}` : text;
 }

@@ -111,6 +111,20 @@ export function withSigns(number: string): string {
   return signs === null ? number : number.replaceAll(/[,.](?=\d)/g, (sign) => signs[sign as ',' | '.']);
 }
 
+/** A whole number, with what stands between its thousands. */
+export const countText = (count: number): string => withSigns(count.toLocaleString('en'));
+
+/** A number with at most so many decimals, as the member reads it. */
+export const decimalText = (amount: number, decimals: number): string =>
+  withSigns(amount.toLocaleString('en', { maximumFractionDigits: decimals }));
+
+/** As short as it goes: 1.2K. */
+export const compactText = (amount: number): string =>
+  withSigns(new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 }).format(amount));
+
+/** The zone that the device is set to. */
+export const deviceTimeZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 /** 15:05, or 3:05 PM. */
 export function timeOfDay(time: string): string {
   if (!chosen.isHalfDay) return time;

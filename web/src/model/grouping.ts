@@ -1,7 +1,7 @@
-import { addDays, formatDay, joinInstant, localDay } from './dates.ts';
+import { addDays, formatDay, formatMonth, joinInstant, localDay } from './dates.ts';
 import type { GroupingInput } from './documents.ts';
 import type { Clause } from './filters.ts';
-import { formats } from './formats.ts';
+import { formats, deviceTimeZone } from './formats.ts';
 import { addMonths } from './periods.ts';
 import type { ModelField } from './types.ts';
 import type { FieldValue } from './values.ts';
@@ -26,7 +26,7 @@ const columnOf = (field: ModelField): string => field.relations[0]?.columnName ?
 
 const zone = (): string => {
   const { timeZone } = formats();
-  return timeZone === 'system' ? Intl.DateTimeFormat().resolvedOptions().timeZone : timeZone;
+  return timeZone === 'system' ? deviceTimeZone() : timeZone;
 };
 
 export const groupingInput = (field: ModelField, bucket: Bucket | null): GroupingInput => ({
@@ -84,13 +84,7 @@ export function groupLabel(field: ModelField, bucket: Bucket | null, key: string
     case 'QUARTER':
       return `Q${Math.ceil(Number(month) / 3)} ${year}`;
     case 'MONTH':
-      return new Intl.DateTimeFormat(formats().locale, {
-        month: 'long',
-        year: 'numeric',
-        timeZone: 'UTC',
-        calendar: 'gregory',
-        numberingSystem: 'latn',
-      }).format(new Date(`${key}T00:00:00Z`));
+      return formatMonth(key);
     case 'WEEK':
       return `${formatDay(key)} – ${formatDay(addDays(key, 6))}`;
     default:

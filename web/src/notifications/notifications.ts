@@ -1,3 +1,4 @@
+import { countText } from '../model/formats.ts';
 import { formatInstant } from '../model/dates.ts';
 import { ask, perform } from '../model/calls.ts';
 import { t } from '../language/t.ts';
@@ -69,7 +70,7 @@ export function wording({ kind, actorName, detail }: Notification): { before: st
     case 'MENTION':
       return typeof detail['count'] === 'number'
         ? {
-            before: t('{who} mentioned you in {detail} records', { who, detail: detail['count'].toLocaleString('en') }),
+            before: t('{who} mentioned you in {detail} records', { who, detail: countText(detail['count']) }),
             after: '',
           }
         : { before: t('{who} mentioned you in', { who }), after: '' };
@@ -78,7 +79,7 @@ export function wording({ kind, actorName, detail }: Notification): { before: st
     case 'TASK_ASSIGNED':
       return typeof detail['count'] === 'number'
         ? {
-            before: t('{who} assigned you {detail} tasks', { who, detail: detail['count'].toLocaleString('en') }),
+            before: t('{who} assigned you {detail} tasks', { who, detail: countText(detail['count']) }),
             after: '',
           }
         : { before: t('{who} assigned you', { who }), after: '' };
@@ -130,9 +131,9 @@ export function wording({ kind, actorName, detail }: Notification): { before: st
 
 const importCounts = ({ created, updated, rejected }: Notification['detail']): string =>
   [
-    typeof created === 'number' ? t('{created} created', { created: created.toLocaleString('en') }) : '',
-    typeof updated === 'number' ? t('{updated} updated', { updated: updated.toLocaleString('en') }) : '',
-    typeof rejected === 'number' ? t('{rejected} rejected', { rejected: rejected.toLocaleString('en') }) : '',
+    typeof created === 'number' ? t('{created} created', { created: countText(created) }) : '',
+    typeof updated === 'number' ? t('{updated} updated', { updated: countText(updated) }) : '',
+    typeof rejected === 'number' ? t('{rejected} rejected', { rejected: countText(rejected) }) : '',
   ]
     .filter(Boolean)
     .join(', ');

@@ -28,7 +28,7 @@ export function OfflineBar() {
       <Icon size={16} stroke={1.75} aria-hidden />
       <p role="status">{text}</p>
       {awaySince ? (
-        <Button size="compact-xs" variant="default" onClick={() => void look()}>
+        <Button size="compact-xs" variant="default" onClick={look}>
           {t('Try now')}
         </Button>
       ) : null}

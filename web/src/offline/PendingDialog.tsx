@@ -7,7 +7,8 @@ import type { Model, ModelField, RecordRow } from '../model/types.ts';
 import { readValue, type FieldValue } from '../model/values.ts';
 import classes from './offline.module.css';
 import { madeText } from './offlineText.ts';
-import { currentQueue, describe, usePending, withdraw } from './pending.ts';
+import { describe } from './keeping.ts';
+import { currentKeeping, usePending, withdraw } from './pending.ts';
 import type { Change, Problem } from './queue.ts';
 import { t } from '../language/t.ts';
 
@@ -67,7 +68,7 @@ export function PendingDialog({ onClose }: { onClose: () => void }) {
 function Decision({ model, change, problem }: { model: Model; change: Change; problem: Problem }) {
   const object = objectById(model, change.objectId);
   const giveUp = () => void withdraw([change.key]);
-  const retry = (isForced: boolean) => void currentQueue()?.retry(change.key, isForced);
+  const retry = (isForced: boolean) => void currentKeeping()?.queue.retry(change.key, isForced);
   const fields = change.edits.flatMap(({ fieldId, value }) => {
     const field = object && fieldById(object, fieldId);
     return field ? [{ field, value }] : [];

@@ -1,6 +1,5 @@
 import { announceFailure } from '../records/announce.tsx';
 import { signOut } from '../session/session.ts';
-import { leavingText } from './offlineText.ts';
 import { usePending } from './pending.ts';
 import { t } from '../language/t.ts';
 
@@ -10,11 +9,6 @@ const go = () => signOut().catch((cause: unknown) => announceFailure(t('You are 
 export async function leave(): Promise<void> {
   const count = usePending.getState().changes.length;
   if (count === 0) return go();
-  const { modals } = await import('@mantine/modals');
-  modals.openConfirmModal({
-    title: t('Sign out before everything is sent?'),
-    children: leavingText(count),
-    labels: { confirm: t('Sign out'), cancel: t('Stay') },
-    onConfirm: () => void go(),
-  });
+  const { askToLeave } = await import('./askToLeave.ts');
+  askToLeave(count, () => void go());
 }

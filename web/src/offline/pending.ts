@@ -1,12 +1,10 @@
+import type { ReactNode } from 'react';
 import { create } from 'zustand';
-import { heardAt, isAway } from '../api/connection.ts';
-import { toFailure, type Failure } from '../api/failure.ts';
-import { fieldById, objectById } from '../model/lookup.ts';
+import type { Failure } from '../api/failure.ts';
 import type { Model, ModelObject, RecordRow } from '../model/types.ts';
-import { applyValue } from '../model/values.ts';
 import type { Step } from '../undo/undo.ts';
-import type { Change, Queue } from './queue.ts';
-import { t } from '../language/t.ts';
+import type { Attempt, Keeping } from './keeping.ts';
+import type { Change } from './queue.ts';
 
 /** What the member did and the server does not know yet, in order. */
 export const usePending = create<{ changes: Change[] }>(() => ({ changes: [] }));
@@ -25,101 +23,36 @@ export const onShown = (listener: (shown: Shown) => void): (() => void) => {
 };
 export const show = (shown: Shown): void => listeners.forEach((listener) => listener(shown));
 
-let queue: Queue | null = null;
-/** Whose changes are kept from now on; nobody's, where somebody only looks at what is another's. */
-export const setQueue = (next: Queue | null): void => {
-  queue = next;
+// What keeps changes is loaded once the first page stands; until then, and where somebody only looks at what is another's, nothing is kept.
+let keeping: Keeping | null = null;
+export const keepBy = (next: Keeping | null): void => {
+  keeping = next;
   if (!next) usePending.setState({ changes: [] });
 };
-export const currentQueue = (): Queue | null => queue;
-
-/** The steps of this page that changes are part of, by the changes' keys. */
-const steps = new Map<number, Step>();
-export const stepOf = (key: number): Step | undefined => steps.get(key);
+export const currentKeeping = (): Keeping | null => keeping;
 
 /** The server is not there: what it would have been told is not wrong, only late. */
 export const isTooEarly = ({ code }: Failure): boolean => code === 'UNREACHABLE' || code === 'DATABASE_UNAVAILABLE';
 
-/** Whether something waits that is to be done to the record first. */
-export const isHeld = (recordId: string): boolean => queue?.holds(recordId, []) === true;
-
-type NewChange = Pick<Change, 'kind' | 'objectId' | 'recordId' | 'label' | 'edits' | 'columns'>;
-
 /** Does what changes a record, or keeps it for when the server is there again; then gives what is shown meanwhile. */
-export async function now<T>(change: NewChange, step: Step, work: () => Promise<T>, meanwhile: T): Promise<T> {
-  const mine = queue;
-  if (!mine) return work();
-  if (!isAway() && !mine.holds(change.recordId, [change.edits, change.columns])) {
-    try {
-      return await work();
-    } catch (cause) {
-      if (!isTooEarly(toFailure(cause))) throw cause;
-    }
-  }
-  const kept = await mine.add({
-    ...change,
-    madeAt: new Date().toISOString(),
-    heardAt: heardAt(),
-    problem: null,
-    isForced: false,
-  });
-  steps.set(kept.key, step);
-  step.waiting = [...(step.waiting ?? []), kept.key];
-  if (!isAway()) void mine.flush();
-  return meanwhile;
-}
-
-/** What is shown in place of what a change that is given up has made of it. */
-export function showWithout({ kind, objectId, recordId, columns, problem }: Change): void {
-  if (kind === 'DELETE') return;
-  const row = kind === 'CREATE' ? null : problem?.kind === 'CHANGED' ? problem.theirs : columns;
-  show({ objectId, recordId, row });
-}
+export const now = <T>(
+  step: Step,
+  work: () => Promise<T>,
+  later: (keeping: Keeping, attempt: Attempt) => Promise<{ meanwhile: T } | null>,
+): Promise<T> => (keeping ? keeping.now(step, work, later) : work());
 
 /** Takes back what of a step waits still. */
-export async function withdraw(keys: number[]): Promise<void> {
-  for (const key of keys.toReversed()) for (const change of (await queue?.withdraw(key)) ?? []) showWithout(change);
-}
-
-const isWaiting = (change: Change): boolean => change.problem === null;
+export const withdraw = async (keys: number[]): Promise<void> => keeping?.withdraw(keys);
 
 export const isPending = (recordId: string, fieldId: string): boolean =>
-  usePending
-    .getState()
-    .changes.some(
-      (change) =>
-        change.recordId === recordId &&
-        isWaiting(change) &&
-        (change.kind === 'CREATE' || change.edits.some((edit) => edit.fieldId === fieldId)),
-    );
+  keeping !== null && keeping.isPending(recordId, fieldId);
+
+/** Stands beside what the server does not know yet. */
+export const pendingMark = (): ReactNode => keeping?.mark ?? null;
 
 export const usePendingRecord = (recordId: string): boolean =>
-  usePending(({ changes }) => changes.some((change) => change.recordId === recordId && isWaiting(change)));
+  usePending(({ changes }) => changes.some((change) => change.recordId === recordId && change.problem === null));
 
 /** Rows as the server has them, with what waits for it. */
-export function withPending(model: Model, object: ModelObject, rows: RecordRow[]): RecordRow[] {
-  const changes = usePending
-    .getState()
-    .changes.filter((change) => change.objectId === object.id && isWaiting(change) && change.kind !== 'CREATE');
-  if (changes.length === 0) return rows;
-  return rows.flatMap((row) => {
-    const ours = changes.filter(({ recordId }) => recordId === row.id);
-    if (ours.some(({ kind }) => kind === 'DELETE')) return [];
-    return ours
-      .flatMap(({ edits }) => edits)
-      .reduce((next, { fieldId, value }) => {
-        const field = fieldById(object, fieldId);
-        return field ? applyValue(model, field, next, value) : next;
-      }, row);
-  });
-}
-
-/** What a change does, in words. */
-export function describe(model: Model, { kind, objectId, edits, label }: Change): string {
-  const object = objectById(model, objectId);
-  const what = object?.labelSingular.toLowerCase() ?? 'record';
-  if (kind === 'CREATE') return t('New {what} “{label}”', { what, label });
-  if (kind === 'DELETE') return t('Deletion of “{label}”', { label });
-  const names = edits.map(({ fieldId }) => (object && fieldById(object, fieldId)?.label) ?? t('A field'));
-  return t('{names} of “{label}”', { names: names.join(', '), label });
-}
+export const withPending = (model: Model, object: ModelObject, rows: RecordRow[]): RecordRow[] =>
+  keeping ? keeping.withPending(model, object, rows) : rows;

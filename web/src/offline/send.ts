@@ -9,7 +9,8 @@ import { applyValue, isParts, sameValue } from '../model/values.ts';
 import { create, remove, sendEdits } from '../records/changes.ts';
 import { reasonOf, type Edit } from '../records/refusals.ts';
 import { remember, type Step } from '../undo/undo.ts';
-import { describe, isTooEarly, stepOf } from './pending.ts';
+import { describe, stepOf } from './keeping.ts';
+import { isTooEarly } from './pending.ts';
 import { NotNow, type Change, type Outcome, type Problem } from './queue.ts';
 import { t } from '../language/t.ts';
 

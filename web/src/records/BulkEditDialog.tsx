@@ -1,3 +1,4 @@
+import { countText } from '../model/formats.ts';
 import { Alert, Button, Group, Modal, NativeSelect, Stack, Text } from '@mantine/core';
 import { useState, type FormEvent } from 'react';
 import { parseValue } from '../model/parse.ts';
@@ -27,7 +28,7 @@ export function BulkEditDialog({ model, object, count, onClose, onSubmit }: Bulk
   const [field, setField] = useState<ModelField | null>(null);
   const [entry, setEntry] = useState<FormEntry | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
-  const what = `${count.toLocaleString('en')} ${count === 1 ? inSentence(object.labelSingular) : inSentence(object.labelPlural)}`;
+  const what = `${countText(count)} ${count === 1 ? inSentence(object.labelSingular) : inSentence(object.labelPlural)}`;
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -87,7 +88,7 @@ export function BulkEditDialog({ model, object, count, onClose, onSubmit }: Bulk
             {t('Cancel')}
           </Button>
           <Button type="submit" disabled={!field}>
-            {t('Change {count}', { count: count.toLocaleString('en') })}
+            {t('Change {count}', { count: countText(count) })}
           </Button>
         </Group>
       </form>

@@ -9,7 +9,7 @@ import { isNeeded } from '../fields/rules.ts';
 import { formatValue, isEditable } from '../model/text.ts';
 import type { Model, ModelField, RecordRow } from '../model/types.ts';
 import { isParts, readValue, type FieldValue } from '../model/values.ts';
-import { PendingMark } from '../offline/PendingMark.tsx';
+import { pendingMark } from '../offline/pending.ts';
 import classes from './RecordView.module.css';
 import type { SaveState } from './useRecord.ts';
 import { t } from '../language/t.ts';
@@ -186,7 +186,7 @@ export function FieldRow(props: FieldRowProps) {
           {save?.kind === 'saving' ? (
             <IconLoader2 size={14} className={classes.saving} aria-label={t('Saving')} />
           ) : null}
-          {save?.kind === 'pending' ? <PendingMark /> : null}
+          {save?.kind === 'pending' ? pendingMark() : null}
           {save?.kind === 'saved' ? <IconCheck size={14} className={classes.saved} aria-label={t('Saved')} /> : null}
         </div>
       )}

@@ -1,3 +1,4 @@
+import { countText } from '../model/formats.ts';
 import { ActionIcon } from '@mantine/core';
 import { IconChevronDown, IconChevronRight, IconPlus } from '@tabler/icons-react';
 import { Tag } from '../fields/Tag.tsx';
@@ -29,7 +30,7 @@ export function GroupHead({ group, column, isFirst, isOpen, onCreate }: GroupHea
       ) : (
         <span className={classes.groupLabel}>{group.label}</span>
       )}
-      <span className={classes.groupCount}>{group.count.toLocaleString('en')}</span>
+      <span className={classes.groupCount}>{countText(group.count)}</span>
       {onCreate ? (
         <ActionIcon
           variant="subtle"

@@ -1,3 +1,4 @@
+import { countText } from '../model/formats.ts';
 import { Button } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { Link, useNavigate } from '@tanstack/react-router';
@@ -404,8 +405,7 @@ export function ObjectTable(props: ViewPageProps) {
 
   const empty = status === 'ready' && (group ? grouped.groups.length === 0 : rows.length === 0) && !drafting;
   const isCut = group !== null && grouped.isTooMany;
-  const counted =
-    total === null ? (rows.length > 0 ? `${rows.length.toLocaleString('en')}+` : '') : total.toLocaleString('en');
+  const counted = total === null ? (rows.length > 0 ? `${countText(rows.length)}+` : '') : countText(total);
   const lower = inSentence(object.labelPlural);
 
   return (
@@ -418,7 +418,7 @@ export function ObjectTable(props: ViewPageProps) {
             : isCut
               ? t('{counted} in the {groups} groups that are shown; there are more', {
                   counted,
-                  groups: MOST_GROUPS.toLocaleString('en'),
+                  groups: countText(MOST_GROUPS),
                 })
               : counted
         }

@@ -24,12 +24,11 @@ import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../
 import { applyValue, readValue, recordLabel, toPatch, type FieldValue } from '../model/values.ts';
 import { valueType } from '../model/valueType.ts';
 import { announce, offerToTakeBack } from './announce.tsx';
-import { PendingMark } from '../offline/PendingMark.tsx';
-import { isPending } from '../offline/pending.ts';
+import { isPending, pendingMark } from '../offline/pending.ts';
 import { remembering, undoStep, type Step } from '../undo/undo.ts';
 import { createRecord } from './changes.ts';
 import type { ColumnLayout } from './columnLayout.ts';
-import { pastedEdits, writeData } from './paste.ts';
+import type { Copied } from './paste.ts';
 import { reasonOf, type Edit } from './refusals.ts';
 import classes from './records.module.css';
 import type { Refusal } from './refusals.ts';
@@ -41,6 +40,8 @@ const ColumnMenu = lazy(async () => {
   await settled;
   return { default: (await import('./ColumnMenu.tsx')).ColumnMenu };
 });
+
+const pasting = settled.then(() => import('./paste.ts'));
 
 /** Where edits of the rows that show go to. */
 export interface RowEdits {
@@ -284,7 +285,7 @@ export function RecordGrid(props: RecordGridProps) {
           return (
             <>
               {readValue(model, field, row) === null ? <span /> : cell}
-              <PendingMark />
+              {pendingMark()}
             </>
           );
         return note ? (
@@ -342,17 +343,18 @@ export function RecordGrid(props: RecordGridProps) {
         return field ? copyText(field, readValue(model, field, row)) : '';
       },
       dataOf: (from, wanted) =>
-        writeData(
+        JSON.stringify(
           from.map((row) =>
             wanted.map((column) => {
               const field = fieldOf(column);
               return field ? { type: field.type, value: readValue(model, field, row) } : null;
             }),
-          ),
+          ) satisfies Copied,
         ),
       onPaste: async (targets, wanted, lines, data) => {
         if (!rightsOf(object).canUpdate) return;
         const into = wanted.flatMap((column) => fieldOf(column) ?? []);
+        const { pastedEdits } = await pasting;
         const pasted = await pastedEdits(model, targets, into, lines, data);
         const asked = pasted.edits.reduce((sum, { edits }) => sum + edits.length, 0);
         const refused = await change(pasted.edits, t('pasted cells'), t('{asked} cells pasted', { asked }));

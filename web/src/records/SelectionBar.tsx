@@ -1,3 +1,4 @@
+import { countText } from '../model/formats.ts';
 import { Button, Progress } from '@mantine/core';
 import { IconDownload, IconGitMerge, IconPencil, IconShare2, IconTrash, IconX } from '@tabler/icons-react';
 import { lazy, Suspense, useRef, useState } from 'react';
@@ -45,7 +46,7 @@ const AT_ONCE = 500;
 
 const MERGED_AT_MOST = 9;
 
-const counted = (count: number) => count.toLocaleString('en');
+const counted = (count: number) => countText(count);
 
 /** What can be done with the records that are selected. Whatever their number, one undoes it at once. */
 export function SelectionBar(props: SelectionBarProps) {

@@ -9,14 +9,12 @@ import {
   updateDocument,
   updateSomeDocument,
 } from '../model/documents.ts';
-import { fieldById, labelField, objectById } from '../model/lookup.ts';
+import { fieldById, objectById } from '../model/lookup.ts';
 import { newId } from '../model/newId.ts';
 import type { ColumnValue, Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
-import { applyValue, isLink, readValue, recordLabel, toPatch, type Link } from '../model/values.ts';
-import { rowKeys } from '../model/valueType.ts';
-import { isHeld, now } from '../offline/pending.ts';
+import { isLink, readValue, toPatch, type Link } from '../model/values.ts';
+import { now } from '../offline/pending.ts';
 import { remembering, type Step } from '../undo/undo.ts';
-import { knownLabel } from './recordLabels.ts';
 import type { Edit } from './refusals.ts';
 import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
@@ -85,16 +83,6 @@ const noteIn =
   (requestId: string): void =>
     void step.requestIds.push(requestId);
 
-/** The columns of fields in a row. */
-const columnsOf = (row: RecordRow, fields: ModelField[]): RecordRow =>
-  ({
-    id: row.id,
-    ...Object.fromEntries(fields.flatMap(rowKeys).map((name) => [name, row[name] ?? null])),
-  }) as RecordRow;
-
-const labelOf = (model: Model, object: ModelObject, row: RecordRow): string =>
-  knownLabel(row.id) || recordLabel(model, object, row) || t('Untitled');
-
 /**
  * Saves edits of one record together, after those before, and gives their columns as they are then. Whoever does more at
  * once gives a step, and remembers it. While the server is away they wait for it, and stand as they were made.
@@ -110,19 +98,13 @@ export function saveEdits(
     edits: edits.map(({ field }) => field.label).join(', '),
     labelSingular: inSentence(object.labelSingular),
   });
-  const fields = edits.map(({ field }) => field);
-  const change = {
-    kind: 'UPDATE' as const,
-    objectId: object.id,
-    recordId: before.id,
-    label: labelOf(model, object, before),
-    edits: edits.map(({ field, value }) => ({ fieldId: field.id, value })),
-    columns: columnsOf(before, fields),
-  };
-  const after = edits.reduce((row, { field, value }) => applyValue(model, field, row, value), before);
   return asStep(given, label, (step) =>
     inTurn(before.id, () =>
-      now(change, step, () => sendEdits(model, object, before, edits, step), columnsOf(after, fields)),
+      now(
+        step,
+        () => sendEdits(model, object, before, edits, step),
+        (keeping, attempt) => keeping.update(model, object, before, edits, attempt),
+      ),
     ),
   );
 }
@@ -163,16 +145,12 @@ export function createRecord(
 ): Promise<RecordRow> {
   // The id is given here: a request whose answer was lost is sent again, and the record made once.
   const row = { ...values, id: newId() } as RecordRow;
-  const change = {
-    kind: 'CREATE' as const,
-    objectId: object.id,
-    recordId: row.id,
-    label: labelOf(model, object, row),
-    edits: [],
-    columns: row,
-  };
   return asStep(given, t('new {labelSingular}', { labelSingular: inSentence(object.labelSingular) }), (step) =>
-    now(change, step, () => create(model, object, fields, row, step), withLabels(model, object, row)),
+    now(
+      step,
+      () => create(model, object, fields, row, step),
+      (keeping, attempt) => keeping.create(model, object, row, attempt),
+    ),
   );
 }
 
@@ -187,20 +165,6 @@ export async function create(
   return change.record;
 }
 
-/** A row as it reads before the server has seen it: what it does not have is empty, and not unread. */
-function withLabels(model: Model, object: ModelObject, row: RecordRow): RecordRow {
-  const nothing = Object.fromEntries(object.fields.flatMap(rowKeys).map((name) => [name, null]));
-  const links = object.fields
-    .flatMap(({ relations }) => relations)
-    .flatMap((relation) => {
-      const id = row[relation.columnName];
-      const target = objectById(model, relation.targetObjectId);
-      const [first] = (target && labelField(target)?.columns) ?? [];
-      return typeof id === 'string' && first ? [[relation.name, { id, [first.name]: knownLabel(id) ?? '…' }]] : [];
-    });
-  return { ...nothing, ...row, ...Object.fromEntries(links) } as RecordRow;
-}
-
 /** All or none. Gives the step, so that a message can offer to take it back. */
 export async function deleteRecords(object: ModelObject, ids: string[], given?: Step): Promise<Step> {
   const what = ids.length === 1 ? inSentence(object.labelSingular) : `${ids.length} ${inSentence(object.labelPlural)}`;
@@ -208,27 +172,18 @@ export async function deleteRecords(object: ModelObject, ids: string[], given?: 
     given,
     t('{count, plural, one {deletion of a {what}} other {deletion of {what}}}', { count: ids.length, what }),
     async (step) => {
-      const changes = ids.map((id) => ({
-        kind: 'DELETE' as const,
-        objectId: object.id,
-        recordId: id,
-        label: knownLabel(id) ?? object.labelSingular,
-        edits: [],
-        columns: { id },
-      }));
-      const [first, ...others] = changes;
-      // What is still to be made, or changed, is deleted after that; then each goes by itself.
-      const isOneByOne = ids.some(isHeld);
-      const together = isOneByOne ? ids.slice(0, 1) : ids;
-      if (first && ((await now(first, step, () => remove(object, together, step), 'LATER')) === 'LATER' || isOneByOne))
-        for (const change of others) await now(change, step, () => remove(object, [change.recordId], step), 'LATER');
+      await now(
+        step,
+        () => remove(object, ids, step),
+        (keeping, attempt) => keeping.remove(object, ids, attempt),
+      );
       return step;
     },
   );
 }
 
-export async function remove(object: ModelObject, ids: string[], step: Step): Promise<'DONE' | 'LATER'> {
-  if (ids.length === 0) return 'DONE';
+export async function remove(object: ModelObject, ids: string[], step: Step): Promise<void> {
+  if (ids.length === 0) return;
   const { change } = await request(deleteManyDocument, { object: object.nameSingular, ids }, noteIn(step));
   if (change.result < ids.length)
     throw new Failure(
@@ -239,7 +194,6 @@ export async function remove(object: ModelObject, ids: string[], step: Step): Pr
           }),
       'NOT_FOUND',
     );
-  return 'DONE';
 }
 
 /** As many as one request changes: the database takes more, people want to see that it goes on. */

@@ -15,9 +15,7 @@ interface CopiedCell {
   value: FieldValue;
 }
 
-type Copied = (CopiedCell | null)[][];
-
-export const writeData = (cells: Copied): string => JSON.stringify(cells);
+export type Copied = (CopiedCell | null)[][];
 
 function readData(data: string): Copied {
   try {

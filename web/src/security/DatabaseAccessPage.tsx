@@ -1,3 +1,4 @@
+import { formatDay, localDay } from '../model/dates.ts';
 import { Alert, Button, Group, Skeleton, Table } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { useMay } from '../model/store.ts';
@@ -17,7 +18,7 @@ import { SecurityFrame } from './SecurityFrame.tsx';
 import classes from './security.module.css';
 import { t } from '../language/t.ts';
 
-const day = (moment: string): string => new Date(moment).toLocaleDateString(undefined, { dateStyle: 'medium' });
+const day = (moment: string): string => formatDay(localDay(new Date(moment)));
 
 /** Logins for psql and BI tools: one's own, and for who may make them those of all members. */
 export function DatabaseAccessPage() {

@@ -1,6 +1,6 @@
 import { Button, Table } from '@mantine/core';
 import { modals } from '@mantine/modals';
-import { formatRelative } from '../model/dates.ts';
+import { formatRelative, formatDay, localDay } from '../model/dates.ts';
 import { announceFailure } from '../records/announce.tsx';
 import settings from '../settings/settings.module.css';
 import { revokeKey, type Key } from './calls.ts';
@@ -12,7 +12,7 @@ interface KeyTableProps {
   onRevoked: () => void;
 }
 
-const day = (moment: string): string => new Date(moment).toLocaleDateString(undefined, { dateStyle: 'medium' });
+const day = (moment: string): string => formatDay(localDay(new Date(moment)));
 
 /** Keys as one tells them apart: name, first letters, whom they act for, and when they were of use. */
 export function KeyTable({ keys, onRevoked }: KeyTableProps) {

@@ -1,3 +1,4 @@
+import { formatDay, localDay } from '../model/dates.ts';
 import { Group, Button, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { connectionString, type NewDatabaseLogin as Login } from './databaseAccess.ts';
@@ -20,7 +21,7 @@ export function NewDatabaseLogin({ login, onDone }: { login: Login; onDone: () =
     <div className={classes.setUp}>
       <p className={classes.note}>
         {t('Copy it now: the password is shown only this once. The login works in a moment, and ends on {value}.', {
-          value: new Date(login.expiresAt).toLocaleDateString(undefined, { dateStyle: 'medium' }),
+          value: formatDay(localDay(new Date(login.expiresAt))),
         })}
       </p>
       <TextInput

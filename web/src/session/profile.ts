@@ -2,7 +2,7 @@ import type { MantineColorScheme } from '@mantine/core';
 import { create } from 'zustand';
 import { ask, perform } from '../model/calls.ts';
 import { speak } from '../language/language.ts';
-import { PLAIN_FORMATS, setFormats, type Formats } from '../model/formats.ts';
+import { deviceTimeZone, PLAIN_FORMATS, setFormats, type Formats } from '../model/formats.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { t } from '../language/t.ts';
 
@@ -33,10 +33,9 @@ function keep(profile: Profile | null): void {
 /** At the first sign-in the language and the time zone are those of the browser. */
 export async function readProfile(): Promise<void> {
   const profile = await ask<Profile | null>('myProfile');
-  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
   keep(
     profile && !profile.isSettled
-      ? await perform<Profile>('settleMyProfile', { locale: navigator.language, timeZone })
+      ? await perform<Profile>('settleMyProfile', { locale: navigator.language, timeZone: deviceTimeZone() })
       : profile,
   );
 }

@@ -1,3 +1,4 @@
+import { countText } from '../model/formats.ts';
 import { Button, Switch, TextInput, Tooltip } from '@mantine/core';
 import { IconGripVertical, IconKey, IconPlus, IconSearch } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
@@ -130,7 +131,7 @@ export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
             size="xs"
             className={page.find}
             leftSection={<IconSearch size={14} />}
-            placeholder={t('Find one of {count} fields', { count: sorted.length.toLocaleString('en') })}
+            placeholder={t('Find one of {count} fields', { count: countText(sorted.length) })}
             aria-label={t('Find a field')}
             value={query}
             onChange={(event) => setQuery(event.currentTarget.value)}

@@ -1,3 +1,4 @@
+import { countText } from '../model/formats.ts';
 import { ActionIcon, Alert, Button, Progress } from '@mantine/core';
 import { IconBolt, IconPlus, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
@@ -33,7 +34,7 @@ function progressText(change: OnlineChange, share: number | null, total: number)
   if (change.status === 'QUEUED') return t('Waiting for its turn');
   return share === null
     ? t('Under way')
-    : t('{floor} % of {total} rows', { floor: Math.floor(share), total: total.toLocaleString('en') });
+    : t('{floor} % of {total} rows', { floor: Math.floor(share), total: countText(total) });
 }
 
 function OnlineWork({ change }: { change: OnlineChange }) {

@@ -1,3 +1,4 @@
+import { countText } from '../model/formats.ts';
 import { Alert, Badge, Button, Group, SegmentedControl, Skeleton } from '@mantine/core';
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
 import { useEffect, useState } from 'react';
@@ -68,21 +69,21 @@ export function DeliveryLog({ webhookId, onReplay }: DeliveryLogProps) {
                 'In the last {hours} hours {delivered} delivered, {retried} of them not at once. At present {waiting} wait, {dead} given up.',
                 {
                   hours: stats.answer.hours,
-                  delivered: stats.answer.delivered.toLocaleString('en'),
-                  retried: stats.answer.retried.toLocaleString('en'),
-                  waiting: stats.answer.waiting.toLocaleString('en'),
-                  dead: stats.answer.dead.toLocaleString('en'),
+                  delivered: countText(stats.answer.delivered),
+                  retried: countText(stats.answer.retried),
+                  waiting: countText(stats.answer.waiting),
+                  dead: countText(stats.answer.dead),
                 },
               )
             : t(
                 'In the last {hours} hours {delivered} delivered, {retried} of them not at once; half within {medianMs} ms. At present {waiting} wait, {dead} given up.',
                 {
                   hours: stats.answer.hours,
-                  delivered: stats.answer.delivered.toLocaleString('en'),
-                  retried: stats.answer.retried.toLocaleString('en'),
+                  delivered: countText(stats.answer.delivered),
+                  retried: countText(stats.answer.retried),
                   medianMs: stats.answer.medianMs,
-                  waiting: stats.answer.waiting.toLocaleString('en'),
-                  dead: stats.answer.dead.toLocaleString('en'),
+                  waiting: countText(stats.answer.waiting),
+                  dead: countText(stats.answer.dead),
                 },
               )}
         </p>

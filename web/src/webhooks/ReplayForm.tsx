@@ -1,7 +1,8 @@
+import { countText } from '../model/formats.ts';
 import { Alert, Button, Checkbox, Group, TextInput } from '@mantine/core';
 import { useState, type FormEvent } from 'react';
 import { toFailure, type Failure } from '../api/failure.ts';
-import { formatInstant } from '../model/dates.ts';
+import { formatInstant, localMinute, momentOf } from '../model/dates.ts';
 import { announceDone } from '../records/announce.tsx';
 import { useInquiry } from '../settings/useInquiry.ts';
 import security from '../security/security.module.css';
@@ -17,31 +18,27 @@ interface ReplayFormProps {
 
 const HOUR_MS = 3_600_000;
 
-/** As an input of the browser has it: in local time, to the minute. */
-const local = (moment: Date) =>
-  new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-
 /** The events of a time, again. */
 export function ReplayForm({ webhookId, since: begin, onDone }: ReplayFormProps) {
-  const [since, setSince] = useState(() => local(begin ? new Date(begin) : new Date(Date.now() - HOUR_MS)));
+  const [since, setSince] = useState(() => localMinute(begin ?? new Date(Date.now() - HOUR_MS).toISOString()));
   const [until, setUntil] = useState('');
   const [onlyDead, setOnlyDead] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
   const [busy, setBusy] = useState(false);
   const earliest = useInquiry('replayable', askReplayable).answer?.replayableSince ?? null;
-  const isTooEarly = earliest !== null && since !== '' && Date.parse(since) < Date.parse(earliest);
+  const isTooEarly = earliest !== null && since !== '' && Date.parse(momentOf(since)) < Date.parse(earliest);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
     setFailure(null);
     try {
-      const end = until === '' ? null : new Date(until).toISOString();
-      const count = Number(await replayWebhook(webhookId, new Date(since).toISOString(), end, onlyDead));
+      const end = until === '' ? null : momentOf(until);
+      const count = Number(await replayWebhook(webhookId, momentOf(since), end, onlyDead));
       announceDone(
         count === 0
           ? t('Nothing happened in that time')
           : t('{count} of that time are sent again, as far as role and filter let them through', {
-              count: count.toLocaleString('en'),
+              count: countText(count),
             }),
       );
       onDone();

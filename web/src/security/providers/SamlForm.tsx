@@ -1,7 +1,7 @@
 import { Alert, Anchor, Badge, Button, FileButton, Group, Stack, Switch, Textarea, TextInput } from '@mantine/core';
 import { useEffect, useState, type FormEvent } from 'react';
 import { toFailure, type Failure } from '../../api/failure.ts';
-import { formatRelative } from '../../model/dates.ts';
+import { formatRelative, formatDay, localDay } from '../../model/dates.ts';
 import lists from '../../settings/lists.module.css';
 import { useInquiry } from '../../settings/useInquiry.ts';
 import classes from '../security.module.css';
@@ -395,7 +395,7 @@ const WARN_MS = 21 * 86_400_000;
 function Expiry({ notAfter }: { notAfter: string }) {
   const left = millisecondsTo(notAfter);
   const color = left < 0 ? 'red' : left < WARN_MS ? 'yellow' : 'gray';
-  const day = new Date(notAfter).toLocaleDateString(undefined, { dateStyle: 'medium' });
+  const day = formatDay(localDay(new Date(notAfter)));
   return (
     <Badge variant="light" color={color} radius="sm" tt="none">
       {left < 0 ? t('ended {day}', { day }) : t('until {day}', { day })}

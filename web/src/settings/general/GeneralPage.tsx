@@ -3,6 +3,7 @@ import { useMay } from '../../model/store.ts';
 import { PeopleFrame } from '../people/PeopleFrame.tsx';
 import settings from '../settings.module.css';
 import { HistoryDays } from './HistoryDays.tsx';
+import { SampleData } from './SampleData.tsx';
 import { TrashDays } from './TrashDays.tsx';
 import { WorkspaceName } from './WorkspaceName.tsx';
 import { t } from '../../language/t.ts';
@@ -18,6 +19,7 @@ export function GeneralPage() {
             <WorkspaceName />
             <TrashDays />
             <HistoryDays />
+            <SampleData />
           </>
         ) : (
           <Forbidden title={t('The workspace is not yours to keep')}>

@@ -1,3 +1,4 @@
+import { countText } from '../../model/formats.ts';
 import { Table } from '@mantine/core';
 import { formatInstant, formatRelative } from '../../model/dates.ts';
 import settings from '../settings.module.css';
@@ -29,9 +30,9 @@ export function TaskTable({ tasks }: { tasks: TaskFigures[] }) {
             {busy.map((task) => (
               <Table.Tr key={task.task}>
                 <Table.Td title={task.task}>{taskText(task.task)}</Table.Td>
-                <Table.Td className={classes.number}>{task.succeededToday.toLocaleString()}</Table.Td>
-                <Table.Td className={classes.number}>{task.failedToday.toLocaleString()}</Table.Td>
-                <Table.Td className={classes.number}>{task.givenUpToday.toLocaleString()}</Table.Td>
+                <Table.Td className={classes.number}>{countText(task.succeededToday)}</Table.Td>
+                <Table.Td className={classes.number}>{countText(task.failedToday)}</Table.Td>
+                <Table.Td className={classes.number}>{countText(task.givenUpToday)}</Table.Td>
                 <Table.Td className={classes.number}>{durationText(task.milliseconds)}</Table.Td>
                 <Table.Td className={classes.number}>{durationText(task.longest)}</Table.Td>
               </Table.Tr>

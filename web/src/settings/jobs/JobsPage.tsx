@@ -1,3 +1,4 @@
+import { countText } from '../../model/formats.ts';
 import { Alert, Button, SegmentedControl, Select, Skeleton } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { notifications } from '@mantine/notifications';
@@ -165,7 +166,7 @@ export function JobsPage() {
                 data-alarm={state === 'FAILED' && inState(state) > 0 ? true : undefined}
                 onClick={() => choose({ state })}
               >
-                {STATE_TEXTS[state]} <span>{figures ? inState(state).toLocaleString() : ''}</span>
+                {STATE_TEXTS[state]} <span>{figures ? countText(inState(state)) : ''}</span>
               </button>
             ))}
           </div>

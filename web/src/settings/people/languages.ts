@@ -1,4 +1,5 @@
 import { t } from '../../language/t.ts';
+import { deviceTimeZone } from '../../model/formats.ts';
 
 interface Choice {
   value: string;
@@ -15,7 +16,7 @@ const TAGS = // no text
 export function languages(present: string): Choice[] {
   const inEnglish = new Intl.DisplayNames('en', { type: 'language' });
   const tags = new Set([...TAGS.split(' '), present].filter((tag) => /^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/.test(tag)));
-  return Intl.DateTimeFormat.supportedLocalesOf([...tags]).map((tag) => {
+  return Intl.DisplayNames.supportedLocalesOf([...tags]).map((tag) => {
     const english = inEnglish.of(tag) ?? tag;
     const itself = new Intl.DisplayNames(tag, { type: 'language' }).of(tag) ?? tag;
     return { value: tag, label: itself.toLowerCase() === english.toLowerCase() ? english : `${english} (${itself})` };
@@ -23,7 +24,7 @@ export function languages(present: string): Choice[] {
 }
 
 export function timeZones(present: string): Choice[] {
-  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+  const timeZone = deviceTimeZone();
   return [
     { value: 'system', label: t('That of the device ({timeZone})', { timeZone: timeZone.replaceAll('_', ' ') }) },
     ...[...new Set([...(present === 'system' ? [] : [present]), 'UTC', ...Intl.supportedValuesOf('timeZone')])]

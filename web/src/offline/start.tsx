@@ -1,8 +1,11 @@
 import { isAway, onReturn } from '../api/connection.ts';
 import { tellMissed } from '../api/live.ts';
 import { browserKeep, type Keep } from './keep.ts';
-import { setQueue, show, showWithout, usePending } from './pending.ts';
+import { createKeeping, showWithout } from './keeping.ts';
+import { keepBy, show, usePending } from './pending.ts';
+import { PendingMark } from './PendingMark.tsx';
 import { createQueue } from './queue.ts';
+import { watchConnection } from './watch.ts';
 import { send } from './send.ts';
 
 const AGAIN_MS = 10_000;
@@ -37,14 +40,17 @@ async function usableKeep(owner: string): Promise<Keep> {
   }
 }
 
-/** Keeps what the member does while the server is away, and sends it when it is back, also what an earlier page left. */
-export function startQueue(owner: string): () => void {
-  const end = new AbortController();
-  void begin(owner, end.signal);
-  return () => {
-    end.abort();
-    setQueue(null);
-  };
+/** Watches the server; keeps what the member does while it is away, and sends it when it is back, also what an earlier page left. */
+export function start(owner: string | null, signal: AbortSignal): void {
+  if (signal.aborted) return;
+  signal.addEventListener('abort', watchConnection());
+  const stop = onReturn(() => void tellMissed());
+  signal.addEventListener('abort', stop);
+  if (owner === null) return;
+  signal.addEventListener('abort', () => keepBy(null));
+  // The question is asked when nothing can be loaded.
+  void import('./askToLeave.ts');
+  void begin(owner, signal);
 }
 
 async function begin(owner: string, signal: AbortSignal): Promise<void> {
@@ -85,9 +91,7 @@ async function begin(owner: string, signal: AbortSignal): Promise<void> {
     if (had) tellMissed();
     if (queue.changes().some(({ problem }) => problem === null)) timer = setTimeout(() => void flush(), AGAIN_MS);
   };
-  const stop = onReturn(() => {
-    void flush().then(tellMissed);
-  });
+  const stop = onReturn(() => void flush());
   channel.addEventListener('message', () => void queue.read());
   signal.addEventListener('abort', () => {
     clearTimeout(timer);
@@ -96,6 +100,6 @@ async function begin(owner: string, signal: AbortSignal): Promise<void> {
   });
   if (signal.aborted) return;
   await queue.read();
-  setQueue(queue);
+  keepBy(createKeeping(queue, <PendingMark />));
   await flush();
 }

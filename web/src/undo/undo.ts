@@ -1,7 +1,7 @@
 import { create } from 'zustand';
+import { isAway } from '../api/connection.ts';
 import { toFailure } from '../api/failure.ts';
 import { say } from '../app/corner.ts';
-import { revert } from '../history/changes.ts';
 import { isTooEarly, withdraw } from '../offline/pending.ts';
 import { t } from '../language/t.ts';
 
@@ -68,9 +68,10 @@ async function takeBack(from: 'done' | 'undone', to: 'done' | 'undone', wanted?:
   // The log tells each of these apart, the latest first.
   for (const requestId of step.requestIds.toReversed()) {
     try {
+      const { revert } = await import('../history/changes.ts');
       requestIds.push((await revert({ requestId }, 'REFUSE')).requestId);
     } catch (cause) {
-      if (isTooEarly(toFailure(cause))) {
+      if (isAway() || isTooEarly(toFailure(cause))) {
         // Nothing of it is lost: it is taken back when the server is there again.
         const left = {
           label: step.label,

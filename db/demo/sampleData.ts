@@ -13,9 +13,19 @@ const MEMBER = 'member';
 
 export const SAMPLE_FILE = join(import.meta.dirname, '..', 'sql', 'engine', 'samples', 'data.sql');
 
-/** The demo adds a field to the standard ones, which is not there in other workspaces. */
+/**
+ * The demo adds a field to the standard ones, which is not there in other workspaces. Domains are unique: those of the samples are
+ * none of the demo's.
+ */
 const plain = (row: Row): object =>
-  Object.fromEntries(Object.entries(row).filter(([name, value]) => name !== 'probability' && value !== null));
+  Object.fromEntries(
+    Object.entries(row)
+      .filter(([name, value]) => name !== 'probability' && value !== null)
+      .map(([name, value]) => [
+        name,
+        typeof value === 'string' ? value.replace(/\.example$/, '.sample.example') : value,
+      ]),
+  );
 
 /** By the universal names of the objects, in the order in which they refer to one another. */
 export function sampleData(): { [object: string]: object[] } {

@@ -618,11 +618,13 @@ create table core.members (
   is_active boolean not null default true,
   created_at timestamp with time zone not null default now(),
   avatar_url text,
-  settled_at timestamp with time zone
+  settled_at timestamp with time zone,
+  start_dismissed_at timestamp with time zone
 );
 
 comment on column core.members.id is 'Also the id of the member''s record in the tenant''s workspace_members.';
 comment on column core.members.settled_at is 'When the language and the time zone of the member were first taken from a browser.';
+comment on column core.members.start_dismissed_at is 'When the member put the own list of first steps away.';
 
 alter table core.members add constraint members_pkey PRIMARY KEY (id);
 
@@ -990,6 +992,22 @@ alter table core.saml_metadata add constraint saml_metadata_pkey PRIMARY KEY (pr
 
 alter table core.saml_metadata add constraint saml_metadata_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES core.identity_providers(id) ON DELETE CASCADE;
 
+create table core.sample_records (
+  workspace_id uuid not null,
+  object_id uuid not null,
+  record_id uuid not null,
+  loaded_at timestamp with time zone not null default now()
+);
+comment on table core.sample_records is 'Which records were loaded to try the workspace with.';
+
+alter table core.sample_records add constraint sample_records_pkey PRIMARY KEY (workspace_id, record_id);
+
+alter table core.sample_records add constraint sample_records_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table core.sample_records add constraint sample_records_workspace_id_object_id_fkey FOREIGN KEY (workspace_id, object_id) REFERENCES metadata.objects(workspace_id, id) ON DELETE CASCADE;
+
+CREATE INDEX sample_records_workspace_id_object_id_idx ON core.sample_records USING btree (workspace_id, object_id);
+
 create table core.scim_group_members (
   group_id uuid not null,
   member_id uuid not null
@@ -1304,7 +1322,8 @@ create table core.workspace_settings (
   event_retention_days integer,
   trash_days integer not null default 30,
   max_file_mb integer,
-  file_quota_mb integer
+  file_quota_mb integer,
+  start_dismissed_at timestamp with time zone
 );
 comment on table core.workspace_settings is 'What a workspace has decided about its members and their sign-in.';
 
@@ -1315,6 +1334,7 @@ comment on column core.workspace_settings.allows_other_apps is 'Whether members 
 comment on column core.workspace_settings.event_retention_days is 'For how many days the event log is kept; null for ever.';
 comment on column core.workspace_settings.max_file_mb is 'How large a file may be; null for as large as the server allows.';
 comment on column core.workspace_settings.file_quota_mb is 'How much all files may take up, which the administrator of the server says; null for no limit.';
+comment on column core.workspace_settings.start_dismissed_at is 'When somebody put the list of first steps away.';
 
 alter table core.workspace_settings add constraint event_retention_covers_trash CHECK ((event_retention_days >= trash_days));
 
@@ -17193,6 +17213,31 @@ CREATE OR REPLACE FUNCTION engine.has_come(moment timestamp with time zone)
  SET search_path TO ''
 RETURN ((moment <= clock_timestamp()) OR (moment > (clock_timestamp() + '15:00:00'::interval)));
 
+CREATE OR REPLACE FUNCTION engine.has_own_records(workspace_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_found boolean;
+  r record;
+begin
+  for r in
+    select w.schema_name, o.table_name from metadata.objects o join core.workspaces w on w.id = o.workspace_id
+    where o.workspace_id = has_own_records.workspace_id and o.is_active and o.deleted_at is null and not o.is_system and o.table_name <> 'workspace_members'
+    order by o.position
+  loop
+    execute format('select exists (select from %I.%I t where not exists (select from core.sample_records s where s.workspace_id = $1 and s.record_id = t.id))', r.schema_name, r.table_name)
+      into v_found using has_own_records.workspace_id;
+    if v_found then
+      return true;
+    end if;
+  end loop;
+  return false;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.has_right(caller name, object_id uuid, action text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -18554,6 +18599,13 @@ AS $function$
         and (f.type not in ('FORMULA', 'ROLLUP') or exists (select from metadata.objects o where o.id = f.object_id and o.deleted_at is null))
       where f.id is null or (not f.is_active and r.kind = 'REQUIRED' and f.id = r.field_id))
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.load_sample_data(workspace text)
+ RETURNS jsonb
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$ select engine.put_samples(engine.workspace_called(workspace)) $function$;
+comment on function engine.load_sample_data(text) is 'Puts the records of a small sales team into a workspace, and says how many of what, and what was left out and why. engine.remove_sample_data takes them out again.';
 
 CREATE OR REPLACE FUNCTION engine.lock_model(workspace_id uuid)
  RETURNS void
@@ -22274,6 +22326,68 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.put_samples(workspace_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_member uuid := engine.sample_member(workspace_id);
+  v_ids jsonb := jsonb_build_object('member', v_member);
+  v_new jsonb;
+  v_object metadata.objects;
+  v_rows jsonb;
+  v_columns text;
+  v_count int;
+  v_loaded jsonb := '[]';
+  v_skipped jsonb := '[]';
+  r record;
+begin
+  -- One at a time, so that nobody gets them twice.
+  perform from core.workspace_settings s where s.workspace_id = put_samples.workspace_id for update;
+  if exists (select from core.sample_records s where s.workspace_id = put_samples.workspace_id) then
+    raise exception 'The sample data is there already.' using errcode = 'RV297', hint = 'Remove it first to load it anew.';
+  end if;
+  for r in select e.key as name, e.value as samples from jsonb_each(engine.sample_data()) e
+    order by array_position('{company,person,opportunity,task,taskTarget,note,noteTarget}', e.key)
+  loop
+    select o.* into v_object from metadata.objects o
+    where o.workspace_id = put_samples.workspace_id and o.universal_identifier = 'standard:' || r.name and o.is_active and o.deleted_at is null;
+    if not found then
+      v_skipped := v_skipped || jsonb_build_object('object', r.name, 'reason', 'This object is switched off, or was deleted.');
+      continue;
+    end if;
+    -- Links to what was left out link nothing.
+    if r.name in ('taskTarget', 'noteTarget') and not v_ids ? coalesce(r.samples -> 0 ->> 'task_id', r.samples -> 0 ->> 'note_id') then
+      v_skipped := v_skipped || jsonb_build_object('object', r.name, 'reason', 'What it links was left out.');
+      continue;
+    end if;
+    select jsonb_object_agg(s.value ->> 'id', engine.uuidv7()) into v_new from jsonb_array_elements(r.samples) s;
+    select jsonb_agg(p.row) into v_rows
+    from (select engine.sample_row(v_object.id, s.value, v_ids || v_new, s.ordinality::int - 1) as row from jsonb_array_elements(r.samples) with ordinality s) p
+    where (select count(*) from jsonb_each(jsonb_strip_nulls(p.row))) > case when r.name in ('taskTarget', 'noteTarget') then 2 else 0 end;
+    continue when v_rows is null;
+    select string_agg(distinct format('%I', k), ', ') into v_columns from jsonb_array_elements(v_rows) e cross join jsonb_object_keys(e) k;
+    -- Rules and fields of the workspace's own may want what the samples do not have: then these are left out, and it is said why.
+    begin
+      execute format('insert into %1$I.%2$I (%3$s) select %3$s from jsonb_populate_recordset(null::%1$I.%2$I, $1)', v_schema, v_object.table_name, v_columns) using v_rows;
+      get diagnostics v_count = row_count;
+      -- Rules that wait for the end of a transaction speak now.
+      set constraints all immediate;
+      set constraints all deferred;
+      insert into core.sample_records (workspace_id, object_id, record_id)
+      select put_samples.workspace_id, v_object.id, (e ->> 'id')::uuid from jsonb_array_elements(v_rows) e;
+      v_ids := v_ids || v_new;
+      v_loaded := v_loaded || jsonb_build_object('object', v_object.name_singular, 'label', case when v_count = 1 then v_object.label_singular else v_object.label_plural end, 'count', v_count);
+    exception when integrity_constraint_violation or data_exception or raise_exception or sqlstate 'RV000' then
+      v_skipped := v_skipped || jsonb_build_object('object', v_object.name_singular, 'reason', sqlerrm);
+    end;
+  end loop;
+  return jsonb_build_object('loaded', v_loaded, 'skipped', v_skipped);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.qualified(names jsonb, alias text)
  RETURNS jsonb
  LANGUAGE sql
@@ -23556,6 +23670,13 @@ begin
   return true;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION engine.remove_sample_data(workspace text, used text DEFAULT 'ASK'::text)
+ RETURNS jsonb
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$ select engine.take_samples(engine.workspace_called(workspace), used) $function$;
+comment on function engine.remove_sample_data(text,text) is 'Takes the sample data out of a workspace, past the trash. used: what becomes of those that somebody has changed or tied own records to; ASK removes nothing then, KEEP leaves them as the workspace''s own, REMOVE takes them, too.';
 
 CREATE OR REPLACE FUNCTION engine.renew_webhooks(worker text, webhook_ids uuid[])
  RETURNS void
@@ -25166,6 +25287,237 @@ CREATE OR REPLACE FUNCTION engine.same_sql(a jsonb, b jsonb)
  SET search_path TO ''
 AS $function$ select coalesce(string_agg(format('%s is not distinct from %s', e.value, b ->> e.key), ' and '), 'true') from jsonb_each_text(a) e $function$;
 
+CREATE OR REPLACE FUNCTION engine.sample_columns(object_id uuid)
+ RETURNS TABLE(began_as text, name text, field_id uuid)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with field as (
+    select f.id, f.type, engine.snake_case(split_part(f.universal_identifier, '.', 2)) as began_as, engine.snake_case(f.name) as base
+    from metadata.fields f
+    where f.object_id = sample_columns.object_id and f.is_active and f.deleted_at is null and f.universal_identifier like 'standard:%.%'
+  )
+  select f.began_as || c.suffix, f.base || c.suffix, f.id from field f join engine.field_type_columns c on c.type = f.type
+  union all
+  select f.began_as || case when f.type = 'MORPH_RELATION' then '_' || engine.snake_case(split_part(t.universal_identifier, ':', 2)) else '' end || '_id',
+    f.base || case when f.type = 'MORPH_RELATION' then '_' || engine.snake_case(t.name_singular) else '' end || '_id', f.id
+  from field f
+  join metadata.relations r on r.field_id = f.id and r.deleted_at is null
+  join metadata.objects t on t.id = r.target_object_id
+  union all
+  select 'id', 'id', null
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.sample_data()
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$ select $json$
+{"company": [
+  {"id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b","name":"Corvid Energy LLC","domain_name_primary_link_url":"https://corvidenergy.sample.example","address_street1":"44 Lincoln Boulevard","address_city":"Austin","address_state":"Texas","address_postcode":"78701","address_country":"United States","employees":533,"annual_revenue_amount_micros":85100000000000,"annual_revenue_currency_code":"USD","ideal_customer_profile":true,"account_owner_id":"member"},
+  {"id":"b10d7adb-c63b-46c9-b93a-93cd9d8dcb0a","name":"Meridale Tools","domain_name_primary_link_url":"https://meridale-tools.sample.example","address_street1":"45 Harbor Avenue","address_city":"New York","address_state":"New York","address_postcode":"10018","address_country":"United States","employees":32,"annual_revenue_amount_micros":4110000000000,"annual_revenue_currency_code":"USD","ideal_customer_profile":false,"account_owner_id":"member"},
+  {"id":"1a866812-294c-4846-9bdb-e59d229a5bb5","name":"Norrvik Textiles","domain_name_primary_link_url":"https://norrvik-textiles.sample.example","address_street1":"84 quai Voltaire","address_city":"Nantes","address_state":"Pays de la Loire","address_postcode":"44000","address_country":"France","employees":501,"annual_revenue_currency_code":"EUR","ideal_customer_profile":false,"account_owner_id":"member"},
+  {"id":"6d4395d5-f8a2-4c7e-9522-2486eea15cb2","name":"Hawkridge Ceramics","domain_name_primary_link_url":"https://hawkridge-ceramics.sample.example","address_street1":"82 Shibakoen","address_city":"Tokyo","address_postcode":"100-0005","address_country":"Japan","employees":8458,"annual_revenue_amount_micros":1871830000000000,"annual_revenue_currency_code":"JPY","ideal_customer_profile":false,"account_owner_id":"member"},
+  {"id":"9656d72a-3078-4155-b483-7d9dae7e3da0","name":"Bellweather Marine","domain_name_primary_link_url":"https://bellweather-marine.sample.example","address_street1":"116 Am Speicher","address_city":"Köln","address_state":"Nordrhein-Westfalen","address_postcode":"50667","address_country":"Germany","employees":1541,"annual_revenue_amount_micros":97220000000000,"annual_revenue_currency_code":"EUR","ideal_customer_profile":false,"account_owner_id":"member"},
+  {"id":"041baf28-c5cd-4c63-9762-56f44cc55456","name":"Greyfriars Instruments","domain_name_primary_link_url":"https://greyfriars-instruments.sample.example","address_street1":"18 Mill Road","address_city":"Minneapolis","address_state":"Minnesota","address_postcode":"55401","address_country":"United States","employees":323,"annual_revenue_amount_micros":23690000000000,"annual_revenue_currency_code":"USD","ideal_customer_profile":false,"account_owner_id":"member"},
+  {"id":"4afb61fa-6550-4b81-928d-e5a55b27d482","name":"Tideway Travel","domain_name_primary_link_url":"https://tidewaytravel.sample.example","address_street1":"48 Calle de la Luna","address_city":"Barcelona","address_state":"Cataluña","address_postcode":"08003","address_country":"Spain","employees":10,"annual_revenue_amount_micros":2140000000000,"annual_revenue_currency_code":"EUR","ideal_customer_profile":false,"account_owner_id":"member"},
+  {"id":"3f4e833b-e725-4201-8fba-cef4c74c774d","name":"Tamarind Packaging","domain_name_primary_link_url":"https://tamarindpackaging.sample.example","address_street1":"207 Union Square","address_city":"Seattle","address_state":"Washington","address_postcode":"98101","address_country":"United States","employees":20,"annual_revenue_amount_micros":1790000000000,"annual_revenue_currency_code":"USD","ideal_customer_profile":false,"account_owner_id":"member"},
+  {"id":"a7c9e633-adce-4844-b04e-393e88ed1431","name":"Bramwell Instruments AG","domain_name_primary_link_url":"https://bramwellinstruments.sample.example","address_street1":"131 Am Speicher","address_city":"Berlin","address_postcode":"10117","address_country":"Germany","employees":15,"annual_revenue_amount_micros":1590000000000,"annual_revenue_currency_code":"EUR","ideal_customer_profile":false,"account_owner_id":"member"},
+  {"id":"fb92e159-75bb-47c7-aec7-6df914cbfe18","name":"Borealis Publishing","domain_name_primary_link_url":"https://borealispublishing.sample.example","address_street1":"62 Union Square","address_city":"Minneapolis","address_state":"Minnesota","address_postcode":"55401","address_country":"United States","employees":30,"annual_revenue_amount_micros":2850000000000,"annual_revenue_currency_code":"USD","ideal_customer_profile":false,"account_owner_id":"member"},
+  {"id":"f0361554-d83e-45d6-8317-c655f73e8fe6","name":"Quillon Publishing","domain_name_primary_link_url":"https://quillon-publishing.sample.example","address_street1":"29 MG Road","address_city":"Pune","address_state":"Maharashtra","address_postcode":"411001","address_country":"India","employees":7,"annual_revenue_amount_micros":1480000000000,"annual_revenue_currency_code":"INR","ideal_customer_profile":false,"account_owner_id":"member"},
+  {"id":"a4ada08d-bac9-4c08-9f45-80411b54e0c2","name":"Fairhaven Instruments","domain_name_primary_link_url":"https://fairhaven-instruments.sample.example","address_street1":"38 quai Voltaire","address_city":"Lyon","address_state":"Auvergne-Rhône-Alpes","address_postcode":"69002","address_country":"France","employees":15,"annual_revenue_amount_micros":3870000000000,"annual_revenue_currency_code":"EUR","ideal_customer_profile":false}
+],
+"person": [
+  {"id":"0a6b18ca-bb1f-4625-ab8d-a6d701a2edd2","name_first_name":"Caleb","name_last_name":"Yates","emails_primary_email":"caleb.yates@corvidenergy.sample.example","job_title":"Research Scientist","city":"Austin","company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b"},
+  {"id":"cc04205b-587c-41fd-9002-730d61fc9df7","name_first_name":"Olivia","name_last_name":"Greene","emails_primary_email":"olivia.greene@meridale-tools.sample.example","phones_primary_phone_number":"2125550169","job_title":"Operations Manager","city":"New York","company_id":"b10d7adb-c63b-46c9-b93a-93cd9d8dcb0a","phones_primary_phone_calling_code":"+1","phones_primary_phone_country_code":"US"},
+  {"id":"53101161-f89b-4ec3-86be-d9639578ca20","name_first_name":"Pooja","name_last_name":"Bose","emails_primary_email":"pooja.bose@norrvik-textiles.sample.example","job_title":"Chief Financial Officer","city":"Nantes","company_id":"1a866812-294c-4846-9bdb-e59d229a5bb5"},
+  {"id":"a3459b20-0efb-46b8-bfc6-399b1fae4426","name_first_name":"Makoto","name_last_name":"Kato","emails_primary_email":"makoto.kato@hawkridge-ceramics.sample.example","phones_primary_phone_number":"355506582","job_title":"Data Analyst","city":"Tokyo","company_id":"6d4395d5-f8a2-4c7e-9522-2486eea15cb2","phones_primary_phone_calling_code":"+81","phones_primary_phone_country_code":"JP"},
+  {"id":"27a1c838-0166-4ad3-9837-1e347fc321a1","name_first_name":"Yusuf","name_last_name":"Neumann","emails_primary_email":"yusuf.neumann@bellweather-marine.sample.example","phones_primary_phone_number":"30231252992","job_title":"Head of People","city":"Köln","company_id":"9656d72a-3078-4155-b483-7d9dae7e3da0","phones_primary_phone_calling_code":"+49","phones_primary_phone_country_code":"DE"},
+  {"id":"bfe7e1c8-b7af-4f1b-b63d-1df690205f66","name_first_name":"Maya","name_last_name":"Delgado","emails_primary_email":"maya.delgado@greyfriars-instruments.sample.example","phones_primary_phone_number":"3125550102","job_title":"Chief Executive Officer","city":"Minneapolis","company_id":"041baf28-c5cd-4c63-9762-56f44cc55456","phones_primary_phone_calling_code":"+1","phones_primary_phone_country_code":"US"},
+  {"id":"ae052577-c101-4798-9c72-c982044fad11","name_first_name":"Varun","name_last_name":"Thakur","emails_primary_email":"varun.thakur@tidewaytravel.sample.example","phones_primary_phone_number":"915556514","job_title":"Chief Executive Officer","city":"Bilbao","company_id":"4afb61fa-6550-4b81-928d-e5a55b27d482","phones_primary_phone_calling_code":"+34","phones_primary_phone_country_code":"ES"},
+  {"id":"ea549c54-80cb-4bf8-ba2f-8bd41f590fe2","name_first_name":"Leah","name_last_name":"Greene","emails_primary_email":"leah.greene@tamarindpackaging.sample.example","phones_primary_phone_number":"5125550103","job_title":"Legal Counsel","city":"Seattle","company_id":"3f4e833b-e725-4201-8fba-cef4c74c774d","phones_primary_phone_calling_code":"+1","phones_primary_phone_country_code":"US"},
+  {"id":"253070c4-9876-4951-b7ce-9abb636c8509","name_first_name":"Anil","name_last_name":"Rao","emails_primary_email":"anil.rao@bramwellinstruments.sample.example","phones_primary_phone_number":"30231255048","job_title":"Sales Director","city":"Berlin","company_id":"a7c9e633-adce-4844-b04e-393e88ed1431","phones_primary_phone_calling_code":"+49","phones_primary_phone_country_code":"DE"},
+  {"id":"a55157ad-8c75-4c6a-994f-37c1b00e4da0","name_first_name":"Caleb","name_last_name":"Jefferson","emails_primary_email":"caleb.jefferson@borealispublishing.sample.example","phones_primary_phone_number":"4155550118","job_title":"Customer Success Lead","city":"Minneapolis","company_id":"fb92e159-75bb-47c7-aec7-6df914cbfe18","phones_primary_phone_calling_code":"+1","phones_primary_phone_country_code":"US"},
+  {"id":"5e7c9c36-0c69-4435-bb3a-2c2ba97d6ef8","name_first_name":"Farhan","name_last_name":"Fernandes","emails_primary_email":"farhan.fernandes@quillon-publishing.sample.example","phones_primary_phone_number":"2255556160","job_title":"Head of Procurement","city":"Pune","company_id":"f0361554-d83e-45d6-8317-c655f73e8fe6","phones_primary_phone_calling_code":"+91","phones_primary_phone_country_code":"IN"},
+  {"id":"4e1b909f-5ae6-44c0-b191-8d3e4e7017c4","name_first_name":"Théo","name_last_name":"Aubert","emails_primary_email":"theo.aubert@fairhaven-instruments.sample.example","job_title":"Purchasing Manager","city":"Lille","company_id":"a4ada08d-bac9-4c08-9f45-80411b54e0c2"},
+  {"id":"db6fb8f8-faa1-4a61-be1c-3b50018a66dc","name_first_name":"Anil","name_last_name":"Rao","emails_primary_email":"anil.rao@quillon-publishing.sample.example","job_title":"Executive Assistant","city":"Pune","company_id":"f0361554-d83e-45d6-8317-c655f73e8fe6"},
+  {"id":"dd47b672-136b-4c51-8a32-08c7e50f9114","name_first_name":"Inès","name_last_name":"Garnier","emails_primary_email":"ines.garnier@fairhaven-instruments.sample.example","phones_primary_phone_number":"199006725","job_title":"Finance Manager","city":"Lyon","company_id":"a4ada08d-bac9-4c08-9f45-80411b54e0c2","phones_primary_phone_calling_code":"+33","phones_primary_phone_country_code":"FR"},
+  {"id":"469290e9-dd82-4392-b3a7-476c2e265b9f","name_first_name":"Ethan","name_last_name":"Osborne","emails_primary_email":"ethan.osborne@meridale-tools.sample.example","phones_primary_phone_number":"3125550167","job_title":"Sales Director","city":"New York","company_id":"b10d7adb-c63b-46c9-b93a-93cd9d8dcb0a","phones_primary_phone_calling_code":"+1","phones_primary_phone_country_code":"US"},
+  {"id":"27aef340-b05d-4d91-87f5-28321c91127c","name_first_name":"Tara","name_last_name":"Rao","emails_primary_email":"tara.rao@bramwellinstruments.sample.example","phones_primary_phone_number":"30231250613","job_title":"Head of Marketing","city":"Berlin","company_id":"a7c9e633-adce-4844-b04e-393e88ed1431","phones_primary_phone_calling_code":"+49","phones_primary_phone_country_code":"DE"},
+  {"id":"8c9b19a8-5395-4ab4-83e3-784c977ead73","name_first_name":"Bastian","name_last_name":"Fuchs","emails_primary_email":"bastian.fuchs@bellweather-marine.sample.example","phones_primary_phone_number":"30231258487","job_title":"Product Manager","city":"Köln","company_id":"9656d72a-3078-4155-b483-7d9dae7e3da0","phones_primary_phone_calling_code":"+49","phones_primary_phone_country_code":"DE"},
+  {"id":"513f6ac7-c073-4a62-a489-586a18775ebd","name_first_name":"Olivia","name_last_name":"Ingram","emails_primary_email":"olivia.ingram@meridale-tools.sample.example","job_title":"Account Executive","city":"New York","company_id":"b10d7adb-c63b-46c9-b93a-93cd9d8dcb0a"},
+  {"id":"95a4a3fa-d260-4be5-8f3b-95279bb713e8","name_first_name":"Naomi","name_last_name":"Jefferson","emails_primary_email":"naomi.jefferson@meridale-tools.sample.example","phones_primary_phone_number":"2125550180","job_title":"Legal Counsel","city":"New York","company_id":"b10d7adb-c63b-46c9-b93a-93cd9d8dcb0a","phones_primary_phone_calling_code":"+1","phones_primary_phone_country_code":"US"},
+  {"id":"ad8c3309-f775-43f6-8dd9-b805b13cbe1c","name_first_name":"Olivier","name_last_name":"Dumont","emails_primary_email":"olivier.dumont@norrvik-textiles.sample.example","phones_primary_phone_number":"199005968","job_title":"Project Lead","city":"Nantes","company_id":"1a866812-294c-4846-9bdb-e59d229a5bb5","phones_primary_phone_calling_code":"+33","phones_primary_phone_country_code":"FR"},
+  {"id":"71847c52-5f44-4397-b21b-61b4a3c16e8a","name_first_name":"Björn","name_last_name":"Lindgren","emails_primary_email":"bjorn.lindgren@meridale-tools.sample.example","phones_primary_phone_number":"2125550174","job_title":"Chief Executive Officer","city":"Chicago","company_id":"b10d7adb-c63b-46c9-b93a-93cd9d8dcb0a","phones_primary_phone_calling_code":"+1","phones_primary_phone_country_code":"US"},
+  {"id":"9398f46d-7e39-43eb-88f7-c7f6ae1e4192","name_first_name":"Karim","name_last_name":"Garnier","emails_primary_email":"karim.garnier@norrvik-textiles.sample.example","phones_primary_phone_number":"199001120","job_title":"Purchasing Manager","city":"Nantes","company_id":"1a866812-294c-4846-9bdb-e59d229a5bb5","phones_primary_phone_calling_code":"+33","phones_primary_phone_country_code":"FR"},
+  {"id":"488b31b4-81e3-40fa-864f-9f8d77f3d985","name_first_name":"Rohan","name_last_name":"Bose","emails_primary_email":"rohan.bose@quillon-publishing.sample.example","phones_primary_phone_number":"2255585460","job_title":"Head of Operations","city":"Pune","company_id":"f0361554-d83e-45d6-8317-c655f73e8fe6","phones_primary_phone_calling_code":"+91","phones_primary_phone_country_code":"IN"},
+  {"id":"cb69526a-1450-45f1-a045-3190d353bb12","name_first_name":"Noelia","name_last_name":"Navarro","emails_primary_email":"noelia.navarro@tidewaytravel.sample.example","phones_primary_phone_number":"915559419","job_title":"Quality Manager","city":"Barcelona","company_id":"4afb61fa-6550-4b81-928d-e5a55b27d482","phones_primary_phone_calling_code":"+34","phones_primary_phone_country_code":"ES"},
+  {"id":"4032a2b0-7613-40c9-bce3-9d7462b851d4","name_first_name":"Claire","name_last_name":"Ramirez","emails_primary_email":"claire.ramirez@corvidenergy.sample.example","phones_primary_phone_number":"2125550138","job_title":"Product Manager","city":"Austin","company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b","phones_primary_phone_calling_code":"+1","phones_primary_phone_country_code":"US"},
+  {"id":"1f1ccd68-aafd-426d-8ab7-8adedb070655","name_first_name":"Marta","name_last_name":"Peña","emails_primary_email":"marta.pena@tidewaytravel.sample.example","job_title":"Legal Counsel","city":"Madrid","company_id":"4afb61fa-6550-4b81-928d-e5a55b27d482"},
+  {"id":"c0779db3-5f8a-4093-a658-3e7346ee0fbc","name_first_name":"Aiko","name_last_name":"Watanabe","emails_primary_email":"aiko.watanabe@hawkridge-ceramics.sample.example","phones_primary_phone_number":"355503231","job_title":"Purchasing Manager","city":"Tokyo","company_id":"6d4395d5-f8a2-4c7e-9522-2486eea15cb2","phones_primary_phone_calling_code":"+81","phones_primary_phone_country_code":"JP"},
+  {"id":"0d81c132-671f-45f6-91be-387d14790a75","name_first_name":"Tobias","name_last_name":"Mackenzie","emails_primary_email":"tobias.mackenzie@corvidenergy.sample.example","phones_primary_phone_number":"6175550175","job_title":"Chief Technology Officer","city":"Austin","company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b","phones_primary_phone_calling_code":"+1","phones_primary_phone_country_code":"US"},
+  {"id":"cc9a1275-98ab-4da3-914e-db6ac7f1c309","name_first_name":"Inés","name_last_name":"Navarro","emails_primary_email":"ines.navarro@tidewaytravel.sample.example","phones_primary_phone_number":"915551361","job_title":"Chief Technology Officer","city":"Barcelona","company_id":"4afb61fa-6550-4b81-928d-e5a55b27d482","phones_primary_phone_calling_code":"+34","phones_primary_phone_country_code":"ES"},
+  {"id":"8ce22c8b-c427-4f2b-9ad2-d194be7cb3a7","name_first_name":"Rosa","name_last_name":"Gerlach","emails_primary_email":"rosa.gerlach@bramwellinstruments.sample.example","phones_primary_phone_number":"30231255948","job_title":"Buyer","city":"Berlin","company_id":"a7c9e633-adce-4844-b04e-393e88ed1431","phones_primary_phone_calling_code":"+49","phones_primary_phone_country_code":"DE"},
+  {"id":"b601d034-0073-4ea2-92b6-3545b51dbaf0","name_first_name":"Vera","name_last_name":"Weiß","emails_primary_email":"vera.weiss@bramwellinstruments.sample.example","phones_primary_phone_number":"30231255227","job_title":"Customer Success Lead","city":"Berlin","company_id":"a7c9e633-adce-4844-b04e-393e88ed1431","phones_primary_phone_calling_code":"+49","phones_primary_phone_country_code":"DE"},
+  {"id":"60ac59a9-6fe2-4f72-8a1a-9fd297c7e809","name_first_name":"Pilar","name_last_name":"Herrera","emails_primary_email":"pilar.herrera@tidewaytravel.sample.example","job_title":"Chief Financial Officer","city":"Barcelona","company_id":"4afb61fa-6550-4b81-928d-e5a55b27d482"},
+  {"id":"e9d5e1a7-29a0-4235-908b-95a52aabd9af","name_first_name":"Walter","name_last_name":"Osborne","emails_primary_email":"walter.osborne@corvidenergy.sample.example","phones_primary_phone_number":"4155550127","job_title":"Product Manager","city":"Austin","company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b","phones_primary_phone_calling_code":"+1","phones_primary_phone_country_code":"US"},
+  {"id":"14c633a9-0e12-4dd2-8f45-144cdc3d4906","name_first_name":"Rina","name_last_name":"Kato","emails_primary_email":"rina.kato@hawkridge-ceramics.sample.example","job_title":"Data Analyst","city":"Tokyo","company_id":"6d4395d5-f8a2-4c7e-9522-2486eea15cb2"},
+  {"id":"92735e69-fb04-45f1-b96d-82ee26e71c28","name_first_name":"Yusuf","name_last_name":"Thiele","emails_primary_email":"yusuf.thiele@bellweather-marine.sample.example","phones_primary_phone_number":"30231250783","job_title":"Chief Technology Officer","city":"Köln","company_id":"9656d72a-3078-4155-b483-7d9dae7e3da0","phones_primary_phone_calling_code":"+49","phones_primary_phone_country_code":"DE"},
+  {"id":"289894db-1e1b-4340-b66d-5ef720f9ae97","name_first_name":"Erin","name_last_name":"Quinn","emails_primary_email":"erin.quinn@greyfriars-instruments.sample.example","job_title":"Purchasing Manager","city":"Minneapolis","company_id":"041baf28-c5cd-4c63-9762-56f44cc55456"},
+  {"id":"699dd5df-a387-42ba-9aec-91ae09e4618d","name_first_name":"Caleb","name_last_name":"Hayes","emails_primary_email":"caleb.hayes@corvidenergy.sample.example","phones_primary_phone_number":"3125550116","job_title":"Chief Technology Officer","city":"Austin","company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b","phones_primary_phone_calling_code":"+1","phones_primary_phone_country_code":"US"},
+  {"id":"d1041549-4cc2-4c02-9a27-78c6b021bf5d","name_first_name":"Dirk","name_last_name":"Vogel","emails_primary_email":"dirk.vogel@bellweather-marine.sample.example","phones_primary_phone_number":"30231256818","job_title":"Buyer","city":"Köln","company_id":"9656d72a-3078-4155-b483-7d9dae7e3da0","phones_primary_phone_calling_code":"+49","phones_primary_phone_country_code":"DE"},
+  {"id":"200cec17-8569-426c-9a67-2b68691c7c49","name_first_name":"Maya","name_last_name":"Hayes","emails_primary_email":"maya.hayes@corvidenergy.sample.example","phones_primary_phone_number":"5125550112","job_title":"Research Scientist","city":"Austin","company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b","phones_primary_phone_calling_code":"+1","phones_primary_phone_country_code":"US"},
+  {"id":"05f54b12-cc42-4cce-b4b9-cab10224c2e9","name_first_name":"Daniel","name_last_name":"Underwood","emails_primary_email":"daniel.underwood@corvidenergy.sample.example","phones_primary_phone_number":"5125550114","job_title":"Head of Marketing","city":"Austin","company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b","phones_primary_phone_calling_code":"+1","phones_primary_phone_country_code":"US"}
+],
+"opportunity": [
+  {"id":"2558651c-b0f3-4cb4-9801-c6da76c3d91c","name":"Corvid Energy, training programme","amount_amount_micros":4000000000,"amount_currency_code":"USD","close_date":"2000-02-10T14:00:00.000Z","stage":"NEW","point_of_contact_id":"4032a2b0-7613-40c9-bce3-9d7462b851d4","company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b","owner_id":"member"},
+  {"id":"9b990c04-68f4-4d70-909b-f39f886d11d5","name":"Tideway Travel, expansion to all sites","amount_amount_micros":4500000000,"amount_currency_code":"EUR","close_date":"2000-04-26T15:00:00.000Z","stage":"NEW","point_of_contact_id":"cb69526a-1450-45f1-a045-3190d353bb12","company_id":"4afb61fa-6550-4b81-928d-e5a55b27d482","owner_id":"member"},
+  {"id":"ef5f2f34-1c64-4a11-a3ec-39be8786455c","name":"Meridale Tools, renewal","amount_amount_micros":23000000000,"amount_currency_code":"USD","close_date":"1999-04-09T08:00:00.000Z","stage":"CUSTOMER","point_of_contact_id":"71847c52-5f44-4397-b21b-61b4a3c16e8a","company_id":"b10d7adb-c63b-46c9-b93a-93cd9d8dcb0a","owner_id":"member"},
+  {"id":"21cdbd33-f86f-4ecf-ba6e-d3798991ba1c","name":"Corvid Energy, support contract","amount_amount_micros":6500000000,"amount_currency_code":"USD","close_date":"2000-03-01T16:00:00.000Z","stage":"SCREENING","point_of_contact_id":"200cec17-8569-426c-9a67-2b68691c7c49","company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b","owner_id":"member"},
+  {"id":"b2de8e96-8053-4e4f-bc00-bf76bf75356d","name":"Bramwell Instruments, expansion to all sites","amount_amount_micros":27000000000,"amount_currency_code":"EUR","close_date":"2000-02-25T08:00:00.000Z","stage":"NEW","point_of_contact_id":"b601d034-0073-4ea2-92b6-3545b51dbaf0","company_id":"a7c9e633-adce-4844-b04e-393e88ed1431","owner_id":"member"},
+  {"id":"8cd00a08-966c-414b-adc8-dd3c30a71c8b","name":"Norrvik Textiles, integration work","amount_amount_micros":40000000000,"amount_currency_code":"EUR","close_date":"2000-02-02T11:00:00.000Z","stage":"MEETING","point_of_contact_id":"9398f46d-7e39-43eb-88f7-c7f6ae1e4192","company_id":"1a866812-294c-4846-9bdb-e59d229a5bb5","owner_id":"member"},
+  {"id":"6eb8afab-e5fe-4e66-891e-d376dd9727d7","name":"Corvid Energy, pilot project","amount_amount_micros":380000000000,"amount_currency_code":"USD","close_date":"1999-08-31T12:00:00.000Z","stage":"CUSTOMER","point_of_contact_id":"05f54b12-cc42-4cce-b4b9-cab10224c2e9","company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b","owner_id":"member"},
+  {"id":"7385fca8-1c37-446d-9d6d-c096ce53536c","name":"Corvid Energy, support contract","amount_amount_micros":2500000000,"amount_currency_code":"USD","close_date":"2000-03-24T12:00:00.000Z","stage":"SCREENING","point_of_contact_id":"699dd5df-a387-42ba-9aec-91ae09e4618d","company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b","owner_id":"member"},
+  {"id":"9680a391-382d-443a-84cc-3f506cb18743","name":"Meridale Tools, support contract","amount_amount_micros":22000000000,"amount_currency_code":"USD","close_date":"2000-02-07T09:00:00.000Z","stage":"NEW","point_of_contact_id":"95a4a3fa-d260-4be5-8f3b-95279bb713e8","company_id":"b10d7adb-c63b-46c9-b93a-93cd9d8dcb0a","owner_id":"member"},
+  {"id":"c2b22e66-8697-4f79-8dc6-62c8d88a30e2","name":"Corvid Energy, expansion to all sites","amount_amount_micros":8000000000,"amount_currency_code":"USD","close_date":"2000-03-28T10:00:00.000Z","stage":"SCREENING","point_of_contact_id":"0d81c132-671f-45f6-91be-387d14790a75","company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b","owner_id":"member"},
+  {"id":"b3504a35-926f-4ac6-97a5-50f81e4c9deb","name":"Bellweather Marine, trial for one team","amount_amount_micros":170000000000,"amount_currency_code":"EUR","close_date":"2000-03-06T12:00:00.000Z","stage":"NEW","point_of_contact_id":"8c9b19a8-5395-4ab4-83e3-784c977ead73","company_id":"9656d72a-3078-4155-b483-7d9dae7e3da0","owner_id":"member"},
+  {"id":"4505061e-9596-498c-9674-50458559a57c","name":"Bramwell Instruments, support contract","amount_amount_micros":2500000000,"amount_currency_code":"EUR","close_date":"2000-03-30T16:00:00.000Z","stage":"SCREENING","point_of_contact_id":"27aef340-b05d-4d91-87f5-28321c91127c","company_id":"a7c9e633-adce-4844-b04e-393e88ed1431","owner_id":"member"},
+  {"id":"d3c3fa03-3fdd-40b7-ab62-7fac6c934f00","name":"Fairhaven Instruments, integration work","amount_amount_micros":100000000000,"amount_currency_code":"EUR","close_date":"2000-01-15T10:00:00.000Z","stage":"PROPOSAL","point_of_contact_id":"4e1b909f-5ae6-44c0-b191-8d3e4e7017c4","company_id":"a4ada08d-bac9-4c08-9f45-80411b54e0c2","owner_id":"member"},
+  {"id":"d4fd8c00-0430-49d9-b3ec-2973a2a4664f","name":"Greyfriars Instruments, integration work","amount_amount_micros":170000000000,"amount_currency_code":"USD","close_date":"1999-04-02T12:00:00.000Z","stage":"CUSTOMER","point_of_contact_id":"bfe7e1c8-b7af-4f1b-b63d-1df690205f66","company_id":"041baf28-c5cd-4c63-9762-56f44cc55456","owner_id":"member"},
+  {"id":"6ddcd800-e3a2-49a2-8790-56d1fba9b20c","name":"Meridale Tools, renewal","amount_amount_micros":100000000000,"amount_currency_code":"USD","close_date":"2000-01-29T09:00:00.000Z","stage":"MEETING","point_of_contact_id":"469290e9-dd82-4392-b3a7-476c2e265b9f","company_id":"b10d7adb-c63b-46c9-b93a-93cd9d8dcb0a","owner_id":"member"},
+  {"id":"b74a195b-94a8-4f30-9089-54c458efd6e4","name":"Corvid Energy, support contract","amount_amount_micros":2500000000,"amount_currency_code":"USD","close_date":"1999-05-23T10:00:00.000Z","stage":"CUSTOMER","point_of_contact_id":"0a6b18ca-bb1f-4625-ab8d-a6d701a2edd2","company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b","owner_id":"member"},
+  {"id":"d6097e3f-98d1-42ac-9c22-ba263f1e9ae7","name":"Tideway Travel, expansion to all sites","amount_amount_micros":8500000000,"amount_currency_code":"EUR","close_date":"2000-01-18T09:00:00.000Z","stage":"PROPOSAL","point_of_contact_id":"1f1ccd68-aafd-426d-8ab7-8adedb070655","company_id":"4afb61fa-6550-4b81-928d-e5a55b27d482","owner_id":"member"},
+  {"id":"be73313e-e802-4024-9690-e655ddff2879","name":"Borealis Publishing, framework agreement","amount_amount_micros":90000000000,"amount_currency_code":"USD","close_date":"2000-02-11T09:00:00.000Z","stage":"SCREENING","point_of_contact_id":"a55157ad-8c75-4c6a-994f-37c1b00e4da0","company_id":"fb92e159-75bb-47c7-aec7-6df914cbfe18","owner_id":"member"},
+  {"id":"438f87f6-f58f-4dc5-8aa9-20b236ed4134","name":"Quillon Publishing, pilot project","amount_amount_micros":26000000000000,"amount_currency_code":"INR","close_date":"2000-02-22T16:00:00.000Z","stage":"NEW","point_of_contact_id":"db6fb8f8-faa1-4a61-be1c-3b50018a66dc","company_id":"f0361554-d83e-45d6-8317-c655f73e8fe6","owner_id":"member"},
+  {"id":"4adc2f41-6d3e-4a67-8c7e-7490d13b47fd","name":"Bramwell Instruments, renewal","amount_amount_micros":8500000000,"amount_currency_code":"EUR","close_date":"2000-01-26T15:00:00.000Z","stage":"MEETING","point_of_contact_id":"253070c4-9876-4951-b7ce-9abb636c8509","company_id":"a7c9e633-adce-4844-b04e-393e88ed1431","owner_id":"member"},
+  {"id":"986c5f35-4c30-4abb-bca5-577cc37a92cf","name":"Greyfriars Instruments, three-year plan","amount_amount_micros":55000000000,"amount_currency_code":"USD","close_date":"1999-07-13T14:00:00.000Z","stage":"CUSTOMER","point_of_contact_id":"289894db-1e1b-4340-b66d-5ef720f9ae97","company_id":"041baf28-c5cd-4c63-9762-56f44cc55456","owner_id":"member"},
+  {"id":"46d5c665-4107-42ad-877e-db236b6d4966","name":"Hawkridge Ceramics, trial for one team","amount_amount_micros":3350000000000,"amount_currency_code":"JPY","close_date":"2000-01-24T14:00:00.000Z","stage":"NEW","point_of_contact_id":"c0779db3-5f8a-4093-a658-3e7346ee0fbc","company_id":"6d4395d5-f8a2-4c7e-9522-2486eea15cb2","owner_id":"member"},
+  {"id":"ee81ffcf-39d8-4320-8a7d-f23ac41811a3","name":"Quillon Publishing, pilot project","amount_amount_micros":650000000000,"amount_currency_code":"INR","close_date":"2000-01-26T10:00:00.000Z","stage":"PROPOSAL","point_of_contact_id":"488b31b4-81e3-40fa-864f-9f8d77f3d985","company_id":"f0361554-d83e-45d6-8317-c655f73e8fe6","owner_id":"member"},
+  {"id":"abc5b725-c371-4996-b034-e4badc4ab974","name":"Bellweather Marine, migration","amount_amount_micros":13500000000,"amount_currency_code":"EUR","close_date":"2000-02-11T12:00:00.000Z","stage":"SCREENING","point_of_contact_id":"92735e69-fb04-45f1-b96d-82ee26e71c28","company_id":"9656d72a-3078-4155-b483-7d9dae7e3da0","owner_id":"member"},
+  {"id":"38ae74c0-256c-4dea-b698-9e9109bd7f4e","name":"Meridale Tools, pilot project","amount_amount_micros":14500000000,"amount_currency_code":"USD","close_date":"2000-03-14T16:00:00.000Z","stage":"SCREENING","point_of_contact_id":"513f6ac7-c073-4a62-a489-586a18775ebd","company_id":"b10d7adb-c63b-46c9-b93a-93cd9d8dcb0a","owner_id":"member"}
+],
+"task": [
+  {"id":"36cb05c7-17dd-40cc-81ca-4f871228ef2a","title":"Update the forecast for Bramwell Instruments","body_v2_markdown":"Best reached in the morning.","due_at":"1999-12-01T13:00:00.000Z","status":"DONE","assignee_id":"member"},
+  {"id":"9fb127ee-0479-493c-b123-690abf913960","title":"Update the forecast for Meridale Tools","body_v2_markdown":"- price\n- delivery\n- support hours","due_at":"2000-01-22T13:00:00.000Z","status":"TODO","assignee_id":"member"},
+  {"id":"816acc48-de4c-4b12-886c-8d821f51cd58","title":"Check the contract terms with Norrvik Textiles","body_v2_markdown":"Best reached in the morning.","due_at":"1999-12-29T09:00:00.000Z","status":"DONE","assignee_id":"member"},
+  {"id":"b18a9434-8022-49ed-ba21-c23fca5c5091","title":"Update the forecast for Bellweather Marine","body_v2_markdown":"Best reached in the morning.","due_at":"1999-12-11T15:00:00.000Z","status":"DONE","assignee_id":"member"},
+  {"id":"101b1040-fff4-40c7-8b6c-01a222090e96","title":"Plan the kick-off with Bellweather Marine","body_v2_markdown":"They need it before their board meets.","due_at":"1999-11-18T13:00:00.000Z","status":"DONE","assignee_id":"member"},
+  {"id":"d2f02b08-37b3-44a7-91f7-d2fd516a50ca","title":"Call Dirk about the proposal","body_v2_markdown":"- price\n- delivery\n- support hours","due_at":"1999-12-10T17:00:00.000Z","status":"DONE","assignee_id":"member"},
+  {"id":"3f9ffbab-6373-4dd0-b522-f02baae70871","title":"Check the contract terms with Meridale Tools","due_at":"2000-01-04T11:00:00.000Z","status":"TODO"},
+  {"id":"c1660c7f-32ae-4f0c-bd44-2fbc24781710","title":"Send Tobias the case study","body_v2_markdown":"Best reached in the morning.","due_at":"2000-01-03T17:00:00.000Z","status":"TODO"},
+  {"id":"5e682a5c-0a65-4628-9157-aa33377c3f13","title":"Clarify the security questions of Tideway Travel","body_v2_markdown":"Keep it to one page.","due_at":"1999-11-11T08:00:00.000Z","status":"DONE","assignee_id":"member"},
+  {"id":"d0ce7e0b-24ae-491c-9a79-4804cd0ba6e6","title":"Send Marta the case study","body_v2_markdown":"They need it before their board meets.","due_at":"2000-01-09T14:00:00.000Z","status":"TODO","assignee_id":"member"},
+  {"id":"98be61ef-ccc2-4308-ad80-3dbda15be127","title":"Send Tobias the case study","body_v2_markdown":"See the note of the last meeting first.","due_at":"1999-11-16T13:00:00.000Z","status":"DONE","assignee_id":"member"},
+  {"id":"9863a03e-c22f-4c97-bdc3-6b86d25c59e9","title":"Follow up with Inés after the meeting","body_v2_markdown":"See the note of the last meeting first.","due_at":"1999-12-24T17:00:00.000Z","status":"DONE","assignee_id":"member"},
+  {"id":"8b57d01e-9503-4b8d-955c-cca211e6b851","title":"Plan the kick-off with Corvid Energy","body_v2_markdown":"Keep it to one page.","due_at":"1999-11-14T08:00:00.000Z","status":"DONE","assignee_id":"member"},
+  {"id":"a1746172-48a3-4794-8ba8-03342812e5ec","title":"Book a site visit at Quillon Publishing","due_at":"2000-02-03T13:00:00.000Z","status":"TODO","assignee_id":"member"},
+  {"id":"e09abddd-20c4-422f-a249-d2ebc554649a","title":"Check the contract terms with Bramwell Instruments","body_v2_markdown":"Keep it to one page.","due_at":"1999-12-23T13:00:00.000Z","status":"DONE","assignee_id":"member"},
+  {"id":"d00a491f-df1a-4b7c-b817-03bd9777cb44","title":"Prepare the demo for Greyfriars Instruments","body_v2_markdown":"Keep it to one page.","due_at":"2000-02-07T15:00:00.000Z","status":"TODO"},
+  {"id":"77be6553-b6fc-4b6c-a2f9-21571781c3ad","title":"Update the forecast for Corvid Energy","due_at":"1999-11-14T10:00:00.000Z","status":"DONE","assignee_id":"member"},
+  {"id":"1094bf55-fbb8-4535-811e-34ae6ec20ed1","title":"Check the contract terms with Hawkridge Ceramics","body_v2_markdown":"See the note of the last meeting first.","due_at":"2000-01-12T13:00:00.000Z","status":"IN_PROGRESS","assignee_id":"member"}
+],
+"taskTarget": [
+  {"id":"fd3626b3-bec6-490e-a875-2ad42fc4907a","task_id":"36cb05c7-17dd-40cc-81ca-4f871228ef2a","target_person_id":"b601d034-0073-4ea2-92b6-3545b51dbaf0"},
+  {"id":"d1cb6de6-8a93-4cb3-a5f0-b58e12ef1b2b","task_id":"36cb05c7-17dd-40cc-81ca-4f871228ef2a","target_opportunity_id":"b2de8e96-8053-4e4f-bc00-bf76bf75356d"},
+  {"id":"0f5f3dce-5015-4fca-81cf-d3e7251118f1","task_id":"9fb127ee-0479-493c-b123-690abf913960","target_person_id":"469290e9-dd82-4392-b3a7-476c2e265b9f"},
+  {"id":"2cef7b86-a469-4222-8598-d20e49237774","task_id":"9fb127ee-0479-493c-b123-690abf913960","target_opportunity_id":"6ddcd800-e3a2-49a2-8790-56d1fba9b20c"},
+  {"id":"d349c453-cc49-4203-851e-d2d903babe51","task_id":"816acc48-de4c-4b12-886c-8d821f51cd58","target_person_id":"53101161-f89b-4ec3-86be-d9639578ca20"},
+  {"id":"44cfc16e-cbf7-4eec-b7a3-c95336b1b5a4","task_id":"816acc48-de4c-4b12-886c-8d821f51cd58","target_company_id":"1a866812-294c-4846-9bdb-e59d229a5bb5"},
+  {"id":"ea1fb51d-a958-4332-ab64-6103da8a8bcb","task_id":"b18a9434-8022-49ed-ba21-c23fca5c5091","target_person_id":"8c9b19a8-5395-4ab4-83e3-784c977ead73"},
+  {"id":"ef8e51dd-2656-41ae-8c34-3bc48710dac4","task_id":"b18a9434-8022-49ed-ba21-c23fca5c5091","target_opportunity_id":"b3504a35-926f-4ac6-97a5-50f81e4c9deb"},
+  {"id":"64ec3dbb-33f3-45c7-8bfa-2c9143829699","task_id":"101b1040-fff4-40c7-8b6c-01a222090e96","target_person_id":"8c9b19a8-5395-4ab4-83e3-784c977ead73"},
+  {"id":"ad617785-aa40-4595-bc90-e1a0fbf4f12f","task_id":"101b1040-fff4-40c7-8b6c-01a222090e96","target_company_id":"9656d72a-3078-4155-b483-7d9dae7e3da0"},
+  {"id":"7295e767-8ca4-4abb-8b30-b02bf11e3021","task_id":"d2f02b08-37b3-44a7-91f7-d2fd516a50ca","target_person_id":"d1041549-4cc2-4c02-9a27-78c6b021bf5d"},
+  {"id":"4713c679-e5d7-4238-ab4a-06430daa27b2","task_id":"3f9ffbab-6373-4dd0-b522-f02baae70871","target_person_id":"71847c52-5f44-4397-b21b-61b4a3c16e8a"},
+  {"id":"aa63a659-59f4-4149-aeb6-5d04d88d4f77","task_id":"3f9ffbab-6373-4dd0-b522-f02baae70871","target_company_id":"b10d7adb-c63b-46c9-b93a-93cd9d8dcb0a"},
+  {"id":"c0ee6e6b-34ac-4233-be81-5a08ab48a2c3","task_id":"c1660c7f-32ae-4f0c-bd44-2fbc24781710","target_person_id":"0d81c132-671f-45f6-91be-387d14790a75"},
+  {"id":"9d1513db-3dd7-4c7e-9243-1e9f3bb4534f","task_id":"c1660c7f-32ae-4f0c-bd44-2fbc24781710","target_opportunity_id":"c2b22e66-8697-4f79-8dc6-62c8d88a30e2"},
+  {"id":"701dd438-e283-42ef-acb0-11444335b641","task_id":"5e682a5c-0a65-4628-9157-aa33377c3f13","target_person_id":"cb69526a-1450-45f1-a045-3190d353bb12"},
+  {"id":"9b9d14d9-31cd-4e63-bc6f-48c0619188b4","task_id":"d0ce7e0b-24ae-491c-9a79-4804cd0ba6e6","target_person_id":"1f1ccd68-aafd-426d-8ab7-8adedb070655"},
+  {"id":"3a6a043e-8139-42b1-ba7b-c3d83539b527","task_id":"d0ce7e0b-24ae-491c-9a79-4804cd0ba6e6","target_opportunity_id":"d6097e3f-98d1-42ac-9c22-ba263f1e9ae7"},
+  {"id":"5cfcae9d-7305-4e8f-8494-6c9f445c7562","task_id":"98be61ef-ccc2-4308-ad80-3dbda15be127","target_person_id":"0d81c132-671f-45f6-91be-387d14790a75"},
+  {"id":"42d98103-99f0-427d-b87f-c34670221a0e","task_id":"9863a03e-c22f-4c97-bdc3-6b86d25c59e9","target_person_id":"cc9a1275-98ab-4da3-914e-db6ac7f1c309"},
+  {"id":"eb7c7418-8b1c-43f4-a387-957805e33265","task_id":"8b57d01e-9503-4b8d-955c-cca211e6b851","target_person_id":"0a6b18ca-bb1f-4625-ab8d-a6d701a2edd2"},
+  {"id":"eea7e54c-363f-41d6-b5d1-110d9a666c14","task_id":"8b57d01e-9503-4b8d-955c-cca211e6b851","target_opportunity_id":"b74a195b-94a8-4f30-9089-54c458efd6e4"},
+  {"id":"164bb928-85fe-488e-baef-cde2c213ff7c","task_id":"a1746172-48a3-4794-8ba8-03342812e5ec","target_person_id":"db6fb8f8-faa1-4a61-be1c-3b50018a66dc"},
+  {"id":"315758ef-3ec2-470d-a1b0-f14afb219a6a","task_id":"e09abddd-20c4-422f-a249-d2ebc554649a","target_person_id":"253070c4-9876-4951-b7ce-9abb636c8509"},
+  {"id":"836acc8f-fc26-43f9-90fd-b466b95ca283","task_id":"e09abddd-20c4-422f-a249-d2ebc554649a","target_opportunity_id":"4adc2f41-6d3e-4a67-8c7e-7490d13b47fd"},
+  {"id":"c069f5f7-b133-442f-9f17-358d3fac7907","task_id":"d00a491f-df1a-4b7c-b817-03bd9777cb44","target_person_id":"bfe7e1c8-b7af-4f1b-b63d-1df690205f66"},
+  {"id":"e860d3ac-2bb0-4d5b-9cb9-f3e69b514eca","task_id":"d00a491f-df1a-4b7c-b817-03bd9777cb44","target_opportunity_id":"d4fd8c00-0430-49d9-b3ec-2973a2a4664f"},
+  {"id":"e9f5d033-e58b-4448-a7eb-a720f91dcf1c","task_id":"77be6553-b6fc-4b6c-a2f9-21571781c3ad","target_person_id":"0d81c132-671f-45f6-91be-387d14790a75"},
+  {"id":"56ef8940-8b67-4a84-ad98-ec89c88f0698","task_id":"77be6553-b6fc-4b6c-a2f9-21571781c3ad","target_company_id":"e0eeef2b-52ef-42bb-9a85-0d8b3534713b"},
+  {"id":"32ecd1ea-344d-4ba1-aa0e-5edc38d43683","task_id":"1094bf55-fbb8-4535-811e-34ae6ec20ed1","target_person_id":"a3459b20-0efb-46b8-bfc6-399b1fae4426"}
+],
+"note": [
+  {"id":"67e14ae0-478e-4ba8-a7e0-24a420728a2c","title":"Who decides at Norrvik Textiles","body_v2_markdown":"Open questions:\n\n1. Where is the data kept?\n2. How do we get it out again?\n3. Who helps with the first import?"},
+  {"id":"0bbb651a-3505-49cc-8202-4d459c35cd94","title":"Lunch with Aiko","body_v2_markdown":"Good conversation. They came to us through a customer in Tokyo.\n\n> \"We just want it to be fast.\""},
+  {"id":"5dae230d-095a-4ee3-8ea2-2d27bb0b474e","title":"Lunch with Yusuf","body_v2_markdown":"Open questions:\n\n1. Where is the data kept?\n2. How do we get it out again?\n3. Who helps with the first import?"},
+  {"id":"e4e12bc8-61b4-40ec-9198-012001bc3e9e","title":"Budget and timing","body_v2_markdown":"Budget is set for this year, about 50 seats. Marta decides together with finance."},
+  {"id":"7c363775-be87-4f13-8b84-61abc69fa0e4","title":"Meeting at Tideway Travel","body_v2_markdown":"Current supplier until the end of the quarter; the contract renews by itself unless they cancel in time."},
+  {"id":"bf87f7ef-97bc-413c-8beb-dedbc7c527d8","title":"Feedback on the demo","body_v2_markdown":"Vera asked for references from the same trade. Promised two by Friday."},
+  {"id":"2d878c8b-ad27-4d8a-8b76-79eeb3ad2979","title":"Questions after the trial","body_v2_markdown":"They liked the search and the speed. Missing for them:\n\n- export to their data warehouse\n- a login with their own identity provider"},
+  {"id":"6dcfdb52-d336-4476-b87f-d80e4dfec506","title":"Budget and timing","body_v2_markdown":"Talked about the roll-out in New York. They would start with one site and grow from there."},
+  {"id":"837d2329-e9b7-4818-bc45-def8007d0776","title":"What Corvid Energy needs","body_v2_markdown":"Current supplier until the end of the quarter; the contract renews by itself unless they cancel in time."},
+  {"id":"e136c906-b443-4fc3-b723-ca82cfd55d52","title":"Budget and timing","body_v2_markdown":"Good conversation. They came to us through a customer in Berlin.\n\n> \"We just want it to be fast.\""},
+  {"id":"cfa66d0c-6835-4542-a948-5c096b65ce39","title":"Who decides at Borealis Publishing","body_v2_markdown":"Budget is set for this year, about 60 seats. Caleb decides together with finance."},
+  {"id":"8fe9bc4f-0706-4791-97df-277c69ea19d7","title":"Questions after the trial","body_v2_markdown":"Budget is set for this year, about 40 seats. Caleb decides together with finance."}
+],
+"noteTarget": [
+  {"id":"624db841-6d11-4305-8e26-0004790d6ea6","note_id":"67e14ae0-478e-4ba8-a7e0-24a420728a2c","target_person_id":"ad8c3309-f775-43f6-8dd9-b805b13cbe1c"},
+  {"id":"b794b53a-b999-4746-b5cb-a37a76936cf4","note_id":"67e14ae0-478e-4ba8-a7e0-24a420728a2c","target_company_id":"1a866812-294c-4846-9bdb-e59d229a5bb5"},
+  {"id":"26a61a73-faab-4e02-a50e-4adee2463729","note_id":"0bbb651a-3505-49cc-8202-4d459c35cd94","target_person_id":"c0779db3-5f8a-4093-a658-3e7346ee0fbc"},
+  {"id":"acb8d286-2052-4e81-99e6-1d858af95b2b","note_id":"0bbb651a-3505-49cc-8202-4d459c35cd94","target_opportunity_id":"46d5c665-4107-42ad-877e-db236b6d4966"},
+  {"id":"619d2286-7239-4d62-b773-d6a09997f22d","note_id":"5dae230d-095a-4ee3-8ea2-2d27bb0b474e","target_person_id":"27a1c838-0166-4ad3-9837-1e347fc321a1"},
+  {"id":"ff29e18b-1c3b-4b6d-ada8-1009aa067611","note_id":"5dae230d-095a-4ee3-8ea2-2d27bb0b474e","target_company_id":"9656d72a-3078-4155-b483-7d9dae7e3da0"},
+  {"id":"634e45eb-239e-47d4-8ffd-717b95e6aef9","note_id":"e4e12bc8-61b4-40ec-9198-012001bc3e9e","target_person_id":"1f1ccd68-aafd-426d-8ab7-8adedb070655"},
+  {"id":"b26a1e44-583a-4517-8a00-41fb75a3d0c1","note_id":"e4e12bc8-61b4-40ec-9198-012001bc3e9e","target_opportunity_id":"d6097e3f-98d1-42ac-9c22-ba263f1e9ae7"},
+  {"id":"1d11c6a0-6ee0-472f-929e-251eb86eaf8d","note_id":"7c363775-be87-4f13-8b84-61abc69fa0e4","target_person_id":"1f1ccd68-aafd-426d-8ab7-8adedb070655"},
+  {"id":"19c9b290-b264-4767-bdb0-43b7fb9f43ef","note_id":"7c363775-be87-4f13-8b84-61abc69fa0e4","target_opportunity_id":"d6097e3f-98d1-42ac-9c22-ba263f1e9ae7"},
+  {"id":"0397e212-93cf-47b0-b093-3036b12a79be","note_id":"bf87f7ef-97bc-413c-8beb-dedbc7c527d8","target_person_id":"b601d034-0073-4ea2-92b6-3545b51dbaf0"},
+  {"id":"7b7fe1b2-3d9e-45eb-8474-42bcc5189450","note_id":"2d878c8b-ad27-4d8a-8b76-79eeb3ad2979","target_person_id":"0a6b18ca-bb1f-4625-ab8d-a6d701a2edd2"},
+  {"id":"9d236915-7cbf-4601-a2ab-e6543c3ca6d5","note_id":"6dcfdb52-d336-4476-b87f-d80e4dfec506","target_person_id":"513f6ac7-c073-4a62-a489-586a18775ebd"},
+  {"id":"4bdd4503-8dd2-49b9-8fd0-f83e874f6281","note_id":"6dcfdb52-d336-4476-b87f-d80e4dfec506","target_company_id":"b10d7adb-c63b-46c9-b93a-93cd9d8dcb0a"},
+  {"id":"007fd957-e57a-47e3-a1e4-cd696b9fd13d","note_id":"837d2329-e9b7-4818-bc45-def8007d0776","target_person_id":"0a6b18ca-bb1f-4625-ab8d-a6d701a2edd2"},
+  {"id":"fc97ff19-5130-4466-9da6-041d3b4efe7c","note_id":"837d2329-e9b7-4818-bc45-def8007d0776","target_opportunity_id":"b74a195b-94a8-4f30-9089-54c458efd6e4"},
+  {"id":"ce058bc9-1c31-4f5d-a4f1-c130e0bf0a2f","note_id":"e136c906-b443-4fc3-b723-ca82cfd55d52","target_person_id":"b601d034-0073-4ea2-92b6-3545b51dbaf0"},
+  {"id":"14d7793b-5641-437e-bd56-5749d3334bbc","note_id":"e136c906-b443-4fc3-b723-ca82cfd55d52","target_opportunity_id":"b2de8e96-8053-4e4f-bc00-bf76bf75356d"},
+  {"id":"e5a227e5-4193-4451-b925-07f4bdf1ef0d","note_id":"cfa66d0c-6835-4542-a948-5c096b65ce39","target_person_id":"a55157ad-8c75-4c6a-994f-37c1b00e4da0"},
+  {"id":"073ce260-1a92-4ab0-bf5b-982837f82156","note_id":"cfa66d0c-6835-4542-a948-5c096b65ce39","target_opportunity_id":"be73313e-e802-4024-9690-e655ddff2879"},
+  {"id":"0f935283-5d69-4ad3-8544-0534353af59f","note_id":"8fe9bc4f-0706-4791-97df-277c69ea19d7","target_person_id":"0a6b18ca-bb1f-4625-ab8d-a6d701a2edd2"},
+  {"id":"6d1495e4-5dc4-49a2-9e7a-0605faab4a07","note_id":"8fe9bc4f-0706-4791-97df-277c69ea19d7","target_opportunity_id":"b74a195b-94a8-4f30-9089-54c458efd6e4"}
+]}
+$json$::jsonb $function$;
+comment on function engine.sample_data() is 'The records of a small sales team, by object, in the order in which they refer to one another.';
+
+CREATE OR REPLACE FUNCTION engine.sample_member(workspace_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(engine.current_member(), (
+    select m.id from core.members m where m.workspace_id = sample_member.workspace_id and m.is_active order by m.created_at, m.id limit 1))
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.sample_row(object_id uuid, sample jsonb, ids jsonb, place integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_object_agg(c.name, case
+      when v.key = 'id' or v.key like '%\_id' then ids -> (v.value #>> '{}')
+      when f.type = 'DATE' then to_jsonb(((v.value #>> '{}')::timestamptz at time zone 'UTC')::date + (current_date - date '2000-01-01'))
+      when f.type = 'DATE_TIME' then to_jsonb((v.value #>> '{}')::timestamptz + make_interval(days => current_date - date '2000-01-01'))
+      when f.type = 'SELECT' and not f.options @> jsonb_build_array(jsonb_build_object('value', v.value)) then f.options -> (place % greatest(jsonb_array_length(f.options), 1)) -> 'value'
+      else v.value end), '{}')
+  from jsonb_each(sample) v
+  join engine.sample_columns(object_id) c on c.began_as = v.key
+  left join metadata.fields f on f.id = c.field_id
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.sampled_words(schema_name text, table_name text)
  RETURNS TABLE(word text, share double precision)
  LANGUAGE plpgsql
@@ -26585,6 +26937,47 @@ AS $function$
   select t from unnest(engine.internal_tables()) t
   where t not in ('record_events', 'event_batches', 'event_archive', 'trash', 'record_shares')
     and (select count(*) from pg_catalog.pg_attribute a where a.attrelid = to_regclass(format('%I.%I', schema_name, t)) and a.attname in ('object_id', 'record_id') and not a.attisdropped) = 2
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.take_samples(workspace_id uuid, used text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_used uuid[];
+  v_ids uuid[];
+  v_entries uuid[];
+  v_count int := 0;
+  v_part int;
+  r record;
+begin
+  if coalesce(used, '') not in ('ASK', 'KEEP', 'REMOVE') then
+    raise exception 'What is in use is not dealt with by "%".', used using errcode = 'RV299', column = 'used', hint = 'ASK removes nothing then, KEEP leaves those records, REMOVE takes them, too.';
+  end if;
+  perform from core.workspace_settings s where s.workspace_id = take_samples.workspace_id for update;
+  v_used := array(select distinct u.record_id from engine.used_samples(workspace_id) u);
+  if used = 'ASK' and cardinality(v_used) > 0 then
+    raise exception '% of the sample records are in use.', cardinality(v_used) using errcode = 'RV298', hint = 'Keep them, or remove them with the others.';
+  end if;
+  v_ids := array(select s.record_id from core.sample_records s where s.workspace_id = take_samples.workspace_id and (used = 'REMOVE' or s.record_id <> all (v_used)));
+  for r in
+    select o.table_name from metadata.objects o
+    where o.id in (select s.object_id from core.sample_records s where s.workspace_id = take_samples.workspace_id) and o.deleted_at is null
+    order by array_position('{standard:noteTarget,standard:taskTarget,standard:note,standard:task,standard:opportunity,standard:person,standard:company}', o.universal_identifier)
+  loop
+    execute format('delete from %I.%I t where t.id = any ($1)', v_schema, r.table_name) using v_ids;
+    get diagnostics v_part = row_count;
+    v_count := v_count + v_part;
+  end loop;
+  -- Nobody restores samples: they do not stay in the trash, also those that were put there before.
+  execute format('select array(select t.id from %I.trash t where t.record_id = any ($1))', v_schema) into v_entries using v_ids;
+  perform engine.empty_trash(v_schema, v_entries);
+  -- What was kept is the workspace's own from now on.
+  delete from core.sample_records s where s.workspace_id = take_samples.workspace_id;
+  return jsonb_build_object('removed', v_count, 'kept', (select count(*) from unnest(v_used) where used = 'KEEP'));
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.taken_by(caller name, schema_name text, object metadata.objects, constraint_name text, data jsonb)
@@ -29270,6 +29663,45 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.used_samples(workspace_id uuid)
+ RETURNS TABLE(object_id uuid, record_id uuid)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_schema text := (select w.schema_name from core.workspaces w where w.id = workspace_id);
+  v_ids uuid[] := array(select s.record_id from core.sample_records s where s.workspace_id = used_samples.workspace_id);
+  r record;
+begin
+  for r in
+    select o.id, o.table_name from metadata.objects o
+    where o.id in (select s.object_id from core.sample_records s where s.workspace_id = used_samples.workspace_id) and o.deleted_at is null
+  loop
+    return query execute format(
+      'select s.object_id, s.record_id from core.sample_records s join %1$I.%2$I t on t.id = s.record_id
+       where s.workspace_id = $1 and s.object_id = $2 and (t.updated_at > s.loaded_at
+         or exists (select from %1$I.record_comments c where c.object_id = s.object_id and c.record_id = s.record_id and c.removed_at is null))', v_schema, r.table_name)
+      using used_samples.workspace_id, r.id;
+  end loop;
+  for r in
+    select f.conrelid::regclass as referring, f.confrelid::regclass as referred, a.attname as link
+    from pg_catalog.pg_constraint f
+    join pg_catalog.pg_class c on c.oid = f.conrelid
+    join pg_catalog.pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
+    join pg_catalog.pg_attribute i on i.attrelid = f.conrelid and i.attname = 'id'
+    where f.contype = 'f' and c.relnamespace = v_schema::regnamespace and cardinality(f.conkey) = 1
+      and f.confrelid in (select format('%I.%I', v_schema, o.table_name)::regclass from metadata.objects o
+        where o.id in (select s.object_id from core.sample_records s where s.workspace_id = used_samples.workspace_id) and o.deleted_at is null)
+  loop
+    return query execute format(
+      'select s.object_id, s.record_id from core.sample_records s
+       where s.workspace_id = $1 and s.record_id in (select t.%2$I from %1$s t where t.%2$I = any ($2) and t.id <> all ($2))', r.referring, r.link)
+      using used_samples.workspace_id, v_ids;
+  end loop;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.uses(workspace_id uuid, kind text, id uuid, option_value text DEFAULT NULL::text)
  RETURNS TABLE(user_kind text, user_id uuid, label text, object_id uuid, object_label text, how text, is_blocking boolean)
  LANGUAGE plpgsql
@@ -30254,6 +30686,22 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.workspace_called(slug text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid := (select w.id from core.workspaces w where w.slug = workspace_called.slug);
+begin
+  if v_id is null then
+    raise exception 'There is no workspace "%".', slug using errcode = 'RV012', hint = 'select slug from core.workspaces lists them.';
+  end if;
+  return v_id;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.workspace_exists(id uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -31173,6 +31621,25 @@ end
 $function$;
 comment on function metadata.disconnect_my_identity(uuid) is 'Ends the calling member''s connection with a provider, and the sessions that it began. False when there was none.';
 
+CREATE OR REPLACE FUNCTION metadata.dismiss_onboarding()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_member core.members := engine.own_member();
+begin
+  if engine.may('WORKSPACE') then
+    update core.workspace_settings s set start_dismissed_at = now() where s.workspace_id = v_member.workspace_id;
+  else
+    update core.members m set start_dismissed_at = now() where m.id = v_member.id;
+  end if;
+end
+$function$;
+comment on function metadata.dismiss_onboarding() is 'Puts the list of first steps away: that of the workspace for all who keep it, otherwise the member''s own.';
+
 CREATE OR REPLACE FUNCTION metadata.drift(workspace_id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -31569,6 +32036,21 @@ end
 $function$;
 comment on function metadata.keep_notes(uuid) is 'Lets notes and tasks be about the records of an object, too. False when they can be already.';
 
+CREATE OR REPLACE FUNCTION metadata.load_sample_data()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+begin
+  perform engine.assert_manages(v_workspace, 'WORKSPACE');
+  return engine.put_samples(v_workspace);
+end
+$function$;
+comment on function metadata.load_sample_data() is 'Puts the records of a small sales team into the workspace, to try it with. Says how many of what, and what was left out and why. Needs the permission WORKSPACE.';
+
 CREATE OR REPLACE FUNCTION metadata.log_position()
  RETURNS bigint
  LANGUAGE sql
@@ -31870,6 +32352,46 @@ begin
 end
 $function$;
 comment on function metadata.object_statistics() is 'For each object: how many records it has (counted, or estimated where that would take long), and how many bytes its table and its indexes take.';
+
+CREATE OR REPLACE FUNCTION metadata.onboarding()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_member core.members;
+  v_id uuid;
+  v_keeps boolean := engine.may('WORKSPACE');
+  v_profile jsonb := metadata.my_profile();
+  v_samples boolean;
+begin
+  select * into v_member from core.members m where m.id = engine.person();
+  if not found then
+    return null;
+  end if;
+  v_id := v_member.workspace_id;
+  if v_keeps and (select s.start_dismissed_at is not null from core.workspace_settings s where s.workspace_id = v_id) or not v_keeps and v_member.start_dismissed_at is not null then
+    return jsonb_build_object('isDismissed', true, 'forWorkspace', v_keeps, 'steps', '[]'::jsonb);
+  end if;
+  v_samples := exists (select from core.sample_records s where s.workspace_id = v_id);
+  return jsonb_build_object('isDismissed', false, 'forWorkspace', v_keeps, 'hasSamples', v_samples, 'steps', case when v_keeps then jsonb_build_array(
+    jsonb_build_object('step', 'DATA', 'isDone', v_samples or engine.has_own_records(v_id)),
+    jsonb_build_object('step', 'INVITE', 'isDone', (select count(*) > 1 from core.members m where m.workspace_id = v_id)
+      or exists (select from core.invitations i where i.workspace_id = v_id)),
+    jsonb_build_object('step', 'FIELD', 'isDone', exists (select from metadata.fields f
+      where f.workspace_id = v_id and f.universal_identifier is null and not f.is_system and f.deleted_at is null)),
+    jsonb_build_object('step', 'VIEW', 'isDone', exists (select from metadata.views v where v.workspace_id = v_id and v.universal_identifier is null)),
+    jsonb_build_object('step', 'CONNECT', 'isDone', exists (select from core.api_keys k where k.workspace_id = v_id)
+      or exists (select from core.database_logins l where l.workspace_id = v_id)))
+  else jsonb_build_array(
+    jsonb_build_object('step', 'PROFILE', 'isDone', v_profile ->> 'avatarUrl' is not null),
+    jsonb_build_object('step', 'VIEW', 'isDone', exists (select from metadata.views v where v.workspace_id = v_id and v.owner_id = v_member.id)),
+    jsonb_build_object('step', 'FAVOURITE', 'isDone', exists (select from metadata.favourites f where f.workspace_id = v_id and f.member_id = v_member.id)))
+  end);
+end
+$function$;
+comment on function metadata.onboarding() is 'The first steps of whoever asks, and which of them are done: those of the workspace for who keeps it, otherwise the member''s own. Null for who is no member.';
 
 CREATE OR REPLACE FUNCTION metadata.own_domains()
  RETURNS jsonb
@@ -32212,6 +32734,21 @@ begin
 end
 $function$;
 comment on function metadata.remove_own_domain(uuid) is 'Takes a domain from the workspace: it is answered no more, at once. To have it again it is proved anew.';
+
+CREATE OR REPLACE FUNCTION metadata.remove_sample_data(used text DEFAULT 'ASK'::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+begin
+  perform engine.assert_manages(v_workspace, 'WORKSPACE');
+  return engine.take_samples(v_workspace, used);
+end
+$function$;
+comment on function metadata.remove_sample_data(text) is 'Takes the sample data out of the workspace, past the trash. used: what becomes of those that somebody has changed or tied own records to; ASK removes nothing then, KEEP leaves them as the workspace''s own, REMOVE takes them, too. Needs the permission WORKSPACE.';
 
 CREATE OR REPLACE FUNCTION metadata.remove_scim_group(id uuid)
  RETURNS jsonb
@@ -32739,6 +33276,23 @@ begin
 end
 $function$;
 comment on function metadata.rule_violations(jsonb) is 'The records that a rule would refuse, before it is applied: {"count", "records": [{"id", "label", "value"}], "text"}. The rule as JSON: {"objectId", "fieldId", "kind", "settings", "condition", "appliesFrom"}.';
+
+CREATE OR REPLACE FUNCTION metadata.sample_data()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+begin
+  perform engine.assert_manages(v_workspace, 'WORKSPACE');
+  return jsonb_build_object(
+    'count', (select count(*) from core.sample_records s where s.workspace_id = v_workspace),
+    'used', (select count(distinct u.record_id) from engine.used_samples(v_workspace) u));
+end
+$function$;
+comment on function metadata.sample_data() is 'How many sample records the workspace has, and how many of them are in use: changed, commented, or tied to by own records. Needs the permission WORKSPACE.';
 
 CREATE OR REPLACE FUNCTION metadata.save_layout(object_id uuid, content jsonb, role_id uuid DEFAULT NULL::uuid, seen_version integer DEFAULT NULL::integer)
  RETURNS metadata.layouts
@@ -34558,6 +35112,8 @@ grant execute on function metadata.disconnect_member(uuid,uuid) to relvar_crm;
 
 grant execute on function metadata.disconnect_my_identity(uuid) to relvar_crm;
 
+grant execute on function metadata.dismiss_onboarding() to relvar_crm;
+
 grant execute on function metadata.drift(uuid) to relvar_crm;
 
 grant execute on function metadata.end_invite_link() to relvar_crm;
@@ -34596,6 +35152,8 @@ grant execute on function metadata.keep_files(uuid) to relvar_crm;
 
 grant execute on function metadata.keep_notes(uuid) to relvar_crm;
 
+grant execute on function metadata.load_sample_data() to relvar_crm;
+
 grant execute on function metadata.log_position() to relvar_crm;
 
 grant execute on function metadata.map_scim_group(uuid,uuid,uuid,integer) to relvar_crm;
@@ -34630,6 +35188,8 @@ grant execute on function metadata.new_invite_link() to relvar_crm;
 
 grant execute on function metadata.object_statistics() to relvar_crm;
 
+grant execute on function metadata.onboarding() to relvar_crm;
+
 grant execute on function metadata.own_domains() to relvar_crm;
 
 grant execute on function metadata.permission_flags() to relvar_crm;
@@ -34659,6 +35219,8 @@ grant execute on function metadata.remove_domain(uuid) to relvar_crm;
 grant execute on function metadata.remove_member(uuid) to relvar_crm;
 
 grant execute on function metadata.remove_own_domain(uuid) to relvar_crm;
+
+grant execute on function metadata.remove_sample_data(text) to relvar_crm;
 
 grant execute on function metadata.remove_scim_group(uuid) to relvar_crm;
 
@@ -34703,6 +35265,8 @@ grant execute on function metadata.rotate_database_access(uuid,text) to relvar_c
 grant execute on function metadata.rotate_webhook_secret(uuid,integer,text) to relvar_crm;
 
 grant execute on function metadata.rule_violations(jsonb) to relvar_crm;
+
+grant execute on function metadata.sample_data() to relvar_crm;
 
 grant execute on function metadata.save_layout(uuid,jsonb,uuid,integer) to relvar_crm;
 

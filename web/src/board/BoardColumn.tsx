@@ -116,9 +116,7 @@ export function BoardColumn(props: BoardColumnProps) {
           {label}
         </h2>
         <span className={classes.count} data-over={isOver || undefined}>
-          {limit === undefined
-            ? countText(count)
-            : t('{count} of {limit}', { count: countText(count), limit })}
+          {limit === undefined ? countText(count) : t('{count} of {limit}', { count: countText(count), limit })}
         </span>
         <span className={classes.columnActions}>
           {onCreate ? (

@@ -14,8 +14,9 @@ export const drawPicture: NodeViewRenderer = ({ node }) => {
     const link = document.createElement('a');
     link.href = source;
     link.target = '_blank';
-    link.rel = t('noopener noreferrer nofollow');
-    link.textContent = words ? `Picture: ${words}` : `Picture: ${source}`;
+    // no text
+    link.rel = 'noopener noreferrer nofollow';
+    link.textContent = t('Picture: {name}', { name: words || source });
     dom.append(link);
     return { dom };
   }

@@ -8,9 +8,7 @@ interface Choice {
 
 /** The languages and regions that people write dates and numbers in; a browser offers those that it knows. */
 const TAGS = // no text
-  t(
-    'en en-GB en-US en-AU en-CA en-IE en-IN en-NZ en-ZA ar ar-AE ar-EG ar-SA bg bn ca cs cy da de de-AT de-CH el es es-AR es-CL es-CO es-MX et eu fa fi fr fr-BE fr-CA fr-CH ga gl gu he hi hr hu hy id is it it-CH ja ka kk km ko lt lv mk mr ms nb nl nl-BE pa pl pt pt-BR ro ru sk sl sq sr sv sw ta te th tr uk ur uz vi zh-CN zh-HK zh-TW',
-  );
+  'en en-GB en-US en-AU en-CA en-IE en-IN en-NZ en-ZA ar ar-AE ar-EG ar-SA bg bn ca cs cy da de de-AT de-CH el es es-AR es-CL es-CO es-MX et eu fa fi fr fr-BE fr-CA fr-CH ga gl gu he hi hr hu hy id is it it-CH ja ka kk km ko lt lv mk mr ms nb nl nl-BE pa pl pt pt-BR ro ru sk sl sq sr sv sw ta te th tr uk ur uz vi zh-CN zh-HK zh-TW';
 
 /** In their own words, and in English for who looks for one by that; also the present one, whichever it is. */
 export function languages(present: string): Choice[] {

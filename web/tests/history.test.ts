@@ -147,7 +147,7 @@ test('all that was done together is taken back at once', async () => {
     .click();
   await page.getByRole('menuitem', { name: 'Take back all that was done together…' }).click();
   const dialog = page.getByRole('dialog', { name: 'Take back all that was done together' });
-  await dialog.getByText(`${many} records would change.`).waitFor();
+  await dialog.getByText(`${Number(many).toLocaleString('en')} records would change.`).waitFor();
   const items = dialog.getByRole('list', { name: 'What would change' }).getByRole('listitem');
   if (Number(many) > 100) {
     await dialog.getByRole('button', { name: 'Show more' }).click();
@@ -155,7 +155,7 @@ test('all that was done together is taken back at once', async () => {
   }
   await shoot('together');
   await dialog.getByRole('button', { name: 'Take back' }).click();
-  await page.getByText(`${many} records taken back.`).waitFor();
+  await page.getByText(`${Number(many).toLocaleString('en')} records taken back.`).waitFor();
   expect(await value(`select count(*)::text as value from ${schema}.people where city = 'Atlantis'`)).toBe('0');
 });
 

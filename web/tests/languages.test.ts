@@ -113,7 +113,7 @@ test('the screens hold no text that is in no catalogue, and turn round for langu
   for (const path of ['/objects/companies', '/settings/general', '/settings/webhooks', '/settings/imports', '/trash']) {
     await page.goto(address + path);
     await page.locator('h1').first().waitFor({ state: 'attached' });
-    await page.waitForLoadState('networkidle');
+    await page.getByRole('main').getByText(/~\]$/).first().waitFor();
     forgotten[path] = (await bareTexts(page)).filter((text) => !data.has(text.toLowerCase()));
   }
   expect(Object.values(forgotten).flat()).toEqual([]);

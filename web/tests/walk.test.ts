@@ -361,9 +361,8 @@ describe('the walk', () => {
       .waitFor();
     await page.getByRole('tab', { name: 'Tasks' }).click();
     await page.getByRole('region', { name: 'Tasks' }).getByRole('listitem').first().waitFor();
-    await page.getByRole('region', { name: 'Tasks' }).getByRole('button', { name: 'Add task' }).click();
-    await page.getByRole('dialog').getByLabel('Title').fill('Walk to them');
-    await page.getByRole('dialog').getByRole('button', { name: 'Create', exact: true }).click();
+    await page.getByRole('textbox', { name: 'New task' }).fill('Walk to them');
+    await page.keyboard.press('Enter');
     await page.getByRole('region', { name: 'Tasks' }).getByText('Walk to them').waitFor();
     await shot('company');
   });
@@ -713,7 +712,7 @@ describe('the walk', () => {
     expect(wider).toBe(false);
     await shot('phone-company');
     await page.getByRole('button', { name: 'More', exact: true }).click();
-    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Tasks' }).click();
+    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Tasks', exact: true }).click();
     await page.getByRole('button', { name: 'New' }).click();
     await page.getByRole('dialog').getByLabel('Title').fill('Call from the train');
     await page.getByRole('button', { name: 'Create' }).click();

@@ -115,7 +115,7 @@ describe('a mention', () => {
     await panel(reader)
       .getByRole('button', { name: /mentioned you/ })
       .click();
-    await reader.waitForURL(`**/objects/companies/${company.id}#comment-*`);
+    await reader.waitForURL(new RegExp(`/objects/companies/${company.id}\\?.*#comment-`));
     await comments(reader).getByText(`@${readerName}`).waitFor();
     await bell(reader, 'Notifications').waitFor();
   });

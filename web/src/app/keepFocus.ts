@@ -24,6 +24,8 @@ function nextTo({ element, around }: Held, before: Held[]): HTMLElement | undefi
     if (earlier) return earlier.element;
   }
   for (const each of around) {
+    // Around the whole page the first that takes the focus is the link past the navigation, which would lie over it.
+    if (each.querySelector('main#main')) break;
     if (!isThere(each)) continue;
     if (takesFocus(each)) return each;
     const inside = [...each.querySelectorAll(FOCUSABLE)].find(

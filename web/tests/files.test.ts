@@ -3,6 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { makeTemporaryDir } from '../../db/testing/temporary.ts';
+import { eventually } from '../../server/testing/server.ts';
 import { startApplication } from './application.ts';
 import { expectAccessible, launchChromium } from './chromium.ts';
 
@@ -189,10 +190,12 @@ test('a field of files is edited where it stands', async () => {
   await editor.getByRole('button', { name: 'Remove a.txt' }).click();
   await editor.getByRole('button', { name: 'Add files' }).press('Escape');
   await page.getByRole('link', { name: 'b.txt' }).waitFor();
-  const [row] = await sql<{ papers: { name: string }[] }>('select papers from $schema.companies where id = $1', [
-    company,
-  ]);
-  expect(row!.papers.map(({ name }) => name)).toEqual(['b.txt']);
+  await eventually(async () => {
+    const [row] = await sql<{ papers: { name: string }[] }>('select papers from $schema.companies where id = $1', [
+      company,
+    ]);
+    return row?.papers.map(({ name }) => name).join() === 'b.txt';
+  });
 });
 
 test('an object of one’s own keeps files once one says so', async () => {

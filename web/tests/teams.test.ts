@@ -23,9 +23,10 @@ async function enter(email: string, options: BrowserContextOptions = {}): Promis
   const page = await context.newPage();
   page.on('pageerror', (error) => complaints.push(error.message));
   await page.goto(address);
+  // In whichever language the browser asks for.
   await page.getByLabel('E-mail').fill(email);
-  await page.getByLabel('Password', { exact: true }).fill(DEMO_PASSWORD);
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByLabel(/^(Password|Passwort)$/).fill(DEMO_PASSWORD);
+  await page.getByRole('button', { name: /^(Sign in|Anmelden)$/ }).click();
   await page.locator('main#main h1').first().waitFor();
   return page;
 }
@@ -183,7 +184,7 @@ describe('how a member reads', () => {
       ['Europe/Berlin', '30.03.2026, 01:30'],
     ] as const) {
       await reader.goto(`${address}/settings/profile`);
-      await reader.getByLabel('Time zone').first().fill(zone.replace('_', ' '));
+      await reader.getByLabel('Zeitzone').first().fill(zone.replace('_', ' '));
       const saved = reader.waitForResponse(
         (response) =>
           response.url().endsWith('/metadata') && (response.request().postData() ?? '').includes('mutation'),

@@ -18,6 +18,7 @@ const TASKS: { [task: string]: string } = {
   notifications__mentioned: t('Tell who was mentioned'),
   notifications__shared: t('Tell with whom was shared'),
   notifications__due: t('Tell what is due'),
+  notifications__remind: t('Remind of a task'),
   notifications__mail: t('Send notifications by mail'),
   notifications__purge: t('Forget old notifications'),
   oauth__purge: t('Forget old tokens of apps'),

@@ -190,7 +190,7 @@ test('a field of files is edited where it stands', async () => {
   await editor.getByRole('button', { name: 'Remove a.txt' }).click();
   await editor.getByRole('button', { name: 'Add files' }).press('Escape');
   await page.getByRole('link', { name: 'b.txt' }).waitFor();
-  await eventually(async () => {
+  await eventually('the other file left', async () => {
     const [row] = await sql<{ papers: { name: string }[] }>('select papers from $schema.companies where id = $1', [
       company,
     ]);

@@ -69,7 +69,9 @@ export function rememberPage(member: string | null): void {
   }
 }
 
-const address = window.location.pathname + window.location.search;
+/** Parts of the application are also loaded where there is no page. */
+const { pathname = '', search = '' } = (globalThis as { location?: Location }).location ?? {};
+const address = pathname + search;
 
 // Answers that nobody has wanted by now were read too long ago to be of use.
 void settled.then(() => {

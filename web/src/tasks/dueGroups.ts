@@ -1,4 +1,4 @@
-import { addDays, joinInstant, localDay, splitInstant } from '../model/dates.ts';
+import { addDays, joinInstant, localDay, parseDay, splitInstant } from '../model/dates.ts';
 import { firstDayOfWeek } from '../model/formats.ts';
 
 export const DUE_GROUPS = ['OVERDUE', 'TODAY', 'TOMORROW', 'WEEK', 'LATER', 'NONE'] as const;
@@ -84,7 +84,7 @@ export function readTask(text: string, now: Date = new Date()): { title: string;
         : days
           ? addDays(today, Number(days[1]))
           : /^\d{4}-\d{2}-\d{2}$/.test(last)
-            ? last
+            ? parseDay(last, now)
             : null;
   if (day === null || words.length < 2 || onDay(day, null) === null) return { title: text.trim(), due: null };
   return { title: words.slice(0, -1).join(' '), due: onDay(day, null) };

@@ -17,8 +17,9 @@ export function ChoiceList({ store, editor }: { store: ChoiceStore; editor: Edit
   const isShown = isOpen && rect !== null;
 
   useEffect(() => {
-    const { dom } = editor.view;
+    // There is no view to ask before the editor stands in the page.
     if (!isShown) return;
+    const { dom } = editor.view;
     dom.setAttribute('aria-controls', id);
     dom.setAttribute('aria-activedescendant', `${id}-${at}`);
     list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });

@@ -12,7 +12,8 @@ export const drawPicture: NodeViewRenderer = ({ node }) => {
   const id = fileIdOf(source);
   if (id === null) {
     const link = document.createElement('a');
-    link.href = source;
+    // What is written as the address of a picture may be a script's.
+    if (/^https?:/i.test(source)) link.href = source;
     link.target = '_blank';
     // no text
     link.rel = 'noopener noreferrer nofollow';

@@ -1,0 +1,234 @@
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
+import { useDatabase } from '../../db/testing/database.ts';
+import { startApplication } from './application.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
+
+/** Two members write notes and tasks. The steps build on each other. */
+const database = useDatabase();
+const OTHER = 'amara@relvar.example';
+
+let browser: Browser;
+let writer: Page;
+let other: Page;
+let address: string;
+let schema: string;
+let company: string;
+let note: string;
+let otherName: string;
+const complaints: string[] = [];
+
+async function enter(email: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    locale: 'en-GB',
+    timezoneId: 'Europe/Berlin',
+    ...options,
+  });
+  context.setDefaultTimeout(20_000);
+  const page = await context.newPage();
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('dialog', (dialog) => complaints.push(`A dialog opened: ${dialog.message()}`));
+  await page.goto(address);
+  await page.getByLabel('E-mail').fill(email);
+  await page.getByLabel('Password', { exact: true }).fill(DEMO_PASSWORD);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.locator('main#main h1').first().waitFor();
+  return page;
+}
+
+async function value(sql: string, values: unknown[] = []): Promise<string> {
+  return (await database.admin.query<{ value: string }>(sql, values)).rows[0]?.value ?? '';
+}
+const kept = (): Promise<string> =>
+  value(`select coalesce(body_v2_markdown, '') as value from ${schema}.notes where id = $1`, [note]);
+
+async function eventually(look: () => Promise<boolean>): Promise<void> {
+  for (let waited = 0; waited < 20_000; waited += 50) {
+    if (await look()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('Waited in vain.');
+}
+/** For looking at: where it is set, each picture is kept there. */
+const picture = (page: Page, name: string) =>
+  process.env['RELVAR_PICTURES'] === undefined
+    ? undefined
+    : page.screenshot({ path: `${process.env['RELVAR_PICTURES']}/${name}.png` });
+
+const body = (page: Page) => page.getByRole('textbox', { name: 'Body' });
+const saved = (page: Page) => page.getByText('Saved', { exact: true }).waitFor();
+/** Puts a text into the column, as somebody in psql does. */
+const write = (text: string) =>
+  database.admin.query(`update ${schema}.notes set body_v2_markdown = $1 where id = $2`, [text, note]);
+const text = async (page: Page) => (await body(page).innerText()).replace(/\s+/g, ' ').trim();
+
+beforeAll(async () => {
+  [address, browser] = await Promise.all([startApplication(database), launchChromium()]);
+  database.onEnd(() => browser.close());
+  schema = await value('select schema_name as value from core.workspaces');
+  company = await value(`select id as value from ${schema}.companies order by name limit 1`);
+  const nameOf = 'select m.name as value from core.members m join core.users u on u.id = m.user_id where u.email = $1';
+  otherName = await value(nameOf, [OTHER]);
+  await database.admin.query(`delete from ${schema}.tasks`);
+  [writer, other] = await Promise.all([enter(DEMO_EMAIL), enter(OTHER)]);
+}, 120_000);
+
+afterAll(() => {
+  expect(complaints).toEqual([]);
+});
+
+test('a note is begun on a record’s page and written there by the keyboard', async () => {
+  await writer.goto(`${address}/objects/companies/${company}`);
+  await writer.getByRole('tab', { name: 'Notes' }).click();
+  await writer.getByLabel('New note').fill('Minutes');
+  await writer.keyboard.press('Enter');
+  await body(writer).waitFor();
+  await eventually(async () => body(writer).evaluate((element) => element === document.activeElement));
+  await writer.keyboard.type('## Plan\nAsk **all** and @');
+  await writer.keyboard.type(otherName.slice(0, 4));
+  await writer.getByRole('option', { name: otherName }).waitFor();
+  await writer.keyboard.press('Enter');
+  await writer.keyboard.type('soon\n[ ] Offer\nCall\n\n/tab');
+  await writer.getByRole('option', { name: 'Table' }).waitFor();
+  await writer.keyboard.press('Enter');
+  for (const head of ['Who', 'What', 'When']) {
+    await writer.keyboard.type(head);
+    await writer.keyboard.press('Tab');
+  }
+  await writer.keyboard.press('Control+s');
+  await saved(writer);
+  note = await value(`select id as value from ${schema}.notes where title = 'Minutes'`);
+  await expectAccessible(writer);
+  await picture(writer, 'note-card');
+  const id = await value(
+    `select m.id as value from core.members m join core.users u on u.id = m.user_id where u.email = $1`,
+    [OTHER],
+  );
+  expect(await kept()).toBe(
+    `## Plan\n\nAsk **all** and <@${id}> soon\n- [ ] Offer\n- [ ] Call\n\n| Who | What | When |\n| --- | --- | --- |\n|  |  |  |\n|  |  |  |`,
+  );
+  expect(
+    await value(
+      `select count(*)::text as value from ${schema}.note_targets where note_id = $1 and target_company_id = $2`,
+      [note, company],
+    ),
+  ).toBe('1');
+  // Who is mentioned is told.
+  await eventually(
+    async () => (await value(`select count(*)::text as value from core.notifications where kind = 'MENTION'`)) === '1',
+  );
+}, 60_000);
+
+test('what is written in one go is undone as one', async () => {
+  await writer.getByRole('heading', { name: 'Notes', exact: true }).click();
+  await writer.keyboard.press('Control+z');
+  await eventually(async () => (await kept()) === '');
+  await eventually(async () => (await text(writer)) === '' || !(await text(writer)).includes('Plan'));
+  await writer.keyboard.press('Control+Shift+z');
+  await eventually(async () => (await kept()).startsWith('## Plan'));
+}, 40_000);
+
+test('two who write at once lose nothing', async () => {
+  await write('First paragraph.\n\nSecond paragraph.');
+  await Promise.all([writer, other].map((page) => page.goto(`${address}/objects/notes/${note}`)));
+  await Promise.all([writer, other].map((page) => body(page).getByText('Second paragraph.').waitFor()));
+  const end = async (page: Page, words: string, typed: string) => {
+    await body(page).getByText(words).click();
+    await page.keyboard.press('End');
+    await page.keyboard.type(typed);
+  };
+  await Promise.all([end(writer, 'First', ' Mine.'), end(other, 'Second', ' Theirs.')]);
+  await eventually(async () => (await kept()) === 'First paragraph. Mine.\n\nSecond paragraph. Theirs.');
+  for (const page of [writer, other])
+    await eventually(async () => (await text(page)) === 'First paragraph. Mine. Second paragraph. Theirs.');
+}, 60_000);
+
+test('what is written while the server is away is kept and sent', async () => {
+  await writer.context().setOffline(true);
+  await body(writer).getByText('Second').click();
+  await writer.keyboard.press('End');
+  await writer.keyboard.type(' Offline.');
+  await writer.getByText('Offline: kept on this device').waitFor();
+  // Meanwhile somebody changes the same words.
+  await write('First paragraph. Mine.\n\nSecond paragraph. Elsewhere.');
+  await writer.context().setOffline(false);
+  await eventually(async () => (await kept()).includes('Offline.') && (await kept()).includes('Elsewhere.'));
+  await saved(writer);
+}, 60_000);
+
+const VECTORS = [
+  '<script>window.hit=1</script>',
+  '<img src=x onerror="window.hit=1">',
+  '<svg onload="window.hit=1"><script>window.hit=1</script></svg>',
+  '<a href="javascript:window.hit=1">x</a>',
+  '<a href="java\nscript:window.hit=1">x</a>',
+  '<a href=" &#1; javascript:window.hit=1">x</a>',
+  '<a href="data:text/html,<script>window.hit=1</script>">x</a>',
+  '<iframe srcdoc="<script>parent.hit=1</script>"></iframe>',
+  '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=window.hit=1&gt;">',
+  '<form><button formaction="javascript:window.hit=1">x</button></form>',
+  '<details open ontoggle="window.hit=1">x</details>',
+  '<template><img src=x onerror="window.hit=1"></template>',
+  '<noscript><p title="</noscript><img src=x onerror=window.hit=1>">',
+  '<p style="background:url(javascript:window.hit=1)" onclick="window.hit=1">x</p>',
+  '<span data-member="x\' onmouseover=window.hit=1">x</span>',
+  '<img src="/files/x" alt="&quot; onerror=window.hit=1">',
+  '<img src="https://elsewhere.test/spy.png">',
+  '<table><tr><td onclick="window.hit=1"><video src=x onerror="window.hit=1"></td></tr></table>',
+  '<input type="checkbox" onfocus="window.hit=1" autofocus>',
+  '<object data="data:text/html,<script>window.hit=1</script>"></object><embed src="javascript:window.hit=1">',
+  '<b id="docs-internal-guid-1" onclick="window.hit=1"><a href="vbscript:x">x</a></b>',
+  '<ul><li data-checked="true" data-type="taskItem" onclick="window.hit=1">x</li></ul>',
+];
+
+const paste = (page: Page, html: string) =>
+  body(page).evaluate((element, given) => {
+    const data = new DataTransfer();
+    data.setData('text/html', given);
+    data.setData('text/plain', 'plain');
+    element.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+  }, html);
+
+test('no script survives being pasted, kept, or read', async () => {
+  await body(writer).click();
+  for (const vector of VECTORS) await paste(writer, `${vector}<p>end</p>`);
+  const dangerous = await body(writer).evaluate((element) =>
+    [...element.querySelectorAll('*')].flatMap((each) => [
+      ...(each.matches('script, iframe, svg, object, embed, form, style, video, template, img[src*="elsewhere"]')
+        ? [each.outerHTML]
+        : []),
+      ...[...each.attributes]
+        .filter(({ name, value: given }) => /^on/i.test(name) || /javascript:|vbscript:|data:text/i.test(given))
+        .map(({ name, value: given }) => `${name}=${given}`),
+    ]),
+  );
+  expect(dangerous).toEqual([]);
+  await writer.keyboard.press('Control+s');
+  await saved(writer);
+  // And nothing does that is in the column already.
+  await write(
+    `${VECTORS.join('\n\n')}\n\n[x](javascript:window.hit=1) ![x](javascript:window.hit=1) <javascript:window.hit=1>`,
+  );
+  await writer.reload();
+  await body(writer).waitFor();
+  await body(writer).getByText('<script>').first().waitFor();
+  expect(await body(writer).locator('a[href^="javascript"], script, iframe, [onerror]').count()).toBe(0);
+  expect(await writer.evaluate(() => (window as unknown as { hit?: number }).hit)).toBeUndefined();
+}, 60_000);
+
+test('lists of Word and texts of Docs arrive as what they are', async () => {
+  await write('');
+  await eventually(async () => (await text(writer)) === '');
+  await body(writer).click();
+  await paste(
+    writer,
+    `<html xmlns:o="urn:x"><body><!--[if gte mso 9]><xml>no</xml><![endif]--><h1>Title<o:p></o:p></h1>
+     <p class=MsoListParagraph style='mso-list:l0 level1 lfo1'><span style='mso-list:Ignore'>·<span>   </span></span>One</p>
+     <p class=MsoListParagraph style='mso-list:l0 level2 lfo1'><span style='mso-list:Ignore'>o<span>   </span></span>Within</p>
+     <p class=MsoListParagraph style='mso-list:l0 level1 lfo1'><span style='mso-list:Ignore'>·<span>   </span></span>Two</p>
+     <b style="font-weight:normal" id="docs-internal-guid-9"><p><span style="font-weight:700">Bold</span> plain</p></b></body></html>`,
+  );
+  await writer.keyboard.press('Control+s');
+  await eventually(async () => (await kept()).startsWith('# Title\n\n- One\n  - Within\n- Two\n\n**Bold** plain'));
+}, 40_000);

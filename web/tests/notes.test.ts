@@ -28,7 +28,11 @@ async function enter(email: string, options: BrowserContextOptions = {}): Promis
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
   page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('dialog', (dialog) => complaints.push(`A dialog opened: ${dialog.message()}`));
+  // A page that is left with a text under way asks; a script that got through would say something.
+  page.on('dialog', (dialog) => {
+    if (dialog.type() !== 'beforeunload') complaints.push(`A dialog opened: ${dialog.message()}`);
+    void dialog.accept();
+  });
   await page.goto(address);
   await page.getByLabel('E-mail').fill(email);
   await page.getByLabel('Password', { exact: true }).fill(DEMO_PASSWORD);
@@ -232,3 +236,57 @@ test('lists of Word and texts of Docs arrive as what they are', async () => {
   await writer.keyboard.press('Control+s');
   await eventually(async () => (await kept()).startsWith('# Title\n\n- One\n  - Within\n- Two\n\n**Bold** plain'));
 }, 40_000);
+
+test('my tasks are written and moved by the keyboard', async () => {
+  await writer.goto(`${address}/tasks`);
+  await writer.getByText('Nothing to do').waitFor();
+  await writer.keyboard.press('c');
+  for (const task of ['Call Ann tomorrow', 'Report today', 'Think'])
+    await writer.keyboard.type(`${task}\n`, { delay: 5 });
+  const group = (name: string) => writer.getByRole('region', { name, exact: true });
+  await group('No date').getByText('Think').waitFor();
+  await group('Today').getByText('Report').waitFor();
+  await expectAccessible(writer);
+  await picture(writer, 'my-tasks');
+  await group('Tomorrow').getByRole('listitem').filter({ hasText: 'Call Ann' }).focus();
+  await writer.keyboard.press('Alt+ArrowUp');
+  await group('Today').getByText('Call Ann').waitFor();
+}, 60_000);
+
+test('a task is added on a record’s page, repeats as is chosen, and reminds', async () => {
+  await writer.goto(`${address}/objects/companies/${company}`);
+  await writer.getByRole('tab', { name: 'Tasks' }).click();
+  await writer.getByLabel('New task').fill('Send the offer +3');
+  await writer.keyboard.press('Enter');
+  await writer.getByRole('link', { name: 'Send the offer' }).click();
+  await writer.getByRole('button', { name: /^Edit Repeats/ }).click();
+  await writer.getByRole('group', { name: 'On these days' }).getByText('Mo').click();
+  await writer.getByRole('button', { name: 'Save' }).click();
+  await writer.getByText('Every week on Monday').first().waitFor();
+  const task = await value(`select id as value from ${schema}.tasks where title = 'Send the offer'`);
+  await database.admin.query(
+    `update ${schema}.tasks set due_at = now() + interval '5 minutes', reminder = 600 where id = $1`,
+    [task],
+  );
+  await eventually(
+    async () =>
+      (await value(`select detail ->> 'state' as value from core.notifications where record_id = $1`, [task])) ===
+      'REMINDER',
+  );
+}, 60_000);
+
+test('on a phone notes and tasks are there, too', async () => {
+  const phone = await enter(DEMO_EMAIL, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  await phone.goto(`${address}/tasks`);
+  await phone.getByRole('link', { name: 'Think' }).waitFor();
+  expect(await phone.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await expectAccessible(phone);
+  await picture(phone, 'phone-tasks');
+  await phone.goto(`${address}/objects/notes/${note}`);
+  await phone.getByRole('tab', { name: 'Overview' }).click();
+  await body(phone).waitFor();
+  expect(await phone.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await expectAccessible(phone);
+  await picture(phone, 'phone-note');
+  await phone.context().close();
+}, 60_000);

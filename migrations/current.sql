@@ -1,0 +1,8 @@
+-- ── how close lines stand ─────────────────────────────────────────────────────────────────────
+alter table core.members add column if not exists density text not null default 'COMFORTABLE';
+alter table core.members drop constraint if exists members_density_check;
+alter table core.members add constraint members_density_check check (density in ('COMPACT', 'COMFORTABLE', 'SPACIOUS'));
+comment on column core.members.density is 'How close lines stand in the screens of the member.';
+-- It takes a further argument.
+drop function if exists metadata.update_my_profile(text, text, text, text, text, text, text, text);
+--!include metadata/profile.sql

@@ -41,7 +41,7 @@ begin
       ''locale'', coalesce(t.locale, ''en''), ''timeZone'', coalesce(t.time_zone, ''system''))
     from %I.workspace_members t where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
     into v_profile using v_member.id;
-  return v_profile || jsonb_build_object('memberId', v_member.id, 'keepsMembers', engine.keeps_members(), 'administersInstance', engine.administers_instance(), 'email', (select u.email from core.users u where u.id = v_member.user_id),
+  return v_profile || jsonb_build_object('memberId', v_member.id, 'density', v_member.density, 'keepsMembers', engine.keeps_members(), 'administersInstance', engine.administers_instance(), 'email', (select u.email from core.users u where u.id = v_member.user_id),
     -- The browser of who acts as somebody else says nothing of that one.
     'isSettled', v_member.settled_at is not null or nullif(current_setting('relvar.impersonator_id', true), '') is not null);
 end
@@ -60,7 +60,7 @@ language sql immutable parallel safe set search_path = ''
   return name ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$';
 
 create or replace function metadata.update_my_profile(first_name text default null, last_name text default null, color_scheme text default null,
-  date_format text default null, time_format text default null, number_format text default null, locale text default null, time_zone text default null) returns jsonb
+  date_format text default null, time_format text default null, number_format text default null, locale text default null, time_zone text default null, density text default null) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -82,13 +82,15 @@ begin
       locale = coalesce($8, t.locale), time_zone = coalesce($9, t.time_zone)
     where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
     using v_member.id, left(btrim(first_name), 100), left(btrim(last_name), 100), color_scheme, date_format, time_format, number_format, locale, time_zone;
+  -- How close lines stand concerns nobody who looks at the record of a member.
+  update core.members m set density = update_my_profile.density where m.id = v_member.id and update_my_profile.density is not null;
   -- Mails are of the account.
   update core.users u set locale = update_my_profile.locale where u.id = v_member.user_id and update_my_profile.locale is not null;
   return metadata.my_profile();
 end
 $$;
-comment on function metadata.update_my_profile(text, text, text, text, text, text, text, text) is
-  'Changes what is given of the caller''s own profile, and leaves the rest. locale: such as en-GB; timeZone: such as Europe/Berlin, or "system".';
+comment on function metadata.update_my_profile(text, text, text, text, text, text, text, text, text) is
+  'Changes what is given of the caller''s own profile, and leaves the rest. locale: such as en-GB; timeZone: such as Europe/Berlin, or "system"; density: COMPACT, COMFORTABLE or SPACIOUS.';
 
 -- At the first sign-in, and once: what the browser says, where the member has said nothing.
 create or replace function metadata.settle_my_profile(locale text, time_zone text) returns jsonb
@@ -143,7 +145,7 @@ end
 $$;
 comment on function metadata.set_my_photo(text, text) is 'Sets the picture of the member who asks (PNG, JPEG or WebP, at most 100 kB, in base64), or takes it away.';
 
-grant execute on function metadata.my_profile(), metadata.update_my_profile(text, text, text, text, text, text, text, text),
+grant execute on function metadata.my_profile(), metadata.update_my_profile(text, text, text, text, text, text, text, text, text),
   metadata.settle_my_profile(text, text), metadata.set_my_photo(text, text) to relvar_crm;
 
 create or replace function core.photo(id uuid, workspace_id uuid) returns table (media_type text, content bytea)

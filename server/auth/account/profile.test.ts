@@ -37,6 +37,7 @@ test('members change their own profile, whatever their role lets them change, an
     dateFormat: 'YEAR_FIRST',
     numberFormat: 'DOTS_AND_COMMA',
     colorScheme: 'SYSTEM',
+    density: 'COMFORTABLE',
     keepsMembers: false,
   });
   const me = await request(server.app.handler).get('/auth/me').set('cookie', cookie);
@@ -45,6 +46,17 @@ test('members change their own profile, whatever their role lets them change, an
   expect(owner).toMatchObject({ firstName: 'Olive', dateFormat: 'SYSTEM', keepsMembers: true });
   const refused = await metadata('mutation { updateMyProfile(input: { dateFormat: "SIDEWAYS" }) { result } }');
   expect(refused.errors?.[0]?.extensions.code).toBe('VALUE_NOT_ALLOWED');
+});
+
+test('how close lines stand is kept of each member, and nothing else than there is', async () => {
+  const set = (density: string) =>
+    metadata(`mutation { updateMyProfile(input: { density: "${density}" }) { result } }`);
+  expect((await set('COMPACT')).data['updateMyProfile']!.result).toMatchObject({ density: 'COMPACT' });
+  expect((await metadata('{ myProfile }')).data['myProfile']).toMatchObject({ density: 'COMPACT' });
+  expect((await metadata('{ myProfile }', await cookieOf('owner@acme.test'))).data['myProfile']).toMatchObject({
+    density: 'COMFORTABLE',
+  });
+  expect((await set('CROWDED')).errors?.[0]?.extensions.code).toBe('VALUE_NOT_ALLOWED');
 });
 
 test('the browser says once in which language and zone a member reads; then the member does', async () => {

@@ -1,8 +1,9 @@
 import { useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
-import { useEffect, useEffectEvent } from 'react';
+import { useEffect, useEffectEvent, useLayoutEffect } from 'react';
+import { useDensityFactor } from './density.ts';
 import { schemeOf, useProfile } from '../session/profile.ts';
 
-/** What the profile says of light and dark holds on every device of the member. */
+/** What the profile says of light and dark, and of how close lines stand, holds on every device of the member. */
 export function ProfileTheme() {
   const scheme = useProfile((state) => (state.profile ? schemeOf(state.profile) : null));
   const { setColorScheme } = useMantineColorScheme();
@@ -12,5 +13,7 @@ export function ProfileTheme() {
   useEffect(() => {
     if (scheme) apply(scheme);
   }, [scheme]);
+  const factor = useDensityFactor();
+  useLayoutEffect(() => document.documentElement.style.setProperty('--rv-density', String(factor)), [factor]);
   return null;
 }

@@ -94,6 +94,7 @@ export const theme = createTheme({
     Tooltip: { defaultProps: { openDelay: 400, transitionProps: { duration: 80 } } },
     Menu: { defaultProps: { ...sheet, shadow: 'md' } },
     Popover: { defaultProps: { ...sheet, shadow: 'md' } },
+    Table: { defaultProps: { verticalSpacing: 'calc(7px * var(--rv-density))' } },
     TextInput: { defaultProps: { size: 'sm' } },
     Select: { defaultProps: { size: 'sm' } },
   },
@@ -117,7 +118,7 @@ const inks = (lightness: number, chroma: number): { [name: string]: string } =>
   );
 
 export const variables: CSSVariablesResolver = () => ({
-  variables: {},
+  variables: { '--rv-density': '1' },
   light: {
     '--mantine-color-body': '#ffffff',
     '--mantine-color-text': '#232321',

@@ -4,6 +4,7 @@ import { IconDots, IconPlus } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
+import { useDensityFactor } from '../app/density.ts';
 import { settled } from '../app/settled.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import classes from './board.module.css';
@@ -61,17 +62,19 @@ export function BoardColumn(props: BoardColumnProps) {
   const count = cards?.count ?? 0;
 
   const lines = useMemo(() => rows.map((row) => filledFields(model, fields, row)), [model, fields, rows]);
+  const factor = useDensityFactor();
   const offsets = useMemo(() => {
     const found = [0];
-    for (const each of lines) found.push((found.at(-1) ?? 0) + PADDING + NAME + each.length * LINE + GAP);
+    for (const each of lines) found.push((found.at(-1) ?? 0) + (PADDING + NAME + each.length * LINE) * factor + GAP);
     return found;
-  }, [lines]);
+  }, [lines, factor]);
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => list.current,
     estimateSize: (index) => (offsets[index + 1] ?? 0) - (offsets[index] ?? 0),
     // Another function for other rows: what is known of the heights of the old ones is forgotten.
-    getItemKey: useMemo(() => (index: number) => rows[index]?.id ?? index, [rows]),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- other heights, too
+    getItemKey: useMemo(() => (index: number) => rows[index]?.id ?? index, [rows, factor]),
     overscan: 4,
   });
   const last = virtualizer.range?.endIndex ?? 0;

@@ -1,6 +1,7 @@
 import {
   IconAdjustments,
   IconApps,
+  IconBaselineDensityMedium,
   IconBell,
   IconChecklist,
   IconDatabase,
@@ -31,6 +32,7 @@ import {
 import type { useRouter } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { askToCreate, useHelp } from '../app/commandStore.ts';
+import { chooseDensity, DENSITIES } from '../app/density.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { navigationObjects } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
@@ -160,6 +162,7 @@ export function places(model: Model, router: Router): Entry[] {
 /** What one can do from anywhere. */
 export function actions(model: Model, router: Router, theme: { isDark: boolean; change: () => void }): Entry[] {
   const objects = navigationObjects(model);
+  const { profile } = useProfile.getState();
   return [
     ...objects
       .filter((object) => rightsOf(object).canCreate)
@@ -189,6 +192,14 @@ export function actions(model: Model, router: Router, theme: { isDark: boolean; 
       icon: <IconSunMoon size={16} />,
       run: theme.change,
     },
+    ...(profile
+      ? DENSITIES.filter(({ value }) => value !== profile.density).map(({ value, label }) => ({
+          id: `density-${value}`,
+          label: t('Density: {label}', { label: inSentence(label) }),
+          icon: <IconBaselineDensityMedium size={16} />,
+          run: () => void chooseDensity(value),
+        }))
+      : []),
     ...(may('ROLES')
       ? [{ id: 'see', label: t('See as a role or a member'), icon: <IconEye size={16} />, run: chooseView }]
       : []),

@@ -7,6 +7,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { useCreate } from '../app/commandStore.ts';
+import { useDensityFactor } from '../app/density.ts';
 import { Message } from '../app/Message.tsx';
 import { settle } from '../app/settled.ts';
 import { CardLines, cardFields, filledFields } from '../board/cardLines.tsx';
@@ -111,7 +112,7 @@ export function GalleryPage(props: ViewPageProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const across = Math.max(1, Math.floor((width + GAP) / (NARROWEST + GAP)));
   const lines = Math.max(0, ...rows.map((row) => filledFields(model, fields, row).length));
-  const height = COVER + NAME + lines * LINE + 10;
+  const height = COVER + NAME + lines * LINE * useDensityFactor() + 10;
   const isLoading = status === 'loading' && rows.length === 0;
   const shownCards = isLoading ? 24 : rows.length + (hasMore ? across : 0);
   const virtualizer = useVirtualizer({

@@ -7,10 +7,12 @@ import {
   useRef,
   useState,
   type ClipboardEvent,
+  type CSSProperties,
   type KeyboardEvent,
   type MouseEvent,
 } from 'react';
 import { useStore } from 'zustand';
+import { useLineHeight } from '../app/density.ts';
 import { tiled, writeLines, writeTable } from './clipboard.ts';
 import { columnWindow, type ColumnWindow } from './columnWindow.ts';
 import classes from './Grid.module.css';
@@ -28,7 +30,7 @@ import type { GridActions, GridColumn, Move } from './types.ts';
 import { useDrag } from './useDrag.ts';
 import { t } from '../language/t.ts';
 
-export const ROW_HEIGHT = 32;
+const ROW_HEIGHT = 32;
 const HEAD_HEIGHT = 34;
 const FOOT_HEIGHT = 33;
 const CHECK_WIDTH = 36;
@@ -91,7 +93,15 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
   const isBlock = shownRange !== null && !isOne(shownRange);
   const canFill = range !== null && columns.slice(range.left, range.right + 1).some(({ editable }) => editable);
 
-  const { window: seen, onScroll } = useRowWindow(scroller, ROW_HEIGHT);
+  const rowHeight = useLineHeight(ROW_HEIGHT);
+  const { window: seen, onScroll } = useRowWindow(scroller, rowHeight);
+  // Other heights leave the same lines in view.
+  const heightBefore = useRef(rowHeight);
+  useLayoutEffect(() => {
+    if (scroller.current && heightBefore.current !== rowHeight)
+      scroller.current.scrollTop = (scroller.current.scrollTop * rowHeight) / heightBefore.current;
+    heightBefore.current = rowHeight;
+  }, [rowHeight]);
   // The active row stays mounted wherever one scrolls: it holds the editor, and aria-activedescendant names it.
   const lines = linesOf(seen, items.count, activeIndex);
   const firstSeen = Math.max(0, Math.min(seen.first, items.count - 1));
@@ -117,10 +127,10 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
     (spot: Spot) => {
       const element = scroller.current;
       if (!element) return;
-      const top = spot.row * ROW_HEIGHT;
+      const top = spot.row * rowHeight;
       const visible = element.clientHeight - HEAD_HEIGHT - (hasFoot ? FOOT_HEIGHT : 0);
       if (top < element.scrollTop) element.scrollTop = top;
-      else if (top + ROW_HEIGHT > element.scrollTop + visible) element.scrollTop = top + ROW_HEIGHT - visible;
+      else if (top + rowHeight > element.scrollTop + visible) element.scrollTop = top + rowHeight - visible;
       if (spot.column < pinned) {
         // Pinned columns are always seen; what people expect beside the first is the start of the row.
         if (spot.column === 0) element.scrollLeft = 0;
@@ -132,7 +142,7 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
       if (left < element.scrollLeft || width > room) element.scrollLeft = left;
       else if (left + width > element.scrollLeft + room) element.scrollLeft = left + width - room;
     },
-    [columns, pinned, pinnedWidth, hasFoot],
+    [columns, pinned, pinnedWidth, hasFoot, rowHeight],
   );
 
   const go = useCallback(
@@ -173,7 +183,7 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
 
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     if (store.getState().editing || event.target !== event.currentTarget) return;
-    const pageRows = Math.floor(((scroller.current?.clientHeight ?? 0) - HEAD_HEIGHT) / ROW_HEIGHT) - 1;
+    const pageRows = Math.floor(((scroller.current?.clientHeight ?? 0) - HEAD_HEIGHT) / rowHeight) - 1;
     if (!handleKey({ event, store, items, columns, range, pageRows, actions, go, openMenu, say })) return;
     event.preventDefault();
     event.stopPropagation();
@@ -341,6 +351,7 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
         }
         tabIndex={0}
         className={classes.grid}
+        style={{ '--row': `${rowHeight}px` } as CSSProperties}
         data-block={isBlock || undefined}
         onKeyDown={onKeyDown}
         onPointerDown={onPointerDown}
@@ -376,10 +387,10 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
           onSelectAll={selectAll}
           setWidth={setWidth}
         />
-        <div role="rowgroup" className={classes.body} style={{ height: items.count * ROW_HEIGHT }}>
+        <div role="rowgroup" className={classes.body} style={{ height: items.count * rowHeight }}>
           {lines.map((index) => {
             const item = items.at(index);
-            const top = index * ROW_HEIGHT;
+            const top = index * rowHeight;
             if (item.kind === 'bone')
               return <SkeletonRow key={item.key} columns={columns} pinned={pinned} index={index} top={top} />;
             const line = { index, top, columns, pinned, window, actions, store, gridId };

@@ -2,6 +2,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
+import { useDensityFactor } from '../app/density.ts';
 import type { GridStore } from '../grid/store.ts';
 import { rightsOf } from '../model/permissions.ts';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
@@ -35,11 +36,12 @@ export function RecordList(props: RecordListProps) {
   const { model, object, fields, rows, pending, grid, onSeen, onSave, onDelete } = props;
   const navigate = useNavigate();
   const scroller = useRef<HTMLDivElement>(null);
+  const factor = useDensityFactor();
   const virtualizer = useVirtualizer({
     count: rows.length + pending,
     getScrollElement: () => scroller.current,
     getItemKey: (index) => rows[index]?.id ?? index,
-    estimateSize: () => USUAL_HEIGHT,
+    estimateSize: () => USUAL_HEIGHT * factor,
     overscan: 6,
   });
   const first = virtualizer.range?.startIndex ?? 0;

@@ -13,6 +13,8 @@ export interface Profile extends Formats {
   lastName: string;
   avatarUrl: string | null;
   colorScheme: 'SYSTEM' | 'LIGHT' | 'DARK';
+  /** How close lines stand. */
+  density: 'COMPACT' | 'COMFORTABLE' | 'SPACIOUS';
   /** Whether the role may invite and change members. */
   keepsMembers: boolean;
   /** Whether the member administers the server, whatever the role is. */

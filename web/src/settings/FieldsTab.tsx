@@ -2,7 +2,8 @@ import { countText } from '../model/formats.ts';
 import { Button, Switch, TextInput, Tooltip } from '@mantine/core';
 import { IconGripVertical, IconKey, IconPlus, IconSearch } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useRef, useState } from 'react';
+import { useCallback, useRef, useState } from 'react';
+import { useLineHeight } from '../app/density.ts';
 import { Message } from '../app/Message.tsx';
 import { FIELD_TYPES } from '../fields/fieldTypes.tsx';
 import { targetsOf } from '../model/describe.ts';
@@ -79,10 +80,13 @@ export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
 
   const scroll = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
+  const height = useLineHeight(ROW);
   const rows = useVirtualizer({
     count: fields.length,
     getScrollElement: () => scroll.current,
-    estimateSize: () => ROW,
+    estimateSize: () => height,
+    // Of another height they are others.
+    getItemKey: useCallback((index: number) => `${height} ${index}`, [height]),
     overscan: 8,
     scrollMargin: list.current?.offsetTop ?? 0,
   });
@@ -115,7 +119,7 @@ export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
     for (const [id, position] of positions) unsaved.current.set(id, position);
     void savePositions();
   };
-  const reorder = useReorder(list, ROW, fields.length, move);
+  const reorder = useReorder(list, height, fields.length, move);
 
   return (
     <div
@@ -181,7 +185,7 @@ export function FieldsTab({ object, onOpen, onAdd }: FieldsTabProps) {
                     data-inactive={!field.isActive || undefined}
                     data-drop={reorder.drop(item.index)}
                     data-dragged={reorder.drag?.from === item.index || undefined}
-                    style={{ transform: `translateY(${item.start - rows.options.scrollMargin}px)` }}
+                    style={{ height, transform: `translateY(${item.start - rows.options.scrollMargin}px)` }}
                     onClick={(event) => {
                       if (!(event.target as HTMLElement).closest('button')) onOpen(field);
                     }}

@@ -213,7 +213,7 @@ export function TrashPage() {
       ) : null}
       {all.length > 0 ? (
         <div className={classes.list} tabIndex={0} role="region" aria-label={t('Deleted records')}>
-          <Table highlightOnHover stickyHeader verticalSpacing={6}>
+          <Table highlightOnHover stickyHeader>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th w={34}>

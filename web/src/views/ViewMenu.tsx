@@ -22,6 +22,7 @@ import type { ModelObject } from '../model/types.ts';
 import { announceFailure, offerToTakeBack } from '../records/announce.tsx';
 import { useSession } from '../session/session.ts';
 import type { ViewControls } from './controls.ts';
+import { DensityItems } from './DensityItems.tsx';
 import { FavouriteItems } from './FavouriteItems.tsx';
 import { copyView, deleteView, restoreView, setDefaultView, takeOverView, updateView } from './savedViews.ts';
 import { ViewMenuButton } from './viewButtons.tsx';
@@ -174,6 +175,7 @@ export function ViewMenu({
             </Menu.Item>
           </>
         ) : null}
+        <DensityItems />
         <Menu.Divider />
         {mayImport && mayWrite ? (
           <Menu.Item

@@ -11,6 +11,7 @@ import {
 import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { fetchJson } from '../../api/failure.ts';
+import { chooseDensity, DENSITIES, type Density } from '../../app/density.ts';
 import { Avatar } from '../../fields/Avatar.tsx';
 import { formatDay, formatInstant } from '../../model/dates.ts';
 import { formats, timeOfDay, withSigns } from '../../model/formats.ts';
@@ -239,6 +240,16 @@ function HowYouRead({ profile }: { profile: Profile }) {
           setColorScheme(scheme);
           void keepColorScheme(scheme);
         }}
+      />
+      <Select
+        label={t('Density')}
+        description={t(
+          'How close lines stand in tables, lists and cards. On touch screens they stay large enough to hit.',
+        )}
+        data={DENSITIES}
+        value={profile.density}
+        allowDeselect={false}
+        onChange={(value) => void chooseDensity(value as Density)}
       />
       <Select
         label={t('Language')}

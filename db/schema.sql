@@ -619,12 +619,16 @@ create table core.members (
   created_at timestamp with time zone not null default now(),
   avatar_url text,
   settled_at timestamp with time zone,
-  start_dismissed_at timestamp with time zone
+  start_dismissed_at timestamp with time zone,
+  density text not null default 'COMFORTABLE'::text
 );
 
 comment on column core.members.id is 'Also the id of the member''s record in the tenant''s workspace_members.';
 comment on column core.members.settled_at is 'When the language and the time zone of the member were first taken from a browser.';
 comment on column core.members.start_dismissed_at is 'When the member put the own list of first steps away.';
+comment on column core.members.density is 'How close lines stand in the screens of the member.';
+
+alter table core.members add constraint members_density_check CHECK ((density = ANY (ARRAY['COMPACT'::text, 'COMFORTABLE'::text, 'SPACIOUS'::text])));
 
 alter table core.members add constraint members_pkey PRIMARY KEY (id);
 
@@ -32268,7 +32272,7 @@ begin
       ''locale'', coalesce(t.locale, ''en''), ''timeZone'', coalesce(t.time_zone, ''system''))
     from %I.workspace_members t where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
     into v_profile using v_member.id;
-  return v_profile || jsonb_build_object('memberId', v_member.id, 'keepsMembers', engine.keeps_members(), 'administersInstance', engine.administers_instance(), 'email', (select u.email from core.users u where u.id = v_member.user_id),
+  return v_profile || jsonb_build_object('memberId', v_member.id, 'density', v_member.density, 'keepsMembers', engine.keeps_members(), 'administersInstance', engine.administers_instance(), 'email', (select u.email from core.users u where u.id = v_member.user_id),
     -- The browser of who acts as somebody else says nothing of that one.
     'isSettled', v_member.settled_at is not null or nullif(current_setting('relvar.impersonator_id', true), '') is not null);
 end
@@ -34197,7 +34201,7 @@ end
 $function$;
 comment on function metadata.update_identity_provider(uuid,jsonb) is 'Changes what the patch names of a provider: label, slug, settings (as a whole), isEnabled, emailDomains, makesMembers, defaultRoleId, roleClaim, setsRoleAnew, trustsSecondFactor, roles ([{value, roleId}], the first that fits counts). Switching it off ends the sessions that it began.';
 
-CREATE OR REPLACE FUNCTION metadata.update_my_profile(first_name text DEFAULT NULL::text, last_name text DEFAULT NULL::text, color_scheme text DEFAULT NULL::text, date_format text DEFAULT NULL::text, time_format text DEFAULT NULL::text, number_format text DEFAULT NULL::text, locale text DEFAULT NULL::text, time_zone text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION metadata.update_my_profile(first_name text DEFAULT NULL::text, last_name text DEFAULT NULL::text, color_scheme text DEFAULT NULL::text, date_format text DEFAULT NULL::text, time_format text DEFAULT NULL::text, number_format text DEFAULT NULL::text, locale text DEFAULT NULL::text, time_zone text DEFAULT NULL::text, density text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -34222,12 +34226,14 @@ begin
       locale = coalesce($8, t.locale), time_zone = coalesce($9, t.time_zone)
     where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
     using v_member.id, left(btrim(first_name), 100), left(btrim(last_name), 100), color_scheme, date_format, time_format, number_format, locale, time_zone;
+  -- How close lines stand concerns nobody who looks at the record of a member.
+  update core.members m set density = update_my_profile.density where m.id = v_member.id and update_my_profile.density is not null;
   -- Mails are of the account.
   update core.users u set locale = update_my_profile.locale where u.id = v_member.user_id and update_my_profile.locale is not null;
   return metadata.my_profile();
 end
 $function$;
-comment on function metadata.update_my_profile(text,text,text,text,text,text,text,text) is 'Changes what is given of the caller''s own profile, and leaves the rest. locale: such as en-GB; timeZone: such as Europe/Berlin, or "system".';
+comment on function metadata.update_my_profile(text,text,text,text,text,text,text,text,text) is 'Changes what is given of the caller''s own profile, and leaves the rest. locale: such as en-GB; timeZone: such as Europe/Berlin, or "system"; density: COMPACT, COMFORTABLE or SPACIOUS.';
 
 CREATE OR REPLACE FUNCTION metadata.view_shares_principal_name(share metadata.view_shares)
  RETURNS text
@@ -35336,7 +35342,7 @@ grant execute on function metadata.update_app(uuid,text,text[],uuid,integer) to 
 
 grant execute on function metadata.update_identity_provider(uuid,jsonb) to relvar_crm;
 
-grant execute on function metadata.update_my_profile(text,text,text,text,text,text,text,text) to relvar_crm;
+grant execute on function metadata.update_my_profile(text,text,text,text,text,text,text,text,text) to relvar_crm;
 
 grant execute on function metadata.view_shares_principal_name(metadata.view_shares) to relvar_crm;
 

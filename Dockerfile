@@ -14,6 +14,8 @@ WORKDIR /relvar
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY web web
+# The labels of the standard model are in the catalogues, too.
+COPY db db
 RUN npm run web:build
 
 # ── what is shipped ────────────────────────────────────────────────────────────────────────────

@@ -6,3 +6,7 @@ comment on column core.members.density is 'How close lines stand in the screens 
 -- It takes a further argument.
 drop function if exists metadata.update_my_profile(text, text, text, text, text, text, text, text);
 --!include metadata/profile.sql
+-- ── mails in the language of who reads them ────────────────────────
+drop function if exists core.request_sign_up(text, text, inet, text);
+--!include core/mail.sql
+--!include core/sign_up.sql

@@ -262,6 +262,22 @@ test('the time zone is that of the reader in the workspace, or else where they w
   expect(await zoneOf('zone', 'stranger@zone.test')).toBeNull();
 });
 
+test('a mail is in the language of its reader, by the account that has the address or is about to have another', async () => {
+  await db.admin.query(
+    `insert into core.users (email, name, locale) values ('ana@lengua.test', 'Ana', 'es'), ('new@lengua.test', 'Neu', 'de')`,
+  );
+  const languageOf = async (...[to, props]: [string, object?]) => {
+    const id = await queue(to, 'email_changed', props);
+    const { rows } = await db.admin.query<{ locale: string }>('select locale from core.mail_outbox where id = $1', [
+      id,
+    ]);
+    return rows[0]!.locale;
+  };
+  expect(await languageOf('Ana@lengua.test')).toBe('es');
+  expect(await languageOf('old@lengua.test', { email: 'new@lengua.test' })).toBe('de');
+  expect(await languageOf('stranger@lengua.test')).toBe('en');
+});
+
 describe('the templates', () => {
   const props = {
     token: 'tok',
@@ -302,6 +318,38 @@ describe('the templates', () => {
     const at = async (timeZone: string) => (await compose('new_sign_in', props, { ...context, timeZone })).text;
     expect(await at('Asia/Kolkata')).toMatch(/November 23, 2026 at 3:00\sPM \(Asia\/Kolkata\)/);
     expect(await at('posixrules')).toMatch(/9:30\sAM UTC/);
+  });
+
+  test.each(['de', 'fr', 'es'])('all are written in %s, and nothing of them is left in English', async (locale) => {
+    for (const template of Object.keys(TEMPLATES)) {
+      const [english, mail] = await Promise.all([
+        compose(template, props, context),
+        compose(template, props, { ...context, locale }),
+      ]);
+      expect(mail.html).toContain(`lang="${locale}"`);
+      // Sentences, by which no name and no address is meant.
+      const sentences = english.text.split('\n').filter((line) => / \w+ \w+ /.test(line) && line.endsWith('.'));
+      expect(sentences.filter((line) => mail.text.includes(line))).toEqual([]);
+      expect(mail.subject).not.toBe(english.subject);
+    }
+  });
+
+  test('a mail reads as its language is written, with dates and sentences', async () => {
+    const german = { ...context, locale: 'de-AT', timeZone: 'Europe/Vienna' };
+    const signIn = await compose('new_sign_in', props, german);
+    expect(signIn.subject).toBe('Neue Anmeldung an Ihrem Konto');
+    expect(signIn.text).toMatch(/Firefox auf Linux[^]*23\. November 2026 um 10:30 \(Europe\/Vienna\)/);
+    const items = [
+      { kind: 'TASK_DUE', label: 'Angebot schicken', detail: { state: 'OVERDUE' } },
+      { kind: 'MENTION', actorName: 'Ada', detail: { count: 3 } },
+    ];
+    const digest = await compose('notifications', { items, total: 2 }, german);
+    expect(digest.subject).toBe('2 Benachrichtigungen von Acme');
+    expect(digest.text).toContain('Angebot schicken ist überfällig');
+    expect(digest.text).toContain('Ada hat Sie in 3 Datensätzen erwähnt');
+    // Mails are not written in Nepali: then also their dates are English.
+    const nepali = await compose('new_sign_in', props, { ...context, locale: 'ne' });
+    expect(nepali.text).toContain('November 23, 2026');
   });
 
   test.each(['PASSKEY_ADDED', 'PASSKEY_REMOVED', 'SECOND_FACTOR_ON', 'SECOND_FACTOR_OFF', 'RECOVERY_CODES_MADE'])(

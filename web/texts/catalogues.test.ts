@@ -1,22 +1,34 @@
-import { parse } from '../src/language/message.ts';
-import { readCatalogues } from './catalogues.ts';
+import { parse } from '../../db/message.ts';
+import { readCatalogues, SOURCES } from './catalogues.ts';
 import { extract } from './extract.ts';
 import { mismatch } from './mismatch.ts';
 import { pseudo } from './pseudo.ts';
 
-const [texts, catalogues] = await Promise.all([extract(), readCatalogues()]);
+const texts = await extract();
+const written = await Promise.all(
+  Object.values(SOURCES).map(async (source) => {
+    const [keys, catalogues] = await Promise.all([source.extract(), readCatalogues(source)]);
+    return [...catalogues].map(([language, catalogue]) => ({ name: `${source.folder}/${language}`, keys, catalogue }));
+  }),
+);
 
-test.each([...catalogues.keys()])('the catalogue of %s has the texts of the source and no other', (language) => {
+test.each(written.flat())('$name has the texts of the source and no other', ({ keys, catalogue }) => {
   // npm run texts brings them up to date.
-  expect(Object.keys(catalogues.get(language) ?? {})).toEqual([...texts.keys()]);
+  expect(Object.keys(catalogue)).toEqual([...keys.keys()]);
 });
 
-test.each([...catalogues.keys()])('each translation into %s has the values and tags of its text', (language) => {
-  const wrong = Object.entries(catalogues.get(language) ?? {}).flatMap(([text, translation]) => {
+test.each(written.flat())('each translation of $name has the values and tags of its text', ({ catalogue }) => {
+  const wrong = Object.entries(catalogue).flatMap(([text, translation]) => {
     const problem = translation === '' ? null : mismatch(text, translation);
     return problem ? [`${text} → ${translation}: ${problem}`] : [];
   });
   expect(wrong).toEqual([]);
+});
+
+test('the labels that come with Relvar are among the texts', () => {
+  for (const label of ['@company.employees Employees', '@task.status Done', '@inverse Owned companies'])
+    expect(texts.has(label)).toBe(true);
+  for (const label of ['@record Created', '@role Read-only', '@permission Export']) expect(texts.has(label)).toBe(true);
 });
 
 test('no text is a part of a sentence that begins or ends elsewhere', () => {

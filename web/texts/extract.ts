@@ -1,27 +1,38 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import ts from 'typescript';
+import { standardLabels } from './standardLabels.ts';
 
-const web = join(import.meta.dirname, '..');
-const src = join(web, 'src');
+const root = join(import.meta.dirname, '../..');
 
-/** Every text of the source, with where it stands: what t and <Trans> are given. */
+/** Every text of the screens, with where it stands: what t and <Trans> are given, and the labels of the standard model. */
 export async function extract(): Promise<Map<string, string[]>> {
+  const texts = await textsIn('web/src', 't');
+  for (const label of await standardLabels()) texts.set(label, ['db/standard']);
+  return sorted(texts);
+}
+
+/** Every text of the mails: what say is given. */
+export const extractMails = async (): Promise<Map<string, string[]>> => sorted(await textsIn('worker/mail', 'say'));
+
+const sorted = (texts: Map<string, string[]>) => new Map([...texts].sort(([a], [b]) => (a < b ? -1 : 1)));
+
+async function textsIn(folder: string, name: string): Promise<Map<string, string[]>> {
   const texts = new Map<string, string[]>();
-  const names = await readdir(src, { recursive: true });
-  for (const name of names.filter((each) => /\.tsx?$/.test(each) && !/\.test\.tsx?$/.test(each)).sort()) {
-    const path = join(src, name);
+  const files = await readdir(join(root, folder), { recursive: true });
+  for (const each of files.filter((path) => /\.tsx?$/.test(path) && !/\.test\.tsx?$/.test(path)).sort()) {
+    const path = join(root, folder, each);
     const file = ts.createSourceFile(path, await readFile(path, 'utf8'), ts.ScriptTarget.Latest, true);
     const keep = (node: ts.Node) => {
       const { line } = file.getLineAndCharacterOfPosition(node.getStart(file));
       for (const text of textsOf(node))
-        texts.set(text, [...(texts.get(text) ?? []), `${relative(web, path)}:${line + 1}`]);
+        texts.set(text, [...(texts.get(text) ?? []), `${relative(root, path)}:${line + 1}`]);
     };
     const visit = (node: ts.Node): void => {
       if (
         ts.isCallExpression(node) &&
         ts.isIdentifier(node.expression) &&
-        node.expression.text === 't' &&
+        node.expression.text === name &&
         node.arguments[0]
       )
         keep(node.arguments[0]);
@@ -31,7 +42,7 @@ export async function extract(): Promise<Map<string, string[]>> {
     };
     visit(file);
   }
-  return new Map([...texts].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return texts;
 }
 
 const isOfTrans = ({ parent: { parent } }: ts.JsxAttribute, file: ts.SourceFile): boolean =>

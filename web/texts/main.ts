@@ -15,8 +15,8 @@ if (command === 'convert') {
   }
   console.log('Look at what changed, then: npm run format, npm run check:types.');
 } else if (command === 'update') {
-  for (const { language, missing, stale } of await catalogues())
-    console.log(`${language}: ${missing.length} texts to translate, ${stale.length} no longer used`);
+  for (const { folder, language, missing, stale } of await catalogues())
+    console.log(`${folder}/${language}: ${missing.length} texts to translate, ${stale.length} no longer used`);
 } else if (command === 'merge' && given[0] && given[1]) {
   const texts = JSON.parse(await readFile(resolve(given[1]), 'utf8')) as { [text: string]: string };
   console.log(await merge(given[0], texts));

@@ -1,4 +1,4 @@
-import { parse, type Part } from '../src/language/message.ts';
+import { parse, type Part } from '../../db/message.ts';
 
 /** The values and tags that a text names; of forms of a plural, all of them together. */
 function named(parts: Part[]): Set<string> {

@@ -1,4 +1,4 @@
-import { parse, type Part } from '../src/language/message.ts';
+import { parse, type Part } from '../../db/message.ts';
 
 const PLAIN = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 const ACCENTED = [...'áƀćðéƒĝĥíĵķļɱñóþɋŕšţúṽŵẋýžÁƁĆÐÉƑĜĤÍĴĶĻṀÑÓÞɊŔŠŢÚṼŴẊÝŽ'];
@@ -33,6 +33,7 @@ const lengthOf = (parts: Part[]): number =>
 
 /** A text as a language that is a third longer might write it: what is not in brackets on a screen is not translated. */
 export function pseudo(text: string): string {
-  const parts = parse(text);
+  // What a label belongs to is for translators.
+  const parts = parse(text.replace(/^@\S+ /, ''));
   return `[${write(parts)}${'~'.repeat(Math.ceil(lengthOf(parts) * 0.3))}]`;
 }

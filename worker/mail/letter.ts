@@ -7,6 +7,7 @@ import { Link } from '@react-email/link';
 import { Preview } from '@react-email/preview';
 import { Text } from '@react-email/text';
 import { createElement as h, type ReactElement } from 'react';
+import type { Say } from './say.ts';
 
 /** What a mail says. How it looks is the same for all of them. */
 export interface Letter {
@@ -57,10 +58,11 @@ const text = (className: string, color: string, fontSize: number, children: stri
     children,
   );
 
-export function letterElement({ heading, paragraphs, facts = [], items = [], action, reason }: Letter): ReactElement {
+export function letterElement(letter: Letter, say: Say): ReactElement {
+  const { heading, paragraphs, facts = [], items = [], action, reason } = letter;
   return h(
     Html,
-    { lang: 'en' },
+    { lang: say.language },
     h(
       Head,
       null,
@@ -111,7 +113,7 @@ export function letterElement({ heading, paragraphs, facts = [], items = [], act
         ...paragraphs.map((paragraph) => text('ink', INK, 15, paragraph)),
         facts.length > 0 ? factTable(facts) : null,
         items.length > 0 ? itemList(items) : null,
-        action ? button(action) : null,
+        action ? button(action, say) : null,
         h('hr', { className: 'rule', style: { margin: '22px 0 14px', border: 0, borderTop: '1px solid #e4e4e0' } }),
         text('dim', DIM, 13, reason),
       ),
@@ -159,7 +161,7 @@ function itemList(items: Item[]): ReactElement {
   );
 }
 
-function button({ label, url }: { label: string; url: string }): ReactElement {
+function button({ label, url }: { label: string; url: string }, say: Say): ReactElement {
   return h(
     'div',
     null,
@@ -184,7 +186,7 @@ function button({ label, url }: { label: string; url: string }): ReactElement {
     h(
       'div',
       { className: 'fallback' },
-      text('dim', DIM, 13, 'If the button does nothing, open this address:'),
+      text('dim', DIM, 13, say('If the button does nothing, open this address:')),
       h(
         Link,
         {

@@ -6,7 +6,15 @@ language sql immutable parallel safe set search_path = ''
   -- Stricter than what mail permits: nothing that a header or a list of addresses could be made of.
   return address ~ '^[^@\s[:cntrl:]<>()\[\],;:"\\]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$' and length(address) <= 254;
 
-create or replace function core.queue_mail(to_address text, template text, props jsonb default '{}', workspace_id uuid default null, locale text default 'en') returns uuid
+-- In the language that the address reads: that of its account, also of one that has another address by now, or else that of who has it sent.
+create or replace function core.language_of_reader(to_address text, former text) returns text
+language sql stable set search_path = ''
+as $$
+  select coalesce((select u.locale from core.users u where lower(u.email) in (lower(language_of_reader.to_address), lower(language_of_reader.former)) limit 1),
+    (select u.locale from core.members m join core.users u on u.id = m.user_id where m.id = engine.current_member()), 'en')
+$$;
+
+create or replace function core.queue_mail(to_address text, template text, props jsonb default '{}', workspace_id uuid default null, locale text default null) returns uuid
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -16,7 +24,8 @@ begin
     raise exception '"%" is not an e-mail address.', to_address using errcode = 'RV043', column = 'email';
   end if;
   insert into core.mail_outbox (to_address, template, props, workspace_id, locale)
-  values (queue_mail.to_address, queue_mail.template, queue_mail.props, queue_mail.workspace_id, coalesce(queue_mail.locale, 'en'))
+  values (queue_mail.to_address, queue_mail.template, queue_mail.props, queue_mail.workspace_id,
+    coalesce(queue_mail.locale, core.language_of_reader(queue_mail.to_address, queue_mail.props ->> 'email')))
   returning id into v_id;
   -- Mails come at the pace of people, so the lock that adding a job takes at commit is no matter.
   perform graphile_worker.add_job('mail__send', json_build_object('id', v_id, 'workspace_id', queue_mail.workspace_id), max_attempts => 10, job_key => 'mail:' || v_id);
@@ -24,7 +33,7 @@ begin
 end
 $$;
 comment on function core.queue_mail(text, text, jsonb, uuid, text) is
-  'Has the worker send a mail made of a template (worker/mail/templates.ts) and its props. It leaves only if the transaction commits.';
+  'Has the worker send a mail made of a template (worker/mail/templates.ts) and its props, in the language of its reader unless another is given. It leaves only if the transaction commits.';
 
 -- The time zone of whoever reads a mail: that of their profile in the workspace that it is about, or else in the one that they
 -- used last. Null where nobody has said one. `former` finds who has another address by now.

@@ -103,8 +103,9 @@ as $$
       and i.accepted_at is null and i.revoked_at is null and i.expires_at > now())
 $$;
 
--- Asks an address to prove itself, whether an account has it or not: what it opens is told to who has the link.
-create or replace function core.request_sign_up(email text, link_token text, ip inet default null, user_agent text default null) returns void
+-- Asks an address to prove itself, whether an account has it or not: what it opens is told to who has the link. Nobody knows yet who
+-- reads the mail, so it comes in the language of the browser.
+create or replace function core.request_sign_up(email text, link_token text, ip inet default null, user_agent text default null, locale text default null) returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -112,7 +113,8 @@ declare
   v_workspace core.workspaces := core.workspace_of_link(link_token);
 begin
   perform core.note_auth_event('SIGN_UP_REQUESTED', v_workspace.id, null, v_email, ip, user_agent);
-  perform core.queue_mail(v_email, 'sign_up', jsonb_build_object('token', core.issue_token('VERIFY_EMAIL', v_email, null, '1 hour', v_workspace.id)), v_workspace.id);
+  perform core.queue_mail(v_email, 'sign_up', jsonb_build_object('token', core.issue_token('VERIFY_EMAIL', v_email, null, '1 hour', v_workspace.id)), v_workspace.id,
+    case when engine.is_locale(request_sign_up.locale) then request_sign_up.locale end);
 end
 $$;
 
@@ -240,7 +242,7 @@ begin
 end
 $$;
 
-grant execute on function core.look_at_invitation(text), core.look_at_invite_link(text), core.request_sign_up(text, text, inet, text), core.look_at_sign_up(text),
+grant execute on function core.look_at_invitation(text), core.look_at_invite_link(text), core.request_sign_up(text, text, inet, text, text), core.look_at_sign_up(text),
   core.account_of(text), core.accept_invitation(text, text, text, uuid, inet, text), core.join_by_link(text, text, text, text, uuid, inet, text),
   core.sign_up(text, text, text, uuid, text, text, inet, text), core.make_workspace(text, text, text, uuid, text, text, boolean, inet, text),
   core.has_users(), core.approve_domain(text, inet, text) to relvar_server;

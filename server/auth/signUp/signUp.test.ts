@@ -1,5 +1,5 @@
 import request from 'supertest';
-import { PASSWORD, useServer } from '../../testing/server.ts';
+import { cookieOf, PASSWORD, useServer } from '../../testing/server.ts';
 import type { Caller } from '../../testing/server.ts';
 
 const server = useServer({ isSignUpOpen: true });
@@ -71,6 +71,26 @@ async function member(email: string) {
   );
   return rows[0];
 }
+
+test('an invitation comes in the language of who invites, the mail of a sign-up in that of the browser', async () => {
+  const localeTo = async (address: string) => {
+    const { rows } = await server.db.admin.query<{ locale: string }>(
+      'select locale from core.mail_outbox where to_address = $1',
+      [address],
+    );
+    return rows[0]?.locale;
+  };
+  const cookie = cookieOf(await post('sign-in', { email: 'owner@acme.test', password: PASSWORD }));
+  const ask = (query: string) => request(server.app.handler).post('/metadata').set('cookie', cookie).send({ query });
+  await ask('mutation { updateMyProfile(input: { locale: "fr" }) { result } }');
+  await ask(
+    `mutation { inviteMembers(input: { emails: ["claire@acme.test"], roleId: "${await roleId('Member')}" }) { result } }`,
+  );
+  expect(await localeTo('claire@acme.test')).toBe('fr');
+  await post('sign-up/request', { email: 'grete@acme.test' }).set('accept-language', 'de-AT,de;q=0.9,en;q=0.8');
+  await tokenTo('grete@acme.test', 'sign_up');
+  expect(await localeTo('grete@acme.test')).toBe('de-AT');
+});
 
 describe('an invitation', () => {
   test('lets the person in with its role, once, and proves the address', async () => {

@@ -54,7 +54,12 @@ export function installSignUp(app: Express, parts: AccountParts & { passkeys: Pa
     const email = readEmail(given);
     await captcha.assert(request, answer);
     await answerQuietly(parts, { request, response, kind: 'sign-up', email }, () =>
-      pool.query('select core.request_sign_up($1, $2, $3, $4)', [email, link ?? null, ...origin(request)]),
+      pool.query('select core.request_sign_up($1, $2, $3, $4, $5)', [
+        email,
+        link ?? null,
+        ...origin(request),
+        request.acceptsLanguages()[0],
+      ]),
     );
   });
 

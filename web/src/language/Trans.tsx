@@ -1,6 +1,6 @@
 import { cloneElement, Fragment, type ReactElement, type ReactNode } from 'react';
-import type { Part } from './message.ts';
-import { chosen, partsOf, shown } from './t.ts';
+import { chosen, shown, type Part } from '../../../db/message.ts';
+import { forms, partsOf } from './t.ts';
 
 interface TransProps {
   /** In English: 'Moved to <0>{place}</0>.' */
@@ -15,10 +15,11 @@ export function Trans({ text, values = {}, tags = {} }: TransProps) {
   const show = (parts: Part[]): ReactNode[] =>
     parts.map((part, index) => {
       if (typeof part === 'string') return part;
-      if ('kind' in part) return <Fragment key={index}>{show(chosen(part, values[part.name]))}</Fragment>;
+      if ('kind' in part)
+        return <Fragment key={index}>{show(chosen(part, values[part.name], forms.plurals))}</Fragment>;
       if ('name' in part) {
         const value = values[part.name];
-        return <Fragment key={index}>{part.isNumber ? shown(value, true) : value}</Fragment>;
+        return <Fragment key={index}>{part.isNumber ? shown(value, forms.number) : value}</Fragment>;
       }
       const element = tags[part.tag];
       return element ? (

@@ -1,6 +1,6 @@
 import { setFormats, PLAIN_FORMATS } from '../model/formats.ts';
-import { parse } from './message.ts';
-import { chosen, t } from './t.ts';
+import { chosen, parse } from '../../../db/message.ts';
+import { forms, t } from './t.ts';
 
 test('a text without a translation is shown as it is in the source', () => {
   expect(t('Save view')).toBe('Save view');
@@ -28,7 +28,7 @@ test('a choice falls back to "other", and what stands in quotes is no value', ()
 test('a form that a language has and its catalogue lacks is the last one', () => {
   const [part] = parse('{count, plural, one {un} other {des}}');
   if (typeof part !== 'object' || !('choices' in part)) throw new Error('No plural was read.');
-  expect(chosen(part, 1_000_000)).toEqual(['des']);
+  expect(chosen(part, 1_000_000, forms.plurals)).toEqual(['des']);
 });
 
 test('what is no such text is read as far as it can be', () => {

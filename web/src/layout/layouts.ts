@@ -7,6 +7,7 @@ import { ask, parsed, run } from '../model/calls.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { useSession } from '../session/session.ts';
 import { layoutOf, type Layout } from './layout.ts';
+import { roleText } from '../language/standard.ts';
 
 /** How pages are arranged for who looks, by the ids of objects; asked for once, and again when somebody arranges another way. */
 const useStore = create<{ [viewer: string]: { [objectId: string]: Layout } }>(() => ({}));
@@ -78,7 +79,7 @@ export async function askLayouts(
   const { layouts, roles } = await requestMetadata(LAYOUTS, { object: objectId });
   return {
     layouts: layouts.nodes.map((each) => ({ ...each, content: parsed(each.content) })),
-    roles: roles.nodes,
+    roles: roles.nodes.map(({ id, name }) => ({ id, name: roleText(name) })),
   };
 }
 

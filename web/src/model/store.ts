@@ -1,6 +1,7 @@
 import { create } from 'zustand';
 import { permitted, type Flag, type Permissions } from './permissions.ts';
 import type { Model } from './types.ts';
+import { modelInLanguage } from '../language/standard.ts';
 import { t } from '../language/t.ts';
 
 interface ModelState {
@@ -21,9 +22,10 @@ export const useModelStore = create<ModelState>((set, get) => ({
   model: null,
   permissions: null,
   logPosition: null,
-  setModel: (whole, permissions, position) => {
+  setModel: (given, permissions, position) => {
     const { whole: current, logPosition } = get();
-    if (current?.workspace.id === whole.workspace.id && current.version > whole.version) return;
+    if (current?.workspace.id === given.workspace.id && current.version > given.version) return;
+    const whole = modelInLanguage(given);
     set({ whole, permissions, model: permitted(whole, permissions), logPosition: logPosition ?? position });
   },
   clear: () => set({ whole: null, model: null, permissions: null, logPosition: null }),

@@ -43,6 +43,8 @@ export type ResultType =
 export interface FieldOption {
   value: string;
   label: string;
+  /** What the database has, where the screen says it in its language. */
+  stored?: string;
   color: string;
   position: number;
 }

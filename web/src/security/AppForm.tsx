@@ -4,6 +4,7 @@ import { toFailure, type Failure } from '../api/failure.ts';
 import { AppSecret } from './AppSecret.tsx';
 import { createApp, updateApp, type App, type NewApp, type Role } from './calls.ts';
 import classes from './security.module.css';
+import { roleText } from '../language/standard.ts';
 import { t } from '../language/t.ts';
 
 interface AppFormProps {
@@ -99,7 +100,7 @@ export function AppForm({ app, roles, onDone }: AppFormProps) {
           description={t('With its secret alone, for no member (client credentials)')}
           data={[
             { value: NO_ROLE, label: t('It acts for members only') },
-            ...roles.map((role) => ({ value: role.id, label: role.name })),
+            ...roles.map((role) => ({ value: role.id, label: roleText(role.name) })),
           ]}
           value={roleId}
           onChange={(value) => setRoleId(value ?? NO_ROLE)}

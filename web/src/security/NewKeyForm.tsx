@@ -4,6 +4,7 @@ import { toFailure, type Failure } from '../api/failure.ts';
 import type { NewKey, Role } from './calls.ts';
 import { Copy } from './Secret.tsx';
 import classes from './security.module.css';
+import { roleText } from '../language/standard.ts';
 import { t } from '../language/t.ts';
 
 export interface KeyDraft {
@@ -83,7 +84,7 @@ export function NewKeyForm({ roles, create, onDone }: NewKeyFormProps) {
           <Select
             label={t('Role')}
             description={t('What it may do')}
-            data={roles.map((role) => ({ value: role.id, label: role.name }))}
+            data={roles.map((role) => ({ value: role.id, label: roleText(role.name) }))}
             value={roleId}
             onChange={(value) => setRoleId(value ?? '')}
             allowDeselect={false}

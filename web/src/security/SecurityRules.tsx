@@ -13,6 +13,7 @@ import {
   type SecuritySettings,
 } from './calls.ts';
 import classes from './security.module.css';
+import { roleText } from '../language/standard.ts';
 import { t } from '../language/t.ts';
 import { Trans } from '../language/Trans.tsx';
 
@@ -73,7 +74,7 @@ export function SecurityRules({ onChanged }: { onChanged: () => void }) {
             <MultiSelect
               label={t('Members with these roles do')}
               placeholder={mfaRoleIds.length === 0 ? t('No role') : undefined}
-              data={allRoles.answer.map((role) => ({ value: role.id, label: role.name }))}
+              data={allRoles.answer.map((role) => ({ value: role.id, label: roleText(role.name) }))}
               value={mfaRoleIds}
               onChange={(roleIds) => void change(() => setMfaRoles(roleIds))}
             />

@@ -10,6 +10,7 @@ import settings from '../settings/settings.module.css';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { seeAs, useSeeAs } from './seeing.ts';
 import { t } from '../language/t.ts';
+import { roleText } from '../language/standard.ts';
 
 interface Choices {
   roles: { id: string; name: string }[];
@@ -25,7 +26,8 @@ async function askChoices(): Promise<Choices> {
     requestMetadata(ROLES, {}),
     may('WORKSPACE_MEMBERS') ? ask<Choices['members']>('members') : [],
   ]);
-  return { roles: roles.nodes.toSorted((a, b) => a.name.localeCompare(b.name)), members };
+  const named = roles.nodes.map(({ id, name }) => ({ id, name: roleText(name) }));
+  return { roles: named.toSorted((a, b) => a.name.localeCompare(b.name)), members };
 }
 
 /** Whose view to see: that of a role, as one who has it would see it, or that of a member. */

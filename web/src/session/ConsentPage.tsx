@@ -9,6 +9,7 @@ import { EntranceCard } from './EntranceCard.tsx';
 import classes from './ConsentPage.module.css';
 import { enter, signOut, type Identity, type Step } from './session.ts';
 import entrance from './SignInPage.module.css';
+import { roleText } from '../language/standard.ts';
 import { t } from '../language/t.ts';
 import { Trans } from '../language/Trans.tsx';
 
@@ -181,7 +182,7 @@ function ActingAs({ consent: { workspace, memberName, roleName } }: { consent: C
   return (
     <div className={classes.acting}>
       <span>
-        {t('As')} <strong>{memberName}</strong> <Badge variant="default">{roleName}</Badge>
+        {t('As')} <strong>{memberName}</strong> <Badge variant="default">{roleText(roleName)}</Badge>
       </span>
       {answer && answer.length > 1 ? (
         <Select

@@ -1,6 +1,6 @@
 import { newId, type Change } from '../model/planning.ts';
 import { apiName } from '../model/names.ts';
-import type { FieldSettings, FieldType, ModelField, ModelObject, ResultType } from '../model/types.ts';
+import type { FieldOption, FieldSettings, FieldType, ModelField, ModelObject, ResultType } from '../model/types.ts';
 import { cleanOptions, draftOptions, newOption, type DraftOption } from './optionDrafts.ts';
 import { hasOptions, isRelational, UNIQUE_TYPES, UNREQUIRED_TYPES } from './typeCatalogue.ts';
 import { t } from '../language/t.ts';
@@ -188,6 +188,12 @@ export function createChanges(
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 
+/** A standard label in the member's language is no new label. */
+function asStored(field: ModelField, option: FieldOption): FieldOption {
+  const before = field.options?.find(({ value }) => value === option.value);
+  return before?.stored && before.label === option.label ? { ...option, label: before.stored } : option;
+}
+
 /** Only what differs from the field as it is, so that a change of a label stays a harmless one. */
 export function updateChanges(field: ModelField, draft: FieldDraft): Change[] {
   const before = draftOf(field);
@@ -198,7 +204,7 @@ export function updateChanges(field: ModelField, draft: FieldDraft): Change[] {
   if (!same(draft.settings, before.settings)) values['settings'] = draft.settings;
   if (hasOptions(draft.type)) {
     const options = cleanOptions(draft.options);
-    if (!same(options, cleanOptions(before.options))) values['options'] = options;
+    if (!same(options, cleanOptions(before.options))) values['options'] = options.map((each) => asStored(field, each));
   }
   if (!same(draft.defaultValue, before.defaultValue)) values['defaultValue'] = draft.defaultValue;
   if (draft.isRequired !== field.isRequired) values['isRequired'] = draft.isRequired;

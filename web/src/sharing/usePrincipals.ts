@@ -6,6 +6,7 @@ import { useModel } from '../model/store.ts';
 import { announceFailure } from '../records/announce.tsx';
 import type { PrincipalKind } from './sharing.ts';
 import { t } from '../language/t.ts';
+import { roleText } from '../language/standard.ts';
 
 export interface Principal {
   kind: PrincipalKind;
@@ -38,7 +39,7 @@ export function usePrincipals(kinds: 'MEMBERS' | 'ALL') {
       ({ teams, roles }) =>
         setGroups([
           ...teams.nodes.map(({ id, name }) => ({ kind: 'TEAM' as const, id, name })),
-          ...roles.nodes.map(({ id, name }) => ({ kind: 'ROLE' as const, id, name })),
+          ...roles.nodes.map(({ id, name }) => ({ kind: 'ROLE' as const, id, name: roleText(name) })),
         ]),
       (cause: unknown) => announceFailure(t('Teams and roles could not be read'), cause),
     );

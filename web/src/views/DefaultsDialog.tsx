@@ -8,6 +8,7 @@ import { useInquiry } from '../settings/useInquiry.ts';
 import { setDefaultView, type ObjectViews, type SavedView } from './savedViews.ts';
 import classes from './views.module.css';
 import { t } from '../language/t.ts';
+import { roleText } from '../language/standard.ts';
 
 const ROLES = gql<{ roles: { nodes: { id: string; name: string }[] } }, Record<string, never>>(
   'query Roles { roles(orderBy: [NAME_ASC]) { nodes { id name } } }',
@@ -55,7 +56,9 @@ export function DefaultsDialog({ object, view, known, onClose }: DefaultsDialogP
       ) : null}
       <ul className={classes.switches}>
         {line(t('For everybody'), 'WORKSPACE', null)}
-        {roles.answer?.roles.nodes.map(({ id, name }) => line(t('For the role {name}', { name }), 'ROLE', id))}
+        {roles.answer?.roles.nodes.map(({ id, name }) =>
+          line(t('For the role {name}', { name: roleText(name) }), 'ROLE', id),
+        )}
       </ul>
     </Modal>
   );

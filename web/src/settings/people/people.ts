@@ -1,6 +1,7 @@
 import { gql } from 'urql';
 import { requestMetadata } from '../../api/client.ts';
 import { ask, perform, run } from '../../model/calls.ts';
+import { roleText } from '../../language/standard.ts';
 
 export interface Member {
   id: string;
@@ -61,7 +62,9 @@ export async function askPeople(): Promise<People> {
     members,
     invitations,
     joining,
-    roles: roles.roles.nodes.filter((role) => role.assignableTo.includes('MEMBERS')),
+    roles: roles.roles.nodes.flatMap(({ id, name, assignableTo }) =>
+      assignableTo.includes('MEMBERS') ? { id, name: roleText(name) } : [],
+    ),
     mayAct,
   };
 }

@@ -3,7 +3,7 @@ import { IconAdjustments, IconCheck, IconMinus, IconX } from '@tabler/icons-reac
 import { ObjectIcon } from '../../fields/ObjectIcon.tsx';
 import type { ModelObject } from '../../model/types.ts';
 import { EMPTY_OBJECT, type ObjectDraft, type RoleDraft } from './roleDraft.ts';
-import { ACTIONS } from './roles.ts';
+import { ACTION_LABELS, ACTIONS } from './roles.ts';
 import classes from './roles.module.css';
 import { t } from '../../language/t.ts';
 
@@ -54,7 +54,7 @@ export function ObjectMatrix({ objects, draft, onChange, onOpen }: ObjectMatrixP
               <th scope="col">{t('Object')}</th>
               {ACTIONS.map((action) => (
                 <th key={action} scope="col">
-                  {action}
+                  {ACTION_LABELS[action]}
                 </th>
               ))}
               <th scope="col">
@@ -76,8 +76,8 @@ export function ObjectMatrix({ objects, draft, onChange, onOpen }: ObjectMatrixP
                       disabled={!onChange}
                       aria-label={
                         draft[right]
-                          ? t('{action} every object: yes', { action })
-                          : t('{action} every object: no', { action })
+                          ? t('{action} every object: yes', { action: ACTION_LABELS[action] })
+                          : t('{action} every object: no', { action: ACTION_LABELS[action] })
                       }
                       onClick={() => onChange?.({ ...draft, [right]: !draft[right] })}
                     >
@@ -105,7 +105,10 @@ export function ObjectMatrix({ objects, draft, onChange, onOpen }: ObjectMatrixP
                           <span className={classes.never} title={t('Members come and go by invitation')}>
                             <IconMinus size={14} aria-hidden />
                             <span className="visually-hidden">
-                              {t('{action} {labelPlural}: never', { action, labelPlural: object.labelPlural })}
+                              {t('{action} {labelPlural}: never', {
+                                action: ACTION_LABELS[action],
+                                labelPlural: object.labelPlural,
+                              })}
                             </span>
                           </span>
                         </td>

@@ -115,8 +115,12 @@ export function changesOf(all: Roles, roleId: string, draft: RoleDraft): Change[
   const saved = role ? draftOf(all, role) : null;
   const changes: Change[] = [];
   if (!saved) changes.push({ op: 'insert', table: 'roles', id: roleId, values: ownValues(draft) });
-  else if (!same(ownValues(saved), ownValues(draft)))
-    changes.push({ op: 'update', table: 'roles', id: roleId, values: ownValues(draft) });
+  else {
+    const before: { [name: string]: unknown } = ownValues(saved);
+    const changed = Object.entries(ownValues(draft)).filter(([name, value]) => !same(before[name], value));
+    if (changed.length > 0)
+      changes.push({ op: 'update', table: 'roles', id: roleId, values: Object.fromEntries(changed) });
+  }
 
   for (const each of all.includes)
     if (each.roleId === roleId && !draft.includes.includes(each.includedRoleId))

@@ -2,9 +2,18 @@ import { gql } from 'urql';
 import { requestMetadata } from '../../api/client.ts';
 import { ask, run } from '../../model/calls.ts';
 import { may } from '../../model/store.ts';
+import { permissionText, roleText } from '../../language/standard.ts';
+import { t } from '../../language/t.ts';
 
 export const ACTIONS = ['Read', 'Create', 'Update', 'Delete', 'Destroy'] as const;
 export type Action = (typeof ACTIONS)[number];
+export const ACTION_LABELS: { [action in Action]: string } = {
+  Read: t('Read'),
+  Create: t('Create'),
+  Update: t('Update'),
+  Delete: t('Delete'),
+  Destroy: t('Destroy'),
+};
 
 /** What a role may do with an object: null is what it may do with every object. */
 export type Rights = { [action in `can${Action}`]: boolean | null };
@@ -115,14 +124,22 @@ export async function askRoles(): Promise<Roles> {
     may('WORKSPACE_MEMBERS') ? ask<RoleMember[]>('members') : [],
   ]);
   return {
-    roles: answer.roles.nodes.toSorted(
-      (a, b) => Number(b.isSystem) - Number(a.isSystem) || a.name.localeCompare(b.name),
-    ),
+    roles: answer.roles.nodes
+      .map((role) => ({
+        ...role,
+        name: roleText(role.name),
+        description: role.description && roleText(role.description),
+      }))
+      .toSorted((a, b) => Number(b.isSystem) - Number(a.isSystem) || a.name.localeCompare(b.name)),
     objectPermissions: answer.objectPermissions.nodes,
     fieldPermissions: answer.fieldPermissions.nodes,
     recordRules: answer.recordRules.nodes,
     includes: answer.roleIncludes.nodes,
-    flags: answer.permissionFlags.nodes,
+    flags: answer.permissionFlags.nodes.map((flag) => ({
+      ...flag,
+      label: permissionText(flag.label),
+      description: permissionText(flag.description),
+    })),
     members,
     defaultRoleId: answer.defaultRoleId,
   };

@@ -1,3 +1,5 @@
+// What texts with values and plurals say: the one thing that the screens and the mails share.
+
 /** A piece of a text as ICU writes them: "{count, plural, one {# record} other {# records}} in <0>{name}</0>". */
 export type Part =
   | string
@@ -44,4 +46,40 @@ export function parse(text: string): Part[] {
     }
   }
   return read(null);
+}
+
+export interface Values {
+  [name: string]: string | number | boolean | null | undefined;
+}
+
+/** How a language counts and writes numbers. */
+export interface Forms {
+  plurals: Intl.PluralRules;
+  number: (value: number) => string;
+}
+
+/** What a choice comes to: an exact number before its form, and "other" where the translation knows no better. */
+export function chosen(part: Extract<Part, { kind: string }>, value: unknown, plurals: Intl.PluralRules): Part[] {
+  const { kind, choices } = part;
+  return (
+    choices[kind === 'plural' ? `=${value}` : String(value)] ??
+    choices[kind === 'plural' ? plurals.select(Number(value)) : 'other'] ??
+    choices['other'] ??
+    []
+  );
+}
+
+/** A value as a text shows it. */
+export const shown = (value: unknown, number: Forms['number'] | null): string =>
+  number ? number(Number(value)) : value == null || value === false ? '' : String(value);
+
+export function write(parts: Part[], values: Values, forms: Forms): string {
+  let text = '';
+  for (const part of parts) {
+    if (typeof part === 'string') text += part;
+    else if ('tag' in part) text += write(part.parts, values, forms);
+    else if ('kind' in part) text += write(chosen(part, values[part.name], forms.plurals), values, forms);
+    else text += shown(values[part.name], part.isNumber ? forms.number : null);
+  }
+  return text;
 }

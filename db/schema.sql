@@ -5138,6 +5138,16 @@ AS $function$
 $function$;
 comment on function core.known_domains() is 'The domains that were proved, also those that were removed since: they are answered no more.';
 
+CREATE OR REPLACE FUNCTION core.language_of_reader(to_address text, former text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce((select u.locale from core.users u where lower(u.email) in (lower(language_of_reader.to_address), lower(language_of_reader.former)) limit 1),
+    (select u.locale from core.members m join core.users u on u.id = m.user_id where m.id = engine.current_member()), 'en')
+$function$;
+
 CREATE OR REPLACE FUNCTION core.last_name(name text)
  RETURNS text
  LANGUAGE sql
@@ -6442,7 +6452,7 @@ AS $function$
   group by t.workspace_id
 $function$;
 
-CREATE OR REPLACE FUNCTION core.queue_mail(to_address text, template text, props jsonb DEFAULT '{}'::jsonb, workspace_id uuid DEFAULT NULL::uuid, locale text DEFAULT 'en'::text)
+CREATE OR REPLACE FUNCTION core.queue_mail(to_address text, template text, props jsonb DEFAULT '{}'::jsonb, workspace_id uuid DEFAULT NULL::uuid, locale text DEFAULT NULL::text)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6455,14 +6465,15 @@ begin
     raise exception '"%" is not an e-mail address.', to_address using errcode = 'RV043', column = 'email';
   end if;
   insert into core.mail_outbox (to_address, template, props, workspace_id, locale)
-  values (queue_mail.to_address, queue_mail.template, queue_mail.props, queue_mail.workspace_id, coalesce(queue_mail.locale, 'en'))
+  values (queue_mail.to_address, queue_mail.template, queue_mail.props, queue_mail.workspace_id,
+    coalesce(queue_mail.locale, core.language_of_reader(queue_mail.to_address, queue_mail.props ->> 'email')))
   returning id into v_id;
   -- Mails come at the pace of people, so the lock that adding a job takes at commit is no matter.
   perform graphile_worker.add_job('mail__send', json_build_object('id', v_id, 'workspace_id', queue_mail.workspace_id), max_attempts => 10, job_key => 'mail:' || v_id);
   return v_id;
 end
 $function$;
-comment on function core.queue_mail(text,text,jsonb,uuid,text) is 'Has the worker send a mail made of a template (worker/mail/templates.ts) and its props. It leaves only if the transaction commits.';
+comment on function core.queue_mail(text,text,jsonb,uuid,text) is 'Has the worker send a mail made of a template (worker/mail/templates.ts) and its props, in the language of its reader unless another is given. It leaves only if the transaction commits.';
 
 CREATE OR REPLACE FUNCTION core.queue_mentioned(taken engine.outbox[])
  RETURNS void
@@ -6610,7 +6621,7 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION core.request_sign_up(email text, link_token text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION core.request_sign_up(email text, link_token text, ip inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text, locale text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6621,7 +6632,8 @@ declare
   v_workspace core.workspaces := core.workspace_of_link(link_token);
 begin
   perform core.note_auth_event('SIGN_UP_REQUESTED', v_workspace.id, null, v_email, ip, user_agent);
-  perform core.queue_mail(v_email, 'sign_up', jsonb_build_object('token', core.issue_token('VERIFY_EMAIL', v_email, null, '1 hour', v_workspace.id)), v_workspace.id);
+  perform core.queue_mail(v_email, 'sign_up', jsonb_build_object('token', core.issue_token('VERIFY_EMAIL', v_email, null, '1 hour', v_workspace.id)), v_workspace.id,
+    case when engine.is_locale(request_sign_up.locale) then request_sign_up.locale end);
 end
 $function$;
 
@@ -34646,7 +34658,7 @@ grant execute on function core.request_magic_link(text,text,text,inet,text) to r
 
 grant execute on function core.request_password_reset(text,inet,text) to relvar_server;
 
-grant execute on function core.request_sign_up(text,text,inet,text) to relvar_server;
+grant execute on function core.request_sign_up(text,text,inet,text,text) to relvar_server;
 
 grant execute on function core.request_verification(uuid,inet,text) to relvar_server;
 

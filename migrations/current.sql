@@ -10,3 +10,8 @@ drop function if exists metadata.update_my_profile(text, text, text, text, text,
 drop function if exists core.request_sign_up(text, text, inet, text);
 --!include core/mail.sql
 --!include core/sign_up.sql
+--!include engine/link_records.sql
+--!include engine/internals.sql
+--!include metadata/lists.sql
+--!include core/imports/run.sql
+--!include core/imports/start.sql

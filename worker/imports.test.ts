@@ -123,6 +123,12 @@ test('a dry run tells what would become of each row, a mended cell counts, and t
     isFileKept: false,
   });
   expect(await count('companies', `name = 'Bolt' and employees = 30 and created_by_source = 'IMPORT'`)).toBe(1);
+  // It ended when it had written, not when it began to.
+  const { rows: moments } = await db.admin.query(
+    `select i.finished_at > (select max(c.created_at) from ${ws.schema}.companies c) as ended from core.imports i where i.id = $1`,
+    [id],
+  );
+  expect(moments).toEqual([{ ended: true }]);
   const rejects = uploadedFile(db.admin, { id, name: 'x', size: 0, kind: 'REJECTS' });
   expect(await text(rejects.open())).toMatch(/^line,reason,Name,Employees\n4,.*few.*,Cord,few\n$/);
   // Who began it is told once, and its changes bear its id.

@@ -366,6 +366,44 @@ describe('thousands at once', () => {
     await rowOf('Part 0001').waitFor();
   });
 
+  test('many are put on a list that is made on the way, filtered by it, taken off, and each is undone by one step', async () => {
+    const filter = `filters=${encodeURIComponent('["kind:is:NUT"]')}`;
+    await openParts(`?view=all&columns=name,kind&${filter}`);
+    const bar = page.getByRole('region', { name: 'Selection' });
+    const selectAll = async () => {
+      await page.getByRole('checkbox', { name: 'Select all loaded rows' }).check();
+      await bar.getByRole('button', { name: 'Select all 1,000' }).click();
+      await bar.getByRole('button', { name: 'Add to list' }).click();
+    };
+    const dialog = page.getByRole('dialog');
+    const links = async () =>
+      (await sql<{ n: number }>('select count(*)::int as n from $schema.part_list_links'))[0]!.n;
+    await selectAll();
+    await dialog.getByText('Parts are not kept on lists yet.').waitFor();
+    await expectAccessible(page);
+    await dialog.getByRole('button', { name: 'Keep lists of parts' }).click();
+    await dialog.getByRole('button', { name: 'Choose Lists' }).click();
+    await page.getByRole('combobox', { name: 'Lists' }).fill('Trade fair');
+    await page.getByRole('option', { name: 'Create “Trade fair”' }).click();
+    await dialog.getByText('Trade fair').waitFor();
+    await page.screenshot({ path: join(shots, 'list-dialog.png') });
+    await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+    await page.getByText('1,000 parts added to Trade fair').waitFor();
+    await eventually(async () => (await links()) === 1000, 'all are on the list');
+    // A record tells its lists, and a view shows who is on one.
+    await openParts(`?view=all&columns=name,lists&${filter}`);
+    await cell('Part 0001', 'lists').getByText('Trade fair').waitFor();
+    await selectAll();
+    await dialog.getByText('Take off').click();
+    await dialog.getByRole('button', { name: 'Choose Lists' }).click();
+    await page.getByRole('option', { name: 'Trade fair' }).click();
+    await page.keyboard.press('Escape');
+    await dialog.getByRole('button', { name: 'Take off' }).click();
+    await eventually(async () => (await links()) === 0, 'none is on the list');
+    await press('Control+z');
+    await eventually(async () => (await links()) === 1000, 'all are on the list again');
+  });
+
   test('all that match are edited and deleted on the server, each taken back by one undo', async () => {
     await openParts(`?view=all&columns=name,kind,amount&filters=${encodeURIComponent('["kind:is:BOLT"]')}`);
     await page.getByText('1,000', { exact: true }).first().waitFor();

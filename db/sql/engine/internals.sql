@@ -359,6 +359,14 @@ BEGIN ATOMIC
  SELECT engine.update_records(%2$L::uuid, %1$L::text, object_name, record_ids, patches, on_problem) AS update_records;
 END$function$, schema_name, workspace_id),
       null, 'Changes records of an object, 10,000 at most, all in one transaction. patches is {"field": value} for all of them, or a list of such, one for each of recordIds. What cannot be changed refuses all (onProblem REFUSE) or is left as it is (SKIP). Returns updated, and left: the ids of those that were left or are not there.'),
+    ('function', 'link_records', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.link_records(object_name text, record_ids uuid[], field_name text, other_id uuid, are_linked boolean DEFAULT true)
+ RETURNS integer
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.link_records(%2$L::uuid, %1$L::text, object_name, record_ids, field_name, other_id, are_linked) AS link_records;
+END$function$, schema_name, workspace_id),
+      null, 'Links records of an object, 10,000 at most, to one other by a relation to many, or takes these links away (areLinked false). Returns how many links came or went; those that are linked already, or that the caller does not see, do not count.'),
     ('function', 'save_text', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.save_text(object_name text, record_id uuid, field_name text, base text, text text)
  RETURNS jsonb

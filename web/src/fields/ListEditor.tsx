@@ -137,6 +137,7 @@ export function ListEditor({ field, value, typed, problem, onSave, onUnread, onD
         return (
           <div key={item.key} className={classes.listItem}>
             <input
+              data-mantine-stop-propagation="true"
               className={classes.input}
               data-item={item.key}
               value={item.text}
@@ -150,6 +151,7 @@ export function ListEditor({ field, value, typed, problem, onSave, onUnread, onD
             />
             {isLinks ? (
               <input
+                data-mantine-stop-propagation="true"
                 className={classes.input}
                 value={item.label}
                 placeholder={t('Shown as')}

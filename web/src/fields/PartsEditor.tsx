@@ -86,6 +86,7 @@ export function PartsEditor({ field, value, typed, problem, onSave, onDrop, done
     >
       {parts.map(([part, label], index) => (
         <input
+          data-mantine-stop-propagation="true"
           key={part}
           ref={index === 0 ? first : undefined}
           className={classes.input}

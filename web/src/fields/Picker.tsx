@@ -158,6 +158,8 @@ export function Picker({
     >
       <Popover.Target>
         <input
+          // Escape closes the list, not the dialog around it.
+          data-mantine-stop-propagation="true"
           ref={input}
           className={classes.input}
           value={query}

@@ -266,6 +266,14 @@ export const updateSomeDocument = gql<
   change: updateRecords(input: { objectName: $object, recordIds: $ids, patches: $patches, onProblem: "SKIP" }) { result }
 }`);
 
+/** Links records to one other by a relation to many, or takes these links away; gives how many came or went. */
+export const linkManyDocument = gql<
+  { change: { result: number } },
+  { object: string; ids: string[]; field: string; other: string; are: boolean }
+>(`mutation LinkRecords($object: String!, $ids: [UUID!]!, $field: String!, $other: UUID!, $are: Boolean!) {
+  change: linkRecords(input: { objectName: $object, recordIds: $ids, fieldName: $field, otherId: $other, areLinked: $are }) { result }
+}`);
+
 export const deleteManyDocument = gql<
   { change: { result: number } },
   { object: string; ids: string[] }

@@ -1,17 +1,26 @@
 import { countText } from '../model/formats.ts';
 import { Button, Progress } from '@mantine/core';
-import { IconDownload, IconGitMerge, IconPencil, IconShare2, IconTrash, IconX } from '@tabler/icons-react';
+import {
+  IconDownload,
+  IconGitMerge,
+  IconListDetails,
+  IconPencil,
+  IconShare2,
+  IconTrash,
+  IconX,
+} from '@tabler/icons-react';
 import { lazy, Suspense, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import type { GridStore } from '../grid/store.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { useMay } from '../model/store.ts';
 import type { ColumnValue, Model, ModelField, ModelObject } from '../model/types.ts';
-import { toPatch, type FieldValue } from '../model/values.ts';
+import { toPatch, type FieldValue, type Link } from '../model/values.ts';
 import { remembering, undoStep, type Step } from '../undo/undo.ts';
 import { announce, announceFailure, offerToTakeBack } from './announce.tsx';
-import { deleteSome, updateMany } from './changes.ts';
+import { deleteSome, linkMany, updateMany } from './changes.ts';
 import classes from './records.module.css';
+import { hasLists } from './lists.ts';
 import { idsOfAll } from './selectionIds.ts';
 import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
@@ -21,6 +30,7 @@ const ShareDialog = lazy(() =>
 );
 const MergeDialog = lazy(async () => ({ default: (await import('../merge/MergeDialog.tsx')).MergeDialog }));
 const ExportDialog = lazy(async () => ({ default: (await import('../exports/ExportDialog.tsx')).ExportDialog }));
+const ListDialog = lazy(async () => ({ default: (await import('./ListDialog.tsx')).ListDialog }));
 const BulkEditDialog = lazy(async () => ({ default: (await import('./BulkEditDialog.tsx')).BulkEditDialog }));
 
 interface SelectionBarProps {
@@ -57,6 +67,8 @@ export function SelectionBar(props: SelectionBarProps) {
   const [sharing, setSharing] = useState<string[] | null>(null);
   const [editing, setEditing] = useState(false);
   const [exporting, setExporting] = useState(false);
+  const [listing, setListing] = useState(false);
+  const mayKeepLists = useMay('DATA_MODEL');
   const mayExport = useMay('EXPORT_CSV');
   const [busy, setBusy] = useState<{ what: string; done: number; of: number } | null>(null);
   const stopped = useRef(false);
@@ -116,6 +128,25 @@ export function SelectionBar(props: SelectionBarProps) {
     );
   };
 
+  const list = (field: ModelField, links: Link[], areLinked: boolean) => {
+    setListing(false);
+    const to = links.map((link) => link.label).join(', ');
+    void run(
+      areLinked ? t('Adding to {to}', { to }) : t('Taking off {to}', { to }),
+      (number) =>
+        areLinked
+          ? t('{number} {number2} added to {to}', { number: counted(number), number2: named(number), to })
+          : t('{number} {number2} taken off {to}', { number: counted(number), number2: named(number), to }),
+      async (ids, step, onProgress) => {
+        const others = links.map((link) => link.id);
+        const done = await linkMany(object, field, ids, others, areLinked, step, onProgress);
+        if (done === 0)
+          announce(areLinked ? t('They are there already') : t('They were not there'), t('Nothing was changed.'));
+        return links.length > 1 && done > 0 ? ids.length : done;
+      },
+    );
+  };
+
   const remove = () => {
     if (!isAll && selected.size <= AT_ONCE) {
       void onDelete([...selected]);
@@ -162,6 +193,11 @@ export function SelectionBar(props: SelectionBarProps) {
               {t('Share')}
             </Button>
           ) : null}
+          {rights.canUpdate && (mayKeepLists || hasLists(model, object)) ? (
+            <Button variant="light" leftSection={<IconListDetails size={14} />} onClick={() => setListing(true)}>
+              {t('Add to list')}
+            </Button>
+          ) : null}
           {mayExport ? (
             <Button variant="light" leftSection={<IconDownload size={14} />} onClick={() => setExporting(true)}>
               {t('Export')}
@@ -206,6 +242,9 @@ export function SelectionBar(props: SelectionBarProps) {
             ids={isAll ? undefined : [...selected]}
             onClose={() => setExporting(false)}
           />
+        ) : null}
+        {listing ? (
+          <ListDialog model={model} object={object} count={count} onClose={() => setListing(false)} onSubmit={list} />
         ) : null}
         {editing ? (
           <BulkEditDialog

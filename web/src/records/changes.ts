@@ -4,6 +4,7 @@ import { parsed } from '../model/calls.ts';
 import {
   createDocument,
   deleteManyDocument,
+  linkManyDocument,
   listDocument,
   oneDocument,
   updateDocument,
@@ -239,5 +240,26 @@ export async function deleteSome(
     const { change } = await request(deleteManyDocument, { object: object.nameSingular, ids: some }, noteIn(step));
     done += change.result;
   }
+  return done;
+}
+
+/** Puts many records on lists, or takes them off; gives how many links came or went. */
+export async function linkMany(
+  object: ModelObject,
+  field: ModelField,
+  ids: string[],
+  others: string[],
+  areLinked: boolean,
+  step: Step,
+  onProgress: (done: number) => boolean,
+): Promise<number> {
+  let done = 0;
+  for (let from = 0; from < ids.length && onProgress(from); from += AT_ONCE)
+    for (const other of others) {
+      const some = ids.slice(from, from + AT_ONCE);
+      const variables = { object: object.nameSingular, ids: some, field: field.name, other, are: areLinked };
+      const { change } = await request(linkManyDocument, variables, noteIn(step));
+      done += change.result;
+    }
   return done;
 }

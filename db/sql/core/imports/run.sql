@@ -54,7 +54,7 @@ as $$
 declare
   v_import core.imports;
 begin
-  update core.imports i set status = end_import.status, result = end_import.result, failure = end_import.failure, finished_at = now(), wants_cancel = false,
+  update core.imports i set status = end_import.status, result = end_import.result, failure = end_import.failure, finished_at = clock_timestamp(), wants_cancel = false,
     is_file_kept = end_import.status <> 'DONE'
   where i.id = import_id and i.status = 'RUNNING' returning i.* into v_import;
   if not found then

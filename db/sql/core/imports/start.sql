@@ -27,7 +27,7 @@ as $$
 begin
   update core.imports i set wants_cancel = true where i.id = import_id and i.status = 'RUNNING';
   if not found then
-    update core.imports i set status = case when i.is_dry_run then 'READY' else 'CANCELLED' end, finished_at = now() where i.id = import_id and i.status = 'WAITING';
+    update core.imports i set status = case when i.is_dry_run then 'READY' else 'CANCELLED' end, finished_at = clock_timestamp() where i.id = import_id and i.status = 'WAITING';
   end if;
 end
 $$;

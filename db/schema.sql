@@ -4082,7 +4082,7 @@ AS $function$
 begin
   update core.imports i set wants_cancel = true where i.id = import_id and i.status = 'RUNNING';
   if not found then
-    update core.imports i set status = case when i.is_dry_run then 'READY' else 'CANCELLED' end, finished_at = now() where i.id = import_id and i.status = 'WAITING';
+    update core.imports i set status = case when i.is_dry_run then 'READY' else 'CANCELLED' end, finished_at = clock_timestamp() where i.id = import_id and i.status = 'WAITING';
   end if;
 end
 $function$;
@@ -4516,7 +4516,7 @@ AS $function$
 declare
   v_import core.imports;
 begin
-  update core.imports i set status = end_import.status, result = end_import.result, failure = end_import.failure, finished_at = now(), wants_cancel = false,
+  update core.imports i set status = end_import.status, result = end_import.result, failure = end_import.failure, finished_at = clock_timestamp(), wants_cancel = false,
     is_file_kept = end_import.status <> 'DONE'
   where i.id = import_id and i.status = 'RUNNING' returning i.* into v_import;
   if not found then
@@ -12983,6 +12983,14 @@ BEGIN ATOMIC
  SELECT engine.update_records(%2$L::uuid, %1$L::text, object_name, record_ids, patches, on_problem) AS update_records;
 END$function$, schema_name, workspace_id),
       null, 'Changes records of an object, 10,000 at most, all in one transaction. patches is {"field": value} for all of them, or a list of such, one for each of recordIds. What cannot be changed refuses all (onProblem REFUSE) or is left as it is (SKIP). Returns updated, and left: the ids of those that were left or are not there.'),
+    ('function', 'link_records', format(
+$function$CREATE OR REPLACE FUNCTION %1$I.link_records(object_name text, record_ids uuid[], field_name text, other_id uuid, are_linked boolean DEFAULT true)
+ RETURNS integer
+ LANGUAGE sql
+BEGIN ATOMIC
+ SELECT engine.link_records(%2$L::uuid, %1$L::text, object_name, record_ids, field_name, other_id, are_linked) AS link_records;
+END$function$, schema_name, workspace_id),
+      null, 'Links records of an object, 10,000 at most, to one other by a relation to many, or takes these links away (areLinked false). Returns how many links came or went; those that are linked already, or that the caller does not see, do not count.'),
     ('function', 'save_text', format(
 $function$CREATE OR REPLACE FUNCTION %1$I.save_text(object_name text, record_id uuid, field_name text, base text, text text)
  RETURNS jsonb
@@ -18235,6 +18243,50 @@ AS $function$
   join metadata.relations r on r.id = s.relation_id
   where (object).is_junction and s.object_id = (object).id
     and exists (select from metadata.fields m where m.workspace_id = (object).workspace_id and m.junction_field_id = s.field_id)
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.link_records(workspace_id uuid, schema_name text, object_name text, record_ids uuid[], field_name text, other_id uuid, are_linked boolean)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects;
+  v_junction text;
+  v_near text;
+  v_far text;
+  v_count int;
+begin
+  select o.* into v_object from metadata.objects o
+  where o.workspace_id = link_records.workspace_id and o.name_singular = object_name and o.deleted_at is null;
+  if not found then
+    raise exception 'There is no object "%".', object_name using errcode = 'RV011', hint = 'Give the singular API name, such as person.';
+  elsif cardinality(record_ids) > 10000 then
+    raise exception 'At most 10,000 records at once.' using errcode = 'RV229', column = 'record_ids', hint = 'Do it in several calls.';
+  end if;
+  -- Columns follow from the names of the API.
+  select j.table_name, lower(regexp_replace(near.name, '([A-Z])', '_\1', 'g')) || '_id', lower(regexp_replace(far.name, '([A-Z])', '_\1', 'g')) || '_id' into v_junction, v_near, v_far
+  from metadata.fields f
+  join metadata.fields near on near.id = f.junction_field_id and near.deleted_at is null
+  join metadata.objects j on j.id = near.object_id and j.deleted_at is null
+  join metadata.fields far on far.object_id = j.id and far.id <> near.id and far.deleted_at is null
+    and exists (select from metadata.fields m where m.junction_field_id = far.id and m.deleted_at is null)
+  where f.object_id = v_object.id and f.name = field_name and f.type = 'MANY_TO_MANY' and f.deleted_at is null;
+  if not found then
+    raise exception 'There is no relation to many "%".', field_name using errcode = 'RV264', column = 'field_name', hint = 'Give the API name of a field whose type is "Relation to many".';
+  end if;
+  if are_linked then
+    execute format(
+      'insert into %1$I.%2$I (%3$I, %4$I)
+       select r.id, $2 from %1$I.%5$I r
+       where r.id = any ($1) and not exists (select from %1$I.%2$I l where l.%3$I = r.id and l.%4$I = $2)
+       on conflict do nothing', schema_name, v_junction, v_near, v_far, v_object.table_name) using record_ids, other_id;
+  else
+    execute format('delete from %1$I.%2$I l where l.%3$I = any ($1) and l.%4$I = $2', schema_name, v_junction, v_near, v_far) using record_ids, other_id;
+  end if;
+  get diagnostics v_count = row_count;
+  return v_count;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.linked_scope(workspace_id uuid, scope uuid[])
@@ -32033,6 +32085,45 @@ end
 $function$;
 comment on function metadata.keep_files(uuid) is 'Lets attachments lead to the records of an object, too, so that these have files. False when they do already.';
 
+CREATE OR REPLACE FUNCTION metadata.keep_lists(object_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_object metadata.objects;
+  v_list uuid;
+  v_label uuid;
+begin
+  select o.* into v_object from metadata.objects o where o.id = keep_lists.object_id and not o.is_junction and o.deleted_at is null;
+  if not found then
+    return false;
+  end if;
+  select o.id into v_list from metadata.objects o where o.workspace_id = v_object.workspace_id and o.name_singular = 'list' and o.deleted_at is null;
+  if v_list is null then
+    insert into metadata.objects (workspace_id, name_singular, name_plural, label_singular, label_plural, description, icon)
+    values (v_object.workspace_id, 'list', 'lists', 'List', 'Lists', 'Records put together by hand, such as the guests of a fair.', 'IconList')
+    returning id into v_list;
+    insert into metadata.fields (object_id, name, label, type, icon, is_required)
+    values (v_list, 'name', 'Name', 'TEXT', 'IconAbc', true) returning id into v_label;
+    insert into metadata.fields (object_id, name, label, type, icon) values (v_list, 'description', 'Description', 'TEXT', 'IconAlignLeft');
+    update metadata.objects o set label_field_id = v_label where o.id = v_list;
+  end if;
+  if v_list = v_object.id or exists (
+    select from metadata.fields f
+    join metadata.fields near on near.id = f.junction_field_id
+    join metadata.fields far on far.object_id = near.object_id and far.id <> near.id and far.deleted_at is null
+    join metadata.relations r on r.field_id = far.id and r.target_object_id = v_list and r.deleted_at is null
+    where f.object_id = v_object.id and f.type = 'MANY_TO_MANY' and f.deleted_at is null) then
+    return false;
+  end if;
+  insert into metadata.fields (object_id, label, type, icon, settings)
+  values (v_object.id, 'Lists', 'MANY_TO_MANY', 'IconList', jsonb_build_object('targetObjectId', v_list, 'inverseLabel', v_object.label_plural));
+  return true;
+end
+$function$;
+comment on function metadata.keep_lists(uuid) is 'Lets the records of an object be put on lists; makes the object "List" when there is none yet. False when they can be already.';
+
 CREATE OR REPLACE FUNCTION metadata.keep_notes(object_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -34886,6 +34977,8 @@ grant execute on function engine.last_position(uuid) to relvar_server;
 
 grant execute on function engine.last_position(uuid) to relvar_worker;
 
+grant execute on function engine.link_records(uuid,text,text,uuid[],text,uuid,boolean) to relvar_crm;
+
 grant execute on function engine.list_duplicates(name,text,text,boolean,integer,integer) to relvar_crm;
 
 grant execute on function engine.list_duplicates(name,text,text,boolean,integer,integer) to relvar_reader;
@@ -35167,6 +35260,8 @@ grant execute on function metadata.joining() to relvar_crm;
 grant execute on function metadata.judge_app(uuid,boolean) to relvar_crm;
 
 grant execute on function metadata.keep_files(uuid) to relvar_crm;
+
+grant execute on function metadata.keep_lists(uuid) to relvar_crm;
 
 grant execute on function metadata.keep_notes(uuid) to relvar_crm;
 

@@ -32,9 +32,13 @@
   const now = (url, body) => add(url, body, null, ask(url, body, null));
   now('/auth/me', null);
   now('/metadata', '{"operationName":"Ask","query":"query Ask {\\n  answer: myProfile\\n}","variables":{}}');
+  // Of a model that was kept only the version is asked (src/model/keptModel.ts).
+  const isKept = kept('relvar.model')?.startsWith(`{"member":${JSON.stringify(member)},`) === true;
   const model = now(
     '/metadata',
-    '{"operationName":"Model","query":"query Model {\\n  model\\n  myPermissions\\n  logPosition\\n}","variables":{}}',
+    isKept
+      ? '{"operationName":"Version","query":"query Version {\\n  modelVersion\\n  myPermissions\\n  logPosition\\n}","variables":{}}'
+      : '{"operationName":"Model","query":"query Model {\\n  model\\n  myPermissions\\n  logPosition\\n}","variables":{}}',
   );
   // What this address asked when last here: records after the model, for the log is followed from where it stood then.
   let last = {};

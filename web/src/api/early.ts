@@ -26,7 +26,7 @@ const MOST_CHARACTERS = 20_000;
 type Asked = [url: string, body: string, version: string | null];
 
 /** What is asked of every page, which early.js knows by itself. */
-const isKnown = (body: string): boolean => /^\{"operationName":"(Model|Ask)","query":"query \w+ \{/.test(body);
+const isKnown = (body: string): boolean => /^\{"operationName":"(Model|Version|Ask)","query":"query \w+ \{/.test(body);
 
 const asked: Asked[] = [];
 let isOpen = true;

@@ -4,7 +4,7 @@ import { lazy, Suspense, useEffect, useState } from 'react';
 import { handleWith } from '../api/client.ts';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { onModel, onReconnect, openLive } from '../api/live.ts';
-import { refreshModel } from '../model/metadata.ts';
+import { confirmModel, refreshModel } from '../model/metadata.ts';
 import { useModelStore } from '../model/store.ts';
 import { goTo, wantedPath } from '../session/entrance.ts';
 import { readProfile } from '../session/profile.ts';
@@ -20,7 +20,7 @@ const SignInGate = lazy(async () => ({ default: (await import('../session/SignIn
 handleWith({ signedOut: forgetSession, modelChanged: refreshModel });
 
 /** The model, and how the member reads: nothing is shown before both are there. */
-const readWorkspace = () => Promise.all([readProfile(), refreshModel()]);
+const readWorkspace = () => Promise.all([readProfile(), confirmModel()]);
 
 /** Decides between the sign-in page, the application and what stands in the way of both. */
 export function App() {
@@ -44,12 +44,11 @@ export function App() {
   const logPosition = useModelStore((state) => state.logPosition);
   useEffect(() => {
     if (audience === null || logPosition === null) return;
-    const read = () => void refreshModel().catch(() => undefined);
     const stops = [
       onModel((version) => {
-        if (version > (useModelStore.getState().model?.version ?? 0)) read();
+        if (version > (useModelStore.getState().model?.version ?? 0)) void refreshModel().catch(() => undefined);
       }),
-      onReconnect(read),
+      onReconnect(() => void confirmModel().catch(() => undefined)),
     ];
     // It begins where the log stood before anything was read, so it can wait until the first page stands.
     let isOver = false;

@@ -328,10 +328,15 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
     event.preventDefault();
   };
 
-  const selectAll = () => {
-    const keys = rowsKeys(items);
-    store.setSelected(isAll || selectedCount >= keys.length ? [] : keys);
-  };
+  const latestItems = useRef(items);
+  useLayoutEffect(() => {
+    latestItems.current = items;
+  });
+  const selectAll = useCallback(() => {
+    const { isAll: all, selected } = store.getState();
+    const keys = rowsKeys(latestItems.current);
+    store.setSelected(all || selected.size >= keys.length ? [] : keys);
+  }, [store]);
 
   return (
     <>

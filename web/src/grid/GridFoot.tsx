@@ -1,3 +1,4 @@
+import { memo } from 'react';
 import type { ColumnWindow } from './columnWindow.ts';
 import classes from './Grid.module.css';
 import { stickyLeft } from './stickyLeft.ts';
@@ -12,7 +13,7 @@ interface FootProps<Row> {
 }
 
 /** The last line, which stays in sight: what the columns come to. */
-export function GridFoot<Row>({ columns, pinned, window, actions, rowIndex }: FootProps<Row>) {
+function GridFootInner<Row>({ columns, pinned, window, actions, rowIndex }: FootProps<Row>) {
   const cell = (column: GridColumn, index: number) => (
     <div
       key={column.id}
@@ -40,3 +41,5 @@ export function GridFoot<Row>({ columns, pinned, window, actions, rowIndex }: Fo
     </div>
   );
 }
+
+export const GridFoot = memo(GridFootInner) as typeof GridFootInner;

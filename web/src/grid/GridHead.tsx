@@ -1,5 +1,5 @@
 import { IconArrowDown, IconArrowUp, IconChevronDown } from '@tabler/icons-react';
-import { useRef, useState, type PointerEvent } from 'react';
+import { memo, useRef, useState, type PointerEvent } from 'react';
 import type { ColumnWindow } from './columnWindow.ts';
 import classes from './Grid.module.css';
 import { stickyLeft } from './stickyLeft.ts';
@@ -21,7 +21,7 @@ interface HeadProps<Row> {
   setWidth: (column: string, width: number) => void;
 }
 
-export function GridHead<Row>({
+function GridHeadInner<Row>({
   columns,
   pinned,
   window,
@@ -168,3 +168,5 @@ export function GridHead<Row>({
     </div>
   );
 }
+
+export const GridHead = memo(GridHeadInner) as typeof GridHeadInner;

@@ -1,7 +1,9 @@
 import { gql } from 'urql';
 import { requestMetadata } from '../api/client.ts';
 import { parsed } from './calls.ts';
-import { useSession } from '../session/session.ts';
+import { pageOf, useSession } from '../session/session.ts';
+import { settled } from '../app/settled.ts';
+import { keepModel, keptModel } from './keptModel.ts';
 import { readingOnly, type Permissions } from './permissions.ts';
 import { useModelStore } from './store.ts';
 import type { Model } from './types.ts';
@@ -11,14 +13,46 @@ const MODEL = gql<
   Record<string, never>
 >(`query Model { model myPermissions logPosition }`);
 
+/** All of it but the model itself, for who has that already. */
+const VERSION = gql<
+  { modelVersion: string; myPermissions: Permissions | string; logPosition: string },
+  Record<string, never>
+>(`query Version { modelVersion myPermissions logPosition }`);
+
 let running: Promise<void> | null = null;
 let again = false;
+/** As the server gave it: what the screens have is in their language. */
+let last: Model | null = null;
 
-async function load(): Promise<void> {
-  const { model, myPermissions, logPosition } = await requestMetadata(MODEL, {});
+function take(model: Model, myPermissions: Permissions | string, logPosition: string): void {
+  last = model;
   const permissions = parsed(myPermissions);
   const looksOnly = Boolean(useSession.getState().identity?.seeing);
-  useModelStore.getState().setModel(parsed(model), looksOnly ? readingOnly(permissions) : permissions, logPosition);
+  useModelStore.getState().setModel(model, looksOnly ? readingOnly(permissions) : permissions, logPosition);
+}
+
+const here = (): string | null => pageOf(useSession.getState().identity);
+
+async function load(): Promise<void> {
+  const member = here();
+  const answer = await requestMetadata(MODEL, {});
+  const model = parsed(answer.model);
+  take(model, answer.myPermissions, answer.logPosition);
+  void settled.then(() => {
+    if (member !== null && member === here()) keepModel(member, model);
+  });
+}
+
+/** The model that this page or this browser has, if the server says that it is the one: a small answer. */
+export async function confirmModel(): Promise<void> {
+  const { identity } = useSession.getState();
+  const member = here();
+  const known = useModelStore.getState().whole ? last : member === null ? null : keptModel(member);
+  if (!identity || known?.workspace.id !== identity.workspace.id) return refreshModel();
+  const { modelVersion, myPermissions, logPosition } = await requestMetadata(VERSION, {});
+  if (String(known.version) !== modelVersion) return refreshModel();
+  // A workspace has another name without another model.
+  take({ ...known, workspace: identity.workspace }, myPermissions, logPosition);
 }
 
 /** Reads the model anew. Calls that come while one is under way share a single further read. */

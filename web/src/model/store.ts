@@ -23,8 +23,12 @@ export const useModelStore = create<ModelState>((set, get) => ({
   permissions: null,
   logPosition: null,
   setModel: (given, permissions, position) => {
-    const { whole: current, logPosition } = get();
-    if (current?.workspace.id === given.workspace.id && current.version > given.version) return;
+    const { whole: current, permissions: known, logPosition } = get();
+    if (current?.workspace.id === given.workspace.id) {
+      if (current.version > given.version) return;
+      // Who reads it again to be sure draws nothing anew.
+      if (current.version === given.version && JSON.stringify(known) === JSON.stringify(permissions)) return;
+    }
     const whole = modelInLanguage(given);
     set({ whole, permissions, model: permitted(whole, permissions), logPosition: logPosition ?? position });
   },

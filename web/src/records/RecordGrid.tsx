@@ -158,6 +158,7 @@ export function RecordGrid(props: RecordGridProps) {
   const [menu, setMenu] = useState<{ field: ModelField; at: { x: number; y: number }; of: 'column' | 'foot' } | null>(
     null,
   );
+  const { aggregates } = layout;
   const draftSaved = useRef(false);
   // The actions are one stable object, so that rows are drawn anew only when their own data changes.
   const latest = useRef(props);
@@ -431,7 +432,7 @@ export function RecordGrid(props: RecordGridProps) {
           <FootCell
             field={field}
             feet={feet}
-            name={latest.current.layout.aggregates[field.name]}
+            name={aggregates[field.name]}
             onOpen={(at) => setMenu({ field, at, of: 'foot' })}
           />
         ) : null;
@@ -476,8 +477,9 @@ export function RecordGrid(props: RecordGridProps) {
       onSeen: (first, last) => latest.current.onSeen(first, last),
       onColumns: (seen) => latest.current.onColumns(seen.map(({ id }) => id)),
     };
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- of the props only the colours are drawn with the rows
-  }, [byName, model, object, grid, feet, save, create, change, props.tonesOf]);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- of the props only colours and sums are drawn with the rows
+  }, [byName, model, object, grid, feet, save, create, change, props.tonesOf, aggregates]);
+  const sorted = useMemo(() => (sort ? { column: sort.field, descending: sort.descending } : null), [sort]);
 
   return (
     <>
@@ -486,7 +488,7 @@ export function RecordGrid(props: RecordGridProps) {
         columns={columns}
         items={items}
         total={total}
-        sort={sort ? { column: sort.field, descending: sort.descending } : null}
+        sort={sorted}
         hasFoot
         store={grid}
         actions={actions}

@@ -1,7 +1,7 @@
 import { ActionIcon, Button } from '@mantine/core';
 import { IconDeviceFloppy, IconDownload, IconFilter, IconHistory, IconPlus, IconSearch } from '@tabler/icons-react';
 import { useRouter } from '@tanstack/react-router';
-import { lazy, Suspense, useState, type ReactNode } from 'react';
+import { lazy, memo, Suspense, useState, type ReactNode } from 'react';
 import { LateMenu } from '../app/LateMenu.tsx';
 import { usePhone } from '../app/phone.ts';
 import { settled } from '../app/settled.ts';
@@ -78,12 +78,27 @@ interface ViewFrameProps extends ViewPageProps {
 }
 
 /** Around the records of a view, whatever it shows them as; a card has a head of its own. */
-export function ViewFrame(props: ViewFrameProps) {
-  return props.within ? props.children : <FullFrame {...props} />;
+export function ViewFrame({ children, ...props }: ViewFrameProps) {
+  if (props.within) return children;
+  return (
+    <>
+      <FrameHead {...props} />
+      {children}
+    </>
+  );
 }
 
-/** Which view it is, what it filters and sorts by, and what may be done with it. */
-function FullFrame({ model, object, shown, show, views, onPast, note, onCreate, children }: ViewFrameProps) {
+/** Which view it is, what it filters and sorts by, and what may be done with it. Records that come do not concern it. */
+const FrameHead = memo(function FrameHead({
+  model,
+  object,
+  shown,
+  show,
+  views,
+  onPast,
+  note,
+  onCreate,
+}: Omit<ViewFrameProps, 'children'>) {
   const { filters, sorts, layout } = shown;
   const { view } = views;
   const phone = usePhone();
@@ -280,7 +295,6 @@ function FullFrame({ model, object, shown, show, views, onPast, note, onCreate, 
           />
         </Suspense>
       ) : null}
-      {children}
       <Suspense fallback={null}>
         <CreateHost model={model} />
       </Suspense>
@@ -310,4 +324,4 @@ function FullFrame({ model, object, shown, show, views, onPast, note, onCreate, 
       </Suspense>
     </>
   );
-}
+});

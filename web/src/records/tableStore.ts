@@ -194,15 +194,10 @@ export function createTableStore(beginning?: TableBeginning): TableStore {
         try {
           const list = await page(query, Math.min(LARGEST_PAGE, Math.max(PAGE, wanted - rows.length)), endCursor);
           if (mine !== run) return;
-          const known = new Set(getState().rows.map((row) => row.id));
+          const fresh = new Map(overlay(query, list.nodes).map((row) => [row.id, row]));
+          for (const { id } of getState().rows) fresh.delete(id);
           setState({
-            rows: [
-              ...getState().rows,
-              ...overlay(
-                query,
-                list.nodes.filter((row) => !known.has(row.id)),
-              ),
-            ],
+            rows: [...getState().rows, ...fresh.values()],
             endCursor: list.pageInfo.endCursor,
             hasMore: list.pageInfo.hasNextPage,
           });

@@ -2,6 +2,7 @@ import { create } from 'zustand';
 import { fetchJson, toFailure } from '../api/failure.ts';
 import { rememberPage } from '../api/early.ts';
 import { actAs } from '../api/refresh.ts';
+import { keepModelOnlyOf } from '../model/keptModel.ts';
 import { useModelStore } from '../model/store.ts';
 import { rememberWorkspace } from './singleSignOn.ts';
 import type { Seeing } from '../seeing/seeing.ts';
@@ -54,7 +55,10 @@ export const pageOf = (identity: Identity | null | undefined): string | null =>
 
 useSession.subscribe(({ identity }) => {
   actAs(pageOf(identity));
-  if (identity !== undefined) rememberPage(pageOf(identity));
+  if (identity !== undefined) {
+    rememberPage(pageOf(identity));
+    keepModelOnlyOf(pageOf(identity));
+  }
   if (identity) rememberWorkspace(identity.workspace.slug);
 });
 

@@ -1,14 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import ts from 'typescript';
+import { SERVER_TEXTS } from './serverTexts.ts';
 import { standardLabels } from './standardLabels.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-/** Every text of the screens, with where it stands: what t and <Trans> are given, and the labels of the standard model. */
+/** Every text of the screens, with where it stands: what t and <Trans> are given, the labels of the standard model, and what the server says. */
 export async function extract(): Promise<Map<string, string[]>> {
   const texts = await textsIn('web/src', 't');
   for (const label of await standardLabels()) texts.set(label, ['db/standard']);
+  for (const text of SERVER_TEXTS) texts.set(text, [...(texts.get(text) ?? []), 'server']);
   return sorted(texts);
 }
 

@@ -38,10 +38,11 @@ export async function standardLabels(): Promise<string[]> {
       ...(field.relations ?? []).map(({ inverseLabel }) => `@inverse ${inverseLabel}`),
     ]),
   ]);
-  const [fields, roles, flags] = await Promise.all([
+  const [fields, roles, flags, kinds] = await Promise.all([
     quoted('db/sql/metadata/validate.sql', 'function engine.system_fields()'),
     quoted('db/sql/core/workspaces.sql', 'function engine.add_system_roles('),
     quoted('db/sql/engine/permissions/flags.sql', 'function engine.permission_flags()'),
+    quoted('db/sql/core/notifications/notify.sql', 'function core.notification_kinds()'),
   ]);
   for (const [, label, description] of fields)
     if (label && description) labels.push(`@record ${label}`, `@record ${description}`);
@@ -49,5 +50,7 @@ export async function standardLabels(): Promise<string[]> {
     if (name && description) labels.push(`@role ${name}`, `@role ${description}`);
   for (const [, , label, description] of flags)
     if (label && description) labels.push(`@permission ${label}`, `@permission ${description}`);
+  for (const [, label, description] of kinds)
+    if (label && description) labels.push(`@notification ${label}`, `@notification ${description}`);
   return [...new Set(labels)];
 }

@@ -2,6 +2,7 @@ import { CombinedError } from 'urql';
 import { look } from './connection.ts';
 import { reloadPage } from './leaving.ts';
 import { fetchSignedIn } from './refresh.ts';
+import { serverText } from '../language/serverText.ts';
 import { t } from '../language/t.ts';
 
 /** What a person needs to know when a request did not work. */
@@ -33,7 +34,12 @@ export const isGateway = (status: number | undefined): boolean =>
 const UNREACHABLE = t('The server cannot be reached. Your change was not saved.');
 
 const fromApi = (error: ApiError, fallback: string): Failure =>
-  new Failure(error.message ?? fallback, error.code ?? 'UNKNOWN', error.hint, error.field);
+  new Failure(
+    serverText(error.message ?? fallback),
+    error.code ?? 'UNKNOWN',
+    error.hint && serverText(error.hint),
+    error.field,
+  );
 
 export function toFailure(cause: unknown): Failure {
   if (cause instanceof Failure) return cause;
@@ -42,7 +48,7 @@ export function toFailure(cause: unknown): Failure {
     if (first) return fromApi({ message: first.message, ...(first.extensions as ApiError) }, first.message);
     if (cause.networkError) {
       const status = (cause.response as Response | undefined)?.status;
-      if (status === 401) return new Failure('You have been signed out.', 'NOT_SIGNED_IN');
+      if (status === 401) return new Failure(t('You have been signed out.'), 'NOT_SIGNED_IN');
       return new Failure(
         status && !isGateway(status) ? t('The server answered with status {status}.', { status }) : UNREACHABLE,
         status && !isGateway(status) ? 'SERVER' : 'UNREACHABLE',
@@ -63,7 +69,7 @@ export async function fetchJson<Result>(path: string, body?: unknown, send = fet
     });
   } catch {
     look();
-    throw new Failure('The server cannot be reached. Check your connection and try again.', 'UNREACHABLE');
+    throw new Failure(t('The server cannot be reached. Check your connection and try again.'), 'UNREACHABLE');
   }
   const answer = (await response.json().catch(() => null)) as ({ error?: ApiError } & Result) | null;
   if (response.ok) return answer as Result;

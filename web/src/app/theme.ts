@@ -95,6 +95,7 @@ export const theme = createTheme({
     Menu: { defaultProps: { ...sheet, shadow: 'md' } },
     Popover: { defaultProps: { ...sheet, shadow: 'md' } },
     Table: { defaultProps: { verticalSpacing: 'calc(7px * var(--rv-density))' } },
+    PasswordInput: { defaultProps: { visibilityToggleButtonProps: { 'aria-label': t('Show or hide the password') } } },
     TextInput: { defaultProps: { size: 'sm' } },
     Select: { defaultProps: { size: 'sm' } },
   },

@@ -409,7 +409,7 @@ export function BoardPage(props: ViewPageProps) {
             ref={scroller}
             className={classes.board}
             role="group"
-            aria-label={t('Board of {lower} by {label}', { lower, label: group.label.toLowerCase() })}
+            aria-label={t('Board of {lower} by {label}', { lower, label: inSentence(group.label) })}
             aria-busy={status === 'loading'}
             onKeyDown={onKeyDown}
             onScroll={(event) => {

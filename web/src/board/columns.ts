@@ -11,6 +11,7 @@ import { valueType } from '../model/valueType.ts';
 import type { ViewBucket } from '../views/savedViews.ts';
 import { plainAmount } from './sumText.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 /** One column of a board: which records lie in it, and what becomes of one that is put there. */
 export interface BoardColumn {
@@ -42,7 +43,7 @@ const both = (...clauses: Clause[]): Clause => {
 
 const noneColumn = (field: ModelField, now: Date): BoardColumn => ({
   key: NONE,
-  label: t('No {label}', { label: field.label.toLowerCase() }),
+  label: t('No {label}', { label: inSentence(field.label) }),
   color: null,
   clause: comparing(field, now)('empty', ''),
   valueFor: field.isRequired ? never : always(null),

@@ -27,6 +27,7 @@ import classes from './duplicates.module.css';
 import { percent, reasonText } from './reasonText.ts';
 import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
+import { andList } from '../language/lists.ts';
 
 const MergeDialog = lazy(async () => ({ default: (await import('../merge/MergeDialog.tsx')).MergeDialog }));
 const SureMerge = lazy(async () => ({ default: (await import('./SureMerge.tsx')).SureMerge }));
@@ -247,7 +248,7 @@ export function DuplicatesPage() {
               { id: pair.firstId, label: pair.firstLabel || t('Untitled') },
               { id: pair.secondId, label: pair.secondLabel || t('Untitled') },
             ];
-            const both = records.map(({ label }) => label).join(' and ');
+            const both = andList(records.map(({ label }) => label));
             return (
               <li key={keyOf(pair)} className={classes.pair}>
                 <div className={classes.two}>

@@ -7,6 +7,7 @@ import { EditorNote } from './EditorNote.tsx';
 import type { FieldEditorProps } from './editorProps.ts';
 import classes from './fields.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const PARTS: { [type: string]: [string, string][] } = {
   FULL_NAME: [
@@ -92,7 +93,7 @@ export function PartsEditor({ field, value, typed, problem, onSave, onDrop, done
           className={classes.input}
           value={texts[part] ?? ''}
           placeholder={label}
-          aria-label={`${field.label}: ${label.toLowerCase()}`}
+          aria-label={`${field.label}: ${inSentence(label)}`}
           autoComplete="off"
           onChange={(event) => setTexts({ ...texts, [part]: event.currentTarget.value })}
         />

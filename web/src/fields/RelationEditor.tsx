@@ -15,6 +15,7 @@ import { fieldsToAsk, isNeeded } from './rules.ts';
 import { createLabelled, targetsOf, useRelated, type Found, type Target } from './useRelated.ts';
 import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
+import { ME } from '../model/filters.ts';
 
 const isRound = (object: ModelObject): boolean => ['person', 'workspaceMember'].includes(object.nameSingular);
 
@@ -37,7 +38,7 @@ function choiceOf(found: Found, several: boolean, me: string | undefined): Choic
 function withMe(found: Found[], targets: Target[], words: string, me: { id: string; label: string } | null): Found[] {
   const members = targets.find(({ object }) => object.nameSingular === 'workspaceMember');
   const asked = words.trim().toLowerCase();
-  if (!members || !me || (asked !== '' && asked !== 'me')) return found;
+  if (!members || !me || (asked !== '' && ![ME, t('me')].includes(asked))) return found;
   const known = found.find(({ id }) => id === me.id) ?? {
     relationId: members.relationId,
     object: members.object,

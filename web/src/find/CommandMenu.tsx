@@ -281,7 +281,7 @@ function Menu({ onClose }: { onClose: () => void }) {
       {entries.length === 0 ? (
         <div className={classes.empty}>
           {busy ? (
-            'Searching…'
+            t('Searching…')
           ) : failed ? (
             t('The search could not be asked. The commands are there all the same.')
           ) : (

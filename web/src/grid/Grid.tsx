@@ -305,7 +305,7 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
     event.clipboardData.setData(DATA_TYPE, actions.dataOf(rows, wanted));
     say(
       rows.length * wanted.length === 1
-        ? 'Copied.'
+        ? t('Copied.')
         : t('{count} cells copied.', { count: rows.length * wanted.length }),
     );
     event.preventDefault();

@@ -12,6 +12,7 @@ import { actorOf, fieldHistory, PAGE, type PastEvent } from './changes.ts';
 import classes from './history.module.css';
 import { RevertDialog } from './RevertDialog.tsx';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface FieldHistoryProps {
   model: Model;
@@ -69,7 +70,7 @@ export function FieldHistory({ model, object, id, field, onClose }: FieldHistory
   const mayRestore = rightsOf(object).canUpdate && isEditable(field);
   const told = (events ?? []).filter(({ action }) => action === 'updated' || action === 'created');
   return (
-    <Modal opened onClose={onClose} title={t('History of {label}', { label: field.label.toLowerCase() })} size={560}>
+    <Modal opened onClose={onClose} title={t('History of {label}', { label: inSentence(field.label) })} size={560}>
       {failure ? (
         <Text size="sm" role="alert">
           {[failure.message, failure.hint].filter(Boolean).join(' ')}
@@ -83,7 +84,7 @@ export function FieldHistory({ model, object, id, field, onClose }: FieldHistory
       ) : (
         <ol
           className={classes.list}
-          aria-label={t('History of {label}', { label: field.label.toLowerCase() })}
+          aria-label={t('History of {label}', { label: inSentence(field.label) })}
           tabIndex={0}
         >
           {told.map((event, index) => {

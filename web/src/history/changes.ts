@@ -4,6 +4,7 @@ import type { ModelField, ModelObject } from '../model/types.ts';
 import { formatRelative } from '../model/dates.ts';
 import type { Columns } from '../timeline/timelineText.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 /** Which changes are meant: one, a statement, all that was done together with it, or those of a record since. */
 export interface Changes {
@@ -146,12 +147,12 @@ export function conflictText(object: ModelObject | undefined, conflict: Conflict
         { ...known, told },
       );
     case 'TAKEN':
-      return t('Another record has this {label} now.', { label: field?.label.toLowerCase() ?? t('value') });
+      return t('Another record has this {label} now.', { label: field ? inSentence(field.label) : t('value') });
     case 'LINK_GONE':
       return t('{what}: the record that it led to is gone.', { what });
     case 'NOT_ALLOWED':
       return column
-        ? t('You may not change {label}.', { label: field?.label.toLowerCase() ?? t('a field') })
+        ? t('You may not change {label}.', { label: field ? inSentence(field.label) : t('a field') })
         : t('You may not do this.');
     default:
       return t('It was destroyed and cannot come back.');

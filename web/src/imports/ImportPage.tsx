@@ -91,7 +91,7 @@ function ImportOf({ object }: { object: ModelObject }) {
             {label}
           </Link>
           <IconChevronRight size={14} aria-hidden />
-          <h1 className={settings.title}>{t('Import {label}', { label: label.toLowerCase() })}</h1>
+          <h1 className={settings.title}>{t('Import {label}', { label: inSentence(label) })}</h1>
         </nav>
         <div className={settings.tools}>
           {found && ['READY', 'CHECKED'].includes(found.status) ? (
@@ -108,7 +108,7 @@ function ImportOf({ object }: { object: ModelObject }) {
         className={settings.page}
         tabIndex={0}
         role="region"
-        aria-label={t('Import {label}', { label: label.toLowerCase() })}
+        aria-label={t('Import {label}', { label: inSentence(label) })}
       >
         <div className={classes.inner}>
           <Stepper active={step} size="xs" iconSize={24} className={classes.steps} allowNextStepsSelect={false}>

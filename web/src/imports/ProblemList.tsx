@@ -4,6 +4,7 @@ import { useCallback, useEffect, useState } from 'react';
 import { announceFailure } from '../records/announce.tsx';
 import { findProblems, mendCell, type Import, type Problem } from './imports.ts';
 import classes from './imports.module.css';
+import { serverText } from '../language/serverText.ts';
 import { t } from '../language/t.ts';
 
 const PAGE = 100;
@@ -60,7 +61,7 @@ export function ProblemList({ found, onMended }: { found: Import; onMended: (() 
             {problems.map((problem) => (
               <tr key={problem.line}>
                 <td>{problem.line}</td>
-                <td className={classes.reason}>{problem.reason}</td>
+                <td className={classes.reason}>{serverText(problem.reason)}</td>
                 <td>
                   {problem.cell === null || onMended === null ? (
                     problem.cells.filter(Boolean).slice(0, 6).join(' · ')

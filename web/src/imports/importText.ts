@@ -2,9 +2,10 @@ import { countText, withSigns } from '../model/formats.ts';
 import type { ModelObject } from '../model/types.ts';
 import type { Import } from './imports.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 export const objectCount = (object: ModelObject, count: number): string =>
-  `${countText(count)} ${(count === 1 ? object.labelSingular : object.labelPlural).toLowerCase()}`;
+  `${countText(count)} ${inSentence(count === 1 ? object.labelSingular : object.labelPlural)}`;
 
 export const rowCount = (count: number): string =>
   t('{count, plural, one {{count2} row} other {{count2} rows}}', { count, count2: countText(count) });
@@ -48,6 +49,6 @@ export const ENCODINGS = [
 export const DELIMITERS = [
   { value: ',', label: t('Comma') },
   { value: ';', label: t('Semicolon') },
-  { value: '\t', label: 'Tab' },
+  { value: '\t', label: t('Tab') },
   { value: '|', label: t('Bar') },
 ];

@@ -41,3 +41,6 @@ export const roleText = (text: string): string => standard('role', text);
 
 /** What a permission is called, or lets one do. */
 export const permissionText = (text: string): string => standard('permission', text);
+
+/** What a kind of notification is called, or tells of. */
+export const notificationText = (text: string): string => standard('notification', text);

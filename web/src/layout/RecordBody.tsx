@@ -133,7 +133,7 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
     </div>
   );
 
-  const details = { id: 'details', name: 'Details', widgets: [] };
+  const details = { id: 'details', name: t('Details'), widgets: [] };
   const tabs = isNarrow ? [details, ...shown.tabs] : shown.tabs;
   // An address may also ask for what a tab holds, such as the comments, wherever that is.
   const current =

@@ -21,7 +21,7 @@ export function SaveNote({ object, saves }: { object: ModelObject; saves: { [fie
   return (
     <div className={classes.saveNote} role="status" data-print="hide">
       {isSaving ? (
-        'Saving…'
+        t('Saving…')
       ) : refused.length > 0 ? (
         <button type="button" className={classes.unsaved} onClick={toFirst}>
           <IconAlertTriangle size={14} aria-hidden />

@@ -1,4 +1,5 @@
 import { PLAIN_FORMATS, setFormats } from './formats.ts';
+import { daysAway, isNow, monthOf } from './dayWords.ts';
 import {
   addDays,
   formatDay,
@@ -27,9 +28,47 @@ describe('days', () => {
     ['3 march', '2026-03-03'],
     ['today', '2026-11-22'],
     ['Tomorrow', '2026-11-23'],
+    ['3rd march', '2026-03-03'],
+    ['Sept 3', '2026-09-03'],
+    // It is a Sunday.
+    ['Friday', '2026-11-27'],
+    ['on sunday', '2026-11-29'],
+    ['next friday', '2026-11-27'],
+    ['in 3 days', '2026-11-25'],
+    ['2 weeks ago', '2026-11-08'],
     ['+10', '2026-12-02'],
     ['-1d', '2026-11-21'],
   ])('reads %s', (text, day) => expect(parseDay(text, now)).toBe(day));
+
+  test('are read in the language of the screen, with and without its accents', () => {
+    const sunday = 0;
+    const away = (text: string, tag: string) => daysAway(text, sunday, tag);
+    expect(
+      ['heute', 'morgen', 'Übermorgen', 'gestern', 'Freitag', 'in 3 Tagen', 'vor 2 Wochen'].map((text) =>
+        away(text, 'de'),
+      ),
+    ).toEqual([0, 1, 2, -1, 5, 3, -14]);
+    expect(
+      ["aujourd'hui", 'demain', 'apres-demain', 'hier', 'vendredi', 'dans 3 jours'].map((text) => away(text, 'fr')),
+    ).toEqual([0, 1, 2, -1, 5, 3]);
+    expect(
+      ['hoy', 'manana', 'pasado mañana', 'ayer', 'viernes', 'dentro de 3 días'].map((text) => away(text, 'es')),
+    ).toEqual([0, 1, 2, -1, 5, 3]);
+    // English is understood by everybody, another language by those who read it.
+    expect([away('tomorrow', 'fr'), away('demain', 'en'), away('soon', 'de')]).toEqual([1, null, null]);
+    expect([monthOf('Mär', 'de'), monthOf('mai', 'fr'), monthOf('dic', 'es'), monthOf('december', 'es')]).toEqual([
+      3, 5, 12, 12,
+    ]);
+    // Of July and June.
+    expect(monthOf('jui', 'fr')).toBeNull();
+    expect([isNow('jetzt', 'de'), isNow('now', 'de'), isNow('jetzt', 'en')]).toEqual([true, true, false]);
+  });
+
+  test('next friday is that of the week to come, friday the next that comes', () => {
+    const wednesday = 3;
+    expect([daysAway('friday', wednesday), daysAway('next friday', wednesday)]).toEqual([2, 9]);
+    expect([daysAway('wednesday', wednesday), daysAway('next monday', wednesday)]).toEqual([7, 5]);
+  });
 
   test.each(['', 'soon', '2026-13-01', '2026-02-30', '31.4.2026', 'Nov'])('refuses “%s”', (text) =>
     expect(parseDay(text, now)).toBeNull(),
@@ -61,8 +100,45 @@ describe('instants', () => {
     expect(splitInstant(joinInstant('2026-11-22', '12:05 am') ?? '').time).toBe('00:05');
     expect(splitInstant(joinInstant('2026-11-22', '9pm') ?? '').time).toBe('21:00');
   });
+  test.each([
+    ['tomorrow 9:30', '09:30'],
+    ['tomorrow at 9pm', '21:00'],
+    ['22.11.2026 14h30', '14:30'],
+    ['tomorrow um 9 Uhr', '09:00'],
+  ])('reads the time of “%s”', (text, time) => expect(splitInstant(parseInstant(text, now) ?? '').time).toBe(time));
+
   test('of a day alone are its start', () =>
     expect(splitInstant(parseInstant('tomorrow', now) ?? '')).toEqual({ day: '2026-11-23', time: '00:00' }));
+  test('are read in the language of the screen, with and without its accents', () => {
+    const sunday = 0;
+    const away = (text: string, tag: string) => daysAway(text, sunday, tag);
+    expect(
+      ['heute', 'morgen', 'Übermorgen', 'gestern', 'Freitag', 'in 3 Tagen', 'vor 2 Wochen'].map((text) =>
+        away(text, 'de'),
+      ),
+    ).toEqual([0, 1, 2, -1, 5, 3, -14]);
+    expect(
+      ["aujourd'hui", 'demain', 'apres-demain', 'hier', 'vendredi', 'dans 3 jours'].map((text) => away(text, 'fr')),
+    ).toEqual([0, 1, 2, -1, 5, 3]);
+    expect(
+      ['hoy', 'manana', 'pasado mañana', 'ayer', 'viernes', 'dentro de 3 días'].map((text) => away(text, 'es')),
+    ).toEqual([0, 1, 2, -1, 5, 3]);
+    // English is understood by everybody, another language by those who read it.
+    expect([away('tomorrow', 'fr'), away('demain', 'en'), away('soon', 'de')]).toEqual([1, null, null]);
+    expect([monthOf('Mär', 'de'), monthOf('mai', 'fr'), monthOf('dic', 'es'), monthOf('december', 'es')]).toEqual([
+      3, 5, 12, 12,
+    ]);
+    // Of July and June.
+    expect(monthOf('jui', 'fr')).toBeNull();
+    expect([isNow('jetzt', 'de'), isNow('now', 'de'), isNow('jetzt', 'en')]).toEqual([true, true, false]);
+  });
+
+  test('next friday is that of the week to come, friday the next that comes', () => {
+    const wednesday = 3;
+    expect([daysAway('friday', wednesday), daysAway('next friday', wednesday)]).toEqual([2, 9]);
+    expect([daysAway('wednesday', wednesday), daysAway('next monday', wednesday)]).toEqual([7, 5]);
+  });
+
   test.each(['', 'soon', '2026-11-22 25:00', '14:30'])('refuse “%s”', (text) =>
     expect(parseInstant(text, now)).toBeNull(),
   );

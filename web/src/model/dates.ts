@@ -1,4 +1,5 @@
 import { language } from '../language/language.ts';
+import { daysAway, isNow, monthOf } from './dayWords.ts';
 import { formats, timeOfDay } from './formats.ts';
 import { t } from '../language/t.ts';
 
@@ -18,8 +19,6 @@ function day(year: number, month: number, date: number): string | null {
   if (month < 1 || month > 12 || date < 1 || date > daysIn(year, month)) return null;
   return `${pad(year, 4)}-${pad(month)}-${pad(date)}`;
 }
-
-const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
 /** Names of months and weekdays in the language of the screen; 2023 began on a Sunday. */
 const namesOf = (count: number, options: Intl.DateTimeFormatOptions): string[] => {
@@ -78,13 +77,13 @@ export const localDay = (instant: Date): string => clockAt(instant).day;
 export const addDays = (value: string, days: number): string =>
   new Date(Date.parse(`${value.slice(0, 10)}T00:00:00Z`) + days * DAY_MS).toISOString().slice(0, 10);
 
-/** Reads what people type for a day: 2026-11-22, 22.11.2026, 11/22/2026, 22 Nov 2026, Nov 22, today, tomorrow, +3. */
+/** 0 is Sunday. */
+export const weekdayOf = (value: string): number => new Date(`${value}T00:00:00Z`).getUTCDay();
+
+/** Reads what people type for a day: 2026-11-22, 22.11.2026, 11/22/2026, 22 Nov 2026, Nov 22, today, tomorrow, next friday, in 2 weeks, +3. */
 export function parseDay(text: string, now: Date = new Date()): string | null {
   const value = text.trim().toLowerCase();
   const today = localDay(now);
-  if (value === 'today') return today;
-  if (value === 'tomorrow') return addDays(today, 1);
-  if (value === 'yesterday') return addDays(today, -1);
   const relative = /^([+-]\d{1,4})d?$/.exec(value);
   if (relative) return addDays(today, Number(relative[1]));
   const iso = /^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:t.*)?$/.exec(value);
@@ -96,12 +95,15 @@ export function parseDay(text: string, now: Date = new Date()): string | null {
     const [first, second, year] = [Number(slashed[1]), Number(slashed[2]), Number(slashed[3])];
     return first > 12 ? day(year, second, first) : day(year, first, second);
   }
-  const named = /^(?:(\d{1,2})\s+)?([a-z]{3})[a-z]*\.?(?:\s+(\d{1,2})(?!\d))?(?:,?\s+(\d{4}))?$/.exec(value);
-  if (named && MONTHS.includes(named[2] ?? '')) {
-    const date = named[1] ?? named[3];
-    return date ? day(Number(named[4] ?? today.slice(0, 4)), MONTHS.indexOf(named[2] ?? '') + 1, Number(date)) : null;
-  }
-  return null;
+  const named =
+    /^(?<date>\d{1,2})(?:st|nd|rd|th|er|\.|º)?\s+(?:de\s+)?(?<month>\p{L}+)\.?(?:,?\s+(?:de\s+)?(?<year>\d{4}))?$/u.exec(
+      value,
+    ) ?? /^(?<month>\p{L}+)\.?\s+(?<date>\d{1,2})(?:st|nd|rd|th)?(?:,?\s+(?<year>\d{4}))?$/u.exec(value);
+  const { date, month: name = '', year } = named?.groups ?? {};
+  const month = monthOf(name);
+  if (date && month) return day(Number(year ?? today.slice(0, 4)), month, Number(date));
+  const away = daysAway(value, weekdayOf(today));
+  return away === null ? null : addDays(today, away);
 }
 
 export function formatDay(value: string): string {
@@ -148,9 +150,9 @@ export const formatMonth = (value: string): string =>
   }).format(new Date(`${value.slice(0, 10)}T00:00:00Z`));
 
 export function joinInstant(dayText: string, time: string): string | null {
-  const clock = /^(\d{1,2})(?::(\d{2}))?\s*(am|pm)?$/i.exec(time.trim());
+  const clock = /^(\d{1,2})(?:[:h](\d{2}))?\s*(am|pm|uhr|h)?$/i.exec(time.trim());
   if (!clock) return null;
-  const half = clock[3]?.toLowerCase();
+  const half = /[ap]m/i.exec(clock[3] ?? '')?.[0].toLowerCase();
   const hour = (Number(clock[1]) % (half ? 12 : 24)) + (half === 'pm' ? 12 : 0);
   const minute = Number(clock[2] ?? 0);
   if (Number(clock[1]) > 23 || minute > 59) return null;
@@ -160,12 +162,15 @@ export function joinInstant(dayText: string, time: string): string | null {
 /** A day, optionally followed by a time; a day alone means its start. */
 export function parseInstant(text: string, now: Date = new Date()): string | null {
   const value = text.trim();
-  if (value.toLowerCase() === 'now') return now.toISOString();
+  if (isNow(value)) return now.toISOString();
   if (/^\d{4}-\d{2}-\d{2}t.*(z|[+-]\d{2}:?\d{2})$/i.test(value)) {
     const instant = new Date(value);
     return Number.isNaN(instant.getTime()) ? null : instant.toISOString();
   }
-  const parts = /^(.*?)[\s,T]+(\d{1,2}:\d{2}(?:\s*[ap]m)?|\d{1,2}\s*[ap]m)$/i.exec(value);
+  const parts =
+    /^(.*?)[\s,T]+(?:at\s+|um\s+|à\s+|a\s+las\s+)?(\d{1,2}[:h]\d{2}(?:\s*[ap]m)?(?:\s*uhr)?|\d{1,2}\s*(?:[ap]m|uhr|h))$/i.exec(
+      value,
+    );
   const dayText = parseDay(parts?.[1] ?? value, now);
   return dayText ? joinInstant(dayText, parts?.[2] ?? '00:00') : null;
 }

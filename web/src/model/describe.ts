@@ -1,13 +1,14 @@
-import { compactText, countText } from './formats.ts';
+import { unitText, withSigns, compactText, countText } from './formats.ts';
 import { objectById } from './lookup.ts';
 import type { Model, ModelField, ModelObject } from './types.ts';
+import { t } from '../language/t.ts';
 
 /** Words about the model's own things, for lists and sentences of the settings. */
 
-export function kindOf(object: ModelObject): 'Standard' | 'Custom' | 'System' | 'Link' {
-  if (object.isSystem) return 'System';
-  if (object.isJunction) return 'Link';
-  return object.isCustom ? 'Custom' : 'Standard';
+export function kindOf(object: ModelObject): string {
+  if (object.isSystem) return t('System');
+  if (object.isJunction) return t('Link');
+  return object.isCustom ? t('Custom') : t('Standard');
 }
 
 /** The objects that a field leads to, by their labels. */
@@ -20,14 +21,14 @@ export function targetsOf(model: Model, field: ModelField): ModelObject[] {
 
 export function bytes(size: number): string {
   if (size < 1024) return `${size} B`;
-  const units = ['kB', 'MB', 'GB', 'TB'];
+  const units = ['kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
   let value = size / 1024;
   let unit = 0;
   while (value >= 1000 && unit < units.length - 1) {
     value /= 1024;
     unit++;
   }
-  return `${value < 10 ? value.toFixed(1) : countText(Math.round(value))} ${units[unit]}`;
+  return `${value < 10 ? withSigns(value.toFixed(1)) : countText(Math.round(value))} ${unitText(value, units[unit] ?? 'byte', 'short')}`;
 }
 
 /** 1,234 when it was counted, about 1.2 M when it was estimated. */

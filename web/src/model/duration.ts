@@ -1,4 +1,4 @@
-import { countText } from './formats.ts';
+import { unitText, countText } from './formats.ts';
 import { parseNumber } from './money.ts';
 
 /** A DURATION is whole seconds. Days are left out of what is shown: nobody agrees on how many hours a day of work has. */
@@ -14,14 +14,26 @@ export function formatDuration(seconds: number | string, full = false): string {
     [total % 60, 'second'],
   ] as const;
   const part = (amount: number, unit: string): string =>
-    full ? `${countText(amount)} ${unit}${amount === 1 ? '' : 's'}` : `${countText(amount)}${unit.charAt(0)}`;
+    full ? `${countText(amount)} ${unitText(amount, unit)}` : `${countText(amount)}${unit.charAt(0)}`;
   const text = parts.flatMap(([amount, unit]) => (amount > 0 ? part(amount, unit) : [])).join(' ');
   return text === '' ? part(0, 'minute') : Number(seconds) < 0 ? `\u2212${text}` : text;
 }
 
+/** What the language calls the units becomes what English calls them. */
+function inEnglish(text: string): string {
+  let read = text;
+  for (const unit of ['week', 'day', 'hour', 'minute', 'second'])
+    for (const amount of [2, 1])
+      read = read.replaceAll(
+        new RegExp(`(\\d\\s*)${unitText(amount, unit).toLowerCase()}(?!\\p{L})`, 'gu'),
+        `$1${unit}`,
+      );
+  return read;
+}
+
 /** Reads 1h 30m, 90m, 1.5h, 1:30, 1:30:15, 2 days. A bare number is minutes. */
 export function parseDuration(text: string): number | null {
-  const value = text.trim().toLowerCase();
+  const value = inEnglish(text.trim().toLowerCase());
   const negative = /^[-\u2212]/.test(value);
   const rest = value.replace(/^[-\u2212+]\s*/, '');
   const seconds = clock(rest) ?? units(rest);

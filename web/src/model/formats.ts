@@ -1,3 +1,4 @@
+import { language } from '../language/language.ts';
 /** How the member reads dates, times and numbers. Chosen in the profile; read by whatever writes one of them. */
 export interface Formats {
   dateFormat: 'SYSTEM' | 'MONTH_FIRST' | 'DAY_FIRST' | 'YEAR_FIRST';
@@ -118,9 +119,20 @@ export const countText = (count: number): string => withSigns(count.toLocaleStri
 export const decimalText = (amount: number, decimals: number): string =>
   withSigns(amount.toLocaleString('en', { maximumFractionDigits: decimals }));
 
-/** As short as it goes: 1.2K. */
+/** As short as it goes: 1.2K. The unit is that of the language, the signs are those that the member reads. */
 export const compactText = (amount: number): string =>
-  withSigns(new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 }).format(amount));
+  new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1, ...DIGITS })
+    .formatToParts(amount)
+    .map(({ type, value }) =>
+      type === 'decimal' ? withSigns('.0').slice(0, -1) : type === 'group' ? withSigns(',0').slice(0, -1) : value,
+    )
+    .join('');
+
+/** How the language calls a unit of this amount: hours, Stunden, MB. */
+export const unitText = (amount: number, unit: string, unitDisplay: 'long' | 'short' = 'long'): string =>
+  new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay })
+    .formatToParts(amount)
+    .find(({ type }) => type === 'unit')?.value ?? unit;
 
 /** The zone that the device is set to. */
 export const deviceTimeZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone;

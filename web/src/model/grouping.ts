@@ -7,6 +7,7 @@ import type { ModelField } from './types.ts';
 import type { FieldValue } from './values.ts';
 import { valueType } from './valueType.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 /** Spans by which dates and times are grouped. */
 export const BUCKET_LABELS = { DAY: 'day', WEEK: 'week', MONTH: 'month', QUARTER: 'quarter', YEAR: 'year' } as const;
@@ -72,7 +73,7 @@ export function groupValue(field: ModelField, bucket: Bucket | null, key: string
 
 /** A group's name; of a record its id, whose label is another matter. */
 export function groupLabel(field: ModelField, bucket: Bucket | null, key: string | null): string {
-  if (key === null) return t('No {label}', { label: field.label.toLowerCase() });
+  if (key === null) return t('No {label}', { label: inSentence(field.label) });
   const type = valueType(field);
   if (type === 'BOOLEAN') return key === 'true' ? t('Yes') : t('No');
   if (type === 'RATING') return t('{key} of 5', { key });

@@ -1,4 +1,5 @@
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 /** Previews of the names that the database will derive from a label, so that nobody is surprised by them later. */
 
@@ -48,4 +49,4 @@ export function nameProblem(name: string): string | null {
 
 /** "a company", "an opportunity": by the letter, which is right nearly always. */
 export const withArticle = (noun: string): string =>
-  /^[aeio]/i.test(noun) ? t('an {noun}', { noun: noun.toLowerCase() }) : `a ${noun.toLowerCase()}`;
+  /^[aeio]/i.test(noun) ? t('an {noun}', { noun: inSentence(noun) }) : t('a {noun}', { noun: inSentence(noun) });

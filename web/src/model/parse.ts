@@ -187,6 +187,8 @@ export function parseColor(text: string): Parsed {
   return { value: `#${digits.length === 3 ? [...digits].map((digit) => digit + digit).join('') : digits}` };
 }
 
+const isYes = (text: string): boolean => text.localeCompare(t('Yes'), undefined, { sensitivity: 'base' }) === 0;
+
 /** Reads typed text as the field's value. What other parts the value had, such as a currency, stays. */
 export function parseValue(field: ModelField, text: string, current: FieldValue): Parsed {
   const trimmed = text.trim();
@@ -206,7 +208,7 @@ export function parseValue(field: ModelField, text: string, current: FieldValue)
         : { value: String(seconds) };
     }
     case 'BOOLEAN':
-      return { value: /^(y|yes|true|t|1|x|on)$/i.test(trimmed) };
+      return { value: /^(y|yes|true|t|1|x|on)$/i.test(trimmed) || isYes(trimmed) };
     case 'DATE': {
       const day = parseDay(trimmed);
       return day

@@ -2,6 +2,8 @@ import { countText } from '../model/formats.ts';
 import { formatInstant } from '../model/dates.ts';
 import { ask, perform } from '../model/calls.ts';
 import { t } from '../language/t.ts';
+import { withArticle } from '../model/names.ts';
+import { notificationText } from '../language/standard.ts';
 
 export interface Notification {
   id: string;
@@ -53,15 +55,28 @@ export interface NotificationSettings {
   kinds: { kind: string; label: string; description: string; isInApp: boolean; mail: MailChoice }[];
 }
 
-export const askSettings = (): Promise<NotificationSettings | null> => ask('myNotificationSettings');
+const inWords = (settings: NotificationSettings): NotificationSettings => ({
+  ...settings,
+  kinds: settings.kinds.map((kind) => ({
+    ...kind,
+    label: notificationText(kind.label),
+    description: notificationText(kind.description),
+  })),
+});
 
-export const chooseNotification = (
+export const askSettings = async (): Promise<NotificationSettings | null> => {
+  const settings = await ask<NotificationSettings | null>('myNotificationSettings');
+  return settings && inWords(settings);
+};
+
+export const chooseNotification = async (
   kind: string,
   choice: { isInApp?: boolean; mail?: MailChoice },
-): Promise<NotificationSettings> => perform('chooseNotification', { kind, ...choice });
+): Promise<NotificationSettings> =>
+  inWords(await perform<NotificationSettings>('chooseNotification', { kind, ...choice }));
 
-export const chooseDigest = (choice: { frequency?: string; hour?: number }): Promise<NotificationSettings> =>
-  perform('chooseDigest', choice);
+export const chooseDigest = async (choice: { frequency?: string; hour?: number }): Promise<NotificationSettings> =>
+  inWords(await perform<NotificationSettings>('chooseDigest', choice));
 
 /** What a notification says, around the name of its record. */
 export function wording({ kind, actorName, detail }: Notification): { before: string; after: string } {
@@ -142,7 +157,7 @@ const importCounts = ({ created, updated, rejected }: Notification['detail']): s
 export const subject = (notification: Notification): string | null =>
   notification.recordId === null
     ? null
-    : notification.label || `a ${notification.objectLabel?.toLowerCase() ?? 'record'}`;
+    : notification.label || (notification.objectLabel ? withArticle(notification.objectLabel) : t('a record'));
 
 export interface Group {
   key: string;

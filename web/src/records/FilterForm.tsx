@@ -98,7 +98,7 @@ function RelatedChoices({
       <TextInput
         size="xs"
         mb={4}
-        placeholder={t('Search {label}', { label: field.label.toLowerCase() })}
+        placeholder={t('Search {label}', { label: inSentence(field.label) })}
         aria-label={t('Search {label}', { label: field.label })}
         value={query}
         onChange={(event) => setQuery(event.currentTarget.value)}

@@ -251,7 +251,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
         </Tooltip>
       ) : null}
       {rights.canDelete ? (
-        <Tooltip label="Delete">
+        <Tooltip label={t('Delete')}>
           <ActionIcon
             variant="subtle"
             color="gray"

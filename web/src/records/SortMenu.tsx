@@ -7,6 +7,7 @@ import { FieldMenuItems } from './FieldMenuItems.tsx';
 import classes from './records.module.css';
 import { SortButton } from './tableButtons.tsx';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 /** By what the records are ordered: a field that is chosen comes after those that are, and turns around when it is again. */
 export function SortMenu({
@@ -56,7 +57,7 @@ export function SortMenu({
                 onClick={() => onSort(sorts.filter((each) => each !== sort))}
               >
                 {t('Not by {label}', {
-                  label: object.fields.find(({ name }) => name === sort.field)?.label.toLowerCase() ?? sort.field,
+                  label: inSentence(object.fields.find(({ name }) => name === sort.field)?.label ?? sort.field),
                 })}
               </Menu.Item>
             ))

@@ -8,6 +8,8 @@ import type { Edit, Refusal } from './refusals.ts';
 import type { RecordEdits } from './tableStore.ts';
 import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
+import { orList } from '../language/lists.ts';
+import { ME } from '../model/filters.ts';
 
 /** A cell as this program copies it: exact, and meant for a field of the same type. */
 interface CopiedCell {
@@ -37,7 +39,7 @@ async function linkNamed(model: Model, field: ModelField, text: string): Promise
   const targets = targetsOf(model, field);
   const identity = useSession.getState().identity;
   const members = targets.find(({ object }) => object.nameSingular === 'workspaceMember');
-  if (members && identity?.member && text.toLowerCase() === 'me')
+  if (members && identity?.member && [ME, t('me')].includes(text.toLowerCase()))
     return { value: { relationId: members.relationId, id: identity.member.id, label: personName(identity) } };
   const found = await Promise.all(
     targets.map(async ({ relationId, object }) =>
@@ -46,7 +48,7 @@ async function linkNamed(model: Model, field: ModelField, text: string): Promise
   );
   const exact = found.flat().filter(({ label }) => label.toLowerCase() === text.toLowerCase());
   const [first] = exact;
-  const what = targets.map(({ object }) => inSentence(object.labelSingular)).join(' or ');
+  const what = orList(targets.map(({ object }) => inSentence(object.labelSingular)));
   if (!first) return { reason: t('No {what} is called “{text}”.', { what, text }) };
   return exact.length > 1
     ? { reason: t('Several are called “{text}”: choose one from the list.', { text }) }

@@ -4,6 +4,8 @@ import { bounds, ME, type Filter } from '../model/filters.ts';
 import type { Model, ModelField } from '../model/types.ts';
 import { valueType } from '../model/valueType.ts';
 import { knownLabel, readLabels } from './recordLabels.ts';
+import { andList, orList } from '../language/lists.ts';
+import { t } from '../language/t.ts';
 
 /** A filter's value in words. A relation's filter holds ids, whose labels are read once. */
 export function useFilterText(model: Model, field: ModelField, filter: Filter): string {
@@ -22,11 +24,11 @@ export function useFilterText(model: Model, field: ModelField, filter: Filter): 
     );
   }, [model, field, missing]);
 
-  if (targets.length > 0) return ids.map((id) => (id === ME ? 'me' : (knownLabel(id) ?? '…'))).join(' or ');
-  if (valueType(field) === 'BOOLEAN') return filter.value === 'false' ? 'no' : 'yes';
+  if (targets.length > 0) return orList(ids.map((id) => (id === ME ? t('me') : (knownLabel(id) ?? '…'))));
+  if (valueType(field) === 'BOOLEAN') return filter.value === 'false' ? t('no') : t('yes');
   if (field.options && field.options.length > 0) {
     const label = (value: string) => field.options?.find((option) => option.value === value)?.label ?? value;
-    return filter.value.split(',').filter(Boolean).map(label).join(' or ');
+    return orList(filter.value.split(',').filter(Boolean).map(label));
   }
-  return filter.operator === 'between' ? bounds(filter.value).join(' and ') : filter.value;
+  return filter.operator === 'between' ? andList(bounds(filter.value)) : filter.value;
 }

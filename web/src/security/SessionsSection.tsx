@@ -5,10 +5,17 @@ import settings from '../settings/settings.module.css';
 import type { Inquiry } from '../settings/useInquiry.ts';
 import { endOtherSessions, endSession, type OpenSession } from './calls.ts';
 import classes from './security.module.css';
+import { serverText } from '../language/serverText.ts';
 import { t } from '../language/t.ts';
 
 interface SessionsSectionProps {
   inquiry: Inquiry<OpenSession[]>;
+}
+
+/** Known devices are named as browser and system. */
+function deviceText(device: string): string {
+  const [, browser, system] = /^(.+) on (.+)$/.exec(device) ?? [];
+  return browser && system ? t('{browser} on {system}', { browser, system }) : serverText(device);
 }
 
 /** Where the member is signed in. */
@@ -57,7 +64,7 @@ export function SessionsSection({ inquiry: { answer, failure, again } }: Session
               {answer.map((session) => (
                 <Table.Tr key={session.id}>
                   <Table.Td>
-                    {session.device}{' '}
+                    {deviceText(session.device)}{' '}
                     {session.isCurrent ? (
                       <Badge variant="light" size="sm" miw="max-content">
                         {t('This device')}
@@ -74,7 +81,7 @@ export function SessionsSection({ inquiry: { answer, failure, again } }: Session
                     {session.isCurrent ? null : (
                       <Button
                         variant="default"
-                        aria-label={t('Sign out {device}', { device: session.device })}
+                        aria-label={t('Sign out {device}', { device: deviceText(session.device) })}
                         onClick={() => void end(() => endSession(session.id))}
                       >
                         {t('Sign out')}

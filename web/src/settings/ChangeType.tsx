@@ -19,6 +19,7 @@ import { TypeSettings } from './TypeSettings.tsx';
 import { useInquiry } from './useInquiry.ts';
 import { useIsTop } from './useIsTop.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const shownValue = (value: unknown): string =>
   value === null || value === undefined ? 'empty' : typeof value === 'string' ? value : JSON.stringify(value);
@@ -145,7 +146,7 @@ export function ChangeType({
     submit(async () => {
       if (!type) return;
       const isApplied = await proposeChanges(
-        t('Make “{label}” {label2}', { label: field.label, label2: FIELD_TYPES[type].label.toLowerCase() }),
+        t('Make “{label}” {label2}', { label: field.label, label2: inSentence(FIELD_TYPES[type].label) }),
         [
           {
             op: 'update',

@@ -9,6 +9,7 @@ import { useSubmit } from './formFailure.ts';
 import { proposeChanges } from './planStore.ts';
 import { useIsTop } from './useIsTop.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface DeleteFieldProps {
   object: ModelObject;
@@ -29,7 +30,7 @@ export function DeleteField({ object, field, onClose, onDeleted }: DeleteFieldPr
       const changes: Change[] = [{ op: 'delete', table: 'fields', id: field.id }];
       if (replacement) changes.unshift({ op: 'replaceUses', fieldId: field.id, withFieldId: replacement });
       const isApplied = await proposeChanges(t('Delete “{label}”', { label: field.label }), changes, {
-        verb: 'Delete',
+        verb: t('Delete'),
         always: true,
       });
       if (isApplied) onDeleted();
@@ -52,7 +53,7 @@ export function DeleteField({ object, field, onClose, onDeleted }: DeleteFieldPr
             data={others.map((other) => ({ value: other.id, label: other.label }))}
             value={replacement}
             onChange={setReplacement}
-            description={t('Another {label} field', { label: FIELD_TYPES[field.type].label.toLowerCase() })}
+            description={t('Another {label} field', { label: inSentence(FIELD_TYPES[field.type].label) })}
           />
         ) : null}
         {problem ? (

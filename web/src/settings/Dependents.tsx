@@ -8,6 +8,7 @@ import classes from './editor.module.css';
 import { useInquiry, type Inquiry } from './useInquiry.ts';
 import { t } from '../language/t.ts';
 import { Trans } from '../language/Trans.tsx';
+import { inSentence } from '../language/inSentence.ts';
 
 export const useDependents = (
   kind: 'object' | 'field' | 'option',
@@ -49,11 +50,11 @@ function User({ use }: { use: Dependent }) {
   const place = placeOf(use);
   const what =
     use.kind === 'records'
-      ? use.objectLabel?.toLowerCase()
+      ? inSentence(use.objectLabel ?? '')
       : use.kind === 'object'
         ? null
         : use.objectLabel
-          ? t('({kind} of {objectLabel})', { kind: kindOf(use.kind), objectLabel: use.objectLabel.toLowerCase() })
+          ? t('({kind} of {objectLabel})', { kind: kindOf(use.kind), objectLabel: inSentence(use.objectLabel) })
           : `(${kindOf(use.kind)})`;
   return (
     <li>

@@ -111,7 +111,7 @@ export function FieldPanel({ object, field, preset, onClose }: FieldPanelProps) 
   const title = field
     ? field.label
     : draft
-      ? t('New {label} field', { label: FIELD_TYPES[draft.type].label.toLowerCase() })
+      ? t('New {label} field', { label: inSentence(FIELD_TYPES[draft.type].label) })
       : t('New field');
   return (
     <Drawer

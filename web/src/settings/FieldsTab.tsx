@@ -16,6 +16,7 @@ import { proposeChanges } from './planStore.ts';
 import page from './settings.module.css';
 import { inOrder, useReorder } from './useReorder.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const ROW = 44;
 
@@ -27,7 +28,7 @@ interface FieldsTabProps {
 
 const typeText = (model: Model, field: ModelField): string => {
   const label = FIELD_TYPES[field.type].label;
-  if (field.resultType) return `${label}, ${FIELD_TYPES[field.resultType].label.toLowerCase()}`;
+  if (field.resultType) return `${label}, ${inSentence(FIELD_TYPES[field.resultType].label)}`;
   const targets = field.type === 'MEMBER' ? [] : targetsOf(model, field).map((target) => target.labelSingular);
   if (targets.length === 0) return label;
   return `${label}: ${targets.length > 2 ? t('{count} objects', { count: targets.length }) : targets.join(', ')}`;

@@ -11,6 +11,7 @@ import { suggestionsAt, tokens, type Suggestion } from './formulaWords.ts';
 import { SampleValue } from './SampleValue.tsx';
 import { useInquiry } from './useInquiry.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface FormulaEditorProps {
   object: ModelObject;
@@ -174,7 +175,7 @@ export function FormulaEditor(props: FormulaEditorProps) {
           <span className={classes.right}>
             <IconCircleCheck size={15} aria-hidden />
             {check.resultType && check.resultType in FIELD_TYPES
-              ? t('Gives {label}', { label: FIELD_TYPES[check.resultType].label.toLowerCase() })
+              ? t('Gives {label}', { label: inSentence(FIELD_TYPES[check.resultType].label) })
               : t('Correct')}
           </span>
         )}

@@ -84,7 +84,7 @@ export function IndexesTab({ object }: { object: ModelObject }) {
       t('Delete the index “{name}”', { name: index.name }),
       [{ op: 'delete', table: 'indexes', id: index.id }],
       {
-        verb: 'Delete',
+        verb: t('Delete'),
       },
     ).catch((cause: unknown) => announceFailure(t('The index was not deleted'), cause));
   const add = (

@@ -75,7 +75,7 @@ function DeleteObject({ object, onClose }: { object: ModelObject; onClose: () =>
         t('Delete {labelPlural}', { labelPlural: inSentence(object.labelPlural) }),
         changes,
         {
-          verb: 'Delete',
+          verb: t('Delete'),
           always: true,
         },
       );

@@ -7,6 +7,7 @@ import type { ModelObject } from '../model/types.ts';
 import classes from './editor.module.css';
 import { RELATION_TYPES, relationLabels, type FieldDraft, type OnDelete, type RelationKind } from './fieldDraft.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 interface RelationFormProps {
   object: ModelObject;
@@ -16,12 +17,10 @@ interface RelationFormProps {
   onChange: (patch: Partial<FieldDraft>) => void;
 }
 
-const lower = (text: string): string => text.toLowerCase();
-
 function kindText(kind: RelationKind, one: ModelObject, other: ModelObject | undefined): [string, string] {
-  const [a, as] = [lower(one.labelSingular), lower(one.labelPlural)];
-  const b = other ? lower(other.labelSingular) : '…';
-  const bs = other ? lower(other.labelPlural) : '…';
+  const [a, as] = [inSentence(one.labelSingular), inSentence(one.labelPlural)];
+  const b = other ? inSentence(other.labelSingular) : '…';
+  const bs = other ? inSentence(other.labelPlural) : '…';
   switch (kind) {
     case 'MANY_TO_ONE':
       return [t('Many to one'), t('Each {a} has one {b}, each {b} has many {as}', { a, b, as })];
@@ -145,8 +144,8 @@ export function RelationNames({ object, draft, problemAt, onChange }: Omit<Relat
         label={
           isHere
             ? t('On each {labelSingular}, the {labelSingular2} is called', {
-                labelSingular: lower(target?.labelSingular ?? 'record'),
-                labelSingular2: lower(object.labelSingular),
+                labelSingular: inSentence(target?.labelSingular ?? t('record')),
+                labelSingular2: inSentence(object.labelSingular),
               })
             : kind === 'ONE_TO_ONE'
               ? t('On the page of {labelSingular}, it is called', {
@@ -176,7 +175,7 @@ export function RelationNames({ object, draft, problemAt, onChange }: Omit<Relat
           })}
           data={ON_DELETE.map(({ value, label }) => ({
             value,
-            label: label(lower(holder?.labelPlural ?? 'records')),
+            label: label(inSentence(holder?.labelPlural ?? t('records'))),
           }))}
           value={draft.onDelete}
           onChange={(value) => onChange({ onDelete: (value ?? 'SET_NULL') as OnDelete })}
@@ -197,7 +196,7 @@ function timelineText(
   const reader = kind === 'ONE_TO_MANY' ? object : kind === 'SEVERAL' ? undefined : target;
   return t('The timeline of {labelSingular} tells what happens to its {told}', {
     labelSingular: reader ? withArticle(reader.labelSingular) : t('the other record'),
-    told: lower(told),
+    told: inSentence(told),
   });
 }
 

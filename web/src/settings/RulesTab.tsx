@@ -12,6 +12,7 @@ import { proposeChanges } from './planStore.ts';
 import { RulePanel } from './RulePanel.tsx';
 import page from './settings.module.css';
 import { t } from '../language/t.ts';
+import { andList } from '../language/lists.ts';
 
 interface RulesTabProps {
   object: ModelObject;
@@ -94,9 +95,10 @@ export function RulesTab({ object, onOpenField }: RulesTabProps) {
                         <strong>
                           {t('{label} is {value}', {
                             label: field.label,
-                            value: [field.isRequired ? 'required' : '', field.isUnique ? 'unique' : '']
-                              .filter(Boolean)
-                              .join(' and '),
+                            value: andList([
+                              ...(field.isRequired ? [t('required')] : []),
+                              ...(field.isUnique ? [t('unique')] : []),
+                            ]),
                           })}
                         </strong>
                         {field.requiredFrom ? (

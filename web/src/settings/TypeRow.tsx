@@ -12,6 +12,7 @@ import { ChangeType } from './ChangeType.tsx';
 import { convertibleTypes } from './conversions.ts';
 import { useInquiry } from './useInquiry.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 /** The type of a field that exists: what it is, how to make it another, and how to take that back. */
 export function TypeRow({ object, field }: { object: ModelObject; field: ModelField }) {
@@ -43,7 +44,7 @@ export function TypeRow({ object, field }: { object: ModelObject; field: ModelFi
         <span>
           <strong>{label}</strong>
           {field.resultType ? (
-            <> {t('giving {label}', { label: FIELD_TYPES[field.resultType].label.toLowerCase() })}</>
+            <> {t('giving {label}', { label: inSentence(FIELD_TYPES[field.resultType].label) })}</>
           ) : null}
         </span>
         {!field.isSystem && convertibleTypes(field.type).length > 0 ? (
@@ -60,12 +61,12 @@ export function TypeRow({ object, field }: { object: ModelObject; field: ModelFi
                   '{count, plural, one {Was {label} until {changedAt}; # value was emptied.} other {Was {label} until {changedAt}; # values were emptied.}}',
                   {
                     count: Number(last.failedValues),
-                    label: FIELD_TYPES[last.fromType]?.label.toLowerCase() ?? last.fromType,
+                    label: inSentence(FIELD_TYPES[last.fromType]?.label ?? last.fromType),
                     changedAt: formatRelative(last.changedAt),
                   },
                 )
               : t('Was {label} until {changedAt}.', {
-                  label: FIELD_TYPES[last.fromType]?.label.toLowerCase() ?? last.fromType,
+                  label: inSentence(FIELD_TYPES[last.fromType]?.label ?? last.fromType),
                   changedAt: formatRelative(last.changedAt),
                 })}
           </span>
@@ -73,7 +74,7 @@ export function TypeRow({ object, field }: { object: ModelObject; field: ModelFi
             variant="subtle"
             color="gray"
             loading={busy}
-            onClick={() => void undo(last.id, FIELD_TYPES[last.fromType]?.label.toLowerCase() ?? last.fromType)}
+            onClick={() => void undo(last.id, inSentence(FIELD_TYPES[last.fromType]?.label ?? last.fromType))}
           >
             {t('Undo')}
           </Button>

@@ -4,6 +4,7 @@ import type { FieldOption, FieldSettings, FieldType, ModelField, ModelObject, Re
 import { cleanOptions, draftOptions, newOption, type DraftOption } from './optionDrafts.ts';
 import { hasOptions, isRelational, UNIQUE_TYPES, UNREQUIRED_TYPES } from './typeCatalogue.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 export type RelationKind = 'MANY_TO_ONE' | 'ONE_TO_MANY' | 'ONE_TO_ONE' | 'MANY_TO_MANY' | 'SEVERAL';
 export type OnDelete = 'SET_NULL' | 'CASCADE' | 'RESTRICT';
@@ -100,14 +101,14 @@ export function relationLabels(
   const [one, many] = [object.labelSingular, object.labelPlural];
   if (target?.id === object.id) {
     const [parent, child] = [
-      t('Parent {one}', { one: one.toLowerCase() }),
-      (name: string) => t('Child {name}', { name: name.toLowerCase() }),
+      t('Parent {one}', { one: inSentence(one) }),
+      (name: string) => t('Child {name}', { name: inSentence(name) }),
     ];
     if (kind === 'ONE_TO_MANY') return { label: child(many), inverse: parent };
     if (kind === 'MANY_TO_MANY')
       return {
-        label: t('Related {many}', { many: many.toLowerCase() }),
-        inverse: t('Related from {many}', { many: many.toLowerCase() }),
+        label: t('Related {many}', { many: inSentence(many) }),
+        inverse: t('Related from {many}', { many: inSentence(many) }),
       };
     return { label: parent, inverse: child(kind === 'ONE_TO_ONE' ? one : many) };
   }

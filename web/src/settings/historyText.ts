@@ -32,7 +32,7 @@ const HIDDEN =
 
 const shown = (value: unknown): string => {
   if (value === null || value === undefined || value === '') return 'empty';
-  if (value === true) return 'yes';
+  if (value === true) return t('yes');
   if (value === false) return 'no';
   return typeof value === 'string' ? value : JSON.stringify(value);
 };

@@ -16,7 +16,7 @@ export interface RelationRow {
   onDelete: string | null;
 }
 
-const ON_DELETE = { SET_NULL: 'emptied', CASCADE: t('deleted with it'), RESTRICT: t('deletion refused') } as const;
+const ON_DELETE = { SET_NULL: t('emptied'), CASCADE: t('deleted with it'), RESTRICT: t('deletion refused') } as const;
 
 /** Every relation of an object, seen from it, whichever side holds the key. */
 export function relationsOf(model: Model, object: ModelObject): RelationRow[] {
@@ -29,7 +29,7 @@ export function relationsOf(model: Model, object: ModelObject): RelationRow[] {
       rows.push({
         key: field.id,
         label: field.label,
-        kind: 'Many to many',
+        kind: t('Many to many'),
         others: target ? [target] : [],
         otherLabel: inverse?.label ?? '',
         owner: object,

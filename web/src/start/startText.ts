@@ -1,6 +1,7 @@
 import { countText } from '../model/formats.ts';
 import type { StepName } from './start.ts';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 export const STEPS: { [step in StepName]: { title: string; text: string } } = {
   DATA: { title: t('Bring in records'), text: t('Import a file, or load a small sales team to try things with.') },
@@ -27,7 +28,7 @@ export const loadedText = (loaded: { label: string; count: number }[]): string =
   loaded.length === 0
     ? t('Nothing was loaded.')
     : t('Loaded: {list}.', {
-        list: loaded.map(({ label, count }) => `${countText(count)} ${label.toLowerCase()}`).join(', '),
+        list: loaded.map(({ label, count }) => `${countText(count)} ${inSentence(label)}`).join(', '),
       });
 
 export const removedText = (removed: number, kept: number): string =>

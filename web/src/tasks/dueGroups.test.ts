@@ -58,6 +58,8 @@ test('the last word of what is typed may say the day', () => {
   const now = new Date('2026-11-29T12:00:00Z');
   expect(localDay(now)).toBe('2026-11-29');
   expect(readTask(' Call  Ann tomorrow ', now)).toEqual({ title: 'Call Ann', due: '2026-11-30T09:00:00.000Z' });
+  expect(readTask('Call Ann next friday', now)).toMatchObject({ title: 'Call Ann' });
+  expect(readTask('Call Ann in 3 days', now)).toEqual({ title: 'Call Ann', due: '2026-12-02T09:00:00.000Z' });
   expect(readTask('Call +3', now)).toEqual({ title: 'Call', due: '2026-12-02T09:00:00.000Z' });
   expect(readTask('Call 2027-02-30', now)).toMatchObject({ title: 'Call 2027-02-30', due: null });
   expect(readTask('Today', now)).toEqual({ title: 'Today', due: null });

@@ -1,4 +1,5 @@
-import { addDays, joinInstant, localDay, parseDay, splitInstant } from '../model/dates.ts';
+import { addDays, joinInstant, localDay, parseDay, splitInstant, weekdayOf } from '../model/dates.ts';
+import { daysAway } from '../model/dayWords.ts';
 import { firstDayOfWeek } from '../model/formats.ts';
 
 export const DUE_GROUPS = ['OVERDUE', 'TODAY', 'TOMORROW', 'WEEK', 'LATER', 'NONE'] as const;
@@ -9,8 +10,6 @@ interface Days {
   from: string | null;
   until: string | null;
 }
-
-const weekdayOf = (day: string): number => new Date(`${day}T00:00:00Z`).getUTCDay();
 
 /** The day after the week that a day is in. */
 const afterWeek = (day: string): string => addDays(day, 7 - ((weekdayOf(day) - firstDayOfWeek() + 7) % 7));
@@ -70,22 +69,17 @@ const USUAL_TIME = '09:00';
 export const onDay = (day: string | null, due: string | null): string | null =>
   day === null ? null : joinInstant(day, due === null ? USUAL_TIME : splitInstant(due).time);
 
-/** A task as it is typed: when its last word is a day, it is due then. */
+/** A task as it is typed: when its last words are a day, such as "tomorrow" or "next friday", it is due then. */
 export function readTask(text: string, now: Date = new Date()): { title: string; due: string | null } {
   const words = text.trim().split(/\s+/);
-  const last = words.at(-1)?.toLowerCase() ?? '';
   const today = localDay(now);
-  const days = /^\+(\d{1,3})$/.exec(last);
-  const day =
-    last === 'today'
-      ? today
-      : last === 'tomorrow'
-        ? addDays(today, 1)
-        : days
-          ? addDays(today, Number(days[1]))
-          : /^\d{4}-\d{2}-\d{2}$/.test(last)
-            ? parseDay(last, now)
-            : null;
-  if (day === null || words.length < 2 || onDay(day, null) === null) return { title: text.trim(), due: null };
-  return { title: words.slice(0, -1).join(' '), due: onDay(day, null) };
+  for (const count of [3, 2, 1]) {
+    if (words.length <= count) continue;
+    const last = words.slice(-count).join(' ');
+    const away = daysAway(last, weekdayOf(today)) ?? (/^\+\d{1,3}$/.test(last) ? Number(last) : null);
+    const day = away !== null ? addDays(today, away) : /^\d{4}-\d{2}-\d{2}$/.test(last) ? parseDay(last, now) : null;
+    const due = onDay(day, null);
+    if (due !== null) return { title: words.slice(0, -count).join(' '), due };
+  }
+  return { title: text.trim(), due: null };
 }

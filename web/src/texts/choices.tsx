@@ -64,7 +64,7 @@ const BLOCKS: Block[] = [
     note: '[ ]',
     make: (chain) => chain.toggleTaskList(),
   },
-  { label: t('Quote'), words: 'blockquote', icon: IconQuote, note: '>', make: (chain) => chain.setBlockquote() },
+  { label: t('Quote'), words: t('blockquote'), icon: IconQuote, note: '>', make: (chain) => chain.setBlockquote() },
   { label: t('Code'), words: t('program pre'), icon: IconCode, note: '```', make: (chain) => chain.setCodeBlock() },
   {
     label: t('Table'),
@@ -93,7 +93,7 @@ export function blockChoices(query: string, choosePicture: (() => void) | undefi
   }));
   if (choosePicture)
     blocks.push({
-      key: 'Picture image photo upload',
+      key: `${t('Picture')} ${t('image photo upload')}`,
       label: t('Picture'),
       icon: <IconPhoto size={16} stroke={1.75} aria-hidden />,
       run: (editor, range) => {

@@ -13,6 +13,7 @@ import { reasonOf } from '../records/refusals.ts';
 import { useInquiry } from '../settings/useInquiry.ts';
 import { planRestore, restore, type Choices, type RestoreProblem, type StuckRecord } from './calls.ts';
 import classes from './trash.module.css';
+import { serverText } from '../language/serverText.ts';
 import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
 
@@ -132,7 +133,7 @@ export function RestoreDialog({ model, object, ids, onClose, onRestored }: Resto
                 return (
                   <div key={key} className={classes.problem}>
                     <p className={classes.reason}>
-                      {problem.message}{' '}
+                      {serverText(problem.message)}{' '}
                       {problem.takenBy && owner ? (
                         <Anchor
                           size="sm"

@@ -18,6 +18,7 @@ import { useLiveObjects } from '../records/useLiveObject.ts';
 import { destroy, readTrash, restore, TRASH_PAGE, type TrashEntry } from './calls.ts';
 import classes from './trash.module.css';
 import { t } from '../language/t.ts';
+import { inSentence } from '../language/inSentence.ts';
 
 const RestoreDialog = lazy(async () => ({ default: (await import('./RestoreDialog.tsx')).RestoreDialog }));
 
@@ -34,7 +35,7 @@ const countOf = (count: number): string => (count === 1 ? t('1 record') : t('{co
 function Companions({ model, entry }: { model: Model; entry: TrashEntry }) {
   const counts = Object.entries(entry.wentAlong).flatMap(([name, count]) => {
     const of = objectNamed(model, name);
-    return of ? [`${count} ${(count === 1 ? of.labelSingular : of.labelPlural).toLowerCase()}`] : [];
+    return of ? [`${count} ${inSentence(count === 1 ? of.labelSingular : of.labelPlural)}`] : [];
   });
   return counts.length === 0 ? null : (
     <div className={classes.along}>{t('with {counts}', { counts: counts.join(', ') })}</div>

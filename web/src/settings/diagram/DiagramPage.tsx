@@ -29,6 +29,17 @@ import { Markers } from './Markers.tsx';
 import { ObjectCard } from './ObjectCard.tsx';
 import { t } from '../../language/t.ts';
 
+/** What the diagram says of itself to who does not see it. */
+const LABELS = {
+  'node.a11yDescription.default': t('Press Enter or Space to choose an object, and the arrow keys to move it.'),
+  'node.a11yDescription.keyboardDisabled': t('Press Enter or Space to choose an object.'),
+  'edge.a11yDescription.default': t('A relation between two objects.'),
+  'controls.ariaLabel': t('How the diagram is shown'),
+  'controls.zoomIn.ariaLabel': t('Zoom in'),
+  'controls.zoomOut.ariaLabel': t('Zoom out'),
+  'controls.fitView.ariaLabel': t('Fit the diagram into the page'),
+};
+
 const NODE_TYPES = { object: ObjectCard };
 
 const MOVE_MS = 300;
@@ -100,6 +111,7 @@ function Diagram({ showsSystem }: { showsSystem: boolean }) {
       nodes={near ? nodes.map((node) => ({ ...node, data: { ...node.data, isFaded: !near.has(node.id) } })) : nodes}
       edges={edges.map((edge) => ({
         ...edge,
+        ariaLabel: typeof edge.label === 'string' ? edge.label : '',
         className: `${edge.className ?? ''} ${near && edge.source !== hovered && edge.target !== hovered ? classes.faint : ''}`,
         label: hovered === edge.source || hovered === edge.target ? edge.label : undefined,
       }))}
@@ -113,6 +125,7 @@ function Diagram({ showsSystem }: { showsSystem: boolean }) {
         const { objectId, fieldId } = (edge.data ?? {}) as { objectId?: string; fieldId?: string };
         if (objectId && fieldId) useDiagram.setState({ panel: { objectId, fieldId } });
       }}
+      ariaLabelConfig={LABELS}
       colorMode={scheme}
       fitView
       fitViewOptions={{ padding: 0.12, maxZoom: 1 }}

@@ -13,7 +13,7 @@ const ACTIONS: { value: AccessAction; label: string }[] = [
   { value: 'READ', label: t('Read') },
   { value: 'CREATE', label: t('Create') },
   { value: 'UPDATE', label: t('Update') },
-  { value: 'DELETE', label: 'Delete' },
+  { value: 'DELETE', label: t('Delete') },
   { value: 'DESTROY', label: t('Destroy') },
 ];
 

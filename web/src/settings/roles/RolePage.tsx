@@ -21,6 +21,7 @@ import { changesOf, draftOf, type RoleDraft } from './roleDraft.ts';
 import { askRoles, includedBy, setDefaultRole, type Role, type Roles } from './roles.ts';
 import own from './roles.module.css';
 import { t } from '../../language/t.ts';
+import { andList } from '../../language/lists.ts';
 
 const ASSIGNABLE = [
   { value: 'MEMBERS', label: t('Members') },
@@ -309,7 +310,7 @@ function Included({ all, draft }: { all: Roles; draft: RoleDraft }) {
     <p className={own.note}>
       {t(
         '{count, plural, one {Beside what stands here, the role has all that {names} has.} other {Beside what stands here, the role has all that {names} have.}}',
-        { count: names.length, names: names.join(' and ') },
+        { count: names.length, names: andList(names) },
       )}
     </p>
   ) : null;

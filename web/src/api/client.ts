@@ -74,6 +74,10 @@ export const handleWith = (given: Handlers): void => {
   handlers = given;
 };
 
+let underWay = 0;
+/** Whether an answer is waited for. */
+export const isWaiting = (): boolean => underWay > 0;
+
 async function run<Data, Vars extends Variables>(
   client: Client,
   document: TypedDocumentNode<Data, Vars>,
@@ -83,11 +87,14 @@ async function run<Data, Vars extends Variables>(
   const isMutation = document.definitions.some(
     (definition) => 'operation' in definition && definition.operation === 'mutation',
   );
+  underWay += 1;
   const result = await (
     isMutation
       ? client.mutation(document, variables, note ? { fetch: noting(note) } : {})
       : client.query(document, variables, { requestPolicy: 'network-only' })
-  ).toPromise();
+  )
+    .toPromise()
+    .finally(() => (underWay -= 1));
   const failure = result.error ? toFailure(result.error) : undefined;
   if (failure?.code === 'UNREACHABLE') look();
   if (failure?.code === 'NOT_SIGNED_IN') handlers?.signedOut();

@@ -34,6 +34,7 @@ const NavigationDrawer = lazy(async () => {
 });
 const UndoDialog = lazy(async () => ({ default: (await import('../undo/UndoDialog.tsx')).UndoDialog }));
 const ShortcutHelp = late(() => import('../shortcuts/ShortcutHelp.tsx'));
+const PrintHost = late(() => import('../print/PrintHost.tsx'));
 const SequenceHint = late(() => import('../shortcuts/SequenceHint.tsx'));
 
 /** The frame of every page: navigation at the side, or in a drawer where there is no room for one. */
@@ -52,6 +53,9 @@ export function Shell() {
       <a href="#main" className={classes.skip}>
         {t('Skip to content')}
       </a>
+      <Suspense fallback={null}>
+        <PrintHost />
+      </Suspense>
       <ImpersonationBanner />
       <SeeingBanner />
       <Suspense fallback={null}>

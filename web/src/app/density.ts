@@ -1,6 +1,6 @@
-import { useMediaQuery } from '@mantine/hooks';
 import { announceFailure } from '../records/announce.tsx';
 import { saveProfile, useProfile, type Profile } from '../session/profile.ts';
+import { useTouch } from './phone.ts';
 import { t } from '../language/t.ts';
 
 export type Density = Profile['density'];
@@ -23,7 +23,7 @@ export const useDensityFactor = (): number => FACTORS[useDensity()];
 
 /** The height of a line of which many lie below each other, each in a place that is worked out. */
 export function useLineHeight(usual: number): number {
-  const isTouched = useMediaQuery('(pointer: coarse)', undefined, { getInitialValueInEffect: false });
+  const isTouched = useTouch();
   const height = Math.round(usual * useDensityFactor());
   return isTouched ? Math.max(TOUCHED, height) : height;
 }

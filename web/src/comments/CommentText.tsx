@@ -16,7 +16,13 @@ export function CommentText({ body, names }: { body: string; names: { [id: strin
             );
           case 'link':
             return (
-              <a key={i} href={part.url} target="_blank" rel="noopener noreferrer nofollow">
+              <a
+                key={i}
+                href={part.url}
+                data-plain={part.url.endsWith(part.text) || undefined}
+                target="_blank"
+                rel="noopener noreferrer nofollow"
+              >
                 {part.text}
               </a>
             );

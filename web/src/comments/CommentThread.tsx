@@ -18,6 +18,7 @@ import { CommentText } from './CommentText.tsx';
 import classes from './comments.module.css';
 import { Composer } from './Composer.tsx';
 import { t } from '../language/t.ts';
+import { usePrinting } from '../print/printing.ts';
 
 interface ThreadProps {
   object: ModelObject;
@@ -45,7 +46,8 @@ export function CommentThread({ object, recordId, thread, wanted, readOnly, agai
     await again();
   };
 
-  if (isResolved && !isOpened && !isWanted)
+  const isPrinting = usePrinting((state) => state.isPrinting);
+  if (isResolved && !isOpened && !isWanted && !isPrinting)
     return (
       <button type="button" className={classes.resolved} onClick={() => setOpened(true)} aria-expanded={false}>
         <IconCheck size={14} aria-hidden />

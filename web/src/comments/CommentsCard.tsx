@@ -51,7 +51,7 @@ export function CommentsCard({ object, id }: { object: ModelObject; id: string }
     0,
   );
   return (
-    <section className={record.block} aria-label={t('Comments')}>
+    <section className={record.block} aria-label={t('Comments')} data-empty={threads?.length === 0 || undefined}>
       <div className={record.blockHead}>
         <h2 className={record.blockTitle}>{t('Comments')}</h2>
         {count > 0 ? <span className={record.count}>{hasMore ? `${count}+` : count}</span> : null}

@@ -55,6 +55,8 @@ function OutsideLink({ href, text }: { href: string; text: string }) {
       href={href}
       className={classes.link}
       tabIndex={-1}
+      // On paper the address stands after what says something else.
+      data-plain={href.endsWith(text) || href.endsWith(`${text}/`) || undefined}
       {...(web ? { target: '_blank', rel: 'noreferrer noopener' } : {})}
     >
       {text}
@@ -213,7 +215,9 @@ export function FieldDisplay({ field, value, full }: DisplayProps) {
       );
     case 'DATE_TIME':
       return field.isSystem ? (
-        <span title={formatInstant(String(value))}>{formatRelative(String(value))}</span>
+        <time dateTime={String(value)} title={formatInstant(String(value))}>
+          {formatRelative(String(value))}
+        </time>
       ) : (
         <span title={field.settings?.displayFormat ? formatInstant(String(value)) : undefined}>{text}</span>
       );

@@ -52,14 +52,18 @@ export function FileRow(props: FileRowProps) {
             }}
           />
         ) : (
-          <button type="button" className={classes.name} onClick={onOpen} title={file.name}>
+          <button type="button" className={classes.name} onClick={onOpen} title={file.name} data-told>
             {file.name}
           </button>
         )}
         <span className={classes.about}>
           {category && value !== null ? <FieldDisplay field={category} value={value} /> : null}
           <span>{formatSize(file.size)}</span>
-          {created ? <span title={formatInstant(created)}>{formatRelative(created)}</span> : null}
+          {created ? (
+            <time dateTime={created} title={formatInstant(created)}>
+              {formatRelative(created)}
+            </time>
+          ) : null}
           {by ? <span className={classes.by}>{by}</span> : null}
         </span>
       </span>

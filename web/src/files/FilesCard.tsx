@@ -133,7 +133,7 @@ function Files({ model, list, file, id }: FilesProps) {
 
   if (!mayUpload && rows?.length === 0) return null;
   return (
-    <section className={record.block} aria-label={t('Files')}>
+    <section className={record.block} aria-label={t('Files')} data-empty={rows?.length === 0 || undefined}>
       <div className={record.blockHead}>
         <IconPaperclip size={15} stroke={1.75} aria-hidden />
         <h2 className={record.blockTitle}>{t('Files')}</h2>

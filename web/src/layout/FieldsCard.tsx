@@ -1,6 +1,7 @@
 import { IconChevronRight } from '@tabler/icons-react';
 import { useId, useState } from 'react';
 import { fieldById } from '../model/lookup.ts';
+import { usePrinting } from '../print/printing.ts';
 import type { WidgetOf } from './layout.ts';
 import classes from './layout.module.css';
 import { useOpenRecord } from './openRecord.ts';
@@ -9,7 +10,9 @@ import { RecordField } from './RecordField.tsx';
 /** A group of fields, with a name or without, which folds away if it is told to. */
 export function FieldsCard({ widget, shown }: { widget: WidgetOf<'FIELDS'>; shown: (fieldId: string) => boolean }) {
   const { object } = useOpenRecord();
-  const [isOpen, setOpen] = useState(!widget.isFolded);
+  const [isUnfolded, setUnfolded] = useState(!widget.isFolded);
+  const isPrinting = usePrinting((state) => state.isPrinting);
+  const isOpen = isUnfolded || isPrinting;
   const listId = useId();
   const fields = widget.fieldIds.filter(shown).flatMap((id) => fieldById(object, id) ?? []);
   if (fields.length === 0) return null;
@@ -29,7 +32,7 @@ export function FieldsCard({ widget, shown }: { widget: WidgetOf<'FIELDS'>; show
           className={classes.groupButton}
           aria-expanded={isOpen}
           aria-controls={listId}
-          onClick={() => setOpen(!isOpen)}
+          onClick={() => setUnfolded(!isOpen)}
         >
           <IconChevronRight size={13} className={classes.groupArrow} data-open={isOpen || undefined} aria-hidden />
           {widget.title}

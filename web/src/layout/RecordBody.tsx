@@ -8,6 +8,7 @@ import { matches } from '../model/matches.ts';
 import { useWholeModel } from '../model/store.ts';
 import type { ModelField } from '../model/types.ts';
 import { readValue, recordLabel } from '../model/values.ts';
+import { usePrinting } from '../print/printing.ts';
 import { CreateHost } from '../records/CreateHost.tsx';
 import { Duplicates } from '../records/Duplicates.tsx';
 import { ALL_IN_VIEW, FieldSearch, fieldsInView, MoreFields, type FieldsInView } from '../records/RecordFields.tsx';
@@ -29,9 +30,13 @@ export interface FieldsShown {
   onView: (view: FieldsInView) => void;
 }
 
+/** All of them, whatever was looked for. */
+const ON_PAPER: FieldsInView = { query: '', count: Infinity };
+
 export const useFieldsShown = (): FieldsShown => {
   const [view, onView] = useState(ALL_IN_VIEW);
-  return { view, onView };
+  const isPrinting = usePrinting((state) => state.isPrinting);
+  return { view: isPrinting ? ON_PAPER : view, onView };
 };
 
 /** Fields of groups, in the order of the page. What a layout shows otherwise is always read. */
@@ -63,6 +68,7 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
   const open = useOpenRecord();
   const { model, object, row, id, isNarrow } = open;
   const whole = useWholeModel();
+  const isPrinting = usePrinting((state) => state.isPrinting);
   const me = useSession((state) => state.identity?.member?.id ?? null);
   const shown = useMemo(() => {
     const isShown = (condition: StoredFilter | undefined): boolean => {
@@ -144,7 +150,10 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
     <Tabs
       value={current?.id ?? null}
       onChange={(next) => next !== null && onTab(next)}
-      keepMounted={false}
+      // Paper has no tabs: it shows what each of them holds.
+      keepMounted={isPrinting}
+      keepMountedMode="display-none"
+      data-paper
       classNames={{ root: classes.tabs, list: classes.tabList, tab: classes.tab, panel: classes.panel }}
     >
       {tabs.length > 1 ? (
@@ -157,7 +166,8 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
         </Tabs.List>
       ) : null}
       {tabs.map((each) => (
-        <Tabs.Panel key={each.id} value={each.id}>
+        <Tabs.Panel key={each.id} value={each.id} data-paper>
+          {tabs.length > 1 ? <h2 className="print-only print-part">{each.name}</h2> : null}
           {each === tabs[0] ? <Duplicates model={model} object={object} id={id} /> : null}
           {each === details ? (
             <section className={classes.details} aria-label={t('Fields')}>
@@ -176,11 +186,13 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
       {isNarrow ? (
         panels
       ) : (
-        <div className={classes.columns}>
-          <section className={record.side} aria-label={t('Fields')}>
+        <div className={classes.columns} data-paper>
+          <section className={record.side} aria-label={t('Fields')} data-paper>
             {side}
           </section>
-          <div className={record.content}>{panels}</div>
+          <div className={record.content} data-paper>
+            {panels}
+          </div>
         </div>
       )}
       <CreateHost model={model} />

@@ -37,6 +37,7 @@ export function StagePath({ field }: { field: ModelField }) {
               type="button"
               className={classes.stepButton}
               aria-current={index === at ? 'step' : undefined}
+              data-told={index === at || undefined}
               aria-disabled={!mayMove || undefined}
               data-asked={option === wanted || undefined}
               onClick={() => {

@@ -13,7 +13,7 @@ export function TextCard({ widget }: { widget: WidgetOf<'TEXT'> }) {
       <p className={classes.text}>
         {widget.text.split(ADDRESS).map((part, index) =>
           index % 2 === 1 ? (
-            <a key={index} href={part} target="_blank" rel="noreferrer noopener">
+            <a key={index} href={part} data-plain target="_blank" rel="noreferrer noopener">
               {part}
             </a>
           ) : (

@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
 import { request } from '../api/client.ts';
 import { toFailure, type Failure } from '../api/failure.ts';
-import { formatRelative } from '../model/dates.ts';
+import { formatInstant, formatRelative } from '../model/dates.ts';
 import { throughDocument } from '../model/documents.ts';
 import { labelField, type RelatedList } from '../model/lookup.ts';
 import { rightsOf } from '../model/permissions.ts';
@@ -19,6 +19,7 @@ import { useLiveObjects } from '../records/useLiveObject.ts';
 import { remembering, type Step } from '../undo/undo.ts';
 import classes from './notes.module.css';
 import { t } from '../language/t.ts';
+import { usePrinting } from '../print/printing.ts';
 
 const RichText = lazy(async () => ({ default: (await import('../texts/RichText.tsx')).RichText }));
 
@@ -111,7 +112,7 @@ export function NotesCard({ model, list, id }: { model: Model; list: RelatedList
   };
   if (!mayCreate && notes?.length === 0) return null;
   return (
-    <section className={record.block} aria-label={list.label}>
+    <section className={record.block} aria-label={list.label} data-empty={notes?.length === 0 || undefined}>
       <div className={record.blockHead}>
         <IconNotes size={15} stroke={1.75} aria-hidden />
         <h2 className={record.blockTitle}>{list.label}</h2>
@@ -200,6 +201,7 @@ function Note({ model, list, row, body, isOpen, isNew, onOpen, onDelete, onUnlin
   const writer = object.fields.find(({ name }) => name === 'createdBy');
   const by = writer ? readValue(model, writer, row) : null;
   const madeAt = row['createdAt'];
+  const isPrinting = usePrinting((state) => state.isPrinting);
   return (
     <article className={classes.note} data-open={isOpen || undefined}>
       <div className={classes.head}>
@@ -212,7 +214,11 @@ function Note({ model, list, row, body, isOpen, isNew, onOpen, onDelete, onUnlin
         </Link>
         <span className={classes.meta}>
           {isParts(by) && typeof by['name'] === 'string' ? `${by['name']}, ` : ''}
-          {typeof madeAt === 'string' ? formatRelative(madeAt) : ''}
+          {typeof madeAt === 'string' ? (
+            <time dateTime={madeAt} title={formatInstant(madeAt)}>
+              {formatRelative(madeAt)}
+            </time>
+          ) : null}
         </span>
         {onDelete || onUnlink ? (
           <Menu position="bottom-end" withinPortal>
@@ -257,10 +263,11 @@ function Note({ model, list, row, body, isOpen, isNew, onOpen, onDelete, onUnlin
         <button
           type="button"
           className={classes.excerpt}
+          data-told
           aria-label={t('Read and write {label}', { label })}
           onClick={() => onOpen(true)}
         >
-          {plainText(text).slice(0, 320) || t('No text yet')}
+          {(isPrinting ? plainText(text) : plainText(text).slice(0, 320)) || t('No text yet')}
         </button>
       ) : null}
     </article>

@@ -86,6 +86,7 @@ export function RecordList(props: RecordListProps) {
       <div
         ref={scroller}
         className={classes.scroll}
+        data-rows
         role="feed"
         aria-label={object.labelPlural}
         aria-busy={pending > 0 && rows.length === 0}

@@ -13,6 +13,7 @@ import { pendingMark } from '../offline/pending.ts';
 import classes from './RecordView.module.css';
 import type { SaveState } from './useRecord.ts';
 import { t } from '../language/t.ts';
+import { usePrinting } from '../print/printing.ts';
 
 interface FieldRowProps {
   model: Model;
@@ -75,6 +76,8 @@ export function FieldRow(props: FieldRowProps) {
       if (!focused || focused === document.body) button.current?.focus();
     });
   };
+  const isPrinting = usePrinting((state) => state.isPrinting);
+  const isSwitch = field.type === 'BOOLEAN' && editable && !isPrinting;
   const isText = wide === true && field.type === 'RICH_TEXT' && object !== undefined;
   const text = isText && isParts(value) ? String(value['markdown'] ?? '') : '';
 
@@ -97,7 +100,7 @@ export function FieldRow(props: FieldRowProps) {
           <TypeIcon size={14} stroke={1.75} aria-hidden />
           <span>{field.label}</span>
           {editable && isNeeded(model, field) ? (
-            <span className={classes.needed} title={t('Required')} aria-label={t('required')}>
+            <span className={classes.needed} data-screen title={t('Required')} aria-label={t('required')}>
               *
             </span>
           ) : null}
@@ -136,7 +139,7 @@ export function FieldRow(props: FieldRowProps) {
           data-elsewhere={editedBy !== undefined || undefined}
           onClick={edit}
         >
-          {field.type === 'BOOLEAN' && editable ? (
+          {isSwitch ? (
             <Switch
               size="xs"
               checked={value === true}
@@ -157,12 +160,12 @@ export function FieldRow(props: FieldRowProps) {
               done={done}
             />
           ) : null}
-          {field.type === 'BOOLEAN' && editable ? null : editing && !wide ? null : (
+          {isSwitch ? null : editing && !wide ? null : (
             <>
               {refusal?.text ? (
                 <span>{refusal.text}</span>
               ) : value === null ? (
-                <span className={classes.emptyValue}>
+                <span className={classes.emptyValue} data-screen>
                   {editable ? (isNeeded(model, field) ? t('Required') : t('Empty')) : '–'}
                 </span>
               ) : wide ? null : (

@@ -174,7 +174,11 @@ function Links({ model, field, id, junction, target }: LinksProps) {
   };
 
   return (
-    <section className={classes.block} aria-label={field.label}>
+    <section
+      className={classes.block}
+      aria-label={field.label}
+      data-empty={(links !== null && ends.length === 0) || undefined}
+    >
       <div className={classes.blockHead}>
         <ObjectIcon name={target.icon} color={target.color} size={15} />
         <h2 className={classes.blockTitle}>{field.label}</h2>

@@ -37,6 +37,7 @@ import { keep, takeKept } from './kept.ts';
 import { createGroupStore, MOST_GROUPS, type GroupItems } from './groupStore.ts';
 import peekClasses from './peek.module.css';
 import { RecordGrid, type RowEdits } from './RecordGrid.tsx';
+import { usePrinting } from '../print/printing.ts';
 import { rememberList } from './recordSequence.ts';
 import { beginningOf, createTableStore, type TableBeginning } from './tableStore.ts';
 import { isShownAlready } from './isShownAlready.ts';
@@ -59,6 +60,7 @@ const SelectionBar = lazy(async () => {
   return { default: (await import('./SelectionBar.tsx')).SelectionBar };
 });
 const PeekPanel = lazy(async () => ({ default: (await import('./PeekPanel.tsx')).PeekPanel }));
+const PrintTable = lazy(() => import('../print/PrintTable.tsx'));
 const ColorsDialog = lazy(async () => ({ default: (await import('./ColorsDialog.tsx')).ColorsDialog }));
 const CreateModal = lazy(async () => ({ default: (await import('./CreateModal.tsx')).CreateModal }));
 
@@ -407,6 +409,7 @@ export function ObjectTable(props: ViewPageProps) {
   const isCut = group !== null && grouped.isTooMany;
   const counted = total === null ? (rows.length > 0 ? `${countText(rows.length)}+` : '') : countText(total);
   const lower = inSentence(object.labelPlural);
+  const isPrinting = usePrinting((state) => state.isPrinting);
 
   return (
     <>
@@ -484,7 +487,7 @@ export function ObjectTable(props: ViewPageProps) {
             />
           </Suspense>
         ) : (
-          <div className={peekClasses.beside}>
+          <div className={peekClasses.beside} data-rows>
             <RecordGrid
               model={model}
               object={object}
@@ -550,6 +553,18 @@ export function ObjectTable(props: ViewPageProps) {
             </Suspense>
           </div>
         )}
+        {isPrinting && status === 'ready' && !within ? (
+          <Suspense fallback={null}>
+            <PrintTable
+              label={object.labelPlural}
+              model={model}
+              fields={fields}
+              rows={rows}
+              total={total}
+              more={group ? null : table.more}
+            />
+          </Suspense>
+        ) : null}
       </ViewFrame>
       {rights.canDelete || rights.canUpdate || mayExport ? (
         <Suspense fallback={null}>

@@ -6,6 +6,7 @@ import {
   IconDots,
   IconHistory,
   IconLayout,
+  IconPrinter,
   IconShare2,
   IconShieldQuestion,
   IconTrash,
@@ -27,6 +28,7 @@ import { rightsOf } from '../model/permissions.ts';
 import { useMay } from '../model/store.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
+import { printPage } from '../print/printing.ts';
 import { PresentMembers } from '../presence/PresentMembers.tsx';
 import { usePresence } from '../presence/usePresence.ts';
 import { announceFailure, offerUndo } from './announce.tsx';
@@ -288,6 +290,9 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
           >
             {t('As it was…')}
           </Menu.Item>
+          <Menu.Item leftSection={<IconPrinter size={15} />} onClick={() => void printPage()}>
+            {t('Print…')}
+          </Menu.Item>
           <Menu.Item leftSection={<IconShieldQuestion size={15} />} onClick={() => setDialog('access')}>
             {t('Explain access')}
           </Menu.Item>
@@ -297,7 +302,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
   );
   return (
     <>
-      <header className={classes.header}>
+      <header className={classes.header} data-screen>
         <nav aria-label={t('Breadcrumb')} className={classes.crumbs}>
           <Link
             to="/objects/$namePlural"
@@ -320,6 +325,7 @@ export function RecordView({ model, object, id }: { model: Model; object: ModelO
       {dialogs}
       <div
         className={isNarrow ? classes.narrowPage : classes.page}
+        data-paper
         aria-busy={row === null}
         tabIndex={0}
         role="region"

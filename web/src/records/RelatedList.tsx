@@ -21,8 +21,11 @@ import classes from './RecordView.module.css';
 import { useLiveObjects } from './useLiveObject.ts';
 import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
+import { usePrinting } from '../print/printing.ts';
 
 const LIMIT = 8;
+/** Paper shows no more than a member would read there. */
+const ON_PAPER = 200;
 const TELLING: FieldType[] = ['SELECT', 'CURRENCY', 'DATE_TIME', 'DATE', 'EMAILS', 'TEXT'];
 
 /** The two fields that say most about a record in a short list. */
@@ -41,7 +44,8 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
   const [problem, setProblem] = useState<string | null>(null);
   const [creating, setCreating] = useState(false);
   const shown = details(object, list.field);
-  const key = `${list.key} ${id} ${shown.map((field) => field.id).join()}`;
+  const limit = usePrinting((state) => state.isPrinting) ? ON_PAPER : LIMIT;
+  const key = `${list.key} ${id} ${limit} ${shown.map((field) => field.id).join()}`;
 
   const read = useCallback(async () => {
     const filter = { [relation.columnName]: { equalTo: id } };
@@ -49,13 +53,13 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
       if (through) {
         const { list: page } = await request(
           throughDocument(model, holder, through.relation.name, through.target, shown),
-          { first: LIMIT, filter },
+          { first: limit, filter },
         );
         setRows(page.nodes.flatMap((join) => (join[through.relation.name] as RecordRow | null) ?? []));
         setMore(page.pageInfo.hasNextPage);
       } else {
         const { list: page } = await request(listDocument(model, holder, shown), {
-          first: LIMIT,
+          first: limit,
           filter,
           orderBy: orderBy(holder, []),
         });
@@ -85,7 +89,7 @@ export function RelatedList({ model, list, id }: { model: Model; list: List; id:
   const canCreate = !object.isSystem && rightsOf(object).canCreate && (!through || rightsOf(holder).canCreate);
   if (!canCreate && rows?.length === 0) return null;
   return (
-    <section className={classes.block} aria-label={list.label}>
+    <section className={classes.block} aria-label={list.label} data-empty={rows?.length === 0 || undefined}>
       <div className={classes.blockHead}>
         <ObjectIcon name={object.icon} color={object.color} size={15} />
         <h2 className={classes.blockTitle}>{list.label}</h2>

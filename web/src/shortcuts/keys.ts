@@ -16,6 +16,7 @@ export const SHORTCUTS = {
   notifications: 'n',
   undo: 'Mod+z',
   redo: 'Mod+Shift+z',
+  print: 'Mod+p',
   'go.inbox': 'g i',
   'go.settings': 'g s',
   'go.tasks': 'g t',

@@ -32,6 +32,7 @@ const OF_SHORTCUTS: { [id in ShortcutId]: { place: Place; text: string } } = {
   notifications: { place: 'everywhere', text: t('Notifications') },
   undo: { place: 'everywhere', text: t('Undo') },
   redo: { place: 'everywhere', text: t('Redo') },
+  print: { place: 'everywhere', text: t('Print this page') },
   'go.inbox': { place: 'go', text: t('Notifications') },
   'go.settings': { place: 'go', text: t('Settings') },
   'go.tasks': { place: 'go', text: t('My tasks') },

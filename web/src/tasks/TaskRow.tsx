@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useState, type DragEvent, type ReactNode } from 'react';
 import { Avatar } from '../fields/Avatar.tsx';
 import { DateEditor } from '../fields/DateEditor.tsx';
-import { addDays, formatDay, formatRelativeDay, localDay, splitInstant } from '../model/dates.ts';
+import { addDays, formatDay, formatInstant, formatRelativeDay, localDay, splitInstant } from '../model/dates.ts';
 import { timeOfDay } from '../model/formats.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { recurrenceText } from '../model/recurrence.ts';
@@ -112,13 +112,14 @@ export function TaskRow({
           />
         </div>
       ) : due ? (
-        <time dateTime={due} className={classes.due} data-late={isLate || undefined}>
+        <time dateTime={due} title={formatInstant(due)} className={classes.due} data-late={isLate || undefined}>
           {dueText(due)}
         </time>
       ) : null}
       {showsAssignee && isLink(whose) ? (
         <span title={whose.label} className={classes.whose}>
           <Avatar label={whose.label} seed={whose.id} size={20} round />
+          <span className="print-only">{whose.label}</span>
         </span>
       ) : null}
       {mayChange || rights.canDelete ? (

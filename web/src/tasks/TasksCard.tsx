@@ -110,7 +110,7 @@ export function TasksCard({ model, list, id }: { model: Model; list: RelatedList
   };
   if (!mayCreate && tasks?.length === 0) return null;
   return (
-    <section className={record.block} aria-label={list.label}>
+    <section className={record.block} aria-label={list.label} data-empty={tasks?.length === 0 || undefined}>
       <div className={record.blockHead}>
         <IconChecklist size={15} stroke={1.75} aria-hidden />
         <h2 className={record.blockTitle}>{list.label}</h2>

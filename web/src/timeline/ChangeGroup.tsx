@@ -12,6 +12,7 @@ import { RecordLink } from './RecordLink.tsx';
 import classes from './timeline.module.css';
 import { changedFields, type Changed } from './timelineText.ts';
 import { t } from '../language/t.ts';
+import { usePrinting } from '../print/printing.ts';
 
 function Lines({ lines }: { lines: Changed[] }) {
   return lines.map((line) => (
@@ -27,6 +28,7 @@ export function ChangeGroup({ model, object, changes }: { model: Model; object: 
   const [isOpen, setIsOpen] = useState(false);
   const latest = changes[0]!;
   const actor = actorOf(latest);
+  const isPrinting = usePrinting((state) => state.isPrinting);
   const told = changes.map((change) => ({
     change,
     lines: changedFields(
@@ -64,15 +66,21 @@ export function ChangeGroup({ model, object, changes }: { model: Model; object: 
             </>
           ) : null}
           {isShort ? null : (
-            <button type="button" className={classes.more} aria-expanded={isOpen} onClick={() => setIsOpen(!isOpen)}>
+            <button
+              type="button"
+              data-told
+              className={classes.more}
+              aria-expanded={isOpen}
+              onClick={() => setIsOpen(!isOpen)}
+            >
               {summary}
               <IconChevronRight size={13} aria-hidden />
             </button>
           )}
           <EntryTime at={latest.happenedAt} />
         </div>
-        {isShort || (isOpen && changes.length === 1) ? <Lines lines={told[0]!.lines} /> : null}
-        {isOpen && changes.length > 1 ? (
+        {isShort || ((isOpen || isPrinting) && changes.length === 1) ? <Lines lines={told[0]!.lines} /> : null}
+        {(isOpen || isPrinting) && changes.length > 1 ? (
           <ol className={classes.steps}>
             {told.map(({ change, lines }) => (
               <li key={change.entryKey} className={classes.step}>

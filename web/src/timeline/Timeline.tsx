@@ -227,7 +227,10 @@ export function Timeline({ model, object, id }: { model: Model; object: ModelObj
       ) : null}
       {entries && entries.length > 0 && shown ? (
         shown.hasMore ? (
-          <Earlier count={entries.length} onMore={() => setCount(entries.length + PAGE)} />
+          <>
+            <Earlier count={entries.length} onMore={() => setCount(entries.length + PAGE)} />
+            <p className="print-only">{t('What happened before is not printed.')}</p>
+          </>
         ) : (
           <p className={classes.end}>{t('The beginning of this record')}</p>
         )

@@ -8,6 +8,7 @@ import {
   IconLock,
   IconLockOpen,
   IconPencil,
+  IconPrinter,
   IconShare,
   IconTrash,
   IconUserCheck,
@@ -19,6 +20,7 @@ import { say } from '../app/corner.ts';
 import { rightsOf } from '../model/permissions.ts';
 import { useMay } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
+import { printPage } from '../print/printing.ts';
 import { announceFailure, offerToTakeBack } from '../records/announce.tsx';
 import { useSession } from '../session/session.ts';
 import type { ViewControls } from './controls.ts';
@@ -192,6 +194,9 @@ export function ViewMenu({
             {t('Export…')}
           </Menu.Item>
         ) : null}
+        <Menu.Item leftSection={<IconPrinter size={15} />} onClick={() => void printPage()}>
+          {t('Print…')}
+        </Menu.Item>
         <Menu.Item
           leftSection={<IconTrash size={15} />}
           renderRoot={(props) => <Link to="/trash" search={{ object: object.nameSingular }} {...props} />}

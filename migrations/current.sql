@@ -15,3 +15,10 @@ drop function if exists core.request_sign_up(text, text, inet, text);
 --!include metadata/lists.sql
 --!include core/imports/run.sql
 --!include core/imports/start.sql
+-- Indexes that lists are sorted by.
+drop function if exists engine.desired_model_indexes(uuid, uuid[]);
+drop function if exists engine.index_definition(metadata.indexes);
+drop function if exists engine.index_name(text, uuid);
+--!include engine/rules/indexes.sql
+--!include engine/difference.sql
+--!include engine/drift/resolve.sql

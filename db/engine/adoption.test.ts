@@ -231,7 +231,7 @@ test.each<[string, string, RegExp, string[]]>([
   db.inTransaction(async (client) => {
     await things(client);
     const { rows } = await client.query(
-      `select (select format('%I.%I', '${ws.schema}', relname) from pg_class where relname like 'things_index_%') as index,
+      `select (select format('%I.%I', '${ws.schema}', relname) from pg_class where relname ~ '^things_index_[0-9a-f]+$') as index,
               (select conname from pg_constraint where conname like 'things_rule_%') as rule`,
     );
     const sql = change

@@ -71,12 +71,12 @@ test.each<[string, (ids: Record<string, string>) => Index, RegExp]>([
   [
     'several fields, one descending',
     ({ size, company }) => ({ parts: [{ fieldId: company }, { fieldId: size, descending: true }] }),
-    /^btree \(company_id, size DESC\)$/,
+    /^btree \(company_id, \(\(size IS NOT NULL\)\) DESC, size DESC, id DESC\)$/,
   ],
   [
     'a part of a composite field',
     ({ price }) => ({ parts: [{ fieldId: price, part: 'currencyCode' }, { fieldId: price }] }),
-    /^btree \(price_currency_code, price_amount_micros\)$/,
+    /^btree \(price_currency_code, \(\(price_amount_micros IS NULL\)\), price_amount_micros, id\)$/,
   ],
   ['a list', ({ tags }) => ({ kind: 'GIN', parts: [{ fieldId: tags }] }), /^gin \(tags\)$/],
   ['JSON', ({ data }) => ({ kind: 'GIN', parts: [{ fieldId: data }] }), /^gin \(data\)$/],
@@ -92,8 +92,8 @@ test.each<[string, (ids: Record<string, string>) => Index, RegExp]>([
   ],
   [
     'some records',
-    ({ size }) => ({ parts: [{ fieldId: size }], condition: 'title = "x"' }),
-    /^btree \(size\) WHERE \(NOT \(title IS DISTINCT FROM 'x'::text\)\)$/,
+    ({ size }) => ({ parts: [{ fieldId: size, descending: true }], condition: 'title = "x"' }),
+    /^btree \(\(\(size IS NOT NULL\)\) DESC, size DESC, id DESC\) WHERE \(NOT \(title IS DISTINCT FROM 'x'::text\)\)$/,
   ],
 ])('an index of %s', (_, make, expected) =>
   db.inTransaction(async (client) => {
@@ -144,6 +144,75 @@ test('"contains" and "starts with", as the API asks for them, use a trigram inde
     }
   }));
 
+test('lists that are sorted by a field with an index are read from it in either direction, with what is empty last', () =>
+  db.inTransaction(async (client) => {
+    const ids = await things(client);
+    const { rows } = await client.query(`select id from metadata.fields where object_id = $1 and name = 'createdAt'`, [
+      ids.object,
+    ]);
+    for (const [name, part] of Object.entries({
+      size: { fieldId: ids.size },
+      title: { fieldId: ids.title, descending: true },
+      double: { fieldId: ids.double },
+      'price in currency': { fieldId: ids.price, part: 'currencyCode' },
+      createdAt: { fieldId: rows[0].id },
+    }))
+      await addIndex(client, ids.object!, { name, parts: [part] });
+    await addIndex(client, ids.object!, {
+      name: 'of a company',
+      parts: [{ fieldId: ids.company }, { fieldId: ids.size, descending: true }],
+    });
+    await reconcile(client);
+    expect(await statements(client, ws)).toEqual([]);
+    await client.query(
+      `insert into ${ws.schema}.things (title, size, company_id)
+       select 'thing ' || i % 7, nullif(i % 1000, 0), null from generate_series(1, 3000) i`,
+    );
+    await client.query(`analyze ${ws.schema}.things`);
+    await client.query(`set local role ${ws.memberRole}`);
+    for (const [order, where] of [
+      ['(size is null), size, id'],
+      ['(size is not null) desc, size desc, id desc'],
+      ['(title is not null) desc, title desc, id desc'],
+      ['(double is null), double, id'],
+      ['(double is not null) desc, double desc, id desc'],
+      ['(price_currency_code is not null) desc, price_currency_code desc, id desc'],
+      ['created_at, id'],
+      ['created_at desc, id desc'],
+      ['(size is not null) desc, size desc, id desc', `company_id = '00000000-0000-7000-8000-000000000000'`],
+    ]) {
+      const plan = await client.query(
+        `explain select id, title from ${ws.schema}.things where ${where ?? true} order by ${order} limit 51`,
+      );
+      const text = plan.rows.map((row) => row['QUERY PLAN']).join('\n');
+      expect(`${order}\n${text}`).toMatch(/Index (Only )?Scan (Backward )?using things_index_/);
+      expect(`${order}\n${text}`).not.toMatch(/Sort/);
+    }
+    // Single values and ranges are found by the same indexes.
+    await client.query('set local enable_seqscan = off');
+    for (const where of ['size = 500', 'size between 10 and 12', 'double > 1990', `title = 'none'`]) {
+      const plan = await client.query(`explain select id from ${ws.schema}.things where ${where}`);
+      expect(JSON.stringify(plan.rows)).toMatch(/Index (Only )?Scan (using|on) things_index_.*Index Cond/);
+    }
+  }));
+
+test('an index of the model that sorts follows whether its field can be empty', () =>
+  db.inTransaction(async (client) => {
+    const ids = await things(client);
+    await addIndex(client, ids.object!, { parts: [{ fieldId: ids.size }] });
+    await reconcile(client);
+    const both = ['btree (((size IS NOT NULL)) DESC, size DESC, id DESC)', 'btree (((size IS NULL)), size, id)'];
+    expect(await definitions(client)).toEqual(expect.arrayContaining(both));
+    await client.query('update metadata.fields set is_required = true where id = $1', [ids.size]);
+    await reconcile(client);
+    expect(await definitions(client)).toEqual(['btree (size, id)']);
+    expect(await statements(client, ws)).toEqual([]);
+    await client.query('update metadata.fields set is_required = false where id = $1', [ids.size]);
+    await reconcile(client);
+    expect(await definitions(client)).toEqual(expect.arrayContaining(both));
+    expect(await statements(client, ws)).toEqual([]);
+  }));
+
 test.each<[string, (ids: Record<string, string>) => Index, RegExp]>([
   ['the key', ({ id }) => ({ parts: [{ fieldId: id }] }), /the key of the records/],
   ['a unique field', ({ code }) => ({ parts: [{ fieldId: code }] }), /the index that keeps "code" unique/],
@@ -171,6 +240,8 @@ test.each<[string, (ids: Record<string, string>) => Index, RegExp]>([
     const { rows } = await client.query(`select id from metadata.fields where object_id = $1 and name = 'id'`, [
       ids.object,
     ]);
+    // What can be empty is not sorted by what keeps it unique.
+    await client.query('update metadata.fields set is_required = true where id = any ($1)', [[ids.code, ids.size]]);
     await addIndex(client, ids.object!, { name: 'First', parts: [{ fieldId: ids.size }] });
     await insert(client, 'metadata.rules', {
       object_id: ids.object,

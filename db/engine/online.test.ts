@@ -146,10 +146,10 @@ const kinds: Record<string, Kind> = {
       expect(
         (
           await query(
-            `select from pg_indexes where schemaname = '$ws' and tablename = 'things' and indexdef ~ '\\(f\\)'`,
+            `select from pg_indexes where schemaname = '$ws' and tablename = 'things' and indexdef ~ ' f( DESC)?, id( DESC)?\\)$'`,
           )
         ).rowCount,
-      ).toBe(1),
+      ).toBe(2),
   },
   'unique values': {
     prepare: async () => {
@@ -468,7 +468,7 @@ describe('a reader who takes long', () => {
       ).rowCount
     )
       await delay(5);
-    expect(await status()).toEqual(['INDEX RUNNING']);
+    expect(await status()).toContain('INDEX RUNNING');
     expect(await counted()).toBe(3_000);
     await query(`update $ws.things set f = 'y' where name = 'n2'`);
     await reader.query('commit');
@@ -507,7 +507,7 @@ test('an index whose build was cut short is invalid, and goes before it is built
     reader.release(true);
   }
   expect(await invalid()).toBe(1);
-  expect(await changes()).toEqual([expect.objectContaining({ kind: 'INDEX', status: 'RUNNING' })]);
+  expect(await changes()).toContainEqual(expect.objectContaining({ kind: 'INDEX', status: 'RUNNING' }));
   expect(await statements(db.admin, ws)).toEqual([]);
   const steps = await work();
   expect(steps.filter((step) => step.startsWith('drop index concurrently'))).toHaveLength(1);

@@ -10,22 +10,26 @@ const FEW = 10_000;
 const ROUNDS = 15;
 const AT_MOST_MS = 10;
 
-/** Pages as the API asks for them: what is empty last, then by id. */
+/** Pages as the API asks for them: what is empty last, then by id, which goes as the first of the order does. */
 const page = (table: string, where: string, order: string): string =>
-  `select id, name, size, stage, due_at, created_at from ${table} ${where && `where ${where}`} order by ${order}, id limit 51`;
+  `select id, name, size, stage, due_at, created_at from ${table} ${where && `where ${where}`} order by ${order} limit 51`;
 
 const QUESTIONS: Readonly<Record<string, [where: string, order: string]>> = {
-  'by creation, newest first': ['', 'created_at desc'],
-  'by creation, oldest first': ['', 'created_at'],
-  'a text, rising': ['', 'name is null, name'],
-  'a text, falling': ['', 'name is null, name desc'],
-  'a number, rising': ['', 'size is null, size'],
-  'a number, falling': ['', 'size is null, size desc'],
-  'a moment, falling': ['', 'due_at is null, due_at desc'],
-  'one option of five': [`stage = 'NEW'`, 'created_at desc'],
-  'one text': [`name = 'thing 5000'`, 'created_at desc'],
-  'a range of numbers': [`size between 2000 and 2010`, 'created_at desc'],
-  'what was due in an hour': [`due_at >= '2026-03-01 10:00Z' and due_at < '2026-03-01 11:00Z'`, 'created_at desc'],
+  'by creation, newest first': ['', 'created_at desc, id desc'],
+  'by creation, oldest first': ['', 'created_at, id'],
+  'a text, rising': ['', 'name is null, name, id'],
+  'a text, falling': ['', '(name is not null) desc, name desc, id desc'],
+  'a number, rising': ['', 'size is null, size, id'],
+  'a number, falling': ['', '(size is not null) desc, size desc, id desc'],
+  'a moment, falling': ['', '(due_at is not null) desc, due_at desc, id desc'],
+  'an option, falling': ['', '(stage is not null) desc, stage desc, id desc'],
+  'one option of five': [`stage = 'NEW'`, 'created_at desc, id desc'],
+  'one text': [`name = 'thing 5000'`, 'created_at desc, id desc'],
+  'a range of numbers': [`size between 2000 and 2010`, 'created_at desc, id desc'],
+  'what was due in an hour': [
+    `due_at >= '2026-03-01 10:00Z' and due_at < '2026-03-01 11:00Z'`,
+    'created_at desc, id desc',
+  ],
 };
 
 export const listMillion: Bench = {

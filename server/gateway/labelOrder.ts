@@ -1,5 +1,6 @@
 import type { PgCodecWithAttributes, PgSelectQueryBuilder } from 'postgraphile/@dataplan/pg';
 import type { GraphQLEnumValueConfig } from 'postgraphile/graphql';
+import { orderEmptiesLast } from './emptiesLast.ts';
 
 /**
  * Orders by what a related record is called: COMPANY__LABEL_ASC for people. A table names the columns of
@@ -15,7 +16,7 @@ export const LabelOrderPlugin: GraphileConfig.Plugin = {
       GraphQLEnumType_values(values, build, { scope: { isPgRowSortEnum, pgCodec } }) {
         if (!isPgRowSortEnum || !pgCodec?.attributes) return values;
         const codec = pgCodec as PgCodecWithAttributes;
-        const { inflection, sql, dataplanPg } = build;
+        const { inflection, sql } = build;
         const registry = build.input.pgRegistry;
         const added: Record<string, GraphQLEnumValueConfig> = {};
         for (const [relationName, relation] of Object.entries(registry.pgRelations[codec.name] ?? {})) {
@@ -28,17 +29,14 @@ export const LabelOrderPlugin: GraphileConfig.Plugin = {
           for (const direction of ['ASC', 'DESC'] as const) {
             const apply = (query: PgSelectQueryBuilder) => {
               const alias = query.singleRelation(relationName as never);
-              for (const column of columns) {
-                const fragment = sql`${alias}.${sql.identifier(column)}`;
-                // What is empty comes last either way; see EmptiesLastPlugin.
-                query.orderBy({
-                  fragment: sql`(${fragment} is null)`,
-                  codec: dataplanPg.TYPES.boolean,
-                  direction: 'ASC',
-                  nullable: false,
-                });
-                query.orderBy({ fragment, codec: remote.attributes[column]!.codec, direction, nullable: true });
-              }
+              for (const column of columns)
+                orderEmptiesLast(
+                  build,
+                  query,
+                  sql`${alias}.${sql.identifier(column)}`,
+                  remote.attributes[column]!.codec,
+                  direction,
+                );
             };
             added[`${inflection.constantCase(fieldName)}__LABEL_${direction}`] = { extensions: { grafast: { apply } } };
           }

@@ -14,7 +14,7 @@ begin
   return query select * from engine.desired_indexes(workspace_id, v_spec, scope);
   return query select * from engine.desired_field_checks(workspace_id, v_spec, scope);
   return query select * from engine.desired_rules(workspace_id, scope);
-  return query select * from engine.desired_model_indexes(workspace_id, scope);
+  return query select * from engine.desired_model_indexes(workspace_id, v_spec, scope);
   return query select * from engine.desired_duplicate_indexes(workspace_id, scope);
   return query select * from engine.desired_policy_indexes(workspace_id, scope);
   return query select * from engine.desired_triggers(workspace_id, scope, v_spec);

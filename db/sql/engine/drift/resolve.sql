@@ -177,7 +177,10 @@ begin
       insert into metadata.indexes (id, workspace_id, object_id, name, kind, parts) values (v_id, adopt.workspace_id, v_object.id, (item).name, v_model ->> 'kind', v_model -> 'parts');
       v_key := ' index:';
     end if;
-    if k.contype is null then
+    -- The engine's own would sort lists, too, so that one is made anew.
+    if v_model ->> 'kind' = 'BTREE' then
+      execute format('drop index %I.%I', schema_name, (item).name);
+    elsif k.contype is null then
       perform engine.sign(workspace_id, schema_name, v_object.id, 'index', v_object.id || v_key || v_id, format('index %I.%I', schema_name, (item).name));
     end if;
   end if;

@@ -8463,7 +8463,10 @@ begin
       insert into metadata.indexes (id, workspace_id, object_id, name, kind, parts) values (v_id, adopt.workspace_id, v_object.id, (item).name, v_model ->> 'kind', v_model -> 'parts');
       v_key := ' index:';
     end if;
-    if k.contype is null then
+    -- The engine's own would sort lists, too, so that one is made anew.
+    if v_model ->> 'kind' = 'BTREE' then
+      execute format('drop index %I.%I', schema_name, (item).name);
+    elsif k.contype is null then
       perform engine.sign(workspace_id, schema_name, v_object.id, 'index', v_object.id || v_key || v_id, format('index %I.%I', schema_name, (item).name));
     end if;
   end if;
@@ -11938,7 +11941,7 @@ begin
   return query select * from engine.desired_indexes(workspace_id, v_spec, scope);
   return query select * from engine.desired_field_checks(workspace_id, v_spec, scope);
   return query select * from engine.desired_rules(workspace_id, scope);
-  return query select * from engine.desired_model_indexes(workspace_id, scope);
+  return query select * from engine.desired_model_indexes(workspace_id, v_spec, scope);
   return query select * from engine.desired_duplicate_indexes(workspace_id, scope);
   return query select * from engine.desired_policy_indexes(workspace_id, scope);
   return query select * from engine.desired_triggers(workspace_id, scope, v_spec);
@@ -13093,18 +13096,19 @@ END$function$, schema_name),
   ) as v (kind, key, definition, tags, description)
 $functionx$;
 
-CREATE OR REPLACE FUNCTION engine.desired_model_indexes(workspace_id uuid, scope uuid[])
+CREATE OR REPLACE FUNCTION engine.desired_model_indexes(workspace_id uuid, spec engine.column_spec[], scope uuid[])
  RETURNS SETOF engine.fact
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 AS $function$
-  select 'index', i.object_id || ' index:' || i.id, i.object_id::text, o.table_name, engine.index_name(o.table_name, i.id),
-    engine.index_definition(i),
-    engine.fact_comment('index:' || i.id, concat_ws('|', i.kind, i.parts, i.compiled, engine.fields_basis(engine.index_fields(i))), null, i.name),
+  select 'index', i.object_id || ' index:' || i.id || d.suffix, i.object_id::text, o.table_name, engine.index_name(o.table_name, i.id, d.suffix),
+    d.definition,
+    engine.fact_comment('index:' || i.id || d.suffix, concat_ws('|', i.kind, i.parts, i.compiled, engine.fields_basis(engine.index_fields(i)), d.layout), null, i.name),
     null, null::boolean, null, null, null::oid
   from engine.live_indexes(desired_model_indexes.workspace_id, scope) i
   join metadata.objects o on o.id = i.object_id and o.workspace_id = i.workspace_id
+  cross join lateral engine.index_definitions(i, spec) d
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.desired_policies(workspace_id uuid, scope uuid[] DEFAULT NULL::uuid[], roles text[] DEFAULT NULL::text[])
@@ -17413,21 +17417,41 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION engine.index_definition(index metadata.indexes)
- RETURNS text
+CREATE OR REPLACE FUNCTION engine.index_definitions(index metadata.indexes, spec engine.column_spec[])
+ RETURNS TABLE(suffix text, definition text, layout text)
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 AS $function$
-  select case (index).kind when 'BTREE' then '' else 'using gin ' end
-    || '(' || string_agg('(' || engine.value_sql(f, coalesce(p.part ->> 'part', engine.main_part(f))) || ')'
-      || case (index).kind when 'TRIGRAM' then ' public.gin_trgm_ops' else '' end
-      || case when p.part -> 'descending' = 'true' then ' desc' else '' end, ', ' order by p.n) || ')'
-    || coalesce(' where (' || engine.formula_sql((index).compiled) || ')', '')
-  from jsonb_array_elements((index).parts) with ordinality as p (part, n)
-  join metadata.fields f on f.id = (p.part ->> 'fieldId')::uuid
+  with part as (
+    select p.n, p.n = jsonb_array_length((index).parts) as is_last, '(' || engine.value_sql(f, v.part) || ')' as value,
+      coalesce(p.part -> 'descending' = 'true', false) as is_descending, exists (select from unnest(spec) s where s.field_id = f.id and s.part = v.part and s.not_null) as is_never_empty, f.is_system and f.name = 'id' as is_id
+    from jsonb_array_elements((index).parts) with ordinality as p (part, n)
+    join metadata.fields f on f.id = (p.part ->> 'fieldId')::uuid
+    cross join lateral (select coalesce(p.part ->> 'part', engine.main_part(f)) as part) v
+  ), shape as (
+    select count(*) = 1 as is_single, bool_or(is_last and is_never_empty) as is_never_empty, bool_or(is_last and is_descending) as is_descending, bool_or(is_id) as has_id from part
+  ), wanted as (
+    select v.* from shape s cross join lateral (values
+      ('', s.is_descending, true),
+      (':falling', true, s.is_single and not s.is_never_empty and not s.is_descending),
+      (':values', null, s.is_single and not s.is_never_empty and current_setting('server_version_num')::int < 180000)) v (suffix, is_descending, is_wanted)
+    where (index).kind = 'BTREE' and v.is_wanted
+  )
+  select w.suffix, '(' || string_agg(case when not p.is_last or w.is_descending is null then p.value || case when p.is_descending and not p.is_last then ' desc' else '' end
+      else case when p.is_never_empty then '' when w.is_descending then '(' || p.value || ' is not null)' || d.direction || ', ' else '(' || p.value || ' is null), ' end
+        || p.value || d.direction || case when s.has_id then '' else ', id' || d.direction end end, ', ' order by p.n) || ')' || c.condition,
+    case when s.is_never_empty then 'in order' else 'empties last' end
+  from part p cross join wanted w cross join shape s
+  cross join lateral (select coalesce(' where (' || engine.formula_sql((index).compiled) || ')', '') as condition) c
+  cross join lateral (select case when w.is_descending then ' desc' else '' end as direction) d
+  group by w.suffix, c.condition, s.is_never_empty
+  union all
+  select '', 'using gin (' || string_agg(p.value || case (index).kind when 'TRIGRAM' then ' public.gin_trgm_ops' else '' end, ', ' order by p.n) || ')'
+      || coalesce(' where (' || engine.formula_sql((index).compiled) || ')', ''), null
+  from part p where (index).kind <> 'BTREE' having count(*) > 0
 $function$;
-comment on function engine.index_definition(metadata.indexes) is 'What follows the table in create index.';
+comment on function engine.index_definitions(metadata.indexes,engine.column_spec[]) is 'What follows the table in create index, for each index that one of the model comes to.';
 
 CREATE OR REPLACE FUNCTION engine.index_fields(index metadata.indexes)
  RETURNS uuid[]
@@ -17442,12 +17466,12 @@ AS $function$
 $function$;
 comment on function engine.index_fields(metadata.indexes) is 'The fields that an index reads.';
 
-CREATE OR REPLACE FUNCTION engine.index_name(table_name text, index_id uuid)
+CREATE OR REPLACE FUNCTION engine.index_name(table_name text, index_id uuid, suffix text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
-RETURN engine.fit_name(((table_name || '_index_'::text) || "right"(replace((index_id)::text, '-'::text, ''::text), 12)));
+RETURN engine.fit_name((((table_name || '_index_'::text) || "right"(replace((index_id)::text, '-'::text, ''::text), 12)) || replace(suffix, ':'::text, '_'::text)));
 
 CREATE OR REPLACE FUNCTION engine.index_twin(index metadata.indexes)
  RETURNS text
@@ -17457,17 +17481,22 @@ CREATE OR REPLACE FUNCTION engine.index_twin(index metadata.indexes)
 AS $function$
   with first as (
     select f.* from metadata.fields f where f.id = ((index).parts #>> '{0,fieldId}')::uuid
+  ), last as (
+    select coalesce(bool_or(c.not_null), false) as is_never_empty
+    from metadata.fields f
+    cross join lateral engine.columns(f.workspace_id, array[f.object_id]) c
+    where f.id = ((index).parts #>> '{-1,fieldId}')::uuid and c.field_id = f.id and c.part = coalesce((index).parts #>> '{-1,part}', engine.main_part(f))
   )
   select coalesce(
     (select case
       when f.is_system and f.name = 'id' then 'the key of the records'
-      when f.is_unique and coalesce((index).parts #>> '{0,part}', engine.main_part(f)) = engine.main_part(f)
+      when f.is_unique and l.is_never_empty and coalesce((index).parts #>> '{0,part}', engine.main_part(f)) = engine.main_part(f)
         and f.type not in ('EMAILS', 'LINKS') and f.settings -> 'uniqueIgnoresCase' is distinct from 'true' then format('the index that keeps "%s" unique', f.label)
       when f.type in ('RELATION', 'MEMBER', 'MORPH_RELATION') then format('the index of the relation "%s"', f.label) end
-      from first f
+      from first f cross join last l
       where (index).kind = 'BTREE' and jsonb_array_length((index).parts) = 1 and (index).condition is null),
     (select format('the rule "%s"', engine.rule_text(r)) from metadata.rules r
-      where r.object_id = (index).object_id and r.kind = 'UNIQUE' and r.is_active and (index).kind = 'BTREE' and (index).condition is null
+      where (select l.is_never_empty from last l) and r.object_id = (index).object_id and r.kind = 'UNIQUE' and r.is_active and (index).kind = 'BTREE' and (index).condition is null
         and r.condition is null and r.applies_from is null and r.settings -> 'ignoreCase' is distinct from 'true'
         and (select jsonb_agg(e -> 'fieldId' order by n) from jsonb_array_elements((index).parts) with ordinality as u (e, n)) = r.settings -> 'fieldIds'
         and not jsonb_path_exists((index).parts, '$[*] ? (@.descending == true || exists (@.part))') limit 1),

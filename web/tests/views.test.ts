@@ -312,6 +312,23 @@ describe('favourites', () => {
   });
 });
 
+test('addresses that nobody could mean show the page as far as they say anything', async () => {
+  const heading = owner.locator('main#main h1').first();
+  for (const search of [
+    'type=board&options=3&view=7',
+    'asOf=yesterday',
+    'columns=,,name:abc,ghost:3&sort=-,ghost&group=ghost&bucket=X',
+    `filters=${encodeURIComponent('[1,null,{"a":2},["or"],"x","stage:nonsense:NEW",":::"]')}&colors={]`,
+  ]) {
+    await owner.goto(`${address}/objects/opportunities?${search}`);
+    await owner.getByText('400', { exact: true }).first().waitFor();
+    expect(await heading.textContent()).toContain('Opportunities');
+    await owner.getByRole('grid').locator('[data-row]').first().waitFor();
+  }
+  await owner.goto(`${address}/objects/people/nobody`);
+  await owner.getByRole('heading', { name: 'There is nothing at this address' }).waitFor();
+});
+
 test('on a phone and in the dark it is all there', async () => {
   const phone = await enter(DEMO_EMAIL, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
   await phone.goto(`${address}/objects/people`);

@@ -1,4 +1,11 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  notFound,
+  redirect,
+} from '@tanstack/react-router';
 import type { EncodedNode } from '../model/filterTree.ts';
 import { navigationObjects, objectByPlural } from '../model/lookup.ts';
 import { useModelStore } from '../model/store.ts';
@@ -11,18 +18,37 @@ import { askToCreate, openCommand } from './commandStore.ts';
 import { Broken, NotFound } from './Message.tsx';
 import { Shell } from './Shell.tsx';
 
+type Search = { [key: string]: unknown };
+
+/** The router keeps what a validation leaves out; an address that somebody wrote by hand must not reach a page unread. */
+const only =
+  <Read extends object>(read: (search: Search) => Read) =>
+  (search: Search): Read => ({
+    ...Object.fromEntries(Object.keys(search).map((key) => [key, undefined])),
+    ...read(search),
+  });
+
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+const expectId = (id: string): void => {
+  // oxlint-disable-next-line typescript/only-throw-error -- the router's own way
+  if (!UUID.test(id)) throw notFound();
+};
+
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
 /** What a shortcut of the installed application opens at once. */
 const SHORTCUTS = ['search', 'create', 'notifications'] as const;
 
+const homeSearch = only((search): { open?: (typeof SHORTCUTS)[number] } => {
+  const open = SHORTCUTS.find((each) => each === search['open']);
+  return open ? { open } : {};
+});
+
 const home = createRoute({
   getParentRoute: () => root,
   path: '/',
-  validateSearch: (search: { [key: string]: unknown }): { open?: (typeof SHORTCUTS)[number] } => {
-    const open = SHORTCUTS.find((each) => each === search['open']);
-    return open ? { open } : {};
-  },
+  validateSearch: homeSearch,
   beforeLoad: ({ search: { open } }) => {
     const { model } = useModelStore.getState();
     const [first] = model ? navigationObjects(model) : [];
@@ -58,10 +84,10 @@ export interface TableSearch {
 const VIEW_TYPES = ['TABLE', 'BOARD', 'CALENDAR', 'GALLERY'] satisfies ViewType[];
 const BUCKETS = ['', 'DAY', 'WEEK', 'MONTH', 'QUARTER', 'YEAR'] satisfies (ViewBucket | '')[];
 
-const moment = (search: { [key: string]: unknown }): { asOf?: string } =>
+const moment = (search: Search): { asOf?: string } =>
   typeof search['asOf'] === 'string' && !Number.isNaN(Date.parse(search['asOf'])) ? { asOf: search['asOf'] } : {};
 
-const tableSearch = (search: { [key: string]: unknown }): TableSearch => ({
+const tableSearch = (search: Search): TableSearch => ({
   ...(typeof search['view'] === 'string' ? { view: search['view'] } : {}),
   ...(typeof search['sort'] === 'string' ? { sort: search['sort'] } : {}),
   ...(Array.isArray(search['filters']) ? { filters: search['filters'] as EncodedNode[] } : {}),
@@ -79,7 +105,7 @@ const tableSearch = (search: { [key: string]: unknown }): TableSearch => ({
 const table = createRoute({
   getParentRoute: () => root,
   path: '/objects/$namePlural',
-  validateSearch: tableSearch,
+  validateSearch: only(tableSearch),
   // Not waited for: it is on its way while the page is loaded or drawn.
   loader: ({ params }) => {
     const { model } = useModelStore.getState();
@@ -98,18 +124,18 @@ export interface RecordSearch extends TableSearch {
 const record = createRoute({
   getParentRoute: () => root,
   path: '/objects/$namePlural/$id',
-  validateSearch: (search: { [key: string]: unknown }): RecordSearch => ({
+  beforeLoad: ({ params }) => expectId(params.id),
+  validateSearch: only((search): RecordSearch => ({
     ...tableSearch(search),
     ...(typeof search['tab'] === 'string' ? { tab: search['tab'] } : {}),
-  }),
+  })),
   component: lazyRouteComponent(() => import('../records/RecordPage.tsx'), 'RecordPage'),
 });
 
 const importing = createRoute({
   getParentRoute: () => root,
   path: '/objects/$namePlural/import',
-  validateSearch: (search: { [key: string]: unknown }): { id?: string } =>
-    typeof search['id'] === 'string' ? { id: search['id'] } : {},
+  validateSearch: only((search): { id?: string } => (typeof search['id'] === 'string' ? { id: search['id'] } : {})),
   component: lazyRouteComponent(() => import('../imports/ImportPage.tsx'), 'ImportPage'),
 });
 
@@ -122,35 +148,37 @@ const imports = createRoute({
 const file = createRoute({
   getParentRoute: () => root,
   path: '/files/$id',
+  beforeLoad: ({ params }) => expectId(params.id),
   component: lazyRouteComponent(() => import('../files/FilePage.tsx'), 'FilePage'),
 });
 
 const trash = createRoute({
   getParentRoute: () => root,
   path: '/trash',
-  validateSearch: (search: { [key: string]: unknown }): { object?: string; q?: string; by?: string } => ({
+  validateSearch: only((search): { object?: string; q?: string; by?: string } => ({
     ...(typeof search['object'] === 'string' ? { object: search['object'] } : {}),
     ...(typeof search['q'] === 'string' ? { q: search['q'] } : {}),
     ...(typeof search['by'] === 'string' ? { by: search['by'] } : {}),
-  }),
+  })),
   component: lazyRouteComponent(() => import('../trash/TrashPage.tsx'), 'TrashPage'),
 });
 
 const tasks = createRoute({
   getParentRoute: () => root,
   path: '/tasks',
-  validateSearch: (search: { [key: string]: unknown }): { assignee?: string } =>
+  validateSearch: only((search): { assignee?: string } =>
     typeof search['assignee'] === 'string' ? { assignee: search['assignee'] } : {},
+  ),
   component: lazyRouteComponent(() => import('../tasks/MyTasksPage.tsx'), 'MyTasksPage'),
 });
 
 const duplicates = createRoute({
   getParentRoute: () => root,
   path: '/duplicates',
-  validateSearch: (search: { [key: string]: unknown }): { object?: string; dismissed?: boolean } => ({
+  validateSearch: only((search): { object?: string; dismissed?: boolean } => ({
     ...(typeof search['object'] === 'string' ? { object: search['object'] } : {}),
     ...(search['dismissed'] === true ? { dismissed: true } : {}),
-  }),
+  })),
   component: lazyRouteComponent(() => import('../duplicates/DuplicatesPage.tsx'), 'DuplicatesPage'),
 });
 
@@ -159,28 +187,29 @@ const OBJECTS_SHOWN = ['standard', 'custom', 'inactive', 'deleted'] as const;
 const dataModel = createRoute({
   getParentRoute: () => root,
   path: '/settings/model',
-  validateSearch: (search: { [key: string]: unknown }): { show?: (typeof OBJECTS_SHOWN)[number] } => {
+  validateSearch: only((search): { show?: (typeof OBJECTS_SHOWN)[number] } => {
     const show = OBJECTS_SHOWN.find((each) => each === search['show']);
     return show ? { show } : {};
-  },
+  }),
   component: lazyRouteComponent(() => import('../settings/DataModelPage.tsx'), 'DataModelPage'),
 });
 
 const objectSettings = createRoute({
   getParentRoute: () => root,
   path: '/settings/model/$namePlural',
-  validateSearch: (search: { [key: string]: unknown }): ObjectSearch => {
+  validateSearch: only((search): ObjectSearch => {
     const tab = OBJECT_TABS.find((each) => each === search['tab']);
     return { ...(tab ? { tab } : {}), ...(typeof search['field'] === 'string' ? { field: search['field'] } : {}) };
-  },
+  }),
   component: lazyRouteComponent(() => import('../settings/ObjectPage.tsx'), 'ObjectPage'),
 });
 
 const diagram = createRoute({
   getParentRoute: () => root,
   path: '/settings/diagram',
-  validateSearch: (search: { [key: string]: unknown }): { object?: string } =>
+  validateSearch: only((search): { object?: string } =>
     typeof search['object'] === 'string' ? { object: search['object'] } : {},
+  ),
   component: lazyRouteComponent(() => import('../settings/diagram/DiagramPage.tsx'), 'DiagramPage'),
 });
 
@@ -220,8 +249,9 @@ const members = createRoute({
 const teams = createRoute({
   getParentRoute: () => root,
   path: '/settings/teams',
-  validateSearch: (search: { [key: string]: unknown }): { team?: string } =>
+  validateSearch: only((search): { team?: string } =>
     typeof search['team'] === 'string' ? { team: search['team'] } : {},
+  ),
   component: lazyRouteComponent(() => import('../settings/teams/TeamsPage.tsx'), 'TeamsPage'),
 });
 
@@ -239,7 +269,7 @@ const address = createRoute({
 const jobs = createRoute({
   getParentRoute: () => root,
   path: '/settings/jobs',
-  validateSearch: jobSearch,
+  validateSearch: only(jobSearch),
   component: lazyRouteComponent(() => import('../settings/jobs/JobsPage.tsx'), 'JobsPage'),
 });
 
@@ -258,8 +288,9 @@ const keys = createRoute({
 const webhooks = createRoute({
   getParentRoute: () => root,
   path: '/settings/webhooks',
-  validateSearch: (search: { [key: string]: unknown }): { webhook?: string } =>
+  validateSearch: only((search): { webhook?: string } =>
     typeof search['webhook'] === 'string' ? { webhook: search['webhook'] } : {},
+  ),
   component: lazyRouteComponent(() => import('../webhooks/WebhooksPage.tsx'), 'WebhooksPage'),
 });
 
@@ -278,8 +309,9 @@ const apps = createRoute({
 const signInSettings = createRoute({
   getParentRoute: () => root,
   path: '/settings/sign-in',
-  validateSearch: (search: { [key: string]: unknown }): { provider?: string } =>
+  validateSearch: only((search): { provider?: string } =>
     typeof search['provider'] === 'string' ? { provider: search['provider'] } : {},
+  ),
   component: lazyRouteComponent(() => import('../security/providers/SignInSettingsPage.tsx'), 'SignInSettingsPage'),
 });
 

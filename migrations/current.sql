@@ -22,3 +22,8 @@ drop function if exists engine.index_name(text, uuid);
 --!include engine/rules/indexes.sql
 --!include engine/difference.sql
 --!include engine/drift/resolve.sql
+-- Views show records also as a timeline of bars and on a map.
+alter table metadata.views drop constraint if exists views_type_check;
+alter table metadata.views add constraint views_type_check check (type in ('TABLE', 'BOARD', 'CALENDAR', 'TIMELINE', 'GALLERY', 'MAP'));
+--!include engine/views/layout.sql
+--!include metadata/views.sql

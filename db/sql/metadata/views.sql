@@ -358,7 +358,7 @@ comment on column metadata.views.application_id is 'The application that brought
 comment on column metadata.views.universal_identifier is 'By which the application finds it again when it is upgraded.';
 comment on column metadata.views.name is 'What people call it.';
 comment on column metadata.views.icon is 'Name of a Tabler icon.';
-comment on column metadata.views.type is 'TABLE, BOARD, CALENDAR or GALLERY.';
+comment on column metadata.views.type is 'TABLE, BOARD, CALENDAR, TIMELINE, GALLERY or MAP.';
 comment on column metadata.views.visibility is 'WORKSPACE: everybody sees it. PERSONAL: its owner alone, and those it is shared with.';
 comment on column metadata.views.owner_id is 'Whose it is, or who keeps it; null for one of an application or of a member who was removed.';
 comment on column metadata.views.is_locked is 'Whether its keeper alone saves over it.';
@@ -367,7 +367,7 @@ comment on column metadata.views.sorts is 'Their order: [{"fieldId", "part", "de
 comment on column metadata.views.group_field_id is 'The field by whose values it groups.';
 comment on column metadata.views.group_bucket is 'Of a date or a time, what it groups by: DAY, WEEK, MONTH, QUARTER or YEAR; null for the usual one.';
 comment on column metadata.views.colors is 'What is marked: [{"condition": a comparison as in filter, "color", "target": ROW or CELL}], of which the first that fits counts.';
-comment on column metadata.views.layout is 'What its type asks besides: cardSize, bounds, hiddenColumns, collapsedColumns, limits and summary of a board, dateFieldId, endFieldId and scale of a calendar, coverFieldId of a gallery.';
+comment on column metadata.views.layout is 'What its type asks besides: cardSize, bounds, hiddenColumns, collapsedColumns, limits and summary of a board, dateFieldId, endFieldId and scale of a calendar and of a timeline, coverFieldId of a gallery, placeFieldId of a map.';
 comment on column metadata.views.position is 'Place among the views of the object, smallest first.';
 comment on column metadata.views.created_at is 'When it was made.';
 comment on column metadata.views.updated_at is 'When it was last changed.';

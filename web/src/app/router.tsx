@@ -81,7 +81,7 @@ export interface TableSearch {
   asOf?: string;
 }
 
-const VIEW_TYPES = ['TABLE', 'BOARD', 'CALENDAR', 'GALLERY'] satisfies ViewType[];
+const VIEW_TYPES = ['TABLE', 'BOARD', 'CALENDAR', 'TIMELINE', 'GALLERY'] satisfies ViewType[];
 const BUCKETS = ['', 'DAY', 'WEEK', 'MONTH', 'QUARTER', 'YEAR'] satisfies (ViewBucket | '')[];
 
 const moment = (search: Search): { asOf?: string } =>

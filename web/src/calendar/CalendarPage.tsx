@@ -76,7 +76,7 @@ export function CalendarPage(props: ViewPageProps) {
   const [said, setSaid] = useState('');
   const rights = rightsOf(object);
   const firstDay = firstDayOfWeek();
-  const scale: Scale = phone ? 'MONTH' : (options.scale ?? 'MONTH');
+  const scale: Scale = phone || !options.scale || options.scale === 'QUARTER' ? 'MONTH' : options.scale;
 
   const start = dateField(object, options);
   const end = start ? endField(object, start, options) : undefined;

@@ -13,7 +13,8 @@ export interface Dated {
   end: ModelField | undefined;
 }
 
-export type Scale = NonNullable<ViewOptions['scale']>;
+/** A calendar has no room for a quarter, which a timeline has. */
+export type Scale = Exclude<NonNullable<ViewOptions['scale']>, 'QUARTER'>;
 
 /** From the first to before the last, as days. */
 export interface Range {

@@ -213,6 +213,12 @@ export function formatRelativeDay(value: string, now: Date = new Date()): string
 }
 
 const WEEKDAYS = namesOf(7, { weekday: 'long' });
+const SHORT_WEEKDAYS = namesOf(7, { weekday: 'short' });
+
+/** The day of the week, short. */
+export const formatWeekday = (value: string): string =>
+  SHORT_WEEKDAYS[new Date(`${value.slice(0, 10)}T00:00:00Z`).getUTCDay()] ?? '';
+
 const FULL_MONTHS = namesOf(12, { month: 'long' });
 
 /** A day or an instant by a pattern of Unicode's letters: dd.MM.yyyy, d MMM yyyy, EEE HH:mm. Text in quotes stays. */

@@ -144,12 +144,22 @@ export function timeOfDay(time: string): string {
   return `${hour % 12 || 12}:${String(minute).padStart(2, '0')} ${hour < 12 ? 'AM' : 'PM'}`; // no text
 }
 
-/** The day that a week begins on where the member's language is spoken; 0 is Sunday. Relvar's own way is Monday. */
-export function firstDayOfWeek(): number {
-  if (chosen.locale === 'en') return 1;
-  const locale = new Intl.Locale(chosen.locale) as Intl.Locale & {
-    getWeekInfo?: () => { firstDay: number };
-    weekInfo?: { firstDay: number };
-  };
-  return ((locale.getWeekInfo?.() ?? locale.weekInfo)?.firstDay ?? 1) % 7;
+interface WeekInfo {
+  firstDay: number;
+  weekend: number[];
 }
+
+function weekInfo(): WeekInfo | undefined {
+  if (chosen.locale === 'en') return undefined;
+  const locale = new Intl.Locale(chosen.locale) as Intl.Locale & {
+    getWeekInfo?: () => WeekInfo;
+    weekInfo?: WeekInfo;
+  };
+  return locale.getWeekInfo?.() ?? locale.weekInfo;
+}
+
+/** The day that a week begins on where the member's language is spoken; 0 is Sunday. Relvar's own way is Monday. */
+export const firstDayOfWeek = (): number => (weekInfo()?.firstDay ?? 1) % 7;
+
+/** The days without work there; 0 is Sunday. */
+export const weekendDays = (): number[] => (weekInfo()?.weekend ?? [6, 7]).map((day) => day % 7);

@@ -16,9 +16,16 @@ import { rememberSearch } from './recordSequence.ts';
 const BoardPage = lazy(async () => ({ default: (await import('../board/BoardPage.tsx')).BoardPage }));
 const CalendarPage = lazy(async () => ({ default: (await import('../calendar/CalendarPage.tsx')).CalendarPage }));
 const GalleryPage = lazy(async () => ({ default: (await import('../gallery/GalleryPage.tsx')).GalleryPage }));
+const GanttPage = lazy(async () => ({ default: (await import('../gantt/GanttPage.tsx')).GanttPage }));
 const PastTable = lazy(async () => ({ default: (await import('../history/PastTable.tsx')).PastTable }));
 
-const PAGES = { TABLE: ObjectTable, BOARD: BoardPage, CALENDAR: CalendarPage, GALLERY: GalleryPage };
+const PAGES = {
+  TABLE: ObjectTable,
+  BOARD: BoardPage,
+  CALENDAR: CalendarPage,
+  TIMELINE: GanttPage,
+  GALLERY: GalleryPage,
+};
 
 export { ObjectTable };
 

@@ -30,6 +30,8 @@ export interface GroupQuery extends Query {
   group: ModelField;
   bucket: Bucket | null;
   feet: Foot[];
+  /** Options that no record has are groups also where a filter leaves records out. */
+  showsEmpty?: boolean;
 }
 
 interface GroupState {
@@ -108,7 +110,7 @@ export function createGroupStore(): GroupStore {
   };
 
   const read = async (query: GroupQuery): Promise<{ groups: Group[]; isTooMany: boolean }> => {
-    const { group: field, bucket, object, model, filter, feet } = query;
+    const { group: field, bucket, object, model, filter, feet, showsEmpty } = query;
     const { list } = await request(groupsDocument(object), {
       values: [{ function: 'COUNT' }, ...feet.flatMap((foot) => aggregateInputs(foot.field, foot.name))],
       by: groupingInput(field, bucket),
@@ -124,7 +126,7 @@ export function createGroupStore(): GroupStore {
     const missing = (field.options ?? [])
       .filter(({ value }) => !found.some(({ key }) => key === value))
       .map(({ value }) => ({ key: value, values: ['0'] as (string | null)[] }));
-    const groups = [...found, ...(filter ? [] : missing)].map(({ key, values }): Group => ({
+    const groups = [...found, ...(filter && !showsEmpty ? [] : missing)].map(({ key, values }): Group => ({
       id: groupId(key),
       key,
       label: key !== null && field.relations.length > 0 ? (knownLabel(key) ?? key) : groupLabel(field, bucket, key),

@@ -1,7 +1,8 @@
 import { SHORTCUTS, type ShortcutId } from './keys.ts';
 import { t } from '../language/t.ts';
 
-type Place = 'everywhere' | 'go' | 'view' | 'table' | 'board' | 'calendar' | 'record' | 'tasks' | 'text' | 'inbox';
+type Place =
+  'everywhere' | 'go' | 'view' | 'table' | 'board' | 'calendar' | 'timeline' | 'record' | 'tasks' | 'text' | 'inbox';
 
 export const PLACES: { place: Place; title: string }[] = [
   { place: 'everywhere', title: t('Everywhere') },
@@ -11,6 +12,7 @@ export const PLACES: { place: Place; title: string }[] = [
   { place: 'record', title: t('On a record') },
   { place: 'board', title: t('On a board') },
   { place: 'calendar', title: t('In a calendar') },
+  { place: 'timeline', title: t('In a timeline') },
   { place: 'tasks', title: t('In my tasks') },
   { place: 'text', title: t('In a text') },
   { place: 'inbox', title: t('In the notifications') },
@@ -86,6 +88,10 @@ const OF_PARTS: ShortcutText[] = [
     keys: ['Shift+↑', 'Shift+↓'],
     text: t('Move it by a week, or in a day by time'),
   },
+  { id: 'timeline.next', place: 'timeline', keys: ['↑', '↓'], text: t('Next bar') },
+  { id: 'timeline.move', place: 'timeline', keys: ['Shift+←', 'Shift+→'], text: t('Move the bar') },
+  { id: 'timeline.end', place: 'timeline', keys: ['Alt+←', 'Alt+→'], text: t('Move its end') },
+  { id: 'timeline.start', place: 'timeline', keys: ['Alt+Shift+←', 'Alt+Shift+→'], text: t('Move its beginning') },
   { id: 'inbox.move', place: 'inbox', keys: ['↑', '↓', 'j', 'k'], text: t('Move between notifications') },
   { id: 'inbox.archive', place: 'inbox', keys: ['e'], text: t('Archive') },
   { id: 'inbox.unread', place: 'inbox', keys: ['u'], text: t('Mark as read or unread') },

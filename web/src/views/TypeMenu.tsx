@@ -1,5 +1,7 @@
 import { Button, NativeSelect, Popover, SegmentedControl, Stack, Switch, TextInput } from '@mantine/core';
 import { useState } from 'react';
+import { canGroup } from '../model/grouping.ts';
+import { visibleFields } from '../model/lookup.ts';
 import { parseNumber } from '../model/money.ts';
 import type { ModelObject } from '../model/types.ts';
 import {
@@ -192,7 +194,35 @@ const Compact = ({ options, set }: { options: ViewOptions; set: SettingsProps['s
   />
 );
 
-const SETTINGS = { TABLE: null, BOARD: BoardSettings, CALENDAR: CalendarSettings, GALLERY: GallerySettings };
+/** Rows of a timeline stand in groups as those of a table do. */
+function TimelineSettings(props: SettingsProps) {
+  const { object, shown, show } = props;
+  const by = object.fields.find((field) => field.name === shown.group && canGroup(field));
+  return (
+    <>
+      <CalendarSettings {...props} />
+      <NativeSelect
+        label={t('Group by')}
+        data={[
+          NONE,
+          ...visibleFields(object)
+            .filter(canGroup)
+            .map(({ name, label }) => ({ value: name, label })),
+        ]}
+        value={by?.name ?? ''}
+        onChange={(event) => show({ group: event.currentTarget.value || null, bucket: null })}
+      />
+    </>
+  );
+}
+
+const SETTINGS = {
+  TABLE: null,
+  BOARD: BoardSettings,
+  CALENDAR: CalendarSettings,
+  TIMELINE: TimelineSettings,
+  GALLERY: GallerySettings,
+};
 
 /** What the records are shown as, and what that asks for. */
 export function TypeMenu({ object, shown, show, defaultOpened }: TypeMenuProps) {
@@ -205,7 +235,7 @@ export function TypeMenu({ object, shown, show, defaultOpened }: TypeMenuProps) 
       ),
     });
   return (
-    <Popover opened={opened} onChange={setOpened} position="bottom-end" width={320} trapFocus shadow="md">
+    <Popover opened={opened} onChange={setOpened} position="bottom-end" width={400} trapFocus shadow="md">
       <Popover.Target>
         <TypeButton type={shown.type} aria-expanded={opened} onClick={() => setOpened(!opened)} />
       </Popover.Target>

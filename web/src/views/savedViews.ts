@@ -24,9 +24,9 @@ export interface ViewSort {
 }
 
 export type ViewBucket = 'DAY' | 'WEEK' | 'MONTH' | 'QUARTER' | 'YEAR';
-export type ViewType = 'TABLE' | 'BOARD' | 'CALENDAR' | 'GALLERY';
+export type ViewType = 'TABLE' | 'BOARD' | 'CALENDAR' | 'TIMELINE' | 'GALLERY';
 
-/** What a board, a calendar or a gallery is told besides. What is not there is as usual. */
+/** What a board, a calendar, a timeline or a gallery is told besides. What is not there is as usual. */
 export interface ViewOptions {
   cardSize?: 'COMPACT' | 'FULL';
   /** Where the ranges of numbers begin that make the columns of a board. */
@@ -40,7 +40,7 @@ export interface ViewOptions {
   summary?: { fieldId: string; aggregate: 'SUM' | 'AVG' | 'MIN' | 'MAX' };
   dateFieldId?: string;
   endFieldId?: string;
-  scale?: 'MONTH' | 'WEEK' | 'DAY';
+  scale?: 'QUARTER' | 'MONTH' | 'WEEK' | 'DAY';
   coverFieldId?: string;
 }
 

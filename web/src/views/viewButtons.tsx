@@ -7,6 +7,7 @@ import {
   IconLayoutKanban,
   IconLock,
   IconTable,
+  IconTimeline,
 } from '@tabler/icons-react';
 import type { ComponentPropsWithRef } from 'react';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
@@ -21,6 +22,7 @@ export const VIEW_TYPES: { [type in ViewType]: { label: string; icon: typeof Ico
   TABLE: { label: t('Table'), icon: IconTable },
   BOARD: { label: t('Board'), icon: IconLayoutKanban },
   CALENDAR: { label: t('Calendar'), icon: IconCalendar },
+  TIMELINE: { label: t('Timeline'), icon: IconTimeline },
   GALLERY: { label: t('Gallery'), icon: IconLayoutGrid },
 };
 

@@ -1,4 +1,4 @@
--- How a view lays its records out, besides its columns, filter and order: what a board, a calendar and a gallery are each told.
+-- How a view lays its records out, besides its columns, filter and order: what a board, a calendar, a gallery, a timeline and a map are each told.
 -- What one type does not ask stays, so that switching there and back loses nothing.
 create or replace function engine.view_layout(layout jsonb) returns jsonb
 language plpgsql immutable set search_path = ''
@@ -20,12 +20,13 @@ begin
       when 'summary' then jsonb_typeof(v_value -> 'fieldId') = 'string' and v_value -> 'aggregate' in ('"SUM"', '"AVG"', '"MIN"', '"MAX"')
       when 'dateFieldId' then jsonb_typeof(v_value) = 'string'
       when 'endFieldId' then jsonb_typeof(v_value) = 'string'
-      when 'scale' then v_value in ('"MONTH"', '"WEEK"', '"DAY"')
+      when 'scale' then v_value in ('"QUARTER"', '"MONTH"', '"WEEK"', '"DAY"')
       when 'coverFieldId' then jsonb_typeof(v_value) = 'string'
+      when 'placeFieldId' then jsonb_typeof(v_value) = 'string'
       else false end, false) then
       raise exception 'A view is not laid out by "%": %.', v_key, left(v_value::text, 100) using errcode = 'RV265', column = 'layout',
         hint = 'cardSize: COMPACT or FULL. bounds: numbers. hiddenColumns, collapsedColumns: texts. limits: {column: number}. '
-          'summary: {fieldId, aggregate: SUM, AVG, MIN or MAX}. dateFieldId, endFieldId, coverFieldId: fields. scale: MONTH, WEEK or DAY.';
+          'summary: {fieldId, aggregate: SUM, AVG, MIN or MAX}. dateFieldId, endFieldId, coverFieldId, placeFieldId: fields. scale: QUARTER, MONTH, WEEK or DAY.';
     end if;
   end loop;
   return jsonb_strip_nulls(layout);

@@ -57,7 +57,7 @@ describe.each(['Pacific/Pago_Pago', 'Pacific/Kiritimati', 'America/New_York', 'E
           const noon = (at: number) => new Date(Date.UTC(2026, 0, 1 + at, 17, 5, 42)).toISOString();
           const row = { id: '1', at: noon(from), ends: noon(from + long) };
           const before = barOf(model, times, row)!;
-          const moved = { id: '1', ...row, ...values(editsFor(model, times, row, 'bar', by * DAY)) };
+          const moved = { ...row, ...values(editsFor(model, times, row, 'bar', by * DAY)) };
           const after = barOf(model, times, moved)!;
           expect([after.from - before.from, after.until - before.until]).toEqual([by * DAY, by * DAY]);
           expect(String(moved.at).slice(-7, -5)).toBe('42');

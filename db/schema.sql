@@ -3277,7 +3277,7 @@ comment on column metadata.views.application_id is 'The application that brought
 comment on column metadata.views.universal_identifier is 'By which the application finds it again when it is upgraded.';
 comment on column metadata.views.name is 'What people call it.';
 comment on column metadata.views.icon is 'Name of a Tabler icon.';
-comment on column metadata.views.type is 'TABLE, BOARD, CALENDAR or GALLERY.';
+comment on column metadata.views.type is 'TABLE, BOARD, CALENDAR, TIMELINE, GALLERY or MAP.';
 comment on column metadata.views.filter is 'Which records it shows: {"and": […]}, {"or": […]}, {"not": …} and {"fieldId", "part", "via", "operand", "value"}; null for all.';
 comment on column metadata.views.sorts is 'Their order: [{"fieldId", "part", "descending"}].';
 comment on column metadata.views.group_field_id is 'The field by whose values it groups.';
@@ -3289,7 +3289,7 @@ comment on column metadata.views.is_locked is 'Whether its keeper alone saves ov
 comment on column metadata.views.updated_at is 'When it was last changed.';
 comment on column metadata.views.group_bucket is 'Of a date or a time, what it groups by: DAY, WEEK, MONTH, QUARTER or YEAR; null for the usual one.';
 comment on column metadata.views.colors is 'What is marked: [{"condition": a comparison as in filter, "color", "target": ROW or CELL}], of which the first that fits counts.';
-comment on column metadata.views.layout is 'What its type asks besides: cardSize, bounds, hiddenColumns, collapsedColumns, limits and summary of a board, dateFieldId, endFieldId and scale of a calendar, coverFieldId of a gallery.';
+comment on column metadata.views.layout is 'What its type asks besides: cardSize, bounds, hiddenColumns, collapsedColumns, limits and summary of a board, dateFieldId, endFieldId and scale of a calendar and of a timeline, coverFieldId of a gallery, placeFieldId of a map.';
 
 alter table metadata.views add constraint views_colors_check CHECK ((jsonb_typeof(colors) = 'array'::text));
 
@@ -3301,7 +3301,7 @@ alter table metadata.views add constraint views_pkey PRIMARY KEY (id);
 
 alter table metadata.views add constraint views_sorts_check CHECK ((jsonb_typeof(sorts) = 'array'::text));
 
-alter table metadata.views add constraint views_type_check CHECK ((type = ANY (ARRAY['TABLE'::text, 'BOARD'::text, 'CALENDAR'::text, 'GALLERY'::text])));
+alter table metadata.views add constraint views_type_check CHECK ((type = ANY (ARRAY['TABLE'::text, 'BOARD'::text, 'CALENDAR'::text, 'TIMELINE'::text, 'GALLERY'::text, 'MAP'::text])));
 
 alter table metadata.views add constraint views_visibility_check CHECK ((visibility = ANY (ARRAY['WORKSPACE'::text, 'PERSONAL'::text])));
 
@@ -30109,12 +30109,13 @@ begin
       when 'summary' then jsonb_typeof(v_value -> 'fieldId') = 'string' and v_value -> 'aggregate' in ('"SUM"', '"AVG"', '"MIN"', '"MAX"')
       when 'dateFieldId' then jsonb_typeof(v_value) = 'string'
       when 'endFieldId' then jsonb_typeof(v_value) = 'string'
-      when 'scale' then v_value in ('"MONTH"', '"WEEK"', '"DAY"')
+      when 'scale' then v_value in ('"QUARTER"', '"MONTH"', '"WEEK"', '"DAY"')
       when 'coverFieldId' then jsonb_typeof(v_value) = 'string'
+      when 'placeFieldId' then jsonb_typeof(v_value) = 'string'
       else false end, false) then
       raise exception 'A view is not laid out by "%": %.', v_key, left(v_value::text, 100) using errcode = 'RV265', column = 'layout',
         hint = 'cardSize: COMPACT or FULL. bounds: numbers. hiddenColumns, collapsedColumns: texts. limits: {column: number}. '
-          'summary: {fieldId, aggregate: SUM, AVG, MIN or MAX}. dateFieldId, endFieldId, coverFieldId: fields. scale: MONTH, WEEK or DAY.';
+          'summary: {fieldId, aggregate: SUM, AVG, MIN or MAX}. dateFieldId, endFieldId, coverFieldId, placeFieldId: fields. scale: QUARTER, MONTH, WEEK or DAY.';
     end if;
   end loop;
   return jsonb_strip_nulls(layout);

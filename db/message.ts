@@ -69,9 +69,9 @@ export function chosen(part: Extract<Part, { kind: string }>, value: unknown, pl
   );
 }
 
-/** A value as a text shows it. */
-export const shown = (value: unknown, number: Forms['number'] | null): string =>
-  number ? number(Number(value)) : value == null || value === false ? '' : String(value);
+/** A value as a text shows it. A number has the signs of the reader, also where it stands by itself. */
+export const shown = (value: unknown, isNumber: boolean, { number }: Forms): string =>
+  isNumber || typeof value === 'number' ? number(Number(value)) : value == null || value === false ? '' : String(value);
 
 export function write(parts: Part[], values: Values, forms: Forms): string {
   let text = '';
@@ -79,7 +79,7 @@ export function write(parts: Part[], values: Values, forms: Forms): string {
     if (typeof part === 'string') text += part;
     else if ('tag' in part) text += write(part.parts, values, forms);
     else if ('kind' in part) text += write(chosen(part, values[part.name], forms.plurals), values, forms);
-    else text += shown(values[part.name], part.isNumber ? forms.number : null);
+    else text += shown(values[part.name], part.isNumber === true, forms);
   }
   return text;
 }

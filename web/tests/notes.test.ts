@@ -105,10 +105,7 @@ test('a note is begun on a record’s page and written there by the keyboard', a
   note = await value(`select id as value from ${schema}.notes where title = 'Minutes'`);
   await expectAccessible(writer);
   await picture(writer, 'note-card');
-  const id = await value(
-    `select m.id as value from core.members m join core.users u on u.id = m.user_id where u.email = $1`,
-    [OTHER],
-  );
+  const id = await member(OTHER);
   expect(await kept()).toBe(
     `## Plan\n\nAsk **all** and <@${id}> soon\n- [ ] Offer\n- [ ] Call\n\n| Who | What | When |\n| --- | --- | --- |\n|  |  |  |\n|  |  |  |`,
   );
@@ -237,20 +234,188 @@ test('lists of Word and texts of Docs arrive as what they are', async () => {
   await eventually(async () => (await kept()).startsWith('# Title\n\n- One\n  - Within\n- Two\n\n**Bold** plain'));
 }, 40_000);
 
-test('my tasks are written and moved by the keyboard', async () => {
+const group = (page: Page, name: string) => page.getByRole('region', { name, exact: true });
+const task = (page: Page, title: string) => page.getByRole('listitem').filter({ hasText: title });
+const told = (page: Page) => page.locator('main p[role="status"]');
+const due = (title: string) => value(`select due_at::text as value from ${schema}.tasks where title = $1`, [title]);
+const member = (email: string) =>
+  value('select m.id as value from core.members m join core.users u on u.id = m.user_id where u.email = $1', [email]);
+
+test('my tasks are written, moved and done by the keyboard, which stays with the task', async () => {
   await writer.goto(`${address}/tasks`);
   await writer.getByText('Nothing to do').waitFor();
   await writer.keyboard.press('c');
-  for (const task of ['Call Ann tomorrow', 'Report today', 'Think'])
-    await writer.keyboard.type(`${task}\n`, { delay: 5 });
-  const group = (name: string) => writer.getByRole('region', { name, exact: true });
-  await group('No date').getByText('Think').waitFor();
-  await group('Today').getByText('Report').waitFor();
+  for (const title of ['Call Ann tomorrow', 'Report today', 'Think'])
+    await writer.keyboard.type(`${title}\n`, { delay: 5 });
+  await group(writer, 'No date').getByText('Think').waitFor();
+  await group(writer, 'Today').getByText('Report').waitFor();
   await expectAccessible(writer);
   await picture(writer, 'my-tasks');
-  await group('Tomorrow').getByRole('listitem').filter({ hasText: 'Call Ann' }).focus();
+  await task(writer, 'Call Ann').focus();
   await writer.keyboard.press('Alt+ArrowUp');
-  await group('Today').getByText('Call Ann').waitFor();
+  // At once, before the server has said anything.
+  expect(await writer.evaluate(() => document.activeElement?.textContent)).toContain('Call Ann');
+  await group(writer, 'Today').getByText('Call Ann').waitFor();
+  await told(writer).getByText('“Call Ann” moved to Today').waitFor();
+  await eventually(async () => (await due('Call Ann')).startsWith(new Date().toISOString().slice(0, 10)));
+  expect(await writer.evaluate(() => document.activeElement?.textContent)).toContain('Call Ann');
+  // Past days on which nothing is due, to the end and back.
+  for (const [key, title] of [
+    ['ArrowDown', 'Tomorrow'],
+    ['ArrowUp', 'Today'],
+  ] as const) {
+    await writer.keyboard.press(`Alt+${key}`);
+    await group(writer, title).getByText('Call Ann').waitFor();
+    await told(writer).getByText(`“Call Ann” moved to ${title}`).waitFor();
+  }
+  await writer.keyboard.press('x');
+  await told(writer).getByText('“Call Ann” done').waitFor();
+  await task(writer, 'Call Ann').waitFor({ state: 'detached' });
+  expect(await value(`select status::text as value from ${schema}.tasks where title = 'Call Ann'`)).toBe('DONE');
+  // The next one has the keyboard, so that one after the other is done.
+  expect(await writer.evaluate(() => document.activeElement?.textContent)).toMatch(/Report|Think/);
+  // What is done stands last, and is opened again there.
+  await writer.getByRole('button', { name: 'Done 1' }).click();
+  await group(writer, 'Done').getByText('Call Ann').waitFor();
+  await expectAccessible(writer);
+  await task(writer, 'Call Ann').focus();
+  await writer.keyboard.press('x');
+  await group(writer, 'Today').getByText('Call Ann').waitFor();
+  expect(await value(`select status::text as value from ${schema}.tasks where title = 'Call Ann'`)).toBe('TODO');
+}, 60_000);
+
+test('a task is dragged to another day, and to what is done', async () => {
+  const drag = async (title: string, to: string) => {
+    const from = (await task(writer, title).boundingBox())!;
+    await writer.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+    await writer.mouse.down();
+    await writer.mouse.move(from.x + from.width / 2, from.y + from.height / 2 + 12, { steps: 3 });
+    // Days on which nothing is due are there only while something is on its way.
+    await group(writer, to).waitFor();
+    await eventually(async () => {
+      const place = (await group(writer, to).boundingBox())!;
+      await writer.mouse.move(place.x + 200, place.y + place.height / 2, { steps: 4 });
+      return (await group(writer, to).getAttribute('data-over')) === 'true';
+    });
+    await writer.mouse.up();
+  };
+  expect(await group(writer, 'Later').count()).toBe(0);
+  await drag('Report', 'Later');
+  await group(writer, 'Later').getByText('Report').waitFor();
+  await told(writer).getByText('“Report” moved to Later').waitFor();
+  await eventually(async () => new Date(await due('Report')).getTime() > Date.now() + 86_400_000);
+  await drag('Report', 'No date');
+  await group(writer, 'No date').getByText('Report').waitFor();
+  await eventually(async () => (await due('Report')) === '');
+  await drag('Think', 'Done');
+  await eventually(
+    async () => (await value(`select status::text as value from ${schema}.tasks where title = 'Think'`)) === 'DONE',
+  );
+  await writer.getByRole('button', { name: 'Undo' }).last().click();
+  await group(writer, 'No date').getByText('Think').waitFor();
+  // Let go beside everything it stays where it was.
+  const from = (await task(writer, 'Report').boundingBox())!;
+  await writer.mouse.move(from.x + 300, from.y + 10);
+  await writer.mouse.down();
+  await writer.mouse.move(from.x + 300, from.y + 30, { steps: 3 });
+  await group(writer, 'Later').waitFor();
+  await writer.mouse.move(1300, 800, { steps: 3 });
+  await writer.mouse.up();
+  await group(writer, 'Later').waitFor({ state: 'detached' });
+  await group(writer, 'No date').getByText('Report').waitFor();
+}, 60_000);
+
+test('each task stands where it is due, in the member’s own days, whose ever it is', async () => {
+  const [me, them] = await Promise.all([member(DEMO_EMAIL), member(OTHER)]);
+  await database.admin.query(`delete from ${schema}.tasks`);
+  // A Tuesday in Berlin, an hour ahead of UTC: 23:30 UTC is the next day there.
+  for (const [title, at, whose, status] of [
+    ['Late', '2026-11-30T09:00Z', me, 'TODO'],
+    ['Now', '2026-12-01T15:00Z', me, 'IN_PROGRESS'],
+    ['Soon', '2026-12-01T23:30Z', me, 'TODO'],
+    ['Friday', '2026-12-04T09:00Z', me, 'TODO'],
+    ['Next year', '2027-01-05T09:00Z', me, 'TODO'],
+    ['Some day', null, me, 'TODO'],
+    ['Did', '2026-11-30T09:00Z', me, 'DONE'],
+    ['Theirs', '2026-12-01T15:00Z', them, 'TODO'],
+    ['Anybody', '2026-12-01T15:00Z', null, 'TODO'],
+  ])
+    await database.admin.query(
+      `insert into ${schema}.tasks (title, due_at, assignee_id, status) values ($1, $2, $3, $4)`,
+      [title, at, whose, status],
+    );
+  const tuesday = await enter(DEMO_EMAIL);
+  await tuesday.clock.setFixedTime('2026-12-01T10:00:00Z');
+  await tuesday.goto(`${address}/tasks`);
+  await task(tuesday, 'Late').waitFor();
+  const shown = async () =>
+    Object.fromEntries(
+      await Promise.all(
+        (await tuesday.locator('main section').all()).map(async (section) => [
+          await section.getByRole('heading').textContent(),
+          await section.getByRole('listitem').getByRole('link').allInnerTexts(),
+        ]),
+      ),
+    );
+  expect(await shown()).toEqual({
+    'Overdue 1': ['Late'],
+    'Today 1': ['Now'],
+    'Tomorrow 1': ['Soon'],
+    'This week 1': ['Friday'],
+    'Later 1': ['Next year'],
+    'No date 1': ['Some day'],
+    'Done 1': [],
+  });
+  await picture(tuesday, 'my-tasks-groups');
+  const choose = async (name: string) => {
+    await tuesday.getByRole('combobox', { name: 'Tasks of' }).click();
+    await tuesday.getByRole('option', { name }).click();
+  };
+  await choose('Nobody');
+  await task(tuesday, 'Anybody').waitFor();
+  expect(await shown()).toEqual({ 'Today 1': ['Anybody'] });
+  await choose(otherName);
+  await task(tuesday, 'Theirs').waitFor();
+  expect(await shown()).toEqual({ 'Today 1': ['Theirs'] });
+  await choose('Everybody');
+  await task(tuesday, 'Late').waitFor();
+  expect((await shown())['Today 3']).toHaveLength(3);
+  // Whose it becomes meanwhile is seen at once.
+  await choose('Me');
+  await database.admin.query(`update ${schema}.tasks set assignee_id = $1 where title = 'Anybody'`, [me]);
+  await group(tuesday, 'Today').getByText('Anybody').waitFor();
+  await tuesday.context().close();
+}, 60_000);
+
+test('a task says what it is about, and when that cannot be read', async () => {
+  await database.admin.query(
+    `insert into ${schema}.task_targets (task_id, target_company_id) select id, $1 from ${schema}.tasks where title = 'Late'`,
+    [company],
+  );
+  const name = await value(`select name as value from ${schema}.companies where id = $1`, [company]);
+  await writer.goto(`${address}/tasks`);
+  await task(writer, 'Late').getByRole('link', { name }).waitFor();
+  // What it is about changes while one looks.
+  const person = await value(`select id as value from ${schema}.people order by id limit 1`);
+  const personName = await value(
+    `select concat_ws(' ', name_first_name, name_last_name) as value from ${schema}.people where id = $1`,
+    [person],
+  );
+  await database.admin.query(
+    `insert into ${schema}.task_targets (task_id, target_person_id) select id, $1 from ${schema}.tasks where title = 'Now'`,
+    [person],
+  );
+  await task(writer, 'Now').getByRole('link', { name: personName }).waitFor();
+  await writer.route('**/graphql', (route) =>
+    route.request().postData()?.includes('query ListTaskTargets') ? route.fulfill({ status: 500 }) : route.fallback(),
+  );
+  await writer.reload();
+  await writer.getByRole('alert').getByText('What the tasks are about could not be read').waitFor();
+  await task(writer, 'Late').waitFor();
+  await writer.unroute('**/graphql');
+  await writer.getByRole('button', { name: 'Try again' }).click();
+  await task(writer, 'Late').getByRole('link', { name }).click();
+  await writer.getByRole('heading', { level: 1, name }).waitFor();
 }, 60_000);
 
 test('a task is added on a record’s page, repeats as is chosen, and reminds', async () => {
@@ -263,14 +428,14 @@ test('a task is added on a record’s page, repeats as is chosen, and reminds', 
   await writer.getByRole('group', { name: 'On these days' }).getByText('Mo').click();
   await writer.getByRole('button', { name: 'Save' }).click();
   await writer.getByText('Every week on Monday').first().waitFor();
-  const task = await value(`select id as value from ${schema}.tasks where title = 'Send the offer'`);
+  const offer = await value(`select id as value from ${schema}.tasks where title = 'Send the offer'`);
   await database.admin.query(
     `update ${schema}.tasks set due_at = now() + interval '5 minutes', reminder = 600 where id = $1`,
-    [task],
+    [offer],
   );
   await eventually(
     async () =>
-      (await value(`select detail ->> 'state' as value from core.notifications where record_id = $1`, [task])) ===
+      (await value(`select detail ->> 'state' as value from core.notifications where record_id = $1`, [offer])) ===
       'REMINDER',
   );
 }, 60_000);
@@ -278,7 +443,7 @@ test('a task is added on a record’s page, repeats as is chosen, and reminds', 
 test('on a phone notes and tasks are there, too', async () => {
   const phone = await enter(DEMO_EMAIL, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
   await phone.goto(`${address}/tasks`);
-  await phone.getByRole('link', { name: 'Think' }).waitFor();
+  await phone.getByRole('link', { name: 'Late' }).waitFor();
   expect(await phone.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
   await expectAccessible(phone);
   await picture(phone, 'phone-tasks');

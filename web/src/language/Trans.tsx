@@ -19,7 +19,8 @@ export function Trans({ text, values = {}, tags = {} }: TransProps) {
         return <Fragment key={index}>{show(chosen(part, values[part.name], forms.plurals))}</Fragment>;
       if ('name' in part) {
         const value = values[part.name];
-        return <Fragment key={index}>{part.isNumber ? shown(value, forms.number) : value}</Fragment>;
+        const isNumber = part.isNumber === true || typeof value === 'number';
+        return <Fragment key={index}>{isNumber ? shown(value, true, forms) : value}</Fragment>;
       }
       const element = tags[part.tag];
       return element ? (

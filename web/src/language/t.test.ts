@@ -18,6 +18,15 @@ test('a plural has the form of its number, and the number the signs that the mem
   setFormats(PLAIN_FORMATS);
 });
 
+test('a number in a text has the signs that the member reads, too', () => {
+  const of = () => t('{at} of {total}', { at: 1, total: 2_499 });
+  expect(of()).toBe('1 of 2,499');
+  setFormats({ ...PLAIN_FORMATS, numberFormat: 'DOTS_AND_COMMA' });
+  expect(of()).toBe('1 of 2.499');
+  setFormats(PLAIN_FORMATS);
+  expect(t('In {year}', { year: '2026' })).toBe('In 2026');
+});
+
 test('a choice falls back to "other", and what stands in quotes is no value', () => {
   const text = '{kind, select, TEAM {the team {who}} other {{who}}}';
   expect(t(text, { kind: 'TEAM', who: 'North' })).toBe('the team North');

@@ -140,7 +140,13 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
   );
 
   const details = { id: 'details', name: t('Details'), widgets: [] };
-  const tabs = isNarrow ? [details, ...shown.tabs] : shown.tabs;
+  // Where the fields tell nothing that the head does not, as with a note, its text is what one opens it for.
+  const tells = listed.some(
+    ({ id: fieldId, isSystem }) =>
+      !isSystem && fieldId !== object.labelFieldId && !shown.headerFieldIds.includes(fieldId),
+  );
+  const narrowTabs = tells ? [details, ...shown.tabs] : [...shown.tabs, details];
+  const tabs = isNarrow ? narrowTabs : shown.tabs;
   // An address may also ask for what a tab holds, such as the comments, wherever that is.
   const current =
     tabs.find((each) => each.id === tab) ??

@@ -111,7 +111,7 @@ export default function NotificationPanel() {
         />
         <Select
           size="xs"
-          w={130}
+          className={classes.kind}
           placeholder={t('All kinds')}
           data={settings?.kinds.map((each) => ({ value: each.kind, label: each.label })) ?? []}
           value={kind}

@@ -10,11 +10,11 @@ import classes from './phone.module.css';
 import { useSwipe } from './useSwipe.ts';
 import { t } from '../language/t.ts';
 
-const DETAILS = 4;
+const DETAILS = 5;
 const CHIPS = 3;
 
 /** What is understood without being told of what it is. */
-const SPEAKING: FieldType[] = ['TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'ADDRESS', 'RELATION'];
+const SPEAKING: FieldType[] = ['TEXT', 'FULL_NAME', 'EMAILS', 'PHONES', 'LINKS', 'ADDRESS', 'RELATION', 'RICH_TEXT'];
 
 interface RecordCardProps {
   model: Model;
@@ -76,8 +76,15 @@ export function RecordCard(props: RecordCardProps) {
           <span className={classes.details}>
             {details.map(({ field, text }) => (
               <span key={field.id} className={classes.detail}>
-                {SPEAKING.includes(field.type) ? null : <span className={classes.name}>{field.label} </span>}
-                {text}
+                <span className={classes.detailText}>
+                  {SPEAKING.includes(field.type) ? (
+                    text
+                  ) : (
+                    <>
+                      <span className={classes.name}>{field.label}</span> <span className={classes.value}>{text}</span>
+                    </>
+                  )}
+                </span>
               </span>
             ))}
           </span>

@@ -1,6 +1,7 @@
 import { Menu, Popover } from '@mantine/core';
-import { IconFolderPlus, IconPlus, IconTextScan2, IconX } from '@tabler/icons-react';
+import { IconFilter, IconFolderPlus, IconPlus, IconTextScan2, IconX } from '@tabler/icons-react';
 import { useState, type ReactNode } from 'react';
+import { usePhone } from '../app/phone.ts';
 import { ANY_FIELD, OPERATOR_LABELS, operatorsOf, takesValue, type Filter } from '../model/filters.ts';
 import {
   comparisons,
@@ -155,6 +156,7 @@ function GroupChip({
 /** The filters as sentences, each to be changed or removed; all of them must hold. */
 export function FilterBar({ model, object, filters, adding, onAdding, onChange, start, end }: FilterBarProps) {
   const whole = useWholeModel();
+  const phone = usePhone();
   const [fresh, setFresh] = useState<number | null>(null);
   if (filters.length === 0 && !adding && !start && !end) return null;
   const fields = visibleFields(object).filter((field) => operatorsOf(field).length > 0);
@@ -164,9 +166,38 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange, 
     onChange([...filters, node]);
     onAdding(false);
   };
+  const adder = (
+    <Menu opened={adding} onChange={onAdding} position="bottom-start" width={240}>
+      <Menu.Target>
+        <button type="button" className={classes.filterAdd} aria-label={phone ? t('Add a filter') : undefined}>
+          {phone ? (
+            <IconFilter size={18} stroke={1.75} />
+          ) : (
+            <>
+              <IconPlus size={13} /> {t('Filter')}
+            </>
+          )}
+        </button>
+      </Menu.Target>
+      <Menu.Dropdown mah={380} style={{ overflow: 'auto' }}>
+        <FieldMenuItems fields={fields} onChoose={(field) => add(startFilter(field))} />
+        <Menu.Divider />
+        <Menu.Item
+          leftSection={<IconTextScan2 size={14} />}
+          onClick={() => add({ field: ANY_FIELD, operator: 'contains', value: '' })}
+        >
+          {t('Any text')}
+        </Menu.Item>
+        <Menu.Item leftSection={<IconFolderPlus size={14} />} onClick={() => add({ join: 'or', nodes: [] })}>
+          {t('Group of conditions')}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
   return (
     <div className={classes.filters} role="group" aria-label={t('Filters')}>
       {start}
+      {phone ? adder : null}
       {filters.map((node, index) => {
         const chip = {
           initiallyOpen: index === fresh,
@@ -221,26 +252,7 @@ export function FilterBar({ model, object, filters, adding, onAdding, onChange, 
           </Chip>
         );
       })}
-      <Menu opened={adding} onChange={onAdding} position="bottom-start" width={240}>
-        <Menu.Target>
-          <button type="button" className={classes.filterAdd}>
-            <IconPlus size={13} /> {t('Filter')}
-          </button>
-        </Menu.Target>
-        <Menu.Dropdown mah={380} style={{ overflow: 'auto' }}>
-          <FieldMenuItems fields={fields} onChoose={(field) => add(startFilter(field))} />
-          <Menu.Divider />
-          <Menu.Item
-            leftSection={<IconTextScan2 size={14} />}
-            onClick={() => add({ field: ANY_FIELD, operator: 'contains', value: '' })}
-          >
-            {t('Any text')}
-          </Menu.Item>
-          <Menu.Item leftSection={<IconFolderPlus size={14} />} onClick={() => add({ join: 'or', nodes: [] })}>
-            {t('Group of conditions')}
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+      {phone ? null : adder}
       {filters.length > 0 ? (
         <button type="button" className={classes.filterClear} onClick={() => onChange([])}>
           {t('Clear')}

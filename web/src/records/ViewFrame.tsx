@@ -179,6 +179,7 @@ const FrameHead = memo(function FrameHead({
             onShare={() => setDialog('share')}
             onDefaults={() => setDialog('defaults')}
             onExport={() => setDialog('export')}
+            onPast={phone && object.isAudited ? onPast : null}
             defaultOpened={isWanted}
           />
         )}
@@ -208,7 +209,7 @@ const FrameHead = memo(function FrameHead({
           <SortMenu object={object} sorts={sorts} onSort={(next) => show({ sorts: next })} defaultOpened={isWanted} />
         )}
       </LateMenu>
-      {object.isAudited ? (
+      {object.isAudited && !phone ? (
         <ActionIcon
           variant="subtle"
           color="gray"

@@ -1,5 +1,6 @@
 import type { RecordSearch, TableSearch } from '../app/router.tsx';
 import type { ModelObject } from '../model/types.ts';
+import { countText } from '../model/formats.ts';
 import { t } from '../language/t.ts';
 
 /** The ids of the list that a record was opened from, so that its page can go to the next and the previous. */
@@ -28,7 +29,7 @@ export function neighbours(
   return {
     previous: ids[at - 1],
     next: ids[at + 1],
-    place: t('{at} of {total}', { at: at + 1, total: total ?? `${ids.length}+` }),
+    place: t('{at} of {total}', { at: at + 1, total: total ?? `${countText(ids.length)}+` }),
   };
 }
 

@@ -1,49 +1,32 @@
-import { Button, Select } from '@mantine/core';
+import { Select } from '@mantine/core';
 import { IconChecklist } from '@tabler/icons-react';
-import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { useCallback, useEffect, useRef, useState, type KeyboardEvent } from 'react';
-import { request } from '../api/client.ts';
-import { toFailure, type Failure } from '../api/failure.ts';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useRef, useState, type KeyboardEvent } from 'react';
 import { Message } from '../app/Message.tsx';
-import { listDocument, partsDocument } from '../model/documents.ts';
-import { formatDay, localDay } from '../model/dates.ts';
-import { objectNamed } from '../model/lookup.ts';
+import { localDay } from '../model/dates.ts';
 import { rightsOf } from '../model/permissions.ts';
-import { orderBy } from '../model/sorting.ts';
 import { useModel } from '../model/store.ts';
-import type { ColumnValue, Model, RecordRow } from '../model/types.ts';
-import { isLink, readValue, recordLabel, type Link as RecordLink } from '../model/values.ts';
+import type { Model, RecordRow } from '../model/types.ts';
+import { recordLabel } from '../model/values.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { createRecord } from '../records/changes.ts';
 import { PageHeader } from '../records/PageHeader.tsx';
 import { ReadFailure } from '../records/ReadFailure.tsx';
-import { useLiveObjects } from '../records/useLiveObject.ts';
 import { useSession } from '../session/session.ts';
 import { useShortcut } from '../shortcuts/useShortcut.ts';
+import { About } from './About.tsx';
 import { remove, setDone, setDue } from './act.ts';
-import { DUE_GROUPS, dayIn, dueFilter, onDay, takesTasks, type DueGroup } from './dueGroups.ts';
+import { DUE_GROUPS, dayIn, onDay, takesTasks } from './dueGroups.ts';
 import { NewTask } from './NewTask.tsx';
+import { TaskGroup, TITLES } from './TaskGroup.tsx';
 import { TaskRow } from './TaskRow.tsx';
-import { columnOf, taskFields, taskParts, type TaskParts } from './taskParts.ts';
+import { columnOf, taskParts, type TaskParts } from './taskParts.ts';
+import { useAbout } from './useAbout.ts';
+import { useMembers } from './useMembers.ts';
+import { useTaskFocus } from './useTaskFocus.ts';
+import { useTaskGroups, type GroupName } from './useTaskGroups.ts';
 import classes from './tasks.module.css';
 import { t } from '../language/t.ts';
-
-const TITLES: { [group in DueGroup]: string } = {
-  OVERDUE: t('Overdue'),
-  TODAY: t('Today'),
-  TOMORROW: t('Tomorrow'),
-  WEEK: t('This week'),
-  LATER: t('Later'),
-  NONE: t('No date'),
-};
-const A_PAGE = 50;
-
-interface Part {
-  group: DueGroup;
-  rows: RecordRow[];
-  count: number;
-  hasMore: boolean;
-}
 
 export function MyTasksPage() {
   const model = useModel();
@@ -57,161 +40,59 @@ export function MyTasksPage() {
   return <MyTasks model={model} parts={parts} />;
 }
 
-/** Who may have tasks. */
-function useMembers(model: Model): { value: string; label: string }[] {
-  const [members, setMembers] = useState<{ value: string; label: string }[]>([]);
-  useEffect(() => {
-    const object = objectNamed(model, 'workspaceMember');
-    if (!object) return;
-    request(listDocument(model, object, []), { first: 200 })
-      .then(({ list }) =>
-        setMembers(
-          list.nodes
-            .map((row) => ({ value: row.id, label: recordLabel(model, object, row) || t('Untitled') }))
-            .sort((a, b) => a.label.localeCompare(b.label)),
-        ),
-      )
-      .catch(() => setMembers([]));
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- members do not follow the version of the model.
-  }, []);
-  return members;
-}
-
-function useAbout(model: Model, parts: TaskParts, rows: RecordRow[]): Map<string, RecordLink[]> {
-  const [about, setAbout] = useState(new Map<string, RecordLink[]>());
-  const ids = rows.map(({ id }) => id).join();
-  useEffect(() => {
-    const { join } = parts;
-    if (!join || ids === '') return;
-    const wanted = ids.split(',');
-    request(listDocument(model, join.holder, [join.morph]), {
-      first: 500,
-      filter: { [join.own.columnName]: { in: wanted } },
-    })
-      .then(({ list }) => {
-        const found = new Map<string, RecordLink[]>();
-        for (const row of list.nodes) {
-          const link = readValue(model, join.morph, row);
-          const task = String(row[join.own.columnName]);
-          if (isLink(link)) found.set(task, [...(found.get(task) ?? []), link]);
-        }
-        setAbout(found);
-      })
-      // Without it the tasks are still there.
-      .catch(() => {});
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- asked anew when others are shown.
-  }, [ids]);
-  return about;
-}
-
 function MyTasks({ model, parts }: { model: Model; parts: TaskParts }) {
   const { assignee: chosen } = useSearch({ from: '/tasks' });
   const navigate = useNavigate({ from: '/tasks' });
   const me = useSession(({ identity }) => identity?.member?.id);
   const members = useMembers(model);
-  const [shown, setShown] = useState<Part[] | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const [many, setMany] = useState<{ [group in DueGroup]?: number }>({});
-  const [done, setDoneIds] = useState<Set<string>>(new Set());
+  const whose = chosen ?? me ?? 'all';
+  const [showsDone, setShowsDone] = useState(false);
+  const { groups, failure, read, place, showMore } = useTaskGroups(model, parts, whose, showsDone);
+  const [ticked, setTicked] = useState(new Map<string, boolean>());
   const [dragged, setDragged] = useState<RecordRow | null>(null);
-  const [over, setOver] = useState<DueGroup | null>(null);
   const [told, setTold] = useState('');
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
+  const focus = useTaskFocus(list);
   const { object, due, status, assignee } = parts;
-  const whose = chosen ?? me ?? 'all';
-  const fields = taskFields(parts);
-  const key = [whose, ...fields.map(({ id }) => id), JSON.stringify(many)].join();
   const rights = rightsOf(object);
-
-  const latest = useRef(0);
-  const read = useCallback(async () => {
-    const mine = (latest.current += 1);
-    const today = localDay(new Date());
-    const groups = DUE_GROUPS.flatMap((group) => {
-      const filter = dueFilter(group, columnOf(due!), today);
-      return filter ? [{ group, filter }] : [];
-    });
-    const base: { [name: string]: ColumnValue }[] = [{ [columnOf(status!)]: { notEqualTo: 'DONE' } }];
-    if (assignee && whose !== 'all')
-      base.push({ [columnOf(assignee)]: whose === 'none' ? { isNull: true } : { equalTo: whose } });
-    try {
-      const answer = await request(
-        partsDocument(
-          model,
-          object,
-          fields,
-          groups.map(() => true),
-        ),
-        {
-          values: [{ function: 'COUNT' }],
-          orderBy: orderBy(object, [{ field: due!.name, descending: false }]),
-          ...Object.fromEntries(groups.map(({ group }, at) => [`n${at}`, many[group] ?? A_PAGE])),
-          ...Object.fromEntries(groups.map(({ filter }, at) => [`f${at}`, { and: [...base, filter] }])),
-        },
-      );
-      if (mine !== latest.current) return;
-      setShown(
-        groups.map(({ group }, at) => {
-          const part = answer[`p${at}`]!;
-          return {
-            group,
-            rows: part.nodes ?? [],
-            count: Number(part.groups[0]?.values[0] ?? 0),
-            hasMore: part.pageInfo?.hasNextPage ?? false,
-          };
-        }),
-      );
-      setDoneIds(new Set());
-      setFailure(null);
-    } catch (cause) {
-      if (mine === latest.current) setFailure(toFailure(cause));
-    }
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- key stands for all that the query is made from.
-  }, [key, object.id]);
-  useEffect(() => void read(), [read]);
-  useLiveObjects([object.id], () => void read());
-  // At midnight what was tomorrow is today.
-  useEffect(() => {
-    let day = localDay(new Date());
-    const timer = setInterval(() => {
-      if (localDay(new Date()) === day) return;
-      day = localDay(new Date());
-      void read();
-    }, 30_000);
-    return () => clearInterval(timer);
-  }, [read]);
   useShortcut('create', rights.canCreate ? () => field.current?.focus() : null);
 
-  const rows = (shown ?? []).flatMap((part) => part.rows);
-  const about = useAbout(model, parts, rows);
+  const shown = groups ?? [];
+  const rows = shown.flatMap((part) => part.rows);
+  const {
+    about,
+    failure: aboutFailure,
+    again,
+  } = useAbout(
+    model,
+    parts,
+    rows.map(({ id }) => id),
+  );
+  const labelOf = (row: RecordRow) => recordLabel(model, object, row) || t('Untitled');
+  const groupOf = (row: RecordRow): GroupName =>
+    shown.find((part) => part.rows.some(({ id }) => id === row.id))?.group ?? 'NONE';
+  const isDone = (row: RecordRow) => ticked.get(row.id) ?? row[columnOf(status!)] === 'DONE';
 
-  const tick = async (row: RecordRow, isDone: boolean) => {
-    focusNext(row.id);
-    setDoneIds((now) => new Set(isDone ? [...now, row.id] : [...now].filter((id) => id !== row.id)));
-    setTold(`${recordLabel(model, object, row)}: ${isDone ? 'done' : 'open'}`);
-    await setDone(model, parts, row, isDone);
+  const tick = async (row: RecordRow, toDone: boolean) => {
+    const name = labelOf(row);
+    goOn(row.id);
+    setTicked((now) => new Map(now).set(row.id, toDone));
+    setTold(toDone ? t('“{name}” done', { name }) : t('“{name}” open again', { name }));
+    await setDone(model, parts, row, toDone);
     await read();
+    setTicked((now) => new Map([...now].filter(([id]) => id !== row.id)));
   };
-  const put = async (row: RecordRow, group: DueGroup) => {
+  const put = async (row: RecordRow, group: GroupName) => {
+    if (group === 'DONE') return tick(row, true);
     const today = localDay(new Date());
     if (!takesTasks(group, today)) return;
     const before = row[columnOf(due!)];
     const next = onDay(dayIn(group, today), typeof before === 'string' ? before : null);
-    // At once where it is put, and for good when it is saved.
-    setShown((now) =>
-      (now ?? []).map((part) => ({
-        ...part,
-        rows:
-          part.group === group
-            ? [...part.rows.filter(({ id }) => id !== row.id), { ...row, [columnOf(due!)]: next }]
-            : part.rows.filter(({ id }) => id !== row.id),
-      })),
-    );
-    setTold(next ? t('Due {group}', { group: formatDay(dayIn(group, today) ?? '') }) : t('No date any more'));
+    place({ ...row, [columnOf(due!)]: next }, group);
+    setTold(t('“{name}” moved to {group}', { name: labelOf(row), group: TITLES[group] }));
     await setDue(model, parts, row, next);
     await read();
-    requestAnimationFrame(() => list.current?.querySelector<HTMLElement>(`[data-task="${row.id}"]`)?.focus());
   };
   const create = async ({ title, due: day }: { title: string; due: string | null }) => {
     try {
@@ -228,38 +109,47 @@ function MyTasks({ model, parts }: { model: Model; parts: TaskParts }) {
     }
   };
 
-  const items = () => [...(list.current?.querySelectorAll<HTMLElement>('[data-task]') ?? [])];
-  const focusNext = (id: string) => {
-    const all = items();
-    const at = all.findIndex((item) => item.dataset['task'] === id);
-    if (all[at]?.contains(document.activeElement)) (all[at + 1] ?? all[at - 1])?.focus();
+  /** To the next task, so that one after the other is done. */
+  const goOn = (id: string) => {
+    const items = focus.items();
+    const at = items.findIndex((item) => item.dataset['task'] === id);
+    if (items[at]?.contains(document.activeElement)) (items[at + 1] ?? items[at - 1])?.focus();
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const item = (event.target as Element).closest<HTMLElement>('[data-task]');
     if (!item || event.metaKey || event.ctrlKey || (event.target as Element).closest('[role="menu"]')) return;
     const row = rows.find(({ id }) => id === item.dataset['task']);
     if (!row || /^(text|search)$/.test((event.target as HTMLInputElement).type ?? '')) return;
-    const all = items();
-    const at = all.indexOf(item);
+    const items = focus.items();
+    const at = items.indexOf(item);
     const isRow = event.target === item;
-    if (event.altKey && (event.key === 'ArrowDown' || event.key === 'ArrowUp') && rights.canUpdate) {
-      const groups = DUE_GROUPS.filter((group) => takesTasks(group, localDay(new Date())));
-      const here = (shown ?? []).find((part) => part.rows.includes(row))?.group ?? 'NONE';
-      const place = here === 'OVERDUE' ? -1 : groups.indexOf(here);
-      const next = groups[event.key === 'ArrowDown' ? place + 1 : place - 1];
+    if (event.altKey && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
+      const here = groupOf(row);
+      if (!rights.canUpdate || here === 'DONE') return;
+      const days = DUE_GROUPS.filter((group) => group === here || takesTasks(group, localDay(new Date())));
+      const next = days[days.indexOf(here) + (event.key === 'ArrowDown' ? 1 : -1)];
       if (next) void put(row, next);
     } else if (event.altKey) return;
-    else if (event.key === 'ArrowDown' || event.key === 'j') all[at + 1]?.focus();
-    else if (event.key === 'ArrowUp' || event.key === 'k') all[at - 1]?.focus();
+    else if (event.key === 'ArrowDown' || event.key === 'j') items[at + 1]?.focus();
+    else if (event.key === 'ArrowUp' || event.key === 'k') items[at - 1]?.focus();
     else if (event.key === 'x' || (event.key === ' ' && isRow)) {
-      if (rights.canUpdate) void tick(row, !done.has(row.id));
+      if (rights.canUpdate) void tick(row, !isDone(row));
     } else if (event.key === 'Enter' && isRow)
       void navigate({ to: '/objects/$namePlural/$id', params: { namePlural: object.namePlural, id: row.id } });
     else return;
     event.preventDefault();
   };
 
-  const nobody = rows.length === 0 && shown !== null;
+  /** What takes what is dragged. */
+  const dropOn = (group: GroupName) =>
+    dragged && (group === 'DONE' || takesTasks(group, localDay(new Date())))
+      ? () => {
+          if (groupOf(dragged) !== group) void put(dragged, group);
+          setDragged(null);
+        }
+      : null;
+  const isNothingOpen = groups !== null && shown.every(({ group, count }) => group === 'DONE' || count === 0);
+  const reachable = rows.some(({ id }) => id === focus.current) ? focus.current : rows[0]?.id;
   return (
     <>
       <PageHeader
@@ -269,7 +159,7 @@ function MyTasks({ model, parts }: { model: Model; parts: TaskParts }) {
           assignee ? (
             <Select
               size="xs"
-              w={190}
+              className={classes.whoseTasks}
               aria-label={t('Tasks of')}
               searchable
               allowDeselect={false}
@@ -288,99 +178,83 @@ function MyTasks({ model, parts }: { model: Model; parts: TaskParts }) {
         }
       />
       <div className={classes.page} role="region" aria-label={t('Tasks by when they are due')} tabIndex={0}>
-        <div className={classes.inner} ref={list} onKeyDown={onKeyDown}>
+        <div
+          className={classes.inner}
+          ref={list}
+          onKeyDown={onKeyDown}
+          onFocus={focus.onFocus}
+          onBlur={focus.onBlur}
+          onDragEnd={() => setDragged(null)}
+        >
           {rights.canCreate ? (
             <NewTask field={field} placeholder={t('Add a task: Call Ann tomorrow')} onCreate={create} />
           ) : null}
           {failure ? <ReadFailure what={t('Tasks')} failure={failure} onRetry={() => void read()} /> : null}
-          {nobody && !failure ? (
+          {aboutFailure && !failure ? (
+            <ReadFailure what={t('What the tasks are about')} failure={aboutFailure} onRetry={again} />
+          ) : null}
+          {groups === null && !failure
+            ? ['60%', '45%', '70%'].map((width) => (
+                <div key={width} className={classes.row} aria-hidden>
+                  <span className={classes.bone} style={{ width }} />
+                </div>
+              ))
+            : null}
+          {isNothingOpen && !failure ? (
             <Message icon={<IconChecklist size={28} />} title={t('Nothing to do')}>
               {t(
                 'Tasks that are given to you stand here by when they are due. Tick them off by X, move them to another day by drag or Alt and an arrow.',
               )}
             </Message>
           ) : null}
-          {(shown ?? []).map(({ group, rows: tasks, count, hasMore }) =>
-            tasks.length > 0 || (dragged && takesTasks(group, localDay(new Date()))) ? (
-              <section
+          {shown.map((part) => {
+            const { group, count } = part;
+            const onDrop = dropOn(group);
+            // Where nothing is due a place to drop it is shown once something is on its way.
+            if (count === 0 && !onDrop) return null;
+            return (
+              <TaskGroup
                 key={group}
-                className={classes.group}
-                aria-labelledby={`due-${group}`}
-                data-over={over === group || undefined}
-                onDragOver={(event) => {
-                  if (!dragged || !takesTasks(group, localDay(new Date()))) return;
-                  event.preventDefault();
-                  if (over !== group) setOver(group);
-                }}
-                onDragLeave={(event) => {
-                  if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setOver(null);
-                }}
-                onDrop={(event) => {
-                  event.preventDefault();
-                  if (dragged && !tasks.includes(dragged)) void put(dragged, group);
-                  setOver(null);
-                  setDragged(null);
-                }}
+                part={part}
+                onDrop={onDrop}
+                onMore={() => showMore(group)}
+                {...(group === 'DONE' ? { isOpen: showsDone, onToggle: () => setShowsDone(!showsDone) } : {})}
               >
-                <div className={classes.groupHead}>
-                  <h2 id={`due-${group}`} className={classes.groupTitle} data-late={group === 'OVERDUE' || undefined}>
-                    {TITLES[group]}
-                  </h2>
-                  <span className={classes.count}>{count}</span>
-                </div>
-                <ul className={classes.list} onDragEnd={() => setDragged(null)}>
-                  {tasks.map((row, index) => (
-                    <TaskRow
-                      key={row.id}
-                      model={model}
-                      parts={parts}
-                      row={row}
-                      isFirst={tasks === (shown ?? []).find((part) => part.rows.length > 0)?.rows && index === 0}
-                      about={about.get(row.id)?.map((link) => (
-                        <About key={link.id} model={model} parts={parts} link={link} />
-                      ))}
-                      isDone={done.has(row.id)}
-                      showsAssignee={whose === 'all'}
-                      onDone={(isDone) => void tick(row, isDone)}
-                      onDue={(next) => void setDue(model, parts, row, next).then(read)}
-                      onDelete={() => void remove(parts, row.id, () => void read()).then(read)}
-                      onDragStart={(event) => {
-                        event.dataTransfer.effectAllowed = 'move';
-                        event.dataTransfer.setData('text/plain', recordLabel(model, object, row));
-                        // The places to drop it are shown once it is on its way.
-                        setTimeout(() => setDragged(row));
-                      }}
-                    />
-                  ))}
-                </ul>
-                {hasMore ? (
-                  <Button
-                    size="compact-sm"
-                    variant="subtle"
-                    onClick={() => setMany((now) => ({ ...now, [group]: (now[group] ?? A_PAGE) + A_PAGE }))}
-                  >
-                    {t('Show more')}
-                  </Button>
-                ) : null}
-              </section>
-            ) : null,
-          )}
+                {(row) => (
+                  <TaskRow
+                    key={row.id}
+                    model={model}
+                    parts={parts}
+                    row={row}
+                    isReachable={row.id === reachable}
+                    about={about.get(row.id)?.map((link) => (
+                      <About key={link.id} model={model} parts={parts} link={link} />
+                    ))}
+                    isDone={isDone(row)}
+                    showsAssignee={whose === 'all'}
+                    onDone={(toDone) => void tick(row, toDone)}
+                    onDue={(next) => void setDue(model, parts, row, next).then(read)}
+                    onDelete={() => void remove(parts, row.id, () => void read()).then(read)}
+                    {...(group === 'DONE'
+                      ? {}
+                      : {
+                          onDragStart: (event) => {
+                            event.dataTransfer.effectAllowed = 'move';
+                            event.dataTransfer.setData('text/plain', labelOf(row));
+                            // The browser gives up a drag whose page changes at once.
+                            setTimeout(() => setDragged(row));
+                          },
+                        })}
+                  />
+                )}
+              </TaskGroup>
+            );
+          })}
           <p role="status" className={classes.told}>
             {told}
           </p>
         </div>
       </div>
     </>
-  );
-}
-
-function About({ model, parts, link }: { model: Model; parts: TaskParts; link: RecordLink }) {
-  const relation = parts.join?.morph.relations.find(({ id }) => id === link.relationId);
-  const target = model.objects.find(({ id }) => id === relation?.targetObjectId);
-  if (!target || !link.label) return null;
-  return (
-    <Link to="/objects/$namePlural/$id" params={{ namePlural: target.namePlural, id: link.id }} draggable={false}>
-      {link.label}
-    </Link>
   );
 }

@@ -29,7 +29,7 @@ interface TaskRowProps {
   onDragStart?: (event: DragEvent) => void;
   showsAssignee: boolean;
   /** One row can be reached by Tab; arrows lead to the others. */
-  isFirst: boolean;
+  isReachable: boolean;
 }
 
 const dueOf = (parts: TaskParts, row: RecordRow): string | null => {
@@ -57,7 +57,7 @@ export function TaskRow({
   onUnlink,
   onDragStart,
   showsAssignee,
-  isFirst,
+  isReachable,
 }: TaskRowProps) {
   const [isDating, setIsDating] = useState(false);
   const { object, due: dueField, status, assignee, recurrence } = parts;
@@ -75,7 +75,7 @@ export function TaskRow({
       className={classes.row}
       data-task={row.id}
       data-done={isDone || undefined}
-      tabIndex={isFirst ? 0 : -1}
+      tabIndex={isReachable ? 0 : -1}
       draggable={onDragStart !== undefined && mayChange}
       onDragStart={onDragStart}
     >
@@ -100,22 +100,24 @@ export function TaskRow({
           <IconRepeat size={14} stroke={1.75} role="img" aria-label={recurrenceText(again)} />
         </span>
       ) : null}
-      <span className={classes.about}>{about}</span>
-      {dueField && isDating ? (
-        <div className={classes.dating}>
-          <DateEditor
-            field={dueField}
-            value={due}
-            typed={null}
-            onSave={(value) => onDue(typeof value === 'string' ? value : null)}
-            done={() => setIsDating(false)}
-          />
-        </div>
-      ) : due ? (
-        <time dateTime={due} title={formatInstant(due)} className={classes.due} data-late={isLate || undefined}>
-          {dueText(due)}
-        </time>
-      ) : null}
+      <span className={classes.facts}>
+        <span className={classes.about}>{about}</span>
+        {dueField && isDating ? (
+          <div className={classes.dating}>
+            <DateEditor
+              field={dueField}
+              value={due}
+              typed={null}
+              onSave={(value) => onDue(typeof value === 'string' ? value : null)}
+              done={() => setIsDating(false)}
+            />
+          </div>
+        ) : due ? (
+          <time dateTime={due} title={formatInstant(due)} className={classes.due} data-late={isLate || undefined}>
+            {dueText(due)}
+          </time>
+        ) : null}
+      </span>
       {showsAssignee && isLink(whose) ? (
         <span title={whose.label} className={classes.whose}>
           <Avatar label={whose.label} seed={whose.id} size={20} round />

@@ -132,7 +132,7 @@ export function TasksCard({ model, list, id }: { model: Model; list: RelatedList
             model={model}
             parts={parts}
             row={row}
-            isFirst={false}
+            isReachable={false}
             isDone={isDone(row)}
             showsAssignee
             onDone={(ticked) => {

@@ -36,7 +36,7 @@ export async function setDone(model: Model, parts: TaskParts, row: RecordRow, is
     isDone ? 'DONE' : open,
     isDone ? t('“{name}” done', { name }) : t('“{name}” open again', { name }),
   );
-  if (step && isDone) offerToTakeBack(`Done: ${name}`, () => undoStep(step));
+  if (step && isDone) offerToTakeBack(t('“{name}” done', { name }), () => undoStep(step));
 }
 
 export async function setDue(model: Model, parts: TaskParts, row: RecordRow, due: string | null): Promise<void> {

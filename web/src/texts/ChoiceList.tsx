@@ -30,7 +30,9 @@ export function ChoiceList({ store, editor }: { store: ChoiceStore; editor: Edit
   }, [isShown, at, id, editor, choices]);
 
   if (!isShown) return null;
-  const isBelow = rect.bottom + HEIGHT < window.innerHeight || rect.top < HEIGHT;
+  // The keyboard of a phone lies over the page, and not over what is seen of it.
+  const seen = window.visualViewport?.height ?? window.innerHeight;
+  const isBelow = rect.bottom + HEIGHT < seen || rect.top < HEIGHT;
   const place = {
     left: Math.max(8, Math.min(rect.left, window.innerWidth - WIDTH - 8)),
     ...(isBelow ? { top: rect.bottom + 4 } : { bottom: window.innerHeight - rect.top + 4 }),

@@ -16,7 +16,7 @@ import { ChoiceList } from './ChoiceList.tsx';
 import { blockChoices, mentionChoices } from './choices.tsx';
 import { FormatBar } from './FormatBar.tsx';
 import { knownName, nameOf } from './names.ts';
-import { cleanPasted } from './paste.ts';
+import { cleanPasted, isPictureAlone } from './paste.ts';
 import { drawPicture } from './picture.ts';
 import { readMarkdown, type Piece } from './readMarkdown.ts';
 import { Mention, textExtensions } from './schema.ts';
@@ -173,7 +173,8 @@ export function RichText({ model, object, field, id, text, readOnly, autoFocus, 
       handlePaste: (_view, event) => {
         const given = [...(event.clipboardData?.files ?? [])];
         // Office puts a picture of the text beside the text.
-        if (event.clipboardData?.types.includes('text/html')) return false;
+        const html = event.clipboardData?.getData('text/html') ?? '';
+        if (html !== '' && !isPictureAlone(html)) return false;
         return takePictures(given);
       },
       handleDrop: (_view, event) => {

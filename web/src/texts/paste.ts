@@ -49,3 +49,9 @@ export function cleanPasted(html: string): string {
     wrapper.replaceWith(...wrapper.childNodes);
   return page.body.innerHTML;
 }
+
+/** Whether what is pasted is a picture and nothing else: a browser that copies one puts the tag that showed it beside it. */
+export function isPictureAlone(html: string): boolean {
+  const { body } = new DOMParser().parseFromString(html, 'text/html');
+  return body.querySelector('img') !== null && body.textContent.trim() === '';
+}

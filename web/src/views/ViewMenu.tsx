@@ -3,6 +3,7 @@ import {
   IconCopy,
   IconFileExport,
   IconFileImport,
+  IconHistory,
   IconHomeStar,
   IconLink,
   IconLock,
@@ -40,6 +41,8 @@ interface ViewMenuProps {
   onShare: () => void;
   onDefaults: () => void;
   onExport: () => void;
+  /** On a phone, where there is no room for a button of its own. */
+  onPast: (() => void) | null;
   defaultOpened: boolean;
 }
 
@@ -62,6 +65,7 @@ export function ViewMenu({
   onShare,
   onDefaults,
   onExport,
+  onPast,
   defaultOpened,
 }: ViewMenuProps) {
   const { known, view, open } = views;
@@ -113,6 +117,11 @@ export function ViewMenu({
           {t('Copy link')}
         </Menu.Item>
         <FavouriteItems target={view ? { kind: 'VIEW', viewId: view.id } : { kind: 'OBJECT', objectId: object.id }} />
+        {onPast ? (
+          <Menu.Item leftSection={<IconHistory size={15} />} onClick={onPast}>
+            {t('As it was…')}
+          </Menu.Item>
+        ) : null}
         {view && mayWrite && me ? (
           <Menu.Item
             leftSection={<IconHomeStar size={15} />}

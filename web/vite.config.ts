@@ -4,6 +4,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 import { mantineStyles } from './mantineStyles.ts';
+import { tableFiles } from './tableFiles.ts';
 import { catalogueFiles } from './texts/catalogueFiles.ts';
 import { serviceWorkerFile } from './serviceWorkerFile.ts';
 
@@ -23,6 +24,7 @@ const vendors: [string, RegExp][] = [
 const pages: [string, RegExp][] = [
   ['start', /\/web\/src\/(main|app\/App)\.tsx$/],
   ['table', /\/web\/src\/records\/TablePage\.tsx$/],
+  ['objectIcons', /\/web\/src\/fields\/objectIcons\.ts$/],
 ];
 
 /** The server sends these files as they are, so compression costs nothing per request and can be as slow as it likes. */
@@ -49,7 +51,7 @@ const target = `http://127.0.0.1:${process.env.PORT ?? 3000}`;
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [mantineStyles(), react(), catalogueFiles(), serviceWorkerFile(), precompress()],
+  plugins: [mantineStyles(), react(), catalogueFiles(), tableFiles(), serviceWorkerFile(), precompress()],
   build: {
     target: 'es2023',
     // The first versions with light-dark(), which the style sheets use as it is.

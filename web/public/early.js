@@ -13,6 +13,19 @@
   // last here has nothing to ask.
   const member = kept('relvar.page');
   if (member === null) return;
+  // The files of a table begin to load before the program asks for them (tableFiles.ts).
+  const files = document.currentScript?.dataset.table?.split(' ') ?? [];
+  if (/^\/(objects\/[^/]+\/?)?$/.test(location.pathname))
+    for (const href of files) {
+      const isStyle = href.endsWith('.css');
+      document.head.append(
+        Object.assign(document.createElement('link'), {
+          rel: isStyle ? 'preload' : 'modulepreload',
+          href,
+          as: isStyle ? 'style' : 'script',
+        }),
+      );
+    }
   const ask = (url, body, version) => {
     const headers =
       body === null

@@ -71,7 +71,7 @@ test('the second visit asks for the version of the model, and shows the page wit
   expect(questions('Version')).toHaveLength(1);
   expect(questions('Version')[0]!.bytes).toBeLessThan(4_000);
   await link('Companies').waitFor();
-});
+}, 120_000);
 
 test('a change of the model shows at once, is kept, and is read by who was away meanwhile', async () => {
   await rename('Clients');
@@ -87,7 +87,7 @@ test('a change of the model shows at once, is kept, and is read by who was away 
   expect(questions('Model')).toHaveLength(1);
   await link('Customers').waitFor();
   expect(await link('Clients').count()).toBe(0);
-});
+}, 120_000);
 
 test('rights that change without the model hold at the next visit', async () => {
   const role = (has: boolean) =>
@@ -121,7 +121,7 @@ test('rights that change without the model hold at the next visit', async () => 
     page = mine;
     await other.close();
   }
-}, 60_000);
+}, 120_000);
 
 test('who signs out leaves nothing of it, and nobody else sees what another left', async () => {
   expect(await kept()).toContain('"Customers"');
@@ -145,4 +145,4 @@ test('who signs out leaves nothing of it, and nobody else sees what another left
   await visit();
   expect(questions('Model')).toEqual([]);
   await link('Customers').waitFor();
-});
+}, 120_000);

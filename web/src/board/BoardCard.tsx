@@ -2,11 +2,13 @@ import { ActionIcon } from '@mantine/core';
 import { IconDots } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { lazy, memo, Suspense, useState, type PointerEvent } from 'react';
+import { useStore } from 'zustand';
 import { Avatar } from '../fields/Avatar.tsx';
 import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.ts';
 import { recordLabel } from '../model/values.ts';
 import { pendingMark, usePendingRecord } from '../offline/pending.ts';
 import classes from './board.module.css';
+import type { BoardStore } from './boardStore.ts';
 import { CardLines } from './cardLines.tsx';
 import type { BoardColumn } from './columns.ts';
 import { t } from '../language/t.ts';
@@ -24,11 +26,10 @@ export interface CardActions {
 interface BoardCardProps {
   model: Model;
   object: ModelObject;
+  store: BoardStore;
   row: RecordRow;
   fields: ModelField[];
   isInHand: boolean;
-  isHeld: boolean;
-  isFlashing: boolean;
   columns: BoardColumn[];
   column: string;
   actions: CardActions;
@@ -61,7 +62,10 @@ function MenuButton(props: Omit<BoardCardProps, 'fields'> & { label: string }) {
 }
 
 export const BoardCard = memo(function BoardCard(props: BoardCardProps) {
-  const { model, object, row, fields, isInHand, isHeld, isFlashing, actions } = props;
+  const { model, object, store, row, fields, isInHand, actions } = props;
+  // Each card looks by itself, so that one that is taken up draws no column anew.
+  const isHeld = useStore(store, ({ held }) => held?.id === row.id);
+  const isFlashing = useStore(store, ({ flashing }) => flashing.has(row.id));
   const label = recordLabel(model, object, row) || t('Untitled');
   const isPending = usePendingRecord(row.id);
   return (

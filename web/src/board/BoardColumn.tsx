@@ -2,14 +2,14 @@ import { countText } from '../model/formats.ts';
 import { ActionIcon } from '@mantine/core';
 import { IconDots, IconPlus } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
+import { lazy, memo, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { useDensityFactor } from '../app/density.ts';
 import { settled } from '../app/settled.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import classes from './board.module.css';
 import { BoardCard, type CardActions } from './BoardCard.tsx';
-import type { BoardStore } from './boardStore.ts';
+import type { BoardState, BoardStore } from './boardStore.ts';
 import type { DropZone } from './cardDrag.ts';
 import { filledFields } from './cardLines.tsx';
 import type { BoardColumn as Column } from './columns.ts';
@@ -27,6 +27,15 @@ const NAME = 22;
 const LINE = 22;
 const GAP = 8;
 
+/** What can be done with a column, by its key: one object, so that columns are drawn anew only when they are others. */
+export interface ColumnActions {
+  onLimit: (key: string, limit: number | undefined) => void;
+  onCollapse: (key: string) => void;
+  onHide: (key: string) => void;
+  /** Makes a card of this name; says whether it did. */
+  onCreate: (key: string, name: string) => Promise<boolean>;
+}
+
 interface BoardColumnProps {
   model: Model;
   object: ModelObject;
@@ -37,24 +46,44 @@ interface BoardColumnProps {
   /** What its cards come to, as it is read; null where that is not asked. */
   sum: string | null;
   limit: number | undefined;
-  onLimit: (limit: number | undefined) => void;
-  onCollapse: () => void;
-  onHide: () => void;
-  /** Makes a card of this name here; null where none can be made. */
-  onCreate: ((name: string) => Promise<boolean>) | null;
+  isCreatable: boolean;
+  /** The card in hand, if it lies here. */
   inHand: string | null;
   actions: CardActions;
+  columnActions: ColumnActions;
   zones: Map<string, DropZone>;
   /** Tells how to bring a card into sight. */
   reveal: Map<string, (index: number) => void>;
 }
 
-export function BoardColumn(props: BoardColumnProps) {
-  const { model, object, store, column, columns, fields, sum, limit, onCreate, inHand, actions, zones, reveal } = props;
+/** Where the card under way would come to lie among the cards of a column; null for elsewhere, and where it is. */
+function markOf({ held }: BoardState, key: string): number | null {
+  if (!held || held.to.column !== key) return null;
+  const isHere = held.from.column === key;
+  if (isHere && held.to.index === held.from.index) return null;
+  return held.to.index + (isHere && held.to.index >= held.from.index ? 1 : 0);
+}
+
+function Mark({ store, column, offsets }: { store: BoardStore; column: string; offsets: number[] }) {
+  const mark = useStore(store, (state) => markOf(state, column));
+  return mark === null ? null : (
+    <div
+      className={classes.mark}
+      style={{ top: (offsets[mark] ?? offsets.at(-1) ?? 0) - GAP / 2 - 1 }}
+      role="presentation"
+    />
+  );
+}
+
+export const BoardColumn = memo(function BoardColumn(props: BoardColumnProps) {
+  const { model, object, store, column, columns, fields, sum, limit, isCreatable, inHand, actions, zones, reveal } =
+    props;
+  const { onLimit, onCollapse, onHide, onCreate } = props.columnActions;
   const { key, label } = column;
   const cards = useStore(store, (state) => state.cards[key]);
-  const held = useStore(store, (state) => state.held);
-  const flashing = useStore(store, (state) => state.flashing);
+  // Cards are taken up and moved without the columns: only that it is the target concerns one.
+  const isTarget = useStore(store, (state) => markOf(state, key) !== null);
+  const isRefusing = useStore(store, (state) => markOf(state, key) !== null && state.held?.from.column !== key);
   const [creating, setCreating] = useState(false);
   const list = useRef<HTMLDivElement>(null);
   const element = useRef<HTMLElement>(null);
@@ -97,10 +126,6 @@ export function BoardColumn(props: BoardColumnProps) {
     };
   }, [zones, reveal, key, virtualizer]);
 
-  const isTarget = held?.to.column === key;
-  const isMoved = held !== null && (held.to.column !== held.from.column || held.to.index !== held.from.index);
-  const mark =
-    isTarget && isMoved ? held.to.index + (held.from.column === key && held.to.index >= held.from.index ? 1 : 0) : null;
   const isOver = limit !== undefined && count > limit;
   return (
     <section
@@ -108,10 +133,8 @@ export function BoardColumn(props: BoardColumnProps) {
       className={classes.column}
       aria-label={label}
       data-column={key}
-      data-target={isTarget && isMoved ? true : undefined}
-      data-refusing={
-        isTarget && isMoved && held.from.column !== key && column.valueFor(null) === undefined ? true : undefined
-      }
+      data-target={isTarget || undefined}
+      data-refusing={(isRefusing && column.valueFor(null) === undefined) || undefined}
     >
       <header className={classes.columnHead}>
         <span className={classes.dot} data-color={column.color ?? 'gray'} aria-hidden />
@@ -122,7 +145,7 @@ export function BoardColumn(props: BoardColumnProps) {
           {limit === undefined ? countText(count) : t('{count} of {limit}', { count: countText(count), limit })}
         </span>
         <span className={classes.columnActions}>
-          {onCreate ? (
+          {isCreatable ? (
             <ActionIcon
               variant="subtle"
               color="gray"
@@ -143,7 +166,13 @@ export function BoardColumn(props: BoardColumnProps) {
               </ActionIcon>
             }
           >
-            <ColumnMenu {...props} />
+            <ColumnMenu
+              column={column}
+              limit={limit}
+              onLimit={(next) => onLimit(key, next)}
+              onCollapse={() => onCollapse(key)}
+              onHide={() => onHide(key)}
+            />
           </Suspense>
         </span>
         {sum === null ? null : <span className={classes.sum}>{sum}</span>}
@@ -151,9 +180,14 @@ export function BoardColumn(props: BoardColumnProps) {
           <span className={classes.over}>{t('More than the {limit} that it should hold', { limit })}</span>
         ) : null}
       </header>
-      {creating && onCreate ? (
+      {creating && isCreatable ? (
         <Suspense fallback={null}>
-          <NewCard object={object} column={label} onCreate={onCreate} onClose={() => setCreating(false)} />
+          <NewCard
+            object={object}
+            column={label}
+            onCreate={(name) => onCreate(key, name)}
+            onClose={() => setCreating(false)}
+          />
         </Suspense>
       ) : null}
       <div ref={list} className={classes.list} tabIndex={rows.length === 0 ? undefined : -1}>
@@ -178,11 +212,10 @@ export function BoardColumn(props: BoardColumnProps) {
                 <BoardCard
                   model={model}
                   object={object}
+                  store={store}
                   row={row}
                   fields={lines[index] ?? []}
                   isInHand={inHand === row.id}
-                  isHeld={held?.id === row.id}
-                  isFlashing={flashing.has(row.id)}
                   columns={columns}
                   column={key}
                   actions={actions}
@@ -190,16 +223,10 @@ export function BoardColumn(props: BoardColumnProps) {
               </div>
             );
           })}
-          {mark === null ? null : (
-            <div
-              className={classes.mark}
-              style={{ top: (offsets[mark] ?? offsets.at(-1) ?? 0) - GAP / 2 - 1 }}
-              role="presentation"
-            />
-          )}
+          <Mark store={store} column={key} offsets={offsets} />
         </div>
         {count === 0 && !creating ? <p className={classes.nothing}>{t('Nothing here')}</p> : null}
       </div>
     </section>
   );
-}
+});

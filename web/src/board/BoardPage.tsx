@@ -36,7 +36,7 @@ import { groupField } from '../views/layoutFields.ts';
 import type { ViewOptions } from '../views/savedViews.ts';
 import classes from './board.module.css';
 import type { CardActions } from './BoardCard.tsx';
-import { BoardColumn } from './BoardColumn.tsx';
+import { BoardColumn, type ColumnActions } from './BoardColumn.tsx';
 import { boardKeys } from './boardKeys.ts';
 import { BoardSkeleton } from './BoardSkeleton.tsx';
 import { createBoardStore, positionOf, type Place } from './boardStore.ts';
@@ -77,7 +77,11 @@ export function BoardPage(props: ViewPageProps) {
   const [zones] = useState(() => new Map<string, DropZone>());
   const [reveal] = useState(() => new Map<string, (index: number) => void>());
   const scroller = useRef<HTMLDivElement>(null);
-  const { columns, cards, status, failure } = useStore(store);
+  // Not all of it: cards that are under way do not concern the page.
+  const columns = useStore(store, (state) => state.columns);
+  const cards = useStore(store, (state) => state.cards);
+  const status = useStore(store, (state) => state.status);
+  const failure = useStore(store, (state) => state.failure);
   const [asking, setAsking] = useState<Asking | null>(null);
   const [creating, setCreating] = useState<Creating | null>(null);
   const [said, setSaid] = useState('');
@@ -171,13 +175,23 @@ export function BoardPage(props: ViewPageProps) {
   );
 
   const visible = useMemo(() => columns.filter(({ key }) => !hidden.has(key)), [columns, hidden]);
-  const open = visible.filter(({ key }) => !collapsed.has(key));
+  const open = useMemo(() => visible.filter(({ key }) => !collapsed.has(key)), [visible, collapsed]);
+  const sums = useMemo(
+    () =>
+      new Map(
+        columns.map(({ key }) => [
+          key,
+          sumText(object, (JSON.parse(summaryKey) as ViewOptions['summary'] | null) ?? undefined, cards[key], cards),
+        ]),
+      ),
+    [columns, object, summaryKey, cards],
+  );
   const total = columns.reduce((sum, { key }) => sum + (cards[key]?.count ?? 0), 0);
-  const loaded = open.flatMap(({ key }) => cards[key]?.rows.map(({ id }) => id) ?? []);
-  const loadedKey = loaded.join();
-  useEffect(() => rememberList(object, loadedKey.split(','), total), [object, loadedKey, total]);
+  const loaded = useMemo(() => open.flatMap(({ key }) => cards[key]?.rows.map(({ id }) => id) ?? []), [open, cards]);
+  useEffect(() => rememberList(object, loaded, total), [object, loaded, total]);
   const first = loaded[0] ?? null;
   const hand = inHand !== null && loaded.includes(inHand) ? inHand : first;
+  const handColumn = hand === null ? undefined : open.find(({ key }) => cards[key]?.rows.some(({ id }) => id === hand));
 
   const set = (next: { [option in keyof ViewOptions]: ViewOptions[option] | undefined }) =>
     show({
@@ -327,12 +341,40 @@ export function BoardPage(props: ViewPageProps) {
   const isCreatable = (column: Column) =>
     rights.canCreate && label !== undefined && isEditable(label) && column.valueFor(null) !== undefined;
 
+  const doing: ColumnActions = {
+    onLimit: (key, limit) => {
+      const { [key]: _, ...others } = options.limits ?? {};
+      const limits = limit === undefined ? others : { ...others, [key]: limit };
+      set({ limits: Object.keys(limits).length > 0 ? limits : undefined });
+    },
+    onCollapse: (key) => set({ collapsedColumns: [...(options.collapsedColumns ?? []), key] }),
+    onHide: (key) => set({ hiddenColumns: [...(options.hiddenColumns ?? []), key] }),
+    onCreate: async (key, name) => {
+      const column = columns.find((each) => each.key === key);
+      return column ? create(column, name) : false;
+    },
+  };
+  const latestDoing = useRef(doing);
+  useEffect(() => {
+    latestDoing.current = doing;
+  });
+  const columnActions = useMemo<ColumnActions>(
+    () => ({
+      onLimit: (key, limit) => latestDoing.current.onLimit(key, limit),
+      onCollapse: (key) => latestDoing.current.onCollapse(key),
+      onHide: (key) => latestDoing.current.onHide(key),
+      onCreate: (key, name) => latestDoing.current.onCreate(key, name),
+    }),
+    [],
+  );
+
+  const startCreating = useCallback(() => setCreating({ values: within ?? {}, start: undefined }), [within]);
   const createAsked = useCreate((state) => state.objectId === object.id && !within);
   useEffect(() => {
     if (!createAsked) return;
     useCreate.setState({ objectId: null });
-    if (rights.canCreate) setCreating({ values: within ?? {}, start: undefined });
-  }, [createAsked, rights.canCreate, within]);
+    if (rights.canCreate) startCreating();
+  }, [createAsked, rights.canCreate, startCreating]);
 
   const onKeyDown = boardKeys({
     store,
@@ -356,11 +398,7 @@ export function BoardPage(props: ViewPageProps) {
   const lower = inSentence(object.labelPlural);
   const isReady = columns.length > 0;
   return (
-    <ViewFrame
-      {...props}
-      note={isReady ? countText(total) : ''}
-      onCreate={rights.canCreate ? () => setCreating({ values: within ?? {}, start: undefined }) : null}
-    >
+    <ViewFrame {...props} note={isReady ? countText(total) : ''} onCreate={rights.canCreate ? startCreating : null}>
       {!group ? (
         <Message icon={<IconLayoutKanban size={22} />} title={t('Nothing to make columns of')}>
           {t('A board has a column for each option, person or date. Add such a field to the {lower} first.', { lower })}
@@ -435,18 +473,12 @@ export function BoardPage(props: ViewPageProps) {
                   column={column}
                   columns={visible}
                   fields={fields}
-                  sum={sumText(object, options.summary, cards[column.key], cards)}
+                  sum={sums.get(column.key) ?? null}
                   limit={options.limits?.[column.key]}
-                  onLimit={(limit) => {
-                    const { [column.key]: _, ...others } = options.limits ?? {};
-                    const limits = limit === undefined ? others : { ...others, [column.key]: limit };
-                    set({ limits: Object.keys(limits).length > 0 ? limits : undefined });
-                  }}
-                  onCollapse={() => set({ collapsedColumns: [...(options.collapsedColumns ?? []), column.key] })}
-                  onHide={() => set({ hiddenColumns: [...(options.hiddenColumns ?? []), column.key] })}
-                  onCreate={isCreatable(column) ? (name) => create(column, name) : null}
-                  inHand={hand}
+                  isCreatable={isCreatable(column)}
+                  inHand={column === handColumn ? hand : null}
                   actions={actions}
+                  columnActions={columnActions}
                   zones={zones}
                   reveal={reveal}
                 />

@@ -16,14 +16,16 @@ import { useLineHeight } from '../app/density.ts';
 import { tiled, writeLines, writeTable } from './clipboard.ts';
 import { columnWindow, type ColumnWindow } from './columnWindow.ts';
 import classes from './Grid.module.css';
+import { Elements } from './elements.ts';
 import { GridFoot } from './GridFoot.tsx';
 import { GridHead } from './GridHead.tsx';
-import { GridRow, GroupRow, SkeletonRow } from './GridRow.tsx';
+import { bonesOf, CHECK_WIDTH, GridRow, GroupRow, SkeletonRow } from './GridRow.tsx';
 import { bonePlace, rowsBetween, type GridItems } from './items.ts';
 import { handleKey } from './keyboard.ts';
 import { MOVES, step, type Spot } from './navigation.ts';
 import { isOne, rangeOf } from './range.ts';
 import { linesOf, useRowWindow } from './rowWindow.ts';
+import { useMoving } from './useMoving.ts';
 import { readLines } from './tsv.ts';
 import type { GridStore, Place } from './store.ts';
 import type { GridActions, GridColumn, Move } from './types.ts';
@@ -33,7 +35,6 @@ import { t } from '../language/t.ts';
 const ROW_HEIGHT = 32;
 const HEAD_HEIGHT = 34;
 const FOOT_HEIGHT = 33;
-const CHECK_WIDTH = 36;
 
 interface GridProps<Row> {
   label: string;
@@ -81,6 +82,8 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
     actions.onColumns([...columns.slice(0, pinned), ...columns.slice(pinned).slice(window.start, window.end + 1)]);
   }, [actions, columns, pinned, window]);
 
+  const bones = useMemo(() => bonesOf(columns), [columns]);
+
   const activeIndex = active ? items.indexOf(active.row) : -1;
   const range = useMemo(() => rangeOf(items, columns, active, extent), [items, columns, active, extent]);
   const shownRange = useMemo(
@@ -103,7 +106,30 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
     heightBefore.current = rowHeight;
   }, [rowHeight]);
   // The active row stays mounted wherever one scrolls: it holds the editor, and aria-activedescendant names it.
-  const lines = linesOf(seen, items.count, activeIndex);
+  // What is first shown is what is seen; the lines beside it come after the first paint.
+  const [isFirst, setFirst] = useState(true);
+  const hasRows = items.loaded > 0;
+  useEffect(() => {
+    if (!hasRows) return undefined;
+    let timer: ReturnType<typeof setTimeout>;
+    const frame = requestAnimationFrame(() => {
+      timer = setTimeout(() => setFirst(false));
+    });
+    return () => {
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
+    };
+  }, [hasRows]);
+  const lines = linesOf(seen, items.count, activeIndex, isFirst ? 0 : undefined);
+  const [elements] = useState(() => new Elements());
+  const { isMoving, onMove } = useMoving(scroller);
+  const placed = elements.arrange(
+    lines.map((index) => {
+      const { key, kind } = items.at(index);
+      return { key, index, isRow: kind === 'row' };
+    }),
+    !isMoving,
+  );
   const firstSeen = Math.max(0, Math.min(seen.first, items.count - 1));
   const lastSeen = Math.max(0, Math.min(seen.last, items.count - 1));
   useEffect(() => actions.onSeen(firstSeen, lastSeen), [actions, firstSeen, lastSeen, items]);
@@ -367,6 +393,7 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
         onPaste={onPaste}
         onScroll={() => {
           measureColumns();
+          onMove();
           onScroll();
         }}
         onFocus={(event) => {
@@ -393,18 +420,17 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
           setWidth={setWidth}
         />
         <div role="rowgroup" className={classes.body} style={{ height: items.count * rowHeight }}>
-          {lines.map((index) => {
+          {placed.map(({ element, index }) => {
             const item = items.at(index);
             const top = index * rowHeight;
-            if (item.kind === 'bone')
-              return <SkeletonRow key={item.key} columns={columns} pinned={pinned} index={index} top={top} />;
+            if (item.kind === 'bone') return <SkeletonRow key={item.key} bones={bones} index={index} top={top} />;
             const line = { index, top, columns, pinned, window, actions, store, gridId };
             if (item.kind === 'group')
               return <GroupRow key={item.key} {...line} groupKey={item.key} isOpen={item.isOpen} />;
             const isIn = isBlock && index >= shownRange.top && index <= shownRange.bottom;
             return (
               <GridRow
-                key={item.key}
+                key={element}
                 {...line}
                 row={item.row}
                 rowKey={item.key}

@@ -11,10 +11,10 @@ export interface RowWindow {
 const OVERSCAN = 6;
 
 /** The lines to draw: those in view, a few beside them, and one more wherever it is. */
-export function linesOf({ first, last }: RowWindow, count: number, also: number): number[] {
+export function linesOf({ first, last }: RowWindow, count: number, also: number, beside = OVERSCAN): number[] {
   if (last < first) return [];
-  const start = Math.max(0, Math.min(first, count - 1) - OVERSCAN);
-  const end = Math.min(count - 1, last + OVERSCAN);
+  const start = Math.max(0, Math.min(first, count - 1) - beside);
+  const end = Math.min(count - 1, last + beside);
   const lines = Array.from({ length: Math.max(0, end - start + 1) }, (_, offset) => start + offset);
   if (also >= 0 && also < count && (also < start || also > end)) lines.push(also);
   return lines;

@@ -13,19 +13,6 @@
   // last here has nothing to ask.
   const member = kept('relvar.page');
   if (member === null) return;
-  // The files of a table begin to load before the program asks for them (tableFiles.ts).
-  const files = document.currentScript?.dataset.table?.split(' ') ?? [];
-  if (/^\/(objects\/[^/]+\/?)?$/.test(location.pathname))
-    for (const href of files) {
-      const isStyle = href.endsWith('.css');
-      document.head.append(
-        Object.assign(document.createElement('link'), {
-          rel: isStyle ? 'preload' : 'modulepreload',
-          href,
-          as: isStyle ? 'style' : 'script',
-        }),
-      );
-    }
   const ask = (url, body, version) => {
     const headers =
       body === null
@@ -63,4 +50,18 @@
   for (const [url, body, version] of last[location.pathname + location.search] ?? [])
     add(url, body, version, url === '/graphql' ? model.then(() => ask(url, body, version)) : ask(url, body, version));
   globalThis.relvarEarly = early;
+
+  // The files of a table begin to load before the program asks for them (tableFiles.ts).
+  const files = document.currentScript?.dataset.table?.split(' ') ?? [];
+  if (/^\/(objects\/[^/]+\/?)?$/.test(location.pathname))
+    for (const href of files) {
+      const isStyle = href.endsWith('.css');
+      document.head.append(
+        Object.assign(document.createElement('link'), {
+          rel: isStyle ? 'preload' : 'modulepreload',
+          href,
+          as: isStyle ? 'style' : 'script',
+        }),
+      );
+    }
 })();

@@ -452,7 +452,9 @@ export function BoardPage(props: ViewPageProps) {
             onKeyDown={onKeyDown}
             onScroll={(event) => {
               if (phone)
-                setAt(Math.round(event.currentTarget.scrollLeft / Math.max(1, event.currentTarget.clientWidth)));
+                setAt(
+                  Math.round(Math.abs(event.currentTarget.scrollLeft) / Math.max(1, event.currentTarget.clientWidth)),
+                );
             }}
           >
             {visible.map((column) =>

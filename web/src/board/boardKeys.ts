@@ -3,6 +3,7 @@ import { t } from '../language/t.ts';
 import type { BoardState, BoardStore, Place } from './boardStore.ts';
 import type { DropZone } from './cardDrag.ts';
 import type { BoardColumn } from './columns.ts';
+import { meantKey } from '../language/direction.ts';
 
 interface Parts {
   store: BoardStore;
@@ -59,7 +60,7 @@ export const boardKeys =
       zones.get(to.column)?.element.scrollIntoView({ block: 'nearest', inline: 'nearest' });
       reveal.get(to.column)?.(to.index);
     };
-    const way = ways[event.key];
+    const way = ways[meantKey(event.key)];
     if (way) {
       const to = way();
       event.preventDefault();

@@ -47,6 +47,7 @@ import {
 } from './entries.ts';
 import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
+import { meantKey } from '../language/direction.ts';
 
 const CalendarGrid = lazy(async () => ({ default: (await import('./CalendarGrid.tsx')).CalendarGrid }));
 const CreateModal = lazy(async () => ({ default: (await import('../records/CreateModal.tsx')).CreateModal }));
@@ -210,7 +211,7 @@ export function CalendarPage(props: ViewPageProps) {
     const row = id === undefined ? undefined : byId.get(id);
     const entry = row && dated ? entryOf(model, dated, row) : null;
     if (!id || !row || !entry || !event.shiftKey || !isMovable || !dated) return;
-    const days = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 }[event.key];
+    const days = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 }[meantKey(event.key)];
     if (days === undefined) return;
     event.preventDefault();
     const isSideways = Math.abs(days) === 1;

@@ -6,6 +6,7 @@ import { FileView } from './FileView.tsx';
 import classes from './files.module.css';
 import { askLinks, formatSize, type FileLink, type StoredFile } from './files.ts';
 import { t } from '../language/t.ts';
+import { meantKey } from '../language/direction.ts';
 
 interface FilePreviewProps {
   files: StoredFile[];
@@ -52,8 +53,8 @@ export function FilePreview({ files, at, onMove, onClose }: FilePreviewProps) {
         aria-label={file.name}
         onKeyDown={(event) => {
           if (/^(audio|video)$/i.test((event.target as Element).tagName)) return;
-          if (event.key === 'ArrowLeft') move(-1);
-          else if (event.key === 'ArrowRight') move(1);
+          if (meantKey(event.key) === 'ArrowLeft') move(-1);
+          else if (meantKey(event.key) === 'ArrowRight') move(1);
         }}
       >
         <header className={classes.previewHead}>

@@ -32,6 +32,7 @@ import { coverOf } from './cover.ts';
 import classes from './gallery.module.css';
 import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
+import { meantKey } from '../language/direction.ts';
 
 const CreateModal = lazy(async () => ({ default: (await import('../records/CreateModal.tsx')).CreateModal }));
 
@@ -167,7 +168,7 @@ export function GalleryPage(props: ViewPageProps) {
   /** Arrow keys go from card to card, as they lie. */
   const onKeyDown = (event: React.KeyboardEvent<HTMLElement>) => {
     const at = Number((event.target as HTMLElement).dataset['card'] ?? NaN);
-    const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across }[event.key];
+    const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across }[meantKey(event.key)];
     const next = at + (by ?? 0);
     if (Number.isNaN(at) || by === undefined || next < 0 || next >= rows.length) return;
     event.preventDefault();

@@ -31,6 +31,7 @@ import type { GridStore, Place } from './store.ts';
 import type { GridActions, GridColumn, Move } from './types.ts';
 import { useDrag } from './useDrag.ts';
 import { t } from '../language/t.ts';
+import { forward } from '../language/direction.ts';
 
 const ROW_HEIGHT = 32;
 const HEAD_HEIGHT = 34;
@@ -73,8 +74,9 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
   const measureColumns = useCallback(() => {
     const element = scroller.current;
     if (!element) return;
-    element.toggleAttribute('data-aside', element.scrollLeft > 0);
-    const next = columnWindow(restWidths, element.scrollLeft, element.clientWidth - pinnedWidth);
+    const aside = forward * element.scrollLeft;
+    element.toggleAttribute('data-aside', aside > 0);
+    const next = columnWindow(restWidths, aside, element.clientWidth - pinnedWidth);
     setWindow((current) => (sameWindow(current, next) ? current : next));
   }, [restWidths, pinnedWidth]);
   useLayoutEffect(measureColumns, [measureColumns]);
@@ -165,8 +167,9 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
       const left = columns.slice(pinned, spot.column).reduce((sum, column) => sum + column.width, 0);
       const width = columns[spot.column]?.width ?? 0;
       const room = element.clientWidth - pinnedWidth;
-      if (left < element.scrollLeft || width > room) element.scrollLeft = left;
-      else if (left + width > element.scrollLeft + room) element.scrollLeft = left + width - room;
+      const aside = forward * element.scrollLeft;
+      if (left < aside || width > room) element.scrollLeft = forward * left;
+      else if (left + width > aside + room) element.scrollLeft = forward * (left + width - room);
     },
     [columns, pinned, pinnedWidth, hasFoot, rowHeight],
   );
@@ -369,8 +372,6 @@ export function Grid<Row>({ label, columns, items, total, sort, hasFoot, store, 
       <div
         ref={scroller}
         role="grid"
-        // Its columns are placed from the left, also where the page runs from right to left.
-        dir="ltr"
         aria-label={label}
         aria-rowcount={total === null ? -1 : total + 1}
         aria-colcount={columns.length + 1}

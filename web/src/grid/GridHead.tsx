@@ -5,6 +5,7 @@ import classes from './Grid.module.css';
 import { stickyLeft } from './stickyLeft.ts';
 import type { GridActions, GridColumn } from './types.ts';
 import { t } from '../language/t.ts';
+import { forward } from '../language/direction.ts';
 
 const MIN_WIDTH = 72;
 const DRAG_AFTER = 5;
@@ -42,7 +43,7 @@ function GridHeadInner<Row>({
     handle.setPointerCapture(event.pointerId);
     const startX = event.clientX;
     const startWidth = handle.parentElement?.offsetWidth ?? column.width;
-    const widthAt = (x: number) => Math.max(MIN_WIDTH, Math.round(startWidth + x - startX));
+    const widthAt = (x: number) => Math.max(MIN_WIDTH, Math.round(startWidth + forward * (x - startX)));
     // The width is a variable on the scroller: dragging repaints without React, which hears of it at the end.
     handle.onpointermove = (move) => setWidth(column.id, widthAt(move.clientX));
     handle.onpointerup = (up) => {
@@ -66,7 +67,7 @@ function GridHeadInner<Row>({
       latest =
         under.find((element) => {
           const box = element.getBoundingClientRect();
-          return move.clientX < box.left + box.width / 2;
+          return forward * move.clientX < forward * (box.left + box.width / 2);
         })?.dataset['head'] ?? null;
       setDrag({ from: column.id, before: latest });
     };

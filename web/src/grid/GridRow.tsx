@@ -6,6 +6,7 @@ import { stickyLeft } from './stickyLeft.ts';
 import { cellKey, type GridStore } from './store.ts';
 import type { GridActions, GridColumn, Move } from './types.ts';
 import { t } from '../language/t.ts';
+import { isRightToLeft } from '../language/direction.ts';
 
 interface CellProps {
   id: string;
@@ -53,9 +54,10 @@ function EditorBox({ children }: { children: ReactNode }) {
   useLayoutEffect(() => {
     const element = box.current;
     const view = element?.closest('[role="grid"]')?.getBoundingClientRect();
-    const widest = Math.max(0, ...[...(element?.children ?? [])].map((child) => child.getBoundingClientRect().right));
     if (!element || !view) return;
-    if (widest > view.right) element.dataset['side'] = 'left';
+    const boxes = [...element.children].map((child) => child.getBoundingClientRect());
+    const leadsOut = boxes.some((each) => (isRightToLeft ? each.left < view.left : each.right > view.right));
+    if (leadsOut) element.dataset['side'] = 'start';
     element.firstElementChild?.scrollIntoView({ block: 'nearest' });
   }, []);
   return (

@@ -5,6 +5,7 @@ import { isOne, type Range } from './range.ts';
 import type { GridStore } from './store.ts';
 import type { GridActions, GridColumn } from './types.ts';
 import { t } from '../language/t.ts';
+import { meantKey } from '../language/direction.ts';
 
 interface Context<Row> {
   event: KeyboardEvent<HTMLElement>;
@@ -40,6 +41,7 @@ function moveColumn<Row>({ columns, actions, say }: Context<Row>, place: number,
 export function handleKey<Row>(context: Context<Row>): boolean {
   const { event, store, items, columns, range, pageRows, actions, go, say } = context;
   const { active, extent, selected } = store.getState();
+  const key = meantKey(event.key);
   if (items.count === 0) return false;
   const size = { rows: items.count, columns: columns.length };
   const spotOf = (place: { row: string; column: string } | null): Spot | null => {
@@ -64,13 +66,13 @@ export function handleKey<Row>(context: Context<Row>): boolean {
     return true;
   };
 
-  if (event.altKey && event.shiftKey && at && (event.key === 'ArrowLeft' || event.key === 'ArrowRight')) {
-    moveColumn(context, at.column, event.key === 'ArrowLeft' ? -1 : 1);
+  if (event.altKey && event.shiftKey && at && (key === 'ArrowLeft' || key === 'ArrowRight')) {
+    moveColumn(context, at.column, key === 'ArrowLeft' ? -1 : 1);
     return true;
   }
   if (event.altKey) return false;
   if (item?.kind === 'group') {
-    const wants = event.key === 'ArrowRight' ? true : event.key === 'ArrowLeft' ? false : null;
+    const wants = key === 'ArrowRight' ? true : key === 'ArrowLeft' ? false : null;
     if (event.key === 'Enter' || event.key === ' ' || (wants !== null && wants !== item.isOpen)) {
       actions.onToggleGroup(item.key);
       return true;
@@ -78,7 +80,7 @@ export function handleKey<Row>(context: Context<Row>): boolean {
     if (wants !== null) return true;
   }
 
-  switch (event.key) {
+  switch (key) {
     case 'ArrowDown':
       return move(command ? items.count : 1, 0);
     case 'ArrowUp':
@@ -125,7 +127,7 @@ export function handleKey<Row>(context: Context<Row>): boolean {
     rows: () => rowsBetween(items, range.top, range.bottom),
     columns: columns.slice(range.left, range.right + 1),
   };
-  switch (event.key) {
+  switch (key) {
     case 'Enter':
       if (command) actions.onOpen(row);
       else if (!actions.onToggle(row, column)) store.edit(null);

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from 'react';
 import type { Place } from './arrange.ts';
 import { t } from '../language/t.ts';
+import { meantKey } from '../language/direction.ts';
 
 /** What is moved: a widget, or a field of a group. */
 export interface Held {
@@ -100,7 +101,9 @@ export function useArranging(arranging: Arranging) {
   };
   const onKeyDown = (held: Held) => (event: KeyboardEvent<HTMLElement>) => {
     const isHeld = inHand?.id === held.id;
-    const way = ({ ArrowUp: 'up', ArrowDown: 'down', ArrowLeft: 'left', ArrowRight: 'right' } as const)[event.key];
+    const way = ({ ArrowUp: 'up', ArrowDown: 'down', ArrowLeft: 'left', ArrowRight: 'right' } as const)[
+      meantKey(event.key)
+    ];
     if (event.key === ' ' || (isHeld && event.key === 'Enter')) {
       if (isHeld) put(held.name);
       else {

@@ -3,6 +3,7 @@ import { useRef, useState, type KeyboardEvent } from 'react';
 import type { Branch, Teams } from './teams.ts';
 import classes from './teams.module.css';
 import { t } from '../../language/t.ts';
+import { meantKey } from '../../language/direction.ts';
 
 interface TeamTreeProps {
   branches: Branch[];
@@ -48,7 +49,7 @@ export function TeamTree({ branches, teams, chosen, onChoose }: TeamTreeProps) {
       Enter: () => onChoose(id),
       ' ': () => onChoose(id),
     };
-    const act = keys[event.key];
+    const act = keys[meantKey(event.key)];
     if (!act) return;
     event.preventDefault();
     act();

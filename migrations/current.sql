@@ -27,3 +27,6 @@ alter table metadata.views drop constraint if exists views_type_check;
 alter table metadata.views add constraint views_type_check check (type in ('TABLE', 'BOARD', 'CALENDAR', 'TIMELINE', 'GALLERY', 'MAP'));
 --!include engine/views/layout.sql
 --!include metadata/views.sql
+
+-- A workspace without files was said to have one.
+--!include metadata/file_storage.sql

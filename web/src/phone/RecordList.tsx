@@ -9,7 +9,8 @@ import type { Model, ModelField, ModelObject, RecordRow } from '../model/types.t
 import { recordLabel, type FieldValue } from '../model/values.ts';
 import { announceDone, announceFailure } from '../records/announce.tsx';
 import { useSession } from '../session/session.ts';
-import { addFavourite, removeFavourite, useFavourites } from '../views/favourites.ts';
+import { addFavourite, useFavourites } from '../views/favourites.ts';
+import { takeOut } from '../views/takeOut.ts';
 import { cardActions } from './cardActions.tsx';
 import classes from './phone.module.css';
 import { RecordCard } from './RecordCard.tsx';
@@ -62,9 +63,12 @@ export function RecordList(props: RecordListProps) {
   const favour = async (id: string) => {
     const found = favouriteOf(id);
     try {
-      if (found) await removeFavourite(found.id);
-      else await addFavourite({ kind: 'RECORD', objectId: object.id, recordId: id });
-      announceDone(found ? t('Taken out of your favourites') : t('Added to your favourites'));
+      if (found) {
+        await takeOut(found);
+        return;
+      }
+      await addFavourite({ kind: 'RECORD', objectId: object.id, recordId: id });
+      announceDone(t('Added to your favourites'));
     } catch (cause) {
       announceFailure(t('The favourites were not changed'), cause);
     }

@@ -1,5 +1,5 @@
 import { Switch, Tooltip } from '@mantine/core';
-import { IconCheck, IconHistory, IconLoader2 } from '@tabler/icons-react';
+import { IconCheck, IconHistory } from '@tabler/icons-react';
 import { lazy, Suspense, useEffect, useRef, useState, type MouseEvent } from 'react';
 import { computedNote } from '../fields/computedNote.ts';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
@@ -186,9 +186,6 @@ export function FieldRow(props: FieldRowProps) {
               ) : null}
             </>
           )}
-          {save?.kind === 'saving' ? (
-            <IconLoader2 size={14} className={classes.saving} aria-label={t('Saving')} />
-          ) : null}
           {save?.kind === 'pending' ? pendingMark() : null}
           {save?.kind === 'saved' ? <IconCheck size={14} className={classes.saved} aria-label={t('Saved')} /> : null}
         </div>

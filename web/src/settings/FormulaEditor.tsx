@@ -1,4 +1,4 @@
-import { Input, Loader } from '@mantine/core';
+import { Input, Skeleton } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconCircleCheck, IconExclamationCircle } from '@tabler/icons-react';
 import { useEffect, useId, useLayoutEffect, useRef, useState, type KeyboardEvent } from 'react';
@@ -163,7 +163,7 @@ export function FormulaEditor(props: FormulaEditorProps) {
         {value.trim() === '' ? null : inquiry.failure && isCurrent ? (
           <span className={classes.wrong}>{inquiry.failure.message}</span>
         ) : !check ? (
-          <Loader size={12} color="gray" />
+          <Skeleton width={180} height={10} />
         ) : wrong ? (
           <span className={classes.wrong}>
             <IconExclamationCircle size={15} aria-hidden />

@@ -4,11 +4,11 @@ import {
   Checkbox,
   Drawer,
   Group,
-  Loader,
   MultiSelect,
   NumberInput,
   Radio,
   Select,
+  Skeleton,
   Switch,
   TextInput,
 } from '@mantine/core';
@@ -109,7 +109,12 @@ function Violations({ draft }: { draft: RuleDraft }) {
   const [asked] = useDebouncedValue(JSON.stringify(draft), 350);
   const { answer, failure, busy } = useInquiry(asked, () => ruleViolations(JSON.parse(asked) as RuleDraft));
   const isCurrent = asked === JSON.stringify(draft) && !busy;
-  if (!isCurrent) return <Loader size={14} color="gray" aria-label={t('Looking for records that break the rule')} />;
+  if (!isCurrent)
+    return (
+      <div role="status" aria-label={t('Looking for records that break the rule')} aria-busy="true">
+        <Skeleton height={38} radius="md" />
+      </div>
+    );
   if (failure)
     return (
       <Alert color="red" role="alert" className={classes.hint}>

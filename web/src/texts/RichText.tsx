@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core';
-import { IconCheck, IconCloudOff, IconLoader2, IconPencil } from '@tabler/icons-react';
+import { IconCheck, IconCloudOff, IconPencil } from '@tabler/icons-react';
 import { Placeholder } from '@tiptap/extensions';
 import { Slice } from '@tiptap/pm/model';
 import { EditorContent, useEditor, type Editor } from '@tiptap/react';
@@ -286,7 +286,7 @@ function Saving({ state }: { state: SavingState }) {
         </>
       ) : state.kind === 'saving' ? (
         <>
-          <IconLoader2 size={14} aria-hidden /> {t('Saving…')}
+          <IconPencil size={14} aria-hidden /> {t('Saving…')}
         </>
       ) : state.kind === 'waiting' ? (
         <>

@@ -3,7 +3,8 @@ import { IconStar, IconStarFilled, IconUsers } from '@tabler/icons-react';
 import { useMay } from '../model/store.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { useSession } from '../session/session.ts';
-import { addFavourite, removeFavourite, useFavourites, type Favourite } from './favourites.ts';
+import { addFavourite, useFavourites, type Favourite } from './favourites.ts';
+import { takeOut } from './takeOut.ts';
 import { t } from '../language/t.ts';
 
 type Target =
@@ -26,7 +27,7 @@ export function FavouriteItems({ target }: { target: Target }) {
   const own = favourites.find(({ memberId }) => memberId !== null);
   const shared = favourites.find(({ memberId }) => memberId === null);
   const toggle = (found: Favourite | undefined, more: { memberId?: null }) =>
-    (found ? removeFavourite(found.id) : addFavourite({ ...target, ...more })).catch((cause: unknown) =>
+    (found ? takeOut(found) : addFavourite({ ...target, ...more })).catch((cause: unknown) =>
       announceFailure(t('The favourites were not changed'), cause),
     );
   return (

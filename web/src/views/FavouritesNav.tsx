@@ -20,12 +20,13 @@ import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { objectById } from '../model/lookup.ts';
 import { useMay, useModel } from '../model/store.ts';
 import type { Model } from '../model/types.ts';
-import { announceFailure, offerToTakeBack } from '../records/announce.tsx';
+import { announceFailure } from '../records/announce.tsx';
 import { knownLabel, readLabels } from '../records/recordLabels.ts';
 import { useSession } from '../session/session.ts';
-import { addFavourite, changeFavourite, removeFavourite, useFavourites, type Favourite } from './favourites.ts';
+import { changeFavourite, useFavourites, type Favourite } from './favourites.ts';
 import classes from './favourites.module.css';
 import type { FavouriteForm } from './FavouriteDialog.tsx';
+import { takeOut } from './takeOut.ts';
 import { t } from '../language/t.ts';
 
 const FavouriteDialog = lazy(async () => ({ default: (await import('./FavouriteDialog.tsx')).FavouriteDialog }));
@@ -107,24 +108,7 @@ function Item({
       <span className={shell.linkLabel}>{label}</span>
     </>
   );
-  const remove = () => {
-    removeFavourite(id).then(
-      () =>
-        offerToTakeBack(t('{label} is no favourite any more', { label }), () =>
-          addFavourite({
-            kind,
-            label: favourite.label,
-            objectId: favourite.objectId,
-            recordId,
-            viewId,
-            url,
-            folderId: favourite.folderId,
-            memberId: favourite.memberId,
-          }).catch(say(t('Not added again'))),
-        ),
-      say(t('Not taken out')),
-    );
-  };
+  const remove = () => void takeOut(favourite);
   return (
     <li
       className={classes.item}
@@ -396,7 +380,7 @@ function Section({
                     favourite={favourite}
                     moves={moves}
                     onEdit={() => setForm({ favourite })}
-                    onRemove={() => void removeFavourite(favourite.id).catch(say(t('The folder was not deleted')))}
+                    onRemove={() => void takeOut(favourite)}
                   />
                 ) : null}
               </div>

@@ -1,12 +1,13 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
-import { useModel } from '../model/store.ts';
+import { useModel, useWholeModel } from '../model/store.ts';
 import type { ModelObject } from '../model/types.ts';
-import { announceFailure } from '../records/announce.tsx';
+import { announceFailure, offerToTakeBack } from '../records/announce.tsx';
+import { useColumnLayout } from '../records/columnLayout.ts';
 import { useSession } from '../session/session.ts';
 import { isChanged, type ViewControls } from './controls.ts';
 import { saveView } from './savedViews.ts';
-import type { Shown } from './shown.ts';
+import { shownOf, type Shown } from './shown.ts';
 import { stateOf } from './stateOf.ts';
 import classes from './views.module.css';
 import { t } from '../language/t.ts';
@@ -21,6 +22,8 @@ interface ViewChangesProps {
 /** Says that what is shown is not what the view keeps, and what can be done about it. */
 export function ViewChanges({ object, shown, views, onSaveAs }: ViewChangesProps) {
   const model = useModel();
+  const whole = useWholeModel();
+  const [usual] = useColumnLayout(model, object);
   const looksOnly = useSession((state) => Boolean(state.identity?.seeing));
   const [busy, setBusy] = useState(false);
   const { view, discard } = views;
@@ -29,8 +32,14 @@ export function ViewChanges({ object, shown, views, onSaveAs }: ViewChangesProps
     if (!view) return;
     setBusy(true);
     try {
+      const before = stateOf(model, object, shownOf(whole, object, view, usual), view);
       await saveView(object.id, view.id, stateOf(model, object, shown, view));
       discard();
+      offerToTakeBack(t('View “{name}” saved', { name: view.name }), () =>
+        saveView(object.id, view.id, before).catch((cause: unknown) =>
+          announceFailure(t('The view was not saved'), cause),
+        ),
+      );
     } catch (cause) {
       announceFailure(t('The view was not saved'), cause);
     }

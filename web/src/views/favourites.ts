@@ -62,9 +62,10 @@ export function useFavourites(): Favourite[] {
   return list ?? NONE;
 }
 
-type New = Partial<Pick<Favourite, 'label' | 'objectId' | 'recordId' | 'viewId' | 'url' | 'folderId' | 'memberId'>> & {
-  kind: Favourite['kind'];
-};
+/** What is known of them now. */
+export const knownFavourites = (): Favourite[] => useStore.getState()[viewer()] ?? NONE;
+
+type New = Partial<Omit<Favourite, 'view'>> & Pick<Favourite, 'kind'>;
 
 async function change(name: string, input: { [name: string]: unknown }): Promise<void> {
   await run(name, input);

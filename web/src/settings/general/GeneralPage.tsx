@@ -2,6 +2,7 @@ import { Forbidden } from '../../app/Message.tsx';
 import { useMay } from '../../model/store.ts';
 import { PeopleFrame } from '../people/PeopleFrame.tsx';
 import settings from '../settings.module.css';
+import { FileLimits } from './FileLimits.tsx';
 import { HistoryDays } from './HistoryDays.tsx';
 import { SampleData } from './SampleData.tsx';
 import { TrashDays } from './TrashDays.tsx';
@@ -19,6 +20,7 @@ export function GeneralPage() {
             <WorkspaceName />
             <TrashDays />
             <HistoryDays />
+            <FileLimits />
             <SampleData />
           </>
         ) : (

@@ -12,3 +12,13 @@ export const eventRetention = async (): Promise<{ days: number | null }> => ({
 });
 
 export const setEventRetention = (days: number | null): Promise<void> => run('setEventRetention', { days });
+
+/** How much the files take up; how large one may be (null: as large as the server allows) and all of them (null: no limit). */
+export const fileStorage = (): Promise<{
+  files: number;
+  bytes: number;
+  maxFileMb: number | null;
+  quotaMb: number | null;
+}> => ask('fileStorage');
+
+export const setMaxFileMb = (megabytes: number | null): Promise<void> => run('setMaxFileMb', { megabytes });

@@ -31849,7 +31849,7 @@ declare
   v_workspace uuid := engine.own_workspace();
   v_answer jsonb;
 begin
-  execute format('select jsonb_build_object(''files'', count(*), ''bytes'', coalesce(sum(f.size), 0), ''maxFileMb'', s.max_file_mb, ''quotaMb'', s.file_quota_mb)
+  execute format('select jsonb_build_object(''files'', count(f.id), ''bytes'', coalesce(sum(f.size), 0), ''maxFileMb'', s.max_file_mb, ''quotaMb'', s.file_quota_mb)
     from core.workspace_settings s left join %I.record_files f on f.stored_at is not null where s.workspace_id = $1 group by s.workspace_id',
     (select w.schema_name from core.workspaces w where w.id = v_workspace)) into v_answer using v_workspace;
   return v_answer;

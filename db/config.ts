@@ -37,6 +37,8 @@ export interface Config {
   metricsToken: string | null;
   /** Whose pages may stand within pages of records. */
   frameOrigins: string[];
+  /** From where maps have pictures of the ground: an address with {z}, {x} and {y}, and whose they are. */
+  mapTiles: { url: string; attribution: string } | null;
   files: FilesConfig;
 }
 
@@ -133,6 +135,8 @@ export const VARIABLES = {
   RELVAR_BUCKET_SECRET: 'The secret of that access key.',
   RELVAR_FRAME_ORIGINS:
     'Origins, separated by spaces, whose pages may stand within pages of records, such as https://maps.example.com https://*.example.org. Default: none.',
+  RELVAR_MAP_TILES:
+    'From where maps load the ground: an address with {z}, {x} and {y}, a space, and whose pictures they are, such as https://tiles.example.com/{z}/{x}/{y}.png © Example. Default: the outlines of countries.',
   RELVAR_METRICS_TOKEN:
     'At least 16 characters that Prometheus sends as "authorization: Bearer …" to read /metrics. Default: there is no /metrics.',
   NODE_ENV: 'development, test or production. Default: development.',
@@ -259,6 +263,13 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
   if (!frameOrigins.every((origin) => /^https?:\/\/(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?$/.test(origin)))
     refuse('RELVAR_FRAME_ORIGINS', frameOrigins.join(' '));
 
+  const [tileUrl = '', ...whose] = (text('RELVAR_MAP_TILES') ?? '').split(/\s+/);
+  const isTiles = /^https?:\/\/[A-Za-z0-9.-]+(:\d{1,5})?\/[^\s"'<>;,]*$/.test(tileUrl);
+  // Its origin is written into a header of ours.
+  if (tileUrl !== '' && !(isTiles && ['{z}', '{x}', '{y}'].every((part) => tileUrl.includes(part))))
+    refuse('RELVAR_MAP_TILES', tileUrl);
+  const mapTiles = tileUrl === '' ? null : { url: tileUrl, attribution: whose.join(' ') };
+
   const databaseUrl = url('DATABASE_URL');
   const serverPassword = text('RELVAR_SERVER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_server');
   const workerPassword = text('RELVAR_WORKER_PASSWORD') ?? derivePassword(databaseUrl, 'relvar_worker');
@@ -282,6 +293,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     metricsToken,
     files: { s3, maxBytes: (integer('RELVAR_FILES_MAX_MB', 1, 51_200) ?? 250) * 1024 * 1024, url: filesUrl },
     frameOrigins,
+    mapTiles,
     allowsPrivateProviders: isChosen('RELVAR_SSO_PRIVATE', ['allowed', 'refused']),
     allowsPrivateReceivers: isChosen('RELVAR_WEBHOOKS_PRIVATE', ['allowed', 'refused']),
   };

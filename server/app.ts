@@ -92,6 +92,8 @@ interface AppOptions {
   readonly captcha?: CaptchaConfig | null;
   /** Whose pages may stand within pages of records. */
   readonly frameOrigins?: readonly string[];
+  /** From where maps have pictures of the ground; without it they draw the outlines of countries. */
+  readonly mapTiles?: { readonly url: string; readonly attribution: string } | null;
   /** Where addresses are; without it that is not known. */
   readonly places?: Places;
   /** Whether identity providers may lie in a private network. */
@@ -235,10 +237,12 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const requests =
     metricsToken === null ? null : installMetrics(app, { pool, token: metricsToken, live, schemas: gateway.instances });
   installLeading(app, { domains, publicUrl });
+  app.get('/map', (_request, response) => void response.json(options.mapTiles ?? null));
   installStatic(app, options.webDirectory, {
     captcha: captchaConfig?.kind,
     filesUrl: options.files?.url,
     frameOrigins: options.frameOrigins,
+    mapTiles: options.mapTiles,
   });
   app.use(handleError);
 

@@ -31,6 +31,7 @@ const app = await makeApp({
   accounts: config.accounts,
   captcha: config.captcha,
   frameOrigins: config.frameOrigins,
+  mapTiles: config.mapTiles,
   places: await openPlaces(config.geoIpPath),
   allowsPrivateProviders: config.allowsPrivateProviders,
   metricsToken: config.metricsToken,

@@ -48,9 +48,11 @@ export interface PageSettings {
   readonly filesUrl?: string | null | undefined;
   /** Whose pages may stand within pages of records. */
   readonly frameOrigins?: readonly string[] | undefined;
+  /** From where maps have pictures of the ground. */
+  readonly mapTiles?: { readonly url: string } | null | undefined;
 }
 
-export function securityHeaders({ captcha, filesUrl, frameOrigins = [] }: PageSettings): RequestHandler {
+export function securityHeaders({ captcha, filesUrl, frameOrigins = [], mapTiles }: PageSettings): RequestHandler {
   const also = captcha ? CAPTCHAS[captcha] : {};
   const policy = Object.entries(OWN)
     .map(([directive, sources]) =>
@@ -60,6 +62,8 @@ export function securityHeaders({ captcha, filesUrl, frameOrigins = [] }: PageSe
         also[directive],
         OF_FILES.includes(directive) && filesUrl,
         ...(directive === 'frame-src' ? frameOrigins : []),
+        // Those of the web are allowed anyway.
+        directive === 'img-src' && mapTiles && new URL(mapTiles.url).origin,
       ]
         .filter(Boolean)
         .join(' '),

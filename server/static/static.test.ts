@@ -72,6 +72,13 @@ describe('with a bundle', () => {
   });
 });
 
+test('pictures of the ground come from where the server says', async () => {
+  const mapped = express();
+  installStatic(mapped, directory, { mapTiles: { url: 'http://tiles.local:8080/{z}/{x}/{y}.png' } });
+  const { headers } = await request(mapped).get('/');
+  expect(String(headers['content-security-policy'])).toContain('https: http://tiles.local:8080;');
+});
+
 test('only pages of origins that the server allows may stand within ours', async () => {
   const framing = express();
   installStatic(framing, directory, { frameOrigins: ['https://maps.example', 'https://*.charts.example'] });

@@ -75,13 +75,15 @@ export interface TableSearch {
   group?: string;
   bucket?: ViewBucket | '';
   options?: ViewOptions;
+  /** Where a map looks: latitude, longitude and zoom. */
+  sight?: string;
   /** Rules that mark rows and cells. */
   colors?: string;
   /** The moment as of which the list is shown. */
   asOf?: string;
 }
 
-const VIEW_TYPES = ['TABLE', 'BOARD', 'CALENDAR', 'TIMELINE', 'GALLERY'] satisfies ViewType[];
+const VIEW_TYPES = ['TABLE', 'BOARD', 'CALENDAR', 'TIMELINE', 'GALLERY', 'MAP'] satisfies ViewType[];
 const BUCKETS = ['', 'DAY', 'WEEK', 'MONTH', 'QUARTER', 'YEAR'] satisfies (ViewBucket | '')[];
 
 const moment = (search: Search): { asOf?: string } =>
@@ -98,6 +100,7 @@ const tableSearch = (search: Search): TableSearch => ({
   ...(typeof search['options'] === 'object' && search['options'] !== null
     ? { options: search['options'] as ViewOptions }
     : {}),
+  ...(typeof search['sight'] === 'string' ? { sight: search['sight'] } : {}),
   ...(typeof search['colors'] === 'string' ? { colors: search['colors'] } : {}),
   ...moment(search),
 });

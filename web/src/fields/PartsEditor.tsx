@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState, type FocusEvent, type KeyboardEvent } from 'react';
 import type { Move } from '../grid/types.ts';
-import { addressParts } from '../model/text.ts';
+import { parseLocation } from '../model/parse.ts';
+import { addressParts, coordinatesText } from '../model/text.ts';
 import type { ModelField } from '../model/types.ts';
 import { isParts, sameValue, type Parts } from '../model/values.ts';
 import { EditorNote } from './EditorNote.tsx';
@@ -24,11 +25,14 @@ const PARTS: { [type: string]: [string, string][] } = {
   ],
 };
 
+/** Where an address is on a map: two numbers in one input. */
+const PLACE = 'place';
+
 function partsOf(field: ModelField): [string, string][] {
   const parts = PARTS[field.type] ?? [];
   if (field.type !== 'ADDRESS') return parts;
   const shown = addressParts(field);
-  return parts.filter(([part]) => shown.includes(part));
+  return [...parts.filter(([part]) => shown.includes(part)), [PLACE, t('Latitude, longitude')]];
 }
 
 /** A value of several texts, each in its own input: a full name in one line, an address in a small form. */
@@ -37,11 +41,15 @@ export function PartsEditor({ field, value, typed, problem, onSave, onDrop, done
   const start: Parts = isParts(value) ? value : {};
   const [texts, setTexts] = useState<{ [part: string]: string }>(() =>
     Object.fromEntries(
-      parts.map(([part], index) => [part, typed !== null && index === 0 ? typed : String(start[part] ?? '')]),
+      parts.map(([part], index) => [
+        part,
+        typed !== null && index === 0 ? typed : part === PLACE ? coordinatesText(start) : String(start[part] ?? ''),
+      ]),
     ),
   );
   const first = useRef<HTMLInputElement>(null);
   const closed = useRef(false);
+  const [misplaced, setMisplaced] = useState<string | null>(null);
   useEffect(() => {
     first.current?.focus({ preventScroll: true });
     if (typed === null) first.current?.select();
@@ -49,11 +57,13 @@ export function PartsEditor({ field, value, typed, problem, onSave, onDrop, done
 
   const finish = (move: Move, keep: boolean) => {
     if (closed.current) return;
+    const place = texts[PLACE]?.trim() ? parseLocation(texts[PLACE]) : { value: { lat: null, lng: null } };
+    if (keep && 'reason' in place) return setMisplaced(place.reason);
     closed.current = true;
-    if (!keep) onDrop?.();
+    if (!keep || 'reason' in place) onDrop?.();
     else {
-      const next: Parts = { ...start };
-      for (const [part] of parts) next[part] = texts[part]?.trim() || null;
+      const next: Parts = { ...start, ...(PLACE in texts && isParts(place.value) ? place.value : {}) };
+      for (const [part] of parts) if (part !== PLACE) next[part] = texts[part]?.trim() || null;
       const blank = Object.values(next).every((part) => part === null || part === '');
       const saved = blank ? null : next;
       if (problem || !sameValue(saved, value)) onSave(saved);
@@ -95,10 +105,13 @@ export function PartsEditor({ field, value, typed, problem, onSave, onDrop, done
           placeholder={label}
           aria-label={`${field.label}: ${inSentence(label)}`}
           autoComplete="off"
-          onChange={(event) => setTexts({ ...texts, [part]: event.currentTarget.value })}
+          onChange={(event) => {
+            setMisplaced(null);
+            setTexts({ ...texts, [part]: event.currentTarget.value });
+          }}
         />
       ))}
-      <EditorNote field={field} reason={problem ?? null} />
+      <EditorNote field={field} reason={misplaced ?? problem ?? null} />
     </div>
   );
 }

@@ -183,6 +183,7 @@ const OPERANDS: { [operator in Operator]: string } = {
   lt: 'LESS_THAN',
   lte: 'LESS_THAN_OR_EQUAL',
   between: 'BETWEEN',
+  within: 'BETWEEN',
   on: 'IS',
   before: 'IS_BEFORE',
   after: 'IS_AFTER',

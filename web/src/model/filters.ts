@@ -21,6 +21,7 @@ export type Operator =
   | 'lt'
   | 'lte'
   | 'between'
+  | 'within'
   | 'on'
   | 'before'
   | 'after'
@@ -61,6 +62,7 @@ export const OPERATOR_LABELS: { [operator in Operator]: string } = {
   lt: '<',
   lte: '≤',
   between: t('is between'),
+  within: t('is within'),
   on: 'is',
   before: t('is before'),
   after: t('is after'),
@@ -97,7 +99,7 @@ const OPERATORS: { [type in FieldType]?: Operator[] } = {
   EMAILS: TEXT,
   PHONES: TEXT,
   LINKS: TEXT,
-  ADDRESS: TEXT,
+  ADDRESS: [...TEXT, 'within'],
   ACTOR: TEXT,
   RICH_TEXT: ['contains', 'lacks', 'empty', 'filled'],
   NUMBER,
@@ -118,7 +120,7 @@ const OPERATORS: { [type in FieldType]?: Operator[] } = {
   PERCENT: NUMBER,
   DURATION: NUMBER,
   COLOR: ['is', 'isNot', 'empty', 'filled'],
-  LOCATION: ['empty', 'filled'],
+  LOCATION: ['within', 'empty', 'filled'],
   RAW_JSON: ['contains', 'lacks', 'empty', 'filled'],
   FILES: ['contains', 'lacks', 'empty', 'filled'],
 };
@@ -223,6 +225,19 @@ function textClause(field: ModelField, filter: Filter): Clause | null {
     default:
       return null;
   }
+}
+
+/** A part of the world: south, west, north, east. One that goes over the edge of the map has its west beyond its east. */
+function boxClause(field: ModelField, value: string): Clause | null {
+  const [lat, lng] = [column(field, 'lat'), column(field, 'lng')];
+  const edges = value.split(',').map((edge) => (edge.trim() === '' ? NaN : Number(edge)));
+  const [south, west, north, east] = edges;
+  if (!lat || !lng || edges.length !== 4 || !edges.every(Number.isFinite)) return null;
+  const across: Clause =
+    west! <= east!
+      ? { [lng]: { greaterThanOrEqualTo: west!, lessThanOrEqualTo: east! } }
+      : { or: [{ [lng]: { greaterThanOrEqualTo: west! } }, { [lng]: { lessThanOrEqualTo: east! } }] };
+  return { and: [{ [lat]: { greaterThanOrEqualTo: south!, lessThanOrEqualTo: north! } }, across] };
 }
 
 const COMPARISONS: { [operator in Operator]?: string } = {
@@ -357,6 +372,7 @@ function linkClause(field: ModelField, filter: Filter): Clause | null {
 export function clauseOf(field: ModelField, filter: Filter, { now, me }: Reader): Clause | null {
   if (!operatorsOf(field).includes(filter.operator)) return null;
   if (field.junction) return linkClause(field, filter);
+  if (filter.operator === 'within') return boxClause(field, filter.value);
   if (TEXT_PARTS[valueType(field)]) return textClause(field, filter);
   if (filter.operator === 'empty' || filter.operator === 'filled') {
     const names =

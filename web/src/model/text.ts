@@ -91,6 +91,9 @@ function formatDate(field: ModelField, value: string, withTime: boolean): string
 export const optionLabel = (field: ModelField, code: FieldValue): string =>
   field.options?.find((option) => option.value === code)?.label ?? String(code);
 
+export const coordinatesText = (value: FieldValue): string =>
+  isParts(value) && partText(value, 'lat') !== '' ? `${partText(value, 'lat')}, ${partText(value, 'lng')}` : '';
+
 /** A value as a line of text: what a cell shows, what a filter's chip and the timeline say. */
 export function formatValue(field: ModelField, value: FieldValue): string {
   if (value === null || value === undefined) return '';
@@ -137,12 +140,14 @@ export function formatValue(field: ModelField, value: FieldValue): string {
         field.settings?.format === 'short',
       );
     case 'ADDRESS':
-      return addressParts(field)
-        .map((part) => partText(value, part))
-        .filter(Boolean)
-        .join(', ');
+      return (
+        addressParts(field)
+          .map((part) => partText(value, part))
+          .filter(Boolean)
+          .join(', ') || coordinatesText(value)
+      );
     case 'LOCATION':
-      return isParts(value) ? `${partText(value, 'lat')}, ${partText(value, 'lng')}` : '';
+      return coordinatesText(value);
     case 'AUTO_NUMBER':
       return isParts(value) ? partText(value, 'text') || partText(value, '') : String(value);
     case 'ACTOR':

@@ -137,7 +137,9 @@ function ValueInput({ field, filter, onChange, onDone }: FilterFormProps) {
       value={text}
       error={problem}
       aria-label={t('{label}: value', { label: field.label })}
-      placeholder={PLACEHOLDERS[valueType(field)] ?? t('Value')}
+      placeholder={
+        filter.operator === 'within' ? t('south, west, north, east') : (PLACEHOLDERS[valueType(field)] ?? t('Value'))
+      }
       onChange={(event) => setText(event.currentTarget.value)}
       // Who goes on to a button need not wait for it to settle.
       onBlur={() => text !== filter.value && onChange({ ...filter, value: text })}
@@ -218,7 +220,9 @@ function valueAfter(operator: Operator, filter: Filter): string {
   if (isSpan(operator)) return isSpan(filter.operator) ? filter.value : '30 days'; // no text
   if (operator === 'this') return 'month';
   if (!takesValue(operator)) return '';
-  return isSpan(filter.operator) || filter.operator === 'this' || filter.operator === 'between' ? '' : filter.value;
+  return isSpan(filter.operator) || ['this', 'between', 'within'].includes(filter.operator) || operator === 'within'
+    ? ''
+    : filter.value;
 }
 
 export function FilterForm({ field, filter, onChange, onDone }: FilterFormProps) {

@@ -17,6 +17,7 @@ const BoardPage = lazy(async () => ({ default: (await import('../board/BoardPage
 const CalendarPage = lazy(async () => ({ default: (await import('../calendar/CalendarPage.tsx')).CalendarPage }));
 const GalleryPage = lazy(async () => ({ default: (await import('../gallery/GalleryPage.tsx')).GalleryPage }));
 const GanttPage = lazy(async () => ({ default: (await import('../gantt/GanttPage.tsx')).GanttPage }));
+const MapPage = lazy(async () => ({ default: (await import('../map/MapPage.tsx')).MapPage }));
 const PastTable = lazy(async () => ({ default: (await import('../history/PastTable.tsx')).PastTable }));
 
 const PAGES = {
@@ -25,6 +26,7 @@ const PAGES = {
   CALENDAR: CalendarPage,
   TIMELINE: GanttPage,
   GALLERY: GalleryPage,
+  MAP: MapPage,
 };
 
 export { ObjectTable };
@@ -87,13 +89,14 @@ function ShownTable({ object }: { object: ModelObject }) {
       go(
         {
           ...(search.view === undefined ? {} : { view: search.view }),
+          ...(search.sight === undefined ? {} : { sight: search.sight }),
           ...rest,
           ...(isRemembered || columns === undefined ? {} : { columns }),
         },
         true,
       );
     },
-    [object, base, shown, view, search.view, search.columns, setUsual, go],
+    [object, base, shown, view, search.view, search.sight, search.columns, setUsual, go],
   );
   const open = useCallback(
     (next: SavedView | string | null) =>
@@ -104,6 +107,8 @@ function ShownTable({ object }: { object: ModelObject }) {
     () => go(search.view === undefined ? {} : { view: search.view }, true),
     [go, search.view],
   );
+
+  const onSight = useCallback((sight: string) => go({ ...(JSON.parse(key) as TableSearch), sight }, true), [go, key]);
 
   // What shows first is not known yet: rather nothing for a moment than the wrong records.
   if (!known) return null;
@@ -131,6 +136,8 @@ function ShownTable({ object }: { object: ModelObject }) {
         object={object}
         shown={shown}
         show={show}
+        sight={search.sight}
+        onSight={onSight}
         views={{
           known,
           view,

@@ -65,6 +65,9 @@ export interface ViewPageProps {
   views: ViewControls;
   /** Shows the list as it was. */
   onPast: () => void;
+  /** Where a map looks, as the address has it. */
+  sight?: string | undefined;
+  onSight?: (sight: string) => void;
   /** Of a card on the page of another record: what the records have in common, which new ones have, too. */
   within?: { [column: string]: ColumnValue };
 }

@@ -14,6 +14,8 @@ import {
   groupFields,
   isDated,
   isNumeric,
+  placeField,
+  placeFields,
   summaryFields,
 } from './layoutFields.ts';
 import type { ViewOptions, ViewType } from './savedViews.ts';
@@ -194,6 +196,18 @@ const Compact = ({ options, set }: { options: ViewOptions; set: SettingsProps['s
   />
 );
 
+function MapSettings({ object, shown, set }: SettingsProps) {
+  const places = placeFields(object);
+  return places.length > 0 ? (
+    <NativeSelect
+      label={t('By place')}
+      data={named(places)}
+      value={placeField(object, shown.options)?.id}
+      onChange={(event) => set({ placeFieldId: event.currentTarget.value })}
+    />
+  ) : null;
+}
+
 /** Rows of a timeline stand in groups as those of a table do. */
 function TimelineSettings(props: SettingsProps) {
   const { object, shown, show } = props;
@@ -222,6 +236,7 @@ const SETTINGS = {
   CALENDAR: CalendarSettings,
   TIMELINE: TimelineSettings,
   GALLERY: GallerySettings,
+  MAP: MapSettings,
 };
 
 /** What the records are shown as, and what that asks for. */

@@ -41,6 +41,15 @@ export const endFields = (object: ModelObject, start: ModelField): ModelField[] 
 export const endField = (object: ModelObject, start: ModelField, { endFieldId }: ViewOptions): ModelField | undefined =>
   endFields(object, start).find(({ id }) => id === endFieldId);
 
+/** By which records lie on a map. */
+export const placeFields = (object: ModelObject): ModelField[] =>
+  visibleFields(object).filter(({ type }) => type === 'ADDRESS' || type === 'LOCATION');
+
+export const placeField = (object: ModelObject, { placeFieldId }: ViewOptions): ModelField | undefined => {
+  const fields = placeFields(object);
+  return fields.find(({ id }) => id === placeFieldId) ?? fields[0];
+};
+
 export const coverFields = (object: ModelObject): ModelField[] => [
   ...visibleFields(object).filter((field) => field.type === 'FILES'),
   ...object.fields.filter(({ id, type }) => id === object.imageFieldId && type !== 'FILES'),

@@ -24,9 +24,9 @@ export interface ViewSort {
 }
 
 export type ViewBucket = 'DAY' | 'WEEK' | 'MONTH' | 'QUARTER' | 'YEAR';
-export type ViewType = 'TABLE' | 'BOARD' | 'CALENDAR' | 'TIMELINE' | 'GALLERY';
+export type ViewType = 'TABLE' | 'BOARD' | 'CALENDAR' | 'TIMELINE' | 'GALLERY' | 'MAP';
 
-/** What a board, a calendar, a timeline or a gallery is told besides. What is not there is as usual. */
+/** What a board, a calendar, a timeline, a gallery or a map is told besides. What is not there is as usual. */
 export interface ViewOptions {
   cardSize?: 'COMPACT' | 'FULL';
   /** Where the ranges of numbers begin that make the columns of a board. */
@@ -42,6 +42,8 @@ export interface ViewOptions {
   endFieldId?: string;
   scale?: 'QUARTER' | 'MONTH' | 'WEEK' | 'DAY';
   coverFieldId?: string;
+  /** The address or location that a map goes by. */
+  placeFieldId?: string;
 }
 
 export interface SavedView {

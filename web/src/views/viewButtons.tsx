@@ -6,6 +6,7 @@ import {
   IconLayoutGrid,
   IconLayoutKanban,
   IconLock,
+  IconMap,
   IconTable,
   IconTimeline,
 } from '@tabler/icons-react';
@@ -24,6 +25,7 @@ export const VIEW_TYPES: { [type in ViewType]: { label: string; icon: typeof Ico
   CALENDAR: { label: t('Calendar'), icon: IconCalendar },
   TIMELINE: { label: t('Timeline'), icon: IconTimeline },
   GALLERY: { label: t('Gallery'), icon: IconLayoutGrid },
+  MAP: { label: t('Map'), icon: IconMap },
 };
 
 export function TypeIcon({ type, size = 15 }: { type: ViewType; size?: number }) {

@@ -188,7 +188,7 @@ test('what has no place is counted and listed, and put on the map by a button or
   const id = await one(`select id from ${schema}.companies where name = 'Isar Optics'`);
   await page.goto(`${address}/objects/companies/${id}`);
   await page
-    .getByRole('button', { name: /^Address/ })
+    .getByRole('button', { name: /^Edit Address/ })
     .first()
     .click();
   await page.getByLabel('Address: latitude, longitude').fill('47.9 N, 200');

@@ -17,6 +17,8 @@ export interface TestDatabase {
   workerUrl: string;
   /** Runs `work` as the administrator in a transaction that is always rolled back. */
   inTransaction: <T>(work: (client: pg.PoolClient) => Promise<T>) => Promise<T>;
+  /** Takes a clone of another database in its place, before anything has asked it. */
+  becomeCopyOf: (template: (clusterUrl: string) => Promise<string>) => Promise<void>;
   /** Ends what uses the database, before it is dropped (jest runs afterAll in the order of definition). */
   onEnd: (end: () => Promise<unknown>) => void;
 }
@@ -31,12 +33,15 @@ export function useDatabase(): TestDatabase {
   beforeAll(async () => {
     const clusterUrl = required('RELVAR_TEST_ADMIN_URL');
     const name = `test_${randomBytes(6).toString('hex')}`;
-    await asAdministrator(clusterUrl, async (client) => {
-      // Two test files must not copy the template at the same moment as something connects to it.
-      await client.query(`create database ${name} template ${TEMPLATE}`);
-      // Rights on a database are not copied with its content.
-      await client.query(`grant create on database ${name} to relvar_owner`);
-    });
+    const clone = (template: string) =>
+      asAdministrator(clusterUrl, async (client) => {
+        await client.query(`drop database if exists ${name} with (force)`);
+        // Two test files must not copy the template at the same moment as something connects to it.
+        await client.query(`create database ${name} template ${template}`);
+        // Rights on a database are not copied with its content.
+        await client.query(`grant create on database ${name} to relvar_owner`);
+      });
+    await clone(TEMPLATE);
     const adminUrl = urlFor(clusterUrl, name);
     const serverUrl = loginUrl(adminUrl, 'relvar_server', required('RELVAR_TEST_SERVER_PASSWORD'));
     const workerUrl = loginUrl(adminUrl, 'relvar_worker', required('RELVAR_TEST_WORKER_PASSWORD'));
@@ -50,6 +55,7 @@ export function useDatabase(): TestDatabase {
       adminUrl,
       serverUrl,
       workerUrl,
+      becomeCopyOf: async (template: (url: string) => Promise<string>) => clone(await template(clusterUrl)),
       inTransaction: <T>(work: (client: pg.PoolClient) => Promise<T>) => inTransaction(pools.admin, work),
     });
     drop = async () => {

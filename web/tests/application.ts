@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { createDemo } from '../../db/demo/createDemo.ts';
 import type { TestDatabase } from '../../db/testing/database.ts';
+import { demoTemplate } from '../../db/testing/demo.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -42,7 +42,7 @@ async function buildBundle(): Promise<void> {
 export async function startApplication(database: TestDatabase, more: { [name: string]: string } = {}): Promise<string> {
   // `npm test` has built the bundle; a second build would take it away from the other tests.
   const isBuilt = process.env['RELVAR_WEB_BUILT'] !== undefined;
-  await Promise.all([isBuilt ? undefined : buildBundle(), createDemo(database.admin)]);
+  await Promise.all([isBuilt ? undefined : buildBundle(), database.becomeCopyOf(demoTemplate)]);
   const port = await freePort();
   const env = {
     PORT: String(port),

@@ -124,7 +124,7 @@ export const VARIABLES = {
   RELVAR_SSO_PRIVATE:
     'allowed lets workspaces name identity providers that lie in the private network of the server; refused does not, so that nobody looks around there. Default: refused.',
   RELVAR_WEBHOOKS_PRIVATE:
-    'allowed lets webhooks lead to addresses in the private network of the server and on its machine; refused does not, so that nobody looks around there. Default: refused.',
+    'allowed lets webhooks lead to addresses in the private network of the server and on its machine, and exports go to buckets there; refused does not, so that nobody looks around there. Default: refused.',
   RELVAR_FILES_URL:
     'Another address of this server, such as https://acme-files.com, from which files are served and nothing else, so that none is ever of the same origin as the screen. Default: the address of Relvar.',
   RELVAR_FILES_MAX_MB: 'How many megabytes one file may have, a whole number from 1 to 51200. Default: 250.',

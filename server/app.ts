@@ -4,7 +4,7 @@ import express from 'express';
 import type { Pool } from 'pg';
 import type { AccountsConfig, CaptchaConfig } from '../db/config.ts';
 import type { FileStore } from '../db/files/store.ts';
-import { makeProviderFetch } from '../db/providerFetch.ts';
+import { makeGuardedFetch } from '../db/guardedFetch.ts';
 import type { Secrets } from '../db/secrets.ts';
 import { installAccount } from './auth/account/account.ts';
 import { AccessTokens } from './auth/accessTokens.ts';
@@ -40,6 +40,7 @@ import type { Instance } from './gateway/instance.ts';
 import { installGateway, makeEndpoints, recordsEndpoint } from './gateway/installGateway.ts';
 import { introspectSchema } from './gateway/introspect.ts';
 import { installExports } from './exports/exportRoutes.ts';
+import { installScheduledExports } from './exports/scheduledExports.ts';
 import { installHealth } from './health/health.ts';
 import { installImports } from './imports/importRoutes.ts';
 import { handleError, sendError } from './http/answer.ts';
@@ -195,7 +196,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   installImpersonation(app, { pool, identities, sessions, own, publicUrl: accounts.publicUrl });
   installAuth(app, { pool, identities, attempts, sessions, signingKeys, startSession, accounts, captcha });
   installAccounts(app, { pool, identities, attempts, startSession, own, accounts, captcha });
-  const providerFetch = makeProviderFetch({
+  const providerFetch = makeGuardedFetch({
     allowsPrivate: options.allowsPrivateProviders ?? false,
     allowsLoopback: options.development,
   });
@@ -227,6 +228,7 @@ export async function makeApp(options: AppOptions): Promise<App> {
   const files = options.files && new Files({ pool, identities, secrets, publicUrl, ...options.files });
   files?.install(app);
   installExports(app, { pool, identities, records });
+  if (options.files) installScheduledExports(app, { pool, identities, secrets, store: options.files.store });
   installSeeing(app, { pool, identities });
   installSignUp(app, { pool, identities, attempts, startSession, own, accounts, captcha, passkeys, showsMail });
   installOauth(app, { pool, identities, attempts, refusals, own, signingKeys, publicUrl });

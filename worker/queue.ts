@@ -3,8 +3,9 @@ import { Logger, run, type Task, type TaskList, type WorkerEvents, type WorkerPo
 import type { Pool } from 'pg';
 import type { MailConfig } from '../db/config.ts';
 import type { FileStore } from '../db/files/store.ts';
-import { makeProviderFetch } from '../db/providerFetch.ts';
+import { makeGuardedFetch } from '../db/guardedFetch.ts';
 import { PUBLIC_ONLY, type AddressLimits } from '../db/publicAddresses.ts';
+import type { Secrets } from '../db/secrets.ts';
 import { JobCounts } from './counts.ts';
 import { watchRunners } from './dead-workers.ts';
 import { log, messageOf } from './log.ts';
@@ -15,6 +16,9 @@ import { databaseLoginsTidy } from './tasks/database_logins__tidy.ts';
 import { duplicatesScan } from './tasks/duplicates__scan.ts';
 import { duplicatesScans } from './tasks/duplicates__scans.ts';
 import { eventsArchive } from './tasks/events__archive.ts';
+import { exportsDue } from './tasks/exports__due.ts';
+import { exportsPurge } from './tasks/exports__purge.ts';
+import { exportsRun } from './tasks/exports__run.ts';
 import { filesPurge } from './tasks/files__purge.ts';
 import { impersonationEnd } from './tasks/impersonation__end.ts';
 import { importsPurge } from './tasks/imports__purge.ts';
@@ -51,6 +55,7 @@ const LONG: readonly string[] = [
   'trash__purge_workspace',
   'events__archive',
   'imports__run',
+  'exports__run',
   'duplicates__scan',
   'files__purge',
 ];
@@ -62,8 +67,12 @@ export interface QueueSettings {
   mail: MailConfig;
   /** Which addresses of identity providers may be asked; none in private networks unless it is said. */
   providers?: AddressLimits;
-  /** The content of files; without it none is erased. */
+  /** The content of files; without it none is erased, and nothing is exported. */
   files?: FileStore;
+  /** Opens what the database keeps sealed. */
+  secrets: Secrets;
+  /** Which addresses webhooks and buckets may have; none in private networks unless it is said. */
+  receivers?: AddressLimits;
 }
 
 /** What graphile-worker says of each job it took or finished is only noise here. */
@@ -109,19 +118,24 @@ export async function runQueue(pools: Pools, settings: QueueSettings, signal: Ab
 
 function makeTasks(
   { engine }: Pools,
-  { url, mail, files, providers = PUBLIC_ONLY }: QueueSettings,
+  { url, mail, files, secrets, providers = PUBLIC_ONLY, receivers = PUBLIC_ONLY }: QueueSettings,
 ): Record<string, Task> {
   return {
     imports__run: importsRun(url),
     imports__purge: importsPurge(engine),
-    ...(files && { files__purge: filesPurge(engine, files) }),
+    ...(files && {
+      files__purge: filesPurge(engine, files),
+      exports__run: exportsRun({ url, secrets, files, receivers }),
+    }),
+    exports__due: exportsDue(engine),
+    exports__purge: exportsPurge(engine),
     impersonation__end: impersonationEnd(engine),
     shares__end: sharesEnd(engine),
     database_logins__tidy: databaseLoginsTidy(engine),
     webhooks__purge: webhooksPurge(engine),
     model__online: modelOnline(url),
     model__purge: modelPurge(engine),
-    mail__send: mailSend(engine, mail),
+    mail__send: mailSend(engine, mail, files),
     mail__purge: mailPurge(engine),
     notifications__assigned: notificationsAssigned(engine),
     notifications__mentioned: notificationsMentioned(engine),
@@ -131,7 +145,7 @@ function makeTasks(
     notifications__purge: notificationsPurge(engine),
     notifications__remind: notificationsRemind(engine),
     oauth__purge: oauthPurge(engine),
-    saml__refresh: samlRefresh(engine, makeProviderFetch(providers)),
+    saml__refresh: samlRefresh(engine, makeGuardedFetch(providers)),
     jobs__prune: jobsPrune(engine),
     duplicates__scan: duplicatesScan(engine),
     duplicates__scans: duplicatesScans(engine),

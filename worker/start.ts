@@ -1,19 +1,11 @@
 import { createPool } from '../db/pool.ts';
-import { PUBLIC_ONLY, type AddressLimits } from '../db/publicAddresses.ts';
-import type { Secrets } from '../db/secrets.ts';
+import { PUBLIC_ONLY } from '../db/publicAddresses.ts';
 import { runQueue, type QueueSettings } from './queue.ts';
 import { runRelay } from './relay.ts';
 import { Webhooks } from './webhooks/dispatch.ts';
 
-interface WorkerSettings extends QueueSettings {
-  /** Opens the secrets that webhooks are signed with. */
-  secrets: Secrets;
-  /** Which addresses webhooks may lead to; none in private networks unless it is said. */
-  receivers?: AddressLimits;
-}
-
 /** Runs the relay, the webhooks and the job queue until `stop`, which returns when all work has ended. */
-export function startWorker(settings: WorkerSettings) {
+export function startWorker(settings: QueueSettings) {
   const { url, concurrency, secrets, receivers: limits = PUBLIC_ONLY } = settings;
   const engine = createPool({
     connectionString: url,

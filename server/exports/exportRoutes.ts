@@ -1,6 +1,6 @@
 import type { Express, Request, Response } from 'express';
 import type { Pool } from 'pg';
-import { checkExport, exportRecords, type ExportFormat } from '../../db/records/export/exportRecords.ts';
+import { checkExport, exportRecords, FILE_KINDS, type ExportFormat } from '../../db/records/export/exportRecords.ts';
 import { withIdentity } from '../../db/pool.ts';
 import { findObject, loadModel } from '../../db/records/model.ts';
 import type { Identities, Identity } from '../auth/identity.ts';
@@ -17,13 +17,6 @@ interface ExportParts {
   /** Answers lists as they are shown. */
   readonly records: Endpoint;
 }
-
-const FILES: Record<ExportFormat, { suffix: string; type: string }> = {
-  csv: { suffix: 'csv', type: 'text/csv; charset=utf-8' },
-  ndjson: { suffix: 'ndjson', type: 'application/x-ndjson' },
-  xlsx: { suffix: 'xlsx', type: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
-  vcard: { suffix: 'vcf', type: 'text/vcard; charset=utf-8' },
-};
 
 interface Asked {
   object: string;
@@ -68,7 +61,7 @@ async function stream({ pool, records }: ExportParts, identity: Identity, asked:
     const { namePlural, labelPlural } = findObject(await loadModel(client), asked.object);
     return { plural: namePlural, label: labelPlural };
   });
-  const { suffix, type } = FILES[asked.format];
+  const { suffix, type } = FILE_KINDS[asked.format];
   const client = await pool.connect();
   let broken: Error | undefined;
   const isAll = asked.ids === undefined && asked.filter === null && asked.orderBy.length === 0;
@@ -124,7 +117,7 @@ function readAsked(body: unknown): Asked {
   const { object, format = 'csv', fields, hasIds = true, isHuman = false, isGuarded = false, timeZone, ids, filter = null, orderBy = [] } = given;
   const wrong = (field: string) => new RequestError('INVALID_REQUEST', { message: `"${field}" cannot be this.`, field });
   if (typeof object !== 'string') throw wrong('object');
-  if (typeof format !== 'string' || !Object.hasOwn(FILES, format)) throw wrong('format');
+  if (typeof format !== 'string' || !Object.hasOwn(FILE_KINDS, format)) throw wrong('format');
   if (fields !== undefined && !isTexts(fields)) throw wrong('fields');
   if (timeZone !== undefined && (typeof timeZone !== 'string' || !/^[\w+\-/]{1,60}$/.test(timeZone))) throw wrong('timeZone');
   if (ids !== undefined && !(isTexts(ids) && ids.every((id) => UUID.test(id)))) throw wrong('ids');

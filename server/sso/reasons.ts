@@ -1,4 +1,4 @@
-import { AnswerTooLong } from '../../db/providerFetch.ts';
+import { AnswerTooLong } from '../../db/guardedFetch.ts';
 import { AddressRefused } from '../../db/publicAddresses.ts';
 
 /** Thrown for a person of another domain than the one that the workspace wants. */

@@ -7,6 +7,8 @@ import { name } from './words.ts';
 export function notificationItem(notification: unknown, { publicUrl, say }: Reader): Item {
   const given = (notification ?? {}) as { [name: string]: unknown };
   const { objectNamePlural: plural, recordId, commentId, excerpt } = given;
+  if (given['kind'] === 'EXPORT_FAILED')
+    return { text: sentence(say, given), url: `${publicUrl}/settings/exports`, quote: null };
   const url =
     typeof plural === 'string' && typeof recordId === 'string'
       ? `${publicUrl}/objects/${encodeURIComponent(plural)}/${encodeURIComponent(recordId)}${typeof commentId === 'string' ? `#comment-${encodeURIComponent(commentId)}` : ''}`
@@ -47,6 +49,15 @@ function sentence(say: Say, { kind, label, objectLabel, actorName, detail }: { [
         : say('{who} shared {what} with you', { who, what });
     case 'IMPORT_FINISHED':
       return importSentence(say, more);
+    case 'EXPORT_FAILED': {
+      const values = {
+        name: name(more['name'], say('without a name')),
+        why: name(more['failure'], say('for no reason that is known'), 200),
+      };
+      return more['isStopped'] === true
+        ? say('The export {name} failed and was stopped: {why}', values)
+        : say('The export {name} failed: {why}', values);
+    }
     case 'WEBHOOK_DISABLED':
       return say('The webhook “{hook}” was switched off', { hook: name(more['name'], say('without a name')) });
     case 'SYNC_ERROR':

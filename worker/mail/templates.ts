@@ -34,6 +34,8 @@ function moment(value: unknown, { locale, timeZone }: Reader): string {
   return zone === 'UTC' ? `${written} UTC` : `${written} (${zone})`;
 }
 
+const count = (value: unknown, { locale }: Reader): string => new Intl.NumberFormat(locale).format(Number(value ?? 0));
+
 /** PostgreSQL knows some that JavaScript does not. */
 function isTimeZone(timeZone: string): boolean {
   try {
@@ -400,6 +402,37 @@ export const TEMPLATES: Record<string, Template> = {
       reason: say(
         'This is sent whenever somebody acts as you. If you did not expect it, ask the administrator of your workspace.',
       ),
+    };
+  },
+
+  export: (props, context) => {
+    const { say } = context;
+    const what = name(props['name'], say('An export'));
+    const isAttached = text(props['token']) === '';
+    const values = { what, count: Number(props['rows'] ?? 0), list: name(props['objectLabel'], '') };
+    return {
+      subject: say('{what} from {workspace}', { what, workspace: yours(context) }),
+      heading: what,
+      paragraphs: [
+        say('{what} was made: {count, plural, one {# record} other {# records}} of {list}.', values),
+        isAttached
+          ? say('The file is attached.')
+          : say(
+              'The file is too large for a mail. The link is for you alone and good for seven days, as long as you are a member.',
+            ),
+      ],
+      facts: [
+        [say('File'), name(props['fileName'], '', 200)],
+        [say('Size'), `${count(Math.ceil(Number(props['bytes'] ?? 0) / 1024), context)} kB`],
+        ...(isAttached ? [] : [[say('Good until'), moment(props['expiresAt'], context)] as [string, string]]),
+      ],
+      action: isAttached
+        ? { label: say('Open Relvar'), url: `${context.publicUrl}/` }
+        : { label: say('Download the file'), url: `${context.publicUrl}/exports/files/${text(props['token'])}` },
+      reason: say('{owner} of {workspace} has this export sent to you, and can take you off its list.', {
+        owner: name(props['ownerName'], say('A colleague')),
+        workspace: yours(context),
+      }),
     };
   },
 

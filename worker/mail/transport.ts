@@ -1,8 +1,15 @@
+import type { Readable } from 'node:stream';
 import { createTransport, type Transporter } from 'nodemailer';
 import type { ComposedMail } from './compose.ts';
 
 /** The server will never take this mail: there is no such mailbox, or it wants none of ours. */
 export class MailRefused extends Error {}
+
+export interface Attachment {
+  filename: string;
+  contentType: string;
+  content: Readable;
+}
 
 /** Codes with which nodemailer marks what belongs to one mail; the rest is about the connection, and passes. */
 const ABOUT_THE_MAIL = new Set(['EENVELOPE', 'EMESSAGE']);
@@ -25,7 +32,7 @@ export class Smtp {
   }
 
   /** The same mail has the same Message-ID however often it is tried, so that a mailbox that got it twice shows it once. */
-  async send(id: string, toAddress: string, mail: ComposedMail): Promise<void> {
+  async send(id: string, toAddress: string, mail: ComposedMail, attachments: Attachment[] = []): Promise<void> {
     const domain = /@([^@\s>]+)>?\s*$/.exec(this.#from)?.[1] ?? 'localhost';
     try {
       await this.#transport.sendMail({
@@ -35,6 +42,7 @@ export class Smtp {
         subject: mail.subject,
         html: mail.html,
         text: mail.text,
+        attachments,
         messageId: `<${id}@${domain}>`,
         headers: { 'auto-submitted': 'auto-generated', 'x-auto-response-suppress': 'All' },
       });

@@ -1,10 +1,11 @@
 import type { Task } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { MailConfig } from '../../db/config.ts';
+import type { FileStore } from '../../db/files/store.ts';
 import { domainUrl, workspaceUrl } from '../../db/workspaceAddress.ts';
 import { log, messageOf } from '../log.ts';
 import { compose, UnknownTemplate } from '../mail/compose.ts';
-import { MailRefused, Smtp } from '../mail/transport.ts';
+import { MailRefused, Smtp, type Attachment } from '../mail/transport.ts';
 import { task, uuid } from '../task.ts';
 
 interface Mail {
@@ -21,7 +22,7 @@ interface Mail {
  * Writes a mail of the outbox and sends it, or keeps it where no SMTP server is configured. What fails for a while throws,
  * and graphile-worker tries again, later each time; what will always fail, and the last attempt, is recorded as failed.
  */
-export function mailSend(engine: Pool, settings: MailConfig): Task {
+export function mailSend(engine: Pool, settings: MailConfig, files?: FileStore): Task {
   const smtp = settings.smtpUrl === null ? null : new Smtp(settings.smtpUrl, settings.from ?? '');
   return task({ id: uuid }, async ({ id }, helpers) => {
     const { rows } = await engine.query<Mail>('select * from core.mail_to_send($1)', [id]);
@@ -37,7 +38,7 @@ export function mailSend(engine: Pool, settings: MailConfig): Task {
         await engine.query('select core.note_mail_kept($1, $2, $3, $4)', values);
         return;
       }
-      await smtp.send(id, mail.to_address, composed);
+      await smtp.send(id, mail.to_address, composed, await attachmentsOf(mail.props, files));
       await engine.query('select core.note_mail_sent($1, $2)', [id, composed.subject]);
     } catch (error) {
       const isFinal =
@@ -49,6 +50,15 @@ export function mailSend(engine: Pool, settings: MailConfig): Task {
       log('mail given up', { id, template: mail.template, error: messageOf(error) });
     }
   });
+}
+
+/** A file of the store that goes with a mail. It is small, or the mail would have a link in its place. */
+async function attachmentsOf({ attachment }: Record<string, unknown>, files?: FileStore): Promise<Attachment[]> {
+  if (typeof attachment !== 'object' || attachment === null) return [];
+  const { workspaceId, fileId, name, type } = attachment as { [name: string]: string };
+  if (!files) throw new Error('There is no store of files to attach one from.');
+  const content = await files.read({ workspaceId: workspaceId!, fileId: fileId! });
+  return [{ filename: name!, contentType: type!, content }];
 }
 
 /** Where the workspace of a mail is reached now; without a workspace, what belongs to none. */

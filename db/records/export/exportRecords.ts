@@ -6,6 +6,8 @@ import { identitySettings, type Identity } from '../../pool.ts';
 import { assertMay, findObject, loadModel, type ObjectModel } from '../model.ts';
 import { RecordsError } from '../recordsError.ts';
 import { identifier, literal } from '../sql.ts';
+import { filterSql, type Reader, type StoredFilter } from '../filter/filterSql.ts';
+import { orderSql, type StoredSort } from '../filter/orderSql.ts';
 import { exportColumns, jsonSelectList, readableColumns, type ExportColumn } from './columns.ts';
 import { cardSelectList, writeCards } from './vcard.ts';
 import { writeWorkbook } from './workbook.ts';
@@ -32,7 +34,17 @@ export interface ExportOptions {
   timeZone?: string;
   /** Ids of the records that are wanted, page after page, in their order; all records where it is left out. */
   pages?: AsyncIterable<readonly string[]>;
+  /** Which records are wanted, as a view keeps it, where no pages say so. */
+  view?: { filter: StoredFilter | null; sorts: readonly StoredSort[]; reader: Reader };
 }
+
+/** What each kind of file is called, and what it is. */
+export const FILE_KINDS: Record<ExportFormat, { suffix: string; type: string }> = {
+  csv: { suffix: 'csv', type: 'text/csv; charset=utf-8' },
+  ndjson: { suffix: 'ndjson', type: 'application/x-ndjson' },
+  xlsx: { suffix: 'xlsx', type: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
+  vcard: { suffix: 'vcf', type: 'text/vcard; charset=utf-8' },
+};
 
 /** What the records of an export are read by: their columns, and the rest of the statement for some ids or for all. */
 interface Source {
@@ -44,17 +56,20 @@ interface Source {
 /**
  * Streams the records that the caller may read, with the fields that the caller may read, in one snapshot.
  * PostgreSQL writes the text of CSV and NDJSON, and waits while `out` is full; the rows of workbooks and cards come
- * through a cursor. So memory stays flat. After an error of `out` the connection is to be ended.
+ * through a cursor. So memory stays flat. After an error of `out` the connection is to be ended. Returns how many records there
+ * were.
  */
-export async function exportRecords(options: ExportOptions): Promise<void> {
+export async function exportRecords(options: ExportOptions): Promise<number> {
   const { client, object: name } = options;
   await client.query('begin transaction isolation level repeatable read read only');
   try {
     const source = await openSource(options);
-    if (options.format === 'xlsx') await writeWorkbook(source.object, source.columns, rowsOf(options, source), options.out);
-    else if (options.format === 'vcard') await writeCards(rowsOf(options, source), options.out);
-    else await copyRecords(options, source);
+    const count = { rows: 0 };
+    if (options.format === 'xlsx') await writeWorkbook(source.object, source.columns, rowsOf(options, source, count), options.out);
+    else if (options.format === 'vcard') await writeCards(rowsOf(options, source, count), options.out);
+    else await copyRecords(options, source, count);
     await client.query('commit');
+    return count.rows;
   } catch (error) {
     // When the reader left (EPIPE), PostgreSQL is still sending: a rollback would wait for ever, and only
     // ending the connection, which its owner does, stops it.
@@ -89,12 +104,17 @@ async function openSource(options: Omit<ExportOptions, 'out'>): Promise<Source> 
   if (all.length === 0) throw notAllowed(name);
   const columns = choose(all, object, options);
   const table = `${identifier(identity.schemaName)}.${identifier(object.tableName)}`;
+  const context = { model, schema: identity.schemaName, isReadable };
+  const condition = options.view
+    ? filterSql(options.view.filter, object, { ...context, ...options.view.reader })
+    : null;
+  const order = options.view ? orderSql(options.view.sorts, { object, ...context }) : 'order by r.id';
   return {
     object,
     columns,
     from: (ids) =>
       ids === null
-        ? `from ${table} r ${joins.join(' ')} order by r.id`
+        ? `from ${table} r ${joins.join(' ')} ${condition === null ? '' : `where ${condition}`} ${order}`
         : `from unnest(${literal(`{${ids.join(',')}}`)}::uuid[]) with ordinality page (id, place) join ${table} r on r.id = page.id ${joins.join(' ')} order by page.place`,
   };
 }
@@ -110,7 +130,7 @@ function choose(all: ExportColumn[], object: ObjectModel, { fields, hasIds = tru
   return columns;
 } // prettier-ignore
 
-async function copyRecords({ client, format, out, pages, isHuman = false, isGuarded = false, hasMark = false }: ExportOptions, { columns, from }: Source): Promise<void> {
+async function copyRecords({ client, format, out, pages, isHuman = false, isGuarded = false, hasMark = false }: ExportOptions, { columns, from }: Source, count: { rows: number }): Promise<void> {
   const headers = uniqueHeaders(columns.map(({ path, label }) => (isHuman ? label : path)));
   const list = columns.map((column, index) => `${cell(column, isHuman, isGuarded)} as ${identifier(headers[index]!)}`).join(', ');
   const statement = (ids: readonly string[] | null, hasHeader: boolean) =>
@@ -121,7 +141,9 @@ async function copyRecords({ client, format, out, pages, isHuman = false, isGuar
   if (hasMark) out.write('\ufeff');
   let isFirst = true;
   for await (const ids of pages ?? [null]) {
-    await pipeline(client.query(copyTo(statement(ids, isFirst))), out, { end: false });
+    const copy = client.query(copyTo(statement(ids, isFirst)));
+    await pipeline(copy, out, { end: false });
+    count.rows += copy.rowCount;
     isFirst = false;
   }
   if (isFirst) await pipeline(client.query(copyTo(statement([], true))), out, { end: false });
@@ -150,9 +172,13 @@ function uniqueHeaders(headers: readonly string[]): string[] {
 const FETCHED = 1_000;
 
 /** The rows as arrays of texts, a thousand at a time. */
-async function* rowsOf({ client, format, pages }: ExportOptions, { object, columns, from }: Source): AsyncGenerator<(string | null)[][]> {
+async function* rowsOf({ client, format, pages }: ExportOptions, { object, columns, from }: Source, count: { rows: number }): AsyncGenerator<(string | null)[][]> {
   const list = format === 'vcard' ? cardSelectList(object, columns) : columns.map(({ human }) => `(${human})::text`).join(', ');
-  const query = async (text: string) => (await client.query<(string | null)[]>({ text, rowMode: 'array' })).rows;
+  const query = async (text: string) => {
+    const { rows } = await client.query<(string | null)[]>({ text, rowMode: 'array' });
+    count.rows += rows.length;
+    return rows;
+  };
   if (pages) {
     for await (const ids of pages)
       for (let at = 0; at < ids.length; at += FETCHED) yield await query(`select ${list} ${from(ids.slice(at, at + FETCHED))}`);

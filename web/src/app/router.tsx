@@ -297,6 +297,14 @@ const webhooks = createRoute({
   component: lazyRouteComponent(() => import('../webhooks/WebhooksPage.tsx'), 'WebhooksPage'),
 });
 
+const scheduledExports = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/exports',
+  validateSearch: (search: { [key: string]: unknown }): { export?: string } =>
+    typeof search['export'] === 'string' ? { export: search['export'] } : {},
+  component: lazyRouteComponent(() => import('../exports/ExportsPage.tsx'), 'ExportsPage'),
+});
+
 const databaseAccess = createRoute({
   getParentRoute: () => root,
   path: '/settings/database-access',
@@ -368,6 +376,7 @@ export const router = createRouter({
     security,
     keys,
     webhooks,
+    scheduledExports,
     databaseAccess,
     apps,
     signInSettings,

@@ -1,10 +1,12 @@
 import { Button, Checkbox, Group, Modal, Radio, SegmentedControl, Stack } from '@mantine/core';
+import { IconRepeat } from '@tabler/icons-react';
 import { useState } from 'react';
 import { toFailure } from '../api/failure.ts';
 import { formats, deviceTimeZone, countText } from '../model/formats.ts';
 import type { ColumnValue, ModelField, ModelObject } from '../model/types.ts';
 import { announceDone, announceFailure } from '../records/announce.tsx';
 import { download, type ExportFormat } from './exports.ts';
+import { exportable, formatsOf } from './formats.ts';
 import classes from './exports.module.css';
 import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
@@ -18,19 +20,13 @@ interface ExportDialogProps {
   orderBy: string[];
   /** Or these alone, where some are selected. */
   ids?: string[] | undefined;
+  /** Has the export come again; not of what was selected once. */
+  onRepeat?: () => void;
   onClose: () => void;
 }
 
-const FORMATS: { value: ExportFormat; label: string; note: string }[] = [
-  { value: 'csv', label: t('CSV'), note: t('Every spreadsheet and program reads it.') },
-  { value: 'xlsx', label: t('Excel'), note: t('A workbook with numbers and days as such.') },
-  { value: 'ndjson', label: t('NDJSON'), note: t('A record a line, for programs.') },
-  { value: 'vcard', label: 'vCard', note: t('Contacts for telephones and mail programs.') },
-];
-const NEVER = ['TS_VECTOR'];
-
 /** What goes into the file, and of what kind it is. All that matches is exported, loaded or not. */
-export function ExportDialog({ object, fields, filter, orderBy, ids, onClose }: ExportDialogProps) {
+export function ExportDialog({ object, fields, filter, orderBy, ids, onRepeat, onClose }: ExportDialogProps) {
   const [format, setFormat] = useState<ExportFormat>('csv');
   const [columns, setColumns] = useState<'shown' | 'all' | 'chosen'>('shown');
   const [chosen, setChosen] = useState<string[]>(() => fields.map(({ name }) => name));
@@ -38,9 +34,8 @@ export function ExportDialog({ object, fields, filter, orderBy, ids, onClose }: 
   const [isHuman, setHuman] = useState(true);
   const [isGuarded, setGuarded] = useState(true);
   const [busy, setBusy] = useState(false);
-  const offered = object.fields.filter((field) => field.isActive && !field.isWithheld && !NEVER.includes(field.type));
-  const isPeople = object.fields.some(({ type }) => type === 'FULL_NAME');
-  const kinds = FORMATS.filter(({ value }) => value !== 'vcard' || isPeople);
+  const offered = exportable(object);
+  const kinds = formatsOf(object);
   const names = columns === 'shown' ? fields.map(({ name }) => name) : columns === 'all' ? offered.map(({ name }) => name) : chosen;
   const label = inSentence(object.labelPlural);
 
@@ -80,7 +75,7 @@ export function ExportDialog({ object, fields, filter, orderBy, ids, onClose }: 
             onChange={(value) => setFormat(value as ExportFormat)}
             data={kinds.map(({ value, label: name }) => ({ value, label: name }))}
           />
-          <p className={classes.note}>{FORMATS.find(({ value }) => value === format)?.note}</p>
+          <p className={classes.note}>{kinds.find(({ value }) => value === format)?.note}</p>
         </div>
         {format === 'vcard' ? null : (
           <Radio.Group label={t('Columns')} value={columns} onChange={(value) => setColumns(value as typeof columns)}>
@@ -115,6 +110,11 @@ export function ExportDialog({ object, fields, filter, orderBy, ids, onClose }: 
           {ids ? t('The selected records are exported.') : t('All {label} that the list shows are exported, in its order, also those further down.', { label })}
         </p>
         <Group justify="flex-end">
+          {onRepeat ? (
+            <Button variant="subtle" me="auto" leftSection={<IconRepeat size={15} />} onClick={onRepeat}>
+              {t('Repeat this export…')}
+            </Button>
+          ) : null}
           <Button variant="default" onClick={onClose}>
 {t('Cancel')}</Button>
           <Button onClick={() => void start()} loading={busy} disabled={names.length === 0}>

@@ -7,6 +7,7 @@ import {
   IconDatabase,
   IconDatabaseCog,
   IconEye,
+  IconFileExport,
   IconFileImport,
   IconFingerprint,
   IconGitMerge,
@@ -92,6 +93,12 @@ function settingsPages(router: Router): Entry[] {
       isOpen: may('DATA_MODEL'),
     },
     { to: '/settings/imports', label: t('Settings: imports'), icon: IconFileImport, isOpen: may('IMPORT_CSV') },
+    {
+      to: '/settings/exports',
+      label: t('Settings: exports'),
+      icon: IconFileExport,
+      isOpen: may('EXPORT_CSV') || may('SECURITY'),
+    },
     { to: '/settings/address', label: t('Settings: address'), icon: IconWorld, isOpen: keepsWorkspace },
     {
       to: '/settings/jobs',

@@ -239,6 +239,10 @@ function Entry({ items }: { items: Notification[] }) {
   const object = first.objectId ? objectById(model, first.objectId) : undefined;
   const goTo = ({ kind, objectNamePlural, recordId, commentId, detail }: Notification) => {
     if (isUnread) void act(t('It is still unread'), () => markNotifications(ids, true));
+    if (kind === 'EXPORT_FAILED') {
+      closeNotifications();
+      void navigate({ to: '/settings/exports', search: { export: String(detail['exportId']) } });
+    }
     if (kind === 'WEBHOOK_DISABLED') {
       closeNotifications();
       void navigate({ to: '/settings/webhooks' });

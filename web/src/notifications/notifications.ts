@@ -18,7 +18,7 @@ export interface Notification {
   excerpt: string | null;
   actorId: string | null;
   actorName: string | null;
-  detail: { [name: string]: string | number | null };
+  detail: { [name: string]: string | number | boolean | null };
   createdAt: string;
   readAt: string | null;
   archivedAt: string | null;
@@ -129,6 +129,15 @@ export function wording({ kind, actorName, detail }: Notification): { before: st
             }).trimEnd(),
             after: '',
           };
+    case 'EXPORT_FAILED': {
+      const values = { name: String(detail['name'] ?? ''), failure: String(detail['failure'] ?? '') };
+      return {
+        before: detail['isStopped']
+          ? t('The export {name} was stopped: {failure}', values)
+          : t('The export {name} failed: {failure}', values),
+        after: '',
+      };
+    }
     case 'WEBHOOK_DISABLED':
       return {
         before: t('The webhook {detail} was switched off', { detail: detail['name'] ?? '' }).replace('  ', ' '),

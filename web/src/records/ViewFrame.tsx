@@ -54,6 +54,7 @@ const FilterBar = lazy(async () => ({ default: (await import('./FilterBar.tsx'))
 const ViewDialog = lazy(async () => ({ default: (await import('../views/ViewDialog.tsx')).ViewDialog }));
 const ShareViewDialog = lazy(async () => ({ default: (await import('../views/ShareViewDialog.tsx')).ShareViewDialog }));
 const ExportDialog = lazy(async () => ({ default: (await import('../exports/ExportDialog.tsx')).ExportDialog }));
+const RepeatDialog = lazy(async () => ({ default: (await import('../exports/RepeatDialog.tsx')).RepeatDialog }));
 const DefaultsDialog = lazy(async () => ({ default: (await import('../views/DefaultsDialog.tsx')).DefaultsDialog }));
 
 /** What each way of showing the records of an object is given. */
@@ -106,7 +107,7 @@ const FrameHead = memo(function FrameHead({
   const { view } = views;
   const phone = usePhone();
   const router = useRouter();
-  const [dialog, setDialog] = useState<'new' | 'rename' | 'share' | 'defaults' | 'export' | null>(null);
+  const [dialog, setDialog] = useState<'new' | 'rename' | 'share' | 'defaults' | 'export' | 'repeat' | null>(null);
   const mayExport = useMay('EXPORT_CSV');
   const me = useSession((state) => state.identity?.member?.id ?? null);
   const [addingFilter, setAddingFilter] = useState(false);
@@ -319,6 +320,16 @@ const FrameHead = memo(function FrameHead({
             fields={shownFields(object, layout)}
             filter={toGraphQLFilter(model, object, filters, new Date(), me)}
             orderBy={orderBy(object, sorts)}
+            onRepeat={() => setDialog('repeat')}
+            onClose={() => setDialog(null)}
+          />
+        ) : null}
+        {dialog === 'repeat' ? (
+          <RepeatDialog
+            model={model}
+            object={object}
+            shown={shown}
+            view={view && !isChanged(views) ? view : null}
             onClose={() => setDialog(null)}
           />
         ) : null}

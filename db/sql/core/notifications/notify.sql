@@ -11,6 +11,7 @@ as $$
     ('REPLY', 'Replies', 'Somebody answers in a thread that you wrote in.', true, 'DIGEST'),
     ('SHARED', 'Shared records', 'Somebody shares a record with you, a team of yours or your role.', true, 'DIGEST'),
     ('IMPORT_FINISHED', 'Finished imports', 'An import that you began has ended.', true, 'OFF'),
+    ('EXPORT_FAILED', 'Exports that fail', 'An export of yours that comes again failed, or was stopped.', true, 'NOW'),
     ('WEBHOOK_DISABLED', 'Webhooks that were switched off', 'A webhook failed for too long.', true, 'NOW'),
     ('SYNC_ERROR', 'Synchronisation that fails', 'A connected account cannot be read any more.', true, 'NOW')
   ) as k (kind, label, description, is_in_app, mail)

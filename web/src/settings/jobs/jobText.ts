@@ -4,6 +4,9 @@ import { t } from '../../language/t.ts';
 const TASKS: { [task: string]: string } = {
   database_logins__tidy: t('End database logins'),
   events__archive: t('Archive old history'),
+  exports__due: t('Begin exports that are due'),
+  exports__purge: t('Forget old exports'),
+  exports__run: t('Make an export'),
   files__purge: t('Remove files that nothing holds'),
   impersonation__end: t('End acting as a member'),
   shares__end: t('End the share of a record'),

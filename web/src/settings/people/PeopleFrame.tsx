@@ -2,6 +2,7 @@ import {
   IconAdjustments,
   IconBell,
   IconChecklist,
+  IconFileExport,
   IconFileImport,
   IconUserCircle,
   IconUserShield,
@@ -28,6 +29,7 @@ const SECTIONS = [
   { to: '/settings/roles', label: t('Roles'), icon: IconUserShield },
   { to: '/settings/address', label: t('Address'), icon: IconWorld },
   { to: '/settings/imports', label: t('Imports'), icon: IconFileImport },
+  { to: '/settings/exports', label: t('Exports'), icon: IconFileExport },
   { to: '/settings/jobs', label: t('Jobs'), icon: IconChecklist },
 ] as const;
 
@@ -44,6 +46,8 @@ export function PeopleFrame({ label, actions, children }: PeopleFrameProps) {
   const keepsRoles = useMay('ROLES');
   const keepsWorkspace = useMay('WORKSPACE');
   const mayImport = useMay('IMPORT_CSV');
+  const mayExport = useMay('EXPORT_CSV');
+  const keepsSecurity = useMay('SECURITY');
   const isOpen = {
     '/settings/profile': true,
     '/settings/notifications': true,
@@ -53,6 +57,7 @@ export function PeopleFrame({ label, actions, children }: PeopleFrameProps) {
     '/settings/roles': keepsRoles,
     '/settings/address': keepsWorkspace,
     '/settings/imports': mayImport,
+    '/settings/exports': mayExport || keepsSecurity,
     '/settings/jobs': keepsWorkspace || administersInstance,
   };
   return (

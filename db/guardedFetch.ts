@@ -4,17 +4,16 @@ import type { CustomFetch } from 'openid-client';
 import { AddressRefused, guardAddresses, hostOf, isLoopback } from './publicAddresses.ts';
 import type { AddressLimits } from './publicAddresses.ts';
 
-const TIMEOUT_MS = 10_000;
 /** Discovery documents and key sets have some kilobytes. */
 const MAX_BYTES = 1024 * 1024;
 
 export class AnswerTooLong extends Error {}
 
 /**
- * Asks the addresses of identity providers, which somebody else has written down: https only, in ten seconds, at most a
- * megabyte, no redirects.
+ * Asks addresses that somebody else has written down, of identity providers and buckets: https only, in ten seconds unless
+ * more is given, at most a megabyte of an answer, no redirects.
  */
-export function makeProviderFetch(limits: AddressLimits): CustomFetch {
+export function makeGuardedFetch(limits: AddressLimits, timeoutMs = 10_000): CustomFetch {
   const { assertHost, lookup } = guardAddresses(limits);
 
   return (address, { method, headers, body, signal }) =>
@@ -22,7 +21,7 @@ export function makeProviderFetch(limits: AddressLimits): CustomFetch {
       const url = new URL(address);
       const host = hostOf(url);
       if (url.protocol === 'http:' && !(limits.allowsLoopback && isLoopback(host)))
-        throw new AddressRefused('Providers are asked over https only.');
+        throw new AddressRefused('This is asked over https only.');
       assertHost(host);
       const request = (url.protocol === 'http:' ? requestHttp : requestHttps)(
         url,
@@ -31,14 +30,14 @@ export function makeProviderFetch(limits: AddressLimits): CustomFetch {
           headers: { ...headers, 'accept-encoding': 'identity' },
           lookup,
           agent: false,
-          signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])]),
+          signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]),
         },
         (answer) => {
           const chunks: Buffer[] = [];
           let bytes = 0;
           answer.on('data', (chunk: Buffer) => {
             bytes += chunk.length;
-            if (bytes > MAX_BYTES) request.destroy(new AnswerTooLong('The answer of the provider is too long.'));
+            if (bytes > MAX_BYTES) request.destroy(new AnswerTooLong('The answer is too long.'));
             else chunks.push(chunk);
           });
           answer.on('error', reject);

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { makeProviderFetch } from './providerFetch.ts';
+import { makeGuardedFetch } from './guardedFetch.ts';
 
 const server = createServer((_request, response) => response.end('inside'));
 let port: number;
@@ -14,7 +14,7 @@ const limits = { allowsPrivate: false, allowsLoopback: false };
 const options = { method: 'GET', headers: {}, body: undefined, redirect: 'manual' } as const;
 const ask = async (url: string, allowed = limits) => {
   try {
-    return await (await makeProviderFetch(allowed)(url, options)).text();
+    return await (await makeGuardedFetch(allowed)(url, options)).text();
   } catch (error) {
     return (error as Error).constructor.name;
   }

@@ -166,6 +166,57 @@ test('an upgrade changes what nobody changed here, and keeps what somebody did',
     ).toEqual([{ name: 'c' }]);
   }));
 
+test('the pages of records are arranged as an application has them, until somebody arranges them here', () =>
+  db.inTransaction(async (client) => {
+    await act(client, ws.adminRole);
+    const company = await objectNamed(client, ws, 'company');
+    const layout = (tab: string) => ({
+      content: {
+        headerFieldIds: [],
+        side: [],
+        tabs: [{ id: 'main', name: tab, widgets: [{ id: 'w', kind: 'FIELDS', fieldIds: ['field:truck.plate'] }] }],
+      },
+    });
+    const ofCompany = (tab: string) => ({
+      content: { tabs: [{ id: 'fleet', name: tab, widgets: [{ id: 'c', kind: 'FIELD', fieldId: 'field:company.fleetCode' }] }] },
+    });
+    const manifest = (version: string, truckTab: string | null, companyTab: string | null) => {
+      const { objects, ...rest } = fleet(version, [], truckTab === null ? {} : { layouts: [layout(truckTab), { ...layout('Of a role'), role: 'Driver' }] });
+      return { ...rest, objects: [objects[0], { ...objects[1], ...(companyTab !== null && { layouts: [ofCompany(companyTab)] }) }] };
+    };
+    const tabsOf = async (object: string) =>
+      (await client.query(`select l.content -> 'tabs' as tabs from metadata.layouts l where l.object_id = $1 and l.role_id is null`, [object])).rows.map(({ tabs }) => tabs)[0] as
+        | { name: string; widgets: { fieldIds?: string[]; fieldId?: string }[] }[]
+        | undefined;
+    const nameOf = async (object: string) => (await tabsOf(object))?.[0]?.name;
+    const warnings = async () => (await one(client, `select warnings from metadata.applications where name = 'fleet'`)).warnings as { code: string; message: string }[];
+
+    await sync(client, manifest('1', 'Truck', 'Fleet'));
+    const truck = await objectNamed(client, ws, 'truck');
+    const { id: plate } = await one(client, `select id from metadata.fields where object_id = $1 and name = 'plate'`, [truck]);
+    expect((await tabsOf(truck))![0]!.widgets[0]!.fieldIds).toEqual([plate]);
+    expect(await nameOf(company)).toBe('Fleet');
+    // That of a role is not the application's to bring.
+    expect((await client.query('select from metadata.layouts where role_id is not null')).rowCount).toBe(0);
+
+    // An upgrade changes what nobody arranged, and leaves what somebody did.
+    const content = { tabs: [{ id: 'mine', name: 'As we like it', widgets: [] }] };
+    await client.query('select metadata.save_layout($1, $2)', [company, JSON.stringify(content)]);
+    await sync(client, manifest('2', 'Lorry', 'Vehicles'));
+    expect([await nameOf(truck), await nameOf(company)]).toEqual(['Lorry', 'As we like it']);
+    expect(await warnings()).toEqual([expect.objectContaining({ code: 'KEPT', message: expect.stringContaining('the pages of Companies') })]);
+    // What it gives up goes, and what was arranged here becomes the workspace's own.
+    await sync(client, manifest('3', null, null));
+    expect([await nameOf(truck), await nameOf(company)]).toEqual([undefined, 'As we like it']);
+    // What was arranged before stays when it is brought again, and when the application goes.
+    await sync(client, manifest('4', 'Truck', 'Fleet'));
+    expect([await nameOf(truck), await nameOf(company)]).toEqual(['Truck', 'As we like it']);
+    expect(await warnings()).toEqual([expect.objectContaining({ code: 'KEPT' })]);
+    await client.query(`select metadata.uninstall_application($1, 'fleet')`, [ws.id]);
+    expect(await nameOf(company)).toBe('As we like it');
+    expect((await client.query('select from metadata.layouts where object_id = $1', [truck])).rowCount).toBe(0);
+  })); // prettier-ignore
+
 test('uninstalling takes an application out, unless something was built on it; only who manages the model may', () =>
   db.inTransaction(async (client) => {
     await act(client, ws.adminRole);

@@ -350,3 +350,26 @@ test('on a phone there is one column, with what one does with a record under the
   expect(await phone.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
   await phone.context().close();
 });
+
+test('a condition looks at the record that a relation leads to, and usual tabs are called in the language of who looks', async () => {
+  const object = await one(`select id from metadata.objects where name_singular = 'person'`);
+  const field = (of: string, name: string) => one(`select f.id from metadata.fields f join metadata.objects o on o.id = f.object_id where o.name_singular = $1 and f.name = $2`, [of, name]);
+  const [via, employees] = [await field('person', 'company'), await field('company', 'employees')];
+  const text = (id: string, operand: string) => ({ id, kind: 'TEXT', text: `They are ${id}`, condition: { fieldId: employees, via: [via], operand, value: '100' } });
+  const content = { tabs: [{ id: 'overview', widgets: [text('many', 'GREATER_THAN_OR_EQUAL'), text('few', 'LESS_THAN'), { id: 'files', kind: 'FILES' }] }, { id: 'notes', widgets: [{ id: 'notes', kind: 'NOTES' }] }] };
+  await database.admin.query(`select metadata.save_layout($1, $2)`, [object, JSON.stringify(content)]);
+  const employer = await one(`insert into ${schema}.companies (name, employees) values ('Sizeable', 250) returning id`);
+  const person = await one(`insert into ${schema}.people (name_first_name, company_id) values ('Sue', $1) returning id`, [employer]);
+  await owner.goto(`${address}/objects/people/${person}`);
+  await owner.getByText('They are many').waitFor();
+  expect(await owner.getByText('They are few').count()).toBe(0);
+  await owner.getByRole('tab', { name: 'Overview' }).waitFor();
+  // In the dialog it is told whose field it is.
+  await database.admin.query(`update ${schema}.companies set employees = 7 where id = $1`, [employer]);
+  const german = await enter(DEMO_EMAIL);
+  await german.goto(`${address}/objects/people/${person}?locale=de`);
+  await german.getByText('They are few').waitFor();
+  await german.getByRole('tab', { name: 'Übersicht' }).waitFor();
+  await german.context().close();
+  await database.admin.query('delete from metadata.layouts where object_id = $1', [object]);
+}); // prettier-ignore

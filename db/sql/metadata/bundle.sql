@@ -61,6 +61,8 @@ as $$
     (10, 'roles', 'roles', null, null, null)
   union all
   select 11, p.part, p.table_name, 'roles', 'role_id', p.key_column from engine.role_parts() p
+  union all
+  values (12, 'layouts', 'layouts', 'objects', 'object_id', null)
 $$;
 
 create or replace function engine.manifest_rows(manifest jsonb)
@@ -121,6 +123,11 @@ as $$
   select 'viewFields', n.identifier || '>' || (c ->> 'field'), n.identifier, jsonb_build_object('field_id', n.field || (c ->> 'field'), 'width', c -> 'width',
     'is_visible', coalesce((c ->> 'isVisible')::boolean, true), 'is_pinned', coalesce((c ->> 'isPinned')::boolean, false), 'aggregate', c -> 'aggregate', 'position', coalesce((c ->> 'position')::double precision, u.i))
   from named n cross join lateral jsonb_array_elements(coalesce(n.value -> 'fields', '[]')) with ordinality u (c, i) where n.part = 'views'
+  union all
+  -- How pages are arranged for everybody; for roles it is arranged where these are given to people.
+  select 'layouts', o.prefix || '.layout', o.universal_identifier, jsonb_build_object('content', engine.manifest_layout(e -> 'content'))
+  from object o cross join lateral jsonb_array_elements(coalesce(o.value -> 'layouts', '[]')) e
+  where e ->> 'role' is null
   union all
   -- An application brings no role that changes settings.
   select 'roles', r.identifier, null, engine.role_row_values('metadata.roles', r.value) || '{"permissions": [], "has_all_permissions": false}' from role r

@@ -25,6 +25,7 @@ as $$
     when 'indexes' then format('the index "%s" of %s', "row" ->> 'name', engine.object_label("row" ->> 'object_id'))
     when 'views' then format('the view "%s" of %s', "row" ->> 'name', engine.object_label("row" ->> 'object_id'))
     when 'view_fields' then 'the columns of a view'
+    when 'layouts' then format('the pages of %s', engine.object_label("row" ->> 'object_id'))
     when 'aliases' then format('the former name "%s"', "row" ->> 'name')
     when 'roles' then format('the role "%s"', "row" ->> 'name')
     when 'role_includes' then format('what the role "%s" includes', engine.role_label("row" ->> 'role_id'))

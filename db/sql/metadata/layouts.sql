@@ -74,18 +74,29 @@ begin
   end if;
   if jsonb_typeof(content -> 'tabs') is distinct from 'array' or jsonb_array_length(content -> 'tabs') > 30
     or exists (select from jsonb_array_elements(content -> 'tabs') t where jsonb_typeof(t) <> 'object' or coalesce(t ->> 'id', '') !~ '^[A-Za-z0-9_-]{1,80}$'
-      or coalesce(btrim(t ->> 'name'), '') = '' or length(t ->> 'name') > 60 or exists (select from jsonb_object_keys(t) k where k not in ('id', 'name', 'condition', 'widgets'))) then
-    raise exception 'A layout has a list of at most 30 tabs, each with a name.' using errcode = 'RV289', column = 'content', hint = 'Give {"id", "name", "condition", "widgets"}.';
+      or jsonb_typeof(coalesce(t -> 'name', 'null')) not in ('string', 'null') or length(t ->> 'name') > 60 or exists (select from jsonb_object_keys(t) k where k not in ('id', 'name', 'condition', 'widgets'))) then
+    raise exception 'A layout has a list of at most 30 tabs, each with an id.' using errcode = 'RV289', column = 'content', hint = 'Give {"id", "name", "condition", "widgets"}.';
   end if;
   v_layout := jsonb_build_object('headerFieldIds', coalesce(content -> 'headerFieldIds', '[]'), 'stageFieldId', content -> 'stageFieldId', 'hidden', coalesce(content -> 'hidden', '[]'),
     'side', engine.layout_widgets(coalesce(content -> 'side', '[]')),
-    'tabs', (select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', t -> 'id', 'name', btrim(t ->> 'name'), 'condition', engine.view_filter(t -> 'condition')))
+    'tabs', (select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', t -> 'id', 'name', nullif(btrim(t ->> 'name'), ''), 'condition', engine.view_filter(t -> 'condition')))
       || jsonb_build_object('widgets', engine.layout_widgets(coalesce(t -> 'widgets', '[]'))) order by i), '[]') from jsonb_array_elements(content -> 'tabs') with ordinality u (t, i)));
   select w ->> 'id' into v_twice from (select jsonb_path_query(v_layout, '$.side[*]') union all select jsonb_path_query(v_layout, '$.tabs[*].widgets[*]')) u (w) group by w ->> 'id' having count(*) > 1 limit 1;
   if found then
     raise exception 'Two widgets of the layout are called "%".', v_twice using errcode = 'RV289', column = 'content', hint = 'Each has an id of its own.';
   end if;
   return v_layout;
+end
+$$;
+
+-- Of a manifest, where a layout that is none is left to be refused when it is written.
+create or replace function engine.manifest_layout(content jsonb) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return engine.record_layout(content);
+exception when sqlstate 'RV289' or sqlstate 'RV186' then
+  return content;
 end
 $$;
 
@@ -203,5 +214,7 @@ comment on column metadata.layouts.id is 'Identifies it.';
 comment on column metadata.layouts.object_id is 'The object whose records it shows.';
 comment on column metadata.layouts.role_id is 'The role for which it is; null for everybody else.';
 comment on column metadata.layouts.content is 'headerFieldIds, stageFieldId, side and tabs with their widgets, and hidden: what was taken out.';
+comment on column metadata.layouts.application_id is 'The application that brought it; null for one made here.';
+comment on column metadata.layouts.universal_identifier is 'By which a manifest finds it again.';
 comment on column metadata.layouts.version is 'How often it was changed, which tells two who arrange at once.';
 comment on column metadata.layouts.updated_at is 'When it was last changed.';

@@ -228,6 +228,10 @@ begin
     execute format('select exists (select from metadata.%I t where t.workspace_id = $1 and t.name = $2 %s)', (part).table_name, case when (part).owner_column is not null then 'and t.object_id = $3' else '' end)
       into v_is_taken using workspace_id, wanted ->> 'name', owner_id;
   end if;
+  -- What people have arranged is not arranged anew.
+  if (part).table_name = 'layouts' and exists (select from metadata.layouts l where l.object_id = insert_row.owner_id and l.role_id is null) then
+    return engine.bundle_warning('KEPT', format('%s were arranged here already and stay as they are.', engine.row_in_words('layouts', v_values)), 'Reset the layout, and install the application anew to have its own.');
+  end if;
   if v_is_taken then
     return engine.bundle_warning('NAME_TAKEN', format('There is %s already, so that of the application was not made.', engine.row_in_words((part).table_name, v_values)), 'Rename or delete yours, and install the application anew to have it.');
   end if;

@@ -26,7 +26,8 @@ begin
     v_row := engine.bundle_row(workspace_id, v_part.table_name, v_part.owner_column, v_part.key_column, r.identifier, v_owner, r.base);
     continue when v_row is null;
     v_base := engine.with_formulas(r.base, coalesce(r.formulas, '{}'));
-    v_is_kept := not is_uninstall and (
+    -- How people have arranged the pages of what stays is theirs, also when the whole application goes.
+    v_is_kept := (not is_uninstall or v_part.part = 'layouts') and (
       exists (select from jsonb_each(v_base) e where e.value is distinct from v_row -> e.key)
       -- Something of somebody's is in it still.
       or v_part.part = 'views' and exists (select from metadata.view_fields c where c.view_id = (v_row ->> 'id')::uuid)

@@ -2,8 +2,16 @@ import { ActionIcon, Button, Group, Modal, NativeSelect, Stack, Text } from '@ma
 import { IconX } from '@tabler/icons-react';
 import { useState } from 'react';
 import { operatorsOf, type Filter } from '../model/filters.ts';
-import { isGroup, readFilter, startFilter, storeFilter, type StoredFilter } from '../model/filterTree.ts';
-import { visibleFields } from '../model/lookup.ts';
+import {
+  isGroup,
+  leadsOn,
+  readFilter,
+  startFilter,
+  storeFilter,
+  subjectOf,
+  type StoredFilter,
+} from '../model/filterTree.ts';
+import { objectById, visibleFields } from '../model/lookup.ts';
 import type { Model, ModelObject } from '../model/types.ts';
 import { FilterForm } from '../records/FilterForm.tsx';
 import records from '../records/records.module.css';
@@ -18,10 +26,26 @@ interface ConditionDialogProps {
   onChange: (condition: StoredFilter | undefined) => void;
 }
 
-/** For which records something is on the page: comparisons of their own fields, all of which or one of which must hold. */
+/** For which records something is on the page: comparisons of their fields and those of what they point to, all or one of which must hold. */
 export function ConditionDialog({ model, object, name, condition, onClose, onChange }: ConditionDialogProps) {
-  // What the page cannot compare by itself, such as the field of a related record, is not offered.
-  const fields = visibleFields(object).filter((field) => !field.junction && operatorsOf(field).length > 0);
+  const comparable = (owner: ModelObject) =>
+    visibleFields(owner).filter((field) => !field.junction && operatorsOf(field).length > 0);
+  const fields = comparable(object);
+  // Also fields of the one record that a relation leads to, such as the industry of the company.
+  const choices = [
+    { group: object.labelSingular, items: fields.map(({ name: value, label }) => ({ value, label })) },
+    ...visibleFields(object)
+      .filter(leadsOn)
+      .flatMap((via) => {
+        const target = objectById(model, via.relations[0]?.targetObjectId ?? '');
+        if (!target?.isActive) return [];
+        const items = comparable(target).map(({ name: value, label }) => ({
+          value: `${via.name}.${value}`,
+          label: `${via.label} › ${label}`,
+        }));
+        return items.length > 0 ? [{ group: via.label, items }] : [];
+      }),
+  ];
   const [{ join, filters }, setState] = useState(() => {
     const nodes = readFilter(model, object, condition ?? null);
     const [only] = nodes;
@@ -56,7 +80,8 @@ export function ConditionDialog({ model, object, name, condition, onClose, onCha
           />
         ) : null}
         {filters.map((filter, place) => {
-          const about = fields.find((field) => field.name === filter.field);
+          const about = subjectOf(model, object, filter)?.field;
+          const key = filter.via === undefined ? filter.field : `${filter.via}.${filter.field}`;
           return (
             <div
               key={place}
@@ -67,11 +92,13 @@ export function ConditionDialog({ model, object, name, condition, onClose, onCha
               <Group gap="xs" wrap="nowrap" align="end">
                 <NativeSelect
                   label={t('Field')}
-                  value={filter.field}
-                  data={fields.map((field) => ({ value: field.name, label: field.label }))}
+                  value={key}
+                  data={choices}
                   onChange={(event) => {
-                    const chosen = fields.find((field) => field.name === event.currentTarget.value);
-                    const next = chosen ? startFilter(chosen) : null;
+                    const [first = '', second] = event.currentTarget.value.split('.');
+                    const wanted = second === undefined ? { field: first } : { field: second, via: first };
+                    const chosen = subjectOf(model, object, { ...filter, via: undefined, ...wanted } as Filter);
+                    const next = chosen ? startFilter(chosen.field, chosen.via?.name) : null;
                     if (next) set(place, next);
                   }}
                 />
@@ -89,7 +116,7 @@ export function ConditionDialog({ model, object, name, condition, onClose, onCha
               </Group>
               {about ? (
                 <FilterForm
-                  key={about.id}
+                  key={key}
                   field={about}
                   filter={filter}
                   onChange={(next) => set(place, next)}

@@ -51,7 +51,7 @@ import { ConditionDialog } from './ConditionDialog.tsx';
 import { layoutOf, stages, widgetsOf, type Layout, type Tab, type Widget } from './layout.ts';
 import { askLayouts, resetLayout, saveLayout, type KeptLayout } from './layouts.ts';
 import { useArranging, type Held } from './useArranging.ts';
-import { widgetName } from './widgetTexts.ts';
+import { tabName, widgetName } from './widgetTexts.ts';
 import { t } from '../language/t.ts';
 import { inSentence } from '../language/inSentence.ts';
 
@@ -138,7 +138,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
   const nameOfList = (list: string): string => {
     if (list === 'side') return t('beside the tabs');
     const inTab = draft.tabs.find((each) => tabList(each) === list);
-    if (inTab) return t('in the tab {name}', { name: inTab.name });
+    if (inTab) return t('in the tab {name}', { name: tabName(inTab) });
     const group = widgetsOf(draft).find((widget) => fieldList(widget) === list);
     return group ? t('in {model}', { model: widgetName(model, object, group) }) : '';
   };
@@ -584,7 +584,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
                 aria-pressed={each === tab}
                 onClick={() => setTabId(each.id)}
               >
-                {each.name}
+                {tabName(each)}
               </button>
             ))}
             <Tooltip label={t('Add a tab')}>
@@ -608,14 +608,14 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
                 <TextInput
                   size="xs"
                   aria-label={t('Name of the tab')}
-                  value={tab.name}
+                  value={tabName(tab)}
                   maxLength={60}
                   onChange={(event) => setDraft(changeTab(draft, { ...tab, name: event.currentTarget.value }))}
                 />
                 <ActionIcon
                   variant="subtle"
                   color="gray"
-                  aria-label={t('Move {name} to the left', { name: tab.name })}
+                  aria-label={t('Move {name} to the left', { name: tabName(tab) })}
                   disabled={draft.tabs[0] === tab}
                   onClick={() => setDraft(moveTab(draft, tab.id, -1))}
                 >
@@ -624,7 +624,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
                 <ActionIcon
                   variant="subtle"
                   color="gray"
-                  aria-label={t('Move {name} to the right', { name: tab.name })}
+                  aria-label={t('Move {name} to the right', { name: tabName(tab) })}
                   disabled={draft.tabs.at(-1) === tab}
                   onClick={() => setDraft(moveTab(draft, tab.id, 1))}
                 >
@@ -634,20 +634,20 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
                   size="compact-sm"
                   variant="subtle"
                   color="gray"
-                  onClick={() => setAsking({ id: tab.id, name: tab.name, isTab: true })}
+                  onClick={() => setAsking({ id: tab.id, name: tabName(tab), isTab: true })}
                 >
                   {tab.condition ? t('For some records…') : t('When it is shown…')}
                 </Button>
                 <ActionIcon
                   variant="subtle"
                   color="gray"
-                  aria-label={t('Remove the tab {name}', { name: tab.name })}
+                  aria-label={t('Remove the tab {name}', { name: tabName(tab) })}
                   onClick={() => setDraft(removeTab(draft, tab.id))}
                 >
                   <IconX size={15} />
                 </ActionIcon>
               </div>
-              {listOf(tab.widgets, tabList(tab), t('Cards of {name}', { name: tab.name }))}
+              {listOf(tab.widgets, tabList(tab), t('Cards of {name}', { name: tabName(tab) }))}
             </>
           ) : null}
         </section>
@@ -701,7 +701,7 @@ function Editor({ own, whose, roles, layouts, onWhose, onDone }: EditorProps) {
 }
 
 const nameOfTab = (layout: Layout, list: string): string =>
-  layout.tabs.find((tab) => tabList(tab) === list)?.name ?? '';
+  layout.tabs.flatMap((tab) => (tabList(tab) === list ? tabName(tab) : []))[0] ?? '';
 
 function withCondition<Item extends Tab | Widget>(item: Item, condition: Item['condition']): Item {
   const { condition: _, ...rest } = item;

@@ -4,6 +4,7 @@ import { Avatar } from '../fields/Avatar.tsx';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
 import { toGraphQLFilter, readFilter, type StoredFilter } from '../model/filterTree.ts';
 import { fieldById, visibleFields } from '../model/lookup.ts';
+import type { Clause } from '../model/filters.ts';
 import { matches } from '../model/matches.ts';
 import { useWholeModel } from '../model/store.ts';
 import type { ModelField } from '../model/types.ts';
@@ -17,6 +18,8 @@ import { isUnread } from '../records/tableStore.ts';
 import { useSession } from '../session/session.ts';
 import { FieldsCard } from './FieldsCard.tsx';
 import { conditionFields, shownLayout, widgetsOf, type Layout, type Widget } from './layout.ts';
+import { isOwn, useAsked } from './useAsked.ts';
+import { tabName } from './widgetTexts.ts';
 import classes from './layout.module.css';
 import { useOpenRecord } from './openRecord.ts';
 import { SaveNote } from './SaveNote.tsx';
@@ -70,15 +73,25 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
   const whole = useWholeModel();
   const isPrinting = usePrinting((state) => state.isPrinting);
   const me = useSession((state) => state.identity?.member?.id ?? null);
+  const clauses = useMemo(() => {
+    const now = new Date();
+    const read = ({ condition }: { condition?: StoredFilter }): [StoredFilter, Clause][] => {
+      const clause = condition && toGraphQLFilter(model, object, readFilter(whole, object, condition), now, me);
+      return clause ? [[condition, clause]] : [];
+    };
+    return new Map([...layout.tabs, ...widgetsOf(layout)].flatMap(read));
+  }, [model, whole, object, layout, me]);
+  const beyond = useMemo(() => [...clauses.values()].filter((clause) => !isOwn(object, clause)), [object, clauses]);
+  const holding = useAsked(model, object, row, beyond);
   const shown = useMemo(() => {
     const isShown = (condition: StoredFilter | undefined): boolean => {
-      if (!condition) return true;
-      const clause = toGraphQLFilter(model, object, readFilter(whole, object, condition), new Date(), me);
+      const clause = condition && clauses.get(condition);
       // What cannot be told, since the field is gone or not to be read, hides nothing.
-      return clause === null || matches(clause, row) === true;
+      if (!clause) return true;
+      return isOwn(object, clause) ? matches(clause, row) === true : holding.has(JSON.stringify(clause));
     };
     return shownLayout(model, object, layout, isShown);
-  }, [model, whole, object, layout, row, me]);
+  }, [model, object, layout, row, clauses, holding]);
 
   const grouped = widgetsOf(shown).flatMap((widget) => (widget.kind === 'FIELDS' ? widget.fieldIds : []));
   const all = useMemo(() => visibleFields(object), [object]);
@@ -166,7 +179,7 @@ export function RecordBody({ layout, fields: { view, onView }, tab, onTab, actio
         <Tabs.List aria-label={t('Parts of the record')}>
           {tabs.map((each) => (
             <Tabs.Tab key={each.id} value={each.id}>
-              {each.name}
+              {tabName(each)}
             </Tabs.Tab>
           ))}
         </Tabs.List>

@@ -35,7 +35,8 @@ export type WidgetOf<Kind extends WidgetKind> = Extract<Widget, { kind: Kind }>;
 
 export interface Tab {
   id: string;
-  name: string;
+  /** What somebody has called it; the usual tabs are called in the language of who looks. */
+  name?: string;
   condition?: StoredFilter;
   widgets: Widget[];
 }
@@ -102,11 +103,7 @@ export function usualLayout(model: Model, object: ModelObject): Layout {
   const fields = visibleFields(object);
   const cards = ownCards(fields);
   const lists = relatedLists(model, object).filter((list) => !isElsewhere(list));
-  const tabOf = (id: string, name: string, kind: 'NOTES' | 'TASKS'): Tab => ({
-    id,
-    name,
-    widgets: [{ id, kind }],
-  });
+  const tabOf = (id: string, kind: 'NOTES' | 'TASKS'): Tab => ({ id, widgets: [{ id, kind }] });
   return {
     headerFieldIds: usualKeys(object).map(({ id }) => id),
     stageFieldId: usualStage(object)?.id ?? null,
@@ -121,7 +118,6 @@ export function usualLayout(model: Model, object: ModelObject): Layout {
     tabs: [
       {
         id: 'overview',
-        name: t('Overview'),
         widgets: [
           ...cards.filter(({ junction }) => !junction).map(cardOf),
           ...cards.filter(({ junction }) => junction).map(cardOf),
@@ -132,8 +128,8 @@ export function usualLayout(model: Model, object: ModelObject): Layout {
           { id: 'timeline', kind: 'TIMELINE' },
         ],
       },
-      ...(joinedList(model, object, 'task') ? [tabOf('tasks', t('Tasks'), 'TASKS')] : []),
-      ...(joinedList(model, object, 'note') ? [tabOf('notes', t('Notes'), 'NOTES')] : []),
+      ...(joinedList(model, object, 'task') ? [tabOf('tasks', 'TASKS')] : []),
+      ...(joinedList(model, object, 'note') ? [tabOf('notes', 'NOTES')] : []),
     ],
     hidden: [],
   };

@@ -1,6 +1,6 @@
 import { fieldById, relatedLists } from '../model/lookup.ts';
 import type { Model, ModelObject } from '../model/types.ts';
-import type { Widget, WidgetKind } from './layout.ts';
+import type { Tab, Widget, WidgetKind } from './layout.ts';
 import { t } from '../language/t.ts';
 
 const NAMES: { [kind in Exclude<WidgetKind, 'FIELD' | 'RELATION' | 'CHART'>]: string } = {
@@ -25,3 +25,8 @@ export function widgetName(model: Model, object: ModelObject, widget: Widget): s
   }
   return NAMES[widget.kind];
 }
+
+const TABS: { [id: string]: string } = { overview: t('Overview'), tasks: t('Tasks'), notes: t('Notes') };
+
+/** What a tab is called: as somebody named it, else as usual. */
+export const tabName = ({ id, name }: Pick<Tab, 'id' | 'name'>): string => name ?? TABS[id] ?? t('Tab');

@@ -311,6 +311,59 @@ alter table core.digest_settings add constraint digest_settings_member_id_fkey F
 
 alter table core.digest_settings add constraint digest_settings_pkey PRIMARY KEY (member_id);
 
+create table core.export_runs (
+  id uuid not null default engine.uuidv7(),
+  export_id uuid not null,
+  workspace_id uuid not null,
+  state text not null default 'WAITING'::text,
+  is_manual boolean not null default false,
+  attempts integer not null default 0,
+  created_at timestamp with time zone not null default now(),
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  rows bigint,
+  bytes bigint,
+  file_name text,
+  media_type text,
+  place text,
+  is_file_kept boolean not null default false,
+  file_expires_at timestamp with time zone,
+  failure jsonb
+);
+comment on table core.export_runs is 'What became of each run of a scheduled export. The file of one that was mailed is kept under the id of the run for as long as its links are good.';
+
+alter table core.export_runs add constraint export_runs_export_id_fkey FOREIGN KEY (export_id) REFERENCES metadata.scheduled_exports(id) ON DELETE CASCADE;
+
+alter table core.export_runs add constraint export_runs_pkey PRIMARY KEY (id);
+
+alter table core.export_runs add constraint export_runs_state_check CHECK ((state = ANY (ARRAY['WAITING'::text, 'RUNNING'::text, 'DONE'::text, 'FAILED'::text])));
+
+alter table core.export_runs add constraint export_runs_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX export_runs_export_id_idx ON core.export_runs USING btree (export_id, id);
+
+CREATE INDEX export_runs_file_expires_at_idx ON core.export_runs USING btree (file_expires_at) WHERE is_file_kept;
+
+CREATE INDEX export_runs_workspace_id_idx ON core.export_runs USING btree (workspace_id);
+
+CREATE TRIGGER _500_release AFTER DELETE ON core.export_runs FOR EACH ROW WHEN (old.is_file_kept) EXECUTE FUNCTION engine.tg_export_runs__release();
+
+create table core.export_secrets (
+  export_id uuid not null,
+  workspace_id uuid not null,
+  sealed text not null,
+  kept_at timestamp with time zone not null default now()
+);
+comment on table core.export_secrets is 'Secrets of the buckets that exports go to, sealed with a key that the database does not have.';
+
+alter table core.export_secrets add constraint export_secrets_export_id_fkey FOREIGN KEY (export_id) REFERENCES metadata.scheduled_exports(id) ON DELETE CASCADE;
+
+alter table core.export_secrets add constraint export_secrets_pkey PRIMARY KEY (export_id);
+
+alter table core.export_secrets add constraint export_secrets_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+CREATE INDEX export_secrets_workspace_id_idx ON core.export_secrets USING btree (workspace_id);
+
 create table core.identities (
   provider_id uuid not null,
   subject text not null,
@@ -702,7 +755,7 @@ comment on column core.notifications.mail_at is 'When it is mailed, unless it wa
 
 alter table core.notifications add constraint notifications_check CHECK (((record_id IS NULL) OR (object_id IS NOT NULL)));
 
-alter table core.notifications add constraint notifications_kind_check CHECK ((kind = ANY (ARRAY['TASK_ASSIGNED'::text, 'TASK_DUE'::text, 'MENTION'::text, 'REPLY'::text, 'SHARED'::text, 'IMPORT_FINISHED'::text, 'WEBHOOK_DISABLED'::text, 'SYNC_ERROR'::text])));
+alter table core.notifications add constraint notifications_kind_check CHECK ((kind = ANY (ARRAY['TASK_ASSIGNED'::text, 'TASK_DUE'::text, 'MENTION'::text, 'REPLY'::text, 'SHARED'::text, 'IMPORT_FINISHED'::text, 'EXPORT_FAILED'::text, 'WEBHOOK_DISABLED'::text, 'SYNC_ERROR'::text])));
 
 alter table core.notifications add constraint notifications_member_id_fkey FOREIGN KEY (member_id) REFERENCES core.members(id) ON DELETE CASCADE;
 
@@ -2231,7 +2284,9 @@ create table metadata.layouts (
   role_id uuid,
   content jsonb not null,
   version integer not null default 1,
-  updated_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now(),
+  application_id uuid,
+  universal_identifier text
 );
 alter table metadata.layouts enable row level security;
 comment on table metadata.layouts is 'How the pages of an object''s records are arranged, for everybody or for a role.';
@@ -2243,10 +2298,14 @@ comment on column metadata.layouts.role_id is 'The role for which it is; null fo
 comment on column metadata.layouts.content is 'headerFieldIds, stageFieldId, side and tabs with their widgets, and hidden: what was taken out.';
 comment on column metadata.layouts.version is 'How often it was changed, which tells two who arrange at once.';
 comment on column metadata.layouts.updated_at is 'When it was last changed.';
+comment on column metadata.layouts.application_id is 'The application that brought it; null for one made here.';
+comment on column metadata.layouts.universal_identifier is 'By which a manifest finds it again.';
 
 alter table metadata.layouts add constraint layouts_object_id_role_id_key UNIQUE NULLS NOT DISTINCT (object_id, role_id);
 
 alter table metadata.layouts add constraint layouts_pkey PRIMARY KEY (id);
+
+alter table metadata.layouts add constraint layouts_workspace_id_application_id_fkey FOREIGN KEY (workspace_id, application_id) REFERENCES metadata.applications(workspace_id, id);
 
 alter table metadata.layouts add constraint layouts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
 
@@ -2254,9 +2313,13 @@ alter table metadata.layouts add constraint layouts_workspace_id_object_id_fkey 
 
 alter table metadata.layouts add constraint layouts_workspace_id_role_id_fkey FOREIGN KEY (workspace_id, role_id) REFERENCES metadata.roles(workspace_id, id) ON DELETE CASCADE;
 
+CREATE INDEX layouts_workspace_id_application_id_idx ON metadata.layouts USING btree (workspace_id, application_id);
+
 CREATE INDEX layouts_workspace_id_object_id_idx ON metadata.layouts USING btree (workspace_id, object_id);
 
 CREATE INDEX layouts_workspace_id_role_id_idx ON metadata.layouts USING btree (workspace_id, role_id);
+
+CREATE UNIQUE INDEX layouts_workspace_id_universal_identifier_key ON metadata.layouts USING btree (workspace_id, universal_identifier);
 
 create policy delete_own on metadata.layouts for delete to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND ( SELECT engine.may('LAYOUTS'::text) AS may)));
 
@@ -2930,6 +2993,89 @@ CREATE TRIGGER _900_changed_delete AFTER DELETE ON metadata.rules REFERENCING OL
 CREATE TRIGGER _900_changed_insert AFTER INSERT ON metadata.rules REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
 
 CREATE TRIGGER _900_changed_update AFTER UPDATE ON metadata.rules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION engine.tg_metadata__changed();
+
+create table metadata.scheduled_exports (
+  id uuid not null default engine.uuidv7(),
+  workspace_id uuid not null default engine.current_workspace(),
+  owner_id uuid default engine.private_member(),
+  name text not null,
+  object_id uuid not null,
+  view_id uuid,
+  filter jsonb,
+  sorts jsonb not null default '[]'::jsonb,
+  field_ids uuid[],
+  format text not null default 'csv'::text,
+  has_ids boolean not null default false,
+  is_human boolean not null default true,
+  is_guarded boolean not null default true,
+  recurrence text not null,
+  time_zone text not null default 'UTC'::text,
+  next_at timestamp with time zone,
+  destination text not null default 'EMAIL'::text,
+  recipients uuid[] not null default '{}'::uuid[],
+  bucket jsonb,
+  is_active boolean not null default true,
+  stopped_reason text,
+  failures integer not null default 0,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  deleted_at timestamp with time zone
+);
+alter table metadata.scheduled_exports enable row level security;
+comment on table metadata.scheduled_exports is '@behavior -*
+Exports that come again, each a member''s own.';
+
+comment on column metadata.scheduled_exports.id is 'Identifies it.';
+comment on column metadata.scheduled_exports.workspace_id is 'The workspace that this belongs to; follows from the role of whoever writes.';
+comment on column metadata.scheduled_exports.owner_id is 'Whose it is and with whose rights it is made; null where the member is gone.';
+comment on column metadata.scheduled_exports.name is 'What it is called.';
+comment on column metadata.scheduled_exports.object_id is 'The object whose records are exported.';
+comment on column metadata.scheduled_exports.view_id is 'The view that says which records, in which order, and which columns, as it is at the time; null for what stands here.';
+comment on column metadata.scheduled_exports.filter is 'Without a view: which records, as views keep it; null for all.';
+comment on column metadata.scheduled_exports.sorts is 'Without a view: their order, as views keep it.';
+comment on column metadata.scheduled_exports.field_ids is 'The columns, in their order; null for those of the view, or all that the owner may read.';
+comment on column metadata.scheduled_exports.format is 'csv, xlsx, ndjson or vcard.';
+comment on column metadata.scheduled_exports.has_ids is 'Whether ids of records, and of those they are related to, are told, too.';
+comment on column metadata.scheduled_exports.is_human is 'Whether labels and amounts are written as people read them.';
+comment on column metadata.scheduled_exports.is_guarded is 'Whether texts that look like formulas are kept from being any.';
+comment on column metadata.scheduled_exports.recurrence is 'When it comes again, as calendars write it: FREQ=WEEKLY;BYDAY=MO.';
+comment on column metadata.scheduled_exports.time_zone is 'Whose days and hours are meant.';
+comment on column metadata.scheduled_exports.next_at is 'When it comes next; null when its recurrence has ended.';
+comment on column metadata.scheduled_exports.destination is 'EMAIL or S3.';
+comment on column metadata.scheduled_exports.recipients is 'The members who get it by e-mail.';
+comment on column metadata.scheduled_exports.bucket is 'Of S3: {endpoint, region, bucket, prefix, keyId, isPathStyle}. Its secret is kept apart.';
+comment on column metadata.scheduled_exports.is_active is 'Whether it comes; false where it is paused or was stopped.';
+comment on column metadata.scheduled_exports.stopped_reason is 'Why it was stopped, in a sentence; null where somebody paused it.';
+comment on column metadata.scheduled_exports.failures is 'How often it has failed since it last went well.';
+comment on column metadata.scheduled_exports.created_at is 'When it was made.';
+comment on column metadata.scheduled_exports.updated_at is 'When it was last changed.';
+comment on column metadata.scheduled_exports.deleted_at is 'When it was deleted; it is kept for 30 days to be brought back.';
+
+alter table metadata.scheduled_exports add constraint scheduled_exports_destination_check CHECK ((destination = ANY (ARRAY['EMAIL'::text, 'S3'::text])));
+
+alter table metadata.scheduled_exports add constraint scheduled_exports_format_check CHECK ((format = ANY (ARRAY['csv'::text, 'xlsx'::text, 'ndjson'::text, 'vcard'::text])));
+
+alter table metadata.scheduled_exports add constraint scheduled_exports_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES core.members(id) ON DELETE SET NULL;
+
+alter table metadata.scheduled_exports add constraint scheduled_exports_pkey PRIMARY KEY (id);
+
+alter table metadata.scheduled_exports add constraint scheduled_exports_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES core.workspaces(id) ON DELETE CASCADE;
+
+alter table metadata.scheduled_exports add constraint scheduled_exports_workspace_id_object_id_fkey FOREIGN KEY (workspace_id, object_id) REFERENCES metadata.objects(workspace_id, id) ON DELETE CASCADE;
+
+CREATE INDEX scheduled_exports_next_at_idx ON metadata.scheduled_exports USING btree (next_at) WHERE (is_active AND (deleted_at IS NULL));
+
+CREATE INDEX scheduled_exports_owner_id_idx ON metadata.scheduled_exports USING btree (owner_id);
+
+CREATE INDEX scheduled_exports_workspace_id_object_id_idx ON metadata.scheduled_exports USING btree (workspace_id, object_id);
+
+create policy insert_own on metadata.scheduled_exports for insert to relvar_crm with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (owner_id = ( SELECT engine.private_member() AS private_member)) AND ( SELECT engine.may('EXPORT_CSV'::text) AS may)));
+
+create policy select_own on metadata.scheduled_exports for select to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (deleted_at IS NULL) AND ((owner_id = ( SELECT engine.private_member() AS private_member)) OR ( SELECT engine.may('SECURITY'::text) AS may))));
+
+create policy update_own on metadata.scheduled_exports for update to relvar_crm using (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (deleted_at IS NULL) AND (owner_id = ( SELECT engine.private_member() AS private_member)))) with check (((workspace_id = ( SELECT engine.current_workspace() AS current_workspace)) AND (owner_id = ( SELECT engine.private_member() AS private_member)) AND ( SELECT engine.may('EXPORT_CSV'::text) AS may)));
+
+CREATE TRIGGER _100_validate BEFORE INSERT OR UPDATE ON metadata.scheduled_exports FOR EACH ROW EXECUTE FUNCTION engine.tg_scheduled_exports__validate();
 
 create table metadata.team_members (
   id uuid not null default engine.uuidv7(),
@@ -4128,6 +4274,38 @@ AS $function$
 $function$;
 comment on function core.change_password(uuid,text,uuid,inet,text) is 'As core.set_password, by the user; the present session goes on, and a mail tells of it.';
 
+CREATE OR REPLACE FUNCTION core.claim_export(run_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_run core.export_runs;
+begin
+  update core.export_runs r set state = 'RUNNING', started_at = coalesce(r.started_at, now()), attempts = r.attempts + 1
+  where r.id = run_id and r.state in ('WAITING', 'RUNNING') returning r.* into v_run;
+  if not found then
+    return null;
+  end if;
+  return (
+    select jsonb_build_object('workspaceId', e.workspace_id, 'name', e.name, 'objectName', o.name_singular, 'objectLabel', o.label_plural, 'viewId', e.view_id, 'filter', e.filter, 'sorts', e.sorts, 'fieldIds', e.field_ids,
+      'format', e.format, 'hasIds', e.has_ids, 'isHuman', e.is_human, 'isGuarded', e.is_guarded, 'timeZone', e.time_zone, 'destination', e.destination,
+      'bucket', e.bucket, 'sealedSecret', (select s.sealed from core.export_secrets s where s.export_id = e.id), 'exportId', e.id,
+      'recipients', (select coalesce(jsonb_agg(m.id), '[]') from core.members m where m.id = any (e.recipients) and m.workspace_id = e.workspace_id and m.is_active),
+      'schemaName', w.schema_name, 'memberId', m.id, 'startedAt', v_run.created_at,
+      -- The role that the owner has now.
+      'pgRole', case when m.is_active then r.pg_role end, 'isThere', e.deleted_at is null and o.is_active and o.deleted_at is null)
+    from metadata.scheduled_exports e
+    join core.workspaces w on w.id = e.workspace_id
+    join metadata.objects o on o.id = e.object_id
+    left join core.members m on m.id = e.owner_id
+    left join metadata.roles r on r.id = m.role_id
+    where e.id = v_run.export_id);
+end
+$function$;
+comment on function core.claim_export(uuid) is 'What a worker needs to run an export, as whom with which rights; null where it is not to be run.';
+
 CREATE OR REPLACE FUNCTION core.claim_import(import_id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -4486,6 +4664,39 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION core.end_export(run_id uuid, outcome jsonb, links jsonb DEFAULT NULL::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_run core.export_runs;
+  v_export metadata.scheduled_exports;
+begin
+  update core.export_runs r set state = 'DONE', finished_at = now(), rows = (outcome ->> 'rows')::bigint, bytes = (outcome ->> 'bytes')::bigint, file_name = outcome ->> 'fileName',
+    media_type = outcome ->> 'mediaType', place = outcome ->> 'place', is_file_kept = links is not null, file_expires_at = case when links is not null then now() + interval '7 days' end
+  where r.id = run_id and r.state = 'RUNNING' returning r.* into v_run;
+  if not found then
+    return;
+  end if;
+  update metadata.scheduled_exports e set failures = 0 where e.id = v_run.export_id returning e.* into v_export;
+  if links is null or v_export.deleted_at is not null then
+    return;
+  end if;
+  perform core.queue_mail(u.email, 'export', jsonb_strip_nulls(jsonb_build_object('name', v_export.name, 'objectLabel', outcome ->> 'objectLabel', 'rows', v_run.rows, 'bytes', v_run.bytes,
+      'fileName', v_run.file_name, 'token', l.value ->> 'token', 'expiresAt', v_run.file_expires_at, 'ownerName', o.name,
+      'attachment', case when l.value ->> 'token' is null then jsonb_build_object('workspaceId', v_run.workspace_id, 'fileId', v_run.id, 'name', v_run.file_name, 'type', v_run.media_type) end)),
+    v_run.workspace_id, u.locale)
+  from jsonb_each(links) l
+  join core.members m on m.id = l.key::uuid and m.is_active
+  join core.users u on u.id = m.user_id
+  left join core.members o on o.id = v_export.owner_id
+  where core.is_email(u.email);
+end
+$function$;
+comment on function core.end_export(uuid,jsonb,jsonb) is 'Writes down that an export was made, {rows, bytes, fileName, mediaType, place, objectLabel}, and has those who get it by mail told.';
+
 CREATE OR REPLACE FUNCTION core.end_forbidden_sessions(workspace_id uuid)
  RETURNS integer
  LANGUAGE sql
@@ -4686,6 +4897,54 @@ begin
 end
 $function$;
 comment on function core.enter_with_provider(uuid,text,text,boolean,text,jsonb,inet,text) is 'Finds or makes the account and the membership of somebody whom an identity provider has named, by its subject, or where that is safe by the e-mail address. One row: who it is, or in refusal {code, message, hint} why nobody enters, which is then in the audit as SSO_REFUSED. What the provider has signed must have been checked before.';
+
+CREATE OR REPLACE FUNCTION core.export_file(run_id uuid, member_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('id', r.id, 'workspaceId', r.workspace_id, 'name', r.file_name, 'type', r.media_type, 'size', r.bytes, 'expiresAt', r.file_expires_at)
+  from core.export_runs r
+  join metadata.scheduled_exports e on e.id = r.export_id and e.deleted_at is null
+  join core.members m on m.id = export_file.member_id and m.workspace_id = r.workspace_id and m.is_active
+  where r.id = run_id and r.is_file_kept and r.file_expires_at > now() and (m.id = any (e.recipients) or m.id = e.owner_id)
+$function$;
+comment on function core.export_file(uuid,uuid) is 'The file of a run for a member who gets the export or owns it; null where there is none any more.';
+
+CREATE OR REPLACE FUNCTION core.fail_export(run_id uuid, failure jsonb, is_hopeless boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_run core.export_runs;
+  v_export metadata.scheduled_exports;
+  v_is_stopped boolean;
+begin
+  update core.export_runs r set state = 'FAILED', finished_at = now(), failure = fail_export.failure
+  where r.id = run_id and r.state in ('WAITING', 'RUNNING') returning r.* into v_run;
+  if not found then
+    return;
+  end if;
+  update metadata.scheduled_exports e set failures = e.failures + 1 where e.id = v_run.export_id returning e.* into v_export;
+  v_is_stopped := v_export.is_active and (is_hopeless or v_export.failures >= 5);
+  if v_is_stopped then
+    update metadata.scheduled_exports e set is_active = false, stopped_reason = failure ->> 'message' where e.id = v_export.id;
+  end if;
+  if v_export.deleted_at is not null then
+    return;
+  end if;
+  perform core.notify(v_run.workspace_id, array(
+      select m.id from core.members m join metadata.roles r on r.id = m.role_id
+      where m.workspace_id = v_run.workspace_id and m.is_active
+        and case when exists (select from core.members o where o.id = v_export.owner_id and o.is_active) then m.id = v_export.owner_id else engine.role_may(r.pg_role, 'SECURITY') end),
+    'EXPORT_FAILED', null, null, jsonb_build_object('exportId', v_export.id, 'name', v_export.name, 'failure', left(failure ->> 'message', 500), 'isStopped', v_is_stopped),
+    null, 'export:' || v_run.id);
+end
+$function$;
+comment on function core.fail_export(uuid,jsonb,boolean) is 'Writes down why an export failed, {code, message, hint}, stops it where no other time would be better, and tells its owner.';
 
 CREATE OR REPLACE FUNCTION core.find_login(email text)
  RETURNS TABLE(user_id uuid, password_hash text, workspaces jsonb)
@@ -5898,6 +6157,7 @@ AS $function$
     ('REPLY', 'Replies', 'Somebody answers in a thread that you wrote in.', true, 'DIGEST'),
     ('SHARED', 'Shared records', 'Somebody shares a record with you, a team of yours or your role.', true, 'DIGEST'),
     ('IMPORT_FINISHED', 'Finished imports', 'An import that you began has ended.', true, 'OFF'),
+    ('EXPORT_FAILED', 'Exports that fail', 'An export of yours that comes again failed, or was stopped.', true, 'NOW'),
     ('WEBHOOK_DISABLED', 'Webhooks that were switched off', 'A webhook failed for too long.', true, 'NOW'),
     ('SYNC_ERROR', 'Synchronisation that fails', 'A connected account cannot be read any more.', true, 'NOW')
   ) as k (kind, label, description, is_in_app, mail)
@@ -6370,6 +6630,30 @@ AS $function$
   select p.id, p.workspace_id, w.slug, p.kind, p.label, p.slug, p.settings, p.secret, p.is_enabled, p.role_claim, p.trusts_second_factor
   from core.identity_providers p join core.workspaces w on w.id = p.workspace_id where p.id = provider_to_use.provider_id
 $function$;
+
+CREATE OR REPLACE FUNCTION core.purge_exports()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int;
+begin
+  with gone as (
+    update core.export_runs r set is_file_kept = false
+    from metadata.scheduled_exports e
+    where e.id = r.export_id and r.is_file_kept and (r.file_expires_at < now() or e.deleted_at < now() - interval '7 days')
+    returning r.workspace_id, r.id
+  )
+  insert into core.unwanted_files (workspace_id, file_id) select g.workspace_id, g.id from gone g;
+  get diagnostics v_count = row_count;
+  delete from core.export_runs r where r.created_at < now() - interval '90 days' and r.state in ('DONE', 'FAILED') and not r.is_file_kept;
+  delete from metadata.scheduled_exports e where e.deleted_at < now() - interval '30 days' and not exists (select from core.export_runs r where r.export_id = e.id and r.is_file_kept);
+  return v_count;
+end
+$function$;
+comment on function core.purge_exports() is 'Notes files of exports whose links have run out as unwanted, and forgets old runs. Returns how many files.';
 
 CREATE OR REPLACE FUNCTION core.purge_imports()
  RETURNS integer
@@ -7489,6 +7773,48 @@ begin
   perform core.note_auth_event('MEMBER_JOINED', workspace_id, user_id, v_token.email, ip, user_agent,
     jsonb_build_object('by', case when v_token.workspace_id = v_open.id then 'INVITE_LINK' else 'EMAIL' end));
   return next;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION core.start_due_exports()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count int := 0;
+  v_next record;
+  e metadata.scheduled_exports;
+begin
+  for e in
+    select x.* from metadata.scheduled_exports x
+    where x.is_active and x.deleted_at is null and x.next_at <= now() order by x.next_at limit 500 for update skip locked
+  loop
+    select * into v_next from engine.next_occurrence(e.recurrence, e.next_at, e.time_zone, now());
+    update metadata.scheduled_exports x set next_at = v_next.next_due, recurrence = coalesce(v_next.next_recurrence, x.recurrence) where x.id = e.id;
+    continue when exists (select from core.export_runs r where r.export_id = e.id and r.state in ('WAITING', 'RUNNING'));
+    perform core.start_export(e.id, false);
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end
+$function$;
+comment on function core.start_due_exports() is 'Begins the exports that are due and says when they come next. Returns how many it began.';
+
+CREATE OR REPLACE FUNCTION core.start_export(export_id uuid, is_manual boolean)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_run core.export_runs;
+begin
+  insert into core.export_runs (export_id, workspace_id, is_manual)
+  select e.id, e.workspace_id, start_export.is_manual from metadata.scheduled_exports e where e.id = start_export.export_id
+  returning * into v_run;
+  perform graphile_worker.add_job('exports__run', json_build_object('run_id', v_run.id, 'workspace_id', v_run.workspace_id), max_attempts => 5, job_key => 'export:' || v_run.id);
+  return v_run.id;
 end
 $function$;
 
@@ -10228,6 +10554,8 @@ AS $function$
     (10, 'roles', 'roles', null, null, null)
   union all
   select 11, p.part, p.table_name, 'roles', 'role_id', p.key_column from engine.role_parts() p
+  union all
+  values (12, 'layouts', 'layouts', 'objects', 'object_id', null)
 $function$;
 
 CREATE OR REPLACE FUNCTION engine.bundle_row(workspace_id uuid, table_name text, owner_column text, key_column text, identifier text, owner_id uuid, "values" jsonb)
@@ -13852,7 +14180,8 @@ begin
     v_row := engine.bundle_row(workspace_id, v_part.table_name, v_part.owner_column, v_part.key_column, r.identifier, v_owner, r.base);
     continue when v_row is null;
     v_base := engine.with_formulas(r.base, coalesce(r.formulas, '{}'));
-    v_is_kept := not is_uninstall and (
+    -- How people have arranged the pages of what stays is theirs, also when the whole application goes.
+    v_is_kept := (not is_uninstall or v_part.part = 'layouts') and (
       exists (select from jsonb_each(v_base) e where e.value is distinct from v_row -> e.key)
       -- Something of somebody's is in it still.
       or v_part.part = 'views' and exists (select from metadata.view_fields c where c.view_id = (v_row ->> 'id')::uuid)
@@ -14781,6 +15110,43 @@ begin
 end
 $function$;
 comment on function engine.explain_violation(text,text,text,text,name) is 'Why PostgreSQL refused a record: a sentence, a way out, and the field or rule, from what its error names, as far as the caller may know. No row where it says nothing.';
+
+CREATE OR REPLACE FUNCTION engine.export_bucket(bucket jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_unknown text;
+begin
+  select k into v_unknown from jsonb_object_keys(case jsonb_typeof(bucket) when 'object' then bucket else '{}' end) k
+  where k not in ('endpoint', 'region', 'bucket', 'prefix', 'keyId', 'isPathStyle') limit 1;
+  if found or jsonb_typeof(bucket) is distinct from 'object' then
+    raise exception 'A bucket has no "%".', coalesce(v_unknown, '') using errcode = 'RV332', column = 'bucket', hint = 'It has endpoint, region, bucket, prefix, keyId and isPathStyle.';
+  elsif coalesce(bucket ->> 'endpoint', '') !~ '^(https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)/?$' then
+    raise exception 'The address of a bucket begins with https://.' using errcode = 'RV332', column = 'endpoint', hint = 'Such as https://s3.eu-central-1.amazonaws.com, without the bucket.';
+  elsif coalesce(bucket ->> 'bucket', '') !~ '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$' then
+    raise exception 'This is no name of a bucket.' using errcode = 'RV332', column = 'bucket', hint = '3 to 63 small letters, figures, dots and dashes.';
+  elsif coalesce(bucket ->> 'region', '') !~ '^[a-z0-9-]{1,40}$' then
+    raise exception 'This is no region of a bucket.' using errcode = 'RV332', column = 'region', hint = 'Such as eu-central-1; us-east-1 for servers that have none.';
+  elsif coalesce(bucket ->> 'keyId', '') !~ '^[\x21-\x7e]{3,128}$' then
+    raise exception 'A bucket is opened by a key.' using errcode = 'RV332', column = 'keyId', hint = 'Give the id of an access key that may write there.';
+  elsif coalesce(bucket ->> 'prefix', '') !~ '^([^/[:cntrl:]?#\\]{1,100}/?){0,10}$' or bucket ->> 'prefix' ~ '(^|/)\.\.?(/|$)' then
+    raise exception 'This cannot stand before the names of files.' using errcode = 'RV332', column = 'prefix', hint = 'Such as crm/exports, without a slash before it.';
+  elsif jsonb_typeof(coalesce(bucket -> 'isPathStyle', 'false')) <> 'boolean' then
+    raise exception 'Whether the bucket stands in the path is true or false.' using errcode = 'RV332', column = 'isPathStyle', hint = 'true for MinIO and the like.';
+  end if;
+  return jsonb_strip_nulls(bucket || jsonb_build_object('endpoint', rtrim(bucket ->> 'endpoint', '/'), 'prefix', nullif(rtrim(bucket ->> 'prefix', '/'), '')));
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.export_run(run core.export_runs)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN jsonb_build_object('id', (run).id, 'state', (run).state, 'isManual', (run).is_manual, 'attempts', (run).attempts, 'createdAt', (run).created_at, 'startedAt', (run).started_at, 'finishedAt', (run).finished_at, 'rows', (run).rows, 'bytes', (run).bytes, 'fileName', (run).file_name, 'place', (run).place, 'failure', (run).failure, 'fileExpiresAt', CASE WHEN ((run).is_file_kept AND ((run).file_expires_at > now())) THEN (run).file_expires_at ELSE NULL::timestamp with time zone END);
 
 CREATE OR REPLACE FUNCTION engine.fact_comment(key text, basis text, tags text DEFAULT NULL::text, description text DEFAULT NULL::text)
  RETURNS text
@@ -17521,6 +17887,10 @@ begin
     execute format('select exists (select from metadata.%I t where t.workspace_id = $1 and t.name = $2 %s)', (part).table_name, case when (part).owner_column is not null then 'and t.object_id = $3' else '' end)
       into v_is_taken using workspace_id, wanted ->> 'name', owner_id;
   end if;
+  -- What people have arranged is not arranged anew.
+  if (part).table_name = 'layouts' and exists (select from metadata.layouts l where l.object_id = insert_row.owner_id and l.role_id is null) then
+    return engine.bundle_warning('KEPT', format('%s were arranged here already and stay as they are.', engine.row_in_words('layouts', v_values)), 'Reset the layout, and install the application anew to have its own.');
+  end if;
   if v_is_taken then
     return engine.bundle_warning('NAME_TAKEN', format('There is %s already, so that of the application was not made.', engine.row_in_words((part).table_name, v_values)), 'Rename or delete yours, and install the application anew to have it.');
   end if;
@@ -19108,6 +19478,19 @@ exception when sqlstate 'RV186' then
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.manifest_layout(content jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return engine.record_layout(content);
+exception when sqlstate 'RV289' or sqlstate 'RV186' then
+  return content;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.manifest_names(workspace_id uuid, manifest jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -19248,6 +19631,11 @@ AS $function$
   select 'viewFields', n.identifier || '>' || (c ->> 'field'), n.identifier, jsonb_build_object('field_id', n.field || (c ->> 'field'), 'width', c -> 'width',
     'is_visible', coalesce((c ->> 'isVisible')::boolean, true), 'is_pinned', coalesce((c ->> 'isPinned')::boolean, false), 'aggregate', c -> 'aggregate', 'position', coalesce((c ->> 'position')::double precision, u.i))
   from named n cross join lateral jsonb_array_elements(coalesce(n.value -> 'fields', '[]')) with ordinality u (c, i) where n.part = 'views'
+  union all
+  -- How pages are arranged for everybody; for roles it is arranged where these are given to people.
+  select 'layouts', o.prefix || '.layout', o.universal_identifier, jsonb_build_object('content', engine.manifest_layout(e -> 'content'))
+  from object o cross join lateral jsonb_array_elements(coalesce(o.value -> 'layouts', '[]')) e
+  where e ->> 'role' is null
   union all
   -- An application brings no role that changes settings.
   select 'roles', r.identifier, null, engine.role_row_values('metadata.roles', r.value) || '{"permissions": [], "has_all_permissions": false}' from role r
@@ -21044,6 +21432,25 @@ begin
     raise exception 'There is no such database login.' using errcode = 'RV150', hint = 'It may have ended meanwhile.';
   end if;
   return v_login;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.own_export(export_id uuid, of_others boolean DEFAULT false)
+ RETURNS metadata.scheduled_exports
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_export metadata.scheduled_exports;
+begin
+  select * into v_export from metadata.scheduled_exports e
+  where e.id = own_export.export_id and (engine.acts_as_administrator()
+    or e.workspace_id = engine.workspace_of_role(current_setting('role')::name) and (e.owner_id = engine.private_member() or own_export.of_others and engine.may('SECURITY')));
+  if not found then
+    raise exception 'You have no such export.' using errcode = 'RV333', column = 'export_id', hint = 'It is somebody else''s, or was deleted.';
+  end if;
+  return v_export;
 end
 $function$;
 
@@ -23347,12 +23754,12 @@ begin
   end if;
   if jsonb_typeof(content -> 'tabs') is distinct from 'array' or jsonb_array_length(content -> 'tabs') > 30
     or exists (select from jsonb_array_elements(content -> 'tabs') t where jsonb_typeof(t) <> 'object' or coalesce(t ->> 'id', '') !~ '^[A-Za-z0-9_-]{1,80}$'
-      or coalesce(btrim(t ->> 'name'), '') = '' or length(t ->> 'name') > 60 or exists (select from jsonb_object_keys(t) k where k not in ('id', 'name', 'condition', 'widgets'))) then
-    raise exception 'A layout has a list of at most 30 tabs, each with a name.' using errcode = 'RV289', column = 'content', hint = 'Give {"id", "name", "condition", "widgets"}.';
+      or jsonb_typeof(coalesce(t -> 'name', 'null')) not in ('string', 'null') or length(t ->> 'name') > 60 or exists (select from jsonb_object_keys(t) k where k not in ('id', 'name', 'condition', 'widgets'))) then
+    raise exception 'A layout has a list of at most 30 tabs, each with an id.' using errcode = 'RV289', column = 'content', hint = 'Give {"id", "name", "condition", "widgets"}.';
   end if;
   v_layout := jsonb_build_object('headerFieldIds', coalesce(content -> 'headerFieldIds', '[]'), 'stageFieldId', content -> 'stageFieldId', 'hidden', coalesce(content -> 'hidden', '[]'),
     'side', engine.layout_widgets(coalesce(content -> 'side', '[]')),
-    'tabs', (select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', t -> 'id', 'name', btrim(t ->> 'name'), 'condition', engine.view_filter(t -> 'condition')))
+    'tabs', (select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('id', t -> 'id', 'name', nullif(btrim(t ->> 'name'), ''), 'condition', engine.view_filter(t -> 'condition')))
       || jsonb_build_object('widgets', engine.layout_widgets(coalesce(t -> 'widgets', '[]'))) order by i), '[]') from jsonb_array_elements(content -> 'tabs') with ordinality u (t, i)));
   select w ->> 'id' into v_twice from (select jsonb_path_query(v_layout, '$.side[*]') union all select jsonb_path_query(v_layout, '$.tabs[*].widgets[*]')) u (w) group by w ->> 'id' having count(*) > 1 limit 1;
   if found then
@@ -24985,6 +25392,7 @@ AS $function$
     when 'indexes' then format('the index "%s" of %s', "row" ->> 'name', engine.object_label("row" ->> 'object_id'))
     when 'views' then format('the view "%s" of %s', "row" ->> 'name', engine.object_label("row" ->> 'object_id'))
     when 'view_fields' then 'the columns of a view'
+    when 'layouts' then format('the pages of %s', engine.object_label("row" ->> 'object_id'))
     when 'aliases' then format('the former name "%s"', "row" ->> 'name')
     when 'roles' then format('the role "%s"', "row" ->> 'name')
     when 'role_includes' then format('what the role "%s" includes', engine.role_label("row" ->> 'role_id'))
@@ -27240,6 +27648,18 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION engine.tg_export_runs__release()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into core.unwanted_files (workspace_id, file_id) values (old.workspace_id, old.id) on conflict do nothing;
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION engine.tg_favourites__validate()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -28881,6 +29301,84 @@ begin
     return new;
   end if;
   return engine.judged_rule(new);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION engine.tg_scheduled_exports__validate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_parts jsonb;
+begin
+  new.name := btrim(new.name);
+  if new.name = '' or length(new.name) > 100 then
+    raise exception 'An export needs a name.' using errcode = 'RV330', column = 'name', hint = 'Give one of at most 100 letters.';
+  end if;
+  if tg_op = 'INSERT' then
+    new.id := coalesce(new.id, engine.uuidv7());
+    if (select count(*) from metadata.scheduled_exports e where e.workspace_id = new.workspace_id and e.deleted_at is null) >= 200 then
+      raise exception 'A workspace has at most 200 exports that come again.' using errcode = 'RV330', hint = 'Delete those that nobody needs.';
+    end if;
+    -- Later the member may be gone, and the object: then it is stopped when it comes.
+    if new.owner_id is null then
+      raise exception 'An export that comes again is a member''s own.' using errcode = 'RV330', column = 'owner_id', hint = 'Sign in as a member, or give one as its owner.';
+    end if;
+    if not exists (select from metadata.objects o where o.id = new.object_id and o.workspace_id = new.workspace_id and o.is_active and o.deleted_at is null) then
+      raise exception 'The workspace has no such object.' using errcode = 'RV330', column = 'object_id', hint = 'Give the id of one that is switched on.';
+    end if;
+    if new.next_at is null then
+      raise exception 'An export that comes again begins at some time.' using errcode = 'RV330', column = 'next_at', hint = 'Give the moment of the first one.';
+    end if;
+  end if;
+  if tg_op = 'INSERT' or new.filter is distinct from old.filter then
+    new.filter := engine.view_filter(new.filter);
+  end if;
+  if jsonb_typeof(new.sorts) <> 'array' or exists (select from jsonb_array_elements(new.sorts) s where jsonb_typeof(s) <> 'object' or s ->> 'fieldId' is null) then
+    raise exception 'The order of an export lists fields.' using errcode = 'RV330', column = 'sorts', hint = 'Give [{"fieldId", "descending"}].';
+  end if;
+  if new.field_ids = '{}' then
+    raise exception 'An export has at least one column.' using errcode = 'RV330', column = 'field_ids', hint = 'Choose some, or give null for those of the view.';
+  end if;
+  v_parts := engine.read_recurrence(new.recurrence);
+  if v_parts is null then
+    raise exception 'This is no recurrence that can be read: %', left(new.recurrence, 100) using errcode = 'RV330', column = 'recurrence',
+      hint = 'Write it as calendars do, such as FREQ=WEEKLY;BYDAY=MO or FREQ=MONTHLY;BYMONTHDAY=1.';
+  end if;
+  new.recurrence := engine.write_recurrence(v_parts);
+  if core.zone_or_utc(new.time_zone) is distinct from new.time_zone then
+    raise exception 'There is no time zone "%".', new.time_zone using errcode = 'RV330', column = 'time_zone', hint = 'Such as Europe/Berlin or UTC.';
+  end if;
+  if new.destination = 'EMAIL' then
+    new.bucket := null;
+    new.recipients := array(select distinct r from unnest(new.recipients) r where r is not null);
+    if cardinality(new.recipients) not between 1 and 50 then
+      raise exception 'An export goes to at least one member, and to at most 50.' using errcode = 'RV331', column = 'recipients', hint = 'Choose members of this workspace.';
+    end if;
+    -- Who leaves later just gets no more.
+    if (tg_op = 'INSERT' or not new.recipients <@ old.recipients)
+      and exists (select from unnest(new.recipients) r where not exists (select from core.members m where m.id = r and m.workspace_id = new.workspace_id)) then
+      raise exception 'Exports go to members of the workspace only.' using errcode = 'RV331', column = 'recipients', hint = 'Invite whoever is to get it, or have it put into a bucket.';
+    end if;
+  else
+    new.recipients := '{}';
+    new.bucket := engine.export_bucket(new.bucket);
+  end if;
+  if tg_op = 'UPDATE' then
+    new.updated_at := now();
+    -- Switched on again it begins anew, at its next time.
+    if new.is_active and not old.is_active then
+      new.stopped_reason := null;
+      new.failures := 0;
+      if new.next_at <= now() then
+        select o.next_due, coalesce(o.next_recurrence, new.recurrence) into new.next_at, new.recurrence
+        from engine.next_occurrence(new.recurrence, new.next_at, new.time_zone, now()) o;
+      end if;
+    end if;
+  end if;
+  return new;
 end
 $function$;
 
@@ -31523,6 +32021,20 @@ end
 $function$;
 comment on function metadata.delete_app(uuid) is 'Deletes an app of the workspace, or forgets one that registered itself, with all that it was granted here. False when there is none such.';
 
+CREATE OR REPLACE FUNCTION metadata.delete_export(export_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_export metadata.scheduled_exports := engine.own_export(delete_export.export_id, true);
+begin
+  update metadata.scheduled_exports e set deleted_at = now() where e.id = v_export.id and e.deleted_at is null;
+end
+$function$;
+comment on function metadata.delete_export(uuid) is 'Deletes an export that comes again; its links lead nowhere from then on. restore_export brings it back, for 30 days.';
+
 CREATE OR REPLACE FUNCTION metadata.delete_field(id uuid, replacement_id uuid DEFAULT NULL::uuid)
  RETURNS metadata.fields
  LANGUAGE plpgsql
@@ -31831,6 +32343,24 @@ end
 $function$;
 comment on function metadata.explain_access(text,text,uuid,text,uuid,uuid) is 'Whether the caller, or for who keeps the roles another member or a role, may READ, CREATE, UPDATE, DELETE or DESTROY: {allowed, role, reasons: [{kind, allows, role, text}]}.';
 
+CREATE OR REPLACE FUNCTION metadata.export_file(run_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_file jsonb := core.export_file(run_id, engine.private_member());
+begin
+  if v_file is null or v_file ->> 'workspaceId' <> engine.own_workspace()::text then
+    raise exception 'This file is not there any more.' using errcode = 'RV334', column = 'run_id', hint = 'Files of exports are kept for seven days. Run the export again.';
+  end if;
+  return v_file;
+end
+$function$;
+comment on function metadata.export_file(uuid) is '@behavior -*
+The file of a run, for the server to send.';
+
 CREATE OR REPLACE FUNCTION metadata.export_manifest()
  RETURNS jsonb
  LANGUAGE sql
@@ -31838,6 +32368,25 @@ CREATE OR REPLACE FUNCTION metadata.export_manifest()
  SET search_path TO ''
 AS $function$ select engine.manifest_of(engine.workspace_of_role(current_setting('role')::name)) $function$;
 comment on function metadata.export_manifest() is 'The whole model as a manifest: objects, fields, relations, rules, indexes, views, layouts and roles, without ids. metadata.plan_manifest makes it in another workspace.';
+
+CREATE OR REPLACE FUNCTION metadata.export_runs(export_id uuid, before uuid DEFAULT NULL::uuid, max_results integer DEFAULT 20)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_export metadata.scheduled_exports := engine.own_export(export_runs.export_id, true);
+begin
+  return (
+    select coalesce(jsonb_agg(engine.export_run(r) order by r.id desc), '[]')
+    from (
+      select x.* from core.export_runs x where x.export_id = v_export.id and (export_runs.before is null or x.id < export_runs.before)
+      order by x.id desc limit least(greatest(coalesce(max_results, 20), 1), 200)
+    ) r);
+end
+$function$;
+comment on function metadata.export_runs(uuid,uuid,integer) is 'Runs of an export, the latest first: when, how it ended, how many rows and bytes, where its file is, or why it failed.';
 
 CREATE OR REPLACE FUNCTION metadata.file_storage()
  RETURNS jsonb
@@ -32097,6 +32646,22 @@ end
 $function$;
 comment on function metadata.judge_app(uuid,boolean) is 'Lets an app in or blocks it, with all that it was granted, within a moment. Null: as the workspace holds it with apps that registered themselves.';
 
+CREATE OR REPLACE FUNCTION metadata.keep_export_secret(export_id uuid, sealed_secret text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_export metadata.scheduled_exports := engine.own_export(keep_export_secret.export_id);
+begin
+  insert into core.export_secrets as s (export_id, workspace_id, sealed) values (v_export.id, v_export.workspace_id, sealed_secret)
+  on conflict on constraint export_secrets_pkey do update set sealed = excluded.sealed, kept_at = now();
+end
+$function$;
+comment on function metadata.keep_export_secret(uuid,text) is '@behavior -*
+Keeps the secret of the bucket that an export goes to, which the server has sealed. POST /exports/secret calls it.';
+
 CREATE OR REPLACE FUNCTION metadata.keep_files(object_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -32296,6 +32861,33 @@ AS $function$
   select w.model_version from core.workspaces w where w.id = engine.workspace_of_role(current_setting('role')::name)
 $function$;
 comment on function metadata.model_version() is 'Number of the model; it rises by one with each transaction that changes it. Send it as X-Metadata-Version to be served by a schema that knows the change.';
+
+CREATE OR REPLACE FUNCTION metadata.my_exports()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_workspace uuid := engine.own_workspace();
+  v_member uuid := engine.private_member();
+  v_all boolean := engine.may('SECURITY');
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'name', e.name, 'objectId', e.object_id, 'viewId', e.view_id,
+      'viewName', case when e.owner_id = v_member then (select v.name from metadata.views v where v.id = e.view_id) end,
+      -- What is filtered by may be more than somebody else may know.
+      'filter', case when e.owner_id = v_member then e.filter end, 'sorts', e.sorts, 'fieldIds', e.field_ids, 'format', e.format,
+      'hasIds', e.has_ids, 'isHuman', e.is_human, 'isGuarded', e.is_guarded, 'recurrence', e.recurrence, 'timeZone', e.time_zone, 'nextAt', e.next_at,
+      'destination', e.destination, 'recipients', e.recipients,
+      'recipientNames', (select coalesce(jsonb_object_agg(k.id, k.name), '{}') from core.members k where k.id = any (e.recipients)), 'bucket', e.bucket, 'hasSecret', exists (select from core.export_secrets s where s.export_id = e.id),
+      'isActive', e.is_active, 'stoppedReason', e.stopped_reason, 'isMine', e.owner_id = v_member, 'ownerName', m.name,
+      'lastRun', (select engine.export_run(r) from core.export_runs r where r.export_id = e.id order by r.id desc limit 1)) order by lower(e.name), e.id), '[]')
+    from metadata.scheduled_exports e left join core.members m on m.id = e.owner_id
+    where e.workspace_id = v_workspace and e.deleted_at is null and (e.owner_id = v_member or v_all));
+end
+$function$;
+comment on function metadata.my_exports() is 'Exports of the caller that come again, each with its last run; for who has the permission SECURITY those of everybody.';
 
 CREATE OR REPLACE FUNCTION metadata.my_identities()
  RETURNS jsonb
@@ -32545,6 +33137,24 @@ begin
 end
 $function$;
 comment on function metadata.own_domains() is 'The own domains of the workspace: [{id, host, record: the name of the TXT record that proves it, token: what the record says, provedAt, checkedAt, isPrimary}].';
+
+CREATE OR REPLACE FUNCTION metadata.pause_export(export_id uuid, is_paused boolean DEFAULT true)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  -- Data leaves again only by who may have it leave.
+  v_export metadata.scheduled_exports := engine.own_export(pause_export.export_id, is_paused);
+begin
+  if not is_paused and not engine.acts_as_administrator() and not engine.may('EXPORT_CSV') then
+    raise exception 'Your role may not export records.' using errcode = '42501', hint = 'Ask an administrator for the permission EXPORT_CSV.';
+  end if;
+  update metadata.scheduled_exports e set is_active = not is_paused where e.id = v_export.id and e.deleted_at is null;
+end
+$function$;
+comment on function metadata.pause_export(uuid,boolean) is 'Has an export come no more, or, with is_paused false, come again from its next time on.';
 
 CREATE OR REPLACE FUNCTION metadata.permission_flags()
  RETURNS TABLE(flag text, kind text, label text, description text)
@@ -33089,6 +33699,23 @@ end
 $function$;
 comment on function metadata.reset_layout(uuid,uuid) is 'Forgets how the page of an object''s records was arranged, for everybody or for a role. False when there was nothing to forget.';
 
+CREATE OR REPLACE FUNCTION metadata.restore_export(export_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_export metadata.scheduled_exports := engine.own_export(restore_export.export_id, true);
+begin
+  -- Where it was on, it comes at its next time, and does not make up for what it missed.
+  update metadata.scheduled_exports e set deleted_at = null,
+    next_at = case when e.next_at <= now() then (select o.next_due from engine.next_occurrence(e.recurrence, e.next_at, e.time_zone, now()) o) else e.next_at end
+  where e.id = v_export.id;
+end
+$function$;
+comment on function metadata.restore_export(uuid) is 'Brings a deleted export back, with its runs and its secret.';
+
 CREATE OR REPLACE FUNCTION metadata.restore_field(id uuid)
  RETURNS metadata.fields
  LANGUAGE plpgsql
@@ -33414,6 +34041,27 @@ end
 $function$;
 comment on function metadata.rule_violations(jsonb) is 'The records that a rule would refuse, before it is applied: {"count", "records": [{"id", "label", "value"}], "text"}. The rule as JSON: {"objectId", "fieldId", "kind", "settings", "condition", "appliesFrom"}.';
 
+CREATE OR REPLACE FUNCTION metadata.run_export(export_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_export metadata.scheduled_exports := engine.own_export(run_export.export_id);
+begin
+  if not engine.acts_as_administrator() and not engine.may('EXPORT_CSV') then
+    raise exception 'Your role may not export records.' using errcode = '42501', hint = 'Ask an administrator for the permission EXPORT_CSV.';
+  end if;
+  perform from metadata.scheduled_exports e where e.id = v_export.id for update;
+  if exists (select from core.export_runs r where r.export_id = v_export.id and r.state in ('WAITING', 'RUNNING')) then
+    raise exception 'This export is being made already.' using errcode = 'RV334', column = 'export_id', hint = 'Wait until it has ended.';
+  end if;
+  return core.start_export(v_export.id, true);
+end
+$function$;
+comment on function metadata.run_export(uuid) is 'Has an export made now, besides the times at which it comes. Returns the id of the run.';
+
 CREATE OR REPLACE FUNCTION metadata.sample_data()
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -33430,6 +34078,48 @@ begin
 end
 $function$;
 comment on function metadata.sample_data() is 'How many sample records the workspace has, and how many of them are in use: changed, commented, or tied to by own records. Needs the permission WORKSPACE.';
+
+CREATE OR REPLACE FUNCTION metadata.save_export(settings jsonb, export_id uuid DEFAULT NULL::uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_new metadata.scheduled_exports;
+  v_id uuid;
+  v_unknown text;
+begin
+  select k into v_unknown from jsonb_object_keys(case jsonb_typeof(settings) when 'object' then settings else '{}' end) k
+  where k not in ('name', 'objectId', 'viewId', 'filter', 'sorts', 'fieldIds', 'format', 'hasIds', 'isHuman', 'isGuarded', 'recurrence', 'timeZone', 'nextAt', 'destination', 'recipients', 'bucket') limit 1;
+  if found or jsonb_typeof(settings) is distinct from 'object' then
+    raise exception 'An export has no "%".', coalesce(v_unknown, '') using errcode = 'RV330', column = 'settings',
+      hint = 'It has name, objectId, viewId, filter, sorts, fieldIds, format, hasIds, isHuman, isGuarded, recurrence, timeZone, nextAt, destination, recipients and bucket.';
+  end if;
+  -- What is left out stays as it was, or is as usual.
+  v_new := jsonb_populate_record(
+    coalesce((select e from metadata.scheduled_exports e where e.id = save_export.export_id),
+      jsonb_populate_record(null::metadata.scheduled_exports, '{"name": "", "sorts": [], "format": "csv", "has_ids": false, "is_human": true, "is_guarded": true, "recurrence": "", "time_zone": "UTC", "destination": "EMAIL", "recipients": []}')),
+    (select coalesce(jsonb_object_agg(lower(regexp_replace(e.key, '([A-Z])', '_\1', 'g')), e.value), '{}') from jsonb_each(settings) e));
+  v_new.filter := nullif(v_new.filter, 'null');
+  v_new.bucket := nullif(v_new.bucket, 'null');
+  if export_id is null then
+    insert into metadata.scheduled_exports as e (name, object_id, view_id, filter, sorts, field_ids, format, has_ids, is_human, is_guarded, recurrence, time_zone, next_at, destination, recipients, bucket)
+    select v_new.name, v_new.object_id, v_new.view_id, v_new.filter, v_new.sorts, v_new.field_ids, v_new.format, v_new.has_ids, v_new.is_human, v_new.is_guarded,
+      v_new.recurrence, v_new.time_zone, v_new.next_at, v_new.destination, v_new.recipients, v_new.bucket
+    returning e.id into v_id;
+    return v_id;
+  end if;
+  update metadata.scheduled_exports e set name = v_new.name, view_id = v_new.view_id, filter = v_new.filter, sorts = v_new.sorts, field_ids = v_new.field_ids, format = v_new.format,
+    has_ids = v_new.has_ids, is_human = v_new.is_human, is_guarded = v_new.is_guarded, recurrence = v_new.recurrence, time_zone = v_new.time_zone, next_at = v_new.next_at,
+    destination = v_new.destination, recipients = v_new.recipients, bucket = v_new.bucket
+  where e.id = save_export.export_id returning e.id into v_id;
+  if not found then
+    raise exception 'You have no such export.' using errcode = 'RV333', column = 'export_id', hint = 'It is somebody else''s, or was deleted.';
+  end if;
+  return v_id;
+end
+$function$;
+comment on function metadata.save_export(jsonb,uuid) is 'Makes an export that comes again, or with its id changes one: {name, objectId, viewId, filter, sorts, fieldIds, format, hasIds, isHuman, isGuarded, recurrence, timeZone, nextAt, destination, recipients, bucket}. What is left out stays. Returns its id.';
 
 CREATE OR REPLACE FUNCTION metadata.save_layout(object_id uuid, content jsonb, role_id uuid DEFAULT NULL::uuid, seen_version integer DEFAULT NULL::integer)
  RETURNS metadata.layouts
@@ -34551,6 +35241,8 @@ grant execute on function core.change_email(text,inet,text) to relvar_server;
 
 grant execute on function core.change_password(uuid,text,uuid,inet,text) to relvar_server;
 
+grant execute on function core.claim_export(uuid) to relvar_worker;
+
 grant execute on function core.claim_import(uuid) to relvar_worker;
 
 grant execute on function core.connect_identity(uuid,uuid,text,text,inet,text) to relvar_server;
@@ -34575,6 +35267,8 @@ grant execute on function core.drop_oauth_token(text,bytea) to relvar_server;
 
 grant execute on function core.email_of(uuid) to relvar_server;
 
+grant execute on function core.end_export(uuid,jsonb,jsonb) to relvar_worker;
+
 grant execute on function core.end_impersonation(uuid) to relvar_worker;
 
 grant execute on function core.end_import(uuid,text,jsonb,jsonb) to relvar_worker;
@@ -34590,6 +35284,10 @@ grant execute on function core.end_session_of_token(bytea) to relvar_server;
 grant execute on function core.end_upload(uuid,jsonb) to relvar_server;
 
 grant execute on function core.enter_with_provider(uuid,text,text,boolean,text,jsonb,inet,text) to relvar_server;
+
+grant execute on function core.export_file(uuid,uuid) to relvar_server;
+
+grant execute on function core.fail_export(uuid,jsonb,boolean) to relvar_worker;
 
 grant execute on function core.find_login(text) to relvar_server;
 
@@ -34755,6 +35453,8 @@ grant execute on function core.provider_by_slug(text,text) to relvar_server;
 
 grant execute on function core.provider_to_use(uuid) to relvar_server;
 
+grant execute on function core.purge_exports() to relvar_worker;
+
 grant execute on function core.purge_imports() to relvar_worker;
 
 grant execute on function core.purge_mail() to relvar_worker;
@@ -34830,6 +35530,8 @@ grant execute on function core.set_password(uuid,text,uuid) to relvar_server;
 grant execute on function core.sign_in_ways(text) to relvar_server;
 
 grant execute on function core.sign_up(text,text,text,uuid,text,text,inet,text) to relvar_server;
+
+grant execute on function core.start_due_exports() to relvar_worker;
 
 grant execute on function core.start_import(uuid,boolean,jsonb,jsonb,text) to relvar_server;
 
@@ -35235,6 +35937,8 @@ grant execute on function metadata.default_view(uuid) to relvar_crm;
 
 grant execute on function metadata.delete_app(uuid) to relvar_crm;
 
+grant execute on function metadata.delete_export(uuid) to relvar_crm;
+
 grant execute on function metadata.delete_field(uuid,uuid) to relvar_crm;
 
 grant execute on function metadata.delete_identity_provider(uuid) to relvar_crm;
@@ -35265,7 +35969,11 @@ grant execute on function metadata.event_retention() to relvar_crm;
 
 grant execute on function metadata.explain_access(text,text,uuid,text,uuid,uuid) to relvar_crm;
 
+grant execute on function metadata.export_file(uuid) to relvar_crm;
+
 grant execute on function metadata.export_manifest() to relvar_crm;
+
+grant execute on function metadata.export_runs(uuid,uuid,integer) to relvar_crm;
 
 grant execute on function metadata.file_storage() to relvar_crm;
 
@@ -35289,6 +35997,8 @@ grant execute on function metadata.joining() to relvar_crm;
 
 grant execute on function metadata.judge_app(uuid,boolean) to relvar_crm;
 
+grant execute on function metadata.keep_export_secret(uuid,text) to relvar_crm;
+
 grant execute on function metadata.keep_files(uuid) to relvar_crm;
 
 grant execute on function metadata.keep_lists(uuid) to relvar_crm;
@@ -35310,6 +36020,8 @@ grant execute on function metadata.model() to relvar_crm;
 grant execute on function metadata.model_history(integer,bigint) to relvar_crm;
 
 grant execute on function metadata.model_version() to relvar_crm;
+
+grant execute on function metadata.my_exports() to relvar_crm;
 
 grant execute on function metadata.my_identities() to relvar_crm;
 
@@ -35334,6 +36046,8 @@ grant execute on function metadata.object_statistics() to relvar_crm;
 grant execute on function metadata.onboarding() to relvar_crm;
 
 grant execute on function metadata.own_domains() to relvar_crm;
+
+grant execute on function metadata.pause_export(uuid,boolean) to relvar_crm;
 
 grant execute on function metadata.permission_flags() to relvar_crm;
 
@@ -35381,6 +36095,8 @@ grant execute on function metadata.resend_invitation(uuid) to relvar_crm;
 
 grant execute on function metadata.reset_layout(uuid,uuid) to relvar_crm;
 
+grant execute on function metadata.restore_export(uuid) to relvar_crm;
+
 grant execute on function metadata.restore_field(uuid) to relvar_crm;
 
 grant execute on function metadata.restore_object(uuid) to relvar_crm;
@@ -35409,7 +36125,11 @@ grant execute on function metadata.rotate_webhook_secret(uuid,integer,text) to r
 
 grant execute on function metadata.rule_violations(jsonb) to relvar_crm;
 
+grant execute on function metadata.run_export(uuid) to relvar_crm;
+
 grant execute on function metadata.sample_data() to relvar_crm;
+
+grant execute on function metadata.save_export(jsonb,uuid) to relvar_crm;
 
 grant execute on function metadata.save_layout(uuid,jsonb,uuid,integer) to relvar_crm;
 
@@ -35540,6 +36260,8 @@ grant delete, insert (id, included_role_id, role_id), select on table metadata.r
 grant delete, insert (assignable_to, can_create_all, can_delete_all, can_destroy_all, can_read_all, can_update_all, description, has_all_permissions, icon, id, name, permissions, requires_second_factor), select, update (assignable_to, can_create_all, can_delete_all, can_destroy_all, can_read_all, can_update_all, description, has_all_permissions, icon, name, permissions, requires_second_factor) on table metadata.roles to relvar_crm;
 
 grant delete, insert (applies_from, condition, field_id, id, is_active, kind, message, object_id, position, settings), select, update (applies_from, condition, field_id, is_active, message, position, settings) on table metadata.rules to relvar_crm;
+
+grant insert (bucket, destination, field_ids, filter, format, has_ids, id, is_guarded, is_human, name, next_at, object_id, recipients, recurrence, sorts, time_zone, view_id), select, update (bucket, destination, field_ids, filter, format, has_ids, is_active, is_guarded, is_human, name, next_at, recipients, recurrence, sorts, time_zone, view_id) on table metadata.scheduled_exports to relvar_crm;
 
 grant delete, insert (id, is_lead, member_id, team_id), select, update (is_lead) on table metadata.team_members to relvar_crm;
 

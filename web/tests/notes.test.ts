@@ -1,11 +1,15 @@
+import { rmSync } from 'node:fs';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
+import { makeTemporaryDir } from '../../db/testing/temporary.ts';
 import { startApplication } from './application.ts';
 import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** Two members write notes and tasks. The steps build on each other. */
 const database = useDatabase();
+const directory = makeTemporaryDir();
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
 const OTHER = 'amara@relvar.example';
 
 let browser: Browser;
@@ -68,7 +72,7 @@ const write = (text: string) =>
 const text = async (page: Page) => (await body(page).innerText()).replace(/\s+/g, ' ').trim();
 
 beforeAll(async () => {
-  [address, browser] = await Promise.all([startApplication(database), launchChromium()]);
+  [address, browser] = await Promise.all([startApplication(database, { RELVAR_DATA: directory }), launchChromium()]);
   database.onEnd(() => browser.close());
   schema = await value('select schema_name as value from core.workspaces');
   company = await value(`select id as value from ${schema}.companies order by name limit 1`);
@@ -233,6 +237,106 @@ test('lists of Word and texts of Docs arrive as what they are', async () => {
   await writer.keyboard.press('Control+s');
   await eventually(async () => (await kept()).startsWith('# Title\n\n- One\n  - Within\n- Two\n\n**Bold** plain'));
 }, 40_000);
+
+/** A picture on the clipboard: as a phone or a screenshot puts it there, or as a browser does, with the tag that showed it. */
+const pastePicture = (page: Page, name: string, html?: string) =>
+  body(page).evaluate(
+    async (element, given) => {
+      const canvas = new OffscreenCanvas(1200, 600);
+      const pen = canvas.getContext('2d')!;
+      pen.fillStyle = '#2b8a6e';
+      pen.fillRect(0, 0, 1200, 600);
+      const data = new DataTransfer();
+      data.items.add(new File([await canvas.convertToBlob()], given.name, { type: 'image/png' }));
+      if (given.html) data.setData('text/html', given.html);
+      element.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+    },
+    { name, html },
+  );
+/** Shown, and not only named. */
+const isSeen = (page: Page, name: string) =>
+  page.waitForFunction(
+    (alt) =>
+      [...document.querySelectorAll<HTMLImageElement>('[role=textbox] img')].some(
+        (each) => each.alt === alt && each.naturalWidth === 1200 && each.clientWidth <= innerWidth,
+      ),
+    name,
+  );
+
+test('a text has headings, lists, code, quotes, records and pictures in it, all by the keyboard', async () => {
+  await write('');
+  await eventually(async () => (await text(writer)) === '');
+  await body(writer).click();
+  const choose = async (typed: string, option: string | RegExp) => {
+    await writer.keyboard.type(typed);
+    const wanted = writer.getByRole('option', { name: option }).first();
+    await wanted.waitFor();
+    while ((await wanted.getAttribute('aria-selected')) !== 'true') await writer.keyboard.press('ArrowDown');
+    await writer.keyboard.press('Enter');
+  };
+  await writer.keyboard.type('# Visit\nWe met **everybody**; `npm test` is ~~late~~ done.\n1. One\nTwo\n\n');
+  await choose('/cod', 'Code');
+  await writer.keyboard.type('const a = 1;');
+  await writer.keyboard.press('ArrowDown');
+  await choose('/quo', 'Quote');
+  await writer.keyboard.type('Said\n\n');
+  const name = await value(`select name as value from ${schema}.companies where id = $1`, [company]);
+  await choose(`About #${name.slice(0, 8)}`, name);
+  await writer.keyboard.type('\n');
+  await expectAccessible(writer);
+  await pastePicture(writer, 'plan.png');
+  await isSeen(writer, 'plan.png');
+  await pastePicture(writer, 'copied.png', '<meta charset="utf-8"><img src="https://elsewhere.test/spy.png">');
+  await isSeen(writer, 'copied.png');
+  await picture(writer, 'note-text');
+  await writer.keyboard.press('Control+s');
+  await saved(writer);
+  const [plan, copied] = (
+    await database.admin.query<{ id: string }>(
+      `select file -> 0 ->> 'id' as id from ${schema}.attachments where target_note_id = $1 order by created_at`,
+      [note],
+    )
+  ).rows.map(({ id }) => id);
+  expect(await kept()).toBe(
+    [
+      '# Visit',
+      'We met **everybody**; `npm test` is ~~late~~ done.\n1. One\n2. Two',
+      '```\nconst a = 1;\n```',
+      '> Said',
+      `About [${name}](/objects/companies/${company})`,
+      `![plan.png](/files/${plan})![copied.png](/files/${copied})`,
+    ].join('\n\n'),
+  );
+  // The record is one click away, for who does not write.
+  await other.goto(`${address}/objects/notes/${note}`);
+  await isSeen(other, 'plan.png');
+  await body(other).getByRole('link', { name }).click();
+  await other.getByRole('heading', { level: 1, name }).waitFor();
+}, 60_000);
+
+test('a note is linked to any record, and comes back with its pictures when its deletion is undone', async () => {
+  const person = await value(`select id as value from ${schema}.people order by id limit 1`);
+  const personName = await value(
+    `select concat_ws(' ', name_first_name, name_last_name) as value from ${schema}.people where id = $1`,
+    [person],
+  );
+  await writer.goto(`${address}/objects/notes/${note}`);
+  const about = writer.getByRole('region', { name: 'About' });
+  await about.getByRole('button', { name: 'Link a record' }).click();
+  await writer.getByRole('combobox', { name: 'Record' }).fill(personName);
+  await writer.getByRole('option', { name: personName }).first().click();
+  await about.getByText(personName).waitFor();
+  expect(await value(`select count(*)::text as value from ${schema}.note_targets where note_id = $1`, [note])).toBe(
+    '2',
+  );
+  await writer.getByRole('button', { name: 'Delete this note' }).click();
+  await writer.waitForURL(/objects\/notes(\?|$)/);
+  expect(await value(`select count(*)::text as value from ${schema}.notes where id = $1`, [note])).toBe('0');
+  await writer.getByRole('button', { name: 'Undo' }).last().click();
+  await writer.getByRole('heading', { level: 1, name: 'Minutes' }).waitFor();
+  await isSeen(writer, 'plan.png');
+  await about.getByText(personName).waitFor();
+}, 60_000);
 
 const group = (page: Page, name: string) => page.getByRole('region', { name, exact: true });
 const task = (page: Page, title: string) => page.getByRole('listitem').filter({ hasText: title });
@@ -448,8 +552,12 @@ test('on a phone notes and tasks are there, too', async () => {
   await expectAccessible(phone);
   await picture(phone, 'phone-tasks');
   await phone.goto(`${address}/objects/notes/${note}`);
-  await phone.getByRole('tab', { name: 'Overview' }).click();
+  // A note is opened for its text.
   await body(phone).waitFor();
+  await body(phone).tap();
+  await pastePicture(phone, 'from-the-phone.png');
+  await isSeen(phone, 'from-the-phone.png');
+  await eventually(async () => (await kept()).includes('![from-the-phone.png](/files/'));
   expect(await phone.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
   await expectAccessible(phone);
   await picture(phone, 'phone-note');

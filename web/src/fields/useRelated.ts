@@ -1,5 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { request } from '../api/client.ts';
+import { toFailure } from '../api/failure.ts';
+import { onReconnect } from '../api/live.ts';
 import { createDocument, listDocument } from '../model/documents.ts';
 import { toGraphQLFilter } from '../model/filterTree.ts';
 import type { Operator } from '../model/filters.ts';
@@ -8,6 +10,7 @@ import { parseValue } from '../model/parse.ts';
 import { isSortable, orderBy } from '../model/sorting.ts';
 import type { Model, ModelField, ModelObject } from '../model/types.ts';
 import { recordLabel, toPatch } from '../model/values.ts';
+import { announceFailure } from '../records/announce.tsx';
 import { t } from '../language/t.ts';
 
 const LIMIT = 20;
@@ -56,6 +59,12 @@ export async function searchLabels(
   return list.nodes.map((row) => ({ id: row.id, label: recordLabel(model, object, row) }));
 }
 
+/** Of objects that one may not read there is nothing to choose. */
+function noneIfForbidden(cause: unknown): [] {
+  if (toFailure(cause).code === 'FORBIDDEN') return [];
+  throw cause;
+}
+
 /** The records that a field may point at, searched as one types. What is found belongs to the words that are `answered`. */
 export function useRelated(model: Model, targets: Target[]) {
   const [{ found, answered }, setAnswer] = useState<{ found: Found[]; answered: string | null }>({
@@ -63,6 +72,7 @@ export function useRelated(model: Model, targets: Target[]) {
     answered: null,
   });
   const latest = useRef(0);
+  const asked = useRef<string | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const wanted = useRef({ model, targets });
   useEffect(() => {
@@ -71,21 +81,34 @@ export function useRelated(model: Model, targets: Target[]) {
   useEffect(() => () => clearTimeout(timer.current), []);
 
   const find = useCallback((words: string) => {
+    asked.current = words;
     const mine = ++latest.current;
     clearTimeout(timer.current);
     timer.current = setTimeout(
       async () => {
-        const all = await Promise.all(
-          wanted.current.targets.map(async (target) => {
-            const rows = await searchLabels(wanted.current.model, target.object, words).catch(() => []);
-            return rows.map((row) => ({ ...target, id: row.id, label: row.label || t('Untitled') }));
-          }),
-        );
-        if (mine === latest.current) setAnswer({ found: all.flat(), answered: words });
+        try {
+          const all = await Promise.all(
+            wanted.current.targets.map(async (target) => {
+              const rows = await searchLabels(wanted.current.model, target.object, words).catch(noneIfForbidden);
+              return rows.map((row) => ({ ...target, id: row.id, label: row.label || t('Untitled') }));
+            }),
+          );
+          if (mine === latest.current) setAnswer({ found: all.flat(), answered: words });
+        } catch (cause) {
+          // That nothing was found would not be true. It is asked again with the next letter, and as below.
+          if (mine === latest.current) announceFailure(t('The records could not be read'), cause);
+        }
       },
       words === '' ? 0 : PAUSE_MS,
     );
   }, []);
+
+  // A model that has changed refuses what was asked by the one before; a server that is back has not heard it.
+  const again = useCallback(() => {
+    if (asked.current !== null) find(asked.current);
+  }, [find]);
+  useEffect(again, [again, model.version]);
+  useEffect(() => onReconnect(again), [again]);
 
   return { found, answered, find };
 }

@@ -1,6 +1,6 @@
 import { ActionIcon } from '@mantine/core';
 import { IconPlus, IconX } from '@tabler/icons-react';
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { request } from '../api/client.ts';
 import { toFailure, type Failure } from '../api/failure.ts';
 import { FieldDisplay } from '../fields/FieldDisplay.tsx';
@@ -34,16 +34,20 @@ function Joined({
   const [joins, setJoins] = useState<RecordRow[]>([]);
   const [failure, setFailure] = useState<Failure | null>(null);
   const [adding, setAdding] = useState(false);
+  const latest = useRef(0);
   const read = useCallback(async () => {
+    const mine = (latest.current += 1);
     try {
       const { list } = await request(listDocument(model, holder, [morph]), {
         first: 50,
         filter: { [own.columnName]: { equalTo: id } },
       });
+      // What was asked before may be answered after.
+      if (mine !== latest.current) return;
       setJoins(list.nodes);
       setFailure(null);
     } catch (cause) {
-      setFailure(toFailure(cause));
+      if (mine === latest.current) setFailure(toFailure(cause));
     }
   }, [model, holder, morph, own.columnName, id]);
   useEffect(() => void read(), [read]);

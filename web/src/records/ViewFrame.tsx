@@ -3,7 +3,7 @@ import { IconDeviceFloppy, IconDownload, IconFilter, IconHistory, IconPlus, Icon
 import { useRouter } from '@tanstack/react-router';
 import { lazy, memo, Suspense, useState, type ReactNode } from 'react';
 import { LateMenu } from '../app/LateMenu.tsx';
-import { usePhone } from '../app/phone.ts';
+import { useNarrow, usePhone } from '../app/phone.ts';
 import { settled } from '../app/settled.ts';
 import { ObjectIcon } from '../fields/ObjectIcon.tsx';
 import { toGraphQLFilter } from '../model/filterTree.ts';
@@ -106,6 +106,7 @@ const FrameHead = memo(function FrameHead({
   const { filters, sorts, layout } = shown;
   const { view } = views;
   const phone = usePhone();
+  const narrow = useNarrow();
   const router = useRouter();
   const [dialog, setDialog] = useState<'new' | 'rename' | 'share' | 'defaults' | 'export' | 'repeat' | null>(null);
   const mayExport = useMay('EXPORT_CSV');
@@ -273,7 +274,7 @@ const FrameHead = memo(function FrameHead({
             {phone ? null : tools}
             {onCreate ? (
               <Button leftSection={<IconPlus size={14} stroke={2.2} />} onClick={onCreate} ml={4}>
-                {phone ? t('New') : t('New {labelSingular}', { labelSingular: inSentence(object.labelSingular) })}
+                {narrow ? t('New') : t('New {labelSingular}', { labelSingular: inSentence(object.labelSingular) })}
               </Button>
             ) : null}
           </>

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
+import { eventually } from '../../server/testing/server.ts';
 import { startApplication } from './application.ts';
 import { expectAccessible, launchChromium } from './chromium.ts';
 
@@ -70,18 +71,6 @@ afterAll(() => {
   expect(complaints).toEqual([]);
 });
 
-/** Asks until it is so. */
-async function eventually(check: () => Promise<void>): Promise<void> {
-  for (let tries = 100; ; tries--) {
-    try {
-      return await check();
-    } catch (cause) {
-      if (tries === 0) throw cause;
-      await new Promise((resolve) => setTimeout(resolve, 150));
-    }
-  }
-}
-
 const column = (page: Page, name: string) => page.getByRole('region', { name, exact: true });
 const card = (page: Page, name: string) => page.getByRole('listitem').getByRole('link', { name });
 const cardIn = (page: Page, where: string, name: string) => column(page, where).getByRole('link', { name });
@@ -138,8 +127,14 @@ describe('a board', () => {
 
   test('keeps the place that a card is given within its column', async () => {
     await drag(owner, card(owner, 'Cedar'), column(owner, 'New'), 60);
-    await eventually(async () => expect(await names(owner, 'New', 3)).toEqual(['Cedar', 'Alder', 'Birch']));
-    await eventually(async () => expect(await names(amara, 'New', 3)).toEqual(['Cedar', 'Alder', 'Birch']));
+    await eventually(
+      'the cards stand so for both',
+      async () => String(await names(owner, 'New', 3)) === String(['Cedar', 'Alder', 'Birch']),
+    );
+    await eventually(
+      'the cards stand so for both',
+      async () => String(await names(amara, 'New', 3)) === String(['Cedar', 'Alder', 'Birch']),
+    );
     await owner.reload();
     await card(owner, 'Cedar').waitFor();
     expect(await names(owner, 'New', 3)).toEqual(['Cedar', 'Alder', 'Birch']);
@@ -159,9 +154,12 @@ describe('a board', () => {
       .getByRole('status')
       .getByText(/^Alder is 1 of \d+ in New now\.$/)
       .waitFor();
-    await eventually(async () => expect(await names(amara, 'New', 2)).toEqual(['Alder', 'Cedar']));
-    await eventually(async () =>
-      expect(await owner.evaluate(() => document.activeElement?.textContent)).toMatch(/Alder/),
+    await eventually(
+      'the cards stand so for both',
+      async () => String(await names(amara, 'New', 2)) === String(['Alder', 'Cedar']),
+    );
+    await eventually('Alder has the keyboard', async () =>
+      /Alder/.test((await owner.evaluate(() => document.activeElement?.textContent)) ?? ''),
     );
     await owner.keyboard.press('Space');
     await owner.keyboard.press('ArrowRight');
@@ -169,9 +167,9 @@ describe('a board', () => {
     await owner.keyboard.press('Home');
     await owner.keyboard.press('Enter');
     await cardIn(owner, 'Meeting', 'Alder').waitFor();
-    await eventually(async () => expect(await deal('Alder', 'stage')).toBe('MEETING'));
-    await eventually(async () =>
-      expect(await owner.evaluate(() => document.activeElement?.textContent)).toMatch(/Alder/),
+    await eventually('the deal is saved', async () => (await deal('Alder', 'stage')) === 'MEETING');
+    await eventually('Alder has the keyboard', async () =>
+      /Alder/.test((await owner.evaluate(() => document.activeElement?.textContent)) ?? ''),
     );
     await owner.keyboard.press('Space');
     await owner.keyboard.press('ArrowLeft');
@@ -275,7 +273,7 @@ describe('a board', () => {
       .getByRole('navigation', { name: 'Columns' })
       .getByRole('button', { name: /^Meeting/ })
       .click();
-    await eventually(async () => expect((await column(phone, 'Meeting').boundingBox())?.x).toBe(0));
+    await eventually('the column is in sight', async () => (await column(phone, 'Meeting').boundingBox())?.x === 0);
     await expectAccessible(phone);
     await phone.screenshot({ path: join(shots, 'board-phone.png') });
     await phone.goto(`${address}/objects/opportunities?view=all&type=CALENDAR`);
@@ -308,11 +306,12 @@ describe('a calendar', () => {
     expect(box!.x + box!.width).toBeLessThan(cell!.x + cell!.width + 1);
     const target = new Date(Date.parse(day) + (Date.parse(then.slice(0, 10)) - Date.parse('2026-11-10')));
     await birch.dragTo(await at(target.toISOString().slice(0, 10)));
-    await eventually(async () => expect(await deal('Birch', 'to_json(close_date)')).toBe(then));
+    await eventually('the deal is saved', async () => (await deal('Birch', 'to_json(close_date)')) === then);
     await birch.focus();
     await owner.keyboard.press('Shift+ArrowRight');
-    await eventually(async () =>
-      expect(Date.parse(await deal('Birch', 'to_json(close_date)')) - Date.parse(then)).toBe(86_400_000),
+    await eventually(
+      'it is a day later',
+      async () => Date.parse(await deal('Birch', 'to_json(close_date)')) - Date.parse(then) === 86_400_000,
     );
   });
 
@@ -321,8 +320,8 @@ describe('a calendar', () => {
     await owner.getByRole('button', { name: 'November 3, 2026' }).click();
     await owner.getByRole('dialog').getByLabel('Name').fill('Fir');
     await owner.getByRole('button', { name: 'Create', exact: true }).click();
-    await eventually(async () =>
-      expect(await deal('Fir', `close_date at time zone 'Pacific/Kiritimati'`)).toContain('Nov 03 2026'),
+    await eventually('it is on the day that was selected', async () =>
+      String(await deal('Fir', `close_date at time zone 'Pacific/Kiritimati'`)).includes('Nov 03 2026'),
     );
     await owner.getByText('Week', { exact: true }).click();
     await owner.waitForURL(/WEEK/);
@@ -344,9 +343,9 @@ test('a gallery shows cards by rows, more of them as one scrolls, and opens them
   await owner.keyboard.press('ArrowDown');
   await owner.keyboard.press('ArrowRight');
   expect(await owner.evaluate(() => document.activeElement?.getAttribute('data-card'))).not.toBe('0');
-  await eventually(async () => {
+  await eventually('more are read', async () => {
     await feed.evaluate((element) => element.scrollTo(0, element.scrollHeight));
-    expect(Number(await feed.getByRole('link').first().getAttribute('data-card'))).toBeGreaterThan(200);
+    return Number(await feed.getByRole('link').first().getAttribute('data-card')) > 200;
   });
   await feed.getByRole('link').first().click();
   await owner.waitForURL(/objects\/people\/[0-9a-f-]+/);

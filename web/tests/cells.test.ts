@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
+import { eventually } from '../../server/testing/server.ts';
 import { startApplication } from './application.ts';
 import { launchChromium } from './chromium.ts';
 
@@ -171,25 +172,14 @@ async function overwrite(row: Locator, column: string, text: string): Promise<vo
   await page.keyboard.press('Enter');
 }
 
-async function eventually(check: () => Promise<boolean>, what: string, within = 10_000): Promise<void> {
-  const end = Date.now() + within;
-  while (!(await check())) {
-    if (Date.now() > end) throw new Error(`Not within ${within} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 40));
-  }
-}
-
 async function kept(row: Locator, columns: string, values: unknown[]): Promise<void> {
   const id = await idOf(row);
   let last = '';
-  await eventually(
-    async () => {
-      const [found] = await sql<object>(`select ${columns} from $schema.projects where id = $1`, [id]);
-      last = JSON.stringify(Object.values(found ?? {}));
-      return last === JSON.stringify(values);
-    },
-    `${columns} are ${JSON.stringify(values)}`,
-  ).catch((cause: Error) => {
+  await eventually(`${columns} are ${JSON.stringify(values)}`, async () => {
+    const [found] = await sql<object>(`select ${columns} from $schema.projects where id = $1`, [id]);
+    last = JSON.stringify(Object.values(found ?? {}));
+    return last === JSON.stringify(values);
+  }).catch((cause: Error) => {
     throw new Error(`${cause.message}, but ${last}`);
   });
 }
@@ -421,6 +411,7 @@ describe('links', () => {
     await page.keyboard.press('Enter');
     await cellOf(row, 'lead').getByText('Tim Lindholm').waitFor();
     await eventually(
+      'the lead is kept',
       async () =>
         (
           await sql(
@@ -428,7 +419,6 @@ describe('links', () => {
             [await idOf(row), DEMO_EMAIL],
           )
         ).length === 1,
-      'the lead is kept',
     );
   });
 
@@ -484,11 +474,11 @@ describe('links', () => {
     await page.getByRole('option').nth(1).click();
     await page.getByRole('option').first().click();
     const last = (label: string) => label.split('\n').at(-1) ?? '';
-    await eventually(async () => (await team()).join() === last(second), `the team is ${last(second)}`);
+    await eventually(`the team is ${last(second)}`, async () => (await team()).join() === last(second));
     expect(first).not.toBe(second);
     await page.keyboard.type('Zora Newcomer');
     await page.getByRole('option', { name: 'Create “Zora Newcomer”' }).click();
-    await eventually(async () => (await team()).includes('Zora Newcomer'), 'the newcomer is in the team');
+    await eventually('the newcomer is in the team', async () => (await team()).includes('Zora Newcomer'));
     await cellOf(row, 'team').getByText('Zora Newcomer').waitFor();
     await shot('cells');
   });
@@ -501,8 +491,8 @@ describe('links', () => {
     await item.getByRole('textbox', { name: 'Role' }).fill('Advisor');
     await page.keyboard.press('Enter');
     await eventually(
-      async () => (await sql(`select from $schema.project_person_links where role = 'Advisor'`)).length === 1,
       'the role is kept',
+      async () => (await sql(`select from $schema.project_person_links where role = 'Advisor'`)).length === 1,
     );
     await shot('links');
     await item.getByRole('button', { name: /^Remove Zora/ }).click();
@@ -630,8 +620,8 @@ describe('blocks of cells', () => {
     const names = () =>
       page.locator('[data-head]').evaluateAll((all) => all.map((each) => each.getAttribute('data-head')));
     await eventually(
-      async () => (await names()).slice(0, 4).join() === 'name,code,ink,progress',
       'the column has moved',
+      async () => (await names()).slice(0, 4).join() === 'name,code,ink,progress',
     );
   });
 });
@@ -730,7 +720,7 @@ describe('what a record needs', () => {
     expect(await bid('phase', 'First')).toBeNull();
     expect(await cellOf(row, 'reason').getAttribute('data-refused')).toBe('true');
     await overwrite(row, 'reason', 'Too dear');
-    await eventually(async () => (await bid('phase', 'First')) === 'LOST', 'the phase is kept');
+    await eventually('the phase is kept', async () => (await bid('phase', 'First')) === 'LOST');
     expect(await bid('reason', 'First')).toBe('Too dear');
     await cellOf(row, 'phase').and(page.locator('[data-refused]')).waitFor({ state: 'detached' });
   });

@@ -3,6 +3,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
 import { makeTemporaryDir } from '../../db/testing/temporary.ts';
+import { eventually } from '../../server/testing/server.ts';
 import { startApplication } from './application.ts';
 import { expectAccessible, launchChromium } from './chromium.ts';
 
@@ -51,13 +52,6 @@ async function value(sql: string, values: unknown[] = []): Promise<string> {
 const kept = (): Promise<string> =>
   value(`select coalesce(body_v2_markdown, '') as value from ${schema}.notes where id = $1`, [note]);
 
-async function eventually(look: () => Promise<boolean>): Promise<void> {
-  for (let waited = 0; waited < 20_000; waited += 50) {
-    if (await look()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('Waited in vain.');
-}
 /** For looking at: where it is set, each picture is kept there. */
 const picture = (page: Page, name: string) =>
   process.env['RELVAR_PICTURES'] === undefined
@@ -92,7 +86,9 @@ test('a note is begun on a record’s page and written there by the keyboard', a
   await writer.getByLabel('New note').fill('Minutes');
   await writer.keyboard.press('Enter');
   await body(writer).waitFor();
-  await eventually(async () => body(writer).evaluate((element) => element === document.activeElement));
+  await eventually('the text has the keyboard', async () =>
+    body(writer).evaluate((element) => element === document.activeElement),
+  );
   await writer.keyboard.type('## Plan\nAsk **all** and @');
   await writer.keyboard.type(otherName.slice(0, 4));
   await writer.getByRole('option', { name: otherName }).waitFor();
@@ -121,6 +117,7 @@ test('a note is begun on a record’s page and written there by the keyboard', a
   ).toBe('1');
   // Who is mentioned is told.
   await eventually(
+    'who is mentioned is told',
     async () => (await value(`select count(*)::text as value from core.notifications where kind = 'MENTION'`)) === '1',
   );
 }, 60_000);
@@ -128,10 +125,13 @@ test('a note is begun on a record’s page and written there by the keyboard', a
 test('what is written in one go is undone as one', async () => {
   await writer.getByRole('heading', { name: 'Notes', exact: true }).click();
   await writer.keyboard.press('Control+z');
-  await eventually(async () => (await kept()) === '');
-  await eventually(async () => (await text(writer)) === '' || !(await text(writer)).includes('Plan'));
+  await eventually('the text is taken back', async () => (await kept()) === '');
+  await eventually(
+    'the text is empty',
+    async () => (await text(writer)) === '' || !(await text(writer)).includes('Plan'),
+  );
   await writer.keyboard.press('Control+Shift+z');
-  await eventually(async () => (await kept()).startsWith('## Plan'));
+  await eventually('the text is there again', async () => (await kept()).startsWith('## Plan'));
 }, 40_000);
 
 test('two who write at once lose nothing', async () => {
@@ -144,9 +144,15 @@ test('two who write at once lose nothing', async () => {
     await page.keyboard.type(typed);
   };
   await Promise.all([end(writer, 'First', ' Mine.'), end(other, 'Second', ' Theirs.')]);
-  await eventually(async () => (await kept()) === 'First paragraph. Mine.\n\nSecond paragraph. Theirs.');
+  await eventually(
+    'both have what both wrote',
+    async () => (await kept()) === 'First paragraph. Mine.\n\nSecond paragraph. Theirs.',
+  );
   for (const page of [writer, other])
-    await eventually(async () => (await text(page)) === 'First paragraph. Mine. Second paragraph. Theirs.');
+    await eventually(
+      'both have what both wrote',
+      async () => (await text(page)) === 'First paragraph. Mine. Second paragraph. Theirs.',
+    );
 }, 60_000);
 
 test('what is written while the server is away is kept and sent', async () => {
@@ -158,7 +164,10 @@ test('what is written while the server is away is kept and sent', async () => {
   // Meanwhile somebody changes the same words.
   await write('First paragraph. Mine.\n\nSecond paragraph. Elsewhere.');
   await writer.context().setOffline(false);
-  await eventually(async () => (await kept()).includes('Offline.') && (await kept()).includes('Elsewhere.'));
+  await eventually(
+    'both versions are kept',
+    async () => (await kept()).includes('Offline.') && (await kept()).includes('Elsewhere.'),
+  );
   await saved(writer);
 }, 60_000);
 
@@ -224,7 +233,7 @@ test('no script survives being pasted, kept, or read', async () => {
 
 test('lists of Word and texts of Docs arrive as what they are', async () => {
   await write('');
-  await eventually(async () => (await text(writer)) === '');
+  await eventually('the text is empty', async () => (await text(writer)) === '');
   await body(writer).click();
   await paste(
     writer,
@@ -235,7 +244,9 @@ test('lists of Word and texts of Docs arrive as what they are', async () => {
      <b style="font-weight:normal" id="docs-internal-guid-9"><p><span style="font-weight:700">Bold</span> plain</p></b></body></html>`,
   );
   await writer.keyboard.press('Control+s');
-  await eventually(async () => (await kept()).startsWith('# Title\n\n- One\n  - Within\n- Two\n\n**Bold** plain'));
+  await eventually('the lists are kept', async () =>
+    (await kept()).startsWith('# Title\n\n- One\n  - Within\n- Two\n\n**Bold** plain'),
+  );
 }, 40_000);
 
 /** A picture on the clipboard: as a phone or a screenshot puts it there, or as a browser does, with the tag that showed it. */
@@ -265,7 +276,7 @@ const isSeen = (page: Page, name: string) =>
 
 test('a text has headings, lists, code, quotes, records and pictures in it, all by the keyboard', async () => {
   await write('');
-  await eventually(async () => (await text(writer)) === '');
+  await eventually('the text is empty', async () => (await text(writer)) === '');
   await body(writer).click();
   const choose = async (typed: string, option: string | RegExp) => {
     await writer.keyboard.type(typed);
@@ -361,7 +372,9 @@ test('my tasks are written, moved and done by the keyboard, which stays with the
   expect(await writer.evaluate(() => document.activeElement?.textContent)).toContain('Call Ann');
   await group(writer, 'Today').getByText('Call Ann').waitFor();
   await told(writer).getByText('“Call Ann” moved to Today').waitFor();
-  await eventually(async () => (await due('Call Ann')).startsWith(new Date().toISOString().slice(0, 10)));
+  await eventually('the day is kept', async () =>
+    (await due('Call Ann')).startsWith(new Date().toISOString().slice(0, 10)),
+  );
   expect(await writer.evaluate(() => document.activeElement?.textContent)).toContain('Call Ann');
   // Past days on which nothing is due, to the end and back.
   for (const [key, title] of [
@@ -396,7 +409,7 @@ test('a task is dragged to another day, and to what is done', async () => {
     await writer.mouse.move(from.x + from.width / 2, from.y + from.height / 2 + 12, { steps: 3 });
     // Days on which nothing is due are there only while something is on its way.
     await group(writer, to).waitFor();
-    await eventually(async () => {
+    await eventually('the place takes it', async () => {
       const place = (await group(writer, to).boundingBox())!;
       await writer.mouse.move(place.x + 200, place.y + place.height / 2, { steps: 4 });
       return (await group(writer, to).getAttribute('data-over')) === 'true';
@@ -407,12 +420,13 @@ test('a task is dragged to another day, and to what is done', async () => {
   await drag('Report', 'Later');
   await group(writer, 'Later').getByText('Report').waitFor();
   await told(writer).getByText('“Report” moved to Later').waitFor();
-  await eventually(async () => new Date(await due('Report')).getTime() > Date.now() + 86_400_000);
+  await eventually('the day is kept', async () => new Date(await due('Report')).getTime() > Date.now() + 86_400_000);
   await drag('Report', 'No date');
   await group(writer, 'No date').getByText('Report').waitFor();
-  await eventually(async () => (await due('Report')) === '');
+  await eventually('the day is kept', async () => (await due('Report')) === '');
   await drag('Think', 'Done');
   await eventually(
+    'it is done',
     async () => (await value(`select status::text as value from ${schema}.tasks where title = 'Think'`)) === 'DONE',
   );
   await writer.getByRole('button', { name: 'Undo' }).last().click();
@@ -538,6 +552,7 @@ test('a task is added on a record’s page, repeats as is chosen, and reminds', 
     [offer],
   );
   await eventually(
+    'the reminder has come',
     async () =>
       (await value(`select detail ->> 'state' as value from core.notifications where record_id = $1`, [offer])) ===
       'REMINDER',
@@ -557,7 +572,7 @@ test('on a phone notes and tasks are there, too', async () => {
   await body(phone).tap();
   await pastePicture(phone, 'from-the-phone.png');
   await isSeen(phone, 'from-the-phone.png');
-  await eventually(async () => (await kept()).includes('![from-the-phone.png](/files/'));
+  await eventually('the picture is in the text', async () => (await kept()).includes('![from-the-phone.png](/files/'));
   expect(await phone.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
   await expectAccessible(phone);
   await picture(phone, 'phone-note');

@@ -1,6 +1,7 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
+import { eventually } from '../../server/testing/server.ts';
 import { startApplication } from './application.ts';
 import { expectAccessible, launchChromium } from './chromium.ts';
 
@@ -66,14 +67,6 @@ const picture = (page: Page, name: string) =>
   process.env['RELVAR_PICTURES'] === undefined
     ? undefined
     : page.screenshot({ path: `${process.env['RELVAR_PICTURES']}/${name}.png` });
-
-async function eventually(look: () => Promise<boolean>): Promise<void> {
-  for (let waited = 0; waited < 15_000; waited += 50) {
-    if (await look()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('Waited in vain.');
-}
 
 const comments = (page: Page) => page.getByRole('region', { name: 'Comments' });
 const bell = (page: Page, name: string | RegExp) =>
@@ -228,7 +221,10 @@ describe('the list of notifications', () => {
     await writer.getByRole('combobox', { name: 'How often' }).click();
     await writer.getByRole('option', { name: 'Every hour' }).click();
     await writer.getByRole('combobox', { name: 'At', exact: true }).waitFor({ state: 'detached' });
-    await eventually(async () => (await value('select frequency as value from core.digest_settings')) === 'HOURLY');
+    await eventually(
+      'mails go out every hour',
+      async () => (await value('select frequency as value from core.digest_settings')) === 'HOURLY',
+    );
     await writer.reload();
     await writer.getByRole('combobox', { name: 'Mentions: by mail' }).waitFor();
     expect(await writer.getByRole('combobox', { name: 'Mentions: by mail' }).inputValue()).toBe('Never');

@@ -3,6 +3,7 @@ import { createServer, connect, type AddressInfo, type Server, type Socket } fro
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
+import { eventually } from '../../server/testing/server.ts';
 import { startApplication } from './application.ts';
 import { expectAccessible, launchChromium } from './chromium.ts';
 
@@ -54,18 +55,8 @@ const one = async (sql: string, values: unknown[] = []): Promise<unknown> =>
   )[0];
 const nameOf = (id: string) => one('select name from $schema.companies where id = $1', [id]);
 
-async function eventually(check: () => Promise<void>): Promise<void> {
-  for (let tries = 200; ; tries--) {
-    try {
-      return await check();
-    } catch (cause) {
-      if (tries === 0) throw cause;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-}
 const untilKept = (expected: unknown, question: () => Promise<unknown>) =>
-  eventually(async () => expect(await question()).toEqual(expected));
+  eventually(`${String(expected)} is kept`, async () => (await question()) === expected);
 
 async function enter(email: string): Promise<void> {
   await page.getByLabel('E-mail').fill(email);

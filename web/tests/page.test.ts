@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
+import { eventually } from '../../server/testing/server.ts';
 import { startApplication } from './application.ts';
 import { expectAccessible, launchChromium } from './chromium.ts';
 
@@ -47,17 +48,6 @@ const shot = (page: Page, name: string) => page.screenshot({ path: join(shots, `
 const openDeal = (page: Page, more = '') => page.goto(`${address}/objects/opportunities/${deal}${more}`);
 const path = (page: Page) => page.getByRole('list', { name: 'Stage' });
 
-async function eventually(check: () => Promise<void>): Promise<void> {
-  for (let tries = 100; ; tries--) {
-    try {
-      return await check();
-    } catch (cause) {
-      if (tries === 0) throw cause;
-      await new Promise((resolve) => setTimeout(resolve, 150));
-    }
-  }
-}
-
 beforeAll(async () => {
   mkdirSync(shots, { recursive: true });
   [address, browser] = await Promise.all([startApplication(database), launchChromium()]);
@@ -97,8 +87,9 @@ test('the head tells the name, what matters and the stage, and a click goes to t
   expect(await path(owner).getByRole('button').first().getAttribute('aria-current')).toBe('step');
   await path(owner).getByRole('button', { name: 'Meeting' }).click();
   await owner.getByRole('status').filter({ hasText: 'Saved' }).waitFor();
-  await eventually(async () =>
-    expect(await one(`select stage from ${schema}.opportunities where id = $1`, [deal])).toBe('MEETING'),
+  await eventually(
+    'the deal is in the meeting',
+    async () => (await one(`select stage from ${schema}.opportunities where id = $1`, [deal])) === 'MEETING',
   );
   await expectAccessible(owner);
   await shot(owner, 'deal');
@@ -119,12 +110,14 @@ test('what a rule asks before a stage is asked where the stage was chosen', asyn
   await asking.getByRole('textbox').first().fill('25k');
   await owner.keyboard.press('Enter');
   await asking.waitFor({ state: 'detached' });
-  await eventually(async () =>
-    expect(await one(`select stage from ${schema}.opportunities where id = $1`, [deal])).toBe('PROPOSAL'),
+  await eventually(
+    'the deal is a proposal',
+    async () => (await one(`select stage from ${schema}.opportunities where id = $1`, [deal])) === 'PROPOSAL',
   );
   await owner.keyboard.press('ControlOrMeta+z');
-  await eventually(async () =>
-    expect(await one(`select stage from ${schema}.opportunities where id = $1`, [deal])).toBe('MEETING'),
+  await eventually(
+    'the deal is in the meeting',
+    async () => (await one(`select stage from ${schema}.opportunities where id = $1`, [deal])) === 'MEETING',
   );
 });
 
@@ -138,16 +131,14 @@ test('next and previous go through the list that the record was opened from, als
   await owner.waitForURL(/sort=name/);
   await owner.reload();
   await owner.getByRole('heading', { level: 1, name: all[0]! }).waitFor();
-  await eventually(async () => expect(await owner.getByRole('button', { name: 'Next record' }).isEnabled()).toBe(true));
+  await eventually('one can go on', async () => owner.getByRole('button', { name: 'Next record' }).isEnabled());
   expect(await owner.getByRole('button', { name: 'Previous record' }).isDisabled()).toBe(true);
   await owner.keyboard.press('j');
   await owner.getByRole('heading', { level: 1, name: all[1]! }).waitFor();
-  await eventually(async () => expect(await owner.getByRole('button', { name: 'Next record' }).isEnabled()).toBe(true));
+  await eventually('one can go on', async () => owner.getByRole('button', { name: 'Next record' }).isEnabled());
   await owner.keyboard.press('j');
   await owner.getByRole('heading', { level: 1, name: all[2]! }).waitFor();
-  await eventually(async () =>
-    expect(await owner.getByRole('button', { name: 'Previous record' }).isEnabled()).toBe(true),
-  );
+  await eventually('one can go back', async () => owner.getByRole('button', { name: 'Previous record' }).isEnabled());
   await owner.keyboard.press('k');
   await owner.getByRole('heading', { level: 1, name: all[1]! }).waitFor();
   await owner.getByRole('navigation', { name: 'Breadcrumb' }).getByRole('link').click();
@@ -186,20 +177,26 @@ test('who keeps the layouts arranges the page by mouse and by keyboard', async (
     handle('Timeline'),
     editor().getByRole('list', { name: 'Cards of Overview' }).locator(':scope > li').first(),
   );
-  await eventually(async () => expect((await cards('Cards of Overview')).slice(0, 2)).toEqual(['Timeline', first]));
+  await eventually(
+    'they stand as they were put',
+    async () => String((await cards('Cards of Overview')).slice(0, 2)) === String(['Timeline', first]),
+  );
   // By keyboard: down again by one, then back where it was by Escape.
   await handle('Timeline').focus();
   await owner.keyboard.press('Space');
   await owner.keyboard.press('ArrowDown');
-  await eventually(async () => expect((await cards('Cards of Overview')).slice(0, 2)).toEqual([first, 'Timeline']));
+  await eventually(
+    'they stand as they were put',
+    async () => String((await cards('Cards of Overview')).slice(0, 2)) === String([first, 'Timeline']),
+  );
   await owner.keyboard.press('Escape');
-  await eventually(async () => expect((await cards('Cards of Overview'))[0]).toBe('Timeline'));
+  await eventually('it stands where it was put', async () => (await cards('Cards of Overview'))[0] === 'Timeline');
   expect(await owner.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Move Timeline');
   // To the other side, too.
   await owner.keyboard.press('Space');
   await owner.keyboard.press('ArrowLeft');
   await owner.keyboard.press('Space');
-  await eventually(async () => expect((await cards('Cards beside the tabs'))[0]).toBe('Timeline'));
+  await eventually('it stands where it was put', async () => (await cards('Cards beside the tabs'))[0] === 'Timeline');
   await expectAccessible(owner);
   await shot(owner, 'arranging');
   await editor().getByRole('button', { name: 'Discard' }).click();
@@ -216,9 +213,12 @@ test('groups, texts and conditions are for everybody once they are saved', async
     .getByRole('listitem')
     .filter({ has: owner.getByRole('textbox', { name: 'Title of Money' }) });
   await drag(owner, handle('Amount'), group.getByText('Drag fields here.'));
-  await eventually(async () => expect(await group.getByRole('listitem').allInnerTexts()).toEqual(['Amount']));
+  await eventually(
+    'they stand as they were put',
+    async () => String(await group.getByRole('listitem').allInnerTexts()) === String(['Amount']),
+  );
   await drag(owner, handle('Close date'), group.getByRole('listitem').first());
-  await eventually(async () => expect(await group.getByRole('listitem').count()).toBe(2));
+  await eventually('it stands where it was put', async () => (await group.getByRole('listitem').count()) === 2);
   await editor().getByRole('button', { name: 'Add to the tab' }).click();
   await owner.getByRole('menuitem', { name: 'Text' }).click();
   await editor()

@@ -3,6 +3,9 @@ alter table core.members add column if not exists density text not null default 
 alter table core.members drop constraint if exists members_density_check;
 alter table core.members add constraint members_density_check check (density in ('COMPACT', 'COMFORTABLE', 'SPACIOUS'));
 comment on column core.members.density is 'How close lines stand in the screens of the member.';
+-- ── keys of one's own ──────────────────────────────────────────────────────────────────────────
+alter table core.members add column if not exists shortcuts jsonb not null default '{}';
+comment on column core.members.shortcuts is 'The keys that the member presses for shortcuts of the screen, where they are others than the usual ones.';
 -- It takes a further argument.
 drop function if exists metadata.update_my_profile(text, text, text, text, text, text, text, text);
 --!include metadata/profile.sql

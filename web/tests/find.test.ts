@@ -2,8 +2,9 @@ import { jest } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { DEMO_EMAIL, DEMO_PASSWORD } from '../../db/demo/createDemo.ts';
 import { useDatabase } from '../../db/testing/database.ts';
+import { eventually } from '../../server/testing/server.ts';
 import { startApplication } from './application.ts';
-import { launchChromium } from './chromium.ts';
+import { expectAccessible, launchChromium } from './chromium.ts';
 
 /** Somebody finds things and does things without the mouse. The steps build on each other. */
 const database = useDatabase();
@@ -201,6 +202,72 @@ test('single keys can be turned off, and those with a modifier stay', async () =
   await page.getByRole('switch', { name: 'Single keys' }).click();
   await closeDialog('Keyboard shortcuts');
   await heading('People').waitFor();
+});
+
+test('shortcuts get other keys by pressing them, at once and everywhere, and are kept with the member', async () => {
+  const kept = async () => {
+    const { rows: found } = await database.admin.query<{ shortcuts: unknown }>(
+      `select m.shortcuts from core.members m join core.users u on u.id = m.user_id where u.email = $1`,
+      [DEMO_EMAIL],
+    );
+    return JSON.stringify(found[0]?.shortcuts);
+  };
+  const row = (id: string) => page.locator(`[data-shortcut="${id}"]`);
+  const change = async (text: string, ...keys: string[]) => {
+    await page
+      .getByRole('button', { name: `Change the keys of ${text}`, exact: true })
+      .first()
+      .click();
+    await press(...keys);
+  };
+  await openTable();
+  await press('?');
+  await change('New record', 'f');
+  await page.getByText('They belong to “Add a filter”.').waitFor();
+  await press('ArrowDown');
+  await page.getByText('These keys have a meaning of their own everywhere.').waitFor();
+  await press('Control+j');
+  await row('create').getByText('J', { exact: true }).waitFor();
+  await change('Notifications', 'f');
+  await page.getByRole('button', { name: 'Take them' }).click();
+  await row('view.filter').getByText('No keys').waitFor();
+  await change('My tasks', 'h', 'm');
+  await row('go.tasks').getByText('H', { exact: true }).waitFor();
+  await change('Search and commands', 'Control+p');
+  await row('command').getByText('P', { exact: true }).waitFor();
+  await expectAccessible(page);
+  await closeDialog('Keyboard shortcuts');
+  await page.getByRole('button', { name: 'Search Ctrl P' }).waitFor();
+  await eventually(
+    'kept',
+    async () => (await kept()).includes('"command":"Mod+p"') || (await kept()).includes('"command": "Mod+p"'),
+  );
+  await page.reload();
+  await rows().nth(5).waitFor();
+  await page.getByRole('button', { name: 'Search Ctrl P' }).waitFor();
+  await press('c');
+  expect(await page.getByRole('grid').getByRole('textbox').count()).toBe(0);
+  await press('Control+j');
+  await page.getByRole('grid').getByRole('textbox').first().waitFor();
+  await press('Escape');
+  await press('f');
+  await closeDialog('Notifications');
+  await press('h', 'm');
+  await heading('My tasks').waitFor();
+  await press('Control+p');
+  await input().fill('notific');
+  await closeDialog('Search and commands');
+  await press('?');
+  await page.getByRole('button', { name: 'Back to the usual keys of My tasks' }).click();
+  await row('go.tasks').getByText('T', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Reset all' }).click();
+  await row('view.filter').getByText('F', { exact: true }).waitFor();
+  await closeDialog('Keyboard shortcuts');
+  await eventually('as usual', async () => (await kept()) === '{}');
+  await openTable();
+  await press('c');
+  await page.getByRole('grid').getByRole('textbox').first().waitFor();
+  await press('Escape');
 });
 
 test('what is written is no shortcut', async () => {

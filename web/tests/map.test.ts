@@ -174,6 +174,7 @@ test('a marker is dragged to where the record is, which is taken back', async ()
 });
 
 test('what has no place is counted and listed, and put on the map by a button or by its coordinates', async () => {
+  await page.goto(`${address}/objects/companies?view=all&type=MAP&sight=51,11,5.5`);
   const without = page.getByRole('button', { name: /without a place$/ });
   const count = Number((await without.textContent())!.replace(/\D/g, ''));
   expect(count).toBe(Number(await one(`select count(*) from ${schema}.companies where address_lat is null`)));

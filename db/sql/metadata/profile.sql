@@ -41,13 +41,13 @@ begin
       ''locale'', coalesce(t.locale, ''en''), ''timeZone'', coalesce(t.time_zone, ''system''))
     from %I.workspace_members t where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
     into v_profile using v_member.id;
-  return v_profile || jsonb_build_object('memberId', v_member.id, 'density', v_member.density, 'keepsMembers', engine.keeps_members(), 'administersInstance', engine.administers_instance(), 'email', (select u.email from core.users u where u.id = v_member.user_id),
+  return v_profile || jsonb_build_object('memberId', v_member.id, 'shortcuts', v_member.shortcuts, 'density', v_member.density, 'keepsMembers', engine.keeps_members(), 'administersInstance', engine.administers_instance(), 'email', (select u.email from core.users u where u.id = v_member.user_id),
     -- The browser of who acts as somebody else says nothing of that one.
     'isSettled', v_member.settled_at is not null or nullif(current_setting('relvar.impersonator_id', true), '') is not null);
 end
 $$;
 comment on function metadata.my_profile() is
-  'Name, picture, language, time zone and formats of the member who asks; null for who is no member. isSettled: whether the language and the time zone were taken from a browser once.';
+  'Name, picture, language, time zone, formats and shortcuts of the member who asks; null for who is no member. isSettled: whether the language and the time zone were taken from a browser once.';
 
 -- "system" is whatever the device says.
 create or replace function engine.is_time_zone(name text) returns boolean
@@ -112,6 +112,29 @@ $$;
 comment on function metadata.settle_my_profile(text, text) is
   'Takes the language and the time zone of the caller''s browser for the profile, once, unless they were chosen already.';
 
+-- Which keys do what is the screen's to say; here no two do the same, and it stays small.
+create or replace function metadata.set_my_shortcuts(shortcuts jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_member core.members := engine.own_member();
+  v_keys text;
+begin
+  if jsonb_typeof(set_my_shortcuts.shortcuts) is distinct from 'object' or length(set_my_shortcuts.shortcuts::text) > 5000
+    or exists (select from jsonb_each(set_my_shortcuts.shortcuts) s where jsonb_typeof(s.value) <> 'string' or length(s.value #>> '{}') > 40) then
+    raise exception 'Shortcuts are keys by what they do.' using errcode = 'RV325', column = 'shortcuts', hint = 'Give {"create": "Mod+j", "go.tasks": "g m"}; {} for the usual ones, "" for no keys.';
+  end if;
+  select s.value into v_keys from jsonb_each_text(set_my_shortcuts.shortcuts) s where s.value <> '' group by s.value having count(*) > 1 limit 1;
+  if found then
+    raise exception 'Two shortcuts have the keys "%".', v_keys using errcode = 'RV326', column = 'shortcuts', hint = 'Give each keys of its own, or "" for none.';
+  end if;
+  update core.members m set shortcuts = set_my_shortcuts.shortcuts where m.id = v_member.id;
+  return metadata.my_profile();
+end
+$$;
+comment on function metadata.set_my_shortcuts(jsonb) is 'Says which keys the caller presses for shortcuts of the screen, where they are others than the usual ones: {"create": "Mod+j"}.';
+
 -- Pictures are small, and kept in the database: they are shown with every name.
 create or replace function metadata.set_my_photo(media_type text default null, content_base64 text default null) returns jsonb
 language plpgsql volatile security definer set search_path = ''
@@ -146,7 +169,7 @@ $$;
 comment on function metadata.set_my_photo(text, text) is 'Sets the picture of the member who asks (PNG, JPEG or WebP, at most 100 kB, in base64), or takes it away.';
 
 grant execute on function metadata.my_profile(), metadata.update_my_profile(text, text, text, text, text, text, text, text, text),
-  metadata.settle_my_profile(text, text), metadata.set_my_photo(text, text) to relvar_crm;
+  metadata.settle_my_profile(text, text), metadata.set_my_shortcuts(jsonb), metadata.set_my_photo(text, text) to relvar_crm;
 
 create or replace function core.photo(id uuid, workspace_id uuid) returns table (media_type text, content bytea)
 language sql stable security definer set search_path = ''

@@ -9,7 +9,8 @@ import { Bell } from '../notifications/Bell.tsx';
 import { openCommand } from './commandStore.ts';
 import { LateMenu } from './LateMenu.tsx';
 import { settled } from './settled.ts';
-import { COMMAND_KEY } from '../shortcuts/keys.ts';
+import { keysFor, useOwnKeys } from '../shortcuts/ownKeys.ts';
+import { strokeText } from '../shortcuts/strokeText.ts';
 import classes from './Shell.module.css';
 import { WorkspaceButton } from './WorkspaceButton.tsx';
 import { t } from '../language/t.ts';
@@ -30,6 +31,7 @@ const StartCard = lazy(async () => {
 
 export function Navigation() {
   const model = useModel();
+  const commandKeys = useOwnKeys(({ own }) => keysFor('command', own));
   const live = useLive((state) => state.status);
   const keepsModel = useMay('DATA_MODEL');
   return (
@@ -41,7 +43,7 @@ export function Navigation() {
       <button type="button" className={classes.search} onClick={openCommand}>
         <IconSearch size={15} aria-hidden />
         <span>{t('Search')}</span>
-        <kbd>{COMMAND_KEY} K</kbd>
+        {commandKeys ? <kbd>{strokeText(commandKeys)}</kbd> : null}
       </button>
       {model.objects.some((object) => !object.isCustom && object.isActive && object.nameSingular === 'task') ? (
         <Link to="/tasks" className={classes.link} activeOptions={{ includeSearch: false }}>

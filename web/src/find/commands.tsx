@@ -44,7 +44,7 @@ import { chooseView } from '../seeing/seeing.ts';
 import { useProfile } from '../session/profile.ts';
 import { leave } from '../offline/leave.ts';
 import { goLetters } from '../shortcuts/goLetters.ts';
-import { SHORTCUTS } from '../shortcuts/keys.ts';
+import { keysFor } from '../shortcuts/ownKeys.ts';
 import { inSentence } from '../language/inSentence.ts';
 import { t } from '../language/t.ts';
 
@@ -146,7 +146,7 @@ export function places(model: Model, router: Router): Entry[] {
     {
       id: 'go-inbox',
       label: t('Notifications'),
-      keys: SHORTCUTS['go.inbox'],
+      keys: keysFor('go.inbox'),
       icon: <IconBell size={16} />,
       run: openNotifications,
     },
@@ -213,7 +213,7 @@ export function actions(model: Model, router: Router, theme: { isDark: boolean; 
     {
       id: 'keys',
       label: t('Keyboard shortcuts'),
-      keys: SHORTCUTS.help,
+      keys: keysFor('help'),
       icon: <IconKeyboard size={16} />,
       run: () => useHelp.setState({ opened: true }),
     },

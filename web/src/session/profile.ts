@@ -3,6 +3,7 @@ import { create } from 'zustand';
 import { ask, perform } from '../model/calls.ts';
 import { speak } from '../language/language.ts';
 import { deviceTimeZone, PLAIN_FORMATS, setFormats, type Formats } from '../model/formats.ts';
+import { useOwnKeys, type OwnKeys } from '../shortcuts/ownKeys.ts';
 import { announceFailure } from '../records/announce.tsx';
 import { t } from '../language/t.ts';
 
@@ -13,6 +14,8 @@ export interface Profile extends Formats {
   lastName: string;
   avatarUrl: string | null;
   colorScheme: 'SYSTEM' | 'LIGHT' | 'DARK';
+  /** Keys of shortcuts, where they are others than the usual ones. */
+  shortcuts: OwnKeys;
   /** How close lines stand. */
   density: 'COMPACT' | 'COMFORTABLE' | 'SPACIOUS';
   /** Whether the role may invite and change members. */
@@ -29,6 +32,7 @@ export const useProfile = create<{ profile: Profile | null }>(() => ({ profile: 
 function keep(profile: Profile | null): void {
   setFormats(profile ?? PLAIN_FORMATS);
   useProfile.setState({ profile });
+  useOwnKeys.setState({ own: profile?.shortcuts ?? {} });
   if (profile) speak(profile.locale);
 }
 
@@ -44,7 +48,10 @@ export async function readProfile(): Promise<void> {
 
 export async function saveProfile(
   values: Partial<
-    Omit<Profile, 'memberId' | 'email' | 'avatarUrl' | 'keepsMembers' | 'administersInstance' | 'isSettled'>
+    Omit<
+      Profile,
+      'memberId' | 'email' | 'avatarUrl' | 'keepsMembers' | 'administersInstance' | 'isSettled' | 'shortcuts'
+    >
   >,
 ): Promise<void> {
   keep(await perform<Profile>('updateMyProfile', values));
@@ -53,6 +60,18 @@ export async function saveProfile(
 /** The picture in base64; none takes it away. */
 export async function savePhoto(photo: { mediaType: string; contentBase64: string } | null): Promise<void> {
   keep(await perform<Profile>('setMyPhoto', photo ?? {}));
+}
+
+/** Holds at once; what could not be kept is taken back, and told. */
+export async function keepShortcuts(shortcuts: OwnKeys): Promise<void> {
+  const { own } = useOwnKeys.getState();
+  useOwnKeys.setState({ own: shortcuts });
+  try {
+    keep(await perform<Profile>('setMyShortcuts', { shortcuts }));
+  } catch (cause) {
+    useOwnKeys.setState({ own });
+    announceFailure(t('The keys were not kept'), cause);
+  }
 }
 
 const SCHEMES = { auto: 'SYSTEM', light: 'LIGHT', dark: 'DARK' } as const;

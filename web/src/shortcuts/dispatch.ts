@@ -8,7 +8,8 @@ import { openNotifications } from '../notifications/notificationStore.ts';
 import { redo, undo } from '../undo/undo.ts';
 import { useCharacterKeys } from './characterKeys.ts';
 import { goLetters } from './goLetters.ts';
-import { isFirstKey, keysOf, shortcutOf, type ShortcutId } from './keys.ts';
+import { keysOf, type ShortcutId } from './keys.ts';
+import { beginsMore, shortcutOf } from './ownKeys.ts';
 import { beginSequence, endSequence, useSequence } from './sequence.ts';
 import { handlerOf } from './useShortcut.ts';
 
@@ -22,7 +23,7 @@ const isModifier = (key: string): boolean => /^(Shift|Control|Alt|AltGraph|Meta|
 
 /** Whether a key is a shortcut now, or a part of what somebody writes or answers. */
 function isFree(target: EventTarget | null, keys: string): boolean {
-  if (keys === 'Mod+k') return true;
+  if (keys.includes('Mod+') && shortcutOf(keys) === 'command') return true;
   if (document.querySelector('[role="dialog"], [role="alertdialog"]')) return false;
   if (!(target instanceof Element)) return true;
   // In a text the browser takes back what was typed.
@@ -83,7 +84,7 @@ export function useShortcuts(): void {
       }
       const action = actionOf(keys);
       if (action) action();
-      else if (isFirstKey(keys)) beginSequence(keys);
+      else if (beginsMore(keys)) beginSequence(keys);
       else return;
       event.preventDefault();
     };

@@ -1,6 +1,6 @@
 import { navigationObjects } from '../model/lookup.ts';
 import type { Model, ModelObject } from '../model/types.ts';
-import { isTakenAfterG } from './keys.ts';
+import { isTakenAfterG } from './ownKeys.ts';
 
 /** Each object's letter after g: the first of its label that nothing before it has taken, or else any that is free. */
 export function goLetters(model: Model): Map<string, ModelObject> {

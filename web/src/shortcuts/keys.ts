@@ -6,7 +6,7 @@ export const COMMAND_KEY = isMac ? '⌘' : t('Ctrl');
 
 /**
  * The shortcuts that hold wherever one is, or that a page says what they do on it: see useShortcut. Modifiers stand before a +, keys
- * that are pressed one after the other have a space between them. What they are for stands in texts.ts.
+ * that are pressed one after the other have a space between them. What they are for stands in texts.ts; a member has others: ownKeys.ts.
  */
 export const SHORTCUTS = {
   command: 'Mod+k',
@@ -28,16 +28,8 @@ export const SHORTCUTS = {
 
 export type ShortcutId = keyof typeof SHORTCUTS;
 
-const IDS = new Map(Object.entries(SHORTCUTS).map(([id, keys]) => [keys as string, id as ShortcutId]));
-const FIRST_KEYS = new Set([...IDS.keys()].filter((keys) => keys.includes(' ')).map((keys) => keys.split(' ')[0]));
-
-export const shortcutOf = (keys: string): ShortcutId | undefined => IDS.get(keys);
-
 /** More keys are to follow. */
-export const isFirstKey = (key: string): boolean => FIRST_KEYS.has(key);
-
-/** What a letter after g is taken for, beside the objects. */
-export const isTakenAfterG = (letter: string): boolean => IDS.has(`g ${letter}`);
+export const isFirstKey = (key: string, keys: string): boolean => keys.startsWith(`${key} `);
 
 type Pressed = Pick<KeyboardEvent, 'key' | 'code' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey' | 'getModifierState'>;
 

@@ -1,4 +1,5 @@
 import { SHORTCUTS, type ShortcutId } from './keys.ts';
+import { keysFor, useOwnKeys } from './ownKeys.ts';
 import { t } from '../language/t.ts';
 
 type Place =
@@ -97,12 +98,16 @@ const OF_PARTS: ShortcutText[] = [
   { id: 'inbox.unread', place: 'inbox', keys: ['u'], text: t('Mark as read or unread') },
 ];
 
+export const isChangeable = (id: string): id is ShortcutId => id in SHORTCUTS;
+
+export const textOf = (id: ShortcutId): string => OF_SHORTCUTS[id].text;
+
 /** All shortcuts but those that go to the objects, whose letters come from the model. */
-export const shortcutTexts = (): ShortcutText[] => [
+export const shortcutTexts = (own = useOwnKeys.getState().own): ShortcutText[] => [
   ...Object.entries(OF_SHORTCUTS).map(([id, { place, text }]) => ({
     id,
     place,
-    keys: [SHORTCUTS[id as ShortcutId]],
+    keys: [keysFor(id as ShortcutId, own)].filter(Boolean),
     text,
   })),
   ...OF_PARTS,

@@ -237,14 +237,14 @@ test('shortcuts get other keys by pressing them, at once and everywhere, and are
   await row('command').getByText('P', { exact: true }).waitFor();
   await expectAccessible(page);
   await closeDialog('Keyboard shortcuts');
-  await page.getByRole('button', { name: 'Search Ctrl P' }).waitFor();
+  await page.getByRole('navigation', { name: 'Main' }).getByText('Ctrl P', { exact: true }).waitFor();
   await eventually(
     'kept',
     async () => (await kept()).includes('"command":"Mod+p"') || (await kept()).includes('"command": "Mod+p"'),
   );
   await page.reload();
   await rows().nth(5).waitFor();
-  await page.getByRole('button', { name: 'Search Ctrl P' }).waitFor();
+  await page.getByRole('navigation', { name: 'Main' }).getByText('Ctrl P', { exact: true }).waitFor();
   await press('c');
   expect(await page.getByRole('grid').getByRole('textbox').count()).toBe(0);
   await press('Control+j');

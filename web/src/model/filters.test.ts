@@ -1,6 +1,7 @@
 import { company, field as made, model, person, taskTarget } from '../../tests/modelFixture.ts';
-import { decodeFilter, encodeFilter, valueProblem, type Filter, type Operator } from './filters.ts';
+import { clauseOf, decodeFilter, encodeFilter, valueProblem, type Filter, type Operator } from './filters.ts';
 import { toGraphQLFilter } from './filterTree.ts';
+import { matches } from './matches.ts';
 import type { ModelField } from './types.ts';
 
 const now = new Date(2026, 10, 22, 12);
@@ -141,4 +142,34 @@ describe('the further types', () => {
     expect(of([tags], 'tags', 'lacks', 'a')).toEqual({ tags: { none: { id: { in: ['a'] } } } });
     expect(of([tags], 'tags', 'empty')).toEqual({ tagsExist: false });
   });
+});
+
+test('a place is within edges, also over the edge of the map; fewer edges are none', () => {
+  const place = {
+    ...person.fields[0]!,
+    name: 'office',
+    type: 'LOCATION' as const,
+    columns: ['lat', 'lng'].map((part) => ({
+      part,
+      column: `office_${part}`,
+      name: `office${part === 'lat' ? 'Lat' : 'Lng'}`,
+    })),
+  };
+  const of = (value: string) => clauseOf(place, { field: 'office', operator: 'within', value }, { now, me: null });
+  const at = (lat: number, lng: number) => ({ id: '1', officeLat: lat, officeLng: lng });
+  expect(of('47, 5, 55, 15')).toEqual({
+    and: [
+      { officeLat: { greaterThanOrEqualTo: 47, lessThanOrEqualTo: 55 } },
+      { officeLng: { greaterThanOrEqualTo: 5, lessThanOrEqualTo: 15 } },
+    ],
+  });
+  expect(matches(of('47, 5, 55, 15')!, at(48.1, 11.6))).toBe(true);
+  expect(matches(of('47, 5, 55, 15')!, at(48.1, 16.4))).toBe(false);
+  const fiji = of('-20, 170, -10, -170')!;
+  expect([matches(fiji, at(-17.7, 178)), matches(fiji, at(-17.7, -179)), matches(fiji, at(-17.7, 0))]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  for (const value of ['', '1, 2, 3', '1, 2, 3, x', '1, 2, , 4']) expect(of(value)).toBeNull();
 });

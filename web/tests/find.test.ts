@@ -227,24 +227,30 @@ test('shortcuts get other keys by pressing them, at once and everywhere, and are
   await press('ArrowDown');
   await page.getByText('These keys have a meaning of their own everywhere.').waitFor();
   await press('Control+j');
+  await page.getByRole('button', { name: 'Back to the usual keys of New record' }).waitFor();
   await row('create').getByText('J', { exact: true }).waitFor();
   await change('Notifications', 'f');
   await page.getByRole('button', { name: 'Take them' }).click();
   await row('view.filter').getByText('No keys').waitFor();
   await change('My tasks', 'h', 'm');
+  await page.getByRole('button', { name: 'Back to the usual keys of My tasks' }).waitFor();
   await row('go.tasks').getByText('H', { exact: true }).waitFor();
-  await change('Search and commands', 'Control+p');
-  await row('command').getByText('P', { exact: true }).waitFor();
+  await change('Search and commands', 'Control+m');
+  await row('command').getByText('M', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Back to the usual keys of Search and commands' }).waitFor();
+  await page.getByRole('button', { name: 'Change the keys of Undo' }).click();
+  await press('Escape');
+  await page.getByRole('button', { name: 'Change the keys of Undo' }).waitFor();
   await expectAccessible(page);
   await closeDialog('Keyboard shortcuts');
-  await page.getByRole('navigation', { name: 'Main' }).getByText('Ctrl P', { exact: true }).waitFor();
+  await page.getByRole('navigation', { name: 'Main' }).getByText('Ctrl M', { exact: true }).waitFor();
   await eventually(
     'kept',
-    async () => (await kept()).includes('"command":"Mod+p"') || (await kept()).includes('"command": "Mod+p"'),
+    async () => (await kept()).includes('"command":"Mod+m"') || (await kept()).includes('"command": "Mod+m"'),
   );
   await page.reload();
   await rows().nth(5).waitFor();
-  await page.getByRole('navigation', { name: 'Main' }).getByText('Ctrl P', { exact: true }).waitFor();
+  await page.getByRole('navigation', { name: 'Main' }).getByText('Ctrl M', { exact: true }).waitFor();
   await press('c');
   expect(await page.getByRole('grid').getByRole('textbox').count()).toBe(0);
   await press('Control+j');
@@ -254,7 +260,7 @@ test('shortcuts get other keys by pressing them, at once and everywhere, and are
   await closeDialog('Notifications');
   await press('h', 'm');
   await heading('My tasks').waitFor();
-  await press('Control+p');
+  await press('Control+m');
   await input().fill('notific');
   await closeDialog('Search and commands');
   await press('?');

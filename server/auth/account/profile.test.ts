@@ -48,6 +48,25 @@ test('members change their own profile, whatever their role lets them change, an
   expect(refused.errors?.[0]?.extensions.code).toBe('VALUE_NOT_ALLOWED');
 });
 
+test('keys of one’s own are kept whole, no two alike', async () => {
+  const set = (shortcuts: string) =>
+    metadata(`mutation { setMyShortcuts(input: { shortcuts: ${shortcuts} }) { result } }`);
+  const codeOf = async (shortcuts: string) => (await set(shortcuts)).errors?.[0]?.extensions.code;
+  expect((await metadata('{ myProfile }')).data['myProfile']).toMatchObject({ shortcuts: {} });
+  const kept = { create: 'Mod+j', notifications: '', help: '' };
+  const written = '{ create: "Mod+j", notifications: "", help: "" }';
+  expect((await set(written)).data['setMyShortcuts']!.result).toMatchObject({ shortcuts: kept });
+  expect((await metadata('{ myProfile }')).data['myProfile']).toMatchObject({ shortcuts: kept });
+  expect((await metadata('{ myProfile }', await cookieOf('owner@acme.test'))).data['myProfile']).toMatchObject({
+    shortcuts: {},
+  });
+  expect([await codeOf('["x"]'), await codeOf('{ create: 1 }'), await codeOf('{ create: "x", help: "x" }')]).toEqual([
+    'RV325',
+    'RV325',
+    'RV326',
+  ]);
+});
+
 test('how close lines stand is kept of each member, and nothing else than there is', async () => {
   const set = (density: string) =>
     metadata(`mutation { updateMyProfile(input: { density: "${density}" }) { result } }`);

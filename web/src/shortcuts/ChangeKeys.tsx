@@ -66,6 +66,8 @@ export function ChangeKeys({ id, text, own, textOf, onChange, onClose }: ChangeK
       // What was pressed to come here is gone: the focus is here.
       ref={box}
       tabIndex={-1}
+      // The window around it closes at Escape unless what has the focus says so.
+      data-mantine-stop-propagation="true"
       className={classes.change}
       role="group"
       aria-label={t('New keys for {text}', { text })}
@@ -76,11 +78,16 @@ export function ChangeKeys({ id, text, own, textOf, onChange, onClose }: ChangeK
         {conflict && !wrong ? <em>{t('They belong to “{other}”.', { other: textOf(conflict) })}</em> : null}
       </span>
       {conflict && !wrong ? (
-        <Button size="compact-xs" autoFocus onClick={() => onChange(keys, conflict)}>
+        <Button
+          size="compact-xs"
+          autoFocus
+          data-mantine-stop-propagation="true"
+          onClick={() => onChange(keys, conflict)}
+        >
           {t('Take them')}
         </Button>
       ) : null}
-      <Button size="compact-xs" variant="default" onClick={onClose}>
+      <Button size="compact-xs" variant="default" data-mantine-stop-propagation="true" onClick={onClose}>
         {t('Cancel')}
       </Button>
     </div>

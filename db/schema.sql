@@ -673,13 +673,15 @@ create table core.members (
   avatar_url text,
   settled_at timestamp with time zone,
   start_dismissed_at timestamp with time zone,
-  density text not null default 'COMFORTABLE'::text
+  density text not null default 'COMFORTABLE'::text,
+  shortcuts jsonb not null default '{}'::jsonb
 );
 
 comment on column core.members.id is 'Also the id of the member''s record in the tenant''s workspace_members.';
 comment on column core.members.settled_at is 'When the language and the time zone of the member were first taken from a browser.';
 comment on column core.members.start_dismissed_at is 'When the member put the own list of first steps away.';
 comment on column core.members.density is 'How close lines stand in the screens of the member.';
+comment on column core.members.shortcuts is 'The keys that the member presses for shortcuts of the screen, where they are others than the usual ones.';
 
 alter table core.members add constraint members_density_check CHECK ((density = ANY (ARRAY['COMPACT'::text, 'COMFORTABLE'::text, 'SPACIOUS'::text])));
 
@@ -32997,12 +32999,12 @@ begin
       ''locale'', coalesce(t.locale, ''en''), ''timeZone'', coalesce(t.time_zone, ''system''))
     from %I.workspace_members t where t.id = $1', (select w.schema_name from core.workspaces w where w.id = v_member.workspace_id))
     into v_profile using v_member.id;
-  return v_profile || jsonb_build_object('memberId', v_member.id, 'density', v_member.density, 'keepsMembers', engine.keeps_members(), 'administersInstance', engine.administers_instance(), 'email', (select u.email from core.users u where u.id = v_member.user_id),
+  return v_profile || jsonb_build_object('memberId', v_member.id, 'shortcuts', v_member.shortcuts, 'density', v_member.density, 'keepsMembers', engine.keeps_members(), 'administersInstance', engine.administers_instance(), 'email', (select u.email from core.users u where u.id = v_member.user_id),
     -- The browser of who acts as somebody else says nothing of that one.
     'isSettled', v_member.settled_at is not null or nullif(current_setting('relvar.impersonator_id', true), '') is not null);
 end
 $function$;
-comment on function metadata.my_profile() is 'Name, picture, language, time zone and formats of the member who asks; null for who is no member. isSettled: whether the language and the time zone were taken from a browser once.';
+comment on function metadata.my_profile() is 'Name, picture, language, time zone, formats and shortcuts of the member who asks; null for who is no member. isSettled: whether the language and the time zone were taken from a browser once.';
 
 CREATE OR REPLACE FUNCTION metadata.my_unread_notifications()
  RETURNS integer
@@ -34459,6 +34461,31 @@ begin
 end
 $function$;
 comment on function metadata.set_my_photo(text,text) is 'Sets the picture of the member who asks (PNG, JPEG or WebP, at most 100 kB, in base64), or takes it away.';
+
+CREATE OR REPLACE FUNCTION metadata.set_my_shortcuts(shortcuts jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_member core.members := engine.own_member();
+  v_keys text;
+begin
+  if jsonb_typeof(set_my_shortcuts.shortcuts) is distinct from 'object' or length(set_my_shortcuts.shortcuts::text) > 5000
+    or exists (select from jsonb_each(set_my_shortcuts.shortcuts) s where jsonb_typeof(s.value) <> 'string' or length(s.value #>> '{}') > 40) then
+    raise exception 'Shortcuts are keys by what they do.' using errcode = 'RV325', column = 'shortcuts', hint = 'Give {"create": "Mod+j", "go.tasks": "g m"}; {} for the usual ones, "" for no keys.';
+  end if;
+  select s.value into v_keys from jsonb_each_text(set_my_shortcuts.shortcuts) s where s.value <> '' group by s.value having count(*) > 1 limit 1;
+  if found then
+    raise exception 'Two shortcuts have the keys "%".', v_keys using errcode = 'RV326', column = 'shortcuts', hint = 'Give each keys of its own, or "" for none.';
+  end if;
+  update core.members m set shortcuts = set_my_shortcuts.shortcuts where m.id = v_member.id;
+  return metadata.my_profile();
+end
+$function$;
+comment on function metadata.set_my_shortcuts(jsonb) is 'Says which keys the caller presses for shortcuts of the screen, where they are others than the usual ones: {"create": "Mod+j"}.';
 
 CREATE OR REPLACE FUNCTION metadata.set_primary_domain(id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
@@ -36160,6 +36187,8 @@ grant execute on function metadata.set_mfa_enforced(boolean) to relvar_crm;
 grant execute on function metadata.set_mfa_roles(uuid[]) to relvar_crm;
 
 grant execute on function metadata.set_my_photo(text,text) to relvar_crm;
+
+grant execute on function metadata.set_my_shortcuts(jsonb) to relvar_crm;
 
 grant execute on function metadata.set_primary_domain(uuid) to relvar_crm;
 
